@@ -1,0 +1,3 @@
+module github.com/nodeapply/apply
+
+go 1.26.5
