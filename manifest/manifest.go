@@ -6,13 +6,9 @@ package manifest
 
 import (
 	"context"
-	"path/filepath"
-
-	"github.com/hashicorp/hcl/v2"
 
 	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/manifest/diag"
-	"github.com/nodeapply/apply/manifest/syntax"
 	"github.com/nodeapply/apply/resources"
 )
 
@@ -49,34 +45,10 @@ func Compile(ctx context.Context, path string, o Options) (*Result, diag.List) {
 	if err != nil {
 		return nil, diag.List{{Severity: diag.Error, Summary: "Broken resource type", Detail: err.Error()}}
 	}
-	result, diags := c.compile(path)
-	list := diag.From(diags, c.reader, c.secrets.redact)
+	result := c.compile(path)
+	list := diag.From(c.diags, c.reader, c.secrets.redact)
 	if list.HasErrors() {
 		return nil, list
 	}
 	return result, list
-}
-
-func (c *compiler) compile(path string) (*Result, hcl.Diagnostics) {
-	root := c.load(path)
-	if root == nil {
-		return nil, c.diags
-	}
-	dir := absolute(path, root)
-	vars := c.rootVars(root.mod)
-	s := c.newScope(root.mod, dir, nil, nil, vars)
-	r := &run{c: c}
-	s.settle(r)
-	s.emit(r)
-	outputs := s.rootOutputs(r)
-	c.diags = append(c.diags, r.diags...)
-	relations := c.relations()
-	cat, problems := catalog.New(c.entries, relations)
-	for _, p := range problems {
-		c.diags = append(c.diags, problem(p))
-	}
-	if c.diags.HasErrors() {
-		return nil, c.diags
-	}
-	return &Result{Catalog: cat, Outputs: outputs, Secrets: c.secrets.list()}, c.diags
 }

@@ -29,6 +29,7 @@ type Field struct {
 	Title    bool // the naming attribute
 	Required bool
 	Public   bool // may not hold a sensitive value
+	Plain    bool // a string, number or boolean without a way of its own to read values
 	index    []int
 	set      setter
 }
@@ -79,6 +80,10 @@ func newField(sf reflect.StructField, tag string) (*Field, error) {
 		return nil, fmt.Errorf("field %s: %w", sf.Name, err)
 	}
 	f.set = set
+	switch sf.Type {
+	case reflect.TypeFor[string](), reflect.TypeFor[bool](), reflect.TypeFor[int]():
+		f.Plain = true
+	}
 	return f, nil
 }
 

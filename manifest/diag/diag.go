@@ -10,9 +10,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/agext/levenshtein"
 	"github.com/hashicorp/hcl/v2"
 
+	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/resources"
 )
 
@@ -130,25 +130,19 @@ func Pos(r hcl.Range) resources.Pos {
 	}
 }
 
-var didYouMean = regexp.MustCompile(`Did you mean "([^"]*)"\?`)
+var didYouMean = regexp.MustCompile(`\. Did you mean "([^"]*)"\?`)
 
 // wording makes the parser's suggestions read like ours.
 func wording(detail string) string {
-	return didYouMean.ReplaceAllString(detail, "did you mean `$1`?")
+	return didYouMean.ReplaceAllString(detail, "; did you mean `$1`?")
 }
 
-// Suggest returns " did you mean `x`?" for the name nearest to given, "" if none is near.
+// Suggest ends a sentence: "; did you mean `x`?" with the name nearest to given, "." if none is near.
 func Suggest(given string, names []string) string {
-	best, distance := "", 1+min(3, len(given)/2)
-	for _, name := range names {
-		if d := levenshtein.Distance(given, name, nil); d < distance && name != given {
-			best, distance = name, d
-		}
+	if near := catalog.Nearest(given, names); near != "" && near != given {
+		return "; did you mean `" + near + "`?"
 	}
-	if best == "" {
-		return ""
-	}
-	return " did you mean `" + best + "`?"
+	return "."
 }
 
 // maxCode bounds the lines of an excerpt.
@@ -157,6 +151,10 @@ const maxCode = 8
 func snippet(src []byte, r hcl.Range, redact func(string) string) *Snippet {
 	if r.Start.Byte > len(src) || len(src) == 0 {
 		return nil
+	}
+	if r.Start.Byte == 0 && r.Start.Line > 1 { // a place that knows only its line
+		r.Start.Byte = lineStart(src, r.Start.Line)
+		r.End.Byte = r.Start.Byte
 	}
 	start := bytes.LastIndexByte(src[:r.Start.Byte], '\n') + 1
 	end := min(max(r.End.Byte, r.Start.Byte), len(src))
@@ -178,4 +176,17 @@ func snippet(src []byte, r hcl.Range, redact func(string) string) *Snippet {
 		s.Code, s.Start, s.End = clean, 0, 0
 	}
 	return s
+}
+
+// lineStart is the offset at which a line begins, counted from 1.
+func lineStart(src []byte, line int) int {
+	at := 0
+	for ; line > 1; line-- {
+		next := bytes.IndexByte(src[at:], '\n')
+		if next < 0 {
+			return at
+		}
+		at += next + 1
+	}
+	return at
 }

@@ -7,11 +7,27 @@ import (
 	"github.com/nodeapply/apply/resources"
 )
 
-// Relations are the metaparameters that hold references instead of values.
-var Relations = map[string]bool{"before": true, "require": true, "notify": true, "subscribe": true}
+// MetaNames lists what every resource and module understands.
+func MetaNames() []string {
+	return []string{
+		"before", "require", "notify", "subscribe", "for_each", "count",
+		"when", "unless", "onlyif", "timeout", "tries", "try_sleep", "noop", "tags",
+	}
+}
 
-// Meta lists the metaparameters that hold values.
-var Meta = []string{"for_each", "count", "when", "unless", "onlyif", "timeout", "tries", "try_sleep", "noop", "tags"}
+// IsMeta says whether every resource and module understands the attribute.
+func IsMeta(name string) bool {
+	switch name {
+	case "for_each", "count", "when", "unless", "onlyif", "timeout", "tries", "try_sleep", "noop", "tags":
+		return true
+	}
+	return IsRelation(name)
+}
+
+// IsRelation says whether the attribute holds references instead of a value.
+func IsRelation(name string) bool {
+	return name == "before" || name == "require" || name == "notify" || name == "subscribe"
+}
 
 // add files a block under what it declares and finds what its expressions refer to.
 func (m *Module) add(b *Block) {
@@ -40,11 +56,11 @@ func (m *Module) add(b *Block) {
 		m.resolve(b, noExpr)
 	case "defaults":
 		if !m.kinds.Known(b.Label) {
-			m.errorf(&b.At, "Unknown resource type", "There is no resource type `%s`.%s", b.Label, diag.Suggest(b.Label, m.kinds.Names()))
+			m.errorf(&b.At, "Unknown resource type", "There is no resource type `%s`%s", b.Label, diag.Suggest(b.Label, m.kinds.Names()))
 			return
 		}
 		m.declare(m.Defaults, b, "defaults")
-		m.resolve(b, relations)
+		m.resolve(b, IsRelation)
 	case "module":
 		if !resources.IsIdentifier(b.Label) {
 			m.errorf(&b.At, "Bad name", "The name of a module must be an identifier: letters, digits, `_` and `-`.")
@@ -53,7 +69,7 @@ func (m *Module) add(b *Block) {
 		if m.declare(m.Calls, b, "module") {
 			m.Body = append(m.Body, b)
 		}
-		m.resolve(b, relations)
+		m.resolve(b, IsRelation)
 	default:
 		titles := m.Resources[b.Kind]
 		if titles == nil {
@@ -64,7 +80,7 @@ func (m *Module) add(b *Block) {
 			titles[b.Label] = b
 		}
 		m.Body = append(m.Body, b) // two of one title: the catalog compares them
-		m.resolve(b, relations)
+		m.resolve(b, IsRelation)
 	}
 }
 
@@ -91,7 +107,7 @@ func (m *Module) fixed(b *Block, required []string, names ...string) {
 			known = known || name == a.Name
 		}
 		if !known {
-			m.errorf(a.At, "Unknown attribute", "A block `%s` has no attribute `%s`.%s", b.Kind, a.Name, diag.Suggest(a.Name, names))
+			m.errorf(a.At, "Unknown attribute", "A block `%s` has no attribute `%s`%s", b.Kind, a.Name, diag.Suggest(a.Name, names))
 		}
 	}
 	for _, name := range required {
@@ -102,8 +118,6 @@ func (m *Module) fixed(b *Block, required []string, names ...string) {
 }
 
 func noExpr(string) bool { return false }
-
-func relations(name string) bool { return Relations[name] }
 
 // resolve finds what the expressions of a block refer to, but for attributes that are no expressions.
 func (m *Module) resolve(b *Block, except func(string) bool) {

@@ -96,7 +96,7 @@ func newRef(t hcl.Traversal, kinds Kinds) (Ref, *hcl.Diagnostic) {
 	isType := kinds.Known(ref.Root)
 	if !isType && !slices.Contains(valueRoots, ref.Root) {
 		names := slices.Concat(valueRoots, kinds.Names())
-		return ref, diag.Errorf(ref.Range(), "Unknown name", "There is nothing called `%s`.%s%s", ref.Root, diag.Suggest(ref.Root, names), quoteHint(t))
+		return ref, diag.Errorf(ref.Range(), "Unknown name", "There is nothing called `%s`%s%s", ref.Root, diag.Suggest(ref.Root, names), quoteHint(t))
 	}
 	if len(t) < 2 {
 		what := "a name, such as `" + ref.Root + ".name`"
@@ -105,7 +105,7 @@ func newRef(t hcl.Traversal, kinds Kinds) (Ref, *hcl.Diagnostic) {
 		}
 		return ref, diag.Errorf(ref.Range(), "Incomplete reference", "`%s` needs %s.", ref.Root, what)
 	}
-	name, ok := stepName(t[1])
+	name, ok := StepName(t[1])
 	if !ok {
 		return ref, diag.Errorf(ref.Range(), "Bad reference", "After `%s` comes a name or a title in quotes.", ref.Root)
 	}
@@ -120,7 +120,7 @@ func newRef(t hcl.Traversal, kinds Kinds) (Ref, *hcl.Diagnostic) {
 		}
 	}
 	if ref.Root == "module" && len(rest) > 0 {
-		ref.Output, _ = stepName(rest[0])
+		ref.Output, _ = StepName(rest[0])
 	}
 	return ref, nil
 }
@@ -133,7 +133,8 @@ func quoteHint(t hcl.Traversal) string {
 	return ""
 }
 
-func stepName(step hcl.Traverser) (string, bool) {
+// StepName is the name that a step of a reference takes: .name or ["name"].
+func StepName(step hcl.Traverser) (string, bool) {
 	switch step := step.(type) {
 	case hcl.TraverseAttr:
 		return step.Name, true
@@ -147,11 +148,17 @@ func stepName(step hcl.Traverser) (string, bool) {
 
 // Target is what a relation points to.
 type Target struct {
-	Module string // "" or "module.a[\"k\"].module.b", below the module that speaks
-	Type   string // "" for a whole module
-	Title  string
-	Key    cty.Value // the instance, NilVal for all
-	At     hcl.Range
+	Modules []Step // below the module that speaks
+	Type    string // "" for a whole module
+	Title   string
+	Key     cty.Value // the instance, NilVal for all
+	At      hcl.Range
+}
+
+// Step is one module on the way to a target.
+type Step struct {
+	Name string
+	Key  cty.Value // the instance, NilVal for all
 }
 
 // Targets reads a relation: one reference or a list of them. What is not a reference is a mistake.
@@ -205,37 +212,34 @@ func newTarget(t hcl.Traversal, kinds Kinds) (Target, *hcl.Diagnostic) {
 	incomplete := func(what string) (Target, *hcl.Diagnostic) {
 		return out, diag.Errorf(&out.At, "Incomplete reference", "%s", what)
 	}
-	var path []string
 	for len(t) > 0 && first(t) == "module" {
 		if len(t) < 2 {
 			return incomplete("`module` needs a name: `module.name`.")
 		}
-		name, ok := stepName(t[1])
+		name, ok := StepName(t[1])
 		if !ok {
 			return incomplete("After `module` comes its name.")
 		}
-		name = "module." + name
+		step := Step{Name: name, Key: cty.NilVal}
 		t = t[2:]
 		if len(t) > 0 {
 			if index, ok := t[0].(hcl.TraverseIndex); ok {
-				name += InstanceKey(index.Key)
-				t = t[1:]
+				step.Key, t = index.Key, t[1:]
 			}
 		}
-		path = append(path, name)
+		out.Modules = append(out.Modules, step)
 	}
-	out.Module = strings.Join(path, ".")
 	if len(t) == 0 {
 		return out, nil
 	}
 	out.Type = first(t)
 	if !kinds.Known(out.Type) {
-		return out, diag.Errorf(&out.At, "Unknown resource type", "There is no resource type `%s`.%s", out.Type, diag.Suggest(out.Type, append(kinds.Names(), "module")))
+		return out, diag.Errorf(&out.At, "Unknown resource type", "There is no resource type `%s`%s", out.Type, diag.Suggest(out.Type, append(kinds.Names(), "module")))
 	}
 	if len(t) < 2 {
 		return incomplete("`" + out.Type + "` needs a title: `" + out.Type + ".title` or `" + out.Type + `["title"]` + "`.")
 	}
-	title, ok := stepName(t[1])
+	title, ok := StepName(t[1])
 	if !ok {
 		return incomplete("After `" + out.Type + "` comes a title.")
 	}

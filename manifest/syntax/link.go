@@ -35,7 +35,7 @@ func (m *Module) all() []*Block {
 func (m *Module) linkRef(b *Block, a *Attr, ref *Ref, repeated bool) {
 	undeclared := func(what string, names []string) {
 		a.Bad = true
-		m.errorf(ref.Range(), "Undeclared reference", "There is no %s in this module.%s", what, diag.Suggest(ref.Name, names))
+		m.errorf(ref.Range(), "Undeclared reference", "There is no %s in this module%s", what, diag.Suggest(ref.Name, names))
 	}
 	switch ref.Root {
 	case "fact":
@@ -54,7 +54,7 @@ func (m *Module) linkRef(b *Block, a *Attr, ref *Ref, repeated bool) {
 	case "path":
 		if ref.Name != "module" && ref.Name != "root" {
 			a.Bad = true
-			m.errorf(ref.Range(), "Undeclared reference", "There are `path.module` and `path.root`.%s", diag.Suggest(ref.Name, []string{"module", "root"}))
+			m.errorf(ref.Range(), "Undeclared reference", "There are `path.module` and `path.root`%s", diag.Suggest(ref.Name, []string{"module", "root"}))
 		}
 	case "each", "count":
 		m.linkInstance(b, a, ref, repeated)
@@ -73,7 +73,7 @@ func (m *Module) linkInstance(b *Block, a *Attr, ref *Ref, repeated bool) {
 	switch {
 	case !slices.Contains(names, ref.Name):
 		a.Bad = true
-		m.errorf(ref.Range(), "Undeclared reference", "`%s` has no `%s`.%s", ref.Root, ref.Name, diag.Suggest(ref.Name, names))
+		m.errorf(ref.Range(), "Undeclared reference", "`%s` has no `%s`%s", ref.Root, ref.Name, diag.Suggest(ref.Name, names))
 	case b.Kind == "defaults":
 	case a.Name == "for_each" || a.Name == "count" || !repeated || b.Attr(needs) == nil:
 		a.Bad = true

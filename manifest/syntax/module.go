@@ -25,6 +25,8 @@ type Module struct {
 	Body []*Block
 	// Facts names the facts that any expression mentions.
 	Facts map[string]bool
+	// Single says that the module is one file, not a folder.
+	Single bool
 
 	locals []*Block
 	kinds  Kinds
@@ -90,6 +92,7 @@ func (r *Reader) Read(ctx context.Context, path string) (*Module, hcl.Diagnostic
 	m := &Module{
 		Variables: map[string]*Block{}, Locals: map[string]*Attr{}, Outputs: map[string]*Block{}, Calls: map[string]*Block{},
 		Resources: map[string]map[string]*Block{}, Defaults: map[string]*Block{}, Facts: map[string]bool{}, kinds: r.Kinds,
+		Single: len(names) == 1 && names[0] == path,
 	}
 	parsed := read(ctx, names, &r.budget, r.Check)
 	for _, s := range parsed {
@@ -126,9 +129,9 @@ func (m *Module) native(body *hclsyntax.Body) {
 	for _, a := range sortedAttrs(body) {
 		hint := diag.Suggest(a.Name, m.blockNames())
 		if m.kinds.Known(a.Name) || a.Name == "locals" {
-			hint = " Write a block, without the equals sign."
+			hint = ". Write a block, without the equals sign."
 		}
-		m.errorf(&a.NameRange, "Unknown argument", "A manifest holds blocks; there is no argument `%s` outside of one.%s", a.Name, hint)
+		m.errorf(&a.NameRange, "Unknown argument", "A manifest holds blocks; there is no argument `%s` outside of one%s", a.Name, hint)
 	}
 	for _, b := range body.Blocks {
 		n, known := labels[b.Type]
@@ -136,7 +139,7 @@ func (m *Module) native(body *hclsyntax.Body) {
 			n, known = 1, true
 		}
 		if !known {
-			m.errorf(&b.TypeRange, "Unknown block", "There is no block or resource type `%s`.%s", b.Type, diag.Suggest(b.Type, m.blockNames()))
+			m.errorf(&b.TypeRange, "Unknown block", "There is no block or resource type `%s`%s", b.Type, diag.Suggest(b.Type, m.blockNames()))
 			continue
 		}
 		if len(b.Labels) != n {
@@ -229,4 +232,14 @@ func (m *Module) genericBlock(b *hcl.Block) *Block {
 	}
 	slices.SortFunc(out.Attrs, func(a, b Attr) int { return a.At.Start.Byte - b.At.Start.Byte })
 	return out
+}
+
+// ReadBody reads a file that holds plain attributes, in either syntax; nil with diagnostics if it cannot be read.
+func (r *Reader) ReadBody(ctx context.Context, name string) (hcl.Body, hcl.Diagnostics) {
+	s := read(ctx, []string{name}, &r.budget, r.Check)[0]
+	r.sources[s.name] = s.src
+	if s.diags.HasErrors() {
+		return nil, s.diags
+	}
+	return s.file.Body, s.diags
 }
