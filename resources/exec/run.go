@@ -3,7 +3,6 @@ package exec
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -56,7 +55,13 @@ func (e *Exec) run(ctx context.Context, h host.Host, c Command) (*host.Output, e
 	out, err := h.Run(ctx, cmd)
 	watch.flush()
 	if err != nil {
-		return nil, &resources.CommandError{Err: ended(ctx, err, time.Since(start)), Tail: watch.last()}
+		failure := &resources.CommandError{Err: err, Tail: watch.last()}
+		if ctx.Err() != nil {
+			failure.Err = ended(ctx, start)
+		} else if out.ExitCode == notExecutable || out.ExitCode == notThere {
+			failure.ExitCode = out.ExitCode
+		}
+		return nil, failure
 	}
 	if slices.Contains(e.Returns, out.ExitCode) {
 		return &out, nil
@@ -64,29 +69,33 @@ func (e *Exec) run(ctx context.Context, h host.Host, c Command) (*host.Output, e
 	return &out, &resources.CommandError{ExitCode: out.ExitCode, Err: e.lookup(c, out), Tail: watch.last()}
 }
 
-// ended says in the words of the reader why a command was not let end.
-func ended(ctx context.Context, err error, took time.Duration) error {
-	if !errors.Is(err, context.DeadlineExceeded) {
-		return err
+// ended says why a command that ran since start was not let end.
+func ended(ctx context.Context, start time.Time) error {
+	cause := context.Cause(ctx)
+	if deadline, ok := ctx.Deadline(); ok && cause == context.DeadlineExceeded {
+		return timeout(deadline.Sub(start).Round(10 * time.Millisecond))
 	}
-	if cause := context.Cause(ctx); cause != nil && cause != context.DeadlineExceeded {
-		return cause
-	}
-	return fmt.Errorf("timed out after %s%w", took.Round(100*time.Millisecond), silent{context.DeadlineExceeded})
+	return cause
 }
 
-// silent keeps an error for errors.Is and takes its text away.
-type silent struct{ error }
+// timeout is a deadline that passed so long after the command began.
+type timeout time.Duration
 
-func (silent) Error() string   { return "" }
-func (s silent) Unwrap() error { return s.error }
+func (t timeout) Error() string { return "timed out after " + time.Duration(t).String() }
+func (timeout) Unwrap() error   { return context.DeadlineExceeded }
+
+// The exit codes by which shells, and the host, say that a program could not be started.
+const (
+	notExecutable = 126
+	notThere      = 127
+)
 
 // notFound matches what the shells say of a missing program.
 var notFound = regexp.MustCompile(`(?m): ([^:\n]+): (?:command )?not found$`)
 
-// lookup explains the exit codes by which shells say that a program could not be started.
+// lookup names the program that could not be started, and where it was looked for.
 func (e *Exec) lookup(c Command, out host.Output) error {
-	if out.ExitCode != 126 && out.ExitCode != 127 {
+	if out.ExitCode != notExecutable && out.ExitCode != notThere {
 		return nil
 	}
 	program := c.words()[0]
@@ -94,7 +103,7 @@ func (e *Exec) lookup(c Command, out host.Output) error {
 		program = strings.ToValidUTF8(string(m[1]), "\ufffd")
 	}
 	reason := "not found"
-	if out.ExitCode == 126 {
+	if out.ExitCode == notExecutable {
 		reason = "cannot be executed"
 	}
 	if len(e.Path) == 0 {
