@@ -109,24 +109,24 @@ func (e *Exec) Apply(ctx context.Context, h host.Host, _ resources.Diff) error {
 	return nil
 }
 
-// Refresh runs `refresh`, or the command itself unless it ran in this run.
-func (e *Exec) Refresh(ctx context.Context, h host.Host, applied resources.Diff) (resources.Refreshed, error) {
-	if e.state == failed {
-		return resources.Refreshed{Why: "failed in this run"}, nil
+// Refreshable says that `refresh`, or the command unless it runs in this run anyway, would be run. A command that failed is not refreshed.
+func (e *Exec) Refreshable(_ context.Context, _ host.View, applied resources.Diff) (ok bool, why string, err error) {
+	switch {
+	case e.state == failed:
+		return false, "failed in this run", nil
+	case e.OnRefresh.empty() && (e.state == succeeded || !applied.Empty()):
+		return false, "ran in this run", nil
 	}
-	if !e.OnRefresh.empty() {
-		if _, err := e.run(ctx, h, e.OnRefresh); err != nil {
-			return resources.Refreshed{}, err
-		}
-		return resources.Refreshed{Done: true}, nil
+	return true, "", nil
+}
+
+// Refresh runs `refresh`, or the command itself.
+func (e *Exec) Refresh(ctx context.Context, h host.Host) error {
+	if e.OnRefresh.empty() {
+		return e.Apply(ctx, h, resources.Diff{})
 	}
-	if e.state == succeeded || !applied.Empty() {
-		return resources.Refreshed{Why: "ran in this run"}, nil
-	}
-	if err := e.Apply(ctx, h, applied); err != nil {
-		return resources.Refreshed{}, err
-	}
-	return resources.Refreshed{Done: true}, nil
+	_, err := e.run(ctx, h, e.OnRefresh)
+	return err
 }
 
 // Wanted says whether refreshonly and creates let the command run.

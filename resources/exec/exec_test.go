@@ -285,31 +285,34 @@ func TestRefresh(t *testing.T) {
 	tests := map[string]struct {
 		exec    *exec.Exec
 		applied bool
-		want    resources.Refreshed
+		why     string
 		out     string
 	}{
-		"runs the command":                           {made("echo run >>$ROOT/out"), false, resources.Refreshed{Done: true}, "run\n"},
-		"not twice in a run":                         {made("echo run >>$ROOT/out"), true, resources.Refreshed{Why: "ran in this run"}, "run\n"},
-		"another command":                            {made("echo run >>$ROOT/out", refresh("echo refresh >>$ROOT/out")), false, resources.Refreshed{Done: true}, "refresh\n"},
-		"another command, though the first just ran": {made("echo run >>$ROOT/out", refresh("echo refresh >>$ROOT/out")), true, resources.Refreshed{Done: true}, "run\nrefresh\n"},
-		"returns are honoured":                       {made("exit 4", refresh("echo refresh >>$ROOT/out; exit 3"), func(e *exec.Exec) { e.Returns = exec.ExitCodes{3} }), false, resources.Refreshed{Done: true}, "refresh\n"},
+		"runs the command":                           {made("echo run >>$ROOT/out"), false, "", "run\n"},
+		"not twice in a run":                         {made("echo run >>$ROOT/out"), true, "ran in this run", "run\n"},
+		"another command":                            {made("echo run >>$ROOT/out", refresh("echo refresh >>$ROOT/out")), false, "", "refresh\n"},
+		"another command, though the first just ran": {made("echo run >>$ROOT/out", refresh("echo refresh >>$ROOT/out")), true, "", "run\nrefresh\n"},
+		"returns are honoured":                       {made("exit 4", refresh("echo refresh >>$ROOT/out; exit 3"), func(e *exec.Exec) { e.Returns = exec.ExitCodes{3} }), false, "", "refresh\n"},
+		"a failed command is not refreshed":          {made("exit 4", refresh("echo refresh >>$ROOT/out")), true, "failed in this run", ""},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			h := hosttest.New(t, "-- out --\n", hosttest.RealCommands)
 			var d resources.Diff
 			if test.applied {
-				d, _ = test.exec.Check(t.Context(), h)
-				if err := test.exec.Apply(t.Context(), h, d); err != nil {
+				d = resourcetest.Check(t, h, test.exec)
+				if err := test.exec.Apply(t.Context(), h, d); err != nil && err.Error() != "exit code 4" {
 					t.Fatal(err)
 				}
 			}
-			got, err := test.exec.Refresh(t.Context(), h, d)
-			if err != nil {
-				t.Fatal(err)
+			ok, why, err := test.exec.Refreshable(t.Context(), h, d)
+			if ok != (test.why == "") || why != test.why || err != nil {
+				t.Errorf("refreshable: want %q, got %v %q %v", test.why, ok, why, err)
 			}
-			if diff := cmp.Diff(test.want, got); diff != "" {
-				t.Errorf("(-want +got):\n%s", diff)
+			if ok {
+				if err := test.exec.Refresh(t.Context(), h); err != nil {
+					t.Fatal(err)
+				}
 			}
 			if diff := cmp.Diff(test.out, h.Content("/out")); diff != "" {
 				t.Errorf("what ran (-want +got):\n%s", diff)
@@ -318,24 +321,18 @@ func TestRefresh(t *testing.T) {
 	}
 }
 
-func TestFailedIsNotRefreshed(t *testing.T) {
-	h := hosttest.New(t, "-- out --\n", hosttest.RealCommands)
-	e := made("exit 1", refresh("echo refresh >>$ROOT/out"))
-	if err := apply(t.Context(), t, h, e); err == nil {
-		t.Fatal("exit 1 passed")
-	}
-	got, err := e.Refresh(t.Context(), h, resources.Diff{})
-	if diff := cmp.Diff(resources.Refreshed{Why: "failed in this run"}, got); diff != "" || err != nil {
-		t.Errorf("%v (-want +got):\n%s", err, diff)
-	}
-	if ran := h.Content("/out"); ran != "" {
-		t.Errorf("it ran: %q", ran)
+// A plan asks with the change that a run would make: the command would run once.
+func TestRefreshableInAPlan(t *testing.T) {
+	h := hosttest.New(t, "")
+	e := made("true")
+	if ok, why, _ := e.Refreshable(t.Context(), h, resourcetest.Check(t, h, e)); ok || why != "ran in this run" {
+		t.Errorf("got %v %q", ok, why)
 	}
 }
 
 func TestRefreshFails(t *testing.T) {
 	h := hosttest.New(t, "", hosttest.RealCommands)
-	if _, err := made("true", refresh("exit 5")).Refresh(t.Context(), h, resources.Diff{}); err == nil || err.Error() != "exit code 5" {
+	if err := made("true", refresh("exit 5")).Refresh(t.Context(), h); err == nil || err.Error() != "exit code 5" {
 		t.Errorf("want exit code 5, got %v", err)
 	}
 }
@@ -380,8 +377,11 @@ func TestRefreshOnlyHasNoChange(t *testing.T) {
 	if d := resourcetest.Check(t, h, e); !d.Empty() {
 		t.Errorf("changes: %+v", d.Changes)
 	}
-	if got, err := e.Refresh(t.Context(), h, resources.Diff{}); !got.Done || err != nil {
-		t.Errorf("want a refresh, got %+v %v", got, err)
+	if ok, _, err := e.Refreshable(t.Context(), h, resources.Diff{}); !ok || err != nil {
+		t.Errorf("not refreshable: %v", err)
+	}
+	if err := e.Refresh(t.Context(), h); err != nil {
+		t.Fatal(err)
 	}
 	if ran := h.Content("/out"); ran != "run\n" || e.Values()["exit_code"] != 0 {
 		t.Errorf("it ran %q and has %v", ran, e.Values())

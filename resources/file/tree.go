@@ -76,6 +76,7 @@ func (f *File) compareTree(ctx context.Context, v host.View, root *want, d resou
 			return 0, within(root, w, err)
 		}
 		for _, c := range f.summary(root, w, found) {
+			d.Spreads = true // to more names than are listed
 			if len(d.Changes) >= listedChanges {
 				more++
 				continue
