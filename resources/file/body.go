@@ -22,6 +22,7 @@ const (
 	chunk     = 64 << 10  // bytes read at once
 	diffInput = 128 << 10 // bytes; larger contents are not shown as a diff
 	diffLines = 200       // of a diff that are shown
+	diffBytes = 32 << 10  // of a diff that are shown
 	hashInput = 64 << 20  // bytes; larger contents are described by their size alone
 )
 
@@ -216,18 +217,18 @@ func legible(ctx context.Context, v host.View, b body) (content []byte, ok bool,
 	return content, bytes.IndexFunc(content, unprintable) < 0, nil
 }
 
-// firstLines cuts text after n lines, and says how many were cut off.
+// firstLines cuts text after n lines or diffBytes, and says how many lines were cut off.
 func firstLines(text string, n int) string {
 	end := 0
 	for range n {
 		i := strings.IndexByte(text[end:], '\n')
-		if i < 0 {
-			return text
+		if i < 0 || end+i+1 > diffBytes {
+			break
 		}
 		end += i + 1
 	}
 	if more := strings.Count(text[end:], "\n"); more > 0 {
 		return fmt.Sprintf("%s... and %d more lines\n", text[:end], more)
 	}
-	return text
+	return text[:end]
 }

@@ -20,20 +20,32 @@ func (f *File) bring(ctx context.Context, h host.Host, w *want, d resources.Diff
 	}
 	kind := f.becomes(w, st.Kind)
 	if kind != st.Kind {
-		return f.replace(ctx, h, w, st, kind)
+		err = f.replace(ctx, h, w, st, kind)
+	} else {
+		err = f.amend(ctx, h, w, st, d)
 	}
-	meta := w.meta(st, kind, d)
+	if err != nil || kind == host.Absent {
+		return err
+	}
+	return w.bringLabel(ctx, h)
+}
+
+// amend removes the differences d of a thing that stays what it is.
+func (f *File) amend(ctx context.Context, h host.Host, w *want, st host.Stat, d resources.Diff) error {
+	meta := w.meta(st, d)
 	switch {
-	case kind == host.Regular && w.body.attr != "" && d.Has(w.body.attr):
+	case st.Kind == host.Regular && w.body.attr != "" && d.Has(w.body.attr):
 		return f.write(ctx, h, w, st, meta)
-	case kind == host.Symlink && d.Has("target"):
+	case st.Kind == host.Symlink && d.Has("target"):
 		return f.link(ctx, h, w, st)
+	case meta.Mode == nil && meta.UID == nil && meta.GID == nil:
+		return nil
 	}
 	return h.SetMeta(ctx, w.name, meta)
 }
 
 // meta is what of owner and permissions d says to set on a thing that stays what it is.
-func (w *want) meta(st host.Stat, kind host.Kind, d resources.Diff) host.Meta {
+func (w *want) meta(st host.Stat, d resources.Diff) host.Meta {
 	var meta host.Meta
 	if d.Has("owner") {
 		meta.UID = w.uid
@@ -42,7 +54,7 @@ func (w *want) meta(st host.Stat, kind host.Kind, d resources.Diff) host.Meta {
 		meta.GID = w.gid
 	}
 	if d.Has("mode") {
-		mode := w.mode.of(kind, st.Mode)
+		mode := w.mode.of(st.Kind, st.Mode)
 		meta.Mode = &mode
 	}
 	return meta

@@ -68,7 +68,7 @@ func (f *File) compareAt(ctx context.Context, v host.View, w *want, st host.Stat
 		return d, err
 	}
 	f.compareMeta(ctx, v, w, st, kind, &d)
-	return d, nil
+	return d, w.compareLabel(v, kind != st.Kind, &d)
 }
 
 // mayBecome finds before anything is written what would keep the thing at w.name from becoming one of that kind.
@@ -180,6 +180,11 @@ func (f *File) compareTarget(v host.View, w *want, st host.Stat, d *resources.Di
 		}
 	}
 	if old != w.target {
+		if st.Kind == host.Symlink {
+			if err := sparesSystem(v, w.name, st); err != nil {
+				return err
+			}
+		}
 		d.Changes = append(d.Changes, resources.Change{Attr: "target", From: old, To: w.target})
 	}
 	return nil

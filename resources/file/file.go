@@ -82,8 +82,16 @@ type File struct {
 	ValidateCmd string `hcl:"validate_cmd"`
 	// Whether the difference of contents is shown. Default: true.
 	ShowDiff bool `hcl:"show_diff"`
+	// The user of the SELinux context, such as `system_u`. This and the three that follow are passed over where the kernel has no SELinux.
+	SELUser string `hcl:"seluser"`
+	// The role of the SELinux context, such as `object_r`.
+	SELRole string `hcl:"selrole"`
+	// The type of the SELinux context, such as `httpd_config_t`.
+	SELType string `hcl:"seltype"`
+	// The range of the SELinux context, such as `s0` or `s0:c0.c1023`.
+	SELRange string `hcl:"selrange"`
 
-	managed []string // sorted paths of the whole catalog, see ManagedPaths
+	managed []string // sorted paths of the whole catalog, see Survey
 }
 
 // Check says what of the file, and of what is in the folder, differs.

@@ -250,6 +250,7 @@ func TestRefuses(t *testing.T) {
 		"a folder of the system":                 {"-- usr/lib/x --\n", made("/usr/lib", ensure("absent"), force), "never removed"},
 		"a folder of the system by another name": {"-- etc/x --\n-- dir/up -> / --\n", made("/dir/up/etc", ensure("absent"), force), "never removed"},
 		"a folder of the system that is a link":  {"-- usr/lib/x --\n-- lib -> usr/lib --\n", made("/lib", ensure("directory")), "never removed"},
+		"a link of the system to elsewhere":      {"-- usr/lib/x --\n-- lib -> usr/lib --\n", made("/lib", target("/dir")), "never removed"},
 		"a folder of the system as a file":       {"-- var/tmp/ --\n", made("/var/tmp", content("z"), force), "never removed"},
 		"a source with another checksum": {
 			"-- s --\nx\n", made("/dir/x", source("/s"), func(f *file.File) { f.ChecksumValue = "md5:00000000000000000000000000000000" }),

@@ -168,7 +168,7 @@ func (t *tree) walk(ctx context.Context, l level) error {
 func (t *tree) child(l level, name string) want {
 	return want{
 		name: path.Join(l.folder, name), mode: t.root.mode, owner: t.root.owner, group: t.root.group,
-		uid: t.root.uid, gid: t.root.gid, inTree: true, fresh: l.missing,
+		uid: t.root.uid, gid: t.root.gid, label: t.root.label, inTree: true, fresh: l.missing,
 	}
 }
 

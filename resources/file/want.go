@@ -31,6 +31,7 @@ type want struct {
 	mode         Mode
 	owner, group string // as declared
 	uid, gid     *uint32
+	label        label
 	source       string   // the folder that a tree is copied from
 	inTree       bool     // it is in a folder that is managed as a whole
 	fresh        bool     // the folder that it is in is yet to be made
@@ -58,7 +59,11 @@ func (f *File) wanted(ctx context.Context, v host.View) (want, error) {
 	if w.ensure == ensureAbsent {
 		return w, nil
 	}
-	if err := w.accounts(ctx, v); err != nil {
+	err := w.accounts(ctx, v)
+	if err == nil {
+		w.label, err = f.label(v)
+	}
+	if err != nil {
 		return w, err
 	}
 	if f.Links == follow && w.ensure != ensureLink {
