@@ -3,6 +3,7 @@ package limits
 import (
 	"bytes"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"runtime/debug"
@@ -72,7 +73,7 @@ func tokenDepth(src []byte) (depth int, ok bool) {
 }
 
 // FuzzCheck holds that what passes Check is parsed and evaluated on a bounded stack in bounded time, also when it is repeated to
-// fill a large file, and that the scanner sees the brackets that HCL's scanner sees.
+// fill a large file.
 func FuzzCheck(f *testing.F) {
 	for _, seed := range []string{
 		"a = 1\n", "a {\n  b = [1, {c = f(x)[2].*.d}]\n}\n", "a = \"${b ? \"x$${\" : -c}%{if d}e%{else}f%{endif}\"\n",
@@ -101,44 +102,78 @@ func FuzzCheck(f *testing.F) {
 			if took := time.Since(start); took > 10*time.Second {
 				t.Errorf("%s took %v", filename, took)
 			}
-			if filename != "a.hcl" {
-				continue
-			}
-			depth, ok := tokenDepth(src)
-			if s := (scanner{src: src, maxDepth: depth - 1}); depth > 0 && s.run(kBody) == nil {
-				t.Errorf("scanned to less than the depth %d that HCL sees", depth)
-			}
-			if !ok {
-				t.Error("passed with brackets that do not match")
-			}
 		}
 	})
 }
 
-// TestStack parses, in a process with a small stack, the most nested files that pass.
+// TestScannerAgrees holds, on random texts of the pieces that matter to it, that the scanner sees at least the depth that HCL's
+// scanner sees, and no mismatch of brackets passes.
+func TestScannerAgrees(t *testing.T) {
+	pieces := []string{
+		"a", "1", "1e5", "é", "-", "!", " ", "\n", "\r\n", "\r", "\t", "(", ")", "[", "]", "{", "}", "~}", "~", "${", "%{", "${~", "$", "%", "$$", "\"", "\"", "\\",
+		"<<E\n", "<<-E\n", "E\n", " E \n", "\nE\n", "E", "<", "<<", "<<é\n", "é\n", "#", "//", "/*", "*/", "/", "*", ".", ",", "=", "=>", "?", ":", "if", "for", "endif", "\ufeff",
+	}
+	rnd := rand.New(rand.NewPCG(1, 2))
+	rounds := 100_000
+	if n, err := strconv.Atoi(os.Getenv("LIMITS_ROUNDS")); err == nil {
+		rounds = n
+	}
+	passed := 0
+	for range rounds {
+		var b strings.Builder
+		for range 1 + rnd.IntN(25) {
+			b.WriteString(pieces[rnd.IntN(len(pieces))])
+		}
+		src := []byte(b.String())
+		if Check("a.hcl", src).HasErrors() {
+			continue
+		}
+		passed++
+		depth, ok := tokenDepth(src)
+		if s := (scanner{src: src, maxDepth: depth - 1}); depth > 0 && s.run(kBody) == nil {
+			t.Errorf("%q: scanned to less than the depth %d that HCL sees", src, depth)
+		}
+		if !ok {
+			t.Errorf("%q: passed with brackets that do not match", src)
+		}
+	}
+	if passed < rounds/20 {
+		t.Errorf("only %d of %d texts passed", passed, rounds)
+	}
+}
+
+// TestStack parses, in a process with a small stack, the most nested files that pass, and as a control one that does not pass.
 func TestStack(t *testing.T) {
+	const control = "control"
 	if name := os.Getenv("LIMITS_STACK"); name != "" {
-		mib, _ := strconv.Atoi(os.Getenv("LIMITS_MIB"))
-		debug.SetMaxStack(mib << 20)
+		debug.SetMaxStack(256 << 20)
 		src := deepest()[name]
-		if diags := Check("a.hcl", []byte(src)); diags.HasErrors() && os.Getenv("LIMITS_CHECK") != "" {
-			t.Fatal(diags)
+		if name == control {
+			src = "a = " + strings.Repeat("(", 200_000)
+		}
+		if refused := Check("a.hcl", []byte(src)).HasErrors(); refused != (name == control) {
+			t.Fatalf("refused: %v", refused)
 		}
 		parse("a.hcl", []byte(src))
 		return
 	}
+	parseIt := func(name string) ([]byte, error) {
+		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestStack$", "-test.timeout=60s")
+		cmd.Env = append(os.Environ(), "LIMITS_STACK="+name)
+		return cmd.CombinedOutput()
+	}
 	for name := range deepest() {
 		t.Run(name, func(t *testing.T) {
-			run := func(mib string) ([]byte, error) {
-				cmd := exec.Command(os.Args[0], "-test.run=^TestStack$", "-test.timeout=60s")
-				cmd.Env = append(os.Environ(), "LIMITS_STACK="+name, "LIMITS_CHECK=1", "LIMITS_MIB="+mib)
-				return cmd.CombinedOutput()
-			}
-			if out, err := run("256"); err != nil {
+			if out, err := parseIt(name); err != nil {
 				t.Errorf("%v: %.300s", err, out)
 			}
 		})
 	}
+	t.Run(control, func(t *testing.T) {
+		if out, err := parseIt(control); err == nil || !bytes.Contains(out, []byte("stack overflow")) {
+			t.Errorf("no stack overflow without the check: %v: %.300s", err, out)
+		}
+	})
 }
 
 func deepest() map[string]string {

@@ -52,7 +52,7 @@ const maxWork = 500_000_000
 // is always a mistake; one on a single line only if its item is wrong.
 const (
 	maxLeaks    = 100
-	maxOneLines = 40_000
+	maxOneLines = 20_000
 )
 
 // scanner walks once over a text in HCL's native syntax, as hclsyntax's own scanner would split it into tokens.
@@ -617,5 +617,5 @@ func validIdent(name []byte) bool {
 	if identEnd(name, 0) == len(name) {
 		return true
 	}
-	return hclsyntax.ValidIdentifier(string(name))
+	return !bytes.HasPrefix(name, utf8BOM) && hclsyntax.ValidIdentifier(string(name)) // which skips a byte order mark
 }
