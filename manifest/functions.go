@@ -1,7 +1,6 @@
 package manifest
 
 import (
-	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/ext/tryfunc"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/function"
@@ -11,10 +10,6 @@ import (
 type markType struct{}
 
 var sensitiveMark = markType{}
-
-func (c *compiler) check(name string, src []byte) hcl.Diagnostics {
-	return nil
-}
 
 func (c *compiler) functions(dir string) map[string]function.Function {
 	return map[string]function.Function{

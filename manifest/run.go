@@ -71,6 +71,7 @@ func (r *run) get(c *cell) *result {
 		return &result{val: cty.DynamicVal}
 	default:
 		c.state = running
+		r.c.at.Set(c.at)
 		r.stack = append(r.stack, c)
 		c.result = c.compute(r)
 		r.stack = r.stack[:len(r.stack)-1]

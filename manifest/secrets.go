@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
@@ -44,6 +45,19 @@ func (s secrets) walk(v cty.Value, marked bool) {
 			s.walk(k, marked)
 		}
 		s.walk(e, marked)
+	}
+}
+
+// quotedText is a string literal, in JSON with its quotes escaped.
+var quotedText = regexp.MustCompile(`"((?:[^"\\\\]|\\\\[^"])*)\\\\?"`)
+
+// quoted notes the literals of an expression that could not be evaluated although it makes something sensitive.
+func (s secrets) quoted(expr string) {
+	if !strings.Contains(expr, "sensitive") {
+		return
+	}
+	for _, m := range quotedText.FindAllStringSubmatch(expr, -1) {
+		s[m[1]] = struct{}{}
 	}
 }
 

@@ -114,6 +114,7 @@ func (s *scope) conform(r *run, b *syntax.Block, t varType, v cty.Value, at *hcl
 	if err != nil {
 		detail := err.Error()
 		if sensitive(v) || s.flag(r, b, "sensitive", false) {
+			s.c.secrets.add(v.Mark(sensitiveMark))
 			detail = "want " + t.ty.FriendlyNameForConstraint() + ", got " + decode.Describe(v)
 		}
 		r.errorf(at, "Wrong value for variable `"+b.Label+"`", "%s: its type, declared at %s, is `%s`.", sentence(detail), where(&b.Header), typeexpr.TypeString(t.ty))
