@@ -15,7 +15,7 @@ func (c *compiler) functions(dir string) map[string]function.Function {
 	return map[string]function.Function{
 		"try": tryfunc.TryFunc, "can": tryfunc.CanFunc, "concat": stdlib.ConcatFunc, "upper": stdlib.UpperFunc,
 		"toset": stdlib.MakeToFunc(cty.Set(cty.DynamicPseudoType)), "tonumber": stdlib.MakeToFunc(cty.Number), "keys": stdlib.KeysFunc,
-		"jsonencode": stdlib.JSONEncodeFunc, "length": stdlib.LengthFunc, "join": stdlib.JoinFunc,
+		"jsonencode": stdlib.JSONEncodeFunc, "length": stdlib.LengthFunc, "flatten": stdlib.FlattenFunc, "range": stdlib.RangeFunc, "tostring": stdlib.MakeToFunc(cty.String), "join": stdlib.JoinFunc,
 		"sensitive": function.New(&function.Spec{
 			Params: []function.Parameter{{Name: "v", Type: cty.DynamicPseudoType, AllowMarked: true, AllowNull: true, AllowUnknown: true, AllowDynamicType: true}},
 			Type:   func(a []cty.Value) (cty.Type, error) { return a[0].Type(), nil },

@@ -329,8 +329,8 @@ func (g *group) lateValues(r *run, inst *instance, out map[string]cty.Value) {
 // refAddr is the address that a reference stands for: one instance if it names one.
 func (g *group) refAddr(ref *syntax.Ref) resources.Address {
 	addr := g.addr
-	if ref.Key != cty.NilVal && g.repOK && g.rep.known && len(g.rep.list) > 0 && g.rep.list[0] != nil {
-		addr.Instance = syntax.InstanceKey(ref.Key)
+	if ref.Key() != cty.NilVal && g.repOK && g.rep.known && len(g.rep.list) > 0 && g.rep.list[0] != nil {
+		addr.Instance = syntax.InstanceKey(ref.Key())
 	}
 	return addr
 }
