@@ -68,6 +68,9 @@ func (g *group) emit(r *run) {
 				r.errorf(&g.sh.block.Header, "Over the limit", "The catalog is over the limit of %d resources.", maxEntries)
 				break
 			}
+			if c.ctx.Err() != nil {
+				break
+			}
 			e, used := g.entry(r, inst)
 			c.entries, all = append(c.entries, e), all.add(used)
 		}
@@ -99,15 +102,11 @@ func (g *group) entry(r *run, inst *instance) (*catalog.Entry, deps) {
 	for i := range g.sh.attrs {
 		f.attr(i)
 	}
-	if e.Off && !f.late { // not managed: what is wrong with its values is nobody's trouble
-		if f.failed {
-			r.diags = r.diags[:mistakes]
-			return g.stub(inst), f.deps
-		}
+	switch {
+	case e.Off: // not managed: what is wrong with its values is nobody's trouble
+		r.diags = r.diags[:mistakes]
 		e.Resource = f.res
 		return e, f.deps
-	}
-	switch {
 	case f.failed || g.sh.bad:
 		if !f.late {
 			f.validate()

@@ -24,6 +24,7 @@ type called struct {
 // link reads the modules that a module calls, and those that they call. Around lists the folders on the way to it, itself last.
 func (c *compiler) link(m *syntax.Module, around []place) {
 	maps.Copy(c.named, m.Facts)
+	c.checkDefaults(m)
 	here := around[len(around)-1]
 	for _, b := range m.Body {
 		if b.Kind != "module" {
