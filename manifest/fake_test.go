@@ -123,3 +123,6 @@ func (l lookups) Lookup(ctx context.Context, name string) (any, bool, error) {
 	l.asked[name]++
 	return l.fakeFacts.Lookup(ctx, name)
 }
+
+// noValues is a run in which nothing was visited.
+func noValues(resources.Address) (map[string]any, bool) { return nil, false }
