@@ -35,6 +35,9 @@ const (
 	MaxElements = 1 << 20  // elements of one list, set or map
 )
 
+// Summary is that of every diagnostic about a bound.
+const Summary = "Over the limit"
+
 var utf8BOM = []byte("\xef\xbb\xbf")
 
 // Checker checks the files of one catalog, whose sizes add up.
@@ -115,7 +118,7 @@ func syntaxAt(at int, summary, format string, args ...any) *problem {
 }
 
 func overLimit(filename string, src []byte, from, to int, detail string) *hcl.Diagnostic {
-	return &hcl.Diagnostic{Severity: hcl.DiagError, Summary: "Over the limit", Detail: detail, Subject: place(filename, src, from, to)}
+	return &hcl.Diagnostic{Severity: hcl.DiagError, Summary: Summary, Detail: detail, Subject: place(filename, src, from, to)}
 }
 
 // place makes the range of the bytes from..to; it counts lines and columns only here, for the one text that is refused.

@@ -10,6 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// ErrLimit is in the error of ReadFile for a file that is too large.
+var ErrLimit = errors.New("limit")
+
 // Files opens files by name: an *os.Root, or the zero Host for all files of the node.
 type Files interface {
 	Stat(name string) (fs.FileInfo, error)
@@ -62,7 +65,7 @@ func ReadFile(files Files, name string, limit int) ([]byte, error) {
 			return buf, nil
 		}
 		if buf = buf[:len(buf)+n]; len(buf) > limit {
-			return nil, fmt.Errorf("%s: larger than the limit of %d KiB", name, limit>>10)
+			return nil, fmt.Errorf("%s: larger than the %w of %d KiB", name, ErrLimit, limit>>10)
 		}
 		if len(buf) == cap(buf) {
 			buf = append(buf, make([]byte, len(buf))...)[:len(buf)]

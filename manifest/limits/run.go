@@ -44,7 +44,7 @@ func (e *ExceededError) Error() string { return e.Diagnostic().Error() }
 
 // Diagnostic is the error with its place, for printing among those of the manifests.
 func (e *ExceededError) Diagnostic() *hcl.Diagnostic {
-	d := &hcl.Diagnostic{Severity: hcl.DiagError, Summary: "Over the limit", Detail: e.Reason, Subject: e.Place}
+	d := &hcl.Diagnostic{Severity: hcl.DiagError, Summary: Summary, Detail: e.Reason, Subject: e.Place}
 	if e.Stack != nil {
 		d.Summary = "Evaluation broke down"
 	}
