@@ -92,6 +92,7 @@ func BenchmarkWriteFile(b *testing.B) {
 			b.Fatal(err)
 		}
 		folders(b, dir)
+		unix.Sync() // of the files before
 		again, err := host.New(host.Options{Root: dir})
 		if err != nil {
 			b.Fatal(err)
@@ -119,6 +120,7 @@ func BenchmarkWriteFloor(b *testing.B) {
 			b.Fatal(err)
 		}
 		folders(b, dir)
+		unix.Sync() // of the files before
 		b.StartTimer()
 		in(512, func(i int) {
 			name := dir + fileName(i)
