@@ -78,7 +78,7 @@ type File struct {
 	// The checksum of the content, hexadecimal, after `sha256:`, `sha512:`, `sha384:`, `sha224:`, `sha1:` or `md5:`, or told by its length. A
 	// source with other content is an error; an address is only asked when the file does not have this checksum.
 	ChecksumValue string `hcl:"checksum_value"`
-	// A shell line that judges new content before it becomes visible; `%` stands for the new file's name. If it fails, the old file stays.
+	// A shell line that judges new content before it becomes visible; `%` stands for the new file's name, `%%` for a percent sign. If it fails, the old file stays.
 	ValidateCmd string `hcl:"validate_cmd"`
 	// Whether the difference of contents is shown. Default: true.
 	ShowDiff bool `hcl:"show_diff"`

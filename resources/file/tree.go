@@ -35,6 +35,8 @@ type tree struct {
 	// visit looks at one name and returns what is there afterwards.
 	visit func(ctx context.Context, w *want) (host.Kind, error)
 	note  func(text string)
+
+	mounts []host.Mount // nil: not read yet
 }
 
 // level is one folder of the walk.
@@ -229,19 +231,17 @@ func (t *tree) found(ctx context.Context, l level, name string, below bool) erro
 		return err
 	}
 	w.ensure = ensureAbsent
-	if st.Kind == host.Directory {
-		switch point, err := mountedIn(ctx, t.v, name); {
-		case err != nil:
-			return err
-		case !t.f.Force:
-			t.note(fmt.Sprintf("%s: not managed, kept with all that is in it: purging directories needs force", name))
-			return nil
-		case point != "":
-			t.note(fmt.Sprintf("%s: not managed, kept: %s is a mount point", name, point))
-			return nil
-		case below:
-			return t.descend(ctx, level{folder: name, depth: l.depth + 1})
-		}
+	switch point, err := t.mountedIn(ctx, name); {
+	case err != nil:
+		return err
+	case st.Kind == host.Directory && !t.f.Force:
+		t.note(fmt.Sprintf("%s: not managed, kept with all that is in it: purging directories needs force", name))
+		return nil
+	case point != "":
+		t.note(fmt.Sprintf("%s: not managed, kept: %s is a mount point", name, point))
+		return nil
+	case st.Kind == host.Directory && below:
+		return t.descend(ctx, level{folder: name, depth: l.depth + 1})
 	}
 	_, err = t.visit(ctx, &w)
 	return err
@@ -271,18 +271,24 @@ func (f *File) ignores(name string) bool {
 	})
 }
 
-// mountedIn returns the first mount point at or below name, "" if there is none.
-func mountedIn(ctx context.Context, v host.View, name string) (string, error) {
-	mounts, err := v.Mounts(ctx)
-	if err != nil {
-		return "", err
-	}
-	for _, m := range mounts {
-		if m.Point == name || strings.HasPrefix(m.Point, name+"/") {
-			return m.Point, nil
+// mountedIn returns the first mount point at or below name, "" if there is none. The mounts are read once for a walk.
+func (t *tree) mountedIn(ctx context.Context, name string) (string, error) {
+	if t.mounts == nil {
+		var err error
+		if t.mounts, err = t.v.Mounts(ctx); err != nil {
+			return "", err
 		}
 	}
-	return "", nil
+	return mountedIn(t.mounts, name), nil
+}
+
+func mountedIn(mounts []host.Mount, name string) string {
+	for _, m := range mounts {
+		if m.Point == name || strings.HasPrefix(m.Point, name+"/") {
+			return m.Point
+		}
+	}
+	return ""
 }
 
 // entry is a name of the folder, of its source, or of both.
