@@ -124,7 +124,7 @@ func TestValidate(t *testing.T) {
 		"checksum of a wrong length":         {made("/x", content("y"), sum("md5:00")), "checksum_value: a md5 checksum has 32 hexadecimal digits, not 2"},
 		"checksum of no known length":        {made("/x", content("y"), sum("0000")), "checksum_value: no algorithm gives 4 hexadecimal digits"},
 		"checksum of an unknown algorithm":   {made("/x", content("y"), sum("crc:00")), "checksum_value: crc is not one of md5, sha1, sha224, sha256, sha384, sha512"},
-		"checksum that is not hexadecimal":   {made("/x", content("y"), sum("md5:xy")), "checksum_value: want hexadecimal digits after the name of an algorithm, such as sha256:0f1e..."},
+		"checksum that is not hexadecimal":   {made("/x", content("y"), sum("md5:xy")), "checksum_value: want hexadecimal digits after the name of an algorithm, such as sha256:0f1e2d"},
 		"purge without recurse":              {made("/x", ensure("directory"), func(f *file.File) { f.Purge = true }), "purge: needs recurse = true"},
 		"recurse of a file":                  {made("/x", ensure("file"), recurse), "recurse: only a directory has something in it, and ensure is file"},
 		"negative limit":                     {made("/x", recurse, limit(-1)), "recurselimit: cannot be negative"},
