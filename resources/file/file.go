@@ -91,7 +91,7 @@ type File struct {
 	// The range of the SELinux context, such as `s0` or `s0:c0.c1023`.
 	SELRange string `hcl:"selrange"`
 
-	managed []string // sorted paths of the whole catalog, see Survey
+	managed func() []string // see Survey; nil: nothing but this file is declared
 }
 
 // Check says what of the file, and of what is in the folder, differs.

@@ -13,10 +13,12 @@ import (
 	"github.com/nodeapply/apply/resources/resourcetest"
 )
 
-func limit(n int) func(*file.File)             { return func(f *file.File) { f.RecurseLimit = &n } }
-func ignore(p ...string) func(*file.File)      { return func(f *file.File) { f.Ignore = p } }
-func managed(names ...string) func(*file.File) { return func(f *file.File) { f.Survey(names) } }
-func links(l string) func(*file.File)          { return func(f *file.File) { f.Links = l } }
+func limit(n int) func(*file.File)        { return func(f *file.File) { f.RecurseLimit = &n } }
+func ignore(p ...string) func(*file.File) { return func(f *file.File) { f.Ignore = p } }
+func managed(names ...string) func(*file.File) {
+	return func(f *file.File) { f.Survey(func() []string { return names }) }
+}
+func links(l string) func(*file.File) { return func(f *file.File) { f.Links = l } }
 
 func TestTree(t *testing.T) {
 	const src = "-- src/a --\nA\n-- src/sub/b --\nB\n-- src/sub/deep/c --\nC\n"
