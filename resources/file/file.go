@@ -113,7 +113,14 @@ func (f *File) Apply(ctx context.Context, h host.Host, d resources.Diff) error {
 	if err != nil {
 		return err
 	}
-	if err := f.bring(ctx, h, &w, d); err != nil || !f.walks(&w) {
+	if !f.walks(&w) {
+		return f.bring(ctx, h, &w, d)
+	}
+	own, err := f.compare(ctx, h, &w) // d names the changes in the folder too
+	if err == nil {
+		err = f.bring(ctx, h, &w, own)
+	}
+	if err != nil {
 		return err
 	}
 	return f.bringTree(ctx, h, &w)

@@ -97,6 +97,7 @@ func TestConverges(t *testing.T) {
 	for dname, set := range declared {
 		for aname, tree := range actual {
 			t.Run(dname+" from "+aname, func(t *testing.T) {
+				t.Parallel()
 				h := hosttest.New(t, sources+tree)
 				f := made("/dir/x", set...)
 				resourcetest.Converges(t, h, f)

@@ -22,9 +22,12 @@ const (
 // Survey takes the paths that other resources manage: a tree leaves them alone.
 func (f *File) Survey(paths func() []string) { f.managed = paths }
 
-// walks says whether what is in the folder is managed too.
+// walks says whether something of what is in the folder is managed too.
 func (f *File) walks(w *want) bool {
-	return f.Recurse && w.ensure == ensureDirectory && (f.RecurseLimit == nil || *f.RecurseLimit > 0)
+	if !f.Recurse || w.ensure != ensureDirectory || f.RecurseLimit != nil && *f.RecurseLimit == 0 {
+		return false
+	}
+	return w.source != "" || f.Purge || w.mode != "" || w.uid != nil || w.gid != nil || w.label != label{}
 }
 
 // tree is one walk through a folder and, in step with it, the folder that it is a copy of. No object outlives the name it is for.

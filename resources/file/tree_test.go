@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/host/hosttest"
 	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/resources/file"
@@ -188,5 +189,14 @@ func TestTreeRefuses(t *testing.T) {
 				t.Errorf("want an error with %q, got %q", test.want, err)
 			}
 		})
+	}
+}
+
+// The folder itself is not written to when only the mode of something in it differs.
+func TestTreeLeavesItsFolderAlone(t *testing.T) {
+	h := hosttest.New(t, "-- dir/x/a 0600 --\nA\n-- dir/x/b 0644 --\nB\n")
+	o := resourcetest.Converges(t, h, made("/dir/x", recurse, mode("0644")))
+	if diff := cmp.Diff([]host.Op{{Kind: host.OpMeta, Name: "/dir/x/a"}}, o.Ops); diff != "" {
+		t.Errorf("what was done (-want +got):\n%s", diff)
 	}
 }
