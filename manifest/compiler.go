@@ -9,6 +9,7 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/function"
 
 	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/manifest/decode"
@@ -30,7 +31,8 @@ type compiler struct {
 	named   map[string]bool // the facts that manifests name
 	shapes  map[*syntax.Block]*shape
 	facts   map[string]fact
-	secrets secrets
+	funcs   map[string]map[string]function.Function // by folder
+	secrets *secrets
 	rootDir string
 	at      *limits.Place // told what is evaluated
 
@@ -59,7 +61,7 @@ func (s schemas) Names() []string {
 func newCompiler(ctx context.Context, o Options) (*compiler, error) {
 	c := &compiler{
 		ctx: ctx, opts: o, types: schemas{}, modules: map[string]*syntax.Module{}, called: map[*syntax.Block]called{}, named: map[string]bool{},
-		shapes: map[*syntax.Block]*shape{}, facts: map[string]fact{}, secrets: secrets{}, scopes: map[string]*scope{},
+		shapes: map[*syntax.Block]*shape{}, facts: map[string]fact{}, funcs: map[string]map[string]function.Function{}, secrets: newSecrets(o.OnSecret), scopes: map[string]*scope{},
 	}
 	for _, t := range o.Types {
 		s, err := decode.NewSchema(t)

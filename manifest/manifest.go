@@ -33,6 +33,13 @@ type Options struct {
 	Facts Facts
 	// Modules finds the folder of a module whose source is neither "./" nor "../": built-in ones and those from git. From is the calling module's folder.
 	Modules func(ctx context.Context, source, from string) (dir string, err error)
+	// Root, if not empty, is a folder that the functions which read files cannot leave.
+	Root string
+	// Identities are the files with which decrypt() opens age files.
+	Identities []string
+	// OnSecret, if not nil, is told every sensitive text when it is met, while compiling and while binding, from any goroutine. It may be told
+	// one twice.
+	OnSecret func(text string)
 }
 
 // Result is what was compiled.

@@ -9,6 +9,7 @@ import (
 	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/manifest/decode"
 	"github.com/nodeapply/apply/manifest/diag"
+	"github.com/nodeapply/apply/manifest/funcs"
 	"github.com/nodeapply/apply/manifest/syntax"
 	"github.com/nodeapply/apply/resources"
 )
@@ -35,7 +36,7 @@ func (s *scope) output(r *run, b *syntax.Block) result {
 		return res
 	}
 	if s.flag(r, b, "sensitive", false) {
-		res.val = res.val.Mark(sensitiveMark)
+		res.val = res.val.Mark(funcs.Sensitive)
 		return s.noted(res)
 	}
 	if sensitive(res.val) {
