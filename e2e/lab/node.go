@@ -105,6 +105,9 @@ func (n *Node) Boot(ctx context.Context) error {
 	for i, disk := range n.disks {
 		args = append(args, fmt.Sprintf("--bind=%s:/dev/xvd%c", disk.Name(), 'j'+i))
 	}
+	if err := n.LinkUp(ctx); err != nil {
+		return err
+	}
 	console, err := os.OpenFile(filepath.Join(n.dir, "console"), os.O_CREATE|os.O_APPEND|os.O_RDWR, 0o644)
 	if err != nil {
 		return err
@@ -182,18 +185,20 @@ func (n *Node) shutDown(ctx context.Context, how string) error {
 // What it had written is kept, be it synced or not.
 func (n *Node) Kill(ctx context.Context) error {
 	down := n.LinkDown(ctx)
-	if err := os.WriteFile(filepath.Join(n.cgroup, "cgroup.kill"), []byte("1"), 0); err != nil {
-		return errors.Join(down, fmt.Errorf("node %s: kill: %w", n.Name, err))
+	for depth := 2; depth >= 0; depth-- { // systemd, with which all in the node ends; or how far the boot came: systemd-nspawn, nsenter
+		if pid, err := descendant(n.nspawn.Process.Pid, depth); err == nil && syscall.Kill(pid, syscall.SIGKILL) == nil {
+			break
+		}
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, closeTimeout, fmt.Errorf("still there after %s", closeTimeout))
 	defer cancel()
-	return errors.Join(down, n.awaitEnd(ctx, "kill"), n.LinkUp(ctx))
+	return errors.Join(down, n.awaitEnd(ctx, "kill"))
 }
 
 func (n *Node) awaitEnd(ctx context.Context, how string) error {
 	select {
 	case <-n.ended:
-		return nil
+		return n.LinkDown(ctx) // its network namespace, which stays, would answer pings
 	case <-ctx.Done():
 		return fmt.Errorf("node %s: %s: %w", n.Name, how, context.Cause(ctx))
 	}

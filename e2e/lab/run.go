@@ -98,7 +98,7 @@ func (n *Node) start(ctx context.Context, stdin []byte, argv []string) (*Process
 	}
 	defer cgroup.Close()
 	p := &Process{ctx: ctx, cgroup: dir}
-	args := append([]string{"-t", strconv.Itoa(n.init), "-m", "-u", "-i", "-n", "-p", "-C", "--wd=/", "--"}, argv...)
+	args := append([]string{"-t", strconv.Itoa(n.init), "-m", "-u", "-i", "-n", "-p", "-C", "--wdns=/", "--"}, argv...)
 	p.cmd = exec.CommandContext(ctx, "nsenter", args...)
 	p.cmd.Env = []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8"}
 	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = bytes.NewReader(stdin), &p.stdout, &p.stderr

@@ -14,7 +14,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -52,17 +51,42 @@ func With(ctx context.Context, packages ...string) (Image, error) {
 	if err != nil || len(packages) == 0 {
 		return base, err
 	}
-	packages = slices.Sorted(slices.Values(packages))
 	debs, err := Download(ctx, base, packages...)
 	if err != nil {
 		return Image{}, err
 	}
-	key := keyOf(append([]string{base.key}, packages...)...)
-	dir, err := cached(ctx, "images", key, func(ctx context.Context, dir string) error {
-		return buildLayer(ctx, base, debs, dir)
-	})
-	return Image{Layers: append([]string{dir}, base.Layers...), key: key}, err
+	return base.Extend(ctx, debs, installDebs)
 }
+
+const installDebs = `
+printf '#!/bin/sh\nexit 101\n' > /usr/sbin/policy-rc.d
+chmod 755 /usr/sbin/policy-rc.d
+apt-get install -qq -y --no-install-recommends -o APT::Sandbox::User=root -o Dpkg::Options::=--force-unsafe-io /mnt/*.deb
+rm /usr/sbin/policy-rc.d
+`
+
+// Extend returns the image with what a shell script changes in it, run by root in the image with the folder files at /mnt
+// unless that is "". The cache knows the result by the script and the name of the folder.
+func (img Image) Extend(ctx context.Context, files, script string) (Image, error) {
+	key := keyOf(img.key, files, script)
+	dir, err := cached(ctx, "images", key, func(ctx context.Context, dir string) error {
+		_, err := sealed.Run(ctx, dir, "sh", "-ec", layerScript, "layer", strings.Join(img.Layers, ":"), files, script)
+		return err
+	})
+	return Image{Layers: append([]string{dir}, img.Layers...), key: key}, err
+}
+
+// layerScript makes the layer as the folder tree, which is what an overlay keeps of the changes; the mounts vanish with the namespaces
+// it runs in. $1 are the layers below, $2 a folder for /mnt or "", $3 the script to run inside.
+const layerScript = `
+mkdir tree work root
+mount -t overlay overlay -o "lowerdir=$1,upperdir=tree,workdir=work" root
+mount -t proc proc root/proc
+mount --rbind /dev root/dev
+mount -t tmpfs tmpfs root/tmp
+test -z "$2" || mount --bind "$2" root/mnt
+chroot root sh -ec "$3"
+`
 
 // Cache returns the cache folder.
 func Cache() string {
@@ -177,26 +201,4 @@ func tidyBase(dir string) error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// layerScript installs the packages of a folder into an overlay; the mounts vanish with the namespace it runs in.
-const layerScript = `set -e
-lower=$2 debs=$3; cd "$1"
-mkdir tree work root
-mount -t overlay overlay -o "lowerdir=$lower,upperdir=tree,workdir=work" root
-mount -t proc proc root/proc
-mount --rbind /dev root/dev
-mount -t tmpfs tmpfs root/tmp
-mkdir root/tmp/debs
-mount --bind "$debs" root/tmp/debs
-printf '#!/bin/sh\nexit 101\n' > root/usr/sbin/policy-rc.d
-chmod 755 root/usr/sbin/policy-rc.d
-chroot root sh -c 'apt-get install -qq -y --no-install-recommends --no-download \
-	-o APT::Sandbox::User=root -o Dpkg::Options::=--force-unsafe-io /tmp/debs/*.deb'
-rm root/usr/sbin/policy-rc.d
-`
-
-func buildLayer(ctx context.Context, base Image, debs, dir string) error {
-	_, err := sealed.Run(ctx, "", "sh", "-c", layerScript, "layer", dir, strings.Join(base.Layers, ":"), debs)
-	return err
 }
