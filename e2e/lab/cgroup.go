@@ -1,69 +1,124 @@
 package lab
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
+
+	"github.com/nodeapply/apply/e2e/lab/image"
 )
 
-// cgroupRoot returns where the cgroup2 hierarchy is mounted, alone or beside cgroup1 hierarchies.
-func cgroupRoot() (string, error) {
-	f, err := os.Open("/proc/self/mountinfo")
+// cgroupMounts returns where the cgroup2 hierarchy is mounted, and the cgroup1 hierarchies beside it if there are any.
+func cgroupMounts() (v2 string, v1 []string, err error) {
+	text, err := os.ReadFile("/proc/self/mountinfo") // see proc_pid_mountinfo(5)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
-	defer f.Close()
-	for lines := bufio.NewScanner(f); lines.Scan(); {
-		mount, fsType, ok := strings.Cut(lines.Text(), " - ") // see proc_pid_mountinfo(5)
-		if fields := strings.Fields(mount); ok && strings.HasPrefix(fsType, "cgroup2 ") && fields[3] == "/" {
-			return fields[4], nil
+	for line := range strings.Lines(string(text)) {
+		mount, fsType, _ := strings.Cut(line, " - ")
+		fields := strings.Fields(mount)
+		switch {
+		case strings.HasPrefix(fsType, "cgroup2 ") && fields[3] == "/":
+			v2 = fields[4]
+		case strings.HasPrefix(fsType, "cgroup "):
+			v1 = append(v1, fields[4])
 		}
 	}
-	return "", errors.New("cgroup2 is not mounted")
+	if v2 == "" {
+		return "", nil, errors.New("cgroup2 is not mounted")
+	}
+	return v2, v1, nil
 }
 
-// newCgroup makes a cgroup for a lab of this process, and removes those that killed keepers have left.
-func newCgroup() (string, error) {
-	root, err := cgroupRoot()
+// newCgroup makes a cgroup for a lab of this process, with a name that no lab had before. It also returns where systemd-nspawn may
+// make cgroups of that name in cgroup1 hierarchies.
+func newCgroup() (v2 string, v1 []string, err error) {
+	root, v1, err := cgroupMounts()
 	if err != nil {
-		return "", err
-	}
-	stale, err := filepath.Glob(filepath.Join(root, cgroupPrefix+"*"))
-	if err != nil {
-		return "", err
-	}
-	for _, dir := range stale {
-		var pid, started int
-		name := strings.TrimPrefix(filepath.Base(dir), cgroupPrefix)
-		if _, err := fmt.Sscanf(name, "%d-%d-", &pid, &started); err != nil {
-			continue
-		}
-		if now, err := startTime(pid); err != nil || now != started {
-			removeCgroup(dir) // one that is still in use stays for the next lab to remove
-		}
+		return "", nil, err
 	}
 	started, err := startTime(os.Getpid())
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
-	return os.MkdirTemp(root, fmt.Sprintf("%s%d-%d-", cgroupPrefix, os.Getpid(), started))
+	if v2, err = os.MkdirTemp(root, fmt.Sprintf("%s%d-%d-", prefix, os.Getpid(), started)); err != nil {
+		return "", nil, err
+	}
+	for i := range v1 {
+		v1[i] = filepath.Join(v1[i], filepath.Base(v2))
+	}
+	return v2, v1, nil
 }
 
-const cgroupPrefix = "apply-lab-"
+// prefix begins the names of labs, which go on with process id and start time of their owner.
+const prefix = "apply-lab-"
 
-// removeCgroup removes an empty cgroup and the empty ones in it.
+// runDir holds the temporary folders of labs.
+func runDir() string { return filepath.Join(image.Cache(), "run") }
+
+// clean removes what labs have left whose owner and keeper were both killed: cgroups, and files in the cache. All else went with the
+// last process.
+func clean() error {
+	v2, v1, err := cgroupMounts()
+	if err != nil {
+		return err
+	}
+	for _, dir := range append(v1, v2, runDir()) {
+		names, err := filepath.Glob(filepath.Join(dir, prefix+"*"))
+		if err != nil {
+			return err
+		}
+		for _, name := range names {
+			var pid, started int
+			if _, err := fmt.Sscanf(filepath.Base(name), prefix+"%d-%d-", &pid, &started); err != nil {
+				continue
+			}
+			if now, err := startTime(pid); err == nil && now == started {
+				continue
+			}
+			if dir == runDir() {
+				err = os.RemoveAll(name)
+			} else {
+				err = removeCgroup(name)
+			}
+			if err != nil {
+				return fmt.Errorf("clean up after process %d: %w", pid, err)
+			}
+		}
+	}
+	return nil
+}
+
+// removeCgroup removes a cgroup of a dead owner, whose last processes may still be on their way out.
 func removeCgroup(dir string) error {
+	os.WriteFile(filepath.Join(dir, "cgroup.kill"), []byte("1"), 0) // cgroup1 has no such file, and its processes are those of cgroup2
+	retry := time.NewTicker(50 * time.Millisecond)
+	defer retry.Stop()
+	for deadline := time.Now().Add(closeTimeout); ; <-retry.C {
+		err := removeEmpty(dir)
+		if err == nil || errors.Is(err, fs.ErrNotExist) { // another process may clean up, too
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return err
+		}
+	}
+}
+
+// removeEmpty removes a cgroup and those in it, as long as no process is in them.
+func removeEmpty(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return err
 	}
 	for _, e := range entries {
 		if e.IsDir() {
-			if err := removeCgroup(filepath.Join(dir, e.Name())); err != nil {
+			if err := removeEmpty(filepath.Join(dir, e.Name())); err != nil {
 				return err
 			}
 		}

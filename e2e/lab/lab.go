@@ -2,8 +2,8 @@
 // they and the test can reach. A node boots in about a second, so each test takes fresh ones.
 //
 // Everything of a lab lives in namespaces whose first process, the keeper, ends when the test process does, in whatever way: the
-// kernel then kills the nodes and takes down their mounts, networks, loop devices and files, which are all on a tmpfs. Only the
-// images stay, in the cache (see package image). All names, addresses and disks are private to a lab; labs run side by side.
+// kernel then kills the nodes and takes down their mounts, networks, loop devices and files, which are all on a tmpfs. A process
+// that watches the keeper removes what little remains. Only the images stay, in the cache (see package image). All names, addresses and disks are private to a lab; labs run side by side.
 //
 // Addresses are 10.77.0.0/24: the test itself is 10.77.0.1, nodes follow in the order they are made. There is no way out.
 package lab
@@ -14,7 +14,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -39,6 +38,7 @@ type Lab struct {
 	ended    chan struct{}
 	pid      int    // first process of the lab's namespaces, as this process sees it
 	dir      string // the lab's tmpfs, as this process sees it
+	tmp      string // files that commands of this machine need, on disk
 	cgroup   string
 
 	mu      sync.Mutex
@@ -47,14 +47,19 @@ type Lab struct {
 	serving sync.WaitGroup
 }
 
-// keeperScript stays outside of the lab's process namespace to remove what the kernel does not: the cgroup folders.
-// $1 is the script of the first process inside, $2 the lab's cgroup, $3 its address.
+// keeperScript stays outside of the lab's process namespace to remove what the kernel does not: temporary files and cgroups.
+// $1 is the script of the first process inside, $2 the lab's address, $3 its temporary folder, $4 and on its cgroups.
 const keeperScript = `
-unshare --mount --net --pid --fork --kill-child --mount-proc -- sh -ec "$1" inside "$3" 3<&0
-echo 1 > "$2/cgroup.kill"
-for try in 1 2 3 4 5 6 7 8 9 10; do
-	find "$2" -depth -type d -exec rmdir {} + 2>/dev/null && break
-	sleep 0.2
+unshare --mount --net --pid --fork --kill-child --mount-proc -- sh -ec "$1" inside "$2" 3<&0
+rm -rf "$3"
+shift 3
+echo 1 > "$1/cgroup.kill"
+for cgroup; do
+	for try in $(seq 100); do
+		[ -d "$cgroup" ] || break
+		find "$cgroup" -depth -type d -exec rmdir {} \; 2>/dev/null
+		[ -d "$cgroup" ] && sleep 0.1
+	done
 done
 `
 
@@ -77,12 +82,19 @@ wait
 
 // Open makes an empty lab. It needs root; see Require.
 func Open(ctx context.Context) (*Lab, error) {
-	cgroup, err := newCgroup()
+	if err := clean(); err != nil {
+		return nil, fmt.Errorf("lab: %w", err)
+	}
+	cgroup, cgroups1, err := newCgroup()
 	if err != nil {
 		return nil, fmt.Errorf("lab: %w", err)
 	}
-	l := &Lab{cgroup: cgroup, ended: make(chan struct{})}
-	l.keeper = exec.Command("sh", "-c", keeperScript, "keeper", insideScript, cgroup, Addr)
+	l := &Lab{cgroup: cgroup, tmp: filepath.Join(runDir(), filepath.Base(cgroup)), ended: make(chan struct{})}
+	if err := os.MkdirAll(l.tmp, 0o755); err != nil {
+		return nil, fmt.Errorf("lab: %w", err)
+	}
+	l.keeper = exec.Command("sh", "-c", keeperScript, "keeper", insideScript, Addr, l.tmp, cgroup)
+	l.keeper.Args = append(l.keeper.Args, cgroups1...)
 	l.keeper.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // an interrupt at the terminal must not reach it
 	stderr := new(strings.Builder)
 	l.keeper.Stderr = stderr
@@ -172,7 +184,7 @@ func Require(t testing.TB) {
 	if os.Geteuid() != 0 {
 		missing = append(missing, "root")
 	}
-	if _, err := cgroupRoot(); err != nil {
+	if _, _, err := cgroupMounts(); err != nil {
 		missing = append(missing, "cgroup2")
 	}
 	for _, tool := range tools {
@@ -188,20 +200,6 @@ func Require(t testing.TB) {
 		t.Fatal(why)
 	}
 	t.Skip(why)
-}
-
-// Serve answers HTTP requests of the nodes with h until the lab is closed, and returns the URL, http://10.77.0.1:PORT.
-func (l *Lab) Serve(h http.Handler) (url string, err error) {
-	ln, err := l.Listen("tcp", net.JoinHostPort(Addr, "0"))
-	if err != nil {
-		return "", err
-	}
-	srv := &http.Server{Handler: h, ReadHeaderTimeout: 30 * time.Second}
-	l.mu.Lock()
-	l.servers = append(l.servers, srv)
-	l.mu.Unlock()
-	l.serving.Go(func() { srv.Serve(ln) }) // always ends with an error: the one of Close
-	return "http://" + ln.Addr().String(), nil
 }
 
 // descendant follows only children, depth generations down from process pid.

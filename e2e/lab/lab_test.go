@@ -1,19 +1,23 @@
 package lab_test
 
 import (
+	"context"
+	"errors"
+	"io"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/nodeapply/apply/e2e/lab"
-	"github.com/nodeapply/apply/e2e/lab/image"
 )
 
 func TestNodes(t *testing.T) {
 	l := lab.New(t)
-	nodes := bootAll(t, l, lab.Spec{Name: "one", Disks: []int64{64 << 20, 64 << 20}}, lab.Spec{Name: "two"})
+	nodes := boot(t, l, lab.Spec{Name: "one", Disks: []int64{64 << 20, 64 << 20}}, lab.Spec{Name: "two"})
 	one, two := nodes[0], nodes[1]
 
 	wantEqual(t, "host name", "one\n", must(t, one, "hostname"))
@@ -52,21 +56,63 @@ func TestNodes(t *testing.T) {
 	check(t, one.PowerOff(t.Context()))
 }
 
-// bootAll boots nodes of the base image, all at a time.
-func bootAll(t *testing.T, l *lab.Lab, specs ...lab.Spec) []*lab.Node {
-	t.Helper()
-	img, err := image.Base(t.Context())
+func TestRun(t *testing.T) {
+	l := lab.New(t)
+	n := boot(t, l, lab.Spec{Name: "alone"})[0]
+
+	res, err := n.Run(t.Context(), "sh", "-c", "echo out; echo err >&2; pwd; exit 7")
 	check(t, err)
-	nodes := make([]*lab.Node, len(specs))
-	var g errgroup.Group
-	for i, s := range specs {
-		s.Image = img
-		g.Go(func() (err error) {
-			nodes[i], err = l.Boot(t.Context(), s)
-			return err
-		})
+	if diff := cmp.Diff(lab.Result{Stdout: "out\n/\n", Stderr: "err\n", Code: 7}, res); diff != "" {
+		t.Errorf("result (-want +got):\n%s", diff)
 	}
-	check(t, g.Wait())
+
+	late := errors.New("too late")
+	ctx, cancel := context.WithTimeoutCause(t.Context(), 200*time.Millisecond, late)
+	defer cancel()
+	if _, err := n.Run(ctx, "sh", "-c", "sleep 1001 & sleep 1002"); !errors.Is(err, late) {
+		t.Errorf("run past its deadline: %v, want %v", err, late)
+	}
+	wantEqual(t, "commands left", "", must(t, n, "pgrep -af 'sleep 100[12]' | grep -v pgrep || true"))
+
+	p, err := n.Start(t.Context(), "sleep", "infinity")
+	check(t, err)
+	must(t, n, "for try in $(seq 100); do pgrep sleep && exit; sleep 0.1; done; exit 1")
+	check(t, p.Signal(syscall.SIGKILL))
+	res, err = p.Wait()
+	check(t, err)
+	wantEqual(t, "exit code", 128+9, res.Code)
+
+	put(t, n, "/some/where/file", "content\n")
+	content, err := n.Get(t.Context(), "/some/where/file")
+	check(t, err)
+	wantEqual(t, "content", "content\n", content)
+
+	program, err := lab.Build(t.Context(), "cmd/test2json")
+	check(t, err)
+	check(t, n.CopyBinary(t.Context(), program))
+	wantEqual(t, "program", "{\"Action\":\"start\"}\n{\"Action\":\"output\",\"Output\":\"hello\\n\"}\n",
+		must(t, n, "echo hello | test2json"))
+}
+
+// TestDial shows that the test reaches servers on the nodes.
+func TestDial(t *testing.T) {
+	l := lab.New(t)
+	n := boot(t, l, lab.Spec{Name: "server"})[0]
+	put(t, n, "/etc/systemd/system/hello.socket", "[Socket]\nListenStream=7000\nAccept=yes\n")
+	put(t, n, "/etc/systemd/system/hello@.service", "[Service]\nExecStart=echo hello\nStandardOutput=socket\n")
+	must(t, n, "systemctl start hello.socket")
+	conn, err := l.Dial(t.Context(), "tcp", n.Addr+":7000")
+	check(t, err)
+	defer conn.Close()
+	said, err := io.ReadAll(conn)
+	check(t, err)
+	wantEqual(t, "server", "hello\n", string(said))
+}
+
+func boot(t *testing.T, l *lab.Lab, specs ...lab.Spec) []*lab.Node {
+	t.Helper()
+	nodes, err := l.Boot(t.Context(), specs...)
+	check(t, err)
 	return nodes
 }
 
@@ -102,7 +148,7 @@ func wantPing(t *testing.T, from, to *lab.Node, want bool) {
 	}
 }
 
-func wantEqual(t *testing.T, what, want, got string) {
+func wantEqual[T any](t *testing.T, what string, want, got T) {
 	t.Helper()
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("%s (-want +got):\n%s", what, diff)

@@ -65,8 +65,8 @@ func (l *Lab) Cut(ctx context.Context, a, b []*Node) error {
 	for _, x := range a {
 		for _, y := range b {
 			rules = append(rules,
-				fmt.Sprintf("add rule bridge lab forward iifname %s oifname %s drop", x.link(), y.link()),
-				fmt.Sprintf("add rule bridge lab forward iifname %s oifname %s drop", y.link(), x.link()))
+				fmt.Sprintf("add rule bridge lab forward iifname %s oifname %s drop", x.link, y.link),
+				fmt.Sprintf("add rule bridge lab forward iifname %s oifname %s drop", y.link, x.link))
 		}
 	}
 	return l.inside(ctx, "nft", strings.Join(rules, "; "))

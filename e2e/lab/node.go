@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/nodeapply/apply/e2e/lab/image"
 )
 
@@ -20,8 +22,8 @@ const bootTimeout = 2 * time.Minute
 
 // Spec says what a node has.
 type Spec struct {
-	Name  string      // its host name, at most 10 letters and digits
-	Image image.Image // what it boots from
+	Name  string      // its host name
+	Image image.Image // what it boots from, the base image if it has no layers
 	Disks []int64     // sizes in bytes of empty disks /dev/xvdj, /dev/xvdk, ...
 }
 
@@ -31,6 +33,7 @@ type Node struct {
 	Addr string // IPv4 address, on the interface eth0
 
 	lab    *Lab
+	link   string // the lab's end of its cable
 	dir    string // overlay and console log, as this process sees it
 	cgroup string
 	disks  []*os.File
@@ -41,16 +44,21 @@ type Node struct {
 	init   int // process 1 of the node, as this process sees it
 }
 
-// Boot makes a node and waits until it is up.
-func (l *Lab) Boot(ctx context.Context, s Spec) (*Node, error) {
-	n, err := l.make(ctx, s)
-	if err == nil {
-		err = n.Boot(ctx)
+// Boot makes nodes and boots them, all at a time. Their addresses are in the order of specs.
+func (l *Lab) Boot(ctx context.Context, specs ...Spec) ([]*Node, error) {
+	nodes := make([]*Node, len(specs))
+	for i, s := range specs {
+		n, err := l.make(ctx, s)
+		if err != nil {
+			return nil, fmt.Errorf("node %s: %w", s.Name, err)
+		}
+		nodes[i] = n
 	}
-	if err != nil {
-		return nil, fmt.Errorf("node %s: %w", s.Name, err)
+	boots, ctx := errgroup.WithContext(ctx)
+	for _, n := range nodes {
+		boots.Go(func() error { return n.Boot(ctx) })
 	}
-	return n, nil
+	return nodes, boots.Wait()
 }
 
 // makeScript lays out a node's root, and its network as a namespace that outlives its boots: the address is there before systemd
@@ -73,8 +81,15 @@ ip -n "$1" route add default via 10.77.0.1
 `
 
 func (l *Lab) make(ctx context.Context, s Spec) (*Node, error) {
+	if s.Image.Layers == nil {
+		var err error
+		if s.Image, err = image.Base(ctx); err != nil {
+			return nil, err
+		}
+	}
 	l.mu.Lock()
-	n := &Node{Name: s.Name, Addr: fmt.Sprintf("10.77.0.%d", len(l.nodes)+2), lab: l}
+	number := len(l.nodes) + 2
+	n := &Node{Name: s.Name, Addr: fmt.Sprintf("10.77.0.%d", number), link: fmt.Sprintf("link%d", number), lab: l}
 	n.dir, n.cgroup = filepath.Join(l.dir, n.Name), filepath.Join(l.cgroup, n.Name)
 	l.nodes = append(l.nodes, n)
 	l.mu.Unlock()
@@ -91,7 +106,7 @@ func (l *Lab) make(ctx context.Context, s Spec) (*Node, error) {
 		}
 		n.disks = append(n.disks, disk)
 	}
-	return n, l.inside(ctx, "sh", "-ec", makeScript, "make", n.Name, n.Addr, n.link(), strings.Join(s.Image.Layers, ":"))
+	return n, l.inside(ctx, "sh", "-ec", makeScript, "make", n.Name, n.Addr, n.link, strings.Join(s.Image.Layers, ":"))
 }
 
 // Boot starts a node that is off and waits until systemd says that it is up, degraded or not.
@@ -132,7 +147,7 @@ func (n *Node) Boot(ctx context.Context) error {
 	}()
 	if err := n.awaitUp(ctx); err != nil {
 		log, _ := os.ReadFile(console.Name())
-		return errors.Join(fmt.Errorf("boot: %w\n%s", err, log[max(0, len(log)-4096):]), n.Kill(context.WithoutCancel(ctx)))
+		return errors.Join(fmt.Errorf("node %s: boot: %w\n%s", n.Name, err, log[max(0, len(log)-4096):]), n.Kill(context.WithoutCancel(ctx)))
 	}
 	return nil
 }
@@ -206,16 +221,13 @@ func (n *Node) awaitEnd(ctx context.Context, how string) error {
 
 // LinkDown takes the cable out.
 func (n *Node) LinkDown(ctx context.Context) error {
-	return n.lab.inside(ctx, "ip", "link", "set", n.link(), "down")
+	return n.lab.inside(ctx, "ip", "link", "set", n.link, "down")
 }
 
 // LinkUp puts the cable in.
 func (n *Node) LinkUp(ctx context.Context) error {
-	return n.lab.inside(ctx, "ip", "link", "set", n.link(), "up")
+	return n.lab.inside(ctx, "ip", "link", "set", n.link, "up")
 }
-
-// link is the lab's end of the node's cable; interface names have at most 15 bytes.
-func (n *Node) link() string { return "link-" + n.Name }
 
 // release gives back what a node holds in this process, after the kernel ended the node.
 func (n *Node) release() error {

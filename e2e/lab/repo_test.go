@@ -1,8 +1,6 @@
 package lab_test
 
 import (
-	"net/http"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -28,28 +26,32 @@ func sleeper(name, version string) repo.Package {
 
 func TestAptRepository(t *testing.T) {
 	l := lab.New(t)
-	n := bootAll(t, l, lab.Spec{Name: "deb"})[0]
-	dir, key := t.TempDir(), newKey(t)
-	var debs []string
-	for _, version := range []string{"1.0", "1.1"} {
+	n := boot(t, l, lab.Spec{Name: "deb"})[0]
+	build := func(version string) string {
 		deb, err := sleeper("sleeper", version).Deb(t.Context(), t.TempDir())
 		check(t, err)
-		debs = append(debs, deb)
+		return deb
 	}
-	check(t, repo.Apt(t.Context(), dir, key, debs...))
-	put(t, n, "/etc/apt/lab.asc", key.Armored)
-	put(t, n, "/etc/apt/sources.list", "deb [signed-by=/etc/apt/lab.asc] "+serve(t, l, dir)+" stable main\n")
+	r, err := l.AptRepo(t.Context(), build("1.0"))
+	check(t, err)
+	put(t, n, "/etc/apt/lab.asc", r.Key)
+	put(t, n, "/etc/apt/sources.list", "deb [signed-by=/etc/apt/lab.asc] "+r.URL+" stable main\n")
 
-	must(t, n, "apt-get update -qq -o APT::Update::Error-Mode=any")
-	must(t, n, "apt-get install -qq -y sleeper=1.0")
+	const update = "apt-get update -qq -o APT::Update::Error-Mode=any\n"
+	must(t, n, update+"apt-get install -qq -y sleeper")
 	wantEqual(t, "version", "1.0\n", must(t, n, "cat /usr/share/v/sleeper"))
 	must(t, n, "systemctl is-active sleeperd && systemctl is-enabled sleeperd && echo mine > /etc/sleeper.conf")
-	must(t, n, "DEBIAN_FRONTEND=noninteractive apt-get upgrade -qq -y")
+	check(t, r.Add(t.Context(), build("1.1")))
+	must(t, n, update+"DEBIAN_FRONTEND=noninteractive apt-get upgrade -qq -y")
 	wantEqual(t, "version", "1.1\n", must(t, n, "cat /usr/share/v/sleeper"))
 	wantEqual(t, "configuration", "mine\n", must(t, n, "cat /etc/sleeper.conf"))
 	wantEqual(t, "post-installation script", "installed\ninstalled\n", must(t, n, "cat /var/log/sleeper.log"))
 
-	put(t, n, "/etc/apt/lab.asc", newKey(t).Armored)
+	must(t, n, "apt-get install -qq -y --allow-downgrades sleeper=1.0")
+
+	other, err := l.AptRepo(t.Context())
+	check(t, err)
+	put(t, n, "/etc/apt/lab.asc", other.Key)
 	if res, err := n.Run(t.Context(), "apt-get", "update", "-o", "APT::Update::Error-Mode=any"); err != nil || res.Code == 0 {
 		t.Errorf("apt-get update with another key: %v, code %d, want a failure", err, res.Code)
 	}
@@ -59,9 +61,7 @@ func TestYumRepository(t *testing.T) {
 	l := lab.New(t)
 	img, err := image.Dnf(t.Context())
 	check(t, err)
-	n, err := l.Boot(t.Context(), lab.Spec{Name: "rpm", Image: img})
-	check(t, err)
-	dir, key := t.TempDir(), newKey(t)
+	n := boot(t, l, lab.Spec{Name: "rpm", Image: img})[0]
 	var rpms []string
 	for _, p := range []repo.Package{sleeper("sleeper", "1.0"), sleeper("sleeper", "1.1"),
 		{Name: "sleepers", Version: "1", Depends: []string{"sleeper >= 1.1"}}} {
@@ -69,10 +69,10 @@ func TestYumRepository(t *testing.T) {
 		check(t, err)
 		rpms = append(rpms, rpm)
 	}
-	check(t, repo.Yum(t.Context(), dir, key, rpms...))
-	url := serve(t, l, dir)
-	put(t, n, "/etc/pki/lab.asc", key.Armored)
-	put(t, n, "/etc/yum.repos.d/lab.repo", "[lab]\nname=lab\nbaseurl="+url+"\ngpgcheck=1\nrepo_gpgcheck=1\ngpgkey=file:///etc/pki/lab.asc\n")
+	r, err := l.YumRepo(t.Context(), rpms...)
+	check(t, err)
+	put(t, n, "/etc/pki/lab.asc", r.Key)
+	put(t, n, "/etc/yum.repos.d/lab.repo", "[lab]\nname=lab\nbaseurl="+r.URL+"\ngpgcheck=1\nrepo_gpgcheck=1\ngpgkey=file:///etc/pki/lab.asc\n")
 
 	must(t, n, "dnf -q -y install sleeper-1.0")
 	wantEqual(t, "version", "1.0\n", must(t, n, "cat /usr/share/v/sleeper"))
@@ -94,13 +94,10 @@ func TestGlusterFS(t *testing.T) {
 	check(t, err)
 	debs, err := image.Download(t.Context(), base, "glusterfs-server", "glusterfs-client")
 	check(t, err)
-	names, err := filepath.Glob(filepath.Join(debs, "*.deb"))
+	r, err := l.AptRepo(t.Context(), debs...)
 	check(t, err)
-	dir, key := t.TempDir(), newKey(t)
-	check(t, repo.Apt(t.Context(), dir, key, names...))
-	url := serve(t, l, dir)
 
-	nodes := bootAll(t, l, lab.Spec{Name: "g1", Disks: []int64{1 << 30}}, lab.Spec{Name: "g2", Disks: []int64{1 << 30}})
+	nodes := boot(t, l, lab.Spec{Name: "g1", Disks: []int64{1 << 30}}, lab.Spec{Name: "g2", Disks: []int64{1 << 30}})
 	each(t, nodes, func(n *lab.Node) error {
 		script := `set -e
 			printf '%s g1\n%s g2\n' $2 $3 >> /etc/hosts
@@ -111,10 +108,10 @@ func TestGlusterFS(t *testing.T) {
 			mkfs.ext4 -q /dev/xvdj
 			mkdir /brick
 			mount /dev/xvdj /brick`
-		if err := n.Put(t.Context(), "/etc/apt/lab.asc", []byte(key.Armored), 0o644); err != nil {
+		if err := n.Put(t.Context(), "/etc/apt/lab.asc", []byte(r.Key), 0o644); err != nil {
 			return err
 		}
-		_, err := n.Must(t.Context(), "sh", "-c", script, "gluster", url, nodes[0].Addr, nodes[1].Addr)
+		_, err := n.Must(t.Context(), "sh", "-c", script, "gluster", r.URL, nodes[0].Addr, nodes[1].Addr)
 		return err
 	})
 	must(t, nodes[0], `gluster peer probe g2 &&
@@ -125,18 +122,4 @@ func TestGlusterFS(t *testing.T) {
 	if n := len(strings.Fields(here + there)); n != 20 || here == "" || there == "" {
 		t.Errorf("files on the bricks: %q and %q, want 20 spread over both", here, there)
 	}
-}
-
-func newKey(t *testing.T) *repo.Key {
-	t.Helper()
-	key, err := repo.NewKey(t.Context(), t.TempDir())
-	check(t, err)
-	return key
-}
-
-func serve(t *testing.T, l *lab.Lab, dir string) string {
-	t.Helper()
-	url, err := l.Serve(http.FileServer(http.Dir(dir)))
-	check(t, err)
-	return url
 }

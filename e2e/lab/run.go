@@ -116,6 +116,15 @@ func (p *Process) Kill() error {
 	return os.WriteFile(filepath.Join(p.cgroup, "cgroup.kill"), []byte("1"), 0)
 }
 
+// Signal sends a signal to the command alone, not to what it started.
+func (p *Process) Signal(sig syscall.Signal) error {
+	pid, err := descendant(p.cmd.Process.Pid, 1)
+	if err != nil {
+		return err
+	}
+	return syscall.Kill(pid, sig)
+}
+
 // Wait waits for the end of the command. The error is the cause of ctx's end when that came first.
 func (p *Process) Wait() (Result, error) {
 	err := p.cmd.Wait()

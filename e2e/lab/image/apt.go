@@ -12,8 +12,17 @@ import (
 	"github.com/nodeapply/apply/e2e/lab/sealed"
 )
 
-// Download returns a cached folder with the .deb files of the packages and of all that they depend on and the image has not.
-func Download(ctx context.Context, img Image, packages ...string) (dir string, err error) {
+// Download returns the names of cached .deb files: the packages and all that they depend on and the image has not.
+func Download(ctx context.Context, img Image, packages ...string) (debs []string, err error) {
+	dir, err := download(ctx, img, packages)
+	if err != nil {
+		return nil, err
+	}
+	return filepath.Glob(filepath.Join(dir, "*.deb"))
+}
+
+// download returns the folder of the files of Download.
+func download(ctx context.Context, img Image, packages []string) (dir string, err error) {
 	packages = slices.Sorted(slices.Values(packages))
 	key := keyOf(append([]string{img.key}, packages...)...)
 	return cached(ctx, "debs", key, func(ctx context.Context, dir string) error {

@@ -51,7 +51,7 @@ func With(ctx context.Context, packages ...string) (Image, error) {
 	if err != nil || len(packages) == 0 {
 		return base, err
 	}
-	debs, err := Download(ctx, base, packages...)
+	debs, err := download(ctx, base, packages)
 	if err != nil {
 		return Image{}, err
 	}
