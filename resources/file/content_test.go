@@ -424,3 +424,36 @@ func TestRunningProgram(t *testing.T) {
 		t.Errorf("the running program ended with %v and %q", err, out.String())
 	}
 }
+
+// A link that somebody else can have planted is not followed, neither on the way nor at the end.
+func TestPlantedLinks(t *testing.T) {
+	needRoot(t)
+	tests := map[string]struct {
+		tree string
+		file *file.File
+	}{
+		"the target, followed":             {"-- tmp/x -> /etc/victim nobody:nobody --\n", made("/tmp/x", content("z"), links("follow"))},
+		"root's own link in such a folder": {"-- tmp/x -> /etc/victim --\n", made("/tmp/x", content("z"), links("follow"))},
+		"the source":                       {"-- tmp/s -> /etc/victim nobody:nobody --\n", made("/dir/x", source("/tmp/s"))},
+		"on the way":                       {"-- tmp/d -> /etc nobody:nobody --\n", made("/tmp/d/victim", content("z"))},
+		"mode through a link":              {"-- tmp/x -> /etc/victim nobody:nobody --\n", made("/tmp/x", mode("0666"), links("follow"))},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			h := hosttest.New(t, "-- dir/ --\n-- tmp/ 1777 --\n-- etc/victim 0600 --\nsecret\n"+test.tree)
+			if err := resourcetest.Refuses(t, h, test.file); !strings.Contains(err.Error(), "refused: a link") {
+				t.Errorf("the error is %q", err)
+			}
+		})
+	}
+}
+
+// A relative link with ".." starts at the folder that it really is in.
+func TestFollowThroughAFolderThatIsALink(t *testing.T) {
+	h := hosttest.New(t, "-- a -> b/c --\n-- b/c/x -> ../y --\n-- b/y --\nold\n-- y --\nkeep\n")
+	f := made("/a/x", content("new\n"), links("follow"))
+	resourcetest.Converges(t, h, f)
+	if got := h.Content("/b/y") + h.Content("/y"); got != "new\nkeep\n" {
+		t.Errorf("the files have %q", got)
+	}
+}

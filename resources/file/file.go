@@ -91,7 +91,7 @@ type File struct {
 	// The range of the SELinux context, such as `s0` or `s0:c0.c1023`.
 	SELRange string `hcl:"selrange"`
 
-	managed []string // sorted paths of the whole catalog, see Survey
+	managed func() []string // see Survey; nil: nothing but this file is declared
 }
 
 // Check says what of the file, and of what is in the folder, differs.
@@ -113,7 +113,14 @@ func (f *File) Apply(ctx context.Context, h host.Host, d resources.Diff) error {
 	if err != nil {
 		return err
 	}
-	if err := f.bring(ctx, h, &w, d); err != nil || !f.walks(&w) {
+	if !f.walks(&w) {
+		return f.bring(ctx, h, &w, d)
+	}
+	own, err := f.compare(ctx, h, &w) // d names the changes in the folder too
+	if err == nil {
+		err = f.bring(ctx, h, &w, own)
+	}
+	if err != nil {
 		return err
 	}
 	return f.bringTree(ctx, h, &w)

@@ -20,11 +20,14 @@ const (
 )
 
 // Survey takes the paths that other resources manage: a tree leaves them alone.
-func (f *File) Survey(paths []string) { f.managed = paths }
+func (f *File) Survey(paths func() []string) { f.managed = paths }
 
-// walks says whether what is in the folder is managed too.
+// walks says whether something of what is in the folder is managed too.
 func (f *File) walks(w *want) bool {
-	return f.Recurse && w.ensure == ensureDirectory && (f.RecurseLimit == nil || *f.RecurseLimit > 0)
+	if !f.Recurse || w.ensure != ensureDirectory || f.RecurseLimit != nil && *f.RecurseLimit == 0 {
+		return false
+	}
+	return w.source != "" || f.Purge || w.mode != "" || w.uid != nil || w.gid != nil || w.label != label{}
 }
 
 // tree is one walk through a folder and, in step with it, the folder that it is a copy of. No object outlives the name it is for.
@@ -256,11 +259,15 @@ func (t *tree) descend(ctx context.Context, l level) error {
 
 // managedBy says whether another resource manages name, or something below it.
 func (f *File) managedBy(name string) (itself, below bool) {
-	if _, itself = slices.BinarySearch(f.managed, name); itself {
+	if f.managed == nil {
+		return false, false
+	}
+	paths := f.managed()
+	if _, itself = slices.BinarySearch(paths, name); itself {
 		return true, false
 	}
-	i, _ := slices.BinarySearch(f.managed, name+"/")
-	return false, i < len(f.managed) && strings.HasPrefix(f.managed[i], name+"/")
+	i, _ := slices.BinarySearch(paths, name+"/")
+	return false, i < len(paths) && strings.HasPrefix(paths[i], name+"/")
 }
 
 // ignores says whether a name matches one of the patterns of ignore.
