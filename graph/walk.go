@@ -17,16 +17,24 @@ type Visitor interface {
 	Done(v int)
 }
 
-// Slot is the right of a visit to keep one of the walk's workers busy.
+// Slot is the right of a visit to keep one of the walk's workers busy. A visit that waits for somebody else lends it.
 type Slot struct{ events chan<- event }
 
-// Wait calls wait without holding the slot and returns when it has one again.
-func (s Slot) Wait(wait func()) {
-	s.events <- event{kind: lent}
-	wait()
+// Lend gives the slot to another visit.
+func (s Slot) Lend() { s.events <- event{kind: lent} }
+
+// Resume returns when the visit has a slot again.
+func (s Slot) Resume() {
 	resume := make(chan struct{})
 	s.events <- event{kind: back, resume: resume}
 	<-resume
+}
+
+// Wait calls wait without holding the slot and returns when it has one again.
+func (s Slot) Wait(wait func()) {
+	s.Lend()
+	wait()
+	s.Resume()
 }
 
 type eventKind uint8

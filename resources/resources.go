@@ -32,6 +32,9 @@ type Resource interface {
 type Diff struct {
 	Changes []Change
 	Notes   []string // warnings to be shown beside the result, whether or not something differs
+	// Spreads says that the effect reaches further than the changes listed (a package brings files and units, a mount covers a folder): a plan is
+	// less sure of what comes after.
+	Spreads bool
 }
 
 // Empty says that nothing differs.
@@ -96,14 +99,16 @@ type Identity struct {
 
 // Refresher is a Resource that does something when a resource it subscribes to has changed.
 type Refresher interface {
-	// Refresh is called after the resource's own check and, where applied is not empty, its Apply in this run.
-	Refresh(ctx context.Context, h host.Host, applied Diff) (Refreshed, error)
+	// Refreshable says whether a refresh would do anything now, else why not ("not running", "started in this run"). It is asked after the
+	// resource's own check, and in a run after its Apply; applied is what that changed, in a plan what it would change.
+	Refreshable(ctx context.Context, v host.View, applied Diff) (ok bool, why string, err error)
+	// Refresh does it: restarts the service, runs the command again.
+	Refresh(ctx context.Context, h host.Host) error
 }
 
-// Refreshed is the outcome of a refresh.
-type Refreshed struct {
-	Done bool   // something was done, and resources that subscribe to this one are refreshed too
-	Why  string // why nothing was done: "not running", "started in this run"
+// Skipper is a Resource that has to do something when it is skipped because a resource before it failed: because is that one's address. (An exported fact is withdrawn.)
+type Skipper interface {
+	Skip(ctx context.Context, h host.Host, because string) error
 }
 
 // Conditional is a Resource that may not be wanted at all in this run (an exec with refreshonly or creates). It is asked before the guards.
