@@ -91,6 +91,12 @@ type Edge struct {
 	Notify bool `json:"notify,omitempty"`
 }
 
+// Orphan is a resource that the previous manifest from this source managed and the present one no longer declares. It is never removed by itself.
+type Orphan struct {
+	Address resources.Address `json:"address"`
+	Removal string            `json:"removal,omitempty"` // a block that would remove it, where its type can be absent
+}
+
 // Surprise is an outcome that did not come as planned.
 type Surprise struct {
 	Address resources.Address `json:"address"`
@@ -112,6 +118,7 @@ type Report struct {
 	Results     []*Result  `json:"results"`
 	Edges       []Edge     `json:"edges,omitempty"`
 	Outputs     []Output   `json:"outputs,omitempty"`
+	Orphans     []Orphan   `json:"orphans,omitempty"`
 	Warnings    []string   `json:"warnings,omitempty"`
 	AsPlanned   int        `json:"as_planned"` // results that came as the plan of this run predicted
 	Surprises   []Surprise `json:"surprises,omitempty"`
