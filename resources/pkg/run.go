@@ -111,7 +111,9 @@ func (u *use) read(ctx context.Context, v host.View) (*manager.DB, error) {
 	return db, nil
 }
 
-func (u *use) dropOffers() { u.known, u.asked, u.fresh = map[string]manager.Offer{}, map[string]bool{}, false }
+func (u *use) dropOffers() {
+	u.known, u.asked, u.fresh = map[string]manager.Offer{}, map[string]bool{}, false
+}
 
 // forget makes the next reading a new one.
 func (u *use) forget() {
