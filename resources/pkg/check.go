@@ -82,6 +82,7 @@ func (p *Package) Check(ctx context.Context, v host.View) (resources.Diff, error
 		return resources.Diff{Notes: d.Notes}, err
 	}
 	if len(from) > 0 {
+		d.Spreads = true
 		d.Changes = append(d.Changes, resources.Change{Attr: "ensure", From: strings.Join(from, ", "), To: strings.Join(to, ", ")})
 	}
 	if len(marks) > 0 {
