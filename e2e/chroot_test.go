@@ -1,0 +1,132 @@
+package e2e
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nodeapply/apply/e2e/lab"
+	"github.com/nodeapply/apply/e2e/lab/image"
+	"github.com/nodeapply/apply/e2e/lab/repo"
+	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/resources"
+)
+
+// tree is a root file system of its own, in which commands run by chroot: package managers work in it as on a node.
+type tree struct {
+	*host.Local
+	dir string
+}
+
+// newTree copies the lab's base image.
+func newTree(t *testing.T, packages ...string) *tree {
+	t.Helper()
+	lab.Require(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	img, err := image.With(ctx, packages...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	for i := len(img.Layers) - 1; i >= 0; i-- {
+		run(t, "cp", "-a", "--reflink=auto", img.Layers[i]+"/.", dir)
+	}
+	run(t, "mknod", "-m", "666", filepath.Join(dir, "dev/null.new"), "c", "1", "3")
+	run(t, "mv", filepath.Join(dir, "dev/null.new"), filepath.Join(dir, "dev/null"))
+	local, err := host.New(host.Options{Root: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = local.Close() })
+	return &tree{local, dir}
+}
+
+func run(t *testing.T, args ...string) string {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), args[0], args[1:]...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%q: %v\n%s", args, err, out)
+	}
+	return string(out)
+}
+
+// in runs a shell line in the tree.
+func (n *tree) in(t *testing.T, line string) string {
+	t.Helper()
+	return strings.TrimSpace(run(t, "chroot", n.dir, "sh", "-c", line))
+}
+
+func (n *tree) write(t *testing.T, name, text string) {
+	t.Helper()
+	name = filepath.Join(n.dir, name)
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// debs puts packages into the apt repository that the tree has at /srv/NAME.
+func (n *tree) debs(t *testing.T, key *repo.Key, name string, packages ...repo.Package) {
+	t.Helper()
+	var files []string
+	dir := t.TempDir()
+	for _, p := range packages {
+		file, err := p.Deb(t.Context(), dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, file)
+	}
+	if err := repo.Apt(t.Context(), filepath.Join(n.dir, "srv", name), key, files...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// converge checks a resource, applies what differs, and checks that nothing differs any more. It returns what differed and the notes.
+func converge(t *testing.T, h host.Host, r resources.Resource) (resources.Diff, []string) {
+	t.Helper()
+	if err := r.(resources.Validator).Validate(); err != nil {
+		t.Fatal(err)
+	}
+	d, err := r.Check(t.Context(), h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !d.Empty() {
+		if err := r.Apply(t.Context(), h, d); err != nil {
+			t.Fatal(err)
+		}
+	}
+	after, err := r.Check(t.Context(), h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !after.Empty() {
+		t.Fatalf("still differs: %+v", after.Changes)
+	}
+	return d, after.Notes
+}
+
+// refuse wants an error of check or apply that has all of words.
+func refuse(t *testing.T, h host.Host, r resources.Resource, words ...string) {
+	t.Helper()
+	d, err := r.Check(t.Context(), h)
+	if err == nil && !d.Empty() {
+		err = r.Apply(t.Context(), h, d)
+	}
+	if err == nil {
+		t.Fatalf("no error; %+v", d.Changes)
+	}
+	for _, w := range words {
+		if !strings.Contains(err.Error(), w) {
+			t.Errorf("the error lacks %q: %v", w, err)
+		}
+	}
+}
