@@ -130,3 +130,14 @@ func refuse(t *testing.T, h host.Host, r resources.Resource, words ...string) {
 		}
 	}
 }
+
+// onRun is a Host whose commands are seen before they run.
+type onRun struct {
+	host.Host
+	before func(host.Cmd)
+}
+
+func (h *onRun) Run(ctx context.Context, c host.Cmd) (host.Output, error) {
+	h.before(c)
+	return h.Host.Run(ctx, c)
+}

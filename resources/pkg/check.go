@@ -213,7 +213,7 @@ func (p *Package) decide(u *use, db *manager.DB, s *step, offer manager.Offer, k
 	s.install, s.to = true, p.Ensure
 	switch {
 	case p.Ensure == installed && s.have.Status == manager.Broken && s.have.Version != "":
-		s.to, s.unknown = s.have.Version, false // what is unpacked is configured; the repositories need not have it
+		s.to, s.version, s.unknown = s.have.Version, s.have.Version, false // what is unpacked is configured; the repositories need not have it
 	case p.Ensure == installed || p.Ensure == latest:
 		if offer.Candidate != "" {
 			s.to = offer.Candidate

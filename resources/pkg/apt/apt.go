@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources/pkg/apt/sources"
@@ -31,15 +32,19 @@ var name = regexp.MustCompile(`^[a-z0-9][a-z0-9.+-]+(:[a-z0-9][a-z0-9-]*)?$`)
 
 // New returns the manager.
 func New() *manager.Manager {
-	return &manager.Manager{Name: "apt", Lock: "dpkg", Version: version.Debian, ValidName: name.MatchString, Driver: &driver{}}
+	return &manager.Manager{Name: "apt", Lock: "dpkg", Version: version.Debian, ValidName: name.MatchString, Driver: &driver{tried: map[string]error{}}}
 }
 
-type driver struct{}
+// driver is one for each run.
+type driver struct {
+	since time.Time        // the status file's time when the run first read it: when packages last changed before the run
+	tried map[string]error // what became of fetching a file of sources, by its name and time
+}
 
 func (*driver) Files() []string { return []string{statusFile, updatesDir} }
 
 // Read reads dpkg's status file and the changes to it that an interrupted dpkg has not merged yet.
-func (*driver) Read(_ context.Context, v host.View) (*manager.DB, error) {
+func (d *driver) Read(_ context.Context, v host.View) (*manager.DB, error) {
 	var all []manager.Package
 	read := func(name string) error {
 		f, err := v.Open(name)
@@ -55,6 +60,9 @@ func (*driver) Read(_ context.Context, v host.View) (*manager.DB, error) {
 	st, err := v.Lstat(statusFile)
 	if err != nil {
 		return nil, err
+	}
+	if d.since.IsZero() {
+		d.since = st.ModTime
 	}
 	if st.Kind != host.Absent {
 		if err := read(statusFile); err != nil {
@@ -172,8 +180,9 @@ func (*driver) Hold(ctx context.Context, s *manager.Session, hold bool, names []
 }
 
 // Refresh updates the lists of the sources that were never fetched, each file by itself and without touching the other lists. One that
-// cannot be fetched is an error if it is younger than the last transaction of packages, else it is somebody else's trouble: a note.
-func (*driver) Refresh(ctx context.Context, s *manager.Session, all bool) error {
+// cannot be fetched is an error if it is younger than the last change of packages before this run, else it is somebody else's trouble:
+// a note. Nothing is tried twice in a run.
+func (d *driver) Refresh(ctx context.Context, s *manager.Session, all bool) error {
 	s.Locked = locked
 	if all {
 		_, err := s.Exec(ctx, "apt-get update", command(update(), nil))
@@ -187,15 +196,19 @@ func (*driver) Refresh(ctx context.Context, s *manager.Session, all bool) error 
 	if err != nil {
 		return err
 	}
-	last, err := s.Lstat(statusFile)
-	if err != nil {
-		return err
-	}
 	var errs []error
 	for _, f := range files {
-		_, err := s.Exec(ctx, "apt-get update of "+f.Name, command(update(
-			"-o", "Dir::Etc::sourcelist="+f.Name, "-o", "Dir::Etc::sourceparts=-", "-o", "APT::Get::List-Cleanup=0"), nil))
-		if err != nil && f.ModTime.After(last.ModTime) {
+		key := f.Name + " " + f.ModTime.String()
+		err, tried := d.tried[key]
+		if !tried {
+			_, err = s.Exec(ctx, "apt-get update of "+f.Name, command(update(
+				"-o", "Dir::Etc::sourcelist="+f.Name, "-o", "Dir::Etc::sourceparts=-", "-o", "APT::Get::List-Cleanup=0"), nil))
+			if ctx.Err() != nil {
+				return err
+			}
+			d.tried[key] = err
+		}
+		if err != nil && f.ModTime.After(d.since) {
 			errs = append(errs, err)
 		} else if err != nil {
 			s.Note("%v", err)
