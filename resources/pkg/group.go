@@ -241,6 +241,10 @@ func (u *use) mark(ctx context.Context, s *manager.Session, parts []*part) error
 func (u *use) judge(ctx context.Context, h host.Host, parts []*part, err error, notes []string) {
 	for _, part := range parts {
 		part.p.notes = append(part.p.notes, notes...)
+		if err != nil && ctx.Err() != nil {
+			*part.err = err
+			continue
+		}
 		d, cerr := part.p.Check(ctx, h)
 		switch {
 		case cerr != nil && err != nil:

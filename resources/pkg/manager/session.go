@@ -76,6 +76,9 @@ func (s *Session) Exec(ctx context.Context, what string, c host.Cmd, ok ...int) 
 	begin, waited := time.Now(), Holder{}
 	for {
 		out, err := s.Run(ctx, c)
+		if err != nil && waited.Lock != "" {
+			return out, fmt.Errorf("%s: %s: %w", what, waited, err)
+		}
 		if err != nil {
 			return out, fmt.Errorf("%s: %w", what, err)
 		}
