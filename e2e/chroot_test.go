@@ -9,11 +9,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/nodeapply/apply/e2e/lab"
 	"github.com/nodeapply/apply/e2e/lab/image"
 	"github.com/nodeapply/apply/e2e/lab/repo"
+	"github.com/nodeapply/apply/e2e/lab/sealed"
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/pkg"
 )
 
 // tree is a root file system of its own, in which commands run by chroot: package managers work in it as on a node.
@@ -22,19 +26,21 @@ type tree struct {
 	dir string
 }
 
-// newTree copies the lab's base image.
-func newTree(t *testing.T, packages ...string) *tree {
+// newTree copies an image of the lab.
+func newTree(t *testing.T, get func(context.Context) (image.Image, error)) *tree {
 	t.Helper()
 	lab.Require(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
-	img, err := image.With(ctx, packages...)
+	img, err := get(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	for i := len(img.Layers) - 1; i >= 0; i-- {
-		run(t, "cp", "-a", "--reflink=auto", img.Layers[i]+"/.", dir)
+	const copyTree = `case $1 in *:*) mount -t overlay tree -o lowerdir="$1" /mnt ;; *) mount --bind "$1" /mnt ;; esac
+cp -a --reflink=auto /mnt/. "$2"`
+	if _, err := sealed.Run(ctx, "", "sh", "-ec", copyTree, "copy", strings.Join(img.Layers, ":"), dir); err != nil {
+		t.Fatal(err)
 	}
 	run(t, "mknod", "-m", "666", filepath.Join(dir, "dev/null.new"), "c", "1", "3")
 	run(t, "mv", filepath.Join(dir, "dev/null.new"), filepath.Join(dir, "dev/null"))
@@ -140,4 +146,68 @@ type onRun struct {
 func (h *onRun) Run(ctx context.Context, c host.Cmd) (host.Output, error) {
 	h.before(c)
 	return h.Host.Run(ctx, c)
+}
+
+// catalog makes packages of one run on a node.
+type catalog struct {
+	host  host.Host
+	types resources.Type
+}
+
+func (c *catalog) pack(name, ensure string, more ...func(*pkg.Package)) *pkg.Package {
+	p := c.types.New(name).(*pkg.Package)
+	p.Ensure = ensure
+	for _, m := range more {
+		m(p)
+	}
+	return p
+}
+
+// want converges p, compares what differed ("attribute: before -> after; ...") and returns the notes.
+func (c *catalog) want(t *testing.T, want string, p *pkg.Package) []string {
+	t.Helper()
+	d, notes := converge(t, c.host, p)
+	var list []string
+	for _, ch := range d.Changes {
+		list = append(list, ch.Attr+": "+ch.From+" -> "+ch.To)
+	}
+	if diff := cmp.Diff(want, strings.Join(list, "; ")); diff != "" {
+		t.Error(diff)
+	}
+	return notes
+}
+
+func hold(p *pkg.Package) { p.Mark = "hold" }
+func free(p *pkg.Package) { p.Mark = "none" }
+func down(p *pkg.Package) { p.AllowDowngrade = true }
+
+// together applies packages in one transaction.
+func together(t *testing.T, h host.Host, packages ...*pkg.Package) []error {
+	t.Helper()
+	var members []resources.Member
+	for _, p := range packages {
+		d, err := p.Check(t.Context(), h)
+		if err != nil {
+			t.Fatal(err)
+		}
+		members = append(members, resources.Member{Resource: p, Diff: d})
+	}
+	return packages[0].ApplyGroup(t.Context(), h, members)
+}
+
+// rpms puts packages into the yum repository that the tree has at /srv/NAME.
+func (n *tree) rpms(t *testing.T, key *repo.Key, name string, packages ...repo.Package) {
+	t.Helper()
+	var files []string
+	dir := t.TempDir()
+	for _, p := range packages {
+		file, err := p.RPM(t.Context(), dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, file)
+	}
+	if err := repo.Yum(t.Context(), filepath.Join(n.dir, "srv", name), key, files...); err != nil {
+		t.Fatal(err)
+	}
 }

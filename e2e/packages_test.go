@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/nodeapply/apply/e2e/lab"
+	"github.com/nodeapply/apply/e2e/lab/image"
 	rp "github.com/nodeapply/apply/e2e/lab/repo"
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
@@ -29,7 +30,7 @@ echo start >> /started`
 // TestApt takes a tree through what repo and package say of apt, with real repositories, apt and dpkg.
 func TestApt(t *testing.T) {
 	lab.Require(t)
-	n := newTree(t)
+	n := newTree(t, image.Base)
 	key, err := rp.NewKey(t.Context(), t.TempDir())
 	if err != nil {
 		t.Fatal(err)
@@ -44,33 +45,8 @@ func TestApt(t *testing.T) {
 		rp.Package{Name: "guilty", Version: "1", Scripts: map[string]string{"postinst": "test -e /etc/innocent"}},
 		rp.Package{Name: "starter", Version: "1", Scripts: map[string]string{"postinst": askPolicy}},
 	)
-	types := pkg.Type()
-	pack := func(name, ensure string, more ...func(*pkg.Package)) *pkg.Package {
-		p := types.New(name).(*pkg.Package)
-		p.Ensure = ensure
-		for _, m := range more {
-			m(p)
-		}
-		return p
-	}
-	hold := func(p *pkg.Package) { p.Mark = "hold" }
-	down := func(p *pkg.Package) { p.AllowDowngrade = true }
-	changes := func(d resources.Diff) string {
-		var list []string
-		for _, c := range d.Changes {
-			list = append(list, c.Attr+": "+c.From+" -> "+c.To)
-		}
-		return strings.Join(list, "; ")
-	}
-	want := func(t *testing.T, want string, p *pkg.Package) []string {
-		t.Helper()
-		d, notes := converge(t, n, p)
-		if diff := cmp.Diff(want, changes(d)); diff != "" {
-			t.Error(diff)
-		}
-		return notes
-	}
-
+	c := &catalog{host: n, types: pkg.Type()}
+	pack, want := c.pack, c.want
 	refuse(t, n, pack("tool", "installed"), "tool", "no repository")
 
 	source := func() *repo.Repo {
@@ -86,7 +62,7 @@ func TestApt(t *testing.T) {
 		t.Error(diff)
 	}
 
-	types = pkg.Type()
+	c.types = pkg.Type()
 	want(t, "ensure: absent -> 1.5", pack("tool", "1.5"))
 	want(t, "ensure: 1.5 -> 2.0", pack("tool", "latest"))
 	want(t, "ensure: 2.0 -> 1.0", pack("tool", "1.0"))
@@ -102,7 +78,7 @@ func TestApt(t *testing.T) {
 		t.Errorf("held: %q", got)
 	}
 	refuse(t, n, pack("tool", "absent"), "held", "mark")
-	want(t, "mark: hold -> none", pack("tool", "installed", func(p *pkg.Package) { p.Mark = "none" }))
+	want(t, "mark: hold -> none", pack("tool", "installed", free))
 
 	n.write(t, conf, "mine\n")
 	want(t, "ensure: 2.0 -> 1.0", pack("tool", "1.0"))
@@ -123,15 +99,7 @@ func TestApt(t *testing.T) {
 
 	t.Run("group", func(t *testing.T) {
 		ok, bad := pack("sound", "installed"), pack("guilty", "installed")
-		var members []resources.Member
-		for _, p := range []*pkg.Package{ok, bad} {
-			d, err := p.Check(t.Context(), n)
-			if err != nil {
-				t.Fatal(err)
-			}
-			members = append(members, resources.Member{Resource: p, Diff: d})
-		}
-		errs := ok.ApplyGroup(t.Context(), n, members)
+		errs := together(t, n, ok, bad)
 		if errs[0] != nil || errs[1] == nil || !strings.Contains(errs[1].Error(), "guilty") {
 			t.Errorf("errors: %v", errs)
 		}
@@ -273,7 +241,7 @@ func TestApt(t *testing.T) {
 		r.Uris, r.Suites, r.Components, r.SignedBy = resources.Strings{"file:/srv/two"}, resources.Strings{"stable"}, resources.Strings{"main"}, resources.Scalar(key.Armored)
 		old := n.in(t, "stat -c '%Y %i' /var/lib/apt/lists/_srv_one_*")
 		converge(t, n, r)
-		types = pkg.Type()
+		c.types = pkg.Type()
 		want(t, "ensure: absent -> installed", pack("other", "installed"))
 		if diff := cmp.Diff(old, n.in(t, "stat -c '%Y %i' /var/lib/apt/lists/_srv_one_*")); diff != "" {
 			t.Errorf("lists of a source that did not change: %s", diff)
@@ -289,8 +257,68 @@ func TestApt(t *testing.T) {
 		r := repo.Type().New("gone").(*repo.Repo)
 		r.Uris, r.Suites, r.Components = resources.Strings{"file:/srv/gone"}, resources.Strings{"stable"}, resources.Strings{"main"}
 		converge(t, n, r)
-		types = pkg.Type()
+		c.types = pkg.Type()
 		want(t, "ensure: 1 -> absent", pack("sound", "absent")) // a removal needs no lists
 		refuse(t, n, pack("sound", "installed"), "gone.sources", "apt-get update")
+	})
+}
+
+// TestDnf takes a tree of Red Hat's family through what repo and package say of dnf.
+func TestDnf(t *testing.T) {
+	n := newTree(t, image.Dnf)
+	key, err := rp.NewKey(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.rpms(t, key, "one",
+		rp.Package{Name: "tool", Version: "1.0"}, rp.Package{Name: "tool", Version: "1.5"}, rp.Package{Name: "tool", Version: "2.0"},
+		rp.Package{Name: "mta-one", Version: "1", Provides: []string{"mta"}},
+		rp.Package{Name: "sound", Version: "1"},
+		rp.Package{Name: "guilty", Version: "1", Scripts: map[string]string{"preinst": "exit 1"}},
+	)
+	c := &catalog{host: n, types: pkg.Type()}
+	pack, want := c.pack, c.want
+	refuse(t, n, pack("tool", "installed"), "tool", "no repository")
+
+	r := repo.Type().New("one").(*repo.Repo)
+	r.Descr, r.Baseurl, r.Gpgcheck, r.Gpgkey = "The first", resources.Strings{"file:///srv/one"}, "true", resources.Strings{"file:///etc/pki/rpm-gpg/one"}
+	n.write(t, "/etc/pki/rpm-gpg/one", key.Armored)
+	converge(t, n, r)
+	if diff := cmp.Diff("[one]\nname=The first\nbaseurl=file:///srv/one\ngpgcheck=1\ngpgkey=file:///etc/pki/rpm-gpg/one", n.in(t, "cat /etc/yum.repos.d/one.repo")); diff != "" {
+		t.Error(diff)
+	}
+
+	c.types = pkg.Type()
+	want(t, "ensure: absent -> 1.5", pack("tool", "1.5"))
+	want(t, "ensure: 1.5-1 -> 2.0-1", pack("tool", "latest"))
+	want(t, "ensure: 2.0-1 -> 1.0-1", pack("tool", "1.0"))
+	want(t, "", pack("tool", "installed"))
+	want(t, "ensure: 1.0-1 -> 1.5-1", pack("tool", ">= 1.2, < 2"))
+	want(t, "ensure: 1.5-1 -> 2.0-1", pack("tool", "> 1.5"))
+	refuse(t, n, pack("tool", "< 2"), "allow_downgrade", "2.0-1", "1.5-1")
+	want(t, "ensure: 2.0-1 -> 1.5-1", pack("tool", "< 2", down))
+	want(t, "ensure: 1.5-1 -> absent", pack("tool", "absent"))
+	want(t, "", pack("tool", "purged"))
+	want(t, "ensure: absent -> installed", pack("mta", "installed"))
+	refuse(t, n, pack("tool", "installed", hold), "versionlock")
+
+	t.Run("group", func(t *testing.T) {
+		ok, bad := pack("sound", "installed"), pack("guilty", "installed")
+		errs := together(t, n, ok, bad)
+		if errs[0] != nil || errs[1] == nil || !strings.Contains(errs[1].Error(), "guilty") {
+			t.Errorf("errors: %v", errs)
+		}
+	})
+	t.Run("a changed repository is fetched anew", func(t *testing.T) {
+		n.rpms(t, key, "one", rp.Package{Name: "tool", Version: "3.0"})
+		refuse(t, n, pack("tool", "> 3.1"), "on offer", "3.0-1") // one refresh is tried for what is not known
+		n.rpms(t, key, "two", rp.Package{Name: "tool", Version: "4.0"})
+		r.Baseurl = resources.Strings{"file:///srv/two"}
+		converge(t, n, r)
+		c.types = pkg.Type()
+		want(t, "ensure: 2.0-1 -> latest", pack("tool", "latest"))
+	})
+	t.Run("a held lock", func(t *testing.T) {
+		t.Log(n.in(t, "ls -la /var/cache/dnf /var/lib/dnf /run/dnf 2>&1; true"))
 	})
 }

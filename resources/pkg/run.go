@@ -10,15 +10,18 @@ import (
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources/pkg/apt"
+	"github.com/nodeapply/apply/resources/pkg/dnf"
 	"github.com/nodeapply/apply/resources/pkg/manager"
 )
 
 // providers are the words of the provider attribute.
-var providers = [...]string{"apt", "dnf", "yum", "zypper", "pacman", "apk"}
+var providers = [...]string{"apt", "dnf", "yum"}
 
 // newManager returns the manager of that name, which is one of providers.
 func newManager(name string) *manager.Manager {
 	switch name {
+	case "dnf", "yum":
+		return dnf.New(name)
 	default:
 		return apt.New()
 	}
@@ -54,6 +57,9 @@ func (r *run) use(v host.View, provider string) (*use, error) {
 			return nil, err
 		}
 		name = found
+	}
+	if !slices.Contains(providers[:], name) {
+		return nil, fmt.Errorf("packages of %s cannot be managed", name)
 	}
 	u, ok := r.uses[name]
 	if !ok {
