@@ -14,6 +14,7 @@ type Catalog struct {
 	entries []*Entry
 	graph   *graph.Graph
 	index   *index
+	paths   func() []string // see Survey
 }
 
 // Entries lists the resources in declaration order; an entry's index is its vertex. The caller must not change the slice.
@@ -46,7 +47,9 @@ func New(entries []*Entry, relations []Relation, empty func(resources.Address) b
 	if len(b.problems) > 0 {
 		return nil, b.problems
 	}
-	return &Catalog{entries: b.entries, graph: b.graph, index: b.index}, nil
+	c := &Catalog{entries: b.entries, graph: b.graph, index: b.index}
+	c.survey()
+	return c, nil
 }
 
 type edge struct{ from, to int }

@@ -1,4 +1,5 @@
-// Package hosttest gives tests a node of their own: real files in a temporary directory, and tables in place of commands, units and mounts.
+// Package hosttest gives tests a node of their own: real files in a temporary directory, and tables in place of
+// commands, units and mounts.
 //
 // The files are handled by [host.Local], the very code that a run uses. A test that wants an operation to fail embeds the Host and
 // overrides one method:
@@ -31,6 +32,8 @@ type Host struct {
 	mu       sync.Mutex
 	handlers []handler
 	calls    []string
+	units    map[string]*Unit // nil: no systemd
+	mounts   []host.Mount     // nil: the kernel's
 }
 
 var _ host.Host = (*Host)(nil)

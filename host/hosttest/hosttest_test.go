@@ -2,9 +2,12 @@ package hosttest_test
 
 import (
 	"context"
+	"errors"
 	"os"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -129,4 +132,90 @@ func TestAccounts(t *testing.T) {
 	if err != nil || st.UID != 1234 || st.GID != 100 {
 		t.Errorf("want 1234:100, got %d:%d, %v", st.UID, st.GID, err)
 	}
+}
+
+func TestMounts(t *testing.T) {
+	h := hosttest.New(t, "-- mnt/a/ --\n-- etc/fstab --\n/dev/b /mnt/a ext4 noauto,noexec 0 0\n")
+	h.Mount(host.Mount{Point: "/", Source: "/dev/a", FSType: "ext4", Options: []string{"rw"}})
+	type step struct {
+		cmd  string
+		code int
+		want string // the mounts after it
+	}
+	for _, s := range []step{
+		{"mount /mnt/none", 32, "/ rw"},
+		{"mount -t tmpfs tmpfs /none", 32, "/ rw"},
+		{"mount /mnt/a", 0, "/ rw; /mnt/a rw,relatime,noexec"},
+		{"mount -t tmpfs -o ro,nodev -- tmpfs /mnt/a", 0, "/ rw; /mnt/a rw,relatime,noexec; /mnt/a ro,relatime,nodev"},
+		{"umount /", 32, "/ rw; /mnt/a rw,relatime,noexec; /mnt/a ro,relatime,nodev"},
+		{"umount -- /mnt/a", 0, "/ rw; /mnt/a rw,relatime,noexec"},
+		{"mount -o remount,ro /mnt/a", 0, "/ rw; /mnt/a ro,relatime,noexec"},
+		{"umount /mnt/a", 0, "/ rw"},
+		{"umount /mnt/a", 32, "/ rw"},
+	} {
+		out, err := h.Run(t.Context(), host.Cmd{Args: strings.Fields(s.cmd)})
+		if err != nil || out.ExitCode != s.code {
+			t.Errorf("%s: want %d, got %d, %v, %s", s.cmd, s.code, out.ExitCode, err, out.Stderr)
+		}
+		mounts, err := h.Mounts(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, m := range mounts {
+			got = append(got, m.Point+" "+strings.Join(m.Options, ","))
+		}
+		if diff := cmp.Diff(s.want, strings.Join(got, "; ")); diff != "" {
+			t.Errorf("%s: -want +got\n%s", s.cmd, diff)
+		}
+	}
+}
+
+func TestUnits(t *testing.T) {
+	h := hosttest.New(t, "")
+	if _, err := h.Unit(t.Context(), "a.service"); !errors.Is(err, host.ErrNoSystemd) {
+		t.Errorf("want %v, got %v", host.ErrNoSystemd, err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		h.AddUnits(
+			hosttest.Unit{Unit: host.Unit{Name: "a.service"}, Aliases: []string{"alias.service"}, DiesAfter: time.Second},
+			hosttest.Unit{Unit: host.Unit{Name: "bad.service", UnitFileState: "static"}, Fails: "exit-code"},
+		)
+		state := func(name string) string {
+			u, err := h.Unit(t.Context(), name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return strings.Join([]string{u.ID, u.LoadState, u.ActiveState, u.UnitFileState, u.Result}, " ")
+		}
+		for _, s := range []struct {
+			name string
+			verb host.Verb
+			ok   bool
+			want string
+		}{
+			{"none.service", host.Start, false, "none.service not-found inactive  "},
+			{"a.service", host.Reload, false, "a.service loaded inactive disabled success"},
+			{"alias.service", host.Start, true, "a.service loaded active disabled success"},
+			{"a.service", host.Enable, true, "a.service loaded active enabled success"},
+			{"a.service", host.Stop, true, "a.service loaded inactive enabled success"},
+			{"a.service", host.Mask, true, "a.service masked inactive masked success"},
+			{"a.service", host.Start, false, "a.service masked inactive masked success"},
+			{"a.service", host.Unmask, true, "a.service loaded inactive disabled success"},
+			{"bad.service", host.Start, false, "bad.service loaded failed static exit-code"},
+			{"bad.service", host.Enable, true, "bad.service loaded failed static exit-code"},
+			{"a.service", host.Restart, true, "a.service loaded active disabled success"},
+		} {
+			if err := h.DoUnit(t.Context(), s.name, s.verb); (err == nil) != s.ok {
+				t.Errorf("%s %s: %v", s.verb, s.name, err)
+			}
+			if diff := cmp.Diff(s.want, state(s.name)); diff != "" {
+				t.Errorf("%s %s: -want +got\n%s", s.verb, s.name, diff)
+			}
+		}
+		time.Sleep(time.Second) // of the bubble's clock
+		if diff := cmp.Diff("a.service loaded failed disabled exit-code", state("a.service")); diff != "" {
+			t.Errorf("-want +got\n%s", diff)
+		}
+	})
 }

@@ -5,6 +5,10 @@ import (
 	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/resources/exec"
 	"github.com/nodeapply/apply/resources/file"
+	"github.com/nodeapply/apply/resources/mount"
+	"github.com/nodeapply/apply/resources/pkg"
+	"github.com/nodeapply/apply/resources/repo"
+	"github.com/nodeapply/apply/resources/service"
 )
 
 // Types returns every type, in the order of their names.
@@ -12,5 +16,9 @@ func Types() []resources.Type {
 	return []resources.Type{
 		exec.Type(),
 		file.Type(),
+		mount.Type(),
+		pkg.Type(),
+		repo.Type(),
+		service.Type(),
 	}
 }

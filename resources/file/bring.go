@@ -176,7 +176,7 @@ func (f *File) validator(v host.View) func(context.Context, string) error {
 		return nil
 	}
 	return func(ctx context.Context, name string) error {
-		line := strings.ReplaceAll(f.ValidateCmd, "%", shellWord(name))
+		line := strings.NewReplacer("%%", "%", "%", shellWord(name)).Replace(f.ValidateCmd)
 		out, err := v.Query(ctx, host.Cmd{Args: []string{"/bin/sh", "-c", line}})
 		if err != nil {
 			return &resources.AttrError{Attr: "validate_cmd", Err: err}

@@ -41,7 +41,7 @@ func parseChecksum(s string) (checksum, error) {
 	c := checksum{algorithm: strings.ToLower(algorithm), sum: strings.ToLower(sum)}
 	raw, err := hex.DecodeString(c.sum)
 	if err != nil {
-		return checksum{}, errors.New("want hexadecimal digits after the name of an algorithm, such as sha256:0f1e...")
+		return checksum{}, errors.New("want hexadecimal digits after the name of an algorithm, such as sha256:0f1e2d")
 	}
 	for _, known := range []string{"md5", "sha1", "sha224", "sha256", "sha384", "sha512"} {
 		size := checksum{algorithm: known}.hash().Size()

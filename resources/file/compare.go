@@ -108,12 +108,12 @@ func (f *File) mayBecome(ctx context.Context, v host.View, w *want, st host.Stat
 			return &resources.AttrError{Attr: "force", Err: fmt.Errorf("%s is a directory that is not empty: it is removed, with all that is in it, only with force = true", w.name)}
 		}
 	}
-	if st.Kind == host.Directory {
-		point, err := mountedIn(ctx, v, w.name)
+	if st.Kind == host.Directory && !w.inTree { // the walk through a tree has asked that itself
+		mounts, err := v.Mounts(ctx)
 		if err != nil {
 			return err
 		}
-		if point != "" {
+		if point := mountedIn(mounts, w.name); point != "" {
 			return fmt.Errorf("%s is a mount point: it is never removed", point)
 		}
 	}

@@ -60,6 +60,7 @@ func get(ctx context.Context, url string) (io.ReadCloser, error) {
 		TLSHandshakeTimeout:   dialTimeout,
 		ResponseHeaderTimeout: headerTimeout,
 		DisableKeepAlives:     true,
+		DisableCompression:    true, // the bytes as the server has them
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {

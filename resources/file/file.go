@@ -78,7 +78,7 @@ type File struct {
 	// The checksum of the content, hexadecimal, after `sha256:`, `sha512:`, `sha384:`, `sha224:`, `sha1:` or `md5:`, or told by its length. A
 	// source with other content is an error; an address is only asked when the file does not have this checksum.
 	ChecksumValue string `hcl:"checksum_value"`
-	// A shell line that judges new content before it becomes visible; `%` stands for the new file's name. If it fails, the old file stays.
+	// A shell line that judges new content before it becomes visible; `%` stands for the new file's name, `%%` for a percent sign. If it fails, the old file stays.
 	ValidateCmd string `hcl:"validate_cmd"`
 	// Whether the difference of contents is shown. Default: true.
 	ShowDiff bool `hcl:"show_diff"`
@@ -91,7 +91,7 @@ type File struct {
 	// The range of the SELinux context, such as `s0` or `s0:c0.c1023`.
 	SELRange string `hcl:"selrange"`
 
-	managed []string // sorted paths of the whole catalog, see Survey
+	managed func() []string // see Survey; nil: nothing but this file is declared
 }
 
 // Check says what of the file, and of what is in the folder, differs.
@@ -113,7 +113,14 @@ func (f *File) Apply(ctx context.Context, h host.Host, d resources.Diff) error {
 	if err != nil {
 		return err
 	}
-	if err := f.bring(ctx, h, &w, d); err != nil || !f.walks(&w) {
+	if !f.walks(&w) {
+		return f.bring(ctx, h, &w, d)
+	}
+	own, err := f.compare(ctx, h, &w) // d names the changes in the folder too
+	if err == nil {
+		err = f.bring(ctx, h, &w, own)
+	}
+	if err != nil {
 		return err
 	}
 	return f.bringTree(ctx, h, &w)

@@ -2,6 +2,7 @@ package file_test
 
 import (
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -97,14 +98,55 @@ func TestConverges(t *testing.T) {
 	for dname, set := range declared {
 		for aname, tree := range actual {
 			t.Run(dname+" from "+aname, func(t *testing.T) {
+				t.Parallel()
 				h := hosttest.New(t, sources+tree)
 				f := made("/dir/x", set...)
 				resourcetest.Converges(t, h, f)
+				asDeclared(t, h, f)
 				if diff := cmp.Diff(resources.Diff{}, resourcetest.Check(t, h, made("/dir/x", set...)), cmp.FilterPath(notes, cmp.Ignore())); diff != "" {
 					t.Errorf("a second run finds (-want +got):\n%s", diff)
 				}
 			})
 		}
+	}
+}
+
+// asDeclared looks at the node itself, past the type's own check.
+func asDeclared(t *testing.T, h *hosttest.Host, f *file.File) {
+	t.Helper()
+	st, err := h.Lstat("/dir/x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := st
+	switch {
+	case f.Target != "":
+		want.Kind = host.Symlink
+		if got, err := h.Readlink("/dir/x"); got != f.Target {
+			t.Errorf("the link's target is %q, %v", got, err)
+		}
+	case f.Content != nil || f.Ensure == "file" || len(f.Source) > 0 && !f.Recurse:
+		want.Kind = host.Regular
+	case f.Recurse || f.Ensure == "directory":
+		want.Kind = host.Directory
+	case f.Ensure == "absent":
+		want.Kind = host.Absent
+	}
+	if f.Content != nil && h.Content("/dir/x") != *f.Content {
+		t.Errorf("the content is %q", h.Content("/dir/x"))
+	}
+	there := st.Kind != host.Absent
+	if f.Owner != "" && there && os.Geteuid() == 0 {
+		want.UID, want.GID = 65534, 65534
+	}
+	if bits, err := strconv.ParseUint(string(f.Mode), 8, 32); err == nil && there && st.Kind != host.Symlink {
+		want.Mode = uint32(bits)
+		if st.Kind == host.Directory {
+			want.Mode |= want.Mode & 0o444 >> 2
+		}
+	}
+	if diff := cmp.Diff(want, st); diff != "" {
+		t.Errorf("not as declared (-want +got):\n%s", diff)
 	}
 }
 
@@ -168,6 +210,10 @@ func TestResult(t *testing.T) {
 		"backup of what is removed": {
 			tree: "-- dir/x --\nold\n", file: made("/dir/x", ensure("absent"), func(f *file.File) { f.Backup = ".bak" }),
 			want: "-- dir/ 0755 root:root --\n-- dir/x.bak 0644 root:root --\nold\n", ops: "write remove",
+		},
+		"a link keeps its owner with another target": {
+			tree: "-- dir/x -> a nobody:daemon --\n", file: made("/dir/x", target("b")),
+			want: "-- dir/ 0755 root:root --\n-- dir/x -> b nobody:daemon --\n", ops: "symlink meta",
 		},
 		"a new link": {
 			file: made("/dir/x", target("../etc")), want: "-- dir/ 0755 root:root --\n-- dir/x -> ../etc root:root --\n", ops: "symlink",

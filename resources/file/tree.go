@@ -20,11 +20,14 @@ const (
 )
 
 // Survey takes the paths that other resources manage: a tree leaves them alone.
-func (f *File) Survey(paths []string) { f.managed = paths }
+func (f *File) Survey(paths func() []string) { f.managed = paths }
 
-// walks says whether what is in the folder is managed too.
+// walks says whether something of what is in the folder is managed too.
 func (f *File) walks(w *want) bool {
-	return f.Recurse && w.ensure == ensureDirectory && (f.RecurseLimit == nil || *f.RecurseLimit > 0)
+	if !f.Recurse || w.ensure != ensureDirectory || f.RecurseLimit != nil && *f.RecurseLimit == 0 {
+		return false
+	}
+	return w.source != "" || f.Purge || w.mode != "" || w.uid != nil || w.gid != nil || w.label != label{}
 }
 
 // tree is one walk through a folder and, in step with it, the folder that it is a copy of. No object outlives the name it is for.
@@ -35,6 +38,8 @@ type tree struct {
 	// visit looks at one name and returns what is there afterwards.
 	visit func(ctx context.Context, w *want) (host.Kind, error)
 	note  func(text string)
+
+	mounts []host.Mount // nil: not read yet
 }
 
 // level is one folder of the walk.
@@ -229,19 +234,17 @@ func (t *tree) found(ctx context.Context, l level, name string, below bool) erro
 		return err
 	}
 	w.ensure = ensureAbsent
-	if st.Kind == host.Directory {
-		switch point, err := mountedIn(ctx, t.v, name); {
-		case err != nil:
-			return err
-		case !t.f.Force:
-			t.note(fmt.Sprintf("%s: not managed, kept with all that is in it: purging directories needs force", name))
-			return nil
-		case point != "":
-			t.note(fmt.Sprintf("%s: not managed, kept: %s is a mount point", name, point))
-			return nil
-		case below:
-			return t.descend(ctx, level{folder: name, depth: l.depth + 1})
-		}
+	switch point, err := t.mountedIn(ctx, name); {
+	case err != nil:
+		return err
+	case st.Kind == host.Directory && !t.f.Force:
+		t.note(fmt.Sprintf("%s: not managed, kept with all that is in it: purging directories needs force", name))
+		return nil
+	case point != "":
+		t.note(fmt.Sprintf("%s: not managed, kept: %s is a mount point", name, point))
+		return nil
+	case st.Kind == host.Directory && below:
+		return t.descend(ctx, level{folder: name, depth: l.depth + 1})
 	}
 	_, err = t.visit(ctx, &w)
 	return err
@@ -256,11 +259,15 @@ func (t *tree) descend(ctx context.Context, l level) error {
 
 // managedBy says whether another resource manages name, or something below it.
 func (f *File) managedBy(name string) (itself, below bool) {
-	if _, itself = slices.BinarySearch(f.managed, name); itself {
+	if f.managed == nil {
+		return false, false
+	}
+	paths := f.managed()
+	if _, itself = slices.BinarySearch(paths, name); itself {
 		return true, false
 	}
-	i, _ := slices.BinarySearch(f.managed, name+"/")
-	return false, i < len(f.managed) && strings.HasPrefix(f.managed[i], name+"/")
+	i, _ := slices.BinarySearch(paths, name+"/")
+	return false, i < len(paths) && strings.HasPrefix(paths[i], name+"/")
 }
 
 // ignores says whether a name matches one of the patterns of ignore.
@@ -271,18 +278,24 @@ func (f *File) ignores(name string) bool {
 	})
 }
 
-// mountedIn returns the first mount point at or below name, "" if there is none.
-func mountedIn(ctx context.Context, v host.View, name string) (string, error) {
-	mounts, err := v.Mounts(ctx)
-	if err != nil {
-		return "", err
-	}
-	for _, m := range mounts {
-		if m.Point == name || strings.HasPrefix(m.Point, name+"/") {
-			return m.Point, nil
+// mountedIn returns the first mount point at or below name, "" if there is none. The mounts are read once for a walk.
+func (t *tree) mountedIn(ctx context.Context, name string) (string, error) {
+	if t.mounts == nil {
+		var err error
+		if t.mounts, err = t.v.Mounts(ctx); err != nil {
+			return "", err
 		}
 	}
-	return "", nil
+	return mountedIn(t.mounts, name), nil
+}
+
+func mountedIn(mounts []host.Mount, name string) string {
+	for _, m := range mounts {
+		if m.Point == name || strings.HasPrefix(m.Point, name+"/") {
+			return m.Point
+		}
+	}
+	return ""
 }
 
 // entry is a name of the folder, of its source, or of both.

@@ -7,16 +7,19 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/host/hosttest"
 	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/resources/file"
 	"github.com/nodeapply/apply/resources/resourcetest"
 )
 
-func limit(n int) func(*file.File)             { return func(f *file.File) { f.RecurseLimit = &n } }
-func ignore(p ...string) func(*file.File)      { return func(f *file.File) { f.Ignore = p } }
-func managed(names ...string) func(*file.File) { return func(f *file.File) { f.Survey(names) } }
-func links(l string) func(*file.File)          { return func(f *file.File) { f.Links = l } }
+func limit(n int) func(*file.File)        { return func(f *file.File) { f.RecurseLimit = &n } }
+func ignore(p ...string) func(*file.File) { return func(f *file.File) { f.Ignore = p } }
+func managed(names ...string) func(*file.File) {
+	return func(f *file.File) { f.Survey(func() []string { return names }) }
+}
+func links(l string) func(*file.File) { return func(f *file.File) { f.Links = l } }
 
 func TestTree(t *testing.T) {
 	const src = "-- src/a --\nA\n-- src/sub/b --\nB\n-- src/sub/deep/c --\nC\n"
@@ -186,5 +189,14 @@ func TestTreeRefuses(t *testing.T) {
 				t.Errorf("want an error with %q, got %q", test.want, err)
 			}
 		})
+	}
+}
+
+// The folder itself is not written to when only the mode of something in it differs.
+func TestTreeLeavesItsFolderAlone(t *testing.T) {
+	h := hosttest.New(t, "-- dir/x/a 0600 --\nA\n-- dir/x/b 0644 --\nB\n")
+	o := resourcetest.Converges(t, h, made("/dir/x", recurse, mode("0644")))
+	if diff := cmp.Diff([]host.Op{{Kind: host.OpMeta, Name: "/dir/x/a"}}, o.Ops); diff != "" {
+		t.Errorf("what was done (-want +got):\n%s", diff)
 	}
 }
