@@ -310,15 +310,41 @@ func TestDnf(t *testing.T) {
 		}
 	})
 	t.Run("a changed repository is fetched anew", func(t *testing.T) {
+		c.types = pkg.Type()
 		n.rpms(t, key, "one", rp.Package{Name: "tool", Version: "3.0"})
 		refuse(t, n, pack("tool", "> 3.1"), "on offer", "3.0-1") // one refresh is tried for what is not known
 		n.rpms(t, key, "two", rp.Package{Name: "tool", Version: "4.0"})
 		r.Baseurl = resources.Strings{"file:///srv/two"}
 		converge(t, n, r)
 		c.types = pkg.Type()
-		want(t, "ensure: 2.0-1 -> latest", pack("tool", "latest"))
+		want(t, "ensure: absent -> 4.0-1", pack("tool", "latest"))
 	})
 	t.Run("a held lock", func(t *testing.T) {
-		t.Log(n.in(t, "ls -la /var/cache/dnf /var/lib/dnf /run/dnf 2>&1; true"))
+		holder := run(t, "sh", "-c", "sleep 600 >/dev/null 2>&1 & echo $!")
+		pid := strings.TrimSpace(holder)
+		defer run(t, "kill", pid)
+		run(t, "mount", "--bind", "/proc", filepath.Join(n.dir, "proc"))
+		defer run(t, "umount", filepath.Join(n.dir, "proc"))
+		for _, name := range []string{"var/cache/dnf/metadata_lock.pid", "var/lib/dnf/rpmdb_lock.pid"} {
+			n.write(t, name, pid)
+		}
+		p := pack("tool", "absent")
+		d, err := p.Check(t.Context(), n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tries := 0
+		err = p.Apply(t.Context(), &onRun{Host: n, before: func(c host.Cmd) {
+			if tries++; tries == 2 {
+				n.in(t, "rm /var/cache/dnf/metadata_lock.pid /var/lib/dnf/rpmdb_lock.pid")
+			}
+		}}, d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, notes := converge(t, n, p)
+		if want := "held by process " + pid + " (sleep)"; !strings.Contains(strings.Join(notes, "\n"), want) {
+			t.Errorf("want %q in the notes %q", want, notes)
+		}
 	})
 }
