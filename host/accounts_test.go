@@ -75,3 +75,25 @@ func TestGetent(t *testing.T) {
 		t.Errorf("the answer was not remembered: %v, %v", e, err)
 	}
 }
+
+// An error about the file in which owners are looked up must not be one that waits for itself.
+func TestAccountsThatSomebodyPlanted(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root; left out: links of other users")
+	}
+	dir := t.TempDir()
+	for _, err := range []error{os.Chmod(dir, 0o755), os.Symlink("/srv", dir+"/etc"), os.Lchown(dir+"/etc", 65534, 65534)} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	l, err := New(Options{Root: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, err = l.Lstat("/etc/x")
+	if want := "/etc: refused: a link that its owner may have planted (owner 65534)"; err == nil || err.Error() != want {
+		t.Errorf("want %q, got %v", want, err)
+	}
+}

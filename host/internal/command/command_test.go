@@ -140,3 +140,18 @@ func TestGroupAliveSparesZombies(t *testing.T) {
 		t.Errorf("our own group %d does not live, %v", group, err)
 	}
 }
+
+func TestUmaskByShell(t *testing.T) {
+	s := umaskByShell(Spec{
+		Program: "/bin/sh", Args: []string{"sh", "-c", `umask; printf '<%s>' "$@"`, "sh", "a b", "$HOME", ""}, Env: []string{"PATH=/usr/bin:/bin"},
+		Dir: "/", MaxOutput: 1024, Umask: 0o027,
+	})
+	s.Umask = 0
+	r, err := Run(t.Context(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff("0027\n<a b><$HOME><>", string(r.Stdout)); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}
