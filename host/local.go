@@ -16,6 +16,7 @@ import (
 	"github.com/nodeapply/apply/host/internal/command"
 	"github.com/nodeapply/apply/host/internal/mountinfo"
 	"github.com/nodeapply/apply/host/internal/syncer"
+	"github.com/nodeapply/apply/host/internal/systemd"
 )
 
 // Options says which node a [Local] is.
@@ -33,6 +34,8 @@ type Local struct {
 	started  atomic.Int64
 	accounts accounts
 	groups   func() *command.Groups
+	systemd  *systemd.Manager
+	buffers  sync.Pool // of *[]byte, for contents on their way
 }
 
 var _ Host = (*Local)(nil)
@@ -52,12 +55,16 @@ func New(o Options) (*Local, error) {
 	}
 	return &Local{
 		root: root, rootName: name, token: strings.ToLower(rand.Text()[:8]), sync: syncer.New(),
-		groups: sync.OnceValue(command.NewGroups),
+		groups: sync.OnceValue(command.NewGroups), systemd: systemd.New(),
+		buffers: sync.Pool{New: func() any { b := make([]byte, 64<<10); return &b }},
 	}, nil
 }
 
 // Close releases what l holds open. Nothing of l may be in use.
-func (l *Local) Close() error { return l.root.Close() }
+func (l *Local) Close() error {
+	l.systemd.Close()
+	return l.root.Close()
+}
 
 // Token is the part of the names of l's temporary files by which [Local.Sweep] of a later run finds them: ".apply.TOKEN.RANDOM".
 func (l *Local) Token() string { return l.token }

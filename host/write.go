@@ -83,7 +83,10 @@ func (w *writing) do(ctx context.Context) error {
 			_ = unix.Unlinkat(w.dir, temp, 0)
 		}
 	}()
-	if _, err := io.CopyBuffer(onlyWriter{file}, ctxReader{ctx, w.f.Content}, make([]byte, 64<<10)); err != nil {
+	buffer := l.buffers.Get().(*[]byte)
+	_, err = io.CopyBuffer(onlyWriter{file}, ctxReader{ctx, w.f.Content}, *buffer)
+	l.buffers.Put(buffer)
+	if err != nil {
 		return l.failed("write", err)
 	}
 	if err := w.dress(fd); err != nil {

@@ -5,6 +5,7 @@ import (
 	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/resources/exec"
 	"github.com/nodeapply/apply/resources/file"
+	"github.com/nodeapply/apply/resources/mount"
 	"github.com/nodeapply/apply/resources/service"
 )
 
@@ -13,6 +14,7 @@ func Types() []resources.Type {
 	return []resources.Type{
 		exec.Type(),
 		file.Type(),
+		mount.Type(),
 		service.Type(),
 	}
 }
