@@ -8,6 +8,7 @@ package engine
 import (
 	"context"
 	"encoding/json"
+	"log/slog"
 	"time"
 
 	"github.com/nodeapply/apply/catalog"
@@ -45,6 +46,8 @@ type Options struct {
 	Recorder Recorder
 	// Events, if set, is told what happens while it does.
 	Events report.Events
+	// Log, if set, gets what resources have to tell while they are worked on, such as the output of commands. It must scrub what it gets.
+	Log *slog.Logger
 	// Scrub, if set, takes sensitive values out of a text.
 	Scrub func(string) string
 }
@@ -115,6 +118,9 @@ func newRun(c *catalog.Catalog, v host.View, h host.Host, o Options) (*run, erro
 	}
 	if o.Timeout <= 0 {
 		o.Timeout = defaultTimeout
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
 	}
 	if o.Scrub == nil {
 		o.Scrub = func(s string) string { return s }

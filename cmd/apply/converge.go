@@ -147,6 +147,9 @@ func (a *app) walk(ctx context.Context, signals *interrupts, do func(context.Con
 	if o.Targets, err = a.targets(); err != nil {
 		return nil, err
 	}
+	if o.Log, err = a.logger(); err != nil {
+		return nil, err
+	}
 	if a.flags.timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, a.flags.timeout, &engine.TimeoutError{After: a.flags.timeout})
