@@ -36,8 +36,11 @@ func (c *copier) collect(ctx context.Context, h Hash) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	if c.kinds[h] != "" || c.dst.Has(h) {
+	if c.kinds[h] != "" {
 		return nil
+	}
+	if has, err := c.dst.Has(h); has || err != nil {
+		return err
 	}
 	kind, err := c.src.Kind(h)
 	if err != nil {

@@ -88,7 +88,16 @@ func checkAlternates(dir string) error {
 func (s *Store) Close() error { return s.s.Close() }
 
 // Has tells whether the store holds the object.
-func (s *Store) Has(h Hash) bool { return s.s.HasEncodedObject(plumbing.Hash(h)) == nil }
+func (s *Store) Has(h Hash) (bool, error) {
+	err := s.s.HasEncodedObject(plumbing.Hash(h))
+	if errors.Is(err, plumbing.ErrObjectNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, readError(h, err)
+	}
+	return true, nil
+}
 
 // Size is the length in bytes of an object's content.
 func (s *Store) Size(h Hash) (int64, error) {

@@ -12,18 +12,15 @@ import (
 	"github.com/nodeapply/apply/source/internal/trust"
 )
 
-func (s *Signers) verifyPGP(payload []byte, armoured string, claimed, now time.Time) (string, error) {
+func (s *Signers) verifyPGP(payload []byte, armoured string, now time.Time) (string, error) {
 	if strings.Count(armoured, pgpBegin) != 1 || !strings.HasSuffix(strings.TrimSpace(armoured), pgpEnd) {
 		return "", trust.Errorf("signature: malformed armour")
 	}
-	var signer *openpgp.Entity
-	for _, t := range []time.Time{claimed, now} {
-		config := &packet.Config{Time: func() time.Time { return t }}
-		var err error
-		signer, err = openpgp.CheckArmoredDetachedSignature(s.pgp, bytes.NewReader(payload), strings.NewReader(armoured), config)
-		if err != nil {
-			return "", trust.Errorf("signature: %w (%s has %d keys)", err, s.file, len(s.pgp))
-		}
+	// The key, its self-signatures and the signature are compared with now, as gpg does: what has expired since is refused.
+	config := &packet.Config{Time: func() time.Time { return now }}
+	signer, err := openpgp.CheckArmoredDetachedSignature(s.pgp, bytes.NewReader(payload), strings.NewReader(armoured), config)
+	if err != nil {
+		return "", trust.Errorf("signature: %w (%s has %d keys)", err, s.file, len(s.pgp))
 	}
 	if id := signer.PrimaryIdentity(); id != nil {
 		return id.Name, nil

@@ -1,8 +1,8 @@
 // Package signature verifies the signatures of git's tags and commits, against the allowed signers of OpenSSH (ssh-keygen(1),
 // ALLOWED SIGNERS) or an OpenPGP keyring.
 //
-// What is verified is the object as it is stored, byte by byte. A key must be valid both at the time that the object claims
-// and now: the former is written by whoever holds the key, a stolen and expired one too.
+// What is verified is the object as it is stored, byte by byte. A key must be valid now, and an SSH key also at the time that
+// the object claims; that time alone would not do: whoever holds a stolen key that has expired since writes what he likes.
 package signature
 
 import (
@@ -96,7 +96,7 @@ func (s *Signers) verify(payload []byte, signature string, claimed, now time.Tim
 		if s.ssh != nil {
 			return "", trust.Errorf("signed with OpenPGP, but %s has SSH keys", s.file)
 		}
-		return s.verifyPGP(payload, signature, claimed, now)
+		return s.verifyPGP(payload, signature, now)
 	}
 	return "", trust.Errorf("a signature of an unknown kind")
 }
