@@ -194,21 +194,13 @@ func (w *wire) Fetch(ctx context.Context, dst *odb.Store, want Hash) error {
 	if !advertised && !caps.Supports(capability.AllowReachableSHA1InWant) && !caps.Supports("allow-any-sha1-in-want") {
 		return w.fetchAll(ctx, dst) // the server hands out what it advertises, and what leads there
 	}
-	known, err := dst.Known()
-	if err != nil {
-		return err
-	}
 	req := packp.NewUploadPackRequestFromCapabilities(caps)
 	req.Wants = []plumbing.Hash{plumbing.Hash(want)}
 	if caps.Supports(capability.Shallow) {
+		// No commits are offered as had already: without thin packs, which go-git does not read, a server leaves nothing out
+		// for them in a fetch of this depth.
 		req.Depth = packp.DepthCommits(1)
 		req.Capabilities.Set(capability.Shallow)
-		for _, h := range known {
-			if kind, err := dst.Kind(h); err == nil && kind == "commit" && h != want {
-				req.Haves = append(req.Haves, plumbing.Hash(h))
-				req.Shallows = append(req.Shallows, plumbing.Hash(h))
-			}
-		}
 	}
 	return w.fetch(ctx, dst, req)
 }

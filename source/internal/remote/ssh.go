@@ -137,9 +137,6 @@ func (s *sshSession) UploadPack(_ context.Context, req *packp.UploadPackRequest)
 	if err := req.UploadRequest.Encode(s.stdin); err != nil {
 		return nil, err
 	}
-	if err := req.UploadHaves.Encode(s.stdin, false); err != nil {
-		return nil, err
-	}
 	if err := pktline.NewEncoder(s.stdin).EncodeString("done\n"); err != nil {
 		return nil, err
 	}
