@@ -96,7 +96,7 @@ func Parse(raw string) (Address, error) {
 // parseSCP reads [user@]host:path.
 func parseSCP(raw string) (Address, error) {
 	host, name, found := strings.Cut(raw, ":")
-	if !found || strings.Contains(host, "/") || name == "" {
+	if !found || strings.Contains(host, "/") || name == "" || name[0] == ':' {
 		return Address{}, errors.New("not a URL, not user@host:path and not an absolute path")
 	}
 	a := Address{Scheme: "ssh", Host: host, Path: name}

@@ -97,8 +97,8 @@ func parseTime(text string) (time.Time, error) {
 		zone = time.UTC
 	}
 	for _, layout := range []string{"20060102", "200601021504", "20060102150405"} {
-		if len(layout) == len(digits) {
-			return time.ParseInLocation(layout, digits, zone)
+		if t, err := time.ParseInLocation(layout, digits, zone); err == nil {
+			return t, nil
 		}
 	}
 	return time.Time{}, fmt.Errorf("%q: not of the form YYYYMMDD[HHMM[SS]][Z]", text)

@@ -60,7 +60,7 @@ func (r Repository) Dirty(ctx context.Context, commit odb.Hash, focus string) (b
 
 // touched compares one entry of the index with the file.
 func (r Repository) touched(ctx context.Context, e *index.Entry, written time.Time) (bool, error) {
-	if e.Stage != index.Merged || e.IntentToAdd {
+	if e.Stage != 0 || e.IntentToAdd { // a conflict; index.Merged is 1, which no merged entry has
 		return true, nil
 	}
 	if e.Mode == filemode.Submodule || e.SkipWorktree {
