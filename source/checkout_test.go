@@ -501,3 +501,38 @@ func TestCheckoutWaitsForTheCacheNoLongerThanItsContext(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+func TestManyFetchesLeaveFewPacks(t *testing.T) {
+	r := newRepo(t)
+	o := options(t)
+	var commits []string
+	for i := range 36 {
+		commits = append(commits, r.commit("x", "main.hcl", strings.Repeat("x", i)))
+		got, err := source.Checkout(t.Context(), r.source("main", ""), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.RemoveAll(got.Dir); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, ending := range []string{"pack", "idx"} {
+		files, err := filepath.Glob(filepath.Join(o.StateDir, "git/*/objects/pack/*."+ending))
+		if err != nil || len(files) > 33 {
+			t.Errorf("%d files %s: %v", len(files), ending, err)
+		}
+	}
+	if err := os.Rename(r.dir, r.dir+".away"); err != nil {
+		t.Fatal(err)
+	}
+	for i, c := range commits {
+		src, err := source.New("file://"+r.dir, c, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := source.Checkout(t.Context(), src, o)
+		if err != nil || files(t, got.Dir)["main.hcl"] != "-rw------- "+strings.Repeat("x", i) {
+			t.Fatalf("commit %d is lost: %v", i, err)
+		}
+	}
+}

@@ -102,6 +102,11 @@ func (c *cache) findOnline(ctx context.Context, r remote.Remote, src Source, pin
 	}
 	has, err := c.has(t.hash)
 	if err == nil && !has {
+		if err := c.store.Consolidate(ctx); errors.Is(err, odb.ErrBroken) {
+			return t, brokenCache{err}
+		} else if err != nil {
+			return t, err
+		}
 		if err := r.Fetch(ctx, c.store, t.hash); err != nil {
 			return t, fmt.Errorf("fetch: %w", err)
 		}

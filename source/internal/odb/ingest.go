@@ -55,51 +55,62 @@ func removeTorn(folder string) error {
 
 // Ingest takes in the pack that fill writes. It appears whole or not at all: go-git's own writer leaves a torn index under its
 // final name when the disk is full, and inflates objects of any size, so this does not go through it.
-func (s *Store) Ingest(ctx context.Context, fill func(io.Writer) error) (err error) {
+func (s *Store) Ingest(ctx context.Context, fill func(io.Writer) error) error {
+	_, err := s.ingest(ctx, fill)
+	return err
+}
+
+// ingest also returns the pack's path.
+func (s *Store) ingest(ctx context.Context, fill func(io.Writer) error) (path string, err error) {
 	packs := filepath.Join(s.dir, "objects", "pack")
 	pack, err := os.CreateTemp(packs, tempPrefix+"*")
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer func() { // on success the name is gone already
 		pack.Close()
 		os.Remove(pack.Name())
 	}()
 	if err := fill(&boundedWriter{ctx: ctx, w: pack, left: MaxPack}); err != nil {
-		return err
+		return "", err
 	}
 	if err := checkSizes(ctx, pack); err != nil {
-		return err
+		return "", err
 	}
 	index := new(idxfile.Writer)
 	if _, err := pack.Seek(0, io.SeekStart); err != nil {
-		return err
+		return "", err
 	}
 	parser, err := packfile.NewParser(packfile.NewScanner(pack), index)
 	if err != nil {
-		return err
+		return "", err
 	}
 	sum, err := parser.Parse()
 	if err != nil {
-		return fmt.Errorf("pack: %w", err)
+		return "", fmt.Errorf("pack: %w", err)
 	}
 	if err := pack.Sync(); err != nil {
-		return err
+		return "", err
 	}
 	base := filepath.Join(packs, "pack-"+sum.String())
 	if err := writeIndex(index, packs, base+".idx"); err != nil {
-		return err
+		return "", err
 	}
 	// The pack's name is what makes both visible, so it comes last.
 	if err := os.Rename(pack.Name(), base+".pack"); err != nil {
-		return err
+		return "", err
 	}
 	if err := syncFolder(packs); err != nil {
-		return err
+		return "", err
 	}
+	s.reopen()
+	return base + ".pack", nil
+}
+
+// reopen makes the store see other packs: their list is kept in memory.
+func (s *Store) reopen() {
 	s.s.Close()
-	s.s = openStorage(s.dir) // the former one has its list of packs in memory
-	return nil
+	s.s = openStorage(s.dir)
 }
 
 func writeIndex(index *idxfile.Writer, dir, name string) error {
@@ -134,7 +145,7 @@ func syncFolder(dir string) error {
 }
 
 // checkSizes looks at every object's declared size before any is inflated into memory: a pack of some kilobytes can
-// declare terabytes. The scanner refuses content that goes on past its declared size.
+// declare terabytes.
 func checkSizes(ctx context.Context, pack io.ReadSeeker) error {
 	if _, err := pack.Seek(0, io.SeekStart); err != nil {
 		return err
@@ -156,8 +167,10 @@ func checkSizes(ctx context.Context, pack io.ReadSeeker) error {
 			return fmt.Errorf("pack: an object of %d bytes: limit of %d", h.Length, MaxObject)
 		}
 		var head headWriter
-		if _, _, err := scanner.NextObject(&head); err != nil {
+		if n, _, err := scanner.NextObject(&head); err != nil {
 			return fmt.Errorf("pack: %w", err)
+		} else if n != h.Length {
+			return fmt.Errorf("pack: an object of %d bytes says that it has %d", n, h.Length)
 		}
 		if h.Type.IsDelta() {
 			if size := head.targetSize(); size > MaxObject {
