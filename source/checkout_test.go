@@ -536,3 +536,39 @@ func TestManyFetchesLeaveFewPacks(t *testing.T) {
 		}
 	}
 }
+
+func TestOtherRepositories(t *testing.T) {
+	r := newRepo(t)
+	sha256 := filepath.Join(t.TempDir(), "sha256")
+	r.git("init", "-q", "-b", "main", "--object-format=sha256", sha256)
+	r.git("-C", sha256, "commit", "-q", "--allow-empty", "-m", "x")
+	unborn := filepath.Join(t.TempDir(), "unborn")
+	r.git("init", "-q", "-b", "main", unborn)
+	bare := filepath.Join(t.TempDir(), "bare.git")
+	r.git("clone", "-q", "--bare", r.dir, bare)
+	for _, tt := range []struct{ name, dir, ref, want string }{
+		{"sha256", sha256, "main", "object format sha256 is not supported"},
+		{"no commit", unborn, "main", "neither a tag nor a branch"},
+		{"no commit, no ref", unborn, "", "has no default branch"},
+		{"not a repository", t.TempDir(), "main", "not a git repository"},
+		{"bare", bare, "main", ""},
+		{"bare, no ref", bare, "", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := checkout(t, "file://"+tt.dir, tt.ref, options(t))
+			if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
+				t.Errorf("want %q, got %v", tt.want, err)
+			}
+		})
+	}
+	for _, tt := range []struct{ name, dir, want string }{
+		{"sha256", sha256, "object format sha256 is not supported"}, {"no commit", unborn, "empty"}, {"bare", bare, ""},
+	} {
+		t.Run(tt.name+" by https", func(t *testing.T) {
+			_, err := checkout(t, newGitServer(t, tt.dir).url, "main", options(t))
+			if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
+				t.Errorf("want %q, got %v", tt.want, err)
+			}
+		})
+	}
+}

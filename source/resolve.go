@@ -123,6 +123,9 @@ func (c *cache) findOnline(ctx context.Context, r remote.Remote, src Source, pin
 
 // findCommit takes ref for the name of a commit, whole or abbreviated.
 func (c *cache) findCommit(ctx context.Context, r remote.Remote, ref string) (h odb.Hash, err error) {
+	if ref == "" {
+		return h, errors.New("the repository has no default branch: name a ref")
+	}
 	if h, err := odb.ParseHash(ref); err == nil {
 		return h, nil
 	}

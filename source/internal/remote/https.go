@@ -105,7 +105,7 @@ func credentials(a Address, getenv Getenv) (*githttp.BasicAuth, error) {
 	}
 	file := getenv("NETRC")
 	if file == "" {
-		file = filepath.Join(getenv("HOME"), ".netrc")
+		file = filepath.Join(home(getenv), ".netrc")
 	}
 	text, err := os.ReadFile(file)
 	if errors.Is(err, os.ErrNotExist) {

@@ -10,7 +10,9 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"os/user"
 	"path"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -38,6 +40,17 @@ type Remote interface {
 	// branches and tags are fetched into dst with their whole history.
 	Commits(ctx context.Context, dst *odb.Store, digits string) ([]Hash, error)
 	Close() error
+}
+
+// home is the user's folder, also where no HOME is set (a systemd unit); never one relative to the current folder.
+func home(getenv Getenv) string {
+	if dir := getenv("HOME"); filepath.IsAbs(dir) {
+		return dir
+	}
+	if u, err := user.Current(); err == nil && filepath.IsAbs(u.HomeDir) {
+		return u.HomeDir
+	}
+	return "/nonexistent"
 }
 
 // ErrIdentity is in the chain of errors about a server that could not prove to be the one that the URL names.

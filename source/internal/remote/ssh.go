@@ -167,7 +167,7 @@ const SSHKeyEnv = "APPLY_GIT_SSH_KEY"
 
 // signers collects the keys to offer, and what to tell the user was tried.
 func (s *sshSession) signers(ctx context.Context, getenv Getenv) (signers []ssh.Signer, told []string) {
-	dir := filepath.Join(getenv("HOME"), ".ssh")
+	dir := filepath.Join(home(getenv), ".ssh")
 	files := []string{filepath.Join(dir, "id_ed25519"), filepath.Join(dir, "id_ecdsa"), filepath.Join(dir, "id_rsa")}
 	if explicit := getenv(SSHKeyEnv); explicit != "" {
 		files = append([]string{explicit}, files...)
@@ -212,7 +212,7 @@ func knownHosts(getenv Getenv) []string {
 	if files := filepath.SplitList(getenv("SSH_KNOWN_HOSTS")); len(files) > 0 {
 		return files
 	}
-	return []string{filepath.Join(getenv("HOME"), ".ssh", "known_hosts"), "/etc/ssh/ssh_known_hosts"}
+	return []string{filepath.Join(home(getenv), ".ssh", "known_hosts"), "/etc/ssh/ssh_known_hosts"}
 }
 
 // quote makes one word of s for the shell at the other end.
