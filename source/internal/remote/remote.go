@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
@@ -179,12 +180,13 @@ func (w *wire) connect(ctx context.Context) (err error) {
 		return err
 	}
 	w.advertised, err = w.s.AdvertisedReferencesContext(ctx)
-	if err == nil && w.advertised.Capabilities.Supports("object-format") {
-		if format := w.advertised.Capabilities.Get("object-format"); len(format) > 0 && format[0] != "sha1" {
-			return fmt.Errorf("object format %s is not supported", format[0])
-		}
+	if err != nil && strings.Contains(err.Error(), "object-format=sha256") { // go-git stumbles over the longer names
+		return errors.New("object format sha256 is not supported")
 	}
-	return err
+	if err != nil {
+		return printable{err}
+	}
+	return nil
 }
 
 func (w *wire) Refs() map[string]Hash { return w.refs }
@@ -251,7 +253,7 @@ func (w *wire) fetch(ctx context.Context, dst *odb.Store, req *packp.UploadPackR
 	defer s.Close()
 	response, err := s.UploadPack(ctx, req)
 	if err != nil {
-		return err
+		return printable{err}
 	}
 	defer response.Close()
 	return dst.Ingest(ctx, func(out io.Writer) error {
@@ -262,6 +264,24 @@ func (w *wire) fetch(ctx context.Context, dst *odb.Store, req *packp.UploadPackR
 			in = sideband.NewDemuxer(sideband.Sideband, response)
 		}
 		_, err := io.Copy(out, in)
-		return err
+		if err != nil {
+			return printable{err}
+		}
+		return nil
 	})
+}
+
+// printable is an error that may repeat what a server said: shortened, and without control characters.
+type printable struct{ error }
+
+func (p printable) Unwrap() error { return p.error }
+
+func (p printable) Error() string {
+	text := strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, p.error.Error())
+	return strings.TrimSpace(text[:min(len(text), 400)])
 }

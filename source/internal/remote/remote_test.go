@@ -1,6 +1,8 @@
 package remote
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -46,5 +48,12 @@ func TestNetrc(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+func TestWhatAServerSaysIsPrintable(t *testing.T) {
+	err := printable{fmt.Errorf("ERR \x1b[2J\n%s", strings.Repeat("x", 1000))}
+	if got := err.Error(); len(got) > 400 || !strings.HasPrefix(got, "ERR  [2J xxx") {
+		t.Errorf("%q", got)
 	}
 }
