@@ -1,0 +1,109 @@
+package manifest
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/convert"
+)
+
+// Shortest secrets that are replaced in texts: shorter ones would tear ordinary words apart.
+const (
+	minSecret     = 4
+	minSecretLine = 6
+)
+
+// secrets are the plain texts of sensitive values.
+type secrets map[string]struct{}
+
+// add notes every text in v, or in the parts of v that are marked.
+func (s secrets) add(v cty.Value) {
+	s.walk(v, false)
+}
+
+func (s secrets) walk(v cty.Value, marked bool) {
+	if v.IsMarked() {
+		v, _ = v.Unmark()
+		marked = true
+	}
+	if v.IsNull() || !v.IsKnown() {
+		return
+	}
+	if t := v.Type(); t.IsPrimitiveType() {
+		if text, err := convert.Convert(v, cty.String); marked && err == nil {
+			s[text.AsString()] = struct{}{}
+		}
+		return
+	}
+	if !v.CanIterateElements() {
+		return
+	}
+	for k, e := range v.Elements() {
+		if k.Type() == cty.String {
+			s.walk(k, marked)
+		}
+		s.walk(e, marked)
+	}
+}
+
+func (s secrets) list() []string {
+	out := make([]string, 0, len(s))
+	for text := range s {
+		out = append(out, text)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// redact replaces the secrets in a text, whole ones and their lines, the longest first.
+func (s secrets) redact(text string) string {
+	if len(s) == 0 {
+		return text
+	}
+	var parts []string
+	for secret := range s {
+		if len(secret) >= minSecret {
+			parts = append(parts, secret)
+		}
+		for line := range strings.Lines(secret) {
+			if line = strings.TrimRight(line, "\r\n"); len(line) >= minSecretLine && line != secret {
+				parts = append(parts, line)
+			}
+		}
+	}
+	slices.SortFunc(parts, func(a, b string) int {
+		if len(a) != len(b) {
+			return len(b) - len(a)
+		}
+		return strings.Compare(a, b)
+	})
+	for _, p := range parts {
+		text = strings.ReplaceAll(text, p, hidden)
+	}
+	return text
+}
+
+const hidden = "(sensitive value)"
+
+// sensitive says whether any part of v is marked. Marks are the only kind that the language puts on values.
+func sensitive(v cty.Value) bool {
+	if v.Type().IsPrimitiveType() {
+		return v.IsMarked()
+	}
+	return v.ContainsMarked()
+}
+
+// wholly says whether no part of v is unknown.
+func wholly(v cty.Value) bool {
+	if v.Type().IsPrimitiveType() {
+		return v.IsKnown()
+	}
+	return v.IsWhollyKnown()
+}
+
+// bare takes the marks off.
+func bare(v cty.Value) cty.Value {
+	v, _ = v.UnmarkDeep()
+	return v
+}
