@@ -207,8 +207,10 @@ type gpgHome struct {
 
 func newGPG(t testing.TB) gpgHome {
 	t.Helper()
-	if _, err := exec.LookPath("gpg"); err != nil {
-		t.Skip("no gpg: OpenPGP signatures are not tested")
+	for _, program := range []string{"gpg", "gpg-agent", "gpgconf"} {
+		if _, err := exec.LookPath(program); err != nil {
+			t.Skipf("no %s: OpenPGP signatures are not tested", program)
+		}
 	}
 	dir, err := os.MkdirTemp("", "gpg") // short: the agent's socket is in it
 	if err != nil {
