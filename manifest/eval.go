@@ -108,7 +108,7 @@ func (b *binder) module(ref *syntax.Ref) {
 	var outputs []string
 	for i := range b.x.Refs {
 		if other := &b.x.Refs[i]; other.Root == "module" && other.Name == ref.Name {
-			outputs = append(outputs, other.Output)
+			outputs = append(outputs, other.Output())
 		}
 	}
 	res := b.s.calls[ref.Name].value(b.r, outputs)

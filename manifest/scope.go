@@ -78,10 +78,8 @@ func (s *scope) noted(res result) result {
 }
 
 func (s *scope) baseContext() *hcl.EvalContext {
-	names := slices.Sorted(maps.Keys(s.mod.Facts))
-	s.c.lookup(names)
 	facts := map[string]cty.Value{}
-	for _, name := range names {
+	for name := range s.mod.Facts {
 		if f := s.c.facts[name]; f.ok {
 			facts[name] = f.val
 		}
