@@ -5,6 +5,11 @@
 // URL, and everything is read from there; a repository that cannot be reached is answered for by that store, with a warning.
 // No work tree is touched, and no hook, filter, attribute, submodule or configuration of a repository is honoured.
 //
+// Over ssh the keys of the agent (SSH_AUTH_SOCK), of APPLY_GIT_SSH_KEY and of ~/.ssh/id_ed25519, id_ecdsa, id_rsa are offered, and
+// the host must be in ~/.ssh/known_hosts or /etc/ssh/ssh_known_hosts, or in the files that SSH_KNOWN_HOSTS lists. Over https a
+// login comes from APPLY_GIT_CREDENTIALS (https://user:password@host, separated by spaces) or ~/.netrc (or NETRC; without its
+// default entry), and GIT_SSL_CAINFO names the authorities to trust in the place of the system's.
+//
 // Errors that say "do not use this" (signature, owner, hostile tree, moved tag, a server's identity) are ErrUntrusted; what
 // is larger than its limits is ErrLimit; all others are ordinary.
 package source
