@@ -23,6 +23,9 @@ import (
 // whole says that everything is tried, not a sample.
 var whole = os.Getenv("APPLY_FAULT") == "whole"
 
+// limit is when a run that has to end by itself counts as hanging.
+const limit = time.Minute
+
 const inside = "APPLY_FAULT_INSIDE"
 
 // TestMain runs the tests in a mount and process namespace of their own: what they mount, break and leave behind ends with them, and

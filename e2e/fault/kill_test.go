@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/nodeapply/apply/e2e/fault/ptrace"
 )
@@ -107,7 +106,7 @@ func (st *stage) judge(t *testing.T, res ptrace.Result, before, after map[string
 			found = append(found, name+": "+f)
 		}
 	}
-	next := runProgram(t, time.Minute, st.args...)
+	next := runProgram(t, limit, st.args...)
 	if next.code != 0 {
 		found = append(found, fmt.Sprintf("the next run ends with %d:\n%s", next.code, next.output()))
 	}
@@ -116,7 +115,7 @@ func (st *stage) judge(t *testing.T, res ptrace.Result, before, after map[string
 	if lost = !strings.HasSuffix(written, want); lost {
 		found = append(found, fmt.Sprintf("the refresh is lost; the log says %q", tail(written)))
 	}
-	third := runProgram(t, time.Minute, st.again()...)
+	third := runProgram(t, limit, st.again()...)
 	if third.code != 0 {
 		found = append(found, fmt.Sprintf("the run after it changes something (%d):\n%s", third.code, third.output()))
 	}
