@@ -25,7 +25,7 @@ type compiler struct {
 	reader  *syntax.Reader
 	modules map[string]*syntax.Module // by folder
 	shapes  map[*syntax.Block]*shape
-	facts   map[string]fact
+	facts   map[factKey]fact
 	secrets secrets
 	rootDir string
 
@@ -53,7 +53,7 @@ func (s schemas) Names() []string {
 
 func newCompiler(ctx context.Context, o Options) (*compiler, error) {
 	c := &compiler{
-		ctx: ctx, opts: o, types: schemas{}, modules: map[string]*syntax.Module{}, shapes: map[*syntax.Block]*shape{}, facts: map[string]fact{},
+		ctx: ctx, opts: o, types: schemas{}, modules: map[string]*syntax.Module{}, shapes: map[*syntax.Block]*shape{}, facts: map[factKey]fact{},
 		secrets: secrets{}, scopes: map[string]*scope{},
 	}
 	for _, t := range o.Types {
@@ -118,36 +118,55 @@ func fromProblem(p catalog.Problem) *hcl.Diagnostic {
 
 // fact is one fact that was looked up.
 type fact struct {
+	asked  bool
 	val    cty.Value
 	ok     bool
 	reason error
 }
 
-// lookup asks for facts side by side, each once. A hung one delays only itself.
-func (c *compiler) lookup(names []string) {
+// factKey is a fact as the module in the folder dir sees it; "" where modules have none of their own.
+type factKey struct{ dir, name string }
+
+func (c *compiler) factKey(dir, name string) factKey {
+	if _, ok := c.opts.Facts.(ModuleFacts); !ok {
+		dir = ""
+	}
+	return factKey{dir, name}
+}
+
+// lookup asks for the facts that a module names side by side, each once. A hung one delays only itself.
+func (c *compiler) lookup(dir string, names []string) {
 	if c.opts.Facts == nil {
 		return
 	}
 	found := make([]fact, len(names))
 	var wg sync.WaitGroup
 	for i, name := range names {
-		if _, ok := c.facts[name]; ok {
+		if _, ok := c.facts[c.factKey(dir, name)]; ok {
 			continue
 		}
-		wg.Go(func() {
-			x, ok, err := c.opts.Facts.Lookup(c.ctx, name)
-			if ok && err == nil {
-				found[i].val, err = decode.Value(x)
-			}
-			found[i].ok, found[i].reason = ok && err == nil, err
-		})
+		wg.Go(func() { found[i] = c.askFact(dir, name) })
 	}
 	wg.Wait()
 	for i, name := range names {
-		if _, ok := c.facts[name]; !ok {
-			c.facts[name] = found[i]
+		if k := c.factKey(dir, name); !c.facts[k].asked {
+			c.facts[k] = found[i]
 		}
 	}
+}
+
+func (c *compiler) askFact(dir, name string) fact {
+	lookup := c.opts.Facts.Lookup
+	if m, ok := c.opts.Facts.(ModuleFacts); ok {
+		lookup = func(ctx context.Context, name string) (any, bool, error) { return m.LookupIn(ctx, dir, name) }
+	}
+	f := fact{asked: true}
+	x, ok, err := lookup(c.ctx, name)
+	if ok && err == nil {
+		f.val, err = decode.Value(x)
+	}
+	f.ok, f.reason = ok && err == nil, err
+	return f
 }
 
 // empty says of an address without entries whether it is declared all the same.

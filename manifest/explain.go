@@ -46,7 +46,7 @@ func refAt(refs []syntax.Ref, at *hcl.Range) *syntax.Ref {
 
 func (s *scope) explainRef(ref *syntax.Ref, ctx *hcl.EvalContext, d *hcl.Diagnostic) {
 	if ref.Root == "fact" {
-		if f := s.c.facts[ref.Name]; !f.ok {
+		if f := s.c.facts[s.c.factKey(s.place.dir, ref.Name)]; !f.ok {
 			d.Summary = "Unknown fact"
 			var names []string
 			if s.c.opts.Facts != nil {

@@ -20,6 +20,12 @@ type Facts interface {
 	Names() []string
 }
 
+// ModuleFacts are what Facts may also be: each module has facts of its own besides those of the node.
+type ModuleFacts interface {
+	// LookupIn is Lookup for the module whose files are in the folder dir.
+	LookupIn(ctx context.Context, dir, name string) (value any, ok bool, err error)
+}
+
 // Options are what a compilation depends on besides the files.
 type Options struct {
 	Types []resources.Type

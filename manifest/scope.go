@@ -79,10 +79,10 @@ func (s *scope) noted(res result) result {
 
 func (s *scope) baseContext() *hcl.EvalContext {
 	names := slices.Sorted(maps.Keys(s.mod.Facts))
-	s.c.lookup(names)
+	s.c.lookup(s.place.dir, names)
 	facts := map[string]cty.Value{}
 	for _, name := range names {
-		if f := s.c.facts[name]; f.ok {
+		if f := s.c.facts[s.c.factKey(s.place.dir, name)]; f.ok {
 			facts[name] = f.val
 		}
 	}

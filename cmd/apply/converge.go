@@ -27,7 +27,13 @@ func (a *app) load(ctx context.Context, path string) (*apply.Manifest, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := apply.Load(ctx, path, apply.Options{Host: h, Vars: vars, Scrub: &a.flags.scrub})
+	known, err := a.facts(h)
+	if err != nil {
+		return nil, err
+	}
+	m, err := apply.Load(ctx, path, apply.Options{Host: h, Vars: vars, Facts: known, Scrub: &a.flags.scrub})
+	a.warnings = known.Warnings()
+	a.printWarnings()
 	if err != nil {
 		return nil, err
 	}
@@ -126,7 +132,7 @@ func (a *app) walk(ctx context.Context, signals *interrupts, m *apply.Manifest, 
 	}
 	node, _ := os.Hostname() // a node without a name still converges
 	p := a.printer()
-	ending := &finisher{printer: p, signals: signals}
+	ending := &finisher{printer: p, signals: signals, warnings: a.warnings}
 	rep, err := do(ctx, engine.Options{
 		Run: report.NewRunID(time.Now()), Node: node, Parallel: a.flags.parallel, Tags: a.flags.tags, SkipTags: a.flags.skipTags, Targets: targets,
 		FailFast: a.flags.failFast, Strict: a.flags.strict, Stop: signals.stop, Events: ending,
@@ -154,11 +160,13 @@ func (a *app) targets() ([]resources.Address, error) {
 // finisher completes the report before the printer sees the end.
 type finisher struct {
 	printer
-	signals *interrupts
+	signals  *interrupts
+	warnings []string
 }
 
 // End adds what the engine cannot know.
 func (f *finisher) End(r *report.Report) {
 	r.Interrupted = int(f.signals.number.Load())
+	r.Warnings = append(r.Warnings, f.warnings...)
 	f.printer.End(r)
 }

@@ -32,6 +32,8 @@ type app struct {
 	env    func(string) string
 	flags  flags
 	code   int // set by a command that ended by itself
+
+	warnings []string // about facts; they belong into the report too
 }
 
 // run is the program. It returns the exit code.
