@@ -56,7 +56,7 @@ func (t *visit) settle(ctx context.Context) *report.Result {
 	}
 	t.values()
 	if t.converging && t.opts.Recorder != nil && t.res.Outcome != report.Unchanged {
-		if err := t.opts.Recorder.Ended(ctx, t.e, t.res); err != nil {
+		if err := t.opts.Recorder.Ended(ctx, t.e.Addr, t.view); err != nil {
 			t.res.Warnings = append(t.res.Warnings, t.opts.Scrub(err.Error()))
 		}
 	}
@@ -204,7 +204,7 @@ func (t *visit) applyOnce(ctx context.Context, diff resources.Diff) error {
 		err = t.groups.apply(ctx, t, g, diff)
 	} else {
 		err = t.locked(ctx, func(ctx context.Context) error {
-			return t.e.Resource.Apply(ctx, t.recorded(t.e), diff)
+			return t.e.Resource.Apply(ctx, t.recorded(t.e.Addr), diff)
 		})
 	}
 	if err != nil {
@@ -230,7 +230,7 @@ func (t *visit) record(ctx context.Context, diff resources.Diff) error {
 				return err
 			}
 		}
-		err := t.opts.Recorder.Begin(ctx, t.e, diff, t.owes(), before)
+		err := t.opts.Recorder.Begin(ctx, t.e.Addr, diff, t.owes(), before)
 		t.stop.recorded(err)
 		return err
 	})
@@ -328,7 +328,7 @@ func (t *visit) refresh(ctx context.Context) error {
 	if err := t.record(ctx, resources.Diff{}); err != nil {
 		return err
 	}
-	err = t.locked(ctx, func(ctx context.Context) error { return r.Refresh(ctx, t.recorded(t.e)) })
+	err = t.locked(ctx, func(ctx context.Context) error { return r.Refresh(ctx, t.recorded(t.e.Addr)) })
 	if err != nil {
 		return err
 	}

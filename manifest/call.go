@@ -84,11 +84,7 @@ func (k *call) value(r *run, outputs []string) result {
 	for i, s := range scopes {
 		out := map[string]cty.Value{}
 		for _, name := range outputs {
-			c := s.outputs[name]
-			if c == nil {
-				continue // the expression's own error names what is there
-			}
-			one := r.get(c)
+			one := r.get(s.outputs[name])
 			res.ok = res.ok && one.ok
 			res.deps = res.deps.add(one.deps)
 			out[name] = one.val

@@ -139,14 +139,6 @@ func (s *scope) force(r *run) {
 	}
 }
 
-// depth counts the modules around a scope.
-func (s *scope) depth() int {
-	if s.from == nil {
-		return 0
-	}
-	return s.from.call.s.depth() + 1
-}
-
 // instance is one element of for_each or count.
 type instance struct {
 	key  cty.Value

@@ -39,7 +39,7 @@ type Diagnostic struct {
 type Snippet struct {
 	Context string // the block it stands in: file "/etc/motd"
 	Line    int32  // of the first line of Code
-	Code    string // whole lines
+	Code    string // whole lines, unless they are very long
 	Start   int    // the bytes of Code that the mistake is about
 	End     int
 }
@@ -140,6 +140,9 @@ func wording(detail string) string {
 
 // Suggest ends a sentence: "; did you mean `x`?" with the name nearest to given, "." if none is near.
 func Suggest(given string, names []string) string {
+	if len(given) < 3 { // everything is near to it
+		return "."
+	}
 	if near := catalog.Nearest(given, names); near != "" && near != given {
 		return "; did you mean `" + near + "`?"
 	}
@@ -174,13 +177,42 @@ func snippet(file *hcl.File, r hcl.Range, redact func(string) string) *Snippet {
 	}
 	code := strings.TrimSuffix(string(src[start:stop]), "\n")
 	s := &Snippet{Line: int32(r.Start.Line), Code: code, Start: r.Start.Byte - start, End: min(end-start, len(code))}
-	if nav, ok := file.Nav.(interface{ ContextString(offset int) string }); ok {
+	if nav, ok := file.Nav.(interface{ ContextString(offset int) string }); ok && !strings.HasSuffix(r.Filename, ".json") {
 		s.Context = redact(nav.ContextString(r.Start.Byte))
 	}
 	if clean := redact(code); clean != code {
 		s.Code, s.Start, s.End = clean, 0, 0
 	}
+	s.clip()
 	return s
+}
+
+// maxWidth bounds the bytes of an excerpt.
+const maxWidth = 400
+
+// clip keeps the part of a very long line that the mistake is about.
+func (s *Snippet) clip() {
+	if len(s.Code) <= maxWidth {
+		return
+	}
+	from := max(0, s.Start-maxWidth/4)
+	to := min(len(s.Code), from+maxWidth)
+	for from > 0 && !utf8.RuneStart(s.Code[from]) {
+		from--
+	}
+	for to < len(s.Code) && !utf8.RuneStart(s.Code[to]) {
+		to--
+	}
+	head, tail := "", ""
+	if from > 0 {
+		head = "..."
+	}
+	if to < len(s.Code) {
+		tail = "..."
+	}
+	s.Code = head + s.Code[from:to] + tail
+	s.Start = s.Start - from + len(head)
+	s.End = min(s.End-from+len(head), len(s.Code))
 }
 
 // offset finds the byte of a line and a column, both counted from 1. A column is taken for a rune, which it nearly always is.
