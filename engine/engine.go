@@ -8,10 +8,12 @@ package engine
 import (
 	"context"
 	"encoding/json"
+	"log/slog"
 	"time"
 
 	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/journal"
 	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/resources"
 )
@@ -44,24 +46,30 @@ type Options struct {
 	Recorder Recorder
 	// Events, if set, is told what happens while it does.
 	Events report.Events
+	// Outputs, if set, gives the outputs of the manifest when the walk has ended. Late looks up the values that only a run gives; it is nil in a plan.
+	Outputs func(ctx context.Context, late catalog.Values) []report.Output
+	// Log, if set, gets what resources have to tell while they are worked on, such as the output of commands. It must scrub what it gets.
+	Log *slog.Logger
 	// Scrub, if set, takes sensitive values out of a text.
 	Scrub func(string) string
 }
 
-// Recorder keeps what must outlive a run that dies: package journal has one.
+// Recorder keeps what must outlive a run that dies: [journal.Run] is one. Its methods may be called by several goroutines.
 type Recorder interface {
 	// Owed lists the resources that changed in earlier runs and whose notify of target was not delivered.
 	Owed(target resources.Address) []resources.Address
-	// Begin is told that e is about to be changed by d, or refreshed where d is empty; that the resources in owes are owed a refresh from then on; and
-	// what e's type needs to restore what was before. What it records is durable when it returns. An error stops the change.
-	Begin(ctx context.Context, e *catalog.Entry, d resources.Diff, owes []resources.Address, before json.RawMessage) error
-	// Op is told of each change that e makes through the host, with the node as it was.
-	Op(ctx context.Context, e *catalog.Entry, v host.View, op host.Op) error
+	// Begin is told that a is about to be changed by d, or refreshed where d is empty; that the resources in owes are owed a refresh from then on; and
+	// what a's type needs to restore what was before. What it records is durable when it returns. An error stops the change.
+	Begin(ctx context.Context, a resources.Address, d resources.Diff, owes []resources.Address, before json.RawMessage) error
+	// Op is told of each change that a makes through the host, with the node as it was. An error stops the change.
+	Op(ctx context.Context, a resources.Address, v host.View, op host.Op) error
 	// Settled strikes out what was owed to target: its refresh was delivered.
 	Settled(ctx context.Context, target resources.Address) error
-	// Ended is told how e ended.
-	Ended(ctx context.Context, e *catalog.Entry, r *report.Result) error
+	// Ended is told that a has ended, with the node as it is left.
+	Ended(ctx context.Context, a resources.Address, v host.View) error
 }
+
+var _ Recorder = (*journal.Run)(nil)
 
 // Plan says what Converge would do. It is given a View: it cannot change the node. The error is about the options; what is wrong with
 // a resource is in its result.
@@ -73,7 +81,7 @@ func Plan(ctx context.Context, v host.View, c *catalog.Catalog, o Options) (*rep
 	r.begin(report.Plan)
 	w := r.newWalk(nil)
 	c.Graph().Walk(ctx, r.parallel(), w)
-	return r.finish(w), nil
+	return r.finish(ctx, w), nil
 }
 
 // Converge brings the node to what c declares. The error is about the options; what is wrong with a resource is in its result.
@@ -89,7 +97,7 @@ func Converge(ctx context.Context, h host.Host, c *catalog.Catalog, o Options) (
 	if err := r.stop.fatal; err != nil && !r.stop.begun {
 		return nil, err
 	}
-	return r.finish(w), nil
+	return r.finish(ctx, w), nil
 }
 
 // run is what the walks of one Plan or Converge share.
@@ -112,6 +120,9 @@ func newRun(c *catalog.Catalog, v host.View, h host.Host, o Options) (*run, erro
 	}
 	if o.Timeout <= 0 {
 		o.Timeout = defaultTimeout
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
 	}
 	if o.Scrub == nil {
 		o.Scrub = func(s string) string { return s }
@@ -145,7 +156,7 @@ func (r *run) begin(mode report.Mode) {
 }
 
 // finish gathers the results of the last walk in declaration order.
-func (r *run) finish(w *walk) *report.Report {
+func (r *run) finish(ctx context.Context, w *walk) *report.Report {
 	index := make([]int, len(w.states))
 	for v := range r.cat.Entries() {
 		index[v] = len(r.report.Results)
@@ -159,11 +170,44 @@ func (r *run) finish(w *walk) *report.Report {
 	if r.host != nil {
 		w.fidelity(r.report)
 	}
+	r.outputs(ctx)
 	r.report.DurationMS = millis(time.Since(r.started))
 	if r.opts.Events != nil {
 		r.opts.Events.End(r.report)
 	}
 	return r.report
+}
+
+// outputs adds the outputs to the report. What is made of a command's output may repeat a secret, whatever its marks say.
+func (r *run) outputs(ctx context.Context) {
+	if r.opts.Outputs == nil {
+		return
+	}
+	var late catalog.Values
+	if r.host != nil {
+		late = r.late.lookup
+	}
+	for _, o := range r.opts.Outputs(ctx, late) {
+		o.Value = r.scrubValue(o.Value)
+		r.report.Outputs = append(r.report.Outputs, o)
+	}
+}
+
+// scrubValue scrubs the strings in a value; keys stay as they are.
+func (r *run) scrubValue(v any) any {
+	switch v := v.(type) {
+	case string:
+		return r.opts.Scrub(v)
+	case []any:
+		for i := range v {
+			v[i] = r.scrubValue(v[i])
+		}
+	case map[string]any:
+		for k := range v {
+			v[k] = r.scrubValue(v[k])
+		}
+	}
+	return v
 }
 
 // edges lists the relations between results; a barrier that stands for a set becomes an index beyond them.

@@ -51,12 +51,13 @@ type Options struct {
 type Set struct {
 	view     host.View
 	node     *node.Node
-	folders  []string // a later one wins
+	folders  []string // of external facts
 	exported Provider
 	given    map[string]any
 	refused  []string // warnings about what is given
 
 	mu      sync.Mutex
+	modules []string // folders of facts, after which those of the node count
 	builtin map[string]*once[any]
 	files   map[string]*once[folder]
 }
@@ -73,23 +74,29 @@ func New(v host.View, o Options) *Set {
 	return s
 }
 
+// AddModule adds the external facts that a module brings in its facts.d; dir is the module's folder. They come after those of the node, and
+// of modules the later one wins. Facts that were looked up before stay as they were.
+func (s *Set) AddModule(dir string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.modules = append(s.modules, path.Join(dir, "facts.d"))
+}
+
+// external lists the folders of external facts; a later one wins.
+func (s *Set) external() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Concat(s.modules, s.folders)
+}
+
 // Lookup implements [Provider].
 func (s *Set) Lookup(ctx context.Context, name string) (any, bool, error) {
-	return s.lookup(ctx, name, s.folders)
-}
-
-// LookupIn is Lookup as seen by the module whose files are in the folder dir: external facts of its facts.d count too, after those of the node.
-func (s *Set) LookupIn(ctx context.Context, dir, name string) (any, bool, error) {
-	return s.lookup(ctx, name, append([]string{path.Join(dir, "facts.d")}, s.folders...))
-}
-
-func (s *Set) lookup(ctx context.Context, name string, folders []string) (any, bool, error) {
 	given, ok := s.given[name]
 	over, structured := given.(map[string]any)
 	if ok && !structured {
 		return given, true, nil
 	}
-	v, found, err := s.find(ctx, name, folders)
+	v, found, err := s.find(ctx, name)
 	if err != nil || !ok {
 		return v, found, err
 	}
@@ -97,9 +104,9 @@ func (s *Set) lookup(ctx context.Context, name string, folders []string) (any, b
 }
 
 // find looks the fact up in all but what is given.
-func (s *Set) find(ctx context.Context, name string, folders []string) (any, bool, error) {
+func (s *Set) find(ctx context.Context, name string) (any, bool, error) {
 	var lost []string
-	for _, dir := range slices.Backward(folders) {
+	for _, dir := range slices.Backward(s.external()) {
 		f, err := s.folder(ctx, dir)
 		if err != nil {
 			return nil, false, err
@@ -136,7 +143,7 @@ func (s *Set) builtinFact(ctx context.Context, name string) (any, error) {
 	})
 }
 
-// Names implements [Provider]. Built-in facts are listed whether or not the node has them; those of modules are not.
+// Names implements [Provider]. Built-in facts are listed whether or not the node has them.
 func (s *Set) Names() []string {
 	all := map[string]bool{}
 	add := func(names []string) {
@@ -149,7 +156,7 @@ func (s *Set) Names() []string {
 	if s.exported != nil {
 		add(s.exported.Names())
 	}
-	for _, dir := range s.folders {
+	for _, dir := range s.external() {
 		if f, err := s.folder(context.Background(), dir); err == nil {
 			add(slices.Collect(maps.Keys(f.facts)))
 		}

@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -11,6 +13,7 @@ import (
 
 	"github.com/nodeapply/apply"
 	"github.com/nodeapply/apply/engine"
+	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/journal"
 	"github.com/nodeapply/apply/manifest"
 	"github.com/nodeapply/apply/report"
@@ -18,29 +21,29 @@ import (
 )
 
 // load compiles the manifest at path with what the flags and the environment give.
-func (a *app) load(ctx context.Context, path string) (*apply.Manifest, error) {
+func (a *app) load(ctx context.Context, path string) (*apply.Manifest, *host.Local, error) {
 	vars, err := a.variables()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	h, err := a.node()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	known, err := a.facts(h)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	m, err := apply.Load(ctx, path, apply.Options{Host: h, Vars: vars, Facts: known, Scrub: &a.flags.scrub})
-	a.warnings = known.Warnings()
-	a.printWarnings()
+	a.factWarnings = known.Warnings()
 	if err != nil {
-		return nil, err
+		a.tellFactWarnings()
+		return nil, nil, err
 	}
 	if len(m.Warnings) > 0 && !a.flags.json {
 		a.printDiagnostics(m.Warnings)
 	}
-	return m, nil
+	return m, h, nil
 }
 
 // variables gathers the values of the root module's variables; later ones win.
@@ -74,26 +77,42 @@ func (a *app) planCommand() *cobra.Command {
 	}
 	a.flags.compile(cmd.Flags())
 	a.flags.run(cmd.Flags())
+	cmd.Flags().StringVar(&a.flags.planOut, "out", "", "save the plan to `FILE`.plan; apply FILE.plan then makes just these changes")
 	return cmd
 }
 
 func (a *app) plan(cmd *cobra.Command, path string) error {
+	if out := a.flags.planOut; out != "" && !strings.HasSuffix(out, planSuffix) {
+		return usageError(cmd, fmt.Errorf("--out %s: the name of a saved plan ends in %s", out, planSuffix))
+	}
 	ctx, signals := a.catch(cmd.Context())
 	defer signals.end()
-	m, err := a.load(ctx, path)
+	m, _, err := a.load(ctx, path)
 	if err != nil {
 		return err
 	}
-	return a.walk(ctx, signals, m, m.Plan)
+	rep, err := a.walk(ctx, signals, m.Plan, engine.Options{}, nil)
+	if err != nil || a.flags.planOut == "" {
+		return err
+	}
+	return a.savePlan(a.flags.planOut, path, rep)
 }
 
 func (a *app) converge(cmd *cobra.Command, path string) error {
-	if a.flags.noop {
+	switch {
+	case a.flags.noop:
 		return a.plan(cmd, path)
+	case strings.HasSuffix(path, planSuffix):
+		return a.applyPlan(cmd, path)
 	}
+	return a.convergeTo(cmd, path, nil)
+}
+
+// convergeTo brings the node to the manifest at path. Approve, if set, is asked about what is to be changed.
+func (a *app) convergeTo(cmd *cobra.Command, path string, approve func(*report.Result) error) (err error) {
 	ctx, signals := a.catch(cmd.Context())
 	defer signals.end()
-	m, err := a.load(ctx, path)
+	m, h, err := a.load(ctx, path)
 	if err != nil {
 		return err
 	}
@@ -104,8 +123,38 @@ func (a *app) converge(cmd *cobra.Command, path string) error {
 	if err := state.Lock(ctx, a.flags.waitLock); err != nil {
 		return err
 	}
-	defer state.Close()
-	return a.walk(ctx, signals, m, m.Converge)
+	defer func() { err = errors.Join(err, state.Close()) }()
+	id := report.NewRunID(time.Now())
+	run, warnings, err := begin(ctx, state, h, id, "")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, run.Close()) }()
+	if a.flags.confirmWithin > 0 {
+		if err := a.arm(ctx, state, h, id); err != nil {
+			return err
+		}
+	}
+	rep, err := a.walk(ctx, signals, m.Converge, engine.Options{Run: id, Recorder: run, Approve: approve}, warnings)
+	if err != nil {
+		return err
+	}
+	return errors.Join(a.keepOrConfirm(ctx, state, h, rep), state.SaveReport(id, rep), state.Prune(time.Now()))
+}
+
+// begin starts the journal of a run and removes what a run that died has left.
+func begin(ctx context.Context, state *journal.State, h *host.Local, id, undoes string) (*journal.Run, []string, error) {
+	run, warnings, err := state.Begin(id, h.Token(), undoes, time.Now())
+	if err != nil {
+		return nil, warnings, err
+	}
+	dirs, token := run.Leftovers()
+	for _, dir := range dirs {
+		if err := h.Sweep(ctx, dir, token); err != nil {
+			warnings = append(warnings, fmt.Sprintf("temporary files of run that died: %v", err))
+		}
+	}
+	return run, warnings, nil
 }
 
 func (a *app) openState() (*journal.State, error) {
@@ -119,29 +168,31 @@ func (a *app) openState() (*journal.State, error) {
 	return journal.OpenState(dir)
 }
 
-// walk plans or converges, prints, writes the reports and sets the exit code.
-func (a *app) walk(ctx context.Context, signals *interrupts, m *apply.Manifest, do func(context.Context, engine.Options) (*report.Report, error)) error {
-	targets, err := a.targets()
-	if err != nil {
-		return err
+// walk plans or converges, prints, and sets the exit code.
+func (a *app) walk(ctx context.Context, signals *interrupts, do func(context.Context, engine.Options) (*report.Report, error), o engine.Options, warnings []string) (*report.Report, error) {
+	var err error
+	if o.Targets, err = a.targets(); err != nil {
+		return nil, err
+	}
+	if o.Log, err = a.logger(); err != nil {
+		return nil, err
 	}
 	if a.flags.timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, a.flags.timeout, &engine.TimeoutError{After: a.flags.timeout})
 		defer cancel()
 	}
-	node, _ := os.Hostname() // a node without a name still converges
+	o.Node, _ = os.Hostname() // a node without a name still converges
 	p := a.printer()
-	ending := &finisher{printer: p, signals: signals, warnings: a.warnings}
-	rep, err := do(ctx, engine.Options{
-		Run: report.NewRunID(time.Now()), Node: node, Parallel: a.flags.parallel, Tags: a.flags.tags, SkipTags: a.flags.skipTags, Targets: targets,
-		FailFast: a.flags.failFast, Strict: a.flags.strict, Stop: signals.stop, Events: ending,
-	})
+	o.Events = &finisher{printer: p, signals: signals, warnings: slices.Concat(a.factWarnings, warnings)}
+	o.Stop = signals.stop
+	o.Parallel, o.Tags, o.SkipTags, o.FailFast, o.Strict = a.flags.parallel, a.flags.tags, a.flags.skipTags, a.flags.failFast, a.flags.strict
+	rep, err := do(ctx, o)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	a.code = rep.ExitCode(a.flags.detailed)
-	return p.Err()
+	return rep, p.Err()
 }
 
 // targets parses --target.

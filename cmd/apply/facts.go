@@ -79,8 +79,8 @@ func (a *app) printFacts(ctx context.Context, known *facts.Set, names []string) 
 		})
 	}
 	wg.Wait()
-	a.warnings = known.Warnings()
-	a.printWarnings()
+	a.factWarnings = known.Warnings()
+	a.tellFactWarnings()
 	for _, f := range all {
 		switch {
 		case f.err != nil:
@@ -102,9 +102,9 @@ func (a *app) printFacts(ctx context.Context, known *facts.Set, names []string) 
 	return writeFacts(a.stdout, all)
 }
 
-// printWarnings tells on standard error what could not be read of facts.
-func (a *app) printWarnings() {
-	for _, w := range a.warnings {
+// tellFactWarnings says on standard error what could not be read of facts. A run has it in its report.
+func (a *app) tellFactWarnings() {
+	for _, w := range a.factWarnings {
 		fmt.Fprintf(a.stderr, "apply: warning: %s\n", report.Printable(w))
 	}
 }

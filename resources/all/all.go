@@ -6,6 +6,8 @@ import (
 	"github.com/nodeapply/apply/resources/exec"
 	"github.com/nodeapply/apply/resources/file"
 	"github.com/nodeapply/apply/resources/mount"
+	"github.com/nodeapply/apply/resources/pkg"
+	"github.com/nodeapply/apply/resources/repo"
 	"github.com/nodeapply/apply/resources/service"
 )
 
@@ -15,6 +17,8 @@ func Types() []resources.Type {
 		exec.Type(),
 		file.Type(),
 		mount.Type(),
+		pkg.Type(),
+		repo.Type(),
 		service.Type(),
 	}
 }
