@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 
 	"github.com/nodeapply/apply/catalog"
@@ -25,6 +26,7 @@ type visit struct {
 	diff      resources.Diff
 	changed   bool // or refreshed, or would be
 	stuck     bool // an abandoned attempt still uses the resource
+	logger    *slog.Logger
 }
 
 // settle does all that is to be done with the resource and returns its result.
@@ -39,6 +41,7 @@ func (t *visit) settle(ctx context.Context) *report.Result {
 		// What is missing now may be what an earlier resource brings.
 		t.res.Outcome, t.res.Reversible, t.changed = report.Pending, false, true
 		t.res.Reason = t.opts.Scrub(err.Error())
+		t.res.Changes = t.mask(t.e, t.diff.Changes)
 	case err != nil:
 		t.fail(err)
 	case !found.wanted:
@@ -145,6 +148,9 @@ func (t *visit) plan(ctx context.Context) {
 	}
 	if t.changed {
 		t.res.Outcome = report.Pending
+	}
+	if c, ok := t.e.Resource.(resources.Conditional); ok && t.res.Reason == "" && c.Repeats() && len(t.e.Unless)+len(t.e.OnlyIf) == 0 {
+		t.res.Reason = "runs every time: nothing says when it is no longer needed (creates, unless, onlyif, refreshonly)"
 	}
 	if t.e.Noop {
 		// Nothing will happen, so nobody is notified.

@@ -223,6 +223,7 @@ func (w *walk) visitDeferred(ctx context.Context, v int, e *catalog.Entry, slot 
 		return
 	}
 	for _, b := range bound {
+		w.cat.Survey(b.Resource)
 		start := time.Now()
 		vis := w.newVisit(v, b, slot)
 		vis.res.Certainty = report.KnownLate

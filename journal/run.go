@@ -162,6 +162,7 @@ func (r *Run) imageRecords(ctx context.Context, a resources.Address, v host.View
 		if err != nil {
 			return nil, err
 		}
+		slices.Reverse(below) // as they are removed, what is in a folder before the folder: an undo goes the other way
 		names = below
 	}
 	var records []record

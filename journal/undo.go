@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path"
 	"slices"
 	"strings"
 
@@ -53,7 +54,38 @@ func (s *State) PlanUndo(v host.View, id string) (*Undo, error) {
 		}
 	}
 	slices.Reverse(u.Steps)
-	return u, nil
+	return u, u.keepStrangers(v)
+}
+
+// keepStrangers refuses to remove folders that hold what the run did not make.
+func (u *Undo) keepStrangers(v host.View) error {
+	removed := map[string]bool{}
+	for i := range u.Steps {
+		s := &u.Steps[i]
+		if s.op == nil || s.Refused != "" || s.op.Pre.Kind != host.Absent.String() {
+			continue
+		}
+		name := string(s.op.Name)
+		removed[name] = true
+		st, err := v.Lstat(name)
+		if err != nil {
+			return err
+		}
+		if st.Kind != host.Directory {
+			continue
+		}
+		for child, err := range v.ReadDir(name) {
+			if err != nil {
+				return err
+			}
+			if !removed[path.Join(name, child)] {
+				s.Refused = fmt.Sprintf("it holds %s, which the run did not make", child)
+				delete(removed, name)
+				break
+			}
+		}
+	}
+	return nil
 }
 
 // undoneBy returns the id of the run that undid run id.

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -124,7 +125,10 @@ func (p *Text) result(r *Result) string {
 	case r.Outcome == Changed && r.Refreshed:
 		word = "changed and refreshed"
 	}
-	fmt.Fprintf(&b, "%s: %s %s", p.paint(bold, Printable(r.Address.String())), p.paint(outcomeColors[r.Outcome], word), p.paint(dim, "("+Printable(r.Pos)+")"))
+	fmt.Fprintf(&b, "%s: %s", p.paint(bold, Printable(r.Address.String())), p.paint(outcomeColors[r.Outcome], word))
+	if r.Pos != "" {
+		b.WriteString(" " + p.paint(dim, "("+Printable(r.Pos)+")"))
+	}
 	if p.mode == Plan && r.Outcome == Pending && r.Certainty != Exact && r.Certainty != "" {
 		fmt.Fprintf(&b, " [%s]", Printable(r.Certainty))
 	}
@@ -145,7 +149,11 @@ func (p *Text) result(r *Result) string {
 		fmt.Fprintf(&b, "    notified by %s\n", Printable(strings.Join(r.NotifiedBy, ", ")))
 	}
 	if e := r.Error; e != nil {
-		fmt.Fprintf(&b, "    %s: %s\n", Printable(e.Pos), p.paint(red, Printable(e.Summary)))
+		place := ""
+		if e.Pos != "" {
+			place = Printable(e.Pos) + ": "
+		}
+		fmt.Fprintf(&b, "    %s%s\n", place, p.paint(red, Printable(e.Summary)))
 		p.indent(&b, e.Detail, "")
 	}
 	for _, w := range r.Warnings {
@@ -204,11 +212,7 @@ func (p *Text) End(r *Report) {
 		p.live = nil
 	}
 	for _, o := range r.Outputs {
-		v := "(sensitive value)"
-		if !o.Sensitive {
-			v = fmt.Sprint(o.Value)
-		}
-		fmt.Fprintf(&b, "%s = %s\n", o.Name, Printable(v))
+		fmt.Fprintf(&b, "%s = %s\n", o.Name, Printable(outputText(o.Value)))
 	}
 	for _, w := range r.Warnings {
 		fmt.Fprintf(&b, "%s %s\n", p.paint(yellow, "warning:"), Printable(w))
@@ -268,8 +272,20 @@ func (p *Text) next(r *Report, c Counts) string {
 func (p *Text) first(r *Report) string {
 	for _, res := range r.Results {
 		if res.Outcome == Failed {
-			return Printable(res.Address.String() + " at " + res.Pos)
+			return Printable(strings.TrimSuffix(res.Address.String()+" at "+res.Pos, " at "))
 		}
 	}
 	return ""
+}
+
+// outputText writes a string as it is, and other values as JSON.
+func outputText(v any) string {
+	if s, ok := v.(string); ok {
+		return s
+	}
+	b, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Sprint(v)
+	}
+	return string(b)
 }

@@ -108,11 +108,16 @@ func (a *app) converge(cmd *cobra.Command, path string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, run.Close()) }()
+	if a.flags.confirmWithin > 0 {
+		if err := a.arm(ctx, state, h, id); err != nil {
+			return err
+		}
+	}
 	rep, err := a.walk(ctx, signals, m.Converge, engine.Options{Run: id, Recorder: run}, warnings)
 	if err != nil {
 		return err
 	}
-	return errors.Join(state.SaveReport(id, rep), state.Prune(time.Now()))
+	return errors.Join(a.keepOrConfirm(ctx, state, h, rep), state.SaveReport(id, rep), state.Prune(time.Now()))
 }
 
 // begin starts the journal of a run and removes what a run that died has left.
@@ -145,6 +150,9 @@ func (a *app) openState() (*journal.State, error) {
 func (a *app) walk(ctx context.Context, signals *interrupts, do func(context.Context, engine.Options) (*report.Report, error), o engine.Options, warnings []string) (*report.Report, error) {
 	var err error
 	if o.Targets, err = a.targets(); err != nil {
+		return nil, err
+	}
+	if o.Log, err = a.logger(); err != nil {
 		return nil, err
 	}
 	if a.flags.timeout > 0 {
