@@ -9,19 +9,28 @@ import (
 	"sync"
 
 	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/resources/pkg/apk"
 	"github.com/nodeapply/apply/resources/pkg/apt"
 	"github.com/nodeapply/apply/resources/pkg/dnf"
 	"github.com/nodeapply/apply/resources/pkg/manager"
+	"github.com/nodeapply/apply/resources/pkg/pacman"
+	"github.com/nodeapply/apply/resources/pkg/zypper"
 )
 
 // providers are the words of the provider attribute.
-var providers = [...]string{"apt", "dnf", "yum"}
+var providers = [...]string{"apt", "dnf", "yum", "zypper", "pacman", "apk"}
 
 // newManager returns the manager of that name, which is one of providers.
 func newManager(name string) *manager.Manager {
 	switch name {
 	case "dnf", "yum":
 		return dnf.New(name)
+	case "zypper":
+		return zypper.New()
+	case "pacman":
+		return pacman.New()
+	case "apk":
+		return apk.New()
 	default:
 		return apt.New()
 	}
