@@ -363,6 +363,7 @@ func TestZypper(t *testing.T) {
 		rp.Package{Name: "sound", Version: "1"},
 		rp.Package{Name: "guilty", Version: "1", Scripts: map[string]string{"preinst": "exit 1"}},
 	)
+	n.write(t, "/etc/rpm/macros", "%_dbpath /var/lib/rpm\n") // as on SUSE: Debian's rpm has a database in the home folder, zypper has not
 	c := &catalog{host: n, types: pkg.Type(), provider: "zypper"}
 	pack, want := c.pack, c.want
 	r := repo.Type().New("one").(*repo.Repo)
