@@ -172,7 +172,7 @@ func (p *Package) Validate() error {
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	p.run.announce(p.Provider, p.Name)
+	p.run.announce(p.Provider, p.Name, p.Ensure)
 	return nil
 }
 

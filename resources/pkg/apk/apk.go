@@ -33,7 +33,7 @@ func New() *manager.Manager {
 type driver struct{}
 
 // Files are the database and the packages that are asked for.
-func (driver) Files() []string { return []string{installed, world} }
+func (driver) Files() []string { return []string{installed, world, "/etc/apk/repositories"} }
 
 // Read reads the database and the pins.
 func (driver) Read(_ context.Context, v host.View) (*manager.DB, error) {
@@ -129,7 +129,7 @@ func parsePolicy(text string) map[string]manager.Offer {
 			offers[current] = manager.Offer{}
 		case strings.HasPrefix(line, "    "):
 			o := offers[current]
-			if place == strings.TrimPrefix(installed, "/") || ver == "" {
+			if place == strings.TrimPrefix(installed, "/") || place[0] == '@' || ver == "" { // packages of a tagged repository are taken only by their tag
 				continue
 			}
 			o.Versions = append(o.Versions, ver)

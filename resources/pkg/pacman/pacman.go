@@ -39,7 +39,7 @@ func New() *manager.Manager {
 type driver struct{}
 
 // Files are the database and the file of the marks.
-func (driver) Files() []string { return []string{local, confFile} }
+func (driver) Files() []string { return []string{local, confFile, sync} }
 
 // Read reads the desc file of every local package.
 func (driver) Read(_ context.Context, v host.View) (*manager.DB, error) {

@@ -29,7 +29,7 @@ type driver struct{}
 const locksFile = "/etc/zypp/locks"
 
 // Files are the database and the locks.
-func (driver) Files() []string { return append(rpmdb.Files(), locksFile) }
+func (driver) Files() []string { return append(rpmdb.Files(), locksFile, "/etc/zypp/repos.d") }
 
 var solvable = regexp.MustCompile(`(?m)^solvable_name:\s*(\S+)`)
 
