@@ -260,13 +260,13 @@ func TestMistakes(t *testing.T) {
 		attr string
 	}{
 		"an option as a name":  {func(p *Package) { p.Name = resources.Strings{"-o"} }, "name"},
-		"aa pattern":            {func(p *Package) { p.Name = resources.Strings{"lib*"} }, "name"},
+		"aa pattern":           {func(p *Package) { p.Name = resources.Strings{"lib*"} }, "name"},
 		"a version in a name":  {func(p *Package) { p.Name = resources.Strings{"a=1"} }, "name"},
 		"no name":              {func(p *Package) { p.Name = nil }, "name"},
 		"twice":                {func(p *Package) { p.Name = resources.Strings{"aa", "aa"} }, "name"},
 		"a word misspelt":      {func(p *Package) { p.Ensure = "instaled" }, "ensure"},
 		"half a constraint":    {func(p *Package) { p.Ensure = ">= " }, "ensure"},
-		"aa shell":              {func(p *Package) { p.Ensure = "1;reboot" }, "ensure"},
+		"aa shell":             {func(p *Package) { p.Ensure = "1;reboot" }, "ensure"},
 		"mark":                 {func(p *Package) { p.Mark = "keep" }, "mark"},
 		"held and absent":      {func(p *Package) { p.Mark, p.Ensure = "hold", "absent" }, "mark"},
 		"provider":             {func(p *Package) { p.Provider = "brew" }, "provider"},

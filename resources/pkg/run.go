@@ -44,7 +44,9 @@ type run struct {
 	uses   map[string]*use
 }
 
-func newRun() *run { return &run{wanted: map[string][]string{}, latest: map[string]bool{}, uses: map[string]*use{}} }
+func newRun() *run {
+	return &run{wanted: map[string][]string{}, latest: map[string]bool{}, uses: map[string]*use{}}
+}
 
 // announce tells names that will be asked for.
 func (r *run) announce(provider string, names []string, ensure string) {
