@@ -3,12 +3,14 @@ package engine
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"runtime/debug"
 	"sync"
 	"time"
 
 	"github.com/nodeapply/apply/graph"
 	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/resources"
 )
 
 // grace is how long an attempt whose deadline has passed may take to end its commands (TERM, then KILL after 5 seconds) before it is abandoned:
@@ -32,6 +34,14 @@ func (t *visit) timeout() time.Duration {
 	return t.opts.Timeout
 }
 
+// log is the logger that knows the resource.
+func (t *visit) log() *slog.Logger {
+	if t.logger == nil {
+		t.logger = t.opts.Log.With("resource", t.e.Addr)
+	}
+	return t.logger
+}
+
 // attempt calls fn with the resource's deadline, in a goroutine that is left behind if it does not come back in time. A panic in a resource fails that resource.
 func (t *visit) attempt(ctx context.Context, fn func(context.Context) error) error {
 	_, err := attempt(ctx, t, func(ctx context.Context) (struct{}, error) { return struct{}{}, fn(ctx) })
@@ -44,7 +54,7 @@ func attempt[T any](ctx context.Context, t *visit, fn func(context.Context) (T, 
 	ctx, cancel := context.WithTimeoutCause(ctx, after, &TimeoutError{after})
 	defer cancel()
 	l := &loan{slot: t.slot}
-	ctx = host.WithWaiter(ctx, l.wait)
+	ctx = resources.WithLog(host.WithWaiter(ctx, l.wait), t.log())
 	done := make(chan ended[T], 1)
 	go func() {
 		var e ended[T]

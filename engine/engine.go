@@ -8,10 +8,12 @@ package engine
 import (
 	"context"
 	"encoding/json"
+	"log/slog"
 	"time"
 
 	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/journal"
 	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/resources"
 )
@@ -44,24 +46,28 @@ type Options struct {
 	Recorder Recorder
 	// Events, if set, is told what happens while it does.
 	Events report.Events
+	// Log, if set, gets what resources have to tell while they are worked on, such as the output of commands. It must scrub what it gets.
+	Log *slog.Logger
 	// Scrub, if set, takes sensitive values out of a text.
 	Scrub func(string) string
 }
 
-// Recorder keeps what must outlive a run that dies: package journal has one.
+// Recorder keeps what must outlive a run that dies: [journal.Run] is one. Its methods may be called by several goroutines.
 type Recorder interface {
 	// Owed lists the resources that changed in earlier runs and whose notify of target was not delivered.
 	Owed(target resources.Address) []resources.Address
-	// Begin is told that e is about to be changed by d, or refreshed where d is empty; that the resources in owes are owed a refresh from then on; and
-	// what e's type needs to restore what was before. What it records is durable when it returns. An error stops the change.
-	Begin(ctx context.Context, e *catalog.Entry, d resources.Diff, owes []resources.Address, before json.RawMessage) error
-	// Op is told of each change that e makes through the host, with the node as it was.
-	Op(ctx context.Context, e *catalog.Entry, v host.View, op host.Op) error
+	// Begin is told that a is about to be changed by d, or refreshed where d is empty; that the resources in owes are owed a refresh from then on; and
+	// what a's type needs to restore what was before. What it records is durable when it returns. An error stops the change.
+	Begin(ctx context.Context, a resources.Address, d resources.Diff, owes []resources.Address, before json.RawMessage) error
+	// Op is told of each change that a makes through the host, with the node as it was. An error stops the change.
+	Op(ctx context.Context, a resources.Address, v host.View, op host.Op) error
 	// Settled strikes out what was owed to target: its refresh was delivered.
 	Settled(ctx context.Context, target resources.Address) error
-	// Ended is told how e ended.
-	Ended(ctx context.Context, e *catalog.Entry, r *report.Result) error
+	// Ended is told that a has ended, with the node as it is left.
+	Ended(ctx context.Context, a resources.Address, v host.View) error
 }
+
+var _ Recorder = (*journal.Run)(nil)
 
 // Plan says what Converge would do. It is given a View: it cannot change the node. The error is about the options; what is wrong with
 // a resource is in its result.
@@ -112,6 +118,9 @@ func newRun(c *catalog.Catalog, v host.View, h host.Host, o Options) (*run, erro
 	}
 	if o.Timeout <= 0 {
 		o.Timeout = defaultTimeout
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
 	}
 	if o.Scrub == nil {
 		o.Scrub = func(s string) string { return s }

@@ -337,17 +337,17 @@ type keeper struct {
 
 func (k *keeper) Owed(target resources.Address) []resources.Address { return k.owed[target.Title] }
 
-func (k *keeper) Begin(_ context.Context, e *catalog.Entry, d resources.Diff, owes []resources.Address, _ json.RawMessage) error {
+func (k *keeper) Begin(_ context.Context, a resources.Address, _ resources.Diff, owes []resources.Address, _ json.RawMessage) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.records++; k.records == k.failAt {
 		return errors.New("journal: no space left on device")
 	}
-	k.log = append(k.log, fmt.Sprintf("begin %s owes %v", e.Addr.Title, owes))
+	k.log = append(k.log, fmt.Sprintf("begin %s owes %v", a.Title, owes))
 	return nil
 }
 
-func (k *keeper) Op(context.Context, *catalog.Entry, host.View, host.Op) error { return nil }
+func (k *keeper) Op(context.Context, resources.Address, host.View, host.Op) error { return nil }
 
 func (k *keeper) Settled(_ context.Context, target resources.Address) error {
 	k.mu.Lock()
@@ -356,7 +356,7 @@ func (k *keeper) Settled(_ context.Context, target resources.Address) error {
 	return nil
 }
 
-func (k *keeper) Ended(context.Context, *catalog.Entry, *report.Result) error { return nil }
+func (k *keeper) Ended(context.Context, resources.Address, host.View) error { return nil }
 
 func TestRecorder(t *testing.T) {
 	owed := []resources.Address{{Type: "t", Title: "a"}}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 
 	"github.com/nodeapply/apply/catalog"
@@ -25,6 +26,7 @@ type visit struct {
 	diff      resources.Diff
 	changed   bool // or refreshed, or would be
 	stuck     bool // an abandoned attempt still uses the resource
+	logger    *slog.Logger
 }
 
 // settle does all that is to be done with the resource and returns its result.
@@ -39,6 +41,7 @@ func (t *visit) settle(ctx context.Context) *report.Result {
 		// What is missing now may be what an earlier resource brings.
 		t.res.Outcome, t.res.Reversible, t.changed = report.Pending, false, true
 		t.res.Reason = t.opts.Scrub(err.Error())
+		t.res.Changes = t.mask(t.e, t.diff.Changes)
 	case err != nil:
 		t.fail(err)
 	case !found.wanted:
@@ -56,7 +59,7 @@ func (t *visit) settle(ctx context.Context) *report.Result {
 	}
 	t.values()
 	if t.converging && t.opts.Recorder != nil && t.res.Outcome != report.Unchanged {
-		if err := t.opts.Recorder.Ended(ctx, t.e, t.res); err != nil {
+		if err := t.opts.Recorder.Ended(ctx, t.e.Addr, t.view); err != nil {
 			t.res.Warnings = append(t.res.Warnings, t.opts.Scrub(err.Error()))
 		}
 	}
@@ -146,6 +149,9 @@ func (t *visit) plan(ctx context.Context) {
 	if t.changed {
 		t.res.Outcome = report.Pending
 	}
+	if c, ok := t.e.Resource.(resources.Conditional); ok && t.res.Reason == "" && c.Repeats() && len(t.e.Unless)+len(t.e.OnlyIf) == 0 {
+		t.res.Reason = "runs every time: nothing says when it is no longer needed (creates, unless, onlyif, refreshonly)"
+	}
 	if t.e.Noop {
 		// Nothing will happen, so nobody is notified.
 		t.changed = false
@@ -204,7 +210,7 @@ func (t *visit) applyOnce(ctx context.Context, diff resources.Diff) error {
 		err = t.groups.apply(ctx, t, g, diff)
 	} else {
 		err = t.locked(ctx, func(ctx context.Context) error {
-			return t.e.Resource.Apply(ctx, t.recorded(t.e), diff)
+			return t.e.Resource.Apply(ctx, t.recorded(t.e.Addr), diff)
 		})
 	}
 	if err != nil {
@@ -230,7 +236,7 @@ func (t *visit) record(ctx context.Context, diff resources.Diff) error {
 				return err
 			}
 		}
-		err := t.opts.Recorder.Begin(ctx, t.e, diff, t.owes(), before)
+		err := t.opts.Recorder.Begin(ctx, t.e.Addr, diff, t.owes(), before)
 		t.stop.recorded(err)
 		return err
 	})
@@ -328,7 +334,7 @@ func (t *visit) refresh(ctx context.Context) error {
 	if err := t.record(ctx, resources.Diff{}); err != nil {
 		return err
 	}
-	err = t.locked(ctx, func(ctx context.Context) error { return r.Refresh(ctx, t.recorded(t.e)) })
+	err = t.locked(ctx, func(ctx context.Context) error { return r.Refresh(ctx, t.recorded(t.e.Addr)) })
 	if err != nil {
 		return err
 	}

@@ -223,6 +223,7 @@ func (w *walk) visitDeferred(ctx context.Context, v int, e *catalog.Entry, slot 
 		return
 	}
 	for _, b := range bound {
+		w.cat.Survey(b.Resource)
 		start := time.Now()
 		vis := w.newVisit(v, b, slot)
 		vis.res.Certainty = report.KnownLate
@@ -300,19 +301,19 @@ func (l *lateValues) complete(c *catalog.Catalog, needs []resources.Address) boo
 	return true
 }
 
-// recorded returns the host through which e is changed: the recorder is told of each change.
-func (w *walk) recorded(e *catalog.Entry) host.Host {
+// recorded returns the host through which a is changed: the recorder is told of each change.
+func (w *walk) recorded(a resources.Address) host.Host {
 	if w.opts.Recorder == nil {
 		return w.host
 	}
-	return host.Recording(w.host, opRecorder{w.opts.Recorder, e})
+	return host.Recording(w.host, opRecorder{w.opts.Recorder, a})
 }
 
 type opRecorder struct {
 	r Recorder
-	e *catalog.Entry
+	a resources.Address
 }
 
 func (o opRecorder) Before(ctx context.Context, v host.View, op host.Op) error {
-	return o.r.Op(ctx, o.e, v, op)
+	return o.r.Op(ctx, o.a, v, op)
 }

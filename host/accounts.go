@@ -32,15 +32,15 @@ type database struct {
 	entries [][]string
 }
 
-// current reads the file again if it has changed.
+// current reads the file again if it has changed. Its errors do not name owners, which are looked up here.
 func (d *database) current(l *Local, name string, fields int) error {
-	st, err := l.Lstat(name)
+	st, err := l.lstat(name)
 	if err != nil || st == d.seen && d.byName != nil {
 		return err
 	}
 	next := database{seen: st, byName: map[string][]string{}, byID: map[string][]string{}}
 	if st.Kind != Absent {
-		f, err := l.Open(name)
+		f, err := l.open(name)
 		if err != nil {
 			return err
 		}

@@ -175,7 +175,7 @@ func TestInPlaceKeepsTheInode(t *testing.T) {
 	h := hosttest.New(t, "-- a 0600 --\nold and longer\n")
 	before, _ := h.Lstat("/a")
 	f := content("new\n")
-	f.InPlace = true
+	f.InPlace, f.Meta.Mode = true, ptr(0o640)
 	if err := h.WriteFile(t.Context(), "/a", f); err != nil {
 		t.Fatal(err)
 	}
@@ -183,7 +183,7 @@ func TestInPlaceKeepsTheInode(t *testing.T) {
 	if before.Ino != after.Ino {
 		t.Errorf("want inode %d, got %d", before.Ino, after.Ino)
 	}
-	if diff := cmp.Diff("-- a 0600 root:root --\nnew\n", h.Snapshot()); diff != "" {
+	if diff := cmp.Diff("-- a 0640 root:root --\nnew\n", h.Snapshot()); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
 }

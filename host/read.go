@@ -17,54 +17,59 @@ import (
 
 // Lstat implements [FileReader].
 func (l *Local) Lstat(name string) (Stat, error) {
+	st, err := l.lstat(name)
+	return st, l.failed("stat", err)
+}
+
+func (l *Local) lstat(name string) (Stat, error) {
 	fd, err := l.root.Node(name)
 	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) {
 		return Stat{}, nil
 	}
 	if err != nil {
-		return Stat{}, l.failed("stat", err)
+		return Stat{}, err
 	}
 	defer unix.Close(fd)
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil {
-		return Stat{}, l.failed("stat", err)
+		return Stat{}, err
 	}
 	return statOf(&st), nil
 }
 
 // Open implements [FileReader]. The file's access time is left alone where the kernel lets us.
 func (l *Local) Open(name string) (io.ReadCloser, error) {
-	fd, err := l.root.Node(name)
-	if err != nil {
-		return nil, l.failed("open", err)
-	}
-	defer unix.Close(fd)
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
-		return nil, l.failed("open", err)
-	}
-	if kind := kindOf(st.Mode); kind != Regular {
-		return nil, fmt.Errorf("open: %s is a %s, not a file", name, kind)
-	}
-	if st.Nlink > 1 {
-		if err := l.checkHardLinks(name, &st); err != nil {
-			return nil, err
-		}
-	}
-	f, err := reopen(fd, name, unix.O_RDONLY)
+	f, err := l.open(name)
 	if err != nil {
 		return nil, l.failed("open", err)
 	}
 	return f, nil
 }
 
-func (l *Local) checkHardLinks(name string, st *unix.Stat_t) error {
-	dir, _, err := l.root.Parent(name)
+func (l *Local) open(name string) (*os.File, error) {
+	fd, err := l.root.Node(name)
 	if err != nil {
-		return l.failed("open", err)
+		return nil, err
 	}
-	defer unix.Close(dir)
-	return l.refused(l.root.CheckHardLinks(dir, st, name))
+	defer unix.Close(fd)
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return nil, err
+	}
+	if kind := kindOf(st.Mode); kind != Regular {
+		return nil, fmt.Errorf("%s is a %s, not a file", name, kind)
+	}
+	if st.Nlink > 1 {
+		dir, _, err := l.root.Parent(name)
+		if err != nil {
+			return nil, err
+		}
+		defer unix.Close(dir)
+		if err := l.root.CheckHardLinks(dir, &st, name); err != nil {
+			return nil, err
+		}
+	}
+	return reopen(fd, name, unix.O_RDONLY)
 }
 
 // reopen opens what the O_PATH descriptor fd stands for.

@@ -52,7 +52,7 @@ func (l *Local) Run(ctx context.Context, c Cmd) (Output, error) {
 		return out, nil
 	}
 	if deadline, ok := ctx.Deadline(); ok && err == context.DeadlineExceeded {
-		err = fmt.Errorf("timed out after %s: %w", deadline.Sub(begin).Round(time.Millisecond*10), err)
+		err = timedOut(deadline.Sub(begin).Round(10 * time.Millisecond))
 	}
 	var start *fs.PathError
 	if errors.As(err, &start) {
@@ -61,6 +61,12 @@ func (l *Local) Run(ctx context.Context, c Cmd) (Output, error) {
 	}
 	return out, fmt.Errorf("%s: %w", path.Base(program), err)
 }
+
+// timedOut is a deadline that was set without a cause of its own.
+type timedOut time.Duration
+
+func (d timedOut) Error() string { return "timed out after " + time.Duration(d).String() }
+func (d timedOut) Unwrap() error { return context.DeadlineExceeded }
 
 func exitOf(err error) int {
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, exec.ErrNotFound) {

@@ -1,11 +1,13 @@
 package host_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,6 +17,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/nodeapply/apply/host"
 )
@@ -131,7 +135,7 @@ func TestRunTimesOutWithAllItsChildren(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	out, err := local(t).Run(ctx, sh("sleep 1000 & echo $!; (trap '' TERM; sleep 2; echo ends) & wait"))
-	if want := "sh: timed out after 1s"; err == nil || !strings.HasPrefix(err.Error(), want) {
+	if want := "sh: timed out after 1s"; err == nil || err.Error() != want {
 		t.Errorf("want %q, got %v", want, err)
 	}
 	if !errors.Is(err, context.DeadlineExceeded) {
@@ -260,5 +264,42 @@ func TestRunLeaksNoDescriptors(t *testing.T) {
 	}
 	if l.Started() != 2 {
 		t.Errorf("want 2 started, got %d", l.Started())
+	}
+}
+
+// A run that is killed takes its command with it.
+func TestCommandEndsWithTheProcessThatRanIt(t *testing.T) {
+	if os.Getenv("HOST_TEST_RUNS") != "" {
+		cmd := sh("echo $$; exec sleep 1000")
+		cmd.Stream = func(_ bool, p []byte) { _, _ = os.Stdout.Write(p) }
+		_, _ = local(t).Run(context.Background(), cmd)
+		return
+	}
+	self := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$")
+	self.Env = []string{"HOST_TEST_RUNS=1"}
+	out, err := self.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := self.Start(); err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(line))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		t.Skipf("needs pidfd_open; left out: the end of a command whose run is killed: %v", err)
+	}
+	defer unix.Close(fd)
+	_, _ = self.Process.Kill(), self.Wait()
+	if n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 10_000); n != 1 {
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+		t.Errorf("%d lives on, %v", pid, err)
 	}
 }

@@ -225,15 +225,15 @@ func (w *writing) inPlace(ctx context.Context, staged *os.File) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	w.visible = true // from here on the inode must be finished, whatever ctx says
+	w.visible = true                                // from here on the inode must be finished, whatever ctx says
+	if err := l.setMeta(fd, w.f.Meta); err != nil { // before the content, which may be for fewer eyes than the old one
+		return err
+	}
 	if _, err := io.Copy(onlyWriter{target}, staged); err != nil {
 		return l.failed("write", err)
 	}
 	if err := unix.Ftruncate(fd, info.Size()); err != nil {
 		return l.failed("truncate", err)
-	}
-	if err := l.setMeta(fd, w.f.Meta); err != nil {
-		return err
 	}
 	return l.durable(ctx, fd)
 }

@@ -2,16 +2,19 @@ package manifest
 
 import (
 	"context"
+	"maps"
 	"path/filepath"
 	"slices"
 	"sync"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/function"
 
 	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/manifest/decode"
 	"github.com/nodeapply/apply/manifest/diag"
+	"github.com/nodeapply/apply/manifest/limits"
 	"github.com/nodeapply/apply/manifest/syntax"
 	"github.com/nodeapply/apply/resources"
 )
@@ -23,11 +26,15 @@ type compiler struct {
 	opts    Options
 	types   schemas
 	reader  *syntax.Reader
-	modules map[string]*syntax.Module // by folder
+	modules map[string]*syntax.Module // by folder; nil: could not be read
+	called  map[*syntax.Block]called
+	named   map[string]bool // the facts that manifests name
 	shapes  map[*syntax.Block]*shape
 	facts   map[string]fact
-	secrets secrets
+	funcs   map[string]map[string]function.Function // by folder
+	secrets *secrets
 	rootDir string
+	at      *limits.Place // told what is evaluated
 
 	diags   hcl.Diagnostics
 	entries []*catalog.Entry
@@ -53,8 +60,8 @@ func (s schemas) Names() []string {
 
 func newCompiler(ctx context.Context, o Options) (*compiler, error) {
 	c := &compiler{
-		ctx: ctx, opts: o, types: schemas{}, modules: map[string]*syntax.Module{}, shapes: map[*syntax.Block]*shape{}, facts: map[string]fact{},
-		secrets: secrets{}, scopes: map[string]*scope{},
+		ctx: ctx, opts: o, types: schemas{}, modules: map[string]*syntax.Module{}, called: map[*syntax.Block]called{}, named: map[string]bool{},
+		shapes: map[*syntax.Block]*shape{}, facts: map[string]fact{}, funcs: map[string]map[string]function.Function{}, secrets: newSecrets(o.OnSecret), scopes: map[string]*scope{},
 	}
 	for _, t := range o.Types {
 		s, err := decode.NewSchema(t)
@@ -63,7 +70,7 @@ func newCompiler(ctx context.Context, o Options) (*compiler, error) {
 		}
 		c.types[t.Name] = s
 	}
-	c.reader = syntax.NewReader(c.types, nil)
+	c.reader = syntax.NewReader(c.types)
 	return c, nil
 }
 
@@ -71,8 +78,11 @@ func (c *compiler) errorf(at *hcl.Range, summary, detail string, args ...any) {
 	c.diags = append(c.diags, diag.Errorf(at, summary, detail, args...))
 }
 
-func (c *compiler) compile(path string) *Result {
-	m := c.read(path)
+// gather reads all that the compilation depends on: manifests, values of variables, modules, facts. Nothing is evaluated.
+func (c *compiler) gather(path string) *scope {
+	m, diags := c.reader.Read(c.ctx, path)
+	c.diags = append(c.diags, diags...)
+	given := c.rootVars(m)
 	if m == nil {
 		return nil
 	}
@@ -81,30 +91,35 @@ func (c *compiler) compile(path string) *Result {
 		c.errorf(nil, "Unreadable manifest", "%s: %v.", path, err)
 		return nil
 	}
-	dir, shown := abs, path
+	at := place{dir: abs, shown: path}
 	if m.Single {
-		dir, shown = filepath.Dir(abs), filepath.Dir(path)
+		at = place{dir: filepath.Dir(abs), shown: filepath.Dir(path)}
 	}
-	c.rootDir = dir
-	s := c.newScope(m, place{dir: dir, shown: shown}, nil)
-	s.given = c.rootVars(m)
+	c.rootDir = at.dir
+	c.link(m, []place{at})
+	c.lookup(slices.Sorted(maps.Keys(c.named)))
+	return &scope{mod: m, place: at, given: given}
+}
+
+// evaluate turns what was read into entries and outputs.
+func (c *compiler) evaluate(root *scope) []Output {
+	s := c.newScope(root.mod, root.place, nil)
+	s.given = root.given
 	r := &run{c: c}
 	s.settle(r)
 	s.emit(r)
 	outputs := s.rootOutputs(r)
 	c.diags = append(c.diags, r.diags...)
+	return outputs
+}
+
+// catalog checks the entries with each other.
+func (c *compiler) catalog() *catalog.Catalog {
 	cat, problems := catalog.New(c.entries, c.relations(), c.empty)
 	for _, p := range problems {
 		c.diags = append(c.diags, fromProblem(p))
 	}
-	return &Result{Catalog: cat, Outputs: outputs, Secrets: c.secrets.list()}
-}
-
-// read reads the manifests at path; nil if they could not be parsed.
-func (c *compiler) read(path string) *syntax.Module {
-	m, diags := c.reader.Read(c.ctx, path)
-	c.diags = append(c.diags, diags...)
-	return m
+	return cat
 }
 
 func fromProblem(p catalog.Problem) *hcl.Diagnostic {

@@ -1,9 +1,13 @@
 package manifest
 
 import (
+	"maps"
+	"slices"
+
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
 
+	"github.com/nodeapply/apply/manifest/diag"
 	"github.com/nodeapply/apply/manifest/syntax"
 )
 
@@ -105,13 +109,27 @@ func (b *binder) module(ref *syntax.Ref) {
 	if _, had := b.roots["module"][ref.Name]; had {
 		return
 	}
+	k := b.s.calls[ref.Name]
+	if k.mod == nil {
+		b.ok = false
+		return
+	}
 	var outputs []string
 	for i := range b.x.Refs {
-		if other := &b.x.Refs[i]; other.Root == "module" && other.Name == ref.Name {
-			outputs = append(outputs, other.Output)
+		other := &b.x.Refs[i]
+		if other.Root != "module" || other.Name != ref.Name {
+			continue
 		}
+		name := other.Output()
+		if name != "" && k.mod.Outputs[name] == nil {
+			names := slices.Sorted(maps.Keys(k.mod.Outputs))
+			b.r.errorf(other.Range(), "Undeclared reference", "The module `%s` has no output `%s`%s", ref.Name, name, diag.Suggest(name, names))
+			b.ok = false
+			continue
+		}
+		outputs = append(outputs, name)
 	}
-	res := b.s.calls[ref.Name].value(b.r, outputs)
+	res := k.value(b.r, outputs)
 	if !res.ok {
 		b.ok = false
 		return

@@ -12,12 +12,16 @@ import (
 
 	"github.com/nodeapply/apply/manifest/diag"
 	"github.com/nodeapply/apply/manifest/syntax"
+	"github.com/nodeapply/apply/resources"
 )
 
 // explain makes the evaluator's diagnostics say more (what a fact or an attribute might have been) and less (nothing of a secret).
 func (s *scope) explain(x *syntax.Expr, ctx *hcl.EvalContext, diags hcl.Diagnostics) hcl.Diagnostics {
 	out := make(hcl.Diagnostics, 0, len(diags))
 	secretive := s.handlesSecrets(x, ctx)
+	if secretive {
+		s.c.secrets.quoted(s.text(x)) // the excerpt must not show a secret that is written into the manifest itself
+	}
 	for _, d := range diags {
 		plain := &hcl.Diagnostic{Severity: d.Severity, Summary: d.Summary, Detail: d.Detail, Subject: d.Subject, Context: d.Context}
 		if plain.Subject == nil {
@@ -26,12 +30,27 @@ func (s *scope) explain(x *syntax.Expr, ctx *hcl.EvalContext, diags hcl.Diagnost
 		if secretive {
 			plain.Detail = "The details are not shown, because a sensitive value is involved."
 		}
+		if d.Summary == "Call to unknown function" && !secretive {
+			s.explainFunction(plain)
+		}
 		if ref := refAt(x.Refs, plain.Subject); ref != nil {
 			s.explainRef(ref, ctx, plain)
 		}
 		out = append(out, plain)
 	}
 	return out
+}
+
+// explainFunction suggests a function; the evaluator looks for them only where it stands.
+func (s *scope) explainFunction(d *hcl.Diagnostic) {
+	file := s.c.reader.File(d.Subject.Filename)
+	if file == nil || !d.Subject.CanSliceBytes(file.Bytes) {
+		return
+	}
+	name := string(d.Subject.SliceBytes(file.Bytes))
+	if resources.IsIdentifier(name) {
+		d.Detail = fmt.Sprintf("There is no function `%s`%s", name, diag.Suggest(name, slices.Sorted(maps.Keys(s.base.Functions))))
+	}
 }
 
 // refAt finds the reference inside which a diagnostic points.
@@ -107,8 +126,16 @@ func (s *scope) handlesSecrets(x *syntax.Expr, ctx *hcl.EvalContext) bool {
 			return true
 		}
 	}
-	text := x.Text(s.c.reader.Source(x.Range().Filename))
+	text := s.text(x)
 	return strings.Contains(text, "sensitive") || strings.Contains(text, "decrypt")
+}
+
+// text is an expression as it was written.
+func (s *scope) text(x *syntax.Expr) string {
+	if file := s.c.reader.File(x.Range().Filename); file != nil {
+		return x.Text(file.Bytes)
+	}
+	return ""
 }
 
 // originsOf lists what the value of an attribute was made of, through locals and the inputs of modules.

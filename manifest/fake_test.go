@@ -61,7 +61,7 @@ func (m *mode) UnmarshalAttr(v any) error {
 	return nil
 }
 
-type exec struct {
+type command struct {
 	inert
 	Command     resources.Strings `hcl:"command,title,required,public"`
 	Environment map[string]string `hcl:"environment"`
@@ -86,7 +86,7 @@ func fakeTypes() []resources.Type {
 	return []resources.Type{
 		{Name: "file", New: func(title string) resources.Resource { return &file{Path: title, Owner: "root"} }},
 		{Name: "exec", Late: []string{"stdout", "exit_code"}, New: func(title string) resources.Resource {
-			return &exec{Command: resources.Strings{title}}
+			return &command{Command: resources.Strings{title}}
 		}},
 		{Name: "service", New: func(title string) resources.Resource { return &service{Name: title} }},
 		{Name: "wait", Late: []string{"nodes", "others", "names", "first"}, New: func(string) resources.Resource { return &wait{} }},
@@ -123,3 +123,6 @@ func (l lookups) Lookup(ctx context.Context, name string) (any, bool, error) {
 	l.asked[name]++
 	return l.fakeFacts.Lookup(ctx, name)
 }
+
+// noValues is a run in which nothing was visited.
+func noValues(resources.Address) (map[string]any, bool) { return nil, false }

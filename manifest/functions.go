@@ -1,30 +1,40 @@
 package manifest
 
 import (
-	"github.com/hashicorp/hcl/v2"
-	"github.com/hashicorp/hcl/v2/ext/tryfunc"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/function"
-	"github.com/zclconf/go-cty/cty/function/stdlib"
+
+	"github.com/nodeapply/apply/manifest/funcs"
 )
 
-type markType struct{}
-
-var sensitiveMark = markType{}
-
-func (c *compiler) check(name string, src []byte) hcl.Diagnostics {
-	return nil
+// functions are those of the modules in one folder.
+func (c *compiler) functions(dir string) map[string]function.Function {
+	if fns, ok := c.funcs[dir]; ok {
+		return fns
+	}
+	fns := funcs.Functions(funcs.Options{BaseDir: dir, Root: c.opts.Root, Identities: c.opts.Identities})
+	for _, name := range []string{"sensitive", "decrypt"} {
+		fns[name] = c.noting(fns[name])
+	}
+	c.funcs[dir] = fns
+	return fns
 }
 
-func (c *compiler) functions(dir string) map[string]function.Function {
-	return map[string]function.Function{
-		"try": tryfunc.TryFunc, "can": tryfunc.CanFunc, "concat": stdlib.ConcatFunc, "upper": stdlib.UpperFunc,
-		"toset": stdlib.MakeToFunc(cty.Set(cty.DynamicPseudoType)), "tonumber": stdlib.MakeToFunc(cty.Number), "keys": stdlib.KeysFunc,
-		"jsonencode": stdlib.JSONEncodeFunc, "length": stdlib.LengthFunc, "join": stdlib.JoinFunc,
-		"sensitive": function.New(&function.Spec{
-			Params: []function.Parameter{{Name: "v", Type: cty.DynamicPseudoType, AllowMarked: true, AllowNull: true, AllowUnknown: true, AllowDynamicType: true}},
-			Type:   func(a []cty.Value) (cty.Type, error) { return a[0].Type(), nil },
-			Impl:   func(a []cty.Value, _ cty.Type) (cty.Value, error) { return a[0].Mark(sensitiveMark), nil },
-		}),
+// noting remembers what a function makes secret, also where only a part of it becomes the value of an attribute.
+func (c *compiler) noting(f function.Function) function.Function {
+	params := f.Params()
+	for i := range params {
+		params[i].AllowNull, params[i].AllowUnknown, params[i].AllowDynamicType, params[i].AllowMarked = true, true, true, true
 	}
+	return function.New(&function.Spec{
+		Params: params,
+		Type:   function.StaticReturnType(cty.DynamicPseudoType),
+		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+			v, err := f.Call(args)
+			if err == nil {
+				c.secrets.add(v)
+			}
+			return v, err
+		},
+	})
 }

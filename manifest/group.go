@@ -68,6 +68,9 @@ func (g *group) emit(r *run) {
 				r.errorf(&g.sh.block.Header, "Over the limit", "The catalog is over the limit of %d resources.", maxEntries)
 				break
 			}
+			if c.ctx.Err() != nil {
+				break
+			}
 			e, used := g.entry(r, inst)
 			c.entries, all = append(c.entries, e), all.add(used)
 		}
@@ -99,16 +102,15 @@ func (g *group) entry(r *run, inst *instance) (*catalog.Entry, deps) {
 	for i := range g.sh.attrs {
 		f.attr(i)
 	}
-	if e.Off && !f.late { // not managed: what is wrong with its values is nobody's trouble
-		if f.failed {
-			r.diags = r.diags[:mistakes]
-			return g.stub(inst), f.deps
-		}
+	switch {
+	case e.Off: // not managed: what is wrong with its values is nobody's trouble
+		r.diags = r.diags[:mistakes]
 		e.Resource = f.res
 		return e, f.deps
-	}
-	switch {
 	case f.failed || g.sh.bad:
+		if !f.late {
+			f.validate()
+		}
 		return g.stub(inst), f.deps
 	case f.late:
 		e.Deferred = g.deferred(r, inst, f.deps)
@@ -117,6 +119,12 @@ func (g *group) entry(r *run, inst *instance) (*catalog.Entry, deps) {
 	f.validate()
 	e.Resource = f.res
 	return e, f.deps
+}
+
+// eval tells the watch over time and memory what comes.
+func (f *filling) eval(a *syntax.Attr) result {
+	f.g.s.c.at.Set(a.At)
+	return f.g.s.eval(f.r, &a.Expr, f.inst)
 }
 
 // filling puts evaluated attributes into one resource.
@@ -128,6 +136,7 @@ type filling struct {
 	res          resources.Resource
 	deps         deps
 	late, failed bool
+	wrongs       map[string]bool // attributes with a mistake already
 }
 
 // value evaluates an attribute, those that do not differ between instances once.
@@ -136,7 +145,7 @@ func (f *filling) value(i int, a *syntax.Attr) *result {
 	if shared && f.g.constant[i] != nil {
 		return f.g.constant[i]
 	}
-	res := f.g.s.eval(f.r, &a.Expr, f.inst)
+	res := f.eval(a)
 	if shared {
 		f.g.constant[i] = &res
 	}
@@ -147,7 +156,7 @@ func (f *filling) attr(i int) {
 	a := &f.g.sh.attrs[i]
 	res := f.value(i, a.Attr)
 	if !res.ok {
-		f.failed = true
+		f.fail(a.Name)
 		return
 	}
 	if len(res.deps) > 0 {
@@ -180,11 +189,19 @@ func (f *filling) attr(i int) {
 
 // wrong reports an attribute's value. What it says of a sensitive one is not repeated.
 func (f *filling) wrong(a *shapeAttr, err error) {
-	f.failed = true
+	f.fail(a.Name)
 	f.r.errorf(a.Range().Ptr(), "Wrong value for `"+a.Name+"`", "%s.", sentence(err.Error()))
 }
 
-// validate asks the resource itself.
+func (f *filling) fail(attr string) {
+	f.failed = true
+	if f.wrongs == nil {
+		f.wrongs = map[string]bool{}
+	}
+	f.wrongs[attr] = true
+}
+
+// validate asks the resource itself. What it says of attributes that could not be set is not repeated.
 func (f *filling) validate() {
 	v, ok := f.res.(resources.Validator)
 	if !ok {
@@ -193,11 +210,17 @@ func (f *filling) validate() {
 	for _, err := range unjoin(v.Validate()) {
 		var ae *resources.AttrError
 		if errors.As(err, &ae) {
+			if f.wrongs[ae.Attr] {
+				continue
+			}
 			at := &f.g.sh.block.Header
 			if a := f.g.sh.attr(ae.Attr); a != nil {
 				at = a.Range().Ptr()
 			}
 			f.r.errorf(at, "Wrong value for `"+ae.Attr+"`", "%s.", sentence(ae.Err.Error()))
+			continue
+		}
+		if f.failed {
 			continue
 		}
 		f.r.errorf(&f.g.sh.block.Header, "Wrong declaration", "%s.", sentence(err.Error()))
@@ -305,8 +328,8 @@ func (g *group) lateValues(r *run, inst *instance, out map[string]cty.Value) {
 // refAddr is the address that a reference stands for: one instance if it names one.
 func (g *group) refAddr(ref *syntax.Ref) resources.Address {
 	addr := g.addr
-	if ref.Key != cty.NilVal && g.repOK && g.rep.known && len(g.rep.list) > 0 && g.rep.list[0] != nil {
-		addr.Instance = syntax.InstanceKey(ref.Key)
+	if ref.Key() != cty.NilVal && g.repOK && g.rep.known && len(g.rep.list) > 0 && g.rep.list[0] != nil {
+		addr.Instance = syntax.InstanceKey(ref.Key())
 	}
 	return addr
 }

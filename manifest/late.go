@@ -11,6 +11,7 @@ import (
 
 	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/manifest/diag"
+	"github.com/nodeapply/apply/manifest/limits"
 	"github.com/nodeapply/apply/manifest/syntax"
 	"github.com/nodeapply/apply/resources"
 )
@@ -52,27 +53,41 @@ func (g *group) deferredGroup(r *run, rep repetition) (*catalog.Entry, deps) {
 // bind evaluates instances anew with the values of the run.
 func (g *group) bind(ctx context.Context, late catalog.Values, list func(*run) ([]*instance, bool)) ([]*catalog.Entry, error) {
 	c := g.s.c
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if err := context.Cause(ctx); err != nil {
-		return nil, err
-	}
-	r := &run{c: c, late: late, memo: map[*cell]*cell{}}
 	var out []*catalog.Entry
-	instances, _ := list(r)
-	for _, inst := range instances {
-		e, used := g.entry(r, inst)
-		if e.Deferred != nil {
-			r.errorf(&g.sh.block.Header, "Not known", "A value is not known: %s did not run.", needs(used))
+	var found diag.List
+	err := c.again(ctx, late, func(r *run) {
+		instances, _ := list(r)
+		for _, inst := range instances {
+			e, used := g.entry(r, inst)
+			if e.Deferred != nil {
+				r.errorf(&g.sh.block.Header, "Not known", "A value is not known: %s did not run.", needs(used))
+			}
+			if !e.Off {
+				out = append(out, e)
+			}
 		}
-		if !e.Off {
-			out = append(out, e)
-		}
-	}
-	if r.diags.HasErrors() {
-		return nil, diag.From(r.diags, c.reader, c.secrets.redact)
+		found = diag.From(r.diags, c.reader, c.secrets.redact)
+	})
+	switch {
+	case err != nil:
+		return nil, err
+	case found.HasErrors():
+		return nil, found
 	}
 	return out, nil
+}
+
+// again evaluates with late values, one at a time and within bounds.
+func (c *compiler) again(ctx context.Context, late catalog.Values, do func(*run)) error {
+	return limits.Run(ctx, limits.Default, func(ctx context.Context, at *limits.Place) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if ctx.Err() != nil {
+			return
+		}
+		c.ctx, c.at = ctx, at
+		do(&run{c: c, late: late, memo: map[*cell]*cell{}})
+	})
 }
 
 // needs names what a value waits for.
@@ -96,7 +111,14 @@ func (g *group) preview(r *run, inst *instance, used deps) []resources.Change {
 		if len(own.lateOnes()) == 0 {
 			own = used
 		}
-		return shower{ctx: ctx, unknown: "(known after " + needs(own) + ")"}.expr(a.Expression, false)
+		unknown := func(at hcl.Range) string {
+			part := g.s.within(r, &a.Expr, at)
+			if len(part.lateOnes()) == 0 {
+				part = own
+			}
+			return "(known after " + needs(part) + ")"
+		}
+		return shower{ctx: ctx, unknown: unknown}.expr(a.Expression, false)
 	}
 	for _, name := range []string{"for_each", "count", "when"} {
 		if a := b.Attr(name); a != nil {
@@ -115,17 +137,28 @@ func (g *group) preview(r *run, inst *instance, used deps) []resources.Change {
 	return out
 }
 
+// within is what the references in a part of an expression use.
+func (s *scope) within(r *run, x *syntax.Expr, part hcl.Range) deps {
+	b := binder{s: s, r: r, x: x, ctx: s.base, ok: true}
+	for i := range x.Refs {
+		if at := x.Refs[i].Range(); part.Start.Byte <= at.Start.Byte && at.End.Byte <= part.End.Byte {
+			b.bind(&x.Refs[i])
+		}
+	}
+	return b.deps
+}
+
 // shower prints expressions of which parts are unknown.
 type shower struct {
 	ctx     *hcl.EvalContext
-	unknown string
+	unknown func(hcl.Range) string
 }
 
 func (s shower) expr(x hcl.Expression, quoted bool) string {
 	v, diags := x.Value(s.ctx)
 	switch {
 	case diags.HasErrors():
-		return s.unknown
+		return s.unknown(x.Range())
 	case sensitive(v):
 		return hidden
 	case wholly(v):
@@ -158,7 +191,7 @@ func (s shower) expr(x hcl.Expression, quoted bool) string {
 		}
 		return "{ " + strings.Join(parts, ", ") + " }"
 	}
-	return s.unknown
+	return s.unknown(x.Range())
 }
 
 // showValue prints a known value as a manifest would write it, a text alone without quotes.

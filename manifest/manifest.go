@@ -6,9 +6,13 @@ package manifest
 
 import (
 	"context"
+	"errors"
+
+	"github.com/hashicorp/hcl/v2"
 
 	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/manifest/diag"
+	"github.com/nodeapply/apply/manifest/limits"
 	"github.com/nodeapply/apply/resources"
 )
 
@@ -29,6 +33,13 @@ type Options struct {
 	Facts Facts
 	// Modules finds the folder of a module whose source is neither "./" nor "../": built-in ones and those from git. From is the calling module's folder.
 	Modules func(ctx context.Context, source, from string) (dir string, err error)
+	// Root, if not empty, is a folder that the functions which read files cannot leave.
+	Root string
+	// Identities are the files with which decrypt() opens age files.
+	Identities []string
+	// OnSecret, if not nil, is told every sensitive text when it is met, while compiling and while binding, from any goroutine. It may be told
+	// one twice.
+	OnSecret func(text string)
 }
 
 // Result is what was compiled.
@@ -45,10 +56,37 @@ func Compile(ctx context.Context, path string, o Options) (*Result, diag.List) {
 	if err != nil {
 		return nil, diag.List{{Severity: diag.Error, Summary: "Broken resource type", Detail: err.Error()}}
 	}
-	result := c.compile(path)
+	result := &Result{}
+	if root := c.gather(path); root != nil {
+		err := limits.Run(ctx, limits.Default, func(ctx context.Context, at *limits.Place) {
+			c.ctx, c.at = ctx, at
+			result.Outputs = c.evaluate(root)
+		})
+		if err != nil { // the evaluation may still be going on: nothing of it can be looked at
+			return nil, diag.From(hcl.Diagnostics{exceeded(err)}, noFiles{}, noSecrets)
+		}
+		result.Catalog = c.catalog()
+	}
 	list := diag.From(c.diags, c.reader, c.secrets.redact)
 	if list.HasErrors() {
 		return nil, list
 	}
+	result.Secrets = c.secrets.list()
 	return result, list
 }
+
+// exceeded is an evaluation that was given up.
+func exceeded(err error) *hcl.Diagnostic {
+	var over *limits.ExceededError
+	if errors.As(err, &over) {
+		return over.Diagnostic()
+	}
+	return diag.Errorf(nil, "Interrupted", "%v.", err)
+}
+
+// noFiles and noSecrets are for diagnostics of which nothing more is known.
+type noFiles struct{}
+
+func (noFiles) File(string) *hcl.File { return nil }
+
+func noSecrets(text string) string { return text }

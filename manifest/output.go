@@ -9,6 +9,7 @@ import (
 	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/manifest/decode"
 	"github.com/nodeapply/apply/manifest/diag"
+	"github.com/nodeapply/apply/manifest/funcs"
 	"github.com/nodeapply/apply/manifest/syntax"
 	"github.com/nodeapply/apply/resources"
 )
@@ -35,7 +36,7 @@ func (s *scope) output(r *run, b *syntax.Block) result {
 		return res
 	}
 	if s.flag(r, b, "sensitive", false) {
-		res.val = res.val.Mark(sensitiveMark)
+		res.val = res.val.Mark(funcs.Sensitive)
 		return s.noted(res)
 	}
 	if sensitive(res.val) {
@@ -65,21 +66,22 @@ func (s *scope) rootOutputs(r *run) []Output {
 	return out
 }
 
-func (c *compiler) lateOutput(ctx context.Context, out *cell, late catalog.Values) (any, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if err := context.Cause(ctx); err != nil {
+func (c *compiler) lateOutput(ctx context.Context, out *cell, late catalog.Values) (value any, err error) {
+	var problem error
+	err = c.again(ctx, late, func(r *run) {
+		res := r.get(out)
+		found := diag.From(r.diags, c.reader, c.secrets.redact)
+		switch {
+		case found.HasErrors():
+			problem = found
+		case !res.ok || !wholly(res.val):
+			problem = errors.New("not known: " + needs(res.deps) + " did not run")
+		default:
+			value = decode.Go(bare(res.val))
+		}
+	})
+	if err != nil {
 		return nil, err
 	}
-	r := &run{c: c, late: late, memo: map[*cell]*cell{}}
-	res := r.get(out)
-	switch {
-	case r.diags.HasErrors():
-		return nil, diag.From(r.diags, c.reader, c.secrets.redact)
-	case !res.ok:
-		return nil, errors.New("not known")
-	case !wholly(res.val):
-		return nil, errors.New("not known: " + needs(res.deps) + " did not run")
-	}
-	return decode.Go(bare(res.val)), nil
+	return value, problem
 }

@@ -86,7 +86,7 @@ func (s *scope) resolve(t syntax.Target) []resources.Address {
 				return nil
 			}
 			if i == len(t.Modules)-1 && t.Type == "" {
-				return wholeModules(scopes, step)
+				return s.wholeModules(scopes, step, t.At)
 			}
 			if k.mod == nil {
 				return nil // reported where it is called
@@ -98,7 +98,8 @@ func (s *scope) resolve(t syntax.Target) []resources.Address {
 			}
 		}
 		if len(next) == 0 && step.Key != cty.NilVal {
-			s.c.errorf(&t.At, "Undeclared reference", "There is no instance `module.%s%s`.", step.Name, syntax.InstanceKey(step.Key))
+			s.c.noInstance(step, t.At)
+			return nil
 		}
 		scopes = next
 	}
@@ -109,8 +110,9 @@ func (s *scope) resolve(t syntax.Target) []resources.Address {
 	return out
 }
 
-func wholeModules(scopes []*scope, step syntax.Step) []resources.Address {
+func (s *scope) wholeModules(scopes []*scope, step syntax.Step, at hcl.Range) []resources.Address {
 	var out []resources.Address
+	found := step.Key == cty.NilVal
 	for _, sc := range scopes {
 		k := sc.calls[step.Name]
 		if k == nil || k.mod == nil {
@@ -120,7 +122,12 @@ func wholeModules(scopes []*scope, step syntax.Step) []resources.Address {
 		if step.Key != cty.NilVal {
 			a.Module += syntax.InstanceKey(step.Key)
 		}
+		found = found || !k.ok || s.c.scopes[a.Module] != nil
 		out = append(out, a)
+	}
+	if !found {
+		s.c.noInstance(step, at)
+		return nil
 	}
 	return out
 }
@@ -132,6 +139,10 @@ func (s *scope) target(t syntax.Target) resources.Address {
 		a.Instance = syntax.InstanceKey(t.Key)
 	}
 	return a
+}
+
+func (c *compiler) noInstance(step syntax.Step, at hcl.Range) {
+	c.errorf(&at, "Undeclared reference", "There is no instance `module.%s%s`.", step.Name, syntax.InstanceKey(step.Key))
 }
 
 func (c *compiler) undeclaredModule(s *scope, name string, at hcl.Range) {

@@ -66,11 +66,14 @@ func (r *run) get(c *cell) *result {
 	case c.state == running:
 		r.cycle(c)
 		return &result{val: cty.DynamicVal}
+	case r.c.ctx.Err() != nil: // given up: nobody looks at the result
+		return &result{val: cty.DynamicVal}
 	case len(r.stack) >= maxChain:
 		r.errorf(c.at, "Over the limit", "More than %d values refer to each other in one chain, which is over the limit.", maxChain)
 		return &result{val: cty.DynamicVal}
 	default:
 		c.state = running
+		r.c.at.Set(c.at)
 		r.stack = append(r.stack, c)
 		c.result = c.compute(r)
 		r.stack = r.stack[:len(r.stack)-1]

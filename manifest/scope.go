@@ -78,10 +78,8 @@ func (s *scope) noted(res result) result {
 }
 
 func (s *scope) baseContext() *hcl.EvalContext {
-	names := slices.Sorted(maps.Keys(s.mod.Facts))
-	s.c.lookup(names)
 	facts := map[string]cty.Value{}
-	for _, name := range names {
+	for name := range s.mod.Facts {
 		if f := s.c.facts[name]; f.ok {
 			facts[name] = f.val
 		}
@@ -139,14 +137,6 @@ func (s *scope) force(r *run) {
 	for _, name := range slices.Sorted(maps.Keys(s.outputs)) {
 		r.get(s.outputs[name])
 	}
-}
-
-// depth counts the modules around a scope.
-func (s *scope) depth() int {
-	if s.from == nil {
-		return 0
-	}
-	return s.from.call.s.depth() + 1
 }
 
 // instance is one element of for_each or count.

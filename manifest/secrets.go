@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
@@ -15,14 +16,29 @@ const (
 )
 
 // secrets are the plain texts of sensitive values.
-type secrets map[string]struct{}
-
-// add notes every text in v, or in the parts of v that are marked.
-func (s secrets) add(v cty.Value) {
-	s.walk(v, false)
+type secrets struct {
+	texts map[string]struct{}
+	tell  func(string)
 }
 
-func (s secrets) walk(v cty.Value, marked bool) {
+func newSecrets(tell func(string)) *secrets {
+	return &secrets{texts: map[string]struct{}{}, tell: tell}
+}
+
+// add notes every text in the parts of v that are marked.
+func (s *secrets) add(v cty.Value) { s.walk(v, false) }
+
+func (s *secrets) note(text string) {
+	if _, had := s.texts[text]; had {
+		return
+	}
+	s.texts[text] = struct{}{}
+	if s.tell != nil {
+		s.tell(text)
+	}
+}
+
+func (s *secrets) walk(v cty.Value, marked bool) {
 	if v.IsMarked() {
 		v, _ = v.Unmark()
 		marked = true
@@ -32,7 +48,7 @@ func (s secrets) walk(v cty.Value, marked bool) {
 	}
 	if t := v.Type(); t.IsPrimitiveType() {
 		if text, err := convert.Convert(v, cty.String); marked && err == nil {
-			s[text.AsString()] = struct{}{}
+			s.note(text.AsString())
 		}
 		return
 	}
@@ -47,9 +63,22 @@ func (s secrets) walk(v cty.Value, marked bool) {
 	}
 }
 
-func (s secrets) list() []string {
-	out := make([]string, 0, len(s))
-	for text := range s {
+// quotedText is a string literal, in JSON with its quotes escaped.
+var quotedText = regexp.MustCompile(`"((?:[^"\\\\]|\\\\[^"])*)\\\\?"`)
+
+// quoted notes the literals of an expression that could not be evaluated although it makes something sensitive.
+func (s *secrets) quoted(expr string) {
+	if !strings.Contains(expr, "sensitive") {
+		return
+	}
+	for _, m := range quotedText.FindAllStringSubmatch(expr, -1) {
+		s.note(m[1])
+	}
+}
+
+func (s *secrets) list() []string {
+	out := make([]string, 0, len(s.texts))
+	for text := range s.texts {
 		out = append(out, text)
 	}
 	slices.Sort(out)
@@ -57,12 +86,12 @@ func (s secrets) list() []string {
 }
 
 // redact replaces the secrets in a text, whole ones and their lines, the longest first.
-func (s secrets) redact(text string) string {
-	if len(s) == 0 {
+func (s *secrets) redact(text string) string {
+	if len(s.texts) == 0 {
 		return text
 	}
 	var parts []string
-	for secret := range s {
+	for secret := range s.texts {
 		if len(secret) >= minSecret {
 			parts = append(parts, secret)
 		}

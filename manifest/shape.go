@@ -1,6 +1,9 @@
 package manifest
 
 import (
+	"maps"
+	"slices"
+
 	"github.com/nodeapply/apply/manifest/decode"
 	"github.com/nodeapply/apply/manifest/diag"
 	"github.com/nodeapply/apply/manifest/syntax"
@@ -65,13 +68,10 @@ func (c *compiler) place(sh *shape, b *syntax.Block, a *syntax.Attr) {
 		c.diags = append(c.diags, diags...)
 		sh.relations = append(sh.relations, relation{a.Name, targets})
 	case a.Name == "for_each" || a.Name == "count":
-		if b.Kind == "defaults" {
-			c.errorf(a.At, "Unknown attribute", "`%s` stands in a block of its own, not in `defaults`.", a.Name)
-		}
 	case syntax.IsMeta(a.Name):
 		sh.options = append(sh.options, a)
-	case field == nil:
-		names := append(append([]string{}, sh.schema.Names()...), syntax.MetaNames()...)
+	case field == nil && b.Kind != "defaults":
+		names := slices.Concat(sh.schema.Names(), syntax.MetaNames())
 		c.errorf(a.At, "Unknown attribute", "A resource of type `%s` has no attribute `%s`%s", sh.schema.Type.Name, a.Name, diag.Suggest(a.Name, names))
 		sh.bad = true
 	}
@@ -89,4 +89,20 @@ func (sh *shape) attr(name string) *syntax.Attr {
 		}
 	}
 	return nil
+}
+
+// checkDefaults finds mistakes in defaults blocks, whether or not a resource uses them.
+func (c *compiler) checkDefaults(m *syntax.Module) {
+	for _, kind := range slices.Sorted(maps.Keys(m.Defaults)) {
+		schema := c.types[kind]
+		for _, a := range m.Defaults[kind].Attrs {
+			switch {
+			case a.Name == "for_each" || a.Name == "count":
+				c.errorf(a.At, "Unknown attribute", "`%s` stands in the block of a resource, not in `defaults`.", a.Name)
+			case schema.Field(a.Name) == nil && !syntax.IsMeta(a.Name):
+				names := slices.Concat(schema.Names(), syntax.MetaNames())
+				c.errorf(a.At, "Unknown attribute", "A resource of type `%s` has no attribute `%s`%s", kind, a.Name, diag.Suggest(a.Name, names))
+			}
+		}
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/zclconf/go-cty/cty/convert"
 
 	"github.com/nodeapply/apply/manifest/decode"
+	"github.com/nodeapply/apply/manifest/funcs"
 	"github.com/nodeapply/apply/manifest/syntax"
 )
 
@@ -77,7 +78,7 @@ func (s *scope) variable(r *run, b *syntax.Block) result {
 		return failed()
 	}
 	if s.flag(r, b, "sensitive", false) {
-		v = v.Mark(sensitiveMark)
+		v = v.Mark(funcs.Sensitive)
 	}
 	res.val, res.ok = v, true
 	res = s.noted(res)
@@ -114,6 +115,7 @@ func (s *scope) conform(r *run, b *syntax.Block, t varType, v cty.Value, at *hcl
 	if err != nil {
 		detail := err.Error()
 		if sensitive(v) || s.flag(r, b, "sensitive", false) {
+			s.c.secrets.add(v.Mark(funcs.Sensitive))
 			detail = "want " + t.ty.FriendlyNameForConstraint() + ", got " + decode.Describe(v)
 		}
 		r.errorf(at, "Wrong value for variable `"+b.Label+"`", "%s: its type, declared at %s, is `%s`.", sentence(detail), where(&b.Header), typeexpr.TypeString(t.ty))

@@ -13,6 +13,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/nodeapply/apply/manifest/diag"
+	"github.com/nodeapply/apply/manifest/limits"
 	"github.com/nodeapply/apply/manifest/syntax"
 )
 
@@ -37,11 +38,16 @@ type givenVar struct {
 // rootVars reads the values that are given from outside.
 func (c *compiler) rootVars(m *syntax.Module) func(*run, string) (result, *hcl.Range, bool) {
 	given := map[string]givenVar{}
-	names := slices.Sorted(maps.Keys(m.Variables))
+	var names []string
+	variables := map[string]*syntax.Block{}
+	if m != nil {
+		variables = m.Variables
+		names = slices.Sorted(maps.Keys(variables))
+	}
 	take := func(name string, v givenVar, optional bool, origin string) {
-		if m.Variables[name] != nil {
+		if variables[name] != nil {
 			given[name] = v
-		} else if !optional {
+		} else if !optional && m != nil {
 			c.errorf(v.at, "Unknown variable", "%s: there is no variable `%s`%s", origin, name, diag.Suggest(name, names))
 		}
 	}
@@ -51,7 +57,7 @@ func (c *compiler) rootVars(m *syntax.Module) func(*run, string) (result, *hcl.R
 			continue
 		}
 		at := &hcl.Range{Filename: src.Origin}
-		take(src.Name, givenVar{c.parseVar(m.Variables[src.Name], src, at), at}, src.Optional, src.Origin)
+		take(src.Name, givenVar{c.parseVar(variables[src.Name], src, at), at}, src.Optional, src.Origin)
 	}
 	return func(_ *run, name string) (result, *hcl.Range, bool) {
 		v, ok := given[name]
@@ -73,7 +79,7 @@ func (c *compiler) parseVar(b *syntax.Block, src VarSource, at *hcl.Range) resul
 	if diags.HasErrors() || ty.IsPrimitiveType() || ty == cty.DynamicPseudoType {
 		return text
 	}
-	if diags = c.check(at.Filename, []byte(src.Value)); !diags.HasErrors() {
+	if diags = limits.CheckExpression(at.Filename, []byte(src.Value)); !diags.HasErrors() {
 		x, more := hclsyntax.ParseExpression([]byte(src.Value), at.Filename, hcl.InitialPos)
 		if diags = more; !diags.HasErrors() {
 			v, more := x.Value(nil)

@@ -124,7 +124,10 @@ func (p *Text) result(r *Result) string {
 	case r.Outcome == Changed && r.Refreshed:
 		word = "changed and refreshed"
 	}
-	fmt.Fprintf(&b, "%s: %s %s", p.paint(bold, Printable(r.Address.String())), p.paint(outcomeColors[r.Outcome], word), p.paint(dim, "("+Printable(r.Pos)+")"))
+	fmt.Fprintf(&b, "%s: %s", p.paint(bold, Printable(r.Address.String())), p.paint(outcomeColors[r.Outcome], word))
+	if r.Pos != "" {
+		b.WriteString(" " + p.paint(dim, "("+Printable(r.Pos)+")"))
+	}
 	if p.mode == Plan && r.Outcome == Pending && r.Certainty != Exact && r.Certainty != "" {
 		fmt.Fprintf(&b, " [%s]", Printable(r.Certainty))
 	}
@@ -145,7 +148,11 @@ func (p *Text) result(r *Result) string {
 		fmt.Fprintf(&b, "    notified by %s\n", Printable(strings.Join(r.NotifiedBy, ", ")))
 	}
 	if e := r.Error; e != nil {
-		fmt.Fprintf(&b, "    %s: %s\n", Printable(e.Pos), p.paint(red, Printable(e.Summary)))
+		place := ""
+		if e.Pos != "" {
+			place = Printable(e.Pos) + ": "
+		}
+		fmt.Fprintf(&b, "    %s%s\n", place, p.paint(red, Printable(e.Summary)))
 		p.indent(&b, e.Detail, "")
 	}
 	for _, w := range r.Warnings {
@@ -268,7 +275,7 @@ func (p *Text) next(r *Report, c Counts) string {
 func (p *Text) first(r *Report) string {
 	for _, res := range r.Results {
 		if res.Outcome == Failed {
-			return Printable(res.Address.String() + " at " + res.Pos)
+			return Printable(strings.TrimSuffix(res.Address.String()+" at "+res.Pos, " at "))
 		}
 	}
 	return ""

@@ -37,6 +37,12 @@ func (a Address) String() string {
 // MarshalText makes addresses print as strings in JSON, as keys too.
 func (a Address) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
 
+// UnmarshalText reads what MarshalText wrote.
+func (a *Address) UnmarshalText(text []byte) (err error) {
+	*a, err = ParseAddress(string(text))
+	return err
+}
+
 // IsIdentifier says whether s can stand after a dot in HCL.
 func IsIdentifier(s string) bool {
 	for i, r := range s {

@@ -2,7 +2,7 @@
 # Installs the Debian packages that the tests use. Does nothing where all are there.
 set -euo pipefail
 packages=(
-	mmdebstrap systemd-container apt-utils dpkg-dev gpg gpgv nftables iproute2 util-linux   # the lab's nodes and networks
+	mmdebstrap systemd-container apt-utils dpkg-dev gpg gpg-agent gpgv nftables iproute2 util-linux   # the lab's nodes and networks
 	createrepo-c rpm dnf zypper pacman-package-manager                                     # package managers
 	e2fsprogs xfsprogs fuse3 acl attr                                                      # disks, files, faults
 	etcd-server openssh-server openssh-client git                                          # what apply talks to

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/nodeapply/apply"
 	"github.com/nodeapply/apply/engine"
+	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/journal"
 	"github.com/nodeapply/apply/manifest"
 	"github.com/nodeapply/apply/report"
@@ -18,23 +20,23 @@ import (
 )
 
 // load compiles the manifest at path with what the flags and the environment give.
-func (a *app) load(ctx context.Context, path string) (*apply.Manifest, error) {
+func (a *app) load(ctx context.Context, path string) (*apply.Manifest, *host.Local, error) {
 	vars, err := a.variables()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	h, err := a.node()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	m, err := apply.Load(ctx, path, apply.Options{Host: h, Vars: vars, Scrub: &a.flags.scrub})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if len(m.Warnings) > 0 && !a.flags.json {
 		a.printDiagnostics(m.Warnings)
 	}
-	return m, nil
+	return m, h, nil
 }
 
 // variables gathers the values of the root module's variables; later ones win.
@@ -74,20 +76,21 @@ func (a *app) planCommand() *cobra.Command {
 func (a *app) plan(cmd *cobra.Command, path string) error {
 	ctx, signals := a.catch(cmd.Context())
 	defer signals.end()
-	m, err := a.load(ctx, path)
+	m, _, err := a.load(ctx, path)
 	if err != nil {
 		return err
 	}
-	return a.walk(ctx, signals, m, m.Plan)
+	_, err = a.walk(ctx, signals, m.Plan, engine.Options{}, nil)
+	return err
 }
 
-func (a *app) converge(cmd *cobra.Command, path string) error {
+func (a *app) converge(cmd *cobra.Command, path string) (err error) {
 	if a.flags.noop {
 		return a.plan(cmd, path)
 	}
 	ctx, signals := a.catch(cmd.Context())
 	defer signals.end()
-	m, err := a.load(ctx, path)
+	m, h, err := a.load(ctx, path)
 	if err != nil {
 		return err
 	}
@@ -98,8 +101,33 @@ func (a *app) converge(cmd *cobra.Command, path string) error {
 	if err := state.Lock(ctx, a.flags.waitLock); err != nil {
 		return err
 	}
-	defer state.Close()
-	return a.walk(ctx, signals, m, m.Converge)
+	defer func() { err = errors.Join(err, state.Close()) }()
+	id := report.NewRunID(time.Now())
+	run, warnings, err := begin(ctx, state, h, id, "")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, run.Close()) }()
+	rep, err := a.walk(ctx, signals, m.Converge, engine.Options{Run: id, Recorder: run}, warnings)
+	if err != nil {
+		return err
+	}
+	return errors.Join(state.SaveReport(id, rep), state.Prune(time.Now()))
+}
+
+// begin starts the journal of a run and removes what a run that died has left.
+func begin(ctx context.Context, state *journal.State, h *host.Local, id, undoes string) (*journal.Run, []string, error) {
+	run, warnings, err := state.Begin(id, h.Token(), undoes, time.Now())
+	if err != nil {
+		return nil, warnings, err
+	}
+	dirs, token := run.Leftovers()
+	for _, dir := range dirs {
+		if err := h.Sweep(ctx, dir, token); err != nil {
+			warnings = append(warnings, fmt.Sprintf("temporary files of run that died: %v", err))
+		}
+	}
+	return run, warnings, nil
 }
 
 func (a *app) openState() (*journal.State, error) {
@@ -113,29 +141,31 @@ func (a *app) openState() (*journal.State, error) {
 	return journal.OpenState(dir)
 }
 
-// walk plans or converges, prints, writes the reports and sets the exit code.
-func (a *app) walk(ctx context.Context, signals *interrupts, m *apply.Manifest, do func(context.Context, engine.Options) (*report.Report, error)) error {
-	targets, err := a.targets()
-	if err != nil {
-		return err
+// walk plans or converges, prints, and sets the exit code.
+func (a *app) walk(ctx context.Context, signals *interrupts, do func(context.Context, engine.Options) (*report.Report, error), o engine.Options, warnings []string) (*report.Report, error) {
+	var err error
+	if o.Targets, err = a.targets(); err != nil {
+		return nil, err
+	}
+	if o.Log, err = a.logger(); err != nil {
+		return nil, err
 	}
 	if a.flags.timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, a.flags.timeout, &engine.TimeoutError{After: a.flags.timeout})
 		defer cancel()
 	}
-	node, _ := os.Hostname() // a node without a name still converges
+	o.Node, _ = os.Hostname() // a node without a name still converges
 	p := a.printer()
-	ending := &finisher{printer: p, signals: signals}
-	rep, err := do(ctx, engine.Options{
-		Run: report.NewRunID(time.Now()), Node: node, Parallel: a.flags.parallel, Tags: a.flags.tags, SkipTags: a.flags.skipTags, Targets: targets,
-		FailFast: a.flags.failFast, Strict: a.flags.strict, Stop: signals.stop, Events: ending,
-	})
+	o.Events = &finisher{printer: p, signals: signals, warnings: warnings}
+	o.Stop = signals.stop
+	o.Parallel, o.Tags, o.SkipTags, o.FailFast, o.Strict = a.flags.parallel, a.flags.tags, a.flags.skipTags, a.flags.failFast, a.flags.strict
+	rep, err := do(ctx, o)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	a.code = rep.ExitCode(a.flags.detailed)
-	return p.Err()
+	return rep, p.Err()
 }
 
 // targets parses --target.
@@ -154,11 +184,13 @@ func (a *app) targets() ([]resources.Address, error) {
 // finisher completes the report before the printer sees the end.
 type finisher struct {
 	printer
-	signals *interrupts
+	signals  *interrupts
+	warnings []string
 }
 
 // End adds what the engine cannot know.
 func (f *finisher) End(r *report.Report) {
 	r.Interrupted = int(f.signals.number.Load())
+	r.Warnings = append(r.Warnings, f.warnings...)
 	f.printer.End(r)
 }

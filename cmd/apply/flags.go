@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"runtime"
 	"strings"
@@ -23,6 +24,7 @@ type flags struct {
 	json     bool
 	color    string
 	verbose  bool
+	logLevel string
 
 	noop     bool
 	tags     []string
@@ -34,6 +36,7 @@ type flags struct {
 	strict   bool
 	timeout  time.Duration
 	reports  []string
+	profile  string
 	stateDir string
 	waitLock time.Duration
 
@@ -44,6 +47,7 @@ type flags struct {
 func (f *flags) common(s *pflag.FlagSet) {
 	s.BoolVar(&f.json, "json", false, "print JSON, one object a line")
 	s.StringVar(&f.color, "color", "auto", "colour: auto, always or never (NO_COLOR is honoured)")
+	s.StringVar(&f.logLevel, "log-level", "info", "what is logged to standard error, such as the output of commands: debug, info, warn or error")
 	s.BoolVarP(&f.verbose, "verbose", "v", false, "show unchanged resources too")
 	s.StringVar(&f.stateDir, "state-dir", "", "state `folder` (default /var/lib/apply; for other users $XDG_STATE_HOME/apply)")
 }
@@ -65,6 +69,7 @@ func (f *flags) run(s *pflag.FlagSet) {
 	s.BoolVar(&f.failFast, "fail-fast", false, "after a failure start nothing new")
 	s.BoolVar(&f.strict, "strict", false, "a command that is not idempotent is a failure")
 	s.DurationVar(&f.timeout, "timeout", 0, "end the run after this long (default: no limit; each resource has its own)")
+	s.StringVar(&f.profile, "profile", "", "write cpu.pprof, heap.pprof and trace.out of this run to `DIR`")
 	s.StringArrayVar(&f.reports, "report", nil, "write a report to `FILE`: .json, .xml (JUnit), .html or .prom; may repeat")
 }
 
@@ -133,4 +138,23 @@ func (a *app) printer() printer {
 		Live:    isTerminal(a.stdout) && a.env("TERM") != "dumb",
 		Width:   func() int { return width(a.stdout) },
 	})
+}
+
+// logger logs to standard error, without what is sensitive.
+func (a *app) logger() (*slog.Logger, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(a.flags.logLevel)); err != nil {
+		return nil, fmt.Errorf("--log-level %s: want debug, info, warn or error", a.flags.logLevel)
+	}
+	return slog.New(slog.NewTextHandler(scrubbed{a}, &slog.HandlerOptions{Level: level})), nil
+}
+
+// scrubbed writes to standard error what the scrubber leaves.
+type scrubbed struct{ a *app }
+
+func (s scrubbed) Write(p []byte) (int, error) {
+	if _, err := io.WriteString(s.a.stderr, s.a.flags.scrub.Scrub(string(p))); err != nil {
+		return 0, err
+	}
+	return len(p), nil
 }

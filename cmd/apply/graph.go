@@ -19,7 +19,7 @@ func (a *app) graphCommand() *cobra.Command {
 		Example: "  apply graph main.hcl | dot -Tsvg > graph.svg\n  apply graph --format mermaid main.hcl",
 		Args:    onePath,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			m, err := a.load(cmd.Context(), args[0])
+			m, _, err := a.load(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}

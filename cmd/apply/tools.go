@@ -11,7 +11,7 @@ import (
 )
 
 // node opens the door to this node.
-func (a *app) node() (host.Host, error) { return host.New(host.Options{}) }
+func (a *app) node() (*host.Local, error) { return host.New(host.Options{}) }
 
 func (a *app) validateCommand() *cobra.Command {
 	cmd := &cobra.Command{
@@ -20,7 +20,7 @@ func (a *app) validateCommand() *cobra.Command {
 		Example: "  apply validate main.hcl\n  apply validate --json main.hcl",
 		Args:    onePath,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			m, err := a.load(cmd.Context(), args[0])
+			m, _, err := a.load(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}

@@ -61,9 +61,9 @@ const prefix = "apply-lab-"
 // runDir holds the temporary folders of labs.
 func runDir() string { return filepath.Join(image.Cache(), "run") }
 
-// clean removes what labs have left whose owner and keeper were both killed: cgroups, and files in the cache. All else went with the
+// Clean removes what labs have left whose owner and keeper were both killed: cgroups, and files in the cache. All else went with the
 // last process.
-func clean() error {
+func Clean() error {
 	v2, v1, err := cgroupMounts()
 	if err != nil {
 		return err

@@ -82,7 +82,7 @@ wait
 
 // Open makes an empty lab. It needs root; see Require.
 func Open(ctx context.Context) (*Lab, error) {
-	if err := clean(); err != nil {
+	if err := Clean(); err != nil {
 		return nil, fmt.Errorf("lab: %w", err)
 	}
 	cgroup, cgroups1, err := newCgroup()

@@ -49,11 +49,24 @@ func TestNodes(t *testing.T) {
 	}
 	wantEqual(t, "after a reboot", "inactive file kept ", must(t, one,
 		"mount /dev/xvdj /mnt; for x in $(systemctl is-active long) $(cat /root/kept /mnt/f); do printf '%s ' $x; done"))
+
+	running, err := one.Start(t.Context(), "sleep", "infinity")
+	check(t, err)
+	must(t, one, "systemctl reboot")
+	check(t, one.AwaitOff(t.Context()))
+	if _, err := running.Wait(); err != nil {
+		t.Errorf("command that was running at a shutdown: %v", err)
+	}
+	check(t, one.Boot(t.Context()))
+
 	check(t, one.Kill(t.Context()))
 	wantPing(t, two, one, false)
 	check(t, one.Boot(t.Context()))
 	wantEqual(t, "after a kill", "file\n", must(t, one, "cat /root/kept"))
 	check(t, one.PowerOff(t.Context()))
+	if _, err := one.Run(t.Context(), "true"); err == nil || !strings.Contains(err.Error(), "off") {
+		t.Errorf("command in a node that is off: %v, want an error that says so", err)
+	}
 }
 
 func TestRun(t *testing.T) {

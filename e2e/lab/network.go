@@ -1,12 +1,11 @@
 package lab
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net"
-	"os"
 	"os/exec"
-	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -16,7 +15,7 @@ import (
 
 // Listen listens on the lab's network, see net.Listen; address is like "10.77.0.1:8080".
 func (l *Lab) Listen(network, address string) (ln net.Listener, err error) {
-	err = l.inNetwork(func() (err error) {
+	err = enter(l.pid, unix.CLONE_NEWNET, func() (err error) {
 		ln, err = net.Listen(network, address)
 		return err
 	})
@@ -26,30 +25,11 @@ func (l *Lab) Listen(network, address string) (ln net.Listener, err error) {
 // Dial connects from the test to a node, see net.Dialer; address is an IP address and a port. Its signature is that of
 // http.Transport.DialContext.
 func (l *Lab) Dial(ctx context.Context, network, address string) (conn net.Conn, err error) {
-	err = l.inNetwork(func() (err error) {
+	err = enter(l.pid, unix.CLONE_NEWNET, func() (err error) {
 		conn, err = new(net.Dialer).DialContext(ctx, network, address)
 		return err
 	})
 	return conn, err
-}
-
-// inNetwork runs f on a thread that is in the lab's network namespace. Sockets stay in the namespace they were made in.
-func (l *Lab) inNetwork(f func() error) error {
-	ns, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", l.pid))
-	if err != nil {
-		return fmt.Errorf("lab: network: %w", err)
-	}
-	defer ns.Close()
-	done := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread() // and never unlock: the thread is spoilt for others and ends with the goroutine
-		if err := unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET); err != nil {
-			done <- fmt.Errorf("lab: network: %w", err)
-			return
-		}
-		done <- f()
-	}()
-	return <-done
 }
 
 // Command returns a command of this machine that runs on the lab's network, with this machine's files.
@@ -79,10 +59,15 @@ func (l *Lab) Heal(ctx context.Context) error {
 
 // inside runs a short command in all namespaces of the lab, with this machine's files and the lab's mounts.
 func (l *Lab) inside(ctx context.Context, argv ...string) error {
-	args := append([]string{"-t", strconv.Itoa(l.pid), "-m", "-n", "-p", "--"}, argv...)
-	out, err := exec.CommandContext(ctx, "nsenter", args...).CombinedOutput()
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	err := startIn(l.pid, cmd)
+	if err == nil {
+		err = cmd.Wait()
+	}
 	if err != nil {
-		return fmt.Errorf("lab: %s: %w: %s", strings.Join(argv, " "), err, out)
+		return fmt.Errorf("lab: %s: %w: %s", strings.Join(argv, " "), err, out.Bytes())
 	}
 	return nil
 }

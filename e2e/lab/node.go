@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -113,8 +112,7 @@ func (l *Lab) make(ctx context.Context, s Spec) (*Node, error) {
 func (n *Node) Boot(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, bootTimeout, fmt.Errorf("not up after %s", bootTimeout))
 	defer cancel()
-	args := []string{"-t", strconv.Itoa(n.lab.pid), "-m", "-n", "-p", "--",
-		"systemd-nspawn", "--quiet", "--boot", "--directory=/run/lab/" + n.Name + "/root", "--machine=" + n.Name,
+	args := []string{"--quiet", "--boot", "--directory=/run/lab/" + n.Name + "/root", "--machine=" + n.Name,
 		"--register=no", "--keep-unit", "--network-namespace-path=/run/netns/" + n.Name, "--link-journal=no",
 		"--capability=all", "--console=pipe", "--resolv-conf=off", "--timezone=off", "--bind=/dev/fuse"}
 	for i, disk := range n.disks {
@@ -133,11 +131,11 @@ func (n *Node) Boot(ctx context.Context) error {
 		return err
 	}
 	defer cgroup.Close()
-	n.nspawn = exec.Command("nsenter", args...)
+	n.nspawn = exec.Command("systemd-nspawn", args...)
 	n.nspawn.Stdout, n.nspawn.Stderr = console, console
 	n.nspawn.Env = append(os.Environ(), "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1") // cgroup2 alone, whatever this machine has beside it
 	n.nspawn.SysProcAttr = &syscall.SysProcAttr{Setsid: true, UseCgroupFD: true, CgroupFD: int(cgroup.Fd())}
-	if err := n.nspawn.Start(); err != nil {
+	if err := startIn(n.lab.pid, n.nspawn); err != nil {
 		return err
 	}
 	n.ended = make(chan struct{})
@@ -164,7 +162,7 @@ func (n *Node) awaitUp(ctx context.Context) error {
 			return errors.New("systemd-nspawn ended")
 		case <-poll.C:
 		}
-		init, err := descendant(n.nspawn.Process.Pid, 2) // nsenter, systemd-nspawn, systemd
+		init, err := descendant(n.nspawn.Process.Pid, 1)
 		if err != nil {
 			continue
 		}
@@ -188,35 +186,36 @@ func (n *Node) Reboot(ctx context.Context) error {
 }
 
 func (n *Node) shutDown(ctx context.Context, how string) error {
+	if _, err := n.Must(ctx, "systemctl", "--no-block", how); err != nil {
+		return err
+	}
+	return n.AwaitOff(ctx)
+}
+
+// AwaitOff waits for the end of a node that is shutting down.
+func (n *Node) AwaitOff(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, bootTimeout, fmt.Errorf("still up after %s", bootTimeout))
 	defer cancel()
-	if _, err := n.Run(ctx, "systemctl", "--no-block", how); err != nil {
-		return fmt.Errorf("node %s: %s: %w", n.Name, how, err)
+	select {
+	case <-n.ended:
+		return n.LinkDown(ctx) // its network namespace, which stays, would answer pings
+	case <-ctx.Done():
+		return fmt.Errorf("node %s: %w", n.Name, context.Cause(ctx))
 	}
-	return n.awaitEnd(ctx, how)
 }
 
 // Kill ends the node as a power cut does, seen from the other nodes: nothing more is sent, not even the end of its connections.
 // What it had written is kept, be it synced or not.
 func (n *Node) Kill(ctx context.Context) error {
 	down := n.LinkDown(ctx)
-	for depth := 2; depth >= 0; depth-- { // systemd, with which all in the node ends; or how far the boot came: systemd-nspawn, nsenter
-		if pid, err := descendant(n.nspawn.Process.Pid, depth); err == nil && syscall.Kill(pid, syscall.SIGKILL) == nil {
-			break
-		}
+	victim, err := descendant(n.nspawn.Process.Pid, 1) // systemd, with which all in the node ends
+	if err != nil {
+		victim = n.nspawn.Process.Pid // the boot did not come that far
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, closeTimeout, fmt.Errorf("still there after %s", closeTimeout))
-	defer cancel()
-	return errors.Join(down, n.awaitEnd(ctx, "kill"))
-}
-
-func (n *Node) awaitEnd(ctx context.Context, how string) error {
-	select {
-	case <-n.ended:
-		return n.LinkDown(ctx) // its network namespace, which stays, would answer pings
-	case <-ctx.Done():
-		return fmt.Errorf("node %s: %s: %w", n.Name, how, context.Cause(ctx))
+	if err := syscall.Kill(victim, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
+		return errors.Join(down, fmt.Errorf("node %s: kill: %w", n.Name, err))
 	}
+	return errors.Join(down, n.AwaitOff(ctx))
 }
 
 // LinkDown takes the cable out.

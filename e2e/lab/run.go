@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -75,14 +74,22 @@ type Process struct {
 	ctx            context.Context
 	cgroup         string
 	stdout, stderr bytes.Buffer
+	ended          chan struct{}
+	err            error // of cmd.Wait, valid once ended
 }
 
-// Start starts a command in the node, as root. The caller must Wait; when ctx ends, the command and what it started are killed.
+// Start starts a command in the node, as root, with no more environment than a login gives. When ctx ends, the command and what it
+// started are killed; they end with the node, too.
 func (n *Node) Start(ctx context.Context, argv ...string) (*Process, error) {
 	return n.start(ctx, nil, argv)
 }
 
 func (n *Node) start(ctx context.Context, stdin []byte, argv []string) (*Process, error) {
+	select {
+	case <-n.ended:
+		return nil, fmt.Errorf("node %s: off", n.Name)
+	default:
+	}
 	// A cgroup of its own below the node's, so that the command can be killed whole and sees itself inside of its node.
 	runs := filepath.Join(n.cgroup, "payload", "lab")
 	if err := os.MkdirAll(runs, 0o755); err != nil {
@@ -97,38 +104,37 @@ func (n *Node) start(ctx context.Context, stdin []byte, argv []string) (*Process
 		return nil, fmt.Errorf("node %s: %w", n.Name, err)
 	}
 	defer cgroup.Close()
-	p := &Process{ctx: ctx, cgroup: dir}
-	args := append([]string{"-t", strconv.Itoa(n.init), "-m", "-u", "-i", "-n", "-p", "-C", "--wdns=/", "--"}, argv...)
-	p.cmd = exec.CommandContext(ctx, "nsenter", args...)
+	p := &Process{ctx: ctx, cgroup: dir, ended: make(chan struct{})}
+	// env finds the program in the node's PATH; this process would search its own.
+	p.cmd = exec.CommandContext(ctx, "/usr/bin/env", append([]string{"--"}, argv...)...)
+	p.cmd.Dir = "/"
 	p.cmd.Env = []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8"}
 	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = bytes.NewReader(stdin), &p.stdout, &p.stderr
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, UseCgroupFD: true, CgroupFD: int(cgroup.Fd())}
-	p.cmd.Cancel = p.Kill
+	p.cmd.Cancel = p.killAll
 	p.cmd.WaitDelay = 5 * time.Second // for a daemon that keeps the output open
-	if err := p.cmd.Start(); err != nil {
+	if err := startIn(n.init, p.cmd); err != nil {
 		return nil, errors.Join(fmt.Errorf("node %s: %w", n.Name, err), os.Remove(dir))
 	}
+	go func() { // at once: the node cannot end as long as a child of another process waits for that one in it
+		defer close(p.ended)
+		p.err = p.cmd.Wait()
+		os.Remove(p.cgroup) // stays while a daemon lives in it, as long as the node does
+	}()
 	return p, nil
 }
 
-// Kill kills the command with all that it started and that did not move to another cgroup, as daemons of systemd do.
-func (p *Process) Kill() error {
+// killAll kills the command with all that it started and that did not move to another cgroup, as what systemd starts does.
+func (p *Process) killAll() error {
 	return os.WriteFile(filepath.Join(p.cgroup, "cgroup.kill"), []byte("1"), 0)
 }
 
 // Signal sends a signal to the command alone, not to what it started.
-func (p *Process) Signal(sig syscall.Signal) error {
-	pid, err := descendant(p.cmd.Process.Pid, 1)
-	if err != nil {
-		return err
-	}
-	return syscall.Kill(pid, sig)
-}
+func (p *Process) Signal(sig os.Signal) error { return p.cmd.Process.Signal(sig) }
 
-// Wait waits for the end of the command. The error is the cause of ctx's end when that came first.
+// Wait waits for the end of the command. The error is the cause of the context's end when that came first.
 func (p *Process) Wait() (Result, error) {
-	err := p.cmd.Wait()
-	os.Remove(p.cgroup) // stays while a daemon lives in it, as long as the node does
+	<-p.ended
 	res := Result{Stdout: p.stdout.String(), Stderr: p.stderr.String(), Code: p.cmd.ProcessState.ExitCode()}
 	if status, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() {
 		res.Code = 128 + int(status.Signal())
@@ -136,9 +142,9 @@ func (p *Process) Wait() (Result, error) {
 	var exit *exec.ExitError
 	switch {
 	case p.ctx.Err() != nil:
-		return res, fmt.Errorf("%s: %w", p.cmd.Args[len(p.cmd.Args)-1], context.Cause(p.ctx))
-	case err == nil, errors.As(err, &exit), errors.Is(err, exec.ErrWaitDelay):
+		return res, fmt.Errorf("%s: %w", strings.Join(p.cmd.Args[2:], " "), context.Cause(p.ctx))
+	case p.err == nil, errors.As(p.err, &exit), errors.Is(p.err, exec.ErrWaitDelay):
 		return res, nil
 	}
-	return res, err
+	return res, p.err
 }

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/hashicorp/hcl/v2"
 
@@ -38,7 +39,7 @@ type Diagnostic struct {
 type Snippet struct {
 	Context string // the block it stands in: file "/etc/motd"
 	Line    int32  // of the first line of Code
-	Code    string // whole lines
+	Code    string // whole lines, unless they are very long
 	Start   int    // the bytes of Code that the mistake is about
 	End     int
 }
@@ -77,8 +78,8 @@ func Errorf(at *hcl.Range, summary, detail string, args ...any) *hcl.Diagnostic 
 	return &hcl.Diagnostic{Severity: hcl.DiagError, Summary: summary, Detail: fmt.Sprintf(detail, args...), Subject: at}
 }
 
-// Sources finds the text of the manifests by the names that positions use.
-type Sources interface{ Source(file string) []byte }
+// Sources finds manifests by the names that positions use; nil for one that is not known.
+type Sources interface{ File(name string) *hcl.File }
 
 // From turns the language's diagnostics into a List in order of position, each once. Redact takes secrets out of a text.
 //
@@ -105,7 +106,7 @@ func From(ds hcl.Diagnostics, src Sources, redact func(string) string) List {
 		}
 		if d.Subject != nil {
 			out.Pos = Pos(*d.Subject)
-			out.Snippet = snippet(src.Source(d.Subject.Filename), *d.Subject, redact)
+			out.Snippet = snippet(src.File(d.Subject.Filename), *d.Subject, redact)
 		}
 		list = append(list, out)
 	}
@@ -139,6 +140,9 @@ func wording(detail string) string {
 
 // Suggest ends a sentence: "; did you mean `x`?" with the name nearest to given, "." if none is near.
 func Suggest(given string, names []string) string {
+	if len(given) < 3 { // everything is near to it
+		return "."
+	}
 	if near := catalog.Nearest(given, names); near != "" && near != given {
 		return "; did you mean `" + near + "`?"
 	}
@@ -148,13 +152,14 @@ func Suggest(given string, names []string) string {
 // maxCode bounds the lines of an excerpt.
 const maxCode = 8
 
-func snippet(src []byte, r hcl.Range, redact func(string) string) *Snippet {
-	if r.Start.Byte > len(src) || len(src) == 0 {
+func snippet(file *hcl.File, r hcl.Range, redact func(string) string) *Snippet {
+	if file == nil || r.Start.Byte > len(file.Bytes) || len(file.Bytes) == 0 || r.Start.Line == 0 {
 		return nil
 	}
-	if r.Start.Byte == 0 && r.Start.Line > 1 { // a place that knows only its line
-		r.Start.Byte = lineStart(src, r.Start.Line)
-		r.End.Byte = r.Start.Byte
+	src := file.Bytes
+	if r.Start.Byte == 0 && (r.Start.Line > 1 || r.Start.Column > 1) { // a place that knows only its line
+		r.Start.Byte = offset(src, r.Start)
+		r.End.Byte = offset(src, r.End)
 	}
 	start := bytes.LastIndexByte(src[:r.Start.Byte], '\n') + 1
 	end := min(max(r.End.Byte, r.Start.Byte), len(src))
@@ -172,21 +177,57 @@ func snippet(src []byte, r hcl.Range, redact func(string) string) *Snippet {
 	}
 	code := strings.TrimSuffix(string(src[start:stop]), "\n")
 	s := &Snippet{Line: int32(r.Start.Line), Code: code, Start: r.Start.Byte - start, End: min(end-start, len(code))}
+	if nav, ok := file.Nav.(interface{ ContextString(offset int) string }); ok && !strings.HasSuffix(r.Filename, ".json") {
+		s.Context = redact(nav.ContextString(r.Start.Byte))
+	}
 	if clean := redact(code); clean != code {
 		s.Code, s.Start, s.End = clean, 0, 0
 	}
+	s.clip()
 	return s
 }
 
-// lineStart is the offset at which a line begins, counted from 1.
-func lineStart(src []byte, line int) int {
+// maxWidth bounds the bytes of an excerpt.
+const maxWidth = 400
+
+// clip keeps the part of a very long line that the mistake is about.
+func (s *Snippet) clip() {
+	if len(s.Code) <= maxWidth {
+		return
+	}
+	from := max(0, s.Start-maxWidth/4)
+	to := min(len(s.Code), from+maxWidth)
+	for from > 0 && !utf8.RuneStart(s.Code[from]) {
+		from--
+	}
+	for to < len(s.Code) && !utf8.RuneStart(s.Code[to]) {
+		to--
+	}
+	head, tail := "", ""
+	if from > 0 {
+		head = "..."
+	}
+	if to < len(s.Code) {
+		tail = "..."
+	}
+	s.Code = head + s.Code[from:to] + tail
+	s.Start = s.Start - from + len(head)
+	s.End = min(s.End-from+len(head), len(s.Code))
+}
+
+// offset finds the byte of a line and a column, both counted from 1. A column is taken for a rune, which it nearly always is.
+func offset(src []byte, pos hcl.Pos) int {
 	at := 0
-	for ; line > 1; line-- {
+	for ; pos.Line > 1; pos.Line-- {
 		next := bytes.IndexByte(src[at:], '\n')
 		if next < 0 {
 			return at
 		}
 		at += next + 1
+	}
+	for ; pos.Column > 1 && at < len(src) && src[at] != '\n'; pos.Column-- {
+		_, n := utf8.DecodeRune(src[at:])
+		at += n
 	}
 	return at
 }

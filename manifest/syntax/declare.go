@@ -34,6 +34,12 @@ func (m *Module) add(b *Block) {
 	switch b.Kind {
 	case "variable":
 		m.declare(m.Variables, b, "variable")
+		if b.Label == "source" || IsMeta(b.Label) {
+			m.errorf(&b.At, "Bad name", "`%s` means something else in a module block; give the variable another name.", b.Label)
+		}
+		if a := b.Attr("default"); a != nil {
+			m.diags = append(m.diags, a.resolve(m.kinds)...)
+		}
 		m.fixed(b, nil, "type", "default", "description", "sensitive", "nullable")
 		for _, v := range b.Inner {
 			m.fixed(v, []string{"condition", "error_message"}, "condition", "error_message")

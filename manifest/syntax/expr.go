@@ -21,13 +21,32 @@ type Expr struct {
 
 // Ref is one reference of an expression.
 type Ref struct {
-	Root string // var, local, fact, each, count, path, module or a resource type
-	Name string // of the variable, local, fact, module; the title of the resource
-	// Key is the instance that the reference names, null if it names none.
-	Key cty.Value
-	// Output is the output of a module that is named, "" for all.
-	Output    string
+	Root      string // var, local, fact, each, count, path, module or a resource type
+	Name      string // of the variable, local, fact, module; the title of the resource
 	Traversal hcl.Traversal
+}
+
+// Key is the instance of a resource or module that the reference names, NilVal if it names none.
+func (r *Ref) Key() cty.Value {
+	if len(r.Traversal) > 2 {
+		if index, ok := r.Traversal[2].(hcl.TraverseIndex); ok {
+			return index.Key
+		}
+	}
+	return cty.NilVal
+}
+
+// Output is the output of a module that the reference names, "" for all of them.
+func (r *Ref) Output() string {
+	rest := r.Traversal[2:]
+	if r.Key() != cty.NilVal {
+		rest = rest[1:]
+	}
+	if len(rest) == 0 {
+		return ""
+	}
+	name, _ := StepName(rest[0])
+	return name
 }
 
 // Range is where the reference stands.
@@ -50,7 +69,7 @@ func (x *Expr) resolve(kinds Kinds) hcl.Diagnostics {
 		return nil
 	}
 	var diags hcl.Diagnostics
-	for _, t := range x.Variables() {
+	for _, t := range traversals(x.Expression, nil) {
 		ref, problem := newRef(t, kinds)
 		if problem != nil {
 			diags = append(diags, problem)
@@ -92,7 +111,7 @@ func (x *Expr) Text(src []byte) string {
 }
 
 func newRef(t hcl.Traversal, kinds Kinds) (Ref, *hcl.Diagnostic) {
-	ref := Ref{Root: t.RootName(), Traversal: t, Key: cty.NilVal}
+	ref := Ref{Root: t.RootName(), Traversal: t}
 	isType := kinds.Known(ref.Root)
 	if !isType && !slices.Contains(valueRoots, ref.Root) {
 		names := slices.Concat(valueRoots, kinds.Names())
@@ -110,19 +129,35 @@ func newRef(t hcl.Traversal, kinds Kinds) (Ref, *hcl.Diagnostic) {
 		return ref, diag.Errorf(ref.Range(), "Bad reference", "After `%s` comes a name or a title in quotes.", ref.Root)
 	}
 	ref.Name = name
-	if ref.Root != "module" && !isType || ref.Root == "fact" {
-		return ref, nil
-	}
-	rest := t[2:]
-	if len(rest) > 0 {
-		if index, ok := rest[0].(hcl.TraverseIndex); ok {
-			ref.Key, rest = index.Key, rest[1:]
-		}
-	}
-	if ref.Root == "module" && len(rest) > 0 {
-		ref.Output, _ = StepName(rest[0])
-	}
 	return ref, nil
+}
+
+// traversals lists the references of an expression: as Variables does, which goes through an interface for every node.
+func traversals(e hcl.Expression, list []hcl.Traversal) []hcl.Traversal {
+	switch e := e.(type) {
+	case *hclsyntax.LiteralValueExpr:
+		return list
+	case *hclsyntax.ScopeTraversalExpr:
+		return append(list, e.Traversal)
+	case *hclsyntax.TemplateWrapExpr:
+		return traversals(e.Wrapped, list)
+	case *hclsyntax.TemplateExpr:
+		for _, part := range e.Parts {
+			list = traversals(part, list)
+		}
+		return list
+	case *hclsyntax.TupleConsExpr:
+		for _, item := range e.Exprs {
+			list = traversals(item, list)
+		}
+		return list
+	case *hclsyntax.FunctionCallExpr:
+		for _, arg := range e.Args {
+			list = traversals(arg, list)
+		}
+		return list
+	}
+	return append(list, e.Variables()...)
 }
 
 // quoteHint helps who forgot the quotes around a word.

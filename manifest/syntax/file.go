@@ -4,27 +4,23 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
-	"syscall"
-	"unicode/utf8"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/hashicorp/hcl/v2/json"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/nodeapply/apply/manifest/diag"
+	"github.com/nodeapply/apply/manifest/limits"
 )
 
 // lockFile stands beside manifests and is none.
 const lockFile = "apply.lock.hcl"
-
-// Check looks at the text of a file before it is parsed: the parser itself is not bounded.
-type Check func(name string, src []byte) hcl.Diagnostics
 
 // source is one file, read and parsed.
 type source struct {
@@ -69,123 +65,55 @@ func reason(err error) error {
 	return err
 }
 
-// read parses the files side by side. The names are the ones that positions get.
-func read(ctx context.Context, names []string, budget *int64, check Check) []*source {
+// read reads the files one after the other and parses them side by side.
+func (r *Reader) read(ctx context.Context, names []string) []*source {
 	out := make([]*source, len(names))
-	for i, name := range names {
-		src, err := readFile(name, budget)
-		out[i] = &source{name: name, src: src}
-		if err != nil {
-			out[i].diags = hcl.Diagnostics{{Severity: hcl.DiagError, Summary: "Unreadable manifest", Detail: name + ": " + err.Error() + ".", Subject: &hcl.Range{Filename: name}}}
-		}
-	}
-	g, ctx := errgroup.WithContext(ctx)
+	var g errgroup.Group
 	g.SetLimit(runtime.GOMAXPROCS(0))
-	for _, s := range out {
-		g.Go(func() error {
-			if !s.diags.HasErrors() {
-				s.parse(check)
-			}
-			return ctx.Err()
-		})
+	for i, name := range names {
+		s := &source{name: name}
+		out[i] = s
+		src, err := limits.ReadFile(limits.Host{}, name, limits.MaxFile)
+		if err != nil {
+			s.diags = unreadable(name, err)
+			continue
+		}
+		s.src = src
+		if r.total += len(src); r.total > limits.MaxTotal {
+			s.diags = unreadable(name, fmt.Errorf("with this file, all manifests together are over the limit of %d MiB", limits.MaxTotal>>20))
+			continue
+		}
+		g.Go(func() error { s.parse(ctx); return nil })
 	}
-	if err := g.Wait(); err != nil {
-		return []*source{{diags: hcl.Diagnostics{{Severity: hcl.DiagError, Summary: "Interrupted", Detail: err.Error()}}}}
-	}
+	_ = g.Wait() // what went wrong is in each file's diagnostics
 	return out
 }
 
-func (s *source) parse(check Check) {
-	if !utf8.Valid(s.src) {
-		s.diags = hcl.Diagnostics{{Severity: hcl.DiagError, Summary: "Not UTF-8", Detail: "A manifest is UTF-8 text; the bytes here are not.", Subject: invalidUTF8(s.name, s.src)}}
+func unreadable(name string, err error) hcl.Diagnostics {
+	detail := reason(err).Error()
+	if !strings.HasPrefix(detail, name) {
+		detail = name + ": " + detail
+	}
+	return hcl.Diagnostics{diag.Errorf(&hcl.Range{Filename: name}, "Unreadable manifest", "%s.", detail)}
+}
+
+// parse parses within bounds: what is too big or too deep for the parser is refused before it.
+func (s *source) parse(ctx context.Context) {
+	if s.diags = limits.Check(s.name, s.src); s.diags.HasErrors() {
 		return
 	}
-	if check != nil {
-		if s.diags = check(s.name, s.src); s.diags.HasErrors() {
-			return
+	var file *hcl.File
+	var diags hcl.Diagnostics
+	err := limits.Run(ctx, limits.Default, func(context.Context, *limits.Place) {
+		if strings.HasSuffix(s.name, ".json") {
+			file, diags = json.Parse(s.src, s.name)
+		} else {
+			file, diags = hclsyntax.ParseConfig(s.src, s.name, hcl.InitialPos)
 		}
-	}
-	if strings.HasSuffix(s.name, ".json") {
-		s.file, s.diags = json.Parse(s.src, s.name)
-		return
-	}
-	s.file, s.diags = hclsyntax.ParseConfig(s.src, s.name, hcl.InitialPos)
-}
-
-func invalidUTF8(name string, src []byte) *hcl.Range {
-	pos := hcl.InitialPos
-	for i := 0; i < len(src); {
-		r, n := utf8.DecodeRune(src[i:])
-		if r == utf8.RuneError && n == 1 {
-			break
-		}
-		pos.Column++
-		if r == '\n' {
-			pos.Line, pos.Column = pos.Line+1, 1
-		}
-		i += n
-		pos.Byte = i
-	}
-	end := pos
-	end.Byte++
-	end.Column++
-	return &hcl.Range{Filename: name, Start: pos, End: end}
-}
-
-// MaxFile bounds one file, MaxTotal all that one compilation reads, in bytes.
-const (
-	MaxFile  = 1 << 20
-	MaxTotal = 16 << 20
-)
-
-// readFile reads a regular file and nothing else: neither a pipe nor a device makes it wait.
-func readFile(name string, budget *int64) ([]byte, error) {
-	info, err := os.Stat(name)
-	if err != nil {
-		return nil, reason(err)
-	}
-	if !info.Mode().IsRegular() {
-		return nil, notRegular(info.Mode())
-	}
-	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, reason(err)
-	}
-	defer f.Close()
-	if info, err = f.Stat(); err != nil {
-		return nil, reason(err)
-	}
-	if !info.Mode().IsRegular() {
-		return nil, notRegular(info.Mode())
-	}
-	limit := min(MaxFile, *budget)
-	src, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err != nil {
-		return nil, reason(err)
-	}
-	if int64(len(src)) > limit {
-		if limit < MaxFile {
-			return nil, fmt.Errorf("over the limit of %d MiB for all manifests together", MaxTotal>>20)
-		}
-		return nil, fmt.Errorf("over the limit of %d MiB for one manifest", MaxFile>>20)
-	}
-	*budget -= int64(len(src))
-	return src, nil
-}
-
-func notRegular(m fs.FileMode) error {
-	kinds := []struct {
-		bits fs.FileMode
-		name string
-	}{{fs.ModeDir, "a folder"}, {fs.ModeNamedPipe, "a named pipe"}, {fs.ModeSocket, "a socket"}, {fs.ModeDevice, "a device"}}
-	i := slices.IndexFunc(kinds, func(k struct {
-		bits fs.FileMode
-		name string
-	}) bool {
-		return m&k.bits != 0
 	})
-	if i < 0 {
-		return errors.New("not a regular file")
+	if err != nil {
+		s.diags = unreadable(s.name, err)
+		return
 	}
-	return fmt.Errorf("%s, not a regular file", kinds[i].name)
+	s.file, s.diags = file, diags
 }

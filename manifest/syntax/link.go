@@ -20,14 +20,14 @@ func (m *Module) link() {
 	}
 }
 
-// all lists every block whose attributes are expressions, locals as blocks of one attribute.
+// all lists every block whose attributes are expressions that may refer to others.
 func (m *Module) all() []*Block {
 	list := slices.Clone(m.Body)
-	for _, group := range []map[string]*Block{m.Variables, m.Outputs, m.Defaults} {
-		for _, name := range slices.Sorted(maps.Keys(group)) {
-			list = append(list, group[name])
-			list = append(list, group[name].Inner...)
-		}
+	for _, v := range m.Variables {
+		list = append(list, v.Inner...)
+	}
+	for _, group := range []map[string]*Block{m.Outputs, m.Defaults} {
+		list = slices.AppendSeq(list, maps.Values(group))
 	}
 	return append(list, m.locals...)
 }

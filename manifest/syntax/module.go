@@ -68,36 +68,42 @@ func (b *Block) Attr(name string) *Attr {
 
 // Reader reads modules. Its limits and the texts it keeps hold for all of them together.
 type Reader struct {
-	Kinds Kinds
-	Check Check
-
-	budget  int64
-	sources map[string][]byte
+	kinds Kinds
+	total int // bytes read so far
+	files map[string]*hcl.File
 }
 
 // NewReader returns a Reader for one compilation.
-func NewReader(kinds Kinds, check Check) *Reader {
-	return &Reader{Kinds: kinds, Check: check, budget: MaxTotal, sources: map[string][]byte{}}
+func NewReader(kinds Kinds) *Reader {
+	return &Reader{kinds: kinds, files: map[string]*hcl.File{}}
 }
 
-// Source returns the text of a file that was read.
-func (r *Reader) Source(name string) []byte { return r.sources[name] }
+// File returns a file that was read; nil if there is none of that name.
+func (r *Reader) File(name string) *hcl.File { return r.files[name] }
+
+// keep makes a file's text available to whoever explains its mistakes, those of parsing included.
+func (r *Reader) keep(s *source) {
+	if s.file == nil {
+		s.file = &hcl.File{Bytes: s.src}
+	}
+	r.files[s.name] = s.file
+}
 
 // Read reads a file, or all manifests of a folder. A module is returned unless its files could not be parsed.
 func (r *Reader) Read(ctx context.Context, path string) (*Module, hcl.Diagnostics) {
 	names, err := files(path)
 	if err != nil {
-		return nil, hcl.Diagnostics{{Severity: hcl.DiagError, Summary: "Unreadable manifest", Detail: path + ": " + err.Error() + ".", Subject: &hcl.Range{Filename: path}}}
+		return nil, unreadable(path, err)
 	}
 	m := &Module{
 		Variables: map[string]*Block{}, Locals: map[string]*Attr{}, Outputs: map[string]*Block{}, Calls: map[string]*Block{},
-		Resources: map[string]map[string]*Block{}, Defaults: map[string]*Block{}, Facts: map[string]bool{}, kinds: r.Kinds,
+		Resources: map[string]map[string]*Block{}, Defaults: map[string]*Block{}, Facts: map[string]bool{}, kinds: r.kinds,
 		Single: len(names) == 1 && names[0] == path,
 	}
-	parsed := read(ctx, names, &r.budget, r.Check)
+	parsed := r.read(ctx, names)
 	for _, s := range parsed {
 		m.diags = append(m.diags, s.diags...)
-		r.sources[s.name] = s.src
+		r.keep(s)
 	}
 	if m.diags.HasErrors() {
 		return nil, m.diags
@@ -236,8 +242,8 @@ func (m *Module) genericBlock(b *hcl.Block) *Block {
 
 // ReadBody reads a file that holds plain attributes, in either syntax; nil with diagnostics if it cannot be read.
 func (r *Reader) ReadBody(ctx context.Context, name string) (hcl.Body, hcl.Diagnostics) {
-	s := read(ctx, []string{name}, &r.budget, r.Check)[0]
-	r.sources[s.name] = s.src
+	s := r.read(ctx, []string{name})[0]
+	r.keep(s)
 	if s.diags.HasErrors() {
 		return nil, s.diags
 	}

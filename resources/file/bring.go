@@ -34,7 +34,7 @@ func (f *File) bring(ctx context.Context, h host.Host, w *want, d resources.Diff
 func (f *File) amend(ctx context.Context, h host.Host, w *want, st host.Stat, d resources.Diff) error {
 	meta := w.meta(st, d)
 	switch {
-	case st.Kind == host.Regular && w.body.attr != "" && d.Has(w.body.attr):
+	case st.Kind == host.Regular && w.body.Attr != "" && d.Has(w.body.Attr):
 		return f.write(ctx, h, w, st, meta)
 	case st.Kind == host.Symlink && d.Has("target"):
 		return f.link(ctx, h, w, st)
@@ -104,12 +104,12 @@ func (f *File) write(ctx context.Context, h host.Host, w *want, st host.Stat, me
 			return err
 		}
 	}
-	content, err := w.body.open(ctx, h)
+	new, err := w.body.Open(ctx, h)
 	if err != nil {
 		return &resources.AttrError{Attr: "source", Err: err}
 	}
-	defer content.Close()
-	return h.WriteFile(ctx, w.name, host.NewFile{Content: content, Meta: meta, Validate: f.validator(h)})
+	defer new.Close()
+	return h.WriteFile(ctx, w.name, host.NewFile{Content: new, Meta: meta, Validate: f.validator(h)})
 }
 
 // link makes w.name a link to w.target. Its owner stays what it was unless another is declared.

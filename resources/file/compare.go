@@ -8,6 +8,7 @@ import (
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/file/internal/content"
 )
 
 const (
@@ -130,11 +131,11 @@ func isEmpty(v host.View, folder string) (bool, error) {
 // compareContent adds the change of content, if content is declared and differs.
 func (f *File) compareContent(ctx context.Context, v host.View, w *want, st host.Stat, d *resources.Diff) error {
 	fresh := st.Kind != host.Regular
-	if w.body.attr == "" || !fresh && !f.Replace {
+	if w.body.Attr == "" || !fresh && !f.Replace {
 		return nil
 	}
 	if !fresh {
-		same, err := w.body.same(ctx, v, w.name, st)
+		same, err := w.body.Same(ctx, v, w.name, st)
 		if err != nil || same {
 			return err
 		}
@@ -142,7 +143,7 @@ func (f *File) compareContent(ctx context.Context, v host.View, w *want, st host
 			d.Notes = append(d.Notes, fmt.Sprintf("%s has further hard links (%d in all): the others keep the old content", w.name, st.Nlink))
 		}
 	}
-	change := resources.Change{Attr: w.body.attr, Irreversible: !fresh && st.Size > storeCap}
+	change := resources.Change{Attr: w.body.Attr, Irreversible: !fresh && st.Size > storeCap}
 	if err := f.portray(ctx, v, w, st, &change); err != nil {
 		return err
 	}
@@ -153,16 +154,18 @@ func (f *File) compareContent(ctx context.Context, v host.View, w *want, st host
 // portray says what the content was and is to be. In a tree it does so by sizes alone.
 func (f *File) portray(ctx context.Context, v host.View, w *want, st host.Stat, c *resources.Change) (err error) {
 	if w.inTree {
-		c.From, c.To = bytesOf(st.Size), bytesOf(w.body.size)
+		c.From, c.To = content.Bytes(st.Size), content.Bytes(w.body.Size)
 		return nil
 	}
+	var old content.Body
 	if st.Kind == host.Regular {
-		if c.From, err = describe(ctx, v, body{path: w.name, size: st.Size}); err != nil {
+		old = content.Body{Path: w.name, Size: st.Size}
+		if c.From, err = old.Describe(ctx, v); err != nil {
 			return err
 		}
 	}
-	if c.To, err = describe(ctx, v, w.body); err == nil && f.ShowDiff {
-		c.Text, err = f.unified(ctx, v, w, st)
+	if c.To, err = w.body.Describe(ctx, v); err == nil && f.ShowDiff {
+		c.Text, err = content.Unified(ctx, v, w.name, old, w.body)
 	}
 	return err
 }

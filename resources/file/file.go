@@ -7,10 +7,10 @@ package file
 import (
 	"context"
 	"path"
-	"strings"
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/file/internal/content"
 )
 
 var (
@@ -139,7 +139,7 @@ func (f *File) Requires() []resources.Identity {
 		ids = append(ids, resources.Identity{Kind: "path", Name: absolute(name, f.Target)})
 	}
 	for _, source := range f.Source {
-		if source = localPath(source); path.IsAbs(source) {
+		if source = content.LocalPath(source); path.IsAbs(source) {
 			ids = append(ids, resources.Identity{Kind: "path", Name: path.Clean(source)})
 		}
 	}
@@ -158,12 +158,4 @@ func absolute(name, target string) string {
 		return path.Clean(target)
 	}
 	return path.Join(path.Dir(name), target)
-}
-
-// localPath takes the scheme off a file address.
-func localPath(source string) string { return strings.TrimPrefix(source, "file://") }
-
-// isRemote says whether a source is an address to be downloaded from.
-func isRemote(source string) bool {
-	return strings.HasPrefix(source, "http://") || strings.HasPrefix(source, "https://")
 }

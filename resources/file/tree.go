@@ -3,13 +3,13 @@ package file
 import (
 	"context"
 	"fmt"
-	"iter"
 	"path"
 	"slices"
 	"strings"
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/file/internal/content"
 )
 
 var _ resources.Surveyor = (*File)(nil)
@@ -183,14 +183,14 @@ func (t *tree) copied(ctx context.Context, l level, name string) error {
 	source := path.Join(l.source, name)
 	st, err := t.v.Lstat(source)
 	if err == nil && st.Kind == host.Symlink && t.f.Links == follow {
-		source, st, err = resolve(t.v, source)
+		source, st, err = content.Resolve(t.v, source)
 	}
 	if err != nil {
 		return err
 	}
 	switch st.Kind {
 	case host.Regular:
-		w.ensure, w.body = ensureFile, body{attr: "source", path: source, size: st.Size}
+		w.ensure, w.body = ensureFile, content.Body{Attr: "source", Path: source, Size: st.Size}
 	case host.Symlink:
 		w.ensure = ensureLink
 		if w.target, err = t.v.Readlink(source); err != nil {
@@ -296,57 +296,4 @@ func mountedIn(mounts []host.Mount, name string) string {
 		}
 	}
 	return ""
-}
-
-// entry is a name of the folder, of its source, or of both.
-type entry struct {
-	name     string
-	inSource bool
-}
-
-// entries merges the names of the folder and of its source, both in lexical order.
-func (t *tree) entries(l level) iter.Seq2[entry, error] {
-	names := func(folder string, none bool) (func() (string, error, bool), func()) {
-		if none {
-			return func() (string, error, bool) { return "", nil, false }, func() {}
-		}
-		return iter.Pull2(t.v.ReadDir(folder))
-	}
-	return func(yield func(entry, error) bool) {
-		nextSource, stopSource := names(l.source, l.source == "")
-		defer stopSource()
-		nextHere, stopHere := names(l.folder, l.missing)
-		defer stopHere()
-		source, sourceErr, inSource := nextSource()
-		here, hereErr, isHere := nextHere()
-		for inSource || isHere {
-			if err := firstError(sourceErr, hereErr); err != nil {
-				yield(entry{}, err)
-				return
-			}
-			e := entry{name: here}
-			if inSource && (!isHere || source <= here) {
-				e = entry{name: source, inSource: true}
-			}
-			both := inSource && isHere && source == here
-			if !yield(e, nil) {
-				return
-			}
-			if e.inSource {
-				source, sourceErr, inSource = nextSource()
-			}
-			if !e.inSource || both {
-				here, hereErr, isHere = nextHere()
-			}
-		}
-	}
-}
-
-func firstError(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }

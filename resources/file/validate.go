@@ -2,7 +2,6 @@ package file
 
 import (
 	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"path"
@@ -10,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/file/internal/content"
 )
 
 // Backup says where the earlier content goes: "true", "false", or the ending of a copy beside the file.
@@ -76,50 +76,41 @@ func (f *File) Validate() error {
 // validateContent looks at content and its sources.
 func (f *File) validateContent(check func(string, error), require func(bool, string, string, ...any)) {
 	var given []string
-	var text []byte
+	var text string
 	if f.Content != nil {
 		given = append(given, "content")
-		text = []byte(*f.Content)
+		text = *f.Content
 	}
 	if f.ContentBase64 != nil {
 		given = append(given, "content_base64")
-		var err error
-		text, err = base64.StdEncoding.DecodeString(*f.ContentBase64)
+		raw, err := base64.StdEncoding.DecodeString(*f.ContentBase64)
 		check("content_base64", err)
+		text = string(raw)
 	}
 	isText := len(given) > 0
 	if len(f.Source) > 0 {
 		given = append(given, "source")
 	}
-	require(len(given) < 2, given1(given), "set only one of %s", strings.Join(given, ", "))
 	if len(given) > 0 {
+		require(len(given) == 1, given[len(given)-1], "set only one of %s", strings.Join(given, ", "))
 		attr, ensure := given[0], f.ensure()
 		require(ensure != ensureLink, attr, "a link has none")
 		require(ensure != ensureDirectory || attr == "source", attr, "a directory has none")
 	}
-	sum, err := parseChecksum(f.ChecksumValue)
+	sum, err := content.ParseChecksum(f.ChecksumValue)
 	check("checksum_value", err)
 	require(f.ChecksumValue == "" || len(given) > 0, "checksum_value", "needs content or a source that it is the checksum of")
-	if err == nil && isText && sum.algorithm != "" {
-		h := sum.hash()
-		h.Write(text)
-		got := hex.EncodeToString(h.Sum(nil))
-		require(got == sum.sum, "checksum_value", "the content has %s:%s", sum.algorithm, got)
+	if err == nil && isText {
+		has, ok := sum.Check(text)
+		require(ok, "checksum_value", "the content has %s", has)
 	}
 	for _, source := range f.Source {
-		remote := isRemote(source)
-		require(remote || path.IsAbs(localPath(source)), "source", "want an absolute path or an http(s) address, not %q", source)
+		remote := content.IsRemote(source)
+		require(remote || path.IsAbs(content.LocalPath(source)), "source", "want an absolute path or an http(s) address, not %q", source)
 		require(!remote || f.ChecksumValue != "", "source", "an address needs checksum_value")
-		require(!f.Recurse || !strings.HasPrefix(path.Clean(f.Path)+"/", path.Clean(localPath(source))+"/"), "source", "%s is what %s is in: a folder cannot be copied into itself", source, f.Path)
+		require(!f.Recurse || !strings.HasPrefix(path.Clean(f.Path)+"/", path.Clean(content.LocalPath(source))+"/"), "source", "%s is what %s is in: a folder cannot be copied into itself", source, f.Path)
 		require(!remote || f.ensure() != ensureDirectory, "source", "an address gives a file, not a directory")
 	}
-}
-
-func given1(given []string) string {
-	if len(given) == 0 {
-		return ""
-	}
-	return given[len(given)-1]
 }
 
 // validateTree looks at what says how a folder's content is managed.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/file/internal/content"
 )
 
 // The values of ensure.
@@ -26,7 +27,7 @@ const follow = "follow" // of links
 type want struct {
 	name         string // links followed where that is declared
 	ensure       string // with its default; "" and "present" take what is there
-	body         body
+	body         content.Body
 	target       string
 	mode         Mode
 	owner, group string // as declared
@@ -67,7 +68,7 @@ func (f *File) wanted(ctx context.Context, v host.View) (want, error) {
 		return w, err
 	}
 	if f.Links == follow && w.ensure != ensureLink {
-		name, _, err := resolve(v, w.name)
+		name, _, err := content.Resolve(v, w.name)
 		if err != nil {
 			return w, err
 		}
@@ -103,14 +104,14 @@ func (w *want) accounts(ctx context.Context, v host.View) error {
 func (f *File) contents(v host.View, w *want) error {
 	switch {
 	case f.Content != nil:
-		w.body = body{attr: "content", text: *f.Content}
+		w.body = content.Body{Attr: "content", Text: *f.Content}
 		return nil
 	case f.ContentBase64 != nil:
 		text, err := base64.StdEncoding.DecodeString(*f.ContentBase64)
 		if err != nil {
 			return &resources.AttrError{Attr: "content_base64", Err: err}
 		}
-		w.body = body{attr: "content_base64", text: string(text)}
+		w.body = content.Body{Attr: "content_base64", Text: string(text)}
 		return nil
 	case len(f.Source) == 0:
 		return nil
@@ -123,13 +124,13 @@ func (f *File) contents(v host.View, w *want) error {
 
 // chooseSource takes the first source that exists. An address is taken to exist until it is asked.
 func (f *File) chooseSource(v host.View, w *want) error {
-	sum, _ := parseChecksum(f.ChecksumValue)
+	sum, _ := content.ParseChecksum(f.ChecksumValue)
 	for i, source := range f.Source {
-		if isRemote(source) {
-			w.body = body{attr: "source", urls: f.Source[i:], sum: sum}
+		if content.IsRemote(source) {
+			w.body = content.Body{Attr: "source", URLs: f.Source[i:], Sum: sum}
 			return nil
 		}
-		name, st, err := resolve(v, path.Clean(localPath(source)))
+		name, st, err := content.Resolve(v, path.Clean(content.LocalPath(source)))
 		if err != nil {
 			return err
 		}
@@ -139,7 +140,7 @@ func (f *File) chooseSource(v host.View, w *want) error {
 		case st.Kind == host.Directory && w.ensure == ensureDirectory:
 			w.source = name
 		case st.Kind == host.Regular && w.ensure == ensureFile:
-			w.body = body{attr: "source", path: name, size: st.Size, sum: sum}
+			w.body = content.Body{Attr: "source", Path: name, Size: st.Size, Sum: sum}
 		case st.Kind == host.Regular && !f.Recurse:
 			w.notes = append(w.notes, fmt.Sprintf("source: %s is a file and ensure is directory: nothing is copied", source))
 		case st.Kind == host.Directory:

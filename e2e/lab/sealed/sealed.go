@@ -25,19 +25,12 @@ func Command(ctx context.Context, argv ...string) *exec.Cmd {
 func Run(ctx context.Context, dir string, argv ...string) (string, error) {
 	cmd := Command(ctx, argv...)
 	cmd.Dir = dir
-	var out, all bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &tee{&out, &all}, &all
+	var out, messages bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &messages
 	if err := cmd.Run(); err != nil {
-		return out.String(), fmt.Errorf("%s: %w\n%s", strings.Join(argv, " "), err, tail(all.String(), 4096))
+		return "", fmt.Errorf("%s: %w\n%s\n%s", strings.Join(argv, " "), err, tail(out.String(), 4096), tail(messages.String(), 4096))
 	}
 	return out.String(), nil
-}
-
-type tee struct{ out, all *bytes.Buffer }
-
-func (t *tee) Write(p []byte) (int, error) {
-	t.all.Write(p)
-	return t.out.Write(p)
 }
 
 // tail returns the last n bytes of s.

@@ -102,17 +102,24 @@ func (l *leaf) kill() {
 		return
 	}
 	for range 100 { // an older kernel: until a pass finds nobody
-		pids := l.processes()
-		if len(pids) == 0 {
+		if len(l.processes()) == 0 {
 			return
 		}
-		for _, pid := range pids {
-			_ = unix.Kill(pid, unix.SIGKILL)
-		}
+		l.signal(unix.SIGKILL)
+	}
+}
+
+// signal sends a signal to those who are in the group now.
+func (l *leaf) signal(s unix.Signal) {
+	for _, pid := range l.processes() {
+		_ = unix.Kill(pid, s)
 	}
 }
 
 func (l *leaf) processes() []int {
+	if l == nil {
+		return nil
+	}
 	b, _ := os.ReadFile(filepath.Join(l.dir, "cgroup.procs"))
 	var all []int
 	for s := range strings.FieldsSeq(string(b)) {

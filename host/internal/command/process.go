@@ -47,10 +47,11 @@ func (p *process) life(stdout, stderr *os.File) {
 }
 
 func (p *process) start(stdout, stderr *os.File) error {
-	if err := unix.Unshare(unix.CLONE_FS); err != nil {
-		return fmt.Errorf("unshare: %w", err)
+	if err := unix.Unshare(unix.CLONE_FS); err == nil {
+		unix.Umask(p.spec.Umask)
+	} else {
+		p.spec = umaskByShell(p.spec)
 	}
-	unix.Umask(p.spec.Umask)
 	p.leaf = p.spec.Groups.leaf()
 	p.cmd = &exec.Cmd{
 		Path: p.spec.Program, Args: p.spec.Args, Env: p.spec.Env, Dir: p.spec.Dir,
@@ -75,6 +76,14 @@ func (p *process) start(stdout, stderr *os.File) error {
 		err = p.cmd.Start()
 	}
 	return err
+}
+
+// umaskByShell has a shell set the umask, for containers that forbid unshare(2).
+func umaskByShell(s Spec) Spec {
+	script := fmt.Sprintf(`umask %04o; exec "$@"`, s.Umask)
+	s.Args = append([]string{"/bin/sh", "-c", script, "/bin/sh", s.Program}, s.Args[1:]...)
+	s.Program = "/bin/sh"
+	return s
 }
 
 // awaitExit waits until the child has ended and leaves it to be reaped, so that no other process can get its id meanwhile.
@@ -103,6 +112,7 @@ func (p *process) await(ctx context.Context) error {
 func (p *process) end() {
 	group := p.cmd.Process.Pid
 	_ = unix.Kill(-group, unix.SIGTERM)
+	p.leaf.signal(unix.SIGTERM) // who left the group; who is in both hears it twice
 	grace, cancel := context.WithTimeout(context.Background(), Grace)
 	defer cancel()
 	select {

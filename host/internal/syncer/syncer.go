@@ -3,24 +3,40 @@
 package syncer
 
 import (
+	"fmt"
+	"math"
 	"sync"
 
 	"golang.org/x/sys/unix"
 )
 
-// few is the number of files of one file system up to which each is synced alone, so that a small change does not have to wait for
-// what others have written there.
-const few = 4
-
 // Group is a set of files that are made durable together.
 type Group struct {
 	turn    chan struct{} // holds one token while somebody syncs
+	few     int           // the number of files of one file system up to which each is synced alone
 	mu      sync.Mutex
 	pending []*request
 }
 
-// New returns an empty Group.
-func New() *Group { return &Group{turn: make(chan struct{}, 1)} }
+// New returns an empty Group. A few files are synced one by one, so that a small change does not have to wait for what others have written;
+// before Linux 5.8 all are, for syncfs(2) did not tell of errors.
+func New() *Group {
+	g := &Group{turn: make(chan struct{}, 1), few: 4}
+	if !syncfsTells() {
+		g.few = math.MaxInt
+	}
+	return g
+}
+
+func syncfsTells() bool {
+	var u unix.Utsname
+	var major, minor int
+	if unix.Uname(&u) != nil {
+		return false
+	}
+	n, _ := fmt.Sscanf(unix.ByteSliceToString(u.Release[:]), "%d.%d", &major, &minor)
+	return n == 2 && (major > 5 || major == 5 && minor >= 8)
+}
 
 type request struct {
 	fd   int
@@ -54,7 +70,7 @@ func (g *Group) Sync(fds ...int) error {
 			batch := g.pending
 			g.pending = nil
 			g.mu.Unlock()
-			flush(batch)
+			g.flush(batch)
 			<-g.turn
 			<-r.done // in this batch or in an earlier one
 		}
@@ -65,7 +81,7 @@ func (g *Group) Sync(fds ...int) error {
 	return first
 }
 
-func flush(batch []*request) {
+func (g *Group) flush(batch []*request) {
 	devices := map[uint64]map[key][]*request{}
 	for _, r := range batch {
 		files := devices[r.key.dev]
@@ -77,7 +93,7 @@ func flush(batch []*request) {
 	}
 	for _, files := range devices {
 		var whole error
-		all := len(files) > few
+		all := len(files) > g.few
 		if all {
 			for _, rs := range files {
 				whole = again(unix.Syncfs, rs[0].fd)

@@ -1,4 +1,4 @@
-package file
+package content
 
 import (
 	"context"
@@ -17,19 +17,19 @@ import (
 	"github.com/nodeapply/apply/resources"
 )
 
-// checksum is a declared checksum; without algorithm there is none.
-type checksum struct {
+// Checksum is a declared checksum; the zero value is none.
+type Checksum struct {
 	algorithm string
 	sum       string // lower case hexadecimal digits
 }
 
 // String is "sha256:0123...".
-func (c checksum) String() string { return c.algorithm + ":" + c.sum }
+func (c Checksum) String() string { return c.algorithm + ":" + c.sum }
 
-// parseChecksum reads "sha256:HEX", "{sha256}HEX" or HEX, whose length then tells the algorithm; "" is none.
-func parseChecksum(s string) (checksum, error) {
+// ParseChecksum reads "sha256:HEX", "{sha256}HEX" or HEX, whose length then tells the algorithm; "" is none.
+func ParseChecksum(s string) (Checksum, error) {
 	if s == "" {
-		return checksum{}, nil
+		return Checksum{}, nil
 	}
 	algorithm, sum, ok := strings.Cut(strings.TrimPrefix(s, "{"), ":")
 	if !ok {
@@ -38,15 +38,15 @@ func parseChecksum(s string) (checksum, error) {
 	if !ok {
 		algorithm, sum = "", s
 	}
-	c := checksum{algorithm: strings.ToLower(algorithm), sum: strings.ToLower(sum)}
+	c := Checksum{algorithm: strings.ToLower(algorithm), sum: strings.ToLower(sum)}
 	raw, err := hex.DecodeString(c.sum)
 	if err != nil {
-		return checksum{}, errors.New("want hexadecimal digits after the name of an algorithm, such as sha256:0f1e2d")
+		return Checksum{}, errors.New("want hexadecimal digits after the name of an algorithm, such as sha256:0f1e2d")
 	}
 	for _, known := range []string{"md5", "sha1", "sha224", "sha256", "sha384", "sha512"} {
-		size := checksum{algorithm: known}.hash().Size()
+		size := Checksum{algorithm: known}.hash().Size()
 		if c.algorithm == known && len(raw) != size {
-			return checksum{}, fmt.Errorf("a %s checksum has %d hexadecimal digits, not %d", known, 2*size, len(c.sum))
+			return Checksum{}, fmt.Errorf("a %s checksum has %d hexadecimal digits, not %d", known, 2*size, len(c.sum))
 		}
 		if c.algorithm == "" && len(raw) == size {
 			c.algorithm = known
@@ -56,12 +56,23 @@ func parseChecksum(s string) (checksum, error) {
 		}
 	}
 	if c.algorithm == "" {
-		return checksum{}, fmt.Errorf("no algorithm gives %d hexadecimal digits", len(c.sum))
+		return Checksum{}, fmt.Errorf("no algorithm gives %d hexadecimal digits", len(c.sum))
 	}
-	return checksum{}, fmt.Errorf("%s is not one of md5, sha1, sha224, sha256, sha384, sha512", c.algorithm)
+	return Checksum{}, fmt.Errorf("%s is not one of md5, sha1, sha224, sha256, sha384, sha512", c.algorithm)
 }
 
-func (c checksum) hash() hash.Hash {
+// Check says whether text has this checksum, and which one it has. Every text has the checksum that is none.
+func (c Checksum) Check(text string) (has Checksum, ok bool) {
+	if c.algorithm == "" {
+		return c, true
+	}
+	h := c.hash()
+	_, _ = io.WriteString(h, text)
+	has = Checksum{algorithm: c.algorithm, sum: hex.EncodeToString(h.Sum(nil))}
+	return has, has == c
+}
+
+func (c Checksum) hash() hash.Hash {
 	switch c.algorithm {
 	case "md5":
 		return md5.New()
@@ -78,7 +89,7 @@ func (c checksum) hash() hash.Hash {
 }
 
 // of says whether the file at name has this checksum.
-func (c checksum) of(ctx context.Context, v host.View, name string) (bool, error) {
+func (c Checksum) of(ctx context.Context, v host.View, name string) (bool, error) {
 	file, err := v.Open(name)
 	if err != nil {
 		return false, err
@@ -92,13 +103,13 @@ func (c checksum) of(ctx context.Context, v host.View, name string) (bool, error
 }
 
 // verifying returns content as a stream that ends with an error unless it has this checksum.
-func (c checksum) verifying(content io.ReadCloser) io.ReadCloser {
+func (c Checksum) verifying(content io.ReadCloser) io.ReadCloser {
 	return &verified{ReadCloser: content, want: c, hash: c.hash()}
 }
 
 type verified struct {
 	io.ReadCloser
-	want checksum
+	want Checksum
 	hash hash.Hash
 }
 

@@ -1,4 +1,4 @@
-package file
+package content
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path"
+	"strings"
 	"time"
 
 	"github.com/nodeapply/apply/host"
@@ -19,6 +20,14 @@ const (
 	headerTimeout = time.Minute
 	downloadLimit = 5 * time.Minute // where the context has no deadline of its own
 )
+
+// LocalPath takes the scheme off a file address.
+func LocalPath(source string) string { return strings.TrimPrefix(source, "file://") }
+
+// IsRemote says whether a source is an address to be downloaded from.
+func IsRemote(source string) bool {
+	return strings.HasPrefix(source, "http://") || strings.HasPrefix(source, "https://")
+}
 
 // download opens the first of the sources that exists; some may be local.
 func download(ctx context.Context, v host.View, sources []string) (io.ReadCloser, error) {
@@ -35,10 +44,10 @@ func download(ctx context.Context, v host.View, sources []string) (io.ReadCloser
 }
 
 func openSource(ctx context.Context, v host.View, source string) (io.ReadCloser, error) {
-	if isRemote(source) {
+	if IsRemote(source) {
 		return get(ctx, source)
 	}
-	name, st, err := resolve(v, path.Clean(localPath(source)))
+	name, st, err := Resolve(v, path.Clean(LocalPath(source)))
 	switch {
 	case err != nil:
 		return nil, err

@@ -1,4 +1,6 @@
-package file
+// Package content is where the bytes of a file come from: a text, another file of the node, or an address. It compares, describes and
+// streams them; memory does not depend on their size.
+package content
 
 import (
 	"bytes"
@@ -26,42 +28,41 @@ const (
 	hashInput = 64 << 20  // bytes; larger contents are described by their size alone
 )
 
-// body is where content comes from: a text, a file of the node, or addresses. Without attr there is none.
-type body struct {
-	attr string // the attribute that declares it
-	text string
-	path string // of a local source
-	size int64  // of a local source
-	urls []string
-	sum  checksum // the declared one, of a source
+// Body is content. At most one of Text, Path and URLs is set; the zero Body is empty.
+type Body struct {
+	Attr string // the attribute that declares it; "" if none does
+	Text string
+	Path string   // of a local source, free of links
+	Size int64    // of a local source, in bytes
+	URLs []string // addresses, and paths between them; the first that exists counts
+	Sum  Checksum // the declared one, of a source
 }
 
-// same says whether the file at name, described by st, has this content. Sizes are compared before anything is read.
-func (b *body) same(ctx context.Context, v host.View, name string, st host.Stat) (bool, error) {
+// Same says whether the file at name, described by st, has this content. Sizes are compared before anything is read.
+func (b *Body) Same(ctx context.Context, v host.View, name string, st host.Stat) (bool, error) {
 	switch {
-	case b.sum.algorithm != "":
-		return b.sum.of(ctx, v, name)
-	case b.path != "":
-		if b.size != st.Size {
-			return false, nil
-		}
-		return sameFiles(ctx, v, b.path, name, st.Size)
+	case b.Path != "" && b.Size != st.Size:
+		return false, nil
+	case b.Sum.algorithm != "":
+		return b.Sum.of(ctx, v, name)
+	case b.Path != "":
+		return sameFiles(ctx, v, b.Path, name, st.Size)
 	}
-	if int64(len(b.text)) != st.Size {
+	if int64(len(b.Text)) != st.Size {
 		return false, nil
 	}
 	return b.sameText(ctx, v, name)
 }
 
 // sameText compares the file at name with the text.
-func (b *body) sameText(ctx context.Context, v host.View, name string) (bool, error) {
+func (b *Body) sameText(ctx context.Context, v host.View, name string) (bool, error) {
 	file, err := v.Open(name)
 	if err != nil {
 		return false, err
 	}
 	defer file.Close()
-	buf := make([]byte, min(len(b.text)+1, chunk))
-	for rest := b.text; ; {
+	buf := make([]byte, min(len(b.Text)+1, chunk))
+	for rest := b.Text; ; {
 		if err := ctx.Err(); err != nil {
 			return false, context.Cause(ctx)
 		}
@@ -115,37 +116,37 @@ func sameFiles(ctx context.Context, v host.View, a, b string, size int64) (bool,
 
 func atEnd(err error) bool { return err == io.EOF || err == io.ErrUnexpectedEOF }
 
-// open returns the content as a stream. If a checksum is declared, the stream ends with an error unless it has that.
-func (b *body) open(ctx context.Context, v host.View) (io.ReadCloser, error) {
+// Open returns the content as a stream. If a checksum is declared, the stream ends with an error unless it has that.
+func (b *Body) Open(ctx context.Context, v host.View) (io.ReadCloser, error) {
 	var content io.ReadCloser
 	var err error
 	switch {
-	case b.urls != nil:
-		content, err = download(ctx, v, b.urls)
-	case b.path != "":
-		content, err = v.Open(b.path)
+	case b.URLs != nil:
+		content, err = download(ctx, v, b.URLs)
+	case b.Path != "":
+		content, err = v.Open(b.Path)
 	default:
-		return io.NopCloser(strings.NewReader(b.text)), nil
+		return io.NopCloser(strings.NewReader(b.Text)), nil
 	}
-	if err != nil || b.sum.algorithm == "" {
+	if err != nil || b.Sum.algorithm == "" {
 		return content, err
 	}
-	return b.sum.verifying(content), nil
+	return b.Sum.verifying(content), nil
 }
 
-// describe names content in a word or two: its size, and its checksum if it is not huge.
-func describe(ctx context.Context, v host.View, b body) (string, error) {
-	size := int64(len(b.text))
+// Describe names the content in a word or two: its size, and its checksum if it is not huge.
+func (b *Body) Describe(ctx context.Context, v host.View) (string, error) {
+	size := int64(len(b.Text))
 	switch {
-	case b.urls != nil:
-		return b.sum.String(), nil
-	case b.path != "":
-		size = b.size
+	case b.URLs != nil:
+		return b.Sum.String(), nil
+	case b.Path != "":
+		size = b.Size
 	}
 	if size > hashInput {
-		return bytesOf(size), nil
+		return Bytes(size), nil
 	}
-	content, err := (&body{text: b.text, path: b.path}).open(ctx, v)
+	content, err := (&Body{Text: b.Text, Path: b.Path}).Open(ctx, v)
 	if err != nil {
 		return "", err
 	}
@@ -154,10 +155,11 @@ func describe(ctx context.Context, v host.View, b body) (string, error) {
 	if err := hashAll(ctx, sum, content); err != nil {
 		return "", err
 	}
-	return bytesOf(size) + ", sha256:" + hex.EncodeToString(sum.Sum(nil)[:8]), nil
+	return Bytes(size) + ", sha256:" + hex.EncodeToString(sum.Sum(nil)[:8]), nil
 }
 
-func bytesOf(size int64) string { return strconv.FormatInt(size, 10) + " bytes" }
+// Bytes is a size in words.
+func Bytes(size int64) string { return strconv.FormatInt(size, 10) + " bytes" }
 
 // hashAll feeds all of r to sum, until ctx ends.
 func hashAll(ctx context.Context, sum hash.Hash, r io.Reader) error {
@@ -177,34 +179,31 @@ func hashAll(ctx context.Context, sum hash.Hash, r io.Reader) error {
 	}
 }
 
-// unified returns the difference of the contents as a unified diff, "" where it would not help a reader: binary or large contents.
-func (f *File) unified(ctx context.Context, v host.View, w *want, st host.Stat) (string, error) {
-	var old []byte
-	if st.Kind == host.Regular {
-		var ok bool
-		var err error
-		if old, ok, err = legible(ctx, v, body{path: w.name, size: st.Size}); !ok {
-			return "", err
-		}
-	}
-	if w.body.urls != nil {
+// Unified returns the difference of two contents as a unified diff of the file name, "" where it would not help a reader: binary or large
+// contents, or what is yet to be downloaded. Its length is bounded.
+func Unified(ctx context.Context, v host.View, name string, old, declared Body) (string, error) {
+	if declared.URLs != nil {
 		return "", nil
 	}
-	declared, ok, err := legible(ctx, v, w.body)
+	from, ok, err := old.legible(ctx, v)
 	if !ok {
 		return "", err
 	}
-	text := diff.Diff(w.name, old, w.name, declared)
+	to, ok, err := declared.legible(ctx, v)
+	if !ok {
+		return "", err
+	}
+	text := diff.Diff(name, from, name, to)
 	_, text, _ = bytes.Cut(text, []byte("\n")) // the line "diff OLD NEW" says nothing more
 	return firstLines(string(text), diffLines), nil
 }
 
 // legible reads content if it is text that a terminal can show, and not large.
-func legible(ctx context.Context, v host.View, b body) (content []byte, ok bool, err error) {
-	if b.size > diffInput || len(b.text) > diffInput {
+func (b *Body) legible(ctx context.Context, v host.View) (content []byte, ok bool, err error) {
+	if b.Size > diffInput || len(b.Text) > diffInput {
 		return nil, false, nil
 	}
-	r, err := (&body{text: b.text, path: b.path}).open(ctx, v)
+	r, err := (&Body{Text: b.Text, Path: b.Path}).Open(ctx, v)
 	if err != nil {
 		return nil, false, err
 	}

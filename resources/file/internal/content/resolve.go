@@ -1,4 +1,4 @@
-package file
+package content
 
 import (
 	"fmt"
@@ -11,8 +11,8 @@ import (
 
 const mostLinks = 40 // on the way to one name, as for the kernel
 
-// resolve follows the link at name, and links that this leads to, and describes what is at the end: nothing perhaps.
-func resolve(v host.View, name string) (string, host.Stat, error) {
+// Resolve follows the link at name, and links that this leads to, and describes what is at the end: nothing perhaps.
+func Resolve(v host.View, name string) (string, host.Stat, error) {
 	st, err := v.Lstat(name)
 	if err != nil || st.Kind != host.Symlink {
 		return name, st, err
