@@ -238,6 +238,26 @@ func TestPlanOfUnknown(t *testing.T) {
 	}
 }
 
+// What was not known before is known afterwards.
+func TestDone(t *testing.T) {
+	h := hosttest.New(t, node)
+	offered := map[string]string{"aa": "1.0"}
+	repositories(t, h, offered)
+	p := packages(t, Type(), [2]string{"later", "installed"})[0]
+	found, err := p.Check(t.Context(), h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	offered["later"] = "7" // what an update of the lists brings
+	if err := p.Apply(t.Context(), h, found); err != nil {
+		t.Fatal(err)
+	}
+	want := resources.Diff{Changes: []resources.Change{{Attr: "ensure", From: "absent", To: "7"}}, Notes: []string{}, Spreads: true}
+	if diff := cmp.Diff(want, p.Done(found)); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestInspect(t *testing.T) {
 	h := hosttest.New(t, node)
 	for name, want := range map[string][2]string{"aa": {"1.0", ""}, "held": {"1.0", "hold"}, "none": {"absent", ""}} {
