@@ -108,11 +108,16 @@ func (a *app) converge(cmd *cobra.Command, path string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, run.Close()) }()
+	if a.flags.confirmWithin > 0 {
+		if err := a.arm(ctx, state, h, id); err != nil {
+			return err
+		}
+	}
 	rep, err := a.walk(ctx, signals, m.Converge, engine.Options{Run: id, Recorder: run}, warnings)
 	if err != nil {
 		return err
 	}
-	return errors.Join(state.SaveReport(id, rep), state.Prune(time.Now()))
+	return errors.Join(a.keepOrConfirm(ctx, state, h, rep), state.SaveReport(id, rep), state.Prune(time.Now()))
 }
 
 // begin starts the journal of a run and removes what a run that died has left.

@@ -26,19 +26,20 @@ type flags struct {
 	verbose  bool
 	logLevel string
 
-	noop     bool
-	tags     []string
-	skipTags []string
-	targets  []string
-	parallel int
-	detailed bool
-	failFast bool
-	strict   bool
-	timeout  time.Duration
-	reports  []string
-	profile  string
-	stateDir string
-	waitLock time.Duration
+	noop          bool
+	tags          []string
+	skipTags      []string
+	targets       []string
+	parallel      int
+	detailed      bool
+	failFast      bool
+	strict        bool
+	timeout       time.Duration
+	reports       []string
+	profile       string
+	stateDir      string
+	waitLock      time.Duration
+	confirmWithin time.Duration
 
 	scrub report.Scrubber
 }
