@@ -40,6 +40,8 @@ type Options struct {
 	Strict   bool                // "not idempotent" is a failure
 	Timeout  time.Duration       // of one attempt, where neither resource nor type says; default five minutes
 
+	// Approve, if set, is asked in a converge about each result of its prediction, before anything is changed. The resource of one that it refuses fails.
+	Approve func(predicted *report.Result) error
 	// Stop, if set, is closed to let what runs finish and start nothing new. Cancelling the context ends what runs.
 	Stop <-chan struct{}
 	// Recorder, if set, is told before each change.
@@ -92,6 +94,7 @@ func Converge(ctx context.Context, h host.Host, c *catalog.Catalog, o Options) (
 	}
 	r.begin(report.Converge)
 	predicted := r.predict(ctx)
+	predicted.approve()
 	w := r.newWalk(predicted)
 	c.Graph().Walk(ctx, r.parallel(), w)
 	if err := r.stop.fatal; err != nil && !r.stop.begun {
