@@ -109,7 +109,7 @@ func (a *app) converge(cmd *cobra.Command, path string) error {
 }
 
 // convergeTo brings the node to the manifest at path. Approve, if set, is asked about what is to be changed.
-func (a *app) convergeTo(cmd *cobra.Command, path string, approve func(*report.Result) error) (err error) {
+func (a *app) convergeTo(cmd *cobra.Command, path string, approve func(*report.Result) error) error {
 	ctx, signals := a.catch(cmd.Context())
 	defer signals.end()
 	m, h, err := a.load(ctx, path)
@@ -123,23 +123,26 @@ func (a *app) convergeTo(cmd *cobra.Command, path string, approve func(*report.R
 	if err := state.Lock(ctx, a.flags.waitLock); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, state.Close()) }()
+	defer func() { a.warn(state.Close()) }()
 	id := report.NewRunID(time.Now())
 	run, warnings, err := begin(ctx, state, h, id, "")
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, run.Close()) }()
+	defer func() { a.warn(run.Close()) }()
 	if a.flags.confirmWithin > 0 {
 		if err := a.arm(ctx, state, h, id); err != nil {
 			return err
 		}
 	}
 	rep, err := a.walk(ctx, signals, m.Converge, engine.Options{Run: id, Recorder: run, Approve: approve}, warnings)
-	if err != nil {
+	if rep == nil {
 		return err
 	}
-	return errors.Join(a.keepOrConfirm(ctx, state, h, rep), state.SaveReport(id, rep), state.Prune(time.Now()))
+	a.ran = true
+	a.warn(state.SaveReport(id, rep))
+	a.warn(state.Prune(time.Now()))
+	return errors.Join(err, a.keepOrConfirm(ctx, state, h, rep))
 }
 
 // begin starts the journal of a run and removes what a run that died has left.
