@@ -145,12 +145,13 @@ func (a *app) convergeTo(cmd *cobra.Command, path string, approve func(*report.R
 	return errors.Join(err, a.keepOrConfirm(ctx, state, h, rep))
 }
 
-// begin starts the journal of a run and removes what a run that died has left.
+// begin starts the journal of a run, and ends and removes what a run that died has left.
 func begin(ctx context.Context, state *journal.State, h *host.Local, id, undoes string) (*journal.Run, []string, error) {
 	run, warnings, err := state.Begin(id, h.Token(), undoes, time.Now())
 	if err != nil {
 		return nil, warnings, err
 	}
+	h.Reap()
 	dirs, token := run.Leftovers()
 	for _, dir := range dirs {
 		if err := h.Sweep(ctx, dir, token); err != nil {

@@ -110,6 +110,11 @@ func (st *stage) judgeError(t *testing.T, res ptrace.Result, at ptrace.Call, err
 	case 4:
 		if st.control == "" && at.Own && !right {
 			found = append(found, st.told(res.Output, errno)...)
+			conf := st.dir + "/conf"
+			if at.Changes && strings.HasPrefix(at.Path, st.dir+"/") && strings.Contains(res.Output, conf+"\"]: failed") && now[conf] == before[conf] &&
+				!strings.Contains(res.Output, "old content kept") {
+				found = append(found, "nothing tells that the old content is kept")
+			}
 		}
 	default:
 		found = append(found, fmt.Sprintf("exit code %d", res.ExitCode))
