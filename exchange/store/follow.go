@@ -7,10 +7,12 @@ import (
 	"time"
 )
 
-// Update is what [Follow] yields: a whole listing (the first, and again after history was forgotten), or changes since.
+// Update is what [Follow] yields: a whole listing (the first, and again after history was forgotten), or changes since, or
+// why there is no listing yet.
 type Update struct {
 	Reset   *Listing
 	Changes []Event
+	Away    error // ErrUnavailable; it goes on trying
 }
 
 // Follow lists a prefix and then watches it for as long as the context lasts: while the store is away it tries again with
@@ -18,12 +20,22 @@ type Update struct {
 // last thing: the context's, or one that trying again does not cure.
 func Follow(ctx context.Context, s Store, prefix string) iter.Seq2[Update, error] {
 	return func(yield func(Update, error) bool) {
+		var pause Backoff
 		for {
-			l, err := Retry(ctx, func(ctx context.Context) (Listing, error) { return s.List(ctx, prefix) })
+			l, err := s.List(ctx, prefix)
+			if errors.Is(err, ErrUnavailable) && ctx.Err() == nil {
+				if !yield(Update{Away: err}, nil) {
+					return
+				}
+				if err = pause.Sleep(ctx); err == nil {
+					continue
+				}
+			}
 			if err != nil {
 				yield(Update{}, err)
 				return
 			}
+			pause.Reset()
 			if !yield(Update{Reset: &l}, nil) {
 				return
 			}
