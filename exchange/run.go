@@ -43,6 +43,7 @@ type Run struct {
 	wg    sync.WaitGroup
 	wake  chan struct{}
 	place *cell
+	over  bool // End has done its work
 
 	mu    sync.Mutex
 	rec   record.Run
@@ -229,17 +230,14 @@ func (r *Run) Lost() context.Context { return r.life }
 // End says that the run has ended, and with which failure ("" for none): what it has not exported will not come. It waits
 // for what the run has started, and returns when the record stands. A second time it does nothing.
 func (r *Run) End(ctx context.Context, failed string) error {
-	r.mu.Lock()
-	over := r.rec.Ended
-	r.mu.Unlock()
-	if over {
+	if r.over {
 		return nil
 	}
 	lost := context.Cause(r.life)
-	r.lose(nil)
+	r.lose(errEnding)
 	r.wg.Wait()
 	r.board.stop()
-	if lost != nil {
+	if lost != nil && !errors.Is(lost, errEnding) {
 		return lost // the place is another's
 	}
 	r.mu.Lock()
@@ -253,6 +251,7 @@ func (r *Run) End(ctx context.Context, failed string) error {
 	if err := r.place.put(ctx, b, 0, r.still); err != nil {
 		return fmt.Errorf("exchange: %w", err)
 	}
+	r.over = true
 	if lease != 0 {
 		if err := r.x.store.Revoke(ctx, lease); err != nil && !errors.Is(err, store.ErrNoLease) && !errors.Is(err, store.ErrUnavailable) {
 			return fmt.Errorf("exchange: %w", err)
@@ -260,6 +259,8 @@ func (r *Run) End(ctx context.Context, failed string) error {
 	}
 	return nil
 }
+
+var errEnding = errors.New("the run has ended")
 
 // Publish exports a fact. With a ttl it goes by itself when it is not exported again in time, by the store's clock.
 func (r *Run) Publish(ctx context.Context, fact string, value json.RawMessage, ttl time.Duration) error {

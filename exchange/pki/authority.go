@@ -148,6 +148,23 @@ func (a *Authority) Server(hosts []string) (tls.Certificate, error) {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}, err
 }
 
+// Serving is a listener's configuration with one certificate: it takes nodes that this authority has signed and not revoked,
+// and others only without any certificate.
+func (a *Authority) Serving(cert tls.Certificate) *tls.Config {
+	return &tls.Config{
+		MinVersion:   tls.VersionTLS12,
+		Certificates: []tls.Certificate{cert},
+		ClientAuth:   tls.VerifyClientCertIfGiven,
+		ClientCAs:    a.Pool(),
+		VerifyConnection: func(c tls.ConnectionState) error {
+			if len(c.VerifiedChains) == 0 {
+				return nil
+			}
+			return a.Check(c.VerifiedChains[0][0])
+		},
+	}
+}
+
 // Sign makes a node's certificate for its public key, and returns it in PEM.
 func (a *Authority) Sign(node string, public crypto.PublicKey) ([]byte, error) {
 	if err := name.Node(node); err != nil {

@@ -129,22 +129,21 @@ func (s *server) handler() http.Handler {
 	})
 }
 
-// tls asks for a node's certificate and takes none of another authority, nor one that is revoked. Who shows none can only
-// use the HTTP face, with a token.
+// tls gives every new connection the present certificate.
 func (s *server) tls() *tls.Config {
 	return &tls.Config{
 		MinVersion: tls.VersionTLS12,
-		ClientAuth: tls.VerifyClientCertIfGiven,
-		ClientCAs:  s.authority.Pool(),
-		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
-			return s.certificate()
-		},
-		VerifyConnection: func(c tls.ConnectionState) error {
-			if len(c.VerifiedChains) == 0 {
-				return nil
+		NextProtos: []string{"h2", "http/1.1"},
+		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
+			cert, err := s.certificate()
+			if err != nil {
+				return nil, err
 			}
-			return s.authority.Check(c.VerifiedChains[0][0])
+			c := s.authority.Serving(*cert)
+			c.NextProtos = []string{"h2", "http/1.1"}
+			return c, nil
 		},
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return s.certificate() },
 	}
 }
 
