@@ -2,7 +2,7 @@
 # Installs what the tests of the exchange run against: a real etcd (the oracle) and a browser (the page).
 set -eu
 need=
-command -v etcd >/dev/null || need="$need etcd-server"
+command -v etcd >/dev/null && command -v etcdctl >/dev/null || need="$need etcd-server etcd-client"
 command -v chromium >/dev/null || need="$need chromium"
 [ -z "$need" ] && exit 0
 export DEBIAN_FRONTEND=noninteractive

@@ -96,8 +96,11 @@ const pageSize = 1000
 // List implements store.Store. A long listing comes in pages of one revision.
 func (s *Store) List(ctx context.Context, prefix string) (store.Listing, error) {
 	var l store.Listing
-	end := clientv3.GetPrefixRangeEnd(prefix)
-	for from := prefix; ; {
+	from, end := prefix, clientv3.GetPrefixRangeEnd(prefix)
+	if prefix == "" {
+		from = "\x00" // the least key: etcd has no empty one
+	}
+	for {
 		ctx, cancel := within(ctx)
 		r, err := s.c.Get(ctx, from, clientv3.WithRange(end), clientv3.WithLimit(pageSize), clientv3.WithRev(l.Revision))
 		if err != nil {

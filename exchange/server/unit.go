@@ -5,11 +5,15 @@ import (
 	"strings"
 )
 
-// Unit is a systemd unit that runs `program exchange serve` with the given arguments, locked into its data folder.
-func Unit(program string, args ...string) string {
-	line := quote(program) + " exchange serve"
-	for _, a := range args {
-		line += " " + quote(a)
+// Unit is a systemd unit that runs `program exchange serve` as the options say, locked into its data folder.
+func Unit(program string, o Options) string {
+	line, writable := quote(program)+" exchange serve", "StateDirectory=apply/exchange\nStateDirectoryMode=0700"
+	if o.Listen != "" {
+		line += " --listen " + quote(o.Listen)
+	}
+	if o.Data != "" && o.Data != DefaultData {
+		line += " --data " + quote(o.Data)
+		writable = "ReadWritePaths=" + quote(o.Data)
 	}
 	return fmt.Sprintf(`[Unit]
 Description=apply exchange: facts that nodes publish for each other
@@ -20,8 +24,7 @@ Wants=network-online.target
 ExecStart=%s
 Restart=on-failure
 RestartSec=2
-StateDirectory=apply/exchange
-StateDirectoryMode=0700
+%s
 UMask=0077
 LimitNOFILE=65536
 NoNewPrivileges=yes
@@ -40,7 +43,7 @@ CapabilityBoundingSet=CAP_NET_BIND_SERVICE
 
 [Install]
 WantedBy=multi-user.target
-`, line)
+`, line, writable)
 }
 
 // quote writes one argument as systemd reads it.
