@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -306,9 +305,6 @@ func (r *Run) put(ctx context.Context, fact string, f record.Fact) error {
 	if err != nil {
 		return fmt.Errorf("fact.%s: %w", fact, err)
 	}
-	r.Change(func(rec *record.Run) {
-		rec.Exports = slices.DeleteFunc(slices.Clone(rec.Exports), func(e record.Export) bool { return e.Fact == fact })
-	})
 	return nil
 }
 

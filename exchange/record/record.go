@@ -5,7 +5,6 @@
 package record
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -50,13 +49,13 @@ type Run struct {
 	Machine string   `json:"machine,omitempty"`
 	Address string   `json:"address,omitempty"`
 	Ended   bool     `json:"ended,omitempty"`
-	Exports []Export `json:"exports,omitempty"` // still to come
+	Exports []Export `json:"exports,omitempty"` // each once: what stands from this run has come
 	Waits   []Wait   `json:"waits,omitempty"`   // not over yet
 	Doing   string   `json:"doing,omitempty"`   // for people
 	Failed  string   `json:"failed,omitempty"`  // ended: the first resource that failed
 }
 
-// Export is a fact that a run will still export, once the waits that hold it back are over.
+// Export is a fact that a run exports once the waits that hold it back are over.
 type Export struct {
 	Fact   string   `json:"fact"`
 	Behind []string `json:"behind,omitempty"` // names of waits of the same run
@@ -106,7 +105,7 @@ func Decode(k name.Key, b []byte) (any, error) {
 }
 
 func decode(k name.Key, b []byte) (any, error) {
-	if err := scan(b, MaxRecord, MaxDepth+2); err != nil {
+	if err := scan(b, MaxRecord, MaxDepth+1); err != nil {
 		return nil, err
 	}
 	var v interface{ check() error }
@@ -122,9 +121,8 @@ func decode(k name.Key, b []byte) (any, error) {
 	case name.KindLimit:
 		v = &Limit{}
 	}
-	d := json.NewDecoder(bytes.NewReader(b))
-	d.DisallowUnknownFields()
-	if err := d.Decode(v); err != nil {
+	// A field that is not known is passed over: nodes of one fleet may be of several versions.
+	if err := json.Unmarshal(b, v); err != nil {
 		return nil, err
 	}
 	return v, v.check()
@@ -136,7 +134,10 @@ func (f *Fact) check() error {
 		if f.Value == nil {
 			return fmt.Errorf("status ok without a value")
 		}
-		return CheckValue(f.Value)
+		if len(f.Value) > MaxValue { // its form was checked with the record's
+			return fmt.Errorf("value of %d bytes (at most %d)", len(f.Value), MaxValue)
+		}
+		return nil
 	case Failed, Removed:
 		if f.Value != nil {
 			return fmt.Errorf("status %s with a value", f.Status)

@@ -57,7 +57,7 @@ func TestANodeWritesItsOwnFactsAlone(t *testing.T) {
 		{"no record", mine, `true`, store.ErrRefused},
 		{"HTML", mine, `<html>`, store.ErrRefused},
 		{"cut off", mine, `{"status":"ok","value":`, store.ErrRefused},
-		{"a field that does not exist", mine, `{"status":"ok","value":1,"root":true}`, store.ErrRefused},
+		{"a field of a later version", mine, `{"status":"ok","value":1,"later":true}`, nil},
 		{"a field twice", mine, `{"status":"failed","status":"ok","value":1}`, store.ErrRefused},
 		{"a field twice but for its case", mine, `{"status":"failed","Status":"ok","value":1}`, store.ErrRefused},
 		{"a key twice in the value", mine, `{"status":"ok","value":{"a":1,"a":2}}`, store.ErrRefused},

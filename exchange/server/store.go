@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"strings"
 	"time"
 
@@ -45,7 +46,11 @@ func (s *server) call(w http.ResponseWriter, r *http.Request) {
 	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, wire.MaxBody))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&q); err != nil {
-		fail(w, fmt.Errorf("request: %w: %w", store.ErrRefused, err))
+		kind := store.ErrRefused
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			kind = store.ErrUnavailable // the line is slow: trying again may help
+		}
+		fail(w, fmt.Errorf("request: %w: %w", kind, err))
 		return
 	}
 	if err := c.SetReadDeadline(time.Time{}); err != nil {
@@ -130,6 +135,9 @@ func masked(e store.Entry, node string) store.Entry {
 // flushAt is about how many bytes of frames are handed to the connection at once.
 const flushAt = 64 << 10
 
+// watchPause is the least time between two writes of a watch.
+const watchPause = 5 * time.Millisecond
+
 // stream writes frames.
 type stream struct {
 	w            http.ResponseWriter
@@ -195,6 +203,7 @@ func (s *server) watch(w http.ResponseWriter, r *http.Request, node string, q wi
 		return
 	}
 	out := newStream(w)
+	sent := time.Time{}
 	for after := q.After; ; {
 		ctx, cancel := context.WithTimeoutCause(r.Context(), wire.Heartbeat, errQuiet)
 		evs, rev, err := s.hub.Next(ctx, q.Key, after)
@@ -218,6 +227,22 @@ func (s *server) watch(w http.ResponseWriter, r *http.Request, node string, q wi
 		if out.add(wire.Frame{Mark: &wire.Mark{Revision: rev, Now: s.clock()}}) != nil || out.flush() != nil {
 			return
 		}
+		// Of many changes several go in one write: a thousand watches of a fleet in motion are a thousand writes a time. After
+		// a quiet moment a change goes at once.
+		if now := time.Now(); now.Sub(sent) < watchPause {
+			rest(r.Context(), sent.Add(watchPause))
+		}
+		sent = time.Now()
+	}
+}
+
+// rest pauses until a moment, or until the context ends.
+func rest(ctx context.Context, until time.Time) {
+	t := time.NewTimer(time.Until(until))
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
 	}
 }
 

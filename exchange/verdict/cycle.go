@@ -106,8 +106,11 @@ func (s *searcher) edges(self string, w record.Wait) func(func(string, waitID) b
 			return
 		}
 		for _, n := range nodes {
+			if s.v.satisfies(n, w) {
+				continue
+			}
 			_, run := s.v.Node(n)
-			if run == nil || run.Ended || s.v.satisfies(n, w) {
+			if run == nil || run.Ended || s.v.told(n, w.Fact, run) {
 				continue
 			}
 			for _, e := range run.Exports {

@@ -94,10 +94,7 @@ func (v *View) lacks(n string, w record.Wait, a Asker) (why string, final bool) 
 		return "", false
 	}
 	x := v.nodes[n]
-	var run *record.Run
-	if x != nil {
-		run = x.run
-	}
+	run := x.run()
 	count := func(revision int64) bool { return a.Settled || revision > a.Since }
 	switch {
 	case run != nil && !run.Ended:
@@ -109,7 +106,7 @@ func (v *View) lacks(n string, w record.Wait, a Asker) (why string, final bool) 
 		if fresh && f.Status == record.OK {
 			why = fmt.Sprintf("its run ended with %s = %.60s", w.Fact, f.Value)
 		}
-		return because(why, run.Failed), count(x.runRev)
+		return because(why, run.Failed), count(x.runs.entry.Revision)
 	case there && f.Stale != "":
 		return f.Stale, false
 	case fresh && f.Status == record.OK:
@@ -122,19 +119,22 @@ func (v *View) lacks(n string, w record.Wait, a Asker) (why string, final bool) 
 
 // lacksLive is lacks for a node whose run goes on.
 func (v *View) lacksLive(n, fact string, f Fact, fresh bool, run *record.Run) (string, bool) {
-	if fresh && f.Status == record.Failed && f.Run == run.ID {
+	told := v.told(n, fact, run)
+	switch {
+	case told && f.Status == record.Failed:
 		return because("failed", f.Reason), true
+	case told && f.Status == record.Removed:
+		return "withdrawn by its run", true
+	case told:
+		return fmt.Sprintf("is %.60s, and its run will not export it again", f.Value), true
 	}
 	for _, e := range run.Exports {
 		if e.Fact == fact {
 			return doing(run), false
 		}
 	}
-	switch {
-	case fresh && f.Status == record.OK:
-		return fmt.Sprintf("is %.60s, and its run will not export it again", f.Value), true
-	case fresh && f.Status == record.Removed && f.Run == run.ID:
-		return "withdrawn by its run", true
+	if fresh && f.Status == record.OK {
+		return fmt.Sprintf("is %.60s, and its run does not export it", f.Value), true
 	}
 	return "its run does not export it", true
 }

@@ -87,7 +87,9 @@ func (v *View) summary(n string) Summary {
 	x := v.nodes[n]
 	s := Summary{
 		Name: n, State: "idle", Groups: []string{}, Facts: map[string]FactSummary{}, Waits: []WaitSummary{}, Exports: []string{},
-		Revision: x.runRev,
+	}
+	if x.runs != nil {
+		s.Revision = x.runs.entry.Revision
 	}
 	if x.who != nil {
 		s.Groups, s.Address = append(s.Groups, x.who.Groups...), x.who.Address
@@ -97,23 +99,26 @@ func (v *View) summary(n string) Summary {
 		s.Facts[f] = SummaryOf(fact, there)
 		s.Revision = max(s.Revision, fact.Revision)
 	}
-	if x.run == nil {
+	run := x.run()
+	if run == nil {
 		return s
 	}
-	s.Doing, s.Failed = x.run.Doing, x.run.Failed
+	s.Doing, s.Failed = run.Doing, run.Failed
 	switch {
-	case !x.run.Ended:
+	case !run.Ended:
 		s.State = "running"
-	case x.run.Failed != "":
+	case run.Failed != "":
 		s.State = "failed"
 	default:
 		s.State = "ended"
 	}
-	for _, e := range x.run.Exports {
-		s.Exports = append(s.Exports, e.Fact)
+	for _, e := range run.Exports {
+		if !v.told(n, e.Fact, run) {
+			s.Exports = append(s.Exports, e.Fact)
+		}
 	}
 	slices.Sort(s.Exports)
-	for _, w := range x.run.Waits {
+	for _, w := range run.Waits {
 		s.Waits = append(s.Waits, v.waitSummary(w))
 	}
 	return s

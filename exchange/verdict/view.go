@@ -27,8 +27,7 @@ type View struct {
 
 type node struct {
 	who    *record.Node
-	run    *record.Run
-	runRev int64
+	runs   *cell // its run's record; nil: none
 	facts  map[string]*cell
 	limits map[string]*cell
 }
@@ -40,6 +39,17 @@ type cell struct {
 	decoded bool
 	rec     any
 	err     error
+}
+
+// run is a node's run; nil when there is none, or none that is well-formed.
+func (x *node) run() *record.Run {
+	if x == nil || x.runs == nil {
+		return nil
+	}
+	if r, err := x.runs.record(); err == nil {
+		return r.(*record.Run)
+	}
+	return nil
 }
 
 func (c *cell) record() (any, error) {
@@ -98,11 +108,10 @@ func (v *View) set(e store.Event) {
 		}
 		v.SetNode(k.Node, who)
 	case name.KindRun:
-		var run *record.Run
-		if r, err := c.record(); err == nil && !e.Deleted {
-			run = r.(*record.Run)
+		n.runs = c
+		if e.Deleted {
+			n.runs = nil
 		}
-		v.SetRun(k.Node, run, e.Revision)
 	}
 }
 
@@ -143,15 +152,17 @@ func (v *View) SetNode(n string, who *record.Node) {
 
 // SetRun says what a node's run does, as written at a revision; nil that there is none.
 func (v *View) SetRun(n string, run *record.Run, revision int64) {
-	x := v.node(n)
-	x.run, x.runRev = run, revision
+	v.node(n).runs = nil
+	if run != nil {
+		v.node(n).runs = &cell{entry: store.Entry{Revision: revision}, decoded: true, rec: run}
+	}
 }
 
 // Nodes are the names of all nodes that have written anything that still stands, sorted.
 func (v *View) Nodes() []string {
 	var out []string
 	for n, x := range v.nodes {
-		if x.who != nil || x.run != nil || len(x.facts) > 0 {
+		if x.who != nil || x.runs != nil || len(x.facts) > 0 {
 			out = append(out, n)
 		}
 	}
@@ -162,7 +173,7 @@ func (v *View) Nodes() []string {
 // Node says who a node is, and what its run does; either may be nil.
 func (v *View) Node(n string) (*record.Node, *record.Run) {
 	if x := v.nodes[n]; x != nil {
-		return x.who, x.run
+		return x.who, x.run()
 	}
 	return nil, nil
 }
@@ -199,6 +210,12 @@ func (v *View) Fact(n, fact string) (Fact, bool) {
 		f.Stale = "stale: older than its ttl of " + f.TTL.String()
 	}
 	return f, true
+}
+
+// told tells whether a run has said already what becomes of a fact: a run exports each once.
+func (v *View) told(n, fact string, run *record.Run) bool {
+	f, ok := v.Fact(n, fact)
+	return ok && f.Stale == "" && f.Run == run.ID
 }
 
 // Facts are the names of a node's facts, sorted, whatever their status.
