@@ -140,7 +140,11 @@ func TestWhoIsLetIn(t *testing.T) {
 
 func TestRevokedNodesAreCutOff(t *testing.T) {
 	s := exchangetest.StartServer(t, "", "")
-	c := s.Client(t, "node01")
+	credentials, dir := s.Enroll(t, "node01")
+	c, err := client.New(s.URL, credentials)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := put(t, c, mine, okFact("true")); err != nil {
 		t.Fatal(err)
 	}
@@ -162,6 +166,13 @@ func TestRevokedNodesAreCutOff(t *testing.T) {
 	}
 	want(t, "on the same connection", put(t, c, mine, okFact("false")), store.ErrDenied)
 	want(t, "a watch that was open", <-ended, store.ErrDenied)
+	pair, err := tls.LoadX509KeyPair(filepath.Join(dir, "node.pem"), filepath.Join(dir, "node.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if shakesHands(t, s, pair) {
+		t.Error("a revoked certificate gets a connection")
+	}
 	c.Close()
 	want(t, "on a new connection", put(t, c, mine, okFact("false")), store.ErrDenied)
 	want(t, "to renew its certificate", c.RenewCertificate(t.Context(), time.Now(), true), store.ErrDenied)
@@ -169,6 +180,22 @@ func TestRevokedNodesAreCutOff(t *testing.T) {
 	if err := put(t, again, mine, okFact("true")); err != nil {
 		t.Errorf("enrolled again: %v", err)
 	}
+}
+
+// shakesHands tells whether a certificate is let in as far as the first byte of an answer.
+func shakesHands(t *testing.T, s *exchangetest.Server, pair tls.Certificate) bool {
+	t.Helper()
+	c, err := tls.Dial("tcp", s.Addr, &tls.Config{RootCAs: s.Authority(t).Pool(), ServerName: pki.ServerName, Certificates: []tls.Certificate{pair}})
+	if err != nil {
+		return false
+	}
+	defer c.Close()
+	if err := c.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprint(c, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+	_, err = c.Read(make([]byte, 1))
+	return err == nil
 }
 
 func TestACertificateIsRenewedByItsNode(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/nodeapply/apply/exchange/face"
 	"github.com/nodeapply/apply/exchange/ledger"
 	"github.com/nodeapply/apply/exchange/pki"
 	"github.com/nodeapply/apply/exchange/wire"
@@ -120,7 +121,7 @@ func (s *server) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+wire.Path+"{call}", s.call)
 	mux.HandleFunc("POST "+wire.RenewPath, s.renew)
-	s.face(mux)
+	face.New(s.hub, s.authority, s.clock).Register(mux)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// Every request of an HTTP/2 connection comes here, so a revoked node is cut off with its next one.
 		w.Header().Set("X-Content-Type-Options", "nosniff")

@@ -33,13 +33,13 @@ func (s *server) peer(r *http.Request) (string, error) {
 func (s *server) call(w http.ResponseWriter, r *http.Request) {
 	node, err := s.peer(r)
 	if err != nil {
-		fail(w, err)
+		wire.Fail(w, err)
 		return
 	}
 	// The deadline is for the body alone, and taken off again: a whole request's would end long watches.
 	c := http.NewResponseController(w)
 	if err := c.SetReadDeadline(time.Now().Add(readTimeout)); err != nil {
-		fail(w, err)
+		wire.Fail(w, err)
 		return
 	}
 	var q wire.Request
@@ -50,11 +50,11 @@ func (s *server) call(w http.ResponseWriter, r *http.Request) {
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			kind = store.ErrUnavailable // the line is slow: trying again may help
 		}
-		fail(w, fmt.Errorf("request: %w: %w", kind, err))
+		wire.Fail(w, fmt.Errorf("request: %w: %w", kind, err))
 		return
 	}
 	if err := c.SetReadDeadline(time.Time{}); err != nil {
-		fail(w, err)
+		wire.Fail(w, err)
 		return
 	}
 	switch op := strings.TrimPrefix(r.URL.Path, wire.Path); op {
@@ -65,7 +65,7 @@ func (s *server) call(w http.ResponseWriter, r *http.Request) {
 	default:
 		reply, err := s.single(r.Context(), op, node, q)
 		if err != nil {
-			fail(w, err)
+			wire.Fail(w, err)
 			return
 		}
 		wire.Write(w, http.StatusOK, reply)
@@ -178,12 +178,12 @@ func (s *stream) flush() error {
 
 func (s *server) list(w http.ResponseWriter, r *http.Request, node string, q wire.Request) {
 	if err := mayRead(q.Key); err != nil {
-		fail(w, err)
+		wire.Fail(w, err)
 		return
 	}
 	l, err := s.hub.List(r.Context(), q.Key)
 	if err != nil {
-		fail(w, err)
+		wire.Fail(w, err)
 		return
 	}
 	out := newStream(w)
@@ -199,7 +199,7 @@ func (s *server) list(w http.ResponseWriter, r *http.Request, node string, q wir
 
 func (s *server) watch(w http.ResponseWriter, r *http.Request, node string, q wire.Request) {
 	if err := mayRead(q.Key); err != nil {
-		fail(w, err)
+		wire.Fail(w, err)
 		return
 	}
 	out := newStream(w)
@@ -262,18 +262,13 @@ func (s *server) endWatch(out *stream, r *http.Request, err error) {
 func (s *server) renew(w http.ResponseWriter, r *http.Request) {
 	node, err := s.peer(r)
 	if err != nil {
-		fail(w, err)
+		wire.Fail(w, err)
 		return
 	}
 	cert, err := s.authority.Sign(node, r.TLS.PeerCertificates[0].PublicKey)
 	if err != nil {
-		fail(w, err)
+		wire.Fail(w, err)
 		return
 	}
 	wire.Write(w, http.StatusOK, wire.Reply{Certificate: string(cert)})
-}
-
-func fail(w http.ResponseWriter, err error) {
-	status, f := wire.Status(err)
-	wire.Write(w, status, f)
 }

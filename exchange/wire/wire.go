@@ -113,3 +113,9 @@ func Write(w http.ResponseWriter, status int, body any) {
 	w.WriteHeader(status)
 	w.Write(append(b, '\n'))
 }
+
+// Fail answers with an error.
+func Fail(w http.ResponseWriter, err error) {
+	status, f := Status(err)
+	Write(w, status, f)
+}

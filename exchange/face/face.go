@@ -1,4 +1,6 @@
-package server
+// Package face is the exchange's HTTP side for orchestrators and people: facts as JSON, long polls, server-sent events,
+// parameters, and a page that shows it all live. Every request needs a bearer token.
+package face
 
 import (
 	"context"
@@ -12,7 +14,9 @@ import (
 	"time"
 
 	"github.com/nodeapply/apply/exchange"
+	"github.com/nodeapply/apply/exchange/ledger"
 	"github.com/nodeapply/apply/exchange/name"
+	"github.com/nodeapply/apply/exchange/pki"
 	"github.com/nodeapply/apply/exchange/record"
 	"github.com/nodeapply/apply/exchange/store"
 	"github.com/nodeapply/apply/exchange/verdict"
@@ -26,8 +30,28 @@ const (
 	eventPause = 250 * time.Millisecond
 )
 
-// face is the HTTP side for orchestrators and people: every request needs a bearer token.
-func (s *server) face(mux *http.ServeMux) {
+// Deadlines: to send a parameter, and to take what is sent.
+const (
+	readTimeout  = 20 * time.Second
+	writeTimeout = 30 * time.Second
+)
+
+var errQuiet = errors.New("nothing happened")
+
+// Face answers from one store.
+type Face struct {
+	hub       *ledger.Hub
+	authority *pki.Authority
+	clock     func() time.Time
+}
+
+// New makes the face of a store, whose tokens are an authority's.
+func New(hub *ledger.Hub, authority *pki.Authority, clock func() time.Time) *Face {
+	return &Face{hub, authority, clock}
+}
+
+// Register adds the face's paths to a mux.
+func (s *Face) Register(mux *http.ServeMux) {
 	mux.HandleFunc("GET /v1/nodes", s.withToken(s.getNodes))
 	mux.HandleFunc("GET /v1/nodes/{node}/facts/{fact}", s.withToken(s.getFact))
 	mux.HandleFunc("GET /v1/events", s.withToken(s.getEvents))
@@ -35,7 +59,7 @@ func (s *server) face(mux *http.ServeMux) {
 	mux.HandleFunc("GET /{$}", s.getPage)
 }
 
-func (s *server) hasToken(r *http.Request) error {
+func (s *Face) hasToken(r *http.Request) error {
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !strings.EqualFold(scheme, "Bearer") {
 		token = ""
@@ -43,7 +67,7 @@ func (s *server) hasToken(r *http.Request) error {
 	return s.authority.CheckToken(strings.TrimSpace(token))
 }
 
-func (s *server) withToken(f http.HandlerFunc) http.HandlerFunc {
+func (s *Face) withToken(f http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if err := s.hasToken(r); err != nil {
 			w.Header().Set("WWW-Authenticate", `Bearer realm="apply exchange"`)
@@ -67,7 +91,7 @@ func deploymentOf(r *http.Request) (string, error) {
 }
 
 // view is what stands in a deployment, or, with a node, what that node has written.
-func (s *server) view(ctx context.Context, deployment, node string) (*verdict.View, error) {
+func (s *Face) view(ctx context.Context, deployment, node string) (*verdict.View, error) {
 	prefix := name.Prefix(deployment)
 	if node != "" {
 		prefix += node + "/"
@@ -81,15 +105,15 @@ func (s *server) view(ctx context.Context, deployment, node string) (*verdict.Vi
 	return v, nil
 }
 
-func (s *server) getNodes(w http.ResponseWriter, r *http.Request) {
+func (s *Face) getNodes(w http.ResponseWriter, r *http.Request) {
 	d, err := deploymentOf(r)
 	if err != nil {
-		fail(w, err)
+		wire.Fail(w, err)
 		return
 	}
 	v, err := s.view(r.Context(), d, "")
 	if err != nil {
-		fail(w, err)
+		wire.Fail(w, err)
 		return
 	}
 	wire.Write(w, http.StatusOK, struct {
@@ -100,7 +124,7 @@ func (s *server) getNodes(w http.ResponseWriter, r *http.Request) {
 }
 
 // getFact answers 200 with the value as JSON, or 202 and what is known while it is not there; ?wait=60s waits for it.
-func (s *server) getFact(w http.ResponseWriter, r *http.Request) {
+func (s *Face) getFact(w http.ResponseWriter, r *http.Request) {
 	d, err := deploymentOf(r)
 	k := name.Key{Kind: name.KindFact, Deployment: d, Node: r.PathValue("node"), Name: r.PathValue("fact")}
 	if err == nil {
@@ -114,7 +138,7 @@ func (s *server) getFact(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if err != nil {
-		fail(w, fmt.Errorf("%w: %w", store.ErrRefused, err))
+		wire.Fail(w, fmt.Errorf("%w: %w", store.ErrRefused, err))
 		return
 	}
 	ctx, cancel := context.WithTimeoutCause(r.Context(), wait, errQuiet)
@@ -122,7 +146,7 @@ func (s *server) getFact(w http.ResponseWriter, r *http.Request) {
 	for {
 		v, err := s.view(r.Context(), d, k.Node)
 		if err != nil {
-			fail(w, err)
+			wire.Fail(w, err)
 			return
 		}
 		f, there := v.Fact(k.Node, k.Name)
@@ -138,44 +162,44 @@ func (s *server) getFact(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		if err != nil && !errors.Is(err, store.ErrCompacted) {
-			fail(w, err)
+			wire.Fail(w, err)
 			return
 		}
 	}
 }
 
-func (s *server) putParam(w http.ResponseWriter, r *http.Request) {
+func (s *Face) putParam(w http.ResponseWriter, r *http.Request) {
 	d, err := deploymentOf(r)
 	if err != nil {
-		fail(w, err)
+		wire.Fail(w, err)
 		return
 	}
 	if err := http.NewResponseController(w).SetReadDeadline(time.Now().Add(readTimeout)); err != nil {
-		fail(w, err)
+		wire.Fail(w, err)
 		return
 	}
 	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, record.MaxValue))
 	if err != nil {
-		fail(w, fmt.Errorf("value: %w: %w", store.ErrRefused, err))
+		wire.Fail(w, fmt.Errorf("value: %w: %w", store.ErrRefused, err))
 		return
 	}
 	if err := record.CheckValue(b); err != nil {
-		fail(w, fmt.Errorf("value: %w: %w", store.ErrRefused, err))
+		wire.Fail(w, fmt.Errorf("value: %w: %w", store.ErrRefused, err))
 		return
 	}
 	k := name.Key{Kind: name.KindParam, Deployment: d, Name: r.PathValue("param")}
 	if err := name.Fact(k.Name); err != nil {
-		fail(w, fmt.Errorf("%w: %w", store.ErrRefused, err))
+		wire.Fail(w, fmt.Errorf("%w: %w", store.ErrRefused, err))
 		return
 	}
 	value, err := json.Marshal(record.Param{Value: b})
 	if err != nil {
-		fail(w, err)
+		wire.Fail(w, err)
 		return
 	}
 	rev, err := s.hub.Put(r.Context(), store.Put{Key: k.String(), Value: value, Expect: store.Any})
 	if err != nil {
-		fail(w, err)
+		wire.Fail(w, err)
 		return
 	}
 	wire.Write(w, http.StatusOK, wire.Reply{Revision: rev})
@@ -183,15 +207,15 @@ func (s *server) putParam(w http.ResponseWriter, r *http.Request) {
 
 // getEvents streams server-sent events: one of each node that is there, "synced", and then one of each node that has changed,
 // whole, with the revision as its id. A client that comes back with Last-Event-ID gets what has changed since.
-func (s *server) getEvents(w http.ResponseWriter, r *http.Request) {
+func (s *Face) getEvents(w http.ResponseWriter, r *http.Request) {
 	d, err := deploymentOf(r)
 	if err != nil {
-		fail(w, err)
+		wire.Fail(w, err)
 		return
 	}
 	v, err := s.view(r.Context(), d, "")
 	if err != nil {
-		fail(w, err)
+		wire.Fail(w, err)
 		return
 	}
 	w.Header().Set("Content-Type", "text/event-stream")

@@ -1,4 +1,4 @@
-package server
+package face
 
 import (
 	"crypto/sha256"
@@ -15,7 +15,7 @@ var page string
 
 // getPage gives the page. It holds no data: it asks for the token, and fetches /v1/events with it. Without a token in the
 // request the status is 401, as for all else.
-func (s *server) getPage(w http.ResponseWriter, r *http.Request) {
+func (s *Face) getPage(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Cache-Control", "no-store")

@@ -1,4 +1,4 @@
-package server_test
+package face_test
 
 import (
 	"bufio"
