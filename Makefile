@@ -1,0 +1,23 @@
+# make test   installs what the tests need and runs them all; make bench, make fault: see bench/README.md, docs/safety.md
+export CGO_ENABLED ?= 0
+SHELL := /bin/bash
+
+.PHONY: build test check bench fault docs clean
+
+build:
+	go build -trimpath -ldflags '-s -w' -o bin/apply ./cmd/apply
+
+test:
+	./scripts/test.sh
+
+check:
+	test -z "$$(gofmt -l $$(git ls-files '*.go'))"
+	go vet ./...
+	go tool staticcheck ./...
+
+docs:
+	go generate ./docs
+
+clean:
+	rm -rf bin
+	go run ./e2e/lab/labctl clean

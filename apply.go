@@ -1,0 +1,82 @@
+// Package apply brings a node to the state that a manifest declares. It is the program as a library, thin: [Load] compiles a manifest for
+// this node, and the Manifest plans and converges.
+//
+//	m, err := apply.Load(ctx, "main.hcl", apply.Options{})
+//	if err != nil { ... } // a diag.List: every mistake, with its place
+//	plan, err := m.Plan(ctx, engine.Options{})
+//	if plan.Outcome() == report.Pending { ... }
+//	rep, err := m.Converge(ctx, engine.Options{Parallel: 4})
+package apply
+
+import (
+	"context"
+
+	"github.com/nodeapply/apply/catalog"
+	"github.com/nodeapply/apply/engine"
+	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/manifest"
+	"github.com/nodeapply/apply/manifest/diag"
+	"github.com/nodeapply/apply/report"
+	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/all"
+)
+
+// Options say what a manifest is compiled with. The zero value is the node itself, with all types and no variables.
+type Options struct {
+	Host    host.Host        // default: this node
+	Types   []resources.Type // default: all of them
+	Vars    []manifest.VarSource
+	Facts   manifest.Facts // default: none
+	Modules func(ctx context.Context, source, from string) (dir string, err error)
+	Scrub   *report.Scrubber // learns the sensitive values that are met; default: one of its own
+}
+
+// Manifest is a manifest compiled for one node.
+type Manifest struct {
+	Path     string
+	Warnings diag.List
+
+	host     host.Host
+	scrub    *report.Scrubber
+	compiled *manifest.Result
+}
+
+// Load compiles the file or folder at path. Nothing is touched. Mistakes come all at once as a [diag.List].
+func Load(ctx context.Context, path string, o Options) (*Manifest, error) {
+	if o.Host == nil {
+		var err error
+		if o.Host, err = host.New(host.Options{}); err != nil {
+			return nil, err
+		}
+	}
+	if o.Types == nil {
+		o.Types = all.Types()
+	}
+	if o.Scrub == nil {
+		o.Scrub = &report.Scrubber{}
+	}
+	compiled, diags := manifest.Compile(ctx, path, manifest.Options{Types: o.Types, Vars: o.Vars, Facts: o.Facts, Modules: o.Modules})
+	if diags.HasErrors() {
+		return nil, diags
+	}
+	o.Scrub.Add(compiled.Secrets...)
+	return &Manifest{Path: path, Warnings: diags, host: o.Host, scrub: o.Scrub, compiled: compiled}, nil
+}
+
+// Catalog is what the node should be.
+func (m *Manifest) Catalog() *catalog.Catalog { return m.compiled.Catalog }
+
+// Plan says what Converge would do, and changes nothing.
+func (m *Manifest) Plan(ctx context.Context, o engine.Options) (*report.Report, error) {
+	return engine.Plan(ctx, m.host, m.compiled.Catalog, m.options(o))
+}
+
+// Converge brings the node to the manifest.
+func (m *Manifest) Converge(ctx context.Context, o engine.Options) (*report.Report, error) {
+	return engine.Converge(ctx, m.host, m.compiled.Catalog, m.options(o))
+}
+
+func (m *Manifest) options(o engine.Options) engine.Options {
+	o.Manifest, o.Scrub = m.Path, m.scrub.Scrub
+	return o
+}

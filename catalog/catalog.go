@@ -1,0 +1,81 @@
+// Package catalog holds what one node should be: the resources that a manifest declares for it, and the order among them.
+//
+// A Catalog is checked and immutable: [New] finds every mistake that concerns several resources at once (undeclared references,
+// duplicates, cycles) and derives the automatic edges. Vertices of its graph are entries by their index, followed by barriers that
+// stand for "all of these" (a module, all instances of a resource) so that relations between sets need no edge for every pair.
+package catalog
+
+import (
+	"context"
+	"time"
+
+	"github.com/nodeapply/apply/resources"
+)
+
+// Entry is one resource as the manifest declares it.
+type Entry struct {
+	Addr resources.Address
+	Pos  resources.Pos // of the block's header
+	// Resource is nil where values are missing that only the run gives; Deferred then makes it.
+	Resource resources.Resource
+	Deferred *Deferred
+	Options
+	// AttrPos returns the place of an attribute's expression, of the block where it has none.
+	AttrPos func(attr string) resources.Pos
+	// Origins returns what an attribute's value was made of, as references: "fact.hostname", "var.device", "exec.x.stdout".
+	Origins func(attr string) []string
+}
+
+// Options are the metaparameters of one entry that are not relations.
+type Options struct {
+	Off      bool // when = false: declared, not managed in this run
+	Unless   []string
+	OnlyIf   []string
+	Timeout  time.Duration // of one attempt; 0: the type's default
+	Tries    int           // 0 is 1
+	TrySleep time.Duration
+	Noop     bool
+	Tags     []string
+	// Sensitive names the attributes whose values nobody may see.
+	Sensitive []string
+}
+
+// Deferred is a block that uses values which only the run gives. It is one vertex, whatever it becomes.
+type Deferred struct {
+	// Needs names the resources whose late values are used; they are visited before.
+	Needs []resources.Address
+	// Preview lists the attributes as far as they are known, unknown parts written "(known after wait.x)".
+	Preview []resources.Change
+	// Bind makes the entries: one, or one for each element of for_each, none where when is false. Its errors name attributes' places.
+	Bind func(ctx context.Context, late Values) ([]*Entry, error)
+}
+
+// Values looks up the late values of a resource that was visited; ok is false if it was not, or has none.
+type Values func(addr resources.Address) (values map[string]any, ok bool)
+
+// RelationKind says what a relation means.
+type RelationKind uint8
+
+// The kinds of relations, in the direction From before To.
+const (
+	Before    RelationKind = iota // order only
+	Notify                        // order, and a refresh of To when From changed
+	Automatic                     // derived from identities: order, gives way to an explicit edge the other way round
+)
+
+// Relation says that From comes before To. An address with an empty Type stands for a whole module, all its instances unless Module names one; an address
+// without Instance stands for all instances of a resource that has them.
+type Relation struct {
+	From, To resources.Address
+	Kind     RelationKind
+	Pos      resources.Pos // of the reference in the manifest
+	Target   bool          // the reference is To (before, notify), else From (require, subscribe): what a mistake is about
+}
+
+// Problem is a mistake in a manifest, found here.
+type Problem struct {
+	Pos     resources.Pos
+	Also    []resources.Pos // further places it concerns
+	Summary string
+	Detail  string
+}

@@ -1,0 +1,222 @@
+package catalog
+
+import (
+	"context"
+	"fmt"
+	"sort"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/resources"
+)
+
+// thing is a resource that provides and requires what a test says.
+type thing struct {
+	Name     string   `hcl:"name,title"`
+	Mode     string   `hcl:"mode"`
+	Names    []string `hcl:"names"`
+	provides []resources.Identity
+	requires []resources.Identity
+}
+
+func (*thing) Check(context.Context, host.View) (resources.Diff, error) { return resources.Diff{}, nil }
+func (*thing) Apply(context.Context, host.Host, resources.Diff) error   { return nil }
+func (t *thing) Provides() []resources.Identity                         { return t.provides }
+func (t *thing) Requires() []resources.Identity                         { return t.requires }
+func ids(kind string, names ...string) (out []resources.Identity) {
+	for _, n := range names {
+		out = append(out, resources.Identity{Kind: kind, Name: n})
+	}
+	return out
+}
+
+// entry declares t["name"], written "m:name" in a module m and "name[0]" as an instance.
+func entry(line int, name string, r *thing) *Entry {
+	return &Entry{Addr: addr(name), Resource: r, Pos: resources.Pos{File: "main.hcl", Line: int32(line)}}
+}
+
+func addr(name string) resources.Address {
+	a := resources.Address{Type: "t"}
+	if m, rest, ok := strings.Cut(name, ":"); ok {
+		a.Module, name = "module."+m, rest
+	}
+	if title, inst, ok := strings.Cut(name, "["); ok {
+		name, a.Instance = title, "["+inst
+	}
+	a.Title = name
+	if name == "*" {
+		a.Type, a.Title = "", ""
+	}
+	return a
+}
+
+// relation reads "a>b" (order) and "a~b" (notify); the target is what is referred to.
+func relation(s string) Relation {
+	i := strings.IndexAny(s, ">~")
+	r := Relation{From: addr(s[:i]), To: addr(s[i+1:]), Target: true, Pos: resources.Pos{File: "main.hcl", Line: 99}}
+	if s[i] == '~' {
+		r.Kind = Notify
+	}
+	return r
+}
+
+// order lists which entries must come before which, barriers walked through.
+func order(c *Catalog) string {
+	var out []string
+	n := len(c.Entries())
+	var walk func(from, v int, notify bool)
+	walk = func(from, v int, notify bool) {
+		for _, e := range c.Graph().Succ(v) {
+			if e.To >= n {
+				walk(from, e.To, e.Notify)
+				continue
+			}
+			sign := ">"
+			if e.Notify {
+				sign = "~"
+			}
+			out = append(out, fmt.Sprintf("%s%s%s", short(c, from), sign, short(c, e.To)))
+		}
+	}
+	for v := range n {
+		walk(v, v, false)
+	}
+	sort.Strings(out)
+	return strings.Join(out, " ")
+}
+
+func short(c *Catalog, v int) string {
+	a := c.Entries()[v].Addr
+	return strings.TrimPrefix(a.Module, "module.") + strings.TrimPrefix(a.Title, "t.") + a.Instance
+}
+
+func build(entries []*Entry, relations string) (*Catalog, []Problem) {
+	var rs []Relation
+	for _, r := range strings.Fields(relations) {
+		rs = append(rs, relation(r))
+	}
+	return New(entries, rs, func(a resources.Address) bool { return a.Title == "empty" })
+}
+
+func TestEdges(t *testing.T) {
+	path := func(p string) *thing {
+		return &thing{Name: p, provides: ids("path", p), requires: []resources.Identity{{Kind: "path", Name: p, Nearest: true}}}
+	}
+	shared := func(n string) *thing {
+		return &thing{Name: n, provides: []resources.Identity{{Kind: "repos", Name: "apt", Shared: true}}}
+	}
+	needsRepos := func(n string) *thing { return &thing{Name: n, requires: ids("repos", "apt")} }
+	for _, tc := range []struct {
+		name      string
+		entries   []*Entry
+		relations string
+		want      string
+	}{
+		{"explicit", []*Entry{entry(1, "a", &thing{}), entry(2, "b", &thing{}), entry(3, "c", &thing{})}, "c>a a~b", "a~b c>a"},
+		{"the same relation twice is one edge", []*Entry{entry(1, "a", &thing{}), entry(2, "b", &thing{})}, "a>b a>b", "a>b"},
+		{"all instances", []*Entry{entry(1, "a[0]", &thing{}), entry(2, "a[1]", &thing{}), entry(3, "b", &thing{})}, "a>b", "a[0]>b a[1]>b"},
+		{"one instance", []*Entry{entry(1, "a[0]", &thing{}), entry(2, "a[1]", &thing{}), entry(3, "b", &thing{})}, "a[1]>b", "a[1]>b"},
+		{"module to module", []*Entry{entry(1, "m:a", &thing{}), entry(2, "m:b", &thing{}), entry(3, "n:c", &thing{}), entry(4, "n:d", &thing{})}, "m:*~n:*", "ma~nc ma~nd mb~nc mb~nd"},
+		{"a reference to an empty set orders nothing", []*Entry{entry(1, "a", &thing{})}, "a>empty", ""},
+		{"nearest managed ancestor", []*Entry{entry(1, "x", path("/a/b/c/d")), entry(2, "y", path("/a")), entry(3, "z", path("/a/b"))}, "", "y>z z>x"},
+		{"a mount point comes before the folder it covers", []*Entry{entry(1, "dir", path("/data")), entry(2, "f", path("/data/f")),
+			entry(3, "m", &thing{provides: ids("mount", "/data"), requires: ids("path", "/data")})}, "", "dir>m m>f"},
+		{"an explicit edge turns an automatic one round", []*Entry{entry(1, "x", path("/a/b")), entry(2, "y", path("/a"))}, "x>y", "x>y"},
+		{"a barrier turns an automatic edge round", []*Entry{entry(1, "m:x", path("/a/b")), entry(2, "m:w", &thing{}), entry(3, "y", path("/a"))}, "m:*>y", "mw>y mx>y"},
+		{"shared identities come before all who need them", []*Entry{entry(1, "p", needsRepos("p")), entry(2, "r", shared("r")), entry(3, "s", shared("s")), entry(4, "q", needsRepos("q"))}, "",
+			"r>p r>q s>p s>q"},
+		{"but not against an explicit edge", []*Entry{entry(1, "p", needsRepos("p")), entry(2, "r", shared("r")), entry(3, "s", shared("s"))}, "p>r", "p>r s>p"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			c, problems := build(tc.entries, tc.relations)
+			if problems != nil {
+				t.Fatal(problems)
+			}
+			if diff := cmp.Diff(tc.want, order(c)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestProblems(t *testing.T) {
+	owner := func(mode string) *thing { return &thing{Name: "x", Mode: mode, provides: ids("path", "/x")} }
+	for _, tc := range []struct {
+		name      string
+		entries   []*Entry
+		relations string
+		want      []string // summary and detail
+	}{
+		{"undeclared, with a near one", []*Entry{entry(1, "nginx", &thing{})}, "nginx>ngnix",
+			[]string{"main.hcl:99 reference to undeclared resource: no t.ngnix is declared; did you mean `t.nginx`?"}},
+		{"undeclared, nothing near", []*Entry{entry(1, "nginx", &thing{})}, "nginx>postfix_main",
+			[]string{"main.hcl:99 reference to undeclared resource: no t.postfix_main is declared."}},
+		{"two cycles", []*Entry{entry(1, "a", &thing{}), entry(2, "b", &thing{}), entry(3, "c", &thing{}), entry(4, "d", &thing{})}, "a>b b>a c>d d>c",
+			[]string{
+				"main.hcl:1 dependency cycle: t.a -> t.b -> t.a: each would have to come before the next; remove one of these relations. Declared: t.a before t.b at main.hcl:99; t.b before t.a at main.hcl:99.",
+				"main.hcl:3 dependency cycle: t.c -> t.d -> t.c: each would have to come before the next; remove one of these relations. Declared: t.c before t.d at main.hcl:99; t.d before t.c at main.hcl:99.",
+			}},
+		{"equal duplicates merge", []*Entry{entry(1, "a", owner("1")), entry(2, "b", owner("1")), entry(3, "c", &thing{})}, "b>c", nil},
+		{"different duplicates", []*Entry{entry(1, "a", owner("1")), entry(2, "b", owner("2"))}, "",
+			[]string{"main.hcl:2 conflicting declarations: t.a at main.hcl:1 and t.b at main.hcl:2 manage the same thing in different ways: they differ in mode; keep one of them."}},
+		{"the same address twice", []*Entry{entry(1, "a", owner("1")), entry(7, "a", owner("2"))}, "",
+			[]string{"main.hcl:7 duplicate resource t.a: t.a is declared at main.hcl:1 already; give one of them another title."}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			_, problems := build(tc.entries, tc.relations)
+			var got []string
+			for _, p := range problems {
+				got = append(got, fmt.Sprintf("%s %s: %s", p.Pos, p.Summary, p.Detail))
+			}
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestMergedAddressStandsForTheFirst(t *testing.T) {
+	r := func() *thing { return &thing{Name: "x", provides: ids("path", "/x")} }
+	c, problems := build([]*Entry{entry(1, "a", r()), entry(2, "b", r()), entry(3, "c", &thing{})}, "b>c")
+	if problems != nil {
+		t.Fatal(problems)
+	}
+	if diff := cmp.Diff("a>c", order(c)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestRelationsBetweenSetsAreLinear(t *testing.T) {
+	const n = 20_000
+	var entries []*Entry
+	for i := range n {
+		entries = append(entries, entry(i+1, fmt.Sprintf("m:a%d", i), &thing{}), entry(i+1, fmt.Sprintf("n:b%d", i), &thing{}))
+	}
+	c, problems := build(entries, "m:*>n:*")
+	if problems != nil {
+		t.Fatal(problems)
+	}
+	edges := 0
+	for v := range c.Graph().Len() {
+		edges += len(c.Graph().Succ(v))
+	}
+	if want := 2*n + 1; edges != want {
+		t.Errorf("want %d edges, got %d", want, edges)
+	}
+}
+
+func TestParentModule(t *testing.T) {
+	for in, want := range map[string]string{
+		"module.a":                          "",
+		"module.a.module.b":                 "module.a",
+		`module.a["x.module.y"].module.b`:   `module.a["x.module.y"]`,
+		`module.a.module.b["k\".module.c"]`: "module.a",
+	} {
+		if got := parentModule(in); got != want {
+			t.Errorf("%s: want %q, got %q", in, want, got)
+		}
+	}
+}

@@ -1,0 +1,139 @@
+package catalog
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/nodeapply/apply/resources"
+)
+
+// index finds vertices by address.
+type index struct {
+	exact     map[resources.Address]int
+	instances map[resources.Address][]int // by the address without its instance
+	modules   map[string][]int            // by module path, with and without instance keys; filled when first asked
+	entries   []*Entry
+	alias     map[resources.Address]resources.Address
+}
+
+func newIndex(entries []*Entry, alias map[resources.Address]resources.Address) *index {
+	x := &index{
+		exact:     make(map[resources.Address]int, len(entries)),
+		instances: map[resources.Address][]int{},
+		entries:   entries,
+		alias:     alias,
+	}
+	for v, e := range entries {
+		x.exact[e.Addr] = v
+		if e.Addr.Instance != "" {
+			a := e.Addr
+			a.Instance = ""
+			x.instances[a] = append(x.instances[a], v)
+		}
+	}
+	return x
+}
+
+func (x *index) find(a resources.Address) []int {
+	if a.Type == "" {
+		return x.module(a.Module)
+	}
+	if to, ok := x.alias[a]; ok {
+		a = to
+	}
+	if v, ok := x.exact[a]; ok {
+		return []int{v}
+	}
+	return x.instances[a]
+}
+
+func (x *index) module(path string) []int {
+	if x.modules == nil {
+		x.modules = map[string][]int{}
+		for v, e := range x.entries {
+			for m := e.Addr.Module; m != ""; m = parentModule(m) {
+				x.modules[m] = append(x.modules[m], v)
+				if plain, ok := strings.CutSuffix(m, "]"); ok {
+					plain = plain[:strings.LastIndexByte(plain, '[')]
+					x.modules[plain] = append(x.modules[plain], v)
+				}
+			}
+		}
+	}
+	return x.modules[path]
+}
+
+// parentModule cuts the last step off a module path. Keys in brackets are quoted and may hold dots.
+func parentModule(m string) string {
+	quoted := false
+	for i := len(m) - 1; i >= 0; i-- {
+		switch {
+		case m[i] == '"' && (i == 0 || m[i-1] != '\\'):
+			quoted = !quoted
+		case !quoted && strings.HasPrefix(m[i:], "module.") && (i == 0 || m[i-1] == '.'):
+			return strings.TrimSuffix(m[:i], ".")
+		}
+	}
+	return ""
+}
+
+// undeclared is the problem of a reference to what is not there.
+func (b *builder) undeclared(a resources.Address, pos resources.Pos) Problem {
+	p := Problem{Pos: pos, Summary: "reference to undeclared resource", Detail: fmt.Sprintf("no %s is declared.", a)}
+	if near := b.near(a); near != "" {
+		p.Detail = fmt.Sprintf("no %s is declared; did you mean `%s`?", a, near)
+	}
+	return p
+}
+
+// near finds the declared address of the same type whose title is most like a's.
+func (b *builder) near(a resources.Address) string {
+	var candidates []string
+	for _, e := range b.entries {
+		if e.Addr.Module == a.Module && e.Addr.Type == a.Type {
+			c := e.Addr
+			if a.Instance == "" {
+				c.Instance = ""
+			}
+			candidates = append(candidates, c.String())
+		}
+	}
+	slices.Sort(candidates)
+	return Nearest(a.String(), slices.Compact(candidates))
+}
+
+// Nearest returns the candidate that is most like word by edit distance, "" if none is close enough to be meant.
+func Nearest(word string, candidates []string) string {
+	best, bestD := "", max(2, len(word)/3)+1
+	for _, c := range candidates {
+		if d := distance(word, c, bestD); d < bestD {
+			best, bestD = c, d
+		}
+	}
+	return best
+}
+
+// distance is the Levenshtein distance of a and b, or limit where it is not below it.
+func distance(a, b string, limit int) int {
+	if d := len(a) - len(b); d >= limit || -d >= limit {
+		return limit
+	}
+	prev := make([]int, len(b)+1)
+	cur := make([]int, len(b)+1)
+	for j := range prev {
+		prev[j] = j
+	}
+	for i := range len(a) {
+		cur[0] = i + 1
+		for j := range len(b) {
+			cost := 1
+			if a[i] == b[j] {
+				cost = 0
+			}
+			cur[j+1] = min(prev[j]+cost, prev[j+1]+1, cur[j]+1)
+		}
+		prev, cur = cur, prev
+	}
+	return min(prev[len(b)], limit)
+}

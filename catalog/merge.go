@@ -1,0 +1,137 @@
+package catalog
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+
+	"github.com/nodeapply/apply/resources"
+)
+
+// merge drops entries that declare the same thing as an earlier one in a compatible way, and reports those that contradict it. It fills
+// owners and alias.
+func (b *builder) merge(entries []*Entry) []*Entry {
+	b.alias = map[resources.Address]resources.Address{}
+	b.owners = make(map[resources.Identity]int, len(entries))
+	byAddr := make(map[resources.Address]int, len(entries))
+	out := make([]*Entry, 0, len(entries))
+	for _, e := range entries {
+		if w, ok := byAddr[e.Addr]; ok {
+			b.sameAddress(out[w], e)
+			continue
+		}
+		ids := provides(e)
+		if w, ok := b.owner(ids); ok {
+			if b.combine(out[w], e, len(ids)) {
+				b.alias[e.Addr] = out[w].Addr
+				continue
+			}
+		}
+		v := len(out)
+		byAddr[e.Addr] = v
+		for _, id := range ids {
+			if _, ok := b.owners[id]; !ok {
+				b.owners[id] = v
+			}
+		}
+		out = append(out, e)
+	}
+	return out
+}
+
+// provides lists what only e may manage.
+func provides(e *Entry) []resources.Identity {
+	r, ok := e.Resource.(resources.Identified)
+	if !ok || e.Off {
+		return nil
+	}
+	var ids []resources.Identity
+	for _, id := range r.Provides() {
+		if !id.Shared {
+			ids = append(ids, key(id))
+		}
+	}
+	return ids
+}
+
+func (b *builder) owner(ids []resources.Identity) (int, bool) {
+	for _, id := range ids {
+		if w, ok := b.owners[id]; ok {
+			return w, true
+		}
+	}
+	return 0, false
+}
+
+// sameAddress handles a second block with the address of an earlier one: equal ones are one, others a mistake.
+func (b *builder) sameAddress(first, second *Entry) {
+	if first.Resource != nil && second.Resource != nil && len(differences(first.Resource, second.Resource)) == 0 {
+		return
+	}
+	b.problems = append(b.problems, Problem{
+		Pos: second.Pos, Also: []resources.Pos{first.Pos},
+		Summary: "duplicate resource " + second.Addr.String(),
+		Detail:  fmt.Sprintf("%s is declared at %s already; give one of them another title.", first.Addr, first.Pos),
+	})
+}
+
+// combine merges second into first, which manages the same thing. It returns false if second stays an entry of its own: where the two
+// share only a part of what they manage (a package in two lists) and agree on all else.
+func (b *builder) combine(first, second *Entry, shared int) bool {
+	if first.Resource == nil || reflect.TypeOf(first.Resource) != reflect.TypeOf(second.Resource) {
+		b.conflict(first, second, nil)
+		return true
+	}
+	diff := differences(first.Resource, second.Resource)
+	if len(diff) == 0 {
+		return true
+	}
+	if (shared > 1 || len(provides(first)) > 1) && len(diff) == 1 && titleField(second.Resource, diff[0]) {
+		return false
+	}
+	b.conflict(first, second, diff)
+	return true
+}
+
+func (b *builder) conflict(first, second *Entry, attrs []string) {
+	p := Problem{
+		Pos: second.Pos, Also: []resources.Pos{first.Pos},
+		Summary: "conflicting declarations",
+		Detail:  fmt.Sprintf("%s at %s and %s at %s manage the same thing in different ways", first.Addr, first.Pos, second.Addr, second.Pos),
+	}
+	if len(attrs) > 0 {
+		p.Detail += ": they differ in " + strings.Join(attrs, ", ")
+	}
+	p.Detail += "; keep one of them."
+	b.problems = append(b.problems, p)
+}
+
+// differences names the attributes in which two resources of one type are declared differently.
+func differences(a, b resources.Resource) []string {
+	va, vb := reflect.ValueOf(a).Elem(), reflect.ValueOf(b).Elem()
+	if va.Type() != vb.Type() {
+		return []string{"type"}
+	}
+	var out []string
+	for i := range va.NumField() {
+		f := va.Type().Field(i)
+		tag, ok := f.Tag.Lookup("hcl")
+		if ok && f.IsExported() && !reflect.DeepEqual(va.Field(i).Interface(), vb.Field(i).Interface()) {
+			name, _, _ := strings.Cut(tag, ",")
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// titleField says whether attr is the naming attribute of r's type.
+func titleField(r resources.Resource, attr string) bool {
+	t := reflect.TypeOf(r).Elem()
+	for i := range t.NumField() {
+		name, options, _ := strings.Cut(t.Field(i).Tag.Get("hcl"), ",")
+		if name == attr {
+			return strings.Contains(","+options+",", ",title,")
+		}
+	}
+	return false
+}

@@ -1,0 +1,201 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/nodeapply/apply"
+	"github.com/nodeapply/apply/engine"
+	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/journal"
+	"github.com/nodeapply/apply/manifest"
+	"github.com/nodeapply/apply/report"
+	"github.com/nodeapply/apply/resources"
+)
+
+// load compiles the manifest at path with what the flags and the environment give.
+func (a *app) load(ctx context.Context, path string) (*apply.Manifest, *host.Local, error) {
+	vars, err := a.variables()
+	if err != nil {
+		return nil, nil, err
+	}
+	h, err := a.node()
+	if err != nil {
+		return nil, nil, err
+	}
+	m, err := apply.Load(ctx, path, apply.Options{Host: h, Vars: vars, Scrub: &a.flags.scrub})
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(m.Warnings) > 0 && !a.flags.json {
+		a.printDiagnostics(m.Warnings)
+	}
+	return m, h, nil
+}
+
+// variables gathers the values of the root module's variables; later ones win.
+func (a *app) variables() ([]manifest.VarSource, error) {
+	var vars []manifest.VarSource
+	for _, kv := range os.Environ() {
+		if name, value, ok := strings.Cut(kv, "="); ok && strings.HasPrefix(name, "APPLY_VAR_") {
+			vars = append(vars, manifest.VarSource{Name: strings.TrimPrefix(name, "APPLY_VAR_"), Value: value, Origin: name, Optional: true})
+		}
+	}
+	for _, file := range a.flags.varFiles {
+		vars = append(vars, manifest.VarSource{File: file, Origin: "--var-file " + file})
+	}
+	for _, kv := range a.flags.vars {
+		name, value, ok := strings.Cut(kv, "=")
+		if !ok || name == "" {
+			return nil, fmt.Errorf("--var %q: want NAME=VALUE", kv)
+		}
+		vars = append(vars, manifest.VarSource{Name: name, Value: value, Origin: "--var " + name})
+	}
+	return vars, nil
+}
+
+func (a *app) planCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "plan [flags] PATH",
+		Short:   "Say what would change, and how sure that is; change nothing",
+		Example: "  apply plan main.hcl\n  apply plan --detailed-exitcode --json main.hcl",
+		Args:    onePath,
+		RunE:    func(cmd *cobra.Command, args []string) error { return a.plan(cmd, args[0]) },
+	}
+	a.flags.compile(cmd.Flags())
+	a.flags.run(cmd.Flags())
+	return cmd
+}
+
+func (a *app) plan(cmd *cobra.Command, path string) error {
+	ctx, signals := a.catch(cmd.Context())
+	defer signals.end()
+	m, _, err := a.load(ctx, path)
+	if err != nil {
+		return err
+	}
+	_, err = a.walk(ctx, signals, m.Plan, engine.Options{}, nil)
+	return err
+}
+
+func (a *app) converge(cmd *cobra.Command, path string) (err error) {
+	if a.flags.noop {
+		return a.plan(cmd, path)
+	}
+	ctx, signals := a.catch(cmd.Context())
+	defer signals.end()
+	m, h, err := a.load(ctx, path)
+	if err != nil {
+		return err
+	}
+	state, err := a.openState()
+	if err != nil {
+		return err
+	}
+	if err := state.Lock(ctx, a.flags.waitLock); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, state.Close()) }()
+	id := report.NewRunID(time.Now())
+	run, warnings, err := begin(ctx, state, h, id, "")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, run.Close()) }()
+	if a.flags.confirmWithin > 0 {
+		if err := a.arm(ctx, state, h, id); err != nil {
+			return err
+		}
+	}
+	rep, err := a.walk(ctx, signals, m.Converge, engine.Options{Run: id, Recorder: run}, warnings)
+	if err != nil {
+		return err
+	}
+	return errors.Join(a.keepOrConfirm(ctx, state, h, rep), state.SaveReport(id, rep), state.Prune(time.Now()))
+}
+
+// begin starts the journal of a run and removes what a run that died has left.
+func begin(ctx context.Context, state *journal.State, h *host.Local, id, undoes string) (*journal.Run, []string, error) {
+	run, warnings, err := state.Begin(id, h.Token(), undoes, time.Now())
+	if err != nil {
+		return nil, warnings, err
+	}
+	dirs, token := run.Leftovers()
+	for _, dir := range dirs {
+		if err := h.Sweep(ctx, dir, token); err != nil {
+			warnings = append(warnings, fmt.Sprintf("temporary files of run that died: %v", err))
+		}
+	}
+	return run, warnings, nil
+}
+
+func (a *app) openState() (*journal.State, error) {
+	dir := a.flags.stateDir
+	if dir == "" {
+		var err error
+		if dir, err = journal.DefaultDir(a.env); err != nil {
+			return nil, err
+		}
+	}
+	return journal.OpenState(dir)
+}
+
+// walk plans or converges, prints, and sets the exit code.
+func (a *app) walk(ctx context.Context, signals *interrupts, do func(context.Context, engine.Options) (*report.Report, error), o engine.Options, warnings []string) (*report.Report, error) {
+	var err error
+	if o.Targets, err = a.targets(); err != nil {
+		return nil, err
+	}
+	if o.Log, err = a.logger(); err != nil {
+		return nil, err
+	}
+	if a.flags.timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, a.flags.timeout, &engine.TimeoutError{After: a.flags.timeout})
+		defer cancel()
+	}
+	o.Node, _ = os.Hostname() // a node without a name still converges
+	p := a.printer()
+	o.Events = &finisher{printer: p, signals: signals, warnings: warnings}
+	o.Stop = signals.stop
+	o.Parallel, o.Tags, o.SkipTags, o.FailFast, o.Strict = a.flags.parallel, a.flags.tags, a.flags.skipTags, a.flags.failFast, a.flags.strict
+	rep, err := do(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	a.code = rep.ExitCode(a.flags.detailed)
+	return rep, p.Err()
+}
+
+// targets parses --target.
+func (a *app) targets() ([]resources.Address, error) {
+	var out []resources.Address
+	for _, t := range a.flags.targets {
+		addr, err := resources.ParseAddress(t)
+		if err != nil {
+			return nil, fmt.Errorf("--target %s: %w", t, err)
+		}
+		out = append(out, addr)
+	}
+	return out, nil
+}
+
+// finisher completes the report before the printer sees the end.
+type finisher struct {
+	printer
+	signals  *interrupts
+	warnings []string
+}
+
+// End adds what the engine cannot know.
+func (f *finisher) End(r *report.Report) {
+	r.Interrupted = int(f.signals.number.Load())
+	r.Warnings = append(r.Warnings, f.warnings...)
+	f.printer.End(r)
+}

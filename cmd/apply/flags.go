@@ -1,0 +1,161 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"golang.org/x/term"
+
+	"github.com/nodeapply/apply/report"
+)
+
+// flags are the flags that several commands have.
+type flags struct {
+	vars     []string
+	varFiles []string
+	factsDir []string
+	json     bool
+	color    string
+	verbose  bool
+	logLevel string
+
+	noop          bool
+	tags          []string
+	skipTags      []string
+	targets       []string
+	parallel      int
+	detailed      bool
+	failFast      bool
+	strict        bool
+	timeout       time.Duration
+	reports       []string
+	profile       string
+	stateDir      string
+	waitLock      time.Duration
+	confirmWithin time.Duration
+
+	scrub report.Scrubber
+}
+
+// common adds the flags that every command has.
+func (f *flags) common(s *pflag.FlagSet) {
+	s.BoolVar(&f.json, "json", false, "print JSON, one object a line")
+	s.StringVar(&f.color, "color", "auto", "colour: auto, always or never (NO_COLOR is honoured)")
+	s.StringVar(&f.logLevel, "log-level", "info", "what is logged to standard error, such as the output of commands: debug, info, warn or error")
+	s.BoolVarP(&f.verbose, "verbose", "v", false, "show unchanged resources too")
+	s.StringVar(&f.stateDir, "state-dir", "", "state `folder` (default /var/lib/apply; for other users $XDG_STATE_HOME/apply)")
+}
+
+// compile adds the flags of commands that read a manifest.
+func (f *flags) compile(s *pflag.FlagSet) {
+	s.StringArrayVar(&f.vars, "var", nil, "value of a variable, as `NAME=VALUE`; may repeat")
+	s.StringArrayVar(&f.varFiles, "var-file", nil, "`file` of variables, HCL or JSON; may repeat")
+	s.StringArrayVar(&f.factsDir, "facts-dir", nil, "`folder` of external facts beside /etc/apply/facts.d; may repeat")
+}
+
+// run adds the flags of commands that walk a catalog.
+func (f *flags) run(s *pflag.FlagSet) {
+	s.StringSliceVar(&f.tags, "tags", nil, "only resources with one of these `tags`; may repeat")
+	s.StringSliceVar(&f.skipTags, "skip-tags", nil, "not the resources with one of these `tags`; may repeat")
+	s.StringArrayVar(&f.targets, "target", nil, "only this `address`, with what it requires; may repeat")
+	s.IntVar(&f.parallel, "parallel", runtime.NumCPU(), "resources at a time")
+	s.BoolVar(&f.detailed, "detailed-exitcode", false, "exit 2 if something changed (or would), 6 if something failed too")
+	s.BoolVar(&f.failFast, "fail-fast", false, "after a failure start nothing new")
+	s.BoolVar(&f.strict, "strict", false, "a command that is not idempotent is a failure")
+	s.DurationVar(&f.timeout, "timeout", 0, "end the run after this long (default: no limit; each resource has its own)")
+	s.StringVar(&f.profile, "profile", "", "write cpu.pprof, heap.pprof and trace.out of this run to `DIR`")
+	s.StringArrayVar(&f.reports, "report", nil, "write a report to `FILE`: .json, .xml (JUnit), .html or .prom; may repeat")
+}
+
+// fromEnvironment sets the flags that the command line leaves out from APPLY_NAME or APPLY_FLAG_NAME.
+func (a *app) fromEnvironment(cmd *cobra.Command) error {
+	var err error
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if f.Changed || err != nil || f.Name == "help" {
+			return
+		}
+		name := strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+		for _, key := range []string{"APPLY_FLAG_" + name, "APPLY_" + name} {
+			v := a.env(key)
+			if v == "" {
+				continue
+			}
+			if e := cmd.Flags().Set(f.Name, v); e != nil {
+				err = fmt.Errorf("%s=%s: %w", key, v, e)
+			}
+			return
+		}
+	})
+	return err
+}
+
+// color says whether w gets colours.
+func (a *app) color(w io.Writer) bool {
+	switch a.flags.color {
+	case "always":
+		return true
+	case "never":
+		return false
+	}
+	return a.env("NO_COLOR") == "" && a.env("TERM") != "dumb" && isTerminal(w)
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// width is the number of columns of the terminal w, 80 where it is none.
+func width(w io.Writer) int {
+	if f, ok := w.(*os.File); ok {
+		if cols, _, err := term.GetSize(int(f.Fd())); err == nil && cols > 0 {
+			return cols
+		}
+	}
+	return 80
+}
+
+// printer is what a run is told to.
+type printer interface {
+	report.Events
+	Err() error
+}
+
+// printer returns the printer that the flags ask for.
+func (a *app) printer() printer {
+	if a.flags.json {
+		return report.NewJSON(a.stdout)
+	}
+	return report.NewText(a.stdout, report.TextOptions{
+		Color:   a.color(a.stdout),
+		Verbose: a.flags.verbose,
+		Live:    isTerminal(a.stdout) && a.env("TERM") != "dumb",
+		Width:   func() int { return width(a.stdout) },
+	})
+}
+
+// logger logs to standard error, without what is sensitive.
+func (a *app) logger() (*slog.Logger, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(a.flags.logLevel)); err != nil {
+		return nil, fmt.Errorf("--log-level %s: want debug, info, warn or error", a.flags.logLevel)
+	}
+	return slog.New(slog.NewTextHandler(scrubbed{a}, &slog.HandlerOptions{Level: level})), nil
+}
+
+// scrubbed writes to standard error what the scrubber leaves.
+type scrubbed struct{ a *app }
+
+func (s scrubbed) Write(p []byte) (int, error) {
+	if _, err := io.WriteString(s.a.stderr, s.a.flags.scrub.Scrub(string(p))); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}

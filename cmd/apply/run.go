@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/nodeapply/apply/journal"
+	"github.com/nodeapply/apply/manifest/diag"
+)
+
+// Exit codes beside those that a report gives.
+const (
+	exitOK         = 0
+	exitNotStarted = 1
+	exitLocked     = 3
+	exitUntrusted  = 5
+)
+
+// app is one invocation: its streams and what its flags say.
+type app struct {
+	stdin  io.Reader
+	stdout io.Writer
+	stderr io.Writer
+	env    func(string) string
+	flags  flags
+	code   int // set by a command that ended by itself
+	atEnd  []func() error
+}
+
+// run is the program. It returns the exit code.
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) (code int) {
+	defer func() {
+		if p := recover(); p != nil {
+			fmt.Fprintf(stderr, "apply: internal error: %v\n%s", p, debug.Stack())
+			code = exitNotStarted // Go's own 2 would say "changed"
+		}
+	}()
+	// What the program makes is private until its mode is set; modes are always set explicitly.
+	syscall.Umask(0o077)
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, env: os.Getenv}
+	root := a.rootCommand()
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(context.Background())
+	for _, end := range a.atEnd {
+		err = errors.Join(err, end())
+	}
+	if err != nil {
+		return a.explain(err)
+	}
+	return a.code
+}
+
+// explain prints why the command did not do its work, and returns the exit code for it.
+func (a *app) explain(err error) int {
+	var diags diag.List
+	if errors.As(err, &diags) {
+		a.printDiagnostics(diags)
+		return exitNotStarted
+	}
+	fmt.Fprintf(a.stderr, "apply: %s\n", a.flags.scrub.Scrub(err.Error()))
+	var held *journal.HeldError
+	var coded interface{ ExitCode() int }
+	switch {
+	case errors.As(err, &held):
+		return exitLocked
+	case errors.As(err, &coded):
+		return coded.ExitCode()
+	}
+	return exitNotStarted
+}
+
+// printDiagnostics prints the mistakes of a manifest: as text to standard error, with --json one object a line to standard output.
+func (a *app) printDiagnostics(l diag.List) {
+	err := a.writeDiagnostics(l)
+	if err != nil {
+		fmt.Fprintf(a.stderr, "apply: %v\n", err)
+	}
+}
+
+func (a *app) writeDiagnostics(l diag.List) error {
+	if !a.flags.json {
+		return l.WriteText(a.stderr, diag.TextOptions{Width: width(a.stderr), Color: a.color(a.stderr)})
+	}
+	for _, d := range l {
+		b, err := json.Marshal(d)
+		if err != nil {
+			return err
+		}
+		if _, err := fmt.Fprintf(a.stdout, "{\"event\":\"diagnostic\",%s\n", b[1:]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// usageError says that the command line is wrong.
+func usageError(cmd *cobra.Command, err error) error {
+	return fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())
+}

@@ -1,0 +1,129 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/nodeapply/apply/graph"
+	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/resources"
+)
+
+// grace is how long an attempt whose deadline has passed may take to end its commands (TERM, then KILL after 5 seconds) before it is abandoned:
+// it then hangs in a system call that nothing ends, such as a stat on a dead network mount.
+const grace = 8 * time.Second
+
+// TimeoutError says that an attempt did not end in time.
+type TimeoutError struct{ After time.Duration }
+
+// Error is "timed out after 5m0s".
+func (e *TimeoutError) Error() string { return fmt.Sprintf("timed out after %v", e.After) }
+
+// Timeout marks the error as one of time, as in package net.
+func (e *TimeoutError) Timeout() bool { return true }
+
+// timeout is the deadline of one attempt.
+func (t *visit) timeout() time.Duration {
+	if t.e.Timeout > 0 {
+		return t.e.Timeout
+	}
+	return t.opts.Timeout
+}
+
+// log is the logger that knows the resource.
+func (t *visit) log() *slog.Logger {
+	if t.logger == nil {
+		t.logger = t.opts.Log.With("resource", t.e.Addr)
+	}
+	return t.logger
+}
+
+// attempt calls fn with the resource's deadline, in a goroutine that is left behind if it does not come back in time. A panic in a resource fails that resource.
+func (t *visit) attempt(ctx context.Context, fn func(context.Context) error) error {
+	_, err := attempt(ctx, t, func(ctx context.Context) (struct{}, error) { return struct{}{}, fn(ctx) })
+	return err
+}
+
+// attempt is [visit.attempt] for an fn with a value. It comes back through a channel: an fn that was left behind must not write to what its caller reads.
+func attempt[T any](ctx context.Context, t *visit, fn func(context.Context) (T, error)) (T, error) {
+	after, start := t.timeout(), time.Now()
+	ctx, cancel := context.WithTimeoutCause(ctx, after, &TimeoutError{after})
+	defer cancel()
+	l := &loan{slot: t.slot}
+	ctx = resources.WithLog(host.WithWaiter(ctx, l.wait), t.log())
+	done := make(chan ended[T], 1)
+	go func() {
+		var e ended[T]
+		defer func() {
+			if p := recover(); p != nil {
+				e.err = fmt.Errorf("internal error: %v\n%s", p, debug.Stack())
+			}
+			done <- e
+		}()
+		e.value, e.err = fn(ctx)
+	}()
+	select {
+	case e := <-done:
+		return e.value, e.err
+	case <-ctx.Done():
+	}
+	late := time.NewTimer(grace)
+	defer late.Stop()
+	select {
+	case e := <-done: // it may have ended well just as the deadline passed: what it did is done
+		return e.value, e.err
+	case <-late.C:
+		t.stuck = true
+		l.abandon()
+		var none T
+		return none, fmt.Errorf("%w, and hangs still in the kernel", &TimeoutError{time.Since(start).Round(time.Second)})
+	}
+}
+
+// ended is how an attempt ended.
+type ended[T any] struct {
+	value T
+	err   error
+}
+
+// loan lends a visit's slot for the waits of one attempt, until the attempt is abandoned.
+type loan struct {
+	mu   sync.Mutex
+	slot graph.Slot
+	out  int // waits under way
+	gone bool
+}
+
+func (l *loan) wait(wait func()) {
+	l.mu.Lock()
+	if !l.gone {
+		if l.out == 0 {
+			l.slot.Lend()
+		}
+		l.out++
+	}
+	l.mu.Unlock()
+	wait()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.gone {
+		return
+	}
+	if l.out--; l.out == 0 {
+		l.slot.Resume()
+	}
+}
+
+// abandon gets the slot back for the visit, whatever the attempt still does.
+func (l *loan) abandon() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.gone = true
+	if l.out > 0 {
+		l.slot.Resume()
+	}
+}

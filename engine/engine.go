@@ -1,0 +1,209 @@
+// Package engine plans and converges: it walks a catalog's graph and for each resource evaluates the guards, checks, applies, checks
+// again and refreshes.
+//
+// Plan and Converge are one walk. A converge walks first as a plan does, which gives the prediction that its fidelity is measured by; where that finds
+// nothing to do, it has ended. Otherwise a second walk visits what is to change and all that comes after it.
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"time"
+
+	"github.com/nodeapply/apply/catalog"
+	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/journal"
+	"github.com/nodeapply/apply/report"
+	"github.com/nodeapply/apply/resources"
+)
+
+const (
+	defaultTimeout = 5 * time.Minute
+	// predictFor bounds the first walk of a converge: a check that hangs delays the others by no more, and is left unpredicted.
+	predictFor = 10 * time.Second
+)
+
+// Options say how to run. The zero value runs everything, one resource at a time, and keeps nothing.
+type Options struct {
+	Run      string // identifier; default a new one
+	Node     string
+	Manifest string
+	Commit   string
+	Dirty    bool
+
+	Parallel int // resources at a time; default 1
+	Tags     []string
+	SkipTags []string
+	Targets  []resources.Address // only these, with what they require
+	FailFast bool                // after a failure start nothing new
+	Strict   bool                // "not idempotent" is a failure
+	Timeout  time.Duration       // of one attempt, where neither resource nor type says; default five minutes
+
+	// Stop, if set, is closed to let what runs finish and start nothing new. Cancelling the context ends what runs.
+	Stop <-chan struct{}
+	// Recorder, if set, is told before each change.
+	Recorder Recorder
+	// Events, if set, is told what happens while it does.
+	Events report.Events
+	// Log, if set, gets what resources have to tell while they are worked on, such as the output of commands. It must scrub what it gets.
+	Log *slog.Logger
+	// Scrub, if set, takes sensitive values out of a text.
+	Scrub func(string) string
+}
+
+// Recorder keeps what must outlive a run that dies: [journal.Run] is one. Its methods may be called by several goroutines.
+type Recorder interface {
+	// Owed lists the resources that changed in earlier runs and whose notify of target was not delivered.
+	Owed(target resources.Address) []resources.Address
+	// Begin is told that a is about to be changed by d, or refreshed where d is empty; that the resources in owes are owed a refresh from then on; and
+	// what a's type needs to restore what was before. What it records is durable when it returns. An error stops the change.
+	Begin(ctx context.Context, a resources.Address, d resources.Diff, owes []resources.Address, before json.RawMessage) error
+	// Op is told of each change that a makes through the host, with the node as it was. An error stops the change.
+	Op(ctx context.Context, a resources.Address, v host.View, op host.Op) error
+	// Settled strikes out what was owed to target: its refresh was delivered.
+	Settled(ctx context.Context, target resources.Address) error
+	// Ended is told that a has ended, with the node as it is left.
+	Ended(ctx context.Context, a resources.Address, v host.View) error
+}
+
+var _ Recorder = (*journal.Run)(nil)
+
+// Plan says what Converge would do. It is given a View: it cannot change the node. The error is about the options; what is wrong with
+// a resource is in its result.
+func Plan(ctx context.Context, v host.View, c *catalog.Catalog, o Options) (*report.Report, error) {
+	r, err := newRun(c, v, nil, o)
+	if err != nil {
+		return nil, err
+	}
+	r.begin(report.Plan)
+	w := r.newWalk(nil)
+	c.Graph().Walk(ctx, r.parallel(), w)
+	return r.finish(w), nil
+}
+
+// Converge brings the node to what c declares. The error is about the options; what is wrong with a resource is in its result.
+func Converge(ctx context.Context, h host.Host, c *catalog.Catalog, o Options) (*report.Report, error) {
+	r, err := newRun(c, h, h, o)
+	if err != nil {
+		return nil, err
+	}
+	r.begin(report.Converge)
+	predicted := r.predict(ctx)
+	w := r.newWalk(predicted)
+	c.Graph().Walk(ctx, r.parallel(), w)
+	if err := r.stop.fatal; err != nil && !r.stop.begun {
+		return nil, err
+	}
+	return r.finish(w), nil
+}
+
+// run is what the walks of one Plan or Converge share.
+type run struct {
+	cat      *catalog.Catalog
+	view     host.View
+	host     host.Host // nil in a plan
+	opts     Options
+	selected []bool // by vertex; nil: all
+	locks    locks
+	late     lateValues
+	report   *report.Report
+	started  time.Time
+	stop     stopper
+}
+
+func newRun(c *catalog.Catalog, v host.View, h host.Host, o Options) (*run, error) {
+	if o.Run == "" {
+		o.Run = report.NewRunID(time.Now())
+	}
+	if o.Timeout <= 0 {
+		o.Timeout = defaultTimeout
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Scrub == nil {
+		o.Scrub = func(s string) string { return s }
+	}
+	r := &run{cat: c, view: v, host: h, opts: o, started: time.Now()}
+	r.stop.outside = o.Stop
+	var err error
+	r.selected, err = selection(c, o)
+	return r, err
+}
+
+func (r *run) parallel() int { return max(r.opts.Parallel, 1) }
+
+func (r *run) begin(mode report.Mode) {
+	n := len(r.cat.Entries())
+	if r.selected != nil {
+		n = 0
+		for v := range r.cat.Entries() {
+			if r.selected[v] {
+				n++
+			}
+		}
+	}
+	r.report = &report.Report{
+		Run: r.opts.Run, Node: r.opts.Node, Mode: mode, Manifest: r.opts.Manifest, Commit: r.opts.Commit, Dirty: r.opts.Dirty,
+		Started: r.started, Resources: n,
+	}
+	if r.opts.Events != nil {
+		r.opts.Events.Begin(r.report)
+	}
+}
+
+// finish gathers the results of the last walk in declaration order.
+func (r *run) finish(w *walk) *report.Report {
+	index := make([]int, len(w.states))
+	for v := range r.cat.Entries() {
+		index[v] = len(r.report.Results)
+		r.report.Results = append(r.report.Results, w.states[v].results...)
+	}
+	r.report.Edges = r.edges(index)
+	r.report.Resources = len(r.report.Results)
+	if r.stop.fatal != nil {
+		r.report.Aborted = r.opts.Scrub(r.stop.fatal.Error())
+	}
+	if r.host != nil {
+		w.fidelity(r.report)
+	}
+	r.report.DurationMS = millis(time.Since(r.started))
+	if r.opts.Events != nil {
+		r.opts.Events.End(r.report)
+	}
+	return r.report
+}
+
+// edges lists the relations between results; a barrier that stands for a set becomes an index beyond them.
+func (r *run) edges(index []int) []report.Edge {
+	n := len(r.cat.Entries())
+	at := func(v int) int {
+		if v < n {
+			return index[v]
+		}
+		return len(r.report.Results) + v - n
+	}
+	g := r.cat.Graph()
+	var out []report.Edge
+	for v := range g.Len() {
+		if r.unselected(v) {
+			continue
+		}
+		for _, e := range g.Succ(v) {
+			if !r.unselected(e.To) {
+				out = append(out, report.Edge{From: at(v), To: at(e.To), Notify: e.Notify})
+			}
+		}
+	}
+	return out
+}
+
+// unselected says that v is an entry that the run leaves out.
+func (r *run) unselected(v int) bool {
+	return v < len(r.cat.Entries()) && r.selected != nil && !r.selected[v]
+}
+
+func millis(d time.Duration) float64 {
+	return float64(d.Round(10*time.Microsecond)) / float64(time.Millisecond)
+}

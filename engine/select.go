@@ -1,0 +1,69 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/nodeapply/apply/catalog"
+	"github.com/nodeapply/apply/resources"
+)
+
+// selection marks the entries that --target, --tags and --skip-tags choose; nil means all.
+func selection(c *catalog.Catalog, o Options) ([]bool, error) {
+	if len(o.Targets) == 0 && len(o.Tags) == 0 && len(o.SkipTags) == 0 {
+		return nil, nil
+	}
+	entries := c.Entries()
+	chosen := make([]bool, len(entries))
+	if len(o.Targets) > 0 {
+		var from []int
+		for _, t := range o.Targets {
+			found := c.Find(t)
+			if found == nil {
+				return nil, unknownTarget(c, t)
+			}
+			from = append(from, found...)
+		}
+		copy(chosen, c.Graph().Reverse().Reach(from...))
+	} else {
+		for i := range chosen {
+			chosen[i] = true
+		}
+	}
+	for v, e := range entries {
+		tags := entryTags(e)
+		if len(o.Tags) > 0 && !overlap(tags, o.Tags) || overlap(tags, o.SkipTags) {
+			chosen[v] = false
+		}
+	}
+	return chosen, nil
+}
+
+func unknownTarget(c *catalog.Catalog, t resources.Address) error {
+	var names []string
+	for _, e := range c.Entries() {
+		names = append(names, e.Addr.String())
+	}
+	err := fmt.Errorf("no resource %s in this catalog", t)
+	if near := catalog.Nearest(t.String(), names); near != "" {
+		err = fmt.Errorf("%w; did you mean `%s`?", err, near)
+	}
+	return err
+}
+
+// entryTags lists an entry's own tags and those that it has by itself: type, title and the names of its modules.
+func entryTags(e *catalog.Entry) []string {
+	tags := append([]string{e.Addr.Type, e.Addr.Title}, e.Tags...)
+	for _, step := range strings.Split(e.Addr.Module, "module.") {
+		name, _, _ := strings.Cut(strings.TrimSuffix(step, "."), "[")
+		if name != "" {
+			tags = append(tags, name)
+		}
+	}
+	return tags
+}
+
+func overlap(a, b []string) bool {
+	return slices.ContainsFunc(b, func(s string) bool { return slices.Contains(a, s) })
+}

@@ -1,0 +1,125 @@
+package engine
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/nodeapply/apply/graph"
+)
+
+// stopper says whether anything new may start.
+type stopper struct {
+	outside <-chan struct{} // closed by an interrupt
+	mu      sync.Mutex
+	because string // the resource that failed, with --fail-fast
+	fatal   error  // the journal cannot be written
+	begun   bool   // a change was recorded, so that something was touched
+}
+
+// stopped returns why nothing new may start and the address to blame; "" if it may.
+func (s *stopper) stopped() (reason, because string) {
+	select {
+	case <-s.outside:
+		return "interrupted", ""
+	default:
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.fatal != nil:
+		return s.fatal.Error(), ""
+	case s.because != "":
+		return "fail-fast", s.because
+	}
+	return "", ""
+}
+
+// failed lets nothing new start because a resource failed.
+func (s *stopper) failed(address string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.because == "" {
+		s.because = address
+	}
+}
+
+// recorded takes note of how the recording of a change went. A change that could not be recorded is not made, and no other.
+func (s *stopper) recorded(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case err == nil:
+		s.begun = true
+	case s.fatal == nil:
+		s.fatal = err
+	}
+}
+
+// locks are the named locks of a run (dpkg, rpm). They live in the graph's place: an edge would order what only must not overlap.
+type locks struct {
+	mu    sync.Mutex
+	named map[string]chan struct{}
+}
+
+// acquire takes the locks in the order given, which callers sort, and returns what gives them back. It lends the slot while it waits.
+func (l *locks) acquire(ctx context.Context, slot graph.Slot, names []string) (release func(), err error) {
+	var held []chan struct{}
+	release = func() {
+		for _, c := range held {
+			<-c
+		}
+	}
+	for _, name := range names {
+		c := l.channel(name)
+		select {
+		case c <- struct{}{}:
+			held = append(held, c)
+			continue
+		default:
+		}
+		slot.Wait(func() {
+			select {
+			case c <- struct{}{}:
+				held = append(held, c)
+			case <-ctx.Done():
+				err = context.Cause(ctx)
+			}
+		})
+		if err != nil {
+			release()
+			return nil, err
+		}
+	}
+	return release, nil
+}
+
+func (l *locks) channel(name string) chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c, ok := l.named[name]
+	if !ok {
+		if l.named == nil {
+			l.named = map[string]chan struct{}{}
+		}
+		c = make(chan struct{}, 1)
+		l.named[name] = c
+	}
+	return c
+}
+
+// sleep waits for d without holding the slot.
+func sleep(ctx context.Context, slot graph.Slot, d time.Duration) error {
+	if d <= 0 {
+		return ctx.Err()
+	}
+	slot.Wait(func() {
+		t := time.NewTimer(d)
+		defer t.Stop()
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+		}
+	})
+	return context.Cause(ctx)
+}

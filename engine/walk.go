@@ -1,0 +1,319 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/nodeapply/apply/catalog"
+	"github.com/nodeapply/apply/graph"
+	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/report"
+	"github.com/nodeapply/apply/resources"
+)
+
+// walk is one walk over the catalog: of a plan, or of a converge with the prediction made before.
+type walk struct {
+	*run
+	converging bool
+	predicted  *walk  // the prediction, in a converge
+	visit      []bool // in a converge: which vertices to visit, the others keep their predicted result
+	states     []state
+	groups     groups
+	emit       sync.Mutex
+}
+
+// state is what a walk knows of one vertex. The visit writes it while it is under way; before and after, the walk's owner does.
+type state struct {
+	results  []*report.Result
+	changed  bool   // or refreshed, or would be: notifies go out
+	failed   bool   // or skipped
+	cause    int32  // the lowest failed vertex before it, as index+1
+	root     string // the address of the resource that failed
+	notified []int32
+	after    int32 // the nearest vertex before this one that would change, as index+1
+	touched  int32 // the nearest one whose change may be seen by this one's check, as index+1
+	diff     resources.Diff
+	stuck    bool // an abandoned attempt still uses the resource
+}
+
+// newWalk makes a walk that plans, or one that converges on from a prediction.
+func (r *run) newWalk(predicted *walk) *walk {
+	w := &walk{run: r, predicted: predicted, converging: predicted != nil, states: make([]state, r.cat.Graph().Len())}
+	if predicted != nil {
+		w.visit = predicted.toVisit()
+	}
+	w.groups.init(w)
+	return w
+}
+
+// Ready is part of graph.Visitor.
+func (w *walk) Ready(v int) {
+	if v < len(w.cat.Entries()) && w.runs(v) {
+		w.groups.expect(w.cat.Entries()[v])
+	}
+}
+
+// runs says whether this walk looks at v at all.
+func (w *walk) runs(v int) bool {
+	return !w.unselected(v) && w.kept(v) == nil && w.states[v].cause == 0
+}
+
+// Done is part of graph.Visitor: it hands on what the vertex means for those after it.
+func (w *walk) Done(v int) {
+	st := &w.states[v]
+	barrier := v >= len(w.cat.Entries())
+	for _, e := range w.cat.Graph().Succ(v) {
+		next := &w.states[e.To]
+		if st.failed && (next.cause == 0 || st.cause < next.cause) {
+			next.cause, next.root = st.cause, st.root
+		}
+		if e.Notify && st.changed {
+			if barrier {
+				next.notified = append(next.notified, st.notified...)
+			} else {
+				next.notified = append(next.notified, int32(v))
+			}
+		}
+		w.influence(v, e.To)
+	}
+	if barrier {
+		return
+	}
+	w.groups.settle(w.cat.Entries()[v])
+	w.announce(st.results)
+}
+
+// announce tells the printers of results, unless they are only a prediction.
+func (w *walk) announce(results []*report.Result) {
+	if w.opts.Events == nil || w.host != nil && !w.converging {
+		return
+	}
+	w.emit.Lock()
+	defer w.emit.Unlock()
+	for _, res := range results {
+		w.opts.Events.Ended(res)
+	}
+}
+
+func (w *walk) running(a resources.Address, what string) {
+	if w.opts.Events == nil || w.host != nil && !w.converging {
+		return
+	}
+	w.emit.Lock()
+	defer w.emit.Unlock()
+	w.opts.Events.Running(a, what)
+}
+
+// Visit is part of graph.Visitor.
+func (w *walk) Visit(ctx context.Context, v int, slot graph.Slot) {
+	st := &w.states[v]
+	if v >= len(w.cat.Entries()) {
+		st.failed, st.changed = st.cause != 0, len(st.notified) > 0
+		return
+	}
+	if w.unselected(v) {
+		return
+	}
+	e := w.cat.Entries()[v]
+	if before := w.kept(v); before != nil {
+		st.results, st.failed, st.changed = before.results, before.failed, before.changed
+		st.cause, st.root = before.cause, before.root
+		return
+	}
+	start := time.Now()
+	reason, because := w.stop.stopped()
+	switch {
+	case st.cause != 0:
+		w.skip(ctx, st, e, report.Result{Because: st.root})
+	case reason != "" && w.converging:
+		st.failed, st.cause, st.root = true, int32(v)+1, because
+		st.results = []*report.Result{w.result(e, report.Result{Outcome: report.Skipped, Because: because, Reason: reason})}
+	case e.Off:
+		st.results = []*report.Result{w.result(e, report.Result{Outcome: report.Unchanged, Reason: "when is false"})}
+	case e.Deferred != nil:
+		w.visitDeferred(ctx, v, e, slot)
+	default:
+		vis := w.newVisit(v, e, slot)
+		st.results = []*report.Result{vis.settle(ctx)}
+		st.changed, st.diff, st.stuck = vis.changed, vis.diff, vis.stuck
+	}
+	w.close(v, start)
+}
+
+// kept returns the predicted state of a vertex that a converge need not look at again, or cannot because an abandoned attempt still uses it.
+func (w *walk) kept(v int) *state {
+	if w.predicted == nil {
+		return nil
+	}
+	before := &w.predicted.states[v]
+	if w.visit[v] && !before.stuck {
+		return nil
+	}
+	return before
+}
+
+// close fills in what all results of a vertex have in common.
+func (w *walk) close(v int, start time.Time) {
+	st := &w.states[v]
+	for _, res := range st.results {
+		if res.StartMS == 0 {
+			res.StartMS = millis(start.Sub(w.started))
+			res.DurationMS = millis(time.Since(start))
+		}
+		if res.Outcome == report.Failed && !st.failed {
+			st.failed, st.cause, st.root = true, int32(v)+1, res.Address.String()
+			if w.opts.FailFast && w.converging {
+				w.stop.failed(res.Address.String())
+			}
+		}
+	}
+}
+
+// skip records that something before e failed. A resource that stood for something to others (an exported fact) is told.
+func (w *walk) skip(ctx context.Context, st *state, e *catalog.Entry, res report.Result) {
+	st.failed = true
+	res.Outcome = report.Skipped
+	if s, ok := e.Resource.(resources.Skipper); ok && w.converging {
+		if err := s.Skip(ctx, w.host, res.Because); err != nil {
+			res.Warnings = append(res.Warnings, w.opts.Scrub(err.Error()))
+		}
+	}
+	st.results = []*report.Result{w.result(e, res)}
+}
+
+// result fills in what names the resource.
+func (w *walk) result(e *catalog.Entry, res report.Result) *report.Result {
+	res.Address, res.Type, res.Title, res.Pos = e.Addr, e.Addr.Type, e.Addr.Title, e.Pos.String()
+	res.Noop = e.Noop
+	return &res
+}
+
+// newVisit prepares the visit of one entry at vertex v.
+func (w *walk) newVisit(v int, e *catalog.Entry, slot graph.Slot) *visit {
+	vis := &visit{walk: w, v: v, e: e, slot: slot, res: w.result(e, report.Result{Certainty: report.Exact, Reversible: true})}
+	st := &w.states[v]
+	for _, n := range st.notified {
+		vis.notifiers = append(vis.notifiers, w.cat.Entries()[n].Addr)
+	}
+	if w.opts.Recorder != nil {
+		vis.notifiers = append(vis.notifiers, w.opts.Recorder.Owed(e.Addr)...)
+	}
+	for _, a := range vis.notifiers {
+		vis.res.NotifiedBy = append(vis.res.NotifiedBy, a.String())
+	}
+	return vis
+}
+
+// visitDeferred binds a block whose values are known now, and visits what it becomes, one after the other.
+func (w *walk) visitDeferred(ctx context.Context, v int, e *catalog.Entry, slot graph.Slot) {
+	st := &w.states[v]
+	if !w.converging && !w.late.complete(w.cat, e.Deferred.Needs) {
+		res := w.result(e, report.Result{Outcome: report.Pending, Certainty: report.KnownLate, Reversible: false})
+		res.Changes = w.mask(e, e.Deferred.Preview)
+		st.results, st.changed = []*report.Result{res}, true
+		return
+	}
+	bound, err := e.Deferred.Bind(ctx, w.late.lookup)
+	if err != nil {
+		res := w.result(e, report.Result{Outcome: report.Failed})
+		res.Error = w.describe(e, err)
+		st.results = []*report.Result{res}
+		return
+	}
+	for _, b := range bound {
+		w.cat.Survey(b.Resource)
+		start := time.Now()
+		vis := w.newVisit(v, b, slot)
+		vis.res.Certainty = report.KnownLate
+		res := vis.settle(ctx)
+		res.StartMS, res.DurationMS = millis(start.Sub(w.started)), millis(time.Since(start))
+		st.results = append(st.results, res)
+		st.changed = st.changed || vis.changed
+	}
+	if len(bound) == 0 {
+		st.results = []*report.Result{w.result(e, report.Result{Outcome: report.Unchanged, Certainty: report.KnownLate, Reason: "when is false, or for_each is empty"})}
+	}
+}
+
+// mask turns changes into printable ones: values that the manifest marks sensitive are replaced.
+func (w *walk) mask(e *catalog.Entry, changes []resources.Change) []report.Change {
+	const hidden = "(sensitive value)"
+	out := make([]report.Change, len(changes))
+	for i, c := range changes {
+		out[i] = report.Change{Attribute: c.Attr, Before: w.opts.Scrub(c.From), After: w.opts.Scrub(c.To), Diff: w.opts.Scrub(c.Text)}
+		for _, s := range e.Sensitive {
+			if s == c.Attr {
+				out[i] = report.Change{Attribute: c.Attr, Before: hidden, After: hidden}
+			}
+		}
+	}
+	return out
+}
+
+// describe turns an error into what a report says: the place is that of the attribute, where the error names one.
+func (w *walk) describe(e *catalog.Entry, err error) *report.Error {
+	pos := e.Pos
+	var attr *resources.AttrError
+	if errors.As(err, &attr) && e.AttrPos != nil {
+		pos = e.AttrPos(attr.Attr)
+	}
+	out := &report.Error{Summary: w.opts.Scrub(err.Error()), Pos: pos.Range()}
+	var d interface{ Detail() string }
+	if errors.As(err, &d) {
+		out.Detail = w.opts.Scrub(d.Detail())
+	}
+	return out
+}
+
+// lateValues are the values of resources that were visited.
+type lateValues struct {
+	mu sync.Mutex
+	m  map[resources.Address]map[string]any
+}
+
+func (l *lateValues) set(a resources.Address, values map[string]any) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.m == nil {
+		l.m = map[resources.Address]map[string]any{}
+	}
+	l.m[a] = values
+}
+
+func (l *lateValues) lookup(a resources.Address) (map[string]any, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	values, ok := l.m[a]
+	return values, ok
+}
+
+// complete says whether the values of all that needs names are there.
+func (l *lateValues) complete(c *catalog.Catalog, needs []resources.Address) bool {
+	for _, need := range needs {
+		for _, v := range c.Find(need) {
+			if _, ok := l.lookup(c.Entries()[v].Addr); !ok {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// recorded returns the host through which a is changed: the recorder is told of each change.
+func (w *walk) recorded(a resources.Address) host.Host {
+	if w.opts.Recorder == nil {
+		return w.host
+	}
+	return host.Recording(w.host, opRecorder{w.opts.Recorder, a})
+}
+
+type opRecorder struct {
+	r Recorder
+	a resources.Address
+}
+
+func (o opRecorder) Before(ctx context.Context, v host.View, op host.Op) error {
+	return o.r.Op(ctx, o.a, v, op)
+}

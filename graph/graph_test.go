@@ -1,0 +1,278 @@
+package graph
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// parse reads "a>b b>c" over single letters.
+func parse(edges string) *Graph {
+	g := New(8)
+	for _, e := range strings.Fields(edges) {
+		g.Connect(int(e[0]-'a'), int(e[2]-'a'), e[1] == '~')
+	}
+	return g
+}
+
+func letters(vs []int) string {
+	var b strings.Builder
+	for _, v := range vs {
+		b.WriteByte(byte('a' + v))
+	}
+	return b.String()
+}
+
+func TestOrder(t *testing.T) {
+	for _, tc := range []struct{ name, edges, want string }{
+		{"declaration order without edges", "", "abcdefgh"},
+		{"edges before order", "c>a", "bcadefgh"},
+		{"chain backwards", "h>g g>f f>e e>d d>c c>b b>a", "hgfedcba"},
+		{"diamond", "a>c a>b b>d c>d", "abcdefgh"},
+		{"what is on or behind a cycle is left out", "a>b b>a b>c", "defgh"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if diff := cmp.Diff(tc.want, letters(parse(tc.edges).Order())); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestCycles(t *testing.T) {
+	for _, tc := range []struct {
+		name, edges string
+		want        []string
+	}{
+		{"none", "a>b b>c a>c", nil},
+		{"to itself", "b>b", []string{"b"}},
+		{"two in one component", "a>b b>a a>c c>a", []string{"ab", "ac"}},
+		{"two apart, turned to their lowest", "c>b b>c f>e e>d d>f", []string{"bc", "dfe"}},
+		{"the shortest one through a vertex", "a>b b>c c>d d>a b>a", []string{"ab", "abcd"}},
+		{"behind a cycle is none", "a>b b>a b>c c>d", []string{"ab"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			var got []string
+			for _, c := range parse(tc.edges).Cycles(10) {
+				got = append(got, letters(c))
+			}
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestCyclesLimit(t *testing.T) {
+	if got := len(parse("a>a b>b c>c").Cycles(2)); got != 2 {
+		t.Errorf("want 2 cycles, got %d", got)
+	}
+}
+
+func TestReachAndReverse(t *testing.T) {
+	g := parse("a>b b>c d>c")
+	var got []int
+	for v, ok := range g.Reverse().Reach(2) {
+		if ok {
+			got = append(got, v)
+		}
+	}
+	if diff := cmp.Diff("abcd", letters(got)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// probe is a visitor that checks what the walk promises.
+type probe struct {
+	t       *testing.T
+	pred    [][]int
+	done    []atomic.Bool
+	busy    atomic.Int32
+	most    atomic.Int32
+	visits  atomic.Int32
+	lend    func(v int) bool
+	readyMu sync.Mutex
+	ready   []bool
+}
+
+func newProbe(t *testing.T, g *Graph) *probe {
+	p := &probe{t: t, pred: make([][]int, g.Len()), done: make([]atomic.Bool, g.Len()), ready: make([]bool, g.Len()), lend: func(int) bool { return false }}
+	for v := range g.Len() {
+		for _, e := range g.Succ(v) {
+			p.pred[e.To] = append(p.pred[e.To], v)
+		}
+	}
+	return p
+}
+
+func (p *probe) Ready(v int) {
+	p.readyMu.Lock()
+	defer p.readyMu.Unlock()
+	if p.ready[v] {
+		p.t.Errorf("%d is ready twice", v)
+	}
+	p.ready[v] = true
+}
+
+func (p *probe) Done(v int) {
+	if p.done[v].Swap(true) {
+		p.t.Errorf("%d is done twice", v)
+	}
+}
+
+func (p *probe) enter() {
+	n := p.busy.Add(1)
+	for m := p.most.Load(); n > m && !p.most.CompareAndSwap(m, n); m = p.most.Load() {
+	}
+}
+
+func (p *probe) Visit(_ context.Context, v int, slot Slot) {
+	p.enter()
+	p.visits.Add(1)
+	p.readyMu.Lock()
+	if !p.ready[v] {
+		p.t.Errorf("%d is visited and was not ready", v)
+	}
+	p.readyMu.Unlock()
+	for _, u := range p.pred[v] {
+		if !p.done[u].Load() {
+			p.t.Errorf("%d is visited before %d is done", v, u)
+		}
+	}
+	if p.lend(v) {
+		p.busy.Add(-1)
+		slot.Wait(runtime.Gosched)
+		p.enter()
+	}
+	runtime.Gosched()
+	p.busy.Add(-1)
+}
+
+func TestWalkOnRandomGraphs(t *testing.T) {
+	for seed := range uint64(60) {
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
+			rnd := rand.New(rand.NewPCG(seed, 1))
+			n := 1 + rnd.IntN(300)
+			g := New(n)
+			perm := rnd.Perm(n)
+			for range rnd.IntN(3 * n) {
+				a, b := rnd.IntN(n), rnd.IntN(n)
+				if a != b {
+					g.Connect(perm[min(a, b)], perm[max(a, b)], rnd.IntN(2) == 0)
+				}
+			}
+			p := newProbe(t, g)
+			p.lend = func(v int) bool { return v%3 == 0 }
+			workers := 1 + rnd.IntN(8)
+			g.Walk(t.Context(), workers, p)
+			if got := int(p.visits.Load()); got != n {
+				t.Errorf("want %d visits, got %d", n, got)
+			}
+			if got := int(p.most.Load()); got > workers {
+				t.Errorf("want at most %d busy, got %d", workers, got)
+			}
+		})
+	}
+}
+
+// order records the order of visits with one worker.
+type order struct{ got []int }
+
+func (o *order) Ready(int)                              {}
+func (o *order) Done(int)                               {}
+func (o *order) Visit(_ context.Context, v int, _ Slot) { o.got = append(o.got, v) }
+
+func TestWalkOfOneWorkerIsTheOrder(t *testing.T) {
+	g := parse("h>a c>b b>d")
+	var o order
+	g.Walk(t.Context(), 1, &o)
+	if diff := cmp.Diff(letters(g.Order()), letters(o.got)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// lender holds every visit back, without a slot, until all independent ones have begun.
+type lender struct {
+	order
+	all   sync.WaitGroup
+	begun atomic.Int32
+}
+
+func (l *lender) Visit(_ context.Context, _ int, slot Slot) {
+	l.begun.Add(1)
+	l.all.Done()
+	slot.Wait(l.all.Wait)
+}
+
+func TestWaitLendsTheSlot(t *testing.T) {
+	l := &lender{}
+	l.all.Add(100)
+	New(100).Walk(t.Context(), 1, l) // would hang if a waiting visit kept its slot
+	if got := l.begun.Load(); got != 100 {
+		t.Errorf("want 100 visits, got %d", got)
+	}
+}
+
+// TestStepsAreLinear counts what a walk and a search for cycles do on the shapes that make engines quadratic.
+func TestStepsAreLinear(t *testing.T) {
+	shapes := map[string]func(n int) *Graph{
+		"chain": func(n int) *Graph {
+			g := New(n)
+			for v := 1; v < n; v++ {
+				g.Connect(v-1, v, false)
+			}
+			return g
+		},
+		"fan": func(n int) *Graph {
+			g := New(n)
+			for v := 1; v < n-1; v++ {
+				g.Connect(0, v, false)
+				g.Connect(v, n-1, false)
+			}
+			return g
+		},
+	}
+	for name, shape := range shapes {
+		t.Run(name, func(t *testing.T) {
+			const n = 100_000
+			g := shape(n)
+			var o order
+			g.Walk(t.Context(), 1, &o)
+			if !slices.Equal(o.got, g.Order()) {
+				t.Error("the walk is not the order")
+			}
+			if c := g.Cycles(1); c != nil {
+				t.Errorf("want no cycle, got one of %d", len(c[0]))
+			}
+		})
+	}
+}
+
+func BenchmarkWalk(b *testing.B) {
+	for _, n := range []int{1_000, 10_000, 100_000} {
+		g := New(n)
+		for v := 1; v < n; v++ {
+			g.Connect((v-1)/2, v, false)
+		}
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				g.Walk(b.Context(), 2, nothing{})
+			}
+		})
+	}
+}
+
+type nothing struct{}
+
+func (nothing) Ready(int)                        {}
+func (nothing) Done(int)                         {}
+func (nothing) Visit(context.Context, int, Slot) {}

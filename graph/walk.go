@@ -1,0 +1,112 @@
+package graph
+
+import "context"
+
+// inFlight bounds how many visits may be under way at once, those that wait without a slot included: what a group commit gains
+// levels off long before, and each visit holds a stack and perhaps a file.
+const inFlight = 1024
+
+// Visitor is told of the vertices of a walk.
+type Visitor interface {
+	// Ready is called when all predecessors of v have ended, before v is visited, by the goroutine that owns the walk: never twice at a time.
+	Ready(v int)
+	// Visit is called once for each vertex, in a goroutine of its own that holds one of the walk's slots. It may hand a wait for
+	// somebody else to slot.Wait, which lends the slot to another visit meanwhile.
+	Visit(ctx context.Context, v int, slot Slot)
+	// Done is called after Visit(v) has returned and before any successor of v is ready, by the goroutine that owns the walk.
+	Done(v int)
+}
+
+// Slot is the right of a visit to keep one of the walk's workers busy. A visit that waits for somebody else lends it.
+type Slot struct{ events chan<- event }
+
+// Lend gives the slot to another visit.
+func (s Slot) Lend() { s.events <- event{kind: lent} }
+
+// Resume returns when the visit has a slot again.
+func (s Slot) Resume() {
+	resume := make(chan struct{})
+	s.events <- event{kind: back, resume: resume}
+	<-resume
+}
+
+// Wait calls wait without holding the slot and returns when it has one again.
+func (s Slot) Wait(wait func()) {
+	s.Lend()
+	wait()
+	s.Resume()
+}
+
+type eventKind uint8
+
+const (
+	ended eventKind = iota
+	lent
+	back
+)
+
+type event struct {
+	kind   eventKind
+	v      int
+	resume chan struct{}
+}
+
+// Walk visits every vertex of an acyclic graph after its predecessors, with at most workers slots busy at a time, the lowest ready
+// vertex first. It returns when every visit has returned. It always visits all: a visitor that is to stop returns at once from the visits that are left.
+//
+// One goroutine, the caller's, owns all state of the walk; visits send back what ended.
+func (g *Graph) Walk(ctx context.Context, workers int, vis Visitor) {
+	in := g.indegrees()
+	w := walk{events: make(chan event, workers+16), free: max(workers, 1)}
+	for v, n := range in {
+		if n == 0 {
+			vis.Ready(v)
+			w.ready.push(v)
+		}
+	}
+	for left := len(in); left > 0; {
+		w.start(ctx, vis)
+		e := <-w.events
+		switch e.kind {
+		case lent:
+			w.free++
+		case back:
+			w.returning = append(w.returning, e.resume)
+		case ended:
+			w.free++
+			w.flying--
+			left--
+			vis.Done(e.v)
+			for _, s := range g.succ[e.v] {
+				if in[s.To]--; in[s.To] == 0 {
+					vis.Ready(s.To)
+					w.ready.push(s.To)
+				}
+			}
+		}
+	}
+}
+
+type walk struct {
+	events    chan event
+	free      int             // slots nobody holds
+	flying    int             // visits under way, with a slot or without
+	returning []chan struct{} // visits that want their slot back, oldest first
+	ready     minHeap
+}
+
+// start hands out the free slots: first to visits that want theirs back, so that what was begun ends, then to new ones.
+func (w *walk) start(ctx context.Context, vis Visitor) {
+	for ; w.free > 0 && len(w.returning) > 0; w.free-- {
+		close(w.returning[0])
+		w.returning = w.returning[1:]
+	}
+	for ; w.free > 0 && len(w.ready) > 0 && w.flying < inFlight; w.free-- {
+		v := w.ready.pop()
+		w.flying++
+		go func() {
+			vis.Visit(ctx, v, Slot{events: w.events})
+			w.events <- event{kind: ended, v: v}
+		}()
+	}
+}

@@ -1,0 +1,379 @@
+package host_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/host/hosttest"
+)
+
+func ptr(n uint32) *uint32 { return &n }
+
+func content(s string) host.NewFile { return host.NewFile{Content: strings.NewReader(s)} }
+
+func read(t *testing.T, v host.FileReader, name string) string {
+	t.Helper()
+	f, err := v.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	b, err := io.ReadAll(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func needsRoot(t *testing.T, without string) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("needs root; left out: " + without)
+	}
+}
+
+func TestWriteFile(t *testing.T) {
+	long := strings.Repeat("n", 250)
+	for name, c := range map[string]struct {
+		tree string
+		name string
+		file host.NewFile
+		want string
+	}{
+		"new":              {"", "/a", content("x\n"), "-- a 0644 root:root --\nx\n"},
+		"new with a mode":  {"", "/a", host.NewFile{Content: strings.NewReader("x\n"), Meta: host.Meta{Mode: ptr(0o4711)}}, "-- a 4711 root:root --\nx\n"},
+		"keeps the mode":   {"-- a 0600 --\nold\n", "/a", content("x\n"), "-- a 0600 root:root --\nx\n"},
+		"keeps setuid":     {"-- a 4755 --\nold\n", "/a", content("x\n"), "-- a 4755 root:root --\nx\n"},
+		"replaces a link":  {"-- a -> b --\n-- b --\nb\n", "/a", content("x\n"), "-- a 0644 root:root --\nx\n-- b 0644 root:root --\nb\n"},
+		"replaces a pipe":  {"-- a| --\n", "/a", content("x\n"), "-- a 0644 root:root --\nx\n"},
+		"through own link": {"-- d/ --\n-- l -> d --\n", "/l/a", content("x\n"), "-- d/ 0755 root:root --\n-- d/a 0644 root:root --\nx\n-- l -> d root:root --\n"},
+		"through a link up": {"-- d/e/ --\n-- d/l -> ../../../f --\n-- f/ --\n", "/d/l/a", content("x\n"),
+			"-- d/ 0755 root:root --\n-- d/e/ 0755 root:root --\n-- d/l -> ../../../f root:root --\n-- f/ 0755 root:root --\n-- f/a 0644 root:root --\nx\n"},
+		"a long name":   {"", "/" + long, content("x\n"), "-- " + long + " 0644 root:root --\nx\n"},
+		"a wild name":   {"", "/a\n\xff b", content("x\n"), "-- \"a\\n\\xff b\" 0644 root:root --\nx\n"},
+		"nothing in it": {"", "/a", content(""), "-- a 0644 root:root --\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := hosttest.New(t, c.tree)
+			if err := h.WriteFile(t.Context(), c.name, c.file); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(c.want, h.Snapshot()); diff != "" {
+				t.Errorf("-want +got\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestWriteFileRefuses(t *testing.T) {
+	invalid := content("x\n")
+	invalid.Validate = func(context.Context, string) error { return errors.New("line 1: nonsense") }
+	for name, c := range map[string]struct {
+		tree string
+		name string
+		file host.NewFile
+		want string
+	}{
+		"a folder":              {"-- a/ --\n", "/a", content("x"), "write: /a is a directory, not a file"},
+		"no parent":             {"", "/a/b", content("x"), "write: no such file or directory"},
+		"a file for a parent":   {"-- a --\n", "/a/b", content("x"), "write: not a directory"},
+		"a relative name":       {"", "a", content("x"), `write: "a": not an absolute name`},
+		"a loop":                {"-- a -> b --\n-- b -> a --\n", "/a/x", content("x"), "write: too many levels of symbolic links"},
+		"what is invalid":       {"-- a --\nold\n", "/a", invalid, "validate: line 1: nonsense; old content kept"},
+		"what is invalid, anew": {"", "/a", invalid, "validate: line 1: nonsense"},
+		"a source that breaks":  {"-- a --\nold\n", "/a", host.NewFile{Content: io.MultiReader(strings.NewReader("new"), broken{})}, "write: input/output error; old content kept"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := hosttest.New(t, c.tree)
+			before, stamps := h.Snapshot(), h.Stamps()
+			err := h.WriteFile(t.Context(), c.name, c.file)
+			if err == nil || err.Error() != c.want {
+				t.Errorf("want %q, got %v", c.want, err)
+			}
+			if diff := cmp.Diff(before, h.Snapshot()); diff != "" {
+				t.Errorf("-want +got\n%s", diff)
+			}
+			for _, n := range []string{"/a"} {
+				if diff := cmp.Diff(stamps[n], h.Stamps()[n]); diff != "" && stamps[n] != "" && !strings.HasSuffix(c.tree, "/") {
+					t.Errorf("%s was touched: -want +got\n%s", n, diff)
+				}
+			}
+		})
+	}
+}
+
+type broken struct{}
+
+func (broken) Read([]byte) (int, error) { return 0, unix.EIO }
+
+func TestWriteFileEndsWithItsContext(t *testing.T) {
+	h := hosttest.New(t, "-- a --\nold\n")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	endless := readerFunc(func(p []byte) (int, error) {
+		cancel(errors.New("interrupted"))
+		return len(p), nil
+	})
+	err := h.WriteFile(ctx, "/a", host.NewFile{Content: endless})
+	if want := "write: interrupted; old content kept"; err == nil || err.Error() != want {
+		t.Errorf("want %q, got %v", want, err)
+	}
+	if diff := cmp.Diff("-- a 0644 root:root --\nold\n", h.Snapshot()); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
+type readerFunc func(p []byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+func TestValidateSeesTheFinishedFile(t *testing.T) {
+	h := hosttest.New(t, "-- d/ --\n")
+	var seen string
+	f := host.NewFile{Content: strings.NewReader("x\n"), Meta: host.Meta{Mode: ptr(0o640)}}
+	f.Validate = func(_ context.Context, name string) error {
+		st, err := h.Lstat(name)
+		if err != nil || st.Mode != 0o640 {
+			t.Errorf("want mode 640, got %o, %v", st.Mode, err)
+		}
+		seen = read(t, h, name)
+		return nil
+	}
+	if err := h.WriteFile(t.Context(), "/d/a", f); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff("x\n", seen); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
+func TestHardLinksKeepTheOldFile(t *testing.T) {
+	h := hosttest.New(t, "-- a --\nold\n")
+	if err := os.Link(h.Path("a"), h.Path("b")); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.WriteFile(t.Context(), "/a", content("new\n")); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff("-- a 0644 root:root --\nnew\n-- b 0644 root:root --\nold\n", h.Snapshot()); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
+func TestInPlaceKeepsTheInode(t *testing.T) {
+	h := hosttest.New(t, "-- a 0600 --\nold and longer\n")
+	before, _ := h.Lstat("/a")
+	f := content("new\n")
+	f.InPlace, f.Meta.Mode = true, ptr(0o640)
+	if err := h.WriteFile(t.Context(), "/a", f); err != nil {
+		t.Fatal(err)
+	}
+	after, _ := h.Lstat("/a")
+	if before.Ino != after.Ino {
+		t.Errorf("want inode %d, got %d", before.Ino, after.Ino)
+	}
+	if diff := cmp.Diff("-- a 0640 root:root --\nnew\n", h.Snapshot()); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
+func TestXattrsAndACLsAreKept(t *testing.T) {
+	h := hosttest.New(t, "-- a 0640 --\nold\n")
+	acl := []byte("\x02\x00\x00\x00" + "\x01\x00\x06\x00\xff\xff\xff\xff" + "\x02\x00\x04\x00\x01\x00\x00\x00" +
+		"\x04\x00\x00\x00\xff\xff\xff\xff" + "\x10\x00\x04\x00\xff\xff\xff\xff" + "\x20\x00\x00\x00\xff\xff\xff\xff")
+	for name, value := range map[string][]byte{"user.origin": []byte("here"), "system.posix_acl_access": acl} {
+		if err := unix.Setxattr(h.Path("a"), name, value, 0); errors.Is(err, unix.EOPNOTSUPP) {
+			t.Skip("left out: the file system of the temporary directory has no " + name)
+		} else if err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := h.Xattrs("/a")
+	if err != nil || len(want) != 2 {
+		t.Fatalf("want two attributes, got %v, %v", want, err)
+	}
+	if err := h.WriteFile(t.Context(), "/a", content("new\n")); err != nil {
+		t.Fatal(err)
+	}
+	got, err := h.Xattrs("/a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	if err := h.SetMeta(t.Context(), "/a", host.Meta{Xattrs: map[string][]byte{"user.origin": nil}}); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := h.Xattrs("/a"); len(got) != 1 {
+		t.Errorf("want the ACL alone, got %v", got)
+	}
+}
+
+func TestOpenRefusesWhatIsNoFile(t *testing.T) {
+	h := hosttest.New(t, "-- pipe| --\n-- d/ --\n-- l -> a --\n-- a --\n")
+	for name, want := range map[string]string{
+		"/pipe": "open: /pipe is a fifo, not a file",
+		"/d":    "open: /d is a directory, not a file",
+		"/l":    "open: /l is a link, not a file",
+		"/none": "open: no such file or directory",
+	} {
+		_, err := h.Open(name)
+		if err == nil || err.Error() != want {
+			t.Errorf("%s: want %q, got %v", name, want, err)
+		}
+	}
+	if _, err := h.Open("/none"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("want %v, got %v", fs.ErrNotExist, err)
+	}
+}
+
+func TestLstat(t *testing.T) {
+	h := hosttest.New(t, "-- a 4711 --\n12345\n-- d/ 1777 --\n-- l -> a --\n-- p| --\n")
+	for name, want := range map[string]host.Stat{
+		"/":        {Kind: host.Directory, Mode: 0o755},
+		"/a":       {Kind: host.Regular, Mode: 0o4711, Size: 6},
+		"/d/":      {Kind: host.Directory, Mode: 0o1777},
+		"/l":       {Kind: host.Symlink, Mode: 0o777, Size: 1},
+		"/p":       {Kind: host.Fifo, Mode: 0o644},
+		"/none":    {},
+		"/none/x":  {},
+		"/a/x":     {},
+		"/d/../a":  {Kind: host.Regular, Mode: 0o4711, Size: 6},
+		"/../../a": {Kind: host.Regular, Mode: 0o4711, Size: 6},
+	} {
+		got, err := h.Lstat(name)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		got = host.Stat{Kind: got.Kind, Mode: got.Mode, Size: got.Size}
+		if want.Kind == host.Directory {
+			got.Size = 0
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: -want +got\n%s", name, diff)
+		}
+	}
+}
+
+func TestMkdirSymlinkSetMeta(t *testing.T) {
+	h := hosttest.New(t, "-- old -> x --\n-- f --\n-- g/ 2755 --\n")
+	ctx := t.Context()
+	for _, err := range []error{
+		h.Mkdir(ctx, "/d", host.Meta{}),
+		h.Mkdir(ctx, "/d/e", host.Meta{Mode: ptr(0o1777)}),
+		h.Mkdir(ctx, "/g/inherits", host.Meta{}),
+		h.Symlink(ctx, "/f", "/new"),
+		h.Symlink(ctx, "/f", "/old"),
+		h.SetMeta(ctx, "/f", host.Meta{Mode: ptr(0o2755)}),
+	} {
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	want := "-- d/ 0755 root:root --\n-- d/e/ 1777 root:root --\n-- f 2755 root:root --\n-- g/ 2755 root:root --\n-- g/inherits/ 2755 root:root --\n" +
+		"-- new -> /f root:root --\n-- old -> /f root:root --\n"
+	if diff := cmp.Diff(want, h.Snapshot()); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	for want, err := range map[string]error{
+		"mkdir: file exists":                       h.Mkdir(ctx, "/d", host.Meta{}),
+		"symlink: /d is a directory":               h.Symlink(ctx, "x", "/d"),
+		"chmod: /new is a link, which has no mode": h.SetMeta(ctx, "/new", host.Meta{Mode: ptr(0)}),
+	} {
+		if err == nil || err.Error() != want {
+			t.Errorf("want %q, got %v", want, err)
+		}
+	}
+}
+
+func TestOwnerKeepsSetuid(t *testing.T) {
+	needsRoot(t, "a change of owner")
+	h := hosttest.New(t, "-- f 4755 --\n-- l -> f --\n")
+	for _, name := range []string{"/f", "/l"} {
+		if err := h.SetMeta(t.Context(), name, host.Meta{UID: ptr(1), GID: ptr(2)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if diff := cmp.Diff("-- f 4755 daemon:bin --\n-- l -> f daemon:bin --\n", h.Snapshot()); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
+func TestRemove(t *testing.T) {
+	deep := strings.Repeat("d/", 300)
+	h := hosttest.New(t, "-- keep/x --\n-- t/a/b/c --\n-- t/l -> /keep --\n-- t/p| --\n-- t/"+deep+"x --\n-- f --\n")
+	if err := h.Remove(t.Context(), "/t", false); err == nil || err.Error() != "remove: /t: directory not empty" {
+		t.Errorf("want a refusal, got %v", err)
+	}
+	for _, name := range []string{"/t", "/f", "/none"} {
+		if err := h.Remove(t.Context(), name, true); err != nil {
+			t.Error(err)
+		}
+	}
+	if diff := cmp.Diff("-- keep/ 0755 root:root --\n-- keep/x 0644 root:root --\n", h.Snapshot()); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
+func TestRemoveSparesTheSystem(t *testing.T) {
+	h := hosttest.New(t, "-- etc/x --\n-- self -> / --\n")
+	for _, name := range []string{"/", "/etc", "/self/etc", "/etc/..", "//etc/"} {
+		if err := h.Remove(t.Context(), name, true); err == nil || !strings.Contains(err.Error(), "never removed") {
+			t.Errorf("%s: want a refusal, got %v", name, err)
+		}
+	}
+	if st, _ := h.Lstat("/etc/x"); st.Kind != host.Regular {
+		t.Error("/etc/x is gone")
+	}
+}
+
+func TestReadDirIsSorted(t *testing.T) {
+	h := hosttest.New(t, "-- d/b --\n-- d/a --\n-- d/B --\n-- f --\n")
+	var got []string
+	for n, err := range h.ReadDir("/d") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, n)
+	}
+	if diff := cmp.Diff([]string{"B", "a", "b"}, got); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	for _, err := range h.ReadDir("/f") {
+		if want := "readdir: not a directory"; err == nil || err.Error() != want {
+			t.Errorf("want %q, got %v", want, err)
+		}
+	}
+}
+
+func TestSweep(t *testing.T) {
+	h := hosttest.New(t, "-- d/.apply.aaaa.x --\n-- d/.apply.bbbb.x --\n-- d/.apply.aaaa --\n")
+	if err := h.Sweep(t.Context(), "/d", "aaaa"); err != nil {
+		t.Fatal(err)
+	}
+	got, err := filepath.Glob(h.Path("d") + "/.apply.*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(got)
+	if diff := cmp.Diff([]string{h.Path("d/.apply.aaaa"), h.Path("d/.apply.bbbb.x")}, got); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	for _, token := range []string{"", "*", "../x"} {
+		if err := h.Sweep(t.Context(), "/d", token); err == nil && token != "*" {
+			t.Errorf("%q: want an error", token)
+		}
+	}
+}

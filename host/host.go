@@ -1,0 +1,216 @@
+// Package host is the only door to a node's operating system: its files, its commands, its mounts and its service units.
+//
+// Names are absolute paths as the node sees them. A Host may be rooted at a directory other than "/" (an image, a test's
+// temporary directory); names and symbolic links are then resolved inside that directory and never leave it.
+//
+// Reading and changing are two interfaces: who holds a [View] cannot change the node. A plan is given a View.
+package host
+
+import (
+	"context"
+	"io"
+	"iter"
+	"time"
+)
+
+// View reads a node. Nothing that it offers changes the node.
+type View interface {
+	FileReader
+	UnitReader
+	// Query runs a command that the caller promises changes nothing (dpkg-query, rpm -q, a guard). See [Cmd] for its terms.
+	Query(ctx context.Context, c Cmd) (Output, error)
+	// LookupUser and LookupGroup resolve a name or a decimal id from /etc/passwd and /etc/group, else from the node's
+	// name services by getent(1). An unknown name is an error that wraps [ErrUnknownAccount]; a decimal id needs no entry.
+	LookupUser(ctx context.Context, nameOrID string) (User, error)
+	LookupGroup(ctx context.Context, nameOrID string) (Group, error)
+	// Mounts lists the live mounts of the node's mount namespace in mount order, from /proc/self/mountinfo.
+	Mounts(ctx context.Context) ([]Mount, error)
+}
+
+// Host is a View that can also be changed. Every change is durable when its call returns without an error.
+type Host interface {
+	View
+	FileWriter
+	UnitWriter
+	// Run runs a command that may change the node.
+	Run(ctx context.Context, c Cmd) (Output, error)
+}
+
+// FileReader reads files. Names are reached component by component without following links that others may have planted.
+type FileReader interface {
+	// Lstat describes what is at name itself, not what a link there points to. Nothing there is Kind Absent and no error.
+	Lstat(name string) (Stat, error)
+	// Open opens a regular file for reading; anything else (pipe, device, folder, link) is an error and never blocks.
+	Open(name string) (io.ReadCloser, error)
+	// Readlink returns the target of the symbolic link at name, as written in it.
+	Readlink(name string) (string, error)
+	// ReadDir yields the names in a folder in lexical order, as a stream of batches for big folders.
+	ReadDir(name string) iter.Seq2[string, error]
+	// Xattrs returns the extended attributes of name, POSIX ACLs included (system.posix_acl_access, system.posix_acl_default).
+	Xattrs(name string) (map[string][]byte, error)
+}
+
+// FileWriter changes files. A write is whole or not at all: at every moment the old or the new is there, never neither or a part.
+type FileWriter interface {
+	// WriteFile puts content at name: a new file beside it, owner and mode set before it becomes visible, fsync, rename, fsync of the folder.
+	WriteFile(ctx context.Context, name string, f NewFile) error
+	// Mkdir makes one folder; its parent must be there.
+	Mkdir(ctx context.Context, name string, m Meta) error
+	// Symlink makes name a link to target, replacing a link or file that is there at once.
+	Symlink(ctx context.Context, target, name string) error
+	// SetMeta sets what is given in m on name itself, through a descriptor.
+	SetMeta(ctx context.Context, name string, m Meta) error
+	// Remove removes a file, link or folder; with all, also what is in the folder. Mount points inside are never crossed.
+	Remove(ctx context.Context, name string, all bool) error
+}
+
+// Kind says what a name is.
+type Kind uint8
+
+// The kinds of what may be at a name.
+const (
+	Absent Kind = iota
+	Regular
+	Directory
+	Symlink
+	Fifo
+	Socket
+	CharDevice
+	BlockDevice
+)
+
+var kindNames = [...]string{"absent", "file", "directory", "link", "fifo", "socket", "characterSpecial", "blockSpecial"}
+
+// String is the word that the ensure attribute of a file uses for k.
+func (k Kind) String() string { return kindNames[k] }
+
+// Stat describes one name.
+type Stat struct {
+	Kind     Kind
+	Mode     uint32 // permission bits with setuid, setgid and sticky: 0 to 07777
+	UID, GID uint32
+	Size     int64 // bytes
+	Nlink    uint64
+	Dev, Ino uint64
+	Rdev     uint64
+	ModTime  time.Time
+}
+
+// Meta is what of a file's owner and permissions is to be set; a nil part is left as it is.
+type Meta struct {
+	Mode     *uint32 // 0 to 07777
+	UID, GID *uint32
+	Xattrs   map[string][]byte // names to set; a nil value removes the name
+}
+
+// NewFile is the content and the metadata of a file to be written.
+type NewFile struct {
+	Content io.Reader
+	// Meta's unset parts are taken from the file that is replaced (its ACLs and extended attributes too), else: mode 0644, the caller's owner and group.
+	Meta Meta
+	// Validate, if set, is called with the name of the finished new file before it becomes visible; an error leaves the old file.
+	Validate func(ctx context.Context, name string) error
+	// InPlace writes through the existing inode, for targets that cannot be renamed over (bind mounts).
+	InPlace bool
+}
+
+// User is an account of the node.
+type User struct {
+	Name     string
+	UID, GID uint32
+	Home     string
+	Shell    string
+}
+
+// Group is a group of the node.
+type Group struct {
+	Name string
+	GID  uint32
+}
+
+// Mount is one live mount.
+type Mount struct {
+	ID, Parent   int
+	Point        string
+	Root         string // the folder of the file system that is mounted: other than "/" for bind mounts and subvolumes
+	FSType       string
+	Source       string
+	Options      []string // of the mount
+	SuperOptions []string // of the file system
+}
+
+// Cmd is one command. It gets its own process group, a clean environment and the root folder "/" as its current folder.
+//
+// When ctx ends, the whole group is terminated (TERM, then KILL after 5 seconds) and the error wraps the cause of ctx; a child that stays
+// behind holding the output open does not delay the return.
+type Cmd struct {
+	Args  []string // Args[0] is looked up in Path unless it is absolute; never in the current folder
+	Path  []string // folders; becomes PATH; default the usual system folders
+	Env   []string // KEY=VALUE, beside PATH, HOME and LANG=C.UTF-8
+	Dir   string
+	User  string // name or id
+	Group string
+	Umask *uint32 // default 022
+	Stdin io.Reader
+	// Stream, if set, sees the output while it is produced, in pieces of any size; stderr says from which of the two it came.
+	Stream func(stderr bool, p []byte)
+	// MaxOutput bounds what is kept of each output; default 1 MiB. Of more, the first and the last halves are kept.
+	MaxOutput int
+}
+
+// Output is what a command left behind.
+type Output struct {
+	Stdout, Stderr []byte
+	Truncated      bool // more than MaxOutput came
+	ExitCode       int  // 128+n for a signal n
+}
+
+// Unit is the state of a systemd unit, its properties by systemd's names and words.
+type Unit struct {
+	Name             string // as asked
+	ID               string // the unit that an alias stands for
+	LoadState        string // loaded, not-found, masked, error...
+	ActiveState      string // active, inactive, failed, activating...
+	SubState         string // running, exited, dead, auto-restart...
+	UnitFileState    string // enabled, disabled, static, indirect, generated, masked...
+	Type             string // simple, oneshot, forking, notify...
+	Result           string // success, exit-code, signal, timeout, start-limit-hit...
+	MainPID          uint32
+	NRestarts        uint32
+	NeedDaemonReload bool
+	FragmentPath     string
+	ActiveEnter      time.Time
+}
+
+// UnitReader reads the state of systemd units over D-Bus.
+type UnitReader interface {
+	// Unit returns the state of the unit, LoadState "not-found" for one that is not there. Without systemd: [ErrNoSystemd].
+	Unit(ctx context.Context, name string) (Unit, error)
+	// UnitLog returns the last lines of the unit's journal.
+	UnitLog(ctx context.Context, name string, lines int) (string, error)
+}
+
+// Verb is what can be done to a unit.
+type Verb string
+
+// The verbs that UnitWriter knows, by systemctl's names.
+const (
+	Start           Verb = "start"
+	Stop            Verb = "stop"
+	Restart         Verb = "restart"
+	Reload          Verb = "reload"
+	ReloadOrRestart Verb = "reload-or-restart"
+	Enable          Verb = "enable"
+	Disable         Verb = "disable"
+	Mask            Verb = "mask"
+	Unmask          Verb = "unmask"
+)
+
+// UnitWriter changes systemd units over D-Bus.
+type UnitWriter interface {
+	// DoUnit does verb and waits for the job's end. A job that does not end "done" is an error that names its result. A job that
+	// is given up because ctx ended is cancelled in systemd too.
+	DoUnit(ctx context.Context, name string, v Verb) error
+	// DaemonReload makes systemd read its unit files and fstab again.
+	DaemonReload(ctx context.Context) error
+}

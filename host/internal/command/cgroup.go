@@ -1,0 +1,147 @@
+package command
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+)
+
+// Groups makes control groups (cgroup v2) for commands, below the one that this process is in: what left its process group can still
+// be found there when a command has to be ended.
+type Groups struct {
+	dir  string
+	next atomic.Int64
+}
+
+const leafPrefix = "apply."
+
+// NewGroups returns nil where control groups cannot be written.
+func NewGroups() *Groups {
+	own, err := os.ReadFile("/proc/self/cgroup")
+	if err != nil {
+		return nil
+	}
+	for line := range strings.Lines(string(own)) {
+		path, ok := strings.CutPrefix(strings.TrimSuffix(line, "\n"), "0::")
+		if !ok {
+			continue
+		}
+		for _, mount := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/unified"} {
+			dir := filepath.Join(mount, path)
+			if unix.Access(filepath.Join(dir, "cgroup.procs"), unix.W_OK) == nil && unix.Access(dir, unix.W_OK) == nil {
+				g := &Groups{dir: dir}
+				g.sweep()
+				return g
+			}
+		}
+	}
+	return nil
+}
+
+// sweep removes the empty groups of runs that were killed.
+func (g *Groups) sweep() {
+	old, _ := filepath.Glob(filepath.Join(g.dir, leafPrefix+"*"))
+	for _, dir := range old {
+		pid, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(dir), leafPrefix), ".")
+		if _, err := os.Stat("/proc/" + pid); os.IsNotExist(err) {
+			_ = os.Remove(dir)
+		}
+	}
+}
+
+// leaf is the group of one command. All methods do nothing on nil.
+type leaf struct {
+	dir    string
+	parent string
+	fd     int
+}
+
+func (g *Groups) leaf() *leaf {
+	if g == nil {
+		return nil
+	}
+	dir := filepath.Join(g.dir, fmt.Sprintf("%s%d.%d", leafPrefix, os.Getpid(), g.next.Add(1)))
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return nil
+	}
+	fd, err := unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		_ = os.Remove(dir)
+		return nil
+	}
+	return &leaf{dir: dir, parent: g.dir, fd: fd}
+}
+
+func (l *leaf) descriptor() int {
+	if l == nil {
+		return 0
+	}
+	return l.fd
+}
+
+func (l *leaf) populated() bool {
+	if l == nil {
+		return false
+	}
+	b, _ := os.ReadFile(filepath.Join(l.dir, "cgroup.events"))
+	return bytes.Contains(b, []byte("populated 1"))
+}
+
+// kill ends all processes of the group, those that were forked meanwhile included (Linux 5.14).
+func (l *leaf) kill() {
+	if l == nil {
+		return
+	}
+	if os.WriteFile(filepath.Join(l.dir, "cgroup.kill"), []byte("1"), 0) == nil {
+		return
+	}
+	for range 100 { // an older kernel: until a pass finds nobody
+		if len(l.processes()) == 0 {
+			return
+		}
+		l.signal(unix.SIGKILL)
+	}
+}
+
+// signal sends a signal to those who are in the group now.
+func (l *leaf) signal(s unix.Signal) {
+	for _, pid := range l.processes() {
+		_ = unix.Kill(pid, s)
+	}
+}
+
+func (l *leaf) processes() []int {
+	if l == nil {
+		return nil
+	}
+	b, _ := os.ReadFile(filepath.Join(l.dir, "cgroup.procs"))
+	var all []int
+	for s := range strings.FieldsSeq(string(b)) {
+		if pid, err := strconv.Atoi(s); err == nil {
+			all = append(all, pid)
+		}
+	}
+	return all
+}
+
+// close removes the group. What lives on, a daemon, goes to where it would have been without.
+func (l *leaf) close() {
+	if l == nil {
+		return
+	}
+	_ = unix.Close(l.fd)
+	for range 100 { // a daemon may fork while it is moved
+		if err := os.Remove(l.dir); err == nil || os.IsNotExist(err) {
+			return
+		}
+		for _, pid := range l.processes() {
+			_ = os.WriteFile(filepath.Join(l.parent, "cgroup.procs"), []byte(strconv.Itoa(pid)), 0)
+		}
+	}
+}

@@ -1,0 +1,135 @@
+package host
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/nodeapply/apply/host/internal/beneath"
+)
+
+const aclAccess = "system.posix_acl_access"
+
+// SetMeta implements [FileWriter]. A link has an owner and no mode.
+func (l *Local) SetMeta(ctx context.Context, name string, m Meta) error {
+	dir, base, err := l.root.Parent(name)
+	if err != nil {
+		return l.failed("open", err)
+	}
+	defer unix.Close(dir)
+	fd, err := unix.Openat(dir, base, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return l.failed("open", err)
+	}
+	defer unix.Close(fd)
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return l.failed("stat", err)
+	}
+	if err := l.root.CheckHardLinks(dir, &st, name); err != nil {
+		return l.refused(err)
+	}
+	kind := kindOf(st.Mode)
+	if kind == Symlink && m.Mode != nil {
+		if err := l.root.CheckLink(dir, &st, name); err != nil {
+			return l.refused(err)
+		}
+		return fmt.Errorf("chmod: %s is a link, which has no mode", name)
+	}
+	if m.Mode == nil && (m.UID != nil || m.GID != nil) && st.Mode&0o6000 != 0 && kind == Regular {
+		mode := st.Mode & 0o7777 // chown takes setuid and setgid away, and nobody asked for that
+		m.Mode = &mode
+	}
+	if err := l.setMeta(fd, m); err != nil {
+		return err
+	}
+	if kind != Regular && kind != Directory {
+		return l.durableDir(ctx, dir)
+	}
+	f, err := reopen(fd, name, unix.O_RDONLY)
+	if errors.Is(err, unix.EACCES) {
+		return l.durableDir(ctx, dir) // a mode that shuts out its owner, who is not root
+	}
+	if err != nil {
+		return l.failed("fsync", err)
+	}
+	defer f.Close()
+	return l.durable(ctx, int(f.Fd()))
+}
+
+// setMeta sets what is given in m on what fd stands for: the owner first, because that takes setuid away; then the attributes, an ACL
+// among them no wider than the mode; then the mode.
+func (l *Local) setMeta(fd int, m Meta) error {
+	if m.UID != nil || m.GID != nil {
+		if err := unix.Fchownat(fd, "", id(m.UID), id(m.GID), unix.AT_EMPTY_PATH); err != nil {
+			return l.failed("chown", err)
+		}
+	}
+	of := beneath.ProcName(fd)
+	for _, name := range slices.Sorted(maps.Keys(m.Xattrs)) {
+		if err := setXattr(of, name, m); err != nil {
+			return fmt.Errorf("setxattr: %s: %w", name, err)
+		}
+	}
+	if m.Mode != nil {
+		if err := unix.Chmod(of, *m.Mode&0o7777); err != nil {
+			return l.failed("chmod", err)
+		}
+	}
+	return nil
+}
+
+func setXattr(of, name string, m Meta) error {
+	value := m.Xattrs[name]
+	if value == nil {
+		err := unix.Removexattr(of, name)
+		if errors.Is(err, unix.ENODATA) || errors.Is(err, unix.EOPNOTSUPP) {
+			return nil
+		}
+		return err
+	}
+	if name == aclAccess && m.Mode != nil {
+		value = aclWithMode(value, *m.Mode)
+	}
+	return unix.Setxattr(of, name, value, 0)
+}
+
+// aclWithMode returns the ACL with the entries that are the mode's bits set to mode, as chmod(2) would set them. The form is the
+// kernel's (linux/posix_acl_xattr.h): a version of 4 bytes, then entries of tag, permissions (2 bytes each) and id (4 bytes).
+func aclWithMode(acl []byte, mode uint32) []byte {
+	const header, entry = 4, 8
+	const userObj, groupObj, mask, other = 0x01, 0x04, 0x10, 0x20
+	acl = slices.Clone(acl)
+	group := -1
+	for i := header; i+entry <= len(acl); i += entry {
+		perm := acl[i+2 : i+4]
+		switch binary.LittleEndian.Uint16(acl[i:]) {
+		case userObj:
+			binary.LittleEndian.PutUint16(perm, uint16(mode>>6&7))
+		case other:
+			binary.LittleEndian.PutUint16(perm, uint16(mode&7))
+		case mask:
+			group = i
+		case groupObj:
+			if group < 0 {
+				group = i
+			}
+		}
+	}
+	if group >= 0 {
+		binary.LittleEndian.PutUint16(acl[group+2:], uint16(mode>>3&7))
+	}
+	return acl
+}
+
+func id(n *uint32) int {
+	if n == nil {
+		return -1
+	}
+	return int(*n)
+}

@@ -1,0 +1,116 @@
+package host
+
+import (
+	"context"
+	"errors"
+)
+
+// ErrUnknownAccount is wrapped by the errors of LookupUser and LookupGroup for a name that the node does not know.
+var ErrUnknownAccount = errors.New("unknown to this node")
+
+// ErrNoSystemd is returned where the node does not run systemd.
+var ErrNoSystemd = errors.New("systemd does not run on this node")
+
+// OpKind says what kind of change an Op is.
+type OpKind string
+
+// The kinds of changes that a Recorder is told of.
+const (
+	OpWrite   OpKind = "write"
+	OpMkdir   OpKind = "mkdir"
+	OpSymlink OpKind = "symlink"
+	OpMeta    OpKind = "meta"
+	OpRemove  OpKind = "remove"
+	OpUnit    OpKind = "unit"
+	OpRun     OpKind = "run"
+)
+
+// Op is one change of a node, about to be made.
+type Op struct {
+	Kind OpKind
+	Name string // the file's or the unit's name; the program of a command
+	Verb Verb   // of a unit
+	All  bool   // of a removal: the folder's content too
+}
+
+// Recorder is told of every change before it is made, with the node as it was, and may refuse it by an error.
+type Recorder interface {
+	Before(ctx context.Context, v View, op Op) error
+}
+
+// Recording returns h with r told of every change before it is made.
+func Recording(h Host, r Recorder) Host { return &recording{Host: h, r: r} }
+
+type recording struct {
+	Host
+	r Recorder
+}
+
+func (h *recording) WriteFile(ctx context.Context, name string, f NewFile) error {
+	if err := h.r.Before(ctx, h.Host, Op{Kind: OpWrite, Name: name}); err != nil {
+		return err
+	}
+	return h.Host.WriteFile(ctx, name, f)
+}
+
+func (h *recording) Mkdir(ctx context.Context, name string, m Meta) error {
+	if err := h.r.Before(ctx, h.Host, Op{Kind: OpMkdir, Name: name}); err != nil {
+		return err
+	}
+	return h.Host.Mkdir(ctx, name, m)
+}
+
+func (h *recording) Symlink(ctx context.Context, target, name string) error {
+	if err := h.r.Before(ctx, h.Host, Op{Kind: OpSymlink, Name: name}); err != nil {
+		return err
+	}
+	return h.Host.Symlink(ctx, target, name)
+}
+
+func (h *recording) SetMeta(ctx context.Context, name string, m Meta) error {
+	if err := h.r.Before(ctx, h.Host, Op{Kind: OpMeta, Name: name}); err != nil {
+		return err
+	}
+	return h.Host.SetMeta(ctx, name, m)
+}
+
+func (h *recording) Remove(ctx context.Context, name string, all bool) error {
+	if err := h.r.Before(ctx, h.Host, Op{Kind: OpRemove, Name: name, All: all}); err != nil {
+		return err
+	}
+	return h.Host.Remove(ctx, name, all)
+}
+
+func (h *recording) DoUnit(ctx context.Context, name string, v Verb) error {
+	if err := h.r.Before(ctx, h.Host, Op{Kind: OpUnit, Name: name, Verb: v}); err != nil {
+		return err
+	}
+	return h.Host.DoUnit(ctx, name, v)
+}
+
+func (h *recording) Run(ctx context.Context, c Cmd) (Output, error) {
+	op := Op{Kind: OpRun}
+	if len(c.Args) > 0 {
+		op.Name = c.Args[0]
+	}
+	if err := h.r.Before(ctx, h.Host, op); err != nil {
+		return Output{}, err
+	}
+	return h.Host.Run(ctx, c)
+}
+
+type waiterKey struct{}
+
+// WithWaiter returns a context in which [Waiting] hands its waits to w, so that a scheduler can lend the waiter's place to somebody else.
+func WithWaiter(ctx context.Context, w func(wait func())) context.Context {
+	return context.WithValue(ctx, waiterKey{}, w)
+}
+
+// Waiting calls wait, which blocks on somebody else (a group commit, a lock, other nodes) and not on work of its own.
+func Waiting(ctx context.Context, wait func()) {
+	if w, ok := ctx.Value(waiterKey{}).(func(func())); ok {
+		w(wait)
+		return
+	}
+	wait()
+}

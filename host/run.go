@@ -1,0 +1,188 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/nodeapply/apply/host/internal/command"
+)
+
+// defaultPath are the folders in which programs are looked up.
+var defaultPath = [...]string{"/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"}
+
+const (
+	defaultMaxOutput = 1 << 20
+	defaultUmask     = 0o022
+)
+
+// Query implements [View].
+func (l *Local) Query(ctx context.Context, c Cmd) (Output, error) { return l.Run(ctx, c) }
+
+// Run implements [Host]. A program that is not there or cannot be run is an error, with the exit codes that a shell gives for these, 127 and 126.
+func (l *Local) Run(ctx context.Context, c Cmd) (Output, error) {
+	if len(c.Args) == 0 || c.Args[0] == "" {
+		return Output{}, errors.New("a command without a program")
+	}
+	if len(c.Path) == 0 {
+		c.Path = defaultPath[:]
+	}
+	program, err := l.lookPath(c.Args[0], c.Path)
+	if err != nil {
+		return Output{ExitCode: exitOf(err)}, err
+	}
+	spec, err := l.spec(ctx, c, program)
+	if err != nil {
+		return Output{}, err
+	}
+	begin := time.Now()
+	l.started.Add(1)
+	r, err := command.Run(ctx, spec)
+	out := Output{Stdout: r.Stdout, Stderr: r.Stderr, Truncated: r.Truncated, ExitCode: r.ExitCode}
+	if err == nil {
+		return out, nil
+	}
+	if deadline, ok := ctx.Deadline(); ok && err == context.DeadlineExceeded {
+		err = timedOut(deadline.Sub(begin).Round(10 * time.Millisecond))
+	}
+	var start *fs.PathError
+	if errors.As(err, &start) {
+		out.ExitCode = exitOf(err)
+		return out, fmt.Errorf("%s: %w", start.Path, start.Err)
+	}
+	return out, fmt.Errorf("%s: %w", path.Base(program), err)
+}
+
+// timedOut is a deadline that was set without a cause of its own.
+type timedOut time.Duration
+
+func (d timedOut) Error() string { return "timed out after " + time.Duration(d).String() }
+func (d timedOut) Unwrap() error { return context.DeadlineExceeded }
+
+func exitOf(err error) int {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, exec.ErrNotFound) {
+		return 127
+	}
+	return 126
+}
+
+func (l *Local) spec(ctx context.Context, c Cmd, program string) (command.Spec, error) {
+	s := command.Spec{
+		Program: program, Args: c.Args, Dir: c.Dir, Stdin: c.Stdin, Stream: c.Stream, MaxOutput: c.MaxOutput, Umask: defaultUmask,
+		Groups: l.groups(),
+	}
+	if s.Dir == "" {
+		s.Dir = "/"
+	}
+	if st, err := l.root.Follow(s.Dir); err != nil {
+		return s, fmt.Errorf("%s: %w", s.Dir, err)
+	} else if kindOf(st.Mode) != Directory {
+		return s, fmt.Errorf("%s: %w", s.Dir, unix.ENOTDIR)
+	}
+	if s.MaxOutput <= 0 {
+		s.MaxOutput = defaultMaxOutput
+	}
+	if c.Umask != nil {
+		s.Umask = int(*c.Umask)
+	}
+	if l.rootName != "/" {
+		s.Chroot = l.rootName
+	}
+	home, credential, err := l.identity(ctx, c)
+	if err != nil {
+		return s, err
+	}
+	s.Credential = credential
+	s.Env = append([]string{"PATH=" + strings.Join(c.Path, ":"), "HOME=" + home, "LANG=C.UTF-8"}, c.Env...)
+	return s, nil
+}
+
+// identity returns who the command runs as: nil for the caller.
+func (l *Local) identity(ctx context.Context, c Cmd) (home string, _ *syscall.Credential, _ error) {
+	if c.User == "" && c.Group == "" {
+		if u, ok := l.accounts.byUID(l, uint32(os.Geteuid())); ok {
+			return u.Home, nil, nil
+		}
+		return "/", nil, nil
+	}
+	u := User{UID: uint32(os.Geteuid()), GID: uint32(os.Getegid()), Home: "/"}
+	if own, ok := l.accounts.byUID(l, u.UID); ok {
+		u = own
+	}
+	if c.User != "" {
+		var err error
+		if u, err = l.LookupUser(ctx, c.User); err != nil {
+			return "", nil, err
+		}
+	}
+	gid := u.GID
+	if c.Group != "" {
+		g, err := l.LookupGroup(ctx, c.Group)
+		if err != nil {
+			return "", nil, err
+		}
+		gid = g.GID
+	}
+	if u.Home == "" {
+		u.Home = "/"
+	}
+	if os.Geteuid() != 0 && u.UID == uint32(os.Geteuid()) && gid == uint32(os.Getegid()) {
+		return u.Home, nil, nil
+	}
+	groups, err := l.memberships(ctx, u, gid)
+	return u.Home, &syscall.Credential{Uid: u.UID, Gid: gid, Groups: groups}, err
+}
+
+// lookPath finds the program as the node sees it, by the folders given and never in the current one.
+func (l *Local) lookPath(program string, folders []string) (string, error) {
+	if strings.HasPrefix(program, "/") {
+		return program, l.executable(program)
+	}
+	if strings.Contains(program, "/") {
+		return "", fmt.Errorf("%s: neither absolute nor a plain name", program)
+	}
+	var found error
+	for _, dir := range folders {
+		if !strings.HasPrefix(dir, "/") {
+			continue
+		}
+		name := path.Join(dir, program)
+		err := l.executable(name)
+		if err == nil {
+			return name, nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			found = err
+		}
+	}
+	if found != nil {
+		return "", found
+	}
+	return "", fmt.Errorf("%s: %w (PATH=%s)", program, exec.ErrNotFound, strings.Join(folders, ":"))
+}
+
+// executable follows links as execve(2) will, inside the root.
+func (l *Local) executable(name string) error {
+	st, err := l.root.Follow(name)
+	if errors.Is(err, unix.ENOTDIR) {
+		err = unix.ENOENT
+	}
+	switch {
+	case err != nil:
+		return fmt.Errorf("%s: %w", name, err)
+	case kindOf(st.Mode) != Regular:
+		return fmt.Errorf("%s: a %s is no program: %w", name, kindOf(st.Mode), unix.EACCES)
+	case st.Mode&0o111 == 0:
+		return fmt.Errorf("%s: not executable: %w", name, unix.EACCES)
+	}
+	return nil
+}

@@ -1,0 +1,133 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// unitTypes are the endings of units' names. A name without one is that of a service, as for systemctl.
+var unitTypes = [...]string{
+	".service", ".socket", ".device", ".mount", ".automount", ".swap", ".target", ".path", ".timer", ".slice", ".scope",
+}
+
+// unitGrammar is that of systemd.unit(5).
+var unitGrammar = regexp.MustCompile(`^[A-Za-z0-9:_.\\@-]{1,255}$`)
+
+const (
+	logTimeout = 10 * time.Second
+	logMax     = 64 << 10 // bytes
+)
+
+// unitName returns the whole name of the unit, if this node runs systemd.
+func (l *Local) unitName(name string) (string, error) {
+	if l.rootName != "/" {
+		return "", ErrNoSystemd
+	}
+	if _, err := os.Stat("/run/systemd/system"); err != nil { // as sd_booted(3) asks
+		return "", ErrNoSystemd
+	}
+	return wholeUnitName(name)
+}
+
+func wholeUnitName(name string) (string, error) {
+	if !slices.Contains(unitTypes[:], path.Ext(name)) {
+		name += ".service"
+	}
+	if !unitGrammar.MatchString(name) || strings.HasPrefix(name, "-") {
+		return "", fmt.Errorf("%q is not the name of a unit", name)
+	}
+	return name, nil
+}
+
+// Unit implements [UnitReader].
+func (l *Local) Unit(ctx context.Context, name string) (Unit, error) {
+	unit, err := l.unitName(name)
+	if err != nil {
+		return Unit{}, err
+	}
+	properties, err := l.systemd.Properties(ctx, unit)
+	if err != nil {
+		return Unit{}, fmt.Errorf("%s: %w", unit, err)
+	}
+	u := unitOf(properties)
+	u.Name = name
+	return u, nil
+}
+
+// unitOf picks what a Unit holds from the properties by the names of org.freedesktop.systemd1(5). What is not there is zero.
+func unitOf(p map[string]any) Unit {
+	text := func(name string) string { s, _ := p[name].(string); return s }
+	number := func(name string) uint32 { n, _ := p[name].(uint32); return n }
+	u := Unit{
+		ID: text("Id"), LoadState: text("LoadState"), ActiveState: text("ActiveState"), SubState: text("SubState"),
+		UnitFileState: text("UnitFileState"), Type: text("Type"), Result: text("Result"),
+		MainPID: number("MainPID"), NRestarts: number("NRestarts"), FragmentPath: text("FragmentPath"),
+	}
+	u.NeedDaemonReload, _ = p["NeedDaemonReload"].(bool)
+	if usec, _ := p["ActiveEnterTimestamp"].(uint64); usec > 0 {
+		u.ActiveEnter = time.UnixMicro(int64(usec))
+	}
+	return u
+}
+
+// UnitLog implements [UnitReader].
+func (l *Local) UnitLog(ctx context.Context, name string, lines int) (string, error) {
+	unit, err := l.unitName(name)
+	if err != nil {
+		return "", err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, logTimeout, fmt.Errorf("timed out after %s", logTimeout))
+	defer cancel()
+	out, err := l.Query(ctx, Cmd{
+		Args:      []string{"journalctl", "--unit=" + unit, "--lines=" + strconv.Itoa(lines), "--no-pager", "--quiet", "--output=cat"},
+		MaxOutput: logMax,
+	})
+	if err != nil {
+		return "", err
+	}
+	if out.ExitCode != 0 {
+		return "", errors.New("journalctl: " + strings.TrimSpace(string(out.Stderr)))
+	}
+	return string(out.Stdout), nil
+}
+
+// DoUnit implements [UnitWriter].
+func (l *Local) DoUnit(ctx context.Context, name string, v Verb) error {
+	unit, err := l.unitName(name)
+	if err != nil {
+		return err
+	}
+	switch v {
+	case Enable, Disable, Mask, Unmask:
+		err = l.systemd.SetUnitFile(ctx, string(v), unit)
+	default:
+		var result string
+		Waiting(ctx, func() { result, err = l.systemd.Job(ctx, string(v), unit) })
+		if err == nil && result != "done" {
+			err = fmt.Errorf("the job ended %q", result)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("%s %s: %w", v, unit, err)
+	}
+	return nil
+}
+
+// DaemonReload implements [UnitWriter].
+func (l *Local) DaemonReload(ctx context.Context) error {
+	if _, err := l.unitName("any"); err != nil {
+		return err
+	}
+	if err := l.systemd.Reload(ctx); err != nil {
+		return fmt.Errorf("daemon-reload: %w", err)
+	}
+	return nil
+}

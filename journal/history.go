@@ -1,0 +1,162 @@
+package journal
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// SaveReport keeps the report of a run.
+func (s *State) SaveReport(id string, report any) error {
+	b, err := json.Marshal(report)
+	if err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	return s.save(filepath.Join("runs", id+".json"), b)
+}
+
+// Report reads the report of a run into report.
+func (s *State) Report(id string, report any) error {
+	b, err := os.ReadFile(filepath.Join(s.dir, "runs", filepath.Base(id)+".json"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("no run %s is on record; apply history lists the runs", id)
+	}
+	if err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	if err := json.Unmarshal(b, report); err != nil {
+		return fmt.Errorf("the report of run %s is damaged: %w", id, err)
+	}
+	return nil
+}
+
+// Reports lists the ids of the runs whose reports are kept, the newest first.
+func (s *State) Reports() ([]string, error) {
+	names, err := filepath.Glob(filepath.Join(s.dir, "runs", "*.json"))
+	if err != nil {
+		return nil, err
+	}
+	for i, n := range names {
+		names[i] = strings.TrimSuffix(filepath.Base(n), ".json")
+	}
+	slices.Sort(names)
+	slices.Reverse(names)
+	return names, nil
+}
+
+// Store keeps a small file of the given name in the folder, whole or not at all.
+func (s *State) Store(name string, content []byte) error { return s.save(name, content) }
+
+// Load returns the content of a file that Store kept, nil if there is none.
+func (s *State) Load(name string) ([]byte, error) {
+	b, err := os.ReadFile(filepath.Join(s.dir, name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("state: %w", err)
+	}
+	return b, nil
+}
+
+// Forget removes a file that Store kept.
+func (s *State) Forget(name string) error {
+	if err := os.Remove(filepath.Join(s.dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("state: %w", err)
+	}
+	return nil
+}
+
+// save writes a file of the folder, whole or not at all. It is history: its loss in a power cut loses nothing that must be trusted.
+func (s *State) save(name string, content []byte) error {
+	path := filepath.Join(s.dir, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return fmt.Errorf("state: %w", err)
+	}
+	tmp := path + ".new" // the lock keeps others from writing it
+	if err := os.WriteFile(tmp, content, 0o600); err != nil {
+		return errors.Join(fmt.Errorf("state: %w", err), os.Remove(tmp))
+	}
+	if err := os.Rename(tmp, path); err != nil {
+		return fmt.Errorf("state: %w", err)
+	}
+	return nil
+}
+
+// keepRuns is how many runs are kept at the least, whatever their age.
+const keepRuns = 50
+
+// Prune removes what is older than 90 days beyond the newest runs, and content that no journal needs or that is over the store's cap, the oldest first.
+func (s *State) Prune(now time.Time) error {
+	reports, err := s.Reports()
+	if err != nil {
+		return err
+	}
+	journals, err := s.Journals()
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, kind := range []struct {
+		ids  []string
+		name func(id string) string
+	}{
+		{reports, func(id string) string { return filepath.Join("runs", id+".json") }},
+		{journals, func(id string) string { return filepath.Join("journal", id+suffix) }},
+	} {
+		for i, id := range kind.ids {
+			if i >= keepRuns {
+				errs = append(errs, s.removeOld(kind.name(id), now))
+			}
+		}
+	}
+	return errors.Join(append(errs, s.pruneStore(now))...)
+}
+
+func (s *State) removeOld(name string, now time.Time) error {
+	path := filepath.Join(s.dir, name)
+	info, err := os.Lstat(path)
+	if err != nil || now.Sub(info.ModTime()) < keepDays*24*time.Hour {
+		return err
+	}
+	return os.Remove(path)
+}
+
+func (s *State) pruneStore(now time.Time) error {
+	dir := filepath.Join(s.dir, "store")
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var infos []fs.FileInfo
+	var total int64
+	for _, e := range entries {
+		info, err := e.Info()
+		if err != nil {
+			return err
+		}
+		infos = append(infos, info)
+		total += info.Size()
+	}
+	slices.SortFunc(infos, func(a, b fs.FileInfo) int { return a.ModTime().Compare(b.ModTime()) })
+	for _, info := range infos {
+		old := now.Sub(info.ModTime()) > keepDays*24*time.Hour
+		if !old && total <= storeCap && !strings.HasPrefix(info.Name(), "new-") {
+			continue
+		}
+		if err := os.Remove(filepath.Join(dir, info.Name())); err != nil {
+			return err
+		}
+		total -= info.Size()
+	}
+	return nil
+}

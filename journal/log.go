@@ -1,0 +1,91 @@
+package journal
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"sync"
+
+	"github.com/nodeapply/apply/host"
+)
+
+// log is a file to which records are appended. Appends that wait at the same time share one fsync.
+type log struct {
+	mu      sync.Mutex
+	f       *os.File
+	pending []byte
+	waiting []chan error
+	busy    bool
+	err     error // after a failed write nothing more is written: what follows a hole would be lost to the reader
+}
+
+// append adds records and returns when they are on disk.
+func (l *log) append(ctx context.Context, records ...record) error {
+	var lines []byte
+	for _, r := range records {
+		line, err := encode(r)
+		if err != nil {
+			return err
+		}
+		lines = append(lines, line...)
+	}
+	done := make(chan error, 1)
+	l.mu.Lock()
+	if l.err != nil {
+		l.mu.Unlock()
+		return l.err
+	}
+	l.pending = append(l.pending, lines...)
+	l.waiting = append(l.waiting, done)
+	lead := !l.busy
+	l.busy = true
+	l.mu.Unlock()
+
+	var err error
+	host.Waiting(ctx, func() {
+		if lead {
+			l.flush()
+		}
+		err = <-done
+	})
+	return err
+}
+
+// flush writes and syncs until nothing is pending. Only one goroutine at a time does.
+func (l *log) flush() {
+	for {
+		l.mu.Lock()
+		lines, waiting := l.pending, l.waiting
+		l.pending, l.waiting = nil, nil
+		if len(waiting) == 0 {
+			l.busy = false
+			l.mu.Unlock()
+			return
+		}
+		err := l.err
+		l.mu.Unlock()
+		if err == nil {
+			err = l.write(lines)
+		}
+		if err != nil {
+			l.mu.Lock()
+			l.err = err
+			l.mu.Unlock()
+		}
+		for _, w := range waiting {
+			w <- err
+		}
+	}
+}
+
+func (l *log) write(lines []byte) error {
+	if _, err := l.f.Write(lines); err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	if err := l.f.Sync(); err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	return nil
+}
+
+func (l *log) close() error { return l.f.Close() }

@@ -1,0 +1,266 @@
+package journal
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/resources"
+)
+
+// Run records one run. Its file is made before the first change: a run that changes nothing writes nothing. It is the recorder that package engine wants, and may be used by several goroutines.
+type Run struct {
+	state *State
+	head  runRecord
+
+	mu      sync.Mutex
+	log     *log
+	owed    map[resources.Address][]debt // by target
+	touched map[resources.Address][]string
+	images  map[string]depth // how much of a name this run has kept
+	failed  error
+
+	before past // the newest run before this one
+}
+
+// depth is how much of what was at a name is kept. Content that is written after a change of the mode alone is the original still.
+type depth uint8
+
+const (
+	metadata depth = iota + 1
+	everything
+)
+
+// Begin starts the record of a run. The lock must be held. Token is what the names of the run's temporary files hold. Warnings tell what was
+// wrong with what earlier runs left.
+func (s *State) Begin(id, token, undoes string, now time.Time) (r *Run, warnings []string, err error) {
+	last, warnings, err := s.recover()
+	if err != nil {
+		return nil, warnings, err
+	}
+	r = &Run{
+		state: s, head: runRecord{Version: version, ID: id, Started: now.UTC(), Token: token, Undoes: undoes},
+		owed: map[resources.Address][]debt{}, touched: map[resources.Address][]string{}, images: map[string]depth{}, before: last,
+	}
+	for _, d := range last.owed {
+		if now.Sub(d.Since) < keepDays*24*time.Hour {
+			r.owed[d.Target.address()] = append(r.owed[d.Target.address()], d)
+			r.head.Owed = append(r.head.Owed, d)
+		}
+	}
+	return r, warnings, nil
+}
+
+// Leftovers returns the folders in which the last run, if it died, may have left temporary files, and the token in their names.
+func (r *Run) Leftovers() (dirs []string, token string) {
+	for _, st := range r.before.ops {
+		if st.op == nil || st.after != nil || st.op.Pre == nil {
+			continue
+		}
+		if dir := path.Dir(string(st.op.Name)); !slices.Contains(dirs, dir) {
+			dirs = append(dirs, dir)
+		}
+	}
+	return dirs, r.before.head.Token
+}
+
+// Owed lists the resources that changed in earlier runs and whose notify of target was not delivered.
+func (r *Run) Owed(target resources.Address) []resources.Address {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var out []resources.Address
+	for _, d := range r.owed[target] {
+		if !d.Since.After(r.head.Started) && !slices.Contains(out, d.Source.address()) {
+			out = append(out, d.Source.address())
+		}
+	}
+	return out
+}
+
+// open makes the run's file at the first record.
+func (r *Run) open() (*log, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.log != nil || r.failed != nil {
+		return r.log, r.failed
+	}
+	r.log, r.failed = r.create()
+	return r.log, r.failed
+}
+
+func (r *Run) create() (*log, error) {
+	dir := filepath.Join(r.state.dir, "journal")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("journal: %w", err)
+	}
+	f, err := os.OpenFile(filepath.Join(dir, r.head.ID+suffix), os.O_WRONLY|os.O_CREATE|os.O_EXCL|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("journal: %w", err)
+	}
+	l := &log{f: f}
+	head := r.head
+	err = l.append(context.Background(), record{Run: &head})
+	if err == nil {
+		err = syncDir(dir)
+	}
+	if err != nil {
+		return nil, errors.Join(err, l.close(), os.Remove(f.Name()))
+	}
+	return l, nil
+}
+
+// Begin records that a is about to be changed by d (refreshed, where d is empty), whom it notifies, and what its type needs to restore what was before.
+func (r *Run) Begin(ctx context.Context, a resources.Address, d resources.Diff, owes []resources.Address, before json.RawMessage) error {
+	l, err := r.open()
+	if err != nil {
+		return err
+	}
+	rec := beginRecord{Addr: toAddress(a), Before: before}
+	for _, c := range d.Changes {
+		rec.Irreversible = rec.Irreversible || c.Irreversible
+	}
+	now := time.Now()
+	r.mu.Lock()
+	for _, target := range owes {
+		rec.Owes = append(rec.Owes, toAddress(target))
+		r.owed[target] = append(r.owed[target], debt{toAddress(target), toAddress(a), now})
+	}
+	r.mu.Unlock()
+	return l.append(ctx, record{Begin: &rec})
+}
+
+// Op records one change of the node, with what was there before.
+func (r *Run) Op(ctx context.Context, a resources.Address, v host.View, op host.Op) error {
+	l, err := r.open()
+	if err != nil {
+		return err
+	}
+	if op.Kind == host.OpRun || op.Kind == host.OpUnit {
+		return l.append(ctx, record{Op: &opRecord{Addr: toAddress(a), Kind: string(op.Kind), Name: []byte(op.Name)}})
+	}
+	records, err := r.imageRecords(ctx, a, v, op)
+	if err != nil {
+		return err
+	}
+	return l.append(ctx, records...)
+}
+
+// imageRecords makes the records of a change of files: one for each name that it touches.
+func (r *Run) imageRecords(ctx context.Context, a resources.Address, v host.View, op host.Op) ([]record, error) {
+	names := []string{op.Name}
+	if op.Kind == host.OpRemove && op.All {
+		below, err := tree(v, op.Name)
+		if err != nil {
+			return nil, err
+		}
+		slices.Reverse(below) // as they are removed, what is in a folder before the folder: an undo goes the other way
+		names = below
+	}
+	var records []record
+	for _, name := range names {
+		rec := opRecord{Addr: toAddress(a), Kind: string(op.Kind), Name: []byte(name)}
+		want := everything
+		if op.Kind == host.OpMeta {
+			want = metadata
+		}
+		r.mu.Lock()
+		first := r.images[name] < want
+		r.images[name] = max(r.images[name], want)
+		r.touched[a] = append(r.touched[a], name)
+		r.mu.Unlock()
+		if first {
+			var err error
+			if rec.Pre, err = r.state.keep(ctx, v, name, want == everything); err != nil {
+				return nil, fmt.Errorf("pre-image of %s: %w", name, err)
+			}
+		}
+		records = append(records, record{Op: &rec})
+	}
+	return records, nil
+}
+
+// treeLimit bounds how many names a removed folder may hold for its pre-images to be kept.
+const treeLimit = 100_000
+
+// tree lists a name and all below it, folders before what is in them.
+func tree(v host.View, name string) ([]string, error) {
+	names := []string{name}
+	for i := 0; i < len(names) && len(names) < treeLimit; i++ {
+		st, err := v.Lstat(names[i])
+		if err != nil {
+			return nil, err
+		}
+		if st.Kind != host.Directory {
+			continue
+		}
+		for child, err := range v.ReadDir(names[i]) {
+			if err != nil {
+				return nil, err
+			}
+			names = append(names, strings.TrimSuffix(names[i], "/")+"/"+child)
+		}
+	}
+	return names, nil
+}
+
+// Ended records how the files that a changed were left.
+func (r *Run) Ended(ctx context.Context, a resources.Address, v host.View) error {
+	r.mu.Lock()
+	names := r.touched[a]
+	delete(r.touched, a)
+	r.mu.Unlock()
+	if len(names) == 0 {
+		return nil
+	}
+	slices.Sort(names)
+	rec := endedRecord{Addr: toAddress(a)}
+	for _, name := range slices.Compact(names) {
+		t, err := traceOf(v, name)
+		if err != nil {
+			return err
+		}
+		rec.Files = append(rec.Files, t)
+	}
+	l, err := r.open()
+	if err != nil {
+		return err
+	}
+	return l.append(ctx, record{Ended: &rec})
+}
+
+// Settled strikes out what is owed to target.
+func (r *Run) Settled(ctx context.Context, target resources.Address) error {
+	r.mu.Lock()
+	owed := len(r.owed[target]) > 0
+	delete(r.owed, target)
+	r.mu.Unlock()
+	if !owed {
+		return nil
+	}
+	l, err := r.open()
+	if err != nil {
+		return err
+	}
+	return l.append(ctx, record{Settled: &settledRecord{toAddress(target)}})
+}
+
+// Close ends the record.
+func (r *Run) Close() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.log == nil {
+		return nil
+	}
+	l := r.log
+	r.log, r.failed = nil, errors.New("journal: closed")
+	return l.close()
+}

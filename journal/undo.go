@@ -1,0 +1,196 @@
+package journal
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/resources"
+)
+
+// Undo is what an undo of a run would do, in the order in which it would do it: the reverse of the run.
+type Undo struct {
+	Run   string
+	Steps []UndoStep
+}
+
+// UndoStep takes back one change.
+type UndoStep struct {
+	Addr resources.Address
+	What string // "file /etc/motd", "state of service.ntp"
+	// Refused says why this cannot be taken back, "" if it can.
+	Refused string
+
+	op     *opRecord
+	before json.RawMessage
+}
+
+// PlanUndo reads what run id changed and compares it with the node. What has changed since is refused.
+func (s *State) PlanUndo(v host.View, id string) (*Undo, error) {
+	p, dmg, err := s.read(id)
+	if err != nil {
+		return nil, err
+	}
+	if dmg != nil && !dmg.torn {
+		return nil, fmt.Errorf("the journal of run %s is damaged: %w", id, dmg.err)
+	}
+	if by, err := s.undoneBy(id); err != nil || by != "" {
+		return nil, errors.Join(err, fmt.Errorf("run %s was undone already, by run %s", id, by))
+	}
+	u := &Undo{Run: id}
+	for _, st := range p.ops {
+		step, ok, err := s.undoStep(v, st)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			u.Steps = append(u.Steps, step)
+		}
+	}
+	slices.Reverse(u.Steps)
+	return u, u.keepStrangers(v)
+}
+
+// keepStrangers refuses to remove folders that hold what the run did not make.
+func (u *Undo) keepStrangers(v host.View) error {
+	removed := map[string]bool{}
+	for i := range u.Steps {
+		s := &u.Steps[i]
+		if s.op == nil || s.Refused != "" || s.op.Pre.Kind != host.Absent.String() {
+			continue
+		}
+		name := string(s.op.Name)
+		removed[name] = true
+		st, err := v.Lstat(name)
+		if err != nil {
+			return err
+		}
+		if st.Kind != host.Directory {
+			continue
+		}
+		for child, err := range v.ReadDir(name) {
+			if err != nil {
+				return err
+			}
+			if !removed[path.Join(name, child)] {
+				s.Refused = fmt.Sprintf("it holds %s, which the run did not make", child)
+				delete(removed, name)
+				break
+			}
+		}
+	}
+	return nil
+}
+
+// undoneBy returns the id of the run that undid run id.
+func (s *State) undoneBy(id string) (string, error) {
+	ids, err := s.Journals()
+	if err != nil {
+		return "", err
+	}
+	for _, other := range ids {
+		if other <= id {
+			break
+		}
+		p, _, err := s.read(other)
+		if err != nil {
+			return "", err
+		}
+		if p.head.Undoes == id {
+			return other, nil
+		}
+	}
+	return "", nil
+}
+
+func (s *State) undoStep(v host.View, st step) (UndoStep, bool, error) {
+	switch {
+	case st.begin != nil && len(st.begin.Before) > 0 && string(st.begin.Before) != "null":
+		a := st.begin.Addr.address()
+		return UndoStep{Addr: a, What: "state of " + a.String(), before: st.begin.Before}, true, nil
+	case st.begin != nil && st.begin.Irreversible:
+		a := st.begin.Addr.address()
+		return UndoStep{Addr: a, What: a.String(), Refused: "a command cannot be taken back"}, true, nil
+	case st.op == nil || st.op.Pre == nil:
+		return UndoStep{}, false, nil
+	}
+	step := UndoStep{Addr: st.op.Addr.address(), What: "file " + string(st.op.Name), op: st.op}
+	now, err := traceOf(v, string(st.op.Name))
+	if err != nil {
+		return step, false, err
+	}
+	switch {
+	case st.after == nil && now.Kind == st.op.Pre.Kind && now.Kind == host.Absent.String():
+		return step, false, nil // announced, and not done before the run died
+	case st.after == nil:
+		step.Refused = "the run died in the middle of it"
+	case !now.same(*st.after):
+		step.Refused = "it has changed since"
+	case st.op.Pre.Missing != "":
+		step.Refused = "its content was not kept: " + st.op.Pre.Missing
+	}
+	return step, true, nil
+}
+
+// Refused lists the steps that cannot be taken back.
+func (u *Undo) Refused() []UndoStep {
+	return slices.DeleteFunc(slices.Clone(u.Steps), func(s UndoStep) bool { return s.Refused == "" })
+}
+
+// Apply takes one step back, through h. Of a type's own state restore is asked.
+func (s *State) Apply(ctx context.Context, h host.Host, step UndoStep, restore func(a resources.Address) (resources.Restorer, error)) error {
+	if step.Refused != "" {
+		return errors.New(step.Refused)
+	}
+	if step.op == nil {
+		r, err := restore(step.Addr)
+		if err != nil {
+			return err
+		}
+		return r.Restore(ctx, h, step.before)
+	}
+	return s.putBack(ctx, h, string(step.op.Name), *step.op.Pre)
+}
+
+// putBack makes name what an image says.
+func (s *State) putBack(ctx context.Context, h host.Host, name string, img image) error {
+	st, err := h.Lstat(name)
+	if err != nil {
+		return err
+	}
+	meta := host.Meta{Mode: &img.Mode, UID: &img.UID, GID: &img.GID, Xattrs: img.Xattrs}
+	same := st.Kind.String() == img.Kind
+	if !same && st.Kind != host.Absent && (img.Kind != host.Regular.String() || st.Kind == host.Directory) {
+		if err := h.Remove(ctx, name, false); err != nil {
+			return err
+		}
+	}
+	switch img.Kind {
+	case host.Absent.String():
+		return nil
+	case host.Directory.String():
+		if same {
+			return h.SetMeta(ctx, name, meta)
+		}
+		return h.Mkdir(ctx, name, meta)
+	case host.Symlink.String():
+		return h.Symlink(ctx, string(img.Target), name)
+	case host.Regular.String():
+		if img.Sum == "" {
+			return h.SetMeta(ctx, name, meta)
+		}
+		content, err := s.get(img.Sum)
+		if err != nil {
+			return err
+		}
+		defer content.Close()
+		return h.WriteFile(ctx, name, host.NewFile{Content: io.Reader(content), Meta: meta})
+	}
+	return fmt.Errorf("a %s cannot be put back", strings.ToLower(img.Kind))
+}

@@ -1,0 +1,119 @@
+package manifest
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/nodeapply/apply/manifest/syntax"
+)
+
+// call is a module block in one scope.
+type call struct {
+	s     *scope
+	b     *syntax.Block
+	addr  string // without instance
+	mod   *syntax.Module
+	place place
+
+	state  cellState
+	scopes []*scope
+	deps   deps
+	ok     bool
+}
+
+func (c *compiler) newCall(s *scope, b *syntax.Block) *call {
+	k := &call{s: s, b: b, addr: "module." + b.Label, mod: c.called[b].mod, place: c.called[b].place}
+	if s.addr != "" {
+		k.addr = s.addr + "." + k.addr
+	}
+	return k
+}
+
+// expand makes the scopes of the module's instances; ok is false if their number is unknown or wrong.
+func (k *call) expand(r *run) ([]*scope, bool) {
+	if k.state == done {
+		return k.scopes, k.ok
+	}
+	if k.mod == nil {
+		k.state = done
+		return nil, false
+	}
+	if k.state == running {
+		r.errorf(&k.b.Header, "Cycle", "How often `%s` is there depends on itself.", k.addr)
+		return nil, false
+	}
+	k.state = running
+	rep, ok := k.s.repeat(r, k.b)
+	k.state = done
+	if !ok {
+		return nil, false
+	}
+	if !rep.known {
+		r.errorf(&k.b.Header, "Not known in time", "How often a module is there must be known before the run; this depends on %s. Repeat the resources inside instead.", needs(rep.deps))
+		return nil, false
+	}
+	k.ok, k.deps = true, rep.deps
+	for _, inst := range rep.list {
+		child := k.s.c.newScope(k.mod, k.place, &caller{call: k, inst: inst})
+		child.given = func(r *run, name string) (result, *hcl.Range, bool) {
+			a := k.b.Attr(name)
+			if a == nil || syntax.IsMeta(name) || name == "source" {
+				return result{}, nil, false
+			}
+			return k.s.eval(r, &a.Expr, inst), a.Range().Ptr(), true
+		}
+		k.scopes = append(k.scopes, child)
+	}
+	return k.scopes, true
+}
+
+// value is the module as expressions see it: its outputs, those that are asked for ("" for all), of each instance.
+func (k *call) value(r *run, outputs []string) result {
+	scopes, ok := k.expand(r)
+	if !ok {
+		return failed()
+	}
+	if slices.Contains(outputs, "") {
+		outputs = slices.Collect(maps.Keys(k.mod.Outputs))
+	}
+	res := result{ok: true, deps: k.deps}
+	members := make([]cty.Value, len(scopes))
+	for i, s := range scopes {
+		out := map[string]cty.Value{}
+		for _, name := range outputs {
+			one := r.get(s.outputs[name])
+			res.ok = res.ok && one.ok
+			res.deps = res.deps.add(one.deps)
+			out[name] = one.val
+		}
+		members[i] = cty.ObjectVal(out)
+	}
+	res.val = k.s.instances(k.b, scopesKeys(scopes), members)
+	return res
+}
+
+func scopesKeys(scopes []*scope) []*instance {
+	list := make([]*instance, len(scopes))
+	for i, s := range scopes {
+		list[i] = s.from.inst
+	}
+	return list
+}
+
+// instances arranges the values of a block's instances: one, a tuple for count, an object for for_each.
+func (s *scope) instances(b *syntax.Block, list []*instance, members []cty.Value) cty.Value {
+	switch {
+	case len(list) == 1 && list[0] == nil:
+		return members[0]
+	case b.Attr("count") != nil:
+		return cty.TupleVal(members)
+	}
+	out := make(map[string]cty.Value, len(members))
+	for i, inst := range list {
+		out[inst.key.AsString()] = members[i]
+	}
+	return cty.ObjectVal(out)
+}

@@ -1,0 +1,214 @@
+package manifest_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/nodeapply/apply/manifest"
+	"github.com/nodeapply/apply/manifest/diag"
+	"github.com/nodeapply/apply/resources"
+)
+
+// compile writes text to main.hcl in a fresh current folder and compiles it.
+func compile(t *testing.T, text string, o manifest.Options) (*manifest.Result, diag.List) {
+	t.Helper()
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile("main.hcl", []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if o.Types == nil {
+		o.Types = fakeTypes()
+	}
+	return manifest.Compile(t.Context(), "main.hcl", o)
+}
+
+func TestOnlyNamedFactsAreLookedUpOnce(t *testing.T) {
+	facts := lookups{fakeFacts{"hostname": "n1", "os": map[string]any{"family": "Debian"}, "never": 1}, map[string]int{}}
+	_, diags := compile(t, `
+file "/a" { content = "${fact.hostname} ${fact.os.family}" }
+file "/b" { content = fact.hostname }
+output "c" { value = try(fact.missing, "none") }
+`, manifest.Options{Facts: facts})
+	if len(diags) > 0 {
+		t.Fatal(diags)
+	}
+	if diff := cmp.Diff(map[string]int{"hostname": 1, "os": 1, "missing": 1}, facts.asked); diff != "" {
+		t.Errorf("want -, got +:\n%s", diff)
+	}
+}
+
+func TestUnusedEnvironmentIsNoMistake(t *testing.T) {
+	o := manifest.Options{Vars: []manifest.VarSource{{Name: "other", Value: "x", Origin: "APPLY_VAR_other", Optional: true}}}
+	if _, diags := compile(t, `file "/a" {}`, o); len(diags) > 0 {
+		t.Error(diags)
+	}
+}
+
+// Secrets are told as they are met, those that only the run gives too, and never shown.
+func TestSecretsAreTold(t *testing.T) {
+	var told []string
+	res, diags := compile(t, `
+variable "password" { sensitive = true }
+exec "id" {}
+file "/a" { content = "user:${var.password}" }
+file "/b" { content = sensitive(exec.id.stdout) }
+file "/c" { content = "${length(sensitive(["inner-part"]))}" }
+`, manifest.Options{
+		OnSecret: func(s string) { told = append(told, s) },
+		Vars:     []manifest.VarSource{{Name: "password", Value: "hunter2"}},
+	})
+	if len(diags) > 0 {
+		t.Fatal(diags)
+	}
+	for _, want := range []string{"hunter2", "user:hunter2", "inner-part"} {
+		if !slices.Contains(told, want) || !slices.Contains(res.Secrets, want) {
+			t.Errorf("%q was not told: %q, %q", want, told, res.Secrets)
+		}
+	}
+	late := func(resources.Address) (map[string]any, bool) { return map[string]any{"stdout": "late-secret"}, true }
+	for _, e := range res.Catalog.Entries() {
+		if e.Deferred == nil {
+			continue
+		}
+		if diff := cmp.Diff([]resources.Change{{Attr: "content", To: "(sensitive value)"}}, e.Deferred.Preview); diff != "" {
+			t.Errorf("want -, got +:\n%s", diff)
+		}
+		if _, err := e.Deferred.Bind(t.Context(), late); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !slices.Contains(told, "late-secret") {
+		t.Errorf("want late-secret among %q", told)
+	}
+}
+
+// No mistake may show what is secret, however it comes into the message.
+func TestNoMistakeShowsASecret(t *testing.T) {
+	const secret = "hunter2-and-more"
+	for _, expr := range []string{
+		`tonumber(var.s)`, `var.s + 1`, `var.s.x`, `[1, 2][var.s]`, `{ a = 1 }[var.s]`, `"${var.s}" ? 1 : 2`, `formatdate(var.s, "x")`, `jsondecode(var.s)`,
+		`regex(var.s, "x")`, `file(var.s)`, `base64decode(var.s)`, `cidrhost(var.s, 1)`, `toset(var.s)`, `yamldecode("${var.s}: [")`, `timeadd(var.s, var.s)`,
+		`parseint(var.s, 10)`, `upper(var.s, var.s)`, `lookup({}, var.s)`, `[for k in var.s : k]`, `templatestring("$${x}", { y = var.s })`, `tonumber(sensitive("hunter2-and-more"))`,
+		`element([], var.s)`, `zipmap([var.s], [])`, `strcontains(var.s)`, `one([var.s, var.s])`, `merge(var.s, 1)`, `merge([var.s], [1])`,
+	} {
+		t.Run(expr, func(t *testing.T) {
+			_, diags := compile(t, fmt.Sprintf("variable \"s\" { sensitive = true }\nlocals {\n  o = { (var.s) = 1 }\n}\nfile \"/a\" {\n  recurselimit = %s\n}\n", expr),
+				manifest.Options{Vars: []manifest.VarSource{{Name: "s", Value: secret}}})
+			if !diags.HasErrors() {
+				t.Fatal("want a mistake")
+			}
+			var text bytes.Buffer
+			if err := diags.WriteText(&text, diag.TextOptions{}); err != nil {
+				t.Fatal(err)
+			}
+			js, err := json.Marshal(diags)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if all := text.String() + string(js) + diags.Error(); strings.Contains(all, "hunter2") {
+				t.Errorf("the secret is in:\n%s", all)
+			}
+		})
+	}
+}
+
+func TestFormatFile(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for name, tc := range map[string]struct{ in, want, err string }{
+		"a.hcl":      {in: "file \"/a\" {\ncontent=1\n  mode   =   \"2\" # c\n}\n", want: "file \"/a\" {\n  content = 1\n  mode    = \"2\" # c\n}\n"},
+		"b.hcl":      {in: "file \"/a\" {\n", err: "b.hcl:1"},
+		"c.hcl":      {in: "a = " + strings.Repeat("[", 100_000), err: "limit"},
+		"d.hcl.json": {in: "{ }", want: "{ }"},
+		"e.hcl":      {in: "\xff", err: "e.hcl:1"},
+	} {
+		if err := os.WriteFile(name, []byte(tc.in), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got, src, diags := manifest.FormatFile(name)
+		if tc.err != "" {
+			if !strings.Contains(diags.Error(), tc.err) {
+				t.Errorf("%s: want %q, got %v", name, tc.err, diags)
+			}
+			continue
+		}
+		if string(got) != tc.want || string(src) != tc.in || len(diags) > 0 {
+			t.Errorf("%s: want %q, got %q, %q, %v", name, tc.want, got, src, diags)
+		}
+	}
+	if _, _, diags := manifest.FormatFile("missing.hcl"); !strings.Contains(diags.Error(), "missing.hcl: no such file") {
+		t.Errorf("a missing file: %v", diags)
+	}
+}
+
+func TestModulesAreFound(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "m.hcl"), []byte(`file "/built-in" { content = path.module }`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o := manifest.Options{Modules: func(_ context.Context, source, _ string) (string, error) {
+		if source == "etchosts" {
+			return dir, nil
+		}
+		return "", errors.New("no module is called " + source)
+	}}
+	res, diags := compile(t, "module \"h\" {\n  source = \"etchosts\"\n}\n", o)
+	if len(diags) > 0 {
+		t.Fatal(diags)
+	}
+	got := res.Catalog.Entries()[0].Resource.(*file)
+	if *got.Content != dir {
+		t.Errorf("want path.module %s, got %s", dir, *got.Content)
+	}
+	_, diags = compile(t, "module \"h\" {\n  source = \"nope\"\n}\n", o)
+	if want := "main.hcl:2: Unknown module; No module is called nope."; diags.Error() != want {
+		t.Errorf("want %q, got %q", want, diags.Error())
+	}
+}
+
+func TestInterruptedCompile(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile("main.hcl", []byte(`file "/a" {}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(errors.New("signal"))
+	res, diags := manifest.Compile(ctx, "main.hcl", manifest.Options{Types: fakeTypes()})
+	if res != nil || !strings.Contains(diags.Error(), "signal") {
+		t.Errorf("want the cause, got %v, %v", res, diags)
+	}
+}
+
+func TestBrokenTypeIsTold(t *testing.T) {
+	type broken struct {
+		*file
+		C chan int `hcl:"c"`
+	}
+	_, diags := compile(t, "", manifest.Options{Types: []resources.Type{{Name: "broken", New: func(string) resources.Resource { return &broken{} }}}})
+	if want := "Broken resource type; type broken: field C: an attribute cannot be of Go type chan int"; diags.Error() != want {
+		t.Errorf("want %q, got %q", want, diags.Error())
+	}
+}
+
+func TestDiagnosticsAsJSON(t *testing.T) {
+	_, diags := compile(t, "file \"/a\" {\n  ensur = 1\n}\n", manifest.Options{})
+	got, err := json.Marshal(diags)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `[{"severity":"error","summary":"Unknown attribute","detail":"A resource of type ` + "`file` has no attribute `ensur`; did you mean `ensure`?" + `",` +
+		`"range":{"filename":"main.hcl","start":{"line":2,"column":3},"end":{"line":2,"column":8}},` +
+		`"snippet":{"context":"file \"/a\"","code":"  ensur = 1","start_line":2,"highlight_start_offset":2,"highlight_end_offset":7}}]`
+	if diff := cmp.Diff(want, string(got)); diff != "" {
+		t.Errorf("want -, got +:\n%s", diff)
+	}
+}

@@ -1,0 +1,186 @@
+package manifest
+
+import (
+	"context"
+	"maps"
+	"path/filepath"
+	"slices"
+	"sync"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/function"
+
+	"github.com/nodeapply/apply/catalog"
+	"github.com/nodeapply/apply/manifest/decode"
+	"github.com/nodeapply/apply/manifest/diag"
+	"github.com/nodeapply/apply/manifest/limits"
+	"github.com/nodeapply/apply/manifest/syntax"
+	"github.com/nodeapply/apply/resources"
+)
+
+// compiler is one compilation. After Compile has returned it is used only to bind deferred entries, under mu.
+type compiler struct {
+	mu      sync.Mutex
+	ctx     context.Context
+	opts    Options
+	types   schemas
+	reader  *syntax.Reader
+	modules map[string]*syntax.Module // by folder; nil: could not be read
+	called  map[*syntax.Block]called
+	named   map[string]bool // the facts that manifests name
+	shapes  map[*syntax.Block]*shape
+	facts   map[string]fact
+	funcs   map[string]map[string]function.Function // by folder
+	secrets *secrets
+	rootDir string
+	at      *limits.Place // told what is evaluated
+
+	diags   hcl.Diagnostics
+	entries []*catalog.Entry
+	scopes  map[string]*scope // by module address
+	related []related
+}
+
+// schemas are the resource types by name.
+type schemas map[string]*decode.Schema
+
+// Known says whether there is a resource type of that name.
+func (s schemas) Known(name string) bool { return s[name] != nil }
+
+// Names lists the resource types in lexical order.
+func (s schemas) Names() []string {
+	names := make([]string, 0, len(s))
+	for name := range s {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+func newCompiler(ctx context.Context, o Options) (*compiler, error) {
+	c := &compiler{
+		ctx: ctx, opts: o, types: schemas{}, modules: map[string]*syntax.Module{}, called: map[*syntax.Block]called{}, named: map[string]bool{},
+		shapes: map[*syntax.Block]*shape{}, facts: map[string]fact{}, funcs: map[string]map[string]function.Function{}, secrets: newSecrets(o.OnSecret), scopes: map[string]*scope{},
+	}
+	for _, t := range o.Types {
+		s, err := decode.NewSchema(t)
+		if err != nil {
+			return nil, err
+		}
+		c.types[t.Name] = s
+	}
+	c.reader = syntax.NewReader(c.types)
+	return c, nil
+}
+
+func (c *compiler) errorf(at *hcl.Range, summary, detail string, args ...any) {
+	c.diags = append(c.diags, diag.Errorf(at, summary, detail, args...))
+}
+
+// gather reads all that the compilation depends on: manifests, values of variables, modules, facts. Nothing is evaluated.
+func (c *compiler) gather(path string) *scope {
+	m, diags := c.reader.Read(c.ctx, path)
+	c.diags = append(c.diags, diags...)
+	given := c.rootVars(m)
+	if m == nil {
+		return nil
+	}
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		c.errorf(nil, "Unreadable manifest", "%s: %v.", path, err)
+		return nil
+	}
+	at := place{dir: abs, shown: path}
+	if m.Single {
+		at = place{dir: filepath.Dir(abs), shown: filepath.Dir(path)}
+	}
+	c.rootDir = at.dir
+	c.link(m, []place{at})
+	c.lookup(slices.Sorted(maps.Keys(c.named)))
+	return &scope{mod: m, place: at, given: given}
+}
+
+// evaluate turns what was read into entries and outputs.
+func (c *compiler) evaluate(root *scope) []Output {
+	s := c.newScope(root.mod, root.place, nil)
+	s.given = root.given
+	r := &run{c: c}
+	s.settle(r)
+	s.emit(r)
+	outputs := s.rootOutputs(r)
+	c.diags = append(c.diags, r.diags...)
+	return outputs
+}
+
+// catalog checks the entries with each other.
+func (c *compiler) catalog() *catalog.Catalog {
+	cat, problems := catalog.New(c.entries, c.relations(), c.empty)
+	for _, p := range problems {
+		c.diags = append(c.diags, fromProblem(p))
+	}
+	return cat
+}
+
+func fromProblem(p catalog.Problem) *hcl.Diagnostic {
+	at := &hcl.Range{
+		Filename: p.Pos.File,
+		Start:    hcl.Pos{Line: int(p.Pos.Line), Column: int(p.Pos.Column)},
+		End:      hcl.Pos{Line: int(p.Pos.EndLine), Column: int(p.Pos.EndColumn)},
+	}
+	return diag.Errorf(at, p.Summary, "%s", p.Detail)
+}
+
+// fact is one fact that was looked up.
+type fact struct {
+	val    cty.Value
+	ok     bool
+	reason error
+}
+
+// lookup asks for facts side by side, each once. A hung one delays only itself.
+func (c *compiler) lookup(names []string) {
+	if c.opts.Facts == nil {
+		return
+	}
+	found := make([]fact, len(names))
+	var wg sync.WaitGroup
+	for i, name := range names {
+		if _, ok := c.facts[name]; ok {
+			continue
+		}
+		wg.Go(func() {
+			x, ok, err := c.opts.Facts.Lookup(c.ctx, name)
+			if ok && err == nil {
+				found[i].val, err = decode.Value(x)
+			}
+			found[i].ok, found[i].reason = ok && err == nil, err
+		})
+	}
+	wg.Wait()
+	for i, name := range names {
+		if _, ok := c.facts[name]; !ok {
+			c.facts[name] = found[i]
+		}
+	}
+}
+
+// empty says of an address without entries whether it is declared all the same.
+func (c *compiler) empty(a resources.Address) bool {
+	s := c.scopes[a.Module]
+	if a.Type == "" {
+		return s != nil || c.declaresCall(a.Module)
+	}
+	return s != nil && a.Instance == "" && s.mod.Resources[a.Type][a.Title] != nil
+}
+
+func (c *compiler) declaresCall(addr string) bool {
+	for _, s := range c.scopes {
+		for _, k := range s.calls {
+			if k.addr == addr {
+				return true
+			}
+		}
+	}
+	return false
+}

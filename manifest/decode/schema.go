@@ -1,0 +1,107 @@
+// Package decode puts values of the manifest language into the structs of resource types, and reads them back.
+//
+// What the attributes of a type are is found once, by reflection over its struct and the `hcl` tags that package resources describes.
+package decode
+
+import (
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/nodeapply/apply/resources"
+)
+
+// Schema is what the language may say about one resource type.
+type Schema struct {
+	Type   resources.Type
+	fields map[string]*Field
+	names  []string
+	late   map[string]bool
+}
+
+// Field is one attribute of a type.
+type Field struct {
+	Name     string
+	Title    bool // the naming attribute
+	Required bool
+	Public   bool // may not hold a sensitive value
+	Plain    bool // a string, number or boolean without a way of its own to read values
+	index    []int
+	set      setter
+}
+
+// NewSchema reads the attributes of a type. An error is a mistake of the type's author.
+func NewSchema(t resources.Type) (*Schema, error) {
+	rt := reflect.TypeOf(t.New(""))
+	if rt == nil || rt.Kind() != reflect.Pointer || rt.Elem().Kind() != reflect.Struct {
+		return nil, fmt.Errorf("type %s: New returns %v, want a pointer to a struct", t.Name, rt)
+	}
+	s := &Schema{Type: t, fields: map[string]*Field{}, late: map[string]bool{}}
+	for _, sf := range reflect.VisibleFields(rt.Elem()) {
+		tag, ok := sf.Tag.Lookup("hcl")
+		if !ok || !sf.IsExported() {
+			continue
+		}
+		f, err := newField(sf, tag)
+		if err != nil {
+			return nil, fmt.Errorf("type %s: %w", t.Name, err)
+		}
+		s.fields[f.Name] = f
+	}
+	for _, name := range t.Late {
+		s.late[name] = true
+	}
+	s.names = slices.Sorted(maps.Keys(s.fields))
+	return s, nil
+}
+
+func newField(sf reflect.StructField, tag string) (*Field, error) {
+	name, options, _ := strings.Cut(tag, ",")
+	f := &Field{Name: name, index: sf.Index}
+	for option := range strings.SplitSeq(options, ",") {
+		switch strings.TrimSpace(option) {
+		case "":
+		case "title":
+			f.Title = true
+		case "required":
+			f.Required = true
+		case "public":
+			f.Public = true
+		default:
+			return nil, fmt.Errorf("field %s: unknown option %q in its tag", sf.Name, option)
+		}
+	}
+	set, err := setterFor(sf.Type)
+	if err != nil {
+		return nil, fmt.Errorf("field %s: %w", sf.Name, err)
+	}
+	f.set = set
+	switch sf.Type {
+	case reflect.TypeFor[string](), reflect.TypeFor[bool](), reflect.TypeFor[int]():
+		f.Plain = true
+	}
+	return f, nil
+}
+
+// Field returns the attribute of that name, nil if there is none.
+func (s *Schema) Field(name string) *Field { return s.fields[name] }
+
+// Names lists the attributes in lexical order.
+func (s *Schema) Names() []string { return s.names }
+
+// Late says whether name is a value that only a run gives.
+func (s *Schema) Late(name string) bool { return s.late[name] }
+
+// Set puts v, which is known, not null and not marked, into the field of r. A value that does not fit is an error that says what is wanted.
+func (f *Field) Set(r resources.Resource, v cty.Value) error {
+	return f.set(reflect.ValueOf(r).Elem().FieldByIndex(f.index), v)
+}
+
+// Get returns what the field of r holds: null for a nil pointer, slice, map or interface.
+func (f *Field) Get(r resources.Resource) cty.Value {
+	return goValue(reflect.ValueOf(r).Elem().FieldByIndex(f.index))
+}

@@ -1,0 +1,107 @@
+package diag_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/hashicorp/hcl/v2"
+
+	"github.com/nodeapply/apply/manifest/diag"
+)
+
+type files map[string]string
+
+func (f files) File(name string) *hcl.File {
+	text, ok := f[name]
+	if !ok {
+		return nil
+	}
+	return &hcl.File{Bytes: []byte(text)}
+}
+
+func at(file string, line, col, byte, end int) *hcl.Range {
+	return &hcl.Range{Filename: file, Start: hcl.Pos{Line: line, Column: col, Byte: byte}, End: hcl.Pos{Line: line, Column: col + end - byte, Byte: end}}
+}
+
+func same(s string) string { return s }
+
+func TestFrom(t *testing.T) {
+	src := files{"a.hcl": "one\n\ttwo = 2\nthree\n", "b.hcl": "x", "long.hcl": strings.Repeat("é", 5000) + "HERE" + strings.Repeat("y", 5000)}
+	for name, tc := range map[string]struct {
+		in     hcl.Diagnostics
+		redact func(string) string
+		want   string
+	}{
+		"in order, each once": {
+			in: hcl.Diagnostics{
+				diag.Errorf(at("b.hcl", 1, 1, 0, 1), "B", "b."), diag.Errorf(at("a.hcl", 2, 2, 5, 8), "A", "a."), diag.Errorf(at("b.hcl", 1, 1, 0, 1), "B", "b."),
+				{Severity: hcl.DiagWarning, Summary: "W"},
+			},
+			want: "Warning: W\n\nError: A\n  a.hcl:2,2-5:\n     2 | \ttwo = 2\n       | \t^^^\n  a.\n\nError: B\n  b.hcl:1,1-2:\n     1 | x\n       | ^\n  b.\n\n",
+		},
+		"suggestions of the parser": {
+			in:   hcl.Diagnostics{diag.Errorf(nil, "S", `There is no x. Did you mean "y"?`)},
+			want: "Error: S\n  There is no x; did you mean `y`?\n\n",
+		},
+		"a place without offsets": {
+			in:   hcl.Diagnostics{diag.Errorf(&hcl.Range{Filename: "a.hcl", Start: hcl.Pos{Line: 2, Column: 2}, End: hcl.Pos{Line: 2, Column: 5}}, "A", "a.")},
+			want: "Error: A\n  a.hcl:2,2-5:\n     2 | \ttwo = 2\n       | \t^^^\n  a.\n\n",
+		},
+		"a file that is not there": {
+			in:   hcl.Diagnostics{diag.Errorf(&hcl.Range{Filename: "none.hcl"}, "A", "a.")},
+			want: "Error: A\n  none.hcl:\n  a.\n\n",
+		},
+		"secrets": {
+			in:     hcl.Diagnostics{diag.Errorf(at("a.hcl", 2, 2, 5, 8), "two", "is two.")},
+			redact: func(s string) string { return strings.ReplaceAll(s, "two", "***") },
+			want:   "Error: ***\n  a.hcl:2,2-5:\n     2 | \t*** = 2\n  is ***.\n\n",
+		},
+		"control codes": {
+			in:   hcl.Diagnostics{diag.Errorf(nil, "S\x1b[31m", "d\x07\u009b")},
+			want: "Error: S\uFFFD[31m\n  d\uFFFD\uFFFD\n\n",
+		},
+		"a very long line": {
+			in:   hcl.Diagnostics{diag.Errorf(at("long.hcl", 1, 5001, 10000, 10004), "L", "l.")},
+			want: "Error: L\n  long.hcl:1,5001-5005:\n     1 | ..." + strings.Repeat("é", 50) + "HERE" + strings.Repeat("y", 296) + "...\n       | " + strings.Repeat(" ", 53) + "^^^^\n  l.\n\n",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			redact := tc.redact
+			if redact == nil {
+				redact = same
+			}
+			var b strings.Builder
+			if err := diag.From(tc.in, src, redact).WriteText(&b, diag.TextOptions{}); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tc.want, b.String()); diff != "" {
+				t.Errorf("want -, got +:\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestColourAndWidth(t *testing.T) {
+	list := diag.From(hcl.Diagnostics{diag.Errorf(at("a.hcl", 1, 1, 0, 3), "S", "one two three four")}, files{"a.hcl": "abc def"}, same)
+	var b strings.Builder
+	if err := list.WriteText(&b, diag.TextOptions{Width: 12, Color: true}); err != nil {
+		t.Fatal(err)
+	}
+	want := "\x1b[31mError\x1b[0m: S\n  a.hcl:1,1-4:\n     1 | abc def\n       | \x1b[31m^^^\x1b[0m\n  one two\n  three four\n\n"
+	if diff := cmp.Diff(want, b.String()); diff != "" {
+		t.Errorf("want -, got +:\n%s", diff)
+	}
+	if got, want := list.Error(), "a.hcl:1: S; one two three four"; got != want {
+		t.Errorf("want %q, got %q", want, got)
+	}
+}
+
+func TestSuggest(t *testing.T) {
+	names := []string{"content", "ensure", "mode"}
+	for given, want := range map[string]string{"ensur": "; did you mean `ensure`?", "contents": "; did you mean `content`?", "banana": ".", "x": ".", "mode": "."} {
+		if got := diag.Suggest(given, names); got != want {
+			t.Errorf("%s: want %q, got %q", given, want, got)
+		}
+	}
+}

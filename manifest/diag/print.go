@@ -1,0 +1,121 @@
+package diag
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/mitchellh/go-wordwrap"
+)
+
+// TextOptions say how diagnostics look.
+type TextOptions struct {
+	Width int // columns at which details are wrapped; 0: not at all
+	Color bool
+}
+
+// WriteText prints every diagnostic with its place, the lines it is about and what to do.
+func (l List) WriteText(w io.Writer, o TextOptions) error {
+	var b strings.Builder
+	for _, d := range l {
+		d.text(&b, o)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func (d Diagnostic) text(b *strings.Builder, o TextOptions) {
+	label, on, off := "Error", "", ""
+	if d.Severity == Warning {
+		label = "Warning"
+	}
+	if o.Color {
+		on, off = "\x1b[31m", "\x1b[0m"
+		if d.Severity == Warning {
+			on = "\x1b[33m"
+		}
+	}
+	fmt.Fprintf(b, "%s%s%s: %s\n", on, label, off, printable(d.Summary))
+	if d.Pos.File != "" {
+		fmt.Fprintf(b, "  %s", printable(d.Pos.Range()))
+		if d.Snippet != nil && d.Snippet.Context != "" {
+			fmt.Fprintf(b, ", in %s", printable(d.Snippet.Context))
+		}
+		b.WriteString(":\n")
+	}
+	if d.Snippet != nil {
+		d.Snippet.text(b, on, off)
+	}
+	if d.Detail != "" {
+		detail := printable(d.Detail)
+		if o.Width > 4 {
+			detail = wordwrap.WrapString(detail, uint(o.Width-2))
+		}
+		b.WriteString("  " + strings.ReplaceAll(strings.TrimRight(detail, "\n"), "\n", "\n  ") + "\n")
+	}
+	b.WriteString("\n")
+}
+
+// text prints the lines with their numbers, and marks the place below the first of them.
+func (s *Snippet) text(b *strings.Builder, on, off string) {
+	for i, line := range strings.Split(s.Code, "\n") {
+		fmt.Fprintf(b, "  %4d | %s\n", int(s.Line)+i, printable(line))
+		if i > 0 || s.End <= s.Start || s.Start > len(line) {
+			continue
+		}
+		lead := strings.Map(func(r rune) rune {
+			if r == '\t' {
+				return r
+			}
+			return ' '
+		}, line[:s.Start])
+		marked := utf8.RuneCountInString(line[s.Start:min(s.End, len(line))])
+		fmt.Fprintf(b, "       | %s%s%s%s\n", lead, on, strings.Repeat("^", max(marked, 1)), off)
+	}
+}
+
+// printable keeps a hostile manifest from writing control codes to a terminal.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' && r != '\n' && r != '\t' || r >= 0x7f && r < 0xa0 || r == utf8.RuneError {
+			return '\uFFFD'
+		}
+		return r
+	}, s)
+}
+
+// MarshalJSON gives severity, summary, detail, range and snippet.
+func (d Diagnostic) MarshalJSON() ([]byte, error) {
+	type pos struct {
+		Line   int32 `json:"line"`
+		Column int32 `json:"column"`
+	}
+	type rng struct {
+		Filename string `json:"filename"`
+		Start    pos    `json:"start"`
+		End      pos    `json:"end"`
+	}
+	type snip struct {
+		Context   string `json:"context,omitempty"`
+		Code      string `json:"code"`
+		StartLine int32  `json:"start_line"`
+		Start     int    `json:"highlight_start_offset"`
+		End       int    `json:"highlight_end_offset"`
+	}
+	out := struct {
+		Severity Severity `json:"severity"`
+		Summary  string   `json:"summary"`
+		Detail   string   `json:"detail,omitempty"`
+		Range    *rng     `json:"range,omitempty"`
+		Snippet  *snip    `json:"snippet,omitempty"`
+	}{Severity: d.Severity, Summary: d.Summary, Detail: d.Detail}
+	if d.Pos.File != "" {
+		out.Range = &rng{d.Pos.File, pos{d.Pos.Line, d.Pos.Column}, pos{d.Pos.EndLine, d.Pos.EndColumn}}
+	}
+	if s := d.Snippet; s != nil {
+		out.Snippet = &snip{s.Context, s.Code, s.Line, s.Start, s.End}
+	}
+	return json.Marshal(out)
+}

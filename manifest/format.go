@@ -1,0 +1,32 @@
+package manifest
+
+import (
+	"context"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclwrite"
+
+	"github.com/nodeapply/apply/manifest/diag"
+	"github.com/nodeapply/apply/manifest/limits"
+	"github.com/nodeapply/apply/manifest/syntax"
+)
+
+// FormatFile reads a manifest and gives it in canonical form, beside what it holds now. A file with mistakes in its syntax is not formatted.
+func FormatFile(name string) (formatted, src []byte, diags diag.List) {
+	reader := syntax.NewReader(schemas{})
+	_, found := reader.ReadBody(context.Background(), name)
+	file := reader.File(name)
+	if found.HasErrors() {
+		return nil, nil, diag.From(found, reader, noSecrets)
+	}
+	src = file.Bytes
+	if strings.HasSuffix(name, ".json") {
+		return src, src, nil // has no canonical form of ours
+	}
+	err := limits.Run(context.Background(), limits.Default, func(context.Context, *limits.Place) { formatted = hclwrite.Format(src) })
+	if err != nil {
+		return nil, nil, diag.From(hcl.Diagnostics{exceeded(err)}, noFiles{}, noSecrets)
+	}
+	return formatted, src, nil
+}

@@ -1,0 +1,350 @@
+package funcs
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/convert"
+	"github.com/zclconf/go-cty/cty/function"
+	"github.com/zclconf/go-cty/cty/function/stdlib"
+
+	"github.com/nodeapply/apply/manifest/limits"
+)
+
+func collections() map[string]function.Function {
+	return map[string]function.Function{
+		"alltrue":         fold(true),
+		"anytrue":         fold(false),
+		"chunklist":       stdlib.ChunklistFunc,
+		"coalesce":        coalesce,
+		"coalescelist":    stdlib.CoalesceListFunc,
+		"compact":         stdlib.CompactFunc,
+		"concat":          stdlib.ConcatFunc,
+		"contains":        stdlib.ContainsFunc,
+		"distinct":        stdlib.DistinctFunc,
+		"element":         stdlib.ElementFunc,
+		"flatten":         stdlib.FlattenFunc,
+		"index":           index,
+		"keys":            stdlib.KeysFunc,
+		"length":          length,
+		"lookup":          lookup,
+		"matchkeys":       matchKeys,
+		"merge":           stdlib.MergeFunc,
+		"one":             one,
+		"reverse":         stdlib.ReverseListFunc,
+		"setintersection": stdlib.SetIntersectionFunc,
+		"setproduct":      stdlib.SetProductFunc,
+		"setsubtract":     stdlib.SetSubtractFunc,
+		"setunion":        stdlib.SetUnionFunc,
+		"slice":           stdlib.SliceFunc,
+		"sort":            stdlib.SortFunc,
+		"transpose":       transpose,
+		"values":          stdlib.ValuesFunc,
+		"zipmap":          stdlib.ZipmapFunc,
+	}
+}
+
+// fold makes alltrue (start true) and anytrue (start false). Null is not true.
+func fold(start bool) function.Function {
+	return function.New(&function.Spec{
+		Params:       []function.Parameter{{Name: "list", Type: cty.List(cty.Bool)}},
+		Type:         function.StaticReturnType(cty.Bool),
+		RefineResult: notNull,
+		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+			unknown := false
+			for it := args[0].ElementIterator(); it.Next(); {
+				_, e := it.Element()
+				if !e.IsKnown() {
+					unknown = true
+				} else if isTrue := !e.IsNull() && e.True(); isTrue != start {
+					return cty.BoolVal(!start), nil
+				}
+			}
+			if unknown {
+				return cty.UnknownVal(cty.Bool), nil
+			}
+			return cty.BoolVal(start), nil
+		},
+	})
+}
+
+// coalesce returns the first of its arguments that is neither null nor an empty string.
+var coalesce = function.New(&function.Spec{
+	VarParam: &function.Parameter{Name: "vals", Type: cty.DynamicPseudoType, AllowUnknown: true, AllowDynamicType: true, AllowNull: true},
+	Type: func(args []cty.Value) (cty.Type, error) {
+		types := make([]cty.Type, len(args))
+		for i, a := range args {
+			types[i] = a.Type()
+		}
+		if ty, _ := convert.UnifyUnsafe(types); ty != cty.NilType {
+			return ty, nil
+		}
+		return cty.NilType, errors.New("all arguments must have the same type")
+	},
+	Impl: func(args []cty.Value, ty cty.Type) (cty.Value, error) {
+		for i, a := range args {
+			v, err := convert.Convert(a, ty)
+			if err != nil {
+				return cty.NilVal, function.NewArgError(i, err)
+			}
+			if !v.IsKnown() {
+				return cty.UnknownVal(ty), nil
+			}
+			if !v.IsNull() && (ty != cty.String || v.AsString() != "") {
+				return v, nil
+			}
+		}
+		return cty.NilVal, errors.New("all arguments are null or empty")
+	},
+})
+
+var index = function.New(&function.Spec{
+	Params:       []function.Parameter{anyParam("list"), anyParam("value")},
+	Type:         function.StaticReturnType(cty.Number),
+	RefineResult: notNull,
+	Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+		if ty := args[0].Type(); !ty.IsListType() && !ty.IsTupleType() {
+			return cty.NilVal, function.NewArgErrorf(0, "a list or tuple is needed, not %s", ty.FriendlyName())
+		}
+		for it := args[0].ElementIterator(); it.Next(); {
+			i, e := it.Element()
+			eq, err := stdlib.Equal(e, args[1])
+			if err != nil {
+				return cty.NilVal, err
+			}
+			if !eq.IsKnown() {
+				return cty.UnknownVal(cty.Number), nil
+			}
+			if eq.True() {
+				return i, nil
+			}
+		}
+		return cty.NilVal, function.NewArgErrorf(1, "is not in the list")
+	},
+})
+
+// length counts the characters of a string, and the elements of anything else.
+var length = function.New(&function.Spec{
+	Params: []function.Parameter{allowAll(anyParam("value"))},
+	Type: func(args []cty.Value) (cty.Type, error) {
+		ty := args[0].Type()
+		if ty == cty.String || ty == cty.DynamicPseudoType || ty.IsCollectionType() || ty.IsTupleType() || ty.IsObjectType() {
+			return cty.Number, nil
+		}
+		return cty.NilType, function.NewArgErrorf(0, "%s has no length: a string, list, set, map, tuple or object is needed", ty.FriendlyName())
+	},
+	RefineResult: func(b *cty.RefinementBuilder) *cty.RefinementBuilder {
+		return b.NotNull().NumberRangeLowerBound(cty.Zero, true)
+	},
+	Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+		v, marks := args[0].Unmark()
+		var n cty.Value
+		switch ty := v.Type(); {
+		case v.IsNull():
+			return cty.NilVal, function.NewArgErrorf(0, "must not be null")
+		case ty.IsTupleType():
+			n = cty.NumberIntVal(int64(len(ty.TupleElementTypes())))
+		case ty.IsObjectType():
+			n = cty.NumberIntVal(int64(len(ty.AttributeTypes())))
+		case ty == cty.DynamicPseudoType:
+			n = cty.UnknownVal(cty.Number)
+		case ty == cty.String:
+			var err error
+			if n, err = stdlib.Strlen(v); err != nil {
+				return cty.NilVal, err
+			}
+		default:
+			n = v.Length()
+		}
+		return n.WithMarks(marks), nil
+	},
+})
+
+// lookup is lookup(map, key) or lookup(map, key, default).
+var lookup = function.New(&function.Spec{
+	Params: []function.Parameter{
+		{Name: "inputMap", Type: cty.DynamicPseudoType, AllowMarked: true},
+		{Name: "key", Type: cty.String, AllowMarked: true},
+	},
+	VarParam: &function.Parameter{Name: "default", Type: cty.DynamicPseudoType, AllowMarked: true, AllowNull: true, AllowUnknown: true, AllowDynamicType: true},
+	Type: func(args []cty.Value) (cty.Type, error) {
+		if len(args) > 3 {
+			return cty.NilType, errors.New("two or three arguments are needed: lookup(map, key) or lookup(map, key, default)")
+		}
+		switch ty := args[0].Type(); {
+		case ty.IsMapType():
+			return ty.ElementType(), nil
+		case ty.IsObjectType():
+			return cty.DynamicPseudoType, nil
+		default:
+			return cty.NilType, function.NewArgErrorf(0, "a map or object is needed, not %s", ty.FriendlyName())
+		}
+	},
+	Impl: func(args []cty.Value, ty cty.Type) (cty.Value, error) {
+		m, mapMarks := args[0].Unmark()
+		k, keyMarks := args[1].Unmark()
+		found, err := lookupIn(m, k.AsString(), args[2:], ty)
+		if err != nil {
+			return cty.NilVal, err
+		}
+		return found.WithMarks(mapMarks, keyMarks), nil
+	},
+})
+
+func lookupIn(m cty.Value, key string, fallback []cty.Value, ty cty.Type) (cty.Value, error) {
+	if m.Type().IsObjectType() && m.Type().HasAttribute(key) {
+		return m.GetAttr(key), nil
+	}
+	if m.Type().IsMapType() && m.HasIndex(cty.StringVal(key)).True() {
+		return m.Index(cty.StringVal(key)), nil
+	}
+	if len(fallback) == 0 {
+		return cty.NilVal, function.NewArgErrorf(1, "there is no element %q, and no default is given", key)
+	}
+	v, err := convert.Convert(fallback[0], ty)
+	if err != nil {
+		return cty.NilVal, function.NewArgErrorf(2, "the default must be of the type of the map's elements, %s", ty.FriendlyName())
+	}
+	return v, nil
+}
+
+// matchKeys returns those of values whose key, at the same place in keys, is in searchset.
+var matchKeys = function.New(&function.Spec{
+	Params: []function.Parameter{
+		{Name: "values", Type: cty.List(cty.DynamicPseudoType)},
+		{Name: "keys", Type: cty.List(cty.DynamicPseudoType)},
+		{Name: "searchset", Type: cty.List(cty.DynamicPseudoType)},
+	},
+	Type: func(args []cty.Value) (cty.Type, error) {
+		if ty, _ := convert.UnifyUnsafe([]cty.Type{args[1].Type(), args[2].Type()}); ty == cty.NilType {
+			return cty.NilType, errors.New("keys and searchset must be of the same type")
+		}
+		return args[0].Type(), nil
+	},
+	RefineResult: notNull,
+	Impl: func(args []cty.Value, ty cty.Type) (cty.Value, error) {
+		if !args[0].IsWhollyKnown() || !args[1].IsWhollyKnown() || !args[2].IsWhollyKnown() {
+			return cty.UnknownVal(ty), nil
+		}
+		if args[0].LengthInt() != args[1].LengthInt() {
+			return cty.NilVal, errors.New("values and keys must have the same length")
+		}
+		keyType, _ := convert.UnifyUnsafe([]cty.Type{args[1].Type().ElementType(), args[2].Type().ElementType()})
+		var out []cty.Value
+		keys, search := args[1].AsValueSlice(), args[2].AsValueSlice()
+		for i, v := range args[0].AsValueSlice() {
+			key, err := convert.Convert(keys[i], keyType)
+			if err != nil {
+				return cty.NilVal, function.NewArgError(1, err)
+			}
+			if slices.ContainsFunc(search, func(s cty.Value) bool {
+				s, err := convert.Convert(s, keyType)
+				return err == nil && s.RawEquals(key)
+			}) {
+				out = append(out, v)
+			}
+		}
+		if len(out) == 0 {
+			return cty.ListValEmpty(ty.ElementType()), nil
+		}
+		return cty.ListVal(out), nil
+	},
+})
+
+// one returns the only element, or null if there is none.
+var one = function.New(&function.Spec{
+	Params: []function.Parameter{anyParam("list")},
+	Type: func(args []cty.Value) (cty.Type, error) {
+		switch ty := args[0].Type(); {
+		case ty.IsListType() || ty.IsSetType():
+			return ty.ElementType(), nil
+		case ty.IsTupleType() && ty.Length() == 1:
+			return ty.TupleElementType(0), nil
+		case ty.IsTupleType() && ty.Length() == 0:
+			return cty.DynamicPseudoType, nil
+		}
+		return cty.NilType, function.NewArgErrorf(0, "a list, set or tuple with no or one element is needed")
+	},
+	Impl: func(args []cty.Value, ty cty.Type) (cty.Value, error) {
+		n := args[0].Length()
+		if !n.IsKnown() {
+			return cty.UnknownVal(ty), nil
+		}
+		switch args[0].LengthInt() {
+		case 0:
+			return cty.NullVal(ty), nil
+		case 1:
+			for it := args[0].ElementIterator(); it.Next(); {
+				_, e := it.Element()
+				return e, nil
+			}
+		}
+		return cty.NilVal, function.NewArgErrorf(0, "a list, set or tuple with no or one element is needed; this one has %d", args[0].LengthInt())
+	},
+})
+
+// transpose swaps the keys and the elements of a map of lists of strings.
+var transpose = function.New(&function.Spec{
+	Params:       []function.Parameter{{Name: "values", Type: cty.Map(cty.List(cty.String))}},
+	Type:         function.StaticReturnType(cty.Map(cty.List(cty.String))),
+	RefineResult: notNull,
+	Impl: func(args []cty.Value, ty cty.Type) (cty.Value, error) {
+		if !args[0].IsWhollyKnown() {
+			return cty.UnknownVal(ty), nil
+		}
+		lists := map[string][]cty.Value{}
+		for it := args[0].ElementIterator(); it.Next(); { // in the keys' order
+			key, list := it.Element()
+			if list.IsNull() {
+				return cty.NilVal, function.NewArgErrorf(0, "the lists must not be null")
+			}
+			for each := list.ElementIterator(); each.Next(); {
+				_, e := each.Element()
+				if e.IsNull() {
+					return cty.NilVal, function.NewArgErrorf(0, "the lists' elements must not be null")
+				}
+				lists[e.AsString()] = append(lists[e.AsString()], key)
+			}
+		}
+		if len(lists) == 0 {
+			return cty.MapValEmpty(ty.ElementType()), nil
+		}
+		out := make(map[string]cty.Value, len(lists))
+		for key, list := range lists {
+			out[key] = cty.ListVal(list)
+		}
+		return cty.MapVal(out), nil
+	},
+})
+
+func flattenable(args []cty.Value) error {
+	count := 0 // of lists too: they can share their parts
+	var walk func(v cty.Value) bool
+	walk = func(v cty.Value) bool {
+		count++
+		if u, _ := v.Unmark(); isSequence(u.Type()) {
+			elements(u, walk)
+		}
+		return count <= limits.MaxElements
+	}
+	if !walk(args[0]) {
+		return tooMany()
+	}
+	return nil
+}
+
+func multipliable(args []cty.Value) error {
+	total := 1
+	for _, a := range args {
+		if a, _ = a.Unmark(); !isSequence(a.Type()) || !a.IsKnown() || a.IsNull() {
+			continue
+		}
+		if n := a.Length(); n.IsKnown() {
+			if total *= a.LengthInt(); total > limits.MaxElements {
+				return tooMany()
+			}
+		}
+	}
+	return nil
+}

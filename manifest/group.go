@@ -1,0 +1,351 @@
+package manifest
+
+import (
+	"errors"
+
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/nodeapply/apply/catalog"
+	"github.com/nodeapply/apply/manifest/decode"
+	"github.com/nodeapply/apply/manifest/diag"
+	"github.com/nodeapply/apply/manifest/syntax"
+	"github.com/nodeapply/apply/resources"
+)
+
+// group is a resource block in one scope: all its instances.
+type group struct {
+	s      *scope
+	sh     *shape
+	addr   resources.Address // without instance
+	object *cell             // what expressions see
+
+	expanded bool
+	rep      repetition
+	repOK    bool
+	constant []*result // by attribute: values that are the same for all instances
+	// The entries of one group share these.
+	attrPos func(string) resources.Pos
+	origins func(string) []string
+}
+
+func (c *compiler) newGroup(s *scope, b *syntax.Block) *group {
+	g := &group{s: s, sh: c.shape(s.mod, b)}
+	g.addr = resources.Address{Module: s.addr, Type: b.Kind, Title: b.Label}
+	g.object = &cell{what: resources.Address{Type: b.Kind, Title: b.Label}.String(), at: &b.Header, compute: g.value}
+	g.attrPos, g.origins = g.posOf, g.originsOf
+	return g
+}
+
+// repeat expands the block once; a run that sees late values does so again where it was not known.
+func (g *group) repeat(r *run) (repetition, bool) {
+	if g.expanded && (r.late == nil || g.rep.known) {
+		return g.rep, g.repOK
+	}
+	rep, ok := g.s.repeat(r, g.sh.block)
+	if r.late == nil {
+		g.expanded, g.rep, g.repOK = true, rep, ok
+	}
+	return rep, ok
+}
+
+// emit adds the block's entries to the catalog's.
+func (g *group) emit(r *run) {
+	c := g.s.c
+	var all deps
+	rep, ok := g.repeat(r)
+	switch {
+	case !ok:
+		c.entries = append(c.entries, g.stub(nil))
+	case !rep.known:
+		e, used := g.deferredGroup(r, rep)
+		c.entries, all = append(c.entries, e), used
+	default:
+		if len(rep.list) > 1 {
+			g.constant = make([]*result, len(g.sh.attrs)+len(g.sh.options))
+		}
+		for _, inst := range rep.list {
+			if len(c.entries) >= maxEntries {
+				r.errorf(&g.sh.block.Header, "Over the limit", "The catalog is over the limit of %d resources.", maxEntries)
+				break
+			}
+			if c.ctx.Err() != nil {
+				break
+			}
+			e, used := g.entry(r, inst)
+			c.entries, all = append(c.entries, e), all.add(used)
+		}
+		g.constant = nil
+	}
+	c.related = append(c.related, related{group: g, deps: all.add(rep.deps)})
+}
+
+// blank is an entry that holds only what every entry of the block has.
+func (g *group) blank(inst *instance) *catalog.Entry {
+	e := &catalog.Entry{Addr: g.addr, Pos: diag.Pos(g.sh.block.Header), AttrPos: g.attrPos, Origins: g.origins}
+	e.Addr.Instance = inst.suffix()
+	return e
+}
+
+// stub stands for an instance that has mistakes, so that references to it are none.
+func (g *group) stub(inst *instance) *catalog.Entry {
+	e := g.blank(inst)
+	e.Off, e.Resource = true, g.sh.schema.Type.New(g.addr.Title)
+	return e
+}
+
+// entry evaluates one instance. The deps are all resources whose values it uses.
+func (g *group) entry(r *run, inst *instance) (*catalog.Entry, deps) {
+	e := g.blank(inst)
+	f := filling{g: g, r: r, inst: inst, e: e, res: g.sh.schema.Type.New(g.addr.Title)}
+	f.options()
+	mistakes := len(r.diags)
+	for i := range g.sh.attrs {
+		f.attr(i)
+	}
+	switch {
+	case e.Off: // not managed: what is wrong with its values is nobody's trouble
+		r.diags = r.diags[:mistakes]
+		e.Resource = f.res
+		return e, f.deps
+	case f.failed || g.sh.bad:
+		if !f.late {
+			f.validate()
+		}
+		return g.stub(inst), f.deps
+	case f.late:
+		e.Deferred = g.deferred(r, inst, f.deps)
+		return e, f.deps
+	}
+	f.validate()
+	e.Resource = f.res
+	return e, f.deps
+}
+
+// eval tells the watch over time and memory what comes.
+func (f *filling) eval(a *syntax.Attr) result {
+	f.g.s.c.at.Set(a.At)
+	return f.g.s.eval(f.r, &a.Expr, f.inst)
+}
+
+// filling puts evaluated attributes into one resource.
+type filling struct {
+	g            *group
+	r            *run
+	inst         *instance
+	e            *catalog.Entry
+	res          resources.Resource
+	deps         deps
+	late, failed bool
+	wrongs       map[string]bool // attributes with a mistake already
+}
+
+// value evaluates an attribute, those that do not differ between instances once.
+func (f *filling) value(i int, a *syntax.Attr) *result {
+	shared := f.g.constant != nil && !a.Each
+	if shared && f.g.constant[i] != nil {
+		return f.g.constant[i]
+	}
+	res := f.eval(a)
+	if shared {
+		f.g.constant[i] = &res
+	}
+	return &res
+}
+
+func (f *filling) attr(i int) {
+	a := &f.g.sh.attrs[i]
+	res := f.value(i, a.Attr)
+	if !res.ok {
+		f.fail(a.Name)
+		return
+	}
+	if len(res.deps) > 0 {
+		f.deps = f.deps.add(res.deps)
+	}
+	v := res.val
+	if sensitive(v) {
+		f.g.s.c.secrets.add(v)
+		if a.field.Public {
+			f.wrong(a, errors.New("a sensitive value cannot be used here: it would be visible to others; pass it by `environment`, `stdin` or a file's `content`"))
+			return
+		}
+		v = bare(v)
+		f.e.Sensitive = append(f.e.Sensitive, a.Name)
+	}
+	if !wholly(v) {
+		f.late = true
+		return
+	}
+	if v.IsNull() {
+		if a.field.Required {
+			f.wrong(a, errors.New("it is required and cannot be null"))
+		}
+		return
+	}
+	if err := a.field.Set(f.res, v); err != nil {
+		f.wrong(a, err)
+	}
+}
+
+// wrong reports an attribute's value. What it says of a sensitive one is not repeated.
+func (f *filling) wrong(a *shapeAttr, err error) {
+	f.fail(a.Name)
+	f.r.errorf(a.Range().Ptr(), "Wrong value for `"+a.Name+"`", "%s.", sentence(err.Error()))
+}
+
+func (f *filling) fail(attr string) {
+	f.failed = true
+	if f.wrongs == nil {
+		f.wrongs = map[string]bool{}
+	}
+	f.wrongs[attr] = true
+}
+
+// validate asks the resource itself. What it says of attributes that could not be set is not repeated.
+func (f *filling) validate() {
+	v, ok := f.res.(resources.Validator)
+	if !ok {
+		return
+	}
+	for _, err := range unjoin(v.Validate()) {
+		var ae *resources.AttrError
+		if errors.As(err, &ae) {
+			if f.wrongs[ae.Attr] {
+				continue
+			}
+			at := &f.g.sh.block.Header
+			if a := f.g.sh.attr(ae.Attr); a != nil {
+				at = a.Range().Ptr()
+			}
+			f.r.errorf(at, "Wrong value for `"+ae.Attr+"`", "%s.", sentence(ae.Err.Error()))
+			continue
+		}
+		if f.failed {
+			continue
+		}
+		f.r.errorf(&f.g.sh.block.Header, "Wrong declaration", "%s.", sentence(err.Error()))
+	}
+}
+
+// unjoin takes errors.Join apart.
+func unjoin(err error) []error {
+	if err == nil {
+		return nil
+	}
+	if j, ok := err.(interface{ Unwrap() []error }); ok {
+		var all []error
+		for _, e := range j.Unwrap() {
+			all = append(all, unjoin(e)...)
+		}
+		return all
+	}
+	return []error{err}
+}
+
+// value is the resource as expressions see it: its attributes as declared, its defaults, its late values; for all instances.
+func (g *group) value(r *run) result {
+	rep, ok := g.repeat(r)
+	if !ok || g.sh.bad {
+		return failed()
+	}
+	res := result{ok: true, deps: rep.deps}
+	if !rep.known {
+		res.val = cty.DynamicVal
+		return res
+	}
+	members := make([]cty.Value, len(rep.list))
+	for i, inst := range rep.list {
+		one := g.instanceValue(r, inst)
+		if !one.ok {
+			return failed()
+		}
+		members[i] = one.val
+		res.deps = res.deps.add(one.deps)
+	}
+	res.val = g.s.instances(g.sh.block, rep.list, members)
+	return res
+}
+
+func (g *group) instanceValue(r *run, inst *instance) result {
+	out := map[string]cty.Value{}
+	blank := g.sh.schema.Type.New(g.addr.Title)
+	for _, name := range g.sh.schema.Names() {
+		out[name] = g.sh.schema.Field(name).Get(blank)
+	}
+	res := result{ok: true}
+	for i := range g.sh.attrs {
+		a := &g.sh.attrs[i]
+		one := g.s.eval(r, &a.Expr, inst)
+		if !one.ok {
+			return failed()
+		}
+		if wholly(one.val) && one.val.IsNull() {
+			continue
+		}
+		if !wholly(one.val) {
+			res.deps = res.deps.add(one.deps) // who waits for this value waits for what it is made of
+		}
+		out[a.Name] = g.declared(a, one.val)
+	}
+	g.lateValues(r, inst, out)
+	res.val = cty.ObjectVal(out)
+	return res
+}
+
+// declared is the value of an attribute as the resource takes it: a number given for a string is a string.
+func (g *group) declared(a *shapeAttr, v cty.Value) cty.Value {
+	if !wholly(v) || sensitive(v) || !a.field.Plain {
+		return v
+	}
+	blank := g.sh.schema.Type.New(g.addr.Title)
+	if a.field.Set(blank, v) != nil {
+		return v
+	}
+	return a.field.Get(blank)
+}
+
+// lateValues fills in what only the run gives: unknown while compiling, null for what this run does not manage.
+func (g *group) lateValues(r *run, inst *instance, out map[string]cty.Value) {
+	var values map[string]any
+	if r.late != nil {
+		addr := g.addr
+		addr.Instance = inst.suffix()
+		values, _ = r.late(addr)
+	}
+	for _, name := range g.sh.schema.Type.Late {
+		if r.late == nil {
+			out[name] = cty.DynamicVal
+			continue
+		}
+		v, err := decode.Value(values[name])
+		if err != nil {
+			v = cty.NullVal(cty.DynamicPseudoType)
+		}
+		out[name] = v
+	}
+}
+
+// refAddr is the address that a reference stands for: one instance if it names one.
+func (g *group) refAddr(ref *syntax.Ref) resources.Address {
+	addr := g.addr
+	if ref.Key() != cty.NilVal && g.repOK && g.rep.known && len(g.rep.list) > 0 && g.rep.list[0] != nil {
+		addr.Instance = syntax.InstanceKey(ref.Key())
+	}
+	return addr
+}
+
+// lateRef says whether a reference may yield a value that only the run gives.
+func (g *group) lateRef(ref *syntax.Ref) bool {
+	name := ""
+	if n := len(ref.Traversal); n > 2 {
+		name, _ = syntax.StepName(ref.Traversal[n-1])
+	}
+	return g.sh.schema.Late(name) || !g.rep.known || len(g.sh.schema.Type.Late) > 0 && (name == "" || g.sh.schema.Field(name) == nil)
+}
+
+func (g *group) posOf(attr string) resources.Pos {
+	if a := g.sh.attr(attr); a != nil {
+		return diag.Pos(a.Range())
+	}
+	return diag.Pos(g.sh.block.Header)
+}

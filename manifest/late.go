@@ -1,0 +1,230 @@
+package manifest
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/nodeapply/apply/catalog"
+	"github.com/nodeapply/apply/manifest/diag"
+	"github.com/nodeapply/apply/manifest/limits"
+	"github.com/nodeapply/apply/manifest/syntax"
+	"github.com/nodeapply/apply/resources"
+)
+
+// deferred makes what one instance needs to be bound when it is visited.
+func (g *group) deferred(r *run, inst *instance, used deps) *catalog.Deferred {
+	return &catalog.Deferred{
+		Needs:   used.lateOnes(),
+		Preview: g.preview(r, inst, used),
+		Bind: func(ctx context.Context, late catalog.Values) ([]*catalog.Entry, error) {
+			return g.bind(ctx, late, func(*run) ([]*instance, bool) { return []*instance{inst}, true })
+		},
+	}
+}
+
+// deferredGroup is the one entry of a block whose for_each or count only the run knows.
+func (g *group) deferredGroup(r *run, rep repetition) (*catalog.Entry, deps) {
+	inst := unknownInstance(g.sh.block)
+	e, used := g.entry(r, inst) // finds the mistakes that do not depend on the elements
+	used = used.add(rep.deps)
+	out := g.blank(nil)
+	out.Options = e.Options
+	out.Deferred = &catalog.Deferred{
+		Needs:   used.lateOnes(),
+		Preview: g.preview(r, inst, used),
+		Bind: func(ctx context.Context, late catalog.Values) ([]*catalog.Entry, error) {
+			return g.bind(ctx, late, func(r *run) ([]*instance, bool) {
+				rep, ok := g.repeat(r)
+				if ok && !rep.known {
+					r.errorf(&g.sh.block.Header, "Not known", "How many there are is not known: %s did not run.", needs(rep.deps))
+				}
+				return rep.list, ok && rep.known
+			})
+		},
+	}
+	return out, used
+}
+
+// bind evaluates instances anew with the values of the run.
+func (g *group) bind(ctx context.Context, late catalog.Values, list func(*run) ([]*instance, bool)) ([]*catalog.Entry, error) {
+	c := g.s.c
+	var out []*catalog.Entry
+	var found diag.List
+	err := c.again(ctx, late, func(r *run) {
+		instances, _ := list(r)
+		for _, inst := range instances {
+			e, used := g.entry(r, inst)
+			if e.Deferred != nil {
+				r.errorf(&g.sh.block.Header, "Not known", "A value is not known: %s did not run.", needs(used))
+			}
+			if !e.Off {
+				out = append(out, e)
+			}
+		}
+		found = diag.From(r.diags, c.reader, c.secrets.redact)
+	})
+	switch {
+	case err != nil:
+		return nil, err
+	case found.HasErrors():
+		return nil, found
+	}
+	return out, nil
+}
+
+// again evaluates with late values, one at a time and within bounds.
+func (c *compiler) again(ctx context.Context, late catalog.Values, do func(*run)) error {
+	return limits.Run(ctx, limits.Default, func(ctx context.Context, at *limits.Place) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if ctx.Err() != nil {
+			return
+		}
+		c.ctx, c.at = ctx, at
+		do(&run{c: c, late: late, memo: map[*cell]*cell{}})
+	})
+}
+
+// needs names what a value waits for.
+func needs(d deps) string {
+	var names []string
+	for _, a := range d.lateOnes() {
+		names = append(names, a.String())
+	}
+	return strings.Join(names, ", ")
+}
+
+// preview lists the attributes as far as they are known.
+func (g *group) preview(r *run, inst *instance, used deps) []resources.Change {
+	b := g.sh.block
+	var out []resources.Change
+	show := func(a *syntax.Attr, inst *instance) string {
+		ctx, own, ok := g.s.context(r, &a.Expr, inst)
+		if !ok {
+			return ""
+		}
+		if len(own.lateOnes()) == 0 {
+			own = used
+		}
+		unknown := func(at hcl.Range) string {
+			part := g.s.within(r, &a.Expr, at)
+			if len(part.lateOnes()) == 0 {
+				part = own
+			}
+			return "(known after " + needs(part) + ")"
+		}
+		return shower{ctx: ctx, unknown: unknown}.expr(a.Expression, false)
+	}
+	for _, name := range []string{"for_each", "count", "when"} {
+		if a := b.Attr(name); a != nil {
+			in := inst
+			if name != "when" {
+				in = nil
+			}
+			if text := show(a, in); strings.Contains(text, "(known after ") {
+				out = append(out, resources.Change{Attr: name, To: text})
+			}
+		}
+	}
+	for _, a := range g.sh.attrs {
+		out = append(out, resources.Change{Attr: a.Name, To: show(a.Attr, inst)})
+	}
+	return out
+}
+
+// within is what the references in a part of an expression use.
+func (s *scope) within(r *run, x *syntax.Expr, part hcl.Range) deps {
+	b := binder{s: s, r: r, x: x, ctx: s.base, ok: true}
+	for i := range x.Refs {
+		if at := x.Refs[i].Range(); part.Start.Byte <= at.Start.Byte && at.End.Byte <= part.End.Byte {
+			b.bind(&x.Refs[i])
+		}
+	}
+	return b.deps
+}
+
+// shower prints expressions of which parts are unknown.
+type shower struct {
+	ctx     *hcl.EvalContext
+	unknown func(hcl.Range) string
+}
+
+func (s shower) expr(x hcl.Expression, quoted bool) string {
+	v, diags := x.Value(s.ctx)
+	switch {
+	case diags.HasErrors():
+		return s.unknown(x.Range())
+	case sensitive(v):
+		return hidden
+	case wholly(v):
+		return showValue(v, quoted)
+	}
+	switch x := x.(type) {
+	case *hclsyntax.TemplateExpr:
+		var b strings.Builder
+		for _, part := range x.Parts {
+			b.WriteString(s.expr(part, false))
+		}
+		if quoted {
+			return `"` + b.String() + `"`
+		}
+		return b.String()
+	case *hclsyntax.TemplateWrapExpr:
+		return s.expr(x.Wrapped, quoted)
+	case *hclsyntax.ParenthesesExpr:
+		return s.expr(x.Expression, quoted)
+	case *hclsyntax.TupleConsExpr:
+		parts := make([]string, len(x.Exprs))
+		for i, e := range x.Exprs {
+			parts[i] = s.expr(e, true)
+		}
+		return "[" + strings.Join(parts, ", ") + "]"
+	case *hclsyntax.ObjectConsExpr:
+		parts := make([]string, len(x.Items))
+		for i, item := range x.Items {
+			parts[i] = s.expr(item.KeyExpr, false) + " = " + s.expr(item.ValueExpr, true)
+		}
+		return "{ " + strings.Join(parts, ", ") + " }"
+	}
+	return s.unknown(x.Range())
+}
+
+// showValue prints a known value as a manifest would write it, a text alone without quotes.
+func showValue(v cty.Value, quoted bool) string {
+	if v.IsNull() {
+		return "null"
+	}
+	t := v.Type()
+	switch {
+	case t == cty.String && quoted:
+		return resources.Quote(v.AsString())
+	case t == cty.String:
+		return v.AsString()
+	case t == cty.Bool:
+		return fmt.Sprint(v.True())
+	case t == cty.Number:
+		return v.AsBigFloat().Text('f', -1)
+	case t.IsMapType(), t.IsObjectType():
+		var parts []string
+		for k, e := range v.Elements() {
+			key := k.AsString()
+			if !resources.IsIdentifier(key) {
+				key = resources.Quote(key)
+			}
+			parts = append(parts, key+" = "+showValue(e, true))
+		}
+		return "{ " + strings.Join(parts, ", ") + " }"
+	case v.CanIterateElements():
+		var parts []string
+		for _, e := range v.Elements() {
+			parts = append(parts, showValue(e, true))
+		}
+		return "[" + strings.Join(parts, ", ") + "]"
+	}
+	return t.FriendlyName()
+}

@@ -1,0 +1,92 @@
+// Package manifest compiles manifests, written in HCL, to the catalog of one node. It is the only package that knows the language.
+//
+// Compilation touches nothing: it reads manifests, asks for the facts that they name, and finds every mistake at once. What only the run can
+// give (the output of a command, what other nodes say) is left to deferred entries, which come back here when they are visited.
+package manifest
+
+import (
+	"context"
+	"errors"
+
+	"github.com/hashicorp/hcl/v2"
+
+	"github.com/nodeapply/apply/catalog"
+	"github.com/nodeapply/apply/manifest/diag"
+	"github.com/nodeapply/apply/manifest/limits"
+	"github.com/nodeapply/apply/resources"
+)
+
+// Facts are what is known of the node. Lookup is called from several goroutines.
+type Facts interface {
+	// Lookup returns one top-level fact; ok is false if there is none of that name. An error says why it could not be had.
+	Lookup(ctx context.Context, name string) (value any, ok bool, err error)
+	// Names lists the facts that there are, for suggestions.
+	Names() []string
+}
+
+// Options are what a compilation depends on besides the files.
+type Options struct {
+	Types []resources.Type
+	// Vars are values for the root module's variables; later ones win.
+	Vars []VarSource
+	// Facts may be nil: then there are none.
+	Facts Facts
+	// Modules finds the folder of a module whose source is neither "./" nor "../": built-in ones and those from git. From is the calling module's folder.
+	Modules func(ctx context.Context, source, from string) (dir string, err error)
+	// Root, if not empty, is a folder that the functions which read files cannot leave.
+	Root string
+	// Identities are the files with which decrypt() opens age files.
+	Identities []string
+	// OnSecret, if not nil, is told every sensitive text when it is met, while compiling and while binding, from any goroutine. It may be told
+	// one twice.
+	OnSecret func(text string)
+}
+
+// Result is what was compiled.
+type Result struct {
+	Catalog *catalog.Catalog
+	Outputs []Output
+	// Secrets are the sensitive values that were met, as plain text.
+	Secrets []string
+}
+
+// Compile reads the file or folder at path. The result is nil if there are mistakes.
+func Compile(ctx context.Context, path string, o Options) (*Result, diag.List) {
+	c, err := newCompiler(ctx, o)
+	if err != nil {
+		return nil, diag.List{{Severity: diag.Error, Summary: "Broken resource type", Detail: err.Error()}}
+	}
+	result := &Result{}
+	if root := c.gather(path); root != nil {
+		err := limits.Run(ctx, limits.Default, func(ctx context.Context, at *limits.Place) {
+			c.ctx, c.at = ctx, at
+			result.Outputs = c.evaluate(root)
+		})
+		if err != nil { // the evaluation may still be going on: nothing of it can be looked at
+			return nil, diag.From(hcl.Diagnostics{exceeded(err)}, noFiles{}, noSecrets)
+		}
+		result.Catalog = c.catalog()
+	}
+	list := diag.From(c.diags, c.reader, c.secrets.redact)
+	if list.HasErrors() {
+		return nil, list
+	}
+	result.Secrets = c.secrets.list()
+	return result, list
+}
+
+// exceeded is an evaluation that was given up.
+func exceeded(err error) *hcl.Diagnostic {
+	var over *limits.ExceededError
+	if errors.As(err, &over) {
+		return over.Diagnostic()
+	}
+	return diag.Errorf(nil, "Interrupted", "%v.", err)
+}
+
+// noFiles and noSecrets are for diagnostics of which nothing more is known.
+type noFiles struct{}
+
+func (noFiles) File(string) *hcl.File { return nil }
+
+func noSecrets(text string) string { return text }

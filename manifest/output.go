@@ -1,0 +1,87 @@
+package manifest
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+
+	"github.com/nodeapply/apply/catalog"
+	"github.com/nodeapply/apply/manifest/decode"
+	"github.com/nodeapply/apply/manifest/diag"
+	"github.com/nodeapply/apply/manifest/funcs"
+	"github.com/nodeapply/apply/manifest/syntax"
+	"github.com/nodeapply/apply/resources"
+)
+
+// Output is a value that the root module hands out.
+type Output struct {
+	Name      string
+	Sensitive bool
+	Pos       resources.Pos
+	// Value is nil, bool, float64, string, []any or map[string]any.
+	Value any
+	// Late, if not nil, gives the value when the run has ended: it uses what only the run gives.
+	Late func(ctx context.Context, late catalog.Values) (any, error)
+}
+
+// output computes a module's output.
+func (s *scope) output(r *run, b *syntax.Block) result {
+	a := b.Attr("value")
+	if a == nil {
+		return failed()
+	}
+	res := s.noted(s.eval(r, &a.Expr, nil))
+	if !res.ok {
+		return res
+	}
+	if s.flag(r, b, "sensitive", false) {
+		res.val = res.val.Mark(funcs.Sensitive)
+		return s.noted(res)
+	}
+	if sensitive(res.val) {
+		r.errorf(a.Range().Ptr(), "Sensitive output", "The value of this output is made of a sensitive value. Write `sensitive = true` in `output %q`.", b.Label)
+		return failed()
+	}
+	return res
+}
+
+// rootOutputs computes the outputs of the root module.
+func (s *scope) rootOutputs(r *run) []Output {
+	var out []Output
+	for _, name := range slices.Sorted(maps.Keys(s.outputs)) {
+		c, b := s.outputs[name], s.mod.Outputs[name]
+		res := r.get(c)
+		if !res.ok {
+			continue
+		}
+		o := Output{Name: name, Sensitive: sensitive(res.val), Pos: diag.Pos(b.Header)}
+		if wholly(res.val) {
+			o.Value = decode.Go(bare(res.val))
+		} else {
+			o.Late = func(ctx context.Context, late catalog.Values) (any, error) { return s.c.lateOutput(ctx, c, late) }
+		}
+		out = append(out, o)
+	}
+	return out
+}
+
+func (c *compiler) lateOutput(ctx context.Context, out *cell, late catalog.Values) (value any, err error) {
+	var problem error
+	err = c.again(ctx, late, func(r *run) {
+		res := r.get(out)
+		found := diag.From(r.diags, c.reader, c.secrets.redact)
+		switch {
+		case found.HasErrors():
+			problem = found
+		case !res.ok || !wholly(res.val):
+			problem = errors.New("not known: " + needs(res.deps) + " did not run")
+		default:
+			value = decode.Go(bare(res.val))
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	return value, problem
+}

@@ -1,0 +1,138 @@
+package manifest
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/convert"
+)
+
+// Shortest secrets that are replaced in texts: shorter ones would tear ordinary words apart.
+const (
+	minSecret     = 4
+	minSecretLine = 6
+)
+
+// secrets are the plain texts of sensitive values.
+type secrets struct {
+	texts map[string]struct{}
+	tell  func(string)
+}
+
+func newSecrets(tell func(string)) *secrets {
+	return &secrets{texts: map[string]struct{}{}, tell: tell}
+}
+
+// add notes every text in the parts of v that are marked.
+func (s *secrets) add(v cty.Value) { s.walk(v, false) }
+
+func (s *secrets) note(text string) {
+	if _, had := s.texts[text]; had {
+		return
+	}
+	s.texts[text] = struct{}{}
+	if s.tell != nil {
+		s.tell(text)
+	}
+}
+
+func (s *secrets) walk(v cty.Value, marked bool) {
+	if v.IsMarked() {
+		v, _ = v.Unmark()
+		marked = true
+	}
+	if v.IsNull() || !v.IsKnown() {
+		return
+	}
+	if t := v.Type(); t.IsPrimitiveType() {
+		if text, err := convert.Convert(v, cty.String); marked && err == nil {
+			s.note(text.AsString())
+		}
+		return
+	}
+	if !v.CanIterateElements() {
+		return
+	}
+	for k, e := range v.Elements() {
+		if k.Type() == cty.String {
+			s.walk(k, marked)
+		}
+		s.walk(e, marked)
+	}
+}
+
+// quotedText is a string literal, in JSON with its quotes escaped.
+var quotedText = regexp.MustCompile(`"((?:[^"\\\\]|\\\\[^"])*)\\\\?"`)
+
+// quoted notes the literals of an expression that could not be evaluated although it makes something sensitive.
+func (s *secrets) quoted(expr string) {
+	if !strings.Contains(expr, "sensitive") {
+		return
+	}
+	for _, m := range quotedText.FindAllStringSubmatch(expr, -1) {
+		s.note(m[1])
+	}
+}
+
+func (s *secrets) list() []string {
+	out := make([]string, 0, len(s.texts))
+	for text := range s.texts {
+		out = append(out, text)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// redact replaces the secrets in a text, whole ones and their lines, the longest first.
+func (s *secrets) redact(text string) string {
+	if len(s.texts) == 0 {
+		return text
+	}
+	var parts []string
+	for secret := range s.texts {
+		if len(secret) >= minSecret {
+			parts = append(parts, secret)
+		}
+		for line := range strings.Lines(secret) {
+			if line = strings.TrimRight(line, "\r\n"); len(line) >= minSecretLine && line != secret {
+				parts = append(parts, line)
+			}
+		}
+	}
+	slices.SortFunc(parts, func(a, b string) int {
+		if len(a) != len(b) {
+			return len(b) - len(a)
+		}
+		return strings.Compare(a, b)
+	})
+	for _, p := range parts {
+		text = strings.ReplaceAll(text, p, hidden)
+	}
+	return text
+}
+
+const hidden = "(sensitive value)"
+
+// sensitive says whether any part of v is marked. Marks are the only kind that the language puts on values.
+func sensitive(v cty.Value) bool {
+	if v.Type().IsPrimitiveType() {
+		return v.IsMarked()
+	}
+	return v.ContainsMarked()
+}
+
+// wholly says whether no part of v is unknown.
+func wholly(v cty.Value) bool {
+	if v.Type().IsPrimitiveType() {
+		return v.IsKnown()
+	}
+	return v.IsWhollyKnown()
+}
+
+// bare takes the marks off.
+func bare(v cty.Value) cty.Value {
+	v, _ = v.UnmarkDeep()
+	return v
+}

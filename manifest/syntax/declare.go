@@ -1,0 +1,140 @@
+package syntax
+
+import (
+	"github.com/hashicorp/hcl/v2"
+
+	"github.com/nodeapply/apply/manifest/diag"
+	"github.com/nodeapply/apply/resources"
+)
+
+// MetaNames lists what every resource and module understands.
+func MetaNames() []string {
+	return []string{
+		"before", "require", "notify", "subscribe", "for_each", "count",
+		"when", "unless", "onlyif", "timeout", "tries", "try_sleep", "noop", "tags",
+	}
+}
+
+// IsMeta says whether every resource and module understands the attribute.
+func IsMeta(name string) bool {
+	switch name {
+	case "for_each", "count", "when", "unless", "onlyif", "timeout", "tries", "try_sleep", "noop", "tags":
+		return true
+	}
+	return IsRelation(name)
+}
+
+// IsRelation says whether the attribute holds references instead of a value.
+func IsRelation(name string) bool {
+	return name == "before" || name == "require" || name == "notify" || name == "subscribe"
+}
+
+// add files a block under what it declares and finds what its expressions refer to.
+func (m *Module) add(b *Block) {
+	switch b.Kind {
+	case "variable":
+		m.declare(m.Variables, b, "variable")
+		if b.Label == "source" || IsMeta(b.Label) {
+			m.errorf(&b.At, "Bad name", "`%s` means something else in a module block; give the variable another name.", b.Label)
+		}
+		if a := b.Attr("default"); a != nil {
+			m.diags = append(m.diags, a.resolve(m.kinds)...)
+		}
+		m.fixed(b, nil, "type", "default", "description", "sensitive", "nullable")
+		for _, v := range b.Inner {
+			m.fixed(v, []string{"condition", "error_message"}, "condition", "error_message")
+			m.resolve(v, noExpr)
+		}
+	case "locals":
+		for i := range b.Attrs {
+			a := &b.Attrs[i]
+			if old := m.Locals[a.Name]; old != nil {
+				m.errorf(a.At, "Declared twice", "The local `%s` is declared at %s already.", a.Name, place(old.At))
+				continue
+			}
+			m.Locals[a.Name] = a
+		}
+		m.locals = append(m.locals, b)
+		m.resolve(b, noExpr)
+	case "output":
+		m.declare(m.Outputs, b, "output")
+		m.fixed(b, []string{"value"}, "value", "sensitive", "description")
+		m.resolve(b, noExpr)
+	case "defaults":
+		if !m.kinds.Known(b.Label) {
+			m.errorf(&b.At, "Unknown resource type", "There is no resource type `%s`%s", b.Label, diag.Suggest(b.Label, m.kinds.Names()))
+			return
+		}
+		m.declare(m.Defaults, b, "defaults")
+		m.resolve(b, IsRelation)
+	case "module":
+		if !resources.IsIdentifier(b.Label) {
+			m.errorf(&b.At, "Bad name", "The name of a module must be an identifier: letters, digits, `_` and `-`.")
+			return
+		}
+		if m.declare(m.Calls, b, "module") {
+			m.Body = append(m.Body, b)
+		}
+		m.resolve(b, IsRelation)
+	default:
+		titles := m.Resources[b.Kind]
+		if titles == nil {
+			titles = map[string]*Block{}
+			m.Resources[b.Kind] = titles
+		}
+		if titles[b.Label] == nil {
+			titles[b.Label] = b
+		}
+		m.Body = append(m.Body, b) // two of one title: the catalog compares them
+		m.resolve(b, IsRelation)
+	}
+}
+
+func (m *Module) declare(in map[string]*Block, b *Block, what string) bool {
+	if b.Kind != "defaults" && !resources.IsIdentifier(b.Label) {
+		m.errorf(&b.At, "Bad name", "The name of a `%s` must be an identifier: letters, digits, `_` and `-`.", what)
+		return false
+	}
+	if old := in[b.Label]; old != nil {
+		m.errorf(&b.At, "Declared twice", "`%s %q` is declared at %s already.", what, b.Label, place(&old.Header))
+		return false
+	}
+	in[b.Label] = b
+	return true
+}
+
+func place(r *hcl.Range) string { return diag.Pos(*r).String() }
+
+// fixed checks the attributes of a block that knows its own.
+func (m *Module) fixed(b *Block, required []string, names ...string) {
+	for _, a := range b.Attrs {
+		known := false
+		for _, name := range names {
+			known = known || name == a.Name
+		}
+		if !known {
+			m.errorf(a.At, "Unknown attribute", "A block `%s` has no attribute `%s`%s", b.Kind, a.Name, diag.Suggest(a.Name, names))
+		}
+	}
+	for _, name := range required {
+		if b.Attr(name) == nil {
+			m.errorf(&b.Header, "Missing attribute", "A block `%s` needs the attribute `%s`.", b.Kind, name)
+		}
+	}
+}
+
+func noExpr(string) bool { return false }
+
+// resolve finds what the expressions of a block refer to, but for attributes that are no expressions.
+func (m *Module) resolve(b *Block, except func(string) bool) {
+	for i := range b.Attrs {
+		if a := &b.Attrs[i]; !except(a.Name) {
+			m.diags = append(m.diags, a.resolve(m.kinds)...)
+			for _, ref := range a.Refs {
+				if ref.Root == "fact" {
+					m.Facts[ref.Name] = true
+				}
+			}
+		}
+	}
+}

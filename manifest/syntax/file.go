@@ -1,0 +1,119 @@
+package syntax
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/hashicorp/hcl/v2/json"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/nodeapply/apply/manifest/diag"
+	"github.com/nodeapply/apply/manifest/limits"
+)
+
+// lockFile stands beside manifests and is none.
+const lockFile = "apply.lock.hcl"
+
+// source is one file, read and parsed.
+type source struct {
+	name  string // as positions name it
+	src   []byte
+	file  *hcl.File
+	diags hcl.Diagnostics
+}
+
+// files lists the manifests at path in lexical order: path itself, or those of a folder.
+func files(path string) ([]string, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, reason(err)
+	}
+	if !info.IsDir() {
+		return []string{path}, nil
+	}
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		return nil, reason(err)
+	}
+	var names []string
+	for _, e := range entries {
+		name := e.Name()
+		if name == lockFile || strings.HasPrefix(name, ".") || !strings.HasSuffix(name, ".hcl") && !strings.HasSuffix(name, ".hcl.json") {
+			continue
+		}
+		names = append(names, filepath.Join(path, name))
+	}
+	if len(names) == 0 {
+		return nil, errors.New("no manifest in this folder: no file ends in .hcl or .hcl.json")
+	}
+	return names, nil
+}
+
+// reason takes operation and name off a file error.
+func reason(err error) error {
+	if pe := (*fs.PathError)(nil); errors.As(err, &pe) {
+		return pe.Err
+	}
+	return err
+}
+
+// read reads the files one after the other and parses them side by side.
+func (r *Reader) read(ctx context.Context, names []string) []*source {
+	out := make([]*source, len(names))
+	var g errgroup.Group
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	for i, name := range names {
+		s := &source{name: name}
+		out[i] = s
+		src, err := limits.ReadFile(limits.Host{}, name, limits.MaxFile)
+		if err != nil {
+			s.diags = unreadable(name, err)
+			continue
+		}
+		s.src = src
+		if r.total += len(src); r.total > limits.MaxTotal {
+			s.diags = unreadable(name, fmt.Errorf("with this file, all manifests together are over the limit of %d MiB", limits.MaxTotal>>20))
+			continue
+		}
+		g.Go(func() error { s.parse(ctx); return nil })
+	}
+	_ = g.Wait() // what went wrong is in each file's diagnostics
+	return out
+}
+
+func unreadable(name string, err error) hcl.Diagnostics {
+	detail := reason(err).Error()
+	if !strings.HasPrefix(detail, name) {
+		detail = name + ": " + detail
+	}
+	return hcl.Diagnostics{diag.Errorf(&hcl.Range{Filename: name}, "Unreadable manifest", "%s.", detail)}
+}
+
+// parse parses within bounds: what is too big or too deep for the parser is refused before it.
+func (s *source) parse(ctx context.Context) {
+	if s.diags = limits.Check(s.name, s.src); s.diags.HasErrors() {
+		return
+	}
+	var file *hcl.File
+	var diags hcl.Diagnostics
+	err := limits.Run(ctx, limits.Default, func(context.Context, *limits.Place) {
+		if strings.HasSuffix(s.name, ".json") {
+			file, diags = json.Parse(s.src, s.name)
+		} else {
+			file, diags = hclsyntax.ParseConfig(s.src, s.name, hcl.InitialPos)
+		}
+	})
+	if err != nil {
+		s.diags = unreadable(s.name, err)
+		return
+	}
+	s.file, s.diags = file, diags
+}

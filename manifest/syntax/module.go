@@ -1,0 +1,251 @@
+// Package syntax reads the manifests of one module into what they declare: blocks, attributes and what expressions refer to, before
+// anything is evaluated. It finds the mistakes that can be seen without a value.
+package syntax
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+
+	"github.com/nodeapply/apply/manifest/diag"
+)
+
+// Module is what the files of one folder (or one file) declare.
+type Module struct {
+	Variables map[string]*Block // attributes as far as given; Inner: validation blocks
+	Locals    map[string]*Attr
+	Outputs   map[string]*Block
+	Calls     map[string]*Block            // module blocks by name
+	Resources map[string]map[string]*Block // by type and title
+	Defaults  map[string]*Block            // by type
+	// Body lists resources and calls in order of declaration.
+	Body []*Block
+	// Facts names the facts that any expression mentions.
+	Facts map[string]bool
+	// Single says that the module is one file, not a folder.
+	Single bool
+
+	locals []*Block
+	kinds  Kinds
+	diags  hcl.Diagnostics
+}
+
+// Kinds says which names are resource types.
+type Kinds interface {
+	Known(name string) bool
+	Names() []string
+}
+
+// Block is one block.
+type Block struct {
+	Kind  string // a resource type, or module, variable, output, defaults, validation
+	Label string
+	// Header is the place of the block's header, At that of its label, else of its type.
+	Header, At hcl.Range
+	Attrs      []Attr // in order of position
+	Inner      []*Block
+}
+
+// Attr is one attribute.
+type Attr struct {
+	Name string
+	At   *hcl.Range // of the name
+	Expr
+}
+
+// Attr finds an attribute by its name; nil if there is none.
+func (b *Block) Attr(name string) *Attr {
+	for i := range b.Attrs {
+		if b.Attrs[i].Name == name {
+			return &b.Attrs[i]
+		}
+	}
+	return nil
+}
+
+// Reader reads modules. Its limits and the texts it keeps hold for all of them together.
+type Reader struct {
+	kinds Kinds
+	total int // bytes read so far
+	files map[string]*hcl.File
+}
+
+// NewReader returns a Reader for one compilation.
+func NewReader(kinds Kinds) *Reader {
+	return &Reader{kinds: kinds, files: map[string]*hcl.File{}}
+}
+
+// File returns a file that was read; nil if there is none of that name.
+func (r *Reader) File(name string) *hcl.File { return r.files[name] }
+
+// keep makes a file's text available to whoever explains its mistakes, those of parsing included.
+func (r *Reader) keep(s *source) {
+	if s.file == nil {
+		s.file = &hcl.File{Bytes: s.src}
+	}
+	r.files[s.name] = s.file
+}
+
+// Read reads a file, or all manifests of a folder. A module is returned unless its files could not be parsed.
+func (r *Reader) Read(ctx context.Context, path string) (*Module, hcl.Diagnostics) {
+	names, err := files(path)
+	if err != nil {
+		return nil, unreadable(path, err)
+	}
+	m := &Module{
+		Variables: map[string]*Block{}, Locals: map[string]*Attr{}, Outputs: map[string]*Block{}, Calls: map[string]*Block{},
+		Resources: map[string]map[string]*Block{}, Defaults: map[string]*Block{}, Facts: map[string]bool{}, kinds: r.kinds,
+		Single: len(names) == 1 && names[0] == path,
+	}
+	parsed := r.read(ctx, names)
+	for _, s := range parsed {
+		m.diags = append(m.diags, s.diags...)
+		r.keep(s)
+	}
+	if m.diags.HasErrors() {
+		return nil, m.diags
+	}
+	for _, s := range parsed {
+		if body, ok := s.file.Body.(*hclsyntax.Body); ok {
+			m.native(body)
+		} else {
+			m.generic(s.file.Body)
+		}
+	}
+	m.link()
+	return m, m.diags
+}
+
+func (m *Module) errorf(at *hcl.Range, summary, detail string, args ...any) {
+	m.diags = append(m.diags, diag.Errorf(at, summary, detail, args...))
+}
+
+// labels says how many labels the blocks of the language have; every resource type has one.
+var labels = map[string]int{"variable": 1, "locals": 0, "output": 1, "module": 1, "defaults": 1}
+
+func (m *Module) blockNames() []string {
+	return slices.Concat(slices.Sorted(maps.Keys(labels)), m.kinds.Names())
+}
+
+// native takes a file in native syntax without the detour over schemas, which costs as much as parsing.
+func (m *Module) native(body *hclsyntax.Body) {
+	for _, a := range sortedAttrs(body) {
+		hint := diag.Suggest(a.Name, m.blockNames())
+		if m.kinds.Known(a.Name) || a.Name == "locals" {
+			hint = ". Write a block, without the equals sign."
+		}
+		m.errorf(&a.NameRange, "Unknown argument", "A manifest holds blocks; there is no argument `%s` outside of one%s", a.Name, hint)
+	}
+	for _, b := range body.Blocks {
+		n, known := labels[b.Type]
+		if !known && m.kinds.Known(b.Type) {
+			n, known = 1, true
+		}
+		if !known {
+			m.errorf(&b.TypeRange, "Unknown block", "There is no block or resource type `%s`%s", b.Type, diag.Suggest(b.Type, m.blockNames()))
+			continue
+		}
+		if len(b.Labels) != n {
+			at := b.TypeRange
+			if len(b.Labels) > n {
+				at = b.LabelRanges[n]
+			}
+			want := map[int]string{0: "no title", 1: "one title"}[n]
+			m.errorf(&at, "Wrong number of titles", "A block `%s` has %s: `%s`.", b.Type, want, example(b.Type, n))
+			continue
+		}
+		m.add(m.nativeBlock(b))
+	}
+}
+
+func example(kind string, n int) string {
+	if n == 0 {
+		return kind + " { ... }"
+	}
+	return kind + ` "title" { ... }`
+}
+
+func sortedAttrs(body *hclsyntax.Body) []*hclsyntax.Attribute {
+	list := make([]*hclsyntax.Attribute, 0, len(body.Attributes))
+	for _, a := range body.Attributes {
+		list = append(list, a)
+	}
+	slices.SortFunc(list, func(a, b *hclsyntax.Attribute) int { return a.NameRange.Start.Byte - b.NameRange.Start.Byte })
+	return list
+}
+
+func (m *Module) nativeBlock(b *hclsyntax.Block) *Block {
+	out := &Block{Kind: b.Type, Header: b.DefRange(), At: b.TypeRange}
+	if len(b.Labels) > 0 {
+		out.Label, out.At = b.Labels[0], b.LabelRanges[0]
+	}
+	if len(b.Body.Attributes) > 0 {
+		out.Attrs = make([]Attr, 0, len(b.Body.Attributes))
+	}
+	for _, a := range b.Body.Attributes {
+		out.Attrs = append(out.Attrs, Attr{Name: a.Name, At: &a.NameRange, Expr: Expr{Expression: a.Expr}})
+	}
+	slices.SortFunc(out.Attrs, func(a, b Attr) int { return a.At.Start.Byte - b.At.Start.Byte })
+	for _, inner := range b.Body.Blocks {
+		switch {
+		case b.Type == "variable" && inner.Type == "validation" && len(inner.Labels) == 0:
+			out.Inner = append(out.Inner, m.nativeBlock(inner))
+		default:
+			m.errorf(&inner.TypeRange, "Unknown block", "A block `%s` holds no block `%s`. If it is an attribute, write `%s = { ... }`.", b.Type, inner.Type, inner.Type)
+		}
+	}
+	return out
+}
+
+// generic takes a file in JSON syntax, where only a schema tells blocks from attributes.
+func (m *Module) generic(body hcl.Body) {
+	schema := &hcl.BodySchema{}
+	for _, name := range m.blockNames() {
+		h := hcl.BlockHeaderSchema{Type: name}
+		if n, ok := labels[name]; !ok || n == 1 {
+			h.LabelNames = []string{"title"}
+		}
+		schema.Blocks = append(schema.Blocks, h)
+	}
+	content, diags := body.Content(schema)
+	m.diags = append(m.diags, diags...)
+	for _, b := range content.Blocks {
+		m.add(m.genericBlock(b))
+	}
+}
+
+func (m *Module) genericBlock(b *hcl.Block) *Block {
+	out := &Block{Kind: b.Type, Header: b.DefRange, At: b.TypeRange}
+	if len(b.Labels) > 0 {
+		out.Label, out.At = b.Labels[0], b.LabelRanges[0]
+	}
+	rest := b.Body
+	if b.Type == "variable" {
+		content, remain, diags := b.Body.PartialContent(&hcl.BodySchema{Blocks: []hcl.BlockHeaderSchema{{Type: "validation"}}})
+		m.diags = append(m.diags, diags...)
+		for _, inner := range content.Blocks {
+			out.Inner = append(out.Inner, m.genericBlock(inner))
+		}
+		rest = remain
+	}
+	attrs, diags := rest.JustAttributes()
+	m.diags = append(m.diags, diags...)
+	for _, a := range attrs {
+		out.Attrs = append(out.Attrs, Attr{Name: a.Name, At: &a.NameRange, Expr: Expr{Expression: a.Expr}})
+	}
+	slices.SortFunc(out.Attrs, func(a, b Attr) int { return a.At.Start.Byte - b.At.Start.Byte })
+	return out
+}
+
+// ReadBody reads a file that holds plain attributes, in either syntax; nil with diagnostics if it cannot be read.
+func (r *Reader) ReadBody(ctx context.Context, name string) (hcl.Body, hcl.Diagnostics) {
+	s := r.read(ctx, []string{name})[0]
+	r.keep(s)
+	if s.diags.HasErrors() {
+		return nil, s.diags
+	}
+	return s.file.Body, s.diags
+}

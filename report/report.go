@@ -1,0 +1,233 @@
+// Package report holds what a run did, or a plan would do: one Result for each resource, and the Report of them all. Printers turn the same
+// values into text, JSON lines, JUnit, a Prometheus text file or a page; the exit code is a pure function of the report.
+package report
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"time"
+
+	"github.com/nodeapply/apply/resources"
+)
+
+// Outcome says how a resource ended.
+type Outcome string
+
+// The outcomes. A plan's outcomes are Pending where a run would change or refresh.
+const (
+	Unchanged Outcome = "unchanged"
+	Changed   Outcome = "changed"
+	Refreshed Outcome = "refreshed"
+	Pending   Outcome = "pending"
+	Skipped   Outcome = "skipped"
+	Failed    Outcome = "failed"
+)
+
+// Mode says whether a report is of a run or of a plan.
+type Mode string
+
+// The modes.
+const (
+	Converge Mode = "converge"
+	Plan     Mode = "plan"
+)
+
+// How sure a plan is of a result. CertaintyAfter is followed by an address.
+const (
+	Exact          = "exact"
+	CertaintyAfter = "after "
+	KnownLate      = "known late"
+	Opaque         = "opaque"
+)
+
+// Change is one attribute that differed. Sensitive values are replaced already.
+type Change struct {
+	Attribute string `json:"attribute"`
+	Before    string `json:"before"`
+	After     string `json:"after"`
+	Diff      string `json:"diff,omitempty"` // unified, of contents
+}
+
+// Error is why a resource failed.
+type Error struct {
+	Summary string `json:"summary"`          // one line
+	Detail  string `json:"detail,omitempty"` // the last lines of output, what to do
+	Pos     string `json:"pos,omitempty"`    // FILE:LINE,COLUMN-COLUMN of the attribute or block
+}
+
+// Result is how one resource ended. Its JSON keys are a promise.
+type Result struct {
+	Address    resources.Address `json:"address"`
+	Type       string            `json:"type"`
+	Title      string            `json:"title"`
+	Pos        string            `json:"pos"` // FILE:LINE
+	Outcome    Outcome           `json:"outcome"`
+	Changes    []Change          `json:"changes,omitempty"`
+	Refreshed  bool              `json:"refreshed"`
+	Certainty  string            `json:"certainty,omitempty"`
+	Reversible bool              `json:"reversible"`
+	Drift      bool              `json:"drift,omitempty"`
+	Noop       bool              `json:"noop,omitempty"`
+	Because    string            `json:"because,omitempty"` // of a skipped one: the address that failed
+	Reason     string            `json:"reason,omitempty"`  // why nothing was done: a guard, a refresh that did nothing
+	NotifiedBy []string          `json:"notified_by,omitempty"`
+	Error      *Error            `json:"error,omitempty"`
+	Warnings   []string          `json:"warnings,omitempty"`
+	StartMS    float64           `json:"start_ms"` // since the start of the run
+	DurationMS float64           `json:"duration_ms"`
+}
+
+// Output is one output of the root module.
+type Output struct {
+	Name      string `json:"name"`
+	Value     any    `json:"value"`
+	Sensitive bool   `json:"sensitive,omitempty"`
+}
+
+// Edge is one relation of the graph, by the indices of results; indices beyond them are barriers, which stand for sets.
+type Edge struct {
+	From   int  `json:"from"`
+	To     int  `json:"to"`
+	Notify bool `json:"notify,omitempty"`
+}
+
+// Orphan is a resource that the previous manifest from this source managed and the present one no longer declares. It is never removed by itself.
+type Orphan struct {
+	Address resources.Address `json:"address"`
+	Removal string            `json:"removal,omitempty"` // a block that would remove it, where its type can be absent
+}
+
+// Surprise is an outcome that did not come as planned.
+type Surprise struct {
+	Address resources.Address `json:"address"`
+	Planned Outcome           `json:"planned"`
+	Outcome Outcome           `json:"outcome"`
+}
+
+// Report is a run or a plan as a whole. Results are in declaration order.
+type Report struct {
+	Run         string     `json:"run"`
+	Node        string     `json:"node"`
+	Mode        Mode       `json:"mode"`
+	Manifest    string     `json:"manifest"`
+	Commit      string     `json:"commit,omitempty"`
+	Dirty       bool       `json:"dirty,omitempty"` // the work tree differed from the commit
+	Started     time.Time  `json:"started"`
+	DurationMS  float64    `json:"duration_ms"`
+	Resources   int        `json:"resources"` // how many are in the catalog and selected
+	Results     []*Result  `json:"results"`
+	Edges       []Edge     `json:"edges,omitempty"`
+	Outputs     []Output   `json:"outputs,omitempty"`
+	Orphans     []Orphan   `json:"orphans,omitempty"`
+	Warnings    []string   `json:"warnings,omitempty"`
+	AsPlanned   int        `json:"as_planned"` // results that came as the plan of this run predicted
+	Surprises   []Surprise `json:"surprises,omitempty"`
+	Interrupted int        `json:"interrupted,omitempty"` // the number of the signal that ended the run
+	Aborted     string     `json:"aborted,omitempty"`     // why no new change was started, where something else than a signal stopped the run
+}
+
+// Counts is how many results ended how.
+type Counts struct {
+	Total     int `json:"total"`
+	Unchanged int `json:"unchanged"`
+	Changed   int `json:"changed"`
+	Refreshed int `json:"refreshed"`
+	Pending   int `json:"pending"`
+	Skipped   int `json:"skipped"`
+	Failed    int `json:"failed"`
+}
+
+// Counts counts the results by outcome.
+func (r *Report) Counts() Counts {
+	var c Counts
+	for _, res := range r.Results {
+		c.Total++
+		switch res.Outcome {
+		case Unchanged:
+			c.Unchanged++
+		case Changed:
+			c.Changed++
+		case Refreshed:
+			c.Refreshed++
+		case Pending:
+			c.Pending++
+		case Skipped:
+			c.Skipped++
+		case Failed:
+			c.Failed++
+		}
+	}
+	return c
+}
+
+// Outcome is the outcome of the whole: failed if anything failed, else changed, pending or unchanged.
+func (r *Report) Outcome() Outcome {
+	c := r.Counts()
+	switch {
+	case c.Failed > 0 || r.Aborted != "":
+		return Failed
+	case c.Changed+c.Refreshed > 0:
+		return Changed
+	case c.Pending > 0:
+		return Pending
+	}
+	return Unchanged
+}
+
+// ExitCode is the exit code of the run: 0, 2 (with detailed: changed), 4 (failed), 6 (with detailed: changed and failed), 128 and the
+// number of the signal that interrupted it.
+func (r *Report) ExitCode(detailed bool) int {
+	if r.Interrupted != 0 {
+		return 128 + r.Interrupted
+	}
+	code := 0
+	for _, res := range r.Results {
+		switch res.Outcome {
+		case Failed:
+			code |= 4
+		case Changed, Refreshed:
+			code |= 2
+		case Pending:
+			if !res.Noop {
+				code |= 2
+			}
+		}
+	}
+	if r.Aborted != "" {
+		code |= 4
+	}
+	if !detailed {
+		code &^= 2
+	}
+	return code
+}
+
+// Events is told of a run while it goes on, by one goroutine at a time.
+type Events interface {
+	// Begin is called once, before anything else.
+	Begin(r *Report)
+	// Running is told that a resource is being looked at or changed; what says at what it is ("checking", "applying", "waiting for ...").
+	Running(a resources.Address, what string)
+	// Ended is called with each result, as it comes.
+	Ended(r *Result)
+	// End is called once, with everything in place.
+	End(r *Report)
+}
+
+// NewRunID makes an identifier for a run that sorts by time: 26 characters of Crockford's base 32 (a ULID).
+func NewRunID(now time.Time) string {
+	const digits = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+	var b [16]byte
+	_, _ = rand.Read(b[6:]) // never fails, see crypto/rand
+	ms := uint64(now.UnixMilli())
+	b[0], b[1] = byte(ms>>40), byte(ms>>32)
+	binary.BigEndian.PutUint32(b[2:], uint32(ms))
+	hi, lo := binary.BigEndian.Uint64(b[:8]), binary.BigEndian.Uint64(b[8:])
+	var out [26]byte
+	for i := len(out) - 1; i >= 0; i-- {
+		out[i] = digits[lo&31]
+		lo = lo>>5 | hi<<59
+		hi >>= 5
+	}
+	return string(out[:])
+}

@@ -1,0 +1,90 @@
+package resources
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"time"
+)
+
+// AttrError says that the attribute Attr is wrong; who knows the manifest adds the line.
+type AttrError struct {
+	Attr string
+	Err  error
+}
+
+// Error is "ATTR: reason".
+func (e *AttrError) Error() string { return e.Attr + ": " + e.Err.Error() }
+
+// Unwrap returns the reason.
+func (e *AttrError) Unwrap() error { return e.Err }
+
+// AttrUnmarshaler is a type of an attribute that reads its own value: bool, string, float64, []any or map[string]any, never nil.
+type AttrUnmarshaler interface{ UnmarshalAttr(v any) error }
+
+// Strings is a list that may be written as one string.
+type Strings []string
+
+// UnmarshalAttr accepts a scalar or a list of scalars.
+func (s *Strings) UnmarshalAttr(v any) error {
+	list, ok := v.([]any)
+	if !ok {
+		list = []any{v}
+	}
+	out := make(Strings, len(list))
+	for i, e := range list {
+		str, ok := scalarString(e)
+		if !ok {
+			return fmt.Errorf("want a string or a list of strings")
+		}
+		out[i] = str
+	}
+	*s = out
+	return nil
+}
+
+// Scalar is a string, a number or a boolean, kept as it is written: "true", "0", "mask".
+type Scalar string
+
+// UnmarshalAttr accepts any scalar.
+func (s *Scalar) UnmarshalAttr(v any) error {
+	str, ok := scalarString(v)
+	if !ok {
+		return fmt.Errorf("want a string, a number or a boolean")
+	}
+	*s = Scalar(str)
+	return nil
+}
+
+func scalarString(v any) (string, bool) {
+	switch v := v.(type) {
+	case string:
+		return v, true
+	case bool:
+		return strconv.FormatBool(v), true
+	case float64:
+		return strconv.FormatFloat(v, 'f', -1, 64), true
+	}
+	return "", false
+}
+
+// Duration is a length of time, written as a duration string ("90s", "5m") or as a number of seconds.
+type Duration time.Duration
+
+// UnmarshalAttr accepts a duration string, a number of seconds, or such a number as a string. It must not be negative.
+func (d *Duration) UnmarshalAttr(v any) error {
+	s, _ := scalarString(v)
+	if secs, err := strconv.ParseFloat(s, 64); err == nil {
+		if !(secs >= 0 && secs <= math.MaxInt64/float64(time.Second)) {
+			return fmt.Errorf("a duration cannot be %s", s)
+		}
+		*d = Duration(secs * float64(time.Second))
+		return nil
+	}
+	parsed, err := time.ParseDuration(s)
+	if err != nil || parsed < 0 {
+		return fmt.Errorf("want a duration such as \"90s\" or \"5m\", or a number of seconds")
+	}
+	*d = Duration(parsed)
+	return nil
+}

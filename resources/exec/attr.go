@@ -1,0 +1,224 @@
+package exec
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/nodeapply/apply/resources"
+)
+
+// Command is a line for the shell, or a program with its arguments.
+type Command struct {
+	Line string
+	Args []string // set: no shell
+}
+
+// UnmarshalAttr accepts a string (a shell line) or a list of strings (a program and its arguments).
+func (c *Command) UnmarshalAttr(v any) error {
+	if line, ok := v.(string); ok {
+		*c = Command{Line: line}
+		return nil
+	}
+	var args resources.Strings
+	if _, ok := v.([]any); !ok || args.UnmarshalAttr(v) != nil {
+		return errors.New("want a string (a shell line) or a list of strings (a program and its arguments)")
+	}
+	*c = Command{Args: args}
+	if len(args) == 0 {
+		return errors.New("an empty list names no program")
+	}
+	return nil
+}
+
+// String is the command as one would type it.
+func (c Command) String() string {
+	if c.Args == nil {
+		return c.Line
+	}
+	words := make([]string, len(c.Args))
+	for i, arg := range c.Args {
+		words[i] = quote(arg)
+	}
+	return strings.Join(words, " ")
+}
+
+func (c Command) empty() bool { return c.Args == nil && c.Line == "" }
+
+// argv is what is really started.
+func (c Command) argv() []string {
+	if c.Args == nil {
+		return []string{"/bin/sh", "-c", c.Line}
+	}
+	return c.Args
+}
+
+// words splits the command as far as that can be done without a shell.
+func (c Command) words() []string {
+	if c.Args != nil {
+		return c.Args
+	}
+	return strings.Fields(c.Line)
+}
+
+// scripts lists the absolute paths that the command runs: its program and, after an interpreter, the script.
+func (c Command) scripts() []string {
+	words := c.words()
+	if len(words) == 0 {
+		return nil
+	}
+	var found []string
+	if path.IsAbs(words[0]) {
+		found = append(found, words[0])
+	}
+	interpreter := strings.TrimRight(path.Base(words[0]), "0123456789.")
+	if !slices.Contains([]string{"sh", "bash", "dash", "ksh", "zsh", "perl", "python", "ruby", "env"}, interpreter) {
+		return found
+	}
+	rest := words[1:]
+	for len(rest) > 0 && strings.HasPrefix(rest[0], "-") && rest[0] != "-c" {
+		rest = rest[1:]
+	}
+	if len(rest) > 0 && path.IsAbs(rest[0]) {
+		found = append(found, rest[0])
+	}
+	return found
+}
+
+// quote writes a word so that a shell reads it as that one word.
+func quote(word string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:=@%+,", r)
+	}
+	if word != "" && strings.IndexFunc(word, func(r rune) bool { return !plain(r) }) < 0 {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}
+
+// SearchPath is a list of absolute folders.
+type SearchPath []string
+
+// UnmarshalAttr accepts a list of strings, each of which, or a single one, may hold several folders with ":" between them.
+func (p *SearchPath) UnmarshalAttr(v any) error {
+	var list resources.Strings
+	if err := list.UnmarshalAttr(v); err != nil {
+		return err
+	}
+	*p = SearchPath{}
+	for _, part := range list {
+		for folder := range strings.SplitSeq(part, ":") {
+			if !path.IsAbs(folder) {
+				return fmt.Errorf("want absolute folders, not %q", folder)
+			}
+			*p = append(*p, folder)
+		}
+	}
+	return nil
+}
+
+// ExitCodes is a set of exit codes.
+type ExitCodes []int
+
+// UnmarshalAttr accepts a number from 0 to 255 or a list of them.
+func (c *ExitCodes) UnmarshalAttr(v any) error {
+	list, ok := v.([]any)
+	if !ok {
+		list = []any{v}
+	}
+	codes := make(ExitCodes, len(list))
+	for i, e := range list {
+		n, ok := e.(float64)
+		if s, isString := e.(string); isString {
+			parsed, err := strconv.ParseUint(s, 10, 8)
+			n, ok = float64(parsed), err == nil
+		}
+		if !ok || n != math.Trunc(n) || n < 0 || n > 255 {
+			return errors.New("want exit codes: numbers from 0 to 255")
+		}
+		codes[i] = int(n)
+	}
+	if len(codes) == 0 {
+		return errors.New("want at least one exit code")
+	}
+	*c = codes
+	return nil
+}
+
+// Umask is a string of octal digits; "" stands for the default.
+type Umask string
+
+// UnmarshalAttr accepts a string of octal digits up to "777". A number is refused, for 022 would be read as twenty-two.
+func (u *Umask) UnmarshalAttr(v any) error {
+	s, ok := v.(string)
+	if n, err := strconv.ParseUint(s, 8, 32); !ok || err != nil || n > 0o777 {
+		return errors.New(`want a string of octal digits such as "022"`)
+	}
+	*u = Umask(s)
+	return nil
+}
+
+// bits returns the mask, nil for the default.
+func (u Umask) bits() *uint32 {
+	n, err := strconv.ParseUint(string(u), 8, 32)
+	if err != nil {
+		return nil
+	}
+	mask := uint32(n)
+	return &mask
+}
+
+// LogOutput says when output is logged: "true", "false" or "on_failure".
+type LogOutput string
+
+// The values of logoutput.
+const (
+	LogAlways    LogOutput = "true"
+	LogNever     LogOutput = "false"
+	LogOnFailure LogOutput = "on_failure"
+)
+
+// UnmarshalAttr accepts a boolean or one of the strings.
+func (l *LogOutput) UnmarshalAttr(v any) error {
+	var s resources.Scalar
+	if err := s.UnmarshalAttr(v); err != nil || !slices.Contains([]LogOutput{LogAlways, LogNever, LogOnFailure}, LogOutput(s)) {
+		return errors.New(`want true, false or "on_failure"`)
+	}
+	*l = LogOutput(s)
+	return nil
+}
+
+// Validate finds what is wrong with the attributes themselves.
+func (e *Exec) Validate() error {
+	var errs []error
+	bad := func(attr, reason string) {
+		errs = append(errs, &resources.AttrError{Attr: attr, Err: errors.New(reason)})
+	}
+	for attr, c := range map[string]Command{"command": e.Command, "refresh": e.OnRefresh} {
+		switch {
+		case attr == "command" && strings.TrimSpace(strings.Join(c.words(), "")) == "", c.Args != nil && c.Args[0] == "":
+			bad(attr, "names no program")
+		case strings.ContainsRune(c.String(), 0):
+			bad(attr, "cannot hold a NUL byte")
+		}
+	}
+	if e.Cwd != "" && !path.IsAbs(e.Cwd) {
+		bad("cwd", "want an absolute path")
+	}
+	for _, name := range e.Creates {
+		if !path.IsAbs(name) {
+			bad("creates", fmt.Sprintf("want an absolute path, not %q", name))
+		}
+	}
+	for key, value := range e.Environment {
+		if key == "" || strings.ContainsAny(key, "=\x00") || strings.ContainsRune(value, 0) {
+			bad("environment", fmt.Sprintf("%q cannot be a variable of the environment", key))
+		}
+	}
+	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	return errors.Join(errs...)
+}

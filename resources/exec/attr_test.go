@@ -1,0 +1,121 @@
+package exec_test
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/exec"
+)
+
+func sorted(s []string) []string {
+	s = slices.Clone(s)
+	slices.Sort(s)
+	return s
+}
+
+func TestAttributes(t *testing.T) {
+	tests := map[string]struct {
+		attr  func(e *exec.Exec) resources.AttrUnmarshaler
+		value any
+		want  any // nil: refused
+	}{
+		"command, string":      {command, "a b", &exec.Command{Line: "a b"}},
+		"command, list":        {command, []any{"a", 1.0, true}, &exec.Command{Args: []string{"a", "1", "true"}}},
+		"command, empty list":  {command, []any{}, nil},
+		"command, number":      {command, 1.0, nil},
+		"command, nested":      {command, []any{[]any{"a"}}, nil},
+		"path, string":         {path, "/bin:/sbin", &exec.SearchPath{"/bin", "/sbin"}},
+		"path, list":           {path, []any{"/bin", "/sbin:/usr/bin"}, &exec.SearchPath{"/bin", "/sbin", "/usr/bin"}},
+		"path, relative":       {path, "/bin:.", nil},
+		"path, empty element":  {path, "/bin:", nil},
+		"returns, number":      {returns, 3.0, &exec.ExitCodes{3}},
+		"returns, list":        {returns, []any{0.0, "2"}, &exec.ExitCodes{0, 2}},
+		"returns, too large":   {returns, 256.0, nil},
+		"returns, fraction":    {returns, 1.5, nil},
+		"returns, none":        {returns, []any{}, nil},
+		"returns, word":        {returns, "ok", nil},
+		"umask":                {umask, "027", umaskOf("027")},
+		"umask, number":        {umask, 27.0, nil},
+		"umask, not octal":     {umask, "8", nil},
+		"umask, too large":     {umask, "1777", nil},
+		"logoutput, bool":      {logoutput, true, logOf(exec.LogAlways)},
+		"logoutput, string":    {logoutput, "on_failure", logOf(exec.LogOnFailure)},
+		"logoutput, otherwise": {logoutput, "never", nil},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			attr := test.attr(&exec.Exec{})
+			err := attr.UnmarshalAttr(test.value)
+			if test.want == nil {
+				if err == nil {
+					t.Fatalf("%v was accepted", test.value)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.want, any(attr)); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func command(e *exec.Exec) resources.AttrUnmarshaler   { return &e.Command }
+func path(e *exec.Exec) resources.AttrUnmarshaler      { return &e.Path }
+func returns(e *exec.Exec) resources.AttrUnmarshaler   { return &e.Returns }
+func umask(e *exec.Exec) resources.AttrUnmarshaler     { return &e.Umask }
+func logoutput(e *exec.Exec) resources.AttrUnmarshaler { return &e.LogOutput }
+
+func umaskOf(u exec.Umask) *exec.Umask       { return &u }
+func logOf(l exec.LogOutput) *exec.LogOutput { return &l }
+
+func TestCommandString(t *testing.T) {
+	tests := map[string]struct {
+		command exec.Command
+		want    string
+	}{
+		"line":  {exec.Command{Line: "a  'b'"}, "a  'b'"},
+		"list":  {exec.Command{Args: []string{"mkfs.ext4", "-I", "512", "/dev/sdb"}}, "mkfs.ext4 -I 512 /dev/sdb"},
+		"words": {exec.Command{Args: []string{"echo", "a b", "", "it's", "$x"}}, `echo 'a b' '' 'it'\''s' '$x'`},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(test.want, test.command.String()); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestValidate(t *testing.T) {
+	tests := map[string]struct {
+		exec *exec.Exec
+		want string
+	}{
+		"fine":           {made("true"), ""},
+		"no command":     {made(""), "command: names no program"},
+		"blank command":  {made(" \t"), "command: names no program"},
+		"empty program":  {made("", args("", "x")), "command: names no program"},
+		"relative cwd":   {made("true", func(e *exec.Exec) { e.Cwd = "tmp" }), "cwd: want an absolute path"},
+		"relative path":  {made("true", func(e *exec.Exec) { e.Creates = resources.Strings{"x"} }), `creates: want an absolute path, not "x"`},
+		"bad variable":   {made("true", func(e *exec.Exec) { e.Environment = map[string]string{"A=B": "c"} }), `environment: "A=B" cannot be a variable of the environment`},
+		"several":        {made("", func(e *exec.Exec) { e.Cwd = "tmp" }), "command: names no program\ncwd: want an absolute path"},
+		"NUL in refresh": {made("true", refresh("a\x00")), "refresh: cannot hold a NUL byte"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			got := ""
+			if err := test.exec.Validate(); err != nil {
+				got = err.Error()
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}

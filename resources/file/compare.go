@@ -1,0 +1,250 @@
+package file
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"strconv"
+
+	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/file/internal/content"
+)
+
+const (
+	newFileMode   = 0o644
+	newFolderMode = 0o755
+	storeCap      = 1 << 30 // bytes; the journal's store keeps no larger pre-image
+)
+
+// becomes says what kind of thing is to be at a name where there is a thing of the kind is.
+func (f *File) becomes(w *want, is host.Kind) host.Kind {
+	keep := !f.Replace && is != host.Absent && is != host.Directory
+	switch {
+	case w.ensure == ensureAbsent:
+		return host.Absent
+	case w.ensure == ensureFile && !keep:
+		return host.Regular
+	case w.ensure == ensureLink && !keep:
+		return host.Symlink
+	case w.ensure == ensureDirectory:
+		return host.Directory
+	case w.ensure == ensurePresent && is == host.Absent:
+		return host.Regular
+	}
+	return is
+}
+
+// compare says what differs at one name.
+func (f *File) compare(ctx context.Context, v host.View, w *want) (resources.Diff, error) {
+	st, err := v.Lstat(w.name)
+	if err != nil {
+		return resources.Diff{Notes: w.notes}, err
+	}
+	return f.compareAt(ctx, v, w, st)
+}
+
+// compareAt says what differs at one name, where st is.
+func (f *File) compareAt(ctx context.Context, v host.View, w *want, st host.Stat) (resources.Diff, error) {
+	d := resources.Diff{Notes: w.notes}
+	var err error
+	kind := f.becomes(w, st.Kind)
+	if kind != st.Kind {
+		if err := f.mayBecome(ctx, v, w, st, kind); err != nil {
+			return d, err
+		}
+		d.Changes = append(d.Changes, resources.Change{
+			Attr: "ensure", From: st.Kind.String(), To: kind.String(), Irreversible: st.Size > storeCap,
+		})
+	}
+	switch kind {
+	case host.Absent:
+		return d, nil
+	case host.Regular:
+		err = f.compareContent(ctx, v, w, st, &d)
+	case host.Symlink:
+		err = f.compareTarget(v, w, st, &d)
+	}
+	if err != nil {
+		return d, err
+	}
+	f.compareMeta(ctx, v, w, st, kind, &d)
+	return d, w.compareLabel(v, kind != st.Kind, &d)
+}
+
+// mayBecome finds before anything is written what would keep the thing at w.name from becoming one of that kind.
+func (f *File) mayBecome(ctx context.Context, v host.View, w *want, st host.Stat, kind host.Kind) error {
+	switch st.Kind {
+	case host.Absent:
+		if w.fresh {
+			return nil
+		}
+		parent := path.Dir(w.name)
+		up, err := v.Lstat(parent)
+		if err != nil {
+			return err
+		}
+		switch up.Kind {
+		case host.Absent:
+			return fmt.Errorf("parent folder %s: does not exist", parent)
+		case host.Directory, host.Symlink:
+			return nil
+		}
+		return fmt.Errorf("parent folder %s: is a %s", parent, up.Kind)
+	case host.Directory, host.Symlink:
+		if err := sparesSystem(v, w.name, st); err != nil {
+			return err
+		}
+	case host.CharDevice, host.BlockDevice:
+		if !f.Force {
+			return &resources.AttrError{Attr: "force", Err: fmt.Errorf("%s is a %s: it is replaced or removed only with force = true", w.name, st.Kind)}
+		}
+	}
+	if st.Kind == host.Directory && !f.Force {
+		empty, err := isEmpty(v, w.name)
+		if err != nil {
+			return err
+		}
+		if !empty {
+			return &resources.AttrError{Attr: "force", Err: fmt.Errorf("%s is a directory that is not empty: it is removed, with all that is in it, only with force = true", w.name)}
+		}
+	}
+	if st.Kind == host.Directory && !w.inTree { // the walk through a tree has asked that itself
+		mounts, err := v.Mounts(ctx)
+		if err != nil {
+			return err
+		}
+		if point := mountedIn(mounts, w.name); point != "" {
+			return fmt.Errorf("%s is a mount point: it is never removed", point)
+		}
+	}
+	return nil
+}
+
+func isEmpty(v host.View, folder string) (bool, error) {
+	for _, err := range v.ReadDir(folder) {
+		return false, err
+	}
+	return true, nil
+}
+
+// compareContent adds the change of content, if content is declared and differs.
+func (f *File) compareContent(ctx context.Context, v host.View, w *want, st host.Stat, d *resources.Diff) error {
+	fresh := st.Kind != host.Regular
+	if w.body.Attr == "" || !fresh && !f.Replace {
+		return nil
+	}
+	if !fresh {
+		same, err := w.body.Same(ctx, v, w.name, st)
+		if err != nil || same {
+			return err
+		}
+		if st.Nlink > 1 {
+			d.Notes = append(d.Notes, fmt.Sprintf("%s has further hard links (%d in all): the others keep the old content", w.name, st.Nlink))
+		}
+	}
+	change := resources.Change{Attr: w.body.Attr, Irreversible: !fresh && st.Size > storeCap}
+	if err := f.portray(ctx, v, w, st, &change); err != nil {
+		return err
+	}
+	d.Changes = append(d.Changes, change)
+	return nil
+}
+
+// portray says what the content was and is to be. In a tree it does so by sizes alone.
+func (f *File) portray(ctx context.Context, v host.View, w *want, st host.Stat, c *resources.Change) (err error) {
+	if w.inTree {
+		c.From, c.To = content.Bytes(st.Size), content.Bytes(w.body.Size)
+		return nil
+	}
+	var old content.Body
+	if st.Kind == host.Regular {
+		old = content.Body{Path: w.name, Size: st.Size}
+		if c.From, err = old.Describe(ctx, v); err != nil {
+			return err
+		}
+	}
+	if c.To, err = w.body.Describe(ctx, v); err == nil && f.ShowDiff {
+		c.Text, err = content.Unified(ctx, v, w.name, old, w.body)
+	}
+	return err
+}
+
+// compareTarget adds the change of a link's target.
+func (f *File) compareTarget(v host.View, w *want, st host.Stat, d *resources.Diff) error {
+	if w.target == "" || st.Kind == host.Symlink && !f.Replace {
+		return nil
+	}
+	var old string
+	if st.Kind == host.Symlink {
+		var err error
+		if old, err = v.Readlink(w.name); err != nil {
+			return err
+		}
+	}
+	if old != w.target {
+		if st.Kind == host.Symlink {
+			if err := sparesSystem(v, w.name, st); err != nil {
+				return err
+			}
+		}
+		d.Changes = append(d.Changes, resources.Change{Attr: "target", From: old, To: w.target})
+	}
+	return nil
+}
+
+// compareMeta adds the changes of mode, owner and group. A link has no mode of its own.
+func (f *File) compareMeta(ctx context.Context, v host.View, w *want, st host.Stat, kind host.Kind, d *resources.Diff) {
+	fresh := kind != st.Kind
+	if kind != host.Symlink && w.mode != "" {
+		if mode := w.mode.of(kind, modeBefore(st, kind)); fresh || mode != st.Mode {
+			c := resources.Change{Attr: "mode", From: octal(st.Mode), To: octal(mode)}
+			if fresh {
+				c.From = ""
+			}
+			d.Changes = append(d.Changes, c)
+		}
+	}
+	if w.uid != nil && (fresh || *w.uid != st.UID) {
+		c := resources.Change{Attr: "owner", To: w.owner}
+		if !fresh {
+			c.From = userName(ctx, v, st.UID)
+		}
+		d.Changes = append(d.Changes, c)
+	}
+	if w.gid != nil && (fresh || *w.gid != st.GID) {
+		c := resources.Change{Attr: "group", To: w.group}
+		if !fresh {
+			c.From = groupName(ctx, v, st.GID)
+		}
+		d.Changes = append(d.Changes, c)
+	}
+}
+
+// modeBefore is what a symbolic mode starts from.
+func modeBefore(st host.Stat, kind host.Kind) uint32 {
+	switch {
+	case st.Kind == kind:
+		return st.Mode
+	case kind == host.Directory:
+		return newFolderMode
+	}
+	return newFileMode
+}
+
+// userName returns the name of an account, the id where it has none.
+func userName(ctx context.Context, v host.View, uid uint32) string {
+	id := strconv.FormatUint(uint64(uid), 10)
+	if user, err := v.LookupUser(ctx, id); err == nil && user.Name != "" {
+		return user.Name
+	}
+	return id
+}
+
+func groupName(ctx context.Context, v host.View, gid uint32) string {
+	id := strconv.FormatUint(uint64(gid), 10)
+	if group, err := v.LookupGroup(ctx, id); err == nil && group.Name != "" {
+		return group.Name
+	}
+	return id
+}

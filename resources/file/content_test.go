@@ -1,0 +1,459 @@
+package file_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
+
+	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/host/hosttest"
+	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/file"
+	"github.com/nodeapply/apply/resources/resourcetest"
+)
+
+func sum(s string) func(*file.File)      { return func(f *file.File) { f.ChecksumValue = s } }
+func validate(s string) func(*file.File) { return func(f *file.File) { f.ValidateCmd = s } }
+
+func sha(s string) string {
+	h := sha256.Sum256([]byte(s))
+	return hex.EncodeToString(h[:])
+}
+
+func TestChanges(t *testing.T) {
+	tests := map[string]struct {
+		tree string
+		file *file.File
+		want []resources.Change
+	}{
+		"new": {
+			"", made("/dir/x", content("hello\n"), mode("0600"), owner("0")), []resources.Change{
+				{Attr: "ensure", From: "absent", To: "file"},
+				{Attr: "content", To: "6 bytes, sha256:5891b5b522d5df08", Text: "--- /dir/x\n+++ /dir/x\n@@ -0,0 +1,1 @@\n+hello\n"},
+				{Attr: "mode", To: "0600"}, {Attr: "owner", To: "0"}, {Attr: "group", To: "0"},
+			},
+		},
+		"content": {
+			"-- dir/x --\none\ntwo\nthree\n", made("/dir/x", content("one\n2\nthree\n")), []resources.Change{{
+				Attr: "content", From: "14 bytes, sha256:4f1c1d8e0e9d0a3f", To: "12 bytes, sha256:",
+				Text: "--- /dir/x\n+++ /dir/x\n@@ -1,3 +1,3 @@\n one\n-two\n+2\n three\n",
+			}},
+		},
+		"content that is not to be shown": {
+			"-- dir/x --\none\n", made("/dir/x", content("two\n"), func(f *file.File) { f.ShowDiff = false }),
+			[]resources.Change{{Attr: "content", From: "4 bytes, sha256:", To: "4 bytes, sha256:"}},
+		},
+		"binary content": {
+			"-- dir/x --\none\n", made("/dir/x", content("a\x00b")), []resources.Change{{Attr: "content", From: "4 bytes, sha256:", To: "3 bytes, sha256:"}},
+		},
+		"control codes": {
+			"-- dir/x --\none\n", made("/dir/x", content("\x1b[2J")), []resources.Change{{Attr: "content", From: "4 bytes, sha256:", To: "4 bytes, sha256:"}},
+		},
+		"large content": {
+			"-- dir/x --\none\n", made("/dir/x", content(strings.Repeat("line\n", 40000))),
+			[]resources.Change{{Attr: "content", From: "4 bytes, sha256:", To: "200000 bytes, sha256:"}},
+		},
+		"mode": {"-- dir/x 4755 --\n", made("/dir/x", mode("0644")), []resources.Change{{Attr: "mode", From: "4755", To: "0644"}}},
+		"owner and group, by name": {
+			"-- dir/x --\n", made("/dir/x", owner("nobody")), []resources.Change{{Attr: "owner", From: "root", To: "nobody"}, {Attr: "group", From: "root", To: "nobody"}},
+		},
+		"target":              {"-- dir/x -> a --\n", made("/dir/x", target("b")), []resources.Change{{Attr: "target", From: "a", To: "b"}}},
+		"absent":              {"-- dir/x --\n", made("/dir/x", ensure("absent")), []resources.Change{{Attr: "ensure", From: "file", To: "absent"}}},
+		"a link to a folder":  {"-- dir/x -> y --\n-- dir/y/ --\n", made("/dir/x", ensure("directory")), []resources.Change{{Attr: "ensure", From: "link", To: "directory"}}},
+		"base64, by its name": {"-- dir/x --\nx\n", made("/dir/x", func(f *file.File) { s := ""; f.ContentBase64 = &s }), []resources.Change{{Attr: "content_base64", From: "2 bytes, sha256:", To: "0 bytes, sha256:", Text: "--- /dir/x\n+++ /dir/x\n@@ -1,1 +0,0 @@\n-x\n"}}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			if name == "owner and group, by name" {
+				needRoot(t)
+			}
+			h := hosttest.New(t, "-- dir/ --\n"+test.tree)
+			got := resourcetest.Check(t, h, test.file).Changes
+			sameSum := cmp.Comparer(func(a, b string) bool { // the digits of a checksum are tested once
+				a, _, _ = strings.Cut(a, "sha256:")
+				b, _, _ = strings.Cut(b, "sha256:")
+				return a == b
+			})
+			opts := cmp.Options{}
+			if name != "new" {
+				opts = append(opts, sameSum)
+			}
+			if diff := cmp.Diff(test.want, got, opts); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestDiffIsBounded(t *testing.T) {
+	var text strings.Builder
+	for i := range 300 {
+		fmt.Fprintf(&text, "%d\n", i)
+	}
+	h := hosttest.New(t, "-- dir/ --\n")
+	got := resourcetest.Check(t, h, made("/dir/x", content(text.String()))).Changes[1].Text
+	if lines := strings.Count(got, "\n"); lines != 201 || !strings.HasSuffix(got, "... and 103 more lines\n") {
+		t.Errorf("%d lines, which end in %q", lines, got[max(0, len(got)-30):])
+	}
+	got = resourcetest.Check(t, h, made("/dir/x", content(strings.Repeat(strings.Repeat("x", 1000)+"\n", 100)))).Changes[1].Text
+	if len(got) > 33<<10 || !strings.HasSuffix(got, " more lines\n") {
+		t.Errorf("%d bytes of long lines, which end in %q", len(got), got[max(0, len(got)-30):])
+	}
+}
+
+func TestValidateCmd(t *testing.T) {
+	t.Run("passes", func(t *testing.T) {
+		h := hosttest.New(t, `-- "a b/" --`+"\n", hosttest.RealCommands)
+		resourcetest.Converges(t, h, made("/a b/x", content("good\n"), mode("0600"), validate("grep -q good $ROOT/% && test $(stat -c %%a $ROOT/%) = 600")))
+	})
+	t.Run("fails", func(t *testing.T) {
+		h := hosttest.New(t, "-- dir/x --\nold\n", hosttest.RealCommands)
+		err := resourcetest.Refuses(t, h, made("/dir/x", content("bad\n"), validate("echo no good; grep -q good $ROOT/%")))
+		var failure *resources.CommandError
+		if !errors.As(err, &failure) || failure.ExitCode != 1 || failure.Tail != "no good" {
+			t.Errorf("want a CommandError with the output, got %v", err)
+		}
+		if !strings.Contains(err.Error(), "validate_cmd: exit code 1") || !strings.Contains(err.Error(), "old content kept") {
+			t.Errorf("the error is %q", err)
+		}
+	})
+	t.Run("nothing new, nothing validated", func(t *testing.T) {
+		h := hosttest.New(t, "-- dir/x --\nsame\n")
+		resourcetest.Converges(t, h, made("/dir/x", content("same\n"), validate("false")))
+	})
+}
+
+func TestChecksums(t *testing.T) {
+	tests := map[string]struct {
+		tree string
+		sum  string
+		ok   bool
+	}{
+		"by prefix":             {"-- s --\nhello\n", "sha256:" + sha("hello\n"), true},
+		"by length":             {"-- s --\nhello\n", sha("hello\n"), true},
+		"upper case":            {"-- s --\nhello\n", strings.ToUpper(sha("hello\n")), true},
+		"in braces":             {"-- s --\nhello\n", "{md5}b1946ac92492d2347c6235b4d2611184", true},
+		"same already":          {"-- s --\nother\n-- dir/x --\nhello\n", sha("hello\n"), true},
+		"the source is another": {"-- s --\nother\n-- dir/x --\nold\n", sha("hello\n"), false},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			h := hosttest.New(t, "-- dir/ --\n"+test.tree)
+			f := made("/dir/x", source("/s"), sum(test.sum))
+			if !test.ok {
+				if err := resourcetest.Refuses(t, h, f); !strings.Contains(err.Error(), "checksum_value: the source has sha256:"+sha("other\n")) {
+					t.Errorf("the error is %q", err)
+				}
+				return
+			}
+			resourcetest.Converges(t, h, f)
+			if got := h.Content("/dir/x"); got != "hello\n" {
+				t.Errorf("the content is %q", got)
+			}
+		})
+	}
+}
+
+func TestDownload(t *testing.T) {
+	asked := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked++
+		switch r.URL.Path {
+		case "/hello":
+			_, _ = io.WriteString(w, "hello\n")
+		case "/moved":
+			http.Redirect(w, r, "/hello", http.StatusFound)
+		case "/broken":
+			w.WriteHeader(http.StatusInternalServerError)
+		case "/short":
+			w.Header().Set("Content-Length", "100")
+			_, _ = io.WriteString(w, "hello\n")
+		default:
+			http.NotFound(w, r)
+		}
+	}))
+	t.Cleanup(server.Close)
+	tests := map[string]struct {
+		tree    string
+		sources []string
+		want    string // in the error; "": the file is hello
+		asked   int
+	}{
+		"an address":                 {"", []string{server.URL + "/hello"}, "", 1},
+		"a redirect":                 {"", []string{server.URL + "/moved"}, "", 2},
+		"not there, the next is":     {"", []string{server.URL + "/none", server.URL + "/hello"}, "", 2},
+		"a local one first":          {"-- s --\nhello\n", []string{"/s", server.URL + "/hello"}, "", 0},
+		"no local one":               {"", []string{"/s", server.URL + "/hello"}, "", 1},
+		"not there, a local one is":  {"-- s --\nhello\n", []string{server.URL + "/none", "/s"}, "", 1},
+		"not asked when all is well": {"-- dir/x --\nhello\n", []string{server.URL + "/broken"}, "", 0},
+		"not there":                  {"-- dir/x --\nold\n", []string{server.URL + "/none"}, "/none: file does not exist", 1},
+		"an error of the server":     {"-- dir/x --\nold\n", []string{server.URL + "/broken"}, "500 Internal Server Error", 1},
+		"cut off":                    {"-- dir/x --\nold\n", []string{server.URL + "/short"}, "unexpected EOF", 1},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			asked = 0
+			h := hosttest.New(t, "-- dir/ --\n"+test.tree)
+			f := made("/dir/x", source(test.sources...), sum(sha("hello\n")))
+			if test.want != "" {
+				if err := resourcetest.Refuses(t, h, f); !strings.Contains(err.Error(), test.want) {
+					t.Errorf("want an error with %q, got %q", test.want, err)
+				}
+			} else {
+				resourcetest.Converges(t, h, f)
+				if got := h.Content("/dir/x"); got != "hello\n" {
+					t.Errorf("the content is %q", got)
+				}
+			}
+			if asked != test.asked {
+				t.Errorf("the server was asked %d times", asked)
+			}
+		})
+	}
+	t.Run("another checksum", func(t *testing.T) {
+		h := hosttest.New(t, "-- dir/x --\nold\n")
+		err := resourcetest.Refuses(t, h, made("/dir/x", source(server.URL+"/hello"), sum(sha("other"))))
+		if !strings.Contains(err.Error(), "checksum_value: the source has sha256:"+sha("hello\n")) {
+			t.Errorf("the error is %q", err)
+		}
+	})
+}
+
+// A server that says nothing more does not hold a run: the download ends with its context.
+func TestDownloadEndsWithItsContext(t *testing.T) {
+	begun, release := make(chan struct{}), make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, "hel")
+		w.(http.Flusher).Flush()
+		close(begun)
+		<-release
+	}))
+	t.Cleanup(server.Close)
+	t.Cleanup(func() { close(release) })
+	h := hosttest.New(t, "-- dir/x --\nold\n")
+	f := made("/dir/x", source(server.URL), sum(sha("hello\n")))
+	d := resourcetest.Check(t, h, f)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	go func() {
+		<-begun
+		cancel(errors.New("timed out after 1s"))
+	}()
+	if err := f.Apply(ctx, h, d); err == nil {
+		t.Fatal("half a download was accepted")
+	}
+	if got := h.Content("/dir/x"); got != "old\n" {
+		t.Errorf("the content is %q", got)
+	}
+}
+
+// A sparse terabyte is neither read when sizes differ nor hashed.
+func TestSparseTarget(t *testing.T) {
+	h := hosttest.New(t, "-- dir/x --\n")
+	if err := os.Truncate(h.Path("/dir/x"), 1<<40); err != nil {
+		t.Skipf("huge sparse files are not tested: %v", err)
+	}
+	o := resourcetest.Converges(t, h, made("/dir/x", content("hello\n")))
+	want := resources.Change{Attr: "content", From: "1099511627776 bytes", To: "6 bytes, sha256:5891b5b522d5df08", Irreversible: true}
+	if diff := cmp.Diff([]resources.Change{want}, o.Diff.Changes); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// Contents are compared and copied in constant memory.
+func TestMemory(t *testing.T) {
+	const size = 256 << 20
+	h := hosttest.New(t, "-- src --\n-- dir/x --\n")
+	for _, name := range []string{"/src", "/dir/x"} {
+		if err := os.Truncate(h.Path(name), size); err != nil {
+			t.Fatal(err)
+		}
+	}
+	src, err := os.OpenFile(h.Path("/src"), os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := src.WriteAt([]byte("x"), size-1); err != nil {
+		t.Fatal(err)
+	}
+	if err := src.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	f := made("/dir/x", source("/src"))
+	d, err := f.Check(t.Context(), h)
+	if err != nil || !d.Has("source") {
+		t.Fatalf("%v %+v", err, d)
+	}
+	if err := f.Apply(t.Context(), h, d); err != nil {
+		t.Fatal(err)
+	}
+	if d, err = f.Check(t.Context(), h); err != nil || !d.Empty() {
+		t.Fatalf("%v %+v", err, d)
+	}
+	runtime.ReadMemStats(&after)
+	if grown := after.TotalAlloc - before.TotalAlloc; grown > 8<<20 {
+		t.Errorf("%d bytes were allocated for a file of %d", grown, size)
+	}
+}
+
+// A full disk, a write that is refused: the file is what it was, and the error says so.
+func TestWriteFails(t *testing.T) {
+	h := hosttest.New(t, "-- dir/x --\nold\n")
+	f := made("/dir/x", content("new\n"))
+	d := resourcetest.Check(t, h, f)
+	err := f.Apply(t.Context(), fullDisk{h}, d)
+	if !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("want %v, got %v", syscall.ENOSPC, err)
+	}
+}
+
+type fullDisk struct{ host.Host }
+
+func (fullDisk) WriteFile(context.Context, string, host.NewFile) error { return unix.ENOSPC }
+
+func TestHardLinksAreTold(t *testing.T) {
+	h := hosttest.New(t, "-- dir/x --\nold\n")
+	if err := os.Link(h.Path("/dir/x"), h.Path("/dir/y")); err != nil {
+		t.Fatal(err)
+	}
+	d := bring(t, h, made("/dir/x", content("new\n")))
+	if diff := cmp.Diff([]string{"/dir/x has further hard links (2 in all): the others keep the old content"}, d.Notes); diff != "" {
+		t.Errorf("notes (-want +got):\n%s", diff)
+	}
+	if got := h.Content("/dir/y"); got != "old\n" {
+		t.Errorf("the other link has %q", got)
+	}
+}
+
+// What no attribute manages goes over from the old file to the new one, and into its backup.
+func TestAttributesOfTheOldFile(t *testing.T) {
+	h := hosttest.New(t, "-- dir/x 0640 --\nold\n")
+	acl := []byte("\x02\x00\x00\x00\x01\x00\x06\x00\xff\xff\xff\xff\x02\x00\x04\x00\x01\x00\x00\x00\x04\x00\x00\x00\xff\xff\xff\xff\x10\x00\x04\x00\xff\xff\xff\xff\x20\x00\x00\x00\xff\xff\xff\xff")
+	want := map[string][]byte{"user.note": []byte("mine")}
+	if err := unix.Setxattr(h.Path("/dir/x"), "user.note", want["user.note"], 0); err != nil {
+		t.Skipf("extended attributes are not tested: %v", err)
+	}
+	if err := unix.Setxattr(h.Path("/dir/x"), "system.posix_acl_access", acl, 0); err == nil {
+		want["system.posix_acl_access"] = acl
+	}
+	resourcetest.Converges(t, h, made("/dir/x", content("new\n"), func(f *file.File) { f.Backup = ".bak" }))
+	for _, name := range []string{"/dir/x", "/dir/x.bak"} {
+		got, err := h.Xattrs(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+// A target that is a mount point of its own is written through its inode.
+func TestBindMount(t *testing.T) {
+	needRoot(t)
+	h := hosttest.New(t, "-- dir/x --\n\n-- real --\nold\n")
+	if err := unix.Mount(h.Path("/real"), h.Path("/dir/x"), "", unix.MS_BIND, ""); err != nil {
+		t.Skipf("bind mounts are not tested: %v", err)
+	}
+	t.Cleanup(func() { _ = unix.Unmount(h.Path("/dir/x"), unix.MNT_DETACH) })
+	bring(t, h, made("/dir/x", content("new\n")))
+	if got := h.Content("/real"); got != "new\n" {
+		t.Errorf("what is mounted there has %q", got)
+	}
+	if err := resourcetest.Refuses(t, h, made("/dir", ensure("absent"), force)); !strings.Contains(err.Error(), "/dir/x is a mount point") {
+		t.Errorf("the error is %q", err)
+	}
+	d := resourcetest.Check(t, h, made("/dir", purge))
+	if diff := cmp.Diff([]string{"/dir/x: not managed, kept: /dir/x is a mount point"}, d.Notes); diff != "" || !d.Empty() {
+		t.Errorf("%+v; notes (-want +got):\n%s", d.Changes, diff)
+	}
+}
+
+// bring is resourcetest.Converges for files whose inode has further names, which are touched with it.
+func bring(t *testing.T, h *hosttest.Host, f *file.File) resources.Diff {
+	t.Helper()
+	d := resourcetest.Check(t, h, f)
+	if err := f.Apply(t.Context(), h, d); err != nil {
+		t.Fatal(err)
+	}
+	if left := resourcetest.Check(t, h, f); !left.Empty() {
+		t.Fatalf("still differs after apply: %+v", left.Changes)
+	}
+	return d
+}
+
+// A program that runs can be replaced.
+func TestRunningProgram(t *testing.T) {
+	needRoot(t)
+	h := hosttest.New(t, "-- bin/ --\n", hosttest.RealCommands)
+	program, err := os.ReadFile("/bin/cat")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(h.Path("/bin/p"), program, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	fed, feed := io.Pipe()
+	var out bytes.Buffer
+	done := make(chan error)
+	go func() {
+		_, err := h.Run(t.Context(), host.Cmd{Args: []string{h.Path("/bin/p")}, Stdin: fed, Stream: func(_ bool, p []byte) { out.Write(p) }})
+		done <- err
+	}()
+	_, _ = io.WriteString(feed, "still running\n")
+	resourcetest.Converges(t, h, made("/bin/p", content("new\n")))
+	if err := feed.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; err != nil || out.String() != "still running\n" {
+		t.Errorf("the running program ended with %v and %q", err, out.String())
+	}
+}
+
+// A link that somebody else can have planted is not followed, neither on the way nor at the end.
+func TestPlantedLinks(t *testing.T) {
+	needRoot(t)
+	tests := map[string]struct {
+		tree string
+		file *file.File
+	}{
+		"the target, followed":             {"-- tmp/x -> /etc/victim nobody:nobody --\n", made("/tmp/x", content("z"), links("follow"))},
+		"root's own link in such a folder": {"-- tmp/x -> /etc/victim --\n", made("/tmp/x", content("z"), links("follow"))},
+		"the source":                       {"-- tmp/s -> /etc/victim nobody:nobody --\n", made("/dir/x", source("/tmp/s"))},
+		"on the way":                       {"-- tmp/d -> /etc nobody:nobody --\n", made("/tmp/d/victim", content("z"))},
+		"mode through a link":              {"-- tmp/x -> /etc/victim nobody:nobody --\n", made("/tmp/x", mode("0666"), links("follow"))},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			h := hosttest.New(t, "-- dir/ --\n-- tmp/ 1777 --\n-- etc/victim 0600 --\nsecret\n"+test.tree)
+			if err := resourcetest.Refuses(t, h, test.file); !strings.Contains(err.Error(), "refused: a link") {
+				t.Errorf("the error is %q", err)
+			}
+		})
+	}
+}
+
+// A relative link with ".." starts at the folder that it really is in.
+func TestFollowThroughAFolderThatIsALink(t *testing.T) {
+	h := hosttest.New(t, "-- a -> b/c --\n-- b/c/x -> ../y --\n-- b/y --\nold\n-- y --\nkeep\n")
+	f := made("/a/x", content("new\n"), links("follow"))
+	resourcetest.Converges(t, h, f)
+	if got := h.Content("/b/y") + h.Content("/y"); got != "new\nkeep\n" {
+		t.Errorf("the files have %q", got)
+	}
+}

@@ -1,0 +1,317 @@
+package file_test
+
+import (
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/host/hosttest"
+	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/file"
+	"github.com/nodeapply/apply/resources/resourcetest"
+)
+
+// made returns a file of the type's defaults, with what set does to it.
+func made(name string, set ...func(*file.File)) *file.File {
+	f := file.Type().New(name).(*file.File)
+	for _, s := range set {
+		s(f)
+	}
+	return f
+}
+
+func content(s string) func(*file.File) { return func(f *file.File) { f.Content = &s } }
+func ensure(s string) func(*file.File)  { return func(f *file.File) { f.Ensure = s } }
+func mode(m file.Mode) func(*file.File) { return func(f *file.File) { f.Mode = m } }
+func owner(o resources.Scalar) func(*file.File) {
+	return func(f *file.File) { f.Owner, f.Group = o, o }
+}
+func target(s string) func(*file.File)    { return func(f *file.File) { f.Target = s } }
+func source(s ...string) func(*file.File) { return func(f *file.File) { f.Source = s } }
+func force(f *file.File)                  { f.Force = true }
+func recurse(f *file.File)                { f.Recurse = true }
+func purge(f *file.File)                  { f.Recurse, f.Purge = true, true }
+
+func needRoot(t *testing.T) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("owners are not tested: only root can give files away")
+	}
+}
+
+// source tree that the declared states copy from.
+const sources = `
+-- src/a.conf 0600 --
+alpha
+-- src/sub/b.conf --
+beta
+-- src/link -> a.conf --
+-- dir/ --
+`
+
+// actual are the states that /dir/x starts from.
+var actual = map[string]string{
+	"nothing":             "",
+	"same":                "-- dir/x 0644 --\nhello\n",
+	"other":               "-- dir/x 0644 --\nsomething else\n",
+	"other of equal size": "-- dir/x 0644 --\nhellO\n",
+	"empty":               "-- dir/x 0644 --\n",
+	"wrong mode":          "-- dir/x 0600 --\nhello\n",
+	"wrong owner":         "-- dir/x 0644 nobody:nobody --\nhello\n",
+	"read-only":           "-- dir/x 0400 --\nhello\n",
+	"via link":            "-- dir/x -> y --\n-- dir/y 0644 --\nhello\n",
+	"dangling link":       "-- dir/x -> nowhere --\n",
+	"same link":           "-- dir/x -> /etc/target --\n",
+	"empty folder":        "-- dir/x/ --\n",
+	"folder":              "-- dir/x/a.conf --\nalpha\n-- dir/x/old --\nold\n-- dir/x/sub/ --\n",
+	"deep folder":         "-- dir/x/unmanaged/deep/file --\nz\n-- dir/x/sub -> /etc --\n",
+	"fifo":                "-- dir/x| 0600 --\n",
+}
+
+func TestConverges(t *testing.T) {
+	declared := map[string][]func(*file.File){
+		"absent":            {ensure("absent"), force},
+		"empty":             {ensure("file"), force},
+		"empty content":     {content(""), force},
+		"contents":          {content("hello\n"), force},
+		"present":           {ensure("present")},
+		"executable":        {content("hello\n"), mode("0755"), force},
+		"symbolic":          {content("hello\n"), mode("u+x,go="), force},
+		"owned":             {content("hello\n"), owner("nobody"), force},
+		"setuid and owned":  {content("hello\n"), mode("4755"), owner("nobody"), force},
+		"only mode":         {mode("0640")},
+		"only owner":        {owner("65534")},
+		"folder":            {ensure("directory"), force},
+		"folder with mode":  {ensure("directory"), mode("0640"), owner("nobody"), force},
+		"link":              {target("/etc/target"), force},
+		"owned link":        {target("/etc/target"), owner("nobody"), mode("0600"), force},
+		"from source":       {source("/none", "/src/a.conf"), force},
+		"recurse":           {recurse, source("/src"), force},
+		"recurse with mode": {recurse, mode("0640"), owner("nobody"), force},
+		"purge":             {purge, source("/src"), force},
+		"purge everything":  {purge, force},
+	}
+	for dname, set := range declared {
+		for aname, tree := range actual {
+			t.Run(dname+" from "+aname, func(t *testing.T) {
+				t.Parallel()
+				h := hosttest.New(t, sources+tree)
+				f := made("/dir/x", set...)
+				resourcetest.Converges(t, h, f)
+				asDeclared(t, h, f)
+				if diff := cmp.Diff(resources.Diff{}, resourcetest.Check(t, h, made("/dir/x", set...)), cmp.FilterPath(notes, cmp.Ignore())); diff != "" {
+					t.Errorf("a second run finds (-want +got):\n%s", diff)
+				}
+			})
+		}
+	}
+}
+
+// asDeclared looks at the node itself, past the type's own check.
+func asDeclared(t *testing.T, h *hosttest.Host, f *file.File) {
+	t.Helper()
+	st, err := h.Lstat("/dir/x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := st
+	switch {
+	case f.Target != "":
+		want.Kind = host.Symlink
+		if got, err := h.Readlink("/dir/x"); got != f.Target {
+			t.Errorf("the link's target is %q, %v", got, err)
+		}
+	case f.Content != nil || f.Ensure == "file" || len(f.Source) > 0 && !f.Recurse:
+		want.Kind = host.Regular
+	case f.Recurse || f.Ensure == "directory":
+		want.Kind = host.Directory
+	case f.Ensure == "absent":
+		want.Kind = host.Absent
+	}
+	if f.Content != nil && h.Content("/dir/x") != *f.Content {
+		t.Errorf("the content is %q", h.Content("/dir/x"))
+	}
+	there := st.Kind != host.Absent
+	if f.Owner != "" && there && os.Geteuid() == 0 {
+		want.UID, want.GID = 65534, 65534
+	}
+	if bits, err := strconv.ParseUint(string(f.Mode), 8, 32); err == nil && there && st.Kind != host.Symlink {
+		want.Mode = uint32(bits)
+		if st.Kind == host.Directory {
+			want.Mode |= want.Mode & 0o444 >> 2
+		}
+	}
+	if diff := cmp.Diff(want, st); diff != "" {
+		t.Errorf("not as declared (-want +got):\n%s", diff)
+	}
+}
+
+func notes(p cmp.Path) bool { return p.Last().String() == ".Notes" }
+
+func TestResult(t *testing.T) {
+	tests := map[string]struct {
+		tree string
+		file *file.File
+		want string // what the tree is afterwards
+		ops  string
+	}{
+		"new file": {
+			file: made("/dir/x", content("hello\n")),
+			want: "-- dir/ 0755 root:root --\n-- dir/x 0644 root:root --\nhello\n", ops: "write",
+		},
+		"mode alone is a chmod alone": {
+			tree: "-- dir/x 0600 --\nhello\n", file: made("/dir/x", content("hello\n"), mode("0644")),
+			want: "-- dir/ 0755 root:root --\n-- dir/x 0644 root:root --\nhello\n", ops: "meta",
+		},
+		"content keeps an unmanaged mode": {
+			tree: "-- dir/x 0750 --\nold\n", file: made("/dir/x", content("hello\n")),
+			want: "-- dir/ 0755 root:root --\n-- dir/x 0750 root:root --\nhello\n", ops: "write",
+		},
+		"only mode and nothing there": {
+			file: made("/dir/x", mode("0600")), want: "-- dir/ 0755 root:root --\n",
+		},
+		"a mode that lets read a folder lets search it": {
+			file: made("/dir/x", ensure("directory"), mode("0640")),
+			want: "-- dir/ 0755 root:root --\n-- dir/x/ 0750 root:root --\n", ops: "mkdir",
+		},
+		"a link is replaced and not written through": {
+			tree: "-- dir/x -> y --\n-- dir/y --\nkeep\n", file: made("/dir/x", content("hello\n")),
+			want: "-- dir/ 0755 root:root --\n-- dir/x 0644 root:root --\nhello\n-- dir/y 0644 root:root --\nkeep\n", ops: "write",
+		},
+		"links = follow writes through to the target": {
+			tree: "-- dir/x -> ../dir/y --\n-- dir/y 0600 --\nold\n",
+			file: made("/dir/x", content("hello\n"), func(f *file.File) { f.Links = "follow" }),
+			want: "-- dir/ 0755 root:root --\n-- dir/x -> ../dir/y root:root --\n-- dir/y 0600 root:root --\nhello\n", ops: "write",
+		},
+		"links = follow with nothing at the end": {
+			tree: "-- dir/x -> y --\n", file: made("/dir/x", content("hello\n"), func(f *file.File) { f.Links = "follow" }),
+			want: "-- dir/ 0755 root:root --\n-- dir/x -> y root:root --\n-- dir/y 0644 root:root --\nhello\n", ops: "write",
+		},
+		"replace = false keeps what is there": {
+			tree: "-- dir/x 0600 --\nmine\n", file: made("/dir/x", content("hello\n"), mode("0644"), func(f *file.File) { f.Replace = false }),
+			want: "-- dir/ 0755 root:root --\n-- dir/x 0644 root:root --\nmine\n", ops: "meta",
+		},
+		"replace = false makes what is not": {
+			file: made("/dir/x", content("hello\n"), func(f *file.File) { f.Replace = false }),
+			want: "-- dir/ 0755 root:root --\n-- dir/x 0644 root:root --\nhello\n", ops: "write",
+		},
+		"replace = false keeps a link's target": {
+			tree: "-- dir/x -> mine --\n", file: made("/dir/x", target("other"), func(f *file.File) { f.Replace = false }),
+			want: "-- dir/ 0755 root:root --\n-- dir/x -> mine root:root --\n",
+		},
+		"backup beside the file": {
+			tree: "-- dir/x 0640 nobody:root --\nold\n", file: made("/dir/x", content("new\n"), func(f *file.File) { f.Backup = ".bak" }),
+			want: "-- dir/ 0755 root:root --\n-- dir/x 0640 nobody:root --\nnew\n-- dir/x.bak 0640 nobody:root --\nold\n", ops: "write write",
+		},
+		"backup of what is removed": {
+			tree: "-- dir/x --\nold\n", file: made("/dir/x", ensure("absent"), func(f *file.File) { f.Backup = ".bak" }),
+			want: "-- dir/ 0755 root:root --\n-- dir/x.bak 0644 root:root --\nold\n", ops: "write remove",
+		},
+		"a link keeps its owner with another target": {
+			tree: "-- dir/x -> a nobody:daemon --\n", file: made("/dir/x", target("b")),
+			want: "-- dir/ 0755 root:root --\n-- dir/x -> b nobody:daemon --\n", ops: "symlink meta",
+		},
+		"a new link": {
+			file: made("/dir/x", target("../etc")), want: "-- dir/ 0755 root:root --\n-- dir/x -> ../etc root:root --\n", ops: "symlink",
+		},
+		"a folder with force becomes a link": {
+			tree: "-- dir/x/y --\nz\n", file: made("/dir/x", target("../etc"), force),
+			want: "-- dir/ 0755 root:root --\n-- dir/x -> ../etc root:root --\n", ops: "remove symlink",
+		},
+		"an empty folder is removed without force": {
+			tree: "-- dir/x/ --\n", file: made("/dir/x", ensure("absent")), want: "-- dir/ 0755 root:root --\n", ops: "remove",
+		},
+		"setuid survives a change of owner": {
+			tree: "-- dir/x 4755 --\nx\n", file: made("/dir/x", owner("nobody")),
+			want: "-- dir/ 0755 root:root --\n-- dir/x 4755 nobody:nobody --\nx\n", ops: "meta",
+		},
+		"a symbolic mode changes what is there": {
+			tree: "-- dir/x 0604 --\nx\n", file: made("/dir/x", mode("g+r,o-r,u+x")),
+			want: "-- dir/ 0755 root:root --\n-- dir/x 0740 root:root --\nx\n", ops: "meta",
+		},
+		"exact bytes": {
+			file: made("/dir/x", func(f *file.File) { s := "Y2FmZcyBCg=="; f.ContentBase64 = &s }), // e and a combining accent
+			want: "-- dir/ 0755 root:root --\n-- dir/x 0644 root:root --\ncafe\u0301\n", ops: "write",
+		},
+		"a stated directory wins over a source that is a file": {
+			tree: "-- s --\nx\n", file: made("/dir/x", ensure("directory"), source("/s")),
+			want: "-- dir/ 0755 root:root --\n-- dir/x/ 0755 root:root --\n-- s 0644 root:root --\nx\n", ops: "mkdir",
+		},
+		"a directory with a source and no recurse is only made": {
+			tree: "-- s/a --\nx\n", file: made("/dir/x", ensure("directory"), source("/s")),
+			want: "-- dir/ 0755 root:root --\n-- dir/x/ 0755 root:root --\n-- s/ 0755 root:root --\n-- s/a 0644 root:root --\nx\n", ops: "mkdir",
+		},
+		"a source behind a link": {
+			tree: "-- s --\nx\n-- l -> s --\n", file: made("/dir/x", source("/l")),
+			want: "-- dir/ 0755 root:root --\n-- dir/x 0644 root:root --\nx\n-- l -> s root:root --\n-- s 0644 root:root --\nx\n", ops: "write",
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			if strings.Contains(test.tree+test.want, "nobody") {
+				needRoot(t)
+			}
+			h := hosttest.New(t, "-- dir/ --\n"+test.tree)
+			o := resourcetest.Converges(t, h, test.file)
+			if diff := cmp.Diff(test.want, h.Snapshot()); diff != "" {
+				t.Errorf("the tree (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(test.ops, joined(o.Kinds())); diff != "" {
+				t.Errorf("what was done (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func joined(kinds []host.OpKind) string {
+	words := make([]string, len(kinds))
+	for i, k := range kinds {
+		words[i] = string(k)
+	}
+	return strings.Join(words, " ")
+}
+
+func TestRefuses(t *testing.T) {
+	tests := map[string]struct {
+		tree string
+		file *file.File
+		want string // in the error
+	}{
+		"absent on a folder that is not empty":    {"-- dir/x/y --\nz\n", made("/dir/x", ensure("absent")), "force"},
+		"a file on a folder that is not empty":    {"-- dir/x/y --\nz\n", made("/dir/x", content("z")), "force"},
+		"a link on a folder that is not empty":    {"-- dir/x/y --\nz\n", made("/dir/x", target("z")), "force"},
+		"an unknown owner":                        {"", made("/dir/x", content("z"), owner("nosuch")), "owner: "},
+		"a parent that is not there":              {"", made("/dir/no/x", content("z")), "parent folder /dir/no: does not exist"},
+		"a parent that is a file":                 {"-- dir/no --\n", made("/dir/no/x", content("z")), "parent folder /dir/no: is a file"},
+		"a source that is not there":              {"", made("/dir/x", source("/none")), "source: /none: does not exist"},
+		"no source of several":                    {"", made("/dir/x", source("/none", "/nor")), "source: none of the sources exists"},
+		"a source that is a pipe":                 {"-- p| --\n", made("/dir/x", source("/p")), "source: /p is a fifo"},
+		"a source that is a folder":               {"-- s/ --\n", made("/dir/x", source("/s")), "recurse"},
+		"ensure = file with a folder as a source": {"-- s/ --\n", made("/dir/x", ensure("file"), source("/s")), "recurse"},
+		"the root":                               {"", made("/", ensure("absent"), force), "never removed"},
+		"a folder of the system":                 {"-- usr/lib/x --\n", made("/usr/lib", ensure("absent"), force), "never removed"},
+		"a folder of the system by another name": {"-- etc/x --\n-- dir/up -> / --\n", made("/dir/up/etc", ensure("absent"), force), "never removed"},
+		"a folder of the system that is a link":  {"-- usr/lib/x --\n-- lib -> usr/lib --\n", made("/lib", ensure("directory")), "never removed"},
+		"a link of the system to elsewhere":      {"-- usr/lib/x --\n-- lib -> usr/lib --\n", made("/lib", target("/dir")), "never removed"},
+		"a folder of the system as a file":       {"-- var/tmp/ --\n", made("/var/tmp", content("z"), force), "never removed"},
+		"a source with another checksum": {
+			"-- s --\nx\n", made("/dir/x", source("/s"), func(f *file.File) { f.ChecksumValue = "md5:00000000000000000000000000000000" }),
+			"checksum_value: the source has md5:401b30e3b8b5d629635a5c613cdb7919",
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			h := hosttest.New(t, "-- dir/ --\n"+test.tree)
+			if err := test.file.Validate(); err != nil {
+				t.Fatal(err)
+			}
+			if err := resourcetest.Refuses(t, h, test.file); !strings.Contains(err.Error(), test.want) {
+				t.Errorf("want an error with %q, got %q", test.want, err)
+			}
+		})
+	}
+}

@@ -1,0 +1,93 @@
+package file
+
+import (
+	"context"
+	"encoding/base64"
+	"io"
+	"path"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+
+	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/resources"
+)
+
+var _ resources.Inspector = (*File)(nil)
+
+// inspected is the most content, in bytes, that Inspect reads: more would not fit into a manifest.
+const inspected = 512 << 10
+
+// Inspect fills the attributes from what is at the path. Content is text where a manifest can hold it exactly, else base64; of a file larger
+// than 512 KiB it is left out, and so are the things that are in a folder.
+func (f *File) Inspect(ctx context.Context, v host.View) error {
+	name := path.Clean(f.Path)
+	st, err := v.Lstat(name)
+	if err != nil {
+		return err
+	}
+	switch st.Kind {
+	case host.Absent:
+		f.Ensure = ensureAbsent
+		return nil
+	case host.Regular, host.Directory, host.Symlink:
+		f.Ensure = st.Kind.String()
+	default:
+		f.Ensure = ensurePresent
+	}
+	f.Owner = resources.Scalar(userName(ctx, v, st.UID))
+	f.Group = resources.Scalar(groupName(ctx, v, st.GID))
+	if st.Kind == host.Symlink {
+		f.Target, err = v.Readlink(name)
+		return err
+	}
+	f.Mode = Mode(octal(st.Mode))
+	if st.Kind == host.Directory && f.Mode.of(host.Directory, 0) != st.Mode {
+		f.Mode = exactly(st.Mode) // a folder that may be read and not searched
+	}
+	if st.Kind == host.Regular && st.Size <= inspected {
+		return f.inspectContent(v, name)
+	}
+	return nil
+}
+
+// exactly is a symbolic mode that gives a folder just those bits.
+func exactly(mode uint32) Mode {
+	letters := func(bits uint32) string {
+		s := ""
+		for i, letter := range "rwx" {
+			if bits&(4>>i) != 0 {
+				s += string(letter)
+			}
+		}
+		return s
+	}
+	sign := func(bit uint32) string {
+		if mode&bit != 0 {
+			return "+"
+		}
+		return "-"
+	}
+	return Mode("u=" + letters(mode>>6) + ",g=" + letters(mode>>3) + ",o=" + letters(mode) +
+		",u" + sign(0o4000) + "s,g" + sign(0o2000) + "s," + sign(0o1000) + "t")
+}
+
+func (f *File) inspectContent(v host.View, name string) error {
+	file, err := v.Open(name)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	content, err := io.ReadAll(io.LimitReader(file, inspected+1))
+	if err != nil || len(content) > inspected {
+		return err
+	}
+	if utf8.Valid(content) && norm.NFC.IsNormal(content) {
+		text := string(content)
+		f.Content = &text
+		return nil
+	}
+	encoded := base64.StdEncoding.EncodeToString(content)
+	f.ContentBase64 = &encoded
+	return nil
+}

@@ -1,0 +1,202 @@
+package file_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/host/hosttest"
+	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/file"
+	"github.com/nodeapply/apply/resources/resourcetest"
+)
+
+func limit(n int) func(*file.File)        { return func(f *file.File) { f.RecurseLimit = &n } }
+func ignore(p ...string) func(*file.File) { return func(f *file.File) { f.Ignore = p } }
+func managed(names ...string) func(*file.File) {
+	return func(f *file.File) { f.Survey(func() []string { return names }) }
+}
+func links(l string) func(*file.File) { return func(f *file.File) { f.Links = l } }
+
+func TestTree(t *testing.T) {
+	const src = "-- src/a --\nA\n-- src/sub/b --\nB\n-- src/sub/deep/c --\nC\n"
+	tests := map[string]struct {
+		tree  string
+		file  *file.File
+		want  string // what is in /dir/x afterwards
+		notes []string
+	}{
+		"a copy": {
+			src, made("/dir/x", recurse, source("/src")),
+			"x/ 0755, x/a 0644 A, x/sub/ 0755, x/sub/b 0644 B, x/sub/deep/ 0755, x/sub/deep/c 0644 C", nil,
+		},
+		"what is not in the source stays": {
+			src + "-- dir/x/mine --\nM\n-- dir/x/sub/own/z --\nZ\n", made("/dir/x", recurse, limit(1), source("/src")),
+			"x/ 0755, x/a 0644 A, x/mine 0644 M, x/sub/ 0755, x/sub/own/ 0755, x/sub/own/z 0644 Z", nil,
+		},
+		"recurselimit": {
+			src, made("/dir/x", recurse, limit(2), source("/src")), "x/ 0755, x/a 0644 A, x/sub/ 0755, x/sub/b 0644 B, x/sub/deep/ 0755", nil,
+		},
+		"recurselimit = 0": {src, made("/dir/x", recurse, limit(0), source("/src")), "x/ 0755", nil},
+		"modes of folders can be searched": {
+			src, made("/dir/x", recurse, limit(2), mode("0640"), source("/src")), "x/ 0750, x/a 0640 A, x/sub/ 0750, x/sub/b 0640 B, x/sub/deep/ 0750", nil,
+		},
+		"only the mode": {
+			"-- dir/x/a 0600 --\nA\n-- dir/x/sub/ 0700 --\n-- dir/x/sub/l -> a --\n", made("/dir/x", recurse, mode("a=rX,u+w")),
+			"x/ 0755, x/a 0644 A, x/sub/ 0755, x/sub/l -> a", nil,
+		},
+		"ignored names are neither copied nor purged": {
+			src + "-- dir/x/keep.bak --\nK\n-- dir/x/gone --\nG\n", made("/dir/x", purge, ignore("*.bak", "sub"), source("/src")),
+			"x/ 0755, x/a 0644 A, x/keep.bak 0644 K", nil,
+		},
+		"purge without force keeps folders": {
+			"-- dir/x/gone --\nG\n-- dir/x/sub/kept --\nK\n", made("/dir/x", purge),
+			"x/ 0755, x/sub/ 0755, x/sub/kept 0644 K", []string{"/dir/x/sub: not managed, kept with all that is in it: purging directories needs force"},
+		},
+		"purge with force": {"-- dir/x/gone --\nG\n-- dir/x/sub/gone --\nG\n-- dir/x/l -> /etc --\n", made("/dir/x", purge, force), "x/ 0755", nil},
+		"purge goes into folders of the source": {
+			src + "-- dir/x/sub/gone --\nG\n", made("/dir/x", purge, source("/src"), limit(2)), "x/ 0755, x/a 0644 A, x/sub/ 0755, x/sub/b 0644 B, x/sub/deep/ 0755", nil,
+		},
+		"purge spares what others manage": {
+			"-- dir/x/gone --\nG\n-- dir/x/theirs --\nT\n-- dir/x/sub/gone --\nG\n-- dir/x/sub/theirs --\nT\n-- dir/x/sub-gone/z --\nZ\n",
+			made("/dir/x", purge, force, managed("/dir/x", "/dir/x/sub/theirs", "/dir/x/theirs")),
+			"x/ 0755, x/sub/ 0755, x/sub/theirs 0644 T, x/theirs 0644 T", nil,
+		},
+		"what others manage is not copied over": {
+			src + "-- dir/x/a --\ntheirs\n", made("/dir/x", recurse, limit(1), source("/src"), managed("/dir/x/a")), "x/ 0755, x/a 0644 theirs, x/sub/ 0755", nil,
+		},
+		"purge spares its own backups": {
+			src + "-- dir/x/a --\nold\n", made("/dir/x", purge, limit(1), source("/src"), func(f *file.File) { f.Backup = ".old" }),
+			"x/ 0755, x/a 0644 A, x/a.old 0644 old, x/sub/ 0755", nil,
+		},
+		"links are copied as links": {"-- src/l -> /etc/passwd --\n", made("/dir/x", recurse, source("/src")), "x/ 0755, x/l -> /etc/passwd", nil},
+		"links of the source are followed": {
+			"-- src/l -> ../other --\n-- other/f --\nF\n", made("/dir/x", recurse, source("/src"), links("follow")), "x/ 0755, x/l/ 0755, x/l/f 0644 F", nil,
+		},
+		"pipes are not copied": {"-- src/p| --\n", made("/dir/x", recurse, source("/src")), "x/ 0755", []string{"/src/p: fifo, not copied"}},
+		"a file where the source has a folder": {
+			src + "-- dir/x/sub --\nfile\n", made("/dir/x", recurse, limit(2), source("/src")), "x/ 0755, x/a 0644 A, x/sub/ 0755, x/sub/b 0644 B, x/sub/deep/ 0755", nil,
+		},
+		"a link planted where the source has a folder is not followed": {
+			src + "-- dir/x/sub -> /etc --\n-- etc/b --\nkeep\n", made("/dir/x", recurse, limit(2), source("/src")),
+			"x/ 0755, x/a 0644 A, x/sub/ 0755, x/sub/b 0644 B, x/sub/deep/ 0755", nil,
+		},
+		"names with newlines and of 250 bytes": {
+			`-- "src/a\nb" --` + "\nN\n-- src/" + strings.Repeat("n", 250) + " --\nL\n", made("/dir/x", recurse, source("/src")),
+			"x/ 0755, \"x/a\\nb\" 0644 N, x/" + strings.Repeat("n", 250) + " 0644 L", nil,
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			h := hosttest.New(t, "-- dir/ --\n"+test.tree)
+			before := outside(h.Snapshot())
+			o := resourcetest.Converges(t, h, test.file)
+			if diff := cmp.Diff(test.want, inside(h.Snapshot())); diff != "" {
+				t.Errorf("the folder (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(before, outside(h.Snapshot())); diff != "" {
+				t.Errorf("outside of the folder (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(test.notes, o.Diff.Notes); diff != "" {
+				t.Errorf("notes (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// inside is what a snapshot has in /dir/x, on one line.
+func inside(snapshot string) string {
+	var all []string
+	for entry := range strings.SplitSeq("\n"+snapshot, "\n-- ") {
+		line, content, _ := strings.Cut(entry, " --")
+		quoted := strings.HasPrefix(line, `"dir/`)
+		if !quoted && !strings.HasPrefix(line, "dir/x") {
+			continue
+		}
+		line = strings.Replace(strings.TrimSuffix(line, " root:root"), "dir/", "", 1)
+		all = append(all, strings.TrimSpace(line+" "+strings.TrimSpace(content)))
+	}
+	return strings.Join(all, ", ")
+}
+
+// outside is what a snapshot has elsewhere.
+func outside(snapshot string) string {
+	var all []string
+	for entry := range strings.SplitSeq("\n"+snapshot, "\n-- ") {
+		if !strings.HasPrefix(entry, "dir/x") && !strings.HasPrefix(entry, `"dir/x`) {
+			all = append(all, entry)
+		}
+	}
+	return strings.Join(all, "\n")
+}
+
+func TestTreeChanges(t *testing.T) {
+	h := hosttest.New(t, "-- src/a --\nA\n-- src/b --\nnew\n-- src/l -> a --\n-- dir/x/b 0600 --\nold\n-- dir/x/gone --\n-- dir/x/l -> b --\n")
+	f := made("/dir/x", purge, source("/src"), mode("0644"))
+	o := resourcetest.Converges(t, h, f)
+	want := []resources.Change{
+		{Attr: "ensure", From: "a: absent", To: "a: file"},
+		{Attr: "source", From: "b: 4 bytes", To: "b: 4 bytes"},
+		{Attr: "mode", From: "b: 0600", To: "b: 0644"},
+		{Attr: "purge", From: "gone: file", To: "gone: absent"},
+		{Attr: "target", From: "l: b", To: "l: a"},
+	}
+	if diff := cmp.Diff(want, o.Diff.Changes); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if !o.Diff.Spreads {
+		t.Error("the changes of a tree do not spread")
+	}
+}
+
+func TestTreeChangesAreBounded(t *testing.T) {
+	var tree strings.Builder
+	for i := range 150 {
+		fmt.Fprintf(&tree, "-- dir/x/%03d --\n-- dir/x/s%03d/ --\n", i, i)
+	}
+	h := hosttest.New(t, tree.String())
+	o := resourcetest.Converges(t, h, made("/dir/x", purge))
+	if n := len(o.Diff.Changes); n != 101 {
+		t.Errorf("%d changes listed", n)
+	}
+	if diff := cmp.Diff(resources.Change{Attr: "recurse", To: "and 50 more"}, o.Diff.Changes[len(o.Diff.Changes)-1]); diff != "" {
+		t.Errorf("the last change (-want +got):\n%s", diff)
+	}
+	if n := len(o.Diff.Notes); n != 21 || o.Diff.Notes[n-1] != "and 130 more" {
+		t.Errorf("%d notes listed, the last is %q", n, o.Diff.Notes[n-1])
+	}
+}
+
+func TestTreeRefuses(t *testing.T) {
+	tests := map[string]struct {
+		tree string
+		file *file.File
+		want string
+	}{
+		"links that lead in a circle": {"-- src/sub/l -> /src --\n", made("/dir/x", recurse, source("/src"), links("follow")), "in a circle"},
+		"a folder where the source has a file": {
+			"-- src/a --\nA\n-- dir/x/a/b --\n", made("/dir/x", recurse, source("/src")), "a: force: ",
+		},
+		"purging the system's folders": {"-- usr/lib/x --\n-- usr/local/ --\n", made("/usr", purge, force), "never removed"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			h := hosttest.New(t, "-- dir/ --\n"+test.tree)
+			if err := resourcetest.Refuses(t, h, test.file); !strings.Contains(err.Error(), test.want) {
+				t.Errorf("want an error with %q, got %q", test.want, err)
+			}
+		})
+	}
+}
+
+// The folder itself is not written to when only the mode of something in it differs.
+func TestTreeLeavesItsFolderAlone(t *testing.T) {
+	h := hosttest.New(t, "-- dir/x/a 0600 --\nA\n-- dir/x/b 0644 --\nB\n")
+	o := resourcetest.Converges(t, h, made("/dir/x", recurse, mode("0644")))
+	if diff := cmp.Diff([]host.Op{{Kind: host.OpMeta, Name: "/dir/x/a"}}, o.Ops); diff != "" {
+		t.Errorf("what was done (-want +got):\n%s", diff)
+	}
+}

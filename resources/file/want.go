@@ -1,0 +1,157 @@
+package file
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"path"
+
+	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/file/internal/content"
+)
+
+// The values of ensure.
+const (
+	ensureFile      = "file"
+	ensureDirectory = "directory"
+	ensureLink      = "link"
+	ensureAbsent    = "absent"
+	ensurePresent   = "present"
+)
+
+const follow = "follow" // of links
+
+// want is what is declared for one name, with all that the node decides looked up.
+type want struct {
+	name         string // links followed where that is declared
+	ensure       string // with its default; "" and "present" take what is there
+	body         content.Body
+	target       string
+	mode         Mode
+	owner, group string // as declared
+	uid, gid     *uint32
+	label        label
+	source       string   // the folder that a tree is copied from
+	inTree       bool     // it is in a folder that is managed as a whole
+	fresh        bool     // the folder that it is in is yet to be made
+	notes        []string // of what was found on the way
+}
+
+// ensure returns the declared ensure or what follows from the other attributes.
+func (f *File) ensure() string {
+	switch {
+	case f.Ensure != "" && f.Ensure != ensurePresent:
+		return f.Ensure
+	case f.Target != "":
+		return ensureLink
+	case f.Recurse:
+		return ensureDirectory
+	case f.Content != nil, f.ContentBase64 != nil, len(f.Source) > 0:
+		return ensureFile
+	}
+	return f.Ensure
+}
+
+// wanted looks up what the node decides: accounts, links, sources.
+func (f *File) wanted(ctx context.Context, v host.View) (want, error) {
+	w := want{name: path.Clean(f.Path), ensure: f.ensure(), target: f.Target, mode: f.Mode, owner: string(f.Owner), group: string(f.Group)}
+	if w.ensure == ensureAbsent {
+		return w, nil
+	}
+	err := w.accounts(ctx, v)
+	if err == nil {
+		w.label, err = f.label(v)
+	}
+	if err != nil {
+		return w, err
+	}
+	if f.Links == follow && w.ensure != ensureLink {
+		name, _, err := content.Resolve(v, w.name)
+		if err != nil {
+			return w, err
+		}
+		w.name = name
+	}
+	switch w.ensure {
+	case ensureFile, ensureDirectory:
+		return w, f.contents(v, &w)
+	}
+	return w, nil
+}
+
+// accounts looks up owner and group.
+func (w *want) accounts(ctx context.Context, v host.View) error {
+	if w.owner != "" {
+		user, err := v.LookupUser(ctx, w.owner)
+		if err != nil {
+			return &resources.AttrError{Attr: "owner", Err: err}
+		}
+		w.uid = &user.UID
+	}
+	if w.group != "" {
+		group, err := v.LookupGroup(ctx, w.group)
+		if err != nil {
+			return &resources.AttrError{Attr: "group", Err: err}
+		}
+		w.gid = &group.GID
+	}
+	return nil
+}
+
+// contents finds out where the content of a file, or the tree of a folder, comes from.
+func (f *File) contents(v host.View, w *want) error {
+	switch {
+	case f.Content != nil:
+		w.body = content.Body{Attr: "content", Text: *f.Content}
+		return nil
+	case f.ContentBase64 != nil:
+		text, err := base64.StdEncoding.DecodeString(*f.ContentBase64)
+		if err != nil {
+			return &resources.AttrError{Attr: "content_base64", Err: err}
+		}
+		w.body = content.Body{Attr: "content_base64", Text: string(text)}
+		return nil
+	case len(f.Source) == 0:
+		return nil
+	}
+	if err := f.chooseSource(v, w); err != nil {
+		return &resources.AttrError{Attr: "source", Err: err}
+	}
+	return nil
+}
+
+// chooseSource takes the first source that exists. An address is taken to exist until it is asked.
+func (f *File) chooseSource(v host.View, w *want) error {
+	sum, _ := content.ParseChecksum(f.ChecksumValue)
+	for i, source := range f.Source {
+		if content.IsRemote(source) {
+			w.body = content.Body{Attr: "source", URLs: f.Source[i:], Sum: sum}
+			return nil
+		}
+		name, st, err := content.Resolve(v, path.Clean(content.LocalPath(source)))
+		if err != nil {
+			return err
+		}
+		switch {
+		case st.Kind == host.Absent:
+			continue
+		case st.Kind == host.Directory && w.ensure == ensureDirectory:
+			w.source = name
+		case st.Kind == host.Regular && w.ensure == ensureFile:
+			w.body = content.Body{Attr: "source", Path: name, Size: st.Size, Sum: sum}
+		case st.Kind == host.Regular && !f.Recurse:
+			w.notes = append(w.notes, fmt.Sprintf("source: %s is a file and ensure is directory: nothing is copied", source))
+		case st.Kind == host.Directory:
+			return fmt.Errorf("%s is a directory: it needs ensure = \"directory\" and recurse = true", source)
+		default:
+			return fmt.Errorf("%s is a %s and cannot be copied", source, st.Kind)
+		}
+		return nil
+	}
+	if len(f.Source) == 1 {
+		return fmt.Errorf("%s: does not exist", f.Source[0])
+	}
+	return errors.New("none of the sources exists")
+}

@@ -1,0 +1,264 @@
+package mount
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/mount/fstab"
+)
+
+// stackLimit bounds how many mounts on one point are taken off one after the other.
+const stackLimit = 100
+
+// Apply writes the entry, then mounts, remounts or unmounts. If the mount fails the table gets its old bytes back.
+func (m *Mount) Apply(ctx context.Context, h host.Host, _ resources.Diff) error {
+	f, err := m.look(ctx, h) // under the lock: another mount may have written the table since the check
+	if err != nil {
+		return err
+	}
+	if m.Ensure == absent || m.Ensure == unmounted {
+		if err := m.unmountAll(ctx, h); err != nil {
+			return err
+		}
+	}
+	content, err := m.edited(f)
+	if err != nil {
+		return err
+	}
+	if err := m.write(ctx, h, f.source, content); err != nil {
+		return err
+	}
+	if m.Ensure != mounted {
+		return nil
+	}
+	if err := m.live(ctx, h, f); err != nil {
+		// The next boot must find a table that works.
+		return errors.Join(err, m.write(context.WithoutCancel(ctx), h, content, f.source))
+	}
+	return nil
+}
+
+// edited is the content that the table should have.
+func (m *Mount) edited(f *facts) (string, error) {
+	switch {
+	case m.Ensure == absent && f.entry == nil:
+		return f.source, nil
+	case m.Ensure == absent:
+		if err := f.table.Remove(m.point()); err != nil {
+			return "", err
+		}
+	case f.entry == nil || *f.entry != f.want && clean(*f.entry, f.want):
+		if err := f.table.Set(f.want); err != nil {
+			return "", err
+		}
+	}
+	return f.table.String(), nil
+}
+
+// clean says whether two entries differ in more than a slash at the end of the mount point.
+func clean(a, b fstab.Entry) bool {
+	a.Path = b.Path
+	return a != b
+}
+
+// write replaces the table's bytes and lets systemd, which makes units of them, read it.
+func (m *Mount) write(ctx context.Context, h host.Host, old, content string) error {
+	if old == content {
+		return nil
+	}
+	if err := h.WriteFile(ctx, table, host.NewFile{Content: strings.NewReader(content)}); err != nil {
+		return fmt.Errorf("%s: %w", table, err)
+	}
+	if err := h.DaemonReload(ctx); err != nil && !errors.Is(err, host.ErrNoSystemd) {
+		return fmt.Errorf("%s: daemon-reload: %w", table, err)
+	}
+	return nil
+}
+
+// live makes the live mount what the entry says. F was read before the entry was written.
+func (m *Mount) live(ctx context.Context, h host.Host, f *facts) error {
+	top := f.top()
+	switch {
+	case top == nil:
+		return m.mount(ctx, h)
+	case !sameDevice(h, f.want, *top) || !sameType(f.want.FSType, *top):
+		return m.again(ctx, h, *top)
+	case len(lacking(f.want, *top)) == 0:
+		return nil
+	}
+	if m.Remounts {
+		// The words are given explicitly: a remount by fstab alone keeps flags that fstab does not name.
+		options := "remount," + strings.Join(remountWords(f.want), ",")
+		if err := run(ctx, h, "mount", "-o", options, "--", m.point()); err == nil {
+			now, err := m.look(ctx, h)
+			if err != nil {
+				return err
+			}
+			if t := now.top(); t != nil && len(lacking(f.want, *t)) == 0 {
+				return nil
+			}
+		}
+	}
+	return m.again(ctx, h, *top)
+}
+
+// remountWords are the options of a remount, every flag said.
+func remountWords(want fstab.Entry) []string {
+	words := expand(want.Options)
+	out := []string{}
+	for _, w := range words {
+		userspace := strings.HasPrefix(w, "x-") || slices.Contains([]string{"auto", "noauto", "nofail", "_netdev", "bind", "rbind", "loop", "nouser"}, w)
+		if !userspace {
+			out = append(out, w)
+		}
+	}
+	if slices.Contains(words, "bind") || slices.Contains(words, "rbind") {
+		return append(out, "bind")
+	}
+	for _, f := range flags[:4] {
+		if w := wanted(words, f, false); !slices.Contains(out, w) {
+			out = append(out, w)
+		}
+	}
+	if atime(words) == "" {
+		out = append(out, "relatime")
+	}
+	return out
+}
+
+// again unmounts and mounts. If the new mount fails the old one is put back.
+func (m *Mount) again(ctx context.Context, h host.Host, old host.Mount) error {
+	if err := run(ctx, h, "umount", "--", m.point()); err != nil {
+		return err
+	}
+	err := m.mount(ctx, h)
+	if err == nil {
+		return nil
+	}
+	if back := mountAs(context.WithoutCancel(ctx), h, old); back != nil {
+		return errors.Join(err, fmt.Errorf("and what was mounted before cannot be put back: %w", back))
+	}
+	return fmt.Errorf("%w; what was mounted before is back", err)
+}
+
+func (m *Mount) mount(ctx context.Context, h host.Host) error {
+	return run(ctx, h, "mount", "--", m.point())
+}
+
+// mountAs mounts what a live mount was, past fstab.
+func mountAs(ctx context.Context, h host.Host, old host.Mount) error {
+	if old.Root != "/" {
+		return fmt.Errorf("%s was a part (%s) of a file system", old.Point, old.Root)
+	}
+	fstype := strings.TrimPrefix(old.FSType, "fuse.")
+	return run(ctx, h, "mount", "-t", fstype, "-o", strings.Join(old.Options, ","), "--", old.Source, old.Point)
+}
+
+// unmountAll takes off all that is stacked on the mount point.
+func (m *Mount) unmountAll(ctx context.Context, h host.Host) error {
+	for range stackLimit {
+		f, err := m.look(ctx, h)
+		if err != nil || f.top() == nil {
+			return err
+		}
+		if err := run(ctx, h, "umount", "--", m.point()); err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("%s: more than %d mounts are stacked there", m.point(), stackLimit)
+}
+
+// run runs mount(8) or umount(8); what it says is the reason of the failure.
+func run(ctx context.Context, h host.Host, args ...string) error {
+	out, err := h.Run(ctx, host.Cmd{Args: args})
+	if err != nil {
+		return fmt.Errorf("%s: %w", args[0], err)
+	}
+	if out.ExitCode == 0 {
+		return nil
+	}
+	said := strings.TrimSpace(string(out.Stderr))
+	if said == "" {
+		return fmt.Errorf("%s: %w", args[0], &resources.CommandError{ExitCode: out.ExitCode})
+	}
+	first, _, _ := strings.Cut(said, "\n")
+	return &failure{msg: first, code: out.ExitCode, all: said}
+}
+
+// failure is what mount(8) said.
+type failure struct {
+	msg  string
+	code int
+	all  string
+}
+
+func (e *failure) Error() string  { return fmt.Sprintf("%s (exit code %d)", e.msg, e.code) }
+func (e *failure) Detail() string { return e.all }
+
+// before is what an undo of the live mount needs; the table is a file.
+type before struct {
+	Live *host.Mount `json:"live"` // nil: nothing was mounted
+}
+
+// Before keeps what is mounted.
+func (m *Mount) Before(ctx context.Context, v host.View, _ resources.Diff) (json.RawMessage, error) {
+	f, err := m.look(ctx, v)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(before{Live: f.top()})
+}
+
+// Restore mounts or unmounts so that what Before saw is there again.
+func (m *Mount) Restore(ctx context.Context, h host.Host, raw json.RawMessage) error {
+	var b before
+	if err := json.Unmarshal(raw, &b); err != nil {
+		return fmt.Errorf("what was before: %w", err)
+	}
+	f, err := m.look(ctx, h)
+	if err != nil {
+		return err
+	}
+	now := f.top()
+	switch {
+	case b.Live == nil:
+		return m.unmountAll(ctx, h)
+	case now == nil:
+		return mountAs(ctx, h, *b.Live)
+	case now.Source == b.Live.Source && now.FSType == b.Live.FSType:
+		if slices.Equal(now.Options, b.Live.Options) {
+			return nil
+		}
+		return run(ctx, h, "mount", "-o", "remount,"+strings.Join(b.Live.Options, ","), "--", m.point())
+	}
+	if err := run(ctx, h, "umount", "--", m.point()); err != nil {
+		return err
+	}
+	return mountAs(ctx, h, *b.Live)
+}
+
+// Inspect fills the attributes from the entry, else from the live mount.
+func (m *Mount) Inspect(ctx context.Context, v host.View) error {
+	f, err := m.look(ctx, v)
+	if err != nil {
+		return err
+	}
+	top := f.top()
+	switch {
+	case f.entry != nil:
+		m.Device, m.FSType, m.Options = f.entry.Device, f.entry.FSType, Options(f.entry.Options)
+		m.Dump, m.Pass = &f.entry.Dump, &f.entry.Pass
+		m.Ensure = f.word()
+	case top != nil:
+		return fmt.Errorf("%s is mounted and not in %s: there is no such state to declare", m.point(), table)
+	default:
+		m.Ensure = absent
+	}
+	return nil
+}

@@ -1,0 +1,298 @@
+// Package mount is the resource type of mounts: the entry in /etc/fstab, and the live mount that the kernel has.
+//
+// Both are compared, each with what is declared. The live mount is read from /proc/self/mountinfo after every change, because mount(8) may succeed without
+// doing what it was asked.
+package mount
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/mount/fstab"
+)
+
+var (
+	_ resources.Resource   = (*Mount)(nil)
+	_ resources.Validator  = (*Mount)(nil)
+	_ resources.Identified = (*Mount)(nil)
+	_ resources.Locker     = (*Mount)(nil)
+	_ resources.Restorer   = (*Mount)(nil)
+	_ resources.Inspector  = (*Mount)(nil)
+	_ resources.Valued     = (*Mount)(nil)
+)
+
+// Type is mount.
+func Type() resources.Type {
+	return resources.Type{
+		Name:    "mount",
+		New:     func(title string) resources.Resource { return &Mount{Path: title, Remounts: true} },
+		Timeout: 3 * time.Minute,
+	}
+}
+
+// Mount is a mount point of the node: its entry in /etc/fstab and what is mounted there.
+//
+// A mount that fails leaves /etc/fstab as it was, so that the node still boots.
+type Mount struct {
+	// The mount point, an absolute path. It must be there. Default: the title.
+	Path string `hcl:"path,title,public"`
+	// What is mounted: a path, `UUID=`, `LABEL=`, `PARTUUID=`, `PARTLABEL=`, or a remote such as `server:/export`. Not set: what /etc/fstab has.
+	Device string `hcl:"device,public"`
+	// The type of the file system. Not set: what /etc/fstab has, else `auto`.
+	FSType string `hcl:"fstype"`
+	// Mount options, as one string or a list. Not set: what /etc/fstab has, else `defaults`.
+	Options Options `hcl:"options,public"`
+	// `mounted` (an entry, and mounted), `unmounted` (an entry, and not mounted), `present` (an entry), or `absent` (no entry, and not mounted).
+	// Not set: an entry; whether it is mounted is left as it is.
+	Ensure string `hcl:"ensure"`
+	// The fifth field of the entry: whether dump(8) saves the file system. Not set: what /etc/fstab has, else 0.
+	Dump *int `hcl:"dump"`
+	// The sixth field of the entry: when fsck(8) checks the file system at boot. Not set: what /etc/fstab has, else 0.
+	Pass *int `hcl:"pass"`
+	// Whether options can be changed by a remount; false: it is unmounted and mounted. Default: true.
+	Remounts bool `hcl:"remounts"`
+}
+
+// Options are mount options, one string with commas.
+type Options string
+
+// UnmarshalAttr accepts a string or a list of strings.
+func (o *Options) UnmarshalAttr(v any) error {
+	var s resources.Strings
+	if err := s.UnmarshalAttr(v); err != nil {
+		return err
+	}
+	*o = Options(strings.Join(s, ","))
+	return nil
+}
+
+// The values of ensure.
+const (
+	mounted   = "mounted"
+	unmounted = "unmounted"
+	present   = "present"
+	absent    = "absent"
+)
+
+const table = "/etc/fstab"
+
+// Validate checks words, paths and what fstab can hold.
+func (m *Mount) Validate() error {
+	var errs []error
+	wrong := func(attr, format string, args ...any) {
+		errs = append(errs, &resources.AttrError{Attr: attr, Err: fmt.Errorf(format, args...)})
+	}
+	switch m.Ensure {
+	case "", mounted, unmounted, present, absent:
+	default:
+		wrong("ensure", "%q is none of mounted, unmounted, present, absent", m.Ensure)
+	}
+	if !path.IsAbs(m.Path) || path.Clean(m.Path) != m.Path && path.Clean(m.Path)+"/" != m.Path {
+		wrong("path", "%q is no absolute path in its shortest form", m.Path)
+	}
+	if m.Path == "/" && (m.Ensure == absent || m.Ensure == unmounted) {
+		wrong("ensure", "the root of the node is never unmounted")
+	}
+	for _, f := range []struct{ attr, value string }{{"device", m.Device}, {"fstype", m.FSType}, {"options", string(m.Options)}} {
+		if strings.ContainsAny(f.value, "\x00\n") || strings.HasPrefix(f.value, "-") || strings.HasPrefix(f.value, "#") {
+			wrong(f.attr, "%q cannot stand in %s", f.value, table)
+		}
+	}
+	if strings.ContainsAny(string(m.Options), " \t") {
+		wrong("options", "options are separated by commas, not by spaces: %q", string(m.Options))
+	}
+	for _, n := range []struct {
+		attr  string
+		value *int
+	}{{"dump", m.Dump}, {"pass", m.Pass}} {
+		if n.value != nil && (*n.value < 0 || *n.value > 9) {
+			wrong(n.attr, "want 0 to 9, got %d", *n.value)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// point is the mount point as the kernel writes it.
+func (m *Mount) point() string { return path.Clean(m.Path) }
+
+// Provides is the mount point.
+func (m *Mount) Provides() []resources.Identity {
+	return []resources.Identity{{Kind: "mount", Name: m.point()}}
+}
+
+// Requires is the folder of the mount point, else the mounts above it, and a device that is a managed path.
+func (m *Mount) Requires() []resources.Identity {
+	ids := []resources.Identity{{Kind: "path", Name: m.point(), Nearest: true}}
+	if path.IsAbs(m.Device) {
+		ids = append(ids, resources.Identity{Kind: "path", Name: m.Device})
+	}
+	return ids
+}
+
+// Locks keeps two mounts from editing /etc/fstab at a time.
+func (m *Mount) Locks() []string { return []string{table} }
+
+// Values is the device, as declared or as /etc/fstab has it.
+func (m *Mount) Values() map[string]any { return map[string]any{"device": m.Device} }
+
+// facts is what the node has at the mount point.
+type facts struct {
+	table  *fstab.Table
+	source string       // the bytes of the table
+	entry  *fstab.Entry // nil: none
+	live   []host.Mount // stacked, the one on top last
+	want   fstab.Entry  // the entry as it should be; only with an ensure other than absent
+}
+
+func (f *facts) top() *host.Mount {
+	if len(f.live) == 0 {
+		return nil
+	}
+	return &f.live[len(f.live)-1]
+}
+
+// word is the value of ensure that the node has.
+func (f *facts) word() string {
+	switch {
+	case f.entry != nil && f.top() != nil:
+		return mounted
+	case f.entry != nil:
+		return unmounted
+	case f.top() != nil:
+		return "mounted, not in " + table
+	}
+	return absent
+}
+
+func (m *Mount) look(ctx context.Context, v host.View) (*facts, error) {
+	content, err := host.ReadFile(v, table)
+	if err != nil {
+		return nil, err
+	}
+	f := &facts{table: fstab.Parse(content), source: content}
+	if f.entry, err = f.table.Find(m.point()); err != nil {
+		return nil, err
+	}
+	all, err := v.Mounts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range all {
+		if l.Point == m.point() {
+			f.live = append(f.live, l)
+		}
+	}
+	f.want = m.entry(f.entry)
+	return f, nil
+}
+
+// entry is the declared entry; what is not declared is taken from the one that is there.
+func (m *Mount) entry(had *fstab.Entry) fstab.Entry {
+	e := fstab.Entry{FSType: "auto", Options: "defaults"}
+	if had != nil {
+		e = *had
+	}
+	e.Path = m.point()
+	if m.Device != "" {
+		e.Device = m.Device
+	}
+	if m.FSType != "" {
+		e.FSType = m.FSType
+	}
+	if m.Options != "" {
+		e.Options = string(m.Options)
+	}
+	if m.Dump != nil {
+		e.Dump = *m.Dump
+	}
+	if m.Pass != nil {
+		e.Pass = *m.Pass
+	}
+	return e
+}
+
+// Check compares the entry and the live mount.
+func (m *Mount) Check(ctx context.Context, v host.View) (resources.Diff, error) {
+	f, err := m.look(ctx, v)
+	if err != nil {
+		return resources.Diff{}, err
+	}
+	if m.Ensure != absent && f.want.Device == "" {
+		return resources.Diff{}, &resources.AttrError{Attr: "device", Err: fmt.Errorf("is needed: %s has no entry for %s", table, m.point())}
+	}
+	if m.Device == "" {
+		m.Device = f.want.Device // the value that other blocks see
+	}
+	d := resources.Diff{Changes: m.compare(v, f)}
+	d.Spreads = d.Has("ensure") || d.Has("device") || d.Has("fstype")
+	if m.Ensure == mounted && f.top() == nil {
+		st, err := v.Lstat(m.point())
+		switch {
+		case err != nil:
+			return d, err
+		case st.Kind == host.Absent:
+			return d, fmt.Errorf("mount point %s: does not exist; declare file[%q] with ensure = \"directory\"", m.point(), m.point())
+		}
+	}
+	return d, nil
+}
+
+// compare lists what differs.
+func (m *Mount) compare(v host.View, f *facts) []resources.Change {
+	var changes []resources.Change
+	add := func(attr, from, to string) {
+		if from != to {
+			changes = append(changes, resources.Change{Attr: attr, From: from, To: to})
+		}
+	}
+	if word := f.word(); !m.satisfied(f) {
+		to := m.Ensure
+		if to == "" {
+			to = present
+		}
+		add("ensure", word, to)
+	}
+	if m.Ensure == absent {
+		return changes
+	}
+	if f.entry != nil {
+		add("device", f.entry.Device, f.want.Device)
+		add("fstype", f.entry.FSType, f.want.FSType)
+		add("options", f.entry.Options, f.want.Options)
+		add("dump", fmt.Sprint(f.entry.Dump), fmt.Sprint(f.want.Dump))
+		add("pass", fmt.Sprint(f.entry.Pass), fmt.Sprint(f.want.Pass))
+	}
+	if m.Ensure != mounted || f.top() == nil {
+		return changes
+	}
+	has := resources.Diff{Changes: changes}
+	if !sameDevice(v, f.want, *f.top()) && !has.Has("device") {
+		add("device", f.top().Source+" (live)", f.want.Device)
+	}
+	if !sameType(f.want.FSType, *f.top()) && !has.Has("fstype") {
+		add("fstype", f.top().FSType+" (live)", f.want.FSType)
+	}
+	if lacks := lacking(f.want, *f.top()); len(lacks) > 0 && !has.Has("options") {
+		add("options", strings.Join(append(f.top().Options, f.top().SuperOptions...), ",")+" (live)", f.want.Options)
+	}
+	return changes
+}
+
+// satisfied says whether entry and mount are there, or not, as ensure says.
+func (m *Mount) satisfied(f *facts) bool {
+	switch m.Ensure {
+	case mounted:
+		return f.entry != nil && f.top() != nil
+	case unmounted:
+		return f.entry != nil && f.top() == nil
+	case absent:
+		return f.entry == nil && f.top() == nil
+	}
+	return f.entry != nil
+}

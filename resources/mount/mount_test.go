@@ -1,0 +1,238 @@
+package mount
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/host/hosttest"
+	"github.com/nodeapply/apply/resources/mount/fstab"
+	"github.com/nodeapply/apply/resources/resourcetest"
+)
+
+func declare(ensure string) *Mount {
+	m := Type().New("/data").(*Mount)
+	m.Device, m.FSType, m.Options, m.Ensure = "/dev/xvdj", "ext4", "defaults,noatime", ensure
+	return m
+}
+
+func line(options string) string { return "/dev/xvdj\t/data\text4\t" + options + "\t0\t0\n" }
+
+const others = "# comment\nproc\t/proc proc defaults 0 0\n"
+
+func live(options ...string) host.Mount {
+	return host.Mount{ID: 30, Parent: 1, Point: "/data", Root: "/", FSType: "ext4", Source: "/dev/xvdj", Options: append([]string{"rw"}, options...), SuperOptions: []string{"rw"}}
+}
+
+// other is a live mount changed by edit.
+func other(edit func(*host.Mount)) host.Mount {
+	m := live("noatime")
+	edit(&m)
+	return m
+}
+
+// TestConverges is every declared state from every starting state.
+func TestConverges(t *testing.T) {
+	tables := map[string]string{
+		"nothing":       "",
+		"others":        others,
+		"the entry":     others + line("defaults,noatime"),
+		"other options": line("defaults") + others,
+		"other device":  "/dev/xvdk /data ext4 defaults 0 2\n",
+	}
+	mounts := map[string][]host.Mount{
+		"not mounted":  {},
+		"mounted":      {live("noatime")},
+		"lacks option": {live("relatime")},
+		"read-only":    {other(func(m *host.Mount) { m.Options[0], m.SuperOptions = "ro", []string{"ro"} })},
+		"other device": {other(func(m *host.Mount) { m.Source = "/dev/xvdk" })},
+		"other type":   {other(func(m *host.Mount) { m.FSType = "xfs" })},
+		"stacked":      {live("noatime"), live("noatime")},
+	}
+	for _, ensure := range []string{mounted, unmounted, present, absent, ""} {
+		for tname, content := range tables {
+			for mname, ms := range mounts {
+				t.Run(fmt.Sprintf("%s from %s, %s", ensure, tname, mname), func(t *testing.T) {
+					h := hosttest.New(t, "-- etc/fstab 0644 --\n"+content+"-- data/ --\n")
+					h.Mount(ms...)
+					resourcetest.Converges(t, h, declare(ensure))
+					if strings.Contains(content, others) && !strings.Contains(h.Content("/etc/fstab"), others) {
+						t.Errorf("other entries were touched:\n%s", h.Content("/etc/fstab"))
+					}
+				})
+			}
+		}
+	}
+}
+
+func TestWhatIsDone(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		table  string
+		mounts []host.Mount
+		edit   func(*Mount)
+		ensure string
+		want   []string
+	}{
+		{name: "as declared: nothing", table: line("defaults,noatime"), mounts: []host.Mount{live("noatime")}, ensure: mounted},
+		{name: "mounted by its entry, which systemd reads first", ensure: mounted, want: []string{"systemctl daemon-reload", "mount -- /data"}},
+		{name: "a live option is repaired by a remount", table: line("defaults,noatime"), mounts: []host.Mount{live("noexec", "noatime")}, ensure: mounted,
+			want: []string{"mount -o remount,rw,suid,dev,exec,async,noatime -- /data"}},
+		{name: "unmounted and mounted where remounts is false", table: line("defaults,noatime"), mounts: []host.Mount{live("noexec", "noatime")}, ensure: mounted,
+			edit: func(m *Mount) { m.Remounts = false }, want: []string{"umount -- /data", "mount -- /data"}},
+		{name: "another device is unmounted first", table: line("defaults,noatime"), ensure: mounted,
+			mounts: []host.Mount{other(func(m *host.Mount) { m.Source = "/dev/xvdk" })}, want: []string{"umount -- /data", "mount -- /data"}},
+		{name: "all that is stacked is unmounted", table: line("defaults,noatime"), mounts: []host.Mount{live(), live(), live()}, ensure: unmounted,
+			want: []string{"umount -- /data", "umount -- /data", "umount -- /data"}},
+		{name: "unset options keep what fstab has", table: line("defaults,noatime"), mounts: []host.Mount{live("noatime")}, ensure: mounted, edit: func(m *Mount) { m.Options = "" }},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			h := hosttest.New(t, "-- etc/fstab --\n"+tc.table+"-- data/ --\n")
+			h.Mount(tc.mounts...)
+			m := declare(tc.ensure)
+			if tc.edit != nil {
+				tc.edit(m)
+			}
+			resourcetest.Converges(t, h, m)
+			if diff := cmp.Diff(tc.want, h.Calls()); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestRemountThatDidNotTake(t *testing.T) {
+	h := hosttest.New(t, "-- etc/fstab --\n"+line("defaults,noatime")+"-- data/ --\n")
+	h.Mount(live("noexec", "noatime"))
+	h.Handle("mount -o", func(context.Context, host.Cmd) (host.Output, error) { return host.Output{}, nil })
+	resourcetest.Converges(t, h, declare(mounted))
+	if diff := cmp.Diff([]string{"umount -- /data", "mount -- /data"}, h.Calls()[1:]); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestFailedMountKeepsFstab(t *testing.T) {
+	h := hosttest.New(t, "-- etc/fstab --\n# mine\n-- data/ --\n")
+	h.Mount()
+	h.Handle("mount --", func(context.Context, host.Cmd) (host.Output, error) {
+		return host.Output{ExitCode: 32, Stderr: []byte("mount: /data: special device /dev/xvdj does not exist.\n")}, nil
+	})
+	err := resourcetest.Refuses(t, h, declare(mounted))
+	if !strings.Contains(err.Error(), "special device /dev/xvdj does not exist") {
+		t.Errorf("want mount's own words, got %v", err)
+	}
+}
+
+func TestFailures(t *testing.T) {
+	for _, tc := range []struct {
+		name, tree string
+		edit       func(*Mount)
+		want       string
+	}{
+		{"two entries", "-- etc/fstab --\n" + line("ro") + line("rw") + "-- data/ --\n", nil, "two entries for /data, at lines 1 and 2"},
+		{"no folder", "-- etc/fstab --\n", nil, "mount point /data: does not exist"},
+		{"no device", "-- data/ --\n", func(m *Mount) { m.Device = "" }, "device: is needed"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			h := hosttest.New(t, tc.tree)
+			h.Mount()
+			m := declare(mounted)
+			if tc.edit != nil {
+				tc.edit(m)
+			}
+			if err := resourcetest.Refuses(t, h, m); !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("want %q, got %v", tc.want, err)
+			}
+		})
+	}
+}
+
+func TestLacking(t *testing.T) {
+	sized := host.Mount{Options: []string{"rw", "relatime"}, SuperOptions: []string{"rw", "size=1048576k"}}
+	for _, tc := range []struct {
+		name, options string
+		live          host.Mount
+		want          []string
+	}{
+		{"defaults", "defaults", live("relatime"), nil},
+		{"defaults say rw, exec, suid, dev", "defaults", live("nosuid", "nodev", "noexec", "relatime"), []string{"suid", "dev", "exec"}},
+		{"user implies three", "user,exec", live("nosuid", "nodev", "relatime"), nil},
+		{"access times", "noatime", live("relatime"), []string{"noatime"}},
+		{"strictatime is not shown", "strictatime", live(), nil},
+		{"sizes by their bytes", "size=1G", sized, nil},
+		{"another size", "size=2G", sized, []string{"size=2G"}},
+		{"a value that is shown whenever it is set", "commit=30", live("relatime"), []string{"commit=30"}},
+		{"what is not shown as a default says nothing", "user_xattr,acl,barrier=1", live("relatime"), nil},
+		{"of user space alone", "x-systemd.automount,nofail,_netdev,noauto,comment=x", live("relatime"), nil},
+		{"bind mounts have their source's flags", "bind", live("nosuid", "noatime"), nil},
+		{"but a declared one is compared", "bind,ro", live("relatime"), []string{"ro"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if diff := cmp.Diff(tc.want, lacking(fstab.Entry{Options: tc.options}, tc.live)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestRestore(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		mounts []host.Mount
+	}{
+		{"was not mounted", nil},
+		{"had other options", []host.Mount{live("noexec", "noatime")}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			h := hosttest.New(t, "-- etc/fstab --\n"+line("defaults,noatime")+"-- data/ --\n")
+			h.Mount(tc.mounts...)
+			m := declare(mounted)
+			d, err := m.Check(t.Context(), h)
+			if err != nil {
+				t.Fatal(err)
+			}
+			raw, err := m.Before(t.Context(), h, d)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := m.Apply(t.Context(), h, d); err != nil {
+				t.Fatal(err)
+			}
+			if err := Type().New("/data").(*Mount).Restore(t.Context(), h, raw); err != nil {
+				t.Fatal(err)
+			}
+			got, err := h.Mounts(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(got) != len(tc.mounts) || len(got) == 1 && !strings.Contains(strings.Join(got[0].Options, ","), "noexec") {
+				t.Errorf("want %+v back, got %+v", tc.mounts, got)
+			}
+		})
+	}
+}
+
+func TestValidate(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		m    Mount
+		want string
+	}{
+		{"ensure", Mount{Path: "/x", Ensure: "on"}, `"on" is none of`},
+		{"path", Mount{Path: "x"}, "is no absolute path"},
+		{"path with dots", Mount{Path: "/x/../y"}, "is no absolute path in its shortest form"},
+		{"root", Mount{Path: "/", Ensure: absent}, "the root of the node is never unmounted"},
+		{"spaces", Mount{Path: "/x", Options: "ro, noatime"}, "separated by commas"},
+		{"an option for mount(8)", Mount{Path: "/x", Device: "--bind"}, `"--bind" cannot stand in /etc/fstab`},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if err := tc.m.Validate(); err == nil || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("want %q, got %v", tc.want, err)
+			}
+		})
+	}
+}

@@ -1,0 +1,101 @@
+package apt
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/resources/pkg/manager"
+)
+
+// Commit repairs what an interrupted dpkg left, then installs, removes and purges, each by one apt-get.
+func (d *driver) Commit(ctx context.Context, s *manager.Session, t manager.Transaction) (err error) {
+	s.Locked = locked
+	if t.NoStart {
+		restore, derr := denyStarts(ctx, s)
+		if derr != nil {
+			return derr
+		}
+		defer func() {
+			if rerr := restore(); rerr != nil && err == nil {
+				err = rerr
+			}
+		}()
+	} else if err := removeLeftDenial(ctx, s); err != nil {
+		return err
+	}
+	if err := d.repair(ctx, s, t); err != nil {
+		return err
+	}
+	if len(t.Remove) > 0 {
+		if _, err := s.Exec(ctx, "apt-get remove", aptGet(t, "remove", nil, t.Remove)); err != nil {
+			return err
+		}
+	}
+	if len(t.Purge) > 0 {
+		if _, err := s.Exec(ctx, "apt-get purge", aptGet(t, "purge", nil, t.Purge)); err != nil {
+			return err
+		}
+	}
+	if len(t.Install) == 0 {
+		return nil
+	}
+	args := make([]string, len(t.Install))
+	for i, target := range t.Install {
+		args[i] = targetArg(target)
+	}
+	_, err = s.Exec(ctx, "apt-get install", aptGet(t, "install", t.Options, args))
+	return err
+}
+
+func aptGet(t manager.Transaction, verb string, options, names []string) host.Cmd {
+	args := []string{"apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=0", "-o", "Acquire::Retries=3", "-o", "Dpkg::Options::=" + conffiles(t)}
+	if t.Downgrade && verb == "install" {
+		args = append(args, "--allow-downgrades")
+	}
+	args = append(args, options...)
+	args = append(args, verb, "--")
+	return command(append(args, names...), startEnv(t))
+}
+
+func conffiles(t manager.Transaction) string {
+	if t.Replace {
+		return "--force-confnew"
+	}
+	return "--force-confold"
+}
+
+func startEnv(t manager.Transaction) []string {
+	if t.NoStart {
+		return []string{denyVariable + "=1"}
+	}
+	return nil
+}
+
+// repair finishes what an interrupted dpkg left unconfigured. What fails in it belongs to other packages or shows again in the
+// transaction: it is told and does not end it.
+func (d *driver) repair(ctx context.Context, s *manager.Session, t manager.Transaction) error {
+	db, err := d.Read(ctx, s)
+	if err != nil || db.Interrupted == "" {
+		return err
+	}
+	_, err = s.Exec(ctx, "dpkg --configure -a", command([]string{"dpkg", conffiles(t), "--configure", "-a"}, startEnv(t)))
+	if err == nil {
+		s.Note("%s: repaired by dpkg --configure -a", db.Interrupted)
+	} else if ctx.Err() != nil {
+		return err
+	} else {
+		s.Note("%s: %v", db.Interrupted, err)
+	}
+	after, rerr := d.Read(ctx, s)
+	if rerr != nil {
+		return fmt.Errorf("after dpkg --configure -a: %w", rerr)
+	}
+	if err != nil && len(after.BrokenNames()) > 0 {
+		_, err := s.Exec(ctx, "apt-get --fix-broken install", aptGet(t, "install", []string{"--fix-broken"}, nil))
+		if ctx.Err() != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,223 @@
+// Package dnf drives dnf, and yum where it is the same program: transactions are dnf's, the database is rpm's.
+//
+// Packages of this family start no services when they are installed, and write a new configuration file beside one that was changed
+// (.rpmnew), so that autostart and configfiles change nothing here.
+package dnf
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/resources/pkg/manager"
+	"github.com/nodeapply/apply/resources/pkg/rpmdb"
+	"github.com/nodeapply/apply/resources/pkg/version"
+)
+
+// New returns the manager; program is dnf or yum.
+func New(program string) *manager.Manager {
+	return &manager.Manager{Name: program, Lock: "rpm", Version: version.RPM, ValidName: rpmdb.ValidName, Driver: driver{program}}
+}
+
+type driver struct{ program string }
+
+// The lists of the versionlock plugin, of dnf 4 and dnf 5.
+const (
+	lockList  = "/etc/dnf/plugins/versionlock.list"
+	lockTable = "/etc/dnf/versionlock.toml"
+)
+
+// Files are the database and the locks.
+func (driver) Files() []string { return append(rpmdb.Files(), lockList, lockTable) }
+
+// Read reads rpm's database and the locks.
+func (driver) Read(ctx context.Context, v host.View) (*manager.DB, error) {
+	list, err := manager.ReadFile(v, lockList)
+	if err != nil {
+		return nil, err
+	}
+	table, err := manager.ReadFile(v, lockTable)
+	if err != nil {
+		return nil, err
+	}
+	return rpmdb.Read(ctx, v, lockedNames(list, table))
+}
+
+var tomlName = regexp.MustCompile(`(?m)^\s*name\s*=\s*"([^"]+)"`)
+
+// lockedNames reads lines such as "foo-0:1.2-1.*" of dnf 4 and the names in dnf 5's table; "!" marks what is excluded.
+func lockedNames(list, table string) map[string]bool {
+	names := map[string]bool{}
+	for line := range strings.Lines(list) {
+		line = strings.TrimSpace(line)
+		if line == "" || line[0] == '#' || line[0] == '!' {
+			continue
+		}
+		for range 2 {
+			if i := strings.LastIndexByte(line, '-'); i > 0 {
+				line = line[:i]
+			}
+		}
+		names[line] = true
+	}
+	for _, m := range tomlName.FindAllStringSubmatch(table, -1) {
+		names[m[1]] = true
+	}
+	return names
+}
+
+const maxOutput = 64 << 20
+
+// Offers asks dnf repoquery; without fresh from the cache alone, in which case a repository that was never fetched offers nothing.
+func (d driver) Offers(ctx context.Context, v host.View, names []string, fresh bool) (map[string]manager.Offer, error) {
+	out, err := d.repoquery(ctx, v, fresh, append([]string{"--showduplicates", "--qf", "%{name} %{arch} %{epoch}:%{version}-%{release}\n", "--"}, names...))
+	if err != nil {
+		return nil, err
+	}
+	versions := map[string][]string{}
+	for line := range strings.Lines(out) {
+		f := strings.Fields(line)
+		if len(f) != 3 {
+			continue
+		}
+		for _, name := range []string{f[0], f[0] + "." + f[1]} {
+			versions[name] = append(versions[name], rpmdb.Version(f[2]))
+		}
+	}
+	offers := rpmdb.Offers(versions)
+	missing := slices.DeleteFunc(slices.Clone(names), func(n string) bool { return versions[n] != nil })
+	if len(missing) == 0 {
+		return offers, nil
+	}
+	out, err = d.repoquery(ctx, v, false, []string{"--qf", "%{provides}\n", "--whatprovides", strings.Join(missing, ",")})
+	if err != nil {
+		return nil, err
+	}
+	for line := range strings.Lines(out) {
+		if f := strings.Fields(line); len(f) > 0 && slices.Contains(missing, f[0]) {
+			offers[f[0]] = manager.Offer{}
+		}
+	}
+	return offers, nil
+}
+
+// repoquery returns the output of dnf repoquery, "" where there is no cache to be asked.
+func (d driver) repoquery(ctx context.Context, v host.View, fresh bool, args []string) (string, error) {
+	command := []string{d.program, "-q"}
+	if !fresh {
+		command = append(command, "-C")
+	}
+	command = append(command, "repoquery", "--available")
+	out, err := v.Query(ctx, host.Cmd{Args: append(command, args...), MaxOutput: maxOutput})
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("%s repoquery: %w", d.program, err)
+	case out.ExitCode != 0 && !fresh && strings.Contains(strings.ToLower(string(out.Stderr)), "cache"):
+		return "", nil
+	case out.ExitCode != 0:
+		return "", &manager.ExitError{Cmd: d.program + " repoquery", Output: out, Reason: manager.Reason(out)}
+	}
+	return string(out.Stdout), nil
+}
+
+// Refresh leaves repositories that were changed to dnf, which fetches what is not in its cache; with all it fetches everything anew.
+func (d driver) Refresh(ctx context.Context, s *manager.Session, all bool) error {
+	if !all {
+		return nil
+	}
+	_, err := d.run(ctx, s, "makecache", []string{"--refresh"})
+	return err
+}
+
+// Commit removes, moves down and installs, each by one dnf.
+func (d driver) Commit(ctx context.Context, s *manager.Session, t manager.Transaction) error {
+	if gone := append(append([]string{}, t.Remove...), t.Purge...); len(gone) > 0 {
+		if _, err := d.run(ctx, s, "remove", []string{"--setopt=clean_requirements_on_remove=False"}, gone...); err != nil {
+			return err
+		}
+	}
+	var up, down []string
+	for _, target := range t.Install {
+		if target.Version != "" && target.Have != "" && version.CompareRPM(target.Have, target.Version) > 0 && target.File == "" {
+			down = append(down, spec(target))
+		} else {
+			up = append(up, spec(target))
+		}
+	}
+	if len(down) > 0 {
+		if _, err := d.run(ctx, s, "downgrade", t.Options, down...); err != nil {
+			return err
+		}
+	}
+	if len(up) == 0 {
+		return nil
+	}
+	_, err := d.run(ctx, s, "install", t.Options, up...)
+	return err
+}
+
+// spec is name-version-release.arch, or the package file.
+func spec(t manager.Target) string {
+	if t.File != "" {
+		return t.File
+	}
+	if t.Version == "" {
+		return t.Name
+	}
+	name, arch := t.Name, ""
+	if i := strings.LastIndexByte(name, '.'); i > 0 && archs[name[i+1:]] {
+		name, arch = name[:i], name[i:]
+	}
+	return name + "-" + t.Version + arch
+}
+
+// archs are the architectures that may end a name.
+var archs = map[string]bool{
+	"noarch": true, "x86_64": true, "i386": true, "i586": true, "i686": true, "aarch64": true, "armv7hl": true, "ppc64le": true, "s390x": true, "riscv64": true,
+}
+
+func (d driver) run(ctx context.Context, s *manager.Session, verb string, options []string, names ...string) (host.Output, error) {
+	s.Locked = locked
+	args := append([]string{d.program, "-q", "-y", "--setopt=exit_on_lock=True"}, options...)
+	args = append(args, verb)
+	if len(names) > 0 {
+		args = append(append(args, "--"), names...)
+	}
+	return s.Exec(ctx, d.program+" "+verb, host.Cmd{Args: args})
+}
+
+// Hold uses the versionlock plugin.
+func (d driver) Hold(ctx context.Context, s *manager.Session, hold bool, names []string) error {
+	verb := "delete"
+	if hold {
+		verb = "add"
+	}
+	out, err := d.run(ctx, s, "versionlock", nil, append([]string{verb}, names...)...)
+	if err != nil && strings.Contains(string(out.Stderr), "No such command") {
+		return fmt.Errorf("mark needs dnf's versionlock plugin (python3-dnf-plugin-versionlock, or dnf-plugins-core): %w", err)
+	}
+	return err
+}
+
+// FileVersion reads an .rpm's version.
+func (driver) FileVersion(ctx context.Context, v host.View, file string) (string, error) {
+	return rpmdb.FileVersion(ctx, v, file)
+}
+
+var alreadyLocked = regexp.MustCompile(`(\w+) already locked by ([0-9]+)|Waiting for process with pid ([0-9]+)`)
+
+// locked finds the words of dnf, told by exit_on_lock not to wait silently, and of rpm.
+func locked(out host.Output) (manager.Holder, bool) {
+	for _, text := range [][]byte{out.Stderr, out.Stdout} {
+		if m := alreadyLocked.FindSubmatch(text); m != nil {
+			pid, _ := strconv.Atoi(string(m[2]) + string(m[3]))
+			name := strings.TrimSpace(string(m[1]) + " lock")
+			return manager.Holder{Lock: "dnf's " + name, PID: pid}, true
+		}
+	}
+	return rpmdb.Locked(out)
+}

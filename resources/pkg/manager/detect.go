@@ -1,0 +1,130 @@
+package manager
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/nodeapply/apply/host"
+)
+
+// ErrNone says that a node has no package manager that is known here.
+var ErrNone = errors.New("this node has no package manager that is known (apt, dnf, yum, zypper, pacman, apk)")
+
+// families are the package managers by the ids of the distributions that use them, and the programs by which they are known.
+var families = [...]struct {
+	name     string
+	ids      []string
+	programs []string
+}{
+	{"apt", []string{"debian", "ubuntu"}, []string{"/usr/bin/apt-get"}},
+	{"dnf", []string{"fedora", "rhel", "centos"}, []string{"/usr/bin/dnf", "/usr/bin/dnf5", "/usr/bin/dnf-3"}},
+	{"yum", []string{"fedora", "rhel", "centos"}, []string{"/usr/bin/yum"}},
+	{"zypper", []string{"suse", "opensuse", "sles"}, []string{"/usr/bin/zypper"}},
+	{"pacman", []string{"arch"}, []string{"/usr/bin/pacman"}},
+	{"apk", []string{"alpine"}, []string{"/sbin/apk", "/usr/bin/apk", "/usr/sbin/apk"}},
+}
+
+// Detect returns the name of the package manager that a node uses by default: that of its distribution by /etc/os-release (ID, then
+// ID_LIKE) if its program is there, else the first whose program is there.
+func Detect(v host.View) (string, error) {
+	ids, err := osIDs(v)
+	if err != nil {
+		return "", err
+	}
+	var there []string
+	for _, f := range families {
+		for _, program := range f.programs {
+			st, err := v.Lstat(program)
+			if err != nil {
+				return "", err
+			}
+			if st.Kind != host.Absent {
+				there = append(there, f.name)
+				break
+			}
+		}
+	}
+	for _, id := range ids {
+		for _, f := range families {
+			if slices.Contains(f.ids, id) && slices.Contains(there, f.name) {
+				return f.name, nil
+			}
+		}
+	}
+	if len(there) == 0 {
+		return "", ErrNone
+	}
+	return there[0], nil
+}
+
+// osIDs lists ID and then the words of ID_LIKE.
+func osIDs(v host.View) ([]string, error) {
+	for _, name := range []string{"/etc/os-release", "/usr/lib/os-release"} {
+		text, err := ReadFile(v, name)
+		if err != nil {
+			return nil, err
+		}
+		if text == "" {
+			continue
+		}
+		var id, like []string
+		for line := range strings.Lines(text) {
+			key, value, _ := strings.Cut(strings.TrimSpace(line), "=")
+			words := strings.FieldsFunc(strings.Trim(value, `"'`), func(r rune) bool { return r == ' ' || r == '-' })
+			switch key {
+			case "ID":
+				id = words
+			case "ID_LIKE":
+				like = words
+			}
+		}
+		return append(id, like...), nil
+	}
+	return nil, nil
+}
+
+// maxFile bounds configuration files, in bytes.
+const maxFile = 16 << 20
+
+// ReadFile returns the content of a small file, following a link; "" where there is none.
+func ReadFile(v host.View, name string) (string, error) {
+	name, st, err := Resolve(v, name)
+	if err != nil || st.Kind == host.Absent {
+		return "", err
+	}
+	f, err := v.Open(name)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", name, err)
+	}
+	if len(b) > maxFile {
+		return "", fmt.Errorf("%s: more than %d bytes", name, maxFile)
+	}
+	return string(b), nil
+}
+
+// Resolve follows the links at name and returns what is at their end.
+func Resolve(v host.View, name string) (string, host.Stat, error) {
+	for range 10 {
+		st, err := v.Lstat(name)
+		if err != nil || st.Kind != host.Symlink {
+			return name, st, err
+		}
+		target, err := v.Readlink(name)
+		if err != nil {
+			return name, st, err
+		}
+		if !strings.HasPrefix(target, "/") {
+			target = name[:strings.LastIndexByte(name, '/')+1] + target
+		}
+		name = clean(target)
+	}
+	return name, host.Stat{}, fmt.Errorf("%s: too many links", name)
+}

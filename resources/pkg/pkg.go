@@ -1,0 +1,281 @@
+// Package pkg is the resource type package: packages of the node's package manager, their versions and the mark that holds them.
+//
+// All resources that one call of [Type] makes share one reading of the package database and one transaction where they can. The type
+// knows nothing of any package manager: those are in the folders below, behind package manager.
+package pkg
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/pkg/manager"
+	"github.com/nodeapply/apply/resources/pkg/version"
+)
+
+// Package is one resource: one package, or several in the same state.
+type Package struct {
+	// The package's name, or a list of names; with the architecture where the package manager knows such names (`foo:amd64`, `foo.i686`).
+	// A virtual package is installed when a package that provides it is.
+	Name resources.Strings `hcl:"name,title,public"`
+	// `installed` (default; `present` is the same), `latest`, `absent`, `purged` (absent, and its configuration too: also what `absent` left),
+	// a version, or a constraint: `">= 1.2, < 2"` of `>=`, `<=`, `>`, `<`, `=`, `!=`, `~>`. rpm, pacman and apk versions may leave out the release.
+	Ensure string `hcl:"ensure,public"`
+	// `hold`: the package stays at its version whatever else is upgraded; `none`: it does not. A package that is held and has no `mark` declared
+	// is not moved. apt: apt-mark; dnf: versionlock; zypper: locks; pacman: IgnorePkg; apk: a pinned version.
+	Mark string `hcl:"mark"`
+	// A package file on the node, by absolute path; its dependencies come from the repositories.
+	Source string `hcl:"source,public"`
+	// `apt`, `dnf`, `yum`, `zypper`, `pacman`, `apk`; default: the one of the node's distribution.
+	Provider string `hcl:"provider,public"`
+	// Further options of the install command: strings, or maps of an option to its value.
+	InstallOptions Options `hcl:"install_options,public"`
+	// What becomes of configuration files that were changed on the node: `keep` (default) or `replace`. Of apt only: the others write the new
+	// file beside the old one.
+	Configfiles string `hcl:"configfiles"`
+	// Lets a constraint move the package to an earlier version. An exact version may always go down.
+	AllowDowngrade bool `hcl:"allow_downgrade"`
+	// `false`: services of the package are not started by its installation (default true). Of apt only: the others start none.
+	Autostart bool `hcl:"autostart"`
+
+	run      *run
+	versions map[string]string
+	notes    []string
+}
+
+var (
+	_ resources.Validator  = (*Package)(nil)
+	_ resources.Identified = (*Package)(nil)
+	_ resources.Grouper    = (*Package)(nil)
+	_ resources.Locker     = (*Package)(nil)
+	_ resources.Valued     = (*Package)(nil)
+	_ resources.Restorer   = (*Package)(nil)
+	_ resources.Inspector  = (*Package)(nil)
+)
+
+// The words of ensure, mark and configfiles.
+const (
+	installed = "installed"
+	latest    = "latest"
+	absent    = "absent"
+	purged    = "purged"
+	hold      = "hold"
+	none      = "none"
+	keep      = "keep"
+	replace   = "replace"
+)
+
+// Type returns the type for one run: its resources share what they read of the package databases.
+func Type() resources.Type {
+	r := newRun()
+	return resources.Type{
+		Name: "package",
+		Late: []string{"version"},
+		New: func(title string) resources.Resource {
+			return &Package{Name: resources.Strings{title}, Ensure: installed, Configfiles: keep, Autostart: true, run: r}
+		},
+	}
+}
+
+// Options are command line options, as a list of strings and maps.
+type Options []string
+
+// UnmarshalAttr accepts a string, or a list of strings and of maps from an option to its value: {"--root" = "/x"} is --root=/x.
+func (o *Options) UnmarshalAttr(v any) error {
+	list, ok := v.([]any)
+	if !ok {
+		list = []any{v}
+	}
+	var out Options
+	for _, e := range list {
+		if m, ok := e.(map[string]any); ok {
+			for _, key := range slices.Sorted(mapKeys(m)) {
+				var value resources.Scalar
+				if err := value.UnmarshalAttr(m[key]); err != nil {
+					return err
+				}
+				out = append(out, key+"="+string(value))
+			}
+			continue
+		}
+		var s resources.Scalar
+		if err := s.UnmarshalAttr(e); err != nil {
+			return fmt.Errorf("want strings, or maps of an option to its value")
+		}
+		out = append(out, string(s))
+	}
+	*o = out
+	return nil
+}
+
+func mapKeys(m map[string]any) func(yield func(string) bool) {
+	return func(yield func(string) bool) {
+		for k := range m {
+			if !yield(k) {
+				return
+			}
+		}
+	}
+}
+
+// anyName is what the names of all package managers have in common: nothing that a command line could take for something else.
+var anyName = regexp.MustCompile(`^[A-Za-z0-9_@][A-Za-z0-9._+@-]*(:[a-z0-9][a-z0-9-]*)?$`)
+
+// Validate checks all that can be known without a node. It also announces the names, so that the first question about any of them
+// is asked for all.
+func (p *Package) Validate() error {
+	var errs []error
+	wrong := func(attr, format string, args ...any) {
+		errs = append(errs, &resources.AttrError{Attr: attr, Err: fmt.Errorf(format, args...)})
+	}
+	if len(p.Name) == 0 {
+		wrong("name", "want at least one name")
+	}
+	for i, n := range p.Name {
+		if !anyName.MatchString(n) {
+			wrong("name", "%q is not a package's name", n)
+		}
+		if slices.Contains(p.Name[:i], n) {
+			wrong("name", "%s is named twice", n)
+		}
+	}
+	if err := p.validateEnsure(); err != nil {
+		wrong("ensure", "%w", err)
+	}
+	if p.Mark != "" && p.Mark != hold && p.Mark != none {
+		wrong("mark", "want hold or none, not %q", p.Mark)
+	}
+	if p.Mark == hold && !p.wantsIt() {
+		wrong("mark", "a package that is to be %s cannot be held", p.Ensure)
+	}
+	if p.Provider != "" && !slices.Contains(providers[:], p.Provider) {
+		wrong("provider", "want one of %s, not %q", strings.Join(providers[:], ", "), p.Provider)
+	}
+	if p.Configfiles != keep && p.Configfiles != replace {
+		wrong("configfiles", "want keep or replace, not %q", p.Configfiles)
+	}
+	if p.Source != "" && (path.Clean(p.Source) != p.Source || p.Source[0] != '/') {
+		wrong("source", "want the absolute path of a package file, not %q", p.Source)
+	}
+	if p.Source != "" && len(p.Name) > 1 {
+		wrong("source", "one package file cannot be several packages")
+	}
+	if slices.Contains(p.InstallOptions, "--") || slices.Contains(p.InstallOptions, "") {
+		wrong("install_options", "want options, not \"\" or \"--\"")
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	p.run.announce(p.Provider, p.Name)
+	return nil
+}
+
+func (p *Package) validateEnsure() error {
+	switch p.Ensure {
+	case installed, latest, absent, purged:
+		return nil
+	case "present":
+		p.Ensure = installed
+		return nil
+	}
+	if version.IsConstraint(p.Ensure) {
+		_, err := version.ParseConstraint(p.Ensure)
+		return err
+	}
+	if !version.Valid(p.Ensure) {
+		return fmt.Errorf("want installed, latest, absent, purged, a version, or a constraint such as \">= 1.2, < 2\", not %q", p.Ensure)
+	}
+	return nil
+}
+
+// wantsIt says whether the packages are to be there.
+func (p *Package) wantsIt() bool { return p.Ensure != absent && p.Ensure != purged }
+
+// Provides names the packages.
+func (p *Package) Provides() []resources.Identity {
+	ids := make([]resources.Identity, len(p.Name))
+	for i, n := range p.Name {
+		ids[i] = resources.Identity{Kind: "package", Name: n}
+	}
+	return ids
+}
+
+// Requires names the package file, and the repositories: those of the provider and those whose provider is the node's own. Without
+// a provider of its own any repository may be one of it.
+func (p *Package) Requires() []resources.Identity {
+	var ids []resources.Identity
+	if p.Source != "" {
+		ids = append(ids, resources.Identity{Kind: "path", Name: p.Source, Nearest: true})
+	}
+	names := []string{manager.ReposOf(p.Provider)}
+	if p.Provider == "" {
+		for _, name := range providers {
+			names = append(names, manager.ReposOf(name))
+		}
+	} else {
+		names = append(names, manager.ReposOf(""))
+	}
+	slices.Sort(names)
+	for _, n := range slices.Compact(names) {
+		ids = append(ids, resources.Identity{Kind: "repos", Name: n, Shared: true})
+	}
+	return ids
+}
+
+// Locks names the lock of the provider; without one, of all that it could be.
+func (p *Package) Locks() []string {
+	var locks []string
+	for _, name := range providers {
+		if p.Provider == "" || p.Provider == name {
+			locks = append(locks, newManager(name).Lock)
+		}
+	}
+	slices.Sort(locks)
+	return slices.Compact(locks)
+}
+
+// Values are the installed version ("" if there is none) as `version`; for several names a map from each.
+func (p *Package) Values() map[string]any {
+	if len(p.Name) == 1 {
+		return map[string]any{"version": p.versions[p.Name[0]]}
+	}
+	m := map[string]any{}
+	for _, n := range p.Name {
+		m[n] = p.versions[n]
+	}
+	return map[string]any{"version": m}
+}
+
+// Inspect fills ensure with the installed version, or absent, and mark where the package is held.
+func (p *Package) Inspect(ctx context.Context, v host.View) error {
+	u, err := p.run.use(v, p.Provider)
+	if err != nil {
+		return err
+	}
+	db, err := u.read(ctx, v)
+	if err != nil {
+		return err
+	}
+	pkg := db.Find(p.Name[0])
+	if owner, ok := db.Provider(p.Name[0]); ok && pkg.Status != manager.Installed {
+		p.Ensure = installed
+		if owner.Held {
+			p.Mark = hold
+		}
+		return nil
+	}
+	p.Ensure, p.Mark = absent, ""
+	if pkg.Status == manager.Installed {
+		p.Ensure = pkg.Version
+		if pkg.Held {
+			p.Mark = hold
+		}
+	}
+	return nil
+}

@@ -1,0 +1,119 @@
+// Package rpmdb reads the database of rpm, for the package managers that stand on it.
+//
+// Versions are epoch:version-release without an epoch of 0. A name may carry its architecture: "glibc.i686".
+package rpmdb
+
+import (
+	"context"
+	"regexp"
+	"strings"
+
+	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/resources/pkg/manager"
+	"github.com/nodeapply/apply/resources/pkg/version"
+)
+
+// ValidName is the grammar of names: rpm allows more signs, but none of them is used.
+var ValidName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._+-]*$`).MatchString
+
+// Files are those that change with the database, wherever a distribution keeps it: the newer sqlite (with its log) and the older hashes.
+func Files() []string {
+	var files []string
+	for _, dir := range []string{"/usr/lib/sysimage/rpm/", "/var/lib/rpm/", "/root/.rpmdb/"} {
+		for _, name := range []string{"rpmdb.sqlite", "rpmdb.sqlite-wal", "Packages.db", "Packages"} {
+			files = append(files, dir+name)
+		}
+	}
+	return files
+}
+
+const format = `%{NAME}\t%{ARCH}\t%{EPOCHNUM}:%{VERSION}-%{RELEASE}\t[%{PROVIDENAME} ]\n`
+
+// maxOutput bounds the list of all packages with what they provide, in bytes: some hundred a package.
+const maxOutput = 64 << 20
+
+// Read lists all packages by one rpm -qa. held are the names that the package manager above keeps at their version.
+func Read(ctx context.Context, v host.View, held map[string]bool) (*manager.DB, error) {
+	out, err := manager.Query(ctx, v, "rpm -qa", host.Cmd{Args: []string{"rpm", "-qa", "--queryformat", format}, MaxOutput: maxOutput})
+	if err != nil {
+		return nil, err
+	}
+	return parse(string(out.Stdout), held), nil
+}
+
+func parse(text string, held map[string]bool) *manager.DB {
+	packages := map[string]manager.Package{} // of those installed in several versions, the latest
+	native := ""
+	for line := range strings.Lines(text) {
+		f := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
+		if len(f) != 4 || f[0] == "gpg-pubkey" {
+			continue
+		}
+		p := manager.Package{
+			Name: f[0], Arch: f[1], Version: Version(f[2]), Status: manager.Installed, Held: held[f[0]], Provides: strings.Fields(f[3]),
+		}
+		if old, ok := packages[p.Name+"."+p.Arch]; !ok || version.CompareRPM(p.Version, old.Version) > 0 {
+			packages[p.Name+"."+p.Arch] = p
+		}
+		if p.Name == "glibc" && (native == "" || p.Arch != "i686") || p.Name == "rpm" && native == "" {
+			native = p.Arch
+		}
+	}
+	db := manager.NewDB(native, ".")
+	for _, p := range packages {
+		db.Put(p)
+	}
+	for name := range held {
+		if db.Find(name).Status == manager.Missing {
+			db.Put(manager.Package{Name: name, Held: true})
+		}
+	}
+	return db
+}
+
+// Version takes an epoch of 0 away, and rpm's word for none.
+func Version(v string) string {
+	for _, none := range []string{"0:", "(none):"} {
+		v = strings.TrimPrefix(v, none)
+	}
+	return v
+}
+
+// Offers makes offers of lists of versions: the candidate is the latest.
+func Offers(versions map[string][]string) map[string]manager.Offer {
+	offers := map[string]manager.Offer{}
+	for name, list := range versions {
+		o := manager.Offer{Versions: list}
+		for _, v := range list {
+			if o.Candidate == "" || version.CompareRPM(v, o.Candidate) > 0 {
+				o.Candidate = v
+			}
+		}
+		offers[name] = o
+	}
+	return offers
+}
+
+// FileVersion reads an .rpm's version.
+func FileVersion(ctx context.Context, v host.View, file string) (string, error) {
+	out, err := manager.Query(ctx, v, "rpm -qp "+file, host.Cmd{
+		Args: []string{"rpm", "-qp", "--nosignature", "--queryformat", `%{EPOCHNUM}:%{VERSION}-%{RELEASE}`, "--", file},
+	})
+	if err != nil {
+		return "", err
+	}
+	return Version(strings.TrimSpace(string(out.Stdout))), nil
+}
+
+// RPMLock is the file that rpm itself locks during a transaction.
+const RPMLock = ".rpm.lock"
+
+var rpmLocked = regexp.MustCompile(`can't create transaction lock on (/\S+` + regexp.QuoteMeta(RPMLock) + `)`)
+
+// Locked finds rpm's own words for a held lock.
+func Locked(out host.Output) (manager.Holder, bool) {
+	if m := rpmLocked.FindSubmatch(out.Stderr); m != nil {
+		return manager.Holder{Lock: string(m[1])}, true
+	}
+	return manager.Holder{}, false
+}

@@ -1,0 +1,158 @@
+// Package resources says what a resource is: the interface that every type implements, and the words in which a type speaks of
+// what differs. A type's author sees this package and package host, nothing of the language, the graph, the engine or the reports.
+//
+// The exported fields of a type's struct are its attributes. A tag `hcl:"name"` gives the attribute's name, followed by options:
+//
+//	title     the naming attribute: the resource's title is its default
+//	required  must be set
+//	public    may not hold a sensitive value (it would appear in an address, a process listing or a file's name)
+//
+// Fields are string, bool, int, []string, map[string]string, pointers to these where "not set" differs from the zero value, the types
+// of this package ([Strings], [Duration], [Scalar]), `any`, and whatever implements [AttrUnmarshaler]. The doc comment of a field is its reference.
+package resources
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/nodeapply/apply/host"
+)
+
+// Resource is one thing that a node should have. It is used by one goroutine at a time.
+type Resource interface {
+	// Check says what differs from what is declared; an empty Diff: as declared. It changes nothing, and twice in a row it says the same.
+	Check(ctx context.Context, v host.View) (Diff, error)
+	// Apply removes d, the difference that Check found, and does no more than that. Check after a successful Apply must return an
+	// empty Diff; the engine verifies this after every Apply.
+	Apply(ctx context.Context, h host.Host, d Diff) error
+}
+
+// Diff is all that differs, one Change an attribute, in a stable order.
+type Diff struct {
+	Changes []Change
+	Notes   []string // warnings to be shown beside the result, whether or not something differs
+	// Spreads says that the effect reaches further than the changes listed (a package brings files and units, a mount covers a folder): a plan is
+	// less sure of what comes after.
+	Spreads bool
+}
+
+// Empty says that nothing differs.
+func (d Diff) Empty() bool { return len(d.Changes) == 0 }
+
+// Has says whether attr is among the changes.
+func (d Diff) Has(attr string) bool {
+	for _, c := range d.Changes {
+		if c.Attr == attr {
+			return true
+		}
+	}
+	return false
+}
+
+// Change is one attribute that differs. From and To are printable; an attribute that the manifest marks sensitive is replaced by the engine
+// before anybody sees it.
+type Change struct {
+	Attr string // its name as in the manifest
+	From string
+	To   string
+	Text string // a unified diff of contents, where one helps; bounded in size
+	// Irreversible says that undo cannot take this change back.
+	Irreversible bool
+	// Opaque says that the effect of this change is known only by making it (a command).
+	Opaque bool
+}
+
+// Type is one kind of resource.
+type Type struct {
+	Name string
+	// New returns a pointer to a struct with the defaults of the type for that title; the manifest's attributes fill the rest.
+	New func(title string) Resource
+	// Timeout is the default deadline of one attempt; 0: the engine's default of five minutes.
+	Timeout time.Duration
+	// Late names the values that only a run gives (exec: stdout, stderr, exit_code), see Valued.
+	Late []string
+}
+
+// Validator is a Resource that can find mistakes in its attributes before any node is seen. Several mistakes are joined by errors.Join;
+// an [AttrError] in them names the attribute, and the manifest finds the line.
+type Validator interface{ Validate() error }
+
+// Identified is a Resource that provides and requires things by which the catalog finds duplicates and automatic edges.
+type Identified interface {
+	// Provides lists what only one resource of a catalog may manage, and what others may require.
+	Provides() []Identity
+	// Requires lists what must come before, if anything of the catalog provides it.
+	Requires() []Identity
+}
+
+// Identity is a thing of the node.
+type Identity struct {
+	Kind string // path, mount, unit, user, group, package, repo, ...
+	Name string
+	// Shared: any number of resources may provide it (repos of one package provider); who requires it comes after all of them.
+	Shared bool
+	// Nearest, for a required path: if nothing provides exactly this path, the nearest ancestor folder or mount point that the catalog
+	// manages is required in its place.
+	Nearest bool
+}
+
+// Refresher is a Resource that does something when a resource it subscribes to has changed.
+type Refresher interface {
+	// Refreshable says whether a refresh would do anything now, else why not ("not running", "started in this run"). It is asked after the
+	// resource's own check, and in a run after its Apply; applied is what that changed, in a plan what it would change.
+	Refreshable(ctx context.Context, v host.View, applied Diff) (ok bool, why string, err error)
+	// Refresh does it: restarts the service, runs the command again.
+	Refresh(ctx context.Context, h host.Host) error
+}
+
+// Skipper is a Resource that has to do something when it is skipped because a resource before it failed: because is that one's address. (An exported fact is withdrawn.)
+type Skipper interface {
+	Skip(ctx context.Context, h host.Host, because string) error
+}
+
+// Conditional is a Resource that may not be wanted at all in this run (an exec with refreshonly or creates). It is asked before the guards.
+type Conditional interface {
+	// Wanted says whether the resource is to be looked at; refreshing says that a notify asks.
+	Wanted(ctx context.Context, v host.View, refreshing bool) (ok bool, why string, err error)
+	// Repeats says that nothing of the resource's own (creates, refreshonly) ends its being wanted; only guards can.
+	Repeats() bool
+}
+
+// Guard is a Resource whose guards run with its own folder, environment, user and path.
+type Guard interface {
+	// GuardCmd returns the command for one guard; the guard is a shell line.
+	GuardCmd(guard string) host.Cmd
+}
+
+// Grouper is a Resource several of which are applied in one transaction (packages).
+type Grouper interface {
+	// ApplyGroup applies the resources in members, this one among them, each with its Diff, and returns an error for each, in order.
+	ApplyGroup(ctx context.Context, h host.Host, members []Member) []error
+}
+
+// Member is one resource of a group.
+type Member struct {
+	Resource Resource
+	Diff     Diff
+}
+
+// Locker is a Resource whose Apply must not run beside others that name the same lock.
+type Locker interface{ Locks() []string }
+
+// Valued is a Resource with values that other blocks may use: attributes that are known only after it was visited.
+// The values are nil, bool, int, float64, string, []any and map[string]any.
+type Valued interface{ Values() map[string]any }
+
+// Restorer is a Resource whose change cannot be taken back from the pre-images of files alone (units, packages, mounts).
+type Restorer interface {
+	// Before returns what Restore will need, read from the node before d is applied; nil where there is nothing to restore.
+	Before(ctx context.Context, v host.View, d Diff) (json.RawMessage, error)
+	// Restore brings back what Before saw. The receiver is a fresh resource of the type with only its title.
+	Restore(ctx context.Context, h host.Host, before json.RawMessage) error
+}
+
+// Inspector is a Resource that can fill its own attributes from the node, so that printing them gives a manifest whose plan is empty.
+type Inspector interface {
+	Inspect(ctx context.Context, v host.View) error
+}

@@ -1,0 +1,91 @@
+package resources
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestAddress(t *testing.T) {
+	for text, want := range map[string]Address{
+		"service.glusterd":                        {Type: "service", Title: "glusterd"},
+		`file["/etc/hosts"]`:                      {Type: "file", Title: "/etc/hosts"},
+		`file.conf["a.b"]`:                        {Type: "file", Title: "conf", Instance: `["a.b"]`},
+		"file.conf[0]":                            {Type: "file", Title: "conf", Instance: "[0]"},
+		`module.m.service.x`:                      {Module: "module.m", Type: "service", Title: "x"},
+		`module.m["k.]"].module.n.file["a\"${b"]`: {Module: `module.m["k.]"].module.n`, Type: "file", Title: `a"${b`},
+		"module.m":                                {Module: "module.m"},
+	} {
+		t.Run(text, func(t *testing.T) {
+			got, err := ParseAddress(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Error(diff)
+			}
+			if want.Type == "" {
+				return
+			}
+			again, err := ParseAddress(got.String())
+			if err != nil || again != got {
+				t.Errorf("%s is read back as %v, %v", got, again, err)
+			}
+		})
+	}
+}
+
+func TestParseAddressErrors(t *testing.T) {
+	for _, text := range []string{"", "file", "file.", "file..x", ".x", "file[", `file["x`, "file[x]", "file.a.b", "fi le.x", "module.m.file"} {
+		t.Run(text, func(t *testing.T) {
+			if a, err := ParseAddress(text); err == nil {
+				t.Errorf("want an error, got %#v", a)
+			}
+		})
+	}
+}
+
+func TestAttributeValues(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		in   any
+		into AttrUnmarshaler
+		want any
+		bad  bool
+	}{
+		{"one string", "a", new(Strings), Strings{"a"}, false},
+		{"list", []any{"a", 1.0}, new(Strings), Strings{"a", "1"}, false},
+		{"map is no list", map[string]any{}, new(Strings), nil, true},
+		{"boolean", true, new(Scalar), Scalar("true"), false},
+		{"duration", "90s", new(Duration), Duration(90 * time.Second), false},
+		{"seconds", 1.5, new(Duration), Duration(1500 * time.Millisecond), false},
+		{"seconds in a string", "5", new(Duration), Duration(5 * time.Second), false},
+		{"negative", -1.0, new(Duration), nil, true},
+		{"not a number", "NaN", new(Duration), nil, true},
+		{"too long", 1e300, new(Duration), nil, true},
+		{"no duration", "soon", new(Duration), nil, true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			err := tc.into.UnmarshalAttr(tc.in)
+			if (err != nil) != tc.bad {
+				t.Fatalf("error: %v", err)
+			}
+			if tc.bad {
+				return
+			}
+			var got any
+			switch v := tc.into.(type) {
+			case *Strings:
+				got = *v
+			case *Scalar:
+				got = *v
+			case *Duration:
+				got = *v
+			}
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}

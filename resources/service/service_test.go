@@ -1,0 +1,283 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/host/hosttest"
+	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/resourcetest"
+)
+
+func declare(ensure, enable string) *Service {
+	s := Type().New("app").(*Service)
+	s.Ensure, s.Enable = ensure, resources.Scalar(enable)
+	return s
+}
+
+// TestConverges is every declared state from every starting state.
+func TestConverges(t *testing.T) {
+	starts := map[string]host.Unit{
+		"inactive disabled": {},
+		"inactive enabled":  {UnitFileState: "enabled"},
+		"active disabled":   {ActiveState: "active", SubState: "running"},
+		"active enabled":    {ActiveState: "active", SubState: "running", UnitFileState: "enabled"},
+		"failed":            {ActiveState: "failed", SubState: "failed", Result: "exit-code"},
+		"active static":     {ActiveState: "active", UnitFileState: "static"},
+		"active indirect":   {ActiveState: "active", UnitFileState: "indirect"},
+		"inactive masked":   {LoadState: "masked", UnitFileState: "masked"},
+	}
+	for _, ensure := range []string{"", running, stopped} {
+		for _, enable := range []string{"", enabled, disabled, mask} {
+			if ensure == running && enable == mask {
+				continue // refused by Validate
+			}
+			for name, u := range starts {
+				if ensure == running && enable != enabled && name == "inactive masked" {
+					continue // below
+				}
+				t.Run(fmt.Sprintf("%s/%s from %s", ensure, enable, name), func(t *testing.T) {
+					synctest.Test(t, func(t *testing.T) {
+						h := hosttest.New(t, "")
+						u.Name = "app.service"
+						h.AddUnits(hosttest.Unit{Unit: u})
+						resourcetest.Converges(t, h, declare(ensure, enable))
+					})
+				})
+			}
+		}
+	}
+}
+
+func TestWhatIsDone(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		s    *Service
+		unit host.Unit
+		want []string
+	}{
+		{"as declared: nothing", declare(running, enabled), host.Unit{ActiveState: "active", UnitFileState: "enabled"}, nil},
+		{"stopped service", declare(running, ""), host.Unit{}, []string{"systemctl start app.service"}},
+		{"enabled before it is started", declare(running, enabled), host.Unit{}, []string{"systemctl enable app.service", "systemctl start app.service"}},
+		{"stopped before it is masked", declare(stopped, mask), host.Unit{ActiveState: "active"}, []string{"systemctl stop app.service", "systemctl mask app.service"}},
+		{"unmasked before it is enabled", declare(running, enabled), host.Unit{LoadState: "masked", UnitFileState: "masked"},
+			[]string{"systemctl unmask app.service", "systemctl enable app.service", "systemctl start app.service"}},
+		{"masked is as good as disabled", declare(stopped, disabled), host.Unit{LoadState: "masked", UnitFileState: "masked"}, nil},
+		{"static units do not flap", declare("", enabled), host.Unit{UnitFileState: "static"}, nil},
+		{"indirect units do not flap", declare("", disabled), host.Unit{UnitFileState: "indirect"}, nil},
+		{"generated units do not flap", declare("", enabled), host.Unit{UnitFileState: "generated"}, nil},
+		{"changed unit files are read first", declare(running, ""), host.Unit{NeedDaemonReload: true}, []string{"systemctl daemon-reload", "systemctl start app.service"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := hosttest.New(t, "")
+				tc.unit.Name = "app.service"
+				h.AddUnits(hosttest.Unit{Unit: tc.unit})
+				resourcetest.Converges(t, h, tc.s)
+				if diff := cmp.Diff(tc.want, h.Calls()); diff != "" {
+					t.Error(diff)
+				}
+			})
+		})
+	}
+}
+
+func TestFailures(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		s    *Service
+		unit hosttest.Unit
+		want string
+		log  string
+	}{
+		{"there is none", declare(running, ""), hosttest.Unit{Unit: host.Unit{Name: "other.service"}}, "app: there is no such service on this node", ""},
+		{"masked", declare(running, ""), hosttest.Unit{Unit: host.Unit{Name: "app.service", LoadState: "masked", UnitFileState: "masked"}}, "enable = true takes the mask off", ""},
+		{"a start that fails quotes the journal", declare(running, ""), hosttest.Unit{Unit: host.Unit{Name: "app.service"}, Fails: "exit-code", Log: "no config"}, "job ended failed", "no config"},
+		{"dies right after its start", declare(running, ""), hosttest.Unit{Unit: host.Unit{Name: "app.service"}, DiesAfter: 300 * time.Millisecond, Log: "bye"},
+			"app.service does not stay up: failed", "bye"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := hosttest.New(t, "")
+				h.AddUnits(tc.unit)
+				d, err := tc.s.Check(t.Context(), h)
+				if err == nil {
+					err = tc.s.Apply(t.Context(), h, d)
+				}
+				if err == nil || !strings.Contains(err.Error(), tc.want) {
+					t.Fatalf("want %q, got %v", tc.want, err)
+				}
+				var job *JobError
+				if tc.log != "" && (!errors.As(err, &job) || job.Detail() != tc.log) {
+					t.Errorf("want the log %q in %#v", tc.log, err)
+				}
+			})
+		})
+	}
+}
+
+// looping is a unit that systemd restarts again and again.
+type looping struct {
+	*hosttest.Host
+	n uint32
+}
+
+func (l *looping) Unit(ctx context.Context, name string) (host.Unit, error) {
+	u, err := l.Host.Unit(ctx, name)
+	l.n++
+	u.NRestarts = l.n / 8
+	return u, err
+}
+
+func TestRestartLoopIsAFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := hosttest.New(t, "")
+		h.AddUnits(hosttest.Unit{Unit: host.Unit{Name: "app.service"}})
+		s := declare(running, "")
+		d, err := s.Check(t.Context(), h)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = s.Apply(t.Context(), &looping{Host: h}, d)
+		if err == nil || !strings.Contains(err.Error(), "systemd has restarted it") {
+			t.Errorf("want a failure, got %v", err)
+		}
+	})
+}
+
+func TestRefresh(t *testing.T) {
+	active := host.Unit{Name: "app.service", ActiveState: "active"}
+	for _, tc := range []struct {
+		name    string
+		s       *Service
+		unit    host.Unit
+		applied resources.Diff
+		why     string
+		want    []string
+	}{
+		{name: "restarts what runs", s: declare("", ""), unit: active, want: []string{"systemctl restart app.service"}},
+		{name: "reloads", s: &Service{Name: "app", OnRefresh: "reload"}, unit: active, want: []string{"systemctl reload app.service"}},
+		{name: "does not start what is stopped", s: declare("", ""), unit: host.Unit{Name: "app.service"}, why: "not running"},
+		{name: "not just started", s: declare(running, ""), unit: active, applied: resources.Diff{Changes: []resources.Change{{Attr: "ensure"}}}, why: "started in this run"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := hosttest.New(t, "")
+				h.AddUnits(hosttest.Unit{Unit: tc.unit})
+				ok, why, err := tc.s.Refreshable(t.Context(), h, tc.applied)
+				if err != nil || ok != (tc.why == "") || why != tc.why {
+					t.Fatalf("refreshable: %v, %q, %v", ok, why, err)
+				}
+				if ok {
+					if err := tc.s.Refresh(t.Context(), h); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if diff := cmp.Diff(tc.want, h.Calls()); diff != "" {
+					t.Error(diff)
+				}
+			})
+		})
+	}
+}
+
+func TestSysV(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := hosttest.New(t, "-- etc/init.d/app 0755 --\n#!/bin/sh\n-- etc/rc3.d/ --\n")
+		runs := false
+		h.Handle("service app", func(_ context.Context, c host.Cmd) (host.Output, error) {
+			switch c.Args[2] {
+			case "start", "restart":
+				runs = true
+			case "stop":
+				runs = false
+			}
+			out := host.Output{}
+			if c.Args[2] == "status" && !runs {
+				out.ExitCode = 3
+			}
+			return out, nil
+		})
+		h.Handle("update-rc.d app", func(ctx context.Context, c host.Cmd) (host.Output, error) {
+			if c.Args[2] == "enable" {
+				return host.Output{}, h.Symlink(ctx, "../init.d/app", "/etc/rc3.d/S01app")
+			}
+			return host.Output{}, nil
+		})
+		s := declare(running, enabled)
+		d, err := s.Check(t.Context(), h)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := []resources.Change{{Attr: "enable", From: "false", To: "true"}, {Attr: "ensure", From: "stopped", To: "running"}}
+		if diff := cmp.Diff(want, d.Changes); diff != "" {
+			t.Fatal(diff)
+		}
+		if err := s.Apply(t.Context(), h, d); err != nil {
+			t.Fatal(err)
+		}
+		if d, err := s.Check(t.Context(), h); err != nil || !d.Empty() {
+			t.Errorf("after apply: %v, %v", d, err)
+		}
+		if err := s.Refresh(t.Context(), h); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestRestore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := hosttest.New(t, "")
+		h.AddUnits(hosttest.Unit{Unit: host.Unit{Name: "app.service"}})
+		s := declare(running, enabled)
+		d, err := s.Check(t.Context(), h)
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw, err := s.Before(t.Context(), h, d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Apply(t.Context(), h, d); err != nil {
+			t.Fatal(err)
+		}
+		fresh := Type().New("app").(*Service)
+		if err := fresh.Restore(t.Context(), h, raw); err != nil {
+			t.Fatal(err)
+		}
+		u, err := h.Unit(t.Context(), "app.service")
+		if err != nil || u.ActiveState != "inactive" || u.UnitFileState != "disabled" {
+			t.Errorf("want it stopped and disabled, got %+v, %v", u, err)
+		}
+	})
+}
+
+func TestValidate(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		s    Service
+		want string
+	}{
+		{"ensure", Service{Name: "a", Ensure: "started", OnRefresh: "restart"}, `ensure: "started" is none of`},
+		{"enable", Service{Name: "a", Enable: "yes", OnRefresh: "restart"}, `enable: "yes" is none of`},
+		{"on_refresh", Service{Name: "a", OnRefresh: "kick"}, `on_refresh: "kick" is none of`},
+		{"provider", Service{Name: "a", OnRefresh: "restart", Provider: "launchd"}, `provider: "launchd" is none of`},
+		{"running and masked", Service{Name: "a", OnRefresh: "restart", Ensure: "running", Enable: "mask"}, "a masked service cannot run"},
+		{"pattern", Service{Name: "a", OnRefresh: "restart", Pattern: "("}, "pattern: error parsing regexp"},
+		{"name", Service{Name: "-a", OnRefresh: "restart"}, `"-a" is no name of a service`},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if err := tc.s.Validate(); err == nil || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("want %q, got %v", tc.want, err)
+			}
+		})
+	}
+}

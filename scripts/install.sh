@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# Installs the Debian packages that the tests use. Does nothing where all are there.
+set -euo pipefail
+packages=(
+	mmdebstrap systemd-container apt-utils dpkg-dev gpg gpg-agent gpgv nftables iproute2 util-linux   # the lab's nodes and networks
+	createrepo-c rpm dnf zypper pacman-package-manager                                     # package managers
+	e2fsprogs xfsprogs fuse3 acl attr                                                      # disks, files, faults
+	etcd-server openssh-server openssh-client git                                          # what apply talks to
+	chromium tmux                                                                          # what people look at it with
+)
+missing=()
+for p in "${packages[@]}"; do
+	[ "$(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null)" = installed ] || missing+=("$p")
+done
+[ ${#missing[@]} = 0 ] && exit 0
+export DEBIAN_FRONTEND=noninteractive
+# Services of packages installed for tests must not start on this machine.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+	trap 'rm -f "$policy"' EXIT
+	printf '#!/bin/sh\nexit 101\n' >"$policy"
+	chmod 755 "$policy"
+fi
+apt-get -q update
+apt-get -q install -y --no-install-recommends -o Dpkg::Options::=--force-confold "${missing[@]}"

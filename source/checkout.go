@@ -1,0 +1,236 @@
+package source
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"time"
+
+	"github.com/nodeapply/apply/source/internal/gittree"
+	"github.com/nodeapply/apply/source/internal/odb"
+	"github.com/nodeapply/apply/source/internal/signature"
+	"github.com/nodeapply/apply/source/internal/trust"
+)
+
+// Limits bound a tree that is checked out: number of files, bytes of them together and of one.
+type Limits = gittree.Limits
+
+// DefaultLimits hold where Options has none.
+func DefaultLimits() Limits { return Limits{Files: 100_000, Bytes: 1 << 30, FileBytes: 128 << 20} }
+
+// defaultTimeout bounds a checkout whose context has no deadline.
+const defaultTimeout = 10 * time.Minute
+
+// maxTagChain bounds tags of tags.
+const maxTagChain = 5
+
+// Options of Checkout.
+type Options struct {
+	StateDir string // the cache is in its folder git
+	Parent   string // an existing folder that others cannot write: the fresh folder is made in it
+	Signers  string // a file of allowed signers or a keyring: refuse what none of them signed; empty: do not ask
+	Pin      *Pin   // from a Lock: a tag that stands elsewhere is ErrMoved, a branch is taken as it was then
+	Limits   Limits // zero: DefaultLimits
+}
+
+func (o Options) limits() Limits {
+	if o.Limits == (Limits{}) {
+		return DefaultLimits()
+	}
+	return o.Limits
+}
+
+// Checkout brings a git source to this node. Besides ErrUntrusted, ErrMoved and ErrLimit it returns ordinary errors: an unknown
+// reference, a remote that cannot be reached and has not been before, a folder that is not in the tree, a full disk. No folder
+// is left behind then.
+func Checkout(ctx context.Context, src Source, o Options) (*Tree, error) {
+	if !src.Git() {
+		return nil, fmt.Errorf("source %q: not in git", src.Path)
+	}
+	ctx, cancel := withDeadline(ctx, defaultTimeout)
+	defer cancel()
+	signers, err := loadSigners(o.Signers)
+	if err != nil {
+		return nil, err
+	}
+	c, err := openCache(ctx, o.StateDir, src.URL)
+	if err != nil {
+		return nil, err
+	}
+	defer c.close()
+	t, err := c.checkout(ctx, src, o, signers)
+	var broken brokenCache
+	if !errors.As(err, &broken) {
+		return t, err
+	}
+	where, err := c.setAside()
+	if err != nil {
+		return nil, fmt.Errorf("cache: %w", err)
+	}
+	if t, err = c.checkout(ctx, src, o, signers); err != nil {
+		return nil, fmt.Errorf("%w (the cache was broken and was moved to %s: %w)", err, where, broken)
+	}
+	t.Warnings = append(t.Warnings, fmt.Sprintf("%s: the cache was broken, was moved to %s and fetched anew: %v", src.URL, where, broken))
+	return t, nil
+}
+
+func withDeadline(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	if _, has := ctx.Deadline(); has {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeoutCause(ctx, d, fmt.Errorf("timed out after %s", d))
+}
+
+func loadSigners(file string) (*signature.Signers, error) {
+	if file == "" {
+		return nil, nil
+	}
+	return signature.Load(file)
+}
+
+// brokenCache is an error of our own store: it may be thrown away and fetched again.
+type brokenCache struct{ error }
+
+func (b brokenCache) Unwrap() error { return b.error }
+
+func (c *cache) checkout(ctx context.Context, src Source, o Options, signers *signature.Signers) (*Tree, error) {
+	found, warnings, err := c.find(ctx, src, o.Pin)
+	if err != nil {
+		return nil, err
+	}
+	t := &Tree{Revision: Revision{Ref: src.Ref, RefKind: found.kind, Dirty: Clean}, Warnings: warnings}
+	name := src.Ref
+	if found.kind != Tag {
+		name = ""
+	}
+	accept := func() error {
+		if o.Pin == nil {
+			return nil
+		}
+		return o.Pin.check(src, t.Revision)
+	}
+	err = t.write(ctx, c.store, writing{found.hash, name, src.Folder, signers, accept, o})
+	if errors.Is(err, odb.ErrBroken) || errors.Is(err, odb.ErrNotFound) {
+		return nil, brokenCache{err}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", src, err)
+	}
+	return t, nil
+}
+
+// writing is what to check out of a store, and how.
+type writing struct {
+	hash    odb.Hash // of a commit or a tag
+	tag     string   // the name by which the tag was found; empty: not by a tag
+	folder  string
+	signers *signature.Signers
+	accept  func() error // asked when the commit is known and verified, before its tree is read
+	Options
+}
+
+func (t *Tree) write(ctx context.Context, store *odb.Store, w writing) error {
+	h, err := t.verify(store, w)
+	if err != nil {
+		return err
+	}
+	commit, err := store.Commit(h)
+	if err != nil {
+		return err
+	}
+	t.Commit, t.TreeHash = hex.EncodeToString(h[:]), hex.EncodeToString(commit.Tree[:])
+	if err := w.accept(); err != nil {
+		return err
+	}
+	files, err := gittree.Load(ctx, store, commit.Tree, w.limits())
+	if err != nil {
+		return err
+	}
+	inside, err := files.Resolve(path.Join(".", w.folder))
+	if err != nil {
+		return err
+	}
+	if !files.Has(inside) {
+		return fmt.Errorf("%q is not in the repository at %.12s", w.folder, t.Commit)
+	}
+	for _, s := range files.Submodules {
+		t.Warnings = append(t.Warnings, fmt.Sprintf("%s: a submodule: left empty", s))
+	}
+	parent, err := filepath.Abs(w.Parent)
+	if err != nil {
+		return err
+	}
+	if t.Dir, err = os.MkdirTemp(parent, "source-*"); err != nil { // mode 0700
+		return err
+	}
+	if err := files.Write(ctx, t.Dir); err != nil {
+		return errors.Join(err, os.RemoveAll(t.Dir))
+	}
+	t.Path = filepath.Join(t.Dir, filepath.FromSlash(inside))
+	return nil
+}
+
+// verify follows tags to the commit and, where signers are given, demands the signature of the tag, or of a commit that was
+// not found by an annotated tag.
+func (t *Tree) verify(store *odb.Store, w writing) (commit odb.Hash, err error) {
+	h, claimed := w.hash, ""
+	for range maxTagChain {
+		kind, err := store.Kind(h)
+		switch {
+		case err != nil:
+			return h, err
+		case claimed != "" && claimed != kind:
+			return h, trust.Errorf("tag %q: says that it points to a %s, %x is a %s", w.tag, claimed, h, kind)
+		case kind == "commit" && claimed == "":
+			return h, t.verifyCommit(store, w, h)
+		case kind == "commit":
+			return h, nil
+		case kind != "tag":
+			return h, fmt.Errorf("%x is a %s, not a commit", h, kind)
+		}
+		tag, err := store.Tag(h)
+		if err != nil {
+			return h, err
+		}
+		if err := t.verifyTag(w, tag); err != nil {
+			return h, err
+		}
+		h, claimed = tag.Target, tag.Kind
+	}
+	return h, fmt.Errorf("a chain of more than %d tags", maxTagChain)
+}
+
+func (t *Tree) verifyTag(w writing, tag odb.Tag) error {
+	switch {
+	case w.signers == nil:
+		return nil
+	case tag.Name != w.tag:
+		return trust.Errorf("tag %q: is the tag %q under another name", w.tag, tag.Name)
+	case tag.Kind != "commit":
+		return trust.Errorf("tag %q: points to a %s, not to a commit", w.tag, tag.Kind)
+	}
+	signer, err := w.signers.Tag(tag.Raw, time.Now())
+	if err != nil {
+		return fmt.Errorf("tag %q: %w", w.tag, err)
+	}
+	t.SignedBy = signer
+	return nil
+}
+
+func (t *Tree) verifyCommit(store *odb.Store, w writing, h odb.Hash) error {
+	if w.signers == nil {
+		return nil
+	}
+	commit, err := store.Commit(h)
+	if err != nil {
+		return err
+	}
+	if t.SignedBy, err = w.signers.Commit(commit.Raw, time.Now()); err != nil {
+		return fmt.Errorf("commit %.12x: %w", h, err)
+	}
+	return nil
+}
