@@ -25,7 +25,7 @@ const DefaultDeployment = "default"
 // Errors that end a wait or a run's part in an exchange.
 var (
 	ErrTwins = errors.New("two nodes with one name")
-	ErrLocal = errors.New("no exchange is configured: set one with --exchange https://HOST:7654 or etcd://HOST,...")
+	ErrLocal = errors.New("no exchange is configured (set one: --exchange https://HOST:7654 or etcd://HOST1,HOST2)")
 )
 
 // Exchange is one deployment in a store.

@@ -26,7 +26,7 @@ import (
 const (
 	dialTimeout = 10 * time.Second
 	callTimeout = 15 * time.Second
-	keepalive   = 10 * time.Second
+	keepalive   = 20 * time.Second // etcd takes more than one in 5 s for abuse
 )
 
 // Options of New.

@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -18,7 +17,7 @@ type Etcd struct {
 	Endpoints []string // host:port of each member's client listener
 	Log       string   // folder of the members' logs
 	args      [][]string
-	procs     []*exec.Cmd
+	procs     []*os.Process
 	scheme    string
 }
 
@@ -26,12 +25,12 @@ type Etcd struct {
 // extra are further flags for every member.
 func StartEtcd(t testing.TB, members int, extra ...string) *Etcd {
 	t.Helper()
-	program, err := exec.LookPath("etcd")
-	if err != nil {
+	program := lookPath("etcd")
+	if program == "" {
 		t.Skip("etcd is not installed (exchange/install-test-tools.sh): left out is everything that is compared with a real etcd")
 	}
 	dir := t.TempDir()
-	e := &Etcd{Log: dir, procs: make([]*exec.Cmd, members), scheme: "http"}
+	e := &Etcd{Log: dir, procs: make([]*os.Process, members), scheme: "http"}
 	for _, x := range extra {
 		if strings.HasPrefix(x, "--cert-file") {
 			e.scheme = "https"
@@ -72,13 +71,24 @@ func (e *Etcd) Start(t testing.TB, i int) {
 		t.Fatal(err)
 	}
 	defer log.Close()
-	c := exec.Command(e.args[i][0], e.args[i][1:]...)
-	c.Stdout, c.Stderr = log, log
-	c.Env = []string{"PATH=" + os.Getenv("PATH")}
-	if err := c.Start(); err != nil {
+	p, err := os.StartProcess(e.args[i][0], e.args[i], &os.ProcAttr{
+		Files: []*os.File{nil, log, log}, Env: []string{"PATH=" + os.Getenv("PATH")},
+	})
+	if err != nil {
 		t.Fatal(err)
 	}
-	e.procs[i] = c
+	e.procs[i] = p
+}
+
+// lookPath finds a program; "" when it is not there.
+func lookPath(program string) string {
+	for _, dir := range filepath.SplitList(os.Getenv("PATH")) {
+		path := filepath.Join(dir, program)
+		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
+			return path
+		}
+	}
+	return ""
 }
 
 // Kill ends a member at once (kill -9), if it runs.
@@ -87,15 +97,17 @@ func (e *Etcd) Kill(t testing.TB, i int) {
 	if e.procs[i] == nil {
 		return
 	}
-	if err := e.procs[i].Process.Kill(); err != nil {
+	if err := e.procs[i].Kill(); err != nil {
 		t.Error(err)
 	}
-	e.procs[i].Wait() // "signal: killed" is what was asked for
+	if _, err := e.procs[i].Wait(); err != nil {
+		t.Error(err)
+	}
 	e.procs[i] = nil
 }
 
 // Pid is the process of a member.
-func (e *Etcd) Pid(i int) int { return e.procs[i].Process.Pid }
+func (e *Etcd) Pid(i int) int { return e.procs[i].Pid }
 
 // healthy waits until the cluster has a leader. A member that asks for client certificates is taken for healthy when it
 // listens.

@@ -341,7 +341,7 @@ func TestWatchesResumeWhenItComesBack(t *testing.T) {
 		t.Fatalf("before: %+v", u)
 	}
 	s.Stop(t)
-	s = exchangetest.StartServer(t, data, s.Addr)
+	exchangetest.StartServer(t, data, s.Addr)
 	if _, err := store.Retry(t.Context(), func(ctx context.Context) (int64, error) {
 		return c.Put(ctx, store.Put{Key: mine, Value: okFact("2"), Expect: store.Any})
 	}); err != nil {
