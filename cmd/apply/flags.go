@@ -26,6 +26,7 @@ type flags struct {
 	verbose  bool
 	logLevel string
 
+	planOut       string
 	noop          bool
 	tags          []string
 	skipTags      []string
