@@ -48,6 +48,9 @@ type Client struct {
 
 var _ store.Store = (*Client)(nil)
 
+// defaultPort is that of `apply exchange serve`.
+const defaultPort = "7654"
+
 // New makes a client of the exchange at base (https://host:port). It connects at the first call.
 func New(base string, c *pki.Credentials) (*Client, error) {
 	u, err := url.Parse(base)
@@ -56,6 +59,9 @@ func New(base string, c *pki.Credentials) (*Client, error) {
 	}
 	if u.Scheme != "https" || u.Host == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
 		return nil, fmt.Errorf("exchange %q: not of the form https://host:port", u.Redacted())
+	}
+	if u.Port() == "" {
+		u.Host = net.JoinHostPort(u.Hostname(), defaultPort)
 	}
 	t := &http.Transport{
 		Proxy:               nil,
@@ -229,9 +235,44 @@ func (c *Client) failed(ctx context.Context, err error) error {
 		return fmt.Errorf("exchange %s: %w: it is not the one that enrolled this node: %w", c.base.Host, store.ErrDenied, err)
 	case errors.As(err, &record):
 		return fmt.Errorf("exchange %s: %w: it does not speak TLS", c.base.Host, store.ErrDenied)
-	case errors.As(err, &refused) && refused.Op == "remote error":
-		return fmt.Errorf("exchange %s: %w: it refuses this node's certificate (revoked, run out, or of another authority): %w",
-			c.base.Host, store.ErrDenied, err)
+	case isAlert(err):
+	case errors.As(err, &refused) && refused.Op == "dial":
+		return fmt.Errorf("exchange %s: %w: %w", c.base.Host, store.ErrUnavailable, err)
+	default:
+		// In TLS 1.3 a server looks at the client's certificate when the client has begun to send already: its alert is lost
+		// where the sending fails first. Who sends nothing reads it.
+		alert := c.probe(ctx)
+		if !isAlert(alert) {
+			return fmt.Errorf("exchange %s: %w: %w", c.base.Host, store.ErrUnavailable, err)
+		}
+		err = alert
 	}
-	return fmt.Errorf("exchange %s: %w: %w", c.base.Host, store.ErrUnavailable, err)
+	return fmt.Errorf("exchange %s: %w: it refuses this node's certificate (revoked, run out, or of another authority): %w",
+		c.base.Host, store.ErrDenied, err)
+}
+
+// isAlert tells whether the other side has ended the TLS connection and said why.
+func isAlert(err error) bool {
+	var e *net.OpError
+	return errors.As(err, &e) && e.Op == "remote error"
+}
+
+const probeTimeout = 2 * time.Second
+
+// probe makes a connection, waits for the server to speak first, as HTTP/2 has it, and returns how that ended.
+func (c *Client) probe(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	config := c.credentials.TLS(pki.ServerName)
+	config.NextProtos = []string{"h2"}
+	conn, err := (&tls.Dialer{Config: config}).DialContext(ctx, "tcp", c.base.Host)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if err := conn.SetReadDeadline(time.Now().Add(probeTimeout)); err != nil {
+		return err
+	}
+	_, err = conn.Read(make([]byte, 1))
+	return err
 }

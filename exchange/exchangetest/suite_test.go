@@ -50,11 +50,18 @@ func openEtcd(t *testing.T, members int) opener {
 }
 
 func TestConformance(t *testing.T) {
-	t.Run("memory", func(t *testing.T) { exchangetest.Run(t, openMemory) })
-	t.Run("file", func(t *testing.T) { exchangetest.Run(t, openFile) })
-	t.Run("embedded", func(t *testing.T) { exchangetest.Run(t, openEmbedded) })
-	t.Run("etcd of one", func(t *testing.T) { exchangetest.Run(t, openEtcd(t, 1)) })
-	t.Run("etcd of three", func(t *testing.T) { exchangetest.Run(t, openEtcd(t, 3)) })
+	for name, opens := range map[string]func(*testing.T) opener{
+		"memory":        func(*testing.T) opener { return openMemory },
+		"file":          func(*testing.T) opener { return openFile },
+		"embedded":      func(*testing.T) opener { return openEmbedded },
+		"etcd of one":   func(t *testing.T) opener { return openEtcd(t, 1) },
+		"etcd of three": func(t *testing.T) opener { return openEtcd(t, 3) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			exchangetest.Run(t, opens(t))
+		})
+	}
 }
 
 func TestHistoriesAgreeWithEtcd(t *testing.T) {
