@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,8 +30,14 @@ func (a *app) load(ctx context.Context, path string) (*apply.Manifest, *host.Loc
 	if err != nil {
 		return nil, nil, err
 	}
-	m, err := apply.Load(ctx, path, apply.Options{Host: h, Vars: vars, Scrub: &a.flags.scrub})
+	known, err := a.facts(h)
 	if err != nil {
+		return nil, nil, err
+	}
+	m, err := apply.Load(ctx, path, apply.Options{Host: h, Vars: vars, Facts: known, Scrub: &a.flags.scrub})
+	a.factWarnings = known.Warnings()
+	if err != nil {
+		a.tellFactWarnings()
 		return nil, nil, err
 	}
 	if len(m.Warnings) > 0 && !a.flags.json {
@@ -177,7 +184,7 @@ func (a *app) walk(ctx context.Context, signals *interrupts, do func(context.Con
 	}
 	o.Node, _ = os.Hostname() // a node without a name still converges
 	p := a.printer()
-	o.Events = &finisher{printer: p, signals: signals, warnings: warnings}
+	o.Events = &finisher{printer: p, signals: signals, warnings: slices.Concat(a.factWarnings, warnings)}
 	o.Stop = signals.stop
 	o.Parallel, o.Tags, o.SkipTags, o.FailFast, o.Strict = a.flags.parallel, a.flags.tags, a.flags.skipTags, a.flags.failFast, a.flags.strict
 	rep, err := do(ctx, o)

@@ -23,6 +23,7 @@ func (a *app) graphCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			a.tellFactWarnings()
 			g := pictureOf(m.Catalog())
 			switch format {
 			case "dot":
