@@ -27,8 +27,10 @@ type Options struct {
 	Types   []resources.Type // default: all of them
 	Vars    []manifest.VarSource
 	Facts   manifest.Facts // default: none
-	Modules func(ctx context.Context, source, from string) (dir string, err error)
+	Modules func(ctx context.Context, source, from string) (manifest.Folder, error)
 	Scrub   *report.Scrubber // learns the sensitive values that are met; default: one of its own
+	// Shown and Within are how positions write the path, and the folder that the sources of its modules cannot leave.
+	Shown, Within string
 }
 
 // Manifest is a manifest compiled for one node.
@@ -55,7 +57,9 @@ func Load(ctx context.Context, path string, o Options) (*Manifest, error) {
 	if o.Scrub == nil {
 		o.Scrub = &report.Scrubber{}
 	}
-	compiled, diags := manifest.Compile(ctx, path, manifest.Options{Types: o.Types, Vars: o.Vars, Facts: o.Facts, Modules: o.Modules})
+	compiled, diags := manifest.Compile(ctx, path, manifest.Options{
+		Types: o.Types, Vars: o.Vars, Facts: o.Facts, Modules: o.Modules, Shown: o.Shown, Within: o.Within,
+	})
 	if diags.HasErrors() {
 		return nil, diags
 	}
