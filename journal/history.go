@@ -50,6 +50,29 @@ func (s *State) Reports() ([]string, error) {
 	return names, nil
 }
 
+// Store keeps a small file of the given name in the folder, whole or not at all.
+func (s *State) Store(name string, content []byte) error { return s.save(name, content) }
+
+// Load returns the content of a file that Store kept, nil if there is none.
+func (s *State) Load(name string) ([]byte, error) {
+	b, err := os.ReadFile(filepath.Join(s.dir, name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("state: %w", err)
+	}
+	return b, nil
+}
+
+// Forget removes a file that Store kept.
+func (s *State) Forget(name string) error {
+	if err := os.Remove(filepath.Join(s.dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("state: %w", err)
+	}
+	return nil
+}
+
 // save writes a file of the folder, whole or not at all. It is history: its loss in a power cut loses nothing that must be trusted.
 func (s *State) save(name string, content []byte) error {
 	path := filepath.Join(s.dir, name)

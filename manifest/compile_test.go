@@ -33,7 +33,7 @@ func compile(t *testing.T, text string, o manifest.Options) (*manifest.Result, d
 }
 
 func TestOnlyNamedFactsAreLookedUpOnce(t *testing.T) {
-	facts := lookups{fakeFacts{"hostname": "n1", "os": map[string]any{"family": "Debian"}, "never": 1}, map[string]int{}}
+	facts := &lookups{fakeFacts: fakeFacts{"hostname": "n1", "os": map[string]any{"family": "Debian"}, "never": 1}, asked: map[string]int{}}
 	_, diags := compile(t, `
 file "/a" { content = "${fact.hostname} ${fact.os.family}" }
 file "/b" { content = fact.hostname }

@@ -70,24 +70,39 @@ func (a *app) planCommand() *cobra.Command {
 	}
 	a.flags.compile(cmd.Flags())
 	a.flags.run(cmd.Flags())
+	cmd.Flags().StringVar(&a.flags.planOut, "out", "", "save the plan to `FILE`.plan; apply FILE.plan then makes just these changes")
 	return cmd
 }
 
 func (a *app) plan(cmd *cobra.Command, path string) error {
+	if out := a.flags.planOut; out != "" && !strings.HasSuffix(out, planSuffix) {
+		return usageError(cmd, fmt.Errorf("--out %s: the name of a saved plan ends in %s", out, planSuffix))
+	}
 	ctx, signals := a.catch(cmd.Context())
 	defer signals.end()
 	m, _, err := a.load(ctx, path)
 	if err != nil {
 		return err
 	}
-	_, err = a.walk(ctx, signals, m.Plan, engine.Options{}, nil)
-	return err
+	rep, err := a.walk(ctx, signals, m.Plan, engine.Options{}, nil)
+	if err != nil || a.flags.planOut == "" {
+		return err
+	}
+	return a.savePlan(a.flags.planOut, path, rep)
 }
 
-func (a *app) converge(cmd *cobra.Command, path string) (err error) {
-	if a.flags.noop {
+func (a *app) converge(cmd *cobra.Command, path string) error {
+	switch {
+	case a.flags.noop:
 		return a.plan(cmd, path)
+	case strings.HasSuffix(path, planSuffix):
+		return a.applyPlan(cmd, path)
 	}
+	return a.convergeTo(cmd, path, nil)
+}
+
+// convergeTo brings the node to the manifest at path. Approve, if set, is asked about what is to be changed.
+func (a *app) convergeTo(cmd *cobra.Command, path string, approve func(*report.Result) error) (err error) {
 	ctx, signals := a.catch(cmd.Context())
 	defer signals.end()
 	m, h, err := a.load(ctx, path)
@@ -108,11 +123,16 @@ func (a *app) converge(cmd *cobra.Command, path string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, run.Close()) }()
-	rep, err := a.walk(ctx, signals, m.Converge, engine.Options{Run: id, Recorder: run}, warnings)
+	if a.flags.confirmWithin > 0 {
+		if err := a.arm(ctx, state, h, id); err != nil {
+			return err
+		}
+	}
+	rep, err := a.walk(ctx, signals, m.Converge, engine.Options{Run: id, Recorder: run, Approve: approve}, warnings)
 	if err != nil {
 		return err
 	}
-	return errors.Join(state.SaveReport(id, rep), state.Prune(time.Now()))
+	return errors.Join(a.keepOrConfirm(ctx, state, h, rep), state.SaveReport(id, rep), state.Prune(time.Now()))
 }
 
 // begin starts the journal of a run and removes what a run that died has left.

@@ -26,18 +26,21 @@ type flags struct {
 	verbose  bool
 	logLevel string
 
-	noop     bool
-	tags     []string
-	skipTags []string
-	targets  []string
-	parallel int
-	detailed bool
-	failFast bool
-	strict   bool
-	timeout  time.Duration
-	reports  []string
-	stateDir string
-	waitLock time.Duration
+	planOut       string
+	noop          bool
+	tags          []string
+	skipTags      []string
+	targets       []string
+	parallel      int
+	detailed      bool
+	failFast      bool
+	strict        bool
+	timeout       time.Duration
+	reports       []string
+	profile       string
+	stateDir      string
+	waitLock      time.Duration
+	confirmWithin time.Duration
 
 	scrub report.Scrubber
 }
@@ -68,6 +71,7 @@ func (f *flags) run(s *pflag.FlagSet) {
 	s.BoolVar(&f.failFast, "fail-fast", false, "after a failure start nothing new")
 	s.BoolVar(&f.strict, "strict", false, "a command that is not idempotent is a failure")
 	s.DurationVar(&f.timeout, "timeout", 0, "end the run after this long (default: no limit; each resource has its own)")
+	s.StringVar(&f.profile, "profile", "", "write cpu.pprof, heap.pprof and trace.out of this run to `DIR`")
 	s.StringArrayVar(&f.reports, "report", nil, "write a report to `FILE`: .json, .xml (JUnit), .html or .prom; may repeat")
 }
 

@@ -24,13 +24,14 @@ PATH is a manifest (main.hcl), a folder of them, or git::URL//folder?ref=TAG.`,
 		RunE:          func(cmd *cobra.Command, args []string) error { return a.converge(cmd, args[0]) },
 	}
 	root.SetFlagErrorFunc(usageError)
-	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return a.fromEnvironment(cmd) }
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return a.prepare(cmd) }
 	a.flags.common(root.PersistentFlags())
 	a.flags.compile(root.Flags())
 	a.flags.run(root.Flags())
 	root.Flags().BoolVar(&a.flags.noop, "noop", false, "only say what would change; the same as apply plan")
 	root.Flags().DurationVar(&a.flags.waitLock, "wait-lock", 0, "wait this long for another run to end")
-	root.AddCommand(a.planCommand(), a.validateCommand(), a.fmtCommand(), a.graphCommand(), a.historyCommand(), a.undoCommand(), a.versionCommand())
+	root.Flags().DurationVar(&a.flags.confirmWithin, "confirm-within", 0, "undo the run unless apply confirm comes within this time")
+	root.AddCommand(a.planCommand(), a.validateCommand(), a.fmtCommand(), a.graphCommand(), a.historyCommand(), a.undoCommand(), a.confirmCommand(), a.versionCommand())
 	return root
 }
 
@@ -43,4 +44,19 @@ func onePath(cmd *cobra.Command, args []string) error {
 		return usageError(cmd, fmt.Errorf("one PATH is wanted, got %d: %q", len(args), args))
 	}
 	return nil
+}
+
+// prepare takes over what the environment says of flags, and begins the profile that they ask for.
+func (a *app) prepare(cmd *cobra.Command) error {
+	if err := a.fromEnvironment(cmd); err != nil {
+		return err
+	}
+	if a.flags.profile == "" {
+		return nil
+	}
+	end, err := profile(a.flags.profile)
+	if err == nil {
+		a.atEnd = append(a.atEnd, end)
+	}
+	return err
 }

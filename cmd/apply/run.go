@@ -32,6 +32,7 @@ type app struct {
 	env    func(string) string
 	flags  flags
 	code   int // set by a command that ended by itself
+	atEnd  []func() error
 }
 
 // run is the program. It returns the exit code.
@@ -50,7 +51,11 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) (code int) {
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	if err := root.ExecuteContext(context.Background()); err != nil {
+	err := root.ExecuteContext(context.Background())
+	for _, end := range a.atEnd {
+		err = errors.Join(err, end())
+	}
+	if err != nil {
 		return a.explain(err)
 	}
 	return a.code

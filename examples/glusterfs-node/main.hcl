@@ -4,9 +4,12 @@
 
 variable "repository" {
   type = object({
-    uris      = list(string)
-    suites    = optional(list(string), ["./"])
-    signed_by = string # the key's path, or the armoured key itself
+    uris       = optional(list(string)) # apt
+    suites     = optional(list(string))
+    components = optional(list(string))
+    signed_by  = optional(string)       # the key's path, or the armoured key itself
+    baseurl    = optional(list(string)) # dnf
+    gpgkey     = optional(list(string))
   })
   default     = null
   description = "Where the packages come from; null: the repositories that the node has."
@@ -66,16 +69,20 @@ file "/etc/systemd/system/firewall.service" {
 }
 
 service "firewall" {
-  ensure = "running"
-  enable = true
+  ensure  = "running"
+  enable  = true
+  require = [package.glusterfs] # which may bring nft
 }
 
 repo "glusterfs" {
-  when      = var.repository != null
-  descr     = "GlusterFS"
-  uris      = try(var.repository.uris, [])
-  suites    = try(var.repository.suites, [])
-  signed_by = try(var.repository.signed_by, null)
+  when       = var.repository != null
+  descr      = "GlusterFS"
+  uris       = try(var.repository.uris, null)
+  suites     = try(var.repository.suites, null)
+  components = try(var.repository.components, null)
+  signed_by  = try(var.repository.signed_by, null)
+  baseurl    = try(var.repository.baseurl, null)
+  gpgkey     = try(var.repository.gpgkey, null)
 }
 
 package "glusterfs" {

@@ -77,6 +77,8 @@ func TestErrors(t *testing.T) {
 		{`format("%99999999999999999999d", 1)`, "limit"},
 		{`format("%.1000000000f", 1)`, "limit"},
 		{`format("%[1]s%[1]s%[1]s", large)`, "limit"},
+		{`format(join("", [for i in items : "%[1]s"]), large)`, "limit"}, // 30 GB
+		{`format("%1000000000[1]d", 1)`, "limit"},
 		{`format("%s%s%s", large, large, large)`, "limit"},
 		{`format("%v", shared)`, "limit"},
 		{`formatlist("%1000000s", items)`, "limit"},

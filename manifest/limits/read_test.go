@@ -1,10 +1,12 @@
 package limits
 
 import (
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -71,17 +73,40 @@ func TestReadFile(t *testing.T) {
 	}
 }
 
-// TestReadFileThatWaits reads the kernel's log, a regular file whose reads wait for the next line.
-func TestReadFileThatWaits(t *testing.T) {
-	if f, err := os.Open("/proc/kmsg"); err != nil {
-		t.Skipf("that a read does not wait is not tested: %v", err)
-	} else {
-		f.Close()
+// swapped is a file that was regular when it was looked at.
+type swapped struct{ Host }
+
+func (swapped) Stat(string) (fs.FileInfo, error) { return os.Stat(os.Args[0]) }
+
+// TestReadFileDoesNotWait opens a named pipe that took the place of a file, and one that is regular by name only: the kernel's log.
+func TestReadFileDoesNotWait(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := unix.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
 	}
-	for range 1000 { // until all lines are read
-		if _, err := ReadFile(Host{}, "/proc/kmsg", 1<<20); err != nil {
-			return
+	read := func(name string, want string) {
+		ended := make(chan error, 1)
+		go func() {
+			for range 10_000 { // until all of the log is read
+				if _, err := ReadFile(swapped{}, name, 1<<20); err != nil {
+					ended <- err
+					return
+				}
+			}
+			ended <- nil
+		}()
+		select {
+		case err := <-ended:
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: want %q, got %v", name, want, err)
+			}
+		case <-time.After(5 * time.Second):
+			t.Errorf("%s: waits", name)
 		}
 	}
-	t.Error("reads without end")
+	read(pipe, "not a regular file")
+	if f, err := os.Open("/proc/kmsg"); err == nil {
+		f.Close()
+		read("/proc/kmsg", "temporarily unavailable")
+	}
 }

@@ -41,7 +41,9 @@ type driver struct {
 	tried map[string]error // what became of fetching a file of sources, by its name and time
 }
 
-func (*driver) Files() []string { return []string{statusFile, updatesDir} }
+func (*driver) Files() []string {
+	return []string{statusFile, updatesDir, sources.Lists, sources.MainFile, sources.Parts, "/etc/apt/preferences.d"}
+}
 
 // Read reads dpkg's status file and the changes to it that an interrupted dpkg has not merged yet.
 func (d *driver) Read(_ context.Context, v host.View) (*manager.DB, error) {

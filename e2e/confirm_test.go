@@ -1,0 +1,64 @@
+package e2e
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nodeapply/apply/e2e/lab"
+)
+
+// TestConfirm lets one run be undone by its timer and keeps another.
+func TestConfirm(t *testing.T) {
+	t.Parallel()
+	l := lab.New(t)
+	ctx := t.Context()
+	nodes, err := l.Boot(ctx, lab.Spec{Name: "node01"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := nodes[0]
+	if err := n.CopyBinary(ctx, lab.Binary(t)); err != nil {
+		t.Fatal(err)
+	}
+	if err := n.Put(ctx, "/srv/main.hcl", []byte("file \"/etc/motd\" {\n  content = \"new\\n\"\n}\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	must := func(line string) string {
+		t.Helper()
+		out, err := n.Must(ctx, "sh", "-ec", line)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	must("echo old > /etc/motd; apply --confirm-within 2s /srv/main.hcl; grep new /etc/motd")
+	await(t, 30*time.Second, func(ctx context.Context) bool {
+		res, err := n.Run(ctx, "grep", "-q", "old", "/etc/motd")
+		return err == nil && res.Code == 0
+	})
+	must("apply --confirm-within 5m /srv/main.hcl; apply confirm; grep new /etc/motd")
+	if got := must("systemctl list-timers --all --no-legend 'apply-undo-*'"); strings.TrimSpace(got) != "" {
+		t.Errorf("the timer is still there: %s", got)
+	}
+	if res, err := n.Run(ctx, "apply", "confirm"); err != nil || res.Code != 1 || !strings.Contains(res.Stderr, "no run waits to be confirmed") {
+		t.Errorf("confirmed twice: %+v, %v", res, err)
+	}
+}
+
+// await asks until ok says yes; its deadline is the test's failure.
+func await(t *testing.T, within time.Duration, ok func(ctx context.Context) bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), within)
+	defer cancel()
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for !ok(ctx) {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			t.Fatalf("not within %v", within)
+		}
+	}
+}
