@@ -35,7 +35,7 @@ type Options struct {
 
 // Manifest is a manifest compiled for one node.
 type Manifest struct {
-	Path     string
+	Path     string // as reports name it
 	Warnings diag.List
 
 	host     host.Host
