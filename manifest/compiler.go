@@ -99,6 +99,12 @@ func (c *compiler) gather(path string) *scope {
 	}
 	c.rootDir = at.dir
 	c.link(m, []place{at})
+	if f, ok := c.opts.Facts.(ModuleFacts); ok {
+		for _, dir := range slices.Sorted(maps.Keys(c.modules)) {
+			f.AddModule(dir)
+		}
+		f.AddModule(at.dir)
+	}
 	c.lookup(slices.Sorted(maps.Keys(c.named)))
 	return &scope{mod: m, place: at, given: given}
 }

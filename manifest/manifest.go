@@ -24,6 +24,12 @@ type Facts interface {
 	Names() []string
 }
 
+// ModuleFacts are what Facts may also be: modules bring facts of their own.
+type ModuleFacts interface {
+	// AddModule is told the folder of each module before the first Lookup. Those of a later one win; the root module is the last.
+	AddModule(dir string)
+}
+
 // Options are what a compilation depends on besides the files.
 type Options struct {
 	Types []resources.Type

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -170,7 +171,7 @@ func (a *app) walk(
 	}
 	o.Node, _ = os.Hostname() // a node without a name still converges
 	p := a.printer()
-	o.Events = &finisher{printer: p, signals: signals, from: m}
+	o.Events = &finisher{printer: p, signals: signals, from: m, facts: a.factWarnings}
 	o.Commit, o.Dirty = m.commit, m.dirty
 	o.Stop = signals.stop
 	o.Parallel, o.Tags, o.SkipTags, o.FailFast, o.Strict = a.flags.parallel, a.flags.tags, a.flags.skipTags, a.flags.failFast, a.flags.strict
@@ -200,12 +201,13 @@ type finisher struct {
 	printer
 	signals *interrupts
 	from    *loaded
+	facts   []string // what could not be read of them
 }
 
 // End adds what the engine cannot know.
 func (f *finisher) End(r *report.Report) {
 	r.Interrupted = int(f.signals.number.Load())
-	r.Warnings = append(r.Warnings, f.from.warnings...)
+	r.Warnings = slices.Concat(r.Warnings, f.from.warnings, f.facts)
 	r.Source, r.Ref = f.from.source, f.from.ref
 	f.printer.End(r)
 }

@@ -26,6 +26,7 @@ func (a *app) graphCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			a.tellFactWarnings()
 			g := pictureOf(m.Catalog())
 			switch format {
 			case "dot":

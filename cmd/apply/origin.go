@@ -119,10 +119,16 @@ func (a *app) compile(ctx context.Context, l *loaded) error {
 	if l.host, err = a.node(); err != nil {
 		return err
 	}
-	l.Manifest, err = apply.Load(ctx, l.path, apply.Options{
-		Host: l.host, Vars: vars, Scrub: &a.flags.scrub, Modules: l.checkouts.module, Shown: l.shown, Within: l.within,
-	})
+	known, err := a.facts(l.host)
 	if err != nil {
+		return err
+	}
+	l.Manifest, err = apply.Load(ctx, l.path, apply.Options{
+		Host: l.host, Vars: vars, Facts: known, Scrub: &a.flags.scrub, Modules: l.checkouts.module, Shown: l.shown, Within: l.within,
+	})
+	a.factWarnings = known.Warnings()
+	if err != nil {
+		a.tellFactWarnings()
 		return errors.Join(err, l.checkouts.refused)
 	}
 	l.Path = l.name

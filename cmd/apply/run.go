@@ -34,6 +34,8 @@ type app struct {
 	flags  flags
 	code   int // set by a command that ended by itself
 	atEnd  []func() error
+
+	factWarnings []string // what could not be read of facts
 }
 
 // run is the program. It returns the exit code.

@@ -27,6 +27,7 @@ func (a *app) validateCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			a.tellFactWarnings()
 			if a.flags.json {
 				return a.writeDiagnostics(m.Warnings)
 			}
