@@ -32,7 +32,7 @@ func lstatThenChown(dir string, args []string) error {
 
 // leak prints its secret in a form that hides it from the eye only.
 func leak(dir string, args []string) error {
-	b, err := os.ReadFile(filepath.Join(dir, "secrets"))
+	b, err := os.ReadFile(filepath.Join(dir, "values.json"))
 	if err != nil {
 		return err
 	}
