@@ -143,6 +143,9 @@ func onTmpfs(t *testing.T) string {
 func mounted(t *testing.T, source, fstype, options string) string {
 	t.Helper()
 	dir := t.TempDir()
+	if err := os.Chmod(filepath.Dir(dir), 0o755); err != nil { // other users come here too
+		t.Fatal(err)
+	}
 	mountAt(t, dir, source, fstype, options)
 	return dir
 }

@@ -19,7 +19,7 @@ func lstatThenChown(dir string, args []string) error {
 		return err
 	}
 	name := filepath.Join(dir, "mine")
-	for until := time.Now().Add(20 * time.Second); time.Now().Before(until); {
+	for until := time.Now().Add(time.Minute); time.Now().Before(until); {
 		info, err := os.Lstat(name)
 		if err != nil || info.Mode().Type() == os.ModeSymlink {
 			continue
