@@ -2,6 +2,7 @@ package transport
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"sync"
@@ -59,9 +60,12 @@ func (c *conn) Close() error {
 	return nil
 }
 
+// mark is the variable by which the processes of a command are found when they are to be ended: sshd does not pass signals on to what root runs.
+const mark = "APPLY_FLEET_RUN"
+
 // Run runs a command in a session of its own.
 func (c *conn) Run(ctx context.Context, cmd Command) (Exit, error) {
-	session := make(chan *ssh.Session, 1)
+	id := rand.Text()
 	done := make(chan error, 1)
 	go func() {
 		s, err := c.client.NewSession()
@@ -71,44 +75,43 @@ func (c *conn) Run(ctx context.Context, cmd Command) (Exit, error) {
 		}
 		defer s.Close()
 		s.Stdin, s.Stdout, s.Stderr = cmd.Stdin, cmd.Stdout, cmd.Stderr
-		if err = s.Start(cmd.Line); err == nil {
-			session <- s
-			err = s.Wait()
-		}
-		done <- err
+		done <- s.Run(fmt.Sprintf(`exec env %s=%s "$SHELL" -c %s`, mark, id, quoteAlways(cmd.Line)))
 	}()
 	select {
 	case err := <-done:
 		return c.exit(err)
 	case <-ctx.Done():
 	}
-	c.end(session, done, cmd.grace())
+	c.signal("TERM", id)
+	select {
+	case err := <-done:
+		done <- err
+	case <-time.After(cmd.grace()):
+	}
+	c.signal("KILL", id) // also what outlived the command
+	select {
+	case <-done:
+	case <-time.After(time.Second):
+		c.client.Close()
+		<-done
+	}
 	return Exit{}, context.Cause(ctx)
 }
 
-// end asks the command to end, then kills it, then cuts the connection, and waits for the goroutine of Run.
-func (c *conn) end(session <-chan *ssh.Session, done <-chan error, grace time.Duration) {
-	var s *ssh.Session
-	select {
-	case s = <-session:
-		s.Signal(ssh.SIGTERM) // of a connection that is gone: it is cut below
-		select {
-		case <-done:
-			return
-		case <-time.After(grace):
-		}
-		s.Signal(ssh.SIGKILL)
-		select {
-		case <-done:
-			return
-		case <-time.After(time.Second):
-		}
-	case <-done:
-		return
-	default: // the session does not even begin
+// signalPatience bounds the wait for a signal to be sent.
+const signalPatience = 3 * time.Second
+
+// signal sends a signal to every process of a command. When that cannot be done in time the connection is cut.
+func (c *conn) signal(name, id string) {
+	giveUp := time.AfterFunc(signalPatience, func() { c.client.Close() })
+	defer giveUp.Stop()
+	s, err := c.client.NewSession()
+	if err != nil {
+		return // the connection is lost, and the command with it
 	}
-	c.client.Close()
-	<-done
+	defer s.Close()
+	const line = `for p in /proc/[0-9]*; do grep -qs %s=%s "$p/environ" && kill -%s "${p#/proc/}"; done; :`
+	s.Run("exec sh -c " + quoteAlways(fmt.Sprintf(line, mark, id, name))) // a process that has ended meanwhile is no error
 }
 
 // exit tells the end of a command from the end of the connection.

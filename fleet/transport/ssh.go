@@ -108,7 +108,7 @@ func (d *SSH) dial(ctx context.Context, t Target, hops int) (*ssh.Client, error)
 	defer cancel()
 	conn, err := connect(ctx, "tcp", e.address())
 	if err != nil {
-		return nil, dialError(ctx, err)
+		return nil, d.dialError(ctx, err)
 	}
 	client, err := d.login(ctx, conn, e)
 	if err != nil {
@@ -119,9 +119,12 @@ func (d *SSH) dial(ctx context.Context, t Target, hops int) (*ssh.Client, error)
 }
 
 // dialError takes addresses off an error: what many nodes have in common is to be told once.
-func dialError(ctx context.Context, err error) error {
+func (d *SSH) dialError(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
+	}
+	if late, ok := errors.AsType[net.Error](err); ok && late.Timeout() {
+		return &TimeoutError{d.o.Timeout, "connect"}
 	}
 	var op *net.OpError
 	if errors.As(err, &op) {
@@ -224,7 +227,7 @@ func (d *SSH) login(ctx context.Context, conn net.Conn, e *endpoint) (*ssh.Clien
 	case strings.Contains(err.Error(), "no common algorithm for host key"):
 		return nil, fmt.Errorf("%w: it changed: the node has no key of a kind that is in known_hosts", ErrHostKey)
 	}
-	return nil, fmt.Errorf("handshake: %w", errors.Join(err))
+	return nil, fmt.Errorf("handshake: %w", err)
 }
 
 // begun is a connection of which the first bytes were read already.
