@@ -130,7 +130,23 @@ func (c *Cron) wanted(is *job) *job {
 		*w = *is
 	}
 	w.command = strings.TrimSpace(c.Command)
-	set := false
+	if c.Environment != nil {
+		w.env = c.Environment
+	}
+	timed := c.Special == absent
+	for _, t := range c.times() {
+		timed = timed || *t != "" && *t != absent
+	}
+	switch {
+	case c.Special != "" && c.Special != absent:
+		w.special = c.Special
+	case timed:
+		w.special = ""
+	}
+	if w.special != "" {
+		w.time = [5]string{}
+		return w
+	}
 	for i, t := range c.times() {
 		switch v, _ := units[i].canonical(string(*t)); {
 		case *t == "" && w.time[i] == "":
@@ -138,25 +154,8 @@ func (c *Cron) wanted(is *job) *job {
 		case *t != "" && v != canonical(i, w.time[i]):
 			w.time[i] = v
 		}
-		set = set || *t != "" && *t != absent
-	}
-	switch {
-	case c.special() != "":
-		w.special, w.time = c.special(), [5]string{}
-	case c.Special == absent || set:
-		w.special = ""
-	}
-	if c.Environment != nil {
-		w.env = c.Environment
 	}
 	return w
-}
-
-func (c *Cron) special() string {
-	if c.Special == absent {
-		return ""
-	}
-	return c.Special
 }
 
 // Check compares the job.
@@ -269,9 +268,12 @@ func (c *Cron) Inspect(ctx context.Context, v host.View) error {
 			is = t.find(c)
 		}
 	}
-	if is == nil || !is.complete() {
+	if is == nil {
 		c.Ensure = absent
 		return nil
+	}
+	if !is.complete() {
+		return fmt.Errorf("%s: its comment is there and the job is not: there is no such state to declare", c.Name)
 	}
 	c.Ensure, c.Command, c.Special = present, is.command, is.special
 	for i, t := range c.times() {

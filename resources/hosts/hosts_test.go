@@ -167,7 +167,9 @@ func TestValidate(t *testing.T) {
 }
 
 func TestIdentities(t *testing.T) {
-	id := func(kind string) resources.Identity { return resources.Identity{Kind: "host", Name: "/etc/hosts node1 " + kind} }
+	id := func(kind string) resources.Identity {
+		return resources.Identity{Kind: "host", Name: "/etc/hosts node1 " + kind}
+	}
 	for name, want := range map[string][]resources.Identity{
 		"address": {id("IPv4")}, "IPv6": {id("IPv6")}, "absent": {id("IPv4"), id("IPv6")},
 	} {
