@@ -1,6 +1,7 @@
 package report
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -211,11 +212,7 @@ func (p *Text) End(r *Report) {
 		p.live = nil
 	}
 	for _, o := range r.Outputs {
-		v := "(sensitive value)"
-		if !o.Sensitive {
-			v = fmt.Sprint(o.Value)
-		}
-		fmt.Fprintf(&b, "%s = %s\n", o.Name, Printable(v))
+		fmt.Fprintf(&b, "%s = %s\n", o.Name, Printable(outputText(o.Value)))
 	}
 	for _, w := range r.Warnings {
 		fmt.Fprintf(&b, "%s %s\n", p.paint(yellow, "warning:"), Printable(w))
@@ -279,4 +276,16 @@ func (p *Text) first(r *Report) string {
 		}
 	}
 	return ""
+}
+
+// outputText writes a string as it is, and other values as JSON.
+func outputText(v any) string {
+	if s, ok := v.(string); ok {
+		return s
+	}
+	b, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Sprint(v)
+	}
+	return string(b)
 }
