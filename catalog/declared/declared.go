@@ -7,6 +7,7 @@ package declared
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"maps"
@@ -39,6 +40,7 @@ type field struct {
 	index    []int
 	title    bool
 	required bool
+	plain    bool // a string that is its own text
 }
 
 // fieldsOf lists the attributes of a type, once.
@@ -57,6 +59,7 @@ func (r *Reader) fieldsOf(t reflect.Type) []field {
 			name: name, index: sf.Index,
 			title:    strings.Contains(","+options+",", ",title,"),
 			required: strings.Contains(","+options+",", ",required,"),
+			plain:    sf.Type.Kind() == reflect.String && !sf.Type.Implements(reflect.TypeFor[fmt.Stringer]()),
 		})
 	}
 	slices.SortFunc(fs, func(a, b field) int { return strings.Compare(a.name, b.name) })
@@ -70,16 +73,26 @@ func (r *Reader) fieldsOf(t reflect.Type) []field {
 // Attrs lists the attributes of an entry that are set, in lexical order, metaparameters after them. Of a deferred one they are what is known.
 func (r *Reader) Attrs(e *catalog.Entry) []Attr {
 	var out []Attr
-	add := func(name, text string) {
-		if r.Rewrite != nil {
-			text = r.Rewrite(text)
-		}
-		out = append(out, Attr{name, text})
+	r.each(e, func(name, text string) { out = append(out, Attr{name, text}) })
+	return out
+}
+
+// each calls add for each attribute that is set.
+func (r *Reader) each(e *catalog.Entry, add func(name, text string)) {
+	if rewrite := r.Rewrite; rewrite != nil {
+		plain := add
+		add = func(name, text string) { plain(name, rewrite(text)) }
 	}
 	if e.Resource != nil {
 		v := reflect.ValueOf(e.Resource).Elem()
-		for _, f := range r.fieldsOf(v.Type()) {
-			if fv := v.FieldByIndex(f.index); !fv.IsZero() {
+		fields := r.fieldsOf(v.Type())
+		for i := range fields {
+			f := &fields[i]
+			switch fv := v.FieldByIndex(f.index); {
+			case fv.IsZero():
+			case f.plain:
+				add(f.name, fv.String())
+			default:
 				add(f.name, text(fv, false))
 			}
 		}
@@ -89,7 +102,6 @@ func (r *Reader) Attrs(e *catalog.Entry) []Attr {
 		}
 	}
 	metaparameters(&e.Options, add)
-	return out
 }
 
 func metaparameters(o *catalog.Options, add func(name, text string)) {
@@ -167,19 +179,29 @@ func text(v reflect.Value, quoted bool) string {
 	return fmt.Sprint(v)
 }
 
-// Sums gives each entry a sum of what it declares, 32 hexadecimal digits, in the order of the entries, and one of all of them.
-func (r *Reader) Sums(entries []*catalog.Entry) (each []string, all string) {
+// Sum tells declarations apart.
+type Sum [16]byte
+
+// String is 32 hexadecimal digits.
+func (s Sum) String() string { return hex.EncodeToString(s[:]) }
+
+// Sums gives each entry a sum of what it declares, in the order of the entries, and one of all of them.
+func (r *Reader) Sums(entries []*catalog.Entry) (each []Sum, all Sum) {
 	whole := sha256.New()
-	each = make([]string, len(entries))
+	each = make([]Sum, len(entries))
 	var buf []byte
-	for i, e := range entries {
-		buf = append(buf[:0], e.Addr.String()...)
-		for _, a := range r.Attrs(e) {
-			buf = fmt.Appendf(buf, "\x00%s\x00%d\x00%s", a.Name, len(a.Text), a.Text)
-		}
-		sum := sha256.Sum256(buf)
-		whole.Write(sum[:16])
-		each[i] = hex.EncodeToString(sum[:16])
+	put := func(text string) {
+		buf = append(binary.AppendUvarint(buf, uint64(len(text))), text...)
 	}
-	return each, hex.EncodeToString(whole.Sum(nil)[:16])
+	for i, e := range entries {
+		buf = buf[:0]
+		for _, part := range [...]string{e.Addr.Module, e.Addr.Type, e.Addr.Title, e.Addr.Instance} {
+			put(part)
+		}
+		r.each(e, func(name, text string) { put(name); put(text) })
+		sum := sha256.Sum256(buf)
+		each[i] = Sum(sum[:16])
+		whole.Write(each[i][:])
+	}
+	return each, Sum(whole.Sum(nil)[:16])
 }

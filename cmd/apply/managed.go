@@ -20,8 +20,8 @@ import (
 type memory struct {
 	m      *loaded
 	reader declared.Reader
-	sums   []string // by entry
-	sum    string   // of all
+	sums   []declared.Sum // by entry
+	sum    declared.Sum   // of all
 	before *journal.Managed
 	last   func() time.Time // end of the last run from this source
 
@@ -65,7 +65,7 @@ func lastRun(state *journal.State, source string) time.Time {
 }
 
 // same says that the manifest declares what the last one did.
-func (mem *memory) same() bool { return mem.before != nil && mem.before.Sum == mem.sum }
+func (mem *memory) same() bool { return mem.before != nil && mem.before.Sum == mem.sum.String() }
 
 // drifted says whether the last run left a resource as it is declared now.
 func (mem *memory) drifted(a resources.Address) bool {
@@ -74,7 +74,7 @@ func (mem *memory) drifted(a resources.Address) bool {
 	}
 	mem.once.Do(mem.index)
 	i, ok := mem.now[a]
-	return ok && mem.known[a] == mem.sums[i] && !mem.sourceChanged(mem.m.Catalog().Entries()[i])
+	return ok && mem.known[a] == mem.sums[i].String() && !mem.sourceChanged(mem.m.Catalog().Entries()[i])
 }
 
 func (mem *memory) index() {
@@ -194,8 +194,8 @@ func (mem *memory) save(state *journal.State, rep *report.Report) error {
 	for i, e := range entries {
 		r := journal.ManagedResource{Address: e.Addr}
 		declaredSo, visited := left[e.Addr]
-		if !e.Off && (declaredSo || !visited && mem.known[e.Addr] == mem.sums[i]) {
-			r.Sum = mem.sums[i]
+		if !e.Off && (declaredSo || !visited && mem.known[e.Addr] == mem.sums[i].String()) {
+			r.Sum = mem.sums[i].String()
 		}
 		held := mem.reader.Held(e)
 		r.Names = held.Names
@@ -208,5 +208,5 @@ func (mem *memory) save(state *journal.State, rep *report.Report) error {
 		}
 		out[i] = r
 	}
-	return state.SaveManaged(mem.m.source, mem.sum, out, mem.before)
+	return state.SaveManaged(mem.m.source, mem.sum.String(), out, mem.before)
 }
