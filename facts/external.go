@@ -110,6 +110,8 @@ func (s *Set) readFile(ctx context.Context, name string) (map[string]any, error)
 		c.format = format
 		switch {
 		case st.Kind == host.Directory:
+		case st.Kind == host.Absent:
+			return c, errors.New("a link that leads nowhere")
 		case st.Kind != host.Regular:
 			return c, fmt.Errorf("is a %s, not a file", st.Kind)
 		case known:

@@ -29,6 +29,9 @@ const Folder = "/etc/apply/facts.d"
 // deadline is how long one built-in fact, one file or one executable may take.
 const deadline = 10 * time.Second
 
+// grace is how long after its deadline is waited for the reason.
+const grace = 100 * time.Millisecond
+
 // Provider is a source of facts. It may be used by several goroutines at once.
 type Provider interface {
 	// Lookup returns one top-level fact; ok is false if there is none of that name. An error says why it could not be had.
@@ -251,10 +254,12 @@ func within[T any](ctx context.Context, d time.Duration, f func(context.Context)
 		return r.v, r.err
 	case <-ctx.Done():
 	}
-	select { // f ended by itself at the same moment, or because of ctx
+	last := time.NewTimer(grace) // f may say what it was waiting for
+	defer last.Stop()
+	select {
 	case r := <-ended:
 		return r.v, r.err
-	default:
+	case <-last.C:
 		var none T
 		return none, context.Cause(ctx)
 	}
