@@ -51,7 +51,7 @@ func (s *Set) readFolder(ctx context.Context, dir string) folder {
 	for i, name := range names {
 		maps.Copy(f.facts, read[i])
 		if failed[i] != nil {
-			f.warnings = append(f.warnings, fmt.Sprintf("%s: %v", path.Join(dir, name), failed[i]))
+			f.warnings = append(f.warnings, fmt.Sprintf("%s: %s", path.Join(dir, name), cut(failed[i].Error())))
 		}
 	}
 	return f
@@ -173,7 +173,16 @@ func lastLine(stderr []byte) string {
 	if s == "" {
 		return ""
 	}
-	return ": " + strings.ToValidUTF8(s[:min(len(s), 200)], "")
+	return ": " + s
+}
+
+// cut bounds what a file makes us say.
+func cut(s string) string {
+	const limit = 300
+	if len(s) > limit {
+		s = s[:limit] + "..."
+	}
+	return strings.ToValidUTF8(s, "\ufffd")
 }
 
 // trusted says whether nobody but root and the user can have written the executable, or can replace it.

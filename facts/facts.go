@@ -10,7 +10,6 @@ package facts
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"path"
@@ -129,7 +128,7 @@ func (s *Set) find(ctx context.Context, name string) (any, bool, error) {
 		return v, v != nil, err
 	}
 	if len(lost) > 0 { // it may have been there
-		return nil, false, errors.New(strings.Join(lost, "; "))
+		return nil, false, fmt.Errorf("unknown, unless it is in what could not be read: %s", strings.Join(lost, "; "))
 	}
 	return nil, false, nil
 }

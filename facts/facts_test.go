@@ -207,7 +207,7 @@ func TestDeadMountLosesItsFactsOnly(t *testing.T) {
 			t.Errorf("hostname: %v, %v", v, err)
 		}
 		_, _, err = s.Lookup(t.Context(), "a")
-		if want := "/srv/facts: timed out after 10s"; err == nil || err.Error() != want {
+		if want := "unknown, unless it is in what could not be read: /srv/facts: timed out after 10s"; err == nil || err.Error() != want {
 			t.Errorf("got error %v, want %s", err, want)
 		}
 		if d := time.Since(begin); d != deadline+grace {
@@ -322,6 +322,10 @@ exit 3
 -- etc/apply/facts.d/e-floods 0755 --
 #!/bin/sh
 head -c 3000000 /dev/zero
+-- etc/apply/facts.d/e-says-a-lot 0755 --
+#!/bin/sh
+head -c 100000 /dev/zero | tr '\0' x >&2
+exit 1
 -- etc/apply/facts.d/f-silent 0755 --
 #!/bin/sh
 -- etc/apply/facts.d/g-data.txt 0755 --
@@ -346,6 +350,7 @@ data=not run
 	want := []string{
 		"/etc/apply/facts.d/d-fails: exit code 3: it is broken",
 		"/etc/apply/facts.d/e-floods: more output than the limit of 1048576 bytes",
+		"/etc/apply/facts.d/e-says-a-lot: exit code 1: " + strings.Repeat("x", 287) + "...",
 	}
 	if d := cmp.Diff(want, s.Warnings()); d != "" {
 		t.Error(d)
@@ -404,7 +409,7 @@ func TestHungExecutableLosesItsFactsOnly(t *testing.T) {
 			t.Errorf("a: %v, ok %v, error %v", v, ok, err)
 		}
 		_, _, err := s.Lookup(t.Context(), "b")
-		if want := "/etc/apply/facts.d/hung: timed out after 10s"; err == nil || err.Error() != want {
+		if want := "unknown, unless it is in what could not be read: /etc/apply/facts.d/hung: timed out after 10s"; err == nil || err.Error() != want {
 			t.Errorf("got error %v, want %s", err, want)
 		}
 		if d := time.Since(begin); d != 15*time.Second {
