@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -23,7 +24,8 @@ func TestScripts(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			home := filepath.Join(e.WorkDir, "home")
 			e.Vars = append(e.Vars,
-				"HOME="+home, "APPLY_STATE_DIR="+filepath.Join(e.WorkDir, "state"), "NO_COLOR=1", "TZ=UTC")
+				"HOME="+home, "APPLY_STATE_DIR="+filepath.Join(e.WorkDir, "state"), "NO_COLOR=1", "TZ=UTC", "GIT_CONFIG_NOSYSTEM=1",
+				"GIT_AUTHOR_NAME=A", "GIT_AUTHOR_EMAIL=a@example.org", "GIT_COMMITTER_NAME=C", "GIT_COMMITTER_EMAIL=c@example.org")
 			return os.MkdirAll(home, 0o700)
 		},
 		Condition: func(name string) (bool, error) {
@@ -34,6 +36,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exitcode": exitCode,
+			"appears":  appears,
 		},
 	})
 }
@@ -55,5 +58,22 @@ func exitCode(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if got != want {
 		ts.Fatalf("want exit code %d, got %d", want, got)
+	}
+}
+
+// appears waits for a file: appears FILE
+func appears(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: appears FILE")
+	}
+	name := ts.MkAbs(args[0])
+	dir, err := newWatch(filepath.Dir(name))
+	ts.Check(err)
+	defer dir.Close()
+	for {
+		if _, err := os.Lstat(name); err == nil {
+			return
+		}
+		ts.Check(dir.next(10 * time.Second))
 	}
 }
