@@ -74,19 +74,30 @@ func (a *app) planCommand() *cobra.Command {
 }
 
 func (a *app) plan(cmd *cobra.Command, path string) error {
+	files, err := a.reportFiles(cmd)
+	if err != nil {
+		return err
+	}
 	ctx, signals := a.catch(cmd.Context())
 	defer signals.end()
 	m, _, err := a.load(ctx, path)
 	if err != nil {
 		return err
 	}
-	_, err = a.walk(ctx, signals, m.Plan, engine.Options{}, nil)
-	return err
+	rep, err := a.walk(ctx, signals, m.Plan, engine.Options{}, nil)
+	if rep == nil {
+		return err
+	}
+	return errors.Join(err, a.saveReports(files, rep))
 }
 
 func (a *app) converge(cmd *cobra.Command, path string) (err error) {
 	if a.flags.noop {
 		return a.plan(cmd, path)
+	}
+	files, err := a.reportFiles(cmd)
+	if err != nil {
+		return err
 	}
 	ctx, signals := a.catch(cmd.Context())
 	defer signals.end()
@@ -114,10 +125,10 @@ func (a *app) converge(cmd *cobra.Command, path string) (err error) {
 		}
 	}
 	rep, err := a.walk(ctx, signals, m.Converge, engine.Options{Run: id, Recorder: run}, warnings)
-	if err != nil {
+	if rep == nil {
 		return err
 	}
-	return errors.Join(a.keepOrConfirm(ctx, state, h, rep), state.SaveReport(id, rep), state.Prune(time.Now()))
+	return errors.Join(err, a.saveReports(files, rep), a.keepOrConfirm(ctx, state, h, rep), state.SaveReport(id, rep), state.Prune(time.Now()))
 }
 
 // begin starts the journal of a run and removes what a run that died has left.
@@ -146,7 +157,7 @@ func (a *app) openState() (*journal.State, error) {
 	return journal.OpenState(dir)
 }
 
-// walk plans or converges, prints, and sets the exit code.
+// walk plans or converges, prints, and sets the exit code. Without a report nothing was touched.
 func (a *app) walk(ctx context.Context, signals *interrupts, do func(context.Context, engine.Options) (*report.Report, error), o engine.Options, warnings []string) (*report.Report, error) {
 	var err error
 	if o.Targets, err = a.targets(); err != nil {
@@ -167,10 +178,10 @@ func (a *app) walk(ctx context.Context, signals *interrupts, do func(context.Con
 	o.Parallel, o.Tags, o.SkipTags, o.FailFast, o.Strict = a.flags.parallel, a.flags.tags, a.flags.skipTags, a.flags.failFast, a.flags.strict
 	rep, err := do(ctx, o)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, p.Close())
 	}
-	a.code = rep.ExitCode(a.flags.detailed)
-	return rep, p.Err()
+	a.ran, a.code = true, rep.ExitCode(a.flags.detailed)
+	return rep, p.Close()
 }
 
 // targets parses --target.

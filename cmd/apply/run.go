@@ -21,6 +21,7 @@ const (
 	exitOK         = 0
 	exitNotStarted = 1
 	exitLocked     = 3
+	exitFailed     = 4
 	exitUntrusted  = 5
 )
 
@@ -31,7 +32,9 @@ type app struct {
 	stderr io.Writer
 	env    func(string) string
 	flags  flags
-	code   int // set by a command that ended by itself
+	aside  *aside
+	ran    bool // a run has ended
+	code   int  // set by a command that ended by itself
 	atEnd  []func() error
 }
 
@@ -45,7 +48,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) (code int) {
 	}()
 	// What the program makes is private until its mode is set; modes are always set explicitly.
 	syscall.Umask(0o077)
-	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, env: os.Getenv}
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, aside: &aside{w: stderr}, env: os.Getenv}
 	root := a.rootCommand()
 	root.SetArgs(args)
 	root.SetIn(stdin)
@@ -76,6 +79,8 @@ func (a *app) explain(err error) int {
 		return exitLocked
 	case errors.As(err, &coded):
 		return coded.ExitCode()
+	case a.ran:
+		return a.code | exitFailed // not 1, which says that nothing was touched
 	}
 	return exitNotStarted
 }
