@@ -22,10 +22,10 @@ import (
 //go:embed page
 var files embed.FS
 
-// A cell of the graph's layout is drawn this large, in pixels at full size. graph.js draws boxes of 190 x 26 in it.
+// A cell of the graph's layout is drawn this large, in pixels at full size. graph.js draws boxes of 176 x 28 in it.
 const (
-	cellWidth  = 240
-	cellHeight = 38
+	cellWidth  = 220
+	cellHeight = 40
 )
 
 // data is what the scripts of the page work on.

@@ -44,7 +44,7 @@ function h(name, attributes, ...children) {
 		if (k.startsWith('on')) el.addEventListener(k.slice(2), v);
 		else if (v !== null && v !== undefined && v !== false) el.setAttribute(k, v === true ? '' : v);
 	}
-	for (const c of children.flat()) {
+	for (const c of children.flat(3)) {
 		if (c !== null && c !== undefined && c !== false) el.append(c instanceof Node ? c : printable(c));
 	}
 	return el;

@@ -8,7 +8,7 @@ class Detail {
 		this.el.hidden = i < 0;
 		if (i < 0) return;
 		const r = results[i];
-		this.el.replaceChildren(
+		this.el.replaceChildren(...[
 			h('button', {class: 'close', 'aria-label': 'Close details', title: 'Close (Escape)', onclick: this.close}, '×'),
 			h('h2', {}, r.address),
 			h('p', {class: r.outcome}, h('span', {class: 'state'}, this.outcome(r)), r.pos && h('span', {class: 'mono muted'}, ' ' + r.pos)),
@@ -22,7 +22,8 @@ class Detail {
 			this.relations('Comes before', beyond(i, after, 'to'), 'notifies '),
 			h('h3', {}, 'Time'),
 			h('p', {}, 'Began at ' + took(r.start_ms) + ', took ' + took(r.duration_ms) + '. ' +
-				(critical.has(i) ? 'On the critical path.' : 'Slack ' + took(data.slack[i]) + '.')));
+				(critical.has(i) ? 'On the critical path.' : 'Slack ' + took(data.slack[i]) + '.')),
+		].flat(2).filter(Boolean));
 		this.el.scrollTop = 0;
 	}
 

@@ -1,5 +1,5 @@
 // The graph, on a canvas: the layout comes with the data.
-const boxWidth = 190, boxHeight = 26;
+const boxWidth = 176, boxHeight = 28;
 
 class Graph {
 	constructor(el, choose) {
@@ -187,7 +187,7 @@ class Graph {
 		const lit = new Set(v < 0 ? [] : this.lit(v));
 		pen.lineWidth = Math.max(1, 0.7 / this.scale);
 		pen.strokeStyle = this.colour('muted');
-		pen.globalAlpha = far ? 0.18 : this.all ? 0.5 : 0.22;
+		pen.globalAlpha = far ? Math.min(0.3, Math.max(0.05, 600 / edges.length)) : this.all ? 0.5 : 0.22;
 		for (const notify of [false, true]) {
 			pen.setLineDash(notify && !far ? [5, 4] : []);
 			pen.beginPath();
@@ -248,10 +248,12 @@ class Graph {
 		const pen = this.pen, s = this.sight, labels = this.scale > 0.35;
 		const text = this.colour('text'), bg = this.colour('panel'), line = this.colour('line'), accent = this.colour('accent'), muted = this.colour('muted');
 		const colours = Object.fromEntries(outcomes.map(o => [o, this.colour(o)]));
-		pen.font = '12px ' + this.colour('mono');
+		pen.font = '13px ' + this.colour('mono');
+		// From far away what happened must not drown among what did not.
+		const still = `color-mix(in srgb, ${colours.unchanged} 40%, ${this.colour('bg')})`;
 		pen.textBaseline = 'middle';
 		this.letter ??= pen.measureText('m').width;
-		// Seen from far away a box must still be a dot, and what happened must not drown among what did not.
+		// Seen from far away a box must still be a dot.
 		const grow = Math.max(0, (1.6 / this.scale - boxHeight) / 2);
 		for (let v = 0; v < this.left.length; v++) {
 			const x = this.left[v], y = this.top[v];
@@ -266,8 +268,7 @@ class Graph {
 			const o = results[v].outcome;
 			pen.globalAlpha = this.match[v] ? 1 : 0.12;
 			if (!labels) {
-				if (o === 'unchanged') pen.globalAlpha *= 0.45;
-				pen.fillStyle = colours[o];
+				pen.fillStyle = o === 'unchanged' ? still : colours[o];
 				pen.fillRect(x, y - grow, boxWidth, boxHeight + 2 * grow);
 			} else {
 				pen.fillStyle = bg;
@@ -278,9 +279,9 @@ class Graph {
 				pen.lineWidth = o === 'unchanged' ? 1 : 1.5;
 				pen.stroke();
 				pen.fillStyle = colours[o];
-				pen.fillRect(x + 7, y + 8, 5, boxHeight - 16);
+				pen.fillRect(x + 6, y + 7, 5, boxHeight - 14);
 				pen.fillStyle = text;
-				pen.fillText(this.label(v), x + 19, y + boxHeight / 2 + 1);
+				pen.fillText(this.label(v), x + 17, y + boxHeight / 2 + 1);
 			}
 			pen.globalAlpha = 1;
 			if (v === this.chosen) {
@@ -294,7 +295,7 @@ class Graph {
 
 	// label is an address that fits its box: the middle is left out.
 	label(v) {
-		const s = printable(results[v].address), most = Math.floor((boxWidth - 28) / this.letter);
+		const s = printable(results[v].address), most = Math.floor((boxWidth - 24) / this.letter);
 		if (s.length <= most) return s;
 		const tail = Math.ceil((most - 1) / 2);
 		return s.slice(0, most - 1 - tail) + '…' + s.slice(-tail);

@@ -2,7 +2,7 @@
 const rowHeight = 30;
 
 class List {
-	// row(i, at) makes the element of result i at place at.
+	// row(i, at) makes the element of result i at place at. Before rows are drawn, before (where set) is told the first of them.
 	constructor(el, label, row, choose) {
 		Object.assign(this, {row, choose, items: [], chosen: -1});
 		this.all = h('div', {class: 'all', role: 'presentation'});
@@ -25,6 +25,7 @@ class List {
 	}
 
 	draw() {
+		this.before?.(this.items[Math.min(this.items.length - 1, Math.ceil(this.rows.scrollTop / rowHeight))]);
 		const from = Math.max(0, Math.floor(this.rows.scrollTop / rowHeight) - 5);
 		const to = Math.min(this.items.length, from + Math.ceil(this.rows.clientHeight / rowHeight) + 10);
 		const made = [];
@@ -52,7 +53,9 @@ class List {
 		const at = this.place?.get(i);
 		if (at !== undefined) {
 			const top = at * rowHeight, height = this.rows.clientHeight;
-			if (top < this.rows.scrollTop) this.rows.scrollTop = top;
+			const off = Math.max(this.rows.scrollTop - top, top + rowHeight - this.rows.scrollTop - height);
+			if (off > 3 * rowHeight) this.rows.scrollTop = top - (height - rowHeight) / 2;
+			else if (top < this.rows.scrollTop) this.rows.scrollTop = top;
 			else if (top + rowHeight > this.rows.scrollTop + height) this.rows.scrollTop = top + rowHeight - height;
 		}
 		this.draw();

@@ -66,13 +66,13 @@ search.addEventListener('keydown', e => {
 // Escape takes back one thing after the other: the details, then search and filters.
 document.addEventListener('keydown', e => {
 	if (e.ctrlKey || e.metaKey || e.altKey) return;
-	if (e.key === '/' && document.activeElement !== search) {
+	if (e.key === '/' && e.target !== search) {
 		e.preventDefault();
 		search.focus();
 		search.select();
 	} else if (e.key === 'Escape') {
 		e.preventDefault();
-		if (document.activeElement !== search && state.chosen >= 0) {
+		if (e.target !== search && state.chosen >= 0) {
 			choose(-1);
 		} else {
 			search.value = state.query = '';
@@ -80,10 +80,10 @@ document.addEventListener('keydown', e => {
 			refresh();
 		}
 		views[state.view].focus();
-	} else if (document.activeElement !== search && '123'.includes(e.key)) {
+	} else if (e.target !== search && '123'.includes(e.key)) {
 		view(['list', 'graph', 'timeline'][e.key - 1]);
 		views[state.view].focus();
-	} else if (e.key === 'Enter' && document.activeElement.getAttribute('role') === 'listbox' && state.chosen >= 0) {
+	} else if (e.key === 'Enter' && e.target.getAttribute('role') === 'listbox' && state.chosen >= 0) {
 		e.preventDefault();
 		document.getElementById('detail').focus();
 	}
