@@ -27,13 +27,15 @@ type Options struct {
 	Types   []resources.Type // default: all of them
 	Vars    []manifest.VarSource
 	Facts   manifest.Facts // default: none
-	Modules func(ctx context.Context, source, from string) (dir string, err error)
+	Modules func(ctx context.Context, source, from string) (manifest.Folder, error)
 	Scrub   *report.Scrubber // learns the sensitive values that are met; default: one of its own
+	// Shown and Within are how positions write the path, and the folder that the sources of its modules cannot leave.
+	Shown, Within string
 }
 
 // Manifest is a manifest compiled for one node.
 type Manifest struct {
-	Path     string
+	Path     string // as reports name it
 	Warnings diag.List
 
 	host     host.Host
@@ -55,11 +57,13 @@ func Load(ctx context.Context, path string, o Options) (*Manifest, error) {
 	if o.Scrub == nil {
 		o.Scrub = &report.Scrubber{}
 	}
-	compiled, diags := manifest.Compile(ctx, path, manifest.Options{Types: o.Types, Vars: o.Vars, Facts: o.Facts, Modules: o.Modules})
+	compiled, diags := manifest.Compile(ctx, path, manifest.Options{
+		Types: o.Types, Vars: o.Vars, Facts: o.Facts, Modules: o.Modules, Shown: o.Shown, Within: o.Within,
+		OnSecret: func(s string) { o.Scrub.Add(s) },
+	})
 	if diags.HasErrors() {
 		return nil, diags
 	}
-	o.Scrub.Add(compiled.Secrets...)
 	return &Manifest{Path: path, Warnings: diags, host: o.Host, scrub: o.Scrub, compiled: compiled}, nil
 }
 
@@ -77,6 +81,33 @@ func (m *Manifest) Converge(ctx context.Context, o engine.Options) (*report.Repo
 }
 
 func (m *Manifest) options(o engine.Options) engine.Options {
-	o.Manifest, o.Scrub = m.Path, m.scrub.Scrub
+	o.Manifest, o.Scrub, o.Outputs = m.Path, m.scrub.Scrub, m.outputs
 	return o
+}
+
+// outputs are the root module's outputs; of one whose values a plan or a failed run does not give, that is said in its place.
+func (m *Manifest) outputs(ctx context.Context, late catalog.Values) []report.Output {
+	var out []report.Output
+	for _, o := range m.compiled.Outputs {
+		value := o.Value
+		if o.Late != nil {
+			value = lateOutput(ctx, o, late)
+		}
+		if o.Sensitive {
+			value = "(sensitive value)"
+		}
+		out = append(out, report.Output{Name: o.Name, Value: value, Sensitive: o.Sensitive})
+	}
+	return out
+}
+
+func lateOutput(ctx context.Context, o manifest.Output, late catalog.Values) any {
+	if late == nil {
+		return "(known after the run)"
+	}
+	value, err := o.Late(ctx, late)
+	if err != nil {
+		return "(not known: " + err.Error() + ")"
+	}
+	return value
 }

@@ -150,13 +150,14 @@ func (h *onRun) Run(ctx context.Context, c host.Cmd) (host.Output, error) {
 
 // catalog makes packages of one run on a node.
 type catalog struct {
-	host  host.Host
-	types resources.Type
+	host     host.Host
+	types    resources.Type
+	provider string
 }
 
 func (c *catalog) pack(name, ensure string, more ...func(*pkg.Package)) *pkg.Package {
 	p := c.types.New(name).(*pkg.Package)
-	p.Ensure = ensure
+	p.Ensure, p.Provider = ensure, c.provider
 	for _, m := range more {
 		m(p)
 	}
@@ -210,4 +211,19 @@ func (n *tree) rpms(t *testing.T, key *repo.Key, name string, packages ...repo.P
 	if err := repo.Yum(t.Context(), filepath.Join(n.dir, "srv", name), key, files...); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// pacmans puts packages ("NAME VERSION PROVIDES") into the pacman repository that the tree has at /srv/NAME.
+func (n *tree) pacmans(t *testing.T, name string, packages ...string) {
+	t.Helper()
+	const script = `mkdir -p "$1"; top=$(mktemp -d); cd "$top"; mkdir -p usr/share; repo=$1; shift
+for p; do
+	set -- $p
+	echo "$p" > usr/share/$1
+	printf 'pkgname = %s\npkgver = %s\nprovides = %s\npkgbase = %s\npkgdesc = x\nbuilddate = 1\npackager = x\nsize = 1\narch = any\n' $1 $2 $3 $1 > .PKGINFO
+	bsdtar --zstd -cf "$repo/$1-$2-any.pkg.tar.zst" .PKGINFO usr/share/$1
+	repo-add -q "$repo/one.db.tar.gz" "$repo/$1-$2-any.pkg.tar.zst"
+done
+rm -r "$top"`
+	run(t, append([]string{"sh", "-ec", script, "pacmans", filepath.Join(n.dir, "srv", name)}, packages...)...)
 }

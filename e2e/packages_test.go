@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -317,7 +318,7 @@ func TestDnf(t *testing.T) {
 		r.Baseurl = resources.Strings{"file:///srv/two"}
 		converge(t, n, r)
 		c.types = pkg.Type()
-		want(t, "ensure: absent -> 4.0-1", pack("tool", "latest"))
+		want(t, "ensure: 2.0-1 -> 4.0-1", pack("tool", "latest"))
 	})
 	t.Run("a held lock", func(t *testing.T) {
 		holder := run(t, "sh", "-c", "sleep 600 >/dev/null 2>&1 & echo $!")
@@ -347,4 +348,100 @@ func TestDnf(t *testing.T) {
 			t.Errorf("want %q in the notes %q", want, notes)
 		}
 	})
+}
+
+// TestZypper takes a tree through what repo and package say of zypper.
+func TestZypper(t *testing.T) {
+	n := newTree(t, func(ctx context.Context) (image.Image, error) { return image.With(ctx, "zypper", "rpm") })
+	key, err := rp.NewKey(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.rpms(t, key, "one",
+		rp.Package{Name: "tool", Version: "1.0"}, rp.Package{Name: "tool", Version: "1.5"}, rp.Package{Name: "tool", Version: "2.0"},
+		rp.Package{Name: "mta-one", Version: "1", Provides: []string{"mta"}},
+		rp.Package{Name: "sound", Version: "1"},
+		rp.Package{Name: "guilty", Version: "1", Scripts: map[string]string{"preinst": "exit 1"}},
+	)
+	n.write(t, "/etc/rpm/macros", "%_dbpath /var/lib/rpm\n") // as on SUSE: Debian's rpm has a database in the home folder, zypper has not
+	c := &catalog{host: n, types: pkg.Type(), provider: "zypper"}
+	pack, want := c.pack, c.want
+	r := repo.Type().New("one").(*repo.Repo)
+	r.Provider, r.Baseurl, r.Gpgcheck = "zypper", resources.Strings{"file:///srv/one"}, "no"
+	converge(t, n, r)
+	if diff := cmp.Diff("[one]\nbaseurl=file:///srv/one\ngpgcheck=0", n.in(t, "cat /etc/zypp/repos.d/one.repo")); diff != "" {
+		t.Error(diff)
+	}
+	refuse(t, n, pack("nosuch", "installed"), "nosuch", "no repository")
+	want(t, "ensure: absent -> 1.5-1", pack("tool", "1.5"))
+	want(t, "ensure: 1.5-1 -> 2.0-1", pack("tool", "latest"))
+	want(t, "ensure: 2.0-1 -> 1.0-1", pack("tool", "1.0"))
+	want(t, "ensure: 1.0-1 -> 1.5-1", pack("tool", ">= 1.2, < 2"))
+	want(t, "mark: none -> hold", pack("tool", "installed", hold))
+	refuse(t, n, pack("tool", "latest"), "held", "mark")
+	want(t, "ensure: 1.5-1 -> 2.0-1", pack("tool", "latest", hold))
+	if got := n.in(t, "zypper --quiet locks"); !strings.Contains(got, "tool") {
+		t.Errorf("locks: %q", got)
+	}
+	want(t, "mark: hold -> none", pack("tool", "installed", free))
+	refuse(t, n, pack("tool", "< 2"), "allow_downgrade")
+	want(t, "ensure: 2.0-1 -> absent", pack("tool", "absent"))
+	want(t, "", pack("tool", "purged"))
+	want(t, "ensure: absent -> installed", pack("mta", "installed"))
+	errs := together(t, n, pack("sound", "installed"), pack("guilty", "installed"))
+	if errs[0] != nil || errs[1] == nil || !strings.Contains(errs[1].Error(), "guilty") {
+		t.Errorf("errors: %v", errs)
+	}
+	n.rpms(t, key, "two", rp.Package{Name: "tool", Version: "4.0"})
+	r.Baseurl = resources.Strings{"file:///srv/two"}
+	converge(t, n, r)
+	c.types = pkg.Type()
+	want(t, "ensure: absent -> 4.0-1", pack("tool", "latest"))
+}
+
+// TestPacman takes a tree through what repo and package say of pacman.
+func TestPacman(t *testing.T) {
+	n := newTree(t, func(ctx context.Context) (image.Image, error) { return image.With(ctx, "pacman-package-manager") })
+	if _, err := exec.LookPath("repo-add"); err != nil {
+		t.Skip("no repo-add here (makepkg, libarchive-tools): pacman is not tried")
+	}
+	n.pacmans(t, "one", "tool 1.0-1 virt", "other 1-1 virt-other")
+	n.write(t, "/etc/pacman.conf", "# kept\n[options]\nArchitecture = auto\nSigLevel = Never\nCheckSpace\n")
+	c := &catalog{host: n, types: pkg.Type(), provider: "pacman"}
+	pack, want := c.pack, c.want
+	r := repo.Type().New("one").(*repo.Repo)
+	r.Provider, r.Baseurl, r.Gpgcheck = "pacman", resources.Strings{"file:///srv/one"}, "false"
+	converge(t, n, r)
+	if diff := cmp.Diff("# kept\n[options]\nArchitecture = auto\nSigLevel = Never\nCheckSpace\n\n[one]\nServer = file:///srv/one\nSigLevel = Never", n.in(t, "cat /etc/pacman.conf")); diff != "" {
+		t.Error(diff)
+	}
+	n.in(t, "sed -i /CheckSpace/d /etc/pacman.conf") // a tree is no mount point
+	want(t, "ensure: absent -> installed", pack("tool", "installed"))
+	n.pacmans(t, "one", "tool 2.0-1 virt")
+	refuse(t, n, pack("nosuch", "installed"), "nosuch", "no repository") // refreshes all
+	want(t, "mark: none -> hold", pack("tool", "installed", hold))
+	refuse(t, n, pack("tool", "latest"), "held", "mark", "1.0-1", "2.0-1")
+	want(t, "ensure: 1.0-1 -> 2.0-1; mark: hold -> none", pack("tool", "latest", free))
+	want(t, "ensure: 2.0-1 -> 1.0-1", pack("tool", "1.0")) // from the cache of packages
+	want(t, "ensure: 1.0-1 -> 2.0-1", pack("tool", "> 1.0"))
+	refuse(t, n, pack("tool", "< 2"), "allow_downgrade")
+	refuse(t, n, pack("tool", "3.0"), "on offer", "2.0-1")
+	want(t, "ensure: 2.0-1 -> absent", pack("tool", "absent"))
+	want(t, "ensure: absent -> installed", pack("virt-other", "installed"))
+	want(t, "", pack("other", "1"))
+
+	n.write(t, "/var/lib/pacman/db.lck", "")
+	p := pack("other", "purged")
+	d, err := p.Check(t.Context(), n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tries := 0
+	if err := p.Apply(t.Context(), &onRun{Host: n, before: func(host.Cmd) {
+		if tries++; tries == 2 {
+			n.in(t, "rm /var/lib/pacman/db.lck")
+		}
+	}}, d); err != nil {
+		t.Fatal(err)
+	}
 }

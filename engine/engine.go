@@ -40,12 +40,16 @@ type Options struct {
 	Strict   bool                // "not idempotent" is a failure
 	Timeout  time.Duration       // of one attempt, where neither resource nor type says; default five minutes
 
+	// Approve, if set, is asked in a converge about each result of its prediction, before anything is changed. The resource of one that it refuses fails.
+	Approve func(predicted *report.Result) error
 	// Stop, if set, is closed to let what runs finish and start nothing new. Cancelling the context ends what runs.
 	Stop <-chan struct{}
 	// Recorder, if set, is told before each change.
 	Recorder Recorder
 	// Events, if set, is told what happens while it does.
 	Events report.Events
+	// Outputs, if set, gives the outputs of the manifest when the walk has ended. Late looks up the values that only a run gives; it is nil in a plan.
+	Outputs func(ctx context.Context, late catalog.Values) []report.Output
 	// Log, if set, gets what resources have to tell while they are worked on, such as the output of commands. It must scrub what it gets.
 	Log *slog.Logger
 	// Scrub, if set, takes sensitive values out of a text.
@@ -79,7 +83,7 @@ func Plan(ctx context.Context, v host.View, c *catalog.Catalog, o Options) (*rep
 	r.begin(report.Plan)
 	w := r.newWalk(nil)
 	c.Graph().Walk(ctx, r.parallel(), w)
-	return r.finish(w), nil
+	return r.finish(ctx, w), nil
 }
 
 // Converge brings the node to what c declares. The error is about the options; what is wrong with a resource is in its result.
@@ -90,12 +94,13 @@ func Converge(ctx context.Context, h host.Host, c *catalog.Catalog, o Options) (
 	}
 	r.begin(report.Converge)
 	predicted := r.predict(ctx)
+	predicted.approve()
 	w := r.newWalk(predicted)
 	c.Graph().Walk(ctx, r.parallel(), w)
 	if err := r.stop.fatal; err != nil && !r.stop.begun {
 		return nil, err
 	}
-	return r.finish(w), nil
+	return r.finish(ctx, w), nil
 }
 
 // run is what the walks of one Plan or Converge share.
@@ -154,7 +159,7 @@ func (r *run) begin(mode report.Mode) {
 }
 
 // finish gathers the results of the last walk in declaration order.
-func (r *run) finish(w *walk) *report.Report {
+func (r *run) finish(ctx context.Context, w *walk) *report.Report {
 	index := make([]int, len(w.states))
 	for v := range r.cat.Entries() {
 		index[v] = len(r.report.Results)
@@ -168,11 +173,44 @@ func (r *run) finish(w *walk) *report.Report {
 	if r.host != nil {
 		w.fidelity(r.report)
 	}
+	r.outputs(ctx)
 	r.report.DurationMS = millis(time.Since(r.started))
 	if r.opts.Events != nil {
 		r.opts.Events.End(r.report)
 	}
 	return r.report
+}
+
+// outputs adds the outputs to the report. What is made of a command's output may repeat a secret, whatever its marks say.
+func (r *run) outputs(ctx context.Context) {
+	if r.opts.Outputs == nil {
+		return
+	}
+	var late catalog.Values
+	if r.host != nil {
+		late = r.late.lookup
+	}
+	for _, o := range r.opts.Outputs(ctx, late) {
+		o.Value = r.scrubValue(o.Value)
+		r.report.Outputs = append(r.report.Outputs, o)
+	}
+}
+
+// scrubValue scrubs the strings in a value; keys stay as they are.
+func (r *run) scrubValue(v any) any {
+	switch v := v.(type) {
+	case string:
+		return r.opts.Scrub(v)
+	case []any:
+		for i := range v {
+			v[i] = r.scrubValue(v[i])
+		}
+	case map[string]any:
+		for k := range v {
+			v[k] = r.scrubValue(v[k])
+		}
+	}
+	return v
 }
 
 // edges lists the relations between results; a barrier that stands for a set becomes an index beyond them.

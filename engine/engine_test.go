@@ -411,6 +411,25 @@ func TestSensitiveChangesAreHidden(t *testing.T) {
 	}
 }
 
+func TestApprove(t *testing.T) {
+	w := &world{}
+	rep, err := Converge(t.Context(), node{}, parse(t, w, "a b c", "b>c"), Options{Approve: func(r *report.Result) error {
+		if r.Address.Title == "b" {
+			return errors.New("not as planned")
+		}
+		return nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff("a=changed b=failed c=skipped(t.b)", outcomes(rep)); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]string{"apply a"}, w.log); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestFidelity(t *testing.T) {
 	w := &world{}
 	rep, err := Converge(t.Context(), node{}, parse(t, w, "a s:there b:fails c", "a~s b>c"), Options{})

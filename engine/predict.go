@@ -19,6 +19,20 @@ func (r *run) predict(ctx context.Context) *walk {
 	return w
 }
 
+// approve asks about each result, and keeps what is refused.
+func (w *walk) approve() {
+	if w.opts.Approve == nil {
+		return
+	}
+	for v := range w.cat.Entries() {
+		for _, res := range w.states[v].results {
+			if err := w.opts.Approve(res); err != nil && w.states[v].refused == nil {
+				w.states[v].refused = err
+			}
+		}
+	}
+}
+
 // toVisit marks the vertices that a converge has to look at: what is to change, what could not be predicted, and all that comes after these.
 func (w *walk) toVisit() []bool {
 	var from []int
@@ -27,7 +41,7 @@ func (w *walk) toVisit() []bool {
 		if w.unselected(v) || st.stuck {
 			continue
 		}
-		if st.changed || st.failed && st.cause == int32(v)+1 {
+		if st.changed || st.refused != nil || st.failed && st.cause == int32(v)+1 {
 			from = append(from, v)
 		}
 		for _, res := range st.results {

@@ -167,6 +167,7 @@ func (t *visit) converge(ctx context.Context) {
 			return
 		}
 		t.res.Outcome, t.changed = report.Changed, true
+		t.report()
 		t.res.Changes = t.mask(t.e, t.diff.Changes)
 		for _, c := range t.diff.Changes {
 			t.res.Reversible = t.res.Reversible && !c.Irreversible
@@ -175,6 +176,17 @@ func (t *visit) converge(ctx context.Context) {
 	if err := t.refresh(ctx); err != nil {
 		t.fail(fmt.Errorf("refresh: %w", err))
 	}
+}
+
+// report takes over what the resource says of what was done.
+func (t *visit) report() {
+	r, ok := t.e.Resource.(resources.Reporter)
+	if !ok {
+		return
+	}
+	attempts := t.res.Warnings[len(t.diff.Notes):]
+	t.diff = r.Done(t.diff)
+	t.res.Warnings = append(t.scrubAll(t.diff.Notes), attempts...)
 }
 
 // apply makes attempts until one succeeds.

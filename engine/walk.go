@@ -35,7 +35,8 @@ type state struct {
 	after    int32 // the nearest vertex before this one that would change, as index+1
 	touched  int32 // the nearest one whose change may be seen by this one's check, as index+1
 	diff     resources.Diff
-	stuck    bool // an abandoned attempt still uses the resource
+	stuck    bool  // an abandoned attempt still uses the resource
+	refused  error // of a prediction that was not approved
 }
 
 // newWalk makes a walk that plans, or one that converges on from a prediction.
@@ -134,6 +135,10 @@ func (w *walk) Visit(ctx context.Context, v int, slot graph.Slot) {
 	case reason != "" && w.converging:
 		st.failed, st.cause, st.root = true, int32(v)+1, because
 		st.results = []*report.Result{w.result(e, report.Result{Outcome: report.Skipped, Because: because, Reason: reason})}
+	case w.converging && w.predicted.states[v].refused != nil:
+		res := w.result(e, report.Result{Outcome: report.Failed})
+		res.Error = w.describe(e, w.predicted.states[v].refused)
+		st.results = []*report.Result{res}
 	case e.Off:
 		st.results = []*report.Result{w.result(e, report.Result{Outcome: report.Unchanged, Reason: "when is false"})}
 	case e.Deferred != nil:

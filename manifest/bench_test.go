@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -166,4 +167,64 @@ func floorBlock(b *testing.B, block *hclsyntax.Block, ctx *hcl.EvalContext) {
 			}
 		}
 	}
+}
+
+// BenchmarkEmpty is what a compilation costs before there is anything to compile.
+func BenchmarkEmpty(b *testing.B) {
+	dir := write(b, map[string]string{"main.hcl": "file \"/a\" {}\n"})
+	benchCompile(b, dir, 1)
+}
+
+// BenchmarkMemory reports what an entry takes beyond the syntax tree.
+func BenchmarkMemory(b *testing.B) {
+	const n = 100_000
+	for name, files := range map[string]map[string]string{"blocks": blocks(n, sourced), "for_each": {"m.hcl": fmt.Sprintf(
+		"file \"f\" {\n  count = %d\n  path = \"/srv/${count.index}\"\n  ensure = \"file\"\n  mode = \"0644\"\n  content = \"c\"\n}\n", n)}} {
+		dir := write(b, files)
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				before := heap()
+				trees := parseAll(b, dir)
+				tree := heap() - before
+				runtime.KeepAlive(trees)
+				trees = nil
+				before = heap()
+				res, diags := manifest.Compile(b.Context(), dir, manifest.Options{Types: fakeTypes()})
+				if len(diags) > 0 {
+					b.Fatal(diags)
+				}
+				all := heap() - before
+				runtime.KeepAlive(res)
+				b.ReportMetric((float64(all)-float64(tree))/n, "B/resource")
+			}
+		})
+	}
+}
+
+func heap() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+func parseAll(b *testing.B, dir string) []*hcl.File {
+	b.Helper()
+	names, err := filepath.Glob(filepath.Join(dir, "*.hcl"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	var out []*hcl.File
+	for _, name := range names {
+		src, err := os.ReadFile(name)
+		if err != nil {
+			b.Fatal(err)
+		}
+		f, diags := hclsyntax.ParseConfig(src, name, hcl.InitialPos)
+		if diags.HasErrors() {
+			b.Fatal(diags)
+		}
+		out = append(out, f)
+	}
+	return out
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
@@ -116,11 +117,14 @@ func (f fakeFacts) Names() []string {
 // lookups counts what is asked for.
 type lookups struct {
 	fakeFacts
+	mu    sync.Mutex
 	asked map[string]int
 }
 
-func (l lookups) Lookup(ctx context.Context, name string) (any, bool, error) {
+func (l *lookups) Lookup(ctx context.Context, name string) (any, bool, error) {
+	l.mu.Lock()
 	l.asked[name]++
+	l.mu.Unlock()
 	return l.fakeFacts.Lookup(ctx, name)
 }
 

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 )
@@ -143,7 +144,7 @@ func (p prose) conclusion(r *Report) string {
 	for _, o := range r.Outputs {
 		v := hiddenValue
 		if !o.Sensitive {
-			v = fmt.Sprint(o.Value)
+			v = outputText(o.Value)
 		}
 		fmt.Fprintf(&b, "%s = %s\n", Printable(o.Name), Printable(v))
 	}
@@ -222,6 +223,18 @@ func (p prose) first(r *Report) string {
 		}
 	}
 	return ""
+}
+
+// outputText writes a string as it is, and other values as JSON.
+func outputText(v any) string {
+	if s, ok := v.(string); ok {
+		return s
+	}
+	b, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Sprint(v)
+	}
+	return string(b)
 }
 
 // shellQuote writes s as one word of a shell.

@@ -5,24 +5,22 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"maps"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
-	"sync/atomic"
+	"sync"
 )
 
 // Scrubber takes sensitive values out of texts, also in the forms in which programs repeat them: base64, hexadecimal, JSON and URL escapes,
 // and single lines of values of several lines. Marks on values are not enough: other programs' output and library errors repeat values too.
 //
-// The zero value knows no secrets. Secrets may be added while texts are scrubbed.
+// The zero value knows no secrets. It may be used by several goroutines.
 type Scrubber struct {
-	known atomic.Pointer[known]
-}
-
-type known struct {
+	mu       sync.Mutex
 	forms    map[string]bool
-	replacer *strings.Replacer
+	replacer *strings.Replacer // nil where forms have come since it was made
 }
 
 // Values shorter than shortest would take innocent text apart: only their marks hide them. Of a value of several lines, lines from
@@ -33,42 +31,37 @@ const (
 	hiddenValue  = "(sensitive value)"
 )
 
-// Add makes values known. It must not be called by several goroutines at a time.
+// Add makes values known.
 func (s *Scrubber) Add(values ...string) {
-	forms := map[string]bool{}
-	if k := s.known.Load(); k != nil {
-		for f := range k.forms {
-			forms[f] = true
-		}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.forms == nil {
+		s.forms = map[string]bool{}
 	}
-	had := len(forms)
 	for _, v := range values {
-		if len(v) < shortest {
+		if len(v) < shortest || s.forms[v] {
 			continue
 		}
-		addForms(forms, v)
+		s.replacer = nil
+		addForms(s.forms, v)
 		if strings.ContainsAny(v, "\n\r") {
 			for line := range strings.Lines(v) {
 				if line = strings.TrimSpace(line); len(line) >= shortestLine {
-					addForms(forms, line)
+					addForms(s.forms, line)
 				}
 			}
 		}
 	}
-	if len(forms) == had {
-		return
-	}
-	// The longest first: a value may hold another.
-	sorted := make([]string, 0, len(forms))
-	for f := range forms {
-		sorted = append(sorted, f)
-	}
-	slices.SortFunc(sorted, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
+}
+
+// compile makes the replacer of all forms, the longest first: a value may hold another.
+func (s *Scrubber) compile() *strings.Replacer {
+	sorted := slices.SortedFunc(maps.Keys(s.forms), func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
 	pairs := make([]string, 0, 2*len(sorted))
 	for _, f := range sorted {
 		pairs = append(pairs, f, hiddenValue)
 	}
-	s.known.Store(&known{forms: forms, replacer: strings.NewReplacer(pairs...)})
+	return strings.NewReplacer(pairs...)
 }
 
 // addForms adds v and the ways in which it may be written.
@@ -107,9 +100,15 @@ func addForms(forms map[string]bool, v string) {
 
 // Scrub returns text without the known values.
 func (s *Scrubber) Scrub(text string) string {
-	k := s.known.Load()
-	if k == nil || text == "" {
+	s.mu.Lock()
+	if len(s.forms) == 0 || text == "" {
+		s.mu.Unlock()
 		return text
 	}
-	return k.replacer.Replace(text)
+	if s.replacer == nil {
+		s.replacer = s.compile()
+	}
+	r := s.replacer
+	s.mu.Unlock()
+	return r.Replace(text)
 }

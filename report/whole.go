@@ -19,6 +19,7 @@ func WriteJSON(w io.Writer, r *Report) error {
 func (r *Report) Scrubbed(scrub func(string) string) *Report {
 	out := *r
 	out.Node, out.Manifest, out.Commit, out.Aborted = scrub(r.Node), scrub(r.Manifest), scrub(r.Commit), scrub(r.Aborted)
+	out.Source, out.Ref = scrub(r.Source), scrub(r.Ref)
 	out.Results = make([]*Result, len(r.Results))
 	for i, res := range r.Results {
 		out.Results[i] = res.scrubbed(scrub)

@@ -14,8 +14,12 @@ type Address struct {
 	Instance string // "[\"key\"]" or "[0]" of an instance; "" without for_each and count
 }
 
-// String is the address as manifests and reports write it: service.glusterd, file["/etc/hosts"], module.m.file.conf["a"].
+// String is the address as manifests and reports write it: service.glusterd, file["/etc/hosts"], module.m.file.conf["a"]; an address
+// without a type is that of a whole module.
 func (a Address) String() string {
+	if a.Type == "" {
+		return a.Module
+	}
 	var b strings.Builder
 	if a.Module != "" {
 		b.WriteString(a.Module)

@@ -131,6 +131,12 @@ type Grouper interface {
 	ApplyGroup(ctx context.Context, h host.Host, members []Member) []error
 }
 
+// Reporter is a Resource that knows only afterwards what exactly its Apply did (the version that was installed) and what is worth telling of it.
+type Reporter interface {
+	// Done returns the difference that Check found as it was really removed. It is asked after the check that follows Apply.
+	Done(found Diff) Diff
+}
+
 // Member is one resource of a group.
 type Member struct {
 	Resource Resource

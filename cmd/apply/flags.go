@@ -26,6 +26,11 @@ type flags struct {
 	verbose  bool
 	logLevel string
 
+	git     string
+	ref     string
+	signers string
+
+	planOut       string
 	noop          bool
 	tags          []string
 	skipTags      []string
@@ -57,7 +62,15 @@ func (f *flags) common(s *pflag.FlagSet) {
 func (f *flags) compile(s *pflag.FlagSet) {
 	s.StringArrayVar(&f.vars, "var", nil, "value of a variable, as `NAME=VALUE`; may repeat")
 	s.StringArrayVar(&f.varFiles, "var-file", nil, "`file` of variables, HCL or JSON; may repeat")
+	f.repository(s)
 	s.StringArrayVar(&f.factsDir, "facts-dir", nil, "`folder` of external facts beside /etc/apply/facts.d; may repeat")
+}
+
+// repository adds the flags that say where a manifest is.
+func (f *flags) repository(s *pflag.FlagSet) {
+	s.StringVar(&f.git, "git", "", "read PATH from the repository at this `URL`: https, ssh or file")
+	s.StringVar(&f.ref, "ref", "", "with --git: a `tag`, else a branch, else a commit")
+	s.StringVar(&f.signers, "require-signature", "", "refuse a revision that none of the signers in this `file` has signed: allowed SSH signers, or an OpenPGP keyring")
 }
 
 // run adds the flags of commands that walk a catalog.

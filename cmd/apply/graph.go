@@ -17,12 +17,16 @@ func (a *app) graphCommand() *cobra.Command {
 		Use:     "graph [flags] PATH",
 		Short:   "Print the order among a manifest's resources",
 		Example: "  apply graph main.hcl | dot -Tsvg > graph.svg\n  apply graph --format mermaid main.hcl",
-		Args:    onePath,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			m, _, err := a.load(cmd.Context(), args[0])
+			src, err := a.source(cmd, args)
 			if err != nil {
 				return err
 			}
+			m, err := a.load(cmd.Context(), src)
+			if err != nil {
+				return err
+			}
+			a.tellFactWarnings()
 			g := pictureOf(m.Catalog())
 			switch format {
 			case "dot":

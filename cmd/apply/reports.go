@@ -21,9 +21,8 @@ type reportFile struct {
 	write func(w io.Writer, r *report.Report) error
 }
 
-// reportFiles finds out before anything is touched whether the files that --report names can be written.
-func (a *app) reportFiles(cmd *cobra.Command) ([]reportFile, error) {
-	var files []reportFile
+// prepareReports finds out before anything is touched whether the files that --report names can be written.
+func (a *app) prepareReports(cmd *cobra.Command) error {
 	for _, name := range a.flags.reports {
 		f := reportFile{name: name}
 		switch strings.ToLower(filepath.Ext(name)) {
@@ -36,14 +35,14 @@ func (a *app) reportFiles(cmd *cobra.Command) ([]reportFile, error) {
 		case ".prom":
 			f.write = f.prometheus
 		default:
-			return nil, usageError(cmd, fmt.Errorf("--report %s: want a file that ends in .json, .xml (JUnit), .html or .prom", name))
+			return usageError(cmd, fmt.Errorf("--report %s: want a file that ends in .json, .xml (JUnit), .html or .prom", name))
 		}
 		if err := f.probe(); err != nil {
-			return nil, fmt.Errorf("--report %s: %w", name, err)
+			return fmt.Errorf("--report %s: %w", name, err)
 		}
-		files = append(files, f)
+		a.reports = append(a.reports, f)
 	}
-	return files, nil
+	return nil
 }
 
 // probe says why the file could not be written.
@@ -107,13 +106,13 @@ func (f reportFile) prometheus(w io.Writer, r *report.Report) error {
 }
 
 // saveReports writes the report files of a run.
-func (a *app) saveReports(files []reportFile, r *report.Report) error {
-	if len(files) == 0 {
+func (a *app) saveReports(r *report.Report) error {
+	if len(a.reports) == 0 {
 		return nil
 	}
 	r = r.Scrubbed(a.flags.scrub.Scrub)
 	var errs []error
-	for _, f := range files {
+	for _, f := range a.reports {
 		if err := f.save(r); err != nil {
 			errs = append(errs, fmt.Errorf("report %s: %w", f.name, err))
 		}

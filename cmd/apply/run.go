@@ -14,6 +14,7 @@ import (
 
 	"github.com/nodeapply/apply/journal"
 	"github.com/nodeapply/apply/manifest/diag"
+	"github.com/nodeapply/apply/source"
 )
 
 // Exit codes beside those that a report gives.
@@ -36,6 +37,10 @@ type app struct {
 	ran    bool // a run has ended
 	code   int  // set by a command that ended by itself
 	atEnd  []func() error
+
+	reports []reportFile
+
+	factWarnings []string // what could not be read of facts
 }
 
 // run is the program. It returns the exit code.
@@ -69,14 +74,16 @@ func (a *app) explain(err error) int {
 	var diags diag.List
 	if errors.As(err, &diags) {
 		a.printDiagnostics(diags)
-		return exitNotStarted
+	} else {
+		fmt.Fprintf(a.stderr, "apply: %s\n", a.flags.scrub.Scrub(err.Error()))
 	}
-	fmt.Fprintf(a.stderr, "apply: %s\n", a.flags.scrub.Scrub(err.Error()))
 	var held *journal.HeldError
 	var coded interface{ ExitCode() int }
 	switch {
 	case errors.As(err, &held):
 		return exitLocked
+	case errors.Is(err, source.ErrUntrusted):
+		return exitUntrusted
 	case errors.As(err, &coded):
 		return coded.ExitCode()
 	case a.ran:

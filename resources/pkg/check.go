@@ -58,7 +58,7 @@ func (p *Package) Check(ctx context.Context, v host.View) (resources.Diff, error
 	}
 	d := resources.Diff{Notes: slices.Clone(p.notes)}
 	p.versions = map[string]string{}
-	var from, to []string
+	var from, to, moved []string
 	var marks []string
 	var errs []error
 	for _, s := range steps {
@@ -72,6 +72,7 @@ func (p *Package) Check(ctx context.Context, v host.View) (resources.Diff, error
 			d.Notes = append(d.Notes, s.note)
 		}
 		if s.differs() {
+			moved = append(moved, s.name)
 			from, to = append(from, p.label(s.name, s.from())), append(to, p.label(s.name, s.to))
 		}
 		if p.Mark != "" && s.have.Held != (p.Mark == hold) {
@@ -82,6 +83,7 @@ func (p *Package) Check(ctx context.Context, v host.View) (resources.Diff, error
 		return resources.Diff{Notes: d.Notes}, err
 	}
 	if len(from) > 0 {
+		p.moved = moved
 		d.Spreads = true
 		d.Changes = append(d.Changes, resources.Change{Attr: "ensure", From: strings.Join(from, ", "), To: strings.Join(to, ", ")})
 	}
@@ -90,6 +92,34 @@ func (p *Package) Check(ctx context.Context, v host.View) (resources.Diff, error
 		d.Changes = append(d.Changes, resources.Change{Attr: "mark", From: p.labels(marks, was), To: p.labels(marks, p.Mark)})
 	}
 	return d, nil
+}
+
+// lateNote follows the name of a package of which the lists say nothing yet.
+const lateNote = ": the version is known when the package lists are refreshed"
+
+// Done puts the versions that were installed in the place of what was known of them before, and adds what happened on the way.
+func (p *Package) Done(found resources.Diff) resources.Diff {
+	found.Notes = slices.DeleteFunc(slices.Clone(found.Notes), func(n string) bool { return strings.HasSuffix(n, lateNote) })
+	for _, n := range p.notes {
+		if !slices.Contains(found.Notes, n) {
+			found.Notes = append(found.Notes, n)
+		}
+	}
+	if !p.wantsIt() {
+		return found
+	}
+	found.Changes = slices.Clone(found.Changes)
+	for i, c := range found.Changes {
+		if c.Attr != "ensure" {
+			continue
+		}
+		to := make([]string, len(p.moved))
+		for j, n := range p.moved {
+			to[j] = p.label(n, p.versions[n])
+		}
+		found.Changes[i].To = strings.Join(to, ", ")
+	}
+	return found
 }
 
 // label is text, with the package's name where there are several.
@@ -232,7 +262,7 @@ func (p *Package) decide(u *use, db *manager.DB, s *step, offer manager.Offer, k
 		}
 	}
 	if s.unknown {
-		s.note = fmt.Sprintf("%s: the version is known when the package lists are refreshed", s.name)
+		s.note = s.name + lateNote
 	}
 }
 

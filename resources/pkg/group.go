@@ -103,7 +103,9 @@ func (u *use) prepare(ctx context.Context, s *manager.Session, parts []*part) {
 			fail(fmt.Errorf("package lists: %w", err), func(st step) bool { return st.install })
 			return
 		}
-		u.forget()
+		if s.Ran > 0 {
+			u.forget()
+		}
 	}
 	if !resolve() {
 		return

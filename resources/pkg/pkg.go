@@ -45,7 +45,8 @@ type Package struct {
 	Autostart bool `hcl:"autostart"`
 
 	run      *run
-	versions map[string]string
+	versions map[string]string // by name, as last checked
+	moved    []string          // the names whose versions differed, when last some did
 	notes    []string
 }
 
@@ -57,6 +58,7 @@ var (
 	_ resources.Valued     = (*Package)(nil)
 	_ resources.Restorer   = (*Package)(nil)
 	_ resources.Inspector  = (*Package)(nil)
+	_ resources.Reporter   = (*Package)(nil)
 )
 
 // The words of ensure, mark and configfiles.
@@ -172,7 +174,7 @@ func (p *Package) Validate() error {
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	p.run.announce(p.Provider, p.Name)
+	p.run.announce(p.Provider, p.Name, p.Ensure)
 	return nil
 }
 

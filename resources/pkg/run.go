@@ -9,19 +9,28 @@ import (
 	"sync"
 
 	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/resources/pkg/apk"
 	"github.com/nodeapply/apply/resources/pkg/apt"
 	"github.com/nodeapply/apply/resources/pkg/dnf"
 	"github.com/nodeapply/apply/resources/pkg/manager"
+	"github.com/nodeapply/apply/resources/pkg/pacman"
+	"github.com/nodeapply/apply/resources/pkg/zypper"
 )
 
 // providers are the words of the provider attribute.
-var providers = [...]string{"apt", "dnf", "yum"}
+var providers = [...]string{"apt", "dnf", "yum", "zypper", "pacman", "apk"}
 
 // newManager returns the manager of that name, which is one of providers.
 func newManager(name string) *manager.Manager {
 	switch name {
 	case "dnf", "yum":
 		return dnf.New(name)
+	case "zypper":
+		return zypper.New()
+	case "pacman":
+		return pacman.New()
+	case "apk":
+		return apk.New()
 	default:
 		return apt.New()
 	}
@@ -31,15 +40,19 @@ func newManager(name string) *manager.Manager {
 type run struct {
 	mu     sync.Mutex
 	wanted map[string][]string // names by provider, "" for the node's own
+	latest map[string]bool     // by provider: some package is to be the latest
 	uses   map[string]*use
 }
 
-func newRun() *run { return &run{wanted: map[string][]string{}, uses: map[string]*use{}} }
+func newRun() *run {
+	return &run{wanted: map[string][]string{}, latest: map[string]bool{}, uses: map[string]*use{}}
+}
 
 // announce tells names that will be asked for.
-func (r *run) announce(provider string, names []string) {
+func (r *run) announce(provider string, names []string, ensure string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.latest[provider] = r.latest[provider] || ensure == latest
 	r.wanted[provider] = append(r.wanted[provider], names...)
 }
 
@@ -69,17 +82,17 @@ func (r *run) use(v host.View, provider string) (*use, error) {
 	return u, nil
 }
 
-// names returns all names that were announced for the manager of u.
-func (r *run) names(u *use) []string {
+// names returns all names that were announced for the manager of u, and whether some package of it is to be the latest.
+func (r *run) names(u *use) (names []string, newest bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	var names []string
 	for provider, list := range r.wanted {
 		if r.uses[provider] == u {
 			names = append(names, list...)
+			newest = newest || r.latest[provider]
 		}
 	}
-	return names
+	return names, newest
 }
 
 // use is one package manager as a run uses it: what was read of it is kept until it changes.
@@ -144,7 +157,8 @@ func stampOf(v host.View, files []string) (string, error) {
 
 // offers says what the repositories offer of names. The first question is asked for all packages of the run, in one process.
 func (u *use) offers(ctx context.Context, v host.View, names []string, fresh bool) (map[string]manager.Offer, error) {
-	all := u.run.names(u)
+	all, newest := u.run.names(u)
+	fresh = fresh || newest
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if fresh && !u.fresh {

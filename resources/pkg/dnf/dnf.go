@@ -32,7 +32,7 @@ const (
 )
 
 // Files are the database and the locks.
-func (driver) Files() []string { return append(rpmdb.Files(), lockList, lockTable) }
+func (driver) Files() []string { return append(rpmdb.Files(), lockList, lockTable, "/etc/yum.repos.d") }
 
 // Read reads rpm's database and the locks.
 func (driver) Read(ctx context.Context, v host.View) (*manager.DB, error) {

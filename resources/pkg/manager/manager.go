@@ -28,7 +28,7 @@ type Manager struct {
 
 // Driver does the work of a Manager.
 type Driver interface {
-	// Files lists files and folders of which one is changed (size, time, inode) whenever the database is.
+	// Files lists files and folders of which one is changed (size, time, inode) whenever the database or the repositories are.
 	Files() []string
 	// Read reads the database: the state of every package, whatever their number by at most one process.
 	Read(ctx context.Context, v host.View) (*DB, error)

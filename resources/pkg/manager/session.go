@@ -36,6 +36,7 @@ func (h Holder) String() string {
 type Session struct {
 	host.Host
 	Notes []string
+	Ran   int // how many commands were run
 	// Locked finds in what a command left whether it ended because of a held lock.
 	Locked func(out host.Output) (Holder, bool)
 }
@@ -75,6 +76,7 @@ const lockPoll = time.Second
 func (s *Session) Exec(ctx context.Context, what string, c host.Cmd, ok ...int) (host.Output, error) {
 	begin, waited := time.Now(), Holder{}
 	for {
+		s.Ran++
 		out, err := s.Run(ctx, c)
 		if err != nil && waited.Lock != "" {
 			return out, fmt.Errorf("%s: %s: %w", what, waited, err)

@@ -1,0 +1,110 @@
+package manifest
+
+import (
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/nodeapply/apply/manifest/decode"
+	"github.com/nodeapply/apply/manifest/syntax"
+	"github.com/nodeapply/apply/resources"
+)
+
+// value is the resource as expressions see it: its attributes as declared, its defaults, its late values; for all instances.
+func (g *group) value(r *run) result {
+	rep, ok := g.repeat(r)
+	if !ok || g.sh.bad {
+		return failed()
+	}
+	res := result{ok: true, deps: rep.deps}
+	if !rep.known {
+		res.val = cty.DynamicVal
+		return res
+	}
+	members := make([]cty.Value, len(rep.list))
+	for i, inst := range rep.list {
+		one := g.instanceValue(r, inst)
+		if !one.ok {
+			return failed()
+		}
+		members[i] = one.val
+		res.deps = res.deps.add(one.deps)
+	}
+	res.val = g.s.instances(g.sh.block, rep.list, members)
+	return res
+}
+
+func (g *group) instanceValue(r *run, inst *instance) result {
+	out := map[string]cty.Value{}
+	blank := g.sh.schema.Type.New(g.addr.Title)
+	for _, name := range g.sh.schema.Names() {
+		out[name] = g.sh.schema.Field(name).Get(blank)
+	}
+	res := result{ok: true}
+	for i := range g.sh.attrs {
+		a := &g.sh.attrs[i]
+		one := g.s.eval(r, &a.Expr, inst)
+		if !one.ok {
+			return failed()
+		}
+		if wholly(one.val) && one.val.IsNull() {
+			continue
+		}
+		if !wholly(one.val) {
+			res.deps = res.deps.add(one.deps) // who waits for this value waits for what it is made of
+		}
+		out[a.Name] = g.declared(a, one.val)
+	}
+	g.lateValues(r, inst, out)
+	res.val = cty.ObjectVal(out)
+	return res
+}
+
+// declared is the value of an attribute as the resource takes it: a number given for a string is a string.
+func (g *group) declared(a *shapeAttr, v cty.Value) cty.Value {
+	if !wholly(v) || sensitive(v) || !a.field.Plain {
+		return v
+	}
+	blank := g.sh.schema.Type.New(g.addr.Title)
+	if a.field.Set(blank, v) != nil {
+		return v
+	}
+	return a.field.Get(blank)
+}
+
+// lateValues fills in what only the run gives: unknown while compiling, null for what this run does not manage.
+func (g *group) lateValues(r *run, inst *instance, out map[string]cty.Value) {
+	var values map[string]any
+	if r.late != nil {
+		addr := g.addr
+		addr.Instance = inst.suffix()
+		values, _ = r.late(addr)
+	}
+	for _, name := range g.sh.schema.Type.Late {
+		if r.late == nil {
+			out[name] = cty.DynamicVal
+			continue
+		}
+		v, err := decode.Value(values[name])
+		if err != nil {
+			v = cty.NullVal(cty.DynamicPseudoType)
+		}
+		out[name] = v
+	}
+}
+
+// refAddr is the address that a reference stands for: one instance if it names one.
+func (g *group) refAddr(ref *syntax.Ref) resources.Address {
+	addr := g.addr
+	if ref.Key() != cty.NilVal && g.repOK && g.rep.known && len(g.rep.list) > 0 && g.rep.list[0] != nil {
+		addr.Instance = syntax.InstanceKey(ref.Key())
+	}
+	return addr
+}
+
+// lateRef says whether a reference may yield a value that only the run gives.
+func (g *group) lateRef(ref *syntax.Ref) bool {
+	name := ""
+	if n := len(ref.Traversal); n > 2 {
+		name, _ = syntax.StepName(ref.Traversal[n-1])
+	}
+	return g.sh.schema.Late(name) || !g.rep.known || len(g.sh.schema.Type.Late) > 0 && (name == "" || g.sh.schema.Field(name) == nil)
+}

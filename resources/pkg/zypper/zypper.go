@@ -1,0 +1,199 @@
+// Package zypper drives zypper: transactions and locks are zypper's, the database is rpm's.
+//
+// Packages of this family start no services when they are installed, and write a new configuration file beside one that was changed
+// (.rpmnew), so that autostart and configfiles change nothing here. zypper fetches what was never fetched by itself, also to answer.
+package zypper
+
+import (
+	"context"
+	"encoding/xml"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/resources/pkg/manager"
+	"github.com/nodeapply/apply/resources/pkg/rpmdb"
+	"github.com/nodeapply/apply/resources/pkg/version"
+)
+
+// New returns the manager.
+func New() *manager.Manager {
+	return &manager.Manager{Name: "zypper", Lock: "rpm", Version: version.RPM, ValidName: rpmdb.ValidName, Driver: driver{}}
+}
+
+type driver struct{}
+
+const locksFile = "/etc/zypp/locks"
+
+// Files are the database and the locks.
+func (driver) Files() []string { return append(rpmdb.Files(), locksFile, "/etc/zypp/repos.d") }
+
+var solvable = regexp.MustCompile(`(?m)^solvable_name:\s*(\S+)`)
+
+// Read reads rpm's database and the locks.
+func (driver) Read(ctx context.Context, v host.View) (*manager.DB, error) {
+	text, err := manager.ReadFile(v, locksFile)
+	if err != nil {
+		return nil, err
+	}
+	held := map[string]bool{}
+	for _, m := range solvable.FindAllStringSubmatch(text, -1) {
+		held[m[1]] = true
+	}
+	return rpmdb.Read(ctx, v, held)
+}
+
+// The exit codes of zypper that are not its failure.
+const (
+	nothingFound    = 104
+	rebootNeeded    = 102
+	restartNeeded   = 103
+	updatesNeeded   = 100
+	securityNeeded  = 101
+	locked          = 7
+	systemPackages  = "(System Packages)"
+	maxOutput       = 64 << 20
+	noRefreshOption = "--no-refresh"
+)
+
+type solvables struct {
+	List []struct {
+		Name       string `xml:"name,attr"`
+		Edition    string `xml:"edition,attr"`
+		Arch       string `xml:"arch,attr"`
+		Repository string `xml:"repository,attr"`
+	} `xml:"search-result>solvable-list>solvable"`
+}
+
+// Offers asks zypper search.
+func (driver) Offers(ctx context.Context, v host.View, names []string, fresh bool) (map[string]manager.Offer, error) {
+	found, err := search(ctx, v, fresh, names)
+	if err != nil {
+		return nil, err
+	}
+	versions := map[string][]string{}
+	for _, s := range found.List {
+		if s.Repository == systemPackages {
+			continue
+		}
+		for _, name := range []string{s.Name, s.Name + "." + s.Arch} {
+			versions[name] = append(versions[name], rpmdb.Version(s.Edition))
+		}
+	}
+	offers := rpmdb.Offers(versions)
+	for _, n := range names { // a name that only others provide: rarely more than one, and zypper does not say which found what
+		if versions[n] != nil {
+			continue
+		}
+		found, err := search(ctx, v, false, []string{n}, "--provides")
+		if err != nil {
+			return nil, err
+		}
+		if len(found.List) > 0 {
+			offers[n] = manager.Offer{}
+		}
+	}
+	return offers, nil
+}
+
+func search(ctx context.Context, v host.View, fresh bool, names []string, options ...string) (solvables, error) {
+	var found solvables
+	args := []string{"zypper", "--non-interactive", "--xmlout"}
+	if !fresh {
+		args = append(args, noRefreshOption)
+	}
+	args = append(args, "search", "--details", "--match-exact", "--type", "package")
+	args = append(append(append(args, options...), "--"), names...)
+	out, err := v.Query(ctx, host.Cmd{Args: args, MaxOutput: maxOutput})
+	switch {
+	case err != nil:
+		return found, fmt.Errorf("zypper search: %w", err)
+	case out.ExitCode == nothingFound:
+		return found, nil
+	case out.ExitCode != 0:
+		return found, &manager.ExitError{Cmd: "zypper search", Output: out, Reason: manager.Reason(out)}
+	}
+	if err := xml.Unmarshal(out.Stdout, &found); err != nil {
+		return found, fmt.Errorf("zypper search: %w", err)
+	}
+	return found, nil
+}
+
+// Refresh leaves repositories that were never fetched to zypper; with all it fetches everything anew.
+func (d driver) Refresh(ctx context.Context, s *manager.Session, all bool) error {
+	if !all {
+		return nil
+	}
+	return d.run(ctx, s, "refresh", []string{"--force"}, nil)
+}
+
+// Commit removes and installs, each by one zypper.
+func (d driver) Commit(ctx context.Context, s *manager.Session, t manager.Transaction) error {
+	if gone := slices.Concat(t.Remove, t.Purge); len(gone) > 0 {
+		if err := d.run(ctx, s, "remove", nil, gone); err != nil {
+			return err
+		}
+	}
+	if len(t.Install) == 0 {
+		return nil
+	}
+	options := slices.Clone(t.Options)
+	if t.Downgrade {
+		options = append(options, "--oldpackage")
+	}
+	var specs []string
+	for _, target := range t.Install {
+		switch {
+		case target.File != "":
+			specs = append(specs, target.File)
+		case target.Version != "":
+			specs = append(specs, target.Name+"="+target.Version)
+		default:
+			specs = append(specs, target.Name)
+		}
+	}
+	return d.run(ctx, s, "install", options, specs)
+}
+
+// Hold uses zypper's locks.
+func (d driver) Hold(ctx context.Context, s *manager.Session, hold bool, names []string) error {
+	verb := "removelock"
+	if hold {
+		verb = "addlock"
+	}
+	return d.run(ctx, s, verb, nil, names)
+}
+
+func (driver) run(ctx context.Context, s *manager.Session, verb string, options, names []string) error {
+	s.Locked = isLocked
+	args := append([]string{"zypper", "--non-interactive", "--quiet", verb}, options...)
+	if len(names) > 0 {
+		args = append(append(args, "--"), names...)
+	}
+	_, err := s.Exec(ctx, "zypper "+verb, host.Cmd{Args: args}, updatesNeeded, securityNeeded, rebootNeeded, restartNeeded)
+	return err
+}
+
+// FileVersion reads an .rpm's version.
+func (driver) FileVersion(ctx context.Context, v host.View, file string) (string, error) {
+	return rpmdb.FileVersion(ctx, v, file)
+}
+
+var lockedBy = regexp.MustCompile(`locked by the application with pid ([0-9]+)(?: \(([^)]*)\))?`)
+
+func isLocked(out host.Output) (manager.Holder, bool) {
+	for _, text := range [][]byte{out.Stderr, out.Stdout} {
+		if m := lockedBy.FindSubmatch(text); m != nil {
+			pid, _ := strconv.Atoi(string(m[1]))
+			name := string(m[2])
+			return manager.Holder{Lock: "zypper's lock", PID: pid, Name: name[strings.LastIndexByte(name, '/')+1:]}, true
+		}
+	}
+	if out.ExitCode == locked {
+		return manager.Holder{Lock: "zypper's lock"}, true
+	}
+	return rpmdb.Locked(out)
+}
