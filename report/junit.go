@@ -4,6 +4,7 @@ import (
 	"encoding/xml"
 	"fmt"
 	"io"
+	"math"
 	"path"
 	"strconv"
 	"strings"
@@ -32,7 +33,7 @@ type junitSuite struct {
 	Hostname   string          `xml:"hostname,attr"`
 	Properties []junitProperty `xml:"properties>property"`
 	Cases      []junitCase     `xml:"testcase"`
-	SystemErr  string          `xml:"system-err,omitempty"`
+	SystemErr  *junitText      `xml:"system-err"`
 }
 
 type junitProperty struct {
@@ -48,14 +49,26 @@ type junitCase struct {
 	Time      string        `xml:"time,attr"`
 	Failure   *junitMessage `xml:"failure"`
 	Skipped   *junitMessage `xml:"skipped"`
-	SystemOut string        `xml:"system-out,omitempty"`
-	SystemErr string        `xml:"system-err,omitempty"`
+	SystemOut *junitText    `xml:"system-out"`
+	SystemErr *junitText    `xml:"system-err"`
 }
 
 type junitMessage struct {
 	Message string `xml:"message,attr"`
 	Type    string `xml:"type,attr,omitempty"`
-	Text    string `xml:",chardata"`
+	Text    string `xml:",cdata"`
+}
+
+type junitText struct {
+	Text string `xml:",cdata"`
+}
+
+// textOf is nil for an empty text, so that it gets no element.
+func textOf(s string) *junitText {
+	if s == "" {
+		return nil
+	}
+	return &junitText{s}
 }
 
 // WriteJUnit writes r as JUnit's XML: each resource a test case, failed where the resource failed and skipped where it was skipped. What changed
@@ -65,12 +78,13 @@ func WriteJUnit(w io.Writer, r *Report) error {
 	s := junitSuite{
 		Name: Printable(path.Base(r.Manifest)), Tests: c.Total, Failures: c.Failed, Skipped: c.Skipped, Time: seconds(r.DurationMS),
 		Timestamp: r.Started.UTC().Format("2006-01-02T15:04:05"), Hostname: Printable(r.Node),
-		Properties: []junitProperty{
-			{"run", r.Run}, {"mode", string(r.Mode)}, {"outcome", string(r.Outcome())}, {"manifest", Printable(r.Manifest)}, {"commit", Printable(r.Commit)},
-		},
+		Properties: []junitProperty{{"run", r.Run}, {"mode", string(r.Mode)}, {"outcome", string(r.Outcome())}, {"manifest", Printable(r.Manifest)}},
+	}
+	if r.Commit != "" {
+		s.Properties = append(s.Properties, junitProperty{"commit", Printable(r.Commit)})
 	}
 	if r.Aborted != "" {
-		s.Errors, s.SystemErr = 1, Printable(r.Aborted)
+		s.Errors, s.SystemErr = 1, textOf(Printable(r.Aborted))
 	}
 	for _, res := range r.Results {
 		s.Cases = append(s.Cases, junitOf(res))
@@ -91,7 +105,7 @@ func WriteJUnit(w io.Writer, r *Report) error {
 func junitOf(res *Result) junitCase {
 	c := junitCase{
 		Class: Printable(res.Type), Name: Printable(res.Address.String()), Time: seconds(res.DurationMS),
-		SystemErr: printableLines(strings.Join(res.Warnings, "\n")),
+		SystemErr: textOf(printableLines(strings.Join(res.Warnings, "\n"))),
 	}
 	if file, line, ok := cutLast(res.Pos, ":"); ok {
 		c.File, c.Line = Printable(file), line
@@ -112,7 +126,7 @@ func junitOf(res *Result) junitCase {
 	case Changed, Refreshed, Pending:
 		var b strings.Builder
 		prose{}.body(&b, res)
-		c.SystemOut = string(res.Outcome) + "\n" + b.String()
+		c.SystemOut = textOf(string(res.Outcome) + "\n" + b.String())
 	}
 	return c
 }
@@ -138,7 +152,7 @@ func printableLines(s string) string {
 
 // seconds writes milliseconds as seconds.
 func seconds(ms float64) string {
-	return strconv.FormatFloat(ms/1000, 'f', -1, 64)
+	return strconv.FormatFloat(math.Round(ms*1000)/1e6, 'f', -1, 64)
 }
 
 // took writes milliseconds as people read durations: three digits are enough.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -180,7 +181,10 @@ func (a *app) walk(
 		return nil, errors.Join(err, p.Close())
 	}
 	a.ran, a.code = true, rep.ExitCode(a.flags.detailed)
-	return rep, errors.Join(p.Close(), a.saveReports(rep))
+	if err = p.Close(); errors.Is(err, syscall.EPIPE) {
+		err = nil // who reads the output has seen enough
+	}
+	return rep, errors.Join(err, a.saveReports(rep))
 }
 
 // targets parses --target.

@@ -16,7 +16,7 @@ func (a *app) graphCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "graph [flags] PATH",
 		Short:   "Print the order among a manifest's resources",
-		Example: "  apply graph main.hcl | dot -Tsvg > graph.svg\n  apply graph --format mermaid main.hcl",
+		Example: "  apply graph --format svg main.hcl > graph.svg\n  apply graph main.hcl | dot -Tpng > graph.png\n  apply graph --format mermaid main.hcl",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			src, err := a.source(cmd, args)
 			if err != nil {
@@ -33,6 +33,8 @@ func (a *app) graphCommand() *cobra.Command {
 				return g.dot(a.stdout)
 			case "mermaid":
 				return g.mermaid(a.stdout)
+			case "svg":
+				return g.svg(a.stdout)
 			case "json":
 				return g.json(a.stdout)
 			}
