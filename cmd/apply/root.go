@@ -55,7 +55,7 @@ func onePath(cmd *cobra.Command, args []string) error {
 
 // prepare takes over what the environment says of flags, and begins the profile that they ask for.
 func (a *app) prepare(cmd *cobra.Command) error {
-	if err := a.fromEnvironment(cmd); err != nil {
+	if err := a.fromOutside(cmd); err != nil {
 		return err
 	}
 	if err := a.prepareReports(cmd); err != nil {
