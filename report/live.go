@@ -137,10 +137,16 @@ func (l *live) draw(now time.Time) string {
 	return b.String()
 }
 
-// line says what a resource is at, with its address shortened so that the elapsed time can be seen.
+// line says what a resource is at. Address and then what are shortened, so that the elapsed time can be seen.
 func (a activity) line(elapsed time.Duration, columns int) string {
-	tail := fmt.Sprintf(": %s %v", Printable(a.what), elapsed.Truncate(time.Second))
-	return "  " + Shorten(Printable(a.addr.String()), max(columns-2-Columns(tail), 8)) + tail
+	const least = 10
+	took := fmt.Sprintf(" %v", elapsed.Truncate(time.Second))
+	what := ": " + Printable(a.what)
+	room := columns - 2 - Columns(took)
+	if room-Columns(what) < least {
+		what = ""
+	}
+	return "  " + Shorten(Printable(a.addr.String()), room-Columns(what)) + what + took
 }
 
 func (l *live) progress(now time.Time) string {

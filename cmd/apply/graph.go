@@ -65,7 +65,7 @@ type pictureEdge struct {
 }
 
 func pictureOf(c *catalog.Catalog) picture {
-	var p picture
+	p := picture{nodes: []pictureNode{}, edges: []pictureEdge{}}
 	for v := range c.Graph().Len() {
 		n := pictureNode{Barrier: true}
 		if v < len(c.Entries()) {
@@ -107,6 +107,9 @@ func dotQuote(s string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(s) + `"`
 }
 
+// mermaidText writes a label of mermaid's language, which reads HTML in it.
+var mermaidText = strings.NewReplacer("#", "#35;", `"`, "#quot;", "<", "#lt;", ">", "#gt;", "&", "#amp;", "\n", " ")
+
 func (p picture) mermaid(w io.Writer) error {
 	var b strings.Builder
 	b.WriteString("flowchart LR\n")
@@ -115,7 +118,7 @@ func (p picture) mermaid(w io.Writer) error {
 			fmt.Fprintf(&b, "\tn%d(( ))\n", i)
 			continue
 		}
-		fmt.Fprintf(&b, "\tn%d[\"%s\"]\n", i, strings.NewReplacer(`"`, "#quot;", "\n", " ").Replace(n.Address))
+		fmt.Fprintf(&b, "\tn%d[\"%s\"]\n", i, mermaidText.Replace(n.Address))
 	}
 	for _, e := range p.edges {
 		arrow := "-->"
