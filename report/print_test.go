@@ -88,7 +88,7 @@ func TestConclusion(t *testing.T) {
 		"aborted":            {Report{Mode: Converge, Aborted: "journal: no space left on device", Results: outcomes(Skipped)}, "converge: 1 skipped, in 0ms\nstopped: journal: no space left on device; nothing new was started.\n"},
 		"the rest": {Report{Mode: Converge, Results: outcomes(Unchanged), Warnings: []string{"w"}, Outputs: []Output{{"o", "v", false}, {"n", map[string]any{"a": 1}, false}, {"s", "secret", true}},
 			Orphans: []Orphan{{at("file", "old"), "file \"old\" {\n}\n"}}},
-			"o = v\nn = {\"a\":1}\ns = (sensitive value)\nwarning: w\norphan: file.old is no longer declared; it was left as it is\n    to remove it, declare:\n        file \"old\" {\n        }\nconverge: 1 unchanged, in 0ms\n"},
+			"o = v\nn = {\"a\":1}\ns = (sensitive value)\nwarning: w\norphan: file.old is no longer declared, and is left as it is\na manifest that would remove what is left:\n        file \"old\" {\n        }\nconverge: 1 unchanged, in 0ms\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if diff := cmp.Diff(c.want, prose{}.conclusion(&c.r)); diff != "" {

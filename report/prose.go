@@ -154,18 +154,24 @@ func (p prose) conclusion(r *Report) string {
 	for _, s := range r.Surprises {
 		fmt.Fprintf(&b, "%s %s: planned %s, came %s\n", p.paint(yellow, "surprise:"), Printable(s.Address.String()), s.Planned, s.Outcome)
 	}
-	p.orphans(&b, r)
-	return b.String() + p.summary(r)
+	return b.String() + p.orphans(r.Orphans) + p.summary(r)
 }
 
-func (p prose) orphans(b *strings.Builder, r *Report) {
-	for _, o := range r.Orphans {
-		fmt.Fprintf(b, "%s %s is no longer declared; it was left as it is\n", p.paint(yellow, "orphan:"), Printable(o.Address.String()))
-		if o.Removal != "" {
-			b.WriteString("    to remove it, declare:\n")
-			p.indent(b, o.Removal, false)
-		}
+// orphans lists what is no longer declared, with the manifest that would remove it.
+func (p prose) orphans(list []Orphan) string {
+	if len(list) == 0 {
+		return ""
 	}
+	var b, removals strings.Builder
+	for _, o := range list {
+		fmt.Fprintf(&b, "%s %s is no longer declared, and is left as it is\n", p.paint(yellow, "orphan:"), Printable(o.Address.String()))
+		removals.WriteString(o.Removal)
+	}
+	if removals.Len() > 0 {
+		b.WriteString("a manifest that would remove what is left:\n")
+		p.indent(&b, removals.String(), false)
+	}
+	return b.String()
 }
 
 // summary is one line that counts, and one that says what to do next where something is to be done.

@@ -173,8 +173,8 @@ func TestNoColour(t *testing.T) {
 		t.Errorf("colours: %q", s)
 	}
 	// Piped: plain lines, the same.
-	m.do("send-keys", "clear; NO_COLOR= apply plan main.hcl | tee piped", "Enter")
-	m.until(`^to make these changes: apply main.hcl$`)
+	m.do("send-keys", "clear; NO_COLOR= apply plan main.hcl | tee piped; echo written", "Enter")
+	m.until(`^written$`)
 	piped, err := os.ReadFile(filepath.Join(m.dir, "piped"))
 	if err != nil {
 		t.Fatal(err)
