@@ -38,7 +38,7 @@ PATH is a manifest (main.hcl), a folder of them, or git::URL//folder?ref=TAG.`,
 	root.Flags().BoolVar(&a.flags.noop, "noop", false, "only say what would change; the same as apply plan")
 	root.Flags().DurationVar(&a.flags.waitLock, "wait-lock", 0, "wait this long for another run to end")
 	root.Flags().DurationVar(&a.flags.confirmWithin, "confirm-within", 0, "undo the run unless apply confirm comes within this time")
-	root.AddCommand(a.planCommand(), a.validateCommand(), a.fmtCommand(), a.graphCommand(), a.factsCommand(), a.historyCommand(), a.undoCommand(), a.confirmCommand(), a.lockCommand(), a.versionCommand())
+	root.AddCommand(a.planCommand(), a.validateCommand(), a.fmtCommand(), a.graphCommand(), a.factsCommand(), a.historyCommand(), a.undoCommand(), a.confirmCommand(), a.diffCommand(), a.lockCommand(), a.versionCommand())
 	return root
 }
 
