@@ -156,7 +156,7 @@ func TestTypes(t *testing.T) {
 		"cut -d: -f2,8 /etc/shadow | grep salt": "$6$salt$4bXkGhP0fIh.hash:22294\n",
 		"id -nG carol":                          "carol\n",
 		"getent hosts peer":                     "10.77.0.99      peer.example.com peer\n",
-		"cat /etc/welcome":                         "# welcome\nbe kind\n",
+		"cat /etc/welcome":                      "# welcome\nbe kind\n",
 		"crontab -u bob -l":                     "# apply: backup\nMAILTO=ops\n*/5 * * * 1,5 /bin/true --all\n",
 		"crontab -l":                            "# apply: hello\n@reboot /bin/true\n",
 		"cat /proc/sys/net/ipv4/ip_forward":     "1\n",
@@ -180,7 +180,7 @@ func TestTypes(t *testing.T) {
 		"group.devs":                    "groupmod -g 3000 devs",
 		"group.ops":                     "gpasswd -d bob ops",
 		`host["peer.example.com"]`:      "sed -i s/10.77.0.99/10.77.0.98/ /etc/hosts",
-		"line.welcome":                     "sed -i /kind/d /etc/welcome",
+		"line.welcome":                  "sed -i /kind/d /etc/welcome",
 		`authorized_key["bob@laptop"]`:  "sed -i s/no-pty,// /home/bob/.ssh/authorized_keys",
 		"cron.backup":                   "crontab -u bob -r",
 		"cron.hello":                    "crontab -l | sed s/reboot/daily/ | crontab -",
@@ -192,7 +192,57 @@ func TestTypes(t *testing.T) {
 			t.Errorf("after %q: want %s changed, got %v", drift, address, got)
 		}
 	}
-	if after := must(t, n, "id bob; tail -1 /etc/welcome; crontab -u bob -l | wc -l; cat /proc/sys/net/ipv4/ip_forward"); after != "uid=2001(bob) gid=2000(devs) groups=2000(devs),29(audio),44(video),1000(ops)\nbe kind\n3\n1\n" {
+	if after := must(t, n, "id -nG bob; tail -1 /etc/welcome; crontab -u bob -l | wc -l; cat /proc/sys/net/ipv4/ip_forward"); after != "devs audio video ops\nbe kind\n3\n1\n" {
 		t.Errorf("after the repairs: %s", after)
+	}
+}
+
+// TestInspect prints what a node has, type by type: a plan of that finds nothing to do.
+func TestInspect(t *testing.T) {
+	n := typesNode(t)
+	apply(t, n, typesManifest)
+	must(t, n, `mkdir -p /srv/odd
+cd /srv/odd
+printf 'a$${b} %%{c} "q" \\ \t\r\n' > 'na$me ${x} %{y} "z"'
+printf '\377\000' > bytes
+printf 'e\314\201' > decomposed
+: > empty
+mkfifo pipe
+ln -s ../x link
+mkdir -m 0444 folder
+echo "/dev/xvdj /mnt ext4 noauto,nofail 0 2" >> /etc/fstab
+mkdir -p /etc/apt/sources.list.d
+printf 'Types: deb\nURIs: file:/srv/x\nSuites: stable\nComponents: main\nEnabled: no\n' > /etc/apt/sources.list.d/one.sources`)
+	for selection, least := range map[string]int{
+		"user:*": 15, "group:*": 30, "host:*": 2, "cron:*": 2, "cron:bob": 1, "authorized_key:*": 1, "sysctl:net.ipv4": 50, "line:/etc/passwd": 15,
+		"file:/etc": 50, "file:/srv/odd": 7, "file:/etc/*.conf": 3, "service:*": 20, "service:cron": 1, "package:*": 80, "mount:*": 1, "repo:*": 1,
+		"user.bob": 1, `authorized_key["bob@laptop"]`: 1, "cron[bob/backup]": 1, "file[/nothing]": 1, "line[/etc/welcome: be kind]": 1, "host.none": 1,
+		"package": 80,
+	} {
+		printed, err := n.Must(t.Context(), "apply", "inspect", selection)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if blocks := strings.Count("\n"+printed, "\n}\n"); blocks < least {
+			t.Errorf("%s: %d blocks, want %d or more:\n%s", selection, blocks, least, printed)
+		}
+		if strings.Contains(printed, "$6$salt") && !strings.HasPrefix(selection, "file:/etc") {
+			t.Errorf("%s: a password is printed", selection)
+		}
+		if err := n.Put(t.Context(), "/root/inspected.hcl", []byte(printed), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		res, err := n.Run(t.Context(), "apply", "plan", "--detailed-exitcode", "/root/inspected.hcl")
+		if err != nil || res.Code != 0 {
+			t.Errorf("%s: the plan of it: exit code %d, %v\n%s%s", selection, res.Code, err, res.Stdout, res.Stderr)
+		}
+	}
+	for selection, want := range map[string]string{
+		"usr.bob": "did you mean `user`?", "exec:*": "no state of its own", "user[bob": "a bracket is not closed", "user:": "want TYPE[TITLE]", "file:etc": "want a folder",
+	} {
+		if res, err := n.Run(t.Context(), "apply", "inspect", selection); err != nil || res.Code != 1 || !strings.Contains(res.Stderr, want) {
+			t.Errorf("%s: want %q, got exit code %d, %v: %s", selection, want, res.Code, err, res.Stderr)
+		}
 	}
 }

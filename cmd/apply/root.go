@@ -36,7 +36,23 @@ PATH is a manifest (main.hcl), a folder of them, or git::URL//folder?ref=TAG.`,
 	a.flags.compile(root.Flags())
 	a.flags.run(root.Flags())
 	a.flags.change(root.Flags())
-	root.AddCommand(a.planCommand(), a.validateCommand(), a.fmtCommand(), a.graphCommand(), a.factsCommand(), a.historyCommand(), a.undoCommand(), a.confirmCommand(), a.diffCommand(), a.lockCommand(), a.rollbackCommand(), a.whyCommand(), a.versionCommand())
+	root.AddCommand(
+		a.planCommand(),
+		a.validateCommand(),
+		a.graphCommand(),
+		a.fmtCommand(),
+		a.docsCommand(),
+		a.inspectCommand(),
+		a.factsCommand(),
+		a.diffCommand(),
+		a.historyCommand(),
+		a.undoCommand(),
+		a.confirmCommand(),
+		a.rollbackCommand(),
+		a.whyCommand(),
+		a.lockCommand(),
+		a.versionCommand(),
+	)
 	return root
 }
 

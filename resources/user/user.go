@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -101,8 +102,8 @@ func (u *User) Validate() error {
 		wrong("groups", accounts.CheckReference(g))
 	}
 	for _, f := range []struct{ attr, value string }{{"home", u.Home}, {"shell", u.Shell}} {
-		if f.value != "" && (!path.IsAbs(f.value) || path.Clean(f.value) != f.value || strings.ContainsAny(f.value, ":\n\x00")) {
-			wrong(f.attr, fmt.Errorf("%q is no absolute path in its shortest form, without colons", f.value))
+		if f.value != "" && (!path.IsAbs(f.value) || slices.Contains(strings.Split(f.value, "/"), "..") || strings.ContainsAny(f.value, ":\n\x00")) {
+			wrong(f.attr, fmt.Errorf("%q is no absolute path without `..` and colons", f.value))
 		}
 	}
 	if u.Comment != nil && strings.ContainsAny(*u.Comment, ":\n\x00") {
@@ -147,7 +148,7 @@ func (u *User) Requires() []resources.Identity {
 		if home == "" {
 			home = "/home/" + u.Name
 		}
-		ids = append(ids, resources.Identity{Kind: "mount", Name: home, Nearest: true})
+		ids = append(ids, resources.Identity{Kind: "mount", Name: path.Clean(home), Nearest: true})
 	}
 	return ids
 }
