@@ -72,6 +72,9 @@ func (a *app) prepare(cmd *cobra.Command) error {
 	if err := a.fromOutside(cmd); err != nil {
 		return err
 	}
+	if err := a.prepareReports(cmd); err != nil {
+		return err
+	}
 	if a.flags.profile == "" {
 		return nil
 	}
