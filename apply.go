@@ -10,9 +10,11 @@ package apply
 
 import (
 	"context"
+	"os"
 
 	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/engine"
+	"github.com/nodeapply/apply/facts"
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/manifest"
 	"github.com/nodeapply/apply/manifest/diag"
@@ -26,7 +28,7 @@ type Options struct {
 	Host    host.Host        // default: this node
 	Types   []resources.Type // default: all of them
 	Vars    []manifest.VarSource
-	Facts   manifest.Facts // default: none
+	Facts   manifest.Facts // default: this node's
 	Modules func(ctx context.Context, source, from string) (manifest.Folder, error)
 	Scrub   *report.Scrubber // learns the sensitive values that are met; default: one of its own
 	// Shown and Within are how positions write the path, and the folder that the sources of its modules cannot leave.
@@ -50,6 +52,9 @@ func Load(ctx context.Context, path string, o Options) (*Manifest, error) {
 		if o.Host, err = host.New(host.Options{}); err != nil {
 			return nil, err
 		}
+	}
+	if o.Facts == nil {
+		o.Facts = facts.New(o.Host, facts.Options{Environ: os.Environ()})
 	}
 	if o.Types == nil {
 		o.Types = all.Types()

@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -70,11 +71,20 @@ func (a *app) plan(cmd *cobra.Command, src source.Source) error {
 	if err != nil {
 		return err
 	}
-	rep, err := a.walk(ctx, signals, m, m.Plan, engine.Options{})
-	if err != nil || a.flags.planOut == "" {
+	rep, err := a.planOf(ctx, signals, m)
+	if rep == nil || a.flags.planOut == "" {
 		return err
 	}
-	return a.savePlan(a.flags.planOut, src, rep)
+	return errors.Join(err, a.savePlan(a.flags.planOut, src, rep))
+}
+
+// planOf plans a manifest.
+func (a *app) planOf(ctx context.Context, signals *interrupts, m *loaded) (*report.Report, error) {
+	mem, err := remember(a.knownState(), m)
+	if err != nil {
+		return nil, err
+	}
+	return a.walk(ctx, signals, mem, m.Plan, engine.Options{})
 }
 
 func (a *app) converge(cmd *cobra.Command, src source.Source) error {
@@ -120,11 +130,15 @@ func (a *app) bring(ctx context.Context, signals *interrupts, m *loaded, approve
 		}
 	}
 	m.warnings = append(m.warnings, warnings...)
-	rep, err := a.walk(ctx, signals, m, m.Converge, engine.Options{Run: id, Recorder: run, Approve: approve})
+	mem, err := remember(state, m)
+	if err != nil {
+		return err
+	}
+	rep, err := a.walk(ctx, signals, mem, m.Converge, engine.Options{Run: id, Recorder: run, Approve: approve})
 	if rep == nil {
 		return err
 	}
-	a.ran = true
+	a.warn(mem.save(state, rep))
 	a.warn(state.SaveReport(id, rep))
 	a.warn(state.Prune(time.Now()))
 	return errors.Join(err, a.keepOrConfirm(ctx, state, m.host, rep))
@@ -147,19 +161,39 @@ func begin(ctx context.Context, state *journal.State, h *host.Local, id, undoes 
 }
 
 func (a *app) openState() (*journal.State, error) {
-	dir := a.flags.stateDir
-	if dir == "" {
-		var err error
-		if dir, err = journal.DefaultDir(a.env); err != nil {
-			return nil, err
-		}
+	dir, err := a.stateDir()
+	if err != nil {
+		return nil, err
 	}
 	return journal.OpenState(dir)
 }
 
-// walk plans or converges, prints, and sets the exit code.
+func (a *app) stateDir() (string, error) {
+	if a.flags.stateDir != "" {
+		return a.flags.stateDir, nil
+	}
+	return journal.DefaultDir(a.env)
+}
+
+// knownState opens the state folder if there is one that can be read: a plan makes none.
+func (a *app) knownState() *journal.State {
+	dir, err := a.stateDir()
+	if err != nil {
+		return nil
+	}
+	if _, err := os.Stat(dir); err != nil {
+		return nil
+	}
+	state, err := journal.OpenState(dir)
+	if err != nil {
+		return nil
+	}
+	return state
+}
+
+// walk plans or converges, prints, writes reports and sets the exit code. Without a report nothing was touched.
 func (a *app) walk(
-	ctx context.Context, signals *interrupts, m *loaded, do func(context.Context, engine.Options) (*report.Report, error), o engine.Options,
+	ctx context.Context, signals *interrupts, mem *memory, do func(context.Context, engine.Options) (*report.Report, error), o engine.Options,
 ) (*report.Report, error) {
 	var err error
 	if o.Targets, err = a.targets(); err != nil {
@@ -175,16 +209,19 @@ func (a *app) walk(
 	}
 	o.Node, _ = os.Hostname() // a node without a name still converges
 	p := a.printer()
-	o.Events = &finisher{printer: p, signals: signals, from: m, facts: a.factWarnings}
-	o.Commit, o.Dirty = m.commit, m.dirty
+	o.Events = &finisher{printer: p, signals: signals, memory: mem, partial: len(a.flags.tags)+len(a.flags.skipTags)+len(a.flags.targets) > 0, facts: a.factWarnings}
+	o.Commit, o.Dirty, o.Drifted = mem.m.commit, mem.m.dirty, mem.drifted
 	o.Stop = signals.stop
 	o.Parallel, o.Tags, o.SkipTags, o.FailFast, o.Strict = a.flags.parallel, a.flags.tags, a.flags.skipTags, a.flags.failFast, a.flags.strict
 	rep, err := do(ctx, o)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, p.Close())
 	}
-	a.code = rep.ExitCode(a.flags.detailed)
-	return rep, p.Err()
+	a.ran, a.code = true, rep.ExitCode(a.flags.detailed)
+	if err = p.Close(); errors.Is(err, syscall.EPIPE) {
+		err = nil // who reads the output has seen enough
+	}
+	return rep, errors.Join(err, a.saveReports(rep))
 }
 
 // targets parses --target.
@@ -204,14 +241,17 @@ func (a *app) targets() ([]resources.Address, error) {
 type finisher struct {
 	printer
 	signals *interrupts
-	from    *loaded
+	memory  *memory
+	partial bool     // not all of the manifest was asked for
 	facts   []string // what could not be read of them
 }
 
 // End adds what the engine cannot know.
 func (f *finisher) End(r *report.Report) {
 	r.Interrupted = int(f.signals.number.Load())
-	r.Warnings = slices.Concat(r.Warnings, f.from.warnings, f.facts)
-	r.Source, r.Ref = f.from.source, f.from.ref
+	r.Orphans = f.memory.orphans()
+	m := f.memory.m
+	r.Source, r.Ref, r.Partial = m.source, m.ref, f.partial
+	r.Warnings = slices.Concat(r.Warnings, m.warnings, f.facts)
 	f.printer.End(r)
 }

@@ -91,7 +91,7 @@ func (a *app) showRun(state *journal.State, id string) error {
 		p.Ended(res)
 	}
 	p.End(&r)
-	return p.Err()
+	return p.Close()
 }
 
 func (a *app) undoCommand() *cobra.Command {
@@ -205,9 +205,9 @@ func (a *app) putBack(ctx context.Context, state *journal.State, h *host.Local, 
 		p.Ended(res)
 	}
 	p.End(rep)
-	a.code, a.ran = rep.ExitCode(false), true
+	a.ran, a.code = true, rep.ExitCode(false)
 	a.warn(state.SaveReport(rep.Run, rep))
-	return p.Err()
+	return p.Close()
 }
 
 func undoStep(ctx context.Context, state *journal.State, h *host.Local, run *journal.Run, s journal.UndoStep) *report.Result {

@@ -23,6 +23,7 @@ import (
 const (
 	exitOK         = 0
 	exitNotStarted = 1
+	exitChanged    = 2
 	exitLocked     = 3
 	exitFailed     = 4
 	exitUntrusted  = 5
@@ -35,9 +36,12 @@ type app struct {
 	stderr io.Writer
 	env    func(string) string
 	flags  flags
+	aside  *aside
+	ran    bool // a run has ended
 	code   int  // set by a command that ended by itself
-	ran    bool // something may have been changed: whatever is wrong from then on, the command did start
 	atEnd  []func() error
+
+	reports []reportFile
 
 	factWarnings []string // what could not be read of facts
 }
@@ -51,7 +55,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) (code int) {
 		}
 	}()
 	protect()
-	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, env: os.Getenv}
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, aside: &aside{w: stderr}, env: os.Getenv}
 	root := a.rootCommand()
 	root.SetArgs(args)
 	root.SetIn(stdin)
@@ -103,9 +107,8 @@ func (a *app) explain(err error) int {
 		return exitUntrusted
 	case errors.As(err, &coded):
 		return coded.ExitCode()
-	}
-	if a.ran {
-		return exitFailed // "did not start" would be a lie
+	case a.ran:
+		return a.code | exitFailed // not 1, which says that nothing was touched
 	}
 	return exitNotStarted
 }
