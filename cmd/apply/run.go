@@ -37,7 +37,7 @@ type app struct {
 	env    func(string) string
 	flags  flags
 	aside  *aside
-	ran    bool // a run has ended
+	ran    bool // a run has ended: whatever is wrong from then on, the command did start
 	code   int  // set by a command that ended by itself
 	atEnd  []func() error
 
