@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -70,15 +71,20 @@ func (a *app) plan(cmd *cobra.Command, src source.Source) error {
 	if err != nil {
 		return err
 	}
+	rep, err := a.planOf(ctx, signals, m)
+	if rep == nil || a.flags.planOut == "" {
+		return err
+	}
+	return errors.Join(err, a.savePlan(a.flags.planOut, src, rep))
+}
+
+// planOf plans a manifest.
+func (a *app) planOf(ctx context.Context, signals *interrupts, m *loaded) (*report.Report, error) {
 	mem, err := remember(a.knownState(), m)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	rep, err := a.walk(ctx, signals, mem, m.Plan, engine.Options{})
-	if err != nil || a.flags.planOut == "" {
-		return err
-	}
-	return a.savePlan(a.flags.planOut, src, rep)
+	return a.walk(ctx, signals, mem, m.Plan, engine.Options{})
 }
 
 func (a *app) converge(cmd *cobra.Command, src source.Source) error {
@@ -129,10 +135,10 @@ func (a *app) bring(ctx context.Context, signals *interrupts, m *loaded, approve
 		return err
 	}
 	rep, err := a.walk(ctx, signals, mem, m.Converge, engine.Options{Run: id, Recorder: run, Approve: approve})
-	if err != nil {
+	if rep == nil {
 		return err
 	}
-	return errors.Join(a.keepOrConfirm(ctx, state, m.host, rep), mem.save(state, rep), state.SaveReport(id, rep), state.Prune(time.Now()))
+	return errors.Join(err, a.keepOrConfirm(ctx, state, m.host, rep), mem.save(state, rep), state.SaveReport(id, rep), state.Prune(time.Now()))
 }
 
 // begin starts the journal of a run and removes what a run that died has left.
@@ -181,7 +187,7 @@ func (a *app) knownState() *journal.State {
 	return state
 }
 
-// walk plans or converges, prints, and sets the exit code.
+// walk plans or converges, prints, writes reports and sets the exit code. Without a report nothing was touched.
 func (a *app) walk(
 	ctx context.Context, signals *interrupts, mem *memory, do func(context.Context, engine.Options) (*report.Report, error), o engine.Options,
 ) (*report.Report, error) {
@@ -199,16 +205,19 @@ func (a *app) walk(
 	}
 	o.Node, _ = os.Hostname() // a node without a name still converges
 	p := a.printer()
-	o.Events = &finisher{printer: p, signals: signals, memory: mem, facts: a.factWarnings}
+	o.Events = &finisher{printer: p, signals: signals, memory: mem, partial: len(a.flags.tags)+len(a.flags.skipTags)+len(a.flags.targets) > 0, facts: a.factWarnings}
 	o.Commit, o.Dirty, o.Drifted = mem.m.commit, mem.m.dirty, mem.drifted
 	o.Stop = signals.stop
 	o.Parallel, o.Tags, o.SkipTags, o.FailFast, o.Strict = a.flags.parallel, a.flags.tags, a.flags.skipTags, a.flags.failFast, a.flags.strict
 	rep, err := do(ctx, o)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, p.Close())
 	}
-	a.code = rep.ExitCode(a.flags.detailed)
-	return rep, p.Err()
+	a.ran, a.code = true, rep.ExitCode(a.flags.detailed)
+	if err = p.Close(); errors.Is(err, syscall.EPIPE) {
+		err = nil // who reads the output has seen enough
+	}
+	return rep, errors.Join(err, a.saveReports(rep))
 }
 
 // targets parses --target.
@@ -229,6 +238,7 @@ type finisher struct {
 	printer
 	signals *interrupts
 	memory  *memory
+	partial bool     // not all of the manifest was asked for
 	facts   []string // what could not be read of them
 }
 
@@ -237,7 +247,7 @@ func (f *finisher) End(r *report.Report) {
 	r.Interrupted = int(f.signals.number.Load())
 	r.Orphans = f.memory.orphans()
 	m := f.memory.m
-	r.Source, r.Ref = m.source, m.ref
+	r.Source, r.Ref, r.Partial = m.source, m.ref, f.partial
 	r.Warnings = slices.Concat(r.Warnings, m.warnings, f.facts)
 	f.printer.End(r)
 }

@@ -66,9 +66,14 @@ func (f *flags) common(s *pflag.FlagSet) {
 
 // compile adds the flags of commands that read a manifest.
 func (f *flags) compile(s *pflag.FlagSet) {
+	f.values(s)
+	f.repository(s)
+}
+
+// values adds the flags that say with what a manifest is compiled.
+func (f *flags) values(s *pflag.FlagSet) {
 	s.StringArrayVar(&f.vars, "var", nil, "value of a variable, as `NAME=VALUE`; may repeat")
 	s.StringArrayVar(&f.varFiles, "var-file", nil, "`file` of variables, HCL or JSON; may repeat")
-	f.repository(s)
 	s.StringArrayVar(&f.factsDir, "facts-dir", nil, "`folder` of external facts beside /etc/apply/facts.d; may repeat")
 }
 
@@ -77,6 +82,13 @@ func (f *flags) repository(s *pflag.FlagSet) {
 	s.StringVar(&f.git, "git", "", "read PATH from the repository at this `URL`: https, ssh or file")
 	s.StringVar(&f.ref, "ref", "", "with --git: a `tag`, else a branch, else a commit")
 	s.StringVar(&f.signers, "require-signature", "", "refuse a revision that none of the signers in this `file` has signed: allowed SSH signers, or an OpenPGP keyring")
+}
+
+// change adds the flags of commands that change the node.
+func (f *flags) change(s *pflag.FlagSet) {
+	s.BoolVar(&f.noop, "noop", false, "only say what would change; the same as apply plan")
+	s.DurationVar(&f.waitLock, "wait-lock", 0, "wait this long for another run to end")
+	s.DurationVar(&f.confirmWithin, "confirm-within", 0, "undo the run unless apply confirm comes within this time")
 }
 
 // run adds the flags of commands that walk a catalog.
@@ -194,18 +206,25 @@ func isTerminal(w io.Writer) bool {
 
 // width is the number of columns of the terminal w, 80 where it is none.
 func width(w io.Writer) int {
+	columns, _ := screen(w)
+	return columns
+}
+
+// screen is how many columns and rows the terminal w has, 80 and 24 where it is none or does not say.
+func screen(w io.Writer) (columns, rows int) {
 	if f, ok := w.(*os.File); ok {
-		if cols, _, err := term.GetSize(int(f.Fd())); err == nil && cols > 0 {
-			return cols
+		if columns, rows, err := term.GetSize(int(f.Fd())); err == nil && columns > 0 && rows > 0 {
+			return columns, rows
 		}
 	}
-	return 80
+	return 80, 24
 }
 
 // printer is what a run is told to.
 type printer interface {
 	report.Events
-	Err() error
+	// Close ends what End has not, and returns the first error of writing.
+	Close() error
 }
 
 // printer returns the printer that the flags ask for.
@@ -213,12 +232,13 @@ func (a *app) printer() printer {
 	if a.flags.json {
 		return report.NewJSON(a.stdout)
 	}
-	return report.NewText(a.stdout, report.TextOptions{
-		Color:   a.color(a.stdout),
-		Verbose: a.flags.verbose,
-		Live:    isTerminal(a.stdout) && a.env("TERM") != "dumb",
-		Width:   func() int { return width(a.stdout) },
-	})
+	o := report.TextOptions{Color: a.color(a.stdout), Verbose: a.flags.verbose}
+	if isTerminal(a.stdout) && a.env("TERM") != "dumb" {
+		o.Screen = func() (columns, rows int) { return screen(a.stdout) }
+	}
+	p := report.NewText(a.stdout, o)
+	a.aside.through(p.Beside)
+	return p
 }
 
 // logger logs to standard error, without what is sensitive.
@@ -234,7 +254,7 @@ func (a *app) logger() (*slog.Logger, error) {
 type scrubbed struct{ a *app }
 
 func (s scrubbed) Write(p []byte) (int, error) {
-	if _, err := io.WriteString(s.a.stderr, s.a.flags.scrub.Scrub(string(p))); err != nil {
+	if _, err := io.WriteString(s.a.aside, s.a.flags.scrub.Scrub(string(p))); err != nil {
 		return 0, err
 	}
 	return len(p), nil
