@@ -10,9 +10,11 @@ package apply
 
 import (
 	"context"
+	"os"
 
 	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/engine"
+	"github.com/nodeapply/apply/facts"
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/manifest"
 	"github.com/nodeapply/apply/manifest/diag"
@@ -26,14 +28,16 @@ type Options struct {
 	Host    host.Host        // default: this node
 	Types   []resources.Type // default: all of them
 	Vars    []manifest.VarSource
-	Facts   manifest.Facts // default: none
-	Modules func(ctx context.Context, source, from string) (dir string, err error)
+	Facts   manifest.Facts // default: this node's
+	Modules func(ctx context.Context, source, from string) (manifest.Folder, error)
 	Scrub   *report.Scrubber // learns the sensitive values that are met; default: one of its own
+	// Shown and Within are how positions write the path, and the folder that the sources of its modules cannot leave.
+	Shown, Within string
 }
 
 // Manifest is a manifest compiled for one node.
 type Manifest struct {
-	Path     string
+	Path     string // as reports name it
 	Warnings diag.List
 
 	host     host.Host
@@ -49,6 +53,9 @@ func Load(ctx context.Context, path string, o Options) (*Manifest, error) {
 			return nil, err
 		}
 	}
+	if o.Facts == nil {
+		o.Facts = facts.New(o.Host, facts.Options{Environ: os.Environ()})
+	}
 	if o.Types == nil {
 		o.Types = all.Types()
 	}
@@ -56,7 +63,8 @@ func Load(ctx context.Context, path string, o Options) (*Manifest, error) {
 		o.Scrub = &report.Scrubber{}
 	}
 	compiled, diags := manifest.Compile(ctx, path, manifest.Options{
-		Types: o.Types, Vars: o.Vars, Facts: o.Facts, Modules: o.Modules, OnSecret: func(s string) { o.Scrub.Add(s) },
+		Types: o.Types, Vars: o.Vars, Facts: o.Facts, Modules: o.Modules, Shown: o.Shown, Within: o.Within,
+		OnSecret: func(s string) { o.Scrub.Add(s) },
 	})
 	if diags.HasErrors() {
 		return nil, diags

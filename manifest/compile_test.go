@@ -155,11 +155,11 @@ func TestModulesAreFound(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "m.hcl"), []byte(`file "/built-in" { content = path.module }`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	o := manifest.Options{Modules: func(_ context.Context, source, _ string) (string, error) {
+	o := manifest.Options{Modules: func(_ context.Context, source, _ string) (manifest.Folder, error) {
 		if source == "etchosts" {
-			return dir, nil
+			return manifest.Folder{Dir: dir}, nil
 		}
-		return "", errors.New("no module is called " + source)
+		return manifest.Folder{}, errors.New("no module is called " + source)
 	}}
 	res, diags := compile(t, "module \"h\" {\n  source = \"etchosts\"\n}\n", o)
 	if len(diags) > 0 {
@@ -210,5 +210,43 @@ func TestDiagnosticsAsJSON(t *testing.T) {
 		`"snippet":{"context":"file \"/a\"","code":"  ensur = 1","start_line":2,"highlight_start_offset":2,"highlight_end_offset":7}}]`
 	if diff := cmp.Diff(want, string(got)); diff != "" {
 		t.Errorf("want -, got +:\n%s", diff)
+	}
+}
+
+func TestFoldersFromElsewhere(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"site/main.hcl": "module \"near\" {\n  source = \"../near\"\n}\nmodule \"far\" {\n  source = \"git::far\"\n}\n",
+		"near/n.hcl":    `file "/near" {}`,
+		"far/in/f.hcl":  "file \"/far\" {}\nmodule \"out\" {\n  source = \"../../near\"\n}\n",
+	} {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	o := manifest.Options{Types: fakeTypes(), Shown: "site/main.hcl", Within: dir, Modules: func(context.Context, string, string) (manifest.Folder, error) {
+		return manifest.Folder{Dir: filepath.Join(dir, "far/in"), Shown: "far@v1/in", Within: filepath.Join(dir, "far")}, nil
+	}}
+	diags := manifest.Link(t.Context(), filepath.Join(dir, "site/main.hcl"), o)
+	want := `far@v1/in/f.hcl:3: Unknown module; "../../near" leads out of the repository.`
+	if diff := cmp.Diff(want, diags.Error()); diff != "" {
+		t.Error(diff)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "far/in/f.hcl"), []byte("file \"/far\" {}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	res, diags := manifest.Compile(t.Context(), filepath.Join(dir, "site/main.hcl"), o)
+	if diags.HasErrors() {
+		t.Fatal(diags)
+	}
+	var got []string
+	for _, e := range res.Catalog.Entries() {
+		got = append(got, e.Pos.String())
+	}
+	if diff := cmp.Diff([]string{"near/n.hcl:1", "far@v1/in/f.hcl:1"}, got); diff != "" {
+		t.Error(diff)
 	}
 }

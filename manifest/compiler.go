@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"path/filepath"
@@ -80,7 +81,8 @@ func (c *compiler) errorf(at *hcl.Range, summary, detail string, args ...any) {
 
 // gather reads all that the compilation depends on: manifests, values of variables, modules, facts. Nothing is evaluated.
 func (c *compiler) gather(path string) *scope {
-	m, diags := c.reader.Read(c.ctx, path)
+	shown := cmp.Or(c.opts.Shown, path)
+	m, diags := c.reader.Read(c.ctx, path, shown)
 	c.diags = append(c.diags, diags...)
 	given := c.rootVars(m)
 	if m == nil {
@@ -91,12 +93,18 @@ func (c *compiler) gather(path string) *scope {
 		c.errorf(nil, "Unreadable manifest", "%s: %v.", path, err)
 		return nil
 	}
-	at := place{dir: abs, shown: path}
+	at := place{dir: abs, shown: shown, within: c.opts.Within}
 	if m.Single {
-		at = place{dir: filepath.Dir(abs), shown: filepath.Dir(path)}
+		at.dir, at.shown = filepath.Dir(abs), filepath.Dir(shown)
 	}
 	c.rootDir = at.dir
 	c.link(m, []place{at})
+	if f, ok := c.opts.Facts.(ModuleFacts); ok {
+		for _, dir := range slices.Sorted(maps.Keys(c.modules)) {
+			f.AddModule(dir)
+		}
+		f.AddModule(at.dir)
+	}
 	c.lookup(slices.Sorted(maps.Keys(c.named)))
 	return &scope{mod: m, place: at, given: given}
 }

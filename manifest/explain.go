@@ -174,8 +174,11 @@ func (s *scope) origins(refs []syntax.Ref, found map[string]bool, seen map[*synt
 	}
 }
 
-// sentence begins a text with a capital.
+// sentence begins a text with a capital, unless it begins with an address.
 func sentence(s string) string {
+	if first, _, _ := strings.Cut(s, " "); strings.ContainsAny(first, "/") {
+		return s
+	}
 	r, n := utf8.DecodeRuneInString(s)
 	return string(unicode.ToUpper(r)) + s[n:]
 }

@@ -95,6 +95,9 @@ func (g *group) entry(r *run, inst *instance) (*catalog.Entry, deps) {
 	e := g.blank(inst)
 	f := filling{g: g, r: r, inst: inst, e: e, res: g.sh.schema.Type.New(g.addr.Title)}
 	f.options()
+	if e.Timeout == 0 {
+		e.Timeout = g.sh.schema.Type.Timeout
+	}
 	mistakes := len(r.diags)
 	for i := range g.sh.attrs {
 		f.attr(i)

@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"cmp"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -63,18 +64,23 @@ func (c *compiler) locate(from place, b *syntax.Block) (place, bool) {
 	}
 	source := v.AsString()
 	if source == "." || source == ".." || strings.HasPrefix(source, "./") || strings.HasPrefix(source, "../") {
-		return place{dir: filepath.Join(from.dir, source), shown: filepath.Join(from.shown, source)}, true
+		p := place{dir: filepath.Join(from.dir, source), shown: filepath.Join(from.shown, source), within: from.within}
+		if p.within != "" && p.dir != p.within && !strings.HasPrefix(p.dir, p.within+"/") {
+			c.errorf(a.Range().Ptr(), "Unknown module", "%q leads out of the repository.", source)
+			return place{}, false
+		}
+		return p, true
 	}
 	if c.opts.Modules == nil {
 		c.errorf(a.Range().Ptr(), "Unknown module", "There is no module %q here. A folder beside this file is written `\"./%s\"`.", source, source)
 		return place{}, false
 	}
-	dir, err := c.opts.Modules(c.ctx, source, from.dir)
+	found, err := c.opts.Modules(c.ctx, source, from.dir)
 	if err != nil {
 		c.errorf(a.Range().Ptr(), "Unknown module", "%s.", sentence(err.Error()))
 		return place{}, false
 	}
-	return place{dir: dir, shown: dir}, true
+	return place{dir: found.Dir, shown: cmp.Or(found.Shown, found.Dir), within: found.Within}, true
 }
 
 // descends refuses a module that calls itself, and too deep a nest.
@@ -98,7 +104,7 @@ func (c *compiler) descends(b *syntax.Block, around []place, p place) bool {
 
 // module reads the module in a folder.
 func (c *compiler) module(p place, b *syntax.Block) *syntax.Module {
-	m, diags := c.reader.Read(c.ctx, p.shown)
+	m, diags := c.reader.Read(c.ctx, p.dir, p.shown)
 	for _, d := range diags {
 		if d.Subject != nil && d.Subject.Filename == p.shown { // the folder itself: the caller's mistake
 			d = diag.Errorf(b.Attr("source").Range().Ptr(), d.Summary, "%s", d.Detail)

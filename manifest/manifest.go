@@ -24,6 +24,12 @@ type Facts interface {
 	Names() []string
 }
 
+// ModuleFacts are what Facts may also be: modules bring facts of their own.
+type ModuleFacts interface {
+	// AddModule is told the folder of each module before the first Lookup. Those of a later one win; the root module is the last.
+	AddModule(dir string)
+}
+
 // Options are what a compilation depends on besides the files.
 type Options struct {
 	Types []resources.Type
@@ -32,7 +38,11 @@ type Options struct {
 	// Facts may be nil: then there are none.
 	Facts Facts
 	// Modules finds the folder of a module whose source is neither "./" nor "../": built-in ones and those from git. From is the calling module's folder.
-	Modules func(ctx context.Context, source, from string) (dir string, err error)
+	Modules func(ctx context.Context, source, from string) (Folder, error)
+	// Shown is how positions write the path that is compiled; default: as it is given.
+	Shown string
+	// Within, if not empty, is a folder that the sources of the root module's modules cannot leave.
+	Within string
 	// Root, if not empty, is a folder that the functions which read files cannot leave.
 	Root string
 	// Identities are the files with which decrypt() opens age files.
@@ -40,6 +50,13 @@ type Options struct {
 	// OnSecret, if not nil, is told every sensitive text when it is met, while compiling and while binding, from any goroutine. It may be told
 	// one twice.
 	OnSecret func(text string)
+}
+
+// Folder is where a module's files are.
+type Folder struct {
+	Dir    string
+	Shown  string // how positions write it; default Dir
+	Within string // a folder that sources of modules in it ("../x") cannot leave; default: they can lead anywhere
 }
 
 // Result is what was compiled.
@@ -54,7 +71,7 @@ type Result struct {
 func Compile(ctx context.Context, path string, o Options) (*Result, diag.List) {
 	c, err := newCompiler(ctx, o)
 	if err != nil {
-		return nil, diag.List{{Severity: diag.Error, Summary: "Broken resource type", Detail: err.Error()}}
+		return nil, broken(err)
 	}
 	result := &Result{}
 	if root := c.gather(path); root != nil {
@@ -73,6 +90,21 @@ func Compile(ctx context.Context, path string, o Options) (*Result, diag.List) {
 	}
 	result.Secrets = c.secrets.list()
 	return result, list
+}
+
+// Link reads the file or folder at path and all modules that are called from there, directly or not. It evaluates nothing.
+func Link(ctx context.Context, path string, o Options) diag.List {
+	c, err := newCompiler(ctx, o)
+	if err != nil {
+		return broken(err)
+	}
+	c.gather(path)
+	return diag.From(c.diags, c.reader, c.secrets.redact)
+}
+
+// broken is a type that cannot be read, its author's mistake.
+func broken(err error) diag.List {
+	return diag.List{{Severity: diag.Error, Summary: "Broken resource type", Detail: err.Error()}}
 }
 
 // exceeded is an evaluation that was given up.

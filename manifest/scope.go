@@ -10,8 +10,8 @@ import (
 	"github.com/nodeapply/apply/manifest/syntax"
 )
 
-// place is where a module's files are: its folder, and how positions write it.
-type place struct{ dir, shown string }
+// place is where a module's files are: its folder, how positions write it, and the folder that relative sources cannot leave, if there is one.
+type place struct{ dir, shown, within string }
 
 // scope is one instance of a module: its declarations with their values.
 type scope struct {

@@ -5,6 +5,7 @@ package report
 import (
 	"crypto/rand"
 	"encoding/binary"
+	"encoding/json"
 	"time"
 
 	"github.com/nodeapply/apply/resources"
@@ -84,6 +85,15 @@ type Output struct {
 	Sensitive bool   `json:"sensitive,omitempty"`
 }
 
+// MarshalJSON writes the output, without its value where that is sensitive.
+func (o Output) MarshalJSON() ([]byte, error) {
+	if o.Sensitive {
+		o.Value = hiddenValue
+	}
+	type plain Output
+	return json.Marshal(plain(o))
+}
+
 // Edge is one relation of the graph, by the indices of results; indices beyond them are barriers, which stand for sets.
 type Edge struct {
 	From   int  `json:"from"`
@@ -111,7 +121,9 @@ type Report struct {
 	Mode        Mode       `json:"mode"`
 	Manifest    string     `json:"manifest"`
 	Commit      string     `json:"commit,omitempty"`
-	Dirty       bool       `json:"dirty,omitempty"` // the work tree differed from the commit
+	Dirty       bool       `json:"dirty,omitempty"`  // the work tree differed from the commit
+	Source      string     `json:"source,omitempty"` // the same for every revision of the manifest: an absolute path, or git::URL//folder
+	Ref         string     `json:"ref,omitempty"`    // the tag, branch or commit as it was asked for; of a work tree its branch
 	Started     time.Time  `json:"started"`
 	DurationMS  float64    `json:"duration_ms"`
 	Resources   int        `json:"resources"` // how many are in the catalog and selected
@@ -206,7 +218,8 @@ func (r *Report) ExitCode(detailed bool) int {
 type Events interface {
 	// Begin is called once, before anything else.
 	Begin(r *Report)
-	// Running is told that a resource is being looked at or changed; what says at what it is ("checking", "applying", "waiting for ...").
+	// Running is told that a resource is being looked at or changed; what says at what it is ("checking", "applying", "waiting for ..."). An empty
+	// what says that it was looked at, and waits for its turn to end.
 	Running(a resources.Address, what string)
 	// Ended is called with each result, as it comes.
 	Ended(r *Result)

@@ -5,39 +5,21 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/nodeapply/apply"
 	"github.com/nodeapply/apply/engine"
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/journal"
 	"github.com/nodeapply/apply/manifest"
 	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/source"
 )
-
-// load compiles the manifest at path with what the flags and the environment give.
-func (a *app) load(ctx context.Context, path string) (*apply.Manifest, *host.Local, error) {
-	vars, err := a.variables()
-	if err != nil {
-		return nil, nil, err
-	}
-	h, err := a.node()
-	if err != nil {
-		return nil, nil, err
-	}
-	m, err := apply.Load(ctx, path, apply.Options{Host: h, Vars: vars, Scrub: &a.flags.scrub})
-	if err != nil {
-		return nil, nil, err
-	}
-	if len(m.Warnings) > 0 && !a.flags.json {
-		a.printDiagnostics(m.Warnings)
-	}
-	return m, h, nil
-}
 
 // variables gathers the values of the root module's variables; later ones win.
 func (a *app) variables() ([]manifest.VarSource, error) {
@@ -65,8 +47,13 @@ func (a *app) planCommand() *cobra.Command {
 		Use:     "plan [flags] PATH",
 		Short:   "Say what would change, and how sure that is; change nothing",
 		Example: "  apply plan main.hcl\n  apply plan --detailed-exitcode --json main.hcl",
-		Args:    onePath,
-		RunE:    func(cmd *cobra.Command, args []string) error { return a.plan(cmd, args[0]) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			src, err := a.source(cmd, args)
+			if err != nil {
+				return err
+			}
+			return a.plan(cmd, src)
+		},
 	}
 	a.flags.compile(cmd.Flags())
 	a.flags.run(cmd.Flags())
@@ -74,41 +61,50 @@ func (a *app) planCommand() *cobra.Command {
 	return cmd
 }
 
-func (a *app) plan(cmd *cobra.Command, path string) error {
+func (a *app) plan(cmd *cobra.Command, src source.Source) error {
 	if out := a.flags.planOut; out != "" && !strings.HasSuffix(out, planSuffix) {
 		return usageError(cmd, fmt.Errorf("--out %s: the name of a saved plan ends in %s", out, planSuffix))
 	}
 	ctx, signals := a.catch(cmd.Context())
 	defer signals.end()
-	m, _, err := a.load(ctx, path)
+	m, err := a.load(ctx, src)
 	if err != nil {
 		return err
 	}
-	rep, err := a.walk(ctx, signals, m.Plan, engine.Options{}, nil)
-	if err != nil || a.flags.planOut == "" {
+	mem, err := remember(a.knownState(), m)
+	if err != nil {
 		return err
 	}
-	return a.savePlan(a.flags.planOut, path, rep)
+	rep, err := a.walk(ctx, signals, mem, m.Plan, engine.Options{})
+	if rep == nil || a.flags.planOut == "" {
+		return err
+	}
+	return errors.Join(err, a.savePlan(a.flags.planOut, src, rep))
 }
 
-func (a *app) converge(cmd *cobra.Command, path string) error {
+func (a *app) converge(cmd *cobra.Command, src source.Source) error {
 	switch {
 	case a.flags.noop:
-		return a.plan(cmd, path)
-	case strings.HasSuffix(path, planSuffix):
-		return a.applyPlan(cmd, path)
+		return a.plan(cmd, src)
+	case strings.HasSuffix(src.Path, planSuffix):
+		return a.applyPlan(cmd, src.Path)
 	}
-	return a.convergeTo(cmd, path, nil)
+	return a.convergeTo(cmd, src, nil)
 }
 
-// convergeTo brings the node to the manifest at path. Approve, if set, is asked about what is to be changed.
-func (a *app) convergeTo(cmd *cobra.Command, path string, approve func(*report.Result) error) (err error) {
+// convergeTo brings the node to a manifest. Approve, if set, is asked about what is to be changed.
+func (a *app) convergeTo(cmd *cobra.Command, src source.Source, approve func(*report.Result) error) error {
 	ctx, signals := a.catch(cmd.Context())
 	defer signals.end()
-	m, h, err := a.load(ctx, path)
+	m, err := a.load(ctx, src)
 	if err != nil {
 		return err
 	}
+	return a.bring(ctx, signals, m, approve)
+}
+
+// bring converges under the lock, on record.
+func (a *app) bring(ctx context.Context, signals *interrupts, m *loaded, approve func(*report.Result) error) (err error) {
 	state, err := a.openState()
 	if err != nil {
 		return err
@@ -118,21 +114,26 @@ func (a *app) convergeTo(cmd *cobra.Command, path string, approve func(*report.R
 	}
 	defer func() { err = errors.Join(err, state.Close()) }()
 	id := report.NewRunID(time.Now())
-	run, warnings, err := begin(ctx, state, h, id, "")
+	run, warnings, err := begin(ctx, state, m.host, id, "")
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, run.Close()) }()
 	if a.flags.confirmWithin > 0 {
-		if err := a.arm(ctx, state, h, id); err != nil {
+		if err := a.arm(ctx, state, m.host, id); err != nil {
 			return err
 		}
 	}
-	rep, err := a.walk(ctx, signals, m.Converge, engine.Options{Run: id, Recorder: run, Approve: approve}, warnings)
+	m.warnings = append(m.warnings, warnings...)
+	mem, err := remember(state, m)
 	if err != nil {
 		return err
 	}
-	return errors.Join(a.keepOrConfirm(ctx, state, h, rep), state.SaveReport(id, rep), state.Prune(time.Now()))
+	rep, err := a.walk(ctx, signals, mem, m.Converge, engine.Options{Run: id, Recorder: run, Approve: approve})
+	if rep == nil {
+		return err
+	}
+	return errors.Join(err, a.keepOrConfirm(ctx, state, m.host, rep), mem.save(state, rep), state.SaveReport(id, rep), state.Prune(time.Now()))
 }
 
 // begin starts the journal of a run and removes what a run that died has left.
@@ -151,18 +152,40 @@ func begin(ctx context.Context, state *journal.State, h *host.Local, id, undoes 
 }
 
 func (a *app) openState() (*journal.State, error) {
-	dir := a.flags.stateDir
-	if dir == "" {
-		var err error
-		if dir, err = journal.DefaultDir(a.env); err != nil {
-			return nil, err
-		}
+	dir, err := a.stateDir()
+	if err != nil {
+		return nil, err
 	}
 	return journal.OpenState(dir)
 }
 
-// walk plans or converges, prints, and sets the exit code.
-func (a *app) walk(ctx context.Context, signals *interrupts, do func(context.Context, engine.Options) (*report.Report, error), o engine.Options, warnings []string) (*report.Report, error) {
+func (a *app) stateDir() (string, error) {
+	if a.flags.stateDir != "" {
+		return a.flags.stateDir, nil
+	}
+	return journal.DefaultDir(a.env)
+}
+
+// knownState opens the state folder if there is one that can be read: a plan makes none.
+func (a *app) knownState() *journal.State {
+	dir, err := a.stateDir()
+	if err != nil {
+		return nil
+	}
+	if _, err := os.Stat(dir); err != nil {
+		return nil
+	}
+	state, err := journal.OpenState(dir)
+	if err != nil {
+		return nil
+	}
+	return state
+}
+
+// walk plans or converges, prints, writes reports and sets the exit code. Without a report nothing was touched.
+func (a *app) walk(
+	ctx context.Context, signals *interrupts, mem *memory, do func(context.Context, engine.Options) (*report.Report, error), o engine.Options,
+) (*report.Report, error) {
 	var err error
 	if o.Targets, err = a.targets(); err != nil {
 		return nil, err
@@ -177,15 +200,19 @@ func (a *app) walk(ctx context.Context, signals *interrupts, do func(context.Con
 	}
 	o.Node, _ = os.Hostname() // a node without a name still converges
 	p := a.printer()
-	o.Events = &finisher{printer: p, signals: signals, warnings: warnings}
+	o.Events = &finisher{printer: p, signals: signals, memory: mem, facts: a.factWarnings}
+	o.Commit, o.Dirty, o.Drifted = mem.m.commit, mem.m.dirty, mem.drifted
 	o.Stop = signals.stop
 	o.Parallel, o.Tags, o.SkipTags, o.FailFast, o.Strict = a.flags.parallel, a.flags.tags, a.flags.skipTags, a.flags.failFast, a.flags.strict
 	rep, err := do(ctx, o)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, p.Close())
 	}
-	a.code = rep.ExitCode(a.flags.detailed)
-	return rep, p.Err()
+	a.ran, a.code = true, rep.ExitCode(a.flags.detailed)
+	if err = p.Close(); errors.Is(err, syscall.EPIPE) {
+		err = nil // who reads the output has seen enough
+	}
+	return rep, errors.Join(err, a.saveReports(rep))
 }
 
 // targets parses --target.
@@ -204,13 +231,17 @@ func (a *app) targets() ([]resources.Address, error) {
 // finisher completes the report before the printer sees the end.
 type finisher struct {
 	printer
-	signals  *interrupts
-	warnings []string
+	signals *interrupts
+	memory  *memory
+	facts   []string // what could not be read of them
 }
 
 // End adds what the engine cannot know.
 func (f *finisher) End(r *report.Report) {
 	r.Interrupted = int(f.signals.number.Load())
-	r.Warnings = append(r.Warnings, f.warnings...)
+	r.Orphans = f.memory.orphans()
+	m := f.memory.m
+	r.Source, r.Ref = m.source, m.ref
+	r.Warnings = slices.Concat(r.Warnings, m.warnings, f.facts)
 	f.printer.End(r)
 }

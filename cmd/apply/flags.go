@@ -1,11 +1,15 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,6 +17,8 @@ import (
 	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
+	"github.com/nodeapply/apply/catalog"
+	"github.com/nodeapply/apply/manifest"
 	"github.com/nodeapply/apply/report"
 )
 
@@ -25,6 +31,10 @@ type flags struct {
 	color    string
 	verbose  bool
 	logLevel string
+
+	git     string
+	ref     string
+	signers string
 
 	planOut       string
 	noop          bool
@@ -58,7 +68,15 @@ func (f *flags) common(s *pflag.FlagSet) {
 func (f *flags) compile(s *pflag.FlagSet) {
 	s.StringArrayVar(&f.vars, "var", nil, "value of a variable, as `NAME=VALUE`; may repeat")
 	s.StringArrayVar(&f.varFiles, "var-file", nil, "`file` of variables, HCL or JSON; may repeat")
+	f.repository(s)
 	s.StringArrayVar(&f.factsDir, "facts-dir", nil, "`folder` of external facts beside /etc/apply/facts.d; may repeat")
+}
+
+// repository adds the flags that say where a manifest is.
+func (f *flags) repository(s *pflag.FlagSet) {
+	s.StringVar(&f.git, "git", "", "read PATH from the repository at this `URL`: https, ssh or file")
+	s.StringVar(&f.ref, "ref", "", "with --git: a `tag`, else a branch, else a commit")
+	s.StringVar(&f.signers, "require-signature", "", "refuse a revision that none of the signers in this `file` has signed: allowed SSH signers, or an OpenPGP keyring")
 }
 
 // run adds the flags of commands that walk a catalog.
@@ -75,26 +93,87 @@ func (f *flags) run(s *pflag.FlagSet) {
 	s.StringArrayVar(&f.reports, "report", nil, "write a report to `FILE`: .json, .xml (JUnit), .html or .prom; may repeat")
 }
 
-// fromEnvironment sets the flags that the command line leaves out from APPLY_NAME or APPLY_FLAG_NAME.
-func (a *app) fromEnvironment(cmd *cobra.Command) error {
-	var err error
+// configFile is where a node's own settings of flags are, unless APPLY_CONFIG names another file.
+const configFile = "/etc/apply/config.hcl"
+
+// fromOutside sets the flags that the command line leaves out: from APPLY_NAME or APPLY_FLAG_NAME, else from the configuration file.
+func (a *app) fromOutside(cmd *cobra.Command) error {
+	settings, err := a.settings(cmd)
+	if err != nil {
+		return err
+	}
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		if f.Changed || err != nil || f.Name == "help" {
 			return
 		}
-		name := strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+		name := strings.ToUpper(underscored(f.Name))
 		for _, key := range []string{"APPLY_FLAG_" + name, "APPLY_" + name} {
-			v := a.env(key)
-			if v == "" {
-				continue
+			if v := a.env(key); v != "" {
+				if e := cmd.Flags().Set(f.Name, v); e != nil {
+					err = fmt.Errorf("%s=%s: %w", key, v, e)
+				}
+				return
 			}
+		}
+		for _, v := range settings[underscored(f.Name)] {
 			if e := cmd.Flags().Set(f.Name, v); e != nil {
-				err = fmt.Errorf("%s=%s: %w", key, v, e)
+				err = fmt.Errorf("%s: %s: %w", a.configName(), f.Name, e)
 			}
-			return
 		}
 	})
 	return err
+}
+
+func underscored(flag string) string { return strings.ReplaceAll(flag, "-", "_") }
+
+func (a *app) configName() string {
+	if name := a.env("APPLY_CONFIG"); name != "" {
+		return name
+	}
+	return configFile
+}
+
+// settings reads the configuration file. Its names are those of flags, of any command, with underscores; a list sets a flag that may repeat.
+func (a *app) settings(cmd *cobra.Command) (map[string][]string, error) {
+	name := a.configName()
+	if _, err := os.Lstat(name); errors.Is(err, fs.ErrNotExist) && name == configFile {
+		return nil, nil
+	}
+	values, diags := manifest.ReadSettings(cmd.Context(), name)
+	if diags.HasErrors() {
+		return nil, diags
+	}
+	known := flagNames(cmd.Root())
+	out := map[string][]string{}
+	for _, key := range slices.Sorted(maps.Keys(values)) {
+		if !known[underscored(key)] {
+			err := fmt.Errorf("%s: no flag is called %s", name, key)
+			if near := catalog.Nearest(key, slices.Sorted(maps.Keys(known))); near != "" {
+				err = fmt.Errorf("%w; did you mean `%s`?", err, near)
+			}
+			return nil, err
+		}
+		list, ok := values[key].([]any)
+		if !ok {
+			list = []any{values[key]}
+		}
+		for _, v := range list {
+			out[underscored(key)] = append(out[underscored(key)], fmt.Sprint(v))
+		}
+	}
+	return out, nil
+}
+
+// flagNames are the names of all flags below a command.
+func flagNames(cmd *cobra.Command) map[string]bool {
+	names := map[string]bool{}
+	add := func(f *pflag.Flag) { names[underscored(f.Name)] = true }
+	cmd.Flags().VisitAll(add)
+	cmd.PersistentFlags().VisitAll(add)
+	for _, c := range cmd.Commands() {
+		maps.Copy(names, flagNames(c))
+	}
+	return names
 }
 
 // color says whether w gets colours.
@@ -115,18 +194,25 @@ func isTerminal(w io.Writer) bool {
 
 // width is the number of columns of the terminal w, 80 where it is none.
 func width(w io.Writer) int {
+	columns, _ := screen(w)
+	return columns
+}
+
+// screen is how many columns and rows the terminal w has, 80 and 24 where it is none or does not say.
+func screen(w io.Writer) (columns, rows int) {
 	if f, ok := w.(*os.File); ok {
-		if cols, _, err := term.GetSize(int(f.Fd())); err == nil && cols > 0 {
-			return cols
+		if columns, rows, err := term.GetSize(int(f.Fd())); err == nil && columns > 0 && rows > 0 {
+			return columns, rows
 		}
 	}
-	return 80
+	return 80, 24
 }
 
 // printer is what a run is told to.
 type printer interface {
 	report.Events
-	Err() error
+	// Close ends what End has not, and returns the first error of writing.
+	Close() error
 }
 
 // printer returns the printer that the flags ask for.
@@ -134,12 +220,13 @@ func (a *app) printer() printer {
 	if a.flags.json {
 		return report.NewJSON(a.stdout)
 	}
-	return report.NewText(a.stdout, report.TextOptions{
-		Color:   a.color(a.stdout),
-		Verbose: a.flags.verbose,
-		Live:    isTerminal(a.stdout) && a.env("TERM") != "dumb",
-		Width:   func() int { return width(a.stdout) },
-	})
+	o := report.TextOptions{Color: a.color(a.stdout), Verbose: a.flags.verbose}
+	if isTerminal(a.stdout) && a.env("TERM") != "dumb" {
+		o.Screen = func() (columns, rows int) { return screen(a.stdout) }
+	}
+	p := report.NewText(a.stdout, o)
+	a.aside.through(p.Beside)
+	return p
 }
 
 // logger logs to standard error, without what is sensitive.
@@ -155,7 +242,7 @@ func (a *app) logger() (*slog.Logger, error) {
 type scrubbed struct{ a *app }
 
 func (s scrubbed) Write(p []byte) (int, error) {
-	if _, err := io.WriteString(s.a.stderr, s.a.flags.scrub.Scrub(string(p))); err != nil {
+	if _, err := io.WriteString(s.a.aside, s.a.flags.scrub.Scrub(string(p))); err != nil {
 		return 0, err
 	}
 	return len(p), nil

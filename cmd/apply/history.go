@@ -91,7 +91,7 @@ func (a *app) showRun(state *journal.State, id string) error {
 		p.Ended(res)
 	}
 	p.End(&r)
-	return p.Err()
+	return p.Close()
 }
 
 func (a *app) undoCommand() *cobra.Command {
@@ -205,8 +205,8 @@ func (a *app) putBack(ctx context.Context, state *journal.State, h *host.Local, 
 		p.Ended(res)
 	}
 	p.End(rep)
-	a.code = rep.ExitCode(false)
-	return errors.Join(p.Err(), state.SaveReport(rep.Run, rep))
+	a.ran, a.code = true, rep.ExitCode(false)
+	return errors.Join(p.Close(), state.SaveReport(rep.Run, rep))
 }
 
 func undoStep(ctx context.Context, state *journal.State, h *host.Local, run *journal.Run, s journal.UndoStep) *report.Result {

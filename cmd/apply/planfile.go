@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nodeapply/apply/report"
+	"github.com/nodeapply/apply/source"
 )
 
 // planFile is a saved plan. It holds the values of variables, and is made for its owner's eyes alone.
@@ -43,12 +44,12 @@ const (
 )
 
 // savePlan writes a plan to a file, whole or not at all: a line of JSON, and a line with its hash.
-func (a *app) savePlan(name, manifest string, rep *report.Report) error {
-	abs, err := filepath.Abs(manifest)
+func (a *app) savePlan(name string, from source.Source, rep *report.Report) error {
+	from, err := pinnedTo(from, rep.Commit)
 	if err != nil {
 		return err
 	}
-	sources, err := sourcesHash(abs)
+	sources, err := sourcesHash(from)
 	if err != nil {
 		return err
 	}
@@ -62,13 +63,22 @@ func (a *app) savePlan(name, manifest string, rep *report.Report) error {
 		return err
 	}
 	body, err := json.Marshal(planFile{
-		Format: planFormat, Version: planVersion, Node: rep.Node, Machine: machineID(), Manifest: abs, Sources: sources,
+		Format: planFormat, Version: planVersion, Node: rep.Node, Machine: machineID(), Manifest: from.String(), Sources: sources,
 		Vars: f.vars, VarFiles: varFiles, FactDirs: factDirs, Tags: f.tags, SkipTags: f.skipTags, Targets: f.targets, Results: rep.Results,
 	})
 	if err != nil {
 		return err
 	}
 	return replaceFile(name, fmt.Appendf(append(body, '\n'), "sha256:%s\n", hash(body)), 0o600)
+}
+
+// pinnedTo names a manifest so that it is the same from every folder and at every time: by its absolute path, or by its commit.
+func pinnedTo(src source.Source, commit string) (source.Source, error) {
+	if src.Git() {
+		return source.New(src.URL, commit, src.Folder)
+	}
+	abs, err := filepath.Abs(src.Path)
+	return source.Source{Path: abs}, err
 }
 
 func hash(b []byte) string {
@@ -96,9 +106,12 @@ func machineID() string {
 	return strings.TrimSpace(string(b))
 }
 
-// sourcesHash is the hash of the manifests at path.
-func sourcesHash(path string) (string, error) {
-	files, err := manifestsAt(path)
+// sourcesHash is the hash of the manifests at a path; a commit is one by itself.
+func sourcesHash(src source.Source) (string, error) {
+	if src.Git() {
+		return src.Ref, nil
+	}
+	files, err := manifestsAt(src.Path)
 	if err != nil {
 		return "", err
 	}
@@ -139,7 +152,11 @@ func readPlan(name string) (*planFile, error) {
 	if id := machineID(); p.Machine != id || p.Node != node {
 		return nil, wrong("was made on node %s (machine %s), and this is node %s (machine %s); plan here again", p.Node, p.Machine, node, id)
 	}
-	sources, err := sourcesHash(p.Manifest)
+	src, err := source.Parse(p.Manifest)
+	if err != nil {
+		return nil, wrong("%v", err)
+	}
+	sources, err := sourcesHash(src)
 	if err != nil {
 		return nil, wrong("its manifest: %v", err)
 	}
@@ -187,7 +204,11 @@ func (a *app) applyPlan(cmd *cobra.Command, name string) error {
 	}
 	f := &a.flags
 	f.vars, f.varFiles, f.factsDir, f.tags, f.skipTags, f.targets = p.Vars, p.VarFiles, p.FactDirs, p.Tags, p.SkipTags, p.Targets
-	return a.convergeTo(cmd, p.Manifest, approver(p))
+	src, err := source.Parse(p.Manifest)
+	if err != nil {
+		return err
+	}
+	return a.convergeTo(cmd, src, approver(p))
 }
 
 // approver refuses what the node would now need that the plan does not have.

@@ -17,11 +17,18 @@ func (a *app) rootCommand() *cobra.Command {
 PATH is a manifest (main.hcl), a folder of them, or git::URL//folder?ref=TAG.`,
 		Example: `  apply main.hcl
   apply --noop main.hcl
-  apply plan --var data_device=/dev/vdb main.hcl`,
-		Args:          onePath,
+  apply plan --var data_device=/dev/vdb main.hcl
+  apply --git https://example.org/site.git --ref v1.2 web/main.hcl`,
+		Args:          cobra.ArbitraryArgs, // a PATH is no unknown command
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		RunE:          func(cmd *cobra.Command, args []string) error { return a.converge(cmd, args[0]) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			src, err := a.source(cmd, args)
+			if err != nil {
+				return err
+			}
+			return a.converge(cmd, src)
+		},
 	}
 	root.SetFlagErrorFunc(usageError)
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return a.prepare(cmd) }
@@ -31,7 +38,7 @@ PATH is a manifest (main.hcl), a folder of them, or git::URL//folder?ref=TAG.`,
 	root.Flags().BoolVar(&a.flags.noop, "noop", false, "only say what would change; the same as apply plan")
 	root.Flags().DurationVar(&a.flags.waitLock, "wait-lock", 0, "wait this long for another run to end")
 	root.Flags().DurationVar(&a.flags.confirmWithin, "confirm-within", 0, "undo the run unless apply confirm comes within this time")
-	root.AddCommand(a.planCommand(), a.validateCommand(), a.fmtCommand(), a.graphCommand(), a.historyCommand(), a.undoCommand(), a.confirmCommand(), a.versionCommand())
+	root.AddCommand(a.planCommand(), a.validateCommand(), a.fmtCommand(), a.graphCommand(), a.inspectCommand(), a.docsCommand(), a.factsCommand(), a.historyCommand(), a.undoCommand(), a.confirmCommand(), a.lockCommand(), a.versionCommand())
 	return root
 }
 
@@ -48,7 +55,10 @@ func onePath(cmd *cobra.Command, args []string) error {
 
 // prepare takes over what the environment says of flags, and begins the profile that they ask for.
 func (a *app) prepare(cmd *cobra.Command) error {
-	if err := a.fromEnvironment(cmd); err != nil {
+	if err := a.fromOutside(cmd); err != nil {
+		return err
+	}
+	if err := a.prepareReports(cmd); err != nil {
 		return err
 	}
 	if a.flags.profile == "" {

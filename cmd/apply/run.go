@@ -14,6 +14,7 @@ import (
 
 	"github.com/nodeapply/apply/journal"
 	"github.com/nodeapply/apply/manifest/diag"
+	"github.com/nodeapply/apply/source"
 )
 
 // Exit codes beside those that a report gives.
@@ -21,6 +22,7 @@ const (
 	exitOK         = 0
 	exitNotStarted = 1
 	exitLocked     = 3
+	exitFailed     = 4
 	exitUntrusted  = 5
 )
 
@@ -31,8 +33,14 @@ type app struct {
 	stderr io.Writer
 	env    func(string) string
 	flags  flags
-	code   int // set by a command that ended by itself
+	aside  *aside
+	ran    bool // a run has ended
+	code   int  // set by a command that ended by itself
 	atEnd  []func() error
+
+	reports []reportFile
+
+	factWarnings []string // what could not be read of facts
 }
 
 // run is the program. It returns the exit code.
@@ -45,7 +53,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) (code int) {
 	}()
 	// What the program makes is private until its mode is set; modes are always set explicitly.
 	syscall.Umask(0o077)
-	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, env: os.Getenv}
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, aside: &aside{w: stderr}, env: os.Getenv}
 	root := a.rootCommand()
 	root.SetArgs(args)
 	root.SetIn(stdin)
@@ -66,16 +74,20 @@ func (a *app) explain(err error) int {
 	var diags diag.List
 	if errors.As(err, &diags) {
 		a.printDiagnostics(diags)
-		return exitNotStarted
+	} else {
+		fmt.Fprintf(a.stderr, "apply: %s\n", a.flags.scrub.Scrub(err.Error()))
 	}
-	fmt.Fprintf(a.stderr, "apply: %s\n", a.flags.scrub.Scrub(err.Error()))
 	var held *journal.HeldError
 	var coded interface{ ExitCode() int }
 	switch {
 	case errors.As(err, &held):
 		return exitLocked
+	case errors.Is(err, source.ErrUntrusted):
+		return exitUntrusted
 	case errors.As(err, &coded):
 		return coded.ExitCode()
+	case a.ran:
+		return a.code | exitFailed // not 1, which says that nothing was touched
 	}
 	return exitNotStarted
 }

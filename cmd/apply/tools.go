@@ -18,16 +18,20 @@ func (a *app) validateCommand() *cobra.Command {
 		Use:     "validate [flags] PATH",
 		Short:   "Find every mistake of a manifest; look at nothing but this node's facts",
 		Example: "  apply validate main.hcl\n  apply validate --json main.hcl",
-		Args:    onePath,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			m, _, err := a.load(cmd.Context(), args[0])
+			src, err := a.source(cmd, args)
 			if err != nil {
 				return err
 			}
+			m, err := a.load(cmd.Context(), src)
+			if err != nil {
+				return err
+			}
+			a.tellFactWarnings()
 			if a.flags.json {
 				return a.writeDiagnostics(m.Warnings)
 			}
-			fmt.Fprintf(a.stdout, "%s is valid: %d resources\n", args[0], len(m.Catalog().Entries()))
+			fmt.Fprintf(a.stdout, "%s is valid: %d resources\n", src, len(m.Catalog().Entries()))
 			return nil
 		},
 	}

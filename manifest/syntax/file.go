@@ -30,26 +30,29 @@ type source struct {
 	diags hcl.Diagnostics
 }
 
+// named is a file to be read: where it is, and how positions name it.
+type named struct{ path, shown string }
+
 // files lists the manifests at path in lexical order: path itself, or those of a folder.
-func files(path string) ([]string, error) {
+func files(path, shown string) ([]named, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, reason(err)
 	}
 	if !info.IsDir() {
-		return []string{path}, nil
+		return []named{{path, shown}}, nil
 	}
 	entries, err := os.ReadDir(path)
 	if err != nil {
 		return nil, reason(err)
 	}
-	var names []string
+	var names []named
 	for _, e := range entries {
 		name := e.Name()
 		if name == lockFile || strings.HasPrefix(name, ".") || !strings.HasSuffix(name, ".hcl") && !strings.HasSuffix(name, ".hcl.json") {
 			continue
 		}
-		names = append(names, filepath.Join(path, name))
+		names = append(names, named{filepath.Join(path, name), filepath.Join(shown, name)})
 	}
 	if len(names) == 0 {
 		return nil, errors.New("no manifest in this folder: no file ends in .hcl or .hcl.json")
@@ -66,21 +69,21 @@ func reason(err error) error {
 }
 
 // read reads the files one after the other and parses them side by side.
-func (r *Reader) read(ctx context.Context, names []string) []*source {
+func (r *Reader) read(ctx context.Context, names []named) []*source {
 	out := make([]*source, len(names))
 	var g errgroup.Group
 	g.SetLimit(runtime.GOMAXPROCS(0))
 	for i, name := range names {
-		s := &source{name: name}
+		s := &source{name: name.shown}
 		out[i] = s
-		src, err := limits.ReadFile(limits.Host{}, name, limits.MaxFile)
+		src, err := limits.ReadFile(limits.Host{}, name.path, limits.MaxFile)
 		if err != nil {
-			s.diags = unreadable(name, err)
+			s.diags = unreadable(name.shown, err)
 			continue
 		}
 		s.src = src
 		if r.total += len(src); r.total > limits.MaxTotal {
-			s.diags = unreadable(name, fmt.Errorf("with this file, all manifests together are over the limit of %d MiB", limits.MaxTotal>>20))
+			s.diags = unreadable(name.shown, fmt.Errorf("with this file, all manifests together are over the limit of %d MiB", limits.MaxTotal>>20))
 			continue
 		}
 		g.Go(func() error { s.parse(ctx); return nil })

@@ -89,16 +89,16 @@ func (r *Reader) keep(s *source) {
 	r.files[s.name] = s.file
 }
 
-// Read reads a file, or all manifests of a folder. A module is returned unless its files could not be parsed.
-func (r *Reader) Read(ctx context.Context, path string) (*Module, hcl.Diagnostics) {
-	names, err := files(path)
+// Read reads a file, or all manifests of a folder; shown is how positions write its path. A module is returned unless its files could not be parsed.
+func (r *Reader) Read(ctx context.Context, path, shown string) (*Module, hcl.Diagnostics) {
+	names, err := files(path, shown)
 	if err != nil {
-		return nil, unreadable(path, err)
+		return nil, unreadable(shown, err)
 	}
 	m := &Module{
 		Variables: map[string]*Block{}, Locals: map[string]*Attr{}, Outputs: map[string]*Block{}, Calls: map[string]*Block{},
 		Resources: map[string]map[string]*Block{}, Defaults: map[string]*Block{}, Facts: map[string]bool{}, kinds: r.kinds,
-		Single: len(names) == 1 && names[0] == path,
+		Single: len(names) == 1 && names[0].path == path,
 	}
 	parsed := r.read(ctx, names)
 	for _, s := range parsed {
@@ -242,7 +242,7 @@ func (m *Module) genericBlock(b *hcl.Block) *Block {
 
 // ReadBody reads a file that holds plain attributes, in either syntax; nil with diagnostics if it cannot be read.
 func (r *Reader) ReadBody(ctx context.Context, name string) (hcl.Body, hcl.Diagnostics) {
-	s := r.read(ctx, []string{name})[0]
+	s := r.read(ctx, []named{{name, name}})[0]
 	r.keep(s)
 	if s.diags.HasErrors() {
 		return nil, s.diags

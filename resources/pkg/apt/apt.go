@@ -181,9 +181,8 @@ func (*driver) Hold(ctx context.Context, s *manager.Session, hold bool, names []
 	return err
 }
 
-// Refresh updates the lists of the sources that were never fetched, each file by itself and without touching the other lists. One that
-// cannot be fetched is an error if it is younger than the last change of packages before this run, else it is somebody else's trouble:
-// a note. Nothing is tried twice in a run.
+// Refresh updates the lists of the sources that have none and were changed since packages last changed before this run, each file by
+// itself and without touching the other lists. Older sources without lists are somebody else's choice. Nothing is tried twice in a run.
 func (d *driver) Refresh(ctx context.Context, s *manager.Session, all bool) error {
 	s.Locked = locked
 	if all {
@@ -200,6 +199,9 @@ func (d *driver) Refresh(ctx context.Context, s *manager.Session, all bool) erro
 	}
 	var errs []error
 	for _, f := range files {
+		if !f.ModTime.After(d.since) {
+			continue
+		}
 		key := f.Name + " " + f.ModTime.String()
 		err, tried := d.tried[key]
 		if !tried {
@@ -210,11 +212,7 @@ func (d *driver) Refresh(ctx context.Context, s *manager.Session, all bool) erro
 			}
 			d.tried[key] = err
 		}
-		if err != nil && f.ModTime.After(d.since) {
-			errs = append(errs, err)
-		} else if err != nil {
-			s.Note("%v", err)
-		}
+		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
 }

@@ -281,7 +281,7 @@ func TestArguments(t *testing.T) {
 	if err := New().Commit(t.Context(), &manager.Session{Host: h}, tx); err != nil {
 		t.Fatal(err)
 	}
-	const common = "apt-get -q -y -o DPkg::Lock::Timeout=0 -o Acquire::Retries=3 -o Dpkg::Options::=--force-confnew "
+	const common = "apt-get -q -y -o DPkg::Lock::Timeout=0 -o Dir::Cache::pkgcache= -o Acquire::Retries=3 -o Dpkg::Options::=--force-confnew "
 	want := []string{
 		common + "remove -- d", common + "purge -- e", common + "--allow-downgrades --no-install-recommends install -- a b=1.2-3 /srv/c.deb",
 	}

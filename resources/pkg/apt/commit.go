@@ -48,8 +48,10 @@ func (d *driver) Commit(ctx context.Context, s *manager.Session, t manager.Trans
 	return err
 }
 
+// aptGet is a command that changes packages. It does not use apt's cache of the status file: apt compares its age in whole seconds, and
+// after two transactions in one second works on the state between them.
 func aptGet(t manager.Transaction, verb string, options, names []string) host.Cmd {
-	args := []string{"apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=0", "-o", "Acquire::Retries=3", "-o", "Dpkg::Options::=" + conffiles(t)}
+	args := []string{"apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=0", "-o", "Dir::Cache::pkgcache=", "-o", "Acquire::Retries=3", "-o", "Dpkg::Options::=" + conffiles(t)}
 	if t.Downgrade && verb == "install" {
 		args = append(args, "--allow-downgrades")
 	}

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"apply": main})
+}
+
+// TestScripts runs the program as its users meet it. Each script is a node of its own as far as files go: what it declares is below $WORK, its state
+// folder is $WORK/state.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Setup: func(e *testscript.Env) error {
+			home := filepath.Join(e.WorkDir, "home")
+			e.Vars = append(e.Vars,
+				"HOME="+home, "APPLY_STATE_DIR="+filepath.Join(e.WorkDir, "state"), "NO_COLOR=1", "TZ=UTC", "GIT_CONFIG_NOSYSTEM=1",
+				"GIT_AUTHOR_NAME=A", "GIT_AUTHOR_EMAIL=a@example.org", "GIT_COMMITTER_NAME=C", "GIT_COMMITTER_EMAIL=c@example.org")
+			return os.MkdirAll(home, 0o700)
+		},
+		Condition: func(name string) (bool, error) {
+			if name == "root" {
+				return os.Geteuid() == 0, nil
+			}
+			return false, errors.New("unknown condition")
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exitcode": exitCode,
+			"appears":  appears,
+		},
+	})
+}
+
+// exitCode runs a program that has to end with a code: exitcode CODE PROGRAM ARGUMENT...
+func exitCode(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exitcode CODE PROGRAM [ARGUMENT...]")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) {
+			ts.Fatalf("%v", err)
+		}
+		got = exit.ExitCode()
+	}
+	if got != want {
+		ts.Fatalf("want exit code %d, got %d", want, got)
+	}
+}
+
+// appears waits for a file: appears FILE
+func appears(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: appears FILE")
+	}
+	name := ts.MkAbs(args[0])
+	dir, err := newWatch(filepath.Dir(name))
+	ts.Check(err)
+	defer dir.Close()
+	for {
+		if _, err := os.Lstat(name); err == nil {
+			return
+		}
+		ts.Check(dir.next(10 * time.Second))
+	}
+}

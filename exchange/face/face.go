@@ -1,0 +1,291 @@
+// Package face is the exchange's HTTP side for orchestrators and people: facts as JSON, long polls, server-sent events,
+// parameters, and a page that shows it all live. Every request needs a bearer token.
+package face
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nodeapply/apply/exchange"
+	"github.com/nodeapply/apply/exchange/ledger"
+	"github.com/nodeapply/apply/exchange/name"
+	"github.com/nodeapply/apply/exchange/pki"
+	"github.com/nodeapply/apply/exchange/record"
+	"github.com/nodeapply/apply/exchange/store"
+	"github.com/nodeapply/apply/exchange/verdict"
+	"github.com/nodeapply/apply/exchange/wire"
+)
+
+// maxWait bounds how long a request for a fact may wait for it; eventPause is the least time between two writes of a stream
+// of events, so that a fleet in motion is told in sums.
+const (
+	maxWait    = 10 * time.Minute
+	eventPause = 250 * time.Millisecond
+)
+
+// Deadlines: to send a parameter, and to take what is sent.
+const (
+	readTimeout  = 20 * time.Second
+	writeTimeout = 30 * time.Second
+)
+
+var errQuiet = errors.New("nothing happened")
+
+// Face answers from one store.
+type Face struct {
+	hub       *ledger.Hub
+	authority *pki.Authority
+	clock     func() time.Time
+}
+
+// New makes the face of a store, whose tokens are an authority's.
+func New(hub *ledger.Hub, authority *pki.Authority, clock func() time.Time) *Face {
+	return &Face{hub, authority, clock}
+}
+
+// Register adds the face's paths to a mux.
+func (s *Face) Register(mux *http.ServeMux) {
+	mux.HandleFunc("GET /v1/nodes", s.withToken(s.getNodes))
+	mux.HandleFunc("GET /v1/nodes/{node}/facts/{fact}", s.withToken(s.getFact))
+	mux.HandleFunc("GET /v1/events", s.withToken(s.getEvents))
+	mux.HandleFunc("PUT /v1/params/{param}", s.withToken(s.putParam))
+	mux.HandleFunc("GET /{$}", s.getPage)
+}
+
+func (s *Face) hasToken(r *http.Request) error {
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		token = ""
+	}
+	return s.authority.CheckToken(strings.TrimSpace(token))
+}
+
+func (s *Face) withToken(f http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if err := s.hasToken(r); err != nil {
+			w.Header().Set("WWW-Authenticate", `Bearer realm="apply exchange"`)
+			wire.Write(w, http.StatusUnauthorized, wire.Failure{Code: "denied", Error: err.Error()})
+			return
+		}
+		f(w, r)
+	}
+}
+
+// deploymentOf is the one that a request is about: ?deployment=NAME.
+func deploymentOf(r *http.Request) (string, error) {
+	d := r.URL.Query().Get("deployment")
+	if d == "" {
+		d = exchange.DefaultDeployment
+	}
+	if err := name.Deployment(d); err != nil {
+		return "", fmt.Errorf("%w: %w", store.ErrRefused, err)
+	}
+	return d, nil
+}
+
+// view is what stands in a deployment, or, with a node, what that node has written.
+func (s *Face) view(ctx context.Context, deployment, node string) (*verdict.View, error) {
+	prefix := name.Prefix(deployment)
+	if node != "" {
+		prefix += node + "/"
+	}
+	l, err := s.hub.List(ctx, prefix)
+	if err != nil {
+		return nil, err
+	}
+	v := verdict.New(deployment)
+	v.Update(store.Update{Reset: &l})
+	return v, nil
+}
+
+func (s *Face) getNodes(w http.ResponseWriter, r *http.Request) {
+	d, err := deploymentOf(r)
+	if err != nil {
+		wire.Fail(w, err)
+		return
+	}
+	v, err := s.view(r.Context(), d, "")
+	if err != nil {
+		wire.Fail(w, err)
+		return
+	}
+	wire.Write(w, http.StatusOK, struct {
+		Deployment string            `json:"deployment"`
+		Revision   int64             `json:"revision"`
+		Nodes      []verdict.Summary `json:"nodes"`
+	}{d, v.Revision, v.Summaries()})
+}
+
+// getFact answers 200 with the value as JSON, or 202 and what is known while it is not there; ?wait=60s waits for it.
+func (s *Face) getFact(w http.ResponseWriter, r *http.Request) {
+	d, err := deploymentOf(r)
+	k := name.Key{Kind: name.KindFact, Deployment: d, Node: r.PathValue("node"), Name: r.PathValue("fact")}
+	if err == nil {
+		err = errors.Join(name.Node(k.Node), name.Fact(k.Name))
+	}
+	wait := time.Duration(0)
+	if q := r.URL.Query().Get("wait"); q != "" && err == nil {
+		wait, err = time.ParseDuration(q)
+		if err == nil && (wait < 0 || wait > maxWait) {
+			err = fmt.Errorf("wait=%s: from 0 to %s", q, maxWait)
+		}
+	}
+	if err != nil {
+		wire.Fail(w, fmt.Errorf("%w: %w", store.ErrRefused, err))
+		return
+	}
+	ctx, cancel := context.WithTimeoutCause(r.Context(), wait, errQuiet)
+	defer cancel()
+	for {
+		v, err := s.view(r.Context(), d, k.Node)
+		if err != nil {
+			wire.Fail(w, err)
+			return
+		}
+		f, there := v.Fact(k.Node, k.Name)
+		if there && f.Stale == "" && f.Status == record.OK {
+			w.Header().Set("Apply-Revision", strconv.FormatInt(f.Revision, 10))
+			wire.Write(w, http.StatusOK, f.Value)
+			return
+		}
+		// A change of the node itself (a boot) may matter as much as one of the fact.
+		_, _, err = s.hub.Next(ctx, name.Prefix(d)+k.Node+"/", v.Revision)
+		if errors.Is(err, errQuiet) {
+			wire.Write(w, http.StatusAccepted, verdict.SummaryOf(f, there))
+			return
+		}
+		if err != nil && !errors.Is(err, store.ErrCompacted) {
+			wire.Fail(w, err)
+			return
+		}
+	}
+}
+
+func (s *Face) putParam(w http.ResponseWriter, r *http.Request) {
+	d, err := deploymentOf(r)
+	if err != nil {
+		wire.Fail(w, err)
+		return
+	}
+	if err := http.NewResponseController(w).SetReadDeadline(time.Now().Add(readTimeout)); err != nil {
+		wire.Fail(w, err)
+		return
+	}
+	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, record.MaxValue))
+	if err != nil {
+		wire.Fail(w, fmt.Errorf("value: %w: %w", store.ErrRefused, err))
+		return
+	}
+	if err := record.CheckValue(b); err != nil {
+		wire.Fail(w, fmt.Errorf("value: %w: %w", store.ErrRefused, err))
+		return
+	}
+	k := name.Key{Kind: name.KindParam, Deployment: d, Name: r.PathValue("param")}
+	if err := name.Fact(k.Name); err != nil {
+		wire.Fail(w, fmt.Errorf("%w: %w", store.ErrRefused, err))
+		return
+	}
+	value, err := json.Marshal(record.Param{Value: b})
+	if err != nil {
+		wire.Fail(w, err)
+		return
+	}
+	rev, err := s.hub.Put(r.Context(), store.Put{Key: k.String(), Value: value, Expect: store.Any})
+	if err != nil {
+		wire.Fail(w, err)
+		return
+	}
+	wire.Write(w, http.StatusOK, wire.Reply{Revision: rev})
+}
+
+// getEvents streams server-sent events: one of each node that is there, "synced", and then one of each node that has changed,
+// whole, with the revision as its id. A client that comes back with Last-Event-ID gets what has changed since.
+func (s *Face) getEvents(w http.ResponseWriter, r *http.Request) {
+	d, err := deploymentOf(r)
+	if err != nil {
+		wire.Fail(w, err)
+		return
+	}
+	v, err := s.view(r.Context(), d, "")
+	if err != nil {
+		wire.Fail(w, err)
+		return
+	}
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("Cache-Control", "no-store")
+	out := &events{w: w, c: http.NewResponseController(w)}
+	since, err := strconv.ParseInt(r.Header.Get("Last-Event-ID"), 10, 64)
+	if err != nil {
+		since = 0
+	}
+	for _, n := range v.Summaries() {
+		if n.Revision > since {
+			out.event("node", v.Revision, n)
+		}
+	}
+	out.event("cycles", v.Revision, v.CycleTexts())
+	out.event("synced", v.Revision, map[string]int64{"revision": v.Revision})
+	pause := time.NewTicker(eventPause)
+	defer pause.Stop()
+	for out.flush() == nil {
+		select {
+		case <-pause.C:
+		case <-r.Context().Done():
+			return
+		}
+		ctx, cancel := context.WithTimeoutCause(r.Context(), wire.Heartbeat, errQuiet)
+		evs, rev, err := s.hub.Next(ctx, name.Prefix(d), v.Revision)
+		cancel()
+		switch {
+		case s.hasToken(r) != nil:
+			return
+		case errors.Is(err, errQuiet):
+			out.comment("alive")
+		case err != nil:
+			return // gone, or too far behind: the client comes back
+		}
+		v.Update(store.Update{Changes: evs})
+		v.Revision, v.Now = rev, s.clock()
+		for _, n := range v.Changed(evs) {
+			out.event("node", rev, n)
+		}
+		if len(evs) > 0 {
+			out.event("cycles", rev, v.CycleTexts())
+		}
+	}
+}
+
+// events writes server-sent events; the first error is the last that is written.
+type events struct {
+	w   http.ResponseWriter
+	c   *http.ResponseController
+	buf []byte
+}
+
+func (e *events) event(kind string, id int64, data any) {
+	b, err := json.Marshal(data)
+	if err != nil {
+		b = []byte("null")
+	}
+	e.buf = fmt.Appendf(e.buf, "event: %s\nid: %d\ndata: %s\n\n", kind, id, b)
+}
+
+func (e *events) comment(text string) { e.buf = fmt.Appendf(e.buf, ": %s\n\n", text) }
+
+func (e *events) flush() error {
+	if err := e.c.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
+		return err
+	}
+	if _, err := e.w.Write(e.buf); err != nil {
+		return err
+	}
+	e.buf = e.buf[:0]
+	return e.c.Flush()
+}

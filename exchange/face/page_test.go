@@ -1,0 +1,123 @@
+package face_test
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/nodeapply/apply/exchange"
+	"github.com/nodeapply/apply/exchange/exchangetest"
+	"github.com/nodeapply/apply/exchange/record"
+)
+
+func TestThePageLoadsNothingAndHoldsNothing(t *testing.T) {
+	s := exchangetest.StartServer(t, "", "")
+	f := newFace(t, s)
+	code, body := f.do("GET", "/", "")
+	if code != http.StatusOK {
+		t.Errorf("with the token: %d", code)
+	}
+	for _, bad := range []string{"http://", "https://", "//cdn", "src=", "@import", "url(", "innerHTML"} {
+		if strings.Contains(body, bad) {
+			t.Errorf("the page holds %q", bad)
+		}
+	}
+	f.token = ""
+	code, body = f.do("GET", "/", "")
+	if code != http.StatusUnauthorized || !strings.Contains(body, "Bearer token") {
+		t.Errorf("without a token: %d; or it does not ask for one", code)
+	}
+}
+
+// TestThePageInABrowser uses the page by its keyboard alone, and watches it change.
+func TestThePageInABrowser(t *testing.T) {
+	s := exchangetest.StartServer(t, "", "")
+	f := newFace(t, s)
+	b := startBrowser(t)
+	w := record.Wait{Name: "bricks", Fact: "glusterup", Group: "g", Min: 3}
+	first := joined(t, s, "node01", exchange.Plan{
+		Waits: []record.Wait{w}, Exports: []record.Export{{Fact: "glusterup"}, {Fact: "volume", Behind: []string{"bricks"}}},
+	})
+	second := joined(t, s, "node02", exchange.Plan{Exports: []record.Export{{Fact: "glusterup"}}})
+	hostile := joined(t, s, "node03", exchange.Plan{Exports: []record.Export{{Fact: "glusterup"}}})
+	publish := func(r *exchange.Run, fact, value string) {
+		t.Helper()
+		if err := r.Publish(t.Context(), fact, json.RawMessage(value), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	publish(first, "glusterup", "true")
+	publish(hostile, "motd", `"<img src=x onerror=\"document.title='owned'\">"`)
+	waited := make(chan error, 1)
+	go func() {
+		_, err := first.Wait(t.Context(), w, nil)
+		waited <- err
+	}()
+	second.Doing("exec.mkfs")
+
+	b.open(s.URL + "/")
+	b.until(`document.activeElement.id === "token"`)
+	b.typeText("wrong")
+	b.press("Enter", 13)
+	b.until(`document.getElementById("live").textContent.includes("not known")`)
+	b.until(`document.activeElement.id === "token"`)
+	b.typeText(f.token)
+	b.press("Enter", 13)
+	b.until(`document.getElementById("live").textContent === "live"`)
+	b.until(`document.getElementById("waits").textContent.includes("glusterup of node02, node03")`)
+	b.until(`document.getElementById("nodes").textContent.includes("exec.mkfs")`)
+	b.until(`document.getElementById("nodes").textContent.includes("onerror")`)
+	if b.eval(`document.title`) != "apply exchange" {
+		t.Error("what a node has written was taken for markup")
+	}
+	b.press("Tab", 9)
+	if got := b.eval(`document.activeElement.getAttribute("aria-labelledby")`); got != "waits-title" {
+		t.Errorf("the tab key goes to %v", got)
+	}
+	b.shot("page-light")
+	b.call("Emulation.setEmulatedMedia", map[string]any{"features": []map[string]string{{"name": "prefers-color-scheme", "value": "dark"}}})
+	b.shot("page-dark")
+	if light, dark := "rgb(247, 248, 250)", b.eval(`getComputedStyle(document.body).backgroundColor`); dark == light {
+		t.Error("dark is as light")
+	}
+
+	publish(second, "glusterup", "true")
+	publish(hostile, "glusterup", "true")
+	if err := <-waited; err != nil {
+		t.Error(err)
+	}
+	b.until(`document.getElementById("waits").textContent.includes("nobody waits")`)
+	if got := b.eval(`performance.getEntriesByType("resource").filter(r => !r.name.startsWith(location.origin)).length`); got != float64(0) {
+		t.Errorf("%v things were loaded from elsewhere", got)
+	}
+	for _, r := range []*exchange.Run{first, second, hostile} {
+		if err := r.End(t.Context(), ""); err != nil {
+			t.Error(err)
+		}
+	}
+	b.until(`!document.getElementById("nodes").textContent.includes("running")`)
+	s.Stop(t)
+	b.until(`document.getElementById("live").textContent.includes("connection lost")`)
+	exchangetest.StartServer(t, s.Data, s.Addr)
+	b.until(`document.getElementById("live").textContent === "live"`)
+}
+
+// shot keeps a picture of the page where APPLY_TEST_SHOTS says.
+func (b *browser) shot(name string) {
+	b.t.Helper()
+	data, _ := b.call("Page.captureScreenshot", map[string]any{"format": "png"})["data"].(string)
+	png, err := base64.StdEncoding.DecodeString(data)
+	if err != nil || len(png) == 0 {
+		b.t.Fatalf("picture: %v", err)
+	}
+	if dir := os.Getenv("APPLY_TEST_SHOTS"); dir != "" {
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprint(name, ".png")), png, 0o644); err != nil {
+			b.t.Fatal(err)
+		}
+	}
+}

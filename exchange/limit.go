@@ -1,0 +1,173 @@
+package exchange
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/nodeapply/apply/exchange/name"
+	"github.com/nodeapply/apply/exchange/record"
+	"github.com/nodeapply/apply/exchange/store"
+	"github.com/nodeapply/apply/exchange/verdict"
+)
+
+// ErrLimitLost says that the lease of a place in a limit has run out, so that another may have entered.
+var ErrLimitLost = errors.New("place in the limit is lost")
+
+// Held is a place inside a limit.
+type Held struct {
+	// Fence is the revision at which the place was taken; it grows with every place that anybody takes, so that what is
+	// guarded can refuse one who has lost his and does not know it yet.
+	Fence int64
+
+	run    *Run
+	limit  string
+	place  *cell
+	lease  store.LeaseID
+	inside context.Context
+	lose   context.CancelCauseFunc
+	wg     sync.WaitGroup
+}
+
+// Enter waits until fewer than max other nodes are inside a limit, first come first, and enters it. Whoever takes several
+// takes them in the order of their names.
+func (r *Run) Enter(ctx context.Context, limit string, max int) (*Held, error) {
+	h, err := r.enter(ctx, limit, max)
+	if err != nil {
+		return nil, fmt.Errorf("limit.%s: %w", limit, err)
+	}
+	return h, nil
+}
+
+func (r *Run) enter(ctx context.Context, limit string, max int) (*Held, error) {
+	if err := name.Fact(limit); err != nil {
+		return nil, err
+	}
+	place := r.cell(name.KindLimit, limit)
+	b, err := encode(place.key, &record.Limit{Run: r.id.Run, Max: max})
+	if err != nil {
+		return nil, err
+	}
+	ctx, stop := r.within(ctx)
+	defer stop()
+	lease, err := store.Retry(ctx, func(ctx context.Context) (store.LeaseID, error) { return r.x.store.Grant(ctx, r.x.timing.lease) })
+	if err != nil {
+		return nil, err
+	}
+	h := &Held{run: r, limit: limit, place: place, lease: lease}
+	h.inside, h.lose = context.WithCancelCause(r.life)
+	if err := h.queue(ctx, b); err != nil {
+		return nil, errors.Join(err, h.Leave(context.WithoutCancel(ctx)))
+	}
+	h.wg.Go(h.keep)
+	if err := h.turn(ctx, max); err != nil {
+		return nil, errors.Join(err, h.Leave(context.WithoutCancel(ctx)))
+	}
+	return h, nil
+}
+
+// queue takes the place anew: one that stands from a run of this node that died is no claim.
+func (h *Held) queue(ctx context.Context, b []byte) error {
+	_, err := store.Retry(ctx, func(ctx context.Context) (struct{}, error) {
+		e, err := h.place.store.Get(ctx, h.place.key.String())
+		if err == nil && e.Lease != h.lease {
+			err = h.place.store.Delete(ctx, e.Key, e.Revision)
+		}
+		if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrConflict) {
+			err = nil
+		}
+		return struct{}{}, err
+	})
+	if err != nil {
+		return err
+	}
+	return h.place.put(ctx, b, h.lease, func(store.Entry) error { return errors.New("another run of this node is in it") })
+}
+
+// turn waits until the place is among the first max.
+func (h *Held) turn(ctx context.Context, max int) error {
+	for {
+		at := -1
+		changed, _, err := h.run.board.look(func(v *verdict.View) {
+			q := v.Queue(h.limit)
+			at = slices.IndexFunc(q, func(p verdict.Place) bool { return p.Node == h.run.id.Node && p.Fence == h.place.rev })
+			if at >= 0 && at < max {
+				h.Fence = q[at].Fence
+			}
+		})
+		if err != nil {
+			return err
+		}
+		if h.Fence != 0 {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-h.inside.Done():
+			return context.Cause(h.inside)
+		}
+	}
+}
+
+// keep renews the lease. When it could not for two thirds of its life the place is given up: before another can enter.
+func (h *Held) keep() {
+	ttl := h.run.x.timing.lease
+	tick := time.NewTicker(ttl / 5)
+	defer tick.Stop()
+	renewed := time.Now()
+	for {
+		select {
+		case <-h.inside.Done():
+			return
+		case <-tick.C:
+		}
+		began := time.Now()
+		ctx, cancel := context.WithDeadline(h.inside, renewed.Add(ttl*2/3))
+		err := h.run.x.store.Renew(ctx, h.lease)
+		cancel()
+		if err == nil {
+			renewed = began
+			continue
+		}
+		if errors.Is(err, store.ErrNoLease) || time.Since(renewed) >= ttl*2/3 {
+			h.lose(fmt.Errorf("limit.%s: %w: %w", h.limit, ErrLimitLost, err))
+			return
+		}
+	}
+}
+
+// Inside ends, with its cause, when the place is lost or left: what goes on inside goes by it.
+func (h *Held) Inside() context.Context { return h.inside }
+
+// Leave gives the place back. After a place was lost it says so.
+func (h *Held) Leave(ctx context.Context) error {
+	lost := context.Cause(h.inside)
+	h.lose(nil)
+	h.wg.Wait()
+	if lost != nil {
+		return lost
+	}
+	if err := h.leave(ctx); err != nil {
+		return fmt.Errorf("limit.%s: %w", h.limit, err)
+	}
+	return nil
+}
+
+// leave ends the lease. It does not try for longer than the lease lives: then it ends by itself.
+func (h *Held) leave(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, h.run.x.timing.lease)
+	defer cancel()
+	_, err := store.Retry(ctx, func(ctx context.Context) (struct{}, error) {
+		err := h.run.x.store.Revoke(ctx, h.lease)
+		if errors.Is(err, store.ErrNoLease) {
+			err = nil
+		}
+		return struct{}{}, err
+	})
+	return err
+}

@@ -1,0 +1,191 @@
+package record
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/nodeapply/apply/exchange/name"
+)
+
+// scan checks one JSON value: size and depth bounded, valid UTF-8, no key twice in an object. In the outermost object keys that
+// differ only in case are the same, as encoding/json takes them for one field.
+func scan(b []byte, size, depth int) error {
+	if len(b) > size {
+		return fmt.Errorf("%d bytes (at most %d)", len(b), size)
+	}
+	if !utf8.Valid(b) {
+		return errors.New("not valid UTF-8")
+	}
+	if !json.Valid(b) {
+		return errors.New("not one JSON value")
+	}
+	return scanKeys(b, depth)
+}
+
+// scanKeys walks JSON that is known to be valid: every view of a fleet goes through all of its records here, and a decoder's
+// tokens cost ten times as much.
+func scanKeys(b []byte, depth int) error {
+	var open []map[string]bool // the objects (nil: lists) that the walk is in, each with its keys
+	for i := 0; i < len(b); i++ {
+		switch b[i] {
+		case '{', '[':
+			if len(open) == depth {
+				return fmt.Errorf("nested too deeply (at most %d)", MaxDepth)
+			}
+			open = append(open, nil)
+			if b[i] == '{' {
+				open[len(open)-1] = map[string]bool{}
+			}
+		case '}', ']':
+			open = open[:len(open)-1]
+		case '"':
+			end := endOfString(b, i)
+			text := b[i:end]
+			i = end - 1
+			if !isKey(b[end:]) {
+				continue
+			}
+			key, err := unquote(text, len(open) == 1)
+			if err != nil {
+				return err
+			}
+			seen := open[len(open)-1]
+			if seen[key] {
+				return fmt.Errorf("key %.80q twice in one object", key)
+			}
+			seen[key] = true
+		}
+	}
+	return nil
+}
+
+// endOfString is the place after the string that begins at i.
+func endOfString(b []byte, i int) int {
+	for i++; b[i] != '"'; i++ {
+		if b[i] == '\\' {
+			i++
+		}
+	}
+	return i + 1
+}
+
+// isKey tells whether what follows a string makes it a key.
+func isKey(rest []byte) bool {
+	rest = bytes.TrimLeft(rest, " \t\r\n")
+	return len(rest) > 0 && rest[0] == ':'
+}
+
+func unquote(text []byte, fold bool) (key string, err error) {
+	key = string(text[1 : len(text)-1])
+	if strings.Contains(key, `\`) {
+		if err := json.Unmarshal(text, &key); err != nil {
+			return "", err
+		}
+	}
+	if fold {
+		key = strings.ToLower(key)
+	}
+	return key, nil
+}
+
+// Check tells whether a wait can be meant: names in their grammar, a group or nodes, a minimum that makes sense.
+func (w Wait) Check() error {
+	if p, ok := strings.CutPrefix(w.Fact, "param."); ok {
+		if w.Group != "" || len(w.Nodes) > 0 {
+			return fmt.Errorf("%s is no node's: no group or nodes", w.Fact)
+		}
+		return name.Fact(p)
+	}
+	if err := name.Fact(w.Fact); err != nil {
+		return err
+	}
+	if (w.Group == "") == (len(w.Nodes) == 0) {
+		return errors.New("wait: group or nodes, one of the two")
+	}
+	if w.Group != "" {
+		if err := name.Group(w.Group); err != nil {
+			return err
+		}
+	}
+	for _, n := range w.Nodes {
+		if err := name.Node(n); err != nil {
+			return err
+		}
+	}
+	if w.Min < 0 || w.Group == "" && w.Min > len(w.Nodes) {
+		return fmt.Errorf("wait: min = %d of %d nodes", w.Min, len(w.Nodes))
+	}
+	return nil
+}
+
+// Accepts tells whether a value is what the wait asks for. Without equals that is any but false, null and the text "false".
+func (w Wait) Accepts(value json.RawMessage) bool {
+	if w.Equals != nil {
+		return Equal(value, w.Equals)
+	}
+	switch strings.TrimSpace(string(value)) {
+	case "", "null", "false", `"false"`:
+		return false
+	}
+	return true
+}
+
+// Equal compares two JSON values: objects without order, numbers by value.
+func Equal(a, b json.RawMessage) bool {
+	x, err1 := parse(a)
+	y, err2 := parse(b)
+	return err1 == nil && err2 == nil && equal(x, y)
+}
+
+func parse(b []byte) (v any, err error) {
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.UseNumber()
+	return v, d.Decode(&v)
+}
+
+func equal(a, b any) bool {
+	switch a := a.(type) {
+	case map[string]any:
+		b, ok := b.(map[string]any)
+		if !ok || len(a) != len(b) {
+			return false
+		}
+		for k, v := range a {
+			if w, ok := b[k]; !ok || !equal(v, w) {
+				return false
+			}
+		}
+		return true
+	case []any:
+		b, ok := b.([]any)
+		if !ok || len(a) != len(b) {
+			return false
+		}
+		for i := range a {
+			if !equal(a[i], b[i]) {
+				return false
+			}
+		}
+		return true
+	case json.Number:
+		b, ok := b.(json.Number)
+		return ok && sameNumber(a.String(), b.String())
+	}
+	return a == b
+}
+
+// sameNumber takes 1, 1.0 and 1e0 for the same; beyond 2^53, where floats are coarse, only equal texts are.
+func sameNumber(a, b string) bool {
+	if a == b {
+		return true
+	}
+	x, err1 := strconv.ParseFloat(a, 64)
+	y, err2 := strconv.ParseFloat(b, 64)
+	return err1 == nil && err2 == nil && x == y && math.Abs(x) < 1<<53
+}

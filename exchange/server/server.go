@@ -1,0 +1,181 @@
+// Package server is the embedded exchange: one listener, HTTPS, on which nodes speak the store's calls by mutual TLS, and
+// orchestrators and people the HTTP face by bearer token. What nodes write is kept in a bbolt file.
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/nodeapply/apply/exchange/face"
+	"github.com/nodeapply/apply/exchange/ledger"
+	"github.com/nodeapply/apply/exchange/pki"
+	"github.com/nodeapply/apply/exchange/wire"
+)
+
+// DefaultListen and DefaultData are what `apply exchange serve` takes when nothing is said.
+const (
+	DefaultListen = ":7654"
+	DefaultData   = "/var/lib/apply/exchange"
+)
+
+// Deadlines of a connection: to say hello and send a request, to take what is sent, to sit idle, and to end at shutdown.
+const (
+	readTimeout     = 20 * time.Second
+	writeTimeout    = 30 * time.Second
+	idleTimeout     = 3 * time.Minute
+	shutdownTimeout = 5 * time.Second
+)
+
+// Options of Serve. Nothing is required.
+type Options struct {
+	Listen string       // host:port; "" is DefaultListen
+	Data   string       // folder; "" is DefaultData
+	Hosts  []string     // names and addresses of the certificate, besides this machine's own
+	Log    *slog.Logger // nil: silent
+	Ready  func(net.Addr)
+}
+
+type server struct {
+	hub       *ledger.Hub
+	authority *pki.Authority
+	clock     func() time.Time
+
+	mu    sync.Mutex
+	cert  *tls.Certificate
+	hosts []string
+}
+
+// Serve runs an exchange until the context ends; that is no error.
+func Serve(ctx context.Context, o Options) (err error) {
+	if o.Listen == "" {
+		o.Listen = DefaultListen
+	}
+	if o.Data == "" {
+		o.Data = DefaultData
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	authority, err := pki.OpenAuthority(ctx, o.Data, time.Now)
+	if err != nil {
+		return err
+	}
+	db, err := openBolt(o.Data)
+	if err != nil {
+		return fmt.Errorf("exchange: %w", err)
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	hub, err := ledger.NewHub(db, time.Now)
+	if err != nil {
+		return fmt.Errorf("exchange: %w", err)
+	}
+	defer hub.Close()
+	s := &server{hub: hub, authority: authority, clock: time.Now, hosts: append(o.Hosts, ownHosts()...)}
+
+	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", o.Listen)
+	if err != nil {
+		return fmt.Errorf("exchange: %w", err)
+	}
+	life, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	srv := &http.Server{
+		Handler:           s.handler(),
+		TLSConfig:         s.tls(),
+		BaseContext:       func(net.Listener) context.Context { return life },
+		ReadHeaderTimeout: readTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    16 << 10,
+		HTTP2:             &http.HTTP2Config{SendPingTimeout: readTimeout, PingTimeout: readTimeout, WriteByteTimeout: writeTimeout},
+		ErrorLog:          slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug),
+	}
+	served := make(chan error, 1)
+	go func() { served <- srv.ServeTLS(ln, "", "") }()
+	o.Log.Info("exchange is listening", "address", ln.Addr().String(), "data", o.Data)
+	if o.Ready != nil {
+		o.Ready(ln.Addr())
+	}
+	select {
+	case err := <-served:
+		return fmt.Errorf("exchange: %w", err)
+	case <-ctx.Done():
+	}
+	end() // streams see the end of their context
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
+	defer cancel()
+	if srv.Shutdown(stop) != nil {
+		srv.Close()
+	}
+	<-served
+	return nil
+}
+
+func (s *server) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST "+wire.Path+"{call}", s.call)
+	mux.HandleFunc("POST "+wire.RenewPath, s.renew)
+	face.New(s.hub, s.authority, s.clock).Register(mux)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// Every request of an HTTP/2 connection comes here, so a revoked node is cut off with its next one.
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		w.Header().Set("Strict-Transport-Security", "max-age=31536000")
+		mux.ServeHTTP(w, r)
+	})
+}
+
+// tls gives every new connection the present certificate.
+func (s *server) tls() *tls.Config {
+	return &tls.Config{
+		MinVersion: tls.VersionTLS12,
+		NextProtos: []string{"h2", "http/1.1"},
+		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
+			cert, err := s.certificate()
+			if err != nil {
+				return nil, err
+			}
+			c := s.authority.Serving(*cert)
+			c.NextProtos = []string{"h2", "http/1.1"}
+			return c, nil
+		},
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return s.certificate() },
+	}
+}
+
+// certificate is the listener's, made anew when a third of its life is left.
+func (s *server) certificate() (*tls.Certificate, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cert == nil || s.clock().After(s.cert.Leaf.NotAfter.Add(-pki.RenewBefore)) {
+		c, err := s.authority.Server(s.hosts)
+		if err != nil {
+			return nil, err
+		}
+		s.cert = &c
+	}
+	return s.cert, nil
+}
+
+// ownHosts are the names and addresses under which this machine is called.
+func ownHosts() []string {
+	hosts := []string{"localhost"}
+	if h, err := os.Hostname(); err == nil {
+		hosts = append(hosts, h)
+	}
+	addrs, err := net.InterfaceAddrs()
+	if err != nil {
+		return hosts
+	}
+	for _, a := range addrs {
+		if n, ok := a.(*net.IPNet); ok {
+			hosts = append(hosts, n.IP.String())
+		}
+	}
+	return hosts
+}

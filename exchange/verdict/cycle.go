@@ -1,0 +1,175 @@
+package verdict
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/nodeapply/apply/exchange/record"
+)
+
+// Step is one wait of a circle, and why it cannot end before the next: it needs a fact that the next one holds back, or (no
+// fact) comes after it in the same run.
+type Step struct {
+	Node, Wait string
+	Fact       string // of the next step's node
+}
+
+// Cycle is a circle of waits, each kept from ending by the next, and the last by the first.
+type Cycle []Step
+
+// String is the circle as one line: "node01 wait.a needs y of node02 -> node02 wait.b needs x of node01 -> node01 wait.a".
+func (c Cycle) String() string {
+	var b strings.Builder
+	for i, s := range c {
+		next := c[(i+1)%len(c)]
+		if s.Fact == "" {
+			fmt.Fprintf(&b, "%s wait.%s comes after wait.%s -> ", s.Node, s.Wait, next.Wait)
+		} else {
+			fmt.Fprintf(&b, "%s wait.%s needs %s of %s -> ", s.Node, s.Wait, s.Fact, next.Node)
+		}
+	}
+	fmt.Fprintf(&b, "%s wait.%s", c[0].Node, c[0].Wait)
+	return b.String()
+}
+
+// Cycles finds circles of waits among the live runs: at least one for every set of waits that hold each other back. Waits
+// for some of the named nodes (min) are left out: another node may do.
+func Cycles(v *View) []Cycle {
+	s := searcher{v: v, state: map[waitID]int{}}
+	for _, n := range v.Nodes() {
+		if _, run := v.Node(n); run != nil && !run.Ended {
+			for _, w := range run.Waits {
+				s.visit(waitID{n, w.Name})
+			}
+		}
+	}
+	return s.found
+}
+
+// CycleOf finds a circle that one wait of a live run is in, or hangs on.
+func CycleOf(v *View, node, wait string) (Cycle, bool) {
+	s := searcher{v: v, state: map[waitID]int{}, one: true}
+	s.visit(waitID{node, wait})
+	if len(s.found) == 0 {
+		return nil, false
+	}
+	return s.found[0], true
+}
+
+type waitID struct{ node, wait string }
+
+// searcher is a depth-first search over waits; an edge goes from a wait to one that must be over before it.
+type searcher struct {
+	v     *View
+	state map[waitID]int // 0 unseen, 1 on the path, 2 done
+	path  []Step
+	found []Cycle
+	one   bool
+}
+
+func (s *searcher) visit(id waitID) {
+	w, ok := s.v.liveWait(id)
+	if !ok || s.state[id] == 2 {
+		return
+	}
+	if s.state[id] == 1 {
+		from := slices.IndexFunc(s.path, func(p Step) bool { return p.Node == id.node && p.Wait == id.wait })
+		s.found = append(s.found, slices.Clone(s.path[from:]))
+		return
+	}
+	s.state[id] = 1
+	s.path = append(s.path, Step{Node: id.node, Wait: id.wait})
+	for fact, next := range s.edges(id.node, w) {
+		if s.one && len(s.found) > 0 {
+			break
+		}
+		s.path[len(s.path)-1].Fact = fact
+		s.visit(next)
+	}
+	s.path = s.path[:len(s.path)-1]
+	s.state[id] = 2
+}
+
+// edges yields what must be over before w: waits of its own run, and those that hold back the exports that it needs.
+func (s *searcher) edges(self string, w record.Wait) func(func(string, waitID) bool) {
+	return func(yield func(string, waitID) bool) {
+		for _, b := range w.Behind {
+			if !yield("", waitID{self, b}) {
+				return
+			}
+		}
+		nodes := w.Nodes
+		if w.Group != "" {
+			nodes = s.v.Members(w.Group)
+		} else if w.Min > 0 && w.Min < len(nodes) {
+			return
+		}
+		for _, n := range nodes {
+			if s.v.satisfies(n, w) {
+				continue
+			}
+			_, run := s.v.Node(n)
+			if run == nil || run.Ended || s.v.told(n, w.Fact, run) {
+				continue
+			}
+			for _, e := range run.Exports {
+				if e.Fact != w.Fact {
+					continue
+				}
+				for _, b := range e.Behind {
+					if !yield(w.Fact, waitID{n, b}) {
+						return
+					}
+				}
+			}
+		}
+	}
+}
+
+func (v *View) satisfies(n string, w record.Wait) bool {
+	f, ok := v.Fact(n, w.Fact)
+	return ok && f.Stale == "" && f.Status == record.OK && w.Accepts(f.Value)
+}
+
+func (v *View) liveWait(id waitID) (record.Wait, bool) {
+	_, run := v.Node(id.node)
+	if run == nil || run.Ended {
+		return record.Wait{}, false
+	}
+	i := slices.IndexFunc(run.Waits, func(w record.Wait) bool { return w.Name == id.wait })
+	if i < 0 {
+		return record.Wait{}, false
+	}
+	return run.Waits[i], true
+}
+
+// Problem is a wait that cannot be met.
+type Problem struct {
+	Node, Wait string
+	Why        string
+}
+
+// Check judges all waits of all live runs at once, for a seat that knows every node's plan before anything is touched
+// (complete: no node is missing, so that one that is not there never comes).
+func Check(v *View, complete bool) []Problem {
+	var out []Problem
+	for _, n := range v.Nodes() {
+		_, run := v.Node(n)
+		if run == nil || run.Ended {
+			continue
+		}
+		for _, w := range run.Waits {
+			d := Decide(v, w, Asker{Settled: true})
+			absent := slices.ContainsFunc(d.Missing, func(m Missing) bool { _, run := v.Node(m.Node); return run == nil })
+			few := w.Group != "" && len(d.Have)+len(d.Missing) < d.Need
+			if d.State == Never || complete && d.State == Waiting && (absent || few) {
+				out = append(out, Problem{n, w.Name, d.String()})
+			}
+		}
+	}
+	for _, c := range Cycles(v) {
+		out = append(out, Problem{c[0].Node, c[0].Wait, "nodes wait for each other: " + c.String()})
+	}
+	return out
+}

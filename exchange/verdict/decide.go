@@ -1,0 +1,197 @@
+package verdict
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/nodeapply/apply/exchange/record"
+)
+
+// State of a wait.
+type State int
+
+// A wait is not met yet, is met, or can never be.
+const (
+	Waiting State = iota
+	Met
+	Never
+)
+
+// Asker is who waits.
+type Asker struct {
+	// Since is the revision of the asker's own run. What ended before it says nothing yet about a node that may be about to
+	// begin a run of its own...
+	Since int64
+	// ...until the asker has waited for some time: Settled.
+	Settled bool
+}
+
+// Verdict is the judgement of one wait.
+type Verdict struct {
+	State   State
+	Fact    string
+	Need    int       // how many nodes must have the fact
+	Have    []string  // the nodes that have it, sorted: when met, those that the wait is for
+	Missing []Missing // the nodes that have not, sorted by name
+	Away    error     // why nothing is known at all
+}
+
+// Missing is a node that has not exported what is waited for.
+type Missing struct {
+	Node  string
+	Why   string // what is known about it
+	Final bool   // it will not come any more
+}
+
+// Decide judges a wait. All nodes of a group must have the fact, and they must be at least min; of named nodes all, or min
+// of them.
+func Decide(v *View, w record.Wait, a Asker) Verdict {
+	d := Verdict{Fact: w.Fact}
+	if p, ok := strings.CutPrefix(w.Fact, "param."); ok {
+		if value, ok := v.Param(p); ok && w.Accepts(value) {
+			d.State = Met
+		}
+		return d
+	}
+	nodes := w.Nodes
+	if w.Group != "" {
+		nodes = v.Members(w.Group)
+		d.Need = max(w.Min, len(nodes), 1)
+	} else {
+		nodes = slices.Compact(slices.Sorted(slices.Values(nodes)))
+		d.Need = len(nodes)
+		if w.Min > 0 {
+			d.Need = min(w.Min, d.Need)
+		}
+	}
+	final := 0
+	for _, n := range nodes {
+		why, over := v.lacks(n, w, a)
+		if why == "" {
+			d.Have = append(d.Have, n)
+			continue
+		}
+		d.Missing = append(d.Missing, Missing{Node: n, Why: why, Final: over})
+		if over {
+			final++
+		}
+	}
+	switch {
+	case len(d.Have) >= d.Need:
+		d.State = Met
+	case w.Group != "" && final > 0, w.Group == "" && len(nodes)-final < d.Need:
+		d.State = Never
+	}
+	return d
+}
+
+// lacks tells why a node does not have what w waits for ("" when it has), and whether that is final.
+func (v *View) lacks(n string, w record.Wait, a Asker) (why string, final bool) {
+	f, there := v.Fact(n, w.Fact)
+	fresh := there && f.Stale == ""
+	if fresh && f.Status == record.OK && w.Accepts(f.Value) {
+		return "", false
+	}
+	x := v.nodes[n]
+	run := x.run()
+	count := func(revision int64) bool { return a.Settled || revision > a.Since }
+	switch {
+	case run != nil && !run.Ended:
+		return v.lacksLive(n, w.Fact, f, fresh, run)
+	case fresh && f.Status == record.Failed:
+		return because("failed", f.Reason), count(f.Revision)
+	case run != nil:
+		why := "its run ended without it"
+		if fresh && f.Status == record.OK {
+			why = fmt.Sprintf("its run ended with %s = %.60s", w.Fact, f.Value)
+		}
+		return because(why, run.Failed), count(x.runs.entry.Revision)
+	case there && f.Stale != "":
+		return f.Stale, false
+	case fresh && f.Status == record.OK:
+		return fmt.Sprintf("is %.60s; no run there", f.Value), false
+	case x == nil || x.who == nil:
+		return "not seen yet", false
+	}
+	return "no run there", false
+}
+
+// lacksLive is lacks for a node whose run goes on.
+func (v *View) lacksLive(n, fact string, f Fact, fresh bool, run *record.Run) (string, bool) {
+	told := v.told(n, fact, run)
+	switch {
+	case told && f.Status == record.Failed:
+		return because("failed", f.Reason), true
+	case told && f.Status == record.Removed:
+		return "withdrawn by its run", true
+	case told:
+		return fmt.Sprintf("is %.60s, and its run will not export it again", f.Value), true
+	}
+	for _, e := range run.Exports {
+		if e.Fact == fact {
+			return doing(run), false
+		}
+	}
+	if fresh && f.Status == record.OK {
+		return fmt.Sprintf("is %.60s, and its run does not export it", f.Value), true
+	}
+	return "its run does not export it", true
+}
+
+func because(what, reason string) string {
+	if reason == "" {
+		return what
+	}
+	return what + ": " + reason
+}
+
+func doing(run *record.Run) string {
+	var waits []string
+	for _, w := range run.Waits {
+		if w.Active {
+			waits = append(waits, "in wait."+w.Name+" for "+w.Fact)
+		}
+	}
+	if run.Doing != "" {
+		waits = append([]string{run.Doing}, waits...)
+	}
+	if len(waits) == 0 {
+		return "running"
+	}
+	return strings.Join(waits, ", ")
+}
+
+// namesShown bounds how many nodes a text names.
+const namesShown = 8
+
+// String is one line for people: what is there, and who is missing and why; nodes without hope first.
+func (d Verdict) String() string {
+	if d.Away != nil {
+		return fmt.Sprintf("%s: %v", d.Fact, d.Away)
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %d of %d nodes", d.Fact, len(d.Have), d.Need)
+	if strings.HasPrefix(d.Fact, "param.") {
+		b.Reset()
+		fmt.Fprintf(&b, "%s: not given yet", d.Fact)
+	}
+	missing := slices.Clone(d.Missing)
+	slices.SortStableFunc(missing, func(a, b Missing) int {
+		if a.Final == b.Final {
+			return 0
+		}
+		if a.Final {
+			return -1
+		}
+		return 1
+	})
+	for i, m := range missing {
+		if i == namesShown {
+			fmt.Fprintf(&b, "; and %d more", len(missing)-i)
+			break
+		}
+		fmt.Fprintf(&b, "; %s: %s", m.Node, m.Why)
+	}
+	return b.String()
+}

@@ -1,0 +1,143 @@
+package verdict
+
+import (
+	"encoding/json"
+	"slices"
+	"time"
+
+	"github.com/nodeapply/apply/exchange/name"
+	"github.com/nodeapply/apply/exchange/record"
+	"github.com/nodeapply/apply/exchange/store"
+)
+
+// Summary is a node as listings, the HTTP face and the page show it.
+type Summary struct {
+	Name     string                 `json:"name"`
+	State    string                 `json:"state"` // running, ended, failed, or idle: no run is known
+	Address  string                 `json:"address,omitempty"`
+	Groups   []string               `json:"groups"`
+	Doing    string                 `json:"doing,omitempty"`
+	Failed   string                 `json:"failed,omitempty"`
+	Facts    map[string]FactSummary `json:"facts"`
+	Waits    []WaitSummary          `json:"waits"`
+	Exports  []string               `json:"exports"` // still to come
+	Revision int64                  `json:"revision"`
+}
+
+// FactSummary is a fact of a Summary.
+type FactSummary struct {
+	Status   string          `json:"status"` // ok, failed, removed, stale, or absent
+	Value    json.RawMessage `json:"value,omitempty"`
+	Reason   string          `json:"reason,omitempty"`
+	Revision int64           `json:"revision,omitempty"`
+	Time     *time.Time      `json:"time,omitempty"`
+}
+
+// WaitSummary is a wait of a Summary: active or still to come, and how it stands.
+type WaitSummary struct {
+	Name    string   `json:"name"`
+	Fact    string   `json:"fact"`
+	Active  bool     `json:"active"`
+	Missing []string `json:"missing"` // nodes
+	Text    string   `json:"text"`
+}
+
+// SummaryOf is what is known of a fact; there is false when there is nothing at all.
+func SummaryOf(f Fact, there bool) FactSummary {
+	if !there {
+		return FactSummary{Status: "absent"}
+	}
+	s := FactSummary{Status: string(f.Status), Value: f.Value, Reason: f.Reason, Revision: f.Revision}
+	if !f.Time.IsZero() {
+		s.Time = &f.Time
+	}
+	if f.Stale != "" {
+		s.Status, s.Reason = "stale", f.Stale
+	}
+	return s
+}
+
+// Summaries are all nodes, sorted by name.
+func (v *View) Summaries() []Summary {
+	out := []Summary{}
+	for _, n := range v.Nodes() {
+		out = append(out, v.summary(n))
+	}
+	return out
+}
+
+// Changed are the nodes that events have changed, as they are now, each once, and those whose waits look at them.
+func (v *View) Changed(evs []store.Event) []Summary {
+	touched := map[string]bool{}
+	for _, e := range evs {
+		if k, err := name.Parse(e.Key); err == nil {
+			touched[k.Node] = true
+		}
+	}
+	var out []Summary
+	for _, n := range v.Nodes() {
+		if _, run := v.Node(n); touched[n] || run != nil && len(run.Waits) > 0 {
+			out = append(out, v.summary(n))
+		}
+	}
+	return out
+}
+
+func (v *View) summary(n string) Summary {
+	x := v.nodes[n]
+	s := Summary{
+		Name: n, State: "idle", Groups: []string{}, Facts: map[string]FactSummary{}, Waits: []WaitSummary{}, Exports: []string{},
+	}
+	if x.runs != nil {
+		s.Revision = x.runs.entry.Revision
+	}
+	if x.who != nil {
+		s.Groups, s.Address = append(s.Groups, x.who.Groups...), x.who.Address
+	}
+	for _, f := range v.Facts(n) {
+		fact, there := v.Fact(n, f)
+		s.Facts[f] = SummaryOf(fact, there)
+		s.Revision = max(s.Revision, fact.Revision)
+	}
+	run := x.run()
+	if run == nil {
+		return s
+	}
+	s.Doing, s.Failed = run.Doing, run.Failed
+	switch {
+	case !run.Ended:
+		s.State = "running"
+	case run.Failed != "":
+		s.State = "failed"
+	default:
+		s.State = "ended"
+	}
+	for _, e := range run.Exports {
+		if !v.told(n, e.Fact, run) {
+			s.Exports = append(s.Exports, e.Fact)
+		}
+	}
+	slices.Sort(s.Exports)
+	for _, w := range run.Waits {
+		s.Waits = append(s.Waits, v.waitSummary(w))
+	}
+	return s
+}
+
+func (v *View) waitSummary(w record.Wait) WaitSummary {
+	d := Decide(v, w, Asker{})
+	s := WaitSummary{Name: w.Name, Fact: w.Fact, Active: w.Active, Missing: []string{}, Text: d.String()}
+	for _, m := range d.Missing {
+		s.Missing = append(s.Missing, m.Node)
+	}
+	return s
+}
+
+// CycleTexts are the circles of waits, for people.
+func (v *View) CycleTexts() []string {
+	out := []string{}
+	for _, c := range Cycles(v) {
+		out = append(out, c.String())
+	}
+	return out
+}

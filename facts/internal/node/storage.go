@@ -1,0 +1,194 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/nodeapply/apply/host"
+)
+
+// sector is what the kernel counts the sizes of block devices in, whatever theirs is.
+const sector = 512
+
+// mountpoints tells of each mount by its folder. What nothing can be stored on (proc, sysfs...) is left out.
+func mountpoints(ctx context.Context, n *Node) (any, error) {
+	mounts, err := n.View.Mounts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all := map[string]any{}
+	for _, m := range mounts {
+		if pseudo(m) {
+			continue
+		}
+		all[m.Point] = map[string]any{"device": m.Source, "filesystem": m.FSType, "options": texts(options(m))}
+	}
+	if err := n.fill(ctx, all); err != nil {
+		return nil, err
+	}
+	return orNil(all), nil
+}
+
+func pseudo(m host.Mount) bool {
+	under := func(dir string) bool { return m.Point == dir || strings.HasPrefix(m.Point, dir+"/") }
+	return m.FSType == "autofs" || m.FSType != "tmpfs" && (under("/proc") || under("/sys")) || m.FSType == "nsfs"
+}
+
+// options are those of the mount, and of the file system where they are not the same.
+func options(m host.Mount) []string {
+	all := append([]string(nil), m.Options...)
+	for _, o := range m.SuperOptions {
+		if o == "rw" || o == "ro" {
+			continue
+		}
+		all = append(all, o)
+	}
+	return all
+}
+
+// fill adds how full each file system is. One that is dead keeps the caller until ctx ends; the error names it.
+func (n *Node) fill(ctx context.Context, mounts map[string]any) error {
+	reader, ok := n.View.(host.SpaceReader)
+	if !ok {
+		return nil
+	}
+	type answer struct {
+		point string
+		space host.Space
+		err   error
+	}
+	answers := make(chan answer, len(mounts)) // with room for those that come too late
+	var wg sync.WaitGroup
+	waiting := map[string]bool{}
+	for point := range mounts {
+		waiting[point] = true
+		wg.Go(func() {
+			space, err := reader.Space(point)
+			answers <- answer{point, space, err}
+		})
+	}
+	for len(waiting) > 0 {
+		select {
+		case a := <-answers:
+			delete(waiting, a.point)
+			if a.err != nil || a.space.Size == 0 { // gone, hidden below another mount, or of no size
+				continue
+			}
+			m := mounts[a.point].(map[string]any)
+			used := a.space.Size - a.space.Free
+			m["size"], m["size_bytes"] = human(int64(a.space.Size)), int64(a.space.Size)
+			m["available"], m["available_bytes"] = human(int64(a.space.Available)), int64(a.space.Available)
+			m["used"], m["used_bytes"] = human(int64(used)), int64(used)
+			m["capacity"] = share(int64(used), int64(used+a.space.Available))
+		case <-ctx.Done():
+			for point := range waiting {
+				return fmt.Errorf("%s: %w", point, context.Cause(ctx))
+			}
+		}
+	}
+	wg.Wait()
+	return nil
+}
+
+// disks tells of the block devices that are hardware, or a virtual machine's.
+func disks(_ context.Context, n *Node) (any, error) {
+	all := map[string]any{}
+	for _, name := range n.list("/sys/block") {
+		dir := "/sys/block/" + name
+		if !n.linked(dir + "/device") {
+			continue
+		}
+		d := map[string]any{
+			"model": n.word(dir + "/device/model"), "vendor": n.word(dir + "/device/vendor"), "serial": n.serial(dir),
+			"wwn": n.word(dir + "/wwid"),
+		}
+		switch n.word(dir + "/queue/rotational") {
+		case "0":
+			d["type"] = "ssd"
+		case "1":
+			d["type"] = "hdd"
+		}
+		n.size(d, dir)
+		all[name] = object(d)
+	}
+	return orNil(all), nil
+}
+
+func (n *Node) serial(dir string) string {
+	for _, f := range []string{"/device/serial", "/serial"} { // NVMe, virtio
+		if s := n.word(dir + f); s != "" {
+			return s
+		}
+	}
+	return n.udev(dir)["ID_SERIAL_SHORT"]
+}
+
+func (n *Node) size(into map[string]any, dir string) {
+	sectors, err := strconv.ParseInt(n.word(dir+"/size"), 10, 64)
+	if err != nil {
+		return
+	}
+	into["size"], into["size_bytes"] = human(sectors*sector), sectors*sector
+}
+
+// partitions tells of partitions, mapped devices and loop devices that are in use, by their names in /dev.
+func partitions(ctx context.Context, n *Node) (any, error) {
+	mounts, err := n.View.Mounts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	mounted := map[string]string{}
+	for _, m := range mounts {
+		if _, ok := mounted[m.Source]; !ok && m.Root == "/" {
+			mounted[m.Source] = m.Point
+		}
+	}
+	all := map[string]any{}
+	add := func(device, dir string, extra map[string]any) {
+		udev := n.udev(dir)
+		extra["filesystem"], extra["uuid"], extra["label"] = udev["ID_FS_TYPE"], udev["ID_FS_UUID"], udev["ID_FS_LABEL"]
+		extra["partuuid"], extra["partlabel"] = udev["ID_PART_ENTRY_UUID"], udev["ID_PART_ENTRY_NAME"]
+		extra["mount"] = mounted[device]
+		n.size(extra, dir)
+		all[device] = object(extra)
+	}
+	for _, disk := range n.list("/sys/block") {
+		dir := "/sys/block/" + disk
+		if name := n.word(dir + "/dm/name"); name != "" {
+			add("/dev/mapper/"+name, dir, map[string]any{})
+		}
+		if file := n.word(dir + "/loop/backing_file"); file != "" {
+			add("/dev/"+disk, dir, map[string]any{"backing_file": file})
+		}
+		for _, part := range n.list(dir) {
+			if strings.HasPrefix(part, disk) && n.there(dir+"/"+part+"/partition") == host.Regular {
+				add("/dev/"+part, dir+"/"+part, map[string]any{})
+			}
+		}
+	}
+	return orNil(all), nil
+}
+
+// udev is what udev knows of the block device, from its database.
+func (n *Node) udev(dir string) map[string]string {
+	dev := n.word(dir + "/dev") // "254:1"
+	if dev == "" {
+		return nil
+	}
+	return parseUdev(n.word("/run/udev/data/b" + dev))
+}
+
+// parseUdev reads the properties of an entry: lines of E:NAME=value.
+func parseUdev(s string) map[string]string {
+	all := map[string]string{}
+	for line := range strings.Lines(s) {
+		if rest, ok := strings.CutPrefix(line, "E:"); ok {
+			key, value, _ := strings.Cut(strings.TrimRight(rest, "\n"), "=")
+			all[key] = value
+		}
+	}
+	return all
+}
