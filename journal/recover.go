@@ -14,9 +14,10 @@ const suffix = ".journal"
 
 // past is what the journal of an earlier run says.
 type past struct {
-	head runRecord
-	owed []debt // after the last record
-	ops  []step
+	head  runRecord
+	owed  []debt // after the last record
+	ops   []step
+	named map[string][]int // the indices of ops that announce a change of a name
 }
 
 // step is one announced change, with how it was left.
@@ -111,6 +112,10 @@ func (p *past) add(r record) error {
 			p.owed = append(p.owed, debt{target, r.Begin.Addr, p.head.Started})
 		}
 	case r.Op != nil:
+		if p.named == nil {
+			p.named = map[string][]int{}
+		}
+		p.named[string(r.Op.Name)] = append(p.named[string(r.Op.Name)], len(p.ops))
 		p.ops = append(p.ops, step{op: r.Op})
 	case r.Ended != nil:
 		p.ended(r.Ended)
@@ -123,13 +128,9 @@ func (p *past) add(r record) error {
 
 // ended notes on each file's steps how the resource left it.
 func (p *past) ended(e *endedRecord) {
-	left := make(map[string]*trace, len(e.Files))
 	for i := range e.Files {
-		left[string(e.Files[i].Name)] = &e.Files[i]
-	}
-	for i := range p.ops {
-		if op := p.ops[i].op; op != nil && left[string(op.Name)] != nil {
-			p.ops[i].after = left[string(op.Name)]
+		for _, n := range p.named[string(e.Files[i].Name)] {
+			p.ops[n].after = &e.Files[i]
 		}
 	}
 }
