@@ -10,9 +10,11 @@ package apply
 
 import (
 	"context"
+	"time"
 
 	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/engine"
+	"github.com/nodeapply/apply/exchange/session"
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/manifest"
 	"github.com/nodeapply/apply/manifest/diag"
@@ -28,6 +30,8 @@ type Options struct {
 	Vars    []manifest.VarSource
 	Facts   manifest.Facts // default: none
 	Modules func(ctx context.Context, source, from string) (manifest.Folder, error)
+	// Session is this node's part in an exchange; default: none, a file in the default state folder. The caller closes it.
+	Session *session.Session
 	Scrub   *report.Scrubber // learns the sensitive values that are met; default: one of its own
 	// Shown and Within are how positions write the path, and the folder that the sources of its modules cannot leave.
 	Shown, Within string
@@ -40,6 +44,7 @@ type Manifest struct {
 
 	host     host.Host
 	scrub    *report.Scrubber
+	session  *session.Session
 	compiled *manifest.Result
 }
 
@@ -51,8 +56,14 @@ func Load(ctx context.Context, path string, o Options) (*Manifest, error) {
 			return nil, err
 		}
 	}
+	if o.Session == nil {
+		var err error
+		if o.Session, err = alone(); err != nil {
+			return nil, err
+		}
+	}
 	if o.Types == nil {
-		o.Types = all.Types()
+		o.Types = all.Linked(o.Session)
 	}
 	if o.Scrub == nil {
 		o.Scrub = &report.Scrubber{}
@@ -64,7 +75,7 @@ func Load(ctx context.Context, path string, o Options) (*Manifest, error) {
 	if diags.HasErrors() {
 		return nil, diags
 	}
-	return &Manifest{Path: path, Warnings: diags, host: o.Host, scrub: o.Scrub, compiled: compiled}, nil
+	return &Manifest{Path: path, Warnings: diags, host: o.Host, scrub: o.Scrub, session: o.Session, compiled: compiled}, nil
 }
 
 // Catalog is what the node should be.
@@ -77,7 +88,10 @@ func (m *Manifest) Plan(ctx context.Context, o engine.Options) (*report.Report, 
 
 // Converge brings the node to the manifest.
 func (m *Manifest) Converge(ctx context.Context, o engine.Options) (*report.Report, error) {
-	return engine.Converge(ctx, m.host, m.compiled.Catalog, m.options(o))
+	if o.Run == "" {
+		o.Run = report.NewRunID(time.Now())
+	}
+	return m.together(ctx, m.options(o))
 }
 
 func (m *Manifest) options(o engine.Options) engine.Options {

@@ -143,14 +143,19 @@ func begin(ctx context.Context, state *journal.State, h *host.Local, id, undoes 
 }
 
 func (a *app) openState() (*journal.State, error) {
-	dir := a.flags.stateDir
-	if dir == "" {
-		var err error
-		if dir, err = journal.DefaultDir(a.env); err != nil {
-			return nil, err
-		}
+	dir, err := a.stateFolder()
+	if err != nil {
+		return nil, err
 	}
 	return journal.OpenState(dir)
+}
+
+// stateFolder is the name of the state folder.
+func (a *app) stateFolder() (string, error) {
+	if a.flags.stateDir != "" {
+		return a.flags.stateDir, nil
+	}
+	return journal.DefaultDir(a.env)
 }
 
 // walk plans or converges, prints, and sets the exit code.

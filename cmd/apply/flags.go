@@ -46,6 +46,11 @@ type flags struct {
 	waitLock      time.Duration
 	confirmWithin time.Duration
 
+	exchange    string
+	credentials string
+	deployment  string
+	groups      []string
+
 	scrub report.Scrubber
 }
 
@@ -64,6 +69,8 @@ func (f *flags) compile(s *pflag.FlagSet) {
 	s.StringArrayVar(&f.varFiles, "var-file", nil, "`file` of variables, HCL or JSON; may repeat")
 	f.repository(s)
 	s.StringArrayVar(&f.factsDir, "facts-dir", nil, "`folder` of external facts beside /etc/apply/facts.d; may repeat")
+	f.shared(s)
+	s.StringSliceVar(&f.groups, "group", nil, "a `group` that this node is in, for waits; may repeat")
 }
 
 // repository adds the flags that say where a manifest is.
@@ -85,6 +92,13 @@ func (f *flags) run(s *pflag.FlagSet) {
 	s.DurationVar(&f.timeout, "timeout", 0, "end the run after this long (default: no limit; each resource has its own)")
 	s.StringVar(&f.profile, "profile", "", "write cpu.pprof, heap.pprof and trace.out of this run to `DIR`")
 	s.StringArrayVar(&f.reports, "report", nil, "write a report to `FILE`: .json, .xml (JUnit), .html or .prom; may repeat")
+}
+
+// shared adds the flags that say in which exchange facts meet.
+func (f *flags) shared(s *pflag.FlagSet) {
+	s.StringVar(&f.exchange, "exchange", "", "where nodes exchange facts: https://HOST:7654 or etcd://HOST1,HOST2 (`URL`; default: this node alone)")
+	s.StringVar(&f.credentials, "exchange-credentials", "", "`folder` of ca.pem, node.pem and node.key (default /etc/apply/exchange)")
+	s.StringVar(&f.deployment, "deployment", "", "`name` under which facts are exchanged, so that another's are not seen (default \"default\")")
 }
 
 // fromEnvironment sets the flags that the command line leaves out from APPLY_NAME or APPLY_FLAG_NAME.
