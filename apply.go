@@ -10,11 +10,13 @@ package apply
 
 import (
 	"context"
+	"os"
 	"time"
 
 	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/engine"
 	"github.com/nodeapply/apply/exchange/session"
+	"github.com/nodeapply/apply/facts"
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/manifest"
 	"github.com/nodeapply/apply/manifest/diag"
@@ -28,7 +30,7 @@ type Options struct {
 	Host    host.Host        // default: this node
 	Types   []resources.Type // default: all of them
 	Vars    []manifest.VarSource
-	Facts   manifest.Facts // default: none
+	Facts   manifest.Facts // default: this node's
 	Modules func(ctx context.Context, source, from string) (manifest.Folder, error)
 	// Session is this node's part in an exchange; default: none, a file in the default state folder. The caller closes it.
 	Session *session.Session
@@ -61,6 +63,9 @@ func Load(ctx context.Context, path string, o Options) (*Manifest, error) {
 		if o.Session, err = alone(); err != nil {
 			return nil, err
 		}
+	}
+	if o.Facts == nil {
+		o.Facts = facts.New(o.Host, facts.Options{Environ: os.Environ()})
 	}
 	if o.Types == nil {
 		o.Types = all.Linked(o.Session)

@@ -11,14 +11,18 @@ import (
 
 // Catalog is what one node should be. It does not change once made.
 type Catalog struct {
-	entries []*Entry
-	graph   *graph.Graph
-	index   *index
-	paths   func() []string // see Survey
+	entries   []*Entry
+	graph     *graph.Graph
+	index     *index
+	paths     func() []string // see Survey
+	relations []Relation
 }
 
 // Entries lists the resources in declaration order; an entry's index is its vertex. The caller must not change the slice.
 func (c *Catalog) Entries() []*Entry { return c.entries }
+
+// Relations lists the relations that were given, in their order. The caller must not change the slice.
+func (c *Catalog) Relations() []Relation { return c.relations }
 
 // Graph is the order among the entries. Vertices from len(Entries()) on are barriers, which stand for sets of entries.
 func (c *Catalog) Graph() *graph.Graph { return c.graph }
@@ -47,7 +51,7 @@ func New(entries []*Entry, relations []Relation, empty func(resources.Address) b
 	if len(b.problems) > 0 {
 		return nil, b.problems
 	}
-	c := &Catalog{entries: b.entries, graph: b.graph, index: b.index}
+	c := &Catalog{entries: b.entries, relations: relations, graph: b.graph, index: b.index}
 	c.survey()
 	return c, nil
 }

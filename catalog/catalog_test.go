@@ -178,6 +178,22 @@ func TestProblems(t *testing.T) {
 	}
 }
 
+func TestCompatibleDeclarationsMerge(t *testing.T) {
+	one := &thing{Name: "x", Mode: "0644", provides: ids("path", "/x")}
+	other := &thing{Name: "x", Names: []string{"a"}, provides: ids("path", "/x")}
+	c, problems := build([]*Entry{entry(1, "a", one), entry(2, "b", other)}, "")
+	if problems != nil {
+		t.Fatal(problems)
+	}
+	if len(c.Entries()) != 1 {
+		t.Fatalf("want one entry, got %d", len(c.Entries()))
+	}
+	got := c.Entries()[0].Resource.(*thing)
+	if got.Mode != "0644" || len(got.Names) != 1 {
+		t.Errorf("want what both say, got %+v", got)
+	}
+}
+
 func TestMergedAddressStandsForTheFirst(t *testing.T) {
 	r := func() *thing { return &thing{Name: "x", provides: ids("path", "/x")} }
 	c, problems := build([]*Entry{entry(1, "a", r()), entry(2, "b", r()), entry(3, "c", &thing{})}, "b>c")

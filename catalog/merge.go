@@ -82,15 +82,75 @@ func (b *builder) combine(first, second *Entry, shared int) bool {
 		b.conflict(first, second, nil)
 		return true
 	}
-	diff := differences(first.Resource, second.Resource)
-	if len(diff) == 0 {
+	diff := contradictions(first, second)
+	switch {
+	case len(diff) == 0:
+		adopt(first, second)
 		return true
-	}
-	if (shared > 1 || len(provides(first)) > 1) && len(diff) == 1 && titleField(second.Resource, diff[0]) {
+	case (shared > 1 || len(provides(first)) > 1) && len(diff) == 1 && titleField(second.Resource, diff[0]):
 		return false
 	}
 	b.conflict(first, second, diff)
 	return true
+}
+
+// contradictions names what two declarations of one thing say differently. What only one of them says is none.
+func contradictions(first, second *Entry) []string {
+	var out []string
+	for _, name := range differences(first.Resource, second.Resource) {
+		x, y := field(first.Resource, name), field(second.Resource, name)
+		if !unset(x) && !unset(y) || titleField(first.Resource, name) {
+			out = append(out, name)
+		}
+	}
+	x, y := first.Options, second.Options
+	x.Tags, y.Tags, x.Sensitive, y.Sensitive = nil, nil, nil, nil
+	if !reflect.DeepEqual(x, y) {
+		out = append(out, "metaparameters")
+	}
+	return out
+}
+
+// unset says that a field was not declared. Of booleans and numbers that cannot be told.
+func unset(v reflect.Value) bool {
+	switch v.Kind() {
+	case reflect.String, reflect.Pointer, reflect.Slice, reflect.Map, reflect.Interface:
+		return v.IsZero()
+	}
+	return false
+}
+
+func field(r resources.Resource, attr string) reflect.Value {
+	v := reflect.ValueOf(r).Elem()
+	for i := range v.NumField() {
+		if name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("hcl"), ","); name == attr {
+			return v.Field(i)
+		}
+	}
+	return reflect.Value{}
+}
+
+// adopt gives first what only second says, with its place in the manifest.
+func adopt(first, second *Entry) {
+	from := map[string]bool{}
+	for _, name := range differences(first.Resource, second.Resource) {
+		if x := field(first.Resource, name); unset(x) {
+			x.Set(field(second.Resource, name))
+			from[name] = true
+		}
+	}
+	first.Tags = append(first.Tags[:len(first.Tags):len(first.Tags)], second.Tags...)
+	first.Sensitive = append(first.Sensitive[:len(first.Sensitive):len(first.Sensitive)], second.Sensitive...)
+	if len(from) == 0 || first.AttrPos == nil || second.AttrPos == nil {
+		return
+	}
+	one, other := first.AttrPos, second.AttrPos
+	first.AttrPos = func(attr string) resources.Pos {
+		if from[attr] {
+			return other(attr)
+		}
+		return one(attr)
+	}
 }
 
 func (b *builder) conflict(first, second *Entry, attrs []string) {

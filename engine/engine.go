@@ -42,6 +42,9 @@ type Options struct {
 
 	// Approve, if set, is asked in a converge about each result of its prediction, before anything is changed. The resource of one that it refuses fails.
 	Approve func(predicted *report.Result) error
+	// Drifted, if set, says whether an earlier run left a resource as it is declared now: then what differs has come about since. It may be
+	// called by several goroutines.
+	Drifted func(a resources.Address) bool
 	// Stop, if set, is closed to let what runs finish and start nothing new. Cancelling the context ends what runs.
 	Stop <-chan struct{}
 	// Recorder, if set, is told before each change.

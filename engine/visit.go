@@ -57,6 +57,7 @@ func (t *visit) settle(ctx context.Context) *report.Result {
 	} else if t.predicted != nil {
 		t.adopt()
 	}
+	t.res.Drift = t.drifted()
 	t.values()
 	if t.converging && t.opts.Recorder != nil && t.res.Outcome != report.Unchanged {
 		if err := t.opts.Recorder.Ended(ctx, t.e.Addr, t.view); err != nil {
@@ -64,6 +65,17 @@ func (t *visit) settle(ctx context.Context) *report.Result {
 		}
 	}
 	return t.res
+}
+
+// drifted says whether what differs has come about since an earlier run. A command that runs every time never stays as declared.
+func (t *visit) drifted() bool {
+	if len(t.res.Changes) == 0 || t.opts.Drifted == nil {
+		return false
+	}
+	if c, ok := t.e.Resource.(resources.Conditional); ok && c.Repeats() && len(t.e.Unless)+len(t.e.OnlyIf) == 0 {
+		return false
+	}
+	return t.opts.Drifted(t.e.Addr)
 }
 
 // adopt takes over how sure the prediction was.

@@ -51,7 +51,7 @@ func (s *Set) readFolder(ctx context.Context, dir string) folder {
 	for i, name := range names {
 		maps.Copy(f.facts, read[i])
 		if failed[i] != nil {
-			f.warnings = append(f.warnings, fmt.Sprintf("%s: %v", path.Join(dir, name), failed[i]))
+			f.warnings = append(f.warnings, fmt.Sprintf("%s: %s", path.Join(dir, name), cut(failed[i].Error())))
 		}
 	}
 	return f
@@ -110,6 +110,8 @@ func (s *Set) readFile(ctx context.Context, name string) (map[string]any, error)
 		c.format = format
 		switch {
 		case st.Kind == host.Directory:
+		case st.Kind == host.Absent:
+			return c, errors.New("a link that leads nowhere")
 		case st.Kind != host.Regular:
 			return c, fmt.Errorf("is a %s, not a file", st.Kind)
 		case known:
@@ -171,7 +173,16 @@ func lastLine(stderr []byte) string {
 	if s == "" {
 		return ""
 	}
-	return ": " + strings.ToValidUTF8(s[:min(len(s), 200)], "")
+	return ": " + s
+}
+
+// cut bounds what a file makes us say.
+func cut(s string) string {
+	const limit = 300
+	if len(s) > limit {
+		s = s[:limit] + "..."
+	}
+	return strings.ToValidUTF8(s, "\ufffd")
 }
 
 // trusted says whether nobody but root and the user can have written the executable, or can replace it.

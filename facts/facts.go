@@ -10,7 +10,6 @@ package facts
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"path"
@@ -28,6 +27,9 @@ const Folder = "/etc/apply/facts.d"
 
 // deadline is how long one built-in fact, one file or one executable may take.
 const deadline = 10 * time.Second
+
+// grace is how long after its deadline is waited for the reason.
+const grace = 100 * time.Millisecond
 
 // Provider is a source of facts. It may be used by several goroutines at once.
 type Provider interface {
@@ -126,7 +128,7 @@ func (s *Set) find(ctx context.Context, name string) (any, bool, error) {
 		return v, v != nil, err
 	}
 	if len(lost) > 0 { // it may have been there
-		return nil, false, errors.New(strings.Join(lost, "; "))
+		return nil, false, fmt.Errorf("unknown, unless it is in what could not be read: %s", strings.Join(lost, "; "))
 	}
 	return nil, false, nil
 }
@@ -251,10 +253,12 @@ func within[T any](ctx context.Context, d time.Duration, f func(context.Context)
 		return r.v, r.err
 	case <-ctx.Done():
 	}
-	select { // f ended by itself at the same moment, or because of ctx
+	last := time.NewTimer(grace) // f may say what it was waiting for
+	defer last.Stop()
+	select {
 	case r := <-ended:
 		return r.v, r.err
-	default:
+	case <-last.C:
 		var none T
 		return none, context.Cause(ctx)
 	}

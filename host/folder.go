@@ -292,7 +292,7 @@ func (l *Local) Sweep(ctx context.Context, dir, token string) error {
 		return fmt.Errorf("sweep: %q is not the token of a run", token)
 	}
 	names, err := l.names(dir)
-	if errors.Is(err, unix.ENOENT) {
+	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) { // the run replaced the folder itself, and what was in it is gone
 		return nil
 	}
 	if err != nil {

@@ -375,3 +375,61 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+func TestManaged(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	none, err := s.Managed("/main.hcl")
+	if none != nil || err != nil {
+		t.Fatalf("want nothing, got %v, %v", none, err)
+	}
+	want := []ManagedResource{
+		{Address: addr("a"), Sum: "1", Names: []string{"/a"}, Removal: json.RawMessage(`{"ensure":"absent"}`)},
+		{Address: addr("<b>"), Sum: "2"},
+	}
+	if err := s.SaveManaged("/main.hcl", "all", want, nil); err != nil {
+		t.Fatal(err)
+	}
+	m, err := s.Managed("/main.hcl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := m.Resources()
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("%v %s", err, diff)
+	}
+	if m.Sum != "all" || !m.Whole {
+		t.Errorf("want all, whole; got %s, %v", m.Sum, m.Whole)
+	}
+	if other, err := s.Managed("/other.hcl"); other != nil || err != nil {
+		t.Errorf("another source knows %v, %v", other, err)
+	}
+	t.Run("what is the same is not written", func(t *testing.T) {
+		name := filepath.Join(dir, managedName("/main.hcl"))
+		before, err := os.Stat(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.SaveManaged("/main.hcl", "all", want, m); err != nil {
+			t.Fatal(err)
+		}
+		if after, err := os.Stat(name); err != nil || !os.SameFile(before, after) {
+			t.Errorf("it is another file: %v", err)
+		}
+		want[1].Sum = ""
+		if err := s.SaveManaged("/main.hcl", "all", want, m); err != nil {
+			t.Fatal(err)
+		}
+		if after, err := s.Managed("/main.hcl"); err != nil || after.Whole {
+			t.Errorf("want it not whole: %v", err)
+		}
+	})
+	t.Run("damage is told", func(t *testing.T) {
+		if err := os.WriteFile(filepath.Join(dir, managedName("/main.hcl")), []byte{0, 1}, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Managed("/main.hcl"); err == nil {
+			t.Error("no error")
+		}
+	})
+}

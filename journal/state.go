@@ -117,8 +117,11 @@ func (s *State) Lock(ctx context.Context, wait time.Duration) error {
 			return context.Cause(ctx)
 		}
 	}
-	b, _ := json.Marshal(holder{os.Getpid(), time.Now().UTC().Truncate(time.Second)})
-	if err := f.Truncate(0); err == nil {
+	b, err := json.Marshal(holder{os.Getpid(), time.Now().UTC().Truncate(time.Second)})
+	if err == nil {
+		err = f.Truncate(0)
+	}
+	if err == nil {
 		_, err = f.WriteAt(append(b, '\n'), 0)
 	}
 	if err != nil && !errors.Is(err, syscall.ENOSPC) { // who holds it is a courtesy: a full disk is told by the journal

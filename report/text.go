@@ -220,8 +220,26 @@ func (p *Text) End(r *Report) {
 	for _, s := range r.Surprises {
 		fmt.Fprintf(&b, "%s %s: planned %s, came %s\n", p.paint(yellow, "surprise:"), Printable(s.Address.String()), s.Planned, s.Outcome)
 	}
+	b.WriteString(p.orphans(r.Orphans))
 	b.WriteString(p.summary(r))
 	p.write(b.String())
+}
+
+// orphans lists what is no longer declared, with the manifest that would remove it.
+func (p *Text) orphans(list []Orphan) string {
+	if len(list) == 0 {
+		return ""
+	}
+	var b, removals strings.Builder
+	for _, o := range list {
+		fmt.Fprintf(&b, "%s %s is no longer declared, and is left as it is\n", p.paint(yellow, "orphan:"), Printable(o.Address.String()))
+		removals.WriteString(o.Removal)
+	}
+	if removals.Len() > 0 {
+		b.WriteString("a manifest that would remove what is left:\n")
+		p.indent(&b, removals.String(), "")
+	}
+	return b.String()
 }
 
 // summary is one line that counts, and one that says what to do next where something is to be done.

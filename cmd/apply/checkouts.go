@@ -227,6 +227,20 @@ func sweepCheckouts(all string) error {
 	return nil
 }
 
+// has says whether a path is in a checked out revision.
+func (c *checkouts) has(path string) bool { return c.dir != "" && strings.HasPrefix(path, c.dir+"/") }
+
+// rewrite replaces the folders of revisions, which are other ones at each run, by their commits.
+func (c *checkouts) rewrite(text string) string {
+	if c.dir == "" || !strings.Contains(text, c.dir) {
+		return text
+	}
+	for _, t := range c.trees {
+		text = strings.ReplaceAll(text, t.Dir, "git:"+t.Commit)
+	}
+	return text
+}
+
 // end removes what was checked out.
 func (c *checkouts) end() error {
 	if c.dir == "" {

@@ -70,7 +70,11 @@ func (a *app) plan(cmd *cobra.Command, src source.Source) error {
 	if err != nil {
 		return err
 	}
-	rep, err := a.walk(ctx, signals, m, m.Plan, engine.Options{})
+	mem, err := remember(a.knownState(), m)
+	if err != nil {
+		return err
+	}
+	rep, err := a.walk(ctx, signals, mem, m.Plan, engine.Options{})
 	if err != nil || a.flags.planOut == "" {
 		return err
 	}
@@ -120,11 +124,15 @@ func (a *app) bring(ctx context.Context, signals *interrupts, m *loaded, approve
 		}
 	}
 	m.warnings = append(m.warnings, warnings...)
-	rep, err := a.walk(ctx, signals, m, m.Converge, engine.Options{Run: id, Recorder: run, Approve: approve})
+	mem, err := remember(state, m)
 	if err != nil {
 		return err
 	}
-	return errors.Join(a.keepOrConfirm(ctx, state, m.host, rep), state.SaveReport(id, rep), state.Prune(time.Now()))
+	rep, err := a.walk(ctx, signals, mem, m.Converge, engine.Options{Run: id, Recorder: run, Approve: approve})
+	if err != nil {
+		return err
+	}
+	return errors.Join(a.keepOrConfirm(ctx, state, m.host, rep), mem.save(state, rep), state.SaveReport(id, rep), state.Prune(time.Now()))
 }
 
 // begin starts the journal of a run and removes what a run that died has left.
@@ -143,24 +151,39 @@ func begin(ctx context.Context, state *journal.State, h *host.Local, id, undoes 
 }
 
 func (a *app) openState() (*journal.State, error) {
-	dir, err := a.stateFolder()
+	dir, err := a.stateDir()
 	if err != nil {
 		return nil, err
 	}
 	return journal.OpenState(dir)
 }
 
-// stateFolder is the name of the state folder.
-func (a *app) stateFolder() (string, error) {
+func (a *app) stateDir() (string, error) {
 	if a.flags.stateDir != "" {
 		return a.flags.stateDir, nil
 	}
 	return journal.DefaultDir(a.env)
 }
 
+// knownState opens the state folder if there is one that can be read: a plan makes none.
+func (a *app) knownState() *journal.State {
+	dir, err := a.stateDir()
+	if err != nil {
+		return nil
+	}
+	if _, err := os.Stat(dir); err != nil {
+		return nil
+	}
+	state, err := journal.OpenState(dir)
+	if err != nil {
+		return nil
+	}
+	return state
+}
+
 // walk plans or converges, prints, and sets the exit code.
 func (a *app) walk(
-	ctx context.Context, signals *interrupts, m *loaded, do func(context.Context, engine.Options) (*report.Report, error), o engine.Options,
+	ctx context.Context, signals *interrupts, mem *memory, do func(context.Context, engine.Options) (*report.Report, error), o engine.Options,
 ) (*report.Report, error) {
 	var err error
 	if o.Targets, err = a.targets(); err != nil {
@@ -176,8 +199,8 @@ func (a *app) walk(
 	}
 	o.Node, _ = os.Hostname() // a node without a name still converges
 	p := a.printer()
-	o.Events = &finisher{printer: p, signals: signals, from: m, facts: a.factWarnings}
-	o.Commit, o.Dirty = m.commit, m.dirty
+	o.Events = &finisher{printer: p, signals: signals, memory: mem, facts: a.factWarnings}
+	o.Commit, o.Dirty, o.Drifted = mem.m.commit, mem.m.dirty, mem.drifted
 	o.Stop = signals.stop
 	o.Parallel, o.Tags, o.SkipTags, o.FailFast, o.Strict = a.flags.parallel, a.flags.tags, a.flags.skipTags, a.flags.failFast, a.flags.strict
 	rep, err := do(ctx, o)
@@ -205,14 +228,16 @@ func (a *app) targets() ([]resources.Address, error) {
 type finisher struct {
 	printer
 	signals *interrupts
-	from    *loaded
+	memory  *memory
 	facts   []string // what could not be read of them
 }
 
 // End adds what the engine cannot know.
 func (f *finisher) End(r *report.Report) {
 	r.Interrupted = int(f.signals.number.Load())
-	r.Warnings = slices.Concat(r.Warnings, f.from.warnings, f.facts)
-	r.Source, r.Ref = f.from.source, f.from.ref
+	r.Orphans = f.memory.orphans()
+	m := f.memory.m
+	r.Source, r.Ref = m.source, m.ref
+	r.Warnings = slices.Concat(r.Warnings, m.warnings, f.facts)
 	f.printer.End(r)
 }

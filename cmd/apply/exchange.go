@@ -32,7 +32,7 @@ func stoppable(ctx context.Context) (context.Context, context.CancelFunc) {
 
 // session is this node's part in the exchange that the flags name.
 func (a *app) session(known *facts.Set) (*session.Session, error) {
-	state, err := a.stateFolder()
+	state, err := a.stateDir()
 	if err != nil {
 		return nil, err
 	}
@@ -244,7 +244,7 @@ func (a *app) lookCommands() []*cobra.Command {
 
 // exchangeOf opens the exchange that the flags name, to look at it.
 func (a *app) exchangeOf(ctx context.Context) (*connect.Connection, error) {
-	state, err := a.stateFolder()
+	state, err := a.stateDir()
 	if err != nil {
 		return nil, err
 	}

@@ -23,7 +23,7 @@ import (
 
 // facts are those of the node, with what the flags and the environment add.
 func (a *app) facts(h host.Host) (*facts.Set, error) {
-	state, err := a.stateFolder()
+	state, err := a.stateDir()
 	if err != nil {
 		return nil, err
 	}

@@ -1,11 +1,15 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,6 +17,8 @@ import (
 	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
+	"github.com/nodeapply/apply/catalog"
+	"github.com/nodeapply/apply/manifest"
 	"github.com/nodeapply/apply/report"
 )
 
@@ -101,26 +107,91 @@ func (f *flags) shared(s *pflag.FlagSet) {
 	s.StringVar(&f.deployment, "deployment", "", "`name` under which facts are exchanged, so that another's are not seen (default \"default\")")
 }
 
-// fromEnvironment sets the flags that the command line leaves out from APPLY_NAME or APPLY_FLAG_NAME.
-func (a *app) fromEnvironment(cmd *cobra.Command) error {
-	var err error
+// configFile is where a node's own settings of flags are, unless APPLY_CONFIG names another file.
+const configFile = "/etc/apply/config.hcl"
+
+// fromOutside sets the flags that the command line leaves out: from APPLY_NAME or APPLY_FLAG_NAME, else from the configuration file.
+func (a *app) fromOutside(cmd *cobra.Command) error {
+	settings, err := a.settings(cmd)
+	if err != nil {
+		return err
+	}
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		if f.Changed || err != nil || f.Name == "help" {
 			return
 		}
-		name := strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+		name := strings.ToUpper(underscored(f.Name))
 		for _, key := range []string{"APPLY_FLAG_" + name, "APPLY_" + name} {
-			v := a.env(key)
-			if v == "" {
-				continue
+			if v := a.env(key); v != "" {
+				if e := cmd.Flags().Set(f.Name, v); e != nil {
+					err = fmt.Errorf("%s=%s: %w", key, v, e)
+				}
+				return
 			}
+		}
+		for _, v := range settings[underscored(f.Name)] {
 			if e := cmd.Flags().Set(f.Name, v); e != nil {
-				err = fmt.Errorf("%s=%s: %w", key, v, e)
+				err = fmt.Errorf("%s: %s: %w", a.configName(), f.Name, e)
 			}
-			return
 		}
 	})
 	return err
+}
+
+func underscored(flag string) string { return strings.ReplaceAll(flag, "-", "_") }
+
+func (a *app) configName() string {
+	if name := a.env("APPLY_CONFIG"); name != "" {
+		return name
+	}
+	return configFile
+}
+
+// settings reads the configuration file. Its names are those of flags, of any command, with underscores; a list sets a flag that may repeat.
+func (a *app) settings(cmd *cobra.Command) (map[string][]string, error) {
+	name := a.configName()
+	if _, err := os.Lstat(name); errors.Is(err, fs.ErrNotExist) && name == configFile {
+		return nil, nil
+	}
+	values, diags := manifest.ReadSettings(cmd.Context(), name)
+	if diags.HasErrors() {
+		return nil, diags
+	}
+	known := flagNames(cmd.Root())
+	out := map[string][]string{}
+	if v, ok := values["groups"]; ok { // as an inventory writes it
+		values["group"] = v
+		delete(values, "groups")
+	}
+	for _, key := range slices.Sorted(maps.Keys(values)) {
+		if !known[underscored(key)] {
+			err := fmt.Errorf("%s: no flag is called %s", name, key)
+			if near := catalog.Nearest(key, slices.Sorted(maps.Keys(known))); near != "" {
+				err = fmt.Errorf("%w; did you mean `%s`?", err, near)
+			}
+			return nil, err
+		}
+		list, ok := values[key].([]any)
+		if !ok {
+			list = []any{values[key]}
+		}
+		for _, v := range list {
+			out[underscored(key)] = append(out[underscored(key)], fmt.Sprint(v))
+		}
+	}
+	return out, nil
+}
+
+// flagNames are the names of all flags below a command.
+func flagNames(cmd *cobra.Command) map[string]bool {
+	names := map[string]bool{}
+	add := func(f *pflag.Flag) { names[underscored(f.Name)] = true }
+	cmd.Flags().VisitAll(add)
+	cmd.PersistentFlags().VisitAll(add)
+	for _, c := range cmd.Commands() {
+		maps.Copy(names, flagNames(c))
+	}
+	return names
 }
 
 // color says whether w gets colours.

@@ -20,10 +20,16 @@ defaults "file" {
   mode = "0600"
 }
 
+exec "state" { # the guard says when it is no longer needed
+  command = "mkdir -p -m 0700 ${local.state}"
+  creates = local.state
+}
+
 file "home" {
-  path   = local.dir
-  ensure = "directory"
-  mode   = "0700"
+  path    = local.dir
+  ensure  = "directory"
+  mode    = "0700"
+  require = [exec.state]
 }
 
 file "welcome" {
@@ -38,7 +44,7 @@ file "current" {
   target = "welcome.txt"
 }
 
-exec "key" { # once: the guard says when it is no longer needed
+exec "key" { # once
   command = "head -c 16 /dev/urandom | od -An -tx1 | tr -d ' \\n' > key"
   cwd     = local.dir
   creates = "${local.dir}/key"

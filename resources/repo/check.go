@@ -217,7 +217,7 @@ func makeFolder(ctx context.Context, h host.Host, name string) error {
 	return h.Mkdir(ctx, name, host.Meta{Mode: &mode})
 }
 
-// Inspect fills the attributes that the section has.
+// Inspect fills the attributes that the section has, apart from passwords, which are not for a manifest in the clear.
 func (r *Repo) Inspect(_ context.Context, v host.View) error {
 	f, err := r.format(v)
 	if err != nil {
@@ -234,7 +234,7 @@ func (r *Repo) Inspect(_ context.Context, v host.View) error {
 	r.Ensure = present
 	for _, a := range r.attrs() {
 		k, ok := f.keys[a.name]
-		if !ok || a.name == "baseurl" && f.provider == "apt" {
+		if !ok || a.name == "baseurl" && f.provider == "apt" || strings.HasSuffix(a.name, "password") {
 			continue
 		}
 		have, ok := e.sec.get(k)

@@ -252,6 +252,7 @@ func (s *Service) Refresh(ctx context.Context, h host.Host) error {
 // Inspect fills ensure and enable from the node.
 func (s *Service) Inspect(ctx context.Context, v host.View) error {
 	p := s.provider(ctx, v)
+	s.Enable = disabled // anything: init scripts are asked for what is declared alone
 	st, err := p.state(ctx, v)
 	if err != nil {
 		return err

@@ -8,11 +8,18 @@ import (
 	"github.com/nodeapply/apply/host"
 )
 
-const physical = "physical"
+// What the node runs in where that is not a guest: nothing, or Xen's own first domain.
+const (
+	physical = "physical"
+	xenHost  = "xen0"
+)
 
 func virtual(_ context.Context, n *Node) (any, error) { return n.virtual(), nil }
 
-func isVirtual(_ context.Context, n *Node) (any, error) { return n.virtual() != physical, nil }
+func isVirtual(_ context.Context, n *Node) (any, error) {
+	v := n.virtual()
+	return v != physical && v != xenHost, nil
+}
 
 // virtual is the innermost that the node runs in: a container's kind, else the hypervisor's, else physical.
 func (n *Node) virtual() string {
@@ -25,7 +32,7 @@ func (n *Node) virtual() string {
 	}
 	if n.word("/sys/hypervisor/type") == "xen" {
 		if strings.Contains(n.word("/proc/xen/capabilities"), "control_d") {
-			return "xen0"
+			return xenHost
 		}
 		return "xenu"
 	}

@@ -4,6 +4,7 @@ package fstab
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -157,4 +158,15 @@ func unescape(s string) string {
 		b.WriteByte(s[i])
 	}
 	return b.String()
+}
+
+// Points returns the mount points of all entries, each once, in their order.
+func (t *Table) Points() []string {
+	var points []string
+	for _, line := range t.lines {
+		if e, ok := parseLine(line); ok && !slices.Contains(points, clean(e.Path)) {
+			points = append(points, clean(e.Path))
+		}
+	}
+	return points
 }

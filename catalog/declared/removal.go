@@ -1,0 +1,119 @@
+package declared
+
+import (
+	"reflect"
+	"strings"
+
+	"github.com/nodeapply/apply/catalog"
+	"github.com/nodeapply/apply/resources"
+)
+
+// Held is what an entry has brought to the node and would leave there.
+type Held struct {
+	Names   []string // what its naming attribute names, else its title
+	Removal []Attr   // what a block for one of these names has to declare so that it is removed; empty where that cannot be declared
+}
+
+// Held tells what an entry holds: nothing where it only does something (a command), or declares that something is absent.
+func (r *Reader) Held(e *catalog.Entry) Held {
+	if e.Resource == nil {
+		return Held{}
+	}
+	v := reflect.ValueOf(e.Resource).Elem()
+	set := map[string]string{}
+	h := Held{}
+	var needed []Attr
+	removable := false
+	for _, f := range r.fieldsOf(v.Type()) {
+		fv := v.FieldByIndex(f.index)
+		removable = removable || f.name == "ensure"
+		if fv.IsZero() {
+			continue
+		}
+		set[f.name] = text(fv, false)
+		switch {
+		case f.title:
+		case f.required || distinguishes(e.Addr.Type, f.name):
+			needed = append(needed, Attr{f.name, text(fv, true)})
+		}
+	}
+	_, identified := e.Resource.(resources.Identified)
+	_, command := e.Resource.(resources.Conditional)
+	switch {
+	case command || !removable && !identified, set["ensure"] == "absent", set["ensure"] == "purged", set["ensure"] == "unmounted":
+		return Held{}
+	case removable:
+		h.Removal = append(needed, removal(e.Addr.Type, set)...)
+	}
+	h.Names = r.Names(e)
+	return h
+}
+
+// Names are the things of the node that an entry's naming attribute names, the title where there is none.
+func (r *Reader) Names(e *catalog.Entry) []string {
+	if e.Resource == nil {
+		return []string{e.Addr.Title}
+	}
+	v := reflect.ValueOf(e.Resource).Elem()
+	for _, f := range r.fieldsOf(v.Type()) {
+		if fv := v.FieldByIndex(f.index); f.title && !fv.IsZero() {
+			return names(fv)
+		}
+	}
+	return []string{e.Addr.Title}
+}
+
+// distinguishes says which attributes, beside the naming and the required ones, say which thing of the node is meant.
+func distinguishes(kind, attr string) bool {
+	switch attr {
+	case "provider":
+		return true
+	case "user":
+		return kind == "cron" || kind == "authorized_key"
+	case "target":
+		return kind == "host" || kind == "repo"
+	case "line", "match":
+		return kind == "line"
+	case "type", "key":
+		return kind == "authorized_key"
+	}
+	return false
+}
+
+// removal is what takes a thing away; set are the attributes that brought it.
+func removal(kind string, set map[string]string) []Attr {
+	switch {
+	case kind == "service":
+		return []Attr{{"ensure", `"stopped"`}, {"enable", "false"}}
+	case kind == "file" && (set["ensure"] == "directory" || set["recurse"] == "true"):
+		return []Attr{{"ensure", `"absent"`}, {"force", "true"}}
+	}
+	return []Attr{{"ensure", `"absent"`}}
+}
+
+// names reads a naming attribute: one name, or a list of them.
+func names(v reflect.Value) []string {
+	if v.Kind() != reflect.Slice {
+		return []string{text(v, false)}
+	}
+	out := make([]string, v.Len())
+	for i := range out {
+		out[i] = text(v.Index(i), false)
+	}
+	return out
+}
+
+// Block writes the block that declares a removal.
+func Block(kind, name string, attrs []Attr) string {
+	width := 0
+	for _, a := range attrs {
+		width = max(width, len(a.Name))
+	}
+	var b strings.Builder
+	b.WriteString(kind + " " + resources.Quote(name) + " {\n")
+	for _, a := range attrs {
+		b.WriteString("  " + a.Name + strings.Repeat(" ", width-len(a.Name)) + " = " + a.Text + "\n")
+	}
+	b.WriteString("}\n")
+	return b.String()
+}

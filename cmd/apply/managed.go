@@ -1,0 +1,212 @@
+package main
+
+import (
+	"encoding/json"
+	"io/fs"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/nodeapply/apply/catalog"
+	"github.com/nodeapply/apply/catalog/declared"
+	"github.com/nodeapply/apply/journal"
+	"github.com/nodeapply/apply/report"
+	"github.com/nodeapply/apply/resources"
+)
+
+// memory compares what a manifest declares with what the last one from the same source did: what has drifted, what has become an orphan.
+type memory struct {
+	m      *loaded
+	reader declared.Reader
+	sums   []declared.Sum // by entry
+	sum    declared.Sum   // of all
+	before *journal.Managed
+	last   func() time.Time // end of the last run from this source
+
+	once  sync.Once
+	known map[resources.Address]string // sums of what was left as declared
+	now   map[resources.Address]int    // entries
+}
+
+// remember reads what is known of the manifest's source; state may be nil.
+func remember(state *journal.State, m *loaded) (*memory, error) {
+	mem := &memory{m: m, reader: declared.Reader{Rewrite: m.checkouts.rewrite}}
+	mem.sums, mem.sum = mem.reader.Sums(m.Catalog().Entries())
+	if state == nil {
+		return mem, nil
+	}
+	var err error
+	if mem.before, err = state.Managed(m.source); err != nil {
+		m.checkouts.warn(err.Error() + "; nothing is known of orphans and drift")
+	}
+	mem.last = sync.OnceValue(func() time.Time { return lastRun(state, m.source) })
+	return mem, nil
+}
+
+// lastRun is when the last run from a source ended; the zero time if that is not known.
+func lastRun(state *journal.State, source string) time.Time {
+	ids, err := state.Reports()
+	if err != nil {
+		return time.Time{}
+	}
+	for _, id := range ids {
+		var r struct {
+			Source     string
+			Started    time.Time
+			DurationMS float64 `json:"duration_ms"`
+		}
+		if state.Report(id, &r) == nil && r.Source == source {
+			return r.Started.Add(time.Duration(r.DurationMS * float64(time.Millisecond)))
+		}
+	}
+	return time.Time{}
+}
+
+// same says that the manifest declares what the last one did.
+func (mem *memory) same() bool { return mem.before != nil && mem.before.Sum == mem.sum.String() }
+
+// drifted says whether the last run left a resource as it is declared now.
+func (mem *memory) drifted(a resources.Address) bool {
+	if mem.before == nil {
+		return false
+	}
+	mem.once.Do(mem.index)
+	i, ok := mem.now[a]
+	return ok && mem.known[a] == mem.sums[i].String() && !mem.sourceChanged(mem.m.Catalog().Entries()[i])
+}
+
+func (mem *memory) index() {
+	mem.known, mem.now = map[resources.Address]string{}, map[resources.Address]int{}
+	for i, e := range mem.m.Catalog().Entries() {
+		mem.now[e.Addr] = i
+	}
+	old, err := mem.before.Resources()
+	if err != nil {
+		return // told by orphans
+	}
+	for _, r := range old {
+		if r.Sum != "" {
+			mem.known[r.Address] = r.Sum
+		}
+	}
+}
+
+// sourceChanged says whether a file that a resource is copied from has changed since the last run: then it is not the node that has drifted.
+func (mem *memory) sourceChanged(e *catalog.Entry) bool {
+	for _, a := range (&declared.Reader{}).Attrs(e) {
+		if a.Name != "source" {
+			continue
+		}
+		for word := range strings.FieldsFuncSeq(a.Text, func(r rune) bool { return strings.ContainsRune(`[]", `, r) }) {
+			if filepath.IsAbs(word) && !mem.m.checkouts.has(word) && changedSince(word, mem.last()) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// changedSince says whether anything at a path was changed after a time.
+func changedSince(path string, since time.Time) bool {
+	changed := false
+	err := filepath.WalkDir(path, func(_ string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		st, ok := info.Sys().(*syscall.Stat_t) // the time of the change of the inode: a copy may bring an old time of its content with it
+		if ok && time.Unix(st.Ctim.Unix()).After(since) {
+			changed = true
+			return fs.SkipAll
+		}
+		return nil
+	})
+	return changed || err != nil
+}
+
+// orphans lists what the last manifest from this source brought and this one does not declare.
+func (mem *memory) orphans() []report.Orphan {
+	if mem.before == nil || mem.same() {
+		return nil
+	}
+	old, err := mem.before.Resources()
+	if err != nil {
+		mem.m.checkouts.warn(err.Error() + "; nothing is known of orphans and drift")
+		return nil
+	}
+	type thing struct{ kind, name string }
+	now := map[thing]bool{}
+	for _, e := range mem.m.Catalog().Entries() {
+		for _, name := range mem.reader.Names(e) {
+			now[thing{e.Addr.Type, name}] = true
+		}
+	}
+	var out []report.Orphan
+	for _, r := range old {
+		var removal []declared.Attr
+		if len(r.Removal) > 0 && json.Unmarshal(r.Removal, &removal) != nil {
+			continue
+		}
+		o := report.Orphan{Address: r.Address}
+		gone := false
+		for _, name := range r.Names {
+			if now[thing{r.Address.Type, name}] {
+				continue
+			}
+			gone = true
+			if len(removal) > 0 {
+				o.Removal += declared.Block(r.Address.Type, name, removal)
+			}
+		}
+		if gone {
+			out = append(out, o)
+		}
+	}
+	return out
+}
+
+// save keeps what the run leaves.
+func (mem *memory) save(state *journal.State, rep *report.Report) error {
+	if mem.same() && mem.before.Whole && rep.Outcome() == report.Unchanged && len(rep.Results) == len(mem.sums) {
+		return nil
+	}
+	mem.once.Do(func() {
+		if mem.before != nil {
+			mem.index()
+		}
+	})
+	left := make(map[resources.Address]bool, len(rep.Results))
+	for _, res := range rep.Results {
+		switch res.Outcome {
+		case report.Unchanged, report.Changed, report.Refreshed:
+			left[res.Address] = true
+		default:
+			left[res.Address] = false
+		}
+	}
+	entries := mem.m.Catalog().Entries()
+	out := make([]journal.ManagedResource, len(entries))
+	for i, e := range entries {
+		r := journal.ManagedResource{Address: e.Addr}
+		declaredSo, visited := left[e.Addr]
+		if !e.Off && (declaredSo || !visited && mem.known[e.Addr] == mem.sums[i].String()) {
+			r.Sum = mem.sums[i].String()
+		}
+		held := mem.reader.Held(e)
+		r.Names = held.Names
+		if len(held.Removal) > 0 {
+			b, err := json.Marshal(held.Removal)
+			if err != nil {
+				return err
+			}
+			r.Removal = b
+		}
+		out[i] = r
+	}
+	return state.SaveManaged(mem.m.source, mem.sum.String(), out, mem.before)
+}

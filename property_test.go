@@ -1,0 +1,408 @@
+package apply_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/nodeapply/apply"
+	"github.com/nodeapply/apply/engine"
+	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/journal"
+	"github.com/nodeapply/apply/report"
+	"github.com/nodeapply/apply/resources"
+)
+
+// world is a random tree and a random manifest for it.
+type world struct {
+	t        *testing.T
+	seed     uint64
+	dir      string // the tree
+	state    string
+	manifest string
+	runs     int
+}
+
+// newWorld makes the tree and the manifest of a seed: files, folders, links and removals in nested folders, services that are commands which load
+// a configuration file when they are notified, and guarded commands.
+func newWorld(t *testing.T, seed uint64) *world {
+	t.Helper()
+	w := &world{t: t, seed: seed, dir: filepath.Join(t.TempDir(), "tree"), state: filepath.Join(t.TempDir(), "state")}
+	rnd := rand.New(rand.NewPCG(seed, 7))
+	w.mkdir(w.dir)
+	var hcl strings.Builder
+	folders := []string{w.dir}
+	for i := range 2 + rnd.IntN(3) {
+		dir := filepath.Join(folders[rnd.IntN(len(folders))], fmt.Sprintf("dir%d", i))
+		folders = append(folders, dir)
+		if rnd.IntN(2) == 0 {
+			w.mkdir(dir)
+		}
+		fmt.Fprintf(&hcl, "file %q {\n  ensure = \"directory\"\n  mode = \"%s\"\n}\n", dir, []string{"0755", "0700"}[rnd.IntN(2)])
+	}
+	for i := range 3 + rnd.IntN(8) {
+		w.declare(rnd, &hcl, filepath.Join(folders[rnd.IntN(len(folders))], fmt.Sprintf("name%d", i)))
+	}
+	for i := range 1 + rnd.IntN(3) {
+		conf, loaded := filepath.Join(w.dir, fmt.Sprintf("conf%d", i)), filepath.Join(w.dir, fmt.Sprintf("loaded%d", i))
+		if rnd.IntN(2) == 0 {
+			w.write(conf, "old\n")
+			w.write(loaded, "old\n")
+		}
+		fmt.Fprintf(&hcl, "file %q {\n  content = \"new %d\\n\"\n  notify = [exec.load%d]\n}\n", conf, rnd.IntN(100), i)
+		fmt.Fprintf(&hcl, "exec \"load%d\" {\n  command = \"cp %s %s\"\n  refreshonly = true\n}\n", i, conf, loaded)
+	}
+	made := filepath.Join(w.dir, "made")
+	fmt.Fprintf(&hcl, "exec \"make\" {\n  command = \"echo made > %s\"\n  creates = %q\n}\n", made, made)
+	w.manifest = filepath.Join(t.TempDir(), "main.hcl")
+	w.write(w.manifest, hcl.String())
+	return w
+}
+
+// declare puts something, or nothing, at a name, and declares something for it.
+func (w *world) declare(rnd *rand.Rand, hcl *strings.Builder, name string) {
+	if _, err := os.Stat(filepath.Dir(name)); err == nil {
+		switch rnd.IntN(4) {
+		case 0:
+			w.write(name, "old\n")
+		case 1:
+			if err := os.Symlink("nowhere", name); err != nil {
+				w.t.Fatal(err)
+			}
+		case 2:
+			w.mkdir(name)
+			w.write(filepath.Join(name, "in it"), "old\n")
+		}
+	}
+	fmt.Fprintf(hcl, "file %q {\n  force = true\n", name)
+	switch rnd.IntN(4) {
+	case 0:
+		fmt.Fprintf(hcl, "  content = \"new %d\\n\"\n  mode = \"%s\"\n", rnd.IntN(100), []string{"0644", "0600", "0755"}[rnd.IntN(3)])
+	case 1:
+		hcl.WriteString("  ensure = \"directory\"\n")
+	case 2:
+		hcl.WriteString("  ensure = \"link\"\n  target = \"/somewhere\"\n")
+	case 3:
+		hcl.WriteString("  ensure = \"absent\"\n")
+	}
+	hcl.WriteString("}\n")
+}
+
+func (w *world) mkdir(name string) {
+	if err := os.MkdirAll(name, 0o755); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) write(name, content string) {
+	if err := os.WriteFile(name, []byte(content), 0o644); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// snapshot is the tree as text; the names in but are left out.
+func (w *world) snapshot(but ...string) string {
+	w.t.Helper()
+	var lines []string
+	err := filepath.WalkDir(w.dir, func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		for _, b := range but {
+			if strings.HasPrefix(d.Name(), b) {
+				return nil
+			}
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		line := fmt.Sprintf("%s %v", strings.TrimPrefix(name, w.dir), info.Mode())
+		switch {
+		case info.Mode().IsRegular():
+			b, err := os.ReadFile(name)
+			if err != nil {
+				return err
+			}
+			line += fmt.Sprintf(" %q", b)
+		case info.Mode()&fs.ModeSymlink != 0:
+			target, err := os.Readlink(name)
+			if err != nil {
+				return err
+			}
+			line += " -> " + target
+		}
+		lines = append(lines, line)
+		return nil
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	sort.Strings(lines)
+	return strings.Join(lines, "\n")
+}
+
+// load compiles the manifest for a node reached through h.
+func (w *world) load(h host.Host) *apply.Manifest {
+	w.t.Helper()
+	m, err := apply.Load(w.t.Context(), w.manifest, apply.Options{Host: h})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return m
+}
+
+func (w *world) host() *host.Local {
+	w.t.Helper()
+	h, err := host.New(host.Options{})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() { _ = h.Close() })
+	return h
+}
+
+// converge runs once; wrap, if set, breaks the recorder and the host.
+func (w *world) converge(breaks *death) *report.Report {
+	w.t.Helper()
+	s, err := journal.OpenState(w.state)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.runs++
+	h := w.host()
+	run, _, err := s.Begin(fmt.Sprintf("%03d", w.runs), h.Token(), "", time.Now())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	dirs, token := run.Leftovers()
+	for _, dir := range dirs {
+		if err := h.Sweep(w.t.Context(), dir, token); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	var hst host.Host = h
+	var rec engine.Recorder = run
+	if breaks != nil {
+		hst, rec = mortalHost{h, breaks}, mortalRecorder{run, breaks}
+	}
+	rep, err := w.load(hst).Converge(w.t.Context(), engine.Options{Recorder: rec, Parallel: 3})
+	if err != nil && breaks == nil {
+		w.t.Fatal(err)
+	}
+	if breaks == nil {
+		if err := run.Close(); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	return rep
+}
+
+// death ends a run at its n-th step: from then on nothing it does has an effect, as after kill -9.
+type death struct {
+	mu    sync.Mutex
+	left  int
+	steps int
+}
+
+var errDead = errors.New("killed")
+
+func (d *death) step() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.steps++
+	if d.left--; d.left < 0 {
+		return errDead
+	}
+	return nil
+}
+
+type mortalHost struct {
+	host.Host
+	d *death
+}
+
+func (h mortalHost) WriteFile(ctx context.Context, name string, f host.NewFile) error {
+	if err := h.d.step(); err != nil {
+		return err
+	}
+	return h.Host.WriteFile(ctx, name, f)
+}
+
+func (h mortalHost) Mkdir(ctx context.Context, name string, m host.Meta) error {
+	if err := h.d.step(); err != nil {
+		return err
+	}
+	return h.Host.Mkdir(ctx, name, m)
+}
+
+func (h mortalHost) Symlink(ctx context.Context, target, name string) error {
+	if err := h.d.step(); err != nil {
+		return err
+	}
+	return h.Host.Symlink(ctx, target, name)
+}
+
+func (h mortalHost) SetMeta(ctx context.Context, name string, m host.Meta) error {
+	if err := h.d.step(); err != nil {
+		return err
+	}
+	return h.Host.SetMeta(ctx, name, m)
+}
+
+func (h mortalHost) Remove(ctx context.Context, name string, all bool) error {
+	if err := h.d.step(); err != nil {
+		return err
+	}
+	return h.Host.Remove(ctx, name, all)
+}
+
+func (h mortalHost) Run(ctx context.Context, c host.Cmd) (host.Output, error) {
+	if err := h.d.step(); err != nil {
+		return host.Output{}, err
+	}
+	return h.Host.Run(ctx, c)
+}
+
+type mortalRecorder struct {
+	*journal.Run
+	d *death
+}
+
+func (r mortalRecorder) Settled(ctx context.Context, a resources.Address) error {
+	if err := r.d.step(); err != nil {
+		return err
+	}
+	return r.Run.Settled(ctx, a)
+}
+
+func (r mortalRecorder) Ended(ctx context.Context, a resources.Address, v host.View) error {
+	if err := r.d.step(); err != nil {
+		return err
+	}
+	return r.Run.Ended(ctx, a, v)
+}
+
+// outcomes maps what a report says to what a converge would report if the plan came true.
+func outcomes(r *report.Report) map[string]string {
+	out := map[string]string{}
+	for _, res := range r.Results {
+		o := res.Outcome
+		switch {
+		case o == report.Pending && len(res.Changes) == 0 && res.Refreshed:
+			o = report.Refreshed
+		case o == report.Pending:
+			o = report.Changed
+		}
+		out[res.Address.String()] = string(o)
+	}
+	return out
+}
+
+const seeds = 25
+
+func TestPlanIsWhatConvergeDoes(t *testing.T) {
+	for seed := range uint64(seeds) {
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
+			w := newWorld(t, seed)
+			before := w.snapshot()
+			plan, err := w.load(w.host()).Plan(t.Context(), engine.Options{Parallel: 3})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(before, w.snapshot()); diff != "" {
+				t.Fatalf("the plan changed something: %s", diff)
+			}
+			rep := w.converge(nil)
+			if diff := cmp.Diff(outcomes(plan), outcomes(rep)); diff != "" {
+				t.Errorf("not as planned: %s", diff)
+			}
+			if len(rep.Surprises) > 0 {
+				t.Errorf("surprises: %v", rep.Surprises)
+			}
+			after := w.snapshot()
+			for _, res := range w.converge(nil).Results {
+				if res.Outcome != report.Unchanged {
+					t.Errorf("the second run: %s %s", res.Address, res.Outcome)
+				}
+			}
+			if diff := cmp.Diff(after, w.snapshot()); diff != "" {
+				t.Errorf("the second run changed something: %s", diff)
+			}
+		})
+	}
+}
+
+func TestUndoGivesBackTheTree(t *testing.T) {
+	for seed := range uint64(seeds) {
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
+			w := newWorld(t, seed)
+			byCommands := []string{"loaded", "made"}
+			before := w.snapshot(byCommands...)
+			w.converge(nil)
+			s, err := journal.OpenState(w.state)
+			if err != nil {
+				t.Fatal(err)
+			}
+			h := w.host()
+			u, err := s.PlanUndo(h, "001")
+			if err != nil {
+				t.Fatal(err)
+			}
+			// What commands made is in the way of removing the folder that held nothing else; it is the tree's own root here.
+			for _, step := range u.Steps {
+				if step.Refused != "" && step.Addr.Type != "exec" {
+					t.Errorf("%s: refused: %s", step.What, step.Refused)
+				}
+				if step.Refused != "" {
+					continue
+				}
+				if err := s.Apply(t.Context(), h, step, nil); err != nil {
+					t.Errorf("%s: %v", step.What, err)
+				}
+			}
+			if diff := cmp.Diff(before, w.snapshot(byCommands...)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestKilledAtEveryStep(t *testing.T) {
+	const points = 12 // of each seed, spread over its steps
+	for seed := range uint64(6) {
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
+			whole := newWorld(t, seed)
+			whole.converge(nil)
+			counter := &death{left: 1 << 30}
+			newWorld(t, seed).converge(counter)
+			for k := int(seed) % 3; k < counter.steps; k += 1 + counter.steps/points {
+				w := newWorld(t, seed)
+				w.converge(&death{left: k})
+				w.converge(nil)
+				if diff := cmp.Diff(relative(whole), relative(w)); diff != "" {
+					t.Fatalf("killed at step %d of %d, then run again: %s", k, counter.steps, diff)
+				}
+				for _, res := range w.converge(nil).Results {
+					if res.Outcome != report.Unchanged {
+						t.Fatalf("killed at step %d: the run after the next: %s %s", k, res.Address, res.Outcome)
+					}
+				}
+			}
+		})
+	}
+}
+
+// relative is the tree without the names of its own temporary folder.
+func relative(w *world) string { return strings.ReplaceAll(w.snapshot(), w.dir, "TREE") }

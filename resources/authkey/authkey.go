@@ -1,0 +1,217 @@
+// Package authkey is the resource type authorized_key: a key that may log in as a user, a line of ~/.ssh/authorized_keys.
+//
+// The file lies in a folder of its user, so it is reached by descriptor and never through a link; see [host.FileReader]. Other lines keep their bytes.
+package authkey
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"golang.org/x/crypto/ssh"
+
+	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/internal/accounts"
+)
+
+var (
+	_ resources.Resource   = (*Key)(nil)
+	_ resources.Validator  = (*Key)(nil)
+	_ resources.Identified = (*Key)(nil)
+	_ resources.Locker     = (*Key)(nil)
+	_ resources.Lister     = (*Key)(nil)
+)
+
+// Type is authorized_key.
+func Type() resources.Type {
+	return resources.Type{Name: "authorized_key", New: func(title string) resources.Resource { return &Key{Name: title, Ensure: present} }}
+}
+
+// Key is a public key that may log in as a user over ssh: a line of the file .ssh/authorized_keys in the user's home folder. The line is found by the
+// key; where the file does not have it, by the name, so that a new key replaces the old one of the same name.
+//
+// Where they are missing, .ssh is made with mode 0700 and the file with 0600, both the user's own. The home folder must be there.
+type Key struct {
+	// What the key is called, the comment at the end of its line. Default: the title.
+	Name string `hcl:"name,public"`
+	// The user that the key logs in as.
+	User string `hcl:"user,public"`
+	// The key itself, base64, without type and comment.
+	Key string `hcl:"key"`
+	// The key's type, such as `ssh-ed25519`; `ed25519`, `rsa` and `dsa` are short for it. Default: what the key says.
+	Type string `hcl:"type"`
+	// Options before the key, such as `no-pty` or `from="10.0.0.0/8"`, as one string or a list. Not set: left as they are.
+	Options resources.Strings `hcl:"options"`
+	// `present` (default) or `absent`: then the lines with that key, and those with that name, go.
+	Ensure string `hcl:"ensure"`
+}
+
+const (
+	present = "present"
+	absent  = "absent"
+)
+
+// short are the types that may be written so.
+var short = map[string]string{"rsa": ssh.KeyAlgoRSA, "dsa": "ssh-dss", "dss": "ssh-dss", "ed25519": ssh.KeyAlgoED25519}
+
+// Validate checks user, key, type and options.
+func (k *Key) Validate() error {
+	var errs []error
+	wrong := func(attr, format string, args ...any) {
+		errs = append(errs, &resources.AttrError{Attr: attr, Err: fmt.Errorf(format, args...)})
+	}
+	if k.Ensure != present && k.Ensure != absent {
+		wrong("ensure", "%q is none of present, absent", k.Ensure)
+	}
+	if k.Name == "" || strings.TrimSpace(k.Name) != k.Name || strings.ContainsAny(k.Name, "\n\r\x00") {
+		wrong("name", "%q cannot be the comment of a key", k.Name)
+	}
+	if k.User == "" {
+		wrong("user", "must be set")
+	} else if err := accounts.CheckReference(k.User); err != nil {
+		wrong("user", "%w", err)
+	}
+	public, err := k.public()
+	switch {
+	case err != nil:
+		wrong("key", "%w", err)
+	case public == nil && k.Ensure == present:
+		wrong("key", "must be set")
+	case public != nil && k.Type != "" && public.Type() != k.Type && public.Type() != short[k.Type]:
+		wrong("type", "%q, and the key says %s", k.Type, public.Type())
+	}
+	for _, o := range k.Options {
+		if parsed, err := parse(o + " " + sample); err != nil || !slices.Equal(parsed.options, []string{o}) {
+			wrong("options", "%q is not one option of sshd(8)", o)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// sample is a key with which an option is tried: that of the seed zero.
+const sample = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDtqJ7zOtqQtYqOo0CpvDXNlMhV3HeJDpjrASKGLWdop"
+
+// public is the declared key, nil if there is none.
+func (k *Key) public() (ssh.PublicKey, error) {
+	if k.Key == "" {
+		return nil, nil
+	}
+	blob, err := base64.StdEncoding.DecodeString(k.Key)
+	if err != nil || strings.ContainsAny(k.Key, "\r\n") {
+		return nil, errors.New("want the key alone, base64, without type and comment")
+	}
+	public, err := ssh.ParsePublicKey(blob)
+	if err != nil {
+		return nil, errors.New("it is no public key of ssh")
+	}
+	return public, nil
+}
+
+// Provides is the name and the key, each for the user.
+func (k *Key) Provides() []resources.Identity {
+	ids := []resources.Identity{{Kind: "authorized_key", Name: k.User + " " + k.Name}}
+	if k.Key != "" {
+		ids = append(ids, resources.Identity{Kind: "authorized_key", Name: k.User + "\n" + k.Key})
+	}
+	return ids
+}
+
+// Requires is the user, and the file where homes usually are.
+func (k *Key) Requires() []resources.Identity {
+	home := "/home/" + k.User
+	if k.User == "root" {
+		home = "/root"
+	}
+	return []resources.Identity{{Kind: "user", Name: k.User}, {Kind: "path", Name: home + "/.ssh/authorized_keys", Nearest: true}}
+}
+
+// Locks keeps two keys of a user from editing the file at a time.
+func (k *Key) Locks() []string { return []string{"authorized_keys of " + k.User} }
+
+// wanted is the entry as declared; options that are not declared are taken from the one that is there.
+func (k *Key) wanted(is *entry) (*entry, error) {
+	key, err := k.public()
+	w := &entry{key: key, comment: k.Name, options: k.Options}
+	if is != nil && k.Options == nil {
+		w.options = is.options
+	}
+	return w, err
+}
+
+// Check compares the line.
+func (k *Key) Check(ctx context.Context, v host.View) (resources.Diff, error) {
+	var d resources.Diff
+	add := func(attr, from, to string) {
+		if from != to {
+			d.Changes = append(d.Changes, resources.Change{Attr: attr, From: from, To: to})
+		}
+	}
+	f, err := k.look(ctx, v)
+	switch {
+	case err != nil || f == nil:
+		return d, err
+	case k.Ensure == absent && len(f.entries) > 0:
+		add("ensure", present, absent)
+	case k.Ensure == absent:
+	case len(f.entries) == 0:
+		home, err := v.Lstat(f.user.Home)
+		if err == nil && home.Kind != host.Directory {
+			err = fmt.Errorf("%s, the home of user %s: does not exist", f.user.Home, k.User)
+		}
+		add("ensure", absent, present)
+		return d, err
+	default:
+		is := f.entries[0]
+		w, err := k.wanted(is)
+		if err != nil {
+			return d, err
+		}
+		add("type", is.key.Type(), w.key.Type())
+		add("key", ssh.FingerprintSHA256(is.key), ssh.FingerprintSHA256(w.key))
+		add("name", is.comment, w.comment)
+		add("options", strings.Join(is.options, ","), strings.Join(w.options, ","))
+	}
+	return d, nil
+}
+
+// Apply edits the file.
+func (k *Key) Apply(ctx context.Context, h host.Host, _ resources.Diff) error {
+	f, err := k.look(ctx, h) // under the lock: another key may have been written since the check
+	if err != nil || f == nil {
+		return err
+	}
+	uid, gid := f.user.UID, f.user.GID
+	own := func(mode uint32) host.Meta { return host.Meta{Mode: &mode, UID: &uid, GID: &gid} }
+	switch {
+	case k.Ensure == absent:
+		f.Remove(func(i int, _ string) bool {
+			return slices.ContainsFunc(f.entries, func(e *entry) bool { return e.at == i })
+		})
+		return f.Write(ctx, h, host.Meta{})
+	case len(f.entries) > 0:
+		w, err := k.wanted(f.entries[0])
+		if err != nil {
+			return err
+		}
+		f.Replace(f.entries[0].at, w.String())
+		return f.Write(ctx, h, host.Meta{})
+	}
+	w, err := k.wanted(nil)
+	if err != nil {
+		return err
+	}
+	folder, err := h.Lstat(path.Dir(f.Name))
+	if err == nil && folder.Kind == host.Absent {
+		err = h.Mkdir(ctx, path.Dir(f.Name), own(0o700))
+	}
+	if err != nil {
+		return err
+	}
+	f.Insert(len(f.Lines), w.String())
+	return f.Write(ctx, h, own(0o600))
+}

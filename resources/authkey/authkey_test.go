@@ -1,0 +1,235 @@
+package authkey
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/crypto/ssh"
+
+	"github.com/nodeapply/apply/host/hosttest"
+	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/resourcetest"
+)
+
+// The keys of two seeds.
+const (
+	one = "AAAAC3NzaC1lZDI1NTE5AAAAIDtqJ7zOtqQtYqOo0CpvDXNlMhV3HeJDpjrASKGLWdop"
+	two = "AAAAC3NzaC1lZDI1NTE5AAAAIIqI4910CfGV/VLbLTy6XXLKZwm/HZQSG/N0iAG0D29c"
+)
+
+// root skips a test unless it runs as root.
+func root(t *testing.T) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("needs root: only root can give files to their users")
+	}
+}
+
+func declare(edit func(*Key)) *Key {
+	k := Type().New("laptop").(*Key)
+	k.User, k.Key = "bob", one
+	if edit != nil {
+		edit(k)
+	}
+	return k
+}
+
+// declared are the states that a key may be declared to have.
+var declared = map[string]func(*Key){
+	"present": nil,
+	"type":    func(k *Key) { k.Type = "ed25519" },
+	"options": func(k *Key) {
+		k.Options = resources.Strings{`from="10.0.0.0/8,::1"`, "no-pty", `command="echo \"hi\" # all"`}
+	},
+	"no options":     func(k *Key) { k.Options = resources.Strings{} },
+	"absent":         func(k *Key) { k.Ensure = absent },
+	"absent by name": func(k *Key) { k.Ensure, k.Key = absent, "" },
+}
+
+// actual are the lines that it may find among others.
+var actual = map[string]string{
+	"nothing":    "",
+	"same":       "ssh-ed25519 " + one + " laptop\n",
+	"other name": "ssh-ed25519  " + one + " bob@home\n",
+	"no name":    "ssh-ed25519 " + one + "\n",
+	"other key":  "ssh-ed25519 " + two + " laptop\n",
+	"options":    `from="10.0.0.0/8,::1",no-agent-forwarding ssh-ed25519 ` + one + " laptop\n",
+	"both":       "ssh-ed25519 " + two + " laptop\nssh-ed25519 " + one + " bob@home\n",
+}
+
+const (
+	people = "-- etc/passwd --\nroot:x:0:0::/root:/bin/sh\nbob:x:1000:1000::/home/bob:/bin/sh\n-- etc/group --\nroot:x:0:\nbob:x:1000:\n-- home/bob/ 0750 bob:bob --\n"
+	others = "# keys of bob\n\nssh-ed25519 AAAA broken\nssh-rsa-new AAAAB3Nza unknown type\n"
+	file   = "/home/bob/.ssh/authorized_keys"
+)
+
+func tree(lines string) string {
+	return people + "-- home/bob/.ssh/ 0755 bob:bob --\n-- home/bob/.ssh/authorized_keys 0640 bob:bob --\n" + lines
+}
+
+func TestConverges(t *testing.T) {
+	root(t)
+	for name, edit := range declared {
+		for start, lines := range actual {
+			for where, content := range map[string]string{"first": lines + others, "last": others + lines, "alone": lines} {
+				t.Run(name+" from "+start+" "+where, func(t *testing.T) {
+					h := hosttest.New(t, tree(content))
+					resourcetest.Converges(t, h, declare(edit))
+					if got := h.Content(file); where != "alone" && !strings.Contains(got, others) {
+						t.Errorf("other lines were touched:\n%s", got)
+					}
+					if st, err := h.Lstat(file); err != nil || st.Mode != 0o640 || st.UID != 1000 {
+						t.Errorf("mode %o, owner %d, %v", st.Mode, st.UID, err)
+					}
+				})
+			}
+		}
+		for start, content := range map[string]string{"no folder": people, "no file": people + "-- home/bob/.ssh/ 0700 bob:bob --\n"} {
+			t.Run(name+" from "+start, func(t *testing.T) { resourcetest.Converges(t, hosttest.New(t, content), declare(edit)) })
+		}
+	}
+}
+
+func fingerprint(t *testing.T, key string) string {
+	t.Helper()
+	public, err := declare(func(k *Key) { k.Key = key }).public()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ssh.FingerprintSHA256(public)
+}
+
+func TestWhatIsWritten(t *testing.T) {
+	root(t)
+	for _, tc := range []struct{ declared, actual, want, changes string }{
+		{"present", "nothing", actual["same"], "ensure: absent -> present"},
+		{"present", "other name", actual["same"], "name: bob@home -> laptop"},
+		{"present", "no name", actual["same"], "name:  -> laptop"},
+		{"present", "other key", actual["same"], "key: " + fingerprint(t, two) + " -> " + fingerprint(t, one)},
+		{"present", "options", actual["options"], ""},
+		{"no options", "options", actual["same"], `options: from="10.0.0.0/8,::1",no-agent-forwarding -> `},
+		{"options", "nothing", `from="10.0.0.0/8,::1",no-pty,command="echo \"hi\" # all" ` + actual["same"], "ensure: absent -> present"},
+		{"present", "both", "ssh-ed25519 " + two + " laptop\n" + actual["same"], "name: bob@home -> laptop"},
+		{"absent", "both", "", "ensure: present -> absent"},
+		{"absent by name", "both", "ssh-ed25519 " + one + " bob@home\n", "ensure: present -> absent"},
+	} {
+		t.Run(tc.declared+" from "+tc.actual, func(t *testing.T) {
+			h := hosttest.New(t, tree(others+actual[tc.actual]))
+			o := resourcetest.Converges(t, h, declare(declared[tc.declared]))
+			if diff := cmp.Diff(others+tc.want, h.Content(file)); diff != "" {
+				t.Error(diff)
+			}
+			var changes []string
+			for _, c := range o.Diff.Changes {
+				changes = append(changes, fmt.Sprintf("%s: %s -> %s", c.Attr, c.From, c.To))
+			}
+			if diff := cmp.Diff(tc.changes, strings.Join(changes, "\n")); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestFolderAndFileAreTheUsersAlone(t *testing.T) {
+	root(t)
+	h := hosttest.New(t, people)
+	resourcetest.Converges(t, h, declare(nil))
+	want := "-- home/bob/.ssh/ 0700 bob:bob --\n-- home/bob/.ssh/authorized_keys 0600 bob:bob --\n" + actual["same"]
+	if got := h.Snapshot(); !strings.HasSuffix(got, want) {
+		t.Errorf("want %q at the end of\n%s", want, got)
+	}
+}
+
+func TestRefuses(t *testing.T) {
+	root(t)
+	shadow := "-- etc/shadow 0600 --\nroot:*:1::::::\n"
+	for name, tc := range map[string]struct {
+		tree string
+		edit func(*Key)
+		want string
+	}{
+		"planted file link":   {people + shadow + "-- home/bob/.ssh/ 0700 bob:bob --\n-- home/bob/.ssh/authorized_keys -> /etc/shadow bob:bob --\n", nil, "is a link, not a file"},
+		"planted folder link": {people + "-- root/.ssh/ 0700 --\n-- home/bob/.ssh -> /root/.ssh bob:bob --\n", nil, "/home/bob/.ssh: refused: a link that its owner may have planted"},
+		"pipe":                {people + "-- home/bob/.ssh/ 0700 bob:bob --\n-- home/bob/.ssh/authorized_keys| 0600 bob:bob --\n", nil, "is a fifo, not a file"},
+		"unknown user":        {people, func(k *Key) { k.User = "carol" }, `user: user "carol": unknown to this node`},
+		"no home":             {strings.Replace(people, "-- home/bob/ 0750 bob:bob --\n", "", 1), nil, "/home/bob, the home of user bob: does not exist"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if err := resourcetest.Refuses(t, hosttest.New(t, tc.tree), declare(tc.edit)); !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("want %q, got %v", tc.want, err)
+			}
+		})
+	}
+	gone := declare(func(k *Key) { k.User, k.Ensure = "carol", absent })
+	if o := resourcetest.Converges(t, hosttest.New(t, people), gone); !o.Diff.Empty() {
+		t.Errorf("a key of a user who is gone differs: %v", o.Diff)
+	}
+}
+
+func TestValidate(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		edit func(*Key)
+		want string
+	}{
+		{"no user", func(k *Key) { k.User = "" }, "user: must be set"},
+		{"user", func(k *Key) { k.User = "../root" }, "user: "},
+		{"no key", func(k *Key) { k.Key = "" }, "key: must be set"},
+		{"whole line", func(k *Key) { k.Key = "ssh-ed25519 " + one + " bob" }, "key: want the key alone"},
+		{"two lines", func(k *Key) { k.Key = one[:20] + "\n" + one[20:] }, "key: want the key alone"},
+		{"cut", func(k *Key) { k.Key = one[:len(one)-4] }, "key: it is no public key of ssh"},
+		{"other type", func(k *Key) { k.Type = "ssh-rsa" }, `type: "ssh-rsa", and the key says ssh-ed25519`},
+		{"two options", func(k *Key) { k.Options = resources.Strings{"no-pty,no-X11-forwarding"} }, "is not one option"},
+		{"option with blanks", func(k *Key) { k.Options = resources.Strings{"no-pty ssh-ed25519"} }, "is not one option"},
+		{"open quote", func(k *Key) { k.Options = resources.Strings{`command="x`} }, "is not one option"},
+		{"option with a line end", func(k *Key) { k.Options = resources.Strings{"no-pty\n"} }, "is not one option"},
+		{"name", func(k *Key) { k.Name = "a\nssh-rsa" }, "name: "},
+		{"ensure", func(k *Key) { k.Ensure = "here" }, "ensure: "},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if err := declare(tc.edit).Validate(); err == nil || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("want %q, got %v", tc.want, err)
+			}
+		})
+	}
+}
+
+func TestIdentities(t *testing.T) {
+	want := []resources.Identity{{Kind: "user", Name: "bob"}, {Kind: "path", Name: file, Nearest: true}}
+	if diff := cmp.Diff(want, declare(nil).Requires()); diff != "" {
+		t.Error(diff)
+	}
+	a, b := declare(nil), declare(func(k *Key) { k.Name = "other" })
+	if a.Provides()[0] == b.Provides()[0] || a.Provides()[1] != b.Provides()[1] {
+		t.Errorf("one key under two names: %v, %v", a.Provides(), b.Provides())
+	}
+}
+
+func TestInspect(t *testing.T) {
+	root(t)
+	for start, lines := range actual {
+		h := hosttest.New(t, tree(others+lines))
+		titles, err := Type().New("").(*Key).List(t.Context(), h, "b*")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if named := strings.Contains(lines, "laptop") || strings.Contains(lines, "home"); named != (len(titles) > 0) {
+			t.Errorf("%s: %q", start, titles)
+		}
+		for _, title := range titles {
+			k := Type().New(title).(*Key)
+			if err := k.Inspect(t.Context(), h); err != nil {
+				t.Fatal(err)
+			}
+			if o := resourcetest.Converges(t, h, k); !o.Diff.Empty() {
+				t.Errorf("%s, %s: differs from itself: %v", start, title, o.Diff)
+			}
+		}
+	}
+	if err := Type().New("none").(*Key).Inspect(t.Context(), hosttest.New(t, people)); err == nil {
+		t.Error("a key that nobody has")
+	}
+}

@@ -1,0 +1,310 @@
+// Package cron is the resource type of cron jobs: entries of users' crontabs.
+//
+// A job is a line with its time and command, the environment lines before it, and before these a comment that carries its name. All other
+// lines keep their bytes. The crontab is read from its spool file; crontab(1) installs the new one, so that the node's cron checks and loads it.
+package cron
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/internal/accounts"
+)
+
+var (
+	_ resources.Resource   = (*Cron)(nil)
+	_ resources.Validator  = (*Cron)(nil)
+	_ resources.Identified = (*Cron)(nil)
+	_ resources.Locker     = (*Cron)(nil)
+	_ resources.Restorer   = (*Cron)(nil)
+	_ resources.Lister     = (*Cron)(nil)
+)
+
+// Type is cron.
+func Type() resources.Type {
+	return resources.Type{
+		Name: "cron",
+		New:  func(title string) resources.Resource { return &Cron{Name: title, User: "root", Ensure: present} },
+	}
+}
+
+// Cron is a job in the crontab of a user. The comment `# apply: NAME` before it tells it from others; `# Puppet Name: NAME` and `#Ansible: NAME`
+// do too, so that their jobs are taken over. A job that stands there by hand, with the very time and command, is taken over and gets the comment.
+//
+// A part of the time that is not set is `*` in a new entry and left as it is in one that is there.
+type Cron struct {
+	// What the job is called. Default: the title.
+	Name string `hcl:"name,title,public"`
+	// What is run: one line, handed to the shell by cron, to which a `%` is a line end unless it has a backslash before it.
+	Command string `hcl:"command"`
+	// Whose crontab it is. Default: `root`.
+	User string `hcl:"user,public"`
+	// Minutes, 0 to 59: a number, `*`, a range `a-b`, a step `*/n`, or a list of these.
+	Minute Times `hcl:"minute"`
+	// Hours, 0 to 23.
+	Hour Times `hcl:"hour"`
+	// Days of the month, 1 to 31.
+	MonthDay Times `hcl:"monthday"`
+	// Months, 1 to 12, or by their names.
+	Month Times `hcl:"month"`
+	// Days of the week, 0 to 7 where 0 and 7 are Sunday, or by their names.
+	Weekday Times `hcl:"weekday"`
+	// `reboot`, `hourly`, `daily`, `midnight`, `weekly`, `monthly`, `yearly` or `annually` in place of a time; `absent`: a time.
+	Special string `hcl:"special"`
+	// Variables for the job, `NAME=value` or a list of these, or a map. Cron gives them to the jobs that follow in the crontab as well. Not set: left as they are.
+	Environment Environment `hcl:"environment"`
+	// `present` (default) or `absent`.
+	Ensure string `hcl:"ensure"`
+}
+
+const (
+	present = "present"
+	absent  = "absent"
+)
+
+var specials = []string{"reboot", "hourly", "daily", "midnight", "weekly", "monthly", "yearly", "annually"}
+
+// Validate checks names, times and what a crontab can hold.
+func (c *Cron) Validate() error {
+	var errs []error
+	wrong := func(attr string, err error) {
+		if err != nil {
+			errs = append(errs, &resources.AttrError{Attr: attr, Err: err})
+		}
+	}
+	if strings.TrimSpace(c.Name) != c.Name || c.Name == "" || strings.ContainsAny(c.Name, "\n\r\x00") {
+		wrong("name", fmt.Errorf("%q cannot be the name of a job", c.Name))
+	}
+	wrong("user", accounts.CheckReference(c.User))
+	switch {
+	case c.Ensure != present && c.Ensure != absent:
+		wrong("ensure", fmt.Errorf("%q is none of present, absent", c.Ensure))
+	case c.Ensure == present && strings.TrimSpace(c.Command) == "":
+		wrong("command", errors.New("must be set"))
+	case strings.ContainsAny(c.Command, "\n\r\x00"):
+		wrong("command", errors.New("it must be one line"))
+	}
+	set := false
+	for i, t := range c.times() {
+		_, err := units[i].canonical(string(*t))
+		wrong(units[i].attr, err)
+		set = set || *t != "" && *t != absent && *t != "*"
+	}
+	switch {
+	case c.Special != "" && c.Special != absent && !slices.Contains(specials, c.Special):
+		wrong("special", fmt.Errorf("%q is none of %s", c.Special, strings.Join(specials, ", ")))
+	case c.Special != "" && c.Special != absent && set:
+		wrong("special", errors.New("it stands in place of a time, and one is set"))
+	}
+	return errors.Join(errs...)
+}
+
+// times are the parts of the time in the order of a crontab's line, which is that of units.
+func (c *Cron) times() []*Times {
+	return []*Times{&c.Minute, &c.Hour, &c.MonthDay, &c.Month, &c.Weekday}
+}
+
+// Provides is the name in the user's crontab.
+func (c *Cron) Provides() []resources.Identity {
+	return []resources.Identity{{Kind: "cron", Name: c.User + " " + c.Name}}
+}
+
+// Requires is the user.
+func (c *Cron) Requires() []resources.Identity {
+	return []resources.Identity{{Kind: "user", Name: c.User}}
+}
+
+// Locks keeps two jobs from editing a crontab at a time.
+func (c *Cron) Locks() []string { return []string{"crontab of " + c.User} }
+
+// wanted is the job as declared; what is not declared is taken from the one that is there.
+func (c *Cron) wanted(is *job) *job {
+	w := &job{}
+	if is != nil {
+		*w = *is
+	}
+	w.command = strings.TrimSpace(c.Command)
+	if c.Environment != nil {
+		w.env = c.Environment
+	}
+	timed := c.Special == absent
+	for _, t := range c.times() {
+		timed = timed || *t != "" && *t != absent
+	}
+	switch {
+	case c.Special != "" && c.Special != absent:
+		w.special = c.Special
+	case timed:
+		w.special = ""
+	}
+	if w.special != "" {
+		w.time = [5]string{}
+		return w
+	}
+	for i, t := range c.times() {
+		switch v, _ := units[i].canonical(string(*t)); {
+		case *t == "" && w.time[i] == "":
+			w.time[i] = "*"
+		case *t != "" && v != canonical(i, w.time[i]):
+			w.time[i] = v
+		}
+	}
+	return w
+}
+
+// Check compares the job.
+func (c *Cron) Check(ctx context.Context, v host.View) (resources.Diff, error) {
+	var d resources.Diff
+	add := func(attr, from, to string) {
+		if from != to {
+			d.Changes = append(d.Changes, resources.Change{Attr: attr, From: from, To: to})
+		}
+	}
+	t, err := c.read(ctx, v)
+	if err != nil || t == nil {
+		return d, err
+	}
+	is := t.find(c)
+	switch {
+	case is == nil && c.Ensure == present:
+		add("ensure", absent, present)
+	case is == nil:
+	case c.Ensure == absent:
+		add("ensure", present, absent)
+	default:
+		w := c.wanted(is)
+		if !is.complete() || !is.marked {
+			add("ensure", "incomplete", present)
+		}
+		add("command", is.command, w.command)
+		for i := range w.time {
+			add(units[i].attr, canonical(i, is.time[i]), canonical(i, w.time[i]))
+		}
+		add("special", word(is.special), word(w.special))
+		add("environment", strings.Join(is.env, "\n"), strings.Join(w.env, "\n"))
+	}
+	return d, nil
+}
+
+func word(special string) string {
+	if special == "" {
+		return absent
+	}
+	return special
+}
+
+// Apply edits the crontab and installs it.
+func (c *Cron) Apply(ctx context.Context, h host.Host, _ resources.Diff) error {
+	t, err := c.read(ctx, h) // under the lock: another job may have been written since the check
+	if err != nil || t == nil {
+		return err
+	}
+	is := t.find(c)
+	if c.Ensure == absent {
+		t.replace(is, nil)
+	} else {
+		t.replace(is, c.wanted(is).lines(c.Name))
+	}
+	return t.install(ctx, h)
+}
+
+// before is what an undo needs: the lines of the job, none if there was none.
+type before struct {
+	User  string   `json:"user"`
+	Lines []string `json:"lines"`
+}
+
+// Before keeps the lines.
+func (c *Cron) Before(ctx context.Context, v host.View, _ resources.Diff) (json.RawMessage, error) {
+	b := before{User: c.User}
+	t, err := c.read(ctx, v)
+	if err != nil {
+		return nil, err
+	}
+	if is := t.find(c); is != nil {
+		b.Lines = t.bodies(is)
+	}
+	return json.Marshal(b)
+}
+
+// Restore brings those lines back.
+func (c *Cron) Restore(ctx context.Context, h host.Host, raw json.RawMessage) error {
+	var b before
+	if err := json.Unmarshal(raw, &b); err != nil {
+		return fmt.Errorf("what was before: %w", err)
+	}
+	c.User = b.User
+	t, err := c.read(ctx, h)
+	if err != nil || t == nil {
+		return err
+	}
+	is := t.find(c)
+	if is == nil && b.Lines == nil || is != nil && slices.Equal(t.bodies(is), b.Lines) {
+		return nil
+	}
+	t.replace(is, b.Lines)
+	return t.install(ctx, h)
+}
+
+// Inspect fills the attributes from the job of that name in the user's crontab, where a title "USER/NAME" says which user.
+func (c *Cron) Inspect(ctx context.Context, v host.View) error {
+	t, err := c.read(ctx, v)
+	if err != nil {
+		return err
+	}
+	is := t.find(c)
+	if user, name, ok := strings.Cut(c.Name, "/"); is == nil && ok {
+		if _, err := v.LookupUser(ctx, user); err == nil {
+			c.User, c.Name = user, name
+			if t, err = c.read(ctx, v); err != nil {
+				return err
+			}
+			is = t.find(c)
+		}
+	}
+	if is == nil {
+		c.Ensure = absent
+		return nil
+	}
+	if !is.complete() {
+		return fmt.Errorf("%s: its comment is there and the job is not: there is no such state to declare", c.Name)
+	}
+	c.Ensure, c.Command, c.Special = present, is.command, is.special
+	for i, t := range c.times() {
+		if is.special == "" {
+			*t = Times(is.time[i])
+		}
+	}
+	if len(is.env) > 0 {
+		c.Environment = is.env
+	}
+	return nil
+}
+
+// List returns "USER/NAME" of the jobs with a name, in the crontabs of users that match.
+func (c *Cron) List(ctx context.Context, v host.View, of string) ([]string, error) {
+	users, err := accounts.Users(v)
+	if err != nil {
+		return nil, err
+	}
+	var titles []string
+	for _, u := range users {
+		if len(resources.Select(of, []string{u.Name})) == 0 {
+			continue
+		}
+		t, err := (&Cron{User: u.Name}).read(ctx, v)
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range t.names() {
+			titles = append(titles, u.Name+"/"+name)
+		}
+	}
+	return titles, nil
+}

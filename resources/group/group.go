@@ -1,0 +1,272 @@
+// Package group is the resource type of groups. What is there is read from /etc/group; groupadd(8), groupmod(8), groupdel(8) and gpasswd(1) change it.
+package group
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/internal/accounts"
+	"github.com/nodeapply/apply/resources/internal/tool"
+)
+
+var (
+	_ resources.Resource   = (*Group)(nil)
+	_ resources.Validator  = (*Group)(nil)
+	_ resources.Identified = (*Group)(nil)
+	_ resources.Locker     = (*Group)(nil)
+	_ resources.Restorer   = (*Group)(nil)
+	_ resources.Inspector  = (*Group)(nil)
+	_ resources.Lister     = (*Group)(nil)
+)
+
+// Type is group.
+func Type() resources.Type {
+	return resources.Type{Name: "group", New: func(title string) resources.Resource { return &Group{Name: title, Ensure: present} }}
+}
+
+// Group is a group of the node, an entry of /etc/group. A group that only the node's name services (LDAP) know is as declared if it
+// is there with the declared id; it cannot be changed.
+//
+// A group comes after the users that are its `members`, a user after its own `groups`: declare a membership on one of the two sides.
+type Group struct {
+	// The group's name. Default: the title.
+	Name string `hcl:"name,title,public"`
+	// `present` (default) or `absent`.
+	Ensure string `hcl:"ensure"`
+	// The group's number. Not set: left as it is; a new group gets the next free one.
+	GID *uint32 `hcl:"gid"`
+	// Whether a new group gets a number from those of the system's own. Default: false.
+	System bool `hcl:"system"`
+	// Users that are in the group, as one name or a list. Others that are in it stay, see `auth_membership`.
+	Members resources.Strings `hcl:"members"`
+	// Whether `members` lists all: others are taken out of the group. Default: false.
+	AuthMembership bool `hcl:"auth_membership"`
+}
+
+const (
+	present = "present"
+	absent  = "absent"
+)
+
+// Validate checks names and words.
+func (g *Group) Validate() error {
+	var errs []error
+	wrong := func(attr string, err error) {
+		if err != nil {
+			errs = append(errs, &resources.AttrError{Attr: attr, Err: err})
+		}
+	}
+	wrong("name", accounts.CheckName(g.Name))
+	switch {
+	case g.Ensure != present && g.Ensure != absent:
+		wrong("ensure", fmt.Errorf("%q is none of present, absent", g.Ensure))
+	case g.Ensure == absent && g.Name == "root":
+		wrong("ensure", errors.New("root is never removed"))
+	}
+	for _, m := range g.Members {
+		wrong("members", accounts.CheckReference(m))
+	}
+	return errors.Join(errs...)
+}
+
+// Provides is the group.
+func (g *Group) Provides() []resources.Identity {
+	return []resources.Identity{{Kind: "group", Name: g.Name}}
+}
+
+// Requires lists the members. A group that is to go comes after the user of its name, whose own group it probably is.
+func (g *Group) Requires() []resources.Identity {
+	if g.Ensure == absent {
+		return []resources.Identity{{Kind: "user", Name: g.Name}}
+	}
+	ids := make([]resources.Identity, len(g.Members))
+	for i, m := range g.Members {
+		ids[i] = resources.Identity{Kind: "user", Name: m}
+	}
+	return ids
+}
+
+// Locks keeps two changes of accounts apart.
+func (g *Group) Locks() []string { return []string{accounts.Lock} }
+
+// found is the group as it is.
+type found struct {
+	*accounts.Group
+	remote bool // only the name services know it
+}
+
+// look returns nil for a group that is not there.
+func (g *Group) look(ctx context.Context, v host.View) (*found, error) {
+	own, err := accounts.FindGroup(v, g.Name)
+	if err != nil {
+		return nil, err
+	}
+	if own != nil {
+		return &found{Group: own}, nil
+	}
+	far, err := v.LookupGroup(ctx, g.Name)
+	if errors.Is(err, host.ErrUnknownAccount) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &found{&accounts.Group{Name: g.Name, GID: far.GID}, true}, nil
+}
+
+// members is who should be in the group, sorted.
+func (g *Group) members(is []string) []string {
+	want := slices.Clone([]string(g.Members))
+	if !g.AuthMembership {
+		want = append(want, is...)
+	}
+	slices.Sort(want)
+	return slices.Compact(want)
+}
+
+// Check compares the entry.
+func (g *Group) Check(ctx context.Context, v host.View) (resources.Diff, error) {
+	var d resources.Diff
+	add := func(attr, from, to string) {
+		if from != to {
+			d.Changes = append(d.Changes, resources.Change{Attr: attr, From: from, To: to})
+		}
+	}
+	f, err := g.look(ctx, v)
+	if err != nil {
+		return d, err
+	}
+	switch {
+	case f == nil && g.Ensure == present:
+		add("ensure", absent, present)
+		return d, nil
+	case f == nil:
+		return d, nil
+	case g.Ensure == absent:
+		add("ensure", present, absent)
+	default:
+		if g.GID != nil {
+			add("gid", number(f.GID), number(*g.GID))
+		}
+		if g.Members != nil && !f.remote {
+			is := slices.Sorted(slices.Values(f.Members))
+			add("members", strings.Join(slices.Compact(is), ","), strings.Join(g.members(is), ","))
+		}
+	}
+	if f.remote && !d.Empty() {
+		return d, fmt.Errorf("%s is known to the node's name services alone, not to /etc/group: it cannot be changed here", g.Name)
+	}
+	return d, nil
+}
+
+func number(n uint32) string { return strconv.FormatUint(uint64(n), 10) }
+
+// Apply makes, changes or removes the group.
+func (g *Group) Apply(ctx context.Context, h host.Host, d resources.Diff) error {
+	run := func(args ...string) error { return tool.Run(ctx, h, host.Cmd{Args: args}) }
+	if d.Has("ensure") {
+		if g.Ensure == absent {
+			return run("groupdel", "--", g.Name)
+		}
+		args := []string{"groupadd"}
+		if g.System {
+			args = append(args, "-r")
+		}
+		if g.GID != nil {
+			args = append(args, "-g", number(*g.GID))
+		}
+		if err := run(append(args, "--", g.Name)...); err != nil {
+			return err
+		}
+		if len(g.Members) == 0 {
+			return nil
+		}
+		return run("gpasswd", "-M", strings.Join(g.members(nil), ","), "--", g.Name)
+	}
+	if d.Has("gid") {
+		if err := run("groupmod", "-g", number(*g.GID), "--", g.Name); err != nil {
+			return err
+		}
+	}
+	if !d.Has("members") {
+		return nil
+	}
+	f, err := g.look(ctx, h) // under the lock: a user may have joined since the check
+	if err != nil || f == nil {
+		return err
+	}
+	return run("gpasswd", "-M", strings.Join(g.members(f.Members), ","), "--", g.Name)
+}
+
+// before is what an undo needs.
+type before struct {
+	There   bool              `json:"there"`
+	GID     *uint32           `json:"gid,omitempty"`
+	Members resources.Strings `json:"members,omitempty"`
+}
+
+// Before keeps the entry.
+func (g *Group) Before(ctx context.Context, v host.View, _ resources.Diff) (json.RawMessage, error) {
+	f, err := g.look(ctx, v)
+	if err != nil {
+		return nil, err
+	}
+	if f == nil {
+		return json.Marshal(before{})
+	}
+	return json.Marshal(before{true, &f.GID, append(resources.Strings{}, f.Members...)})
+}
+
+// Restore brings that entry back.
+func (g *Group) Restore(ctx context.Context, h host.Host, raw json.RawMessage) error {
+	var b before
+	if err := json.Unmarshal(raw, &b); err != nil {
+		return fmt.Errorf("what was before: %w", err)
+	}
+	g.Ensure, g.GID, g.Members, g.AuthMembership = absent, b.GID, b.Members, true
+	if b.There {
+		g.Ensure = present
+		if g.Members == nil {
+			g.Members = resources.Strings{}
+		}
+	}
+	d, err := g.Check(ctx, h)
+	if err != nil || d.Empty() {
+		return err
+	}
+	return g.Apply(ctx, h, d)
+}
+
+// Inspect fills the attributes from the entry.
+func (g *Group) Inspect(ctx context.Context, v host.View) error {
+	f, err := g.look(ctx, v)
+	if err != nil {
+		return err
+	}
+	if f == nil {
+		g.Ensure = absent
+		return nil
+	}
+	g.Ensure, g.GID = present, &f.GID
+	if len(f.Members) > 0 {
+		g.Members = f.Members
+	}
+	return nil
+}
+
+// List returns the groups of /etc/group whose names match.
+func (g *Group) List(_ context.Context, v host.View, of string) ([]string, error) {
+	all, err := accounts.Groups(v)
+	names := make([]string, len(all))
+	for i, g := range all {
+		names[i] = g.Name
+	}
+	return resources.Select(of, names), err
+}

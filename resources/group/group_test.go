@@ -1,0 +1,213 @@
+package group
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/internal/accounts/accountstest"
+	"github.com/nodeapply/apply/resources/resourcetest"
+)
+
+// root skips a test of a matrix unless it runs as root.
+func root(t *testing.T) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("needs root: every account of a test's node has the caller's id otherwise, so numbers cannot be compared")
+	}
+}
+
+func declare(edit func(*Group)) *Group {
+	g := Type().New("devs").(*Group)
+	if edit != nil {
+		edit(g)
+	}
+	return g
+}
+
+func ptr(n uint32) *uint32 { return &n }
+
+// declared are the states that a group may be declared to have.
+var declared = map[string]func(*Group){
+	"present":    nil,
+	"absent":     func(g *Group) { g.Ensure = absent },
+	"gid":        func(g *Group) { g.GID = ptr(2000) },
+	"system":     func(g *Group) { g.System = true },
+	"members":    func(g *Group) { g.Members = resources.Strings{"alice"} },
+	"just these": func(g *Group) { g.Members, g.AuthMembership = resources.Strings{"alice"}, true },
+	"nobody":     func(g *Group) { g.Members, g.AuthMembership = resources.Strings{}, true },
+	"all":        func(g *Group) { g.GID, g.Members = ptr(2000), resources.Strings{"root", "alice"} },
+}
+
+func TestConverges(t *testing.T) {
+	root(t)
+	for name, edit := range declared {
+		for start, line := range map[string]string{
+			"nothing": "", "same": "devs:x:2000:alice\n", "other gid": "devs:x:3000:\n", "other members": "devs:x:2000:root,bob\n",
+		} {
+			t.Run(name+" from "+start, func(t *testing.T) {
+				h := accountstest.New(t, strings.Replace(accountstest.Base, "audio:", line+"audio:", 1))
+				resourcetest.Converges(t, h, declare(edit))
+				if got := h.Content("/etc/group"); !strings.Contains(got, "audio:x:29:\nvideo:x:44:\n") {
+					t.Errorf("other groups were touched:\n%s", got)
+				}
+			})
+		}
+	}
+}
+
+func TestWhatIsDone(t *testing.T) {
+	root(t)
+	for _, tc := range []struct {
+		name, line string
+		edit       func(*Group)
+		want       []string
+		changes    string
+	}{
+		{"made", "", func(g *Group) { g.GID, g.System = ptr(2000), true }, []string{"groupadd -r -g 2000 -- devs"}, "ensure: absent -> present"},
+		{"made with members", "", func(g *Group) { g.Members = resources.Strings{"root", "alice"} },
+			[]string{"groupadd -- devs", "gpasswd -M alice,root -- devs"}, "ensure: absent -> present"},
+		{"removed", "devs:x:1:\n", func(g *Group) { g.Ensure = absent }, []string{"groupdel -- devs"}, "ensure: present -> absent"},
+		{"another number", "devs:x:1:\n", func(g *Group) { g.GID = ptr(2000) }, []string{"groupmod -g 2000 -- devs"}, "gid: 1 -> 2000"},
+		{"a member joins, others stay", "devs:x:1:root\n", func(g *Group) { g.Members = resources.Strings{"alice"} },
+			[]string{"gpasswd -M alice,root -- devs"}, "members: root -> alice,root"},
+		{"nobody else", "devs:x:1:root,alice\n", func(g *Group) { g.Members, g.AuthMembership = resources.Strings{"alice"}, true },
+			[]string{"gpasswd -M alice -- devs"}, "members: alice,root -> alice"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			h := accountstest.New(t, strings.Replace(accountstest.Base, "audio:", tc.line+"audio:", 1))
+			o := resourcetest.Converges(t, h, declare(tc.edit))
+			var calls []string
+			for _, c := range h.Calls() {
+				if !strings.HasPrefix(c, "? ") {
+					calls = append(calls, c)
+				}
+			}
+			if diff := cmp.Diff(tc.want, calls); diff != "" {
+				t.Error(diff)
+			}
+			if diff := cmp.Diff(tc.changes, text(o.Diff)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func text(d resources.Diff) string {
+	var out []string
+	for _, c := range d.Changes {
+		out = append(out, fmt.Sprintf("%s: %s -> %s", c.Attr, c.From, c.To))
+	}
+	return strings.Join(out, "\n")
+}
+
+func TestRemoteGroup(t *testing.T) {
+	root(t)
+	v := accountstest.Remote{Host: accountstest.New(t, accountstest.Base), Group: host.Group{Name: "devs", GID: 7000}}
+	if d, err := declare(func(g *Group) { g.GID = ptr(7000) }).Check(t.Context(), v); !d.Empty() || err != nil {
+		t.Errorf("differs: %v, %v", d, err)
+	}
+	for _, edit := range []func(*Group){func(g *Group) { g.GID = ptr(1) }, func(g *Group) { g.Ensure = absent }} {
+		if _, err := declare(edit).Check(t.Context(), v); err == nil || !strings.Contains(err.Error(), "name services alone") {
+			t.Errorf("got %v", err)
+		}
+	}
+}
+
+func TestFailureSaysWhy(t *testing.T) {
+	root(t)
+	h := accountstest.New(t, accountstest.Base)
+	g := declare(nil)
+	d := resourcetest.Check(t, h, g)
+	g.Name = "audio"
+	if err := g.Apply(t.Context(), h, d); err == nil || err.Error() != "groupadd: exit code 9: group 'audio' already exists" {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestRestore(t *testing.T) {
+	root(t)
+	for name, edit := range declared {
+		for start, line := range map[string]string{"nothing": "", "a group": "devs:x:3000:root,bob\n"} {
+			t.Run(name+" to "+start, func(t *testing.T) {
+				h := accountstest.New(t, accountstest.Base)
+				if line != "" {
+					h = accountstest.New(t, strings.Replace(accountstest.Base, "video:x:44:\n", "video:x:44:\n"+line, 1))
+				}
+				was := h.Content("/etc/group")
+				g := declare(edit)
+				d := resourcetest.Check(t, h, g)
+				raw, err := g.Before(t.Context(), h, d)
+				if err != nil {
+					t.Fatal(err)
+				}
+				resourcetest.Converges(t, h, g)
+				if err := Type().New("devs").(*Group).Restore(t.Context(), h, raw); err != nil {
+					t.Fatal(err)
+				}
+				if diff := cmp.Diff(was, strings.Replace(h.Content("/etc/group"), "bob,root", "root,bob", 1)); diff != "" {
+					t.Error(diff)
+				}
+			})
+		}
+	}
+}
+
+func TestValidate(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		edit func(*Group)
+		want string
+	}{
+		{"ensure", func(g *Group) { g.Ensure = "there" }, `ensure: "there" is none of present, absent`},
+		{"option", func(g *Group) { g.Name = "-f" }, `name: "-f" is no name of an account`},
+		{"colon", func(g *Group) { g.Name = "a:b" }, "is no name of an account"},
+		{"line end", func(g *Group) { g.Name = "a\nb" }, "is no name of an account"},
+		{"number", func(g *Group) { g.Name = "1000" }, "is a number"},
+		{"long", func(g *Group) { g.Name = strings.Repeat("a", 33) }, "is longer than 32"},
+		{"root", func(g *Group) { g.Name, g.Ensure = "root", absent }, "root is never removed"},
+		{"member", func(g *Group) { g.Members = resources.Strings{"a,b"} }, `members: "a,b" is no name of an account`},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if err := declare(tc.edit).Validate(); err == nil || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("want %q, got %v", tc.want, err)
+			}
+		})
+	}
+}
+
+func TestIdentities(t *testing.T) {
+	g := declare(func(g *Group) { g.Members = resources.Strings{"alice"} })
+	want := []resources.Identity{{Kind: "user", Name: "alice"}}
+	if diff := cmp.Diff(want, g.Requires()); diff != "" {
+		t.Error(diff)
+	}
+	g.Ensure = absent
+	want[0].Name = "devs"
+	if diff := cmp.Diff(want, g.Requires()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestInspect(t *testing.T) {
+	root(t)
+	h := accountstest.New(t, accountstest.Base)
+	titles, err := declare(nil).List(t.Context(), h, "a*")
+	if diff := cmp.Diff([]string{"alice", "audio"}, titles); diff != "" || err != nil {
+		t.Error(diff, err)
+	}
+	for _, title := range []string{"staff", "audio", "none"} {
+		g := Type().New(title).(*Group)
+		if err := g.Inspect(t.Context(), h); err != nil {
+			t.Fatal(err)
+		}
+		if o := resourcetest.Converges(t, h, g); !o.Diff.Empty() {
+			t.Errorf("%s: differs from itself: %v", title, o.Diff)
+		}
+	}
+}

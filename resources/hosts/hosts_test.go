@@ -1,0 +1,207 @@
+package hosts
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/host/hosttest"
+	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/resourcetest"
+)
+
+func ptr(s string) *string { return &s }
+
+func declare(edit func(*Host)) *Host {
+	e := Type().New("node1").(*Host)
+	if edit != nil {
+		edit(e)
+	}
+	return e
+}
+
+const others = "# the hosts\n127.0.0.1   localhost\t # loop\n::1 localhost ip6-localhost\n\n10.0.0.9\tnode10 node1.old # not node1\n10.0.0.7 lonely\n"
+
+// declared are the states that an entry may be declared to have.
+var declared = map[string]func(*Host){
+	"address":         func(e *Host) { e.IP = "10.0.0.1" },
+	"IPv6":            func(e *Host) { e.IP = "fd00::1" },
+	"aliases":         func(e *Host) { e.IP, e.HostAliases = "10.0.0.1", resources.Strings{"n1", "node1.example.com"} },
+	"no aliases":      func(e *Host) { e.IP, e.HostAliases = "10.0.0.1", resources.Strings{} },
+	"comment":         func(e *Host) { e.IP, e.Comment = "10.0.0.1", ptr("the first") },
+	"no comment":      func(e *Host) { e.IP, e.Comment = "10.0.0.1", ptr("") },
+	"absent":          func(e *Host) { e.Ensure = absent },
+	"absent for IPv6": func(e *Host) { e.Ensure, e.IP = absent, "fd00::1" },
+}
+
+// actual are the lines that it may find among others.
+var actual = map[string]string{
+	"nothing":       "",
+	"same":          "10.0.0.1\tnode1\n",
+	"other address": "10.0.0.2 node1 n1 # second\n",
+	"upper case":    "10.0.0.1 NODE1\n",
+	"both kinds":    "fd00::2 node1\n10.0.0.1 node1 n1\n",
+	"twice":         "10.0.0.2 node1\n10.0.0.1 node1 n1 # here\n10.0.0.3 node1\n",
+	"all":           "10.0.0.1 node1 node1.example.com n1 # the first\n",
+}
+
+func TestConverges(t *testing.T) {
+	for name, edit := range declared {
+		for start, lines := range actual {
+			for where, tree := range map[string]string{
+				"first": "-- etc/hosts 0640 --\n" + lines + others, "last": "-- etc/hosts 0640 --\n" + others + lines,
+				"alone": "-- etc/hosts 0640 --\n" + lines, "by link": "-- run/hosts 0640 --\n" + others + lines + "-- etc/hosts -> ../run/hosts --\n",
+			} {
+				t.Run(name+" from "+start+" "+where, func(t *testing.T) {
+					h := hosttest.New(t, tree)
+					resourcetest.Converges(t, h, declare(edit))
+					file := "/etc/hosts"
+					if where == "by link" {
+						file = "/run/hosts"
+					}
+					if got := h.Content(file); where != "alone" && !strings.Contains(got, others) {
+						t.Errorf("other entries were touched:\n%s", got)
+					}
+					if st, err := h.Lstat(file); err != nil || st.Mode != 0o640 {
+						t.Errorf("mode %o, %v", st.Mode, err)
+					}
+				})
+			}
+		}
+	}
+}
+
+func TestWhatIsWritten(t *testing.T) {
+	for _, tc := range []struct{ declared, actual, want, changes string }{
+		{"address", "nothing", "10.0.0.1\tnode1\n", "ensure: absent -> present"},
+		{"aliases", "nothing", "10.0.0.1\tnode1\tn1 node1.example.com\n", "ensure: absent -> present"},
+		{"comment", "nothing", "10.0.0.1\tnode1\t# the first\n", "ensure: absent -> present"},
+		{"address", "other address", "10.0.0.1\tnode1\tn1\t# second\n", "ip: 10.0.0.2 -> 10.0.0.1"},
+		{"no aliases", "other address", "10.0.0.1\tnode1\t# second\n", "ip: 10.0.0.2 -> 10.0.0.1\nhost_aliases: n1 -> "},
+		{"aliases", "all", actual["all"], ""},
+		{"address", "upper case", actual["upper case"], ""},
+		{"address", "both kinds", actual["both kinds"], ""},
+		{"IPv6", "both kinds", "fd00::1\tnode1\n10.0.0.1 node1 n1\n", "ip: fd00::2 -> fd00::1"},
+		{"IPv6", "same", actual["same"] + "fd00::1\tnode1\n", "ensure: absent -> present"},
+		{"address", "twice", "10.0.0.1\tnode1\tn1\t# here\n", "ip: 10.0.0.1, 10.0.0.2, 10.0.0.3 -> 10.0.0.1"},
+		{"absent", "twice", "", "ensure: present -> absent"},
+		{"absent", "both kinds", "", "ensure: present -> absent"},
+		{"absent for IPv6", "both kinds", "10.0.0.1 node1 n1\n", "ensure: present -> absent"},
+	} {
+		t.Run(tc.declared+" from "+tc.actual, func(t *testing.T) {
+			h := hosttest.New(t, "-- etc/hosts --\n"+others+actual[tc.actual])
+			o := resourcetest.Converges(t, h, declare(declared[tc.declared]))
+			if diff := cmp.Diff(others+tc.want, h.Content("/etc/hosts")); diff != "" {
+				t.Error(diff)
+			}
+			var changes []string
+			for _, c := range o.Diff.Changes {
+				changes = append(changes, fmt.Sprintf("%s: %s -> %s", c.Attr, c.From, c.To))
+			}
+			if diff := cmp.Diff(tc.changes, strings.Join(changes, "\n")); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestFiles(t *testing.T) {
+	t.Run("made where it is missing", func(t *testing.T) {
+		h := hosttest.New(t, "-- etc/ --\n")
+		resourcetest.Converges(t, h, declare(declared["address"]))
+		if diff := cmp.Diff("-- etc/ 0755 root:root --\n-- etc/hosts 0644 root:root --\n10.0.0.1\tnode1\n", h.Snapshot()); diff != "" {
+			t.Error(diff)
+		}
+	})
+	t.Run("a last line without its end", func(t *testing.T) {
+		h := hosttest.New(t, "-- etc/ --\n-- srv/hosts --\n")
+		if err := h.WriteFile(t.Context(), "/srv/hosts", host.NewFile{Content: strings.NewReader("10.0.0.9\tother")}); err != nil {
+			t.Fatal(err)
+		}
+		resourcetest.Converges(t, h, declare(func(e *Host) { e.IP, e.Target = "10.0.0.1", "/srv/hosts" }))
+		if diff := cmp.Diff("10.0.0.9\tother\n10.0.0.1\tnode1\n", h.Content("/srv/hosts")); diff != "" {
+			t.Error(diff)
+		}
+	})
+	t.Run("without an address there must be an entry", func(t *testing.T) {
+		err := resourcetest.Refuses(t, hosttest.New(t, "-- etc/hosts --\n"), declare(nil))
+		if !strings.HasPrefix(err.Error(), "ip: is needed") {
+			t.Error(err)
+		}
+	})
+}
+
+func TestValidate(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		edit func(*Host)
+		want string
+	}{
+		{"empty name", func(e *Host) { e.Name = "" }, `name: "" is no host name`},
+		{"blank", func(e *Host) { e.Name = "a b" }, `name: "a b" is no host name`},
+		{"line end", func(e *Host) { e.Name = "a\n10.0.0.1 b" }, "is no host name"},
+		{"number sign", func(e *Host) { e.Name = "a#b" }, "is no host name"},
+		{"dash", func(e *Host) { e.Name = "-a" }, "is no host name"},
+		{"empty label", func(e *Host) { e.Name = "a..b" }, "is no host name"},
+		{"long label", func(e *Host) { e.Name = strings.Repeat("a", 64) }, "is no host name"},
+		{"long", func(e *Host) { e.Name = strings.Repeat("a.", 130) + "a" }, "is longer than 253"},
+		{"alias", func(e *Host) { e.HostAliases = resources.Strings{"good", "not good"} }, `host_aliases: "not good" is no host name`},
+		{"address", func(e *Host) { e.IP = "10.0.0.256" }, `ip: "10.0.0.256" is no IPv4 or IPv6 address`},
+		{"name as address", func(e *Host) { e.IP = "node2" }, "ip: "},
+		{"network", func(e *Host) { e.IP = "10.0.0.0/8" }, "ip: "},
+		{"zone", func(e *Host) { e.IP = "fe80::1%eth0" }, "ip: "},
+		{"address with a line end", func(e *Host) { e.IP = "10.0.0.1\n" }, "ip: "},
+		{"comment", func(e *Host) { e.Comment = ptr("a\n10.0.0.1 b") }, "comment: it must be one line"},
+		{"target", func(e *Host) { e.Target = "hosts" }, "target: "},
+		{"ensure", func(e *Host) { e.Ensure = "here" }, "ensure: "},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if err := declare(tc.edit).Validate(); err == nil || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("want %q, got %v", tc.want, err)
+			}
+		})
+	}
+}
+
+func TestIdentities(t *testing.T) {
+	id := func(kind string) resources.Identity {
+		return resources.Identity{Kind: "host", Name: "/etc/hosts node1 " + kind}
+	}
+	for name, want := range map[string][]resources.Identity{
+		"address": {id("IPv4")}, "IPv6": {id("IPv6")}, "absent": {id("IPv4"), id("IPv6")},
+	} {
+		if diff := cmp.Diff(want, declare(declared[name]).Provides()); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+	want := []resources.Identity{{Kind: "path", Name: "/etc/hosts", Nearest: true}}
+	if diff := cmp.Diff(want, declare(nil).Requires()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestInspect(t *testing.T) {
+	h := hosttest.New(t, "-- etc/hosts --\n"+others+actual["twice"])
+	titles, err := declare(nil).List(t.Context(), h, "*")
+	if diff := cmp.Diff([]string{"localhost", "node10", "lonely", "node1"}, titles); diff != "" || err != nil {
+		t.Error(diff, err)
+	}
+	for start, lines := range actual {
+		if start == "twice" {
+			continue // not a state that can be declared
+		}
+		h := hosttest.New(t, "-- etc/hosts --\n"+others+lines)
+		for _, title := range []string{"node1", "localhost", "lonely"} {
+			e := Type().New(title).(*Host)
+			if err := e.Inspect(t.Context(), h); err != nil {
+				t.Fatal(err)
+			}
+			if o := resourcetest.Converges(t, h, e); !o.Diff.Empty() {
+				t.Errorf("%s, %s: differs from itself: %v", start, title, o.Diff)
+			}
+		}
+	}
+}

@@ -1,0 +1,175 @@
+// Package accounts reads the node's own users and groups from /etc/passwd, /etc/group and /etc/shadow, without a process.
+package accounts
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nodeapply/apply/host"
+)
+
+// Lock is the lock of whoever changes users or groups: the programs that do so lock each other out, and give up after a while.
+const Lock = "/etc/passwd"
+
+// User is an entry of /etc/passwd.
+type User struct {
+	Name     string
+	UID, GID uint32
+	Comment  string
+	Home     string
+	Shell    string
+}
+
+// Group is an entry of /etc/group.
+type Group struct {
+	Name    string
+	GID     uint32
+	Members []string
+}
+
+// Shadow is what of an entry of /etc/shadow is managed.
+type Shadow struct {
+	Password string // hash
+	Expiry   string // YYYY-MM-DD; "" if the account does not expire
+}
+
+const maxName = 32 // bytes, of useradd(8) and groupadd(8)
+
+var nameGrammar = regexp.MustCompile(`^[A-Za-z0-9_.][A-Za-z0-9_.-]*\$?$`)
+
+// CheckName says whether name can be that of a user or a group.
+func CheckName(name string) error {
+	switch _, err := strconv.ParseUint(name, 10, 64); {
+	case !nameGrammar.MatchString(name) || strings.Trim(name, ".") == "":
+		return fmt.Errorf("%q is no name of an account: want letters, digits, `_`, `.` and `-`", name)
+	case len(name) > maxName:
+		return fmt.Errorf("%q is longer than %d characters", name, maxName)
+	case err == nil:
+		return fmt.Errorf("%q is a number, which cannot be told from an id", name)
+	}
+	return nil
+}
+
+// CheckReference says whether name can be that of an account of any kind: name services have names that the node itself could not make.
+func CheckReference(name string) error {
+	if name == "" || strings.HasPrefix(name, "-") || strings.ContainsAny(name, ":,/\n\r\t\x00") {
+		return fmt.Errorf("%q is no name of an account", name)
+	}
+	return nil
+}
+
+// entries are the colon-separated lines of a file that have that number of fields or more.
+func entries(v host.FileReader, file string, fields int) ([][]string, error) {
+	content, err := host.ReadFile(v, file)
+	if err != nil {
+		return nil, err
+	}
+	var all [][]string
+	for line := range strings.Lines(content) {
+		f := strings.Split(strings.TrimSuffix(line, "\n"), ":")
+		if len(f) >= fields && f[0] != "" && !strings.ContainsAny(f[0][:1], "#+-") {
+			all = append(all, f)
+		}
+	}
+	return all, nil
+}
+
+// Users returns all entries of /etc/passwd in their order.
+func Users(v host.FileReader) ([]User, error) {
+	all, err := entries(v, "/etc/passwd", 7)
+	users := make([]User, 0, len(all))
+	for _, f := range all {
+		uid, err1 := strconv.ParseUint(f[2], 10, 32)
+		gid, err2 := strconv.ParseUint(f[3], 10, 32)
+		if err1 == nil && err2 == nil {
+			users = append(users, User{Name: f[0], UID: uint32(uid), GID: uint32(gid), Comment: f[4], Home: f[5], Shell: f[6]})
+		}
+	}
+	return users, err
+}
+
+// FindUser returns the entry of that name, nil if there is none.
+func FindUser(v host.FileReader, name string) (*User, error) {
+	all, err := Users(v)
+	i := slices.IndexFunc(all, func(u User) bool { return u.Name == name })
+	if i < 0 {
+		return nil, err
+	}
+	return &all[i], nil
+}
+
+// Groups returns all entries of /etc/group in their order.
+func Groups(v host.FileReader) ([]Group, error) {
+	all, err := entries(v, "/etc/group", 4)
+	groups := make([]Group, 0, len(all))
+	for _, f := range all {
+		gid, err := strconv.ParseUint(f[2], 10, 32)
+		if err != nil {
+			continue
+		}
+		g := Group{Name: f[0], GID: uint32(gid)}
+		for m := range strings.SplitSeq(f[3], ",") {
+			if m = strings.TrimSpace(m); m != "" {
+				g.Members = append(g.Members, m)
+			}
+		}
+		groups = append(groups, g)
+	}
+	return groups, err
+}
+
+// FindGroup returns the entry of that name, nil if there is none.
+func FindGroup(v host.FileReader, name string) (*Group, error) {
+	all, err := Groups(v)
+	i := slices.IndexFunc(all, func(g Group) bool { return g.Name == name })
+	if i < 0 {
+		return nil, err
+	}
+	return &all[i], nil
+}
+
+// GroupName is the name of the group with that id, the id itself if /etc/group has none.
+func GroupName(v host.FileReader, gid uint32) (string, error) {
+	all, err := Groups(v)
+	for _, g := range all {
+		if g.GID == gid {
+			return g.Name, nil
+		}
+	}
+	return strconv.FormatUint(uint64(gid), 10), err
+}
+
+// GroupsOf returns the names, sorted, of the groups that list the user.
+func GroupsOf(v host.FileReader, user string) ([]string, error) {
+	all, err := Groups(v)
+	names := []string{}
+	for _, g := range all {
+		if slices.Contains(g.Members, user) {
+			names = append(names, g.Name)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names), err
+}
+
+const day = 24 * time.Hour
+
+// FindShadow returns the entry of that name in /etc/shadow, empty if there is none.
+func FindShadow(v host.FileReader, name string) (Shadow, error) {
+	all, err := entries(v, "/etc/shadow", 8)
+	for _, f := range all {
+		if f[0] != name {
+			continue
+		}
+		s := Shadow{Password: f[1]}
+		if days, err := strconv.ParseInt(f[7], 10, 32); err == nil && days >= 0 {
+			s.Expiry = time.Unix(0, 0).UTC().Add(time.Duration(days) * day).Format(time.DateOnly)
+		}
+		return s, nil
+	}
+	return Shadow{}, err
+}

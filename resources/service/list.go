@@ -1,0 +1,54 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/resources"
+)
+
+var _ resources.Lister = (*Service)(nil)
+
+// unitFolders are where systemd has unit files.
+var unitFolders = [...]string{"/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"}
+
+// List returns the services whose names match: those with a unit file that is neither an alias nor a template; on nodes without systemd,
+// the init scripts. A name that is no pattern is taken as it is.
+func (s *Service) List(ctx context.Context, v host.View, of string) ([]string, error) {
+	if !strings.ContainsAny(of, "*?[") {
+		return []string{of}, nil
+	}
+	folders, suffix := unitFolders[:], ".service"
+	if _, err := v.Unit(ctx, "basic.target"); errors.Is(err, host.ErrNoSystemd) {
+		folders, suffix = []string{"/etc/init.d"}, ""
+	}
+	var names []string
+	for _, folder := range folders {
+		st, err := v.Lstat(folder)
+		if err != nil {
+			return nil, err
+		}
+		if st.Kind != host.Directory {
+			continue
+		}
+		for entry, err := range v.ReadDir(folder) {
+			if err != nil {
+				return nil, err
+			}
+			name, ok := strings.CutSuffix(entry, suffix)
+			if !ok || strings.Contains(entry, "@") || slices.Contains(names, name) {
+				continue
+			}
+			if st, err := v.Lstat(path.Join(folder, entry)); err != nil || st.Kind != host.Regular || suffix == "" && st.Mode&0o111 == 0 {
+				continue
+			}
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return resources.Select(of, names), nil
+}

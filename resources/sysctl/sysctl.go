@@ -1,0 +1,281 @@
+// Package sysctl is the resource type of kernel parameters: the live value in /proc/sys, and the one that is set at boot.
+package sysctl
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path"
+	"regexp"
+	"strings"
+
+	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/internal/text"
+	"github.com/nodeapply/apply/resources/internal/tool"
+)
+
+var (
+	_ resources.Resource   = (*Sysctl)(nil)
+	_ resources.Validator  = (*Sysctl)(nil)
+	_ resources.Identified = (*Sysctl)(nil)
+	_ resources.Locker     = (*Sysctl)(nil)
+	_ resources.Restorer   = (*Sysctl)(nil)
+	_ resources.Lister     = (*Sysctl)(nil)
+)
+
+// Type is sysctl.
+func Type() resources.Type {
+	return resources.Type{Name: "sysctl", New: func(title string) resources.Resource { return &Sysctl{Name: title, Persist: true} }}
+}
+
+// Sysctl is a parameter of the kernel: its live value and, with `persist`, the one that it gets at boot.
+//
+// The latter is a file of its own, /etc/sysctl.d/99-zz-apply-NAME.conf, which comes after those that packages and administrators bring, so that the
+// declared value is the one that counts. No other file is changed.
+type Sysctl struct {
+	// The parameter, such as `net.ipv4.ip_forward`. Slashes are as good as dots: `net/ipv4/conf/eth0.1/rp_filter` where a name has dots of its own. Default: the title.
+	Name string `hcl:"name,title,public"`
+	// Its value. Several numbers are separated by blanks.
+	Value resources.Scalar `hcl:"value,required"`
+	// Whether the value is set at boot too; false: the file of it is removed. Default: true.
+	Persist bool `hcl:"persist"`
+}
+
+const (
+	live    = "/proc/sys"
+	folder  = "/etc/sysctl.d"
+	maxName = 200 // bytes: the name is part of a file's
+)
+
+var step = regexp.MustCompile(`^[A-Za-z0-9_@:][A-Za-z0-9_@:.-]*$`)
+
+// steps are the parts of the name. Of dots and slashes the one that comes first separates, as in sysctl.d(5).
+func (s *Sysctl) steps() []string {
+	if i := strings.IndexAny(s.Name, "./"); i >= 0 && s.Name[i] == '/' {
+		return strings.Split(s.Name, "/")
+	}
+	steps := strings.Split(s.Name, ".")
+	for i := range steps {
+		steps[i] = strings.ReplaceAll(steps[i], "/", ".") // net.ipv4.conf.eth0/1.rp_filter
+	}
+	return steps
+}
+
+// file is where the kernel has the parameter.
+func (s *Sysctl) file() string { return path.Join(live, strings.Join(s.steps(), "/")) }
+
+// key is the name as sysctl.d(5) writes it.
+func (s *Sysctl) key() string { return strings.Join(s.steps(), "/") }
+
+// conf is the file of the parameter.
+func (s *Sysctl) conf() string {
+	return path.Join(folder, "99-zz-apply-"+strings.Join(s.steps(), ".")+".conf")
+}
+
+// Validate checks name and value by their grammar.
+func (s *Sysctl) Validate() error {
+	var errs []error
+	steps := s.steps()
+	for _, p := range steps {
+		if !step.MatchString(p) || len(steps) < 2 || len(s.Name) > maxName {
+			errs = append(errs, &resources.AttrError{Attr: "name", Err: fmt.Errorf("%q is no name of a kernel parameter", s.Name)})
+			break
+		}
+	}
+	if v := string(s.Value); strings.ContainsAny(v, "\n\r\x00") || v != "" && words(v) == "" {
+		errs = append(errs, &resources.AttrError{Attr: "value", Err: errors.New("it must be one line")})
+	}
+	return errors.Join(errs...)
+}
+
+// words is a value with single blanks, as values are compared: the kernel has tabs.
+func words(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+// Provides is the parameter.
+func (s *Sysctl) Provides() []resources.Identity {
+	return []resources.Identity{{Kind: "sysctl", Name: s.key()}}
+}
+
+// Requires is the folder of the file.
+func (s *Sysctl) Requires() []resources.Identity {
+	return []resources.Identity{{Kind: "path", Name: s.conf(), Nearest: true}}
+}
+
+// Locks keeps two parameters from making the folder at a time.
+func (s *Sysctl) Locks() []string { return []string{folder} }
+
+// value is the live one.
+func (s *Sysctl) value(v host.View) (string, error) {
+	st, err := v.Lstat(s.file())
+	switch {
+	case err != nil:
+		return "", err
+	case st.Kind == host.Absent:
+		return "", fmt.Errorf("%s: this kernel has no such parameter; is its module loaded?", s.Name)
+	}
+	content, err := host.ReadFile(v, s.file())
+	return words(content), err
+}
+
+// content is the file that sets the value at boot, "" for none.
+func (s *Sysctl) content() string {
+	if !s.Persist {
+		return ""
+	}
+	return "# Written by apply: sysctl " + s.Name + "\n" + s.key() + " = " + words(string(s.Value)) + "\n"
+}
+
+// booted is the value in a file's content, "" for none.
+func booted(content string) string {
+	for line := range strings.Lines(content) {
+		if _, v, ok := strings.Cut(line, "="); ok && !strings.HasPrefix(line, "#") {
+			return words(v)
+		}
+	}
+	return ""
+}
+
+// Check compares the live value and the file.
+func (s *Sysctl) Check(_ context.Context, v host.View) (resources.Diff, error) {
+	var d resources.Diff
+	is, err := s.value(v)
+	if err != nil {
+		return d, err
+	}
+	if want := words(string(s.Value)); is != want {
+		d.Changes = append(d.Changes, resources.Change{Attr: "value", From: is, To: want})
+	}
+	f, err := text.Read(v, s.conf())
+	if err != nil {
+		return d, err
+	}
+	if f.String() != s.content() || f.There != s.Persist {
+		d.Changes = append(d.Changes, resources.Change{Attr: "persist", From: persisted(f.String()), To: persisted(s.content())})
+	}
+	return d, nil
+}
+
+// persisted is how a change shows a file.
+func persisted(content string) string {
+	if content == "" {
+		return "false"
+	}
+	return "true (" + booted(content) + ")"
+}
+
+// Apply sets the live value first: what the kernel refuses is not kept for the next boot.
+func (s *Sysctl) Apply(ctx context.Context, h host.Host, d resources.Diff) error {
+	if d.Has("value") {
+		if err := s.set(ctx, h, words(string(s.Value))); err != nil {
+			return err
+		}
+	}
+	switch {
+	case !d.Has("persist"):
+		return nil
+	case !s.Persist:
+		return h.Remove(ctx, s.conf(), false)
+	}
+	st, err := h.Lstat(folder)
+	if err == nil && st.Kind == host.Absent {
+		err = h.Mkdir(ctx, folder, host.Meta{})
+	}
+	if err != nil {
+		return err
+	}
+	f := &text.File{Name: s.conf(), Lines: text.Split(s.content())}
+	return f.Write(ctx, h, host.Meta{})
+}
+
+// set writes the live value. A file of /proc cannot be replaced, and sysctl(8) is not on every node; tee(1) is.
+func (s *Sysctl) set(ctx context.Context, h host.Host, value string) error {
+	return tool.Run(ctx, h, host.Cmd{Args: []string{"tee", "--", s.file()}, Stdin: strings.NewReader(value + "\n")})
+}
+
+// before is what an undo of the live value needs; the rest is a file.
+type before struct {
+	Value string `json:"value"`
+}
+
+// Before keeps the live value.
+func (s *Sysctl) Before(_ context.Context, v host.View, d resources.Diff) (json.RawMessage, error) {
+	if !d.Has("value") {
+		return nil, nil
+	}
+	is, err := s.value(v)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(before{is})
+}
+
+// Restore brings that value back.
+func (s *Sysctl) Restore(ctx context.Context, h host.Host, raw json.RawMessage) error {
+	var b before
+	if err := json.Unmarshal(raw, &b); err != nil {
+		return fmt.Errorf("what was before: %w", err)
+	}
+	is, err := s.value(h)
+	if err != nil || is == b.Value {
+		return err
+	}
+	return s.set(ctx, h, b.Value)
+}
+
+// Inspect fills the value, and whether the file of it is there.
+func (s *Sysctl) Inspect(_ context.Context, v host.View) error {
+	is, err := s.value(v)
+	if err != nil {
+		return err
+	}
+	s.Value = resources.Scalar(is)
+	f, err := text.Read(v, s.conf())
+	s.Persist = f != nil && f.There
+	return err
+}
+
+// List returns the parameters whose names match. A name without a pattern stands for all below it: sysctl:net.ipv4.
+func (s *Sysctl) List(ctx context.Context, v host.View, of string) ([]string, error) {
+	at := &Sysctl{Name: of}
+	base, _, pattern := strings.Cut(of, "*")
+	if pattern {
+		at.Name = base[:strings.LastIndexAny(base, "./")+1]
+	} else {
+		of += "*"
+	}
+	var names []string
+	var walk func(dir string) error
+	walk = func(dir string) error {
+		for entry, err := range v.ReadDir(dir) {
+			if err != nil {
+				return err
+			}
+			name := path.Join(dir, entry)
+			st, err := v.Lstat(name)
+			switch {
+			case err != nil:
+				return err
+			case st.Kind == host.Directory:
+				if err := walk(name); err != nil {
+					return err
+				}
+			case st.Kind == host.Regular && st.Mode&0o600 == 0o600: // what can be read alone or written alone is no state
+				names = append(names, dotted(strings.TrimPrefix(name, live+"/")))
+			}
+		}
+		return ctx.Err()
+	}
+	root := path.Join(live, strings.Join(at.steps(), "/"))
+	if st, err := v.Lstat(root); err != nil || st.Kind != host.Directory {
+		return []string{strings.TrimSuffix(of, "*")}, err
+	}
+	err := walk(root)
+	return resources.Select(of, names), err
+}
+
+// dotted is the name of a parameter by its file's.
+func dotted(name string) string {
+	return strings.NewReplacer("/", ".", ".", "/").Replace(name)
+}

@@ -1,0 +1,210 @@
+package user
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/internal/accounts"
+	"github.com/nodeapply/apply/resources/internal/tool"
+)
+
+// Apply makes, changes or removes the user.
+func (u *User) Apply(ctx context.Context, h host.Host, d resources.Diff) error {
+	run := func(args ...string) error { return tool.Run(ctx, h, host.Cmd{Args: args}) }
+	switch {
+	case d.Has("ensure") && u.Ensure == absent:
+		args := []string{"userdel"}
+		if u.ManageHome {
+			args = append(args, "-r")
+		}
+		return run(append(args, "--", u.Name)...)
+	case d.Has("ensure"):
+		args, err := u.creation(h)
+		if err == nil {
+			err = run(args...)
+		}
+		if err != nil {
+			return err
+		}
+	default:
+		if args := u.modification(d); len(args) > 0 {
+			if err := run(append(append([]string{"usermod"}, args...), "--", u.Name)...); err != nil {
+				return err
+			}
+		}
+	}
+	if err := u.join(ctx, h, d, run); err != nil {
+		return err
+	}
+	if u.Password == nil || !d.Has("password") && !d.Has("ensure") {
+		return nil
+	}
+	return tool.Run(ctx, h, host.Cmd{Args: []string{"chpasswd", "-e"}, Stdin: strings.NewReader(u.Name + ":" + *u.Password + "\n")})
+}
+
+// creation is the command that makes the user.
+func (u *User) creation(v host.View) ([]string, error) {
+	args := []string{"useradd"}
+	if u.System {
+		args = append(args, "-r")
+	}
+	if u.ManageHome {
+		args = append(args, "-m")
+	} else {
+		args = append(args, "-M")
+	}
+	if u.GID == "" { // useradd refuses to make a group that is there
+		own, err := accounts.FindGroup(v, u.Name)
+		if err != nil {
+			return nil, err
+		}
+		if own != nil {
+			args = append(args, "-g", u.Name)
+		}
+	}
+	args = append(args, u.options(func(string) bool { return true })...)
+	return append(args, "--", u.Name), nil
+}
+
+// modification is the options of usermod(8), none if it has nothing to do.
+func (u *User) modification(d resources.Diff) []string {
+	args := u.options(d.Has)
+	if d.Has("home") && u.ManageHome {
+		args = append(args, "-m")
+	}
+	return args
+}
+
+// options are those that useradd and usermod share, for the attributes that are wanted and declared.
+func (u *User) options(wanted func(attr string) bool) []string {
+	var args []string
+	add := func(attr, option, value string, declared bool) {
+		if declared && wanted(attr) {
+			args = append(args, option, value)
+		}
+	}
+	if u.UID != nil {
+		add("uid", "-u", number(*u.UID), true)
+	}
+	if u.Comment != nil {
+		add("comment", "-c", *u.Comment, true)
+	}
+	add("gid", "-g", string(u.GID), u.GID != "")
+	add("home", "-d", u.Home, u.Home != "")
+	add("shell", "-s", u.Shell, u.Shell != "")
+	if u.Expiry == absent {
+		add("expiry", "-e", "", true)
+	} else {
+		add("expiry", "-e", u.Expiry, u.Expiry != "")
+	}
+	return args
+}
+
+// join puts the user into its groups and takes it out of others. Each group is changed by itself, so that nobody else's membership is lost.
+func (u *User) join(ctx context.Context, v host.View, d resources.Diff, run func(args ...string) error) error {
+	if u.Groups == nil || !d.Has("groups") && !d.Has("ensure") {
+		return nil
+	}
+	is, err := accounts.GroupsOf(v, u.Name)
+	if err != nil {
+		return err
+	}
+	want := u.groups(is)
+	for _, g := range want {
+		if slices.Contains(is, g) {
+			continue
+		}
+		if err := run("gpasswd", "-a", u.Name, "--", g); err != nil {
+			return err
+		}
+	}
+	for _, g := range is {
+		if slices.Contains(want, g) {
+			continue
+		}
+		if err := run("gpasswd", "-d", u.Name, "--", g); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// before is what an undo needs. The user's own group is kept because it goes with the user.
+type before struct {
+	There    bool              `json:"there"`
+	HomeMade bool              `json:"home_made,omitempty"` // the home folder was not there, and is made
+	User     *accounts.User    `json:"user,omitempty"`
+	Group    string            `json:"group,omitempty"`
+	Groups   resources.Strings `json:"groups,omitempty"`
+	Shadow   accounts.Shadow   `json:"shadow"`
+}
+
+// Before keeps the entries.
+func (u *User) Before(ctx context.Context, v host.View, _ resources.Diff) (json.RawMessage, error) {
+	f, err := u.look(ctx, v)
+	if err != nil {
+		return nil, err
+	}
+	if f == nil {
+		home := u.Home
+		if home == "" {
+			home = "/home/" + u.Name
+		}
+		st, err := v.Lstat(home)
+		if err != nil {
+			return nil, err
+		}
+		return json.Marshal(before{HomeMade: u.ManageHome && st.Kind == host.Absent})
+	}
+	b := before{There: true, User: &f.User, Groups: f.groups}
+	if b.Group, err = accounts.GroupName(v, f.GID); err != nil {
+		return nil, err
+	}
+	if b.Shadow, err = accounts.FindShadow(v, u.Name); err != nil {
+		return nil, err
+	}
+	return json.Marshal(b)
+}
+
+// Restore brings those entries back. The content of a home folder that was removed is gone.
+func (u *User) Restore(ctx context.Context, h host.Host, raw json.RawMessage) error {
+	var b before
+	if err := json.Unmarshal(raw, &b); err != nil {
+		return fmt.Errorf("what was before: %w", err)
+	}
+	u.Ensure, u.ManageHome = absent, b.HomeMade
+	if b.There {
+		u.Ensure, u.Membership = present, inclusive
+		u.UID, u.GID = &b.User.UID, resources.Scalar(number(b.User.GID))
+		u.Home, u.Shell, u.Comment = b.User.Home, b.User.Shell, &b.User.Comment
+		u.Groups, u.Expiry = append(resources.Strings{}, b.Groups...), b.Shadow.Expiry
+		if u.Expiry == "" {
+			u.Expiry = absent
+		}
+		if b.Shadow.Password != "" {
+			u.Password = &b.Shadow.Password
+		}
+		if err := restoreGroup(ctx, h, b); err != nil {
+			return err
+		}
+	}
+	d, err := u.Check(ctx, h)
+	if err != nil || d.Empty() {
+		return err
+	}
+	return u.Apply(ctx, h, d)
+}
+
+// restoreGroup makes the user's own group again, which userdel took away.
+func restoreGroup(ctx context.Context, h host.Host, b before) error {
+	name, err := accounts.GroupName(h, b.User.GID)
+	if err != nil || name != number(b.User.GID) || b.Group == name {
+		return err
+	}
+	return tool.Run(ctx, h, host.Cmd{Args: []string{"groupadd", "-g", name, "--", b.Group}})
+}

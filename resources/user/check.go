@@ -1,0 +1,203 @@
+package user
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/internal/accounts"
+)
+
+// found is the user as it is.
+type found struct {
+	accounts.User
+	groups []string // further groups, sorted
+	remote bool     // only the name services know it
+}
+
+// look returns nil for a user that is not there.
+func (u *User) look(ctx context.Context, v host.View) (*found, error) {
+	own, err := accounts.FindUser(v, u.Name)
+	if err != nil {
+		return nil, err
+	}
+	f := &found{remote: own == nil}
+	if own != nil {
+		f.User = *own
+	} else {
+		far, err := v.LookupUser(ctx, u.Name)
+		if errors.Is(err, host.ErrUnknownAccount) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		f.User = accounts.User{Name: far.Name, UID: far.UID, GID: far.GID, Home: far.Home, Shell: far.Shell}
+	}
+	f.groups, err = accounts.GroupsOf(v, u.Name)
+	return f, err
+}
+
+// groups is the list of the groups that the user should be in, sorted.
+func (u *User) groups(is []string) []string {
+	want := slices.Clone([]string(u.Groups))
+	if u.Membership == minimum {
+		want = append(want, is...)
+	}
+	slices.Sort(want)
+	return slices.Compact(want)
+}
+
+// changes gathers what differs.
+type changes []resources.Change
+
+func (c *changes) add(attr, from, to string) {
+	if from != to {
+		*c = append(*c, resources.Change{Attr: attr, From: from, To: to})
+	}
+}
+
+// Check compares the entries.
+func (u *User) Check(ctx context.Context, v host.View) (resources.Diff, error) {
+	f, err := u.look(ctx, v)
+	var c changes
+	switch {
+	case err != nil || f == nil && u.Ensure == absent:
+		return resources.Diff{}, err
+	case f == nil:
+		_, err := u.gid(ctx, v) // before anything is made
+		c.add("ensure", absent, present)
+		return resources.Diff{Changes: c}, errors.Join(err, u.groupsThere(ctx, v))
+	case u.Ensure == absent:
+		c = append(c, resources.Change{Attr: "ensure", From: present, To: absent, Irreversible: u.ManageHome})
+	default:
+		err = u.compare(ctx, v, f, &c)
+	}
+	d := resources.Diff{Changes: c}
+	only := len(c) == 0 || len(c) == 1 && d.Has("groups")
+	if err == nil && f.remote && !only {
+		err = fmt.Errorf("%s is known to the node's name services alone, not to /etc/passwd: it cannot be changed here", u.Name)
+	}
+	return d, err
+}
+
+func (u *User) compare(ctx context.Context, v host.View, f *found, c *changes) error {
+	if u.UID != nil {
+		c.add("uid", number(f.UID), number(*u.UID))
+	}
+	if u.GID != "" {
+		gid, err := u.gid(ctx, v)
+		if err != nil {
+			return err
+		}
+		if gid != f.GID {
+			is, err := accounts.GroupName(v, f.GID)
+			if err != nil {
+				return err
+			}
+			c.add("gid", is, string(u.GID))
+		}
+	}
+	if u.Groups != nil {
+		c.add("groups", strings.Join(f.groups, ","), strings.Join(u.groups(f.groups), ","))
+		if err := u.groupsThere(ctx, v); err != nil {
+			return err
+		}
+	}
+	for _, a := range []struct{ attr, is, want string }{{"home", f.Home, u.Home}, {"shell", f.Shell, u.Shell}} {
+		if a.want != "" {
+			c.add(a.attr, a.is, a.want)
+		}
+	}
+	if u.Comment != nil {
+		c.add("comment", f.Comment, *u.Comment)
+	}
+	return u.compareShadow(v, c)
+}
+
+func (u *User) compareShadow(v host.View, c *changes) error {
+	if u.Password == nil && u.Expiry == "" {
+		return nil
+	}
+	s, err := accounts.FindShadow(v, u.Name)
+	if err != nil {
+		return err
+	}
+	if u.Password != nil && *u.Password != s.Password {
+		c.add("password", "(another hash)", "(the declared hash)")
+	}
+	if s.Expiry == "" {
+		s.Expiry = absent
+	}
+	if u.Expiry != "" {
+		c.add("expiry", s.Expiry, u.Expiry)
+	}
+	return nil
+}
+
+// gid is the number of the declared group.
+func (u *User) gid(ctx context.Context, v host.View) (uint32, error) {
+	if u.GID == "" {
+		return 0, nil
+	}
+	g, err := v.LookupGroup(ctx, string(u.GID))
+	if err != nil {
+		return 0, &resources.AttrError{Attr: "gid", Err: err}
+	}
+	return g.GID, nil
+}
+
+// groupsThere finds unknown groups before anything is changed.
+func (u *User) groupsThere(ctx context.Context, v host.View) error {
+	for _, name := range u.Groups {
+		if _, err := v.LookupGroup(ctx, name); err != nil {
+			return &resources.AttrError{Attr: "groups", Err: err}
+		}
+	}
+	return nil
+}
+
+func number(n uint32) string { return strconv.FormatUint(uint64(n), 10) }
+
+// Inspect fills the attributes from the entries, apart from the password.
+func (u *User) Inspect(ctx context.Context, v host.View) error {
+	f, err := u.look(ctx, v)
+	if err != nil {
+		return err
+	}
+	if f == nil {
+		u.Ensure = absent
+		return nil
+	}
+	group, err := accounts.GroupName(v, f.GID)
+	if err != nil {
+		return err
+	}
+	s, err := accounts.FindShadow(v, u.Name)
+	if err != nil {
+		return err
+	}
+	u.Ensure, u.UID, u.GID, u.Home, u.Shell, u.Expiry = present, &f.UID, resources.Scalar(group), f.Home, f.Shell, s.Expiry
+	if f.Comment != "" {
+		u.Comment = &f.Comment
+	}
+	if len(f.groups) > 0 {
+		u.Groups = f.groups
+	}
+	return nil
+}
+
+// List returns the users of /etc/passwd whose names match.
+func (u *User) List(_ context.Context, v host.View, of string) ([]string, error) {
+	all, err := accounts.Users(v)
+	names := make([]string, len(all))
+	for i, u := range all {
+		names[i] = u.Name
+	}
+	return resources.Select(of, names), err
+}

@@ -1,0 +1,157 @@
+// Package user is the resource type of users. What is there is read from /etc/passwd, /etc/group and /etc/shadow; useradd(8), usermod(8),
+// userdel(8), gpasswd(1) and chpasswd(8) change it. A password reaches chpasswd on its standard input, no process listing shows it.
+package user
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/internal/accounts"
+)
+
+var (
+	_ resources.Resource   = (*User)(nil)
+	_ resources.Validator  = (*User)(nil)
+	_ resources.Identified = (*User)(nil)
+	_ resources.Locker     = (*User)(nil)
+	_ resources.Restorer   = (*User)(nil)
+	_ resources.Lister     = (*User)(nil)
+)
+
+// Type is user.
+func Type() resources.Type {
+	return resources.Type{
+		Name: "user",
+		New: func(title string) resources.Resource {
+			return &User{Name: title, Ensure: present, Membership: minimum}
+		},
+	}
+}
+
+// User is a user of the node, an entry of /etc/passwd. A user that only the node's name services (LDAP) know is as declared if it is there
+// with the declared attributes; of it, only the membership in groups of /etc/group can be changed.
+type User struct {
+	// The user's name. Default: the title.
+	Name string `hcl:"name,title,public"`
+	// `present` (default) or `absent`.
+	Ensure string `hcl:"ensure"`
+	// The user's number. Not set: left as it is; a new user gets the next free one.
+	UID *uint32 `hcl:"uid"`
+	// The user's own group, by name or number. It must be there. Not set: left as it is; a new user gets the group of its name, which
+	// is made with it where the node's useradd does so.
+	GID resources.Scalar `hcl:"gid,public"`
+	// Further groups that the user is in, by name, as one name or a list. They must be there.
+	Groups resources.Strings `hcl:"groups,public"`
+	// Whether `groups` lists the least (`minimum`, default) or all (`inclusive`) that the user is in.
+	Membership string `hcl:"membership"`
+	// The home folder, an absolute path. Not set: left as it is; of a new user what useradd takes.
+	Home string `hcl:"home,public"`
+	// Whether the home folder is made with the user, moved when `home` changes, and removed with the user. Default: false.
+	ManageHome bool `hcl:"managehome"`
+	// The login shell, an absolute path.
+	Shell string `hcl:"shell,public"`
+	// The user's full name or what else is to be said of it.
+	Comment *string `hcl:"comment,public"`
+	// The password as a hash of crypt(5), such as `openssl passwd -6` makes; `"!"` or `"*"` lets no password in. It is never shown.
+	Password *string `hcl:"password"`
+	// Whether a new user gets a number from those of the system's own. Default: false.
+	System bool `hcl:"system"`
+	// The day from which on the account is locked, `YYYY-MM-DD`, or `absent` for none.
+	Expiry string `hcl:"expiry,public"`
+}
+
+// The values of ensure and membership.
+const (
+	present   = "present"
+	absent    = "absent"
+	minimum   = "minimum"
+	inclusive = "inclusive"
+)
+
+// hash is what can stand in /etc/shadow: a lock, or a hash of crypt(5), perhaps locked: with its method in front, or of the old ones without.
+var hash = regexp.MustCompile(`^(!{0,2}\*?|x|!{0,2}(\$[0-9A-Za-z-]+\$[./0-9A-Za-z$,=+*-]+|[./0-9A-Za-z]{13}|_[./0-9A-Za-z]{19}))$`)
+
+// Validate checks names, words, paths and that the password is a hash.
+func (u *User) Validate() error {
+	var errs []error
+	wrong := func(attr string, err error) {
+		if err != nil {
+			errs = append(errs, &resources.AttrError{Attr: attr, Err: err})
+		}
+	}
+	wrong("name", accounts.CheckName(u.Name))
+	switch {
+	case u.Ensure != present && u.Ensure != absent:
+		wrong("ensure", fmt.Errorf("%q is none of present, absent", u.Ensure))
+	case u.Ensure == absent && u.Name == "root":
+		wrong("ensure", errors.New("root is never removed"))
+	}
+	if u.Membership != minimum && u.Membership != inclusive {
+		wrong("membership", fmt.Errorf("%q is none of minimum, inclusive", u.Membership))
+	}
+	if u.GID != "" && !digits(string(u.GID)) {
+		wrong("gid", accounts.CheckReference(string(u.GID)))
+	}
+	for _, g := range u.Groups {
+		wrong("groups", accounts.CheckReference(g))
+	}
+	for _, f := range []struct{ attr, value string }{{"home", u.Home}, {"shell", u.Shell}} {
+		if f.value != "" && (!path.IsAbs(f.value) || slices.Contains(strings.Split(f.value, "/"), "..") || strings.ContainsAny(f.value, ":\n\x00")) {
+			wrong(f.attr, fmt.Errorf("%q is no absolute path without `..` and colons", f.value))
+		}
+	}
+	if u.Comment != nil && strings.ContainsAny(*u.Comment, ":\n\x00") {
+		wrong("comment", errors.New("colons and line ends cannot stand in /etc/passwd"))
+	}
+	if u.Password != nil && !hash.MatchString(*u.Password) {
+		wrong("password", errors.New("it is no hash of crypt(5); `openssl passwd -6` makes one"))
+	}
+	if u.Expiry != "" && u.Expiry != absent {
+		if _, err := time.Parse(time.DateOnly, u.Expiry); err != nil {
+			wrong("expiry", fmt.Errorf("want YYYY-MM-DD or absent, got %q", u.Expiry))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func digits(s string) bool { return strings.Trim(s, "0123456789") == "" }
+
+// Provides is the user.
+func (u *User) Provides() []resources.Identity {
+	return []resources.Identity{{Kind: "user", Name: u.Name}}
+}
+
+// Requires lists the groups, the shell, and what is mounted where the home folder is made.
+func (u *User) Requires() []resources.Identity {
+	if u.Ensure == absent {
+		return nil
+	}
+	own := string(u.GID)
+	if own == "" {
+		own = u.Name
+	}
+	ids := []resources.Identity{{Kind: "group", Name: own}}
+	for _, g := range u.Groups {
+		ids = append(ids, resources.Identity{Kind: "group", Name: g})
+	}
+	if u.Shell != "" {
+		ids = append(ids, resources.Identity{Kind: "path", Name: u.Shell})
+	}
+	if u.ManageHome {
+		home := u.Home
+		if home == "" {
+			home = "/home/" + u.Name
+		}
+		ids = append(ids, resources.Identity{Kind: "mount", Name: path.Clean(home), Nearest: true})
+	}
+	return ids
+}
+
+// Locks keeps two changes of accounts apart.
+func (u *User) Locks() []string { return []string{accounts.Lock} }

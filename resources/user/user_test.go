@@ -1,0 +1,320 @@
+package user
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/host/hosttest"
+	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/internal/accounts/accountstest"
+	"github.com/nodeapply/apply/resources/resourcetest"
+)
+
+// root skips a test of a matrix unless it runs as root.
+func root(t *testing.T) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("needs root: every account of a test's node has the caller's id otherwise, so numbers cannot be compared")
+	}
+}
+
+func ptr[T any](v T) *T { return &v }
+
+func declare(edit func(*User)) *User {
+	u := Type().New("bob").(*User)
+	if edit != nil {
+		edit(u)
+	}
+	return u
+}
+
+const someHash = "$6$salt$4bXkGhP0fIh.hash"
+
+// declared are the states that a user may be declared to have.
+var declared = map[string]func(*User){
+	"present":          nil,
+	"absent":           func(u *User) { u.Ensure = absent },
+	"absent with home": func(u *User) { u.Ensure, u.ManageHome = absent, true },
+	"uid":              func(u *User) { u.UID = ptr[uint32](2000) },
+	"gid by name":      func(u *User) { u.GID = "audio" },
+	"gid by number":    func(u *User) { u.GID = "29" },
+	"groups":           func(u *User) { u.Groups = resources.Strings{"audio", "video"} },
+	"just these":       func(u *User) { u.Groups, u.Membership = resources.Strings{"video"}, inclusive },
+	"no groups":        func(u *User) { u.Groups, u.Membership = resources.Strings{}, inclusive },
+	"home":             func(u *User) { u.Home = "/home/robert" },
+	"home moves":       func(u *User) { u.Home, u.ManageHome = "/home/robert", true },
+	"shell":            func(u *User) { u.Shell = "/bin/bash" },
+	"comment":          func(u *User) { u.Comment = ptr("Bob, the builder") },
+	"no comment":       func(u *User) { u.Comment = ptr("") },
+	"password":         func(u *User) { u.Password = ptr(someHash) },
+	"locked":           func(u *User) { u.Password = ptr("!") },
+	"expiry":           func(u *User) { u.Expiry = "2031-01-15" },
+	"no expiry":        func(u *User) { u.Expiry = absent },
+	"all": func(u *User) {
+		u.UID, u.GID, u.Groups, u.Home, u.ManageHome, u.Shell = ptr[uint32](2000), "audio", resources.Strings{"video"}, "/home/robert", true, "/bin/bash"
+		u.Comment, u.Password, u.Expiry, u.System = ptr("Bob"), ptr(someHash), "2031-01-15", true
+	},
+}
+
+// actual are the trees that it may find.
+var actual = map[string]string{
+	"nothing":     accountstest.Base,
+	"his group":   strings.Replace(accountstest.Base, "audio:", "bob:x:2001:\naudio:", 1),
+	"plain":       with("bob:x:1001:1001::/home/bob:/bin/sh", "bob:x:1001:", "bob:!:19000:0:99999:7:::", ""),
+	"member":      with("bob:x:2000:1001:Bob, the builder:/home/bob:/bin/bash", "bob:x:1001:", "bob:"+someHash+":19000:0:99999:7:::", "bob"),
+	"will expire": with("bob:x:1001:29::/home/robert:/bin/sh", "", "bob:*:19000:0:99999:7::22294:", ""),
+}
+
+func with(passwd, group, shadow, audio string) string {
+	tree := strings.Replace(accountstest.Base, "alice:x:1000:1000", passwd+"\nalice:x:1000:1000", 1)
+	if group != "" {
+		tree = strings.Replace(tree, "audio:", group+"\naudio:", 1)
+	}
+	tree = strings.Replace(tree, "audio:x:29:", "audio:x:29:"+audio, 1)
+	home := "/home/bob"
+	if strings.Contains(passwd, "/home/robert") {
+		home = "/home/robert"
+	}
+	return strings.Replace(tree, "alice:$6", shadow+"\nalice:$6", 1) + "-- " + home[1:] + "/mine --\nkeep\n"
+}
+
+func TestConverges(t *testing.T) {
+	root(t)
+	for name, edit := range declared {
+		for start, tree := range actual {
+			t.Run(name+" from "+start, func(t *testing.T) {
+				h := accountstest.New(t, tree)
+				resourcetest.Converges(t, h, declare(edit))
+				for file, want := range map[string]string{
+					"/etc/passwd": "# a comment\n", "/etc/shadow": "alice:$6$salt$old:19000:0:99999:7:::\n", "/etc/group": "staff:x:50:alice\n",
+				} {
+					if got := h.Content(file); !strings.Contains(got, want) {
+						t.Errorf("%s: others were touched:\n%s", file, got)
+					}
+				}
+			})
+		}
+	}
+}
+
+func calls(h *hosttest.Host) []string {
+	var all []string
+	for _, c := range h.Calls() {
+		if !strings.HasPrefix(c, "? ") {
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+func TestWhatIsDone(t *testing.T) {
+	root(t)
+	for _, tc := range []struct {
+		name, from, to string
+		want           []string
+		changes        string
+	}{
+		{"made", "nothing", "present", []string{"useradd -M -- bob"}, "ensure: absent -> present"},
+		{"made into the group of his name", "his group", "present", []string{"useradd -M -g bob -- bob"}, "ensure: absent -> present"},
+		{"made with all", "nothing", "all", []string{
+			"useradd -r -m -u 2000 -c Bob -g audio -d /home/robert -s /bin/bash -e 2031-01-15 -- bob", "gpasswd -a bob -- video", "chpasswd -e",
+		}, "ensure: absent -> present"},
+		{"removed", "member", "absent", []string{"userdel -- bob"}, "ensure: present -> absent"},
+		{"removed with his home", "member", "absent with home", []string{"userdel -r -- bob"}, "ensure: present -> absent"},
+		{"nothing to do", "member", "password", nil, ""},
+		{"a password never shows", "plain", "password", []string{"chpasswd -e"}, "password: (another hash) -> (the declared hash)"},
+		{"a further group", "member", "groups", []string{"gpasswd -a bob -- video"}, "groups: audio -> audio,video"},
+		{"other groups", "member", "just these", []string{"gpasswd -a bob -- video", "gpasswd -d bob -- audio"}, "groups: audio -> video"},
+		{"the home is another", "plain", "home", []string{"usermod -d /home/robert -- bob"}, "home: /home/bob -> /home/robert"},
+		{"the home moves", "plain", "home moves", []string{"usermod -d /home/robert -m -- bob"}, "home: /home/bob -> /home/robert"},
+		{"only what differs", "member", "all", []string{"usermod -c Bob -g audio -d /home/robert -e 2031-01-15 -m -- bob", "gpasswd -a bob -- video"},
+			"gid: bob -> audio\ngroups: audio -> audio,video\nhome: /home/bob -> /home/robert\ncomment: Bob, the builder -> Bob\nexpiry: absent -> 2031-01-15"},
+		{"no expiry", "will expire", "no expiry", []string{"usermod -e  -- bob"}, "expiry: 2031-01-15 -> absent"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			h := accountstest.New(t, actual[tc.from])
+			o := resourcetest.Converges(t, h, declare(declared[tc.to]))
+			if diff := cmp.Diff(tc.want, calls(h)); diff != "" {
+				t.Error(diff)
+			}
+			var changes []string
+			for _, c := range o.Diff.Changes {
+				changes = append(changes, fmt.Sprintf("%s: %s -> %s", c.Attr, c.From, c.To))
+			}
+			if diff := cmp.Diff(tc.changes, strings.Join(changes, "\n")); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestPasswordIsInNoProcessListing(t *testing.T) {
+	root(t)
+	h := accountstest.New(t, actual["plain"])
+	resourcetest.Converges(t, h, declare(declared["password"]))
+	if all := strings.Join(h.Calls(), "\n"); strings.Contains(all, someHash) {
+		t.Errorf("the hash is an argument:\n%s", all)
+	}
+	if !strings.Contains(h.Content("/etc/shadow"), "bob:"+someHash+":") {
+		t.Error("the hash was not set")
+	}
+}
+
+func TestRefusesBeforeTheFirstChange(t *testing.T) {
+	root(t)
+	for name, edit := range map[string]func(*User){
+		"gid: ":    func(u *User) { u.GID = "none" },
+		"groups: ": func(u *User) { u.Groups = resources.Strings{"audio", "none"} },
+	} {
+		for start, tree := range actual {
+			err := resourcetest.Refuses(t, accountstest.New(t, tree), declare(edit))
+			if !strings.HasPrefix(err.Error(), name+`group "none"`) {
+				t.Errorf("from %s: %v", start, err)
+			}
+		}
+	}
+}
+
+func TestRemoteUser(t *testing.T) {
+	root(t)
+	v := accountstest.Remote{Host: accountstest.New(t, accountstest.Base), User: host.User{Name: "bob", UID: 7000, GID: 29, Home: "/net/bob", Shell: "/bin/sh"}}
+	check := func(edit func(*User)) (resources.Diff, error) { return declare(edit).Check(context.Background(), v) }
+	if d, err := check(func(u *User) { u.UID, u.GID, u.Home = ptr[uint32](7000), "audio", "/net/bob" }); !d.Empty() || err != nil {
+		t.Errorf("differs: %v, %v", d, err)
+	}
+	if d, err := check(declared["groups"]); err != nil || !d.Has("groups") {
+		t.Errorf("groups of the node: %v, %v", d, err)
+	}
+	for _, name := range []string{"uid", "shell", "absent"} {
+		if _, err := check(declared[name]); err == nil || !strings.Contains(err.Error(), "name services alone") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestRestore(t *testing.T) {
+	root(t)
+	for name, edit := range declared {
+		for start, tree := range actual {
+			t.Run(name+" to "+start, func(t *testing.T) {
+				h := accountstest.New(t, tree)
+				was := state(h)
+				u := declare(edit)
+				d := resourcetest.Check(t, h, u)
+				raw, err := u.Before(t.Context(), h, d)
+				if err != nil {
+					t.Fatal(err)
+				}
+				resourcetest.Converges(t, h, u)
+				if err := Type().New("bob").(*User).Restore(t.Context(), h, raw); err != nil {
+					t.Fatal(err)
+				}
+				if start == "his group" {
+					was = strings.Replace(was, "bob:x:2001:\n", "", 1) // userdel takes it away, the group's own resource brings it back
+				}
+				if diff := cmp.Diff(was, strings.Replace(state(h), "bob:x:2001:\n", "", 1)); diff != "" {
+					t.Error(diff)
+				}
+			})
+		}
+	}
+}
+
+// state is the lines about bob and his groups, sorted.
+func state(h *hosttest.Host) string {
+	var lines []string
+	for _, file := range []string{"passwd", "group", "shadow"} {
+		for line := range strings.Lines(h.Content("/etc/" + file)) {
+			if strings.Contains(line, "bob") {
+				lines = append(lines, line)
+			}
+		}
+	}
+	slices.Sort(lines)
+	return strings.Join(lines, "")
+}
+
+func TestValidate(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		edit func(*User)
+		want string
+	}{
+		{"ensure", func(u *User) { u.Ensure = "there" }, `ensure: "there" is none of present, absent`},
+		{"membership", func(u *User) { u.Membership = "some" }, `membership: "some" is none of`},
+		{"option", func(u *User) { u.Name = "-r" }, `name: "-r" is no name`},
+		{"colon", func(u *User) { u.Name = "a:0:0" }, "is no name"},
+		{"dots", func(u *User) { u.Name = ".." }, "is no name"},
+		{"group", func(u *User) { u.Groups = resources.Strings{"a:b"} }, `groups: "a:b" is no name`},
+		{"gid", func(u *User) { u.GID = "-1" }, `gid: "-1" is no name`},
+		{"home", func(u *User) { u.Home = "home/x" }, "home: "},
+		{"home with dots", func(u *User) { u.Home = "/home/../etc" }, "home: "},
+		{"home with a colon", func(u *User) { u.Home = "/a:b" }, "home: "},
+		{"shell", func(u *User) { u.Shell = "sh" }, "shell: "},
+		{"comment", func(u *User) { u.Comment = ptr("a:0:0:\nroot2") }, "comment: "},
+		{"clear password", func(u *User) { u.Password = ptr("secret") }, "password: it is no hash of crypt(5)"},
+		{"password with more", func(u *User) { u.Password = ptr("!\nroot:!") }, "password: it is no hash"},
+		{"expiry", func(u *User) { u.Expiry = "2031-02-30" }, "expiry: want YYYY-MM-DD or absent"},
+		{"root", func(u *User) { u.Name, u.Ensure = "root", absent }, "root is never removed"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			err := declare(tc.edit).Validate()
+			if err == nil || !strings.Contains(err.Error(), tc.want) {
+				t.Fatalf("want %q, got %v", tc.want, err)
+			}
+			if strings.Contains(err.Error(), "secret") {
+				t.Errorf("the password is shown: %v", err)
+			}
+		})
+	}
+	for _, good := range []string{"", "!", "!!", "*", "!*", "x", someHash, "!" + someHash, "$y$j9T$abc/d.$Xy.z/0", "$2b$12$abcdefghijklmnopqrstuv", "$5$rounds=5000$salt$hash", "abJnggxhB/yWI"} {
+		if err := declare(func(u *User) { u.Password = &good }).Validate(); err != nil {
+			t.Errorf("%q: %v", good, err)
+		}
+	}
+}
+
+func TestIdentities(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		edit func(*User)
+		want []resources.Identity
+	}{
+		{"his own group", nil, []resources.Identity{{Kind: "group", Name: "bob"}}},
+		{"absent", declared["absent"], nil},
+		{"all", declared["all"], []resources.Identity{
+			{Kind: "group", Name: "audio"}, {Kind: "group", Name: "video"}, {Kind: "path", Name: "/bin/bash"}, {Kind: "mount", Name: "/home/robert", Nearest: true},
+		}},
+	} {
+		if diff := cmp.Diff(tc.want, declare(tc.edit).Requires()); diff != "" {
+			t.Errorf("%s: %s", tc.name, diff)
+		}
+	}
+}
+
+func TestInspect(t *testing.T) {
+	root(t)
+	for start, tree := range actual {
+		h := accountstest.New(t, tree)
+		for _, title := range []string{"bob", "alice", "root"} {
+			u := Type().New(title).(*User)
+			if err := u.Inspect(t.Context(), h); err != nil {
+				t.Fatal(err)
+			}
+			if o := resourcetest.Converges(t, h, u); !o.Diff.Empty() {
+				t.Errorf("%s, %s: differs from itself: %v", start, title, o.Diff)
+			}
+		}
+	}
+	titles, err := declare(nil).List(t.Context(), accountstest.New(t, actual["plain"]), "*")
+	if diff := cmp.Diff([]string{"root", "bob", "alice"}, titles); diff != "" || err != nil {
+		t.Error(diff, err)
+	}
+}
