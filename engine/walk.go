@@ -86,20 +86,24 @@ func (w *walk) Done(v int) {
 	w.announce(st.results)
 }
 
-// announce tells the printers of results, unless they are only a prediction.
+// announce tells the printers of results; of those that are only a prediction, that they were looked at.
 func (w *walk) announce(results []*report.Result) {
-	if w.opts.Events == nil || w.host != nil && !w.converging {
+	if w.opts.Events == nil {
 		return
 	}
 	w.emit.Lock()
 	defer w.emit.Unlock()
 	for _, res := range results {
+		if w.host != nil && !w.converging {
+			w.opts.Events.Running(res.Address, "")
+			continue
+		}
 		w.opts.Events.Ended(res)
 	}
 }
 
 func (w *walk) running(a resources.Address, what string) {
-	if w.opts.Events == nil || w.host != nil && !w.converging {
+	if w.opts.Events == nil {
 		return
 	}
 	w.emit.Lock()

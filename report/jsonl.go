@@ -20,8 +20,8 @@ type JSON struct {
 // NewJSON returns a printer to w. Its writes are whole lines.
 func NewJSON(w io.Writer) *JSON { return &JSON{w: w} }
 
-// Err returns the first error of writing.
-func (p *JSON) Err() error {
+// Close returns the first error of writing.
+func (p *JSON) Close() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.err

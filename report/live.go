@@ -10,15 +10,20 @@ import (
 	"github.com/nodeapply/apply/resources"
 )
 
-// live is the part of a terminal's screen that is drawn again and again: what runs now, since when, and how far the run is.
+// live is the part of a terminal's screen that is drawn again and again: what runs now, since when, and how far the run is. Its owner's lock
+// guards it.
 type live struct {
-	width    func() int
+	prose
+	screen   func() (columns, rows int)
 	total    int
+	begun    time.Time
+	checked  int // looked at, before anything is changed
 	done     int
 	failed   int
 	now      []activity
-	lines    int // drawn, to be cleared
+	drawn    []int // the columns that each drawn line takes, to be cleared
 	stop     chan struct{}
+	once     sync.Once
 	finished sync.WaitGroup
 }
 
@@ -36,13 +41,13 @@ const (
 	liveAfter = 300 * time.Millisecond
 )
 
-func newLive(width func() int) *live {
-	return &live{width: width, stop: make(chan struct{})}
+func newLive(p prose, screen func() (columns, rows int)) *live {
+	return &live{prose: p, screen: screen, stop: make(chan struct{})}
 }
 
-// start redraws until end. p's lock guards the live part.
-func (l *live) start(p *Text, total int) {
-	l.total = total
+// start calls redraw until end.
+func (l *live) start(total int, now time.Time, redraw func()) {
+	l.total, l.begun = total, now
 	l.finished.Go(func() {
 		t := time.NewTicker(liveRedraw)
 		defer t.Stop()
@@ -51,20 +56,23 @@ func (l *live) start(p *Text, total int) {
 			case <-l.stop:
 				return
 			case <-t.C:
-				p.mu.Lock()
-				p.write("")
-				p.mu.Unlock()
+				redraw()
 			}
 		}
 	})
 }
 
 func (l *live) end() {
-	close(l.stop)
+	l.once.Do(func() { close(l.stop) })
 	l.finished.Wait()
 }
 
 func (l *live) running(a resources.Address, what string, now time.Time) {
+	if what == "" {
+		l.checked++
+		l.forget(a)
+		return
+	}
 	i := slices.IndexFunc(l.now, func(x activity) bool { return x.addr == a })
 	if i < 0 {
 		l.now = append(l.now, activity{a, what, now})
@@ -78,48 +86,76 @@ func (l *live) ended(r *Result) {
 	if r.Outcome == Failed {
 		l.failed++
 	}
-	l.now = slices.DeleteFunc(l.now, func(x activity) bool { return x.addr == r.Address })
+	l.forget(r.Address)
 }
 
-// clear returns what takes the drawn lines off the screen.
+func (l *live) forget(a resources.Address) {
+	l.now = slices.DeleteFunc(l.now, func(x activity) bool { return x.addr == a })
+}
+
+// clear returns what takes the drawn lines off the screen. Where that has become narrower, a line takes several rows now.
 func (l *live) clear() string {
-	s := strings.Repeat("\x1b[1A\x1b[2K", l.lines)
-	l.lines = 0
-	return s
+	if len(l.drawn) == 0 {
+		return ""
+	}
+	columns, _ := l.screen()
+	rows := 0
+	for _, n := range l.drawn {
+		rows += max(1, (n+columns-1)/max(columns, 1))
+	}
+	l.drawn = l.drawn[:0]
+	return fmt.Sprintf("\r\x1b[%dA\x1b[J", rows)
 }
 
-// draw returns the lines, none wider than the screen: a wrapped line could not be cleared.
+// draw returns the lines, none as wide as the screen and all together not as high: what has scrolled away could not be cleared.
 func (l *live) draw(now time.Time) string {
-	width := max(l.width(), 20)
+	columns, rows := l.screen()
 	var b strings.Builder
-	line := func(s string) {
-		r := []rune(s)
-		if len(r) > width-1 {
-			r = append(r[:width-2], '…')
-		}
-		b.WriteString(string(r) + "\n")
-		l.lines++
+	line := func(color, s string) {
+		s = Cut(s, columns-1)
+		l.drawn = append(l.drawn, Columns(s))
+		b.WriteString(l.paint(color, s) + "\n")
 	}
+	most := min(liveLines, rows-3)
 	shown, hidden := 0, 0
 	for _, a := range l.now {
-		switch took := now.Sub(a.since); {
-		case took < liveAfter:
-		case shown == liveLines:
+		switch elapsed := now.Sub(a.since); {
+		case elapsed < liveAfter:
+		case shown >= most:
 			hidden++
 		default:
 			shown++
-			line(fmt.Sprintf("  %s: %s %v", Printable(a.addr.String()), Printable(a.what), took.Round(time.Second)))
+			line("", a.line(elapsed, columns-1))
 		}
 	}
-	if hidden > 0 {
-		line(fmt.Sprintf("  and %d more", hidden))
+	if hidden > 0 && shown > 0 {
+		line(dim, fmt.Sprintf("  and %d more", hidden))
 	}
-	if shown > 0 {
-		s := fmt.Sprintf("%d of %d", l.done, l.total)
-		if l.failed > 0 {
-			s += fmt.Sprintf(", %d failed", l.failed)
-		}
-		line(s)
+	if now.Sub(l.begun) >= liveAfter && l.total > 0 {
+		line(dim, l.progress(now))
 	}
 	return b.String()
+}
+
+// line says what a resource is at. Address and then what are shortened, so that the elapsed time can be seen.
+func (a activity) line(elapsed time.Duration, columns int) string {
+	const least = 10
+	took := fmt.Sprintf(" %v", elapsed.Truncate(time.Second))
+	what := ": " + Printable(a.what)
+	room := columns - 2 - Columns(took)
+	if room-Columns(what) < least {
+		what = ""
+	}
+	return "  " + Shorten(Printable(a.addr.String()), room-Columns(what)) + what + took
+}
+
+func (l *live) progress(now time.Time) string {
+	s := fmt.Sprintf("%d of %d done", l.done, l.total)
+	if l.done == 0 && l.checked > 0 {
+		s = fmt.Sprintf("%d of %d checked", l.checked, l.total)
+	}
+	if l.failed > 0 {
+		s += fmt.Sprintf(", %d failed", l.failed)
+	}
+	return s + fmt.Sprintf(", %v", now.Sub(l.begun).Truncate(time.Second))
 }

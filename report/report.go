@@ -5,6 +5,7 @@ package report
 import (
 	"crypto/rand"
 	"encoding/binary"
+	"encoding/json"
 	"time"
 
 	"github.com/nodeapply/apply/resources"
@@ -82,6 +83,15 @@ type Output struct {
 	Name      string `json:"name"`
 	Value     any    `json:"value"`
 	Sensitive bool   `json:"sensitive,omitempty"`
+}
+
+// MarshalJSON writes the output, without its value where that is sensitive.
+func (o Output) MarshalJSON() ([]byte, error) {
+	if o.Sensitive {
+		o.Value = hiddenValue
+	}
+	type plain Output
+	return json.Marshal(plain(o))
 }
 
 // Edge is one relation of the graph, by the indices of results; indices beyond them are barriers, which stand for sets.
@@ -208,7 +218,8 @@ func (r *Report) ExitCode(detailed bool) int {
 type Events interface {
 	// Begin is called once, before anything else.
 	Begin(r *Report)
-	// Running is told that a resource is being looked at or changed; what says at what it is ("checking", "applying", "waiting for ...").
+	// Running is told that a resource is being looked at or changed; what says at what it is ("checking", "applying", "waiting for ..."). An empty
+	// what says that it was looked at, and waits for its turn to end.
 	Running(a resources.Address, what string)
 	// Ended is called with each result, as it comes.
 	Ended(r *Result)

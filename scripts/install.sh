@@ -1,13 +1,18 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that the tests use. Does nothing where all are there.
+# Installs the Debian packages that the tests use, as root. Silent and quick where all are there.
 set -euo pipefail
 packages=(
-	mmdebstrap systemd-container apt-utils dpkg-dev gpg gpg-agent gpgv nftables iproute2 util-linux   # the lab's nodes and networks
-	createrepo-c rpm dnf zypper pacman-package-manager                                     # package managers
-	e2fsprogs xfsprogs fuse3 acl attr                                                      # disks, files, faults
-	etcd-server openssh-server openssh-client git                                          # what apply talks to
-	chromium tmux                                                                          # what people look at it with
+	ca-certificates debian-archive-keyring mmdebstrap systemd-container apt-utils dpkg-dev gpg gpg-agent gpgv # the lab's nodes
+	nftables iproute2 util-linux procps dbus                                                                  # and networks
+	createrepo-c rpm dnf zypper pacman-package-manager makepkg libarchive-tools                               # package managers
+	e2fsprogs xfsprogs fuse3 acl attr                                                                         # disks, files, faults
+	etcd-server etcd-client openssh-server openssh-client git                                                 # what apply talks to
+	chromium tmux                                                                                             # what people look at it with
 )
+# The lab downloads from the sources that these lists name.
+if ! apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' | grep -q .; then
+	apt-get -q update
+fi
 missing=()
 for p in "${packages[@]}"; do
 	[ "$(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null)" = installed ] || missing+=("$p")

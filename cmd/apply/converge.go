@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -75,10 +76,10 @@ func (a *app) plan(cmd *cobra.Command, src source.Source) error {
 		return err
 	}
 	rep, err := a.walk(ctx, signals, mem, m.Plan, engine.Options{})
-	if err != nil || a.flags.planOut == "" {
+	if rep == nil || a.flags.planOut == "" {
 		return err
 	}
-	return a.savePlan(a.flags.planOut, src, rep)
+	return errors.Join(err, a.savePlan(a.flags.planOut, src, rep))
 }
 
 func (a *app) converge(cmd *cobra.Command, src source.Source) error {
@@ -129,10 +130,10 @@ func (a *app) bring(ctx context.Context, signals *interrupts, m *loaded, approve
 		return err
 	}
 	rep, err := a.walk(ctx, signals, mem, m.Converge, engine.Options{Run: id, Recorder: run, Approve: approve})
-	if err != nil {
+	if rep == nil {
 		return err
 	}
-	return errors.Join(a.keepOrConfirm(ctx, state, m.host, rep), mem.save(state, rep), state.SaveReport(id, rep), state.Prune(time.Now()))
+	return errors.Join(err, a.keepOrConfirm(ctx, state, m.host, rep), mem.save(state, rep), state.SaveReport(id, rep), state.Prune(time.Now()))
 }
 
 // begin starts the journal of a run and removes what a run that died has left.
@@ -181,7 +182,7 @@ func (a *app) knownState() *journal.State {
 	return state
 }
 
-// walk plans or converges, prints, and sets the exit code.
+// walk plans or converges, prints, writes reports and sets the exit code. Without a report nothing was touched.
 func (a *app) walk(
 	ctx context.Context, signals *interrupts, mem *memory, do func(context.Context, engine.Options) (*report.Report, error), o engine.Options,
 ) (*report.Report, error) {
@@ -205,10 +206,13 @@ func (a *app) walk(
 	o.Parallel, o.Tags, o.SkipTags, o.FailFast, o.Strict = a.flags.parallel, a.flags.tags, a.flags.skipTags, a.flags.failFast, a.flags.strict
 	rep, err := do(ctx, o)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, p.Close())
 	}
-	a.code = rep.ExitCode(a.flags.detailed)
-	return rep, p.Err()
+	a.ran, a.code = true, rep.ExitCode(a.flags.detailed)
+	if err = p.Close(); errors.Is(err, syscall.EPIPE) {
+		err = nil // who reads the output has seen enough
+	}
+	return rep, errors.Join(err, a.saveReports(rep))
 }
 
 // targets parses --target.

@@ -212,18 +212,25 @@ func isTerminal(w io.Writer) bool {
 
 // width is the number of columns of the terminal w, 80 where it is none.
 func width(w io.Writer) int {
+	columns, _ := screen(w)
+	return columns
+}
+
+// screen is how many columns and rows the terminal w has, 80 and 24 where it is none or does not say.
+func screen(w io.Writer) (columns, rows int) {
 	if f, ok := w.(*os.File); ok {
-		if cols, _, err := term.GetSize(int(f.Fd())); err == nil && cols > 0 {
-			return cols
+		if columns, rows, err := term.GetSize(int(f.Fd())); err == nil && columns > 0 && rows > 0 {
+			return columns, rows
 		}
 	}
-	return 80
+	return 80, 24
 }
 
 // printer is what a run is told to.
 type printer interface {
 	report.Events
-	Err() error
+	// Close ends what End has not, and returns the first error of writing.
+	Close() error
 }
 
 // printer returns the printer that the flags ask for.
@@ -231,12 +238,13 @@ func (a *app) printer() printer {
 	if a.flags.json {
 		return report.NewJSON(a.stdout)
 	}
-	return report.NewText(a.stdout, report.TextOptions{
-		Color:   a.color(a.stdout),
-		Verbose: a.flags.verbose,
-		Live:    isTerminal(a.stdout) && a.env("TERM") != "dumb",
-		Width:   func() int { return width(a.stdout) },
-	})
+	o := report.TextOptions{Color: a.color(a.stdout), Verbose: a.flags.verbose}
+	if isTerminal(a.stdout) && a.env("TERM") != "dumb" {
+		o.Screen = func() (columns, rows int) { return screen(a.stdout) }
+	}
+	p := report.NewText(a.stdout, o)
+	a.aside.through(p.Beside)
+	return p
 }
 
 // logger logs to standard error, without what is sensitive.
@@ -252,7 +260,7 @@ func (a *app) logger() (*slog.Logger, error) {
 type scrubbed struct{ a *app }
 
 func (s scrubbed) Write(p []byte) (int, error) {
-	if _, err := io.WriteString(s.a.stderr, s.a.flags.scrub.Scrub(string(p))); err != nil {
+	if _, err := io.WriteString(s.a.aside, s.a.flags.scrub.Scrub(string(p))); err != nil {
 		return 0, err
 	}
 	return len(p), nil

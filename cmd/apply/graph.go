@@ -16,7 +16,7 @@ func (a *app) graphCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "graph [flags] PATH",
 		Short:   "Print the order among a manifest's resources",
-		Example: "  apply graph main.hcl | dot -Tsvg > graph.svg\n  apply graph --format mermaid main.hcl",
+		Example: "  apply graph --format svg main.hcl > graph.svg\n  apply graph main.hcl | dot -Tpng > graph.png\n  apply graph --format mermaid main.hcl",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			src, err := a.source(cmd, args)
 			if err != nil {
@@ -33,6 +33,8 @@ func (a *app) graphCommand() *cobra.Command {
 				return g.dot(a.stdout)
 			case "mermaid":
 				return g.mermaid(a.stdout)
+			case "svg":
+				return g.svg(a.stdout)
 			case "json":
 				return g.json(a.stdout)
 			}
@@ -63,7 +65,7 @@ type pictureEdge struct {
 }
 
 func pictureOf(c *catalog.Catalog) picture {
-	var p picture
+	p := picture{nodes: []pictureNode{}, edges: []pictureEdge{}}
 	for v := range c.Graph().Len() {
 		n := pictureNode{Barrier: true}
 		if v < len(c.Entries()) {
@@ -105,6 +107,9 @@ func dotQuote(s string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(s) + `"`
 }
 
+// mermaidText writes a label of mermaid's language, which reads HTML in it.
+var mermaidText = strings.NewReplacer("#", "#35;", `"`, "#quot;", "<", "#lt;", ">", "#gt;", "&", "#amp;", "\n", " ")
+
 func (p picture) mermaid(w io.Writer) error {
 	var b strings.Builder
 	b.WriteString("flowchart LR\n")
@@ -113,7 +118,7 @@ func (p picture) mermaid(w io.Writer) error {
 			fmt.Fprintf(&b, "\tn%d(( ))\n", i)
 			continue
 		}
-		fmt.Fprintf(&b, "\tn%d[\"%s\"]\n", i, strings.NewReplacer(`"`, "#quot;", "\n", " ").Replace(n.Address))
+		fmt.Fprintf(&b, "\tn%d[\"%s\"]\n", i, mermaidText.Replace(n.Address))
 	}
 	for _, e := range p.edges {
 		arrow := "-->"

@@ -12,7 +12,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/nodeapply/apply/exchange/session"
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/journal"
 	"github.com/nodeapply/apply/report"
@@ -92,7 +91,7 @@ func (a *app) showRun(state *journal.State, id string) error {
 		p.Ended(res)
 	}
 	p.End(&r)
-	return p.Err()
+	return p.Close()
 }
 
 func (a *app) undoCommand() *cobra.Command {
@@ -206,8 +205,8 @@ func (a *app) putBack(ctx context.Context, state *journal.State, h *host.Local, 
 		p.Ended(res)
 	}
 	p.End(rep)
-	a.code = rep.ExitCode(false)
-	return errors.Join(p.Err(), state.SaveReport(rep.Run, rep))
+	a.ran, a.code = true, rep.ExitCode(false)
+	return errors.Join(p.Close(), state.SaveReport(rep.Run, rep))
 }
 
 func undoStep(ctx context.Context, state *journal.State, h *host.Local, run *journal.Run, s journal.UndoStep) *report.Result {
@@ -243,7 +242,7 @@ var _ host.Recorder = stepRecorder{}
 
 // restorer makes a resource of an address's type that can restore.
 func restorer(addr resources.Address) (resources.Restorer, error) {
-	types := all.Linked(session.New(session.Options{}))
+	types := all.Linked(nil)
 	i := slices.IndexFunc(types, func(t resources.Type) bool { return t.Name == addr.Type })
 	if i < 0 {
 		return nil, fmt.Errorf("unknown type %s", addr.Type)

@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/nodeapply/apply/exchange/session"
 	"github.com/nodeapply/apply/manifest"
 	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/resources/all"
@@ -58,7 +57,7 @@ func (a *app) lock(ctx context.Context, src source.Source) error {
 		file = lockFile(path)
 	}
 	c.pinning = true
-	diags := manifest.Link(ctx, path, manifest.Options{Types: all.Linked(session.New(session.Options{})), Modules: c.module, Shown: l.shown, Within: l.within})
+	diags := manifest.Link(ctx, path, manifest.Options{Types: all.Linked(nil), Modules: c.module, Shown: l.shown, Within: l.within})
 	if c.refused != nil {
 		return c.refused
 	}

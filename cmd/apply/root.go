@@ -38,7 +38,7 @@ PATH is a manifest (main.hcl), a folder of them, or git::URL//folder?ref=TAG.`,
 	root.Flags().BoolVar(&a.flags.noop, "noop", false, "only say what would change; the same as apply plan")
 	root.Flags().DurationVar(&a.flags.waitLock, "wait-lock", 0, "wait this long for another run to end")
 	root.Flags().DurationVar(&a.flags.confirmWithin, "confirm-within", 0, "undo the run unless apply confirm comes within this time")
-	root.AddCommand(a.planCommand(), a.validateCommand(), a.fmtCommand(), a.graphCommand(), a.inspectCommand(), a.factsCommand(), a.historyCommand(), a.undoCommand(), a.confirmCommand(), a.lockCommand(), a.exchangeCommand(), a.versionCommand())
+	root.AddCommand(a.planCommand(), a.validateCommand(), a.fmtCommand(), a.graphCommand(), a.inspectCommand(), a.docsCommand(), a.factsCommand(), a.historyCommand(), a.undoCommand(), a.confirmCommand(), a.lockCommand(), a.exchangeCommand(), a.versionCommand())
 	return root
 }
 
@@ -56,6 +56,9 @@ func onePath(cmd *cobra.Command, args []string) error {
 // prepare takes over what the environment says of flags, and begins the profile that they ask for.
 func (a *app) prepare(cmd *cobra.Command) error {
 	if err := a.fromOutside(cmd); err != nil {
+		return err
+	}
+	if err := a.prepareReports(cmd); err != nil {
 		return err
 	}
 	if a.flags.profile == "" {

@@ -22,6 +22,7 @@ const (
 	exitOK         = 0
 	exitNotStarted = 1
 	exitLocked     = 3
+	exitFailed     = 4
 	exitUntrusted  = 5
 )
 
@@ -32,8 +33,12 @@ type app struct {
 	stderr io.Writer
 	env    func(string) string
 	flags  flags
-	code   int // set by a command that ended by itself
+	aside  *aside
+	ran    bool // a run has ended
+	code   int  // set by a command that ended by itself
 	atEnd  []func() error
+
+	reports []reportFile
 
 	factWarnings []string // what could not be read of facts
 }
@@ -48,7 +53,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) (code int) {
 	}()
 	// What the program makes is private until its mode is set; modes are always set explicitly.
 	syscall.Umask(0o077)
-	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, env: os.Getenv}
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, aside: &aside{w: stderr}, env: os.Getenv}
 	root := a.rootCommand()
 	root.SetArgs(args)
 	root.SetIn(stdin)
@@ -81,6 +86,8 @@ func (a *app) explain(err error) int {
 		return exitUntrusted
 	case errors.As(err, &coded):
 		return coded.ExitCode()
+	case a.ran:
+		return a.code | exitFailed // not 1, which says that nothing was touched
 	}
 	return exitNotStarted
 }

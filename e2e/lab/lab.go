@@ -170,7 +170,7 @@ func New(t testing.TB) *Lab {
 	return l
 }
 
-// tools are the commands that a lab and its packages need, install.sh installs them.
+// tools are the commands that a lab and its packages need, scripts/install.sh installs them.
 var tools = []string{
 	"mmdebstrap", "systemd-nspawn", "unshare", "nsenter", "ip", "nft", "apt-get", "apt-ftparchive", "dpkg-deb", "gpg",
 	"rpmbuild", "rpmsign", "createrepo_c",
@@ -195,7 +195,7 @@ func Require(t testing.TB) {
 	if len(missing) == 0 {
 		return
 	}
-	why := fmt.Sprintf("no real nodes here: needs %s (e2e/lab/install.sh, as root)", strings.Join(missing, ", "))
+	why := fmt.Sprintf("no real nodes here: needs %s (scripts/install.sh, as root)", strings.Join(missing, ", "))
 	if os.Getenv("APPLY_LAB") == "require" {
 		t.Fatal(why)
 	}

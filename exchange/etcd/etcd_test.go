@@ -127,7 +127,7 @@ func TestCompactedHistoryIsToldAndFollowListsAgain(t *testing.T) {
 	}
 	ctl, err := exec.LookPath("etcdctl")
 	if err != nil {
-		t.Skip("etcdctl is not installed (exchange/install-test-tools.sh): left out is a compacted history")
+		t.Skip("etcdctl is not installed (scripts/install.sh): left out is a compacted history")
 	}
 	c := exec.CommandContext(t.Context(), ctl, "--endpoints", cluster.Endpoints[0], "compact", fmt.Sprint(now))
 	c.Env = []string{"ETCDCTL_API=3"}
@@ -179,7 +179,7 @@ func enableAuth(t *testing.T, etcdctl ...string) {
 	t.Helper()
 	ctl, err := exec.LookPath("etcdctl")
 	if err != nil {
-		t.Skip("etcdctl is not installed (exchange/install-test-tools.sh): left out are etcd's users and roles")
+		t.Skip("etcdctl is not installed (scripts/install.sh): left out are etcd's users and roles")
 	}
 	for _, args := range [][]string{
 		{"user", "add", "root:secret"}, {"role", "add", "root"}, {"user", "grant-role", "root", "root"}, {"auth", "enable"},

@@ -27,7 +27,7 @@ func StartEtcd(t testing.TB, members int, extra ...string) *Etcd {
 	t.Helper()
 	program := lookPath("etcd")
 	if program == "" {
-		t.Skip("etcd is not installed (exchange/install-test-tools.sh): left out is everything that is compared with a real etcd")
+		t.Skip("etcd is not installed (scripts/install.sh): left out is everything that is compared with a real etcd")
 	}
 	dir := t.TempDir()
 	e := &Etcd{Log: dir, procs: make([]*os.Process, members), scheme: "http"}

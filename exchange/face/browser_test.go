@@ -35,7 +35,7 @@ func startBrowser(t *testing.T) *browser {
 	t.Helper()
 	program, err := exec.LookPath("chromium")
 	if err != nil {
-		t.Skip("chromium is not installed (exchange/install-test-tools.sh): left out is the page in a real browser")
+		t.Skip("chromium is not installed (scripts/install.sh): left out is the page in a real browser")
 	}
 	toR, toW, err := os.Pipe()
 	if err != nil {

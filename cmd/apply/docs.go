@@ -1,0 +1,58 @@
+package main
+
+import (
+	"fmt"
+	"path"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/nodeapply/apply/catalog"
+	"github.com/nodeapply/apply/docs"
+)
+
+func (a *app) docsCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "docs [TYPE]",
+		Short:   "Print the reference of a resource type, of the metaparameters, or the list of types",
+		Example: "  apply docs\n  apply docs file\n  apply docs metaparameters",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			name := "index"
+			if len(args) > 0 {
+				name = args[0]
+			}
+			return a.printReference(name)
+		},
+	}
+}
+
+// printReference prints a page, without the comment that says where it comes from.
+func (a *app) printReference(name string) error {
+	entries, err := docs.Reference.ReadDir("reference")
+	if err != nil {
+		return err
+	}
+	var names []string
+	for _, e := range entries {
+		page := strings.TrimSuffix(e.Name(), ".md")
+		if page != name {
+			names = append(names, page)
+			continue
+		}
+		text, err := docs.Reference.ReadFile(path.Join("reference", e.Name()))
+		if err != nil {
+			return err
+		}
+		if body, ok := strings.CutPrefix(string(text), "<!--"); ok {
+			_, body, _ = strings.Cut(body, "-->\n\n")
+			text = []byte(body)
+		}
+		_, err = a.stdout.Write(text)
+		return err
+	}
+	if near := catalog.Nearest(name, names); near != "" {
+		return fmt.Errorf("there is no type %q; did you mean `%s`?", name, near)
+	}
+	return fmt.Errorf("there is no type %q; apply docs lists them", name)
+}

@@ -1,0 +1,4 @@
+group "ops" {
+  gid     = 2000
+  members = ["ann", "bob"]
+}

@@ -1,0 +1,6 @@
+mount "/data" {
+  device  = "LABEL=data"
+  fstype  = "ext4"
+  options = ["noatime", "nofail"]
+  ensure  = "mounted"
+}

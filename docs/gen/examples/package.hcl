@@ -1,0 +1,4 @@
+package "web" {
+  name   = ["nginx", "certbot"]
+  ensure = "installed"
+}

@@ -1,0 +1,3 @@
+sysctl "net.ipv4.ip_forward" {
+  value = 1
+}

@@ -1,0 +1,6 @@
+user "ann" {
+  uid        = 2001
+  groups     = ["sudo"]
+  shell      = "/bin/bash"
+  managehome = true
+}

@@ -1,0 +1,172 @@
+package report
+
+import (
+	"encoding/xml"
+	"fmt"
+	"io"
+	"math"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+)
+
+type junitSuites struct {
+	XMLName  xml.Name   `xml:"testsuites"`
+	Name     string     `xml:"name,attr"`
+	Tests    int        `xml:"tests,attr"`
+	Failures int        `xml:"failures,attr"`
+	Errors   int        `xml:"errors,attr"`
+	Skipped  int        `xml:"skipped,attr"`
+	Time     string     `xml:"time,attr"`
+	Suite    junitSuite `xml:"testsuite"`
+}
+
+type junitSuite struct {
+	Name       string          `xml:"name,attr"`
+	Tests      int             `xml:"tests,attr"`
+	Failures   int             `xml:"failures,attr"`
+	Errors     int             `xml:"errors,attr"`
+	Skipped    int             `xml:"skipped,attr"`
+	Time       string          `xml:"time,attr"`
+	Timestamp  string          `xml:"timestamp,attr"`
+	Hostname   string          `xml:"hostname,attr"`
+	Properties []junitProperty `xml:"properties>property"`
+	Cases      []junitCase     `xml:"testcase"`
+	SystemErr  *junitText      `xml:"system-err"`
+}
+
+type junitProperty struct {
+	Name  string `xml:"name,attr"`
+	Value string `xml:"value,attr"`
+}
+
+type junitCase struct {
+	Class     string        `xml:"classname,attr"`
+	Name      string        `xml:"name,attr"`
+	File      string        `xml:"file,attr,omitempty"`
+	Line      string        `xml:"line,attr,omitempty"`
+	Time      string        `xml:"time,attr"`
+	Failure   *junitMessage `xml:"failure"`
+	Skipped   *junitMessage `xml:"skipped"`
+	SystemOut *junitText    `xml:"system-out"`
+	SystemErr *junitText    `xml:"system-err"`
+}
+
+type junitMessage struct {
+	Message string `xml:"message,attr"`
+	Type    string `xml:"type,attr,omitempty"`
+	Text    string `xml:",cdata"`
+}
+
+type junitText struct {
+	Text string `xml:",cdata"`
+}
+
+// textOf is nil for an empty text, so that it gets no element.
+func textOf(s string) *junitText {
+	if s == "" {
+		return nil
+	}
+	return &junitText{s}
+}
+
+// WriteJUnit writes r as JUnit's XML: each resource a test case, failed where the resource failed and skipped where it was skipped. What changed
+// or would change has passed, and says so in its output.
+func WriteJUnit(w io.Writer, r *Report) error {
+	c := r.Counts()
+	s := junitSuite{
+		Name: Printable(path.Base(r.Manifest)), Tests: c.Total, Failures: c.Failed, Skipped: c.Skipped, Time: seconds(r.DurationMS),
+		Timestamp: r.Started.UTC().Format("2006-01-02T15:04:05"), Hostname: Printable(r.Node),
+		Properties: []junitProperty{{"run", r.Run}, {"mode", string(r.Mode)}, {"outcome", string(r.Outcome())}, {"manifest", Printable(r.Manifest)}},
+	}
+	if r.Commit != "" {
+		s.Properties = append(s.Properties, junitProperty{"commit", Printable(r.Commit)})
+	}
+	if r.Aborted != "" {
+		s.Errors, s.SystemErr = 1, textOf(Printable(r.Aborted))
+	}
+	for _, res := range r.Results {
+		s.Cases = append(s.Cases, junitOf(res))
+	}
+	if _, err := io.WriteString(w, xml.Header); err != nil {
+		return err
+	}
+	enc := xml.NewEncoder(w)
+	enc.Indent("", "  ")
+	err := enc.Encode(junitSuites{Name: "apply", Tests: s.Tests, Failures: s.Failures, Errors: s.Errors, Skipped: s.Skipped, Time: s.Time, Suite: s})
+	if err != nil {
+		return err
+	}
+	_, err = io.WriteString(w, "\n")
+	return err
+}
+
+func junitOf(res *Result) junitCase {
+	c := junitCase{
+		Class: Printable(res.Type), Name: Printable(res.Address.String()), Time: seconds(res.DurationMS),
+		SystemErr: textOf(printableLines(strings.Join(res.Warnings, "\n"))),
+	}
+	if file, line, ok := cutLast(res.Pos, ":"); ok {
+		c.File, c.Line = Printable(file), line
+	}
+	switch res.Outcome {
+	case Failed:
+		c.Failure = &junitMessage{Type: "failed"}
+		if e := res.Error; e != nil {
+			c.Failure.Message = Printable(e.Summary)
+			c.Failure.Text = printableLines(strings.TrimPrefix(e.Pos+": ", ": ") + e.Summary + "\n" + e.Detail)
+		}
+	case Skipped:
+		why := res.Reason
+		if res.Because != "" {
+			why = strings.TrimSuffix(res.Because+" failed: "+why, ": ")
+		}
+		c.Skipped = &junitMessage{Message: Printable(why)}
+	case Changed, Refreshed, Pending:
+		var b strings.Builder
+		prose{}.body(&b, res)
+		c.SystemOut = textOf(string(res.Outcome) + "\n" + b.String())
+	}
+	return c
+}
+
+func cutLast(s, sep string) (before, after string, found bool) {
+	i := strings.LastIndex(s, sep)
+	if i < 0 {
+		return s, "", false
+	}
+	return s[:i], s[i+len(sep):], true
+}
+
+func printableLines(s string) string {
+	if s == "" {
+		return ""
+	}
+	lines := strings.Split(strings.TrimSuffix(s, "\n"), "\n")
+	for i, line := range lines {
+		lines[i] = Printable(line)
+	}
+	return strings.Join(lines, "\n")
+}
+
+// seconds writes milliseconds as seconds.
+func seconds(ms float64) string {
+	return strconv.FormatFloat(math.Round(ms*1000)/1e6, 'f', -1, 64)
+}
+
+// took writes milliseconds as people read durations: three digits are enough.
+func took(ms float64) string {
+	d := time.Duration(ms * float64(time.Millisecond))
+	switch {
+	case d >= time.Minute:
+		d = d.Round(time.Second)
+	case d >= time.Second:
+		d = d.Round(10 * time.Millisecond)
+	case d >= 10*time.Millisecond:
+		d = d.Round(time.Millisecond)
+	default:
+		return fmt.Sprintf("%.2gms", ms)
+	}
+	return d.String()
+}

@@ -1,0 +1,86 @@
+package report
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const lastChangeMetric = "apply_last_change_timestamp_seconds"
+
+// WritePrometheus writes the figures of r in Prometheus' text format, for node_exporter's textfile collector. lastChange is when an earlier run
+// last changed something, zero if that is not known; r's own end takes its place if r changed something.
+func WritePrometheus(w io.Writer, r *Report, lastChange time.Time) error {
+	labels := labelsOf(r)
+	end := r.Started.Add(time.Duration(r.DurationMS * float64(time.Millisecond)))
+	c := r.Counts()
+	if c.Changed+c.Refreshed > 0 {
+		lastChange = end
+	}
+	var b strings.Builder
+	metric := func(name, help string) { fmt.Fprintf(&b, "# HELP %s %s\n# TYPE %s gauge\n", name, help, name) }
+	value := func(name, more, v string) { fmt.Fprintf(&b, "%s{%s%s} %s\n", name, labels, more, v) }
+
+	metric("apply_run_outcome", "1 for the outcome of the last run, 0 for the others.")
+	for _, o := range []Outcome{Unchanged, Changed, Pending, Failed} {
+		value("apply_run_outcome", outcomeLabel(o), bit(r.Outcome() == o))
+	}
+	metric("apply_run_resources", "Resources of the last run by outcome.")
+	for _, n := range []struct {
+		o Outcome
+		n int
+	}{{Unchanged, c.Unchanged}, {Changed, c.Changed}, {Refreshed, c.Refreshed}, {Pending, c.Pending}, {Skipped, c.Skipped}, {Failed, c.Failed}} {
+		value("apply_run_resources", outcomeLabel(n.o), strconv.Itoa(n.n))
+	}
+	metric("apply_run_interrupted", "1 if a signal ended the last run.")
+	value("apply_run_interrupted", "", bit(r.Interrupted != 0))
+	metric("apply_run_duration_seconds", "How long the last run took.")
+	value("apply_run_duration_seconds", "", seconds(r.DurationMS))
+	metric("apply_run_timestamp_seconds", "When the last run ended.")
+	value("apply_run_timestamp_seconds", "", unix(end))
+	if !lastChange.IsZero() {
+		metric(lastChangeMetric, "When a run last changed something.")
+		value(lastChangeMetric, "", unix(lastChange))
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// LastChange finds in what WritePrometheus wrote earlier when a run of r's manifest on r's node last changed something; zero if it does not say.
+func LastChange(earlier []byte, r *Report) time.Time {
+	prefix := lastChangeMetric + "{" + labelsOf(r) + "} "
+	for s := bufio.NewScanner(bytes.NewReader(earlier)); s.Scan(); {
+		if v, ok := strings.CutPrefix(s.Text(), prefix); ok {
+			if sec, err := strconv.ParseFloat(v, 64); err == nil {
+				return time.UnixMilli(int64(sec * 1000))
+			}
+		}
+	}
+	return time.Time{}
+}
+
+func labelsOf(r *Report) string {
+	return fmt.Sprintf(`node="%s",manifest="%s"`, label(r.Node), label(r.Manifest))
+}
+
+func outcomeLabel(o Outcome) string { return fmt.Sprintf(`,outcome="%s"`, o) }
+
+// label escapes the value of a label.
+func label(s string) string {
+	return strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(strings.ToValidUTF8(s, "\ufffd"))
+}
+
+func unix(t time.Time) string {
+	return strconv.FormatFloat(float64(t.UnixMilli())/1000, 'f', 3, 64)
+}
+
+func bit(b bool) string {
+	if b {
+		return "1"
+	}
+	return "0"
+}

@@ -1,0 +1,255 @@
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+)
+
+// prose writes results and reports for people.
+type prose struct {
+	color bool
+	mode  Mode
+}
+
+// ANSI colours by what they stand for.
+const (
+	red    = "31"
+	green  = "32"
+	yellow = "33"
+	cyan   = "36"
+	dim    = "2"
+	bold   = "1"
+)
+
+func (p prose) paint(code, s string) string {
+	if !p.color || s == "" {
+		return s
+	}
+	return "\x1b[" + code + "m" + s + "\x1b[0m"
+}
+
+func paintOf(o Outcome) string {
+	switch o {
+	case Changed:
+		return green
+	case Refreshed:
+		return cyan
+	case Pending:
+		return yellow
+	case Failed:
+		return red
+	}
+	return dim
+}
+
+// result is one line that says how a resource ended, and below it what there is to tell.
+func (p prose) result(r *Result) string {
+	var b strings.Builder
+	word := string(r.Outcome)
+	switch {
+	case r.Noop && r.Outcome == Pending:
+		word = "would change (noop)"
+	case p.mode == Plan && r.Outcome == Pending && r.Refreshed && len(r.Changes) == 0:
+		word = "would be refreshed"
+	case p.mode == Plan && r.Outcome == Pending:
+		word = "would change"
+	case r.Outcome == Changed && r.Refreshed:
+		word = "changed and refreshed"
+	}
+	fmt.Fprintf(&b, "%s: %s", p.paint(bold, Printable(r.Address.String())), p.paint(paintOf(r.Outcome), word))
+	if r.Pos != "" {
+		b.WriteString(" " + p.paint(dim, "("+Printable(r.Pos)+")"))
+	}
+	if p.mode == Plan && r.Outcome == Pending && r.Certainty != Exact && r.Certainty != "" {
+		fmt.Fprintf(&b, " [%s]", Printable(r.Certainty))
+	}
+	if r.Because != "" {
+		fmt.Fprintf(&b, " because %s failed", Printable(r.Because))
+	}
+	if r.Drift {
+		b.WriteString(" [drift]")
+	}
+	b.WriteByte('\n')
+	p.body(&b, r)
+	return b.String()
+}
+
+// body is what there is to tell of a result.
+func (p prose) body(b *strings.Builder, r *Result) {
+	if r.Reason != "" {
+		fmt.Fprintf(b, "    %s\n", Printable(r.Reason))
+	}
+	for _, c := range r.Changes {
+		p.change(b, c)
+	}
+	if r.Refreshed && len(r.NotifiedBy) > 0 {
+		fmt.Fprintf(b, "    notified by %s\n", Printable(strings.Join(r.NotifiedBy, ", ")))
+	}
+	if e := r.Error; e != nil {
+		place := ""
+		if e.Pos != "" {
+			place = Printable(e.Pos) + ": "
+		}
+		fmt.Fprintf(b, "    %s%s\n", place, p.paint(red, Printable(e.Summary)))
+		p.indent(b, e.Detail, false)
+	}
+	for _, w := range r.Warnings {
+		fmt.Fprintf(b, "    %s %s\n", p.paint(yellow, "warning:"), Printable(w))
+	}
+}
+
+func (p prose) change(b *strings.Builder, c Change) {
+	if c.Diff != "" {
+		fmt.Fprintf(b, "    %s:\n", Printable(c.Attribute))
+		p.indent(b, c.Diff, true)
+		return
+	}
+	before, after := Printable(c.Before), Printable(c.After)
+	if before == "" {
+		before = "(none)"
+	}
+	if after == "" {
+		after = "(none)"
+	}
+	fmt.Fprintf(b, "    %s: %s -> %s\n", Printable(c.Attribute), p.paint(red, before), p.paint(green, after))
+}
+
+// indent writes the lines of a text one level in; those of a diff in its colours.
+func (p prose) indent(b *strings.Builder, text string, diff bool) {
+	inHunk := false
+	for line := range strings.Lines(text) {
+		line = Printable(strings.TrimSuffix(line, "\n"))
+		hunk := strings.HasPrefix(line, "@@")
+		inHunk = inHunk || hunk
+		switch {
+		case !diff:
+		case hunk:
+			line = p.paint(cyan, line)
+		case !inHunk && (strings.HasPrefix(line, "--- ") || strings.HasPrefix(line, "+++ ")):
+			line = p.paint(dim, line)
+		case strings.HasPrefix(line, "+"):
+			line = p.paint(green, line)
+		case strings.HasPrefix(line, "-"):
+			line = p.paint(red, line)
+		}
+		fmt.Fprintf(b, "        %s\n", line)
+	}
+}
+
+// conclusion is what is to be told of a run as a whole: outputs, warnings, surprises and the summary.
+func (p prose) conclusion(r *Report) string {
+	p.mode = r.Mode
+	var b strings.Builder
+	for _, o := range r.Outputs {
+		v := hiddenValue
+		if !o.Sensitive {
+			v = outputText(o.Value)
+		}
+		fmt.Fprintf(&b, "%s = %s\n", Printable(o.Name), Printable(v))
+	}
+	for _, w := range r.Warnings {
+		fmt.Fprintf(&b, "%s %s\n", p.paint(yellow, "warning:"), Printable(w))
+	}
+	for _, s := range r.Surprises {
+		fmt.Fprintf(&b, "%s %s: planned %s, came %s\n", p.paint(yellow, "surprise:"), Printable(s.Address.String()), s.Planned, s.Outcome)
+	}
+	return b.String() + p.orphans(r.Orphans) + p.summary(r)
+}
+
+// orphans lists what is no longer declared, with the manifest that would remove it.
+func (p prose) orphans(list []Orphan) string {
+	if len(list) == 0 {
+		return ""
+	}
+	var b, removals strings.Builder
+	for _, o := range list {
+		fmt.Fprintf(&b, "%s %s is no longer declared, and is left as it is\n", p.paint(yellow, "orphan:"), Printable(o.Address.String()))
+		removals.WriteString(o.Removal)
+	}
+	if removals.Len() > 0 {
+		b.WriteString("a manifest that would remove what is left:\n")
+		p.indent(&b, removals.String(), false)
+	}
+	return b.String()
+}
+
+// summary is one line that counts, and one that says what to do next where something is to be done.
+func (p prose) summary(r *Report) string {
+	c := r.Counts()
+	var parts []string
+	add := func(n int, o Outcome, word string) {
+		if n > 0 {
+			parts = append(parts, p.paint(paintOf(o), fmt.Sprintf("%d %s", n, word)))
+		}
+	}
+	add(c.Failed, Failed, "failed")
+	add(c.Skipped, Skipped, "skipped")
+	add(c.Changed, Changed, "changed")
+	add(c.Refreshed, Refreshed, "refreshed")
+	if r.Mode == Plan {
+		add(c.Pending, Pending, "to change")
+	} else {
+		add(c.Pending, Pending, "only reported (noop)")
+	}
+	add(c.Unchanged, Unchanged, "unchanged")
+	if len(parts) == 0 {
+		parts = []string{"nothing declared"}
+	}
+	line := fmt.Sprintf("%s: %s, in %s", p.paint(bold, string(r.Mode)), strings.Join(parts, ", "), took(r.DurationMS))
+	if r.Mode == Converge && c.Changed+c.Refreshed+c.Failed > 0 {
+		line += ", " + r.Fidelity() + " as planned"
+	}
+	return line + "\n" + p.next(r, c)
+}
+
+// next says what to do.
+func (p prose) next(r *Report, c Counts) string {
+	switch {
+	case r.Interrupted != 0:
+		return "interrupted: run it again to finish what is left.\n"
+	case r.Aborted != "":
+		return fmt.Sprintf("stopped: %s; nothing new was started.\n", Printable(r.Aborted))
+	case c.Failed > 0 && r.Mode == Plan:
+		return fmt.Sprintf("correct what failed, then plan again. First: %s\n", p.first(r))
+	case c.Failed > 0:
+		return fmt.Sprintf("correct what failed, then run it again: what is done stays done. First: %s\n", p.first(r))
+	case r.Mode == Plan && c.Pending > 0:
+		return fmt.Sprintf("to make these changes: apply %s\n", shellQuote(Printable(r.Manifest)))
+	case r.Mode == Plan:
+		return "the node is as declared: there is nothing to do.\n"
+	}
+	return ""
+}
+
+func (p prose) first(r *Report) string {
+	for _, res := range r.Results {
+		if res.Outcome == Failed {
+			return Printable(strings.TrimSuffix(res.Address.String()+" at "+res.Pos, " at "))
+		}
+	}
+	return ""
+}
+
+// outputText writes a string as it is, and other values as JSON.
+func outputText(v any) string {
+	if s, ok := v.(string); ok {
+		return s
+	}
+	b, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Sprint(v)
+	}
+	return string(b)
+}
+
+// shellQuote writes s as one word of a shell.
+func shellQuote(s string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-+:@%=,", r)
+	}
+	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}

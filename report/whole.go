@@ -1,0 +1,92 @@
+package report
+
+import (
+	"encoding/json"
+	"io"
+
+	"github.com/nodeapply/apply/resources"
+)
+
+// WriteJSON writes the whole report as one JSON object.
+func WriteJSON(w io.Writer, r *Report) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(r)
+}
+
+// Scrubbed returns a copy of r whose texts are cleaned by scrub. Structure, keys and numbers stay.
+func (r *Report) Scrubbed(scrub func(string) string) *Report {
+	out := *r
+	out.Node, out.Manifest, out.Commit, out.Aborted = scrub(r.Node), scrub(r.Manifest), scrub(r.Commit), scrub(r.Aborted)
+	out.Source, out.Ref = scrub(r.Source), scrub(r.Ref)
+	out.Results = make([]*Result, len(r.Results))
+	for i, res := range r.Results {
+		out.Results[i] = res.scrubbed(scrub)
+	}
+	out.Outputs = make([]Output, len(r.Outputs))
+	for i, o := range r.Outputs {
+		o.Value = scrubValue(o.Value, scrub)
+		out.Outputs[i] = o
+	}
+	out.Orphans = make([]Orphan, len(r.Orphans))
+	for i, o := range r.Orphans {
+		out.Orphans[i] = Orphan{scrubAddress(o.Address, scrub), scrub(o.Removal)}
+	}
+	out.Surprises = make([]Surprise, len(r.Surprises))
+	for i, s := range r.Surprises {
+		s.Address = scrubAddress(s.Address, scrub)
+		out.Surprises[i] = s
+	}
+	out.Warnings = scrubAll(r.Warnings, scrub)
+	return &out
+}
+
+func (r *Result) scrubbed(scrub func(string) string) *Result {
+	out := *r
+	out.Address, out.Title, out.Pos = scrubAddress(r.Address, scrub), scrub(r.Title), scrub(r.Pos)
+	out.Because, out.Reason, out.Certainty = scrub(r.Because), scrub(r.Reason), scrub(r.Certainty)
+	out.Changes = make([]Change, len(r.Changes))
+	for i, c := range r.Changes {
+		out.Changes[i] = Change{c.Attribute, scrub(c.Before), scrub(c.After), scrub(c.Diff)}
+	}
+	out.NotifiedBy, out.Warnings = scrubAll(r.NotifiedBy, scrub), scrubAll(r.Warnings, scrub)
+	if r.Error != nil {
+		out.Error = &Error{scrub(r.Error.Summary), scrub(r.Error.Detail), scrub(r.Error.Pos)}
+	}
+	return &out
+}
+
+func scrubAddress(a resources.Address, scrub func(string) string) resources.Address {
+	a.Title, a.Instance = scrub(a.Title), scrub(a.Instance)
+	return a
+}
+
+func scrubAll(texts []string, scrub func(string) string) []string {
+	out := make([]string, len(texts))
+	for i, s := range texts {
+		out[i] = scrub(s)
+	}
+	return out
+}
+
+// scrubValue cleans the strings in a value as JSON has them; keys stay.
+func scrubValue(v any, scrub func(string) string) any {
+	switch v := v.(type) {
+	case string:
+		return scrub(v)
+	case []any:
+		out := make([]any, len(v))
+		for i, e := range v {
+			out[i] = scrubValue(e, scrub)
+		}
+		return out
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for k, e := range v {
+			out[k] = scrubValue(e, scrub)
+		}
+		return out
+	}
+	return v
+}
