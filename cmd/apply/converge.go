@@ -71,15 +71,20 @@ func (a *app) plan(cmd *cobra.Command, src source.Source) error {
 	if err != nil {
 		return err
 	}
-	mem, err := remember(a.knownState(), m)
-	if err != nil {
-		return err
-	}
-	rep, err := a.walk(ctx, signals, mem, m.Plan, engine.Options{})
+	rep, err := a.planOf(ctx, signals, m)
 	if rep == nil || a.flags.planOut == "" {
 		return err
 	}
 	return errors.Join(err, a.savePlan(a.flags.planOut, src, rep))
+}
+
+// planOf plans a manifest.
+func (a *app) planOf(ctx context.Context, signals *interrupts, m *loaded) (*report.Report, error) {
+	mem, err := remember(a.knownState(), m)
+	if err != nil {
+		return nil, err
+	}
+	return a.walk(ctx, signals, mem, m.Plan, engine.Options{})
 }
 
 func (a *app) converge(cmd *cobra.Command, src source.Source) error {
@@ -200,7 +205,7 @@ func (a *app) walk(
 	}
 	o.Node, _ = os.Hostname() // a node without a name still converges
 	p := a.printer()
-	o.Events = &finisher{printer: p, signals: signals, memory: mem, facts: a.factWarnings}
+	o.Events = &finisher{printer: p, signals: signals, memory: mem, partial: len(a.flags.tags)+len(a.flags.skipTags)+len(a.flags.targets) > 0, facts: a.factWarnings}
 	o.Commit, o.Dirty, o.Drifted = mem.m.commit, mem.m.dirty, mem.drifted
 	o.Stop = signals.stop
 	o.Parallel, o.Tags, o.SkipTags, o.FailFast, o.Strict = a.flags.parallel, a.flags.tags, a.flags.skipTags, a.flags.failFast, a.flags.strict
@@ -233,6 +238,7 @@ type finisher struct {
 	printer
 	signals *interrupts
 	memory  *memory
+	partial bool     // not all of the manifest was asked for
 	facts   []string // what could not be read of them
 }
 
@@ -241,7 +247,7 @@ func (f *finisher) End(r *report.Report) {
 	r.Interrupted = int(f.signals.number.Load())
 	r.Orphans = f.memory.orphans()
 	m := f.memory.m
-	r.Source, r.Ref = m.source, m.ref
+	r.Source, r.Ref, r.Partial = m.source, m.ref, f.partial
 	r.Warnings = slices.Concat(r.Warnings, m.warnings, f.facts)
 	f.printer.End(r)
 }

@@ -21,6 +21,7 @@ import (
 const (
 	exitOK         = 0
 	exitNotStarted = 1
+	exitChanged    = 2
 	exitLocked     = 3
 	exitFailed     = 4
 	exitUntrusted  = 5

@@ -1,0 +1,177 @@
+package fleet
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/nodeapply/apply/fleet/nodeset"
+	"github.com/nodeapply/apply/fleet/transport"
+)
+
+// Group is nodes under one name, with what holds for all of them.
+type Group struct {
+	Name, Gateway, User string
+	Nodes               []string
+}
+
+// Inventory knows nodes and groups. The zero value knows none: every name is then a node that is reached as it is called.
+type Inventory struct {
+	order  []string
+	nodes  map[string]Node
+	groups map[string][]string
+}
+
+// NewInventory joins groups, in order, with what is said of single nodes, which counts more. Of the groups of a node the first that names a gateway or a
+// user counts.
+func NewInventory(groups []Group, nodes []Node) (*Inventory, error) {
+	v := &Inventory{nodes: map[string]Node{}, groups: map[string][]string{}}
+	for _, g := range groups {
+		v.groups[g.Name] = slices.Clone(g.Nodes)
+		for _, name := range g.Nodes {
+			n := v.at(name)
+			n.Groups = append(n.Groups, g.Name)
+			if n.Gateway == "" {
+				n.Gateway = g.Gateway
+			}
+			if n.User == "" {
+				n.User = g.User
+			}
+			v.nodes[name] = n
+		}
+	}
+	byName := map[string]Group{}
+	for _, g := range groups {
+		byName[g.Name] = g
+	}
+	for _, said := range nodes {
+		n := v.at(said.Name)
+		for _, name := range said.Groups {
+			if slices.Contains(n.Groups, name) {
+				continue
+			}
+			n.Groups = append(n.Groups, name)
+			v.groups[name] = append(v.groups[name], n.Name)
+			n.Gateway, n.User = first(n.Gateway, byName[name].Gateway), first(n.User, byName[name].User)
+		}
+		n.Address, n.Facts = said.Address, said.Facts
+		n.User, n.Gateway = first(said.User, n.User), first(said.Gateway, n.Gateway)
+		v.nodes[n.Name] = n
+	}
+	for name, n := range v.nodes {
+		if n.Gateway == name { // a gateway that is in a group of its own segment is reached directly
+			n.Gateway = ""
+			v.nodes[name] = n
+		}
+	}
+	if len(v.order) > nodeset.Max {
+		return nil, fmt.Errorf("inventory: over the limit of %d nodes", nodeset.Max)
+	}
+	return v, nil
+}
+
+func first(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+// at is a node of the inventory, entered if it is new.
+func (v *Inventory) at(name string) Node {
+	n, ok := v.nodes[name]
+	if !ok {
+		n.Name = name
+		v.nodes[name] = n
+		v.order = append(v.order, name)
+	}
+	return n
+}
+
+// Target finds a node of the inventory by its name.
+func (v *Inventory) Target(name string) (transport.Target, bool) {
+	n, ok := v.nodes[name]
+	return n.Target, ok
+}
+
+// Group gives the names of a group; "all" is every node of the inventory.
+func (v *Inventory) Group(name string) ([]string, bool) {
+	if name == "all" {
+		return v.order, true
+	}
+	names, ok := v.groups[name]
+	return names, ok
+}
+
+// Selection says which nodes are meant.
+type Selection struct {
+	Hosts  []string // names read from host files
+	Where  []string // node sets; one that begins with ! or & narrows what the others give
+	On     []string // groups
+	First  int      // only so many, 0 for all
+	Except []string // node sets
+	Among  []string // if not nil: only these
+}
+
+// ErrNoNodes says that nothing was selected.
+var ErrNoNodes = errors.New("no nodes")
+
+// Select finds the nodes. Where nothing is asked for, all of the inventory are meant.
+func (v *Inventory) Select(s Selection) ([]Node, error) {
+	names := slices.Clone(s.Hosts)
+	asked := len(names) > 0
+	for _, list := range s.On {
+		for group := range strings.SplitSeq(list, ",") {
+			asked = true
+			members, err := nodeset.Parse("@"+strings.TrimPrefix(strings.TrimSpace(group), "@"), v.Group)
+			if err != nil {
+				return nil, err
+			}
+			names = append(names, members...)
+		}
+	}
+	for _, w := range s.Where {
+		narrows := strings.HasPrefix(strings.TrimLeft(w, ", "), "!") || strings.HasPrefix(strings.TrimLeft(w, ", "), "&")
+		if !asked && narrows {
+			names = v.order
+		}
+		asked = true
+		var err error
+		if names, err = nodeset.Change(names, w, v.Group); err != nil {
+			return nil, err
+		}
+	}
+	if !asked {
+		names = v.order
+	}
+	names, err := nodeset.Change(names, "", nil) // each once
+	if err != nil {
+		return nil, err
+	}
+	for _, x := range s.Except {
+		away, err := nodeset.Parse(x, v.Group)
+		if err != nil {
+			return nil, err
+		}
+		names = slices.DeleteFunc(names, func(n string) bool { return slices.Contains(away, n) })
+	}
+	if s.Among != nil {
+		names = slices.DeleteFunc(names, func(n string) bool { return !slices.Contains(s.Among, n) })
+	}
+	if s.First > 0 && len(names) > s.First {
+		names = names[:s.First]
+	}
+	if len(names) == 0 {
+		return nil, ErrNoNodes
+	}
+	out := make([]Node, len(names))
+	for i, name := range names {
+		n, ok := v.nodes[name]
+		if !ok {
+			n.Name = name
+		}
+		out[i] = n
+	}
+	return out, nil
+}

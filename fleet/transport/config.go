@@ -1,0 +1,187 @@
+package transport
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Config is what is read of ssh_config: Host, HostName, Port, User, IdentityFile, CertificateFile, IdentitiesOnly, ProxyJump, HostKeyAlias,
+// UserKnownHostsFile, GlobalKnownHostsFile and Include. Of Match only "Match all"; other Match blocks are skipped, as are all other keywords.
+type Config struct {
+	home    string
+	entries []entry
+}
+
+// entry is one keyword with the Host patterns it stands below.
+type entry struct {
+	patterns []string // nil: holds for all
+	key      string   // lower case
+	values   []string
+}
+
+// maxIncludes bounds how deep files include each other.
+const maxIncludes = 16
+
+// ReadConfig reads ssh_config files, of which the first that has a value wins. A file that is not there is empty. Home is for ~ and for
+// relative names of Include.
+func ReadConfig(home string, files ...string) (*Config, error) {
+	c := &Config{home: home}
+	for _, f := range files {
+		if err := c.read(f, nil, 0); err != nil {
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
+func (c *Config) read(name string, patterns []string, depth int) error {
+	if depth > maxIncludes {
+		return fmt.Errorf("%s: over the limit of %d includes", name, maxIncludes)
+	}
+	src, err := os.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	number := 0
+	for line := range strings.Lines(string(src)) {
+		number++
+		words, err := configWords(line)
+		if err != nil {
+			return fmt.Errorf("%s:%d: %w", name, number, err)
+		}
+		if len(words) == 0 {
+			continue
+		}
+		key, values := strings.ToLower(words[0]), words[1:]
+		if len(values) == 0 {
+			return fmt.Errorf("%s:%d: %s has no value", name, number, words[0])
+		}
+		switch key {
+		case "host":
+			patterns = values
+		case "match":
+			if patterns = []string{"!*"}; len(values) == 1 && strings.EqualFold(values[0], "all") {
+				patterns = nil
+			}
+		case "include":
+			if err := c.include(name, values, patterns, depth); err != nil {
+				return err
+			}
+		default:
+			c.entries = append(c.entries, entry{patterns, key, values})
+		}
+	}
+	return nil
+}
+
+func (c *Config) include(from string, names, patterns []string, depth int) error {
+	for _, n := range names {
+		if n = c.tilde(n); !filepath.IsAbs(n) {
+			n = filepath.Join(filepath.Dir(from), n)
+		}
+		found, err := filepath.Glob(n)
+		if err != nil {
+			return fmt.Errorf("%s: Include %s: %w", from, n, err)
+		}
+		for _, f := range found {
+			if err := c.read(f, patterns, depth+1); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// configWords splits a line: KEY VALUE..., KEY=VALUE, values in double quotes, # at the beginning of a word comments.
+func configWords(line string) ([]string, error) {
+	line = strings.TrimSpace(line)
+	if i := strings.IndexAny(line, " \t="); i > 0 && !strings.HasPrefix(line, "#") {
+		line = line[:i] + " " + strings.TrimPrefix(strings.TrimLeft(line[i:], " \t"), "=")
+	}
+	var words []string
+	for line = strings.TrimSpace(line); line != "" && line[0] != '#'; line = strings.TrimLeft(line, " \t") {
+		if line[0] == '"' {
+			word, rest, ok := strings.Cut(line[1:], `"`)
+			if !ok {
+				return nil, errors.New("a quote is not closed")
+			}
+			words, line = append(words, word), rest
+			continue
+		}
+		end := strings.IndexAny(line, " \t")
+		if end < 0 {
+			end = len(line)
+		}
+		words, line = append(words, line[:end]), line[end:]
+	}
+	return words, nil
+}
+
+// first is the first value of a key for the names by which a node is known; all is every value.
+func (c *Config) first(names []string, key string) string {
+	if v := c.all(names, key); len(v) > 0 {
+		return v[0]
+	}
+	return ""
+}
+
+func (c *Config) all(names []string, key string) []string {
+	var out []string
+	for _, e := range c.entries {
+		if e.key == key && e.holds(names) {
+			out = append(out, e.values...)
+		}
+	}
+	return out
+}
+
+// firstLine is all values of the first line that holds: of lists on one line, such as UserKnownHostsFile.
+func (c *Config) firstLine(names []string, key string) []string {
+	i := slices.IndexFunc(c.entries, func(e entry) bool { return e.key == key && e.holds(names) })
+	if i < 0 {
+		return nil
+	}
+	return c.entries[i].values
+}
+
+func (e entry) holds(names []string) bool {
+	if e.patterns == nil {
+		return true
+	}
+	return slices.ContainsFunc(names, func(name string) bool {
+		found := false
+		for _, p := range e.patterns {
+			pattern, negated := strings.CutPrefix(p, "!")
+			if !matches(pattern, name) {
+				continue
+			}
+			if negated {
+				return false
+			}
+			found = true
+		}
+		return found
+	})
+}
+
+// matches is ssh's: * and ? alone are special.
+func matches(pattern, name string) bool {
+	ok, err := path.Match(strings.NewReplacer("[", `\[`, `\`, `\\`).Replace(pattern), strings.ReplaceAll(name, "/", "_"))
+	return err == nil && ok
+}
+
+func (c *Config) tilde(name string) string {
+	if rest, ok := strings.CutPrefix(name, "~/"); ok {
+		return filepath.Join(c.home, rest)
+	}
+	return name
+}

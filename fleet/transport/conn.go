@@ -1,0 +1,130 @@
+package transport
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// A node is asked whether it is still there this often, and given up after this long without an answer.
+const (
+	keepAliveEvery    = 10 * time.Second
+	keepAlivePatience = 20 * time.Second
+)
+
+// conn is a connection over ssh.
+type conn struct {
+	client *ssh.Client
+	closed chan struct{}
+	once   sync.Once
+	owned  sync.WaitGroup
+}
+
+func newConn(client *ssh.Client) *conn {
+	c := &conn{client: client, closed: make(chan struct{})}
+	c.owned.Go(c.keepAlive)
+	return c
+}
+
+// keepAlive closes the connection to a node that no longer answers: TCP alone would wait for hours.
+func (c *conn) keepAlive() {
+	t := time.NewTicker(keepAliveEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-c.closed:
+			return
+		case <-t.C:
+		}
+		giveUp := time.AfterFunc(keepAlivePatience, func() { c.client.Close() })
+		_, _, err := c.client.SendRequest("keepalive@openssh.com", true, nil)
+		giveUp.Stop()
+		if err != nil {
+			return
+		}
+	}
+}
+
+// Close ends the connection.
+func (c *conn) Close() error {
+	c.once.Do(func() {
+		close(c.closed)
+		c.client.Close()
+		c.owned.Wait()
+	})
+	return nil
+}
+
+// mark is the variable by which the processes of a command are found when they are to be ended: sshd does not pass signals on to what root runs.
+const mark = "APPLY_FLEET_RUN"
+
+// Run runs a command in a session of its own.
+func (c *conn) Run(ctx context.Context, cmd Command) (Exit, error) {
+	id := rand.Text()
+	done := make(chan error, 1)
+	go func() {
+		s, err := c.client.NewSession()
+		if err != nil {
+			done <- fmt.Errorf("session: %w", err)
+			return
+		}
+		defer s.Close()
+		s.Stdin, s.Stdout, s.Stderr = cmd.Stdin, cmd.Stdout, cmd.Stderr
+		done <- s.Run(fmt.Sprintf(`exec env %s=%s "$SHELL" -c %s`, mark, id, quoteAlways(cmd.Line)))
+	}()
+	select {
+	case err := <-done:
+		return c.exit(err)
+	case <-ctx.Done():
+	}
+	c.signal("TERM", id)
+	select {
+	case err := <-done:
+		done <- err
+	case <-time.After(cmd.grace()):
+	}
+	c.signal("KILL", id) // also what outlived the command
+	select {
+	case <-done:
+	case <-time.After(time.Second):
+		c.client.Close()
+		<-done
+	}
+	return Exit{}, context.Cause(ctx)
+}
+
+// signalPatience bounds the wait for a signal to be sent.
+const signalPatience = 3 * time.Second
+
+// signal sends a signal to every process of a command. When that cannot be done in time the connection is cut.
+func (c *conn) signal(name, id string) {
+	giveUp := time.AfterFunc(signalPatience, func() { c.client.Close() })
+	defer giveUp.Stop()
+	s, err := c.client.NewSession()
+	if err != nil {
+		return // the connection is lost, and the command with it
+	}
+	defer s.Close()
+	const line = `for p in /proc/[0-9]*; do grep -qs %s=%s "$p/environ" && kill -%s "${p#/proc/}"; done; :`
+	s.Run("exec sh -c " + quoteAlways(fmt.Sprintf(line, mark, id, name))) // a process that has ended meanwhile is no error
+}
+
+// exit tells the end of a command from the end of the connection.
+func (c *conn) exit(err error) (Exit, error) {
+	var ended *ssh.ExitError
+	var missing *ssh.ExitMissingError
+	switch {
+	case err == nil:
+		return Exit{}, nil
+	case errors.As(err, &ended):
+		return Exit{Code: ended.ExitStatus(), Signal: ended.Signal()}, nil
+	case errors.As(err, &missing):
+		return Exit{}, ErrLost
+	}
+	return Exit{}, err
+}

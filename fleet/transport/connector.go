@@ -1,0 +1,113 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"strings"
+	"syscall"
+)
+
+// Connector is the Dialer that starts a program for each command: its words, then [USER@]HOST, then the command's line, as for ssh. The exit code 255
+// means, as for ssh, that the node was not reached.
+type Connector struct{ argv []string }
+
+// NewConnector reads a program with its arguments, which may be quoted with '...' or "...".
+func NewConnector(text string) (*Connector, error) {
+	argv, err := words(text)
+	if err != nil {
+		return nil, fmt.Errorf("connector %q: %w", text, err)
+	}
+	if len(argv) == 0 {
+		return nil, errors.New("connector: no program is given")
+	}
+	return &Connector{argv}, nil
+}
+
+// words splits a text at blanks outside of quotes.
+func words(text string) ([]string, error) {
+	var out []string
+	var word strings.Builder
+	var quote rune
+	inside := false
+	for _, r := range text {
+		switch {
+		case quote != 0 && r == quote:
+			quote = 0
+		case quote != 0:
+			word.WriteRune(r)
+		case r == '\'' || r == '"':
+			quote, inside = r, true
+		case r == ' ' || r == '\t' || r == '\n':
+			if inside {
+				out = append(out, word.String())
+				word.Reset()
+			}
+			inside = false
+		default:
+			word.WriteRune(r)
+			inside = true
+		}
+	}
+	if quote != 0 {
+		return nil, fmt.Errorf("a %c is not closed", quote)
+	}
+	if inside {
+		out = append(out, word.String())
+	}
+	return out, nil
+}
+
+// Dial connects to nothing: that is up to the program.
+func (c *Connector) Dial(_ context.Context, t Target) (Conn, error) {
+	host := t.Address
+	if host == "" {
+		host = t.Name
+	}
+	if strings.HasPrefix(host, "-") {
+		return nil, fmt.Errorf("address %q: begins with a dash", host)
+	}
+	if t.User != "" {
+		host = t.User + "@" + host
+	}
+	return &program{append(c.argv[:len(c.argv):len(c.argv)], host)}, nil
+}
+
+// Close does nothing.
+func (c *Connector) Close() error { return nil }
+
+type program struct{ argv []string }
+
+// Close does nothing: each command is a process of its own.
+func (p *program) Close() error { return nil }
+
+// Run starts the program and waits for it.
+func (p *program) Run(ctx context.Context, c Command) (Exit, error) {
+	argv := append(p.argv[:len(p.argv):len(p.argv)], c.Line)
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = c.Stdin, c.Stdout, c.Stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
+	cmd.WaitDelay = c.grace()
+	err := cmd.Run()
+	var ended *exec.ExitError
+	switch {
+	case ctx.Err() != nil:
+		if cmd.Process != nil {
+			syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // what is left of the group
+		}
+		return Exit{}, context.Cause(ctx)
+	case err == nil:
+		return Exit{}, nil
+	case !errors.As(err, &ended):
+		return Exit{}, fmt.Errorf("connector: %w", err)
+	}
+	if status, ok := ended.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		return Exit{}, fmt.Errorf("connector: ended by signal %d", status.Signal())
+	}
+	if ended.ExitCode() == 255 {
+		return Exit{}, errors.New("connector: ended with exit code 255")
+	}
+	return Exit{Code: ended.ExitCode()}, nil
+}

@@ -1,0 +1,247 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// Options say how nodes are reached over ssh.
+type Options struct {
+	User       string // where neither the target nor ssh_config names one
+	UserGiven  bool   // by the operator: it counts more than ssh_config's
+	Home       string // of the user: ~ and .ssh
+	Agent      string // the agent's socket, "" for none
+	Identities []string
+	KnownHosts []string // files, in place of ssh_config's
+	Config     *Config
+	Timeout    time.Duration // for a node to be connected and logged in; default 10 s
+	Handshakes int           // at a time; default 256
+	// Known finds the target of a gateway that is a node itself; may be nil.
+	Known func(name string) (Target, bool)
+}
+
+// SSH is the Dialer that speaks ssh. A gateway is one connection, with a channel for each node behind it.
+type SSH struct {
+	o      Options
+	config *Config
+	keys   *keyring
+	slots  chan struct{}
+
+	mu       sync.Mutex
+	gateways map[string]*gateway
+	owned    sync.WaitGroup
+	ctx      context.Context // of the gateways
+	cancel   context.CancelFunc
+}
+
+// gateway is a connection that is shared by the nodes behind it.
+type gateway struct {
+	ready  chan struct{}
+	client *ssh.Client // valid once ready
+	err    error
+}
+
+// NewSSH returns a Dialer.
+func NewSSH(o Options) *SSH {
+	if o.Timeout == 0 {
+		o.Timeout = 10 * time.Second
+	}
+	if o.Handshakes == 0 {
+		o.Handshakes = 256
+	}
+	if o.Config == nil {
+		o.Config = &Config{home: o.Home}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	return &SSH{
+		o: o, config: o.Config, slots: make(chan struct{}, o.Handshakes), gateways: map[string]*gateway{}, ctx: ctx, cancel: cancel,
+		keys: &keyring{home: o.Home, socket: o.Agent, files: map[string]loaded{}, hosts: map[string]hostKeys{}},
+	}
+}
+
+// Close ends the connections to gateways. Connections to nodes are closed before.
+func (d *SSH) Close() error {
+	d.cancel()
+	d.owned.Wait()
+	return d.keys.close()
+}
+
+// Dial connects to a node and logs in. Its time begins when its gateway is connected.
+func (d *SSH) Dial(ctx context.Context, t Target) (Conn, error) {
+	client, err := d.dial(ctx, t, 0)
+	if err != nil {
+		return nil, err
+	}
+	return newConn(client), nil
+}
+
+// maxHops bounds gateways behind gateways.
+const maxHops = 8
+
+func (d *SSH) dial(ctx context.Context, t Target, hops int) (*ssh.Client, error) {
+	if hops > maxHops {
+		return nil, fmt.Errorf("gateway: over the limit of %d, one behind the other", maxHops)
+	}
+	e, err := d.resolve(t)
+	if err != nil {
+		return nil, err
+	}
+	connect := (&net.Dialer{KeepAlive: 15 * time.Second}).DialContext
+	if e.via != "" {
+		client, err := d.gateway(ctx, e.via, hops)
+		if err != nil {
+			return nil, fmt.Errorf("gateway %s: %w", e.via, err)
+		}
+		connect = client.DialContext
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, d.o.Timeout, &TimeoutError{d.o.Timeout, "connect"})
+	defer cancel()
+	conn, err := connect(ctx, "tcp", e.address())
+	if err != nil {
+		return nil, d.dialError(ctx, err)
+	}
+	client, err := d.login(ctx, conn, e)
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return client, nil
+}
+
+// dialError takes addresses off an error: what many nodes have in common is to be told once.
+func (d *SSH) dialError(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if late, ok := errors.AsType[net.Error](err); ok && late.Timeout() {
+		return &TimeoutError{d.o.Timeout, "connect"}
+	}
+	var op *net.OpError
+	if errors.As(err, &op) {
+		err = op.Err
+	}
+	var call *os.SyscallError
+	if errors.As(err, &call) {
+		err = call.Err
+	}
+	var open *ssh.OpenChannelError
+	if errors.As(err, &open) {
+		err = fmt.Errorf("behind the gateway: %s", open.Message)
+	}
+	return fmt.Errorf("connect: %w", err)
+}
+
+// gateway connects to a gateway, once for all that wait for it. One that was lost is connected anew.
+func (d *SSH) gateway(ctx context.Context, via string, hops int) (*ssh.Client, error) {
+	d.mu.Lock()
+	g, ok := d.gateways[via]
+	if !ok {
+		g = &gateway{ready: make(chan struct{})}
+		d.gateways[via] = g
+		d.owned.Go(func() { d.keepGateway(via, g, hops) })
+	}
+	d.mu.Unlock()
+	select {
+	case <-g.ready:
+		return g.client, g.err
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+// keepGateway holds a gateway's connection until it is lost or the Dialer is closed.
+func (d *SSH) keepGateway(via string, g *gateway, hops int) {
+	t, err := gatewayTarget(via, d.o.Known)
+	if err == nil {
+		g.client, err = d.dial(d.ctx, t, hops+1)
+	}
+	g.err = err
+	close(g.ready)
+	if err != nil {
+		return // stays: every node behind it gets the same answer, and none waits twice
+	}
+	c := newConn(g.client)
+	stop := context.AfterFunc(d.ctx, func() { g.client.Close() })
+	g.client.Wait()
+	stop()
+	c.Close()
+	d.mu.Lock()
+	delete(d.gateways, via)
+	d.mu.Unlock()
+}
+
+// login shakes hands and authenticates. A server that does not speak holds no slot.
+func (d *SSH) login(ctx context.Context, conn net.Conn, e *endpoint) (*ssh.Client, error) {
+	db, err := d.keys.known(e.knownHosts)
+	if err != nil {
+		return nil, err
+	}
+	signers, told := d.keys.signers(ctx, e)
+	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	defer stop()
+	first := make([]byte, 1)
+	if _, err := io.ReadFull(conn, first); err != nil {
+		if ctx.Err() == nil {
+			return nil, fmt.Errorf("handshake: the node closed the connection: %w", err)
+		}
+		return nil, context.Cause(ctx)
+	}
+	select {
+	case d.slots <- struct{}{}:
+		defer func() { <-d.slots }()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	var refused error
+	config := &ssh.ClientConfig{
+		User: e.user,
+		Auth: []ssh.AuthMethod{ssh.PublicKeysCallback(func() ([]ssh.Signer, error) { return signers, nil })},
+		HostKeyCallback: func(_ string, remote net.Addr, key ssh.PublicKey) error {
+			refused = check(db, e, remote, key)
+			return refused
+		},
+		HostKeyAlgorithms: algorithms(db, e),
+	}
+	c, channels, requests, err := ssh.NewClientConn(&begun{Conn: conn, first: first}, e.address(), config)
+	switch {
+	case err == nil && !stop():
+		return nil, context.Cause(ctx)
+	case err == nil:
+		return ssh.NewClient(c, channels, requests), nil
+	case refused != nil:
+		return nil, refused
+	case ctx.Err() != nil:
+		return nil, context.Cause(ctx)
+	case strings.Contains(err.Error(), "unable to authenticate"):
+		return nil, fmt.Errorf("%w for user %s (%s)", ErrAuth, e.user, strings.Join(slices.Compact(told), ", "))
+	case strings.Contains(err.Error(), "no common algorithm for host key"):
+		return nil, fmt.Errorf("%w: it changed: the node has no key of a kind that is in known_hosts", ErrHostKey)
+	}
+	return nil, fmt.Errorf("handshake: %w", err)
+}
+
+// begun is a connection of which the first bytes were read already.
+type begun struct {
+	net.Conn
+	first []byte
+}
+
+// Read gives what was read before, then what comes.
+func (b *begun) Read(p []byte) (int, error) {
+	if len(b.first) > 0 {
+		n := copy(p, b.first)
+		b.first = b.first[n:]
+		return n, nil
+	}
+	return b.Conn.Read(p)
+}

@@ -1,0 +1,99 @@
+// Package transport reaches nodes and runs commands on them: over ssh, spoken by this process itself, or by a program that is given (a Connector).
+//
+// A command is a line for the node's shell. Its standard output, standard error and exit code stay apart; every wait has a deadline.
+package transport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+)
+
+// Target is a node as the inventory knows it. Empty values are filled from ssh_config.
+type Target struct {
+	Name    string
+	Address string // HOST or HOST:PORT, if not reached by its name
+	User    string
+	Gateway string // [USER@]HOST[:PORT] or the name of a Target, behind which it is
+}
+
+// Dialer connects to nodes. It may be used by several goroutines.
+type Dialer interface {
+	Dial(ctx context.Context, t Target) (Conn, error)
+	// Close ends what is kept for all nodes, such as connections to gateways.
+	Close() error
+}
+
+// Conn is a connection to one node.
+type Conn interface {
+	// Run runs a command and waits for its end. A code other than 0 is no error. When ctx ends, the command gets SIGTERM, after Grace
+	// SIGKILL, and the error is the cause.
+	Run(ctx context.Context, c Command) (Exit, error)
+	Close() error
+}
+
+// Command is what a node's shell is to run.
+type Command struct {
+	Line   string
+	Stdin  io.Reader     // nil: empty
+	Stdout io.Writer     // nil: dropped
+	Stderr io.Writer     // nil: dropped
+	Grace  time.Duration // between SIGTERM and SIGKILL; default 2 s
+}
+
+func (c Command) grace() time.Duration {
+	if c.Grace == 0 {
+		return 2 * time.Second
+	}
+	return c.Grace
+}
+
+// Exit is how a command ended.
+type Exit struct {
+	Code   int    // exit code, 128 and the number for death by a signal
+	Signal string // its name without SIG, "" if none
+}
+
+// Errors that Dial and Run wrap.
+var (
+	ErrHostKey = errors.New("host key not trusted")
+	ErrAuth    = errors.New("no key was accepted")
+	ErrLost    = errors.New("connection lost before the command ended")
+)
+
+// TimeoutError says what a deadline was for.
+type TimeoutError struct {
+	After time.Duration
+	What  string
+}
+
+// Error is "timed out after 10s: connect".
+func (e *TimeoutError) Error() string { return fmt.Sprintf("timed out after %v: %s", e.After, e.What) }
+
+// Timeout makes it a net.Error's.
+func (e *TimeoutError) Timeout() bool { return true }
+
+// Quote makes one word of s for a shell.
+func Quote(s string) string {
+	if s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:=,@%+") == "" {
+		return s
+	}
+	return quoteAlways(s)
+}
+
+func quoteAlways(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
+
+// Line makes a shell's line of an argument vector. A single argument is such a line already.
+func Line(argv []string) string {
+	if len(argv) == 1 {
+		return argv[0]
+	}
+	quoted := make([]string, len(argv))
+	for i, a := range argv {
+		quoted[i] = Quote(a)
+	}
+	return strings.Join(quoted, " ")
+}
