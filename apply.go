@@ -20,6 +20,7 @@ import (
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/manifest"
 	"github.com/nodeapply/apply/manifest/diag"
+	"github.com/nodeapply/apply/modules"
 	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/resources/all"
@@ -73,10 +74,14 @@ func Load(ctx context.Context, path string, o Options) (*Manifest, error) {
 	if o.Scrub == nil {
 		o.Scrub = &report.Scrubber{}
 	}
+	finder := &modules.Finder{Next: o.Modules}
 	compiled, diags := manifest.Compile(ctx, path, manifest.Options{
-		Types: o.Types, Vars: o.Vars, Facts: o.Facts, Modules: o.Modules, Shown: o.Shown, Within: o.Within,
+		Types: o.Types, Vars: o.Vars, Facts: o.Facts, Modules: finder.Find, Shown: o.Shown, Within: o.Within,
 		OnSecret: func(s string) { o.Scrub.Add(s) },
 	})
+	if err := finder.Close(); err != nil {
+		return nil, err
+	}
 	if diags.HasErrors() {
 		return nil, diags
 	}

@@ -39,13 +39,13 @@ func (a *app) session(known *facts.Set) (*session.Session, error) {
 	s := session.New(session.Options{
 		URL: a.flags.exchange, Credentials: a.flags.credentials, StateDir: state, Deployment: a.flags.deployment,
 		Identify: func(ctx context.Context) (exchange.Identity, error) { return a.identify(ctx, known) },
-		Warn:     a.warn,
+		Warn:     a.warnOf,
 	})
 	a.atEnd = append(a.atEnd, s.Close)
 	return s, nil
 }
 
-func (a *app) warn(text string) { fmt.Fprintf(a.stderr, "apply: warning: %s\n", text) }
+func (a *app) warnOf(text string) { fmt.Fprintf(a.stderr, "apply: warning: %s\n", text) }
 
 // identify says who this node is to the others: its name is fact.hostname, whoever gives that.
 func (a *app) identify(ctx context.Context, known *facts.Set) (exchange.Identity, error) {
@@ -252,6 +252,6 @@ func (a *app) exchangeOf(ctx context.Context) (*connect.Connection, error) {
 		a.flags.credentials = pki.DefaultDir
 	}
 	return connect.Open(ctx, a.flags.exchange, connect.Options{
-		CredentialsDir: a.flags.credentials, StateDir: state, Deployment: a.flags.deployment, Warn: a.warn,
+		CredentialsDir: a.flags.credentials, StateDir: state, Deployment: a.flags.deployment, Warn: a.warnOf,
 	})
 }
