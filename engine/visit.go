@@ -227,6 +227,7 @@ func (t *visit) apply(ctx context.Context) error {
 		if diff.Empty() {
 			return nil
 		}
+		t.running(t.e.Addr, "applying")
 	}
 }
 

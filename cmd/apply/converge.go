@@ -109,7 +109,7 @@ func (a *app) convergeTo(cmd *cobra.Command, src source.Source, approve func(*re
 }
 
 // bring converges under the lock, on record.
-func (a *app) bring(ctx context.Context, signals *interrupts, m *loaded, approve func(*report.Result) error) (err error) {
+func (a *app) bring(ctx context.Context, signals *interrupts, m *loaded, approve func(*report.Result) error) error {
 	state, err := a.openState()
 	if err != nil {
 		return err
@@ -117,13 +117,13 @@ func (a *app) bring(ctx context.Context, signals *interrupts, m *loaded, approve
 	if err := state.Lock(ctx, a.flags.waitLock); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, state.Close()) }()
+	defer func() { a.warn(state.Close()) }()
 	id := report.NewRunID(time.Now())
 	run, warnings, err := begin(ctx, state, m.host, id, "")
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, run.Close()) }()
+	defer func() { a.warn(run.Close()) }()
 	if a.flags.confirmWithin > 0 {
 		if err := a.arm(ctx, state, m.host, id); err != nil {
 			return err
@@ -138,15 +138,19 @@ func (a *app) bring(ctx context.Context, signals *interrupts, m *loaded, approve
 	if rep == nil {
 		return err
 	}
-	return errors.Join(err, a.keepOrConfirm(ctx, state, m.host, rep), mem.save(state, rep), state.SaveReport(id, rep), state.Prune(time.Now()))
+	a.warn(mem.save(state, rep))
+	a.warn(state.SaveReport(id, rep))
+	a.warn(state.Prune(time.Now()))
+	return errors.Join(err, a.keepOrConfirm(ctx, state, m.host, rep))
 }
 
-// begin starts the journal of a run and removes what a run that died has left.
+// begin starts the journal of a run, and ends and removes what a run that died has left.
 func begin(ctx context.Context, state *journal.State, h *host.Local, id, undoes string) (*journal.Run, []string, error) {
 	run, warnings, err := state.Begin(id, h.Token(), undoes, time.Now())
 	if err != nil {
 		return nil, warnings, err
 	}
+	h.Reap()
 	dirs, token := run.Leftovers()
 	for _, dir := range dirs {
 		if err := h.Sweep(ctx, dir, token); err != nil {
