@@ -268,6 +268,13 @@ func (h mortalHost) Remove(ctx context.Context, name string, all bool) error {
 	return h.Host.Remove(ctx, name, all)
 }
 
+func (h mortalHost) Supplant(ctx context.Context, name string, all bool, fill func(h host.Host, name string) error) error {
+	if err := h.d.step(); err != nil {
+		return err
+	}
+	return h.Host.Supplant(ctx, name, all, func(inner host.Host, beside string) error { return fill(mortalHost{inner, h.d}, beside) })
+}
+
 func (h mortalHost) Run(ctx context.Context, c host.Cmd) (host.Output, error) {
 	if err := h.d.step(); err != nil {
 		return host.Output{}, err

@@ -6,22 +6,33 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"strings"
 
 	"golang.org/x/sys/unix"
 )
 
-// Mkdir implements [FileWriter]. Without a mode the folder is 0755. Until its owner is set nobody but the caller can enter it.
-func (l *Local) Mkdir(ctx context.Context, name string, m Meta) error {
+// Mkdir implements [FileWriter]. Without a mode the folder is 0755. It appears under its name when owner and mode are set; until then
+// nobody but the caller can enter it.
+func (l *Local) Mkdir(ctx context.Context, name string, m Meta) (err error) {
 	dir, base, err := l.root.Parent(name)
 	if err != nil {
 		return l.failed("mkdir", err)
 	}
 	defer unix.Close(dir)
-	if err := unix.Mkdirat(dir, base, 0o700); err != nil {
+	if there, err := lstatAt(dir, base); err != nil || there != nil {
+		return l.failed("mkdir", errors.Join(err, unix.EEXIST))
+	}
+	temp := l.tempName()
+	if err := unix.Mkdirat(dir, temp, 0o700); err != nil {
 		return l.failed("mkdir", err)
 	}
-	fd, err := openDir(dir, base, 0)
+	defer func() {
+		if err != nil {
+			_ = unix.Unlinkat(dir, temp, unix.AT_REMOVEDIR)
+		}
+	}()
+	fd, err := openDir(dir, temp, 0)
 	if err != nil {
 		return l.failed("mkdir", err)
 	}
@@ -40,7 +51,61 @@ func (l *Local) Mkdir(ctx context.Context, name string, m Meta) error {
 	if err := l.setMeta(fd, m); err != nil {
 		return err
 	}
+	if err := renameNew(dir, temp, base); err != nil {
+		return l.failed("mkdir", err)
+	}
+	if err := l.still(dir, base, fd, name); err != nil {
+		return err
+	}
 	return l.durableDir(ctx, dir, fd)
+}
+
+// renameNew renames within a folder, to a name at which nothing is.
+func renameNew(dir int, from, to string) error {
+	err := unix.Renameat2(dir, from, dir, to, unix.RENAME_NOREPLACE)
+	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) { // a file system that cannot promise that
+		return unix.Renameat(dir, from, dir, to)
+	}
+	return err
+}
+
+// Supplant implements [FileWriter].
+func (l *Local) Supplant(ctx context.Context, name string, all bool, make func(h Host, name string) error) error {
+	dir, base, err := l.root.Parent(name)
+	if err != nil {
+		return l.failed("replace", err)
+	}
+	defer unix.Close(dir)
+	if err := l.removable(dir, base, name); err != nil {
+		return err
+	}
+	if err := l.noneMounted(ctx, dir, base); err != nil {
+		return err
+	}
+	temp := l.tempName()
+	beside := path.Join(path.Dir(name), temp)
+	if err := make(l, beside); err != nil {
+		return fmt.Errorf("%w; what was there is kept", err)
+	}
+	err = unix.Renameat2(dir, temp, dir, base, unix.RENAME_EXCHANGE)
+	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EXDEV) {
+		if err = l.Remove(ctx, name, all); err == nil { // a file system that cannot exchange: there is nothing for a moment
+			err = l.failed("replace", unix.Renameat(dir, temp, dir, base))
+		}
+		return errors.Join(err, l.durableDir(ctx, dir))
+	}
+	if err != nil {
+		return errors.Join(l.failed("replace", err), l.Remove(ctx, beside, false))
+	}
+	if err := l.durableDir(ctx, dir); err != nil {
+		return err
+	}
+	err = l.Remove(ctx, beside, all)
+	if errors.Is(err, unix.ENOTEMPTY) {
+		back := unix.Renameat2(dir, temp, dir, base, unix.RENAME_EXCHANGE)
+		return errors.Join(l.failed("replace", unix.ENOTEMPTY), back, l.Remove(ctx, beside, false))
+	}
+	return err
 }
 
 // Symlink implements [FileWriter].
@@ -100,22 +165,42 @@ func (l *Local) Remove(ctx context.Context, name string, all bool) error {
 	if err != nil || st == nil {
 		return l.failed("remove", err)
 	}
-	flags := 0
-	if kindOf(st.Mode) == Directory {
-		flags = unix.AT_REMOVEDIR
-		if all {
-			if err := l.noneMounted(ctx, dir, base); err != nil {
-				return err
-			}
-			if err := (&removal{l: l, ctx: ctx}).empty(dir, base, name); err != nil {
-				return err
-			}
+	switch {
+	case kindOf(st.Mode) != Directory:
+		err = unix.Unlinkat(dir, base, 0)
+	case !all:
+		err = unix.Unlinkat(dir, base, unix.AT_REMOVEDIR)
+	default:
+		if err := l.removeTree(ctx, dir, base, name); err != nil {
+			return err
 		}
 	}
-	if err := unix.Unlinkat(dir, base, flags); err != nil && !errors.Is(err, unix.ENOENT) {
+	if err != nil && !errors.Is(err, unix.ENOENT) {
 		return fmt.Errorf("remove: %s: %w", name, err)
 	}
 	return l.durableDir(ctx, dir)
+}
+
+// removeTree removes the folder base of dir with all that is in it: under another name, so that who looks sees all of it or nothing.
+func (l *Local) removeTree(ctx context.Context, dir int, base, name string) error {
+	if err := l.noneMounted(ctx, dir, base); err != nil {
+		return err
+	}
+	aside := base
+	if !strings.HasPrefix(base, tempPrefix+l.token+".") {
+		aside = l.tempName()
+		if err := renameNew(dir, base, aside); err != nil {
+			aside = base // a file system that cannot rename this folder
+		}
+	}
+	err := (&removal{l: l, ctx: ctx}).empty(dir, aside, name)
+	if err == nil {
+		err = unix.Unlinkat(dir, aside, unix.AT_REMOVEDIR)
+	}
+	if err != nil && aside != base { // what could not be removed is found where it was
+		err = errors.Join(err, renameNew(dir, aside, base))
+	}
+	return err
 }
 
 func (l *Local) removable(dir int, base, name string) error {

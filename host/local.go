@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path"
 	"strings"
 	"sync"
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/nodeapply/apply/host/internal/answers"
 	"github.com/nodeapply/apply/host/internal/beneath"
 	"github.com/nodeapply/apply/host/internal/command"
 	"github.com/nodeapply/apply/host/internal/mountinfo"
@@ -53,6 +55,8 @@ func New(o Options) (*Local, error) {
 	if err != nil {
 		return nil, fmt.Errorf("root: %w", err)
 	}
+	served := answers.New()
+	root.Answers = func(inside string) error { return served.Answers(path.Join(name, inside)) }
 	return &Local{
 		root: root, rootName: name, token: strings.ToLower(rand.Text()[:8]), sync: syncer.New(),
 		groups: sync.OnceValue(command.NewGroups), systemd: systemd.New(),

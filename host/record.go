@@ -81,6 +81,13 @@ func (h *recording) Remove(ctx context.Context, name string, all bool) error {
 	return h.Host.Remove(ctx, name, all)
 }
 
+func (h *recording) Supplant(ctx context.Context, name string, all bool, make func(h Host, name string) error) error {
+	if err := h.r.Before(ctx, h.Host, Op{Kind: OpRemove, Name: name, All: all}); err != nil {
+		return err
+	}
+	return h.Host.Supplant(ctx, name, all, make)
+}
+
 func (h *recording) DoUnit(ctx context.Context, name string, v Verb) error {
 	if err := h.r.Before(ctx, h.Host, Op{Kind: OpUnit, Name: name, Verb: v}); err != nil {
 		return err

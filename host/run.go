@@ -28,6 +28,9 @@ const (
 // Query implements [View].
 func (l *Local) Query(ctx context.Context, c Cmd) (Output, error) { return l.Run(ctx, c) }
 
+// Reap ends what commands of runs that were killed have left running, as far as control groups (cgroup v2) tell.
+func (l *Local) Reap() { l.groups().Reap() }
+
 // Run implements [Host]. A program that is not there or cannot be run is an error, with the exit codes that a shell gives for these, 127 and 126.
 func (l *Local) Run(ctx context.Context, c Cmd) (Output, error) {
 	if len(c.Args) == 0 || c.Args[0] == "" {

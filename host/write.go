@@ -114,7 +114,7 @@ func (w *writing) do(ctx context.Context) error {
 		return l.failed("rename", err)
 	}
 	renamed, w.visible = true, true
-	if err := w.still(fd); err != nil {
+	if err := w.l.still(w.dir, w.base, fd, w.name); err != nil {
 		return err
 	}
 	return l.durableDir(ctx, w.dir)
@@ -168,18 +168,18 @@ func (w *writing) dress(fd int) error {
 	return w.l.setMeta(fd, old)
 }
 
-// still says whether the name stands for the file that was just renamed to it: who else can write the folder may have swapped it.
-func (w *writing) still(fd int) error {
+// still says whether base of dir stands for what fd does, which was just renamed to it: who else can write the folder may have swapped it.
+func (l *Local) still(dir int, base string, fd int, name string) error {
 	var mine unix.Stat_t
 	if err := unix.Fstat(fd, &mine); err != nil {
-		return w.l.failed("stat", err)
+		return l.failed("stat", err)
 	}
-	there, err := lstatAt(w.dir, w.base)
+	there, err := lstatAt(dir, base)
 	if err != nil {
-		return w.l.failed("stat", err)
+		return l.failed("stat", err)
 	}
 	if there == nil || there.Dev != mine.Dev || there.Ino != mine.Ino {
-		return fmt.Errorf("write: %s: somebody replaced it meanwhile", w.name)
+		return fmt.Errorf("write: %s: somebody replaced it meanwhile", name)
 	}
 	return nil
 }

@@ -79,7 +79,8 @@ func (s *State) save(name string, content []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return fmt.Errorf("state: %w", err)
 	}
-	tmp := path + ".new" // the lock keeps others from writing it
+	// The lock keeps others from writing it, and what a killed run leaves of it the next one replaces.
+	tmp := filepath.Join(filepath.Dir(path), "new")
 	if err := os.WriteFile(tmp, content, 0o600); err != nil {
 		return errors.Join(fmt.Errorf("state: %w", err), os.Remove(tmp))
 	}

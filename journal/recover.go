@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 )
 
 const suffix = ".journal"
@@ -76,7 +77,7 @@ func (s *State) recover() (past, []string, error) {
 
 // read reads the journal of one run, as far as it is whole.
 func (s *State) read(id string) (past, *damage, error) {
-	f, err := os.Open(filepath.Join(s.dir, "journal", id+suffix))
+	f, err := os.OpenFile(filepath.Join(s.dir, "journal", id+suffix), os.O_RDONLY|syscall.O_NONBLOCK, 0) // should a pipe be there
 	if errors.Is(err, fs.ErrNotExist) {
 		return past{}, nil, fmt.Errorf("no run %s that changed something is on record; apply history lists the runs", id)
 	}
@@ -84,6 +85,9 @@ func (s *State) read(id string) (past, *damage, error) {
 		return past{}, nil, fmt.Errorf("journal: %w", err)
 	}
 	defer f.Close()
+	if info, err := f.Stat(); err == nil && !info.Mode().IsRegular() {
+		return past{}, &damage{err: fmt.Errorf("not a file but %v", info.Mode())}, nil
+	}
 	var p past
 	dmg, err := decode(f, p.add)
 	if err != nil {

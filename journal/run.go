@@ -180,7 +180,7 @@ func (r *Run) imageRecords(ctx context.Context, a resources.Address, v host.View
 		if first {
 			var err error
 			if rec.Pre, err = r.state.keep(ctx, v, name, want == everything); err != nil {
-				return nil, fmt.Errorf("pre-image of %s: %w", name, err)
+				return nil, fmt.Errorf("pre-image of %s: %w; old content kept", name, err)
 			}
 		}
 		records = append(records, record{Op: &rec})

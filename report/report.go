@@ -121,9 +121,10 @@ type Report struct {
 	Mode        Mode       `json:"mode"`
 	Manifest    string     `json:"manifest"`
 	Commit      string     `json:"commit,omitempty"`
-	Dirty       bool       `json:"dirty,omitempty"`  // the work tree differed from the commit
-	Source      string     `json:"source,omitempty"` // the same for every revision of the manifest: an absolute path, or git::URL//folder
-	Ref         string     `json:"ref,omitempty"`    // the tag, branch or commit as it was asked for; of a work tree its branch
+	Dirty       bool       `json:"dirty,omitempty"`   // the work tree differed from the commit
+	Source      string     `json:"source,omitempty"`  // the same for every revision of the manifest: an absolute path, or git::URL//folder
+	Partial     bool       `json:"partial,omitempty"` // not all of the manifest was asked for (tags, targets)
+	Ref         string     `json:"ref,omitempty"`     // the tag, branch or commit as it was asked for; of a work tree its branch
 	Started     time.Time  `json:"started"`
 	DurationMS  float64    `json:"duration_ms"`
 	Resources   int        `json:"resources"` // how many are in the catalog and selected

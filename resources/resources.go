@@ -21,7 +21,8 @@ import (
 
 // Resource is one thing that a node should have. It is used by one goroutine at a time.
 type Resource interface {
-	// Check says what differs from what is declared; an empty Diff: as declared. It changes nothing, and twice in a row it says the same.
+	// Check says what differs from what is declared; an empty Diff: as declared. It changes nothing, and twice in a row it says the same. With
+	// an error it says what would differ, as far as that can be seen: a plan shows it where something earlier may bring what is missing.
 	Check(ctx context.Context, v host.View) (Diff, error)
 	// Apply removes d, the difference that Check found, and does no more than that. Check after a successful Apply must return an
 	// empty Diff; the engine verifies this after every Apply.

@@ -107,6 +107,9 @@ func (s Side) byAddress() map[resources.Address]*catalog.Entry {
 func (s Side) declared(e *catalog.Entry) Declared {
 	out := Declared{Address: e.Addr, Pos: e.Pos.String()}
 	for _, a := range s.Reader.Attrs(e) {
+		if e.AttrPos(a.Name) == e.Pos {
+			continue // the type's default
+		}
 		if slices.Contains(e.Sensitive, a.Name) {
 			a.Text = hidden
 		}
@@ -128,7 +131,7 @@ func changes(before, after *Reader, was, is *catalog.Entry) []AttrChange {
 		case slices.Contains(was.Sensitive, name) || slices.Contains(is.Sensitive, name):
 			c.Before, c.After = hidden, hidden
 		case strings.Contains(strings.TrimSuffix(from, "\n"), "\n") || strings.Contains(strings.TrimSuffix(to, "\n"), "\n"):
-			c.Diff = string(diff.Diff(c.BeforePos, []byte(from), c.AfterPos, []byte(to)))
+			_, c.Diff, _ = strings.Cut(string(diff.Diff(c.BeforePos, []byte(from), c.AfterPos, []byte(to))), "\n") // without its command line
 		}
 		out = append(out, c)
 	}

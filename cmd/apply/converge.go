@@ -71,15 +71,20 @@ func (a *app) plan(cmd *cobra.Command, src source.Source) error {
 	if err != nil {
 		return err
 	}
-	mem, err := remember(a.knownState(), m)
-	if err != nil {
-		return err
-	}
-	rep, err := a.walk(ctx, signals, mem, m.Plan, engine.Options{})
+	rep, err := a.planOf(ctx, signals, m)
 	if rep == nil || a.flags.planOut == "" {
 		return err
 	}
 	return errors.Join(err, a.savePlan(a.flags.planOut, src, rep))
+}
+
+// planOf plans a manifest.
+func (a *app) planOf(ctx context.Context, signals *interrupts, m *loaded) (*report.Report, error) {
+	mem, err := remember(a.knownState(), m)
+	if err != nil {
+		return nil, err
+	}
+	return a.walk(ctx, signals, mem, m.Plan, engine.Options{})
 }
 
 func (a *app) converge(cmd *cobra.Command, src source.Source) error {
@@ -104,7 +109,7 @@ func (a *app) convergeTo(cmd *cobra.Command, src source.Source, approve func(*re
 }
 
 // bring converges under the lock, on record.
-func (a *app) bring(ctx context.Context, signals *interrupts, m *loaded, approve func(*report.Result) error) (err error) {
+func (a *app) bring(ctx context.Context, signals *interrupts, m *loaded, approve func(*report.Result) error) error {
 	state, err := a.openState()
 	if err != nil {
 		return err
@@ -112,13 +117,13 @@ func (a *app) bring(ctx context.Context, signals *interrupts, m *loaded, approve
 	if err := state.Lock(ctx, a.flags.waitLock); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, state.Close()) }()
+	defer func() { a.warn(state.Close()) }()
 	id := report.NewRunID(time.Now())
 	run, warnings, err := begin(ctx, state, m.host, id, "")
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, run.Close()) }()
+	defer func() { a.warn(run.Close()) }()
 	if a.flags.confirmWithin > 0 {
 		if err := a.arm(ctx, state, m.host, id); err != nil {
 			return err
@@ -133,15 +138,19 @@ func (a *app) bring(ctx context.Context, signals *interrupts, m *loaded, approve
 	if rep == nil {
 		return err
 	}
-	return errors.Join(err, a.keepOrConfirm(ctx, state, m.host, rep), mem.save(state, rep), state.SaveReport(id, rep), state.Prune(time.Now()))
+	a.warn(mem.save(state, rep))
+	a.warn(state.SaveReport(id, rep))
+	a.warn(state.Prune(time.Now()))
+	return errors.Join(err, a.keepOrConfirm(ctx, state, m.host, rep))
 }
 
-// begin starts the journal of a run and removes what a run that died has left.
+// begin starts the journal of a run, and ends and removes what a run that died has left.
 func begin(ctx context.Context, state *journal.State, h *host.Local, id, undoes string) (*journal.Run, []string, error) {
 	run, warnings, err := state.Begin(id, h.Token(), undoes, time.Now())
 	if err != nil {
 		return nil, warnings, err
 	}
+	h.Reap()
 	dirs, token := run.Leftovers()
 	for _, dir := range dirs {
 		if err := h.Sweep(ctx, dir, token); err != nil {
@@ -200,7 +209,7 @@ func (a *app) walk(
 	}
 	o.Node, _ = os.Hostname() // a node without a name still converges
 	p := a.printer()
-	o.Events = &finisher{printer: p, signals: signals, memory: mem, facts: a.factWarnings}
+	o.Events = &finisher{printer: p, signals: signals, memory: mem, partial: len(a.flags.tags)+len(a.flags.skipTags)+len(a.flags.targets) > 0, facts: a.factWarnings}
 	o.Commit, o.Dirty, o.Drifted = mem.m.commit, mem.m.dirty, mem.drifted
 	o.Stop = signals.stop
 	o.Parallel, o.Tags, o.SkipTags, o.FailFast, o.Strict = a.flags.parallel, a.flags.tags, a.flags.skipTags, a.flags.failFast, a.flags.strict
@@ -233,6 +242,7 @@ type finisher struct {
 	printer
 	signals *interrupts
 	memory  *memory
+	partial bool     // not all of the manifest was asked for
 	facts   []string // what could not be read of them
 }
 
@@ -241,7 +251,7 @@ func (f *finisher) End(r *report.Report) {
 	r.Interrupted = int(f.signals.number.Load())
 	r.Orphans = f.memory.orphans()
 	m := f.memory.m
-	r.Source, r.Ref = m.source, m.ref
+	r.Source, r.Ref, r.Partial = m.source, m.ref, f.partial
 	r.Warnings = slices.Concat(r.Warnings, m.warnings, f.facts)
 	f.printer.End(r)
 }

@@ -66,9 +66,14 @@ func (f *flags) common(s *pflag.FlagSet) {
 
 // compile adds the flags of commands that read a manifest.
 func (f *flags) compile(s *pflag.FlagSet) {
+	f.values(s)
+	f.repository(s)
+}
+
+// values adds the flags that say with what a manifest is compiled.
+func (f *flags) values(s *pflag.FlagSet) {
 	s.StringArrayVar(&f.vars, "var", nil, "value of a variable, as `NAME=VALUE`; may repeat")
 	s.StringArrayVar(&f.varFiles, "var-file", nil, "`file` of variables, HCL or JSON; may repeat")
-	f.repository(s)
 	s.StringArrayVar(&f.factsDir, "facts-dir", nil, "`folder` of external facts beside /etc/apply/facts.d; may repeat")
 }
 
@@ -77,6 +82,13 @@ func (f *flags) repository(s *pflag.FlagSet) {
 	s.StringVar(&f.git, "git", "", "read PATH from the repository at this `URL`: https, ssh or file")
 	s.StringVar(&f.ref, "ref", "", "with --git: a `tag`, else a branch, else a commit")
 	s.StringVar(&f.signers, "require-signature", "", "refuse a revision that none of the signers in this `file` has signed: allowed SSH signers, or an OpenPGP keyring")
+}
+
+// change adds the flags of commands that change the node.
+func (f *flags) change(s *pflag.FlagSet) {
+	s.BoolVar(&f.noop, "noop", false, "only say what would change; the same as apply plan")
+	s.DurationVar(&f.waitLock, "wait-lock", 0, "wait this long for another run to end")
+	s.DurationVar(&f.confirmWithin, "confirm-within", 0, "undo the run unless apply confirm comes within this time")
 }
 
 // run adds the flags of commands that walk a catalog.

@@ -118,7 +118,7 @@ What has changed since is refused, and then nothing is put back unless --yes say
 	return cmd
 }
 
-func (a *app) undo(ctx context.Context, id string, list, yes bool) (err error) {
+func (a *app) undo(ctx context.Context, id string, list, yes bool) error {
 	ctx, signals := a.catch(ctx)
 	defer signals.end()
 	state, err := a.openState()
@@ -132,7 +132,7 @@ func (a *app) undo(ctx context.Context, id string, list, yes bool) (err error) {
 	if err := state.Lock(ctx, a.flags.waitLock); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, state.Close()) }()
+	defer func() { a.warn(state.Close()) }()
 	if id == "" {
 		if id, err = lastChange(state); err != nil {
 			return err
@@ -178,13 +178,13 @@ func (a *app) listUndo(u *journal.Undo) {
 }
 
 // putBack takes the steps back, as a run of its own that can be undone too.
-func (a *app) putBack(ctx context.Context, state *journal.State, h *host.Local, u *journal.Undo, signals *interrupts) (err error) {
+func (a *app) putBack(ctx context.Context, state *journal.State, h *host.Local, u *journal.Undo, signals *interrupts) error {
 	rep := &report.Report{Run: report.NewRunID(time.Now()), Mode: report.Converge, Manifest: "undo " + u.Run, Started: time.Now()}
 	run, warnings, err := begin(ctx, state, h, rep.Run, u.Run)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, run.Close()) }()
+	defer func() { a.warn(run.Close()) }()
 	rep.Warnings = warnings
 	for _, s := range u.Steps {
 		if s.Refused != "" || ctx.Err() != nil {
@@ -206,7 +206,8 @@ func (a *app) putBack(ctx context.Context, state *journal.State, h *host.Local, 
 	}
 	p.End(rep)
 	a.ran, a.code = true, rep.ExitCode(false)
-	return errors.Join(p.Close(), state.SaveReport(rep.Run, rep))
+	a.warn(state.SaveReport(rep.Run, rep))
+	return p.Close()
 }
 
 func undoStep(ctx context.Context, state *journal.State, h *host.Local, run *journal.Run, s journal.UndoStep) *report.Result {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -23,7 +24,7 @@ type memory struct {
 	sums   []declared.Sum // by entry
 	sum    declared.Sum   // of all
 	before *journal.Managed
-	last   func() time.Time // end of the last run from this source
+	last   func() time.Time // start of the last run from this source
 
 	once  sync.Once
 	known map[resources.Address]string // sums of what was left as declared
@@ -45,7 +46,7 @@ func remember(state *journal.State, m *loaded) (*memory, error) {
 	return mem, nil
 }
 
-// lastRun is when the last run from a source ended; the zero time if that is not known.
+// lastRun is when the last run from a source began; the zero time if that is not known.
 func lastRun(state *journal.State, source string) time.Time {
 	ids, err := state.Reports()
 	if err != nil {
@@ -53,12 +54,11 @@ func lastRun(state *journal.State, source string) time.Time {
 	}
 	for _, id := range ids {
 		var r struct {
-			Source     string
-			Started    time.Time
-			DurationMS float64 `json:"duration_ms"`
+			Source  string
+			Started time.Time
 		}
 		if state.Report(id, &r) == nil && r.Source == source {
-			return r.Started.Add(time.Duration(r.DurationMS * float64(time.Millisecond)))
+			return r.Started
 		}
 	}
 	return time.Time{}
@@ -208,5 +208,26 @@ func (mem *memory) save(state *journal.State, rep *report.Report) error {
 		}
 		out[i] = r
 	}
-	return state.SaveManaged(mem.m.source, mem.sum.String(), out, mem.before)
+	sum := mem.sum.String()
+	if rep.Outcome() == report.Failed || rep.Interrupted != 0 || rep.Partial {
+		// What was told among failures is told again.
+		if forgotten := mem.forgotten(rep.Orphans); len(forgotten) > 0 {
+			out, sum = append(out, forgotten...), ""
+		}
+	}
+	return state.SaveManaged(mem.m.source, sum, out, mem.before)
+}
+
+// forgotten are the records of orphans.
+func (mem *memory) forgotten(orphans []report.Orphan) []journal.ManagedResource {
+	if len(orphans) == 0 {
+		return nil
+	}
+	old, err := mem.before.Resources()
+	if err != nil {
+		return nil // told already
+	}
+	return slices.DeleteFunc(old, func(r journal.ManagedResource) bool {
+		return !slices.ContainsFunc(orphans, func(o report.Orphan) bool { return o.Address == r.Address })
+	})
 }

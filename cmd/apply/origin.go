@@ -57,21 +57,26 @@ func (a *app) source(cmd *cobra.Command, args []string) (source.Source, error) {
 	if len(args) > 1 {
 		return source.Source{}, onePath(cmd, args)
 	}
-	url, folder := f.git, ""
-	if strings.HasPrefix(url, ".") { // a repository beside the current folder
-		abs, err := filepath.Abs(url)
-		if err != nil {
-			return source.Source{}, err
-		}
-		url = abs
+	url, err := repositoryURL(f.git)
+	if err != nil {
+		return source.Source{}, err
 	}
+	folder := ""
 	if len(args) == 1 {
 		folder = args[0]
 	}
 	if strings.HasPrefix(folder, "git::") {
 		return source.Source{}, usageError(cmd, errors.New("--git names a repository already: PATH is a file or folder inside it"))
 	}
-	return source.New(strings.TrimPrefix(url, "git::"), f.ref, folder)
+	return source.New(url, f.ref, folder)
+}
+
+// repositoryURL reads --git: a URL, or the folder of a repository beside the current one.
+func repositoryURL(url string) (string, error) {
+	if strings.HasPrefix(url, ".") {
+		return filepath.Abs(url)
+	}
+	return strings.TrimPrefix(url, "git::"), nil
 }
 
 // load compiles a manifest with what the flags and the environment give.
@@ -165,6 +170,18 @@ func (l *loaded) fetch(ctx context.Context, src source.Source) error {
 	}
 	l.shown = shownIn(t, l.path)
 	return c.lockBeside(l.path)
+}
+
+// checkedOutLocally takes a revision of a work tree in the place of its files.
+func (l *loaded) checkedOutLocally(path string, t *source.Tree) error {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return err
+	}
+	l.checkedOut(path, t)
+	l.source, l.ref = abs, t.Ref
+	l.path, l.shown = t.Path, shownIn(t, t.Path)
+	return l.checkouts.lockBeside(l.path)
 }
 
 func (l *loaded) checkedOut(name string, t *source.Tree) {

@@ -35,11 +35,25 @@ PATH is a manifest (main.hcl), a folder of them, or git::URL//folder?ref=TAG.`,
 	a.flags.common(root.PersistentFlags())
 	a.flags.compile(root.Flags())
 	a.flags.run(root.Flags())
-	root.Flags().BoolVar(&a.flags.noop, "noop", false, "only say what would change; the same as apply plan")
-	root.Flags().DurationVar(&a.flags.waitLock, "wait-lock", 0, "wait this long for another run to end")
-	root.Flags().DurationVar(&a.flags.confirmWithin, "confirm-within", 0, "undo the run unless apply confirm comes within this time")
-	root.AddCommand(a.planCommand(), a.validateCommand(), a.fmtCommand(), a.graphCommand(), a.inspectCommand(), a.docsCommand(), a.factsCommand(), a.historyCommand(), a.undoCommand(), a.confirmCommand(), a.lockCommand(), a.versionCommand())
-	root.AddCommand(a.fleetCommand())
+	a.flags.change(root.Flags())
+	root.AddCommand(
+		a.planCommand(),
+		a.validateCommand(),
+		a.graphCommand(),
+		a.fmtCommand(),
+		a.docsCommand(),
+		a.inspectCommand(),
+		a.factsCommand(),
+		a.diffCommand(),
+		a.historyCommand(),
+		a.undoCommand(),
+		a.confirmCommand(),
+		a.rollbackCommand(),
+		a.whyCommand(),
+		a.lockCommand(),
+		a.fleetCommand(),
+		a.versionCommand(),
+	)
 	return root
 }
 

@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"runtime/debug"
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
 	"github.com/nodeapply/apply/journal"
 	"github.com/nodeapply/apply/manifest/diag"
@@ -21,6 +23,7 @@ import (
 const (
 	exitOK         = 0
 	exitNotStarted = 1
+	exitChanged    = 2
 	exitLocked     = 3
 	exitFailed     = 4
 	exitUntrusted  = 5
@@ -34,7 +37,7 @@ type app struct {
 	env    func(string) string
 	flags  flags
 	aside  *aside
-	ran    bool // a run has ended
+	ran    bool // a run has ended: whatever is wrong from then on, the command did start
 	code   int  // set by a command that ended by itself
 	atEnd  []func() error
 
@@ -51,8 +54,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) (code int) {
 			code = exitNotStarted // Go's own 2 would say "changed"
 		}
 	}()
-	// What the program makes is private until its mode is set; modes are always set explicitly.
-	syscall.Umask(0o077)
+	protect()
 	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, aside: &aside{w: stderr}, env: os.Getenv}
 	root := a.rootCommand()
 	root.SetArgs(args)
@@ -67,6 +69,25 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) (code int) {
 		return a.explain(err)
 	}
 	return a.code
+}
+
+// memoryLimit is when the collector begins to work for its bytes: below what the evaluation of a manifest may take at most, 1 GiB.
+const memoryLimit = 900 << 20
+
+// protect sets what holds for the whole process.
+func protect() {
+	// What the program makes is private until its mode is set; modes are always set explicitly.
+	syscall.Umask(0o077)
+	debug.SetMemoryLimit(memoryLimit)
+	// What the caller left open stays usable here (apply <(...)) and is not handed on to commands. Kernels before 5.11 do not know it.
+	_ = unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC)
+}
+
+// warn tells of what went wrong beside the work: the run counts without it, as with its report or the lock's end.
+func (a *app) warn(err error) {
+	if err != nil {
+		fmt.Fprintf(a.stderr, "apply: warning: %s\n", a.flags.scrub.Scrub(err.Error()))
+	}
 }
 
 // explain prints why the command did not do its work, and returns the exit code for it.

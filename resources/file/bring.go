@@ -76,25 +76,32 @@ func (f *File) replace(ctx context.Context, h host.Host, w *want, st host.Stat, 
 	default:
 		inTheWay = kind == host.Directory
 	}
-	if kind == host.Absent || inTheWay {
-		if err := h.Remove(ctx, w.name, st.Kind == host.Directory && f.Force); err != nil {
-			return err
-		}
-	}
 	meta := host.Meta{UID: w.uid, GID: w.gid}
 	if w.mode != "" {
 		mode := w.mode.of(kind, modeBefore(st, kind))
 		meta.Mode = &mode
 	}
-	switch kind {
-	case host.Regular:
-		return f.write(ctx, h, w, st, meta)
-	case host.Directory:
-		return h.Mkdir(ctx, w.name, meta)
-	case host.Symlink:
-		return f.link(ctx, h, w, st)
+	make := func(h host.Host, name string) error {
+		at := *w
+		at.name = name
+		switch kind {
+		case host.Regular:
+			return f.write(ctx, h, &at, st, meta)
+		case host.Directory:
+			return h.Mkdir(ctx, name, meta)
+		case host.Symlink:
+			return f.link(ctx, h, &at, st)
+		}
+		return nil
 	}
-	return nil
+	all := st.Kind == host.Directory && f.Force
+	switch {
+	case kind == host.Absent:
+		return h.Remove(ctx, w.name, all)
+	case inTheWay:
+		return h.Supplant(ctx, w.name, all, make)
+	}
+	return make(h, w.name)
 }
 
 // write gives the file at w.name its content.

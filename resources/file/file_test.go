@@ -220,7 +220,7 @@ func TestResult(t *testing.T) {
 		},
 		"a folder with force becomes a link": {
 			tree: "-- dir/x/y --\nz\n", file: made("/dir/x", target("../etc"), force),
-			want: "-- dir/ 0755 root:root --\n-- dir/x -> ../etc root:root --\n", ops: "remove symlink",
+			want: "-- dir/ 0755 root:root --\n-- dir/x -> ../etc root:root --\n", ops: "remove",
 		},
 		"an empty folder is removed without force": {
 			tree: "-- dir/x/ --\n", file: made("/dir/x", ensure("absent")), want: "-- dir/ 0755 root:root --\n", ops: "remove",

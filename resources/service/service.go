@@ -179,17 +179,18 @@ func (s *Service) Check(ctx context.Context, v host.View) (resources.Diff, error
 	if err != nil {
 		return d, err
 	}
-	if st.missing && (s.Ensure == running || s.Enable == enabled) {
-		return d, fmt.Errorf("%s: there is no such service on this node", s.Name)
-	}
-	if want := string(s.Enable); want != "" && st.enable != "" && want != st.enable && (want != disabled || st.enable != mask) && (!st.missing || want == mask) {
+	if want := string(s.Enable); want != "" && st.enable != "" && want != st.enable && (want != disabled || st.enable != mask) && (!st.missing || want != disabled) {
 		d.Changes = append(d.Changes, resources.Change{Attr: "enable", From: st.enable, To: want})
 	}
 	if s.Ensure != "" && s.Ensure != word(st.running) {
-		if s.Ensure == running && st.enable == mask && s.Enable == "" {
-			return d, fmt.Errorf("%s is masked, so that nothing can start it; enable = true takes the mask off", s.Name)
-		}
 		d.Changes = append(d.Changes, resources.Change{Attr: "ensure", From: word(st.running), To: s.Ensure})
+	}
+	// With an error goes what would differ: a plan shows it where something earlier brings what is missing.
+	switch {
+	case st.missing && (s.Ensure == running || s.Enable == enabled):
+		return d, fmt.Errorf("%s: there is no such service on this node", s.Name)
+	case d.Has("ensure") && s.Ensure == running && st.enable == mask && s.Enable == "":
+		return d, fmt.Errorf("%s is masked, so that nothing can start it; enable = true takes the mask off", s.Name)
 	}
 	return d, nil
 }

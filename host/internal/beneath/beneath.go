@@ -31,6 +31,9 @@ func (e *Refused) Error() string {
 
 // Root is the folder below which names are reached.
 type Root struct {
+	// Answers, if set, is asked before a name is reached whether the file system there can be touched at all.
+	Answers func(name string) error
+
 	fd     int
 	caller uint32
 	noFast atomic.Bool // openat2 is missing or forbidden
@@ -103,6 +106,9 @@ func (r *Root) Parent(name string) (int, string, error) {
 }
 
 func (r *Root) reach(name string, flags int, follow bool) (int, error) {
+	if err := r.answers(name); err != nil {
+		return -1, err
+	}
 	flags |= unix.O_PATH | unix.O_NOFOLLOW | unix.O_CLOEXEC
 	if !r.noFast.Load() {
 		how := unix.OpenHow{Flags: uint64(flags), Resolve: unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_BENEATH}
@@ -126,6 +132,13 @@ func (r *Root) reach(name string, flags int, follow bool) (int, error) {
 		return -1, errors.Join(err, unix.ENOTDIR)
 	}
 	return fd, nil
+}
+
+func (r *Root) answers(name string) error {
+	if r.Answers == nil {
+		return nil
+	}
+	return r.Answers(name)
 }
 
 func relative(name string) string {
@@ -302,6 +315,9 @@ func retry(f func() (int, error)) (int, error) {
 func (r *Root) Follow(name string) (*unix.Stat_t, error) {
 	name, err := Clean(name)
 	if err != nil {
+		return nil, err
+	}
+	if err := r.answers(name); err != nil {
 		return nil, err
 	}
 	how := unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS}

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -35,24 +36,47 @@ func NewGroups() *Groups {
 		for _, mount := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/unified"} {
 			dir := filepath.Join(mount, path)
 			if unix.Access(filepath.Join(dir, "cgroup.procs"), unix.W_OK) == nil && unix.Access(dir, unix.W_OK) == nil {
-				g := &Groups{dir: dir}
-				g.sweep()
-				return g
+				return &Groups{dir: dir}
 			}
 		}
 	}
 	return nil
 }
 
-// sweep removes the empty groups of runs that were killed.
-func (g *Groups) sweep() {
+// Reap ends what commands of runs that were killed have left running, and removes their groups. Who has made a group holds its lock.
+func (g *Groups) Reap() {
+	if g == nil {
+		return
+	}
 	old, _ := filepath.Glob(filepath.Join(g.dir, leafPrefix+"*"))
 	for _, dir := range old {
-		pid, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(dir), leafPrefix), ".")
-		if _, err := os.Stat("/proc/" + pid); os.IsNotExist(err) {
-			_ = os.Remove(dir)
+		l, err := openLeaf(dir, g.dir)
+		if err != nil {
+			continue // its run goes on
 		}
+		l.kill()
+		for range 50 { // a second for the kernel to take them away
+			if !l.populated() {
+				break
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+		_ = unix.Close(l.fd)
+		_ = os.Remove(dir)
 	}
+}
+
+// openLeaf opens and locks a group that nobody holds.
+func openLeaf(dir, parent string) (*leaf, error) {
+	fd, err := unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		_ = unix.Close(fd)
+		return nil, err
+	}
+	return &leaf{dir: dir, parent: parent, fd: fd}, nil
 }
 
 // leaf is the group of one command. All methods do nothing on nil.
@@ -70,12 +94,12 @@ func (g *Groups) leaf() *leaf {
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return nil
 	}
-	fd, err := unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	l, err := openLeaf(dir, g.dir)
 	if err != nil {
 		_ = os.Remove(dir)
 		return nil
 	}
-	return &leaf{dir: dir, parent: g.dir, fd: fd}
+	return l
 }
 
 func (l *leaf) descriptor() int {

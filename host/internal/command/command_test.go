@@ -6,6 +6,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -109,24 +110,34 @@ func TestDaemonLeavesTheControlGroup(t *testing.T) {
 	}
 }
 
-func TestSweepOfEmptyGroups(t *testing.T) {
+func TestReap(t *testing.T) {
 	g := NewGroups()
 	if g == nil {
 		t.Skip("needs a cgroup v2 that can be written; left out: what killed runs leave behind")
 	}
-	dead, alive := filepath.Join(g.dir, leafPrefix+"999999999.1"), filepath.Join(g.dir, leafPrefix+"1.1")
-	for _, dir := range []string{dead, alive} {
-		if err := os.Mkdir(dir, 0o755); err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = os.Remove(dir) })
+	dead := filepath.Join(g.dir, leafPrefix+"999999999.1")
+	if err := os.Mkdir(dead, 0o755); err != nil {
+		t.Fatal(err)
 	}
-	g.sweep()
+	t.Cleanup(func() { _ = os.Remove(dead) })
+	left := exec.Command("sleep", "86400")
+	if err := left.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dead, "cgroup.procs"), []byte(strconv.Itoa(left.Process.Pid)), 0); err != nil {
+		t.Fatal(err)
+	}
+	alive := g.leaf()
+	defer alive.close()
+	g.Reap()
 	if _, err := os.Stat(dead); !os.IsNotExist(err) {
 		t.Error("the group of a dead run is there")
 	}
-	if _, err := os.Stat(alive); err != nil {
+	if _, err := os.Stat(alive.dir); err != nil {
 		t.Error("the group of a live run is gone")
+	}
+	if err := left.Wait(); err == nil || left.ProcessState.Success() {
+		t.Error("what a dead run left was not ended")
 	}
 }
 

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// lstatThenChown gives DIR/mine to the user whose number is the argument, again and again, by name.
+func lstatThenChown(dir string, args []string) error {
+	var uid int
+	if _, err := fmt.Sscan(args[0], &uid); err != nil {
+		return err
+	}
+	name := filepath.Join(dir, "mine")
+	for until := time.Now().Add(time.Minute); time.Now().Before(until); {
+		info, err := os.Lstat(name)
+		if err != nil || info.Mode().Type() == os.ModeSymlink {
+			continue
+		}
+		_ = os.Chown(name, uid, uid) // follows whatever is there by now
+		_ = os.Chmod(name, 0o777)
+	}
+	return nil
+}
+
+// leak prints its secret in a form that hides it from the eye only.
+func leak(dir string, args []string) error {
+	b, err := os.ReadFile(filepath.Join(dir, "values.json"))
+	if err != nil {
+		return err
+	}
+	for i, secret := range args {
+		if i == 0 {
+			fmt.Println(base64.StdEncoding.EncodeToString([]byte(secret)))
+		}
+	}
+	_, err = fmt.Printf("%d bytes\n", len(b))
+	return err
+}
+
+// orphan starts the command in ARG and ends it, and nobody else, after a second.
+func orphan(_ string, args []string) error {
+	cmd := exec.Command("/bin/sh", "-c", args[0])
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	t := time.AfterFunc(time.Second, func() { _ = cmd.Process.Kill() })
+	defer t.Stop()
+	return cmd.Wait()
+}
+
+// hoard keeps all output of the command in ARG.
+func hoard(_ string, args []string) error {
+	_, err := exec.Command("/bin/sh", "-c", args[0]).Output()
+	return err
+}
+
+// trusting believes what its state file says.
+func trusting(dir string, _ []string) error {
+	state := filepath.Join(dir, "state", "done")
+	b, err := os.ReadFile(state)
+	if err == nil && len(b) > 0 {
+		return nil
+	}
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	if err := bring(dir, replace(true, true)); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(state), 0o700); err != nil {
+		return err
+	}
+	return os.WriteFile(state, []byte("done"), 0o600)
+}
+
+// inherit starts the command in ARG with a descriptor of its own left open.
+func inherit(dir string, args []string) error {
+	lock, err := syscall.Open(filepath.Join(dir, "lock"), syscall.O_RDWR|syscall.O_CREAT, 0o600)
+	if err != nil {
+		return err
+	}
+	defer syscall.Close(lock)
+	cmd := exec.Command("/bin/sh", "-c", args[0])
+	cmd.Stdout, cmd.Stderr = io.Discard, os.Stderr
+	return cmd.Run()
+}

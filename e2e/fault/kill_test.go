@@ -1,0 +1,207 @@
+//go:build linux && amd64
+
+package fault
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/nodeapply/apply/e2e/fault/ptrace"
+)
+
+// TestKill kills the run before every call that changes something, and looks at what is there, at the next run, and at the one after.
+func TestKill(t *testing.T) {
+	for _, s := range []scene{small, large} {
+		t.Run(s.name, func(t *testing.T) {
+			found := killAll(t, s, whole || s.name == "small")
+			for _, f := range found.faults {
+				t.Error(f)
+			}
+			control := "-"
+			if s.name == "small" {
+				inplace, memory := killControl(t, "inplace"), killControl(t, "memory")
+				control = fmt.Sprintf("in place: %d of %d red; refreshes in memory: %d of %d red", inplace.red, inplace.kills, memory.red, memory.kills)
+			}
+			record(t, "kill -9 before each changing call, "+s.name+" manifest", fmt.Sprintf("%d points, %d red, %d refreshes lost", found.kills, found.red, found.lost), control)
+		})
+	}
+}
+
+// killControl expects the harness to find fault with a control.
+func killControl(t *testing.T, mode string) verdict {
+	t.Helper()
+	s := small
+	s.manifest, s.control = "", mode
+	found := killAll(t, s, true)
+	if found.red == 0 {
+		t.Errorf("the harness found nothing wrong with the control %q at %d points", mode, found.kills)
+	}
+	if mode == "memory" && found.lost == 0 {
+		t.Errorf("the harness did not see that the control %q loses refreshes", mode)
+	}
+	return found
+}
+
+// verdict is what was found over all kill points.
+type verdict struct {
+	kills, red, lost int
+	faults           []string
+}
+
+func killAll(t *testing.T, s scene, every bool) verdict {
+	t.Helper()
+	base := onTmpfs(t)
+	st := s.set(t, base)
+	before := st.look(t)
+	if res := st.traced(t, nil); res.ExitCode != 0 {
+		t.Fatalf("undisturbed: exit code %d\n%s", res.ExitCode, res.Output)
+	}
+	after := st.look(t)
+	if maps.Equal(before, after) {
+		t.Fatal("the scene changes nothing")
+	}
+	var v verdict
+	step := 1
+	if !every {
+		step = 5
+	}
+	for k := 1; ; k += step {
+		st := s.set(t, base)
+		var at ptrace.Call
+		res := st.traced(t, func(c ptrace.Call) ptrace.Verdict {
+			if c.N == k {
+				at = c
+			}
+			return ptrace.Verdict{Kill: c.N == k}
+		})
+		if at.N == 0 {
+			return v
+		}
+		v.kills++
+		found, lost := st.judge(t, res, before, after)
+		if len(found) > 0 {
+			v.red++
+			v.faults = append(v.faults, fmt.Sprintf("killed before %v:\n\t%s", at, strings.Join(found, "\n\t")))
+		}
+		if lost {
+			v.lost++
+		}
+	}
+}
+
+// judge looks at the state after a kill, then lets the program run twice more.
+func (st *stage) judge(t *testing.T, res ptrace.Result, before, after map[string]thing) (found []string, lost bool) {
+	t.Helper()
+	if len(res.Survivors) > 0 {
+		found = append(found, fmt.Sprintf("processes live on: %q", res.Survivors))
+	}
+	now := st.look(t)
+	for name := range union(before, after, now) {
+		if f := between(before[name], after[name], now[name], allowed(before, after, name)); f != "" {
+			found = append(found, name+": "+f)
+		}
+	}
+	next := runProgram(t, limit, st.args...)
+	if next.code != 0 {
+		found = append(found, fmt.Sprintf("the next run ends with %d:\n%s", next.code, next.output()))
+	}
+	found = append(found, differences("the next run", after, st.look(t))...)
+	written, want := st.log(t)
+	if lost = !strings.HasSuffix(written, want); lost {
+		found = append(found, fmt.Sprintf("the refresh is lost; the log says %q", tail(written)))
+	}
+	third := runProgram(t, limit, st.again()...)
+	if third.code != 0 {
+		found = append(found, fmt.Sprintf("the run after it changes something (%d):\n%s", third.code, third.output()))
+	}
+	if again, _ := st.log(t); again != written {
+		found = append(found, "the run after it refreshes again")
+	}
+	return append(found, append(differences("the run after it", after, st.look(t)), st.leftovers(t)...)...), lost
+}
+
+// leftovers lists what of dead runs is left in the state folder and among the control groups.
+func (st *stage) leftovers(t *testing.T) []string {
+	t.Helper()
+	var found []string
+	for _, pattern := range []string{"runs/*.new", "store/new-*", "journal/*.tmp"} {
+		names, err := filepath.Glob(filepath.Join(st.state(), pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		found = append(found, names...)
+	}
+	if cgroup != "" {
+		groups, err := filepath.Glob(filepath.Join(cgroup, "apply.*"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		found = append(found, groups...)
+	}
+	for i := range found {
+		found[i] = "left behind: " + found[i]
+	}
+	return found
+}
+
+// between says what is wrong with what is at a name between the old and the new.
+func between(old, new, now thing, allowed os.FileMode) string {
+	switch {
+	case now == old || now == new:
+		return ""
+	case old == thing{} && new == thing{}: // a temporary file
+		if now.mode.IsRegular() && now.mode.Perm()&^allowed != 0 {
+			return fmt.Sprintf("a temporary file with access %v, want at most %v", now.mode, allowed)
+		}
+		return ""
+	case now == thing{}:
+		return fmt.Sprintf("missing; was %v, is to be %v", old, new)
+	case old.mode.Type() != new.mode.Type() || old.content != new.content:
+		return fmt.Sprintf("is %v, neither %v nor %v", now, old, new)
+	case now.content != new.content || now.mode.Type() != new.mode.Type():
+		return fmt.Sprintf("is %v, want %v but for owner and mode", now, new)
+	case now.mode.Perm()&^(old.mode.Perm()|new.mode.Perm()) != 0 || now.uid != old.uid && now.uid != new.uid || now.gid != old.gid && now.gid != new.gid:
+		return fmt.Sprintf("is %v, wider than both %v and %v", now, old, new)
+	}
+	return ""
+}
+
+// allowed is the access that a temporary file may give: none but its owner's, or that of a file in the same folder.
+func allowed(before, after map[string]thing, name string) os.FileMode {
+	most := os.FileMode(0o600)
+	for _, all := range []map[string]thing{before, after} {
+		for other, x := range all {
+			if filepath.Dir(other) == filepath.Dir(name) && x.mode.IsRegular() {
+				most |= x.mode.Perm()
+			}
+		}
+	}
+	return most
+}
+
+func differences(who string, want, got map[string]thing) []string {
+	var found []string
+	for _, name := range slices.Sorted(maps.Keys(union(want, got))) {
+		if want[name] != got[name] {
+			found = append(found, fmt.Sprintf("%s leaves %s as %v, want %v", who, name, got[name], want[name]))
+		}
+	}
+	return found
+}
+
+func union(all ...map[string]thing) map[string]bool {
+	names := map[string]bool{}
+	for _, m := range all {
+		for name := range m {
+			names[name] = true
+		}
+	}
+	return names
+}
+
+func tail(s string) string { return s[max(0, len(s)-200):] }
