@@ -33,7 +33,7 @@ func (a *app) fleetNodesCommand(f *fleetFlags) *cobra.Command {
 // nodesLine prints the version of the program that is installed, or was brought last, and the last run as JSON.
 const nodesLine = `p=$(command -v apply || ls -t "${XDG_CACHE_HOME:-$HOME/.cache}"/apply/bin/apply-* 2>/dev/null | head -n 1)
 [ -n "$p" ] || exit 0
-"$p" version; "$p" history --json 2>/dev/null | tail -n 1`
+"$p" version; "$p" history --json 2>/dev/null | head -n 1`
 
 // seenNode is a node as fleet nodes shows it.
 type seenNode struct {

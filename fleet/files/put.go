@@ -32,8 +32,9 @@ type Bundle struct {
 
 // entry is one file of a bundle.
 type entry struct {
-	file   string // here
-	header tar.Header
+	file    string // here; "" where it has content instead
+	content []byte
+	header  tar.Header
 }
 
 // NewBundle takes up files and folders, each under the last element of its name; links below them stay links. Named pipes and devices are refused.
@@ -77,6 +78,51 @@ func (b *Bundle) add(root, top string) error {
 	})
 }
 
+// Tree takes up what is in a folder, as data/..., without what begins with a dot and what is neither a file, a folder nor a link.
+func Tree(dir string) (*Bundle, error) {
+	b := &Bundle{tops: 1}
+	size := int64(0)
+	return b, filepath.WalkDir(dir, func(file string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if file != dir && strings.HasPrefix(d.Name(), ".") {
+			if d.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if t := d.Type(); !t.IsRegular() && !t.IsDir() && t != fs.ModeSymlink {
+			return nil
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		if size += info.Size(); size > maxTree {
+			return fmt.Errorf("%s: over the limit of %d MiB for a manifest with all that is in its folder", dir, maxTree>>20)
+		}
+		rel, err := filepath.Rel(dir, file)
+		if err != nil {
+			return err
+		}
+		return b.entry(file, path.Join("data", filepath.ToSlash(rel)), info)
+	})
+}
+
+// maxTree bounds what a manifest brings with it.
+const maxTree = 256 << 20
+
+// With returns the bundle with one more file, readable by its owner alone. The bundle itself stays as it is.
+func (b *Bundle) With(name string, content []byte) *Bundle {
+	h := tar.Header{Name: name, Mode: 0o600, Size: int64(len(content)), Typeflag: tar.TypeReg, Format: tar.FormatPAX}
+	sum := sha256.Sum256(content)
+	return &Bundle{
+		entries: append(b.entries[:len(b.entries):len(b.entries)], entry{content: content, header: h}),
+		sums:    append(b.sums[:len(b.sums):len(b.sums)], sumLine(hex.EncodeToString(sum[:]), name)...), tops: b.tops,
+	}
+}
+
 func (b *Bundle) entry(file, name string, info fs.FileInfo) error {
 	target := ""
 	switch {
@@ -102,7 +148,7 @@ func (b *Bundle) entry(file, name string, info fs.FileInfo) error {
 		h.Name += "/"
 	}
 	h.Uid, h.Gid, h.Uname, h.Gname, h.Format = 0, 0, "", "", tar.FormatPAX
-	b.entries = append(b.entries, entry{file, *h})
+	b.entries = append(b.entries, entry{file: file, header: *h})
 	return nil
 }
 
@@ -148,6 +194,10 @@ func (b *Bundle) write(w io.Writer) error {
 
 func (e entry) write(t *tar.Writer) error {
 	if err := t.WriteHeader(&e.header); err != nil || e.header.Typeflag != tar.TypeReg {
+		return err
+	}
+	if e.file == "" {
+		_, err := t.Write(e.content)
 		return err
 	}
 	f, err := os.Open(e.file)
