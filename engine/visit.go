@@ -221,6 +221,7 @@ func (t *visit) apply(ctx context.Context) error {
 		if diff.Empty() {
 			return nil
 		}
+		t.running(t.e.Addr, "applying")
 	}
 }
 
@@ -380,6 +381,9 @@ func (t *visit) settled(ctx context.Context) error {
 // fail records why the resource failed. Whom it would have notified is still owed what it may have changed.
 func (t *visit) fail(err error) {
 	t.res.Outcome, t.res.Changes, t.changed = report.Failed, nil, false
+	for _, c := range t.diff.Changes {
+		t.res.Reversible = t.res.Reversible && !c.Irreversible
+	}
 	t.res.Error = t.describe(t.e, err)
 }
 
