@@ -15,6 +15,9 @@ check:
 	go vet ./...
 	go tool staticcheck ./...
 
+fault:
+	./scripts/fault.sh
+
 docs:
 	go generate ./docs
 

@@ -239,19 +239,23 @@ func key(id resources.Identity) resources.Identity {
 
 // provider finds who provides what v requires: exactly that, or for Nearest the closest managed ancestor of a path.
 func (b *builder) provider(id resources.Identity, v int) (int, bool) {
-	if w, ok := b.owners[key(id)]; ok && w != v {
-		return w, true
-	}
+	w, ok := b.owners[key(id)]
 	if !id.Nearest {
-		return 0, false
+		return w, ok && w != v
 	}
-	for p := id.Name; p != "/" && strings.HasPrefix(p, "/"); {
-		p = path.Dir(p)
+	p := id.Name
+	if ok && w == v {
+		p = path.Dir(p) // nothing is below itself
+	}
+	for ; strings.HasPrefix(p, "/"); p = path.Dir(p) {
 		// A mount point comes before the folder it covers: what is below it belongs to the mounted file system.
 		for _, kind := range [...]string{"mount", id.Kind} {
 			if w, ok := b.owners[resources.Identity{Kind: kind, Name: p}]; ok && w != v {
 				return w, true
 			}
+		}
+		if p == "/" {
+			break
 		}
 	}
 	return 0, false

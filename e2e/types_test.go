@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/nodeapply/apply/e2e/lab"
 	"github.com/nodeapply/apply/e2e/lab/image"
 )
@@ -244,5 +246,39 @@ printf 'Types: deb\nURIs: file:/srv/x\nSuites: stable\nComponents: main\nEnabled
 		if res, err := n.Run(t.Context(), "apply", "inspect", selection); err != nil || res.Code != 1 || !strings.Contains(res.Stderr, want) {
 			t.Errorf("%s: want %q, got exit code %d, %v: %s", selection, want, res.Code, err, res.Stderr)
 		}
+	}
+}
+
+// TestUndoTypes takes a run back: the node's accounts, files and parameters are as before.
+func TestUndoTypes(t *testing.T) {
+	n := typesNode(t)
+	const state = `sort /etc/passwd /etc/group; cut -d: -f1,2,8 /etc/shadow | sort; cat /etc/hosts; cat /proc/sys/net/ipv4/ip_forward; ls /etc/sysctl.d /home
+cat /home/*/.ssh/authorized_keys /etc/welcome; for u in root bob; do crontab -u $u -l | sed '/^$/d'; done`
+	must(t, n, `useradd -m -c Robert bob && groupadd -g 3000 devs && gpasswd -a bob audio
+printf '# welcome\n' > /etc/welcome
+mkdir -m 700 /home/bob/.ssh && touch /home/bob/.ssh/authorized_keys && chown -R bob: /home/bob/.ssh
+printf '# apply: backup\n1 2 * * * /bin/false\n' | crontab -u bob -`)
+	before := must(t, n, state)
+	more := typesManifest + `
+host "other" {
+  ip = "10.77.0.98"
+}
+
+line "more" {
+  path = "/etc/welcome"
+  line = "more"
+}
+`
+	if got := apply(t, n, more); len(got) != 12 {
+		t.Errorf("the run: %v", got)
+	}
+	if after := must(t, n, state); after == before {
+		t.Error("the run changed nothing")
+	}
+	if out, err := n.Must(t.Context(), "apply", "undo"); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if diff := cmp.Diff(strings.Split(before, "\n"), strings.Split(must(t, n, state), "\n")); diff != "" {
+		t.Error(diff)
 	}
 }

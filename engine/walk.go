@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -203,11 +204,16 @@ func (w *walk) result(e *catalog.Entry, res report.Result) *report.Result {
 func (w *walk) newVisit(v int, e *catalog.Entry, slot graph.Slot) *visit {
 	vis := &visit{walk: w, v: v, e: e, slot: slot, res: w.result(e, report.Result{Certainty: report.Exact, Reversible: true})}
 	st := &w.states[v]
-	for _, n := range st.notified {
+	slices.Sort(st.notified) // as declared, whatever ended first; one may come by several relations
+	for _, n := range slices.Compact(st.notified) {
 		vis.notifiers = append(vis.notifiers, w.cat.Entries()[n].Addr)
 	}
 	if w.opts.Recorder != nil {
-		vis.notifiers = append(vis.notifiers, w.opts.Recorder.Owed(e.Addr)...)
+		for _, a := range w.opts.Recorder.Owed(e.Addr) {
+			if !slices.Contains(vis.notifiers, a) {
+				vis.notifiers = append(vis.notifiers, a)
+			}
+		}
 	}
 	for _, a := range vis.notifiers {
 		vis.res.NotifiedBy = append(vis.res.NotifiedBy, a.String())
@@ -264,9 +270,9 @@ func (w *walk) mask(e *catalog.Entry, changes []resources.Change) []report.Chang
 // describe turns an error into what a report says: the place is that of the attribute, where the error names one.
 func (w *walk) describe(e *catalog.Entry, err error) *report.Error {
 	pos := e.Pos
-	var attr *resources.AttrError
+	var attr interface{ Attribute() string }
 	if errors.As(err, &attr) && e.AttrPos != nil {
-		pos = e.AttrPos(attr.Attr)
+		pos = e.AttrPos(attr.Attribute())
 	}
 	out := &report.Error{Summary: w.opts.Scrub(err.Error()), Pos: pos.Range()}
 	var d interface{ Detail() string }

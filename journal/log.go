@@ -10,6 +10,8 @@ import (
 )
 
 // log is a file to which records are appended. Appends that wait at the same time share one fsync.
+//
+// While busy, one goroutine writes without holding mu; else nothing is pending.
 type log struct {
 	mu      sync.Mutex
 	f       *os.File
@@ -51,13 +53,32 @@ func (l *log) append(ctx context.Context, records ...record) error {
 	return err
 }
 
+// later adds a record that need not be on disk before something else happens. It is written at once, so that it outlives the process, and
+// synced with what is appended next.
+func (l *log) later(r record) error {
+	line, err := encode(r)
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case l.err != nil:
+	case l.busy:
+		l.pending = append(l.pending, line...)
+	default:
+		l.err = l.write(line, false)
+	}
+	return l.err
+}
+
 // flush writes and syncs until nothing is pending. Only one goroutine at a time does.
 func (l *log) flush() {
 	for {
 		l.mu.Lock()
 		lines, waiting := l.pending, l.waiting
 		l.pending, l.waiting = nil, nil
-		if len(waiting) == 0 {
+		if len(lines) == 0 {
 			l.busy = false
 			l.mu.Unlock()
 			return
@@ -65,7 +86,7 @@ func (l *log) flush() {
 		err := l.err
 		l.mu.Unlock()
 		if err == nil {
-			err = l.write(lines)
+			err = l.write(lines, len(waiting) > 0)
 		}
 		if err != nil {
 			l.mu.Lock()
@@ -78,9 +99,12 @@ func (l *log) flush() {
 	}
 }
 
-func (l *log) write(lines []byte) error {
+func (l *log) write(lines []byte, sync bool) error {
 	if _, err := l.f.Write(lines); err != nil {
 		return fmt.Errorf("journal: %w", err)
+	}
+	if !sync {
+		return nil
 	}
 	if err := l.f.Sync(); err != nil {
 		return fmt.Errorf("journal: %w", err)

@@ -21,6 +21,7 @@ type record struct {
 	Op      *opRecord      `json:"op,omitempty"`
 	Ended   *endedRecord   `json:"ended,omitempty"`
 	Settled *settledRecord `json:"settled,omitempty"`
+	Closed  *closedRecord  `json:"closed,omitempty"`
 }
 
 // runRecord is the first line: whose journal it is, and what earlier runs still owe, so that only the newest journal has to be read.
@@ -65,6 +66,11 @@ type endedRecord struct {
 
 type settledRecord struct {
 	Target address `json:"target"`
+}
+
+// closedRecord is the last line of a run that came to its end: all that it began it has ended, and this is still owed.
+type closedRecord struct {
+	Owed []debt `json:"owed,omitempty"`
 }
 
 // address is a resources.Address that is read back as it was written.
@@ -152,14 +158,23 @@ func readLine(br *bufio.Reader) ([]byte, error) {
 	}
 }
 
-func decodeLine(line []byte) (record, error) {
+// checkLine returns the JSON of a line whose checksum is right.
+func checkLine(line []byte) ([]byte, error) {
 	if len(line) < 11 || line[len(line)-1] != '\n' || line[8] != ' ' {
-		return record{}, errors.New("incomplete")
+		return nil, errors.New("incomplete")
 	}
 	sum, err := strconv.ParseUint(string(line[:8]), 16, 32)
 	body := line[9 : len(line)-1]
 	if err != nil || uint32(sum) != crc32.Checksum(body, castagnoli) {
-		return record{}, errors.New("the checksum is wrong")
+		return nil, errors.New("the checksum is wrong")
+	}
+	return body, nil
+}
+
+func decodeLine(line []byte) (record, error) {
+	body, err := checkLine(line)
+	if err != nil {
+		return record{}, err
 	}
 	var r record
 	dec := json.NewDecoder(bytes.NewReader(body))

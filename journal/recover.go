@@ -1,8 +1,11 @@
 package journal
 
 import (
+	"bufio"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -15,9 +18,10 @@ const suffix = ".journal"
 
 // past is what the journal of an earlier run says.
 type past struct {
-	head runRecord
-	owed []debt // after the last record
-	ops  []step
+	head  runRecord
+	owed  []debt // after the last record
+	ops   []step
+	named map[string][]int // the indices of ops that announce a change of a name
 }
 
 // step is one announced change, with how it was left.
@@ -49,6 +53,9 @@ func (s *State) recover() (past, []string, error) {
 		return past{}, nil, err
 	}
 	for _, id := range ids {
+		if p, ok := s.closed(id); ok {
+			return p, warnings, nil
+		}
 		p, dmg, err := s.read(id)
 		if err != nil {
 			return past{}, warnings, err
@@ -73,6 +80,38 @@ func (s *State) recover() (past, []string, error) {
 		}
 	}
 	return past{}, warnings, nil
+}
+
+// closed reads the first and the last record of the journal of a run that came to its end, and checks the sums of all that are between:
+// what a run has left tells the next one nothing else. Of any other journal it says no.
+func (s *State) closed(id string) (past, bool) {
+	f, err := os.Open(filepath.Join(s.dir, "journal", id+suffix))
+	if err != nil {
+		return past{}, false
+	}
+	defer f.Close()
+	br := bufio.NewReaderSize(f, 64<<10)
+	var first, last []byte
+	for {
+		line, err := readLine(br)
+		if errors.Is(err, io.EOF) && len(line) == 0 {
+			break
+		}
+		if last, err = checkLine(line); err != nil {
+			return past{}, false
+		}
+		if first == nil {
+			first = last
+		}
+	}
+	var head, end record
+	if json.Unmarshal(first, &head) != nil || json.Unmarshal(last, &end) != nil {
+		return past{}, false
+	}
+	if head.Run == nil || head.Run.ID == "" || head.Run.Version > version || end.Closed == nil {
+		return past{}, false
+	}
+	return past{head: *head.Run, owed: end.Closed.Owed}, true
 }
 
 // read reads the journal of one run, as far as it is whole.
@@ -115,6 +154,10 @@ func (p *past) add(r record) error {
 			p.owed = append(p.owed, debt{target, r.Begin.Addr, p.head.Started})
 		}
 	case r.Op != nil:
+		if p.named == nil {
+			p.named = map[string][]int{}
+		}
+		p.named[string(r.Op.Name)] = append(p.named[string(r.Op.Name)], len(p.ops))
 		p.ops = append(p.ops, step{op: r.Op})
 	case r.Ended != nil:
 		p.ended(r.Ended)
@@ -127,13 +170,9 @@ func (p *past) add(r record) error {
 
 // ended notes on each file's steps how the resource left it.
 func (p *past) ended(e *endedRecord) {
-	left := make(map[string]*trace, len(e.Files))
 	for i := range e.Files {
-		left[string(e.Files[i].Name)] = &e.Files[i]
-	}
-	for i := range p.ops {
-		if op := p.ops[i].op; op != nil && left[string(op.Name)] != nil {
-			p.ops[i].after = left[string(op.Name)]
+		for _, n := range p.named[string(e.Files[i].Name)] {
+			p.ops[n].after = &e.Files[i]
 		}
 	}
 }

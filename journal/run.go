@@ -1,10 +1,12 @@
 package journal
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -212,7 +214,7 @@ func tree(v host.View, name string) ([]string, error) {
 	return names, nil
 }
 
-// Ended records how the files that a changed were left.
+// Ended records how the files that a changed were left. Only an undo looks at that: nobody waits for the disk.
 func (r *Run) Ended(ctx context.Context, a resources.Address, v host.View) error {
 	r.mu.Lock()
 	names := r.touched[a]
@@ -234,7 +236,7 @@ func (r *Run) Ended(ctx context.Context, a resources.Address, v host.View) error
 	if err != nil {
 		return err
 	}
-	return l.append(ctx, record{Ended: &rec})
+	return l.later(record{Ended: &rec})
 }
 
 // Settled strikes out what is owed to target.
@@ -262,5 +264,19 @@ func (r *Run) Close() error {
 	}
 	l := r.log
 	r.log, r.failed = nil, errors.New("journal: closed")
+	if len(r.touched) == 0 {
+		// Without this record the next run has to read all of the journal: that it cannot be written is no failure.
+		_ = l.append(context.Background(), record{Closed: &closedRecord{Owed: r.debts()}})
+	}
 	return l.close()
+}
+
+// debts lists what is owed now, the oldest first.
+func (r *Run) debts() []debt {
+	all := slices.Concat(slices.Collect(maps.Values(r.owed))...)
+	slices.SortFunc(all, func(a, b debt) int {
+		name := func(d debt) string { return d.Target.address().String() + " " + d.Source.address().String() }
+		return cmp.Or(a.Since.Compare(b.Since), strings.Compare(name(a), name(b)))
+	})
+	return all
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/manifest/diag"
+	"github.com/nodeapply/apply/manifest/funcs"
 	"github.com/nodeapply/apply/manifest/syntax"
 	"github.com/nodeapply/apply/resources"
 )
@@ -163,6 +164,9 @@ func (f *filling) attr(i int) {
 		f.deps = f.deps.add(res.deps)
 	}
 	v := res.val
+	if a.field.Secret {
+		v = v.Mark(funcs.Sensitive)
+	}
 	if sensitive(v) {
 		f.g.s.c.secrets.add(v)
 		if a.field.Public {

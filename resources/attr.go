@@ -16,6 +16,9 @@ type AttrError struct {
 // Error is "ATTR: reason".
 func (e *AttrError) Error() string { return e.Attr + ": " + e.Err.Error() }
 
+// Attribute returns Attr.
+func (e *AttrError) Attribute() string { return e.Attr }
+
 // Unwrap returns the reason.
 func (e *AttrError) Unwrap() error { return e.Err }
 

@@ -5,6 +5,7 @@
 //
 //	title     the naming attribute: the resource's title is its default
 //	required  must be set
+//	secret    is treated as sensitive, whether or not the manifest says so
 //	public    may not hold a sensitive value (it would appear in an address, a process listing or a file's name)
 //
 // Fields are string, bool, int, []string, map[string]string, pointers to these where "not set" differs from the zero value, the types

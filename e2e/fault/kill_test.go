@@ -68,7 +68,7 @@ func killAll(t *testing.T, s scene, every bool) verdict {
 	var v verdict
 	step := 1
 	if !every {
-		step = 5
+		step = 9
 	}
 	for k := 1; ; k += step {
 		st := s.set(t, base)

@@ -21,9 +21,11 @@ func TestPowerCut(t *testing.T) {
 	for _, fstype := range []string{"ext4", "xfs"} {
 		t.Run(fstype, func(t *testing.T) {
 			d := newDisk(t, fstype)
+			lost := 0
 			for range cuts {
-				for _, lost := range d.cut(t, small) {
-					t.Error(lost)
+				for _, l := range d.cut(t, small) {
+					lost++
+					t.Error(l)
 				}
 			}
 			control := ""
@@ -41,7 +43,7 @@ func TestPowerCut(t *testing.T) {
 				}
 				control += fmt.Sprintf("%s: %d of %d red; ", mode, red, cuts)
 			}
-			record(t, "power cut after exit 0, "+fstype, fmt.Sprintf("%d cuts, %d lost", cuts, 0), strings.TrimSuffix(control, "; "))
+			record(t, "power cut after exit 0, "+fstype, fmt.Sprintf("%d cuts, %d targets lost", cuts, lost), strings.TrimSuffix(control, "; "))
 		})
 	}
 }

@@ -29,6 +29,7 @@ type Field struct {
 	Title    bool // the naming attribute
 	Required bool
 	Public   bool // may not hold a sensitive value
+	Secret   bool // is sensitive whether or not the manifest says so
 	Plain    bool // a string, number or boolean without a way of its own to read values
 	index    []int
 	set      setter
@@ -71,6 +72,8 @@ func newField(sf reflect.StructField, tag string) (*Field, error) {
 			f.Required = true
 		case "public":
 			f.Public = true
+		case "secret":
+			f.Secret = true
 		default:
 			return nil, fmt.Errorf("field %s: unknown option %q in its tag", sf.Name, option)
 		}

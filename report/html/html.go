@@ -22,7 +22,7 @@ import (
 //go:embed page
 var files embed.FS
 
-// A cell of the graph's layout is drawn this large, in pixels at full size. graph.js draws boxes of 176 x 28 in it.
+// A cell of the graph's layout is drawn this large, in pixels at full size. graph.js draws boxes of 166 x 28 in it.
 const (
 	cellWidth  = 220
 	cellHeight = 40

@@ -311,3 +311,12 @@ func TestInspect(t *testing.T) {
 		t.Error(diff, err)
 	}
 }
+
+func TestJobOfAnotherNameIsNotTakenOver(t *testing.T) {
+	const other = "# apply: other\nA=b\n* * * * * /bin/backup --all\n"
+	h := node(t, other)
+	resourcetest.Converges(t, h, declare(nil))
+	if diff := cmp.Diff(header+other+actual["same"], h.Content(spool)); diff != "" {
+		t.Error(diff)
+	}
+}

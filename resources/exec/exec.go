@@ -100,7 +100,7 @@ func (e *Exec) Check(context.Context, host.View) (resources.Diff, error) {
 // Apply runs the command.
 func (e *Exec) Apply(ctx context.Context, h host.Host, _ resources.Diff) error {
 	e.state = failed
-	out, err := e.run(ctx, h, e.Command)
+	out, err := e.run(ctx, h, "command", e.Command)
 	e.output = out
 	if err != nil {
 		return err
@@ -125,7 +125,7 @@ func (e *Exec) Refresh(ctx context.Context, h host.Host) error {
 	if e.OnRefresh.empty() {
 		return e.Apply(ctx, h, resources.Diff{})
 	}
-	_, err := e.run(ctx, h, e.OnRefresh)
+	_, err := e.run(ctx, h, "refresh", e.OnRefresh)
 	return err
 }
 

@@ -34,8 +34,8 @@ func (e *Exec) cmd(c Command) host.Cmd {
 	}
 }
 
-// run runs c and returns what it left behind, nil if it did not end by itself.
-func (e *Exec) run(ctx context.Context, h host.Host, c Command) (*host.Output, error) {
+// run runs c, the value of attr, and returns what it left behind, nil if it did not end by itself.
+func (e *Exec) run(ctx context.Context, h host.Host, attr string, c Command) (*host.Output, error) {
 	cmd := e.cmd(c)
 	if e.Stdin != "" {
 		cmd.Stdin = strings.NewReader(e.Stdin)
@@ -55,7 +55,7 @@ func (e *Exec) run(ctx context.Context, h host.Host, c Command) (*host.Output, e
 	out, err := h.Run(ctx, cmd)
 	watch.flush()
 	if err != nil {
-		failure := &resources.CommandError{Err: err, Tail: watch.last()}
+		failure := &resources.CommandError{Err: err, Tail: watch.last(), Attr: attr}
 		if ctx.Err() != nil {
 			failure.Err = ended(ctx, start)
 		} else if out.ExitCode == notExecutable || out.ExitCode == notThere {
@@ -66,7 +66,7 @@ func (e *Exec) run(ctx context.Context, h host.Host, c Command) (*host.Output, e
 	if slices.Contains(e.Returns, out.ExitCode) {
 		return &out, nil
 	}
-	return &out, &resources.CommandError{ExitCode: out.ExitCode, Err: e.lookup(c, out), Tail: watch.last()}
+	return &out, &resources.CommandError{ExitCode: out.ExitCode, Err: e.lookup(c, out), Tail: watch.last(), Attr: attr}
 }
 
 // ended says why a command that ran since start was not let end.

@@ -44,22 +44,24 @@ func (f *File) compare(ctx context.Context, v host.View, w *want) (resources.Dif
 	return f.compareAt(ctx, v, w, st)
 }
 
-// compareAt says what differs at one name, where st is.
+// compareAt says what differs at one name, where st is. A parent folder that is not there is an error that comes with the differences: an
+// earlier resource may be about to make it.
 func (f *File) compareAt(ctx context.Context, v host.View, w *want, st host.Stat) (resources.Diff, error) {
 	d := resources.Diff{Notes: w.notes}
-	var err error
+	var missing error
 	kind := f.becomes(w, st.Kind)
 	if kind != st.Kind {
-		if err := f.mayBecome(ctx, v, w, st, kind); err != nil {
-			return d, err
+		if missing = f.mayBecome(ctx, v, w, st, kind); missing != nil && st.Kind != host.Absent {
+			return d, missing
 		}
 		d.Changes = append(d.Changes, resources.Change{
 			Attr: "ensure", From: st.Kind.String(), To: kind.String(), Irreversible: st.Size > storeCap,
 		})
 	}
+	var err error
 	switch kind {
 	case host.Absent:
-		return d, nil
+		return d, missing
 	case host.Regular:
 		err = f.compareContent(ctx, v, w, st, &d)
 	case host.Symlink:
@@ -69,7 +71,10 @@ func (f *File) compareAt(ctx context.Context, v host.View, w *want, st host.Stat
 		return d, err
 	}
 	f.compareMeta(ctx, v, w, st, kind, &d)
-	return d, w.compareLabel(v, kind != st.Kind, &d)
+	if err := w.compareLabel(v, kind != st.Kind, &d); err != nil {
+		return d, err
+	}
+	return d, missing
 }
 
 // mayBecome finds before anything is written what would keep the thing at w.name from becoming one of that kind.
@@ -205,14 +210,14 @@ func (f *File) compareMeta(ctx context.Context, v host.View, w *want, st host.St
 			d.Changes = append(d.Changes, c)
 		}
 	}
-	if w.uid != nil && (fresh || *w.uid != st.UID) {
+	if w.owner != "" && (fresh || w.uid == nil || *w.uid != st.UID) {
 		c := resources.Change{Attr: "owner", To: w.owner}
 		if !fresh {
 			c.From = userName(ctx, v, st.UID)
 		}
 		d.Changes = append(d.Changes, c)
 	}
-	if w.gid != nil && (fresh || *w.gid != st.GID) {
+	if w.group != "" && (fresh || w.gid == nil || *w.gid != st.GID) {
 		c := resources.Change{Attr: "group", To: w.group}
 		if !fresh {
 			c.From = groupName(ctx, v, st.GID)

@@ -94,13 +94,17 @@ type File struct {
 	managed func() []string // see Survey; nil: nothing but this file is declared
 }
 
-// Check says what of the file, and of what is in the folder, differs.
+// Check says what of the file, and of what is in the folder, differs. What is missing on the node, such as the owner, is an error that comes
+// with the differences.
 func (f *File) Check(ctx context.Context, v host.View) (resources.Diff, error) {
 	w, err := f.wanted(ctx, v)
 	if err != nil {
 		return resources.Diff{}, err
 	}
 	d, err := f.compare(ctx, v, &w)
+	if err == nil {
+		err = w.missing
+	}
 	if err != nil || !f.walks(&w) {
 		return d, err
 	}
@@ -110,6 +114,9 @@ func (f *File) Check(ctx context.Context, v host.View) (resources.Diff, error) {
 // Apply brings the file, and what is in the folder, to what is declared.
 func (f *File) Apply(ctx context.Context, h host.Host, d resources.Diff) error {
 	w, err := f.wanted(ctx, h)
+	if err == nil {
+		err = w.missing
+	}
 	if err != nil {
 		return err
 	}

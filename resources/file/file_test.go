@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/host/hosttest"
@@ -273,6 +274,42 @@ func joined(kinds []host.OpKind) string {
 		words[i] = string(k)
 	}
 	return strings.Join(words, " ")
+}
+
+// What an earlier resource may be about to bring is an error, yet what would change is known.
+func TestCheckWithWhatIsMissing(t *testing.T) {
+	change := func(attr, from, to string) resources.Change { return resources.Change{Attr: attr, From: from, To: to} }
+	tests := map[string]struct {
+		file *file.File
+		want []resources.Change
+		err  string
+	}{
+		"parent": {made("/dir/no/x", mode("0600")), []resources.Change{}, ""},
+		"parent of a file": {
+			made("/dir/no/x", content("z\n"), mode("0600")),
+			[]resources.Change{change("ensure", "absent", "file"), change("content", "", "2 bytes, sha256:c865f6c5ab8d1b0b"), change("mode", "", "0600")},
+			"parent folder /dir/no: does not exist",
+		},
+		"parent of a folder": {
+			made("/dir/no/x", ensure("directory")), []resources.Change{change("ensure", "absent", "directory")}, "parent folder /dir/no: does not exist",
+		},
+		"owner": {
+			made("/dir/x", ensure("directory"), owner("nosuch")),
+			[]resources.Change{change("ensure", "absent", "directory"), change("owner", "", "nosuch"), change("group", "", "nosuch")}, "owner: ",
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			test.file.ShowDiff = false
+			got, err := test.file.Check(t.Context(), hosttest.New(t, "-- dir/ --\n"))
+			if (err == nil) != (test.err == "") || err != nil && !strings.Contains(err.Error(), test.err) {
+				t.Errorf("want an error with %q, got %v", test.err, err)
+			}
+			if diff := cmp.Diff(test.want, got.Changes, cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("changes (-want +got):\n%s", diff)
+			}
+		})
+	}
 }
 
 func TestRefuses(t *testing.T) {

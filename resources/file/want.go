@@ -32,6 +32,7 @@ type want struct {
 	mode         Mode
 	owner, group string // as declared
 	uid, gid     *uint32
+	missing      error // the account that the node does not have
 	label        label
 	source       string   // the folder that a tree is copied from
 	inTree       bool     // it is in a folder that is managed as a whole
@@ -60,11 +61,9 @@ func (f *File) wanted(ctx context.Context, v host.View) (want, error) {
 	if w.ensure == ensureAbsent {
 		return w, nil
 	}
-	err := w.accounts(ctx, v)
-	if err == nil {
-		w.label, err = f.label(v)
-	}
-	if err != nil {
+	w.missing = w.accounts(ctx, v)
+	var err error
+	if w.label, err = f.label(v); err != nil {
 		return w, err
 	}
 	if f.Links == follow && w.ensure != ensureLink {
@@ -81,23 +80,23 @@ func (f *File) wanted(ctx context.Context, v host.View) (want, error) {
 	return w, nil
 }
 
-// accounts looks up owner and group.
-func (w *want) accounts(ctx context.Context, v host.View) error {
+// accounts looks up owner and group, and returns the first that the node does not have.
+func (w *want) accounts(ctx context.Context, v host.View) (missing error) {
 	if w.owner != "" {
-		user, err := v.LookupUser(ctx, w.owner)
-		if err != nil {
-			return &resources.AttrError{Attr: "owner", Err: err}
+		if user, err := v.LookupUser(ctx, w.owner); err != nil {
+			missing = &resources.AttrError{Attr: "owner", Err: err}
+		} else {
+			w.uid = &user.UID
 		}
-		w.uid = &user.UID
 	}
 	if w.group != "" {
-		group, err := v.LookupGroup(ctx, w.group)
-		if err != nil {
-			return &resources.AttrError{Attr: "group", Err: err}
+		if group, err := v.LookupGroup(ctx, w.group); err == nil {
+			w.gid = &group.GID
+		} else if missing == nil {
+			missing = &resources.AttrError{Attr: "group", Err: err}
 		}
-		w.gid = &group.GID
 	}
-	return nil
+	return missing
 }
 
 // contents finds out where the content of a file, or the tree of a folder, comes from.

@@ -61,11 +61,11 @@ type Repo struct {
 	// The user for the proxy. dnf, yum.
 	ProxyUsername resources.Scalar `hcl:"proxy_username"`
 	// The password for the proxy. dnf, yum.
-	ProxyPassword resources.Scalar `hcl:"proxy_password"`
+	ProxyPassword resources.Scalar `hcl:"proxy_password,secret"`
 	// The user for the repository. dnf, yum, zypper.
 	Username resources.Scalar `hcl:"username"`
 	// The password for the repository; a new file with a password has mode 0600. dnf, yum, zypper.
-	Password resources.Scalar `hcl:"password"`
+	Password resources.Scalar `hcl:"password,secret"`
 	// Whether the server's certificate is checked. dnf, yum.
 	Sslverify resources.Scalar `hcl:"sslverify"`
 	// File or folder of certificate authorities. dnf, yum.

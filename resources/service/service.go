@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -87,17 +88,15 @@ const settle = time.Second
 func (s *Service) Validate() error {
 	var errs []error
 	check := func(attr, value string, words ...string) {
-		for _, w := range words {
-			if value == w {
-				return
-			}
+		if value == "" && attr != "on_refresh" || slices.Contains(words, value) {
+			return
 		}
 		errs = append(errs, &resources.AttrError{Attr: attr, Err: fmt.Errorf("%q is none of %s", value, strings.Join(words, ", "))})
 	}
-	check("ensure", s.Ensure, "", running, stopped)
-	check("enable", string(s.Enable), "", enabled, disabled, mask)
+	check("ensure", s.Ensure, running, stopped)
+	check("enable", string(s.Enable), enabled, disabled, mask)
 	check("on_refresh", s.OnRefresh, string(host.Restart), string(host.Reload), string(host.ReloadOrRestart))
-	check("provider", s.Provider, "", "systemd", "sysv")
+	check("provider", s.Provider, "systemd", "sysv")
 	if s.Ensure == running && s.Enable == mask {
 		errs = append(errs, &resources.AttrError{Attr: "enable", Err: errors.New("a masked service cannot run: ensure is \"running\"")})
 	}

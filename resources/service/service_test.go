@@ -266,7 +266,7 @@ func TestValidate(t *testing.T) {
 		s    Service
 		want string
 	}{
-		{"ensure", Service{Name: "a", Ensure: "started", OnRefresh: "restart"}, `ensure: "started" is none of`},
+		{"ensure", Service{Name: "a", Ensure: "started", OnRefresh: "restart"}, `ensure: "started" is none of running, stopped`},
 		{"enable", Service{Name: "a", Enable: "yes", OnRefresh: "restart"}, `enable: "yes" is none of`},
 		{"on_refresh", Service{Name: "a", OnRefresh: "kick"}, `on_refresh: "kick" is none of`},
 		{"provider", Service{Name: "a", OnRefresh: "restart", Provider: "launchd"}, `provider: "launchd" is none of`},

@@ -59,7 +59,7 @@ type User struct {
 	// The user's full name or what else is to be said of it.
 	Comment *string `hcl:"comment,public"`
 	// The password as a hash of crypt(5), such as `openssl passwd -6` makes; `"!"` or `"*"` lets no password in. It is never shown.
-	Password *string `hcl:"password"`
+	Password *string `hcl:"password,secret"`
 	// Whether a new user gets a number from those of the system's own. Default: false.
 	System bool `hcl:"system"`
 	// The day from which on the account is locked, `YYYY-MM-DD`, or `absent` for none.

@@ -1,5 +1,5 @@
 // The graph, on a canvas: the layout comes with the data.
-const boxWidth = 176, boxHeight = 28;
+const boxWidth = 166, boxHeight = 28;
 
 class Graph {
 	constructor(el, choose) {
@@ -187,7 +187,8 @@ class Graph {
 		const lit = new Set(v < 0 ? [] : this.lit(v));
 		pen.lineWidth = Math.max(1, 0.7 / this.scale);
 		pen.strokeStyle = this.colour('muted');
-		pen.globalAlpha = far ? Math.min(0.3, Math.max(0.05, 600 / edges.length)) : this.all ? 0.5 : 0.22;
+		// Many edges are a texture: what leads where shows at the chosen one.
+		pen.globalAlpha = Math.min(0.5, Math.max(far ? 0.03 : 0.15, (far ? 300 : 1500) / edges.length)) * (this.all ? 1 : 0.4);
 		for (const notify of [false, true]) {
 			pen.setLineDash(notify && !far ? [5, 4] : []);
 			pen.beginPath();

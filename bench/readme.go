@@ -1,0 +1,2 @@
+package main
+func (r *results) writeReadme(name string) error { return nil }

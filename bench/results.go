@@ -1,0 +1,129 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/nodeapply/apply/bench/floor"
+)
+
+// cell is what one tool took for one state: medians.
+type cell struct {
+	Tool        string     `json:"tool"`
+	Shape       string     `json:"shape"`
+	N           int        `json:"n"`
+	First       floor.Cost `json:"first"`
+	Again       floor.Cost `json:"again"` // with nothing to do
+	Repair      floor.Cost `json:"repair"`
+	Touched     int        `json:"touched"`      // inodes that a run with nothing to do changed
+	Read        int        `json:"read"`         // inodes of which it changed the access time alone
+	Processes   int        `json:"processes"`    // that a run with nothing to do started
+	PerResource int64      `json:"per_resource"` // bytes of memory, beyond HCL's syntax tree
+	Why         string     `json:"why,omitempty"`
+}
+
+// floors are what no program can go below.
+type floors struct {
+	Shape    string     `json:"shape"`
+	N        int        `json:"n"`
+	First    floor.Cost `json:"first"`   // create, write, rename
+	Again    floor.Cost `json:"again"`   // lstat, read, compare
+	Durable  floor.Cost `json:"durable"` // First with one syncfs
+	Each     floor.Cost `json:"each"`    // First with fsync each
+	Language floor.Cost `json:"language"`
+}
+
+// results are all figures, of earlier calls too.
+type results struct {
+	Machine string   `json:"machine"`
+	Cells   []cell   `json:"cells"`
+	Floors  []floors `json:"floors"`
+}
+
+func load(dir string) (*results, error) {
+	r := &results{}
+	b, err := os.ReadFile(filepath.Join(dir, "results.json"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return r, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(b, r)
+	}
+	return r, err
+}
+
+func (r *results) save(dir string) error {
+	b, err := json.MarshalIndent(r, "", " ")
+	if err != nil {
+		return err
+	}
+	return errors.Join(os.WriteFile(filepath.Join(dir, "results.json"), append(b, '\n'), 0o644), r.writeReadme(filepath.Join(dir, "README.md")))
+}
+
+func (r *results) put(c cell) {
+	for i, old := range r.Cells {
+		if old.Tool == c.Tool && old.Shape == c.Shape && old.N == c.N {
+			r.Cells[i] = c
+			return
+		}
+	}
+	r.Cells = append(r.Cells, c)
+}
+
+func (r *results) putFloors(f floors) {
+	for i, old := range r.Floors {
+		if old.Shape == f.Shape && old.N == f.N {
+			r.Floors[i] = f
+			return
+		}
+	}
+	r.Floors = append(r.Floors, f)
+}
+
+// get returns a cell with figures.
+func (r *results) get(tool, shape string, n int) (cell, bool) {
+	for _, c := range r.Cells {
+		if c.Tool == tool && c.Shape == shape && c.N == n {
+			return c, c.Why == ""
+		}
+	}
+	return cell{}, false
+}
+
+func (r *results) floors(shape string, n int) (floors, bool) {
+	for _, f := range r.Floors {
+		if f.Shape == shape && f.N == n {
+			return f, true
+		}
+	}
+	return floors{}, false
+}
+
+const overBudget = "over the budget"
+
+// gaveUp says why a tool is not given more resources of a shape.
+func (r *results) gaveUp(tool, shape string) string {
+	for _, c := range r.Cells {
+		if c.Tool == tool && c.Shape == shape && strings.HasSuffix(c.Why, overBudget) {
+			return c.Why
+		}
+	}
+	return ""
+}
+
+// forgetReasons lets every tool begin anew with a shape.
+func (r *results) forgetReasons(shape string) {
+	for i := range r.Cells {
+		if r.Cells[i].Shape == shape {
+			r.Cells[i].Why = strings.TrimSuffix(r.Cells[i].Why, overBudget)
+		}
+	}
+}
+
+func sync() { unix.Sync() }

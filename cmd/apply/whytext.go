@@ -1,0 +1,94 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/nodeapply/apply/report"
+)
+
+// printWhy prints reasons, as text or one JSON object a line.
+func (a *app) printWhy(events []whyEvent) error {
+	if a.flags.json {
+		enc := json.NewEncoder(a.stdout)
+		enc.SetEscapeHTML(false)
+		for _, e := range events {
+			if err := enc.Encode(e); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	var b strings.Builder
+	for _, e := range events {
+		when := "now"
+		if e.Mode == report.Converge {
+			when = fmt.Sprintf("in run %s at %s", e.Run, e.Started.Local().Format(time.DateTime))
+		}
+		fmt.Fprintf(&b, "%s: %s %s (%s)\n", report.Printable(e.Address.String()), outcomeWord(e.Mode, e.reason), when, report.Printable(e.Pos))
+		e.text(&b, "    ")
+	}
+	_, err := fmt.Fprint(a.stdout, a.flags.scrub.Scrub(b.String()))
+	return err
+}
+
+func outcomeWord(mode report.Mode, r *reason) string {
+	switch {
+	case mode == report.Converge:
+		return string(r.Outcome)
+	case r.Outcome == report.Pending && len(r.Changes) == 0 && len(r.NotifiedBy) > 0:
+		return "would be refreshed"
+	case r.Outcome == report.Pending:
+		return "would change"
+	case r.Outcome == report.Unchanged:
+		return "would stay as it is"
+	}
+	return string(r.Outcome)
+}
+
+// text writes what is behind a result, and behind that.
+func (r *reason) text(b *strings.Builder, indent string) {
+	if r.Drift {
+		fmt.Fprintf(b, "%san earlier run left it as declared: what differs has come about since\n", indent)
+	}
+	if r.Reason != "" {
+		fmt.Fprintf(b, "%s%s\n", indent, report.Printable(r.Reason))
+	}
+	if r.Error != nil {
+		fmt.Fprintf(b, "%s%s: %s\n", indent, report.Printable(r.Error.Pos), report.Printable(r.Error.Summary))
+	}
+	for _, c := range r.Changes {
+		c.text(b, indent)
+	}
+	for _, n := range r.NotifiedBy {
+		fmt.Fprintf(b, "%snotified by %s%s: %s\n", indent, report.Printable(n.Address.String()), inBrackets(n.Relation), n.Outcome)
+		n.text(b, indent+"    ")
+	}
+	if r.Because != nil {
+		fmt.Fprintf(b, "%sbecause of %s%s: %s\n", indent, report.Printable(r.Because.Address.String()), inBrackets(r.Because.Pos), r.Because.Outcome)
+		r.Because.text(b, indent+"    ")
+	}
+}
+
+func (c *cause) text(b *strings.Builder, indent string) {
+	if c.Diff == "" {
+		fmt.Fprintf(b, "%s%s%s: %s -> %s\n", indent, c.Attribute, inBrackets(c.Pos), orNone(c.Before), orNone(c.After))
+	} else {
+		fmt.Fprintf(b, "%s%s%s:\n", indent, c.Attribute, inBrackets(c.Pos))
+		for line := range strings.Lines(c.Diff) {
+			fmt.Fprintf(b, "%s    %s\n", indent, report.Printable(strings.TrimSuffix(line, "\n")))
+		}
+	}
+	for _, p := range c.Origins {
+		fmt.Fprintf(b, "%s    from %s%s\n", indent, report.Printable(p.Reference), inBrackets(p.Pos))
+	}
+}
+
+func inBrackets(pos string) string {
+	if pos == "" {
+		return ""
+	}
+	return " (" + report.Printable(pos) + ")"
+}
