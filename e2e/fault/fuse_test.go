@@ -31,9 +31,11 @@ func newFaulty(t *testing.T) *faulty {
 	t.Helper()
 	f := &faulty{dir: t.TempDir(), back: t.TempDir(), errno: map[string]syscall.Errno{}, held: make(chan struct{})}
 	root := &fs.LoopbackRoot{Path: f.back}
+	//lint:ignore SA1019 what comes in its place wraps nodes that exist, and these have to be made with their owner
 	root.NewNode = func(root *fs.LoopbackRoot, _ *fs.Inode, _ string, _ *syscall.Stat_t) fs.InodeEmbedder {
 		return &faultyNode{LoopbackNode: fs.LoopbackNode{RootData: root}, f: f}
 	}
+	//lint:ignore SA1019 see above
 	root.RootNode = root.NewNode(root, nil, "", nil)
 	server, err := fs.Mount(f.dir, root.RootNode, &fs.Options{MountOptions: fuse.MountOptions{DirectMountStrict: true, FsName: "faulty"}})
 	if err != nil {
