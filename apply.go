@@ -11,13 +11,16 @@ package apply
 import (
 	"context"
 	"os"
+	"time"
 
 	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/engine"
+	"github.com/nodeapply/apply/exchange/session"
 	"github.com/nodeapply/apply/facts"
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/manifest"
 	"github.com/nodeapply/apply/manifest/diag"
+	"github.com/nodeapply/apply/modules"
 	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/resources/all"
@@ -30,6 +33,8 @@ type Options struct {
 	Vars    []manifest.VarSource
 	Facts   manifest.Facts // default: this node's
 	Modules func(ctx context.Context, source, from string) (manifest.Folder, error)
+	// Session is this node's part in an exchange; default: none, a file in the default state folder. The caller closes it.
+	Session *session.Session
 	Scrub   *report.Scrubber // learns the sensitive values that are met; default: one of its own
 	// Shown and Within are how positions write the path, and the folder that the sources of its modules cannot leave.
 	Shown, Within string
@@ -42,6 +47,7 @@ type Manifest struct {
 
 	host     host.Host
 	scrub    *report.Scrubber
+	session  *session.Session
 	compiled *manifest.Result
 }
 
@@ -53,23 +59,33 @@ func Load(ctx context.Context, path string, o Options) (*Manifest, error) {
 			return nil, err
 		}
 	}
+	if o.Session == nil {
+		var err error
+		if o.Session, err = alone(); err != nil {
+			return nil, err
+		}
+	}
 	if o.Facts == nil {
 		o.Facts = facts.New(o.Host, facts.Options{Environ: os.Environ()})
 	}
 	if o.Types == nil {
-		o.Types = all.Types()
+		o.Types = all.Linked(o.Session)
 	}
 	if o.Scrub == nil {
 		o.Scrub = &report.Scrubber{}
 	}
+	finder := &modules.Finder{Next: o.Modules}
 	compiled, diags := manifest.Compile(ctx, path, manifest.Options{
-		Types: o.Types, Vars: o.Vars, Facts: o.Facts, Modules: o.Modules, Shown: o.Shown, Within: o.Within,
+		Types: o.Types, Vars: o.Vars, Facts: o.Facts, Modules: finder.Find, Shown: o.Shown, Within: o.Within,
 		OnSecret: func(s string) { o.Scrub.Add(s) },
 	})
+	if err := finder.Close(); err != nil {
+		return nil, err
+	}
 	if diags.HasErrors() {
 		return nil, diags
 	}
-	return &Manifest{Path: path, Warnings: diags, host: o.Host, scrub: o.Scrub, compiled: compiled}, nil
+	return &Manifest{Path: path, Warnings: diags, host: o.Host, scrub: o.Scrub, session: o.Session, compiled: compiled}, nil
 }
 
 // Catalog is what the node should be.
@@ -82,7 +98,10 @@ func (m *Manifest) Plan(ctx context.Context, o engine.Options) (*report.Report, 
 
 // Converge brings the node to the manifest.
 func (m *Manifest) Converge(ctx context.Context, o engine.Options) (*report.Report, error) {
-	return engine.Converge(ctx, m.host, m.compiled.Catalog, m.options(o))
+	if o.Run == "" {
+		o.Run = report.NewRunID(time.Now())
+	}
+	return m.together(ctx, m.options(o))
 }
 
 func (m *Manifest) options(o engine.Options) engine.Options {

@@ -1,2 +1,3 @@
 package main
+
 func (r *results) writeReadme(name string) error { return nil }

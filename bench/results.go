@@ -86,25 +86,6 @@ func (r *results) putFloors(f floors) {
 	r.Floors = append(r.Floors, f)
 }
 
-// get returns a cell with figures.
-func (r *results) get(tool, shape string, n int) (cell, bool) {
-	for _, c := range r.Cells {
-		if c.Tool == tool && c.Shape == shape && c.N == n {
-			return c, c.Why == ""
-		}
-	}
-	return cell{}, false
-}
-
-func (r *results) floors(shape string, n int) (floors, bool) {
-	for _, f := range r.Floors {
-		if f.Shape == shape && f.N == n {
-			return f, true
-		}
-	}
-	return floors{}, false
-}
-
 const overBudget = "over the budget"
 
 // gaveUp says why a tool is not given more resources of a shape.

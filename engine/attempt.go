@@ -55,6 +55,7 @@ func attempt[T any](ctx context.Context, t *visit, fn func(context.Context) (T, 
 	defer cancel()
 	l := &loan{slot: t.slot}
 	ctx = resources.WithLog(host.WithWaiter(ctx, l.wait), t.log())
+	ctx = resources.WithTell(ctx, func(what string) { t.running(t.e.Addr, t.opts.Scrub(what)) })
 	done := make(chan ended[T], 1)
 	go func() {
 		var e ended[T]

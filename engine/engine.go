@@ -99,7 +99,11 @@ func Converge(ctx context.Context, h host.Host, c *catalog.Catalog, o Options) (
 	predicted := r.predict(ctx)
 	predicted.approve()
 	w := r.newWalk(predicted)
-	c.Graph().Walk(ctx, r.parallel(), w)
+	if w.idle() {
+		w.adoptAll(ctx)
+	} else {
+		c.Graph().Walk(ctx, r.parallel(), w)
+	}
 	if err := r.stop.fatal; err != nil && !r.stop.begun {
 		return nil, err
 	}

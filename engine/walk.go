@@ -164,6 +164,19 @@ func (w *walk) kept(v int) *state {
 	return before
 }
 
+// idle says whether a converge looks at nothing again.
+func (w *walk) idle() bool {
+	return !slices.Contains(w.visit, true)
+}
+
+// adoptAll takes over all of the prediction, without the goroutines of a walk.
+func (w *walk) adoptAll(ctx context.Context) {
+	for _, v := range w.cat.Graph().Order() {
+		w.Visit(ctx, v, graph.Slot{})
+		w.Done(v)
+	}
+}
+
 // close fills in what all results of a vertex have in common.
 func (w *walk) close(v int, start time.Time) {
 	st := &w.states[v]

@@ -105,7 +105,7 @@ func (r *Run) wait(ctx context.Context, w record.Wait, progress func(verdict.Ver
 		changed, away, err := r.board.look(func(v *verdict.View) {
 			last = verdict.Decide(v, w, asker)
 			if last.State == verdict.Met {
-				values = r.values(v, w, last)
+				values = ValuesOf(v, r.id.Node, w, last)
 			}
 			if last.State == verdict.Waiting && search {
 				cycle, _ = verdict.CycleOf(v, r.id.Node, w.Name)
@@ -160,7 +160,8 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-func (r *Run) values(v *verdict.View, w record.Wait, d verdict.Verdict) Values {
+// ValuesOf are what a wait that is met gives on a node.
+func ValuesOf(v *verdict.View, node string, w record.Wait, d verdict.Verdict) Values {
 	if p, ok := strings.CutPrefix(w.Fact, "param."); ok {
 		value, _ := v.Param(p)
 		return Values{Value: value}
@@ -171,7 +172,7 @@ func (r *Run) values(v *verdict.View, w record.Wait, d verdict.Verdict) Values {
 	}
 	for _, n := range d.Have {
 		out.Nodes[n] = v.Exported(n)
-		if n != r.id.Node {
+		if n != node {
 			out.Others[n] = out.Nodes[n]
 		}
 	}

@@ -46,7 +46,7 @@ func (l *Local) Open(name string) (io.ReadCloser, error) {
 	return f, nil
 }
 
-func (l *Local) open(name string) (*os.File, error) {
+func (l *Local) open(name string) (*reader, error) {
 	fd, err := l.root.Node(name)
 	if err != nil {
 		return nil, err
@@ -69,22 +69,66 @@ func (l *Local) open(name string) (*os.File, error) {
 			return nil, err
 		}
 	}
-	return reopen(fd, name, unix.O_RDONLY)
+	n, err := reopenFD(fd, unix.O_RDONLY)
+	if err != nil {
+		return nil, err
+	}
+	return &reader{fd: n, name: name}, nil
+}
+
+// reader reads a regular file. An os.File would ask the kernel of each one whether it can be polled, which takes longer than to read a small one.
+type reader struct {
+	fd   int
+	name string
+}
+
+// Read implements io.Reader.
+func (r *reader) Read(p []byte) (int, error) {
+	for {
+		n, err := unix.Read(r.fd, p)
+		switch {
+		case errors.Is(err, unix.EINTR):
+		case err != nil:
+			return 0, &os.PathError{Op: "read", Path: r.name, Err: err}
+		case n == 0 && len(p) > 0:
+			return 0, io.EOF
+		default:
+			return n, nil
+		}
+	}
+}
+
+// Close implements io.Closer.
+func (r *reader) Close() error {
+	fd := r.fd
+	if fd < 0 {
+		return os.ErrClosed
+	}
+	r.fd = -1
+	return unix.Close(fd)
 }
 
 // reopen opens what the O_PATH descriptor fd stands for.
 func reopen(fd int, name string, flags int) (*os.File, error) {
+	n, err := reopenFD(fd, flags)
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(n), name), nil
+}
+
+func reopenFD(fd, flags int) (int, error) {
 	flags |= unix.O_CLOEXEC | unix.O_NONBLOCK | unix.O_NOCTTY
 	for _, noatime := range []int{unix.O_NOATIME, 0} { // O_NOATIME is for the owner and root
 		n, err := unix.Open(beneath.ProcName(fd), flags|noatime, 0)
 		switch {
 		case err == nil:
-			return os.NewFile(uintptr(n), name), nil
+			return n, nil
 		case !errors.Is(err, unix.EPERM) || noatime == 0:
-			return nil, err
+			return -1, err
 		}
 	}
-	return nil, unix.EPERM
+	return -1, unix.EPERM
 }
 
 // Readlink implements [FileReader].

@@ -53,3 +53,17 @@ func Log(ctx context.Context) *slog.Logger {
 	}
 	return slog.Default()
 }
+
+type tellKey struct{}
+
+// WithTell returns a context in which [Tell] calls tell.
+func WithTell(ctx context.Context, tell func(what string)) context.Context {
+	return context.WithValue(ctx, tellKey{}, tell)
+}
+
+// Tell says at what a resource is while it is being worked on: "waiting for ...", for those who look on.
+func Tell(ctx context.Context, what string) {
+	if tell, ok := ctx.Value(tellKey{}).(func(string)); ok {
+		tell(what)
+	}
+}

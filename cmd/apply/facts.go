@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/nodeapply/apply/exchange/session"
 	"github.com/nodeapply/apply/facts"
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/manifest/diag"
@@ -22,7 +23,11 @@ import (
 
 // facts are those of the node, with what the flags and the environment add.
 func (a *app) facts(h host.Host) (*facts.Set, error) {
-	o := facts.Options{Environ: os.Environ()}
+	state, err := a.stateDir()
+	if err != nil {
+		return nil, err
+	}
+	o := facts.Options{Environ: os.Environ(), Exported: session.Exported{StateDir: state}}
 	for _, dir := range a.flags.factsDir {
 		abs, err := filepath.Abs(dir)
 		if err != nil {

@@ -52,6 +52,11 @@ type flags struct {
 	waitLock      time.Duration
 	confirmWithin time.Duration
 
+	exchange    string
+	credentials string
+	deployment  string
+	groups      []string
+
 	scrub report.Scrubber
 }
 
@@ -75,6 +80,8 @@ func (f *flags) values(s *pflag.FlagSet) {
 	s.StringArrayVar(&f.vars, "var", nil, "value of a variable, as `NAME=VALUE`; may repeat")
 	s.StringArrayVar(&f.varFiles, "var-file", nil, "`file` of variables, HCL or JSON; may repeat")
 	s.StringArrayVar(&f.factsDir, "facts-dir", nil, "`folder` of external facts beside /etc/apply/facts.d; may repeat")
+	f.shared(s)
+	s.StringSliceVar(&f.groups, "group", nil, "a `group` that this node is in, for waits; may repeat")
 }
 
 // repository adds the flags that say where a manifest is.
@@ -103,6 +110,13 @@ func (f *flags) run(s *pflag.FlagSet) {
 	s.DurationVar(&f.timeout, "timeout", 0, "end the run after this long (default: no limit; each resource has its own)")
 	s.StringVar(&f.profile, "profile", "", "write cpu.pprof, heap.pprof and trace.out of this run to `DIR`")
 	s.StringArrayVar(&f.reports, "report", nil, "write a report to `FILE`: .json, .xml (JUnit), .html or .prom; may repeat")
+}
+
+// shared adds the flags that say in which exchange facts meet.
+func (f *flags) shared(s *pflag.FlagSet) {
+	s.StringVar(&f.exchange, "exchange", "", "where nodes exchange facts: https://HOST:7654 or etcd://HOST1,HOST2 (`URL`; default: this node alone)")
+	s.StringVar(&f.credentials, "exchange-credentials", "", "`folder` of ca.pem, node.pem and node.key (default /etc/apply/exchange)")
+	s.StringVar(&f.deployment, "deployment", "", "`name` under which facts are exchanged, so that another's are not seen (default \"default\")")
 }
 
 // configFile is where a node's own settings of flags are, unless APPLY_CONFIG names another file.
@@ -157,6 +171,10 @@ func (a *app) settings(cmd *cobra.Command) (map[string][]string, error) {
 	}
 	known := flagNames(cmd.Root())
 	out := map[string][]string{}
+	if v, ok := values["groups"]; ok { // as an inventory writes it
+		values["group"] = v
+		delete(values, "groups")
+	}
 	for _, key := range slices.Sorted(maps.Keys(values)) {
 		if !known[underscored(key)] {
 			err := fmt.Errorf("%s: no flag is called %s", name, key)

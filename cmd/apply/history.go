@@ -243,7 +243,7 @@ var _ host.Recorder = stepRecorder{}
 
 // restorer makes a resource of an address's type that can restore.
 func restorer(addr resources.Address) (resources.Restorer, error) {
-	types := all.Types()
+	types := all.Linked(nil)
 	i := slices.IndexFunc(types, func(t resources.Type) bool { return t.Name == addr.Type })
 	if i < 0 {
 		return nil, fmt.Errorf("unknown type %s", addr.Type)

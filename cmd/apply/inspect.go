@@ -44,7 +44,7 @@ func (a *app) inspect(ctx context.Context, selections []string) error {
 	out := hclwrite.NewEmptyFile()
 	seen := map[string]bool{}
 	for _, s := range selections {
-		sel, err := parseSelection(s, all.Types())
+		sel, err := parseSelection(s, all.Linked(nil))
 		if err != nil {
 			return fmt.Errorf("%s: %w", s, err)
 		}

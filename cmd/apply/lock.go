@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nodeapply/apply/manifest"
+	"github.com/nodeapply/apply/modules"
 	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/resources/all"
 	"github.com/nodeapply/apply/source"
@@ -57,7 +58,11 @@ func (a *app) lock(ctx context.Context, src source.Source) error {
 		file = lockFile(path)
 	}
 	c.pinning = true
-	diags := manifest.Link(ctx, path, manifest.Options{Types: all.Types(), Modules: c.module, Shown: l.shown, Within: l.within})
+	builtin := &modules.Finder{Next: c.module}
+	diags := manifest.Link(ctx, path, manifest.Options{Types: all.Linked(nil), Modules: builtin.Find, Shown: l.shown, Within: l.within})
+	if err := builtin.Close(); err != nil {
+		return err
+	}
 	if c.refused != nil {
 		return c.refused
 	}

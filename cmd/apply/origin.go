@@ -128,8 +128,12 @@ func (a *app) compile(ctx context.Context, l *loaded) error {
 	if err != nil {
 		return err
 	}
+	part, err := a.session(known)
+	if err != nil {
+		return err
+	}
 	l.Manifest, err = apply.Load(ctx, l.path, apply.Options{
-		Host: l.host, Vars: vars, Facts: known, Scrub: &a.flags.scrub, Modules: l.checkouts.module, Shown: l.shown, Within: l.within,
+		Host: l.host, Session: part, Vars: vars, Facts: known, Scrub: &a.flags.scrub, Modules: l.checkouts.module, Shown: l.shown, Within: l.within,
 	})
 	a.factWarnings = known.Warnings()
 	if err != nil {

@@ -51,6 +51,7 @@ PATH is a manifest (main.hcl), a folder of them, or git::URL//folder?ref=TAG.`,
 		a.rollbackCommand(),
 		a.whyCommand(),
 		a.lockCommand(),
+		a.exchangeCommand(),
 		a.fleetCommand(),
 		a.versionCommand(),
 	)

@@ -43,7 +43,7 @@ func TestFresh(t *testing.T) {
 
 // TestExamples compiles the example of each type.
 func TestExamples(t *testing.T) {
-	for _, typ := range all.Types() {
+	for _, typ := range all.Linked(nil) {
 		m, err := apply.Load(t.Context(), filepath.Join("examples", typ.Name+".hcl"), apply.Options{})
 		if err != nil {
 			t.Errorf("%s: %v", typ.Name, err)

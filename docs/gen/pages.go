@@ -26,7 +26,7 @@ const (
 func pages(root string) (map[string]string, error) {
 	out := map[string]string{}
 	index := fmt.Sprintf(hint, "resources/") + "# Resource types\n\n| type | what it is |\n|---|---|\n"
-	for _, t := range all.Types() {
+	for _, t := range all.Linked(nil) {
 		text, summary, err := page(root, t)
 		if err != nil {
 			return nil, fmt.Errorf("type %s: %w", t.Name, err)

@@ -18,7 +18,7 @@ import (
 	"github.com/nodeapply/apply/resources/user"
 )
 
-// Types returns every type, in the order of their names.
+// Types returns the types that concern this node alone, in the order of their names.
 func Types() []resources.Type {
 	return []resources.Type{
 		authkey.Type(),

@@ -1,0 +1,7 @@
+service "glusterd" {
+  ensure = "running"
+}
+fact "glusterup" {
+  value   = true
+  require = [service.glusterd]
+}

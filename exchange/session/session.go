@@ -1,0 +1,342 @@
+// Package session is the part that one run of a node takes in its exchange, as resources see it.
+//
+// Nothing is connected before it is needed. A run joins in the background, so that what does not need other nodes goes on while
+// the exchange is away; what does need them waits, each with its own deadline.
+package session
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nodeapply/apply/exchange"
+	"github.com/nodeapply/apply/exchange/connect"
+	"github.com/nodeapply/apply/exchange/record"
+	"github.com/nodeapply/apply/exchange/verdict"
+)
+
+const (
+	lookTimeout = 3 * time.Second  // for what stands in the exchange
+	viewFresh   = time.Second      // how old a view may be
+	awayFresh   = 10 * time.Second // for how long an exchange that did not answer is not asked again
+	tellTimeout = 30 * time.Second // to say that a fact will not come, and that the run has ended
+	doingEvery  = time.Second      // how often what the run is at is told
+)
+
+// Options say which exchange, and who takes part.
+type Options struct {
+	URL         string // "" is a file in the state folder, which knows this node alone
+	Credentials string // folder; "" is /etc/apply/exchange
+	StateDir    string
+	Deployment  string
+	// Identify says who this node is; it is asked once, when it is first needed. Nil: this machine, in no group.
+	Identify func(ctx context.Context) (exchange.Identity, error)
+	Warn     func(string) // may be nil
+}
+
+// Session is a node's part. It may be used by several goroutines.
+type Session struct {
+	o Options
+
+	mu   sync.Mutex
+	conn *connect.Connection
+	id   *exchange.Identity
+	part *part
+
+	looking sync.Mutex // over the view, which is for one reader at a time
+	view    *verdict.View
+	away    error
+	seen    time.Time
+}
+
+// part is a run that has joined, or tries to.
+type part struct {
+	joined chan struct{}
+	run    *exchange.Run
+	err    error
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+
+	mu    sync.Mutex
+	doing string
+}
+
+// New prepares a session; nothing is connected yet.
+func New(o Options) *Session {
+	if o.Identify == nil {
+		o.Identify = func(context.Context) (exchange.Identity, error) { return ThisMachine() }
+	}
+	return &Session{o: o}
+}
+
+// ThisMachine is this machine by its short host name, in no group.
+func ThisMachine() (exchange.Identity, error) {
+	host, err := os.Hostname()
+	if err != nil {
+		return exchange.Identity{}, err
+	}
+	short, _, _ := strings.Cut(host, ".")
+	return exchange.Identity{Node: short, Boot: line("/proc/sys/kernel/random/boot_id"), Machine: line("/etc/machine-id"), Address: host}, nil
+}
+
+// line is the first line of a small file, "" where it cannot be read.
+func line(name string) string {
+	b, err := os.ReadFile(name)
+	if err != nil {
+		return ""
+	}
+	first, _, _ := strings.Cut(string(b), "\n")
+	return strings.TrimSpace(first)
+}
+
+// Shared says that other nodes may take part.
+func (s *Session) Shared() bool { return s.o.URL != "" }
+
+func (s *Session) identity(ctx context.Context) (exchange.Identity, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.id == nil {
+		id, err := s.o.Identify(ctx)
+		if err != nil {
+			return exchange.Identity{}, fmt.Errorf("exchange: this node's name: %w", err)
+		}
+		s.id = &id
+	}
+	return *s.id, nil
+}
+
+func (s *Session) connect(ctx context.Context) (*connect.Connection, error) {
+	id, err := s.identity(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.conn != nil {
+		return s.conn, nil
+	}
+	s.conn, err = connect.Open(ctx, s.o.URL, connect.Options{
+		CredentialsDir: s.o.Credentials, StateDir: s.o.StateDir, Node: id.Node, Deployment: s.o.Deployment, Warn: s.o.Warn,
+	})
+	return s.conn, err
+}
+
+// Look shows what stands in the exchange, a moment old at most, with this node as it is now. The view is f's until it returns.
+func (s *Session) Look(ctx context.Context, f func(node string, v *verdict.View)) error {
+	id, err := s.identity(ctx)
+	if err != nil {
+		return err
+	}
+	s.looking.Lock()
+	defer s.looking.Unlock()
+	switch age := time.Since(s.seen); {
+	case s.away != nil && age < awayFresh:
+		return s.away
+	case s.view == nil || s.away != nil || age > viewFresh:
+		s.view, s.away = s.snapshot(ctx, id)
+		s.seen = time.Now()
+		if s.away != nil {
+			return s.away
+		}
+	}
+	f(id.Node, s.view)
+	return nil
+}
+
+func (s *Session) snapshot(ctx context.Context, id exchange.Identity) (*verdict.View, error) {
+	deployment := s.o.Deployment
+	if deployment == "" {
+		deployment = exchange.DefaultDeployment
+	}
+	v := verdict.New(deployment)
+	if _, err := os.Lstat(filepath.Join(s.o.StateDir, "exchange.json")); s.Shared() || err == nil { // a plan makes no file
+		ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+		defer cancel()
+		conn, err := s.connect(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if v, err = conn.Snapshot(ctx); err != nil {
+			return nil, err
+		}
+	}
+	v.SetNode(id.Node, &record.Node{Groups: id.Groups, Boot: id.Boot, Machine: id.Machine, Address: id.Address})
+	return v, nil
+}
+
+// forget lets the next Look ask the exchange.
+func (s *Session) forget() {
+	s.looking.Lock()
+	defer s.looking.Unlock()
+	s.view = nil
+}
+
+// Begin joins the exchange with what a run will do. It returns at once. End must be called.
+func (s *Session) Begin(ctx context.Context, run, commit string, plan exchange.Plan) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	p := &part{joined: make(chan struct{}), cancel: cancel}
+	s.mu.Lock()
+	s.part = p
+	s.mu.Unlock()
+	p.wg.Go(func() {
+		p.run, p.err = s.join(ctx, run, commit, plan)
+		close(p.joined)
+		if p.err == nil {
+			p.tell(ctx)
+		}
+	})
+}
+
+func (s *Session) join(ctx context.Context, run, commit string, plan exchange.Plan) (*exchange.Run, error) {
+	id, err := s.identity(ctx)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := s.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	id.Run, id.Commit = run, commit
+	return conn.Join(ctx, id, plan)
+}
+
+// tell says now and then what the run is at.
+func (p *part) tell(ctx context.Context) {
+	tick := time.NewTicker(doingEvery)
+	defer tick.Stop()
+	said := ""
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		p.mu.Lock()
+		doing := p.doing
+		p.mu.Unlock()
+		if doing != said {
+			p.run.Doing(doing)
+			said = doing
+		}
+	}
+}
+
+// Doing says what the run is at, for those who wait for it.
+func (s *Session) Doing(what string) {
+	s.mu.Lock()
+	p := s.part
+	s.mu.Unlock()
+	if p != nil {
+		p.mu.Lock()
+		p.doing = what
+		p.mu.Unlock()
+	}
+}
+
+// End says that the run has ended, and with which failure ("" for none). An exchange that the run never reached is told nothing.
+func (s *Session) End(ctx context.Context, failed string) error {
+	s.mu.Lock()
+	p := s.part
+	s.part = nil
+	s.mu.Unlock()
+	if p == nil {
+		return nil
+	}
+	p.cancel()
+	p.wg.Wait()
+	if p.run == nil {
+		return nil // what needed it has failed with the reason
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tellTimeout)
+	defer cancel()
+	return p.run.End(ctx, failed)
+}
+
+// Close lets go of the connection.
+func (s *Session) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.conn == nil {
+		return nil
+	}
+	conn := s.conn
+	s.conn = nil
+	return conn.Close()
+}
+
+// run waits until the run has joined.
+func (s *Session) run(ctx context.Context) (*exchange.Run, error) {
+	s.mu.Lock()
+	p := s.part
+	s.mu.Unlock()
+	if p == nil {
+		return nil, errors.New("exchange: no run has begun")
+	}
+	select {
+	case <-p.joined:
+		return p.run, p.err
+	case <-ctx.Done():
+		return nil, fmt.Errorf("exchange %s: not reached: %w", s.o.URL, context.Cause(ctx))
+	}
+}
+
+// Wait waits until a wait is met, or can never be.
+func (s *Session) Wait(ctx context.Context, w record.Wait, progress func(verdict.Verdict)) (exchange.Values, error) {
+	run, err := s.run(ctx)
+	if err != nil {
+		return exchange.Values{}, err
+	}
+	return run.Wait(ctx, w, progress)
+}
+
+// Publish keeps a fact in the state folder and exports it.
+func (s *Session) Publish(ctx context.Context, fact string, value json.RawMessage, ttl time.Duration) error {
+	defer s.forget()
+	if err := keep(s.o.StateDir, fact, value); err != nil {
+		return err
+	}
+	run, err := s.run(ctx)
+	if err != nil {
+		return err
+	}
+	return run.Publish(ctx, fact, value, ttl)
+}
+
+// Withdraw takes a fact back.
+func (s *Session) Withdraw(ctx context.Context, fact string) error {
+	return s.takeBack(ctx, fact, func(ctx context.Context, run *exchange.Run) error { return run.Withdraw(ctx, fact) })
+}
+
+// Fail says that a fact will not come in this run, and why.
+func (s *Session) Fail(ctx context.Context, fact, reason string) error {
+	ctx, cancel := context.WithTimeout(ctx, tellTimeout)
+	defer cancel()
+	return s.takeBack(ctx, fact, func(ctx context.Context, run *exchange.Run) error { return run.Fail(ctx, fact, reason) })
+}
+
+func (s *Session) takeBack(ctx context.Context, fact string, do func(context.Context, *exchange.Run) error) error {
+	defer s.forget()
+	if err := drop(s.o.StateDir, fact); err != nil {
+		return err
+	}
+	run, err := s.run(ctx)
+	if err != nil {
+		return err
+	}
+	return do(ctx, run)
+}
+
+// Enter waits for a place in a limit.
+func (s *Session) Enter(ctx context.Context, limit string, most int) (*exchange.Held, error) {
+	run, err := s.run(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return run.Enter(ctx, limit, most)
+}

@@ -1,0 +1,68 @@
+// Package modules holds the modules that come with the program: plain folders of manifests, found by their name alone (source = "glusterfs").
+package modules
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/nodeapply/apply/manifest"
+)
+
+//go:embed glusterfs etchosts
+var files embed.FS
+
+// Finder finds modules by their sources: those that come with the program, unpacked into a private folder, and others by Next.
+type Finder struct {
+	Next func(ctx context.Context, source, from string) (manifest.Folder, error) // nil: there are no others
+
+	dir string
+}
+
+// Find is what manifest.Options.Modules wants.
+func (f *Finder) Find(ctx context.Context, source, from string) (manifest.Folder, error) {
+	if info, err := fs.Stat(files, source); err == nil && info.IsDir() && source != "." && !strings.Contains(source, "/") {
+		dir, err := f.unpack(source)
+		return manifest.Folder{Dir: dir, Shown: "modules/" + source, Within: dir}, err
+	}
+	if f.Next == nil {
+		return manifest.Folder{}, fmt.Errorf("there is no module %q here. A folder beside this file is written `\"./%s\"`", source, source)
+	}
+	return f.Next(ctx, source, from)
+}
+
+// unpack writes a module's files to the private folder, once.
+func (f *Finder) unpack(name string) (string, error) {
+	if f.dir == "" {
+		dir, err := os.MkdirTemp("", "apply-modules-")
+		if err != nil {
+			return "", err
+		}
+		f.dir = dir
+	}
+	dir := filepath.Join(f.dir, name)
+	if _, err := os.Lstat(dir); err == nil {
+		return dir, nil
+	}
+	sub, err := fs.Sub(files, name)
+	if err != nil {
+		return "", err
+	}
+	return dir, os.CopyFS(dir, sub)
+}
+
+// Close removes what was unpacked. What was compiled does not need it.
+func (f *Finder) Close() error {
+	if f.dir == "" {
+		return nil
+	}
+	if err := os.RemoveAll(f.dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,169 @@
+// Package fact is the resource type that exports a fact of this node to the others.
+package fact
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nodeapply/apply/exchange/name"
+	"github.com/nodeapply/apply/exchange/record"
+	"github.com/nodeapply/apply/exchange/verdict"
+	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/resources"
+)
+
+var (
+	_ resources.Resource   = (*Fact)(nil)
+	_ resources.Validator  = (*Fact)(nil)
+	_ resources.Identified = (*Fact)(nil)
+	_ resources.Skipper    = (*Fact)(nil)
+)
+
+// Link is the run's part in the exchange.
+type Link interface {
+	// Look shows what stands in the exchange, with this node as it is now.
+	Look(ctx context.Context, f func(node string, v *verdict.View)) error
+	// Kept is the value that the state folder keeps, nil for none.
+	Kept(fact string) json.RawMessage
+	Publish(ctx context.Context, fact string, value json.RawMessage, ttl time.Duration) error
+	Withdraw(ctx context.Context, fact string) error
+	Fail(ctx context.Context, fact, reason string) error
+}
+
+// Type is fact.
+func Type(l Link) resources.Type {
+	return resources.Type{
+		Name: "fact",
+		New:  func(title string) resources.Resource { return &Fact{Name: title, Ensure: present, link: l} },
+	}
+}
+
+const (
+	present = "present"
+	absent  = "absent"
+)
+
+// Fact exports a fact of this node: when what it requires has converged, the value is kept in the state folder and published in the
+// exchange, where other nodes' waits see it. If what it requires fails, an export that stood from an earlier run is withdrawn.
+type Fact struct {
+	// The name of the fact. Default: the title.
+	Name string `hcl:"name,title"`
+	// Any value of at most 64 KiB as JSON. It may not be sensitive.
+	Value any `hcl:"value,public"`
+	// How long the fact counts after it was exported. Default: as long as the node is not booted again.
+	TTL resources.Duration `hcl:"ttl"`
+	// `"present"` (default), or `"absent"`: an export is withdrawn.
+	Ensure string `hcl:"ensure"`
+
+	link Link
+	done bool
+}
+
+// Validate checks name and value.
+func (f *Fact) Validate() error {
+	var errs []error
+	if err := name.Fact(f.Name); err != nil {
+		errs = append(errs, &resources.AttrError{Attr: "name", Err: err})
+	}
+	switch f.Ensure {
+	case present:
+		if f.Value == nil {
+			errs = append(errs, &resources.AttrError{Attr: "value", Err: errors.New("must be set")})
+		} else if _, err := f.json(); err != nil {
+			errs = append(errs, &resources.AttrError{Attr: "value", Err: err})
+		}
+	case absent:
+	default:
+		errs = append(errs, &resources.AttrError{Attr: "ensure", Err: fmt.Errorf("%q: want present or absent", f.Ensure)})
+	}
+	return errors.Join(errs...)
+}
+
+func (f *Fact) json() (json.RawMessage, error) {
+	b, err := json.Marshal(f.Value)
+	if err != nil {
+		return nil, err
+	}
+	return b, record.CheckValue(b)
+}
+
+// Check compares with what stands in the exchange and in the state folder.
+func (f *Fact) Check(ctx context.Context, _ host.View) (resources.Diff, error) {
+	if f.done {
+		return resources.Diff{}, nil
+	}
+	want, err := f.json()
+	if err != nil {
+		return resources.Diff{}, err
+	}
+	var d resources.Diff
+	var stands verdict.Fact
+	var there bool
+	var left time.Duration
+	err = f.link.Look(ctx, func(node string, v *verdict.View) {
+		stands, there = v.Fact(node, f.Name)
+		left = stands.TTL - v.Now.Sub(stands.Time)
+	})
+	if err != nil {
+		d.Notes = append(d.Notes, fmt.Sprintf("what is exported is not known: %v", err))
+	}
+	kept := f.link.Kept(f.Name)
+	ok := there && stands.Status == record.OK
+	if f.Ensure == absent {
+		if ok || kept != nil || err != nil {
+			d.Changes = append(d.Changes, resources.Change{Attr: "ensure", From: present, To: absent, Irreversible: true})
+		}
+		return d, nil
+	}
+	switch {
+	case ok && stands.Stale != "":
+		d.Changes = append(d.Changes, resources.Change{Attr: "value", From: fmt.Sprintf("%s (%s)", stands.Value, stands.Stale), To: string(want)})
+	case !ok:
+		d.Changes = append(d.Changes, resources.Change{Attr: "ensure", From: absent, To: present}, resources.Change{Attr: "value", To: string(want)})
+	case !record.Equal(stands.Value, want):
+		d.Changes = append(d.Changes, resources.Change{Attr: "value", From: string(stands.Value), To: string(want)})
+	case kept == nil || !record.Equal(kept, want):
+		d.Changes = append(d.Changes, resources.Change{Attr: "value", From: string(kept), To: string(want)})
+	case stands.TTL != time.Duration(f.TTL):
+		d.Changes = append(d.Changes, resources.Change{Attr: "ttl", From: stands.TTL.String(), To: time.Duration(f.TTL).String()})
+	case f.TTL > 0 && left < time.Duration(f.TTL)/2: // it has to be exported again in time
+		d.Changes = append(d.Changes, resources.Change{Attr: "ttl", From: left.Round(time.Second).String() + " left", To: time.Duration(f.TTL).String()})
+	}
+	return d, nil
+}
+
+// Apply exports the fact, or takes it back.
+func (f *Fact) Apply(ctx context.Context, _ host.Host, _ resources.Diff) error {
+	value, err := f.json()
+	if err != nil {
+		return err
+	}
+	host.Waiting(ctx, func() {
+		if f.Ensure == absent {
+			err = f.link.Withdraw(ctx, f.Name)
+		} else {
+			err = f.link.Publish(ctx, f.Name, value, time.Duration(f.TTL))
+		}
+	})
+	f.done = err == nil
+	return err
+}
+
+// Skip says that the fact will not come, as something that it requires failed.
+func (f *Fact) Skip(ctx context.Context, _ host.Host, because string) error {
+	if f.Ensure == absent {
+		return nil
+	}
+	return f.link.Fail(ctx, f.Name, because)
+}
+
+// Provides returns the fact: it is exported once.
+func (f *Fact) Provides() []resources.Identity {
+	return []resources.Identity{{Kind: "fact", Name: f.Name}}
+}
+
+// Requires returns nothing: what the fact stands for is said by require.
+func (f *Fact) Requires() []resources.Identity { return nil }

@@ -1,0 +1,158 @@
+package fact_test
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/nodeapply/apply/exchange/name"
+	"github.com/nodeapply/apply/exchange/record"
+	"github.com/nodeapply/apply/exchange/store"
+	"github.com/nodeapply/apply/exchange/verdict"
+	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/fact"
+)
+
+var now = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+
+// link is an exchange in which one fact, or none, stands.
+type link struct {
+	stands *record.Fact
+	age    time.Duration
+	kept   string
+	said   []string
+}
+
+func (l *link) Look(_ context.Context, f func(string, *verdict.View)) error {
+	v := verdict.New("default")
+	v.SetNode("node01", &record.Node{Boot: "boot2"})
+	if l.stands != nil {
+		b, err := json.Marshal(l.stands)
+		if err != nil {
+			return err
+		}
+		key := name.Key{Kind: name.KindFact, Deployment: "default", Node: "node01", Name: "up"}
+		v.Update(store.Update{Changes: []store.Event{{Entry: store.Entry{Key: key.String(), Value: b, Revision: 1, Time: now.Add(-l.age)}}}})
+		v.Now = now
+	}
+	f("node01", v)
+	return nil
+}
+
+func (l *link) Kept(string) json.RawMessage {
+	if l.kept == "" {
+		return nil
+	}
+	return json.RawMessage(l.kept)
+}
+
+func (l *link) Publish(_ context.Context, f string, value json.RawMessage, ttl time.Duration) error {
+	l.said = append(l.said, "publish "+f+" "+string(value)+" "+ttl.String())
+	return nil
+}
+
+func (l *link) Withdraw(_ context.Context, f string) error {
+	l.said = append(l.said, "withdraw "+f)
+	return nil
+}
+
+func (l *link) Fail(_ context.Context, f, reason string) error {
+	l.said = append(l.said, "fail "+f+" "+reason)
+	return nil
+}
+
+func TestConverges(t *testing.T) {
+	ok := func(value string) *record.Fact {
+		return &record.Fact{Status: record.OK, Value: json.RawMessage(value), Boot: "boot2"}
+	}
+	for _, c := range []struct {
+		name   string
+		link   link
+		ensure string
+		ttl    time.Duration
+		want   []string // changed attributes
+		said   []string
+	}{
+		{name: "not there", want: []string{"ensure", "value"}, said: []string{"publish up true 0s"}},
+		{name: "there", link: link{stands: ok("true"), kept: "true"}},
+		{name: "another value", link: link{stands: ok("false"), kept: "true"}, want: []string{"value"}, said: []string{"publish up true 0s"}},
+		{name: "not kept", link: link{stands: ok("true")}, want: []string{"value"}, said: []string{"publish up true 0s"}},
+		{name: "failed before", link: link{stands: &record.Fact{Status: record.Failed}}, want: []string{"ensure", "value"}, said: []string{"publish up true 0s"}},
+		{name: "of an earlier boot", link: link{stands: &record.Fact{Status: record.OK, Value: []byte("true"), Boot: "boot1"}, kept: "true"}, want: []string{"value"}, said: []string{"publish up true 0s"}},
+		{name: "with a ttl, young", ttl: time.Minute, link: link{stands: &record.Fact{Status: record.OK, Value: []byte("true"), TTL: time.Minute}, age: 20 * time.Second, kept: "true"}},
+		{name: "with a ttl, old", ttl: time.Minute, link: link{stands: &record.Fact{Status: record.OK, Value: []byte("true"), TTL: time.Minute}, age: 40 * time.Second, kept: "true"}, want: []string{"ttl"}, said: []string{"publish up true 1m0s"}},
+		{name: "absent, there", ensure: "absent", link: link{stands: ok("true"), kept: "true"}, want: []string{"ensure"}, said: []string{"withdraw up"}},
+		{name: "absent, not there", ensure: "absent"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := fact.Type(&c.link).New("up").(*fact.Fact)
+			f.Value, f.TTL = true, resources.Duration(c.ttl)
+			if c.ensure != "" {
+				f.Ensure, f.Value = c.ensure, nil
+			}
+			if err := f.Validate(); err != nil {
+				t.Fatal(err)
+			}
+			d, err := f.Check(t.Context(), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var attrs []string
+			for _, x := range d.Changes {
+				attrs = append(attrs, x.Attr)
+			}
+			if diff := cmp.Diff(c.want, attrs); diff != "" {
+				t.Fatal(diff)
+			}
+			if d.Empty() {
+				return
+			}
+			if err := f.Apply(t.Context(), nil, d); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(c.said, c.link.said); diff != "" {
+				t.Error(diff)
+			}
+			if d, err := f.Check(t.Context(), nil); err != nil || !d.Empty() {
+				t.Errorf("after apply: %v %v", d, err)
+			}
+		})
+	}
+}
+
+func TestSkipped(t *testing.T) {
+	l := &link{}
+	f := fact.Type(l).New("up").(*fact.Fact)
+	if err := f.Skip(t.Context(), nil, "exec.mkfs"); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"fail up exec.mkfs"}, l.said); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestRefuses(t *testing.T) {
+	for _, c := range []struct {
+		name, title string
+		value       any
+		ensure      string
+		want        string
+	}{
+		{"no value", "up", nil, "present", "value: must be set"},
+		{"large", "up", strings.Repeat("x", 70<<10), "present", "at most 65536"},
+		{"name", "../up", true, "present", "name: "},
+		{"ensure", "up", true, "gone", "want present or absent"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := fact.Type(&link{}).New(c.title).(*fact.Fact)
+			f.Value, f.Ensure = c.value, c.ensure
+			if err := f.Validate(); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("want %q, got %v", c.want, err)
+			}
+		})
+	}
+}

@@ -1,0 +1,129 @@
+package wait_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/nodeapply/apply/exchange"
+	"github.com/nodeapply/apply/exchange/name"
+	"github.com/nodeapply/apply/exchange/record"
+	"github.com/nodeapply/apply/exchange/store"
+	"github.com/nodeapply/apply/exchange/verdict"
+	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/wait"
+)
+
+// link is an exchange in which nodes of the group g have exported the fact up.
+type link struct {
+	up     map[string]string
+	values exchange.Values
+	err    error
+}
+
+func (l *link) Look(_ context.Context, f func(string, *verdict.View)) error {
+	v := verdict.New("default")
+	for n, value := range l.up {
+		v.SetNode(n, &record.Node{Groups: []string{"g"}})
+		b, err := json.Marshal(record.Fact{Status: record.OK, Value: json.RawMessage(value)})
+		if err != nil {
+			return err
+		}
+		key := name.Key{Kind: name.KindFact, Deployment: "default", Node: n, Name: "up"}
+		v.Update(store.Update{Changes: []store.Event{{Entry: store.Entry{Key: key.String(), Value: b, Revision: 1}}}})
+	}
+	f("node01", v)
+	return nil
+}
+
+func (l *link) Wait(_ context.Context, w record.Wait, progress func(verdict.Verdict)) (exchange.Values, error) {
+	progress(verdict.Verdict{Fact: w.Fact, Need: 2, Have: []string{"node01"}})
+	return l.values, l.err
+}
+
+func TestMetAtOnce(t *testing.T) {
+	w := wait.Type(&link{up: map[string]string{"node01": `{"port": 1}`, "node02": "true"}}).New("bricks").(*wait.Wait)
+	w.Fact, w.Group = "up", "g"
+	d, err := w.Check(t.Context(), nil)
+	if err != nil || !d.Empty() {
+		t.Fatalf("want no difference, got %v %v", d, err)
+	}
+	one := map[string]any{"hostname": "node01", "up": map[string]any{"port": 1.0}}
+	two := map[string]any{"hostname": "node02", "up": true}
+	want := map[string]any{
+		"nodes": map[string]any{"node01": one, "node02": two}, "others": map[string]any{"node02": two},
+		"names": []any{"node01", "node02"}, "first": "node01", "count": 2, "value": nil,
+	}
+	if diff := cmp.Diff(want, w.Values()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestWaits(t *testing.T) {
+	l := &link{up: map[string]string{"node01": "true", "node02": `"false"`}, values: exchange.Values{Names: []string{"node01", "node02"}, First: "node01", Count: 2}}
+	w := wait.Type(l).New("bricks").(*wait.Wait)
+	w.Fact, w.Group, w.Min = "up", "g", 2
+	d, err := w.Check(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []resources.Change{{Attr: "fact", From: `up: 1 of 2 nodes; node02: is "false"; no run there`, To: "up", Irreversible: true}}
+	if diff := cmp.Diff(want, d.Changes); diff != "" {
+		t.Fatal(diff)
+	}
+	if w.Values() != nil {
+		t.Errorf("values before it is met: %v", w.Values())
+	}
+	var told []string
+	ctx := resources.WithTell(t.Context(), func(what string) { told = append(told, what) })
+	if err := w.Apply(ctx, nil, d); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"waiting for up: 1 of 2 nodes"}, told); diff != "" {
+		t.Error(diff)
+	}
+	if d, err := w.Check(t.Context(), nil); err != nil || !d.Empty() {
+		t.Errorf("after apply: %v %v", d, err)
+	}
+	if got := w.Values()["count"]; got != 2 {
+		t.Errorf("count: %v", got)
+	}
+}
+
+func TestFails(t *testing.T) {
+	l := &link{err: errors.New("node02: failed: exec.mkfs")}
+	w := wait.Type(l).New("bricks").(*wait.Wait)
+	w.Fact, w.Nodes = "up", []string{"node02"}
+	if err := w.Apply(t.Context(), nil, resources.Diff{}); !errors.Is(err, l.err) {
+		t.Errorf("got %v", err)
+	}
+	if w.Values() != nil {
+		t.Errorf("values of a wait that failed: %v", w.Values())
+	}
+}
+
+func TestRefuses(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		w    wait.Wait
+		ok   bool
+	}{
+		{"group", wait.Wait{Fact: "up", Group: "g"}, true},
+		{"nodes", wait.Wait{Fact: "up", Nodes: []string{"a"}}, true},
+		{"parameter", wait.Wait{Fact: "param.go"}, true},
+		{"neither", wait.Wait{Fact: "up"}, false},
+		{"both", wait.Wait{Fact: "up", Group: "g", Nodes: []string{"a"}}, false},
+		{"fact's name", wait.Wait{Fact: "../up", Group: "g"}, false},
+		{"node's name", wait.Wait{Fact: "up", Nodes: []string{"a/b"}}, false},
+		{"more than named", wait.Wait{Fact: "up", Nodes: []string{"a"}, Min: 2}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if err := c.w.Validate(); (err == nil) != c.ok {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}

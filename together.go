@@ -1,0 +1,159 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/nodeapply/apply/catalog"
+	"github.com/nodeapply/apply/engine"
+	"github.com/nodeapply/apply/exchange"
+	"github.com/nodeapply/apply/exchange/record"
+	"github.com/nodeapply/apply/exchange/session"
+	"github.com/nodeapply/apply/journal"
+	"github.com/nodeapply/apply/report"
+	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/fact"
+	"github.com/nodeapply/apply/resources/wait"
+)
+
+// alone is the session of a node without an exchange: a file in the default state folder.
+func alone() (*session.Session, error) {
+	dir, err := journal.DefaultDir(os.Getenv)
+	if err != nil {
+		return nil, err
+	}
+	return session.New(session.Options{StateDir: dir}), nil
+}
+
+// together converges as a part of the exchange: the others learn what this run will export and waits for, at what it is, and how it ended.
+func (m *Manifest) together(ctx context.Context, o engine.Options) (*report.Report, error) {
+	plan, takesPart := exchangePlan(m.compiled.Catalog)
+	if !takesPart && !m.session.Shared() {
+		return engine.Converge(ctx, m.host, m.compiled.Catalog, o)
+	}
+	m.session.Begin(ctx, o.Run, o.Commit, plan)
+	if o.Events != nil {
+		o.Events = &doing{o.Events, m.session}
+	}
+	rep, err := engine.Converge(ctx, m.host, m.compiled.Catalog, o)
+	failed := ""
+	switch {
+	case err != nil:
+		failed = err.Error()
+	default:
+		failed = firstFailure(rep)
+	}
+	if e := m.session.End(ctx, o.Scrub(failed)); e != nil && err == nil {
+		rep.Warnings = append(rep.Warnings, o.Scrub(e.Error()))
+	} else if e != nil {
+		err = errors.Join(err, e)
+	}
+	return rep, err
+}
+
+// doing tells the exchange at what the run is.
+type doing struct {
+	report.Events
+	session *session.Session
+}
+
+func (d *doing) Running(a resources.Address, what string) {
+	if what == "applying" || what == "refreshing" {
+		d.session.Doing(what + " " + a.String())
+	}
+	d.Events.Running(a, what)
+}
+
+// firstFailure names the first resource that failed, and why; the reason is cut to what others need.
+func firstFailure(rep *report.Report) string {
+	for _, r := range rep.Results {
+		if r.Outcome == report.Failed && r.Error != nil {
+			reason, _, _ := strings.Cut(r.Error.Summary, "\n")
+			if len(reason) > 1000 {
+				reason = reason[:1000]
+			}
+			return r.Address.String() + ": " + strings.ToValidUTF8(reason, "\uFFFD")
+		}
+	}
+	return ""
+}
+
+// exchangePlan lists what a catalog exports and waits for, each with the waits that come before it; ok is false where there is neither.
+func exchangePlan(c *catalog.Catalog) (p exchange.Plan, ok bool) {
+	entries, g := c.Entries(), c.Graph()
+	names := waitNames(entries)
+	before := make([]map[string]bool, g.Len())
+	for _, v := range g.Order() {
+		behind := before[v]
+		if v < len(entries) && !entries[v].Off && !entries[v].Noop {
+			e := entries[v]
+			ok = ok || e.Addr.Type == "fact" || e.Addr.Type == "wait"
+			if f, is := exported(e); is {
+				p.Exports = append(p.Exports, record.Export{Fact: f, Behind: keys(behind)})
+			}
+			if w, is := e.Resource.(*wait.Wait); is {
+				w.Name(names[v])
+				if spec, err := w.Spec(); err == nil {
+					spec.Behind = keys(behind)
+					p.Waits = append(p.Waits, spec)
+				}
+			}
+		}
+		for _, e := range g.Succ(v) {
+			before[e.To] = with(before[e.To], behind, names[v])
+		}
+		before[v] = nil
+	}
+	return p, ok
+}
+
+// waitNames are the names of waits by vertex: addresses without the type, which is said anyway.
+func waitNames(entries []*catalog.Entry) map[int]string {
+	names := map[int]string{}
+	for v, e := range entries {
+		if e.Addr.Type == "wait" && !e.Off && !e.Noop {
+			names[v] = strings.Replace(e.Addr.String(), "wait.", "", 1)
+		}
+	}
+	return names
+}
+
+// exported is the fact that an entry exports; of one whose value only the run gives, its title.
+func exported(e *catalog.Entry) (string, bool) {
+	if f, ok := e.Resource.(*fact.Fact); ok {
+		return f.Name, f.Ensure == "present"
+	}
+	return e.Addr.Title, e.Addr.Type == "fact"
+}
+
+// with adds to a set of waits, which is made anew only where something is added.
+func with(set, more map[string]bool, one string) map[string]bool {
+	if one == "" && set == nil {
+		return more // shared, never written
+	}
+	missing := one != "" && !set[one]
+	for k := range more {
+		missing = missing || !set[k]
+	}
+	if !missing {
+		return set
+	}
+	out := make(map[string]bool, len(set)+len(more)+1)
+	for _, m := range []map[string]bool{set, more} {
+		for k := range m {
+			out[k] = true
+		}
+	}
+	if one != "" {
+		out[one] = true
+	}
+	return out
+}
+
+func keys(set map[string]bool) []string {
+	return slices.Sorted(maps.Keys(set))
+}
