@@ -100,7 +100,7 @@ func TestDescriptors(t *testing.T) {
 	endOthers(t)
 
 	ready := fifo(t, dir, "ready.control")
-	control := exec.CommandContext(t.Context(), programs.control, "inherit", dir, "echo $$ > "+ready+"; exec sleep 86404")
+	control := exec.CommandContext(t.Context(), programs.control, "inherit", dir, says(ready)+"exec sleep 86404")
 	if err := control.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -124,7 +124,7 @@ func pause(t *testing.T, dir, line string, args ...string) paused {
 	t.Helper()
 	ready := fifo(t, dir, "ready")
 	main := filepath.Join(dir, "pause.hcl")
-	writeFile(t, main, fmt.Sprintf("exec \"pause\" { command = %q }\n", "echo $$ > "+ready+"; "+line), 0o644)
+	writeFile(t, main, fmt.Sprintf("exec \"pause\" { command = %q }\n", says(ready)+line), 0o644)
 	cmd := exec.CommandContext(t.Context(), programs.apply, append(args, "--state-dir", filepath.Join(dir, "state"), main)...)
 	extra, err := os.Open("/etc")
 	if err != nil {
@@ -138,6 +138,10 @@ func pause(t *testing.T, dir, line string, args ...string) paused {
 	}
 	return paused{cmd, pidFrom(t, ready)}
 }
+
+// says is the beginning of a shell line that writes the shell's own process id to a pipe: by a child, for a shell that redirects has a
+// further descriptor open meanwhile.
+func says(ready string) string { return "/bin/sh -c 'echo $PPID > " + ready + "'; " }
 
 func fifo(t *testing.T, dir, name string) string {
 	t.Helper()
