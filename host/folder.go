@@ -67,7 +67,7 @@ func renameNew(dir int, from, to string) error {
 	return err
 }
 
-// Supplant implements [FileWriter].
+// Supplant implements [FileWriter]. What cannot be finished is taken back.
 func (l *Local) Supplant(ctx context.Context, name string, all bool, make func(h Host, name string) error) error {
 	dir, base, err := l.root.Parent(name)
 	if err != nil {
@@ -80,30 +80,68 @@ func (l *Local) Supplant(ctx context.Context, name string, all bool, make func(h
 	if err := l.noneMounted(ctx, dir, base); err != nil {
 		return err
 	}
-	temp := l.tempName()
-	beside := path.Join(path.Dir(name), temp)
-	if err := make(l, beside); err != nil {
-		return fmt.Errorf("%w; what was there is kept", err)
+	x := exchange{l: l, dir: dir, base: base, temp: l.tempName(), all: all}
+	x.name, x.beside = name, path.Join(path.Dir(name), x.temp)
+	err = make(l, x.beside)
+	if err == nil {
+		err = x.do(ctx)
 	}
-	err = unix.Renameat2(dir, temp, dir, base, unix.RENAME_EXCHANGE)
-	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EXDEV) {
-		if err = l.Remove(ctx, name, all); err == nil { // a file system that cannot exchange: there is nothing for a moment
-			err = l.failed("replace", unix.Renameat(dir, temp, dir, base))
-		}
-		return errors.Join(err, l.durableDir(ctx, dir))
-	}
-	if err != nil {
-		return errors.Join(l.failed("replace", err), l.Remove(ctx, beside, false))
-	}
-	if err := l.durableDir(ctx, dir); err != nil {
+	if err == nil || x.done {
 		return err
 	}
-	err = l.Remove(ctx, beside, all)
-	if errors.Is(err, unix.ENOTEMPTY) {
-		back := unix.Renameat2(dir, temp, dir, base, unix.RENAME_EXCHANGE)
-		return errors.Join(l.failed("replace", unix.ENOTEMPTY), back, l.Remove(ctx, beside, false))
+	return errors.Join(fmt.Errorf("%w; old content kept", err), l.Remove(context.WithoutCancel(ctx), x.beside, true))
+}
+
+// exchange is one Supplant under way: what is at base of dir, and the new thing that is at temp.
+type exchange struct {
+	l            *Local
+	dir          int
+	base, temp   string
+	name, beside string // the same, absolute
+	all          bool
+	done         bool // the new thing is at base
+}
+
+// do exchanges the two and removes the old one.
+func (x *exchange) do(ctx context.Context) error {
+	err := x.swap()
+	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EXDEV) {
+		return x.inTurn(ctx)
+	}
+	if err != nil {
+		return x.l.failed("replace", err)
+	}
+	if err = x.l.durableDir(ctx, x.dir); err == nil {
+		err = x.l.Remove(ctx, x.beside, x.all)
+		if err != nil && !errors.Is(err, unix.ENOTEMPTY) {
+			err = x.l.Remove(ctx, x.beside, x.all) // a part of it may be gone already: none is better than a part
+		}
+	}
+	if err == nil {
+		return nil
+	}
+	if back := x.swap(); back != nil {
+		x.done = true
+		return errors.Join(err, fmt.Errorf("what was there is %s now: %w", x.beside, back))
 	}
 	return err
+}
+
+func (x *exchange) swap() error {
+	return unix.Renameat2(x.dir, x.temp, x.dir, x.base, unix.RENAME_EXCHANGE)
+}
+
+// inTurn is for file systems that cannot exchange: there is nothing for a moment.
+func (x *exchange) inTurn(ctx context.Context) error {
+	if err := x.l.Remove(ctx, x.name, x.all); err != nil {
+		return err
+	}
+	if err := unix.Renameat(x.dir, x.temp, x.dir, x.base); err != nil {
+		x.done = true // the old thing is gone: the new one is kept where it is
+		return x.l.failed("replace", err)
+	}
+	x.done = true
+	return x.l.durableDir(ctx, x.dir)
 }
 
 // Symlink implements [FileWriter].

@@ -74,7 +74,7 @@ var large = scene{
 		{"turned/x", "x\n", 0o600}, {"linked/", "", 0o700}, {"tree/", "", 0o755}, {"tree/same", "same\n", 0o644},
 	},
 	fstab:   true,
-	refresh: "ls -lRn --time-style=+ conf exec folder made turn turned tree link /etc/fstab; cat conf made/new /etc/fstab",
+	refresh: "ls -lRn --time-style=+ conf exec folder made turn turned tree link /etc/fstab && cat conf made/new /etc/fstab",
 	manifest: `
 file "DIR/conf" {
   content = "new configuration\n"
