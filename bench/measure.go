@@ -44,7 +44,7 @@ func measureOne(args []string) error {
 	}
 	s.CPU = time.Duration(u.Utime.Nano() + u.Stime.Nano()).Seconds()
 	s.RSS, s.Exit = u.Maxrss, cmd.ProcessState.ExitCode()
-	s.Out = tail(out.Bytes(), 1<<20)
+	s.Out = tail(out.Bytes(), 64<<20)
 	return json.NewEncoder(os.Stdout).Encode(s)
 }
 

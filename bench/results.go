@@ -3,10 +3,13 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -86,6 +89,25 @@ func (r *results) putFloors(f floors) {
 	r.Floors = append(r.Floors, f)
 }
 
+// get returns a cell with figures.
+func (r *results) get(tool, shape string, n int) (cell, bool) {
+	for _, c := range r.Cells {
+		if c.Tool == tool && c.Shape == shape && c.N == n {
+			return c, c.Why == ""
+		}
+	}
+	return cell{}, false
+}
+
+func (r *results) floors(shape string, n int) (floors, bool) {
+	for _, f := range r.Floors {
+		if f.Shape == shape && f.N == n {
+			return f, true
+		}
+	}
+	return floors{}, false
+}
+
 const overBudget = "over the budget"
 
 // gaveUp says why a tool is not given more resources of a shape.
@@ -108,3 +130,16 @@ func (r *results) forgetReasons(shape string) {
 }
 
 func sync() { unix.Sync() }
+
+// machine says where and when the figures come from.
+func machine() string {
+	var u unix.Utsname
+	if err := unix.Uname(&u); err != nil {
+		return ""
+	}
+	load, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return ""
+	}
+	return fmt.Sprintf("Last measured %s: %d processors, Linux %s, load before %s.", time.Now().UTC().Format(time.DateOnly), runtime.NumCPU(), unix.ByteSliceToString(u.Release[:]), strings.Fields(string(load))[0])
+}

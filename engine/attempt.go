@@ -34,12 +34,27 @@ func (t *visit) timeout() time.Duration {
 	return t.opts.Timeout
 }
 
-// log is the logger that knows the resource.
+// log is a logger that names the resource. It costs next to nothing until something is logged, which is seldom.
 func (t *visit) log() *slog.Logger {
-	if t.logger == nil {
-		t.logger = t.opts.Log.With("resource", t.e.Addr)
-	}
-	return t.logger
+	return slog.New(naming{t.opts.Log.Handler(), t.e.Addr})
+}
+
+// naming is a slog.Handler that adds the resource.
+type naming struct {
+	to       slog.Handler
+	resource resources.Address
+}
+
+func (n naming) Enabled(ctx context.Context, l slog.Level) bool { return n.to.Enabled(ctx, l) }
+func (n naming) WithAttrs(attrs []slog.Attr) slog.Handler       { return n.handler().WithAttrs(attrs) }
+func (n naming) WithGroup(name string) slog.Handler             { return n.handler().WithGroup(name) }
+
+func (n naming) Handle(ctx context.Context, r slog.Record) error {
+	return n.handler().Handle(ctx, r)
+}
+
+func (n naming) handler() slog.Handler {
+	return n.to.WithAttrs([]slog.Attr{slog.Any("resource", n.resource)})
 }
 
 // attempt calls fn with the resource's deadline, in a goroutine that is left behind if it does not come back in time. A panic in a resource fails that resource.

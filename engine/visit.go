@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"strings"
 
 	"github.com/nodeapply/apply/catalog"
@@ -26,7 +25,6 @@ type visit struct {
 	diff      resources.Diff
 	changed   bool // or refreshed, or would be
 	stuck     bool // an abandoned attempt still uses the resource
-	logger    *slog.Logger
 }
 
 // settle does all that is to be done with the resource and returns its result.

@@ -184,10 +184,13 @@ func TestWalkOnRandomGraphs(t *testing.T) {
 }
 
 // order records the order of visits with one worker.
-type order struct{ got []int }
+type order struct {
+	got           []int
+	readied, done int
+}
 
-func (o *order) Ready(int)                              {}
-func (o *order) Done(int)                               {}
+func (o *order) Ready(int)                              { o.readied++ }
+func (o *order) Done(int)                               { o.done++ }
 func (o *order) Visit(_ context.Context, v int, _ Slot) { o.got = append(o.got, v) }
 
 func TestWalkOfOneWorkerIsTheOrder(t *testing.T) {
@@ -222,30 +225,46 @@ func TestWaitLendsTheSlot(t *testing.T) {
 }
 
 // TestStepsAreLinear counts what a walk and a search for cycles do on the shapes that make engines quadratic.
+// TestStepsAreLinear counts what a walk does: for each vertex one event and one call of each kind, and each edge is followed once.
 func TestStepsAreLinear(t *testing.T) {
-	shapes := map[string]func(n int) *Graph{
-		"chain": func(n int) *Graph {
-			g := New(n)
+	shapes := map[string]struct {
+		n    int
+		make func(g *Graph, n int)
+	}{
+		"chain": {100_000, func(g *Graph, n int) {
 			for v := 1; v < n; v++ {
 				g.Connect(v-1, v, false)
 			}
-			return g
-		},
-		"fan": func(n int) *Graph {
-			g := New(n)
+		}},
+		"fan": {100_000, func(g *Graph, n int) {
 			for v := 1; v < n-1; v++ {
 				g.Connect(0, v, false)
 				g.Connect(v, n-1, false)
 			}
-			return g
-		},
+		}},
+		"dense": {1000, func(g *Graph, n int) {
+			for v := range n {
+				for u := range v {
+					g.Connect(u, v, u%2 == 0)
+				}
+			}
+		}},
 	}
 	for name, shape := range shapes {
 		t.Run(name, func(t *testing.T) {
-			const n = 100_000
-			g := shape(n)
+			g := New(shape.n)
+			shape.make(g, shape.n)
+			edges := 0
+			for v := range g.Len() {
+				edges += len(g.Succ(v))
+			}
 			var o order
-			g.Walk(t.Context(), 1, &o)
+			if got := g.walk(t.Context(), 1, &o); got != shape.n+edges {
+				t.Errorf("want a step for each of %d vertices and %d edges, got %d", shape.n, edges, got)
+			}
+			if diff := cmp.Diff([]int{shape.n, shape.n, shape.n}, []int{o.readied, len(o.got), o.done}); diff != "" {
+				t.Errorf("ready, visited and done: %s", diff)
+			}
 			if !slices.Equal(o.got, g.Order()) {
 				t.Error("the walk is not the order")
 			}

@@ -55,7 +55,10 @@ type event struct {
 // vertex first. It returns when every visit has returned. It always visits all: a visitor that is to stop returns at once from the visits that are left.
 //
 // One goroutine, the caller's, owns all state of the walk; visits send back what ended.
-func (g *Graph) Walk(ctx context.Context, workers int, vis Visitor) {
+func (g *Graph) Walk(ctx context.Context, workers int, vis Visitor) { g.walk(ctx, workers, vis) }
+
+// walk is Walk. It returns how many events it took in and edges it followed.
+func (g *Graph) walk(ctx context.Context, workers int, vis Visitor) (steps int) {
 	in := g.indegrees()
 	w := walk{events: make(chan event, workers+16), free: max(workers, 1)}
 	for v, n := range in {
@@ -67,6 +70,7 @@ func (g *Graph) Walk(ctx context.Context, workers int, vis Visitor) {
 	for left := len(in); left > 0; {
 		w.start(ctx, vis)
 		e := <-w.events
+		steps++
 		switch e.kind {
 		case lent:
 			w.free++
@@ -78,6 +82,7 @@ func (g *Graph) Walk(ctx context.Context, workers int, vis Visitor) {
 			left--
 			vis.Done(e.v)
 			for _, s := range g.succ[e.v] {
+				steps++
 				if in[s.To]--; in[s.To] == 0 {
 					vis.Ready(s.To)
 					w.ready.push(s.To)
@@ -85,6 +90,7 @@ func (g *Graph) Walk(ctx context.Context, workers int, vis Visitor) {
 			}
 		}
 	}
+	return steps
 }
 
 type walk struct {

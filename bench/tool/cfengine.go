@@ -27,7 +27,7 @@ func (CFEngine) Ended(exit int, out []byte) (ok, changed bool) {
 }
 
 const bodies = `
-body perms m(mode) { mode => "$(mode)"; }
+body perms m(mode) { mode => "$(mode)"; rxdirs => "false"; }
 body copy_from from(name) { source => "$(name)"; compare => "digest"; }
 body depth_search all { depth => "inf"; }
 body link_from to(name) { source => "$(name)"; link_type => "symlink"; }
