@@ -88,6 +88,7 @@ func run() error {
 	if b.results, err = load(*out); err != nil {
 		return err
 	}
+	b.results.Machine = machine()
 	return b.all(strings.Split(*shapes, ","), *sizes)
 }
 

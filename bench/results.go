@@ -3,10 +3,13 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -127,3 +130,16 @@ func (r *results) forgetReasons(shape string) {
 }
 
 func sync() { unix.Sync() }
+
+// machine says where and when the figures come from.
+func machine() string {
+	var u unix.Utsname
+	if err := unix.Uname(&u); err != nil {
+		return ""
+	}
+	load, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return ""
+	}
+	return fmt.Sprintf("Last measured %s: %d processors, Linux %s, load before %s.", time.Now().UTC().Format(time.DateOnly), runtime.NumCPU(), unix.ByteSliceToString(u.Release[:]), strings.Fields(string(load))[0])
+}
