@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -397,6 +398,39 @@ func TestRecorder(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+// sharedKeeper records two changes at a time, as a journal does that is written to disk for several: the first to begin is the first to go on.
+type sharedKeeper struct {
+	keeper
+	first         atomic.Bool
+	both, resumed chan struct{}
+}
+
+func (k *sharedKeeper) Begin(ctx context.Context, a resources.Address, d resources.Diff, owes []resources.Address, before json.RawMessage) error {
+	if k.first.CompareAndSwap(false, true) {
+		host.Waiting(ctx, func() { <-k.both })
+		close(k.resumed)
+	} else {
+		close(k.both)
+		host.Waiting(ctx, func() { <-k.resumed })
+	}
+	return k.keeper.Begin(ctx, a, d, owes, before)
+}
+
+func TestFailFastWhileAnotherIsRecorded(t *testing.T) {
+	w := &world{}
+	keep := &sharedKeeper{both: make(chan struct{}), resumed: make(chan struct{})}
+	rep, err := Converge(t.Context(), node{}, parse(t, w, "a:fails b", ""), Options{Recorder: keep, FailFast: true, Parallel: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff("a=failed b=skipped(t.a)", outcomes(rep)); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]string{"apply a"}, w.log); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -35,6 +35,11 @@ func (s *stopper) stopped() (reason, because string) {
 	return "", ""
 }
 
+// stoppedError says that nothing new may start, so that a change was not made.
+type stoppedError struct{ reason, because string }
+
+func (e *stoppedError) Error() string { return e.reason }
+
 // failed lets nothing new start because a resource failed.
 func (s *stopper) failed(address string) {
 	s.mu.Lock()

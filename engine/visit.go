@@ -172,7 +172,13 @@ func (t *visit) plan(ctx context.Context) {
 func (t *visit) converge(ctx context.Context) {
 	if !t.diff.Empty() {
 		t.running(t.e.Addr, "applying")
-		if err := t.apply(ctx); err != nil {
+		err := t.apply(ctx)
+		var s *stoppedError
+		if errors.As(err, &s) {
+			t.res.Outcome, t.res.Reason, t.res.Because = report.Skipped, s.reason, s.because
+			return
+		}
+		if err != nil {
 			t.fail(err)
 			return
 		}
@@ -227,6 +233,10 @@ func (t *visit) apply(ctx context.Context) error {
 func (t *visit) applyOnce(ctx context.Context, diff resources.Diff) error {
 	if err := t.record(ctx, diff); err != nil {
 		return err
+	}
+	// While it was recorded others may have had the slot, and one of them may have failed.
+	if reason, because := t.stop.stopped(); reason != "" {
+		return &stoppedError{reason, because}
 	}
 	var err error
 	if g, ok := t.e.Resource.(resources.Grouper); ok {

@@ -79,7 +79,9 @@ func TestInventory(t *testing.T) {
 
 func TestExitCode(t *testing.T) {
 	ok := &fleet.Result{Outcome: fleet.OK}
-	failed := func(code int) *fleet.Result { return &fleet.Result{Outcome: fleet.Failed, Exit: transport.Exit{Code: code}} }
+	failed := func(code int) *fleet.Result {
+		return &fleet.Result{Outcome: fleet.Failed, Exit: transport.Exit{Code: code}}
+	}
 	away := &fleet.Result{Outcome: fleet.Unreachable}
 	for _, tt := range []struct {
 		name    string

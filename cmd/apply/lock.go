@@ -10,8 +10,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nodeapply/apply/manifest"
-	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/modules"
+	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/resources/all"
 	"github.com/nodeapply/apply/source"
 )

@@ -31,10 +31,7 @@ func newFaulty(t *testing.T) *faulty {
 	t.Helper()
 	f := &faulty{dir: t.TempDir(), back: t.TempDir(), errno: map[string]syscall.Errno{}, held: make(chan struct{})}
 	root := &fs.LoopbackRoot{Path: f.back}
-	root.NewNode = func(root *fs.LoopbackRoot, _ *fs.Inode, _ string, _ *syscall.Stat_t) fs.InodeEmbedder {
-		return &faultyNode{LoopbackNode: fs.LoopbackNode{RootData: root}, f: f}
-	}
-	root.RootNode = root.NewNode(root, nil, "", nil)
+	root.RootNode = &faultyNode{LoopbackNode: fs.LoopbackNode{RootData: root}, f: f}
 	server, err := fs.Mount(f.dir, root.RootNode, &fs.Options{MountOptions: fuse.MountOptions{DirectMountStrict: true, FsName: "faulty"}})
 	if err != nil {
 		t.Fatal(err)
@@ -112,17 +109,23 @@ type faultyNode struct {
 }
 
 var (
-	_ fs.NodeLookuper  = (*faultyNode)(nil)
-	_ fs.NodeGetattrer = (*faultyNode)(nil)
-	_ fs.NodeStatxer   = (*faultyNode)(nil)
-	_ fs.NodeSetattrer = (*faultyNode)(nil)
-	_ fs.NodeOpener    = (*faultyNode)(nil)
-	_ fs.NodeCreater   = (*faultyNode)(nil)
-	_ fs.NodeWriter    = (*faultyNode)(nil)
-	_ fs.NodeFsyncer   = (*faultyNode)(nil)
-	_ fs.NodeRenamer   = (*faultyNode)(nil)
-	_ fs.NodeMkdirer   = (*faultyNode)(nil)
+	_ fs.NodeWrapChilder = (*faultyNode)(nil)
+	_ fs.NodeLookuper    = (*faultyNode)(nil)
+	_ fs.NodeGetattrer   = (*faultyNode)(nil)
+	_ fs.NodeStatxer     = (*faultyNode)(nil)
+	_ fs.NodeSetattrer   = (*faultyNode)(nil)
+	_ fs.NodeOpener      = (*faultyNode)(nil)
+	_ fs.NodeCreater     = (*faultyNode)(nil)
+	_ fs.NodeWriter      = (*faultyNode)(nil)
+	_ fs.NodeFsyncer     = (*faultyNode)(nil)
+	_ fs.NodeRenamer     = (*faultyNode)(nil)
+	_ fs.NodeMkdirer     = (*faultyNode)(nil)
 )
+
+// WrapChild makes what is found below one of these too.
+func (n *faultyNode) WrapChild(context.Context, fs.InodeEmbedder) fs.InodeEmbedder {
+	return &faultyNode{LoopbackNode: fs.LoopbackNode{RootData: n.RootData}, f: n.f}
+}
 
 func (n *faultyNode) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (*fs.Inode, syscall.Errno) {
 	if errno := n.f.gate("lookup"); errno != 0 {

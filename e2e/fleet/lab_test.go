@@ -109,7 +109,11 @@ func (s *site) home() {
 	must(s.t, err)
 	s.write("home/.ssh/id_ed25519", string(user))
 	s.write("home/.ssh/known_hosts", "10.9.*,10.8.*,n*,b*,gw "+string(key))
-	s.write("fleet.hcl", `
+	s.write("fleet.hcl", s.inventory())
+}
+
+func (s *site) inventory() string {
+	return `
 group "near" {
   nodes = ["n[1-200]"]
 }
@@ -117,7 +121,7 @@ group "far" {
   nodes   = ["b[1-200]"]
   gateway = "10.9.1.1"
 }
-`+s.addresses())
+` + s.addresses()
 }
 
 func (s *site) addresses() string {
@@ -153,12 +157,13 @@ ip -n ` + name + ` addr add 10.8.255.254/16 dev eth1 && ip -n ` + name + ` link 
 	return n
 }
 
-// boot runs a node's sshd, which sees its own folder as /root and /srv.
+// boot runs a node's sshd, which sees its own folders as /root, /srv and /var/lib.
 func (s *site) boot(n *node) {
 	s.t.Helper()
 	must(s.t, os.MkdirAll(filepath.Join(n.root, "srv"), 0o755))
+	must(s.t, os.MkdirAll(filepath.Join(n.root, "lib"), 0o755))
 	n.cmd = exec.Command("ip", "netns", "exec", n.name, "unshare", "--mount", "--uts", "--pid", "--fork", "--kill-child", "--mount-proc", "--", "sh", "-ec",
-		`hostname "$1"; mount --bind "$2/root" /root; mount --bind "$2/srv" /srv; exec /usr/sbin/sshd -D -e -f "$3"`, "boot", n.name, n.root, filepath.Join(s.dir, n.name+".conf"))
+		`hostname "$1"; mount --bind "$2/root" /root; mount --bind "$2/srv" /srv; mount --bind "$2/lib" /var/lib; exec /usr/sbin/sshd -D -e -f "$3"`, "boot", n.name, n.root, filepath.Join(s.dir, n.name+".conf"))
 	log, err := os.Create(filepath.Join(s.dir, n.name+".log"))
 	must(s.t, err)
 	defer log.Close()

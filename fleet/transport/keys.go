@@ -144,7 +144,9 @@ func (k *keyring) held(ctx context.Context) []ssh.Signer {
 		k.told = "the agent holds no key, or is locked"
 	default:
 		k.told = fmt.Sprintf("%d keys of the agent", len(k.agent))
-		err = conn.SetDeadline(time.Time{})
+		if err = conn.SetDeadline(time.Time{}); err != nil {
+			k.told = fmt.Sprintf("agent: %v", err)
+		}
 	}
 	return k.agent
 }

@@ -1,7 +1,7 @@
 # The same /etc/hosts on all nodes, from a map or from what the nodes of a group export. Lines of others stay.
 
 variable "nodes" {
-  default     = null
+  default     = {}
   description = "A map of name to address, or to { ip, aliases }."
 }
 variable "group" {
@@ -21,13 +21,14 @@ variable "purge" {
 
 locals {
   given = {
-    for name, n in(var.nodes == null ? {} : var.nodes) :
+    for name, n in var.nodes :
     name => { ip = try(n.ip, n), aliases = try(n.aliases, []) }
   }
 }
 
 locals {
-  names   = join(" ", var.group == null ? keys(local.given) : keys(wait.hosts.nodes))
+  exported = { for name, facts in merge({}, wait.hosts.nodes) : name => facts if var.group != null }
+  names   = join(" ", concat(keys(local.given), keys(local.exported)))
   known   = "BEGIN { n = split(\"${local.names}\", a); for (i = 1; i <= n; i++) ours[a[i]] = 1 }"
   foreign = "${local.known} !/^[ \t]*(#|$)/ && $1 !~ /^(127\\.|::1$|f[ef]0)/ && !($2 in ours)"
   keep    = "${local.known} /^[ \t]*(#|$)/ || $1 ~ /^(127\\.|::1$|f[ef]0)/ || ($2 in ours)"
@@ -55,7 +56,7 @@ host "given" {
 
 host "exported" {
   when         = var.group != null
-  for_each     = wait.hosts.nodes
+  for_each     = local.exported
   name         = each.key
   ip           = each.value.etchosts.ip
   host_aliases = each.value.etchosts.aliases
@@ -70,5 +71,5 @@ exec "purge" { # what is left of others: localhost, multicast names, comments
 }
 
 output "entries" {
-  value = var.group == null ? local.given : { for name, facts in wait.hosts.nodes : name => facts.etchosts }
+  value = merge(local.given, { for name, facts in local.exported : name => facts.etchosts })
 }

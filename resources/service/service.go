@@ -186,13 +186,16 @@ func (s *Service) Check(ctx context.Context, v host.View) (resources.Diff, error
 	}
 	// With an error goes what would differ: a plan shows it where something earlier brings what is missing.
 	switch {
-	case st.missing && (s.Ensure == running || s.Enable == enabled):
+	case st.missing && (s.Ensure == running && !s.byCommands() || s.Enable == enabled):
 		return d, fmt.Errorf("%s: there is no such service on this node", s.Name)
 	case d.Has("ensure") && s.Ensure == running && st.enable == mask && s.Enable == "":
 		return d, fmt.Errorf("%s is masked, so that nothing can start it; enable = true takes the mask off", s.Name)
 	}
 	return d, nil
 }
+
+// byCommands says that the manifest's own commands run the service, so that the node need not know it.
+func (s *Service) byCommands() bool { return s.Start != "" && s.Status != "" }
 
 func word(runs bool) string {
 	if runs {

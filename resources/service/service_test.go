@@ -189,6 +189,36 @@ func TestRefresh(t *testing.T) {
 	}
 }
 
+func TestServiceByCommands(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := hosttest.New(t, "")
+		h.AddUnits()
+		runs := false
+		h.Handle("/bin/sh -c", func(_ context.Context, c host.Cmd) (host.Output, error) {
+			switch c.Args[2] {
+			case "app start":
+				runs = true
+			case "app stop":
+				runs = false
+			}
+			if c.Args[2] == "app status" && !runs {
+				return host.Output{ExitCode: 3}, nil
+			}
+			return host.Output{}, nil
+		})
+		s := declare(running, "")
+		s.Start, s.Stop, s.Status = "app start", "app stop", "app status"
+		resourcetest.Converges(t, h, s)
+		h.ForgetCalls()
+		if err := s.Refresh(t.Context(), h); err != nil {
+			t.Fatal(err)
+		}
+		if !runs {
+			t.Error("it does not run after a refresh")
+		}
+	})
+}
+
 func TestSysV(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := hosttest.New(t, "-- etc/init.d/app 0755 --\n#!/bin/sh\n-- etc/rc3.d/ --\n")

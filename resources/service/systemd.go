@@ -111,6 +111,12 @@ func (p systemd) refresh(ctx context.Context, h host.Host) error {
 	if verb == host.Restart {
 		command = p.s.Restart
 	}
+	if command == "" && p.s.byCommands() && p.s.Stop != "" {
+		if err := p.stop(ctx, h); err != nil {
+			return err
+		}
+		return p.start(ctx, h)
+	}
 	return p.run(ctx, h, verb, command)
 }
 

@@ -2,6 +2,7 @@ package content
 
 import (
 	"fmt"
+	"os"
 	"path"
 	"strings"
 	"syscall"
@@ -28,6 +29,8 @@ func Resolve(v host.View, name string) (string, host.Stat, error) {
 // folder that the link really is in.
 func canonical(v host.View, name string) (string, error) {
 	at, todo := "/", strings.Split(name, "/")
+	root := soil{stable: true, safe: true}
+	ground := root
 	for links := 0; len(todo) > 0; {
 		component := todo[0]
 		todo = todo[1:]
@@ -40,8 +43,11 @@ func canonical(v host.View, name string) (string, error) {
 			return "", err
 		}
 		if st.Kind != host.Symlink {
-			at = next
+			at, ground = next, ground.below(st)
 			continue
+		}
+		if !ground.stable || !ground.safe {
+			return "", fmt.Errorf("%s: refused: a link that its owner may have planted (owner %d), in a folder that others can change", next, st.UID)
 		}
 		if links++; links > mostLinks {
 			return "", fmt.Errorf("%s: %w", name, syscall.ELOOP)
@@ -55,9 +61,27 @@ func canonical(v host.View, name string) (string, error) {
 			return "", err
 		}
 		if path.IsAbs(target) {
-			at = "/"
+			at, ground = "/", root
 		}
 		todo = append(strings.Split(target, "/"), todo...)
 	}
 	return at, nil
+}
+
+// soil says how firm the folder is that a name stands in. A link is looked at by its name more than once, which is sound only where nobody else
+// can put another in its place meanwhile.
+type soil struct {
+	stable bool // what its name leads to cannot be exchanged by others
+	safe   bool // others can neither add nor take away names in it
+	sticky bool // others can add names, and take away their own
+}
+
+// below is the soil of what is at a name in a folder.
+func (s soil) below(st host.Stat) soil {
+	ours := st.UID == 0 || int(st.UID) == os.Geteuid()
+	return soil{
+		stable: s.stable && (s.safe || s.sticky && ours),
+		safe:   ours && st.Mode&0o022 == 0,
+		sticky: ours && st.Mode&0o1000 != 0,
+	}
 }

@@ -1,0 +1,83 @@
+package fleet_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const manifest = `
+variable "word" {
+  default = "default"
+}
+file "/srv/out" {
+  content = "${var.word} ${fact.colour} ${file("text")}"
+  mode    = "0640"
+}
+exec "picky" {
+  command = ["sh", "-c", "[ $(hostname) != n2 ] || exit 3"]
+  unless  = "[ -e /srv/well ]"
+}
+`
+
+func TestConverge(t *testing.T) {
+	s := newSite(t, "n1", "n2", "n3", "gw", "b1")
+	s.write("site/main.hcl", manifest)
+	s.write("site/text", "shipped")
+	s.write("fleet.hcl", strings.ReplaceAll(s.inventory(), "address =", "facts = { colour = \"red\" }\n  address ="))
+	common := []string{"fleet", "converge", "--var", "word=it's", "site/main.hcl"}
+	t.Run("plan", func(t *testing.T) {
+		s.want(s.run(append(common, "-w", "n[1,3]", "--plan", "--detailed-exitcode")...), 2, "2 nodes: 0 changed, 0 refreshed, 4 pending", "2 of 2 ok: n[1,3]")
+		if _, err := os.Stat(s.srv("n1") + "/out"); err == nil {
+			t.Error("a plan has written")
+		}
+	})
+	t.Run("converge", func(t *testing.T) {
+		r := s.run(append(common, "-w", "n[1-3],b1,n102", "--report", "joint.json", "--connect-timeout", "2s", "--detailed-exitcode")...)
+		s.want(r, 6, "n2: main.hcl:9: exec.picky: exit code 3\n", "3 of 5 ok: b1,n[1,3]; 1 failed: n2; 1 unreachable: n102")
+		for _, n := range []string{"n1", "n2", "n3", "b1"} {
+			got, err := os.ReadFile(s.srv(n) + "/out")
+			must(t, err)
+			if string(got) != "it's red shipped" {
+				t.Errorf("%s: %q", n, got)
+			}
+			if left := s.sh("find", filepath.Join(s.dir, "root-"+n, "root/.cache/apply"), "-name", "run.*"); left != "" {
+				t.Errorf("%s: left behind: %s", n, left)
+			}
+		}
+		var joint struct {
+			Nodes []struct {
+				Node, Outcome, Error string
+				Results              []struct{ Address, Outcome string }
+			}
+		}
+		text, err := os.ReadFile(filepath.Join(s.dir, "joint.json"))
+		must(t, err)
+		must(t, json.Unmarshal(text, &joint))
+		if len(joint.Nodes) != 5 || joint.Nodes[1].Error != "main.hcl:9: exec.picky: exit code 3" || len(joint.Nodes[1].Results) != 2 || joint.Nodes[4].Outcome != "unreachable" {
+			t.Errorf("the joint report is wrong: %+v", joint.Nodes)
+		}
+	})
+	t.Run("again", func(t *testing.T) {
+		for _, n := range []string{"n1", "n2", "n3"} {
+			s.write("root-"+n+"/srv/well", "")
+		}
+		r := s.run(append(common, "-w", "n[1-3]", "--json", "--detailed-exitcode")...)
+		s.want(r, 0, `"event":"summary"`, "")
+		s.want(r, 0, `"node":"n2"`, "")
+	})
+	t.Run("mistakes", func(t *testing.T) {
+		s.write("bad/main.hcl", "file \"/srv/x\" {\n  contnt = \"\"\n}\n")
+		s.want(s.run("fleet", "converge", "-w", "n[1-2]", "bad"), 4, "", "n[1-2]: failed: main.hcl:2: ")
+	})
+	t.Run("batches", func(t *testing.T) {
+		s.write("fails/main.hcl", "exec \"x\" {\n  command = [\"false\"]\n}\n")
+		r := s.run("fleet", "converge", "-w", "n[1-3]", "--batch", "1", "--max-failures", "1", "fails")
+		s.want(r, 4, "", "0 of 3 ok; 1 failed: n1; 2 skipped: n[2-3]")
+	})
+	t.Run("nodes", func(t *testing.T) {
+		s.want(s.run("fleet", "nodes", "-w", "n1"), 0, " failed .", "")
+	})
+}

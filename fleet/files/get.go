@@ -1,0 +1,230 @@
+package files
+
+import (
+	"archive/tar"
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/nodeapply/apply/fleet"
+	"github.com/nodeapply/apply/fleet/transport"
+)
+
+// getScript sends what is at $1: its checksums, then the files, as one archive.
+const getScript = `set -eu
+umask 077
+src=$1
+if [ -L "$src" ]; then src=$(readlink -f -- "$src"); fi
+if [ ! -e "$src" ]; then echo "$1: no such file or folder" >&2; exit 1; fi
+cd -- "$(dirname -- "$src")"
+base=./$(basename -- "$src")
+tmp=$(mktemp -d)
+trap 'rm -rf -- "$tmp"' EXIT
+trap 'exit 129' HUP INT TERM PIPE
+find "$base" -type f -exec sha256sum -b -- {} + >"$tmp/SUMS"
+tar -cf - -C "$tmp" SUMS -C "$PWD" "$base"`
+
+// maxSums bounds the list of checksums that a node may send.
+const maxSums = 64 << 20
+
+// Get fetches src from a node as dir/NODE/BASE, where BASE is the last element of src. What was there is replaced by it as a whole.
+func Get(ctx context.Context, c transport.Conn, node, src, dir string) (err error) {
+	base := path.Base(path.Clean(src))
+	if base == "/" || base == "." || base == ".." {
+		return &fleet.JobError{Err: fmt.Errorf("%s: has no last element to be named by", src)}
+	}
+	home := filepath.Join(dir, node)
+	if err := os.MkdirAll(home, 0o755); err != nil {
+		return &fleet.JobError{Err: err}
+	}
+	stage, err := os.MkdirTemp(home, ".apply-get.")
+	if err != nil {
+		return &fleet.JobError{Err: err}
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(stage)) }()
+	if err := receive(ctx, c, src, stage); err != nil {
+		return err
+	}
+	if err := install(filepath.Join(stage, "data"), filepath.Join(home, base)); err != nil {
+		return &fleet.JobError{Err: err}
+	}
+	return nil
+}
+
+// receive runs the node's part and unpacks what comes into stage.
+func receive(ctx context.Context, c transport.Conn, src, stage string) error {
+	r, w := io.Pipe()
+	unpacked := make(chan error, 1)
+	go func() {
+		err := unpack(r, stage)
+		r.CloseWithError(err) // the rest is not wanted; nil lets the writer see a closed pipe
+		unpacked <- err
+	}()
+	var messages firstBytes
+	exit, err := c.Run(ctx, transport.Command{Line: transport.Line([]string{"sh", "-c", getScript, "get", src}), Stdout: w, Stderr: &messages})
+	w.Close()
+	bad := <-unpacked
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return err
+	case err == nil && exit.Code != 0:
+		return &fleet.JobError{Err: messages.reason(exit)}
+	case bad != nil && !errors.Is(err, transport.ErrLost):
+		return &fleet.JobError{Err: bad}
+	}
+	return err
+}
+
+// install puts a fetched file or folder in its place, by one rename.
+func install(from, to string) error {
+	f, err := os.Open(filepath.Dir(from))
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := unix.Syncfs(int(f.Fd())); err != nil {
+		return fmt.Errorf("%s: %w", to, err)
+	}
+	if _, err := os.Lstat(to); errors.Is(err, fs.ErrNotExist) {
+		return os.Rename(from, to)
+	}
+	if err := unix.Renameat2(unix.AT_FDCWD, from, unix.AT_FDCWD, to, unix.RENAME_EXCHANGE); err != nil {
+		return fmt.Errorf("%s: %w", to, err)
+	}
+	return nil
+}
+
+// unpacker writes an archive that a node sent: nothing of it can lead out of its folder.
+type unpacker struct {
+	root    *os.Root
+	sums    map[string]string // by name in the archive, what is still to come
+	folders []*tar.Header     // their modes are set last
+}
+
+func unpack(r io.Reader, stage string) (err error) {
+	root, err := os.OpenRoot(stage)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, root.Close()) }()
+	t := tar.NewReader(r)
+	first, err := t.Next()
+	if err != nil {
+		return fmt.Errorf("the archive ends before it begins: %w", err)
+	}
+	if first.Name != "SUMS" || first.Size > maxSums {
+		return errors.New("the archive does not begin with checksums, or is over the limit of them")
+	}
+	u := &unpacker{root: root}
+	if u.sums, err = readSums(t); err != nil {
+		return err
+	}
+	for {
+		h, err := t.Next()
+		if err == io.EOF {
+			break
+		}
+		if err == nil {
+			err = u.entry(h, t)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	for name := range u.sums {
+		return fmt.Errorf("%s: is missing in the archive", name)
+	}
+	slices.Reverse(u.folders)
+	for _, h := range u.folders {
+		if err := root.Chmod(h.Name, h.FileInfo().Mode().Perm()); err != nil {
+			return err
+		}
+	}
+	_, err = io.Copy(io.Discard, r) // padding
+	return err
+}
+
+// entry writes one file. The first element of its name, which is known, becomes data.
+func (u *unpacker) entry(h *tar.Header, content io.Reader) error {
+	name := h.Name
+	var err error
+	if h.Name, err = below(name); err != nil {
+		return err
+	}
+	switch h.Typeflag {
+	case tar.TypeDir:
+		u.folders = append(u.folders, h)
+		return u.root.Mkdir(h.Name, 0o700)
+	case tar.TypeSymlink:
+		return u.root.Symlink(h.Linkname, h.Name)
+	case tar.TypeLink:
+		target, err := below(h.Linkname)
+		if err != nil {
+			return err
+		}
+		delete(u.sums, path.Clean(name)) // its content was verified under the other name
+		return u.root.Link(target, h.Name)
+	case tar.TypeReg:
+		return u.file(h, path.Clean(name), content)
+	}
+	return fmt.Errorf("%s: is neither a file, a folder nor a link", name)
+}
+
+func (u *unpacker) file(h *tar.Header, name string, content io.Reader) (err error) {
+	f, err := u.root.OpenFile(h.Name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	sum := sha256.New()
+	if _, err := io.Copy(io.MultiWriter(f, sum), content); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	if want := u.sums[name]; want != hex.EncodeToString(sum.Sum(nil)) {
+		return fmt.Errorf("%s: the checksum does not match", name)
+	}
+	delete(u.sums, name)
+	return f.Chmod(h.FileInfo().Mode() & (fs.ModePerm | fs.ModeSetuid | fs.ModeSetgid | fs.ModeSticky))
+}
+
+// below replaces the first element of a name by data.
+func below(name string) (string, error) {
+	clean := path.Clean(name)
+	if !filepath.IsLocal(clean) || clean == "." {
+		return "", fmt.Errorf("%q: leads out of its folder", name)
+	}
+	_, rest, _ := strings.Cut(clean, "/")
+	return path.Join("data", rest), nil
+}
+
+// readSums reads what sha256sum wrote.
+func readSums(r io.Reader) (map[string]string, error) {
+	sums := map[string]string{}
+	lines := bufio.NewScanner(r)
+	lines.Buffer(nil, 64<<10)
+	for lines.Scan() {
+		line, escaped := bytes.CutPrefix(lines.Bytes(), []byte(`\`))
+		if len(line) < 67 {
+			return nil, fmt.Errorf("checksums: %.80q is none", line)
+		}
+		name := string(line[66:])
+		if escaped {
+			name = strings.NewReplacer(`\\`, `\`, `\n`, "\n", `\r`, "\r").Replace(name)
+		}
+		sums[path.Clean(name)] = string(line[:64])
+	}
+	return sums, lines.Err()
+}

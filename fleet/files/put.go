@@ -1,0 +1,291 @@
+// Package files brings files and folders to nodes and fetches them, whole or not at all: what is received is verified by SHA-256 beside its place and then
+// renamed into it. On the nodes it needs a POSIX shell, tar, find, mktemp, mv -T and sha256sum, nothing of this program.
+//
+// A single file, and a folder that is not there yet, come by one rename. A folder that is there is added to, file by file, each old or new.
+package files
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"github.com/nodeapply/apply/fleet"
+	"github.com/nodeapply/apply/fleet/transport"
+)
+
+// Bundle is what is to be brought to nodes. It may be used by several goroutines.
+type Bundle struct {
+	entries []entry
+	sums    []byte
+	tops    int
+}
+
+// entry is one file of a bundle.
+type entry struct {
+	file    string // here; "" where it has content instead
+	content []byte
+	header  tar.Header
+}
+
+// NewBundle takes up files and folders, each under the last element of its name; links below them stay links. Named pipes and devices are refused.
+func NewBundle(sources []string) (*Bundle, error) {
+	b := &Bundle{tops: len(sources)}
+	seen := map[string]bool{}
+	for _, src := range sources {
+		abs, err := filepath.Abs(src)
+		if err != nil {
+			return nil, err
+		}
+		top := filepath.Base(abs)
+		if seen[top] || top == "/" {
+			return nil, fmt.Errorf("%s: cannot be brought as %q: the name is taken or empty", src, top)
+		}
+		seen[top] = true
+		if abs, err = filepath.EvalSymlinks(abs); err != nil {
+			return nil, err
+		}
+		if err := b.add(abs, top); err != nil {
+			return nil, err
+		}
+	}
+	return b, nil
+}
+
+func (b *Bundle) add(root, top string) error {
+	return filepath.WalkDir(root, func(file string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(root, file)
+		if err != nil {
+			return err
+		}
+		return b.entry(file, path.Join("data", top, filepath.ToSlash(rel)), info)
+	})
+}
+
+// Tree takes up what is in a folder, as data/..., without what begins with a dot and what is neither a file, a folder nor a link.
+func Tree(dir string) (*Bundle, error) {
+	b := &Bundle{tops: 1}
+	size := int64(0)
+	return b, filepath.WalkDir(dir, func(file string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if file != dir && strings.HasPrefix(d.Name(), ".") {
+			if d.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if t := d.Type(); !t.IsRegular() && !t.IsDir() && t != fs.ModeSymlink {
+			return nil
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		if size += info.Size(); size > maxTree {
+			return fmt.Errorf("%s: over the limit of %d MiB for a manifest with all that is in its folder", dir, maxTree>>20)
+		}
+		rel, err := filepath.Rel(dir, file)
+		if err != nil {
+			return err
+		}
+		return b.entry(file, path.Join("data", filepath.ToSlash(rel)), info)
+	})
+}
+
+// maxTree bounds what a manifest brings with it.
+const maxTree = 256 << 20
+
+// With returns the bundle with one more file, readable by its owner alone. The bundle itself stays as it is.
+func (b *Bundle) With(name string, content []byte) *Bundle {
+	h := tar.Header{Name: name, Mode: 0o600, Size: int64(len(content)), Typeflag: tar.TypeReg, Format: tar.FormatPAX}
+	sum := sha256.Sum256(content)
+	return &Bundle{
+		entries: append(b.entries[:len(b.entries):len(b.entries)], entry{content: content, header: h}),
+		sums:    append(b.sums[:len(b.sums):len(b.sums)], sumLine(hex.EncodeToString(sum[:]), name)...), tops: b.tops,
+	}
+}
+
+func (b *Bundle) entry(file, name string, info fs.FileInfo) error {
+	target := ""
+	switch {
+	case info.Mode().IsRegular():
+		sum, err := hashFile(file)
+		if err != nil {
+			return err
+		}
+		b.sums = append(b.sums, sumLine(sum, name)...)
+	case info.Mode()&fs.ModeSymlink != 0:
+		var err error
+		if target, err = os.Readlink(file); err != nil {
+			return err
+		}
+	case !info.IsDir():
+		return fmt.Errorf("%s: is neither a file, a folder nor a link", file)
+	}
+	h, err := tar.FileInfoHeader(info, target)
+	if err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	if h.Name = name; info.IsDir() {
+		h.Name += "/"
+	}
+	h.Uid, h.Gid, h.Uname, h.Gname, h.Format = 0, 0, "", "", tar.FormatPAX
+	b.entries = append(b.entries, entry{file: file, header: *h})
+	return nil
+}
+
+func hashFile(name string) (string, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// sumLine is a line as sha256sum writes it.
+func sumLine(sum, name string) string {
+	escaped := strings.NewReplacer(`\`, `\\`, "\n", `\n`, "\r", `\r`).Replace(name)
+	if escaped != name {
+		sum = `\` + sum
+	}
+	return sum + "  " + escaped + "\n"
+}
+
+// write writes the bundle as a tar archive.
+func (b *Bundle) write(w io.Writer) error {
+	t := tar.NewWriter(w)
+	err := t.WriteHeader(&tar.Header{Name: "SUMS", Mode: 0o600, Size: int64(len(b.sums))})
+	if err == nil {
+		_, err = t.Write(b.sums)
+	}
+	if err != nil {
+		return err
+	}
+	for _, e := range b.entries {
+		if err := e.write(t); err != nil {
+			return fmt.Errorf("%s: %w", e.file, err)
+		}
+	}
+	return t.Close()
+}
+
+func (e entry) write(t *tar.Writer) error {
+	if err := t.WriteHeader(&e.header); err != nil || e.header.Typeflag != tar.TypeReg {
+		return err
+	}
+	if e.file == "" {
+		_, err := t.Write(e.content)
+		return err
+	}
+	f, err := os.Open(e.file)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	_, err = io.Copy(t, f)
+	return err
+}
+
+// putScript receives a bundle. $1 is where to, $2 how many sources there are. What runs that died have left is removed after an hour.
+const putScript = `set -eu
+umask 077
+dst=$1
+case $dst in /*) ;; *) dst=$PWD/$dst ;; esac
+into=
+case $dst in */) into=1 ;; esac
+if [ -d "$dst" ] || [ "$2" -gt 1 ]; then into=1; fi
+if [ "$into" ]; then dir=$dst; else dir=$(dirname -- "$dst"); fi
+if [ "$into" ] && [ ! -d "$dir" ]; then (umask 022 && mkdir -p -- "$dir"); fi
+find "$dir" -maxdepth 1 -type d -name '.apply-put.??????????' -user "$(id -u)" -mmin +60 -exec rm -rf -- {} +
+stage=$(mktemp -d -- "$dir/.apply-put.XXXXXXXXXX")
+trap 'rm -rf -- "$stage"' EXIT
+trap 'exit 129' HUP INT TERM PIPE
+cd -- "$stage"
+# GNU tar tells of a short write and not why.
+tar -xpof - || { df -Pk . | { read -r _; read -r _ _ _ free _; [ "$free" -ge 64 ] || echo "No space left on device" >&2; }; exit 1; }
+if [ -s SUMS ]; then sha256sum -c SUMS >/dev/null; fi
+sync -f . 2>/dev/null || sync
+merge() {
+	(cd -- "$1" && find . -type d -exec sh -ec 't=$1; shift; for d; do [ -d "$t/$d" ] || mkdir -- "$t/$d"; chmod "$(stat -c %a -- "$d")" "$t/$d"; done' folders "$2" {} + &&
+	find . ! -type d -exec sh -ec 't=$1; shift; for f; do mv -fT -- "$f" "$t/$f"; done' files "$2" {} +)
+}
+for f in data/* data/.[!.]* data/..?*; do
+	[ -e "$f" ] || [ -L "$f" ] || continue
+	if [ "$into" ]; then target=${dir%/}/${f#data/}; else target=$dst; fi
+	if [ -d "$f" ] && [ ! -L "$f" ] && [ -d "$target" ]; then merge "$f" "$target"; else mv -fT -- "$f" "$target"; fi
+done
+sync -f "$dir" 2>/dev/null || sync`
+
+// Put brings the bundle to a node, as cp -r would: into dst where that is a folder, ends in / or there are several sources, else as dst.
+func (b *Bundle) Put(ctx context.Context, c transport.Conn, dst string) error {
+	script := transport.Line([]string{"sh", "-c", putScript, "put", dst, fmt.Sprint(b.tops)})
+	return b.Send(ctx, c, transport.Command{Line: script})
+}
+
+// Send runs a command that reads the bundle as a tar archive: SUMS, then the sources below data/. A code other than 0 is a *fleet.JobError with
+// the first lines that the command wrote to standard error.
+func (b *Bundle) Send(ctx context.Context, c transport.Conn, cmd transport.Command) error {
+	r, w := io.Pipe()
+	written := make(chan error, 1)
+	go func() {
+		err := b.write(w)
+		w.CloseWithError(err)
+		written <- err
+	}()
+	var messages firstBytes
+	cmd.Stdin, cmd.Stderr = r, &messages
+	exit, err := c.Run(ctx, cmd)
+	r.Close()
+	sent := <-written
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return err
+	case sent != nil && !errors.Is(sent, io.ErrClosedPipe):
+		return &fleet.JobError{Err: sent}
+	case exit.Code != 0:
+		return &fleet.JobError{Err: messages.reason(exit)}
+	}
+	return err
+}
+
+// firstBytes keeps the beginning of what a command says on standard error.
+type firstBytes struct{ bytes.Buffer }
+
+// Write takes everything.
+func (f *firstBytes) Write(p []byte) (int, error) {
+	f.Buffer.Write(p[:min(len(p), 4096-f.Len())])
+	return len(p), nil
+}
+
+// reason is the first lines, or how the command ended.
+func (f *firstBytes) reason(exit transport.Exit) error {
+	text := strings.TrimSpace(f.String())
+	if text == "" {
+		return fmt.Errorf("exit code %d", exit.Code)
+	}
+	lines := strings.Split(text, "\n")
+	return errors.New(strings.Join(lines[:min(len(lines), 3)], "; "))
+}
