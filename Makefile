@@ -18,6 +18,9 @@ check:
 fault:
 	./scripts/fault.sh
 
+bench:
+	go run ./bench
+
 docs:
 	go generate ./docs
 
