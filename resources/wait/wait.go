@@ -37,6 +37,7 @@ func Type(l Link) resources.Type {
 		New:     func(title string) resources.Resource { return &Wait{name: title, link: l} },
 		Timeout: 10 * time.Minute,
 		Late:    []string{"nodes", "others", "names", "first", "count", "value"},
+		Awaits:  true,
 	}
 }
 
