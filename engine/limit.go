@@ -28,7 +28,8 @@ type holding struct {
 	sections int             // that are inside
 }
 
-// enter enters the limits that the visit's resource is in, one after the other, and waits for each until there is a place. waited says that it had to.
+// enter enters the limits that the visit's resource is in, one after the other, and waits for each until there is a place. entered says
+// that one was not held before.
 func (t *visit) enter(ctx context.Context) (entered bool, err error) {
 	for _, s := range t.cat.Sections(t.v) {
 		place, now, err := t.enterOne(ctx, s)
@@ -195,6 +196,10 @@ func (w *walk) leave(ctx context.Context, v int, slot graph.Slot) {
 		}
 		l.mu.Unlock()
 		if place == nil {
+			continue
+		}
+		if context.Cause(place.Inside()) != nil { // what was going on inside has failed with that
+			place.Leave(ctx)
 			continue
 		}
 		var err error
