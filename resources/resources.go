@@ -76,6 +76,8 @@ type Type struct {
 	Late []string
 	// Awaits says that Apply waits for other nodes. Nothing that they may need is held meanwhile.
 	Awaits bool
+	// Stateless says of a type whose resources are no Inspectors why there is nothing to inspect.
+	Stateless string
 }
 
 // Validator is a Resource that can find mistakes in its attributes before any node is seen. Several mistakes are joined by errors.Join;

@@ -33,9 +33,10 @@ type Link interface {
 // Type is limit.
 func Type(l Link) resources.Type {
 	return resources.Type{
-		Name:    "limit",
-		New:     func(title string) resources.Resource { return &Limit{Name: title, Max: 1, link: l} },
-		Timeout: time.Hour,
+		Name:      "limit",
+		New:       func(title string) resources.Resource { return &Limit{Name: title, Max: 1, link: l} },
+		Timeout:   time.Hour,
+		Stateless: "it concerns what is inside it and leaves nothing on the node",
 	}
 }
 
