@@ -18,7 +18,8 @@ const module = "github.com/nodeapply/apply/"
 var layers = map[string][]string{
 	"graph":           {},
 	"host":            {},
-	"source":          {},
+	"source":          {"sshclient"},
+	"sshclient":       {},
 	"resources":       {"host"},
 	"resources/fact":  {"exchange", "facts"},
 	"resources/wait":  {"exchange", "facts"},
@@ -31,7 +32,7 @@ var layers = map[string][]string{
 	"engine":          {"catalog", "graph", "host", "journal", "report", "resources"},
 	"exchange":        {"facts"},
 	"sandbox":         {"host"},
-	"fleet":           {"report", "exchange"},
+	"fleet":           {"report", "exchange", "sshclient"},
 }
 
 // only says who alone may import a library.

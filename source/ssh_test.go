@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"os/user"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -134,8 +135,8 @@ func TestSSH(t *testing.T) {
 		name, knownHosts, want string
 		key, untrusted         bool
 	}{
-		{"an unknown host", "# nobody\n", "key is unknown", true, true},
-		{"a host with another key", strings.Replace(other.hostKey, fmt.Sprint(other.port), fmt.Sprint(s.port), 1), "key mismatch", true, true},
+		{"an unknown host", "# nobody\n", "none is known", true, true},
+		{"a host with another key", strings.Replace(other.hostKey, fmt.Sprint(other.port), fmt.Sprint(s.port), 1), "it changed", true, true},
 		{"no key", s.hostKey, "no key was accepted", false, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -151,6 +152,29 @@ func TestSSH(t *testing.T) {
 		t.Setenv("APPLY_GIT_SSH_KEY", s.userKey)
 		if _, err := checkout(t, url, "main", options(t)); err != nil {
 			t.Error(err)
+		}
+	})
+	t.Run("by a name of ssh's configuration", func(t *testing.T) {
+		s.home(t, "[127.0.0.1]:1 ssh-ed25519 AAAA\n", false)
+		me, err := user.Current()
+		if err != nil {
+			t.Fatal(err)
+		}
+		dir := filepath.Join(os.Getenv("HOME"), ".ssh")
+		config := fmt.Sprintf("Host git*\n  HostName 127.0.0.1\n  Port %d\n  User %s\n  IdentityFile %s\n  UserKnownHostsFile ~/.ssh/%%r\nHost *\n  User nobody\n",
+			s.port, me.Username, s.userKey)
+		for name, text := range map[string]string{"config": config, me.Username: s.hostKey, "stranger": s.hostKey} {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, url := range []string{"ssh://gitserver" + r.dir, "gitserver:" + r.dir, fmt.Sprintf("ssh://%s@gitserver:%d%s", me.Username, s.port, r.dir)} {
+			if _, err := checkout(t, url, "main", options(t)); err != nil {
+				t.Errorf("%s: %v", url, err)
+			}
+		}
+		if _, err := checkout(t, "ssh://stranger@gitserver"+r.dir, "main", options(t)); err == nil || !strings.Contains(err.Error(), "for user stranger") {
+			t.Errorf("the user of the URL counts: %v", err)
 		}
 	})
 	t.Run("a key of the agent", func(t *testing.T) {

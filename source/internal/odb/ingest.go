@@ -81,7 +81,7 @@ func (s *Store) ingest(ctx context.Context, fill func(io.Writer) error) (path st
 	if _, err := pack.Seek(0, io.SeekStart); err != nil {
 		return "", err
 	}
-	parser, err := packfile.NewParser(packfile.NewScanner(pack), index)
+	parser, err := packfile.NewParser(packfile.NewScanner(&untilDone{ctx, pack}), index)
 	if err != nil {
 		return "", err
 	}
@@ -179,6 +179,20 @@ func checkSizes(ctx context.Context, pack io.ReadSeeker) error {
 		}
 	}
 	return nil
+}
+
+// untilDone ends the reading of a pack with its context: to resolve the deltas of a large one takes a while.
+type untilDone struct {
+	ctx context.Context
+	io.ReadSeeker
+}
+
+// Read reads.
+func (u *untilDone) Read(p []byte) (int, error) {
+	if u.ctx.Err() != nil {
+		return 0, context.Cause(u.ctx)
+	}
+	return u.ReadSeeker.Read(p)
 }
 
 // headWriter keeps the first bytes of a delta: two varints, the sizes of its base and of its result.

@@ -1,4 +1,4 @@
-package transport
+package sshclient
 
 import (
 	"os"
@@ -61,6 +61,10 @@ Host *
 			name: "n1", host: "fe80::1", port: 9, user: "root", via: "g", identities: []string{c.home + "/key_fe80::1", "/keys/root"}, only: true,
 			knownHosts: std, keyNames: []string{"[fe80::1]:9", "n1:9", "n1:22"},
 		}},
+		{"a port of its own", Target{Name: "n1", Port: 9, User: "root", Gateway: "g"}, endpoint{
+			name: "n1", host: "10.0.0.1", port: 9, user: "root", via: "g", identities: []string{c.home + "/key_10.0.0.1", "/keys/root"}, only: true,
+			knownHosts: std, keyNames: []string{"10.0.0.1:9", "n1:9", "n1:22"},
+		}},
 		{"excluded by a pattern", Target{Name: "n3"}, endpoint{name: "n3", host: "n3", port: 22, user: "dave", knownHosts: std, keyNames: []string{"n3:22"}}},
 		{"included", Target{Name: "inc"}, endpoint{name: "inc", host: "inc", port: 7, user: "dave", knownHosts: std, keyNames: []string{"inc:7"}}},
 		{"alias", Target{Name: "aliased"}, endpoint{
@@ -68,7 +72,7 @@ Host *
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := NewSSH(Options{Config: c, User: "me"}).resolve(tt.target)
+			got, err := New(Options{Config: c, User: "me"}).resolve(tt.target)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -91,7 +95,7 @@ func TestGatewayTarget(t *testing.T) {
 	known := func(name string) (Target, bool) { return Target{Name: name, Address: "1.2.3.4"}, name == "gw" }
 	for text, want := range map[string]Target{
 		"gw":             {Name: "gw", Address: "1.2.3.4"},
-		"a@h:2200":       {Name: "h", Address: "h:2200", User: "a"},
+		"a@h:2200":       {Name: "h", Port: 2200, User: "a"},
 		"first,u@second": {Name: "second", User: "u", Gateway: "first"},
 		"first,gw":       {Name: "gw", Address: "1.2.3.4", Gateway: "first"},
 	} {
@@ -105,23 +109,18 @@ func TestGatewayTarget(t *testing.T) {
 	}
 }
 
-func TestLine(t *testing.T) {
-	for want, argv := range map[string][]string{"a | b": {"a | b"}, `echo 'a b' 'it'\''s' '' -x`: {"echo", "a b", "it's", "", "-x"}} {
-		if diff := cmp.Diff(want, Line(argv)); diff != "" {
-			t.Error(diff)
-		}
-	}
-}
-
-func TestConnectorWords(t *testing.T) {
-	got, err := words(`ssh -o 'A b' "" x"y z"`)
-	if err != nil {
+func TestConfigThatOthersCanWrite(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "config")
+	if err := os.WriteFile(name, []byte("Host a\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"ssh", "-o", "A b", "", "xy z"}, got); diff != "" {
-		t.Error(diff)
+	if _, err := ReadConfig(t.TempDir(), name); err != nil {
+		t.Error(err)
 	}
-	if _, err := NewConnector("ssh 'a"); err == nil {
-		t.Error("an open quote is accepted")
+	if err := os.Chmod(name, 0o620); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ReadConfig(t.TempDir(), name); err == nil || !strings.Contains(err.Error(), "bad owner or permissions") {
+		t.Errorf("group can write: %v", err)
 	}
 }

@@ -1,14 +1,16 @@
-package transport
+package sshclient
 
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 )
 
 // Config is what is read of ssh_config: Host, HostName, Port, User, IdentityFile, CertificateFile, IdentitiesOnly, ProxyJump, HostKeyAlias,
@@ -44,7 +46,7 @@ func (c *Config) read(name string, patterns []string, depth int) error {
 	if depth > maxIncludes {
 		return fmt.Errorf("%s: over the limit of %d includes", name, maxIncludes)
 	}
-	src, err := os.ReadFile(name)
+	src, err := readOwn(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -81,6 +83,31 @@ func (c *Config) read(name string, patterns []string, depth int) error {
 		}
 	}
 	return nil
+}
+
+// maxConfig bounds a file, in bytes.
+const maxConfig = 1 << 20
+
+// readOwn reads a file that, as ssh demands, only its user or root can have written.
+func readOwn(name string) ([]byte, error) {
+	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	switch st, ok := info.Sys().(*syscall.Stat_t); {
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s: not a regular file", name)
+	case !ok || info.Mode().Perm()&0o022 != 0 || st.Uid != 0 && int(st.Uid) != os.Geteuid():
+		return nil, fmt.Errorf("%s: bad owner or permissions: others can write it", name)
+	case info.Size() > maxConfig:
+		return nil, fmt.Errorf("%s: over the limit of %d bytes", name, maxConfig)
+	}
+	return io.ReadAll(io.LimitReader(f, maxConfig))
 }
 
 func (c *Config) include(from string, names, patterns []string, depth int) error {
@@ -126,7 +153,7 @@ func configWords(line string) ([]string, error) {
 	return words, nil
 }
 
-// first is the first value of a key for the names by which a node is known; all is every value.
+// first is the first value of a key for the names by which a host is known; all is every value.
 func (c *Config) first(names []string, key string) string {
 	if v := c.all(names, key); len(v) > 0 {
 		return v[0]
