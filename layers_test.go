@@ -37,7 +37,7 @@ var layers = map[string][]string{
 
 // only says who alone may import a library.
 var only = map[string][]string{
-	"os/exec":                      {"host", "sandbox", "fleet"},
+	"os/exec":                      {"host", "sandbox", "fleet", "source/sourcetest"},
 	"github.com/coreos/go-systemd": {"host"},
 	"github.com/go-git/go-git":     {"source"},
 	"github.com/hashicorp/hcl":     {"manifest", "cmd/apply"},
