@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"golang.org/x/crypto/ssh"
+
+	"github.com/nodeapply/apply/sshclient/config"
 )
 
 // Target is a host to connect to. Empty values are filled from ssh_config.
@@ -54,7 +56,7 @@ type Options struct {
 	Agent      string // the agent's socket, "" for none
 	Identities []string
 	KnownHosts []string // files, in place of ssh_config's
-	Config     *Config
+	Config     *config.Config
 	Timeout    time.Duration // for a host to be connected and logged in; default 10 s
 	Handshakes int           // at a time; default 256
 	// Known finds the target of a gateway that is known by its name; may be nil.
@@ -64,7 +66,7 @@ type Options struct {
 // Dialer connects to hosts. A gateway is one connection, with a channel for each host behind it. Close it.
 type Dialer struct {
 	o      Options
-	config *Config
+	config *config.Config
 	keys   *keyring
 	slots  chan struct{}
 
@@ -91,7 +93,7 @@ func New(o Options) *Dialer {
 		o.Handshakes = 256
 	}
 	if o.Config == nil {
-		o.Config = &Config{home: o.Home}
+		o.Config = &config.Config{Home: o.Home}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	return &Dialer{

@@ -35,20 +35,20 @@ func (d *Dialer) resolve(t Target) (*endpoint, error) {
 		names = append(names, host)
 	}
 	c := d.config
-	e := &endpoint{name: t.Name, host: host, user: t.User, via: t.Gateway, only: strings.EqualFold(c.first(names, "identitiesonly"), "yes")}
+	e := &endpoint{name: t.Name, host: host, user: t.User, via: t.Gateway, only: strings.EqualFold(c.First(names, "identitiesonly"), "yes")}
 	if e.host == "" {
-		if e.host = strings.ReplaceAll(c.first(names, "hostname"), "%h", t.Name); e.host == "" {
+		if e.host = strings.ReplaceAll(c.First(names, "hostname"), "%h", t.Name); e.host == "" {
 			e.host = t.Name
 		}
 	}
 	if e.user == "" && !d.o.UserGiven {
-		e.user = c.first(names, "user")
+		e.user = c.First(names, "user")
 	}
 	if e.user == "" {
 		e.user = d.o.User
 	}
 	if e.via == "" {
-		if e.via = c.first(names, "proxyjump"); strings.EqualFold(e.via, "none") {
+		if e.via = c.First(names, "proxyjump"); strings.EqualFold(e.via, "none") {
 			e.via = ""
 		}
 	}
@@ -56,7 +56,7 @@ func (d *Dialer) resolve(t Target) (*endpoint, error) {
 		portText = strconv.Itoa(t.Port)
 	}
 	if portText == "" {
-		portText = c.first(names, "port")
+		portText = c.First(names, "port")
 	}
 	if e.port = 22; portText != "" {
 		if e.port, err = strconv.Atoi(portText); err != nil || e.port < 1 || e.port > 65535 {
@@ -64,21 +64,21 @@ func (d *Dialer) resolve(t Target) (*endpoint, error) {
 		}
 	}
 	expand := func(files []string) []string {
-		r := strings.NewReplacer("%h", e.host, "%n", t.Name, "%r", e.user, "%d", c.home, "%p", strconv.Itoa(e.port), "%%", "%")
+		r := strings.NewReplacer("%h", e.host, "%n", t.Name, "%r", e.user, "%d", c.Home, "%p", strconv.Itoa(e.port), "%%", "%")
 		out := make([]string, len(files))
 		for i, f := range files {
-			out[i] = r.Replace(c.tilde(f))
+			out[i] = r.Replace(c.Tilde(f))
 		}
 		return out
 	}
-	e.identities = slices.Concat(d.o.Identities, expand(c.all(names, "identityfile")))
-	e.certs = expand(c.all(names, "certificatefile"))
+	e.identities = slices.Concat(d.o.Identities, expand(c.All(names, "identityfile")))
+	e.certs = expand(c.All(names, "certificatefile"))
 	e.knownHosts = d.o.KnownHosts
 	if len(e.knownHosts) == 0 {
-		e.knownHosts = expand(slices.Concat(orDefault(c.firstLine(names, "userknownhostsfile"), "~/.ssh/known_hosts", "~/.ssh/known_hosts2"),
-			orDefault(c.firstLine(names, "globalknownhostsfile"), "/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")))
+		e.knownHosts = expand(slices.Concat(orDefault(c.FirstLine(names, "userknownhostsfile"), "~/.ssh/known_hosts", "~/.ssh/known_hosts2"),
+			orDefault(c.FirstLine(names, "globalknownhostsfile"), "/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")))
 	}
-	e.keyNames = keyNames(e, c.first(names, "hostkeyalias"))
+	e.keyNames = keyNames(e, c.First(names, "hostkeyalias"))
 	return e, nil
 }
 

@@ -23,6 +23,7 @@ import (
 	"github.com/nodeapply/apply/journal"
 	"github.com/nodeapply/apply/manifest/inventory"
 	"github.com/nodeapply/apply/sshclient"
+	"github.com/nodeapply/apply/sshclient/config"
 )
 
 // fleetFlags are the flags that the commands of the fleet have in common.
@@ -197,7 +198,7 @@ func (a *app) dialer(f *fleetFlags, inv *fleet.Inventory) (transport.Dialer, err
 		}
 		files = []string{f.sshConfig}
 	}
-	config, err := sshclient.ReadConfig(home, files...)
+	known, err := config.Read(home, files...)
 	if err != nil {
 		return nil, err
 	}
@@ -211,7 +212,7 @@ func (a *app) dialer(f *fleetFlags, inv *fleet.Inventory) (transport.Dialer, err
 		}
 	}
 	return transport.SSH{Dialer: sshclient.New(sshclient.Options{
-		User: login, UserGiven: f.user != "", Home: home, Agent: a.env("SSH_AUTH_SOCK"), Identities: f.identities, KnownHosts: f.knownHosts, Config: config,
+		User: login, UserGiven: f.user != "", Home: home, Agent: a.env("SSH_AUTH_SOCK"), Identities: f.identities, KnownHosts: f.knownHosts, Config: known,
 		Timeout: f.connectTimeout, Known: inv.Target,
 	})}, nil
 }

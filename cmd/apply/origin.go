@@ -163,7 +163,7 @@ func (l *loaded) fetch(ctx context.Context, src source.Source) error {
 	}
 	l.checkedOut(src.String(), t)
 	l.source, l.ref = source.Source{URL: src.URL, Folder: src.Folder}.String(), src.Ref
-	if l.path, err = inside(t, src); err != nil {
+	if l.path, err = t.Inside(src.Folder); err != nil {
 		return err
 	}
 	l.shown = shownIn(t, l.path)

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/nodeapply/apply/sshclient"
+	"github.com/nodeapply/apply/sshclient/config"
 )
 
 // SSHKeyEnv names the variable that holds the path of a private key to be tried before all others.
@@ -58,7 +59,7 @@ func dialSSH(ctx context.Context, a Address, getenv Getenv) (session, error) {
 // newDialer reads what there is to know of the user's ssh.
 func newDialer(getenv Getenv) (*sshclient.Dialer, error) {
 	dir := home(getenv)
-	config, err := sshclient.ReadConfig(dir, filepath.Join(dir, ".ssh", "config"), "/etc/ssh/ssh_config")
+	known, err := config.Read(dir, filepath.Join(dir, ".ssh", "config"), "/etc/ssh/ssh_config")
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +68,7 @@ func newDialer(getenv Getenv) (*sshclient.Dialer, error) {
 		return nil, err
 	}
 	o := sshclient.Options{
-		User: me.Username, Home: dir, Agent: getenv("SSH_AUTH_SOCK"), Config: config, KnownHosts: filepath.SplitList(getenv("SSH_KNOWN_HOSTS")),
+		User: me.Username, Home: dir, Agent: getenv("SSH_AUTH_SOCK"), Config: known, KnownHosts: filepath.SplitList(getenv("SSH_KNOWN_HOSTS")),
 		Timeout: sshTimeout,
 	}
 	if key := getenv(SSHKeyEnv); key != "" {

@@ -1,4 +1,5 @@
-package sshclient
+// Package config reads ssh_config(5).
+package config
 
 import (
 	"errors"
@@ -16,7 +17,7 @@ import (
 // Config is what is read of ssh_config: Host, HostName, Port, User, IdentityFile, CertificateFile, IdentitiesOnly, ProxyJump, HostKeyAlias,
 // UserKnownHostsFile, GlobalKnownHostsFile and Include. Of Match only "Match all"; other Match blocks are skipped, as are all other keywords.
 type Config struct {
-	home    string
+	Home    string // what ~ stands for
 	entries []entry
 }
 
@@ -30,10 +31,10 @@ type entry struct {
 // maxIncludes bounds how deep files include each other.
 const maxIncludes = 16
 
-// ReadConfig reads ssh_config files, of which the first that has a value wins. A file that is not there is empty. Home is for ~ and for
+// Read reads ssh_config files, of which the first that has a value wins. A file that is not there is empty. Home is for ~ and for
 // relative names of Include.
-func ReadConfig(home string, files ...string) (*Config, error) {
-	c := &Config{home: home}
+func Read(home string, files ...string) (*Config, error) {
+	c := &Config{Home: home}
 	for _, f := range files {
 		if err := c.read(f, nil, 0); err != nil {
 			return nil, err
@@ -112,7 +113,7 @@ func readOwn(name string) ([]byte, error) {
 
 func (c *Config) include(from string, names, patterns []string, depth int) error {
 	for _, n := range names {
-		if n = c.tilde(n); !filepath.IsAbs(n) {
+		if n = c.Tilde(n); !filepath.IsAbs(n) {
 			n = filepath.Join(filepath.Dir(from), n)
 		}
 		found, err := filepath.Glob(n)
@@ -153,15 +154,16 @@ func configWords(line string) ([]string, error) {
 	return words, nil
 }
 
-// first is the first value of a key for the names by which a host is known; all is every value.
-func (c *Config) first(names []string, key string) string {
-	if v := c.all(names, key); len(v) > 0 {
+// First is the first value of a key, in lower case, for the names by which a host is known; "" if there is none.
+func (c *Config) First(names []string, key string) string {
+	if v := c.All(names, key); len(v) > 0 {
 		return v[0]
 	}
 	return ""
 }
 
-func (c *Config) all(names []string, key string) []string {
+// All is every value of a key.
+func (c *Config) All(names []string, key string) []string {
 	var out []string
 	for _, e := range c.entries {
 		if e.key == key && e.holds(names) {
@@ -171,8 +173,8 @@ func (c *Config) all(names []string, key string) []string {
 	return out
 }
 
-// firstLine is all values of the first line that holds: of lists on one line, such as UserKnownHostsFile.
-func (c *Config) firstLine(names []string, key string) []string {
+// FirstLine is all values of the first line that holds: of lists on one line, such as UserKnownHostsFile.
+func (c *Config) FirstLine(names []string, key string) []string {
 	i := slices.IndexFunc(c.entries, func(e entry) bool { return e.key == key && e.holds(names) })
 	if i < 0 {
 		return nil
@@ -206,9 +208,10 @@ func matches(pattern, name string) bool {
 	return err == nil && ok
 }
 
-func (c *Config) tilde(name string) string {
+// Tilde is a file name with ~ replaced.
+func (c *Config) Tilde(name string) string {
 	if rest, ok := strings.CutPrefix(name, "~/"); ok {
-		return filepath.Join(c.home, rest)
+		return filepath.Join(c.Home, rest)
 	}
 	return name
 }
