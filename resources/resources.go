@@ -74,6 +74,8 @@ type Type struct {
 	Timeout time.Duration
 	// Late names the values that only a run gives (exec: stdout, stderr, exit_code), see Valued.
 	Late []string
+	// Stateless says of a type whose resources are no Inspectors why there is nothing to inspect.
+	Stateless string
 }
 
 // Validator is a Resource that can find mistakes in its attributes before any node is seen. Several mistakes are joined by errors.Join;
