@@ -157,3 +157,9 @@ func with(set, more map[string]bool, one string) map[string]bool {
 func keys(set map[string]bool) []string {
 	return slices.Sorted(maps.Keys(set))
 }
+
+// Together is what a run of the manifest will do as far as other nodes are concerned.
+func (m *Manifest) Together() exchange.Plan {
+	p, _ := exchangePlan(m.compiled.Catalog)
+	return p
+}
