@@ -38,8 +38,8 @@ apply fleet converge finds out of every node before it touches any.`,
 			if err != nil {
 				return err
 			}
-			plan := m.Together()
-			p := joint.Part{Node: who.Node, Groups: who.Groups, Exchange: a.flags.exchange, Exports: plan.Exports, Waits: plan.Waits}
+			plan, limits := m.Together()
+			p := joint.Part{Node: who.Node, Groups: who.Groups, Exchange: a.flags.exchange, Exports: plan.Exports, Waits: plan.Waits, Limits: limits}
 			if a.flags.json {
 				return writePart(a.stdout, &p)
 			}
@@ -73,6 +73,9 @@ func (a *app) printPart(p *joint.Part) error {
 	}
 	for _, w := range p.Waits {
 		add("waits in wait.%s for %s of %s%s", w.Name, w.Fact, whose(w), behind(w.Behind))
+	}
+	for _, l := range p.Limits {
+		add("enters limit.%s", l)
 	}
 	if len(lines) == 0 {
 		add("has nothing to do with other nodes")

@@ -124,6 +124,6 @@ func (r *run) configured() bool {
 func (r *run) meets() bool {
 	return !r.Noop && !r.configured() && slices.ContainsFunc(r.nodes, func(n fleet.Node) bool {
 		p := r.of(n.Name)
-		return p.err == nil && p.part != nil && len(p.part.Waits) > 0
+		return p.err == nil && p.part != nil && len(p.part.Waits)+len(p.part.Limits) > 0
 	})
 }

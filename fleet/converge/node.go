@@ -173,7 +173,9 @@ func (r *run) converge(ctx context.Context, n fleet.Node, conn transport.Conn) (
 }
 
 // together says that the node has to do with others.
-func (p *prepared) together() bool { return p.part != nil && len(p.part.Exports)+len(p.part.Waits) > 0 }
+func (p *prepared) together() bool {
+	return p.part != nil && len(p.part.Exports)+len(p.part.Waits)+len(p.part.Limits) > 0
+}
 
 // forgetPatience bounds the wait for a node to clean up.
 const forgetPatience = 10 * time.Second

@@ -41,6 +41,7 @@ type Part struct {
 	Exchange string          `json:"exchange,omitempty"` // the one that is configured there
 	Exports  []record.Export `json:"exports,omitempty"`
 	Waits    []record.Wait   `json:"waits,omitempty"`
+	Limits   []string        `json:"limits,omitempty"`
 }
 
 // Doing is how far a node is.
