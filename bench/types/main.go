@@ -167,8 +167,8 @@ func machine() string {
 const head = `# Much at once
 
 What one resource takes that handles very much: the time and the processor time of the whole run, the commands that it starts included, and its
-peak of memory, which depends neither on the bytes of a command's output nor on the number of files in a folder. Files are 1 KiB each, all
-different, a thousand in each folder below. What is purged or replaced is kept for undo unless backup is false, as a purge of this size has it here.
+peak of memory. That does not depend on the bytes of output, nor on the files of a folder that is as declared; of what a run changes it keeps the
+names, and of a folder that is removed the records, until the journal has them. Files are 1 KiB each, all different, a thousand in each folder below; what is purged is kept for undo.
 
     go run ./bench/types        from the root of the repository, a few minutes
 
