@@ -9,7 +9,7 @@ import (
 const head = `# From git
 
 What a manifest from git costs beside one that is there: a repository of 10,000 commits and 100 annotated tags, each commit a change of one of 100 files of
-a KiB that the manifest copies. *First* is a run with an empty state folder, which also writes the 100 files in its first measurement;
+a KiB that the manifest copies. *First* is a run with an empty state folder, on a node that has the files already;
 *again* is the same tag when nothing has changed; *moved* is a branch that got a commit since; *commit* is a tag's commit by its whole name, for which no server is asked.
 Beside them what the git command takes to clone the repository, and to clone the tag alone. Seconds by the clock, medians of five.
 
