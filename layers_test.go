@@ -31,7 +31,7 @@ var layers = map[string][]string{
 	"engine":          {"catalog", "graph", "host", "journal", "report", "resources"},
 	"exchange":        {"facts"},
 	"sandbox":         {"host"},
-	"fleet":           {"report", "exchange"},
+	"fleet":           {"report", "exchange", "host"},
 }
 
 // only says who alone may import a library.

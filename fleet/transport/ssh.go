@@ -76,6 +76,15 @@ func (d *SSH) Close() error {
 	return d.keys.close()
 }
 
+// Gateway is the inventory's, else ssh_config's.
+func (d *SSH) Gateway(t Target) string {
+	e, err := d.resolve(t)
+	if err != nil {
+		return t.Gateway
+	}
+	return e.via
+}
+
 // Dial connects to a node and logs in. Its time begins when its gateway is connected.
 func (d *SSH) Dial(ctx context.Context, t Target) (Conn, error) {
 	client, err := d.dial(ctx, t, 0)

@@ -24,6 +24,8 @@ type Target struct {
 // Dialer connects to nodes. It may be used by several goroutines.
 type Dialer interface {
 	Dial(ctx context.Context, t Target) (Conn, error)
+	// Gateway is what the node is behind, "" for nothing: nodes behind the same gateway reach each other.
+	Gateway(t Target) string
 	// Close ends what is kept for all nodes, such as connections to gateways.
 	Close() error
 }
