@@ -20,6 +20,7 @@ type Entry struct {
 	// Resource is nil where values are missing that only the run gives; Deferred then makes it.
 	Resource resources.Resource
 	Deferred *Deferred
+	Awaits   bool // its Apply waits for other nodes
 	Options
 	// AttrPos returns the place of an attribute's expression, of the block where it has none.
 	AttrPos func(attr string) resources.Pos
@@ -79,6 +80,7 @@ const (
 	Before    RelationKind = iota // order only
 	Notify                        // order, and a refresh of To when From changed
 	Automatic                     // derived from identities: order, gives way to an explicit edge the other way round
+	Inside                        // order, and To is changed inside the limit From only
 )
 
 // Relation says that From comes before To. An address with an empty Type stands for a whole module, all its instances unless Module names one; an address

@@ -22,6 +22,7 @@ type walk struct {
 	visit      []bool // in a converge: which vertices to visit, the others keep their predicted result
 	states     []state
 	groups     groups
+	limits     limits
 	emit       sync.Mutex
 }
 
@@ -52,7 +53,7 @@ func (r *run) newWalk(predicted *walk) *walk {
 
 // Ready is part of graph.Visitor.
 func (w *walk) Ready(v int) {
-	if v < len(w.cat.Entries()) && w.runs(v) {
+	if v < len(w.cat.Entries()) && w.runs(v) && len(w.cat.Sections(v)) == 0 { // who waits for a limit is not waited for
 		w.groups.expect(w.cat.Entries()[v])
 	}
 }
@@ -114,6 +115,9 @@ func (w *walk) running(a resources.Address, what string) {
 
 // Visit is part of graph.Visitor.
 func (w *walk) Visit(ctx context.Context, v int, slot graph.Slot) {
+	if w.converging {
+		defer w.leave(ctx, v, slot)
+	}
 	st := &w.states[v]
 	if v >= len(w.cat.Entries()) {
 		st.failed, st.changed = st.cause != 0, len(st.notified) > 0

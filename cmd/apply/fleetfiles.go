@@ -36,6 +36,14 @@ Modes are kept. As with cp -r they go into DESTINATION if that is a folder, ends
 	return cmd
 }
 
+// segment is the same for nodes that reach each other: those behind the same gateway.
+func segment(d transport.Dialer, t transport.Target) string {
+	if s, ok := d.(transport.SSH); ok {
+		return s.Gateway(t)
+	}
+	return t.Gateway // what a connector does is not known
+}
+
 // fleetPut brings sources to dst on all nodes, through each other.
 func (a *app) fleetPut(ctx context.Context, f *fleetFlags, sources []string, dst string) error {
 	nodes, dialer, err := a.selected(f, nil)
@@ -62,7 +70,7 @@ func (a *app) fleetPut(ctx context.Context, f *fleetFlags, sources []string, dst
 	notes := output.NewLines(a.stderr, true) // what nodes say of each other may be anything
 	put.Note = func(node, text string) { fmt.Fprintf(notes.Node(node+": "), "%s\n", text) }
 	return a.onNodes(ctx, f, nodes, dialer, func(ctx context.Context, n fleet.Node, c transport.Conn) (transport.Exit, error) {
-		return transport.Exit{}, put.To(ctx, c, n.Name, dialer.Gateway(n.Target), dst)
+		return transport.Exit{}, put.To(ctx, c, n.Name, segment(dialer, n.Target), dst)
 	})
 }
 

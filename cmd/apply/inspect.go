@@ -30,7 +30,7 @@ TYPE[TITLE], TYPE["TITLE"] and TYPE.TITLE are one resource. TYPE:WHAT is all tha
 a part of the tree for sysctl (sysctl:net.ipv4). Passwords are left out.`,
 		Example: "  apply inspect 'file[/etc/motd]' service.ssh\n  apply inspect file:/etc 'package:*' > main.hcl",
 		Args:    cobra.MinimumNArgs(1),
-		RunE:    func(cmd *cobra.Command, args []string) error { return a.inspect(cmd.Context(), args) },
+		RunE:    a.reading(func(_ *cobra.Command, ctx context.Context, args []string) error { return a.inspect(ctx, args) }),
 	}
 }
 

@@ -74,9 +74,6 @@ func (c *Connector) Dial(_ context.Context, t Target) (Conn, error) {
 	return &program{append(c.argv[:len(c.argv):len(c.argv)], host)}, nil
 }
 
-// Gateway is the inventory's: what the program does is not known.
-func (c *Connector) Gateway(t Target) string { return t.Gateway }
-
 // Close does nothing.
 func (c *Connector) Close() error { return nil }
 

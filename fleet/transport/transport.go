@@ -6,26 +6,20 @@ package transport
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/nodeapply/apply/sshclient"
 )
 
 // Target is a node as the inventory knows it. Empty values are filled from ssh_config.
-type Target struct {
-	Name    string
-	Address string // HOST or HOST:PORT, if not reached by its name
-	User    string
-	Gateway string // [USER@]HOST[:PORT] or the name of a Target, behind which it is
-}
+type Target = sshclient.Target
 
 // Dialer connects to nodes. It may be used by several goroutines.
 type Dialer interface {
 	Dial(ctx context.Context, t Target) (Conn, error)
-	// Gateway is what the node is behind, "" for nothing: nodes behind the same gateway reach each other.
-	Gateway(t Target) string
 	// Close ends what is kept for all nodes, such as connections to gateways.
 	Close() error
 }
@@ -64,22 +58,13 @@ type Exit struct {
 
 // Errors that Dial and Run wrap.
 var (
-	ErrHostKey = errors.New("host key not trusted")
-	ErrAuth    = errors.New("no key was accepted")
+	ErrHostKey = sshclient.ErrHostKey
+	ErrAuth    = sshclient.ErrAuth
 	ErrLost    = errors.New("connection lost before the command ended")
 )
 
 // TimeoutError says what a deadline was for.
-type TimeoutError struct {
-	After time.Duration
-	What  string
-}
-
-// Error is "timed out after 10s: connect".
-func (e *TimeoutError) Error() string { return fmt.Sprintf("timed out after %v: %s", e.After, e.What) }
-
-// Timeout makes it a net.Error's.
-func (e *TimeoutError) Timeout() bool { return true }
+type TimeoutError = sshclient.TimeoutError
 
 // Quote makes one word of s for a shell.
 func Quote(s string) string {

@@ -38,6 +38,7 @@ func Type(l Link) resources.Type {
 		Timeout:   10 * time.Minute,
 		Late:      []string{"nodes", "others", "names", "first", "count", "value"},
 		Stateless: "it waits for other nodes' facts and leaves nothing on this one",
+		Awaits:    true,
 	}
 }
 
