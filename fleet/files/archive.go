@@ -3,6 +3,7 @@ package files
 import (
 	"archive/tar"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -85,10 +86,13 @@ func (p *part) readAt(b []byte, offset int64) (int, error) {
 	}
 	defer f.Close()
 	n, err := f.ReadAt(b, offset)
-	if n < len(b) {
-		return n, fmt.Errorf("%s: it became shorter while it was brought: %w", p.file, io.ErrUnexpectedEOF)
+	switch {
+	case n == len(b):
+		return n, nil
+	case err == io.EOF:
+		err = errors.New("it became shorter while it was brought")
 	}
-	return n, nil
+	return n, fmt.Errorf("%s: %w", p.file, err)
 }
 
 // write writes the bundle as a tar archive.
