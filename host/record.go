@@ -106,18 +106,3 @@ func (h *recording) Run(ctx context.Context, c Cmd) (Output, error) {
 	return h.Host.Run(ctx, c)
 }
 
-type waiterKey struct{}
-
-// WithWaiter returns a context in which [Waiting] hands its waits to w, so that a scheduler can lend the waiter's place to somebody else.
-func WithWaiter(ctx context.Context, w func(wait func())) context.Context {
-	return context.WithValue(ctx, waiterKey{}, w)
-}
-
-// Waiting calls wait, which blocks on somebody else (a group commit, a lock, other nodes) and not on work of its own.
-func Waiting(ctx context.Context, wait func()) {
-	if w, ok := ctx.Value(waiterKey{}).(func(func())); ok {
-		w(wait)
-		return
-	}
-	wait()
-}

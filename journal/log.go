@@ -46,7 +46,7 @@ func (l *log) append(ctx context.Context, records ...record) error {
 	var err error
 	host.Waiting(ctx, func() {
 		if lead {
-			l.flush()
+			l.flush(ctx)
 		}
 		err = <-done
 	})
@@ -73,8 +73,9 @@ func (l *log) later(r record) error {
 }
 
 // flush writes and syncs until nothing is pending. Only one goroutine at a time does.
-func (l *log) flush() {
+func (l *log) flush(ctx context.Context) {
 	for {
+		host.Gather(ctx)
 		l.mu.Lock()
 		lines, waiting := l.pending, l.waiting
 		l.pending, l.waiting = nil, nil
