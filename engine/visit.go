@@ -231,18 +231,21 @@ func (t *visit) apply(ctx context.Context) error {
 
 // applyOnce records the change, makes it, and checks that it took.
 func (t *visit) applyOnce(ctx context.Context, diff resources.Diff) error {
-	if err := t.record(ctx, diff); err != nil {
-		return err
-	}
-	// While it was recorded others may have had the slot, and one of them may have failed.
-	if reason, because := t.stop.stopped(); reason != "" {
-		return &stoppedError{reason, because}
-	}
 	var err error
 	if g, ok := t.e.Resource.(resources.Grouper); ok {
-		err = t.groups.apply(ctx, t, g, diff)
+		err = t.attempt(ctx, func(ctx context.Context) error { return t.record(ctx, diff) })
+		if err == nil {
+			err = t.groups.apply(ctx, t, g, diff)
+		}
 	} else {
 		err = t.locked(ctx, func(ctx context.Context) error {
+			if err := t.record(ctx, diff); err != nil {
+				return err
+			}
+			// While it was recorded others may have had the slot, and one of them may have failed.
+			if reason, because := t.stop.stopped(); reason != "" {
+				return &stoppedError{reason, because}
+			}
 			return t.e.Resource.Apply(ctx, t.recorded(t.e.Addr), diff)
 		})
 	}
@@ -256,23 +259,25 @@ func (t *visit) applyOnce(ctx context.Context, diff resources.Diff) error {
 	return err
 }
 
-// record tells the recorder what is about to happen.
+// record tells the recorder what is about to happen, within an attempt.
 func (t *visit) record(ctx context.Context, diff resources.Diff) error {
 	if t.opts.Recorder == nil {
 		return nil
 	}
-	return t.attempt(ctx, func(ctx context.Context) error {
-		var before json.RawMessage
-		if r, ok := t.e.Resource.(resources.Restorer); ok && !diff.Empty() {
-			var err error
-			if before, err = r.Before(ctx, t.view, diff); err != nil {
-				return err
-			}
+	var before json.RawMessage
+	if r, ok := t.e.Resource.(resources.Restorer); ok && !diff.Empty() {
+		var err error
+		if before, err = r.Before(ctx, t.view, diff); err != nil {
+			return err
 		}
-		err := t.opts.Recorder.Begin(ctx, t.e.Addr, diff, t.owes(), before)
-		t.stop.recorded(err)
-		return err
-	})
+	}
+	err := t.opts.Recorder.Begin(ctx, t.e.Addr, diff, t.owes(), before)
+	if _, beyond := t.e.Resource.(resources.Skipper); beyond && err == nil {
+		// It does not go through the host, which would tell of it.
+		err = t.opts.Recorder.Op(ctx, t.e.Addr, t.view, host.Op{Kind: host.OpPublish, Name: t.e.Addr.Title})
+	}
+	t.stop.recorded(err)
+	return err
 }
 
 // owes lists the resources that are notified when this one changes.
@@ -364,10 +369,12 @@ func (t *visit) refresh(ctx context.Context) error {
 		return t.settled(ctx)
 	}
 	t.running(t.e.Addr, "refreshing")
-	if err := t.record(ctx, resources.Diff{}); err != nil {
-		return err
-	}
-	err = t.locked(ctx, func(ctx context.Context) error { return r.Refresh(ctx, t.recorded(t.e.Addr)) })
+	err = t.locked(ctx, func(ctx context.Context) error {
+		if err := t.record(ctx, resources.Diff{}); err != nil {
+			return err
+		}
+		return r.Refresh(ctx, t.recorded(t.e.Addr))
+	})
 	if err != nil {
 		return err
 	}

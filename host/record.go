@@ -23,12 +23,13 @@ const (
 	OpRemove  OpKind = "remove"
 	OpUnit    OpKind = "unit"
 	OpRun     OpKind = "run"
+	OpPublish OpKind = "publish" // of what is not the node's own: a fact in an exchange
 )
 
 // Op is one change of a node, about to be made.
 type Op struct {
 	Kind OpKind
-	Name string // the file's or the unit's name; the program of a command
+	Name string // the file's, the unit's or the fact's name; the program of a command
 	Verb Verb   // of a unit
 	All  bool   // of a removal: the folder's content too
 }

@@ -2,6 +2,7 @@ package journal
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"sync"
@@ -11,7 +12,7 @@ import (
 
 // log is a file to which records are appended. Appends that wait at the same time share one fsync.
 //
-// While busy, one goroutine writes without holding mu; else nothing is pending.
+// While busy, one goroutine writes without holding mu; else nobody is waiting, and only queued records are pending.
 type log struct {
 	mu      sync.Mutex
 	f       *os.File
@@ -53,6 +54,18 @@ func (l *log) append(ctx context.Context, records ...record) error {
 	return err
 }
 
+// queue adds a record that need not be on disk before the next one that is appended.
+func (l *log) queue(r record) error {
+	line, err := encode(r)
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.pending = append(l.pending, line...)
+	return l.err
+}
+
 // later adds a record that need not be on disk before something else happens. It is written at once, so that it outlives the process, and
 // synced with what is appended next.
 func (l *log) later(r record) error {
@@ -67,15 +80,16 @@ func (l *log) later(r record) error {
 	case l.busy:
 		l.pending = append(l.pending, line...)
 	default:
-		l.err = l.write(line, false)
+		l.err = l.write(append(l.pending, line...), false)
+		l.pending = nil
 	}
 	return l.err
 }
 
 // flush writes and syncs until nothing is pending. Only one goroutine at a time does.
 func (l *log) flush(ctx context.Context) {
+	host.Gather(ctx)
 	for {
-		host.Gather(ctx)
 		l.mu.Lock()
 		lines, waiting := l.pending, l.waiting
 		l.pending, l.waiting = nil, nil
@@ -113,4 +127,12 @@ func (l *log) write(lines []byte, sync bool) error {
 	return nil
 }
 
-func (l *log) close() error { return l.f.Close() }
+// close writes what is queued still.
+func (l *log) close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err == nil && len(l.pending) > 0 {
+		l.err = l.write(l.pending, false)
+	}
+	return errors.Join(l.err, l.f.Close())
+}
