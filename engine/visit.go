@@ -25,6 +25,8 @@ type visit struct {
 	diff      resources.Diff
 	changed   bool // or refreshed, or would be
 	stuck     bool // an abandoned attempt still uses the resource
+	places    []resources.Place
+	fences    []string // what commands learn of them
 }
 
 // settle does all that is to be done with the resource and returns its result.
@@ -170,6 +172,14 @@ func (t *visit) plan(ctx context.Context) {
 
 // converge removes the difference and does the refresh that is due.
 func (t *visit) converge(ctx context.Context) {
+	if len(t.cat.Sections(t.v)) > 0 {
+		if !t.limited(ctx) {
+			return
+		}
+		var done func()
+		ctx, done = t.inside(ctx)
+		defer done()
+	}
 	if !t.diff.Empty() {
 		t.running(t.e.Addr, "applying")
 		err := t.apply(ctx)
@@ -232,21 +242,17 @@ func (t *visit) apply(ctx context.Context) error {
 // applyOnce records the change, makes it, and checks that it took.
 func (t *visit) applyOnce(ctx context.Context, diff resources.Diff) error {
 	var err error
-	if g, ok := t.e.Resource.(resources.Grouper); ok {
-		err = t.attempt(ctx, func(ctx context.Context) error { return t.record(ctx, diff) })
+	if g, ok := t.e.Resource.(resources.Grouper); ok && len(t.cat.Sections(t.v)) == 0 {
+		err = t.attempt(ctx, func(ctx context.Context) error { return t.start(ctx, diff) })
 		if err == nil {
 			err = t.groups.apply(ctx, t, g, diff)
 		}
 	} else {
 		err = t.locked(ctx, func(ctx context.Context) error {
-			if err := t.record(ctx, diff); err != nil {
+			if err := t.start(ctx, diff); err != nil {
 				return err
 			}
-			// While it was recorded others may have had the slot, and one of them may have failed.
-			if reason, because := t.stop.stopped(); reason != "" {
-				return &stoppedError{reason, because}
-			}
-			return t.e.Resource.Apply(ctx, t.recorded(t.e.Addr), diff)
+			return t.e.Resource.Apply(ctx, t.changing(), diff)
 		})
 	}
 	if err != nil {
@@ -257,6 +263,17 @@ func (t *visit) applyOnce(ctx context.Context, diff resources.Diff) error {
 		t.res.Warnings = append(t.res.Warnings, warning)
 	}
 	return err
+}
+
+// start records the change that is about to be made. While it was recorded others may have had the slot, and one of them may have failed.
+func (t *visit) start(ctx context.Context, diff resources.Diff) error {
+	if err := t.record(ctx, diff); err != nil {
+		return err
+	}
+	if reason, because := t.stop.stopped(); reason != "" {
+		return &stoppedError{reason, because}
+	}
+	return nil
 }
 
 // record tells the recorder what is about to happen, within an attempt.
@@ -373,7 +390,7 @@ func (t *visit) refresh(ctx context.Context) error {
 		if err := t.record(ctx, resources.Diff{}); err != nil {
 			return err
 		}
-		return r.Refresh(ctx, t.recorded(t.e.Addr))
+		return r.Refresh(ctx, t.changing())
 	})
 	if err != nil {
 		return err
