@@ -1,6 +1,9 @@
 package graph
 
-import "context"
+import (
+	"context"
+	"runtime"
+)
 
 // inFlight bounds how many visits may be under way at once, those that wait without a slot included: what a group commit gains
 // levels off long before, and each visit holds a stack and perhaps a file.
@@ -115,10 +118,17 @@ type walk struct {
 	ready     minHeap
 }
 
-// hush tells who listens, once nothing is under way that does not wait, and nothing that happened meanwhile is left to be taken in.
+// hush tells who listens, once nothing is under way that does not wait, and nothing that happened meanwhile is left to be taken in. Visits
+// whose wait is over but that have not said so yet get a chance to.
 func (w *walk) hush() {
-	if w.free < w.workers || len(w.events) > 0 {
+	if len(w.listening) == 0 || w.free < w.workers {
 		return
+	}
+	for range 2 {
+		if len(w.events) > 0 {
+			return
+		}
+		runtime.Gosched()
 	}
 	for _, c := range w.listening {
 		close(c)

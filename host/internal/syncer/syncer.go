@@ -94,7 +94,7 @@ func (g *Group) flush(batch []*request) {
 	for dev, files := range devices {
 		d := g.disks[dev]
 		if d == nil {
-			d = &disk{each: usualEach, all: usualAll}
+			d = newDisk()
 			g.disks[dev] = d
 		}
 		g.sync(d, files)
@@ -136,6 +136,8 @@ const (
 	usualEach = time.Millisecond
 	usualAll  = 4 * usualEach
 )
+
+func newDisk() *disk { return &disk{each: usualEach, all: usualAll} }
 
 func (d *disk) preferAll(files int) bool { return time.Duration(files)*d.each > d.all }
 
