@@ -32,7 +32,7 @@ var layers = map[string][]string{
 	"engine":          {"catalog", "graph", "host", "journal", "report", "resources"},
 	"exchange":        {"facts"},
 	"sandbox":         {"host"},
-	"fleet":           {"report", "exchange", "sshclient"},
+	"fleet":           {"report", "exchange", "host", "sshclient"},
 }
 
 // only says who alone may import a library.
