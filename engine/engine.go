@@ -140,7 +140,7 @@ func newRun(c *catalog.Catalog, v host.View, h host.Host, o Options) (*run, erro
 	r := &run{cat: c, view: v, host: h, opts: o, started: time.Now()}
 	r.stop.outside = o.Stop
 	var err error
-	r.selected, err = selection(c, o)
+	r.selected, err = Selection(c, o)
 	return r, err
 }
 
