@@ -184,7 +184,7 @@ func (s *service) serve(ctx context.Context, conn *tls.Conn) {
 		_ = s.audit.write(Entry{Time: time.Now(), Event: "refused", From: from, Error: err.Error()}) // nothing was asked for yet
 		return
 	}
-	run := relay.Handlers()["run"]
+	run := relay.Run
 	_ = wire.New(conn, conn, map[string]wire.Handler{ // who calls is told how it ended
 		"greet": s.greet,
 		"run":   func(ctx context.Context, c *wire.Call) (wire.End, error) { return s.run(ctx, c, from, run) },
