@@ -290,7 +290,7 @@ func (w *walk) describe(e *catalog.Entry, err error) *report.Error {
 	out := &report.Error{Summary: w.opts.Scrub(err.Error()), Pos: pos.Range()}
 	var d interface{ Detail() string }
 	if errors.As(err, &d) {
-		out.Detail = w.opts.Scrub(d.Detail())
+		out.Detail = w.opts.ScrubOutput(d.Detail())
 	}
 	return out
 }
