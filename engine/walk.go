@@ -280,19 +280,31 @@ func (w *walk) mask(e *catalog.Entry, changes []resources.Change) []report.Chang
 	return out
 }
 
-// describe turns an error into what a report says: the place is that of the attribute, where the error names one.
-func (w *walk) describe(e *catalog.Entry, err error) *report.Error {
-	pos := e.Pos
-	var attr interface{ Attribute() string }
-	if errors.As(err, &attr) && e.AttrPos != nil {
-		pos = e.AttrPos(attr.Attribute())
-	}
-	out := &report.Error{Summary: w.opts.Scrub(err.Error()), Pos: pos.Range()}
+// describe turns an error into what a report says.
+func (w *walk) describe(e *catalog.Entry, err error, tried ...resources.Change) *report.Error {
+	out := &report.Error{Summary: w.opts.Scrub(err.Error()), Pos: place(e, err, tried).Range()}
 	var d interface{ Detail() string }
 	if errors.As(err, &d) {
 		out.Detail = w.opts.ScrubOutput(d.Detail())
 	}
 	return out
+}
+
+// place is that of the attribute that the error names, else of the first declared one that was tried, else of the block.
+func place(e *catalog.Entry, err error, tried []resources.Change) resources.Pos {
+	if e.AttrPos == nil {
+		return e.Pos
+	}
+	var attr interface{ Attribute() string }
+	if errors.As(err, &attr) {
+		return e.AttrPos(attr.Attribute())
+	}
+	for _, c := range tried {
+		if pos := e.AttrPos(c.Attr); pos != e.Pos {
+			return pos
+		}
+	}
+	return e.Pos
 }
 
 // lateValues are the values of resources that were visited.
