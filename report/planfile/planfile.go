@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/nodeapply/apply/report"
+	"github.com/nodeapply/apply/resources"
 )
 
 // Plan is a saved plan. It holds the values of variables, and is made for its owner's eyes alone.
@@ -83,8 +84,8 @@ func Decode(b []byte) (*Plan, error) {
 	if err := json.Unmarshal(body, &p); err != nil {
 		return nil, err
 	}
-	if slices.Contains(p.Results, nil) {
-		return nil, errors.New("is damaged: a result is missing; plan again with --out")
+	if slices.ContainsFunc(p.Results, func(r *report.Result) bool { return r == nil || r.Address == resources.Address{} }) {
+		return nil, errors.New("is damaged: a result has no address; plan again with --out")
 	}
 	return &p, nil
 }
