@@ -91,7 +91,7 @@ func exchangePlan(c *catalog.Catalog) (p exchange.Plan, ok bool) {
 		behind := before[v]
 		if v < len(entries) && !entries[v].Off && !entries[v].Noop {
 			e := entries[v]
-			ok = ok || e.Addr.Type == "fact" || e.Addr.Type == "wait"
+			ok = ok || e.Addr.Type == "fact" || e.Addr.Type == "wait" || e.Addr.Type == "limit"
 			if f, is := exported(e); is {
 				p.Exports = append(p.Exports, record.Export{Fact: f, Behind: keys(behind)})
 			}
@@ -156,4 +156,17 @@ func with(set, more map[string]bool, one string) map[string]bool {
 
 func keys(set map[string]bool) []string {
 	return slices.Sorted(maps.Keys(set))
+}
+
+// Together is what a run of the manifest will do as far as other nodes are concerned: what it exports and waits for, and the limits that it enters.
+func (m *Manifest) Together() (p exchange.Plan, limits []string) {
+	c := m.compiled.Catalog
+	p, _ = exchangePlan(c)
+	for v := range c.Entries() {
+		for _, s := range c.Sections(v) {
+			limits = append(limits, s.Name)
+		}
+	}
+	slices.Sort(limits)
+	return p, slices.Compact(limits)
 }

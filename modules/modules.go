@@ -14,7 +14,7 @@ import (
 	"github.com/nodeapply/apply/manifest"
 )
 
-//go:embed glusterfs etchosts
+//go:embed glusterfs etchosts sheepdog
 var files embed.FS
 
 // Finder finds modules by their sources: those that come with the program, unpacked into a private folder, and others by Next.

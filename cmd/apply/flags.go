@@ -17,9 +17,9 @@ import (
 	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
-	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/manifest"
 	"github.com/nodeapply/apply/report"
+	"github.com/nodeapply/apply/resources"
 )
 
 // flags are the flags that several commands have.
@@ -35,6 +35,7 @@ type flags struct {
 	git     string
 	ref     string
 	signers string
+	sent    string
 
 	planOut       string
 	noop          bool
@@ -73,6 +74,8 @@ func (f *flags) common(s *pflag.FlagSet) {
 func (f *flags) compile(s *pflag.FlagSet) {
 	f.values(s)
 	f.repository(s)
+	s.StringVar(&f.sent, "sent", "", "`FILE` that says where a manifest is from that was sent here")
+	_ = s.MarkHidden("sent") // for fleet converge; the flag is there
 }
 
 // values adds the flags that say with what a manifest is compiled.
@@ -178,7 +181,7 @@ func (a *app) settings(cmd *cobra.Command) (map[string][]string, error) {
 	for _, key := range slices.Sorted(maps.Keys(values)) {
 		if !known[underscored(key)] {
 			err := fmt.Errorf("%s: no flag is called %s", name, key)
-			if near := catalog.Nearest(key, slices.Sorted(maps.Keys(known))); near != "" {
+			if near := resources.Nearest(key, slices.Sorted(maps.Keys(known))); near != "" {
 				err = fmt.Errorf("%w; did you mean `%s`?", err, near)
 			}
 			return nil, err

@@ -16,7 +16,7 @@ func TestReader(t *testing.T) {
 	var shown, told []string
 	var r joint.Report
 	reader := &joint.Reader{
-		Node: r.New("n1"), Line: func(b []byte) { shown = append(shown, string(b)) }, Told: func(p string) { told = append(told, p) },
+		Node: r.Node("n1"), Line: func(b []byte) { shown = append(shown, string(b)) }, Told: func(p string) { told = append(told, p) },
 	}
 	for _, text := range []string{
 		`{"event":"run","run":"R","node":"host"}` + "\nnot JSON\nnull\n[1]\n{\"event\":\"res",
@@ -46,7 +46,7 @@ func TestReader(t *testing.T) {
 func TestReaderBoundsWhatANodeSends(t *testing.T) {
 	var told []string
 	var r joint.Report
-	reader := &joint.Reader{Node: r.New("n1"), Told: func(p string) { told = append(told, p) }}
+	reader := &joint.Reader{Node: r.Node("n1"), Told: func(p string) { told = append(told, p) }}
 	line := fmt.Sprintf(`{"event":"resource","title":%q}`+"\n", strings.Repeat("x", 900<<10))
 	for range 80 {
 		if _, err := reader.Write([]byte(line)); err != nil {
@@ -72,7 +72,7 @@ func FuzzReader(f *testing.F) {
 		var whole, pieces [][]byte
 		read := func(into *[][]byte, n int) {
 			var r joint.Report
-			reader := &joint.Reader{Node: r.New("n1"), Line: func(b []byte) { *into = append(*into, bytes.Clone(b)) }}
+			reader := &joint.Reader{Node: r.Node("n1"), Line: func(b []byte) { *into = append(*into, bytes.Clone(b)) }}
 			for rest := text; len(rest) > 0; rest = rest[min(n, len(rest)):] {
 				if _, err := reader.Write(rest[:min(n, len(rest))]); err != nil {
 					return
