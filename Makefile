@@ -2,7 +2,7 @@
 export CGO_ENABLED ?= 0
 SHELL := /bin/bash
 
-.PHONY: build test check bench fault docs clean
+.PHONY: build test check bench bench-git fault docs clean
 
 build:
 	go build -trimpath -ldflags '-s -w' -o bin/apply ./cmd/apply
@@ -20,6 +20,9 @@ fault:
 
 bench:
 	go run ./bench
+
+bench-git:
+	go run ./bench/git
 
 docs:
 	go generate ./docs

@@ -145,7 +145,7 @@ func TestFormatter(t *testing.T) {
 			t.Errorf("%s: want %q, got %q, %q, %v", name, tc.want, got, src, diags)
 		}
 	}
-	if _, _, diags := manifest.NewFormatter().File("missing.hcl"); !strings.Contains(diags.Error(), "missing.hcl: no such file") {
+	if _, _, diags := manifest.NewFormatter().File("missing.hcl"); !strings.Contains(diags.Error(), "no such file") {
 		t.Errorf("a missing file: %v", diags)
 	}
 	if err := os.WriteFile("large.hcl", []byte("# "+strings.Repeat("x", 1<<20-3)+"\n"), 0o600); err != nil {

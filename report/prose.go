@@ -91,11 +91,14 @@ func (p prose) body(b *strings.Builder, r *Result) {
 		if e.Pos != "" {
 			place = Printable(begin(e.Pos) + ": " + r.Address.String() + ": ")
 		}
-		fmt.Fprintf(b, "    %s%s\n", place, p.paint(red, Printable(e.Summary)))
+		summary, more, _ := strings.Cut(e.Summary, "\n") // several mistakes, one a line
+		fmt.Fprintf(b, "    %s%s\n", place, p.paint(red, Printable(summary)))
+		p.indent(b, more, false)
 		p.indent(b, e.Detail, false)
 	}
 	for _, w := range r.Warnings {
-		fmt.Fprintf(b, "    %s %s\n", p.paint(yellow, "warning:"), Printable(w))
+		b.WriteString("    ")
+		p.warning(b, w)
 	}
 }
 
@@ -108,6 +111,12 @@ func begin(pos string) string {
 	}
 	column, _, _ := strings.Cut(columns, "-")
 	return pos[:colon+1] + line + ":" + column
+}
+
+func (p prose) warning(b *strings.Builder, text string) {
+	first, more, _ := strings.Cut(text, "\n")
+	fmt.Fprintf(b, "%s %s\n", p.paint(yellow, "warning:"), Printable(first))
+	p.indent(b, more, false)
 }
 
 func (p prose) change(b *strings.Builder, c Change) {
@@ -160,7 +169,7 @@ func (p prose) conclusion(r *Report) string {
 		fmt.Fprintf(&b, "%s = %s\n", Printable(o.Name), Printable(v))
 	}
 	for _, w := range r.Warnings {
-		fmt.Fprintf(&b, "%s %s\n", p.paint(yellow, "warning:"), Printable(w))
+		p.warning(&b, w)
 	}
 	for _, s := range r.Surprises {
 		fmt.Fprintf(&b, "%s %s: planned %s, came %s\n", p.paint(yellow, "surprise:"), Printable(s.Address.String()), s.Planned, s.Outcome)
@@ -206,6 +215,9 @@ func (p prose) summary(r *Report) string {
 	add(c.Unchanged, Unchanged, "unchanged")
 	if len(parts) == 0 {
 		parts = []string{"nothing declared"}
+		if r.Partial {
+			parts = []string{"nothing chosen"}
+		}
 	}
 	line := fmt.Sprintf("%s: %s, in %s", p.paint(bold, string(r.Mode)), strings.Join(parts, ", "), took(r.DurationMS))
 	if r.Mode == Converge && c.Changed+c.Refreshed+c.Failed > 0 {
@@ -227,7 +239,7 @@ func (p prose) next(r *Report, c Counts) string {
 		return fmt.Sprintf("correct what failed, then run it again: what is done stays done. First: %s\n", p.first(r))
 	case r.Mode == Plan && c.Pending > 0:
 		return fmt.Sprintf("to make these changes: apply %s\n", shellQuote(Printable(r.Manifest)))
-	case r.Mode == Plan:
+	case r.Mode == Plan && (c.Total > 0 || !r.Partial):
 		return "the node is as declared: there is nothing to do.\n"
 	}
 	return ""
