@@ -30,7 +30,7 @@ func (t *visit) converge(ctx context.Context) {
 			return
 		}
 		if err != nil {
-			t.fail(err)
+			t.fail(err, t.diff.Changes...)
 			return
 		}
 		t.res.Outcome, t.changed = report.Changed, true
