@@ -213,7 +213,7 @@ func (t *visit) apply(ctx context.Context) error {
 		if err == nil || n >= t.e.Tries || t.stuck || ctx.Err() != nil {
 			return err
 		}
-		t.res.Warnings = append(t.res.Warnings, t.opts.Scrub(fmt.Sprintf("attempt %d of %d: %v", n, t.e.Tries, err)))
+		t.res.Warnings = append(t.res.Warnings, t.opts.Scrub(fmt.Sprintf("attempt %d of %d: %s", n, t.e.Tries, brief(err))))
 		t.running(t.e.Addr, fmt.Sprintf("waiting to try again (%d of %d failed)", n, t.e.Tries))
 		if err := sleep(ctx, t.slot, t.e.TrySleep); err != nil {
 			return err
@@ -227,6 +227,19 @@ func (t *visit) apply(ctx context.Context) error {
 		}
 		t.running(t.e.Addr, "applying")
 	}
+}
+
+// brief is an error with the last line of what a command said of it.
+func brief(err error) string {
+	var d interface{ Detail() string }
+	if !errors.As(err, &d) {
+		return err.Error()
+	}
+	said := strings.TrimSpace(d.Detail())
+	if said == "" {
+		return err.Error()
+	}
+	return err.Error() + ": " + said[strings.LastIndexByte(said, '\n')+1:]
 }
 
 // applyOnce records the change, makes it, and checks that it took.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -271,9 +272,27 @@ func dead(r *Run) {
 	r.board.stop()
 }
 
+// forgetful is a store that was restarted: it knows no history from before.
+type forgetful struct {
+	store.Store
+	restarted int64 // at this revision
+}
+
+func (f *forgetful) Watch(ctx context.Context, prefix string, after int64) iter.Seq2[[]store.Event, error] {
+	if after < f.restarted {
+		return func(yield func([]store.Event, error) bool) { yield(nil, store.ErrCompacted) }
+	}
+	return f.Store.Watch(ctx, prefix, after)
+}
+
 func TestANodeThatBootedTakesItsPlaceAgain(t *testing.T) {
+	t.Run("", func(t *testing.T) { takesItsPlaceAgain(t, 0) })
+	t.Run("with the exchange", func(t *testing.T) { takesItsPlaceAgain(t, 4) }) // after the run, the node and its fact
+}
+
+func takesItsPlaceAgain(t *testing.T, restarted int64) {
 	bubble(t, func(t *testing.T) {
-		x := deployment(t, memory(t))
+		x := deployment(t, &forgetful{memory(t), restarted})
 		r, err := x.Join(t.Context(), identity("a"), Plan{Exports: exports("up")})
 		if err != nil {
 			t.Fatal(err)

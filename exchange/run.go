@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -105,13 +106,23 @@ func (r *Run) arrive(ctx context.Context) error {
 	// The other one may have died a moment ago (this machine, before it was booted): then its record goes with its lease.
 	patience, cancel := context.WithTimeout(ctx, r.x.timing.lease+r.x.timing.lease/3)
 	defer cancel()
-	for range r.x.store.Watch(patience, r.place.key.String(), twin.Revision) {
-		break // it has gone, or shows that it lives, or has said nothing
+	for u, err := range store.Follow(patience, r.x.store, r.place.key.String()) {
+		if err != nil || moved(u, twin) { // it has said nothing, or has gone, or shows that it lives
+			break
+		}
 	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	return r.publish(ctx, r.mine)
+}
+
+// moved tells whether an entry is no longer as it was.
+func moved(u store.Update, was store.Entry) bool {
+	if u.Reset == nil {
+		return len(u.Changes) > 0
+	}
+	return !slices.ContainsFunc(u.Reset.Entries, func(e store.Entry) bool { return e.Key == was.Key && e.Revision == was.Revision })
 }
 
 // mine tells whether a run record that stands under this node's name may be replaced: it has ended, or is this machine's.
