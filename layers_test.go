@@ -18,7 +18,8 @@ const module = "github.com/nodeapply/apply/"
 var layers = map[string][]string{
 	"graph":           {},
 	"host":            {},
-	"source":          {},
+	"source":          {"sshclient"},
+	"sshclient":       {},
 	"resources":       {"host"},
 	"resources/fact":  {"exchange", "facts"},
 	"resources/wait":  {"exchange", "facts"},
@@ -31,12 +32,12 @@ var layers = map[string][]string{
 	"engine":          {"catalog", "graph", "host", "journal", "report", "resources"},
 	"exchange":        {"facts"},
 	"sandbox":         {"host"},
-	"fleet":           {"report", "exchange"},
+	"fleet":           {"report", "exchange", "sshclient"},
 }
 
 // only says who alone may import a library.
 var only = map[string][]string{
-	"os/exec":                      {"host", "sandbox", "fleet"},
+	"os/exec":                      {"host", "sandbox", "fleet", "source/sourcetest"},
 	"github.com/coreos/go-systemd": {"host"},
 	"github.com/go-git/go-git":     {"source"},
 	"github.com/hashicorp/hcl":     {"manifest", "cmd/apply"},

@@ -91,7 +91,7 @@ func exchangePlan(c *catalog.Catalog) (p exchange.Plan, ok bool) {
 		behind := before[v]
 		if v < len(entries) && !entries[v].Off && !entries[v].Noop {
 			e := entries[v]
-			ok = ok || e.Addr.Type == "fact" || e.Addr.Type == "wait"
+			ok = ok || e.Addr.Type == "fact" || e.Addr.Type == "wait" || e.Addr.Type == "limit"
 			if f, is := exported(e); is {
 				p.Exports = append(p.Exports, record.Export{Fact: f, Behind: keys(behind)})
 			}

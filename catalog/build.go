@@ -16,6 +16,7 @@ type Catalog struct {
 	index     *index
 	paths     func() []string // see Survey
 	relations []Relation
+	sections  map[int][]*Section // by member, see Sections
 }
 
 // Entries lists the resources in declaration order; an entry's index is its vertex. The caller must not change the slice.
@@ -51,7 +52,10 @@ func New(entries []*Entry, relations []Relation, empty func(resources.Address) b
 	if len(b.problems) > 0 {
 		return nil, b.problems
 	}
-	c := &Catalog{entries: b.entries, relations: relations, graph: b.graph, index: b.index}
+	c := &Catalog{entries: b.entries, relations: relations, graph: b.graph, index: b.index, sections: b.sections()}
+	if len(b.problems) > 0 {
+		return nil, b.problems
+	}
 	c.survey()
 	return c, nil
 }
@@ -66,6 +70,7 @@ type builder struct {
 	graph    *graph.Graph
 	explicit map[edge]bool
 	barriers map[barrierKey]int
+	limits   map[int]*limit
 	empty    func(resources.Address) bool
 	problems []Problem
 }
@@ -92,6 +97,9 @@ func (b *builder) relate(r *Relation) {
 			b.problems = append(b.problems, b.undeclared(missing, r.Pos))
 		}
 		return
+	}
+	if r.Kind == Inside {
+		b.inside(r, from, to)
 	}
 	notify := r.Kind == Notify
 	f := b.barrier(r.From, from, true, notify)

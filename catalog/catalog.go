@@ -7,6 +7,7 @@ package catalog
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/nodeapply/apply/resources"
@@ -19,6 +20,7 @@ type Entry struct {
 	// Resource is nil where values are missing that only the run gives; Deferred then makes it.
 	Resource resources.Resource
 	Deferred *Deferred
+	Awaits   bool // its Apply waits for other nodes
 	Options
 	// AttrPos returns the place of an attribute's expression, of the block where it has none.
 	AttrPos func(attr string) resources.Pos
@@ -46,12 +48,29 @@ type Deferred struct {
 	Needs []resources.Address
 	// Preview lists the attributes as far as they are known, unknown parts written "(known after wait.x)".
 	Preview []resources.Change
-	// Bind makes the entries: one, or one for each element of for_each, none where when is false. Its errors name attributes' places.
+	// Bind makes the entries: one, or one for each element of for_each, none where when is false. Its errors name their place; a [NotGiven]
+	// is none: the block is not managed in this run.
 	Bind func(ctx context.Context, late Values) ([]*Entry, error)
 }
 
 // Values looks up the late values of a resource that was visited; ok is false if it was not, or has none.
 type Values func(addr resources.Address) (values map[string]any, ok bool)
+
+// NotGiven says that a block cannot be made because the run did not give the values of From, say because their commands were not needed.
+type NotGiven struct{ From []resources.Address }
+
+// Error is "exec.x did not run, so its values are null; coalesce() or try() may say what to use then".
+func (n *NotGiven) Error() string {
+	names := make([]string, len(n.From))
+	for i, a := range n.From {
+		names[i] = a.String()
+	}
+	its := "its"
+	if len(names) > 1 {
+		its = "their"
+	}
+	return strings.Join(names, ", ") + " did not run, so " + its + " values are null; coalesce() or try() may say what to use then"
+}
 
 // RelationKind says what a relation means.
 type RelationKind uint8
@@ -61,6 +80,7 @@ const (
 	Before    RelationKind = iota // order only
 	Notify                        // order, and a refresh of To when From changed
 	Automatic                     // derived from identities: order, gives way to an explicit edge the other way round
+	Inside                        // order, and To is changed inside the limit From only
 )
 
 // Relation says that From comes before To. An address with an empty Type stands for a whole module, all its instances unless Module names one; an address

@@ -46,7 +46,7 @@ func unknownTarget(c *catalog.Catalog, t resources.Address) error {
 		names = append(names, e.Addr.String())
 	}
 	err := fmt.Errorf("no resource %s in this catalog", t)
-	if near := catalog.Nearest(t.String(), names); near != "" {
+	if near := resources.Nearest(t.String(), names); near != "" {
 		err = fmt.Errorf("%w; did you mean `%s`?", err, near)
 	}
 	return err

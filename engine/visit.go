@@ -25,6 +25,8 @@ type visit struct {
 	diff      resources.Diff
 	changed   bool // or refreshed, or would be
 	stuck     bool // an abandoned attempt still uses the resource
+	places    []resources.Place
+	fences    []string // what commands learn of them
 }
 
 // settle does all that is to be done with the resource and returns its result.
@@ -170,6 +172,14 @@ func (t *visit) plan(ctx context.Context) {
 
 // converge removes the difference and does the refresh that is due.
 func (t *visit) converge(ctx context.Context) {
+	if len(t.cat.Sections(t.v)) > 0 {
+		if !t.limited(ctx) {
+			return
+		}
+		var done func()
+		ctx, done = t.inside(ctx)
+		defer done()
+	}
 	if !t.diff.Empty() {
 		t.running(t.e.Addr, "applying")
 		err := t.apply(ctx)
@@ -252,11 +262,11 @@ func (t *visit) applyOnce(ctx context.Context, diff resources.Diff) error {
 		return &stoppedError{reason, because}
 	}
 	var err error
-	if g, ok := t.e.Resource.(resources.Grouper); ok {
+	if g, ok := t.e.Resource.(resources.Grouper); ok && len(t.cat.Sections(t.v)) == 0 {
 		err = t.groups.apply(ctx, t, g, diff)
 	} else {
 		err = t.locked(ctx, func(ctx context.Context) error {
-			return t.e.Resource.Apply(ctx, t.recorded(t.e.Addr), diff)
+			return t.e.Resource.Apply(ctx, t.changing(), diff)
 		})
 	}
 	if err != nil {
@@ -380,7 +390,7 @@ func (t *visit) refresh(ctx context.Context) error {
 	if err := t.record(ctx, resources.Diff{}); err != nil {
 		return err
 	}
-	err = t.locked(ctx, func(ctx context.Context) error { return r.Refresh(ctx, t.recorded(t.e.Addr)) })
+	err = t.locked(ctx, func(ctx context.Context) error { return r.Refresh(ctx, t.changing()) })
 	if err != nil {
 		return err
 	}

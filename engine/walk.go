@@ -22,6 +22,7 @@ type walk struct {
 	visit      []bool // in a converge: which vertices to visit, the others keep their predicted result
 	states     []state
 	groups     groups
+	limits     limits
 	emit       sync.Mutex
 }
 
@@ -52,7 +53,7 @@ func (r *run) newWalk(predicted *walk) *walk {
 
 // Ready is part of graph.Visitor.
 func (w *walk) Ready(v int) {
-	if v < len(w.cat.Entries()) && w.runs(v) {
+	if v < len(w.cat.Entries()) && w.runs(v) && len(w.cat.Sections(v)) == 0 { // who waits for a limit is not waited for
 		w.groups.expect(w.cat.Entries()[v])
 	}
 }
@@ -114,6 +115,9 @@ func (w *walk) running(a resources.Address, what string) {
 
 // Visit is part of graph.Visitor.
 func (w *walk) Visit(ctx context.Context, v int, slot graph.Slot) {
+	if w.converging {
+		defer w.leave(ctx, v, slot)
+	}
 	st := &w.states[v]
 	if v >= len(w.cat.Entries()) {
 		st.failed, st.changed = st.cause != 0, len(st.notified) > 0
@@ -234,37 +238,6 @@ func (w *walk) newVisit(v int, e *catalog.Entry, slot graph.Slot) *visit {
 	return vis
 }
 
-// visitDeferred binds a block whose values are known now, and visits what it becomes, one after the other.
-func (w *walk) visitDeferred(ctx context.Context, v int, e *catalog.Entry, slot graph.Slot) {
-	st := &w.states[v]
-	if !w.converging && !w.late.complete(w.cat, e.Deferred.Needs) {
-		res := w.result(e, report.Result{Outcome: report.Pending, Certainty: report.KnownLate, Reversible: false})
-		res.Changes = w.mask(e, e.Deferred.Preview)
-		st.results, st.changed = []*report.Result{res}, true
-		return
-	}
-	bound, err := e.Deferred.Bind(ctx, w.late.lookup)
-	if err != nil {
-		res := w.result(e, report.Result{Outcome: report.Failed})
-		res.Error = w.describe(e, err)
-		st.results = []*report.Result{res}
-		return
-	}
-	for _, b := range bound {
-		w.cat.Survey(b.Resource)
-		start := time.Now()
-		vis := w.newVisit(v, b, slot)
-		vis.res.Certainty = report.KnownLate
-		res := vis.settle(ctx)
-		res.StartMS, res.DurationMS = millis(start.Sub(w.started)), millis(time.Since(start))
-		st.results = append(st.results, res)
-		st.changed = st.changed || vis.changed
-	}
-	if len(bound) == 0 {
-		st.results = []*report.Result{w.result(e, report.Result{Outcome: report.Unchanged, Certainty: report.KnownLate, Reason: "when is false, or for_each is empty"})}
-	}
-}
-
 // mask turns changes into printable ones: values that the manifest marks sensitive are replaced.
 func (w *walk) mask(e *catalog.Entry, changes []resources.Change) []report.Change {
 	const hidden = "(sensitive value)"
@@ -284,7 +257,11 @@ func (w *walk) mask(e *catalog.Entry, changes []resources.Change) []report.Chang
 func (w *walk) describe(e *catalog.Entry, err error) *report.Error {
 	pos := e.Pos
 	var attr interface{ Attribute() string }
-	if errors.As(err, &attr) && e.AttrPos != nil {
+	var placed interface{ Position() resources.Pos }
+	switch {
+	case errors.As(err, &placed):
+		pos = placed.Position()
+	case errors.As(err, &attr) && e.AttrPos != nil:
 		pos = e.AttrPos(attr.Attribute())
 	}
 	out := &report.Error{Summary: w.opts.Scrub(err.Error()), Pos: pos.Range()}
@@ -293,40 +270,6 @@ func (w *walk) describe(e *catalog.Entry, err error) *report.Error {
 		out.Detail = w.opts.Scrub(d.Detail())
 	}
 	return out
-}
-
-// lateValues are the values of resources that were visited.
-type lateValues struct {
-	mu sync.Mutex
-	m  map[resources.Address]map[string]any
-}
-
-func (l *lateValues) set(a resources.Address, values map[string]any) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.m == nil {
-		l.m = map[resources.Address]map[string]any{}
-	}
-	l.m[a] = values
-}
-
-func (l *lateValues) lookup(a resources.Address) (map[string]any, bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	values, ok := l.m[a]
-	return values, ok
-}
-
-// complete says whether the values of all that needs names are there.
-func (l *lateValues) complete(c *catalog.Catalog, needs []resources.Address) bool {
-	for _, need := range needs {
-		for _, v := range c.Find(need) {
-			if _, ok := l.lookup(c.Entries()[v].Addr); !ok {
-				return false
-			}
-		}
-	}
-	return true
 }
 
 // recorded returns the host through which a is changed: the recorder is told of each change.

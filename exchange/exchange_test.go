@@ -429,7 +429,7 @@ func TestALimitLetsInSoMany(t *testing.T) {
 		for i := range nodes {
 			r := join(t, x, fmt.Sprint("n", i), Plan{})
 			go func() {
-				h, err := r.Enter(t.Context(), "restart", most)
+				h, err := r.Enter(t.Context(), "restart", most, nil)
 				if err != nil {
 					done <- err
 					return
@@ -492,7 +492,7 @@ func TestALostLeaseEndsWhatIsInside(t *testing.T) {
 		b := &broken{Store: hub, away: make(chan struct{})}
 		first := join(t, deployment(t, b), "a", Plan{})
 		second := join(t, deployment(t, hub), "b", Plan{})
-		h, err := first.Enter(t.Context(), "restart", 1)
+		h, err := first.Enter(t.Context(), "restart", 1, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -502,7 +502,7 @@ func TestALostLeaseEndsWhatIsInside(t *testing.T) {
 			<-h.Inside().Done()
 			lost <- time.Now()
 		}()
-		h2, err := second.Enter(t.Context(), "restart", 1)
+		h2, err := second.Enter(t.Context(), "restart", 1, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

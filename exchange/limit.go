@@ -33,17 +33,20 @@ type Held struct {
 }
 
 // Enter waits until fewer than max other nodes are inside a limit, first come first, and enters it. Whoever takes several
-// takes them in the order of their names.
-func (r *Run) Enter(ctx context.Context, limit string, max int) (*Held, error) {
-	h, err := r.enter(ctx, limit, max)
+// takes them in the order of their names. progress, which may be nil, is told who is inside while there is no place.
+func (r *Run) Enter(ctx context.Context, limit string, max int, progress func(inside []verdict.Place)) (*Held, error) {
+	if progress == nil {
+		progress = func([]verdict.Place) {}
+	}
+	h, err := r.enter(ctx, limit, max, progress)
 	if err != nil {
 		return nil, fmt.Errorf("limit.%s: %w", limit, err)
 	}
 	return h, nil
 }
 
-func (r *Run) enter(ctx context.Context, limit string, max int) (*Held, error) {
-	if err := name.Fact(limit); err != nil {
+func (r *Run) enter(ctx context.Context, limit string, max int, progress func([]verdict.Place)) (*Held, error) {
+	if err := name.Limit(limit); err != nil {
 		return nil, err
 	}
 	place := r.cell(name.KindLimit, limit)
@@ -63,7 +66,7 @@ func (r *Run) enter(ctx context.Context, limit string, max int) (*Held, error) {
 		return nil, errors.Join(err, h.Leave(context.WithoutCancel(ctx)))
 	}
 	h.wg.Go(h.keep)
-	if err := h.turn(ctx, max); err != nil {
+	if err := h.turn(ctx, max, progress); err != nil {
 		return nil, errors.Join(err, h.Leave(context.WithoutCancel(ctx)))
 	}
 	return h, nil
@@ -87,32 +90,47 @@ func (h *Held) queue(ctx context.Context, b []byte) error {
 	return h.place.put(ctx, b, h.lease, func(store.Entry) error { return errors.New("another run of this node is in it") })
 }
 
-// turn waits until the place is among the first max.
-func (h *Held) turn(ctx context.Context, max int) error {
+// turn waits until the place is among the first max. A view may be late, which is no harm: nobody comes before the place any more.
+func (h *Held) turn(ctx context.Context, max int, progress func([]verdict.Place)) error {
+	var inside []verdict.Place
 	for {
-		at := -1
-		changed, _, err := h.run.board.look(func(v *verdict.View) {
+		entered := false
+		before := inside
+		changed, away, err := h.run.board.look(func(v *verdict.View) {
 			q := v.Queue(h.limit)
-			at = slices.IndexFunc(q, func(p verdict.Place) bool { return p.Node == h.run.id.Node && p.Fence == h.place.rev })
-			if at >= 0 && at < max {
-				h.Fence = q[at].Fence
-			}
+			at := slices.IndexFunc(q, func(p verdict.Place) bool { return p.Node == h.run.id.Node && p.Fence == h.place.rev })
+			entered = at >= 0 && at < max
+			inside = q[:min(len(q), max)]
 		})
-		if err != nil {
+		switch {
+		case err != nil:
 			return err
-		}
-		if h.Fence != 0 {
+		case entered:
+			h.Fence = h.place.rev
 			return nil
+		case !slices.Equal(before, inside):
+			progress(inside)
 		}
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return context.Cause(ctx)
+			return fmt.Errorf("%s: %w", noPlace(inside, away), context.Cause(ctx))
 		case <-h.inside.Done():
 			return context.Cause(h.inside)
 		}
 	}
 }
+
+// noPlace says why there is no place.
+func noPlace(inside []verdict.Place, away error) string {
+	if away != nil {
+		return fmt.Sprintf("no place: %v", away)
+	}
+	return "no place: " + verdict.InsideText(inside)
+}
+
+// Number implements resources.Place.
+func (h *Held) Number() int64 { return h.Fence }
 
 // keep renews the lease. When it could not for two thirds of its life the place is given up: before another can enter.
 func (h *Held) keep() {

@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"errors"
+	"slices"
 )
 
 // ErrUnknownAccount is wrapped by the errors of LookupUser and LookupGroup for a name that the node does not know.
@@ -103,6 +104,19 @@ func (h *recording) Run(ctx context.Context, c Cmd) (Output, error) {
 	if err := h.r.Before(ctx, h.Host, op); err != nil {
 		return Output{}, err
 	}
+	return h.Host.Run(ctx, c)
+}
+
+// WithEnv returns h with env (KEY=VALUE) in the environment of every command that may change the node.
+func WithEnv(h Host, env ...string) Host { return &environment{Host: h, env: env} }
+
+type environment struct {
+	Host
+	env []string
+}
+
+func (h *environment) Run(ctx context.Context, c Cmd) (Output, error) {
+	c.Env = slices.Concat(c.Env, h.env)
 	return h.Host.Run(ctx, c)
 }
 

@@ -134,6 +134,10 @@ func printCatalog(t *testing.T, b *strings.Builder, res *manifest.Result, late m
 			continue
 		}
 		bound, err := e.Deferred.Bind(t.Context(), values)
+		var placed interface{ Position() resources.Pos }
+		if errors.As(err, &placed) {
+			err = fmt.Errorf("%s: %w", placed.Position(), err)
+		}
 		if err != nil {
 			fmt.Fprintf(b, "  bind: %v\n", err)
 		}

@@ -79,7 +79,7 @@ func (g *group) emit(r *run) {
 
 // blank is an entry that holds only what every entry of the block has.
 func (g *group) blank(inst *instance) *catalog.Entry {
-	e := &catalog.Entry{Addr: g.addr, Pos: diag.Pos(g.sh.block.Header), AttrPos: g.attrPos, Origins: g.origins}
+	e := &catalog.Entry{Addr: g.addr, Pos: diag.Pos(g.sh.block.Header), Awaits: g.sh.schema.Type.Awaits, AttrPos: g.attrPos, Origins: g.origins}
 	e.Addr.Instance = inst.suffix()
 	return e
 }

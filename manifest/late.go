@@ -3,6 +3,7 @@ package manifest
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -22,7 +23,7 @@ func (g *group) deferred(r *run, inst *instance, used deps) *catalog.Deferred {
 		Needs:   used.lateOnes(),
 		Preview: g.preview(r, inst, used),
 		Bind: func(ctx context.Context, late catalog.Values) ([]*catalog.Entry, error) {
-			return g.bind(ctx, late, func(*run) ([]*instance, bool) { return []*instance{inst}, true })
+			return g.bind(ctx, late, func(*run) []*instance { return []*instance{inst} })
 		},
 	}
 }
@@ -38,12 +39,12 @@ func (g *group) deferredGroup(r *run, rep repetition) (*catalog.Entry, deps) {
 		Needs:   used.lateOnes(),
 		Preview: g.preview(r, inst, used),
 		Bind: func(ctx context.Context, late catalog.Values) ([]*catalog.Entry, error) {
-			return g.bind(ctx, late, func(r *run) ([]*instance, bool) {
+			return g.bind(ctx, late, func(r *run) []*instance {
 				rep, ok := g.repeat(r)
-				if ok && !rep.known {
+				if ok && !rep.known && !r.blind {
 					r.errorf(&g.sh.block.Header, "Not known", "How many there are is not known: %s did not run.", needs(rep.deps))
 				}
-				return rep.list, ok && rep.known
+				return rep.list
 			})
 		},
 	}
@@ -51,13 +52,12 @@ func (g *group) deferredGroup(r *run, rep repetition) (*catalog.Entry, deps) {
 }
 
 // bind evaluates instances anew with the values of the run.
-func (g *group) bind(ctx context.Context, late catalog.Values, list func(*run) ([]*instance, bool)) ([]*catalog.Entry, error) {
+func (g *group) bind(ctx context.Context, late catalog.Values, list instances) ([]*catalog.Entry, error) {
 	c := g.s.c
 	var out []*catalog.Entry
 	var found diag.List
 	err := c.again(ctx, late, func(r *run) {
-		instances, _ := list(r)
-		for _, inst := range instances {
+		for _, inst := range list(r) {
 			e, used := g.entry(r, inst)
 			if e.Deferred != nil {
 				r.errorf(&g.sh.block.Header, "Not known", "A value is not known: %s did not run.", needs(used))
@@ -68,14 +68,53 @@ func (g *group) bind(ctx context.Context, late catalog.Values, list func(*run) (
 		}
 		found = diag.From(r.diags, c.reader, c.secrets.redact)
 	})
+	if err != nil || !found.HasErrors() {
+		return out, err
+	}
+	ungiven, err := g.ungiven(ctx, late, list)
 	switch {
 	case err != nil:
 		return nil, err
-	case found.HasErrors():
-		return nil, found
+	case len(ungiven) > 0:
+		return nil, &catalog.NotGiven{From: ungiven}
 	}
-	return out, nil
+	return nil, mistaken(found)
 }
+
+// instances lists the instances of a block with the values of the run; what is wrong or not known is told to the run.
+type instances func(*run) []*instance
+
+// ungiven says whose values are null in this run where that is all that is wrong with instances that could not be bound: with values
+// that are merely unknown, there is no mistake.
+func (g *group) ungiven(ctx context.Context, late catalog.Values, list instances) (from []resources.Address, err error) {
+	err = g.s.c.again(ctx, late, func(r *run) {
+		r.blind = true
+		for _, inst := range list(r) {
+			g.entry(r, inst)
+		}
+		if !r.diags.HasErrors() {
+			from = r.ungiven
+		}
+	})
+	return from, err
+}
+
+// mistake is what was found wrong only in the run, errors alone. The report has its place apart.
+type mistake diag.List
+
+func mistaken(found diag.List) mistake {
+	return mistake(slices.DeleteFunc(found, func(d diag.Diagnostic) bool { return d.Severity != diag.Error }))
+}
+
+// Error is what the first mistake is, without its place, and all others.
+func (m mistake) Error() string {
+	first := m[0]
+	first.Pos = resources.Pos{}
+	return diag.List(append(diag.List{first}, m[1:]...)).Error()
+}
+
+// Position returns the place of the first mistake.
+func (m mistake) Position() resources.Pos { return m[0].Pos }
 
 // again evaluates with late values, one at a time and within bounds.
 func (c *compiler) again(ctx context.Context, late catalog.Values, do func(*run)) error {

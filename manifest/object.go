@@ -1,6 +1,8 @@
 package manifest
 
 import (
+	"slices"
+
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/nodeapply/apply/manifest/decode"
@@ -74,13 +76,18 @@ func (g *group) declared(a *shapeAttr, v cty.Value) cty.Value {
 func (g *group) lateValues(r *run, inst *instance, out map[string]cty.Value) {
 	var values map[string]any
 	if r.late != nil {
-		addr := g.addr
-		addr.Instance = inst.suffix()
-		values, _ = r.late(addr)
+		values, _ = r.late(g.instanceAddr(inst))
 	}
 	for _, name := range g.sh.schema.Type.Late {
 		if r.late == nil {
 			out[name] = cty.DynamicVal
+			continue
+		}
+		if r.blind && values[name] == nil {
+			out[name] = cty.DynamicVal
+			if addr := g.instanceAddr(inst); !slices.Contains(r.ungiven, addr) {
+				r.ungiven = append(r.ungiven, addr)
+			}
 			continue
 		}
 		v, err := decode.Value(values[name])
@@ -89,6 +96,12 @@ func (g *group) lateValues(r *run, inst *instance, out map[string]cty.Value) {
 		}
 		out[name] = v
 	}
+}
+
+func (g *group) instanceAddr(inst *instance) resources.Address {
+	addr := g.addr
+	addr.Instance = inst.suffix()
+	return addr
 }
 
 // refAddr is the address that a reference stands for: one instance if it names one.

@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -66,22 +67,28 @@ func (s *scope) rootOutputs(r *run) []Output {
 	return out
 }
 
-func (c *compiler) lateOutput(ctx context.Context, out *cell, late catalog.Values) (value any, err error) {
-	var problem error
-	err = c.again(ctx, late, func(r *run) {
+// lateOutput computes an output when the run has ended. Where that fails for want of values that the run did not give, the error says whose.
+func (c *compiler) lateOutput(ctx context.Context, out *cell, late catalog.Values) (value any, problem error) {
+	err := c.again(ctx, late, func(r *run) {
 		res := r.get(out)
 		found := diag.From(r.diags, c.reader, c.secrets.redact)
 		switch {
 		case found.HasErrors():
 			problem = found
 		case !res.ok || !wholly(res.val):
-			problem = errors.New("not known: " + needs(res.deps) + " did not run")
+			problem = errors.New(needs(res.deps) + " did not run")
 		default:
 			value = decode.Go(bare(res.val))
 		}
 	})
-	if err != nil {
-		return nil, err
+	if err != nil || problem == nil {
+		return value, err
 	}
-	return value, problem
+	err = c.again(ctx, late, func(r *run) {
+		r.blind = true
+		if r.get(out); !r.diags.HasErrors() && len(r.ungiven) > 0 {
+			problem = &catalog.NotGiven{From: r.ungiven}
+		}
+	})
+	return nil, cmp.Or(err, problem)
 }

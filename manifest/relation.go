@@ -66,8 +66,11 @@ func (s *scope) relation(out []catalog.Relation, self resources.Address, kind st
 		if kind == "before" || kind == "notify" {
 			r.From, r.To, r.Target = self, other, true
 		}
-		if kind == "notify" || kind == "subscribe" {
+		switch kind {
+		case "notify", "subscribe":
 			r.Kind = catalog.Notify
+		case "limit":
+			r.Kind = catalog.Inside
 		}
 		out = append(out, r)
 	}

@@ -17,11 +17,14 @@ const maxChain = 20_000
 
 // run is one evaluation: the compilation, which fills the cells, or the binding of a deferred entry, which sees late values and leaves the cells alone.
 type run struct {
-	c     *compiler
-	late  catalog.Values // nil while compiling
-	memo  map[*cell]*cell
-	stack []*cell
-	diags hcl.Diagnostics
+	c    *compiler
+	late catalog.Values // nil while compiling
+	// blind: what the run did not give is unknown and not null, and ungiven lists whose values these are.
+	blind   bool
+	ungiven []resources.Address
+	memo    map[*cell]*cell
+	stack   []*cell
+	diags   hcl.Diagnostics
 }
 
 // cell is a named value, computed when it is first asked for.

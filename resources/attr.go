@@ -25,6 +25,10 @@ func (e *AttrError) Unwrap() error { return e.Err }
 // AttrUnmarshaler is a type of an attribute that reads its own value: bool, string, float64, []any or map[string]any, never nil.
 type AttrUnmarshaler interface{ UnmarshalAttr(v any) error }
 
+// AttrMarshaler is a type of an attribute that gives its value as a manifest writes it: what UnmarshalAttr would read, or nil. Without it
+// the field's Go value is taken.
+type AttrMarshaler interface{ MarshalAttr() any }
+
 // Strings is a list that may be written as one string.
 type Strings []string
 

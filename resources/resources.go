@@ -74,6 +74,10 @@ type Type struct {
 	Timeout time.Duration
 	// Late names the values that only a run gives (exec: stdout, stderr, exit_code), see Valued.
 	Late []string
+	// Awaits says that Apply waits for other nodes. Nothing that they may need is held meanwhile.
+	Awaits bool
+	// Stateless says of a type whose resources are no Inspectors why there is nothing to inspect.
+	Stateless string
 }
 
 // Validator is a Resource that can find mistakes in its attributes before any node is seen. Several mistakes are joined by errors.Join;
@@ -147,6 +151,22 @@ type Member struct {
 
 // Locker is a Resource whose Apply must not run beside others that name the same lock.
 type Locker interface{ Locks() []string }
+
+// Limiter is a Resource that bounds how many nodes at a time change what is declared to be inside it.
+type Limiter interface {
+	// Enter waits until there is a place for this node and takes it; nil: the limit does not concern this node.
+	Enter(ctx context.Context) (Place, error)
+}
+
+// Place is a node's place inside a limit.
+type Place interface {
+	// Number grows with every place that any node takes: what is guarded can refuse one that has lost its place and does not know it yet.
+	Number() int64
+	// Inside ends, with its cause, when the place is lost: what goes on inside goes by it.
+	Inside() context.Context
+	// Leave gives the place back.
+	Leave(ctx context.Context) error
+}
 
 // Valued is a Resource with values that other blocks may use: attributes that are known only after it was visited.
 // The values are nil, bool, int, float64, string, []any and map[string]any.

@@ -6,10 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path"
 	"path/filepath"
 	"time"
 
+	"github.com/nodeapply/apply/source/internal/cache"
 	"github.com/nodeapply/apply/source/internal/gittree"
 	"github.com/nodeapply/apply/source/internal/odb"
 	"github.com/nodeapply/apply/source/internal/signature"
@@ -57,21 +57,21 @@ func Checkout(ctx context.Context, src Source, o Options) (*Tree, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := openCache(ctx, o.StateDir, src.URL)
+	c, err := cache.Open(ctx, o.StateDir, src.URL)
 	if err != nil {
 		return nil, err
 	}
-	defer c.close()
-	t, err := c.checkout(ctx, src, o, signers)
-	var broken brokenCache
+	defer c.Close()
+	t, err := fetched(ctx, c, src, o, signers)
+	var broken *cache.BrokenError
 	if !errors.As(err, &broken) {
 		return t, err
 	}
-	where, err := c.setAside()
+	where, err := c.SetAside()
 	if err != nil {
 		return nil, fmt.Errorf("cache: %w", err)
 	}
-	if t, err = c.checkout(ctx, src, o, signers); err != nil {
+	if t, err = fetched(ctx, c, src, o, signers); err != nil {
 		return nil, fmt.Errorf("%w (the cache was broken and was moved to %s: %w)", err, where, broken)
 	}
 	t.Warnings = append(t.Warnings, fmt.Sprintf("%s: the cache was broken, was moved to %s and fetched anew: %v", src.URL, where, broken))
@@ -92,19 +92,19 @@ func loadSigners(file string) (*signature.Signers, error) {
 	return signature.Load(file)
 }
 
-// brokenCache is an error of our own store: it may be thrown away and fetched again.
-type brokenCache struct{ error }
-
-func (b brokenCache) Unwrap() error { return b.error }
-
-func (c *cache) checkout(ctx context.Context, src Source, o Options, signers *signature.Signers) (*Tree, error) {
-	found, warnings, err := c.find(ctx, src, o.Pin)
+// fetched checks out of the store of what was fetched.
+func fetched(ctx context.Context, c *cache.Cache, src Source, o Options, signers *signature.Signers) (*Tree, error) {
+	pinned := ""
+	if o.Pin != nil {
+		pinned = o.Pin.Commit
+	}
+	found, warnings, err := c.Find(ctx, src.Ref, pinned)
 	if err != nil {
 		return nil, err
 	}
-	t := &Tree{Revision: Revision{Ref: src.Ref, RefKind: found.kind, Dirty: Clean}, Warnings: warnings}
+	t := &Tree{Revision: Revision{Ref: src.Ref, RefKind: found.Kind, Dirty: Clean}, Warnings: warnings}
 	name := src.Ref
-	if found.kind != Tag {
+	if found.Kind != Tag {
 		name = ""
 	}
 	accept := func() error {
@@ -113,9 +113,9 @@ func (c *cache) checkout(ctx context.Context, src Source, o Options, signers *si
 		}
 		return o.Pin.check(src, t.Revision)
 	}
-	err = t.write(ctx, c.store, writing{found.hash, name, src.Folder, signers, accept, o})
+	err = t.write(ctx, c.Store, writing{found.Hash, name, src.Folder, signers, accept, o})
 	if errors.Is(err, odb.ErrBroken) || errors.Is(err, odb.ErrNotFound) {
-		return nil, brokenCache{err}
+		return nil, cache.Broken(err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", src, err)
@@ -150,13 +150,6 @@ func (t *Tree) write(ctx context.Context, store *odb.Store, w writing) error {
 	if err != nil {
 		return err
 	}
-	inside, err := files.Resolve(path.Join(".", w.folder))
-	if err != nil {
-		return err
-	}
-	if !files.Has(inside) {
-		return fmt.Errorf("%q is not in the repository at %.12s", w.folder, t.Commit)
-	}
 	for _, s := range files.Submodules {
 		t.Warnings = append(t.Warnings, fmt.Sprintf("%s: a submodule: left empty", s))
 	}
@@ -167,10 +160,13 @@ func (t *Tree) write(ctx context.Context, store *odb.Store, w writing) error {
 	if t.Dir, err = os.MkdirTemp(parent, "source-*"); err != nil { // mode 0700
 		return err
 	}
-	if err := files.Write(ctx, t.Dir); err != nil {
+	err = files.Write(ctx, t.Dir)
+	if err == nil {
+		t.Path, err = t.Inside(w.folder)
+	}
+	if err != nil {
 		return errors.Join(err, os.RemoveAll(t.Dir))
 	}
-	t.Path = filepath.Join(t.Dir, filepath.FromSlash(inside))
 	return nil
 }
 

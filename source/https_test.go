@@ -2,88 +2,48 @@ package source_test
 
 import (
 	"context"
-	"encoding/pem"
 	"errors"
-	"io"
-	"log"
 	"net"
 	"net/http"
-	"net/http/cgi"
-	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/nodeapply/apply/source"
+	"github.com/nodeapply/apply/source/sourcetest"
 )
 
 // gitServer is `git http-backend` behind TLS.
 type gitServer struct {
-	*httptest.Server
+	*sourcetest.HTTPS
 	url string // of the repository
-
-	mu   sync.Mutex
-	auth []string // the Authorization of each request
 }
 
 // newGitServer serves the repository at dir; the certificate is made known by GIT_SSL_CAINFO.
-func newGitServer(t testing.TB, dir string, around ...func(http.Handler) http.Handler) *gitServer {
+func newGitServer(t testing.TB, dir string, around ...func(http.Handler) http.Handler) gitServer {
 	t.Helper()
-	execPath, err := exec.Command("git", "--exec-path").Output()
+	s, err := sourcetest.StartHTTPS(filepath.Dir(dir), around...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &gitServer{}
-	var h http.Handler = &cgi.Handler{
-		Path:   filepath.Join(strings.TrimSpace(string(execPath)), "git-http-backend"),
-		Stderr: io.Discard,
-		Env: []string{"GIT_PROJECT_ROOT=" + filepath.Dir(dir), "GIT_HTTP_EXPORT_ALL=1", "GIT_CONFIG_NOSYSTEM=1",
-			"GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*"},
-	}
-	for _, f := range around {
-		h = f(h)
-	}
-	s.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.mu.Lock()
-		s.auth = append(s.auth, r.Header.Get("Authorization"))
-		s.mu.Unlock()
-		h.ServeHTTP(w, r)
-	}))
-	s.Config.ErrorLog = log.New(io.Discard, "", 0)
-	s.StartTLS()
 	t.Cleanup(s.Close)
-	s.url = s.URL + "/" + filepath.Base(dir)
-	t.Setenv("GIT_SSL_CAINFO", s.certificate(t))
+	g := gitServer{s, s.URL + "/" + filepath.Base(dir)}
+	t.Setenv("GIT_SSL_CAINFO", g.certificate(t))
 	t.Setenv("HOME", t.TempDir())
-	return s
+	return g
 }
 
-func (s *gitServer) certificate(t testing.TB) string {
+func (s gitServer) certificate(t testing.TB) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "ca.pem")
-	block := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw})
-	if err := os.WriteFile(file, block, 0o600); err != nil {
+	if err := s.WriteCA(file); err != nil {
 		t.Fatal(err)
 	}
 	return file
-}
-
-// login demands user:secret.
-func login(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if user, password, _ := r.BasicAuth(); user != "user" || password != "secret" {
-			w.Header().Set("WWW-Authenticate", `Basic realm="git"`)
-			http.Error(w, "who?", http.StatusUnauthorized)
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
 }
 
 func checkout(t testing.TB, url, ref string, o source.Options) (*source.Tree, error) {
@@ -161,7 +121,7 @@ func TestFetchIsShallow(t *testing.T) {
 
 func TestHTTPSCredentials(t *testing.T) {
 	r := newRepo(t)
-	s := newGitServer(t, r.dir, login)
+	s := newGitServer(t, r.dir, sourcetest.Login("user", "secret"))
 	host := strings.TrimPrefix(s.URL, "https://")
 	name, _, err := net.SplitHostPort(host)
 	if err != nil {
@@ -205,7 +165,7 @@ func TestRedirectsDoNotTakeCredentialsElsewhere(t *testing.T) {
 	})
 	both := filepath.Join(t.TempDir(), "both.pem")
 	var all []byte
-	for _, s := range []*gitServer{elsewhere, here} {
+	for _, s := range []gitServer{elsewhere, here} {
 		one, err := os.ReadFile(s.certificate(t))
 		if err != nil {
 			t.Fatal(err)
@@ -220,11 +180,11 @@ func TestRedirectsDoNotTakeCredentialsElsewhere(t *testing.T) {
 	if _, err := checkout(t, here.url, "main", options(t)); err != nil {
 		t.Fatal(err)
 	}
-	if len(here.auth) == 0 || here.auth[0] == "" {
-		t.Errorf("the host itself was sent none: %q", here.auth)
+	if len(here.Auth()) == 0 || here.Auth()[0] == "" {
+		t.Errorf("the host itself was sent none: %q", here.Auth())
 	}
-	if strings.Join(elsewhere.auth, "") != "" || len(elsewhere.auth) == 0 {
-		t.Errorf("another host was sent: %q", elsewhere.auth)
+	if strings.Join(elsewhere.Auth(), "") != "" || len(elsewhere.Auth()) == 0 {
+		t.Errorf("another host was sent: %q", elsewhere.Auth())
 	}
 }
 

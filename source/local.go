@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/nodeapply/apply/source/internal/odb"
+	"github.com/nodeapply/apply/source/internal/refs"
 	"github.com/nodeapply/apply/source/internal/worktree"
 )
 
@@ -102,9 +103,9 @@ func (l *Local) Checkout(ctx context.Context, revision string, o Options) (*Tree
 	if err != nil {
 		return nil, err
 	}
-	t := &Tree{Revision: Revision{Ref: revision, RefKind: found.kind, Dirty: Clean}}
+	t := &Tree{Revision: Revision{Ref: revision, RefKind: found.Kind, Dirty: Clean}}
 	tag := ""
-	if found.kind == Tag {
+	if found.Kind == Tag {
 		tag = revision
 	}
 	accept := func() error {
@@ -113,7 +114,7 @@ func (l *Local) Checkout(ctx context.Context, revision string, o Options) (*Tree
 		}
 		return o.Pin.check(Source{URL: l.repository.Worktree, Ref: revision}, t.Revision)
 	}
-	if err := t.write(ctx, l.store, writing{found.hash, tag, l.inside, signers, accept, o}); err != nil {
+	if err := t.write(ctx, l.store, writing{found.Hash, tag, l.inside, signers, accept, o}); err != nil {
 		return nil, fmt.Errorf("%s: %w", revision, err)
 	}
 	return t, nil
@@ -122,13 +123,13 @@ func (l *Local) Checkout(ctx context.Context, revision string, o Options) (*Tree
 var revisionForm = regexp.MustCompile(`^(.*?)((?:[~^][0-9]*)*)$`)
 
 // resolve reads a revision: a base and steps to its ancestors.
-func (l *Local) resolve(revision string) (target, error) {
+func (l *Local) resolve(revision string) (refs.Target, error) {
 	parts := revisionForm.FindStringSubmatch(revision)
 	t, err := l.base(parts[1])
 	if err != nil || parts[2] == "" {
 		return t, err
 	}
-	h, err := l.peel(t.hash)
+	h, err := l.peel(t.Hash)
 	if err != nil {
 		return t, fmt.Errorf("%s: %w", revision, err)
 	}
@@ -143,44 +144,44 @@ func (l *Local) resolve(revision string) (target, error) {
 			return t, fmt.Errorf("%s: %w", revision, err)
 		}
 	}
-	return commitTarget(h), nil
+	return refs.OfCommit(h), nil
 }
 
 // base finds HEAD, a tag, a branch, a remote's branch or a commit, in that order.
-func (l *Local) base(name string) (target, error) {
-	refs, err := l.store.Refs()
+func (l *Local) base(name string) (refs.Target, error) {
+	known, err := l.store.Refs()
 	if err != nil {
-		return target{}, err
+		return refs.Target{}, err
 	}
 	if name == "HEAD" || name == "@" || name == "" {
 		h, _, err := l.repository.Head()
 		if err == nil && h == (odb.Hash{}) {
 			err = fmt.Errorf("%s: no commit yet", l.repository.Worktree)
 		}
-		return commitTarget(h), err
+		return refs.OfCommit(h), err
 	}
-	if err := checkRef(name); err != nil {
-		return target{}, err
+	if err := refs.Check(name); err != nil {
+		return refs.Target{}, err
 	}
-	if t, found := pick(refs, name); found {
+	if t, found := refs.Pick(known, name); found {
 		return t, nil
 	}
-	if h, found := refs["refs/remotes/"+name]; found {
-		return target{"refs/remotes/" + name, Branch, h}, nil
+	if h, found := known["refs/remotes/"+name]; found {
+		return refs.Target{Name: "refs/remotes/" + name, Kind: Branch, Hash: h}, nil
 	}
 	var commits []odb.Hash
-	if isHex(name) {
+	if refs.IsHex(name) {
 		if commits, err = l.store.Prefixed(name); err != nil {
-			return target{}, err
+			return refs.Target{}, err
 		}
 	}
 	switch len(commits) {
 	case 0:
-		return target{}, unknownRef(name, refs)
+		return refs.Target{}, refs.Unknown(name, known)
 	case 1:
-		return commitTarget(commits[0]), nil
+		return refs.OfCommit(commits[0]), nil
 	}
-	return target{}, fmt.Errorf("ref %q: ambiguous: %d commits begin so", name, len(commits))
+	return refs.Target{}, fmt.Errorf("ref %q: ambiguous: %d commits begin so", name, len(commits))
 }
 
 func (l *Local) peel(h odb.Hash) (odb.Hash, error) {

@@ -22,6 +22,7 @@ func TestUnknownNames(t *testing.T) {
 		{"0123456789", "", `neither a tag nor a branch nor a commit`, false},
 		{strings.Repeat("0", 39) + "1", "", `no`, false},
 		{"main", "no/such.hcl", `"no/such.hcl" is not in the repository`, false},
+		{"main", "mian.hcl", `did you mean "main.hcl"?`, false},
 		{"main", "main.hcl/x", `is not in the repository`, false},
 	}, "file://"+r.dir, newGitServer(t, r.dir).url)
 }

@@ -5,8 +5,9 @@
 // URL, and everything is read from there; a repository that cannot be reached is answered for by that store, with a warning.
 // No work tree is touched, and no hook, filter, attribute, submodule or configuration of a repository is honoured.
 //
-// Over ssh the keys of the agent (SSH_AUTH_SOCK), of APPLY_GIT_SSH_KEY and of ~/.ssh/id_ed25519, id_ecdsa, id_rsa are offered, and
-// the host must be in ~/.ssh/known_hosts or /etc/ssh/ssh_known_hosts, or in the files that SSH_KNOWN_HOSTS lists. Over https a
+// Over ssh the host, its port, the user, keys and gateways are those that ~/.ssh/config and /etc/ssh/ssh_config give for the name in the URL. A
+// key that APPLY_GIT_SSH_KEY names comes first; those of the agent (SSH_AUTH_SOCK) and, where none is named, ~/.ssh/id_ed25519, id_ecdsa and
+// id_rsa are offered too. The host must be in a known_hosts file: the configuration's, or those that SSH_KNOWN_HOSTS lists. Over https a
 // login comes from APPLY_GIT_CREDENTIALS (https://user:password@host, separated by spaces) or ~/.netrc (or NETRC; without its
 // default entry), and GIT_SSL_CAINFO names the authorities to trust in the place of the system's.
 //
@@ -15,13 +16,17 @@
 package source
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"path"
+	"path/filepath"
 	"strings"
 
 	"github.com/nodeapply/apply/source/internal/gittree"
+	"github.com/nodeapply/apply/source/internal/refs"
 	"github.com/nodeapply/apply/source/internal/remote"
 	"github.com/nodeapply/apply/source/internal/trust"
 )
@@ -95,24 +100,10 @@ func New(repository, ref, folder string) (Source, error) {
 	if s.Folder == "." {
 		s.Folder = ""
 	}
-	if err := checkRef(ref); err != nil {
+	if err := refs.Check(ref); err != nil {
 		return Source{}, fmt.Errorf("source %q: %w", repository, err)
 	}
 	return s, nil
-}
-
-// checkRef holds to git-check-ref-format(1).
-func checkRef(ref string) error {
-	for c := range strings.SplitSeq(ref, "/") {
-		if ref != "" && (c == "" || strings.HasPrefix(c, ".") || strings.HasSuffix(c, ".lock")) {
-			return fmt.Errorf("ref %q: not a reference", ref)
-		}
-	}
-	bad := strings.ContainsFunc(ref, func(r rune) bool { return r <= ' ' || r == 0x7f || strings.ContainsRune(`~^:?*[\`, r) })
-	if bad || strings.Contains(ref, "..") || strings.Contains(ref, "@{") || strings.HasPrefix(ref, "-") || strings.HasSuffix(ref, ".") {
-		return fmt.Errorf("ref %q: not a reference", ref)
-	}
-	return nil
 }
 
 // Git tells whether the source is in a repository that has to be fetched.
@@ -137,13 +128,13 @@ func (s Source) String() string {
 func (s Source) Key() string { return Source{URL: s.URL, Ref: s.Ref}.String() }
 
 // Kind is what a Ref turned out to name.
-type Kind string
+type Kind = refs.Kind
 
 // The kinds of references.
 const (
-	Tag    Kind = "tag"
-	Branch Kind = "branch"
-	Commit Kind = "commit"
+	Tag    = refs.Tag
+	Branch = refs.Branch
+	Commit = refs.Commit
 )
 
 // Dirt tells whether files are those of their commit.
@@ -172,4 +163,29 @@ type Tree struct {
 	Path     string // what the source's Folder names, in Dir, links followed
 	SignedBy string // principal or user id; empty where no signature was asked for
 	Warnings []string
+}
+
+// maxNames bounds how many names are compared for a suggestion.
+const maxNames = 10_000
+
+// Inside finds a folder or file of the tree, links followed.
+func (t *Tree) Inside(folder string) (string, error) {
+	real, err := filepath.EvalSymlinks(filepath.Join(t.Dir, filepath.FromSlash(folder))) // no link of a tree leaves it
+	if err == nil {
+		return real, nil
+	}
+	var names []string
+	err = filepath.WalkDir(t.Dir, func(name string, _ fs.DirEntry, err error) error {
+		if err != nil || len(names) >= maxNames {
+			return cmp.Or(err, fs.SkipAll)
+		}
+		if rel, err := filepath.Rel(t.Dir, name); err == nil && rel != "." {
+			names = append(names, filepath.ToSlash(rel))
+		}
+		return nil
+	})
+	if err != nil {
+		return "", err
+	}
+	return "", fmt.Errorf("%q is not in the repository at %.12s%s", folder, t.Commit, refs.Suggest(folder, names))
 }

@@ -91,15 +91,6 @@ func (c *checkouts) note(err error) error {
 	return err
 }
 
-// inside finds a folder or file of a checked out revision.
-func inside(t *source.Tree, src source.Source) (string, error) {
-	real, err := filepath.EvalSymlinks(filepath.Join(t.Dir, filepath.FromSlash(src.Folder))) // the tree has no links that leave it
-	if err != nil {
-		return "", fmt.Errorf("%s: %q is not in the repository at %.12s", src.URL, src.Folder, t.Commit)
-	}
-	return real, nil
-}
-
 // pinned finds the pin of a source; nil if there is none and none is needed.
 func (c *checkouts) pinned(src source.Source) (*source.Pin, error) {
 	if c.pinning {
@@ -137,7 +128,7 @@ func (c *checkouts) module(ctx context.Context, text, _ string) (manifest.Folder
 	if err != nil {
 		return manifest.Folder{}, err
 	}
-	dir, err := inside(t, src)
+	dir, err := t.Inside(src.Folder)
 	return manifest.Folder{Dir: dir, Shown: label(t, src, dir), Within: t.Dir}, err
 }
 

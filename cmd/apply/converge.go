@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -84,6 +83,9 @@ func (a *app) planOf(ctx context.Context, signals *interrupts, m *loaded) (*repo
 	if err != nil {
 		return nil, err
 	}
+	if err := signals.begin(); err != nil {
+		return nil, err
+	}
 	return a.walk(ctx, signals, mem, m.Plan, engine.Options{})
 }
 
@@ -118,6 +120,9 @@ func (a *app) bring(ctx context.Context, signals *interrupts, m *loaded, approve
 		return err
 	}
 	defer func() { a.warn(state.Close()) }()
+	if err := signals.begin(); err != nil {
+		return err
+	}
 	id := report.NewRunID(time.Now())
 	run, warnings, err := begin(ctx, state, m.host, id, "")
 	if err != nil {
@@ -129,7 +134,7 @@ func (a *app) bring(ctx context.Context, signals *interrupts, m *loaded, approve
 			return err
 		}
 	}
-	m.warnings = append(m.warnings, warnings...)
+	a.note(warnings...)
 	mem, err := remember(state, m)
 	if err != nil {
 		return err
@@ -209,7 +214,7 @@ func (a *app) walk(
 	}
 	o.Node, _ = os.Hostname() // a node without a name still converges
 	p := a.printer()
-	o.Events = &finisher{printer: p, signals: signals, memory: mem, partial: len(a.flags.tags)+len(a.flags.skipTags)+len(a.flags.targets) > 0, facts: a.factWarnings}
+	o.Events = &finisher{printer: p, signals: signals, memory: mem, partial: len(a.flags.tags)+len(a.flags.skipTags)+len(a.flags.targets) > 0, warnings: a.takeWarnings}
 	o.Commit, o.Dirty, o.Drifted = mem.m.commit, mem.m.dirty, mem.drifted
 	o.Stop = signals.stop
 	o.Parallel, o.Tags, o.SkipTags, o.FailFast, o.Strict = a.flags.parallel, a.flags.tags, a.flags.skipTags, a.flags.failFast, a.flags.strict
@@ -240,10 +245,10 @@ func (a *app) targets() ([]resources.Address, error) {
 // finisher completes the report before the printer sees the end.
 type finisher struct {
 	printer
-	signals *interrupts
-	memory  *memory
-	partial bool     // not all of the manifest was asked for
-	facts   []string // what could not be read of them
+	signals  *interrupts
+	memory   *memory
+	partial  bool // not all of the manifest was asked for
+	warnings func() []string
 }
 
 // End adds what the engine cannot know.
@@ -252,6 +257,6 @@ func (f *finisher) End(r *report.Report) {
 	r.Orphans = f.memory.orphans()
 	m := f.memory.m
 	r.Source, r.Ref, r.Partial = m.source, m.ref, f.partial
-	r.Warnings = slices.Concat(r.Warnings, m.warnings, f.facts)
+	r.Warnings = append(r.Warnings, f.warnings()...)
 	f.printer.End(r)
 }

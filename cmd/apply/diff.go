@@ -24,13 +24,13 @@ declare is compared. A revision is a tag, a branch or a commit, also HEAD~2. PAT
 in that repository.`,
 		Example: "  apply diff v1.2 v1.3\n  apply diff HEAD~1 HEAD web/main.hcl\n  apply diff --git https://example.org/site.git v1.2 v1.3",
 		Args:    cobra.RangeArgs(2, 3),
-		RunE: func(cmd *cobra.Command, args []string) error {
+		RunE: a.reading(func(_ *cobra.Command, ctx context.Context, args []string) error {
 			path := ""
 			if len(args) == 3 {
 				path = args[2]
 			}
-			return a.diff(cmd.Context(), args[0], args[1], path)
-		},
+			return a.diff(ctx, args[0], args[1], path)
+		}),
 	}
 	a.flags.compile(cmd.Flags())
 	cmd.Flags().BoolVar(&a.flags.detailed, "detailed-exitcode", false, "exit 2 if there is a difference")
@@ -48,7 +48,6 @@ func (a *app) diff(ctx context.Context, from, to, path string) error {
 		heads[i] = l
 		sides[i] = declared.Side{Catalog: l.Catalog(), Reader: &declared.Reader{Rewrite: l.contents}}
 	}
-	a.tellFactWarnings()
 	d := declared.Compare(sides[0], sides[1])
 	if a.flags.detailed && !d.Empty() {
 		a.code = exitChanged

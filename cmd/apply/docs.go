@@ -7,8 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/docs"
+	"github.com/nodeapply/apply/resources"
 )
 
 func (a *app) docsCommand() *cobra.Command {
@@ -51,7 +51,7 @@ func (a *app) printReference(name string) error {
 		_, err = a.stdout.Write(text)
 		return err
 	}
-	if near := catalog.Nearest(name, names); near != "" {
+	if near := resources.Nearest(name, names); near != "" {
 		return fmt.Errorf("there is no type %q; did you mean `%s`?", name, near)
 	}
 	return fmt.Errorf("there is no type %q; apply docs lists them", name)

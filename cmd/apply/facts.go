@@ -45,7 +45,7 @@ func (a *app) factsCommand() *cobra.Command {
 		Long: `Print what is known of this node: built-in facts, external ones from /etc/apply/facts.d, exported ones, and
 those that FACTER_name and APPLY_FACT_name give. NAME reaches into a fact: os.family, mountpoints./.size, mounts.0.x`,
 		Example: "  apply facts os.family\n  apply facts --json networking memory\n  apply facts",
-		RunE: func(cmd *cobra.Command, names []string) error {
+		RunE: a.reading(func(_ *cobra.Command, ctx context.Context, names []string) error {
 			h, err := a.node()
 			if err != nil {
 				return err
@@ -54,8 +54,8 @@ those that FACTER_name and APPLY_FACT_name give. NAME reaches into a fact: os.fa
 			if err != nil {
 				return err
 			}
-			return a.printFacts(cmd.Context(), known, names)
-		},
+			return a.printFacts(ctx, known, names)
+		}),
 	}
 	cmd.Flags().StringArrayVar(&a.flags.factsDir, "facts-dir", nil, "`folder` of external facts beside /etc/apply/facts.d; may repeat")
 	return cmd
@@ -84,8 +84,7 @@ func (a *app) printFacts(ctx context.Context, known *facts.Set, names []string) 
 		})
 	}
 	wg.Wait()
-	a.factWarnings = known.Warnings()
-	a.tellFactWarnings()
+	a.note(known.Warnings()...)
 	for _, f := range all {
 		switch {
 		case f.err != nil:
@@ -105,13 +104,6 @@ func (a *app) printFacts(ctx context.Context, known *facts.Set, names []string) 
 		return writeBareFact(a.stdout, all)
 	}
 	return writeFacts(a.stdout, all)
-}
-
-// tellFactWarnings says on standard error what could not be read of facts. A run has it in its report.
-func (a *app) tellFactWarnings() {
-	for _, w := range a.factWarnings {
-		fmt.Fprintf(a.stderr, "apply: warning: %s\n", report.Printable(w))
-	}
 }
 
 func writeFactsJSON(w io.Writer, all []found) error {

@@ -17,9 +17,9 @@ import (
 	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
-	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/manifest"
 	"github.com/nodeapply/apply/report"
+	"github.com/nodeapply/apply/resources"
 )
 
 // flags are the flags that several commands have.
@@ -178,7 +178,7 @@ func (a *app) settings(cmd *cobra.Command) (map[string][]string, error) {
 	for _, key := range slices.Sorted(maps.Keys(values)) {
 		if !known[underscored(key)] {
 			err := fmt.Errorf("%s: no flag is called %s", name, key)
-			if near := catalog.Nearest(key, slices.Sorted(maps.Keys(known))); near != "" {
+			if near := resources.Nearest(key, slices.Sorted(maps.Keys(known))); near != "" {
 				err = fmt.Errorf("%w; did you mean `%s`?", err, near)
 			}
 			return nil, err

@@ -22,6 +22,8 @@ import (
 	"github.com/nodeapply/apply/fleet/transport"
 	"github.com/nodeapply/apply/journal"
 	"github.com/nodeapply/apply/manifest/inventory"
+	"github.com/nodeapply/apply/sshclient"
+	"github.com/nodeapply/apply/sshclient/config"
 )
 
 // fleetFlags are the flags that the commands of the fleet have in common.
@@ -196,7 +198,7 @@ func (a *app) dialer(f *fleetFlags, inv *fleet.Inventory) (transport.Dialer, err
 		}
 		files = []string{f.sshConfig}
 	}
-	config, err := transport.ReadConfig(home, files...)
+	known, err := config.Read(home, files...)
 	if err != nil {
 		return nil, err
 	}
@@ -209,10 +211,10 @@ func (a *app) dialer(f *fleetFlags, inv *fleet.Inventory) (transport.Dialer, err
 			return nil, err
 		}
 	}
-	return transport.NewSSH(transport.Options{
-		User: login, UserGiven: f.user != "", Home: home, Agent: a.env("SSH_AUTH_SOCK"), Identities: f.identities, KnownHosts: f.knownHosts, Config: config,
+	return transport.SSH{Dialer: sshclient.New(sshclient.Options{
+		User: login, UserGiven: f.user != "", Home: home, Agent: a.env("SSH_AUTH_SOCK"), Identities: f.identities, KnownHosts: f.knownHosts, Config: known,
 		Timeout: f.connectTimeout, Known: inv.Target,
-	}), nil
+	})}, nil
 }
 
 // interruptible ends the context by the first signal; a second ends the process. Number is that of the signal that came, 0 for none.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -17,16 +18,15 @@ func (a *app) graphCommand() *cobra.Command {
 		Use:     "graph [flags] PATH",
 		Short:   "Print the order among a manifest's resources",
 		Example: "  apply graph --format svg main.hcl > graph.svg\n  apply graph main.hcl | dot -Tpng > graph.png\n  apply graph --format mermaid main.hcl",
-		RunE: func(cmd *cobra.Command, args []string) error {
+		RunE: a.reading(func(cmd *cobra.Command, ctx context.Context, args []string) error {
 			src, err := a.source(cmd, args)
 			if err != nil {
 				return err
 			}
-			m, err := a.load(cmd.Context(), src)
+			m, err := a.load(ctx, src)
 			if err != nil {
 				return err
 			}
-			a.tellFactWarnings()
 			g := pictureOf(m.Catalog())
 			switch format {
 			case "dot":
@@ -39,7 +39,7 @@ func (a *app) graphCommand() *cobra.Command {
 				return g.json(a.stdout)
 			}
 			return usageError(cmd, fmt.Errorf("--format %s: want dot, mermaid, svg or json", format))
-		},
+		}),
 	}
 	cmd.Flags().StringVar(&format, "format", "dot", "dot, mermaid, svg or json")
 	a.flags.compile(cmd.Flags())

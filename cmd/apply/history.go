@@ -152,6 +152,9 @@ func (a *app) undo(ctx context.Context, id string, list, yes bool) error {
 	case len(refused) == len(u.Steps):
 		return fmt.Errorf("undo %s: there is nothing that can be put back", id)
 	}
+	if err := signals.begin(); err != nil {
+		return err
+	}
 	return a.putBack(ctx, state, h, u, signals)
 }
 

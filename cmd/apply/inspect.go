@@ -12,7 +12,6 @@ import (
 	"github.com/zclconf/go-cty/cty"
 	"golang.org/x/text/unicode/norm"
 
-	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/manifest/decode"
 	"github.com/nodeapply/apply/manifest/limits"
@@ -31,7 +30,7 @@ TYPE[TITLE], TYPE["TITLE"] and TYPE.TITLE are one resource. TYPE:WHAT is all tha
 a part of the tree for sysctl (sysctl:net.ipv4). Passwords are left out.`,
 		Example: "  apply inspect 'file[/etc/motd]' service.ssh\n  apply inspect file:/etc 'package:*' > main.hcl",
 		Args:    cobra.MinimumNArgs(1),
-		RunE:    func(cmd *cobra.Command, args []string) error { return a.inspect(cmd.Context(), args) },
+		RunE:    a.reading(func(_ *cobra.Command, ctx context.Context, args []string) error { return a.inspect(ctx, args) }),
 	}
 }
 
@@ -121,7 +120,7 @@ func typeNamed(name string, types []resources.Type) (resources.Type, error) {
 		}
 		names[i] = t.Name
 	}
-	if near := catalog.Nearest(name, names); near != "" {
+	if near := resources.Nearest(name, names); near != "" {
 		return resources.Type{}, fmt.Errorf("there is no type %q; did you mean `%s`?", name, near)
 	}
 	return resources.Type{}, fmt.Errorf("there is no type %q; there are %s", name, strings.Join(names, ", "))
@@ -134,9 +133,14 @@ func (s *selection) titles(ctx context.Context, v host.View) ([]string, error) {
 	}
 	l, ok := s.schema.Type.New("").(resources.Lister)
 	if !ok {
-		return nil, fmt.Errorf("a resource of type %s has no state of its own that could be inspected", s.schema.Type.Name)
+		return nil, s.stateless()
 	}
 	return l.List(ctx, v, s.of)
+}
+
+// stateless is the error of a type that cannot be inspected.
+func (s *selection) stateless() error {
+	return fmt.Errorf("%s has no state of its own that could be inspected: %s", s.schema.Type.Name, s.schema.Type.Stateless)
 }
 
 // print appends the block of one resource: the attributes that are not as they are by default, ensure first.
@@ -146,7 +150,7 @@ func (s *selection) print(ctx context.Context, v host.View, title string, to *hc
 	}
 	r, ok := s.schema.Type.New(title).(resources.Inspector)
 	if !ok {
-		return fmt.Errorf("a resource of type %s has no state of its own that could be inspected", s.schema.Type.Name)
+		return s.stateless()
 	}
 	if err := r.Inspect(ctx, v); err != nil {
 		return err

@@ -25,13 +25,13 @@ func (a *app) lockCommand() *cobra.Command {
 The pins are in apply.lock.hcl beside the manifest. What is in a repository other than it was pinned is then refused, exit code 5. A PATH that is in
 git itself is pinned in the state folder of this node, with those modules for which its repository holds no lock.`,
 		Example: "  apply lock main.hcl\n  apply lock --git https://example.org/site.git --ref v1.2",
-		RunE: func(cmd *cobra.Command, args []string) error {
+		RunE: a.reading(func(cmd *cobra.Command, ctx context.Context, args []string) error {
 			src, err := a.source(cmd, args)
 			if err != nil {
 				return err
 			}
-			return a.lock(cmd.Context(), src)
-		},
+			return a.lock(ctx, src)
+		}),
 	}
 	a.flags.repository(cmd.Flags())
 	return cmd

@@ -40,7 +40,7 @@ func remember(state *journal.State, m *loaded) (*memory, error) {
 	}
 	var err error
 	if mem.before, err = state.Managed(m.source); err != nil {
-		m.checkouts.warn(err.Error() + "; nothing is known of orphans and drift")
+		mem.m.checkouts.warn(err.Error() + "; nothing is known of orphans and drift")
 	}
 	mem.last = sync.OnceValue(func() time.Time { return lastRun(state, m.source) })
 	return mem, nil

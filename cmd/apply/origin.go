@@ -12,7 +12,6 @@ import (
 
 	"github.com/nodeapply/apply"
 	"github.com/nodeapply/apply/host"
-	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/source"
 )
 
@@ -35,7 +34,6 @@ type loaded struct {
 	host *host.Local
 	origin
 	checkouts *checkouts
-	warnings  []string // about where it is from
 }
 
 // source reads what the arguments and --git say of the manifest.
@@ -106,10 +104,7 @@ func (a *app) loading() *loaded {
 			}
 			return state.Dir(), nil
 		},
-		warn: func(text string) {
-			l.warnings = append(l.warnings, text)
-			fmt.Fprintf(a.stderr, "apply: warning: %s\n", report.Printable(a.flags.scrub.Scrub(text)))
-		},
+		warn: func(text string) { a.note(text) },
 	}
 	a.atEnd = append(a.atEnd, l.checkouts.end)
 	return l
@@ -135,9 +130,8 @@ func (a *app) compile(ctx context.Context, l *loaded) error {
 	l.Manifest, err = apply.Load(ctx, l.path, apply.Options{
 		Host: l.host, Session: part, Vars: vars, Facts: known, Scrub: &a.flags.scrub, Modules: l.checkouts.module, Shown: l.shown, Within: l.within,
 	})
-	a.factWarnings = known.Warnings()
+	a.note(known.Warnings()...)
 	if err != nil {
-		a.tellFactWarnings()
 		return errors.Join(err, l.checkouts.refused)
 	}
 	l.Path = l.name
@@ -169,7 +163,7 @@ func (l *loaded) fetch(ctx context.Context, src source.Source) error {
 	}
 	l.checkedOut(src.String(), t)
 	l.source, l.ref = source.Source{URL: src.URL, Folder: src.Folder}.String(), src.Ref
-	if l.path, err = inside(t, src); err != nil {
+	if l.path, err = t.Inside(src.Folder); err != nil {
 		return err
 	}
 	l.shown = shownIn(t, l.path)

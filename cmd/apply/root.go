@@ -53,6 +53,7 @@ PATH is a manifest (main.hcl), a folder of them, or git::URL//folder?ref=TAG.`,
 		a.lockCommand(),
 		a.exchangeCommand(),
 		a.fleetCommand(),
+		a.relayCommand(),
 		a.versionCommand(),
 	)
 	return root

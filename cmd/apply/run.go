@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"runtime/debug"
+	"slices"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/nodeapply/apply/journal"
 	"github.com/nodeapply/apply/manifest/diag"
+	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/source"
 )
 
@@ -31,19 +33,20 @@ const (
 
 // app is one invocation: its streams and what its flags say.
 type app struct {
-	stdin  io.Reader
-	stdout io.Writer
-	stderr io.Writer
-	env    func(string) string
-	flags  flags
-	aside  *aside
-	ran    bool // a run has ended: whatever is wrong from then on, the command did start
-	code   int  // set by a command that ended by itself
-	atEnd  []func() error
+	stdin   io.Reader
+	stdout  io.Writer
+	stderr  io.Writer
+	env     func(string) string
+	flags   flags
+	aside   *aside
+	signals *interrupts // nil: signals do what they do by default
+	ran     bool        // a run has ended: whatever is wrong from then on, the command did start
+	code    int         // set by a command that ended by itself
+	atEnd   []func() error
 
 	reports []reportFile
 
-	factWarnings []string // what could not be read of facts
+	warnings []string // not told yet
 }
 
 // run is the program. It returns the exit code.
@@ -64,6 +67,9 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) (code int) {
 	err := root.ExecuteContext(context.Background())
 	for _, end := range a.atEnd {
 		err = errors.Join(err, end())
+	}
+	for _, w := range a.takeWarnings() {
+		a.warn(errors.New(w))
 	}
 	if err != nil {
 		return a.explain(err)
@@ -90,15 +96,35 @@ func protect() {
 	_ = unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC)
 }
 
+// note keeps a warning for the report of the run, or, where there is none, for the end of the command. Each is told once.
+func (a *app) note(warnings ...string) {
+	for _, w := range warnings {
+		if !slices.Contains(a.warnings, w) {
+			a.warnings = append(a.warnings, w)
+		}
+	}
+}
+
+// takeWarnings returns the warnings that are to be told.
+func (a *app) takeWarnings() []string {
+	w := a.warnings
+	a.warnings = nil
+	return w
+}
+
 // warn tells of what went wrong beside the work: the run counts without it, as with its report or the lock's end.
 func (a *app) warn(err error) {
 	if err != nil {
-		fmt.Fprintf(a.stderr, "apply: warning: %s\n", a.flags.scrub.Scrub(err.Error()))
+		fmt.Fprintf(a.stderr, "apply: warning: %s\n", report.Printable(a.flags.scrub.Scrub(err.Error())))
 	}
 }
 
 // explain prints why the command did not do its work, and returns the exit code for it.
 func (a *app) explain(err error) int {
+	if s := a.interrupted(); s != 0 && !a.ran {
+		fmt.Fprintf(a.stderr, "apply: %v: nothing was touched\n", s)
+		return 128 + int(s)
+	}
 	var diags diag.List
 	if errors.As(err, &diags) {
 		a.printDiagnostics(diags)

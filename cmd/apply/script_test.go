@@ -29,14 +29,21 @@ func TestScripts(t *testing.T) {
 			return os.MkdirAll(home, 0o700)
 		},
 		Condition: func(name string) (bool, error) {
-			if name == "root" {
+			switch name {
+			case "root":
 				return os.Geteuid() == 0, nil
+			case "sshd":
+				_, err := os.Stat("/usr/sbin/sshd")
+				return err == nil, nil
 			}
 			return false, errors.New("unknown condition")
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exitcode": exitCode,
 			"appears":  appears,
+			"sshd":     startSSH,
+			"httpsd":   startHTTPS,
+			"silent":   startSilent,
 		},
 	})
 }

@@ -8,22 +8,30 @@ import (
 	"os/signal"
 	"sync/atomic"
 	"syscall"
+
+	"github.com/spf13/cobra"
 )
 
-// interrupts turns signals into the end of a run: the first lets what runs finish, the second ends it.
+// interrupts turns signals into the end of a command. What only reads, such as a fetch, is ended by the first one. From the time that something
+// is changed the first lets what runs finish, and the second ends it.
 type interrupts struct {
-	stop   chan struct{} // closed by the first signal
-	number atomic.Int32
-	cancel context.CancelCauseFunc
-	ch     chan os.Signal
-	pipe   chan os.Signal // gets SIGPIPE: that nobody reads the output ends the output, not the run
-	done   chan struct{}
+	stop     chan struct{} // closed by the first signal
+	number   atomic.Int32
+	changing atomic.Bool
+	cancel   context.CancelCauseFunc
+	ch       chan os.Signal
+	pipe     chan os.Signal // gets SIGPIPE: that nobody reads the output ends the output, not the run
+	done     chan struct{}
 }
 
-// catch begins to listen. The context ends by the second signal.
+// errInterrupted is the cause of a context that a signal ended.
+var errInterrupted = errors.New("interrupted")
+
+// catch begins to listen.
 func (a *app) catch(ctx context.Context) (context.Context, *interrupts) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	i := &interrupts{stop: make(chan struct{}), cancel: cancel, ch: make(chan os.Signal, 2), pipe: make(chan os.Signal, 1), done: make(chan struct{})}
+	a.signals = i
 	signal.Notify(i.ch, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	signal.Notify(i.pipe, syscall.SIGPIPE)
 	go func() {
@@ -31,22 +39,49 @@ func (a *app) catch(ctx context.Context) (context.Context, *interrupts) {
 		for s := range i.ch {
 			n := int32(s.(syscall.Signal))
 			if i.number.CompareAndSwap(0, n) {
-				fmt.Fprintf(a.aside, "apply: %v: what runs is let finish; once more ends it\n", s)
 				close(i.stop)
-				continue
+				if i.changing.Load() {
+					fmt.Fprintf(a.aside, "apply: %v: what runs is let finish; once more ends it\n", s)
+					continue
+				}
 			}
-			cancel(errors.New("interrupted"))
+			cancel(errInterrupted)
 		}
 	}()
 	return ctx, i
 }
 
-// end stops listening and returns the number of the signal that came, 0 if none did.
-func (i *interrupts) end() int {
+// begin says that something is changed from now on. It fails when a signal came before that.
+func (i *interrupts) begin() error {
+	i.changing.Store(true)
+	if i.number.Load() != 0 {
+		return errInterrupted
+	}
+	return nil
+}
+
+// end stops listening.
+func (i *interrupts) end() {
 	signal.Stop(i.ch)
 	signal.Stop(i.pipe)
 	close(i.ch)
 	<-i.done
 	i.cancel(nil)
-	return int(i.number.Load())
+}
+
+// reading runs a command that changes nothing: a signal ends it at once, and what it has put aside is removed.
+func (a *app) reading(do func(cmd *cobra.Command, ctx context.Context, args []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		ctx, signals := a.catch(cmd.Context())
+		defer signals.end()
+		return do(cmd, ctx, args)
+	}
+}
+
+// interrupted is the signal that ended a command, 0 if none did.
+func (a *app) interrupted() syscall.Signal {
+	if a.signals == nil {
+		return 0
+	}
+	return syscall.Signal(a.signals.number.Load())
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -18,22 +19,21 @@ func (a *app) validateCommand() *cobra.Command {
 		Use:     "validate [flags] PATH",
 		Short:   "Find every mistake of a manifest; look at nothing but this node's facts",
 		Example: "  apply validate main.hcl\n  apply validate --json main.hcl",
-		RunE: func(cmd *cobra.Command, args []string) error {
+		RunE: a.reading(func(cmd *cobra.Command, ctx context.Context, args []string) error {
 			src, err := a.source(cmd, args)
 			if err != nil {
 				return err
 			}
-			m, err := a.load(cmd.Context(), src)
+			m, err := a.load(ctx, src)
 			if err != nil {
 				return err
 			}
-			a.tellFactWarnings()
 			if a.flags.json {
 				return a.writeDiagnostics(m.Warnings)
 			}
 			fmt.Fprintf(a.stdout, "%s is valid: %d resources\n", src, len(m.Catalog().Entries()))
 			return nil
-		},
+		}),
 	}
 	a.flags.compile(cmd.Flags())
 	return cmd

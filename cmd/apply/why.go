@@ -189,7 +189,7 @@ func unheardOf(addr resources.Address, last *report.Report, cat *catalog.Catalog
 	for _, e := range cat.Entries() {
 		names = append(names, e.Addr.String())
 	}
-	if near := catalog.Nearest(addr.String(), names); near != "" {
+	if near := resources.Nearest(addr.String(), names); near != "" {
 		return fmt.Errorf("%s is not declared; did you mean %s?", addr, near)
 	}
 	return fmt.Errorf("%s is not declared", addr)

@@ -104,7 +104,7 @@ func converge(ctx context.Context, url string, o Options, nodes int) (err error)
 	if _, err := r.Wait(ctx, w, nil); err != nil {
 		return err
 	}
-	h, err := r.Enter(ctx, "restart", 1)
+	h, err := r.Enter(ctx, "restart", 1, nil)
 	if err != nil {
 		return err
 	}

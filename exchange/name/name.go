@@ -32,11 +32,16 @@ func every(s string, most int, allowed func(byte) bool) bool {
 	return s != "" && len(s) <= most
 }
 
-// Fact checks a fact's, a parameter's or a limit's name: [a-z][a-z0-9_]*, at most 128 letters.
-func Fact(s string) error {
+// Fact checks a fact's or a parameter's name: [a-z][a-z0-9_]*, at most 128 letters.
+func Fact(s string) error { return word("fact", s) }
+
+// Limit checks a limit's name: as a fact's.
+func Limit(s string) error { return word("limit", s) }
+
+func word(what, s string) error {
 	ok := every(s, 128, func(c byte) bool { return lower(c) || digit(c) || c == '_' })
 	if !ok || !lower(s[0]) {
-		return fmt.Errorf("fact %.140q: %w (lower-case letters, digits and _, first a letter)", s, ErrName)
+		return fmt.Errorf("%s %.140q: %w (lower-case letters, digits and _, first a letter)", what, s, ErrName)
 	}
 	return nil
 }
@@ -139,6 +144,9 @@ func (k Key) check() error {
 	}
 	if k.Kind == KindNode || k.Kind == KindRun {
 		return nil
+	}
+	if k.Kind == KindLimit {
+		return Limit(k.Name)
 	}
 	return Fact(k.Name)
 }

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -332,11 +333,21 @@ func (s *Session) takeBack(ctx context.Context, fact string, do func(context.Con
 	return do(ctx, run)
 }
 
-// Enter waits for a place in a limit.
-func (s *Session) Enter(ctx context.Context, limit string, most int) (*exchange.Held, error) {
-	run, err := s.run(ctx)
+// Enter waits for a place in a limit, which concerns a group of nodes or, with "", all. It returns nil for a node of another group.
+func (s *Session) Enter(ctx context.Context, limit string, most int, group string, progress func([]verdict.Place)) (*exchange.Held, error) {
+	id, err := s.identity(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return run.Enter(ctx, limit, most)
+	if group != "" && !s.Shared() {
+		return nil, fmt.Errorf("limit.%s: %w", limit, exchange.ErrLocal)
+	}
+	if group != "" && !slices.Contains(id.Groups, group) {
+		return nil, nil
+	}
+	run, err := s.run(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("limit.%s: %w", limit, err)
+	}
+	return run.Enter(ctx, limit, most, progress)
 }

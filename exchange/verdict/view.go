@@ -3,9 +3,12 @@
 package verdict
 
 import (
+	"cmp"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/nodeapply/apply/exchange/name"
@@ -255,6 +258,23 @@ type Place struct {
 	Node  string
 	Fence int64 // the revision that made it
 	Run   string
+	Doing string // what the node's run is at
+}
+
+// InsideText is one line for people: who is inside a limit, and what they are doing.
+func InsideText(inside []Place) string {
+	if len(inside) == 0 {
+		return "nobody is inside"
+	}
+	var texts []string
+	for i, p := range inside {
+		if i == namesShown {
+			texts = append(texts, fmt.Sprintf("and %d more", len(inside)-i))
+			break
+		}
+		texts = append(texts, fmt.Sprintf("%s (%s)", p.Node, p.Doing))
+	}
+	return "inside: " + strings.Join(texts, ", ")
 }
 
 // Queue is who is in a limit or waits to be, first come first.
@@ -263,10 +283,14 @@ func (v *View) Queue(limit string) []Place {
 	for n, x := range v.nodes {
 		if c := x.limits[limit]; c != nil {
 			if r, err := c.record(); err == nil {
-				out = append(out, Place{Node: n, Fence: c.entry.Created, Run: r.(*record.Limit).Run})
+				p := Place{Node: n, Fence: c.entry.Created, Run: r.(*record.Limit).Run, Doing: "no run there"}
+				if run := x.run(); run != nil && !run.Ended {
+					p.Doing = doing(run)
+				}
+				out = append(out, p)
 			}
 		}
 	}
-	slices.SortFunc(out, func(a, b Place) int { return int(a.Fence - b.Fence) })
+	slices.SortFunc(out, func(a, b Place) int { return cmp.Compare(a.Fence, b.Fence) })
 	return out
 }

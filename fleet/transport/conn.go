@@ -9,53 +9,34 @@ import (
 	"time"
 
 	"golang.org/x/crypto/ssh"
+
+	"github.com/nodeapply/apply/sshclient"
 )
 
-// A node is asked whether it is still there this often, and given up after this long without an answer.
-const (
-	keepAliveEvery    = 10 * time.Second
-	keepAlivePatience = 20 * time.Second
-)
+// SSH is the Dialer that speaks ssh.
+type SSH struct{ *sshclient.Dialer }
+
+// Dial connects to a node and logs in. Its time begins when its gateway is connected.
+func (d SSH) Dial(ctx context.Context, t Target) (Conn, error) {
+	client, err := d.Dialer.Dial(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	return &conn{client: client, end: sshclient.KeepAlive(client)}, nil
+}
 
 // conn is a connection over ssh.
 type conn struct {
 	client *ssh.Client
-	closed chan struct{}
+	end    func() // of watching it
 	once   sync.Once
-	owned  sync.WaitGroup
-}
-
-func newConn(client *ssh.Client) *conn {
-	c := &conn{client: client, closed: make(chan struct{})}
-	c.owned.Go(c.keepAlive)
-	return c
-}
-
-// keepAlive closes the connection to a node that no longer answers: TCP alone would wait for hours.
-func (c *conn) keepAlive() {
-	t := time.NewTicker(keepAliveEvery)
-	defer t.Stop()
-	for {
-		select {
-		case <-c.closed:
-			return
-		case <-t.C:
-		}
-		giveUp := time.AfterFunc(keepAlivePatience, func() { c.client.Close() })
-		_, _, err := c.client.SendRequest("keepalive@openssh.com", true, nil)
-		giveUp.Stop()
-		if err != nil {
-			return
-		}
-	}
 }
 
 // Close ends the connection.
 func (c *conn) Close() error {
 	c.once.Do(func() {
-		close(c.closed)
 		c.client.Close()
-		c.owned.Wait()
+		c.end()
 	})
 	return nil
 }

@@ -6,19 +6,16 @@ package transport
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"time"
+
+	"github.com/nodeapply/apply/sshclient"
 )
 
 // Target is a node as the inventory knows it. Empty values are filled from ssh_config.
-type Target struct {
-	Name    string
-	Address string // HOST or HOST:PORT, if not reached by its name
-	User    string
-	Gateway string // [USER@]HOST[:PORT] or the name of a Target, behind which it is
-}
+type Target = sshclient.Target
 
 // Dialer connects to nodes. It may be used by several goroutines.
 type Dialer interface {
@@ -32,6 +29,8 @@ type Conn interface {
 	// Run runs a command and waits for its end. A code other than 0 is no error. When ctx ends, the command gets SIGTERM, after Grace
 	// SIGKILL, and the error is the cause.
 	Run(ctx context.Context, c Command) (Exit, error)
+	// Start runs a line that the caller speaks with.
+	Start(line string) (Stream, error)
 	Close() error
 }
 
@@ -59,22 +58,13 @@ type Exit struct {
 
 // Errors that Dial and Run wrap.
 var (
-	ErrHostKey = errors.New("host key not trusted")
-	ErrAuth    = errors.New("no key was accepted")
+	ErrHostKey = sshclient.ErrHostKey
+	ErrAuth    = sshclient.ErrAuth
 	ErrLost    = errors.New("connection lost before the command ended")
 )
 
 // TimeoutError says what a deadline was for.
-type TimeoutError struct {
-	After time.Duration
-	What  string
-}
-
-// Error is "timed out after 10s: connect".
-func (e *TimeoutError) Error() string { return fmt.Sprintf("timed out after %v: %s", e.After, e.What) }
-
-// Timeout makes it a net.Error's.
-func (e *TimeoutError) Timeout() bool { return true }
+type TimeoutError = sshclient.TimeoutError
 
 // Quote makes one word of s for a shell.
 func Quote(s string) string {
@@ -96,4 +86,36 @@ func Line(argv []string) string {
 		quoted[i] = Quote(a)
 	}
 	return strings.Join(quoted, " ")
+}
+
+// Stream is a command that runs, with its standard input (Write) and standard output (Read).
+type Stream interface {
+	io.ReadWriteCloser // Close ends the stream; the command sees the end of its input
+	CloseWrite() error
+	// Messages is the beginning of what the command wrote to standard error; to be asked for when Read has come to its end.
+	Messages() string
+}
+
+// maxMessages bounds what a Stream keeps of standard error.
+const maxMessages = 4 << 10
+
+// messages keeps the beginning of what is written. It may be used by several goroutines.
+type messages struct {
+	mu   sync.Mutex
+	text []byte
+}
+
+// Write takes everything.
+func (m *messages) Write(p []byte) (int, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.text = append(m.text, p[:min(len(p), maxMessages-len(m.text))]...)
+	return len(p), nil
+}
+
+// String is what is kept.
+func (m *messages) String() string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return strings.TrimSpace(string(m.text))
 }

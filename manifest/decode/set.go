@@ -280,6 +280,13 @@ func tupleOf(n int, at func(int) (cty.Value, error)) (cty.Value, error) {
 
 // goValue reads a field.
 func goValue(v reflect.Value) cty.Value {
+	if m, ok := v.Interface().(resources.AttrMarshaler); ok && !(v.Kind() == reflect.Pointer && v.IsNil()) {
+		out, err := Value(m.MarshalAttr())
+		if err != nil {
+			return cty.NullVal(cty.DynamicPseudoType)
+		}
+		return out
+	}
 	if d, ok := v.Interface().(resources.Duration); ok {
 		return cty.StringVal(time.Duration(d).String())
 	}

@@ -13,7 +13,6 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 
-	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/resources"
 )
 
@@ -143,7 +142,7 @@ func Suggest(given string, names []string) string {
 	if len(given) < 3 { // everything is near to it
 		return "."
 	}
-	if near := catalog.Nearest(given, names); near != "" && near != given {
+	if near := resources.Nearest(given, names); near != "" && near != given {
 		return "; did you mean `" + near + "`?"
 	}
 	return "."

@@ -10,7 +10,7 @@ import (
 // MetaNames lists what every resource and module understands.
 func MetaNames() []string {
 	return []string{
-		"before", "require", "notify", "subscribe", "for_each", "count",
+		"before", "require", "notify", "subscribe", "limit", "for_each", "count",
 		"when", "unless", "onlyif", "timeout", "tries", "try_sleep", "noop", "tags",
 	}
 }
@@ -26,7 +26,7 @@ func IsMeta(name string) bool {
 
 // IsRelation says whether the attribute holds references instead of a value.
 func IsRelation(name string) bool {
-	return name == "before" || name == "require" || name == "notify" || name == "subscribe"
+	return name == "before" || name == "require" || name == "notify" || name == "subscribe" || name == "limit"
 }
 
 // add files a block under what it declares and finds what its expressions refer to.

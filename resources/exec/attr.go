@@ -35,6 +35,17 @@ func (c *Command) UnmarshalAttr(v any) error {
 	return nil
 }
 
+// MarshalAttr returns the line, or the list.
+func (c Command) MarshalAttr() any {
+	if c.Args != nil {
+		return c.Args
+	}
+	if c.Line == "" {
+		return nil
+	}
+	return c.Line
+}
+
 // String is the command as one would type it.
 func (c Command) String() string {
 	if c.Args == nil {

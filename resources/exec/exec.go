@@ -6,9 +6,11 @@ package exec
 
 import (
 	"context"
+	"fmt"
 	"path"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/nodeapply/apply/host"
@@ -32,8 +34,9 @@ func Type() resources.Type {
 		New: func(title string) resources.Resource {
 			return &Exec{Command: Command{Line: title}, Returns: ExitCodes{0}, LogOutput: LogOnFailure}
 		},
-		Timeout: 300 * time.Second,
-		Late:    []string{"stdout", "stderr", "exit_code"},
+		Timeout:   300 * time.Second,
+		Late:      []string{"stdout", "stderr", "exit_code"},
+		Stateless: "what a command does is known only by running it; inspect what it is there for (its files, packages, services)",
 	}
 }
 
@@ -41,7 +44,11 @@ func Type() resources.Type {
 //
 // What says that it is needed is asked in this order: refreshonly, creates, unless, onlyif. Without any of them the command runs every time,
 // and a plan says so. After a run stdout and stderr (strings; of more than 1 MiB the first and the last half, bytes
-// that are not UTF-8 replaced by U+FFFD) and exit_code (a number) are values that other blocks may use; null where the command was not run.
+// that are not UTF-8 replaced by U+FFFD) and exit_code (a number) are values that other blocks may use.
+//
+// In a run in which the command is not needed these values are null. An attribute that is null is not managed; a block that cannot be made of null
+// (`content = "version ${exec.x.stdout}"`) is not managed in that run as a whole, which a warning says. `coalesce(exec.x.stdout, "none")`, or
+// `try(trimspace(exec.x.stdout), "none")`, says what to use then.
 type Exec struct {
 	// The command. A string goes through `/bin/sh -c`; of a list the first element is the program and the others its arguments, with no
 	// shell and nothing expanded. Default: the title. It may not hold a sensitive value, for others would see it in the
@@ -129,8 +136,8 @@ func (e *Exec) Refresh(ctx context.Context, h host.Host) error {
 	return err
 }
 
-// Wanted says whether refreshonly and creates let the command run.
-func (e *Exec) Wanted(_ context.Context, v host.View, refreshing bool) (bool, string, error) {
+// Wanted says whether refreshonly and creates let the command run. A folder, user or group that the node does not have is an error.
+func (e *Exec) Wanted(ctx context.Context, v host.View, refreshing bool) (bool, string, error) {
 	if e.RefreshOnly && !refreshing {
 		return false, "refreshonly", nil
 	}
@@ -143,7 +150,35 @@ func (e *Exec) Wanted(_ context.Context, v host.View, refreshing bool) (bool, st
 			return false, "creates: " + name + " exists", nil
 		}
 	}
+	if err := e.place(ctx, v); err != nil {
+		return false, "", err
+	}
 	return true, "", nil
+}
+
+// place finds before anything is run, a guard too, that the folder, the user or the group of the command is missing.
+func (e *Exec) place(ctx context.Context, v host.View) error {
+	if e.Cwd != "" {
+		// What this cannot see, behind a link that somebody else made, the command itself will tell.
+		if _, st, err := host.Resolve(v, path.Clean(e.Cwd)); err == nil && st.Kind != host.Directory {
+			reason := syscall.ENOTDIR
+			if st.Kind == host.Absent {
+				reason = syscall.ENOENT
+			}
+			return &resources.AttrError{Attr: "cwd", Err: fmt.Errorf("%s: %w", e.Cwd, reason)}
+		}
+	}
+	if e.User != "" {
+		if _, err := v.LookupUser(ctx, string(e.User)); err != nil {
+			return &resources.AttrError{Attr: "user", Err: err}
+		}
+	}
+	if e.Group != "" {
+		if _, err := v.LookupGroup(ctx, string(e.Group)); err != nil {
+			return &resources.AttrError{Attr: "group", Err: err}
+		}
+	}
+	return nil
 }
 
 // Repeats says that the command has neither creates nor refreshonly.

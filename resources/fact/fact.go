@@ -36,8 +36,9 @@ type Link interface {
 // Type is fact.
 func Type(l Link) resources.Type {
 	return resources.Type{
-		Name: "fact",
-		New:  func(title string) resources.Resource { return &Fact{Name: title, Ensure: present, link: l} },
+		Name:      "fact",
+		New:       func(title string) resources.Resource { return &Fact{Name: title, Ensure: present, link: l} },
+		Stateless: "`apply facts` shows this node's facts, those that it exports among them",
 	}
 }
 

@@ -136,6 +136,10 @@ func isEmpty(v host.View, folder string) (bool, error) {
 // compareContent adds the change of content, if content is declared and differs.
 func (f *File) compareContent(ctx context.Context, v host.View, w *want, st host.Stat, d *resources.Diff) error {
 	fresh := st.Kind != host.Regular
+	if w.pending != "" && (fresh || f.Replace) {
+		d.Changes = append(d.Changes, resources.Change{Attr: "source", To: w.pending})
+		return nil
+	}
 	if w.body.Attr == "" || !fresh && !f.Replace {
 		return nil
 	}

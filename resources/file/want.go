@@ -3,9 +3,9 @@ package file
 import (
 	"context"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"path"
+	"strings"
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
@@ -32,7 +32,8 @@ type want struct {
 	mode         Mode
 	owner, group string // as declared
 	uid, gid     *uint32
-	missing      error // the account that the node does not have
+	missing      error  // the account or the source that the node does not have, and an earlier resource may bring
+	pending      string // the source that is missing; its content is declared nevertheless
 	label        label
 	source       string   // the folder that a tree is copied from
 	inTree       bool     // it is in a folder that is managed as a whole
@@ -115,23 +116,30 @@ func (f *File) contents(v host.View, w *want) error {
 	case len(f.Source) == 0:
 		return nil
 	}
-	if err := f.chooseSource(v, w); err != nil {
+	found, err := f.chooseSource(v, w)
+	if err != nil {
 		return &resources.AttrError{Attr: "source", Err: err}
+	}
+	if !found {
+		w.pending = strings.Join(f.Source, ", ")
+		if w.missing == nil {
+			w.missing = &resources.AttrError{Attr: "source", Err: f.noSource(v)}
+		}
 	}
 	return nil
 }
 
-// chooseSource takes the first source that exists. An address is taken to exist until it is asked.
-func (f *File) chooseSource(v host.View, w *want) error {
+// chooseSource takes the first source that exists; found is false if none does. An address is taken to exist until it is asked.
+func (f *File) chooseSource(v host.View, w *want) (found bool, _ error) {
 	sum, _ := content.ParseChecksum(f.ChecksumValue)
 	for i, source := range f.Source {
 		if content.IsRemote(source) {
 			w.body = content.Body{Attr: "source", URLs: f.Source[i:], Sum: sum}
-			return nil
+			return true, nil
 		}
 		name, st, err := content.Resolve(v, path.Clean(content.LocalPath(source)))
 		if err != nil {
-			return err
+			return false, err
 		}
 		switch {
 		case st.Kind == host.Absent:
@@ -143,14 +151,32 @@ func (f *File) chooseSource(v host.View, w *want) error {
 		case st.Kind == host.Regular && !f.Recurse:
 			w.notes = append(w.notes, fmt.Sprintf("source: %s is a file and ensure is directory: nothing is copied", source))
 		case st.Kind == host.Directory:
-			return fmt.Errorf("%s is a directory: it needs ensure = \"directory\" and recurse = true", source)
+			return false, fmt.Errorf("%s is a directory: it needs ensure = \"directory\" and recurse = true", source)
 		default:
-			return fmt.Errorf("%s is a %s and cannot be copied", source, st.Kind)
+			return false, fmt.Errorf("%s is a %s and cannot be copied", source, st.Kind)
 		}
-		return nil
+		return true, nil
 	}
-	if len(f.Source) == 1 {
-		return fmt.Errorf("%s: does not exist", f.Source[0])
+	return false, nil
+}
+
+const lookedAt = 1000 // names of a folder, in search of one that was meant
+
+// noSource says that none of the sources exists, and what may be meant.
+func (f *File) noSource(v host.View) error {
+	if len(f.Source) > 1 {
+		return fmt.Errorf("none of the sources exists: %s", strings.Join(f.Source, ", "))
 	}
-	return errors.New("none of the sources exists")
+	name := path.Clean(content.LocalPath(f.Source[0]))
+	var names []string
+	for entry, err := range v.ReadDir(path.Dir(name)) {
+		if err != nil || len(names) == lookedAt {
+			break
+		}
+		names = append(names, entry)
+	}
+	if near := resources.Nearest(path.Base(name), names); near != "" {
+		return fmt.Errorf("%s: does not exist; did you mean `%s`?", name, path.Join(path.Dir(name), near))
+	}
+	return fmt.Errorf("%s: does not exist", name)
 }

@@ -117,60 +117,7 @@ func Type() resources.Type {
 	return resources.Type{Name: "repo", New: func(title string) resources.Resource { return &Repo{Name: title, Ensure: present} }}
 }
 
-// Pin is a rule of apt_preferences(5).
-type Pin struct {
-	Packages string // default "*"
-	Pin      string // "origin \"host\"", "release a=stable"; "" for the repository's own host
-	Priority string // "absent": no rule
-}
-
-var pinKinds = [...]string{"origin", "release", "version"}
-
-// UnmarshalAttr accepts a priority, or a map with priority and one of origin, release and version, and packages.
-func (p *Pin) UnmarshalAttr(v any) error {
-	m, ok := v.(map[string]any)
-	if !ok {
-		m = map[string]any{"priority": v}
-	}
-	*p = Pin{Packages: "*"}
-	for _, key := range slices.Sorted(keysOf(m)) {
-		var value resources.Scalar
-		if err := value.UnmarshalAttr(m[key]); err != nil {
-			return fmt.Errorf("%s: %w", key, err)
-		}
-		text := string(value)
-		switch {
-		case key == "priority":
-			p.Priority = text
-		case key == "packages":
-			p.Packages = text
-		case slices.Contains(pinKinds[:], key) && p.Pin == "":
-			if key == "origin" {
-				text = `"` + strings.Trim(text, `"`) + `"`
-			}
-			p.Pin = key + " " + text
-		default:
-			return fmt.Errorf("%s: want priority, packages, and one of %s", key, strings.Join(pinKinds[:], ", "))
-		}
-	}
-	if p.Priority != absent && !number.MatchString(p.Priority) {
-		return fmt.Errorf("want a whole number as priority, not %q", p.Priority)
-	}
-	return nil
-}
-
-func keysOf(m map[string]any) func(func(string) bool) {
-	return func(yield func(string) bool) {
-		for k := range m {
-			if !yield(k) {
-				return
-			}
-		}
-	}
-}
-
 var (
-	number   = regexp.MustCompile(`^-?[0-9]+$`)
 	repoName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.:+-]*$`)
 	aptName  = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]*$`) // apt ignores files with other names, silently
 )

@@ -236,6 +236,8 @@ func TestNeeds(t *testing.T) {
 	}
 }
 
+const pinned = debian + "-- etc/apt/sources.list.d/pin.sources --\nTypes: deb\nURIs: http://m\nSuites: a\nComponents: c\n-- etc/apt/preferences.d/pin.pref --\nPackage: *\n"
+
 // What Inspect fills in needs no change.
 func TestInspect(t *testing.T) {
 	for name, tree := range map[string]string{
@@ -243,6 +245,9 @@ func TestInspect(t *testing.T) {
 		"m":     debian + "-- etc/apt/sources.list.d/m.sources --\nTypes: deb deb-src\nURIs: http://m\nSuites: a b\nComponents: c\nEnabled: no\nSigned-By: /k\n",
 		"x":     arch + "-- etc/pacman.conf --\n[options]\n[x]\nServer = http://a\nServer = http://b\nSigLevel = Never\n",
 		"never": redhat,
+		"pin":   pinned + `Pin: origin "m"` + "\nPin-Priority: 900\n",
+		"bare":  strings.ReplaceAll(pinned, "/pin.", "/bare.") + "Pin: origin m\nPin-Priority: 900\n",
+		"other": strings.ReplaceAll(pinned, "/pin.", "/other.") + "Pin: release a=sid\nPin-Priority: -1\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := hosttest.New(t, tree)
@@ -252,6 +257,16 @@ func TestInspect(t *testing.T) {
 			}
 			if name != "never" && len(r.declared()) < 2 {
 				t.Errorf("found only %v", r.declared())
+			}
+			if strings.Contains(tree, "Pin:") && r.Pin == nil {
+				t.Error("the pin was not found")
+			}
+			if r.Pin != nil { // as a manifest would say it
+				value := r.Pin.MarshalAttr()
+				r.Pin = &Pin{}
+				if err := r.Pin.UnmarshalAttr(value); err != nil {
+					t.Fatal(err)
+				}
 			}
 			if d := changed(resourcetest.Check(t, h, r)); d != "" {
 				t.Error(d)

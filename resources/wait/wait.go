@@ -33,10 +33,12 @@ type Link interface {
 // Type is wait.
 func Type(l Link) resources.Type {
 	return resources.Type{
-		Name:    "wait",
-		New:     func(title string) resources.Resource { return &Wait{name: title, link: l} },
-		Timeout: 10 * time.Minute,
-		Late:    []string{"nodes", "others", "names", "first", "count", "value"},
+		Name:      "wait",
+		New:       func(title string) resources.Resource { return &Wait{name: title, link: l} },
+		Timeout:   10 * time.Minute,
+		Late:      []string{"nodes", "others", "names", "first", "count", "value"},
+		Stateless: "it waits for other nodes' facts and leaves nothing on this one",
+		Awaits:    true,
 	}
 }
 

@@ -182,13 +182,3 @@ func (t *Tree) Resolve(name string) (string, error) {
 	}
 	return strings.Join(at, "/"), nil
 }
-
-// Has tells whether name, a clean slash-separated path or ".", is in the tree, links followed.
-func (t *Tree) Has(name string) bool {
-	name, err := t.Resolve(name)
-	if err != nil {
-		return false
-	}
-	_, ok := t.byName[name]
-	return ok || name == "."
-}

@@ -1,24 +1,18 @@
 package odb
 
 import (
-	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
 
-	"github.com/go-git/go-git/v5/plumbing/format/idxfile"
-	"github.com/go-git/go-git/v5/plumbing/format/packfile"
+	"github.com/nodeapply/apply/source/internal/pack"
 )
 
 // MaxPack is the largest pack that is taken in, in bytes.
 const MaxPack = 2 << 30
-
-const tempPrefix = "incoming-"
 
 // Create opens the store at dir, making it where there is none. What an interrupted Ingest left is removed: the caller holds
 // a lock that keeps every other process out.
@@ -44,7 +38,7 @@ func removeTorn(folder string) error {
 	for _, e := range entries {
 		base, isIndex := strings.CutSuffix(e.Name(), ".idx")
 		_, err := os.Lstat(filepath.Join(folder, base+".pack"))
-		if strings.HasPrefix(e.Name(), tempPrefix) || isIndex && errors.Is(err, os.ErrNotExist) {
+		if strings.HasPrefix(e.Name(), pack.TempPrefix) || isIndex && errors.Is(err, os.ErrNotExist) {
 			if err := os.Remove(filepath.Join(folder, e.Name())); err != nil {
 				return err
 			}
@@ -53,8 +47,7 @@ func removeTorn(folder string) error {
 	return nil
 }
 
-// Ingest takes in the pack that fill writes. It appears whole or not at all: go-git's own writer leaves a torn index under its
-// final name when the disk is full, and inflates objects of any size, so this does not go through it.
+// Ingest takes in the pack that fill writes. It appears whole or not at all.
 func (s *Store) Ingest(ctx context.Context, fill func(io.Writer) error) error {
 	_, err := s.ingest(ctx, fill)
 	return err
@@ -62,158 +55,15 @@ func (s *Store) Ingest(ctx context.Context, fill func(io.Writer) error) error {
 
 // ingest also returns the pack's path.
 func (s *Store) ingest(ctx context.Context, fill func(io.Writer) error) (path string, err error) {
-	packs := filepath.Join(s.dir, "objects", "pack")
-	pack, err := os.CreateTemp(packs, tempPrefix+"*")
-	if err != nil {
-		return "", err
+	path, err = pack.Receive(ctx, filepath.Join(s.dir, "objects", "pack"), pack.Limits{Pack: MaxPack, Object: MaxObject}, fill)
+	if err == nil {
+		s.reopen()
 	}
-	defer func() { // on success the name is gone already
-		pack.Close()
-		os.Remove(pack.Name())
-	}()
-	if err := fill(&boundedWriter{ctx: ctx, w: pack, left: MaxPack}); err != nil {
-		return "", err
-	}
-	if err := checkSizes(ctx, pack); err != nil {
-		return "", err
-	}
-	index := new(idxfile.Writer)
-	if _, err := pack.Seek(0, io.SeekStart); err != nil {
-		return "", err
-	}
-	parser, err := packfile.NewParser(packfile.NewScanner(pack), index)
-	if err != nil {
-		return "", err
-	}
-	sum, err := parser.Parse()
-	if err != nil {
-		return "", fmt.Errorf("pack: %w", err)
-	}
-	if err := pack.Sync(); err != nil {
-		return "", err
-	}
-	base := filepath.Join(packs, "pack-"+sum.String())
-	if err := writeIndex(index, packs, base+".idx"); err != nil {
-		return "", err
-	}
-	// The pack's name is what makes both visible, so it comes last.
-	if err := os.Rename(pack.Name(), base+".pack"); err != nil {
-		return "", err
-	}
-	if err := syncFolder(packs); err != nil {
-		return "", err
-	}
-	s.reopen()
-	return base + ".pack", nil
+	return path, err
 }
 
 // reopen makes the store see other packs: their list is kept in memory.
 func (s *Store) reopen() {
 	s.s.Close()
 	s.s = openStorage(s.dir)
-}
-
-func writeIndex(index *idxfile.Writer, dir, name string) error {
-	content, err := index.Index()
-	if err != nil {
-		return err
-	}
-	f, err := os.CreateTemp(dir, tempPrefix+"*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		f.Close()
-		os.Remove(f.Name())
-	}()
-	if _, err := idxfile.NewEncoder(f).Encode(content); err != nil {
-		return err
-	}
-	if err := f.Sync(); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), name)
-}
-
-func syncFolder(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
-}
-
-// checkSizes looks at every object's declared size before any is inflated into memory: a pack of some kilobytes can
-// declare terabytes.
-func checkSizes(ctx context.Context, pack io.ReadSeeker) error {
-	if _, err := pack.Seek(0, io.SeekStart); err != nil {
-		return err
-	}
-	scanner := packfile.NewScanner(pack)
-	_, count, err := scanner.Header()
-	if err != nil {
-		return fmt.Errorf("pack: %w", err)
-	}
-	for range count {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		h, err := scanner.NextObjectHeader()
-		if err != nil {
-			return fmt.Errorf("pack: %w", err)
-		}
-		if h.Length > MaxObject {
-			return fmt.Errorf("pack: an object of %d bytes: limit of %d", h.Length, MaxObject)
-		}
-		var head headWriter
-		if n, _, err := scanner.NextObject(&head); err != nil {
-			return fmt.Errorf("pack: %w", err)
-		} else if n != h.Length {
-			return fmt.Errorf("pack: an object of %d bytes says that it has %d", n, h.Length)
-		}
-		if h.Type.IsDelta() {
-			if size := head.targetSize(); size > MaxObject {
-				return fmt.Errorf("pack: an object of %d bytes: limit of %d", size, MaxObject)
-			}
-		}
-	}
-	return nil
-}
-
-// headWriter keeps the first bytes of a delta: two varints, the sizes of its base and of its result.
-type headWriter struct{ head []byte }
-
-func (h *headWriter) Write(p []byte) (int, error) {
-	h.head = append(h.head, p[:min(len(p), 2*binary.MaxVarintLen64-len(h.head))]...)
-	return len(p), nil
-}
-
-func (h *headWriter) targetSize() uint64 {
-	r := bytes.NewReader(h.head)
-	if _, err := binary.ReadUvarint(r); err != nil {
-		return 0 // not a delta at all: the parser says so
-	}
-	size, err := binary.ReadUvarint(r)
-	if err != nil {
-		return 0
-	}
-	return size
-}
-
-// boundedWriter ends a copy that has become too long or too late.
-type boundedWriter struct {
-	ctx  context.Context
-	w    io.Writer
-	left int64
-}
-
-func (b *boundedWriter) Write(p []byte) (int, error) {
-	if b.ctx.Err() != nil {
-		return 0, context.Cause(b.ctx)
-	}
-	if b.left -= int64(len(p)); b.left < 0 {
-		return 0, fmt.Errorf("pack: limit of %d bytes", MaxPack)
-	}
-	return b.w.Write(p)
 }

@@ -25,7 +25,7 @@ type object struct {
 	content []byte
 }
 
-func pack(objects ...object) []byte {
+func packOf(objects ...object) []byte {
 	var b bytes.Buffer
 	b.Write(binary.BigEndian.AppendUint32([]byte("PACK\x00\x00\x00\x02"), uint32(len(objects))))
 	last := 0
@@ -57,16 +57,16 @@ func write(p []byte) func(io.Writer) error {
 func TestIngestRefusesWhatIsTooLargeOrWrong(t *testing.T) {
 	base := object{3, 5, []byte("hello")}
 	bomb := binary.AppendUvarint(binary.AppendUvarint(nil, 5), 1<<40)
-	good := pack(base)
+	good := packOf(base)
 	for _, tt := range []struct {
 		name string
 		fill func(io.Writer) error
 		want string
 	}{
-		{"a declared size", write(pack(object{3, 1 << 40, []byte("x")})), "limit of 268435456"},
-		{"a delta's result", write(pack(base, object{6, uint64(len(bomb)), bomb})), "limit of 268435456"},
-		{"more than declared", write(pack(object{3, 5, make([]byte, 1<<20)})), "pack: "},
-		{"less than declared", write(pack(object{3, 500, []byte("x")})), "pack: "},
+		{"a declared size", write(packOf(object{3, 1 << 40, []byte("x")})), "limit of 268435456"},
+		{"a delta's result", write(packOf(base, object{6, uint64(len(bomb)), bomb})), "limit of 268435456"},
+		{"more than declared", write(packOf(object{3, 5, make([]byte, 1<<20)})), "pack: "},
+		{"less than declared", write(packOf(object{3, 500, []byte("x")})), "pack: "},
 		{"cut", write(good[:len(good)-25]), "pack: "},
 		{"a wrong checksum", write(append(bytes.Clone(good[:len(good)-1]), good[len(good)-1]^1)), "pack: "},
 		{"not a pack", write([]byte("ERR no")), "pack: "},
@@ -101,7 +101,7 @@ func TestIngestEndsWithItsContext(t *testing.T) {
 	defer s.Close()
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(errors.New("timed out after 1m"))
-	if err := s.Ingest(ctx, write(pack(object{3, 5, []byte("hello")}))); err == nil || err.Error() != "timed out after 1m" {
+	if err := s.Ingest(ctx, write(packOf(object{3, 5, []byte("hello")}))); err == nil || err.Error() != "timed out after 1m" {
 		t.Errorf("%v", err)
 	}
 }
@@ -112,12 +112,12 @@ func TestCreateRemovesWhatWasTorn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Ingest(t.Context(), write(pack(object{3, 5, []byte("hello")}))); err != nil {
+	if err := s.Ingest(t.Context(), write(packOf(object{3, 5, []byte("hello")}))); err != nil {
 		t.Fatal(err)
 	}
 	s.Close()
 	packs := filepath.Join(dir, "objects/pack")
-	for _, torn := range []string{filepath.Join(packs, tempPrefix+"1"), filepath.Join(dir, tempPrefix+"2"), filepath.Join(packs, "pack-"+strings.Repeat("0", 40)+".idx")} {
+	for _, torn := range []string{filepath.Join(packs, "incoming-"+"1"), filepath.Join(dir, "incoming-"+"2"), filepath.Join(packs, "pack-"+strings.Repeat("0", 40)+".idx")} {
 		if err := os.WriteFile(torn, []byte("torn"), 0o600); err != nil {
 			t.Fatal(err)
 		}

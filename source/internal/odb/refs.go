@@ -13,6 +13,8 @@ import (
 	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing"
+
+	"github.com/nodeapply/apply/source/internal/pack"
 )
 
 const knownFile = "known-refs"
@@ -73,7 +75,7 @@ func (s *Store) Remember(refs map[string]Hash) error {
 		h := refs[name]
 		fmt.Fprintf(&text, "%s %s\n", hex.EncodeToString(h[:]), name)
 	}
-	f, err := os.CreateTemp(s.dir, tempPrefix+"*")
+	f, err := os.CreateTemp(s.dir, pack.TempPrefix+"*")
 	if err != nil {
 		return err
 	}
@@ -90,5 +92,5 @@ func (s *Store) Remember(refs map[string]Hash) error {
 	if err := os.Rename(f.Name(), filepath.Join(s.dir, knownFile)); err != nil {
 		return err
 	}
-	return syncFolder(s.dir)
+	return pack.SyncFolder(s.dir)
 }

@@ -15,6 +15,8 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
 	"github.com/go-git/go-git/v5/plumbing/transport"
 	githttp "github.com/go-git/go-git/v5/plumbing/transport/http"
+
+	"github.com/nodeapply/apply/source/internal/netrc"
 )
 
 // CredentialsEnv names the variable that holds credentials for https servers: URLs of the form https://user:password@host,
@@ -114,9 +116,9 @@ func credentials(a Address, getenv Getenv) (*githttp.BasicAuth, error) {
 	if err != nil {
 		return nil, fmt.Errorf("netrc: %w", err)
 	}
-	for _, l := range netrc(string(text)) {
-		if strings.EqualFold(l.machine, a.Host) && (a.User == "" || a.User == l.name) {
-			return &githttp.BasicAuth{Username: l.name, Password: l.password}, nil
+	for _, l := range netrc.Parse(string(text)) {
+		if strings.EqualFold(l.Machine, a.Host) && (a.User == "" || a.User == l.Name) {
+			return &githttp.BasicAuth{Username: l.Name, Password: l.Password}, nil
 		}
 	}
 	return nil, nil
@@ -134,46 +136,4 @@ func (a Address) httpsPort() string {
 		return "443"
 	}
 	return fmt.Sprint(a.Port)
-}
-
-type login struct{ machine, name, password string }
-
-// netrc reads the logins of a netrc file. The `default` entry is left out: it would hand a password to any host that a
-// manifest names.
-func netrc(text string) []login {
-	logins := []login{{}} // the first takes what is before any machine, or of the default entry
-	at := &logins[0]
-	key, macro := "", false
-	for line := range strings.Lines(text) {
-		words := strings.Fields(line)
-		macro = macro && len(words) > 0 // an empty line ends a macro
-		for _, word := range words {
-			if macro || key == "" && strings.HasPrefix(word, "#") {
-				break
-			}
-			value := strings.Trim(word, `"`)
-			switch key {
-			case "machine":
-				logins = append(logins, login{machine: value})
-				at = &logins[len(logins)-1]
-			case "login":
-				at.name = value
-			case "password":
-				at.password = value
-			case "account":
-			default:
-				switch word {
-				case "default":
-					at = &logins[0]
-				case "macdef":
-					macro = true
-				default:
-					key = word
-				}
-				continue
-			}
-			key = ""
-		}
-	}
-	return logins[1:]
 }

@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/go-git/go-git/v5/plumbing"
@@ -251,24 +252,56 @@ func (w *wire) fetch(ctx context.Context, dst *odb.Store, req *packp.UploadPackR
 	s := w.s
 	w.s = nil
 	defer s.Close()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	silence := time.AfterFunc(maxSilence, func() { cancel(fmt.Errorf("timed out after %v without a word from the server", maxSilence)) })
+	defer silence.Stop()
 	response, err := s.UploadPack(ctx, req)
 	if err != nil {
-		return printable{err}
+		return wireError(ctx, err)
 	}
 	defer response.Close()
+	heard := &heardReader{response, silence}
 	return dst.Ingest(ctx, func(out io.Writer) error {
-		var in io.Reader = response
+		var in io.Reader = heard
 		if req.Capabilities.Supports(capability.Sideband64k) {
-			in = sideband.NewDemuxer(sideband.Sideband64k, response)
+			in = sideband.NewDemuxer(sideband.Sideband64k, heard)
 		} else if req.Capabilities.Supports(capability.Sideband) {
-			in = sideband.NewDemuxer(sideband.Sideband, response)
+			in = sideband.NewDemuxer(sideband.Sideband, heard)
 		}
 		_, err := io.Copy(out, in)
-		if err != nil {
-			return printable{err}
-		}
-		return nil
+		silence.Stop()
+		return wireError(ctx, err)
 	})
+}
+
+// maxSilence bounds the wait for the next bytes of a pack. A server that is still gathering objects sends a sign of life every five seconds.
+const maxSilence = time.Minute
+
+// heardReader puts the end of patience off at each byte.
+type heardReader struct {
+	r       io.Reader
+	silence *time.Timer
+}
+
+// Read reads.
+func (h *heardReader) Read(p []byte) (int, error) {
+	n, err := h.r.Read(p)
+	if n > 0 {
+		h.silence.Reset(maxSilence)
+	}
+	return n, err
+}
+
+// wireError is why an exchange ended: that its time was over rather than what that broke.
+func wireError(ctx context.Context, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	}
+	return printable{err}
 }
 
 // printable is an error that may repeat what a server said: shortened, and without control characters.

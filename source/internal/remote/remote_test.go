@@ -28,29 +28,6 @@ func TestParse(t *testing.T) {
 	}
 }
 
-func TestNetrc(t *testing.T) {
-	for _, tt := range []struct {
-		name, text string
-		want       []login
-	}{
-		{"one line", "machine a login u password p", []login{{"a", "u", "p"}}},
-		{"many lines", "machine a\nlogin u\npassword p\nmachine b login v password \"q\"\n", []login{{"a", "u", "p"}, {"b", "v", "q"}}},
-		{"account and comments", "# mine\nmachine a login u account x password p # not a comment\n", []login{{"a", "u", "p"}}},
-		{"a password with a hash", "machine a login u password #p", []login{{"a", "u", "#p"}}},
-		{"macros", "machine a login u password p\nmacdef init\nmachine b login v password q\n\nmachine c login w password r\n",
-			[]login{{"a", "u", "p"}, {"c", "w", "r"}}},
-		{"default", "default login u password p\nmachine a login v password q\n", []login{{"a", "v", "q"}}},
-		{"nothing", "", []login{}},
-		{"cut", "machine", []login{}},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			if diff := cmp.Diff(tt.want, netrc(tt.text), cmp.AllowUnexported(login{})); diff != "" {
-				t.Error(diff)
-			}
-		})
-	}
-}
-
 func TestWhatAServerSaysIsPrintable(t *testing.T) {
 	err := printable{fmt.Errorf("ERR \x1b[2J\n%s", strings.Repeat("x", 1000))}
 	if got := err.Error(); len(got) > 400 || !strings.HasPrefix(got, "ERR  [2J xxx") {

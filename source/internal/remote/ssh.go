@@ -6,11 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
-	"os"
 	"os/user"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -18,84 +15,74 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/format/pktline"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
 	"github.com/go-git/go-git/v5/plumbing/transport"
-	gitssh "github.com/go-git/go-git/v5/plumbing/transport/ssh"
 	"golang.org/x/crypto/ssh"
-	"golang.org/x/crypto/ssh/agent"
+
+	"github.com/nodeapply/apply/sshclient"
+	"github.com/nodeapply/apply/sshclient/config"
 )
+
+// SSHKeyEnv names the variable that holds the path of a private key to be tried before all others.
+const SSHKeyEnv = "APPLY_GIT_SSH_KEY"
 
 // sshSession is git-upload-pack run by an ssh server. go-git's own dials and shakes hands without a deadline.
 type sshSession struct {
+	dialer  *sshclient.Dialer
 	client  *ssh.Client
 	session *ssh.Session
 	stdin   io.WriteCloser
 	stdout  io.Reader
 	stderr  firstBytes
-	closers []func() error
-	stop    func() bool // ends the watch over the context
+	stops   []func() bool // end the watch over contexts
 }
 
 func dialSSH(ctx context.Context, a Address, getenv Getenv) (session, error) {
-	port := a.Port
-	if port == 0 {
-		port = gitssh.DefaultPort
-	}
-	address := net.JoinHostPort(a.Host, strconv.Itoa(port))
-	files := knownHosts(getenv)
-	keys, err := gitssh.NewKnownHostsDb(files...)
+	dialer, err := newDialer(getenv)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", ErrIdentity, strings.Join(files, ", "), err)
-	}
-	name := a.User
-	if name == "" {
-		current, err := user.Current()
-		if err != nil {
-			return nil, err
-		}
-		name = current.Username
-	}
-	s := &sshSession{}
-	signers, told := s.signers(ctx, getenv)
-	var refused error
-	check := keys.HostKeyCallback()
-	config := &ssh.ClientConfig{
-		User: name,
-		Auth: []ssh.AuthMethod{ssh.PublicKeysCallback(func() ([]ssh.Signer, error) { return signers, nil })},
-		HostKeyCallback: func(hostname string, remote net.Addr, key ssh.PublicKey) error {
-			refused = check(hostname, remote, key)
-			return refused
-		},
-		HostKeyAlgorithms: keys.HostKeyAlgorithms(address),
-	}
-	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
-	if err != nil {
-		s.Close()
 		return nil, err
 	}
-	s.closers = append(s.closers, conn.Close)
-	s.stop = context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
-	c, channels, requests, err := ssh.NewClientConn(conn, address, config)
+	s := &sshSession{dialer: dialer}
+	s.client, err = dialer.Dial(ctx, sshclient.Target{Name: a.Host, Port: a.Port, User: a.User})
+	if errors.Is(err, sshclient.ErrHostKey) {
+		err = fmt.Errorf("%w: %w", ErrIdentity, err)
+	}
+	if err == nil {
+		s.endWith(ctx)
+		err = s.start("git-upload-pack " + quote(a.Path))
+	}
 	if err != nil {
 		s.Close()
-		return nil, handshakeError(ctx, err, refused, address, told)
-	}
-	s.client = ssh.NewClient(c, channels, requests)
-	if err := s.start("git-upload-pack " + quote(a.Path)); err != nil {
-		s.Close()
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", a.Host, err)
 	}
 	return s, nil
 }
 
-func handshakeError(ctx context.Context, err, refused error, address string, told []string) error {
-	switch {
-	case ctx.Err() != nil:
-		return context.Cause(ctx)
-	case refused != nil:
-		return fmt.Errorf("%s: %w: %w", address, ErrIdentity, refused)
-	case strings.Contains(err.Error(), "unable to authenticate"):
-		return fmt.Errorf("%s: no key was accepted (tried: %s)", address, strings.Join(told, ", "))
+// newDialer reads what there is to know of the user's ssh.
+func newDialer(getenv Getenv) (*sshclient.Dialer, error) {
+	dir := home(getenv)
+	known, err := config.Read(dir, filepath.Join(dir, ".ssh", "config"), "/etc/ssh/ssh_config")
+	if err != nil {
+		return nil, err
 	}
-	return err
+	me, err := user.Current()
+	if err != nil {
+		return nil, err
+	}
+	o := sshclient.Options{
+		User: me.Username, Home: dir, Agent: getenv("SSH_AUTH_SOCK"), Config: known, KnownHosts: filepath.SplitList(getenv("SSH_KNOWN_HOSTS")),
+		Timeout: sshTimeout,
+	}
+	if key := getenv(SSHKeyEnv); key != "" {
+		o.Identities = []string{key}
+	}
+	return sshclient.New(o), nil
+}
+
+// sshTimeout bounds connecting to a server and logging in.
+const sshTimeout = 20 * time.Second
+
+// endWith ends whatever waits for the server when ctx ends.
+func (s *sshSession) endWith(ctx context.Context) {
+	s.stops = append(s.stops, context.AfterFunc(ctx, func() { s.client.Close() }))
 }
 
 func (s *sshSession) start(command string) (err error) {
@@ -130,10 +117,11 @@ func (s *sshSession) AdvertisedReferencesContext(ctx context.Context) (*packp.Ad
 	return refs, nil
 }
 
-func (s *sshSession) UploadPack(_ context.Context, req *packp.UploadPackRequest) (*packp.UploadPackResponse, error) {
+func (s *sshSession) UploadPack(ctx context.Context, req *packp.UploadPackRequest) (*packp.UploadPackResponse, error) {
 	if err := req.Validate(); err != nil {
 		return nil, err
 	}
+	s.endWith(ctx)
 	if err := req.UploadRequest.Encode(s.stdin); err != nil {
 		return nil, err
 	}
@@ -149,70 +137,14 @@ func (s *sshSession) UploadPack(_ context.Context, req *packp.UploadPackRequest)
 
 // Close ends the connection; the goroutines that x/crypto/ssh runs for it end with it.
 func (s *sshSession) Close() error {
+	for _, stop := range s.stops {
+		stop()
+	}
 	if s.client != nil {
 		s.client.Close()
 		s.client.Wait()
 	}
-	for _, c := range s.closers {
-		c()
-	}
-	if s.stop != nil {
-		s.stop()
-	}
-	return nil
-}
-
-// SSHKeyEnv names the variable that holds the path of a private key to be tried before all others.
-const SSHKeyEnv = "APPLY_GIT_SSH_KEY"
-
-// signers collects the keys to offer, and what to tell the user was tried.
-func (s *sshSession) signers(ctx context.Context, getenv Getenv) (signers []ssh.Signer, told []string) {
-	dir := filepath.Join(home(getenv), ".ssh")
-	files := []string{filepath.Join(dir, "id_ed25519"), filepath.Join(dir, "id_ecdsa"), filepath.Join(dir, "id_rsa")}
-	if explicit := getenv(SSHKeyEnv); explicit != "" {
-		files = append([]string{explicit}, files...)
-	}
-	for _, file := range files {
-		pem, err := os.ReadFile(file)
-		if errors.Is(err, os.ErrNotExist) && file != getenv(SSHKeyEnv) {
-			continue
-		}
-		var signer ssh.Signer
-		if err == nil {
-			signer, err = ssh.ParsePrivateKey(pem)
-		}
-		if missing := new(ssh.PassphraseMissingError); errors.As(err, &missing) {
-			err = errors.New("has a passphrase: add it to the agent")
-		}
-		if err != nil {
-			told = append(told, fmt.Sprintf("%s: %v", file, err))
-			continue
-		}
-		signers, told = append(signers, signer), append(told, file)
-	}
-	socket := getenv("SSH_AUTH_SOCK")
-	if socket == "" {
-		return signers, append(told, "no agent")
-	}
-	conn, err := (&net.Dialer{}).DialContext(ctx, "unix", socket)
-	if err != nil {
-		return signers, append(told, fmt.Sprintf("agent: %v", err))
-	}
-	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
-	s.closers = append(s.closers, func() error { stop(); return conn.Close() })
-	held, err := agent.NewClient(conn).Signers()
-	if err != nil {
-		return signers, append(told, fmt.Sprintf("agent: %v", err))
-	}
-	return append(held, signers...), append(told, fmt.Sprintf("%d keys of the agent", len(held)))
-}
-
-// knownHosts are the files of host keys: those that SSH_KNOWN_HOSTS lists, else the user's and the system's.
-func knownHosts(getenv Getenv) []string {
-	if files := filepath.SplitList(getenv("SSH_KNOWN_HOSTS")); len(files) > 0 {
-		return files
-	}
-	return []string{filepath.Join(home(getenv), ".ssh", "known_hosts"), "/etc/ssh/ssh_known_hosts"}
+	return s.dialer.Close()
 }
 
 // quote makes one word of s for the shell at the other end.

@@ -1,4 +1,4 @@
-package transport
+package sshclient
 
 import (
 	"fmt"
@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// endpoint is a node with everything that is needed to reach it.
+// endpoint is a host with everything that is needed to reach it.
 type endpoint struct {
 	name       string
 	host       string
@@ -25,7 +25,7 @@ type endpoint struct {
 func (e *endpoint) address() string { return net.JoinHostPort(e.host, strconv.Itoa(e.port)) }
 
 // resolve fills a target from ssh_config, as ssh would.
-func (d *SSH) resolve(t Target) (*endpoint, error) {
+func (d *Dialer) resolve(t Target) (*endpoint, error) {
 	host, portText, err := splitAddress(t.Address)
 	if err != nil {
 		return nil, err
@@ -35,25 +35,28 @@ func (d *SSH) resolve(t Target) (*endpoint, error) {
 		names = append(names, host)
 	}
 	c := d.config
-	e := &endpoint{name: t.Name, host: host, user: t.User, via: t.Gateway, only: strings.EqualFold(c.first(names, "identitiesonly"), "yes")}
+	e := &endpoint{name: t.Name, host: host, user: t.User, via: t.Gateway, only: strings.EqualFold(c.First(names, "identitiesonly"), "yes")}
 	if e.host == "" {
-		if e.host = strings.ReplaceAll(c.first(names, "hostname"), "%h", t.Name); e.host == "" {
+		if e.host = strings.ReplaceAll(c.First(names, "hostname"), "%h", t.Name); e.host == "" {
 			e.host = t.Name
 		}
 	}
 	if e.user == "" && !d.o.UserGiven {
-		e.user = c.first(names, "user")
+		e.user = c.First(names, "user")
 	}
 	if e.user == "" {
 		e.user = d.o.User
 	}
 	if e.via == "" {
-		if e.via = c.first(names, "proxyjump"); strings.EqualFold(e.via, "none") {
+		if e.via = c.First(names, "proxyjump"); strings.EqualFold(e.via, "none") {
 			e.via = ""
 		}
 	}
+	if portText == "" && t.Port != 0 {
+		portText = strconv.Itoa(t.Port)
+	}
 	if portText == "" {
-		portText = c.first(names, "port")
+		portText = c.First(names, "port")
 	}
 	if e.port = 22; portText != "" {
 		if e.port, err = strconv.Atoi(portText); err != nil || e.port < 1 || e.port > 65535 {
@@ -61,21 +64,21 @@ func (d *SSH) resolve(t Target) (*endpoint, error) {
 		}
 	}
 	expand := func(files []string) []string {
-		r := strings.NewReplacer("%h", e.host, "%n", t.Name, "%r", e.user, "%d", c.home, "%p", strconv.Itoa(e.port), "%%", "%")
+		r := strings.NewReplacer("%h", e.host, "%n", t.Name, "%r", e.user, "%d", c.Home, "%p", strconv.Itoa(e.port), "%%", "%")
 		out := make([]string, len(files))
 		for i, f := range files {
-			out[i] = r.Replace(c.tilde(f))
+			out[i] = r.Replace(c.Tilde(f))
 		}
 		return out
 	}
-	e.identities = slices.Concat(d.o.Identities, expand(c.all(names, "identityfile")))
-	e.certs = expand(c.all(names, "certificatefile"))
+	e.identities = slices.Concat(d.o.Identities, expand(c.All(names, "identityfile")))
+	e.certs = expand(c.All(names, "certificatefile"))
 	e.knownHosts = d.o.KnownHosts
 	if len(e.knownHosts) == 0 {
-		e.knownHosts = expand(slices.Concat(orDefault(c.firstLine(names, "userknownhostsfile"), "~/.ssh/known_hosts", "~/.ssh/known_hosts2"),
-			orDefault(c.firstLine(names, "globalknownhostsfile"), "/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")))
+		e.knownHosts = expand(slices.Concat(orDefault(c.FirstLine(names, "userknownhostsfile"), "~/.ssh/known_hosts", "~/.ssh/known_hosts2"),
+			orDefault(c.FirstLine(names, "globalknownhostsfile"), "/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")))
 	}
-	e.keyNames = keyNames(e, c.first(names, "hostkeyalias"))
+	e.keyNames = keyNames(e, c.First(names, "hostkeyalias"))
 	return e, nil
 }
 
@@ -86,7 +89,7 @@ func orDefault(values []string, standard ...string) []string {
 	return standard
 }
 
-// keyNames are the names under which a host key is looked up: its alias, else its address and then the name that the inventory gives it.
+// keyNames are the names under which a host key is looked up: its alias, else its address and then the name that it has as a Target.
 func keyNames(e *endpoint, alias string) []string {
 	port := strconv.Itoa(e.port)
 	if alias != "" {
@@ -113,7 +116,7 @@ func splitAddress(s string) (host, port string, err error) {
 	return host, port, nil
 }
 
-// gatewayTarget reads [USER@]HOST[:PORT]; of several, as ProxyJump may list, the last is the one next to the node and the others are before it.
+// gatewayTarget reads [USER@]HOST[:PORT]; of several, as ProxyJump may list, the last is the one next to the host and the others are before it.
 func gatewayTarget(text string, known func(name string) (Target, bool)) (Target, error) {
 	before, last := "", text
 	if i := strings.LastIndexByte(text, ','); i >= 0 {
@@ -136,9 +139,11 @@ func gatewayTarget(text string, known func(name string) (Target, bool)) (Target,
 	if err != nil {
 		return t, fmt.Errorf("gateway: %w", err)
 	}
-	if t.Name = host; port != "" {
-		// The name stays open to ssh_config's HostName, so the port alone is fixed only where no other address is known.
-		t.Address = last
+	t.Name = host
+	if port != "" {
+		if t.Port, err = strconv.Atoi(port); err != nil {
+			return t, fmt.Errorf("gateway: port %q: want a number from 1 to 65535", port)
+		}
 	}
 	return t, nil
 }

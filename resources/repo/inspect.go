@@ -49,3 +49,46 @@ func (r *Repo) List(_ context.Context, v host.View, of string) ([]string, error)
 	}
 	return resources.Select(of, names), nil
 }
+
+// Inspect fills the attributes that the section has, apart from passwords, which are not for a manifest in the clear.
+func (r *Repo) Inspect(_ context.Context, v host.View) error {
+	f, err := r.format(v)
+	if err != nil {
+		return err
+	}
+	e, err := f.open(v, r)
+	if err != nil {
+		return err
+	}
+	if !e.there {
+		r.Ensure = absent
+		return nil
+	}
+	r.Ensure = present
+	for _, a := range r.attrs() {
+		k, ok := f.keys[a.name]
+		if !ok || a.name == "baseurl" && f.provider == "apt" || strings.HasSuffix(a.name, "password") {
+			continue
+		}
+		have, ok := e.sec.get(k)
+		if !ok {
+			continue
+		}
+		value := k.normal(have)
+		if k.kind == siglevel {
+			value = map[string]string{"Required DatabaseOptional": "true", "Never": "false"}[value]
+		} else if k.kind == boolean {
+			value = map[string]string{"0": "false", "1": "true"}[value]
+		}
+		switch field := a.value.(type) {
+		case *resources.Scalar:
+			*field = resources.Scalar(value)
+		case *resources.Strings:
+			*field = strings.Fields(value)
+		}
+	}
+	if f.provider == "apt" {
+		r.Pin, err = r.pinned(v, e)
+	}
+	return err
+}

@@ -1,20 +1,23 @@
-package transport
+// Package config reads ssh_config(5).
+package config
 
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 )
 
 // Config is what is read of ssh_config: Host, HostName, Port, User, IdentityFile, CertificateFile, IdentitiesOnly, ProxyJump, HostKeyAlias,
 // UserKnownHostsFile, GlobalKnownHostsFile and Include. Of Match only "Match all"; other Match blocks are skipped, as are all other keywords.
 type Config struct {
-	home    string
+	Home    string // what ~ stands for
 	entries []entry
 }
 
@@ -28,10 +31,10 @@ type entry struct {
 // maxIncludes bounds how deep files include each other.
 const maxIncludes = 16
 
-// ReadConfig reads ssh_config files, of which the first that has a value wins. A file that is not there is empty. Home is for ~ and for
+// Read reads ssh_config files, of which the first that has a value wins. A file that is not there is empty. Home is for ~ and for
 // relative names of Include.
-func ReadConfig(home string, files ...string) (*Config, error) {
-	c := &Config{home: home}
+func Read(home string, files ...string) (*Config, error) {
+	c := &Config{Home: home}
 	for _, f := range files {
 		if err := c.read(f, nil, 0); err != nil {
 			return nil, err
@@ -44,7 +47,7 @@ func (c *Config) read(name string, patterns []string, depth int) error {
 	if depth > maxIncludes {
 		return fmt.Errorf("%s: over the limit of %d includes", name, maxIncludes)
 	}
-	src, err := os.ReadFile(name)
+	src, err := readOwn(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -83,9 +86,34 @@ func (c *Config) read(name string, patterns []string, depth int) error {
 	return nil
 }
 
+// maxConfig bounds a file, in bytes.
+const maxConfig = 1 << 20
+
+// readOwn reads a file that, as ssh demands, only its user or root can have written.
+func readOwn(name string) ([]byte, error) {
+	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	switch st, ok := info.Sys().(*syscall.Stat_t); {
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s: not a regular file", name)
+	case !ok || info.Mode().Perm()&0o022 != 0 || st.Uid != 0 && int(st.Uid) != os.Geteuid():
+		return nil, fmt.Errorf("%s: bad owner or permissions: others can write it", name)
+	case info.Size() > maxConfig:
+		return nil, fmt.Errorf("%s: over the limit of %d bytes", name, maxConfig)
+	}
+	return io.ReadAll(io.LimitReader(f, maxConfig))
+}
+
 func (c *Config) include(from string, names, patterns []string, depth int) error {
 	for _, n := range names {
-		if n = c.tilde(n); !filepath.IsAbs(n) {
+		if n = c.Tilde(n); !filepath.IsAbs(n) {
 			n = filepath.Join(filepath.Dir(from), n)
 		}
 		found, err := filepath.Glob(n)
@@ -126,15 +154,16 @@ func configWords(line string) ([]string, error) {
 	return words, nil
 }
 
-// first is the first value of a key for the names by which a node is known; all is every value.
-func (c *Config) first(names []string, key string) string {
-	if v := c.all(names, key); len(v) > 0 {
+// First is the first value of a key, in lower case, for the names by which a host is known; "" if there is none.
+func (c *Config) First(names []string, key string) string {
+	if v := c.All(names, key); len(v) > 0 {
 		return v[0]
 	}
 	return ""
 }
 
-func (c *Config) all(names []string, key string) []string {
+// All is every value of a key.
+func (c *Config) All(names []string, key string) []string {
 	var out []string
 	for _, e := range c.entries {
 		if e.key == key && e.holds(names) {
@@ -144,8 +173,8 @@ func (c *Config) all(names []string, key string) []string {
 	return out
 }
 
-// firstLine is all values of the first line that holds: of lists on one line, such as UserKnownHostsFile.
-func (c *Config) firstLine(names []string, key string) []string {
+// FirstLine is all values of the first line that holds: of lists on one line, such as UserKnownHostsFile.
+func (c *Config) FirstLine(names []string, key string) []string {
 	i := slices.IndexFunc(c.entries, func(e entry) bool { return e.key == key && e.holds(names) })
 	if i < 0 {
 		return nil
@@ -179,9 +208,10 @@ func matches(pattern, name string) bool {
 	return err == nil && ok
 }
 
-func (c *Config) tilde(name string) string {
+// Tilde is a file name with ~ replaced.
+func (c *Config) Tilde(name string) string {
 	if rest, ok := strings.CutPrefix(name, "~/"); ok {
-		return filepath.Join(c.home, rest)
+		return filepath.Join(c.Home, rest)
 	}
 	return name
 }

@@ -1,9 +1,10 @@
-package transport
+package sshclient
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"os"
@@ -18,7 +19,7 @@ import (
 	"golang.org/x/crypto/ssh/agent"
 )
 
-// keyring holds what is read once for all nodes: private keys, the agent's keys, and files of known hosts.
+// keyring holds what is read once for all hosts: private keys, the agent's keys, and files of known hosts.
 type keyring struct {
 	home   string
 	socket string // of the agent, "" for none
@@ -45,7 +46,7 @@ type hostKeys struct {
 // agentPatience bounds the wait for an agent that may be asking its owner.
 const agentPatience = 10 * time.Second
 
-// signers are the keys to offer to a node, those that were named first, and what to tell of those that cannot be used.
+// signers are the keys to offer to a host, those that were named first, and what to tell of those that cannot be used.
 func (k *keyring) signers(ctx context.Context, e *endpoint) (signers []ssh.Signer, told []string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -144,11 +145,32 @@ func (k *keyring) held(ctx context.Context) []ssh.Signer {
 		k.told = "the agent holds no key, or is locked"
 	default:
 		k.told = fmt.Sprintf("%d keys of the agent", len(k.agent))
-		if err = conn.SetDeadline(time.Time{}); err != nil {
-			k.told = fmt.Sprintf("agent: %v", err)
+		for i, s := range k.agent {
+			if a, ok := s.(ssh.AlgorithmSigner); ok {
+				k.agent[i] = &patient{a, conn}
+			}
 		}
 	}
 	return k.agent
+}
+
+// patient is a key of the agent. Its owner may be asked at each use: that has its time too.
+type patient struct {
+	ssh.AlgorithmSigner
+	conn net.Conn
+}
+
+// Sign signs.
+func (p *patient) Sign(rand io.Reader, data []byte) (*ssh.Signature, error) {
+	return p.SignWithAlgorithm(rand, data, "")
+}
+
+// SignWithAlgorithm signs.
+func (p *patient) SignWithAlgorithm(rand io.Reader, data []byte, algorithm string) (*ssh.Signature, error) {
+	if err := p.conn.SetDeadline(time.Now().Add(agentPatience)); err != nil {
+		return nil, err
+	}
+	return p.AlgorithmSigner.SignWithAlgorithm(rand, data, algorithm)
 }
 
 func (k *keyring) close() error {
@@ -192,7 +214,7 @@ func check(db *knownhosts.HostKeyDB, e *endpoint, remote net.Addr, key ssh.Publi
 			return nil
 		case knownhosts.IsHostUnknown(err):
 		case knownhosts.IsHostKeyChanged(err):
-			return fmt.Errorf("%w: it changed: the node shows %s %s, which is not the one in known_hosts", ErrHostKey, key.Type(), ssh.FingerprintSHA256(key))
+			return fmt.Errorf("%w: it changed: the host shows %s %s, which is not the one in known_hosts", ErrHostKey, key.Type(), ssh.FingerprintSHA256(key))
 		default:
 			return fmt.Errorf("%w: %w", ErrHostKey, err)
 		}
@@ -200,7 +222,7 @@ func check(db *knownhosts.HostKeyDB, e *endpoint, remote net.Addr, key ssh.Publi
 	return fmt.Errorf("%w: none is known (%s)", ErrHostKey, strings.Join(e.knownHosts, ", "))
 }
 
-// algorithms are those of the host keys that are known, so that the node shows one of these.
+// algorithms are those of the host keys that are known, so that the host shows one of these.
 func algorithms(db *knownhosts.HostKeyDB, e *endpoint) []string {
 	for _, name := range e.keyNames {
 		if found := db.HostKeyAlgorithms(name); len(found) > 0 {

@@ -1,16 +1,17 @@
-package transport
+package sshclient
 
 import (
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/nodeapply/apply/sshclient/config"
 )
 
-func readConfig(t *testing.T, text string) (*Config, error) {
+func readConfig(t *testing.T, text string) (*config.Config, error) {
 	t.Helper()
 	home := t.TempDir()
 	for name, content := range map[string]string{"config": text, "more": "Host inc\n  Port 7\n"} {
@@ -18,7 +19,7 @@ func readConfig(t *testing.T, text string) (*Config, error) {
 			t.Fatal(err)
 		}
 	}
-	return ReadConfig(home, filepath.Join(home, "config"), filepath.Join(home, "none"))
+	return config.Read(home, filepath.Join(home, "config"), filepath.Join(home, "none"))
 }
 
 func TestResolve(t *testing.T) {
@@ -47,19 +48,23 @@ Host *
 	if err != nil {
 		t.Fatal(err)
 	}
-	std := []string{c.home + "/.ssh/known_hosts", c.home + "/.ssh/known_hosts2", "/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2"}
+	std := []string{c.Home + "/.ssh/known_hosts", c.Home + "/.ssh/known_hosts2", "/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2"}
 	for _, tt := range []struct {
 		name   string
 		target Target
 		want   endpoint
 	}{
 		{"all of it", Target{Name: "n1"}, endpoint{
-			name: "n1", host: "10.0.0.1", port: 2222, user: "alice", via: "bob@gate:2200", identities: []string{c.home + "/key_10.0.0.1", "/keys/alice"}, only: true,
+			name: "n1", host: "10.0.0.1", port: 2222, user: "alice", via: "bob@gate:2200", identities: []string{c.Home + "/key_10.0.0.1", "/keys/alice"}, only: true,
 			knownHosts: std, keyNames: []string{"10.0.0.1:2222", "n1:2222", "n1:22"},
 		}},
 		{"the inventory counts more", Target{Name: "n1", Address: "[fe80::1]:9", User: "root", Gateway: "g"}, endpoint{
-			name: "n1", host: "fe80::1", port: 9, user: "root", via: "g", identities: []string{c.home + "/key_fe80::1", "/keys/root"}, only: true,
+			name: "n1", host: "fe80::1", port: 9, user: "root", via: "g", identities: []string{c.Home + "/key_fe80::1", "/keys/root"}, only: true,
 			knownHosts: std, keyNames: []string{"[fe80::1]:9", "n1:9", "n1:22"},
+		}},
+		{"a port of its own", Target{Name: "n1", Port: 9, User: "root", Gateway: "g"}, endpoint{
+			name: "n1", host: "10.0.0.1", port: 9, user: "root", via: "g", identities: []string{c.Home + "/key_10.0.0.1", "/keys/root"}, only: true,
+			knownHosts: std, keyNames: []string{"10.0.0.1:9", "n1:9", "n1:22"},
 		}},
 		{"excluded by a pattern", Target{Name: "n3"}, endpoint{name: "n3", host: "n3", port: 22, user: "dave", knownHosts: std, keyNames: []string{"n3:22"}}},
 		{"included", Target{Name: "inc"}, endpoint{name: "inc", host: "inc", port: 7, user: "dave", knownHosts: std, keyNames: []string{"inc:7"}}},
@@ -68,7 +73,7 @@ Host *
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := NewSSH(Options{Config: c, User: "me"}).resolve(tt.target)
+			got, err := New(Options{Config: c, User: "me"}).resolve(tt.target)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -79,19 +84,11 @@ Host *
 	}
 }
 
-func TestConfigMistakes(t *testing.T) {
-	for text, want := range map[string]string{"Host a\n  Port\n": "config:2: Port has no value", "User \"a\n": "config:1: a quote is not closed", "Include config\n": "limit"} {
-		if _, err := readConfig(t, text); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%q: want %q, got %v", text, want, err)
-		}
-	}
-}
-
 func TestGatewayTarget(t *testing.T) {
 	known := func(name string) (Target, bool) { return Target{Name: name, Address: "1.2.3.4"}, name == "gw" }
 	for text, want := range map[string]Target{
 		"gw":             {Name: "gw", Address: "1.2.3.4"},
-		"a@h:2200":       {Name: "h", Address: "h:2200", User: "a"},
+		"a@h:2200":       {Name: "h", Port: 2200, User: "a"},
 		"first,u@second": {Name: "second", User: "u", Gateway: "first"},
 		"first,gw":       {Name: "gw", Address: "1.2.3.4", Gateway: "first"},
 	} {
@@ -102,26 +99,5 @@ func TestGatewayTarget(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s: %s", text, diff)
 		}
-	}
-}
-
-func TestLine(t *testing.T) {
-	for want, argv := range map[string][]string{"a | b": {"a | b"}, `echo 'a b' 'it'\''s' '' -x`: {"echo", "a b", "it's", "", "-x"}} {
-		if diff := cmp.Diff(want, Line(argv)); diff != "" {
-			t.Error(diff)
-		}
-	}
-}
-
-func TestConnectorWords(t *testing.T) {
-	got, err := words(`ssh -o 'A b' "" x"y z"`)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff([]string{"ssh", "-o", "A b", "", "xy z"}, got); diff != "" {
-		t.Error(diff)
-	}
-	if _, err := NewConnector("ssh 'a"); err == nil {
-		t.Error("an open quote is accepted")
 	}
 }

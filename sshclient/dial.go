@@ -1,4 +1,8 @@
-package transport
+// Package sshclient connects to hosts as the user's own ssh would, and speaks the protocol itself: to the host, port and user that ssh_config
+// gives for a name, through the gateways that it names, with its keys, those of the agent and the usual ones.
+//
+// Host keys are checked strictly, whatever the configuration says: one that is in no known_hosts file, or is another one than there, is ErrHostKey.
+package sshclient
 
 import (
 	"context"
@@ -13,9 +17,38 @@ import (
 	"time"
 
 	"golang.org/x/crypto/ssh"
+
+	"github.com/nodeapply/apply/sshclient/config"
 )
 
-// Options say how nodes are reached over ssh.
+// Target is a host to connect to. Empty values are filled from ssh_config.
+type Target struct {
+	Name    string // as ssh_config knows it
+	Address string // HOST or HOST:PORT, if not reached by its name
+	Port    int    // where Address has none
+	User    string
+	Gateway string // [USER@]HOST[:PORT] or the name of a Target, behind which it is
+}
+
+// Errors that Dial wraps.
+var (
+	ErrHostKey = errors.New("host key not trusted")
+	ErrAuth    = errors.New("no key was accepted")
+)
+
+// TimeoutError says what a deadline was for.
+type TimeoutError struct {
+	After time.Duration
+	What  string
+}
+
+// Error is "timed out after 10s: connect".
+func (e *TimeoutError) Error() string { return fmt.Sprintf("timed out after %v: %s", e.After, e.What) }
+
+// Timeout makes it a net.Error's.
+func (e *TimeoutError) Timeout() bool { return true }
+
+// Options say how hosts are reached.
 type Options struct {
 	User       string // where neither the target nor ssh_config names one
 	UserGiven  bool   // by the operator: it counts more than ssh_config's
@@ -23,17 +56,17 @@ type Options struct {
 	Agent      string // the agent's socket, "" for none
 	Identities []string
 	KnownHosts []string // files, in place of ssh_config's
-	Config     *Config
-	Timeout    time.Duration // for a node to be connected and logged in; default 10 s
+	Config     *config.Config
+	Timeout    time.Duration // for a host to be connected and logged in; default 10 s
 	Handshakes int           // at a time; default 256
-	// Known finds the target of a gateway that is a node itself; may be nil.
+	// Known finds the target of a gateway that is known by its name; may be nil.
 	Known func(name string) (Target, bool)
 }
 
-// SSH is the Dialer that speaks ssh. A gateway is one connection, with a channel for each node behind it.
-type SSH struct {
+// Dialer connects to hosts. A gateway is one connection, with a channel for each host behind it. Close it.
+type Dialer struct {
 	o      Options
-	config *Config
+	config *config.Config
 	keys   *keyring
 	slots  chan struct{}
 
@@ -44,15 +77,15 @@ type SSH struct {
 	cancel   context.CancelFunc
 }
 
-// gateway is a connection that is shared by the nodes behind it.
+// gateway is a connection that is shared by the hosts behind it.
 type gateway struct {
 	ready  chan struct{}
 	client *ssh.Client // valid once ready
 	err    error
 }
 
-// NewSSH returns a Dialer.
-func NewSSH(o Options) *SSH {
+// New returns a Dialer.
+func New(o Options) *Dialer {
 	if o.Timeout == 0 {
 		o.Timeout = 10 * time.Second
 	}
@@ -60,35 +93,29 @@ func NewSSH(o Options) *SSH {
 		o.Handshakes = 256
 	}
 	if o.Config == nil {
-		o.Config = &Config{home: o.Home}
+		o.Config = &config.Config{Home: o.Home}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	return &SSH{
+	return &Dialer{
 		o: o, config: o.Config, slots: make(chan struct{}, o.Handshakes), gateways: map[string]*gateway{}, ctx: ctx, cancel: cancel,
 		keys: &keyring{home: o.Home, socket: o.Agent, files: map[string]loaded{}, hosts: map[string]hostKeys{}},
 	}
 }
 
-// Close ends the connections to gateways. Connections to nodes are closed before.
-func (d *SSH) Close() error {
+// Close ends the connections to gateways. Connections to hosts are closed before.
+func (d *Dialer) Close() error {
 	d.cancel()
 	d.owned.Wait()
 	return d.keys.close()
 }
 
-// Dial connects to a node and logs in. Its time begins when its gateway is connected.
-func (d *SSH) Dial(ctx context.Context, t Target) (Conn, error) {
-	client, err := d.dial(ctx, t, 0)
-	if err != nil {
-		return nil, err
-	}
-	return newConn(client), nil
-}
+// Dial connects to a host and logs in. Its time begins when its gateway is connected. What is done with the connection is not bound by ctx.
+func (d *Dialer) Dial(ctx context.Context, t Target) (*ssh.Client, error) { return d.dial(ctx, t, 0) }
 
 // maxHops bounds gateways behind gateways.
 const maxHops = 8
 
-func (d *SSH) dial(ctx context.Context, t Target, hops int) (*ssh.Client, error) {
+func (d *Dialer) dial(ctx context.Context, t Target, hops int) (*ssh.Client, error) {
 	if hops > maxHops {
 		return nil, fmt.Errorf("gateway: over the limit of %d, one behind the other", maxHops)
 	}
@@ -118,8 +145,8 @@ func (d *SSH) dial(ctx context.Context, t Target, hops int) (*ssh.Client, error)
 	return client, nil
 }
 
-// dialError takes addresses off an error: what many nodes have in common is to be told once.
-func (d *SSH) dialError(ctx context.Context, err error) error {
+// dialError takes addresses off an error: what many hosts have in common is to be told once.
+func (d *Dialer) dialError(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -142,7 +169,7 @@ func (d *SSH) dialError(ctx context.Context, err error) error {
 }
 
 // gateway connects to a gateway, once for all that wait for it. One that was lost is connected anew.
-func (d *SSH) gateway(ctx context.Context, via string, hops int) (*ssh.Client, error) {
+func (d *Dialer) gateway(ctx context.Context, via string, hops int) (*ssh.Client, error) {
 	d.mu.Lock()
 	g, ok := d.gateways[via]
 	if !ok {
@@ -160,7 +187,7 @@ func (d *SSH) gateway(ctx context.Context, via string, hops int) (*ssh.Client, e
 }
 
 // keepGateway holds a gateway's connection until it is lost or the Dialer is closed.
-func (d *SSH) keepGateway(via string, g *gateway, hops int) {
+func (d *Dialer) keepGateway(via string, g *gateway, hops int) {
 	t, err := gatewayTarget(via, d.o.Known)
 	if err == nil {
 		g.client, err = d.dial(d.ctx, t, hops+1)
@@ -168,20 +195,20 @@ func (d *SSH) keepGateway(via string, g *gateway, hops int) {
 	g.err = err
 	close(g.ready)
 	if err != nil {
-		return // stays: every node behind it gets the same answer, and none waits twice
+		return // stays: every host behind it gets the same answer, and none waits twice
 	}
-	c := newConn(g.client)
 	stop := context.AfterFunc(d.ctx, func() { g.client.Close() })
+	end := KeepAlive(g.client)
 	g.client.Wait()
 	stop()
-	c.Close()
+	end()
 	d.mu.Lock()
 	delete(d.gateways, via)
 	d.mu.Unlock()
 }
 
 // login shakes hands and authenticates. A server that does not speak holds no slot.
-func (d *SSH) login(ctx context.Context, conn net.Conn, e *endpoint) (*ssh.Client, error) {
+func (d *Dialer) login(ctx context.Context, conn net.Conn, e *endpoint) (*ssh.Client, error) {
 	db, err := d.keys.known(e.knownHosts)
 	if err != nil {
 		return nil, err
@@ -192,7 +219,7 @@ func (d *SSH) login(ctx context.Context, conn net.Conn, e *endpoint) (*ssh.Clien
 	first := make([]byte, 1)
 	if _, err := io.ReadFull(conn, first); err != nil {
 		if ctx.Err() == nil {
-			return nil, fmt.Errorf("handshake: the node closed the connection: %w", err)
+			return nil, fmt.Errorf("handshake: the server closed the connection: %w", err)
 		}
 		return nil, context.Cause(ctx)
 	}
@@ -225,7 +252,7 @@ func (d *SSH) login(ctx context.Context, conn net.Conn, e *endpoint) (*ssh.Clien
 	case strings.Contains(err.Error(), "unable to authenticate"):
 		return nil, fmt.Errorf("%w for user %s (%s)", ErrAuth, e.user, strings.Join(slices.Compact(told), ", "))
 	case strings.Contains(err.Error(), "no common algorithm for host key"):
-		return nil, fmt.Errorf("%w: it changed: the node has no key of a kind that is in known_hosts", ErrHostKey)
+		return nil, fmt.Errorf("%w: it changed: the host has no key of a kind that is in known_hosts", ErrHostKey)
 	}
 	return nil, fmt.Errorf("handshake: %w", err)
 }

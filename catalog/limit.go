@@ -1,0 +1,202 @@
+package catalog
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/nodeapply/apply/graph"
+	"github.com/nodeapply/apply/resources"
+)
+
+// Section is what hangs together inside one limit: resources of which some come after others. A node that has entered with one of them
+// stays inside until all of them have ended. Resources of one limit that have no order among them are sections of their own.
+type Section struct {
+	Limit   int // its vertex
+	Name    string
+	Members []int // their vertices, ascending
+}
+
+// Sections lists the sections that a vertex is in, in the order in which their limits are entered: that of the names, on every node.
+func (c *Catalog) Sections(v int) []*Section { return c.sections[v] }
+
+// limit is a limit and what is declared to be inside it.
+type limit struct {
+	vertex  int
+	name    string
+	members map[int]resources.Pos // with the place of the reference
+}
+
+// inside takes in that to is inside the limits from.
+func (b *builder) inside(r *Relation, from, to []int) {
+	for _, l := range from {
+		e := b.entries[l]
+		limiter, ok := e.Resource.(resources.Limiter)
+		switch {
+		case e.Off:
+			continue
+		case e.Deferred != nil:
+			b.problems = append(b.problems, Problem{Pos: r.Pos, Also: []resources.Pos{e.Pos}, Summary: "limit known too late",
+				Detail: fmt.Sprintf("%s at %s is made of values that only the run gives; a limit must be known before.", e.Addr, e.Pos)})
+			continue
+		case !ok:
+			b.problems = append(b.problems, Problem{Pos: r.Pos, Also: []resources.Pos{e.Pos}, Summary: "not a limit",
+				Detail: fmt.Sprintf("%s is no limit; here stands `limit.NAME` or a list of such references.", e.Addr)})
+			continue
+		}
+		if b.limits[l] == nil {
+			if b.limits == nil {
+				b.limits = map[int]*limit{}
+			}
+			b.limits[l] = &limit{vertex: l, name: limitName(e, limiter), members: map[int]resources.Pos{}}
+		}
+		for _, v := range to {
+			m := b.entries[v]
+			if _, nested := m.Resource.(resources.Limiter); nested || m.Off || m.Noop {
+				continue
+			}
+			if m.Awaits {
+				b.problems = append(b.problems, acrossWait(b.limits[l], r.Pos, m))
+				continue
+			}
+			b.limits[l].members[v] = r.Pos
+		}
+	}
+}
+
+// limitName is the name by which all nodes know a limit.
+func limitName(e *Entry, l resources.Limiter) string {
+	if r, ok := l.(resources.Identified); ok {
+		for _, id := range r.Provides() {
+			return id.Name
+		}
+	}
+	return e.Addr.String()
+}
+
+func acrossWait(l *limit, pos resources.Pos, wait *Entry) Problem {
+	return Problem{Pos: pos, Also: []resources.Pos{wait.Pos}, Summary: "limit held across a wait", Detail: fmt.Sprintf(
+		"limit.%s, entered at %s, would be held across %s at %s: the nodes that it waits for could be kept out by it. End the limit before the wait; what comes after it takes a limit of its own.",
+		l.name, pos, wait.Addr, wait.Pos)}
+}
+
+// sections divides the members of each limit into what hangs together, and refuses what could make nodes wait for each other for good:
+// a wait in between, and a limit in between that others enter first.
+func (b *builder) sections() map[int][]*Section {
+	if len(b.limits) == 0 {
+		return nil
+	}
+	limits := slices.SortedFunc(maps.Values(b.limits), func(x, y *limit) int {
+		return cmp.Or(cmp.Compare(x.name, y.name), cmp.Compare(x.vertex, y.vertex))
+	})
+	order, back := b.graph.Order(), b.graph.Reverse()
+	out := map[int][]*Section{}
+	for _, l := range limits {
+		for _, s := range l.divide(b.graph, back, order) {
+			for _, m := range s.Members {
+				out[m] = append(out[m], &s.Section)
+			}
+			if len(s.Members) > 1 {
+				b.between(l, s, limits)
+			}
+		}
+	}
+	return out
+}
+
+// section is a section with those of its members before which there is no other.
+type section struct {
+	Section
+	first []int
+}
+
+// divide finds the sections of a limit: the members are taken together where a way leads from one to another.
+func (l *limit) divide(g, back *graph.Graph, order []int) []*section {
+	members := slices.Sorted(maps.Keys(l.members))
+	toward := back.Reach(members...)
+	parent := map[int]int{}
+	var find func(m int) int
+	find = func(m int) int {
+		if parent[m] != m {
+			parent[m] = find(parent[m])
+		}
+		return parent[m]
+	}
+	for _, m := range members {
+		parent[m] = m
+	}
+	behind := map[int]int{} // by vertex: a member that comes before it
+	var first []int
+	for _, v := range order {
+		if !toward[v] {
+			continue
+		}
+		before, some := behind[v]
+		if _, member := l.members[v]; member {
+			if some {
+				parent[find(before)] = find(v)
+			} else {
+				first = append(first, v)
+			}
+			before, some = v, true
+		}
+		for _, e := range g.Succ(v) {
+			if !some || !toward[e.To] {
+				continue
+			}
+			if other, ok := behind[e.To]; ok {
+				parent[find(other)] = find(before)
+			}
+			behind[e.To] = before
+		}
+	}
+	sections := map[int]*section{}
+	var out []*section
+	for _, m := range members {
+		s := sections[find(m)]
+		if s == nil {
+			s = &section{Section: Section{Limit: l.vertex, Name: l.name}}
+			sections[find(m)] = s
+			out = append(out, s)
+		}
+		s.Members = append(s.Members, m)
+	}
+	for _, f := range first {
+		s := sections[find(f)]
+		s.first = append(s.first, f)
+	}
+	return out
+}
+
+// between looks at what may be waited for while the section's place is held: what comes before some of its members, and not before all.
+func (b *builder) between(l *limit, s *section, limits []*limit) {
+	held := func(v int) bool {
+		reached := b.graph.Reach(v)
+		seen := func(m int) bool { return reached[m] }
+		return slices.ContainsFunc(s.Members, seen) && !all(s.first, seen)
+	}
+	pos := l.members[s.first[0]]
+	for v, e := range b.entries {
+		if e.Awaits && !e.Off && !e.Noop && held(v) {
+			b.problems = append(b.problems, acrossWait(l, pos, e))
+		}
+	}
+	for _, other := range limits {
+		if other.name >= l.name {
+			break
+		}
+		for _, v := range slices.Sorted(maps.Keys(other.members)) {
+			if held(v) {
+				b.problems = append(b.problems, Problem{Pos: pos, Also: []resources.Pos{other.members[v]}, Summary: "limits in the wrong order", Detail: fmt.Sprintf(
+					"limit.%s, entered at %s, would be held while %s at %s enters limit.%s. Every node enters limits in the order of their names, so that none wait for each other: rename one of them.",
+					l.name, pos, b.entries[v].Addr, other.members[v], other.name)})
+				break
+			}
+		}
+	}
+}
+
+func all(list []int, f func(int) bool) bool {
+	return !slices.ContainsFunc(list, func(v int) bool { return !f(v) })
+}

@@ -1,0 +1,85 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/nodeapply/apply/catalog"
+	"github.com/nodeapply/apply/graph"
+	"github.com/nodeapply/apply/report"
+	"github.com/nodeapply/apply/resources"
+)
+
+// visitDeferred binds a block whose values are known now, and visits what it becomes, one after the other.
+func (w *walk) visitDeferred(ctx context.Context, v int, e *catalog.Entry, slot graph.Slot) {
+	st := &w.states[v]
+	if !w.converging && !w.late.complete(w.cat, e.Deferred.Needs) {
+		res := w.result(e, report.Result{Outcome: report.Pending, Certainty: report.KnownLate, Reversible: false})
+		res.Changes = w.mask(e, e.Deferred.Preview)
+		st.results, st.changed = []*report.Result{res}, true
+		return
+	}
+	bound, err := e.Deferred.Bind(ctx, w.late.lookup)
+	var none *catalog.NotGiven
+	if errors.As(err, &none) {
+		res := w.result(e, report.Result{Outcome: report.Unchanged, Certainty: report.KnownLate})
+		res.Warnings = []string{"not managed in this run: " + w.opts.Scrub(none.Error())}
+		st.results = []*report.Result{res}
+		return
+	}
+	if err != nil {
+		res := w.result(e, report.Result{Outcome: report.Failed})
+		res.Error = w.describe(e, err)
+		st.results = []*report.Result{res}
+		return
+	}
+	for _, b := range bound {
+		w.cat.Survey(b.Resource)
+		start := time.Now()
+		vis := w.newVisit(v, b, slot)
+		vis.res.Certainty = report.KnownLate
+		res := vis.settle(ctx)
+		res.StartMS, res.DurationMS = millis(start.Sub(w.started)), millis(time.Since(start))
+		st.results = append(st.results, res)
+		st.changed = st.changed || vis.changed
+	}
+	if len(bound) == 0 {
+		st.results = []*report.Result{w.result(e, report.Result{Outcome: report.Unchanged, Certainty: report.KnownLate, Reason: "when is false, or for_each is empty"})}
+	}
+}
+
+// lateValues are the values of resources that were visited.
+type lateValues struct {
+	mu sync.Mutex
+	m  map[resources.Address]map[string]any
+}
+
+func (l *lateValues) set(a resources.Address, values map[string]any) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.m == nil {
+		l.m = map[resources.Address]map[string]any{}
+	}
+	l.m[a] = values
+}
+
+func (l *lateValues) lookup(a resources.Address) (map[string]any, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	values, ok := l.m[a]
+	return values, ok
+}
+
+// complete says whether the values of all that needs names are there.
+func (l *lateValues) complete(c *catalog.Catalog, needs []resources.Address) bool {
+	for _, need := range needs {
+		for _, v := range c.Find(need) {
+			if _, ok := l.lookup(c.Entries()[v].Addr); !ok {
+				return false
+			}
+		}
+	}
+	return true
+}

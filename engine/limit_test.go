@@ -1,0 +1,182 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/nodeapply/apply/catalog"
+	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/report"
+	"github.com/nodeapply/apply/resources"
+)
+
+// gate is a limit of one place; entering and leaving are written to the log of the world.
+type gate struct {
+	thing
+	shut  bool // there is never a place
+	other bool // it does not concern this node
+	inner context.Context
+	lose  context.CancelCauseFunc
+	turns int64
+}
+
+func (g *gate) Provides() []resources.Identity {
+	return []resources.Identity{{Kind: "limit", Name: g.name}}
+}
+func (g *gate) Requires() []resources.Identity { return nil }
+
+func (g *gate) Enter(ctx context.Context) (resources.Place, error) {
+	if g.shut {
+		<-ctx.Done()
+		return nil, fmt.Errorf("limit.%s: n2 is inside: %w", g.name, context.Cause(ctx))
+	}
+	if g.other {
+		return nil, nil
+	}
+	g.w.did("enter %s", g.name)
+	g.turns++
+	g.inner, g.lose = context.WithCancelCause(context.WithoutCancel(ctx))
+	return g, nil
+}
+
+func (g *gate) Number() int64           { return g.turns }
+func (g *gate) Inside() context.Context { return g.inner }
+func (g *gate) Leave(context.Context) error {
+	g.w.did("leave %s", g.name)
+	g.lose(nil)
+	return nil
+}
+
+// worker is a thing whose Apply runs a command of that name through the host.
+type worker struct{ thing }
+
+func (x *worker) Apply(ctx context.Context, h host.Host, d resources.Diff) error {
+	if _, err := h.Run(ctx, host.Cmd{Args: []string{x.name}}); err != nil {
+		return err
+	}
+	return x.thing.Apply(ctx, h, d)
+}
+
+// shell logs the environment of commands; the command "long" ends with its context.
+type shell struct {
+	node
+	w *world
+	g *gate // whose place is lost while "long" runs
+}
+
+func (s shell) Run(ctx context.Context, c host.Cmd) (host.Output, error) {
+	s.w.did("run %s %s", c.Args[0], strings.Join(c.Env, " "))
+	if c.Args[0] == "long" {
+		s.g.lose(errors.New("place is lost"))
+		<-ctx.Done()
+		return host.Output{}, context.Cause(ctx)
+	}
+	return host.Output{}, nil
+}
+
+// limitedBy makes limits of entries named L..., and workers of those that are inside: "La=x,y" puts x and y inside La.
+func limitedBy(t *testing.T, w *world, decl, edges, inside string) (*catalog.Catalog, map[string]*gate) {
+	t.Helper()
+	c := parse(t, w, decl, edges)
+	gates := map[string]*gate{}
+	rels := slices.Clone(c.Relations())
+	entries := slices.Clone(c.Entries())
+	for _, e := range entries {
+		th, ok := e.Resource.(*thing)
+		if !ok {
+			continue
+		}
+		if th.name[0] == 'L' {
+			th.words["ok"] = true
+			gates[th.name] = &gate{thing: *th, shut: th.words["shut"], other: th.words["other"]}
+			e.Resource, e.Timeout = gates[th.name], time.Minute
+		} else {
+			e.Resource = &worker{*th}
+		}
+	}
+	for _, s := range strings.Fields(inside) {
+		l, list, _ := strings.Cut(s, "=")
+		for name := range strings.SplitSeq(list, ",") {
+			rels = append(rels, catalog.Relation{From: resources.Address{Type: "t", Title: l}, To: resources.Address{Type: "t", Title: name}, Kind: catalog.Inside})
+		}
+	}
+	c, problems := catalog.New(entries, rels, func(resources.Address) bool { return false })
+	if problems != nil {
+		t.Fatal(problems)
+	}
+	return c, gates
+}
+
+func TestLimits(t *testing.T) {
+	for _, tc := range []struct{ name, decl, edges, inside, want, log string }{
+		{"one is changed inside", "La a", "", "La=a", "La=unchanged a=changed",
+			"enter La,run a APPLY_FENCE_LA=1 APPLY_FENCE=1,apply a,leave La"},
+		{"nothing to do: nobody enters", "La a:there", "", "La=a", "La=unchanged a=unchanged", ""},
+		{"a plan would not either", "La a:noop", "", "La=a", "La=unchanged a=pending", ""},
+		{"from the first that changes to the last", "La a:there b x c:there d", "a>b b>x x>c c>d", "La=a,b,c",
+			"La=unchanged a=unchanged b=changed x=changed c=unchanged d=changed",
+			"enter La,run b APPLY_FENCE_LA=1 APPLY_FENCE=1,apply b,run x ,apply x,leave La,run d ,apply d"},
+		{"those without order enter each by itself", "La a b", "", "La=a,b", "La=unchanged a=changed b=changed",
+			"enter La,run a APPLY_FENCE_LA=1 APPLY_FENCE=1,apply a,leave La,enter La,run b APPLY_FENCE_LA=2 APPLY_FENCE=2,apply b,leave La"},
+		{"several by their names", "Lb La a", "", "Lb=a La=a", "Lb=unchanged La=unchanged a=changed",
+			"enter La,enter Lb,run a APPLY_FENCE_LA=1 APPLY_FENCE_LB=1 APPLY_FENCE=1,apply a,leave La,leave Lb"},
+		{"left when the rest is skipped", "La a:fails b", "a>b", "La=a,b", "La=unchanged a=failed b=skipped(t.a)",
+			"enter La,run a APPLY_FENCE_LA=1 APPLY_FENCE=1,apply a,leave La"},
+		{"a refresh is inside", "La a s:there", "a~s", "La=s", "La=unchanged a=changed s=refreshed", "run a ,apply a,enter La,refresh s,leave La"},
+		{"a refresh that does nothing is not", "La a s:there,stopped", "a~s", "La=s", "La=unchanged a=changed s=unchanged", "run a ,apply a"},
+		{"no place", "La:shut a b", "a>b", "La=a", "La=unchanged a=failed b=skipped(t.a)", ""},
+		{"another group's", "La:other a", "", "La=a", "La=unchanged a=changed", "run a ,apply a"},
+		{"the place is lost", "La long", "", "La=long", "La=unchanged long=failed",
+			"enter La,run long APPLY_FENCE_LA=1 APPLY_FENCE=1,leave La"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := &world{}
+				c, gates := limitedBy(t, w, tc.decl, tc.edges, tc.inside)
+				rep, err := Converge(t.Context(), shell{w: w, g: gates["La"]}, c, Options{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if diff := cmp.Diff(tc.want, outcomes(rep)); diff != "" {
+					t.Error(diff)
+				}
+				if diff := cmp.Diff(tc.log, strings.Join(w.log, ",")); diff != "" {
+					t.Error(diff)
+				}
+				for _, res := range rep.Results {
+					if res.Outcome == report.Failed && tc.name == "no place" && res.Error.Summary != "limit.La: n2 is inside: timed out after 1m0s" {
+						t.Errorf("got %q", res.Error.Summary)
+					}
+					if res.Outcome == report.Failed && tc.name == "the place is lost" && res.Error.Summary != "place is lost" {
+						t.Errorf("got %q", res.Error.Summary)
+					}
+				}
+			})
+		})
+	}
+}
+
+// TestAnInterruptEndsTheWaitForAPlace: what has not begun does not begin any more.
+func TestAnInterruptEndsTheWaitForAPlace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, stop := &world{}, make(chan struct{})
+		c, _ := limitedBy(t, w, "La:shut a", "", "La=a")
+		time.AfterFunc(20*time.Second, func() { close(stop) })
+		start := time.Now()
+		rep, err := Converge(t.Context(), shell{w: w}, c, Options{Stop: stop})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := outcomes(rep); got != "La=unchanged a=skipped" || time.Since(start) > 21*time.Second {
+			t.Errorf("got %s after %v", got, time.Since(start))
+		}
+	})
+}

@@ -1,0 +1,103 @@
+package relay
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/nodeapply/apply/fleet/wire"
+)
+
+// runArgs say what is to be run. Its JSON is part of the protocol.
+type runArgs struct {
+	Line    string `json:"line"`
+	GraceMS int64  `json:"grace_ms"` // between SIGTERM and SIGKILL when the call is cancelled
+}
+
+// mark is the variable by which the processes of a command are found that have left its group.
+const mark = "APPLY_FLEET_RUN"
+
+// lag is how long a process that a command leaves behind may hold its output open.
+const lag = 2 * time.Second
+
+// run runs a line by the user's shell, as sshd would, in a process group of its own.
+func run(ctx context.Context, c *wire.Call) (wire.End, error) {
+	var a runArgs
+	if err := c.Args(&a); err != nil {
+		return wire.End{}, err
+	}
+	shell := os.Getenv("SHELL")
+	if shell == "" {
+		shell = "/bin/sh"
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		home = "/"
+	}
+	id := rand.Text()
+	cmd := exec.CommandContext(ctx, shell)
+	cmd.Args = []string{filepath.Base(shell), "-c", a.Line}
+	cmd.Dir, cmd.Env = home, append(os.Environ(), mark+"="+id)
+	cmd.Stdout, cmd.Stderr = c.Stdout, c.Stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return endAll(cmd.Process.Pid, id, unix.SIGTERM) }
+	cmd.WaitDelay = max(lag, time.Duration(a.GraceMS)*time.Millisecond)
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		return wire.End{}, err
+	}
+	if err := cmd.Start(); err != nil {
+		return wire.End{}, err
+	}
+	go func() { // ends with the call, which ends its input
+		_, _ = io.Copy(stdin, c.Stdin) // a command need not read its input
+		stdin.Close()
+	}()
+	err = cmd.Wait()
+	if ctx.Err() != nil {
+		_ = endAll(cmd.Process.Pid, id, unix.SIGKILL) // also what outlived the command
+		return wire.End{}, context.Cause(ctx)
+	}
+	var ended *exec.ExitError
+	if err != nil && !errors.As(err, &ended) && !errors.Is(err, exec.ErrWaitDelay) {
+		return wire.End{}, err
+	}
+	status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus)
+	if ok && status.Signaled() {
+		return wire.End{Code: 128 + int(status.Signal()), Signal: strings.TrimPrefix(unix.SignalName(status.Signal()), "SIG")}, nil
+	}
+	return wire.End{Code: cmd.ProcessState.ExitCode()}, nil
+}
+
+// endAll sends a signal to a group of processes, and to those that have left it.
+func endAll(group int, id string, sig syscall.Signal) error {
+	err := unix.Kill(-group, sig)
+	processes, readErr := os.ReadDir("/proc")
+	if readErr != nil {
+		return err
+	}
+	want := fmt.Appendf(nil, "%s=%s", mark, id)
+	for _, p := range processes {
+		pid, numErr := strconv.Atoi(p.Name())
+		if numErr != nil {
+			continue
+		}
+		environ, readErr := os.ReadFile(filepath.Join("/proc", p.Name(), "environ"))
+		if readErr == nil && bytes.Contains(environ, want) {
+			_ = unix.Kill(pid, sig) // it may have ended meanwhile
+		}
+	}
+	return err
+}

@@ -1,0 +1,110 @@
+package transport
+
+import (
+	"fmt"
+	"io"
+	"os/exec"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// Start runs a line in a session of its own, by the node's POSIX shell. It ends with the connection at the latest.
+func (c *conn) Start(line string) (Stream, error) {
+	session, err := c.client.NewSession()
+	if err != nil {
+		return nil, fmt.Errorf("session: %w", err)
+	}
+	s := &sshStream{session: session, conn: c, done: make(chan struct{})}
+	session.Stderr = &s.told
+	if s.WriteCloser, err = session.StdinPipe(); err == nil {
+		if s.Reader, err = session.StdoutPipe(); err == nil {
+			err = session.Start("exec sh -c " + quoteAlways(line))
+		}
+	}
+	if err != nil {
+		session.Close()
+		return nil, fmt.Errorf("session: %w", err)
+	}
+	c.owned.Go(func() {
+		defer close(s.done)
+		_ = session.Wait() // how it ended is seen by what it said
+	})
+	return s, nil
+}
+
+type sshStream struct {
+	io.Reader
+	io.WriteCloser
+	told    messages
+	session *ssh.Session
+	conn    *conn
+	done    chan struct{} // the command has ended
+}
+
+// Messages is the beginning of standard error.
+func (s *sshStream) Messages() string { return s.told.String() }
+
+// CloseWrite is the end of the command's input.
+func (s *sshStream) CloseWrite() error { return s.WriteCloser.Close() }
+
+// Close ends the session. Where the node does not end it in time the connection is cut.
+func (s *sshStream) Close() error {
+	s.WriteCloser.Close()
+	select {
+	case <-s.done:
+		return nil
+	case <-time.After(signalPatience):
+	}
+	s.session.Close()
+	return s.conn.client.Close()
+}
+
+// Start starts the program.
+func (p *program) Start(line string) (Stream, error) {
+	argv := append(p.argv[:len(p.argv):len(p.argv)], "exec sh -c "+quoteAlways(line))
+	s := &processStream{cmd: exec.Command(argv[0], argv[1:]...)}
+	s.cmd.Stderr, s.cmd.WaitDelay = &s.told, time.Second
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	var err error
+	if s.in, err = s.cmd.StdinPipe(); err == nil {
+		if s.out, err = s.cmd.StdoutPipe(); err == nil {
+			err = s.cmd.Start()
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("connector: %w", err)
+	}
+	return s, nil
+}
+
+type processStream struct {
+	told messages
+	cmd  *exec.Cmd
+	in   io.WriteCloser
+	out  io.ReadCloser
+	once sync.Once
+}
+
+// Messages is the beginning of standard error.
+func (s *processStream) Messages() string { return s.told.String() }
+
+func (s *processStream) Read(p []byte) (int, error)  { return s.out.Read(p) }
+func (s *processStream) Write(p []byte) (int, error) { return s.in.Write(p) }
+
+// CloseWrite is the end of the command's input.
+func (s *processStream) CloseWrite() error { return s.in.Close() }
+
+// Close ends the program, by force where the end of its input does not.
+func (s *processStream) Close() error {
+	s.once.Do(func() {
+		s.in.Close()
+		end := time.AfterFunc(signalPatience, func() { syscall.Kill(-s.cmd.Process.Pid, syscall.SIGKILL) })
+		defer end.Stop()
+		_, _ = io.Copy(io.Discard, s.out)
+		_ = s.cmd.Wait() // how it ended is seen by what it said
+	})
+	return nil
+}

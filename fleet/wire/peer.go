@@ -1,0 +1,372 @@
+// Package wire carries many calls at a time between two peers over one stream of bytes, such as a session of ssh or a connection of TLS.
+//
+// A call is like a command: it has a name and arguments, standard input, standard output and standard error, and ends with an exit code or a signal.
+// Both peers may call. A frame, what a call has on its way, and the number of calls are bounded, whatever the other peer sends; who breaks the protocol
+// loses the connection. Deadlines are those of the callers' contexts.
+package wire
+
+import (
+	"bufio"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+)
+
+// Errors of a Peer.
+var (
+	ErrProtocol = errors.New("the other side breaks the protocol")
+	ErrLost     = errors.New("connection lost before the call ended")
+)
+
+// maxTold bounds each text of an End.
+const maxTold = 4 << 10
+
+// maxServed is how many calls a peer serves at a time.
+const maxServed = 256
+
+// End is how a call ended. Its JSON is part of the protocol.
+type End struct {
+	Code   int    `json:"code"`             // as of a command
+	Signal string `json:"signal,omitempty"` // its name without SIG
+	Error  string `json:"error,omitempty"`  // why there is no code
+}
+
+// Handler serves a call. An error is told to who calls. The context ends when the call is cancelled or the connection is lost.
+type Handler func(ctx context.Context, c *Call) (End, error)
+
+// Call is a call as it is served.
+type Call struct {
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+
+	args json.RawMessage
+}
+
+// Args reads the arguments into v.
+func (c *Call) Args(v any) error {
+	if err := json.Unmarshal(c.args, v); err != nil {
+		return fmt.Errorf("arguments: %w", err)
+	}
+	return nil
+}
+
+// Streams are those of a call that is made. Stdin, which may be nil, is closed at the call's end if it can be; outputs that are nil are dropped.
+type Streams struct {
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+}
+
+// request is how a call begins.
+type request struct {
+	Do   string          `json:"do"`
+	Args json.RawMessage `json:"args"`
+}
+
+// Peer is one end of a connection.
+type Peer struct {
+	r        io.Reader
+	handlers map[string]Handler
+
+	sending sync.Mutex // of w and buffer
+	w       io.Writer
+	buffer  []byte
+
+	mu     sync.Mutex
+	next   uint32
+	mine   map[uint32]*calling
+	theirs map[uint32]*serving
+	err    error // why the connection has ended
+	owned  sync.WaitGroup
+}
+
+// calling is a call that was made.
+type calling struct {
+	out   *inbox
+	allow *allowance
+	end   chan End // one is sent, or it is closed when the connection is lost
+}
+
+// serving is a call that is served.
+type serving struct {
+	in     *inbox
+	allow  *allowance
+	cancel context.CancelFunc
+
+	cancelled bool // used by the reading goroutine alone
+}
+
+// New makes a peer that reads from r and writes to w, and serves calls by name. Serve makes it live.
+func New(r io.Reader, w io.Writer, handlers map[string]Handler) *Peer {
+	return &Peer{r: bufio.NewReaderSize(r, 64<<10), w: w, handlers: handlers, mine: map[uint32]*calling{}, theirs: map[uint32]*serving{}}
+}
+
+// Serve reads until the stream ends, and returns nil if it ended between two frames. The calls that are under way then end, and it waits for their handlers.
+// Who closes the stream ends Serve.
+func (p *Peer) Serve(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	err := p.read(ctx)
+	p.mu.Lock()
+	p.err = errors.Join(ErrLost, err)
+	for _, c := range p.mine {
+		c.out.close(ErrLost)
+		c.allow.close(ErrLost)
+		close(c.end)
+	}
+	clear(p.mine)
+	for _, s := range p.theirs {
+		s.in.close(ErrLost)
+		s.allow.close(ErrLost)
+	}
+	p.mu.Unlock()
+	cancel()
+	p.owned.Wait()
+	if err == io.EOF {
+		return nil
+	}
+	return err
+}
+
+func (p *Peer) read(ctx context.Context) error {
+	for {
+		f, err := readFrame(p.r)
+		if err == nil {
+			err = p.take(ctx, f)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// take acts on a frame. It never waits, and sends nothing: two peers that wait for each other to read would wait forever.
+func (p *Peer) take(ctx context.Context, f frame) error {
+	if f.kind == open {
+		return p.begin(ctx, f)
+	}
+	p.mu.Lock()
+	c, s := p.mine[f.call], p.theirs[f.call]
+	p.mu.Unlock()
+	if f.kind < output {
+		c = nil
+	} else {
+		s = nil
+	}
+	if c == nil && s == nil {
+		return nil // it has ended meanwhile
+	}
+	switch f.kind {
+	case input:
+		return s.in.put(piece{data: f.payload})
+	case inputEnd:
+		s.in.close(io.EOF)
+	case outCredit, inCredit:
+		if len(f.payload) != 4 {
+			return fmt.Errorf("%w: credit of %d bytes", ErrProtocol, len(f.payload))
+		}
+		if s != nil {
+			return s.allow.more(binary.BigEndian.Uint32(f.payload))
+		}
+		return c.allow.more(binary.BigEndian.Uint32(f.payload))
+	case cancel:
+		s.cancel()
+		s.in.close(context.Canceled)
+		if s.cancelled {
+			s.allow.close(io.ErrClosedPipe) // nobody takes what it still says
+		}
+		s.cancelled = true
+	case output, message:
+		return c.out.put(piece{stderr: f.kind == message, data: f.payload})
+	case end:
+		var e End
+		if err := json.Unmarshal(f.payload, &e); err != nil {
+			return fmt.Errorf("%w: %w", ErrProtocol, err)
+		}
+		e.Error, e.Signal = e.Error[:min(len(e.Error), maxTold)], e.Signal[:min(len(e.Signal), maxTold)]
+		p.mu.Lock()
+		delete(p.mine, f.call)
+		p.mu.Unlock()
+		c.allow.close(io.ErrClosedPipe)
+		c.end <- e
+		c.out.close(io.EOF)
+	}
+	return nil
+}
+
+// begin serves a call.
+func (p *Peer) begin(ctx context.Context, f frame) error {
+	var r request
+	if err := json.Unmarshal(f.payload, &r); err != nil {
+		return fmt.Errorf("%w: %w", ErrProtocol, err)
+	}
+	ctx, stop := context.WithCancel(ctx)
+	s := &serving{in: newInbox(), allow: newAllowance(), cancel: stop}
+	p.mu.Lock()
+	_, taken := p.theirs[f.call]
+	full := len(p.theirs) >= maxServed
+	if !taken && !full {
+		p.theirs[f.call] = s
+	}
+	p.mu.Unlock()
+	if taken || full {
+		stop()
+		return fmt.Errorf("%w: more than %d calls at a time, or one twice", ErrProtocol, maxServed)
+	}
+	p.owned.Go(func() {
+		defer stop()
+		e := p.handle(ctx, r, f.call, s)
+		s.in.close(io.EOF)
+		p.mu.Lock()
+		delete(p.theirs, f.call)
+		p.mu.Unlock()
+		text, err := json.Marshal(e)
+		if err != nil || len(text) > maxJSON {
+			text = []byte(`{"error":"the end of the call cannot be told"}`)
+		}
+		_ = p.send(frame{end, f.call, text}) // a connection that is lost is told by Serve
+	})
+	return nil
+}
+
+func (p *Peer) handle(ctx context.Context, r request, call uint32, s *serving) End {
+	h, ok := p.handlers[r.Do]
+	if !ok {
+		return End{Error: fmt.Sprintf("%q: there is no such call", r.Do)}
+	}
+	e, err := h(ctx, &Call{
+		Stdin:  &reader{in: s.in, give: func(n int) error { return p.send(frame{inCredit, call, credit(n)}) }},
+		Stdout: &writer{peer: p, kind: output, call: call, allow: s.allow}, Stderr: &writer{peer: p, kind: message, call: call, allow: s.allow}, args: r.Args,
+	})
+	if err != nil {
+		e.Error = err.Error()
+	}
+	return e
+}
+
+// send writes a frame in one piece.
+func (p *Peer) send(f frame) error {
+	p.sending.Lock()
+	defer p.sending.Unlock()
+	p.buffer = f.appendTo(p.buffer[:0])
+	_, err := p.w.Write(p.buffer)
+	return err
+}
+
+// cancelPatience is how long a call that was cancelled may take to end.
+const cancelPatience = 5 * time.Second
+
+// Call asks the other side to do something and waits until it has ended. When ctx ends the other side is told so, and the error is the cause; where it does
+// not end the call within patience beyond 5 s it is left to itself.
+func (p *Peer) Call(ctx context.Context, do string, args any, s Streams, patience time.Duration) (End, error) {
+	text, err := json.Marshal(args)
+	if err == nil {
+		text, err = json.Marshal(request{do, text})
+	}
+	if err != nil || len(text) > maxJSON {
+		return End{}, errors.Join(fmt.Errorf("%s: the arguments cannot be sent", do), err)
+	}
+	c := &calling{newInbox(), newAllowance(), make(chan End, 1)}
+	p.mu.Lock()
+	p.next++
+	id := p.next
+	if err = p.err; err == nil {
+		p.mine[id] = c
+	}
+	p.mu.Unlock()
+	if err == nil {
+		err = p.send(frame{open, id, text})
+	}
+	if err != nil {
+		return End{}, errors.Join(ErrLost, err)
+	}
+	fed := make(chan error, 1)
+	go func() { fed <- p.feed(id, c, s.Stdin) }()
+	stop := context.AfterFunc(ctx, func() { p.abandon(id, c, patience) })
+	defer stop()
+	writeErr := p.drain(id, c, s, patience)
+	e, ok := <-c.end
+	if closer, ok := s.Stdin.(io.Closer); ok {
+		closer.Close()
+	}
+	inputErr := <-fed
+	switch {
+	case ctx.Err() != nil && (!ok || e.Error != ""):
+		return End{}, context.Cause(ctx)
+	case writeErr != nil:
+		return End{}, writeErr
+	case !ok:
+		return End{}, ErrLost
+	case inputErr != nil:
+		return End{}, inputErr
+	case e.Error != "":
+		return End{}, errors.New(e.Error)
+	}
+	return e, nil
+}
+
+// abandon asks for the end of a call, and forgets it when none comes.
+func (p *Peer) abandon(id uint32, c *calling, patience time.Duration) {
+	time.AfterFunc(patience+cancelPatience, func() {
+		p.mu.Lock()
+		forgotten := p.mine[id] == c
+		if forgotten {
+			delete(p.mine, id)
+			c.out.close(ErrLost)
+			c.allow.close(ErrLost)
+			close(c.end)
+		}
+		p.mu.Unlock()
+		if forgotten {
+			_ = p.send(frame{cancel, id, nil})
+		}
+	})
+	_ = p.send(frame{cancel, id, nil}) // a connection that is lost ends the call too
+}
+
+// feed sends the input. Where that cannot be read to its end the call is cancelled: half of it must not pass for the whole.
+func (p *Peer) feed(id uint32, c *calling, stdin io.Reader) error {
+	if stdin == nil {
+		_ = p.send(frame{inputEnd, id, nil})
+		return nil
+	}
+	w := &writer{peer: p, kind: input, call: id, allow: c.allow}
+	_, err := io.Copy(onlyWriter{w}, stdin)
+	switch {
+	case w.failed || errors.Is(err, io.ErrClosedPipe):
+		return nil // the call has ended, which says why
+	case err != nil:
+		_ = p.send(frame{cancel, id, nil})
+		return fmt.Errorf("input: %w", err)
+	}
+	_ = p.send(frame{inputEnd, id, nil})
+	return nil
+}
+
+// onlyWriter makes io.Copy take pieces that are no larger than its buffer.
+type onlyWriter struct{ io.Writer }
+
+// drain passes the output on until it ends. What cannot be passed on any more is dropped, and the call cancelled.
+func (p *Peer) drain(id uint32, c *calling, s Streams, patience time.Duration) (failed error) {
+	for {
+		next, err := c.out.next()
+		if err != nil {
+			return failed // how the call ended says why
+		}
+		w := s.Stdout
+		if next.stderr {
+			w = s.Stderr
+		}
+		if w != nil && failed == nil {
+			if _, failed = w.Write(next.data); failed != nil {
+				p.abandon(id, c, patience)
+			}
+		}
+		if n := c.out.taken(len(next.data)); n > 0 {
+			_ = p.send(frame{outCredit, id, credit(n)}) // a connection that is lost ends the output too
+		}
+	}
+}

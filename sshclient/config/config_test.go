@@ -1,0 +1,41 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestConfigMistakes(t *testing.T) {
+	for text, want := range map[string]string{"Host a\n  Port\n": "config:2: Port has no value", "User \"a\n": "config:1: a quote is not closed", "Include config\n": "limit"} {
+		if _, err := read(t, text); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: want %q, got %v", text, want, err)
+		}
+	}
+}
+
+func TestConfigThatOthersCanWrite(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "config")
+	if err := os.WriteFile(name, []byte("Host a\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Read(t.TempDir(), name); err != nil {
+		t.Error(err)
+	}
+	if err := os.Chmod(name, 0o620); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Read(t.TempDir(), name); err == nil || !strings.Contains(err.Error(), "bad owner or permissions") {
+		t.Errorf("group can write: %v", err)
+	}
+}
+
+func read(t *testing.T, text string) (*Config, error) {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "config")
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return Read(t.TempDir(), name)
+}
