@@ -30,6 +30,7 @@ type conn struct {
 	client *ssh.Client
 	end    func() // of watching it
 	once   sync.Once
+	owned  sync.WaitGroup // streams' ends
 }
 
 // Close ends the connection.
@@ -37,6 +38,7 @@ func (c *conn) Close() error {
 	c.once.Do(func() {
 		c.client.Close()
 		c.end()
+		c.owned.Wait()
 	})
 	return nil
 }
