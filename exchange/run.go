@@ -237,41 +237,6 @@ func (r *Run) Doing(what string) { r.Change(func(rec *record.Run) { rec.Doing = 
 // Lost ends, with its cause, when the node has lost its place to another of its name.
 func (r *Run) Lost() context.Context { return r.life }
 
-// End says that the run has ended, and with which failure ("" for none): what it has not exported will not come. It waits
-// for what the run has started, and returns when the record stands. A second time it does nothing.
-func (r *Run) End(ctx context.Context, failed string) error {
-	if r.over {
-		return nil
-	}
-	lost := context.Cause(r.life)
-	r.lose(errEnding)
-	r.wg.Wait()
-	r.board.stop()
-	if lost != nil && !errors.Is(lost, errEnding) {
-		return lost // the place is another's
-	}
-	r.mu.Lock()
-	r.rec.Ended, r.rec.Failed, r.rec.Doing, r.rec.Waits, r.rec.Exports = true, failed, "", nil, nil
-	b, err := encode(r.place.key, &r.rec)
-	lease := r.lease
-	r.mu.Unlock()
-	if err != nil {
-		return err
-	}
-	if err := r.place.put(ctx, b, 0, r.still); err != nil {
-		return fmt.Errorf("exchange: %w", err)
-	}
-	r.over = true
-	if lease != 0 {
-		if err := r.x.store.Revoke(ctx, lease); err != nil && !errors.Is(err, store.ErrNoLease) && !errors.Is(err, store.ErrUnavailable) {
-			return fmt.Errorf("exchange: %w", err)
-		}
-	}
-	return nil
-}
-
-var errEnding = errors.New("the run has ended")
-
 // Publish exports a fact. With a ttl it goes by itself when it is not exported again in time, by the store's clock.
 func (r *Run) Publish(ctx context.Context, fact string, value json.RawMessage, ttl time.Duration) error {
 	return r.put(ctx, fact, record.Fact{Status: record.OK, Value: value, TTL: ttl})
