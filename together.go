@@ -185,3 +185,16 @@ func with(set, more map[string]bool, one string) map[string]bool {
 func keys(set map[string]bool) []string {
 	return slices.Sorted(maps.Keys(set))
 }
+
+// Together is what a run of the manifest will do as far as other nodes are concerned: what it exports and waits for, and the limits that it enters.
+func (m *Manifest) Together() (p exchange.Plan, limits []string) {
+	c := m.compiled.Catalog
+	p, _ = exchangePlan(c)
+	for v := range c.Entries() {
+		for _, s := range c.Sections(v) {
+			limits = append(limits, s.Name)
+		}
+	}
+	slices.Sort(limits)
+	return p, slices.Compact(limits)
+}

@@ -266,7 +266,7 @@ func (t *visit) applyOnce(ctx context.Context, diff resources.Diff) error {
 		err = t.groups.apply(ctx, t, g, diff)
 	} else {
 		err = t.locked(ctx, func(ctx context.Context) error {
-			return t.e.Resource.Apply(ctx, t.changing(), diff)
+			return t.interruptible(ctx, func(ctx context.Context) error { return t.e.Resource.Apply(ctx, t.changing(), diff) })
 		})
 	}
 	if err != nil {

@@ -78,7 +78,7 @@ func (a *app) exchangeCommand() *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(a.serveCommand(), a.unitCommand(), a.enrollCommand(), a.revokeCommand(), a.tokenCommand())
+	cmd.AddCommand(a.serveCommand(), a.unitCommand(), a.enrollCommand(), a.revokeCommand(), a.tokenCommand(), a.partCommand())
 	cmd.AddCommand(a.lookCommands()...)
 	return cmd
 }

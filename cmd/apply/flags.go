@@ -35,6 +35,7 @@ type flags struct {
 	git     string
 	ref     string
 	signers string
+	sent    string
 
 	planOut       string
 	noop          bool
@@ -73,6 +74,8 @@ func (f *flags) common(s *pflag.FlagSet) {
 func (f *flags) compile(s *pflag.FlagSet) {
 	f.values(s)
 	f.repository(s)
+	s.StringVar(&f.sent, "sent", "", "`FILE` that says where a manifest is from that was sent here")
+	_ = s.MarkHidden("sent") // for fleet converge; the flag is there
 }
 
 // values adds the flags that say with what a manifest is compiled.

@@ -34,6 +34,7 @@ type loaded struct {
 	host *host.Local
 	origin
 	checkouts *checkouts
+	sent      string // file that says where it is from, if it was sent here
 }
 
 // source reads what the arguments and --git say of the manifest.
@@ -94,7 +95,7 @@ func (a *app) load(ctx context.Context, src source.Source) (*loaded, error) {
 
 // loading prepares the checkouts of a command.
 func (a *app) loading() *loaded {
-	l := &loaded{}
+	l := &loaded{sent: a.flags.sent}
 	l.checkouts = &checkouts{
 		signers: a.flags.signers,
 		state: func() (string, error) {
@@ -220,6 +221,9 @@ func (l *loaded) local(ctx context.Context, path string) error {
 	l.name, l.path, l.source = path, path, abs
 	if _, err := os.Stat(path); err != nil {
 		return nil // the compilation says it better
+	}
+	if l.sent != "" {
+		return l.sentFrom(l.sent)
 	}
 	rev, ok, err := source.Describe(ctx, path)
 	switch {

@@ -78,6 +78,6 @@ func TestConverge(t *testing.T) {
 		s.want(r, 4, "", "0 of 3 ok; 1 failed: n1; 2 skipped: n[2-3]")
 	})
 	t.Run("nodes", func(t *testing.T) {
-		s.want(s.run("fleet", "nodes", "-w", "n1"), 0, " failed .", "")
+		s.want(s.run("fleet", "nodes", "-w", "n1"), 0, " failed fails", "")
 	})
 }

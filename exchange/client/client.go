@@ -41,6 +41,7 @@ const (
 // Client is a store in an embedded exchange.
 type Client struct {
 	base        *url.URL
+	dial        func(ctx context.Context, network, address string) (net.Conn, error)
 	http        *http.Client
 	transport   *http.Transport
 	credentials *pki.Credentials
@@ -51,11 +52,18 @@ var _ store.Store = (*Client)(nil)
 // defaultPort is that of `apply exchange serve`.
 const defaultPort = "7654"
 
-// New makes a client of the exchange at base (https://host:port). It connects at the first call.
+// New makes a client of the exchange at base (https://host:port, or unix:///path of a socket that leads there). It connects at the first call.
 func New(base string, c *pki.Credentials) (*Client, error) {
 	u, err := url.Parse(base)
 	if err != nil {
 		return nil, fmt.Errorf("exchange: %w", err)
+	}
+	dialer := &net.Dialer{Timeout: dialTimeout, KeepAlive: wire.Heartbeat}
+	dial := dialer.DialContext
+	if u.Scheme == "unix" && u.Host == "" {
+		socket := u.Path
+		dial = func(ctx context.Context, _, _ string) (net.Conn, error) { return dialer.DialContext(ctx, "unix", socket) }
+		u = &url.URL{Scheme: "https", Host: pki.ServerName}
 	}
 	if u.Scheme != "https" || u.Host == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
 		return nil, fmt.Errorf("exchange %q: not of the form https://host:port", u.Redacted())
@@ -65,7 +73,7 @@ func New(base string, c *pki.Credentials) (*Client, error) {
 	}
 	t := &http.Transport{
 		Proxy:               nil,
-		DialContext:         (&net.Dialer{Timeout: dialTimeout, KeepAlive: wire.Heartbeat}).DialContext,
+		DialContext:         dial,
 		TLSClientConfig:     c.TLS(pki.ServerName),
 		TLSHandshakeTimeout: dialTimeout,
 		ForceAttemptHTTP2:   true,
@@ -76,7 +84,7 @@ func New(base string, c *pki.Credentials) (*Client, error) {
 		return fmt.Errorf("redirect to %s is not followed", r.URL.Host)
 	}
 	return &Client{
-		base: &url.URL{Scheme: "https", Host: u.Host}, transport: t, credentials: c,
+		base: &url.URL{Scheme: "https", Host: u.Host}, dial: dial, transport: t, credentials: c,
 		http: &http.Client{Transport: t, CheckRedirect: refuse},
 	}, nil
 }
@@ -265,11 +273,15 @@ func (c *Client) probe(ctx context.Context) error {
 	defer cancel()
 	config := c.credentials.TLS(pki.ServerName)
 	config.NextProtos = []string{"h2"}
-	conn, err := (&tls.Dialer{Config: config}).DialContext(ctx, "tcp", c.base.Host)
+	raw, err := c.dial(ctx, "tcp", c.base.Host)
 	if err != nil {
 		return err
 	}
+	conn := tls.Client(raw, config)
 	defer conn.Close()
+	if err := conn.HandshakeContext(ctx); err != nil {
+		return err
+	}
 	if err := conn.SetReadDeadline(time.Now().Add(probeTimeout)); err != nil {
 		return err
 	}

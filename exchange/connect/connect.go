@@ -43,7 +43,7 @@ type Connection struct {
 // Close lets go of the store.
 func (c *Connection) Close() error { return c.Store.Close() }
 
-// Open opens an exchange: "" is a file in the state folder, https://HOST:PORT an embedded exchange, etcd://HOST,HOST,... an
+// Open opens an exchange: "" is a file in the state folder, https://HOST:PORT an embedded exchange, unix:///PATH a socket that leads to one, etcd://HOST,HOST,... an
 // etcd cluster (port 2379 unless said; etcd://USER:PASSWORD@HOST,... with etcd's own users). It connects at the first call.
 func Open(ctx context.Context, url string, o Options) (*Connection, error) {
 	if o.CredentialsDir == "" {
@@ -68,7 +68,7 @@ func open(ctx context.Context, url string, o Options) (store.Store, error) {
 	switch {
 	case url == "":
 		return file.Open(o.StateDir, time.Now, o.Warn)
-	case scheme == "https":
+	case scheme == "https", scheme == "unix":
 		return openEmbedded(ctx, url, o)
 	case scheme == "etcd":
 		return openEtcd(ctx, rest, o)

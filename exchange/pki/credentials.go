@@ -22,27 +22,39 @@ const DefaultDir = "/etc/apply/exchange"
 
 // Enroll makes a key and a certificate for a node and writes them, with the authority's, to a folder, which is made 0700.
 func (a *Authority) Enroll(node, out string) error {
-	key, keyPEM, err := newKey()
-	if err != nil {
-		return err
-	}
-	cert, err := a.Sign(node, key.Public())
+	files, err := a.Issue(node)
 	if err != nil {
 		return err
 	}
 	if err := os.MkdirAll(out, 0o700); err != nil {
 		return err
 	}
-	for _, f := range []struct {
-		name string
-		data []byte
-		mode os.FileMode
-	}{{"node.key", keyPEM, 0o600}, {"node.pem", cert, 0o644}, {"ca.pem", certPEM(a.cert.Raw), 0o644}} {
-		if err := durable.WriteFile(filepath.Join(out, f.name), f.data, f.mode); err != nil {
-			return fmt.Errorf("%s: %w", f.name, err)
+	for _, f := range files {
+		if err := durable.WriteFile(filepath.Join(out, f.Name), f.Data, f.Mode); err != nil {
+			return fmt.Errorf("%s: %w", f.Name, err)
 		}
 	}
 	return nil
+}
+
+// File is one file of a folder of credentials.
+type File struct {
+	Name string
+	Data []byte
+	Mode os.FileMode
+}
+
+// Issue makes a key and a certificate for a node: the files of its folder of credentials.
+func (a *Authority) Issue(node string) ([]File, error) {
+	key, keyPEM, err := newKey()
+	if err != nil {
+		return nil, err
+	}
+	cert, err := a.Sign(node, key.Public())
+	if err != nil {
+		return nil, err
+	}
+	return []File{{"node.key", keyPEM, 0o600}, {"node.pem", cert, 0o644}, {"ca.pem", certPEM(a.cert.Raw), 0o644}}, nil
 }
 
 // Credentials are what a node shows and whom it believes. They are safe for concurrent use.

@@ -53,16 +53,13 @@ type server struct {
 	hosts []string
 }
 
-// Serve runs an exchange until the context ends; that is no error.
+// Serve runs an exchange, kept in a file, until the context ends; that is no error.
 func Serve(ctx context.Context, o Options) (err error) {
 	if o.Listen == "" {
 		o.Listen = DefaultListen
 	}
 	if o.Data == "" {
 		o.Data = DefaultData
-	}
-	if o.Log == nil {
-		o.Log = slog.New(slog.DiscardHandler)
 	}
 	authority, err := pki.OpenAuthority(ctx, o.Data, time.Now)
 	if err != nil {
@@ -78,12 +75,20 @@ func Serve(ctx context.Context, o Options) (err error) {
 		return fmt.Errorf("exchange: %w", err)
 	}
 	defer hub.Close()
-	s := &server{hub: hub, authority: authority, clock: time.Now, hosts: append(o.Hosts, ownHosts()...)}
-
 	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", o.Listen)
 	if err != nil {
 		return fmt.Errorf("exchange: %w", err)
 	}
+	return On(ctx, ln, hub, authority, o)
+}
+
+// On serves a store to the nodes of an authority on a listener, which it closes, until the context ends; that is no error. Of the options
+// Listen and Data do not count.
+func On(ctx context.Context, ln net.Listener, hub *ledger.Hub, authority *pki.Authority, o Options) error {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	s := &server{hub: hub, authority: authority, clock: time.Now, hosts: append(o.Hosts, ownHosts()...)}
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
 	srv := &http.Server{
@@ -98,7 +103,7 @@ func Serve(ctx context.Context, o Options) (err error) {
 	}
 	served := make(chan error, 1)
 	go func() { served <- srv.ServeTLS(ln, "", "") }()
-	o.Log.Info("exchange is listening", "address", ln.Addr().String(), "data", o.Data)
+	o.Log.Info("exchange is listening", "address", ln.Addr().String())
 	if o.Ready != nil {
 		o.Ready(ln.Addr())
 	}

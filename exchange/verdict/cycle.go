@@ -150,9 +150,9 @@ type Problem struct {
 	Why        string
 }
 
-// Check judges all waits of all live runs at once, for a seat that knows every node's plan before anything is touched
-// (complete: no node is missing, so that one that is not there never comes).
-func Check(v *View, complete bool) []Problem {
+// Check judges all waits of all live runs at once, for a seat that knows every node's plan before anything is touched. A node without a run for which
+// never is true will not begin one; with nil, nodes that are not known yet may come.
+func Check(v *View, never func(node string) bool) []Problem {
 	var out []Problem
 	for _, n := range v.Nodes() {
 		_, run := v.Node(n)
@@ -161,9 +161,13 @@ func Check(v *View, complete bool) []Problem {
 		}
 		for _, w := range run.Waits {
 			d := Decide(v, w, Asker{Settled: true})
-			absent := slices.ContainsFunc(d.Missing, func(m Missing) bool { _, run := v.Node(m.Node); return run == nil })
-			few := w.Group != "" && len(d.Have)+len(d.Missing) < d.Need
-			if d.State == Never || complete && d.State == Waiting && (absent || few) {
+			possible := len(d.Have)
+			for _, m := range d.Missing {
+				if _, run := v.Node(m.Node); !m.Final && (run != nil || never != nil && !never(m.Node)) {
+					possible++
+				}
+			}
+			if d.State == Never || d.State == Waiting && never != nil && possible < d.Need {
 				out = append(out, Problem{n, w.Name, d.String()})
 			}
 		}

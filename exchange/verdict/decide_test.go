@@ -307,10 +307,13 @@ func TestCheckOfACompleteFleet(t *testing.T) {
 		}
 		return out
 	}
-	if diff := cmp.Diff([]string{"few", "absent", "unknown"}, names(Check(v, true))); diff != "" {
+	if diff := cmp.Diff([]string{"few", "absent", "unknown"}, names(Check(v, func(string) bool { return true }))); diff != "" {
 		t.Errorf("complete (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]string{"unknown"}, names(Check(v, false))); diff != "" {
+	if diff := cmp.Diff([]string{"unknown"}, names(Check(v, nil))); diff != "" {
 		t.Errorf("incomplete (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"few", "unknown"}, names(Check(v, func(node string) bool { return node != "b" }))); diff != "" {
+		t.Errorf("one may still come (-want +got):\n%s", diff)
 	}
 }

@@ -1,4 +1,5 @@
-// Package joint reads the reports of many nodes as they come, one JSON object a line each, and joins them into one.
+// Package joint reads the reports of many nodes as they come, one JSON object a line each, and joins them into one, which is written as JSON, as JUnit, for
+// Prometheus, or (package joint/page) as a page for a browser.
 package joint
 
 import (
@@ -8,7 +9,9 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
+	"github.com/nodeapply/apply/exchange/record"
 	"github.com/nodeapply/apply/report"
 )
 
@@ -19,19 +22,61 @@ type Node struct {
 	Code       int               `json:"code"`
 	Error      string            `json:"error,omitempty"`
 	Run        string            `json:"run,omitempty"`
+	StartMS    float64           `json:"start_ms"` // since the start of the whole
 	Summary    json.RawMessage   `json:"summary,omitempty"`
 	Results    []json.RawMessage `json:"results,omitempty"`
 	DurationMS float64           `json:"duration_ms"`
 
+	mu       sync.Mutex // over what follows, which is read while the node still tells
+	doing    Doing
+	part     *Part
 	counts   report.Counts
 	problems []string
 }
 
+// Part is what a node's run will do as far as other nodes are concerned, by the name that the node has for them.
+type Part struct {
+	Node     string          `json:"node"`
+	Groups   []string        `json:"groups,omitempty"`
+	Exchange string          `json:"exchange,omitempty"` // the one that is configured there
+	Exports  []record.Export `json:"exports,omitempty"`
+	Waits    []record.Wait   `json:"waits,omitempty"`
+	Limits   []string        `json:"limits,omitempty"`
+}
+
+// Doing is how far a node is.
+type Doing struct {
+	Resources int    // in all
+	Ended     int    // of them
+	Failed    int    // of these
+	Waiting   string // for whom, "" when it does not wait
+}
+
+// Doing is how far the node is.
+func (n *Node) Doing() Doing {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.doing
+}
+
+// Part is what the node has told of its plan; nil where it told nothing.
+func (n *Node) Part() *Part {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.part
+}
+
 // Counts are those of the summary that the node sent.
-func (n *Node) Counts() report.Counts { return n.counts }
+func (n *Node) Counts() report.Counts {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.counts
+}
 
 // Problem is why the node failed: what failed first, and how many more; "" where it told nothing.
 func (n *Node) Problem() string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	switch len(n.problems) {
 	case 0:
 		return ""
@@ -59,17 +104,18 @@ type Reader struct {
 
 // event is what is read of any event.
 type event struct {
-	Event   string         `json:"event"`
-	Run     string         `json:"run"`
-	Address string         `json:"address"`
-	Pos     string         `json:"pos"`
-	Outcome report.Outcome `json:"outcome"`
-	Error   *report.Error  `json:"error"`
+	Event     string         `json:"event"`
+	Run       string         `json:"run"`
+	Address   string         `json:"address"`
+	Pos       string         `json:"pos"`
+	Outcome   report.Outcome `json:"outcome"`
+	Error     *report.Error  `json:"error"`
+	Resources int            `json:"resources"`
+	Detail    string         `json:"detail"`
 	report.Counts
 
 	Severity string
 	Summary  string
-	Detail   string
 }
 
 // Write takes what a node prints.
@@ -102,21 +148,7 @@ func (r *Reader) line(line []byte) {
 		r.problem(fmt.Sprintf("the report is over the limit of %d MiB", maxTotal>>20))
 		return
 	}
-	switch e.Event {
-	case "run":
-		r.Node.Run = e.Run
-	case "resource":
-		r.Node.Results = append(r.Node.Results, slices.Clone(line))
-		if e.Outcome == report.Failed && e.Error != nil {
-			r.problem(fmt.Sprintf("%s: %s: %s", e.Pos, e.Address, e.Error.Summary))
-		}
-	case "summary":
-		r.Node.Summary, r.Node.counts = slices.Clone(line), e.Counts
-	case "diagnostic":
-		if strings.EqualFold(e.Severity, "error") {
-			r.problem(strings.TrimSpace(diagnosticPlace(object) + e.Summary + "; " + e.Detail))
-		}
-	}
+	r.take(line, &e, object)
 	if r.Line == nil {
 		return
 	}
@@ -130,9 +162,49 @@ func (r *Reader) line(line []byte) {
 	}
 }
 
+// take enters an event.
+func (r *Reader) take(line []byte, e *event, object map[string]json.RawMessage) {
+	n, problem := r.Node, ""
+	n.mu.Lock()
+	switch e.Event {
+	case "run":
+		n.Run, n.doing.Resources = e.Run, e.Resources
+	case "waiting":
+		n.doing.Waiting = e.Detail
+	case "resource":
+		n.Results = append(n.Results, slices.Clone(line))
+		n.doing.Ended++
+		if strings.HasPrefix(e.Address, "wait.") {
+			n.doing.Waiting = ""
+		}
+		if e.Outcome == report.Failed && e.Error != nil {
+			n.doing.Failed++
+			problem = fmt.Sprintf("%s: %s: %s", e.Pos, e.Address, e.Error.Summary)
+		}
+	case "summary":
+		n.Summary, n.counts = slices.Clone(line), e.Counts
+	case "part":
+		var p Part
+		if json.Unmarshal(line, &p) == nil {
+			n.part = &p
+		}
+	case "diagnostic":
+		if strings.EqualFold(e.Severity, "error") {
+			problem = strings.TrimSpace(diagnosticPlace(object) + e.Summary + "; " + e.Detail)
+		}
+	}
+	n.mu.Unlock()
+	if problem != "" {
+		r.problem(problem)
+	}
+}
+
 func (r *Reader) problem(text string) {
 	text = report.Printable(text)
-	if r.Node.problems = append(r.Node.problems, text); r.Told != nil {
+	r.Node.mu.Lock()
+	r.Node.problems = append(r.Node.problems, text)
+	r.Node.mu.Unlock()
+	if r.Told != nil {
 		r.Told(text)
 	}
 }
@@ -149,30 +221,72 @@ func diagnosticPlace(object map[string]json.RawMessage) string {
 	return ""
 }
 
-// Report is the runs of many nodes. It may be added to by several goroutines.
+// Report is the runs of many nodes. Its JSON keys are a promise. Nodes are added by several goroutines.
 type Report struct {
-	mu    sync.Mutex
-	nodes map[string]*Node
+	Manifest   string        `json:"manifest"`
+	Commit     string        `json:"commit,omitempty"`
+	Dirty      bool          `json:"dirty,omitempty"`
+	Mode       report.Mode   `json:"mode"`
+	Started    time.Time     `json:"started"`
+	DurationMS float64       `json:"duration_ms"`
+	Code       int           `json:"code"`
+	Counts     report.Counts `json:"counts"`
+	Nodes      []*Node       `json:"nodes"`
+	Waits      []Wait        `json:"waits,omitempty"`
+
+	mu     sync.Mutex
+	byName map[string]*Node
 }
 
-// New makes the place for what a node will tell.
-func (r *Report) New(name string) *Node {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.nodes == nil {
-		r.nodes = map[string]*Node{}
-	}
-	n := &Node{Node: name}
-	r.nodes[name] = n
-	return n
+// Wait is a wait of a node that came true or did not, by the seat's clock.
+type Wait struct {
+	Node       string  `json:"node"`
+	Wait       string  `json:"wait"`
+	Fact       string  `json:"fact"`
+	Group      string  `json:"group,omitempty"`
+	StartMS    float64 `json:"start_ms"` // since the start of the whole
+	DurationMS float64 `json:"duration_ms"`
+	Met        bool    `json:"met"`
+	For        []For   `json:"for,omitempty"` // the nodes whose facts it was for; the last one that came ended it
 }
 
-// Node is what a node has told, or an empty one.
+// For is a fact that a wait was for.
+type For struct {
+	Node string  `json:"node"`
+	AtMS float64 `json:"at_ms"` // when it was there, since the start of the whole
+}
+
+// Node is what a node has told, and the place for what it will tell.
 func (r *Report) Node(name string) *Node {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if n, ok := r.nodes[name]; ok {
-		return n
+	if r.byName == nil {
+		r.byName = map[string]*Node{}
 	}
-	return &Node{Node: name}
+	n, ok := r.byName[name]
+	if !ok {
+		n = &Node{Node: name}
+		r.byName[name] = n
+		r.Nodes = append(r.Nodes, n)
+	}
+	return n
+}
+
+// Since is a time in milliseconds since the start of the whole.
+func (r *Report) Since(t time.Time) float64 { return float64(t.Sub(r.Started).Microseconds()) / 1000 }
+
+// Total sums the counts of all nodes.
+func (r *Report) Total() report.Counts {
+	var t report.Counts
+	for _, n := range r.Nodes {
+		c := n.Counts()
+		t.Total += c.Total
+		t.Unchanged += c.Unchanged
+		t.Changed += c.Changed
+		t.Refreshed += c.Refreshed
+		t.Pending += c.Pending
+		t.Skipped += c.Skipped
+		t.Failed += c.Failed
+	}
+	return t
 }

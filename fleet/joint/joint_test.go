@@ -13,7 +13,7 @@ func TestReader(t *testing.T) {
 	var shown, told []string
 	var r joint.Report
 	reader := &joint.Reader{
-		Node: r.New("n1"), Line: func(b []byte) { shown = append(shown, string(b)) }, Told: func(p string) { told = append(told, p) },
+		Node: r.Node("n1"), Line: func(b []byte) { shown = append(shown, string(b)) }, Told: func(p string) { told = append(told, p) },
 	}
 	for _, text := range []string{
 		`{"event":"run","run":"R","node":"host"}` + "\nnot JSON\nnull\n[1]\n{\"event\":\"res",

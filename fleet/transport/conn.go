@@ -30,7 +30,7 @@ type conn struct {
 	client *ssh.Client
 	end    func() // of watching it
 	once   sync.Once
-	owned  sync.WaitGroup // streams' ends
+	owned  sync.WaitGroup // who waits for sessions
 }
 
 // Close ends the connection.

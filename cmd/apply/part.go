@@ -1,0 +1,98 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/nodeapply/apply/exchange/record"
+	"github.com/nodeapply/apply/fleet/joint"
+	"github.com/nodeapply/apply/report"
+)
+
+// partCommand says what a manifest means for other nodes.
+func (a *app) partCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "plan [flags] PATH",
+		Short: "Say what this node would export and wait for; change nothing",
+		Long: `Say what a manifest would export from this node and wait for, and behind which waits. Nothing is changed, and no exchange is asked: it says what
+apply fleet converge finds out of every node before it touches any.`,
+		Example: "  apply exchange plan main.hcl\n  apply exchange plan --json main.hcl",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			src, err := a.source(cmd, args)
+			if err != nil {
+				return err
+			}
+			m, err := a.load(cmd.Context(), src)
+			if err != nil {
+				return err
+			}
+			known, err := a.facts(m.host)
+			if err != nil {
+				return err
+			}
+			who, err := a.identify(cmd.Context(), known)
+			if err != nil {
+				return err
+			}
+			plan, limits := m.Together()
+			p := joint.Part{Node: who.Node, Groups: who.Groups, Exchange: a.flags.exchange, Exports: plan.Exports, Waits: plan.Waits, Limits: limits}
+			if a.flags.json {
+				return writePart(a.stdout, &p)
+			}
+			return a.printPart(&p)
+		},
+	}
+	a.flags.compile(cmd.Flags())
+	return cmd
+}
+
+func writePart(w io.Writer, p *joint.Part) error {
+	return json.NewEncoder(w).Encode(struct {
+		Event string `json:"event"`
+		*joint.Part
+	}{"part", p})
+}
+
+func (a *app) printPart(p *joint.Part) error {
+	var lines []string
+	add := func(format string, args ...any) {
+		lines = append(lines, report.Printable(p.Node+" "+fmt.Sprintf(format, args...))+"\n")
+	}
+	behind := func(waits []string) string {
+		if len(waits) == 0 {
+			return ""
+		}
+		return " (after wait." + strings.Join(waits, ", wait.") + ")"
+	}
+	for _, e := range p.Exports {
+		add("exports %s%s", e.Fact, behind(e.Behind))
+	}
+	for _, w := range p.Waits {
+		add("waits in wait.%s for %s of %s%s", w.Name, w.Fact, whose(w), behind(w.Behind))
+	}
+	for _, l := range p.Limits {
+		add("enters limit.%s", l)
+	}
+	if len(lines) == 0 {
+		add("has nothing to do with other nodes")
+	}
+	_, err := io.WriteString(a.stdout, strings.Join(lines, ""))
+	return err
+}
+
+// whose says of which nodes a wait wants the fact.
+func whose(w record.Wait) string {
+	switch {
+	case strings.HasPrefix(w.Fact, "param."):
+		return "an orchestrator"
+	case w.Group != "":
+		return "group " + w.Group
+	case w.Min > 0:
+		return fmt.Sprintf("%d of %s", w.Min, strings.Join(w.Nodes, ", "))
+	}
+	return strings.Join(w.Nodes, ", ")
+}

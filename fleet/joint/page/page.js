@@ -1,0 +1,17 @@
+'use strict';
+const search = document.getElementById('search');
+const count = document.getElementById('shown');
+const rows = Array.from(document.querySelectorAll('tbody.nodes > tr'));
+function filter() {
+  const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
+  let shown = 0;
+  for (const row of rows) {
+    const text = row.textContent.toLowerCase();
+    const hit = words.every((w) => text.includes(w));
+    row.hidden = !hit;
+    shown += hit ? 1 : 0;
+  }
+  count.textContent = words.length ? shown + ' of ' + rows.length : '';
+}
+search.addEventListener('input', filter);
+filter();
