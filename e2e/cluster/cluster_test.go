@@ -20,7 +20,7 @@ var whole = os.Getenv("APPLY_E2E") == "whole"
 
 // runTimeout bounds a run of apply, and eventTimeout what a test waits for in the middle of one: two cores may carry five nodes.
 const (
-	runTimeout   = 8 * time.Minute
+	runTimeout   = 5 * time.Minute
 	eventTimeout = 3 * time.Minute
 )
 
