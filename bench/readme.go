@@ -65,6 +65,8 @@ more. Files are 1 KiB each, all different. Manifests are bounded (1 MiB each, 16
 are none of apply's sizes: it takes 100,000 by source or by for_each. Many blocks go into several files of one folder.
 
 The columns of tables: N resources; floors; apply; the peers.
+
+How fast facts travel between nodes: [exchange/README.md](exchange/README.md).
 `
 
 func table(b *strings.Builder, columns ...string) {

@@ -41,7 +41,7 @@ func TestReplica(t *testing.T) {
 	const two, three = `"node02", "node01"`, `"node01", "node02", "node03"`
 	c := newCluster(t, 3, replica(two, "3", "7"))
 	first := c.nodes[:2]
-	if said := c.ends(c.start(first, 0), 6); strings.Count(said, "replica of 3: 2 nodes are no multiple of that") != 1 {
+	if said := c.ends(c.start(first, 0), 6); strings.Count(said, "replica of 3: 2 nodes are no multiple of that") != 2 {
 		t.Errorf("two nodes for three copies:\n%s", said)
 	}
 	if res, err := first[0].Run(t.Context(), "gluster", "volume", "info", "vol01"); err != nil || res.Code == 0 {
@@ -52,8 +52,8 @@ func TestReplica(t *testing.T) {
 	c.ends(c.start(first, 0), 2)
 	c.grep(first[1], "gluster volume info vol01", "Type: Replicate", "Number of Bricks: 1 x 2 = 2", "Status: Started", "network.ping-timeout: 7", "auth.allow: 10.77.*")
 	c.ends(c.start(first, 0), 0)
-	if res, err := first[0].Run(t.Context(), "findmnt", "-t", "fuse.glusterfs"); err != nil || res.Code != 1 {
-		t.Errorf("the volume is mounted: %s %v", res.Stdout, err)
+	if got := c.sh(first[0], "grep fuse.glusterfs /proc/mounts || true"); got != "" {
+		t.Errorf("the volume is mounted: %s", got)
 	}
 
 	c.inputs(replica(three, "null", "9"))
