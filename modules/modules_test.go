@@ -1,15 +1,25 @@
 package modules_test
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/nodeapply/apply"
 	"github.com/nodeapply/apply/engine"
+	"github.com/nodeapply/apply/exchange"
+	"github.com/nodeapply/apply/exchange/exchangetest"
 	"github.com/nodeapply/apply/exchange/session"
 	"github.com/nodeapply/apply/modules"
+	"github.com/nodeapply/apply/report"
 )
 
 // load compiles a manifest.
@@ -40,6 +50,34 @@ func TestGlusterFSCompiles(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := load(t, "module \"g\" {\n source = \"glusterfs\"\n"+c.inputs+"\n}\n")
+			switch {
+			case c.want == "" && err != nil:
+				t.Error(err)
+			case c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)):
+				t.Errorf("want %q, got %v", c.want, err)
+			}
+		})
+	}
+}
+
+func TestSheepdogCompiles(t *testing.T) {
+	for _, c := range []struct{ name, inputs, want string }{
+		{"least", "", ""},
+		{"all", `
+			store    = "/srv/sheep"
+			device   = "/dev/xvdj"
+			port     = 7010
+			copies   = 2
+			corosync = { bindnetaddr = "192.0.2.0", mcastaddr = "239.255.1.1", mcastport = 5410, transport = "udp" }
+			nodes    = ["a", "b"]
+			binaries = "/opt/sheepdog/sbin"`, ""},
+		{"encrypted", `corosync = { secauth = true }`, ""},
+		{"transport", `corosync = { transport = "tcp" }`, "udp, udpu or knet"},
+		{"encrypted multicast", `corosync = { secauth = true, mcastaddr = "239.255.1.1" }`, "Only the transport knet"},
+		{"multicast over unicast", `corosync = { transport = "udpu", mcastaddr = "239.255.1.1" }`, "Only the transport udp"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := load(t, "module \"s\" {\n source = \"sheepdog\"\n"+c.inputs+"\n}\n")
 			switch {
 			case c.want == "" && err != nil:
 				t.Error(err)
@@ -81,6 +119,116 @@ module "hosts" {
 		if want := "127.0.0.1 localhost\n# ours\n192.0.2.1\tn1\n192.0.2.2\tn2\tfiles\n"; err != nil || string(got) != want {
 			t.Errorf("want %q, got %q %v", want, got, err)
 		}
+	}
+}
+
+// known are the facts of a node.
+type known map[string]any
+
+func (k known) Lookup(_ context.Context, fact string) (any, bool, error) {
+	v, ok := k[fact]
+	return v, ok, nil
+}
+
+func (k known) Names() []string { return slices.Collect(maps.Keys(k)) }
+
+// TestEtcHostsOfAGroup: every node of the group gets every other; a new one appears everywhere on the next run; lines of others stay.
+func TestEtcHostsOfAGroup(t *testing.T) {
+	server := exchangetest.StartServer(t, "", "")
+	dirs := []string{t.TempDir(), t.TempDir(), t.TempDir()}
+	var credentials []string
+	for i, dir := range dirs {
+		_, c := server.Enroll(t, fmt.Sprint("n", i+1))
+		credentials = append(credentials, c)
+		err := errors.Join(
+			os.WriteFile(filepath.Join(dir, "hosts"), fmt.Appendf(nil, "127.0.0.1 localhost\n# of n%d\n192.0.2.9 old\n", i+1), 0o644),
+			os.WriteFile(filepath.Join(dir, "main.hcl"), []byte("module \"hosts\" {\n source = \"etchosts\"\n group = \"g\"\n target = \""+dir+"/hosts\"\n}\n"), 0o600),
+		)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	converge := func(i int) report.Counts {
+		id := exchange.Identity{Node: fmt.Sprint("n", i+1), Groups: []string{"g"}, Boot: "b", Machine: fmt.Sprint("m", i)}
+		s := session.New(session.Options{URL: server.URL, Credentials: credentials[i], StateDir: filepath.Join(dirs[i], "state"),
+			Identify: func(context.Context) (exchange.Identity, error) { return id, nil }})
+		defer s.Close()
+		m, err := apply.Load(t.Context(), filepath.Join(dirs[i], "main.hcl"), apply.Options{
+			Session: s, Facts: known{"hostname": id.Node, "ip": fmt.Sprint("192.0.2.", i+1)},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		rep, err := m.Converge(t.Context(), engine.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c := rep.Counts(); c.Failed > 0 {
+			t.Fatalf("%s: %+v", id.Node, c)
+		}
+		return rep.Counts()
+	}
+	holds := func(i int, names ...int) {
+		t.Helper()
+		want := fmt.Sprintf("127.0.0.1 localhost\n# of n%d\n192.0.2.9 old\n", i+1)
+		for _, n := range names {
+			want += fmt.Sprintf("192.0.2.%d\tn%d\n", n, n)
+		}
+		got, err := os.ReadFile(filepath.Join(dirs[i], "hosts"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, string(got)); diff != "" {
+			t.Errorf("n%d: %s", i+1, diff)
+		}
+	}
+	converge(0)
+	holds(0, 1)
+	converge(1)
+	holds(1, 1, 2)
+	holds(0, 1) // not told before its next run
+	converge(0)
+	holds(0, 1, 2)
+	converge(2)
+	converge(0)
+	converge(1)
+	for i := range dirs {
+		holds(i, 1, 2, 3)
+		if c := converge(i); c.Changed > 0 {
+			t.Errorf("n%d: %+v", i+1, c)
+		}
+	}
+}
+
+// TestExamples: what the folders and the READMEs show compiles.
+func TestExamples(t *testing.T) {
+	for _, module := range []string{"glusterfs", "etchosts", "sheepdog"} {
+		t.Run(module, func(t *testing.T) {
+			if _, err := apply.Load(t.Context(), module+"/example", apply.Options{Session: session.New(session.Options{StateDir: t.TempDir()})}); err != nil {
+				t.Error(err)
+			}
+			readme, err := os.ReadFile(module + "/README.md")
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, rest, _ := strings.Cut(string(readme), "```hcl\n")
+			shown, _, ok := strings.Cut(rest, "```")
+			if _, err := load(t, shown); err != nil || !ok {
+				t.Errorf("README: %v", err)
+			}
+			main, err := os.ReadFile(module + "/main.hcl")
+			if err != nil {
+				t.Fatal(err)
+			}
+			for line := range strings.Lines(string(main)) {
+				for _, kind := range []string{"variable", "output"} {
+					name, ok := strings.CutPrefix(line, kind+" \"")
+					if name, _, _ = strings.Cut(name, "\""); ok && !strings.Contains(string(readme), "`"+name+"`") {
+						t.Errorf("README: nothing of %s %s", kind, name)
+					}
+				}
+			}
+		})
 	}
 }
 

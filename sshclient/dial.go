@@ -109,6 +109,15 @@ func (d *Dialer) Close() error {
 	return d.keys.close()
 }
 
+// Gateway is what a host is behind: the target's, else ssh_config's; "" for nothing.
+func (d *Dialer) Gateway(t Target) string {
+	e, err := d.resolve(t)
+	if err != nil {
+		return t.Gateway
+	}
+	return e.via
+}
+
 // Dial connects to a host and logs in. Its time begins when its gateway is connected. What is done with the connection is not bound by ctx.
 func (d *Dialer) Dial(ctx context.Context, t Target) (*ssh.Client, error) { return d.dial(ctx, t, 0) }
 

@@ -114,6 +114,7 @@ What has changed since is refused, and then nothing is put back unless --yes say
 	}
 	cmd.Flags().BoolVar(&list, "list", false, "only list what would be put back")
 	cmd.Flags().BoolVar(&yes, "yes", false, "put back the rest where something is refused")
+	a.flags.reportFiles(cmd.Flags())
 	cmd.Flags().DurationVar(&a.flags.waitLock, "wait-lock", 0, "wait this long for another run to end")
 	return cmd
 }
@@ -210,7 +211,7 @@ func (a *app) putBack(ctx context.Context, state *journal.State, h *host.Local, 
 	p.End(rep)
 	a.ran, a.code = true, rep.ExitCode(false)
 	a.warn(state.SaveReport(rep.Run, rep))
-	return p.Close()
+	return errors.Join(p.Close(), a.saveReports(rep))
 }
 
 func undoStep(ctx context.Context, state *journal.State, h *host.Local, run *journal.Run, s journal.UndoStep) *report.Result {

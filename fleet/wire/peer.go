@@ -41,6 +41,7 @@ type Handler func(ctx context.Context, c *Call) (End, error)
 
 // Call is a call as it is served.
 type Call struct {
+	Peer           *Peer // this end of the connection, for calls back
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
 
@@ -238,6 +239,7 @@ func (p *Peer) handle(ctx context.Context, r request, call uint32, s *serving) E
 		return End{Error: fmt.Sprintf("%q: there is no such call", r.Do)}
 	}
 	e, err := h(ctx, &Call{
+		Peer:   p,
 		Stdin:  &reader{in: s.in, give: func(n int) error { return p.send(frame{inCredit, call, credit(n)}) }},
 		Stdout: &writer{peer: p, kind: output, call: call, allow: s.allow}, Stderr: &writer{peer: p, kind: message, call: call, allow: s.allow}, args: r.Args,
 	})
