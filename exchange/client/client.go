@@ -62,7 +62,9 @@ func New(base string, c *pki.Credentials) (*Client, error) {
 	dial := dialer.DialContext
 	if u.Scheme == "unix" && u.Host == "" {
 		socket := u.Path
-		dial = func(ctx context.Context, _, _ string) (net.Conn, error) { return dialer.DialContext(ctx, "unix", socket) }
+		dial = func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return dialer.DialContext(ctx, "unix", socket)
+		}
 		u = &url.URL{Scheme: "https", Host: pki.ServerName}
 	}
 	if u.Scheme != "https" || u.Host == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
