@@ -9,8 +9,8 @@ import (
 	"github.com/nodeapply/apply/resources"
 )
 
-// selection marks the entries that --target, --tags and --skip-tags choose; nil means all.
-func selection(c *catalog.Catalog, o Options) ([]bool, error) {
+// Selection marks the entries that --target, --tags and --skip-tags choose; nil means all.
+func Selection(c *catalog.Catalog, o Options) ([]bool, error) {
 	if len(o.Targets) == 0 && len(o.Tags) == 0 && len(o.SkipTags) == 0 {
 		return nil, nil
 	}

@@ -59,4 +59,3 @@ func takesItsPlaceAgain(t *testing.T, at int64) {
 		}
 	})
 }
-
