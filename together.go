@@ -7,12 +7,14 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/engine"
 	"github.com/nodeapply/apply/exchange"
 	"github.com/nodeapply/apply/exchange/record"
 	"github.com/nodeapply/apply/exchange/session"
+	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/journal"
 	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/resources"
@@ -31,11 +33,15 @@ func alone() (*session.Session, error) {
 
 // together converges as a part of the exchange: the others learn what this run will export and waits for, at what it is, and how it ended.
 func (m *Manifest) together(ctx context.Context, o engine.Options) (*report.Report, error) {
-	plan, takesPart := exchangePlan(m.compiled.Catalog)
+	selected, err := engine.Selection(m.compiled.Catalog, o)
+	if err != nil {
+		return nil, err
+	}
+	plan, takesPart := exchangePlan(m.compiled.Catalog, selected)
 	if !takesPart && !m.session.Shared() {
 		return engine.Converge(ctx, m.host, m.compiled.Catalog, o)
 	}
-	m.session.Begin(ctx, o.Run, o.Commit, plan)
+	m.session.Begin(ctx, o.Run, o.Commit, plan, func(ctx context.Context) bool { return goingDown(ctx, m.host) })
 	if o.Events != nil {
 		o.Events = &doing{o.Events, m.session}
 	}
@@ -47,12 +53,38 @@ func (m *Manifest) together(ctx context.Context, o engine.Options) (*report.Repo
 	default:
 		failed = firstFailure(rep)
 	}
-	if e := m.session.End(ctx, o.Scrub(failed)); e != nil && err == nil {
+	if e := m.session.End(ctx, !stopped(o.Stop), o.Scrub(failed)); e != nil && err == nil {
 		rep.Warnings = append(rep.Warnings, o.Scrub(e.Error()))
 	} else if e != nil {
 		err = errors.Join(err, e)
 	}
 	return rep, err
+}
+
+// stopped tells whether a run was interrupted.
+func stopped(stop <-chan struct{}) bool {
+	select {
+	case <-stop:
+		return true
+	default:
+		return false
+	}
+}
+
+// goingDownTimeout is for systemd to answer, which does little else while it shuts a node down.
+const goingDownTimeout = 3 * time.Second
+
+// goingDown tells whether the node is being shut down: then what fails or is interrupted says nothing about the manifest.
+func goingDown(ctx context.Context, v host.View) bool {
+	ctx, cancel := context.WithTimeout(ctx, goingDownTimeout)
+	defer cancel()
+	out, err := v.Query(ctx, host.Cmd{Args: []string{"systemctl", "is-system-running"}})
+	if err == nil && strings.TrimSpace(string(out.Stdout)) == "stopping" {
+		return true
+	}
+	// In the end systemd gives its place to the program that kills what is left, which nobody can ask any more.
+	first, err := host.ReadFile(v, "/proc/1/comm")
+	return err == nil && strings.HasPrefix(first, "systemd-shutdow")
 }
 
 // doing tells the exchange at what the run is.
@@ -82,14 +114,18 @@ func firstFailure(rep *report.Report) string {
 	return ""
 }
 
-// exchangePlan lists what a catalog exports and waits for, each with the waits that come before it; ok is false where there is neither.
-func exchangePlan(c *catalog.Catalog) (p exchange.Plan, ok bool) {
+// exchangePlan lists what of a catalog is selected (nil: all) and is exported or waited for, each with the waits that come before it; ok is false
+// where there is neither.
+func exchangePlan(c *catalog.Catalog, selected []bool) (p exchange.Plan, ok bool) {
 	entries, g := c.Entries(), c.Graph()
-	names := waitNames(entries)
+	takesPart := func(v int) bool {
+		return v < len(entries) && !entries[v].Off && !entries[v].Noop && (selected == nil || selected[v])
+	}
+	names := waitNames(entries, takesPart)
 	before := make([]map[string]bool, g.Len())
 	for _, v := range g.Order() {
 		behind := before[v]
-		if v < len(entries) && !entries[v].Off && !entries[v].Noop {
+		if takesPart(v) {
 			e := entries[v]
 			ok = ok || e.Addr.Type == "fact" || e.Addr.Type == "wait" || e.Addr.Type == "limit"
 			if f, is := exported(e); is {
@@ -112,10 +148,10 @@ func exchangePlan(c *catalog.Catalog) (p exchange.Plan, ok bool) {
 }
 
 // waitNames are the names of waits by vertex: addresses without the type, which is said anyway.
-func waitNames(entries []*catalog.Entry) map[int]string {
+func waitNames(entries []*catalog.Entry, takesPart func(v int) bool) map[int]string {
 	names := map[int]string{}
 	for v, e := range entries {
-		if e.Addr.Type == "wait" && !e.Off && !e.Noop {
+		if e.Addr.Type == "wait" && takesPart(v) {
 			names[v] = strings.Replace(e.Addr.String(), "wait.", "", 1)
 		}
 	}
@@ -161,7 +197,7 @@ func keys(set map[string]bool) []string {
 // Together is what a run of the manifest will do as far as other nodes are concerned: what it exports and waits for, and the limits that it enters.
 func (m *Manifest) Together() (p exchange.Plan, limits []string) {
 	c := m.compiled.Catalog
-	p, _ = exchangePlan(c)
+	p, _ = exchangePlan(c, nil)
 	for v := range c.Entries() {
 		for _, s := range c.Sections(v) {
 			limits = append(limits, s.Name)

@@ -57,6 +57,8 @@ type Options struct {
 	Log *slog.Logger
 	// Scrub, if set, takes sensitive values out of a text.
 	Scrub func(string) string
+	// ScrubOutput is the same for the output of commands, which may be cut and wrapped; default: Scrub.
+	ScrubOutput func(string) string
 }
 
 // Recorder keeps what must outlive a run that dies: [journal.Run] is one. Its methods may be called by several goroutines.
@@ -64,9 +66,9 @@ type Recorder interface {
 	// Owed lists the resources that changed in earlier runs and whose notify of target was not delivered.
 	Owed(target resources.Address) []resources.Address
 	// Begin is told that a is about to be changed by d, or refreshed where d is empty; that the resources in owes are owed a refresh from then on; and
-	// what a's type needs to restore what was before. What it records is durable when it returns. An error stops the change.
+	// what a's type needs to restore what was before. What it records is durable when the next Op returns. An error stops the change.
 	Begin(ctx context.Context, a resources.Address, d resources.Diff, owes []resources.Address, before json.RawMessage) error
-	// Op is told of each change that a makes through the host, with the node as it was. An error stops the change.
+	// Op is told of each change that a makes, with the node as it was. What it records is durable when it returns. An error stops the change.
 	Op(ctx context.Context, a resources.Address, v host.View, op host.Op) error
 	// Settled strikes out what was owed to target: its refresh was delivered.
 	Settled(ctx context.Context, target resources.Address) error
@@ -137,10 +139,13 @@ func newRun(c *catalog.Catalog, v host.View, h host.Host, o Options) (*run, erro
 	if o.Scrub == nil {
 		o.Scrub = func(s string) string { return s }
 	}
+	if o.ScrubOutput == nil {
+		o.ScrubOutput = o.Scrub
+	}
 	r := &run{cat: c, view: v, host: h, opts: o, started: time.Now()}
 	r.stop.outside = o.Stop
 	var err error
-	r.selected, err = selection(c, o)
+	r.selected, err = Selection(c, o)
 	return r, err
 }
 

@@ -67,7 +67,7 @@ func renameNew(dir int, from, to string) error {
 	return err
 }
 
-// Supplant implements [FileWriter]. What cannot be finished is taken back.
+// Supplant implements [FileWriter]. What cannot be finished is taken back. Where nothing is at name, the new thing is put there by one rename.
 func (l *Local) Supplant(ctx context.Context, name string, all bool, make func(h Host, name string) error) error {
 	dir, base, err := l.root.Parent(name)
 	if err != nil {
@@ -104,7 +104,17 @@ type exchange struct {
 
 // do exchanges the two and removes the old one.
 func (x *exchange) do(ctx context.Context) error {
-	err := x.swap()
+	there, err := lstatAt(x.dir, x.base)
+	if err == nil && there == nil {
+		if err = renameNew(x.dir, x.temp, x.base); err == nil {
+			x.done = true
+			return x.l.durableDir(ctx, x.dir)
+		}
+	}
+	if err != nil {
+		return x.l.failed("replace", err)
+	}
+	err = x.swap()
 	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EXDEV) {
 		return x.inTurn(ctx)
 	}
@@ -161,7 +171,7 @@ func (l *Local) Symlink(ctx context.Context, target, name string) error {
 		err = l.replaceByLink(dir, base, target, kindOf(old.Mode), name)
 	}
 	if err != nil {
-		return l.failed("symlink", err)
+		return fmt.Errorf("%w%s", l.failed("symlink", err), contentKept(old))
 	}
 	return l.durableDir(ctx, dir)
 }

@@ -61,7 +61,7 @@ type FileWriter interface {
 	// SetMeta sets what is given in m on name itself, through a descriptor.
 	SetMeta(ctx context.Context, name string, m Meta) error
 	// Supplant puts in the place of what is at name, which may be a folder, what make makes at the name beside it that it is given: at every
-	// moment the one or the other is there. Of a folder that is not empty, with all, what is in it is removed.
+	// moment the one or the other is there. Of a folder that is not empty, with all, what is in it is removed. Nothing at name is no error.
 	Supplant(ctx context.Context, name string, all bool, make func(h Host, name string) error) error
 	// Remove removes a file, link or folder; with all, also what is in the folder. Mount points inside are never crossed.
 	Remove(ctx context.Context, name string, all bool) error

@@ -3,6 +3,8 @@ package manifest
 import (
 	"errors"
 
+	"github.com/hashicorp/hcl/v2"
+
 	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/manifest/diag"
 	"github.com/nodeapply/apply/manifest/funcs"
@@ -114,7 +116,7 @@ func (g *group) entry(r *run, inst *instance) (*catalog.Entry, deps) {
 		}
 		return g.stub(inst), f.deps
 	case f.late:
-		e.Deferred = g.deferred(r, inst, f.deps)
+		e.Deferred = g.deferred(r, inst, f.deps, f.res)
 		return e, f.deps
 	}
 	f.validate()
@@ -248,7 +250,7 @@ func unjoin(err error) []error {
 
 func (g *group) posOf(attr string) resources.Pos {
 	if a := g.sh.attr(attr); a != nil {
-		return diag.Pos(a.Range())
+		return diag.Pos(hcl.RangeBetween(*a.At, a.Range()))
 	}
 	return diag.Pos(g.sh.block.Header)
 }

@@ -112,6 +112,10 @@ func (f *flags) run(s *pflag.FlagSet) {
 	s.BoolVar(&f.strict, "strict", false, "a command that is not idempotent is a failure")
 	s.DurationVar(&f.timeout, "timeout", 0, "end the run after this long (default: no limit; each resource has its own)")
 	s.StringVar(&f.profile, "profile", "", "write cpu.pprof, heap.pprof and trace.out of this run to `DIR`")
+	f.reportFiles(s)
+}
+
+func (f *flags) reportFiles(s *pflag.FlagSet) {
 	s.StringArrayVar(&f.reports, "report", nil, "write a report to `FILE`: .json, .xml (JUnit), .html or .prom; may repeat")
 }
 
@@ -268,7 +272,13 @@ func (a *app) logger() (*slog.Logger, error) {
 	if err := level.UnmarshalText([]byte(a.flags.logLevel)); err != nil {
 		return nil, fmt.Errorf("--log-level %s: want debug, info, warn or error", a.flags.logLevel)
 	}
-	return slog.New(slog.NewTextHandler(scrubbed{a}, &slog.HandlerOptions{Level: level})), nil
+	clean := func(groups []string, attr slog.Attr) slog.Attr {
+		if attr.Key == slog.MessageKey && len(groups) == 0 { // a line of output, or a part of a long one
+			attr.Value = slog.StringValue(a.flags.scrub.ScrubOutput(attr.Value.String()))
+		}
+		return attr
+	}
+	return slog.New(slog.NewTextHandler(scrubbed{a}, &slog.HandlerOptions{Level: level, ReplaceAttr: clean})), nil
 }
 
 // scrubbed writes to standard error what the scrubber leaves.

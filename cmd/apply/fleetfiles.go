@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -12,6 +13,8 @@ import (
 	"github.com/nodeapply/apply/fleet"
 	"github.com/nodeapply/apply/fleet/files"
 	"github.com/nodeapply/apply/fleet/nodeset"
+	"github.com/nodeapply/apply/fleet/output"
+	"github.com/nodeapply/apply/fleet/relay"
 	"github.com/nodeapply/apply/fleet/transport"
 )
 
@@ -26,17 +29,49 @@ Modes are kept. As with cp -r they go into DESTINATION if that is a folder, ends
 			if len(args) < 2 {
 				return usageError(cmd, errors.New("give what to bring, and where to"))
 			}
-			bundle, err := files.NewBundle(args[:len(args)-1])
-			if err != nil {
-				return err
-			}
-			return a.onEach(cmd.Context(), f, nil, func(ctx context.Context, _ fleet.Node, c transport.Conn) (transport.Exit, error) {
-				return transport.Exit{}, bundle.Put(ctx, c, args[len(args)-1])
-			})
+			return a.fleetPut(cmd.Context(), f, args[:len(args)-1], args[len(args)-1])
 		},
 	}
 	cmd.Flags().DurationVar(&f.timeout, "timeout", time.Hour, "for each node, 0 for none")
 	return cmd
+}
+
+// segment is the same for nodes that reach each other: those behind the same gateway.
+func segment(d transport.Dialer, t transport.Target) string {
+	if s, ok := d.(transport.SSH); ok {
+		return s.Gateway(t)
+	}
+	return t.Gateway // what a connector does is not known
+}
+
+// fleetPut brings sources to dst on all nodes, through each other.
+func (a *app) fleetPut(ctx context.Context, f *fleetFlags, sources []string, dst string) error {
+	nodes, dialer, err := a.selected(f, nil)
+	if err != nil {
+		return err
+	}
+	defer dialer.Close()
+	bundle, err := files.NewBundle(sources)
+	if err != nil {
+		return err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	program, err := relay.NewProgram(self)
+	if err != nil {
+		return err
+	}
+	put, err := relay.NewPut(program, bundle)
+	if err != nil {
+		return err
+	}
+	notes := output.NewLines(a.stderr, true) // what nodes say of each other may be anything
+	put.Note = func(node, text string) { fmt.Fprintf(notes.Node(node+": "), "%s\n", text) }
+	return a.onNodes(ctx, f, nodes, dialer, func(ctx context.Context, n fleet.Node, c transport.Conn) (transport.Exit, error) {
+		return transport.Exit{}, put.To(ctx, c, n.Name, segment(dialer, n.Target), dst)
+	})
 }
 
 func (a *app) fleetGetCommand(f *fleetFlags) *cobra.Command {
@@ -59,13 +94,18 @@ renamed into it. Modes are kept.`,
 	return cmd
 }
 
-// onEach does a job on the selected nodes and tells how it ended, with nothing to print of each but that.
+// onEach does a job on the selected nodes.
 func (a *app) onEach(ctx context.Context, f *fleetFlags, sets []string, job fleet.Job) error {
 	nodes, dialer, err := a.selected(f, sets)
 	if err != nil {
 		return err
 	}
 	defer dialer.Close()
+	return a.onNodes(ctx, f, nodes, dialer, job)
+}
+
+// onNodes does a job on nodes and tells how it ended, with nothing to print of each but that.
+func (a *app) onNodes(ctx context.Context, f *fleetFlags, nodes []fleet.Node, dialer transport.Dialer, job fleet.Job) error {
 	if _, err := nodeset.Share(f.minOK, len(nodes)); err != nil {
 		return fmt.Errorf("--min-ok %w", err)
 	}

@@ -3,7 +3,9 @@ package fleet_test
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -52,7 +54,7 @@ printf x >'sub/odd \ name' && chmod 4755 a && chmod 640 sub/big && chmod 750 sub
 	})
 	t.Run("no space", func(t *testing.T) {
 		s.want(s.run("fleet", "exec", "-w", "n2", "--", "mkdir /srv/small && mount -t tmpfs -o size=1m tmpfs /srv/small && echo old >/srv/small/f"), 0, "", "")
-		s.want(s.run("fleet", "put", "-w", "n2", filepath.Join(src, "sub/big"), "/srv/small/f"), 4, "", "No space left on device")
+		s.want(s.run("fleet", "put", "-w", "n2", filepath.Join(src, "sub/big"), "/srv/small/f"), 4, "", "no space left on device")
 		s.want(s.run("fleet", "exec", "-w", "n2", "--", "cat /srv/small/f; ls -A /srv/small; umount /srv/small"), 0, "n2: old\nn2: f\n", "")
 	})
 	t.Run("get", func(t *testing.T) {
@@ -89,9 +91,7 @@ func (s *site) cutPut(t *testing.T) {
 	cmd := s.command("fleet", "put", "-w", "n[1,3]", filepath.Join(s.dir, "stream"), "/srv/f")
 	s.sh("sh", "-c", "head -c 400000000 /dev/zero >"+filepath.Join(s.dir, "stream"))
 	must(t, cmd.Start())
-	for s.sh("find", s.srv("n3"), "-name", "stream", "-size", "+1M") == "" {
-		s.pause()
-	}
+	s.awaitSpool("n3", 1<<20)
 	s.kill("n3")
 	cmd.Wait()
 	if got := cmd.ProcessState.ExitCode(); got != 4 {
@@ -101,4 +101,27 @@ func (s *site) cutPut(t *testing.T) {
 		t.Errorf("the old file is not there: %.20q, %v", got, err)
 	}
 	s.sh("cmp", filepath.Join(s.dir, "stream"), s.srv("n1")+"/f")
+}
+
+// awaitSpool waits until a node has got so many bytes of what is brought to it, in a file that has no name yet.
+func (s *site) awaitSpool(node string, size int64) {
+	s.t.Helper()
+	network, err := os.Stat("/run/netns/" + node)
+	must(s.t, err)
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); {
+		files, err := filepath.Glob("/proc/[0-9]*/fd/*")
+		must(s.t, err)
+		for _, f := range files {
+			link, err := os.Readlink(f)
+			if err != nil || !strings.HasSuffix(link, " (deleted)") {
+				continue
+			}
+			info, err := os.Stat(f)
+			its, netErr := os.Stat(filepath.Join(filepath.Dir(filepath.Dir(f)), "ns/net"))
+			if err == nil && netErr == nil && info.Mode().IsRegular() && info.Size() >= size && os.SameFile(its, network) {
+				return
+			}
+		}
+	}
+	s.t.Fatalf("%s gets nothing", node)
 }

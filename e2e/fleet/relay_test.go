@@ -14,15 +14,16 @@ import (
 
 	"github.com/nodeapply/apply/fleet/relay"
 	"github.com/nodeapply/apply/fleet/transport"
+	"github.com/nodeapply/apply/sshclient"
 )
 
 // connect is a connection to a node, as the seat makes it.
 func (s *site) connect(t *testing.T, target transport.Target) transport.Conn {
 	t.Helper()
 	home := filepath.Join(s.dir, "home")
-	d := transport.NewSSH(transport.Options{
+	d := transport.SSH{Dialer: sshclient.New(sshclient.Options{
 		User: "root", Home: home, Identities: []string{filepath.Join(s.dir, "user_key")}, KnownHosts: []string{filepath.Join(home, ".ssh/known_hosts")},
-	})
+	})}
 	c, err := d.Dial(t.Context(), target)
 	must(t, err)
 	t.Cleanup(func() { c.Close(); d.Close() })

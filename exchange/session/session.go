@@ -19,6 +19,7 @@ import (
 	"github.com/nodeapply/apply/exchange"
 	"github.com/nodeapply/apply/exchange/connect"
 	"github.com/nodeapply/apply/exchange/record"
+	"github.com/nodeapply/apply/exchange/store"
 	"github.com/nodeapply/apply/exchange/verdict"
 )
 
@@ -58,14 +59,16 @@ type Session struct {
 
 // part is a run that has joined, or tries to.
 type part struct {
-	joined chan struct{}
-	run    *exchange.Run
-	err    error
-	cancel context.CancelFunc
-	wg     sync.WaitGroup
+	joined    chan struct{}
+	run       *exchange.Run
+	err       error
+	cancel    context.CancelFunc
+	wg        sync.WaitGroup
+	goingDown func(context.Context) bool
 
 	mu    sync.Mutex
 	doing string
+	away  error // why it has not joined yet
 }
 
 // New prepares a session; nothing is connected yet.
@@ -178,20 +181,37 @@ func (s *Session) forget() {
 	s.view = nil
 }
 
-// Begin joins the exchange with what a run will do. It returns at once. End must be called.
-func (s *Session) Begin(ctx context.Context, run, commit string, plan exchange.Plan) {
+// Begin joins the exchange with what a run will do. It returns at once. End must be called. goingDown is asked before the others are told
+// that something will not come: of a node that is being shut down it will, once the node is up again. Nil: it is not.
+func (s *Session) Begin(ctx context.Context, run, commit string, plan exchange.Plan, goingDown func(context.Context) bool) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	p := &part{joined: make(chan struct{}), cancel: cancel}
+	p := &part{joined: make(chan struct{}), cancel: cancel, goingDown: goingDown}
 	s.mu.Lock()
 	s.part = p
 	s.mu.Unlock()
 	p.wg.Go(func() {
-		p.run, p.err = s.join(ctx, run, commit, plan)
+		p.run, p.err = s.join(store.WithAway(ctx, p.isAway), run, commit, plan)
 		close(p.joined)
 		if p.err == nil {
 			p.tell(ctx)
 		}
 	})
+}
+
+func (p *part) isAway(why error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.away = why
+}
+
+// missed is why a run that was waited for has not joined.
+func (p *part) missed(url string, cause error) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.away != nil {
+		return fmt.Errorf("%w: %w", p.away, cause)
+	}
+	return fmt.Errorf("exchange %s: not reached: %w", url, cause)
 }
 
 func (s *Session) join(ctx context.Context, run, commit string, plan exchange.Plan) (*exchange.Run, error) {
@@ -240,8 +260,8 @@ func (s *Session) Doing(what string) {
 	}
 }
 
-// End says that the run has ended, and with which failure ("" for none). An exchange that the run never reached is told nothing.
-func (s *Session) End(ctx context.Context, failed string) error {
+// End says that the run has ended, whole or not, and with which failure ("" for none). An exchange that the run never reached is told nothing.
+func (s *Session) End(ctx context.Context, whole bool, failed string) error {
 	s.mu.Lock()
 	p := s.part
 	s.part = nil
@@ -256,6 +276,9 @@ func (s *Session) End(ctx context.Context, failed string) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tellTimeout)
 	defer cancel()
+	if (!whole || failed != "") && p.goingDown != nil && p.goingDown(ctx) {
+		return p.run.Leave(ctx)
+	}
 	return p.run.End(ctx, failed)
 }
 
@@ -283,7 +306,7 @@ func (s *Session) run(ctx context.Context) (*exchange.Run, error) {
 	case <-p.joined:
 		return p.run, p.err
 	case <-ctx.Done():
-		return nil, fmt.Errorf("exchange %s: not reached: %w", s.o.URL, context.Cause(ctx))
+		return nil, p.missed(s.o.URL, context.Cause(ctx))
 	}
 }
 
@@ -291,7 +314,7 @@ func (s *Session) run(ctx context.Context) (*exchange.Run, error) {
 func (s *Session) Wait(ctx context.Context, w record.Wait, progress func(verdict.Verdict)) (exchange.Values, error) {
 	run, err := s.run(ctx)
 	if err != nil {
-		return exchange.Values{}, err
+		return exchange.Values{}, fmt.Errorf("wait.%s: %s: %w", w.Name, w.Subject(), err)
 	}
 	return run.Wait(ctx, w, progress)
 }
@@ -304,7 +327,7 @@ func (s *Session) Publish(ctx context.Context, fact string, value json.RawMessag
 	}
 	run, err := s.run(ctx)
 	if err != nil {
-		return err
+		return fmt.Errorf("fact.%s: %w", fact, err)
 	}
 	return run.Publish(ctx, fact, value, ttl)
 }
@@ -318,6 +341,12 @@ func (s *Session) Withdraw(ctx context.Context, fact string) error {
 func (s *Session) Fail(ctx context.Context, fact, reason string) error {
 	ctx, cancel := context.WithTimeout(ctx, tellTimeout)
 	defer cancel()
+	s.mu.Lock()
+	p := s.part
+	s.mu.Unlock()
+	if p != nil && p.goingDown != nil && p.goingDown(ctx) {
+		return nil
+	}
 	return s.takeBack(ctx, fact, func(ctx context.Context, run *exchange.Run) error { return run.Fail(ctx, fact, reason) })
 }
 
@@ -328,7 +357,7 @@ func (s *Session) takeBack(ctx context.Context, fact string, do func(context.Con
 	}
 	run, err := s.run(ctx)
 	if err != nil {
-		return err
+		return fmt.Errorf("fact.%s: %w", fact, err)
 	}
 	return do(ctx, run)
 }

@@ -174,41 +174,6 @@ func sumLine(sum, name string) string {
 	return sum + "  " + escaped + "\n"
 }
 
-// write writes the bundle as a tar archive.
-func (b *Bundle) write(w io.Writer) error {
-	t := tar.NewWriter(w)
-	err := t.WriteHeader(&tar.Header{Name: "SUMS", Mode: 0o600, Size: int64(len(b.sums))})
-	if err == nil {
-		_, err = t.Write(b.sums)
-	}
-	if err != nil {
-		return err
-	}
-	for _, e := range b.entries {
-		if err := e.write(t); err != nil {
-			return fmt.Errorf("%s: %w", e.file, err)
-		}
-	}
-	return t.Close()
-}
-
-func (e entry) write(t *tar.Writer) error {
-	if err := t.WriteHeader(&e.header); err != nil || e.header.Typeflag != tar.TypeReg {
-		return err
-	}
-	if e.file == "" {
-		_, err := t.Write(e.content)
-		return err
-	}
-	f, err := os.Open(e.file)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	_, err = io.Copy(t, f)
-	return err
-}
-
 // putScript receives a bundle. $1 is where to, $2 how many sources there are. What runs that died have left is removed after an hour.
 const putScript = `set -eu
 umask 077
@@ -238,6 +203,9 @@ for f in data/* data/.[!.]* data/..?*; do
 	if [ -d "$f" ] && [ ! -L "$f" ] && [ -d "$target" ]; then merge "$f" "$target"; else mv -fT -- "$f" "$target"; fi
 done
 sync -f "$dir" 2>/dev/null || sync`
+
+// Tops is how many sources it has.
+func (b *Bundle) Tops() int { return b.tops }
 
 // Put brings the bundle to a node, as cp -r would: into dst where that is a folder, ends in / or there are several sources, else as dst.
 func (b *Bundle) Put(ctx context.Context, c transport.Conn, dst string) error {

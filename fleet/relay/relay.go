@@ -6,26 +6,25 @@ package relay
 
 import (
 	"context"
+	"errors"
 	"io"
 	"maps"
 
+	"github.com/nodeapply/apply/fleet/tree"
 	"github.com/nodeapply/apply/fleet/wire"
 )
 
 // hello is the line by which a relay says that it is there.
 const hello = "apply-relay 1"
 
-// Handlers are the calls that a relay serves.
-func Handlers() map[string]wire.Handler {
-	return map[string]wire.Handler{"run": run}
-}
-
 // Serve is the program's part on a node: it serves calls until its input ends. More are calls beside its own.
 func Serve(ctx context.Context, stdin io.Reader, stdout io.Writer, more map[string]wire.Handler) error {
 	if _, err := io.WriteString(stdout, hello+"\n"); err != nil {
 		return err
 	}
-	handlers := Handlers()
+	n := &node{store: tree.NewStore()}
+	handlers := map[string]wire.Handler{"run": Run, "join": n.join, "put": n.put}
 	maps.Copy(handlers, more)
-	return wire.New(stdin, stdout, handlers).Serve(ctx)
+	err := wire.New(stdin, stdout, handlers).Serve(ctx)
+	return errors.Join(err, n.close())
 }

@@ -41,6 +41,7 @@ type Handler func(ctx context.Context, c *Call) (End, error)
 
 // Call is a call as it is served.
 type Call struct {
+	Peer           *Peer // this end of the connection, for calls back
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
 
@@ -53,6 +54,11 @@ func (c *Call) Args(v any) error {
 		return fmt.Errorf("arguments: %w", err)
 	}
 	return nil
+}
+
+// With is the call with other arguments.
+func (c *Call) With(args json.RawMessage) *Call {
+	return &Call{Stdin: c.Stdin, Stdout: c.Stdout, Stderr: c.Stderr, args: args}
 }
 
 // Streams are those of a call that is made. Stdin, which may be nil, is closed at the call's end if it can be; outputs that are nil are dropped.
@@ -238,6 +244,7 @@ func (p *Peer) handle(ctx context.Context, r request, call uint32, s *serving) E
 		return End{Error: fmt.Sprintf("%q: there is no such call", r.Do)}
 	}
 	e, err := h(ctx, &Call{
+		Peer:   p,
 		Stdin:  &reader{in: s.in, give: func(n int) error { return p.send(frame{inCredit, call, credit(n)}) }},
 		Stdout: &writer{peer: p, kind: output, call: call, allow: s.allow}, Stderr: &writer{peer: p, kind: message, call: call, allow: s.allow}, args: r.Args,
 	})

@@ -1,0 +1,235 @@
+package files
+
+import (
+	"archive/tar"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/nodeapply/apply/host"
+)
+
+// Place is where sources go on a node.
+type Place struct {
+	dir  string // absolute, there
+	base string // "" where the sources go into dir under their own names
+}
+
+// NewPlace finds, as cp -r would, where so many sources go: into dst where that is a folder, ends in / or there are several of them, else to dst itself.
+// A folder that is named so and is not there is made.
+func NewPlace(ctx context.Context, h host.Host, dst string, tops int) (Place, error) {
+	abs, err := filepath.Abs(dst)
+	if err != nil {
+		return Place{}, err
+	}
+	info, err := os.Stat(abs) // a link to a folder is one
+	isDir := err == nil && info.IsDir()
+	if !isDir && tops == 1 && !strings.HasSuffix(dst, "/") {
+		return Place{path.Dir(abs), path.Base(abs)}, nil
+	}
+	if !isDir {
+		if err := mkdirs(ctx, h, abs); err != nil {
+			return Place{}, err
+		}
+	}
+	return Place{dir: abs}, nil
+}
+
+func mkdirs(ctx context.Context, h host.Host, name string) error {
+	if _, err := os.Stat(name); err == nil || name == "/" {
+		return nil
+	}
+	if err := mkdirs(ctx, h, path.Dir(name)); err != nil {
+		return err
+	}
+	if err := h.Mkdir(ctx, name, host.Meta{}); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return nil
+}
+
+// Spool makes a file without a name, for an archive that is to be installed at the place. It is gone when it is closed, or the process is.
+func (p Place) Spool() (*os.File, error) {
+	fd, err := unix.Open(p.dir, unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC, 0o600)
+	if err == nil {
+		return os.NewFile(uintptr(fd), p.dir), nil
+	}
+	if !errors.Is(err, unix.EOPNOTSUPP) && !errors.Is(err, unix.EISDIR) { // of a file system, or a kernel, that cannot
+		return nil, fmt.Errorf("%s: %w", p.dir, err)
+	}
+	f, err := os.CreateTemp(p.dir, ".apply-put.")
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Remove(f.Name()); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// file is an entry of an archive with the place of its content.
+type file struct {
+	*tar.Header
+	offset int64
+}
+
+// Installation is an archive that is to be installed.
+type Installation struct {
+	archive *os.File
+	tops    [][]file
+	place   Place
+}
+
+// Open reads what is in an archive of so many bytes: one that Bundle laid out, and that was verified.
+func Open(archive *os.File, size int64, p Place) (*Installation, error) {
+	tops, err := read(io.NewSectionReader(archive, 0, size))
+	return &Installation{archive, tops, p}, err
+}
+
+// target is where a source goes.
+func (i *Installation) target(top []file) string {
+	name := path.Base(path.Clean(top[0].Name))
+	if i.place.base != "" {
+		name = i.place.base
+	}
+	return path.Join(i.place.dir, name)
+}
+
+// Folders are those in which there may be temporary files while it is installed.
+func (i *Installation) Folders() []string {
+	folders := []string{i.place.dir}
+	for _, top := range i.tops {
+		target := i.target(top)
+		if info, err := os.Stat(target); err != nil || !info.IsDir() {
+			continue // comes by one rename
+		}
+		for _, f := range top {
+			if f.Typeflag == tar.TypeDir {
+				folders = append(folders, path.Join(target, strings.TrimPrefix(f.Name, top[0].Name)))
+			}
+		}
+	}
+	return folders
+}
+
+// Do puts what the archive holds at the place: a file, or a folder that is not there yet, by one rename; a folder that is there is added to, each file old
+// or new.
+func (i *Installation) Do(ctx context.Context, h host.Host) error {
+	for _, top := range i.tops {
+		if err := install1(ctx, h, i.archive, top, i.target(top)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// read lists the entries of an archive, by source.
+func read(r *io.SectionReader) (tops [][]file, err error) {
+	t := tar.NewReader(r)
+	for {
+		header, err := t.Next()
+		if err == io.EOF {
+			return tops, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		rest, ok := strings.CutPrefix(path.Clean(header.Name), "data/")
+		if !ok {
+			continue // checksums, for nodes that have nothing else to verify by
+		}
+		if !filepath.IsLocal(rest) {
+			return nil, fmt.Errorf("%q: leads out of its folder", header.Name)
+		}
+		offset, err := r.Seek(0, io.SeekCurrent)
+		if err != nil {
+			return nil, err
+		}
+		header.Name = rest
+		if !strings.Contains(rest, "/") {
+			tops = append(tops, nil)
+		}
+		if len(tops) == 0 {
+			return nil, fmt.Errorf("%q: comes before its folder", rest)
+		}
+		tops[len(tops)-1] = append(tops[len(tops)-1], file{header, offset})
+	}
+}
+
+// install1 installs one source as target.
+func install1(ctx context.Context, h host.Host, archive io.ReaderAt, entries []file, target string) error {
+	if entries[0].Typeflag != tar.TypeDir {
+		return write(ctx, h, archive, entries[0], target)
+	}
+	if info, err := os.Stat(target); err == nil && info.IsDir() {
+		return folder(ctx, h, archive, entries, target)
+	}
+	if _, err := os.Lstat(target); err == nil {
+		return fmt.Errorf("%s: is there and not a folder", target)
+	}
+	return h.Supplant(ctx, target, false, func(h host.Host, name string) error { return folder(ctx, h, archive, entries, name) })
+}
+
+// writers is how many files of a folder are written at a time: they share the wait for the disk.
+const writers = 16
+
+// folder installs a folder with what is in it as target, which may be there.
+func folder(ctx context.Context, h host.Host, archive io.ReaderAt, entries []file, target string) error {
+	top := entries[0].Name
+	at := func(f file) string { return path.Join(target, strings.TrimPrefix(f.Name, top)) }
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, writers)
+	for _, f := range entries {
+		if f.Typeflag == tar.TypeDir {
+			// Readable by nobody else until all is in it.
+			mode := uint32(0o700)
+			if err := h.Mkdir(ctx, at(f), host.Meta{Mode: &mode}); err != nil && !errors.Is(err, fs.ErrExist) {
+				cancel(err)
+			}
+			continue
+		}
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			if err := context.Cause(ctx); err == nil {
+				if err := write(ctx, h, archive, f, at(f)); err != nil {
+					cancel(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	for i := len(entries) - 1; i >= 0 && ctx.Err() == nil; i-- {
+		if f := entries[i]; f.Typeflag == tar.TypeDir {
+			mode := uint32(f.Mode) & 0o7777
+			if err := h.SetMeta(ctx, at(f), host.Meta{Mode: &mode}); err != nil {
+				return err
+			}
+		}
+	}
+	return context.Cause(ctx)
+}
+
+// write installs a file or a link.
+func write(ctx context.Context, h host.Host, archive io.ReaderAt, f file, target string) error {
+	switch f.Typeflag {
+	case tar.TypeSymlink:
+		return h.Symlink(ctx, f.Linkname, target)
+	case tar.TypeReg:
+		mode := uint32(f.Mode) & 0o7777
+		return h.WriteFile(ctx, target, host.NewFile{Content: io.NewSectionReader(archive, f.offset, f.Size), Meta: host.Meta{Mode: &mode}})
+	}
+	return fmt.Errorf("%s: is neither a file, a folder nor a link", f.Name)
+}

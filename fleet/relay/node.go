@@ -1,0 +1,172 @@
+package relay
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"strings"
+	"sync"
+
+	"github.com/nodeapply/apply/fleet/files"
+	"github.com/nodeapply/apply/fleet/tree"
+	"github.com/nodeapply/apply/fleet/wire"
+	"github.com/nodeapply/apply/host"
+)
+
+// joined is what a node tells of itself when it joins a tree.
+type joined struct {
+	Address string `json:"address"` // HOST:PORT at which other nodes get contents from it; "" where it cannot serve them
+}
+
+// putArgs say what a node is to get, and where to install it.
+type putArgs struct {
+	Order tree.Order `json:"order"`
+	To    string     `json:"to"`
+	Tops  int        `json:"tops"`
+}
+
+// contentArgs ask the seat for a content.
+type contentArgs struct {
+	ID     string `json:"id"`
+	Offset int64  `json:"offset"`
+}
+
+// node is the state of a relay: what it has for other nodes.
+type node struct {
+	store *tree.Store
+
+	mu       sync.Mutex
+	identity *tree.Identity
+	server   *tree.Server
+}
+
+// close ends what it serves to other nodes.
+func (n *node) close() error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.server == nil {
+		return nil
+	}
+	return n.server.Close()
+}
+
+// join takes up the identity for this run, and begins to serve other nodes at the address that the seat reached this one at.
+func (n *node) join(_ context.Context, c *wire.Call) (wire.End, error) {
+	id := &tree.Identity{}
+	if err := c.Args(id); err != nil {
+		return wire.End{}, err
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.identity != nil {
+		return wire.End{}, errors.New("it has joined already")
+	}
+	n.identity = id
+	told := joined{}
+	if fields := strings.Fields(os.Getenv("SSH_CONNECTION")); len(fields) == 4 { // client's address and port, server's address and port
+		server, err := tree.Listen(context.Background(), fields[2], id, n.store) // until close
+		if err != nil {
+			return wire.End{}, err
+		}
+		n.server, told.Address = server, server.Address()
+	}
+	return wire.End{}, json.NewEncoder(c.Stdout).Encode(told)
+}
+
+// put gets an archive and installs it. It tells, one object a line, what was wrong with whom it was to get it from.
+func (n *node) put(ctx context.Context, c *wire.Call) (_ wire.End, err error) {
+	var a putArgs
+	if err := c.Args(&a); err != nil {
+		return wire.End{}, err
+	}
+	n.mu.Lock()
+	id := n.identity
+	n.mu.Unlock()
+	if id == nil || a.Order.Spec == nil {
+		return wire.End{}, errors.New("it has not joined, or there is nothing to put")
+	}
+	h, err := host.New(host.Options{})
+	if err != nil {
+		return wire.End{}, err
+	}
+	defer func() { err = errors.Join(err, h.Close()) }()
+	sweep(ctx, h)
+	place, err := files.NewPlace(ctx, h, a.To, a.Tops)
+	if err != nil {
+		return wire.End{}, err
+	}
+	spool, err := place.Spool()
+	if err != nil {
+		return wire.End{}, err
+	}
+	// The spool stays open until the relay ends: other nodes get it from there.
+	notes, err := n.store.Fetch(ctx, a.Order, id, spool, seat(c.Peer))
+	for _, note := range notes {
+		if err := json.NewEncoder(c.Stdout).Encode(note); err != nil {
+			return wire.End{}, err
+		}
+	}
+	if err != nil {
+		return wire.End{}, fmt.Errorf("fetch: %w", err)
+	}
+	if err := json.NewEncoder(c.Stdout).Encode(tree.Note{}); err != nil { // it is here
+		return wire.End{}, err
+	}
+	in, err := files.Open(spool, a.Order.Spec.Size, place)
+	if err != nil {
+		return wire.End{}, err
+	}
+	done, err := record(h.Token(), in.Folders())
+	if err != nil {
+		return wire.End{}, err
+	}
+	defer done()
+	return wire.End{}, in.Do(ctx, h)
+}
+
+// seat gets contents from the seat, by calls back.
+func seat(p *wire.Peer) tree.Seat {
+	return func(ctx context.Context, id string, offset int64) (io.ReadCloser, error) {
+		ctx, cancel := context.WithCancel(ctx)
+		r, w := io.Pipe()
+		s := &seatStream{PipeReader: r, cancel: cancel}
+		s.owned.Go(func() {
+			_, err := p.Call(ctx, "content", contentArgs{id, offset}, wire.Streams{Stdout: w}, 0)
+			w.CloseWithError(err)
+		})
+		return s, nil
+	}
+}
+
+// seatStream is a content as it comes from the seat.
+type seatStream struct {
+	*io.PipeReader
+	cancel context.CancelFunc
+	owned  sync.WaitGroup
+}
+
+// Close ends the call.
+func (s *seatStream) Close() error {
+	s.cancel()
+	err := s.PipeReader.Close()
+	s.owned.Wait()
+	return err
+}
+
+// checkAddress refuses what no node can have as an address for others.
+func checkAddress(s string) error {
+	hostText, _, err := net.SplitHostPort(s)
+	if err != nil {
+		return err
+	}
+	a, err := netip.ParseAddr(hostText)
+	if err != nil || a.IsLoopback() || a.IsUnspecified() || a.IsMulticast() {
+		return fmt.Errorf("address %q: is none that other nodes reach", hostText)
+	}
+	return nil
+}

@@ -1,0 +1,185 @@
+package relay
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/nodeapply/apply/fleet"
+	"github.com/nodeapply/apply/fleet/files"
+	"github.com/nodeapply/apply/fleet/transport"
+	"github.com/nodeapply/apply/fleet/tree"
+	"github.com/nodeapply/apply/fleet/wire"
+)
+
+// Put brings one bundle to many nodes, through each other. It may be used by several goroutines.
+type Put struct {
+	// Note is told what did not go as it should and was made up for: the node by which another was to get the bundle altered it, say.
+	Note func(node, text string)
+
+	program   *Program
+	bundle    *files.Bundle
+	archive   *files.Archive
+	spec      *tree.Spec
+	authority *tree.Authority
+	tree      *tree.Tree
+}
+
+// NewPut prepares to bring a bundle.
+func NewPut(p *Program, b *files.Bundle) (*Put, error) {
+	archive, err := b.Archive()
+	if err != nil {
+		return nil, err
+	}
+	spec, err := tree.NewSpec(archive, archive.Size())
+	if err != nil {
+		return nil, err
+	}
+	authority, err := tree.NewAuthority()
+	if err != nil {
+		return nil, err
+	}
+	return &Put{Note: func(string, string) {}, program: p, bundle: b, archive: archive, spec: spec, authority: authority, tree: tree.NewTree()}, nil
+}
+
+// To brings the bundle to dst on a connected node, as cp -r would. Segment is the same for nodes that reach each other. It returns when no other node
+// depends on this one any more. Where no relay can run the node's own tools install the bundle.
+func (p *Put) To(ctx context.Context, conn transport.Conn, node, segment, dst string) error {
+	c, err := Start(ctx, conn, p.program, map[string]wire.Handler{"content": p.content})
+	if errors.Is(err, ErrNoRelay) {
+		p.Note(node, err.Error()+"; its own tools are used")
+		return p.bundle.Put(ctx, conn, dst)
+	}
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	var told joined
+	server := p.tree.Server()
+	if told, err = c.join(ctx, p.authority, server); err != nil {
+		return failed(ctx, err)
+	}
+	m, sources, patience := p.tree.Join(segment, tree.Source{Name: node, Server: server, Address: told.Address})
+	g := &got{note: func(n tree.Note) {
+		p.Note(node, fmt.Sprintf("from %s: %s; another source is used", n.Source, n.Problem))
+	}, got: m.Got}
+	order := tree.Order{Spec: p.spec, Sources: sources, Patience: patience}
+	_, err = c.Call(ctx, "put", putArgs{order, dst, p.bundle.Tops()}, wire.Streams{Stdout: g}, 0)
+	g.done()
+	if err != nil {
+		m.Drop()
+	} else {
+		m.Leave(ctx)
+	}
+	return failed(ctx, err)
+}
+
+// join gives a relay its identity.
+func (c *Client) join(ctx context.Context, a *tree.Authority, server string) (told joined, err error) {
+	id, err := a.Identity(server)
+	if err != nil {
+		return told, err
+	}
+	var answer bytes.Buffer
+	if _, err = c.Call(ctx, "join", id, wire.Streams{Stdout: &limited{&answer, 1 << 10}}, 0); err != nil {
+		return told, err
+	}
+	if err = json.Unmarshal(answer.Bytes(), &told); err == nil && told.Address != "" {
+		err = checkAddress(told.Address)
+	}
+	return told, err
+}
+
+// failed tells what failed on a node from a node that was lost, and from the end of the context.
+func failed(ctx context.Context, err error) error {
+	switch {
+	case err == nil || ctx.Err() != nil:
+		return err
+	case errors.Is(err, wire.ErrLost):
+		return transport.ErrLost
+	}
+	return &fleet.JobError{Err: err}
+}
+
+// content serves the bundle to a node.
+func (p *Put) content(_ context.Context, c *wire.Call) (wire.End, error) {
+	var a contentArgs
+	if err := c.Args(&a); err != nil {
+		return wire.End{}, err
+	}
+	if a.ID != p.spec.ID || a.Offset < 0 || a.Offset > p.archive.Size() {
+		return wire.End{}, errors.New("there is no such content")
+	}
+	_, err := io.CopyBuffer(onlyWriter{c.Stdout}, io.NewSectionReader(p.archive, a.Offset, p.archive.Size()-a.Offset), make([]byte, copySize))
+	return wire.End{}, err
+}
+
+// copySize is how much of a file is read at a time.
+const copySize = 256 << 10
+
+type onlyWriter struct{ io.Writer }
+
+// limited refuses what is over a limit.
+type limited struct {
+	*bytes.Buffer
+	limit int
+}
+
+// Write takes what is within the limit.
+func (l *limited) Write(p []byte) (int, error) {
+	if l.Len()+len(p) > l.limit {
+		return 0, fmt.Errorf("an answer over the limit of %d bytes", l.limit)
+	}
+	return l.Buffer.Write(p)
+}
+
+// got reads what a node tells while it gets a bundle: notes, then an empty one when the bundle is there.
+type got struct {
+	note func(tree.Note)
+	got  func()
+
+	line bytes.Buffer
+	told int
+	here bool
+}
+
+// Bounds of what a node may tell.
+const (
+	maxNoteLine = 8 << 10
+	maxNotes    = 64
+)
+
+// Write takes what the node tells.
+func (g *got) Write(p []byte) (int, error) {
+	for _, b := range p {
+		if b != '\n' {
+			if g.line.WriteByte(b); g.line.Len() > maxNoteLine {
+				return 0, errors.New("the node tells lines over the limit")
+			}
+			continue
+		}
+		var n tree.Note
+		err := json.Unmarshal(g.line.Bytes(), &n)
+		g.line.Reset()
+		if g.told++; err != nil || g.told > maxNotes {
+			return 0, errors.New("the node tells what is no note, or too many")
+		}
+		if n == (tree.Note{}) {
+			g.done()
+			continue
+		}
+		g.note(n)
+	}
+	return len(p), nil
+}
+
+// done says, once, that the node needs its parent no more.
+func (g *got) done() {
+	if !g.here {
+		g.here = true
+		g.got()
+	}
+}
