@@ -1,4 +1,5 @@
-# make test   installs what the tests need and runs them all; make bench, make fault: see bench/README.md, docs/safety.md
+# make test   installs what the tests need and runs them all; make bench, make fault: see bench/README.md, docs/safety.md; make race, make vuln: the race
+#             detector over every package, and known vulnerabilities, where their database can be reached
 export CGO_ENABLED ?= 0
 SHELL := /bin/bash
 
@@ -17,6 +18,12 @@ check:
 
 fault:
 	./scripts/fault.sh
+
+race:
+	./scripts/race.sh
+
+vuln:
+	./scripts/vuln.sh
 
 bench:
 	go run ./bench
