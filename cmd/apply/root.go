@@ -61,6 +61,7 @@ PATH is a manifest (main.hcl), a folder of them, or git::URL//folder?ref=TAG.`,
 		a.lockCommand(),
 		a.exchangeCommand(),
 		a.fleetCommand(),
+		a.agentCommand(),
 		a.relayCommand(),
 		a.versionCommand(),
 	)
