@@ -3,7 +3,7 @@
 export CGO_ENABLED ?= 0
 SHELL := /bin/bash
 
-.PHONY: build test check bench fault race vuln cluster docs clean
+.PHONY: build test check bench bench-exchange bench-git fault race vuln cluster docs clean
 
 build:
 	go build -trimpath -ldflags '-s -w' -o bin/apply ./cmd/apply
