@@ -125,14 +125,7 @@ func (p prose) change(b *strings.Builder, c Change) {
 		p.indent(b, c.Diff, true)
 		return
 	}
-	before, after := Printable(c.Before), Printable(c.After)
-	if before == "" {
-		before = "(none)"
-	}
-	if after == "" {
-		after = "(none)"
-	}
-	fmt.Fprintf(b, "    %s: %s -> %s\n", Printable(c.Attribute), p.paint(red, before), p.paint(green, after))
+	fmt.Fprintf(b, "    %s: %s -> %s\n", Printable(c.Attribute), p.paint(red, Shown(c.Before)), p.paint(green, Shown(c.After)))
 }
 
 // indent writes the lines of a text one level in; those of a diff in its colours.
