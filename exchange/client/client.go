@@ -90,7 +90,9 @@ func New(base string, c *pki.Credentials) (*Client, error) {
 	dialer := &net.Dialer{Timeout: dialTimeout, KeepAlive: wire.Heartbeat}
 	dial := dialer.DialContext
 	if socket != "" {
-		dial = func(ctx context.Context, _, _ string) (net.Conn, error) { return dialer.DialContext(ctx, "unix", socket) }
+		dial = func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return dialer.DialContext(ctx, "unix", socket)
+		}
 	}
 	t := &http.Transport{
 		Proxy:               nil,
