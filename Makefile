@@ -1,8 +1,8 @@
-# make test   installs what the tests need and runs them all; make bench, make fault: see bench/README.md, docs/safety.md
+# make test   installs what the tests need and runs them all; make bench, make fault, make cluster: see bench/README.md, docs/safety.md, e2e/cluster
 export CGO_ENABLED ?= 0
 SHELL := /bin/bash
 
-.PHONY: build test check bench bench-git fault docs clean
+.PHONY: build test check bench bench-exchange bench-git fault cluster docs clean
 
 build:
 	go build -trimpath -ldflags '-s -w' -o bin/apply ./cmd/apply
@@ -18,8 +18,16 @@ check:
 fault:
 	./scripts/fault.sh
 
+# Five nodes at most, whatever happens to one of them, and every input of the module: half an hour. CI runs a sample.
+cluster:
+	scripts/install.sh
+	APPLY_LAB=require APPLY_E2E=whole go test ./e2e/cluster -count=1 -parallel 1 -timeout 2h -v
+
 bench:
 	go run ./bench
+
+bench-exchange:
+	go run ./bench/exchange
 
 bench-git:
 	go run ./bench/git

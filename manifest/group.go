@@ -3,6 +3,8 @@ package manifest
 import (
 	"errors"
 
+	"github.com/hashicorp/hcl/v2"
+
 	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/manifest/diag"
 	"github.com/nodeapply/apply/manifest/funcs"
@@ -248,7 +250,7 @@ func unjoin(err error) []error {
 
 func (g *group) posOf(attr string) resources.Pos {
 	if a := g.sh.attr(attr); a != nil {
-		return diag.Pos(a.Range())
+		return diag.Pos(hcl.RangeBetween(*a.At, a.Range()))
 	}
 	return diag.Pos(g.sh.block.Header)
 }
