@@ -14,10 +14,11 @@ import (
 // TestBadInput is what operators get wrong, and what nodes have wrong with them: told for each node and folded, while the others go on.
 func TestBadInput(t *testing.T) {
 	s := newSite(t, "n1", "n2", "n3")
+	s.write("fleet.hcl", s.storage())
 	exec := func(args ...string) result { return s.run(append([]string{"fleet", "exec"}, args...)...) }
 	t.Run("selection", func(t *testing.T) {
-		s.want(exec("--on", "neer", "--", "true"), 1, "", "did you mean `near`?")
-		s.want(exec("-w", "@fra", "--", "true"), 1, "", "did you mean `far`?")
+		s.want(exec("--on", "storge", "--", "true"), 1, "", "did you mean `storage`?")
+		s.want(exec("-w", "@strage", "--", "true"), 1, "", "did you mean `storage`?")
 		for _, set := range []string{"n[1-", "n[3-1]", "n[1-99999999]", "n1!", "n[a]", "n1&"} {
 			s.want(exec("-w", set, "--", "true"), 1, "", set[:2])
 		}
