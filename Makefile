@@ -2,7 +2,7 @@
 export CGO_ENABLED ?= 0
 SHELL := /bin/bash
 
-.PHONY: build test check bench fault docs clean
+.PHONY: build test check bench bench-fleet fault fleet docs clean
 
 build:
 	go build -trimpath -ldflags '-s -w' -o bin/apply ./cmd/apply
@@ -18,8 +18,16 @@ check:
 fault:
 	./scripts/fault.sh
 
+# The fleet's long tests: 128 nodes, 64 of them behind one gateway.
+fleet:
+	scripts/install.sh
+	APPLY_LAB=require APPLY_FLEET=whole go test ./e2e/fleet -count=1 -v -timeout 1h
+
 bench:
 	go run ./bench
+
+bench-fleet:
+	scripts/bench-fleet.sh
 
 docs:
 	go generate ./docs

@@ -1,6 +1,7 @@
 package fleet_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -106,20 +107,18 @@ func (s *site) cutPut(t *testing.T) {
 // awaitSpool waits until a node has got so many bytes of what is brought to it, in a file that has no name yet.
 func (s *site) awaitSpool(node string, size int64) {
 	s.t.Helper()
-	network, err := os.Stat("/run/netns/" + node)
-	must(s.t, err)
 	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); {
-		files, err := filepath.Glob("/proc/[0-9]*/fd/*")
-		must(s.t, err)
-		for _, f := range files {
-			link, err := os.Readlink(f)
-			if err != nil || !strings.HasSuffix(link, " (deleted)") {
-				continue
-			}
-			info, err := os.Stat(f)
-			its, netErr := os.Stat(filepath.Join(filepath.Dir(filepath.Dir(f)), "ns/net"))
-			if err == nil && netErr == nil && info.Mode().IsRegular() && info.Size() >= size && os.SameFile(its, network) {
-				return
+		for _, pid := range s.relays(node) {
+			files, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+			must(s.t, err)
+			for _, f := range files {
+				link, err := os.Readlink(f)
+				if err != nil || !strings.HasSuffix(link, " (deleted)") {
+					continue
+				}
+				if info, err := os.Stat(f); err == nil && info.Mode().IsRegular() && info.Size() >= size {
+					return
+				}
 			}
 		}
 	}
