@@ -2,7 +2,7 @@
 export CGO_ENABLED ?= 0
 SHELL := /bin/bash
 
-.PHONY: build test check bench bench-fleet fault fleet docs clean
+.PHONY: build test check bench bench-fleet bench-git fault fleet docs clean
 
 build:
 	go build -trimpath -ldflags '-s -w' -o bin/apply ./cmd/apply
@@ -28,6 +28,9 @@ bench:
 
 bench-fleet:
 	scripts/bench-fleet.sh
+
+bench-git:
+	go run ./bench/git
 
 docs:
 	go generate ./docs

@@ -18,8 +18,9 @@ const module = "github.com/nodeapply/apply/"
 var layers = map[string][]string{
 	"graph":           {},
 	"host":            {},
-	"source":          {"sshclient"},
+	"source":          {"sshclient", "sshsig"},
 	"sshclient":       {},
+	"sshsig":          {},
 	"resources":       {"host"},
 	"resources/fact":  {"exchange", "facts"},
 	"resources/wait":  {"exchange", "facts"},
@@ -32,7 +33,7 @@ var layers = map[string][]string{
 	"engine":          {"catalog", "graph", "host", "journal", "report", "resources"},
 	"exchange":        {"facts"},
 	"sandbox":         {"host"},
-	"fleet":           {"report", "exchange", "host", "sshclient"},
+	"fleet":           {"report", "exchange", "host", "sshclient", "sshsig"},
 }
 
 // only says who alone may import a library.

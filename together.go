@@ -31,7 +31,11 @@ func alone() (*session.Session, error) {
 
 // together converges as a part of the exchange: the others learn what this run will export and waits for, at what it is, and how it ended.
 func (m *Manifest) together(ctx context.Context, o engine.Options) (*report.Report, error) {
-	plan, takesPart := exchangePlan(m.compiled.Catalog)
+	selected, err := engine.Selection(m.compiled.Catalog, o)
+	if err != nil {
+		return nil, err
+	}
+	plan, takesPart := exchangePlan(m.compiled.Catalog, selected)
 	if !takesPart && !m.session.Shared() {
 		return engine.Converge(ctx, m.host, m.compiled.Catalog, o)
 	}
@@ -82,14 +86,18 @@ func firstFailure(rep *report.Report) string {
 	return ""
 }
 
-// exchangePlan lists what a catalog exports and waits for, each with the waits that come before it; ok is false where there is neither.
-func exchangePlan(c *catalog.Catalog) (p exchange.Plan, ok bool) {
+// exchangePlan lists what of a catalog is selected (nil: all) and is exported or waited for, each with the waits that come before it; ok is false
+// where there is neither.
+func exchangePlan(c *catalog.Catalog, selected []bool) (p exchange.Plan, ok bool) {
 	entries, g := c.Entries(), c.Graph()
-	names := waitNames(entries)
+	takesPart := func(v int) bool {
+		return v < len(entries) && !entries[v].Off && !entries[v].Noop && (selected == nil || selected[v])
+	}
+	names := waitNames(entries, takesPart)
 	before := make([]map[string]bool, g.Len())
 	for _, v := range g.Order() {
 		behind := before[v]
-		if v < len(entries) && !entries[v].Off && !entries[v].Noop {
+		if takesPart(v) {
 			e := entries[v]
 			ok = ok || e.Addr.Type == "fact" || e.Addr.Type == "wait" || e.Addr.Type == "limit"
 			if f, is := exported(e); is {
@@ -112,10 +120,10 @@ func exchangePlan(c *catalog.Catalog) (p exchange.Plan, ok bool) {
 }
 
 // waitNames are the names of waits by vertex: addresses without the type, which is said anyway.
-func waitNames(entries []*catalog.Entry) map[int]string {
+func waitNames(entries []*catalog.Entry, takesPart func(v int) bool) map[int]string {
 	names := map[int]string{}
 	for v, e := range entries {
-		if e.Addr.Type == "wait" && !e.Off && !e.Noop {
+		if e.Addr.Type == "wait" && takesPart(v) {
 			names[v] = strings.Replace(e.Addr.String(), "wait.", "", 1)
 		}
 	}
@@ -161,7 +169,7 @@ func keys(set map[string]bool) []string {
 // Together is what a run of the manifest will do as far as other nodes are concerned: what it exports and waits for, and the limits that it enters.
 func (m *Manifest) Together() (p exchange.Plan, limits []string) {
 	c := m.compiled.Catalog
-	p, _ = exchangePlan(c)
+	p, _ = exchangePlan(c, nil)
 	for v := range c.Entries() {
 		for _, s := range c.Sections(v) {
 			limits = append(limits, s.Name)

@@ -54,7 +54,7 @@ fact "off" {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, ok := exchangePlan(m.Catalog())
+	got, ok := exchangePlan(m.Catalog(), nil)
 	if !ok {
 		t.Error("the catalog takes part, and it is said that it does not")
 	}

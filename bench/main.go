@@ -46,12 +46,12 @@ func main() {
 		}
 		return
 	}
-	if err := run(); err != nil {
+	if err := all(); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func run() error {
+func all() error {
 	quick := flag.Bool("quick", false, "sizes to 100, one run each")
 	sizes := flag.String("sizes", "1,100,1000,10000,100000", "how many resources, a list")
 	shapes := flag.String("shapes", strings.Join(allShapes, ","), "which shapes, a list")
@@ -59,7 +59,7 @@ func run() error {
 	budget := flag.Duration("budget", 5*time.Minute, "how long a run may take; a tool that needs longer is not given more resources")
 	patience := flag.Duration("patience", 20*time.Second, "how long one figure may take before it is not measured again for the median")
 	repeats := flag.Int("repeats", 5, "how often each figure is measured")
-	parent := flag.String("dir", "/var/tmp", "where `folder`s are made")
+	parent := flag.String("dir", "/var/tmp", "the `folder` in which a file system of its own is made")
 	out := flag.String("out", "bench", "the `folder` of results.json and README.md; what is not measured again stays")
 	flag.Parse()
 	if *quick {
@@ -75,21 +75,29 @@ func run() error {
 	if b.self, err = os.Executable(); err != nil {
 		return err
 	}
-	if b.dir, err = os.MkdirTemp(*parent, "apply-bench-"); err != nil {
+	v, err := mount(ctx, *parent)
+	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(b.dir)
+	b.dir = v.dir
+	err = b.series(strings.Split(*tools, ","), strings.Split(*shapes, ","), *sizes)
+	return errors.Join(err, v.Close())
+}
+
+// series measures tools with shapes and sizes.
+func (b *bench) series(tools, shapes []string, sizes string) error {
 	if err := b.build(); err != nil {
 		return err
 	}
-	if err := b.choose(strings.Split(*tools, ",")); err != nil {
+	if err := b.choose(tools); err != nil {
 		return err
 	}
-	if b.results, err = load(*out); err != nil {
+	var err error
+	if b.results, err = load(b.out); err != nil {
 		return err
 	}
 	b.results.Machine = machine()
-	return b.all(strings.Split(*shapes, ","), *sizes)
+	return b.all(shapes, sizes)
 }
 
 var allShapes = []string{state.Nothing, state.Inline, state.Source, state.Mixed, state.Chain, state.Fan, state.Each, state.Folder, state.Big}

@@ -48,6 +48,8 @@ type Deferred struct {
 	Needs []resources.Address
 	// Preview lists the attributes as far as they are known, unknown parts written "(known after wait.x)".
 	Preview []resources.Change
+	// Blank is the resource with what of it is known before, for who has to be told that it will not come to be.
+	Blank resources.Resource
 	// Bind makes the entries: one, or one for each element of for_each, none where when is false. Its errors name their place; a [NotGiven]
 	// is none: the block is not managed in this run.
 	Bind func(ctx context.Context, late Values) ([]*Entry, error)

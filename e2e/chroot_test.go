@@ -216,13 +216,15 @@ func (n *tree) rpms(t *testing.T, key *repo.Key, name string, packages ...repo.P
 // pacmans puts packages ("NAME VERSION PROVIDES") into the pacman repository that the tree has at /srv/NAME.
 func (n *tree) pacmans(t *testing.T, name string, packages ...string) {
 	t.Helper()
-	const script = `mkdir -p "$1"; top=$(mktemp -d); cd "$top"; mkdir -p usr/share; repo=$1; shift
+	const script = `mkdir -p "$1"; top=$(mktemp -d); cd "$top"; mkdir -p usr/share etc;  repo=$1; shift
 for p; do
 	set -- $p
-	echo "$p" > usr/share/$1
-	printf 'pkgname = %s\npkgver = %s\nprovides = %s\npkgbase = %s\npkgdesc = x\nbuilddate = 1\npackager = x\nsize = 1\narch = any\n' $1 $2 $3 $1 > .PKGINFO
-	bsdtar --zstd -cf "$repo/$1-$2-any.pkg.tar.zst" .PKGINFO usr/share/$1
+	echo "$p" > usr/share/$1; echo "as packed" > etc/$1.conf
+	printf 'pkgname = %s\npkgver = %s\nprovides = %s\npkgbase = %s\npkgdesc = x\nbuilddate = 1\npackager = x\nsize = 1\narch = any\nbackup = etc/%s.conf\n' $1 $2 $3 $1 $1 > .PKGINFO
+	bsdtar --zstd -cf "$repo/$1-$2-any.pkg.tar.zst" .PKGINFO usr/share/$1 etc/$1.conf
+	was=$(stat -Lc %Y "$repo/one.db" 2>/dev/null || echo 0)
 	repo-add -q "$repo/one.db.tar.gz" "$repo/$1-$2-any.pkg.tar.zst"
+	[ $(stat -Lc %Y "$repo/one.db") -gt $was ] || touch -d @$((was + 1)) "$repo/one.db.tar.gz" # pacman fetches what is younger, in seconds
 done
 rm -r "$top"`
 	run(t, append([]string{"sh", "-ec", script, "pacmans", filepath.Join(n.dir, "srv", name)}, packages...)...)

@@ -264,6 +264,39 @@ func TestApt(t *testing.T) {
 	})
 }
 
+// toolConf is a package's configuration.
+var toolConf = map[string]string{"/etc/tool.conf": "as packed\n"}
+
+// versionlock is the plugin of dnf.
+const versionlock = "/usr/lib/python3/dist-packages/dnf-plugins/versionlock.py"
+
+// purges takes the package tool, which is there, through what purged says of a configuration file that was changed on the node: it goes with the
+// package, or later when absent has left it; nobody else's file does.
+func (c *catalog) purges(t *testing.T, version, ending string) {
+	t.Helper()
+	n := c.host.(*tree)
+	saved := func() string { return n.in(t, "cd /etc && ls -d tool.conf* *"+ending+" 2>/dev/null | sort -u || true") }
+	n.write(t, "/etc/foreign"+ending, "somebody's\n")
+	for _, first := range []string{"absent", "purged"} {
+		n.write(t, "/etc/tool.conf", "changed here\n")
+		c.want(t, "ensure: "+version+" -> "+first, c.pack("tool", first))
+		if first == "absent" {
+			if diff := cmp.Diff("foreign"+ending+"\ntool.conf"+ending, saved()); diff != "" {
+				t.Errorf("after absent: %s", diff)
+			}
+			c.want(t, "ensure: config-files -> purged", c.pack("tool", "purged"))
+		}
+		if diff := cmp.Diff("foreign"+ending, saved()); diff != "" {
+			t.Errorf("after %s and purged: %s", first, diff)
+		}
+		c.want(t, "", c.pack("tool", "purged"))
+		c.want(t, "", c.pack("tool", "absent"))
+		if first == "absent" {
+			c.want(t, "ensure: absent -> "+version, c.pack("tool", "installed"))
+		}
+	}
+}
+
 // TestDnf takes a tree of Red Hat's family through what repo and package say of dnf.
 func TestDnf(t *testing.T) {
 	n := newTree(t, image.Dnf)
@@ -272,7 +305,7 @@ func TestDnf(t *testing.T) {
 		t.Fatal(err)
 	}
 	n.rpms(t, key, "one",
-		rp.Package{Name: "tool", Version: "1.0"}, rp.Package{Name: "tool", Version: "1.5"}, rp.Package{Name: "tool", Version: "2.0"},
+		rp.Package{Name: "tool", Version: "1.0", Files: toolConf}, rp.Package{Name: "tool", Version: "1.5", Files: toolConf}, rp.Package{Name: "tool", Version: "2.0", Files: toolConf},
 		rp.Package{Name: "mta-one", Version: "1", Provides: []string{"mta"}},
 		rp.Package{Name: "sound", Version: "1"},
 		rp.Package{Name: "guilty", Version: "1", Scripts: map[string]string{"preinst": "exit 1"}},
@@ -301,7 +334,21 @@ func TestDnf(t *testing.T) {
 	want(t, "ensure: 1.5-1 -> absent", pack("tool", "absent"))
 	want(t, "", pack("tool", "purged"))
 	want(t, "ensure: absent -> installed", pack("mta", "installed"))
+	n.in(t, "mv "+versionlock+" /root")
 	refuse(t, n, pack("tool", "installed", hold), "versionlock")
+	n.in(t, "mv /root/versionlock.py "+versionlock)
+	want(t, "mark: none -> hold", pack("tool", "installed", hold))
+	if got := n.in(t, "dnf -q versionlock list"); !strings.HasPrefix(got, "tool-0:2.0-1.") {
+		t.Errorf("locks: %q", got)
+	}
+	refuse(t, n, pack("tool", "1.5"), "held", "mark", "2.0-1")
+	want(t, "ensure: 2.0-1 -> 1.5-1", pack("tool", "1.5", hold))
+	if got := n.in(t, "dnf -q versionlock list"); !strings.HasPrefix(got, "tool-0:1.5-1.") {
+		t.Errorf("locks: %q", got)
+	}
+	want(t, "ensure: 1.5-1 -> 2.0-1; mark: hold -> none", pack("tool", "latest", free))
+	c.purges(t, "2.0-1", ".rpmsave")
+	want(t, "ensure: absent -> 2.0-1", pack("tool", "installed"))
 
 	t.Run("group", func(t *testing.T) {
 		ok, bad := pack("sound", "installed"), pack("guilty", "installed")
@@ -358,7 +405,7 @@ func TestZypper(t *testing.T) {
 		t.Fatal(err)
 	}
 	n.rpms(t, key, "one",
-		rp.Package{Name: "tool", Version: "1.0"}, rp.Package{Name: "tool", Version: "1.5"}, rp.Package{Name: "tool", Version: "2.0"},
+		rp.Package{Name: "tool", Version: "1.0", Files: toolConf}, rp.Package{Name: "tool", Version: "1.5", Files: toolConf}, rp.Package{Name: "tool", Version: "2.0", Files: toolConf},
 		rp.Package{Name: "mta-one", Version: "1", Provides: []string{"mta"}},
 		rp.Package{Name: "sound", Version: "1"},
 		rp.Package{Name: "guilty", Version: "1", Scripts: map[string]string{"preinst": "exit 1"}},
@@ -385,9 +432,8 @@ func TestZypper(t *testing.T) {
 	}
 	want(t, "mark: hold -> none", pack("tool", "installed", free))
 	refuse(t, n, pack("tool", "< 2"), "allow_downgrade")
-	want(t, "ensure: 2.0-1 -> absent", pack("tool", "absent"))
-	want(t, "", pack("tool", "purged"))
 	want(t, "ensure: absent -> installed", pack("mta", "installed"))
+	c.purges(t, "2.0-1", ".rpmsave") // not the last package: zypper cannot read an empty database
 	errs := together(t, n, pack("sound", "installed"), pack("guilty", "installed"))
 	if errs[0] != nil || errs[1] == nil || !strings.Contains(errs[1].Error(), "guilty") {
 		t.Errorf("errors: %v", errs)
@@ -426,7 +472,7 @@ func TestPacman(t *testing.T) {
 	want(t, "ensure: 1.0-1 -> 2.0-1", pack("tool", "> 1.0"))
 	refuse(t, n, pack("tool", "< 2"), "allow_downgrade")
 	refuse(t, n, pack("tool", "3.0"), "on offer", "2.0-1")
-	want(t, "ensure: 2.0-1 -> absent", pack("tool", "absent"))
+	c.purges(t, "2.0-1", ".pacsave")
 	want(t, "ensure: absent -> installed", pack("virt-other", "installed"))
 	want(t, "", pack("other", "1"))
 

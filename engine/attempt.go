@@ -69,7 +69,7 @@ func attempt[T any](ctx context.Context, t *visit, fn func(context.Context) (T, 
 	ctx, cancel := context.WithTimeoutCause(ctx, after, &TimeoutError{after})
 	defer cancel()
 	l := &loan{slot: t.slot}
-	ctx = resources.WithLog(host.WithWaiter(ctx, l.wait), t.log())
+	ctx = resources.WithLog(host.WithWaiter(ctx, l), t.log())
 	ctx = resources.WithTell(ctx, func(what string) { t.running(t.e.Addr, t.opts.Scrub(what)) })
 	done := make(chan ended[T], 1)
 	go func() {
@@ -114,7 +114,8 @@ type loan struct {
 	gone bool
 }
 
-func (l *loan) wait(wait func()) {
+// Wait implements host.Waiter.
+func (l *loan) Wait(wait func()) {
 	l.mu.Lock()
 	if !l.gone {
 		if l.out == 0 {
@@ -132,6 +133,18 @@ func (l *loan) wait(wait func()) {
 	if l.out--; l.out == 0 {
 		l.slot.Resume()
 	}
+}
+
+// Quiet implements host.Waiter. For an attempt that was abandoned all is quiet: the walk may have ended.
+func (l *loan) Quiet() <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.gone {
+		quiet := make(chan struct{})
+		close(quiet)
+		return quiet
+	}
+	return l.slot.Quiet()
 }
 
 // abandon gets the slot back for the visit, whatever the attempt still does.

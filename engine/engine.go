@@ -64,9 +64,9 @@ type Recorder interface {
 	// Owed lists the resources that changed in earlier runs and whose notify of target was not delivered.
 	Owed(target resources.Address) []resources.Address
 	// Begin is told that a is about to be changed by d, or refreshed where d is empty; that the resources in owes are owed a refresh from then on; and
-	// what a's type needs to restore what was before. What it records is durable when it returns. An error stops the change.
+	// what a's type needs to restore what was before. What it records is durable when the next Op returns. An error stops the change.
 	Begin(ctx context.Context, a resources.Address, d resources.Diff, owes []resources.Address, before json.RawMessage) error
-	// Op is told of each change that a makes through the host, with the node as it was. An error stops the change.
+	// Op is told of each change that a makes, with the node as it was. What it records is durable when it returns. An error stops the change.
 	Op(ctx context.Context, a resources.Address, v host.View, op host.Op) error
 	// Settled strikes out what was owed to target: its refresh was delivered.
 	Settled(ctx context.Context, target resources.Address) error
@@ -140,7 +140,7 @@ func newRun(c *catalog.Catalog, v host.View, h host.Host, o Options) (*run, erro
 	r := &run{cat: c, view: v, host: h, opts: o, started: time.Now()}
 	r.stop.outside = o.Stop
 	var err error
-	r.selected, err = selection(c, o)
+	r.selected, err = Selection(c, o)
 	return r, err
 }
 

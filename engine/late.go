@@ -32,6 +32,9 @@ func (w *walk) visitDeferred(ctx context.Context, v int, e *catalog.Entry, slot 
 	if err != nil {
 		res := w.result(e, report.Result{Outcome: report.Failed})
 		res.Error = w.describe(e, err)
+		told := report.Result{Because: e.Addr.String()}
+		w.willNotCome(ctx, e, &told)
+		res.Warnings = told.Warnings
 		st.results = []*report.Result{res}
 		return
 	}

@@ -9,8 +9,8 @@ import (
 	"github.com/nodeapply/apply/resources"
 )
 
-// selection marks the entries that --target, --tags and --skip-tags choose; nil means all.
-func selection(c *catalog.Catalog, o Options) ([]bool, error) {
+// Selection marks the entries that --target, --tags and --skip-tags choose; nil means all.
+func Selection(c *catalog.Catalog, o Options) ([]bool, error) {
 	if len(o.Targets) == 0 && len(o.Tags) == 0 && len(o.SkipTags) == 0 {
 		return nil, nil
 	}
@@ -32,7 +32,7 @@ func selection(c *catalog.Catalog, o Options) ([]bool, error) {
 		}
 	}
 	for v, e := range entries {
-		tags := entryTags(e)
+		tags := Tags(e)
 		if len(o.Tags) > 0 && !overlap(tags, o.Tags) || overlap(tags, o.SkipTags) {
 			chosen[v] = false
 		}
@@ -52,8 +52,8 @@ func unknownTarget(c *catalog.Catalog, t resources.Address) error {
 	return err
 }
 
-// entryTags lists an entry's own tags and those that it has by itself: type, title and the names of its modules.
-func entryTags(e *catalog.Entry) []string {
+// Tags lists an entry's own tags and those that it has by itself: type, title and the names of its modules.
+func Tags(e *catalog.Entry) []string {
 	tags := append([]string{e.Addr.Type, e.Addr.Title}, e.Tags...)
 	for _, step := range strings.Split(e.Addr.Module, "module.") {
 		name, _, _ := strings.Cut(strings.TrimSuffix(step, "."), "[")

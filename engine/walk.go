@@ -202,12 +202,21 @@ func (w *walk) close(v int, start time.Time) {
 func (w *walk) skip(ctx context.Context, st *state, e *catalog.Entry, res report.Result) {
 	st.failed = true
 	res.Outcome = report.Skipped
-	if s, ok := e.Resource.(resources.Skipper); ok && w.converging {
+	w.willNotCome(ctx, e, &res)
+	st.results = []*report.Result{w.result(e, res)}
+}
+
+// willNotCome tells a resource that stands for something to others that it is not going to be changed in this run, because of another.
+func (w *walk) willNotCome(ctx context.Context, e *catalog.Entry, res *report.Result) {
+	r := e.Resource
+	if e.Deferred != nil {
+		r = e.Deferred.Blank
+	}
+	if s, ok := r.(resources.Skipper); ok && w.converging {
 		if err := s.Skip(ctx, w.host, res.Because); err != nil {
 			res.Warnings = append(res.Warnings, w.opts.Scrub(err.Error()))
 		}
 	}
-	st.results = []*report.Result{w.result(e, res)}
 }
 
 // result fills in what names the resource.

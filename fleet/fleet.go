@@ -18,6 +18,7 @@ type Node struct {
 	transport.Target
 	Groups []string
 	Facts  map[string]string // each as JSON
+	Agent  bool              // commands go by its agent, not by ssh
 }
 
 // Outcome says how it ended on a node.

@@ -14,6 +14,7 @@ import (
 type Group struct {
 	Name, Gateway, User string
 	Nodes               []string
+	Agent               bool
 }
 
 // Inventory knows nodes and groups. The zero value knows none: every name is then a node that is reached as it is called.
@@ -32,6 +33,7 @@ func NewInventory(groups []Group, nodes []Node) (*Inventory, error) {
 		for _, name := range g.Nodes {
 			n := v.at(name)
 			n.Groups = append(n.Groups, g.Name)
+			n.Agent = n.Agent || g.Agent
 			if n.Gateway == "" {
 				n.Gateway = g.Gateway
 			}
@@ -54,8 +56,9 @@ func NewInventory(groups []Group, nodes []Node) (*Inventory, error) {
 			n.Groups = append(n.Groups, name)
 			v.groups[name] = append(v.groups[name], n.Name)
 			n.Gateway, n.User = first(n.Gateway, byName[name].Gateway), first(n.User, byName[name].User)
+			n.Agent = n.Agent || byName[name].Agent
 		}
-		n.Address, n.Facts = said.Address, said.Facts
+		n.Address, n.Facts, n.Agent = said.Address, said.Facts, n.Agent || said.Agent
 		n.User, n.Gateway = first(said.User, n.User), first(said.Gateway, n.Gateway)
 		v.nodes[n.Name] = n
 	}

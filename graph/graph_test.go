@@ -224,8 +224,70 @@ func TestWaitLendsTheSlot(t *testing.T) {
 	}
 }
 
-// TestStepsAreLinear counts what a walk and a search for cycles do on the shapes that make engines quadratic.
-// TestStepsAreLinear counts what a walk does: for each vertex one event and one call of each kind, and each edge is followed once.
+// committer lets all visits wait for a commit that one of them makes for all.
+type committer struct {
+	mu      sync.Mutex
+	waiting []chan struct{}
+	busy    bool
+	commits []int // how many visits each was for
+}
+
+func (c *committer) Ready(int) {}
+func (c *committer) Done(int)  {}
+
+func (c *committer) Visit(_ context.Context, _ int, slot Slot) {
+	done := make(chan struct{})
+	c.mu.Lock()
+	c.waiting = append(c.waiting, done)
+	lead := !c.busy
+	c.busy = true
+	c.mu.Unlock()
+	slot.Wait(func() {
+		if lead {
+			<-slot.Quiet()
+			c.mu.Lock()
+			for _, w := range c.waiting {
+				close(w)
+			}
+			c.commits = append(c.commits, len(c.waiting))
+			c.waiting, c.busy = nil, false
+			c.mu.Unlock()
+		}
+		<-done
+	})
+}
+
+func TestQuietIsWhenAllWait(t *testing.T) {
+	for _, tc := range []struct {
+		name    string
+		n       int
+		chain   bool
+		workers int
+		want    []int
+	}{
+		{"one", 1, false, 4, []int{1}},
+		{"independent ones, one worker", 100, false, 1, []int{100}},
+		{"independent ones, more workers", 100, false, 4, []int{100}},
+		{"more than can be in flight", inFlight + 10, false, 2, []int{inFlight, 10}},
+		{"a chain", 3, true, 4, []int{1, 1, 1}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			g := New(tc.n)
+			for v := 1; tc.chain && v < tc.n; v++ {
+				g.Connect(v-1, v, false)
+			}
+			var c committer
+			g.Walk(t.Context(), tc.workers, &c)
+			// Visits whose wait has just ended may come a little late to the next commit.
+			if c.commits[0] != tc.want[0] || len(c.commits) > 2*len(tc.want) {
+				t.Errorf("commits of %v, want %v", c.commits, tc.want)
+			}
+		})
+	}
+}
+
+// TestStepsAreLinear counts what a walk and a search for cycles do on the shapes that make engines quadratic: for each vertex one event and
+// one call of each kind, and each edge is followed once.
 func TestStepsAreLinear(t *testing.T) {
 	shapes := map[string]struct {
 		n    int

@@ -1,6 +1,9 @@
 package graph
 
-import "context"
+import (
+	"context"
+	"runtime"
+)
 
 // inFlight bounds how many visits may be under way at once, those that wait without a slot included: what a group commit gains
 // levels off long before, and each visit holds a stack and perhaps a file.
@@ -37,12 +40,21 @@ func (s Slot) Wait(wait func()) {
 	s.Resume()
 }
 
+// Quiet returns a channel that is closed once no visit holds a slot and none can start: all are waiting. Who gathers what many visits
+// bring, to do it once for all, then waits in vain for more.
+func (s Slot) Quiet() <-chan struct{} {
+	quiet := make(chan struct{})
+	s.events <- event{kind: hush, resume: quiet}
+	return quiet
+}
+
 type eventKind uint8
 
 const (
 	ended eventKind = iota
 	lent
 	back
+	hush
 )
 
 type event struct {
@@ -60,7 +72,7 @@ func (g *Graph) Walk(ctx context.Context, workers int, vis Visitor) { g.walk(ctx
 // walk is Walk. It returns how many events it took in and edges it followed.
 func (g *Graph) walk(ctx context.Context, workers int, vis Visitor) (steps int) {
 	in := g.indegrees()
-	w := walk{events: make(chan event, workers+16), free: max(workers, 1)}
+	w := walk{events: make(chan event, workers+16), workers: max(workers, 1), free: max(workers, 1)}
 	for v, n := range in {
 		if n == 0 {
 			vis.Ready(v)
@@ -69,6 +81,7 @@ func (g *Graph) walk(ctx context.Context, workers int, vis Visitor) (steps int) 
 	}
 	for left := len(in); left > 0; {
 		w.start(ctx, vis)
+		w.hush()
 		e := <-w.events
 		steps++
 		switch e.kind {
@@ -76,6 +89,8 @@ func (g *Graph) walk(ctx context.Context, workers int, vis Visitor) (steps int) 
 			w.free++
 		case back:
 			w.returning = append(w.returning, e.resume)
+		case hush:
+			w.listening = append(w.listening, e.resume)
 		case ended:
 			w.free++
 			w.flying--
@@ -95,10 +110,30 @@ func (g *Graph) walk(ctx context.Context, workers int, vis Visitor) (steps int) 
 
 type walk struct {
 	events    chan event
+	workers   int             // slots there are
 	free      int             // slots nobody holds
 	flying    int             // visits under way, with a slot or without
 	returning []chan struct{} // visits that want their slot back, oldest first
+	listening []chan struct{} // who wants to know when all is quiet
 	ready     minHeap
+}
+
+// hush tells who listens, once nothing is under way that does not wait, and nothing that happened meanwhile is left to be taken in. Visits
+// whose wait is over but that have not said so yet get a chance to.
+func (w *walk) hush() {
+	if len(w.listening) == 0 || w.free < w.workers {
+		return
+	}
+	for range 2 {
+		if len(w.events) > 0 {
+			return
+		}
+		runtime.Gosched()
+	}
+	for _, c := range w.listening {
+		close(c)
+	}
+	w.listening = nil
 }
 
 // start hands out the free slots: first to visits that want theirs back, so that what was begun ends, then to new ones.

@@ -24,12 +24,13 @@ const (
 	OpRemove  OpKind = "remove"
 	OpUnit    OpKind = "unit"
 	OpRun     OpKind = "run"
+	OpPublish OpKind = "publish" // of what is not the node's own: a fact in an exchange
 )
 
 // Op is one change of a node, about to be made.
 type Op struct {
 	Kind OpKind
-	Name string // the file's or the unit's name; the program of a command
+	Name string // the file's, the unit's or the fact's name; the program of a command
 	Verb Verb   // of a unit
 	All  bool   // of a removal: the folder's content too
 }
@@ -118,20 +119,4 @@ type environment struct {
 func (h *environment) Run(ctx context.Context, c Cmd) (Output, error) {
 	c.Env = slices.Concat(c.Env, h.env)
 	return h.Host.Run(ctx, c)
-}
-
-type waiterKey struct{}
-
-// WithWaiter returns a context in which [Waiting] hands its waits to w, so that a scheduler can lend the waiter's place to somebody else.
-func WithWaiter(ctx context.Context, w func(wait func())) context.Context {
-	return context.WithValue(ctx, waiterKey{}, w)
-}
-
-// Waiting calls wait, which blocks on somebody else (a group commit, a lock, other nodes) and not on work of its own.
-func Waiting(ctx context.Context, wait func()) {
-	if w, ok := ctx.Value(waiterKey{}).(func(func())); ok {
-		w(wait)
-		return
-	}
-	wait()
 }

@@ -241,7 +241,7 @@ func (w *writing) inPlace(ctx context.Context, staged *os.File) error {
 // durable waits until what the descriptors stand for is on disk.
 func (l *Local) durable(ctx context.Context, fds ...int) error {
 	var err error
-	Waiting(ctx, func() { err = l.sync.Sync(fds...) })
+	Waiting(ctx, func() { err = l.sync.Sync(func() { Gather(ctx) }, fds...) })
 	return l.failed("fsync", err)
 }
 

@@ -85,6 +85,39 @@ func TestOwedRefreshes(t *testing.T) {
 			t.Error("lost")
 		}
 	})
+	t.Run("it is on disk once the resource changes something", func(t *testing.T) {
+		s := open(t, t.TempDir())
+		r, _ := begin(t, s, "1")
+		if err := r.Begin(t.Context(), addr("x"), resources.Diff{}, nil, nil); err != nil { // the first is written at once
+			t.Fatal(err)
+		}
+		owe(t, r)
+		if err := r.Op(t.Context(), addr("a"), nil, host.Op{Kind: host.OpRun, Name: "true"}); err != nil {
+			t.Fatal(err)
+		}
+		next, _ := begin(t, s, "2")
+		if len(next.Owed(addr("b"))) != 1 {
+			t.Error("lost")
+		}
+	})
+	t.Run("it is on disk once the run has ended", func(t *testing.T) {
+		s := open(t, t.TempDir())
+		r, _ := begin(t, s, "1")
+		owe(t, r)
+		if err := r.Begin(t.Context(), addr("c"), resources.Diff{}, []resources.Address{addr("d")}, nil); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.Close(); err != nil {
+			t.Fatal(err)
+		}
+		next, _, err := s.Begin("2", "token", "", time.Now().Add(time.Hour))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(next.Owed(addr("d"))) != 1 {
+			t.Error("lost")
+		}
+	})
 	t.Run("a run that changes nothing writes nothing", func(t *testing.T) {
 		dir := t.TempDir()
 		s := open(t, dir)

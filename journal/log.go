@@ -2,6 +2,7 @@ package journal
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"sync"
@@ -11,7 +12,7 @@ import (
 
 // log is a file to which records are appended. Appends that wait at the same time share one fsync.
 //
-// While busy, one goroutine writes without holding mu; else nothing is pending.
+// While busy, one goroutine writes without holding mu; else nobody is waiting, and only queued records are pending.
 type log struct {
 	mu      sync.Mutex
 	f       *os.File
@@ -46,11 +47,23 @@ func (l *log) append(ctx context.Context, records ...record) error {
 	var err error
 	host.Waiting(ctx, func() {
 		if lead {
-			l.flush()
+			l.flush(ctx)
 		}
 		err = <-done
 	})
 	return err
+}
+
+// queue adds a record that need not be on disk before the next one that is appended.
+func (l *log) queue(r record) error {
+	line, err := encode(r)
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.pending = append(l.pending, line...)
+	return l.err
 }
 
 // later adds a record that need not be on disk before something else happens. It is written at once, so that it outlives the process, and
@@ -67,13 +80,15 @@ func (l *log) later(r record) error {
 	case l.busy:
 		l.pending = append(l.pending, line...)
 	default:
-		l.err = l.write(line, false)
+		l.err = l.write(append(l.pending, line...), false)
+		l.pending = nil
 	}
 	return l.err
 }
 
 // flush writes and syncs until nothing is pending. Only one goroutine at a time does.
-func (l *log) flush() {
+func (l *log) flush(ctx context.Context) {
+	host.Gather(ctx)
 	for {
 		l.mu.Lock()
 		lines, waiting := l.pending, l.waiting
@@ -112,4 +127,12 @@ func (l *log) write(lines []byte, sync bool) error {
 	return nil
 }
 
-func (l *log) close() error { return l.f.Close() }
+// close writes what is queued still.
+func (l *log) close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err == nil && len(l.pending) > 0 {
+		l.err = l.write(l.pending, false)
+	}
+	return errors.Join(l.err, l.f.Close())
+}

@@ -26,6 +26,7 @@ type Run struct {
 
 	mu      sync.Mutex
 	log     *log
+	begun   bool
 	owed    map[resources.Address][]debt // by target
 	touched map[resources.Address][]string
 	images  map[string]depth // how much of a name this run has kept
@@ -120,7 +121,8 @@ func (r *Run) create() (*log, error) {
 	return l, nil
 }
 
-// Begin records that a is about to be changed by d (refreshed, where d is empty), whom it notifies, and what its type needs to restore what was before.
+// Begin records that a is about to be changed by d (refreshed, where d is empty), whom it notifies, and what its type needs to restore what was
+// before. The first one shows that the journal can be written; the others are on disk once an Op is.
 func (r *Run) Begin(ctx context.Context, a resources.Address, d resources.Diff, owes []resources.Address, before json.RawMessage) error {
 	l, err := r.open()
 	if err != nil {
@@ -136,8 +138,13 @@ func (r *Run) Begin(ctx context.Context, a resources.Address, d resources.Diff, 
 		rec.Owes = append(rec.Owes, toAddress(target))
 		r.owed[target] = append(r.owed[target], debt{toAddress(target), toAddress(a), now})
 	}
+	first := !r.begun
+	r.begun = true
 	r.mu.Unlock()
-	return l.append(ctx, record{Begin: &rec})
+	if first {
+		return l.append(ctx, record{Begin: &rec})
+	}
+	return l.queue(record{Begin: &rec})
 }
 
 // Op records one change of the node, with what was there before.
@@ -146,7 +153,7 @@ func (r *Run) Op(ctx context.Context, a resources.Address, v host.View, op host.
 	if err != nil {
 		return err
 	}
-	if op.Kind == host.OpRun || op.Kind == host.OpUnit {
+	if op.Kind == host.OpRun || op.Kind == host.OpUnit || op.Kind == host.OpPublish {
 		return l.append(ctx, record{Op: &opRecord{Addr: toAddress(a), Kind: string(op.Kind), Name: []byte(op.Name)}})
 	}
 	records, err := r.imageRecords(ctx, a, v, op)

@@ -145,7 +145,7 @@ func TestFormatFile(t *testing.T) {
 			t.Errorf("%s: want %q, got %q, %q, %v", name, tc.want, got, src, diags)
 		}
 	}
-	if _, _, diags := manifest.FormatFile("missing.hcl"); !strings.Contains(diags.Error(), "missing.hcl: no such file") {
+	if _, _, diags := manifest.FormatFile("missing.hcl"); !strings.Contains(diags.Error(), "no such file") {
 		t.Errorf("a missing file: %v", diags)
 	}
 }

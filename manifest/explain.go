@@ -30,7 +30,7 @@ func (s *scope) explain(x *syntax.Expr, ctx *hcl.EvalContext, diags hcl.Diagnost
 		if secretive {
 			plain.Detail = "The details are not shown, because a sensitive value is involved."
 		}
-		if d.Summary == "Call to unknown function" && !secretive {
+		if d.Summary == "Call to unknown function" {
 			s.explainFunction(plain)
 		}
 		if ref := refAt(x.Refs, plain.Subject); ref != nil {

@@ -114,7 +114,7 @@ func (g *group) entry(r *run, inst *instance) (*catalog.Entry, deps) {
 		}
 		return g.stub(inst), f.deps
 	case f.late:
-		e.Deferred = g.deferred(r, inst, f.deps)
+		e.Deferred = g.deferred(r, inst, f.deps, f.res)
 		return e, f.deps
 	}
 	f.validate()

@@ -18,8 +18,9 @@ import (
 )
 
 // deferred makes what one instance needs to be bound when it is visited.
-func (g *group) deferred(r *run, inst *instance, used deps) *catalog.Deferred {
+func (g *group) deferred(r *run, inst *instance, used deps, blank resources.Resource) *catalog.Deferred {
 	return &catalog.Deferred{
+		Blank:   blank,
 		Needs:   used.lateOnes(),
 		Preview: g.preview(r, inst, used),
 		Bind: func(ctx context.Context, late catalog.Values) ([]*catalog.Entry, error) {
@@ -36,6 +37,7 @@ func (g *group) deferredGroup(r *run, rep repetition) (*catalog.Entry, deps) {
 	out := g.blank(nil)
 	out.Options = e.Options
 	out.Deferred = &catalog.Deferred{
+		Blank:   g.sh.schema.Type.New(g.addr.Title),
 		Needs:   used.lateOnes(),
 		Preview: g.preview(r, inst, used),
 		Bind: func(ctx context.Context, late catalog.Values) ([]*catalog.Entry, error) {

@@ -77,10 +77,18 @@ func (c *compiler) locate(from place, b *syntax.Block) (place, bool) {
 	}
 	found, err := c.opts.Modules(c.ctx, source, from.dir)
 	if err != nil {
-		c.errorf(a.Range().Ptr(), "Unknown module", "%s.", sentence(err.Error()))
+		c.errorf(a.Range().Ptr(), "Unknown module", "%s", ended(sentence(err.Error())))
 		return place{}, false
 	}
 	return place{dir: found.Dir, shown: cmp.Or(found.Shown, found.Dir), within: found.Within}, true
+}
+
+// ended puts the full stop behind a sentence that is no question.
+func ended(s string) string {
+	if strings.HasSuffix(s, "?") {
+		return s
+	}
+	return s + "."
 }
 
 // descends refuses a module that calls itself, and too deep a nest.

@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"encoding/json"
 	"regexp"
 	"slices"
 	"strings"
@@ -63,16 +64,33 @@ func (s *secrets) walk(v cty.Value, marked bool) {
 	}
 }
 
-// quotedText is a string literal, in JSON with its quotes escaped.
-var quotedText = regexp.MustCompile(`"((?:[^"\\\\]|\\\\[^"])*)\\\\?"`)
+// quotedText is a string literal.
+var quotedText = regexp.MustCompile(`"((?:[^"\\]|\\.)*)"`)
 
 // quoted notes the literals of an expression that could not be evaluated although it makes something sensitive.
 func (s *secrets) quoted(expr string) {
 	if !strings.Contains(expr, "sensitive") {
 		return
 	}
-	for _, m := range quotedText.FindAllStringSubmatch(expr, -1) {
-		s.note(m[1])
+	texts := []string{expr}
+	var inner string
+	if json.Unmarshal([]byte(expr), &inner) == nil { // of the JSON syntax: an expression in a string
+		texts = append(texts, inner)
+	}
+	for _, text := range texts {
+		for _, m := range quotedText.FindAllStringSubmatch(text, -1) {
+			s.note(m[1])
+		}
+		switch {
+		case strings.Contains(text, "${") || strings.Contains(text, "%{"): // literals inside of literals
+			for part := range strings.SplitSeq(text, `"`) {
+				s.note(part)
+			}
+		case strings.Contains(text, "<<"):
+			for line := range strings.Lines(text) {
+				s.note(strings.TrimSpace(line))
+			}
+		}
 	}
 }
 

@@ -14,7 +14,7 @@ func ReadSettings(ctx context.Context, name string) (map[string]any, diag.List) 
 		return nil, diag.List{{Severity: diag.Error, Summary: "Unreadable settings", Detail: err.Error()}}
 	}
 	out := map[string]any{}
-	c.varFile(name, func(setting string, v givenVar, _ bool, _ string) {
+	c.varFile(name, func(setting string, v givenVar, _ bool) {
 		if v.ok {
 			out[setting] = decode.Go(bare(v.val))
 		}

@@ -1,9 +1,7 @@
 package manifest
 
 import (
-	"fmt"
 	"maps"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -44,11 +42,11 @@ func (c *compiler) rootVars(m *syntax.Module) func(*run, string) (result, *hcl.R
 		variables = m.Variables
 		names = slices.Sorted(maps.Keys(variables))
 	}
-	take := func(name string, v givenVar, optional bool, origin string) {
+	take := func(name string, v givenVar, optional bool) {
 		if variables[name] != nil {
 			given[name] = v
 		} else if !optional && m != nil {
-			c.errorf(v.at, "Unknown variable", "%s: there is no variable `%s`%s", origin, name, diag.Suggest(name, names))
+			c.errorf(v.at, "Unknown variable", "There is no variable `%s`%s", name, diag.Suggest(name, names))
 		}
 	}
 	for _, src := range c.opts.Vars {
@@ -57,7 +55,7 @@ func (c *compiler) rootVars(m *syntax.Module) func(*run, string) (result, *hcl.R
 			continue
 		}
 		at := &hcl.Range{Filename: src.Origin}
-		take(src.Name, givenVar{c.parseVar(variables[src.Name], src, at), at}, src.Optional, src.Origin)
+		take(src.Name, givenVar{c.parseVar(variables[src.Name], src, at), at}, src.Optional)
 	}
 	return func(_ *run, name string) (result, *hcl.Range, bool) {
 		v, ok := given[name]
@@ -88,11 +86,11 @@ func (c *compiler) parseVar(b *syntax.Block, src VarSource, at *hcl.Range) resul
 			}
 		}
 	}
-	c.errorf(at, "Wrong value for variable `"+src.Name+"`", "%s is not a value of type `%s`: %s.", src.Origin, typeexpr.TypeString(ty), strings.TrimSuffix(diags[0].Detail, "."))
+	c.errorf(at, "Wrong value for variable `"+src.Name+"`", "Not a value of type `%s`: %s.", typeexpr.TypeString(ty), strings.TrimSuffix(diags[0].Detail, "."))
 	return failed()
 }
 
-func (c *compiler) varFile(name string, take func(string, givenVar, bool, string)) {
+func (c *compiler) varFile(name string, take func(string, givenVar, bool)) {
 	body, diags := c.reader.ReadBody(c.ctx, name)
 	c.diags = append(c.diags, diags...)
 	if body == nil {
@@ -109,6 +107,6 @@ func (c *compiler) varFile(name string, take func(string, givenVar, bool, string
 		} else {
 			res = result{val: v, ok: true}
 		}
-		take(attr, givenVar{res, a.Expr.Range().Ptr()}, false, fmt.Sprintf("variables file %s", filepath.Base(name)))
+		take(attr, givenVar{res, a.Expr.Range().Ptr()}, false)
 	}
 }

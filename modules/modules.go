@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/nodeapply/apply/manifest"
+	"github.com/nodeapply/apply/resources"
 )
 
 //go:embed glusterfs etchosts sheepdog
@@ -31,9 +32,24 @@ func (f *Finder) Find(ctx context.Context, source, from string) (manifest.Folder
 		return manifest.Folder{Dir: dir, Shown: "modules/" + source, Within: dir}, err
 	}
 	if f.Next == nil {
-		return manifest.Folder{}, fmt.Errorf("there is no module %q here. A folder beside this file is written `\"./%s\"`", source, source)
+		return manifest.Folder{}, Unknown(source)
 	}
 	return f.Next(ctx, source, from)
+}
+
+// Unknown is the error about a module that is none of these.
+func Unknown(source string) error {
+	var names []string
+	if entries, err := files.ReadDir("."); err == nil {
+		for _, e := range entries {
+			names = append(names, e.Name())
+		}
+	}
+	text := fmt.Sprintf("there is no module %q here", source)
+	if near := resources.Nearest(source, names); near != "" {
+		return fmt.Errorf("%s; did you mean %q?", text, near)
+	}
+	return fmt.Errorf("%s: those that come with the program are %s; a folder beside this file is written \"./%s\"", text, strings.Join(names, ", "), source)
 }
 
 // unpack writes a module's files to the private folder, once.

@@ -91,12 +91,21 @@ func (p prose) body(b *strings.Builder, r *Result) {
 		if e.Pos != "" {
 			place = Printable(e.Pos) + ": "
 		}
-		fmt.Fprintf(b, "    %s%s\n", place, p.paint(red, Printable(e.Summary)))
+		summary, more, _ := strings.Cut(e.Summary, "\n") // several mistakes, one a line
+		fmt.Fprintf(b, "    %s%s\n", place, p.paint(red, Printable(summary)))
+		p.indent(b, more, false)
 		p.indent(b, e.Detail, false)
 	}
 	for _, w := range r.Warnings {
-		fmt.Fprintf(b, "    %s %s\n", p.paint(yellow, "warning:"), Printable(w))
+		b.WriteString("    ")
+		p.warning(b, w)
 	}
+}
+
+func (p prose) warning(b *strings.Builder, text string) {
+	first, more, _ := strings.Cut(text, "\n")
+	fmt.Fprintf(b, "%s %s\n", p.paint(yellow, "warning:"), Printable(first))
+	p.indent(b, more, false)
 }
 
 func (p prose) change(b *strings.Builder, c Change) {
@@ -149,7 +158,7 @@ func (p prose) conclusion(r *Report) string {
 		fmt.Fprintf(&b, "%s = %s\n", Printable(o.Name), Printable(v))
 	}
 	for _, w := range r.Warnings {
-		fmt.Fprintf(&b, "%s %s\n", p.paint(yellow, "warning:"), Printable(w))
+		p.warning(&b, w)
 	}
 	for _, s := range r.Surprises {
 		fmt.Fprintf(&b, "%s %s: planned %s, came %s\n", p.paint(yellow, "surprise:"), Printable(s.Address.String()), s.Planned, s.Outcome)
@@ -195,6 +204,9 @@ func (p prose) summary(r *Report) string {
 	add(c.Unchanged, Unchanged, "unchanged")
 	if len(parts) == 0 {
 		parts = []string{"nothing declared"}
+		if r.Partial {
+			parts = []string{"nothing chosen"}
+		}
 	}
 	line := fmt.Sprintf("%s: %s, in %s", p.paint(bold, string(r.Mode)), strings.Join(parts, ", "), took(r.DurationMS))
 	if r.Mode == Converge && c.Changed+c.Refreshed+c.Failed > 0 {
@@ -216,7 +228,7 @@ func (p prose) next(r *Report, c Counts) string {
 		return fmt.Sprintf("correct what failed, then run it again: what is done stays done. First: %s\n", p.first(r))
 	case r.Mode == Plan && c.Pending > 0:
 		return fmt.Sprintf("to make these changes: apply %s\n", shellQuote(Printable(r.Manifest)))
-	case r.Mode == Plan:
+	case r.Mode == Plan && (c.Total > 0 || !r.Partial):
 		return "the node is as declared: there is nothing to do.\n"
 	}
 	return ""

@@ -11,7 +11,8 @@ import (
 )
 
 // Text prints a run for people: what changed with its diffs, what failed and why, and one summary. On a terminal it is coloured and shows below
-// what runs now; else it is plain lines.
+// what runs now; else it is plain lines. Results come as they end, so that a slow one holds no other back; the report itself, which the files of
+// --report and apply history show, keeps the order of declaration.
 type Text struct {
 	prose
 	mu      sync.Mutex

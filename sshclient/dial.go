@@ -121,6 +121,35 @@ func (d *Dialer) Gateway(t Target) string {
 // Dial connects to a host and logs in. Its time begins when its gateway is connected. What is done with the connection is not bound by ctx.
 func (d *Dialer) Dial(ctx context.Context, t Target) (*ssh.Client, error) { return d.dial(ctx, t, 0) }
 
+// Connect connects to another port of a host, through the gateways that lead to it. It does not log in to the host itself.
+func (d *Dialer) Connect(ctx context.Context, t Target, port int) (net.Conn, error) {
+	e, err := d.resolve(t)
+	if err != nil {
+		return nil, err
+	}
+	e.port = port
+	connect := (&net.Dialer{KeepAlive: 15 * time.Second}).DialContext
+	if e.via != "" {
+		client, err := d.gateway(ctx, e.via, 0)
+		if err != nil {
+			return nil, fmt.Errorf("gateway %s: %w", e.via, err)
+		}
+		connect = client.DialContext
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, d.o.Timeout, &TimeoutError{d.o.Timeout, "connect"})
+	defer cancel()
+	conn, err := connect(ctx, "tcp", e.address())
+	if err != nil {
+		return nil, d.dialError(ctx, err)
+	}
+	return conn, nil
+}
+
+// Signers are the user's keys, those that were named first, and what to tell of those that cannot be used.
+func (d *Dialer) Signers(ctx context.Context) (signers []ssh.Signer, told []string) {
+	return d.keys.signers(ctx, &endpoint{identities: d.o.Identities})
+}
+
 // maxHops bounds gateways behind gateways.
 const maxHops = 8
 

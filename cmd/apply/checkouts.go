@@ -13,6 +13,7 @@ import (
 
 	"github.com/nodeapply/apply/manifest"
 	"github.com/nodeapply/apply/manifest/limits"
+	"github.com/nodeapply/apply/modules"
 	"github.com/nodeapply/apply/source"
 )
 
@@ -114,7 +115,7 @@ func (c *checkouts) module(ctx context.Context, text, _ string) (manifest.Folder
 		return manifest.Folder{}, err
 	}
 	if !src.Git() {
-		return manifest.Folder{}, fmt.Errorf("there is no module %q here. A folder beside this file is written `\"./%s\"`", text, text)
+		return manifest.Folder{}, modules.Unknown(text)
 	}
 	pin, err := c.pinned(src)
 	if err != nil {

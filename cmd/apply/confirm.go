@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -105,10 +107,15 @@ func (a *app) arm(ctx context.Context, state *journal.State, h host.Host, run st
 	if err := state.Store(pendingName, b); err != nil {
 		return err
 	}
-	out, err := h.Run(ctx, host.Cmd{Args: []string{
+	args := []string{
 		"systemd-run", "--quiet", "--collect", "--unit=" + p.Unit, fmt.Sprintf("--on-active=%dms", p.Within.Milliseconds()), "--timer-property=AccuracySec=1s",
-		"--", program, "undo", "--yes", "--wait-lock=1h", "--state-dir=" + state.Dir(), run,
-	}})
+		"--", program, "undo", "--yes", "--wait-lock=1h", "--state-dir=" + state.Dir(),
+	}
+	exchange, err := a.exchangeArgs()
+	if err != nil {
+		return err
+	}
+	out, err := h.Run(ctx, host.Cmd{Args: slices.Concat(args, exchange, []string{run})})
 	if err == nil && out.ExitCode != 0 {
 		err = errors.New(strings.TrimSpace(string(out.Stderr)))
 	}
@@ -116,6 +123,25 @@ func (a *app) arm(ctx context.Context, state *journal.State, h host.Host, run st
 		return errors.Join(fmt.Errorf("--confirm-within needs a timer of systemd: %w", err), state.Forget(pendingName))
 	}
 	return nil
+}
+
+// exchangeArgs are the flags that say in which exchange the run exported its facts, for who takes them back. A password is not among them, which all could read.
+func (a *app) exchangeArgs() ([]string, error) {
+	var args []string
+	if u := a.flags.exchange; u != "" && !strings.Contains(u, "@") {
+		args = append(args, "--exchange="+u)
+	}
+	if a.flags.credentials != "" {
+		dir, err := filepath.Abs(a.flags.credentials)
+		if err != nil {
+			return nil, err
+		}
+		args = append(args, "--exchange-credentials="+dir)
+	}
+	if a.flags.deployment != "" {
+		args = append(args, "--deployment="+a.flags.deployment)
+	}
+	return args, nil
 }
 
 func systemctl(ctx context.Context, h host.Host, args ...string) error {

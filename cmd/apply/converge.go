@@ -4,13 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/engine"
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/journal"
@@ -214,6 +217,7 @@ func (a *app) walk(
 	}
 	o.Node, _ = os.Hostname() // a node without a name still converges
 	p := a.printer()
+	a.note(a.unknownTags(mem.m.Catalog())...)
 	o.Events = &finisher{printer: p, signals: signals, memory: mem, partial: len(a.flags.tags)+len(a.flags.skipTags)+len(a.flags.targets) > 0, warnings: a.takeWarnings}
 	o.Commit, o.Dirty, o.Drifted = mem.m.commit, mem.m.dirty, mem.drifted
 	o.Stop = signals.stop
@@ -227,6 +231,38 @@ func (a *app) walk(
 		err = nil // who reads the output has seen enough
 	}
 	return rep, errors.Join(err, a.saveReports(rep))
+}
+
+// unknownTags tells of tags that choose nothing.
+func (a *app) unknownTags(c *catalog.Catalog) []string {
+	if len(a.flags.tags)+len(a.flags.skipTags) == 0 {
+		return nil
+	}
+	all, own := map[string]bool{}, map[string]bool{}
+	for _, e := range c.Entries() {
+		for _, t := range engine.Tags(e) {
+			all[t] = true
+		}
+		for _, t := range e.Tags {
+			own[t] = true
+		}
+	}
+	var out []string
+	for _, t := range slices.Concat(a.flags.tags, a.flags.skipTags) {
+		if all[t] {
+			continue
+		}
+		text := fmt.Sprintf("no resource has the tag %q", t)
+		if near := resources.Nearest(t, slices.Sorted(maps.Keys(all))); near != "" {
+			text += fmt.Sprintf("; did you mean %q?", near)
+		} else if len(own) > 0 {
+			text += "; there are " + strings.Join(slices.Sorted(maps.Keys(own)), ", ") + ", types, titles and names of modules"
+		} else {
+			text += "; none declares tags: there are types, titles and names of modules"
+		}
+		out = append(out, text)
+	}
+	return out
 }
 
 // targets parses --target.

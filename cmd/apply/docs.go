@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -54,5 +55,6 @@ func (a *app) printReference(name string) error {
 	if near := resources.Nearest(name, names); near != "" {
 		return fmt.Errorf("there is no type %q; did you mean `%s`?", name, near)
 	}
-	return fmt.Errorf("there is no type %q; apply docs lists them", name)
+	names = slices.DeleteFunc(names, func(n string) bool { return n == "index" })
+	return fmt.Errorf("there is no type %q; there are %s", name, strings.Join(names, ", "))
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/nodeapply/apply/exchange"
 	"github.com/nodeapply/apply/exchange/connect"
 	"github.com/nodeapply/apply/exchange/etcd"
+	"github.com/nodeapply/apply/exchange/name"
 	"github.com/nodeapply/apply/exchange/operate"
 	"github.com/nodeapply/apply/exchange/pki"
 	"github.com/nodeapply/apply/exchange/server"
@@ -35,6 +36,14 @@ func (a *app) session(known *facts.Set) (*session.Session, error) {
 	state, err := a.stateDir()
 	if err != nil {
 		return nil, err
+	}
+	if err := connect.Check(a.flags.exchange, a.flags.deployment); err != nil {
+		return nil, err
+	}
+	for _, g := range a.flags.groups {
+		if err := name.Group(g); err != nil {
+			return nil, fmt.Errorf("--group: %w", err)
+		}
 	}
 	s := session.New(session.Options{
 		URL: a.flags.exchange, Credentials: a.flags.credentials, StateDir: state, Deployment: a.flags.deployment,

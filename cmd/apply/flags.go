@@ -112,6 +112,10 @@ func (f *flags) run(s *pflag.FlagSet) {
 	s.BoolVar(&f.strict, "strict", false, "a command that is not idempotent is a failure")
 	s.DurationVar(&f.timeout, "timeout", 0, "end the run after this long (default: no limit; each resource has its own)")
 	s.StringVar(&f.profile, "profile", "", "write cpu.pprof, heap.pprof and trace.out of this run to `DIR`")
+	f.reportFiles(s)
+}
+
+func (f *flags) reportFiles(s *pflag.FlagSet) {
 	s.StringArrayVar(&f.reports, "report", nil, "write a report to `FILE`: .json, .xml (JUnit), .html or .prom; may repeat")
 }
 

@@ -76,7 +76,7 @@ a node that was not reached, timed out, or was skipped counts as 4.`,
 	s.StringArrayVar(&f.knownHosts, "known-hosts", nil, "`FILE` of host keys in place of ~/.ssh/known_hosts and /etc/ssh/ssh_known_hosts; may repeat")
 	s.StringVar(&f.connector, "connector", "", "reach nodes by this `PROGRAM`, which gets [USER@]HOST and the command, such as 'ssh -q'")
 	s.DurationVar(&f.connectTimeout, "connect-timeout", 10*time.Second, "for each node to be connected and logged in")
-	cmd.AddCommand(a.fleetExecCommand(f), a.fleetPutCommand(f), a.fleetGetCommand(f), a.fleetDiffCommand(f), a.fleetNodesCommand(f), a.fleetConvergeCommand(f))
+	cmd.AddCommand(a.fleetExecCommand(f), a.fleetPutCommand(f), a.fleetGetCommand(f), a.fleetDiffCommand(f), a.fleetNodesCommand(f), a.fleetConvergeCommand(f), a.fleetEnrollCommand(f))
 	return cmd
 }
 
@@ -164,12 +164,12 @@ func (a *app) inventory(f *fleetFlags) (*fleet.Inventory, error) {
 	}
 	groups := make([]fleet.Group, len(read.Groups))
 	for i, g := range read.Groups {
-		groups[i] = fleet.Group{Name: g.Name, Gateway: g.Gateway, User: g.User, Nodes: g.Nodes}
+		groups[i] = fleet.Group{Name: g.Name, Gateway: g.Gateway, User: g.User, Nodes: g.Nodes, Agent: g.Agent}
 	}
 	nodes := make([]fleet.Node, len(read.Nodes))
 	for i, n := range read.Nodes {
 		nodes[i] = fleet.Node{
-			Target: transport.Target{Name: n.Name, Address: n.Address, User: n.User, Gateway: n.Gateway}, Groups: n.Groups, Facts: n.Facts,
+			Target: transport.Target{Name: n.Name, Address: n.Address, User: n.User, Gateway: n.Gateway}, Groups: n.Groups, Facts: n.Facts, Agent: n.Agent,
 		}
 	}
 	return fleet.NewInventory(groups, nodes)

@@ -139,6 +139,11 @@ func (c *fleetConverge) load(ctx context.Context, cmd *cobra.Command, path []str
 	}
 	o.Manifest = o.Manifest.With(sentFile, b)
 	o.Key = converge.Key(from.Source)
+	state, err := c.stateDir()
+	if err != nil {
+		return err
+	}
+	o.Facts = filepath.Join(state, "fleet", "facts")
 	if err := c.arguments(o, name); err != nil {
 		return err
 	}
@@ -215,7 +220,7 @@ func (c *fleetConverge) do(ctx context.Context, nodes []fleet.Node, o converge.O
 	c.lines = output.NewLines(out, isTerminal(c.stdout))
 	o.Reader = c.reader
 	o.Begun = func(node string) { c.progress.Begun(c.joint.Node(node), time.Now()) }
-	o.Ended = c.ended
+	o.Ended, o.Warn = c.ended, c.warn
 	results, err := converge.Do(ctx, nodes, o)
 	c.joint.DurationMS = c.joint.Since(time.Now())
 	return results, err

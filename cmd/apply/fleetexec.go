@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nodeapply/apply/fleet"
+	"github.com/nodeapply/apply/fleet/agent"
 	"github.com/nodeapply/apply/fleet/nodeset"
 	"github.com/nodeapply/apply/fleet/output"
 	"github.com/nodeapply/apply/fleet/transport"
@@ -34,6 +35,8 @@ standard error. Several words are passed on as they are; a single one is a line 
 		},
 	}
 	cmd.Flags().BoolVarP(&e.gather, "gather", "b", false, "gather equal outputs under the folded names of their nodes")
+	cmd.Flags().BoolVar(&e.agents.use, "agent", false, "by the nodes' agents, not by ssh (as agent = true in the inventory)")
+	cmd.Flags().IntVar(&e.agents.port, "agent-port", agent.DefaultPort, "`PORT` of agents")
 	cmd.Flags().BoolVar(&e.detach, "detach", false, "leave the command running on the nodes, its output in a file there")
 	cmd.Flags().DurationVar(&f.timeout, "timeout", 10*time.Minute, "for the command on each node, 0 for none")
 	return cmd
@@ -52,6 +55,7 @@ type fleetExec struct {
 	*app
 	flags          *fleetFlags
 	gather, detach bool
+	agents         agentFlags
 
 	mu       sync.Mutex // of captured
 	captured map[string]*captured
@@ -73,6 +77,9 @@ func (e *fleetExec) run(ctx context.Context, sets, argv []string) error {
 		return fmt.Errorf("--min-ok %w", err)
 	}
 	defer dialer.Close()
+	if dialer, err = e.byAgent(ctx, e.flags, &e.agents, nodes, dialer); err != nil {
+		return err
+	}
 	line := transport.Line(argv)
 	if e.detach {
 		line = transport.Line([]string{"sh", "-c", detachLine, "detach", line})

@@ -12,6 +12,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/nodeapply/apply/exchange"
+	"github.com/nodeapply/apply/exchange/session"
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/journal"
 	"github.com/nodeapply/apply/report"
@@ -114,7 +116,9 @@ What has changed since is refused, and then nothing is put back unless --yes say
 	}
 	cmd.Flags().BoolVar(&list, "list", false, "only list what would be put back")
 	cmd.Flags().BoolVar(&yes, "yes", false, "put back the rest where something is refused")
+	a.flags.reportFiles(cmd.Flags())
 	cmd.Flags().DurationVar(&a.flags.waitLock, "wait-lock", 0, "wait this long for another run to end")
+	a.flags.shared(cmd.Flags())
 	return cmd
 }
 
@@ -189,6 +193,11 @@ func (a *app) putBack(ctx context.Context, state *journal.State, h *host.Local, 
 	}
 	defer func() { a.warn(run.Close()) }()
 	rep.Warnings = warnings
+	part, err := a.undoPart(ctx, h, u, rep.Run)
+	if err != nil {
+		return err
+	}
+	defer func() { a.warn(part.End(ctx, "")) }()
 	for _, s := range u.Steps {
 		if s.Refused != "" || ctx.Err() != nil {
 			continue
@@ -197,7 +206,7 @@ func (a *app) putBack(ctx context.Context, state *journal.State, h *host.Local, 
 		case <-signals.stop:
 			rep.Interrupted = int(signals.number.Load())
 		default:
-			rep.Results = append(rep.Results, undoStep(ctx, state, h, run, s))
+			rep.Results = append(rep.Results, undoStep(ctx, state, h, run, s, restorer(part)))
 		}
 	}
 	rep.DurationMS = float64(time.Since(rep.Started).Microseconds()) / 1000
@@ -210,17 +219,17 @@ func (a *app) putBack(ctx context.Context, state *journal.State, h *host.Local, 
 	p.End(rep)
 	a.ran, a.code = true, rep.ExitCode(false)
 	a.warn(state.SaveReport(rep.Run, rep))
-	return p.Close()
+	return errors.Join(p.Close(), a.saveReports(rep))
 }
 
-func undoStep(ctx context.Context, state *journal.State, h *host.Local, run *journal.Run, s journal.UndoStep) *report.Result {
+func undoStep(ctx context.Context, state *journal.State, h *host.Local, run *journal.Run, s journal.UndoStep, restore restore) *report.Result {
 	res := &report.Result{Address: s.Addr, Type: s.Addr.Type, Title: s.Addr.Title, Outcome: report.Changed, Reversible: true,
 		Changes: []report.Change{{Attribute: s.What, Before: "as the run left it", After: "as it was before"}}}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
 	err := run.Begin(ctx, s.Addr, resources.Diff{}, nil, nil)
 	if err == nil {
-		err = state.Apply(ctx, host.Recording(h, stepRecorder{run, s.Addr}), s, restorer)
+		err = state.Apply(ctx, host.Recording(h, stepRecorder{run, s.Addr}), s, restore)
 	}
 	if err == nil {
 		err = run.Ended(ctx, s.Addr, h)
@@ -244,16 +253,36 @@ func (r stepRecorder) Before(ctx context.Context, v host.View, op host.Op) error
 
 var _ host.Recorder = stepRecorder{}
 
-// restorer makes a resource of an address's type that can restore.
-func restorer(addr resources.Address) (resources.Restorer, error) {
-	types := all.Linked(nil)
-	i := slices.IndexFunc(types, func(t resources.Type) bool { return t.Name == addr.Type })
-	if i < 0 {
-		return nil, fmt.Errorf("unknown type %s", addr.Type)
+// undoPart is the part in the exchange of an undo that puts back exported facts; another's has not begun.
+func (a *app) undoPart(ctx context.Context, h *host.Local, u *journal.Undo, run string) (*session.Session, error) {
+	known, err := a.facts(h)
+	if err != nil {
+		return nil, err
 	}
-	r, ok := types[i].New(addr.Title).(resources.Restorer)
-	if !ok {
-		return nil, fmt.Errorf("a %s cannot be restored", strings.ToLower(addr.Type))
+	part, err := a.session(known)
+	if err != nil {
+		return nil, err
 	}
-	return r, nil
+	if slices.ContainsFunc(u.Steps, func(s journal.UndoStep) bool { return s.Addr.Type == "fact" && s.Refused == "" }) {
+		part.Begin(ctx, run, "", exchange.Plan{})
+	}
+	return part, nil
+}
+
+// restore makes a resource of an address's type that can restore.
+type restore = func(resources.Address) (resources.Restorer, error)
+
+func restorer(part *session.Session) restore {
+	types := all.Linked(part)
+	return func(addr resources.Address) (resources.Restorer, error) {
+		i := slices.IndexFunc(types, func(t resources.Type) bool { return t.Name == addr.Type })
+		if i < 0 {
+			return nil, fmt.Errorf("unknown type %s", addr.Type)
+		}
+		r, ok := types[i].New(addr.Title).(resources.Restorer)
+		if !ok {
+			return nil, fmt.Errorf("a %s cannot be restored", strings.ToLower(addr.Type))
+		}
+		return r, nil
+	}
 }

@@ -39,7 +39,7 @@ apply fleet converge finds out of every node before it touches any.`,
 				return err
 			}
 			plan, limits := m.Together()
-			p := joint.Part{Node: who.Node, Groups: who.Groups, Exchange: a.flags.exchange, Exports: plan.Exports, Waits: plan.Waits, Limits: limits}
+			p := joint.Part{Node: who.Node, Groups: who.Groups, Boot: who.Boot, Exchange: a.flags.exchange, Exports: plan.Exports, Waits: plan.Waits, Limits: limits}
 			if a.flags.json {
 				return writePart(a.stdout, &p)
 			}

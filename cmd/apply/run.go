@@ -10,6 +10,7 @@ import (
 	"os"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -115,7 +116,9 @@ func (a *app) takeWarnings() []string {
 // warn tells of what went wrong beside the work: the run counts without it, as with its report or the lock's end.
 func (a *app) warn(err error) {
 	if err != nil {
-		fmt.Fprintf(a.stderr, "apply: warning: %s\n", report.Printable(a.flags.scrub.Scrub(err.Error())))
+		for line := range strings.Lines(a.flags.scrub.Scrub(err.Error())) {
+			fmt.Fprintf(a.stderr, "apply: warning: %s\n", report.Printable(strings.TrimSuffix(line, "\n")))
+		}
 	}
 }
 

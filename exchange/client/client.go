@@ -19,6 +19,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/nodeapply/apply/exchange/pki"
@@ -45,6 +46,10 @@ type Client struct {
 	http        *http.Client
 	transport   *http.Transport
 	credentials *pki.Credentials
+	clock       func() time.Time
+
+	mu      sync.Mutex
+	renewed time.Time // when the certificate was last asked to be renewed
 }
 
 var _ store.Store = (*Client)(nil)
@@ -52,24 +57,40 @@ var _ store.Store = (*Client)(nil)
 // defaultPort is that of `apply exchange serve`.
 const defaultPort = "7654"
 
-// New makes a client of the exchange at base (https://host:port, or unix:///path of a socket that leads there). It connects at the first call.
-func New(base string, c *pki.Credentials) (*Client, error) {
+// Check tells whether base is of a form that New takes.
+func Check(base string) error {
+	_, _, err := address(base)
+	return err
+}
+
+// address takes the URL of an exchange apart: a host with its port, and the socket that leads there, if one does.
+func address(base string) (host, socket string, err error) {
 	u, err := url.Parse(base)
 	if err != nil {
-		return nil, fmt.Errorf("exchange: %w", err)
+		return "", "", fmt.Errorf("exchange: %w", err)
+	}
+	if u.Scheme == "unix" && u.Host == "" {
+		return net.JoinHostPort(pki.ServerName, defaultPort), u.Path, nil
+	}
+	if u.Scheme != "https" || u.Hostname() == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
+		return "", "", fmt.Errorf("exchange %q: not of the form https://host:port", u.Redacted())
+	}
+	if u.Port() == "" {
+		return net.JoinHostPort(u.Hostname(), defaultPort), "", nil
+	}
+	return u.Host, "", nil
+}
+
+// New makes a client of the exchange at base (https://host:port, or unix:///path of a socket that leads there). It connects at the first call.
+func New(base string, c *pki.Credentials) (*Client, error) {
+	host, socket, err := address(base)
+	if err != nil {
+		return nil, err
 	}
 	dialer := &net.Dialer{Timeout: dialTimeout, KeepAlive: wire.Heartbeat}
 	dial := dialer.DialContext
-	if u.Scheme == "unix" && u.Host == "" {
-		socket := u.Path
+	if socket != "" {
 		dial = func(ctx context.Context, _, _ string) (net.Conn, error) { return dialer.DialContext(ctx, "unix", socket) }
-		u = &url.URL{Scheme: "https", Host: pki.ServerName}
-	}
-	if u.Scheme != "https" || u.Host == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
-		return nil, fmt.Errorf("exchange %q: not of the form https://host:port", u.Redacted())
-	}
-	if u.Port() == "" {
-		u.Host = net.JoinHostPort(u.Hostname(), defaultPort)
 	}
 	t := &http.Transport{
 		Proxy:               nil,
@@ -84,7 +105,7 @@ func New(base string, c *pki.Credentials) (*Client, error) {
 		return fmt.Errorf("redirect to %s is not followed", r.URL.Host)
 	}
 	return &Client{
-		base: &url.URL{Scheme: "https", Host: u.Host}, dial: dial, transport: t, credentials: c,
+		base: &url.URL{Scheme: "https", Host: host}, dial: dial, transport: t, credentials: c, clock: time.Now,
 		http: &http.Client{Transport: t, CheckRedirect: refuse},
 	}, nil
 }
@@ -132,10 +153,31 @@ func (c *Client) Grant(ctx context.Context, ttl time.Duration) (store.LeaseID, e
 	return r.Lease, err
 }
 
-// Renew implements store.Store.
+// Renew implements store.Store. A run renews its lease for as long as it goes on, and by the way the node's certificate when it is time.
 func (c *Client) Renew(ctx context.Context, id store.LeaseID) error {
 	_, err := c.call(ctx, wire.Path+"renew", wire.Request{Lease: id})
-	return err
+	if err != nil || !c.renewalDue() {
+		return err
+	}
+	if err := c.RenewCertificate(ctx, c.clock(), false); err != nil && ctx.Err() != nil {
+		return err
+	}
+	return nil // it is good for weeks, and is tried again
+}
+
+// renewEvery is how long after a try the certificate is looked at again.
+const renewEvery = time.Hour
+
+// renewalDue says, at most once in renewEvery, that the certificate is to be renewed.
+func (c *Client) renewalDue() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := c.clock()
+	if c.credentials.NotAfter().Sub(now) > pki.RenewBefore || now.Sub(c.renewed) < renewEvery {
+		return false
+	}
+	c.renewed = now
+	return true
 }
 
 // Revoke implements store.Store.

@@ -16,6 +16,7 @@ import (
 	"github.com/nodeapply/apply/exchange/client"
 	"github.com/nodeapply/apply/exchange/etcd"
 	"github.com/nodeapply/apply/exchange/file"
+	"github.com/nodeapply/apply/exchange/name"
 	"github.com/nodeapply/apply/exchange/pki"
 	"github.com/nodeapply/apply/exchange/store"
 )
@@ -63,19 +64,40 @@ func Open(ctx context.Context, url string, o Options) (*Connection, error) {
 	return &Connection{x, s}, nil
 }
 
-func open(ctx context.Context, url string, o Options) (store.Store, error) {
+// Check tells whether a URL and a deployment are of a form that Open takes; it reaches nothing.
+func Check(url, deployment string) error {
+	if deployment != "" {
+		if err := name.Deployment(deployment); err != nil {
+			return err
+		}
+	}
 	scheme, rest, _ := strings.Cut(url, "://")
 	switch {
 	case url == "":
-		return file.Open(o.StateDir, time.Now, o.Warn)
+		return nil
 	case scheme == "https", scheme == "unix":
-		return openEmbedded(ctx, url, o)
+		return client.Check(url)
 	case scheme == "etcd":
-		return openEtcd(ctx, rest, o)
+		_, err := etcdOptions(rest)
+		return err
 	case scheme == "http":
-		return nil, fmt.Errorf("exchange %q: plain http is not spoken: use https", url)
+		return fmt.Errorf("exchange %q: plain http is not spoken: use https", url)
 	}
-	return nil, fmt.Errorf("exchange: scheme %.20q: not https:// or etcd://", scheme)
+	return fmt.Errorf("exchange: scheme %.20q: not https:// or etcd://", scheme)
+}
+
+func open(ctx context.Context, url string, o Options) (store.Store, error) {
+	if err := Check(url, o.Deployment); err != nil {
+		return nil, err
+	}
+	hosts, isEtcd := strings.CutPrefix(url, "etcd://")
+	switch {
+	case url == "":
+		return file.Open(o.StateDir, time.Now, o.Warn)
+	case isEtcd:
+		return openEtcd(ctx, hosts, o)
+	}
+	return openEmbedded(ctx, url, o)
 }
 
 func openEmbedded(ctx context.Context, url string, o Options) (store.Store, error) {
@@ -108,8 +130,8 @@ func orNode(n string) string {
 	return n
 }
 
-func openEtcd(ctx context.Context, hosts string, o Options) (store.Store, error) {
-	var e etcd.Options
+// etcdOptions reads what stands behind etcd://.
+func etcdOptions(hosts string) (e etcd.Options, err error) {
 	if i := strings.LastIndex(hosts, "@"); i >= 0 {
 		e.User, e.Password, _ = strings.Cut(hosts[:i], ":")
 		hosts = hosts[i+1:]
@@ -117,12 +139,19 @@ func openEtcd(ctx context.Context, hosts string, o Options) (store.Store, error)
 	for h := range strings.SplitSeq(strings.TrimSuffix(hosts, "/"), ",") {
 		endpoint, err := withPort(h, "2379")
 		if err != nil {
-			return nil, fmt.Errorf("exchange etcd://: %w", err)
+			return e, fmt.Errorf("exchange etcd://: %w", err)
 		}
 		e.Endpoints = append(e.Endpoints, endpoint)
 	}
+	return e, nil
+}
+
+func openEtcd(ctx context.Context, hosts string, o Options) (store.Store, error) {
+	e, err := etcdOptions(hosts)
+	if err != nil {
+		return nil, err
+	}
 	if e.User == "" {
-		var err error
 		if e.User, e.Password, err = login(o.CredentialsDir); err != nil {
 			return nil, err
 		}

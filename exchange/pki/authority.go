@@ -179,6 +179,20 @@ func (a *Authority) Sign(node string, public crypto.PublicKey) ([]byte, error) {
 	return certPEM(der), nil
 }
 
+// SignServer makes the certificate of a node that serves under its own name, for its public key, and returns it in PEM with the authority's own.
+func (a *Authority) SignServer(node string, public crypto.PublicKey, valid time.Duration) (certificate, authority []byte, err error) {
+	if err := name.Node(node); err != nil {
+		return nil, nil, err
+	}
+	t := template(a.clock(), node, valid)
+	t.ExtKeyUsage, t.DNSNames = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, []string{node}
+	der, err := x509.CreateCertificate(rand.Reader, t, a.cert, public, a.key)
+	if err != nil {
+		return nil, nil, fmt.Errorf("certificate of %s: %w", node, err)
+	}
+	return certPEM(der), certPEM(a.cert.Raw), nil
+}
+
 // template has a serial number that begins with the time of issue, so that a revocation ("all of this node until now") can
 // be told from the certificate alone.
 func template(now time.Time, cn string, valid time.Duration) *x509.Certificate {

@@ -124,6 +124,21 @@ func (w Wait) Check() error {
 	return nil
 }
 
+// Subject is what is waited for, in words: "up of group g, 2 nodes at least".
+func (w Wait) Subject() string {
+	var of string
+	switch {
+	case w.Group != "":
+		of = " of group " + w.Group
+	case len(w.Nodes) > 0:
+		of = " of " + strings.Join(w.Nodes, ", ")
+	}
+	if w.Min > 1 {
+		of += fmt.Sprintf(", %d nodes at least", w.Min)
+	}
+	return w.Fact + of
+}
+
 // Accepts tells whether a value is what the wait asks for. Without equals that is any but false, null and the text "false".
 func (w Wait) Accepts(value json.RawMessage) bool {
 	if w.Equals != nil {

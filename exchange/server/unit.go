@@ -7,13 +7,13 @@ import (
 
 // Unit is a systemd unit that runs `program exchange serve` as the options say, locked into its data folder.
 func Unit(program string, o Options) string {
-	line, writable := quote(program)+" exchange serve", "StateDirectory=apply/exchange\nStateDirectoryMode=0700"
+	line, writable := Quote(program)+" exchange serve", "StateDirectory=apply/exchange\nStateDirectoryMode=0700"
 	if o.Listen != "" {
-		line += " --listen " + quote(o.Listen)
+		line += " --listen " + Quote(o.Listen)
 	}
 	if o.Data != "" && o.Data != DefaultData {
-		line += " --data " + quote(o.Data)
-		writable = "ReadWritePaths=" + quote(o.Data)
+		line += " --data " + Quote(o.Data)
+		writable = "ReadWritePaths=" + Quote(o.Data)
 	}
 	return fmt.Sprintf(`[Unit]
 Description=apply exchange: facts that nodes publish for each other
@@ -46,8 +46,8 @@ WantedBy=multi-user.target
 `, line, writable)
 }
 
-// quote writes one argument as systemd reads it.
-func quote(s string) string {
+// Quote writes one argument as systemd reads it.
+func Quote(s string) string {
 	s = strings.NewReplacer(`\`, `\\`, `"`, `\"`, `%`, `%%`, `$`, `$$`, "\n", `\n`).Replace(s)
 	if strings.ContainsAny(s, " \t\"'\\;") || s == "" {
 		return `"` + s + `"`

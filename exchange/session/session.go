@@ -19,6 +19,7 @@ import (
 	"github.com/nodeapply/apply/exchange"
 	"github.com/nodeapply/apply/exchange/connect"
 	"github.com/nodeapply/apply/exchange/record"
+	"github.com/nodeapply/apply/exchange/store"
 	"github.com/nodeapply/apply/exchange/verdict"
 )
 
@@ -66,6 +67,7 @@ type part struct {
 
 	mu    sync.Mutex
 	doing string
+	away  error // why it has not joined yet
 }
 
 // New prepares a session; nothing is connected yet.
@@ -186,12 +188,28 @@ func (s *Session) Begin(ctx context.Context, run, commit string, plan exchange.P
 	s.part = p
 	s.mu.Unlock()
 	p.wg.Go(func() {
-		p.run, p.err = s.join(ctx, run, commit, plan)
+		p.run, p.err = s.join(store.WithAway(ctx, p.isAway), run, commit, plan)
 		close(p.joined)
 		if p.err == nil {
 			p.tell(ctx)
 		}
 	})
+}
+
+func (p *part) isAway(why error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.away = why
+}
+
+// missed is why a run that was waited for has not joined.
+func (p *part) missed(url string, cause error) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.away != nil {
+		return fmt.Errorf("%w: %w", p.away, cause)
+	}
+	return fmt.Errorf("exchange %s: not reached: %w", url, cause)
 }
 
 func (s *Session) join(ctx context.Context, run, commit string, plan exchange.Plan) (*exchange.Run, error) {
@@ -283,7 +301,7 @@ func (s *Session) run(ctx context.Context) (*exchange.Run, error) {
 	case <-p.joined:
 		return p.run, p.err
 	case <-ctx.Done():
-		return nil, fmt.Errorf("exchange %s: not reached: %w", s.o.URL, context.Cause(ctx))
+		return nil, p.missed(s.o.URL, context.Cause(ctx))
 	}
 }
 
@@ -291,7 +309,7 @@ func (s *Session) run(ctx context.Context) (*exchange.Run, error) {
 func (s *Session) Wait(ctx context.Context, w record.Wait, progress func(verdict.Verdict)) (exchange.Values, error) {
 	run, err := s.run(ctx)
 	if err != nil {
-		return exchange.Values{}, err
+		return exchange.Values{}, fmt.Errorf("wait.%s: %s: %w", w.Name, w.Subject(), err)
 	}
 	return run.Wait(ctx, w, progress)
 }
@@ -304,7 +322,7 @@ func (s *Session) Publish(ctx context.Context, fact string, value json.RawMessag
 	}
 	run, err := s.run(ctx)
 	if err != nil {
-		return err
+		return fmt.Errorf("fact.%s: %w", fact, err)
 	}
 	return run.Publish(ctx, fact, value, ttl)
 }
@@ -328,7 +346,7 @@ func (s *Session) takeBack(ctx context.Context, fact string, do func(context.Con
 	}
 	run, err := s.run(ctx)
 	if err != nil {
-		return err
+		return fmt.Errorf("fact.%s: %w", fact, err)
 	}
 	return do(ctx, run)
 }

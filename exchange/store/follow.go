@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"time"
 )
@@ -64,10 +65,20 @@ func Retry[T any](ctx context.Context, f func(context.Context) (T, error)) (T, e
 		if err == nil || !errors.Is(err, ErrUnavailable) {
 			return v, err
 		}
+		if tell, ok := ctx.Value(awayKey{}).(func(error)); ok {
+			tell(err)
+		}
 		if b.Sleep(ctx) != nil {
-			return v, errors.Join(err, context.Cause(ctx))
+			return v, fmt.Errorf("%w: %w", err, context.Cause(ctx))
 		}
 	}
+}
+
+type awayKey struct{}
+
+// WithAway returns a context in which [Retry] tells each time why the store is away.
+func WithAway(ctx context.Context, tell func(error)) context.Context {
+	return context.WithValue(ctx, awayKey{}, tell)
 }
 
 // Backoff is the pause between tries: 50 ms at first, doubled up to 2 s, and back to the start after Reset.

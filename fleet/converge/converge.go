@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -39,6 +40,7 @@ type Options struct {
 
 	Exchange   string // URL of the exchange that is configured here, "" for none
 	Deployment string
+	Facts      string // folder in which those of a run are kept for the next, where it has an exchange of its own
 
 	Timeout     time.Duration // of a node's run
 	Batch       int
@@ -50,6 +52,7 @@ type Options struct {
 	// Begun and Ended tell of a node's run; Ended is called by one goroutine at a time.
 	Begun func(node string)
 	Ended func(*fleet.Result)
+	Warn  func(error) // of what went wrong beside the work
 }
 
 // run is one fleet's way to a manifest.
@@ -72,7 +75,7 @@ type prepared struct {
 }
 
 // Do brings nodes to the manifest and returns how it ended on each. An error says that nothing was touched.
-func Do(ctx context.Context, nodes []fleet.Node, o Options) ([]*fleet.Result, error) {
+func Do(ctx context.Context, nodes []fleet.Node, o Options) (results []*fleet.Result, err error) {
 	r := &run{Options: o, nodes: nodes, prepared: map[string]*prepared{}}
 	defer r.close()
 	fleet.Each(ctx, nodes, fleet.Options{Dialer: kept{r}, Timeout: r.Timeout}, r.prepare)
@@ -84,15 +87,14 @@ func Do(ctx context.Context, nodes []fleet.Node, o Options) ([]*fleet.Result, er
 		}
 	}
 	if ctx.Err() == nil && r.meets() {
-		var err error
-		if r.meeting, err = meeting.Open(ctx, r.Deployment, r.Report); err != nil {
+		if r.meeting, err = meeting.Open(ctx, r.meetingOptions()); err != nil {
 			return nil, fmt.Errorf("the exchange for this run: %w", err)
 		}
 		if err := r.seat(ctx); err != nil {
 			return nil, fmt.Errorf("the exchange for this run: %w", err)
 		}
 	}
-	results := fleet.Each(ctx, nodes, fleet.Options{
+	results = fleet.Each(ctx, nodes, fleet.Options{
 		Dialer: ready{r}, Timeout: r.Timeout, Batch: r.Batch, MaxFailures: r.MaxFailures, Ended: r.ended, Begun: r.begun,
 	}, r.converge)
 	if r.meeting != nil {
@@ -136,18 +138,31 @@ func (r *run) of(name string) *prepared {
 	return p
 }
 
+func (r *run) meetingOptions() meeting.Options {
+	o := meeting.Options{Deployment: r.Deployment, Report: r.Report}
+	if r.Facts != "" {
+		o.File = filepath.Join(r.Facts, r.Key+".json")
+	}
+	for _, n := range r.nodes {
+		if p := r.of(n.Name); p.part != nil && p.err == nil {
+			o.Nodes = append(o.Nodes, p.part.Node)
+		}
+	}
+	return o
+}
+
 // seat makes all nodes known in the meeting.
 func (r *run) seat(ctx context.Context) error {
 	for _, n := range r.nodes {
 		p := r.of(n.Name)
 		if p.err != nil {
-			if err := r.meeting.Known(ctx, n.Name, n.Groups); err != nil {
+			if err := r.meeting.Known(ctx, n.Name, n.Groups, ""); err != nil {
 				return err
 			}
 			r.meeting.Gone(n.Name, fmt.Sprintf("%.300s", p.err))
 			continue
 		}
-		if err := r.meeting.Known(ctx, p.part.Node, p.part.Groups); err != nil {
+		if err := r.meeting.Known(ctx, p.part.Node, p.part.Groups, p.part.Boot); err != nil {
 			return err
 		}
 	}
@@ -174,7 +189,9 @@ func (r *run) drop() {
 // close removes the manifest from nodes where no run did, and ends all connections.
 func (r *run) close() {
 	if r.meeting != nil {
-		r.meeting.Close()
+		if err := r.meeting.Close(); err != nil {
+			r.Warn(err)
+		}
 	}
 	var wg sync.WaitGroup
 	for _, p := range r.prepared {

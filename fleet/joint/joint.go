@@ -38,6 +38,7 @@ type Node struct {
 type Part struct {
 	Node     string          `json:"node"`
 	Groups   []string        `json:"groups,omitempty"`
+	Boot     string          `json:"boot,omitempty"`
 	Exchange string          `json:"exchange,omitempty"` // the one that is configured there
 	Exports  []record.Export `json:"exports,omitempty"`
 	Waits    []record.Wait   `json:"waits,omitempty"`

@@ -37,18 +37,28 @@ type Meeting struct {
 	cancel     context.CancelFunc
 	wg         sync.WaitGroup
 	seen       *follower
+	facts      *facts
 
 	mu  sync.Mutex
 	out map[string]record.Run // what the seat says of nodes that cannot speak for themselves
 }
 
-// Open starts the exchange of a deployment ("" is the default one). It outlives ctx, so that nodes can still say how they ended. Times are told since the
-// start of the report. Close ends it.
-func Open(ctx context.Context, deployment string, report *joint.Report) (m *Meeting, err error) {
-	if deployment == "" {
-		deployment = exchange.DefaultDeployment
+// Options of Open.
+type Options struct {
+	Deployment string        // "" is the default one
+	Report     *joint.Report // times are told since its start
+	// File is where facts are kept from one run to the next, so that a run with nothing to do changes nothing; "" for nowhere. Those of the named nodes
+	// count in this run.
+	File  string
+	Nodes []string
+}
+
+// Open starts the exchange. It outlives ctx, so that nodes can still say how they ended. Close ends it.
+func Open(ctx context.Context, o Options) (m *Meeting, err error) {
+	if o.Deployment == "" {
+		o.Deployment = exchange.DefaultDeployment
 	}
-	m = &Meeting{deployment: deployment, out: map[string]record.Run{}}
+	m = &Meeting{deployment: o.Deployment, out: map[string]record.Run{}, facts: &facts{file: o.File, deployment: o.Deployment, nodes: o.Nodes}}
 	if m.dir, err = os.MkdirTemp("", "apply-fleet-"); err != nil {
 		return nil, err
 	}
@@ -56,13 +66,13 @@ func Open(ctx context.Context, deployment string, report *joint.Report) (m *Meet
 	m.cancel = cancel
 	defer func() {
 		if err != nil {
-			m.Close()
+			err = errors.Join(err, m.Close())
 		}
 	}()
 	if m.authority, err = pki.OpenAuthority(ctx, m.dir, time.Now); err != nil {
 		return nil, err
 	}
-	if m.hub, err = ledger.NewHub(ledger.Volatile{}, time.Now); err != nil {
+	if m.hub, err = ledger.NewHub(m.facts, time.Now); err != nil {
 		return nil, err
 	}
 	m.socket = filepath.Join(m.dir, "socket")
@@ -71,27 +81,30 @@ func Open(ctx context.Context, deployment string, report *joint.Report) (m *Meet
 		return nil, err
 	}
 	m.wg.Go(func() { server.On(life, ln, m.hub, m.authority, server.Options{}) }) // it ends by life alone
-	m.seen = newFollower(m, report)
+	m.seen = newFollower(m, o.Report)
 	m.wg.Go(func() { m.seen.follow(life) })
 	return m, nil
 }
 
-// Close ends the exchange. Links are closed before.
-func (m *Meeting) Close() {
+// Close ends the exchange and keeps its facts. Links are closed before.
+func (m *Meeting) Close() error {
 	m.cancel()
 	m.wg.Wait()
+	var err error
 	if m.hub != nil {
+		err = m.facts.save(m.hub)
 		m.hub.Close()
 	}
 	os.RemoveAll(m.dir) // a temporary folder: what stays is the system's to remove
+	return err
 }
 
-// Known makes a node known with its groups, before the first begins: then a group is whole for whoever waits for it.
-func (m *Meeting) Known(ctx context.Context, node string, groups []string) error {
+// Known makes a node known with its groups, before the first begins: then a group is whole for whoever waits for it. Facts of another boot are stale.
+func (m *Meeting) Known(ctx context.Context, node string, groups []string, boot string) error {
 	if name.Node(node) != nil {
 		return nil // no node of that name can be waited for
 	}
-	return m.put(ctx, name.Key{Kind: name.KindNode, Node: node}, &record.Node{Groups: groups})
+	return m.put(ctx, name.Key{Kind: name.KindNode, Node: node}, &record.Node{Groups: groups, Boot: boot})
 }
 
 // Issue makes the credentials of a node: the files of their folder.

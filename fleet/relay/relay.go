@@ -23,7 +23,7 @@ func Serve(ctx context.Context, stdin io.Reader, stdout io.Writer, more map[stri
 		return err
 	}
 	n := &node{store: tree.NewStore()}
-	handlers := map[string]wire.Handler{"run": run, "join": n.join, "put": n.put}
+	handlers := map[string]wire.Handler{"run": Run, "join": n.join, "put": n.put}
 	maps.Copy(handlers, more)
 	err := wire.New(stdin, stdout, handlers).Serve(ctx)
 	return errors.Join(err, n.close())

@@ -32,8 +32,8 @@ const mark = "APPLY_FLEET_RUN"
 // lag is how long a process that a command leaves behind may hold its output open.
 const lag = 2 * time.Second
 
-// run runs a line by the user's shell, as sshd would, in a process group of its own.
-func run(ctx context.Context, c *wire.Call) (wire.End, error) {
+// Run is the call that runs a line by the user's shell, as sshd would, in a process group of its own.
+func Run(ctx context.Context, c *wire.Call) (wire.End, error) {
 	var a runArgs
 	if err := c.Args(&a); err != nil {
 		return wire.End{}, err

@@ -56,6 +56,11 @@ func (c *Call) Args(v any) error {
 	return nil
 }
 
+// With is the call with other arguments.
+func (c *Call) With(args json.RawMessage) *Call {
+	return &Call{Stdin: c.Stdin, Stdout: c.Stdout, Stderr: c.Stderr, args: args}
+}
+
 // Streams are those of a call that is made. Stdin, which may be nil, is closed at the call's end if it can be; outputs that are nil are dropped.
 type Streams struct {
 	Stdin          io.Reader

@@ -140,7 +140,7 @@ func wording(detail string) string {
 // Suggest ends a sentence: "; did you mean `x`?" with the name nearest to given, "." if none is near.
 func Suggest(given string, names []string) string {
 	if len(given) < 3 { // everything is near to it
-		return "."
+		names = slices.DeleteFunc(slices.Clone(names), func(n string) bool { return given == "" || !strings.HasPrefix(n, given[:1]) || len(n) > len(given)+1 })
 	}
 	if near := resources.Nearest(given, names); near != "" && near != given {
 		return "; did you mean `" + near + "`?"

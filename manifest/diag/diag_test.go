@@ -50,7 +50,7 @@ func TestFrom(t *testing.T) {
 		},
 		"a file that is not there": {
 			in:   hcl.Diagnostics{diag.Errorf(&hcl.Range{Filename: "none.hcl"}, "A", "a.")},
-			want: "Error: A\n  none.hcl:\n  a.\n\n",
+			want: "Error: A\n  none.hcl: a.\n\n",
 		},
 		"secrets": {
 			in:     hcl.Diagnostics{diag.Errorf(at("a.hcl", 2, 2, 5, 8), "two", "is two.")},

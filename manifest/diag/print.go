@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/mitchellh/go-wordwrap"
@@ -38,7 +39,13 @@ func (d Diagnostic) text(b *strings.Builder, o TextOptions) {
 		}
 	}
 	fmt.Fprintf(b, "%s%s%s: %s\n", on, label, off, printable(d.Summary))
-	if d.Pos.File != "" {
+	detail := printable(d.Detail)
+	switch {
+	case d.Pos.File == "":
+	case d.Pos.Line == 0 && detail != "": // a file, or a flag, as a whole
+		first, size := utf8.DecodeRuneInString(detail)
+		detail = printable(d.Pos.Range()) + ": " + string(unicode.ToLower(first)) + detail[size:]
+	default:
 		fmt.Fprintf(b, "  %s", printable(d.Pos.Range()))
 		if d.Snippet != nil && d.Snippet.Context != "" {
 			fmt.Fprintf(b, ", in %s", printable(d.Snippet.Context))
@@ -48,8 +55,7 @@ func (d Diagnostic) text(b *strings.Builder, o TextOptions) {
 	if d.Snippet != nil {
 		d.Snippet.text(b, on, off)
 	}
-	if d.Detail != "" {
-		detail := printable(d.Detail)
+	if detail != "" {
 		if o.Width > 4 {
 			detail = wordwrap.WrapString(detail, uint(o.Width-2))
 		}

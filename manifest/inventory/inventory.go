@@ -44,6 +44,7 @@ type Group struct {
 	Nodes   []string // names, each once
 	Gateway string   // host, or user@host:port; "" for none
 	User    string
+	Agent   bool // commands go by its nodes' agents
 }
 
 // Node is what is said of one node.
@@ -54,6 +55,7 @@ type Node struct {
 	Gateway string
 	Groups  []string
 	Facts   map[string]string // each as JSON
+	Agent   bool              // commands go by its agent
 }
 
 // Names reads a node set, as nodeset.Parse does without groups.
@@ -146,8 +148,8 @@ func (r *reader) block(b *hclsyntax.Block) {
 		if strings.ContainsAny(name, ",!&@[] \t\n") || name == "" || name == "all" {
 			r.add(&at, "Invalid group name", "%q cannot be the name of a group: a name without , ! & @ [ ] and blanks, and not \"all\", which is every node.", name)
 		}
-		r.fleet.Groups = append(r.fleet.Groups, Group{Name: name, Nodes: a.set("nodes"), Gateway: a.text("gateway"), User: a.text("user")})
-		a.only("nodes", "gateway", "user")
+		r.fleet.Groups = append(r.fleet.Groups, Group{Name: name, Nodes: a.set("nodes"), Gateway: a.text("gateway"), User: a.text("user"), Agent: a.flag("agent")})
+		a.only("nodes", "gateway", "user", "agent")
 		return
 	}
 	if got, err := r.names(name); err != nil || len(got) != 1 || got[0] != name {
@@ -155,8 +157,9 @@ func (r *reader) block(b *hclsyntax.Block) {
 	}
 	r.fleet.Nodes = append(r.fleet.Nodes, Node{
 		Name: name, Address: a.text("address"), User: a.text("user"), Gateway: a.text("gateway"), Groups: a.texts("groups"), Facts: a.facts("facts"),
+		Agent: a.flag("agent"),
 	})
-	a.only("address", "user", "gateway", "groups", "facts")
+	a.only("address", "user", "gateway", "groups", "facts", "agent")
 }
 
 // attributes reads those of one block.
@@ -206,6 +209,11 @@ func (a *attributes) text(name string) string {
 		a.add(at, "Unsuitable value", "%s: %q is empty, begins with a dash or holds blanks.", name, s)
 	}
 	return s
+}
+
+func (a *attributes) flag(name string) bool {
+	v, _ := a.value(name, cty.Bool)
+	return !v.IsNull() && v.True()
 }
 
 func (a *attributes) texts(name string) []string {

@@ -93,10 +93,7 @@ func (r *Reader) read(ctx context.Context, names []named) []*source {
 }
 
 func unreadable(name string, err error) hcl.Diagnostics {
-	detail := reason(err).Error()
-	if !strings.HasPrefix(detail, name) {
-		detail = name + ": " + detail
-	}
+	detail := strings.TrimPrefix(reason(err).Error(), name+": ")
 	return hcl.Diagnostics{diag.Errorf(&hcl.Range{Filename: name}, "Unreadable manifest", "%s.", detail)}
 }
 

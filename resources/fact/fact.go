@@ -20,6 +20,7 @@ var (
 	_ resources.Validator  = (*Fact)(nil)
 	_ resources.Identified = (*Fact)(nil)
 	_ resources.Skipper    = (*Fact)(nil)
+	_ resources.Restorer   = (*Fact)(nil)
 )
 
 // Link is the run's part in the exchange.
@@ -115,7 +116,7 @@ func (f *Fact) Check(ctx context.Context, _ host.View) (resources.Diff, error) {
 	ok := there && stands.Status == record.OK
 	if f.Ensure == absent {
 		if ok || kept != nil || err != nil {
-			d.Changes = append(d.Changes, resources.Change{Attr: "ensure", From: present, To: absent, Irreversible: true})
+			d.Changes = append(d.Changes, resources.Change{Attr: "ensure", From: present, To: absent})
 		}
 		return d, nil
 	}
@@ -151,6 +152,45 @@ func (f *Fact) Apply(ctx context.Context, _ host.Host, _ resources.Diff) error {
 	})
 	f.done = err == nil
 	return err
+}
+
+// exported is what was exported before a run changed it.
+type exported struct {
+	Name  string             `json:"name"`
+	Value json.RawMessage    `json:"value,omitempty"` // nil: nothing was
+	TTL   resources.Duration `json:"ttl,omitempty"`
+}
+
+// Before returns what the state folder keeps of the fact. What had a time to live has less of it when it is put back: it counts anew.
+func (f *Fact) Before(ctx context.Context, _ host.View, _ resources.Diff) (json.RawMessage, error) {
+	was := exported{Name: f.Name, Value: f.link.Kept(f.Name)}
+	err := f.link.Look(ctx, func(node string, v *verdict.View) {
+		if stands, ok := v.Fact(node, f.Name); ok {
+			was.TTL = resources.Duration(stands.TTL)
+		}
+	})
+	if err != nil && was.Value != nil {
+		was.TTL = f.TTL // the exchange is away: as it is declared now
+	}
+	return json.Marshal(was)
+}
+
+// Restore exports what was exported before, or takes back what was not.
+func (f *Fact) Restore(ctx context.Context, _ host.Host, before json.RawMessage) error {
+	var was exported
+	if err := json.Unmarshal(before, &was); err != nil {
+		return err
+	}
+	if err := name.Fact(was.Name); err != nil {
+		return err
+	}
+	if was.Value == nil {
+		return f.link.Withdraw(ctx, was.Name)
+	}
+	if err := record.CheckValue(was.Value); err != nil {
+		return err
+	}
+	return f.link.Publish(ctx, was.Name, was.Value, time.Duration(was.TTL))
 }
 
 // Skip says that the fact will not come, as something that it requires failed.

@@ -20,8 +20,9 @@ type step struct {
 	to      string // the version that is to be, or what is known of it: the word or the constraint of ensure
 	install bool
 	remove  bool
-	version string // to be installed; "": as the manager chooses
-	unknown bool   // the repositories, as far as fetched, do not offer what is needed
+	version string   // to be installed; "": as the manager chooses
+	unknown bool     // the repositories, as far as fetched, do not offer what is needed
+	left    []string // files that an earlier removal kept
 	err     error
 	note    string
 }
@@ -168,6 +169,14 @@ func (p *Package) steps(ctx context.Context, v host.View, u *use) ([]step, error
 	steps := make([]step, len(p.Name))
 	for i, n := range p.Name {
 		s := step{name: n, have: p.find(db, n)}
+		if p.Ensure == purged && s.have.Status == manager.Missing {
+			if s.left, err = u.leftovers(ctx, v, n); err != nil {
+				return nil, err
+			}
+			if len(s.left) > 0 {
+				s.have.Status = manager.Leftovers
+			}
+		}
 		offer, known := offers[n]
 		if p.Source != "" && fileVersion != "" {
 			offer, known = manager.Offer{Candidate: fileVersion, Versions: []string{fileVersion}}, true

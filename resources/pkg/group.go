@@ -172,7 +172,7 @@ func (u *use) transact(ctx context.Context, h host.Host, parts []*part) ([]strin
 	t := manager.Transaction{
 		Options: parts[0].p.InstallOptions, Replace: parts[0].p.Configfiles == replace, NoStart: !parts[0].p.Autostart,
 	}
-	var release []string
+	var release, left []string
 	for _, part := range parts {
 		for _, st := range part.steps {
 			if !st.differs() || !part.d.Has("ensure") {
@@ -182,6 +182,8 @@ func (u *use) transact(ctx context.Context, h host.Host, parts []*part) ([]strin
 				release = append(release, st.have.Name)
 			}
 			switch {
+			case len(st.left) > 0:
+				left = append(left, st.left...)
 			case st.remove && part.p.Ensure == purged:
 				t.Purge = append(t.Purge, st.name)
 			case st.remove:
@@ -204,8 +206,22 @@ func (u *use) transact(ctx context.Context, h host.Host, parts []*part) ([]strin
 		err = u.Commit(ctx, s, t)
 		u.forget()
 	}
+	if err == nil && len(left) > 0 {
+		err = u.clear(ctx, s, left)
+	}
 	merr := u.mark(ctx, s, parts)
 	return s.Notes, errors.Join(err, merr)
+}
+
+// clear removes what earlier removals left.
+func (u *use) clear(ctx context.Context, s *manager.Session, files []string) error {
+	defer u.forget()
+	for _, file := range files {
+		if err := s.Remove(ctx, file, false); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // mark sets the marks that are declared, whatever became of the transaction.

@@ -26,13 +26,17 @@ type Package struct {
 	Name resources.Strings `hcl:"name,title,public"`
 	// `installed` (default; `present` is the same), `latest`, `absent`, `purged` (absent, and its configuration too: also what `absent` left),
 	// a version, or a constraint: `">= 1.2, < 2"` of `>=`, `<=`, `>`, `<`, `=`, `!=`, `~>`. rpm, pacman and apk versions may leave out the release.
+	// What `absent` left of an rpm or a pacman package (`.rpmsave`, `.pacsave`) is found as long as a repository, or pacman's cache, still has the
+	// package that it is of; apk keeps no trace of it.
 	Ensure string `hcl:"ensure,public"`
 	// `hold`: the package stays at its version whatever else is upgraded; `none`: it does not. A package that is held and has no `mark` declared
-	// is not moved. apt: apt-mark; dnf: versionlock; zypper: locks; pacman: IgnorePkg; apk: a pinned version.
+	// is not moved. apt: apt-mark; dnf and yum: the versionlock plugin; zypper: locks; pacman: IgnorePkg; apk: a pinned version.
 	Mark string `hcl:"mark"`
 	// A package file on the node, by absolute path; its dependencies come from the repositories.
 	Source string `hcl:"source,public"`
-	// `apt`, `dnf`, `yum`, `zypper`, `pacman`, `apk`; default: the one of the node's distribution.
+	// `apt`, `dnf`, `yum`, `zypper`, `pacman`, `apk`; default: the one of the node's distribution. `yum` is dnf where it is another name of that,
+	// else yum 3 of Enterprise Linux 7. apk and yum 3 are tested by what they answer, as recorded, and by the format of their databases, not with
+	// the programs themselves.
 	Provider string `hcl:"provider,public"`
 	// Further options of the install command: strings, or maps of an option to its value.
 	InstallOptions Options `hcl:"install_options,public"`

@@ -14,6 +14,7 @@ import (
 	"github.com/nodeapply/apply/resources/pkg/dnf"
 	"github.com/nodeapply/apply/resources/pkg/manager"
 	"github.com/nodeapply/apply/resources/pkg/pacman"
+	"github.com/nodeapply/apply/resources/pkg/yum"
 	"github.com/nodeapply/apply/resources/pkg/zypper"
 )
 
@@ -76,7 +77,17 @@ func (r *run) use(v host.View, provider string) (*use, error) {
 	}
 	u, ok := r.uses[name]
 	if !ok {
-		u = &use{Manager: newManager(name), run: r, known: map[string]manager.Offer{}, asked: map[string]bool{}}
+		m := newManager(name)
+		if name == "yum" {
+			classic, err := yum.There(v)
+			if err != nil {
+				return nil, err
+			}
+			if classic {
+				m = yum.New()
+			}
+		}
+		u = &use{Manager: m, run: r, known: map[string]manager.Offer{}, asked: map[string]bool{}}
 	}
 	r.uses[name], r.uses[provider] = u, u
 	return u, nil
@@ -108,6 +119,9 @@ type use struct {
 	fresh     bool  // known was asked for with expired metadata fetched again
 	refreshed bool  // all metadata were fetched in this run
 	failed    error // by which that ended
+	// What removals left, as far as it was asked; nil: not looked for yet.
+	saved []string
+	left  map[string][]string
 }
 
 // read returns the database, read again only if it changed.
@@ -130,8 +144,10 @@ func (u *use) read(ctx context.Context, v host.View) (*manager.DB, error) {
 	return db, nil
 }
 
+// dropOffers forgets what was asked beside the database.
 func (u *use) dropOffers() {
 	u.known, u.asked, u.fresh = map[string]manager.Offer{}, map[string]bool{}, false
+	u.saved, u.left = nil, nil
 }
 
 // forget makes the next reading a new one.
@@ -140,6 +156,34 @@ func (u *use) forget() {
 	defer u.mu.Unlock()
 	u.db = nil
 	u.dropOffers()
+}
+
+// leftovers are the files that an earlier removal of the package kept of its configuration, as they are called now; none where the database
+// itself knows them.
+func (u *use) leftovers(ctx context.Context, v host.View, name string) (files []string, err error) {
+	l, ok := u.Driver.(manager.Leaver)
+	if !ok {
+		return nil, nil
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.left == nil {
+		if u.saved, err = manager.Saved(v, l.Ending()); err != nil {
+			return nil, err
+		}
+		u.left = map[string][]string{}
+	}
+	if _, asked := u.left[name]; !asked && len(u.saved) > 0 {
+		owned, err := l.Owned(ctx, v, []string{name}, u.saved)
+		if err != nil {
+			return nil, err
+		}
+		u.left[name] = owned[name]
+	}
+	for _, file := range u.left[name] {
+		files = append(files, file+l.Ending())
+	}
+	return files, nil
 }
 
 // stampOf changes when one of the files does.

@@ -5,7 +5,7 @@ import "context"
 // Dnf returns an image whose packages are managed by dnf and rpm: Debian's programs underneath, but it has neither apt nor dpkg, says
 // in os-release that it is of Red Hat's family, and its RPM database knows what RPMs need of their system.
 func Dnf(ctx context.Context) (Image, error) {
-	img, err := With(ctx, "dnf", "rpm")
+	img, err := With(ctx, "dnf", "dnf-plugins-core", "rpm")
 	if err != nil {
 		return img, err
 	}
@@ -46,4 +46,5 @@ rpm --install --force-debian --nodeps rpmbuild/RPMS/noarch/lab-release-9-1.noarc
 mkdir -p /etc/yum.repos.d /etc/pki/rpm-gpg
 rm /usr/bin/apt /usr/bin/apt-* /usr/bin/dpkg /usr/bin/dpkg-*
 rm -r /etc/apt
+rm /usr/lib/python3/dist-packages/dnf-plugins/local.py # Debian enables it, no other distribution does
 `

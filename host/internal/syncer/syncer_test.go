@@ -23,7 +23,7 @@ func TestSyncFromManyGoroutines(t *testing.T) {
 			}
 			defer f.Close()
 			for range 5 {
-				if err := g.Sync(int(f.Fd()), int(f.Fd())); err != nil {
+				if err := g.Sync(now, int(f.Fd()), int(f.Fd())); err != nil {
 					t.Error(err)
 				}
 			}
@@ -49,21 +49,23 @@ func TestErrorsReachWhoAsked(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 20 {
 		wg.Go(func() {
-			if err := g.Sync(int(w.Fd())); !errors.Is(err, unix.EINVAL) {
+			if err := g.Sync(now, int(w.Fd())); !errors.Is(err, unix.EINVAL) {
 				t.Errorf("pipe: want %v, got %v", unix.EINVAL, err)
 			}
 		})
 		wg.Go(func() {
-			if err := g.Sync(int(f.Fd())); err != nil {
+			if err := g.Sync(now, int(f.Fd())); err != nil {
 				t.Errorf("file: %v", err)
 			}
 		})
 	}
 	wg.Wait()
-	if err := g.Sync(-1); !errors.Is(err, unix.EBADF) {
+	if err := g.Sync(now, -1); !errors.Is(err, unix.EBADF) {
 		t.Errorf("want %v, got %v", unix.EBADF, err)
 	}
-	if err := g.Sync(); err != nil {
+	if err := g.Sync(now); err != nil {
 		t.Errorf("nothing: %v", err)
 	}
 }
+
+func now() {}

@@ -135,8 +135,12 @@ func (d driver) Refresh(ctx context.Context, s *manager.Session, all bool) error
 
 // Commit removes, moves down and installs, each by one dnf.
 func (d driver) Commit(ctx context.Context, s *manager.Session, t manager.Transaction) error {
-	if gone := append(append([]string{}, t.Remove...), t.Purge...); len(gone) > 0 {
-		if _, err := d.run(ctx, s, "remove", []string{"--setopt=clean_requirements_on_remove=False"}, gone...); err != nil {
+	if gone := slices.Concat(t.Remove, t.Purge); len(gone) > 0 {
+		err := rpmdb.Purge(ctx, s, t.Purge, func() error {
+			_, err := d.run(ctx, s, "remove", []string{"--setopt=clean_requirements_on_remove=False"}, gone...)
+			return err
+		})
+		if err != nil {
 			return err
 		}
 	}
@@ -158,6 +162,27 @@ func (d driver) Commit(ctx context.Context, s *manager.Session, t manager.Transa
 	}
 	_, err := d.run(ctx, s, "install", t.Options, up...)
 	return err
+}
+
+// Ending is rpm's.
+func (driver) Ending() string { return rpmdb.Ending }
+
+// Owned asks the repositories what is in each package, as far as dnf has that in its cache.
+func (d driver) Owned(ctx context.Context, v host.View, names, files []string) (map[string][]string, error) {
+	owned := map[string][]string{}
+	for _, name := range names {
+		out, err := d.repoquery(ctx, v, false, []string{"--list", "--", name})
+		if err != nil {
+			return nil, err
+		}
+		there := strings.Split(out, "\n")
+		for _, file := range files {
+			if slices.Contains(there, file) {
+				owned[name] = append(owned[name], file)
+			}
+		}
+	}
+	return owned, nil
 }
 
 // spec is name-version-release.arch, or the package file.

@@ -171,33 +171,6 @@ func virtual(ctx context.Context, v host.View, names []string, offers map[string
 	return nil
 }
 
-// cachedFiles are the package files of the cache.
-func cachedFiles(v host.View) (map[string]bool, error) {
-	files := map[string]bool{}
-	st, err := v.Lstat(cache)
-	if err != nil || st.Kind != host.Directory {
-		return files, err
-	}
-	for f, err := range v.ReadDir(cache) {
-		if err != nil {
-			return nil, err
-		}
-		files[f] = true
-	}
-	return files, nil
-}
-
-var packageFile = regexp.MustCompile(`^(.+)-([^-]+-[^-]+)-([^-]+)\.pkg\.tar(\.[a-z0-9]+)?$`)
-
-// cachedVersion is the version in NAME-VERSION-RELEASE-ARCH.pkg.tar.zst.
-func cachedVersion(file, name string) (string, bool) {
-	m := packageFile.FindStringSubmatch(file)
-	if m == nil || m[1] != name {
-		return "", false
-	}
-	return m[2], true
-}
-
 // Refresh fetches the databases if one of a configured repository is missing, or with all.
 func (d driver) Refresh(ctx context.Context, s *manager.Session, all bool) error {
 	if !all {
@@ -270,19 +243,6 @@ func (d driver) Commit(ctx context.Context, s *manager.Session, t manager.Transa
 		return d.run(ctx, s, "-U", t.Options, files)
 	}
 	return nil
-}
-
-func cachedFile(v host.View, t manager.Target) (string, error) {
-	files, err := cachedFiles(v)
-	if err != nil {
-		return "", err
-	}
-	for f := range files {
-		if ver, ok := cachedVersion(f, t.Name); ok && ver == t.Version {
-			return path.Join(cache, f), nil
-		}
-	}
-	return "", fmt.Errorf("%s %s: neither a repository nor %s has it", t.Name, t.Version, cache)
 }
 
 // Hold edits IgnorePkg.

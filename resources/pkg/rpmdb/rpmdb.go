@@ -105,6 +105,37 @@ func FileVersion(ctx context.Context, v host.View, file string) (string, error) 
 	return Version(strings.TrimSpace(string(out.Stdout))), nil
 }
 
+// Ending is that of configuration files that were changed on the node and outlived their package.
+const Ending = ".rpmsave"
+
+// Purge removes packages by remove, and then what rpm keeps of their configuration.
+func Purge(ctx context.Context, s *manager.Session, names []string, remove func() error) error {
+	var files []string
+	if len(names) > 0 {
+		out, err := s.Query(ctx, host.Cmd{Args: append([]string{"rpm", "-qc", "--"}, names...), MaxOutput: maxOutput})
+		if err != nil {
+			return err
+		}
+		files = strings.Split(string(out.Stdout), "\n")
+	}
+	if err := remove(); err != nil {
+		return err
+	}
+	for _, file := range files {
+		if !strings.HasPrefix(file, "/") { // "(contains no files)"
+			continue
+		}
+		st, err := s.Lstat(file + Ending)
+		if err == nil && st.Kind == host.Regular {
+			err = s.Remove(ctx, file+Ending, false)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // RPMLock is the file that rpm itself locks during a transaction.
 const RPMLock = ".rpm.lock"
 

@@ -133,7 +133,7 @@ func (d driver) Refresh(ctx context.Context, s *manager.Session, all bool) error
 // Commit removes and installs, each by one zypper.
 func (d driver) Commit(ctx context.Context, s *manager.Session, t manager.Transaction) error {
 	if gone := slices.Concat(t.Remove, t.Purge); len(gone) > 0 {
-		if err := d.run(ctx, s, "remove", nil, gone); err != nil {
+		if err := rpmdb.Purge(ctx, s, t.Purge, func() error { return d.run(ctx, s, "remove", nil, gone) }); err != nil {
 			return err
 		}
 	}
@@ -156,6 +156,28 @@ func (d driver) Commit(ctx context.Context, s *manager.Session, t manager.Transa
 		}
 	}
 	return d.run(ctx, s, "install", options, specs)
+}
+
+// Ending is rpm's.
+func (driver) Ending() string { return rpmdb.Ending }
+
+// Owned asks zypper for each file in which packages the repositories have it.
+func (driver) Owned(ctx context.Context, v host.View, names, files []string) (map[string][]string, error) {
+	owned := map[string][]string{}
+	for _, file := range files {
+		found, err := search(ctx, v, false, []string{file}, "--file-list")
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range names {
+			for _, s := range found.List {
+				if (name == s.Name || name == s.Name+"."+s.Arch) && !slices.Contains(owned[name], file) {
+					owned[name] = append(owned[name], file)
+				}
+			}
+		}
+	}
+	return owned, nil
 }
 
 // Hold uses zypper's locks.

@@ -16,22 +16,24 @@ import (
 	"github.com/ProtonMail/go-crypto/openpgp"
 
 	"github.com/nodeapply/apply/source/internal/trust"
+	"github.com/nodeapply/apply/sshsig"
 )
 
 const (
-	sshBegin    = "-----BEGIN SSH SIGNATURE-----"
-	sshEnd      = "-----END SSH SIGNATURE-----"
 	pgpBegin    = "-----BEGIN PGP SIGNATURE-----"
 	pgpEnd      = "-----END PGP SIGNATURE-----"
 	pgpKeyBegin = "-----BEGIN PGP PUBLIC KEY BLOCK-----"
 )
+
+// namespace is that of git's signatures.
+const namespace = "git"
 
 const maxSignersFile = 16 << 20
 
 // Signers are the keys whose signatures are accepted.
 type Signers struct {
 	file string
-	ssh  []allowed
+	ssh  *sshsig.Signers
 	pgp  openpgp.EntityList
 }
 
@@ -55,12 +57,12 @@ func Load(file string) (*Signers, error) {
 	case len(raw) > 0 && raw[0]&0x80 != 0:
 		s.pgp, err = openpgp.ReadKeyRing(bytes.NewReader(raw))
 	default:
-		s.ssh, err = parseAllowed(string(raw))
+		s.ssh, err = sshsig.Parse(file, string(raw))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("signers: %s: %w", file, err)
 	}
-	if len(s.ssh)+len(s.pgp) == 0 {
+	if len(s.pgp) == 0 && (s.ssh == nil || s.ssh.Len() == 0) {
 		return nil, fmt.Errorf("signers: %s: no key in it", file)
 	}
 	return s, nil
@@ -87,11 +89,15 @@ func (s *Signers) verify(payload []byte, signature string, claimed, now time.Tim
 		return "", trust.Errorf("not signed")
 	case claimed.IsZero():
 		return "", trust.Errorf("signed, but without a time")
-	case strings.HasPrefix(signature, sshBegin):
+	case strings.HasPrefix(signature, sshsig.Begin):
 		if s.pgp != nil {
 			return "", trust.Errorf("signed with an SSH key, but %s is an OpenPGP keyring", s.file)
 		}
-		return s.verifySSH(payload, signature, claimed, now)
+		who, err := s.ssh.Verify(payload, signature, namespace, claimed, now)
+		if err != nil {
+			return "", trust.Errorf("%w", err)
+		}
+		return who.Principals, nil
 	case strings.HasPrefix(signature, pgpBegin):
 		if s.ssh != nil {
 			return "", trust.Errorf("signed with OpenPGP, but %s has SSH keys", s.file)
@@ -131,7 +137,7 @@ func splitCommit(raw []byte) (payload []byte, signature string, err error) {
 func splitTag(raw []byte) (payload []byte, signature string) {
 	at, offset := len(raw), 0
 	for line := range bytes.Lines(raw) {
-		if bytes.HasPrefix(line, []byte(sshBegin)) || bytes.HasPrefix(line, []byte(pgpBegin)) {
+		if bytes.HasPrefix(line, []byte(sshsig.Begin)) || bytes.HasPrefix(line, []byte(pgpBegin)) {
 			at = offset
 		}
 		offset += len(line)

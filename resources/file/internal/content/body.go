@@ -44,7 +44,7 @@ func (b *Body) Same(ctx context.Context, v host.View, name string, st host.Stat)
 	case b.Path != "" && b.Size != st.Size:
 		return false, nil
 	case b.Sum.algorithm != "":
-		return b.Sum.of(ctx, v, name)
+		return b.Sum.of(ctx, v, name, st.Size)
 	case b.Path != "":
 		return sameFiles(ctx, v, b.Path, name, st.Size)
 	}
@@ -146,14 +146,18 @@ func (b *Body) Describe(ctx context.Context, v host.View) (string, error) {
 	if size > hashInput {
 		return Bytes(size), nil
 	}
-	content, err := (&Body{Text: b.Text, Path: b.Path}).Open(ctx, v)
-	if err != nil {
-		return "", err
-	}
-	defer content.Close()
 	sum := sha256.New()
-	if err := hashAll(ctx, sum, content); err != nil {
-		return "", err
+	if b.Path == "" {
+		_, _ = io.WriteString(sum, b.Text)
+	} else {
+		content, err := v.Open(b.Path)
+		if err != nil {
+			return "", err
+		}
+		defer content.Close()
+		if err := hashAll(ctx, sum, content, size); err != nil {
+			return "", err
+		}
 	}
 	return Bytes(size) + ", sha256:" + hex.EncodeToString(sum.Sum(nil)[:8]), nil
 }
@@ -161,9 +165,9 @@ func (b *Body) Describe(ctx context.Context, v host.View) (string, error) {
 // Bytes is a size in words.
 func Bytes(size int64) string { return strconv.FormatInt(size, 10) + " bytes" }
 
-// hashAll feeds all of r to sum, until ctx ends.
-func hashAll(ctx context.Context, sum hash.Hash, r io.Reader) error {
-	buf := make([]byte, chunk)
+// hashAll feeds all of r, which should be of the given size, to sum, until ctx ends.
+func hashAll(ctx context.Context, sum hash.Hash, r io.Reader, size int64) error {
+	buf := make([]byte, min(max(size+1, 512), chunk))
 	for {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
@@ -203,14 +207,20 @@ func (b *Body) legible(ctx context.Context, v host.View) (content []byte, ok boo
 	if b.Size > diffInput || len(b.Text) > diffInput {
 		return nil, false, nil
 	}
-	r, err := (&Body{Text: b.Text, Path: b.Path}).Open(ctx, v)
-	if err != nil {
-		return nil, false, err
+	if b.Path == "" {
+		content = []byte(b.Text)
+	} else {
+		r, err := v.Open(b.Path)
+		if err != nil {
+			return nil, false, err
+		}
+		defer r.Close()
+		if content, err = io.ReadAll(io.LimitReader(r, diffInput+1)); err != nil || len(content) > diffInput {
+			return nil, false, err
+		}
 	}
-	defer r.Close()
-	content, err = io.ReadAll(io.LimitReader(r, diffInput+1))
-	if err != nil || len(content) > diffInput || !utf8.Valid(content) {
-		return nil, false, err
+	if !utf8.Valid(content) {
+		return nil, false, nil
 	}
 	unprintable := func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' && r != '\r' }
 	return content, bytes.IndexFunc(content, unprintable) < 0, nil

@@ -1,7 +1,12 @@
-package signature
+// Package sshsig makes and verifies signatures by keys of ssh, in the form of ssh-keygen -Y sign (PROTOCOL.sshsig of OpenSSH), against allowed signers
+// (ssh-keygen(1), ALLOWED SIGNERS).
+//
+// A signature is for a namespace, such as "git": one that was made for another purpose does not count. Certificates and SHA-1 are refused.
+package sshsig
 
 import (
 	"bytes"
+	"crypto/rand"
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/base64"
@@ -12,11 +17,19 @@ import (
 	"time"
 
 	"golang.org/x/crypto/ssh"
-
-	"github.com/nodeapply/apply/source/internal/trust"
 )
 
-const namespace = "git"
+// Begin and End are the lines around a signature.
+const (
+	Begin = "-----BEGIN SSH SIGNATURE-----"
+	End   = "-----END SSH SIGNATURE-----"
+)
+
+// Signers are the lines of an allowed signers file.
+type Signers struct {
+	file  string
+	lines []allowed
+}
 
 // allowed is one line of an allowed signers file.
 type allowed struct {
@@ -26,10 +39,10 @@ type allowed struct {
 	after, before time.Time
 }
 
-// parseAllowed reads lines of "principals [options] type base64 [comment]". The principals are not compared with
-// anything: git takes whichever the key has.
-func parseAllowed(text string) ([]allowed, error) {
-	var signers []allowed
+// Parse reads lines of "principals [options] type base64 [comment]" of a file, which is named in errors. The principals are not compared with anything:
+// they say who has the key.
+func Parse(file, text string) (*Signers, error) {
+	signers := &Signers{file: file}
 	number := 0
 	for line := range strings.Lines(text) {
 		number++
@@ -41,7 +54,7 @@ func parseAllowed(text string) ([]allowed, error) {
 		if err != nil {
 			return nil, fmt.Errorf("line %d: %w", number, err)
 		}
-		signers = append(signers, a)
+		signers.lines = append(signers.lines, a)
 	}
 	return signers, nil
 }
@@ -73,6 +86,21 @@ func parseAllowedLine(line string) (a allowed, err error) {
 		}
 	}
 	return a, nil
+}
+
+// Len is how many keys there are.
+func (s *Signers) Len() int { return len(s.lines) }
+
+// Fingerprints are those of the keys that are good for a namespace at a time.
+func (s *Signers) Fingerprints(namespace string, now time.Time) []string {
+	var out []string
+	for _, a := range s.lines {
+		key, err := ssh.ParsePublicKey(a.key)
+		if err == nil && (a.namespaces == "" || matches(a.namespaces, namespace)) && valid(a, now) {
+			out = append(out, ssh.FingerprintSHA256(key))
+		}
+	}
+	return out
 }
 
 // cutWord splits at the first space or tab outside of quotes.
@@ -120,8 +148,8 @@ func matches(patterns, name string) bool {
 	return found
 }
 
-// sshsig is the signature's wire form: PROTOCOL.sshsig of OpenSSH.
-type sshsig struct {
+// wireForm is a signature as it is transmitted.
+type wireForm struct {
 	Magic         [6]byte
 	Version       uint32
 	PublicKey     []byte
@@ -142,44 +170,78 @@ type signedData struct {
 
 var magic = [6]byte{'S', 'S', 'H', 'S', 'I', 'G'}
 
-func (s *Signers) verifySSH(payload []byte, armoured string, claimed, now time.Time) (string, error) {
-	sig, err := decodeSSH(armoured)
+// Sign signs a message for a namespace.
+func Sign(message []byte, namespace string, key ssh.Signer) (string, error) {
+	sum := sha512.Sum512(message)
+	data := ssh.Marshal(signedData{Magic: magic, Namespace: namespace, HashAlgorithm: "sha512", Hash: sum[:]})
+	var inner *ssh.Signature
+	var err error
+	if a, ok := key.(ssh.AlgorithmSigner); ok && key.PublicKey().Type() == ssh.KeyAlgoRSA {
+		inner, err = a.SignWithAlgorithm(rand.Reader, data, ssh.KeyAlgoRSASHA512)
+	} else {
+		inner, err = key.Sign(rand.Reader, data)
+	}
 	if err != nil {
-		return "", trust.Errorf("signature: %w", err)
+		return "", fmt.Errorf("signature: %w", err)
+	}
+	raw := ssh.Marshal(wireForm{
+		Magic: magic, Version: 1, PublicKey: key.PublicKey().Marshal(), Namespace: namespace, HashAlgorithm: "sha512", Signature: ssh.Marshal(inner),
+	})
+	var b strings.Builder
+	b.WriteString(Begin + "\n")
+	for text := base64.StdEncoding.EncodeToString(raw); text != ""; {
+		n := min(len(text), 70)
+		b.WriteString(text[:n] + "\n")
+		text = text[n:]
+	}
+	return b.String() + End + "\n", nil
+}
+
+// Signer is who made a signature.
+type Signer struct {
+	Principals  string
+	Fingerprint string // of the key
+}
+
+// Verify verifies a signature of a message for a namespace, by a key that is valid at each of the times, and returns who signed.
+func (s *Signers) Verify(message []byte, armoured, namespace string, times ...time.Time) (Signer, error) {
+	sig, err := decode(armoured, namespace)
+	if err != nil {
+		return Signer{}, fmt.Errorf("signature: %w", err)
 	}
 	data := signedData{Magic: magic, Namespace: sig.Namespace, Reserved: sig.Reserved, HashAlgorithm: sig.HashAlgorithm}
 	switch sig.HashAlgorithm {
 	case "sha256":
-		h := sha256.Sum256(payload)
+		h := sha256.Sum256(message)
 		data.Hash = h[:]
 	case "sha512":
-		h := sha512.Sum512(payload)
+		h := sha512.Sum512(message)
 		data.Hash = h[:]
 	default:
-		return "", trust.Errorf("signature: hash algorithm %q is not supported", sig.HashAlgorithm)
+		return Signer{}, fmt.Errorf("signature: hash algorithm %q is not supported", sig.HashAlgorithm)
 	}
 	key, err := ssh.ParsePublicKey(sig.PublicKey)
 	if err != nil {
-		return "", trust.Errorf("signature: %w", err)
+		return Signer{}, fmt.Errorf("signature: %w", err)
 	}
 	if _, isCertificate := key.(*ssh.Certificate); isCertificate {
-		return "", trust.Errorf("signature: made with a certificate, which is not supported")
+		return Signer{}, errors.New("signature: made with a certificate, which is not supported")
 	}
 	var inner ssh.Signature
 	if err := ssh.Unmarshal(sig.Signature, &inner); err != nil {
-		return "", trust.Errorf("signature: %w", err)
+		return Signer{}, fmt.Errorf("signature: %w", err)
 	}
 	if inner.Format == ssh.KeyAlgoRSA {
-		return "", trust.Errorf("signature: made with SHA-1")
+		return Signer{}, errors.New("signature: made with SHA-1")
 	}
 	if err := key.Verify(ssh.Marshal(data), &inner); err != nil {
-		return "", trust.Errorf("signature does not match: %w", err)
+		return Signer{}, fmt.Errorf("signature does not match: %w", err)
 	}
-	return s.allows(key, sig.Namespace, claimed, now)
+	return s.allows(key, sig.Namespace, times)
 }
 
-func decodeSSH(armoured string) (sig sshsig, err error) {
-	body, after, found := strings.Cut(strings.TrimPrefix(armoured, sshBegin), sshEnd)
+func decode(armoured, namespace string) (sig wireForm, err error) {
+	body, after, found := strings.Cut(strings.TrimPrefix(armoured, Begin), End)
 	if !found || strings.TrimSpace(after) != "" {
 		return sig, errors.New("malformed armour")
 	}
@@ -200,30 +262,32 @@ func decodeSSH(armoured string) (sig sshsig, err error) {
 }
 
 // allows looks for a line with this key that is good for this namespace at these times.
-func (s *Signers) allows(key ssh.PublicKey, namespace string, claimed, now time.Time) (string, error) {
+func (s *Signers) allows(key ssh.PublicKey, namespace string, times []time.Time) (Signer, error) {
 	name := ssh.FingerprintSHA256(key)
-	err := trust.Errorf("signed by %s, which is not among the signers in %s", name, s.file)
-	for _, a := range s.ssh {
+	err := fmt.Errorf("signed by %s, which is not among the signers in %s", name, s.file)
+	for _, a := range s.lines {
 		if !bytes.Equal(a.key, key.Marshal()) {
 			continue
 		}
 		if a.namespaces != "" && !matches(a.namespaces, namespace) {
-			err = trust.Errorf("signed by %s (%s), which is not for namespace %q", a.principals, name, namespace)
+			err = fmt.Errorf("signed by %s (%s), which is not for namespace %q", a.principals, name, namespace)
 			continue
 		}
-		for _, t := range []time.Time{claimed, now} {
+		good := true
+		for _, t := range times {
 			if t.Before(a.after) {
-				err = trust.Errorf("signed by %s (%s), valid from %s only", a.principals, name, a.after.Format(time.RFC3339))
+				err = fmt.Errorf("signed by %s (%s), valid from %s only", a.principals, name, a.after.Format(time.RFC3339))
 			}
 			if !a.before.IsZero() && !t.Before(a.before) {
-				err = trust.Errorf("signed by %s (%s), expired on %s", a.principals, name, a.before.Format(time.RFC3339))
+				err = fmt.Errorf("signed by %s (%s), expired on %s", a.principals, name, a.before.Format(time.RFC3339))
 			}
+			good = good && valid(a, t)
 		}
-		if valid(a, claimed) && valid(a, now) {
-			return a.principals, nil
+		if good {
+			return Signer{a.principals, name}, nil
 		}
 	}
-	return "", err
+	return Signer{}, err
 }
 
 func valid(a allowed, t time.Time) bool {

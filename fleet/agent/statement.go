@@ -1,0 +1,131 @@
+// Package agent is this program as a service of a node that runs commands for a fleet's operators, without ssh. It is off by default.
+//
+// Who connects shows a certificate of the seat's authority, and so does the node: both are enrolled over ssh. Each command is signed by an operator's ssh key
+// that the node allows (a file of allowed signers), for this node, this boot and this minute, and counts once. Every command and every refusal is
+// written down before anything else happens.
+package agent
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+
+	"github.com/nodeapply/apply/sshsig"
+)
+
+// namespace is that of the operators' signatures.
+const namespace = "apply-agent"
+
+// window is how old a command may be by the node's clock, which its seat was told; in the other direction it allows for a clock that was set.
+const window = time.Minute
+
+// statement is what an operator signs. Its JSON is part of the protocol.
+type statement struct {
+	Node    string    `json:"node"`
+	Boot    string    `json:"boot"`
+	Nonce   string    `json:"nonce"`
+	Time    time.Time `json:"time"` // by the node's clock
+	Line    string    `json:"line"` // for the user's shell
+	GraceMS int64     `json:"grace_ms"`
+}
+
+// envelope is a statement as it is sent: signed are the bytes of Statement.
+type envelope struct {
+	Statement string `json:"statement"`
+	Signature string `json:"signature"`
+}
+
+// greeting is what a node says of itself to its seat.
+type greeting struct {
+	Node string    `json:"node"`
+	Boot string    `json:"boot"`
+	Time time.Time `json:"time"`
+	Keys []string  `json:"keys"` // fingerprints of those that are allowed
+}
+
+// sign makes a command for a node that has greeted.
+func sign(g greeting, now time.Time, line string, grace time.Duration, key ssh.Signer) (envelope, error) {
+	text, err := json.Marshal(statement{Node: g.Node, Boot: g.Boot, Nonce: rand.Text(), Time: now, Line: line, GraceMS: grace.Milliseconds()})
+	if err != nil {
+		return envelope{}, err
+	}
+	signature, err := sshsig.Sign(text, namespace, key)
+	return envelope{string(text), signature}, err
+}
+
+// judge decides which commands are an operator's, new and for this node.
+type judge struct {
+	node, boot string
+	since      time.Time // of the judge: it does not know what was said before
+	signers    func() (*sshsig.Signers, error)
+	now        func() time.Time
+
+	mu   sync.Mutex
+	seen map[string]time.Time // nonces, to the time when they count no longer
+}
+
+// maxNonces bounds what a judge keeps in mind.
+const maxNonces = 1 << 16
+
+// Reasons for a refusal.
+var (
+	errReplayed = errors.New("replayed: this command was given before")
+	errStale    = errors.New("replayed: signed at another time")
+)
+
+// judge returns what is to be done and who wants it. The signer is also returned with an error, as far as it is known.
+func (j *judge) judge(e envelope) (statement, sshsig.Signer, error) {
+	var s statement
+	signers, err := j.signers()
+	if err != nil {
+		return s, sshsig.Signer{}, err
+	}
+	now := j.now()
+	who, err := signers.Verify([]byte(e.Statement), e.Signature, namespace, now)
+	if err != nil {
+		return s, who, err
+	}
+	if err := json.Unmarshal([]byte(e.Statement), &s); err != nil {
+		return s, who, fmt.Errorf("statement: %w", err)
+	}
+	switch {
+	case s.Node != j.node:
+		return s, who, fmt.Errorf("signed for node %q, this is %q", s.Node, j.node)
+	case s.Boot != j.boot:
+		return s, who, errors.New("replayed: signed for another boot of this node")
+	case s.Time.Before(j.since) || s.Time.Before(now.Add(-window)) || s.Time.After(now.Add(window)):
+		return s, who, errStale
+	case s.Nonce == "":
+		return s, who, errors.New("statement: without a nonce")
+	}
+	return s, who, j.once(s.Nonce, now)
+}
+
+// once refuses a nonce that it has seen.
+func (j *judge) once(nonce string, now time.Time) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if _, ok := j.seen[nonce]; ok {
+		return errReplayed
+	}
+	if len(j.seen) >= maxNonces {
+		for n, until := range j.seen {
+			if now.After(until) {
+				delete(j.seen, n)
+			}
+		}
+		if len(j.seen) >= maxNonces {
+			return fmt.Errorf("over the limit of %d commands in %v", maxNonces, 2*window)
+		}
+	}
+	if j.seen == nil {
+		j.seen = map[string]time.Time{}
+	}
+	j.seen[nonce] = now.Add(2 * window)
+	return nil
+}

@@ -1,0 +1,256 @@
+// Package yum drives yum 3, the yum of Enterprise Linux 7 and before: a program of its own. Where yum is another name of dnf, package dnf drives it.
+//
+// It is tested by a table of commands and of what yum 3.4.3 answers, not with yum itself: no system that is still maintained has it.
+package yum
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/resources/pkg/manager"
+	"github.com/nodeapply/apply/resources/pkg/rpmdb"
+	"github.com/nodeapply/apply/resources/pkg/version"
+)
+
+const (
+	program   = "/usr/bin/yum"
+	lockList  = "/etc/yum/pluginconf.d/versionlock.list"
+	maxOutput = 64 << 20
+)
+
+// There says whether a node's yum is this one: elsewhere the name is a link to dnf.
+func There(v host.View) (bool, error) {
+	name, st, err := manager.Resolve(v, program)
+	return st.Kind == host.Regular && !strings.HasPrefix(path.Base(name), "dnf"), err
+}
+
+// New returns the manager.
+func New() *manager.Manager {
+	return &manager.Manager{Name: "yum", Lock: "rpm", Version: version.RPM, ValidName: rpmdb.ValidName, Driver: driver{}}
+}
+
+type driver struct{}
+
+// Files are the database and the locks.
+func (driver) Files() []string { return append(rpmdb.Files(), lockList, "/etc/yum.repos.d") }
+
+// Read reads rpm's database and the locks.
+func (driver) Read(ctx context.Context, v host.View) (*manager.DB, error) {
+	entries, err := locks(v)
+	if err != nil {
+		return nil, err
+	}
+	held := map[string]bool{}
+	for _, name := range entries {
+		held[name] = true
+	}
+	return rpmdb.Read(ctx, v, held)
+}
+
+// locks are the entries of the versionlock plugin, such as "0:foo-1.2-1.el7.*", with the names that they hold.
+func locks(v host.View) (map[string]string, error) {
+	text, err := manager.ReadFile(v, lockList)
+	if err != nil {
+		return nil, err
+	}
+	entries := map[string]string{}
+	for line := range strings.Lines(text) {
+		entry := strings.TrimSpace(line)
+		if entry == "" || entry[0] == '#' || entry[0] == '!' {
+			continue
+		}
+		name := entry
+		if epoch, rest, ok := strings.Cut(name, ":"); ok && !strings.Contains(epoch, "-") {
+			name = rest
+		}
+		for range 2 {
+			if i := strings.LastIndexByte(name, '-'); i > 0 {
+				name = name[:i]
+			}
+		}
+		entries[entry] = name
+	}
+	return entries, nil
+}
+
+// Offers asks yum list; without fresh from the cache alone.
+func (driver) Offers(ctx context.Context, v host.View, names []string, fresh bool) (map[string]manager.Offer, error) {
+	out, err := query(ctx, v, fresh, append([]string{"list", "available", "--showduplicates", "--"}, names...))
+	if err != nil {
+		return nil, err
+	}
+	versions := map[string][]string{}
+	f := strings.Fields(strings.TrimPrefix(out, "Available Packages")) // NAME.ARCH VERSION REPOSITORY, on several lines where they are long
+	for ; len(f) >= 3; f = f[3:] {
+		name := f[0]
+		if i := strings.LastIndexByte(name, '.'); i > 0 {
+			versions[name[:i]] = append(versions[name[:i]], rpmdb.Version(f[1]))
+		}
+		versions[name] = append(versions[name], rpmdb.Version(f[1]))
+	}
+	offers := rpmdb.Offers(versions)
+	for _, name := range names {
+		if versions[name] != nil {
+			continue
+		}
+		out, err := query(ctx, v, false, []string{"provides", "--", name})
+		if err != nil {
+			return nil, err
+		}
+		if strings.Contains(out, "Matched from:") {
+			offers[name] = manager.Offer{}
+		}
+	}
+	return offers, nil
+}
+
+// query returns what yum prints, "" where it says that there is nothing, or no cache to be asked.
+func query(ctx context.Context, v host.View, fresh bool, args []string) (string, error) {
+	command := []string{"yum", "-q"}
+	if !fresh {
+		command = append(command, "-C")
+	}
+	out, err := v.Query(ctx, host.Cmd{Args: append(command, args...), MaxOutput: maxOutput})
+	stderr := string(out.Stderr)
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("yum %s: %w", args[0], err)
+	case out.ExitCode == 0:
+		return string(out.Stdout), nil
+	case strings.Contains(stderr, "No matching Packages"), !fresh && strings.Contains(stderr, "Cache-only"):
+		return "", nil
+	}
+	return "", &manager.ExitError{Cmd: "yum " + args[0], Output: out, Reason: manager.Reason(out)}
+}
+
+// Refresh leaves repositories that were changed to yum, which fetches what is not in its cache; with all it fetches everything anew.
+func (d driver) Refresh(ctx context.Context, s *manager.Session, all bool) error {
+	if !all {
+		return nil
+	}
+	if err := d.run(ctx, s, nil, "clean", "expire-cache"); err != nil {
+		return err
+	}
+	return d.run(ctx, s, nil, "makecache", "fast")
+}
+
+// Commit removes, moves down and installs, each by one yum.
+func (d driver) Commit(ctx context.Context, s *manager.Session, t manager.Transaction) error {
+	if gone := slices.Concat(t.Remove, t.Purge); len(gone) > 0 {
+		if err := rpmdb.Purge(ctx, s, t.Purge, func() error { return d.run(ctx, s, nil, "remove", gone...) }); err != nil {
+			return err
+		}
+	}
+	var up, down []string
+	for _, target := range t.Install {
+		if target.Version != "" && target.Have != "" && version.CompareRPM(target.Have, target.Version) > 0 && target.File == "" {
+			down = append(down, spec(target))
+		} else {
+			up = append(up, spec(target))
+		}
+	}
+	if len(down) > 0 {
+		if err := d.run(ctx, s, t.Options, "downgrade", down...); err != nil {
+			return err
+		}
+	}
+	if len(up) == 0 {
+		return nil
+	}
+	return d.run(ctx, s, t.Options, "install", up...)
+}
+
+var arch = regexp.MustCompile(`\.(noarch|x86_64|i[3-6]86|ppc64le|ppc64|s390x|aarch64)$`)
+
+// spec is name-version-release.arch without an epoch, which yum takes only together with an architecture, or the package file.
+func spec(t manager.Target) string {
+	switch {
+	case t.File != "":
+		return t.File
+	case t.Version == "":
+		return t.Name
+	}
+	ver := t.Version
+	if _, rest, ok := strings.Cut(ver, ":"); ok {
+		ver = rest
+	}
+	suffix := arch.FindString(t.Name)
+	return strings.TrimSuffix(t.Name, suffix) + "-" + ver + suffix
+}
+
+// Hold uses the versionlock plugin, which takes back whole entries only.
+func (d driver) Hold(ctx context.Context, s *manager.Session, hold bool, names []string) error {
+	verb, what := "add", names
+	if !hold {
+		entries, err := locks(s)
+		if err != nil {
+			return err
+		}
+		verb, what = "delete", nil
+		for entry, name := range entries {
+			if slices.Contains(names, name) {
+				what = append(what, entry)
+			}
+		}
+		slices.Sort(what)
+	}
+	err := d.run(ctx, s, nil, "versionlock", append([]string{verb}, what...)...)
+	if err != nil && strings.Contains(err.Error(), "No such command") {
+		return fmt.Errorf("mark needs the package yum-plugin-versionlock: %w", err)
+	}
+	return err
+}
+
+func (driver) run(ctx context.Context, s *manager.Session, options []string, verb string, names ...string) error {
+	s.Locked = locked
+	args := append([]string{"yum", "-q", "-y", "--setopt=exit_on_lock=1"}, options...)
+	_, err := s.Exec(ctx, "yum "+verb, host.Cmd{Args: append(append(args, verb, "--"), names...)})
+	return err
+}
+
+// Ending is rpm's.
+func (driver) Ending() string { return rpmdb.Ending }
+
+// Owned asks repoquery, where the node has it (it is of yum-utils).
+func (driver) Owned(ctx context.Context, v host.View, names, files []string) (map[string][]string, error) {
+	owned := map[string][]string{}
+	if st, err := v.Lstat("/usr/bin/repoquery"); err != nil || st.Kind == host.Absent {
+		return owned, err
+	}
+	for _, name := range names {
+		out, err := manager.Query(ctx, v, "repoquery", host.Cmd{Args: []string{"repoquery", "-q", "-C", "--list", "--", name}, MaxOutput: maxOutput})
+		if err != nil {
+			return nil, err
+		}
+		there := strings.Split(string(out.Stdout), "\n")
+		for _, file := range files {
+			if slices.Contains(there, file) {
+				owned[name] = append(owned[name], file)
+			}
+		}
+	}
+	return owned, nil
+}
+
+// FileVersion reads an .rpm's version.
+func (driver) FileVersion(ctx context.Context, v host.View, file string) (string, error) {
+	return rpmdb.FileVersion(ctx, v, file)
+}
+
+var another = regexp.MustCompile(`Existing lock (/\S+): another copy is running as pid ([0-9]+)`)
+
+func locked(out host.Output) (manager.Holder, bool) {
+	for _, text := range [][]byte{out.Stderr, out.Stdout} {
+		if m := another.FindSubmatch(text); m != nil {
+			pid, _ := strconv.Atoi(string(m[2]))
+			return manager.Holder{Lock: string(m[1]), PID: pid}, true
+		}
+	}
+	return rpmdb.Locked(out)
+}
