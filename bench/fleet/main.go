@@ -1,10 +1,11 @@
 // Command fleet measures apply's fleet beside taktuk, pdsh, clush and ansible on one machine, and writes bench/fleet/README.md and results.json. It is run by
-// make bench-fleet, as root.
+// make bench-fleet, as root. With -render it only writes README.md anew, from results.json.
 package main
 
 import (
 	"bytes"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -15,7 +16,9 @@ import (
 )
 
 func main() {
-	if err := run(); err != nil {
+	render := flag.Bool("render", false, "measure nothing")
+	flag.Parse()
+	if err := run(*render); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -30,15 +33,46 @@ type row struct {
 	CPU     float64 `json:"cpu_s"`
 	MaxRSS  int64   `json:"max_rss_kib"`
 	Right   int     `json:"right"`
-	Problem string  `json:"problem"`
+	Problem string  `json:"problem,omitempty"`
 }
 
-func run() error {
-	file, err := filepath.Abs("bench/fleet/results.json")
+// results are all measurements, and when they were made.
+type results struct {
+	Date   string `json:"date"`
+	CPUs   int    `json:"cpus"`
+	Before string `json:"load_before"`
+	After  string `json:"load_after"`
+	Rows   []row  `json:"rows"`
+}
+
+const resultsFile = "bench/fleet/results.json"
+
+func run(render bool) error {
+	if !render {
+		if err := measure(); err != nil {
+			return err
+		}
+	}
+	text, err := os.ReadFile(resultsFile)
 	if err != nil {
 		return err
 	}
-	before := load()
+	var r results
+	if err := json.Unmarshal(text, &r); err != nil {
+		return fmt.Errorf("%s: %w", resultsFile, err)
+	}
+	return os.WriteFile("bench/fleet/README.md", r.page(), 0o644)
+}
+
+// measure has the lab measure, and keeps what it writes.
+func measure() error {
+	dir, err := os.MkdirTemp("", "bench-fleet-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	file := filepath.Join(dir, "rows.json")
+	r := results{Date: time.Now().UTC().Format(time.DateOnly), CPUs: runtime.NumCPU(), Before: load()}
 	cmd := exec.Command("go", "test", "./e2e/fleet", "-run", "^TestBench$", "-count=1", "-v", "-timeout", "3h")
 	cmd.Env = append(os.Environ(), "APPLY_FLEET_BENCH="+file)
 	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
@@ -46,14 +80,17 @@ func run() error {
 		return err
 	}
 	text, err := os.ReadFile(file)
+	if err == nil {
+		err = json.Unmarshal(text, &r.Rows)
+	}
 	if err != nil {
 		return err
 	}
-	var rows []row
-	if err := json.Unmarshal(text, &rows); err != nil {
-		return fmt.Errorf("%s: %w", file, err)
+	r.After = load()
+	if text, err = json.MarshalIndent(r, "", " "); err != nil {
+		return err
 	}
-	return os.WriteFile("bench/fleet/README.md", page(rows, before, load()), 0o644)
+	return os.WriteFile(resultsFile, append(text, '\n'), 0o644)
 }
 
 // load is the mean number of processes that wanted a processor in the last minute.
@@ -77,12 +114,12 @@ node's are bounded by a token bucket. apply is on the nodes before its put is me
 `
 
 // page is the README.
-func page(rows []row, before, after string) []byte {
+func (r *results) page() []byte {
 	var b bytes.Buffer
 	b.WriteString(intro)
-	fmt.Fprintf(&b, "Measured %s on %d processors; load %s when it began and %s when it ended. `make bench-fleet` writes this anew.\n", time.Now().UTC().Format(time.DateOnly), runtime.NumCPU(), before, after)
+	fmt.Fprintf(&b, "Measured %s on %d processors; load %s when it began and %s when it ended. `make bench-fleet` writes this anew.\n", r.Date, r.CPUs, r.Before, r.After)
 	title := ""
-	for _, r := range rows {
+	for _, r := range r.Rows {
 		if t := fmt.Sprintf("%s, %d nodes", r.What, r.Nodes); t != title {
 			title = t
 			fmt.Fprintf(&b, "\n| %s | wall | seat's CPU | memory | right |\n|---|---|---|---|---|\n", title)

@@ -58,6 +58,12 @@ printf x >'sub/odd \ name' && chmod 4755 a && chmod 640 sub/big && chmod 750 sub
 		s.want(s.run("fleet", "put", "-w", "n2", filepath.Join(src, "sub/big"), "/srv/small/f"), 4, "", "no space left on device")
 		s.want(s.run("fleet", "exec", "-w", "n2", "--", "cat /srv/small/f; ls -A /srv/small; umount /srv/small"), 0, "n2: old\nn2: f\n", "")
 	})
+	t.Run("by a connector", func(t *testing.T) {
+		s.want(s.run("fleet", "put", "-w", "here", "--connector", `sh -c 'exec sh -c "$2"' connector`, src, filepath.Join(s.dir, "here")), 0, "", "1 of 1 ok: here")
+		if diff := cmp.Diff(want, s.seen(filepath.Join(s.dir, "here"))); diff != "" {
+			t.Error(diff)
+		}
+	})
 	t.Run("get", func(t *testing.T) {
 		s.want(s.run("fleet", "get", "-w", "n[1-2],b1", "/srv/copy", "got"), 0, "", "3 of 3 ok")
 		for _, n := range []string{"n1", "n2", "b1"} {
