@@ -1,8 +1,8 @@
-# make test   installs what the tests need and runs them all; make bench, make fault: see bench/README.md, docs/safety.md
+# make test   installs what the tests need and runs them all; make bench, make fault, make cluster: see bench/README.md, docs/safety.md, e2e/cluster
 export CGO_ENABLED ?= 0
 SHELL := /bin/bash
 
-.PHONY: build test check bench bench-fleet bench-git fault fleet docs clean
+.PHONY: build test check bench bench-fleet bench-git fault fleet docs clean bench-exchange cluster
 
 build:
 	go build -trimpath -ldflags '-s -w' -o bin/apply ./cmd/apply
@@ -23,11 +23,19 @@ fleet:
 	scripts/install.sh
 	APPLY_LAB=require APPLY_FLEET=whole go test ./e2e/fleet -count=1 -v -timeout 1h
 
+# Five nodes at most, whatever happens to one of them, and every input of the module: half an hour. CI runs a sample.
+cluster:
+	scripts/install.sh
+	APPLY_LAB=require APPLY_E2E=whole go test ./e2e/cluster -count=1 -parallel 1 -timeout 2h -v
+
 bench:
 	go run ./bench
 
 bench-fleet:
 	scripts/bench-fleet.sh
+
+bench-exchange:
+	go run ./bench/exchange
 
 bench-git:
 	go run ./bench/git

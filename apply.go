@@ -105,7 +105,7 @@ func (m *Manifest) Converge(ctx context.Context, o engine.Options) (*report.Repo
 }
 
 func (m *Manifest) options(o engine.Options) engine.Options {
-	o.Manifest, o.Scrub, o.Outputs = m.Path, m.scrub.Scrub, m.outputs
+	o.Manifest, o.Scrub, o.ScrubOutput, o.Outputs = m.Path, m.scrub.Scrub, m.scrub.ScrubOutput, m.outputs
 	return o
 }
 

@@ -7,12 +7,14 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/engine"
 	"github.com/nodeapply/apply/exchange"
 	"github.com/nodeapply/apply/exchange/record"
 	"github.com/nodeapply/apply/exchange/session"
+	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/journal"
 	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/resources"
@@ -39,7 +41,7 @@ func (m *Manifest) together(ctx context.Context, o engine.Options) (*report.Repo
 	if !takesPart && !m.session.Shared() {
 		return engine.Converge(ctx, m.host, m.compiled.Catalog, o)
 	}
-	m.session.Begin(ctx, o.Run, o.Commit, plan)
+	m.session.Begin(ctx, o.Run, o.Commit, plan, func(ctx context.Context) bool { return goingDown(ctx, m.host) })
 	if o.Events != nil {
 		o.Events = &doing{o.Events, m.session}
 	}
@@ -51,12 +53,38 @@ func (m *Manifest) together(ctx context.Context, o engine.Options) (*report.Repo
 	default:
 		failed = firstFailure(rep)
 	}
-	if e := m.session.End(ctx, o.Scrub(failed)); e != nil && err == nil {
+	if e := m.session.End(ctx, !stopped(o.Stop), o.Scrub(failed)); e != nil && err == nil {
 		rep.Warnings = append(rep.Warnings, o.Scrub(e.Error()))
 	} else if e != nil {
 		err = errors.Join(err, e)
 	}
 	return rep, err
+}
+
+// stopped tells whether a run was interrupted.
+func stopped(stop <-chan struct{}) bool {
+	select {
+	case <-stop:
+		return true
+	default:
+		return false
+	}
+}
+
+// goingDownTimeout is for systemd to answer, which does little else while it shuts a node down.
+const goingDownTimeout = 3 * time.Second
+
+// goingDown tells whether the node is being shut down: then what fails or is interrupted says nothing about the manifest.
+func goingDown(ctx context.Context, v host.View) bool {
+	ctx, cancel := context.WithTimeout(ctx, goingDownTimeout)
+	defer cancel()
+	out, err := v.Query(ctx, host.Cmd{Args: []string{"systemctl", "is-system-running"}})
+	if err == nil && strings.TrimSpace(string(out.Stdout)) == "stopping" {
+		return true
+	}
+	// In the end systemd gives its place to the program that kills what is left, which nobody can ask any more.
+	first, err := host.ReadFile(v, "/proc/1/comm")
+	return err == nil && strings.HasPrefix(first, "systemd-shutdow")
 }
 
 // doing tells the exchange at what the run is.

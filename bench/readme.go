@@ -67,6 +67,8 @@ are none of apply's sizes: it takes 100,000 by source or by for_each. Many block
 What a manifest from git costs: [git/README.md](git/README.md). The fleet beside other programs: [fleet/README.md](fleet/README.md).
 
 The columns of tables: N resources; floors; apply; the peers.
+
+How fast facts travel between nodes: [exchange/README.md](exchange/README.md).
 `
 
 func table(b *strings.Builder, columns ...string) {

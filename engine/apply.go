@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/report"
@@ -30,7 +31,7 @@ func (t *visit) converge(ctx context.Context) {
 			return
 		}
 		if err != nil {
-			t.fail(err)
+			t.fail(err, t.diff.Changes...)
 			return
 		}
 		t.res.Outcome, t.changed = report.Changed, true
@@ -64,7 +65,7 @@ func (t *visit) apply(ctx context.Context) error {
 		if err == nil || n >= t.e.Tries || t.stuck || ctx.Err() != nil {
 			return err
 		}
-		t.res.Warnings = append(t.res.Warnings, t.opts.Scrub(fmt.Sprintf("attempt %d of %d: %v", n, t.e.Tries, err)))
+		t.res.Warnings = append(t.res.Warnings, t.opts.Scrub(fmt.Sprintf("attempt %d of %d: %s", n, t.e.Tries, brief(err))))
 		t.running(t.e.Addr, fmt.Sprintf("waiting to try again (%d of %d failed)", n, t.e.Tries))
 		if err := sleep(ctx, t.slot, t.e.TrySleep); err != nil {
 			return err
@@ -80,6 +81,19 @@ func (t *visit) apply(ctx context.Context) error {
 	}
 }
 
+// brief is an error with the last line of what a command said of it.
+func brief(err error) string {
+	var d interface{ Detail() string }
+	if !errors.As(err, &d) {
+		return err.Error()
+	}
+	said := strings.TrimSpace(d.Detail())
+	if said == "" {
+		return err.Error()
+	}
+	return err.Error() + ": " + said[strings.LastIndexByte(said, '\n')+1:]
+}
+
 // applyOnce records the change, makes it, and checks that it took.
 func (t *visit) applyOnce(ctx context.Context, diff resources.Diff) error {
 	var err error
@@ -93,7 +107,7 @@ func (t *visit) applyOnce(ctx context.Context, diff resources.Diff) error {
 			if err := t.start(ctx, diff); err != nil {
 				return err
 			}
-			return t.e.Resource.Apply(ctx, t.changing(), diff)
+			return t.interruptible(ctx, func(ctx context.Context) error { return t.e.Resource.Apply(ctx, t.changing(), diff) })
 		})
 	}
 	if err != nil {

@@ -57,6 +57,8 @@ type Options struct {
 	Log *slog.Logger
 	// Scrub, if set, takes sensitive values out of a text.
 	Scrub func(string) string
+	// ScrubOutput is the same for the output of commands, which may be cut and wrapped; default: Scrub.
+	ScrubOutput func(string) string
 }
 
 // Recorder keeps what must outlive a run that dies: [journal.Run] is one. Its methods may be called by several goroutines.
@@ -136,6 +138,9 @@ func newRun(c *catalog.Catalog, v host.View, h host.Host, o Options) (*run, erro
 	}
 	if o.Scrub == nil {
 		o.Scrub = func(s string) string { return s }
+	}
+	if o.ScrubOutput == nil {
+		o.ScrubOutput = o.Scrub
 	}
 	r := &run{cat: c, view: v, host: h, opts: o, started: time.Now()}
 	r.stop.outside = o.Stop

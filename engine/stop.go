@@ -2,10 +2,12 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
 	"github.com/nodeapply/apply/graph"
+	"github.com/nodeapply/apply/resources"
 )
 
 // stopper says whether anything new may start.
@@ -39,6 +41,33 @@ func (s *stopper) stopped() (reason, because string) {
 type stoppedError struct{ reason, because string }
 
 func (e *stoppedError) Error() string { return e.reason }
+
+// interruptible calls apply, whose context an interrupt ends if all that it does is to wait: it then counts as not begun.
+func (t *visit) interruptible(ctx context.Context, apply func(context.Context) error) error {
+	if _, ok := t.e.Resource.(resources.Waiter); !ok {
+		return apply(ctx)
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		select {
+		case <-t.stop.outside:
+			reason, because := t.stop.stopped()
+			cancel(&stoppedError{reason, because})
+		case <-ctx.Done():
+		}
+	}()
+	err := apply(ctx)
+	var stopped *stoppedError
+	interrupted := errors.As(context.Cause(ctx), &stopped)
+	cancel(nil)
+	<-ended
+	if err != nil && interrupted {
+		return stopped
+	}
+	return err
+}
 
 // failed lets nothing new start because a resource failed.
 func (s *stopper) failed(address string) {

@@ -169,13 +169,13 @@ func (t *visit) plan(ctx context.Context) {
 	}
 }
 
-// fail records why the resource failed. Whom it would have notified is still owed what it may have changed.
-func (t *visit) fail(err error) {
+// fail records why the resource failed, while it tried to make changes. Whom it would have notified is still owed what it may have changed.
+func (t *visit) fail(err error, tried ...resources.Change) {
 	t.res.Outcome, t.res.Changes, t.changed = report.Failed, nil, false
 	for _, c := range t.diff.Changes {
 		t.res.Reversible = t.res.Reversible && !c.Irreversible
 	}
-	t.res.Error = t.describe(t.e, err)
+	t.res.Error = t.describe(t.e, err, tried...)
 }
 
 // values keeps the values that other blocks may use. A plan knows only those of resources that stay as they are.

@@ -262,23 +262,35 @@ func (w *walk) mask(e *catalog.Entry, changes []resources.Change) []report.Chang
 	return out
 }
 
-// describe turns an error into what a report says: the place is that of the attribute, where the error names one.
-func (w *walk) describe(e *catalog.Entry, err error) *report.Error {
-	pos := e.Pos
-	var attr interface{ Attribute() string }
-	var placed interface{ Position() resources.Pos }
-	switch {
-	case errors.As(err, &placed):
-		pos = placed.Position()
-	case errors.As(err, &attr) && e.AttrPos != nil:
-		pos = e.AttrPos(attr.Attribute())
-	}
-	out := &report.Error{Summary: w.opts.Scrub(err.Error()), Pos: pos.Range()}
+// describe turns an error into what a report says.
+func (w *walk) describe(e *catalog.Entry, err error, tried ...resources.Change) *report.Error {
+	out := &report.Error{Summary: w.opts.Scrub(err.Error()), Pos: place(e, err, tried).Range()}
 	var d interface{ Detail() string }
 	if errors.As(err, &d) {
-		out.Detail = w.opts.Scrub(d.Detail())
+		out.Detail = w.opts.ScrubOutput(d.Detail())
 	}
 	return out
+}
+
+// place is the one that the error names, by itself or as an attribute; else that of the first declared one that was tried, else of the block.
+func place(e *catalog.Entry, err error, tried []resources.Change) resources.Pos {
+	var placed interface{ Position() resources.Pos }
+	if errors.As(err, &placed) {
+		return placed.Position()
+	}
+	if e.AttrPos == nil {
+		return e.Pos
+	}
+	var attr interface{ Attribute() string }
+	if errors.As(err, &attr) {
+		return e.AttrPos(attr.Attribute())
+	}
+	for _, c := range tried {
+		if pos := e.AttrPos(c.Attr); pos != e.Pos {
+			return pos
+		}
+	}
+	return e.Pos
 }
 
 // recorded returns the host through which a is changed: the recorder is told of each change.

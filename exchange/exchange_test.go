@@ -271,38 +271,6 @@ func dead(r *Run) {
 	r.board.stop()
 }
 
-func TestANodeThatBootedTakesItsPlaceAgain(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		x := deployment(t, memory(t))
-		r, err := x.Join(t.Context(), identity("a"), Plan{Exports: exports("up")})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := r.Publish(t.Context(), "up", json.RawMessage("true"), 0); err != nil {
-			t.Fatal(err)
-		}
-		dead(r)
-		id := identity("a")
-		id.Boot = "boot-2"
-		began := time.Now()
-		r, err = x.Join(t.Context(), id, Plan{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer end(t, r, "")
-		if took := time.Since(began); took > x.timing.lease {
-			t.Errorf("it took %s, longer than the lease of the run that died", took)
-		}
-		v, err := x.Snapshot(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		if f, _ := v.Fact("a", "up"); f.Stale != "stale: the node has booted since" {
-			t.Errorf("a fact of the earlier boot is %q", f.Stale)
-		}
-	})
-}
-
 func TestARunThatIsKilledIsNoDeadEnd(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		x := deployment(t, memory(t))

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -105,13 +106,23 @@ func (r *Run) arrive(ctx context.Context) error {
 	// The other one may have died a moment ago (this machine, before it was booted): then its record goes with its lease.
 	patience, cancel := context.WithTimeout(ctx, r.x.timing.lease+r.x.timing.lease/3)
 	defer cancel()
-	for range r.x.store.Watch(patience, r.place.key.String(), twin.Revision) {
-		break // it has gone, or shows that it lives, or has said nothing
+	for u, err := range store.Follow(patience, r.x.store, r.place.key.String()) {
+		if err != nil || moved(u, twin) { // it has said nothing, or has gone, or shows that it lives
+			break
+		}
 	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	return r.publish(ctx, r.mine)
+}
+
+// moved tells whether an entry is no longer as it was.
+func moved(u store.Update, was store.Entry) bool {
+	if u.Reset == nil {
+		return len(u.Changes) > 0
+	}
+	return !slices.ContainsFunc(u.Reset.Entries, func(e store.Entry) bool { return e.Key == was.Key && e.Revision == was.Revision })
 }
 
 // mine tells whether a run record that stands under this node's name may be replaced: it has ended, or is this machine's.
@@ -225,41 +236,6 @@ func (r *Run) Doing(what string) { r.Change(func(rec *record.Run) { rec.Doing = 
 
 // Lost ends, with its cause, when the node has lost its place to another of its name.
 func (r *Run) Lost() context.Context { return r.life }
-
-// End says that the run has ended, and with which failure ("" for none): what it has not exported will not come. It waits
-// for what the run has started, and returns when the record stands. A second time it does nothing.
-func (r *Run) End(ctx context.Context, failed string) error {
-	if r.over {
-		return nil
-	}
-	lost := context.Cause(r.life)
-	r.lose(errEnding)
-	r.wg.Wait()
-	r.board.stop()
-	if lost != nil && !errors.Is(lost, errEnding) {
-		return lost // the place is another's
-	}
-	r.mu.Lock()
-	r.rec.Ended, r.rec.Failed, r.rec.Doing, r.rec.Waits, r.rec.Exports = true, failed, "", nil, nil
-	b, err := encode(r.place.key, &r.rec)
-	lease := r.lease
-	r.mu.Unlock()
-	if err != nil {
-		return err
-	}
-	if err := r.place.put(ctx, b, 0, r.still); err != nil {
-		return fmt.Errorf("exchange: %w", err)
-	}
-	r.over = true
-	if lease != 0 {
-		if err := r.x.store.Revoke(ctx, lease); err != nil && !errors.Is(err, store.ErrNoLease) && !errors.Is(err, store.ErrUnavailable) {
-			return fmt.Errorf("exchange: %w", err)
-		}
-	}
-	return nil
-}
-
-var errEnding = errors.New("the run has ended")
 
 // Publish exports a fact. With a ttl it goes by itself when it is not exported again in time, by the store's clock.
 func (r *Run) Publish(ctx context.Context, fact string, value json.RawMessage, ttl time.Duration) error {

@@ -171,7 +171,7 @@ func (l *Local) Symlink(ctx context.Context, target, name string) error {
 		err = l.replaceByLink(dir, base, target, kindOf(old.Mode), name)
 	}
 	if err != nil {
-		return l.failed("symlink", err)
+		return fmt.Errorf("%w%s", l.failed("symlink", err), contentKept(old))
 	}
 	return l.durableDir(ctx, dir)
 }

@@ -55,11 +55,11 @@ func TestReadOnlyFileSystem(t *testing.T) {
 	mount(t, h.Path("d"), h.Path("d"), "", unix.MS_BIND, "")
 	mount(t, "", h.Path("d"), "", unix.MS_BIND|unix.MS_REMOUNT|unix.MS_RDONLY, "")
 	for want, err := range map[string]error{
-		"create: read-only file system; old content kept": h.WriteFile(t.Context(), "/d/a", content("x")),
-		"mkdir: read-only file system":                    h.Mkdir(t.Context(), "/d/new", host.Meta{}),
-		"chmod: read-only file system":                    h.SetMeta(t.Context(), "/d/a", host.Meta{Mode: ptr(0)}),
-		"remove: /d/a: read-only file system":             h.Remove(t.Context(), "/d/a", false),
-		"symlink: read-only file system":                  h.Symlink(t.Context(), "x", "/d/l"),
+		"create: read-only file system; old content kept":       h.WriteFile(t.Context(), "/d/a", content("x")),
+		"mkdir: read-only file system":                          h.Mkdir(t.Context(), "/d/new", host.Meta{}),
+		"chmod: read-only file system":                          h.SetMeta(t.Context(), "/d/a", host.Meta{Mode: ptr(0)}),
+		"remove: /d/a: read-only file system; old content kept": h.Remove(t.Context(), "/d/a", false),
+		"symlink: read-only file system":                        h.Symlink(t.Context(), "x", "/d/l"),
 	} {
 		if err == nil || err.Error() != want {
 			t.Errorf("want %q, got %v", want, err)

@@ -42,9 +42,17 @@ func (l *Local) Remove(ctx context.Context, name string, all bool) error {
 		}
 	}
 	if err != nil && !errors.Is(err, unix.ENOENT) {
-		return fmt.Errorf("remove: %s: %w", name, err)
+		return fmt.Errorf("remove: %s: %w%s", name, err, contentKept(st))
 	}
 	return l.durableDir(ctx, dir)
+}
+
+// contentKept is what an error says when the file that was to be replaced or removed is as it was.
+func contentKept(old *unix.Stat_t) string {
+	if old == nil || kindOf(old.Mode) != Regular {
+		return ""
+	}
+	return "; old content kept"
 }
 
 // removeTree removes the folder base of dir with all that is in it: under another name, so that who looks sees all of it or nothing.

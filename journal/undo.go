@@ -54,7 +54,17 @@ func (s *State) PlanUndo(v host.View, id string) (*Undo, error) {
 		}
 	}
 	slices.Reverse(u.Steps)
+	u.sayOnce()
 	return u, u.keepStrangers(v)
+}
+
+// sayOnce drops that a resource as a whole cannot be taken back where its files say why.
+func (u *Undo) sayOnce() {
+	files := map[resources.Address]bool{}
+	for _, s := range u.Steps {
+		files[s.Addr] = files[s.Addr] || s.op != nil
+	}
+	u.Steps = slices.DeleteFunc(u.Steps, func(s UndoStep) bool { return s.op == nil && s.before == nil && files[s.Addr] })
 }
 
 // keepStrangers refuses to remove folders that hold what the run did not make.
@@ -116,7 +126,11 @@ func (s *State) undoStep(v host.View, st step) (UndoStep, bool, error) {
 		return UndoStep{Addr: a, What: "state of " + a.String(), before: st.begin.Before}, true, nil
 	case st.begin != nil && st.begin.Irreversible:
 		a := st.begin.Addr.address()
-		return UndoStep{Addr: a, What: a.String(), Refused: "a command cannot be taken back"}, true, nil
+		reason := "it cannot be taken back"
+		if a.Type == "exec" {
+			reason = "a command cannot be taken back"
+		}
+		return UndoStep{Addr: a, What: a.String(), Refused: reason}, true, nil
 	case st.op == nil || st.op.Pre == nil:
 		return UndoStep{}, false, nil
 	}

@@ -122,7 +122,7 @@ func TestNoMistakeShowsASecret(t *testing.T) {
 	}
 }
 
-func TestFormatFile(t *testing.T) {
+func TestFormatter(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for name, tc := range map[string]struct{ in, want, err string }{
 		"a.hcl":      {in: "file \"/a\" {\ncontent=1\n  mode   =   \"2\" # c\n}\n", want: "file \"/a\" {\n  content = 1\n  mode    = \"2\" # c\n}\n"},
@@ -134,7 +134,7 @@ func TestFormatFile(t *testing.T) {
 		if err := os.WriteFile(name, []byte(tc.in), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		got, src, diags := manifest.FormatFile(name)
+		got, src, diags := manifest.NewFormatter().File(name)
 		if tc.err != "" {
 			if !strings.Contains(diags.Error(), tc.err) {
 				t.Errorf("%s: want %q, got %v", name, tc.err, diags)
@@ -145,8 +145,23 @@ func TestFormatFile(t *testing.T) {
 			t.Errorf("%s: want %q, got %q, %q, %v", name, tc.want, got, src, diags)
 		}
 	}
-	if _, _, diags := manifest.FormatFile("missing.hcl"); !strings.Contains(diags.Error(), "no such file") {
+	if _, _, diags := manifest.NewFormatter().File("missing.hcl"); !strings.Contains(diags.Error(), "no such file") {
 		t.Errorf("a missing file: %v", diags)
+	}
+	if err := os.WriteFile("large.hcl", []byte("# "+strings.Repeat("x", 1<<20-3)+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	together := manifest.NewFormatter()
+	var diags diag.List
+	for n := 0; n < 17 && !diags.HasErrors(); n++ {
+		name := fmt.Sprintf("large%d.hcl", n)
+		if err := os.Link("large.hcl", name); err != nil {
+			t.Fatal(err)
+		}
+		_, _, diags = together.File(name)
+	}
+	if !strings.Contains(diags.Error(), "large16.hcl") || !strings.Contains(diags.Error(), "limit") {
+		t.Errorf("17 MiB in all: %v", diags)
 	}
 }
 

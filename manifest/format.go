@@ -12,13 +12,18 @@ import (
 	"github.com/nodeapply/apply/manifest/syntax"
 )
 
-// FormatFile reads a manifest and gives it in canonical form, beside what it holds now. A file with mistakes in its syntax is not formatted.
-func FormatFile(name string) (formatted, src []byte, diags diag.List) {
-	reader := syntax.NewReader(schemas{})
-	_, found := reader.ReadBody(context.Background(), name)
-	file := reader.File(name)
+// Formatter formats manifests. The limit of what all manifests together may hold is that of all its files.
+type Formatter struct{ reader *syntax.Reader }
+
+// NewFormatter returns a Formatter that has read nothing.
+func NewFormatter() *Formatter { return &Formatter{syntax.NewReader(schemas{})} }
+
+// File reads a manifest and gives it in canonical form, beside what it holds now. A file with mistakes in its syntax is not formatted.
+func (f *Formatter) File(name string) (formatted, src []byte, diags diag.List) {
+	_, found := f.reader.ReadBody(context.Background(), name)
+	file := f.reader.File(name)
 	if found.HasErrors() {
-		return nil, nil, diag.From(found, reader, noSecrets)
+		return nil, nil, diag.From(found, f.reader, noSecrets)
 	}
 	src = file.Bytes
 	if strings.HasSuffix(name, ".json") {

@@ -3,6 +3,8 @@ package manifest
 import (
 	"errors"
 
+	"github.com/hashicorp/hcl/v2"
+
 	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/manifest/diag"
 	"github.com/nodeapply/apply/manifest/funcs"
@@ -168,7 +170,7 @@ func (f *filling) attr(i int) {
 		v = v.Mark(funcs.Sensitive)
 	}
 	if sensitive(v) {
-		f.g.s.c.secrets.add(v)
+		f.g.s.c.secrets.Add(v)
 		if a.field.Public {
 			f.wrong(a, errors.New("a sensitive value cannot be used here: it would be visible to others; pass it by `environment`, `stdin` or a file's `content`"))
 			return
@@ -248,7 +250,7 @@ func unjoin(err error) []error {
 
 func (g *group) posOf(attr string) resources.Pos {
 	if a := g.sh.attr(attr); a != nil {
-		return diag.Pos(a.Range())
+		return diag.Pos(hcl.RangeBetween(*a.At, a.Range()))
 	}
 	return diag.Pos(g.sh.block.Header)
 }

@@ -30,7 +30,7 @@ func TestResultText(t *testing.T) {
 		"refreshed": {Converge, Result{Address: at("service", "d"), Outcome: Refreshed, Refreshed: true, NotifiedBy: []string{"file.a"}},
 			"service.d: refreshed\n    notified by file.a\n"},
 		"failed": {Converge, Result{Address: at("exec", "rc"), Pos: "main.hcl:40", Outcome: Failed, Error: &Error{Summary: "exit code 3", Detail: "one\ntwo\n", Pos: "main.hcl:41,3-20"}},
-			"exec.rc: failed (main.hcl:40)\n    main.hcl:41,3-20: exit code 3\n        one\n        two\n"},
+			"exec.rc: failed (main.hcl:40)\n    main.hcl:41:3: exec.rc: exit code 3\n        one\n        two\n"},
 		"skipped":           {Converge, Result{Address: at("exec", "b"), Outcome: Skipped, Because: "exec.rc"}, "exec.b: skipped because exec.rc failed\n"},
 		"skipped by signal": {Converge, Result{Address: at("exec", "b"), Outcome: Skipped, Reason: "interrupted"}, "exec.b: skipped\n    interrupted\n"},
 		"planned":           {Plan, Result{Address: at("file", "a"), Outcome: Pending, Certainty: Exact}, "file.a: would change\n"},

@@ -89,7 +89,7 @@ func (p prose) body(b *strings.Builder, r *Result) {
 	if e := r.Error; e != nil {
 		place := ""
 		if e.Pos != "" {
-			place = Printable(e.Pos) + ": "
+			place = Printable(begin(e.Pos) + ": " + r.Address.String() + ": ")
 		}
 		summary, more, _ := strings.Cut(e.Summary, "\n") // several mistakes, one a line
 		fmt.Fprintf(b, "    %s%s\n", place, p.paint(red, Printable(summary)))
@@ -100,6 +100,17 @@ func (p prose) body(b *strings.Builder, r *Result) {
 		b.WriteString("    ")
 		p.warning(b, w)
 	}
+}
+
+// begin is where a range begins, FILE:LINE:COLUMN, which editors understand.
+func begin(pos string) string {
+	colon := strings.LastIndexByte(pos, ':')
+	line, columns, ok := strings.Cut(pos[colon+1:], ",")
+	if !ok {
+		return pos
+	}
+	column, _, _ := strings.Cut(columns, "-")
+	return pos[:colon+1] + line + ":" + column
 }
 
 func (p prose) warning(b *strings.Builder, text string) {
@@ -114,14 +125,7 @@ func (p prose) change(b *strings.Builder, c Change) {
 		p.indent(b, c.Diff, true)
 		return
 	}
-	before, after := Printable(c.Before), Printable(c.After)
-	if before == "" {
-		before = "(none)"
-	}
-	if after == "" {
-		after = "(none)"
-	}
-	fmt.Fprintf(b, "    %s: %s -> %s\n", Printable(c.Attribute), p.paint(red, before), p.paint(green, after))
+	fmt.Fprintf(b, "    %s: %s -> %s\n", Printable(c.Attribute), p.paint(red, Shown(c.Before)), p.paint(green, Shown(c.After)))
 }
 
 // indent writes the lines of a text one level in; those of a diff in its colours.

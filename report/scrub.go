@@ -21,6 +21,7 @@ type Scrubber struct {
 	mu       sync.Mutex
 	forms    map[string]bool
 	replacer *strings.Replacer // nil where forms have come since it was made
+	pieces   *fragments        // likewise
 }
 
 // Values shorter than shortest would take innocent text apart: only their marks hide them. Of a value of several lines, lines from
@@ -42,7 +43,7 @@ func (s *Scrubber) Add(values ...string) {
 		if len(v) < shortest || s.forms[v] {
 			continue
 		}
-		s.replacer = nil
+		s.replacer, s.pieces = nil, nil
 		addForms(s.forms, v)
 		if strings.ContainsAny(v, "\n\r") {
 			for line := range strings.Lines(v) {
@@ -111,4 +112,20 @@ func (s *Scrubber) Scrub(text string) string {
 	r := s.replacer
 	s.mu.Unlock()
 	return r.Replace(text)
+}
+
+// ScrubOutput returns output of a command without the known values, and without pieces of them where it was cut or wrapped.
+func (s *Scrubber) ScrubOutput(text string) string {
+	whole := s.Scrub(text)
+	s.mu.Lock()
+	if len(s.forms) == 0 || text == "" {
+		s.mu.Unlock()
+		return whole
+	}
+	if s.pieces == nil {
+		s.pieces = newFragments(s.forms)
+	}
+	pieces := s.pieces
+	s.mu.Unlock()
+	return pieces.hide(whole, len(text) >= cutFrom)
 }

@@ -60,3 +60,56 @@ func TestScrubLongestFirst(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// TestScrubOutput looks at output that commands cut and wrap: no piece of the value of eight characters is left.
+func TestScrubOutput(t *testing.T) {
+	long := strings.Repeat("qwertyuiopasdfghjklzxcvbnm", 4) + "0123456789-end"
+	wrap := func(s string, n int) string {
+		var lines []string
+		for ; len(s) > n; s = s[n:] {
+			lines = append(lines, s[:n])
+		}
+		return strings.Join(append(lines, s), "\n")
+	}
+	filler := strings.Repeat("innocent words\n", 300)
+	b64 := base64.StdEncoding.EncodeToString([]byte(long))
+	inside := base64.StdEncoding.EncodeToString([]byte("user:" + long + ":host"))
+	const hidden = hiddenValue
+	tests := map[string]struct{ text, want string }{
+		"whole":                   {"a " + long + " b", "a " + hidden + " b"},
+		"cut at the front":        {long[7:] + " b\n" + filler, hidden + " b\n" + filler},
+		"cut to its last four":    {long[len(long)-4:] + " b\n" + filler, hidden + " b\n" + filler},
+		"cut at the end":          {filler + "a " + long[:11], filler + "a " + hidden},
+		"cut at both ends":        {long[5:90], hidden},
+		"a short text is whole":   {"qwer", "qwer"},
+		"its beginning by chance": {"the end is qwerty\nnext", "the end is qwerty\nnext"},
+		"wrapped":                 {wrap(long, 40) + "\nb", hidden + "\n" + hidden + "\n" + hidden + "\nb"},
+		"base64, wrapped":         {wrap(b64, 76), hidden + "\n" + hidden + "\n" + hidden + "=="},
+		"cut in a repetition":     {strings.Repeat(long, 60)[50:5000], hidden + strings.Repeat(hidden, 41) + hidden},
+		"innocent":                {filler, filler},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			var s Scrubber
+			s.Add(long)
+			if diff := cmp.Diff(tc.want, s.ScrubOutput(tc.text)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+	t.Run("inside base64, wrapped", func(t *testing.T) {
+		var s Scrubber
+		s.Add(long)
+		got := s.ScrubOutput(wrap(inside, 64))
+		for i := 8; i+8 < len(inside)-8; i++ {
+			if strings.Contains(got, inside[i:i+8]) {
+				t.Fatalf("%q is left of %q", got, inside)
+			}
+		}
+	})
+	t.Run("nothing known", func(t *testing.T) {
+		if diff := cmp.Diff("text", new(Scrubber).ScrubOutput("text")); diff != "" {
+			t.Error(diff)
+		}
+	})
+}

@@ -149,6 +149,9 @@ type Member struct {
 	Diff     Diff
 }
 
+// Waiter is a Resource whose Apply changes nothing on the node and only waits for others: an interrupt ends it at once.
+type Waiter interface{ Waits() }
+
 // Locker is a Resource whose Apply must not run beside others that name the same lock.
 type Locker interface{ Locks() []string }
 

@@ -14,9 +14,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nodeapply/apply/catalog"
+	"github.com/nodeapply/apply/catalog/declared"
 	"github.com/nodeapply/apply/engine"
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/journal"
+	"github.com/nodeapply/apply/journal/memory"
 	"github.com/nodeapply/apply/manifest"
 	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/resources"
@@ -82,14 +84,11 @@ func (a *app) plan(cmd *cobra.Command, src source.Source) error {
 
 // planOf plans a manifest.
 func (a *app) planOf(ctx context.Context, signals *interrupts, m *loaded) (*report.Report, error) {
-	mem, err := remember(a.knownState(), m)
-	if err != nil {
-		return nil, err
-	}
+	mem := remember(a.knownState(), m)
 	if err := signals.begin(); err != nil {
 		return nil, err
 	}
-	return a.walk(ctx, signals, mem, m.Plan, engine.Options{})
+	return a.walk(ctx, signals, m, mem, m.Plan, engine.Options{})
 }
 
 func (a *app) converge(cmd *cobra.Command, src source.Source) error {
@@ -138,15 +137,12 @@ func (a *app) bring(ctx context.Context, signals *interrupts, m *loaded, approve
 		}
 	}
 	a.note(warnings...)
-	mem, err := remember(state, m)
-	if err != nil {
-		return err
-	}
-	rep, err := a.walk(ctx, signals, mem, m.Converge, engine.Options{Run: id, Recorder: run, Approve: approve})
+	mem := remember(state, m)
+	rep, err := a.walk(ctx, signals, m, mem, m.Converge, engine.Options{Run: id, Recorder: run, Approve: approve})
 	if rep == nil {
 		return err
 	}
-	a.warn(mem.save(state, rep))
+	a.warn(mem.Save(state, rep))
 	a.warn(state.SaveReport(id, rep))
 	a.warn(state.Prune(time.Now()))
 	return errors.Join(err, a.keepOrConfirm(ctx, state, m.host, rep))
@@ -166,6 +162,13 @@ func begin(ctx context.Context, state *journal.State, h *host.Local, id, undoes 
 		}
 	}
 	return run, warnings, nil
+}
+
+// remember reads what is known of earlier runs from a manifest's source; state may be nil.
+func remember(state *journal.State, m *loaded) *memory.Memory {
+	return memory.Read(state, memory.Manifest{
+		Source: m.source, Catalog: m.Catalog(), Reader: declared.Reader{Rewrite: m.checkouts.rewrite}, Fleeting: m.checkouts.has, Warn: m.checkouts.warn,
+	})
 }
 
 func (a *app) openState() (*journal.State, error) {
@@ -201,7 +204,7 @@ func (a *app) knownState() *journal.State {
 
 // walk plans or converges, prints, writes reports and sets the exit code. Without a report nothing was touched.
 func (a *app) walk(
-	ctx context.Context, signals *interrupts, mem *memory, do func(context.Context, engine.Options) (*report.Report, error), o engine.Options,
+	ctx context.Context, signals *interrupts, m *loaded, mem *memory.Memory, do func(context.Context, engine.Options) (*report.Report, error), o engine.Options,
 ) (*report.Report, error) {
 	var err error
 	if o.Targets, err = a.targets(); err != nil {
@@ -217,9 +220,9 @@ func (a *app) walk(
 	}
 	o.Node, _ = os.Hostname() // a node without a name still converges
 	p := a.printer()
-	a.note(a.unknownTags(mem.m.Catalog())...)
-	o.Events = &finisher{printer: p, signals: signals, memory: mem, partial: len(a.flags.tags)+len(a.flags.skipTags)+len(a.flags.targets) > 0, warnings: a.takeWarnings}
-	o.Commit, o.Dirty, o.Drifted = mem.m.commit, mem.m.dirty, mem.drifted
+	a.note(a.unknownTags(m.Catalog())...)
+	o.Events = &finisher{printer: p, signals: signals, manifest: m, memory: mem, partial: len(a.flags.tags)+len(a.flags.skipTags)+len(a.flags.targets) > 0, warnings: a.takeWarnings}
+	o.Commit, o.Dirty, o.Drifted = m.commit, m.dirty, mem.Drifted
 	o.Stop = signals.stop
 	o.Parallel, o.Tags, o.SkipTags, o.FailFast, o.Strict = a.flags.parallel, a.flags.tags, a.flags.skipTags, a.flags.failFast, a.flags.strict
 	rep, err := do(ctx, o)
@@ -282,7 +285,8 @@ func (a *app) targets() ([]resources.Address, error) {
 type finisher struct {
 	printer
 	signals  *interrupts
-	memory   *memory
+	manifest *loaded
+	memory   *memory.Memory
 	partial  bool // not all of the manifest was asked for
 	warnings func() []string
 }
@@ -290,8 +294,8 @@ type finisher struct {
 // End adds what the engine cannot know.
 func (f *finisher) End(r *report.Report) {
 	r.Interrupted = int(f.signals.number.Load())
-	r.Orphans = f.memory.orphans()
-	m := f.memory.m
+	r.Orphans = f.memory.Orphans()
+	m := f.manifest
 	r.Source, r.Ref, r.Partial = m.source, m.ref, f.partial
 	r.Warnings = append(r.Warnings, f.warnings()...)
 	f.printer.End(r)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nodeapply/apply/catalog/declared"
-	"github.com/nodeapply/apply/report"
+	"github.com/nodeapply/apply/report/difference"
 	"github.com/nodeapply/apply/source"
 )
 
@@ -52,12 +51,16 @@ func (a *app) diff(ctx context.Context, from, to, path string) error {
 	if a.flags.detailed && !d.Empty() {
 		a.code = exitChanged
 	}
-	if a.flags.json {
-		return a.diffJSON(heads, d)
-	}
 	var b strings.Builder
-	diffText(&b, d)
-	fmt.Fprintf(&b, "diff %s %s: %s\n", from, to, counts(d))
+	if a.flags.json {
+		err := difference.WriteJSON(&b, difference.Revisions{From: heads[0].commit, To: heads[1].commit, Manifest: heads[1].name}, d)
+		if err != nil {
+			return err
+		}
+	}
+	if !a.flags.json {
+		fmt.Fprintf(&b, "%sdiff %s %s: %s\n", difference.Text(d), from, to, difference.Counts(d))
+	}
 	_, err := io.WriteString(a.stdout, a.flags.scrub.Scrub(b.String()))
 	return err
 }
@@ -91,126 +94,6 @@ func (a *app) loadRevision(ctx context.Context, path, revision string) (*loaded,
 		return nil, err
 	}
 	return l, a.compile(ctx, l)
-}
-
-// Lines of JSON.
-type (
-	oneSided struct {
-		Event string `json:"event"`
-		declared.Declared
-	}
-	changedEvent struct {
-		Event string `json:"event"`
-		declared.Changed
-	}
-	edgeEvent struct {
-		Event string `json:"event"`
-		declared.Edge
-	}
-	revisionsEvent struct {
-		Event    string `json:"event"`
-		From     string `json:"from"` // commits
-		To       string `json:"to"`
-		Manifest string `json:"manifest"`
-	}
-	differenceEvent struct {
-		Event        string `json:"event"`
-		Added        int    `json:"added"`
-		Removed      int    `json:"removed"`
-		Changed      int    `json:"changed"`
-		EdgesAdded   int    `json:"edges_added"`
-		EdgesRemoved int    `json:"edges_removed"`
-	}
-)
-
-func (a *app) diffJSON(heads [2]*loaded, d *declared.Difference) error {
-	lines := []any{revisionsEvent{"diff", heads[0].commit, heads[1].commit, heads[1].name}}
-	for _, r := range d.Removed {
-		lines = append(lines, oneSided{"removed", r})
-	}
-	for _, r := range d.Added {
-		lines = append(lines, oneSided{"added", r})
-	}
-	for _, c := range d.Changed {
-		lines = append(lines, changedEvent{"changed", c})
-	}
-	for _, e := range d.EdgesRemoved {
-		lines = append(lines, edgeEvent{"edge_removed", e})
-	}
-	for _, e := range d.EdgesAdded {
-		lines = append(lines, edgeEvent{"edge_added", e})
-	}
-	lines = append(lines, differenceEvent{"summary", len(d.Added), len(d.Removed), len(d.Changed), len(d.EdgesAdded), len(d.EdgesRemoved)})
-	var b strings.Builder
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	for _, line := range lines {
-		if err := enc.Encode(line); err != nil {
-			return err
-		}
-	}
-	_, err := io.WriteString(a.stdout, a.flags.scrub.Scrub(b.String()))
-	return err
-}
-
-// diffText writes a difference for people.
-func diffText(b *strings.Builder, d *declared.Difference) {
-	for _, one := range []struct {
-		sign string
-		list []declared.Declared
-	}{{"-", d.Removed}, {"+", d.Added}} {
-		for _, r := range one.list {
-			fmt.Fprintf(b, "%s %s (%s)\n", one.sign, report.Printable(r.Address.String()), report.Printable(r.Pos))
-			for _, v := range r.Attributes {
-				fmt.Fprintf(b, "    %s: %s\n", v.Attribute, report.Printable(v.Value))
-			}
-		}
-	}
-	for _, c := range d.Changed {
-		fmt.Fprintf(b, "~ %s (%s -> %s)\n", report.Printable(c.Address.String()), report.Printable(c.Before), report.Printable(c.After))
-		for _, ch := range c.Changes {
-			attrText(b, ch)
-		}
-	}
-	for _, one := range []struct {
-		sign string
-		list []declared.Edge
-	}{{"-", d.EdgesRemoved}, {"+", d.EdgesAdded}} {
-		for _, e := range one.list {
-			word := "before"
-			if e.Notify {
-				word = "notifies"
-			}
-			fmt.Fprintf(b, "%s %s %s %s (%s)\n", one.sign, report.Printable(e.From.String()), word, report.Printable(e.To.String()), report.Printable(e.Pos))
-		}
-	}
-}
-
-func attrText(b *strings.Builder, c declared.AttrChange) {
-	places := fmt.Sprintf("(%s -> %s)", report.Printable(c.BeforePos), report.Printable(c.AfterPos))
-	if c.Diff == "" {
-		fmt.Fprintf(b, "    %s: %s -> %s %s\n", c.Attribute, orNone(c.Before), orNone(c.After), places)
-		return
-	}
-	fmt.Fprintf(b, "    %s: %s\n", c.Attribute, places)
-	for line := range strings.Lines(c.Diff) {
-		fmt.Fprintf(b, "        %s\n", report.Printable(strings.TrimSuffix(line, "\n")))
-	}
-}
-
-func orNone(text string) string {
-	if text == "" {
-		return "(none)"
-	}
-	return report.Printable(text)
-}
-
-func counts(d *declared.Difference) string {
-	if d.Empty() {
-		return "the same for this node"
-	}
-	return fmt.Sprintf("%d added, %d removed, %d changed; relations: %d added, %d removed",
-		len(d.Added), len(d.Removed), len(d.Changed), len(d.EdgesAdded), len(d.EdgesRemoved))
 }
 
 // repositoryAt names a path in the repository of --git at a revision.

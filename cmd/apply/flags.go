@@ -272,7 +272,13 @@ func (a *app) logger() (*slog.Logger, error) {
 	if err := level.UnmarshalText([]byte(a.flags.logLevel)); err != nil {
 		return nil, fmt.Errorf("--log-level %s: want debug, info, warn or error", a.flags.logLevel)
 	}
-	return slog.New(slog.NewTextHandler(scrubbed{a}, &slog.HandlerOptions{Level: level})), nil
+	clean := func(groups []string, attr slog.Attr) slog.Attr {
+		if attr.Key == slog.MessageKey && len(groups) == 0 { // a line of output, or a part of a long one
+			attr.Value = slog.StringValue(a.flags.scrub.ScrubOutput(attr.Value.String()))
+		}
+		return attr
+	}
+	return slog.New(slog.NewTextHandler(scrubbed{a}, &slog.HandlerOptions{Level: level, ReplaceAttr: clean})), nil
 }
 
 // scrubbed writes to standard error what the scrubber leaves.

@@ -31,13 +31,14 @@ func (a *app) fmtCommand() *cobra.Command {
 func (a *app) format(paths []string, check bool) error {
 	var diags diag.List
 	different := 0
+	formatter := manifest.NewFormatter()
 	for _, path := range paths {
 		files, err := manifestsAt(path)
 		if err != nil {
 			return err
 		}
 		for _, file := range files {
-			changed, d, err := a.formatFile(file, check)
+			changed, d, err := a.formatFile(formatter, file, check)
 			diags = append(diags, d...)
 			switch {
 			case err != nil:
@@ -72,8 +73,8 @@ func manifestsAt(path string) ([]string, error) {
 	return files, err
 }
 
-func (a *app) formatFile(file string, check bool) (changed bool, diags diag.List, err error) {
-	formatted, src, diags := manifest.FormatFile(file)
+func (a *app) formatFile(f *manifest.Formatter, file string, check bool) (changed bool, diags diag.List, err error) {
+	formatted, src, diags := f.File(file)
 	if diags.HasErrors() || bytes.Equal(formatted, src) {
 		return false, diags, nil
 	}

@@ -197,7 +197,7 @@ func (a *app) putBack(ctx context.Context, state *journal.State, h *host.Local, 
 	if err != nil {
 		return err
 	}
-	defer func() { a.warn(part.End(ctx, "")) }()
+	defer func() { a.warn(part.End(ctx, true, "")) }()
 	for _, s := range u.Steps {
 		if s.Refused != "" || ctx.Err() != nil {
 			continue
@@ -264,7 +264,7 @@ func (a *app) undoPart(ctx context.Context, h *host.Local, u *journal.Undo, run 
 		return nil, err
 	}
 	if slices.ContainsFunc(u.Steps, func(s journal.UndoStep) bool { return s.Addr.Type == "fact" && s.Refused == "" }) {
-		part.Begin(ctx, run, "", exchange.Plan{})
+		part.Begin(ctx, run, "", exchange.Plan{}, nil)
 	}
 	return part, nil
 }

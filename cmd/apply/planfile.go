@@ -1,49 +1,24 @@
 package main
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/nodeapply/apply/manifest/limits"
 	"github.com/nodeapply/apply/report"
+	"github.com/nodeapply/apply/report/planfile"
 	"github.com/nodeapply/apply/source"
 )
 
-// planFile is a saved plan. It holds the values of variables, and is made for its owner's eyes alone.
-type planFile struct {
-	Format   string           `json:"format"`
-	Version  int              `json:"version"`
-	Node     string           `json:"node"`
-	Machine  string           `json:"machine"`  // /etc/machine-id
-	Manifest string           `json:"manifest"` // absolute path
-	Sources  string           `json:"sources"`  // hash of the root module's files
-	Vars     []string         `json:"vars,omitempty"`
-	VarFiles []string         `json:"var_files,omitempty"`
-	FactDirs []string         `json:"facts_dirs,omitempty"`
-	Tags     []string         `json:"tags,omitempty"`
-	SkipTags []string         `json:"skip_tags,omitempty"`
-	Targets  []string         `json:"targets,omitempty"`
-	Results  []*report.Result `json:"results"`
-}
+const planSuffix = ".plan"
 
-const (
-	planFormat  = "apply plan"
-	planVersion = 1
-	planSuffix  = ".plan"
-	planLimit   = 256 << 20 // bytes
-)
-
-// savePlan writes a plan to a file, whole or not at all: a line of JSON, and a line with its hash.
+// savePlan writes a plan to a file, whole or not at all.
 func (a *app) savePlan(name string, from source.Source, rep *report.Report) error {
 	from, err := pinnedTo(from, rep.Commit)
 	if err != nil {
@@ -62,14 +37,14 @@ func (a *app) savePlan(name string, from source.Source, rep *report.Report) erro
 	if err != nil {
 		return err
 	}
-	body, err := json.Marshal(planFile{
-		Format: planFormat, Version: planVersion, Node: rep.Node, Machine: machineID(), Manifest: from.String(), Sources: sources,
+	text, err := planfile.Encode(planfile.Plan{
+		Node: rep.Node, Machine: machineID(), Manifest: from.String(), Sources: sources,
 		Vars: f.vars, VarFiles: varFiles, FactDirs: factDirs, Tags: f.tags, SkipTags: f.skipTags, Targets: f.targets, Results: rep.Results,
 	})
 	if err != nil {
 		return err
 	}
-	return replaceFile(name, fmt.Appendf(append(body, '\n'), "sha256:%s\n", hash(body)), 0o600)
+	return replaceFile(name, text, 0o600)
 }
 
 // pinnedTo names a manifest so that it is the same from every folder and at every time: by its absolute path, or by its commit.
@@ -79,11 +54,6 @@ func pinnedTo(src source.Source, commit string) (source.Source, error) {
 	}
 	abs, err := filepath.Abs(src.Path)
 	return source.Source{Path: abs}, err
-}
-
-func hash(b []byte) string {
-	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:])
 }
 
 func absolute(names []string) ([]string, error) {
@@ -117,7 +87,7 @@ func sourcesHash(src source.Source) (string, error) {
 	}
 	h := sha256.New()
 	for _, name := range files {
-		b, err := os.ReadFile(name)
+		b, err := limits.ReadFile(limits.Host{}, name, limits.MaxFile)
 		if err != nil {
 			return "", err
 		}
@@ -128,23 +98,15 @@ func sourcesHash(src source.Source) (string, error) {
 }
 
 // readPlan reads a saved plan and checks that it is of this node and of the manifest as it is now.
-func readPlan(name string) (*planFile, error) {
+func readPlan(name string) (*planfile.Plan, error) {
 	wrong := func(format string, args ...any) error {
 		return fmt.Errorf("%s: %s", name, fmt.Sprintf(format, args...))
 	}
-	f, err := os.Open(name)
+	b, err := limits.ReadFile(limits.Host{}, name, planfile.MaxSize)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-		return nil, errors.Join(err, wrong("is no file"))
-	}
-	b, err := io.ReadAll(io.LimitReader(f, planLimit+1))
-	if err != nil {
-		return nil, err
-	}
-	p, err := decodePlan(b)
+	p, err := planfile.Decode(b)
 	if err != nil {
 		return nil, wrong("%v", err)
 	}
@@ -166,36 +128,6 @@ func readPlan(name string) (*planFile, error) {
 	return p, nil
 }
 
-// decodePlan reads the bytes of a plan file.
-func decodePlan(b []byte) (*planFile, error) {
-	body, rest, ok := bytes.Cut(b, []byte("\n"))
-	sum, found := strings.CutPrefix(strings.TrimSpace(string(rest)), "sha256:")
-	switch {
-	case len(b) > planLimit:
-		return nil, fmt.Errorf("is larger than the limit of %d bytes", planLimit)
-	case !ok || !found:
-		return nil, errors.New("is no saved plan, or a part of one is missing; plan again with --out")
-	}
-	var head struct {
-		Format  string
-		Version int
-	}
-	if err := json.Unmarshal(body, &head); err != nil || head.Format != planFormat {
-		return nil, errors.New("is no saved plan")
-	}
-	if head.Version > planVersion {
-		return nil, fmt.Errorf("was saved by a newer version of apply (format %d; this one knows %d)", head.Version, planVersion)
-	}
-	if sum != hash(body) {
-		return nil, errors.New("is damaged: its checksum is wrong; plan again with --out")
-	}
-	var p planFile
-	if err := json.Unmarshal(body, &p); err != nil {
-		return nil, err
-	}
-	return &p, nil
-}
-
 // applyPlan converges to just what a saved plan says.
 func (a *app) applyPlan(cmd *cobra.Command, name string) error {
 	p, err := readPlan(name)
@@ -208,29 +140,5 @@ func (a *app) applyPlan(cmd *cobra.Command, name string) error {
 	if err != nil {
 		return err
 	}
-	return a.convergeTo(cmd, src, approver(p))
-}
-
-// approver refuses what the node would now need that the plan does not have.
-func approver(p *planFile) func(*report.Result) error {
-	planned := make(map[string]*report.Result, len(p.Results))
-	for _, r := range p.Results {
-		planned[r.Address.String()] = r
-	}
-	return func(now *report.Result) error {
-		then := planned[now.Address.String()]
-		switch {
-		case now.Outcome != report.Pending:
-			return nil
-		case then == nil:
-			return errors.New("refused: the saved plan does not have it")
-		case then.Outcome != report.Pending:
-			return fmt.Errorf("refused: it has drifted since the plan was saved, which has it as %s", then.Outcome)
-		case now.Certainty == report.KnownLate || strings.HasPrefix(now.Certainty, report.CertaintyAfter):
-			return nil // what it will be only the run shows
-		case !slices.Equal(now.Changes, then.Changes) || now.Refreshed != then.Refreshed:
-			return errors.New("refused: it has drifted since the plan was saved: other changes would be made now")
-		}
-		return nil
-	}
+	return a.convergeTo(cmd, src, p.Approver())
 }

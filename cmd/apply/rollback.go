@@ -171,11 +171,8 @@ func (b *retreat) irreversible() []lasting {
 
 // tellRollback says where it goes, and what stays.
 func (a *app) tellRollback(state *journal.State, b *retreat, m *loaded) error {
-	mem, err := remember(state, m)
-	if err != nil {
-		return err
-	}
-	stays, orphans := b.irreversible(), mem.orphans()
+	mem := remember(state, m)
+	stays, orphans := b.irreversible(), mem.Orphans()
 	if a.flags.json {
 		enc := json.NewEncoder(a.stdout)
 		enc.SetEscapeHTML(false)

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -17,6 +18,20 @@ import (
 
 // secrets are values that must not be seen anywhere.
 var secrets = []string{"correct horse \"battery\" & staple", "9988776655443322", "first line of it\nsecond line of it"}
+
+// key is a long one: output is cut in the middle of it, and base64 wraps it.
+var key = longKey()
+
+func longKey() string {
+	rnd := rand.New(rand.NewPCG(7, 7))
+	var b strings.Builder
+	for b.Len() < 9000 {
+		b.WriteByte(byte('A' + rnd.IntN(26)))
+		b.WriteByte(byte('a' + rnd.IntN(26)))
+		b.WriteByte(byte('0' + rnd.IntN(10)))
+	}
+	return b.String()
+}
 
 // secretive uses them wherever the language lets it.
 const secretive = `
@@ -29,6 +44,10 @@ variable "number" {
   sensitive = true
 }
 variable "lines" {
+  type      = string
+  sensitive = true
+}
+variable "key" {
   type      = string
   sensitive = true
 }
@@ -51,6 +70,23 @@ exec "fails" {
   command     = "echo $A; echo $B | base64 -w0; exit 3"
   environment = { A = var.phrase, B = var.number }
 }
+exec "cut" {
+  command     = "printf %s \"$A\"; exit 3"
+  environment = { A = var.key }
+}
+exec "wrapped" {
+  command     = "printf %s \"$A\" | base64; printf %s \"$A\" | base64 >&2; exit 3"
+  environment = { A = var.key }
+}
+exec "many" {
+  command     = "for i in $(seq 2000); do printf %s \"$A\"; done; exit 3"
+  environment = { A = var.number }
+}
+exec "logged" {
+  command     = "for i in 1 2 3; do printf %s \"$A\"; done"
+  environment = { A = var.key }
+  logoutput   = true
+}
 exec "waits" {
   command     = "echo $$ > DIR/ready; test -n \"$A\"; sleep 86405"
   environment = { A = var.phrase }
@@ -69,10 +105,13 @@ var wrongs = []string{
 	`file "/tmp/x" { content = jsondecode(var.phrase) }`,
 }
 
+// pieceLength is how much of a value may be seen where output was cut.
+const pieceLength = 12
+
 // TestSecrets reads every byte that a run gives away, in all forms in which values travel.
 func TestSecrets(t *testing.T) {
 	dir := onTmpfs(t)
-	values, err := json.Marshal(map[string]string{"phrase": secrets[0], "number": secrets[1], "lines": secrets[2]})
+	values, err := json.Marshal(map[string]string{"phrase": secrets[0], "number": secrets[1], "lines": secrets[2], "key": key})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,6 +123,13 @@ func TestSecrets(t *testing.T) {
 		for _, form := range forms() {
 			if strings.Contains(text, form) {
 				seen[where] = form
+			}
+		}
+		for _, form := range []string{key, base64.StdEncoding.EncodeToString([]byte(key)), secrets[1]} {
+			for at := 0; at+pieceLength <= len(form); at++ {
+				if strings.Contains(text, form[at:at+pieceLength]) {
+					seen[where+", a piece"] = form[at : at+pieceLength]
+				}
 			}
 		}
 	}

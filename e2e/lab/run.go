@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -73,7 +74,7 @@ type Process struct {
 	cmd            *exec.Cmd
 	ctx            context.Context
 	cgroup         string
-	stdout, stderr bytes.Buffer
+	stdout, stderr output
 	ended          chan struct{}
 	err            error // of cmd.Wait, valid once ended
 }
@@ -131,6 +132,58 @@ func (p *Process) killAll() error {
 
 // Signal sends a signal to the command alone, not to what it started.
 func (p *Process) Signal(sig os.Signal) error { return p.cmd.Process.Signal(sig) }
+
+// Await waits until the command has printed a text on its standard output.
+func (p *Process) Await(ctx context.Context, text string) error {
+	for {
+		printed, more := p.stdout.look()
+		if strings.Contains(printed, text) {
+			return nil
+		}
+		select {
+		case <-more:
+		case <-p.ended:
+			if printed, _ = p.stdout.look(); strings.Contains(printed, text) {
+				return nil
+			}
+			return fmt.Errorf("%s: ended and has not printed %q:\n%s%s", strings.Join(p.cmd.Args[2:], " "), text, printed, p.stderr.String())
+		case <-ctx.Done():
+			return fmt.Errorf("%s: has not printed %q: %w:\n%s%s", strings.Join(p.cmd.Args[2:], " "), text, context.Cause(ctx), printed, p.stderr.String())
+		}
+	}
+}
+
+// output is what a command has printed so far.
+type output struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+	more chan struct{} // closed when more comes; nil: nobody asks
+}
+
+func (o *output) Write(b []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.more != nil {
+		close(o.more)
+		o.more = nil
+	}
+	return o.text.Write(b)
+}
+
+func (o *output) look() (text string, more <-chan struct{}) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.more == nil {
+		o.more = make(chan struct{})
+	}
+	return o.text.String(), o.more
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}
 
 // Wait waits for the end of the command. The error is the cause of the context's end when that came first.
 func (p *Process) Wait() (Result, error) {

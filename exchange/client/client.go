@@ -90,7 +90,9 @@ func New(base string, c *pki.Credentials) (*Client, error) {
 	dialer := &net.Dialer{Timeout: dialTimeout, KeepAlive: wire.Heartbeat}
 	dial := dialer.DialContext
 	if socket != "" {
-		dial = func(ctx context.Context, _, _ string) (net.Conn, error) { return dialer.DialContext(ctx, "unix", socket) }
+		dial = func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return dialer.DialContext(ctx, "unix", socket)
+		}
 	}
 	t := &http.Transport{
 		Proxy:               nil,
@@ -283,7 +285,7 @@ func (c *Client) failed(ctx context.Context, err error) error {
 	switch {
 	case errors.As(err, &unknown), errors.As(err, &hostname), errors.As(err, &invalid):
 		return fmt.Errorf("exchange %s: %w: it is not the one that enrolled this node: %w", c.base.Host, store.ErrDenied, err)
-	case errors.As(err, &record):
+	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
 		return fmt.Errorf("exchange %s: %w: it does not speak TLS", c.base.Host, store.ErrDenied)
 	case isAlert(err):
 	case errors.As(err, &refused) && refused.Op == "dial":

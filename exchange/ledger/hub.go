@@ -30,8 +30,8 @@ func (Volatile) Commit(*Tx) error { return nil }
 // groupMax bounds how many writes share one commit, so that the first does not wait for a flood.
 const groupMax = 1024
 
-// watchBatch is about how many events a watch hands on at once.
-const watchBatch = 4096
+// watchBatch is about how many events a watch hands on at once: what a thousand watches that are behind take of memory.
+const watchBatch = 1024
 
 // Hub is a live store on a ledger: any number of readers, watchers and writers. One goroutine owns all writes; those that
 // arrive while a commit is on its way to the disk share the next one.

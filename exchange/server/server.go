@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nodeapply/apply/exchange/face"
@@ -47,6 +48,7 @@ type server struct {
 	hub       *ledger.Hub
 	authority *pki.Authority
 	clock     func() time.Time
+	watches   atomic.Int64 // that are open
 
 	mu    sync.Mutex
 	cert  *tls.Certificate

@@ -135,8 +135,12 @@ func masked(e store.Entry, node string) store.Entry {
 // flushAt is about how many bytes of frames are handed to the connection at once.
 const flushAt = 64 << 10
 
-// watchPause is the least time between two writes of a watch.
-const watchPause = 5 * time.Millisecond
+// watchPause is the least time between two writes of a watch, and watchShare what each further watch adds to it: a thousand watches of a fleet
+// in motion would be a thousand writes for every change.
+const (
+	watchPause = 5 * time.Millisecond
+	watchShare = 50 * time.Microsecond
+)
 
 // stream writes frames.
 type stream struct {
@@ -202,9 +206,11 @@ func (s *server) watch(w http.ResponseWriter, r *http.Request, node string, q wi
 		wire.Fail(w, err)
 		return
 	}
+	watches := s.watches.Add(1)
+	defer s.watches.Add(-1)
 	out := newStream(w)
 	sent := time.Time{}
-	for after := q.After; ; {
+	for after := q.After; ; watches = s.watches.Load() {
 		ctx, cancel := context.WithTimeoutCause(r.Context(), wire.Heartbeat, errQuiet)
 		evs, rev, err := s.hub.Next(ctx, q.Key, after)
 		cancel()
@@ -227,10 +233,10 @@ func (s *server) watch(w http.ResponseWriter, r *http.Request, node string, q wi
 		if out.add(wire.Frame{Mark: &wire.Mark{Revision: rev, Now: s.clock()}}) != nil || out.flush() != nil {
 			return
 		}
-		// Of many changes several go in one write: a thousand watches of a fleet in motion are a thousand writes a time. After
-		// a quiet moment a change goes at once.
-		if now := time.Now(); now.Sub(sent) < watchPause {
-			rest(r.Context(), sent.Add(watchPause))
+		// Of many changes several go in one write; after a quiet moment a change goes at once.
+		pause := watchPause + time.Duration(watches)*watchShare
+		if now := time.Now(); now.Sub(sent) < pause {
+			rest(r.Context(), sent.Add(pause))
 		}
 		sent = time.Now()
 	}

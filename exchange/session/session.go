@@ -59,11 +59,12 @@ type Session struct {
 
 // part is a run that has joined, or tries to.
 type part struct {
-	joined chan struct{}
-	run    *exchange.Run
-	err    error
-	cancel context.CancelFunc
-	wg     sync.WaitGroup
+	joined    chan struct{}
+	run       *exchange.Run
+	err       error
+	cancel    context.CancelFunc
+	wg        sync.WaitGroup
+	goingDown func(context.Context) bool
 
 	mu    sync.Mutex
 	doing string
@@ -180,10 +181,11 @@ func (s *Session) forget() {
 	s.view = nil
 }
 
-// Begin joins the exchange with what a run will do. It returns at once. End must be called.
-func (s *Session) Begin(ctx context.Context, run, commit string, plan exchange.Plan) {
+// Begin joins the exchange with what a run will do. It returns at once. End must be called. goingDown is asked before the others are told
+// that something will not come: of a node that is being shut down it will, once the node is up again. Nil: it is not.
+func (s *Session) Begin(ctx context.Context, run, commit string, plan exchange.Plan, goingDown func(context.Context) bool) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	p := &part{joined: make(chan struct{}), cancel: cancel}
+	p := &part{joined: make(chan struct{}), cancel: cancel, goingDown: goingDown}
 	s.mu.Lock()
 	s.part = p
 	s.mu.Unlock()
@@ -258,8 +260,8 @@ func (s *Session) Doing(what string) {
 	}
 }
 
-// End says that the run has ended, and with which failure ("" for none). An exchange that the run never reached is told nothing.
-func (s *Session) End(ctx context.Context, failed string) error {
+// End says that the run has ended, whole or not, and with which failure ("" for none). An exchange that the run never reached is told nothing.
+func (s *Session) End(ctx context.Context, whole bool, failed string) error {
 	s.mu.Lock()
 	p := s.part
 	s.part = nil
@@ -274,6 +276,9 @@ func (s *Session) End(ctx context.Context, failed string) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tellTimeout)
 	defer cancel()
+	if (!whole || failed != "") && p.goingDown != nil && p.goingDown(ctx) {
+		return p.run.Leave(ctx)
+	}
 	return p.run.End(ctx, failed)
 }
 
@@ -336,6 +341,12 @@ func (s *Session) Withdraw(ctx context.Context, fact string) error {
 func (s *Session) Fail(ctx context.Context, fact, reason string) error {
 	ctx, cancel := context.WithTimeout(ctx, tellTimeout)
 	defer cancel()
+	s.mu.Lock()
+	p := s.part
+	s.mu.Unlock()
+	if p != nil && p.goingDown != nil && p.goingDown(ctx) {
+		return nil
+	}
 	return s.takeBack(ctx, fact, func(ctx context.Context, run *exchange.Run) error { return run.Fail(ctx, fact, reason) })
 }
 

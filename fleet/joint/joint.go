@@ -145,7 +145,11 @@ func (r *Reader) line(line []byte) {
 	if err := json.Unmarshal(line, &e); err != nil && e.Event == "" {
 		return
 	}
+	before := r.total
 	if r.total += len(line); r.total > maxTotal {
+		if before > maxTotal {
+			return // told already
+		}
 		r.problem(fmt.Sprintf("the report is over the limit of %d MiB", maxTotal>>20))
 		return
 	}

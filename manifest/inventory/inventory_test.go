@@ -93,3 +93,29 @@ func TestNoFile(t *testing.T) {
 		t.Errorf("want: no such file; got %v", err)
 	}
 }
+
+// FuzzRead reads whatever inventory: the answer is a fleet whose names are in order, or mistakes.
+func FuzzRead(f *testing.F) {
+	f.Add([]byte("group \"tokyo\" {\n  nodes   = [\"t[001-003]\", \"web\"]\n  gateway = \"172.16.1.254\"\n}\n"))
+	f.Add([]byte("group \"osaka\" {\n  nodes = hostfile(\"osaka.hosts\")\n}\nnode \"t001\" {\n  address = \"10.1.0.1\"\n  groups = [\"a\"]\n  facts = { d = [1, true, null] }\n}\n"))
+	f.Add([]byte("group \"a\" {\n  nodes = [for n in [\"a\", 1] : n]\n  nodes = null\n}\ngroup {}\nx \"y\" {}\n"))
+	f.Add([]byte("node \"-a\" {\n  facts = { \"../x\" = [[[[[]]]]] }\n}\nnode \"t[1-99999999]\" {}\n"))
+	name := filepath.Join(f.TempDir(), "fleet.hcl")
+	f.Fuzz(func(t *testing.T, text []byte) {
+		if err := os.WriteFile(name, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		fleet, err := inventory.Read(name, names)
+		if (fleet == nil) == (err == nil) {
+			t.Fatalf("a fleet %v beside the error %v", fleet, err)
+		}
+		if err != nil {
+			return
+		}
+		for _, n := range fleet.Nodes {
+			if strings.ContainsAny(n.Name, " /\n\x00") || n.Name == "" || strings.HasPrefix(n.Name, "-") {
+				t.Errorf("a node named %q", n.Name)
+			}
+		}
+	})
+}

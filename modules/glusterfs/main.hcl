@@ -87,15 +87,24 @@ variable "force" {
 
 locals {
   path   = "${var.mount_point}/${var.brick}"
+  label  = "glusterfs-brick"
   names  = wait.peers.names
   bricks = [for n in wait.peers.names : "${n}:${local.path}"]
   # One node acts: the first that has the volume already, else the first of all. A new node could not bring the others into its pool.
   having = [for n in wait.peers.names : n if try(wait.peers.nodes[n].glustervolume.volume == var.volume, false)]
   leader = concat(local.having, [wait.peers.first])[0]
   acts   = local.leader == fact.hostname
-  copies = var.copies == null ? length(wait.peers.names) : var.copies
+  count  = length(wait.peers.names)
+  copies = var.copies == null ? local.count : var.copies
   layout = var.type == "distribute" ? [] : [var.type, tostring(local.copies)]
+  fits   = var.type == "distribute" || (local.copies > 1 && local.count % local.copies == 0)
   cli    = "gluster --mode=script"
+  # Every node has shaken hands with every other one. Before that a volume would be refused here and begun there.
+  joined = <<-EOT
+    for n in ${join(" ", wait.peers.names)}; do
+      test "$(gluster --remote-host="$n" peer status | grep -cF 'State: Peer in Cluster (Connected)')" -ge ${local.count - 1} || { echo "$n does not see all the others yet" >&2; exit 1; }
+    done
+  EOT
 }
 
 exec "mkfs" {
@@ -108,9 +117,11 @@ exec "mkfs" {
       echo '${var.device}: carries a signature and is not touched (force = true formats it all the same):' "$found" >&2
       exit 1
     fi
-    mkfs.ext4 -q -F -I 512 -E lazy_itable_init=1 '${var.device}'
+    wipefs -qa '${var.device}'
+    mkfs.ext4 -q -F -L '${local.label}' -I 512 -E lazy_itable_init=1 '${var.device}'
   EOT
-  unless  = "test \"$(blkid -p -s TYPE -o value '${var.device}')\" = ext4"
+  # An ext4 is a brick's only if this module made it, or somebody has mounted it where the brick belongs.
+  unless  = "test \"$(blkid -p -s TYPE -s LABEL -o value '${var.device}' | sort | tr '\\n' ' ')\" = 'ext4 ${local.label} ' || test \"$(findmnt -rn -o FSTYPE -S '${var.device}' -M '${var.mount_point}')\" = ext4"
   before  = [mount.brick]
 }
 
@@ -148,7 +159,7 @@ repo "glusterfs" {
 }
 
 package "glusterfs" {
-  name   = var.packages
+  name   = concat(var.packages, var.firewall == null ? [] : ["nftables"])
   ensure = "installed"
 }
 
@@ -163,7 +174,9 @@ file "firewall" {
       chain input {
         type filter hook input priority 0; policy accept;
         iif lo accept
-        ip saddr { ${join(", ", try(var.firewall.allow, []))} } accept
+        %{for net in try(var.firewall.allow, [])~}
+      ${strcontains(net, ":") ? "ip6" : "ip"} saddr ${net} accept
+      %{endfor~}
         tcp dport { 24007, 24008, 49152-60999 } ct state new drop
       }
     }
@@ -210,9 +223,15 @@ service "glusterd" {
   require   = [service.firewall, mount.brick]
 }
 
+exec "fit" { # a brick that has served already and whose volume this node does not know is another's data
+  command = "echo '${local.path}: has been a brick of another volume: empty it, or give another brick' >&2; exit 1"
+  unless  = "test ! -e '${local.path}/.glusterfs' || gluster volume info '${var.volume}'"
+  require = [service.glusterd, file.brick]
+}
+
 fact "glusterup" {
   value   = true
-  require = [service.glusterd, file.brick]
+  require = [exec.fit]
 }
 
 wait "peers" {
@@ -223,32 +242,47 @@ wait "peers" {
   timeout = "15m"
 }
 
+exec "layout" {
+  when    = !local.fits
+  command = "echo '${var.type} of ${local.copies}: ${local.count} nodes are no multiple of that' >&2; exit 1"
+}
+
+# A node that is booted or cut off meanwhile is waited for: five minutes to reach it and to see it shake hands with all, two for what follows.
 exec "peer_probe" {
   for_each  = wait.peers.others
   when      = local.acts
   command   = "${local.cli} peer probe '${each.key}'"
-  unless    = "gluster pool list | grep -qw '${each.key}'"
-  tries     = 5
-  try_sleep = "2s"
-  require   = [fact.glusterup]
+  unless    = "gluster peer status | sed 's/^Hostname: //' | grep -qxF '${each.key}'"
+  tries     = 60
+  try_sleep = "5s"
+  require   = [fact.glusterup, exec.layout]
 }
 
-exec "peers_connected" { # a volume is made of peers that have shaken hands
+exec "peers_connected" {
   when      = local.acts
-  command   = "test \"$(gluster pool list | grep -cw Connected)\" -ge ${length(local.names)}"
-  unless    = "test \"$(gluster pool list | grep -cw Connected)\" -ge ${length(local.names)}"
-  tries     = 30
-  try_sleep = "1s"
+  command   = local.joined
+  unless    = local.joined
+  tries     = 150
+  try_sleep = "2s"
   require   = [exec.peer_probe]
 }
 
-exec "create_volume" {
+exec "create_volume" { # force: a try that broke off has marked bricks, which exec.fit has seen to be of no other volume
   when      = local.acts
-  command   = concat(["gluster", "--mode=script", "volume", "create", var.volume], local.layout, local.bricks)
+  command   = concat(["gluster", "--mode=script", "volume", "create", var.volume], local.layout, local.bricks, ["force"])
   unless    = "gluster volume info '${var.volume}'"
-  tries     = 5
-  try_sleep = "3s"
+  tries     = 24
+  try_sleep = "5s"
   require   = [exec.peers_connected]
+}
+
+exec "start_volume" {
+  when      = local.acts
+  command   = "${local.cli} volume start '${var.volume}'"
+  unless    = "gluster volume info '${var.volume}' | grep -qx 'Status: Started'"
+  tries     = 24
+  try_sleep = "5s"
+  require   = [exec.create_volume]
 }
 
 exec "add_bricks" { # of nodes that came later
@@ -259,22 +293,13 @@ exec "add_bricks" { # of nodes that came later
     for b in ${join(" ", local.bricks)}; do
       gluster volume info '${var.volume}' | grep -q ": $b\$" || new="$new $b"
     done
-    ${local.cli} volume add-brick '${var.volume}' $new
-    if [ '${var.type}' = distribute ]; then ${local.cli} volume rebalance '${var.volume}' start; fi
+    ${local.cli} volume add-brick '${var.volume}' ${var.type == "replica" && var.copies == null ? "replica ${local.copies}" : ""} $new force
+    if [ '${var.type}' != replica ]; then ${local.cli} volume rebalance '${var.volume}' start; fi
   EOT
   unless    = join(" && ", [for b in local.bricks : "gluster volume info '${var.volume}' | grep -q ': ${b}$'"])
-  tries     = 5
-  try_sleep = "3s"
+  tries     = 24
+  try_sleep = "5s"
   require   = [exec.start_volume]
-}
-
-exec "start_volume" {
-  when      = local.acts
-  command   = "${local.cli} volume start '${var.volume}'"
-  unless    = "gluster volume info '${var.volume}' | grep -q '^Status: Started'"
-  tries     = 5
-  try_sleep = "3s"
-  require   = [exec.create_volume]
 }
 
 exec "volume_option" {
@@ -282,8 +307,8 @@ exec "volume_option" {
   when      = local.acts
   command   = ["gluster", "--mode=script", "volume", "set", var.volume, each.key, each.value]
   unless    = "test \"$(gluster volume get '${var.volume}' '${each.key}' | awk 'END { print $2 }')\" = '${each.value}'"
-  tries     = 5
-  try_sleep = "3s"
+  tries     = 24
+  try_sleep = "5s"
   require   = [exec.start_volume]
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path"
+	"slices"
 	"strconv"
 
 	"github.com/nodeapply/apply/host"
@@ -151,12 +152,29 @@ func (f *File) compareContent(ctx context.Context, v host.View, w *want, st host
 		if st.Nlink > 1 {
 			d.Notes = append(d.Notes, fmt.Sprintf("%s has further hard links (%d in all): the others keep the old content", w.name, st.Nlink))
 		}
+		if !w.inTree { // in a tree what is mounted is left alone
+			if err := noteMounted(ctx, v, w.name, d); err != nil {
+				return err
+			}
+		}
 	}
 	change := resources.Change{Attr: w.body.Attr, Irreversible: !fresh && st.Size > storeCap}
 	if err := f.portray(ctx, v, w, st, &change); err != nil {
 		return err
 	}
 	d.Changes = append(d.Changes, change)
+	return nil
+}
+
+// noteMounted says of a file that is a mount point, and cannot be renamed over, what a write in place means.
+func noteMounted(ctx context.Context, v host.View, name string, d *resources.Diff) error {
+	mounts, err := v.Mounts(ctx)
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(mounts, func(m host.Mount) bool { return m.Point == name }) {
+		d.Notes = append(d.Notes, name+" is a mount point: it is written in place, so that a kill or a power cut in the middle leaves a part of the content, until the next run")
+	}
 	return nil
 }
 

@@ -371,7 +371,10 @@ func TestBindMount(t *testing.T) {
 		t.Skipf("bind mounts are not tested: %v", err)
 	}
 	t.Cleanup(func() { _ = unix.Unmount(h.Path("/dir/x"), unix.MNT_DETACH) })
-	bring(t, h, made("/dir/x", content("new\n")))
+	told := bring(t, h, made("/dir/x", content("new\n")))
+	if len(told.Notes) != 1 || !strings.Contains(told.Notes[0], "written in place") {
+		t.Errorf("notes %q, want one of a write in place", told.Notes)
+	}
 	if got := h.Content("/real"); got != "new\n" {
 		t.Errorf("what is mounted there has %q", got)
 	}

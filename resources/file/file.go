@@ -33,7 +33,8 @@ func Type() resources.Type {
 //
 // New files are 0644 and new folders 0755 unless mode says otherwise, whatever the umask. Content is replaced by a new file that is renamed
 // over the old one: the old file's owner, mode, ACLs and extended attributes go over to it where they are not managed, further hard links
-// keep the old content. A target that is itself a mount point is written in place. `/` and the system's own top folders are never removed.
+// keep the old content. A target that is itself a mount point cannot be renamed
+// over: it is written in place, which a kill or a power cut can leave half done until the next run; the plan says so. `/` and the system's own top folders are never removed.
 type File struct {
 	// The absolute path of the file, folder or link. Default: the title.
 	Path string `hcl:"path,title,public"`

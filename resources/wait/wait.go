@@ -20,6 +20,7 @@ var (
 	_ resources.Resource  = (*Wait)(nil)
 	_ resources.Validator = (*Wait)(nil)
 	_ resources.Valued    = (*Wait)(nil)
+	_ resources.Waiter    = (*Wait)(nil)
 )
 
 // Link is the run's part in the exchange.
@@ -148,6 +149,9 @@ func (w *Wait) Apply(ctx context.Context, _ host.Host, _ resources.Diff) error {
 	})
 	return err
 }
+
+// Waits implements [resources.Waiter].
+func (w *Wait) Waits() {}
 
 // Values are what the nodes have exported; nil before the wait is met.
 func (w *Wait) Values() map[string]any {

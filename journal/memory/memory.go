@@ -1,4 +1,5 @@
-package main
+// Package memory compares what a manifest declares with what the last one from the same source did: what has drifted, and what has become an orphan.
+package memory
 
 import (
 	"encoding/json"
@@ -17,9 +18,18 @@ import (
 	"github.com/nodeapply/apply/resources"
 )
 
-// memory compares what a manifest declares with what the last one from the same source did: what has drifted, what has become an orphan.
-type memory struct {
-	m      *loaded
+// Manifest is what a Memory is of.
+type Manifest struct {
+	Source   string // the same for all revisions
+	Catalog  *catalog.Catalog
+	Reader   declared.Reader
+	Fleeting func(path string) bool // whether a file is there for this run alone
+	Warn     func(text string)
+}
+
+// Memory is what is known of earlier runs from a manifest's source.
+type Memory struct {
+	m      Manifest
 	reader declared.Reader
 	sums   []declared.Sum // by entry
 	sum    declared.Sum   // of all
@@ -31,19 +41,19 @@ type memory struct {
 	now   map[resources.Address]int    // entries
 }
 
-// remember reads what is known of the manifest's source; state may be nil.
-func remember(state *journal.State, m *loaded) (*memory, error) {
-	mem := &memory{m: m, reader: declared.Reader{Rewrite: m.checkouts.rewrite}}
-	mem.sums, mem.sum = mem.reader.Sums(m.Catalog().Entries())
+// Read reads what is known of the manifest's source; state may be nil.
+func Read(state *journal.State, m Manifest) *Memory {
+	mem := &Memory{m: m, reader: m.Reader}
+	mem.sums, mem.sum = mem.reader.Sums(m.Catalog.Entries())
 	if state == nil {
-		return mem, nil
+		return mem
 	}
 	var err error
-	if mem.before, err = state.Managed(m.source); err != nil {
-		mem.m.checkouts.warn(err.Error() + "; nothing is known of orphans and drift")
+	if mem.before, err = state.Managed(m.Source); err != nil {
+		mem.m.Warn(err.Error() + "; nothing is known of orphans and drift")
 	}
-	mem.last = sync.OnceValue(func() time.Time { return lastRun(state, m.source) })
-	return mem, nil
+	mem.last = sync.OnceValue(func() time.Time { return lastRun(state, m.Source) })
+	return mem
 }
 
 // lastRun is when the last run from a source began; the zero time if that is not known.
@@ -65,21 +75,21 @@ func lastRun(state *journal.State, source string) time.Time {
 }
 
 // same says that the manifest declares what the last one did.
-func (mem *memory) same() bool { return mem.before != nil && mem.before.Sum == mem.sum.String() }
+func (mem *Memory) same() bool { return mem.before != nil && mem.before.Sum == mem.sum.String() }
 
-// drifted says whether the last run left a resource as it is declared now.
-func (mem *memory) drifted(a resources.Address) bool {
+// Drifted says whether the last run left a resource as it is declared now.
+func (mem *Memory) Drifted(a resources.Address) bool {
 	if mem.before == nil {
 		return false
 	}
 	mem.once.Do(mem.index)
 	i, ok := mem.now[a]
-	return ok && mem.known[a] == mem.sums[i].String() && !mem.sourceChanged(mem.m.Catalog().Entries()[i])
+	return ok && mem.known[a] == mem.sums[i].String() && !mem.sourceChanged(mem.m.Catalog.Entries()[i])
 }
 
-func (mem *memory) index() {
+func (mem *Memory) index() {
 	mem.known, mem.now = map[resources.Address]string{}, map[resources.Address]int{}
-	for i, e := range mem.m.Catalog().Entries() {
+	for i, e := range mem.m.Catalog.Entries() {
 		mem.now[e.Addr] = i
 	}
 	old, err := mem.before.Resources()
@@ -94,13 +104,13 @@ func (mem *memory) index() {
 }
 
 // sourceChanged says whether a file that a resource is copied from has changed since the last run: then it is not the node that has drifted.
-func (mem *memory) sourceChanged(e *catalog.Entry) bool {
+func (mem *Memory) sourceChanged(e *catalog.Entry) bool {
 	for _, a := range (&declared.Reader{}).Attrs(e) {
 		if a.Name != "source" {
 			continue
 		}
 		for word := range strings.FieldsFuncSeq(a.Text, func(r rune) bool { return strings.ContainsRune(`[]", `, r) }) {
-			if filepath.IsAbs(word) && !mem.m.checkouts.has(word) && changedSince(word, mem.last()) {
+			if filepath.IsAbs(word) && !mem.m.Fleeting(word) && changedSince(word, mem.last()) {
 				return true
 			}
 		}
@@ -129,19 +139,19 @@ func changedSince(path string, since time.Time) bool {
 	return changed || err != nil
 }
 
-// orphans lists what the last manifest from this source brought and this one does not declare.
-func (mem *memory) orphans() []report.Orphan {
+// Orphans lists what the last manifest from this source brought and this one does not declare.
+func (mem *Memory) Orphans() []report.Orphan {
 	if mem.before == nil || mem.same() {
 		return nil
 	}
 	old, err := mem.before.Resources()
 	if err != nil {
-		mem.m.checkouts.warn(err.Error() + "; nothing is known of orphans and drift")
+		mem.m.Warn(err.Error() + "; nothing is known of orphans and drift")
 		return nil
 	}
 	type thing struct{ kind, name string }
 	now := map[thing]bool{}
-	for _, e := range mem.m.Catalog().Entries() {
+	for _, e := range mem.m.Catalog.Entries() {
 		for _, name := range mem.reader.Names(e) {
 			now[thing{e.Addr.Type, name}] = true
 		}
@@ -170,8 +180,8 @@ func (mem *memory) orphans() []report.Orphan {
 	return out
 }
 
-// save keeps what the run leaves.
-func (mem *memory) save(state *journal.State, rep *report.Report) error {
+// Save keeps what the run leaves.
+func (mem *Memory) Save(state *journal.State, rep *report.Report) error {
 	if mem.same() && mem.before.Whole && rep.Outcome() == report.Unchanged && len(rep.Results) == len(mem.sums) {
 		return nil
 	}
@@ -189,7 +199,7 @@ func (mem *memory) save(state *journal.State, rep *report.Report) error {
 			left[res.Address] = false
 		}
 	}
-	entries := mem.m.Catalog().Entries()
+	entries := mem.m.Catalog.Entries()
 	out := make([]journal.ManagedResource, len(entries))
 	for i, e := range entries {
 		r := journal.ManagedResource{Address: e.Addr}
@@ -215,11 +225,11 @@ func (mem *memory) save(state *journal.State, rep *report.Report) error {
 			out, sum = append(out, forgotten...), ""
 		}
 	}
-	return state.SaveManaged(mem.m.source, sum, out, mem.before)
+	return state.SaveManaged(mem.m.Source, sum, out, mem.before)
 }
 
 // forgotten are the records of orphans.
-func (mem *memory) forgotten(orphans []report.Orphan) []journal.ManagedResource {
+func (mem *Memory) forgotten(orphans []report.Orphan) []journal.ManagedResource {
 	if len(orphans) == 0 {
 		return nil
 	}

@@ -1,7 +1,6 @@
-package main
+package reasons
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -9,32 +8,19 @@ import (
 	"github.com/nodeapply/apply/report"
 )
 
-// printWhy prints reasons, as text or one JSON object a line.
-func (a *app) printWhy(events []whyEvent) error {
-	if a.flags.json {
-		enc := json.NewEncoder(a.stdout)
-		enc.SetEscapeHTML(false)
-		for _, e := range events {
-			if err := enc.Encode(e); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
+// Text is what people read.
+func (e Event) Text() string {
 	var b strings.Builder
-	for _, e := range events {
-		when := "now"
-		if e.Mode == report.Converge {
-			when = fmt.Sprintf("in run %s at %s", e.Run, e.Started.Local().Format(time.DateTime))
-		}
-		fmt.Fprintf(&b, "%s: %s %s (%s)\n", report.Printable(e.Address.String()), outcomeWord(e.Mode, e.reason), when, report.Printable(e.Pos))
-		e.text(&b, "    ")
+	when := "now"
+	if e.Mode == report.Converge {
+		when = fmt.Sprintf("in run %s at %s", e.Run, e.Started.Local().Format(time.DateTime))
 	}
-	_, err := fmt.Fprint(a.stdout, a.flags.scrub.Scrub(b.String()))
-	return err
+	fmt.Fprintf(&b, "%s: %s %s (%s)\n", report.Printable(e.Address.String()), outcomeWord(e.Mode, e.Reason), when, report.Printable(e.Pos))
+	e.text(&b, "    ")
+	return b.String()
 }
 
-func outcomeWord(mode report.Mode, r *reason) string {
+func outcomeWord(mode report.Mode, r *Reason) string {
 	switch {
 	case mode == report.Converge:
 		return string(r.Outcome)
@@ -49,7 +35,7 @@ func outcomeWord(mode report.Mode, r *reason) string {
 }
 
 // text writes what is behind a result, and behind that.
-func (r *reason) text(b *strings.Builder, indent string) {
+func (r *Reason) text(b *strings.Builder, indent string) {
 	if r.Drift {
 		fmt.Fprintf(b, "%san earlier run left it as declared: what differs has come about since\n", indent)
 	}
@@ -72,9 +58,9 @@ func (r *reason) text(b *strings.Builder, indent string) {
 	}
 }
 
-func (c *cause) text(b *strings.Builder, indent string) {
+func (c *Cause) text(b *strings.Builder, indent string) {
 	if c.Diff == "" {
-		fmt.Fprintf(b, "%s%s%s: %s -> %s\n", indent, c.Attribute, inBrackets(c.Pos), orNone(c.Before), orNone(c.After))
+		fmt.Fprintf(b, "%s%s%s: %s -> %s\n", indent, c.Attribute, inBrackets(c.Pos), report.Shown(c.Before), report.Shown(c.After))
 	} else {
 		fmt.Fprintf(b, "%s%s%s:\n", indent, c.Attribute, inBrackets(c.Pos))
 		for line := range strings.Lines(c.Diff) {

@@ -1,4 +1,4 @@
-package e2e
+package cluster
 
 import (
 	"context"
@@ -15,6 +15,15 @@ import (
 	"github.com/nodeapply/apply/e2e/lab/image"
 )
 
+// whole says that everything is tried, not a sample.
+var whole = os.Getenv("APPLY_E2E") == "whole"
+
+// runTimeout bounds a run of apply, and eventTimeout what a test waits for in the middle of one: two cores may carry five nodes.
+const (
+	runTimeout   = 5 * time.Minute
+	eventTimeout = 3 * time.Minute
+)
+
 // cluster is a number of nodes that build one GlusterFS volume by themselves, and an exchange on the first of them.
 type cluster struct {
 	t     *testing.T
@@ -22,7 +31,8 @@ type cluster struct {
 	nodes []*lab.Node
 }
 
-const clusterManifest = `
+// manifest is what every node runs. $1 are inputs of the module.
+const manifest = `
 variable "min" {
   default = 2
 }
@@ -32,23 +42,32 @@ module "hosts" {
   nodes  = jsondecode(var.nodes)
 }
 module "gluster" {
-  source       = "glusterfs"
-  device       = "/dev/xvdj"
-  min          = var.min
-  client_mount = "/shared"
-  require      = [module.hosts]
+  source  = "glusterfs"
+  device  = "/dev/xvdj"
+  require = [module.hosts]
+  %s
 }
 output "bricks" {
   value = module.gluster.bricks
 }
 `
 
-// newCluster boots nodes node01, node02, ... with an empty disk each, all of them let into the exchange.
-func newCluster(t *testing.T, n int) *cluster {
+// usual are the inputs of a volume that is mounted on all nodes.
+const usual = `
+  min          = var.min
+  client_mount = "/shared"
+`
+
+// newCluster boots nodes node01, node02, ... with an empty disk each, all of them let into the exchange. With packages they are in the image,
+// else GlusterFS is.
+func newCluster(t *testing.T, n int, inputs string, packages ...string) *cluster {
 	t.Helper()
 	l := lab.New(t)
 	ctx := t.Context()
-	base, err := image.With(ctx, "glusterfs-server", "glusterfs-client")
+	if packages == nil {
+		packages = []string{"glusterfs-server", "glusterfs-client"}
+	}
+	base, err := image.With(ctx, packages...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,12 +84,20 @@ func newCluster(t *testing.T, n int) *cluster {
 		if err := node.CopyBinary(ctx, binary); err != nil {
 			t.Fatal(err)
 		}
-		if err := node.Put(ctx, "/srv/main.hcl", []byte(clusterManifest), 0o644); err != nil {
-			t.Fatal(err)
-		}
 	}
+	c.inputs(inputs)
 	c.enroll()
 	return c
+}
+
+// inputs writes the manifest on all nodes.
+func (c *cluster) inputs(inputs string) {
+	c.t.Helper()
+	for _, node := range c.nodes {
+		if err := node.Put(c.t.Context(), "/srv/main.hcl", fmt.Appendf(nil, manifest, inputs), 0o644); err != nil {
+			c.t.Fatal(err)
+		}
+	}
 }
 
 // enroll starts the exchange on node01 and gives every node its credentials.
@@ -102,6 +129,33 @@ func (c *cluster) sh(n *lab.Node, line string) string {
 	return strings.TrimSpace(out)
 }
 
+// check ends the test where something could not be done to a node.
+func (c *cluster) check(err error) {
+	c.t.Helper()
+	if err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// until asks again and again until a command on a node succeeds: what happens in the middle of a run makes no event outside of it.
+func (c *cluster) until(n *lab.Node, line string) {
+	c.t.Helper()
+	ctx, cancel := context.WithTimeout(c.t.Context(), eventTimeout)
+	defer cancel()
+	ask := time.NewTicker(100 * time.Millisecond)
+	defer ask.Stop()
+	for {
+		res, err := n.Run(ctx, "sh", "-c", line)
+		if err != nil {
+			c.t.Fatalf("%s: %s: %v", n.Name, line, err)
+		}
+		if res.Code == 0 {
+			return
+		}
+		<-ask.C
+	}
+}
+
 // ongoing is a run of apply that goes on.
 type ongoing struct {
 	node    *lab.Node
@@ -115,7 +169,7 @@ func (c *cluster) start(nodes []*lab.Node, least int) []ongoing {
 	for _, n := range c.nodes {
 		entries = append(entries, fmt.Sprintf("%q:%q", n.Name, n.Addr))
 	}
-	ctx, cancel := context.WithTimeout(c.t.Context(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(c.t.Context(), runTimeout)
 	c.t.Cleanup(cancel)
 	var out []ongoing
 	for _, n := range nodes {
@@ -129,19 +183,31 @@ func (c *cluster) start(nodes []*lab.Node, least int) []ongoing {
 	return out
 }
 
+// says waits until runs have printed a text.
+func (c *cluster) says(text string, runs ...ongoing) {
+	c.t.Helper()
+	ctx, cancel := context.WithTimeout(c.t.Context(), eventTimeout)
+	defer cancel()
+	for _, r := range runs {
+		if err := r.process.Await(ctx, text); err != nil {
+			c.t.Fatalf("%s: %v", r.node.Name, err)
+		}
+	}
+}
+
 // ends waits for the runs and compares their exit codes; it returns what they printed.
 func (c *cluster) ends(runs []ongoing, want int) string {
 	c.t.Helper()
-	var all strings.Builder
+	var all, wrong strings.Builder
 	for _, r := range runs {
 		res, err := r.process.Wait()
-		if err != nil {
-			c.t.Fatalf("%s: %v\n%s%s", r.node.Name, err, res.Stdout, res.Stderr)
-		}
-		if res.Code != want {
-			c.t.Fatalf("%s: want exit code %d, got %d\n%s%s", r.node.Name, want, res.Code, res.Stdout, res.Stderr)
+		if err != nil || res.Code != want {
+			fmt.Fprintf(&wrong, "%s: want exit code %d, got %d %v\n%s%s\n", r.node.Name, want, res.Code, err, res.Stdout, res.Stderr)
 		}
 		all.WriteString(res.Stdout)
+	}
+	if wrong.Len() > 0 {
+		c.t.Fatal(wrong.String())
 	}
 	return all.String()
 }
@@ -167,37 +233,8 @@ func (c *cluster) holds(nodes []*lab.Node) {
 	}
 }
 
-// TestCluster: two nodes, or four with APPLY_E2E=whole, build a volume by themselves; one that comes later joins it.
-func TestCluster(t *testing.T) {
-	t.Parallel()
-	n := 3
-	if os.Getenv("APPLY_E2E") == "whole" {
-		n = 5
-	}
-	c := newCluster(t, n)
-	first, last := c.nodes[:n-1], c.nodes[n-1]
-	c.ends(c.start(first, n-1), 2)
-	c.holds(first)
-	c.ends(c.start(first, n-1), 0)
-
-	// another node, whose disk carries something: it is not touched, and the others are told
-	c.sh(last, "mkswap -q /dev/xvdj || mkswap /dev/xvdj")
-	told := c.start(first, n)
-	failed := c.ends(c.start(c.nodes[n-1:], n), 6)
-	if !strings.Contains(failed, "carries a signature") {
-		t.Errorf("a disk that carries a signature: %s", failed)
-	}
-	all := c.ends(told, 4)
-	if want := last.Name + ": failed: module.gluster.exec.mkfs"; !strings.Contains(all, want) {
-		t.Errorf("want %q in what the waiting nodes say:\n%s", want, all)
-	}
-	if got := c.sh(last, "blkid -s TYPE -o value /dev/xvdj"); got != "swap" {
-		t.Errorf("the disk was touched: %q", got)
-	}
-
-	// with a clean disk it joins the volume that is there
-	c.sh(last, "wipefs -qa /dev/xvdj")
-	c.ends(c.start(c.nodes, n), 2)
-	c.holds(c.nodes)
-	c.ends(c.start(c.nodes, n), 0)
+// again checks that runs on all nodes change nothing.
+func (c *cluster) again() {
+	c.t.Helper()
+	c.ends(c.start(c.nodes, len(c.nodes)), 0)
 }

@@ -1,4 +1,4 @@
-package main
+package picture
 
 import (
 	"bufio"
@@ -20,8 +20,8 @@ const (
 	svgLabel   = 44 // columns of text; more are shortened
 )
 
-// svg draws the picture.
-func (p picture) svg(out io.Writer) error {
+// SVG draws the picture.
+func (p Picture) SVG(out io.Writer) error {
 	longest := 8
 	for _, n := range p.nodes {
 		longest = max(longest, min(report.Columns(report.Printable(n.Address)), svgLabel))

@@ -1,6 +1,7 @@
-package main
+package planfile
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -12,7 +13,7 @@ import (
 	"github.com/nodeapply/apply/resources"
 )
 
-func encodePlan(t *testing.T, p planFile) []byte {
+func encode(t *testing.T, p Plan) []byte {
 	t.Helper()
 	body, err := json.Marshal(p)
 	if err != nil {
@@ -21,10 +22,10 @@ func encodePlan(t *testing.T, p planFile) []byte {
 	return fmt.Appendf(append(body, '\n'), "sha256:%s\n", hash(body))
 }
 
-func TestDecodePlan(t *testing.T) {
-	whole := planFile{Format: planFormat, Version: planVersion, Node: "n", Results: []*report.Result{{Address: resources.Address{Type: "file", Title: "/a b"}, Outcome: report.Pending}}}
-	b := encodePlan(t, whole)
-	got, err := decodePlan(b)
+func TestDecode(t *testing.T) {
+	whole := Plan{Format: format, Version: version, Node: "n", Results: []*report.Result{{Address: resources.Address{Type: "file", Title: "/a b"}, Outcome: report.Pending}}}
+	b := encode(t, whole)
+	got, err := Decode(b)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,7 +33,7 @@ func TestDecodePlan(t *testing.T) {
 		t.Error(diff)
 	}
 	newer := whole
-	newer.Version = planVersion + 1
+	newer.Version = version + 1
 	for name, tc := range map[string]struct {
 		b    []byte
 		want string
@@ -41,11 +42,11 @@ func TestDecodePlan(t *testing.T) {
 		"truncated":      {b[:len(b)/2], "a part of one is missing"},
 		"no checksum":    {b[:len(b)-70], "a part of one is missing"},
 		"a bit flipped":  {[]byte(strings.Replace(string(b), `"node":"n"`, `"node":"m"`, 1)), "its checksum is wrong"},
-		"newer":          {encodePlan(t, newer), "newer version"},
+		"newer":          {encode(t, newer), "newer version"},
 		"something else": {[]byte("{}\nsha256:0\n"), "is no saved plan"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if _, err := decodePlan(tc.b); err == nil || !strings.Contains(err.Error(), tc.want) {
+			if _, err := Decode(tc.b); err == nil || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("want %q, got %v", tc.want, err)
 			}
 		})
@@ -69,11 +70,11 @@ func TestApprover(t *testing.T) {
 		{"known late", res(report.Pending, report.KnownLate, "a"), res(report.Pending, report.KnownLate, "b"), ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			p := &planFile{}
+			p := &Plan{}
 			if tc.then != nil {
 				p.Results = append(p.Results, tc.then)
 			}
-			err := approver(p)(tc.now)
+			err := p.Approver()(tc.now)
 			if (err == nil) != (tc.want == "") || err != nil && !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("want %q, got %v", tc.want, err)
 			}
@@ -81,12 +82,33 @@ func TestApprover(t *testing.T) {
 	}
 }
 
-func FuzzDecodePlan(f *testing.F) {
-	f.Add([]byte("{\"format\":\"apply plan\",\"version\":1}\nsha256:0\n"))
-	f.Add([]byte("\n"))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		if p, err := decodePlan(b); err == nil && p.Format != planFormat {
-			t.Errorf("accepted format %q", p.Format)
+// FuzzDecode reads whatever plan, with a right checksum where sum is true: what is accepted is of this format and can be asked, and is the same
+// when it is written and read again.
+func FuzzDecode(f *testing.F) {
+	f.Add([]byte(`{"format":"apply plan","version":1}`), true)
+	f.Add([]byte(`{"format":"apply plan","version":1,"results":[{"address":"file[\"/a b\"]","outcome":"pending","changes":[{"attribute":"mode"}]},null]}`), true)
+	f.Add([]byte(`{"format":"apply plan","version":-1,"vars":["a=1"],"results":[{"address":"module.a[0].exec.x","error":{}}]}`), true)
+	f.Add([]byte("\nsha256:0\n"), false)
+	f.Fuzz(func(t *testing.T, b []byte, sum bool) {
+		if sum {
+			b = fmt.Appendf(append(bytes.Clone(b), '\n'), "sha256:%s\n", hash(b))
+		}
+		p, err := Decode(b)
+		if err != nil {
+			return
+		}
+		if p.Format != format || p.Version > version {
+			t.Errorf("accepted %q, version %d", p.Format, p.Version)
+		}
+		for _, r := range p.Results {
+			_ = p.Approver()(r)
+		}
+		again, err := Encode(*p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Decode(again); err != nil {
+			t.Errorf("written again it is refused: %v", err)
 		}
 	})
 }
