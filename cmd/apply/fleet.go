@@ -23,6 +23,7 @@ import (
 	"github.com/nodeapply/apply/fleet/transport"
 	"github.com/nodeapply/apply/journal"
 	"github.com/nodeapply/apply/manifest/inventory"
+	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/sshclient"
 	"github.com/nodeapply/apply/sshclient/config"
 )
@@ -112,7 +113,13 @@ func (a *app) selected(f *fleetFlags, sets []string) ([]fleet.Node, transport.Di
 		}
 	}
 	nodes, err := inv.Select(s)
+	var unknown *nodeset.GroupError
 	switch {
+	case errors.As(err, &unknown):
+		if near := resources.Nearest(unknown.Group, inv.Groups()); near != "" {
+			err = fmt.Errorf("%w; did you mean `%s`?", err, near)
+		}
+		return nil, nil, err
 	case errors.Is(err, fleet.ErrNoNodes) && f.retryFailed:
 		return nil, nil, errors.New("no nodes: on none of those selected the last fleet command failed")
 	case errors.Is(err, fleet.ErrNoNodes):

@@ -52,6 +52,7 @@ type site struct {
 	dir   string
 	apply string
 	nodes map[string]*node
+	env   []string // of apply, beside its own
 }
 
 // node is an sshd in its own namespaces.
@@ -255,6 +256,7 @@ func (s *site) command(args ...string) *exec.Cmd {
 	cmd := exec.Command(s.apply, args...)
 	cmd.Dir = s.dir
 	cmd.Env = []string{"HOME=" + filepath.Join(s.dir, "home"), "PATH=" + os.Getenv("PATH"), "APPLY_STATE_DIR=" + filepath.Join(s.dir, "state")}
+	cmd.Env = append(cmd.Env, s.env...)
 	return cmd
 }
 
