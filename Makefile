@@ -3,7 +3,7 @@
 export CGO_ENABLED ?= 0
 SHELL := /bin/bash
 
-.PHONY: build test check bench bench-exchange bench-git fault race vuln cluster docs clean
+.PHONY: build test check bench bench-fleet bench-git fault fleet docs clean bench-exchange cluster race vuln
 
 build:
 	go build -trimpath -ldflags '-s -w' -o bin/apply ./cmd/apply
@@ -19,6 +19,11 @@ check:
 fault:
 	./scripts/fault.sh
 
+# The fleet's long tests: 128 nodes, 64 of them behind one gateway.
+fleet:
+	scripts/install.sh
+	APPLY_LAB=require APPLY_FLEET=whole go test ./e2e/fleet -count=1 -v -timeout 1h
+
 race:
 	./scripts/race.sh
 
@@ -32,6 +37,9 @@ cluster:
 
 bench:
 	go run ./bench
+
+bench-fleet:
+	scripts/bench-fleet.sh
 
 bench-exchange:
 	go run ./bench/exchange
