@@ -1,8 +1,9 @@
-# make test   installs what the tests need and runs them all; make bench, make fault, make cluster: see bench/README.md, docs/safety.md, e2e/cluster
+# make test   installs what the tests need and runs them all; make bench, make fault, make cluster: see bench/README.md, docs/safety.md, e2e/cluster;
+#             make race, make vuln: the race detector over every package, and known vulnerabilities, where their database can be reached
 export CGO_ENABLED ?= 0
 SHELL := /bin/bash
 
-.PHONY: build test check bench bench-exchange bench-git fault cluster docs clean
+.PHONY: build test check bench bench-fleet bench-git fault fleet docs clean bench-exchange cluster race vuln
 
 build:
 	go build -trimpath -ldflags '-s -w' -o bin/apply ./cmd/apply
@@ -18,6 +19,17 @@ check:
 fault:
 	./scripts/fault.sh
 
+# The fleet's long tests: 128 nodes, 64 of them behind one gateway.
+fleet:
+	scripts/install.sh
+	APPLY_LAB=require APPLY_FLEET=whole go test ./e2e/fleet -count=1 -v -timeout 1h
+
+race:
+	./scripts/race.sh
+
+vuln:
+	./scripts/vuln.sh
+
 # Five nodes at most, whatever happens to one of them, and every input of the module: half an hour. CI runs a sample.
 cluster:
 	scripts/install.sh
@@ -25,6 +37,9 @@ cluster:
 
 bench:
 	go run ./bench
+
+bench-fleet:
+	scripts/bench-fleet.sh
 
 bench-exchange:
 	go run ./bench/exchange

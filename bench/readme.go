@@ -64,7 +64,7 @@ All of it happens on an ext4 of its own in a file, as syncfs(2) waits for whatev
 Figures are medians of up to five runs, of fewer where they take long. A tool that needs longer than the budget (five minutes) is not given
 more. Files are 1 KiB each, all different. Manifests are bounded (1 MiB each, 16 MiB together), so 100,000 files with their content written out
 are none of apply's sizes: it takes 100,000 by source or by for_each. Many blocks go into several files of one folder.
-What a manifest from git costs: [git/README.md](git/README.md).
+What a manifest from git costs: [git/README.md](git/README.md). The fleet beside other programs: [fleet/README.md](fleet/README.md).
 
 The columns of tables: N resources; floors; apply; the peers.
 

@@ -3,6 +3,7 @@ package fleet
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -106,6 +107,9 @@ func (v *Inventory) Group(name string) ([]string, bool) {
 	names, ok := v.groups[name]
 	return names, ok
 }
+
+// Groups are the names of all groups, sorted.
+func (v *Inventory) Groups() []string { return slices.Sorted(maps.Keys(v.groups)) }
 
 // Selection says which nodes are meant.
 type Selection struct {

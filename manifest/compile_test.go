@@ -148,19 +148,19 @@ func TestFormatter(t *testing.T) {
 	if _, _, diags := manifest.NewFormatter().File("missing.hcl"); !strings.Contains(diags.Error(), "no such file") {
 		t.Errorf("a missing file: %v", diags)
 	}
-	if err := os.WriteFile("large.hcl", []byte("# "+strings.Repeat("x", 1<<20-3)+"\n"), 0o600); err != nil {
+	if err := os.WriteFile("large", []byte(`{"a": "`+strings.Repeat("x", 1<<20-9)+`"}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	together := manifest.NewFormatter()
 	var diags diag.List
 	for n := 0; n < 17 && !diags.HasErrors(); n++ {
-		name := fmt.Sprintf("large%d.hcl", n)
-		if err := os.Link("large.hcl", name); err != nil {
+		name := fmt.Sprintf("large%d.hcl.json", n)
+		if err := os.Link("large", name); err != nil {
 			t.Fatal(err)
 		}
 		_, _, diags = together.File(name)
 	}
-	if !strings.Contains(diags.Error(), "large16.hcl") || !strings.Contains(diags.Error(), "limit") {
+	if !strings.Contains(diags.Error(), "large16.hcl.json") || !strings.Contains(diags.Error(), "limit") {
 		t.Errorf("17 MiB in all: %v", diags)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/manifest/decode"
 	"github.com/nodeapply/apply/manifest/diag"
+	"github.com/nodeapply/apply/manifest/internal/secrets"
 	"github.com/nodeapply/apply/manifest/limits"
 	"github.com/nodeapply/apply/manifest/syntax"
 	"github.com/nodeapply/apply/resources"
@@ -33,7 +34,7 @@ type compiler struct {
 	shapes  map[*syntax.Block]*shape
 	facts   map[string]fact
 	funcs   map[string]map[string]function.Function // by folder
-	secrets *secrets
+	secrets *secrets.Set
 	rootDir string
 	at      *limits.Place // told what is evaluated
 
@@ -62,7 +63,7 @@ func (s schemas) Names() []string {
 func newCompiler(ctx context.Context, o Options) (*compiler, error) {
 	c := &compiler{
 		ctx: ctx, opts: o, types: schemas{}, modules: map[string]*syntax.Module{}, called: map[*syntax.Block]called{}, named: map[string]bool{},
-		shapes: map[*syntax.Block]*shape{}, facts: map[string]fact{}, funcs: map[string]map[string]function.Function{}, secrets: newSecrets(o.OnSecret), scopes: map[string]*scope{},
+		shapes: map[*syntax.Block]*shape{}, facts: map[string]fact{}, funcs: map[string]map[string]function.Function{}, secrets: secrets.New(o.OnSecret), scopes: map[string]*scope{},
 	}
 	for _, t := range o.Types {
 		s, err := decode.NewSchema(t)

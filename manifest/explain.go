@@ -20,7 +20,7 @@ func (s *scope) explain(x *syntax.Expr, ctx *hcl.EvalContext, diags hcl.Diagnost
 	out := make(hcl.Diagnostics, 0, len(diags))
 	secretive := s.handlesSecrets(x, ctx)
 	if secretive {
-		s.c.secrets.quoted(s.text(x)) // the excerpt must not show a secret that is written into the manifest itself
+		s.c.secrets.Quoted(s.text(x)) // the excerpt must not show a secret that is written into the manifest itself
 	}
 	for _, d := range diags {
 		plain := &hcl.Diagnostic{Severity: d.Severity, Summary: d.Summary, Detail: d.Detail, Subject: d.Subject, Context: d.Context}

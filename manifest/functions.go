@@ -32,7 +32,7 @@ func (c *compiler) noting(f function.Function) function.Function {
 		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
 			v, err := f.Call(args)
 			if err == nil {
-				c.secrets.add(v)
+				c.secrets.Add(v)
 			}
 			return v, err
 		},

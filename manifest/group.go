@@ -170,7 +170,7 @@ func (f *filling) attr(i int) {
 		v = v.Mark(funcs.Sensitive)
 	}
 	if sensitive(v) {
-		f.g.s.c.secrets.add(v)
+		f.g.s.c.secrets.Add(v)
 		if a.field.Public {
 			f.wrong(a, errors.New("a sensitive value cannot be used here: it would be visible to others; pass it by `environment`, `stdin` or a file's `content`"))
 			return

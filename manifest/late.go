@@ -12,6 +12,7 @@ import (
 
 	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/manifest/diag"
+	"github.com/nodeapply/apply/manifest/internal/secrets"
 	"github.com/nodeapply/apply/manifest/limits"
 	"github.com/nodeapply/apply/manifest/syntax"
 	"github.com/nodeapply/apply/resources"
@@ -68,7 +69,7 @@ func (g *group) bind(ctx context.Context, late catalog.Values, list instances) (
 				out = append(out, e)
 			}
 		}
-		found = diag.From(r.diags, c.reader, c.secrets.redact)
+		found = diag.From(r.diags, c.reader, c.secrets.Redact)
 	})
 	if err != nil || !found.HasErrors() {
 		return out, err
@@ -201,7 +202,7 @@ func (s shower) expr(x hcl.Expression, quoted bool) string {
 	case diags.HasErrors():
 		return s.unknown(x.Range())
 	case sensitive(v):
-		return hidden
+		return secrets.Hidden
 	case wholly(v):
 		return showValue(v, quoted)
 	}

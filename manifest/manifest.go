@@ -84,11 +84,11 @@ func Compile(ctx context.Context, path string, o Options) (*Result, diag.List) {
 		}
 		result.Catalog = c.catalog()
 	}
-	list := diag.From(c.diags, c.reader, c.secrets.redact)
+	list := diag.From(c.diags, c.reader, c.secrets.Redact)
 	if list.HasErrors() {
 		return nil, list
 	}
-	result.Secrets = c.secrets.list()
+	result.Secrets = c.secrets.List()
 	return result, list
 }
 
@@ -99,7 +99,7 @@ func Link(ctx context.Context, path string, o Options) diag.List {
 		return broken(err)
 	}
 	c.gather(path)
-	return diag.From(c.diags, c.reader, c.secrets.redact)
+	return diag.From(c.diags, c.reader, c.secrets.Redact)
 }
 
 // broken is a type that cannot be read, its author's mistake.

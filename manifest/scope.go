@@ -72,7 +72,7 @@ func (c *compiler) newScope(m *syntax.Module, at place, from *caller) *scope {
 // noted remembers what is secret in a value.
 func (s *scope) noted(res result) result {
 	if res.ok && sensitive(res.val) {
-		s.c.secrets.add(res.val)
+		s.c.secrets.Add(res.val)
 	}
 	return res
 }

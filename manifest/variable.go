@@ -115,7 +115,7 @@ func (s *scope) conform(r *run, b *syntax.Block, t varType, v cty.Value, at *hcl
 	if err != nil {
 		detail := err.Error()
 		if sensitive(v) || s.flag(r, b, "sensitive", false) {
-			s.c.secrets.add(v.Mark(funcs.Sensitive))
+			s.c.secrets.Add(v.Mark(funcs.Sensitive))
 			detail = "want " + t.ty.FriendlyNameForConstraint() + ", got " + decode.Describe(v)
 		}
 		r.errorf(at, "Wrong value for variable `"+b.Label+"`", "%s: its type, declared at %s, is `%s`.", sentence(detail), where(&b.Header), typeexpr.TypeString(t.ty))

@@ -7,20 +7,41 @@ import (
 	"testing/synctest"
 	"time"
 
+	"slices"
+	"sync"
+
 	"github.com/google/go-cmp/cmp"
 )
 
 // terminal is a screen as far as the live part uses one: text, newlines, going up and clearing downwards. It scrolls at its lower end.
 type terminal struct {
+	mu            sync.Mutex // the printer writes from its own goroutine
 	columns, rows int
 	lines         []string // of the screen
 	line          int
 	gone          []string // scrolled away
 }
 
-func (s *terminal) size() (int, int) { return s.columns, s.rows }
+func (s *terminal) size() (int, int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.columns, s.rows
+}
+
+// resize breaks the lines anew, as terminals do that have become narrower.
+func (s *terminal) resize(columns int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	lines := s.lines
+	s.columns, s.lines, s.line = columns, nil, 0
+	for _, l := range lines {
+		s.print(l)
+	}
+}
 
 func (s *terminal) Write(text []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	n := len(text)
 	for t := string(text); t != ""; {
 		var up int
@@ -69,7 +90,11 @@ func (s *terminal) print(line string) {
 	}
 }
 
-func (s *terminal) text() string { return strings.Join(append(s.gone, s.lines...), "\n") }
+func (s *terminal) text() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return strings.Join(append(slices.Clone(s.gone), s.lines...), "\n")
+}
 
 func TestLive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -98,22 +123,12 @@ func TestLive(t *testing.T) {
 		want("at work", "file.a: failed\n    is a folder\n  exec.slow: applying 1s\n  file[\"/a/ver…file.conf\"]: applying 1s\n1 of 3 done, 1 failed, 3s")
 		fmt.Fprintln(p.Beside(s), "level=INFO msg=hello")
 		want("a message", "file.a: failed\n    is a folder\nlevel=INFO msg=hello\n  exec.slow: applying 2s\n  file[\"/a/ver…file.conf\"]: applying 2s\n1 of 3 done, 1 failed, 3s")
-		s.columns = 20 // what was drawn takes more rows now
-		s.reflow()
+		s.resize(20) // what was drawn takes more rows now
 		time.Sleep(200 * time.Millisecond)
 		want("a narrow screen", "file.a: failed\n    is a folder\nlevel=INFO msg=hello\n  exec.slow 2s\n  file[\"/…conf\"] 2s\n1 of 3 done, 1 fai…")
 		p.End(r)
 		want("at the end", "file.a: failed\n    is a folder\nlevel=INFO msg=hello\nconverge: nothing de\nclared, in 0ms")
 	})
-}
-
-// reflow breaks the lines anew, as terminals do that have become narrower.
-func (s *terminal) reflow() {
-	lines := s.lines
-	s.lines, s.line = nil, 0
-	for _, l := range lines {
-		s.print(l)
-	}
 }
 
 func TestLiveStaysOnALowScreen(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"log"
 	"os"
 	"os/signal"
@@ -55,8 +56,16 @@ func run() error {
 	if *out == "" {
 		return nil
 	}
-	return os.WriteFile(*out, []byte(readme(rows, *nodes, *waits, load)), 0o644)
+	old, err := os.ReadFile(*out)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	_, notes, _ := strings.Cut(string(old), byHand)
+	return os.WriteFile(*out, []byte(readme(rows, *nodes, *waits, load)+"\n"+byHand+notes), 0o644)
 }
+
+// byHand is the heading from which on README.md is not written by this program.
+const byHand = "## Other runs"
 
 // row is what was measured of one driver.
 type row struct {

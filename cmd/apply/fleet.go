@@ -11,6 +11,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -22,6 +23,7 @@ import (
 	"github.com/nodeapply/apply/fleet/transport"
 	"github.com/nodeapply/apply/journal"
 	"github.com/nodeapply/apply/manifest/inventory"
+	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/sshclient"
 	"github.com/nodeapply/apply/sshclient/config"
 )
@@ -111,7 +113,13 @@ func (a *app) selected(f *fleetFlags, sets []string) ([]fleet.Node, transport.Di
 		}
 	}
 	nodes, err := inv.Select(s)
+	var unknown *nodeset.GroupError
 	switch {
+	case errors.As(err, &unknown):
+		if near := resources.Nearest(unknown.Group, inv.Groups()); near != "" {
+			err = fmt.Errorf("%w; did you mean `%s`?", err, near)
+		}
+		return nil, nil, err
 	case errors.Is(err, fleet.ErrNoNodes) && f.retryFailed:
 		return nil, nil, errors.New("no nodes: on none of those selected the last fleet command failed")
 	case errors.Is(err, fleet.ErrNoNodes):
@@ -120,7 +128,32 @@ func (a *app) selected(f *fleetFlags, sets []string) ([]fleet.Node, transport.Di
 		return nil, nil, err
 	}
 	d, err := a.dialer(f, inv)
+	if err == nil {
+		a.warnNeighbours(nodes, d)
+	}
 	return nodes, d, err
+}
+
+// neighbours is how many addresses of one network the kernel remembers at most, where it does not say.
+const neighbours = 1024
+
+// warnNeighbours tells of more nodes without a gateway than the kernel's ARP table holds: on one network, connections to some of them then fail at random.
+func (a *app) warnNeighbours(nodes []fleet.Node, d transport.Dialer) {
+	direct := 0
+	for _, n := range nodes {
+		if segment(d, n.Target) == "" {
+			direct++
+		}
+	}
+	limit := neighbours
+	if text, err := os.ReadFile("/proc/sys/net/ipv4/neigh/default/gc_thresh3"); err == nil {
+		if n, err := strconv.Atoi(strings.TrimSpace(string(text))); err == nil {
+			limit = n
+		}
+	}
+	if direct > limit {
+		fmt.Fprintf(a.stderr, "apply: %d nodes are reached without a gateway, and the kernel's ARP table holds %d: raise net.ipv4.neigh.default.gc_thresh3 if they are on one network\n", direct, limit)
+	}
 }
 
 // inventory reads the inventory that is asked for, or the one that is there; none is no error.

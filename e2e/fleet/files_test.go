@@ -1,6 +1,7 @@
 package fleet_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -57,6 +58,12 @@ printf x >'sub/odd \ name' && chmod 4755 a && chmod 640 sub/big && chmod 750 sub
 		s.want(s.run("fleet", "put", "-w", "n2", filepath.Join(src, "sub/big"), "/srv/small/f"), 4, "", "no space left on device")
 		s.want(s.run("fleet", "exec", "-w", "n2", "--", "cat /srv/small/f; ls -A /srv/small; umount /srv/small"), 0, "n2: old\nn2: f\n", "")
 	})
+	t.Run("by a connector", func(t *testing.T) {
+		s.want(s.run("fleet", "put", "-w", "here", "--connector", `sh -c 'exec sh -c "$2"' connector`, src, filepath.Join(s.dir, "here")), 0, "", "1 of 1 ok: here")
+		if diff := cmp.Diff(want, s.seen(filepath.Join(s.dir, "here"))); diff != "" {
+			t.Error(diff)
+		}
+	})
 	t.Run("get", func(t *testing.T) {
 		s.want(s.run("fleet", "get", "-w", "n[1-2],b1", "/srv/copy", "got"), 0, "", "3 of 3 ok")
 		for _, n := range []string{"n1", "n2", "b1"} {
@@ -106,20 +113,18 @@ func (s *site) cutPut(t *testing.T) {
 // awaitSpool waits until a node has got so many bytes of what is brought to it, in a file that has no name yet.
 func (s *site) awaitSpool(node string, size int64) {
 	s.t.Helper()
-	network, err := os.Stat("/run/netns/" + node)
-	must(s.t, err)
 	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); {
-		files, err := filepath.Glob("/proc/[0-9]*/fd/*")
-		must(s.t, err)
-		for _, f := range files {
-			link, err := os.Readlink(f)
-			if err != nil || !strings.HasSuffix(link, " (deleted)") {
-				continue
-			}
-			info, err := os.Stat(f)
-			its, netErr := os.Stat(filepath.Join(filepath.Dir(filepath.Dir(f)), "ns/net"))
-			if err == nil && netErr == nil && info.Mode().IsRegular() && info.Size() >= size && os.SameFile(its, network) {
-				return
+		for _, pid := range s.relays(node) {
+			files, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+			must(s.t, err)
+			for _, f := range files {
+				link, err := os.Readlink(f)
+				if err != nil || !strings.HasSuffix(link, " (deleted)") {
+					continue
+				}
+				if info, err := os.Stat(f); err == nil && info.Mode().IsRegular() && info.Size() >= size {
+					return
+				}
 			}
 		}
 	}

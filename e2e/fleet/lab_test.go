@@ -45,13 +45,14 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// site is a seat with nodes: sshd processes, each in namespaces of its own, on a bridge. Node i has the address 10.9.0.i and the name nI; a gateway stands
-// between the bridge and another one with nodes bI at 10.8.0.i, to which the seat has no route.
+// site is a seat with nodes: sshd processes, each in namespaces of its own, on a bridge. Node i has the address 10.9.0.i and the name nI. The gateways gw, gx
+// and gy stand between that bridge and three others with nodes bI at 10.8.0.i, cI at 10.7.0.i and dI at 10.6.0.i, to which the seat has no route.
 type site struct {
 	t     testing.TB
 	dir   string
 	apply string
 	nodes map[string]*node
+	env   []string // of apply, beside its own
 }
 
 // node is an sshd in its own namespaces.
@@ -87,9 +88,8 @@ func newSite(t testing.TB, names ...string) *site {
 		s.sh("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", filepath.Join(s.dir, key))
 	}
 	s.script(`mount -t tmpfs tmpfs /run && mkdir -p /run/netns /run/sshd && ip link set lo up
-ip link del br0 2>/dev/null; ip link del br1 2>/dev/null
-ip link add br0 type bridge forward_delay 0 && ip addr add 10.9.0.254/16 dev br0 && ip link set br0 up
-ip link add br1 type bridge forward_delay 0 && ip link set br1 up`)
+for b in br0 br1 br2 br3; do ip link del $b 2>/dev/null; ip link add $b type bridge forward_delay 0 && ip link set $b up; done
+ip addr add 10.9.0.254/16 dev br0`)
 	t.Cleanup(s.close)
 	s.home()
 	for _, name := range names {
@@ -108,7 +108,7 @@ func (s *site) home() {
 	user, err := os.ReadFile(filepath.Join(s.dir, "user_key"))
 	must(s.t, err)
 	s.write("home/.ssh/id_ed25519", string(user))
-	s.write("home/.ssh/known_hosts", "10.9.*,10.8.*,n*,b*,gw "+string(key))
+	s.write("home/.ssh/known_hosts", "10.9.*,10.8.*,10.7.*,10.6.*,n*,b*,gw "+string(key))
 	s.write("fleet.hcl", s.inventory())
 }
 
@@ -121,33 +121,53 @@ group "far" {
   nodes   = ["b[1-200]"]
   gateway = "10.9.1.1"
 }
+group "second" {
+  nodes   = ["c[1-200]"]
+  gateway = "10.9.1.2"
+}
+group "third" {
+  nodes   = ["d[1-200]"]
+  gateway = "10.9.1.3"
+}
 ` + s.addresses()
 }
 
 func (s *site) addresses() string {
 	var b strings.Builder
-	for i := 1; i <= 200; i++ {
-		fmt.Fprintf(&b, "node \"n%d\" {\n  address = \"10.9.0.%d\"\n}\nnode \"b%d\" {\n  address = \"10.8.0.%d\"\n}\n", i, i, i, i)
+	for _, site := range []string{"n", "b", "c", "d"} {
+		for i := 1; i <= 200; i++ {
+			name := fmt.Sprint(site, i)
+			_, address := place(name)
+			fmt.Fprintf(&b, "node %q {\n  address = %q\n}\n", name, address)
+		}
 	}
 	return b.String()
 }
 
-// start starts a node: n1..n200, the gateway gw, or b1..b200 behind it.
+// gateways are on the seat's bridge, each with another network behind it.
+var gateways = map[string]struct{ address, bridge, network string }{
+	"gw": {"10.9.1.1", "br1", "10.8"}, "gx": {"10.9.1.2", "br2", "10.7"}, "gy": {"10.9.1.3", "br3", "10.6"},
+}
+
+// place is the bridge and the address of a node.
+func place(name string) (bridge, address string) {
+	if g, ok := gateways[name]; ok {
+		return "br0", g.address
+	}
+	i := strings.IndexByte("nbcd", name[0])
+	return fmt.Sprint("br", i), fmt.Sprintf("10.%d.0.%s", 9-i, name[1:])
+}
+
+// start starts a node.
 func (s *site) start(name, config string) *node {
 	s.t.Helper()
 	n := &node{name: name}
-	bridge, address := "br0", "10.9.0."+name[1:]
-	switch name[0] {
-	case 'g':
-		address = "10.9.1.1"
-	case 'b':
-		bridge, address = "br1", "10.8.0."+name[1:]
-	}
+	bridge, address := place(name)
 	s.script(fmt.Sprintf(`ip netns add %[1]s && ip link add v%[1]s type veth peer name eth0 netns %[1]s && ip link set v%[1]s master %[2]s up
 ip -n %[1]s link set lo up && ip -n %[1]s addr add %[3]s/16 dev eth0 && ip -n %[1]s link set eth0 up`, name, bridge, address))
-	if name[0] == 'g' {
-		s.script(`ip link add w` + name + ` type veth peer name eth1 netns ` + name + ` && ip link set w` + name + ` master br1 up
-ip -n ` + name + ` addr add 10.8.255.254/16 dev eth1 && ip -n ` + name + ` link set eth1 up`)
+	if g, ok := gateways[name]; ok {
+		s.script(fmt.Sprintf(`ip link add w%[1]s type veth peer name eth1 netns %[1]s && ip link set w%[1]s master %[2]s up
+ip -n %[1]s addr add %[3]s.255.254/16 dev eth1 && ip -n %[1]s link set eth1 up`, name, g.bridge, g.network))
 	}
 	s.write(name+".conf", fmt.Sprintf(sshdConfig, s.dir, config))
 	n.root = filepath.Join(s.dir, "root-"+name)
@@ -236,6 +256,7 @@ func (s *site) command(args ...string) *exec.Cmd {
 	cmd := exec.Command(s.apply, args...)
 	cmd.Dir = s.dir
 	cmd.Env = []string{"HOME=" + filepath.Join(s.dir, "home"), "PATH=" + os.Getenv("PATH"), "APPLY_STATE_DIR=" + filepath.Join(s.dir, "state")}
+	cmd.Env = append(cmd.Env, s.env...)
 	return cmd
 }
 

@@ -45,12 +45,12 @@ func open(t *testing.T, o session.Options, plan exchange.Plan) *session.Session 
 }
 
 func begin(t *testing.T, s *session.Session, plan exchange.Plan) {
-	s.Begin(t.Context(), "run1", "", plan)
+	s.Begin(t.Context(), "run1", "", plan, nil)
 }
 
 func end(t *testing.T, s *session.Session, failed string) {
 	t.Helper()
-	if err := s.End(context.WithoutCancel(t.Context()), failed); err != nil {
+	if err := s.End(context.WithoutCancel(t.Context()), true, failed); err != nil {
 		t.Error(err)
 	}
 }

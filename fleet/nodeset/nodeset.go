@@ -20,6 +20,14 @@ const Max = 65536
 // ErrSyntax is in the error of a text that is no node set.
 var ErrSyntax = errors.New("bad node set")
 
+// GroupError says that there is no such group.
+type GroupError struct{ Group string }
+
+// Error names the group.
+func (e *GroupError) Error() string {
+	return fmt.Sprintf("group %.80q: there is no such group", e.Group)
+}
+
 // Groups finds the names of a group; false where there is no such group. @all and @* are asked for as "all".
 type Groups func(group string) ([]string, bool)
 
@@ -112,7 +120,7 @@ func term(s string, groups Groups) ([]string, error) {
 			return names, nil
 		}
 	}
-	return nil, fmt.Errorf("group %.80q: there is no such group", group)
+	return nil, &GroupError{group}
 }
 
 // expand expands a pattern: text with ranges in brackets.

@@ -87,8 +87,9 @@ func (c *Client) join(ctx context.Context, a *tree.Authority, server string) (to
 	if _, err = c.Call(ctx, "join", id, wire.Streams{Stdout: &limited{&answer, 1 << 10}}, 0); err != nil {
 		return told, err
 	}
-	if err = json.Unmarshal(answer.Bytes(), &told); err == nil && told.Address != "" {
-		err = checkAddress(told.Address)
+	err = json.Unmarshal(answer.Bytes(), &told)
+	if !reachable(told.Address) {
+		told.Address = ""
 	}
 	return told, err
 }

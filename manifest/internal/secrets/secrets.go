@@ -1,4 +1,5 @@
-package manifest
+// Package secrets knows the sensitive values that are met while manifests are compiled, and takes them out of texts.
+package secrets
 
 import (
 	"encoding/json"
@@ -16,20 +17,21 @@ const (
 	minSecretLine = 6
 )
 
-// secrets are the plain texts of sensitive values.
-type secrets struct {
+// Set is the plain texts of sensitive values.
+type Set struct {
 	texts map[string]struct{}
 	tell  func(string)
 }
 
-func newSecrets(tell func(string)) *secrets {
-	return &secrets{texts: map[string]struct{}{}, tell: tell}
+// New returns an empty Set; tell, if not nil, is told every text when it is met.
+func New(tell func(string)) *Set {
+	return &Set{texts: map[string]struct{}{}, tell: tell}
 }
 
-// add notes every text in the parts of v that are marked.
-func (s *secrets) add(v cty.Value) { s.walk(v, false) }
+// Add notes every text in the parts of v that are marked.
+func (s *Set) Add(v cty.Value) { s.walk(v, false) }
 
-func (s *secrets) note(text string) {
+func (s *Set) note(text string) {
 	if _, had := s.texts[text]; had {
 		return
 	}
@@ -39,7 +41,7 @@ func (s *secrets) note(text string) {
 	}
 }
 
-func (s *secrets) walk(v cty.Value, marked bool) {
+func (s *Set) walk(v cty.Value, marked bool) {
 	if v.IsMarked() {
 		v, _ = v.Unmark()
 		marked = true
@@ -67,8 +69,8 @@ func (s *secrets) walk(v cty.Value, marked bool) {
 // quotedText is a string literal.
 var quotedText = regexp.MustCompile(`"((?:[^"\\]|\\.)*)"`)
 
-// quoted notes the literals of an expression that could not be evaluated although it makes something sensitive.
-func (s *secrets) quoted(expr string) {
+// Quoted notes the literals of an expression that could not be evaluated although it makes something sensitive.
+func (s *Set) Quoted(expr string) {
 	if !strings.Contains(expr, "sensitive") {
 		return
 	}
@@ -94,7 +96,8 @@ func (s *secrets) quoted(expr string) {
 	}
 }
 
-func (s *secrets) list() []string {
+// List returns the texts, sorted.
+func (s *Set) List() []string {
 	out := make([]string, 0, len(s.texts))
 	for text := range s.texts {
 		out = append(out, text)
@@ -103,8 +106,8 @@ func (s *secrets) list() []string {
 	return out
 }
 
-// redact replaces the secrets in a text, whole ones and their lines, the longest first.
-func (s *secrets) redact(text string) string {
+// Redact replaces the secrets in a text, whole ones and their lines, the longest first.
+func (s *Set) Redact(text string) string {
 	if len(s.texts) == 0 {
 		return text
 	}
@@ -126,31 +129,10 @@ func (s *secrets) redact(text string) string {
 		return strings.Compare(a, b)
 	})
 	for _, p := range parts {
-		text = strings.ReplaceAll(text, p, hidden)
+		text = strings.ReplaceAll(text, p, Hidden)
 	}
 	return text
 }
 
-const hidden = "(sensitive value)"
-
-// sensitive says whether any part of v is marked. Marks are the only kind that the language puts on values.
-func sensitive(v cty.Value) bool {
-	if v.Type().IsPrimitiveType() {
-		return v.IsMarked()
-	}
-	return v.ContainsMarked()
-}
-
-// wholly says whether no part of v is unknown.
-func wholly(v cty.Value) bool {
-	if v.Type().IsPrimitiveType() {
-		return v.IsKnown()
-	}
-	return v.IsWhollyKnown()
-}
-
-// bare takes the marks off.
-func bare(v cty.Value) cty.Value {
-	v, _ = v.UnmarkDeep()
-	return v
-}
+// Hidden stands for a sensitive value.
+const Hidden = "(sensitive value)"

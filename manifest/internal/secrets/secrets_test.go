@@ -1,4 +1,4 @@
-package manifest
+package secrets
 
 import (
 	"strings"
@@ -15,15 +15,15 @@ func TestExcerptsOfBrokenSecrets(t *testing.T) {
 		"the JSON syntax":           `"${sensitive(uper(\"hunter2\"))}"`,
 		"a heredoc":                 "sensitive(uper(<<EOT\n  hunter2\nEOT\n))",
 	} {
-		s := newSecrets(nil)
-		s.quoted(expr)
-		if got := s.redact("  content = " + expr); strings.Contains(got, "hunter2") {
+		s := New(nil)
+		s.Quoted(expr)
+		if got := s.Redact("  content = " + expr); strings.Contains(got, "hunter2") {
 			t.Errorf("%s: %s", name, got)
 		}
 	}
-	s := newSecrets(nil)
-	s.quoted(`upper("plain")`)
-	if got := s.redact("plain"); got != "plain" {
+	s := New(nil)
+	s.Quoted(`upper("plain")`)
+	if got := s.Redact("plain"); got != "plain" {
 		t.Errorf("nothing sensitive: %s", got)
 	}
 }

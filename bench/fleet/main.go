@@ -1,0 +1,134 @@
+// Command fleet measures apply's fleet beside taktuk, pdsh, clush and ansible on one machine, and writes bench/fleet/README.md and results.json. It is run by
+// make bench-fleet, as root. With -render it only writes README.md anew, from results.json.
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+)
+
+func main() {
+	render := flag.Bool("render", false, "measure nothing")
+	flag.Parse()
+	if err := run(*render); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// row is one measurement, as the lab writes it.
+type row struct {
+	What    string  `json:"what"`
+	Nodes   int     `json:"nodes"`
+	Tool    string  `json:"tool"`
+	Wall    float64 `json:"wall_s"`
+	CPU     float64 `json:"cpu_s"`
+	MaxRSS  int64   `json:"max_rss_kib"`
+	Right   int     `json:"right"`
+	Problem string  `json:"problem,omitempty"`
+}
+
+// results are all measurements, and when they were made.
+type results struct {
+	Date   string `json:"date"`
+	CPUs   int    `json:"cpus"`
+	Before string `json:"load_before"`
+	After  string `json:"load_after"`
+	Rows   []row  `json:"rows"`
+}
+
+const resultsFile = "bench/fleet/results.json"
+
+func run(render bool) error {
+	if !render {
+		if err := measure(); err != nil {
+			return err
+		}
+	}
+	text, err := os.ReadFile(resultsFile)
+	if err != nil {
+		return err
+	}
+	var r results
+	if err := json.Unmarshal(text, &r); err != nil {
+		return fmt.Errorf("%s: %w", resultsFile, err)
+	}
+	return os.WriteFile("bench/fleet/README.md", r.page(), 0o644)
+}
+
+// measure has the lab measure, and keeps what it writes.
+func measure() error {
+	dir, err := os.MkdirTemp("", "bench-fleet-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	file := filepath.Join(dir, "rows.json")
+	r := results{Date: time.Now().UTC().Format(time.DateOnly), CPUs: runtime.NumCPU(), Before: load()}
+	cmd := exec.Command("go", "test", "./e2e/fleet", "-run", "^TestBench$", "-count=1", "-v", "-timeout", "3h")
+	cmd.Env = append(os.Environ(), "APPLY_FLEET_BENCH="+file)
+	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
+	if err := cmd.Run(); err != nil {
+		return err
+	}
+	text, err := os.ReadFile(file)
+	if err == nil {
+		err = json.Unmarshal(text, &r.Rows)
+	}
+	if err != nil {
+		return err
+	}
+	r.After = load()
+	if text, err = json.MarshalIndent(r, "", " "); err != nil {
+		return err
+	}
+	return os.WriteFile(resultsFile, append(text, '\n'), 0o644)
+}
+
+// load is the mean number of processes that wanted a processor in the last minute.
+func load() string {
+	text, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return "unknown"
+	}
+	first, _, _ := strings.Cut(string(text), " ")
+	return first
+}
+
+const intro = `# The fleet, beside others
+
+Each program runs the same thing on the same sshd processes, one after the other on one machine: every node is an sshd in network, mount and process namespaces
+of its own, on a bridge. So wall time includes the nodes' own work, on the same processors, where a fleet has as many machines as nodes; the seat's processor time
+does not. It is that of the program and of the processes that it starts at the seat; memory is that of the largest of them. Host keys are checked strictly by all.
+Right is on how many nodes what was asked for is there afterwards, content compared. A put is of 20 MB of random bytes; with 200 Mbit/s, the seat's uplink and each
+node's are bounded by a token bucket. apply is on the nodes before its put is measured, as it is after the first time.
+
+`
+
+// page is the README.
+func (r *results) page() []byte {
+	var b bytes.Buffer
+	b.WriteString(intro)
+	fmt.Fprintf(&b, "Measured %s on %d processors; load %s when it began and %s when it ended. `make bench-fleet` writes this anew.\n", r.Date, r.CPUs, r.Before, r.After)
+	title := ""
+	for _, r := range r.Rows {
+		if t := fmt.Sprintf("%s, %d nodes", r.What, r.Nodes); t != title {
+			title = t
+			fmt.Fprintf(&b, "\n| %s | wall | seat's CPU | memory | right |\n|---|---|---|---|---|\n", title)
+		}
+		right := fmt.Sprint(r.Right)
+		if r.Problem != "" {
+			right += " (" + strings.ReplaceAll(r.Problem, "|", "/") + ")"
+		}
+		fmt.Fprintf(&b, "| %s | %.2f s | %.2f s | %d MiB | %s |\n", r.Tool, r.Wall, r.CPU, r.MaxRSS>>10, right)
+	}
+	return b.Bytes()
+}

@@ -1,0 +1,62 @@
+package session
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/nodeapply/apply/exchange"
+	"github.com/nodeapply/apply/exchange/record"
+	"github.com/nodeapply/apply/exchange/verdict"
+)
+
+// Look shows what stands in the exchange, a moment old at most, with this node as it is now. The view is f's until it returns.
+func (s *Session) Look(ctx context.Context, f func(node string, v *verdict.View)) error {
+	id, err := s.identity(ctx)
+	if err != nil {
+		return err
+	}
+	s.looking.Lock()
+	defer s.looking.Unlock()
+	switch age := time.Since(s.seen); {
+	case s.away != nil && age < awayFresh:
+		return s.away
+	case s.view == nil || s.away != nil || age > viewFresh:
+		s.view, s.away = s.snapshot(ctx, id)
+		s.seen = time.Now()
+		if s.away != nil {
+			return s.away
+		}
+	}
+	f(id.Node, s.view)
+	return nil
+}
+
+func (s *Session) snapshot(ctx context.Context, id exchange.Identity) (*verdict.View, error) {
+	deployment := s.o.Deployment
+	if deployment == "" {
+		deployment = exchange.DefaultDeployment
+	}
+	v := verdict.New(deployment)
+	if _, err := os.Lstat(filepath.Join(s.o.StateDir, "exchange.json")); s.Shared() || err == nil { // a plan makes no file
+		ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+		defer cancel()
+		conn, err := s.connect(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if v, err = conn.Snapshot(ctx); err != nil {
+			return nil, err
+		}
+	}
+	v.SetNode(id.Node, &record.Node{Groups: id.Groups, Boot: id.Boot, Machine: id.Machine, Address: id.Address})
+	return v, nil
+}
+
+// forget lets the next Look ask the exchange.
+func (s *Session) forget() {
+	s.looking.Lock()
+	defer s.looking.Unlock()
+	s.view = nil
+}
