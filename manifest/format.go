@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"context"
+	"io"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -21,6 +22,16 @@ func NewFormatter() *Formatter { return &Formatter{syntax.NewReader(schemas{})} 
 // File reads a manifest and gives it in canonical form, beside what it holds now. A file with mistakes in its syntax is not formatted.
 func (f *Formatter) File(name string) (formatted, src []byte, diags diag.List) {
 	_, found := f.reader.ReadBody(context.Background(), name)
+	return f.format(name, found)
+}
+
+// Text is File for a manifest that comes from elsewhere than a file; name is for positions.
+func (f *Formatter) Text(name string, in io.Reader) (formatted, src []byte, diags diag.List) {
+	_, found := f.reader.ReadText(context.Background(), name, in)
+	return f.format(name, found)
+}
+
+func (f *Formatter) format(name string, found hcl.Diagnostics) (formatted, src []byte, diags diag.List) {
 	file := f.reader.File(name)
 	if found.HasErrors() {
 		return nil, nil, diag.From(found, f.reader, noSecrets)

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/nodeapply/apply/manifest"
@@ -21,7 +23,12 @@ func (a *app) fmtCommand() *cobra.Command {
 		Short:   "Write manifests in the canonical form",
 		Example: "  apply fmt .\n  apply fmt --check main.hcl\n  apply fmt - < main.hcl",
 		Args:    cobra.MinimumNArgs(1),
-		RunE:    func(cmd *cobra.Command, args []string) error { return a.format(args, check) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if slices.Equal(args, []string{"-"}) {
+				return a.formatStream(cmd.InOrStdin(), check)
+			}
+			return a.format(args, check)
+		},
 	}
 	cmd.Flags().BoolVar(&check, "check", false, "only list the files that would change; exit 1 if there are any")
 	return cmd
@@ -54,6 +61,21 @@ func (a *app) format(paths []string, check bool) error {
 		return diags
 	case check && different > 0:
 		return fmt.Errorf("%d files are not in the canonical form; apply fmt %s corrects them", different, strings.Join(paths, " "))
+	}
+	return nil
+}
+
+// formatStream formats what comes from standard input to standard output.
+func (a *app) formatStream(in io.Reader, check bool) error {
+	formatted, src, diags := manifest.NewFormatter().Text("<stdin>", in)
+	switch {
+	case diags.HasErrors():
+		return diags
+	case !check:
+		_, err := a.stdout.Write(formatted)
+		return err
+	case !bytes.Equal(formatted, src):
+		return errors.New("standard input is not in the canonical form")
 	}
 	return nil
 }

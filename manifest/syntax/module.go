@@ -4,6 +4,8 @@ package syntax
 
 import (
 	"context"
+	"fmt"
+	"io"
 	"maps"
 	"slices"
 
@@ -11,6 +13,7 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 
 	"github.com/nodeapply/apply/manifest/diag"
+	"github.com/nodeapply/apply/manifest/limits"
 )
 
 // Module is what the files of one folder (or one file) declare.
@@ -243,6 +246,25 @@ func (m *Module) genericBlock(b *hcl.Block) *Block {
 // ReadBody reads a file that holds plain attributes, in either syntax; nil with diagnostics if it cannot be read.
 func (r *Reader) ReadBody(ctx context.Context, name string) (hcl.Body, hcl.Diagnostics) {
 	s := r.read(ctx, []named{{name, name}})[0]
+	return r.body(s)
+}
+
+// ReadText is ReadBody for what comes from elsewhere than a file; name is for positions.
+func (r *Reader) ReadText(ctx context.Context, name string, in io.Reader) (hcl.Body, hcl.Diagnostics) {
+	s := &source{name: name}
+	var err error
+	if s.src, err = io.ReadAll(io.LimitReader(in, limits.MaxFile+1)); err == nil && len(s.src) > limits.MaxFile {
+		err = fmt.Errorf("it is over the limit of %d MiB a file", limits.MaxFile>>20)
+	}
+	if err != nil {
+		s.diags = unreadable(name, err)
+	} else {
+		s.parse(ctx)
+	}
+	return r.body(s)
+}
+
+func (r *Reader) body(s *source) (hcl.Body, hcl.Diagnostics) {
 	r.keep(s)
 	if s.diags.HasErrors() {
 		return nil, s.diags
