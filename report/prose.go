@@ -92,6 +92,9 @@ func (p prose) body(b *strings.Builder, r *Result) {
 			place = Printable(begin(e.Pos) + ": " + r.Address.String() + ": ")
 		}
 		summary, more, _ := strings.Cut(e.Summary, "\n") // several mistakes, one a line
+		if place != "" {
+			summary = strings.TrimPrefix(summary, r.Address.String()+": ") // of an error that stands alone elsewhere
+		}
 		fmt.Fprintf(b, "    %s%s\n", place, p.paint(red, Printable(summary)))
 		p.indent(b, more, false)
 		p.indent(b, e.Detail, false)
