@@ -68,6 +68,7 @@ What a manifest from git costs: [git/README.md](git/README.md). The fleet beside
 
 The columns of tables: N resources; floors; apply; the peers.
 
+Single resources that handle very much (gigabytes of output, trees of 100,000 files) are in [types](types/README.md).
 How fast facts travel between nodes: [exchange/README.md](exchange/README.md).
 `
 

@@ -15,6 +15,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
 )
@@ -174,8 +176,10 @@ func (r *Run) imageRecords(ctx context.Context, a resources.Address, v host.View
 		slices.Reverse(below) // as they are removed, what is in a folder before the folder: an undo goes the other way
 		names = below
 	}
-	var records []record
-	for _, name := range names {
+	records := make([]record, len(names))
+	var g errgroup.Group
+	g.SetLimit(keepers)
+	for i, name := range names {
 		rec := opRecord{Addr: toAddress(a), Kind: string(op.Kind), Name: []byte(name)}
 		want := everything
 		if op.Kind == host.OpMeta {
@@ -186,16 +190,21 @@ func (r *Run) imageRecords(ctx context.Context, a resources.Address, v host.View
 		r.images[name] = max(r.images[name], want)
 		r.touched[a] = append(r.touched[a], name)
 		r.mu.Unlock()
+		records[i] = record{Op: &rec}
 		if first {
-			var err error
-			if rec.Pre, err = r.state.keep(ctx, v, name, want == everything); err != nil {
-				return nil, fmt.Errorf("pre-image of %s: %w; old content kept", name, err)
-			}
+			g.Go(func() (err error) {
+				if rec.Pre, err = r.state.keep(ctx, v, name, want == everything); err != nil {
+					err = fmt.Errorf("pre-image of %s: %w; old content kept", name, err)
+				}
+				return err
+			})
 		}
-		records = append(records, record{Op: &rec})
 	}
-	return records, nil
+	return records, g.Wait()
 }
+
+// keepers is how many pre-images of a folder are kept at a time: their waits for the disk are one wait.
+const keepers = 64
 
 // treeLimit bounds how many names a removed folder may hold for its pre-images to be kept.
 const treeLimit = 100_000

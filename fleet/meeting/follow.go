@@ -85,8 +85,10 @@ func (f *follower) compare(node string, before, now record.Run, at time.Time) {
 			continue
 		}
 		delete(f.open, id)
-		wait.DurationMS, wait.Met = f.report.Since(at)-wait.StartMS, !now.Ended
-		for _, n := range verdict.Decide(f.view, w, verdict.Asker{}).Have {
+		d := verdict.Decide(f.view, w, verdict.Asker{})
+		// The end of a wait may be told together with that of the run.
+		wait.DurationMS, wait.Met = f.report.Since(at)-wait.StartMS, !now.Ended || d.State == verdict.Met
+		for _, n := range d.Have {
 			if fact, ok := f.view.Fact(n, w.Fact); ok {
 				wait.For = append(wait.For, joint.For{Node: n, AtMS: f.report.Since(fact.Time)})
 			}

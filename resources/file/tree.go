@@ -1,11 +1,14 @@
 package file
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path"
 	"slices"
 	"strings"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
@@ -102,24 +105,40 @@ func (f *File) compareTree(ctx context.Context, v host.View, root *want, d resou
 	return d, nil
 }
 
-// bringTree removes what differs in the folder.
+// writers is how many files of a tree are written at a time: their waits for the disk are one wait.
+const writers = 64
+
+// bringTree removes what differs in the folder. Folders are brought one after the other, as the walk needs them; what is no folder and is to be
+// none is left to a bounded number of writers.
 func (f *File) bringTree(ctx context.Context, h host.Host, root *want) error {
+	var g *errgroup.Group
+	g, ctx = errgroup.WithContext(ctx)
+	g.SetLimit(writers)
 	t := &tree{f: f, v: h, root: root, note: func(string) {}}
-	t.visit = func(ctx context.Context, w *want) (host.Kind, error) {
-		st, err := h.Lstat(w.name)
-		if err != nil {
-			return 0, err
-		}
+	bring := func(ctx context.Context, w *want, st host.Stat) error {
 		d, err := f.compareAt(ctx, h, w, st)
 		if err == nil {
 			err = f.bring(ctx, h, w, d)
 		}
 		if err != nil {
-			return 0, within(root, w, err)
+			return within(root, w, err)
 		}
-		return f.becomes(w, st.Kind), nil
+		return nil
 	}
-	return t.walk(ctx, level{folder: root.name, source: root.source})
+	t.visit = func(ctx context.Context, w *want) (host.Kind, error) {
+		st, err := h.Lstat(w.name)
+		if err != nil {
+			return 0, err
+		}
+		kind := f.becomes(w, st.Kind)
+		if kind == host.Directory {
+			return kind, bring(ctx, w, st)
+		}
+		g.Go(func() error { return bring(ctx, w, st) })
+		return kind, nil
+	}
+	err := t.walk(ctx, level{folder: root.name, source: root.source})
+	return cmp.Or(g.Wait(), err)
 }
 
 // within tells which name of a tree an error is about.

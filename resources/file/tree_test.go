@@ -200,3 +200,14 @@ func TestTreeLeavesItsFolderAlone(t *testing.T) {
 		t.Errorf("what was done (-want +got):\n%s", diff)
 	}
 }
+
+// A mount point is kept, whatever is declared in its place, and so is a folder with one below it.
+func TestMountPointIsNeverRemoved(t *testing.T) {
+	for point, name := range map[string]string{"/dir/x": "/dir/x", "/dir/x/sub": "/dir/x"} {
+		h := hosttest.New(t, "-- dir/x/sub/y --\nz\n")
+		h.Mount(host.Mount{ID: 30, Parent: 1, Point: point, Root: "/", FSType: "tmpfs", Source: "tmpfs"})
+		if err := resourcetest.Refuses(t, h, made(name, ensure("absent"), force)); !strings.Contains(err.Error(), point+" is a mount point") {
+			t.Errorf("%s: %v", point, err)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package repo
 import (
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 
@@ -10,6 +11,7 @@ import (
 
 	"github.com/nodeapply/apply/host/hosttest"
 	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/pkg"
 	"github.com/nodeapply/apply/resources/resourcetest"
 )
 
@@ -298,5 +300,24 @@ func TestPinAttr(t *testing.T) {
 				t.Error(d)
 			}
 		})
+	}
+}
+
+// Repositories of one provider are before its packages, all of them; one repository is declared once; its key comes before it.
+func TestIdentities(t *testing.T) {
+	r := repoNamed("x", func(r *Repo) {
+		r.Provider, r.Gpgkey = "yum", resources.Strings{"file:///etc/pki/key", "https://x/key"}
+	})
+	want := []resources.Identity{{Kind: "repo", Name: "dnf x"}, {Kind: "repos", Name: "dnf", Shared: true}}
+	if d := cmp.Diff(want, r.Provides()); d != "" {
+		t.Error(d)
+	}
+	p := pkg.Type().New("tool").(*pkg.Package)
+	p.Provider = "dnf"
+	if !slices.Contains(p.Requires(), want[1]) {
+		t.Errorf("a package requires %+v", p.Requires())
+	}
+	if key := (resources.Identity{Kind: "path", Name: "/etc/pki/key", Nearest: true}); !slices.Contains(r.Requires(), key) {
+		t.Errorf("want %+v in %+v", key, r.Requires())
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -96,9 +97,14 @@ func (o Outcome) Kinds() []host.OpKind {
 }
 
 // recorder keeps what it is told of.
-type recorder struct{ ops []host.Op }
+type recorder struct {
+	mu  sync.Mutex // of a tree, several files are changed at a time
+	ops []host.Op
+}
 
 func (r *recorder) Before(_ context.Context, _ host.View, op host.Op) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.ops = append(r.ops, op)
 	return nil
 }

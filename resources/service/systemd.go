@@ -141,6 +141,9 @@ func (p systemd) stop(ctx context.Context, h host.Host) error {
 	if p.s.Stop != "" {
 		return shell(ctx, h, "stop", p.s.Stop)
 	}
+	if err := p.fresh(ctx, h); err != nil {
+		return err
+	}
 	return p.explain(ctx, h, h.DoUnit(ctx, p.s.unit(), host.Stop))
 }
 

@@ -144,14 +144,7 @@ func (d driver) Commit(ctx context.Context, s *manager.Session, t manager.Transa
 			return err
 		}
 	}
-	var up, down []string
-	for _, target := range t.Install {
-		if target.Version != "" && target.Have != "" && version.CompareRPM(target.Have, target.Version) > 0 && target.File == "" {
-			down = append(down, spec(target))
-		} else {
-			up = append(up, spec(target))
-		}
-	}
+	up, down := rpmdb.UpAndDown(t.Install, spec)
 	if len(down) > 0 {
 		if _, err := d.run(ctx, s, "downgrade", t.Options, down...); err != nil {
 			return err
@@ -169,20 +162,9 @@ func (driver) Ending() string { return rpmdb.Ending }
 
 // Owned asks the repositories what is in each package, as far as dnf has that in its cache.
 func (d driver) Owned(ctx context.Context, v host.View, names, files []string) (map[string][]string, error) {
-	owned := map[string][]string{}
-	for _, name := range names {
-		out, err := d.repoquery(ctx, v, false, []string{"--list", "--", name})
-		if err != nil {
-			return nil, err
-		}
-		there := strings.Split(out, "\n")
-		for _, file := range files {
-			if slices.Contains(there, file) {
-				owned[name] = append(owned[name], file)
-			}
-		}
-	}
-	return owned, nil
+	return rpmdb.Owned(names, files, func(name string) (string, error) {
+		return d.repoquery(ctx, v, false, []string{"--list", "--", name})
+	})
 }
 
 // spec is name-version-release.arch, or the package file.

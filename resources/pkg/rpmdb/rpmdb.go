@@ -6,6 +6,7 @@ package rpmdb
 import (
 	"context"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/nodeapply/apply/host"
@@ -134,6 +135,36 @@ func Purge(ctx context.Context, s *manager.Session, names []string, remove func(
 		}
 	}
 	return nil
+}
+
+// Owned says which of files are in each of the packages names; list prints what is in one, a name a line.
+func Owned(names, files []string, list func(name string) (string, error)) (map[string][]string, error) {
+	owned := map[string][]string{}
+	for _, name := range names {
+		text, err := list(name)
+		if err != nil {
+			return nil, err
+		}
+		there := strings.Split(text, "\n")
+		for _, file := range files {
+			if slices.Contains(there, file) {
+				owned[name] = append(owned[name], file)
+			}
+		}
+	}
+	return owned, nil
+}
+
+// UpAndDown parts what is installed, or moved to a later version, from what is moved to an earlier one, each in the words of spec.
+func UpAndDown(targets []manager.Target, spec func(manager.Target) string) (up, down []string) {
+	for _, t := range targets {
+		if t.Version != "" && t.Have != "" && version.CompareRPM(t.Have, t.Version) > 0 && t.File == "" {
+			down = append(down, spec(t))
+		} else {
+			up = append(up, spec(t))
+		}
+	}
+	return up, down
 }
 
 // RPMLock is the file that rpm itself locks during a transaction.

@@ -147,14 +147,7 @@ func (d driver) Commit(ctx context.Context, s *manager.Session, t manager.Transa
 			return err
 		}
 	}
-	var up, down []string
-	for _, target := range t.Install {
-		if target.Version != "" && target.Have != "" && version.CompareRPM(target.Have, target.Version) > 0 && target.File == "" {
-			down = append(down, spec(target))
-		} else {
-			up = append(up, spec(target))
-		}
-	}
+	up, down := rpmdb.UpAndDown(t.Install, spec)
 	if len(down) > 0 {
 		if err := d.run(ctx, s, t.Options, "downgrade", down...); err != nil {
 			return err
@@ -219,23 +212,13 @@ func (driver) Ending() string { return rpmdb.Ending }
 
 // Owned asks repoquery, where the node has it (it is of yum-utils).
 func (driver) Owned(ctx context.Context, v host.View, names, files []string) (map[string][]string, error) {
-	owned := map[string][]string{}
 	if st, err := v.Lstat("/usr/bin/repoquery"); err != nil || st.Kind == host.Absent {
-		return owned, err
+		return nil, err
 	}
-	for _, name := range names {
+	return rpmdb.Owned(names, files, func(name string) (string, error) {
 		out, err := manager.Query(ctx, v, "repoquery", host.Cmd{Args: []string{"repoquery", "-q", "-C", "--list", "--", name}, MaxOutput: maxOutput})
-		if err != nil {
-			return nil, err
-		}
-		there := strings.Split(string(out.Stdout), "\n")
-		for _, file := range files {
-			if slices.Contains(there, file) {
-				owned[name] = append(owned[name], file)
-			}
-		}
-	}
-	return owned, nil
+		return string(out.Stdout), err
+	})
 }
 
 // FileVersion reads an .rpm's version.

@@ -1,0 +1,100 @@
+package mount
+
+import (
+	"os"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
+
+	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/host/hosttest"
+	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/resourcetest"
+)
+
+func number(n int) *int { return &n }
+
+// What is declared of an entry is in it, whatever form the device has; what is not declared stays as it was.
+func TestEntry(t *testing.T) {
+	for name, tc := range map[string]struct {
+		table string
+		edit  func(*Mount)
+		want  string
+	}{
+		"all of it": {"", func(m *Mount) { m.Dump, m.Pass = number(1), number(2) }, "/dev/xvdj\t/data\text4\tdefaults,noatime\t1\t2\n"},
+		"by UUID":   {"", func(m *Mount) { m.Device = "UUID=1-2" }, "UUID=1-2\t/data\text4\tdefaults,noatime\t0\t0\n"},
+		"by label":  {"", func(m *Mount) { m.Device = "LABEL=data" }, "LABEL=data\t/data\text4\tdefaults,noatime\t0\t0\n"},
+		"remote": {"", func(m *Mount) { m.Device, m.FSType, m.Options = "node01:/gv0", "glusterfs", "defaults,_netdev" },
+			"node01:/gv0\t/data\tglusterfs\tdefaults,_netdev\t0\t0\n"},
+		"no type and no options": {"", func(m *Mount) { m.FSType, m.Options = "", "" }, "/dev/xvdj\t/data\tauto\tdefaults\t0\t0\n"},
+		"dump and pass stay":     {"/dev/xvdj /data ext4 ro 1 2\n", func(*Mount) {}, "/dev/xvdj\t/data\text4\tdefaults,noatime\t1\t2\n"},
+		"type, options and device stay": {"/dev/xvdj /data ext4 ro 1 2\n", func(m *Mount) { m.Device, m.FSType, m.Options, m.Pass = "", "", "", number(0) },
+			"/dev/xvdj\t/data\text4\tro\t1\t0\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := hosttest.New(t, "-- etc/fstab --\n"+tc.table)
+			h.Mount()
+			m := declare(present)
+			tc.edit(m)
+			resourcetest.Converges(t, h, m)
+			if diff := cmp.Diff(tc.want, h.Content("/etc/fstab")); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			if m.Values()["device"] == "" {
+				t.Error("the value device is empty")
+			}
+		})
+	}
+}
+
+// A device that is told by its UUID or label is the one that is mounted under another name.
+func TestDeviceByAnotherName(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("names of devices are not tested: only root can make device files")
+	}
+	const names = "-- data/ --\n-- dev/ --\n-- dev/disk/by-uuid/1-2 -> ../../xvdj --\n-- dev/disk/by-label/data -> ../../xvdj --\n-- dev/disk/by-uuid/3-4 -> ../../xvdk --\n"
+	for device, same := range map[string]bool{"UUID=1-2": true, "LABEL=data": true, "/dev/disk/by-uuid/1-2": true, "UUID=3-4": false, "/dev/xvdk": false} {
+		t.Run(device, func(t *testing.T) {
+			h := hosttest.New(t, names+"-- etc/fstab --\n"+device+" /data ext4 defaults,noatime 0 0\n")
+			for minor, name := range []string{"/dev/xvdj", "/dev/xvdk"} {
+				if err := unix.Mknod(h.Path(name), unix.S_IFBLK|0o600, int(unix.Mkdev(202, uint32(minor)))); err != nil {
+					t.Fatal(err)
+				}
+			}
+			h.Mount(live("noatime"))
+			m := declare(mounted)
+			m.Device = device
+			if got := resourcetest.Check(t, h, m).Empty(); got != same {
+				t.Errorf("as declared: want %v, got %v", same, got)
+			}
+		})
+	}
+}
+
+// The mount point is what two declarations may not share; its folder and a device that is managed come before.
+func TestIdentities(t *testing.T) {
+	m := declare(mounted)
+	m.Path = "/data/"
+	if diff := cmp.Diff([]resources.Identity{{Kind: "mount", Name: "/data"}}, m.Provides()); diff != "" {
+		t.Error(diff)
+	}
+	want := []resources.Identity{{Kind: "path", Name: "/data", Nearest: true}, {Kind: "path", Name: "/dev/xvdj"}}
+	if diff := cmp.Diff(want, m.Requires()); diff != "" {
+		t.Error(diff)
+	}
+	m.Device = "UUID=1-2"
+	if diff := cmp.Diff(want[:1], m.Requires()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// What was stacked under the mount point is not taken for it, nor is what is mounted below it.
+func TestOtherMountsStay(t *testing.T) {
+	below := host.Mount{ID: 31, Parent: 30, Point: "/data/sub", Root: "/", FSType: "tmpfs", Source: "tmpfs", Options: []string{"rw"}, SuperOptions: []string{"rw"}}
+	h := hosttest.New(t, "-- etc/fstab --\n"+line("defaults,noatime")+"-- data/ --\n-- data/sub/ --\n")
+	h.Mount(live("noatime"), below)
+	if d := resourcetest.Check(t, h, declare(mounted)); !d.Empty() {
+		t.Errorf("changes: %+v", d.Changes)
+	}
+}
