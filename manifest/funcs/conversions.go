@@ -2,7 +2,9 @@ package funcs
 
 import (
 	"errors"
+	"math/big"
 	"regexp"
+	"strconv"
 
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/function"
@@ -19,8 +21,26 @@ func conversions() map[string]function.Function {
 		"tomap":        uniform(stdlib.MakeToFunc(cty.Map(cty.DynamicPseudoType))),
 		"tonumber":     stdlib.MakeToFunc(cty.Number),
 		"toset":        uniform(stdlib.MakeToFunc(cty.Set(cty.DynamicPseudoType))),
-		"tostring":     stdlib.MakeToFunc(cty.String),
+		"tostring":     digits(stdlib.MakeToFunc(cty.String)),
 	}
+}
+
+// digits gives f, which is tostring, a short way for whole numbers: cty formats each one as a fraction of 512 bits, a fifth of the time of a run over
+// thousands of files with numbers in their names.
+func digits(f function.Function) function.Function {
+	return function.New(&function.Spec{
+		Params: f.Params(),
+		Type:   func(args []cty.Value) (cty.Type, error) { return f.ReturnTypeForValues(args) },
+		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+			if v := args[0]; v.Type() == cty.Number && v.IsKnown() && !v.IsNull() && !v.IsMarked() {
+				n := v.AsBigFloat()
+				if i, accuracy := n.Int64(); accuracy == big.Exact && (i != 0 || !n.Signbit()) {
+					return cty.StringVal(strconv.FormatInt(i, 10)), nil
+				}
+			}
+			return f.Call(args)
+		},
+	})
 }
 
 // uniform gives f a list or a map in the place of a tuple or an object whose elements all have one type: cty would unify the types of all elements in
