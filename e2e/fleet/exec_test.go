@@ -270,7 +270,7 @@ func TestMany(t *testing.T) {
 		s.await(n)
 	}
 	s.write("many.hcl", inventory.String())
-	r := s.run("fleet", "exec", "--inventory", "many.hcl", "-w", "m[1-1024]", "--timeout", "5m", "--", "sleep 30; hostname")
+	r := s.run("fleet", "exec", "--inventory", "many.hcl", "-w", "m[1-1024]", "--connect-timeout", "2m", "--timeout", "5m", "--", "sleep 30; hostname")
 	s.want(r, 0, "", "1024 of 1024 ok")
 	lines := map[string]int{}
 	for line := range strings.Lines(r.stdout) {
