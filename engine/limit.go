@@ -108,11 +108,12 @@ func (t *visit) await(ctx context.Context, s *catalog.Section) (resources.Place,
 	var watch sync.WaitGroup
 	defer watch.Wait()
 	defer interrupt(nil)
+	done := ctx.Done()
 	watch.Go(func() {
 		select {
 		case <-t.stop.outside:
 			interrupt(&stoppedError{reason: "interrupted"})
-		case <-ctx.Done():
+		case <-done:
 		}
 	})
 	t.running(t.e.Addr, "waiting for limit."+s.Name)

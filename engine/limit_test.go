@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,6 +24,7 @@ type gate struct {
 	thing
 	shut  bool // there is never a place
 	other bool // it does not concern this node
+	mu    sync.Mutex
 	inner context.Context
 	lose  context.CancelCauseFunc
 	turns int64
@@ -42,15 +44,29 @@ func (g *gate) Enter(ctx context.Context) (resources.Place, error) {
 		return nil, nil
 	}
 	g.w.did("enter %s", g.name)
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	g.turns++
 	g.inner, g.lose = context.WithCancelCause(context.WithoutCancel(ctx))
 	return g, nil
 }
 
-func (g *gate) Number() int64           { return g.turns }
-func (g *gate) Inside() context.Context { return g.inner }
+func (g *gate) Number() int64 {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.turns
+}
+
+func (g *gate) Inside() context.Context {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.inner
+}
+
 func (g *gate) Leave(context.Context) error {
 	g.w.did("leave %s", g.name)
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	g.lose(nil)
 	return nil
 }

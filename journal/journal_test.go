@@ -377,15 +377,19 @@ func TestAppendsShareASync(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range 200 {
 		wg.Go(func() {
-			if err := r.Begin(t.Context(), addr(fmt.Sprint(i)), resources.Diff{}, nil, json.RawMessage(`{}`)); err != nil {
+			a := addr(fmt.Sprint(i))
+			if err := r.Begin(t.Context(), a, resources.Diff{}, nil, json.RawMessage(`{}`)); err != nil {
+				t.Error(err)
+			}
+			if err := r.Op(t.Context(), a, nil, host.Op{Kind: host.OpRun, Name: "true"}); err != nil {
 				t.Error(err)
 			}
 		})
 	}
 	wg.Wait()
 	p, dmg, err := s.read("1")
-	if err != nil || dmg != nil || len(p.ops) != 200 {
-		t.Errorf("want 200 records, got %d, %v, %v", len(p.ops), dmg, err)
+	if err != nil || dmg != nil || len(p.ops) != 400 {
+		t.Errorf("want 400 records, got %d, %v, %v", len(p.ops), dmg, err)
 	}
 }
 

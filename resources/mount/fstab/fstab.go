@@ -83,7 +83,7 @@ func clean(path string) string {
 
 // parseLine reads one line; ok is false for comments, empty and incomplete lines. Dump and pass may be left out; what is no number there is 0, as for mount(8).
 func parseLine(line string) (e Entry, ok bool) {
-	f := strings.Fields(line)
+	f := strings.FieldsFunc(strings.TrimRight(line, "\r\n"), blank)
 	if len(f) < 3 || strings.HasPrefix(f[0], "#") {
 		return Entry{}, false
 	}
@@ -99,6 +99,9 @@ func parseLine(line string) (e Entry, ok bool) {
 	}
 	return e, true
 }
+
+// blank says what fields are separated by: other white space belongs to them, as for mount(8).
+func blank(r rune) bool { return r == ' ' || r == '\t' }
 
 // Set replaces the entry of e's mount point, or adds one at the end.
 func (t *Table) Set(e Entry) error {
@@ -138,7 +141,7 @@ func (t *Table) Remove(path string) error {
 
 // escape writes white space, backslashes and number signs as octal escapes, as fstab(5) says.
 func escape(s string) string {
-	return strings.NewReplacer(" ", `\040`, "\t", `\011`, "\n", `\012`, "\r", `\015`, "\v", `\013`, "\f", `\014`, "\u0085", `\302\205`, "\u00a0", `\302\240`, `\`, `\134`).Replace(s)
+	return strings.NewReplacer(" ", `\040`, "\t", `\011`, "\n", `\012`, "\r", `\015`, "\v", `\013`, "\f", `\014`, `\`, `\134`).Replace(s)
 }
 
 // unescape reads octal escapes of three digits.
