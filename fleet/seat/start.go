@@ -78,6 +78,8 @@ func Start(ctx context.Context, conn transport.Conn, p *Program, at At, handlers
 func (c *Client) share(ctx context.Context, turn *tree.Turn, at At) {
 	var answer bytes.Buffer
 	var told relay.Shared
+	ctx, cancel := context.WithTimeoutCause(ctx, startPatience, &transport.TimeoutError{After: startPatience, What: "start of the relay"})
+	defer cancel()
 	_, err := c.Call(ctx, "share", nil, wire.Streams{Stdout: &limited{&answer, maxShared}}, 0)
 	if err != nil || json.Unmarshal(answer.Bytes(), &told) != nil || !reachable(told.Address) || strings.Trim(told.Key, base32) != "" {
 		told = relay.Shared{} // it serves nobody
