@@ -64,10 +64,17 @@ written to the audit before they begin.`,
 		Use: "join", Short: "Take a certificate from a seat", Args: cobra.NoArgs, Hidden: true, // for fleet enroll
 		RunE: func(*cobra.Command, []string) error { return agent.Join(o.Dir, a.stdin, a.stdout) },
 	}
-	for _, c := range []*cobra.Command{serve, unit, join} {
+	dismiss := &cobra.Command{
+		Use: "dismiss KEY...", Short: "Take operators away", Args: cobra.MinimumNArgs(1), Hidden: true, // for fleet revoke
+		RunE: func(_ *cobra.Command, keys []string) error {
+			_, err := agent.Dismiss(o.Dir, keys)
+			return err
+		},
+	}
+	for _, c := range []*cobra.Command{serve, unit, join, dismiss} {
 		c.Flags().StringVar(&o.Dir, "dir", agent.DefaultDir, "`folder` of the agent's key and of who is allowed")
 	}
-	cmd.AddCommand(serve, unit, join)
+	cmd.AddCommand(serve, unit, join, dismiss)
 	return cmd
 }
 

@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
 
 	"github.com/nodeapply/apply/exchange/pki"
 	"github.com/nodeapply/apply/fleet"
@@ -12,6 +15,60 @@ import (
 	"github.com/nodeapply/apply/fleet/output"
 	"github.com/nodeapply/apply/fleet/transport"
 )
+
+func (a *app) fleetRevokeCommand(f *fleetFlags) *cobra.Command {
+	var operators []string
+	cmd := &cobra.Command{
+		Use:   "revoke [SET...]",
+		Short: "Believe nodes' agents no more, or take operators away from them",
+		Long: `Believe nodes' agents no more until they are enrolled again: this seat refuses their certificates from now on. With --operator it takes operators' keys away from
+the nodes instead, over ssh: their commands are refused from the next one on.`,
+		Example: "  apply fleet revoke -w n07\n  apply fleet revoke --on gluster --operator alice.pub",
+		RunE: func(cmd *cobra.Command, sets []string) error {
+			if len(operators) > 0 {
+				return a.dismiss(cmd.Context(), f, sets, operators)
+			}
+			nodes, dialer, err := a.selected(f, sets)
+			if err != nil {
+				return err
+			}
+			defer dialer.Close()
+			authority, err := a.agentAuthority(cmd.Context())
+			if err != nil {
+				return err
+			}
+			for _, n := range nodes {
+				if err := authority.Revoke(cmd.Context(), n.Name); err != nil {
+					return err
+				}
+				fmt.Fprintf(a.stderr, "%s: revoked\n", n.Name)
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringArrayVar(&operators, "operator", nil, "public key `FILE` of an operator who is to be taken away; may repeat")
+	cmd.Flags().DurationVar(&f.timeout, "timeout", 5*time.Minute, "for each node, 0 for none")
+	return cmd
+}
+
+// dismiss takes operators away from nodes.
+func (a *app) dismiss(ctx context.Context, f *fleetFlags, sets, files []string) error {
+	line := []string{"apply", "agent", "dismiss"}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		if _, err := agent.OperatorLine("operator", string(text)); err != nil {
+			return fmt.Errorf("%s: %w", file, err)
+		}
+		line = append(line, strings.TrimSpace(string(text)))
+	}
+	return a.onEach(ctx, f, sets, func(ctx context.Context, _ fleet.Node, c transport.Conn) (transport.Exit, error) {
+		_, err := must(ctx, c, transport.Command{Line: transport.Line(line)})
+		return transport.Exit{}, err
+	})
+}
 
 // programLine prints where a node has this program, else installs what comes.
 const (

@@ -77,7 +77,7 @@ a node that was not reached, timed out, or was skipped counts as 4.`,
 	s.StringArrayVar(&f.knownHosts, "known-hosts", nil, "`FILE` of host keys in place of ~/.ssh/known_hosts and /etc/ssh/ssh_known_hosts; may repeat")
 	s.StringVar(&f.connector, "connector", "", "reach nodes by this `PROGRAM`, which gets [USER@]HOST and the command, such as 'ssh -q'")
 	s.DurationVar(&f.connectTimeout, "connect-timeout", 10*time.Second, "for each node to be connected and logged in")
-	cmd.AddCommand(a.fleetExecCommand(f), a.fleetPutCommand(f), a.fleetGetCommand(f), a.fleetDiffCommand(f), a.fleetNodesCommand(f), a.fleetConvergeCommand(f), a.fleetEnrollCommand(f))
+	cmd.AddCommand(a.fleetExecCommand(f), a.fleetPutCommand(f), a.fleetGetCommand(f), a.fleetDiffCommand(f), a.fleetNodesCommand(f), a.fleetConvergeCommand(f), a.fleetEnrollCommand(f), a.fleetRevokeCommand(f))
 	return cmd
 }
 

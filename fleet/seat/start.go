@@ -173,7 +173,10 @@ func (b *beginning) neighbour(ctx context.Context, from *tree.Holder, content pa
 // bring sends the program from the seat.
 func (b *beginning) bring(ctx context.Context, content packed) error {
 	stop := context.AfterFunc(ctx, func() { b.stream.Close() })
-	_, err := fmt.Fprintf(b.stream, "take %d %s\n%s", len(content.content), content.hash, content.content)
+	_, err := fmt.Fprintf(b.stream, "take %d %s\n", len(content.content), content.hash)
+	if err == nil {
+		_, err = b.stream.Write(content.content) // as it is: it is the same memory for all nodes
+	}
 	if !stop() {
 		return context.Cause(ctx)
 	}
