@@ -132,10 +132,12 @@ func (b *beginning) begin(ctx context.Context) (*tree.Turn, error) {
 			return turn, nil
 		}
 		turn.Failed(err == nil)
+		if err == nil {
+			turn, err = b.program.holders.AskSeat(ctx, b.at.Segment)
+		}
 		if err != nil {
 			return nil, err
 		}
-		return nil, b.bring(ctx, content) // not counted: nobody waits for it
 	}
 	if err := b.bring(ctx, content); err != nil {
 		turn.Failed(false)
