@@ -35,6 +35,7 @@ var layers = map[string][]string{
 	"manifest":          {"catalog", "facts", "resources"},
 	"engine":            {"catalog", "graph", "host", "journal", "report", "resources"},
 	"exchange":          {"facts"},
+	"origin":            {"source", "manifest", "modules", "resources"},
 	"sandbox":           {"host"},
 	"fleet":             {"report", "exchange", "host", "sshclient", "sshsig"},
 }

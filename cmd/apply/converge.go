@@ -84,7 +84,7 @@ func (a *app) plan(cmd *cobra.Command, src source.Source) error {
 
 // planOf plans a manifest.
 func (a *app) planOf(ctx context.Context, signals *interrupts, m *loaded) (*report.Report, error) {
-	mem := remember(a.knownState(), m)
+	mem := a.remember(a.knownState(), m)
 	if err := signals.begin(); err != nil {
 		return nil, err
 	}
@@ -137,7 +137,7 @@ func (a *app) bring(ctx context.Context, signals *interrupts, m *loaded, approve
 		}
 	}
 	a.note(warnings...)
-	mem := remember(state, m)
+	mem := a.remember(state, m)
 	rep, err := a.walk(ctx, signals, m, mem, m.Converge, engine.Options{Run: id, Recorder: run, Approve: approve})
 	if rep == nil {
 		return err
@@ -165,9 +165,9 @@ func begin(ctx context.Context, state *journal.State, h *host.Local, id, undoes 
 }
 
 // remember reads what is known of earlier runs from a manifest's source; state may be nil.
-func remember(state *journal.State, m *loaded) *memory.Memory {
+func (a *app) remember(state *journal.State, m *loaded) *memory.Memory {
 	return memory.Read(state, memory.Manifest{
-		Source: m.source, Catalog: m.Catalog(), Reader: declared.Reader{Rewrite: m.checkouts.rewrite}, Fleeting: m.checkouts.has, Warn: m.checkouts.warn,
+		Source: m.origin.Source, Catalog: m.Catalog(), Reader: declared.Reader{Rewrite: m.checkouts.Rewrite}, Fleeting: m.checkouts.Has, Warn: func(text string) { a.note(text) },
 	})
 }
 
@@ -222,7 +222,7 @@ func (a *app) walk(
 	p := a.printer()
 	a.note(a.unknownTags(m.Catalog())...)
 	o.Events = &finisher{printer: p, signals: signals, manifest: m, memory: mem, partial: len(a.flags.tags)+len(a.flags.skipTags)+len(a.flags.targets) > 0, warnings: a.takeWarnings}
-	o.Commit, o.Dirty, o.Drifted = m.commit, m.dirty, mem.Drifted
+	o.Commit, o.Dirty, o.Drifted = m.origin.Commit, m.origin.Dirty, mem.Drifted
 	o.Stop = signals.stop
 	o.Parallel, o.Tags, o.SkipTags, o.FailFast, o.Strict = a.flags.parallel, a.flags.tags, a.flags.skipTags, a.flags.failFast, a.flags.strict
 	rep, err := do(ctx, o)
@@ -295,8 +295,7 @@ type finisher struct {
 func (f *finisher) End(r *report.Report) {
 	r.Interrupted = int(f.signals.number.Load())
 	r.Orphans = f.memory.Orphans()
-	m := f.manifest
-	r.Source, r.Ref, r.Partial = m.source, m.ref, f.partial
+	r.Source, r.Ref, r.Partial = f.manifest.origin.Source, f.manifest.origin.Ref, f.partial
 	r.Warnings = append(r.Warnings, f.warnings()...)
 	f.printer.End(r)
 }

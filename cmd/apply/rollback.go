@@ -54,7 +54,7 @@ func (a *app) rollback(cmd *cobra.Command, tag string) error {
 	if err != nil {
 		return err
 	}
-	back.reach(m.commit)
+	back.reach(m.origin.Commit)
 	if err := a.tellRollback(state, back, m); err != nil {
 		return err
 	}
@@ -141,8 +141,8 @@ func (a *app) loadBack(ctx context.Context, b *retreat) (*loaded, error) {
 		src.Ref = b.to.Ref // the tag is what was signed
 	}
 	m, err := a.load(ctx, src)
-	if err == nil && b.tag == "" && m.commit != b.to.Commit {
-		return nil, fmt.Errorf("%s %w: run %s converged to commit %s, it is now %s", src, source.ErrMoved, b.to.Run, b.to.Commit, m.commit)
+	if err == nil && b.tag == "" && m.origin.Commit != b.to.Commit {
+		return nil, fmt.Errorf("%s %w: run %s converged to commit %s, it is now %s", src, source.ErrMoved, b.to.Run, b.to.Commit, m.origin.Commit)
 	}
 	return m, err
 }
@@ -171,7 +171,7 @@ func (b *retreat) irreversible() []lasting {
 
 // tellRollback says where it goes, and what stays.
 func (a *app) tellRollback(state *journal.State, b *retreat, m *loaded) error {
-	mem := remember(state, m)
+	mem := a.remember(state, m)
 	stays, orphans := b.irreversible(), mem.Orphans()
 	if a.flags.json {
 		enc := json.NewEncoder(a.stdout)
@@ -183,13 +183,13 @@ func (a *app) tellRollback(state *journal.State, b *retreat, m *loaded) error {
 			Ref          string          `json:"ref,omitempty"`
 			Irreversible []lasting       `json:"irreversible,omitempty"`
 			Orphans      []report.Orphan `json:"orphans,omitempty"`
-		}{"rollback", b.from.Commit, m.commit, b.tag, stays, orphans})
+		}{"rollback", b.from.Commit, m.origin.Commit, b.tag, stays, orphans})
 	}
 	when := ""
 	if b.to != nil {
 		when = ", which ran here at " + b.to.Started.Local().Format(time.DateTime)
 	}
-	fmt.Fprintf(a.stdout, "rollback of %s from %.12s to %.12s%s\n", report.Printable(b.from.Source), b.from.Commit, m.commit, when)
+	fmt.Fprintf(a.stdout, "rollback of %s from %.12s to %.12s%s\n", report.Printable(b.from.Source), b.from.Commit, m.origin.Commit, when)
 	for _, l := range stays {
 		fmt.Fprintf(a.stdout, "cannot be taken back: %s (%s), run %s of %.12s\n", report.Printable(l.Address.String()), report.Printable(l.Pos), l.Run, l.Commit)
 	}
