@@ -16,7 +16,6 @@ import (
 	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/catalog/declared"
 	"github.com/nodeapply/apply/engine"
-	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/journal"
 	"github.com/nodeapply/apply/journal/memory"
 	"github.com/nodeapply/apply/manifest"
@@ -126,11 +125,12 @@ func (a *app) bring(ctx context.Context, signals *interrupts, m *loaded, approve
 		return err
 	}
 	id := report.NewRunID(time.Now())
-	run, warnings, err := begin(ctx, state, m.host, id, "")
+	run, warnings, err := state.Begin(id, m.host.Token(), "", time.Now())
 	if err != nil {
 		return err
 	}
 	defer func() { a.warn(run.Close()) }()
+	warnings = append(warnings, run.Sweep(ctx, m.host)...)
 	if a.flags.confirmWithin > 0 {
 		if err := a.arm(ctx, state, m.host, id); err != nil {
 			return err
@@ -146,22 +146,6 @@ func (a *app) bring(ctx context.Context, signals *interrupts, m *loaded, approve
 	a.warn(state.SaveReport(id, rep))
 	a.warn(state.Prune(time.Now()))
 	return errors.Join(err, a.keepOrConfirm(ctx, state, m.host, rep))
-}
-
-// begin starts the journal of a run, and ends and removes what a run that died has left.
-func begin(ctx context.Context, state *journal.State, h *host.Local, id, undoes string) (*journal.Run, []string, error) {
-	run, warnings, err := state.Begin(id, h.Token(), undoes, time.Now())
-	if err != nil {
-		return nil, warnings, err
-	}
-	h.Reap()
-	dirs, token := run.Leftovers()
-	for _, dir := range dirs {
-		if err := h.Sweep(ctx, dir, token); err != nil {
-			warnings = append(warnings, fmt.Sprintf("temporary files of run that died: %v", err))
-		}
-	}
-	return run, warnings, nil
 }
 
 // remember reads what is known of earlier runs from a manifest's source; state may be nil.
