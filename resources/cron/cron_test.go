@@ -262,7 +262,7 @@ func TestAttributes(t *testing.T) {
 		{"list", new(Times), []any{0.0, "30"}, "0,30"},
 		{"no list", new(Times), []any{}, "error"},
 		{"one variable", new(Environment), "A=b", "[A=b]"},
-		{"variables", new(Environment), []any{"A=b", "C = d"}, "[A=b C = d]"},
+		{"variables", new(Environment), []any{"A=b", "C = d"}, "[A=b C=d]"},
 		{"map", new(Environment), map[string]any{"B": 1.0, "A": "x y"}, "[A=x y B=1]"},
 		{"no variable", new(Environment), "A", "error"},
 		{"two lines", new(Environment), "A=b\n* * * * * c", "error"},
