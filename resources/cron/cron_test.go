@@ -35,12 +35,13 @@ var declared = map[string]func(*Cron){
 	"all": func(c *Cron) {
 		c.Minute, c.Hour, c.MonthDay, c.Month, c.Weekday = "*/5,7", "8-18/2", "1,15", "Jan-march", "Monday"
 	},
-	"any hour again": func(c *Cron) { c.Hour = absent },
-	"reboot":         func(c *Cron) { c.Special = "reboot" },
-	"not special":    func(c *Cron) { c.Special = absent },
-	"environment":    func(c *Cron) { c.Environment = Environment{"MAILTO=ops@example.com", "A=b c"} },
-	"no environment": func(c *Cron) { c.Environment = Environment{} },
-	"absent":         func(c *Cron) { c.Ensure = absent },
+	"any hour again":    func(c *Cron) { c.Hour = absent },
+	"reboot":            func(c *Cron) { c.Special = "reboot" },
+	"other environment": func(c *Cron) { c.Environment = Environment{"MAILTO=ops", "X=2"} },
+	"not special":       func(c *Cron) { c.Special = absent },
+	"environment":       func(c *Cron) { c.Environment = Environment{"MAILTO=ops@example.com", "A=b c"} },
+	"no environment":    func(c *Cron) { c.Environment = Environment{} },
+	"absent":            func(c *Cron) { c.Ensure = absent },
 }
 
 // actual are the lines that it may find among others.
@@ -54,6 +55,8 @@ var actual = map[string]string{
 	"incomplete":    "# apply: backup\n",
 	"cut short":     "# apply: backup\nMAILTO=ops\n",
 	"of Puppet":     "# Puppet Name: backup\n1 1 * * * /bin/backup --all\n",
+	"of Ansible":    "#Ansible: backup\n1 1 * * * /bin/backup --all\n",
+	"by names":      "# apply: backup\n*/5,7 08-18/2 01,15 jan-Mar mon /bin/backup --all\n",
 	"by hand":       "* * * * * /bin/backup --all\n",
 }
 
@@ -120,6 +123,16 @@ func TestWhatIsWritten(t *testing.T) {
 		{"every minute", "incomplete", actual["same"], "ensure: incomplete -> present\ncommand:  -> /bin/backup --all\nminute:  -> *\nhour:  -> *\nmonthday:  -> *\nmonth:  -> *\nweekday:  -> *"},
 		{"at night", "of Puppet", "# Puppet Name: backup\n30 2 * * * /bin/backup --all\n", "minute: 1 -> 30\nhour: 1 -> 2"},
 		{"every minute", "by hand", actual["same"], "ensure: incomplete -> present"},
+		{"at night", "of Ansible", "#Ansible: backup\n30 2 * * * /bin/backup --all\n", "minute: 1 -> 30\nhour: 1 -> 2"},
+		{"all", "by names", "", ""},
+		{"reboot", "other time", "# apply: backup\n@reboot /bin/backup --all\n", "minute: 5 -> \nhour: 4 -> \nmonthday: * -> \nmonth: * -> \nweekday: * -> \nspecial: absent -> reboot"},
+		{"not special", "special", actual["same"], "minute:  -> *\nhour:  -> *\nmonthday:  -> *\nmonth:  -> *\nweekday:  -> *\nspecial: daily -> absent"},
+		{"not special", "other time", "", ""},
+		{"environment", "environment", "# apply: backup\nMAILTO=ops@example.com\nA=b c\n* * * * * /bin/backup --all\n", "environment: MAILTO=ops\nX=1 -> MAILTO=ops@example.com\nA=b c"},
+		{"other environment", "environment", "# apply: backup\nMAILTO=ops\nX=2\n* * * * * /bin/backup --all\n", "environment: MAILTO=ops\nX=1 -> MAILTO=ops\nX=2"},
+		{"at night", "by hand", actual["by hand"] + "# apply: backup\n30 2 * * * /bin/backup --all\n", "ensure: absent -> present"},
+		{"environment", "by hand", actual["by hand"] + "# apply: backup\nMAILTO=ops@example.com\nA=b c\n* * * * * /bin/backup --all\n", "ensure: absent -> present"},
+		{"absent", "nothing", "", ""},
 		{"absent", "environment", "-", "ensure: present -> absent"},
 		{"absent", "of Puppet", "-", "ensure: present -> absent"},
 		{"absent", "by hand", "", ""},
@@ -134,11 +147,7 @@ func TestWhatIsWritten(t *testing.T) {
 			if diff := cmp.Diff(want, h.Content(spool)); diff != "" {
 				t.Error(diff)
 			}
-			var changes []string
-			for _, c := range o.Diff.Changes {
-				changes = append(changes, fmt.Sprintf("%s: %s -> %s", c.Attr, c.From, c.To))
-			}
-			if diff := cmp.Diff(tc.changes, strings.Join(changes, "\n")); diff != "" {
+			if diff := cmp.Diff(tc.changes, o.Changes()); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -151,9 +160,7 @@ func missing(context.Context, host.Cmd) (host.Output, error) {
 }
 
 func TestWithoutCrontab(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("needs root: only root can give a crontab to its user")
-	}
+	resourcetest.NeedsRoot(t, "only root can give a crontab to its user")
 	const bob = "-- etc/passwd --\nroot:x:0:0::/root:/bin/sh\nbob:x:1000:1000::/home/bob:/bin/sh\n-- etc/group --\nroot:x:0:\nbob:x:1000:\n"
 	for name, dir := range map[string]string{"Debian": "var/spool/cron/crontabs", "SUSE": "var/spool/cron/tabs", "Red Hat": "var/spool/cron"} {
 		t.Run(name, func(t *testing.T) {
@@ -185,6 +192,26 @@ func TestWithoutCrontab(t *testing.T) {
 	})
 }
 
+func TestNoCrontabYet(t *testing.T) {
+	const tree = "-- etc/passwd --\nroot:x:0:0::/root:/bin/sh\nbob:x:1000:1000::/home/bob:/bin/sh\n-- var/spool/cron/crontabs/ 1730 --\n"
+	h := hosttest.New(t, tree)
+	var given string
+	h.Handle("crontab -u bob -", func(_ context.Context, c host.Cmd) (host.Output, error) {
+		b, err := io.ReadAll(c.Stdin)
+		given = string(b)
+		return host.Output{}, errors.Join(err, os.WriteFile(h.Path("/var/spool/cron/crontabs/bob"), b, 0o600))
+	})
+	bobs := func(ensure string) *Cron { return declare(func(c *Cron) { c.User, c.Ensure = "bob", ensure }) }
+	resourcetest.Converges(t, h, bobs(absent))
+	if len(h.Calls()) > 0 {
+		t.Errorf("ran %q", h.Calls())
+	}
+	resourcetest.Converges(t, h, bobs(present))
+	if diff := cmp.Diff(actual["same"], given); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestCrontabRefuses(t *testing.T) {
 	err := resourcetest.Refuses(t, node(t, above), declare(func(c *Cron) { c.Command = "refuse" }))
 	if err.Error() != `crontab: exit code 1: "-":3: bad command` {
@@ -201,15 +228,7 @@ func TestRestore(t *testing.T) {
 			t.Run(name+" to "+start, func(t *testing.T) {
 				h := node(t, header+above+lines)
 				c := declare(edit)
-				d := resourcetest.Check(t, h, c)
-				raw, err := c.Before(t.Context(), h, d)
-				if err != nil {
-					t.Fatal(err)
-				}
-				resourcetest.Converges(t, h, c)
-				if err := Type().New("backup").(*Cron).Restore(t.Context(), h, raw); err != nil {
-					t.Fatal(err)
-				}
+				resourcetest.Undoes(t, h, Type(), "backup", c)
 				if diff := cmp.Diff(header+above+lines, h.Content(spool)); diff != "" {
 					t.Error(diff)
 				}
@@ -228,6 +247,7 @@ func TestValidate(t *testing.T) {
 		{"no command", func(c *Cron) { c.Command = " " }, "command: must be set"},
 		{"two commands", func(c *Cron) { c.Command = "a\n* * * * * b" }, "command: it must be one line"},
 		{"user", func(c *Cron) { c.User = "../bob" }, "user: "},
+		{"number of a user", func(c *Cron) { c.User = "0" }, `user: "0" is a number`},
 		{"ensure", func(c *Cron) { c.Ensure = "here" }, "ensure: "},
 		{"minute", func(c *Cron) { c.Minute = "60" }, `minute: "60": want 0 to 59, got "60"`},
 		{"negative", func(c *Cron) { c.Minute = "-1" }, "minute: "},
@@ -244,9 +264,7 @@ func TestValidate(t *testing.T) {
 		{"special and time", func(c *Cron) { c.Special, c.Minute = "daily", "5" }, "special: it stands in place of a time"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			if err := declare(tc.edit).Validate(); err == nil || !strings.Contains(err.Error(), tc.want) {
-				t.Errorf("want %q, got %v", tc.want, err)
-			}
+			resourcetest.Invalid(t, declare(tc.edit), tc.want)
 		})
 	}
 }
@@ -289,27 +307,18 @@ func TestInspect(t *testing.T) {
 	for start, lines := range actual {
 		h := node(t, above+lines)
 		for _, title := range []string{"backup", "backup2", "root/backup", "none"} {
-			c := Type().New(title).(*Cron)
-			err := c.Inspect(t.Context(), h)
 			if (start == "incomplete" || start == "cut short") && strings.HasSuffix(title, "backup") {
+				err := Type().New(title).(*Cron).Inspect(t.Context(), h)
 				if err == nil || !strings.Contains(err.Error(), "no such state to declare") {
 					t.Errorf("%s, %s: %v", start, title, err)
 				}
 				continue
 			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			if o := resourcetest.Converges(t, h, c); !o.Diff.Empty() {
-				t.Errorf("%s, %s: differs from itself: %v", start, title, o.Diff)
-			}
+			t.Run(title+" of "+start, func(t *testing.T) { resourcetest.Inspects(t, h, Type(), title) })
 		}
 	}
 	h := hosttest.New(t, "-- etc/passwd --\nroot:x:0:0::/root:/bin/sh\n-- var/spool/cron/root 0600 --\n"+above)
-	titles, err := declare(nil).List(t.Context(), h, "*")
-	if diff := cmp.Diff([]string{"root/backup2"}, titles); diff != "" || err != nil {
-		t.Error(diff, err)
-	}
+	resourcetest.Lists(t, h, Type(), "*", "root/backup2")
 }
 
 func TestJobOfAnotherNameIsNotTakenOver(t *testing.T) {
