@@ -261,6 +261,14 @@ func TestIdentities(t *testing.T) {
 	if diff := cmp.Diff(want, declare(nil).Requires()); diff != "" {
 		t.Error(diff)
 	}
+	roots := declare(func(k *Key) { k.User = "root" })
+	want = []resources.Identity{{Kind: "user", Name: "root"}, {Kind: "path", Name: "/root/.ssh/authorized_keys", Nearest: true}}
+	if diff := cmp.Diff(want, roots.Requires()); diff != "" {
+		t.Error(diff)
+	}
+	if bobs := declare(nil).Locks(); cmp.Equal(bobs, roots.Locks()) || !cmp.Equal(bobs, declare(func(k *Key) { k.Key = two }).Locks()) {
+		t.Errorf("want a lock for each user, got %q and %q", bobs, roots.Locks())
+	}
 	a, b := declare(nil), declare(func(k *Key) { k.Name = "other" })
 	if a.Provides()[0] == b.Provides()[0] || a.Provides()[1] != b.Provides()[1] {
 		t.Errorf("one key under two names: %v, %v", a.Provides(), b.Provides())
@@ -284,6 +292,13 @@ func TestInspect(t *testing.T) {
 		for _, title := range titles {
 			t.Run(title+" of "+start, func(t *testing.T) { resourcetest.Inspects(t, h, Type(), title) })
 		}
+	}
+	got := resourcetest.Inspects(t, hosttest.New(t, tree(others+actual["options"])), Type(), "bob/laptop")
+	want := declare(func(k *Key) {
+		k.Type, k.Options = "ssh-ed25519", resources.Strings{`from="10.0.0.0/8,::1"`, "no-agent-forwarding"}
+	})
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
 	}
 	if err := Type().New("none").(*Key).Inspect(t.Context(), hosttest.New(t, people)); err == nil {
 		t.Error("a key that nobody has")

@@ -3,7 +3,6 @@ package cron
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -46,22 +45,23 @@ var declared = map[string]func(*Cron){
 
 // actual are the lines that it may find among others.
 var actual = map[string]string{
-	"nothing":       "",
-	"same":          "# apply: backup\n* * * * * /bin/backup --all\n",
-	"other time":    "# apply: backup\n5 04 * * * /bin/backup --all\n",
-	"other command": "# apply: backup\n*\t*  * * *\t/bin/backup\n",
-	"special":       "# apply: backup\n@daily /bin/backup --all\n",
-	"environment":   "# apply: backup\nMAILTO = ops\nX=1\n* * * * * /bin/backup --all\n",
-	"incomplete":    "# apply: backup\n",
-	"cut short":     "# apply: backup\nMAILTO=ops\n",
-	"of Puppet":     "# Puppet Name: backup\n1 1 * * * /bin/backup --all\n",
-	"of Ansible":    "#Ansible: backup\n1 1 * * * /bin/backup --all\n",
-	"by names":      "# apply: backup\n*/5,7 08-18/2 01,15 jan-Mar mon /bin/backup --all\n",
-	"by hand":       "* * * * * /bin/backup --all\n",
+	"nothing":         "",
+	"same":            "# apply: backup\n* * * * * /bin/backup --all\n",
+	"other time":      "# apply: backup\n5 04 * * * /bin/backup --all\n",
+	"other command":   "# apply: backup\n*\t*  * * *\t/bin/backup\n",
+	"special":         "# apply: backup\n@daily /bin/backup --all\n",
+	"environment":     "# apply: backup\nMAILTO = ops\nX=1\n* * * * * /bin/backup --all\n",
+	"incomplete":      "# apply: backup\n",
+	"cut short":       "# apply: backup\nMAILTO=ops\n",
+	"of Puppet":       "# Puppet Name: backup\n1 1 * * * /bin/backup --all\n",
+	"of Ansible":      "#Ansible: backup\n1 1 * * * /bin/backup --all\n",
+	"other, by names": "# apply: backup\n*/5,7 08-18/2 01,15 jan-Mar mon /bin/backup\n",
+	"by names":        "# apply: backup\n*/5,7 08-18/2 01,15 jan-Mar mon /bin/backup --all\n",
+	"by hand":         "* * * * * /bin/backup --all\n",
 }
 
 const (
-	above = "# mine\nSHELL=/bin/sh\n\n*/10 * * * * /bin/tick # often\n# apply: backup2\n@hourly /bin/backup2\n"
+	above = "# (mine)\nSHELL=/bin/sh\n\n*/10 * * * * /bin/tick # often\n# apply: backup2\n@hourly /bin/backup2\n"
 	below = "\n@reboot /bin/hello\n"
 )
 
@@ -125,6 +125,7 @@ func TestWhatIsWritten(t *testing.T) {
 		{"every minute", "by hand", actual["same"], "ensure: incomplete -> present"},
 		{"at night", "of Ansible", "#Ansible: backup\n30 2 * * * /bin/backup --all\n", "minute: 1 -> 30\nhour: 1 -> 2"},
 		{"all", "by names", "", ""},
+		{"all", "other, by names", actual["by names"], "command: /bin/backup -> /bin/backup --all"}, // as it is written there
 		{"reboot", "other time", "# apply: backup\n@reboot /bin/backup --all\n", "minute: 5 -> \nhour: 4 -> \nmonthday: * -> \nmonth: * -> \nweekday: * -> \nspecial: absent -> reboot"},
 		{"not special", "special", actual["same"], "minute:  -> *\nhour:  -> *\nmonthday:  -> *\nmonth:  -> *\nweekday:  -> *\nspecial: daily -> absent"},
 		{"not special", "other time", "", ""},
@@ -174,6 +175,14 @@ func TestWithoutCrontab(t *testing.T) {
 			}
 		})
 	}
+	t.Run("what crontab wrote stays", func(t *testing.T) {
+		h := hosttest.New(t, bob+"-- var/spool/cron/crontabs/bob 0600 bob:bob --\n"+header+above)
+		h.Handle("crontab", missing)
+		resourcetest.Converges(t, h, declare(func(c *Cron) { c.User = "bob" }))
+		if diff := cmp.Diff(header+above+actual["same"], h.Content("/var/spool/cron/crontabs/bob")); diff != "" {
+			t.Error(diff)
+		}
+	})
 	t.Run("no cron", func(t *testing.T) {
 		h := hosttest.New(t, bob)
 		h.Handle("crontab", missing)
@@ -237,69 +246,17 @@ func TestRestore(t *testing.T) {
 	}
 }
 
-func TestValidate(t *testing.T) {
-	for _, tc := range []struct {
-		name string
-		edit func(*Cron)
-		want string
-	}{
-		{"name", func(c *Cron) { c.Name = "a\n* * * * * b" }, "name: "},
-		{"no command", func(c *Cron) { c.Command = " " }, "command: must be set"},
-		{"two commands", func(c *Cron) { c.Command = "a\n* * * * * b" }, "command: it must be one line"},
-		{"user", func(c *Cron) { c.User = "../bob" }, "user: "},
-		{"number of a user", func(c *Cron) { c.User = "0" }, `user: "0" is a number`},
-		{"ensure", func(c *Cron) { c.Ensure = "here" }, "ensure: "},
-		{"minute", func(c *Cron) { c.Minute = "60" }, `minute: "60": want 0 to 59, got "60"`},
-		{"negative", func(c *Cron) { c.Minute = "-1" }, "minute: "},
-		{"sign", func(c *Cron) { c.Minute = "+1" }, "minute: "},
-		{"blank", func(c *Cron) { c.Minute = "1 2" }, "minute: "},
-		{"hour", func(c *Cron) { c.Hour = "24" }, "hour: "},
-		{"monthday", func(c *Cron) { c.MonthDay = "0" }, "monthday: "},
-		{"month", func(c *Cron) { c.Month = "foo" }, "month: "},
-		{"weekday", func(c *Cron) { c.Weekday = "8" }, "weekday: "},
-		{"step", func(c *Cron) { c.Minute = "*/0" }, `minute: "*/0": "0" is no step`},
-		{"range", func(c *Cron) { c.Hour = "8-4" }, "ends before it begins"},
-		{"empty element", func(c *Cron) { c.Hour = "1,,2" }, "hour: "},
-		{"special", func(c *Cron) { c.Special = "often" }, `special: "often" is none of`},
-		{"special and time", func(c *Cron) { c.Special, c.Minute = "daily", "5" }, "special: it stands in place of a time"},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			resourcetest.Invalid(t, declare(tc.edit), tc.want)
-		})
+func TestIdentities(t *testing.T) {
+	c := declare(func(c *Cron) { c.User = "bob" })
+	if diff := cmp.Diff([]resources.Identity{{Kind: "cron", Name: "bob backup"}}, c.Provides()); diff != "" {
+		t.Error(diff)
 	}
-}
-
-func TestAttributes(t *testing.T) {
-	for _, tc := range []struct {
-		name string
-		into resources.AttrUnmarshaler
-		in   any
-		want string
-	}{
-		{"number", new(Times), 5.0, "5"},
-		{"list", new(Times), []any{0.0, "30"}, "0,30"},
-		{"no list", new(Times), []any{}, "error"},
-		{"one variable", new(Environment), "A=b", "[A=b]"},
-		{"variables", new(Environment), []any{"A=b", "C = d"}, "[A=b C=d]"},
-		{"map", new(Environment), map[string]any{"B": 1.0, "A": "x y"}, "[A=x y B=1]"},
-		{"no variable", new(Environment), "A", "error"},
-		{"two lines", new(Environment), "A=b\n* * * * * c", "error"},
-		{"bad name", new(Environment), map[string]any{"A B": "x"}, "error"},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			got := "error"
-			if err := tc.into.UnmarshalAttr(tc.in); err == nil {
-				switch v := tc.into.(type) {
-				case *Times:
-					got = string(*v)
-				case *Environment:
-					got = fmt.Sprint(*v)
-				}
-			}
-			if diff := cmp.Diff(tc.want, got); diff != "" {
-				t.Error(diff)
-			}
-		})
+	if diff := cmp.Diff([]resources.Identity{{Kind: "user", Name: "bob"}}, c.Requires()); diff != "" {
+		t.Error(diff)
+	}
+	other := declare(func(c *Cron) { c.Name, c.User = "other", "bob" })
+	if !cmp.Equal(c.Locks(), other.Locks()) || cmp.Equal(c.Locks(), declare(nil).Locks()) {
+		t.Errorf("want a lock for each crontab, got %q, %q, %q", c.Locks(), other.Locks(), declare(nil).Locks())
 	}
 }
 
@@ -319,6 +276,13 @@ func TestInspect(t *testing.T) {
 	}
 	h := hosttest.New(t, "-- etc/passwd --\nroot:x:0:0::/root:/bin/sh\n-- var/spool/cron/root 0600 --\n"+above)
 	resourcetest.Lists(t, h, Type(), "*", "root/backup2")
+	got := resourcetest.Inspects(t, node(t, above+"# apply: backup\nMAILTO = ops\n5 04 * * mon /bin/backup --all\n"), Type(), "backup")
+	want := declare(func(c *Cron) {
+		c.Minute, c.Hour, c.MonthDay, c.Month, c.Weekday, c.Environment = "5", "04", "*", "*", "mon", Environment{"MAILTO=ops"}
+	})
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
 }
 
 func TestJobOfAnotherNameIsNotTakenOver(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/internal/accounts"
 	"github.com/nodeapply/apply/resources/internal/accounts/accountstest"
 	"github.com/nodeapply/apply/resources/resourcetest"
 )
@@ -70,6 +71,8 @@ func TestWhatIsDone(t *testing.T) {
 			"gid: 1 -> 2000\nmembers: root -> alice,root"},
 		{"members that are not declared stay", "devs:x:2000:root\n", declared["gid"], nil, ""},
 		{"a member without an account stays", "devs:x:1:ghost\n", declared["members"], []string{"gpasswd -a alice -- devs"}, "members: ghost -> alice,ghost"},
+		{"and may be declared", "devs:x:1:ghost\n", func(g *Group) { g.Members = resources.Strings{"ghost", "alice"} },
+			[]string{"gpasswd -a alice -- devs"}, "members: ghost -> alice,ghost"},
 		{"or goes", "devs:x:1:ghost\n", declared["just these"], []string{"gpasswd -a alice -- devs", "gpasswd -d ghost -- devs"}, "members: ghost -> alice"},
 		{"nobody", "devs:x:1:root,alice\n", declared["nobody"], []string{"gpasswd -d root -- devs", "gpasswd -d alice -- devs"}, "members: alice,root -> "},
 		{"removed", "devs:x:1:\n", func(g *Group) { g.Ensure = absent }, []string{"groupdel -- devs"}, "ensure: present -> absent"},
@@ -124,7 +127,8 @@ func TestWhoJoinedSinceTheCheckStays(t *testing.T) {
 func TestRemoteGroup(t *testing.T) {
 	resourcetest.NeedsRoot(t, numbers)
 	v := accountstest.Remote{Host: accountstest.New(t, accountstest.Base), Group: host.Group{Name: "devs", GID: 7000}}
-	if d, err := declare(func(g *Group) { g.GID = ptr(7000) }).Check(t.Context(), v); !d.Empty() || err != nil {
+	known := declare(func(g *Group) { g.GID, g.Members = ptr(7000), resources.Strings{"alice"} }) // who is in it only the name services know
+	if d, err := known.Check(t.Context(), v); !d.Empty() || err != nil {
 		t.Errorf("differs: %v, %v", d, err)
 	}
 	for _, edit := range []func(*Group){func(g *Group) { g.GID = ptr(1) }, func(g *Group) { g.Ensure = absent }} {
@@ -148,7 +152,7 @@ func TestFailureSaysWhy(t *testing.T) {
 func TestRestore(t *testing.T) {
 	resourcetest.NeedsRoot(t, numbers)
 	for name, edit := range declared {
-		for start, line := range map[string]string{"nothing": "", "a group": "devs:x:3000:alice,root\n"} {
+		for start, line := range map[string]string{"nothing": "", "a group": "devs:x:3000:root\n"} {
 			t.Run(name+" to "+start, func(t *testing.T) {
 				h := accountstest.New(t, accountstest.Base)
 				if line != "" {
@@ -192,6 +196,12 @@ func TestIdentities(t *testing.T) {
 	if diff := cmp.Diff(want, g.Requires()); diff != "" {
 		t.Error(diff)
 	}
+	if diff := cmp.Diff([]resources.Identity{{Kind: "group", Name: "devs"}}, g.Provides()); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]string{accounts.Lock}, g.Locks()); diff != "" {
+		t.Error(diff)
+	}
 	g.Ensure = absent
 	want[0].Name = "devs"
 	if diff := cmp.Diff(want, g.Requires()); diff != "" {
@@ -205,5 +215,9 @@ func TestInspect(t *testing.T) {
 	resourcetest.Lists(t, h, Type(), "a*", "alice", "audio")
 	for _, title := range []string{"staff", "audio", "none"} {
 		resourcetest.Inspects(t, h, Type(), title)
+	}
+	want := &Group{Name: "staff", Ensure: present, GID: ptr(50), Members: resources.Strings{"alice"}}
+	if diff := cmp.Diff(want, resourcetest.Inspects(t, h, Type(), "staff")); diff != "" {
+		t.Error(diff)
 	}
 }

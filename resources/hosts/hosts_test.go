@@ -183,14 +183,28 @@ func TestIdentities(t *testing.T) {
 			t.Errorf("%s: %s", name, diff)
 		}
 	}
+	upper := declare(func(e *Host) { e.Name, e.IP = "NODE1", "10.0.0.1" })
+	if diff := cmp.Diff([]resources.Identity{id("IPv4")}, upper.Provides()); diff != "" {
+		t.Error(diff)
+	}
 	want := []resources.Identity{{Kind: "path", Name: "/etc/hosts", Nearest: true}}
 	if diff := cmp.Diff(want, declare(nil).Requires()); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]string{"/srv/hosts"}, declare(func(e *Host) { e.Target = "/srv/hosts" }).Locks()); diff != "" {
 		t.Error(diff)
 	}
 }
 
 func TestInspect(t *testing.T) {
 	h := hosttest.New(t, "-- etc/hosts --\n"+others+actual["twice"])
+	all := resourcetest.Inspects(t, hosttest.New(t, "-- etc/hosts --\n"+actual["all"]), Type(), "node1")
+	want := declare(func(e *Host) {
+		e.IP, e.HostAliases, e.Comment = "10.0.0.1", resources.Strings{"node1.example.com", "n1"}, ptr("the first")
+	})
+	if diff := cmp.Diff(want, all); diff != "" {
+		t.Error(diff)
+	}
 	resourcetest.Lists(t, h, Type(), "*", "localhost", "node10", "lonely", "other", "node1")
 	for start, lines := range actual {
 		if start == "twice" {

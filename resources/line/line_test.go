@@ -49,6 +49,7 @@ var actual = map[string]string{
 	"several, same":  "#root yes/a/root no/aa/root yes/",
 	"anchor, last":   "b/a",
 	"comment, last":  "b/#root yes",
+	"among anchors":  "a/aa/root yes/",
 	"longer":         "root no, really/",
 }
 
@@ -113,6 +114,7 @@ func TestWhatIsWritten(t *testing.T) {
 		{"literally", "comment, last", `b/root $0 \1`, `line: #root yes -> root $0 \1`},
 		{"behind", "several, same", actual["several, same"], ""},
 		{"behind", "anchor, last", "b/a/root no/", "ensure: absent -> present"},
+		{"both", "among anchors", "a/aa/root no/", "line: root yes -> root no"},
 		{"both", "another", "a/b/root no/c/", "line: root yes -> root no"},
 		{"absent", "same, last", "a/", "ensure: root no -> absent"},
 		{"absent", "longer", actual["longer"], ""},
@@ -236,6 +238,9 @@ func TestIdentities(t *testing.T) {
 	}
 	want := []resources.Identity{{Kind: "path", Name: "/etc/conf", Nearest: true}}
 	if diff := cmp.Diff(want, a.Requires()); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]string{"/etc/conf"}, a.Locks()); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/host/hosttest"
+	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/resources/resourcetest"
 )
 
@@ -62,6 +63,7 @@ func TestConverges(t *testing.T) {
 		"folder":      "-- etc/sysctl.d/ --\n",
 		"same":        "-- " + conf[1:] + " --\n" + written(key, "1 2 3"),
 		"other value": "-- " + conf[1:] + " 0600 --\n" + written(key, "4 5 6"),
+		"empty":       "-- " + conf[1:] + " --\n",
 		"edited":      "-- " + conf[1:] + " --\n# mine\n",
 	}
 	for name, edit := range declared {
@@ -148,6 +150,12 @@ func TestNames(t *testing.T) {
 			t.Errorf("%s: want %s, got %s, %v", name, want, s.file(), err)
 		}
 	}
+	if diff := cmp.Diff([]resources.Identity{{Kind: "path", Name: conf, Nearest: true}}, declare(nil).Requires()); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]string{folder}, declare(nil).Locks()); diff != "" {
+		t.Error(diff)
+	}
 	same := declare(func(s *Sysctl) { s.Name = "net/ipv4/tcp_rmem" }).Provides()
 	if diff := cmp.Diff(declare(nil).Provides(), same); diff != "" {
 		t.Errorf("two ways to write a name: %s", diff)
@@ -182,6 +190,11 @@ func TestRestore(t *testing.T) {
 	if diff := cmp.Diff("4\t5\t6\n", h.Content("/proc/sys/net/ipv4/tcp_rmem")); diff != "" {
 		t.Error(diff)
 	}
+}
+
+func TestWhatCannotBeReadAndWrittenIsNotListed(t *testing.T) {
+	h := hosttest.New(t, "-- proc/sys/kernel/ostype 0444 --\nLinux\n-- proc/sys/kernel/flush 0200 --\n-- proc/sys/kernel/panic 0600 --\n0\n")
+	resourcetest.Lists(t, h, Type(), "kernel", "kernel.panic")
 }
 
 func TestInspect(t *testing.T) {
