@@ -85,6 +85,7 @@ func Plan(ctx context.Context, v host.View, c *catalog.Catalog, o Options) (*rep
 	if err != nil {
 		return nil, err
 	}
+	defer r.hands.rest()
 	r.begin(report.Plan)
 	w := r.newWalk(nil)
 	c.Graph().Walk(ctx, r.parallel(), w)
@@ -97,6 +98,7 @@ func Converge(ctx context.Context, h host.Host, c *catalog.Catalog, o Options) (
 	if err != nil {
 		return nil, err
 	}
+	defer r.hands.rest()
 	r.begin(report.Converge)
 	predicted := r.predict(ctx)
 	predicted.approve()
@@ -124,6 +126,7 @@ type run struct {
 	report   *report.Report
 	started  time.Time
 	stop     stopper
+	hands    hands
 }
 
 func newRun(c *catalog.Catalog, v host.View, h host.Host, o Options) (*run, error) {
@@ -142,7 +145,7 @@ func newRun(c *catalog.Catalog, v host.View, h host.Host, o Options) (*run, erro
 	if o.ScrubOutput == nil {
 		o.ScrubOutput = o.Scrub
 	}
-	r := &run{cat: c, view: v, host: h, opts: o, started: time.Now()}
+	r := &run{cat: c, view: v, host: h, opts: o, started: time.Now(), hands: hands{make(chan func())}}
 	r.stop.outside = o.Stop
 	var err error
 	r.selected, err = Selection(c, o)

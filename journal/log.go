@@ -88,7 +88,7 @@ func (l *log) later(r record) error {
 
 // flush writes and syncs until nothing is pending. Only one goroutine at a time does.
 func (l *log) flush(ctx context.Context) {
-	host.Gather(ctx)
+	host.Gather(ctx, l.waiters)
 	for {
 		l.mu.Lock()
 		lines, waiting := l.pending, l.waiting
@@ -112,6 +112,13 @@ func (l *log) flush(ctx context.Context) {
 			w <- err
 		}
 	}
+}
+
+// waiters is how many appends wait for the next sync.
+func (l *log) waiters() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.waiting)
 }
 
 func (l *log) write(lines []byte, sync bool) error {

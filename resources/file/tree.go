@@ -79,7 +79,7 @@ func (f *File) compareTree(ctx context.Context, v host.View, root *want, d resou
 				return 0, err
 			}
 		}
-		found, err := f.compareAt(ctx, v, w, st)
+		found, err := f.compareAt(ctx, v, w, thing{Stat: st})
 		if err != nil {
 			return 0, within(root, w, err)
 		}
@@ -116,7 +116,7 @@ func (f *File) bringTree(ctx context.Context, h host.Host, root *want) error {
 	g.SetLimit(writers)
 	t := &tree{f: f, v: h, root: root, note: func(string) {}}
 	bring := func(ctx context.Context, w *want, st host.Stat) error {
-		d, err := f.compareAt(ctx, h, w, st)
+		d, err := f.compareAt(ctx, h, w, thing{Stat: st})
 		if err == nil {
 			err = f.bring(ctx, h, w, d)
 		}
