@@ -32,9 +32,11 @@ var layers = map[string][]string{
 	"report/reasons":    {"catalog"},
 	"report/picture":    {"catalog"},
 	"report/difference": {"catalog"},
+	"manifest/inspect":  {"host"},
 	"manifest":          {"catalog", "facts", "resources"},
 	"engine":            {"catalog", "graph", "host", "journal", "report", "resources"},
 	"exchange":          {"facts"},
+	"origin":            {"source", "manifest", "modules", "resources"},
 	"sandbox":           {"host"},
 	"fleet":             {"report", "exchange", "host", "sshclient", "sshsig"},
 }
@@ -44,7 +46,7 @@ var only = map[string][]string{
 	"os/exec":                      {"host", "sandbox", "fleet", "source/sourcetest"},
 	"github.com/coreos/go-systemd": {"host"},
 	"github.com/go-git/go-git":     {"source"},
-	"github.com/hashicorp/hcl":     {"manifest", "cmd/apply"},
+	"github.com/hashicorp/hcl":     {"manifest"},
 	"go.etcd.io":                   {"exchange"},
 	"github.com/spf13/cobra":       {"cmd/apply"},
 }

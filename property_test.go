@@ -186,11 +186,8 @@ func (w *world) converge(breaks *death) *report.Report {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	dirs, token := run.Leftovers()
-	for _, dir := range dirs {
-		if err := h.Sweep(w.t.Context(), dir, token); err != nil {
-			w.t.Fatal(err)
-		}
+	if warnings := run.Sweep(w.t.Context(), h); len(warnings) > 0 {
+		w.t.Fatal(warnings)
 	}
 	var hst host.Host = h
 	var rec engine.Recorder = run

@@ -68,7 +68,7 @@ func TestClosed(t *testing.T) {
 			t.Error("closed")
 		}
 		next, _ := begin(t, s, "2")
-		if dirs, _ := next.Leftovers(); cmp.Diff([]string{"/"}, dirs) != "" {
+		if dirs, _ := next.leftovers(); cmp.Diff([]string{"/"}, dirs) != "" {
 			t.Errorf("want /, got %q", dirs)
 		}
 	})

@@ -65,8 +65,20 @@ func (s *State) Begin(id, token, undoes string, now time.Time) (r *Run, warnings
 	return r, warnings, nil
 }
 
-// Leftovers returns the folders in which the last run, if it died, may have left temporary files, and the token in their names.
-func (r *Run) Leftovers() (dirs []string, token string) {
+// Sweep ends the commands and removes the temporary files that the last run has left, if it died. Warnings tell of what could not be removed.
+func (r *Run) Sweep(ctx context.Context, h *host.Local) (warnings []string) {
+	h.Reap()
+	dirs, token := r.leftovers()
+	for _, dir := range dirs {
+		if err := h.Sweep(ctx, dir, token); err != nil {
+			warnings = append(warnings, fmt.Sprintf("temporary files of run that died: %v", err))
+		}
+	}
+	return warnings
+}
+
+// leftovers returns the folders in which the last run, if it died, may have left temporary files, and the token in their names.
+func (r *Run) leftovers() (dirs []string, token string) {
 	for _, st := range r.before.ops {
 		if st.op == nil || st.after != nil || st.op.Pre == nil {
 			continue

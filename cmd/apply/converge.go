@@ -16,7 +16,6 @@ import (
 	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/catalog/declared"
 	"github.com/nodeapply/apply/engine"
-	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/journal"
 	"github.com/nodeapply/apply/journal/memory"
 	"github.com/nodeapply/apply/manifest"
@@ -84,7 +83,7 @@ func (a *app) plan(cmd *cobra.Command, src source.Source) error {
 
 // planOf plans a manifest.
 func (a *app) planOf(ctx context.Context, signals *interrupts, m *loaded) (*report.Report, error) {
-	mem := remember(a.knownState(), m)
+	mem := a.remember(a.knownState(), m)
 	if err := signals.begin(); err != nil {
 		return nil, err
 	}
@@ -126,18 +125,19 @@ func (a *app) bring(ctx context.Context, signals *interrupts, m *loaded, approve
 		return err
 	}
 	id := report.NewRunID(time.Now())
-	run, warnings, err := begin(ctx, state, m.host, id, "")
+	run, warnings, err := state.Begin(id, m.host.Token(), "", time.Now())
 	if err != nil {
 		return err
 	}
 	defer func() { a.warn(run.Close()) }()
+	warnings = append(warnings, run.Sweep(ctx, m.host)...)
 	if a.flags.confirmWithin > 0 {
 		if err := a.arm(ctx, state, m.host, id); err != nil {
 			return err
 		}
 	}
 	a.note(warnings...)
-	mem := remember(state, m)
+	mem := a.remember(state, m)
 	rep, err := a.walk(ctx, signals, m, mem, m.Converge, engine.Options{Run: id, Recorder: run, Approve: approve})
 	if rep == nil {
 		return err
@@ -148,26 +148,10 @@ func (a *app) bring(ctx context.Context, signals *interrupts, m *loaded, approve
 	return errors.Join(err, a.keepOrConfirm(ctx, state, m.host, rep))
 }
 
-// begin starts the journal of a run, and ends and removes what a run that died has left.
-func begin(ctx context.Context, state *journal.State, h *host.Local, id, undoes string) (*journal.Run, []string, error) {
-	run, warnings, err := state.Begin(id, h.Token(), undoes, time.Now())
-	if err != nil {
-		return nil, warnings, err
-	}
-	h.Reap()
-	dirs, token := run.Leftovers()
-	for _, dir := range dirs {
-		if err := h.Sweep(ctx, dir, token); err != nil {
-			warnings = append(warnings, fmt.Sprintf("temporary files of run that died: %v", err))
-		}
-	}
-	return run, warnings, nil
-}
-
 // remember reads what is known of earlier runs from a manifest's source; state may be nil.
-func remember(state *journal.State, m *loaded) *memory.Memory {
+func (a *app) remember(state *journal.State, m *loaded) *memory.Memory {
 	return memory.Read(state, memory.Manifest{
-		Source: m.source, Catalog: m.Catalog(), Reader: declared.Reader{Rewrite: m.checkouts.rewrite}, Fleeting: m.checkouts.has, Warn: m.checkouts.warn,
+		Source: m.origin.Source, Catalog: m.Catalog(), Reader: declared.Reader{Rewrite: m.checkouts.Rewrite}, Fleeting: m.checkouts.Has, Warn: func(text string) { a.note(text) },
 	})
 }
 
@@ -222,7 +206,7 @@ func (a *app) walk(
 	p := a.printer()
 	a.note(a.unknownTags(m.Catalog())...)
 	o.Events = &finisher{printer: p, signals: signals, manifest: m, memory: mem, partial: len(a.flags.tags)+len(a.flags.skipTags)+len(a.flags.targets) > 0, warnings: a.takeWarnings}
-	o.Commit, o.Dirty, o.Drifted = m.commit, m.dirty, mem.Drifted
+	o.Commit, o.Dirty, o.Drifted = m.origin.Commit, m.origin.Dirty, mem.Drifted
 	o.Stop = signals.stop
 	o.Parallel, o.Tags, o.SkipTags, o.FailFast, o.Strict = a.flags.parallel, a.flags.tags, a.flags.skipTags, a.flags.failFast, a.flags.strict
 	rep, err := do(ctx, o)
@@ -295,8 +279,7 @@ type finisher struct {
 func (f *finisher) End(r *report.Report) {
 	r.Interrupted = int(f.signals.number.Load())
 	r.Orphans = f.memory.Orphans()
-	m := f.manifest
-	r.Source, r.Ref, r.Partial = m.source, m.ref, f.partial
+	r.Source, r.Ref, r.Partial = f.manifest.origin.Source, f.manifest.origin.Ref, f.partial
 	r.Warnings = append(r.Warnings, f.warnings()...)
 	f.printer.End(r)
 }

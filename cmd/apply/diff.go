@@ -45,7 +45,7 @@ func (a *app) diff(ctx context.Context, from, to, path string) error {
 			return fmt.Errorf("revision %s: %w", revision, err)
 		}
 		heads[i] = l
-		sides[i] = declared.Side{Catalog: l.Catalog(), Reader: &declared.Reader{Rewrite: l.contents}}
+		sides[i] = declared.Side{Catalog: l.Catalog(), Reader: &declared.Reader{Rewrite: l.checkouts.Contents}}
 	}
 	d := declared.Compare(sides[0], sides[1])
 	if a.flags.detailed && !d.Empty() {
@@ -53,7 +53,7 @@ func (a *app) diff(ctx context.Context, from, to, path string) error {
 	}
 	var b strings.Builder
 	if a.flags.json {
-		err := difference.WriteJSON(&b, difference.Revisions{From: heads[0].commit, To: heads[1].commit, Manifest: heads[1].name}, d)
+		err := difference.WriteJSON(&b, difference.Revisions{From: heads[0].origin.Commit, To: heads[1].origin.Commit, Manifest: heads[1].origin.Name}, d)
 		if err != nil {
 			return err
 		}
@@ -85,15 +85,12 @@ func (a *app) loadRevision(ctx context.Context, path, revision string) (*loaded,
 	if path == "" {
 		path = "."
 	}
-	l := a.loading()
-	t, err := l.checkouts.revision(ctx, path, revision)
+	c := a.checkouts()
+	o, err := c.Revision(ctx, path, revision)
 	if err != nil {
 		return nil, err
 	}
-	if err := l.checkedOutLocally(path, t); err != nil {
-		return nil, err
-	}
-	return l, a.compile(ctx, l)
+	return a.compile(ctx, c, o)
 }
 
 // repositoryAt names a path in the repository of --git at a revision.

@@ -20,6 +20,7 @@ import (
 	"github.com/nodeapply/apply/fleet/joint"
 	"github.com/nodeapply/apply/fleet/nodeset"
 	"github.com/nodeapply/apply/fleet/output"
+	"github.com/nodeapply/apply/origin"
 	"github.com/nodeapply/apply/report"
 )
 
@@ -116,16 +117,11 @@ func (c *fleetConverge) load(ctx context.Context, cmd *cobra.Command, path []str
 	if err != nil {
 		return err
 	}
-	l := c.loading()
-	if src.Git() {
-		err = l.fetch(ctx, src)
-	} else {
-		err = l.local(ctx, src.Path)
-	}
+	found, err := c.checkouts().Find(ctx, src)
 	if err != nil {
 		return err
 	}
-	dir, name, from, err := l.sending()
+	dir, name, from, err := found.Sending()
 	if err != nil {
 		return err
 	}
@@ -137,7 +133,7 @@ func (c *fleetConverge) load(ctx context.Context, cmd *cobra.Command, path []str
 	if err != nil {
 		return err
 	}
-	o.Manifest = o.Manifest.With(sentFile, b)
+	o.Manifest = o.Manifest.With(origin.SentFile, b)
 	o.Key = converge.Key(from.Source)
 	state, err := c.stateDir()
 	if err != nil {
@@ -168,7 +164,7 @@ func (c *fleetConverge) arguments(o *converge.Options, name string) error {
 		}
 	}
 	o.Exchange, o.Deployment = f.exchange, f.deployment
-	o.Args = append(o.Args, "--sent", "../"+sentFile)
+	o.Args = append(o.Args, "--sent", "../"+origin.SentFile)
 	for flag, value := range map[string]string{"--exchange": f.exchange, "--exchange-credentials": f.credentials, "--deployment": f.deployment} {
 		if value != "" {
 			o.Args = append(o.Args, flag, value)

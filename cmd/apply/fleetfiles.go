@@ -14,7 +14,7 @@ import (
 	"github.com/nodeapply/apply/fleet/files"
 	"github.com/nodeapply/apply/fleet/nodeset"
 	"github.com/nodeapply/apply/fleet/output"
-	"github.com/nodeapply/apply/fleet/relay"
+	"github.com/nodeapply/apply/fleet/seat"
 	"github.com/nodeapply/apply/fleet/transport"
 )
 
@@ -59,11 +59,11 @@ func (a *app) fleetPut(ctx context.Context, f *fleetFlags, sources []string, dst
 	if err != nil {
 		return err
 	}
-	program, err := relay.NewProgram(self)
+	program, err := seat.NewProgram(self)
 	if err != nil {
 		return err
 	}
-	put, err := relay.NewPut(program, bundle)
+	put, err := seat.NewPut(program, bundle)
 	if err != nil {
 		return err
 	}

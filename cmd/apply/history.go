@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -16,8 +15,8 @@ import (
 	"github.com/nodeapply/apply/exchange/session"
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/journal"
+	"github.com/nodeapply/apply/journal/undo"
 	"github.com/nodeapply/apply/report"
-	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/resources/all"
 )
 
@@ -184,33 +183,19 @@ func (a *app) listUndo(u *journal.Undo) {
 	}
 }
 
-// putBack takes the steps back, as a run of its own that can be undone too.
+// putBack takes the steps back, as a run of its own.
 func (a *app) putBack(ctx context.Context, state *journal.State, h *host.Local, u *journal.Undo, signals *interrupts) error {
-	rep := &report.Report{Run: report.NewRunID(time.Now()), Mode: report.Converge, Manifest: "undo " + u.Run, Started: time.Now()}
-	run, warnings, err := begin(ctx, state, h, rep.Run, u.Run)
-	if err != nil {
-		return err
-	}
-	defer func() { a.warn(run.Close()) }()
-	rep.Warnings = warnings
-	part, err := a.undoPart(ctx, h, u, rep.Run)
+	id := report.NewRunID(time.Now())
+	part, err := a.undoPart(ctx, h, u, id)
 	if err != nil {
 		return err
 	}
 	defer func() { a.warn(part.End(ctx, true, "")) }()
-	for _, s := range u.Steps {
-		if s.Refused != "" || ctx.Err() != nil {
-			continue
-		}
-		select {
-		case <-signals.stop:
-			rep.Interrupted = int(signals.number.Load())
-		default:
-			rep.Results = append(rep.Results, undoStep(ctx, state, h, run, s, restorer(part)))
-		}
+	rep, err := undo.Run(ctx, state, h, u, undo.Options{ID: id, Types: all.Linked(part), Interrupted: func() int { return int(signals.number.Load()) }})
+	if rep == nil {
+		return err
 	}
-	rep.DurationMS = float64(time.Since(rep.Started).Microseconds()) / 1000
-	rep.AsPlanned = len(rep.Results)
+	a.warn(err)
 	p := a.printer()
 	p.Begin(rep)
 	for _, res := range rep.Results {
@@ -221,37 +206,6 @@ func (a *app) putBack(ctx context.Context, state *journal.State, h *host.Local, 
 	a.warn(state.SaveReport(rep.Run, rep))
 	return errors.Join(p.Close(), a.saveReports(rep))
 }
-
-func undoStep(ctx context.Context, state *journal.State, h *host.Local, run *journal.Run, s journal.UndoStep, restore restore) *report.Result {
-	res := &report.Result{Address: s.Addr, Type: s.Addr.Type, Title: s.Addr.Title, Outcome: report.Changed, Reversible: true,
-		Changes: []report.Change{{Attribute: s.What, Before: "as the run left it", After: "as it was before"}}}
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
-	defer cancel()
-	err := run.Begin(ctx, s.Addr, resources.Diff{}, nil, nil)
-	if err == nil {
-		err = state.Apply(ctx, host.Recording(h, stepRecorder{run, s.Addr}), s, restore)
-	}
-	if err == nil {
-		err = run.Ended(ctx, s.Addr, h)
-	}
-	if err != nil {
-		res.Outcome, res.Changes = report.Failed, nil
-		res.Error = &report.Error{Summary: s.What + ": " + err.Error()}
-	}
-	return res
-}
-
-// stepRecorder tells the journal what a step of an undo changes.
-type stepRecorder struct {
-	run  *journal.Run
-	addr resources.Address
-}
-
-func (r stepRecorder) Before(ctx context.Context, v host.View, op host.Op) error {
-	return r.run.Op(ctx, r.addr, v, op)
-}
-
-var _ host.Recorder = stepRecorder{}
 
 // undoPart is the part in the exchange of an undo that puts back exported facts; another's has not begun.
 func (a *app) undoPart(ctx context.Context, h *host.Local, u *journal.Undo, run string) (*session.Session, error) {
@@ -267,22 +221,4 @@ func (a *app) undoPart(ctx context.Context, h *host.Local, u *journal.Undo, run 
 		part.Begin(ctx, run, "", exchange.Plan{}, nil)
 	}
 	return part, nil
-}
-
-// restore makes a resource of an address's type that can restore.
-type restore = func(resources.Address) (resources.Restorer, error)
-
-func restorer(part *session.Session) restore {
-	types := all.Linked(part)
-	return func(addr resources.Address) (resources.Restorer, error) {
-		i := slices.IndexFunc(types, func(t resources.Type) bool { return t.Name == addr.Type })
-		if i < 0 {
-			return nil, fmt.Errorf("unknown type %s", addr.Type)
-		}
-		r, ok := types[i].New(addr.Title).(resources.Restorer)
-		if !ok {
-			return nil, fmt.Errorf("a %s cannot be restored", strings.ToLower(addr.Type))
-		}
-		return r, nil
-	}
 }

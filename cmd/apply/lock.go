@@ -3,14 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
-	"maps"
-	"path/filepath"
-	"slices"
 
 	"github.com/spf13/cobra"
 
-	"github.com/nodeapply/apply/manifest"
-	"github.com/nodeapply/apply/modules"
+	"github.com/nodeapply/apply/origin"
 	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/resources/all"
 	"github.com/nodeapply/apply/source"
@@ -38,79 +34,23 @@ git itself is pinned in the state folder of this node, with those modules for wh
 }
 
 func (a *app) lock(ctx context.Context, src source.Source) error {
-	l := a.loading()
-	c := l.checkouts
-	path, file := src.Path, ""
-	if src.Git() {
-		c.pinning = true
-		if err := l.fetch(ctx, src); err != nil {
-			return err
-		}
-		state, err := c.state()
-		if err != nil {
-			return err
-		}
-		path, file = l.path, filepath.Join(state, source.LockFile)
-	} else {
-		if err := l.local(ctx, path); err != nil {
-			return err
-		}
-		file = lockFile(path)
-	}
-	c.pinning = true
-	builtin := &modules.Finder{Next: c.module}
-	diags := manifest.Link(ctx, path, manifest.Options{Types: all.Linked(nil), Modules: builtin.Find, Shown: l.shown, Within: l.within})
-	if err := builtin.Close(); err != nil {
-		return err
-	}
-	if c.refused != nil {
-		return c.refused
-	}
-	if diags.HasErrors() {
-		return diags
-	}
-	return a.writeLock(file, src, c)
-}
-
-// writeLock writes the pins of what was checked out, and says what they are. The lock of the state folder keeps those of other manifests.
-func (a *app) writeLock(file string, src source.Source, c *checkouts) error {
-	old, _, err := readPins(file)
+	l, err := a.checkoutsOf(origin.Options{Pinning: true}).Lock(ctx, src, all.Linked(nil))
 	if err != nil {
 		return err
 	}
-	lock := source.Lock{}
-	var theirs source.Lock // pinned in the manifest's own repository
-	if src.Git() {
-		maps.Copy(lock, old.lock)
-		if c.locked {
-			theirs = c.pins[0].lock
-		}
-	}
-	for _, key := range slices.Sorted(maps.Keys(c.trees)) {
-		if _, has := theirs[key]; has || !isSource(key) {
-			continue
-		}
-		t := c.trees[key]
-		pin := source.Pin{Commit: t.Commit, Tree: t.TreeHash}
+	for _, p := range l.Now {
 		word := "pinned"
-		switch was, had := old.lock[key]; {
-		case had && was == pin:
+		switch {
+		case p.Was != nil && *p.Was == p.Pin:
 			word = "unchanged"
-		case had:
-			word = fmt.Sprintf("moved from %s", was.Commit)
+		case p.Was != nil:
+			word = "moved from " + p.Was.Commit
 		}
-		lock[key] = pin
-		fmt.Fprintf(a.stdout, "%s: %s: %s\n", report.Printable(key), pin.Commit, word)
+		fmt.Fprintf(a.stdout, "%s: %s: %s\n", report.Printable(p.Key), p.Pin.Commit, word)
 	}
-	if len(lock) == 0 && len(old.lock) == 0 {
+	if len(l.Pins) == 0 && len(l.Was) == 0 {
 		_, err := fmt.Fprintf(a.stdout, "%s: no modules from git\n", report.Printable(src.String()))
 		return err
 	}
-	return replaceFile(file, lock.Format(), 0o644)
-}
-
-// isSource tells the keys of sources from those of revisions of a work tree.
-func isSource(key string) bool {
-	src, err := source.Parse(key)
-	return err == nil && src.Git()
+	return replaceFile(l.File, l.Pins.Format(), 0o644)
 }

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nodeapply/apply/manifest/limits"
+	"github.com/nodeapply/apply/origin"
 	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/report/planfile"
 	"github.com/nodeapply/apply/source"
@@ -20,11 +19,11 @@ const planSuffix = ".plan"
 
 // savePlan writes a plan to a file, whole or not at all.
 func (a *app) savePlan(name string, from source.Source, rep *report.Report) error {
-	from, err := pinnedTo(from, rep.Commit)
+	from, err := origin.Fixed(from, rep.Commit)
 	if err != nil {
 		return err
 	}
-	sources, err := sourcesHash(from)
+	sources, err := origin.Sum(from)
 	if err != nil {
 		return err
 	}
@@ -47,15 +46,6 @@ func (a *app) savePlan(name string, from source.Source, rep *report.Report) erro
 	return replaceFile(name, text, 0o600)
 }
 
-// pinnedTo names a manifest so that it is the same from every folder and at every time: by its absolute path, or by its commit.
-func pinnedTo(src source.Source, commit string) (source.Source, error) {
-	if src.Git() {
-		return source.New(src.URL, commit, src.Folder)
-	}
-	abs, err := filepath.Abs(src.Path)
-	return source.Source{Path: abs}, err
-}
-
 func absolute(names []string) ([]string, error) {
 	out := make([]string, len(names))
 	for i, n := range names {
@@ -74,27 +64,6 @@ func machineID() string {
 		return ""
 	}
 	return strings.TrimSpace(string(b))
-}
-
-// sourcesHash is the hash of the manifests at a path; a commit is one by itself.
-func sourcesHash(src source.Source) (string, error) {
-	if src.Git() {
-		return src.Ref, nil
-	}
-	files, err := manifestsAt(src.Path)
-	if err != nil {
-		return "", err
-	}
-	h := sha256.New()
-	for _, name := range files {
-		b, err := limits.ReadFile(limits.Host{}, name, limits.MaxFile)
-		if err != nil {
-			return "", err
-		}
-		fmt.Fprintf(h, "%q %d\n", filepath.Base(name), len(b))
-		h.Write(b)
-	}
-	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
 // readPlan reads a saved plan and checks that it is of this node and of the manifest as it is now.
@@ -118,7 +87,7 @@ func readPlan(name string) (*planfile.Plan, error) {
 	if err != nil {
 		return nil, wrong("%v", err)
 	}
-	sources, err := sourcesHash(src)
+	sources, err := origin.Sum(src)
 	if err != nil {
 		return nil, wrong("its manifest: %v", err)
 	}

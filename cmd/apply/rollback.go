@@ -3,16 +3,14 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/nodeapply/apply/journal"
+	"github.com/nodeapply/apply/journal/retreat"
 	"github.com/nodeapply/apply/report"
-	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/source"
 )
 
@@ -46,7 +44,7 @@ func (a *app) rollback(cmd *cobra.Command, tag string) error {
 	if err != nil {
 		return err
 	}
-	back, err := lookBack(state, tag)
+	back, err := retreat.Find(state, tag)
 	if err != nil {
 		return err
 	}
@@ -54,7 +52,7 @@ func (a *app) rollback(cmd *cobra.Command, tag string) error {
 	if err != nil {
 		return err
 	}
-	back.reach(m.commit)
+	back.Reach(m.origin.Commit)
 	if err := a.tellRollback(state, back, m); err != nil {
 		return err
 	}
@@ -65,131 +63,46 @@ func (a *app) rollback(cmd *cobra.Command, tag string) error {
 	return a.bring(ctx, signals, m, nil)
 }
 
-// retreat is where a rollback leads, and from where.
-type retreat struct {
-	from    *report.Report
-	to      *report.Report // the run to whose revision it leads; nil: none is on record
-	tag     string
-	between []*report.Report // runs since the last one of that revision, the newest first
-}
-
-// lookBack reads from the reports which revision is meant.
-func lookBack(state *journal.State, tag string) (*retreat, error) {
-	ids, err := state.Reports()
-	if err != nil {
-		return nil, err
-	}
-	back := &retreat{tag: tag}
-	for _, id := range ids {
-		var r report.Report
-		if err := state.Report(id, &r); err != nil || r.Source == "" || r.Commit == "" {
-			continue // damaged, an undo, or of no repository
-		}
-		if back.from == nil {
-			back.from = &r
-		}
-		if r.Source != back.from.Source {
-			continue
-		}
-		if tag == "" && back.meant(&r) {
-			back.to = &r
-			return back, nil
-		}
-		back.between = append(back.between, &r)
-	}
-	switch {
-	case back.from == nil:
-		return nil, errors.New("no run of a manifest from git is on record")
-	case tag == "":
-		return nil, fmt.Errorf("no revision of %s other than %.12s converged here without failure; apply rollback TAG goes to one", back.from.Source, back.from.Commit)
-	}
-	return back, nil
-}
-
-// meant says whether a run is one to go back to.
-func (b *retreat) meant(r *report.Report) bool {
-	whole := r.Outcome() != report.Failed && r.Interrupted == 0 && !r.Dirty && !r.Partial
-	return whole && r.Commit != b.from.Commit
-}
-
-// reach ends the runs in between at the last one of a commit.
-func (b *retreat) reach(commit string) {
-	i := slices.IndexFunc(b.between, func(r *report.Report) bool { return r.Commit == commit && !r.Dirty })
-	if b.to == nil && i >= 0 {
-		b.to, b.between = b.between[i], b.between[:i]
-	}
-}
-
-// revision is what to check out: the commit that was there, or the tag as it is now.
-func (b *retreat) revision() string {
-	if b.tag != "" {
-		return b.tag
-	}
-	return b.to.Commit
-}
-
-func (a *app) loadBack(ctx context.Context, b *retreat) (*loaded, error) {
-	src, err := source.Parse(b.from.Source)
+func (a *app) loadBack(ctx context.Context, b *retreat.Way) (*loaded, error) {
+	src, err := source.Parse(b.From.Source)
 	if err != nil {
 		return nil, err
 	}
 	if !src.Git() {
-		return a.loadRevision(ctx, src.Path, b.revision())
+		return a.loadRevision(ctx, src.Path, b.Revision())
 	}
-	src.Ref = b.revision()
-	if a.flags.signers != "" && b.tag == "" && b.to.Ref != "" {
-		src.Ref = b.to.Ref // the tag is what was signed
+	src.Ref = b.Revision()
+	if a.flags.signers != "" && b.Tag == "" && b.To.Ref != "" {
+		src.Ref = b.To.Ref // the tag is what was signed
 	}
 	m, err := a.load(ctx, src)
-	if err == nil && b.tag == "" && m.commit != b.to.Commit {
-		return nil, fmt.Errorf("%s %w: run %s converged to commit %s, it is now %s", src, source.ErrMoved, b.to.Run, b.to.Commit, m.commit)
+	if err == nil && b.Tag == "" && m.origin.Commit != b.To.Commit {
+		return nil, fmt.Errorf("%s %w: run %s converged to commit %s, it is now %s", src, source.ErrMoved, b.To.Run, b.To.Commit, m.origin.Commit)
 	}
 	return m, err
 }
 
-// lasting is a change that a rollback cannot take back.
-type lasting struct {
-	Address resources.Address `json:"address"`
-	Pos     string            `json:"pos"`
-	Run     string            `json:"run"`
-	Commit  string            `json:"commit"`
-}
-
-// irreversible lists what the runs in between did that no other manifest undoes.
-func (b *retreat) irreversible() []lasting {
-	var out []lasting
-	for _, r := range b.between {
-		for _, res := range r.Results {
-			known := slices.ContainsFunc(out, func(l lasting) bool { return l.Address == res.Address })
-			if res.Outcome == report.Changed && !res.Reversible && !known {
-				out = append(out, lasting{res.Address, res.Pos, r.Run, r.Commit})
-			}
-		}
-	}
-	return out
-}
-
 // tellRollback says where it goes, and what stays.
-func (a *app) tellRollback(state *journal.State, b *retreat, m *loaded) error {
-	mem := remember(state, m)
-	stays, orphans := b.irreversible(), mem.Orphans()
+func (a *app) tellRollback(state *journal.State, b *retreat.Way, m *loaded) error {
+	mem := a.remember(state, m)
+	stays, orphans := b.Irreversible(), mem.Orphans()
 	if a.flags.json {
 		enc := json.NewEncoder(a.stdout)
 		enc.SetEscapeHTML(false)
 		return enc.Encode(struct {
-			Event        string          `json:"event"`
-			From         string          `json:"from"`
-			To           string          `json:"to"`
-			Ref          string          `json:"ref,omitempty"`
-			Irreversible []lasting       `json:"irreversible,omitempty"`
-			Orphans      []report.Orphan `json:"orphans,omitempty"`
-		}{"rollback", b.from.Commit, m.commit, b.tag, stays, orphans})
+			Event        string            `json:"event"`
+			From         string            `json:"from"`
+			To           string            `json:"to"`
+			Ref          string            `json:"ref,omitempty"`
+			Irreversible []retreat.Lasting `json:"irreversible,omitempty"`
+			Orphans      []report.Orphan   `json:"orphans,omitempty"`
+		}{"rollback", b.From.Commit, m.origin.Commit, b.Tag, stays, orphans})
 	}
 	when := ""
-	if b.to != nil {
-		when = ", which ran here at " + b.to.Started.Local().Format(time.DateTime)
+	if b.To != nil {
+		when = ", which ran here at " + b.To.Started.Local().Format(time.DateTime)
 	}
-	fmt.Fprintf(a.stdout, "rollback of %s from %.12s to %.12s%s\n", report.Printable(b.from.Source), b.from.Commit, m.commit, when)
+	fmt.Fprintf(a.stdout, "rollback of %s from %.12s to %.12s%s\n", report.Printable(b.From.Source), b.From.Commit, m.origin.Commit, when)
 	for _, l := range stays {
 		fmt.Fprintf(a.stdout, "cannot be taken back: %s (%s), run %s of %.12s\n", report.Printable(l.Address.String()), report.Printable(l.Pos), l.Run, l.Commit)
 	}

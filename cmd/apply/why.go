@@ -51,7 +51,7 @@ func (a *app) why(cmd *cobra.Command, addr resources.Address, path []string) err
 	if m != nil {
 		cat = m.Catalog()
 		if len(cat.Find(addr)) > 0 {
-			mem := remember(a.knownState(), m)
+			mem := a.remember(a.knownState(), m)
 			plan, err = m.Plan(ctx, engine.Options{Targets: []resources.Address{addr}, Parallel: runtime.NumCPU(), Stop: signals.stop, Drifted: mem.Drifted})
 			if err != nil {
 				return err
@@ -120,12 +120,13 @@ func (a *app) manifestOf(ctx context.Context, cmd *cobra.Command, path []string,
 		src.Ref = last.Ref
 		return a.load(ctx, src)
 	}
-	l := a.loading()
-	if err := l.local(ctx, src.Path); err != nil {
+	c := a.checkouts()
+	o, err := c.Find(ctx, src)
+	if err != nil {
 		return nil, err
 	}
-	l.name, l.shown = last.Manifest, last.Manifest
-	return l, a.compile(ctx, l)
+	o.Name, o.Shown = last.Manifest, last.Manifest
+	return a.compile(ctx, c, o)
 }
 
 func unheardOf(addr resources.Address, last *report.Report, cat *catalog.Catalog) error {

@@ -12,7 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/nodeapply/apply/fleet/relay"
+	"github.com/nodeapply/apply/fleet/seat"
 	"github.com/nodeapply/apply/fleet/transport"
 	"github.com/nodeapply/apply/sshclient"
 )
@@ -36,11 +36,11 @@ func (s *site) cached(node string) string {
 
 func TestRelay(t *testing.T) {
 	s := newSite(t, "n1")
-	program, err := relay.NewProgram(s.apply)
+	program, err := seat.NewProgram(s.apply)
 	must(t, err)
 	conn := s.connect(t, transport.Target{Name: "n1", Address: "10.9.0.1"})
-	start := func(t *testing.T) *relay.Client {
-		c, err := relay.Start(t.Context(), conn, program, nil)
+	start := func(t *testing.T) *seat.Client {
+		c, err := seat.Start(t.Context(), conn, program, seat.At{Node: "n1"}, nil)
 		must(t, err)
 		t.Cleanup(func() { c.Close() })
 		return c
@@ -107,10 +107,13 @@ func TestRelay(t *testing.T) {
 			t.Errorf("want a lost connection, got %v", err)
 		}
 	})
-	t.Run("altered on the way", func(t *testing.T) {
-		other := *program
-		other.Hash = strings.Repeat("0", 64)
-		if _, err := relay.Start(t.Context(), conn, &other, nil); !errors.Is(err, relay.ErrNoRelay) {
+	t.Run("replaced while it is brought", func(t *testing.T) {
+		file := filepath.Join(s.dir, "replaced")
+		must(t, os.WriteFile(file, []byte("one"), 0o755))
+		other, err := seat.NewProgram(file)
+		must(t, err)
+		must(t, os.WriteFile(file, []byte("two"), 0o755))
+		if _, err := seat.Start(t.Context(), conn, other, seat.At{Node: "n1"}, nil); err == nil || !strings.Contains(err.Error(), "replaced meanwhile") {
 			t.Errorf("want a program that is refused, got %v", err)
 		}
 		if diff := cmp.Diff(whole, s.cached("n1")); diff != "" {

@@ -44,7 +44,7 @@ func (p *Progress) Ended(n *Node, ok bool) int {
 	return p.ended
 }
 
-// Lines are at most so many lines for now: the nodes that run longest, then the counts.
+// Lines are at most so many lines of how it stands: the nodes that run longest, then the counts.
 func (p *Progress) Lines(now time.Time, most int) []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()

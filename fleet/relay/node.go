@@ -6,9 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/netip"
 	"os"
-	"strings"
 	"sync"
 
 	"github.com/nodeapply/apply/fleet/files"
@@ -17,41 +15,33 @@ import (
 	"github.com/nodeapply/apply/host"
 )
 
-// joined is what a node tells of itself when it joins a tree.
-type joined struct {
-	Address string `json:"address"` // HOST:PORT at which other nodes get contents from it; "" where it cannot serve them
-}
-
-// putArgs say what a node is to get, and where to install it.
-type putArgs struct {
-	Order tree.Order `json:"order"`
-	To    string     `json:"to"`
-	Tops  int        `json:"tops"`
-}
-
-// contentArgs ask the seat for a content.
-type contentArgs struct {
-	ID     string `json:"id"`
-	Offset int64  `json:"offset"`
-}
-
 // node is the state of a relay: what it has for other nodes.
 type node struct {
 	store *tree.Store
 
+	program *os.File // compressed, nil where it was here before
+
 	mu       sync.Mutex
 	identity *tree.Identity
 	server   *tree.Server
+	shop     *shop
 }
 
 // close ends what it serves to other nodes.
 func (n *node) close() error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.server == nil {
-		return nil
+	var all []error
+	if n.server != nil {
+		all = append(all, n.server.Close())
 	}
-	return n.server.Close()
+	if n.shop != nil {
+		all = append(all, n.shop.close())
+	}
+	if n.program != nil {
+		all = append(all, n.program.Close())
+	}
+	return errors.Join(all...)
 }
 
 // join takes up the identity for this run, and begins to serve other nodes at the address that the seat reached this one at.
@@ -66,10 +56,10 @@ func (n *node) join(_ context.Context, c *wire.Call) (wire.End, error) {
 		return wire.End{}, errors.New("it has joined already")
 	}
 	n.identity = id
-	told := joined{}
-	if fields := strings.Fields(os.Getenv("SSH_CONNECTION")); len(fields) == 4 { // client's address and port, server's address and port
-		server, err := tree.Listen(context.Background(), fields[2], id, n.store) // until close
-		if err == nil {                                                          // else it serves nobody
+	told := Joined{}
+	if host := address(); host != "" {
+		server, err := tree.Listen(context.Background(), host, id, n.store) // until close
+		if err == nil {                                                     // else it serves nobody
 			n.server, told.Address = server, server.Address()
 		}
 	}
@@ -78,7 +68,7 @@ func (n *node) join(_ context.Context, c *wire.Call) (wire.End, error) {
 
 // put gets an archive and installs it. It tells, one object a line, what was wrong with whom it was to get it from.
 func (n *node) put(ctx context.Context, c *wire.Call) (_ wire.End, err error) {
-	var a putArgs
+	var a PutArgs
 	if err := c.Args(&a); err != nil {
 		return wire.End{}, err
 	}
@@ -134,7 +124,7 @@ func seat(p *wire.Peer) tree.Seat {
 		r, w := io.Pipe()
 		s := &seatStream{PipeReader: r, cancel: cancel}
 		s.owned.Go(func() {
-			_, err := p.Call(ctx, "content", contentArgs{id, offset}, wire.Streams{Stdout: w}, 0)
+			_, err := p.Call(ctx, "content", ContentArgs{ID: id, Offset: offset}, wire.Streams{Stdout: w}, 0)
 			w.CloseWithError(err)
 		})
 		return s, nil
@@ -154,10 +144,4 @@ func (s *seatStream) Close() error {
 	err := s.PipeReader.Close()
 	s.owned.Wait()
 	return err
-}
-
-// reachable tells whether other nodes may reach an address that a node tells as its own.
-func reachable(s string) bool {
-	a, err := netip.ParseAddrPort(s)
-	return err == nil && !a.Addr().IsLoopback() && !a.Addr().IsUnspecified() && !a.Addr().IsMulticast()
 }

@@ -20,12 +20,6 @@ import (
 	"github.com/nodeapply/apply/fleet/wire"
 )
 
-// runArgs say what is to be run. Its JSON is part of the protocol.
-type runArgs struct {
-	Line    string `json:"line"`
-	GraceMS int64  `json:"grace_ms"` // between SIGTERM and SIGKILL when the call is cancelled
-}
-
 // mark is the variable by which the processes of a command are found that have left its group.
 const mark = "APPLY_FLEET_RUN"
 
@@ -34,7 +28,7 @@ const lag = 2 * time.Second
 
 // Run is the call that runs a line by the user's shell, as sshd would, in a process group of its own.
 func Run(ctx context.Context, c *wire.Call) (wire.End, error) {
-	var a runArgs
+	var a RunArgs
 	if err := c.Args(&a); err != nil {
 		return wire.End{}, err
 	}

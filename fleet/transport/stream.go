@@ -44,8 +44,14 @@ type sshStream struct {
 	done    chan struct{} // the command has ended
 }
 
-// Messages is the beginning of standard error.
-func (s *sshStream) Messages() string { return s.told.String() }
+// Messages is the beginning of standard error, of which the end may come after that of standard output.
+func (s *sshStream) Messages() string {
+	select {
+	case <-s.done:
+	case <-time.After(signalPatience):
+	}
+	return s.told.String()
+}
 
 // CloseWrite is the end of the command's input.
 func (s *sshStream) CloseWrite() error { return s.WriteCloser.Close() }

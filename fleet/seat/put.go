@@ -1,4 +1,4 @@
-package relay
+package seat
 
 import (
 	"bytes"
@@ -10,6 +10,7 @@ import (
 
 	"github.com/nodeapply/apply/fleet"
 	"github.com/nodeapply/apply/fleet/files"
+	"github.com/nodeapply/apply/fleet/relay"
 	"github.com/nodeapply/apply/fleet/transport"
 	"github.com/nodeapply/apply/fleet/tree"
 	"github.com/nodeapply/apply/fleet/wire"
@@ -48,7 +49,7 @@ func NewPut(p *Program, b *files.Bundle) (*Put, error) {
 // To brings the bundle to dst on a connected node, as cp -r would. Segment is the same for nodes that reach each other. It returns when no other node
 // depends on this one any more. Where no relay can run the node's own tools install the bundle.
 func (p *Put) To(ctx context.Context, conn transport.Conn, node, segment, dst string) error {
-	c, err := Start(ctx, conn, p.program, map[string]wire.Handler{"content": p.content})
+	c, err := Start(ctx, conn, p.program, At{node, segment, func(text string) { p.Note(node, text) }}, map[string]wire.Handler{"content": p.content})
 	if errors.Is(err, ErrNoRelay) {
 		p.Note(node, err.Error()+"; its own tools are used")
 		return p.bundle.Put(ctx, conn, dst)
@@ -57,7 +58,7 @@ func (p *Put) To(ctx context.Context, conn transport.Conn, node, segment, dst st
 		return err
 	}
 	defer c.Close()
-	var told joined
+	var told relay.Joined
 	server := p.tree.Server()
 	if told, err = c.join(ctx, p.authority, server); err != nil {
 		return failed(ctx, err)
@@ -67,18 +68,19 @@ func (p *Put) To(ctx context.Context, conn transport.Conn, node, segment, dst st
 		p.Note(node, fmt.Sprintf("from %s: %s; another source is used", n.Source, n.Problem))
 	}, got: m.Got}
 	order := tree.Order{Spec: p.spec, Sources: sources, Patience: patience}
-	_, err = c.Call(ctx, "put", putArgs{order, dst, p.bundle.Tops()}, wire.Streams{Stdout: g}, 0)
+	_, err = c.Call(ctx, "put", relay.PutArgs{Order: order, To: dst, Tops: p.bundle.Tops()}, wire.Streams{Stdout: g}, 0)
 	g.done()
 	if err != nil {
 		m.Drop()
 	} else {
 		m.Leave(ctx)
+		c.Lend(ctx)
 	}
 	return failed(ctx, err)
 }
 
 // join gives a relay its identity.
-func (c *Client) join(ctx context.Context, a *tree.Authority, server string) (told joined, err error) {
+func (c *Client) join(ctx context.Context, a *tree.Authority, server string) (told relay.Joined, err error) {
 	id, err := a.Identity(server)
 	if err != nil {
 		return told, err
@@ -107,7 +109,7 @@ func failed(ctx context.Context, err error) error {
 
 // content serves the bundle to a node.
 func (p *Put) content(_ context.Context, c *wire.Call) (wire.End, error) {
-	var a contentArgs
+	var a relay.ContentArgs
 	if err := c.Args(&a); err != nil {
 		return wire.End{}, err
 	}

@@ -1,4 +1,4 @@
-package main
+package origin
 
 import (
 	"crypto/sha256"
@@ -11,10 +11,9 @@ import (
 	"strings"
 )
 
-// contents replaces the names of files in the checked out revisions by what they are called there, with a sum of what they hold: two revisions of a file
+// Contents replaces the names of files in the checked out revisions by what they are called there, with a sum of what they hold: two revisions of a file
 // have different folders and may have the same content.
-func (l *loaded) contents(text string) string {
-	c := l.checkouts
+func (c *Checkouts) Contents(text string) string {
 	if !strings.Contains(text, c.dir) {
 		return text
 	}

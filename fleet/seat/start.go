@@ -1,0 +1,258 @@
+package seat
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nodeapply/apply/fleet/relay"
+	"github.com/nodeapply/apply/fleet/transport"
+	"github.com/nodeapply/apply/fleet/tree"
+	"github.com/nodeapply/apply/fleet/wire"
+)
+
+// ErrNoRelay is wrapped by errors of Start where the node was reached and cannot run the program: another machine, no space, a folder without execution.
+var ErrNoRelay = errors.New("no relay")
+
+// startPatience is how long a node may take to say something when a relay is started.
+const startPatience = 30 * time.Second
+
+// maxNoise bounds what a node's shell may print before the relay speaks.
+const maxNoise = 64 << 10
+
+// At says where a relay is started.
+type At struct {
+	Node    string
+	Segment string            // the same for nodes that reach each other
+	Note    func(text string) // is told what did not go as it should and was made up for; may be nil
+}
+
+func (a *At) note(format string, args ...any) {
+	if a.Note != nil {
+		a.Note(fmt.Sprintf(format, args...))
+	}
+}
+
+// Client is the seat's end of a relay. It is a transport.Conn: its commands run as calls of the relay.
+type Client struct {
+	*wire.Peer
+	conn   transport.Conn
+	stream transport.Stream
+	holder *tree.Holder // nil where other nodes do not get the program from this one
+	ended  sync.WaitGroup
+}
+
+var _ transport.Conn = (*Client)(nil)
+
+// Start makes a relay on a connected node, and brings the program there if it is not. Handlers serve what the node calls; there may be none. Until the
+// context ends the relay is the caller's to close; the connection stays the caller's.
+func Start(ctx context.Context, conn transport.Conn, p *Program, at At, handlers map[string]wire.Handler) (*Client, error) {
+	stream, err := conn.Start(transport.Line([]string{"exec", "sh", "-c", startScript, "relay", p.Hash}))
+	if err != nil {
+		return nil, err
+	}
+	b := &beginning{stream: stream, r: bufio.NewReaderSize(stream, 64<<10), program: p, at: at}
+	turn, err := b.begin(ctx)
+	if err != nil {
+		stream.Close()
+		return nil, err
+	}
+	c := &Client{Peer: wire.New(b.r, stream, handlers), conn: conn, stream: stream}
+	c.ended.Go(func() { _ = c.Serve(context.WithoutCancel(ctx)) }) // who calls is told why it ended
+	if turn != nil {
+		c.share(ctx, turn, at)
+	}
+	return c, nil
+}
+
+// share ends the turn of a node that has got the program, which other nodes may get from there.
+func (c *Client) share(ctx context.Context, turn *tree.Turn, at At) {
+	var answer bytes.Buffer
+	var told relay.Shared
+	_, err := c.Call(ctx, "share", nil, wire.Streams{Stdout: &limited{&answer, maxShared}}, 0)
+	if err != nil || json.Unmarshal(answer.Bytes(), &told) != nil || !reachable(told.Address) || strings.Trim(told.Key, base32) != "" {
+		told = relay.Shared{} // it serves nobody
+	}
+	c.holder = turn.Done(tree.Source{Name: at.Node, Address: told.Address}, told.Key)
+}
+
+// maxShared bounds the answer to the call "share"; base32 is what its key is made of.
+const (
+	maxShared = 1 << 10
+	base32    = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+)
+
+// reachable tells whether other nodes may reach an address that a node tells as its own.
+func reachable(s string) bool {
+	a, err := netip.ParseAddrPort(s)
+	return err == nil && !a.Addr().IsLoopback() && !a.Addr().IsUnspecified() && !a.Addr().IsMulticast()
+}
+
+// beginning is a relay that is about to be there.
+type beginning struct {
+	stream  transport.Stream
+	r       *bufio.Reader
+	program *Program
+	at      At
+}
+
+// begin speaks with the script until the relay is there. Where the program was brought it returns the node's turn, which is to be ended.
+func (b *beginning) begin(ctx context.Context) (*tree.Turn, error) {
+	words, err := b.answer(ctx, startPatience)
+	switch {
+	case err != nil || words[0] == ready:
+		return nil, err
+	case words[0] != "absent":
+		return nil, fmt.Errorf("%w: it says %q", ErrNoRelay, words[0])
+	case len(words) < 3 || !runsOn(words[1], words[2]):
+		return nil, fmt.Errorf("%w: this program does not run on %q", ErrNoRelay, strings.Join(words[1:], " "))
+	}
+	content, err := b.program.packed()
+	if err != nil {
+		return nil, err
+	}
+	turn, err := b.program.holders.Ask(ctx, b.at.Segment)
+	if err != nil {
+		return nil, err
+	}
+	if from := turn.From; from != nil {
+		here, err := b.neighbour(ctx, from, content)
+		if err == nil && here {
+			return turn, nil
+		}
+		turn.Failed(err == nil)
+		if err != nil {
+			return nil, err
+		}
+		return nil, b.bring(ctx, content) // not counted: nobody waits for it
+	}
+	if err := b.bring(ctx, content); err != nil {
+		turn.Failed(false)
+		return nil, err
+	}
+	return turn, nil
+}
+
+// ready is the second word of relay.Hello.
+const ready = "1"
+
+// neighbour lets the node get the program from another one.
+func (b *beginning) neighbour(ctx context.Context, from *tree.Holder, content packed) (here bool, err error) {
+	host, port, err := net.SplitHostPort(from.Address)
+	if err != nil {
+		return false, err
+	}
+	limit := patience(len(content.content))
+	line := fmt.Sprintf("from %d %s %s %s %s %.0f\n", len(content.content), content.hash, host, port, from.Key, limit.Seconds())
+	if _, err := io.WriteString(b.stream, line); err != nil {
+		return false, err
+	}
+	words, err := b.answer(ctx, limit+startPatience)
+	if err != nil || words[0] == ready {
+		return err == nil, err
+	}
+	why := strings.Join(words[1:], " ")
+	if why == "" {
+		why = "altered: not what the seat announced"
+	}
+	b.at.note("the program from %s: %.200s; it comes from the seat", from.Name, why)
+	return false, nil
+}
+
+// bring sends the program from the seat.
+func (b *beginning) bring(ctx context.Context, content packed) error {
+	stop := context.AfterFunc(ctx, func() { b.stream.Close() })
+	_, err := fmt.Fprintf(b.stream, "take %d %s\n%s", len(content.content), content.hash, content.content)
+	if !stop() {
+		return context.Cause(ctx)
+	}
+	words, told := b.answer(ctx, startPatience) // which says why it does not arrive
+	switch {
+	case told != nil:
+		return told
+	case err != nil || words[0] != ready:
+		return fmt.Errorf("%w: what was brought is not what arrived", ErrNoRelay)
+	}
+	return nil
+}
+
+// answer waits for a line that begins with the relay's name, and returns its other words.
+func (b *beginning) answer(ctx context.Context, patience time.Duration) ([]string, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, patience, &transport.TimeoutError{After: patience, What: "start of the relay"})
+	defer cancel()
+	stop := context.AfterFunc(ctx, func() { b.stream.Close() })
+	defer stop()
+	for noise := 0; noise < maxNoise; {
+		line, err := b.r.ReadSlice('\n')
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%w: %s", ErrNoRelay, said(b.stream, err))
+		}
+		noise += len(line)
+		if words := strings.Fields(string(line)); len(words) > 1 && words[0] == "apply-relay" {
+			return words[1:], nil
+		}
+	}
+	return nil, fmt.Errorf("%w: the node's shell prints too much", ErrNoRelay)
+}
+
+// said is what the node wrote to standard error, or else the error.
+func said(stream transport.Stream, err error) string {
+	if text := stream.Messages(); text != "" {
+		first, _, _ := strings.Cut(text, "\n")
+		return first
+	}
+	if errors.Is(err, io.EOF) {
+		return "it ended"
+	}
+	return err.Error()
+}
+
+// Run runs a command by the relay.
+func (c *Client) Run(ctx context.Context, cmd transport.Command) (transport.Exit, error) {
+	grace := cmd.Grace
+	if grace == 0 {
+		grace = 2 * time.Second
+	}
+	end, err := c.Call(ctx, "run", relay.RunArgs{Line: cmd.Line, GraceMS: grace.Milliseconds()}, wire.Streams{Stdin: cmd.Stdin, Stdout: cmd.Stdout, Stderr: cmd.Stderr}, grace)
+	return transport.Exit{Code: end.Code, Signal: end.Signal}, lost(err)
+}
+
+// lost is the transport's word for a connection that was lost.
+func lost(err error) error {
+	if errors.Is(err, wire.ErrLost) {
+		return transport.ErrLost
+	}
+	return err
+}
+
+// Start runs a line beside the relay.
+func (c *Client) Start(line string) (transport.Stream, error) { return c.conn.Start(line) }
+
+// Lend returns when no other node needs this one to get the program, or ctx ends.
+func (c *Client) Lend(ctx context.Context) {
+	if c.holder != nil {
+		c.holder.Leave(ctx)
+	}
+}
+
+// Close ends the relay and the commands that it runs. The connection stays.
+func (c *Client) Close() error {
+	if c.holder != nil {
+		c.holder.Gone()
+	}
+	err := c.stream.Close()
+	c.ended.Wait()
+	return err
+}

@@ -1,0 +1,201 @@
+package tree
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Holders say from whom nodes get what is passed on whole: a node that has it all gives it to others, a few at a time. In each segment the first nodes get it
+// from the seat, the others wait for them. Where those that got it serve nobody the seat serves more and more at a time.
+type Holders struct {
+	// Patience is how long the seat's way to a node is counted: after it another node gets its turn there.
+	Patience time.Duration
+
+	mu       sync.Mutex
+	segments map[string]*holding
+}
+
+// maxWidth is how many nodes of a segment get it from the seat at a time, at most.
+const maxWidth = 64
+
+// holding is what a segment has.
+type holding struct {
+	width, atSeat int // how many may get it from the seat, and how many do
+	holders       []*Holder
+	waiting       []*waiter
+}
+
+type waiter struct{ turn chan *Turn } // of room 1
+
+// Holder is a node that has it and gives it to others.
+type Holder struct {
+	Source
+	Key string // for the request
+
+	of       *Holders
+	in       *holding
+	taking   int
+	failures int
+	leaving  bool          // when nobody needs it
+	lost     bool          // nobody can get it from there
+	forsaken chan struct{} // closed when it is let go
+}
+
+// gives tells whether others may begin to get it from there.
+func (x *Holder) gives() bool { return !x.lost && x.failures < maxBlame }
+
+// needed tells whether somebody gets it from there, or may come to.
+func (x *Holder) needed() bool {
+	return !x.lost && (x.taking > 0 || x.gives() && len(x.in.waiting) > 0)
+}
+
+// Turn is a node's turn to get it.
+type Turn struct {
+	From *Holder // nil: the seat
+
+	of   *Holders
+	in   *holding
+	free func()      // gives the place at the seat back, once
+	late *time.Timer // that does so before the turn ends
+}
+
+// Ask waits for a node's turn, at a neighbour where one has it, or at the seat.
+func (h *Holders) Ask(ctx context.Context, segment string) (*Turn, error) {
+	h.mu.Lock()
+	if h.segments == nil {
+		h.segments = map[string]*holding{}
+	}
+	s := h.segments[segment]
+	if s == nil {
+		s = &holding{width: fanout}
+		h.segments[segment] = s
+	}
+	w := &waiter{make(chan *Turn, 1)}
+	s.waiting = append(s.waiting, w)
+	h.dispatch(s)
+	h.mu.Unlock()
+	select {
+	case t := <-w.turn:
+		return t, nil
+	case <-ctx.Done():
+	}
+	h.mu.Lock()
+	s.waiting = slices.DeleteFunc(s.waiting, func(o *waiter) bool { return o == w })
+	h.dispatch(s)
+	h.mu.Unlock()
+	select {
+	case t := <-w.turn: // it came meanwhile
+		t.Failed(false)
+	default:
+	}
+	return nil, context.Cause(ctx)
+}
+
+// dispatch gives turns to those that wait, in the order in which they came.
+func (h *Holders) dispatch(s *holding) {
+	for len(s.waiting) > 0 {
+		t := h.next(s)
+		if t == nil {
+			break
+		}
+		s.waiting[0].turn <- t
+		s.waiting = s.waiting[1:]
+	}
+	s.holders = slices.DeleteFunc(s.holders, func(x *Holder) bool {
+		over := (x.leaving || x.lost) && !x.needed()
+		if over {
+			close(x.forsaken)
+		}
+		return over
+	})
+}
+
+// next is a free place, if there is one.
+func (h *Holders) next(s *holding) *Turn {
+	var best *Holder
+	for _, x := range s.holders {
+		if x.gives() && x.taking < fanout && (best == nil || x.taking < best.taking) {
+			best = x
+		}
+	}
+	switch {
+	case best != nil:
+		best.taking++
+		return &Turn{From: best, of: h, in: s}
+	case !slices.ContainsFunc(s.holders, (*Holder).gives) && s.atSeat < s.width:
+		s.atSeat++
+		t := &Turn{of: h, in: s}
+		t.free = sync.OnceFunc(func() { s.atSeat-- })
+		t.late = time.AfterFunc(h.Patience, func() {
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			t.free()
+			h.dispatch(s)
+		})
+		return t
+	}
+	return nil
+}
+
+// Done ends a turn of a node that has it now. With an address it gives it to others until it leaves; the result is nil where it does not.
+func (t *Turn) Done(src Source, key string) *Holder {
+	t.of.mu.Lock()
+	defer t.of.mu.Unlock()
+	defer t.of.dispatch(t.in)
+	t.end(false)
+	if src.Address == "" {
+		if t.From == nil {
+			t.in.width = min(2*t.in.width, maxWidth)
+		}
+		return nil
+	}
+	x := &Holder{Source: src, Key: key, of: t.of, in: t.in, forsaken: make(chan struct{})}
+	t.in.holders = append(t.in.holders, x)
+	return x
+}
+
+// Failed ends a turn of a node that has not got it. A neighbour that is to blame twice gives it to nobody more.
+func (t *Turn) Failed(blame bool) {
+	t.of.mu.Lock()
+	defer t.of.mu.Unlock()
+	defer t.of.dispatch(t.in)
+	t.end(blame)
+}
+
+// maxBlame is how many nodes may not get it from a neighbour before that one is left.
+const maxBlame = 2
+
+func (t *Turn) end(blame bool) {
+	if t.From == nil {
+		t.late.Stop()
+		t.free()
+		return
+	}
+	t.From.taking--
+	if blame {
+		t.From.failures++
+	}
+}
+
+// Gone says that a holder is lost: nobody gets it from there any more.
+func (x *Holder) Gone() {
+	x.of.mu.Lock()
+	defer x.of.mu.Unlock()
+	x.lost = true
+	x.of.dispatch(x.in)
+}
+
+// Leave returns when nobody needs a holder any more: neither those that get it from there, nor those that wait for their turn. Or when ctx ends.
+func (x *Holder) Leave(ctx context.Context) {
+	x.of.mu.Lock()
+	x.leaving = true
+	x.of.dispatch(x.in)
+	x.of.mu.Unlock()
+	select {
+	case <-x.forsaken:
+	case <-ctx.Done():
+		x.Gone()
+	}
+}

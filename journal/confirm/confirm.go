@@ -1,0 +1,108 @@
+// Package confirm lets a run undo itself by a timer of systemd unless it is confirmed in time: for changes that may cut the operator off.
+package confirm
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/journal"
+)
+
+// pending is a run that waits to be confirmed: the state folder keeps it as confirm.json.
+type pending struct {
+	Run      string        `json:"run"`
+	Unit     string        `json:"unit"` // of the transient timer that undoes the run
+	Within   time.Duration `json:"within"`
+	Deadline time.Time     `json:"deadline"`
+}
+
+const pendingName = "confirm.json"
+
+func read(state *journal.State) (*pending, error) {
+	b, err := state.Load(pendingName)
+	if err != nil || b == nil {
+		return nil, err
+	}
+	var p pending
+	if err := json.Unmarshal(b, &p); err != nil {
+		return nil, fmt.Errorf("%s: %w", pendingName, err)
+	}
+	return &p, nil
+}
+
+func until(p *pending) string { return p.Deadline.Local().Format(time.DateTime) }
+
+// Arm starts the timer that undoes a run by the command undo, or starts it anew for the run that it is of: before the run, which may cut itself off,
+// and after it, so that the operator has the whole time. Another run that waits to be confirmed is an error.
+func Arm(ctx context.Context, state *journal.State, h host.Host, run string, within time.Duration, undo []string) error {
+	p := pending{Run: run, Unit: "apply-undo-" + strings.ToLower(run), Within: within, Deadline: time.Now().Add(within)}
+	old, err := read(state)
+	switch {
+	case err != nil:
+		return err
+	case old != nil && old.Run == run:
+		if err := stop(ctx, h, old); err != nil {
+			return err
+		}
+	case old != nil && time.Now().Before(old.Deadline):
+		return fmt.Errorf("run %s waits to be confirmed until %s; apply confirm keeps it", old.Run, until(old))
+	}
+	b, err := json.Marshal(p)
+	if err != nil {
+		return err
+	}
+	if err := state.Store(pendingName, b); err != nil {
+		return err
+	}
+	timer := []string{
+		"systemd-run", "--quiet", "--collect", "--unit=" + p.Unit, fmt.Sprintf("--on-active=%dms", p.Within.Milliseconds()), "--timer-property=AccuracySec=1s", "--",
+	}
+	out, err := h.Run(ctx, host.Cmd{Args: append(timer, undo...)})
+	if err == nil && out.ExitCode != 0 {
+		err = errors.New(strings.TrimSpace(string(out.Stderr)))
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("--confirm-within needs a timer of systemd: %w", err), state.Forget(pendingName))
+	}
+	return nil
+}
+
+// Disarm stops the timer of a run that has nothing to be undone.
+func Disarm(ctx context.Context, state *journal.State, h host.Host) error {
+	p, err := read(state)
+	if err != nil || p == nil {
+		return err
+	}
+	return errors.Join(stop(ctx, h, p), state.Forget(pendingName))
+}
+
+// Keep confirms the run that waits for it, and returns its id. It fails where none does, or its time is over.
+func Keep(ctx context.Context, state *journal.State, h host.Host) (run string, err error) {
+	p, err := read(state)
+	switch {
+	case err != nil:
+		return "", err
+	case p == nil:
+		return "", errors.New("no run waits to be confirmed")
+	case time.Now().After(p.Deadline):
+		return "", fmt.Errorf("run %s was to be confirmed until %s: its undo has begun", p.Run, until(p))
+	}
+	if err := stop(ctx, h, p); err != nil {
+		return "", err
+	}
+	return p.Run, state.Forget(pendingName)
+}
+
+func stop(ctx context.Context, h host.Host, p *pending) error {
+	args := []string{"systemctl", "stop", p.Unit + ".timer"}
+	out, err := h.Run(ctx, host.Cmd{Args: args})
+	if err == nil && out.ExitCode != 0 {
+		err = fmt.Errorf("%s: %s", strings.Join(args, " "), strings.TrimSpace(string(out.Stderr)))
+	}
+	return err
+}

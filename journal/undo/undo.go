@@ -1,0 +1,94 @@
+// Package undo puts back what a run changed, as a run of its own: it is on record, and can be undone too.
+package undo
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/journal"
+	"github.com/nodeapply/apply/report"
+	"github.com/nodeapply/apply/resources"
+)
+
+// stepTimeout is for one step: to write a file, or to ask a type for the state that it keeps, such as a package's version.
+const stepTimeout = 5 * time.Minute
+
+// Options of Run.
+type Options struct {
+	ID          string           // of this run
+	Types       []resources.Type // asked to restore what they keep themselves
+	Interrupted func() int       // the signal after which no step begins any more; 0: none
+}
+
+// Run takes the steps of an undo that are not refused, in their order. The lock must be held. Without a report nothing was touched.
+func Run(ctx context.Context, state *journal.State, h *host.Local, u *journal.Undo, o Options) (rep *report.Report, err error) {
+	rep = &report.Report{Run: o.ID, Mode: report.Converge, Manifest: "undo " + u.Run, Started: time.Now()}
+	run, warnings, err := state.Begin(o.ID, h.Token(), u.Run, rep.Started)
+	if err != nil {
+		return nil, err
+	}
+	rep.Warnings = append(warnings, run.Sweep(ctx, h)...)
+	for _, s := range u.Steps {
+		if s.Refused != "" || ctx.Err() != nil {
+			continue
+		}
+		if n := o.Interrupted(); n != 0 {
+			rep.Interrupted = n
+			continue
+		}
+		rep.Results = append(rep.Results, take(ctx, state, h, run, s, o.Types))
+	}
+	rep.DurationMS = float64(time.Since(rep.Started).Microseconds()) / 1000
+	rep.AsPlanned = len(rep.Results)
+	return rep, run.Close()
+}
+
+// take takes one step, announced before and recorded after it.
+func take(ctx context.Context, state *journal.State, h *host.Local, run *journal.Run, s journal.UndoStep, types []resources.Type) *report.Result {
+	res := &report.Result{Address: s.Addr, Type: s.Addr.Type, Title: s.Addr.Title, Outcome: report.Changed, Reversible: true,
+		Changes: []report.Change{{Attribute: s.What, Before: "as the run left it", After: "as it was before"}}}
+	ctx, cancel := context.WithTimeout(ctx, stepTimeout)
+	defer cancel()
+	err := run.Begin(ctx, s.Addr, resources.Diff{}, nil, nil)
+	if err == nil {
+		restore := func(a resources.Address) (resources.Restorer, error) { return restorer(types, a) }
+		err = state.Apply(ctx, host.Recording(h, recorder{run, s.Addr}), s, restore)
+	}
+	if err == nil {
+		err = run.Ended(ctx, s.Addr, h)
+	}
+	if err != nil {
+		res.Outcome, res.Changes = report.Failed, nil
+		res.Error = &report.Error{Summary: s.What + ": " + err.Error()}
+	}
+	return res
+}
+
+// recorder tells the journal what a step changes.
+type recorder struct {
+	run  *journal.Run
+	addr resources.Address
+}
+
+// Before tells the journal what is about to be changed.
+func (r recorder) Before(ctx context.Context, v host.View, op host.Op) error {
+	return r.run.Op(ctx, r.addr, v, op)
+}
+
+var _ host.Recorder = recorder{}
+
+// restorer makes a resource of an address's type, which has to be one that can restore.
+func restorer(types []resources.Type, addr resources.Address) (resources.Restorer, error) {
+	i := slices.IndexFunc(types, func(t resources.Type) bool { return t.Name == addr.Type })
+	if i < 0 {
+		return nil, fmt.Errorf("unknown type %s", addr.Type)
+	}
+	r, ok := types[i].New(addr.Title).(resources.Restorer)
+	if !ok {
+		return nil, fmt.Errorf("a %s cannot be restored", addr.Type)
+	}
+	return r, nil
+}

@@ -1,0 +1,202 @@
+package undo
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/journal"
+	"github.com/nodeapply/apply/report"
+	"github.com/nodeapply/apply/resources"
+)
+
+var (
+	motd    = resources.Address{Type: "file", Title: "motd"}
+	issue   = resources.Address{Type: "file", Title: "issue"}
+	dial    = resources.Address{Type: "dial", Title: "volume"}
+	started = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+)
+
+// node is a folder with the files motd and issue, and a run "1" that has changed both and turned a dial.
+type node struct {
+	dir   string
+	host  *host.Local
+	state *journal.State
+	dial  []string // what the dial was told to restore
+}
+
+func changed(t *testing.T) *node {
+	t.Helper()
+	n := &node{dir: t.TempDir()}
+	var err error
+	if n.host, err = host.New(host.Options{Root: n.dir}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { n.host.Close() })
+	if n.state, err = journal.OpenState(t.TempDir()); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"motd", "issue"} {
+		if err := os.WriteFile(filepath.Join(n.dir, name), []byte("old"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run, _, err := n.state.Begin("1", n.host.Token(), "", started)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := t.Context()
+	step := func(a resources.Address, before json.RawMessage, do func(h host.Host) error) {
+		t.Helper()
+		if err := run.Begin(ctx, a, resources.Diff{}, nil, before); err != nil {
+			t.Fatal(err)
+		}
+		if err := do(host.Recording(n.host, recorder{run, a})); err != nil {
+			t.Fatal(err)
+		}
+		if err := run.Ended(ctx, a, n.host); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write := func(name string) func(h host.Host) error {
+		return func(h host.Host) error {
+			return h.WriteFile(ctx, name, host.NewFile{Content: strings.NewReader("new")})
+		}
+	}
+	step(motd, nil, write("/motd"))
+	step(dial, json.RawMessage(`7`), func(host.Host) error { return nil })
+	step(issue, nil, write("/issue"))
+	if err := run.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// turned is a type that keeps its own state.
+type turned struct{ n *node }
+
+func (turned) Check(context.Context, host.View) (resources.Diff, error) { return resources.Diff{}, nil }
+func (turned) Apply(context.Context, host.Host, resources.Diff) error   { return nil }
+func (turned) Before(context.Context, host.View, resources.Diff) (json.RawMessage, error) {
+	return nil, nil
+}
+func (d turned) Restore(_ context.Context, _ host.Host, before json.RawMessage) error {
+	d.n.dial = append(d.n.dial, string(before))
+	return nil
+}
+
+func (n *node) undo(t *testing.T, id, of string, interrupted func() int) *report.Report {
+	t.Helper()
+	u, err := n.state.PlanUndo(n.host, of)
+	if err != nil {
+		t.Fatal(err)
+	}
+	types := []resources.Type{{Name: "dial", New: func(string) resources.Resource { return turned{n} }}}
+	rep, err := Run(t.Context(), n.state, n.host, u, Options{ID: id, Types: types, Interrupted: interrupted})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rep
+}
+
+// files are the contents of motd and issue, and what the dial was told.
+func (n *node) files(t *testing.T) string {
+	t.Helper()
+	var out []string
+	for _, name := range []string{"motd", "issue"} {
+		b, err := os.ReadFile(filepath.Join(n.dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, string(b))
+	}
+	return strings.Join(append(out, n.dial...), " ")
+}
+
+// told are addresses and outcomes in their order.
+func told(rep *report.Report) string {
+	var out []string
+	for _, r := range rep.Results {
+		out = append(out, r.Address.String()+"="+string(r.Outcome))
+	}
+	return strings.Join(out, " ")
+}
+
+func never() int { return 0 }
+
+func TestRun(t *testing.T) {
+	n := changed(t)
+	rep := n.undo(t, "2", "1", never)
+	if diff := cmp.Diff("file.issue=changed dial.volume=changed file.motd=changed", told(rep)); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff("old old 7", n.files(t)); diff != "" {
+		t.Error(diff)
+	}
+	if _, err := n.state.PlanUndo(n.host, "1"); err == nil || !strings.Contains(err.Error(), "undone already, by run 2") {
+		t.Errorf("it is not on record: %v", err)
+	}
+	n.undo(t, "3", "2", never)
+	if diff := cmp.Diff("new new 7", n.files(t)); diff != "" {
+		t.Errorf("the undo undone: %s", diff)
+	}
+}
+
+func TestRefused(t *testing.T) {
+	n := changed(t)
+	if err := os.WriteFile(filepath.Join(n.dir, "issue"), []byte("edited"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	rep := n.undo(t, "2", "1", never)
+	if diff := cmp.Diff("dial.volume=changed file.motd=changed", told(rep)); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff("old edited 7", n.files(t)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestInterrupted(t *testing.T) {
+	n := changed(t)
+	steps := 0
+	rep := n.undo(t, "2", "1", func() int {
+		if steps++; steps > 1 {
+			return 15
+		}
+		return 0
+	})
+	if diff := cmp.Diff("file.issue=changed", told(rep)); diff != "" {
+		t.Error(diff)
+	}
+	if rep.Interrupted != 15 {
+		t.Errorf("interrupted by %d, want 15", rep.Interrupted)
+	}
+	if diff := cmp.Diff("new old", n.files(t)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestFailure(t *testing.T) {
+	n := changed(t)
+	u, err := n.state.PlanUndo(n.host, "1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rep, err := Run(t.Context(), n.state, n.host, u, Options{ID: "2", Interrupted: never})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff("file.issue=changed dial.volume=failed file.motd=changed", told(rep)); diff != "" {
+		t.Error(diff)
+	}
+	if got := rep.Results[1].Error.Summary; !strings.Contains(got, "unknown type dial") {
+		t.Errorf("the reason is %q", got)
+	}
+}

@@ -1,0 +1,100 @@
+package inspect
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/host/hosttest"
+	"github.com/nodeapply/apply/resources"
+)
+
+// lamp is a type whose state is made up: those that are listed are red, a broken one is none.
+type lamp struct {
+	Ensure string `hcl:"ensure"`
+	Colour string `hcl:"colour"`
+	Title  string
+}
+
+func (l *lamp) Check(context.Context, host.View) (resources.Diff, error) {
+	return resources.Diff{}, nil
+}
+func (l *lamp) Apply(context.Context, host.Host, resources.Diff) error { return nil }
+func (l *lamp) Inspect(context.Context, host.View) error {
+	switch l.Title {
+	case "broken":
+		return errors.New("it flickers")
+	case "none":
+		l.Ensure = "absent"
+	default:
+		l.Colour = "red"
+	}
+	return nil
+}
+func (l *lamp) List(_ context.Context, _ host.View, of string) ([]string, error) {
+	return []string{of + "1", "broken", of + "2", "e\u0301"}, nil
+}
+
+type switcher struct{ lamp }
+
+func (switcher) Inspect() {} // no Inspector
+
+func types() []resources.Type {
+	return []resources.Type{
+		{Name: "lamp", New: func(title string) resources.Resource { return &lamp{Ensure: "on", Colour: "white", Title: title} }},
+		{Name: "switch", Stateless: "it is pressed", New: func(title string) resources.Resource { return &switcher{} }},
+	}
+}
+
+func TestAdd(t *testing.T) {
+	for name, test := range map[string]struct {
+		selections string // separated by ;
+		want       string // or the error
+		left       string // what was left out
+	}{
+		"by a dot":       {"lamp.a", "lamp \"a\" {\n  ensure = \"on\"\n  colour = \"red\"\n}\n", ""},
+		"by brackets":    {"lamp[a b]", "lamp \"a b\" {\n  ensure = \"on\"\n  colour = \"red\"\n}\n", ""},
+		"quoted":         {`lamp["a.b"]`, "lamp \"a.b\" {\n  ensure = \"on\"\n  colour = \"red\"\n}\n", ""},
+		"as by default":  {"lamp.none", "lamp \"none\" {\n  ensure = \"absent\"\n}\n", ""},
+		"once":           {"lamp.none;lamp[none]", "lamp \"none\" {\n  ensure = \"absent\"\n}\n", ""},
+		"a listing":      {"lamp:x", "lamp \"x1\" {\n  ensure = \"on\"\n  colour = \"red\"\n}\n\nlamp \"x2\" {\n  ensure = \"on\"\n  colour = \"red\"\n}\n", "lamp.broken: it flickers; lamp[\"e\u0301\"]: a manifest cannot hold that name"},
+		"a broken one":   {"lamp.broken", "lamp.broken: it flickers", ""},
+		"no title":       {"lamp[]", "lamp[]: want TYPE[TITLE]", ""},
+		"an open end":    {"lamp[a", "lamp[a: a bracket is not closed", ""},
+		"no such type":   {"lam.a", "lam.a: there is no type \"lam\"; did you mean `lamp`?", ""},
+		"without state":  {"switch.a", "switch has no state of its own that could be inspected: it is pressed", ""},
+		"without a list": {"switch:*", "switch has no state of its own that could be inspected: it is pressed", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := New(types())
+			var left []string
+			m.LeftOut = func(address string, err error) {
+				text, _, _ := strings.Cut(err.Error(), ": want")
+				left = append(left, address+": "+text)
+			}
+			h := hosttest.New(t, "")
+			for _, s := range strings.Split(test.selections, ";") {
+				if err := m.Add(t.Context(), h, s); err != nil {
+					if !strings.Contains(err.Error(), test.want) {
+						t.Errorf("want %q, got %v", test.want, err)
+					}
+					return
+				}
+			}
+			var b strings.Builder
+			if _, err := m.WriteTo(&b); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.want, b.String()); diff != "" {
+				t.Error(diff)
+			}
+			if diff := cmp.Diff(test.left, strings.Join(left, "; ")); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
