@@ -153,7 +153,7 @@ func (b *builder) automatic() {
 	shared := map[resources.Identity][]int{}
 	ids := make([]resources.Identified, len(b.entries))
 	for v, e := range b.entries {
-		r, ok := e.Resource.(resources.Identified)
+		r, ok := e.known().(resources.Identified)
 		if !ok {
 			continue
 		}

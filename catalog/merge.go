@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"fmt"
+	"path"
 	"reflect"
 	"strings"
 
@@ -21,7 +22,7 @@ func (b *builder) merge(entries []*Entry) []*Entry {
 			continue
 		}
 		ids := provides(e)
-		if w, ok := b.owner(ids); ok {
+		if w, ok := b.owner(ids); ok && !perhaps(e) && !perhaps(out[w]) {
 			if b.combine(out[w], e, len(ids)) {
 				b.alias[e.Addr] = out[w].Addr
 				continue
@@ -30,7 +31,7 @@ func (b *builder) merge(entries []*Entry) []*Entry {
 		v := len(out)
 		byAddr[e.Addr] = v
 		for _, id := range ids {
-			if _, ok := b.owners[id]; !ok {
+			if w, ok := b.owners[id]; !ok || out[w].Deferred != nil && e.Deferred == nil {
 				b.owners[id] = v
 			}
 		}
@@ -41,8 +42,8 @@ func (b *builder) merge(entries []*Entry) []*Entry {
 
 // provides lists what only e may manage.
 func provides(e *Entry) []resources.Identity {
-	r, ok := e.Resource.(resources.Identified)
-	if !ok || e.Off {
+	r, ok := e.known().(resources.Identified)
+	if !ok || e.Off || e.Deferred != nil && e.nameless() {
 		return nil
 	}
 	var ids []resources.Identity
@@ -75,31 +76,70 @@ func (b *builder) sameAddress(first, second *Entry) {
 	})
 }
 
+// known is what the manifest declares, as far as it can be told before the run.
+func (e *Entry) known() resources.Resource {
+	if e.Deferred != nil {
+		return e.Deferred.Blank
+	}
+	return e.Resource
+}
+
+// perhaps says that only the run tells whether e is managed at all.
+func perhaps(e *Entry) bool { return e.Deferred != nil && e.declares("when") }
+
+// nameless says that only the run tells the naming attribute of a deferred block: meanwhile the title stands in its place.
+func (e *Entry) nameless() bool {
+	r := e.known()
+	for i := range reflect.TypeOf(r).Elem().NumField() {
+		name, options, _ := strings.Cut(reflect.TypeOf(r).Elem().Field(i).Tag.Get("hcl"), ",")
+		if strings.Contains(","+options+",", ",title,") {
+			v := reflect.ValueOf(r).Elem().Field(i)
+			return e.declares(name) && v.Kind() == reflect.String && v.String() == e.Addr.Title
+		}
+	}
+	return false
+}
+
+// declares says whether the manifest gives the attribute a value. That something is to be there, and what the title says, is said without a word.
+func (e *Entry) declares(attr string) bool {
+	value := field(e.known(), attr)
+	tacit := attr == "ensure" || value.Kind() == reflect.String && value.String() == e.Addr.Title
+	said := e.AttrPos == nil || e.AttrPos(attr) != e.Pos
+	return said && e.Deferred != nil || (said || tacit) && !unset(value)
+}
+
 // combine merges second into first, which manages the same thing. It returns false if second stays an entry of its own: where the two
-// share only a part of what they manage (a package in two lists) and agree on all else.
+// share only a part of what they manage (a package in two lists) and agree on all else, or where only the run tells all of it.
 func (b *builder) combine(first, second *Entry, shared int) bool {
-	if first.Resource == nil || reflect.TypeOf(first.Resource) != reflect.TypeOf(second.Resource) {
-		b.conflict(first, second, nil)
+	if reflect.TypeOf(first.known()) != reflect.TypeOf(second.known()) {
+		b.conflict(first, second, "")
 		return true
 	}
 	diff := contradictions(first, second)
 	switch {
+	case len(diff) == 0 && (first.Deferred != nil || second.Deferred != nil):
+		return false
 	case len(diff) == 0:
-		adopt(first, second)
+		if err := adopt(first, second); err != nil {
+			b.conflict(first, second, err.Error())
+		}
 		return true
-	case (shared > 1 || len(provides(first)) > 1) && len(diff) == 1 && titleField(second.Resource, diff[0]):
+	case (shared > 1 || len(provides(first)) > 1) && len(diff) == 1 && titleField(second.known(), diff[0]):
 		return false
 	}
-	b.conflict(first, second, diff)
+	b.conflict(first, second, "they differ in "+strings.Join(diff, ", "))
 	return true
 }
 
-// contradictions names what two declarations of one thing say differently. What only one of them says is none.
+// contradictions names what two declarations of one thing say differently. What only one of them says is none, nor is one path in two spellings.
 func contradictions(first, second *Entry) []string {
 	var out []string
-	for _, name := range differences(first.Resource, second.Resource) {
-		x, y := field(first.Resource, name), field(second.Resource, name)
-		if !unset(x) && !unset(y) || titleField(first.Resource, name) {
+	for _, name := range differences(first.known(), second.known()) {
+		if titleField(first.known(), name) {
+			if !samePath(field(first.known(), name), field(second.known(), name)) {
+				out = append(out, name)
+			}
+		} else if first.declares(name) && second.declares(name) {
 			out = append(out, name)
 		}
 	}
@@ -109,6 +149,10 @@ func contradictions(first, second *Entry) []string {
 		out = append(out, "metaparameters")
 	}
 	return out
+}
+
+func samePath(x, y reflect.Value) bool {
+	return x.Kind() == reflect.String && path.IsAbs(x.String()) && path.Clean(x.String()) == path.Clean(y.String())
 }
 
 // unset says that a field was not declared. Of booleans and numbers that cannot be told.
@@ -130,19 +174,29 @@ func field(r resources.Resource, attr string) reflect.Value {
 	return reflect.Value{}
 }
 
-// adopt gives first what only second says, with its place in the manifest.
-func adopt(first, second *Entry) {
+// adopt gives first what only second says, with its place in the manifest. What each of them may say alone can be a mistake together: then first
+// stays what it is.
+func adopt(first, second *Entry) error {
 	from := map[string]bool{}
+	both := reflect.New(reflect.TypeOf(first.Resource).Elem())
+	both.Elem().Set(reflect.ValueOf(first.Resource).Elem())
+	merged := both.Interface().(resources.Resource)
 	for _, name := range differences(first.Resource, second.Resource) {
-		if x := field(first.Resource, name); unset(x) {
-			x.Set(field(second.Resource, name))
+		if !first.declares(name) && second.declares(name) {
+			field(merged, name).Set(field(second.Resource, name))
 			from[name] = true
 		}
 	}
+	if v, ok := merged.(resources.Validator); ok && len(from) > 0 {
+		if err := v.Validate(); err != nil {
+			return err
+		}
+	}
+	first.Resource = merged
 	first.Tags = append(first.Tags[:len(first.Tags):len(first.Tags)], second.Tags...)
 	first.Sensitive = append(first.Sensitive[:len(first.Sensitive):len(first.Sensitive)], second.Sensitive...)
 	if len(from) == 0 || first.AttrPos == nil || second.AttrPos == nil {
-		return
+		return nil
 	}
 	one, other := first.AttrPos, second.AttrPos
 	first.AttrPos = func(attr string) resources.Pos {
@@ -151,16 +205,17 @@ func adopt(first, second *Entry) {
 		}
 		return one(attr)
 	}
+	return nil
 }
 
-func (b *builder) conflict(first, second *Entry, attrs []string) {
+func (b *builder) conflict(first, second *Entry, why string) {
 	p := Problem{
 		Pos: second.Pos, Also: []resources.Pos{first.Pos},
 		Summary: "conflicting declarations",
 		Detail:  fmt.Sprintf("%s at %s and %s at %s manage the same thing in different ways", first.Addr, first.Pos, second.Addr, second.Pos),
 	}
-	if len(attrs) > 0 {
-		p.Detail += ": they differ in " + strings.Join(attrs, ", ")
+	if why != "" {
+		p.Detail += ": " + why
 	}
 	p.Detail += "; keep one of them."
 	b.problems = append(b.problems, p)

@@ -20,7 +20,7 @@ func (c *Catalog) survey() {
 	c.paths = sync.OnceValue(func() []string {
 		var names []string
 		for _, e := range c.entries {
-			r, ok := e.Resource.(resources.Identified)
+			r, ok := e.known().(resources.Identified)
 			if !ok {
 				continue
 			}

@@ -37,7 +37,7 @@ func (m *Mount) Apply(ctx context.Context, h host.Host, _ resources.Diff) error 
 	if m.Ensure != mounted {
 		return nil
 	}
-	if err := m.live(ctx, h, f); err != nil {
+	if err := m.bring(ctx, h, f); err != nil {
 		// The next boot must find a table that works.
 		return errors.Join(err, m.write(context.WithoutCancel(ctx), h, content, f.source))
 	}
@@ -81,14 +81,14 @@ func (m *Mount) write(ctx context.Context, h host.Host, old, content string) err
 	return nil
 }
 
-// live makes the live mount what the entry says. F was read before the entry was written.
-func (m *Mount) live(ctx context.Context, h host.Host, f *facts) error {
+// bring makes the live mount what the entry says. F was read before the entry was written.
+func (m *Mount) bring(ctx context.Context, h host.Host, f *facts) error {
 	top := f.top()
 	switch {
 	case top == nil:
 		return m.mount(ctx, h)
-	case !sameDevice(h, f.want, *top) || !sameType(f.want.FSType, *top):
-		return m.again(ctx, h, *top)
+	case !sameDevice(ctx, h, f.want, *top) || !sameType(f.want.FSType, *top):
+		return m.again(ctx, h, f.live)
 	case len(lacking(f.want, *top)) == 0:
 		return nil
 	}
@@ -105,7 +105,7 @@ func (m *Mount) live(ctx context.Context, h host.Host, f *facts) error {
 			}
 		}
 	}
-	return m.again(ctx, h, *top)
+	return m.again(ctx, h, f.live)
 }
 
 // remountWords are the options of a remount, every flag said.
@@ -132,23 +132,36 @@ func remountWords(want fstab.Entry) []string {
 	return out
 }
 
-// again unmounts and mounts. If the new mount fails the old one is put back.
-func (m *Mount) again(ctx context.Context, h host.Host, old host.Mount) error {
-	if err := run(ctx, h, "umount", "--", m.point()); err != nil {
+// again unmounts all that is stacked and mounts. If that fails, what was mounted before is put back.
+func (m *Mount) again(ctx context.Context, h host.Host, before []host.Mount) error {
+	taken := len(before)
+	err := m.unmountAll(ctx, h)
+	if err == nil {
+		err = m.mount(ctx, h)
+	} else if f, unread := m.look(ctx, h); unread == nil {
+		taken -= len(f.live)
+	}
+	if err == nil || taken <= 0 {
 		return err
 	}
-	err := m.mount(ctx, h)
-	if err == nil {
-		return nil
-	}
-	if back := mountAs(context.WithoutCancel(ctx), h, old); back != nil {
-		return errors.Join(err, fmt.Errorf("and what was mounted before cannot be put back: %w", back))
+	for _, old := range before[len(before)-taken:] {
+		if back := mountAs(context.WithoutCancel(ctx), h, old); back != nil {
+			return errors.Join(err, fmt.Errorf("and what was mounted before cannot be put back: %w", back))
+		}
 	}
 	return fmt.Errorf("%w; what was mounted before is back", err)
 }
 
+// mount mounts by the entry. An entry with nofail, and some types' own programs, have mount(8) succeed without a mount.
 func (m *Mount) mount(ctx context.Context, h host.Host) error {
-	return run(ctx, h, "mount", "--", m.point())
+	if err := run(ctx, h, "mount", "--", m.point()); err != nil {
+		return err
+	}
+	f, err := m.look(ctx, h)
+	if err == nil && f.top() == nil {
+		return fmt.Errorf("%s: mount did nothing, and said that all went well: is %s there?", m.point(), f.want.Device)
+	}
+	return err
 }
 
 // mountAs mounts what a live mount was, past fstab.

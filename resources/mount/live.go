@@ -1,6 +1,7 @@
 package mount
 
 import (
+	"context"
 	"path"
 	"slices"
 	"strconv"
@@ -179,7 +180,7 @@ func sameType(want string, live host.Mount) bool {
 }
 
 // sameDevice says whether the live mount is of the declared device.
-func sameDevice(v host.View, want fstab.Entry, live host.Mount) bool {
+func sameDevice(ctx context.Context, v host.View, want fstab.Entry, live host.Mount) bool {
 	words := expand(want.Options)
 	switch {
 	case slices.Contains(words, "bind") || slices.Contains(words, "rbind"):
@@ -189,7 +190,7 @@ func sameDevice(v host.View, want fstab.Entry, live host.Mount) bool {
 	case want.Device == live.Source:
 		return true
 	}
-	device := devicePath(v, want.Device)
+	device := devicePath(ctx, v, want.Device)
 	if !path.IsAbs(device) {
 		return remote(want.Device) == remote(live.Source)
 	}
@@ -206,8 +207,8 @@ func remote(s string) string {
 	return strings.TrimRight(strings.Replace(s, ":/", ":", 1), "/")
 }
 
-// devicePath is where udev links a device that is named by a tag.
-func devicePath(v host.View, device string) string {
+// devicePath is the name of a device that is named by a tag: udev's link or, on a node without udev, what findfs(8) finds.
+func devicePath(ctx context.Context, v host.View, device string) string {
 	tag, value, ok := strings.Cut(device, "=")
 	if !ok || path.IsAbs(device) {
 		return device
@@ -217,7 +218,16 @@ func devicePath(v host.View, device string) string {
 	if !ok {
 		return device
 	}
-	return "/dev/disk/" + dir + "/" + udevName(strings.Trim(value, `"`))
+	value = strings.Trim(value, `"`)
+	link := "/dev/disk/" + dir + "/" + udevName(value)
+	if st, err := v.Lstat(link); err != nil || st.Kind != host.Absent {
+		return link
+	}
+	out, err := v.Query(ctx, host.Cmd{Args: []string{"findfs", strings.ToUpper(tag) + "=" + value}})
+	if err != nil || out.ExitCode != 0 {
+		return link
+	}
+	return strings.TrimSpace(string(out.Stdout))
 }
 
 // udevName writes a label as udev does in file names: other characters than these as \xNN.

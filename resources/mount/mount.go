@@ -183,13 +183,34 @@ func (m *Mount) look(ctx context.Context, v host.View) (*facts, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, l := range all {
-		if l.Point == m.point() {
-			f.live = append(f.live, l)
-		}
+	f.live = mountsAt(all, m.point())
+	if f.live == nil { // the kernel has the mount point by its name without links
+		f.live = mountsAt(all, withoutLinks(v, m.point()))
 	}
 	f.want = m.entry(f.entry)
 	return f, nil
+}
+
+// mountsAt returns what is stacked on a mount point.
+func mountsAt(all []host.Mount, point string) (stack []host.Mount) {
+	for _, l := range all {
+		if l.Point == point {
+			stack = append(stack, l)
+		}
+	}
+	return stack
+}
+
+// withoutLinks follows the links on the way to a folder, as far as that can be seen.
+func withoutLinks(v host.View, name string) string {
+	if name == "/" {
+		return name
+	}
+	name = path.Join(withoutLinks(v, path.Dir(name)), path.Base(name))
+	if to, _, err := host.Resolve(v, name); err == nil {
+		return to
+	}
+	return name
 }
 
 // entry is the declared entry; what is not declared is taken from the one that is there.
@@ -229,7 +250,7 @@ func (m *Mount) Check(ctx context.Context, v host.View) (resources.Diff, error) 
 	if m.Device == "" {
 		m.Device = f.want.Device // the value that other blocks see
 	}
-	d := resources.Diff{Changes: m.compare(v, f)}
+	d := resources.Diff{Changes: m.compare(ctx, v, f)}
 	d.Spreads = d.Has("ensure") || d.Has("device") || d.Has("fstype")
 	if m.Ensure == mounted && f.top() == nil {
 		st, err := v.Lstat(m.point())
@@ -244,7 +265,7 @@ func (m *Mount) Check(ctx context.Context, v host.View) (resources.Diff, error) 
 }
 
 // compare lists what differs.
-func (m *Mount) compare(v host.View, f *facts) []resources.Change {
+func (m *Mount) compare(ctx context.Context, v host.View, f *facts) []resources.Change {
 	var changes []resources.Change
 	add := func(attr, from, to string) {
 		if from != to {
@@ -272,7 +293,7 @@ func (m *Mount) compare(v host.View, f *facts) []resources.Change {
 		return changes
 	}
 	has := resources.Diff{Changes: changes}
-	if !sameDevice(v, f.want, *f.top()) && !has.Has("device") {
+	if !sameDevice(ctx, v, f.want, *f.top()) && !has.Has("device") {
 		add("device", f.top().Source+" (live)", f.want.Device)
 	}
 	if !sameType(f.want.FSType, *f.top()) && !has.Has("fstype") {

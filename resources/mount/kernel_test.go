@@ -1,0 +1,307 @@
+package mount
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/resources"
+)
+
+// inside says to a process of this test that it is in a mount namespace of its own.
+const inside = "APPLY_TEST_MOUNTS"
+
+// TestKernel runs the mounts of this package for real: loop devices, mount(8), the kernel's mountinfo and an /etc/fstab, all in a mount
+// namespace of its own, so that nothing of it is seen outside.
+func TestKernel(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("real mounts are not tested: only root can mount")
+	}
+	if os.Getenv(inside) == "" {
+		cmd := exec.Command("unshare", "--mount", "--propagation", "private", os.Args[0], "-test.run=^TestKernel$", "-test.v", "-test.timeout=2m")
+		cmd.Env = append(os.Environ(), inside+"=1")
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Errorf("%v\n%s", err, out)
+		}
+		if strings.Contains(string(out), "--- SKIP: TestKernel ") {
+			t.Skipf("real mounts are not tested: %s", out)
+		}
+		return
+	}
+	n := newNode(t)
+	a, b := n.disk("a"), n.disk("b")
+	t.Run("device", func(t *testing.T) { n.devices(t, a, b) })
+	t.Run("options", func(t *testing.T) { n.options(t, a) })
+	t.Run("failures", func(t *testing.T) { n.failures(t, a, b) })
+	t.Run("stacked", func(t *testing.T) { n.stacked(t, a, b) })
+	t.Run("not by a device", n.others)
+}
+
+// node is this machine as its mount namespace shows it: /etc and /mnt are its own.
+type node struct {
+	*host.Local
+	t *testing.T
+}
+
+func newNode(t *testing.T) *node {
+	etc := t.TempDir()
+	sh(t, "cp -a /etc/. "+etc+" && mount --bind "+etc+" /etc && mount -t tmpfs -o mode=0755 none /mnt && mkdir /mnt/data /mnt/other")
+	local, err := host.New(host.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = local.Close()
+		sh(t, "umount /mnt; umount /etc")
+	})
+	return &node{local, t}
+}
+
+// disk is a loop device with an ext4 whose label is the name and whose UUID is one of that letter.
+func (n *node) disk(name string) string {
+	file := filepath.Join(n.t.TempDir(), name)
+	device := strings.TrimSpace(sh(n.t, "truncate -s 4M "+file+" && mkfs.ext4 -q -L "+name+" -U "+uuid(name)+" "+file+" && losetup -f --show "+file))
+	n.t.Cleanup(func() { sh(n.t, "losetup -d "+device) })
+	return device
+}
+
+func uuid(name string) string {
+	return "00000000-0000-4000-8000-" + strings.Repeat(name, 12)
+}
+
+// sh runs a shell line and returns what it prints.
+func sh(t *testing.T, line string) string {
+	t.Helper()
+	out, err := exec.Command("/bin/sh", "-ec", line).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s: %v\n%s", line, err, out)
+	}
+	return string(out)
+}
+
+// fresh unmounts what a test before has left and writes the table.
+func (n *node) fresh(t *testing.T, table string) {
+	t.Helper()
+	sh(t, "while umount /mnt/data 2>/dev/null; do :; done")
+	if err := os.WriteFile("/etc/fstab", []byte(table), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// mounted lists what is mounted at the mount point, the one on top last: "SOURCE FSTYPE".
+func (n *node) mounted(t *testing.T) []string {
+	t.Helper()
+	all, err := n.Mounts(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, m := range all {
+		if m.Point == "/mnt/data" {
+			out = append(out, m.Source+" "+m.FSType)
+		}
+	}
+	return out
+}
+
+func (n *node) live(t *testing.T) string {
+	t.Helper()
+	return strings.TrimSpace(sh(t, "findmnt -no OPTIONS /mnt/data | tail -1"))
+}
+
+func (n *node) declare(device, fstype, options string) *Mount {
+	m := Type().New("/mnt/data").(*Mount)
+	m.Device, m.FSType, m.Options, m.Ensure = device, fstype, Options(options), mounted
+	return m
+}
+
+func (n *node) at(point string) *Mount {
+	m := n.declare("none", "tmpfs", "size=1M")
+	m.Path = point
+	return m
+}
+
+// converge checks, applies and checks again. It returns what differed.
+func (n *node) converge(t *testing.T, m *Mount) []string {
+	t.Helper()
+	d, err := m.Check(t.Context(), n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !d.Empty() {
+		if err := m.Apply(t.Context(), n, d); err != nil {
+			t.Fatal(err)
+		}
+	}
+	left, err := m.Check(t.Context(), n)
+	if err != nil || !left.Empty() {
+		t.Fatalf("still differs: %+v, %v", left.Changes, err)
+	}
+	return attrs(d)
+}
+
+func attrs(d resources.Diff) []string {
+	var out []string
+	for _, c := range d.Changes {
+		out = append(out, c.Attr)
+	}
+	return out
+}
+
+func (n *node) devices(t *testing.T, a, b string) {
+	for name, tc := range map[string]struct {
+		device, fstype, before string
+		want                   []string
+	}{
+		"path, not mounted":  {a, "ext4", "", []string{"ensure"}},
+		"UUID, not mounted":  {"UUID=" + uuid("a"), "ext4", "", []string{"ensure"}},
+		"LABEL, not mounted": {"LABEL=a", "ext4", "", []string{"ensure"}},
+		"UUID, mounted":      {"UUID=" + uuid("a"), "ext4", "mount " + a + " /mnt/data", []string{"ensure"}},
+		"LABEL, another":     {"LABEL=a", "ext4", "mount " + b + " /mnt/data", []string{"ensure", "device"}},
+		"UUID, another":      {"UUID=" + uuid("a"), "ext4", "mount " + b + " /mnt/data", []string{"ensure", "device"}},
+		"path, another":      {a, "ext4", "mount " + b + " /mnt/data", []string{"ensure", "device"}},
+		"another type":       {a, "ext4", "mount -t tmpfs " + a + " /mnt/data", []string{"ensure", "fstype"}},
+		"type unset":         {a, "", "", []string{"ensure"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n.fresh(t, "# mine\n")
+			if tc.before != "" {
+				sh(t, tc.before)
+			}
+			m := n.declare(tc.device, tc.fstype, "")
+			if diff := cmp.Diff(tc.want, n.converge(t, m)); diff != "" {
+				t.Errorf("changes (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff([]string{a + " ext4"}, n.mounted(t)); diff != "" {
+				t.Errorf("mounted (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(map[string]any{"device": tc.device}, m.Values()); diff != "" {
+				t.Errorf("values (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func (n *node) options(t *testing.T, a string) {
+	for name, tc := range map[string]struct {
+		device, fstype, options, before string
+		want                            string // of the live options
+	}{
+		"one too many":            {a, "ext4", "noatime", "mount -o noatime,noexec " + a + " /mnt/data", "rw,noatime"},
+		"one missing":             {a, "ext4", "noatime,nosuid", "mount -o noatime " + a + " /mnt/data", "rw,nosuid,noatime"},
+		"read-only":               {a, "ext4", "ro", "mount " + a + " /mnt/data", "ro,relatime"},
+		"writable":                {a, "ext4", "", "mount -o ro " + a + " /mnt/data", "rw,relatime"},
+		"of the file system":      {"tmpfs", "tmpfs", "size=2M", "mount -t tmpfs -o size=1M tmpfs /mnt/data", "rw,relatime,size=2048k"},
+		"a remount does not take": {"tmpfs", "tmpfs", "mode=0755", "mount -t tmpfs -o mode=0700 tmpfs /mnt/data", "rw,relatime,mode=755"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n.fresh(t, tc.device+"\t/mnt/data\t"+tc.fstype+"\t"+orDefaults(tc.options)+"\t0\t0\n")
+			sh(t, tc.before)
+			if diff := cmp.Diff([]string{"options"}, n.converge(t, n.declare(tc.device, tc.fstype, tc.options))); diff != "" {
+				t.Errorf("changes (-want +got):\n%s", diff)
+			}
+			got := strings.Split(n.live(t), ",")
+			got = got[:min(len(got), strings.Count(tc.want, ",")+1)]
+			if diff := cmp.Diff(tc.want, strings.Join(got, ",")); diff != "" {
+				t.Errorf("live options (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func orDefaults(options string) string {
+	if options == "" {
+		return "defaults"
+	}
+	return options
+}
+
+// A mount that fails is no change: table and mounts are what they were.
+func (n *node) failures(t *testing.T, a, b string) {
+	for name, tc := range map[string]struct {
+		m      *Mount
+		before string
+		want   string
+	}{
+		"no such device":               {n.declare("/dev/none", "ext4", ""), "", "/dev/none"},
+		"no such device, nofail":       {n.declare("/dev/none", "ext4", "nofail"), "", "/mnt/data: mount did nothing"},
+		"no such device, mounted":      {n.declare("/dev/none", "ext4", ""), "mount -o noatime,nosuid " + a + " /mnt/data", "what was mounted before is back"},
+		"no such label, mounted":       {n.declare("LABEL=none", "ext4", "nofail"), "mount " + a + " /mnt/data", "what was mounted before is back"},
+		"another type than it is of":   {n.declare(a, "xfs", ""), "", "/mnt/data"},
+		"an option that is none":       {n.declare(a, "ext4", "nosuchoption"), "", "/mnt/data"},
+		"in use, and cannot be let go": {n.declare(b, "ext4", ""), "mount " + a + " /mnt/data && mkdir -p /mnt/data/sub && mount -t tmpfs none /mnt/data/sub", "busy"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			const table = "# mine\n/dev/sdz\t/elsewhere ext4 noauto 0 0\n"
+			n.fresh(t, table)
+			if tc.before != "" {
+				sh(t, tc.before)
+				defer sh(t, "umount /mnt/data/sub 2>/dev/null || true")
+			}
+			before := sh(t, "findmnt -rno SOURCE,FSTYPE,OPTIONS /mnt/data || true")
+			d, err := tc.m.Check(t.Context(), n)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err = tc.m.Apply(t.Context(), n, d); err == nil || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("want an error with %q, got %v", tc.want, err)
+			}
+			if diff := cmp.Diff(table, sh(t, "cat /etc/fstab")); diff != "" {
+				t.Errorf("the table (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(before, sh(t, "findmnt -rno SOURCE,FSTYPE,OPTIONS /mnt/data || true")); diff != "" {
+				t.Errorf("the mount (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func (n *node) stacked(t *testing.T, a, b string) {
+	for ensure, want := range map[string][]string{absent: nil, unmounted: nil, mounted: {a + " ext4"}} {
+		t.Run(ensure, func(t *testing.T) {
+			n.fresh(t, "")
+			sh(t, "mount "+b+" /mnt/data; mount -t tmpfs none /mnt/data; mount "+b+" /mnt/data")
+			m := n.declare(a, "ext4", "")
+			m.Ensure = ensure
+			n.converge(t, m)
+			if diff := cmp.Diff(want, n.mounted(t)); diff != "" {
+				t.Errorf("mounted (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func (n *node) others(t *testing.T) {
+	sh(t, "mkdir -p /mnt/src && truncate -s 4M /mnt/image && mkfs.ext4 -q /mnt/image && ln -sfn data /mnt/link && ln -sfn /mnt /mnt/up")
+	for name, tc := range map[string]struct {
+		m     *Mount
+		drift string
+	}{
+		"a folder":                     {n.declare("/mnt/src", "none", "bind,ro"), "mount -o remount,bind,rw /mnt/data"},
+		"another folder":               {n.declare("/mnt/src", "none", "bind"), "umount /mnt/data && mount --bind /mnt/other /mnt/data"},
+		"a file as a loop":             {n.declare("/mnt/image", "ext4", "loop,noatime"), "mount -o remount,noexec /mnt/data"},
+		"memory":                       {n.declare("none", "tmpfs", "size=1M,mode=0700"), "umount /mnt/data"},
+		"a mount point that is a link": {n.at("/mnt/link"), "umount /mnt/data"},
+		"a mount point behind a link":  {n.at("/mnt/up/data"), "mount -o remount,noexec /mnt/data"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n.fresh(t, "")
+			n.converge(t, tc.m)
+			sh(t, tc.drift)
+			if n.converge(t, tc.m) == nil {
+				t.Errorf("%s was no drift", tc.drift)
+			}
+			tc.m.Ensure = absent
+			n.converge(t, tc.m)
+			if got := n.mounted(t); got != nil {
+				t.Errorf("still mounted: %q", got)
+			}
+		})
+	}
+}
