@@ -8,7 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/nodeapply/apply/host/internal/syncer"
+	"github.com/nodeapply/apply/host/syncer"
 )
 
 func TestSyncFromManyGoroutines(t *testing.T) {
