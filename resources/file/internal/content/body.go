@@ -15,9 +15,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/rogpeppe/go-internal/diff"
-
 	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/resources/file/internal/unified"
 )
 
 const (
@@ -189,29 +188,7 @@ func Unified(ctx context.Context, v host.View, name string, old, declared Body) 
 	if !ok {
 		return "", err
 	}
-	if len(from) == 0 && len(to) > 0 {
-		return firstLines(added(name, string(to)), diffLines), nil
-	}
-	text := diff.Diff(name, from, name, to)
-	_, text, _ = bytes.Cut(text, []byte("\n")) // the line "diff OLD NEW" says nothing more
-	return firstLines(string(text), diffLines), nil
-}
-
-// added is the difference from nothing, as [diff.Diff] would find it in a longer search.
-func added(name, text string) string {
-	n := strings.Count(text, "\n")
-	if !strings.HasSuffix(text, "\n") {
-		n++
-	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "--- %s\n+++ %s\n@@ -0,0 +1,%d @@\n", name, name, n)
-	for line := range strings.Lines(text) {
-		b.WriteString("+" + line)
-	}
-	if !strings.HasSuffix(text, "\n") {
-		b.WriteString("\n\\ No newline at end of file\n")
-	}
-	return b.String()
+	return firstLines(unified.Diff(name, from, to), diffLines), nil
 }
 
 // legible reads content if it is text that a terminal can show, and not large.
