@@ -47,8 +47,8 @@ type key struct{ dev, ino uint64 }
 
 // Sync returns when what was written to the files (or folders) that the descriptors stand for is on disk. It needs descriptors that
 // were opened for reading or writing, and they must stay open until it returns. Who syncs for all calls gather before, which returns when
-// no others are to be expected soon.
-func (g *Group) Sync(gather func(), fds ...int) error {
+// no others are to be expected soon; joined tells it how many files there are until now.
+func (g *Group) Sync(gather func(joined func() int), fds ...int) error {
 	mine := make([]*request, 0, len(fds))
 	for _, fd := range fds {
 		var st unix.Stat_t
@@ -65,7 +65,7 @@ func (g *Group) Sync(gather func(), fds ...int) error {
 		select {
 		case <-r.done:
 		case g.turn <- struct{}{}:
-			gather()
+			gather(g.joined)
 			g.mu.Lock()
 			batch := g.pending
 			g.pending = nil
@@ -79,6 +79,12 @@ func (g *Group) Sync(gather func(), fds ...int) error {
 		}
 	}
 	return first
+}
+
+func (g *Group) joined() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.pending)
 }
 
 func (g *Group) flush(batch []*request) {

@@ -8,7 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/nodeapply/apply/host/internal/syncer"
+	"github.com/nodeapply/apply/host/syncer"
 )
 
 func TestSyncFromManyGoroutines(t *testing.T) {
@@ -68,4 +68,4 @@ func TestErrorsReachWhoAsked(t *testing.T) {
 	}
 }
 
-func now() {}
+func now(func() int) {}
