@@ -1,20 +1,44 @@
-package funcs
+// Package text holds the functions of texts, those that encode values as text and back, and hashes.
+package text
 
 import (
-	"cmp"
-	"fmt"
+	"maps"
 	"regexp"
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/function"
 	"github.com/zclconf/go-cty/cty/function/stdlib"
 
+	"github.com/nodeapply/apply/manifest/funcs/internal/spec"
 	"github.com/nodeapply/apply/manifest/limits"
 )
+
+// Functions are the functions by name.
+func Functions() map[string]function.Function {
+	fns := texts()
+	maps.Copy(fns, encodings())
+	maps.Copy(fns, hashes())
+	return fns
+}
+
+// Checks are those of the functions that can make more than they are given.
+func Checks() map[string]spec.Check {
+	return map[string]spec.Check{
+		"csvdecode":  decodableCSV,
+		"format":     formattable,
+		"formatlist": formattable,
+		"indent":     indentable,
+		"join":       joinable,
+		"jsondecode": decodableJSON,
+		"jsonencode": spec.Printable,
+		"regexall":   matchable,
+		"split":      splittable,
+		"yamlencode": spec.Printable,
+	}
+}
 
 func texts() map[string]function.Function {
 	return map[string]function.Function{
@@ -47,9 +71,9 @@ func texts() map[string]function.Function {
 
 func predicate(second string, holds func(s, part string) bool) function.Function {
 	return function.New(&function.Spec{
-		Params:       stringParams("str", second),
+		Params:       spec.Strings("str", second),
 		Type:         function.StaticReturnType(cty.Bool),
-		RefineResult: notNull,
+		RefineResult: spec.NotNull,
 		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
 			return cty.BoolVal(holds(args[0].AsString(), args[1].AsString())), nil
 		},
@@ -58,16 +82,16 @@ func predicate(second string, holds func(s, part string) bool) function.Function
 
 // replace takes what is to be replaced literally, or as a regular expression if it stands between slashes.
 var replace = function.New(&function.Spec{
-	Params:       stringParams("str", "substr", "replace"),
+	Params:       spec.Strings("str", "substr", "replace"),
 	Type:         function.StaticReturnType(cty.String),
-	RefineResult: notNull,
+	RefineResult: spec.NotNull,
 	Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
 		str, old, repl := args[0].AsString(), args[1].AsString(), args[2].AsString()
 		if len(old) > 1 && old[0] == '/' && old[len(old)-1] == '/' {
 			return replaceMatches(str, old[1:len(old)-1], repl)
 		}
 		if grown := strings.Count(str, old) * (len(repl) - len(old)); len(str)+grown > limits.MaxString {
-			return cty.NilVal, tooLong()
+			return cty.NilVal, spec.TooLong()
 		}
 		return cty.StringVal(strings.ReplaceAll(str, old, repl)), nil
 	},
@@ -80,7 +104,7 @@ func replaceMatches(str, pattern, repl string) (cty.Value, error) {
 	}
 	matches := re.FindAllStringSubmatchIndex(str, limits.MaxElements+1)
 	if len(matches) > limits.MaxElements {
-		return cty.NilVal, tooMany()
+		return cty.NilVal, spec.TooMany()
 	}
 	var out []byte
 	last := 0
@@ -89,7 +113,7 @@ func replaceMatches(str, pattern, repl string) (cty.Value, error) {
 		out = re.ExpandString(out, repl, str, m)
 		last = m[1]
 		if len(out) > limits.MaxString {
-			return cty.NilVal, tooLong()
+			return cty.NilVal, spec.TooLong()
 		}
 	}
 	return cty.StringVal(string(append(out, str[last:]...))), nil
@@ -104,37 +128,37 @@ func indentable(args []cty.Value) error {
 	if spaces.Sign() < 0 {
 		return function.NewArgErrorf(0, "must not be negative")
 	}
-	if f, _ := spaces.Float64(); f*float64(1+strings.Count(text(args[1]), "\n")) > limits.MaxString {
-		return tooLong()
+	if f, _ := spaces.Float64(); f*float64(1+strings.Count(spec.Text(args[1]), "\n")) > limits.MaxString {
+		return spec.TooLong()
 	}
 	return nil
 }
 
 func joinable(args []cty.Value) error {
-	sep, sum := len(text(args[0])), 0
+	sep, sum := len(spec.Text(args[0])), 0
 	for _, list := range args[1:] {
-		elements(list, func(e cty.Value) bool {
-			sum += sep + len(text(e))
+		spec.Elements(list, func(e cty.Value) bool {
+			sum += sep + len(spec.Text(e))
 			return sum <= limits.MaxString
 		})
 	}
 	if sum-sep > limits.MaxString {
-		return tooLong()
+		return spec.TooLong()
 	}
 	return nil
 }
 
 func splittable(args []cty.Value) error {
-	if strings.Count(text(args[1]), text(args[0])) >= limits.MaxElements {
-		return tooMany()
+	if strings.Count(spec.Text(args[1]), spec.Text(args[0])) >= limits.MaxElements {
+		return spec.TooMany()
 	}
 	return nil
 }
 
 func matchable(args []cty.Value) error {
-	re, err := regexp.Compile(text(args[0]))
-	if err == nil && len(re.FindAllStringIndex(text(args[1]), limits.MaxElements+1)) > limits.MaxElements {
-		return tooMany()
+	re, err := regexp.Compile(spec.Text(args[0]))
+	if err == nil && len(re.FindAllStringIndex(spec.Text(args[1]), limits.MaxElements+1)) > limits.MaxElements {
+		return spec.TooMany()
 	}
 	return nil // a wrong pattern is for the function to refuse
 }
@@ -144,41 +168,41 @@ var verb = regexp.MustCompile(`%[-+ #0]*(\d*)(?:\.(\d*))?(?:\[(\d+)\])?`)
 
 // formattable estimates how long the results of format or formatlist get.
 func formattable(args []cty.Value) error {
-	spec, sum, longest, times := text(args[0]), 0, 0, 1
-	if err := printable(args[1:]); err != nil {
+	layout, sum, longest, times := spec.Text(args[0]), 0, 0, 1
+	if err := spec.Printable(args[1:]); err != nil {
 		return err
 	}
 	for _, a := range args[1:] {
-		w := weight(a, 2*limits.MaxString)
+		w := spec.Weight(a, 2*limits.MaxString)
 		longest = max(longest, w)
-		if a, _ = a.Unmark(); isSequence(a.Type()) && a.IsKnown() && !a.IsNull() {
+		if a, _ = a.Unmark(); spec.IsSequence(a.Type()) && a.IsKnown() && !a.IsNull() {
 			times = max(times, a.LengthInt())
 		} else {
 			sum += w
 		}
 	}
-	for _, m := range verb.FindAllStringSubmatch(spec, -1) {
+	for _, m := range verb.FindAllStringSubmatch(layout, -1) {
 		for _, digits := range m[1:3] {
 			if n, err := strconv.Atoi(digits); err == nil && n <= limits.MaxString {
 				sum += n
 			} else if digits != "" {
-				return tooLong()
+				return spec.TooLong()
 			}
 		}
 		if m[3] != "" { // the same argument again
 			sum += longest
 		}
 	}
-	if (len(spec)+sum)*times > 2*limits.MaxString {
-		return tooLong()
+	if (len(layout)+sum)*times > 2*limits.MaxString {
+		return spec.TooLong()
 	}
 	return nil
 }
 
 var timeCompare = function.New(&function.Spec{
-	Params:       stringParams("timestamp_a", "timestamp_b"),
+	Params:       spec.Strings("timestamp_a", "timestamp_b"),
 	Type:         function.StaticReturnType(cty.Number),
-	RefineResult: notNull,
+	RefineResult: spec.NotNull,
 	Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
 		var times [2]time.Time
 		for i := range times {
@@ -191,11 +215,3 @@ var timeCompare = function.New(&function.Spec{
 		return cty.NumberIntVal(int64(times[0].Compare(times[1]))), nil
 	},
 })
-
-// validText refuses bytes that cannot be a string.
-func validText(b []byte, what string) (string, error) {
-	if !utf8.Valid(b) {
-		return "", fmt.Errorf("%s are not UTF-8 text; to pass bytes on as they are, see the functions with base64 in their names", cmp.Or(what, "the contents"))
-	}
-	return string(b), nil
-}

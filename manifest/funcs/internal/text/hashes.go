@@ -1,8 +1,7 @@
-package funcs
+package text
 
 import (
 	"bytes"
-	"compress/gzip"
 	"crypto/hmac"
 	"crypto/md5"
 	"crypto/sha1"
@@ -13,28 +12,30 @@ import (
 	"errors"
 	"fmt"
 	"hash"
-	"net/url"
 
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/function"
 	"github.com/zclconf/go-cty/cty/gocty"
 	"golang.org/x/crypto/blowfish" //lint:ignore SA1019 bcrypt is made of it
+
+	"github.com/nodeapply/apply/manifest/funcs/internal/spec"
 )
 
-// A digest is a function of contents, under its name for strings and its name for files.
-type digest struct {
-	ofString, ofFile string
-	sum              func([]byte) string
+// A Digest is a function of contents, under its name for strings and its name for files.
+type Digest struct {
+	OfString, OfFile string
+	Sum              func([]byte) string
 }
 
-func digests() []digest {
+// Digests lists them.
+func Digests() []Digest {
 	hexOf := func(newHash func() hash.Hash) func([]byte) string {
 		return func(b []byte) string { return hex.EncodeToString(sumOf(newHash(), b)) }
 	}
 	base64Of := func(newHash func() hash.Hash) func([]byte) string {
 		return func(b []byte) string { return base64.StdEncoding.EncodeToString(sumOf(newHash(), b)) }
 	}
-	return []digest{
+	return []Digest{
 		{"md5", "filemd5", hexOf(md5.New)},
 		{"sha1", "filesha1", hexOf(sha1.New)},
 		{"sha256", "filesha256", hexOf(sha256.New)},
@@ -51,8 +52,8 @@ func sumOf(h hash.Hash, b []byte) []byte {
 
 func hashes() map[string]function.Function {
 	fns := map[string]function.Function{"bcrypt": bcryptFunc}
-	for _, d := range digests() {
-		fns[d.ofString] = pure(func(s string) (string, error) { return d.sum([]byte(s)), nil }, "str")
+	for _, d := range Digests() {
+		fns[d.OfString] = spec.Pure(func(s string) (string, error) { return d.Sum([]byte(s)), nil }, "str")
 	}
 	return fns
 }
@@ -69,10 +70,10 @@ const (
 // twice. So equal passwords get equal hashes, on all nodes, and a table of hashes made for this program would serve against all of
 // them. A hash that must not share that is made outside and given as a variable.
 var bcryptFunc = function.New(&function.Spec{
-	Params:       stringParams("str"),
+	Params:       spec.Strings("str"),
 	VarParam:     &function.Parameter{Name: "cost", Type: cty.Number},
 	Type:         function.StaticReturnType(cty.String),
-	RefineResult: notNull,
+	RefineResult: spec.NotNull,
 	Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
 		cost := bcryptCost
 		if len(args) > 2 {
@@ -80,15 +81,15 @@ var bcryptFunc = function.New(&function.Spec{
 		}
 		if len(args) == 2 {
 			if err := gocty.FromCtyValue(args[1], &cost); err != nil {
-				return cty.NilVal, argError(1, err)
+				return cty.NilVal, spec.ArgError(1, err)
 			}
 		}
 		if cost < bcryptMinCost || cost > bcryptMaxCost {
-			return cty.NilVal, argError(1, limitf("the cost is outside of its limits, %d to %d", bcryptMinCost, bcryptMaxCost))
+			return cty.NilVal, spec.ArgError(1, spec.Limitf("the cost is outside of its limits, %d to %d", bcryptMinCost, bcryptMaxCost))
 		}
 		hash, err := bcryptHash([]byte(args[0].AsString()), cost)
 		if err != nil {
-			return cty.NilVal, argError(0, err)
+			return cty.NilVal, spec.ArgError(0, err)
 		}
 		return cty.StringVal(hash), nil
 	},
@@ -120,29 +121,3 @@ func bcryptHash(password []byte, cost int) (string, error) {
 	enc := base64.NewEncoding("./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789").WithPadding(base64.NoPadding)
 	return fmt.Sprintf("$2a$%02d$%s%s", cost, enc.EncodeToString(salt), enc.EncodeToString(sum[:23])), nil
 }
-
-var base64Decode = pure(func(s string) (string, error) {
-	b, err := base64.StdEncoding.DecodeString(s)
-	if err != nil {
-		return "", err
-	}
-	return validText(b, "the decoded contents")
-}, "str")
-
-var base64Encode = pure(func(s string) (string, error) {
-	return base64.StdEncoding.EncodeToString([]byte(s)), nil
-}, "str")
-
-var base64Gzip = pure(func(s string) (string, error) {
-	var b bytes.Buffer
-	w := gzip.NewWriter(&b)
-	if _, err := w.Write([]byte(s)); err != nil {
-		return "", err
-	}
-	if err := w.Close(); err != nil {
-		return "", err
-	}
-	return base64.StdEncoding.EncodeToString(b.Bytes()), nil
-}, "str")
-
-var urlEncode = pure(func(s string) (string, error) { return url.QueryEscape(s), nil }, "str")

@@ -1,4 +1,5 @@
-package funcs
+// Package tree holds the functions that read the files of the node: as they are, as templates, sealed.
+package tree
 
 import (
 	"encoding/base64"
@@ -14,42 +15,45 @@ import (
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/function"
 
+	"github.com/nodeapply/apply/manifest/funcs/internal/spec"
+	"github.com/nodeapply/apply/manifest/funcs/internal/text"
 	"github.com/nodeapply/apply/manifest/limits"
 )
 
-// tree is the part of the file system that a module's functions see.
-type tree struct {
-	base string // relative paths start here
-	root string // nothing outside of it is seen, unless it is empty
+// Tree is the part of the file system that a module's functions see.
+type Tree struct {
+	Base string // relative paths start here
+	Root string // nothing outside of it is seen, unless it is empty
 }
 
-func (t tree) functions() map[string]function.Function {
+// Functions are those that read what is there, by name.
+func (t Tree) Functions() map[string]function.Function {
 	fns := map[string]function.Function{
-		"abspath":    pure(func(p string) (string, error) { return filepath.ToSlash(t.abs(p)), nil }, "path"),
-		"basename":   pure(func(p string) (string, error) { return filepath.Base(p), nil }, "path"),
-		"dirname":    pure(func(p string) (string, error) { return filepath.Dir(p), nil }, "path"),
-		"pathexpand": pure(expandHome, "path"),
-		"file": pure(func(p string) (string, error) {
+		"abspath":    spec.Pure(func(p string) (string, error) { return filepath.ToSlash(t.abs(p)), nil }, "path"),
+		"basename":   spec.Pure(func(p string) (string, error) { return filepath.Base(p), nil }, "path"),
+		"dirname":    spec.Pure(func(p string) (string, error) { return filepath.Dir(p), nil }, "path"),
+		"pathexpand": spec.Pure(expandHome, "path"),
+		"file": spec.Pure(func(p string) (string, error) {
 			b, err := t.read(p)
 			if err != nil {
 				return "", err
 			}
-			return validText(b, "the contents of "+p)
+			return spec.ValidText(b, "the contents of "+p)
 		}, "path"),
-		"filebase64": pure(func(p string) (string, error) {
+		"filebase64": spec.Pure(func(p string) (string, error) {
 			b, err := t.read(p)
 			return base64.StdEncoding.EncodeToString(b), err
 		}, "path"),
 		"fileexists": fileExists(t),
 		"fileset":    fileSet(t),
 	}
-	for _, d := range digests() {
-		fns[d.ofFile] = pure(func(p string) (string, error) {
+	for _, d := range text.Digests() {
+		fns[d.OfFile] = spec.Pure(func(p string) (string, error) {
 			b, err := t.read(p)
 			if err != nil {
 				return "", err
 			}
-			return d.sum(b), nil
+			return d.Sum(b), nil
 		}, "path")
 	}
 	return fns
@@ -69,34 +73,34 @@ func expandHome(path string) (string, error) {
 	return filepath.Join(home, path[1:]), nil
 }
 
-func (t tree) abs(path string) string {
+func (t Tree) abs(path string) string {
 	if filepath.IsAbs(path) {
 		return filepath.Clean(path)
 	}
-	return filepath.Join(t.base, path)
+	return filepath.Join(t.Base, path)
 }
 
 // open returns the files that path is among, and its name there.
-func (t tree) open(path string) (files limits.Files, name string, done func(), err error) {
+func (t Tree) open(path string) (files limits.Files, name string, done func(), err error) {
 	if path, err = expandHome(path); err != nil {
 		return nil, "", nil, err
 	}
 	name = t.abs(path)
-	if t.root == "" {
+	if t.Root == "" {
 		return limits.Host{}, name, func() {}, nil
 	}
-	inside, err := filepath.Rel(t.root, name)
+	inside, err := filepath.Rel(t.Root, name)
 	if err != nil || !filepath.IsLocal(inside) {
-		return nil, "", nil, fmt.Errorf("%s: leads out of the module's source, %s", path, t.root)
+		return nil, "", nil, fmt.Errorf("%s: leads out of the module's source, %s", path, t.Root)
 	}
-	root, err := os.OpenRoot(t.root)
+	root, err := os.OpenRoot(t.Root)
 	if err != nil {
 		return nil, "", nil, err
 	}
 	return root, inside, func() { root.Close() }, nil
 }
 
-func (t tree) read(path string) ([]byte, error) {
+func (t Tree) read(path string) ([]byte, error) {
 	files, name, done, err := t.open(path)
 	if err != nil {
 		return nil, err
@@ -107,20 +111,20 @@ func (t tree) read(path string) ([]byte, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("there is no file %s", t.abs(path))
 	case errors.Is(err, limits.ErrLimit):
-		return nil, limitf("the file is larger than the limit of %d MiB", limits.MaxString>>20)
+		return nil, spec.Limitf("the file is larger than the limit of %d MiB", limits.MaxString>>20)
 	}
 	return b, err
 }
 
-func fileExists(t tree) function.Function {
+func fileExists(t Tree) function.Function {
 	return function.New(&function.Spec{
-		Params:       stringParams("path"),
+		Params:       spec.Strings("path"),
 		Type:         function.StaticReturnType(cty.Bool),
-		RefineResult: notNull,
+		RefineResult: spec.NotNull,
 		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
 			files, name, done, err := t.open(args[0].AsString())
 			if err != nil {
-				return cty.NilVal, argError(0, err)
+				return cty.NilVal, spec.ArgError(0, err)
 			}
 			defer done()
 			info, err := files.Stat(name)
@@ -128,7 +132,7 @@ func fileExists(t tree) function.Function {
 			case errors.Is(err, fs.ErrNotExist):
 				return cty.False, nil
 			case err != nil:
-				return cty.NilVal, argError(0, err)
+				return cty.NilVal, spec.ArgError(0, err)
 			case !info.Mode().IsRegular():
 				return cty.NilVal, function.NewArgErrorf(0, "%s is not a regular file", name)
 			}
@@ -138,11 +142,11 @@ func fileExists(t tree) function.Function {
 }
 
 // fileSet is fileset(path, pattern): the regular files below path that match, relative to path.
-func fileSet(t tree) function.Function {
+func fileSet(t Tree) function.Function {
 	return function.New(&function.Spec{
-		Params:       stringParams("path", "pattern"),
+		Params:       spec.Strings("path", "pattern"),
 		Type:         function.StaticReturnType(cty.Set(cty.String)),
-		RefineResult: notNull,
+		RefineResult: spec.NotNull,
 		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
 			pattern := filepath.ToSlash(filepath.Clean(args[1].AsString()))
 			if !doublestar.ValidatePattern(pattern) {
@@ -153,7 +157,7 @@ func fileSet(t tree) function.Function {
 			}
 			names, err := t.glob(args[0].AsString(), pattern)
 			if err != nil {
-				return cty.NilVal, argError(0, err)
+				return cty.NilVal, spec.ArgError(0, err)
 			}
 			if len(names) == 0 {
 				return cty.SetValEmpty(cty.String), nil
@@ -167,7 +171,7 @@ func fileSet(t tree) function.Function {
 	})
 }
 
-func (t tree) glob(path, pattern string) (names []string, err error) {
+func (t Tree) glob(path, pattern string) (names []string, err error) {
 	files, name, done, err := t.open(path)
 	if err != nil {
 		return nil, err
@@ -184,7 +188,7 @@ func (t tree) glob(path, pattern string) (names []string, err error) {
 	seen := 0
 	err = doublestar.GlobWalk(fsys, pattern, func(match string, d fs.DirEntry) error {
 		if seen++; seen > limits.MaxElements {
-			return tooMany()
+			return spec.TooMany()
 		}
 		info, err := fs.Stat(fsys, match) // follows links
 		if err == nil && info.Mode().IsRegular() {

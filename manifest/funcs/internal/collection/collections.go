@@ -1,4 +1,5 @@
-package funcs
+// Package collection holds the functions of lists, sets, maps, tuples and objects.
+package collection
 
 import (
 	"errors"
@@ -9,10 +10,12 @@ import (
 	"github.com/zclconf/go-cty/cty/function"
 	"github.com/zclconf/go-cty/cty/function/stdlib"
 
+	"github.com/nodeapply/apply/manifest/funcs/internal/spec"
 	"github.com/nodeapply/apply/manifest/limits"
 )
 
-func collections() map[string]function.Function {
+// Functions are the functions by name.
+func Functions() map[string]function.Function {
 	return map[string]function.Function{
 		"alltrue":         fold(true),
 		"anytrue":         fold(false),
@@ -45,12 +48,17 @@ func collections() map[string]function.Function {
 	}
 }
 
+// Checks are those of the functions that can make more than they are given.
+func Checks() map[string]spec.Check {
+	return map[string]spec.Check{"flatten": flattenable, "setproduct": multipliable}
+}
+
 // fold makes alltrue (start true) and anytrue (start false). Null is not true.
 func fold(start bool) function.Function {
 	return function.New(&function.Spec{
 		Params:       []function.Parameter{{Name: "list", Type: cty.List(cty.Bool)}},
 		Type:         function.StaticReturnType(cty.Bool),
-		RefineResult: notNull,
+		RefineResult: spec.NotNull,
 		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
 			unknown := false
 			for it := args[0].ElementIterator(); it.Next(); {
@@ -100,9 +108,9 @@ var coalesce = function.New(&function.Spec{
 })
 
 var index = function.New(&function.Spec{
-	Params:       []function.Parameter{anyParam("list"), anyParam("value")},
+	Params:       []function.Parameter{spec.Any("list"), spec.Any("value")},
 	Type:         function.StaticReturnType(cty.Number),
-	RefineResult: notNull,
+	RefineResult: spec.NotNull,
 	Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
 		if ty := args[0].Type(); !ty.IsListType() && !ty.IsTupleType() {
 			return cty.NilVal, function.NewArgErrorf(0, "a list or tuple is needed, not %s", ty.FriendlyName())
@@ -124,91 +132,6 @@ var index = function.New(&function.Spec{
 	},
 })
 
-// length counts the characters of a string, and the elements of anything else.
-var length = function.New(&function.Spec{
-	Params: []function.Parameter{allowAll(anyParam("value"))},
-	Type: func(args []cty.Value) (cty.Type, error) {
-		ty := args[0].Type()
-		if ty == cty.String || ty == cty.DynamicPseudoType || ty.IsCollectionType() || ty.IsTupleType() || ty.IsObjectType() {
-			return cty.Number, nil
-		}
-		return cty.NilType, function.NewArgErrorf(0, "%s has no length: a string, list, set, map, tuple or object is needed", ty.FriendlyName())
-	},
-	RefineResult: func(b *cty.RefinementBuilder) *cty.RefinementBuilder {
-		return b.NotNull().NumberRangeLowerBound(cty.Zero, true)
-	},
-	Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
-		v, marks := args[0].Unmark()
-		var n cty.Value
-		switch ty := v.Type(); {
-		case v.IsNull():
-			return cty.NilVal, function.NewArgErrorf(0, "must not be null")
-		case ty.IsTupleType():
-			n = cty.NumberIntVal(int64(len(ty.TupleElementTypes())))
-		case ty.IsObjectType():
-			n = cty.NumberIntVal(int64(len(ty.AttributeTypes())))
-		case ty == cty.DynamicPseudoType:
-			n = cty.UnknownVal(cty.Number)
-		case ty == cty.String:
-			var err error
-			if n, err = stdlib.Strlen(v); err != nil {
-				return cty.NilVal, err
-			}
-		default:
-			n = v.Length()
-		}
-		return n.WithMarks(marks), nil
-	},
-})
-
-// lookup is lookup(map, key) or lookup(map, key, default).
-var lookup = function.New(&function.Spec{
-	Params: []function.Parameter{
-		{Name: "inputMap", Type: cty.DynamicPseudoType, AllowMarked: true},
-		{Name: "key", Type: cty.String, AllowMarked: true},
-	},
-	VarParam: &function.Parameter{Name: "default", Type: cty.DynamicPseudoType, AllowMarked: true, AllowNull: true, AllowUnknown: true, AllowDynamicType: true},
-	Type: func(args []cty.Value) (cty.Type, error) {
-		if len(args) > 3 {
-			return cty.NilType, errors.New("two or three arguments are needed: lookup(map, key) or lookup(map, key, default)")
-		}
-		switch ty := args[0].Type(); {
-		case ty.IsMapType():
-			return ty.ElementType(), nil
-		case ty.IsObjectType():
-			return cty.DynamicPseudoType, nil
-		default:
-			return cty.NilType, function.NewArgErrorf(0, "a map or object is needed, not %s", ty.FriendlyName())
-		}
-	},
-	Impl: func(args []cty.Value, ty cty.Type) (cty.Value, error) {
-		m, mapMarks := args[0].Unmark()
-		k, keyMarks := args[1].Unmark()
-		found, err := lookupIn(m, k.AsString(), args[2:], ty)
-		if err != nil {
-			return cty.NilVal, err
-		}
-		return found.WithMarks(mapMarks, keyMarks), nil
-	},
-})
-
-func lookupIn(m cty.Value, key string, fallback []cty.Value, ty cty.Type) (cty.Value, error) {
-	if m.Type().IsObjectType() && m.Type().HasAttribute(key) {
-		return m.GetAttr(key), nil
-	}
-	if m.Type().IsMapType() && m.HasIndex(cty.StringVal(key)).True() {
-		return m.Index(cty.StringVal(key)), nil
-	}
-	if len(fallback) == 0 {
-		return cty.NilVal, function.NewArgErrorf(1, "there is no element %q, and no default is given", key)
-	}
-	v, err := convert.Convert(fallback[0], ty)
-	if err != nil {
-		return cty.NilVal, function.NewArgErrorf(2, "the default must be of the type of the map's elements, %s", ty.FriendlyName())
-	}
-	return v, nil
-}
-
 // matchKeys returns those of values whose key, at the same place in keys, is in searchset.
 var matchKeys = function.New(&function.Spec{
 	Params: []function.Parameter{
@@ -222,7 +145,7 @@ var matchKeys = function.New(&function.Spec{
 		}
 		return args[0].Type(), nil
 	},
-	RefineResult: notNull,
+	RefineResult: spec.NotNull,
 	Impl: func(args []cty.Value, ty cty.Type) (cty.Value, error) {
 		if !args[0].IsWhollyKnown() || !args[1].IsWhollyKnown() || !args[2].IsWhollyKnown() {
 			return cty.UnknownVal(ty), nil
@@ -252,43 +175,11 @@ var matchKeys = function.New(&function.Spec{
 	},
 })
 
-// one returns the only element, or null if there is none.
-var one = function.New(&function.Spec{
-	Params: []function.Parameter{anyParam("list")},
-	Type: func(args []cty.Value) (cty.Type, error) {
-		switch ty := args[0].Type(); {
-		case ty.IsListType() || ty.IsSetType():
-			return ty.ElementType(), nil
-		case ty.IsTupleType() && ty.Length() == 1:
-			return ty.TupleElementType(0), nil
-		case ty.IsTupleType() && ty.Length() == 0:
-			return cty.DynamicPseudoType, nil
-		}
-		return cty.NilType, function.NewArgErrorf(0, "a list, set or tuple with no or one element is needed")
-	},
-	Impl: func(args []cty.Value, ty cty.Type) (cty.Value, error) {
-		n := args[0].Length()
-		if !n.IsKnown() {
-			return cty.UnknownVal(ty), nil
-		}
-		switch args[0].LengthInt() {
-		case 0:
-			return cty.NullVal(ty), nil
-		case 1:
-			for it := args[0].ElementIterator(); it.Next(); {
-				_, e := it.Element()
-				return e, nil
-			}
-		}
-		return cty.NilVal, function.NewArgErrorf(0, "a list, set or tuple with no or one element is needed; this one has %d", args[0].LengthInt())
-	},
-})
-
 // transpose swaps the keys and the elements of a map of lists of strings.
 var transpose = function.New(&function.Spec{
 	Params:       []function.Parameter{{Name: "values", Type: cty.Map(cty.List(cty.String))}},
 	Type:         function.StaticReturnType(cty.Map(cty.List(cty.String))),
-	RefineResult: notNull,
+	RefineResult: spec.NotNull,
 	Impl: func(args []cty.Value, ty cty.Type) (cty.Value, error) {
 		if !args[0].IsWhollyKnown() {
 			return cty.UnknownVal(ty), nil
@@ -323,13 +214,13 @@ func flattenable(args []cty.Value) error {
 	var walk func(v cty.Value) bool
 	walk = func(v cty.Value) bool {
 		count++
-		if u, _ := v.Unmark(); isSequence(u.Type()) {
-			elements(u, walk)
+		if u, _ := v.Unmark(); spec.IsSequence(u.Type()) {
+			spec.Elements(u, walk)
 		}
 		return count <= limits.MaxElements
 	}
 	if !walk(args[0]) {
-		return tooMany()
+		return spec.TooMany()
 	}
 	return nil
 }
@@ -337,12 +228,12 @@ func flattenable(args []cty.Value) error {
 func multipliable(args []cty.Value) error {
 	total := 1
 	for _, a := range args {
-		if a, _ = a.Unmark(); !isSequence(a.Type()) || !a.IsKnown() || a.IsNull() {
+		if a, _ = a.Unmark(); !spec.IsSequence(a.Type()) || !a.IsKnown() || a.IsNull() {
 			continue
 		}
 		if n := a.Length(); n.IsKnown() {
 			if total *= a.LengthInt(); total > limits.MaxElements {
-				return tooMany()
+				return spec.TooMany()
 			}
 		}
 	}

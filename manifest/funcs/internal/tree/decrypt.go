@@ -1,4 +1,4 @@
-package funcs
+package tree
 
 import (
 	"bufio"
@@ -15,20 +15,21 @@ import (
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/function"
 
+	"github.com/nodeapply/apply/manifest/funcs/internal/spec"
 	"github.com/nodeapply/apply/manifest/limits"
 )
 
-// decrypt is decrypt(path): the contents of an age file, binary or armored, marked Sensitive.
-func decrypt(t tree, identityFiles []string) function.Function {
+// Decrypt is decrypt(path): the contents of an age file, binary or armored, marked Sensitive.
+func (t Tree) Decrypt(identityFiles []string) function.Function {
 	return function.New(&function.Spec{
-		Params:       stringParams("path"),
+		Params:       spec.Strings("path"),
 		Type:         function.StaticReturnType(cty.String),
-		RefineResult: notNull,
+		RefineResult: spec.NotNull,
 		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
 			path := args[0].AsString()
 			sealed, err := t.read(path)
 			if err != nil {
-				return cty.NilVal, argError(0, err)
+				return cty.NilVal, spec.ArgError(0, err)
 			}
 			identities, err := loadIdentities(identityFiles)
 			if err != nil {
@@ -36,13 +37,13 @@ func decrypt(t tree, identityFiles []string) function.Function {
 			}
 			opened, err := open(sealed, identities)
 			if err != nil {
-				return cty.NilVal, argError(0, fmt.Errorf("%s: %w", path, err))
+				return cty.NilVal, spec.ArgError(0, fmt.Errorf("%s: %w", path, err))
 			}
-			s, err := validText(opened, "the contents of "+path)
+			s, err := spec.ValidText(opened, "the contents of "+path)
 			if err != nil {
-				return cty.NilVal, argError(0, err)
+				return cty.NilVal, spec.ArgError(0, err)
 			}
-			return cty.StringVal(s).Mark(Sensitive), nil
+			return cty.StringVal(s).Mark(spec.Sensitive), nil
 		},
 	})
 }
@@ -58,7 +59,7 @@ func open(sealed []byte, identities []age.Identity) ([]byte, error) {
 	}
 	b, err := io.ReadAll(io.LimitReader(plain, limits.MaxString+1))
 	if len(b) > limits.MaxString {
-		return nil, tooLong()
+		return nil, spec.TooLong()
 	}
 	return b, err
 }

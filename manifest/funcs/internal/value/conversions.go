@@ -1,14 +1,14 @@
-package funcs
+package value
 
 import (
-	"errors"
 	"math/big"
-	"regexp"
 	"strconv"
 
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/function"
 	"github.com/zclconf/go-cty/cty/function/stdlib"
+
+	"github.com/nodeapply/apply/manifest/funcs/internal/spec"
 )
 
 func conversions() map[string]function.Function {
@@ -75,19 +75,16 @@ func oneType(v cty.Value) cty.Value {
 	return cty.MapVal(v.AsValueMap())
 }
 
-// hugeExponent finds numbers that would be a gigabyte long when printed.
-var hugeExponent = regexp.MustCompile(`^[-+0-9.]*[eEpP][-+]?0*[1-9][0-9]{4}`)
-
 func printableNumber(args []cty.Value) error {
-	if hugeExponent.MatchString(text(args[0])) {
-		return limitf("the exponent has more digits than the limit of 4")
+	if spec.HugeExponent.MatchString(spec.Text(args[0])) {
+		return spec.Limitf("the exponent has more digits than the limit of 4")
 	}
 	return shortNumber(args)
 }
 
 func markFunc(ty function.TypeFunc, impl func(v cty.Value) cty.Value) function.Function {
 	return function.New(&function.Spec{
-		Params: []function.Parameter{allowAll(anyParam("value"))},
+		Params: []function.Parameter{spec.AllowAll(spec.Any("value"))},
 		Type:   ty,
 		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
 			return impl(args[0]), nil
@@ -97,19 +94,19 @@ func markFunc(ty function.TypeFunc, impl func(v cty.Value) cty.Value) function.F
 
 func sameType(args []cty.Value) (cty.Type, error) { return args[0].Type(), nil }
 
-var sensitive = markFunc(sameType, func(v cty.Value) cty.Value { return v.Mark(Sensitive) })
+var sensitive = markFunc(sameType, func(v cty.Value) cty.Value { return v.Mark(spec.Sensitive) })
 
 // nonSensitive takes the mark off the value, not off the elements of a list or map.
 var nonSensitive = markFunc(sameType, func(v cty.Value) cty.Value {
 	v, marks := v.Unmark()
-	delete(marks, Sensitive)
+	delete(marks, spec.Sensitive)
 	return v.WithMarks(marks)
 })
 
 // isSensitive is known of a value that is not: only a value that is known late can still get the mark.
 var isSensitive = markFunc(function.StaticReturnType(cty.Bool), func(v cty.Value) cty.Value {
 	switch {
-	case v.HasMark(Sensitive):
+	case v.HasMark(spec.Sensitive):
 		return cty.True
 	case !v.IsKnown():
 		return cty.UnknownVal(cty.Bool)
@@ -117,53 +114,3 @@ var isSensitive = markFunc(function.StaticReturnType(cty.Bool), func(v cty.Value
 		return cty.False
 	}
 })
-
-// maxDepth bounds how deep decoded lists and objects stand inside each other.
-const maxDepth = 1000
-
-// decodableJSON bounds the depth, and the exponents, of a JSON text.
-func decodableJSON(args []cty.Value) error {
-	s, depth := text(args[0]), 0
-	for i := 0; i < len(s); i++ {
-		switch s[i] {
-		case '"':
-			for i++; i < len(s) && s[i] != '"'; i++ {
-				if s[i] == '\\' {
-					i++
-				}
-			}
-		case '[', '{':
-			if depth++; depth > maxDepth {
-				return limitf("lists and objects stand inside each other deeper than the limit of %d", maxDepth)
-			}
-		case ']', '}':
-			depth--
-		case 'e', 'E':
-			if hugeExponent.MatchString(s[i:min(i+16, len(s))]) {
-				return limitf("an exponent has more digits than the limit of 4")
-			}
-		}
-	}
-	return nil
-}
-
-// maxCells bounds the rows and the cells of a table. Each row becomes an object.
-const maxCells = 1 << 20
-
-func decodableCSV(args []cty.Value) error {
-	rows, commas := 0, 0
-	for _, b := range []byte(text(args[0])) {
-		switch b {
-		case '\n':
-			rows++
-		case ',':
-			commas++
-		}
-	}
-	if rows+commas > maxCells {
-		return limitf("the table has more than the limit of %d rows and cells", maxCells)
-	}
-	return nil
-}
-
-var errNested = errors.New("a template cannot be rendered inside a template")

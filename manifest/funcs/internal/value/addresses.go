@@ -1,4 +1,4 @@
-package funcs
+package value
 
 import (
 	"errors"
@@ -8,6 +8,8 @@ import (
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/function"
 	"github.com/zclconf/go-cty/cty/gocty"
+
+	"github.com/nodeapply/apply/manifest/funcs/internal/spec"
 )
 
 func addresses() map[string]function.Function {
@@ -18,10 +20,6 @@ func addresses() map[string]function.Function {
 		"cidrsubnet":   cidrSubnet,
 		"cidrsubnets":  cidrSubnets,
 	}
-}
-
-func numberParam(name string) function.Parameter {
-	return function.Parameter{Name: name, Type: cty.Number}
 }
 
 // prefixArg parses the first argument, with the bits of the host cleared.
@@ -51,9 +49,9 @@ func plus(a netip.Addr, n *big.Int) netip.Addr {
 
 // cidrHost is cidrhost(prefix, hostnum); a negative number counts from the end.
 var cidrHost = function.New(&function.Spec{
-	Params:       []function.Parameter{{Name: "prefix", Type: cty.String}, numberParam("hostnum")},
+	Params:       []function.Parameter{{Name: "prefix", Type: cty.String}, spec.Number("hostnum")},
 	Type:         function.StaticReturnType(cty.String),
-	RefineResult: notNull,
+	RefineResult: spec.NotNull,
 	Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
 		p, err := prefixArg(args[0])
 		if err != nil {
@@ -75,9 +73,9 @@ var cidrHost = function.New(&function.Spec{
 })
 
 var cidrNetmask = function.New(&function.Spec{
-	Params:       stringParams("prefix"),
+	Params:       spec.Strings("prefix"),
 	Type:         function.StaticReturnType(cty.String),
-	RefineResult: notNull,
+	RefineResult: spec.NotNull,
 	Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
 		p, err := prefixArg(args[0])
 		if err != nil {
@@ -106,9 +104,9 @@ func subnet(p netip.Prefix, bits int, n *big.Int) (netip.Prefix, error) {
 
 // cidrSubnet is cidrsubnet(prefix, newbits, netnum).
 var cidrSubnet = function.New(&function.Spec{
-	Params:       []function.Parameter{{Name: "prefix", Type: cty.String}, numberParam("newbits"), numberParam("netnum")},
+	Params:       []function.Parameter{{Name: "prefix", Type: cty.String}, spec.Number("newbits"), spec.Number("netnum")},
 	Type:         function.StaticReturnType(cty.String),
-	RefineResult: notNull,
+	RefineResult: spec.NotNull,
 	Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
 		p, err := prefixArg(args[0])
 		if err != nil {
@@ -132,10 +130,10 @@ var cidrSubnet = function.New(&function.Spec{
 
 // cidrSubnets is cidrsubnets(prefix, newbits...): networks one after the other, each at the next place where one of its size can be.
 var cidrSubnets = function.New(&function.Spec{
-	Params:       stringParams("prefix"),
+	Params:       spec.Strings("prefix"),
 	VarParam:     &function.Parameter{Name: "newbits", Type: cty.Number},
 	Type:         function.StaticReturnType(cty.List(cty.String)),
-	RefineResult: notNull,
+	RefineResult: spec.NotNull,
 	Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
 		p, err := prefixArg(args[0])
 		if err != nil {
@@ -169,9 +167,9 @@ var cidrSubnets = function.New(&function.Spec{
 
 // cidrContains is cidrcontains(prefix, address or prefix).
 var cidrContains = function.New(&function.Spec{
-	Params:       stringParams("containing_prefix", "contained_ip_or_prefix"),
+	Params:       spec.Strings("containing_prefix", "contained_ip_or_prefix"),
 	Type:         function.StaticReturnType(cty.Bool),
-	RefineResult: notNull,
+	RefineResult: spec.NotNull,
 	Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
 		p, err := prefixArg(args[0])
 		if err != nil {

@@ -1,7 +1,9 @@
-package funcs
+// Package value holds the functions of numbers and of addresses, and the conversions between types.
+package value
 
 import (
 	"errors"
+	"maps"
 	"math/big"
 
 	"github.com/zclconf/go-cty/cty"
@@ -9,8 +11,22 @@ import (
 	"github.com/zclconf/go-cty/cty/function"
 	"github.com/zclconf/go-cty/cty/function/stdlib"
 
+	"github.com/nodeapply/apply/manifest/funcs/internal/spec"
 	"github.com/nodeapply/apply/manifest/limits"
 )
+
+// Functions are the functions by name.
+func Functions() map[string]function.Function {
+	fns := numbers()
+	maps.Copy(fns, conversions())
+	maps.Copy(fns, addresses())
+	return fns
+}
+
+// Checks are those of the functions that can make more than they are given.
+func Checks() map[string]spec.Check {
+	return map[string]spec.Check{"parseint": shortNumber, "tonumber": printableNumber}
+}
 
 func numbers() map[string]function.Function {
 	return map[string]function.Function{
@@ -32,18 +48,18 @@ func numbers() map[string]function.Function {
 const maxDigits = 1024
 
 func shortNumber(args []cty.Value) error {
-	if len(text(args[0])) > maxDigits {
-		return limitf("a number may have at most the limit of %d digits", maxDigits)
+	if len(spec.Text(args[0])) > maxDigits {
+		return spec.Limitf("a number may have at most the limit of %d digits", maxDigits)
 	}
 	return nil
 }
 
 var sum = function.New(&function.Spec{
-	Params:       []function.Parameter{anyParam("list")},
+	Params:       []function.Parameter{spec.Any("list")},
 	Type:         function.StaticReturnType(cty.Number),
-	RefineResult: notNull,
+	RefineResult: spec.NotNull,
 	Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
-		if !isSequence(args[0].Type()) {
+		if !spec.IsSequence(args[0].Type()) {
 			return cty.NilVal, function.NewArgErrorf(0, "a list, set or tuple of numbers is needed, not %s", args[0].Type().FriendlyName())
 		}
 		if !args[0].IsWhollyKnown() {
@@ -69,7 +85,7 @@ var sum = function.New(&function.Spec{
 var rangeFunc = function.New(&function.Spec{
 	VarParam:     &function.Parameter{Name: "params", Type: cty.Number},
 	Type:         function.StaticReturnType(cty.List(cty.Number)),
-	RefineResult: notNull,
+	RefineResult: spec.NotNull,
 	Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
 		start, step := cty.Zero, cty.NumberIntVal(1)
 		var end cty.Value
@@ -98,7 +114,7 @@ var rangeFunc = function.New(&function.Spec{
 		}
 		count := new(big.Float).Quo(new(big.Float).Sub(end.AsBigFloat(), start.AsBigFloat()), step.AsBigFloat())
 		if count.Cmp(big.NewFloat(limits.MaxElements)) > 0 {
-			return cty.NilVal, tooMany()
+			return cty.NilVal, spec.TooMany()
 		}
 		var out []cty.Value
 		for n := start; n.LessThan(end).True() != down && !n.RawEquals(end); n = n.Add(step) {
@@ -107,5 +123,3 @@ var rangeFunc = function.New(&function.Spec{
 		return cty.ListVal(out), nil
 	},
 })
-
-func isSequence(ty cty.Type) bool { return ty.IsListType() || ty.IsSetType() || ty.IsTupleType() }
