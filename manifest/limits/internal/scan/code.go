@@ -1,4 +1,4 @@
-package limits
+package scan
 
 // byte classes in code
 const (
@@ -44,7 +44,7 @@ var classes = func() (t [256]byte) {
 }()
 
 // code scans outside of templates' text until a template opens or closes.
-func (s *scanner) code(i int) (int, *problem) {
+func (s *scanner) code(i int) (int, *Problem) {
 	src := s.src
 	for i < len(src) {
 		b := src[i]
@@ -134,14 +134,14 @@ func (s *scanner) startOperand() {
 	s.operand = true
 }
 
-func (s *scanner) operator(at int) *problem {
+func (s *scanner) operator(at int) *Problem {
 	s.operand = false
 	s.top().steps = 0
 	return s.top().addOps(1, at)
 }
 
 // symbol scans an operator, a dot or an equals sign and returns its length.
-func (s *scanner) symbol(i int) (int, *problem) {
+func (s *scanner) symbol(i int) (int, *Problem) {
 	var next byte
 	if i+1 < len(s.src) {
 		next = s.src[i+1]
@@ -164,7 +164,7 @@ func (s *scanner) symbol(i int) (int, *problem) {
 	}
 }
 
-func (s *scanner) open(i int) *problem {
+func (s *scanner) open(i int) *Problem {
 	k := kind(s.src[i])
 	after := s.operand
 	switch {
@@ -183,7 +183,7 @@ func (s *scanner) open(i int) *problem {
 }
 
 // close handles a closing bracket or "~"; left says that it was the end of a sequence and a template's text goes on.
-func (s *scanner) close(i int) (next int, left bool, p *problem) {
+func (s *scanner) close(i int) (next int, left bool, p *Problem) {
 	end := i
 	if s.src[i] == '~' {
 		if end++; end >= len(s.src) || s.src[end] != '}' {
@@ -207,7 +207,7 @@ func (s *scanner) close(i int) (next int, left bool, p *problem) {
 }
 
 // unclean counts the block f, whose closing brace at i does not stand first in its line.
-func (s *scanner) unclean(f *frame, i int) *problem {
+func (s *scanner) unclean(f *frame, i int) *Problem {
 	if !f.sawNewline {
 		if s.oneLines++; s.oneLines > maxOneLines {
 			return limitAt(i, "A file may have %d blocks on one line; this is one more.", maxOneLines)
@@ -231,11 +231,11 @@ func opener(closer byte) kind {
 	}
 }
 
-func (s *scanner) mismatch(f *frame, i, end int) *problem {
+func (s *scanner) mismatch(f *frame, i, end int) *Problem {
 	closer := string(s.src[i : end+1])
 	if f.kind == kBody {
 		return syntaxAt(i, "Unexpected closing bracket", "This %q closes nothing: no bracket is open here.", closer)
 	}
-	open := posAt(s.src, f.at)
+	open := PosAt(s.src, f.at)
 	return syntaxAt(i, "Mismatched bracket", "This %q cannot close the %q that was opened at %d:%d.", closer, string(f.kind), open.Line, open.Column)
 }

@@ -1,4 +1,4 @@
-package limits
+package scan
 
 import (
 	"bytes"
@@ -8,7 +8,7 @@ import (
 )
 
 // comment returns the end of the comment that begins with the slash at i, i itself if none does.
-func comment(src []byte, i int) (int, *problem) {
+func comment(src []byte, i int) (int, *Problem) {
 	switch {
 	case hasByte(src, i+1, '/'):
 		return endOfLine(src, i), nil
@@ -85,7 +85,7 @@ func exponent(src []byte, i int) bool {
 }
 
 // checkNumber bounds a number's text: converting a long one takes quadratic time, and printing 1e999999999 a gigabyte.
-func checkNumber(num []byte, at int) *problem {
+func checkNumber(num []byte, at int) *Problem {
 	e := bytes.LastIndexAny(num, "eE")
 	if len(num) > maxNumber || e >= 0 && len(bytes.TrimLeft(num[e+1:], "+-0")) > maxExponent {
 		return limitAt(at, "A number may have %d characters, and %d digits in its exponent.", maxNumber, maxExponent)

@@ -1,4 +1,4 @@
-package limits
+package scan
 
 import (
 	"bytes"
@@ -13,7 +13,7 @@ var plain = func() (t [256]bool) {
 }()
 
 // template scans a template's text until it ends or a sequence opens in it.
-func (s *scanner) template(i int) (int, *problem) {
+func (s *scanner) template(i int) (int, *Problem) {
 	src, f := s.src, s.top()
 	for i < len(src) {
 		if plain[src[i]] {
@@ -55,7 +55,7 @@ func (s *scanner) template(i int) (int, *problem) {
 
 func hasByte(src []byte, i int, b byte) bool { return i < len(src) && src[i] == b }
 
-func (s *scanner) openHeredoc(at, end int, marker []byte) (int, *problem) {
+func (s *scanner) openHeredoc(at, end int, marker []byte) (int, *Problem) {
 	if p := s.push(kHeredoc, at); p != nil {
 		return end, p
 	}
@@ -80,7 +80,7 @@ func (s *scanner) heredocLine(i int) int {
 }
 
 // sequence enters "${" or "%{" at i, and keeps account of the directives that are open.
-func (s *scanner) sequence(i int) (int, *problem) {
+func (s *scanner) sequence(i int) (int, *Problem) {
 	f := s.top()
 	start := i
 	i += 2
@@ -95,7 +95,7 @@ func (s *scanner) sequence(i int) (int, *problem) {
 	return i, s.push(kInterp, start)
 }
 
-func (s *scanner) directive(f *frame, i int) *problem {
+func (s *scanner) directive(f *frame, i int) *Problem {
 	i = skipBlank(s.src, i)
 	switch word := string(s.src[i:identEnd(s.src, i)]); word {
 	case "if", "for":

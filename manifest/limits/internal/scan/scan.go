@@ -1,4 +1,4 @@
-package limits
+package scan
 
 import (
 	"bytes"
@@ -67,15 +67,18 @@ type scanner struct {
 	newline bool // the last token was a newline
 }
 
-func scanBody(src []byte) *problem     { return scanNative(src, kBody) }
-func scanTemplate(src []byte) *problem { return scanNative(src, kTemplate) }
+// Body looks at the text of a file, or of one expression.
+func Body(src []byte) *Problem { return scanNative(src, kBody) }
 
-func scanNative(src []byte, root kind) *problem {
+// Template looks at a bare template.
+func Template(src []byte) *Problem { return scanNative(src, kTemplate) }
+
+func scanNative(src []byte, root kind) *Problem {
 	s := scanner{src: src, maxDepth: MaxDepth}
 	return s.run(root)
 }
 
-func (s *scanner) run(root kind) (p *problem) {
+func (s *scanner) run(root kind) (p *Problem) {
 	s.stack = append(make([]frame, 0, 16), frame{kind: root})
 	i := 0
 	if bytes.HasPrefix(s.src, utf8BOM) {
@@ -100,7 +103,7 @@ func (s *scanner) run(root kind) (p *problem) {
 
 func (s *scanner) top() *frame { return &s.stack[len(s.stack)-1] }
 
-func (s *scanner) push(k kind, at int) *problem {
+func (s *scanner) push(k kind, at int) *Problem {
 	s.stack = append(s.stack, frame{kind: k, at: at, directives: len(s.directives)})
 	s.operand = false
 	if k == kQuoted || k == kHeredoc {
@@ -109,14 +112,14 @@ func (s *scanner) push(k kind, at int) *problem {
 	return s.deeper(at)
 }
 
-func (s *scanner) deeper(at int) *problem {
+func (s *scanner) deeper(at int) *Problem {
 	if s.depth++; s.depth > s.maxDepth {
 		return limitAt(at, "Brackets, interpolations and directives may stand inside each other %d deep; this is one more.", s.maxDepth)
 	}
 	return nil
 }
 
-func (s *scanner) pop(at int) *problem {
+func (s *scanner) pop(at int) *Problem {
 	f := *s.top()
 	s.stack = s.stack[:len(s.stack)-1]
 	parent := s.top()
@@ -139,7 +142,7 @@ func (s *scanner) pop(at int) *problem {
 }
 
 // endTemplate charges for the template f, which ends at a byte.
-func (s *scanner) endTemplate(f *frame, at int) *problem {
+func (s *scanner) endTemplate(f *frame, at int) *Problem {
 	s.depth -= len(s.directives) - f.directives
 	s.directives = s.directives[:f.directives]
 	s.work += f.pieces * (f.pieces + (at-f.at)/16)
@@ -149,7 +152,7 @@ func (s *scanner) endTemplate(f *frame, at int) *problem {
 	return nil
 }
 
-func (f *frame) addOps(n, at int) *problem {
+func (f *frame) addOps(n, at int) *Problem {
 	f.ops += n
 	if f.maxOps = max(f.maxOps, f.ops); f.ops > MaxOperators {
 		return limitAt(at, "An expression may have %d operators; this one has more.", MaxOperators)
@@ -157,7 +160,7 @@ func (f *frame) addOps(n, at int) *problem {
 	return nil
 }
 
-func (f *frame) addSteps(n, at int) *problem {
+func (f *frame) addSteps(n, at int) *Problem {
 	f.steps += n
 	if f.maxSteps = max(f.maxSteps, f.steps); f.steps > MaxOperators {
 		return limitAt(at, "%d steps (.name, [index]) may follow each other; these are more.", MaxOperators)

@@ -1,4 +1,4 @@
-package limits
+package scan
 
 import (
 	"bytes"
@@ -7,10 +7,10 @@ import (
 	"github.com/apparentlymart/go-textseg/v15/textseg"
 )
 
-// scanJSON walks over a text in HCL's JSON syntax, split into tokens as HCL's own scanner splits it.
+// JSON walks over a text in HCL's JSON syntax, split into tokens as HCL's own scanner splits it.
 // The strings are templates, so they are checked as such. A string is parsed as an expression only where it
 // is a type constraint, the property "type".
-func scanJSON(src []byte) *problem {
+func JSON(src []byte) *Problem {
 	var stack []byte
 	var key string
 	for i := 0; i < len(src); {
@@ -50,7 +50,7 @@ func scanJSON(src []byte) *problem {
 }
 
 // checkJSONString checks the string token tok, and returns its text if it is short enough to be a property's name of interest.
-func checkJSONString(tok []byte, at int, expression bool) (string, *problem) {
+func checkJSONString(tok []byte, at int, expression bool) (string, *Problem) {
 	text := bytes.TrimSuffix(tok[1:], []byte{'"'})
 	if bytes.IndexByte(tok, '\\') >= 0 {
 		var s string
@@ -59,12 +59,12 @@ func checkJSONString(tok []byte, at int, expression bool) (string, *problem) {
 		}
 		text = []byte(s)
 	}
-	p := scanTemplate(text)
+	p := Template(text)
 	if p == nil && expression {
-		p = scanBody(text)
+		p = Body(text)
 	}
 	if p != nil {
-		p.at = at // escapes shift the places inside
+		p.At = at // escapes shift the places inside
 		return "", p
 	}
 	if len(text) > 16 {
