@@ -19,6 +19,9 @@ import (
 
 	"github.com/nodeapply/apply/manifest"
 	"github.com/nodeapply/apply/report"
+	"github.com/nodeapply/apply/report/jsonl"
+	"github.com/nodeapply/apply/report/scrub"
+	"github.com/nodeapply/apply/report/text"
 	"github.com/nodeapply/apply/resources"
 )
 
@@ -58,7 +61,7 @@ type flags struct {
 	deployment  string
 	groups      []string
 
-	scrub report.Scrubber
+	scrub scrub.Scrubber
 }
 
 // common adds the flags that every command has.
@@ -255,13 +258,13 @@ type printer interface {
 // printer returns the printer that the flags ask for.
 func (a *app) printer() printer {
 	if a.flags.json {
-		return report.NewJSON(a.stdout)
+		return jsonl.New(a.stdout)
 	}
-	o := report.TextOptions{Color: a.color(a.stdout), Verbose: a.flags.verbose}
+	o := text.Options{Color: a.color(a.stdout), Verbose: a.flags.verbose}
 	if isTerminal(a.stdout) && a.env("TERM") != "dumb" {
 		o.Screen = func() (columns, rows int) { return screen(a.stdout) }
 	}
-	p := report.NewText(a.stdout, o)
+	p := text.New(a.stdout, o)
 	a.aside.through(p.Beside)
 	return p
 }

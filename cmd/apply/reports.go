@@ -16,6 +16,8 @@ import (
 	"github.com/nodeapply/apply/fleet/joint/page"
 	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/report/html"
+	"github.com/nodeapply/apply/report/junit"
+	"github.com/nodeapply/apply/report/prometheus"
 )
 
 // reportFile is the name of a file that the report of a run goes to.
@@ -106,11 +108,11 @@ func (a *app) saveReports(r *report.Report) error {
 	r = r.Scrubbed(a.flags.scrub.Scrub)
 	return a.writeReports(map[string]func(w io.Writer, f reportFile) error{
 		".json": func(w io.Writer, _ reportFile) error { return report.WriteJSON(w, r) },
-		".xml":  func(w io.Writer, _ reportFile) error { return report.WriteJUnit(w, r) },
+		".xml":  func(w io.Writer, _ reportFile) error { return junit.Write(w, r) },
 		".html": func(w io.Writer, _ reportFile) error { return html.Write(w, r) },
 		// When something last changed is kept from the file that is replaced.
 		".prom": func(w io.Writer, f reportFile) error {
-			return report.WritePrometheus(w, r, report.LastChange(f.earlier(), r))
+			return prometheus.Write(w, r, prometheus.LastChange(f.earlier(), r))
 		},
 	})
 }

@@ -1,4 +1,4 @@
-package report
+package scrub
 
 import (
 	"encoding/base64"
@@ -29,7 +29,7 @@ func TestScrub(t *testing.T) {
 			var s Scrubber
 			s.Add(secret)
 			got := s.Scrub("before " + tc.text + " after")
-			if !strings.Contains(got, hiddenValue) || strings.Contains(got, tc.text) {
+			if !strings.Contains(got, Hidden) || strings.Contains(got, tc.text) {
 				t.Errorf("not hidden: %s", got)
 			}
 			if !strings.HasPrefix(got, "before ") || !strings.HasSuffix(got, " after") {
@@ -74,7 +74,7 @@ func TestScrubOutput(t *testing.T) {
 	filler := strings.Repeat("innocent words\n", 300)
 	b64 := base64.StdEncoding.EncodeToString([]byte(long))
 	inside := base64.StdEncoding.EncodeToString([]byte("user:" + long + ":host"))
-	const hidden = hiddenValue
+	const hidden = Hidden
 	tests := map[string]struct{ text, want string }{
 		"whole":                   {"a " + long + " b", "a " + hidden + " b"},
 		"cut at the front":        {long[7:] + " b\n" + filler, hidden + " b\n" + filler},

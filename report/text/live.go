@@ -1,4 +1,4 @@
-package report
+package text
 
 import (
 	"fmt"
@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/nodeapply/apply/report"
+	"github.com/nodeapply/apply/report/screen"
 	"github.com/nodeapply/apply/resources"
 )
 
@@ -14,14 +16,13 @@ import (
 // guards it.
 type live struct {
 	prose
-	screen   func() (columns, rows int)
+	region   screen.Region
 	total    int
 	begun    time.Time
 	checked  int // looked at, before anything is changed
 	done     int
 	failed   int
 	now      []activity
-	drawn    []int // the columns that each drawn line takes, to be cleared
 	stop     chan struct{}
 	once     sync.Once
 	finished sync.WaitGroup
@@ -41,8 +42,8 @@ const (
 	liveAfter = 300 * time.Millisecond
 )
 
-func newLive(p prose, screen func() (columns, rows int)) *live {
-	return &live{prose: p, screen: screen, stop: make(chan struct{})}
+func newLive(p prose, size func() (columns, rows int)) *live {
+	return &live{prose: p, region: screen.Region{Size: size}, stop: make(chan struct{})}
 }
 
 // start calls redraw until end.
@@ -81,9 +82,9 @@ func (l *live) running(a resources.Address, what string, now time.Time) {
 	l.now[i].what = what
 }
 
-func (l *live) ended(r *Result) {
+func (l *live) ended(r *report.Result) {
 	l.done++
-	if r.Outcome == Failed {
+	if r.Outcome == report.Failed {
 		l.failed++
 	}
 	l.forget(r.Address)
@@ -93,28 +94,12 @@ func (l *live) forget(a resources.Address) {
 	l.now = slices.DeleteFunc(l.now, func(x activity) bool { return x.addr == a })
 }
 
-// clear returns what takes the drawn lines off the screen. Where that has become narrower, a line takes several rows now.
-func (l *live) clear() string {
-	if len(l.drawn) == 0 {
-		return ""
-	}
-	columns, _ := l.screen()
-	rows := 0
-	for _, n := range l.drawn {
-		rows += max(1, (n+columns-1)/max(columns, 1))
-	}
-	l.drawn = l.drawn[:0]
-	return fmt.Sprintf("\r\x1b[%dA\x1b[J", rows)
-}
-
 // draw returns the lines, none as wide as the screen and all together not as high: what has scrolled away could not be cleared.
 func (l *live) draw(now time.Time) string {
-	columns, rows := l.screen()
+	columns, rows := l.region.Size()
 	var b strings.Builder
 	line := func(color, s string) {
-		s = Cut(s, columns-1)
-		l.drawn = append(l.drawn, Columns(s))
-		b.WriteString(l.paint(color, s) + "\n")
+		b.WriteString(l.paint(color, l.region.Line(s)) + "\n")
 	}
 	most := min(liveLines, rows-3)
 	shown, hidden := 0, 0
@@ -141,12 +126,12 @@ func (l *live) draw(now time.Time) string {
 func (a activity) line(elapsed time.Duration, columns int) string {
 	const least = 10
 	took := fmt.Sprintf(" %v", elapsed.Truncate(time.Second))
-	what := ": " + Printable(a.what)
-	room := columns - 2 - Columns(took)
-	if room-Columns(what) < least {
+	what := ": " + report.Printable(a.what)
+	room := columns - 2 - screen.Columns(took)
+	if room-screen.Columns(what) < least {
 		what = ""
 	}
-	return "  " + Shorten(Printable(a.addr.String()), room-Columns(what)) + what + took
+	return "  " + screen.Shorten(report.Printable(a.addr.String()), room-screen.Columns(what)) + what + took
 }
 
 func (l *live) progress(now time.Time) string {

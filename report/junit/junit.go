@@ -1,14 +1,16 @@
-package report
+// Package junit writes a report as JUnit's XML, for systems that show test results.
+package junit
 
 import (
 	"encoding/xml"
-	"fmt"
 	"io"
 	"math"
 	"path"
 	"strconv"
 	"strings"
-	"time"
+
+	"github.com/nodeapply/apply/report"
+	"github.com/nodeapply/apply/report/text"
 )
 
 type junitSuites struct {
@@ -71,20 +73,20 @@ func textOf(s string) *junitText {
 	return &junitText{s}
 }
 
-// WriteJUnit writes r as JUnit's XML: each resource a test case, failed where the resource failed and skipped where it was skipped. What changed
+// Write writes r as JUnit's XML: each resource a test case, failed where the resource failed and skipped where it was skipped. What changed
 // or would change has passed, and says so in its output.
-func WriteJUnit(w io.Writer, r *Report) error {
+func Write(w io.Writer, r *report.Report) error {
 	c := r.Counts()
 	s := junitSuite{
-		Name: Printable(path.Base(r.Manifest)), Tests: c.Total, Failures: c.Failed, Skipped: c.Skipped, Time: seconds(r.DurationMS),
-		Timestamp: r.Started.UTC().Format("2006-01-02T15:04:05"), Hostname: Printable(r.Node),
-		Properties: []junitProperty{{"run", r.Run}, {"mode", string(r.Mode)}, {"outcome", string(r.Outcome())}, {"manifest", Printable(r.Manifest)}},
+		Name: report.Printable(path.Base(r.Manifest)), Tests: c.Total, Failures: c.Failed, Skipped: c.Skipped, Time: seconds(r.DurationMS),
+		Timestamp: r.Started.UTC().Format("2006-01-02T15:04:05"), Hostname: report.Printable(r.Node),
+		Properties: []junitProperty{{"run", r.Run}, {"mode", string(r.Mode)}, {"outcome", string(r.Outcome())}, {"manifest", report.Printable(r.Manifest)}},
 	}
 	if r.Commit != "" {
-		s.Properties = append(s.Properties, junitProperty{"commit", Printable(r.Commit)})
+		s.Properties = append(s.Properties, junitProperty{"commit", report.Printable(r.Commit)})
 	}
 	if r.Aborted != "" {
-		s.Errors, s.SystemErr = 1, textOf(Printable(r.Aborted))
+		s.Errors, s.SystemErr = 1, textOf(report.Printable(r.Aborted))
 	}
 	for _, res := range r.Results {
 		s.Cases = append(s.Cases, junitOf(res))
@@ -102,31 +104,29 @@ func WriteJUnit(w io.Writer, r *Report) error {
 	return err
 }
 
-func junitOf(res *Result) junitCase {
+func junitOf(res *report.Result) junitCase {
 	c := junitCase{
-		Class: Printable(res.Type), Name: Printable(res.Address.String()), Time: seconds(res.DurationMS),
+		Class: report.Printable(res.Type), Name: report.Printable(res.Address.String()), Time: seconds(res.DurationMS),
 		SystemErr: textOf(printableLines(strings.Join(res.Warnings, "\n"))),
 	}
 	if file, line, ok := cutLast(res.Pos, ":"); ok {
-		c.File, c.Line = Printable(file), line
+		c.File, c.Line = report.Printable(file), line
 	}
 	switch res.Outcome {
-	case Failed:
+	case report.Failed:
 		c.Failure = &junitMessage{Type: "failed"}
 		if e := res.Error; e != nil {
-			c.Failure.Message = Printable(e.Summary)
+			c.Failure.Message = report.Printable(e.Summary)
 			c.Failure.Text = printableLines(strings.TrimPrefix(e.Pos+": ", ": ") + e.Summary + "\n" + e.Detail)
 		}
-	case Skipped:
+	case report.Skipped:
 		why := res.Reason
 		if res.Because != "" {
 			why = strings.TrimSuffix(res.Because+" failed: "+why, ": ")
 		}
-		c.Skipped = &junitMessage{Message: Printable(why)}
-	case Changed, Refreshed, Pending:
-		var b strings.Builder
-		prose{}.body(&b, res)
-		c.SystemOut = textOf(string(res.Outcome) + "\n" + b.String())
+		c.Skipped = &junitMessage{Message: report.Printable(why)}
+	case report.Changed, report.Refreshed, report.Pending:
+		c.SystemOut = textOf(string(res.Outcome) + "\n" + text.Details(res))
 	}
 	return c
 }
@@ -145,7 +145,7 @@ func printableLines(s string) string {
 	}
 	lines := strings.Split(strings.TrimSuffix(s, "\n"), "\n")
 	for i, line := range lines {
-		lines[i] = Printable(line)
+		lines[i] = report.Printable(line)
 	}
 	return strings.Join(lines, "\n")
 }
@@ -153,20 +153,4 @@ func printableLines(s string) string {
 // seconds writes milliseconds as seconds.
 func seconds(ms float64) string {
 	return strconv.FormatFloat(math.Round(ms*1000)/1e6, 'f', -1, 64)
-}
-
-// took writes milliseconds as people read durations: three digits are enough.
-func took(ms float64) string {
-	d := time.Duration(ms * float64(time.Millisecond))
-	switch {
-	case d >= time.Minute:
-		d = d.Round(time.Second)
-	case d >= time.Second:
-		d = d.Round(10 * time.Millisecond)
-	case d >= 10*time.Millisecond:
-		d = d.Round(time.Millisecond)
-	default:
-		return fmt.Sprintf("%.2gms", ms)
-	}
-	return d.String()
 }

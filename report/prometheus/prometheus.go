@@ -1,20 +1,24 @@
-package report
+// Package prometheus writes the figures of a report as Prometheus' text format.
+package prometheus
 
 import (
 	"bufio"
 	"bytes"
 	"fmt"
 	"io"
+	"math"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/nodeapply/apply/report"
 )
 
 const lastChangeMetric = "apply_last_change_timestamp_seconds"
 
-// WritePrometheus writes the figures of r in Prometheus' text format, for node_exporter's textfile collector. lastChange is when an earlier run
+// Write writes the figures of r in Prometheus' text format, for node_exporter's textfile collector. lastChange is when an earlier run
 // last changed something, zero if that is not known; r's own end takes its place if r changed something.
-func WritePrometheus(w io.Writer, r *Report, lastChange time.Time) error {
+func Write(w io.Writer, r *report.Report, lastChange time.Time) error {
 	labels := labelsOf(r)
 	end := r.Started.Add(time.Duration(r.DurationMS * float64(time.Millisecond)))
 	c := r.Counts()
@@ -26,20 +30,20 @@ func WritePrometheus(w io.Writer, r *Report, lastChange time.Time) error {
 	value := func(name, more, v string) { fmt.Fprintf(&b, "%s{%s%s} %s\n", name, labels, more, v) }
 
 	metric("apply_run_outcome", "1 for the outcome of the last run, 0 for the others.")
-	for _, o := range []Outcome{Unchanged, Changed, Pending, Failed} {
+	for _, o := range []report.Outcome{report.Unchanged, report.Changed, report.Pending, report.Failed} {
 		value("apply_run_outcome", outcomeLabel(o), bit(r.Outcome() == o))
 	}
 	metric("apply_run_resources", "Resources of the last run by outcome.")
 	for _, n := range []struct {
-		o Outcome
+		o report.Outcome
 		n int
-	}{{Unchanged, c.Unchanged}, {Changed, c.Changed}, {Refreshed, c.Refreshed}, {Pending, c.Pending}, {Skipped, c.Skipped}, {Failed, c.Failed}} {
+	}{{report.Unchanged, c.Unchanged}, {report.Changed, c.Changed}, {report.Refreshed, c.Refreshed}, {report.Pending, c.Pending}, {report.Skipped, c.Skipped}, {report.Failed, c.Failed}} {
 		value("apply_run_resources", outcomeLabel(n.o), strconv.Itoa(n.n))
 	}
 	metric("apply_run_interrupted", "1 if a signal ended the last run.")
 	value("apply_run_interrupted", "", bit(r.Interrupted != 0))
 	metric("apply_run_duration_seconds", "How long the last run took.")
-	value("apply_run_duration_seconds", "", seconds(r.DurationMS))
+	value("apply_run_duration_seconds", "", strconv.FormatFloat(math.Round(r.DurationMS*1000)/1e6, 'f', -1, 64))
 	metric("apply_run_timestamp_seconds", "When the last run ended.")
 	value("apply_run_timestamp_seconds", "", unix(end))
 	if !lastChange.IsZero() {
@@ -50,8 +54,8 @@ func WritePrometheus(w io.Writer, r *Report, lastChange time.Time) error {
 	return err
 }
 
-// LastChange finds in what WritePrometheus wrote earlier when a run of r's manifest on r's node last changed something; zero if it does not say.
-func LastChange(earlier []byte, r *Report) time.Time {
+// LastChange finds in what Write wrote earlier when a run of r's manifest on r's node last changed something; zero if it does not say.
+func LastChange(earlier []byte, r *report.Report) time.Time {
 	prefix := lastChangeMetric + "{" + labelsOf(r) + "} "
 	for s := bufio.NewScanner(bytes.NewReader(earlier)); s.Scan(); {
 		if v, ok := strings.CutPrefix(s.Text(), prefix); ok {
@@ -63,11 +67,11 @@ func LastChange(earlier []byte, r *Report) time.Time {
 	return time.Time{}
 }
 
-func labelsOf(r *Report) string {
+func labelsOf(r *report.Report) string {
 	return fmt.Sprintf(`node="%s",manifest="%s"`, label(r.Node), label(r.Manifest))
 }
 
-func outcomeLabel(o Outcome) string { return fmt.Sprintf(`,outcome="%s"`, o) }
+func outcomeLabel(o report.Outcome) string { return fmt.Sprintf(`,outcome="%s"`, o) }
 
 // label escapes the value of a label.
 func label(s string) string {

@@ -1,4 +1,5 @@
-package report
+// Package scrub takes sensitive values out of texts.
+package scrub
 
 import (
 	"cmp"
@@ -29,7 +30,7 @@ type Scrubber struct {
 const (
 	shortest     = 4
 	shortestLine = 6
-	hiddenValue  = "(sensitive value)"
+	Hidden       = "(sensitive value)"
 )
 
 // Add makes values known.
@@ -60,7 +61,7 @@ func (s *Scrubber) compile() *strings.Replacer {
 	sorted := slices.SortedFunc(maps.Keys(s.forms), func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
 	pairs := make([]string, 0, 2*len(sorted))
 	for _, f := range sorted {
-		pairs = append(pairs, f, hiddenValue)
+		pairs = append(pairs, f, Hidden)
 	}
 	return strings.NewReplacer(pairs...)
 }

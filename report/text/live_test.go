@@ -1,16 +1,18 @@
-package report
+package text
 
 import (
 	"fmt"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"slices"
-	"sync"
-
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/nodeapply/apply/report"
+	"github.com/nodeapply/apply/report/screen"
 )
 
 // terminal is a screen as far as the live part uses one: text, newlines, going up and clearing downwards. It scrolls at its lower end.
@@ -75,7 +77,7 @@ func (s *terminal) Write(text []byte) (int, error) {
 func (s *terminal) print(line string) {
 	for {
 		head := line
-		for Columns(head) > s.columns {
+		for screen.Columns(head) > s.columns {
 			r := []rune(head)
 			head = string(r[:len(r)-1])
 		}
@@ -96,11 +98,12 @@ func (s *terminal) text() string {
 	return strings.Join(append(slices.Clone(s.gone), s.lines...), "\n")
 }
 
+// TestLive goes by the clock of its bubble: its sleeps take no time.
 func TestLive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &terminal{columns: 40, rows: 10}
-		p := NewText(s, TextOptions{Screen: s.size})
-		r := &Report{Mode: Converge, Resources: 3}
+		p := New(s, Options{Screen: s.size})
+		r := &report.Report{Mode: report.Converge, Resources: 3}
 		want := func(step, text string) {
 			t.Helper()
 			synctest.Wait()
@@ -118,7 +121,7 @@ func TestLive(t *testing.T) {
 		want("checked", "1 of 3 checked, 1s")
 		p.Running(at("exec", "slow"), "applying")
 		p.Running(at("file", "/a/very/long/name/日本語/of/a/file.conf"), "applying")
-		p.Ended(&Result{Address: at("file", "a"), Outcome: Failed, Error: &Error{Summary: "is a folder"}})
+		p.Ended(&report.Result{Address: at("file", "a"), Outcome: report.Failed, Error: &report.Error{Summary: "is a folder"}})
 		time.Sleep(2 * time.Second)
 		want("at work", "file.a: failed\n    is a folder\n  exec.slow: applying 1s\n  file[\"/a/ver…file.conf\"]: applying 1s\n1 of 3 done, 1 failed, 3s")
 		fmt.Fprintln(p.Beside(s), "level=INFO msg=hello")
@@ -134,8 +137,8 @@ func TestLive(t *testing.T) {
 func TestLiveStaysOnALowScreen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &terminal{columns: 30, rows: 5}
-		p := NewText(s, TextOptions{Screen: s.size})
-		p.Begin(&Report{Mode: Converge, Resources: 100})
+		p := New(s, Options{Screen: s.size})
+		p.Begin(&report.Report{Mode: report.Converge, Resources: 100})
 		for i := range 9 {
 			p.Running(at("exec", fmt.Sprint("e", i)), "applying")
 		}

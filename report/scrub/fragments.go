@@ -1,4 +1,4 @@
-package report
+package scrub
 
 import (
 	"bytes"
@@ -64,7 +64,7 @@ func (f *fragments) hide(text string, ends bool) string {
 
 func masked(yes bool) string {
 	if yes {
-		return hiddenValue
+		return Hidden
 	}
 	return ""
 }

@@ -1,9 +1,12 @@
-package report
+package text
 
 import (
 	"fmt"
 	"os"
 	"testing"
+
+	"github.com/nodeapply/apply/report"
+	"github.com/nodeapply/apply/report/jsonl"
 )
 
 // BenchmarkUnchanged prints 10,000 unchanged resources to a file that takes everything.
@@ -13,12 +16,12 @@ func BenchmarkUnchanged(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer null.Close()
-	r := &Report{Mode: Converge}
+	r := &report.Report{Mode: report.Converge}
 	for i := range 10000 {
 		a := at("file", fmt.Sprintf("/etc/conf.d/%d.conf", i))
-		r.Results = append(r.Results, &Result{Address: a, Type: a.Type, Title: a.Title, Pos: fmt.Sprintf("main.hcl:%d", i), Outcome: Unchanged, Certainty: Exact, Reversible: true, DurationMS: 0.03})
+		r.Results = append(r.Results, &report.Result{Address: a, Type: a.Type, Title: a.Title, Pos: fmt.Sprintf("main.hcl:%d", i), Outcome: report.Unchanged, Certainty: report.Exact, Reversible: true, DurationMS: 0.03})
 	}
-	for name, p := range map[string]Events{"text": NewText(null, TextOptions{}), "json": NewJSON(null)} {
+	for name, p := range map[string]report.Events{"text": New(null, Options{}), "json": jsonl.New(null)} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
 				p.Begin(r)

@@ -1,4 +1,5 @@
-package report
+// Package text prints a run for people, on a terminal with what runs now below.
+package text
 
 import (
 	"fmt"
@@ -7,13 +8,14 @@ import (
 	"sync"
 	"time"
 
+	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/resources"
 )
 
-// Text prints a run for people: what changed with its diffs, what failed and why, and one summary. On a terminal it is coloured and shows below
+// Printer prints a run for people: what changed with its diffs, what failed and why, and one summary. On a terminal it is coloured and shows below
 // what runs now; else it is plain lines. Results come as they end, so that a slow one holds no other back; the report itself, which the files of
 // --report and apply history show, keeps the order of declaration.
-type Text struct {
+type Printer struct {
 	prose
 	mu      sync.Mutex
 	w       io.Writer
@@ -22,17 +24,17 @@ type Text struct {
 	err     error
 }
 
-// TextOptions say how to print.
-type TextOptions struct {
+// Options say how to print.
+type Options struct {
 	Color   bool
 	Verbose bool
 	// Screen, if set, gives the columns and rows of the terminal that w is: it shows what runs now.
 	Screen func() (columns, rows int)
 }
 
-// NewText returns a printer to w.
-func NewText(w io.Writer, o TextOptions) *Text {
-	p := &Text{prose: prose{color: o.Color}, w: w, verbose: o.Verbose}
+// New returns a printer to w.
+func New(w io.Writer, o Options) *Printer {
+	p := &Printer{prose: prose{color: o.Color}, w: w, verbose: o.Verbose}
 	if o.Screen != nil {
 		p.live = newLive(p.prose, o.Screen)
 	}
@@ -40,7 +42,7 @@ func NewText(w io.Writer, o TextOptions) *Text {
 }
 
 // Close ends what is shown of a run that came to no end, and returns the first error of writing.
-func (p *Text) Close() error {
+func (p *Printer) Close() error {
 	p.mu.Lock()
 	live := p.live
 	p.mu.Unlock()
@@ -50,7 +52,7 @@ func (p *Text) Close() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if live != nil {
-		last := live.clear()
+		last := live.region.Clear()
 		p.live = nil
 		p.write(last)
 	}
@@ -58,10 +60,10 @@ func (p *Text) Close() error {
 }
 
 // Beside returns a writer to w for what others have to tell, in whole lines: w may be the same terminal.
-func (p *Text) Beside(w io.Writer) io.Writer { return beside{p, w} }
+func (p *Printer) Beside(w io.Writer) io.Writer { return beside{p, w} }
 
 type beside struct {
-	p *Text
+	p *Printer
 	w io.Writer
 }
 
@@ -72,21 +74,21 @@ func (b beside) Write(text []byte) (int, error) {
 	if b.p.live == nil {
 		return b.w.Write(text)
 	}
-	b.p.put(b.p.live.clear())
+	b.p.put(b.p.live.region.Clear())
 	n, err := b.w.Write(text)
 	b.p.write("")
 	return n, err
 }
 
 // write puts finished lines above the live part, in one piece.
-func (p *Text) write(s string) {
+func (p *Printer) write(s string) {
 	if p.live != nil {
-		s = p.live.clear() + s + p.live.draw(time.Now())
+		s = p.live.region.Clear() + s + p.live.draw(time.Now())
 	}
 	p.put(s)
 }
 
-func (p *Text) put(s string) {
+func (p *Printer) put(s string) {
 	if s == "" || p.err != nil {
 		return
 	}
@@ -94,7 +96,7 @@ func (p *Text) put(s string) {
 }
 
 // Begin starts the live part.
-func (p *Text) Begin(r *Report) {
+func (p *Printer) Begin(r *report.Report) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.mode = r.Mode
@@ -108,32 +110,32 @@ func (p *Text) Begin(r *Report) {
 }
 
 // Running is shown in the live part; without one, only waits are told.
-func (p *Text) Running(a resources.Address, what string) {
+func (p *Printer) Running(a resources.Address, what string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
 	case p.live != nil:
 		p.live.running(a, what, time.Now())
 	case strings.HasPrefix(what, "waiting"):
-		p.write(fmt.Sprintf("%s: %s\n", Printable(a.String()), Printable(what)))
+		p.write(fmt.Sprintf("%s: %s\n", report.Printable(a.String()), report.Printable(what)))
 	}
 }
 
 // Ended prints one result.
-func (p *Text) Ended(r *Result) {
+func (p *Printer) Ended(r *report.Result) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.live != nil {
 		p.live.ended(r)
 	}
-	if r.Outcome == Unchanged && !p.verbose && len(r.Warnings) == 0 {
+	if r.Outcome == report.Unchanged && !p.verbose && len(r.Warnings) == 0 {
 		return
 	}
 	p.write(p.result(r))
 }
 
 // End prints the outputs and the summary.
-func (p *Text) End(r *Report) {
+func (p *Printer) End(r *report.Report) {
 	_ = p.Close() // its error is kept
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -1,4 +1,5 @@
-package report
+// Package screen measures and cuts what a terminal shows, and draws lines at its end again and again.
+package screen
 
 import (
 	"strings"
