@@ -121,7 +121,7 @@ func TestCommands(t *testing.T) {
 	}
 	const yum = "yum -q -y --setopt=exit_on_lock=1 "
 	want := []string{
-		yum + "remove -- gone", yum + "--enablerepo=x downgrade -- down-1-1", yum + "--enablerepo=x install -- plain exact-2-3.x86_64 /x.rpm",
+		yum + "--enablerepo=x downgrade -- down-1-1", yum + "--enablerepo=x install -- plain exact-2-3.x86_64 /x.rpm", yum + "remove -- gone",
 		yum + "versionlock -- add tool two-words", yum + "versionlock -- delete 0:tool-1.0-1.el7.* 1:two-words-3-4.*",
 		yum + "clean -- expire-cache", yum + "makecache -- fast",
 	}
