@@ -254,15 +254,21 @@ func TestApt(t *testing.T) {
 			t.Errorf("lists of a source that did not change: %s", diff)
 		}
 		want(t, "ensure: 2.0 -> 9", pack("tool", "latest"))
+		r.Pin = &repo.Pin{Packages: "tool", Pin: "version 1.5", Priority: "1001"}
+		converge(t, n, r)
+		if got := n.in(t, "apt-cache policy tool | grep Candidate"); got != "Candidate: 1.5" {
+			t.Errorf("with a pin: %q", got)
+		}
 		r.Ensure = "absent"
 		converge(t, n, r)
-		if got := n.in(t, "ls /etc/apt/sources.list.d /var/lib/apt/lists | grep two; true"); got != "" {
+		if got := n.in(t, "ls /etc/apt/sources.list.d /etc/apt/preferences.d /var/lib/apt/lists | grep two; true"); got != "" {
 			t.Errorf("left: %q", got)
 		}
 	})
 	t.Run("a source that cannot be fetched", func(t *testing.T) {
 		r := repo.Type().New("gone").(*repo.Repo)
-		r.Uris, r.Suites, r.Components = resources.Strings{"file:/srv/gone"}, resources.Strings{"stable"}, resources.Strings{"main"}
+		// An address that nobody listens at: to apt-get update that is a success unless it is told otherwise.
+		r.Uris, r.Suites, r.Components = resources.Strings{"http://127.0.0.1:9/gone"}, resources.Strings{"stable"}, resources.Strings{"main"}
 		converge(t, n, r)
 		c.types = pkg.Type()
 		want(t, "ensure: 1 -> absent", pack("sound", "absent")) // a removal needs no lists

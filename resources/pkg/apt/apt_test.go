@@ -310,6 +310,15 @@ func TestUpdate(t *testing.T) {
 	const source = "Types: deb\nURIs: http://m\nSuites: a\nComponents: c\n"
 	h := hosttest.New(t, "-- etc/apt/sources.list.d/ --\n-- var/lib/apt/lists/fetched_dists_a_InRelease --\n-- var/lib/dpkg/status --\n"+statusText)
 	h.Answer("apt-get", 100, "")
+	old := h.Path("/etc/apt/sources.list.d/old.sources") // without lists for long, which is somebody's choice
+	if err := os.WriteFile(old, []byte(source), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for name, age := range map[string]time.Duration{old: time.Hour, h.Path(statusFile): time.Minute} {
+		if err := os.Chtimes(name, time.Time{}, time.Now().Add(-age)); err != nil {
+			t.Fatal(err)
+		}
+	}
 	m := New()
 	if _, err := m.Read(t.Context(), h); err != nil {
 		t.Fatal(err)
