@@ -13,7 +13,10 @@ import (
 	"github.com/nodeapply/apply/host/internal/beneath"
 )
 
-const aclAccess = "system.posix_acl_access"
+const (
+	aclAccess    = "system.posix_acl_access"
+	capabilities = "security.capability"
+)
 
 // SetMeta implements [FileWriter]. A link has an owner and no mode.
 func (l *Local) SetMeta(ctx context.Context, name string, m Meta) error {
@@ -41,9 +44,8 @@ func (l *Local) SetMeta(ctx context.Context, name string, m Meta) error {
 		}
 		return fmt.Errorf("chmod: %s is a link, which has no mode", name)
 	}
-	if m.Mode == nil && (m.UID != nil || m.GID != nil) && st.Mode&0o6000 != 0 && kind == Regular {
-		mode := st.Mode & 0o7777 // chown takes setuid and setgid away, and nobody asked for that
-		m.Mode = &mode
+	if kind == Regular && (m.UID != nil || m.GID != nil) {
+		m = withPrivileges(fd, &st, m)
 	}
 	if err := l.setMeta(fd, m); err != nil {
 		return err
@@ -62,6 +64,26 @@ func (l *Local) SetMeta(ctx context.Context, name string, m Meta) error {
 	return l.durable(ctx, int(f.Fd()))
 }
 
+// withPrivileges adds to m what chown takes away, setuid, setgid and capabilities, and nobody asked to have taken away.
+func withPrivileges(fd int, st *unix.Stat_t, m Meta) Meta {
+	if m.Mode == nil && st.Mode&0o6000 != 0 {
+		mode := st.Mode & 0o7777
+		m.Mode = &mode
+	}
+	if _, given := m.Xattrs[capabilities]; given {
+		return m
+	}
+	value := make([]byte, 64) // of 24 at most
+	if n, err := unix.Getxattr(beneath.ProcName(fd), capabilities, value); err == nil {
+		m.Xattrs = maps.Clone(m.Xattrs)
+		if m.Xattrs == nil {
+			m.Xattrs = map[string][]byte{}
+		}
+		m.Xattrs[capabilities] = value[:n]
+	}
+	return m
+}
+
 // setMeta sets what is given in m on what fd stands for: the owner first, because that takes setuid away; then the attributes, an ACL
 // among them no wider than the mode; then the mode.
 func (l *Local) setMeta(fd int, m Meta) error {
@@ -70,18 +92,19 @@ func (l *Local) setMeta(fd int, m Meta) error {
 			return l.failed("chown", err)
 		}
 	}
-	of := beneath.ProcName(fd)
 	for _, name := range slices.Sorted(maps.Keys(m.Xattrs)) {
-		if err := setXattr(of, name, m); err != nil {
+		if err := setXattr(beneath.ProcName(fd), name, m); err != nil {
 			return fmt.Errorf("setxattr: %s: %w", name, err)
 		}
 	}
-	if m.Mode != nil {
-		if err := unix.Chmod(of, *m.Mode&0o7777); err != nil {
-			return l.failed("chmod", err)
-		}
+	if m.Mode == nil {
+		return nil
 	}
-	return nil
+	err := unix.Fchmod(fd, *m.Mode&0o7777)
+	if errors.Is(err, unix.EBADF) { // a descriptor of the name alone
+		err = unix.Chmod(beneath.ProcName(fd), *m.Mode&0o7777)
+	}
+	return l.failed("chmod", err)
 }
 
 func setXattr(of, name string, m Meta) error {

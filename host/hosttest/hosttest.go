@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -120,6 +121,11 @@ func (h *Host) Calls() []string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return append([]string(nil), h.calls...)
+}
+
+// Changes returns those of Calls that may have changed the node.
+func (h *Host) Changes() []string {
+	return slices.DeleteFunc(h.Calls(), func(call string) bool { return strings.HasPrefix(call, "? ") })
 }
 
 // ForgetCalls empties what Calls returns.

@@ -86,6 +86,9 @@ func TestCommands(t *testing.T) {
 	if diff := cmp.Diff(want, h.Calls()); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
+	if diff := cmp.Diff(want[2:], h.Changes()); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
 }
 
 func TestUnknownCommandFailsTheTest(t *testing.T) {

@@ -33,7 +33,8 @@ func Type() resources.Type {
 }
 
 // Key is a public key that may log in as a user over ssh: a line of the file .ssh/authorized_keys in the user's home folder. The line is found by the
-// key; where the file does not have it, by the name, so that a new key replaces the old one of the same name.
+// key; where the file does not have it, by the name, so that a new key replaces the old one of the same name. Further lines with the key are removed:
+// with options of their own they would let in whom the declared ones keep out.
 //
 // Where they are missing, .ssh is made with mode 0700 and the file with 0600, both the user's own. The home folder must be there.
 type Key struct {
@@ -43,7 +44,7 @@ type Key struct {
 	User string `hcl:"user,public"`
 	// The key itself, base64, without type and comment.
 	Key string `hcl:"key"`
-	// The key's type, such as `ssh-ed25519`; `ed25519`, `rsa` and `dsa` are short for it. Default: what the key says.
+	// The key's type, such as `ssh-ed25519`; `ed25519`, `rsa`, `dsa`, `ecdsa-sk` and `ed25519-sk` are short for it. Default: what the key says.
 	Type string `hcl:"type"`
 	// Options before the key, such as `no-pty` or `from="10.0.0.0/8"`, as one string or a list. Not set: left as they are.
 	Options resources.Strings `hcl:"options"`
@@ -57,7 +58,9 @@ const (
 )
 
 // short are the types that may be written so.
-var short = map[string]string{"rsa": ssh.KeyAlgoRSA, "dsa": "ssh-dss", "dss": "ssh-dss", "ed25519": ssh.KeyAlgoED25519}
+var short = map[string]string{
+	"rsa": ssh.KeyAlgoRSA, "dsa": "ssh-dss", "dss": "ssh-dss", "ed25519": ssh.KeyAlgoED25519, "ecdsa-sk": ssh.KeyAlgoSKECDSA256, "ed25519-sk": ssh.KeyAlgoSKED25519,
+}
 
 // Validate checks user, key, type and options.
 func (k *Key) Validate() error {
@@ -160,7 +163,7 @@ func (k *Key) Check(ctx context.Context, v host.View) (resources.Diff, error) {
 	case k.Ensure == absent:
 	case len(f.entries) == 0:
 		home, err := v.Lstat(f.user.Home)
-		if err == nil && home.Kind != host.Directory {
+		if err == nil && home.Kind != host.Directory && home.Kind != host.Symlink { // a link that the user may have planted has been refused
 			err = fmt.Errorf("%s, the home of user %s: does not exist", f.user.Home, k.User)
 		}
 		add("ensure", absent, present)
@@ -172,7 +175,11 @@ func (k *Key) Check(ctx context.Context, v host.View) (resources.Diff, error) {
 			return d, err
 		}
 		add("type", is.key.Type(), w.key.Type())
-		add("key", ssh.FingerprintSHA256(is.key), ssh.FingerprintSHA256(w.key))
+		keys := make([]string, len(f.entries))
+		for i, e := range f.entries {
+			keys[i] = ssh.FingerprintSHA256(e.key)
+		}
+		add("key", strings.Join(keys, ", "), ssh.FingerprintSHA256(w.key))
 		add("name", is.comment, w.comment)
 		add("options", strings.Join(is.options, ","), strings.Join(w.options, ","))
 	}
@@ -187,18 +194,19 @@ func (k *Key) Apply(ctx context.Context, h host.Host, _ resources.Diff) error {
 	}
 	uid, gid := f.user.UID, f.user.GID
 	own := func(mode uint32) host.Meta { return host.Meta{Mode: &mode, UID: &uid, GID: &gid} }
-	switch {
-	case k.Ensure == absent:
-		f.Remove(func(i int, _ string) bool {
-			return slices.ContainsFunc(f.entries, func(e *entry) bool { return e.at == i })
-		})
-		return f.Write(ctx, h, host.Meta{})
-	case len(f.entries) > 0:
-		w, err := k.wanted(f.entries[0])
+	gone := f.entries
+	if k.Ensure == present && len(gone) > 0 {
+		w, err := k.wanted(gone[0])
 		if err != nil {
 			return err
 		}
-		f.Replace(f.entries[0].at, w.String())
+		f.Replace(gone[0].at, w.String())
+		gone = gone[1:]
+	}
+	if k.Ensure == absent || len(f.entries) > 0 {
+		f.Remove(func(i int, _ string) bool {
+			return slices.ContainsFunc(gone, func(e *entry) bool { return e.at == i })
+		})
 		return f.Write(ctx, h, host.Meta{})
 	}
 	w, err := k.wanted(nil)

@@ -1,8 +1,8 @@
 package authkey
 
 import (
-	"fmt"
-	"os"
+	"encoding/base64"
+	"slices"
 	"strings"
 	"testing"
 
@@ -20,13 +20,11 @@ const (
 	two = "AAAAC3NzaC1lZDI1NTE5AAAAIIqI4910CfGV/VLbLTy6XXLKZwm/HZQSG/N0iAG0D29c"
 )
 
-// root skips a test unless it runs as root.
-func root(t *testing.T) {
-	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("needs root: only root can give files to their users")
-	}
-}
+// owners is why the tests of users' files need root.
+const owners = "only root can give files to their users"
+
+// ecdsa is a key of another type.
+const ecdsa = "AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBEY3ouATc6mYLORpSYMVIKVJuo4TQbp96sWln7qM9J7gcNe/wKDMmFY6VqOSy//du1ic5602h5sa458uJz4D7Eo="
 
 func declare(edit func(*Key)) *Key {
 	k := Type().New("laptop").(*Key)
@@ -51,13 +49,16 @@ var declared = map[string]func(*Key){
 
 // actual are the lines that it may find among others.
 var actual = map[string]string{
-	"nothing":    "",
-	"same":       "ssh-ed25519 " + one + " laptop\n",
-	"other name": "ssh-ed25519  " + one + " bob@home\n",
-	"no name":    "ssh-ed25519 " + one + "\n",
-	"other key":  "ssh-ed25519 " + two + " laptop\n",
-	"options":    `from="10.0.0.0/8,::1",no-agent-forwarding ssh-ed25519 ` + one + " laptop\n",
-	"both":       "ssh-ed25519 " + two + " laptop\nssh-ed25519 " + one + " bob@home\n",
+	"nothing":     "",
+	"same":        "ssh-ed25519 " + one + " laptop\n",
+	"other name":  "ssh-ed25519  " + one + " bob@home\n",
+	"no name":     "ssh-ed25519 " + one + "\n",
+	"other key":   "ssh-ed25519 " + two + " laptop\n",
+	"other type":  "ecdsa-sha2-nistp256 " + ecdsa + " laptop\n",
+	"twice":       "ssh-ed25519 " + one + " laptop\nno-pty ssh-ed25519 " + one + " again\n",
+	"other order": `no-pty,command="echo \"hi\" # all",from="10.0.0.0/8,::1" ssh-ed25519 ` + one + " laptop\n",
+	"options":     `from="10.0.0.0/8,::1",no-agent-forwarding ssh-ed25519 ` + one + " laptop\n",
+	"both":        "ssh-ed25519 " + two + " laptop\nssh-ed25519 " + one + " bob@home\n",
 }
 
 const (
@@ -71,7 +72,7 @@ func tree(lines string) string {
 }
 
 func TestConverges(t *testing.T) {
-	root(t)
+	resourcetest.NeedsRoot(t, owners)
 	for name, edit := range declared {
 		for start, lines := range actual {
 			for where, content := range map[string]string{"first": lines + others, "last": others + lines, "alone": lines} {
@@ -102,8 +103,11 @@ func fingerprint(t *testing.T, key string) string {
 	return ssh.FingerprintSHA256(public)
 }
 
+// written is how the declared options stand in a line.
+const written = `from="10.0.0.0/8,::1",no-pty,command="echo \"hi\" # all" `
+
 func TestWhatIsWritten(t *testing.T) {
-	root(t)
+	resourcetest.NeedsRoot(t, owners)
 	for _, tc := range []struct{ declared, actual, want, changes string }{
 		{"present", "nothing", actual["same"], "ensure: absent -> present"},
 		{"present", "other name", actual["same"], "name: bob@home -> laptop"},
@@ -111,8 +115,15 @@ func TestWhatIsWritten(t *testing.T) {
 		{"present", "other key", actual["same"], "key: " + fingerprint(t, two) + " -> " + fingerprint(t, one)},
 		{"present", "options", actual["options"], ""},
 		{"no options", "options", actual["same"], `options: from="10.0.0.0/8,::1",no-agent-forwarding -> `},
-		{"options", "nothing", `from="10.0.0.0/8,::1",no-pty,command="echo \"hi\" # all" ` + actual["same"], "ensure: absent -> present"},
+		{"options", "nothing", written + actual["same"], "ensure: absent -> present"},
 		{"present", "both", "ssh-ed25519 " + two + " laptop\n" + actual["same"], "name: bob@home -> laptop"},
+		{"present", "other type", actual["same"], "type: ecdsa-sha2-nistp256 -> ssh-ed25519\nkey: " + fingerprint(t, ecdsa) + " -> " + fingerprint(t, one)},
+		{"type", "same", actual["same"], ""},
+		{"present", "twice", actual["same"], "key: " + fingerprint(t, one) + ", " + fingerprint(t, one) + " -> " + fingerprint(t, one)},
+		{"absent", "twice", "", "ensure: present -> absent"},
+		{"options", "options", written + actual["same"], `options: from="10.0.0.0/8,::1",no-agent-forwarding -> ` + strings.TrimSpace(written)},
+		{"options", "other order", written + actual["same"], `options: no-pty,command="echo \"hi\" # all",from="10.0.0.0/8,::1" -> ` + strings.TrimSpace(written)},
+		{"absent by name", "other name", actual["other name"], ""},
 		{"absent", "both", "", "ensure: present -> absent"},
 		{"absent by name", "both", "ssh-ed25519 " + one + " bob@home\n", "ensure: present -> absent"},
 	} {
@@ -122,11 +133,7 @@ func TestWhatIsWritten(t *testing.T) {
 			if diff := cmp.Diff(others+tc.want, h.Content(file)); diff != "" {
 				t.Error(diff)
 			}
-			var changes []string
-			for _, c := range o.Diff.Changes {
-				changes = append(changes, fmt.Sprintf("%s: %s -> %s", c.Attr, c.From, c.To))
-			}
-			if diff := cmp.Diff(tc.changes, strings.Join(changes, "\n")); diff != "" {
+			if diff := cmp.Diff(tc.changes, o.Changes()); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -134,17 +141,29 @@ func TestWhatIsWritten(t *testing.T) {
 }
 
 func TestFolderAndFileAreTheUsersAlone(t *testing.T) {
-	root(t)
-	h := hosttest.New(t, people)
-	resourcetest.Converges(t, h, declare(nil))
-	want := "-- home/bob/.ssh/ 0700 bob:bob --\n-- home/bob/.ssh/authorized_keys 0600 bob:bob --\n" + actual["same"]
-	if got := h.Snapshot(); !strings.HasSuffix(got, want) {
-		t.Errorf("want %q at the end of\n%s", want, got)
+	resourcetest.NeedsRoot(t, owners)
+	const made = "authorized_keys 0600 bob:bob --\n"
+	atHome := strings.Replace(people, "-- home/bob/ 0750 bob:bob --\n", "-- srv/bob/ 0750 bob:bob --\n", 1)
+	for name, tc := range map[string]struct{ tree, want string }{
+		"made":                  {people, "-- home/bob/.ssh/ 0700 bob:bob --\n-- home/bob/.ssh/" + made},
+		"a folder that is kept": {people + "-- home/bob/.ssh/ 0750 bob:bob --\n", "-- home/bob/.ssh/ 0750 bob:bob --\n-- home/bob/.ssh/" + made},
+		"home by root's link":   {atHome + "-- home/bob -> /srv/bob --\n", "-- srv/bob/.ssh/ 0700 bob:bob --\n-- srv/bob/.ssh/" + made},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := hosttest.New(t, tc.tree)
+			k := declare(nil)
+			if err := k.Apply(t.Context(), h, resourcetest.Check(t, h, k)); err != nil {
+				t.Fatal(err)
+			}
+			if got := h.Snapshot(); !strings.HasSuffix(got, tc.want+actual["same"]) {
+				t.Errorf("want %q at the end of\n%s", tc.want, got)
+			}
+		})
 	}
 }
 
 func TestRefuses(t *testing.T) {
-	root(t)
+	resourcetest.NeedsRoot(t, owners)
 	shadow := "-- etc/shadow 0600 --\nroot:*:1::::::\n"
 	for name, tc := range map[string]struct {
 		tree string
@@ -153,6 +172,8 @@ func TestRefuses(t *testing.T) {
 	}{
 		"planted file link":   {people + shadow + "-- home/bob/.ssh/ 0700 bob:bob --\n-- home/bob/.ssh/authorized_keys -> /etc/shadow bob:bob --\n", nil, "is a link, not a file"},
 		"planted folder link": {people + "-- root/.ssh/ 0700 --\n-- home/bob/.ssh -> /root/.ssh bob:bob --\n", nil, "/home/bob/.ssh: refused: a link that its owner may have planted"},
+		"planted home link":   {strings.Replace(people, "-- home/bob/ 0750 bob:bob --\n", "-- root/ 0700 --\n-- home/bob -> /root bob:bob --\n", 1), nil, "/home/bob: refused"},
+		"home is a file":      {strings.Replace(people, "-- home/bob/ 0750 bob:bob --\n", "-- home/bob --\n", 1), nil, "/home/bob"},
 		"pipe":                {people + "-- home/bob/.ssh/ 0700 bob:bob --\n-- home/bob/.ssh/authorized_keys| 0600 bob:bob --\n", nil, "is a fifo, not a file"},
 		"unknown user":        {people, func(k *Key) { k.User = "carol" }, `user: user "carol": unknown to this node`},
 		"no home":             {strings.Replace(people, "-- home/bob/ 0750 bob:bob --\n", "", 1), nil, "/home/bob, the home of user bob: does not exist"},
@@ -181,6 +202,7 @@ func TestValidate(t *testing.T) {
 		{"whole line", func(k *Key) { k.Key = "ssh-ed25519 " + one + " bob" }, "key: want the key alone"},
 		{"two lines", func(k *Key) { k.Key = one[:20] + "\n" + one[20:] }, "key: want the key alone"},
 		{"cut", func(k *Key) { k.Key = one[:len(one)-4] }, "key: it is no public key of ssh"},
+		{"number of a user", func(k *Key) { k.User = "1000" }, `user: "1000" is a number`},
 		{"other type", func(k *Key) { k.Type = "ssh-rsa" }, `type: "ssh-rsa", and the key says ssh-ed25519`},
 		{"two options", func(k *Key) { k.Options = resources.Strings{"no-pty,no-X11-forwarding"} }, "is not one option"},
 		{"option with blanks", func(k *Key) { k.Options = resources.Strings{"no-pty ssh-ed25519"} }, "is not one option"},
@@ -190,8 +212,45 @@ func TestValidate(t *testing.T) {
 		{"ensure", func(k *Key) { k.Ensure = "here" }, "ensure: "},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			if err := declare(tc.edit).Validate(); err == nil || !strings.Contains(err.Error(), tc.want) {
-				t.Errorf("want %q, got %v", tc.want, err)
+			resourcetest.Invalid(t, declare(tc.edit), tc.want)
+		})
+	}
+}
+
+func TestShortTypes(t *testing.T) {
+	for short, long := range map[string]string{
+		"ed25519": "ssh-ed25519", "ed25519-sk": "sk-ssh-ed25519@openssh.com", "ecdsa-sk": "sk-ecdsa-sha2-nistp256@openssh.com",
+	} {
+		t.Run(short, func(t *testing.T) {
+			public, err := declare(nil).public()
+			if err != nil {
+				t.Fatal(err)
+			}
+			blob := public.Marshal()
+			switch short { // as sshd(8)'s PROTOCOL.u2f has them
+			case "ed25519-sk":
+				blob = ssh.Marshal(struct {
+					Type        string
+					Key         []byte
+					Application string
+				}{long, blob[len(blob)-32:], "ssh:"})
+			case "ecdsa-sk":
+				point, err := base64.StdEncoding.DecodeString(ecdsa)
+				if err != nil {
+					t.Fatal(err)
+				}
+				blob = ssh.Marshal(struct {
+					Type, Curve string
+					Point       []byte
+					Application string
+				}{long, "nistp256", slices.Clone(point[len(point)-65:]), "ssh:"})
+			}
+			k := declare(func(k *Key) { k.Type, k.Key = short, base64.StdEncoding.EncodeToString(blob) })
+			if err := k.Validate(); err != nil {
+				t.Error(err)
+			}
+			if public, err := k.public(); err != nil || public.Type() != long {
+				t.Errorf("want %s, got %v, %v", long, public, err)
 			}
 		})
 	}
@@ -202,6 +261,14 @@ func TestIdentities(t *testing.T) {
 	if diff := cmp.Diff(want, declare(nil).Requires()); diff != "" {
 		t.Error(diff)
 	}
+	roots := declare(func(k *Key) { k.User = "root" })
+	want = []resources.Identity{{Kind: "user", Name: "root"}, {Kind: "path", Name: "/root/.ssh/authorized_keys", Nearest: true}}
+	if diff := cmp.Diff(want, roots.Requires()); diff != "" {
+		t.Error(diff)
+	}
+	if bobs := declare(nil).Locks(); cmp.Equal(bobs, roots.Locks()) || !cmp.Equal(bobs, declare(func(k *Key) { k.Key = two }).Locks()) {
+		t.Errorf("want a lock for each user, got %q and %q", bobs, roots.Locks())
+	}
 	a, b := declare(nil), declare(func(k *Key) { k.Name = "other" })
 	if a.Provides()[0] == b.Provides()[0] || a.Provides()[1] != b.Provides()[1] {
 		t.Errorf("one key under two names: %v, %v", a.Provides(), b.Provides())
@@ -209,8 +276,11 @@ func TestIdentities(t *testing.T) {
 }
 
 func TestInspect(t *testing.T) {
-	root(t)
+	resourcetest.NeedsRoot(t, owners)
 	for start, lines := range actual {
+		if start == "twice" {
+			continue // not a state that can be declared
+		}
 		h := hosttest.New(t, tree(others+lines))
 		titles, err := Type().New("").(*Key).List(t.Context(), h, "b*")
 		if err != nil {
@@ -220,14 +290,15 @@ func TestInspect(t *testing.T) {
 			t.Errorf("%s: %q", start, titles)
 		}
 		for _, title := range titles {
-			k := Type().New(title).(*Key)
-			if err := k.Inspect(t.Context(), h); err != nil {
-				t.Fatal(err)
-			}
-			if o := resourcetest.Converges(t, h, k); !o.Diff.Empty() {
-				t.Errorf("%s, %s: differs from itself: %v", start, title, o.Diff)
-			}
+			t.Run(title+" of "+start, func(t *testing.T) { resourcetest.Inspects(t, h, Type(), title) })
 		}
+	}
+	got := resourcetest.Inspects(t, hosttest.New(t, tree(others+actual["options"])), Type(), "bob/laptop")
+	want := declare(func(k *Key) {
+		k.Type, k.Options = "ssh-ed25519", resources.Strings{`from="10.0.0.0/8,::1"`, "no-agent-forwarding"}
+	})
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
 	}
 	if err := Type().New("none").(*Key).Inspect(t.Context(), hosttest.New(t, people)); err == nil {
 		t.Error("a key that nobody has")

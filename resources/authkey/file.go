@@ -53,7 +53,7 @@ func (e *entry) has(key ssh.PublicKey) bool {
 type found struct {
 	*text.File
 	user    host.User
-	entries []*entry // with present at most one
+	entries []*entry // with present, the one that is to stay comes first
 }
 
 // look returns nil for a user that is not there.
@@ -87,8 +87,6 @@ func (k *Key) look(ctx context.Context, v host.View) (*found, error) {
 		f.entries = append(f.entries, byName...)
 	case len(f.entries) == 0 && len(byName) > 0:
 		f.entries = byName[:1]
-	case len(f.entries) > 1:
-		f.entries = f.entries[:1]
 	}
 	return f, nil
 }

@@ -3,7 +3,6 @@ package cron
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -35,30 +34,34 @@ var declared = map[string]func(*Cron){
 	"all": func(c *Cron) {
 		c.Minute, c.Hour, c.MonthDay, c.Month, c.Weekday = "*/5,7", "8-18/2", "1,15", "Jan-march", "Monday"
 	},
-	"any hour again": func(c *Cron) { c.Hour = absent },
-	"reboot":         func(c *Cron) { c.Special = "reboot" },
-	"not special":    func(c *Cron) { c.Special = absent },
-	"environment":    func(c *Cron) { c.Environment = Environment{"MAILTO=ops@example.com", "A=b c"} },
-	"no environment": func(c *Cron) { c.Environment = Environment{} },
-	"absent":         func(c *Cron) { c.Ensure = absent },
+	"any hour again":    func(c *Cron) { c.Hour = absent },
+	"reboot":            func(c *Cron) { c.Special = "reboot" },
+	"other environment": func(c *Cron) { c.Environment = Environment{"MAILTO=ops", "X=2"} },
+	"not special":       func(c *Cron) { c.Special = absent },
+	"environment":       func(c *Cron) { c.Environment = Environment{"MAILTO=ops@example.com", "A=b c"} },
+	"no environment":    func(c *Cron) { c.Environment = Environment{} },
+	"absent":            func(c *Cron) { c.Ensure = absent },
 }
 
 // actual are the lines that it may find among others.
 var actual = map[string]string{
-	"nothing":       "",
-	"same":          "# apply: backup\n* * * * * /bin/backup --all\n",
-	"other time":    "# apply: backup\n5 04 * * * /bin/backup --all\n",
-	"other command": "# apply: backup\n*\t*  * * *\t/bin/backup\n",
-	"special":       "# apply: backup\n@daily /bin/backup --all\n",
-	"environment":   "# apply: backup\nMAILTO = ops\nX=1\n* * * * * /bin/backup --all\n",
-	"incomplete":    "# apply: backup\n",
-	"cut short":     "# apply: backup\nMAILTO=ops\n",
-	"of Puppet":     "# Puppet Name: backup\n1 1 * * * /bin/backup --all\n",
-	"by hand":       "* * * * * /bin/backup --all\n",
+	"nothing":         "",
+	"same":            "# apply: backup\n* * * * * /bin/backup --all\n",
+	"other time":      "# apply: backup\n5 04 * * * /bin/backup --all\n",
+	"other command":   "# apply: backup\n*\t*  * * *\t/bin/backup\n",
+	"special":         "# apply: backup\n@daily /bin/backup --all\n",
+	"environment":     "# apply: backup\nMAILTO = ops\nX=1\n* * * * * /bin/backup --all\n",
+	"incomplete":      "# apply: backup\n",
+	"cut short":       "# apply: backup\nMAILTO=ops\n",
+	"of Puppet":       "# Puppet Name: backup\n1 1 * * * /bin/backup --all\n",
+	"of Ansible":      "#Ansible: backup\n1 1 * * * /bin/backup --all\n",
+	"other, by names": "# apply: backup\n*/5,7 08-18/2 01,15 jan-Mar mon /bin/backup\n",
+	"by names":        "# apply: backup\n*/5,7 08-18/2 01,15 jan-Mar mon /bin/backup --all\n",
+	"by hand":         "* * * * * /bin/backup --all\n",
 }
 
 const (
-	above = "# mine\nSHELL=/bin/sh\n\n*/10 * * * * /bin/tick # often\n# apply: backup2\n@hourly /bin/backup2\n"
+	above = "# (mine)\nSHELL=/bin/sh\n\n*/10 * * * * /bin/tick # often\n# apply: backup2\n@hourly /bin/backup2\n"
 	below = "\n@reboot /bin/hello\n"
 )
 
@@ -120,6 +123,17 @@ func TestWhatIsWritten(t *testing.T) {
 		{"every minute", "incomplete", actual["same"], "ensure: incomplete -> present\ncommand:  -> /bin/backup --all\nminute:  -> *\nhour:  -> *\nmonthday:  -> *\nmonth:  -> *\nweekday:  -> *"},
 		{"at night", "of Puppet", "# Puppet Name: backup\n30 2 * * * /bin/backup --all\n", "minute: 1 -> 30\nhour: 1 -> 2"},
 		{"every minute", "by hand", actual["same"], "ensure: incomplete -> present"},
+		{"at night", "of Ansible", "#Ansible: backup\n30 2 * * * /bin/backup --all\n", "minute: 1 -> 30\nhour: 1 -> 2"},
+		{"all", "by names", "", ""},
+		{"all", "other, by names", actual["by names"], "command: /bin/backup -> /bin/backup --all"}, // as it is written there
+		{"reboot", "other time", "# apply: backup\n@reboot /bin/backup --all\n", "minute: 5 -> \nhour: 4 -> \nmonthday: * -> \nmonth: * -> \nweekday: * -> \nspecial: absent -> reboot"},
+		{"not special", "special", actual["same"], "minute:  -> *\nhour:  -> *\nmonthday:  -> *\nmonth:  -> *\nweekday:  -> *\nspecial: daily -> absent"},
+		{"not special", "other time", "", ""},
+		{"environment", "environment", "# apply: backup\nMAILTO=ops@example.com\nA=b c\n* * * * * /bin/backup --all\n", "environment: MAILTO=ops\nX=1 -> MAILTO=ops@example.com\nA=b c"},
+		{"other environment", "environment", "# apply: backup\nMAILTO=ops\nX=2\n* * * * * /bin/backup --all\n", "environment: MAILTO=ops\nX=1 -> MAILTO=ops\nX=2"},
+		{"at night", "by hand", actual["by hand"] + "# apply: backup\n30 2 * * * /bin/backup --all\n", "ensure: absent -> present"},
+		{"environment", "by hand", actual["by hand"] + "# apply: backup\nMAILTO=ops@example.com\nA=b c\n* * * * * /bin/backup --all\n", "ensure: absent -> present"},
+		{"absent", "nothing", "", ""},
 		{"absent", "environment", "-", "ensure: present -> absent"},
 		{"absent", "of Puppet", "-", "ensure: present -> absent"},
 		{"absent", "by hand", "", ""},
@@ -134,11 +148,7 @@ func TestWhatIsWritten(t *testing.T) {
 			if diff := cmp.Diff(want, h.Content(spool)); diff != "" {
 				t.Error(diff)
 			}
-			var changes []string
-			for _, c := range o.Diff.Changes {
-				changes = append(changes, fmt.Sprintf("%s: %s -> %s", c.Attr, c.From, c.To))
-			}
-			if diff := cmp.Diff(tc.changes, strings.Join(changes, "\n")); diff != "" {
+			if diff := cmp.Diff(tc.changes, o.Changes()); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -151,9 +161,7 @@ func missing(context.Context, host.Cmd) (host.Output, error) {
 }
 
 func TestWithoutCrontab(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("needs root: only root can give a crontab to its user")
-	}
+	resourcetest.NeedsRoot(t, "only root can give a crontab to its user")
 	const bob = "-- etc/passwd --\nroot:x:0:0::/root:/bin/sh\nbob:x:1000:1000::/home/bob:/bin/sh\n-- etc/group --\nroot:x:0:\nbob:x:1000:\n"
 	for name, dir := range map[string]string{"Debian": "var/spool/cron/crontabs", "SUSE": "var/spool/cron/tabs", "Red Hat": "var/spool/cron"} {
 		t.Run(name, func(t *testing.T) {
@@ -167,6 +175,14 @@ func TestWithoutCrontab(t *testing.T) {
 			}
 		})
 	}
+	t.Run("what crontab wrote stays", func(t *testing.T) {
+		h := hosttest.New(t, bob+"-- var/spool/cron/crontabs/bob 0600 bob:bob --\n"+header+above)
+		h.Handle("crontab", missing)
+		resourcetest.Converges(t, h, declare(func(c *Cron) { c.User = "bob" }))
+		if diff := cmp.Diff(header+above+actual["same"], h.Content("/var/spool/cron/crontabs/bob")); diff != "" {
+			t.Error(diff)
+		}
+	})
 	t.Run("no cron", func(t *testing.T) {
 		h := hosttest.New(t, bob)
 		h.Handle("crontab", missing)
@@ -185,6 +201,26 @@ func TestWithoutCrontab(t *testing.T) {
 	})
 }
 
+func TestNoCrontabYet(t *testing.T) {
+	const tree = "-- etc/passwd --\nroot:x:0:0::/root:/bin/sh\nbob:x:1000:1000::/home/bob:/bin/sh\n-- var/spool/cron/crontabs/ 1730 --\n"
+	h := hosttest.New(t, tree)
+	var given string
+	h.Handle("crontab -u bob -", func(_ context.Context, c host.Cmd) (host.Output, error) {
+		b, err := io.ReadAll(c.Stdin)
+		given = string(b)
+		return host.Output{}, errors.Join(err, os.WriteFile(h.Path("/var/spool/cron/crontabs/bob"), b, 0o600))
+	})
+	bobs := func(ensure string) *Cron { return declare(func(c *Cron) { c.User, c.Ensure = "bob", ensure }) }
+	resourcetest.Converges(t, h, bobs(absent))
+	if len(h.Calls()) > 0 {
+		t.Errorf("ran %q", h.Calls())
+	}
+	resourcetest.Converges(t, h, bobs(present))
+	if diff := cmp.Diff(actual["same"], given); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestCrontabRefuses(t *testing.T) {
 	err := resourcetest.Refuses(t, node(t, above), declare(func(c *Cron) { c.Command = "refuse" }))
 	if err.Error() != `crontab: exit code 1: "-":3: bad command` {
@@ -201,15 +237,7 @@ func TestRestore(t *testing.T) {
 			t.Run(name+" to "+start, func(t *testing.T) {
 				h := node(t, header+above+lines)
 				c := declare(edit)
-				d := resourcetest.Check(t, h, c)
-				raw, err := c.Before(t.Context(), h, d)
-				if err != nil {
-					t.Fatal(err)
-				}
-				resourcetest.Converges(t, h, c)
-				if err := Type().New("backup").(*Cron).Restore(t.Context(), h, raw); err != nil {
-					t.Fatal(err)
-				}
+				resourcetest.Undoes(t, h, Type(), "backup", c)
 				if diff := cmp.Diff(header+above+lines, h.Content(spool)); diff != "" {
 					t.Error(diff)
 				}
@@ -218,70 +246,17 @@ func TestRestore(t *testing.T) {
 	}
 }
 
-func TestValidate(t *testing.T) {
-	for _, tc := range []struct {
-		name string
-		edit func(*Cron)
-		want string
-	}{
-		{"name", func(c *Cron) { c.Name = "a\n* * * * * b" }, "name: "},
-		{"no command", func(c *Cron) { c.Command = " " }, "command: must be set"},
-		{"two commands", func(c *Cron) { c.Command = "a\n* * * * * b" }, "command: it must be one line"},
-		{"user", func(c *Cron) { c.User = "../bob" }, "user: "},
-		{"ensure", func(c *Cron) { c.Ensure = "here" }, "ensure: "},
-		{"minute", func(c *Cron) { c.Minute = "60" }, `minute: "60": want 0 to 59, got "60"`},
-		{"negative", func(c *Cron) { c.Minute = "-1" }, "minute: "},
-		{"sign", func(c *Cron) { c.Minute = "+1" }, "minute: "},
-		{"blank", func(c *Cron) { c.Minute = "1 2" }, "minute: "},
-		{"hour", func(c *Cron) { c.Hour = "24" }, "hour: "},
-		{"monthday", func(c *Cron) { c.MonthDay = "0" }, "monthday: "},
-		{"month", func(c *Cron) { c.Month = "foo" }, "month: "},
-		{"weekday", func(c *Cron) { c.Weekday = "8" }, "weekday: "},
-		{"step", func(c *Cron) { c.Minute = "*/0" }, `minute: "*/0": "0" is no step`},
-		{"range", func(c *Cron) { c.Hour = "8-4" }, "ends before it begins"},
-		{"empty element", func(c *Cron) { c.Hour = "1,,2" }, "hour: "},
-		{"special", func(c *Cron) { c.Special = "often" }, `special: "often" is none of`},
-		{"special and time", func(c *Cron) { c.Special, c.Minute = "daily", "5" }, "special: it stands in place of a time"},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			if err := declare(tc.edit).Validate(); err == nil || !strings.Contains(err.Error(), tc.want) {
-				t.Errorf("want %q, got %v", tc.want, err)
-			}
-		})
+func TestIdentities(t *testing.T) {
+	c := declare(func(c *Cron) { c.User = "bob" })
+	if diff := cmp.Diff([]resources.Identity{{Kind: "cron", Name: "bob backup"}}, c.Provides()); diff != "" {
+		t.Error(diff)
 	}
-}
-
-func TestAttributes(t *testing.T) {
-	for _, tc := range []struct {
-		name string
-		into resources.AttrUnmarshaler
-		in   any
-		want string
-	}{
-		{"number", new(Times), 5.0, "5"},
-		{"list", new(Times), []any{0.0, "30"}, "0,30"},
-		{"no list", new(Times), []any{}, "error"},
-		{"one variable", new(Environment), "A=b", "[A=b]"},
-		{"variables", new(Environment), []any{"A=b", "C = d"}, "[A=b C = d]"},
-		{"map", new(Environment), map[string]any{"B": 1.0, "A": "x y"}, "[A=x y B=1]"},
-		{"no variable", new(Environment), "A", "error"},
-		{"two lines", new(Environment), "A=b\n* * * * * c", "error"},
-		{"bad name", new(Environment), map[string]any{"A B": "x"}, "error"},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			got := "error"
-			if err := tc.into.UnmarshalAttr(tc.in); err == nil {
-				switch v := tc.into.(type) {
-				case *Times:
-					got = string(*v)
-				case *Environment:
-					got = fmt.Sprint(*v)
-				}
-			}
-			if diff := cmp.Diff(tc.want, got); diff != "" {
-				t.Error(diff)
-			}
-		})
+	if diff := cmp.Diff([]resources.Identity{{Kind: "user", Name: "bob"}}, c.Requires()); diff != "" {
+		t.Error(diff)
+	}
+	other := declare(func(c *Cron) { c.Name, c.User = "other", "bob" })
+	if !cmp.Equal(c.Locks(), other.Locks()) || cmp.Equal(c.Locks(), declare(nil).Locks()) {
+		t.Errorf("want a lock for each crontab, got %q, %q, %q", c.Locks(), other.Locks(), declare(nil).Locks())
 	}
 }
 
@@ -289,26 +264,24 @@ func TestInspect(t *testing.T) {
 	for start, lines := range actual {
 		h := node(t, above+lines)
 		for _, title := range []string{"backup", "backup2", "root/backup", "none"} {
-			c := Type().New(title).(*Cron)
-			err := c.Inspect(t.Context(), h)
 			if (start == "incomplete" || start == "cut short") && strings.HasSuffix(title, "backup") {
+				err := Type().New(title).(*Cron).Inspect(t.Context(), h)
 				if err == nil || !strings.Contains(err.Error(), "no such state to declare") {
 					t.Errorf("%s, %s: %v", start, title, err)
 				}
 				continue
 			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			if o := resourcetest.Converges(t, h, c); !o.Diff.Empty() {
-				t.Errorf("%s, %s: differs from itself: %v", start, title, o.Diff)
-			}
+			t.Run(title+" of "+start, func(t *testing.T) { resourcetest.Inspects(t, h, Type(), title) })
 		}
 	}
 	h := hosttest.New(t, "-- etc/passwd --\nroot:x:0:0::/root:/bin/sh\n-- var/spool/cron/root 0600 --\n"+above)
-	titles, err := declare(nil).List(t.Context(), h, "*")
-	if diff := cmp.Diff([]string{"root/backup2"}, titles); diff != "" || err != nil {
-		t.Error(diff, err)
+	resourcetest.Lists(t, h, Type(), "*", "root/backup2")
+	got := resourcetest.Inspects(t, node(t, above+"# apply: backup\nMAILTO = ops\n5 04 * * mon /bin/backup --all\n"), Type(), "backup")
+	want := declare(func(c *Cron) {
+		c.Minute, c.Hour, c.MonthDay, c.Month, c.Weekday, c.Environment = "5", "04", "*", "*", "mon", Environment{"MAILTO=ops"}
+	})
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
 	}
 }
 

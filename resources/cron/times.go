@@ -50,10 +50,11 @@ func (e *Environment) UnmarshalAttr(v any) error {
 	}
 	out := make(Environment, len(s))
 	for i, pair := range s {
-		if pair = strings.TrimSpace(pair); !variable.MatchString(pair) || strings.ContainsAny(pair, "\n\r\x00") {
+		m := variable.FindStringSubmatch(pair)
+		if m == nil || strings.ContainsAny(pair, "\n\r\x00") {
 			return fmt.Errorf("%q: want NAME=value, one line", pair)
 		}
-		out[i] = pair
+		out[i] = m[1] + "=" + m[2] // as it is read from a crontab
 	}
 	*e = out
 	return nil

@@ -123,12 +123,20 @@ func (g *Group) look(ctx context.Context, v host.View) (*found, error) {
 
 // members is who should be in the group, sorted.
 func (g *Group) members(is []string) []string {
-	want := slices.Clone([]string(g.Members))
-	if !g.AuthMembership {
-		want = append(want, is...)
+	return accounts.Together(g.Members, is, g.AuthMembership)
+}
+
+// membersThere finds users that are to join and are not there before anything is changed.
+func (g *Group) membersThere(ctx context.Context, v host.View, is []string) error {
+	for _, m := range g.Members {
+		if slices.Contains(is, m) {
+			continue
+		}
+		if _, err := v.LookupUser(ctx, m); err != nil {
+			return &resources.AttrError{Attr: "members", Err: err}
+		}
 	}
-	slices.Sort(want)
-	return slices.Compact(want)
+	return nil
 }
 
 // Check compares the entry.
@@ -146,7 +154,7 @@ func (g *Group) Check(ctx context.Context, v host.View) (resources.Diff, error) 
 	switch {
 	case f == nil && g.Ensure == present:
 		add("ensure", absent, present)
-		return d, nil
+		return d, g.membersThere(ctx, v, nil)
 	case f == nil:
 		return d, nil
 	case g.Ensure == absent:
@@ -158,12 +166,13 @@ func (g *Group) Check(ctx context.Context, v host.View) (resources.Diff, error) 
 		if g.Members != nil && !f.remote {
 			is := slices.Sorted(slices.Values(f.Members))
 			add("members", strings.Join(slices.Compact(is), ","), strings.Join(g.members(is), ","))
+			err = g.membersThere(ctx, v, is)
 		}
 	}
 	if f.remote && !d.Empty() {
 		return d, fmt.Errorf("%s is known to the node's name services alone, not to /etc/group: it cannot be changed here", g.Name)
 	}
-	return d, nil
+	return d, err
 }
 
 func number(n uint32) string { return strconv.FormatUint(uint64(n), 10) }
@@ -171,10 +180,11 @@ func number(n uint32) string { return strconv.FormatUint(uint64(n), 10) }
 // Apply makes, changes or removes the group.
 func (g *Group) Apply(ctx context.Context, h host.Host, d resources.Diff) error {
 	run := func(args ...string) error { return tool.Run(ctx, h, host.Cmd{Args: args}) }
-	if d.Has("ensure") {
-		if g.Ensure == absent {
-			return run("groupdel", "--", g.Name)
-		}
+	var err error
+	switch {
+	case d.Has("ensure") && g.Ensure == absent:
+		return run("groupdel", "--", g.Name)
+	case d.Has("ensure"):
 		args := []string{"groupadd"}
 		if g.System {
 			args = append(args, "-r")
@@ -182,27 +192,20 @@ func (g *Group) Apply(ctx context.Context, h host.Host, d resources.Diff) error 
 		if g.GID != nil {
 			args = append(args, "-g", number(*g.GID))
 		}
-		if err := run(append(args, "--", g.Name)...); err != nil {
-			return err
-		}
-		if len(g.Members) == 0 {
-			return nil
-		}
-		return run("gpasswd", "-M", strings.Join(g.members(nil), ","), "--", g.Name)
+		err = run(append(args, "--", g.Name)...)
+	case d.Has("gid"):
+		err = run("groupmod", "-g", number(*g.GID), "--", g.Name)
 	}
-	if d.Has("gid") {
-		if err := run("groupmod", "-g", number(*g.GID), "--", g.Name); err != nil {
-			return err
-		}
-	}
-	if !d.Has("members") {
-		return nil
+	if err != nil || g.Members == nil || !d.Has("members") && !d.Has("ensure") {
+		return err
 	}
 	f, err := g.look(ctx, h) // under the lock: a user may have joined since the check
 	if err != nil || f == nil {
 		return err
 	}
-	return run("gpasswd", "-M", strings.Join(g.members(f.Members), ","), "--", g.Name)
+	return accounts.Move(f.Members, g.members(f.Members),
+		func(user string) error { return run("gpasswd", "-a", user, "--", g.Name) },
+		func(user string) error { return run("gpasswd", "-d", user, "--", g.Name) })
 }
 
 // before is what an undo needs.
@@ -263,10 +266,5 @@ func (g *Group) Inspect(ctx context.Context, v host.View) error {
 
 // List returns the groups of /etc/group whose names match.
 func (g *Group) List(_ context.Context, v host.View, of string) ([]string, error) {
-	all, err := accounts.Groups(v)
-	names := make([]string, len(all))
-	for i, g := range all {
-		names[i] = g.Name
-	}
-	return resources.Select(of, names), err
+	return accounts.ListGroups(v, of)
 }

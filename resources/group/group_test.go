@@ -1,8 +1,6 @@
 package group
 
 import (
-	"fmt"
-	"os"
 	"strings"
 	"testing"
 
@@ -10,17 +8,13 @@ import (
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/internal/accounts"
 	"github.com/nodeapply/apply/resources/internal/accounts/accountstest"
 	"github.com/nodeapply/apply/resources/resourcetest"
 )
 
-// root skips a test of a matrix unless it runs as root.
-func root(t *testing.T) {
-	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("needs root: every account of a test's node has the caller's id otherwise, so numbers cannot be compared")
-	}
-}
+// numbers is why the tests of accounts need root.
+const numbers = "every account of a test's node has the caller's id otherwise, so numbers cannot be compared"
 
 func declare(edit func(*Group)) *Group {
 	g := Type().New("devs").(*Group)
@@ -45,7 +39,7 @@ var declared = map[string]func(*Group){
 }
 
 func TestConverges(t *testing.T) {
-	root(t)
+	resourcetest.NeedsRoot(t, numbers)
 	for name, edit := range declared {
 		for start, line := range map[string]string{
 			"nothing": "", "same": "devs:x:2000:alice\n", "other gid": "devs:x:3000:\n", "other members": "devs:x:2000:root,bob\n",
@@ -62,7 +56,7 @@ func TestConverges(t *testing.T) {
 }
 
 func TestWhatIsDone(t *testing.T) {
-	root(t)
+	resourcetest.NeedsRoot(t, numbers)
 	for _, tc := range []struct {
 		name, line string
 		edit       func(*Group)
@@ -71,45 +65,70 @@ func TestWhatIsDone(t *testing.T) {
 	}{
 		{"made", "", func(g *Group) { g.GID, g.System = ptr(2000), true }, []string{"groupadd -r -g 2000 -- devs"}, "ensure: absent -> present"},
 		{"made with members", "", func(g *Group) { g.Members = resources.Strings{"root", "alice"} },
-			[]string{"groupadd -- devs", "gpasswd -M alice,root -- devs"}, "ensure: absent -> present"},
+			[]string{"groupadd -- devs", "gpasswd -a alice -- devs", "gpasswd -a root -- devs"}, "ensure: absent -> present"},
+		{"of the system's own", "", declared["system"], []string{"groupadd -r -- devs"}, "ensure: absent -> present"},
+		{"a number and a member", "devs:x:1:root\n", declared["all"], []string{"groupmod -g 2000 -- devs", "gpasswd -a alice -- devs"},
+			"gid: 1 -> 2000\nmembers: root -> alice,root"},
+		{"members that are not declared stay", "devs:x:2000:root\n", declared["gid"], nil, ""},
+		{"a member without an account stays", "devs:x:1:ghost\n", declared["members"], []string{"gpasswd -a alice -- devs"}, "members: ghost -> alice,ghost"},
+		{"and may be declared", "devs:x:1:ghost\n", func(g *Group) { g.Members = resources.Strings{"ghost", "alice"} },
+			[]string{"gpasswd -a alice -- devs"}, "members: ghost -> alice,ghost"},
+		{"or goes", "devs:x:1:ghost\n", declared["just these"], []string{"gpasswd -a alice -- devs", "gpasswd -d ghost -- devs"}, "members: ghost -> alice"},
+		{"nobody", "devs:x:1:root,alice\n", declared["nobody"], []string{"gpasswd -d root -- devs", "gpasswd -d alice -- devs"}, "members: alice,root -> "},
 		{"removed", "devs:x:1:\n", func(g *Group) { g.Ensure = absent }, []string{"groupdel -- devs"}, "ensure: present -> absent"},
 		{"another number", "devs:x:1:\n", func(g *Group) { g.GID = ptr(2000) }, []string{"groupmod -g 2000 -- devs"}, "gid: 1 -> 2000"},
 		{"a member joins, others stay", "devs:x:1:root\n", func(g *Group) { g.Members = resources.Strings{"alice"} },
-			[]string{"gpasswd -M alice,root -- devs"}, "members: root -> alice,root"},
+			[]string{"gpasswd -a alice -- devs"}, "members: root -> alice,root"},
 		{"nobody else", "devs:x:1:root,alice\n", func(g *Group) { g.Members, g.AuthMembership = resources.Strings{"alice"}, true },
-			[]string{"gpasswd -M alice -- devs"}, "members: alice,root -> alice"},
+			[]string{"gpasswd -d root -- devs"}, "members: alice,root -> alice"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			h := accountstest.New(t, strings.Replace(accountstest.Base, "audio:", tc.line+"audio:", 1))
 			o := resourcetest.Converges(t, h, declare(tc.edit))
-			var calls []string
-			for _, c := range h.Calls() {
-				if !strings.HasPrefix(c, "? ") {
-					calls = append(calls, c)
-				}
-			}
-			if diff := cmp.Diff(tc.want, calls); diff != "" {
+			if diff := cmp.Diff(tc.want, h.Changes()); diff != "" {
 				t.Error(diff)
 			}
-			if diff := cmp.Diff(tc.changes, text(o.Diff)); diff != "" {
+			if diff := cmp.Diff(tc.changes, o.Changes()); diff != "" {
 				t.Error(diff)
 			}
 		})
 	}
 }
 
-func text(d resources.Diff) string {
-	var out []string
-	for _, c := range d.Changes {
-		out = append(out, fmt.Sprintf("%s: %s -> %s", c.Attr, c.From, c.To))
+func TestUnknownMemberIsRefusedBeforeTheFirstChange(t *testing.T) {
+	resourcetest.NeedsRoot(t, numbers)
+	for name, line := range map[string]string{"nothing": "", "a group": "devs:x:1:root\n"} {
+		t.Run(name, func(t *testing.T) {
+			h := accountstest.New(t, strings.Replace(accountstest.Base, "audio:", line+"audio:", 1))
+			err := resourcetest.Refuses(t, h, declare(func(g *Group) { g.GID, g.Members = ptr(2000), resources.Strings{"alice", "carol"} }))
+			if want := `members: user "carol": unknown to this node`; err.Error() != want {
+				t.Errorf("want %q, got %v", want, err)
+			}
+		})
 	}
-	return strings.Join(out, "\n")
+}
+
+func TestWhoJoinedSinceTheCheckStays(t *testing.T) {
+	resourcetest.NeedsRoot(t, numbers)
+	h := accountstest.New(t, strings.Replace(accountstest.Base, "audio:", "devs:x:1:\naudio:", 1))
+	g := declare(declared["members"])
+	d := resourcetest.Check(t, h, g)
+	if _, err := h.Run(t.Context(), host.Cmd{Args: []string{"gpasswd", "-a", "root", "--", "devs"}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := g.Apply(t.Context(), h, d); err != nil {
+		t.Fatal(err)
+	}
+	if got := h.Content("/etc/group"); !strings.Contains(got, "devs:x:1:root,alice\n") {
+		t.Errorf("got\n%s", got)
+	}
 }
 
 func TestRemoteGroup(t *testing.T) {
-	root(t)
+	resourcetest.NeedsRoot(t, numbers)
 	v := accountstest.Remote{Host: accountstest.New(t, accountstest.Base), Group: host.Group{Name: "devs", GID: 7000}}
-	if d, err := declare(func(g *Group) { g.GID = ptr(7000) }).Check(t.Context(), v); !d.Empty() || err != nil {
+	known := declare(func(g *Group) { g.GID, g.Members = ptr(7000), resources.Strings{"alice"} }) // who is in it only the name services know
+	if d, err := known.Check(t.Context(), v); !d.Empty() || err != nil {
 		t.Errorf("differs: %v, %v", d, err)
 	}
 	for _, edit := range []func(*Group){func(g *Group) { g.GID = ptr(1) }, func(g *Group) { g.Ensure = absent }} {
@@ -120,7 +139,7 @@ func TestRemoteGroup(t *testing.T) {
 }
 
 func TestFailureSaysWhy(t *testing.T) {
-	root(t)
+	resourcetest.NeedsRoot(t, numbers)
 	h := accountstest.New(t, accountstest.Base)
 	g := declare(nil)
 	d := resourcetest.Check(t, h, g)
@@ -131,26 +150,17 @@ func TestFailureSaysWhy(t *testing.T) {
 }
 
 func TestRestore(t *testing.T) {
-	root(t)
+	resourcetest.NeedsRoot(t, numbers)
 	for name, edit := range declared {
-		for start, line := range map[string]string{"nothing": "", "a group": "devs:x:3000:root,bob\n"} {
+		for start, line := range map[string]string{"nothing": "", "a group": "devs:x:3000:root\n"} {
 			t.Run(name+" to "+start, func(t *testing.T) {
 				h := accountstest.New(t, accountstest.Base)
 				if line != "" {
 					h = accountstest.New(t, strings.Replace(accountstest.Base, "video:x:44:\n", "video:x:44:\n"+line, 1))
 				}
 				was := h.Content("/etc/group")
-				g := declare(edit)
-				d := resourcetest.Check(t, h, g)
-				raw, err := g.Before(t.Context(), h, d)
-				if err != nil {
-					t.Fatal(err)
-				}
-				resourcetest.Converges(t, h, g)
-				if err := Type().New("devs").(*Group).Restore(t.Context(), h, raw); err != nil {
-					t.Fatal(err)
-				}
-				if diff := cmp.Diff(was, strings.Replace(h.Content("/etc/group"), "bob,root", "root,bob", 1)); diff != "" {
+				resourcetest.Undoes(t, h, Type(), "devs", declare(edit))
+				if diff := cmp.Diff(was, h.Content("/etc/group")); diff != "" {
 					t.Error(diff)
 				}
 			})
@@ -172,11 +182,10 @@ func TestValidate(t *testing.T) {
 		{"long", func(g *Group) { g.Name = strings.Repeat("a", 33) }, "is longer than 32"},
 		{"root", func(g *Group) { g.Name, g.Ensure = "root", absent }, "root is never removed"},
 		{"member", func(g *Group) { g.Members = resources.Strings{"a,b"} }, `members: "a,b" is no name of an account`},
+		{"number of a user", func(g *Group) { g.Members = resources.Strings{"1000"} }, `members: "1000" is a number: want the name`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			if err := declare(tc.edit).Validate(); err == nil || !strings.Contains(err.Error(), tc.want) {
-				t.Errorf("want %q, got %v", tc.want, err)
-			}
+			resourcetest.Invalid(t, declare(tc.edit), tc.want)
 		})
 	}
 }
@@ -187,6 +196,12 @@ func TestIdentities(t *testing.T) {
 	if diff := cmp.Diff(want, g.Requires()); diff != "" {
 		t.Error(diff)
 	}
+	if diff := cmp.Diff([]resources.Identity{{Kind: "group", Name: "devs"}}, g.Provides()); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]string{accounts.Lock}, g.Locks()); diff != "" {
+		t.Error(diff)
+	}
 	g.Ensure = absent
 	want[0].Name = "devs"
 	if diff := cmp.Diff(want, g.Requires()); diff != "" {
@@ -195,19 +210,14 @@ func TestIdentities(t *testing.T) {
 }
 
 func TestInspect(t *testing.T) {
-	root(t)
+	resourcetest.NeedsRoot(t, numbers)
 	h := accountstest.New(t, accountstest.Base)
-	titles, err := declare(nil).List(t.Context(), h, "a*")
-	if diff := cmp.Diff([]string{"alice", "audio"}, titles); diff != "" || err != nil {
-		t.Error(diff, err)
-	}
+	resourcetest.Lists(t, h, Type(), "a*", "alice", "audio")
 	for _, title := range []string{"staff", "audio", "none"} {
-		g := Type().New(title).(*Group)
-		if err := g.Inspect(t.Context(), h); err != nil {
-			t.Fatal(err)
-		}
-		if o := resourcetest.Converges(t, h, g); !o.Diff.Empty() {
-			t.Errorf("%s: differs from itself: %v", title, o.Diff)
-		}
+		resourcetest.Inspects(t, h, Type(), title)
+	}
+	want := &Group{Name: "staff", Ensure: present, GID: ptr(50), Members: resources.Strings{"alice"}}
+	if diff := cmp.Diff(want, resourcetest.Inspects(t, h, Type(), "staff")); diff != "" {
+		t.Error(diff)
 	}
 }

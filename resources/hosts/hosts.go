@@ -39,7 +39,7 @@ func Type() resources.Type {
 type Host struct {
 	// The host's name, the first on its line. Default: the title.
 	Name string `hcl:"name,title,public"`
-	// Its address, IPv4 or IPv6. Not set: the entry that is there is managed, whatever its address.
+	// Its address, IPv4 or IPv6. Not set: the first entry that is there is managed, whatever its address, and others of the name stay.
 	IP string `hcl:"ip"`
 	// Further names of the host, one or a list, in any order. Not set: left as they are.
 	HostAliases resources.Strings `hcl:"host_aliases"`

@@ -1,8 +1,6 @@
 package line
 
 import (
-	"fmt"
-	"os"
 	"strings"
 	"testing"
 
@@ -31,6 +29,7 @@ var declared = map[string]func(*Line){
 	"both":           func(l *Line) { l.Match, l.After = "^#?root", "^a" },
 	"absent":         func(l *Line) { l.Ensure = absent },
 	"absent matches": func(l *Line) { l.Ensure, l.Line, l.Match = absent, "", "^#?root" },
+	"literally":      func(l *Line) { l.Line, l.Match = `root $0 \1`, "^#(root).*" },
 	"absent both":    func(l *Line) { l.Ensure, l.Match = absent, "^#root" },
 }
 
@@ -47,6 +46,11 @@ var actual = map[string]string{
 	"both":           "#root yes/a/root no/",
 	"several":        "#root yes/a/root yes/b/",
 	"several anchor": "a/b/aa/c/",
+	"several, same":  "#root yes/a/root no/aa/root yes/",
+	"anchor, last":   "b/a",
+	"comment, last":  "b/#root yes",
+	"among anchors":  "a/aa/root yes/",
+	"longer":         "root no, really/",
 }
 
 func lines(s string) string { return strings.ReplaceAll(s, "/", "\n") }
@@ -103,6 +107,17 @@ func TestWhatIsWritten(t *testing.T) {
 		{"behind", "same", "a/root no/b/", ""},
 		{"behind", "empty", "root no/", "ensure: absent -> present"},
 		{"both", "others", "a/root no/b/c/", "ensure: absent -> present"},
+		{"present", "twice", actual["twice"], ""},
+		{"present", "longer", "root no, really/root no/", "ensure: absent -> present"},
+		{"replaces", "several, same", actual["several, same"], ""},
+		{"replaces", "comment, last", "b/root no", "line: #root yes -> root no"},
+		{"literally", "comment, last", `b/root $0 \1`, `line: #root yes -> root $0 \1`},
+		{"behind", "several, same", actual["several, same"], ""},
+		{"behind", "anchor, last", "b/a/root no/", "ensure: absent -> present"},
+		{"both", "among anchors", "a/aa/root no/", "line: root yes -> root no"},
+		{"both", "another", "a/b/root no/c/", "line: root yes -> root no"},
+		{"absent", "same, last", "a/", "ensure: root no -> absent"},
+		{"absent", "longer", actual["longer"], ""},
 		{"absent", "same", "a/b/", "ensure: root no -> absent"},
 		{"absent", "twice", "b/", "ensure: root no\nroot no -> absent"},
 		{"absent", "others", "a/b/c/", ""},
@@ -115,11 +130,7 @@ func TestWhatIsWritten(t *testing.T) {
 			if diff := cmp.Diff(lines(tc.want), h.Content("/etc/conf")); diff != "" {
 				t.Error(diff)
 			}
-			var changes []string
-			for _, c := range o.Diff.Changes {
-				changes = append(changes, fmt.Sprintf("%s: %s -> %s", c.Attr, c.From, c.To))
-			}
-			if diff := cmp.Diff(tc.changes, strings.Join(changes, "\n")); diff != "" {
+			if diff := cmp.Diff(tc.changes, o.Changes()); diff != "" {
 				t.Error(diff)
 			}
 			if st, err := h.Lstat("/etc/conf"); err != nil || st.Mode != 0o640 {
@@ -162,6 +173,15 @@ func TestMultiple(t *testing.T) {
 	}
 }
 
+func TestAChangeNamesSomeOfManyLines(t *testing.T) {
+	l := declare(declared["absent matches"])
+	l.Multiple = true
+	o := resourcetest.Converges(t, node(t, strings.Repeat("root yes\n", 9)), l)
+	if diff := cmp.Diff("ensure: "+strings.Repeat("root yes\n", 5)+"... (9 lines) -> absent", o.Changes()); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestMissingFile(t *testing.T) {
 	h := hosttest.New(t, "-- etc/ --\n")
 	if err := resourcetest.Refuses(t, h, declare(nil)); !strings.Contains(err.Error(), `/etc/conf: does not exist; declare file["/etc/conf"]`) {
@@ -173,9 +193,7 @@ func TestMissingFile(t *testing.T) {
 }
 
 func TestPlantedLink(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("needs root: only root can make a link of somebody else")
-	}
+	resourcetest.NeedsRoot(t, "only root can make a link of somebody else")
 	const tree = "-- etc/passwd --\nroot:x:0:0::/root:/bin/sh\nbob:x:1000:1000::/home/bob:/bin/sh\n-- etc/group --\nroot:x:0:\nbob:x:1000:\n"
 	for name, more := range map[string]string{
 		"in his folder": "-- home/bob/ 0755 bob:bob --\n-- home/bob/conf -> /etc/passwd bob:bob --\n",
@@ -207,9 +225,7 @@ func TestValidate(t *testing.T) {
 		{"ensure", func(l *Line) { l.Ensure = "here" }, "ensure: "},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			if err := declare(tc.edit).Validate(); err == nil || !strings.Contains(err.Error(), tc.want) {
-				t.Errorf("want %q, got %v", tc.want, err)
-			}
+			resourcetest.Invalid(t, declare(tc.edit), tc.want)
 		})
 	}
 }
@@ -224,21 +240,17 @@ func TestIdentities(t *testing.T) {
 	if diff := cmp.Diff(want, a.Requires()); diff != "" {
 		t.Error(diff)
 	}
+	if diff := cmp.Diff([]string{"/etc/conf"}, a.Locks()); diff != "" {
+		t.Error(diff)
+	}
 }
 
 func TestInspect(t *testing.T) {
 	h := node(t, "one\n\ntwo: 2\none\n")
-	titles, err := Type().New("").(*Line).List(t.Context(), h, "/etc/conf")
-	if diff := cmp.Diff([]string{"/etc/conf: one", "/etc/conf: two: 2"}, titles); diff != "" || err != nil {
-		t.Error(diff, err)
-	}
-	for _, title := range append(titles, "/etc/conf: three") {
-		l := Type().New(title).(*Line)
-		if err := l.Inspect(t.Context(), h); err != nil {
-			t.Fatal(err)
-		}
-		if o := resourcetest.Converges(t, h, l); !o.Diff.Empty() {
-			t.Errorf("%s: differs from itself: %v", title, o.Diff)
+	resourcetest.Lists(t, h, Type(), "/etc/conf", "/etc/conf: one", "/etc/conf: two: 2")
+	for title, ensure := range map[string]string{"/etc/conf: one": present, "/etc/conf: two: 2": present, "/etc/conf: three": absent} {
+		if l := resourcetest.Inspects(t, h, Type(), title).(*Line); l.Ensure != ensure {
+			t.Errorf("%s: want %s, got %s", title, ensure, l.Ensure)
 		}
 	}
 	if err := declare(func(l *Line) { l.Path = "" }).Inspect(t.Context(), h); err == nil {

@@ -145,6 +145,9 @@ func (s *Sysctl) Check(_ context.Context, v host.View) (resources.Diff, error) {
 		return d, err
 	}
 	if want := words(string(s.Value)); is != want {
+		if st, err := v.Lstat(s.file()); err != nil || st.Mode&0o222 == 0 {
+			return d, errors.Join(err, &resources.AttrError{Attr: "value", Err: fmt.Errorf("it is %q, and this kernel lets nobody change it", is)})
+		}
 		d.Changes = append(d.Changes, resources.Change{Attr: "value", From: is, To: want})
 	}
 	f, err := text.Read(v, s.conf())

@@ -63,6 +63,7 @@ func TestConverges(t *testing.T) {
 		"folder":      "-- etc/sysctl.d/ --\n",
 		"same":        "-- " + conf[1:] + " --\n" + written(key, "1 2 3"),
 		"other value": "-- " + conf[1:] + " 0600 --\n" + written(key, "4 5 6"),
+		"empty":       "-- " + conf[1:] + " --\n",
 		"edited":      "-- " + conf[1:] + " --\n# mine\n",
 	}
 	for name, edit := range declared {
@@ -95,12 +96,30 @@ func TestConverges(t *testing.T) {
 func TestOnlyWhatDiffers(t *testing.T) {
 	h := node(t, "1\t2\t3", "-- etc/sysctl.d/ --\n")
 	o := resourcetest.Converges(t, h, declare(nil))
-	if diff := cmp.Diff([]resources.Change{{Attr: "persist", From: "false", To: "true (1 2 3)"}}, o.Diff.Changes); diff != "" {
+	if diff := cmp.Diff("persist: false -> true (1 2 3)", o.Changes()); diff != "" {
 		t.Error(diff)
 	}
 	if len(h.Calls()) > 0 {
 		t.Errorf("ran %q", h.Calls())
 	}
+	h = node(t, "4\t5\t6", "-- "+conf[1:]+" --\n"+written(key, "4 5 6"))
+	o = resourcetest.Converges(t, h, declare(nil))
+	if diff := cmp.Diff("value: 4 5 6 -> 1 2 3\npersist: true (4 5 6) -> true (1 2 3)", o.Changes()); diff != "" {
+		t.Error(diff)
+	}
+	o = resourcetest.Converges(t, h, declare(declared["live"]))
+	if diff := cmp.Diff("persist: true (1 2 3) -> false", o.Changes()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestReadOnlyParameter(t *testing.T) {
+	h := hosttest.New(t, "-- proc/sys/net/ipv4/tcp_rmem 0444 --\n4\t5\t6\n")
+	err := resourcetest.Refuses(t, h, declare(nil))
+	if want := `value: it is "4 5 6", and this kernel lets nobody change it`; err.Error() != want {
+		t.Errorf("want %q, got %v", want, err)
+	}
+	resourcetest.Converges(t, h, declare(func(s *Sysctl) { s.Value, s.Persist = "4 5 6", false }))
 }
 
 func TestRefuses(t *testing.T) {
@@ -131,6 +150,12 @@ func TestNames(t *testing.T) {
 			t.Errorf("%s: want %s, got %s, %v", name, want, s.file(), err)
 		}
 	}
+	if diff := cmp.Diff([]resources.Identity{{Kind: "path", Name: conf, Nearest: true}}, declare(nil).Requires()); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]string{folder}, declare(nil).Locks()); diff != "" {
+		t.Error(diff)
+	}
 	same := declare(func(s *Sysctl) { s.Name = "net/ipv4/tcp_rmem" }).Provides()
 	if diff := cmp.Diff(declare(nil).Provides(), same); diff != "" {
 		t.Errorf("two ways to write a name: %s", diff)
@@ -153,9 +178,7 @@ func TestValidate(t *testing.T) {
 		{"two lines", func(s *Sysctl) { s.Value = "1\nkernel.x = 2" }, "value: it must be one line"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			if err := declare(tc.edit).Validate(); err == nil || !strings.Contains(err.Error(), tc.want) {
-				t.Errorf("want %q, got %v", tc.want, err)
-			}
+			resourcetest.Invalid(t, declare(tc.edit), tc.want)
 		})
 	}
 }
@@ -163,18 +186,15 @@ func TestValidate(t *testing.T) {
 func TestRestore(t *testing.T) {
 	h := node(t, "4\t5\t6", "-- etc/sysctl.d/ --\n")
 	s := declare(nil)
-	d := resourcetest.Check(t, h, s)
-	raw, err := s.Before(t.Context(), h, d)
-	if err != nil {
-		t.Fatal(err)
-	}
-	resourcetest.Converges(t, h, s)
-	if err := Type().New(key).(*Sysctl).Restore(t.Context(), h, raw); err != nil {
-		t.Fatal(err)
-	}
+	resourcetest.Undoes(t, h, Type(), key, s)
 	if diff := cmp.Diff("4\t5\t6\n", h.Content("/proc/sys/net/ipv4/tcp_rmem")); diff != "" {
 		t.Error(diff)
 	}
+}
+
+func TestWhatCannotBeReadAndWrittenIsNotListed(t *testing.T) {
+	h := hosttest.New(t, "-- proc/sys/kernel/ostype 0444 --\nLinux\n-- proc/sys/kernel/flush 0200 --\n-- proc/sys/kernel/panic 0600 --\n0\n")
+	resourcetest.Lists(t, h, Type(), "kernel", "kernel.panic")
 }
 
 func TestInspect(t *testing.T) {
@@ -184,18 +204,12 @@ func TestInspect(t *testing.T) {
 			"net.ipv4.tcp_rmem": {key}, "net.ipv4.tcp_*": {key}, "net.*/1.*": {"net.ipv4.conf.eth0/1.rp_filter"},
 			"net.ipv4": {"net.ipv4.conf.eth0/1.rp_filter", key}, "*": {"net.ipv4.conf.eth0/1.rp_filter", key},
 		} {
-			titles, err := declare(nil).List(t.Context(), h, of)
-			if diff := cmp.Diff(want, titles); diff != "" || err != nil {
-				t.Errorf("%s: %s, %v", of, diff, err)
-			}
+			resourcetest.Lists(t, h, Type(), of, want...)
 		}
 		for _, title := range []string{key, "net.ipv4.conf.eth0/1.rp_filter"} {
-			s := Type().New(title).(*Sysctl)
-			if err := s.Inspect(t.Context(), h); err != nil {
-				t.Fatal(err)
-			}
-			if o := resourcetest.Converges(t, h, s); !o.Diff.Empty() {
-				t.Errorf("%s, %s: differs from itself: %v", start, title, o.Diff)
+			s := resourcetest.Inspects(t, h, Type(), title).(*Sysctl)
+			if want := start == "persistent" && title == key; s.Persist != want {
+				t.Errorf("%s, %s: persist is %v", start, title, s.Persist)
 			}
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/nodeapply/apply/host"
@@ -15,6 +14,15 @@ import (
 
 // Apply makes, changes or removes the user.
 func (u *User) Apply(ctx context.Context, h host.Host, d resources.Diff) error {
+	if u.Ensure == present && (d.Has("ensure") || d.Has("shell")) {
+		if err := u.shellRuns(h); err != nil {
+			return err
+		}
+	}
+	return u.change(ctx, h, d)
+}
+
+func (u *User) change(ctx context.Context, h host.Host, d resources.Diff) error {
 	run := func(args ...string) error { return tool.Run(ctx, h, host.Cmd{Args: args}) }
 	switch {
 	case d.Has("ensure") && u.Ensure == absent:
@@ -32,13 +40,15 @@ func (u *User) Apply(ctx context.Context, h host.Host, d resources.Diff) error {
 			return err
 		}
 	default:
-		if args := u.modification(d); len(args) > 0 {
-			if err := run(append(append([]string{"usermod"}, args...), "--", u.Name)...); err != nil {
-				return err
-			}
+		args, err := u.modification(h, d)
+		if err == nil && len(args) > 0 {
+			err = run(append(append([]string{"usermod"}, args...), "--", u.Name)...)
+		}
+		if err != nil {
+			return err
 		}
 	}
-	if err := u.join(ctx, h, d, run); err != nil {
+	if err := u.join(h, d, run); err != nil {
 		return err
 	}
 	if u.Password == nil || !d.Has("password") && !d.Has("ensure") {
@@ -72,12 +82,25 @@ func (u *User) creation(v host.View) ([]string, error) {
 }
 
 // modification is the options of usermod(8), none if it has nothing to do.
-func (u *User) modification(d resources.Diff) []string {
+func (u *User) modification(v host.View, d resources.Diff) ([]string, error) {
 	args := u.options(d.Has)
-	if d.Has("home") && u.ManageHome {
+	move, err := u.homeMoves(v, d)
+	if move {
 		args = append(args, "-m")
 	}
-	return args
+	return args, err
+}
+
+// homeMoves says whether the change moves the home folder.
+func (u *User) homeMoves(v host.View, d resources.Diff) (bool, error) {
+	if !d.Has("home") {
+		return false, nil
+	}
+	is, err := accounts.FindUser(v, u.Name)
+	if is == nil {
+		return false, err
+	}
+	return u.moves(v, is.Home)
 }
 
 // options are those that useradd and usermod share, for the attributes that are wanted and declared.
@@ -95,7 +118,7 @@ func (u *User) options(wanted func(attr string) bool) []string {
 		add("comment", "-c", *u.Comment, true)
 	}
 	add("gid", "-g", string(u.GID), u.GID != "")
-	add("home", "-d", u.Home, u.Home != "")
+	add("home", "-d", u.folder(), u.Home != "")
 	add("shell", "-s", u.Shell, u.Shell != "")
 	if u.Expiry == absent {
 		add("expiry", "-e", "", true)
@@ -105,8 +128,8 @@ func (u *User) options(wanted func(attr string) bool) []string {
 	return args
 }
 
-// join puts the user into its groups and takes it out of others. Each group is changed by itself, so that nobody else's membership is lost.
-func (u *User) join(ctx context.Context, v host.View, d resources.Diff, run func(args ...string) error) error {
+// join puts the user into its groups and takes it out of others.
+func (u *User) join(v host.View, d resources.Diff, run func(args ...string) error) error {
 	if u.Groups == nil || !d.Has("groups") && !d.Has("ensure") {
 		return nil
 	}
@@ -114,30 +137,16 @@ func (u *User) join(ctx context.Context, v host.View, d resources.Diff, run func
 	if err != nil {
 		return err
 	}
-	want := u.groups(is)
-	for _, g := range want {
-		if slices.Contains(is, g) {
-			continue
-		}
-		if err := run("gpasswd", "-a", u.Name, "--", g); err != nil {
-			return err
-		}
-	}
-	for _, g := range is {
-		if slices.Contains(want, g) {
-			continue
-		}
-		if err := run("gpasswd", "-d", u.Name, "--", g); err != nil {
-			return err
-		}
-	}
-	return ctx.Err()
+	return accounts.Move(is, u.groups(is),
+		func(group string) error { return run("gpasswd", "-a", u.Name, "--", group) },
+		func(group string) error { return run("gpasswd", "-d", u.Name, "--", group) })
 }
 
 // before is what an undo needs. The user's own group is kept because it goes with the user.
 type before struct {
 	There    bool              `json:"there"`
-	HomeMade bool              `json:"home_made,omitempty"` // the home folder was not there, and is made
+	HomeMade bool              `json:"home_made,omitempty"`  // the home folder was not there, and is made
+	Moved    bool              `json:"home_moved,omitempty"` // it was there, and is moved
 	User     *accounts.User    `json:"user,omitempty"`
 	Group    string            `json:"group,omitempty"`
 	Groups   resources.Strings `json:"groups,omitempty"`
@@ -145,23 +154,22 @@ type before struct {
 }
 
 // Before keeps the entries.
-func (u *User) Before(ctx context.Context, v host.View, _ resources.Diff) (json.RawMessage, error) {
+func (u *User) Before(ctx context.Context, v host.View, d resources.Diff) (json.RawMessage, error) {
 	f, err := u.look(ctx, v)
 	if err != nil {
 		return nil, err
 	}
 	if f == nil {
-		home := u.Home
-		if home == "" {
-			home = "/home/" + u.Name
-		}
-		st, err := v.Lstat(home)
+		st, err := v.Lstat(u.folder())
 		if err != nil {
 			return nil, err
 		}
 		return json.Marshal(before{HomeMade: u.ManageHome && st.Kind == host.Absent})
 	}
 	b := before{There: true, User: &f.User, Groups: f.groups}
+	if b.Moved, err = u.homeMoves(v, d); err != nil {
+		return nil, err
+	}
 	if b.Group, err = accounts.GroupName(v, f.GID); err != nil {
 		return nil, err
 	}
@@ -177,7 +185,7 @@ func (u *User) Restore(ctx context.Context, h host.Host, raw json.RawMessage) er
 	if err := json.Unmarshal(raw, &b); err != nil {
 		return fmt.Errorf("what was before: %w", err)
 	}
-	u.Ensure, u.ManageHome = absent, b.HomeMade
+	u.Ensure, u.ManageHome = absent, b.HomeMade || b.Moved
 	if b.There {
 		u.Ensure, u.Membership = present, inclusive
 		u.UID, u.GID = &b.User.UID, resources.Scalar(number(b.User.GID))
@@ -197,7 +205,7 @@ func (u *User) Restore(ctx context.Context, h host.Host, raw json.RawMessage) er
 	if err != nil || d.Empty() {
 		return err
 	}
-	return u.Apply(ctx, h, d)
+	return u.change(ctx, h, d)
 }
 
 // restoreGroup makes the user's own group again, which userdel took away.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -45,12 +46,7 @@ func (u *User) look(ctx context.Context, v host.View) (*found, error) {
 
 // groups is the list of the groups that the user should be in, sorted.
 func (u *User) groups(is []string) []string {
-	want := slices.Clone([]string(u.Groups))
-	if u.Membership == minimum {
-		want = append(want, is...)
-	}
-	slices.Sort(want)
-	return slices.Compact(want)
+	return accounts.Together(u.Groups, is, u.Membership == inclusive)
 }
 
 // changes gathers what differs.
@@ -72,7 +68,7 @@ func (u *User) Check(ctx context.Context, v host.View) (resources.Diff, error) {
 	case f == nil:
 		_, err := u.gid(ctx, v) // before anything is made
 		c.add("ensure", absent, present)
-		return resources.Diff{Changes: c}, errors.Join(err, u.groupsThere(ctx, v))
+		return resources.Diff{Changes: c}, errors.Join(err, u.groupsThere(ctx, v, nil))
 	case u.Ensure == absent:
 		c = append(c, resources.Change{Attr: "ensure", From: present, To: absent, Irreversible: u.ManageHome})
 	default:
@@ -105,14 +101,18 @@ func (u *User) compare(ctx context.Context, v host.View, f *found, c *changes) e
 	}
 	if u.Groups != nil {
 		c.add("groups", strings.Join(f.groups, ","), strings.Join(u.groups(f.groups), ","))
-		if err := u.groupsThere(ctx, v); err != nil {
+		if err := u.groupsThere(ctx, v, f.groups); err != nil {
 			return err
 		}
 	}
-	for _, a := range []struct{ attr, is, want string }{{"home", f.Home, u.Home}, {"shell", f.Shell, u.Shell}} {
-		if a.want != "" {
-			c.add(a.attr, a.is, a.want)
+	if u.Home != "" && path.Clean(f.Home) != u.folder() {
+		c.add("home", f.Home, u.folder())
+		if _, err := u.moves(v, f.Home); err != nil {
+			return err
 		}
+	}
+	if u.Shell != "" {
+		c.add("shell", f.Shell, u.Shell)
 	}
 	if u.Comment != nil {
 		c.add("comment", f.Comment, *u.Comment)
@@ -152,12 +152,59 @@ func (u *User) gid(ctx context.Context, v host.View) (uint32, error) {
 	return g.GID, nil
 }
 
-// groupsThere finds unknown groups before anything is changed.
-func (u *User) groupsThere(ctx context.Context, v host.View) error {
+// groupsThere finds groups that the user cannot join before anything is changed.
+func (u *User) groupsThere(ctx context.Context, v host.View, is []string) error {
 	for _, name := range u.Groups {
-		if _, err := v.LookupGroup(ctx, name); err != nil {
+		if slices.Contains(is, name) {
+			continue
+		}
+		own, err := accounts.FindGroup(v, name)
+		if own == nil && err == nil {
+			if _, err = v.LookupGroup(ctx, name); err == nil {
+				err = fmt.Errorf("group %q: known to the node's name services alone, not to /etc/group: nobody can join it here", name)
+			}
+		}
+		if err != nil {
 			return &resources.AttrError{Attr: "groups", Err: err}
 		}
+	}
+	return nil
+}
+
+// moves says whether the home folder at from is to be moved to the declared one. With a folder at both places it is an error: usermod would change
+// the entry, leave the folder, and complain.
+func (u *User) moves(v host.View, from string) (bool, error) {
+	if !u.ManageHome {
+		return false, nil
+	}
+	old, err := v.Lstat(from)
+	if err != nil || old.Kind == host.Absent {
+		return false, err
+	}
+	there, err := v.Lstat(u.folder())
+	if err == nil && there.Kind != host.Absent {
+		err = &resources.AttrError{Attr: "home", Err: fmt.Errorf("%s is there already: %s cannot be moved to it", u.folder(), from)}
+	}
+	return err == nil, err
+}
+
+// shellRuns is an error for a shell that would lock the user out.
+func (u *User) shellRuns(v host.View) error {
+	if u.Shell == "" {
+		return nil
+	}
+	st, err := v.Lstat(u.Shell)
+	switch {
+	case err != nil:
+	case st.Kind == host.Symlink: // that of a system's own shell leads where its package says
+		return nil
+	case st.Kind == host.Absent:
+		err = fmt.Errorf("%s: does not exist", u.Shell)
+	case st.Kind != host.Regular || st.Mode&0o111 == 0:
+		err = fmt.Errorf("%s: cannot be run", u.Shell)
+	}
+	if err != nil {
+		return &resources.AttrError{Attr: "shell", Err: err}
 	}
 	return nil
 }
@@ -194,10 +241,5 @@ func (u *User) Inspect(ctx context.Context, v host.View) error {
 
 // List returns the users of /etc/passwd whose names match.
 func (u *User) List(_ context.Context, v host.View, of string) ([]string, error) {
-	all, err := accounts.Users(v)
-	names := make([]string, len(all))
-	for i, u := range all {
-		names[i] = u.Name
-	}
-	return resources.Select(of, names), err
+	return accounts.ListUsers(v, of)
 }

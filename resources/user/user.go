@@ -46,15 +46,16 @@ type User struct {
 	// The user's own group, by name or number. It must be there. Not set: left as it is; a new user gets the group of its name, which
 	// is made with it where the node's useradd does so.
 	GID resources.Scalar `hcl:"gid,public"`
-	// Further groups that the user is in, by name, as one name or a list. They must be there.
+	// Further groups that the user is in, by name, as one name or a list. They must be there, in /etc/group.
 	Groups resources.Strings `hcl:"groups,public"`
 	// Whether `groups` lists the least (`minimum`, default) or all (`inclusive`) that the user is in.
 	Membership string `hcl:"membership"`
 	// The home folder, an absolute path. Not set: left as it is; of a new user what useradd takes.
 	Home string `hcl:"home,public"`
-	// Whether the home folder is made with the user, moved when `home` changes, and removed with the user. Default: false.
+	// Whether the home folder is made with the user, moved when `home` changes, and removed with the user. Where there is one at both places, the
+	// move is refused. Default: false.
 	ManageHome bool `hcl:"managehome"`
-	// The login shell, an absolute path.
+	// The login shell, an absolute path. A user is not given one that is not there or cannot be run.
 	Shell string `hcl:"shell,public"`
 	// The user's full name or what else is to be said of it.
 	Comment *string `hcl:"comment,public"`
@@ -120,6 +121,14 @@ func (u *User) Validate() error {
 	return errors.Join(errs...)
 }
 
+// folder is the home folder as declared or, where it is not, as useradd takes it.
+func (u *User) folder() string {
+	if u.Home == "" {
+		return "/home/" + u.Name
+	}
+	return path.Clean(u.Home)
+}
+
 func digits(s string) bool { return strings.Trim(s, "0123456789") == "" }
 
 // Provides is the user.
@@ -144,11 +153,7 @@ func (u *User) Requires() []resources.Identity {
 		ids = append(ids, resources.Identity{Kind: "path", Name: u.Shell})
 	}
 	if u.ManageHome {
-		home := u.Home
-		if home == "" {
-			home = "/home/" + u.Name
-		}
-		ids = append(ids, resources.Identity{Kind: "mount", Name: path.Clean(home), Nearest: true})
+		ids = append(ids, resources.Identity{Kind: "mount", Name: u.folder(), Nearest: true})
 	}
 	return ids
 }

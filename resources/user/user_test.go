@@ -2,8 +2,6 @@ package user
 
 import (
 	"context"
-	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -13,17 +11,13 @@ import (
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/host/hosttest"
 	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/internal/accounts"
 	"github.com/nodeapply/apply/resources/internal/accounts/accountstest"
 	"github.com/nodeapply/apply/resources/resourcetest"
 )
 
-// root skips a test of a matrix unless it runs as root.
-func root(t *testing.T) {
-	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("needs root: every account of a test's node has the caller's id otherwise, so numbers cannot be compared")
-	}
-}
+// numbers is why the tests of accounts need root.
+const numbers = "every account of a test's node has the caller's id otherwise, so numbers cannot be compared"
 
 func ptr[T any](v T) *T { return &v }
 
@@ -47,6 +41,9 @@ var declared = map[string]func(*User){
 	"gid by number":    func(u *User) { u.GID = "29" },
 	"groups":           func(u *User) { u.Groups = resources.Strings{"audio", "video"} },
 	"just these":       func(u *User) { u.Groups, u.Membership = resources.Strings{"video"}, inclusive },
+	"a slash":          func(u *User) { u.Home = "/home/bob/" },
+	"at home":          func(u *User) { u.Home = "/home/bob" },
+	"his home":         func(u *User) { u.ManageHome = true },
 	"no groups":        func(u *User) { u.Groups, u.Membership = resources.Strings{}, inclusive },
 	"home":             func(u *User) { u.Home = "/home/robert" },
 	"home moves":       func(u *User) { u.Home, u.ManageHome = "/home/robert", true },
@@ -69,6 +66,7 @@ var actual = map[string]string{
 	"his group":   strings.Replace(accountstest.Base, "audio:", "bob:x:2001:\naudio:", 1),
 	"plain":       with("bob:x:1001:1001::/home/bob:/bin/sh", "bob:x:1001:", "bob:!:19000:0:99999:7:::", ""),
 	"member":      with("bob:x:2000:1001:Bob, the builder:/home/bob:/bin/bash", "bob:x:1001:", "bob:"+someHash+":19000:0:99999:7:::", "bob"),
+	"a slash":     with("bob:x:1001:1001::/home/bob/:/bin/sh", "bob:x:1001:", "bob:!:19000:0:99999:7:::", ""),
 	"will expire": with("bob:x:1001:29::/home/robert:/bin/sh", "", "bob:*:19000:0:99999:7::22294:", ""),
 }
 
@@ -86,7 +84,7 @@ func with(passwd, group, shadow, audio string) string {
 }
 
 func TestConverges(t *testing.T) {
-	root(t)
+	resourcetest.NeedsRoot(t, numbers)
 	for name, edit := range declared {
 		for start, tree := range actual {
 			t.Run(name+" from "+start, func(t *testing.T) {
@@ -104,18 +102,8 @@ func TestConverges(t *testing.T) {
 	}
 }
 
-func calls(h *hosttest.Host) []string {
-	var all []string
-	for _, c := range h.Calls() {
-		if !strings.HasPrefix(c, "? ") {
-			all = append(all, c)
-		}
-	}
-	return all
-}
-
 func TestWhatIsDone(t *testing.T) {
-	root(t)
+	resourcetest.NeedsRoot(t, numbers)
 	for _, tc := range []struct {
 		name, from, to string
 		want           []string
@@ -137,18 +125,29 @@ func TestWhatIsDone(t *testing.T) {
 		{"only what differs", "member", "all", []string{"usermod -c Bob -g audio -d /home/robert -e 2031-01-15 -m -- bob", "gpasswd -a bob -- video"},
 			"gid: bob -> audio\ngroups: audio -> audio,video\nhome: /home/bob -> /home/robert\ncomment: Bob, the builder -> Bob\nexpiry: absent -> 2031-01-15"},
 		{"no expiry", "will expire", "no expiry", []string{"usermod -e  -- bob"}, "expiry: 2031-01-15 -> absent"},
+		{"expires", "plain", "expiry", []string{"usermod -e 2031-01-15 -- bob"}, "expiry: absent -> 2031-01-15"},
+		{"expires already", "will expire", "expiry", nil, ""},
+		{"another number", "plain", "uid", []string{"usermod -u 2000 -- bob"}, "uid: 1001 -> 2000"},
+		{"another group", "plain", "gid by number", []string{"usermod -g 29 -- bob"}, "gid: bob -> 29"},
+		{"the group by its number", "will expire", "gid by number", nil, ""},
+		{"the group by its name", "will expire", "gid by name", nil, ""},
+		{"out of all groups", "member", "no groups", []string{"gpasswd -d bob -- audio"}, "groups: audio -> "},
+		{"another shell", "plain", "shell", []string{"usermod -s /bin/bash -- bob"}, "shell: /bin/sh -> /bin/bash"},
+		{"a comment", "plain", "comment", []string{"usermod -c Bob, the builder -- bob"}, "comment:  -> Bob, the builder"},
+		{"no comment", "member", "no comment", []string{"usermod -c  -- bob"}, "comment: Bob, the builder -> "},
+		{"no password lets in", "member", "locked", []string{"chpasswd -e"}, "password: (another hash) -> (the declared hash)"},
+		{"a slash at the end is no other home", "plain", "a slash", nil, ""},
+		{"nor is it where it is there", "a slash", "at home", nil, ""},
+		{"and none is kept", "nothing", "a slash", []string{"useradd -M -d /home/bob -- bob"}, "ensure: absent -> present"},
+		{"a home of a user who is there is not made", "plain", "his home", nil, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			h := accountstest.New(t, actual[tc.from])
 			o := resourcetest.Converges(t, h, declare(declared[tc.to]))
-			if diff := cmp.Diff(tc.want, calls(h)); diff != "" {
+			if diff := cmp.Diff(tc.want, h.Changes()); diff != "" {
 				t.Error(diff)
 			}
-			var changes []string
-			for _, c := range o.Diff.Changes {
-				changes = append(changes, fmt.Sprintf("%s: %s -> %s", c.Attr, c.From, c.To))
-			}
-			if diff := cmp.Diff(tc.changes, strings.Join(changes, "\n")); diff != "" {
+			if diff := cmp.Diff(tc.changes, o.Changes()); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -156,7 +155,7 @@ func TestWhatIsDone(t *testing.T) {
 }
 
 func TestPasswordIsInNoProcessListing(t *testing.T) {
-	root(t)
+	resourcetest.NeedsRoot(t, numbers)
 	h := accountstest.New(t, actual["plain"])
 	resourcetest.Converges(t, h, declare(declared["password"]))
 	if all := strings.Join(h.Calls(), "\n"); strings.Contains(all, someHash) {
@@ -168,7 +167,7 @@ func TestPasswordIsInNoProcessListing(t *testing.T) {
 }
 
 func TestRefusesBeforeTheFirstChange(t *testing.T) {
-	root(t)
+	resourcetest.NeedsRoot(t, numbers)
 	for name, edit := range map[string]func(*User){
 		"gid: ":    func(u *User) { u.GID = "none" },
 		"groups: ": func(u *User) { u.Groups = resources.Strings{"audio", "none"} },
@@ -183,7 +182,7 @@ func TestRefusesBeforeTheFirstChange(t *testing.T) {
 }
 
 func TestRemoteUser(t *testing.T) {
-	root(t)
+	resourcetest.NeedsRoot(t, numbers)
 	v := accountstest.Remote{Host: accountstest.New(t, accountstest.Base), User: host.User{Name: "bob", UID: 7000, GID: 29, Home: "/net/bob", Shell: "/bin/sh"}}
 	check := func(edit func(*User)) (resources.Diff, error) { return declare(edit).Check(context.Background(), v) }
 	if d, err := check(func(u *User) { u.UID, u.GID, u.Home = ptr[uint32](7000), "audio", "/net/bob" }); !d.Empty() || err != nil {
@@ -191,6 +190,10 @@ func TestRemoteUser(t *testing.T) {
 	}
 	if d, err := check(declared["groups"]); err != nil || !d.Has("groups") {
 		t.Errorf("groups of the node: %v, %v", d, err)
+	}
+	v.Group = host.Group{Name: "far", GID: 8000}
+	if _, err := check(func(u *User) { u.Groups = resources.Strings{"far"} }); err == nil || !strings.Contains(err.Error(), `groups: group "far": known to the node's name services alone`) {
+		t.Errorf("a group that nobody can join here: %v", err)
 	}
 	for _, name := range []string{"uid", "shell", "absent"} {
 		if _, err := check(declared[name]); err == nil || !strings.Contains(err.Error(), "name services alone") {
@@ -200,22 +203,16 @@ func TestRemoteUser(t *testing.T) {
 }
 
 func TestRestore(t *testing.T) {
-	root(t)
+	resourcetest.NeedsRoot(t, numbers)
 	for name, edit := range declared {
 		for start, tree := range actual {
+			if start == "a slash" {
+				continue // the home comes back without it
+			}
 			t.Run(name+" to "+start, func(t *testing.T) {
 				h := accountstest.New(t, tree)
 				was := state(h)
-				u := declare(edit)
-				d := resourcetest.Check(t, h, u)
-				raw, err := u.Before(t.Context(), h, d)
-				if err != nil {
-					t.Fatal(err)
-				}
-				resourcetest.Converges(t, h, u)
-				if err := Type().New("bob").(*User).Restore(t.Context(), h, raw); err != nil {
-					t.Fatal(err)
-				}
+				resourcetest.Undoes(t, h, Type(), "bob", declare(edit))
 				if start == "his group" {
 					was = strings.Replace(was, "bob:x:2001:\n", "", 1) // userdel takes it away, the group's own resource brings it back
 				}
@@ -253,6 +250,7 @@ func TestValidate(t *testing.T) {
 		{"colon", func(u *User) { u.Name = "a:0:0" }, "is no name"},
 		{"dots", func(u *User) { u.Name = ".." }, "is no name"},
 		{"group", func(u *User) { u.Groups = resources.Strings{"a:b"} }, `groups: "a:b" is no name`},
+		{"number of a group", func(u *User) { u.Groups = resources.Strings{"29"} }, `groups: "29" is a number: want the name`},
 		{"gid", func(u *User) { u.GID = "-1" }, `gid: "-1" is no name`},
 		{"home", func(u *User) { u.Home = "home/x" }, "home: "},
 		{"home with dots", func(u *User) { u.Home = "/home/../etc" }, "home: "},
@@ -265,10 +263,7 @@ func TestValidate(t *testing.T) {
 		{"root", func(u *User) { u.Name, u.Ensure = "root", absent }, "root is never removed"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			err := declare(tc.edit).Validate()
-			if err == nil || !strings.Contains(err.Error(), tc.want) {
-				t.Fatalf("want %q, got %v", tc.want, err)
-			}
+			err := resourcetest.Invalid(t, declare(tc.edit), tc.want)
 			if strings.Contains(err.Error(), "secret") {
 				t.Errorf("the password is shown: %v", err)
 			}
@@ -297,24 +292,33 @@ func TestIdentities(t *testing.T) {
 			t.Errorf("%s: %s", tc.name, diff)
 		}
 	}
+	if diff := cmp.Diff([]resources.Identity{{Kind: "user", Name: "bob"}}, declare(nil).Provides()); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]string{accounts.Lock}, declare(nil).Locks()); diff != "" {
+		t.Error(diff)
+	}
 }
 
 func TestInspect(t *testing.T) {
-	root(t)
+	resourcetest.NeedsRoot(t, numbers)
 	for start, tree := range actual {
 		h := accountstest.New(t, tree)
 		for _, title := range []string{"bob", "alice", "root"} {
-			u := Type().New(title).(*User)
-			if err := u.Inspect(t.Context(), h); err != nil {
-				t.Fatal(err)
-			}
-			if o := resourcetest.Converges(t, h, u); !o.Diff.Empty() {
-				t.Errorf("%s, %s: differs from itself: %v", start, title, o.Diff)
-			}
+			t.Run(title+" of "+start, func(t *testing.T) {
+				if u := resourcetest.Inspects(t, h, Type(), title).(*User); u.Password != nil {
+					t.Errorf("the password is shown: %q", *u.Password)
+				}
+			})
 		}
 	}
-	titles, err := declare(nil).List(t.Context(), accountstest.New(t, actual["plain"]), "*")
-	if diff := cmp.Diff([]string{"root", "bob", "alice"}, titles); diff != "" || err != nil {
-		t.Error(diff, err)
+	got := resourcetest.Inspects(t, accountstest.New(t, strings.Replace(actual["member"], ":7:::\nalice", ":7::22294:\nalice", 1)), Type(), "bob")
+	want := declare(func(u *User) {
+		u.UID, u.GID, u.Groups, u.Home, u.Shell = ptr[uint32](2000), "bob", resources.Strings{"audio"}, "/home/bob", "/bin/bash"
+		u.Comment, u.Expiry = ptr("Bob, the builder"), "2031-01-15"
+	})
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
 	}
+	resourcetest.Lists(t, accountstest.New(t, actual["plain"]), Type(), "*", "root", "bob", "alice")
 }

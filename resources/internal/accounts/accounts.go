@@ -1,4 +1,5 @@
-// Package accounts reads the node's own users and groups from /etc/passwd, /etc/group and /etc/shadow, without a process.
+// Package accounts reads the node's own users and groups from /etc/passwd, /etc/group and /etc/shadow, without a process, and says what is to be
+// done about who is in which group.
 package accounts
 
 import (
@@ -10,10 +11,17 @@ import (
 	"time"
 
 	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/resources"
+)
+
+const (
+	passwd = "/etc/passwd"
+	group  = "/etc/group"
+	shadow = "/etc/shadow"
 )
 
 // Lock is the lock of whoever changes users or groups: the programs that do so lock each other out, and give up after a while.
-const Lock = "/etc/passwd"
+const Lock = passwd
 
 // User is an entry of /etc/passwd.
 type User struct {
@@ -54,10 +62,14 @@ func CheckName(name string) error {
 	return nil
 }
 
-// CheckReference says whether name can be that of an account of any kind: name services have names that the node itself could not make.
+// CheckReference says whether name can be that of an account of any kind: name services have names that the node itself could not make. The number
+// of an account is no name: the programs that change accounts want names.
 func CheckReference(name string) error {
-	if name == "" || strings.HasPrefix(name, "-") || strings.ContainsAny(name, ":,/\n\r\t\x00") {
+	switch _, err := strconv.ParseUint(name, 10, 64); {
+	case name == "" || strings.HasPrefix(name, "-") || strings.ContainsAny(name, ":,/\n\r\t\x00"):
 		return fmt.Errorf("%q is no name of an account", name)
+	case err == nil:
+		return fmt.Errorf("%q is a number: want the name of the account", name)
 	}
 	return nil
 }
@@ -80,7 +92,7 @@ func entries(v host.FileReader, file string, fields int) ([][]string, error) {
 
 // Users returns all entries of /etc/passwd in their order.
 func Users(v host.FileReader) ([]User, error) {
-	all, err := entries(v, "/etc/passwd", 7)
+	all, err := entries(v, passwd, 7)
 	users := make([]User, 0, len(all))
 	for _, f := range all {
 		uid, err1 := strconv.ParseUint(f[2], 10, 32)
@@ -104,7 +116,7 @@ func FindUser(v host.FileReader, name string) (*User, error) {
 
 // Groups returns all entries of /etc/group in their order.
 func Groups(v host.FileReader) ([]Group, error) {
-	all, err := entries(v, "/etc/group", 4)
+	all, err := entries(v, group, 4)
 	groups := make([]Group, 0, len(all))
 	for _, f := range all {
 		gid, err := strconv.ParseUint(f[2], 10, 32)
@@ -156,11 +168,56 @@ func GroupsOf(v host.FileReader, user string) ([]string, error) {
 	return slices.Compact(names), err
 }
 
+// ListUsers returns the names of the node's own users that match of, as [resources.Select] does.
+func ListUsers(v host.FileReader, of string) ([]string, error) { return list(v, passwd, 7, of) }
+
+// ListGroups is the same for groups.
+func ListGroups(v host.FileReader, of string) ([]string, error) { return list(v, group, 4, of) }
+
+func list(v host.FileReader, file string, fields int, of string) ([]string, error) {
+	all, err := entries(v, file, fields)
+	names := make([]string, len(all))
+	for i, f := range all {
+		names[i] = f[0]
+	}
+	return resources.Select(of, names), err
+}
+
+// Together is who should be in, sorted: those who are declared and, where these are not all, those who are in already.
+func Together(declared, is []string, all bool) []string {
+	want := slices.Clone(declared)
+	if !all {
+		want = append(want, is...)
+	}
+	slices.Sort(want)
+	return slices.Compact(want)
+}
+
+// Move calls join for who is in want alone and leave for who is in is alone, until one fails. One at a time leaves everybody else where they are,
+// whoever moved them since is was read.
+func Move(is, want []string, join, leave func(name string) error) error {
+	for _, name := range want {
+		if !slices.Contains(is, name) {
+			if err := join(name); err != nil {
+				return err
+			}
+		}
+	}
+	for _, name := range is {
+		if !slices.Contains(want, name) {
+			if err := leave(name); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 const day = 24 * time.Hour
 
 // FindShadow returns the entry of that name in /etc/shadow, empty if there is none.
 func FindShadow(v host.FileReader, name string) (Shadow, error) {
-	all, err := entries(v, "/etc/shadow", 8)
+	all, err := entries(v, shadow, 8)
 	for _, f := range all {
 		if f[0] != name {
 			continue

@@ -30,6 +30,8 @@ video:x:44:
 -- etc/shadow 0640 --
 root:*:19000:0:99999:7:::
 alice:$6$salt$old:19000:0:99999:7:::
+-- bin/sh 0755 --
+-- bin/bash 0755 --
 -- home/ --
 `
 
@@ -68,7 +70,7 @@ func parse(args []string) (options, string) {
 		switch {
 		case args[i] == "--":
 			return o, args[len(args)-1]
-		case args[i] == "-m" || args[i] == "-r" || args[i] == "-M" && args[0] != "gpasswd":
+		case args[i] == "-m" || args[i] == "-r" || args[i] == "-M":
 			o[args[i]] = ""
 		case i+1 < len(args):
 			o[args[i]] = args[i+1]
@@ -202,10 +204,13 @@ func (f *fake) usermod(o options, name string, _ host.Cmd) error {
 			return err
 		}
 	}
-	if _, move := o["-m"]; move {
-		return os.Rename(f.h.Path(old), f.h.Path(f.home(name)))
+	if _, move := o["-m"]; !move {
+		return nil
 	}
-	return nil
+	if _, err := os.Lstat(f.h.Path(f.home(name))); err == nil {
+		return fmt.Errorf("directory %s exists", f.home(name)) // and the entry is changed: as the real one does
+	}
+	return os.Rename(f.h.Path(old), f.h.Path(f.home(name)))
 }
 
 func (f *fake) userdel(o options, name string, _ host.Cmd) error {
@@ -261,8 +266,8 @@ func (f *fake) groupdel(_ options, name string, _ host.Cmd) error {
 }
 
 func (f *fake) gpasswd(o options, group string, _ host.Cmd) error {
-	if all, given := o["-M"]; given {
-		return f.members(group, func([]string) []string { return []string{all} })
+	if user, given := o["-a"]; given && !f.has("passwd", user) {
+		return fmt.Errorf("user '%s' does not exist", user)
 	}
 	return f.members(group, func(m []string) []string {
 		m = slices.DeleteFunc(m, func(s string) bool { return s == o["-d"] })

@@ -1,0 +1,94 @@
+package cron
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/resourcetest"
+)
+
+func TestValidate(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		edit func(*Cron)
+		want string
+	}{
+		{"name", func(c *Cron) { c.Name = "a\n* * * * * b" }, "name: "},
+		{"no command", func(c *Cron) { c.Command = " " }, "command: must be set"},
+		{"two commands", func(c *Cron) { c.Command = "a\n* * * * * b" }, "command: it must be one line"},
+		{"user", func(c *Cron) { c.User = "../bob" }, "user: "},
+		{"number of a user", func(c *Cron) { c.User = "0" }, `user: "0" is a number`},
+		{"ensure", func(c *Cron) { c.Ensure = "here" }, "ensure: "},
+		{"minute", func(c *Cron) { c.Minute = "60" }, `minute: "60": want 0 to 59, got "60"`},
+		{"negative", func(c *Cron) { c.Minute = "-1" }, "minute: "},
+		{"sign", func(c *Cron) { c.Minute = "+1" }, "minute: "},
+		{"blank", func(c *Cron) { c.Minute = "1 2" }, "minute: "},
+		{"hour", func(c *Cron) { c.Hour = "24" }, "hour: "},
+		{"monthday", func(c *Cron) { c.MonthDay = "0" }, "monthday: "},
+		{"month", func(c *Cron) { c.Month = "foo" }, "month: "},
+		{"weekday", func(c *Cron) { c.Weekday = "8" }, "weekday: "},
+		{"step", func(c *Cron) { c.Minute = "*/0" }, `minute: "*/0": "0" is no step`},
+		{"long step", func(c *Cron) { c.Minute = "*/60" }, `"60" is no step`},
+		{"range", func(c *Cron) { c.Hour = "8-4" }, "ends before it begins"},
+		{"empty element", func(c *Cron) { c.Hour = "1,,2" }, "hour: "},
+		{"special", func(c *Cron) { c.Special = "often" }, `special: "often" is none of`},
+		{"special and time", func(c *Cron) { c.Special, c.Minute = "daily", "5" }, "special: it stands in place of a time"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			resourcetest.Invalid(t, declare(tc.edit), tc.want)
+		})
+	}
+}
+
+func TestTimes(t *testing.T) {
+	for _, tc := range []struct{ attr, in, want string }{
+		{"weekday", "7", "7"}, {"weekday", "sun", "0"}, {"weekday", "Mon-Friday", "1-5"}, {"weekday", "saturday", "6"},
+		{"month", "Feb,dec", "2,12"}, {"monthday", "31", "31"}, {"hour", "00", "0"}, {"minute", "0-59/59", "0-59/59"}, {"minute", "absent", "*"}, {"minute", "1, 2", "1,2"},
+	} {
+		for _, u := range units {
+			if u.attr != tc.attr {
+				continue
+			}
+			if got, err := u.canonical(tc.in); got != tc.want || err != nil {
+				t.Errorf("%s %q: want %q, got %q, %v", tc.attr, tc.in, tc.want, got, err)
+			}
+		}
+	}
+}
+
+func TestAttributes(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		into resources.AttrUnmarshaler
+		in   any
+		want string
+	}{
+		{"number", new(Times), 5.0, "5"},
+		{"list", new(Times), []any{0.0, "30"}, "0,30"},
+		{"no list", new(Times), []any{}, "error"},
+		{"one variable", new(Environment), "A=b", "[A=b]"},
+		{"variables", new(Environment), []any{"A=b", "C = d"}, "[A=b C=d]"},
+		{"map", new(Environment), map[string]any{"B": 1.0, "A": "x y"}, "[A=x y B=1]"},
+		{"no variable", new(Environment), "A", "error"},
+		{"two lines", new(Environment), "A=b\n* * * * * c", "error"},
+		{"bad name", new(Environment), map[string]any{"A B": "x"}, "error"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			got := "error"
+			if err := tc.into.UnmarshalAttr(tc.in); err == nil {
+				switch v := tc.into.(type) {
+				case *Times:
+					got = string(*v)
+				case *Environment:
+					got = fmt.Sprint(*v)
+				}
+			}
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}

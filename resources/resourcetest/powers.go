@@ -1,0 +1,75 @@
+package resourcetest
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/nodeapply/apply/host/hosttest"
+	"github.com/nodeapply/apply/resources"
+)
+
+// NeedsRoot skips t unless it runs as root; because says what another user cannot do.
+func NeedsRoot(t testing.TB, because string) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("needs root: " + because)
+	}
+}
+
+// Changes are the changes that Check found, "attr: from -> to", a line each.
+func (o Outcome) Changes() string {
+	lines := make([]string, len(o.Diff.Changes))
+	for i, c := range o.Diff.Changes {
+		lines[i] = fmt.Sprintf("%s: %s -> %s", c.Attr, c.From, c.To)
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Invalid fails t unless r is refused before any node is seen, with an error that has want in it. The error is returned.
+func Invalid(t testing.TB, r resources.Validator, want string) error {
+	t.Helper()
+	err := r.Validate()
+	if err == nil || !strings.Contains(err.Error(), want) {
+		t.Fatalf("want %q, got %v", want, err)
+	}
+	return err
+}
+
+// Undoes checks r, lets it converge and has another resource of the type, which knows the title alone, restore what was before.
+func Undoes(t testing.TB, h *hosttest.Host, typ resources.Type, title string, r resources.Resource) {
+	t.Helper()
+	before, err := r.(resources.Restorer).Before(t.Context(), h, Check(t, h, r))
+	if err != nil {
+		t.Fatalf("before: %v", err)
+	}
+	Converges(t, h, r)
+	if err := typ.New(title).(resources.Restorer).Restore(t.Context(), h, before); err != nil {
+		t.Fatalf("restore: %v", err)
+	}
+}
+
+// Inspects fails t unless the resource of that title, filled with what the node has, finds nothing to change. It is returned.
+func Inspects(t testing.TB, h *hosttest.Host, typ resources.Type, title string) resources.Resource {
+	t.Helper()
+	r := typ.New(title)
+	if err := r.(resources.Inspector).Inspect(t.Context(), h); err != nil {
+		t.Fatalf("%s: inspect: %v", title, err)
+	}
+	if o := Converges(t, h, r); !o.Diff.Empty() {
+		t.Errorf("%s: differs from itself:\n%s", title, o.Changes())
+	}
+	return r
+}
+
+// Lists fails t unless these are the titles of the resources of the type that match of.
+func Lists(t testing.TB, h *hosttest.Host, typ resources.Type, of string, want ...string) {
+	t.Helper()
+	got, err := typ.New("").(resources.Lister).List(t.Context(), h, of)
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Errorf("%s: %v\n%s", of, err, diff)
+	}
+}

@@ -1,0 +1,88 @@
+package user
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/nodeapply/apply/host/hosttest"
+	"github.com/nodeapply/apply/resources/internal/accounts/accountstest"
+	"github.com/nodeapply/apply/resources/resourcetest"
+)
+
+// homes is what is below /home.
+func homes(h *hosttest.Host) string {
+	_, below, _ := strings.Cut(h.Snapshot(), "-- home/ 0755 root:root --\n")
+	return below
+}
+
+func TestHomeFolder(t *testing.T) {
+	resourcetest.NeedsRoot(t, numbers)
+	const (
+		mine   = "/ 0755 root:root --\n"
+		bob    = "-- home/bob" + mine + "-- home/bob/mine 0644 root:root --\nkeep\n"
+		robert = "-- home/robert" + mine + "-- home/robert/mine 0644 root:root --\nkeep\n"
+	)
+	for _, tc := range []struct{ name, tree, to, want, refused string }{
+		{"made with the user", actual["nothing"], "his home", "-- home/bob" + mine, ""},
+		{"there before the user", actual["nothing"] + "-- home/bob/mine --\nkeep\n", "his home", bob, ""},
+		{"not made", actual["nothing"], "present", "", ""},
+		{"kept", actual["plain"], "absent", bob, ""},
+		{"removed with the user", actual["plain"], "absent with home", "", ""},
+		{"moved", actual["plain"], "home moves", robert, ""},
+		{"not moved", actual["plain"], "home", bob, ""},
+		{"none to be moved", strings.Replace(actual["plain"], "-- home/bob/mine --\nkeep\n", "-- home/robert/mine --\nkeep\n", 1), "home moves", robert, ""},
+		{"one at both places", actual["plain"] + "-- home/robert/ --\n", "home moves", "", "home: /home/robert is there already: /home/bob cannot be moved to it"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			h := accountstest.New(t, tc.tree)
+			was := homes(h)
+			u := declare(declared[tc.to])
+			if tc.refused != "" {
+				if err := resourcetest.Refuses(t, h, u); err.Error() != tc.refused {
+					t.Errorf("want %q, got %v", tc.refused, err)
+				}
+				return
+			}
+			resourcetest.Undoes(t, h, Type(), "bob", u)
+			if diff := cmp.Diff(was, homes(h)); diff != "" && u.Ensure == present {
+				t.Errorf("undone: %s", diff)
+			}
+			h = accountstest.New(t, tc.tree)
+			o := resourcetest.Converges(t, h, u)
+			if len(o.Diff.Changes) > 0 && o.Diff.Changes[0].Irreversible != (tc.to == "absent with home") {
+				t.Errorf("irreversible: %v", o.Diff.Changes[0].Irreversible)
+			}
+			if diff := cmp.Diff(tc.want, homes(h)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestShellThatWouldLockTheUserOut(t *testing.T) {
+	resourcetest.NeedsRoot(t, numbers)
+	for name, tc := range map[string]struct{ more, refused string }{
+		"missing":        {"", "shell: /opt/shell: does not exist"},
+		"cannot be run":  {"-- opt/shell 0644 --\n", "shell: /opt/shell: cannot be run"},
+		"folder":         {"-- opt/shell/ --\n", "shell: /opt/shell: cannot be run"},
+		"can be run":     {"-- opt/shell 0755 --\n", ""},
+		"a system's own": {"-- opt/shell -> /bin/bash --\n", ""},
+	} {
+		for _, start := range []string{"nothing", "plain"} {
+			t.Run(name+" from "+start, func(t *testing.T) {
+				h := accountstest.New(t, actual[start]+tc.more)
+				u := declare(func(u *User) { u.Shell = "/opt/shell" })
+				if tc.refused == "" {
+					resourcetest.Converges(t, h, u)
+					return
+				}
+				resourcetest.Check(t, h, u) // what comes before may bring it: a plan cannot say
+				if err := resourcetest.Refuses(t, h, u); err.Error() != tc.refused {
+					t.Errorf("want %q, got %v", tc.refused, err)
+				}
+			})
+		}
+	}
+}
