@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -151,7 +150,7 @@ func (d *debian) write(ctx context.Context) error {
 }
 
 // Open counts the readings of the database.
-func (d *debian) Open(name string) (io.ReadCloser, error) {
+func (d *debian) Open(name string) (host.File, error) {
 	if name == "/var/lib/dpkg/status" {
 		d.reads++
 	}
