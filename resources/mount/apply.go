@@ -2,7 +2,6 @@ package mount
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -134,8 +133,12 @@ func remountWords(want fstab.Entry) []string {
 
 // again unmounts all that is stacked and mounts. If that fails, what was mounted before is put back.
 func (m *Mount) again(ctx context.Context, h host.Host, before []host.Mount) error {
+	pasts, err := remember(ctx, h, before)
+	if err != nil {
+		return err
+	}
 	taken := len(before)
-	err := m.unmountAll(ctx, h)
+	err = m.unmountAll(ctx, h)
 	if err == nil {
 		err = m.mount(ctx, h)
 	} else if f, unread := m.look(ctx, h); unread == nil {
@@ -144,8 +147,8 @@ func (m *Mount) again(ctx context.Context, h host.Host, before []host.Mount) err
 	if err == nil || taken <= 0 {
 		return err
 	}
-	for _, old := range before[len(before)-taken:] {
-		if back := mountAs(context.WithoutCancel(ctx), h, old); back != nil {
+	for _, old := range pasts[len(before)-taken:] {
+		if back := old.mount(context.WithoutCancel(ctx), h); back != nil {
 			return errors.Join(err, fmt.Errorf("and what was mounted before cannot be put back: %w", back))
 		}
 	}
@@ -162,15 +165,6 @@ func (m *Mount) mount(ctx context.Context, h host.Host) error {
 		return fmt.Errorf("%s: mount did nothing, and said that all went well: is %s there?", m.point(), f.want.Device)
 	}
 	return err
-}
-
-// mountAs mounts what a live mount was, past fstab.
-func mountAs(ctx context.Context, h host.Host, old host.Mount) error {
-	if old.Root != "/" {
-		return fmt.Errorf("%s was a part (%s) of a file system", old.Point, old.Root)
-	}
-	fstype := strings.TrimPrefix(old.FSType, "fuse.")
-	return run(ctx, h, "mount", "-t", fstype, "-o", strings.Join(old.Options, ","), "--", old.Source, old.Point)
 }
 
 // unmountAll takes off all that is stacked on the mount point.
@@ -213,48 +207,6 @@ type failure struct {
 
 func (e *failure) Error() string  { return fmt.Sprintf("%s (exit code %d)", e.msg, e.code) }
 func (e *failure) Detail() string { return e.all }
-
-// before is what an undo of the live mount needs; the table is a file.
-type before struct {
-	Live *host.Mount `json:"live"` // nil: nothing was mounted
-}
-
-// Before keeps what is mounted.
-func (m *Mount) Before(ctx context.Context, v host.View, _ resources.Diff) (json.RawMessage, error) {
-	f, err := m.look(ctx, v)
-	if err != nil {
-		return nil, err
-	}
-	return json.Marshal(before{Live: f.top()})
-}
-
-// Restore mounts or unmounts so that what Before saw is there again.
-func (m *Mount) Restore(ctx context.Context, h host.Host, raw json.RawMessage) error {
-	var b before
-	if err := json.Unmarshal(raw, &b); err != nil {
-		return fmt.Errorf("what was before: %w", err)
-	}
-	f, err := m.look(ctx, h)
-	if err != nil {
-		return err
-	}
-	now := f.top()
-	switch {
-	case b.Live == nil:
-		return m.unmountAll(ctx, h)
-	case now == nil:
-		return mountAs(ctx, h, *b.Live)
-	case now.Source == b.Live.Source && now.FSType == b.Live.FSType:
-		if slices.Equal(now.Options, b.Live.Options) {
-			return nil
-		}
-		return run(ctx, h, "mount", "-o", "remount,"+strings.Join(b.Live.Options, ","), "--", m.point())
-	}
-	if err := run(ctx, h, "umount", "--", m.point()); err != nil {
-		return err
-	}
-	return mountAs(ctx, h, *b.Live)
-}
 
 // Inspect fills the attributes from the entry, else from the live mount.
 func (m *Mount) Inspect(ctx context.Context, v host.View) error {

@@ -191,6 +191,7 @@ func TestRestore(t *testing.T) {
 			h := hosttest.New(t, "-- etc/fstab --\n"+line("defaults,noatime")+"-- data/ --\n")
 			h.Mount(tc.mounts...)
 			m := declare(mounted)
+			m.Path = "/data/"
 			d, err := m.Check(t.Context(), h)
 			if err != nil {
 				t.Fatal(err)
@@ -202,7 +203,7 @@ func TestRestore(t *testing.T) {
 			if err := m.Apply(t.Context(), h, d); err != nil {
 				t.Fatal(err)
 			}
-			if err := Type().New("/data").(*Mount).Restore(t.Context(), h, raw); err != nil {
+			if err := Type().New("another title").(*Mount).Restore(t.Context(), h, raw); err != nil {
 				t.Fatal(err)
 			}
 			got, err := h.Mounts(t.Context())
