@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/resources/mount/fstab"
+	"github.com/nodeapply/apply/resources/mount/internal/options"
 )
 
 // stackLimit bounds how many mounts on one point are taken off one after the other.
@@ -88,47 +88,22 @@ func (m *Mount) bring(ctx context.Context, h host.Host, f *facts) error {
 		return m.mount(ctx, h)
 	case !sameDevice(ctx, h, f.want, *top) || !sameType(f.want.FSType, *top):
 		return m.again(ctx, h, f.live)
-	case len(lacking(f.want, *top)) == 0:
+	case len(options.Lacking(f.want.Options, *top)) == 0:
 		return nil
 	}
 	if m.Remounts {
-		// The words are given explicitly: a remount by fstab alone keeps flags that fstab does not name.
-		options := "remount," + strings.Join(remountWords(f.want), ",")
-		if err := run(ctx, h, "mount", "-o", options, "--", m.point()); err == nil {
+		words := "remount," + strings.Join(options.Remount(f.want.Options), ",")
+		if err := run(ctx, h, "mount", "-o", words, "--", m.point()); err == nil {
 			now, err := m.look(ctx, h)
 			if err != nil {
 				return err
 			}
-			if t := now.top(); t != nil && len(lacking(f.want, *t)) == 0 {
+			if t := now.top(); t != nil && len(options.Lacking(f.want.Options, *t)) == 0 {
 				return nil
 			}
 		}
 	}
 	return m.again(ctx, h, f.live)
-}
-
-// remountWords are the options of a remount, every flag said.
-func remountWords(want fstab.Entry) []string {
-	words := expand(want.Options)
-	out := []string{}
-	for _, w := range words {
-		userspace := strings.HasPrefix(w, "x-") || slices.Contains([]string{"auto", "noauto", "nofail", "_netdev", "bind", "rbind", "loop", "nouser"}, w)
-		if !userspace {
-			out = append(out, w)
-		}
-	}
-	if slices.Contains(words, "bind") || slices.Contains(words, "rbind") {
-		return append(out, "bind")
-	}
-	for _, f := range flags[:4] {
-		if w := wanted(words, f, false); !slices.Contains(out, w) {
-			out = append(out, w)
-		}
-	}
-	if atime(words) == "" {
-		out = append(out, "relatime")
-	}
-	return out
 }
 
 // again unmounts all that is stacked and mounts. If that fails, what was mounted before is put back.
