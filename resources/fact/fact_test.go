@@ -86,7 +86,7 @@ func TestConverges(t *testing.T) {
 		said   []string
 	}{
 		{name: "another value is kept", link: link{stands: ok("true"), kept: "false"}, want: []string{"value"}, said: []string{"publish up true 0s"}},
-		{name: "another ttl", ttl: time.Minute, link: link{stands: ok("true"), kept: "true"}, want: []string{"ttl"}, said: []string{"publish up true 1m0s"}},
+		{name: "another ttl", ttl: time.Minute, link: link{stands: &record.Fact{Status: record.OK, Value: []byte("true"), TTL: time.Hour}, kept: "true"}, want: []string{"ttl"}, said: []string{"publish up true 1m0s"}},
 		{name: "the exchange is away", link: link{away: away, kept: "true"}, want: []string{"ensure", "value"}, said: []string{"publish up true 0s"}},
 		{name: "absent, kept alone", ensure: "absent", link: link{kept: "true"}, want: []string{"ensure"}, said: []string{"withdraw up"}},
 		{name: "absent, failed before", ensure: "absent", link: link{stands: &record.Fact{Status: record.Failed}}},
