@@ -13,7 +13,10 @@ import (
 	"github.com/nodeapply/apply/host/internal/beneath"
 )
 
-const aclAccess = "system.posix_acl_access"
+const (
+	aclAccess    = "system.posix_acl_access"
+	capabilities = "security.capability"
+)
 
 // SetMeta implements [FileWriter]. A link has an owner and no mode.
 func (l *Local) SetMeta(ctx context.Context, name string, m Meta) error {
@@ -41,9 +44,8 @@ func (l *Local) SetMeta(ctx context.Context, name string, m Meta) error {
 		}
 		return fmt.Errorf("chmod: %s is a link, which has no mode", name)
 	}
-	if m.Mode == nil && (m.UID != nil || m.GID != nil) && st.Mode&0o6000 != 0 && kind == Regular {
-		mode := st.Mode & 0o7777 // chown takes setuid and setgid away, and nobody asked for that
-		m.Mode = &mode
+	if kind == Regular && (m.UID != nil || m.GID != nil) {
+		m = withPrivileges(fd, &st, m)
 	}
 	if err := l.setMeta(fd, m); err != nil {
 		return err
@@ -60,6 +62,26 @@ func (l *Local) SetMeta(ctx context.Context, name string, m Meta) error {
 	}
 	defer f.Close()
 	return l.durable(ctx, int(f.Fd()))
+}
+
+// withPrivileges adds to m what chown takes away, setuid, setgid and capabilities, and nobody asked to have taken away.
+func withPrivileges(fd int, st *unix.Stat_t, m Meta) Meta {
+	if m.Mode == nil && st.Mode&0o6000 != 0 {
+		mode := st.Mode & 0o7777
+		m.Mode = &mode
+	}
+	if _, given := m.Xattrs[capabilities]; given {
+		return m
+	}
+	value := make([]byte, 64) // of 24 at most
+	if n, err := unix.Getxattr(beneath.ProcName(fd), capabilities, value); err == nil {
+		m.Xattrs = maps.Clone(m.Xattrs)
+		if m.Xattrs == nil {
+			m.Xattrs = map[string][]byte{}
+		}
+		m.Xattrs[capabilities] = value[:n]
+	}
+	return m
 }
 
 // setMeta sets what is given in m on what fd stands for: the owner first, because that takes setuid away; then the attributes, an ACL

@@ -72,9 +72,12 @@ func newCompiler(ctx context.Context, o Options) (*compiler, error) {
 		}
 		c.types[t.Name] = s
 	}
-	c.reader = syntax.NewReader(c.types)
+	c.reader = syntax.NewReader(c.types, c.step)
 	return c, nil
 }
+
+// step ends an evaluation that was given up.
+func (c *compiler) step() { limits.Step(c.ctx) }
 
 func (c *compiler) errorf(at *hcl.Range, summary, detail string, args ...any) {
 	c.diags = append(c.diags, diag.Errorf(at, summary, detail, args...))

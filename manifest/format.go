@@ -17,7 +17,7 @@ import (
 type Formatter struct{ reader *syntax.Reader }
 
 // NewFormatter returns a Formatter that has read nothing.
-func NewFormatter() *Formatter { return &Formatter{syntax.NewReader(schemas{})} }
+func NewFormatter() *Formatter { return &Formatter{syntax.NewReader(schemas{}, nil)} }
 
 // File reads a manifest and gives it in canonical form, beside what it holds now. A file with mistakes in its syntax is not formatted.
 func (f *Formatter) File(name string) (formatted, src []byte, diags diag.List) {

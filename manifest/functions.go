@@ -12,7 +12,7 @@ func (c *compiler) functions(dir string) map[string]function.Function {
 	if fns, ok := c.funcs[dir]; ok {
 		return fns
 	}
-	fns := funcs.Functions(funcs.Options{BaseDir: dir, Root: c.opts.Root, Identities: c.opts.Identities})
+	fns := funcs.Functions(funcs.Options{BaseDir: dir, Root: c.opts.Root, Identities: c.opts.Identities, Step: c.step})
 	for _, name := range []string{"sensitive", "decrypt"} {
 		fns[name] = c.noting(fns[name])
 	}

@@ -68,9 +68,7 @@ func (g *group) emit(r *run) {
 				r.errorf(&g.sh.block.Header, "Over the limit", "The catalog is over the limit of %d resources.", maxEntries)
 				break
 			}
-			if c.ctx.Err() != nil {
-				break
-			}
+			c.step()
 			e, used := g.entry(r, inst)
 			c.entries, all = append(c.entries, e), all.add(used)
 		}

@@ -40,6 +40,7 @@ func TestUnreadable(t *testing.T) {
 		{"brackets", text("main.hcl", "locals {\n a = "+strings.Repeat("[", 200_000)+"}"), "main.hcl", []string{"main.hcl:2", "limit"}},
 		{"brackets in JSON", text("main.hcl.json", strings.Repeat("[", 200_000)), ".", []string{"main.hcl.json:1", "limit"}},
 		{"operators", text("main.hcl", "locals {\n a = "+strings.Repeat("1+", 20_000)+"1\n}"), "main.hcl", []string{"main.hcl:2", "limit"}},
+		{"key twice in JSON", text("main.hcl.json", `{"locals": {"a": {"b": 1, "b": 2}}}`), ".", []string{"main.hcl.json:1", "already defined"}},
 		{"two bad files at once", func(dir string) error {
 			return os.WriteFile(filepath.Join(dir, "a.hcl"), []byte("file {"), 0o600)
 		}, ".", []string{"a.hcl:1"}},

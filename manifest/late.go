@@ -124,10 +124,8 @@ func (c *compiler) again(ctx context.Context, late catalog.Values, do func(*run)
 	return limits.Run(ctx, limits.Default, func(ctx context.Context, at *limits.Place) {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		if ctx.Err() != nil {
-			return
-		}
 		c.ctx, c.at = ctx, at
+		c.step()
 		do(&run{c: c, late: late, memo: map[*cell]*cell{}})
 	})
 }
@@ -205,6 +203,9 @@ func (s shower) expr(x hcl.Expression, quoted bool) string {
 		return secrets.Hidden
 	case wholly(v):
 		return showValue(v, quoted)
+	}
+	if bounded, ok := x.(interface{ UnwrapExpression() hcl.Expression }); ok {
+		x = bounded.UnwrapExpression()
 	}
 	switch x := x.(type) {
 	case *hclsyntax.TemplateExpr:

@@ -10,6 +10,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/nodeapply/apply/manifest/diag"
+	"github.com/nodeapply/apply/manifest/limits"
 	"github.com/nodeapply/apply/manifest/syntax"
 )
 
@@ -57,7 +58,11 @@ func (c *compiler) locate(from place, b *syntax.Block) (place, bool) {
 		c.errorf(&b.Header, "Missing attribute", "A module needs `source`: a folder (`\"./dir\"`), a built-in module, or `\"git::URL//dir?ref=TAG\"`.")
 		return place{}, false
 	}
-	v, diags := a.Value(nil)
+	v, diags := c.constant(a.Expression)
+	if limits.Over(diags) {
+		c.diags = append(c.diags, diags...)
+		return place{}, false
+	}
 	if diags.HasErrors() || v.Type() != cty.String || v.IsNull() || len(a.Refs) > 0 {
 		c.errorf(a.Range().Ptr(), "Wrong value for `source`", "Want a string without references: modules are read before anything is evaluated.")
 		return place{}, false

@@ -69,12 +69,11 @@ func (r *run) get(c *cell) *result {
 	case c.state == running:
 		r.cycle(c)
 		return &result{val: cty.DynamicVal}
-	case r.c.ctx.Err() != nil: // given up: nobody looks at the result
-		return &result{val: cty.DynamicVal}
 	case len(r.stack) >= maxChain:
 		r.errorf(c.at, "Over the limit", "More than %d values refer to each other in one chain, which is over the limit.", maxChain)
 		return &result{val: cty.DynamicVal}
 	default:
+		r.c.step()
 		c.state = running
 		r.c.at.Set(c.at)
 		r.stack = append(r.stack, c)

@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"context"
 	"maps"
 	"slices"
 	"strings"
@@ -80,7 +81,7 @@ func (c *compiler) parseVar(b *syntax.Block, src VarSource, at *hcl.Range) resul
 	if diags = limits.CheckExpression(at.Filename, []byte(src.Value)); !diags.HasErrors() {
 		x, more := hclsyntax.ParseExpression([]byte(src.Value), at.Filename, hcl.InitialPos)
 		if diags = more; !diags.HasErrors() {
-			v, more := x.Value(nil)
+			v, more := c.constant(x)
 			if diags = more; !diags.HasErrors() {
 				return result{val: v, ok: true}
 			}
@@ -88,6 +89,23 @@ func (c *compiler) parseVar(b *syntax.Block, src VarSource, at *hcl.Range) resul
 	}
 	c.errorf(at, "Wrong value for variable `"+src.Name+"`", "Not a value of type `%s`: %s.", typeexpr.TypeString(ty), strings.TrimSuffix(diags[0].Detail, "."))
 	return failed()
+}
+
+// constant evaluates, within bounds, what can refer to nothing.
+func (c *compiler) constant(x hcl.Expression) (cty.Value, hcl.Diagnostics) {
+	var v cty.Value
+	var diags hcl.Diagnostics
+	err := limits.Run(c.ctx, limits.Default, func(ctx context.Context, at *limits.Place) {
+		at.Set(x.Range().Ptr())
+		if native, ok := x.(hclsyntax.Expression); ok {
+			limits.Bound(native, func() { limits.Step(ctx) })
+		}
+		v, diags = x.Value(nil)
+	})
+	if err != nil {
+		return cty.DynamicVal, hcl.Diagnostics{exceeded(err)}
+	}
+	return v, diags
 }
 
 func (c *compiler) varFile(name string, take func(string, givenVar, bool)) {
@@ -101,10 +119,13 @@ func (c *compiler) varFile(name string, take func(string, givenVar, bool)) {
 	for _, attr := range slices.Sorted(maps.Keys(attrs)) {
 		a := attrs[attr]
 		res := failed()
-		v, diags := a.Expr.Value(nil)
-		if diags.HasErrors() {
+		v, diags := c.constant(a.Expr)
+		switch {
+		case limits.Over(diags):
+			c.diags = append(c.diags, diags...)
+		case diags.HasErrors():
 			c.errorf(a.Expr.Range().Ptr(), "Not a constant", "A value in a variables file refers to nothing else and calls no function.")
-		} else {
+		default:
 			res = result{val: v, ok: true}
 		}
 		take(attr, givenVar{res, a.Expr.Range().Ptr()}, false)

@@ -33,6 +33,8 @@ type Options struct {
 	Root string
 	// Identities are files that decrypt may use: age identities, or private SSH keys. Those that do not exist are passed over.
 	Identities []string
+	// Step, if not nil, is called by templates between two elements. It may end the goroutine.
+	Step func()
 }
 
 // Functions returns all functions by name, for an hcl.EvalContext.
@@ -54,7 +56,7 @@ func Functions(opts Options) map[string]function.Function {
 	fns["can"] = tryfunc.CanFunc
 
 	inTemplates := maps.Clone(fns)
-	for name, f := range templates(tree, inTemplates) {
+	for name, f := range templates(tree, inTemplates, opts.Step) {
 		fns[name] = guard(f, nil)
 		inTemplates[name] = nestedTemplate(f.Params())
 	}

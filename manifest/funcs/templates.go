@@ -13,7 +13,7 @@ import (
 // templates makes the functions that render templates; in one, the functions inside can be called.
 //
 // If any of the variables is marked, the whole result is.
-func templates(t tree, inside map[string]function.Function) map[string]function.Function {
+func templates(t tree, inside map[string]function.Function, step func()) map[string]function.Function {
 	return map[string]function.Function{
 		"templatefile": templateFunc("path", func(path string, vars cty.Value) (cty.Value, error) {
 			b, err := t.read(path)
@@ -23,10 +23,10 @@ func templates(t tree, inside map[string]function.Function) map[string]function.
 			if _, err := validText(b, "the contents of "+path); err != nil {
 				return cty.NilVal, argError(0, err)
 			}
-			return render(path, b, vars, inside)
+			return render(path, b, vars, inside, step)
 		}),
 		"templatestring": templateFunc("template", func(template string, vars cty.Value) (cty.Value, error) {
-			return render("template", []byte(template), vars, inside)
+			return render("template", []byte(template), vars, inside, step)
 		}),
 	}
 }
@@ -54,7 +54,7 @@ func nestedTemplate(params []function.Parameter) function.Function {
 	})
 }
 
-func render(name string, src []byte, vars cty.Value, fns map[string]function.Function) (cty.Value, error) {
+func render(name string, src []byte, vars cty.Value, fns map[string]function.Function, step func()) (cty.Value, error) {
 	if diags := limits.CheckTemplate(name, src); diags.HasErrors() {
 		return cty.NilVal, argError(0, templateError(diags))
 	}
@@ -75,6 +75,7 @@ func render(name string, src []byte, vars cty.Value, fns map[string]function.Fun
 			return cty.NilVal, function.NewArgErrorf(1, "the template uses %q at %s:%d,%d, which is not among its variables", root, at.Filename, at.Start.Line, at.Start.Column)
 		}
 	}
+	limits.Bound(expr, step)
 	val, diags := expr.Value(&hcl.EvalContext{Variables: given, Functions: fns})
 	if diags.HasErrors() {
 		return cty.NilVal, argError(0, templateError(diags))
@@ -87,10 +88,8 @@ func render(name string, src []byte, vars cty.Value, fns map[string]function.Fun
 }
 
 func templateError(diags hcl.Diagnostics) error {
-	for _, d := range diags {
-		if d.Summary == limits.Summary {
-			return limitError(d.Error())
-		}
+	if limits.Over(diags) {
+		return limitError(diags.Error())
 	}
 	return diags
 }

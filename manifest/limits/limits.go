@@ -13,6 +13,7 @@ import (
 	"bytes"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -37,6 +38,11 @@ const (
 
 // Summary is that of every diagnostic about a bound.
 const Summary = "Over the limit"
+
+// Over says whether any of diags is about a bound.
+func Over(diags hcl.Diagnostics) bool {
+	return slices.ContainsFunc(diags, func(d *hcl.Diagnostic) bool { return d.Summary == Summary })
+}
 
 var utf8BOM = []byte("\xef\xbb\xbf")
 

@@ -3,7 +3,6 @@ package limits
 import (
 	"context"
 	"fmt"
-	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
 	"sync/atomic"
@@ -51,28 +50,35 @@ func (e *ExceededError) Diagnostic() *hcl.Diagnostic {
 	return d
 }
 
-const pollEvery = 20 * time.Millisecond
+// pollEvery is short against the time in which an evaluation that doubles a text doubles the memory of the process.
+const pollEvery = 5 * time.Millisecond
 
 // Run calls fn and waits for it, at most for the bounds b. Beyond them it returns an *ExceededError, as it does when fn panics; when ctx
 // ends, it returns the cause.
 //
-// HCL's evaluation cannot be interrupted. When Run returns an error that is not about a panic, fn may still be running, until it
-// looks at the context it was given: the caller must not use what fn writes, and is expected to end the process soon.
+// Memory is over the bound when what the collector last found alive is, and also, because what is resident is what counts for the node,
+// when what is not collected yet takes a quarter more. So that garbage alone does not come to that, the process is expected to have
+// a memory limit (runtime/debug) no higher than the bound.
+//
+// When Run returns an error that is not about a panic, fn may still be running until it comes by a Step with the context that it was
+// given: the caller must not use what fn writes.
 func Run(ctx context.Context, b Bounds, fn func(ctx context.Context, at *Place)) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, b.Time, errTime)
 	defer cancel()
-	base := memory()
 	var at Place
+	before := used().total
 	done := make(chan error, 1)
 	go func() {
+		ended := false
 		defer func() {
-			var err error
 			if r := recover(); r != nil {
-				err = &ExceededError{Place: at.at.Load(), Reason: fmt.Sprintf("panic: %v", r), Stack: debug.Stack()}
+				done <- &ExceededError{Place: at.at.Load(), Reason: fmt.Sprintf("panic: %v", r), Stack: debug.Stack()}
+			} else if ended { // and not by a Step: then Run has returned, or is about to
+				done <- nil
 			}
-			done <- err
 		}()
 		fn(ctx, &at)
+		ended = true
 	}()
 	poll := time.NewTicker(pollEvery)
 	defer poll.Stop()
@@ -86,7 +92,7 @@ func Run(ctx context.Context, b Bounds, fn func(ctx context.Context, at *Place))
 			}
 			return &ExceededError{Place: at.at.Load(), Reason: fmt.Sprintf("Evaluation takes longer than %v.", b.Time)}
 		case <-poll.C:
-			if exceeds(base, b.Memory) {
+			if used().exceeds(before, b.Memory) {
 				return &ExceededError{Place: at.at.Load(), Reason: fmt.Sprintf("Evaluation takes more than %d MiB of memory.", b.Memory>>20)}
 			}
 		}
@@ -95,21 +101,23 @@ func Run(ctx context.Context, b Bounds, fn func(ctx context.Context, at *Place))
 
 var errTime = fmt.Errorf("evaluation: %w", context.DeadlineExceeded)
 
-// exceeds tells whether the memory in use grew by more than bound since base. What is not live any more does not count,
-// unless garbage comes faster than it can be collected.
-func exceeds(base, bound uint64) bool {
-	if now := memory(); now < base+bound {
-		return false
-	} else if now > base+bound+bound/2 {
-		return true
-	}
-	runtime.GC()
-	return memory() >= base+bound
+// memory is what the process takes, in bytes.
+type memory struct {
+	total uint64 // heap objects, dead ones too, the gaps between them, and stacks
+	live  uint64 // what the last collection found in use, and stacks
 }
 
-// memory is what heap objects and stacks take.
-func memory() uint64 {
-	s := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}, {Name: "/memory/classes/heap/stacks:bytes"}}
+// exceeds tells whether memory grew by more than bound since it was before. No collection is waited for: meanwhile it would grow on.
+func (m memory) exceeds(before, bound uint64) bool {
+	return m.live > before+bound || m.total > before+bound+bound/4
+}
+
+func used() memory {
+	s := []metrics.Sample{
+		{Name: "/memory/classes/heap/objects:bytes"}, {Name: "/memory/classes/heap/unused:bytes"},
+		{Name: "/memory/classes/heap/stacks:bytes"}, {Name: "/gc/heap/live:bytes"},
+	}
 	metrics.Read(s)
-	return s[0].Value.Uint64() + s[1].Value.Uint64()
+	stacks := s[2].Value.Uint64()
+	return memory{total: s[0].Value.Uint64() + s[1].Value.Uint64() + stacks, live: s[3].Value.Uint64() + stacks}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime/debug"
 	"strings"
 	"syscall"
 	"testing"
@@ -72,6 +73,7 @@ func TestRunBounds(t *testing.T) {
 }
 
 func TestRunGarbageIsNoMemory(t *testing.T) {
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(32 << 20)) // as the program has one
 	var last []byte
 	err := Run(t.Context(), Bounds{Time: time.Minute, Memory: 32 << 20}, func(context.Context, *Place) {
 		for range 200 {

@@ -35,7 +35,7 @@ func BenchmarkRead(b *testing.B) {
 			b.SetBytes(int64(text.Len()))
 			b.ReportAllocs()
 			for b.Loop() {
-				m, diags := syntax.NewReader(files{}).Read(b.Context(), manifest, manifest)
+				m, diags := syntax.NewReader(files{}, func() {}).Read(b.Context(), manifest, manifest)
 				if diags.HasErrors() || len(m.Body) != 1000 {
 					b.Fatal(diags)
 				}

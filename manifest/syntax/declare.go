@@ -38,7 +38,7 @@ func (m *Module) add(b *Block) {
 			m.errorf(&b.At, "Bad name", "`%s` means something else in a module block; give the variable another name.", b.Label)
 		}
 		if a := b.Attr("default"); a != nil {
-			m.diags = append(m.diags, a.resolve(m.kinds)...)
+			m.diags = append(m.diags, a.resolve(m.kinds, m.step)...)
 		}
 		m.fixed(b, nil, "type", "default", "description", "sensitive", "nullable")
 		for _, v := range b.Inner {
@@ -129,7 +129,7 @@ func noExpr(string) bool { return false }
 func (m *Module) resolve(b *Block, except func(string) bool) {
 	for i := range b.Attrs {
 		if a := &b.Attrs[i]; !except(a.Name) {
-			m.diags = append(m.diags, a.resolve(m.kinds)...)
+			m.diags = append(m.diags, a.resolve(m.kinds, m.step)...)
 			for _, ref := range a.Refs {
 				if ref.Root == "fact" {
 					m.Facts[ref.Name] = true

@@ -9,6 +9,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/nodeapply/apply/manifest/diag"
+	"github.com/nodeapply/apply/manifest/limits"
 )
 
 // Expr is an expression with what it refers to.
@@ -63,13 +64,19 @@ func (r *Ref) String() string {
 var valueRoots = []string{"var", "local", "fact", "each", "count", "path", "module"}
 
 // resolve finds the references of an expression; those that cannot mean anything are mistakes.
-func (x *Expr) resolve(kinds Kinds) hcl.Diagnostics {
-	if literal(x.Expression) {
+// What it evaluates to is bounded from then on, and step is called between two elements.
+func (x *Expr) resolve(kinds Kinds, step func()) hcl.Diagnostics {
+	e, diags := native(x.Expression)
+	x.Expression = e
+	if diags.HasErrors() {
+		x.Bad = true
+		return diags
+	}
+	if literal(e) {
 		x.Literal = true
 		return nil
 	}
-	var diags hcl.Diagnostics
-	for _, t := range traversals(x.Expression, nil) {
+	for _, t := range traversals(e, nil, step) {
 		ref, problem := newRef(t, kinds)
 		if problem != nil {
 			diags = append(diags, problem)
@@ -82,8 +89,8 @@ func (x *Expr) resolve(kinds Kinds) hcl.Diagnostics {
 	return diags
 }
 
-// literal says that an expression of native syntax is a plain string, number or truth value.
-func literal(e hcl.Expression) bool {
+// literal says that an expression is a plain string, number or truth value.
+func literal(e hclsyntax.Expression) bool {
 	switch e := e.(type) {
 	case *hclsyntax.LiteralValueExpr:
 		return true
@@ -132,31 +139,34 @@ func newRef(t hcl.Traversal, kinds Kinds) (Ref, *hcl.Diagnostic) {
 	return ref, nil
 }
 
-// traversals lists the references of an expression: as Variables does, which goes through an interface for every node.
-func traversals(e hcl.Expression, list []hcl.Traversal) []hcl.Traversal {
+// traversals lists the references of an expression: as Variables does, which goes through an interface for every node. It also puts
+// bounds into the expression.
+func traversals(e hclsyntax.Expression, list []hcl.Traversal, step func()) []hcl.Traversal {
 	switch e := e.(type) {
 	case *hclsyntax.LiteralValueExpr:
 		return list
 	case *hclsyntax.ScopeTraversalExpr:
 		return append(list, e.Traversal)
 	case *hclsyntax.TemplateWrapExpr:
-		return traversals(e.Wrapped, list)
+		return traversals(e.Wrapped, list, step)
 	case *hclsyntax.TemplateExpr:
 		for _, part := range e.Parts {
-			list = traversals(part, list)
+			list = traversals(part, list, step)
 		}
+		limits.BoundParts(e)
 		return list
 	case *hclsyntax.TupleConsExpr:
 		for _, item := range e.Exprs {
-			list = traversals(item, list)
+			list = traversals(item, list, step)
 		}
 		return list
 	case *hclsyntax.FunctionCallExpr:
 		for _, arg := range e.Args {
-			list = traversals(arg, list)
+			list = traversals(arg, list, step)
 		}
 		return list
 	}
+	limits.Bound(e, step)
 	return append(list, e.Variables()...)
 }
 

@@ -33,6 +33,7 @@ type Module struct {
 
 	locals []*Block
 	kinds  Kinds
+	step   func()
 	diags  hcl.Diagnostics
 }
 
@@ -72,13 +73,15 @@ func (b *Block) Attr(name string) *Attr {
 // Reader reads modules. Its limits and the texts it keeps hold for all of them together.
 type Reader struct {
 	kinds Kinds
+	step  func()
 	total int // bytes read so far
 	files map[string]*hcl.File
 }
 
-// NewReader returns a Reader for one compilation.
-func NewReader(kinds Kinds) *Reader {
-	return &Reader{kinds: kinds, files: map[string]*hcl.File{}}
+// NewReader returns a Reader for one compilation. Step, if not nil, is called by the expressions that are read, whenever they are evaluated,
+// between two elements: it may end the goroutine.
+func NewReader(kinds Kinds, step func()) *Reader {
+	return &Reader{kinds: kinds, step: step, files: map[string]*hcl.File{}}
 }
 
 // File returns a file that was read; nil if there is none of that name.
@@ -100,7 +103,7 @@ func (r *Reader) Read(ctx context.Context, path, shown string) (*Module, hcl.Dia
 	}
 	m := &Module{
 		Variables: map[string]*Block{}, Locals: map[string]*Attr{}, Outputs: map[string]*Block{}, Calls: map[string]*Block{},
-		Resources: map[string]map[string]*Block{}, Defaults: map[string]*Block{}, Facts: map[string]bool{}, kinds: r.kinds,
+		Resources: map[string]map[string]*Block{}, Defaults: map[string]*Block{}, Facts: map[string]bool{}, kinds: r.kinds, step: r.step,
 		Single: len(names) == 1 && names[0].path == path,
 	}
 	parsed := r.read(ctx, names)

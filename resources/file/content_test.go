@@ -115,6 +115,31 @@ func TestDiffIsBounded(t *testing.T) {
 	}
 }
 
+// No line is in a difference that is not changed, or beside one that is.
+func TestDiffIsMinimal(t *testing.T) {
+	var old, declared strings.Builder
+	const lines, every = 2000, 100
+	for i := range lines {
+		fmt.Fprintf(&old, "line %d\n", i%7)
+		if i%every == every/2 {
+			fmt.Fprintf(&declared, "new %d\n", i)
+			continue
+		}
+		fmt.Fprintf(&declared, "line %d\n", i%7)
+	}
+	h := hosttest.New(t, "-- dir/x --\n"+old.String())
+	text := resourcetest.Check(t, h, made("/dir/x", content(declared.String()))).Changes[0].Text
+	got := map[string]int{}
+	for line := range strings.Lines(text) {
+		got[line[:1]]++
+	}
+	const edits = lines / every
+	want := map[string]int{"@": edits, "-": edits + 1, "+": edits + 1, " ": 6 * edits} // one more each in the header
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 func TestValidateCmd(t *testing.T) {
 	t.Run("passes", func(t *testing.T) {
 		h := hosttest.New(t, `-- "a b/" --`+"\n", hosttest.RealCommands)

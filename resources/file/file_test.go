@@ -246,6 +246,62 @@ func TestResult(t *testing.T) {
 			tree: "-- s/a --\nx\n", file: made("/dir/x", ensure("directory"), source("/s")),
 			want: "-- dir/ 0755 root:root --\n-- dir/x/ 0755 root:root --\n-- s/ 0755 root:root --\n-- s/a 0644 root:root --\nx\n", ops: "mkdir",
 		},
+		"an owner of a link is the link's own": {
+			tree: "-- dir/x -> y --\n-- dir/y --\nkeep\n", file: made("/dir/x", owner("nobody")),
+			want: "-- dir/ 0755 root:root --\n-- dir/x -> y nobody:nobody --\n-- dir/y 0644 root:root --\nkeep\n", ops: "meta",
+		},
+		"an owner of what a link points to": {
+			tree: "-- dir/x -> y --\n-- dir/y --\nkeep\n", file: made("/dir/x", owner("nobody"), links("follow")),
+			want: "-- dir/ 0755 root:root --\n-- dir/x -> y root:root --\n-- dir/y 0644 nobody:nobody --\nkeep\n", ops: "meta",
+		},
+		"a link has no mode": {
+			tree: "-- dir/x -> y --\n-- dir/y --\nkeep\n", file: made("/dir/x", mode("0600")),
+			want: "-- dir/ 0755 root:root --\n-- dir/x -> y root:root --\n-- dir/y 0644 root:root --\nkeep\n",
+		},
+		"a mode of what a link points to": {
+			tree: "-- dir/x -> y --\n-- dir/y --\nkeep\n", file: made("/dir/x", mode("0600"), links("follow")),
+			want: "-- dir/ 0755 root:root --\n-- dir/x -> y root:root --\n-- dir/y 0600 root:root --\nkeep\n", ops: "meta",
+		},
+		"only an owner and nothing there": {
+			file: made("/dir/x", owner("nobody")), want: "-- dir/ 0755 root:root --\n",
+		},
+		"only a group and nothing there": {
+			file: made("/dir/x", group("daemon")), want: "-- dir/ 0755 root:root --\n",
+		},
+		"a group alone": {
+			tree: "-- dir/x 2755 daemon:root --\nx\n", file: made("/dir/x", group("nobody")),
+			want: "-- dir/ 0755 root:root --\n-- dir/x 2755 daemon:nobody --\nx\n", ops: "meta",
+		},
+		"content of a setuid file, and its owner": {
+			tree: "-- dir/x 4755 --\nold\n", file: made("/dir/x", content("new\n"), owner("nobody")),
+			want: "-- dir/ 0755 root:root --\n-- dir/x 4755 nobody:nobody --\nnew\n", ops: "write",
+		},
+		"an empty file where something is to be present": {
+			file: made("/dir/x", ensure("present")), want: "-- dir/ 0755 root:root --\n-- dir/x 0644 root:root --\n", ops: "write",
+		},
+		"the first source that exists": {
+			tree: "-- s --\nfirst\n-- t --\nsecond\n", file: made("/dir/x", source("/none", "/s", "/t")),
+			want: "-- dir/ 0755 root:root --\n-- dir/x 0644 root:root --\nfirst\n-- s 0644 root:root --\nfirst\n-- t 0644 root:root --\nsecond\n", ops: "write",
+		},
+		"a source where nothing is to be": {
+			tree: "-- dir/x --\nx\n-- s --\ny\n", file: made("/dir/x", ensure("absent"), source("/s")),
+			want: "-- dir/ 0755 root:root --\n-- s 0644 root:root --\ny\n", ops: "remove",
+		},
+		"no copy of the earlier content": {
+			tree: "-- dir/x --\nold\n", file: made("/dir/x", content("new\n"), func(f *file.File) { f.Backup = file.BackupNone }),
+			want: "-- dir/ 0755 root:root --\n-- dir/x 0644 root:root --\nnew\n", ops: "write",
+		},
+		"a name of 255 bytes": {
+			tree: "-- dir/" + strings.Repeat("n", 255) + " 0600 --\nold\n", file: made("/dir/"+strings.Repeat("n", 255), content("new\n"), mode("0644")),
+			want: "-- dir/ 0755 root:root --\n-- dir/" + strings.Repeat("n", 255) + " 0644 root:root --\nnew\n", ops: "write",
+		},
+		"a name with newlines and its copy": {
+			tree: `-- "dir/a\nb\xff" --` + "\nold\n", file: made("/dir/a\nb\xff", content("new\n"), func(f *file.File) { f.Backup = ".bak" }),
+			want: "-- dir/ 0755 root:root --\n" + `-- "dir/a\nb\xff" 0644 root:root --` + "\nnew\n" + `-- "dir/a\nb\xff.bak" 0644 root:root --` + "\nold\n", ops: "write write",
+		},
+		"a name with newlines is removed": {
+			tree: `-- "dir/a\nb" --` + "\nold\n", file: made("/dir/a\nb", ensure("absent")), want: "-- dir/ 0755 root:root --\n", ops: "remove",
+		},
 		"a source behind a link": {
 			tree: "-- s --\nx\n-- l -> s --\n", file: made("/dir/x", source("/l")),
 			want: "-- dir/ 0755 root:root --\n-- dir/x 0644 root:root --\nx\n-- l -> s root:root --\n-- s 0644 root:root --\nx\n", ops: "write",
@@ -322,6 +378,13 @@ func TestRefuses(t *testing.T) {
 		"a file on a folder that is not empty":    {"-- dir/x/y --\nz\n", made("/dir/x", content("z")), "force"},
 		"a link on a folder that is not empty":    {"-- dir/x/y --\nz\n", made("/dir/x", target("z")), "force"},
 		"an unknown owner":                        {"", made("/dir/x", content("z"), owner("nosuch")), "owner: "},
+		"an unknown group, and all else differs":  {"-- dir/x 0600 --\nold\n", made("/dir/x", content("new"), mode("0644"), group("nosuch")), "group: "},
+		"an unknown owner, and all else differs":  {"-- dir/x 0600 --\nold\n", made("/dir/x", content("new"), mode("0644"), user("nosuch")), "owner: "},
+		"an unknown owner of a tree":              {"-- s/a --\nx\n-- dir/x/b 0600 --\n", made("/dir/x", purge, source("/s"), mode("0644"), user("nosuch")), "owner: "},
+		"a tree whose last name needs force":      {"-- s/a --\nx\n-- s/z --\nx\n-- dir/x/z/y --\n", made("/dir/x", recurse, source("/s")), "z: force: "},
+		"a folder whose parent is not there":      {"", made("/dir/no/x", ensure("directory"), mode("0700")), "parent folder /dir/no: does not exist"},
+		"a link whose parent is not there":        {"", made("/dir/no/x", target("y")), "parent folder /dir/no: does not exist"},
+		"a copy where a folder stands":            {"-- dir/x --\nold\n-- dir/x.bak/y --\n", made("/dir/x", content("new"), func(f *file.File) { f.Backup = ".bak" }), "backup: "},
 		"a parent that is not there":              {"", made("/dir/no/x", content("z")), "parent folder /dir/no: does not exist"},
 		"a parent that is a file":                 {"-- dir/no --\n", made("/dir/no/x", content("z")), "parent folder /dir/no: is a file"},
 		"a source that is not there":              {"", made("/dir/x", source("/none")), "source: /none: does not exist"},

@@ -40,6 +40,15 @@ func TestTree(t *testing.T) {
 		"recurselimit": {
 			src, made("/dir/x", recurse, limit(2), source("/src")), "x/ 0755, x/a 0644 A, x/sub/ 0755, x/sub/b 0644 B, x/sub/deep/ 0755", nil,
 		},
+		"recurselimit holds for what is not in the source": {
+			"-- dir/x/a 0600 --\n-- dir/x/sub/b 0600 --\n", made("/dir/x", recurse, limit(1), mode("0644")), "x/ 0755, x/a 0644, x/sub/ 0755, x/sub/b 0600", nil,
+		},
+		"and for what is purged": {
+			src + "-- dir/x/sub/deep/own --\nO\n-- dir/x/sub/own --\nO\n", made("/dir/x", purge, force, limit(2), source("/src")), "x/ 0755, x/a 0644 A, x/sub/ 0755, x/sub/b 0644 B, x/sub/deep/ 0755, x/sub/deep/own 0644 O", nil,
+		},
+		"wild names are purged": {
+			`-- "dir/x/a\nb" --` + "\n" + `-- "dir/x/\xff" --` + "\n-- dir/x/" + strings.Repeat("n", 255) + " --\n", made("/dir/x", purge), "x/ 0755", nil,
+		},
 		"recurselimit = 0": {src, made("/dir/x", recurse, limit(0), source("/src")), "x/ 0755", nil},
 		"modes of folders can be searched": {
 			src, made("/dir/x", recurse, limit(2), mode("0640"), source("/src")), "x/ 0750, x/a 0640 A, x/sub/ 0750, x/sub/b 0640 B, x/sub/deep/ 0750", nil,

@@ -28,7 +28,10 @@ func (s *Service) Before(ctx context.Context, v host.View, d resources.Diff) (js
 		b.Provider = "sysv"
 	}
 	if d.Has("ensure") {
-		b.Ensure = word(st.running)
+		b.Ensure = stopped
+		if st.running || st.starting {
+			b.Ensure = running
+		}
 	}
 	if d.Has("enable") {
 		b.Enable = st.enable

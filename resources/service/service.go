@@ -150,10 +150,10 @@ type provider interface {
 }
 
 type state struct {
-	running bool
-	enable  string
-	missing bool // nothing of that name is there
-	detail  string
+	running  bool
+	starting bool // on its way up, be it again and again: not running, and not stopped either
+	enable   string
+	missing  bool // nothing of that name is there
 }
 
 // provider is the declared one, else what the node runs.
@@ -181,8 +181,8 @@ func (s *Service) Check(ctx context.Context, v host.View) (resources.Diff, error
 	if want := string(s.Enable); want != "" && st.enable != "" && want != st.enable && (want != disabled || st.enable != mask) && (!st.missing || want != disabled) {
 		d.Changes = append(d.Changes, resources.Change{Attr: "enable", From: st.enable, To: want})
 	}
-	if s.Ensure != "" && s.Ensure != word(st.running) {
-		d.Changes = append(d.Changes, resources.Change{Attr: "ensure", From: word(st.running), To: s.Ensure})
+	if s.Ensure != "" && s.Ensure != st.word() {
+		d.Changes = append(d.Changes, resources.Change{Attr: "ensure", From: st.word(), To: s.Ensure})
 	}
 	// With an error goes what would differ: a plan shows it where something earlier brings what is missing.
 	switch {
@@ -197,9 +197,13 @@ func (s *Service) Check(ctx context.Context, v host.View) (resources.Diff, error
 // byCommands says that the manifest's own commands run the service, so that the node need not know it.
 func (s *Service) byCommands() bool { return s.Start != "" && s.Status != "" }
 
-func word(runs bool) string {
-	if runs {
+// word is the state as ensure says it, or that the service is starting.
+func (st state) word() string {
+	switch {
+	case st.running:
 		return running
+	case st.starting:
+		return "starting"
 	}
 	return stopped
 }
@@ -263,6 +267,9 @@ func (s *Service) Inspect(ctx context.Context, v host.View) error {
 	if st.missing {
 		return fmt.Errorf("%s: there is no such service on this node", s.Name)
 	}
-	s.Ensure, s.Enable = word(st.running), resources.Scalar(st.enable)
+	s.Ensure, s.Enable = st.word(), resources.Scalar(st.enable)
+	if st.starting {
+		s.Ensure = "" // neither of what a manifest can say
+	}
 	return nil
 }

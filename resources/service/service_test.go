@@ -74,6 +74,14 @@ func TestWhatIsDone(t *testing.T) {
 		{"static units do not flap", declare("", enabled), host.Unit{UnitFileState: "static"}, nil},
 		{"indirect units do not flap", declare("", disabled), host.Unit{UnitFileState: "indirect"}, nil},
 		{"generated units do not flap", declare("", enabled), host.Unit{UnitFileState: "generated"}, nil},
+		{"static units do not flap, disabled", declare("", disabled), host.Unit{UnitFileState: "static"}, nil},
+		{"indirect units do not flap, enabled", declare("", enabled), host.Unit{UnitFileState: "indirect"}, nil},
+		{"generated units do not flap, disabled", declare("", disabled), host.Unit{UnitFileState: "generated"}, nil},
+		{"transient units do not flap", declare("", enabled), host.Unit{UnitFileState: "transient"}, nil},
+		{"a linked file starts nothing", declare("", enabled), host.Unit{UnitFileState: "linked"}, []string{"systemctl enable app.service"}},
+		{"a linked file is not enabled", declare("", disabled), host.Unit{UnitFileState: "linked"}, nil},
+		{"a unit in a restart loop is not stopped", declare(stopped, ""), host.Unit{ActiveState: "activating", SubState: "auto-restart"}, []string{"systemctl stop app.service"}},
+		{"what is on its way is waited for", declare(running, ""), host.Unit{ActiveState: "activating", SubState: "start-pre"}, []string{"systemctl start app.service"}},
 		{"changed unit files are read first", declare(running, ""), host.Unit{NeedDaemonReload: true}, []string{"systemctl daemon-reload", "systemctl start app.service"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -165,6 +173,16 @@ func TestRefresh(t *testing.T) {
 	}{
 		{name: "restarts what runs", s: declare("", ""), unit: active, want: []string{"systemctl restart app.service"}},
 		{name: "reloads", s: &Service{Name: "app", OnRefresh: "reload"}, unit: active, want: []string{"systemctl reload app.service"}},
+		{name: "reload-or-restart", s: &Service{Name: "app", OnRefresh: "reload-or-restart"}, unit: active, want: []string{"systemctl reload-or-restart app.service"}},
+		{name: "restarts by the manifest's command", s: &Service{Name: "app", OnRefresh: "restart", Restart: "again"}, unit: active, want: []string{"/bin/sh -c again"}},
+		{name: "a reload is no restart", s: &Service{Name: "app", OnRefresh: "reload", Restart: "again", Start: "up", Stop: "down"}, unit: active, want: []string{"systemctl reload app.service"}},
+		{name: "nor with commands for all else", s: &Service{Name: "app", OnRefresh: "reload", Start: "up", Stop: "down", Status: "again"}, unit: active,
+			want: []string{"? /bin/sh -c again", "systemctl reload app.service", "? /bin/sh -c again", "? /bin/sh -c again", "? /bin/sh -c again", "? /bin/sh -c again", "? /bin/sh -c again"}},
+		{name: "start and stop are not asked for where systemd restarts", s: &Service{Name: "app", OnRefresh: "restart", Start: "up", Stop: "down"}, unit: active,
+			want: []string{"systemctl restart app.service"}},
+		{name: "enabled in this run, and ran before", s: declare(running, enabled), unit: active, applied: resources.Diff{Changes: []resources.Change{{Attr: "enable"}}},
+			want: []string{"systemctl restart app.service"}},
+		{name: "stopped in this run", s: declare(stopped, ""), unit: host.Unit{Name: "app.service"}, applied: resources.Diff{Changes: []resources.Change{{Attr: "ensure"}}}, why: "not running"},
 		{name: "does not start what is stopped", s: declare("", ""), unit: host.Unit{Name: "app.service"}, why: "not running"},
 		{name: "not just started", s: declare(running, ""), unit: active, applied: resources.Diff{Changes: []resources.Change{{Attr: "ensure"}}}, why: "started in this run"},
 	} {
@@ -172,6 +190,7 @@ func TestRefresh(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				h := hosttest.New(t, "")
 				h.AddUnits(hosttest.Unit{Unit: tc.unit})
+				h.Answer("/bin/sh -c again", 0, "")
 				ok, why, err := tc.s.Refreshable(t.Context(), h, tc.applied)
 				if err != nil || ok != (tc.why == "") || why != tc.why {
 					t.Fatalf("refreshable: %v, %q, %v", ok, why, err)

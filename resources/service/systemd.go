@@ -23,9 +23,9 @@ func (p systemd) state(ctx context.Context, v host.View) (state, error) {
 	if err != nil {
 		return state{}, err
 	}
-	st := state{missing: u.LoadState == "not-found", enable: enablement(u), detail: describe(u)}
-	st.running = active(u)
+	st := state{missing: u.LoadState == "not-found", enable: enablement(u), running: active(u), starting: u.ActiveState == "activating"}
 	if p.s.Status != "" {
+		st.starting = false
 		if st.running, err = succeeds(ctx, v, p.s.Status); err != nil {
 			return state{}, err
 		}
@@ -48,11 +48,11 @@ func active(u host.Unit) bool {
 // enablement is the value of enable that u has; "" where it has none of its own to change.
 func enablement(u host.Unit) string {
 	switch u.UnitFileState {
-	case "enabled", "linked", "alias":
+	case "enabled", "alias":
 		return enabled
 	case "masked", "masked-runtime":
 		return mask
-	case "disabled", "enabled-runtime", "linked-runtime":
+	case "disabled", "enabled-runtime", "linked", "linked-runtime": // a link makes systemd know the file, and starts nothing
 		return disabled
 	case "":
 		if u.LoadState == "masked" {
@@ -86,11 +86,12 @@ func (p systemd) set(ctx context.Context, h host.Host, enable string) error {
 	if err != nil {
 		return err
 	}
+	name := u.ID // systemd refuses to enable a unit by its alias
 	if enable == mask {
-		return h.DoUnit(ctx, p.s.unit(), host.Mask)
+		return h.DoUnit(ctx, name, host.Mask)
 	}
 	if enablement(u) == mask {
-		if err := h.DoUnit(ctx, p.s.unit(), host.Unmask); err != nil {
+		if err := h.DoUnit(ctx, name, host.Unmask); err != nil {
 			return err
 		}
 	}
@@ -98,7 +99,7 @@ func (p systemd) set(ctx context.Context, h host.Host, enable string) error {
 	if enable == enabled {
 		verb = host.Enable
 	}
-	return h.DoUnit(ctx, p.s.unit(), verb)
+	return h.DoUnit(ctx, name, verb)
 }
 
 func (p systemd) start(ctx context.Context, h host.Host) error {
@@ -111,7 +112,7 @@ func (p systemd) refresh(ctx context.Context, h host.Host) error {
 	if verb == host.Restart {
 		command = p.s.Restart
 	}
-	if command == "" && p.s.byCommands() && p.s.Stop != "" {
+	if command == "" && verb != host.Reload && p.s.byCommands() && p.s.Stop != "" {
 		if err := p.stop(ctx, h); err != nil {
 			return err
 		}
@@ -138,19 +139,19 @@ func (p systemd) run(ctx context.Context, h host.Host, verb host.Verb, command s
 }
 
 func (p systemd) stop(ctx context.Context, h host.Host) error {
-	if p.s.Stop != "" {
-		return shell(ctx, h, "stop", p.s.Stop)
-	}
 	if err := p.fresh(ctx, h); err != nil {
 		return err
+	}
+	if p.s.Stop != "" {
+		return shell(ctx, h, "stop", p.s.Stop)
 	}
 	return p.explain(ctx, h, h.DoUnit(ctx, p.s.unit(), host.Stop))
 }
 
 // settled waits until the unit has been active for the settle time without a restart.
 func (p systemd) settled(ctx context.Context, h host.Host) error {
-	if p.s.Status != "" {
-		return nil // what running means is the manifest's to say; it is checked afterwards
+	if p.s.Status != "" { // what running means is the manifest's to say
+		return stays(ctx, p.s.Name, func() (bool, error) { return p.runsByStatus(ctx, h) })
 	}
 	first, err := h.Unit(ctx, p.s.unit())
 	if err != nil {
@@ -176,6 +177,43 @@ func (p systemd) settled(ctx context.Context, h host.Host) error {
 		}
 		if err := pause(ctx, poll); err != nil {
 			return fmt.Errorf("%s is %s still: %w", p.s.unit(), u.ActiveState, err)
+		}
+	}
+}
+
+// runsByStatus asks the status command. Where it says no and the unit, which systemd started, has ended, it will not say yes any more.
+func (p systemd) runsByStatus(ctx context.Context, h host.Host) (bool, error) {
+	ok, err := succeeds(ctx, h, p.s.Status)
+	if err != nil || ok || p.s.Start != "" {
+		return ok, err
+	}
+	u, err := h.Unit(ctx, p.s.unit())
+	if err == nil && !active(u) && u.ActiveState != "activating" {
+		err = fmt.Errorf("%s does not stay up: %s", p.s.unit(), describe(u))
+	}
+	return false, err
+}
+
+// ask is how often a command is asked whether a service runs, while that settles.
+const ask = 250 * time.Millisecond
+
+// stays waits until runs, which takes a process to say, has said for the settle time that the service does.
+func stays(ctx context.Context, name string, runs func() (bool, error)) error {
+	var since time.Time
+	for {
+		ok, err := runs()
+		switch {
+		case err != nil:
+			return err
+		case !ok && !since.IsZero():
+			return fmt.Errorf("%s does not stay up", name)
+		case ok && since.IsZero():
+			since = time.Now()
+		case ok && time.Since(since) >= settle:
+			return nil
+		}
+		if err := pause(ctx, ask); err != nil {
+			return fmt.Errorf("%s is not running still: %w", name, err)
 		}
 	}
 }

@@ -153,14 +153,7 @@ func (p sysv) act(ctx context.Context, h host.Host, verb, command string) error 
 	if err != nil || verb == "stop" {
 		return err
 	}
-	if err := pause(ctx, settle); err != nil {
-		return err
-	}
-	runs, err := p.runs(ctx, h)
-	if err == nil && !runs {
-		err = fmt.Errorf("%s does not stay up after %s", p.name(), verb)
-	}
-	return err
+	return stays(ctx, p.name(), func() (bool, error) { return p.runs(ctx, h) })
 }
 
 // shell runs a command that the manifest gives for something.

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"context"
 	"testing"
 	"testing/synctest"
 
@@ -15,7 +16,7 @@ import (
 // systemd is asked whether it has read the unit's files before every use, not only before a start.
 func TestReloadBeforeEveryUse(t *testing.T) {
 	const reload = "systemctl daemon-reload"
-	running, off := host.Unit{ActiveState: "active", UnitFileState: "enabled"}, host.Unit{}
+	active, off := host.Unit{ActiveState: "active", UnitFileState: "enabled"}, host.Unit{}
 	for name, tc := range map[string]struct {
 		s       *Service
 		unit    host.Unit
@@ -23,18 +24,30 @@ func TestReloadBeforeEveryUse(t *testing.T) {
 		want    []string
 	}{
 		"start":   {declare("running", ""), off, false, []string{reload, "systemctl start app.service"}},
-		"stop":    {declare("stopped", ""), running, false, []string{reload, "systemctl stop app.service"}},
+		"stop":    {declare("stopped", ""), active, false, []string{reload, "systemctl stop app.service"}},
 		"enable":  {declare("", "true"), off, false, []string{reload, "systemctl enable app.service"}},
-		"disable": {declare("", "false"), running, false, []string{reload, "systemctl disable app.service"}},
+		"disable": {declare("", "false"), active, false, []string{reload, "systemctl disable app.service"}},
 		"mask":    {declare("stopped", "mask"), off, false, []string{reload, "systemctl mask app.service"}},
-		"restart": {declare("", ""), running, true, []string{reload, "systemctl restart app.service"}},
-		"reload":  {&Service{Name: "app", OnRefresh: "reload"}, running, true, []string{reload, "systemctl reload app.service"}},
+		"unmask":  {declare("", "false"), host.Unit{LoadState: "masked", UnitFileState: "masked"}, false, nil}, // masked is as good as disabled
+		"unmask and enable": {declare("", "true"), host.Unit{LoadState: "masked", UnitFileState: "masked"}, false,
+			[]string{reload, "systemctl unmask app.service", "systemctl enable app.service"}},
+		"enable and start, once": {declare("running", "true"), off, false, []string{reload, "systemctl enable app.service", "systemctl start app.service"}},
+		"own stop":               {&Service{Name: "app", Ensure: "stopped", Stop: "halt", OnRefresh: "restart"}, active, false, []string{reload, "/bin/sh -c halt"}},
+		"own restart":            {&Service{Name: "app", Restart: "again", OnRefresh: "restart"}, active, true, []string{reload, "/bin/sh -c again"}},
+		"reload-or-restart":      {&Service{Name: "app", OnRefresh: "reload-or-restart"}, active, true, []string{reload, "systemctl reload-or-restart app.service"}},
+		"restart":                {declare("", ""), active, true, []string{reload, "systemctl restart app.service"}},
+		"reload":                 {&Service{Name: "app", OnRefresh: "reload"}, active, true, []string{reload, "systemctl reload app.service"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				h := hosttest.New(t, "")
 				tc.unit.Name, tc.unit.NeedDaemonReload = "app.service", true
 				h.AddUnits(hosttest.Unit{Unit: tc.unit})
+				h.Answer("/bin/sh -c again", 0, "")
+				h.Handle("/bin/sh -c halt", func(context.Context, host.Cmd) (host.Output, error) {
+					h.AddUnits(hosttest.Unit{Unit: host.Unit{Name: "app.service"}}) // as it is when stopped
+					return host.Output{}, nil
+				})
 				if tc.refresh {
 					if err := tc.s.Refresh(t.Context(), h); err != nil {
 						t.Fatal(err)
@@ -53,7 +66,7 @@ func TestReloadBeforeEveryUse(t *testing.T) {
 // A service may be declared by another name of its unit, by an instance of a template, and with the unit's ending.
 func TestNamesOfUnits(t *testing.T) {
 	for declared, unit := range map[string]hosttest.Unit{
-		"alias":       {Unit: host.Unit{Name: "app.service"}, Aliases: []string{"alias.service"}},
+		"alias":       {Unit: host.Unit{Name: "app.service"}, Aliases: []string{"alias.service"}}, // which systemd refuses to enable by this name
 		"app@one":     {Unit: host.Unit{Name: "app@one.service"}},
 		"app.socket":  {Unit: host.Unit{Name: "app.socket"}},
 		"app.service": {Unit: host.Unit{Name: "app.service"}},
@@ -62,11 +75,14 @@ func TestNamesOfUnits(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				h := hosttest.New(t, "")
 				h.AddUnits(unit)
-				s := declare("running", "")
+				s := declare("running", "true")
 				s.Name = declared
 				resourcetest.Converges(t, h, s)
 				if u, err := h.Unit(t.Context(), unit.Name); err != nil || u.ActiveState != "active" {
 					t.Errorf("%s is %s (%v)", unit.Name, u.ActiveState, err)
+				}
+				if calls := h.Calls(); calls[0] != "systemctl enable "+unit.Name {
+					t.Errorf("want %s enabled, got %q", unit.Name, calls)
 				}
 			})
 		})
@@ -86,5 +102,24 @@ func TestIdentities(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, s.Requires()); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// What is on its way up, be it for the hundredth time, is neither of what a manifest can say; an undo has it run again.
+func TestStarting(t *testing.T) {
+	h := hosttest.New(t, "")
+	h.AddUnits(hosttest.Unit{Unit: host.Unit{Name: "app.service", ActiveState: "activating", SubState: "auto-restart"}})
+	s := declare("", "")
+	if err := s.Inspect(t.Context(), h); err != nil || s.Ensure != "" || s.Enable != disabled {
+		t.Errorf("inspected: %q, %q, %v", s.Ensure, s.Enable, err)
+	}
+	s = declare(stopped, "")
+	d := resourcetest.Check(t, h, s)
+	if diff := cmp.Diff([]resources.Change{{Attr: "ensure", From: "starting", To: stopped}}, d.Changes); diff != "" {
+		t.Error(diff)
+	}
+	raw, err := s.Before(t.Context(), h, d)
+	if err != nil || string(raw) != `{"provider":"systemd","ensure":"running"}` {
+		t.Errorf("kept: %s, %v", raw, err)
 	}
 }

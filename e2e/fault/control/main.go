@@ -31,6 +31,7 @@ var modes = map[string]func(dir string, args []string) error{
 	"hoard":     hoard,
 	"trusting":  trusting,
 	"inherit":   inherit,
+	"evaluate":  evaluate,
 }
 
 func main() {

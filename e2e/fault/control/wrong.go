@@ -5,11 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
 )
 
 // lstatThenChown gives DIR/mine to the user whose number is the argument, again and again, by name.
@@ -91,4 +97,27 @@ func inherit(dir string, args []string) error {
 	cmd := exec.Command("/bin/sh", "-c", args[0])
 	cmd.Stdout, cmd.Stderr = io.Discard, os.Stderr
 	return cmd.Run()
+}
+
+// evaluate computes the locals of the manifest in ARG, one after the other, without bounds.
+func evaluate(_ string, args []string) error {
+	src, err := os.ReadFile(args[0])
+	if err != nil {
+		return err
+	}
+	file, diags := hclsyntax.ParseConfig(src, args[0], hcl.InitialPos)
+	if diags.HasErrors() {
+		return diags
+	}
+	values := map[string]cty.Value{}
+	attrs := slices.Collect(maps.Values(file.Body.(*hclsyntax.Body).Blocks[0].Body.Attributes))
+	slices.SortFunc(attrs, func(a, b *hclsyntax.Attribute) int { return a.NameRange.Start.Byte - b.NameRange.Start.Byte })
+	for _, a := range attrs {
+		v, diags := a.Expr.Value(&hcl.EvalContext{Variables: map[string]cty.Value{"local": cty.ObjectVal(values)}})
+		if diags.HasErrors() {
+			return diags
+		}
+		values[a.Name] = v
+	}
+	return nil
 }

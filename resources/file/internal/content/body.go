@@ -15,9 +15,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/rogpeppe/go-internal/diff"
-
 	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/resources/file/internal/unified"
 )
 
 const (
@@ -197,9 +196,7 @@ func Unified(ctx context.Context, v host.View, name string, old, declared Body) 
 	if !ok {
 		return "", err
 	}
-	text := diff.Diff(name, from, name, to)
-	_, text, _ = bytes.Cut(text, []byte("\n")) // the line "diff OLD NEW" says nothing more
-	return firstLines(string(text), diffLines), nil
+	return firstLines(unified.Diff(name, from, to), diffLines), nil
 }
 
 // legible reads content if it is text that a terminal can show, and not large.

@@ -1,0 +1,66 @@
+package syntax
+
+import (
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/nodeapply/apply/manifest/diag"
+)
+
+// native makes of a value in JSON syntax the expression that it is in native syntax: a string is a template.
+func native(e hcl.Expression) (hclsyntax.Expression, hcl.Diagnostics) {
+	if e, ok := e.(hclsyntax.Expression); ok {
+		return e, nil
+	}
+	at := e.Range()
+	if items, diags := hcl.ExprList(e); !diags.HasErrors() {
+		return nativeTuple(items, at)
+	}
+	if items, diags := hcl.ExprMap(e); !diags.HasErrors() {
+		return nativeObject(items, at)
+	}
+	v, diags := e.Value(nil)
+	if diags.HasErrors() || v.IsNull() || v.Type() != cty.String {
+		return &hclsyntax.LiteralValueExpr{Val: v, SrcRange: at}, diags
+	}
+	inner := hcl.Pos{Line: at.Start.Line, Column: at.Start.Column + 1, Byte: at.Start.Byte + 1} // behind the quote
+	x, diags := hclsyntax.ParseTemplate([]byte(v.AsString()), at.Filename, inner)
+	switch x := x.(type) {
+	case *hclsyntax.TemplateExpr:
+		x.SrcRange = at
+	case *hclsyntax.TemplateWrapExpr:
+		x.SrcRange = at
+	}
+	return x, diags
+}
+
+func nativeTuple(items []hcl.Expression, at hcl.Range) (hclsyntax.Expression, hcl.Diagnostics) {
+	var diags hcl.Diagnostics
+	out := &hclsyntax.TupleConsExpr{Exprs: make([]hclsyntax.Expression, len(items)), SrcRange: at, OpenRange: at}
+	for i, item := range items {
+		x, more := native(item)
+		out.Exprs[i], diags = x, append(diags, more...)
+	}
+	return out, diags
+}
+
+func nativeObject(items []hcl.KeyValuePair, at hcl.Range) (hclsyntax.Expression, hcl.Diagnostics) {
+	var diags hcl.Diagnostics
+	out := &hclsyntax.ObjectConsExpr{Items: make([]hclsyntax.ObjectConsItem, len(items)), SrcRange: at, OpenRange: at}
+	declared := make(map[string]hcl.Range, len(items))
+	for i, item := range items {
+		key, wrongKey := native(item.Key)
+		if name, _ := item.Key.Value(nil); name.Type() == cty.String {
+			at, twice := declared[name.AsString()]
+			if twice {
+				diags = append(diags, diag.Errorf(item.Key.Range().Ptr(), "Duplicate object attribute", "An attribute named %q was already defined at %s.", name.AsString(), at))
+			}
+			declared[name.AsString()] = item.Key.Range()
+		}
+		value, wrongValue := native(item.Value)
+		out.Items[i] = hclsyntax.ObjectConsItem{KeyExpr: key, ValueExpr: value}
+		diags = append(append(diags, wrongKey...), wrongValue...)
+	}
+	return out, diags
+}
