@@ -19,10 +19,10 @@ check:
 fault:
 	./scripts/fault.sh
 
-# The fleet's long tests: 128 nodes, 64 of them behind one gateway.
+# The fleet's long tests: 128 nodes, 64 of them behind one gateway; kill -9 before every call by which a put, or the program that is brought, changes something.
 fleet:
 	scripts/install.sh
-	APPLY_LAB=require APPLY_FLEET=whole go test ./e2e/fleet -count=1 -v -timeout 1h
+	APPLY_LAB=require APPLY_FLEET=whole go test -p 1 ./e2e/fleet/... -count=1 -v -timeout 1h
 
 race:
 	./scripts/race.sh

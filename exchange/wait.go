@@ -92,7 +92,7 @@ func (r *Run) active(w record.Wait, on bool) {
 func (r *Run) wait(ctx context.Context, w record.Wait, progress func(verdict.Verdict)) (values Values, err error) {
 	settle := time.NewTimer(r.x.timing.settle)
 	defer settle.Stop()
-	circles := time.NewTimer(r.x.timing.quiet) // armed after a change, so that they are looked for now and then only
+	circles := time.NewTimer(r.x.timing.quiet) // armed after a change: they are not looked for at each
 	defer circles.Stop()
 	asker, told, search, armed := verdict.Asker{Since: r.since}, "", false, true
 	last := verdict.Verdict{Fact: w.Fact}

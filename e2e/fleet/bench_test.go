@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -52,10 +53,12 @@ func TestBench(t *testing.T) {
 	s := newSite(t)
 	most := counts[len(counts)-1]
 	for i := range most {
-		s.start(fmt.Sprint("n", i+1), "MaxStartups 100")
+		s.start(fmt.Sprint("n", i+1), s.agentConfig())
 	}
+	names := make([]string, most)
 	for i := range most {
-		s.await(fmt.Sprint("n", i+1))
+		names[i] = fmt.Sprint("n", i+1)
+		s.await(names[i])
 	}
 	b := &bench{site: s, file: filepath.Join(s.dir, "file")}
 	b.prepare()
@@ -67,10 +70,20 @@ func TestBench(t *testing.T) {
 		must(t, err)
 		must(t, os.WriteFile(out, append(text, '\n'), 0o644))
 	}
+	only := os.Getenv("APPLY_FLEET_BENCH_TOOLS") // "" for all
+	asked := func(tool string) bool { return only == "" || slices.Contains(strings.Fields(only), tool) }
+	tools := slices.DeleteFunc(slices.Clone(tools), func(tool string) bool { return !asked(tool) })
 	for _, n := range counts {
 		for _, tool := range tools {
 			keep(b.exec(n, tool))
 		}
+	}
+	if asked("agents") {
+		s.agents(fmt.Sprintf("n[1-%d]", most), names)
+		for _, n := range counts {
+			keep(b.exec(n, "agents"))
+		}
+		s.script("for p in $(pgrep -f '^[^ ]*apply agent serve'); do kill $p; done") // in this namespace of processes are no others
 	}
 	for _, rate := range []string{"", "200mbit"} {
 		what := "put"
@@ -119,6 +132,7 @@ func (b *bench) exec(n int, tool string) measured {
 	ssh := "-F " + b.dir + "/ssh_config"
 	argv := map[string][]string{
 		"apply":   {b.apply, "fleet", "exec", "-w", fmt.Sprintf("n[1-%d]", n), "--connect-timeout", "60s", "--", "hostname"},
+		"agents":  {b.apply, "fleet", "exec", "--agent", "-w", fmt.Sprintf("n[1-%d]", n), "--connect-timeout", "60s", "--", "hostname"},
 		"taktuk":  append(append([]string{"taktuk", "-s", "-c", "ssh " + ssh}, hosts...), "broadcast", "exec", "[", "hostname", "]"),
 		"pdsh":    {"pdsh", "-R", "ssh", "-f", "64", "-w", set, "hostname"},
 		"clush":   {"clush", "-f", "64", "-o", ssh, "-w", set, "hostname"},

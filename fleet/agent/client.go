@@ -49,7 +49,10 @@ func (d *Dialer) Open(a *pki.Authority) error {
 		by[f.Name] = f.Data
 	}
 	pair, err := tls.X509KeyPair(by["node.pem"], by["node.key"])
-	d.config = &tls.Config{MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{pair}, RootCAs: a.Pool()}
+	d.config = &tls.Config{
+		MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{pair}, RootCAs: a.Pool(),
+		VerifyConnection: func(s tls.ConnectionState) error { return a.Check(s.PeerCertificates[0]) }, // it may have been revoked
+	}
 	return err
 }
 

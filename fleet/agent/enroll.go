@@ -122,6 +122,37 @@ func joined(name string, more []string) (string, error) {
 	return all, err
 }
 
+// Dismiss is the node's part of revoking: operators with these keys, each in the form of id_ed25519.pub, are allowed no more, from the next command on. It
+// tells how many lines of allowed signers they had.
+func Dismiss(dir string, keys []string) (taken int, err error) {
+	name := filepath.Join(dir, operatorsFile)
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return 0, fmt.Errorf("agent: %w", err)
+	}
+	var lines strings.Builder
+	for line := range strings.Lines(string(text)) {
+		if slices.ContainsFunc(keys, func(key string) bool { return holds(line, key) }) {
+			taken++
+			continue
+		}
+		lines.WriteString(line)
+	}
+	if taken == 0 {
+		return 0, nil
+	}
+	if err := durable.WriteFile(name, []byte(lines.String()), 0o644); err != nil {
+		return 0, fmt.Errorf("agent: %s: %w", operatorsFile, err)
+	}
+	return taken, nil
+}
+
+// holds tells whether a line of allowed signers is of a public key.
+func holds(line, public string) bool {
+	words, key := strings.Fields(line), strings.Fields(public)
+	return len(key) > 1 && !strings.HasPrefix(line, "#") && slices.Contains(words, key[1])
+}
+
 // OperatorLine is a line of allowed signers for a public key in the form of id_ed25519.pub.
 func OperatorLine(principal, public string) (string, error) {
 	words := strings.Fields(public)

@@ -67,10 +67,15 @@ func Serve(ctx context.Context, o Options) (err error) {
 	if o.Audit == "" {
 		o.Audit = DefaultAudit
 	}
-	config, node, err := credentials(o.Dir)
+	_, node, err := credentials(o.Dir)
 	if err != nil {
 		return err
 	}
+	// Read anew for each connection: a node that is enrolled again, or whose seat is taken away, need not be started again.
+	config := &tls.Config{MinVersion: tls.VersionTLS13, GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
+		c, _, err := credentials(o.Dir)
+		return c, err
+	}}
 	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {
 		return fmt.Errorf("agent: %w", err)
@@ -116,7 +121,7 @@ func credentials(dir string) (*tls.Config, string, error) {
 		return nil, "", fmt.Errorf("agent: %s holds no certificate", filepath.Join(dir, authorityFile))
 	}
 	return &tls.Config{
-		MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{pair}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: pool,
+		MinVersion: tls.VersionTLS13, SessionTicketsDisabled: true, Certificates: []tls.Certificate{pair}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: pool,
 	}, pair.Leaf.Subject.CommonName, nil
 }
 

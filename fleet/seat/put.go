@@ -86,6 +86,8 @@ func (c *Client) join(ctx context.Context, a *tree.Authority, server string) (to
 		return told, err
 	}
 	var answer bytes.Buffer
+	ctx, cancel := context.WithTimeoutCause(ctx, startPatience, &transport.TimeoutError{After: startPatience, What: "start of the relay"})
+	defer cancel()
 	if _, err = c.Call(ctx, "join", id, wire.Streams{Stdout: &limited{&answer, 1 << 10}}, 0); err != nil {
 		return told, err
 	}

@@ -13,12 +13,12 @@ trap 'exit 129' HUP INT TERM PIPE
 find "$d" -maxdepth 1 -name '.apply.*' -mmin +60 -exec rm -f -- {} +
 fetch() {
 	if command -v bash >/dev/null; then
-		timeout 3 bash -c ': <>"/dev/tcp/$0/$1"' "$1" "$2" >/dev/null 2>&1 || { echo "does not answer" >&2; return; }
+		timeout 10 bash -c ': <>"/dev/tcp/$0/$1"' "$1" "$2" >/dev/null 2>&1 || { echo "does not answer" >&2; return; }
 		timeout "$4" bash -c 'exec 3<>"/dev/tcp/$0/$1" && printf "GET /%s HTTP/1.0\r\n\r\n" "$2" >&3 || exit 1
 while IFS= read -r line <&3 && [ "${#line}" -gt 1 ]; do :; done; exec cat <&3' "$1" "$2" "$3" 2>/dev/null || echo "cut off, or too slow" >&2
 	else
 		case $1 in *:*) set -- "[$1]" "$2" "$3" "$4" ;; esac
-		http_proxy= timeout "$4" wget -q -T 3 -O - "http://$1:$2/$3" 2>/dev/null || echo "cut off, or too slow" >&2
+		http_proxy= timeout "$4" wget -q -T 10 -O - "http://$1:$2/$3" 2>/dev/null || echo "cut off, or too slow" >&2
 	fi
 }
 echo "apply-relay absent $(uname -sm)"
@@ -35,5 +35,6 @@ while read -r how n sum host port key seconds; do
 		export APPLY_RELAY_PROGRAM=4
 		exec "$b" relay 4<&4
 	fi
+	[ "$why" ] || [ "$(wc -c <"$t.gz")" -ge "$n" ] || why="cut off, or too slow"
 	echo "apply-relay bad" $why
 done`

@@ -78,6 +78,8 @@ func Start(ctx context.Context, conn transport.Conn, p *Program, at At, handlers
 func (c *Client) share(ctx context.Context, turn *tree.Turn, at At) {
 	var answer bytes.Buffer
 	var told relay.Shared
+	ctx, cancel := context.WithTimeoutCause(ctx, startPatience, &transport.TimeoutError{After: startPatience, What: "start of the relay"})
+	defer cancel()
 	_, err := c.Call(ctx, "share", nil, wire.Streams{Stdout: &limited{&answer, maxShared}}, 0)
 	if err != nil || json.Unmarshal(answer.Bytes(), &told) != nil || !reachable(told.Address) || strings.Trim(told.Key, base32) != "" {
 		told = relay.Shared{} // it serves nobody
@@ -130,10 +132,12 @@ func (b *beginning) begin(ctx context.Context) (*tree.Turn, error) {
 			return turn, nil
 		}
 		turn.Failed(err == nil)
+		if err == nil {
+			turn, err = b.program.holders.AskSeat(ctx, b.at.Segment)
+		}
 		if err != nil {
 			return nil, err
 		}
-		return nil, b.bring(ctx, content) // not counted: nobody waits for it
 	}
 	if err := b.bring(ctx, content); err != nil {
 		turn.Failed(false)
@@ -171,7 +175,10 @@ func (b *beginning) neighbour(ctx context.Context, from *tree.Holder, content pa
 // bring sends the program from the seat.
 func (b *beginning) bring(ctx context.Context, content packed) error {
 	stop := context.AfterFunc(ctx, func() { b.stream.Close() })
-	_, err := fmt.Fprintf(b.stream, "take %d %s\n%s", len(content.content), content.hash, content.content)
+	_, err := fmt.Fprintf(b.stream, "take %d %s\n", len(content.content), content.hash)
+	if err == nil {
+		_, err = b.stream.Write(content.content) // as it is: it is the same memory for all nodes
+	}
 	if !stop() {
 		return context.Cause(ctx)
 	}

@@ -8,7 +8,7 @@ import (
 )
 
 // Holders say from whom nodes get what is passed on whole: a node that has it all gives it to others, a few at a time. In each segment the first nodes get it
-// from the seat, the others wait for them. Where those that got it serve nobody the seat serves more and more at a time.
+// from the seat, the others wait for them. Where those that got it are of no use to others the seat serves more and more at a time.
 type Holders struct {
 	// Patience is how long the seat's way to a node is counted: after it another node gets its turn there.
 	Patience time.Duration
@@ -27,7 +27,10 @@ type holding struct {
 	waiting       []*waiter
 }
 
-type waiter struct{ turn chan *Turn } // of room 1
+type waiter struct {
+	turn   chan *Turn // of room 1
+	atSeat bool       // it has no use for neighbours
+}
 
 // Holder is a node that has it and gives it to others.
 type Holder struct {
@@ -55,6 +58,8 @@ func (x *Holder) needed() bool {
 type Turn struct {
 	From *Holder // nil: the seat
 
+	again bool // no neighbour gave it
+
 	of   *Holders
 	in   *holding
 	free func()      // gives the place at the seat back, once
@@ -63,6 +68,15 @@ type Turn struct {
 
 // Ask waits for a node's turn, at a neighbour where one has it, or at the seat.
 func (h *Holders) Ask(ctx context.Context, segment string) (*Turn, error) {
+	return h.ask(ctx, segment, &waiter{turn: make(chan *Turn, 1)})
+}
+
+// AskSeat waits for the turn at the seat of a node that has not got it from a neighbour.
+func (h *Holders) AskSeat(ctx context.Context, segment string) (*Turn, error) {
+	return h.ask(ctx, segment, &waiter{turn: make(chan *Turn, 1), atSeat: true})
+}
+
+func (h *Holders) ask(ctx context.Context, segment string, w *waiter) (*Turn, error) {
 	h.mu.Lock()
 	if h.segments == nil {
 		h.segments = map[string]*holding{}
@@ -72,7 +86,6 @@ func (h *Holders) Ask(ctx context.Context, segment string) (*Turn, error) {
 		s = &holding{width: fanout}
 		h.segments[segment] = s
 	}
-	w := &waiter{make(chan *Turn, 1)}
 	s.waiting = append(s.waiting, w)
 	h.dispatch(s)
 	h.mu.Unlock()
@@ -95,14 +108,13 @@ func (h *Holders) Ask(ctx context.Context, segment string) (*Turn, error) {
 
 // dispatch gives turns to those that wait, in the order in which they came.
 func (h *Holders) dispatch(s *holding) {
-	for len(s.waiting) > 0 {
-		t := h.next(s)
-		if t == nil {
-			break
+	s.waiting = slices.DeleteFunc(s.waiting, func(w *waiter) bool {
+		t := h.next(s, w.atSeat)
+		if t != nil {
+			w.turn <- t
 		}
-		s.waiting[0].turn <- t
-		s.waiting = s.waiting[1:]
-	}
+		return t != nil
+	})
 	s.holders = slices.DeleteFunc(s.holders, func(x *Holder) bool {
 		over := (x.leaving || x.lost) && !x.needed()
 		if over {
@@ -113,7 +125,7 @@ func (h *Holders) dispatch(s *holding) {
 }
 
 // next is a free place, if there is one.
-func (h *Holders) next(s *holding) *Turn {
+func (h *Holders) next(s *holding, atSeat bool) *Turn {
 	var best *Holder
 	for _, x := range s.holders {
 		if x.gives() && x.taking < fanout && (best == nil || x.taking < best.taking) {
@@ -121,12 +133,12 @@ func (h *Holders) next(s *holding) *Turn {
 		}
 	}
 	switch {
-	case best != nil:
+	case best != nil && !atSeat:
 		best.taking++
 		return &Turn{From: best, of: h, in: s}
-	case !slices.ContainsFunc(s.holders, (*Holder).gives) && s.atSeat < s.width:
+	case s.atSeat < s.width && (atSeat || !slices.ContainsFunc(s.holders, (*Holder).gives)):
 		s.atSeat++
-		t := &Turn{of: h, in: s}
+		t := &Turn{again: atSeat, of: h, in: s}
 		t.free = sync.OnceFunc(func() { s.atSeat-- })
 		t.late = time.AfterFunc(h.Patience, func() {
 			h.mu.Lock()
@@ -145,10 +157,10 @@ func (t *Turn) Done(src Source, key string) *Holder {
 	defer t.of.mu.Unlock()
 	defer t.of.dispatch(t.in)
 	t.end(false)
+	if t.From == nil && (src.Address == "" || t.again) { // neighbours are of less use here
+		t.in.width = min(2*t.in.width, maxWidth)
+	}
 	if src.Address == "" {
-		if t.From == nil {
-			t.in.width = min(2*t.in.width, maxWidth)
-		}
 		return nil
 	}
 	x := &Holder{Source: src, Key: key, of: t.of, in: t.in, forsaken: make(chan struct{})}

@@ -145,6 +145,34 @@ func TestHoldersTrouble(t *testing.T) {
 			}
 			n1.Leave(t.Context())
 		}},
+		{"who got it from no neighbour widens the seat's way too", func(t *testing.T, h *tree.Holders, first, second *tree.Turn, third chan *tree.Turn) {
+			first.Done(source(1), "")
+			askSeat := func() chan *tree.Turn {
+				c := make(chan *tree.Turn, 1)
+				go func() {
+					if turn, err := h.AskSeat(t.Context(), ""); err == nil {
+						c <- turn
+					}
+				}()
+				synctest.Wait()
+				return c
+			}
+			now(t, third).Failed(true)
+			again, more, most := askSeat(), askSeat(), askSeat()
+			turn := now(t, again) // beside the second
+			if got := from(turn); got != "seat" {
+				t.Errorf("want the seat, got %s", got)
+			}
+			select {
+			case <-more:
+				t.Error("three get it from the seat")
+			default:
+			}
+			turn.Done(source(3), "")
+			now(t, more).Failed(false)
+			now(t, most).Failed(false)
+			second.Failed(false)
+		}},
 		{"a holder stays while it is needed", func(t *testing.T, h *tree.Holders, first, second *tree.Turn, third chan *tree.Turn) {
 			n1 := first.Done(source(1), "")
 			left := make(chan bool)

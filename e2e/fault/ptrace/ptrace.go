@@ -29,6 +29,7 @@ type Call struct {
 	Name string // such as renameat
 	Path string // of the file that it is about, as far as can be told
 	Own  bool   // made by the program itself, not by a child
+	PID  int    // of who makes it
 	// Changes says that the call may change something: others are calls that only open.
 	Changes bool
 }
@@ -241,7 +242,8 @@ func (t *tracer) before(tid int) (held bool) {
 	if !ok {
 		return false
 	}
-	c.Own = processOf(tid) == t.main
+	c.PID = processOf(tid)
+	c.Own = c.PID == t.main
 	c.N = len(t.result.Calls) + 1
 	if !t.opts.Select(c) {
 		return false

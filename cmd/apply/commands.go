@@ -1,0 +1,135 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/nodeapply/apply/cmd/apply/internal/author"
+	"github.com/nodeapply/apply/cmd/apply/internal/cli"
+	"github.com/nodeapply/apply/cmd/apply/internal/converge"
+	"github.com/nodeapply/apply/cmd/apply/internal/exchange"
+	"github.com/nodeapply/apply/cmd/apply/internal/fleet"
+	"github.com/nodeapply/apply/cmd/apply/internal/fleet/agent"
+	"github.com/nodeapply/apply/cmd/apply/internal/history"
+	"github.com/nodeapply/apply/cmd/apply/internal/node"
+	"github.com/nodeapply/apply/cmd/apply/internal/revisions"
+	"github.com/nodeapply/apply/resources"
+)
+
+// commands is the command tree. apply PATH itself converges.
+func commands(a *cli.App) *cobra.Command {
+	r := converge.New(a)
+	root := &cobra.Command{
+		Use:   "apply [flags] PATH",
+		Short: "Bring this node to the state that its manifest declares",
+		Long: `Bring this node to the state that its manifest declares.
+
+PATH is a manifest (main.hcl), a folder of them, or git::URL//folder?ref=TAG.`,
+		Example: `  apply main.hcl
+  apply --noop main.hcl
+  apply plan --var data_device=/dev/vdb main.hcl
+  apply --git https://example.org/site.git --ref v1.2 web/main.hcl`,
+		Args:          cobra.ArbitraryArgs, // a PATH is no unknown command
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := unknownCommand(cmd, args); err != nil {
+				return err
+			}
+			src, err := r.Source(cmd, args)
+			if err != nil {
+				return err
+			}
+			return r.Converge(cmd, src)
+		},
+	}
+	r.AddFlags(root.Flags())
+	r.AddRun(root.Flags())
+	r.AddChange(root.Flags())
+	root.AddCommand(converge.PlanCommand(a), exchange.Command(a), fleet.Command(a), agent.Command(a), fleet.RelayCommand(a), versionCommand(a))
+	root.AddCommand(author.Commands(a)...)
+	root.AddCommand(node.Commands(a)...)
+	root.AddCommand(history.Commands(a)...)
+	root.AddCommand(revisions.Commands(a)...)
+	complete(root)
+	return root
+}
+
+// complete adds the commands that come with cobra, and gives all of them what they lack.
+func complete(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		switch c.Name() {
+		case "help":
+			c.Example = "  apply help plan"
+		case "completion":
+			c.Example = "  apply completion bash > /etc/bash_completion.d/apply"
+			for _, shell := range c.Commands() {
+				shell.Example = "  apply completion " + shell.Name()
+			}
+		}
+		if c.HasSubCommands() {
+			c.Args, c.RunE = cobra.ArbitraryArgs, group
+		}
+	}
+}
+
+// group is a command that is nothing without one of its own.
+func group(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return cmd.Help()
+	}
+	return cli.UsageError(cmd, fmt.Errorf("unknown command %q%s", args[0], nearCommand(cmd, args[0])))
+}
+
+// unknownCommand says when a PATH looks like a mistyped command: a word that is no file.
+func unknownCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 || strings.ContainsAny(args[0], "/.:") {
+		return nil
+	}
+	near := nearCommand(cmd, args[0])
+	if _, err := os.Lstat(args[0]); err == nil || near == "" {
+		return nil
+	}
+	return cli.UsageError(cmd, fmt.Errorf("%q is neither a manifest nor a command%s", args[0], near))
+}
+
+// nearCommand ends an error with the command that may be meant.
+func nearCommand(cmd *cobra.Command, word string) string {
+	var names []string
+	for _, c := range cmd.Commands() {
+		names = append(names, c.Name())
+	}
+	if near := resources.Nearest(word, names); near != "" {
+		return fmt.Sprintf("; did you mean `%s %s`?", cmd.CommandPath(), near)
+	}
+	return ""
+}
+
+func versionCommand(a *cli.App) *cobra.Command {
+	return &cobra.Command{
+		Use:     "version",
+		Short:   "Print the version",
+		Example: "  apply version",
+		Args:    cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			v, commit := "(devel)", ""
+			if info, ok := debug.ReadBuildInfo(); ok {
+				v = info.Main.Version
+				for _, s := range info.Settings {
+					if s.Key == "vcs.revision" {
+						commit = " " + s.Value
+					}
+				}
+			}
+			_, err := fmt.Fprintf(a.Stdout, "apply %s%s %s/%s %s\n", v, commit, runtime.GOOS, runtime.GOARCH, runtime.Version())
+			return err
+		},
+	}
+}

@@ -1,0 +1,79 @@
+// Package author has the commands of who writes manifests. None of them looks at more of the node than its facts.
+package author
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/nodeapply/apply/cmd/apply/internal/cli"
+	"github.com/nodeapply/apply/cmd/apply/internal/load"
+	"github.com/nodeapply/apply/report/picture"
+)
+
+// Commands are validate, graph, fmt and docs.
+func Commands(a *cli.App) []*cobra.Command {
+	return []*cobra.Command{validateCommand(a), graphCommand(a), fmtCommand(a), docsCommand(a)}
+}
+
+func validateCommand(a *cli.App) *cobra.Command {
+	l := load.New(a)
+	cmd := &cobra.Command{
+		Use:     "validate [flags] PATH",
+		Short:   "Find every mistake of a manifest; look at nothing but this node's facts",
+		Example: "  apply validate main.hcl\n  apply validate --json main.hcl",
+		RunE: a.Reading(func(cmd *cobra.Command, ctx context.Context, args []string) error {
+			src, err := l.Source(cmd, args)
+			if err != nil {
+				return err
+			}
+			m, err := l.Load(ctx, src)
+			if err != nil {
+				return err
+			}
+			if a.JSON {
+				return a.WriteDiagnostics(m.Warnings)
+			}
+			fmt.Fprintf(a.Stdout, "%s is valid: %d resources\n", src, len(m.Catalog().Entries()))
+			return nil
+		}),
+	}
+	l.AddFlags(cmd.Flags())
+	return cmd
+}
+
+func graphCommand(a *cli.App) *cobra.Command {
+	l := load.New(a)
+	var format string
+	cmd := &cobra.Command{
+		Use:     "graph [flags] PATH",
+		Short:   "Print the order among a manifest's resources",
+		Example: "  apply graph --format svg main.hcl > graph.svg\n  apply graph main.hcl | dot -Tpng > graph.png\n  apply graph --format mermaid main.hcl",
+		RunE: a.Reading(func(cmd *cobra.Command, ctx context.Context, args []string) error {
+			src, err := l.Source(cmd, args)
+			if err != nil {
+				return err
+			}
+			m, err := l.Load(ctx, src)
+			if err != nil {
+				return err
+			}
+			g := picture.Of(m.Catalog())
+			switch format {
+			case "dot":
+				return g.DOT(a.Stdout)
+			case "mermaid":
+				return g.Mermaid(a.Stdout)
+			case "svg":
+				return g.SVG(a.Stdout)
+			case "json":
+				return g.JSON(a.Stdout)
+			}
+			return cli.UsageError(cmd, fmt.Errorf("--format %s: want dot, mermaid, svg or json", format))
+		}),
+	}
+	cmd.Flags().StringVar(&format, "format", "dot", "dot, mermaid, svg or json")
+	l.AddFlags(cmd.Flags())
+	return cmd
+}

@@ -1,0 +1,113 @@
+package author
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/nodeapply/apply/cmd/apply/internal/cli"
+	"github.com/nodeapply/apply/cmd/apply/internal/outfile"
+	"github.com/nodeapply/apply/manifest"
+	"github.com/nodeapply/apply/manifest/diag"
+)
+
+func fmtCommand(a *cli.App) *cobra.Command {
+	var check bool
+	cmd := &cobra.Command{
+		Use:     "fmt [--check] PATH...",
+		Short:   "Write manifests in the canonical form",
+		Example: "  apply fmt .\n  apply fmt --check main.hcl\n  apply fmt - < main.hcl",
+		Args:    cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if slices.Equal(args, []string{"-"}) {
+				return formatStream(a, cmd.InOrStdin(), check)
+			}
+			return format(a, args, check)
+		},
+	}
+	cmd.Flags().BoolVar(&check, "check", false, "only list the files that would change; exit 1 if there are any")
+	return cmd
+}
+
+// format formats files, and the manifests directly in folders. It names the files that it changed, or would.
+func format(a *cli.App, paths []string, check bool) error {
+	var diags diag.List
+	different := 0
+	formatter := manifest.NewFormatter()
+	for _, path := range paths {
+		files, err := manifestsAt(path)
+		if err != nil {
+			return err
+		}
+		for _, file := range files {
+			changed, d, err := formatFile(formatter, file, check)
+			diags = append(diags, d...)
+			switch {
+			case err != nil:
+				return err
+			case changed:
+				different++
+				fmt.Fprintln(a.Stdout, file)
+			}
+		}
+	}
+	switch {
+	case diags.HasErrors():
+		return diags
+	case check && different > 0:
+		return fmt.Errorf("%d files are not in the canonical form; apply fmt %s corrects them", different, strings.Join(paths, " "))
+	}
+	return nil
+}
+
+// formatStream formats what comes from standard input to standard output.
+func formatStream(a *cli.App, in io.Reader, check bool) error {
+	formatted, src, diags := manifest.NewFormatter().Text("<stdin>", in)
+	switch {
+	case diags.HasErrors():
+		return diags
+	case !check:
+		_, err := a.Stdout.Write(formatted)
+		return err
+	case !bytes.Equal(formatted, src):
+		return errors.New("standard input is not in the canonical form")
+	}
+	return nil
+}
+
+func manifestsAt(path string) ([]string, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.IsDir() {
+		return []string{path}, nil
+	}
+	files, err := filepath.Glob(filepath.Join(path, "*.hcl"))
+	if err == nil && len(files) == 0 {
+		err = fmt.Errorf("%s: no .hcl files", path)
+	}
+	return files, err
+}
+
+func formatFile(f *manifest.Formatter, file string, check bool) (changed bool, diags diag.List, err error) {
+	formatted, src, diags := f.File(file)
+	if diags.HasErrors() || bytes.Equal(formatted, src) {
+		return false, diags, nil
+	}
+	if check {
+		return true, diags, nil
+	}
+	info, err := os.Stat(file)
+	if err != nil {
+		return false, diags, err
+	}
+	return true, diags, outfile.WriteBytes(file, info.Mode().Perm(), formatted)
+}

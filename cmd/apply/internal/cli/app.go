@@ -1,0 +1,188 @@
+// Package cli is what every command shares: the program's streams, the flags that all commands have, signals, warnings, printers, report files, and what
+// the exit code is.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+
+	"github.com/nodeapply/apply/cmd/apply/internal/settings"
+	"github.com/nodeapply/apply/journal"
+	"github.com/nodeapply/apply/manifest/diag"
+	"github.com/nodeapply/apply/report"
+	"github.com/nodeapply/apply/source"
+)
+
+// Exit codes beside those that a report gives.
+const (
+	NotStarted = 1 // nothing was touched
+	Changed    = 2
+	Locked     = 3
+	Failed     = 4
+	Untrusted  = 5
+)
+
+// App is one invocation of the program.
+type App struct {
+	Stdin  io.Reader
+	Stdout io.Writer
+	Stderr io.Writer
+	Env    func(string) string
+	Scrub  report.Scrubber // knows the sensitive values
+
+	JSON  bool   // --json
+	State string // the state folder that was asked for; empty: the default one
+	Ran   bool   // a run has ended: whatever is wrong from then on, the command did start
+	Code  int    // set by a command that ended by itself
+
+	color, logLevel, profile string
+	verbose                  bool
+	reports                  []string
+
+	aside    *aside
+	signals  *Interrupts // nil: signals do what they do by default
+	atEnd    []func() error
+	warnings []string // not told yet
+}
+
+// Main is the program, of the commands that root makes. It returns the exit code.
+func Main(root func(*App) *cobra.Command, args []string, stdin io.Reader, stdout, stderr io.Writer) (code int) {
+	defer func() {
+		if p := recover(); p != nil {
+			fmt.Fprintf(stderr, "apply: internal error: %v\n%s", p, debug.Stack())
+			code = NotStarted // Go's own 2 would say "changed"
+		}
+	}()
+	protect()
+	a := &App{Stdin: stdin, Stdout: stdout, Stderr: stderr, aside: &aside{w: stderr}, Env: os.Getenv}
+	cmd := root(a)
+	cmd.SetArgs(args)
+	cmd.SetIn(stdin)
+	cmd.SetOut(stdout)
+	cmd.SetErr(stderr)
+	cmd.SetFlagErrorFunc(UsageError)
+	a.addFlags(cmd.PersistentFlags())
+	cmd.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return a.prepare(cmd) }
+	err := cmd.ExecuteContext(context.Background())
+	for _, end := range a.atEnd {
+		err = errors.Join(err, end())
+	}
+	for _, w := range a.TakeWarnings() {
+		a.Warn(errors.New(w))
+	}
+	if err != nil {
+		return a.explain(err)
+	}
+	return a.Code
+}
+
+// memoryLimit is when the collector begins to work for its bytes: below what the evaluation of a manifest may take at most, 1 GiB.
+const memoryLimit = 900 << 20
+
+// collectAt is by how many percent memory grows before it is collected: most of what a run allocates it keeps until its end. Go's own 100
+// takes a tenth more of the processor, 400 half as much memory more for hardly anything.
+const collectAt = 200
+
+// protect sets what holds for the whole process.
+func protect() {
+	// What the program makes is private until its mode is set; modes are always set explicitly.
+	syscall.Umask(0o077)
+	debug.SetMemoryLimit(memoryLimit)
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(collectAt)
+	}
+	// What the caller left open stays usable here (apply <(...)) and is not handed on to commands. Kernels before 5.11 do not know it.
+	_ = unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC)
+}
+
+// prepare takes over what environment and configuration say of flags, finds out whether the reports can be written, and begins the profile.
+func (a *App) prepare(cmd *cobra.Command) error {
+	if err := settings.Apply(cmd, a.Env); err != nil {
+		return err
+	}
+	if !slices.Contains([]string{"auto", "always", "never"}, a.color) {
+		return UsageError(cmd, fmt.Errorf("--color %s: want auto, always or never", a.color))
+	}
+	if err := a.prepareReports(cmd); err != nil {
+		return err
+	}
+	if a.profile == "" {
+		return nil
+	}
+	end, err := profile(a.profile)
+	if err == nil {
+		a.AtEnd(end)
+	}
+	return err
+}
+
+// AtEnd calls end when the command has ended. Its error is the program's.
+func (a *App) AtEnd(end func() error) { a.atEnd = append(a.atEnd, end) }
+
+// Note keeps a warning for the report of the run, or, where there is none, for the end of the command. Each is told once.
+func (a *App) Note(warnings ...string) {
+	for _, w := range warnings {
+		if !slices.Contains(a.warnings, w) {
+			a.warnings = append(a.warnings, w)
+		}
+	}
+}
+
+// TakeWarnings returns the warnings that are to be told.
+func (a *App) TakeWarnings() []string {
+	w := a.warnings
+	a.warnings = nil
+	return w
+}
+
+// Warn tells at once of what went wrong beside the work: the run counts without it, as with its report or the lock's end. A nil error is none.
+func (a *App) Warn(err error) {
+	if err != nil {
+		for line := range strings.Lines(a.Scrub.Scrub(err.Error())) {
+			fmt.Fprintf(a.Stderr, "apply: warning: %s\n", report.Printable(strings.TrimSuffix(line, "\n")))
+		}
+	}
+}
+
+// explain prints why the command did not do its work, and returns the exit code for it.
+func (a *App) explain(err error) int {
+	if s := a.interrupted(); s != 0 && !a.Ran {
+		fmt.Fprintf(a.Stderr, "apply: %v: nothing was touched\n", s)
+		return 128 + int(s)
+	}
+	var diags diag.List
+	if errors.As(err, &diags) {
+		a.PrintDiagnostics(diags)
+	} else {
+		fmt.Fprintf(a.Stderr, "apply: %s\n", a.Scrub.Scrub(err.Error()))
+	}
+	var held *journal.HeldError
+	var coded interface{ ExitCode() int }
+	switch {
+	case errors.As(err, &held):
+		return Locked
+	case errors.Is(err, source.ErrUntrusted):
+		return Untrusted
+	case errors.As(err, &coded):
+		return coded.ExitCode()
+	case a.Ran:
+		return a.Code | Failed // not 1, which says that nothing was touched
+	}
+	return NotStarted
+}
+
+// UsageError says that the command line is wrong.
+func UsageError(cmd *cobra.Command, err error) error {
+	return fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())
+}

@@ -1,0 +1,22 @@
+package cli
+
+import "github.com/spf13/pflag"
+
+// addFlags adds the flags that every command has.
+func (a *App) addFlags(s *pflag.FlagSet) {
+	s.BoolVar(&a.JSON, "json", false, "print JSON, one object a line")
+	s.StringVar(&a.color, "color", "auto", "colour: auto, always or never (NO_COLOR is honoured)")
+	s.StringVar(&a.logLevel, "log-level", "info", "what is logged to standard error, such as the output of commands: debug, info, warn or error")
+	s.BoolVarP(&a.verbose, "verbose", "v", false, "show unchanged resources too")
+	s.StringVar(&a.State, "state-dir", "", "state `folder` (default /var/lib/apply; for other users $XDG_STATE_HOME/apply)")
+}
+
+// AddReport adds the flag of commands whose report can be written to files, see WriteReports. What is what they call it.
+func (a *App) AddReport(s *pflag.FlagSet, what string) {
+	s.StringArrayVar(&a.reports, "report", nil, "write "+what+" to `FILE`: .json, .xml (JUnit), .html or .prom; may repeat")
+}
+
+// AddProfile adds the flag of commands that can be profiled.
+func (a *App) AddProfile(s *pflag.FlagSet) {
+	s.StringVar(&a.profile, "profile", "", "write cpu.pprof, heap.pprof and trace.out of this run to `DIR`")
+}

@@ -1,0 +1,129 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+
+	"golang.org/x/term"
+
+	"github.com/nodeapply/apply/manifest/diag"
+	"github.com/nodeapply/apply/report"
+)
+
+// colored says whether w gets colours.
+func (a *App) colored(w io.Writer) bool {
+	switch a.color {
+	case "always":
+		return true
+	case "never":
+		return false
+	}
+	return a.Env("NO_COLOR") == "" && a.Env("TERM") != "dumb" && IsTerminal(w)
+}
+
+// IsTerminal tells whether w is one.
+func IsTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// width is the number of columns of the terminal w, 80 where it is none.
+func width(w io.Writer) int {
+	columns, _ := Screen(w)
+	return columns
+}
+
+// Screen is how many columns and rows the terminal w has, 80 and 24 where it is none or does not say.
+func Screen(w io.Writer) (columns, rows int) {
+	if f, ok := w.(*os.File); ok {
+		if columns, rows, err := term.GetSize(int(f.Fd())); err == nil && columns > 0 && rows > 0 {
+			return columns, rows
+		}
+	}
+	return 80, 24
+}
+
+// Printer is what a run is told to.
+type Printer interface {
+	report.Events
+	// Close ends what End has not, and returns the first error of writing.
+	Close() error
+}
+
+// Printer returns the printer that the flags ask for.
+func (a *App) Printer() Printer {
+	if a.JSON {
+		return report.NewJSON(a.Stdout)
+	}
+	o := report.TextOptions{Color: a.colored(a.Stdout), Verbose: a.verbose}
+	if IsTerminal(a.Stdout) && a.Env("TERM") != "dumb" {
+		o.Screen = func() (columns, rows int) { return Screen(a.Stdout) }
+	}
+	p := report.NewText(a.Stdout, o)
+	a.aside.through(p.Beside)
+	return p
+}
+
+// Print prints a report that is whole.
+func (a *App) Print(r *report.Report) error {
+	p := a.Printer()
+	p.Begin(r)
+	for _, res := range r.Results {
+		p.Ended(res)
+	}
+	p.End(r)
+	return p.Close()
+}
+
+// Logger logs to standard error, without what is sensitive.
+func (a *App) Logger() (*slog.Logger, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(a.logLevel)); err != nil {
+		return nil, fmt.Errorf("--log-level %s: want debug, info, warn or error", a.logLevel)
+	}
+	clean := func(groups []string, attr slog.Attr) slog.Attr {
+		if attr.Key == slog.MessageKey && len(groups) == 0 { // a line of output, or a part of a long one
+			attr.Value = slog.StringValue(a.Scrub.ScrubOutput(attr.Value.String()))
+		}
+		return attr
+	}
+	return slog.New(slog.NewTextHandler(scrubbed{a}, &slog.HandlerOptions{Level: level, ReplaceAttr: clean})), nil
+}
+
+// scrubbed writes to standard error what the scrubber leaves.
+type scrubbed struct{ a *App }
+
+func (s scrubbed) Write(p []byte) (int, error) {
+	if _, err := io.WriteString(s.a.aside, s.a.Scrub.Scrub(string(p))); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// PrintDiagnostics prints the mistakes of a manifest: as text to standard error, with --json one object a line to standard output.
+func (a *App) PrintDiagnostics(l diag.List) {
+	err := a.WriteDiagnostics(l)
+	if err != nil {
+		fmt.Fprintf(a.Stderr, "apply: %v\n", err)
+	}
+}
+
+// WriteDiagnostics is PrintDiagnostics with the error of writing.
+func (a *App) WriteDiagnostics(l diag.List) error {
+	if !a.JSON {
+		return l.WriteText(a.Stderr, diag.TextOptions{Width: width(a.Stderr), Color: a.colored(a.Stderr)})
+	}
+	for _, d := range l {
+		b, err := json.Marshal(d)
+		if err != nil {
+			return err
+		}
+		if _, err := fmt.Fprintf(a.Stdout, "{\"event\":\"diagnostic\",%s\n", b[1:]); err != nil {
+			return err
+		}
+	}
+	return nil
+}

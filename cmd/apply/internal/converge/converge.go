@@ -1,0 +1,124 @@
+// Package converge plans and converges: apply PATH, apply plan PATH, and apply FILE.plan.
+package converge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/nodeapply/apply/cmd/apply/internal/cli"
+	"github.com/nodeapply/apply/cmd/apply/internal/load"
+	"github.com/nodeapply/apply/engine"
+	"github.com/nodeapply/apply/report"
+	"github.com/nodeapply/apply/source"
+)
+
+// PlanCommand is apply plan.
+func PlanCommand(a *cli.App) *cobra.Command {
+	r := New(a)
+	cmd := &cobra.Command{
+		Use:     "plan [flags] PATH",
+		Short:   "Say what would change, and how sure that is; change nothing",
+		Example: "  apply plan main.hcl\n  apply plan --detailed-exitcode --json main.hcl",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			src, err := r.Source(cmd, args)
+			if err != nil {
+				return err
+			}
+			return r.plan(cmd, src)
+		},
+	}
+	r.AddFlags(cmd.Flags())
+	r.AddRun(cmd.Flags())
+	cmd.Flags().StringVar(&r.planOut, "out", "", "save the plan to `FILE`.plan; apply FILE.plan then makes just these changes")
+	return cmd
+}
+
+func (r *Runner) plan(cmd *cobra.Command, src source.Source) error {
+	if out := r.planOut; out != "" && !strings.HasSuffix(out, planSuffix) {
+		return cli.UsageError(cmd, fmt.Errorf("--out %s: the name of a saved plan ends in %s", out, planSuffix))
+	}
+	ctx, signals := r.Catch(cmd.Context())
+	defer signals.End()
+	m, err := r.Load(ctx, src)
+	if err != nil {
+		return err
+	}
+	rep, err := r.PlanOf(ctx, signals, m)
+	if rep == nil || r.planOut == "" {
+		return err
+	}
+	return errors.Join(err, r.savePlan(r.planOut, src, rep))
+}
+
+// PlanOf plans a manifest.
+func (r *Runner) PlanOf(ctx context.Context, signals *cli.Interrupts, m *load.Manifest) (*report.Report, error) {
+	mem := r.Memory(r.KnownState(), m)
+	if err := signals.Begin(); err != nil {
+		return nil, err
+	}
+	return r.walk(ctx, signals, m, mem, m.Plan, engine.Options{})
+}
+
+// Converge brings the node to a manifest, or to what a saved plan says of it.
+func (r *Runner) Converge(cmd *cobra.Command, src source.Source) error {
+	switch {
+	case r.Noop:
+		return r.plan(cmd, src)
+	case strings.HasSuffix(src.Path, planSuffix):
+		return r.applyPlan(cmd, src.Path)
+	}
+	return r.convergeTo(cmd, src, nil)
+}
+
+// convergeTo brings the node to a manifest. Approve, if set, is asked about what is to be changed.
+func (r *Runner) convergeTo(cmd *cobra.Command, src source.Source, approve func(*report.Result) error) error {
+	ctx, signals := r.Catch(cmd.Context())
+	defer signals.End()
+	m, err := r.Load(ctx, src)
+	if err != nil {
+		return err
+	}
+	return r.Bring(ctx, signals, m, approve)
+}
+
+// Bring converges under the lock, on record.
+func (r *Runner) Bring(ctx context.Context, signals *cli.Interrupts, m *load.Manifest, approve func(*report.Result) error) error {
+	state, err := r.OpenState()
+	if err != nil {
+		return err
+	}
+	if err := state.Lock(ctx, r.waitLock); err != nil {
+		return err
+	}
+	defer func() { r.Warn(state.Close()) }()
+	if err := signals.Begin(); err != nil {
+		return err
+	}
+	id := report.NewRunID(time.Now())
+	run, warnings, err := state.Begin(id, m.Host.Token(), "", time.Now())
+	if err != nil {
+		return err
+	}
+	defer func() { r.Warn(run.Close()) }()
+	warnings = append(warnings, run.Sweep(ctx, m.Host)...)
+	if r.confirmWithin > 0 {
+		if err := r.arm(ctx, state, m.Host, id); err != nil {
+			return err
+		}
+	}
+	r.Note(warnings...)
+	mem := r.Memory(state, m)
+	rep, err := r.walk(ctx, signals, m, mem, m.Converge, engine.Options{Run: id, Recorder: run, Approve: approve})
+	if rep == nil {
+		return err
+	}
+	r.Warn(mem.Save(state, rep))
+	r.Warn(state.SaveReport(id, rep))
+	r.Warn(state.Prune(time.Now()))
+	return errors.Join(err, r.keepOrConfirm(ctx, state, m.Host, rep))
+}

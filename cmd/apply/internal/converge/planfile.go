@@ -1,0 +1,112 @@
+package converge
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/nodeapply/apply/cmd/apply/internal/outfile"
+	"github.com/nodeapply/apply/manifest/limits"
+	"github.com/nodeapply/apply/origin"
+	"github.com/nodeapply/apply/report"
+	"github.com/nodeapply/apply/report/planfile"
+	"github.com/nodeapply/apply/source"
+)
+
+const planSuffix = ".plan"
+
+// savePlan writes a plan to a file, whole or not at all.
+func (r *Runner) savePlan(name string, from source.Source, rep *report.Report) error {
+	from, err := origin.Fixed(from, rep.Commit)
+	if err != nil {
+		return err
+	}
+	sources, err := origin.Sum(from)
+	if err != nil {
+		return err
+	}
+	varFiles, err := absolute(r.VarFiles)
+	if err != nil {
+		return err
+	}
+	factDirs, err := absolute(r.FactDirs)
+	if err != nil {
+		return err
+	}
+	text, err := planfile.Encode(planfile.Plan{
+		Node: rep.Node, Machine: machineID(), Manifest: from.String(), Sources: sources,
+		Vars: r.Vars, VarFiles: varFiles, FactDirs: factDirs, Tags: r.tags, SkipTags: r.skipTags, Targets: r.targets, Results: rep.Results,
+	})
+	if err != nil {
+		return err
+	}
+	return outfile.WriteBytes(name, 0o600, text)
+}
+
+func absolute(names []string) ([]string, error) {
+	out := make([]string, len(names))
+	for i, n := range names {
+		var err error
+		if out[i], err = filepath.Abs(n); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// machineID is the node's identity, "" where it has none.
+func machineID() string {
+	b, err := os.ReadFile("/etc/machine-id")
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(b))
+}
+
+// readPlan reads a saved plan and checks that it is of this node and of the manifest as it is now.
+func readPlan(name string) (*planfile.Plan, error) {
+	wrong := func(format string, args ...any) error {
+		return fmt.Errorf("%s: %s", name, fmt.Sprintf(format, args...))
+	}
+	b, err := limits.ReadFile(limits.Host{}, name, planfile.MaxSize)
+	if err != nil {
+		return nil, err
+	}
+	p, err := planfile.Decode(b)
+	if err != nil {
+		return nil, wrong("%v", err)
+	}
+	node, _ := os.Hostname()
+	if id := machineID(); p.Machine != id || p.Node != node {
+		return nil, wrong("was made on node %s (machine %s), and this is node %s (machine %s); plan here again", p.Node, p.Machine, node, id)
+	}
+	src, err := source.Parse(p.Manifest)
+	if err != nil {
+		return nil, wrong("%v", err)
+	}
+	sources, err := origin.Sum(src)
+	if err != nil {
+		return nil, wrong("its manifest: %v", err)
+	}
+	if sources != p.Sources {
+		return nil, wrong("its manifest %s has changed since; plan again", p.Manifest)
+	}
+	return p, nil
+}
+
+// applyPlan converges to just what a saved plan says.
+func (r *Runner) applyPlan(cmd *cobra.Command, name string) error {
+	p, err := readPlan(name)
+	if err != nil {
+		return err
+	}
+	r.Vars, r.VarFiles, r.FactDirs, r.tags, r.skipTags, r.targets = p.Vars, p.VarFiles, p.FactDirs, p.Tags, p.SkipTags, p.Targets
+	src, err := source.Parse(p.Manifest)
+	if err != nil {
+		return err
+	}
+	return r.convergeTo(cmd, src, p.Approver())
+}

@@ -1,0 +1,118 @@
+package converge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/nodeapply/apply/catalog"
+	"github.com/nodeapply/apply/cmd/apply/internal/cli"
+	"github.com/nodeapply/apply/cmd/apply/internal/load"
+	"github.com/nodeapply/apply/engine"
+	"github.com/nodeapply/apply/journal/memory"
+	"github.com/nodeapply/apply/report"
+	"github.com/nodeapply/apply/resources"
+)
+
+// walk plans or converges, prints, writes reports and sets the exit code. Without a report nothing was touched.
+func (r *Runner) walk(
+	ctx context.Context, signals *cli.Interrupts, m *load.Manifest, mem *memory.Memory, do func(context.Context, engine.Options) (*report.Report, error), o engine.Options,
+) (*report.Report, error) {
+	var err error
+	if o.Targets, err = r.addresses(); err != nil {
+		return nil, err
+	}
+	if o.Log, err = r.Logger(); err != nil {
+		return nil, err
+	}
+	if r.timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, r.timeout, &engine.TimeoutError{After: r.timeout})
+		defer cancel()
+	}
+	o.Node, _ = os.Hostname() // a node without a name still converges
+	p := r.Printer()
+	r.Note(r.unknownTags(m.Catalog())...)
+	o.Events = &finisher{Printer: p, signals: signals, manifest: m, memory: mem, partial: len(r.tags)+len(r.skipTags)+len(r.targets) > 0, warnings: r.TakeWarnings}
+	o.Commit, o.Dirty, o.Drifted = m.Origin.Commit, m.Origin.Dirty, mem.Drifted
+	o.Stop = signals.Stop()
+	o.Parallel, o.Tags, o.SkipTags, o.FailFast, o.Strict = r.parallel, r.tags, r.skipTags, r.failFast, r.strict
+	rep, err := do(ctx, o)
+	if err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
+	r.Ran, r.Code = true, rep.ExitCode(r.detailed)
+	if err = p.Close(); errors.Is(err, syscall.EPIPE) {
+		err = nil // who reads the output has seen enough
+	}
+	return rep, errors.Join(err, r.SaveReports(rep))
+}
+
+// unknownTags tells of tags that choose nothing.
+func (r *Runner) unknownTags(c *catalog.Catalog) []string {
+	if len(r.tags)+len(r.skipTags) == 0 {
+		return nil
+	}
+	all, own := map[string]bool{}, map[string]bool{}
+	for _, e := range c.Entries() {
+		for _, t := range engine.Tags(e) {
+			all[t] = true
+		}
+		for _, t := range e.Tags {
+			own[t] = true
+		}
+	}
+	var out []string
+	for _, t := range slices.Concat(r.tags, r.skipTags) {
+		if all[t] {
+			continue
+		}
+		text := fmt.Sprintf("no resource has the tag %q", t)
+		if near := resources.Nearest(t, slices.Sorted(maps.Keys(all))); near != "" {
+			text += fmt.Sprintf("; did you mean %q?", near)
+		} else if len(own) > 0 {
+			text += "; there are " + strings.Join(slices.Sorted(maps.Keys(own)), ", ") + ", types, titles and names of modules"
+		} else {
+			text += "; none declares tags: there are types, titles and names of modules"
+		}
+		out = append(out, text)
+	}
+	return out
+}
+
+// addresses parses --target.
+func (r *Runner) addresses() ([]resources.Address, error) {
+	var out []resources.Address
+	for _, t := range r.targets {
+		addr, err := resources.ParseAddress(t)
+		if err != nil {
+			return nil, fmt.Errorf("--target %s: %w", t, err)
+		}
+		out = append(out, addr)
+	}
+	return out, nil
+}
+
+// finisher completes the report before the printer sees the end.
+type finisher struct {
+	cli.Printer
+	signals  *cli.Interrupts
+	manifest *load.Manifest
+	memory   *memory.Memory
+	partial  bool // not all of the manifest was asked for
+	warnings func() []string
+}
+
+// End adds what the engine cannot know.
+func (f *finisher) End(rep *report.Report) {
+	rep.Interrupted = f.signals.Number()
+	rep.Orphans = f.memory.Orphans()
+	rep.Source, rep.Ref, rep.Partial = f.manifest.Origin.Source, f.manifest.Origin.Ref, f.partial
+	rep.Warnings = append(rep.Warnings, f.warnings()...)
+	f.Printer.End(rep)
+}

@@ -1,0 +1,200 @@
+// Package exchange has the commands of who runs an exchange, and of who wants to know what stands in it.
+package exchange
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/nodeapply/apply/cmd/apply/internal/cli"
+	"github.com/nodeapply/apply/cmd/apply/internal/load"
+	"github.com/nodeapply/apply/exchange"
+	"github.com/nodeapply/apply/exchange/etcd"
+	"github.com/nodeapply/apply/exchange/operate"
+	"github.com/nodeapply/apply/exchange/server"
+)
+
+// lookTimeout is how long an exchange may take to say what stands in it.
+const lookTimeout = 30 * time.Second
+
+// Command is what an exchange's operator does.
+func Command(a *cli.App) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "exchange",
+		Short: "Where nodes exchange facts: serve one, let nodes in, look at it",
+		Example: `  apply exchange serve --listen :7654
+  apply exchange enroll node01 --out node01
+  apply exchange nodes --exchange https://boss:7654`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(serveCommand(a), unitCommand(a), enrollCommand(a), revokeCommand(), tokenCommand(a), planCommand(a))
+	cmd.AddCommand(lookCommands(a)...)
+	return cmd
+}
+
+// serverFlags adds the flags that say where an embedded exchange is.
+func serverFlags(cmd *cobra.Command, o *server.Options, listens bool) {
+	cmd.Flags().StringVar(&o.Data, "data", server.DefaultData, "`folder` of the exchange's data and its authority")
+	if listens {
+		cmd.Flags().StringVar(&o.Listen, "listen", server.DefaultListen, "`address` to listen on, as HOST:PORT")
+		cmd.Flags().StringSliceVar(&o.Hosts, "host", nil, "a further `name` or address of this machine in the certificate; may repeat")
+	}
+}
+
+func serveCommand(a *cli.App) *cobra.Command {
+	var o server.Options
+	cmd := &cobra.Command{
+		Use: "serve", Short: "Run an exchange until it is interrupted", Args: cobra.NoArgs,
+		Example: "  apply exchange serve --listen :7654 --data /var/lib/apply/exchange",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var err error
+			if o.Log, err = a.Logger(); err != nil {
+				return err
+			}
+			ctx, end := cli.Serving(cmd.Context())
+			defer end()
+			return server.Serve(ctx, o)
+		},
+	}
+	serverFlags(cmd, &o, true)
+	return cmd
+}
+
+func unitCommand(a *cli.App) *cobra.Command {
+	var o server.Options
+	cmd := &cobra.Command{
+		Use: "unit", Short: "Print a systemd unit that runs an exchange", Args: cobra.NoArgs,
+		Example: "  apply exchange unit > /etc/systemd/system/apply-exchange.service",
+		RunE: func(*cobra.Command, []string) error {
+			program, err := os.Executable()
+			if err != nil {
+				return err
+			}
+			if o.Data, err = filepath.Abs(o.Data); err != nil {
+				return err
+			}
+			_, err = fmt.Fprint(a.Stdout, server.Unit(program, o))
+			return err
+		},
+	}
+	serverFlags(cmd, &o, true)
+	return cmd
+}
+
+func enrollCommand(a *cli.App) *cobra.Command {
+	var x load.Exchange
+	var o server.Options
+	var out string
+	var cluster bool
+	cmd := &cobra.Command{
+		Use: "enroll NODE", Short: "Let a node in: make its credentials", Args: cobra.ExactArgs(1),
+		Long: `Let a node in. Without --etcd its certificate is made by the authority beside the exchange's data and written with its
+key to the folder --out, which is copied to the node's /etc/apply/exchange. With --etcd the node's user and role are made in the
+etcd cluster that --exchange names (as one of its administrators), or, without --exchange, the commands for that are printed.`,
+		Example: "  apply exchange enroll node01 --out node01\n  apply exchange enroll node01 --etcd",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			node := args[0]
+			if out == "" {
+				out = node
+			}
+			if !cluster {
+				return operate.Enroll(cmd.Context(), o.Data, node, out)
+			}
+			return enrollEtcd(cmd.Context(), a, &x, node, out)
+		},
+	}
+	serverFlags(cmd, &o, false)
+	x.AddFlags(cmd.Flags())
+	cmd.Flags().StringVar(&out, "out", "", "`folder` for ca.pem, node.pem and node.key (default: the node's name)")
+	cmd.Flags().BoolVar(&cluster, "etcd", false, "a user and a role of an etcd cluster")
+	return cmd
+}
+
+func enrollEtcd(ctx context.Context, a *cli.App, x *load.Exchange, node, out string) error {
+	e := etcd.Enrollment{Node: node}
+	if x.Deployment != "" {
+		e.Deployments = []string{x.Deployment}
+	}
+	if x.URL == "" {
+		return operate.EnrollEtcd(ctx, a.Stdout, nil, e, "")
+	}
+	conn, err := x.Open(ctx, a)
+	if err != nil {
+		return err
+	}
+	return errors.Join(operate.EnrollEtcd(ctx, a.Stdout, conn, e, out), conn.Close())
+}
+
+func revokeCommand() *cobra.Command {
+	var o server.Options
+	cmd := &cobra.Command{
+		Use: "revoke NODE", Short: "Put a node out: its certificates count no longer", Args: cobra.ExactArgs(1),
+		Example: "  apply exchange revoke node01",
+		RunE:    func(cmd *cobra.Command, args []string) error { return operate.Revoke(cmd.Context(), o.Data, args[0]) },
+	}
+	serverFlags(cmd, &o, false)
+	return cmd
+}
+
+func tokenCommand(a *cli.App) *cobra.Command {
+	var o server.Options
+	cmd := &cobra.Command{
+		Use: "token", Short: "Make a bearer token for the HTTP face and print it", Args: cobra.NoArgs,
+		Example: "  apply exchange token",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			token, err := operate.Token(cmd.Context(), o.Data)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(a.Stdout, token)
+			return err
+		},
+	}
+	serverFlags(cmd, &o, false)
+	return cmd
+}
+
+// lookCommands show what stands in an exchange, on every driver.
+func lookCommands(a *cli.App) []*cobra.Command {
+	var at load.Exchange
+	look := func(c *cobra.Command, do func(ctx context.Context, x *exchange.Exchange, args []string) error) *cobra.Command {
+		c.RunE = func(cmd *cobra.Command, args []string) error {
+			ctx, end := cli.Serving(cmd.Context())
+			defer end()
+			conn, err := at.Open(ctx, a)
+			if err != nil {
+				return err
+			}
+			return errors.Join(do(ctx, conn.Exchange, args), conn.Close())
+		}
+		at.AddFlags(c.Flags())
+		return c
+	}
+	within := func(do func(ctx context.Context, x *exchange.Exchange, args []string) error) func(context.Context, *exchange.Exchange, []string) error {
+		return func(ctx context.Context, x *exchange.Exchange, args []string) error {
+			ctx, cancel := context.WithTimeoutCause(ctx, lookTimeout, fmt.Errorf("timed out after %v", lookTimeout))
+			defer cancel()
+			return do(ctx, x, args)
+		}
+	}
+	return []*cobra.Command{
+		look(&cobra.Command{Use: "nodes", Short: "Print the nodes: their runs, and what they wait for", Args: cobra.NoArgs, Example: "  apply exchange nodes"},
+			within(func(ctx context.Context, x *exchange.Exchange, _ []string) error {
+				return operate.Nodes(ctx, a.Stdout, x, a.JSON)
+			})),
+		look(&cobra.Command{Use: "facts NODE", Short: "Print the facts that a node has exported", Args: cobra.ExactArgs(1), Example: "  apply exchange facts node01"},
+			within(func(ctx context.Context, x *exchange.Exchange, args []string) error {
+				return operate.Facts(ctx, a.Stdout, x, args[0], a.JSON)
+			})),
+		look(&cobra.Command{Use: "watch", Short: "Print what changes, until it is interrupted", Args: cobra.NoArgs, Example: "  apply exchange watch --json"},
+			func(ctx context.Context, x *exchange.Exchange, _ []string) error {
+				return operate.Watch(ctx, a.Stdout, x, a.JSON)
+			}),
+	}
+}

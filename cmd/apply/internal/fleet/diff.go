@@ -1,0 +1,130 @@
+package fleet
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/nodeapply/apply/cmd/apply/internal/cli"
+	"github.com/nodeapply/apply/cmd/apply/internal/fleet/selection"
+	"github.com/nodeapply/apply/fleet"
+	"github.com/nodeapply/apply/fleet/nodeset"
+	"github.com/nodeapply/apply/fleet/output"
+	"github.com/nodeapply/apply/fleet/transport"
+)
+
+func diffCommand(s *selection.Nodes) *cobra.Command {
+	file, detailed := "", false
+	cmd := &cobra.Command{
+		Use:   "diff [SET...] [flags] -- COMMAND [ARGUMENT...]",
+		Short: "Say which nodes agree on what a command prints or a file holds, and how the others differ",
+		Long: `Say which nodes agree on what a command prints or a file holds, and how the others differ from the largest group.
+With --detailed-exitcode differences end with 2.`,
+		Example: "  apply fleet diff --on gluster -- gluster peer status\n  apply fleet diff -w 'n[1-8]' --file /etc/hosts",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			sets, argv := splitArgs(cmd, args)
+			line := transport.Line(argv)
+			switch {
+			case file != "" && cmd.ArgsLenAtDash() < 0:
+				sets, line = args, transport.Line([]string{"sh", "-c", catLine, "cat", file})
+			case file != "":
+				return cli.UsageError(cmd, errors.New("either --file or a command"))
+			case len(argv) == 0:
+				return cli.UsageError(cmd, errors.New("which command? give it after --, or --file PATH"))
+			}
+			d := &comparison{Nodes: s, line: line, file: file, detailed: detailed}
+			return d.run(cmd.Context(), sets)
+		},
+	}
+	cmd.Flags().StringVar(&file, "file", "", "compare the file at `PATH`")
+	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit 2 where nodes differ")
+	s.AddTimeout(cmd, 10*time.Minute, "for the command on each node, 0 for none")
+	return cmd
+}
+
+// A file that is not there is an answer, not a failure.
+const (
+	catMissing = 44
+	catLine    = `[ -e "$1" ] || [ -L "$1" ] || exit 44; exec cat -- "$1"`
+)
+
+// comparison is one comparison.
+type comparison struct {
+	*selection.Nodes
+	line, file string
+	detailed   bool
+}
+
+func (d *comparison) run(ctx context.Context, sets []string) error {
+	nodes, dialer, err := d.Selected(sets)
+	if err != nil {
+		return err
+	}
+	defer dialer.Close()
+	ctx, end := selection.Interruptible(ctx)
+	var mu sync.Mutex
+	said := map[string]*output.Capture{}
+	missing := map[string]bool{}
+	results := fleet.Each(ctx, nodes, fleet.Options{Dialer: dialer, Timeout: d.Timeout}, func(ctx context.Context, n fleet.Node, c transport.Conn) (transport.Exit, error) {
+		kept, messages := output.NewCapture(len(nodes)), output.NewLines(d.Stderr, cli.IsTerminal(d.Stderr)).Node(n.Name+": ")
+		exit, err := c.Run(ctx, transport.Command{Line: d.line, Stdout: kept, Stderr: messages})
+		messages.Close()
+		mu.Lock()
+		defer mu.Unlock()
+		if said[n.Name] = kept; err == nil && d.file != "" && exit.Code == catMissing {
+			missing[n.Name] = true
+			return transport.Exit{}, nil
+		}
+		return exit, err
+	})
+	number := end()
+	var all []output.Said
+	for _, r := range results {
+		if r.Err != nil {
+			continue // told in the summary
+		}
+		s := output.Said{Node: r.Node, Text: said[r.Node].Text(), Key: said[r.Node].Key()}
+		switch {
+		case missing[r.Node]:
+			s.Note = d.file + ": missing"
+		case r.Outcome != fleet.OK:
+			s.Note = selection.Why(r)
+		}
+		all = append(all, s)
+	}
+	groups := output.Gather(all)
+	if err := d.print(groups); err != nil {
+		return err
+	}
+	if err := d.Finish(results, number); err != nil {
+		return err
+	}
+	if d.detailed && d.Code == 0 && len(groups) > 1 {
+		d.Code = 2
+	}
+	return d.Summary(results)
+}
+
+func (d *comparison) print(groups []output.Group) error {
+	if !d.JSON {
+		return output.WriteDiff(d.Stdout, groups, cli.IsTerminal(d.Stdout))
+	}
+	for _, g := range groups {
+		object := map[string]any{"event": "group", "nodes": nodeset.Fold(g.Nodes), "count": len(g.Nodes)}
+		c := output.NewCapture(1)
+		c.Write(g.Text)
+		c.JSON(object, "output")
+		if g.Note != "" {
+			object["note"] = g.Note
+		}
+		if err := json.NewEncoder(d.Stdout).Encode(object); err != nil {
+			return fmt.Errorf("output: %w", err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,87 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/nodeapply/apply/cmd/apply/internal/cli"
+	"github.com/nodeapply/apply/cmd/apply/internal/fleet/selection"
+	"github.com/nodeapply/apply/fleet"
+	"github.com/nodeapply/apply/fleet/files"
+	"github.com/nodeapply/apply/fleet/output"
+	"github.com/nodeapply/apply/fleet/seat"
+	"github.com/nodeapply/apply/fleet/transport"
+)
+
+func putCommand(s *selection.Nodes) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "put SOURCE... DESTINATION",
+		Short: "Bring files and folders to many nodes",
+		Long: `Bring files and folders to many nodes, whole or not at all: what a node received is verified by its checksum beside its place and then renamed into it.
+Modes are kept. As with cp -r they go into DESTINATION if that is a folder, ends in / or there are several of them, else they become DESTINATION.`,
+		Example: "  apply fleet put --on gluster motd /etc/motd\n  apply fleet put -w 'n[1-8]' site/ /srv/",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) < 2 {
+				return cli.UsageError(cmd, errors.New("give what to bring, and where to"))
+			}
+			return put(cmd.Context(), s, args[:len(args)-1], args[len(args)-1])
+		},
+	}
+	s.AddTimeout(cmd, time.Hour, "for each node, 0 for none")
+	return cmd
+}
+
+// put brings sources to dst on all nodes, through each other.
+func put(ctx context.Context, s *selection.Nodes, sources []string, dst string) error {
+	nodes, dialer, err := s.Selected(nil)
+	if err != nil {
+		return err
+	}
+	defer dialer.Close()
+	bundle, err := files.NewBundle(sources)
+	if err != nil {
+		return err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	program, err := seat.NewProgram(self)
+	if err != nil {
+		return err
+	}
+	put, err := seat.NewPut(program, bundle)
+	if err != nil {
+		return err
+	}
+	notes := output.NewLines(s.Stderr, true) // what nodes say of each other may be anything
+	put.Note = func(node, text string) { fmt.Fprintf(notes.Node(node+": "), "%s\n", text) }
+	return s.On(ctx, nodes, dialer, func(ctx context.Context, n fleet.Node, c transport.Conn) (transport.Exit, error) {
+		return transport.Exit{}, put.To(ctx, c, n.Name, selection.Segment(dialer, n.Target), dst)
+	})
+}
+
+func getCommand(s *selection.Nodes) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "get SOURCE DIR",
+		Short: "Fetch a file or a folder from many nodes",
+		Long: `Fetch a file or a folder from many nodes as DIR/NODE/NAME, whole or not at all: what was received is verified by its checksum beside its place and then
+renamed into it. Modes are kept.`,
+		Example: "  apply fleet get --on gluster /etc/glusterfs collected",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) != 2 {
+				return cli.UsageError(cmd, errors.New("give what to fetch, and the folder to put it in"))
+			}
+			return s.Each(cmd.Context(), nil, func(ctx context.Context, n fleet.Node, c transport.Conn) (transport.Exit, error) {
+				return transport.Exit{}, files.Get(ctx, c, n.Name, args[0], args[1])
+			})
+		},
+	}
+	s.AddTimeout(cmd, time.Hour, "for each node, 0 for none")
+	return cmd
+}

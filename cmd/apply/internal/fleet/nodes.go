@@ -1,0 +1,114 @@
+package fleet
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/nodeapply/apply/cmd/apply/internal/fleet/selection"
+	"github.com/nodeapply/apply/cmd/apply/internal/history"
+	"github.com/nodeapply/apply/fleet"
+	"github.com/nodeapply/apply/fleet/output"
+	"github.com/nodeapply/apply/fleet/transport"
+	"github.com/nodeapply/apply/report"
+)
+
+func nodesCommand(s *selection.Nodes) *cobra.Command {
+	return &cobra.Command{
+		Use:     "nodes [SET...]",
+		Short:   "Say which nodes can be reached, their version of this program and their last run",
+		Example: "  apply fleet nodes\n  apply fleet nodes --on gluster --json",
+		RunE: func(cmd *cobra.Command, sets []string) error {
+			return askNodes(cmd.Context(), s, sets)
+		},
+	}
+}
+
+// nodesLine prints the version of the program that is installed, or was brought last, and the last run as JSON.
+const nodesLine = `p=$(command -v apply || ls -t "${XDG_CACHE_HOME:-$HOME/.cache}"/apply/bin/apply-* 2>/dev/null | head -n 1)
+[ -n "$p" ] || exit 0
+"$p" version; "$p" history --json 2>/dev/null | head -n 1`
+
+// seenNode is a node as fleet nodes shows it.
+type seenNode struct {
+	version string
+	last    *history.Line
+}
+
+func askNodes(ctx context.Context, s *selection.Nodes, sets []string) error {
+	nodes, dialer, err := s.Selected(sets)
+	if err != nil {
+		return err
+	}
+	defer dialer.Close()
+	ctx, end := selection.Interruptible(ctx)
+	var mu sync.Mutex
+	seen := map[string]seenNode{}
+	results := fleet.Each(ctx, nodes, fleet.Options{Dialer: dialer, Timeout: time.Minute}, func(ctx context.Context, n fleet.Node, c transport.Conn) (transport.Exit, error) {
+		kept := output.NewCapture(len(nodes))
+		exit, err := c.Run(ctx, transport.Command{Line: transport.Line([]string{"sh", "-c", nodesLine}), Stdout: kept})
+		if err == nil && exit.Code != 0 {
+			err = &fleet.JobError{Err: fmt.Errorf("exit code %d", exit.Code)}
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		seen[n.Name] = parseSeen(kept.Bytes())
+		return exit, err
+	})
+	number := end()
+	if err := printNodes(s, results, seen); err != nil {
+		return err
+	}
+	return errors.Join(s.Finish(results, number), s.Summary(results))
+}
+
+// parseSeen reads what nodesLine printed; a node may answer anything.
+func parseSeen(text []byte) seenNode {
+	first, rest, _ := bytes.Cut(text, []byte("\n"))
+	s := seenNode{version: strings.TrimSpace(strings.TrimPrefix(string(first), "apply "))}
+	var last history.Line
+	if json.Unmarshal(bytes.TrimSpace(rest), &last) == nil && last.Run != "" {
+		s.last = &last
+	}
+	return s
+}
+
+func printNodes(s *selection.Nodes, results []*fleet.Result, seen map[string]seenNode) error {
+	w := tabwriter.NewWriter(s.Stdout, 0, 8, 2, ' ', 0)
+	for _, r := range results {
+		told := seen[r.Node]
+		if s.JSON {
+			object := selection.NodeObject(r)
+			object["reachable"] = r.Outcome == fleet.OK
+			object["version"] = told.version
+			if told.last != nil {
+				object["last_run"] = told.last
+			}
+			if err := json.NewEncoder(s.Stdout).Encode(object); err != nil {
+				return err
+			}
+			continue
+		}
+		version, last := told.version, "never"
+		if version == "" {
+			version = "-"
+		}
+		if told.last != nil {
+			last = fmt.Sprintf("%s %s %s", told.last.Started.Local().Format(time.DateTime), told.last.Outcome, told.last.Manifest)
+		}
+		state := "reachable"
+		if r.Outcome != fleet.OK {
+			state, last = selection.Why(r), "-"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", r.Node, state, report.Printable(version), report.Printable(last))
+	}
+	return w.Flush()
+}

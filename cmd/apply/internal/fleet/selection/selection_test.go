@@ -1,0 +1,152 @@
+package selection
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/cobra"
+
+	"github.com/nodeapply/apply/cmd/apply/internal/cli"
+	"github.com/nodeapply/apply/fleet"
+	"github.com/nodeapply/apply/fleet/transport"
+)
+
+// nodes are those of a command with these arguments, whose state folder is empty.
+func nodes(t *testing.T, args ...string) (n *Nodes, stdout, stderr *bytes.Buffer) {
+	t.Helper()
+	stdout, stderr = &bytes.Buffer{}, &bytes.Buffer{}
+	dir := t.TempDir()
+	env := map[string]string{"HOME": dir}
+	n = New(&cli.App{Stdout: stdout, Stderr: stderr, State: dir, Env: func(name string) string { return env[name] }})
+	cmd := &cobra.Command{Use: "fleet"}
+	n.AddFlags(cmd.Flags())
+	if err := cmd.ParseFlags(args); err != nil {
+		t.Fatal(err)
+	}
+	return n, stdout, stderr
+}
+
+// ended are results of four nodes, of which one went well.
+func ended() []*fleet.Result {
+	return []*fleet.Result{
+		{Node: "n1", Outcome: fleet.OK, Took: 1500 * time.Microsecond},
+		{Node: "n2", Outcome: fleet.Failed, Exit: transport.Exit{Code: 3}},
+		{Node: "n3", Outcome: fleet.Failed, Exit: transport.Exit{Code: 3}},
+		{Node: "n4", Outcome: fleet.Unreachable, Err: errors.New("no\x1b[2Jroute")},
+	}
+}
+
+func TestSummary(t *testing.T) {
+	n, _, stderr := nodes(t)
+	if err := n.Summary(ended()); err != nil {
+		t.Fatal(err)
+	}
+	want := "n[2-3]: failed: exit code 3\nn4: unreachable: no\\x1b[2Jroute\n1 of 4 ok: n1; 2 failed: n[2-3]; 1 unreachable: n4\n"
+	if diff := cmp.Diff(want, stderr.String()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestSummaryJSON(t *testing.T) {
+	n, stdout, stderr := nodes(t)
+	n.JSON, n.Code = true, 4
+	if err := n.Summary(ended()); err != nil {
+		t.Fatal(err)
+	}
+	want := `{"code":4,"event":"summary","failed":2,"interrupted":0,"nodes":{"failed":"n[2-3]","ok":"n1","unreachable":"n4"},"ok":1,"outcome":"failed","skipped":0,"timeout":0,"total":4,"unreachable":1}` + "\n"
+	if diff := cmp.Diff(want, stdout.String()); diff != "" || stderr.Len() > 0 {
+		t.Errorf("%s%s", diff, stderr)
+	}
+}
+
+func TestNodeObject(t *testing.T) {
+	results := ended()
+	for i, want := range []map[string]any{
+		{"event": "node", "node": "n1", "outcome": fleet.OK, "duration_ms": 1.5, "code": 0},
+		{"event": "node", "node": "n2", "outcome": fleet.Failed, "duration_ms": 0.0, "code": 3},
+		2: nil,
+		3: {"event": "node", "node": "n4", "outcome": fleet.Unreachable, "duration_ms": 0.0, "error": "no\x1b[2Jroute"},
+	} {
+		if want == nil {
+			continue
+		}
+		if diff := cmp.Diff(want, NodeObject(results[i])); diff != "" {
+			t.Error(diff)
+		}
+	}
+}
+
+func TestFinish(t *testing.T) {
+	for name, test := range map[string]struct {
+		args        []string
+		interrupted int
+		want        int
+	}{
+		"not all went well":  {nil, 0, 4},
+		"enough":             {[]string{"--min-ok", "1"}, 0, 0},
+		"enough of them":     {[]string{"--min-ok", "25%"}, 0, 0},
+		"not enough of them": {[]string{"--min-ok", "50%"}, 0, 4},
+		"interrupted":        {[]string{"--min-ok", "1"}, 15, 143},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n, _, stderr := nodes(t, test.args...)
+			if err := n.Finish(ended(), test.interrupted); err != nil {
+				t.Fatal(err)
+			}
+			if n.Code != test.want || stderr.Len() > 0 {
+				t.Errorf("exit code %d, want %d; printed %q", n.Code, test.want, stderr)
+			}
+		})
+	}
+}
+
+func TestRetryFailed(t *testing.T) {
+	n, _, _ := nodes(t, "--retry-failed", "-w", "n[1-3]")
+	if _, _, err := n.Selected(nil); err == nil || !strings.Contains(err.Error(), "no fleet command was run before") {
+		t.Errorf("before any: %v", err)
+	}
+	if err := n.Finish(ended(), 0); err != nil {
+		t.Fatal(err)
+	}
+	chosen, dialer, err := n.Selected(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dialer.Close()
+	var names []string
+	for _, c := range chosen {
+		names = append(names, c.Name)
+	}
+	if diff := cmp.Diff([]string{"n2", "n3"}, names); diff != "" {
+		t.Error(diff)
+	}
+	if err := n.Finish(ended()[:1], 0); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := n.Selected(nil); err == nil || !strings.Contains(err.Error(), "on none of those selected the last fleet command failed") {
+		t.Errorf("after all went well: %v", err)
+	}
+}
+
+func TestTimeouts(t *testing.T) {
+	for args, want := range map[string]time.Duration{"short": time.Minute, "long": time.Hour, "long --timeout 7s": 7 * time.Second} {
+		n, _, _ := nodes(t)
+		root := &cobra.Command{Use: "fleet"}
+		for name, usual := range map[string]time.Duration{"short": time.Minute, "long": time.Hour} {
+			c := &cobra.Command{Use: name, Run: func(*cobra.Command, []string) {}}
+			n.AddTimeout(c, usual, "")
+			root.AddCommand(c)
+		}
+		root.SetArgs(strings.Fields(args))
+		if err := root.Execute(); err != nil {
+			t.Fatal(err)
+		}
+		if n.Timeout != want {
+			t.Errorf("%s: %v, want %v", args, n.Timeout, want)
+		}
+	}
+}

@@ -1,0 +1,152 @@
+package history
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/nodeapply/apply/cmd/apply/internal/cli"
+	"github.com/nodeapply/apply/cmd/apply/internal/load"
+	"github.com/nodeapply/apply/exchange"
+	"github.com/nodeapply/apply/exchange/session"
+	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/journal"
+	"github.com/nodeapply/apply/journal/undo"
+	"github.com/nodeapply/apply/report"
+	"github.com/nodeapply/apply/resources/all"
+)
+
+// undoing is the command undo.
+type undoing struct {
+	*load.Loader
+	list, yes bool
+	waitLock  time.Duration
+}
+
+func undoCommand(a *cli.App) *cobra.Command {
+	u := &undoing{Loader: load.New(a)}
+	cmd := &cobra.Command{
+		Use:   "undo [RUN]",
+		Short: "Put back what a run changed, in reverse order",
+		Long: `Put back what a run changed, in reverse order: the last run that changed something, or the one given.
+
+What has changed since is refused, and then nothing is put back unless --yes says to put back the rest.`,
+		Example: "  apply undo --list\n  apply undo\n  apply undo 01M80BQJE9GFMGFZJH661JWPSE",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			id := ""
+			if len(args) == 1 {
+				id = args[0]
+			}
+			return u.run(cmd.Context(), id)
+		},
+	}
+	cmd.Flags().BoolVar(&u.list, "list", false, "only list what would be put back")
+	cmd.Flags().BoolVar(&u.yes, "yes", false, "put back the rest where something is refused")
+	u.AddReport(cmd.Flags(), "a report")
+	cmd.Flags().DurationVar(&u.waitLock, "wait-lock", 0, "wait this long for another run to end")
+	u.Exchange.AddFlags(cmd.Flags())
+	return cmd
+}
+
+func (u *undoing) run(ctx context.Context, id string) error {
+	ctx, signals := u.Catch(ctx)
+	defer signals.End()
+	state, err := u.OpenState()
+	if err != nil {
+		return err
+	}
+	h, err := host.New(host.Options{})
+	if err != nil {
+		return err
+	}
+	if err := state.Lock(ctx, u.waitLock); err != nil {
+		return err
+	}
+	defer func() { u.Warn(state.Close()) }()
+	if id == "" {
+		if id, err = lastChange(state); err != nil {
+			return err
+		}
+	}
+	plan, err := state.PlanUndo(h, id)
+	if err != nil {
+		return err
+	}
+	u.tell(plan)
+	refused := plan.Refused()
+	switch {
+	case u.list:
+		return nil
+	case len(refused) > 0 && !u.yes:
+		return fmt.Errorf("undo %s: %d of %d cannot be put back (see above); nothing was touched. To put back the rest: apply undo --yes %s", id, len(refused), len(plan.Steps), id)
+	case len(refused) == len(plan.Steps):
+		return fmt.Errorf("undo %s: there is nothing that can be put back", id)
+	}
+	if err := signals.Begin(); err != nil {
+		return err
+	}
+	return u.putBack(ctx, state, h, plan, signals)
+}
+
+// lastChange is the id of the last run that changed something.
+func lastChange(state *journal.State) (string, error) {
+	ids, err := state.Journals()
+	if err != nil {
+		return "", err
+	}
+	if len(ids) == 0 {
+		return "", errors.New("no run that changed something is on record")
+	}
+	return ids[0], nil
+}
+
+// tell lists what would be put back.
+func (u *undoing) tell(plan *journal.Undo) {
+	for _, s := range plan.Steps {
+		word := "put back"
+		if s.Refused != "" {
+			word = "refused (" + s.Refused + ")"
+		}
+		fmt.Fprintf(u.Stdout, "%s: %s: %s\n", report.Printable(s.Addr.String()), report.Printable(s.What), word)
+	}
+}
+
+// putBack takes the steps back, as a run of its own.
+func (u *undoing) putBack(ctx context.Context, state *journal.State, h *host.Local, plan *journal.Undo, signals *cli.Interrupts) error {
+	id := report.NewRunID(time.Now())
+	part, err := u.part(ctx, h, plan, id)
+	if err != nil {
+		return err
+	}
+	defer func() { u.Warn(part.End(ctx, true, "")) }()
+	rep, err := undo.Run(ctx, state, h, plan, undo.Options{ID: id, Types: all.Linked(part), Interrupted: signals.Number})
+	if rep == nil {
+		return err
+	}
+	u.Warn(err)
+	told := u.Print(rep)
+	u.Ran, u.Code = true, rep.ExitCode(false)
+	u.Warn(state.SaveReport(rep.Run, rep))
+	return errors.Join(told, u.SaveReports(rep))
+}
+
+// part is the part in the exchange of an undo that puts back exported facts; another's has not begun.
+func (u *undoing) part(ctx context.Context, h *host.Local, plan *journal.Undo, run string) (*session.Session, error) {
+	known, err := u.Facts(h)
+	if err != nil {
+		return nil, err
+	}
+	part, err := u.Exchange.Session(u.App, known)
+	if err != nil {
+		return nil, err
+	}
+	if slices.ContainsFunc(plan.Steps, func(s journal.UndoStep) bool { return s.Addr.Type == "fact" && s.Refused == "" }) {
+		part.Begin(ctx, run, "", exchange.Plan{}, nil)
+	}
+	return part, nil
+}

@@ -1,0 +1,171 @@
+package history
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"runtime"
+
+	"github.com/spf13/cobra"
+
+	"github.com/nodeapply/apply/catalog"
+	"github.com/nodeapply/apply/cmd/apply/internal/cli"
+	"github.com/nodeapply/apply/cmd/apply/internal/load"
+	"github.com/nodeapply/apply/engine"
+	"github.com/nodeapply/apply/journal"
+	"github.com/nodeapply/apply/origin"
+	"github.com/nodeapply/apply/report"
+	"github.com/nodeapply/apply/report/reasons"
+	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/source"
+)
+
+func whyCommand(a *cli.App) *cobra.Command {
+	l := load.New(a)
+	cmd := &cobra.Command{
+		Use:   "why [flags] ADDRESS [PATH]",
+		Short: "Say why a resource changed, or would change now",
+		Long: `Say why a resource changed in the last run that did not leave it unchanged, and whether it would change now: which attribute, of which facts,
+variables and other resources its value is made, on which line, and who notified whom. PATH is the manifest (default: that of the last run with
+this resource).`,
+		Example: "  apply why service.glusterd\n  apply why 'file[\"/etc/hosts\"]' main.hcl",
+		Args:    cobra.RangeArgs(1, 2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			addr, err := resources.ParseAddress(args[0])
+			if err != nil {
+				return cli.UsageError(cmd, fmt.Errorf("%s: %w", args[0], err))
+			}
+			return why(cmd, l, addr, args[1:])
+		},
+	}
+	l.AddFlags(cmd.Flags())
+	return cmd
+}
+
+func why(cmd *cobra.Command, l *load.Loader, addr resources.Address, path []string) error {
+	ctx, signals := l.Catch(cmd.Context())
+	defer signals.End()
+	last, changed := reportsOf(l.KnownState(), addr)
+	m, err := manifestOf(ctx, cmd, l, path, last)
+	if err != nil {
+		return err
+	}
+	var cat *catalog.Catalog
+	var plan *report.Report
+	if m != nil {
+		cat = m.Catalog()
+		if len(cat.Find(addr)) > 0 {
+			mem := l.Memory(l.KnownState(), m)
+			plan, err = m.Plan(ctx, engine.Options{Targets: []resources.Address{addr}, Parallel: runtime.NumCPU(), Stop: signals.Stop(), Drifted: mem.Drifted})
+			if err != nil {
+				return err
+			}
+		}
+	}
+	var events []reasons.Event
+	for _, r := range []*report.Report{changed, plan} {
+		if r != nil {
+			events = append(events, reasons.Find(addr, r, cat)...)
+		}
+	}
+	if len(events) == 0 {
+		return unheardOf(addr, last, cat)
+	}
+	return printReasons(l.App, events)
+}
+
+// reportsOf finds the last run with a resource, and the last one that did not leave it unchanged; state may be nil.
+func reportsOf(state *journal.State, addr resources.Address) (last, changed *report.Report) {
+	if state == nil {
+		return nil, nil
+	}
+	ids, err := state.Reports()
+	if err != nil {
+		return nil, nil
+	}
+	for _, id := range ids {
+		var r report.Report
+		if err := state.Report(id, &r); err != nil || r.Source == "" {
+			continue
+		}
+		for _, res := range r.Results {
+			if !reasons.Covers(addr, res.Address) {
+				continue
+			}
+			if last == nil {
+				last = &r
+			}
+			if res.Outcome != report.Unchanged {
+				return last, &r
+			}
+		}
+	}
+	return last, nil
+}
+
+// manifestOf compiles the manifest that is given, else that of a report as it is now; nil if there is neither.
+func manifestOf(ctx context.Context, cmd *cobra.Command, l *load.Loader, path []string, last *report.Report) (*load.Manifest, error) {
+	if len(path) > 0 || l.Git != "" {
+		src, err := l.Source(cmd, path)
+		if err != nil {
+			return nil, err
+		}
+		return l.Load(ctx, src)
+	}
+	if last == nil {
+		return nil, nil
+	}
+	src, err := source.Parse(last.Source)
+	if err != nil {
+		return nil, err
+	}
+	if src.Git() {
+		src.Ref = last.Ref
+		return l.Load(ctx, src)
+	}
+	c := l.Checkouts(origin.Options{})
+	o, err := c.Find(ctx, src)
+	if err != nil {
+		return nil, err
+	}
+	o.Name, o.Shown = last.Manifest, last.Manifest
+	return l.Compile(ctx, c, o)
+}
+
+func unheardOf(addr resources.Address, last *report.Report, cat *catalog.Catalog) error {
+	if last != nil {
+		return fmt.Errorf("%s has not changed in any run on record, and its manifest no longer declares it", addr)
+	}
+	if cat == nil {
+		return fmt.Errorf("%s: no run with it is on record; give the PATH of its manifest", addr)
+	}
+	var names []string
+	for _, e := range cat.Entries() {
+		names = append(names, e.Addr.String())
+	}
+	if near := resources.Nearest(addr.String(), names); near != "" {
+		return fmt.Errorf("%s is not declared; did you mean %s?", addr, near)
+	}
+	return fmt.Errorf("%s is not declared", addr)
+}
+
+// printReasons prints reasons, as text or one JSON object a line.
+func printReasons(a *cli.App, events []reasons.Event) error {
+	if a.JSON {
+		enc := json.NewEncoder(a.Stdout)
+		enc.SetEscapeHTML(false)
+		for _, e := range events {
+			if err := enc.Encode(e); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	for _, e := range events {
+		if _, err := io.WriteString(a.Stdout, a.Scrub.Scrub(e.Text())); err != nil {
+			return err
+		}
+	}
+	return nil
+}

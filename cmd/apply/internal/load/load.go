@@ -1,0 +1,195 @@
+// Package load compiles a manifest for this node, with what flags and environment give: from a path or from git, with variables, facts and the
+// exchange.
+package load
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/nodeapply/apply"
+	"github.com/nodeapply/apply/catalog/declared"
+	"github.com/nodeapply/apply/cmd/apply/internal/cli"
+	"github.com/nodeapply/apply/exchange/session"
+	"github.com/nodeapply/apply/facts"
+	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/journal"
+	"github.com/nodeapply/apply/journal/memory"
+	"github.com/nodeapply/apply/origin"
+	"github.com/nodeapply/apply/source"
+)
+
+// Loader loads manifests as its flags say.
+type Loader struct {
+	*cli.App
+	Flags
+}
+
+// New returns the Loader of a command, whose flags are yet to be added.
+func New(a *cli.App) *Loader { return &Loader{App: a} }
+
+// Manifest is a manifest that was compiled for this node.
+type Manifest struct {
+	*apply.Manifest
+	Host      *host.Local
+	Origin    origin.Origin
+	Checkouts *origin.Checkouts
+}
+
+// Source reads what the arguments and --git say of the manifest.
+func (l *Loader) Source(cmd *cobra.Command, args []string) (source.Source, error) {
+	if l.Git == "" {
+		if err := onePath(cmd, args); err != nil {
+			return source.Source{}, err
+		}
+		src, err := source.Parse(args[0])
+		switch {
+		case err != nil || l.Ref == "":
+			return src, err
+		case !src.Git() || src.Ref != "":
+			return src, cli.UsageError(cmd, errors.New("--ref is the revision of --git URL; in a PATH from git it is written ?ref=TAG"))
+		}
+		return source.New(src.URL, l.Ref, src.Folder)
+	}
+	if len(args) > 1 {
+		return source.Source{}, onePath(cmd, args)
+	}
+	url, err := RepositoryURL(l.Git)
+	if err != nil {
+		return source.Source{}, err
+	}
+	folder := ""
+	if len(args) == 1 {
+		folder = args[0]
+	}
+	if strings.HasPrefix(folder, "git::") {
+		return source.Source{}, cli.UsageError(cmd, errors.New("--git names a repository already: PATH is a file or folder inside it"))
+	}
+	return source.New(url, l.Ref, folder)
+}
+
+// RepositoryURL reads --git: a URL, or the folder of a repository beside the current one.
+func RepositoryURL(url string) (string, error) {
+	if strings.HasPrefix(url, ".") {
+		return filepath.Abs(url)
+	}
+	return strings.TrimPrefix(url, "git::"), nil
+}
+
+// Load compiles a manifest with what the flags and the environment give.
+func (l *Loader) Load(ctx context.Context, src source.Source) (*Manifest, error) {
+	c := l.Checkouts(origin.Options{})
+	var o origin.Origin
+	var err error
+	if l.sent != "" && !src.Git() {
+		o, err = c.Sent(src.Path, l.sent)
+	} else {
+		o, err = c.Find(ctx, src)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return l.Compile(ctx, c, o)
+}
+
+// Checkouts are those of this command, gone at its end. Of the options all is filled in but whether it pins.
+func (l *Loader) Checkouts(o origin.Options) *origin.Checkouts {
+	o.Signers = l.Signers
+	o.Warn = func(text string) { l.Note(text) }
+	o.State = func() (string, error) {
+		state, err := l.OpenState()
+		if err != nil {
+			return "", err
+		}
+		return state.Dir(), nil
+	}
+	c := origin.New(o)
+	l.AtEnd(c.Close)
+	return c
+}
+
+// Compile compiles what was found.
+func (l *Loader) Compile(ctx context.Context, c *origin.Checkouts, o origin.Origin) (*Manifest, error) {
+	vars, err := l.variables()
+	if err != nil {
+		return nil, err
+	}
+	h, err := host.New(host.Options{})
+	if err != nil {
+		return nil, err
+	}
+	known, err := l.Facts(h)
+	if err != nil {
+		return nil, err
+	}
+	part, err := l.Exchange.Session(l.App, known)
+	if err != nil {
+		return nil, err
+	}
+	m, err := apply.Load(ctx, o.Path, apply.Options{
+		Host: h, Session: part, Vars: vars, Facts: known, Scrub: &l.Scrub, Modules: c.Module, Shown: o.Shown, Within: o.Within,
+	})
+	l.Note(known.Warnings()...)
+	if err != nil {
+		return nil, errors.Join(err, c.Refused())
+	}
+	m.Path = o.Name
+	if len(m.Warnings) > 0 && !l.JSON {
+		l.PrintDiagnostics(m.Warnings)
+	}
+	return &Manifest{m, h, o, c}, nil
+}
+
+// Revision compiles a revision of a manifest in a work tree, which stays as it is.
+func (l *Loader) Revision(ctx context.Context, path, revision string) (*Manifest, error) {
+	if path == "" {
+		path = "."
+	}
+	c := l.Checkouts(origin.Options{})
+	o, err := c.Revision(ctx, path, revision)
+	if err != nil {
+		return nil, err
+	}
+	return l.Compile(ctx, c, o)
+}
+
+// Facts are those of the node, with what the flags and the environment add.
+func (l *Loader) Facts(h host.Host) (*facts.Set, error) {
+	state, err := l.StateDir()
+	if err != nil {
+		return nil, err
+	}
+	o := facts.Options{Environ: os.Environ(), Exported: session.Exported{StateDir: state}}
+	for _, dir := range l.FactDirs {
+		abs, err := filepath.Abs(dir)
+		if err != nil {
+			return nil, fmt.Errorf("--facts-dir %s: %w", dir, err)
+		}
+		o.Folders = append(o.Folders, abs)
+	}
+	return facts.New(h, o), nil
+}
+
+// Memory reads what is known of earlier runs from a manifest's source; state may be nil.
+func (l *Loader) Memory(state *journal.State, m *Manifest) *memory.Memory {
+	return memory.Read(state, memory.Manifest{
+		Source: m.Origin.Source, Catalog: m.Catalog(), Reader: declared.Reader{Rewrite: m.Checkouts.Rewrite}, Fleeting: m.Checkouts.Has,
+		Warn: func(text string) { l.Note(text) },
+	})
+}
+
+// onePath accepts exactly one argument.
+func onePath(cmd *cobra.Command, args []string) error {
+	switch {
+	case len(args) == 0:
+		return cli.UsageError(cmd, errors.New("which manifest? give a PATH, such as main.hcl"))
+	case len(args) > 1:
+		return cli.UsageError(cmd, fmt.Errorf("one PATH is wanted, got %d: %q", len(args), args))
+	}
+	return nil
+}

@@ -1,0 +1,84 @@
+package outfile
+
+import (
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+func read(t *testing.T, name string) string {
+	t.Helper()
+	b, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// alone fails the test where something else than these names is in a folder.
+func alone(t *testing.T, dir string, names ...string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(entries) != len(names) {
+		t.Errorf("%v is in the folder, want %v", entries, names)
+	}
+}
+
+func TestWrite(t *testing.T) {
+	dir := t.TempDir()
+	name, victim, link := filepath.Join(dir, "out"), filepath.Join(dir, "victim"), filepath.Join(dir, "link")
+	if err := errors.Join(WriteBytes(name, 0o600, []byte("old")), WriteBytes(victim, 0o600, []byte("mine")), os.Symlink("victim", link)); err != nil {
+		t.Fatal(err)
+	}
+	if err := WriteBytes(name, 0o640, []byte("new")); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := read(t, name); got != "new" || info.Mode() != 0o640 {
+		t.Errorf("%q, mode %v", got, info.Mode())
+	}
+	if err := WriteBytes(link, 0o600, []byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	if read(t, victim) != "mine" || read(t, link) != "x" {
+		t.Error("the link was followed")
+	}
+	broken := errors.New("broken")
+	err = Write(name, 0o600, func(w io.Writer) error {
+		if _, err := io.WriteString(w, "half"); err != nil {
+			return err
+		}
+		return broken
+	})
+	if !errors.Is(err, broken) || read(t, name) != "new" {
+		t.Errorf("after %v it holds %q", err, read(t, name))
+	}
+	alone(t, dir, "out", "victim", "link")
+}
+
+func TestProbe(t *testing.T) {
+	dir := t.TempDir()
+	if err := errors.Join(os.Mkdir(filepath.Join(dir, "folder"), 0o700), syscall.Mkfifo(filepath.Join(dir, "fifo"), 0o600),
+		os.Symlink("nowhere", filepath.Join(dir, "link")), os.WriteFile(filepath.Join(dir, "file"), nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{
+		"new": "", "file": "", "link": "", "folder": "is no regular file", "fifo": "is no regular file", "none/new": "none: no such file or directory", "file/new": "not a directory",
+	} {
+		err := Probe(filepath.Join(dir, name))
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: want %q, got %v", name, want, err)
+		}
+	}
+	alone(t, dir, "folder", "fifo", "link", "file")
+}

@@ -1,0 +1,102 @@
+// Package settings sets the flags that a command line leaves out: from the environment, else from a node's own configuration file.
+package settings
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/nodeapply/apply/manifest"
+	"github.com/nodeapply/apply/resources"
+)
+
+// File is where a node's settings are, unless APPLY_CONFIG names another file.
+const File = "/etc/apply/config.hcl"
+
+// Apply sets the flags of a command that are not set: the flag parallel from APPLY_FLAG_PARALLEL or APPLY_PARALLEL, else as `parallel = 4` in the file.
+// The file's names are those of flags of any command below the root, with underscores; a list sets a flag that may repeat.
+func Apply(cmd *cobra.Command, env func(string) string) error {
+	file, given := env("APPLY_CONFIG"), true
+	if file == "" {
+		file, given = File, false
+	}
+	settings, err := read(cmd, file, given)
+	if err != nil {
+		return err
+	}
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if f.Changed || err != nil || f.Name == "help" {
+			return
+		}
+		name := strings.ToUpper(underscored(f.Name))
+		for _, key := range []string{"APPLY_FLAG_" + name, "APPLY_" + name} {
+			if v := env(key); v != "" {
+				if e := cmd.Flags().Set(f.Name, v); e != nil {
+					err = fmt.Errorf("%s=%s: %w", key, v, e)
+				}
+				return
+			}
+		}
+		for _, v := range settings[underscored(f.Name)] {
+			if e := cmd.Flags().Set(f.Name, v); e != nil {
+				err = fmt.Errorf("%s: %s: %w", file, f.Name, e)
+			}
+		}
+	})
+	return err
+}
+
+func underscored(flag string) string { return strings.ReplaceAll(flag, "-", "_") }
+
+// read reads the file, which has to be there only if it was given.
+func read(cmd *cobra.Command, name string, given bool) (map[string][]string, error) {
+	if _, err := os.Lstat(name); errors.Is(err, fs.ErrNotExist) && !given {
+		return nil, nil
+	}
+	values, diags := manifest.ReadSettings(cmd.Context(), name)
+	if diags.HasErrors() {
+		return nil, diags
+	}
+	known := flagNames(cmd.Root())
+	out := map[string][]string{}
+	if v, ok := values["groups"]; ok { // as an inventory writes it
+		values["group"] = v
+		delete(values, "groups")
+	}
+	for _, key := range slices.Sorted(maps.Keys(values)) {
+		if !known[underscored(key)] {
+			err := fmt.Errorf("%s: no flag is called %s", name, key)
+			if near := resources.Nearest(key, slices.Sorted(maps.Keys(known))); near != "" {
+				err = fmt.Errorf("%w; did you mean `%s`?", err, near)
+			}
+			return nil, err
+		}
+		list, ok := values[key].([]any)
+		if !ok {
+			list = []any{values[key]}
+		}
+		for _, v := range list {
+			out[underscored(key)] = append(out[underscored(key)], fmt.Sprint(v))
+		}
+	}
+	return out, nil
+}
+
+// flagNames are the names of all flags below a command.
+func flagNames(cmd *cobra.Command) map[string]bool {
+	names := map[string]bool{}
+	add := func(f *pflag.Flag) { names[underscored(f.Name)] = true }
+	cmd.Flags().VisitAll(add)
+	cmd.PersistentFlags().VisitAll(add)
+	for _, c := range cmd.Commands() {
+		maps.Copy(names, flagNames(c))
+	}
+	return names
+}

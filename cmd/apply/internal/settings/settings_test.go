@@ -1,0 +1,77 @@
+package settings
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/cobra"
+)
+
+func TestApply(t *testing.T) {
+	for name, test := range map[string]struct {
+		args string // of the command line
+		env  string // NAME=VALUE, separated by blanks
+		file string
+		want string // --wait-lock and --group, or an error
+	}{
+		"nothing said":           {want: "none []"},
+		"the file":               {file: `wait_lock = "5m"`, want: "5m []"},
+		"with a dash":            {file: `wait-lock = "5m"`, want: "5m []"},
+		"environment over file":  {env: "APPLY_WAIT_LOCK=1m", file: `wait_lock = "5m"`, want: "1m []"},
+		"the long name first":    {env: "APPLY_WAIT_LOCK=1m APPLY_FLAG_WAIT_LOCK=2m", want: "2m []"},
+		"command line over all":  {args: "--wait-lock=7m", env: "APPLY_WAIT_LOCK=1m", file: `wait_lock = "5m"`, want: "7m []"},
+		"a list":                 {file: `group = ["a", "b"]`, want: "none [a,b]"},
+		"as an inventory has it": {file: `groups = ["a", "b"]`, want: "none [a,b]"},
+		"of another command":     {file: `parallel = 4`, want: "none []"},
+		"of none":                {file: `wait_look = "5m"`, want: "no flag is called wait_look; did you mean `wait_lock`?"},
+		"mistyped":               {file: `wait_lock = `, want: "expression"},
+		"a wrong value":          {env: "APPLY_WRONG=x", want: "APPLY_WRONG=x: "},
+		"a wrong value in it":    {file: `wrong = "x"`, want: "config.hcl: wrong: "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			env := map[string]string{"APPLY_CONFIG": filepath.Join(t.TempDir(), "config.hcl")}
+			if err := os.WriteFile(env["APPLY_CONFIG"], []byte(test.file), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			for kv := range strings.FieldsSeq(test.env) {
+				key, value, _ := strings.Cut(kv, "=")
+				env[key] = value
+			}
+			var got error
+			root := &cobra.Command{Use: "root"}
+			other := &cobra.Command{Use: "other", Run: func(*cobra.Command, []string) {}}
+			other.Flags().Int("parallel", 1, "")
+			cmd := &cobra.Command{Use: "cmd", Run: func(cmd *cobra.Command, _ []string) {
+				got = Apply(cmd, func(name string) string { return env[name] })
+			}}
+			wait := cmd.Flags().String("wait-lock", "none", "")
+			groups := cmd.Flags().StringSlice("group", nil, "")
+			cmd.Flags().Int("wrong", 0, "")
+			root.AddCommand(cmd, other)
+			root.SetArgs(append([]string{"cmd"}, strings.Fields(test.args)...))
+			if err := root.ExecuteContext(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if got != nil {
+				if !strings.Contains(got.Error(), test.want) {
+					t.Errorf("want %q, got %v", test.want, got)
+				}
+				return
+			}
+			if diff := cmp.Diff(test.want, *wait+" ["+strings.Join(*groups, ",")+"]"); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestNoFile(t *testing.T) {
+	cmd := &cobra.Command{Use: "cmd"}
+	missing := filepath.Join(t.TempDir(), "none.hcl")
+	if err := Apply(cmd, func(string) string { return missing }); err == nil || !strings.Contains(err.Error(), "none.hcl") {
+		t.Errorf("a file that was named and is not there: %v", err)
+	}
+}

@@ -1,0 +1,91 @@
+package agent
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/crypto/ssh"
+
+	"github.com/nodeapply/apply/exchange/pki"
+	"github.com/nodeapply/apply/fleet"
+	"github.com/nodeapply/apply/fleet/transport"
+)
+
+// TestRevoked: what is taken away is away without a new start of the agent, and comes back by enrolling again.
+func TestRevoked(t *testing.T) {
+	n := start(t)
+	run := func(a *pki.Authority) error {
+		c, err := n.dial(t, a, "n1", n.key)
+		if err != nil {
+			return err
+		}
+		_, err = c.Run(t.Context(), transport.Command{Line: "true"})
+		return err
+	}
+	enroll := func(a *pki.Authority) {
+		t.Helper()
+		if err := Enroll(t.Context(), joining{dir: n.dir}, "n1", "", a, []string{operator(t, "alice@seat", n.key)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Run("the node's certificate", func(t *testing.T) {
+		if err := run(n.authority); err != nil {
+			t.Fatal(err)
+		}
+		if err := n.authority.Revoke(t.Context(), "n1"); err != nil {
+			t.Fatal(err)
+		}
+		if err := run(n.authority); !errors.Is(err, pki.ErrRevoked) {
+			t.Errorf("want a certificate that is revoked, got %v", err)
+		}
+		enroll(n.authority)
+		if err := run(n.authority); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Run("the seat", func(t *testing.T) {
+		other := newAuthority(t)
+		enroll(other)
+		if err := run(n.authority); err == nil || !strings.Contains(err.Error(), "certificate") {
+			t.Errorf("want a seat that is not known any more, got %v", err)
+		}
+		if err := run(other); err != nil {
+			t.Error(err)
+		}
+		enroll(n.authority)
+	})
+	t.Run("an operator", func(t *testing.T) {
+		bob := newKey(t)
+		name := filepath.Join(n.dir, operatorsFile)
+		if err := os.WriteFile(name, []byte("# ours\n"+operator(t, "alice@seat", n.key)+"\n"+operator(t, "bob@seat", bob)+"\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		c, err := n.dial(t, n.authority, "n1", bob)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, want := range []int{1, 0} {
+			if taken, err := Dismiss(n.dir, []string{string(ssh.MarshalAuthorizedKey(bob.PublicKey()))}); err != nil || taken != want {
+				t.Errorf("time %d: %d lines are taken away, %v", i+1, taken, err)
+			}
+		}
+		var refused *fleet.JobError
+		if _, err := c.Run(t.Context(), transport.Command{Line: "true"}); !errors.As(err, &refused) || !strings.Contains(err.Error(), "not among the signers") {
+			t.Errorf("an operator who was dismissed, on a connection that stands: %v", err)
+		}
+		if err := run(n.authority); err != nil {
+			t.Errorf("another operator: %v", err)
+		}
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff("# ours\n"+operator(t, "alice@seat", n.key)+"\n", string(text)); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
