@@ -72,7 +72,7 @@ func attempt[T any](ctx context.Context, t *visit, fn func(context.Context) (T, 
 	ctx = resources.WithLog(host.WithWaiter(ctx, l), t.log())
 	ctx = resources.WithTell(ctx, func(what string) { t.running(t.e.Addr, t.opts.Scrub(what)) })
 	done := make(chan ended[T], 1)
-	go func() {
+	t.hands.do(func() {
 		var e ended[T]
 		defer func() {
 			if p := recover(); p != nil {
@@ -81,7 +81,7 @@ func attempt[T any](ctx context.Context, t *visit, fn func(context.Context) (T, 
 			done <- e
 		}()
 		e.value, e.err = fn(ctx)
-	}()
+	})
 	select {
 	case e := <-done:
 		return e.value, e.err
@@ -99,6 +99,25 @@ func attempt[T any](ctx context.Context, t *visit, fn func(context.Context) (T, 
 		return none, fmt.Errorf("%w, and hangs still in the kernel", &TimeoutError{time.Since(start).Round(time.Second)})
 	}
 }
+
+// hands are goroutines that make attempts. One that is free is used again, because its stack has grown to what a check takes.
+type hands struct{ tasks chan func() }
+
+// do calls task in a goroutine.
+func (h hands) do(task func()) {
+	select {
+	case h.tasks <- task:
+	default:
+		go func() {
+			for ; task != nil; task = <-h.tasks {
+				task()
+			}
+		}()
+	}
+}
+
+// rest ends the goroutines that are free, and the others once they are.
+func (h hands) rest() { close(h.tasks) }
 
 // ended is how an attempt ended.
 type ended[T any] struct {

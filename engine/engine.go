@@ -85,9 +85,10 @@ func Plan(ctx context.Context, v host.View, c *catalog.Catalog, o Options) (*rep
 	if err != nil {
 		return nil, err
 	}
+	defer r.hands.rest()
 	r.begin(report.Plan)
 	w := r.newWalk(nil)
-	c.Graph().Walk(ctx, r.parallel(), w)
+	c.Graph().Walk(ctx, r.parallel(), flying(), w)
 	return r.finish(ctx, w), nil
 }
 
@@ -97,6 +98,7 @@ func Converge(ctx context.Context, h host.Host, c *catalog.Catalog, o Options) (
 	if err != nil {
 		return nil, err
 	}
+	defer r.hands.rest()
 	r.begin(report.Converge)
 	predicted := r.predict(ctx)
 	predicted.approve()
@@ -104,7 +106,7 @@ func Converge(ctx context.Context, h host.Host, c *catalog.Catalog, o Options) (
 	if w.idle() {
 		w.adoptAll(ctx)
 	} else {
-		c.Graph().Walk(ctx, r.parallel(), w)
+		c.Graph().Walk(ctx, r.parallel(), flying(), w)
 	}
 	if err := r.stop.fatal; err != nil && !r.stop.begun {
 		return nil, err
@@ -124,6 +126,7 @@ type run struct {
 	report   *report.Report
 	started  time.Time
 	stop     stopper
+	hands    hands
 }
 
 func newRun(c *catalog.Catalog, v host.View, h host.Host, o Options) (*run, error) {
@@ -142,7 +145,7 @@ func newRun(c *catalog.Catalog, v host.View, h host.Host, o Options) (*run, erro
 	if o.ScrubOutput == nil {
 		o.ScrubOutput = o.Scrub
 	}
-	r := &run{cat: c, view: v, host: h, opts: o, started: time.Now()}
+	r := &run{cat: c, view: v, host: h, opts: o, started: time.Now(), hands: hands{make(chan func())}}
 	r.stop.outside = o.Stop
 	var err error
 	r.selected, err = Selection(c, o)
@@ -150,6 +153,10 @@ func newRun(c *catalog.Catalog, v host.View, h host.Host, o Options) (*run, erro
 }
 
 func (r *run) parallel() int { return max(r.opts.Parallel, 1) }
+
+// flying is how many visits may be under way at once. What a group commit gains levels off long before a thousand; each may hold a handful of files
+// open, of which a process may have few.
+func flying() int { return min(1024, host.OpenFiles()/8) }
 
 func (r *run) begin(mode report.Mode) {
 	n := len(r.cat.Entries())

@@ -15,7 +15,7 @@ func (r *run) predict(ctx context.Context) *walk {
 	ctx, cancel := context.WithTimeoutCause(ctx, predictFor, errUnpredicted)
 	defer cancel()
 	w := r.newWalk(nil)
-	r.cat.Graph().Walk(ctx, r.parallel(), w)
+	r.cat.Graph().Walk(ctx, r.parallel(), flying(), w)
 	return w
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"slices"
 	"strings"
@@ -143,7 +142,7 @@ type counted struct {
 	opened atomic.Int32
 }
 
-func (c *counted) Open(name string) (io.ReadCloser, error) {
+func (c *counted) Open(name string) (host.File, error) {
 	c.opened.Add(1)
 	return c.View.Open(name)
 }

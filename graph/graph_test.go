@@ -172,7 +172,7 @@ func TestWalkOnRandomGraphs(t *testing.T) {
 			p := newProbe(t, g)
 			p.lend = func(v int) bool { return v%3 == 0 }
 			workers := 1 + rnd.IntN(8)
-			g.Walk(t.Context(), workers, p)
+			g.Walk(t.Context(), workers, inFlight, p)
 			if got := int(p.visits.Load()); got != n {
 				t.Errorf("want %d visits, got %d", n, got)
 			}
@@ -196,7 +196,7 @@ func (o *order) Visit(_ context.Context, v int, _ Slot) { o.got = append(o.got, 
 func TestWalkOfOneWorkerIsTheOrder(t *testing.T) {
 	g := parse("h>a c>b b>d")
 	var o order
-	g.Walk(t.Context(), 1, &o)
+	g.Walk(t.Context(), 1, inFlight, &o)
 	if diff := cmp.Diff(letters(g.Order()), letters(o.got)); diff != "" {
 		t.Error(diff)
 	}
@@ -218,11 +218,13 @@ func (l *lender) Visit(_ context.Context, _ int, slot Slot) {
 func TestWaitLendsTheSlot(t *testing.T) {
 	l := &lender{}
 	l.all.Add(100)
-	New(100).Walk(t.Context(), 1, l) // would hang if a waiting visit kept its slot
+	New(100).Walk(t.Context(), 1, inFlight, l) // would hang if a waiting visit kept its slot
 	if got := l.begun.Load(); got != 100 {
 		t.Errorf("want 100 visits, got %d", got)
 	}
 }
+
+const inFlight = 1024
 
 // committer lets all visits wait for a commit that one of them makes for all.
 type committer struct {
@@ -277,7 +279,7 @@ func TestQuietIsWhenAllWait(t *testing.T) {
 				g.Connect(v-1, v, false)
 			}
 			var c committer
-			g.Walk(t.Context(), tc.workers, &c)
+			g.Walk(t.Context(), tc.workers, inFlight, &c)
 			// Visits whose wait has just ended may come a little late to the next commit.
 			if c.commits[0] != tc.want[0] || len(c.commits) > 2*len(tc.want) {
 				t.Errorf("commits of %v, want %v", c.commits, tc.want)
@@ -321,7 +323,7 @@ func TestStepsAreLinear(t *testing.T) {
 				edges += len(g.Succ(v))
 			}
 			var o order
-			if got := g.walk(t.Context(), 1, &o); got != shape.n+edges {
+			if got := g.walk(t.Context(), 1, inFlight, &o); got != shape.n+edges {
 				t.Errorf("want a step for each of %d vertices and %d edges, got %d", shape.n, edges, got)
 			}
 			if diff := cmp.Diff([]int{shape.n, shape.n, shape.n}, []int{o.readied, len(o.got), o.done}); diff != "" {
@@ -346,7 +348,7 @@ func BenchmarkWalk(b *testing.B) {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				g.Walk(b.Context(), 2, nothing{})
+				g.Walk(b.Context(), 2, inFlight, nothing{})
 			}
 		})
 	}

@@ -5,10 +5,6 @@ import (
 	"runtime"
 )
 
-// inFlight bounds how many visits may be under way at once, those that wait without a slot included: what a group commit gains
-// levels off long before, and each visit holds a stack and perhaps a file.
-const inFlight = 1024
-
 // Visitor is told of the vertices of a walk.
 type Visitor interface {
 	// Ready is called when all predecessors of v have ended, before v is visited, by the goroutine that owns the walk: never twice at a time.
@@ -64,15 +60,17 @@ type event struct {
 }
 
 // Walk visits every vertex of an acyclic graph after its predecessors, with at most workers slots busy at a time, the lowest ready
-// vertex first. It returns when every visit has returned. It always visits all: a visitor that is to stop returns at once from the visits that are left.
+// vertex first. At most flying visits are under way at once, those that wait without a slot included: each holds a stack, and perhaps files. It returns when every visit has returned. It always visits all: a visitor that is to stop returns at once from the visits that are left.
 //
 // One goroutine, the caller's, owns all state of the walk; visits send back what ended.
-func (g *Graph) Walk(ctx context.Context, workers int, vis Visitor) { g.walk(ctx, workers, vis) }
+func (g *Graph) Walk(ctx context.Context, workers, flying int, vis Visitor) {
+	g.walk(ctx, workers, flying, vis)
+}
 
 // walk is Walk. It returns how many events it took in and edges it followed.
-func (g *Graph) walk(ctx context.Context, workers int, vis Visitor) (steps int) {
+func (g *Graph) walk(ctx context.Context, workers, flying int, vis Visitor) (steps int) {
 	in := g.indegrees()
-	w := walk{events: make(chan event, workers+16), workers: max(workers, 1), free: max(workers, 1)}
+	w := walk{events: make(chan event, workers+16), workers: max(workers, 1), free: max(workers, 1), most: max(workers, flying)}
 	for v, n := range in {
 		if n == 0 {
 			vis.Ready(v)
@@ -113,6 +111,7 @@ type walk struct {
 	workers   int             // slots there are
 	free      int             // slots nobody holds
 	flying    int             // visits under way, with a slot or without
+	most      int             // of them at once
 	returning []chan struct{} // visits that want their slot back, oldest first
 	listening []chan struct{} // who wants to know when all is quiet
 	ready     minHeap
@@ -142,7 +141,7 @@ func (w *walk) start(ctx context.Context, vis Visitor) {
 		close(w.returning[0])
 		w.returning = w.returning[1:]
 	}
-	for ; w.free > 0 && len(w.ready) > 0 && w.flying < inFlight; w.free-- {
+	for ; w.free > 0 && len(w.ready) > 0 && w.flying < w.most; w.free-- {
 		v := w.ready.pop()
 		w.flying++
 		go func() {

@@ -41,13 +41,20 @@ type FileReader interface {
 	// Lstat describes what is at name itself, not what a link there points to. Nothing there is Kind Absent and no error.
 	Lstat(name string) (Stat, error)
 	// Open opens a regular file for reading; anything else (pipe, device, folder, link) is an error and never blocks.
-	Open(name string) (io.ReadCloser, error)
+	Open(name string) (File, error)
 	// Readlink returns the target of the symbolic link at name, as written in it.
 	Readlink(name string) (string, error)
 	// ReadDir yields the names in a folder in lexical order, as a stream of batches for big folders.
 	ReadDir(name string) iter.Seq2[string, error]
 	// Xattrs returns the extended attributes of name, POSIX ACLs included (system.posix_acl_access, system.posix_acl_default).
 	Xattrs(name string) (map[string][]byte, error)
+}
+
+// File is a regular file that is open for reading.
+type File interface {
+	io.ReadCloser
+	// Stat describes the file as it was when it was opened, whatever is at its name now.
+	Stat() Stat
 }
 
 // FileWriter changes files. A write is whole or not at all: at every moment the old or the new is there, never neither or a part.
@@ -90,6 +97,7 @@ func (k Kind) String() string { return kindNames[k] }
 // Stat describes one name.
 type Stat struct {
 	Kind     Kind
+	Orphan   bool   // Absent, and so is the folder in which it could be
 	Mode     uint32 // permission bits with setuid, setgid and sticky: 0 to 07777
 	UID, GID uint32
 	Size     int64 // bytes

@@ -17,7 +17,7 @@ import (
 	"github.com/nodeapply/apply/host/internal/beneath"
 	"github.com/nodeapply/apply/host/internal/command"
 	"github.com/nodeapply/apply/host/internal/mountinfo"
-	"github.com/nodeapply/apply/host/internal/syncer"
+	"github.com/nodeapply/apply/host/syncer"
 	"github.com/nodeapply/apply/host/internal/systemd"
 )
 
@@ -68,6 +68,16 @@ func New(o Options) (*Local, error) {
 func (l *Local) Close() error {
 	l.systemd.Close()
 	return l.root.Close()
+}
+
+// OpenFiles is how many files this process may have open, by its RLIMIT_NOFILE: who works on many at a time keeps well below.
+func OpenFiles() int {
+	const usual = 1024
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		return usual
+	}
+	return int(min(limit.Cur, 1<<20))
 }
 
 // Token is the part of the names of l's temporary files by which [Local.Sweep] of a later run finds them: ".apply.TOKEN.RANDOM".

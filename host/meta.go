@@ -92,18 +92,19 @@ func (l *Local) setMeta(fd int, m Meta) error {
 			return l.failed("chown", err)
 		}
 	}
-	of := beneath.ProcName(fd)
 	for _, name := range slices.Sorted(maps.Keys(m.Xattrs)) {
-		if err := setXattr(of, name, m); err != nil {
+		if err := setXattr(beneath.ProcName(fd), name, m); err != nil {
 			return fmt.Errorf("setxattr: %s: %w", name, err)
 		}
 	}
-	if m.Mode != nil {
-		if err := unix.Chmod(of, *m.Mode&0o7777); err != nil {
-			return l.failed("chmod", err)
-		}
+	if m.Mode == nil {
+		return nil
 	}
-	return nil
+	err := unix.Fchmod(fd, *m.Mode&0o7777)
+	if errors.Is(err, unix.EBADF) { // a descriptor of the name alone
+		err = unix.Chmod(beneath.ProcName(fd), *m.Mode&0o7777)
+	}
+	return l.failed("chmod", err)
 }
 
 func setXattr(of, name string, m Meta) error {

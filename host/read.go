@@ -22,23 +22,23 @@ func (l *Local) Lstat(name string) (Stat, error) {
 }
 
 func (l *Local) lstat(name string) (Stat, error) {
-	fd, err := l.root.Node(name)
+	dir, base, err := l.root.Above(name)
 	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) {
-		return Stat{}, nil
+		return Stat{Orphan: true}, nil
 	}
 	if err != nil {
 		return Stat{}, err
 	}
-	defer unix.Close(fd)
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
+	defer unix.Close(dir)
+	st, err := lstatAt(dir, base)
+	if st == nil || err != nil {
 		return Stat{}, err
 	}
-	return statOf(&st), nil
+	return statOf(st), nil
 }
 
 // Open implements [FileReader]. The file's access time is left alone where the kernel lets us.
-func (l *Local) Open(name string) (io.ReadCloser, error) {
+func (l *Local) Open(name string) (File, error) {
 	f, err := l.open(name)
 	if err != nil {
 		return nil, l.failed("open", err)
@@ -46,41 +46,57 @@ func (l *Local) Open(name string) (io.ReadCloser, error) {
 	return f, nil
 }
 
+// open looks before it opens: to open a device can be to do something with it.
 func (l *Local) open(name string) (*reader, error) {
-	fd, err := l.root.Node(name)
+	dir, base, err := l.root.Above(name)
 	if err != nil {
 		return nil, err
 	}
-	defer unix.Close(fd)
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
+	defer unix.Close(dir)
+	var st, opened unix.Stat_t
+	if err := unix.Fstatat(dir, base, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
 		return nil, err
 	}
 	if kind := kindOf(st.Mode); kind != Regular {
 		return nil, fmt.Errorf("%s is a %s, not a file", name, kind)
 	}
-	if st.Nlink > 1 {
-		dir, _, err := l.root.Parent(name)
-		if err != nil {
-			return nil, err
-		}
-		defer unix.Close(dir)
-		if err := l.root.CheckHardLinks(dir, &st, name); err != nil {
-			return nil, err
-		}
+	if err := l.root.CheckHardLinks(dir, &st, name); err != nil {
+		return nil, err
 	}
-	n, err := reopenFD(fd, unix.O_RDONLY)
+	fd, err := openQuietly(func(noatime int) (int, error) {
+		return unix.Openat(dir, base, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC|noatime, 0)
+	})
 	if err != nil {
 		return nil, err
 	}
-	return &reader{fd: n, name: name}, nil
+	if err = unix.Fstat(fd, &opened); err == nil && (opened.Dev != st.Dev || opened.Ino != st.Ino) {
+		err = fmt.Errorf("%s: somebody replaced it meanwhile", name)
+	}
+	if err != nil {
+		_ = unix.Close(fd)
+		return nil, err
+	}
+	return &reader{fd: fd, name: name, st: statOf(&opened)}, nil
+}
+
+// openQuietly opens something without a trace in its access time, which is for the owner and root: without that for others.
+func openQuietly(open func(noatime int) (int, error)) (int, error) {
+	fd, err := open(unix.O_NOATIME)
+	if errors.Is(err, unix.EPERM) {
+		return open(0)
+	}
+	return fd, err
 }
 
 // reader reads a regular file. An os.File would ask the kernel of each one whether it can be polled, which takes longer than to read a small one.
 type reader struct {
 	fd   int
 	name string
+	st   Stat
 }
+
+// Stat implements [File].
+func (r *reader) Stat() Stat { return r.st }
 
 // Read implements io.Reader.
 func (r *reader) Read(p []byte) (int, error) {
@@ -118,17 +134,9 @@ func reopen(fd int, name string, flags int) (*os.File, error) {
 }
 
 func reopenFD(fd, flags int) (int, error) {
-	flags |= unix.O_CLOEXEC | unix.O_NONBLOCK | unix.O_NOCTTY
-	for _, noatime := range []int{unix.O_NOATIME, 0} { // O_NOATIME is for the owner and root
-		n, err := unix.Open(beneath.ProcName(fd), flags|noatime, 0)
-		switch {
-		case err == nil:
-			return n, nil
-		case !errors.Is(err, unix.EPERM) || noatime == 0:
-			return -1, err
-		}
-	}
-	return -1, unix.EPERM
+	return openQuietly(func(noatime int) (int, error) {
+		return unix.Open(beneath.ProcName(fd), flags|unix.O_CLOEXEC|unix.O_NONBLOCK|unix.O_NOCTTY|noatime, 0)
+	})
 }
 
 // Readlink implements [FileReader].

@@ -29,20 +29,33 @@ func Waiting(ctx context.Context, wait func()) {
 	wait()
 }
 
-// gathering bounds how long a group commit waits for others to join.
-const gathering = 20 * time.Millisecond
+// A group commit waits for others as long as some join within each lull, and no longer than gathering in all: waiting for a few more costs less than a
+// sync, and a resource that takes minutes beside it must not hold it up.
+const (
+	lull      = 4 * time.Millisecond
+	gathering = 250 * time.Millisecond
+)
 
-// Gather returns when a group commit should begin: when nobody is left who might still join it soon, at once where nobody is. It is
-// called within [Waiting].
-func Gather(ctx context.Context) {
+// Gather returns when a group commit should begin: when nobody is left who might still join it soon, at once where nobody is. Joined is how
+// many have joined until now. It is called within [Waiting].
+func Gather(ctx context.Context, joined func() int) {
 	w, ok := ctx.Value(waiterKey{}).(Waiter)
 	if !ok {
 		return
 	}
-	late := time.NewTimer(gathering)
-	defer late.Stop()
-	select {
-	case <-w.Quiet():
-	case <-late.C:
+	quiet := w.Quiet()
+	tick := time.NewTicker(lull)
+	defer tick.Stop()
+	for start, before := time.Now(), joined(); time.Since(start) < gathering; {
+		select {
+		case <-quiet:
+			return
+		case <-tick.C:
+		}
+		now := joined()
+		if now == before {
+			return
+		}
+		before = now
 	}
 }

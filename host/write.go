@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path"
 	"strings"
 
@@ -75,18 +74,14 @@ func (w *writing) do(ctx context.Context) error {
 	if err != nil {
 		return l.failed("create", err)
 	}
-	file := os.NewFile(uintptr(fd), temp)
-	defer file.Close()
+	defer unix.Close(fd)
 	renamed := false
 	defer func() {
 		if !renamed {
 			_ = unix.Unlinkat(w.dir, temp, 0)
 		}
 	}()
-	buffer := l.buffers.Get().(*[]byte)
-	_, err = io.CopyBuffer(onlyWriter{file}, ctxReader{ctx, w.f.Content}, *buffer)
-	l.buffers.Put(buffer)
-	if err != nil {
+	if err := l.copyTo(ctx, fd, w.f.Content); err != nil {
 		return l.failed("write", err)
 	}
 	if err := w.dress(fd); err != nil {
@@ -98,7 +93,7 @@ func (w *writing) do(ctx context.Context) error {
 		}
 	}
 	if w.f.InPlace {
-		return w.inPlace(ctx, file)
+		return w.inPlace(ctx, fd)
 	}
 	if err := l.durable(ctx, fd); err != nil {
 		return err
@@ -108,7 +103,7 @@ func (w *writing) do(ctx context.Context) error {
 	}
 	err = unix.Renameat(w.dir, temp, w.dir, w.base)
 	if errors.Is(err, unix.EBUSY) { // somebody mounted a file there
-		return w.inPlace(ctx, file)
+		return w.inPlace(ctx, fd)
 	}
 	if err != nil {
 		return l.failed("rename", err)
@@ -186,7 +181,7 @@ func (l *Local) still(dir int, base string, fd int, name string) error {
 
 // inPlace writes the finished content of staged through the inode that is there. The room is reserved first, so that a full disk is
 // noticed while the old content is still whole.
-func (w *writing) inPlace(ctx context.Context, staged *os.File) error {
+func (w *writing) inPlace(ctx context.Context, staged int) error {
 	l := w.l
 	if w.old == nil || kindOf(w.old.Mode) != Regular {
 		return fmt.Errorf("write: %s: there is no file to be written in place", w.name)
@@ -203,23 +198,22 @@ func (w *writing) inPlace(ctx context.Context, staged *os.File) error {
 	if st.Dev != w.old.Dev || st.Ino != w.old.Ino {
 		return fmt.Errorf("write: %s: somebody replaced it meanwhile", w.name)
 	}
-	target, err := reopen(node, w.name, unix.O_WRONLY)
+	fd, err := reopenFD(node, unix.O_WRONLY)
 	if err != nil {
 		return l.failed("open", err)
 	}
-	defer target.Close()
-	info, err := staged.Stat()
+	defer unix.Close(fd)
+	size, err := unix.Seek(staged, 0, io.SeekCurrent)
 	if err != nil {
 		return l.failed("stat", err)
 	}
-	fd := int(target.Fd())
-	if info.Size() > st.Size {
-		err = unix.Fallocate(fd, unix.FALLOC_FL_KEEP_SIZE, 0, info.Size())
+	if size > st.Size {
+		err = unix.Fallocate(fd, unix.FALLOC_FL_KEEP_SIZE, 0, size)
 		if err != nil && !errors.Is(err, unix.EOPNOTSUPP) {
 			return l.failed("write", err)
 		}
 	}
-	if _, err := staged.Seek(0, io.SeekStart); err != nil {
+	if _, err := unix.Seek(staged, 0, io.SeekStart); err != nil {
 		return l.failed("read", err)
 	}
 	if ctx.Err() != nil {
@@ -229,10 +223,10 @@ func (w *writing) inPlace(ctx context.Context, staged *os.File) error {
 	if err := l.setMeta(fd, w.f.Meta); err != nil { // before the content, which may be for fewer eyes than the old one
 		return err
 	}
-	if _, err := io.Copy(onlyWriter{target}, staged); err != nil {
+	if err := l.copyTo(context.WithoutCancel(ctx), fd, &reader{fd: staged, name: w.name}); err != nil {
 		return l.failed("write", err)
 	}
-	if err := unix.Ftruncate(fd, info.Size()); err != nil {
+	if err := unix.Ftruncate(fd, size); err != nil {
 		return l.failed("truncate", err)
 	}
 	return l.durable(ctx, fd)
@@ -241,18 +235,21 @@ func (w *writing) inPlace(ctx context.Context, staged *os.File) error {
 // durable waits until what the descriptors stand for is on disk.
 func (l *Local) durable(ctx context.Context, fds ...int) error {
 	var err error
-	Waiting(ctx, func() { err = l.sync.Sync(func() { Gather(ctx) }, fds...) })
+	Waiting(ctx, func() { err = l.sync.Sync(func(joined func() int) { Gather(ctx, joined) }, fds...) })
 	return l.failed("fsync", err)
 }
 
-// durableDir waits until the entries of the folder that the O_PATH descriptor dir stands for are on disk, and the further files too.
+// durableDir waits until the entries of the folder that the descriptor dir stands for are on disk, and the further files too.
 func (l *Local) durableDir(ctx context.Context, dir int, further ...int) error {
-	fd, err := openDir(dir, ".", 0)
-	if err != nil {
-		return l.failed("fsync", err)
+	if flags, err := unix.FcntlInt(uintptr(dir), unix.F_GETFL, 0); err != nil || flags&unix.O_PATH != 0 {
+		fd, err := openDir(dir, ".", 0)
+		if err != nil {
+			return l.failed("fsync", err)
+		}
+		defer unix.Close(fd)
+		dir = fd
 	}
-	defer unix.Close(fd)
-	return l.durable(ctx, append(further, fd)...)
+	return l.durable(ctx, append(further, dir)...)
 }
 
 func openDir(dir int, name string, flags int) (int, error) {
@@ -272,18 +269,37 @@ func lstatAt(dir int, base string) (*unix.Stat_t, error) {
 	return &st, nil
 }
 
-// ctxReader is a Reader that ends with its context.
-type ctxReader struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (r ctxReader) Read(p []byte) (int, error) {
-	if r.ctx.Err() != nil {
-		return 0, context.Cause(r.ctx)
+// copyTo writes all of r to the descriptor, and looks at ctx between two pieces.
+func (l *Local) copyTo(ctx context.Context, fd int, r io.Reader) error {
+	buffer := l.buffers.Get().(*[]byte)
+	defer l.buffers.Put(buffer)
+	for {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		n, err := r.Read(*buffer)
+		if errWrite := writeAll(fd, (*buffer)[:n]); errWrite != nil {
+			return errWrite
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
 	}
-	return r.r.Read(p)
 }
 
-// onlyWriter hides what else a file can do, so that a copy goes through the buffer and looks at its context between two pieces.
-type onlyWriter struct{ io.Writer }
+func writeAll(fd int, p []byte) error {
+	for len(p) > 0 {
+		n, err := unix.Write(fd, p)
+		switch {
+		case errors.Is(err, unix.EINTR):
+		case err != nil:
+			return err
+		default:
+			p = p[n:]
+		}
+	}
+	return nil
+}

@@ -24,13 +24,9 @@ type log struct {
 
 // append adds records and returns when they are on disk.
 func (l *log) append(ctx context.Context, records ...record) error {
-	var lines []byte
-	for _, r := range records {
-		line, err := encode(r)
-		if err != nil {
-			return err
-		}
-		lines = append(lines, line...)
+	lines, err := encodeAll(records)
+	if err != nil {
+		return err
 	}
 	done := make(chan error, 1)
 	l.mu.Lock()
@@ -44,7 +40,6 @@ func (l *log) append(ctx context.Context, records ...record) error {
 	l.busy = true
 	l.mu.Unlock()
 
-	var err error
 	host.Waiting(ctx, func() {
 		if lead {
 			l.flush(ctx)
@@ -66,10 +61,10 @@ func (l *log) queue(r record) error {
 	return l.err
 }
 
-// later adds a record that need not be on disk before something else happens. It is written at once, so that it outlives the process, and
+// later adds records that need not be on disk before something else happens. They are written at once, so that they outlive the process, and
 // synced with what is appended next.
-func (l *log) later(r record) error {
-	line, err := encode(r)
+func (l *log) later(records ...record) error {
+	lines, err := encodeAll(records)
 	if err != nil {
 		return err
 	}
@@ -78,9 +73,9 @@ func (l *log) later(r record) error {
 	switch {
 	case l.err != nil:
 	case l.busy:
-		l.pending = append(l.pending, line...)
+		l.pending = append(l.pending, lines...)
 	default:
-		l.err = l.write(append(l.pending, line...), false)
+		l.err = l.write(append(l.pending, lines...), false)
 		l.pending = nil
 	}
 	return l.err
@@ -88,7 +83,7 @@ func (l *log) later(r record) error {
 
 // flush writes and syncs until nothing is pending. Only one goroutine at a time does.
 func (l *log) flush(ctx context.Context) {
-	host.Gather(ctx)
+	host.Gather(ctx, l.waiters)
 	for {
 		l.mu.Lock()
 		lines, waiting := l.pending, l.waiting
@@ -112,6 +107,13 @@ func (l *log) flush(ctx context.Context) {
 			w <- err
 		}
 	}
+}
+
+// waiters is how many appends wait for the next sync.
+func (l *log) waiters() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.waiting)
 }
 
 func (l *log) write(lines []byte, sync bool) error {

@@ -112,6 +112,18 @@ func encode(r record) ([]byte, error) {
 	return append(line, '\n'), nil
 }
 
+func encodeAll(records []record) ([]byte, error) {
+	var lines []byte
+	for _, r := range records {
+		line, err := encode(r)
+		if err != nil {
+			return nil, err
+		}
+		lines = append(lines, line...)
+	}
+	return lines, nil
+}
+
 // Damage says what is wrong with a journal.
 type damage struct {
 	offset int64 // how far it is whole

@@ -170,31 +170,39 @@ func (r *Run) Op(ctx context.Context, a resources.Address, v host.View, op host.
 	if op.Kind == host.OpRun || op.Kind == host.OpUnit || op.Kind == host.OpPublish {
 		return l.append(ctx, record{Op: &opRecord{Addr: toAddress(a), Kind: string(op.Kind), Name: []byte(op.Name)}})
 	}
-	records, err := r.imageRecords(ctx, a, v, op)
-	if err != nil {
-		return err
-	}
-	return l.append(ctx, records...)
-}
-
-// imageRecords makes the records of a change of files: one for each name that it touches.
-func (r *Run) imageRecords(ctx context.Context, a resources.Address, v host.View, op host.Op) ([]record, error) {
 	names := []string{op.Name}
 	if op.Kind == host.OpRemove && op.All {
-		below, err := tree(v, op.Name)
-		if err != nil {
-			return nil, err
+		if names, err = tree(v, op.Name); err != nil {
+			return err
 		}
-		slices.Reverse(below) // as they are removed, what is in a folder before the folder: an undo goes the other way
-		names = below
+		slices.Reverse(names) // as they are removed, what is in a folder before the folder: an undo goes the other way
 	}
+	for {
+		n := min(len(names), batch)
+		records, err := r.imageRecords(ctx, a, v, op.Kind, names[:n])
+		if err != nil {
+			return err
+		}
+		if names = names[n:]; len(names) == 0 {
+			return l.append(ctx, records...)
+		}
+		if err := l.later(records...); err != nil {
+			return err
+		}
+	}
+}
+
+// batch is how many names of a folder are recorded at a time: only their records are in memory.
+const batch = 256
+
+// imageRecords makes the records of a change of the files of these names.
+func (r *Run) imageRecords(ctx context.Context, a resources.Address, v host.View, kind host.OpKind, names []string) ([]record, error) {
 	records := make([]record, len(names))
 	var g errgroup.Group
-	g.SetLimit(keepers)
 	for i, name := range names {
-		rec := opRecord{Addr: toAddress(a), Kind: string(op.Kind), Name: []byte(name)}
+		rec := opRecord{Addr: toAddress(a), Kind: string(kind), Name: []byte(name)}
 		want := everything
-		if op.Kind == host.OpMeta {
+		if kind == host.OpMeta {
 			want = metadata
 		}
 		r.mu.Lock()
@@ -205,7 +213,7 @@ func (r *Run) imageRecords(ctx context.Context, a resources.Address, v host.View
 		records[i] = record{Op: &rec}
 		if first {
 			g.Go(func() (err error) {
-				if rec.Pre, err = r.state.keep(ctx, v, name, want == everything); err != nil {
+				if rec.Pre, err = r.state.image(ctx, v, name, want == everything); err != nil {
 					err = fmt.Errorf("pre-image of %s: %w; old content kept", name, err)
 				}
 				return err
@@ -214,9 +222,6 @@ func (r *Run) imageRecords(ctx context.Context, a resources.Address, v host.View
 	}
 	return records, g.Wait()
 }
-
-// keepers is how many pre-images of a folder are kept at a time: their waits for the disk are one wait.
-const keepers = 64
 
 // treeLimit bounds how many names a removed folder may hold for its pre-images to be kept.
 const treeLimit = 100_000
@@ -251,21 +256,29 @@ func (r *Run) Ended(ctx context.Context, a resources.Address, v host.View) error
 	if len(names) == 0 {
 		return nil
 	}
-	slices.Sort(names)
-	rec := endedRecord{Addr: toAddress(a)}
-	for _, name := range slices.Compact(names) {
-		t, err := traceOf(v, name)
-		if err != nil {
-			return err
-		}
-		rec.Files = append(rec.Files, t)
-	}
 	l, err := r.open()
 	if err != nil {
 		return err
 	}
-	return l.later(record{Ended: &rec})
+	slices.Sort(names)
+	for some := range slices.Chunk(slices.Compact(names), traces) {
+		rec := endedRecord{Addr: toAddress(a)}
+		for _, name := range some {
+			t, err := traceOf(v, name)
+			if err != nil {
+				return err
+			}
+			rec.Files = append(rec.Files, t)
+		}
+		if err := l.later(record{Ended: &rec}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
+
+// traces is how many files one record tells of at most, so that it stays within maxRecord.
+const traces = 1024
 
 // Settled strikes out what is owed to target.
 func (r *Run) Settled(ctx context.Context, target resources.Address) error {

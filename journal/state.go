@@ -15,12 +15,17 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/host/syncer"
 )
 
 // State is a state folder.
 type State struct {
 	dir  string
 	lock *os.File
+	sync *syncer.Group
+	keep chan struct{} // a token for each pre-image that is being kept
 }
 
 // DefaultDir is /var/lib/apply for root, else apply below $XDG_STATE_HOME or ~/.local/state.
@@ -62,8 +67,11 @@ func OpenState(dir string) (*State, error) {
 			return nil, fmt.Errorf("state folder: %w", err)
 		}
 	}
-	return &State{dir: dir}, nil
+	return &State{dir: dir, sync: syncer.New(), keep: make(chan struct{}, keepers())}, nil
 }
+
+// keepers is how many pre-images are kept at a time: their waits for the disk are one wait, and each has a handful of files open.
+func keepers() int { return max(1, min(batch, host.OpenFiles()/32)) }
 
 // Dir is the folder's absolute path.
 func (s *State) Dir() string { return s.dir }

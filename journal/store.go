@@ -64,8 +64,14 @@ func (t trace) same(u trace) bool {
 	return t.Kind == u.Kind && t.Mode == u.Mode && t.UID == u.UID && t.GID == u.GID && t.Size == u.Size && t.Ino == u.Ino && t.Time.Equal(u.Time)
 }
 
-// keep reads what is at a name; a file's content goes to the store unless only its metadata will change.
-func (s *State) keep(ctx context.Context, v host.View, name string, content bool) (*image, error) {
+// image reads what is at a name; a file's content goes to the store unless only its metadata will change.
+func (s *State) image(ctx context.Context, v host.View, name string, content bool) (*image, error) {
+	select {
+	case s.keep <- struct{}{}:
+	default:
+		host.Waiting(ctx, func() { s.keep <- struct{}{} })
+	}
+	defer func() { <-s.keep }()
 	st, err := v.Lstat(name)
 	if err != nil {
 		return nil, err
@@ -100,19 +106,28 @@ func (s *State) keep(ctx context.Context, v host.View, name string, content bool
 }
 
 // put copies content to the store and returns its hash. It is on disk when put returns.
-func (s *State) put(ctx context.Context, r io.Reader) (sum string, err error) {
-	dir := filepath.Join(s.dir, "store")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+func (s *State) put(ctx context.Context, r io.Reader) (string, error) {
+	sum, err := s.copyIn(ctx, filepath.Join(s.dir, "store"), r)
+	if err != nil {
 		return "", fmt.Errorf("store: %w", err)
+	}
+	return sum, nil
+}
+
+func (s *State) copyIn(ctx context.Context, dir string, r io.Reader) (sum string, err error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", err
 	}
 	tmp := filepath.Join(dir, "new-"+rand.Text())
 	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
-		return "", fmt.Errorf("store: %w", err)
+		return "", err
 	}
+	defer f.Close()
+	renamed := false
 	defer func() {
-		if err != nil {
-			err = errors.Join(fmt.Errorf("store: %w", err), f.Close(), os.Remove(tmp))
+		if !renamed {
+			err = errors.Join(err, os.Remove(tmp))
 		}
 	}()
 	h := sha256.New()
@@ -123,20 +138,33 @@ func (s *State) put(ctx context.Context, r io.Reader) (sum string, err error) {
 	name := filepath.Join(dir, sum)
 	if info, statErr := os.Lstat(name); statErr == nil && info.Mode().IsRegular() {
 		now := time.Now() // what is needed again is not pruned for its age
-		return sum, errors.Join(f.Close(), os.Remove(tmp), os.Chtimes(name, now, now))
+		if err := os.Chtimes(name, now, now); err != nil {
+			return "", err
+		}
+	} else {
+		if err := s.durable(ctx, f); err != nil {
+			return "", err
+		}
+		if err := os.Rename(tmp, name); err != nil {
+			return "", err
+		}
+		renamed = true
 	}
-	host.Waiting(ctx, func() { err = f.Sync() })
-	if err == nil {
-		err = os.Rename(tmp, name)
-	}
+	d, err := os.Open(dir)
 	if err != nil {
 		return "", err
 	}
-	if err := f.Close(); err != nil {
-		return "", fmt.Errorf("store: %w", err)
-	}
-	host.Waiting(ctx, func() { err = syncDir(dir) })
-	return sum, err
+	defer d.Close()
+	return sum, s.durable(ctx, d) // also of a name that somebody else has just given it
+}
+
+// durable waits until f is on disk, together with what else of the store waits for that.
+func (s *State) durable(ctx context.Context, f *os.File) error {
+	var err error
+	host.Waiting(ctx, func() {
+		err = s.sync.Sync(func(joined func() int) { host.Gather(ctx, joined) }, int(f.Fd()))
+	})
+	return err
 }
 
 // bounded ends a copy when ctx ends.

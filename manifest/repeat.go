@@ -63,16 +63,16 @@ func (s *scope) forEach(r *run, a *syntax.Attr) (repetition, bool) {
 	case !t.IsMapType() && !t.IsObjectType() && !t.IsSetType():
 		return bad("Want a map, an object or a set of strings, got %s.", decode.Describe(v))
 	}
-	if t.IsSetType() && !v.IsWhollyKnown() {
-		return repetition{deps: res.deps}, true
-	}
 	if n := v.LengthInt(); n > maxEntries {
 		return bad("%d elements are over the limit of %d.", n, maxEntries)
 	}
 	rep := repetition{known: true, deps: res.deps, list: make([]*instance, 0, v.LengthInt())}
 	for key, value := range v.Elements() {
 		if t.IsSetType() {
-			if value.IsNull() {
+			switch {
+			case !value.IsKnown():
+				return repetition{deps: res.deps}, true
+			case value.IsNull():
 				return bad("An element of the set is null.")
 			}
 			key = value

@@ -32,7 +32,10 @@ func Printable(s string) string {
 }
 
 func hostile(r rune) bool {
-	return r != '\t' && (unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029')
+	if r < '\x7f' {
+		return r < ' ' && r != '\t'
+	}
+	return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029'
 }
 
 // Shown is the printable text of a value, which may be empty.

@@ -8,11 +8,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -171,6 +168,16 @@ func (d *Dialer) dial(ctx context.Context, t Target, hops int) (*ssh.Client, err
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, d.o.Timeout, &TimeoutError{d.o.Timeout, "connect"})
 	defer cancel()
+	for try := 0; ; try++ {
+		client, err := d.attempt(ctx, connect, e)
+		if !errors.Is(err, errDropped) || !pause(ctx, try) {
+			return client, err
+		}
+	}
+}
+
+// attempt connects and logs in, once.
+func (d *Dialer) attempt(ctx context.Context, connect func(context.Context, string, string) (net.Conn, error), e *endpoint) (*ssh.Client, error) {
 	conn, err := connect(ctx, "tcp", e.address())
 	if err != nil {
 		return nil, d.dialError(ctx, err)
@@ -243,70 +250,4 @@ func (d *Dialer) keepGateway(via string, g *gateway, hops int) {
 	d.mu.Lock()
 	delete(d.gateways, via)
 	d.mu.Unlock()
-}
-
-// login shakes hands and authenticates. A server that does not speak holds no slot.
-func (d *Dialer) login(ctx context.Context, conn net.Conn, e *endpoint) (*ssh.Client, error) {
-	db, err := d.keys.known(e.knownHosts)
-	if err != nil {
-		return nil, err
-	}
-	signers, told := d.keys.signers(ctx, e)
-	stop := context.AfterFunc(ctx, func() { conn.Close() })
-	defer stop()
-	first := make([]byte, 1)
-	if _, err := io.ReadFull(conn, first); err != nil {
-		if ctx.Err() == nil {
-			return nil, fmt.Errorf("handshake: the server closed the connection: %w", err)
-		}
-		return nil, context.Cause(ctx)
-	}
-	select {
-	case d.slots <- struct{}{}:
-		defer func() { <-d.slots }()
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	}
-	var refused error
-	config := &ssh.ClientConfig{
-		User: e.user,
-		Auth: []ssh.AuthMethod{ssh.PublicKeysCallback(func() ([]ssh.Signer, error) { return signers, nil })},
-		HostKeyCallback: func(_ string, remote net.Addr, key ssh.PublicKey) error {
-			refused = check(db, e, remote, key)
-			return refused
-		},
-		HostKeyAlgorithms: algorithms(db, e),
-	}
-	c, channels, requests, err := ssh.NewClientConn(&begun{Conn: conn, first: first}, e.address(), config)
-	switch {
-	case err == nil && !stop():
-		return nil, context.Cause(ctx)
-	case err == nil:
-		return ssh.NewClient(c, channels, requests), nil
-	case refused != nil:
-		return nil, refused
-	case ctx.Err() != nil:
-		return nil, context.Cause(ctx)
-	case strings.Contains(err.Error(), "unable to authenticate"):
-		return nil, fmt.Errorf("%w for user %s (%s)", ErrAuth, e.user, strings.Join(slices.Compact(told), ", "))
-	case strings.Contains(err.Error(), "no common algorithm for host key"):
-		return nil, fmt.Errorf("%w: it changed: the host has no key of a kind that is in known_hosts", ErrHostKey)
-	}
-	return nil, fmt.Errorf("handshake: %w", err)
-}
-
-// begun is a connection of which the first bytes were read already.
-type begun struct {
-	net.Conn
-	first []byte
-}
-
-// Read gives what was read before, then what comes.
-func (b *begun) Read(p []byte) (int, error) {
-	if len(b.first) > 0 {
-		n := copy(p, b.first)
-		b.first = b.first[n:]
-		return n, nil
-	}
-	return b.Conn.Read(p)
 }

@@ -216,3 +216,20 @@ func TestNeighbours(t *testing.T) {
 		t.Errorf("ten nodes are too many: %s", r.stderr)
 	}
 }
+
+// TestMaxStartups: a node that drops connections while others log in is tried again, until its own time is over.
+func TestMaxStartups(t *testing.T) {
+	s := newSite(t)
+	s.start("n1", "MaxStartups 2:100:2")
+	s.await("n1")
+	var inventory strings.Builder
+	for i := range 24 {
+		fmt.Fprintf(&inventory, "node \"x%d\" {\n  address = \"10.9.0.1\"\n}\n", i+1)
+	}
+	s.write("one.hcl", inventory.String())
+	r := s.run("fleet", "exec", "--inventory", "one.hcl", "--connect-timeout", "60s", "--", "true")
+	s.want(r, 0, "", "24 of 24 ok")
+	t.Logf("24 at a time: %v", r.took.Round(time.Millisecond))
+	r = s.run("fleet", "exec", "--inventory", "one.hcl", "--connect-timeout", "100ms", "--", "true")
+	s.want(r, 4, "", "the server closes connections before it speaks")
+}

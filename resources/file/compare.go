@@ -38,21 +38,33 @@ func (f *File) becomes(w *want, is host.Kind) host.Kind {
 
 // compare says what differs at one name.
 func (f *File) compare(ctx context.Context, v host.View, w *want) (resources.Diff, error) {
+	if w.ensure == ensureFile && w.body.Attr != "" {
+		if file, err := v.Open(w.name); err == nil { // else Lstat says what is there instead
+			defer file.Close()
+			return f.compareAt(ctx, v, w, thing{file.Stat(), file})
+		}
+	}
 	st, err := v.Lstat(w.name)
 	if err != nil {
 		return resources.Diff{Notes: w.notes}, err
 	}
-	return f.compareAt(ctx, v, w, st)
+	return f.compareAt(ctx, v, w, thing{Stat: st})
+}
+
+// thing is what is at a name; file is that, where it is open already.
+type thing struct {
+	host.Stat
+	file host.File
 }
 
 // compareAt says what differs at one name, where st is. A parent folder that is not there is an error that comes with the differences: an
 // earlier resource may be about to make it.
-func (f *File) compareAt(ctx context.Context, v host.View, w *want, st host.Stat) (resources.Diff, error) {
+func (f *File) compareAt(ctx context.Context, v host.View, w *want, st thing) (resources.Diff, error) {
 	d := resources.Diff{Notes: w.notes}
 	var missing error
 	kind := f.becomes(w, st.Kind)
 	if kind != st.Kind {
-		if missing = f.mayBecome(ctx, v, w, st, kind); missing != nil && st.Kind != host.Absent {
+		if missing = f.mayBecome(ctx, v, w, st.Stat, kind); missing != nil && st.Kind != host.Absent {
 			return d, missing
 		}
 		d.Changes = append(d.Changes, resources.Change{
@@ -66,12 +78,12 @@ func (f *File) compareAt(ctx context.Context, v host.View, w *want, st host.Stat
 	case host.Regular:
 		err = f.compareContent(ctx, v, w, st, &d)
 	case host.Symlink:
-		err = f.compareTarget(v, w, st, &d)
+		err = f.compareTarget(v, w, st.Stat, &d)
 	}
 	if err != nil {
 		return d, err
 	}
-	f.compareMeta(ctx, v, w, st, kind, &d)
+	f.compareMeta(ctx, v, w, st.Stat, kind, &d)
 	if err := w.compareLabel(v, kind != st.Kind, &d); err != nil {
 		return d, err
 	}
@@ -82,7 +94,7 @@ func (f *File) compareAt(ctx context.Context, v host.View, w *want, st host.Stat
 func (f *File) mayBecome(ctx context.Context, v host.View, w *want, st host.Stat, kind host.Kind) error {
 	switch st.Kind {
 	case host.Absent:
-		if w.fresh {
+		if w.fresh || !st.Orphan {
 			return nil
 		}
 		parent := path.Dir(w.name)
@@ -135,7 +147,7 @@ func isEmpty(v host.View, folder string) (bool, error) {
 }
 
 // compareContent adds the change of content, if content is declared and differs.
-func (f *File) compareContent(ctx context.Context, v host.View, w *want, st host.Stat, d *resources.Diff) error {
+func (f *File) compareContent(ctx context.Context, v host.View, w *want, st thing, d *resources.Diff) error {
 	fresh := st.Kind != host.Regular
 	if w.pending != "" && (fresh || f.Replace) {
 		d.Changes = append(d.Changes, resources.Change{Attr: "source", To: w.pending})
@@ -145,7 +157,15 @@ func (f *File) compareContent(ctx context.Context, v host.View, w *want, st host
 		return nil
 	}
 	if !fresh {
-		same, err := w.body.Same(ctx, v, w.name, st)
+		file := st.file
+		if file == nil {
+			var err error
+			if file, err = v.Open(w.name); err != nil {
+				return err
+			}
+			defer file.Close()
+		}
+		same, err := w.body.Same(ctx, v, file)
 		if err != nil || same {
 			return err
 		}
@@ -159,7 +179,7 @@ func (f *File) compareContent(ctx context.Context, v host.View, w *want, st host
 		}
 	}
 	change := resources.Change{Attr: w.body.Attr, Irreversible: !fresh && st.Size > storeCap}
-	if err := f.portray(ctx, v, w, st, &change); err != nil {
+	if err := f.portray(ctx, v, w, st.Stat, &change); err != nil {
 		return err
 	}
 	d.Changes = append(d.Changes, change)

@@ -79,7 +79,7 @@ func (f *File) compareTree(ctx context.Context, v host.View, root *want, d resou
 				return 0, err
 			}
 		}
-		found, err := f.compareAt(ctx, v, w, st)
+		found, err := f.compareAt(ctx, v, w, thing{Stat: st})
 		if err != nil {
 			return 0, within(root, w, err)
 		}
@@ -105,18 +105,18 @@ func (f *File) compareTree(ctx context.Context, v host.View, root *want, d resou
 	return d, nil
 }
 
-// writers is how many files of a tree are written at a time: their waits for the disk are one wait.
-const writers = 64
+// writers is how many files of a tree are written at a time: their waits for the disk are one wait, and each has a handful of files open.
+func writers() int { return min(64, host.OpenFiles()/32) }
 
 // bringTree removes what differs in the folder. Folders are brought one after the other, as the walk needs them; what is no folder and is to be
 // none is left to a bounded number of writers.
 func (f *File) bringTree(ctx context.Context, h host.Host, root *want) error {
 	var g *errgroup.Group
 	g, ctx = errgroup.WithContext(ctx)
-	g.SetLimit(writers)
+	g.SetLimit(max(1, writers()))
 	t := &tree{f: f, v: h, root: root, note: func(string) {}}
 	bring := func(ctx context.Context, w *want, st host.Stat) error {
-		d, err := f.compareAt(ctx, h, w, st)
+		d, err := f.compareAt(ctx, h, w, thing{Stat: st})
 		if err == nil {
 			err = f.bring(ctx, h, w, d)
 		}

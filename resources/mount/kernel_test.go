@@ -252,6 +252,9 @@ func (n *node) failures(t *testing.T, a, b string) {
 			if err = tc.m.Apply(t.Context(), n, d); err == nil || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("want an error with %q, got %v", tc.want, err)
 			}
+			if err != nil && strings.Contains(err.Error(), "cannot be put back") {
+				t.Error(err)
+			}
 			if diff := cmp.Diff(table, sh(t, "cat /etc/fstab")); diff != "" {
 				t.Errorf("the table (-want +got):\n%s", diff)
 			}

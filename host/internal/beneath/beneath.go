@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"path"
+	"strconv"
 	"strings"
 	"sync/atomic"
 
@@ -80,36 +81,62 @@ func (r *Root) Node(name string) (int, error) {
 	if err != nil {
 		return -1, err
 	}
-	return r.reach(name, 0, false)
+	return r.reach(name, unix.O_PATH, false)
 }
 
-// Dir returns an O_PATH descriptor of the folder at name; a trustworthy link there is followed.
+// Dir returns a descriptor of the folder at name, O_PATH where it may not be read; a trustworthy link there is followed.
 func (r *Root) Dir(name string) (int, error) {
 	name, err := Clean(name)
 	if err != nil {
 		return -1, err
 	}
-	return r.reach(name, unix.O_DIRECTORY, true)
+	return r.dir(name)
 }
 
-// Parent returns an O_PATH descriptor of the folder that holds name, and name's last component ("." for the root itself).
+func (r *Root) dir(name string) (int, error) {
+	fd, err := r.reach(name, unix.O_RDONLY|unix.O_DIRECTORY, true)
+	if errors.Is(err, unix.EACCES) {
+		return r.reach(name, unix.O_PATH|unix.O_DIRECTORY, true)
+	}
+	return fd, err
+}
+
+// Parent returns a descriptor as Dir does of the folder that holds name, and name's last component ("." for the root itself).
 func (r *Root) Parent(name string) (int, string, error) {
 	name, err := Clean(name)
 	if err != nil {
 		return -1, "", err
 	}
-	fd, err := r.reach(path.Dir(name), unix.O_DIRECTORY, true)
-	if name == "/" {
-		return fd, ".", err
+	fd, err := r.dir(path.Dir(name))
+	return fd, last(name), err
+}
+
+// Above is Parent for who only looks: the descriptor is O_PATH.
+func (r *Root) Above(name string) (int, string, error) {
+	name, err := Clean(name)
+	if err != nil {
+		return -1, "", err
 	}
-	return fd, path.Base(name), err
+	if err := r.answers(name); err != nil {
+		return -1, "", err
+	}
+	fd, err := r.reach(path.Dir(name), unix.O_PATH|unix.O_DIRECTORY, true)
+	return fd, last(name), err
+}
+
+// last is the last component of a clean name, "." of the root.
+func last(name string) string {
+	if name == "/" {
+		return "."
+	}
+	return path.Base(name)
 }
 
 func (r *Root) reach(name string, flags int, follow bool) (int, error) {
 	if err := r.answers(name); err != nil {
 		return -1, err
 	}
-	flags |= unix.O_PATH | unix.O_NOFOLLOW | unix.O_CLOEXEC
+	flags |= unix.O_NOFOLLOW | unix.O_CLOEXEC
 	if !r.noFast.Load() {
 		how := unix.OpenHow{Flags: uint64(flags), Resolve: unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_BENEATH}
 		fd, err := retry(func() (int, error) { return unix.Openat2(r.fd, relative(name), &how) })
@@ -279,7 +306,7 @@ func (r *Root) OthersWrite(dir int) (owner uint32, yes bool) {
 func (r *Root) trusts(uid uint32) bool { return uid == 0 || uid == r.caller }
 
 // ProcName returns the name by which system calls that take no O_PATH descriptor reach the very file that fd stands for.
-func ProcName(fd int) string { return fmt.Sprintf("/proc/self/fd/%d", fd) }
+func ProcName(fd int) string { return "/proc/self/fd/" + strconv.Itoa(fd) }
 
 // Readlink returns the target of the link that fd stands for.
 func Readlink(fd int) (string, error) {

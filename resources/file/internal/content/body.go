@@ -37,36 +37,32 @@ type Body struct {
 	Sum  Checksum // the declared one, of a source
 }
 
-// Same says whether the file at name, described by st, has this content. Sizes are compared before anything is read.
-func (b *Body) Same(ctx context.Context, v host.View, name string, st host.Stat) (bool, error) {
+// Same says whether file has this content. Sizes are compared before anything is read.
+func (b *Body) Same(ctx context.Context, v host.View, file host.File) (bool, error) {
+	size := file.Stat().Size
 	switch {
-	case b.Path != "" && b.Size != st.Size:
+	case b.Path != "" && b.Size != size:
 		return false, nil
 	case b.Sum.algorithm != "":
-		return b.Sum.of(ctx, v, name, st.Size)
+		return b.Sum.of(ctx, file)
 	case b.Path != "":
-		return sameFiles(ctx, v, b.Path, name, st.Size)
+		return b.sameFile(ctx, v, file)
 	}
-	if int64(len(b.Text)) != st.Size {
+	if int64(len(b.Text)) != size {
 		return false, nil
 	}
-	return b.sameText(ctx, v, name)
+	return b.sameText(ctx, file)
 }
 
-// sameText compares the file at name with the text.
-func (b *Body) sameText(ctx context.Context, v host.View, name string) (bool, error) {
-	file, err := v.Open(name)
-	if err != nil {
-		return false, err
-	}
-	defer file.Close()
-	buf := make([]byte, min(len(b.Text)+1, chunk))
-	for rest := b.Text; ; {
+// sameText compares a file of the text's size with the text.
+func (b *Body) sameText(ctx context.Context, file host.File) (bool, error) {
+	buf := make([]byte, min(len(b.Text), chunk))
+	for rest := b.Text; rest != ""; {
 		if err := ctx.Err(); err != nil {
 			return false, context.Cause(ctx)
 		}
-		n, err := file.Read(buf)
-		if n > len(rest) || string(buf[:n]) != rest[:n] {
+		n, err := file.Read(buf[:min(len(buf), len(rest))])
+		if string(buf[:n]) != rest[:n] {
 			return false, nil
 		}
 		rest = rest[n:]
@@ -77,29 +73,25 @@ func (b *Body) sameText(ctx context.Context, v host.View, name string) (bool, er
 			return false, err
 		}
 	}
+	return true, nil
 }
 
-// sameFiles compares two files of the given size.
-func sameFiles(ctx context.Context, v host.View, a, b string, size int64) (bool, error) {
-	fileA, err := v.Open(a)
+// sameFile compares a file of the source's size with the source.
+func (b *Body) sameFile(ctx context.Context, v host.View, file host.File) (bool, error) {
+	source, err := v.Open(b.Path)
 	if err != nil {
 		return false, err
 	}
-	defer fileA.Close()
-	fileB, err := v.Open(b)
-	if err != nil {
-		return false, err
-	}
-	defer fileB.Close()
-	half := min(size+1, chunk)
+	defer source.Close()
+	half := min(b.Size+1, chunk)
 	buf := make([]byte, 2*half)
 	bufA, bufB := buf[:half], buf[half:]
 	for {
 		if err := ctx.Err(); err != nil {
 			return false, context.Cause(ctx)
 		}
-		n, errA := io.ReadFull(fileA, bufA)
-		m, errB := io.ReadFull(fileB, bufB)
+		n, errA := io.ReadFull(source, bufA)
+		m, errB := io.ReadFull(file, bufB)
 		switch {
 		case errA != nil && !atEnd(errA):
 			return false, errA
@@ -216,11 +208,26 @@ func (b *Body) legible(ctx context.Context, v host.View) (content []byte, ok boo
 			return nil, false, err
 		}
 	}
-	if !utf8.Valid(content) {
-		return nil, false, nil
+	return content, printable(content), nil
+}
+
+// printable says whether a terminal can show the text: it is UTF-8 and has no control characters but those that part lines and columns.
+func printable(text []byte) bool {
+	for i := 0; i < len(text); {
+		if c := text[i]; c < utf8.RuneSelf {
+			if c == 0x7f || c < ' ' && c != '\n' && c != '\t' && c != '\r' {
+				return false
+			}
+			i++
+			continue
+		}
+		r, n := utf8.DecodeRune(text[i:])
+		if r == utf8.RuneError && n == 1 || unicode.IsControl(r) {
+			return false
+		}
+		i += n
 	}
-	unprintable := func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' && r != '\r' }
-	return content, bytes.IndexFunc(content, unprintable) < 0, nil
+	return true
 }
 
 // firstLines cuts text after n lines or diffBytes, and says how many lines were cut off.

@@ -88,15 +88,10 @@ func (c Checksum) hash() hash.Hash {
 	return sha256.New()
 }
 
-// of says whether the file at name, which is of the given size, has this checksum.
-func (c Checksum) of(ctx context.Context, v host.View, name string, size int64) (bool, error) {
-	file, err := v.Open(name)
-	if err != nil {
-		return false, err
-	}
-	defer file.Close()
+// of says whether file has this checksum.
+func (c Checksum) of(ctx context.Context, file host.File) (bool, error) {
 	h := c.hash()
-	if err := hashAll(ctx, h, file, size); err != nil {
+	if err := hashAll(ctx, h, file, file.Stat().Size); err != nil {
 		return false, err
 	}
 	return hex.EncodeToString(h.Sum(nil)) == c.sum, nil

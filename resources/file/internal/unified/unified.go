@@ -24,6 +24,9 @@ func Diff(name string, from, to []byte) string {
 		return ""
 	}
 	a, b := lines(from), lines(to)
+	if len(a) == 0 || len(b) == 0 {
+		return write(name, script(a, b, nil)) // nothing to search for
+	}
 	same, ok := common(a, b)
 	if !ok {
 		_, text, _ := bytes.Cut(diff.Diff(name, from, name, to), []byte("\n")) // the line "diff OLD NEW" says nothing more
