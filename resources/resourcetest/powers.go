@@ -12,11 +12,11 @@ import (
 	"github.com/nodeapply/apply/resources"
 )
 
-// NeedsRoot skips t unless it runs as root; because says what another user cannot do.
+// NeedsRoot skips t unless it runs as root; because says why nobody else can.
 func NeedsRoot(t testing.TB, because string) {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		t.Skip("needs root: " + because)
+		t.Skipf("needs root; left out: %s, as %s", t.Name(), because)
 	}
 }
 
