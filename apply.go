@@ -22,6 +22,7 @@ import (
 	"github.com/nodeapply/apply/manifest/diag"
 	"github.com/nodeapply/apply/modules"
 	"github.com/nodeapply/apply/report"
+	"github.com/nodeapply/apply/report/scrub"
 	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/resources/all"
 )
@@ -35,7 +36,7 @@ type Options struct {
 	Modules func(ctx context.Context, source, from string) (manifest.Folder, error)
 	// Session is this node's part in an exchange; default: none, a file in the default state folder. The caller closes it.
 	Session *session.Session
-	Scrub   *report.Scrubber // learns the sensitive values that are met; default: one of its own
+	Scrub   *scrub.Scrubber // learns the sensitive values that are met; default: one of its own
 	// Shown and Within are how positions write the path, and the folder that the sources of its modules cannot leave.
 	Shown, Within string
 }
@@ -46,7 +47,7 @@ type Manifest struct {
 	Warnings diag.List
 
 	host     host.Host
-	scrub    *report.Scrubber
+	scrub    *scrub.Scrubber
 	session  *session.Session
 	compiled *manifest.Result
 }
@@ -72,7 +73,7 @@ func Load(ctx context.Context, path string, o Options) (*Manifest, error) {
 		o.Types = all.Linked(o.Session)
 	}
 	if o.Scrub == nil {
-		o.Scrub = &report.Scrubber{}
+		o.Scrub = &scrub.Scrubber{}
 	}
 	finder := &modules.Finder{Next: o.Modules}
 	compiled, diags := manifest.Compile(ctx, path, manifest.Options{

@@ -153,6 +153,7 @@ type catalog struct {
 	host     host.Host
 	types    resources.Type
 	provider string
+	one      string // the version 1 in the provider's form
 }
 
 func (c *catalog) pack(name, ensure string, more ...func(*pkg.Package)) *pkg.Package {

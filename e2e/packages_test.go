@@ -45,8 +45,10 @@ func TestApt(t *testing.T) {
 		rp.Package{Name: "sound", Version: "1"},
 		rp.Package{Name: "guilty", Version: "1", Scripts: map[string]string{"postinst": "test -e /etc/innocent"}},
 		rp.Package{Name: "starter", Version: "1", Scripts: map[string]string{"postinst": askPolicy}},
+		rp.Package{Name: "first", Version: "1", Provides: []string{"either"}}, rp.Package{Name: "second", Version: "1", Provides: []string{"either"}},
+		rp.Package{Name: "client", Version: "1", Depends: []string{"either"}},
 	)
-	c := &catalog{host: n, types: pkg.Type()}
+	c := &catalog{host: n, types: pkg.Type(), one: "1"}
 	pack, want := c.pack, c.want
 	refuse(t, n, pack("tool", "installed"), "tool", "no repository")
 
@@ -98,6 +100,10 @@ func TestApt(t *testing.T) {
 	want(t, "ensure: absent -> installed", pack("mta", "installed"))
 	want(t, "", pack("mta", "installed"))
 
+	t.Run("one goes and another takes its place", func(t *testing.T) {
+		c.swaps(t, "purged")
+		c.swaps(t, "absent")
+	})
 	t.Run("group", func(t *testing.T) {
 		ok, bad := pack("sound", "installed"), pack("guilty", "installed")
 		errs := together(t, n, ok, bad)
@@ -248,15 +254,21 @@ func TestApt(t *testing.T) {
 			t.Errorf("lists of a source that did not change: %s", diff)
 		}
 		want(t, "ensure: 2.0 -> 9", pack("tool", "latest"))
+		r.Pin = &repo.Pin{Packages: "tool", Pin: "version 1.5", Priority: "1001"}
+		converge(t, n, r)
+		if got := n.in(t, "apt-cache policy tool | grep Candidate"); got != "Candidate: 1.5" {
+			t.Errorf("with a pin: %q", got)
+		}
 		r.Ensure = "absent"
 		converge(t, n, r)
-		if got := n.in(t, "ls /etc/apt/sources.list.d /var/lib/apt/lists | grep two; true"); got != "" {
+		if got := n.in(t, "ls /etc/apt/sources.list.d /etc/apt/preferences.d /var/lib/apt/lists | grep two; true"); got != "" {
 			t.Errorf("left: %q", got)
 		}
 	})
 	t.Run("a source that cannot be fetched", func(t *testing.T) {
 		r := repo.Type().New("gone").(*repo.Repo)
-		r.Uris, r.Suites, r.Components = resources.Strings{"file:/srv/gone"}, resources.Strings{"stable"}, resources.Strings{"main"}
+		// An address that nobody listens at: to apt-get update that is a success unless it is told otherwise.
+		r.Uris, r.Suites, r.Components = resources.Strings{"http://127.0.0.1:9/gone"}, resources.Strings{"stable"}, resources.Strings{"main"}
 		converge(t, n, r)
 		c.types = pkg.Type()
 		want(t, "ensure: 1 -> absent", pack("sound", "absent")) // a removal needs no lists
@@ -307,10 +319,12 @@ func TestDnf(t *testing.T) {
 	n.rpms(t, key, "one",
 		rp.Package{Name: "tool", Version: "1.0", Files: toolConf}, rp.Package{Name: "tool", Version: "1.5", Files: toolConf}, rp.Package{Name: "tool", Version: "2.0", Files: toolConf},
 		rp.Package{Name: "mta-one", Version: "1", Provides: []string{"mta"}},
-		rp.Package{Name: "sound", Version: "1"},
+		rp.Package{Name: "first", Version: "1", Provides: []string{"either"}}, rp.Package{Name: "second", Version: "1", Provides: []string{"either"}},
+		rp.Package{Name: "client", Version: "1", Depends: []string{"either"}},
+		rp.Package{Name: "sound", Version: "1"}, rp.Package{Name: "starter", Version: "1", Scripts: map[string]string{"postinst": askOffline}},
 		rp.Package{Name: "guilty", Version: "1", Scripts: map[string]string{"preinst": "exit 1"}},
 	)
-	c := &catalog{host: n, types: pkg.Type()}
+	c := &catalog{host: n, types: pkg.Type(), one: "1-1"}
 	pack, want := c.pack, c.want
 	refuse(t, n, pack("tool", "installed"), "tool", "no repository")
 
@@ -334,6 +348,8 @@ func TestDnf(t *testing.T) {
 	want(t, "ensure: 1.5-1 -> absent", pack("tool", "absent"))
 	want(t, "", pack("tool", "purged"))
 	want(t, "ensure: absent -> installed", pack("mta", "installed"))
+	c.autostarts(t)
+	c.swaps(t, "absent")
 	n.in(t, "mv "+versionlock+" /root")
 	refuse(t, n, pack("tool", "installed", hold), "versionlock")
 	n.in(t, "mv /root/versionlock.py "+versionlock)
@@ -397,6 +413,42 @@ func TestDnf(t *testing.T) {
 	})
 }
 
+// askOffline is what systemctl asks before it starts something.
+const askOffline = `[ "$SYSTEMD_OFFLINE" = 1 ] || echo start >> /started`
+
+// autostarts installs starter twice, whose script is askOffline.
+func (c *catalog) autostarts(t *testing.T) {
+	t.Helper()
+	n := c.host.(*tree)
+	c.want(t, "ensure: absent -> "+c.one, c.pack("starter", "installed", func(p *pkg.Package) { p.Autostart = false }))
+	if got := n.in(t, "cat /started 2>/dev/null || true"); got != "" {
+		t.Errorf("started: %q", got)
+	}
+	c.want(t, "ensure: "+c.one+" -> absent", c.pack("starter", "absent"))
+	c.want(t, "ensure: absent -> "+c.one, c.pack("starter", "installed"))
+	if got := n.in(t, "cat /started"); got != "start" {
+		t.Errorf("started: %q", got)
+	}
+}
+
+// swaps installs client, which needs one of first and second, and lets second take the place of first: in two transactions client would go with it.
+func (c *catalog) swaps(t *testing.T, gone string) {
+	t.Helper()
+	for _, name := range []string{"first", "client"} {
+		c.want(t, "ensure: absent -> "+c.one, c.pack(name, "installed"))
+	}
+	for i, err := range together(t, c.host, c.pack("first", gone), c.pack("second", "installed")) {
+		if err != nil {
+			t.Errorf("%d: %v", i, err)
+		}
+	}
+	c.want(t, "", c.pack("client", "installed"))
+	c.want(t, "", c.pack("first", gone))
+	for _, name := range []string{"client", "second"} {
+		c.want(t, "ensure: "+c.one+" -> absent", c.pack(name, "absent"))
+	}
+}
+
 // TestZypper takes a tree through what repo and package say of zypper.
 func TestZypper(t *testing.T) {
 	n := newTree(t, func(ctx context.Context) (image.Image, error) { return image.With(ctx, "zypper", "rpm") })
@@ -407,11 +459,14 @@ func TestZypper(t *testing.T) {
 	n.rpms(t, key, "one",
 		rp.Package{Name: "tool", Version: "1.0", Files: toolConf}, rp.Package{Name: "tool", Version: "1.5", Files: toolConf}, rp.Package{Name: "tool", Version: "2.0", Files: toolConf},
 		rp.Package{Name: "mta-one", Version: "1", Provides: []string{"mta"}},
+		rp.Package{Name: "first", Version: "1", Provides: []string{"either"}}, rp.Package{Name: "second", Version: "1", Provides: []string{"either"}},
+		rp.Package{Name: "client", Version: "1", Depends: []string{"either"}}, rp.Package{Name: "shell", Version: "1", Provides: []string{"/bin/sh"}},
+		rp.Package{Name: "starter", Version: "1", Scripts: map[string]string{"postinst": askOffline}},
 		rp.Package{Name: "sound", Version: "1"},
 		rp.Package{Name: "guilty", Version: "1", Scripts: map[string]string{"preinst": "exit 1"}},
 	)
 	n.write(t, "/etc/rpm/macros", "%_dbpath /var/lib/rpm\n") // as on SUSE: Debian's rpm has a database in the home folder, zypper has not
-	c := &catalog{host: n, types: pkg.Type(), provider: "zypper"}
+	c := &catalog{host: n, types: pkg.Type(), provider: "zypper", one: "1-1"}
 	pack, want := c.pack, c.want
 	r := repo.Type().New("one").(*repo.Repo)
 	r.Provider, r.Baseurl, r.Gpgcheck = "zypper", resources.Strings{"file:///srv/one"}, "no"
@@ -433,6 +488,8 @@ func TestZypper(t *testing.T) {
 	want(t, "mark: hold -> none", pack("tool", "installed", free))
 	refuse(t, n, pack("tool", "< 2"), "allow_downgrade")
 	want(t, "ensure: absent -> installed", pack("mta", "installed"))
+	c.swaps(t, "absent")
+	c.autostarts(t)
 	c.purges(t, "2.0-1", ".rpmsave") // not the last package: zypper cannot read an empty database
 	errs := together(t, n, pack("sound", "installed"), pack("guilty", "installed"))
 	if errs[0] != nil || errs[1] == nil || !strings.Contains(errs[1].Error(), "guilty") {

@@ -6,8 +6,10 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"encoding/json"
+	"fmt"
 	"time"
 
+	"github.com/nodeapply/apply/report/scrub"
 	"github.com/nodeapply/apply/resources"
 )
 
@@ -88,7 +90,7 @@ type Output struct {
 // MarshalJSON writes the output, without its value where that is sensitive.
 func (o Output) MarshalJSON() ([]byte, error) {
 	if o.Sensitive {
-		o.Value = hiddenValue
+		o.Value = scrub.Hidden
 	}
 	type plain Output
 	return json.Marshal(plain(o))
@@ -185,6 +187,14 @@ func (r *Report) Outcome() Outcome {
 		return Pending
 	}
 	return Unchanged
+}
+
+// Fidelity is "came as planned/all" of a converge, "" of a plan.
+func (r *Report) Fidelity() string {
+	if r.Mode != Converge {
+		return ""
+	}
+	return fmt.Sprintf("%d/%d", r.AsPlanned, len(r.Results))
 }
 
 // ExitCode is the exit code of the run: 0, 2 (with detailed: changed), 4 (failed), 6 (with detailed: changed and failed), 128 and the

@@ -77,7 +77,7 @@ func TestCheck(t *testing.T) {
 		"byte order mark":              {src: "\ufeffa = " + strings.Repeat("(", 1000), want: "1:205: Over the limit"},
 		"blocks that do not close":     {src: fill("", "a{\nx}\n", ""), want: "202:2: Over the limit"},
 		"wrong blocks on one line":     {src: fill("", "a{\nb{x}\n}\n", ""), want: "60002:4: Over the limit"},
-		"blocks on one line":           {src: strings.Repeat("package \"a\" { ensure = \"latest\" }\n", maxOneLines)},
+		"blocks on one line":           {src: strings.Repeat("package \"a\" { ensure = \"latest\" }\n", 20_000)},
 		"mismatched brackets":          {src: "a = [1, 2}\n", want: "1:10: Mismatched bracket"},
 		"stray bracket":                {src: "a = 1\n}\n", want: "2:1: Unexpected closing bracket"},
 		"mismatch in a sequence":       {src: "a = \"${ ( }\"\n", want: "1:11: Mismatched bracket"},

@@ -10,7 +10,6 @@
 package limits
 
 import (
-	"bytes"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -18,16 +17,16 @@ import (
 	"unicode/utf8"
 
 	"github.com/hashicorp/hcl/v2"
+
+	"github.com/nodeapply/apply/manifest/limits/internal/scan"
 )
 
 // Bounds of what is parsed.
 const (
 	MaxFile      = 1 << 20  // bytes of one manifest or template
 	MaxTotal     = 16 << 20 // bytes of all manifests of one catalog
-	MaxDepth     = 200      // brackets, interpolations and template directives inside each other
-	MaxOperators = 10_000   // operators in one expression, and steps (.name, [index]) after one operand
-	maxNumber    = 512      // characters of one number
-	maxExponent  = 4        // digits of a number's exponent
+	MaxDepth     = scan.MaxDepth
+	MaxOperators = scan.MaxOperators
 )
 
 // Bounds of what an expression or a function makes.
@@ -43,8 +42,6 @@ const Summary = "Over the limit"
 func Over(diags hcl.Diagnostics) bool {
 	return slices.ContainsFunc(diags, func(d *hcl.Diagnostic) bool { return d.Summary == Summary })
 }
-
-var utf8BOM = []byte("\xef\xbb\xbf")
 
 // Checker checks the files of one catalog, whose sizes add up.
 // The zero value is ready. It is not safe for concurrent use.
@@ -67,22 +64,22 @@ func (c *Checker) Check(filename string, src []byte) hcl.Diagnostics {
 // are not UTF-8, a closing bracket that closes nothing or another kind of bracket, and a comment without an end.
 func Check(filename string, src []byte) hcl.Diagnostics {
 	if strings.EqualFold(filepath.Ext(filename), ".json") {
-		return check(filename, src, scanJSON)
+		return check(filename, src, scan.JSON)
 	}
-	return check(filename, src, scanBody)
+	return check(filename, src, scan.Body)
 }
 
 // CheckTemplate is Check for a bare template, as hclsyntax.ParseTemplate takes it.
 func CheckTemplate(filename string, src []byte) hcl.Diagnostics {
-	return check(filename, src, scanTemplate)
+	return check(filename, src, scan.Template)
 }
 
 // CheckExpression is Check for one expression, as hclsyntax.ParseExpression takes it.
 func CheckExpression(filename string, src []byte) hcl.Diagnostics {
-	return check(filename, src, scanBody) // an expression is scanned as what stands right of an attribute's "="
+	return check(filename, src, scan.Body) // an expression is scanned as what stands right of an attribute's "="
 }
 
-func check(filename string, src []byte, scan func([]byte) *problem) hcl.Diagnostics {
+func check(filename string, src []byte, look func([]byte) *scan.Problem) hcl.Diagnostics {
 	if len(src) > MaxFile {
 		return hcl.Diagnostics{overLimit(filename, src, 0, len(src),
 			fmt.Sprintf("A file may hold %d KiB, this one holds %d. Large content belongs into a file of its own: see file().", MaxFile>>10, len(src)>>10))}
@@ -96,31 +93,15 @@ func check(filename string, src []byte, scan func([]byte) *problem) hcl.Diagnost
 			Subject:  place(filename, src, at, at+1),
 		}}
 	}
-	p := scan(src)
+	p := look(src)
 	switch {
 	case p == nil:
 		return nil
-	case p.limit:
-		return hcl.Diagnostics{overLimit(filename, src, p.at, p.at+1, p.detail)}
+	case p.Limit:
+		return hcl.Diagnostics{overLimit(filename, src, p.At, p.At+1, p.Detail)}
 	default:
-		return hcl.Diagnostics{{Severity: hcl.DiagError, Summary: p.summary, Detail: p.detail, Subject: place(filename, src, p.at, p.at+1)}}
+		return hcl.Diagnostics{{Severity: hcl.DiagError, Summary: p.Summary, Detail: p.Detail, Subject: place(filename, src, p.At, p.At+1)}}
 	}
-}
-
-// A problem is the first reason found against a text.
-type problem struct {
-	at      int // byte offset
-	limit   bool
-	summary string // when it is not a limit
-	detail  string
-}
-
-func limitAt(at int, format string, args ...any) *problem {
-	return &problem{at: at, limit: true, detail: fmt.Sprintf(format, args...)}
-}
-
-func syntaxAt(at int, summary, format string, args ...any) *problem {
-	return &problem{at: at, summary: summary, detail: fmt.Sprintf(format, args...)}
 }
 
 func overLimit(filename string, src []byte, from, to int, detail string) *hcl.Diagnostic {
@@ -129,17 +110,7 @@ func overLimit(filename string, src []byte, from, to int, detail string) *hcl.Di
 
 // place makes the range of the bytes from..to; it counts lines and columns only here, for the one text that is refused.
 func place(filename string, src []byte, from, to int) *hcl.Range {
-	return &hcl.Range{Filename: filename, Start: posAt(src, from), End: posAt(src, min(to, len(src)))}
-}
-
-func posAt(src []byte, at int) hcl.Pos {
-	before := src[:at]
-	lineStart := bytes.LastIndexByte(before, '\n') + 1
-	column := utf8.RuneCount(before[lineStart:]) + 1
-	if lineStart == 0 && bytes.HasPrefix(before, utf8BOM) {
-		column--
-	}
-	return hcl.Pos{Line: bytes.Count(before, []byte{'\n'}) + 1, Column: column, Byte: at}
+	return &hcl.Range{Filename: filename, Start: scan.PosAt(src, from), End: scan.PosAt(src, min(to, len(src)))}
 }
 
 func badUTF8(src []byte) int {

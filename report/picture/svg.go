@@ -8,6 +8,7 @@ import (
 
 	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/report/layout"
+	"github.com/nodeapply/apply/report/screen"
 )
 
 // Sizes in a drawing, in pixels. A letter is as wide as in the usual monospaced fonts at this size.
@@ -24,7 +25,7 @@ const (
 func (p Picture) SVG(out io.Writer) error {
 	longest := 8
 	for _, n := range p.nodes {
-		longest = max(longest, min(report.Columns(report.Printable(n.Address)), svgLabel))
+		longest = max(longest, min(screen.Columns(report.Printable(n.Address)), svgLabel))
 	}
 	box := float64(longest)*svgLetter + 18
 	edges := make([]layout.Edge, len(p.edges))
@@ -61,7 +62,7 @@ func (p Picture) SVG(out io.Writer) error {
 		}
 		address := report.Printable(n.Address)
 		fmt.Fprintf(w, `<g><title>%s %s</title><rect x="%.1f" y="%.1f" width="%.1f" height="%.0f" rx="5"/><text x="%.1f" y="%.1f">%s</text></g>`+"\n",
-			html.EscapeString(address), html.EscapeString(report.Printable(n.Pos)), x(v), y(v), box, svgBox, x(v)+9, y(v)+svgBox/2+4, html.EscapeString(report.Shorten(address, svgLabel)))
+			html.EscapeString(address), html.EscapeString(report.Printable(n.Pos)), x(v), y(v), box, svgBox, x(v)+9, y(v)+svgBox/2+4, html.EscapeString(screen.Shorten(address, svgLabel)))
 	}
 	fmt.Fprintln(w, "</svg>")
 	return w.Flush()

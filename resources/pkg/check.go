@@ -16,6 +16,7 @@ import (
 // step is what is to be done with one package.
 type step struct {
 	name    string
+	as      string // the name by which it is moved: that of the package which provides name, where one is to be the latest
 	have    manager.Package
 	to      string // the version that is to be, or what is known of it: the word or the constraint of ensure
 	install bool
@@ -150,8 +151,8 @@ func (p *Package) steps(ctx context.Context, v host.View, u *use) ([]step, error
 		if !u.ValidName(n) {
 			return nil, &resources.AttrError{Attr: "name", Err: fmt.Errorf("%q is not a package's name of %s", n, u.Name)}
 		}
-		if p.Source == "" && p.needsOffer(u, p.find(db, n)) {
-			ask = append(ask, n)
+		if have, as := p.find(db, n); p.Source == "" && p.needsOffer(u, have) {
+			ask = append(ask, as)
 		}
 	}
 	var offers map[string]manager.Offer
@@ -168,7 +169,8 @@ func (p *Package) steps(ctx context.Context, v host.View, u *use) ([]step, error
 	}
 	steps := make([]step, len(p.Name))
 	for i, n := range p.Name {
-		s := step{name: n, have: p.find(db, n)}
+		s := step{name: n}
+		s.have, s.as = p.find(db, n)
 		if p.Ensure == purged && s.have.Status == manager.Missing {
 			if s.left, err = u.leftovers(ctx, v, n); err != nil {
 				return nil, err
@@ -177,7 +179,7 @@ func (p *Package) steps(ctx context.Context, v host.View, u *use) ([]step, error
 				s.have.Status = manager.Leftovers
 			}
 		}
-		offer, known := offers[n]
+		offer, known := offers[s.as]
 		if p.Source != "" && fileVersion != "" {
 			offer, known = manager.Offer{Candidate: fileVersion, Versions: []string{fileVersion}}, true
 		}
@@ -190,15 +192,15 @@ func (p *Package) steps(ctx context.Context, v host.View, u *use) ([]step, error
 	return steps, nil
 }
 
-// find returns the package, or the one that provides it.
-func (p *Package) find(db *manager.DB, name string) manager.Package {
-	pkg := db.Find(name)
-	if pkg.Status < manager.Broken && p.Ensure == installed {
+// find returns the package, or the one that provides it, and the name by which that is asked for.
+func (p *Package) find(db *manager.DB, name string) (pkg manager.Package, as string) {
+	pkg = db.Find(name)
+	if pkg.Status < manager.Broken && (p.Ensure == installed || p.Ensure == latest) {
 		if owner, ok := db.Provider(name); ok {
-			return owner
+			return owner, owner.Name
 		}
 	}
-	return pkg
+	return pkg, name
 }
 
 // needsOffer says whether the decision needs to know what the repositories offer.

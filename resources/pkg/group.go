@@ -189,7 +189,7 @@ func (u *use) transact(ctx context.Context, h host.Host, parts []*part) ([]strin
 			case st.remove:
 				t.Remove = append(t.Remove, st.name)
 			default:
-				target := manager.Target{Name: st.name, Version: st.version, File: part.p.Source}
+				target := manager.Target{Name: st.as, Version: st.version, File: part.p.Source}
 				if st.have.Status >= manager.Broken {
 					target.Have = st.have.Version
 				}
@@ -233,7 +233,7 @@ func (u *use) mark(ctx context.Context, s *manager.Session, parts []*part) error
 	var on, off []string
 	for _, part := range parts {
 		for _, n := range part.p.Name {
-			pkg := part.p.find(db, n)
+			pkg, _ := part.p.find(db, n)
 			switch {
 			case part.p.Mark == hold && !pkg.Held && pkg.Status >= manager.Broken:
 				on = append(on, pkg.Name)

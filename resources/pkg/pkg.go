@@ -45,7 +45,7 @@ type Package struct {
 	Configfiles string `hcl:"configfiles"`
 	// Lets a constraint move the package to an earlier version. An exact version may always go down.
 	AllowDowngrade bool `hcl:"allow_downgrade"`
-	// `false`: services of the package are not started by its installation (default true). Of apt only: the others start none.
+	// `false`: services of the package are not started by its installation (default true). apk's start none in any case.
 	Autostart bool `hcl:"autostart"`
 
 	run      *run

@@ -152,18 +152,27 @@ func (d driver) Refresh(ctx context.Context, s *manager.Session, all bool) error
 	return d.run(ctx, s, "update", nil, nil)
 }
 
-// Commit removes and installs. A version that is installed by its number would be a pin, and so a hold: it is taken out of the world again.
+// Commit installs and removes.
 func (d driver) Commit(ctx context.Context, s *manager.Session, t manager.Transaction) error {
-	if len(t.Remove) > 0 {
-		if err := d.run(ctx, s, "del", nil, t.Remove); err != nil {
-			return err
-		}
+	install := func() error { return d.install(ctx, s, t) }
+	if len(t.Remove)+len(t.Purge) == 0 {
+		return install()
 	}
-	if len(t.Purge) > 0 {
-		if err := d.run(ctx, s, "del", []string{"--purge"}, t.Purge); err != nil {
-			return err
+	return manager.Exchange(ctx, install, func() error {
+		if len(t.Remove) > 0 {
+			if err := d.run(ctx, s, "del", nil, t.Remove); err != nil {
+				return err
+			}
 		}
-	}
+		if len(t.Purge) > 0 {
+			return d.run(ctx, s, "del", []string{"--purge"}, t.Purge)
+		}
+		return nil
+	})
+}
+
+// install installs. A version that is installed by its number would be a pin, and so a hold: it is taken out of the world again.
+func (d driver) install(ctx context.Context, s *manager.Session, t manager.Transaction) error {
 	var specs, plain []string
 	for _, target := range t.Install {
 		switch {

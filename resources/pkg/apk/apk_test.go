@@ -68,7 +68,7 @@ func TestCommands(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{
-		"apk del --quiet --no-progress --purge -- c", "apk add --quiet --no-progress -- a=1-r0 b", "apk add --quiet --no-progress -- a",
+		"apk add --quiet --no-progress -- a=1-r0 b", "apk add --quiet --no-progress -- a", "apk del --quiet --no-progress --purge -- c",
 		"apk add --quiet --no-progress -- musl=1.2.4-r2",
 	}
 	if d := cmp.Diff(want, h.Calls()); d != "" {

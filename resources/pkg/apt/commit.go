@@ -3,12 +3,14 @@ package apt
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources/pkg/manager"
 )
 
-// Commit repairs what an interrupted dpkg left, then installs, removes and purges, each by one apt-get.
+// Commit repairs what an interrupted dpkg left, then installs and removes by one apt-get: what takes the place of another package must come
+// in the transaction in which that goes, or all that needs one of the two would go with it.
 func (d *driver) Commit(ctx context.Context, s *manager.Session, t manager.Transaction) (err error) {
 	s.Locked = locked
 	if t.NoStart {
@@ -27,24 +29,25 @@ func (d *driver) Commit(ctx context.Context, s *manager.Session, t manager.Trans
 	if err := d.repair(ctx, s, t); err != nil {
 		return err
 	}
-	if len(t.Remove) > 0 {
-		if _, err := s.Exec(ctx, "apt-get remove", aptGet(t, "remove", nil, t.Remove)); err != nil {
-			return err
+	verb, options, gone := "remove", t.Options, slices.Concat(t.Remove, t.Purge)
+	if len(t.Remove) == 0 && len(t.Purge) > 0 {
+		verb, options = "purge", append(slices.Clone(options), "--purge")
+	}
+	if len(t.Install) > 0 {
+		var args []string
+		for _, target := range t.Install {
+			args = append(args, targetArg(target))
 		}
-	}
-	if len(t.Purge) > 0 {
-		if _, err := s.Exec(ctx, "apt-get purge", aptGet(t, "purge", nil, t.Purge)); err != nil {
-			return err
+		for _, name := range gone {
+			args = append(args, name+"-")
 		}
+		_, err = s.Exec(ctx, "apt-get install", aptGet(t, "install", options, args))
+	} else if len(gone) > 0 {
+		_, err = s.Exec(ctx, "apt-get "+verb, aptGet(t, verb, nil, gone))
 	}
-	if len(t.Install) == 0 {
-		return nil
+	if err == nil && len(t.Remove) > 0 && len(t.Purge) > 0 { // apt-get purges all that it removes, or nothing
+		_, err = s.Exec(ctx, "apt-get purge", aptGet(t, "purge", nil, t.Purge))
 	}
-	args := make([]string, len(t.Install))
-	for i, target := range t.Install {
-		args[i] = targetArg(target)
-	}
-	_, err = s.Exec(ctx, "apt-get install", aptGet(t, "install", t.Options, args))
 	return err
 }
 

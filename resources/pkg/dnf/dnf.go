@@ -1,7 +1,6 @@
 // Package dnf drives dnf, and yum where it is the same program: transactions are dnf's, the database is rpm's.
 //
-// Packages of this family start no services when they are installed, and write a new configuration file beside one that was changed
-// (.rpmnew), so that autostart and configfiles change nothing here.
+// Packages of this family write a new configuration file beside one that was changed (.rpmnew), so that configfiles changes nothing here.
 package dnf
 
 import (
@@ -129,31 +128,37 @@ func (d driver) Refresh(ctx context.Context, s *manager.Session, all bool) error
 	if !all {
 		return nil
 	}
-	_, err := d.run(ctx, s, "makecache", []string{"--refresh"})
+	_, err := d.run(ctx, s, nil, "makecache", []string{"--refresh"})
 	return err
 }
 
-// Commit removes, moves down and installs, each by one dnf.
+// Commit installs and removes.
 func (d driver) Commit(ctx context.Context, s *manager.Session, t manager.Transaction) error {
-	if gone := slices.Concat(t.Remove, t.Purge); len(gone) > 0 {
-		err := rpmdb.Purge(ctx, s, t.Purge, func() error {
-			_, err := d.run(ctx, s, "remove", []string{"--setopt=clean_requirements_on_remove=False"}, gone...)
+	install := func() error { return d.install(ctx, s, t) }
+	gone := slices.Concat(t.Remove, t.Purge)
+	if len(gone) == 0 {
+		return install()
+	}
+	return manager.Exchange(ctx, install, func() error {
+		return rpmdb.Purge(ctx, s, t.Purge, func() error {
+			_, err := d.run(ctx, s, t.Env(), "remove", []string{"--setopt=clean_requirements_on_remove=False"}, gone...)
 			return err
 		})
-		if err != nil {
-			return err
-		}
-	}
+	})
+}
+
+// install moves down and installs, each by one dnf.
+func (d driver) install(ctx context.Context, s *manager.Session, t manager.Transaction) error {
 	up, down := rpmdb.UpAndDown(t.Install, spec)
 	if len(down) > 0 {
-		if _, err := d.run(ctx, s, "downgrade", t.Options, down...); err != nil {
+		if _, err := d.run(ctx, s, t.Env(), "downgrade", t.Options, down...); err != nil {
 			return err
 		}
 	}
 	if len(up) == 0 {
 		return nil
 	}
-	_, err := d.run(ctx, s, "install", t.Options, up...)
+	_, err := d.run(ctx, s, t.Env(), "install", t.Options, up...)
 	return err
 }
 
@@ -187,14 +192,14 @@ var archs = map[string]bool{
 	"noarch": true, "x86_64": true, "i386": true, "i586": true, "i686": true, "aarch64": true, "armv7hl": true, "ppc64le": true, "s390x": true, "riscv64": true,
 }
 
-func (d driver) run(ctx context.Context, s *manager.Session, verb string, options []string, names ...string) (host.Output, error) {
+func (d driver) run(ctx context.Context, s *manager.Session, env []string, verb string, options []string, names ...string) (host.Output, error) {
 	s.Locked = locked
 	args := append([]string{d.program, "-q", "-y", "--setopt=exit_on_lock=True"}, options...)
 	args = append(args, verb)
 	if len(names) > 0 {
 		args = append(append(args, "--"), names...)
 	}
-	return s.Exec(ctx, d.program+" "+verb, host.Cmd{Args: args})
+	return s.Exec(ctx, d.program+" "+verb, host.Cmd{Args: args, Env: env})
 }
 
 // Hold uses the versionlock plugin.
@@ -203,7 +208,7 @@ func (d driver) Hold(ctx context.Context, s *manager.Session, hold bool, names [
 	if hold {
 		verb = "add"
 	}
-	out, err := d.run(ctx, s, "versionlock", nil, append([]string{verb}, names...)...)
+	out, err := d.run(ctx, s, nil, "versionlock", nil, append([]string{verb}, names...)...)
 	if err != nil && strings.Contains(string(out.Stderr), "No such command") {
 		return fmt.Errorf("mark needs dnf's versionlock plugin (python3-dnf-plugin-versionlock, or dnf-plugins-core): %w", err)
 	}

@@ -60,6 +60,15 @@ type Transaction struct {
 	NoStart   bool     // services of the packages are not started
 }
 
+// Env is the environment in which the scripts of packages start no services, if t wants none started: in it systemctl speaks to nobody. (Of
+// Debian's packages others than systemctl do the starting.)
+func (t Transaction) Env() []string {
+	if t.NoStart {
+		return []string{"SYSTEMD_OFFLINE=1"}
+	}
+	return nil
+}
+
 // Target is one package to be installed.
 type Target struct {
 	Name    string

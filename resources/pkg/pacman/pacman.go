@@ -1,7 +1,7 @@
 // Package pacman drives pacman: the database is the folder of local packages, the mark that holds a package is IgnorePkg in pacman.conf.
 //
-// A repository has one version of a package; further ones come from pacman's own cache of packages. Packages start no services, and
-// configuration files that were changed are kept (.pacnew beside them), so that autostart and configfiles change nothing here.
+// A repository has one version of a package; further ones come from pacman's own cache of packages. Configuration files that
+// were changed are kept (.pacnew beside them), so that configfiles changes nothing here.
 package pacman
 
 import (
@@ -179,7 +179,7 @@ func (d driver) Refresh(ctx context.Context, s *manager.Session, all bool) error
 			return err
 		}
 	}
-	return d.run(ctx, s, "-Sy", nil, nil)
+	return d.run(ctx, s, nil, "-Sy", nil, nil)
 }
 
 func unfetched(v host.View) (bool, error) {
@@ -199,17 +199,29 @@ func unfetched(v host.View) (bool, error) {
 	return false, nil
 }
 
-// Commit removes, installs from the repositories, and installs files.
+// Commit installs and removes.
 func (d driver) Commit(ctx context.Context, s *manager.Session, t manager.Transaction) error {
-	if len(t.Remove) > 0 {
-		if err := d.run(ctx, s, "-R", nil, t.Remove); err != nil {
-			return err
-		}
+	install := func() error { return d.install(ctx, s, t) }
+	if len(t.Remove)+len(t.Purge) == 0 {
+		return install()
 	}
-	if len(t.Purge) > 0 {
-		if err := d.run(ctx, s, "-Rn", nil, t.Purge); err != nil {
-			return err
+	return manager.Exchange(ctx, install, func() error {
+		if len(t.Remove) > 0 {
+			if err := d.run(ctx, s, t.Env(), "-R", nil, t.Remove); err != nil {
+				return err
+			}
 		}
+		if len(t.Purge) > 0 {
+			return d.run(ctx, s, t.Env(), "-Rn", nil, t.Purge)
+		}
+		return nil
+	})
+}
+
+// install installs from the repositories, and then files.
+func (d driver) install(ctx context.Context, s *manager.Session, t manager.Transaction) error {
+	if len(t.Install) == 0 {
+		return nil
 	}
 	names := make([]string, len(t.Install))
 	for i, target := range t.Install {
@@ -235,12 +247,12 @@ func (d driver) Commit(ctx context.Context, s *manager.Session, t manager.Transa
 		}
 	}
 	if len(repos) > 0 {
-		if err := d.run(ctx, s, "-S", append([]string{"--needed"}, t.Options...), repos); err != nil {
+		if err := d.run(ctx, s, t.Env(), "-S", append([]string{"--needed"}, t.Options...), repos); err != nil {
 			return err
 		}
 	}
 	if len(files) > 0 {
-		return d.run(ctx, s, "-U", t.Options, files)
+		return d.run(ctx, s, t.Env(), "-U", t.Options, files)
 	}
 	return nil
 }
@@ -270,13 +282,13 @@ func (driver) Hold(ctx context.Context, s *manager.Session, hold bool, names []s
 	return s.WriteFile(ctx, file, host.NewFile{Content: strings.NewReader(conf.String())})
 }
 
-func (driver) run(ctx context.Context, s *manager.Session, verb string, options, names []string) error {
+func (driver) run(ctx context.Context, s *manager.Session, env []string, verb string, options, names []string) error {
 	s.Locked = locked
 	args := append([]string{"pacman", verb, "--noconfirm", "--noprogressbar"}, options...)
 	if len(names) > 0 {
 		args = append(append(args, "--"), names...)
 	}
-	_, err := s.Exec(ctx, "pacman "+verb, host.Cmd{Args: args})
+	_, err := s.Exec(ctx, "pacman "+verb, host.Cmd{Args: args, Env: env})
 	return err
 }
 

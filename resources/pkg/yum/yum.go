@@ -134,29 +134,36 @@ func (d driver) Refresh(ctx context.Context, s *manager.Session, all bool) error
 	if !all {
 		return nil
 	}
-	if err := d.run(ctx, s, nil, "clean", "expire-cache"); err != nil {
+	if err := d.run(ctx, s, nil, nil, "clean", "expire-cache"); err != nil {
 		return err
 	}
-	return d.run(ctx, s, nil, "makecache", "fast")
+	return d.run(ctx, s, nil, nil, "makecache", "fast")
 }
 
-// Commit removes, moves down and installs, each by one yum.
+// Commit installs and removes.
 func (d driver) Commit(ctx context.Context, s *manager.Session, t manager.Transaction) error {
-	if gone := slices.Concat(t.Remove, t.Purge); len(gone) > 0 {
-		if err := rpmdb.Purge(ctx, s, t.Purge, func() error { return d.run(ctx, s, nil, "remove", gone...) }); err != nil {
-			return err
-		}
+	install := func() error { return d.install(ctx, s, t) }
+	gone := slices.Concat(t.Remove, t.Purge)
+	if len(gone) == 0 {
+		return install()
 	}
+	return manager.Exchange(ctx, install, func() error {
+		return rpmdb.Purge(ctx, s, t.Purge, func() error { return d.run(ctx, s, t.Env(), nil, "remove", gone...) })
+	})
+}
+
+// install moves down and installs, each by one yum.
+func (d driver) install(ctx context.Context, s *manager.Session, t manager.Transaction) error {
 	up, down := rpmdb.UpAndDown(t.Install, spec)
 	if len(down) > 0 {
-		if err := d.run(ctx, s, t.Options, "downgrade", down...); err != nil {
+		if err := d.run(ctx, s, t.Env(), t.Options, "downgrade", down...); err != nil {
 			return err
 		}
 	}
 	if len(up) == 0 {
 		return nil
 	}
-	return d.run(ctx, s, t.Options, "install", up...)
+	return d.run(ctx, s, t.Env(), t.Options, "install", up...)
 }
 
 var arch = regexp.MustCompile(`\.(noarch|x86_64|i[3-6]86|ppc64le|ppc64|s390x|aarch64)$`)
@@ -193,17 +200,17 @@ func (d driver) Hold(ctx context.Context, s *manager.Session, hold bool, names [
 		}
 		slices.Sort(what)
 	}
-	err := d.run(ctx, s, nil, "versionlock", append([]string{verb}, what...)...)
+	err := d.run(ctx, s, nil, nil, "versionlock", append([]string{verb}, what...)...)
 	if err != nil && strings.Contains(err.Error(), "No such command") {
 		return fmt.Errorf("mark needs the package yum-plugin-versionlock: %w", err)
 	}
 	return err
 }
 
-func (driver) run(ctx context.Context, s *manager.Session, options []string, verb string, names ...string) error {
+func (driver) run(ctx context.Context, s *manager.Session, env, options []string, verb string, names ...string) error {
 	s.Locked = locked
 	args := append([]string{"yum", "-q", "-y", "--setopt=exit_on_lock=1"}, options...)
-	_, err := s.Exec(ctx, "yum "+verb, host.Cmd{Args: append(append(args, verb, "--"), names...)})
+	_, err := s.Exec(ctx, "yum "+verb, host.Cmd{Args: append(append(args, verb, "--"), names...), Env: env})
 	return err
 }
 

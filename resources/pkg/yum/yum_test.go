@@ -2,6 +2,7 @@ package yum
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 
@@ -99,14 +100,20 @@ func TestNothingOnOffer(t *testing.T) {
 
 func TestCommands(t *testing.T) {
 	h := hosttest.New(t, tree)
-	h.Answer("yum", 0, "")
+	offline := 0
+	h.Handle("yum", func(_ context.Context, c host.Cmd) (host.Output, error) {
+		if slices.Equal(c.Env, []string{"SYSTEMD_OFFLINE=1"}) {
+			offline++
+		}
+		return host.Output{}, nil
+	})
 	s := &manager.Session{Host: h}
 	m := New()
 	err := m.Commit(t.Context(), s, manager.Transaction{
 		Install: []manager.Target{
 			{Name: "plain"}, {Name: "exact.x86_64", Version: "1:2-3"}, {Name: "down", Version: "1-1", Have: "2-1"}, {Name: "file", Version: "1-1", File: "/x.rpm"},
 		},
-		Remove: []string{"gone"}, Options: []string{"--enablerepo=x"},
+		Remove: []string{"gone"}, Options: []string{"--enablerepo=x"}, NoStart: true,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -119,9 +126,12 @@ func TestCommands(t *testing.T) {
 	if err := m.Refresh(t.Context(), s, true); err != nil {
 		t.Fatal(err)
 	}
+	if offline != 3 {
+		t.Errorf("%d commands in which services do not start, want downgrade, install and remove", offline)
+	}
 	const yum = "yum -q -y --setopt=exit_on_lock=1 "
 	want := []string{
-		yum + "remove -- gone", yum + "--enablerepo=x downgrade -- down-1-1", yum + "--enablerepo=x install -- plain exact-2-3.x86_64 /x.rpm",
+		yum + "--enablerepo=x downgrade -- down-1-1", yum + "--enablerepo=x install -- plain exact-2-3.x86_64 /x.rpm", yum + "remove -- gone",
 		yum + "versionlock -- add tool two-words", yum + "versionlock -- delete 0:tool-1.0-1.el7.* 1:two-words-3-4.*",
 		yum + "clean -- expire-cache", yum + "makecache -- fast",
 	}

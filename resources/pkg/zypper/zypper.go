@@ -1,7 +1,7 @@
 // Package zypper drives zypper: transactions and locks are zypper's, the database is rpm's.
 //
-// Packages of this family start no services when they are installed, and write a new configuration file beside one that was changed
-// (.rpmnew), so that autostart and configfiles change nothing here. zypper fetches what was never fetched by itself, also to answer.
+// Packages of this family write a new configuration file beside one that was changed (.rpmnew), so that configfiles changes nothing here. zypper
+// fetches what was never fetched by itself, also to answer.
 package zypper
 
 import (
@@ -127,18 +127,18 @@ func (d driver) Refresh(ctx context.Context, s *manager.Session, all bool) error
 	if !all {
 		return nil
 	}
-	return d.run(ctx, s, "refresh", []string{"--force"}, nil)
+	return d.run(ctx, s, nil, "refresh", []string{"--force"}, nil)
 }
 
-// Commit removes and installs, each by one zypper.
+// Commit installs and removes by one zypper.
 func (d driver) Commit(ctx context.Context, s *manager.Session, t manager.Transaction) error {
-	if gone := slices.Concat(t.Remove, t.Purge); len(gone) > 0 {
-		if err := rpmdb.Purge(ctx, s, t.Purge, func() error { return d.run(ctx, s, "remove", nil, gone) }); err != nil {
-			return err
-		}
-	}
-	if len(t.Install) == 0 {
-		return nil
+	return rpmdb.Purge(ctx, s, t.Purge, func() error { return d.commit(ctx, s, t) })
+}
+
+func (d driver) commit(ctx context.Context, s *manager.Session, t manager.Transaction) error {
+	gone := slices.Concat(t.Remove, t.Purge)
+	if len(t.Install) == 0 && len(gone) > 0 {
+		return d.run(ctx, s, t.Env(), "remove", nil, gone)
 	}
 	options := slices.Clone(t.Options)
 	if t.Downgrade {
@@ -155,7 +155,10 @@ func (d driver) Commit(ctx context.Context, s *manager.Session, t manager.Transa
 			specs = append(specs, target.Name)
 		}
 	}
-	return d.run(ctx, s, "install", options, specs)
+	for _, name := range gone {
+		specs = append(specs, "!"+name)
+	}
+	return d.run(ctx, s, t.Env(), "install", options, specs)
 }
 
 // Ending is rpm's.
@@ -186,16 +189,16 @@ func (d driver) Hold(ctx context.Context, s *manager.Session, hold bool, names [
 	if hold {
 		verb = "addlock"
 	}
-	return d.run(ctx, s, verb, nil, names)
+	return d.run(ctx, s, nil, verb, nil, names)
 }
 
-func (driver) run(ctx context.Context, s *manager.Session, verb string, options, names []string) error {
+func (driver) run(ctx context.Context, s *manager.Session, env []string, verb string, options, names []string) error {
 	s.Locked = isLocked
 	args := append([]string{"zypper", "--non-interactive", "--quiet", verb}, options...)
 	if len(names) > 0 {
 		args = append(append(args, "--"), names...)
 	}
-	_, err := s.Exec(ctx, "zypper "+verb, host.Cmd{Args: args}, updatesNeeded, securityNeeded, rebootNeeded, restartNeeded)
+	_, err := s.Exec(ctx, "zypper "+verb, host.Cmd{Args: args, Env: env}, updatesNeeded, securityNeeded, rebootNeeded, restartNeeded)
 	return err
 }
 

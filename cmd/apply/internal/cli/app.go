@@ -21,6 +21,7 @@ import (
 	"github.com/nodeapply/apply/journal"
 	"github.com/nodeapply/apply/manifest/diag"
 	"github.com/nodeapply/apply/report"
+	"github.com/nodeapply/apply/report/scrub"
 	"github.com/nodeapply/apply/source"
 )
 
@@ -39,7 +40,7 @@ type App struct {
 	Stdout io.Writer
 	Stderr io.Writer
 	Env    func(string) string
-	Scrub  report.Scrubber // knows the sensitive values
+	Scrub  scrub.Scrubber // knows the sensitive values
 
 	JSON  bool   // --json
 	State string // the state folder that was asked for; empty: the default one

@@ -11,6 +11,8 @@ import (
 
 	"github.com/nodeapply/apply/manifest/diag"
 	"github.com/nodeapply/apply/report"
+	"github.com/nodeapply/apply/report/jsonl"
+	"github.com/nodeapply/apply/report/text"
 )
 
 // colored says whether w gets colours.
@@ -56,13 +58,13 @@ type Printer interface {
 // Printer returns the printer that the flags ask for.
 func (a *App) Printer() Printer {
 	if a.JSON {
-		return report.NewJSON(a.Stdout)
+		return jsonl.New(a.Stdout)
 	}
-	o := report.TextOptions{Color: a.colored(a.Stdout), Verbose: a.verbose}
+	o := text.Options{Color: a.colored(a.Stdout), Verbose: a.verbose}
 	if IsTerminal(a.Stdout) && a.Env("TERM") != "dumb" {
 		o.Screen = func() (columns, rows int) { return Screen(a.Stdout) }
 	}
-	p := report.NewText(a.Stdout, o)
+	p := text.New(a.Stdout, o)
 	a.aside.through(p.Beside)
 	return p
 }

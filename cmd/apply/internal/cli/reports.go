@@ -14,6 +14,8 @@ import (
 	"github.com/nodeapply/apply/cmd/apply/internal/outfile"
 	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/report/html"
+	"github.com/nodeapply/apply/report/junit"
+	"github.com/nodeapply/apply/report/prometheus"
 )
 
 // ReportWriters write a report to the file of that name, by the ending of the name.
@@ -42,11 +44,11 @@ func (a *App) SaveReports(r *report.Report) error {
 	r = r.Scrubbed(a.Scrub.Scrub)
 	return a.WriteReports(ReportWriters{
 		".json": func(w io.Writer, _ string) error { return report.WriteJSON(w, r) },
-		".xml":  func(w io.Writer, _ string) error { return report.WriteJUnit(w, r) },
+		".xml":  func(w io.Writer, _ string) error { return junit.Write(w, r) },
 		".html": func(w io.Writer, _ string) error { return html.Write(w, r) },
 		// When something last changed is kept from the file that is replaced.
 		".prom": func(w io.Writer, name string) error {
-			return report.WritePrometheus(w, r, report.LastChange(earlier(name), r))
+			return prometheus.Write(w, r, prometheus.LastChange(earlier(name), r))
 		},
 	})
 }

@@ -1,0 +1,105 @@
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/nodeapply/apply/resources"
+)
+
+func at(typ, title string) resources.Address { return resources.Address{Type: typ, Title: title} }
+
+func outcomes(os ...Outcome) []*Result {
+	var out []*Result
+	for _, o := range os {
+		out = append(out, &Result{Address: at("file", string(o)), Pos: "main.hcl:7", Outcome: o})
+	}
+	return out
+}
+
+func TestExitCode(t *testing.T) {
+	noop := &Result{Outcome: Pending, Noop: true}
+	for name, c := range map[string]struct {
+		r               Report
+		plain, detailed int
+	}{
+		"nothing":                {Report{}, 0, 0},
+		"unchanged":              {Report{Results: outcomes(Unchanged)}, 0, 0},
+		"changed":                {Report{Results: outcomes(Changed)}, 0, 2},
+		"refreshed":              {Report{Results: outcomes(Unchanged, Refreshed)}, 0, 2},
+		"would change":           {Report{Results: outcomes(Pending)}, 0, 2},
+		"would change, noop":     {Report{Results: []*Result{noop}}, 0, 0},
+		"failed":                 {Report{Results: outcomes(Failed, Skipped)}, 4, 4},
+		"changed and failed":     {Report{Results: outcomes(Changed, Failed)}, 4, 6},
+		"aborted":                {Report{Aborted: "x", Results: outcomes(Changed)}, 4, 6},
+		"interrupted by SIGINT":  {Report{Interrupted: 2, Results: outcomes(Failed)}, 130, 130},
+		"interrupted by SIGTERM": {Report{Interrupted: 15}, 143, 143},
+		"interrupted by SIGHUP":  {Report{Interrupted: 1, Results: outcomes(Changed)}, 129, 129},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff([2]int{c.plain, c.detailed}, [2]int{c.r.ExitCode(false), c.r.ExitCode(true)}); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestCountsAndOutcome(t *testing.T) {
+	r := Report{Results: outcomes(Unchanged, Unchanged, Changed, Refreshed, Pending, Skipped, Failed)}
+	if diff := cmp.Diff(Counts{Total: 7, Unchanged: 2, Changed: 1, Refreshed: 1, Pending: 1, Skipped: 1, Failed: 1}, r.Counts()); diff != "" {
+		t.Error(diff)
+	}
+	for want, r := range map[Outcome]Report{
+		Failed: {Results: outcomes(Changed, Failed)}, Changed: {Results: outcomes(Pending, Refreshed)}, Pending: {Results: outcomes(Pending, Unchanged)}, Unchanged: {},
+	} {
+		if diff := cmp.Diff(want, r.Outcome()); diff != "" {
+			t.Error(diff)
+		}
+	}
+}
+
+func TestSensitiveOutput(t *testing.T) {
+	b, err := json.Marshal([]Output{{"a", "x", false}, {"b", "secret", true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(`[{"name":"a","value":"x"},{"name":"b","value":"(sensitive value)","sensitive":true}]`, string(b)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// Every text is scrubbed, no key and no number.
+func TestScrubbed(t *testing.T) {
+	const s = "hunter2"
+	r := &Report{
+		Run: "run", Node: s, Mode: Plan, Manifest: s, Commit: s, Source: s, Ref: s, Started: time.Unix(1, 0), DurationMS: 3, Aborted: s, Warnings: []string{s},
+		Results: []*Result{{Address: resources.Address{Type: "file", Title: s, Instance: `["` + s + `"]`}, Type: "file", Title: s, Pos: s, Outcome: Failed, Changes: []Change{{"mode", s, s, s}},
+			Certainty: CertaintyAfter + s, Because: s, Reason: s, NotifiedBy: []string{s}, Error: &Error{s, s, s}, Warnings: []string{s}}},
+		Edges:     []Edge{{0, 0, true}},
+		Outputs:   []Output{{Name: "hunter2_name", Value: map[string]any{"hunter2": []any{s, 1.0}}}},
+		Orphans:   []Orphan{{at("file", s), s}},
+		Surprises: []Surprise{{at("file", s), Pending, Failed}},
+	}
+	before, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	after, err := json.Marshal(r.Scrubbed(func(text string) string { return strings.ReplaceAll(text, s, "*") }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(strings.Count(string(before), s)-2, strings.Count(string(after), "*")); diff != "" {
+		t.Errorf("texts: %s", diff)
+	}
+	if !strings.Contains(string(after), `{"hunter2":["*",1]}`) || !strings.Contains(string(after), `"name":"hunter2_name"`) || strings.Count(string(after), s) != 2 {
+		t.Errorf("only the key and the name stay: %s", after)
+	}
+	if again, _ := json.Marshal(r); !bytes.Equal(before, again) {
+		t.Error("the report itself was changed")
+	}
+}

@@ -1,0 +1,302 @@
+package text
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/nodeapply/apply/report"
+
+	"github.com/nodeapply/apply/report/scrub"
+)
+
+// prose writes results and reports for people.
+type prose struct {
+	color bool
+	mode  report.Mode
+}
+
+// ANSI colours by what they stand for.
+const (
+	red    = "31"
+	green  = "32"
+	yellow = "33"
+	cyan   = "36"
+	dim    = "2"
+	bold   = "1"
+)
+
+func (p prose) paint(code, s string) string {
+	if !p.color || s == "" {
+		return s
+	}
+	return "\x1b[" + code + "m" + s + "\x1b[0m"
+}
+
+func paintOf(o report.Outcome) string {
+	switch o {
+	case report.Changed:
+		return green
+	case report.Refreshed:
+		return cyan
+	case report.Pending:
+		return yellow
+	case report.Failed:
+		return red
+	}
+	return dim
+}
+
+// result is one line that says how a resource ended, and below it what there is to tell.
+func (p prose) result(r *report.Result) string {
+	var b strings.Builder
+	word := string(r.Outcome)
+	switch {
+	case r.Noop && r.Outcome == report.Pending:
+		word = "would change (noop)"
+	case p.mode == report.Plan && r.Outcome == report.Pending && r.Refreshed && len(r.Changes) == 0:
+		word = "would be refreshed"
+	case p.mode == report.Plan && r.Outcome == report.Pending:
+		word = "would change"
+	case r.Outcome == report.Changed && r.Refreshed:
+		word = "changed and refreshed"
+	}
+	fmt.Fprintf(&b, "%s: %s", p.paint(bold, report.Printable(r.Address.String())), p.paint(paintOf(r.Outcome), word))
+	if r.Pos != "" {
+		b.WriteString(" " + p.paint(dim, "("+report.Printable(r.Pos)+")"))
+	}
+	if p.mode == report.Plan && r.Outcome == report.Pending && r.Certainty != report.Exact && r.Certainty != "" {
+		fmt.Fprintf(&b, " [%s]", report.Printable(r.Certainty))
+	}
+	if r.Because != "" {
+		fmt.Fprintf(&b, " because %s failed", report.Printable(r.Because))
+	}
+	if r.Drift {
+		b.WriteString(" [drift]")
+	}
+	b.WriteByte('\n')
+	p.body(&b, r)
+	return b.String()
+}
+
+// Details is what there is to tell of a result below its first line, in plain lines.
+func Details(r *report.Result) string {
+	var b strings.Builder
+	prose{}.body(&b, r)
+	return b.String()
+}
+
+// body is what there is to tell of a result.
+func (p prose) body(b *strings.Builder, r *report.Result) {
+	if r.Reason != "" {
+		fmt.Fprintf(b, "    %s\n", report.Printable(r.Reason))
+	}
+	for _, c := range r.Changes {
+		p.change(b, c)
+	}
+	if r.Refreshed && len(r.NotifiedBy) > 0 {
+		fmt.Fprintf(b, "    notified by %s\n", report.Printable(strings.Join(r.NotifiedBy, ", ")))
+	}
+	if e := r.Error; e != nil {
+		place := ""
+		if e.Pos != "" {
+			place = report.Printable(begin(e.Pos) + ": " + r.Address.String() + ": ")
+		}
+		summary, more, _ := strings.Cut(e.Summary, "\n") // several mistakes, one a line
+		if place != "" {
+			summary = strings.TrimPrefix(summary, r.Address.String()+": ") // of an error that stands alone elsewhere
+		}
+		fmt.Fprintf(b, "    %s%s\n", place, p.paint(red, report.Printable(summary)))
+		p.indent(b, more, false)
+		p.indent(b, e.Detail, false)
+	}
+	for _, w := range r.Warnings {
+		b.WriteString("    ")
+		p.warning(b, w)
+	}
+}
+
+// begin is where a range begins, FILE:LINE:COLUMN, which editors understand.
+func begin(pos string) string {
+	colon := strings.LastIndexByte(pos, ':')
+	line, columns, ok := strings.Cut(pos[colon+1:], ",")
+	if !ok {
+		return pos
+	}
+	column, _, _ := strings.Cut(columns, "-")
+	return pos[:colon+1] + line + ":" + column
+}
+
+func (p prose) warning(b *strings.Builder, text string) {
+	first, more, _ := strings.Cut(text, "\n")
+	fmt.Fprintf(b, "%s %s\n", p.paint(yellow, "warning:"), report.Printable(first))
+	p.indent(b, more, false)
+}
+
+func (p prose) change(b *strings.Builder, c report.Change) {
+	if c.Diff != "" {
+		fmt.Fprintf(b, "    %s:\n", report.Printable(c.Attribute))
+		p.indent(b, c.Diff, true)
+		return
+	}
+	fmt.Fprintf(b, "    %s: %s -> %s\n", report.Printable(c.Attribute), p.paint(red, report.Shown(c.Before)), p.paint(green, report.Shown(c.After)))
+}
+
+// indent writes the lines of a text one level in; those of a diff in its colours.
+func (p prose) indent(b *strings.Builder, text string, diff bool) {
+	inHunk := false
+	for line := range strings.Lines(text) {
+		line = report.Printable(strings.TrimSuffix(line, "\n"))
+		hunk := strings.HasPrefix(line, "@@")
+		inHunk = inHunk || hunk
+		switch {
+		case !diff:
+		case hunk:
+			line = p.paint(cyan, line)
+		case !inHunk && (strings.HasPrefix(line, "--- ") || strings.HasPrefix(line, "+++ ")):
+			line = p.paint(dim, line)
+		case strings.HasPrefix(line, "+"):
+			line = p.paint(green, line)
+		case strings.HasPrefix(line, "-"):
+			line = p.paint(red, line)
+		}
+		fmt.Fprintf(b, "        %s\n", line)
+	}
+}
+
+// conclusion is what is to be told of a run as a whole: outputs, warnings, surprises and the summary.
+func (p prose) conclusion(r *report.Report) string {
+	p.mode = r.Mode
+	var b strings.Builder
+	for _, o := range r.Outputs {
+		v := scrub.Hidden
+		if !o.Sensitive {
+			v = outputText(o.Value)
+		}
+		fmt.Fprintf(&b, "%s = %s\n", report.Printable(o.Name), report.Printable(v))
+	}
+	for _, w := range r.Warnings {
+		p.warning(&b, w)
+	}
+	for _, s := range r.Surprises {
+		fmt.Fprintf(&b, "%s %s: planned %s, came %s\n", p.paint(yellow, "surprise:"), report.Printable(s.Address.String()), s.Planned, s.Outcome)
+	}
+	return b.String() + p.orphans(r.Orphans) + p.summary(r)
+}
+
+// orphans lists what is no longer declared, with the manifest that would remove it.
+func (p prose) orphans(list []report.Orphan) string {
+	if len(list) == 0 {
+		return ""
+	}
+	var b, removals strings.Builder
+	for _, o := range list {
+		fmt.Fprintf(&b, "%s %s is no longer declared, and is left as it is\n", p.paint(yellow, "orphan:"), report.Printable(o.Address.String()))
+		removals.WriteString(o.Removal)
+	}
+	if removals.Len() > 0 {
+		b.WriteString("a manifest that would remove what is left:\n")
+		p.indent(&b, removals.String(), false)
+	}
+	return b.String()
+}
+
+// summary is one line that counts, and one that says what to do next where something is to be done.
+func (p prose) summary(r *report.Report) string {
+	c := r.Counts()
+	var parts []string
+	add := func(n int, o report.Outcome, word string) {
+		if n > 0 {
+			parts = append(parts, p.paint(paintOf(o), fmt.Sprintf("%d %s", n, word)))
+		}
+	}
+	add(c.Failed, report.Failed, "failed")
+	add(c.Skipped, report.Skipped, "skipped")
+	add(c.Changed, report.Changed, "changed")
+	add(c.Refreshed, report.Refreshed, "refreshed")
+	if r.Mode == report.Plan {
+		add(c.Pending, report.Pending, "to change")
+	} else {
+		add(c.Pending, report.Pending, "only reported (noop)")
+	}
+	add(c.Unchanged, report.Unchanged, "unchanged")
+	if len(parts) == 0 {
+		parts = []string{"nothing declared"}
+		if r.Partial {
+			parts = []string{"nothing chosen"}
+		}
+	}
+	line := fmt.Sprintf("%s: %s, in %s", p.paint(bold, string(r.Mode)), strings.Join(parts, ", "), took(r.DurationMS))
+	if r.Mode == report.Converge && c.Changed+c.Refreshed+c.Failed > 0 {
+		line += ", " + r.Fidelity() + " as planned"
+	}
+	return line + "\n" + p.next(r, c)
+}
+
+// next says what to do.
+func (p prose) next(r *report.Report, c report.Counts) string {
+	switch {
+	case r.Interrupted != 0:
+		return "interrupted: run it again to finish what is left.\n"
+	case r.Aborted != "":
+		return fmt.Sprintf("stopped: %s; nothing new was started.\n", report.Printable(r.Aborted))
+	case c.Failed > 0 && r.Mode == report.Plan:
+		return fmt.Sprintf("correct what failed, then plan again. First: %s\n", p.first(r))
+	case c.Failed > 0:
+		return fmt.Sprintf("correct what failed, then run it again: what is done stays done. First: %s\n", p.first(r))
+	case r.Mode == report.Plan && c.Pending > 0:
+		return fmt.Sprintf("to make these changes: apply %s\n", shellQuote(report.Printable(r.Manifest)))
+	case r.Mode == report.Plan && (c.Total > 0 || !r.Partial):
+		return "the node is as declared: there is nothing to do.\n"
+	}
+	return ""
+}
+
+func (p prose) first(r *report.Report) string {
+	for _, res := range r.Results {
+		if res.Outcome == report.Failed {
+			return report.Printable(strings.TrimSuffix(res.Address.String()+" at "+res.Pos, " at "))
+		}
+	}
+	return ""
+}
+
+// outputText writes a string as it is, and other values as JSON.
+func outputText(v any) string {
+	if s, ok := v.(string); ok {
+		return s
+	}
+	b, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Sprint(v)
+	}
+	return string(b)
+}
+
+// shellQuote writes s as one word of a shell.
+func shellQuote(s string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-+:@%=,", r)
+	}
+	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+// took writes milliseconds as people read durations: three digits are enough.
+func took(ms float64) string {
+	d := time.Duration(ms * float64(time.Millisecond))
+	switch {
+	case d >= time.Minute:
+		d = d.Round(time.Second)
+	case d >= time.Second:
+		d = d.Round(10 * time.Millisecond)
+	case d >= 10*time.Millisecond:
+		d = d.Round(time.Millisecond)
+	default:
+		return fmt.Sprintf("%.2gms", ms)
+	}
+	return d.String()
+}
