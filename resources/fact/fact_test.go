@@ -12,7 +12,7 @@ import (
 	"github.com/nodeapply/apply/exchange/name"
 	"github.com/nodeapply/apply/exchange/record"
 	"github.com/nodeapply/apply/exchange/store"
-	"github.com/nodeapply/apply/exchange/verdict"
+	"github.com/nodeapply/apply/exchange/view"
 	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/resources/fact"
 )
@@ -27,8 +27,8 @@ type link struct {
 	said   []string
 }
 
-func (l *link) Look(_ context.Context, f func(string, *verdict.View)) error {
-	v := verdict.New("default")
+func (l *link) Look(_ context.Context, f func(string, *view.View)) error {
+	v := view.New("default")
 	v.SetNode("node01", &record.Node{Boot: "boot2"})
 	if l.stands != nil {
 		b, err := json.Marshal(l.stands)

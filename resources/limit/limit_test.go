@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/nodeapply/apply/exchange"
-	"github.com/nodeapply/apply/exchange/verdict"
+	"github.com/nodeapply/apply/exchange/view"
 	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/resources/limit"
 )
@@ -22,9 +22,9 @@ type link struct {
 
 func (l *link) Shared() bool { return l.shared }
 
-func (l *link) Enter(_ context.Context, name string, most int, group string, progress func([]verdict.Place)) (*exchange.Held, error) {
+func (l *link) Enter(_ context.Context, name string, most int, group string, progress func([]view.Place)) (*exchange.Held, error) {
 	l.asked = strings.Join([]string{name, string(rune('0' + most)), group}, " ")
-	progress([]verdict.Place{{Node: "n2", Doing: "applying exec.a"}})
+	progress([]view.Place{{Node: "n2", Doing: "applying exec.a"}})
 	return l.held, l.err
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/nodeapply/apply/exchange/record"
 	"github.com/nodeapply/apply/exchange/store"
 	"github.com/nodeapply/apply/exchange/verdict"
+	"github.com/nodeapply/apply/exchange/view"
 	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/resources/wait"
 )
@@ -24,8 +25,8 @@ type link struct {
 	err    error
 }
 
-func (l *link) Look(_ context.Context, f func(string, *verdict.View)) error {
-	v := verdict.New("default")
+func (l *link) Look(_ context.Context, f func(string, *view.View)) error {
+	v := view.New("default")
 	for n, value := range l.up {
 		v.SetNode(n, &record.Node{Groups: []string{"g"}})
 		b, err := json.Marshal(record.Fact{Status: record.OK, Value: json.RawMessage(value)})
