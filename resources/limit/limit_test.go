@@ -5,6 +5,9 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/nodeapply/apply/exchange"
 	"github.com/nodeapply/apply/exchange/view"
@@ -55,6 +58,17 @@ func TestEnter(t *testing.T) {
 				t.Errorf("asked %q, told %q", tc.link.asked, told)
 			}
 		})
+	}
+}
+
+func TestType(t *testing.T) {
+	typ := limit.Type(&link{})
+	l := typ.New("one").(*limit.Limit)
+	if typ.Timeout != time.Hour || l.Max != 1 {
+		t.Errorf("timeout %v, max %d", typ.Timeout, l.Max)
+	}
+	if diff := cmp.Diff([]resources.Identity{{Kind: "limit", Name: "one"}}, l.Provides()); diff != "" {
+		t.Error(diff)
 	}
 }
 
