@@ -143,13 +143,7 @@ func TestWhatIsDone(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			h := accountstest.New(t, actual[tc.from])
-			o := resourcetest.Converges(t, h, declare(declared[tc.to]))
-			if diff := cmp.Diff(tc.want, h.Changes()); diff != "" {
-				t.Error(diff)
-			}
-			if diff := cmp.Diff(tc.changes, o.Changes()); diff != "" {
-				t.Error(diff)
-			}
+			resourcetest.Runs(t, h, declare(declared[tc.to]), tc.want, tc.changes)
 		})
 	}
 }
