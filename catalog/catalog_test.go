@@ -264,6 +264,19 @@ func TestDuplicates(t *testing.T) {
 	}
 }
 
+// What is known contradicts what is known, also where a late block was first.
+func TestConflictBehindALateBlock(t *testing.T) {
+	x := ids("path", "/x")
+	_, problems := build([]*Entry{
+		late(said(entry(1, "late", &thing{Name: "x", provides: x}), "names")),
+		entry(2, "a", &thing{Name: "x", Mode: "0644", provides: x}),
+		entry(3, "b", &thing{Name: "x", Mode: "0600", provides: x}),
+	}, "")
+	if len(problems) != 1 || !strings.Contains(problems[0].Detail, "t.a at main.hcl:2 and t.b at main.hcl:3") {
+		t.Errorf("want a conflict of a and b, got %v", problems)
+	}
+}
+
 // A block that waits for values of the run has its place in the order by what of it is known before.
 func TestLateBlocksHaveAutomaticEdges(t *testing.T) {
 	below := late(entry(1, "below", &thing{provides: ids("path", "/x/y"), requires: []resources.Identity{{Kind: "path", Name: "/x", Nearest: true}}}))

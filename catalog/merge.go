@@ -182,7 +182,7 @@ func adopt(first, second *Entry) error {
 	both.Elem().Set(reflect.ValueOf(first.Resource).Elem())
 	merged := both.Interface().(resources.Resource)
 	for _, name := range differences(first.Resource, second.Resource) {
-		if !first.declares(name) && second.declares(name) {
+		if !first.declares(name) {
 			field(merged, name).Set(field(second.Resource, name))
 			from[name] = true
 		}

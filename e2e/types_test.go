@@ -265,7 +265,7 @@ printf '# welcome\n' > /etc/welcome
 mkdir -m 700 /home/bob/.ssh && touch /home/bob/.ssh/authorized_keys && chown -R bob: /home/bob/.ssh
 printf '# apply: backup\n1 2 * * * /bin/false\n' | crontab -u bob -`)
 	before := must(t, n, state)
-	more := typesManifest + `
+	more := strings.Replace(typesManifest, `"/home/bob"`, `"/home/robert"`, 1) + `
 host "other" {
   ip = "10.77.0.98"
 }
@@ -280,6 +280,9 @@ line "more" {
 	}
 	if after := must(t, n, state); after == before {
 		t.Error("the run changed nothing")
+	}
+	if got := must(t, n, "ls /home"); got != "robert\n" {
+		t.Errorf("the home did not move: %s", got)
 	}
 	if out, err := n.Must(t.Context(), "apply", "undo"); err != nil {
 		t.Errorf("%v\n%s", err, out)

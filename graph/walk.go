@@ -9,21 +9,29 @@ import (
 type Visitor interface {
 	// Ready is called when all predecessors of v have ended, before v is visited, by the goroutine that owns the walk: never twice at a time.
 	Ready(v int)
-	// Visit is called once for each vertex, in a goroutine of its own that holds one of the walk's slots. It may hand a wait for
+	// Visit is called once for each vertex, while it holds one of the walk's slots, beside other visits. It may hand a wait for
 	// somebody else to slot.Wait, which lends the slot to another visit meanwhile.
 	Visit(ctx context.Context, v int, slot Slot)
 	// Done is called after Visit(v) has returned and before any successor of v is ready, by the goroutine that owns the walk.
 	Done(v int)
 }
 
-// Slot is the right of a visit to keep one of the walk's workers busy. A visit that waits for somebody else lends it.
+// Slot is the right of a visit to keep one of the walk's workers busy. A visit that waits for somebody else lends it. The zero Slot is that of a
+// visit beside which there is no other.
 type Slot struct{ events chan<- event }
 
 // Lend gives the slot to another visit.
-func (s Slot) Lend() { s.events <- event{kind: lent} }
+func (s Slot) Lend() {
+	if s.events != nil {
+		s.events <- event{kind: lent}
+	}
+}
 
 // Resume returns when the visit has a slot again.
 func (s Slot) Resume() {
+	if s.events == nil {
+		return
+	}
 	resume := make(chan struct{})
 	s.events <- event{kind: back, resume: resume}
 	<-resume
@@ -40,6 +48,10 @@ func (s Slot) Wait(wait func()) {
 // bring, to do it once for all, then waits in vain for more.
 func (s Slot) Quiet() <-chan struct{} {
 	quiet := make(chan struct{})
+	if s.events == nil {
+		close(quiet)
+		return quiet
+	}
 	s.events <- event{kind: hush, resume: quiet}
 	return quiet
 }
@@ -77,7 +89,25 @@ func (g *Graph) walk(ctx context.Context, workers, flying int, vis Visitor) (ste
 			w.ready.push(v)
 		}
 	}
+	end := func(v int) {
+		vis.Done(v)
+		for _, s := range g.succ[v] {
+			steps++
+			if in[s.To]--; in[s.To] == 0 {
+				vis.Ready(s.To)
+				w.ready.push(s.To)
+			}
+		}
+	}
 	for left := len(in); left > 0; {
+		if w.flying == 0 && len(w.ready) == 1 { // nothing else can start until it has ended, so it needs no goroutine: in a chain, none does
+			v := w.ready.pop()
+			vis.Visit(ctx, v, Slot{})
+			steps++
+			left--
+			end(v)
+			continue
+		}
 		w.start(ctx, vis)
 		w.hush()
 		e := <-w.events
@@ -93,14 +123,7 @@ func (g *Graph) walk(ctx context.Context, workers, flying int, vis Visitor) (ste
 			w.free++
 			w.flying--
 			left--
-			vis.Done(e.v)
-			for _, s := range g.succ[e.v] {
-				steps++
-				if in[s.To]--; in[s.To] == 0 {
-					vis.Ready(s.To)
-					w.ready.push(s.To)
-				}
-			}
+			end(e.v)
 		}
 	}
 	return steps

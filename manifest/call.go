@@ -7,6 +7,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
 
+	"github.com/nodeapply/apply/manifest/calls"
 	"github.com/nodeapply/apply/manifest/syntax"
 )
 
@@ -16,7 +17,7 @@ type call struct {
 	b     *syntax.Block
 	addr  string // without instance
 	mod   *syntax.Module
-	place place
+	place calls.Place
 
 	state  cellState
 	scopes []*scope
@@ -25,7 +26,7 @@ type call struct {
 }
 
 func (c *compiler) newCall(s *scope, b *syntax.Block) *call {
-	k := &call{s: s, b: b, addr: "module." + b.Label, mod: c.called[b].mod, place: c.called[b].place}
+	k := &call{s: s, b: b, addr: "module." + b.Label, mod: c.tree.Called[b].Module, place: c.tree.Called[b].Place}
 	if s.addr != "" {
 		k.addr = s.addr + "." + k.addr
 	}

@@ -13,11 +13,14 @@ import (
 	"github.com/zclconf/go-cty/cty/function"
 
 	"github.com/nodeapply/apply/catalog"
+	"github.com/nodeapply/apply/manifest/calls"
 	"github.com/nodeapply/apply/manifest/decode"
 	"github.com/nodeapply/apply/manifest/diag"
 	"github.com/nodeapply/apply/manifest/internal/secrets"
+	"github.com/nodeapply/apply/manifest/internal/shape"
 	"github.com/nodeapply/apply/manifest/limits"
 	"github.com/nodeapply/apply/manifest/syntax"
+	"github.com/nodeapply/apply/manifest/variables"
 	"github.com/nodeapply/apply/resources"
 )
 
@@ -26,12 +29,10 @@ type compiler struct {
 	mu      sync.Mutex
 	ctx     context.Context
 	opts    Options
-	types   schemas
+	types   decode.Schemas
 	reader  *syntax.Reader
-	modules map[string]*syntax.Module // by folder; nil: could not be read
-	called  map[*syntax.Block]called
-	named   map[string]bool // the facts that manifests name
-	shapes  map[*syntax.Block]*shape
+	tree    *calls.Tree
+	shapes  map[*syntax.Block]*shape.Shape
 	facts   map[string]fact
 	funcs   map[string]map[string]function.Function // by folder
 	secrets *secrets.Set
@@ -44,33 +45,14 @@ type compiler struct {
 	related []related
 }
 
-// schemas are the resource types by name.
-type schemas map[string]*decode.Schema
-
-// Known says whether there is a resource type of that name.
-func (s schemas) Known(name string) bool { return s[name] != nil }
-
-// Names lists the resource types in lexical order.
-func (s schemas) Names() []string {
-	names := make([]string, 0, len(s))
-	for name := range s {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
-}
-
 func newCompiler(ctx context.Context, o Options) (*compiler, error) {
-	c := &compiler{
-		ctx: ctx, opts: o, types: schemas{}, modules: map[string]*syntax.Module{}, called: map[*syntax.Block]called{}, named: map[string]bool{},
-		shapes: map[*syntax.Block]*shape{}, facts: map[string]fact{}, funcs: map[string]map[string]function.Function{}, secrets: secrets.New(o.OnSecret), scopes: map[string]*scope{},
+	types, err := decode.NewSchemas(o.Types)
+	if err != nil {
+		return nil, err
 	}
-	for _, t := range o.Types {
-		s, err := decode.NewSchema(t)
-		if err != nil {
-			return nil, err
-		}
-		c.types[t.Name] = s
+	c := &compiler{
+		ctx: ctx, opts: o, types: types, shapes: map[*syntax.Block]*shape.Shape{}, facts: map[string]fact{}, funcs: map[string]map[string]function.Function{},
+		secrets: secrets.New(o.OnSecret), scopes: map[string]*scope{},
 	}
 	c.reader = syntax.NewReader(c.types, c.step)
 	return c, nil
@@ -88,7 +70,8 @@ func (c *compiler) gather(path string) *scope {
 	shown := cmp.Or(c.opts.Shown, path)
 	m, diags := c.reader.Read(c.ctx, path, shown)
 	c.diags = append(c.diags, diags...)
-	given := c.rootVars(m)
+	given, diags := variables.Read(c.ctx, c.reader, c.opts.Vars, m)
+	c.diags = append(c.diags, diags...)
 	if m == nil {
 		return nil
 	}
@@ -97,20 +80,39 @@ func (c *compiler) gather(path string) *scope {
 		c.errorf(nil, "Unreadable manifest", "%s: %v.", path, err)
 		return nil
 	}
-	at := place{dir: abs, shown: shown, within: c.opts.Within}
+	at := calls.Place{Dir: abs, Shown: shown, Within: c.opts.Within}
 	if m.Single {
-		at.dir, at.shown = filepath.Dir(abs), filepath.Dir(shown)
+		at.Dir, at.Shown = filepath.Dir(abs), filepath.Dir(shown)
 	}
-	c.rootDir = at.dir
-	c.link(m, []place{at})
+	c.rootDir = at.Dir
+	linker := calls.Linker{Reader: c.reader, Types: c.types, Find: c.opts.Modules}
+	c.tree, diags = linker.Link(c.ctx, m, at)
+	c.diags = append(c.diags, diags...)
 	if f, ok := c.opts.Facts.(ModuleFacts); ok {
-		for _, dir := range slices.Sorted(maps.Keys(c.modules)) {
+		for _, dir := range slices.Sorted(maps.Keys(c.tree.Modules)) {
 			f.AddModule(dir)
 		}
-		f.AddModule(at.dir)
+		f.AddModule(at.Dir)
 	}
-	c.lookup(slices.Sorted(maps.Keys(c.named)))
-	return &scope{mod: m, place: at, given: given}
+	c.lookup(slices.Sorted(maps.Keys(c.tree.Facts)))
+	return &scope{mod: m, place: at, given: func(_ *run, name string) (result, *hcl.Range, bool) {
+		v, ok := given[name]
+		if ok && !v.OK {
+			return failed(), v.At, true
+		}
+		return result{val: v.Val, ok: true}, v.At, ok
+	}}
+}
+
+// shape is that of a block, found once.
+func (c *compiler) shape(m *syntax.Module, b *syntax.Block) *shape.Shape {
+	sh, ok := c.shapes[b]
+	if !ok {
+		var diags hcl.Diagnostics
+		sh, diags = shape.New(c.types, m, b)
+		c.shapes[b], c.diags = sh, append(c.diags, diags...)
+	}
+	return sh
 }
 
 // evaluate turns what was read into entries and outputs.

@@ -5,11 +5,10 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/hashicorp/hcl/v2"
 
+	"github.com/nodeapply/apply/manifest/decode"
 	"github.com/nodeapply/apply/manifest/diag"
 	"github.com/nodeapply/apply/manifest/syntax"
 	"github.com/nodeapply/apply/resources"
@@ -85,7 +84,7 @@ func (s *scope) explainRef(ref *syntax.Ref, ctx *hcl.EvalContext, d *hcl.Diagnos
 			return
 		}
 		name, ok := syntax.StepName(ref.Traversal[i])
-		v = bare(v)
+		v = decode.Bare(v)
 		if !ok || v.IsNull() || !v.IsKnown() || !v.Type().IsObjectType() && !v.Type().IsMapType() {
 			continue
 		}
@@ -122,7 +121,7 @@ func pathText(t hcl.Traversal) string {
 // handlesSecrets says whether a sensitive value may be inside what an expression computes.
 func (s *scope) handlesSecrets(x *syntax.Expr, ctx *hcl.EvalContext) bool {
 	for i := range x.Refs {
-		if v, diags := x.Refs[i].Traversal[:2].TraverseAbs(ctx); !diags.HasErrors() && sensitive(v) {
+		if v, diags := x.Refs[i].Traversal[:2].TraverseAbs(ctx); !diags.HasErrors() && decode.Sensitive(v) {
 			return true
 		}
 	}
@@ -140,7 +139,7 @@ func (s *scope) text(x *syntax.Expr) string {
 
 // originsOf lists what the value of an attribute was made of, through locals and the inputs of modules.
 func (g *group) originsOf(attr string) []string {
-	a := g.sh.attr(attr)
+	a := g.sh.Attr(attr)
 	if a == nil {
 		return nil
 	}
@@ -173,15 +172,3 @@ func (s *scope) origins(refs []syntax.Ref, found map[string]bool, seen map[*synt
 		found[pathText(ref.Traversal)] = true
 	}
 }
-
-// sentence begins a text with a capital, unless it begins with an address.
-func sentence(s string) string {
-	if first, _, _ := strings.Cut(s, " "); strings.ContainsAny(first, "/") {
-		return s
-	}
-	r, n := utf8.DecodeRuneInString(s)
-	return string(unicode.ToUpper(r)) + s[n:]
-}
-
-// where is a place for messages.
-func where(r *hcl.Range) string { return diag.Pos(*r).String() }

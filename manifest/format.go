@@ -8,6 +8,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclwrite"
 
+	"github.com/nodeapply/apply/manifest/decode"
 	"github.com/nodeapply/apply/manifest/diag"
 	"github.com/nodeapply/apply/manifest/limits"
 	"github.com/nodeapply/apply/manifest/syntax"
@@ -17,7 +18,7 @@ import (
 type Formatter struct{ reader *syntax.Reader }
 
 // NewFormatter returns a Formatter that has read nothing.
-func NewFormatter() *Formatter { return &Formatter{syntax.NewReader(schemas{}, nil)} }
+func NewFormatter() *Formatter { return &Formatter{syntax.NewReader(decode.Schemas{}, nil)} }
 
 // File reads a manifest and gives it in canonical form, beside what it holds now. A file with mistakes in its syntax is not formatted.
 func (f *Formatter) File(name string) (formatted, src []byte, diags diag.List) {
@@ -42,7 +43,7 @@ func (f *Formatter) format(name string, found hcl.Diagnostics) (formatted, src [
 	}
 	err := limits.Run(context.Background(), limits.Default, func(context.Context, *limits.Place) { formatted = hclwrite.Format(src) })
 	if err != nil {
-		return nil, nil, diag.From(hcl.Diagnostics{exceeded(err)}, noFiles{}, noSecrets)
+		return nil, nil, diag.From(hcl.Diagnostics{limits.Diagnose(err)}, noFiles{}, noSecrets)
 	}
 	return formatted, src, nil
 }

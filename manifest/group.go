@@ -6,8 +6,10 @@ import (
 	"github.com/hashicorp/hcl/v2"
 
 	"github.com/nodeapply/apply/catalog"
+	"github.com/nodeapply/apply/manifest/decode"
 	"github.com/nodeapply/apply/manifest/diag"
 	"github.com/nodeapply/apply/manifest/funcs"
+	"github.com/nodeapply/apply/manifest/internal/shape"
 	"github.com/nodeapply/apply/manifest/syntax"
 	"github.com/nodeapply/apply/resources"
 )
@@ -15,7 +17,7 @@ import (
 // group is a resource block in one scope: all its instances.
 type group struct {
 	s      *scope
-	sh     *shape
+	sh     *shape.Shape
 	addr   resources.Address // without instance
 	object *cell             // what expressions see
 
@@ -41,7 +43,7 @@ func (g *group) repeat(r *run) (repetition, bool) {
 	if g.expanded && (r.late == nil || g.rep.known) {
 		return g.rep, g.repOK
 	}
-	rep, ok := g.s.repeat(r, g.sh.block)
+	rep, ok := g.s.repeat(r, g.sh.Block)
 	if r.late == nil {
 		g.expanded, g.rep, g.repOK = true, rep, ok
 	}
@@ -61,11 +63,11 @@ func (g *group) emit(r *run) {
 		c.entries, all = append(c.entries, e), used
 	default:
 		if len(rep.list) > 1 {
-			g.constant = make([]*result, len(g.sh.attrs)+len(g.sh.options))
+			g.constant = make([]*result, len(g.sh.Attrs)+len(g.sh.Options))
 		}
 		for _, inst := range rep.list {
 			if len(c.entries) >= maxEntries {
-				r.errorf(&g.sh.block.Header, "Over the limit", "The catalog is over the limit of %d resources.", maxEntries)
+				r.errorf(&g.sh.Block.Header, "Over the limit", "The catalog is over the limit of %d resources.", maxEntries)
 				break
 			}
 			c.step()
@@ -79,7 +81,7 @@ func (g *group) emit(r *run) {
 
 // blank is an entry that holds only what every entry of the block has.
 func (g *group) blank(inst *instance) *catalog.Entry {
-	e := &catalog.Entry{Addr: g.addr, Pos: diag.Pos(g.sh.block.Header), Awaits: g.sh.schema.Type.Awaits, AttrPos: g.attrPos, Origins: g.origins}
+	e := &catalog.Entry{Addr: g.addr, Pos: diag.Pos(g.sh.Block.Header), Awaits: g.sh.Schema.Type.Awaits, AttrPos: g.attrPos, Origins: g.origins}
 	e.Addr.Instance = inst.suffix()
 	return e
 }
@@ -87,20 +89,20 @@ func (g *group) blank(inst *instance) *catalog.Entry {
 // stub stands for an instance that has mistakes, so that references to it are none.
 func (g *group) stub(inst *instance) *catalog.Entry {
 	e := g.blank(inst)
-	e.Off, e.Resource = true, g.sh.schema.Type.New(g.addr.Title)
+	e.Off, e.Resource = true, g.sh.Schema.Type.New(g.addr.Title)
 	return e
 }
 
 // entry evaluates one instance. The deps are all resources whose values it uses.
 func (g *group) entry(r *run, inst *instance) (*catalog.Entry, deps) {
 	e := g.blank(inst)
-	f := filling{g: g, r: r, inst: inst, e: e, res: g.sh.schema.Type.New(g.addr.Title)}
+	f := filling{g: g, r: r, inst: inst, e: e, res: g.sh.Schema.Type.New(g.addr.Title)}
 	f.options()
 	if e.Timeout == 0 {
-		e.Timeout = g.sh.schema.Type.Timeout
+		e.Timeout = g.sh.Schema.Type.Timeout
 	}
 	mistakes := len(r.diags)
-	for i := range g.sh.attrs {
+	for i := range g.sh.Attrs {
 		f.attr(i)
 	}
 	switch {
@@ -108,7 +110,7 @@ func (g *group) entry(r *run, inst *instance) (*catalog.Entry, deps) {
 		r.diags = r.diags[:mistakes]
 		e.Resource = f.res
 		return e, f.deps
-	case f.failed || g.sh.bad:
+	case f.failed || g.sh.Bad:
 		if !f.late {
 			f.validate()
 		}
@@ -154,7 +156,7 @@ func (f *filling) value(i int, a *syntax.Attr) *result {
 }
 
 func (f *filling) attr(i int) {
-	a := &f.g.sh.attrs[i]
+	a := &f.g.sh.Attrs[i]
 	res := f.value(i, a.Attr)
 	if !res.ok {
 		f.fail(a.Name)
@@ -164,37 +166,37 @@ func (f *filling) attr(i int) {
 		f.deps = f.deps.add(res.deps)
 	}
 	v := res.val
-	if a.field.Secret {
+	if a.Field.Secret {
 		v = v.Mark(funcs.Sensitive)
 	}
-	if sensitive(v) {
+	if decode.Sensitive(v) {
 		f.g.s.c.secrets.Add(v)
-		if a.field.Public {
+		if a.Field.Public {
 			f.wrong(a, errors.New("a sensitive value cannot be used here: it would be visible to others; pass it by `environment`, `stdin` or a file's `content`"))
 			return
 		}
-		v = bare(v)
+		v = decode.Bare(v)
 		f.e.Sensitive = append(f.e.Sensitive, a.Name)
 	}
-	if !wholly(v) {
+	if !decode.Known(v) {
 		f.late = true
 		return
 	}
 	if v.IsNull() {
-		if a.field.Required {
+		if a.Field.Required {
 			f.wrong(a, errors.New("it is required and cannot be null"))
 		}
 		return
 	}
-	if err := a.field.Set(f.res, v); err != nil {
+	if err := a.Field.Set(f.res, v); err != nil {
 		f.wrong(a, err)
 	}
 }
 
 // wrong reports an attribute's value. What it says of a sensitive one is not repeated.
-func (f *filling) wrong(a *shapeAttr, err error) {
+func (f *filling) wrong(a *shape.Attr, err error) {
 	f.fail(a.Name)
-	f.r.errorf(a.Range().Ptr(), "Wrong value for `"+a.Name+"`", "%s.", sentence(err.Error()))
+	f.r.errorf(a.Range().Ptr(), "Wrong value for `"+a.Name+"`", "%s.", diag.Sentence(err.Error()))
 }
 
 func (f *filling) fail(attr string) {
@@ -217,17 +219,17 @@ func (f *filling) validate() {
 			if f.wrongs[ae.Attr] {
 				continue
 			}
-			at := &f.g.sh.block.Header
-			if a := f.g.sh.attr(ae.Attr); a != nil {
+			at := &f.g.sh.Block.Header
+			if a := f.g.sh.Attr(ae.Attr); a != nil {
 				at = a.Range().Ptr()
 			}
-			f.r.errorf(at, "Wrong value for `"+ae.Attr+"`", "%s.", sentence(ae.Err.Error()))
+			f.r.errorf(at, "Wrong value for `"+ae.Attr+"`", "%s.", diag.Sentence(ae.Err.Error()))
 			continue
 		}
 		if f.failed {
 			continue
 		}
-		f.r.errorf(&f.g.sh.block.Header, "Wrong declaration", "%s.", sentence(err.Error()))
+		f.r.errorf(&f.g.sh.Block.Header, "Wrong declaration", "%s.", diag.Sentence(err.Error()))
 	}
 }
 
@@ -247,8 +249,8 @@ func unjoin(err error) []error {
 }
 
 func (g *group) posOf(attr string) resources.Pos {
-	if a := g.sh.attr(attr); a != nil {
+	if a := g.sh.Attr(attr); a != nil {
 		return diag.Pos(hcl.RangeBetween(*a.At, a.Range()))
 	}
-	return diag.Pos(g.sh.block.Header)
+	return diag.Pos(g.sh.Block.Header)
 }

@@ -2,17 +2,14 @@ package manifest
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
-	"github.com/hashicorp/hcl/v2/hclsyntax"
-	"github.com/zclconf/go-cty/cty"
 
 	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/manifest/diag"
-	"github.com/nodeapply/apply/manifest/internal/secrets"
+	"github.com/nodeapply/apply/manifest/internal/preview"
 	"github.com/nodeapply/apply/manifest/limits"
 	"github.com/nodeapply/apply/manifest/syntax"
 	"github.com/nodeapply/apply/resources"
@@ -32,20 +29,20 @@ func (g *group) deferred(r *run, inst *instance, used deps, blank resources.Reso
 
 // deferredGroup is the one entry of a block whose for_each or count only the run knows.
 func (g *group) deferredGroup(r *run, rep repetition) (*catalog.Entry, deps) {
-	inst := unknownInstance(g.sh.block)
+	inst := unknownInstance(g.sh.Block)
 	e, used := g.entry(r, inst) // finds the mistakes that do not depend on the elements
 	used = used.add(rep.deps)
 	out := g.blank(nil)
 	out.Options = e.Options
 	out.Deferred = &catalog.Deferred{
-		Blank:   g.sh.schema.Type.New(g.addr.Title),
+		Blank:   g.sh.Schema.Type.New(g.addr.Title),
 		Needs:   used.lateOnes(),
 		Preview: g.preview(r, inst, used),
 		Bind: func(ctx context.Context, late catalog.Values) ([]*catalog.Entry, error) {
 			return g.bind(ctx, late, func(r *run) []*instance {
 				rep, ok := g.repeat(r)
 				if ok && !rep.known && !r.blind {
-					r.errorf(&g.sh.block.Header, "Not known", "How many there are is not known: %s did not run.", needs(rep.deps))
+					r.errorf(&g.sh.Block.Header, "Not known", "How many there are is not known: %s did not run.", needs(rep.deps))
 				}
 				return rep.list
 			})
@@ -63,7 +60,7 @@ func (g *group) bind(ctx context.Context, late catalog.Values, list instances) (
 		for _, inst := range list(r) {
 			e, used := g.entry(r, inst)
 			if e.Deferred != nil {
-				r.errorf(&g.sh.block.Header, "Not known", "A value is not known: %s did not run.", needs(used))
+				r.errorf(&g.sh.Block.Header, "Not known", "A value is not known: %s did not run.", needs(used))
 			}
 			if !e.Off {
 				out = append(out, e)
@@ -141,7 +138,7 @@ func needs(d deps) string {
 
 // preview lists the attributes as far as they are known.
 func (g *group) preview(r *run, inst *instance, used deps) []resources.Change {
-	b := g.sh.block
+	b := g.sh.Block
 	var out []resources.Change
 	show := func(a *syntax.Attr, inst *instance) string {
 		ctx, own, ok := g.s.context(r, &a.Expr, inst)
@@ -158,7 +155,7 @@ func (g *group) preview(r *run, inst *instance, used deps) []resources.Change {
 			}
 			return "(known after " + needs(part) + ")"
 		}
-		return shower{ctx: ctx, unknown: unknown}.expr(a.Expression, false)
+		return preview.Printer{Context: ctx, Unknown: unknown}.Expression(a.Expression)
 	}
 	for _, name := range []string{"for_each", "count", "when"} {
 		if a := b.Attr(name); a != nil {
@@ -171,7 +168,7 @@ func (g *group) preview(r *run, inst *instance, used deps) []resources.Change {
 			}
 		}
 	}
-	for _, a := range g.sh.attrs {
+	for _, a := range g.sh.Attrs {
 		out = append(out, resources.Change{Attr: a.Name, To: show(a.Attr, inst)})
 	}
 	return out
@@ -186,88 +183,4 @@ func (s *scope) within(r *run, x *syntax.Expr, part hcl.Range) deps {
 		}
 	}
 	return b.deps
-}
-
-// shower prints expressions of which parts are unknown.
-type shower struct {
-	ctx     *hcl.EvalContext
-	unknown func(hcl.Range) string
-}
-
-func (s shower) expr(x hcl.Expression, quoted bool) string {
-	v, diags := x.Value(s.ctx)
-	switch {
-	case diags.HasErrors():
-		return s.unknown(x.Range())
-	case sensitive(v):
-		return secrets.Hidden
-	case wholly(v):
-		return showValue(v, quoted)
-	}
-	if bounded, ok := x.(interface{ UnwrapExpression() hcl.Expression }); ok {
-		x = bounded.UnwrapExpression()
-	}
-	switch x := x.(type) {
-	case *hclsyntax.TemplateExpr:
-		var b strings.Builder
-		for _, part := range x.Parts {
-			b.WriteString(s.expr(part, false))
-		}
-		if quoted {
-			return `"` + b.String() + `"`
-		}
-		return b.String()
-	case *hclsyntax.TemplateWrapExpr:
-		return s.expr(x.Wrapped, quoted)
-	case *hclsyntax.ParenthesesExpr:
-		return s.expr(x.Expression, quoted)
-	case *hclsyntax.TupleConsExpr:
-		parts := make([]string, len(x.Exprs))
-		for i, e := range x.Exprs {
-			parts[i] = s.expr(e, true)
-		}
-		return "[" + strings.Join(parts, ", ") + "]"
-	case *hclsyntax.ObjectConsExpr:
-		parts := make([]string, len(x.Items))
-		for i, item := range x.Items {
-			parts[i] = s.expr(item.KeyExpr, false) + " = " + s.expr(item.ValueExpr, true)
-		}
-		return "{ " + strings.Join(parts, ", ") + " }"
-	}
-	return s.unknown(x.Range())
-}
-
-// showValue prints a known value as a manifest would write it, a text alone without quotes.
-func showValue(v cty.Value, quoted bool) string {
-	if v.IsNull() {
-		return "null"
-	}
-	t := v.Type()
-	switch {
-	case t == cty.String && quoted:
-		return resources.Quote(v.AsString())
-	case t == cty.String:
-		return v.AsString()
-	case t == cty.Bool:
-		return fmt.Sprint(v.True())
-	case t == cty.Number:
-		return v.AsBigFloat().Text('f', -1)
-	case t.IsMapType(), t.IsObjectType():
-		var parts []string
-		for k, e := range v.Elements() {
-			key := k.AsString()
-			if !resources.IsIdentifier(key) {
-				key = resources.Quote(key)
-			}
-			parts = append(parts, key+" = "+showValue(e, true))
-		}
-		return "{ " + strings.Join(parts, ", ") + " }"
-	case v.CanIterateElements():
-		var parts []string
-		for _, e := range v.Elements() {
-			parts = append(parts, showValue(e, true))
-		}
-		return "[" + strings.Join(parts, ", ") + "]"
-	}
-	return t.FriendlyName()
 }

@@ -6,13 +6,14 @@ package manifest
 
 import (
 	"context"
-	"errors"
 
 	"github.com/hashicorp/hcl/v2"
 
 	"github.com/nodeapply/apply/catalog"
+	"github.com/nodeapply/apply/manifest/calls"
 	"github.com/nodeapply/apply/manifest/diag"
 	"github.com/nodeapply/apply/manifest/limits"
+	"github.com/nodeapply/apply/manifest/variables"
 	"github.com/nodeapply/apply/resources"
 )
 
@@ -53,11 +54,10 @@ type Options struct {
 }
 
 // Folder is where a module's files are.
-type Folder struct {
-	Dir    string
-	Shown  string // how positions write it; default Dir
-	Within string // a folder that sources of modules in it ("../x") cannot leave; default: they can lead anywhere
-}
+type Folder = calls.Folder
+
+// VarSource gives values to variables of the root module: one value, or a file of them.
+type VarSource = variables.Source
 
 // Result is what was compiled.
 type Result struct {
@@ -80,7 +80,7 @@ func Compile(ctx context.Context, path string, o Options) (*Result, diag.List) {
 			result.Outputs = c.evaluate(root)
 		})
 		if err != nil { // the evaluation may still be going on: nothing of it can be looked at
-			return nil, diag.From(hcl.Diagnostics{exceeded(err)}, noFiles{}, noSecrets)
+			return nil, diag.From(hcl.Diagnostics{limits.Diagnose(err)}, noFiles{}, noSecrets)
 		}
 		result.Catalog = c.catalog()
 	}
@@ -105,15 +105,6 @@ func Link(ctx context.Context, path string, o Options) diag.List {
 // broken is a type that cannot be read, its author's mistake.
 func broken(err error) diag.List {
 	return diag.List{{Severity: diag.Error, Summary: "Broken resource type", Detail: err.Error()}}
-}
-
-// exceeded is an evaluation that was given up.
-func exceeded(err error) *hcl.Diagnostic {
-	var over *limits.ExceededError
-	if errors.As(err, &over) {
-		return over.Diagnostic()
-	}
-	return diag.Errorf(nil, "Interrupted", "%v.", err)
 }
 
 // noFiles and noSecrets are for diagnostics of which nothing more is known.

@@ -6,6 +6,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/nodeapply/apply/manifest/decode"
+	"github.com/nodeapply/apply/manifest/internal/shape"
 	"github.com/nodeapply/apply/manifest/syntax"
 	"github.com/nodeapply/apply/resources"
 )
@@ -13,7 +14,7 @@ import (
 // value is the resource as expressions see it: its attributes as declared, its defaults, its late values; for all instances.
 func (g *group) value(r *run) result {
 	rep, ok := g.repeat(r)
-	if !ok || g.sh.bad {
+	if !ok || g.sh.Bad {
 		return failed()
 	}
 	res := result{ok: true, deps: rep.deps}
@@ -30,27 +31,27 @@ func (g *group) value(r *run) result {
 		members[i] = one.val
 		res.deps = res.deps.add(one.deps)
 	}
-	res.val = g.s.instances(g.sh.block, rep.list, members)
+	res.val = g.s.instances(g.sh.Block, rep.list, members)
 	return res
 }
 
 func (g *group) instanceValue(r *run, inst *instance) result {
 	out := map[string]cty.Value{}
-	blank := g.sh.schema.Type.New(g.addr.Title)
-	for _, name := range g.sh.schema.Names() {
-		out[name] = g.sh.schema.Field(name).Get(blank)
+	blank := g.sh.Schema.Type.New(g.addr.Title)
+	for _, name := range g.sh.Schema.Names() {
+		out[name] = g.sh.Schema.Field(name).Get(blank)
 	}
 	res := result{ok: true}
-	for i := range g.sh.attrs {
-		a := &g.sh.attrs[i]
+	for i := range g.sh.Attrs {
+		a := &g.sh.Attrs[i]
 		one := g.s.eval(r, &a.Expr, inst)
 		if !one.ok {
 			return failed()
 		}
-		if wholly(one.val) && one.val.IsNull() {
+		if decode.Known(one.val) && one.val.IsNull() {
 			continue
 		}
-		if !wholly(one.val) {
+		if !decode.Known(one.val) {
 			res.deps = res.deps.add(one.deps) // who waits for this value waits for what it is made of
 		}
 		out[a.Name] = g.declared(a, one.val)
@@ -61,15 +62,15 @@ func (g *group) instanceValue(r *run, inst *instance) result {
 }
 
 // declared is the value of an attribute as the resource takes it: a number given for a string is a string.
-func (g *group) declared(a *shapeAttr, v cty.Value) cty.Value {
-	if !wholly(v) || sensitive(v) || !a.field.Plain {
+func (g *group) declared(a *shape.Attr, v cty.Value) cty.Value {
+	if !decode.Known(v) || decode.Sensitive(v) || !a.Field.Plain {
 		return v
 	}
-	blank := g.sh.schema.Type.New(g.addr.Title)
-	if a.field.Set(blank, v) != nil {
+	blank := g.sh.Schema.Type.New(g.addr.Title)
+	if a.Field.Set(blank, v) != nil {
 		return v
 	}
-	return a.field.Get(blank)
+	return a.Field.Get(blank)
 }
 
 // lateValues fills in what only the run gives: unknown while compiling, null for what this run does not manage.
@@ -78,7 +79,7 @@ func (g *group) lateValues(r *run, inst *instance, out map[string]cty.Value) {
 	if r.late != nil {
 		values, _ = r.late(g.instanceAddr(inst))
 	}
-	for _, name := range g.sh.schema.Type.Late {
+	for _, name := range g.sh.Schema.Type.Late {
 		if r.late == nil {
 			out[name] = cty.DynamicVal
 			continue
@@ -119,5 +120,5 @@ func (g *group) lateRef(ref *syntax.Ref) bool {
 	if n := len(ref.Traversal); n > 2 {
 		name, _ = syntax.StepName(ref.Traversal[n-1])
 	}
-	return g.sh.schema.Late(name) || !g.rep.known || len(g.sh.schema.Type.Late) > 0 && (name == "" || g.sh.schema.Field(name) == nil)
+	return g.sh.Schema.Late(name) || !g.rep.known || len(g.sh.Schema.Type.Late) > 0 && (name == "" || g.sh.Schema.Field(name) == nil)
 }

@@ -40,7 +40,7 @@ func (s *scope) output(r *run, b *syntax.Block) result {
 		res.val = res.val.Mark(funcs.Sensitive)
 		return s.noted(res)
 	}
-	if sensitive(res.val) {
+	if decode.Sensitive(res.val) {
 		r.errorf(a.Range().Ptr(), "Sensitive output", "The value of this output is made of a sensitive value. Write `sensitive = true` in `output %q`.", b.Label)
 		return failed()
 	}
@@ -56,9 +56,9 @@ func (s *scope) rootOutputs(r *run) []Output {
 		if !res.ok {
 			continue
 		}
-		o := Output{Name: name, Sensitive: sensitive(res.val), Pos: diag.Pos(b.Header)}
-		if wholly(res.val) {
-			o.Value = decode.Go(bare(res.val))
+		o := Output{Name: name, Sensitive: decode.Sensitive(res.val), Pos: diag.Pos(b.Header)}
+		if decode.Known(res.val) {
+			o.Value = decode.Go(decode.Bare(res.val))
 		} else {
 			o.Late = func(ctx context.Context, late catalog.Values) (any, error) { return s.c.lateOutput(ctx, c, late) }
 		}
@@ -75,10 +75,10 @@ func (c *compiler) lateOutput(ctx context.Context, out *cell, late catalog.Value
 		switch {
 		case found.HasErrors():
 			problem = found
-		case !res.ok || !wholly(res.val):
+		case !res.ok || !decode.Known(res.val):
 			problem = errors.New(needs(res.deps) + " did not run")
 		default:
-			value = decode.Go(bare(res.val))
+			value = decode.Go(decode.Bare(res.val))
 		}
 	})
 	if err != nil || problem == nil {

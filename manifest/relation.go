@@ -31,9 +31,9 @@ func (c *compiler) relations() []catalog.Relation {
 			continue
 		}
 		g := rel.group
-		for _, x := range g.sh.relations {
-			for _, t := range x.targets {
-				out = g.s.relation(out, g.addr, x.kind, t)
+		for _, x := range g.sh.Relations {
+			for _, t := range x.Targets {
+				out = g.s.relation(out, g.addr, x.Kind, t)
 			}
 		}
 		for _, d := range rel.deps {

@@ -8,6 +8,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/nodeapply/apply/catalog"
+	"github.com/nodeapply/apply/manifest/decode"
 	"github.com/nodeapply/apply/manifest/diag"
 	"github.com/nodeapply/apply/resources"
 )
@@ -56,7 +57,7 @@ func failed() result { return result{val: cty.DynamicVal} }
 
 // get computes a cell once.
 func (r *run) get(c *cell) *result {
-	if r.late != nil && (c.state != done || !wholly(c.val)) {
+	if r.late != nil && (c.state != done || !decode.Known(c.val)) {
 		again := r.memo[c]
 		if again == nil {
 			again = &cell{what: c.what, at: c.at, compute: c.compute}

@@ -7,17 +7,16 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
 
+	"github.com/nodeapply/apply/manifest/calls"
+	"github.com/nodeapply/apply/manifest/decode"
 	"github.com/nodeapply/apply/manifest/syntax"
 )
-
-// place is where a module's files are: its folder, how positions write it, and the folder that relative sources cannot leave, if there is one.
-type place struct{ dir, shown, within string }
 
 // scope is one instance of a module: its declarations with their values.
 type scope struct {
 	c     *compiler
 	mod   *syntax.Module
-	place place
+	place calls.Place
 	addr  string // "module.a", "" for the root
 	from  *caller
 	given func(r *run, variable string) (result, *hcl.Range, bool) // evaluated when asked for; false: not given
@@ -39,7 +38,7 @@ type caller struct {
 }
 
 // newScope declares what a module instance holds. Nothing is evaluated yet.
-func (c *compiler) newScope(m *syntax.Module, at place, from *caller) *scope {
+func (c *compiler) newScope(m *syntax.Module, at calls.Place, from *caller) *scope {
 	s := &scope{
 		c: c, mod: m, place: at, from: from,
 		vars: map[string]*cell{}, locals: map[string]*cell{}, outputs: map[string]*cell{},
@@ -71,7 +70,7 @@ func (c *compiler) newScope(m *syntax.Module, at place, from *caller) *scope {
 
 // noted remembers what is secret in a value.
 func (s *scope) noted(res result) result {
-	if res.ok && sensitive(res.val) {
+	if res.ok && decode.Sensitive(res.val) {
 		s.c.secrets.Add(res.val)
 	}
 	return res
@@ -85,10 +84,10 @@ func (s *scope) baseContext() *hcl.EvalContext {
 		}
 	}
 	return &hcl.EvalContext{
-		Functions: s.c.functions(s.place.dir),
+		Functions: s.c.functions(s.place.Dir),
 		Variables: map[string]cty.Value{
 			"fact": cty.ObjectVal(facts),
-			"path": cty.ObjectVal(map[string]cty.Value{"module": cty.StringVal(s.place.dir), "root": cty.StringVal(s.c.rootDir)}),
+			"path": cty.ObjectVal(map[string]cty.Value{"module": cty.StringVal(s.place.Dir), "root": cty.StringVal(s.c.rootDir)}),
 		},
 	}
 }
@@ -101,7 +100,7 @@ func (s *scope) settle(r *run) {
 		for _, name := range slices.Sorted(maps.Keys(cells)) {
 			res := r.get(cells[name])
 			members[name] = res.val
-			known = known && wholly(res.val)
+			known = known && decode.Known(res.val)
 		}
 		return cty.ObjectVal(members)
 	}

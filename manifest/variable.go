@@ -7,6 +7,7 @@ import (
 	"github.com/zclconf/go-cty/cty/convert"
 
 	"github.com/nodeapply/apply/manifest/decode"
+	"github.com/nodeapply/apply/manifest/diag"
 	"github.com/nodeapply/apply/manifest/funcs"
 	"github.com/nodeapply/apply/manifest/syntax"
 )
@@ -93,7 +94,7 @@ func (s *scope) missing(r *run, b *syntax.Block) {
 		r.errorf(&b.Header, "Missing value", "The variable `%s` has no default and was not given: set it by `--var %s=...`, in a `--var-file`, or as APPLY_VAR_%s.", b.Label, b.Label, b.Label)
 		return
 	}
-	r.errorf(&s.from.call.b.Header, "Missing attribute", "The module needs a value for its variable `%s` (declared at %s).", b.Label, where(&b.Header))
+	r.errorf(&s.from.call.b.Header, "Missing attribute", "The module needs a value for its variable `%s` (declared at %s).", b.Label, diag.Where(&b.Header))
 }
 
 // constant evaluates what may refer to nothing.
@@ -114,11 +115,11 @@ func (s *scope) conform(r *run, b *syntax.Block, t varType, v cty.Value, at *hcl
 	out, err := convert.Convert(v, t.ty)
 	if err != nil {
 		detail := err.Error()
-		if sensitive(v) || s.flag(r, b, "sensitive", false) {
+		if decode.Sensitive(v) || s.flag(r, b, "sensitive", false) {
 			s.c.secrets.Add(v.Mark(funcs.Sensitive))
 			detail = "want " + t.ty.FriendlyNameForConstraint() + ", got " + decode.Describe(v)
 		}
-		r.errorf(at, "Wrong value for variable `"+b.Label+"`", "%s: its type, declared at %s, is `%s`.", sentence(detail), where(&b.Header), typeexpr.TypeString(t.ty))
+		r.errorf(at, "Wrong value for variable `"+b.Label+"`", "%s: its type, declared at %s, is `%s`.", diag.Sentence(detail), diag.Where(&b.Header), typeexpr.TypeString(t.ty))
 		return v, false
 	}
 	return out, true
@@ -138,10 +139,10 @@ func (s *scope) validate(r *run, b *syntax.Block, v cty.Value, at *hcl.Range) bo
 			ok = false
 			continue
 		}
-		c, err := convert.Convert(bare(res.val), cty.Bool)
+		c, err := convert.Convert(decode.Bare(res.val), cty.Bool)
 		switch {
 		case err != nil || c.IsNull():
-			r.errorf(cond.Range().Ptr(), "Wrong value for `condition`", "Want true or false, got %s.", decode.Describe(bare(res.val)))
+			r.errorf(cond.Range().Ptr(), "Wrong value for `condition`", "Want true or false, got %s.", decode.Describe(decode.Bare(res.val)))
 			ok = false
 		case !c.IsKnown() || c.True():
 		default:
@@ -154,12 +155,12 @@ func (s *scope) validate(r *run, b *syntax.Block, v cty.Value, at *hcl.Range) bo
 
 func (s *scope) invalid(r *run, b *syntax.Block, message *syntax.Attr, v cty.Value, at *hcl.Range) {
 	text := "the value is not valid"
-	if res := s.evalWith(r, &message.Expr, b.Label, v); res.ok && wholly(res.val) {
+	if res := s.evalWith(r, &message.Expr, b.Label, v); res.ok && decode.Known(res.val) {
 		if m, err := convert.Convert(res.val, cty.String); err == nil && !m.IsNull() && !m.IsMarked() {
 			text = m.AsString()
 		}
 	}
-	r.errorf(at, "Invalid value for variable `"+b.Label+"`", "%s (by the validation at %s)", sentence(text)+".", where(message.At))
+	r.errorf(at, "Invalid value for variable `"+b.Label+"`", "%s (by the validation at %s)", diag.Sentence(text)+".", diag.Where(message.At))
 }
 
 // evalWith evaluates an expression in which one variable has a value already.

@@ -3,12 +3,14 @@ package origin
 import (
 	"context"
 	"errors"
-	"os"
+	"fmt"
 	"path"
+	"path/filepath"
 	"strings"
 
 	"github.com/nodeapply/apply/manifest"
 	"github.com/nodeapply/apply/modules"
+	"github.com/nodeapply/apply/origin/internal/scratch"
 	"github.com/nodeapply/apply/source"
 )
 
@@ -26,8 +28,7 @@ type Checkouts struct {
 	pins   []pins // what is found first counts
 	locked bool   // the root manifest has a lock: what it leaves out is refused
 
-	dir     string
-	held    *os.File // dir, locked: others leave it alone
+	folder  *scratch.Folder // nil before the first checkout
 	trees   map[string]*source.Tree
 	refused error // the first error that says "do not use this"
 }
@@ -139,15 +140,42 @@ func within(t *source.Tree, name string) string {
 }
 
 // Has says whether a path is in a checked out revision.
-func (c *Checkouts) Has(path string) bool { return c.dir != "" && strings.HasPrefix(path, c.dir+"/") }
+func (c *Checkouts) Has(path string) bool {
+	return c.folder != nil && strings.HasPrefix(path, c.folder.Dir+"/")
+}
 
 // Rewrite replaces the folders of revisions, which are other ones at each run, by their commits.
 func (c *Checkouts) Rewrite(text string) string {
-	if c.dir == "" || !strings.Contains(text, c.dir) {
+	if c.folder == nil || !strings.Contains(text, c.folder.Dir) {
 		return text
 	}
 	for _, t := range c.trees {
 		text = strings.ReplaceAll(text, t.Dir, "git:"+t.Commit)
 	}
 	return text
+}
+
+// parent makes the folder for this command's checkouts.
+func (c *Checkouts) parent() (string, error) {
+	if c.folder != nil {
+		return c.folder.Dir, nil
+	}
+	state, err := c.o.State()
+	if err != nil {
+		return "", err
+	}
+	if c.folder, err = scratch.New(filepath.Join(state, "git", "checkout")); err != nil {
+		return "", fmt.Errorf("checkout: %w", err)
+	}
+	return c.folder.Dir, nil
+}
+
+// Close removes what was checked out.
+func (c *Checkouts) Close() error {
+	if c.folder == nil {
+		return nil
+	}
+	folder := c.folder
+	c.folder = nil
+	return folder.Close()
 }

@@ -14,7 +14,7 @@ import (
 // Contents replaces the names of files in the checked out revisions by what they are called there, with a sum of what they hold: two revisions of a file
 // have different folders and may have the same content.
 func (c *Checkouts) Contents(text string) string {
-	if !strings.Contains(text, c.dir) {
+	if c.folder == nil || !strings.Contains(text, c.folder.Dir) {
 		return text
 	}
 	for _, t := range c.trees {

@@ -42,6 +42,13 @@ type Diff struct {
 // Empty says that nothing differs.
 func (d Diff) Empty() bool { return len(d.Changes) == 0 }
 
+// Compare adds a change of attr from what it is to what it should be, unless these are the same.
+func (d *Diff) Compare(attr, from, to string) {
+	if from != to {
+		d.Changes = append(d.Changes, Change{Attr: attr, From: from, To: to})
+	}
+}
+
 // Has says whether attr is among the changes.
 func (d Diff) Has(attr string) bool {
 	for _, c := range d.Changes {

@@ -46,9 +46,7 @@ func TestGrows(t *testing.T) {
 
 // TestAtOnce: three nodes, and five, run at the same time.
 func TestAtOnce(t *testing.T) {
-	if !whole {
-		t.Skip("left out without APPLY_E2E=whole: three and five nodes at once (TestGrows has two)")
-	}
+	wholeOnly(t, "three and five nodes at once (TestGrows has two)")
 	for _, n := range []int{3, 5} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			c := newCluster(t, n, usual)
@@ -61,9 +59,7 @@ func TestAtOnce(t *testing.T) {
 
 // TestBrokenDisk: mkfs itself fails on one node. The others say so long before their time is over, and all end well once the disk is whole.
 func TestBrokenDisk(t *testing.T) {
-	if !whole {
-		t.Skip("left out without APPLY_E2E=whole: a disk that mkfs cannot write (TestGrows has one that it may not)")
-	}
+	wholeOnly(t, "a disk that mkfs cannot write (TestGrows has one that it may not)")
 	c := newCluster(t, 3, usual)
 	bad := c.nodes[1]
 	others := c.start([]*lab.Node{c.nodes[0], c.nodes[2]}, 3)

@@ -18,6 +18,14 @@ import (
 // whole says that everything is tried, not a sample.
 var whole = os.Getenv("APPLY_E2E") == "whole"
 
+// wholeOnly skips what a sample leaves out.
+func wholeOnly(t *testing.T, what string) {
+	t.Helper()
+	if !whole {
+		t.Skipf("left out without APPLY_E2E=whole, which makes this half an hour: %s", what)
+	}
+}
+
 // runTimeout bounds a run of apply, and eventTimeout what a test waits for in the middle of one: two cores may carry five nodes.
 const (
 	runTimeout   = 5 * time.Minute

@@ -81,8 +81,8 @@ func TestComesThrough(t *testing.T) {
 		}, false},
 	} {
 		t.Run(f.name, func(t *testing.T) {
-			if !f.sample && !whole {
-				t.Skip("left out without APPLY_E2E=whole")
+			if !f.sample {
+				wholeOnly(t, f.name)
 			}
 			t.Parallel()
 			c := newCluster(t, 3, usual)

@@ -26,9 +26,7 @@ func (c *cluster) grep(n *lab.Node, line string, texts ...string) {
 // TestReplica: named nodes in place of a group, options, no client mount. A layout that does not fit is told before anything is made, and a
 // replica of all nodes grows with them.
 func TestReplica(t *testing.T) {
-	if !whole {
-		t.Skip("left out without APPLY_E2E=whole: replicas and options of volumes")
-	}
+	wholeOnly(t, "replicas and options of volumes")
 	replica := func(nodes, copies, timeout string) string {
 		return fmt.Sprintf(`
 			type           = "replica"
@@ -70,9 +68,7 @@ func TestReplica(t *testing.T) {
 
 // TestDisperse: packages from a repository of one's own, a packet filter, and a dispersed volume that is written to with a node away.
 func TestDisperse(t *testing.T) {
-	if !whole {
-		t.Skip("left out without APPLY_E2E=whole: dispersed volumes, repository and firewall")
-	}
+	wholeOnly(t, "dispersed volumes, repository and firewall")
 	c := newCluster(t, 3, "", "fdisk") // without GlusterFS
 	ctx := t.Context()
 	base, err := image.Base(ctx)

@@ -222,7 +222,18 @@ func others(t *testing.T) []string {
 	return names
 }
 
+// endOthers ends them and waits until they are gone.
 func endOthers(t *testing.T) {
 	t.Helper()
-	eachOther(t, func(pid int, _ string) { _ = unix.Kill(pid, unix.SIGKILL) })
+	eachOther(t, func(pid int, cmdline string) {
+		fd, err := unix.PidfdOpen(pid, 0)
+		if err != nil {
+			return
+		}
+		defer unix.Close(fd)
+		_ = unix.Kill(pid, unix.SIGKILL)
+		if n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 10_000); n == 0 {
+			t.Errorf("%s lives on 10 s after it was killed: %v", cmdline, err)
+		}
+	})
 }

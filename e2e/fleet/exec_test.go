@@ -252,7 +252,7 @@ func (s *site) hostKeys(t *testing.T) {
 // TestMany: 1,024 connections that are open at the same time, to 16 nodes that go by 64 names each.
 func TestMany(t *testing.T) {
 	if !whole() {
-		t.Skip("left out without APPLY_FLEET=whole: 1,024 connections at a time")
+		t.Skip("left out without APPLY_FLEET=whole, being one of the long tests: 1,024 connections at a time")
 	}
 	var names []string
 	var inventory strings.Builder

@@ -108,3 +108,32 @@ func (f *Field) Set(r resources.Resource, v cty.Value) error {
 func (f *Field) Get(r resources.Resource) cty.Value {
 	return goValue(reflect.ValueOf(r).Elem().FieldByIndex(f.index))
 }
+
+// Schemas are the resource types by name.
+type Schemas map[string]*Schema
+
+// Known says whether there is a resource type of that name.
+func (s Schemas) Known(name string) bool { return s[name] != nil }
+
+// Names lists the resource types in lexical order.
+func (s Schemas) Names() []string {
+	names := make([]string, 0, len(s))
+	for name := range s {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// NewSchemas reads all types. An error is a mistake of a type's author.
+func NewSchemas(types []resources.Type) (Schemas, error) {
+	all := Schemas{}
+	for _, t := range types {
+		s, err := NewSchema(t)
+		if err != nil {
+			return nil, err
+		}
+		all[t.Name] = s
+	}
+	return all, nil
+}

@@ -2,6 +2,7 @@ package limits
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"runtime/metrics"
@@ -9,6 +10,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
 )
 
 // Bounds is what one Run may take.
@@ -48,6 +51,32 @@ func (e *ExceededError) Diagnostic() *hcl.Diagnostic {
 		d.Summary = "Evaluation broke down"
 	}
 	return d
+}
+
+// Diagnose is the diagnostic of an error that Run returned.
+func Diagnose(err error) *hcl.Diagnostic {
+	var over *ExceededError
+	if errors.As(err, &over) {
+		return over.Diagnostic()
+	}
+	return &hcl.Diagnostic{Severity: hcl.DiagError, Summary: "Interrupted", Detail: fmt.Sprintf("%v.", err)}
+}
+
+// Constant evaluates, within the default bounds, what can refer to nothing.
+func Constant(ctx context.Context, x hcl.Expression) (cty.Value, hcl.Diagnostics) {
+	var v cty.Value
+	var diags hcl.Diagnostics
+	err := Run(ctx, Default, func(ctx context.Context, at *Place) {
+		at.Set(x.Range().Ptr())
+		if native, ok := x.(hclsyntax.Expression); ok {
+			Bound(native, func() { Step(ctx) })
+		}
+		v, diags = x.Value(nil)
+	})
+	if err != nil {
+		return cty.DynamicVal, hcl.Diagnostics{Diagnose(err)}
+	}
+	return v, diags
 }
 
 // pollEvery is short against the time in which an evaluation that doubles a text doubles the memory of the process.

@@ -149,24 +149,19 @@ func (k *Key) wanted(is *entry) (*entry, error) {
 // Check compares the line.
 func (k *Key) Check(ctx context.Context, v host.View) (resources.Diff, error) {
 	var d resources.Diff
-	add := func(attr, from, to string) {
-		if from != to {
-			d.Changes = append(d.Changes, resources.Change{Attr: attr, From: from, To: to})
-		}
-	}
 	f, err := k.look(ctx, v)
 	switch {
 	case err != nil || f == nil:
 		return d, err
 	case k.Ensure == absent && len(f.entries) > 0:
-		add("ensure", present, absent)
+		d.Compare("ensure", present, absent)
 	case k.Ensure == absent:
 	case len(f.entries) == 0:
 		home, err := v.Lstat(f.user.Home)
 		if err == nil && home.Kind != host.Directory && home.Kind != host.Symlink { // a link that the user may have planted has been refused
 			err = fmt.Errorf("%s, the home of user %s: does not exist", f.user.Home, k.User)
 		}
-		add("ensure", absent, present)
+		d.Compare("ensure", absent, present)
 		return d, err
 	default:
 		is := f.entries[0]
@@ -174,14 +169,14 @@ func (k *Key) Check(ctx context.Context, v host.View) (resources.Diff, error) {
 		if err != nil {
 			return d, err
 		}
-		add("type", is.key.Type(), w.key.Type())
+		d.Compare("type", is.key.Type(), w.key.Type())
 		keys := make([]string, len(f.entries))
 		for i, e := range f.entries {
 			keys[i] = ssh.FingerprintSHA256(e.key)
 		}
-		add("key", strings.Join(keys, ", "), ssh.FingerprintSHA256(w.key))
-		add("name", is.comment, w.comment)
-		add("options", strings.Join(is.options, ","), strings.Join(w.options, ","))
+		d.Compare("key", strings.Join(keys, ", "), ssh.FingerprintSHA256(w.key))
+		d.Compare("name", is.comment, w.comment)
+		d.Compare("options", strings.Join(is.options, ","), strings.Join(w.options, ","))
 	}
 	return d, nil
 }

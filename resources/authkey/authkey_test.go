@@ -129,13 +129,7 @@ func TestWhatIsWritten(t *testing.T) {
 	} {
 		t.Run(tc.declared+" from "+tc.actual, func(t *testing.T) {
 			h := hosttest.New(t, tree(others+actual[tc.actual]))
-			o := resourcetest.Converges(t, h, declare(declared[tc.declared]))
-			if diff := cmp.Diff(others+tc.want, h.Content(file)); diff != "" {
-				t.Error(diff)
-			}
-			if diff := cmp.Diff(tc.changes, o.Changes()); diff != "" {
-				t.Error(diff)
-			}
+			resourcetest.Writes(t, h, declare(declared[tc.declared]), file, others+tc.want, tc.changes)
 		})
 	}
 }

@@ -161,11 +161,6 @@ func (c *Cron) wanted(is *job) *job {
 // Check compares the job.
 func (c *Cron) Check(ctx context.Context, v host.View) (resources.Diff, error) {
 	var d resources.Diff
-	add := func(attr, from, to string) {
-		if from != to {
-			d.Changes = append(d.Changes, resources.Change{Attr: attr, From: from, To: to})
-		}
-	}
 	t, err := c.read(ctx, v)
 	if err != nil || t == nil {
 		return d, err
@@ -173,21 +168,21 @@ func (c *Cron) Check(ctx context.Context, v host.View) (resources.Diff, error) {
 	is := t.find(c)
 	switch {
 	case is == nil && c.Ensure == present:
-		add("ensure", absent, present)
+		d.Compare("ensure", absent, present)
 	case is == nil:
 	case c.Ensure == absent:
-		add("ensure", present, absent)
+		d.Compare("ensure", present, absent)
 	default:
 		w := c.wanted(is)
 		if !is.complete() || !is.marked {
-			add("ensure", "incomplete", present)
+			d.Compare("ensure", "incomplete", present)
 		}
-		add("command", is.command, w.command)
+		d.Compare("command", is.command, w.command)
 		for i := range w.time {
-			add(units[i].attr, canonical(i, is.time[i]), canonical(i, w.time[i]))
+			d.Compare(units[i].attr, canonical(i, is.time[i]), canonical(i, w.time[i]))
 		}
-		add("special", word(is.special), word(w.special))
-		add("environment", strings.Join(is.env, "\n"), strings.Join(w.env, "\n"))
+		d.Compare("special", word(is.special), word(w.special))
+		d.Compare("environment", strings.Join(is.env, "\n"), strings.Join(w.env, "\n"))
 	}
 	return d, nil
 }

@@ -3,8 +3,10 @@ package exec_test
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/resources/exec"
@@ -73,6 +75,17 @@ func logoutput(e *exec.Exec) resources.AttrUnmarshaler { return &e.LogOutput }
 
 func umaskOf(u exec.Umask) *exec.Umask       { return &u }
 func logOf(l exec.LogOutput) *exec.LogOutput { return &l }
+
+// What a command is that nothing is said of.
+func TestDefaults(t *testing.T) {
+	want := &exec.Exec{Command: exec.Command{Line: "true"}, Returns: exec.ExitCodes{0}, LogOutput: exec.LogOnFailure}
+	if diff := cmp.Diff(want, made("true"), cmpopts.IgnoreUnexported(exec.Exec{})); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if got := exec.Type().Timeout; got != 300*time.Second {
+		t.Errorf("want a timeout of 300 s, got %s", got)
+	}
+}
 
 func TestCommandString(t *testing.T) {
 	tests := map[string]struct {

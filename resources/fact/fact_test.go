@@ -3,6 +3,7 @@ package fact_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -12,7 +13,8 @@ import (
 	"github.com/nodeapply/apply/exchange/name"
 	"github.com/nodeapply/apply/exchange/record"
 	"github.com/nodeapply/apply/exchange/store"
-	"github.com/nodeapply/apply/exchange/verdict"
+	"github.com/nodeapply/apply/exchange/view"
+	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/resources/fact"
 )
@@ -25,10 +27,15 @@ type link struct {
 	age    time.Duration
 	kept   string
 	said   []string
+	away   error // the exchange cannot be looked at
+	full   error // nothing can be published
 }
 
-func (l *link) Look(_ context.Context, f func(string, *verdict.View)) error {
-	v := verdict.New("default")
+func (l *link) Look(_ context.Context, f func(string, *view.View)) error {
+	if l.away != nil {
+		return l.away
+	}
+	v := view.New("default")
 	v.SetNode("node01", &record.Node{Boot: "boot2"})
 	if l.stands != nil {
 		b, err := json.Marshal(l.stands)
@@ -52,7 +59,7 @@ func (l *link) Kept(string) json.RawMessage {
 
 func (l *link) Publish(_ context.Context, f string, value json.RawMessage, ttl time.Duration) error {
 	l.said = append(l.said, "publish "+f+" "+string(value)+" "+ttl.String())
-	return nil
+	return l.full
 }
 
 func (l *link) Withdraw(_ context.Context, f string) error {
@@ -69,6 +76,7 @@ func TestConverges(t *testing.T) {
 	ok := func(value string) *record.Fact {
 		return &record.Fact{Status: record.OK, Value: json.RawMessage(value), Boot: "boot2"}
 	}
+	away := errors.New("exchange: connection refused")
 	for _, c := range []struct {
 		name   string
 		link   link
@@ -77,6 +85,12 @@ func TestConverges(t *testing.T) {
 		want   []string // changed attributes
 		said   []string
 	}{
+		{name: "another value is kept", link: link{stands: ok("true"), kept: "false"}, want: []string{"value"}, said: []string{"publish up true 0s"}},
+		{name: "another ttl", ttl: time.Minute, link: link{stands: &record.Fact{Status: record.OK, Value: []byte("true"), TTL: time.Hour}, kept: "true"}, want: []string{"ttl"}, said: []string{"publish up true 1m0s"}},
+		{name: "the exchange is away", link: link{away: away, kept: "true"}, want: []string{"ensure", "value"}, said: []string{"publish up true 0s"}},
+		{name: "absent, kept alone", ensure: "absent", link: link{kept: "true"}, want: []string{"ensure"}, said: []string{"withdraw up"}},
+		{name: "absent, failed before", ensure: "absent", link: link{stands: &record.Fact{Status: record.Failed}}},
+		{name: "absent, the exchange is away", ensure: "absent", link: link{away: away}, want: []string{"ensure"}, said: []string{"withdraw up"}},
 		{name: "not there", want: []string{"ensure", "value"}, said: []string{"publish up true 0s"}},
 		{name: "there", link: link{stands: ok("true"), kept: "true"}},
 		{name: "another value", link: link{stands: ok("false"), kept: "true"}, want: []string{"value"}, said: []string{"publish up true 0s"}},
@@ -101,6 +115,9 @@ func TestConverges(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			if told := len(d.Notes) == 1 && strings.Contains(d.Notes[0], away.Error()); told != (c.link.away != nil) {
+				t.Errorf("notes: %q", d.Notes)
+			}
 			var attrs []string
 			for _, x := range d.Changes {
 				attrs = append(attrs, x.Attr)
@@ -111,8 +128,9 @@ func TestConverges(t *testing.T) {
 			if d.Empty() {
 				return
 			}
-			if err := f.Apply(t.Context(), nil, d); err != nil {
-				t.Fatal(err)
+			lent := waiter(0)
+			if err := f.Apply(host.WithWaiter(t.Context(), &lent), nil, d); err != nil || lent != 1 {
+				t.Fatalf("want its place lent once, got %d, %v", lent, err)
 			}
 			if diff := cmp.Diff(c.said, c.link.said); diff != "" {
 				t.Error(diff)
@@ -124,9 +142,75 @@ func TestConverges(t *testing.T) {
 	}
 }
 
+// waiter counts how often a place was lent.
+type waiter int
+
+func (w *waiter) Wait(wait func()) { *w++; wait() }
+
+func (*waiter) Quiet() <-chan struct{} { return nil }
+
+func TestStillDiffersWhenItWasNotPublished(t *testing.T) {
+	f := fact.Type(&link{full: errors.New("no space left on device")}).New("up").(*fact.Fact)
+	f.Value = true
+	d, err := f.Check(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Apply(t.Context(), nil, d); err == nil {
+		t.Error("want an error")
+	}
+	if again, err := f.Check(t.Context(), nil); err != nil || again.Empty() {
+		t.Errorf("after a failed apply: %v, %v", again, err)
+	}
+}
+
+func TestUndo(t *testing.T) {
+	for _, c := range []struct {
+		name, want string
+		link       link
+	}{
+		{"nothing was exported", "withdraw up", link{}},
+		{"another value was", "publish up false 1m0s", link{kept: "false", stands: &record.Fact{Status: record.OK, Value: []byte("false"), TTL: time.Minute}}},
+		{"the exchange is away", "publish up false 2m0s", link{kept: "false", away: errors.New("away")}}, // as it is declared now
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := fact.Type(&c.link).New("up").(*fact.Fact)
+			f.Value, f.TTL = true, resources.Duration(2*time.Minute)
+			before, err := f.Before(t.Context(), nil, resources.Diff{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			// What is declared since may have another title.
+			if err := fact.Type(&c.link).New("other").(*fact.Fact).Restore(t.Context(), nil, before); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff([]string{c.want}, c.link.said); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+	var l link
+	for _, broken := range []string{`{"name": "../up", "value": true}`, `{"name": "up", "value": "` + strings.Repeat("x", 70<<10) + `"}`, "{"} {
+		if err := fact.Type(&l).New("up").(*fact.Fact).Restore(t.Context(), nil, []byte(broken)); err == nil || len(l.said) > 0 {
+			t.Errorf("%.30s: %v, %q", broken, err, l.said)
+		}
+	}
+}
+
+func TestIdentities(t *testing.T) {
+	f := fact.Type(&link{}).New("up").(*fact.Fact)
+	if diff := cmp.Diff([]resources.Identity{{Kind: "fact", Name: "up"}}, f.Provides()); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestSkipped(t *testing.T) {
 	l := &link{}
 	f := fact.Type(l).New("up").(*fact.Fact)
+	if err := f.Skip(t.Context(), nil, "exec.mkfs"); err != nil {
+		t.Fatal(err)
+	}
+	f.Ensure = "absent" // and is not expected
 	if err := f.Skip(t.Context(), nil, "exec.mkfs"); err != nil {
 		t.Fatal(err)
 	}

@@ -204,6 +204,10 @@ func TestResult(t *testing.T) {
 			tree: "-- dir/x -> mine --\n", file: made("/dir/x", target("other"), func(f *file.File) { f.Replace = false }),
 			want: "-- dir/ 0755 root:root --\n-- dir/x -> mine root:root --\n",
 		},
+		"replace = false keeps a thing of another kind": {
+			tree: "-- dir/x -> mine --\n", file: made("/dir/x", content("hello\n"), func(f *file.File) { f.Replace = false }),
+			want: "-- dir/ 0755 root:root --\n-- dir/x -> mine root:root --\n",
+		},
 		"backup beside the file": {
 			tree: "-- dir/x 0640 nobody:root --\nold\n", file: made("/dir/x", content("new\n"), func(f *file.File) { f.Backup = ".bak" }),
 			want: "-- dir/ 0755 root:root --\n-- dir/x 0640 nobody:root --\nnew\n-- dir/x.bak 0640 nobody:root --\nold\n", ops: "write write",

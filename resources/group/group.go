@@ -142,30 +142,25 @@ func (g *Group) membersThere(ctx context.Context, v host.View, is []string) erro
 // Check compares the entry.
 func (g *Group) Check(ctx context.Context, v host.View) (resources.Diff, error) {
 	var d resources.Diff
-	add := func(attr, from, to string) {
-		if from != to {
-			d.Changes = append(d.Changes, resources.Change{Attr: attr, From: from, To: to})
-		}
-	}
 	f, err := g.look(ctx, v)
 	if err != nil {
 		return d, err
 	}
 	switch {
 	case f == nil && g.Ensure == present:
-		add("ensure", absent, present)
+		d.Compare("ensure", absent, present)
 		return d, g.membersThere(ctx, v, nil)
 	case f == nil:
 		return d, nil
 	case g.Ensure == absent:
-		add("ensure", present, absent)
+		d.Compare("ensure", present, absent)
 	default:
 		if g.GID != nil {
-			add("gid", number(f.GID), number(*g.GID))
+			d.Compare("gid", number(f.GID), number(*g.GID))
 		}
 		if g.Members != nil && !f.remote {
 			is := slices.Sorted(slices.Values(f.Members))
-			add("members", strings.Join(slices.Compact(is), ","), strings.Join(g.members(is), ","))
+			d.Compare("members", strings.Join(slices.Compact(is), ","), strings.Join(g.members(is), ","))
 			err = g.membersThere(ctx, v, is)
 		}
 	}

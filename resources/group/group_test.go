@@ -84,13 +84,7 @@ func TestWhatIsDone(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			h := accountstest.New(t, strings.Replace(accountstest.Base, "audio:", tc.line+"audio:", 1))
-			o := resourcetest.Converges(t, h, declare(tc.edit))
-			if diff := cmp.Diff(tc.want, h.Changes()); diff != "" {
-				t.Error(diff)
-			}
-			if diff := cmp.Diff(tc.changes, o.Changes()); diff != "" {
-				t.Error(diff)
-			}
+			resourcetest.Runs(t, h, declare(tc.edit), tc.want, tc.changes)
 		})
 	}
 }

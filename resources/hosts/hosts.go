@@ -209,11 +209,6 @@ func sameSet(a, b []string) bool {
 // Check compares the entry.
 func (e *Host) Check(_ context.Context, v host.View) (resources.Diff, error) {
 	var d resources.Diff
-	add := func(attr, from, to string) {
-		if from != to {
-			d.Changes = append(d.Changes, resources.Change{Attr: attr, From: from, To: to})
-		}
-	}
 	f, err := text.Read(v, e.Target)
 	if err != nil {
 		return d, err
@@ -221,21 +216,21 @@ func (e *Host) Check(_ context.Context, v host.View) (resources.Diff, error) {
 	all := e.find(f)
 	switch {
 	case e.Ensure == absent && len(all) > 0:
-		add("ensure", present, absent)
+		d.Compare("ensure", present, absent)
 	case e.Ensure == absent:
 	case len(all) == 0 && e.IP == "":
 		return d, &resources.AttrError{Attr: "ip", Err: fmt.Errorf("is needed: %s has no entry for %s", e.Target, e.Name)}
 	case len(all) == 0:
-		add("ensure", absent, present)
+		d.Compare("ensure", absent, present)
 	default:
 		w := e.wanted(all[0])
 		ips := make([]string, len(all))
 		for i, x := range all {
 			ips[i] = x.ip
 		}
-		add("ip", strings.Join(ips, ", "), w.ip)
-		add("host_aliases", strings.Join(all[0].aliases, " "), strings.Join(w.aliases, " "))
-		add("comment", all[0].comment, w.comment)
+		d.Compare("ip", strings.Join(ips, ", "), w.ip)
+		d.Compare("host_aliases", strings.Join(all[0].aliases, " "), strings.Join(w.aliases, " "))
+		d.Compare("comment", all[0].comment, w.comment)
 	}
 	return d, nil
 }

@@ -105,13 +105,7 @@ func TestWhatIsWritten(t *testing.T) {
 	} {
 		t.Run(tc.declared+" from "+tc.actual, func(t *testing.T) {
 			h := hosttest.New(t, "-- etc/hosts --\n"+others+actual[tc.actual])
-			o := resourcetest.Converges(t, h, declare(declared[tc.declared]))
-			if diff := cmp.Diff(others+tc.want, h.Content("/etc/hosts")); diff != "" {
-				t.Error(diff)
-			}
-			if diff := cmp.Diff(tc.changes, o.Changes()); diff != "" {
-				t.Error(diff)
-			}
+			resourcetest.Writes(t, h, declare(declared[tc.declared]), "/etc/hosts", others+tc.want, tc.changes)
 		})
 	}
 }

@@ -5,9 +5,12 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/nodeapply/apply/exchange"
-	"github.com/nodeapply/apply/exchange/verdict"
+	"github.com/nodeapply/apply/exchange/view"
 	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/resources/limit"
 )
@@ -22,9 +25,9 @@ type link struct {
 
 func (l *link) Shared() bool { return l.shared }
 
-func (l *link) Enter(_ context.Context, name string, most int, group string, progress func([]verdict.Place)) (*exchange.Held, error) {
+func (l *link) Enter(_ context.Context, name string, most int, group string, progress func([]view.Place)) (*exchange.Held, error) {
 	l.asked = strings.Join([]string{name, string(rune('0' + most)), group}, " ")
-	progress([]verdict.Place{{Node: "n2", Doing: "applying exec.a"}})
+	progress([]view.Place{{Node: "n2", Doing: "applying exec.a"}})
 	return l.held, l.err
 }
 
@@ -55,6 +58,17 @@ func TestEnter(t *testing.T) {
 				t.Errorf("asked %q, told %q", tc.link.asked, told)
 			}
 		})
+	}
+}
+
+func TestType(t *testing.T) {
+	typ := limit.Type(&link{})
+	l := typ.New("one").(*limit.Limit)
+	if typ.Timeout != time.Hour || l.Max != 1 {
+		t.Errorf("timeout %v, max %d", typ.Timeout, l.Max)
+	}
+	if diff := cmp.Diff([]resources.Identity{{Kind: "limit", Name: "one"}}, l.Provides()); diff != "" {
+		t.Error(diff)
 	}
 }
 

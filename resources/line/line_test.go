@@ -126,13 +126,7 @@ func TestWhatIsWritten(t *testing.T) {
 	} {
 		t.Run(tc.declared+" from "+tc.actual, func(t *testing.T) {
 			h := node(t, lines(actual[tc.actual]))
-			o := resourcetest.Converges(t, h, declare(declared[tc.declared]))
-			if diff := cmp.Diff(lines(tc.want), h.Content("/etc/conf")); diff != "" {
-				t.Error(diff)
-			}
-			if diff := cmp.Diff(tc.changes, o.Changes()); diff != "" {
-				t.Error(diff)
-			}
+			resourcetest.Writes(t, h, declare(declared[tc.declared]), "/etc/conf", lines(tc.want), tc.changes)
 			if st, err := h.Lstat("/etc/conf"); err != nil || st.Mode != 0o640 {
 				t.Errorf("mode %o, %v", st.Mode, err)
 			}

@@ -2,15 +2,14 @@ package mount
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/resources/mount/fstab"
+	"github.com/nodeapply/apply/resources/mount/internal/options"
 )
 
 // stackLimit bounds how many mounts on one point are taken off one after the other.
@@ -89,18 +88,17 @@ func (m *Mount) bring(ctx context.Context, h host.Host, f *facts) error {
 		return m.mount(ctx, h)
 	case !sameDevice(ctx, h, f.want, *top) || !sameType(f.want.FSType, *top):
 		return m.again(ctx, h, f.live)
-	case len(lacking(f.want, *top)) == 0:
+	case len(options.Lacking(f.want.Options, *top)) == 0:
 		return nil
 	}
 	if m.Remounts {
-		// The words are given explicitly: a remount by fstab alone keeps flags that fstab does not name.
-		options := "remount," + strings.Join(remountWords(f.want), ",")
-		if err := run(ctx, h, "mount", "-o", options, "--", m.point()); err == nil {
+		words := "remount," + strings.Join(options.Remount(f.want.Options), ",")
+		if err := run(ctx, h, "mount", "-o", words, "--", m.point()); err == nil {
 			now, err := m.look(ctx, h)
 			if err != nil {
 				return err
 			}
-			if t := now.top(); t != nil && len(lacking(f.want, *t)) == 0 {
+			if t := now.top(); t != nil && len(options.Lacking(f.want.Options, *t)) == 0 {
 				return nil
 			}
 		}
@@ -108,34 +106,14 @@ func (m *Mount) bring(ctx context.Context, h host.Host, f *facts) error {
 	return m.again(ctx, h, f.live)
 }
 
-// remountWords are the options of a remount, every flag said.
-func remountWords(want fstab.Entry) []string {
-	words := expand(want.Options)
-	out := []string{}
-	for _, w := range words {
-		userspace := strings.HasPrefix(w, "x-") || slices.Contains([]string{"auto", "noauto", "nofail", "_netdev", "bind", "rbind", "loop", "nouser"}, w)
-		if !userspace {
-			out = append(out, w)
-		}
-	}
-	if slices.Contains(words, "bind") || slices.Contains(words, "rbind") {
-		return append(out, "bind")
-	}
-	for _, f := range flags[:4] {
-		if w := wanted(words, f, false); !slices.Contains(out, w) {
-			out = append(out, w)
-		}
-	}
-	if atime(words) == "" {
-		out = append(out, "relatime")
-	}
-	return out
-}
-
 // again unmounts all that is stacked and mounts. If that fails, what was mounted before is put back.
 func (m *Mount) again(ctx context.Context, h host.Host, before []host.Mount) error {
+	pasts, err := remember(ctx, h, before)
+	if err != nil {
+		return err
+	}
 	taken := len(before)
-	err := m.unmountAll(ctx, h)
+	err = m.unmountAll(ctx, h)
 	if err == nil {
 		err = m.mount(ctx, h)
 	} else if f, unread := m.look(ctx, h); unread == nil {
@@ -144,8 +122,8 @@ func (m *Mount) again(ctx context.Context, h host.Host, before []host.Mount) err
 	if err == nil || taken <= 0 {
 		return err
 	}
-	for _, old := range before[len(before)-taken:] {
-		if back := mountAs(context.WithoutCancel(ctx), h, old); back != nil {
+	for _, old := range pasts[len(before)-taken:] {
+		if back := old.mount(context.WithoutCancel(ctx), h); back != nil {
 			return errors.Join(err, fmt.Errorf("and what was mounted before cannot be put back: %w", back))
 		}
 	}
@@ -162,15 +140,6 @@ func (m *Mount) mount(ctx context.Context, h host.Host) error {
 		return fmt.Errorf("%s: mount did nothing, and said that all went well: is %s there?", m.point(), f.want.Device)
 	}
 	return err
-}
-
-// mountAs mounts what a live mount was, past fstab.
-func mountAs(ctx context.Context, h host.Host, old host.Mount) error {
-	if old.Root != "/" {
-		return fmt.Errorf("%s was a part (%s) of a file system", old.Point, old.Root)
-	}
-	fstype := strings.TrimPrefix(old.FSType, "fuse.")
-	return run(ctx, h, "mount", "-t", fstype, "-o", strings.Join(old.Options, ","), "--", old.Source, old.Point)
 }
 
 // unmountAll takes off all that is stacked on the mount point.
@@ -213,48 +182,6 @@ type failure struct {
 
 func (e *failure) Error() string  { return fmt.Sprintf("%s (exit code %d)", e.msg, e.code) }
 func (e *failure) Detail() string { return e.all }
-
-// before is what an undo of the live mount needs; the table is a file.
-type before struct {
-	Live *host.Mount `json:"live"` // nil: nothing was mounted
-}
-
-// Before keeps what is mounted.
-func (m *Mount) Before(ctx context.Context, v host.View, _ resources.Diff) (json.RawMessage, error) {
-	f, err := m.look(ctx, v)
-	if err != nil {
-		return nil, err
-	}
-	return json.Marshal(before{Live: f.top()})
-}
-
-// Restore mounts or unmounts so that what Before saw is there again.
-func (m *Mount) Restore(ctx context.Context, h host.Host, raw json.RawMessage) error {
-	var b before
-	if err := json.Unmarshal(raw, &b); err != nil {
-		return fmt.Errorf("what was before: %w", err)
-	}
-	f, err := m.look(ctx, h)
-	if err != nil {
-		return err
-	}
-	now := f.top()
-	switch {
-	case b.Live == nil:
-		return m.unmountAll(ctx, h)
-	case now == nil:
-		return mountAs(ctx, h, *b.Live)
-	case now.Source == b.Live.Source && now.FSType == b.Live.FSType:
-		if slices.Equal(now.Options, b.Live.Options) {
-			return nil
-		}
-		return run(ctx, h, "mount", "-o", "remount,"+strings.Join(b.Live.Options, ","), "--", m.point())
-	}
-	if err := run(ctx, h, "umount", "--", m.point()); err != nil {
-		return err
-	}
-	return mountAs(ctx, h, *b.Live)
-}
 
 // Inspect fills the attributes from the entry, else from the live mount.
 func (m *Mount) Inspect(ctx context.Context, v host.View) error {

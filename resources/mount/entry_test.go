@@ -48,6 +48,23 @@ func TestEntry(t *testing.T) {
 	}
 }
 
+// Options are one string or a list, and what is not said of the rest has its default.
+func TestAttributes(t *testing.T) {
+	for name, value := range map[string]any{"string": "ro,noatime", "list": []any{"ro", "noatime"}} {
+		var o Options
+		if err := o.UnmarshalAttr(value); err != nil || o != "ro,noatime" {
+			t.Errorf("%s: %q, %v", name, o, err)
+		}
+	}
+	if err := new(Options).UnmarshalAttr([]any{[]any{"ro"}}); err == nil {
+		t.Error("a list of lists was accepted")
+	}
+	want := &Mount{Path: "/x", Remounts: true}
+	if diff := cmp.Diff(want, Type().New("/x")); diff != "" {
+		t.Errorf("defaults (-want +got):\n%s", diff)
+	}
+}
+
 // A device that is told by its UUID or label is the one that is mounted under another name.
 func TestDeviceByAnotherName(t *testing.T) {
 	if os.Geteuid() != 0 {

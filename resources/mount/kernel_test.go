@@ -40,6 +40,7 @@ func TestKernel(t *testing.T) {
 	t.Run("options", func(t *testing.T) { n.options(t, a) })
 	t.Run("failures", func(t *testing.T) { n.failures(t, a, b) })
 	t.Run("stacked", func(t *testing.T) { n.stacked(t, a, b) })
+	t.Run("undone", func(t *testing.T) { n.undone(t, a) })
 	t.Run("not by a device", n.others)
 }
 
@@ -51,7 +52,8 @@ type node struct {
 
 func newNode(t *testing.T) *node {
 	etc := t.TempDir()
-	sh(t, "cp -a /etc/. "+etc+" && mount --bind "+etc+" /etc && mount -t tmpfs -o mode=0755 none /mnt && mkdir /mnt/data /mnt/other")
+	sh(t, "cp -a /etc/. "+etc+" && mount --bind "+etc+" /etc && mount -t tmpfs -o mode=0755 none /mnt && mkdir /mnt/data /mnt/other /mnt/src")
+	sh(t, "ln -s data /mnt/link && ln -s /mnt /mnt/up && truncate -s 4M /mnt/image && mkfs.ext4 -q /mnt/image")
 	local, err := host.New(host.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -252,6 +254,9 @@ func (n *node) failures(t *testing.T, a, b string) {
 			if err = tc.m.Apply(t.Context(), n, d); err == nil || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("want an error with %q, got %v", tc.want, err)
 			}
+			if err != nil && strings.Contains(err.Error(), "cannot be put back") {
+				t.Error(err)
+			}
 			if diff := cmp.Diff(table, sh(t, "cat /etc/fstab")); diff != "" {
 				t.Errorf("the table (-want +got):\n%s", diff)
 			}
@@ -277,8 +282,42 @@ func (n *node) stacked(t *testing.T, a, b string) {
 	}
 }
 
+// What was mounted can be had again after it was unmounted, as an undo does.
+func (n *node) undone(t *testing.T, a string) {
+	for name, mount := range map[string]string{
+		"nothing":          "true",
+		"a device":         "mount -o noatime,nosuid " + a + " /mnt/data",
+		"memory":           "mount -t tmpfs -o size=1M,mode=0700 none /mnt/data",
+		"a file as a loop": "mount -o loop,noatime /mnt/image /mnt/data",
+		"a folder":         "mount --bind /mnt/src /mnt/data && mount -o remount,bind,ro /mnt/data",
+		"a stack":          "mount " + a + " /mnt/data && mount -t tmpfs none /mnt/data",
+	} {
+		t.Run(name, func(t *testing.T) {
+			n.fresh(t, "")
+			sh(t, mount)
+			const state = "findmnt -rno FSTYPE,OPTIONS,FSROOT /mnt/data || true; cat /sys/block/loop*/loop/backing_file | sort"
+			before := sh(t, state)
+			m := n.at("/mnt/data")
+			m.Ensure = absent
+			if name == "nothing" {
+				m.Ensure = mounted
+			}
+			raw, err := m.Before(t.Context(), n, resources.Diff{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			n.converge(t, m)
+			if err := Type().New("another title").(*Mount).Restore(t.Context(), n, raw); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(before, sh(t, state)); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 func (n *node) others(t *testing.T) {
-	sh(t, "mkdir -p /mnt/src && truncate -s 4M /mnt/image && mkfs.ext4 -q /mnt/image && ln -sfn data /mnt/link && ln -sfn /mnt /mnt/up")
 	for name, tc := range map[string]struct {
 		m     *Mount
 		drift string

@@ -15,6 +15,7 @@ import (
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/resources/mount/fstab"
+	"github.com/nodeapply/apply/resources/mount/internal/options"
 )
 
 var (
@@ -299,7 +300,7 @@ func (m *Mount) compare(ctx context.Context, v host.View, f *facts) []resources.
 	if !sameType(f.want.FSType, *f.top()) && !has.Has("fstype") {
 		add("fstype", f.top().FSType+" (live)", f.want.FSType)
 	}
-	if lacks := lacking(f.want, *f.top()); len(lacks) > 0 && !has.Has("options") {
+	if lacks := options.Lacking(f.want.Options, *f.top()); len(lacks) > 0 && !has.Has("options") {
 		add("options", strings.Join(append(f.top().Options, f.top().SuperOptions...), ",")+" (live)", f.want.Options)
 	}
 	return changes

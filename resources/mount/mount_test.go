@@ -10,7 +10,6 @@ import (
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/host/hosttest"
-	"github.com/nodeapply/apply/resources/mount/fstab"
 	"github.com/nodeapply/apply/resources/resourcetest"
 )
 
@@ -151,34 +150,6 @@ func TestFailures(t *testing.T) {
 	}
 }
 
-func TestLacking(t *testing.T) {
-	sized := host.Mount{Options: []string{"rw", "relatime"}, SuperOptions: []string{"rw", "size=1048576k"}}
-	for _, tc := range []struct {
-		name, options string
-		live          host.Mount
-		want          []string
-	}{
-		{"defaults", "defaults", live("relatime"), nil},
-		{"defaults say rw, exec, suid, dev", "defaults", live("nosuid", "nodev", "noexec", "relatime"), []string{"suid", "dev", "exec"}},
-		{"user implies three", "user,exec", live("nosuid", "nodev", "relatime"), nil},
-		{"access times", "noatime", live("relatime"), []string{"noatime"}},
-		{"strictatime is not shown", "strictatime", live(), nil},
-		{"sizes by their bytes", "size=1G", sized, nil},
-		{"another size", "size=2G", sized, []string{"size=2G"}},
-		{"a value that is shown whenever it is set", "commit=30", live("relatime"), []string{"commit=30"}},
-		{"what is not shown as a default says nothing", "user_xattr,acl,barrier=1", live("relatime"), nil},
-		{"of user space alone", "x-systemd.automount,nofail,_netdev,noauto,comment=x", live("relatime"), nil},
-		{"bind mounts have their source's flags", "bind", live("nosuid", "noatime"), nil},
-		{"but a declared one is compared", "bind,ro", live("relatime"), []string{"ro"}},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			if diff := cmp.Diff(tc.want, lacking(fstab.Entry{Options: tc.options}, tc.live)); diff != "" {
-				t.Error(diff)
-			}
-		})
-	}
-}
-
 func TestRestore(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
@@ -191,6 +162,7 @@ func TestRestore(t *testing.T) {
 			h := hosttest.New(t, "-- etc/fstab --\n"+line("defaults,noatime")+"-- data/ --\n")
 			h.Mount(tc.mounts...)
 			m := declare(mounted)
+			m.Path = "/data/"
 			d, err := m.Check(t.Context(), h)
 			if err != nil {
 				t.Fatal(err)
@@ -202,7 +174,7 @@ func TestRestore(t *testing.T) {
 			if err := m.Apply(t.Context(), h, d); err != nil {
 				t.Fatal(err)
 			}
-			if err := Type().New("/data").(*Mount).Restore(t.Context(), h, raw); err != nil {
+			if err := Type().New("another title").(*Mount).Restore(t.Context(), h, raw); err != nil {
 				t.Fatal(err)
 			}
 			got, err := h.Mounts(t.Context())

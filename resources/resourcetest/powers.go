@@ -12,11 +12,11 @@ import (
 	"github.com/nodeapply/apply/resources"
 )
 
-// NeedsRoot skips t unless it runs as root; because says what another user cannot do.
+// NeedsRoot skips t unless it runs as root; because says why nobody else can.
 func NeedsRoot(t testing.TB, because string) {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		t.Skip("needs root: " + because)
+		t.Skipf("needs root; left out: %s, as %s", t.Name(), because)
 	}
 }
 
@@ -27,6 +27,30 @@ func (o Outcome) Changes() string {
 		lines[i] = fmt.Sprintf("%s: %s -> %s", c.Attr, c.From, c.To)
 	}
 	return strings.Join(lines, "\n")
+}
+
+// Writes has r converge and fails t unless these were the changes and the file has that content then.
+func Writes(t testing.TB, h *hosttest.Host, r resources.Resource, file, content, changes string) {
+	t.Helper()
+	o := Converges(t, h, r)
+	if diff := cmp.Diff(content, h.Content(file)); diff != "" {
+		t.Errorf("%s: %s", file, diff)
+	}
+	if diff := cmp.Diff(changes, o.Changes()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// Runs has r converge and fails t unless these were the changes, made by these commands.
+func Runs(t testing.TB, h *hosttest.Host, r resources.Resource, commands []string, changes string) {
+	t.Helper()
+	o := Converges(t, h, r)
+	if diff := cmp.Diff(commands, h.Changes()); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(changes, o.Changes()); diff != "" {
+		t.Error(diff)
+	}
 }
 
 // Invalid fails t unless r is refused before any node is seen, with an error that has want in it. The error is returned.

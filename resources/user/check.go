@@ -49,42 +49,32 @@ func (u *User) groups(is []string) []string {
 	return accounts.Together(u.Groups, is, u.Membership == inclusive)
 }
 
-// changes gathers what differs.
-type changes []resources.Change
-
-func (c *changes) add(attr, from, to string) {
-	if from != to {
-		*c = append(*c, resources.Change{Attr: attr, From: from, To: to})
-	}
-}
-
 // Check compares the entries.
 func (u *User) Check(ctx context.Context, v host.View) (resources.Diff, error) {
 	f, err := u.look(ctx, v)
-	var c changes
+	var d resources.Diff
 	switch {
 	case err != nil || f == nil && u.Ensure == absent:
-		return resources.Diff{}, err
+		return d, err
 	case f == nil:
 		_, err := u.gid(ctx, v) // before anything is made
-		c.add("ensure", absent, present)
-		return resources.Diff{Changes: c}, errors.Join(err, u.groupsThere(ctx, v, nil))
+		d.Compare("ensure", absent, present)
+		return d, errors.Join(err, u.groupsThere(ctx, v, nil))
 	case u.Ensure == absent:
-		c = append(c, resources.Change{Attr: "ensure", From: present, To: absent, Irreversible: u.ManageHome})
+		d.Changes = []resources.Change{{Attr: "ensure", From: present, To: absent, Irreversible: u.ManageHome}}
 	default:
-		err = u.compare(ctx, v, f, &c)
+		err = u.compare(ctx, v, f, &d)
 	}
-	d := resources.Diff{Changes: c}
-	only := len(c) == 0 || len(c) == 1 && d.Has("groups")
+	only := d.Empty() || len(d.Changes) == 1 && d.Has("groups")
 	if err == nil && f.remote && !only {
 		err = fmt.Errorf("%s is known to the node's name services alone, not to /etc/passwd: it cannot be changed here", u.Name)
 	}
 	return d, err
 }
 
-func (u *User) compare(ctx context.Context, v host.View, f *found, c *changes) error {
+func (u *User) compare(ctx context.Context, v host.View, f *found, d *resources.Diff) error {
 	if u.UID != nil {
-		c.add("uid", number(f.UID), number(*u.UID))
+		d.Compare("uid", number(f.UID), number(*u.UID))
 	}
 	if u.GID != "" {
 		gid, err := u.gid(ctx, v)
@@ -96,31 +86,31 @@ func (u *User) compare(ctx context.Context, v host.View, f *found, c *changes) e
 			if err != nil {
 				return err
 			}
-			c.add("gid", is, string(u.GID))
+			d.Compare("gid", is, string(u.GID))
 		}
 	}
 	if u.Groups != nil {
-		c.add("groups", strings.Join(f.groups, ","), strings.Join(u.groups(f.groups), ","))
+		d.Compare("groups", strings.Join(f.groups, ","), strings.Join(u.groups(f.groups), ","))
 		if err := u.groupsThere(ctx, v, f.groups); err != nil {
 			return err
 		}
 	}
 	if u.Home != "" && path.Clean(f.Home) != u.folder() {
-		c.add("home", f.Home, u.folder())
-		if _, err := u.moves(v, f.Home); err != nil {
+		d.Compare("home", f.Home, u.folder())
+		if _, err := u.moves(v, &f.User); err != nil {
 			return err
 		}
 	}
 	if u.Shell != "" {
-		c.add("shell", f.Shell, u.Shell)
+		d.Compare("shell", f.Shell, u.Shell)
 	}
 	if u.Comment != nil {
-		c.add("comment", f.Comment, *u.Comment)
+		d.Compare("comment", f.Comment, *u.Comment)
 	}
-	return u.compareShadow(v, c)
+	return u.compareShadow(v, d)
 }
 
-func (u *User) compareShadow(v host.View, c *changes) error {
+func (u *User) compareShadow(v host.View, d *resources.Diff) error {
 	if u.Password == nil && u.Expiry == "" {
 		return nil
 	}
@@ -129,13 +119,13 @@ func (u *User) compareShadow(v host.View, c *changes) error {
 		return err
 	}
 	if u.Password != nil && *u.Password != s.Password {
-		c.add("password", "(another hash)", "(the declared hash)")
+		d.Compare("password", "(another hash)", "(the declared hash)")
 	}
 	if s.Expiry == "" {
 		s.Expiry = absent
 	}
 	if u.Expiry != "" {
-		c.add("expiry", s.Expiry, u.Expiry)
+		d.Compare("expiry", s.Expiry, u.Expiry)
 	}
 	return nil
 }
@@ -148,6 +138,9 @@ func (u *User) gid(ctx context.Context, v host.View) (uint32, error) {
 	g, err := v.LookupGroup(ctx, string(u.GID))
 	if err != nil {
 		return 0, &resources.AttrError{Attr: "gid", Err: err}
+	}
+	if g.Name == string(u.GID) && digits(g.Name) { // a number that no group has
+		return 0, &resources.AttrError{Attr: "gid", Err: fmt.Errorf("group %s: unknown to this node", g.Name)}
 	}
 	return g.GID, nil
 }
@@ -171,21 +164,28 @@ func (u *User) groupsThere(ctx context.Context, v host.View, is []string) error 
 	return nil
 }
 
-// moves says whether the home folder at from is to be moved to the declared one. With a folder at both places it is an error: usermod would change
-// the entry, leave the folder, and complain.
-func (u *User) moves(v host.View, from string) (bool, error) {
+// moves says whether the home folder is to be moved to the declared one. It is an error with a folder at both places, for usermod would change the
+// entry, leave the folder, and complain; and where the folder is not the user's own, for usermod would move /usr/sbin as well.
+func (u *User) moves(v host.View, is *accounts.User) (bool, error) {
 	if !u.ManageHome {
 		return false, nil
 	}
-	old, err := v.Lstat(from)
+	old, err := v.Lstat(is.Home)
 	if err != nil || old.Kind == host.Absent {
 		return false, err
 	}
 	there, err := v.Lstat(u.folder())
-	if err == nil && there.Kind != host.Absent {
-		err = &resources.AttrError{Attr: "home", Err: fmt.Errorf("%s is there already: %s cannot be moved to it", u.folder(), from)}
+	switch {
+	case err != nil:
+		return false, err
+	case there.Kind != host.Absent:
+		err = fmt.Errorf("%s is there already: %s cannot be moved to it", u.folder(), is.Home)
+	case old.UID != is.UID:
+		err = fmt.Errorf("%s belongs to user %d, not to %s: it is not moved", is.Home, old.UID, u.Name)
+	default:
+		return true, nil
 	}
-	return err == nil, err
+	return false, &resources.AttrError{Attr: "home", Err: err}
 }
 
 // shellRuns is an error for a shell that would lock the user out.

@@ -4,7 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -13,6 +16,8 @@ import (
 	"github.com/nodeapply/apply/exchange/record"
 	"github.com/nodeapply/apply/exchange/store"
 	"github.com/nodeapply/apply/exchange/verdict"
+	"github.com/nodeapply/apply/exchange/view"
+	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/resources/wait"
 )
@@ -22,10 +27,15 @@ type link struct {
 	up     map[string]string
 	values exchange.Values
 	err    error
+	away   error // the exchange cannot be looked at
+	asked  record.Wait
 }
 
-func (l *link) Look(_ context.Context, f func(string, *verdict.View)) error {
-	v := verdict.New("default")
+func (l *link) Look(_ context.Context, f func(string, *view.View)) error {
+	if l.away != nil {
+		return l.away
+	}
+	v := view.New("default")
 	for n, value := range l.up {
 		v.SetNode(n, &record.Node{Groups: []string{"g"}})
 		b, err := json.Marshal(record.Fact{Status: record.OK, Value: json.RawMessage(value)})
@@ -40,6 +50,7 @@ func (l *link) Look(_ context.Context, f func(string, *verdict.View)) error {
 }
 
 func (l *link) Wait(_ context.Context, w record.Wait, progress func(verdict.Verdict)) (exchange.Values, error) {
+	l.asked = w
 	progress(verdict.Verdict{Fact: w.Fact, Need: 2, Have: []string{"node01"}})
 	return l.values, l.err
 }
@@ -79,8 +90,9 @@ func TestWaits(t *testing.T) {
 	}
 	var told []string
 	ctx := resources.WithTell(t.Context(), func(what string) { told = append(told, what) })
-	if err := w.Apply(ctx, nil, d); err != nil {
-		t.Fatal(err)
+	lent := waiter(0)
+	if err := w.Apply(host.WithWaiter(ctx, &lent), nil, d); err != nil || lent != 1 {
+		t.Fatalf("want its place lent once, got %d, %v", lent, err)
 	}
 	if diff := cmp.Diff([]string{"waiting for up: 1 of 2 nodes"}, told); diff != "" {
 		t.Error(diff)
@@ -90,6 +102,71 @@ func TestWaits(t *testing.T) {
 	}
 	if got := w.Values()["count"]; got != 2 {
 		t.Errorf("count: %v", got)
+	}
+}
+
+// waiter counts how often a place was lent.
+type waiter int
+
+func (w *waiter) Wait(wait func()) { *w++; wait() }
+
+func (*waiter) Quiet() <-chan struct{} { return nil }
+
+func TestEquals(t *testing.T) {
+	l := &link{up: map[string]string{"node01": "7", "node02": "8"}}
+	for value, want := range map[float64]string{7: "", 9: "up = 9"} {
+		w := wait.Type(l).New("bricks").(*wait.Wait)
+		w.Fact, w.Nodes, w.Equals = "up", []string{"node01"}, value
+		d, err := w.Check(t.Context(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		for _, c := range d.Changes {
+			got += c.To
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%v: %s", value, diff)
+		}
+	}
+}
+
+func TestExchangeIsAway(t *testing.T) {
+	l := &link{away: errors.New("connection refused"), values: exchange.Values{Value: json.RawMessage(`{"go": true}`)}}
+	w := wait.Type(l).New("go").(*wait.Wait)
+	w.Fact = "param.go"
+	w.Name("module.a.wait.go")
+	d, err := w.Check(t.Context(), nil)
+	want := resources.Diff{
+		Changes: []resources.Change{{Attr: "fact", From: "not known", To: "param.go", Irreversible: true}}, Notes: []string{"connection refused"},
+	}
+	if diff := cmp.Diff(want, d); diff != "" || err != nil {
+		t.Fatal(diff, err)
+	}
+	if err := w.Apply(t.Context(), nil, d); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(record.Wait{Name: "module.a.wait.go", Fact: "param.go"}, l.asked); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(map[string]any{"go": true}, w.Values()["value"]); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestType(t *testing.T) {
+	l := &link{up: map[string]string{"node01": "true"}}
+	typ := wait.Type(l)
+	w := typ.New("bricks").(*wait.Wait)
+	w.Fact, w.Group = "up", "g"
+	if _, err := w.Check(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(slices.Sorted(maps.Keys(w.Values())), slices.Sorted(slices.Values(typ.Late))); diff != "" {
+		t.Errorf("the values that only a run knows: %s", diff)
+	}
+	if typ.Timeout != 10*time.Minute || !typ.Awaits {
+		t.Errorf("timeout %v, awaits %v", typ.Timeout, typ.Awaits)
 	}
 }
 
@@ -114,6 +191,7 @@ func TestRefuses(t *testing.T) {
 		{"group", wait.Wait{Fact: "up", Group: "g"}, true},
 		{"nodes", wait.Wait{Fact: "up", Nodes: []string{"a"}}, true},
 		{"parameter", wait.Wait{Fact: "param.go"}, true},
+		{"equals", wait.Wait{Fact: "up", Group: "g", Equals: make(chan int)}, false},
 		{"neither", wait.Wait{Fact: "up"}, false},
 		{"both", wait.Wait{Fact: "up", Group: "g", Nodes: []string{"a"}}, false},
 		{"fact's name", wait.Wait{Fact: "../up", Group: "g"}, false},
@@ -122,6 +200,8 @@ func TestRefuses(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if err := c.w.Validate(); (err == nil) != c.ok {
+				t.Errorf("got %v", err)
+			} else if (c.name == "neither" || c.name == "both") && err.Error() != "want `group` or `nodes`, one of the two" {
 				t.Errorf("got %v", err)
 			}
 		})

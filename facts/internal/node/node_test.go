@@ -11,16 +11,17 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/nodeapply/apply/facts/internal/probe"
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/host/hosttest"
 )
 
 // node is one that a test makes: nothing comes from this machine.
 func node(v host.View) *Node {
-	return &Node{
-		View: v, Machine: func() string { return "x86_64" }, Interfaces: func() ([]Interface, error) { return nil, nil },
+	return &Node{probe.Node{
+		View: v, Machine: func() string { return "x86_64" }, Interfaces: func() ([]probe.Interface, error) { return nil, nil },
 		Now: func() time.Time { return time.Date(2024, 7, 1, 12, 0, 0, 0, time.UTC) },
-	}
+	}}
 }
 
 // find finds the part of a fact that a path names.
@@ -142,7 +143,7 @@ func TestNames(t *testing.T) {
 const routes = "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n"
 
 func TestNetworking(t *testing.T) {
-	list := []Interface{
+	list := []probe.Interface{
 		{Name: "lo", MTU: 65536, Up: true, Loopback: true, Addresses: prefixes("127.0.0.1/8", "::1/128")},
 		{Name: "eth0", MAC: "02:00:00:00:00:01", MTU: 1500, Up: true, Addresses: prefixes("169.254.7.7/16", "10.1.2.3/20", "fe80::1/64", "2001:db8::5/48")},
 		{Name: "wlan0", MTU: 1400, Up: true, Addresses: prefixes("192.168.1.9/24")},
@@ -157,7 +158,7 @@ func TestNetworking(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			n := node(hosttest.New(t, tt.tree))
-			n.Interfaces = func() ([]Interface, error) { return list, nil }
+			n.Interfaces = func() ([]probe.Interface, error) { return list, nil }
 			got := fmt.Sprint(find(t, n, "networking", "primary"), " ", find(t, n, "ip"))
 			if d := cmp.Diff(tt.want, got); d != "" {
 				t.Error(d)
@@ -166,7 +167,7 @@ func TestNetworking(t *testing.T) {
 	}
 	t.Run("one interface", func(t *testing.T) {
 		n := node(hosttest.New(t, "-- sys/class/net/eth0 -> ../../devices/pci0/net/eth0 --\n-- sys/devices/pci0/net/eth0/operstate --\nup\n-- sys/devices/pci0/net/eth0/speed --\n1000\n-- sys/devices/pci0/net/eth0/device -> ../.. --\n"))
-		n.Interfaces = func() ([]Interface, error) { return list, nil }
+		n.Interfaces = func() ([]probe.Interface, error) { return list, nil }
 		want := map[string]any{
 			"mac": "02:00:00:00:00:01", "mtu": int64(1500), "operational_state": "up", "physical": true, "speed": int64(1000),
 			"ip": "10.1.2.3", "netmask": "255.255.240.0", "network": "10.1.0.0",

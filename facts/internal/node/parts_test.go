@@ -2,7 +2,6 @@ package node
 
 import (
 	"context"
-	"math"
 	"os"
 	"strings"
 	"testing"
@@ -12,44 +11,6 @@ import (
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/host/hosttest"
 )
-
-func TestMemory(t *testing.T) {
-	for _, tt := range []struct {
-		name, meminfo string
-		want          map[string]any
-	}{
-		{"with swap", "MemTotal:        2040000 kB\nMemFree:          100 kB\nMemAvailable:    1020000 kB\nSwapTotal:       1048576 kB\nSwapFree:        1048576 kB\n",
-			map[string]any{
-				"system": map[string]any{"total": "1.95 GiB", "total_bytes": int64(2088960000), "available": "996.09 MiB", "available_bytes": int64(1044480000), "used": "996.09 MiB", "used_bytes": int64(1044480000), "capacity": "50.00%"},
-				"swap":   map[string]any{"total": "1.00 GiB", "total_bytes": int64(1 << 30), "available": "1.00 GiB", "available_bytes": int64(1 << 30), "used": "0 bytes", "used_bytes": int64(0), "capacity": "0%"},
-			}},
-		{"an old kernel", "MemTotal: 100 kB\nMemFree: 20 kB\nBuffers: 5 kB\nCached: 25 kB\n",
-			map[string]any{"system": map[string]any{"total": "100.00 KiB", "total_bytes": int64(102400), "available": "50.00 KiB", "available_bytes": int64(51200), "used": "50.00 KiB", "used_bytes": int64(51200), "capacity": "50.00%"}}},
-		{"nonsense", "MemTotal: lots\n\nSwapTotal:\n", map[string]any{}},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			if d := cmp.Diff(tt.want, parseMeminfo(tt.meminfo)); d != "" {
-				t.Error(d)
-			}
-		})
-	}
-}
-
-func TestHuman(t *testing.T) {
-	for bytes, want := range map[int64]string{0: "0 bytes", 1023: "1023 bytes", 1024: "1.00 KiB", 1536: "1.50 KiB", 1 << 40: "1.00 TiB", math.MaxInt64: "8.00 EiB"} {
-		if got := human(bytes); got != want {
-			t.Errorf("%d: got %s, want %s", bytes, got, want)
-		}
-	}
-	for _, tt := range []struct {
-		part, whole int64
-		want        string
-	}{{0, 0, "0%"}, {1, 3, "33.33%"}, {3, 3, "100%"}, {5, 0, "0%"}} {
-		if got := share(tt.part, tt.whole); got != tt.want {
-			t.Errorf("%d of %d: got %s, want %s", tt.part, tt.whole, got, tt.want)
-		}
-	}
-}
 
 func TestProcessors(t *testing.T) {
 	x86 := func(cpu, socket string) string {
@@ -94,11 +55,6 @@ PowerEdge R640
 	}
 	if d := cmp.Diff(want, find(t, n, "dmi")); d != "" {
 		t.Error(d)
-	}
-	for _, s := range []string{"", "0", "-1", "99", "x"} {
-		if got := chassisType(s); got != "" {
-			t.Errorf("chassis %q: %s", s, got)
-		}
 	}
 }
 
@@ -227,31 +183,10 @@ func TestDisksAndPartitions(t *testing.T) {
 	}
 }
 
-func TestState(t *testing.T) {
-	for s, want := range map[string]any{
-		"59.9 1\n": "0:00 hours", "5025.10 9\n": "1:23 hours", "86400 0": "1 day", "259200.5 0": "3 days", "": nil, "x y": nil, "-1 0": nil,
-	} {
-		if got := parseUptime(s)["uptime"]; got != want {
-			t.Errorf("uptime %q: got %v, want %v", s, got, want)
-		}
-	}
-	if d := cmp.Diff(map[string]any{"days": int64(3), "hours": int64(72), "seconds": int64(259200), "uptime": "3 days"}, parseUptime("259200.5 0")); d != "" {
-		t.Error(d)
-	}
-	if d := cmp.Diff(map[string]any{"1m": .5, "5m": 1.25, "15m": 3.0}, parseLoad("0.50 1.25 3.00 1/123 4567\n")); d != "" {
-		t.Error(d)
-	}
-	for _, s := range []string{"", "1 2", "1 x 3"} {
-		if got := parseLoad(s); got != nil {
-			t.Errorf("load %q: %v", s, got)
-		}
-	}
-}
-
 func TestTimezone(t *testing.T) {
 	data, err := os.ReadFile("/usr/share/zoneinfo/Europe/Vienna")
 	if err != nil {
-		t.Skipf("zones are left out: %v", err)
+		t.Skipf("this machine has no time zones (%v): left out is the zone that a link to its file names", err)
 	}
 	h := hosttest.New(t, "-- usr/share/zoneinfo/Europe/Vienna --\n-- etc/localtime -> /usr/share/zoneinfo/Europe/Vienna --\n")
 	if err := os.WriteFile(h.Path("/usr/share/zoneinfo/Europe/Vienna"), data, 0o644); err != nil {

@@ -1,17 +1,32 @@
-package node
+// Package hardware finds a node's memory, processors, firmware and storage.
+package hardware
 
 import (
 	"context"
 	"strconv"
 	"strings"
+
+	"github.com/nodeapply/apply/facts/internal/probe"
 )
 
-func memory(_ context.Context, n *Node) (any, error) {
-	s, err := n.file("/proc/meminfo")
+// Finders returns how each fact is found.
+func Finders() map[string]probe.Finder {
+	return map[string]probe.Finder{
+		"disks":       disks,
+		"dmi":         dmi,
+		"memory":      memory,
+		"mountpoints": mountpoints,
+		"partitions":  partitions,
+		"processors":  processors,
+	}
+}
+
+func memory(_ context.Context, n *probe.Node) (any, error) {
+	s, err := n.File("/proc/meminfo")
 	if err != nil {
 		return nil, err
 	}
-	return orNil(parseMeminfo(s)), nil
+	return probe.OrNil(parseMeminfo(s)), nil
 }
 
 // parseMeminfo reads /proc/meminfo, which counts in KiB.
@@ -45,13 +60,13 @@ func parseMeminfo(s string) map[string]any {
 func room(total, available int64) map[string]any {
 	used := total - available
 	return map[string]any{
-		"total": human(total), "total_bytes": total, "available": human(available), "available_bytes": available,
-		"used": human(used), "used_bytes": used, "capacity": share(used, total),
+		"total": probe.Human(total), "total_bytes": total, "available": probe.Human(available), "available_bytes": available,
+		"used": probe.Human(used), "used_bytes": used, "capacity": probe.Share(used, total),
 	}
 }
 
-func processors(_ context.Context, n *Node) (any, error) {
-	s, err := n.file("/proc/cpuinfo")
+func processors(_ context.Context, n *probe.Node) (any, error) {
+	s, err := n.File("/proc/cpuinfo")
 	if err != nil {
 		return nil, err
 	}
@@ -60,24 +75,24 @@ func processors(_ context.Context, n *Node) (any, error) {
 		return nil, nil
 	}
 	if c.packages == 0 {
-		c.packages = n.packages()
+		c.packages = packages(n)
 	}
 	p := map[string]any{
-		"count": int64(c.count), "physicalcount": int64(max(1, c.packages)), "models": texts(c.models), "isa": n.hardware(),
+		"count": int64(c.count), "physicalcount": int64(max(1, c.packages)), "models": probe.Texts(c.models), "isa": n.Hardware(),
 	}
 	if c.cores > 0 {
 		p["cores"] = int64(c.cores)
 		p["threads"] = int64(max(1, c.siblings/c.cores))
 	}
-	return object(p), nil
+	return probe.Object(p), nil
 }
 
 // packages counts the sockets where cpuinfo does not tell them: on ARM.
-func (n *Node) packages() int {
+func packages(n *probe.Node) int {
 	ids := map[string]bool{}
-	for _, name := range n.list("/sys/devices/system/cpu") {
-		if digits, ok := strings.CutPrefix(name, "cpu"); ok && number.FindString(digits) == digits {
-			if id := n.word("/sys/devices/system/cpu/" + name + "/topology/physical_package_id"); id != "" && id != "-1" {
+	for _, name := range n.List("/sys/devices/system/cpu") {
+		if digits, ok := strings.CutPrefix(name, "cpu"); ok && strings.Trim(digits, "0123456789") == "" {
+			if id := n.Word("/sys/devices/system/cpu/" + name + "/topology/physical_package_id"); id != "" && id != "-1" {
 				ids[id] = true
 			}
 		}
@@ -121,14 +136,14 @@ func parseCPUInfo(s string) cpuInfo {
 	return c
 }
 
-func dmi(_ context.Context, n *Node) (any, error) {
+func dmi(_ context.Context, n *probe.Node) (any, error) {
 	const dir = "/sys/class/dmi/id/"
 	read := func(names map[string]string) map[string]any {
 		part := map[string]any{}
 		for key, file := range names {
-			part[key] = n.word(dir + file)
+			part[key] = n.Word(dir + file)
 		}
-		return object(part)
+		return probe.Object(part)
 	}
 	all := read(map[string]string{"manufacturer": "sys_vendor"})
 	all["bios"] = read(map[string]string{"vendor": "bios_vendor", "version": "bios_version", "release_date": "bios_date"})
@@ -137,9 +152,9 @@ func dmi(_ context.Context, n *Node) (any, error) {
 	})
 	all["product"] = read(map[string]string{"name": "product_name", "serial_number": "product_serial", "uuid": "product_uuid", "version": "product_version"})
 	chassis := read(map[string]string{"asset_tag": "chassis_asset_tag"})
-	chassis["type"] = chassisType(n.word(dir + "chassis_type"))
-	all["chassis"] = object(chassis)
-	return orNil(all), nil
+	chassis["type"] = chassisType(n.Word(dir + "chassis_type"))
+	all["chassis"] = probe.Object(chassis)
+	return probe.OrNil(all), nil
 }
 
 // chassisType is the name that SMBIOS, 7.4.1, gives the number.

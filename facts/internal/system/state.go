@@ -1,4 +1,4 @@
-package node
+package system
 
 import (
 	"context"
@@ -11,10 +11,12 @@ import (
 	"time"
 
 	"github.com/nodeapply/apply/host"
+
+	"github.com/nodeapply/apply/facts/internal/probe"
 )
 
-func timezone(_ context.Context, n *Node) (any, error) {
-	data, err := n.file("/etc/localtime")
+func timezone(_ context.Context, n *probe.Node) (any, error) {
+	data, err := n.File("/etc/localtime")
 	if err != nil {
 		return nil, err
 	}
@@ -28,12 +30,12 @@ func timezone(_ context.Context, n *Node) (any, error) {
 	return zone, nil
 }
 
-func systemUptime(_ context.Context, n *Node) (any, error) {
-	s, err := n.file("/proc/uptime")
+func systemUptime(_ context.Context, n *probe.Node) (any, error) {
+	s, err := n.File("/proc/uptime")
 	if err != nil {
 		return nil, err
 	}
-	return orNil(parseUptime(s)), nil
+	return probe.OrNil(parseUptime(s)), nil
 }
 
 // parseUptime reads /proc/uptime: seconds since the start, and idle ones.
@@ -55,12 +57,12 @@ func parseUptime(s string) map[string]any {
 	return map[string]any{"seconds": seconds, "hours": seconds / 3600, "days": days, "uptime": text}
 }
 
-func loadAverages(_ context.Context, n *Node) (any, error) {
-	s, err := n.file("/proc/loadavg")
+func loadAverages(_ context.Context, n *probe.Node) (any, error) {
+	s, err := n.File("/proc/loadavg")
 	if err != nil {
 		return nil, err
 	}
-	return orNil(parseLoad(s)), nil
+	return probe.OrNil(parseLoad(s)), nil
 }
 
 func parseLoad(s string) map[string]any {
@@ -80,15 +82,15 @@ func parseLoad(s string) map[string]any {
 }
 
 // ssh is the node's public host keys, with the fingerprints of their SSHFP records (RFC 4255, 7479).
-func ssh(_ context.Context, n *Node) (any, error) {
+func ssh(_ context.Context, n *probe.Node) (any, error) {
 	all := map[string]any{}
 	for i, name := range []string{"rsa", "dsa", "ecdsa", "ed25519"} {
-		line := n.word("/etc/ssh/ssh_host_" + name + "_key.pub")
+		line := n.Word("/etc/ssh/ssh_host_" + name + "_key.pub")
 		if key := parseHostKey(line, i+1); key != nil {
 			all[name] = key
 		}
 	}
-	return orNil(all), nil
+	return probe.OrNil(all), nil
 }
 
 func parseHostKey(line string, algorithm int) map[string]any {
@@ -110,21 +112,21 @@ func parseHostKey(line string, algorithm int) map[string]any {
 }
 
 // serviceManager is what services are asked of: systemd, openrc, or sysv with its init scripts.
-func serviceManager(_ context.Context, n *Node) (any, error) {
+func serviceManager(_ context.Context, n *probe.Node) (any, error) {
 	switch {
-	case n.there("/run/systemd/system") == host.Directory:
+	case n.There("/run/systemd/system") == host.Directory:
 		return "systemd", nil
-	case n.there("/run/openrc") == host.Directory:
+	case n.There("/run/openrc") == host.Directory:
 		return "openrc", nil
-	case n.there("/etc/init.d") == host.Directory:
+	case n.There("/etc/init.d") == host.Directory:
 		return "sysv", nil
 	}
 	return nil, nil
 }
 
 // packageManager is that of the distribution's family if it is there, else the first that is: foreign ones can be installed anywhere.
-func packageManager(_ context.Context, n *Node) (any, error) {
-	r, err := n.release()
+func packageManager(_ context.Context, n *probe.Node) (any, error) {
+	r, err := releaseOf(n)
 	if err != nil {
 		return nil, err
 	}
@@ -137,7 +139,7 @@ func packageManager(_ context.Context, n *Node) (any, error) {
 		{"apk", "apk", "Alpine"},
 		{"portage", "emerge", "Gentoo"},
 	} {
-		if !n.installed(m.program) {
+		if !installed(n, m.program) {
 			continue
 		}
 		if m.family == r.family {
@@ -147,12 +149,12 @@ func packageManager(_ context.Context, n *Node) (any, error) {
 			found = m.name
 		}
 	}
-	return orNone(found), nil
+	return probe.OrNone(found), nil
 }
 
-func (n *Node) installed(program string) bool {
+func installed(n *probe.Node, program string) bool {
 	for _, dir := range []string{"/usr/bin/", "/usr/sbin/", "/bin/", "/sbin/"} {
-		if n.there(dir+program) == host.Regular {
+		if n.There(dir+program) == host.Regular {
 			return true
 		}
 	}

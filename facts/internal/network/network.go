@@ -1,4 +1,5 @@
-package node
+// Package network finds a node's names and interfaces.
+package network
 
 import (
 	"context"
@@ -8,27 +9,29 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/nodeapply/apply/facts/internal/probe"
 )
 
-// Interface is one network interface.
-type Interface struct {
-	Name      string
-	MAC       string
-	MTU       int
-	Up        bool
-	Loopback  bool
-	Addresses []netip.Prefix
+// Finders returns how each fact is found.
+func Finders() map[string]probe.Finder {
+	return map[string]probe.Finder{
+		"fqdn":       fqdn,
+		"hostname":   hostname,
+		"ip":         ip,
+		"networking": networking,
+	}
 }
 
-// interfaces asks the kernel.
-func interfaces() ([]Interface, error) {
+// Interfaces are those of the machine that this process runs on.
+func Interfaces() ([]probe.Interface, error) {
 	list, err := net.Interfaces()
 	if err != nil {
 		return nil, err
 	}
-	all := make([]Interface, 0, len(list))
+	all := make([]probe.Interface, 0, len(list))
 	for _, i := range list {
-		out := Interface{
+		out := probe.Interface{
 			Name: i.Name, MAC: i.HardwareAddr.String(), MTU: i.MTU,
 			Up: i.Flags&net.FlagUp != 0, Loopback: i.Flags&net.FlagLoopback != 0,
 		}
@@ -46,43 +49,43 @@ func interfaces() ([]Interface, error) {
 	return all, nil
 }
 
-func hostname(_ context.Context, n *Node) (any, error) {
-	names, err := n.names()
-	return orNone(names.host), err
+func hostname(_ context.Context, n *probe.Node) (any, error) {
+	names, err := namesOf(n)
+	return probe.OrNone(names.host), err
 }
 
-func fqdn(_ context.Context, n *Node) (any, error) {
-	names, err := n.names()
-	return orNone(names.fqdn), err
+func fqdn(_ context.Context, n *probe.Node) (any, error) {
+	names, err := namesOf(n)
+	return probe.OrNone(names.fqdn), err
 }
 
-func ip(_ context.Context, n *Node) (any, error) {
-	net, err := n.network()
+func ip(_ context.Context, n *probe.Node) (any, error) {
+	net, err := network(n)
 	if err != nil {
 		return nil, err
 	}
 	return net["ip"], nil
 }
 
-func networking(_ context.Context, n *Node) (any, error) {
-	all, err := n.network()
+func networking(_ context.Context, n *probe.Node) (any, error) {
+	all, err := network(n)
 	if err != nil {
 		return nil, err
 	}
-	names, err := n.names()
+	names, err := namesOf(n)
 	if err != nil {
 		return nil, err
 	}
 	all["hostname"], all["domain"], all["fqdn"] = names.host, names.domain, names.fqdn
-	return orNil(all), nil
+	return probe.OrNil(all), nil
 }
 
 // nodeNames are the names of a node.
 type nodeNames struct{ host, domain, fqdn string }
 
-// names finds them as `hostname -f` does without asking a name server: from the kernel, /etc/hosts and the resolver's configuration.
-func (n *Node) names() (nodeNames, error) {
-	name, err := n.file("/proc/sys/kernel/hostname")
+// namesOf finds them as `hostname -f` does without asking a name server: from the kernel, /etc/hosts and the resolver's configuration.
+func namesOf(n *probe.Node) (nodeNames, error) {
+	name, err := n.File("/proc/sys/kernel/hostname")
 	if err != nil {
 		return nodeNames{}, err
 	}
@@ -92,7 +95,7 @@ func (n *Node) names() (nodeNames, error) {
 	var names nodeNames
 	names.host, names.domain, _ = strings.Cut(name, ".")
 	if names.domain == "" {
-		names.domain = domainOf(names.host, n.word("/etc/hosts"), n.word("/etc/resolv.conf"))
+		names.domain = domainOf(names.host, n.Word("/etc/hosts"), n.Word("/etc/resolv.conf"))
 	}
 	names.fqdn = names.host
 	if names.domain != "" {
@@ -125,18 +128,18 @@ func domainOf(host, hosts, resolv string) string {
 }
 
 // network is what networking says of interfaces: all of them, and the primary one's values at the top.
-func (n *Node) network() (map[string]any, error) {
+func network(n *probe.Node) (map[string]any, error) {
 	list, err := n.Interfaces()
 	if err != nil {
 		return nil, err
 	}
 	all, each := map[string]any{}, map[string]any{}
 	for _, i := range list {
-		each[i.Name] = object(n.describe(i))
+		each[i.Name] = probe.Object(describe(n, i))
 	}
-	primary := primaryRoute(n.word("/proc/net/route"))
+	primary := primaryRoute(n.Word("/proc/net/route"))
 	if each[primary] == nil {
-		primary = primaryRoute6(n.word("/proc/net/ipv6_route"))
+		primary = primaryRoute6(n.Word("/proc/net/ipv6_route"))
 	}
 	if each[primary] == nil {
 		primary = firstUsable(list)
@@ -148,19 +151,19 @@ func (n *Node) network() (map[string]any, error) {
 		}
 	}
 	all["interfaces"] = each
-	return object(all), nil
+	return probe.Object(all), nil
 }
 
-func (n *Node) describe(i Interface) map[string]any {
+func describe(n *probe.Node, i probe.Interface) map[string]any {
 	sys := "/sys/class/net/" + i.Name
 	out := map[string]any{
-		"mac": i.MAC, "mtu": int64(i.MTU), "operational_state": n.word(sys + "/operstate"), "duplex": n.word(sys + "/duplex"),
-		"physical": n.linked(sys + "/device"),
+		"mac": i.MAC, "mtu": int64(i.MTU), "operational_state": n.Word(sys + "/operstate"), "duplex": n.Word(sys + "/duplex"),
+		"physical": n.Linked(sys + "/device"),
 	}
 	if i.Loopback {
 		delete(out, "mac")
 	}
-	if speed, err := strconv.ParseInt(n.word(sys+"/speed"), 10, 64); err == nil && speed > 0 && speed < math.MaxInt32 {
+	if speed, err := strconv.ParseInt(n.Word(sys+"/speed"), 10, 64); err == nil && speed > 0 && speed < math.MaxInt32 {
 		out["speed"] = speed // Mbit/s
 	}
 	var v4, v6 []any
@@ -219,7 +222,7 @@ func preferred(bindings []any) map[string]any {
 
 func usable(a netip.Addr) bool { return !a.IsLoopback() && !a.IsLinkLocalUnicast() }
 
-func firstUsable(list []Interface) string {
+func firstUsable(list []probe.Interface) string {
 	for _, i := range list {
 		if i.Up && !i.Loopback && slices.ContainsFunc(i.Addresses, func(p netip.Prefix) bool { return usable(p.Addr()) }) {
 			return i.Name

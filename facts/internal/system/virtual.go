@@ -1,4 +1,4 @@
-package node
+package system
 
 import (
 	"context"
@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/nodeapply/apply/host"
+
+	"github.com/nodeapply/apply/facts/internal/probe"
 )
 
 // What the node runs in where that is not a guest: nothing, or Xen's own first domain.
@@ -14,57 +16,57 @@ const (
 	xenHost  = "xen0"
 )
 
-func virtual(_ context.Context, n *Node) (any, error) { return n.virtual(), nil }
+func virtual(_ context.Context, n *probe.Node) (any, error) { return surrounding(n), nil }
 
-func isVirtual(_ context.Context, n *Node) (any, error) {
-	v := n.virtual()
+func isVirtual(_ context.Context, n *probe.Node) (any, error) {
+	v := surrounding(n)
 	return v != physical && v != xenHost, nil
 }
 
-// virtual is the innermost that the node runs in: a container's kind, else the hypervisor's, else physical.
-func (n *Node) virtual() string {
-	if c := n.container(); c != "" {
+// surrounding is the innermost that the node runs in: a container's kind, else the hypervisor's, else physical.
+func surrounding(n *probe.Node) string {
+	if c := container(n); c != "" {
 		return c
 	}
-	vendor, product := n.word("/sys/class/dmi/id/sys_vendor"), n.word("/sys/class/dmi/id/product_name")
-	if v := hypervisorOf(vendor, product, n.word("/sys/class/dmi/id/bios_vendor")); v != "" {
+	vendor, product := n.Word("/sys/class/dmi/id/sys_vendor"), n.Word("/sys/class/dmi/id/product_name")
+	if v := hypervisorOf(vendor, product, n.Word("/sys/class/dmi/id/bios_vendor")); v != "" {
 		return v
 	}
-	if n.word("/sys/hypervisor/type") == "xen" {
-		if strings.Contains(n.word("/proc/xen/capabilities"), "control_d") {
+	if n.Word("/sys/hypervisor/type") == "xen" {
+		if strings.Contains(n.Word("/proc/xen/capabilities"), "control_d") {
 			return xenHost
 		}
 		return "xenu"
 	}
-	if strings.Contains(n.word("/proc/device-tree/hypervisor/compatible"), "kvm") { // ARM and POWER
+	if strings.Contains(n.Word("/proc/device-tree/hypervisor/compatible"), "kvm") { // ARM and POWER
 		return "kvm"
 	}
-	if strings.Contains(n.word("/proc/sysinfo"), "z/VM") {
+	if strings.Contains(n.Word("/proc/sysinfo"), "z/VM") {
 		return "zlinux"
 	}
-	return hypervisorByClock(n.word("/proc/cpuinfo"), n.word("/sys/devices/system/clocksource/clocksource0/available_clocksource"))
+	return hypervisorByClock(n.Word("/proc/cpuinfo"), n.Word("/sys/devices/system/clocksource/clocksource0/available_clocksource"))
 }
 
 // container is the kind of container that the node is, by what the container managers leave for this purpose.
-func (n *Node) container() string {
+func container(n *probe.Node) string {
 	// systemd puts there what it learnt from the manager.
-	if kind := n.word("/run/systemd/container"); kind != "" {
+	if kind := n.Word("/run/systemd/container"); kind != "" {
 		return containerName(kind)
 	}
-	for kv := range strings.SplitSeq(n.word("/proc/1/environ"), "\x00") { // root's to read
+	for kv := range strings.SplitSeq(n.Word("/proc/1/environ"), "\x00") { // root's to read
 		if kind, ok := strings.CutPrefix(kv, "container="); ok && kind != "" {
 			return containerName(kind)
 		}
 	}
 	switch {
-	case n.there("/run/.containerenv") == host.Regular:
+	case n.There("/run/.containerenv") == host.Regular:
 		return "podman"
-	case n.there("/.dockerenv") == host.Regular:
+	case n.There("/.dockerenv") == host.Regular:
 		return "docker"
-	case n.there("/proc/vz") == host.Directory && n.there("/proc/bc") == host.Absent:
+	case n.There("/proc/vz") == host.Directory && n.There("/proc/bc") == host.Absent:
 		return "openvzve"
 	}
-	cgroup := n.word("/proc/1/cgroup")
+	cgroup := n.Word("/proc/1/cgroup")
 	for _, kind := range []string{"docker", "lxc"} {
 		if strings.Contains(cgroup, "/"+kind+"/") || strings.Contains(cgroup, "/"+kind+"-") {
 			return kind

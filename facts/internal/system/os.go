@@ -1,4 +1,5 @@
-package node
+// Package system finds what runs on a node: the operating system, its state, and what it runs inside of.
+package system
 
 import (
 	"context"
@@ -7,31 +8,46 @@ import (
 	"strings"
 
 	"github.com/nodeapply/apply/host"
+
+	"github.com/nodeapply/apply/facts/internal/probe"
 )
 
-func operatingSystem(_ context.Context, n *Node) (any, error) {
-	r, err := n.release()
+// Finders returns how each fact is found.
+func Finders() map[string]probe.Finder {
+	return map[string]probe.Finder{
+		"boot_id":          bootID,
+		"identity":         identity,
+		"is_virtual":       isVirtual,
+		"kernel":           kernel,
+		"kernelmajversion": kernelMajVersion,
+		"kernelrelease":    kernelRelease,
+		"kernelversion":    kernelVersion,
+		"load_averages":    loadAverages,
+		"os":               operatingSystem,
+		"package_manager":  packageManager,
+		"service_manager":  serviceManager,
+		"ssh":              ssh,
+		"system_uptime":    systemUptime,
+		"timezone":         timezone,
+		"virtual":          virtual,
+	}
+}
+
+func operatingSystem(_ context.Context, n *probe.Node) (any, error) {
+	r, err := releaseOf(n)
 	if err != nil {
 		return nil, err
 	}
-	hardware := n.hardware()
+	hardware := n.Hardware()
 	os := map[string]any{
 		"name": r.name, "family": r.family, "hardware": hardware, "architecture": architecture(r.family, hardware),
 		"release": r.version(),
-		"distro": object(map[string]any{
+		"distro": probe.Object(map[string]any{
 			"id": r.distro, "codename": r.codename, "description": r.description, "release": r.version(),
 		}),
-		"selinux": n.selinux(),
+		"selinux": selinux(n),
 	}
-	return object(os), nil
-}
-
-// hardware is the machine's word for itself.
-func (n *Node) hardware() string {
-	if arch := n.word("/proc/sys/kernel/arch"); arch != "" { // since Linux 6.1
-		return arch
-	}
-	return n.Machine()
+	return probe.Object(os), nil
 }
 
 // architecture is the distribution's word for it.
@@ -45,8 +61,8 @@ func architecture(family, hardware string) string {
 	return hardware
 }
 
-func (n *Node) selinux() map[string]any {
-	enforce := n.word("/sys/fs/selinux/enforce")
+func selinux(n *probe.Node) map[string]any {
+	enforce := n.Word("/sys/fs/selinux/enforce")
 	if enforce == "" {
 		return map[string]any{"enabled": false}
 	}
@@ -54,8 +70,8 @@ func (n *Node) selinux() map[string]any {
 	if enforce == "1" {
 		mode = "enforcing"
 	}
-	return object(map[string]any{
-		"enabled": true, "enforced": enforce == "1", "current_mode": mode, "policy_version": n.word("/sys/fs/selinux/policyvers"),
+	return probe.Object(map[string]any{
+		"enabled": true, "enforced": enforce == "1", "current_mode": mode, "policy_version": n.Word("/sys/fs/selinux/policyvers"),
 	})
 }
 
@@ -68,11 +84,11 @@ type release struct {
 
 var number = regexp.MustCompile(`\d+(\.\d+)*`)
 
-// release reads os-release, and the distribution's own file where that says more: the point release, in Debian's and CentOS' case.
-func (n *Node) release() (release, error) {
-	text, err := n.file("/etc/os-release")
+// releaseOf reads os-release, and the distribution's own file where that says more: the point release, in Debian's and CentOS' case.
+func releaseOf(n *probe.Node) (release, error) {
+	text, err := n.File("/etc/os-release")
 	if err == nil && text == "" {
-		text, err = n.file("/usr/lib/os-release")
+		text, err = n.File("/usr/lib/os-release")
 	}
 	if err != nil {
 		return release{}, err
@@ -81,15 +97,15 @@ func (n *Node) release() (release, error) {
 	switch {
 	case r.name == "Debian":
 		// "12.5", or "trixie/sid" before there is a number
-		if v := n.word("/etc/debian_version"); v != "" {
+		if v := n.Word("/etc/debian_version"); v != "" {
 			r.full = v
 		}
 	case r.name == "CentOS":
-		if v := number.FindString(n.word("/etc/centos-release")); v != "" {
+		if v := number.FindString(n.Word("/etc/centos-release")); v != "" {
 			r.full = v
 		}
-	case r.name == "" && n.there("/etc/redhat-release") == host.Regular: // before os-release
-		r = parseRedHat(n.word("/etc/redhat-release"))
+	case r.name == "" && n.There("/etc/redhat-release") == host.Regular: // before os-release
+		r = parseRedHat(n.Word("/etc/redhat-release"))
 	}
 	if r.name == "" {
 		r.name, r.family = "Linux", "Linux"
@@ -165,7 +181,7 @@ func (r release) version() map[string]any {
 	if r.name == "Ubuntu" {
 		major, minor = r.full, ""
 	}
-	return object(map[string]any{"full": r.full, "major": major, "minor": minor})
+	return probe.Object(map[string]any{"full": r.full, "major": major, "minor": minor})
 }
 
 // shellVars reads lines of NAME=value with the shell's quotes.
@@ -184,33 +200,33 @@ func shellVars(text string) map[string]string {
 	return all
 }
 
-func kernel(_ context.Context, n *Node) (any, error) {
-	s, err := n.file("/proc/sys/kernel/ostype")
-	return orNone(strings.TrimSpace(s)), err
+func kernel(_ context.Context, n *probe.Node) (any, error) {
+	s, err := n.File("/proc/sys/kernel/ostype")
+	return probe.OrNone(strings.TrimSpace(s)), err
 }
 
-func kernelRelease(_ context.Context, n *Node) (any, error) {
-	s, err := n.file("/proc/sys/kernel/osrelease")
-	return orNone(strings.TrimSpace(s)), err
+func kernelRelease(_ context.Context, n *probe.Node) (any, error) {
+	s, err := n.File("/proc/sys/kernel/osrelease")
+	return probe.OrNone(strings.TrimSpace(s)), err
 }
 
-func kernelVersion(_ context.Context, n *Node) (any, error) {
-	s, err := n.file("/proc/sys/kernel/osrelease")
-	return orNone(number.FindString(s)), err
+func kernelVersion(_ context.Context, n *probe.Node) (any, error) {
+	s, err := n.File("/proc/sys/kernel/osrelease")
+	return probe.OrNone(number.FindString(s)), err
 }
 
-func kernelMajVersion(_ context.Context, n *Node) (any, error) {
-	s, err := n.file("/proc/sys/kernel/osrelease")
+func kernelMajVersion(_ context.Context, n *probe.Node) (any, error) {
+	s, err := n.File("/proc/sys/kernel/osrelease")
 	parts := strings.SplitN(number.FindString(s), ".", 3)
-	return orNone(strings.Join(parts[:min(2, len(parts))], ".")), err
+	return probe.OrNone(strings.Join(parts[:min(2, len(parts))], ".")), err
 }
 
-func bootID(_ context.Context, n *Node) (any, error) {
-	s, err := n.file("/proc/sys/kernel/random/boot_id")
-	return orNone(strings.TrimSpace(s)), err
+func bootID(_ context.Context, n *probe.Node) (any, error) {
+	s, err := n.File("/proc/sys/kernel/random/boot_id")
+	return probe.OrNone(strings.TrimSpace(s)), err
 }
 
-func identity(ctx context.Context, n *Node) (any, error) {
+func identity(ctx context.Context, n *probe.Node) (any, error) {
 	id := map[string]any{"uid": int64(n.EUID), "gid": int64(n.EGID), "privileged": n.EUID == 0}
 	// An id without an entry has no name.
 	if u, err := n.View.LookupUser(ctx, strconv.Itoa(n.EUID)); err == nil {
@@ -219,5 +235,5 @@ func identity(ctx context.Context, n *Node) (any, error) {
 	if g, err := n.View.LookupGroup(ctx, strconv.Itoa(n.EGID)); err == nil {
 		id["group"] = g.Name
 	}
-	return object(id), nil
+	return probe.Object(id), nil
 }

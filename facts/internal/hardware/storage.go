@@ -1,4 +1,4 @@
-package node
+package hardware
 
 import (
 	"context"
@@ -8,13 +8,15 @@ import (
 	"sync"
 
 	"github.com/nodeapply/apply/host"
+
+	"github.com/nodeapply/apply/facts/internal/probe"
 )
 
 // sector is what the kernel counts the sizes of block devices in, whatever theirs is.
 const sector = 512
 
 // mountpoints tells of each mount by its folder. What nothing can be stored on (proc, sysfs...) is left out.
-func mountpoints(ctx context.Context, n *Node) (any, error) {
+func mountpoints(ctx context.Context, n *probe.Node) (any, error) {
 	mounts, err := n.View.Mounts(ctx)
 	if err != nil {
 		return nil, err
@@ -24,12 +26,12 @@ func mountpoints(ctx context.Context, n *Node) (any, error) {
 		if pseudo(m) {
 			continue
 		}
-		all[m.Point] = map[string]any{"device": m.Source, "filesystem": m.FSType, "options": texts(options(m))}
+		all[m.Point] = map[string]any{"device": m.Source, "filesystem": m.FSType, "options": probe.Texts(options(m))}
 	}
-	if err := n.fill(ctx, all); err != nil {
+	if err := fill(n, ctx, all); err != nil {
 		return nil, err
 	}
-	return orNil(all), nil
+	return probe.OrNil(all), nil
 }
 
 func pseudo(m host.Mount) bool {
@@ -50,7 +52,7 @@ func options(m host.Mount) []string {
 }
 
 // fill adds how full each file system is. One that is dead keeps the caller until ctx ends; the error names it.
-func (n *Node) fill(ctx context.Context, mounts map[string]any) error {
+func fill(n *probe.Node, ctx context.Context, mounts map[string]any) error {
 	reader, ok := n.View.(host.SpaceReader)
 	if !ok {
 		return nil
@@ -79,10 +81,10 @@ func (n *Node) fill(ctx context.Context, mounts map[string]any) error {
 			}
 			m := mounts[a.point].(map[string]any)
 			used := a.space.Size - a.space.Free
-			m["size"], m["size_bytes"] = human(int64(a.space.Size)), int64(a.space.Size)
-			m["available"], m["available_bytes"] = human(int64(a.space.Available)), int64(a.space.Available)
-			m["used"], m["used_bytes"] = human(int64(used)), int64(used)
-			m["capacity"] = share(int64(used), int64(used+a.space.Available))
+			m["size"], m["size_bytes"] = probe.Human(int64(a.space.Size)), int64(a.space.Size)
+			m["available"], m["available_bytes"] = probe.Human(int64(a.space.Available)), int64(a.space.Available)
+			m["used"], m["used_bytes"] = probe.Human(int64(used)), int64(used)
+			m["capacity"] = probe.Share(int64(used), int64(used+a.space.Available))
 		case <-ctx.Done():
 			for point := range waiting {
 				return fmt.Errorf("%s: %w", point, context.Cause(ctx))
@@ -94,48 +96,48 @@ func (n *Node) fill(ctx context.Context, mounts map[string]any) error {
 }
 
 // disks tells of the block devices that are hardware, or a virtual machine's.
-func disks(_ context.Context, n *Node) (any, error) {
+func disks(_ context.Context, n *probe.Node) (any, error) {
 	all := map[string]any{}
-	for _, name := range n.list("/sys/block") {
+	for _, name := range n.List("/sys/block") {
 		dir := "/sys/block/" + name
-		if !n.linked(dir + "/device") {
+		if !n.Linked(dir + "/device") {
 			continue
 		}
 		d := map[string]any{
-			"model": n.word(dir + "/device/model"), "vendor": n.word(dir + "/device/vendor"), "serial": n.serial(dir),
-			"wwn": n.word(dir + "/wwid"),
+			"model": n.Word(dir + "/device/model"), "vendor": n.Word(dir + "/device/vendor"), "serial": serial(n, dir),
+			"wwn": n.Word(dir + "/wwid"),
 		}
-		switch n.word(dir + "/queue/rotational") {
+		switch n.Word(dir + "/queue/rotational") {
 		case "0":
 			d["type"] = "ssd"
 		case "1":
 			d["type"] = "hdd"
 		}
-		n.size(d, dir)
-		all[name] = object(d)
+		size(n, d, dir)
+		all[name] = probe.Object(d)
 	}
-	return orNil(all), nil
+	return probe.OrNil(all), nil
 }
 
-func (n *Node) serial(dir string) string {
+func serial(n *probe.Node, dir string) string {
 	for _, f := range []string{"/device/serial", "/serial"} { // NVMe, virtio
-		if s := n.word(dir + f); s != "" {
+		if s := n.Word(dir + f); s != "" {
 			return s
 		}
 	}
-	return n.udev(dir)["ID_SERIAL_SHORT"]
+	return udev(n, dir)["ID_SERIAL_SHORT"]
 }
 
-func (n *Node) size(into map[string]any, dir string) {
-	sectors, err := strconv.ParseInt(n.word(dir+"/size"), 10, 64)
+func size(n *probe.Node, into map[string]any, dir string) {
+	sectors, err := strconv.ParseInt(n.Word(dir+"/size"), 10, 64)
 	if err != nil {
 		return
 	}
-	into["size"], into["size_bytes"] = human(sectors*sector), sectors*sector
+	into["size"], into["size_bytes"] = probe.Human(sectors*sector), sectors*sector
 }
 
 // partitions tells of partitions, mapped devices and loop devices that are in use, by their names in /dev.
-func partitions(ctx context.Context, n *Node) (any, error) {
+func partitions(ctx context.Context, n *probe.Node) (any, error) {
 	mounts, err := n.View.Mounts(ctx)
 	if err != nil {
 		return nil, err
@@ -148,37 +150,37 @@ func partitions(ctx context.Context, n *Node) (any, error) {
 	}
 	all := map[string]any{}
 	add := func(device, dir string, extra map[string]any) {
-		udev := n.udev(dir)
+		udev := udev(n, dir)
 		extra["filesystem"], extra["uuid"], extra["label"] = udev["ID_FS_TYPE"], udev["ID_FS_UUID"], udev["ID_FS_LABEL"]
 		extra["partuuid"], extra["partlabel"] = udev["ID_PART_ENTRY_UUID"], udev["ID_PART_ENTRY_NAME"]
 		extra["mount"] = mounted[device]
-		n.size(extra, dir)
-		all[device] = object(extra)
+		size(n, extra, dir)
+		all[device] = probe.Object(extra)
 	}
-	for _, disk := range n.list("/sys/block") {
+	for _, disk := range n.List("/sys/block") {
 		dir := "/sys/block/" + disk
-		if name := n.word(dir + "/dm/name"); name != "" {
+		if name := n.Word(dir + "/dm/name"); name != "" {
 			add("/dev/mapper/"+name, dir, map[string]any{})
 		}
-		if file := n.word(dir + "/loop/backing_file"); file != "" {
+		if file := n.Word(dir + "/loop/backing_file"); file != "" {
 			add("/dev/"+disk, dir, map[string]any{"backing_file": file})
 		}
-		for _, part := range n.list(dir) {
-			if strings.HasPrefix(part, disk) && n.there(dir+"/"+part+"/partition") == host.Regular {
+		for _, part := range n.List(dir) {
+			if strings.HasPrefix(part, disk) && n.There(dir+"/"+part+"/partition") == host.Regular {
 				add("/dev/"+part, dir+"/"+part, map[string]any{})
 			}
 		}
 	}
-	return orNil(all), nil
+	return probe.OrNil(all), nil
 }
 
 // udev is what udev knows of the block device, from its database.
-func (n *Node) udev(dir string) map[string]string {
-	dev := n.word(dir + "/dev") // "254:1"
+func udev(n *probe.Node, dir string) map[string]string {
+	dev := n.Word(dir + "/dev") // "254:1"
 	if dev == "" {
 		return nil
 	}
-	return parseUdev(n.word("/run/udev/data/b" + dev))
+	return parseUdev(n.Word("/run/udev/data/b" + dev))
 }
 
 // parseUdev reads the properties of an entry: lines of E:NAME=value.

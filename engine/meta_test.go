@@ -1,0 +1,86 @@
+package engine
+
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/nodeapply/apply/catalog"
+	"github.com/nodeapply/apply/resources"
+)
+
+// TestGuardsSayWhy compares the reason, or the error, of a resource with one guard.
+func TestGuardsSayWhy(t *testing.T) {
+	for guard, want := range map[string]string{
+		"unless=true": "unless succeeded", "onlyif=false": "onlyif failed",
+		"unless=nosuch": "exit code 127: sh: nosuch: not found", "onlyif=silent": "exit code 127: command not found", "unless=denied": "exit code 126: sh: denied: Permission denied",
+	} {
+		rep, err := Plan(t.Context(), node{}, parse(t, &world{}, "a:"+guard, ""), Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := rep.Results[0].Reason
+		if rep.Results[0].Error != nil {
+			got = rep.Results[0].Error.Summary
+		}
+		if !strings.Contains(got, want) {
+			t.Errorf("%s: want %q, got %q", guard, want, got)
+		}
+	}
+}
+
+func TestModulesAreTags(t *testing.T) {
+	e := &catalog.Entry{Addr: resources.Address{Module: `module.web["a"].module.db.`, Type: "t", Title: "x"}, Options: catalog.Options{Tags: []string{"own"}}}
+	if diff := cmp.Diff([]string{"t", "x", "own", "web", "db"}, Tags(e)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestTriesAndTimeouts(t *testing.T) {
+	for _, tc := range []struct {
+		name, decl, want, err string
+		after                 time.Duration
+		warnings              []string
+		log                   string
+	}{
+		{"tries until it works", "a:twice,tries", "a=changed", "", time.Minute, []string{"attempt 1 of 3: not yet"}, "apply a,apply a"},
+		{"and gives up", "a:fails,tries", "a=failed", "boom", 2 * time.Minute, []string{"attempt 1 of 3: boom", "attempt 2 of 3: boom"}, "apply a,apply a,apply a"},
+		{"what has come about meanwhile is not done again", "a:late,tries", "a=changed", "", time.Minute, []string{"attempt 1 of 3: no answer"}, "apply a"},
+		{"a check that takes too long", "a:slow", "a=failed", "timed out after 5m0s", 5 * time.Minute, nil, ""},
+		{"its own timeout", "a:slow,timeout=30s", "a=failed", "timed out after 30s", 30 * time.Second, nil, ""},
+		{"an unless that takes too long is an error", "a:unless=hang", "a=failed", "timed out after 5m0s", 5 * time.Minute, nil, ""},
+		{"so is an onlyif, by its own timeout", "a:onlyif=hang,timeout=30s", "a=failed", "timed out after 30s", 30 * time.Second, nil, ""},
+		{"a check that nothing ends", "a:hangs b", "a=failed b=changed", "timed out after 18s, and hangs still", predictFor, nil, "apply b"},
+		{"what hangs is not tried again", "a:stays,tries,timeout=30s", "a=failed", "hangs still", 30 * time.Second, nil, "apply a"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := &world{dead: make(chan struct{})}
+				defer close(w.dead)
+				start := time.Now()
+				rep, err := Converge(t.Context(), node{}, parse(t, w, tc.decl, ""), Options{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if diff := cmp.Diff(tc.want, outcomes(rep)); diff != "" {
+					t.Error(diff)
+				}
+				if diff := cmp.Diff(tc.warnings, rep.Results[0].Warnings); diff != "" {
+					t.Error(diff)
+				}
+				if diff := cmp.Diff(tc.log, w.done()); diff != "" {
+					t.Error(diff)
+				}
+				if took := time.Since(start); took < tc.after || took > tc.after+predictFor {
+					t.Errorf("want %v, took %v", tc.after, took)
+				}
+				if tc.err != "" && !strings.Contains(rep.Results[0].Error.Summary, tc.err) {
+					t.Errorf("want %q in %q", tc.err, rep.Results[0].Error.Summary)
+				}
+			})
+		})
+	}
+}

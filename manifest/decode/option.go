@@ -1,0 +1,70 @@
+package decode
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/convert"
+
+	"github.com/nodeapply/apply/catalog"
+	"github.com/nodeapply/apply/resources"
+)
+
+// Option puts the value of a metaparameter into the options of an entry: guards and tags add up, of the others the last one counts. v is known
+// and not null.
+func Option(o *catalog.Options, name string, v cty.Value) error {
+	switch name {
+	case "when":
+		on, err := truth(v)
+		o.Off = o.Off || err == nil && !on
+		return err
+	case "noop":
+		on, err := truth(v)
+		o.Noop = o.Noop || on
+		return err
+	case "unless":
+		return appendStrings(&o.Unless, v)
+	case "onlyif":
+		return appendStrings(&o.OnlyIf, v)
+	case "tags":
+		return appendStrings(&o.Tags, v)
+	case "timeout":
+		return duration(&o.Timeout, v)
+	case "try_sleep":
+		return duration(&o.TrySleep, v)
+	case "tries":
+		n, err := convert.Convert(v, cty.Number)
+		if err != nil || !n.AsBigFloat().IsInt() || n.LessThan(cty.NumberIntVal(1)).True() || n.GreaterThan(cty.NumberIntVal(1e6)).True() {
+			return errors.New("want a whole number from 1 on")
+		}
+		i, _ := n.AsBigFloat().Int64()
+		o.Tries = int(i)
+	}
+	return nil
+}
+
+func truth(v cty.Value) (bool, error) {
+	b, err := convert.Convert(v, cty.Bool)
+	if err != nil {
+		return false, errors.New("want true or false, got " + Describe(v))
+	}
+	return b.True(), nil
+}
+
+func appendStrings(to *[]string, v cty.Value) error {
+	var list resources.Strings
+	if err := list.UnmarshalAttr(Go(v)); err != nil {
+		return err
+	}
+	*to = slices.Concat(*to, list) // never in place: calls around share it
+	return nil
+}
+
+func duration(to *time.Duration, v cty.Value) error {
+	var d resources.Duration
+	err := d.UnmarshalAttr(Go(v))
+	*to = time.Duration(d)
+	return err
+}

@@ -1,0 +1,140 @@
+// Package variables reads the values that are given to the variables of the root module from outside.
+package variables
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/ext/typeexpr"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/nodeapply/apply/manifest/decode"
+	"github.com/nodeapply/apply/manifest/diag"
+	"github.com/nodeapply/apply/manifest/limits"
+	"github.com/nodeapply/apply/manifest/syntax"
+)
+
+// Source gives values to variables of the root module: one value, or a file of them.
+type Source struct {
+	File string // HCL (name = value), or JSON if its name ends in .json
+
+	Name  string
+	Value string // the text itself for a variable of type string, else an expression of constants
+	// Origin says where the value came from, for messages: "--var device", "APPLY_VAR_device".
+	Origin string
+	// Optional: a name that the module has no variable for is no mistake (the environment).
+	Optional bool
+}
+
+// Given is one value from outside.
+type Given struct {
+	Val cty.Value
+	OK  bool // false: it could not be read, and that was told
+	At  *hcl.Range
+}
+
+// reader collects what is wrong on its way.
+type reader struct {
+	ctx    context.Context
+	syntax *syntax.Reader
+	diags  hcl.Diagnostics
+}
+
+func (r *reader) errorf(at *hcl.Range, summary, detail string, args ...any) {
+	r.diags = append(r.diags, diag.Errorf(at, summary, detail, args...))
+}
+
+// Read reads the values of all sources, later ones before earlier ones, for the variables of m. Without a module, nil, it only finds what cannot be read.
+func Read(ctx context.Context, s *syntax.Reader, sources []Source, m *syntax.Module) (map[string]Given, hcl.Diagnostics) {
+	r := &reader{ctx: ctx, syntax: s}
+	given := map[string]Given{}
+	var names []string
+	variables := map[string]*syntax.Block{}
+	if m != nil {
+		variables = m.Variables
+		names = slices.Sorted(maps.Keys(variables))
+	}
+	take := func(name string, v Given, optional bool) {
+		if variables[name] != nil {
+			given[name] = v
+		} else if !optional && m != nil {
+			r.errorf(v.At, "Unknown variable", "There is no variable `%s`%s", name, diag.Suggest(name, names))
+		}
+	}
+	for _, src := range sources {
+		if src.File != "" {
+			r.file(src.File, take)
+			continue
+		}
+		take(src.Name, r.parse(variables[src.Name], src, &hcl.Range{Filename: src.Origin}), src.Optional)
+	}
+	return given, r.diags
+}
+
+// Settings reads a file of constants, NAME = VALUE a line in HCL or JSON. Values are nil, bool, float64, string, []any or map[string]any.
+func Settings(ctx context.Context, s *syntax.Reader, name string) (map[string]any, hcl.Diagnostics) {
+	r := &reader{ctx: ctx, syntax: s}
+	out := map[string]any{}
+	r.file(name, func(setting string, v Given, _ bool) {
+		if v.OK {
+			out[setting] = decode.Go(decode.Bare(v.Val))
+		}
+	})
+	return out, r.diags
+}
+
+// parse reads a value that was given as text: as it is where the variable wants a string or does not say, else as an expression.
+func (r *reader) parse(b *syntax.Block, src Source, at *hcl.Range) Given {
+	text := Given{cty.StringVal(strings.ToValidUTF8(src.Value, "\uFFFD")), true, at}
+	if b == nil {
+		return text
+	}
+	a := b.Attr("type")
+	if a == nil {
+		return text
+	}
+	ty, diags := typeexpr.TypeConstraint(a.Expression)
+	if diags.HasErrors() || ty.IsPrimitiveType() || ty == cty.DynamicPseudoType {
+		return text
+	}
+	if diags = limits.CheckExpression(at.Filename, []byte(src.Value)); !diags.HasErrors() {
+		x, more := hclsyntax.ParseExpression([]byte(src.Value), at.Filename, hcl.InitialPos)
+		if diags = more; !diags.HasErrors() {
+			v, more := limits.Constant(r.ctx, x)
+			if diags = more; !diags.HasErrors() {
+				return Given{v, true, at}
+			}
+		}
+	}
+	r.errorf(at, "Wrong value for variable `"+src.Name+"`", "Not a value of type `%s`: %s.", typeexpr.TypeString(ty), strings.TrimSuffix(diags[0].Detail, "."))
+	return Given{At: at}
+}
+
+// file reads the values in a file; what it refers to is a mistake.
+func (r *reader) file(name string, take func(string, Given, bool)) {
+	body, diags := r.syntax.ReadBody(r.ctx, name)
+	r.diags = append(r.diags, diags...)
+	if body == nil {
+		return
+	}
+	attrs, diags := body.JustAttributes()
+	r.diags = append(r.diags, diags...)
+	for _, attr := range slices.Sorted(maps.Keys(attrs)) {
+		a := attrs[attr]
+		given := Given{At: a.Expr.Range().Ptr()}
+		v, diags := limits.Constant(r.ctx, a.Expr)
+		switch {
+		case limits.Over(diags):
+			r.diags = append(r.diags, diags...)
+		case diags.HasErrors():
+			r.errorf(a.Expr.Range().Ptr(), "Not a constant", "A value in a variables file refers to nothing else and calls no function.")
+		default:
+			given.Val, given.OK = v, true
+		}
+		take(attr, given, false)
+	}
+}

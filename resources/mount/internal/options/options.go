@@ -1,0 +1,192 @@
+// Package options compares the mount options that are declared, words separated by commas as in fstab, with those of a live mount as the kernel shows
+// them: defaults are not shown, some words stand for several, some are of user space alone.
+package options
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/nodeapply/apply/host"
+)
+
+// flag is an option of every file system, with the words that turn it on and off. Without a word in fstab it is as def says.
+type flag struct {
+	on, off string
+	def     string // "" : the kernel's choice, not compared unless declared
+}
+
+// flags are shown by the kernel among a mount's own options, by their "on" word where they are on.
+var flags = []flag{
+	{"ro", "rw", "rw"},
+	{"nosuid", "suid", "suid"},
+	{"nodev", "dev", "dev"},
+	{"noexec", "exec", "exec"},
+	{"nodiratime", "diratime", "diratime"},
+	{"nosymfollow", "symfollow", "symfollow"},
+}
+
+// superFlags are shown among the options of the file system.
+var superFlags = []flag{
+	{"sync", "async", "async"},
+	{"dirsync", "", ""},
+	{"lazytime", "nolazytime", ""},
+}
+
+// atimes exclude each other; without one of them in fstab it is relatime.
+var atimes = []string{"noatime", "relatime", "strictatime"}
+
+// implied are words that stand for several.
+var implied = map[string][]string{
+	"defaults": {"rw", "suid", "dev", "exec", "async"},
+	"user":     {"noexec", "nosuid", "nodev"},
+	"users":    {"noexec", "nosuid", "nodev"},
+	"owner":    {"nosuid", "nodev"},
+	"group":    {"nosuid", "nodev"},
+	"atime":    {"relatime"},
+}
+
+// shown are options of single file systems that the kernel shows whenever they are on: their absence is a difference. Others the kernel leaves out where
+// they are the default of that file system, so that their absence says nothing.
+var shown = []string{"discard", "nobarrier", "nodelalloc", "noload", "usrquota", "grpquota", "prjquota", "commit", "size", "nr_inodes", "subvol", "compress", "logbufs", "logbsize"}
+
+// Lacking lists the declared options that the live mount does not have.
+func Lacking(declared string, live host.Mount) []string {
+	words := Words(declared)
+	var out []string
+	bind := slices.Contains(words, "bind") || slices.Contains(words, "rbind")
+	loose := bind || strings.HasPrefix(live.FSType, "fuse") // these get flags from elsewhere: only what is declared is compared
+	for _, f := range flags {
+		if w := wanted(words, f, loose); w != "" && (w == f.on) != slices.Contains(live.Options, f.on) {
+			out = append(out, w)
+		}
+	}
+	for _, f := range superFlags {
+		if w := wanted(words, f, loose); w != "" && (w == f.on) != slices.Contains(live.SuperOptions, f.on) {
+			out = append(out, w)
+		}
+	}
+	if a := atime(words); a != "" || !loose {
+		if a == "" {
+			a = "relatime"
+		}
+		if a != liveAtime(live) {
+			out = append(out, a)
+		}
+	}
+	return append(out, lackingOwn(words, live)...)
+}
+
+// wanted is the last word about a flag in words, else its default.
+func wanted(words []string, f flag, loose bool) string {
+	for _, w := range slices.Backward(words) {
+		if w == f.on || w == f.off && f.off != "" {
+			return w
+		}
+	}
+	if loose {
+		return ""
+	}
+	return f.def
+}
+
+func atime(words []string) string {
+	for _, w := range slices.Backward(words) {
+		if slices.Contains(atimes, w) {
+			return w
+		}
+	}
+	return ""
+}
+
+// liveAtime is the way in which a live mount keeps access times; the kernel shows nothing for strictatime.
+func liveAtime(live host.Mount) string {
+	for _, a := range atimes {
+		if slices.Contains(live.Options, a) {
+			return a
+		}
+	}
+	return "strictatime"
+}
+
+// lackingOwn compares the options of the file system itself: values that are shown, and flags that would be.
+func lackingOwn(words []string, live host.Mount) []string {
+	has := map[string]string{}
+	for _, o := range append(slices.Clone(live.Options), live.SuperOptions...) {
+		k, v, _ := strings.Cut(o, "=")
+		has[k] = v
+	}
+	var out []string
+	for _, w := range words {
+		k, v, valued := strings.Cut(w, "=")
+		if strings.HasPrefix(k, "x-") || k == "comment" {
+			continue
+		}
+		got, there := has[k]
+		switch {
+		case there && valued && !sameValue(v, got):
+			out = append(out, w)
+		case !there && slices.Contains(shown, k):
+			out = append(out, w)
+		}
+	}
+	return out
+}
+
+// sameValue compares values; sizes by their bytes (1G is 1048576k). A share of the memory cannot be compared.
+func sameValue(a, b string) bool {
+	if a == b || strings.HasSuffix(a, "%") {
+		return true
+	}
+	x, okA := size(a)
+	y, okB := size(b)
+	return okA && okB && x == y
+}
+
+func size(s string) (int64, bool) {
+	shift := 0
+	if n := len(s); n > 0 {
+		if i := strings.IndexByte("kmgt", s[n-1]|0x20); i >= 0 {
+			shift, s = 10*(i+1), s[:n-1]
+		}
+	}
+	n, err := strconv.ParseInt(s, 10, 64)
+	return n << shift, err == nil
+}
+
+// Words returns options word by word, those that stand for several written out.
+func Words(declared string) []string {
+	var out []string
+	for w := range strings.SplitSeq(declared, ",") {
+		if words, ok := implied[w]; ok {
+			out = append(out, words...)
+			continue
+		}
+		out = append(out, w)
+	}
+	return out
+}
+
+// Remount returns the options of a remount to what is declared, every flag said: a remount by fstab alone keeps flags that fstab does not name.
+func Remount(declared string) []string {
+	words := Words(declared)
+	out := []string{}
+	for _, w := range words {
+		userspace := strings.HasPrefix(w, "x-") || slices.Contains([]string{"auto", "noauto", "nofail", "_netdev", "bind", "rbind", "loop", "nouser"}, w)
+		if !userspace {
+			out = append(out, w)
+		}
+	}
+	if slices.Contains(words, "bind") || slices.Contains(words, "rbind") {
+		return append(out, "bind")
+	}
+	for _, f := range flags[:4] {
+		if w := wanted(words, f, false); !slices.Contains(out, w) {
+			out = append(out, w)
+		}
+	}
+	if atime(words) == "" {
+		out = append(out, "relatime")
+	}
+	return out
+}
