@@ -8,6 +8,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/nodeapply/apply/manifest/diag"
+	"github.com/nodeapply/apply/manifest/reference"
 	"github.com/nodeapply/apply/manifest/syntax"
 )
 
@@ -27,7 +28,7 @@ func (s *scope) eval(r *run, x *syntax.Expr, inst *instance) result {
 	}
 	v, diags := x.Value(ctx)
 	if len(diags) > 0 {
-		r.diags = append(r.diags, s.explain(x, ctx, diags)...)
+		r.diags = append(r.diags, s.explainer.Diagnostics(x, ctx, diags)...)
 		if diags.HasErrors() {
 			return failed()
 		}
@@ -72,7 +73,7 @@ type binder struct {
 	ok      bool
 }
 
-func (b *binder) bind(ref *syntax.Ref) {
+func (b *binder) bind(ref *reference.Ref) {
 	switch ref.Root {
 	case "fact", "each", "count", "path":
 	case "var":
@@ -89,7 +90,7 @@ func (b *binder) bind(ref *syntax.Ref) {
 	}
 }
 
-func (b *binder) named(ref *syntax.Ref, c *cell, present bool) bool {
+func (b *binder) named(ref *reference.Ref, c *cell, present bool) bool {
 	res := b.r.get(c)
 	if !res.ok {
 		b.ok = false
@@ -105,7 +106,7 @@ func (b *binder) named(ref *syntax.Ref, c *cell, present bool) bool {
 }
 
 // module gives all that the expression asks of one module at once.
-func (b *binder) module(ref *syntax.Ref) {
+func (b *binder) module(ref *reference.Ref) {
 	if _, had := b.roots["module"][ref.Name]; had {
 		return
 	}

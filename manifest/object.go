@@ -7,7 +7,7 @@ import (
 
 	"github.com/nodeapply/apply/manifest/decode"
 	"github.com/nodeapply/apply/manifest/internal/shape"
-	"github.com/nodeapply/apply/manifest/syntax"
+	"github.com/nodeapply/apply/manifest/reference"
 	"github.com/nodeapply/apply/resources"
 )
 
@@ -106,19 +106,19 @@ func (g *group) instanceAddr(inst *instance) resources.Address {
 }
 
 // refAddr is the address that a reference stands for: one instance if it names one.
-func (g *group) refAddr(ref *syntax.Ref) resources.Address {
+func (g *group) refAddr(ref *reference.Ref) resources.Address {
 	addr := g.addr
 	if ref.Key() != cty.NilVal && g.repOK && g.rep.known && len(g.rep.list) > 0 && g.rep.list[0] != nil {
-		addr.Instance = syntax.InstanceKey(ref.Key())
+		addr.Instance = reference.InstanceKey(ref.Key())
 	}
 	return addr
 }
 
 // lateRef says whether a reference may yield a value that only the run gives.
-func (g *group) lateRef(ref *syntax.Ref) bool {
+func (g *group) lateRef(ref *reference.Ref) bool {
 	name := ""
 	if n := len(ref.Traversal); n > 2 {
-		name, _ = syntax.StepName(ref.Traversal[n-1])
+		name, _ = reference.StepName(ref.Traversal[n-1])
 	}
 	return g.sh.Schema.Late(name) || !g.rep.known || len(g.sh.Schema.Type.Late) > 0 && (name == "" || g.sh.Schema.Field(name) == nil)
 }

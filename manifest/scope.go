@@ -9,6 +9,8 @@ import (
 
 	"github.com/nodeapply/apply/manifest/calls"
 	"github.com/nodeapply/apply/manifest/decode"
+	"github.com/nodeapply/apply/manifest/internal/explain"
+	"github.com/nodeapply/apply/manifest/reference"
 	"github.com/nodeapply/apply/manifest/syntax"
 )
 
@@ -26,6 +28,7 @@ type scope struct {
 	calls                 map[string]*call
 
 	base        *hcl.EvalContext // functions, facts and paths
+	explainer   *explain.Explainer
 	shared      *hcl.EvalContext // with all variables and locals, once they are computed
 	sharedKnown bool
 	settings    *settings // of the calls around, once computed
@@ -49,6 +52,10 @@ func (c *compiler) newScope(m *syntax.Module, at calls.Place, from *caller) *sco
 	}
 	c.scopes[s.addr] = s
 	s.base = s.baseContext()
+	s.explainer = &explain.Explainer{
+		Files: c.reader, Secrets: c.secrets, Functions: s.base.Functions, FactNames: c.factNames,
+		Fact: func(name string) (bool, error) { f := c.facts[name]; return f.ok, f.reason },
+	}
 	for name, b := range m.Variables {
 		s.vars[name] = &cell{what: "var." + name, at: &b.Header, compute: func(r *run) result { return s.variable(r, b) }}
 	}
@@ -149,5 +156,5 @@ func (i *instance) suffix() string {
 	if i == nil || !i.key.IsKnown() {
 		return ""
 	}
-	return syntax.InstanceKey(i.key)
+	return reference.InstanceKey(i.key)
 }
