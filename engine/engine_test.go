@@ -33,6 +33,13 @@ func (w *world) did(format string, args ...any) {
 	w.log = append(w.log, fmt.Sprintf(format, args...))
 }
 
+// done is the log until now: what was abandoned may still add to it.
+func (w *world) done() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return strings.Join(w.log, ",")
+}
+
 func (w *world) get(name string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -7,7 +7,7 @@ import (
 
 	"github.com/nodeapply/apply/exchange/name"
 	"github.com/nodeapply/apply/exchange/store"
-	"github.com/nodeapply/apply/exchange/verdict"
+	"github.com/nodeapply/apply/exchange/view"
 )
 
 // board is the deployment as a run sees it: one watch, begun with the first look, that all of the run's waits share.
@@ -19,7 +19,7 @@ type board struct {
 	wg     sync.WaitGroup
 
 	mu      sync.Mutex
-	view    *verdict.View
+	view    *view.View
 	ready   bool
 	away    error // why it is not ready
 	err     error
@@ -28,7 +28,7 @@ type board struct {
 
 func newBoard(x *Exchange) *board {
 	ctx, cancel := context.WithCancel(context.Background())
-	return &board{x: x, ctx: ctx, cancel: cancel, view: verdict.New(x.deployment), changed: make(chan struct{})}
+	return &board{x: x, ctx: ctx, cancel: cancel, view: view.New(x.deployment), changed: make(chan struct{})}
 }
 
 func (b *board) stop() {
@@ -57,7 +57,7 @@ func (b *board) follow() {
 
 // look gives the present view to f, unless there is none yet (away says why, once that is known), and a channel that is
 // closed when there is another.
-func (b *board) look(f func(*verdict.View)) (changed <-chan struct{}, away, err error) {
+func (b *board) look(f func(*view.View)) (changed <-chan struct{}, away, err error) {
 	b.start.Do(func() { b.wg.Go(b.follow) })
 	b.mu.Lock()
 	defer b.mu.Unlock()

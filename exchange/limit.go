@@ -11,7 +11,7 @@ import (
 	"github.com/nodeapply/apply/exchange/name"
 	"github.com/nodeapply/apply/exchange/record"
 	"github.com/nodeapply/apply/exchange/store"
-	"github.com/nodeapply/apply/exchange/verdict"
+	"github.com/nodeapply/apply/exchange/view"
 )
 
 // ErrLimitLost says that the lease of a place in a limit has run out, so that another may have entered.
@@ -34,9 +34,9 @@ type Held struct {
 
 // Enter waits until fewer than max other nodes are inside a limit, first come first, and enters it. Whoever takes several
 // takes them in the order of their names. progress, which may be nil, is told who is inside while there is no place.
-func (r *Run) Enter(ctx context.Context, limit string, max int, progress func(inside []verdict.Place)) (*Held, error) {
+func (r *Run) Enter(ctx context.Context, limit string, max int, progress func(inside []view.Place)) (*Held, error) {
 	if progress == nil {
-		progress = func([]verdict.Place) {}
+		progress = func([]view.Place) {}
 	}
 	h, err := r.enter(ctx, limit, max, progress)
 	if err != nil {
@@ -45,7 +45,7 @@ func (r *Run) Enter(ctx context.Context, limit string, max int, progress func(in
 	return h, nil
 }
 
-func (r *Run) enter(ctx context.Context, limit string, max int, progress func([]verdict.Place)) (*Held, error) {
+func (r *Run) enter(ctx context.Context, limit string, max int, progress func([]view.Place)) (*Held, error) {
 	if err := name.Limit(limit); err != nil {
 		return nil, err
 	}
@@ -91,14 +91,14 @@ func (h *Held) queue(ctx context.Context, b []byte) error {
 }
 
 // turn waits until the place is among the first max. A view may be late, which is no harm: nobody comes before the place any more.
-func (h *Held) turn(ctx context.Context, max int, progress func([]verdict.Place)) error {
-	var inside []verdict.Place
+func (h *Held) turn(ctx context.Context, max int, progress func([]view.Place)) error {
+	var inside []view.Place
 	for {
 		entered := false
 		before := inside
-		changed, away, err := h.run.board.look(func(v *verdict.View) {
+		changed, away, err := h.run.board.look(func(v *view.View) {
 			q := v.Queue(h.limit)
-			at := slices.IndexFunc(q, func(p verdict.Place) bool { return p.Node == h.run.id.Node && p.Fence == h.place.rev })
+			at := slices.IndexFunc(q, func(p view.Place) bool { return p.Node == h.run.id.Node && p.Fence == h.place.rev })
 			entered = at >= 0 && at < max
 			inside = q[:min(len(q), max)]
 		})
@@ -122,11 +122,11 @@ func (h *Held) turn(ctx context.Context, max int, progress func([]verdict.Place)
 }
 
 // noPlace says why there is no place.
-func noPlace(inside []verdict.Place, away error) string {
+func noPlace(inside []view.Place, away error) string {
 	if away != nil {
 		return fmt.Sprintf("no place: %v", away)
 	}
-	return "no place: " + verdict.InsideText(inside)
+	return "no place: " + view.InsideText(inside)
 }
 
 // Number implements resources.Place.

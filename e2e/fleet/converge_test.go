@@ -81,3 +81,26 @@ func TestConverge(t *testing.T) {
 		s.want(s.run("fleet", "nodes", "-w", "n1"), 0, " failed fails", "")
 	})
 }
+
+// TestConvergeLarge: a manifest with much beside it leaves the seat twice, as the program does, and nothing is left of it.
+func TestConvergeLarge(t *testing.T) {
+	names := []string{"n1", "n2", "n3", "n4", "n5", "n6"}
+	s := newSite(t, names...)
+	s.write("site/main.hcl", "file \"/srv/out\" {\n  source = \"${path.module}/big\"\n}\n")
+	s.sh("sh", "-c", `head -c 20000000 /dev/urandom >"$1"`, "big", filepath.Join(s.dir, "site/big"))
+	s.want(s.run("fleet", "put", "-w", "n[1-6]", filepath.Join(s.dir, "fleet.hcl"), "/srv/warm"), 0, "", "6 of 6 ok") // the program is there
+	before := s.sent()
+	r := s.run("fleet", "converge", "-w", "n[1-6]", "site")
+	s.want(r, 0, "6 nodes: 6 changed", "6 of 6 ok")
+	copies := float64(s.sent()-before) / 20_000_000
+	t.Logf("%.2f copies left the seat in %v", copies, r.took)
+	if copies > 3 {
+		t.Errorf("want about 2 copies, %.2f left the seat", copies)
+	}
+	for _, n := range names {
+		s.sh("cmp", filepath.Join(s.dir, "site/big"), s.srv(n)+"/out")
+		if left := s.sh("find", filepath.Join(s.dir, "root-"+n, "root/.cache/apply/fleet"), "-size", "+100k"); left != "" {
+			t.Errorf("%s: left over: %s", n, left)
+		}
+	}
+}

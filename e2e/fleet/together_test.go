@@ -198,7 +198,7 @@ file "/srv/first" {
   content = ""
 }
 exec "slow" {
-  command = ["sh", "-c", "echo $$ > /srv/begun; [ $(hostname) = n1 ] || sleep 60"]
+  command = ["sh", "-c", "echo $$ > /srv/begun; [ $(hostname) = n1 ] || sleep 4"]
   unless  = "false"
   timeout = "90s"
   require = [file["/srv/first"]]

@@ -1,6 +1,6 @@
 // Package converge brings many nodes to one manifest, from one seat.
 //
-// First every node gets the manifest and compiles it, which touches nothing: what is wrong with it there is told, and what the nodes' runs will export and
+// First every node gets this program, as a relay, and the manifest, both through other nodes where they are large, and compiles it, which touches nothing: what is wrong with it there is told, and what the nodes' runs will export and
 // wait for is known. A wait that cannot come true, or nodes that wait for each other, end the whole here. Then the nodes converge, in batches. Where
 // they wait for each other and no exchange is configured, one is opened for the run, in the seat's memory; each node reaches it by a socket that its own
 // connection forwards, with a certificate that is made for the run, and may write its own facts alone.
@@ -12,8 +12,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -22,15 +20,16 @@ import (
 	"github.com/nodeapply/apply/fleet/files"
 	"github.com/nodeapply/apply/fleet/joint"
 	"github.com/nodeapply/apply/fleet/meeting"
+	"github.com/nodeapply/apply/fleet/seat"
 	"github.com/nodeapply/apply/fleet/transport"
 )
 
 // Options say what to bring and how.
 type Options struct {
 	Dialer   transport.Dialer
-	Program  *files.Bundle // this program, for nodes that do not have it
-	Hash     string        // of it, SHA-256 in hexadecimal
-	Manifest *files.Bundle // below data/, and what Args names beside it
+	Program  *seat.Program
+	Manifest *files.Bundle // the folder manifest
+	Beside   *files.Bundle // what Args names beside it, as data/NAME: ../NAME there
 	Key      string        // names the manifest's folder on the nodes: the same at every run, so that nothing but changes changes
 	Args     []string      // of the program on every node, the manifest's name last
 	RunArgs  []string      // further ones of the run, which say nothing about what the manifest declares
@@ -53,6 +52,9 @@ type Options struct {
 	Begun func(node string)
 	Ended func(*fleet.Result)
 	Warn  func(error) // of what went wrong beside the work
+	Note  func(node, text string)
+	// Segment is the same for nodes that reach each other.
+	Segment func(transport.Target) string
 }
 
 // run is one fleet's way to a manifest.
@@ -63,6 +65,7 @@ type run struct {
 	mu       sync.Mutex
 	prepared map[string]*prepared
 
+	put     *seat.Put        // of the manifest through the nodes, nil where each gets it from the seat
 	meeting *meeting.Meeting // nil where none is needed
 }
 
@@ -78,6 +81,9 @@ type prepared struct {
 func Do(ctx context.Context, nodes []fleet.Node, o Options) (results []*fleet.Result, err error) {
 	r := &run{Options: o, nodes: nodes, prepared: map[string]*prepared{}}
 	defer r.close()
+	if err := r.spread(); err != nil {
+		return nil, err
+	}
 	fleet.Each(ctx, nodes, fleet.Options{Dialer: kept{r}, Timeout: r.Timeout}, r.prepare)
 	r.drop()
 	if ctx.Err() == nil {
@@ -224,11 +230,23 @@ func (d ready) Dial(_ context.Context, t transport.Target) (transport.Conn, erro
 	if p.err != nil {
 		return nil, p.err
 	}
-	return p.conn, nil
+	return owned{p.conn, p}, nil
 }
 
 // Close does nothing.
 func (d ready) Close() error { return nil }
+
+// owned is a connection with which its node's part ends.
+type owned struct {
+	transport.Conn
+	of *prepared
+}
+
+// Close ends the node's part.
+func (o owned) Close() error {
+	o.of.close()
+	return nil
+}
 
 // lent is a connection that is not closed by who has it.
 type lent struct{ transport.Conn }
@@ -240,18 +258,4 @@ func (lent) Close() error { return nil }
 func Key(source string) string {
 	sum := sha256.Sum256([]byte(source))
 	return hex.EncodeToString(sum[:8])
-}
-
-// HashFile is the SHA-256 of a file, in hexadecimal.
-func HashFile(name string) (string, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	sum := sha256.New()
-	if _, err := io.Copy(sum, f); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(sum.Sum(nil)), nil
 }

@@ -14,7 +14,9 @@ import (
 	"github.com/nodeapply/apply/fleet/files"
 	"github.com/nodeapply/apply/fleet/joint"
 	"github.com/nodeapply/apply/fleet/output"
+	"github.com/nodeapply/apply/fleet/seat"
 	"github.com/nodeapply/apply/fleet/transport"
+	"github.com/nodeapply/apply/fleet/wire"
 )
 
 // place is where things are on a node.
@@ -24,9 +26,8 @@ type place struct {
 	token   string // of this run, in the stage: another run may have replaced it
 }
 
-// haveLine prints where the program $1 belongs, and ends with 44 if it is not there whole.
-const haveLine = `umask 077; d="${XDG_CACHE_HOME:-$HOME/.cache}/apply/bin"; mkdir -p "$d" || exit 1; echo "$d/apply-$1"
-[ -f "$d/apply-$1" ] && echo "$1  $d/apply-$1" | sha256sum -c >/dev/null 2>&1 || exit 44`
+// homeLine makes the folder of the manifest $2, and prints where it and the program $1 are.
+const homeLine = `umask 077; d="${XDG_CACHE_HOME:-$HOME/.cache}/apply"; mkdir -p "$d/fleet/$2" && echo "$d/bin/apply-$1" && echo "$d/fleet/$2"`
 
 // enter goes to the stage below $1, alone.
 const enter = `set -eu
@@ -39,18 +40,20 @@ flock -n 9 || { echo "another run of this manifest is at work here" >&2; exit 3;
 full() { df -Pk . | { read -r _; read -r _ _ _ free _; [ "$free" -ge 64 ] || echo "No space left on device" >&2; }; exit 1; }
 `
 
-// prepareScript receives a manifest as the stage, and lets the program compile it. The arguments are in the file run: nothing of them is seen in the list
+// prepareScript receives a manifest as the stage, if it has not come through other nodes, and what is beside it, and lets the program compile it. The arguments are in the file run: nothing of them is seen in the list
 // of processes before the program itself.
 const prepareScript = enter + `rm -rf -- stage
-trap '[ "${done-}" ] || { cd "$home" && rm -rf stage; }' EXIT
+find . -maxdepth 1 -name 'incoming.*' -mmin +60 -exec rm -rf -- {} +
+trap '[ "${done-}" ] || { cd "$home" && rm -rf stage "incoming.$token"; }' EXIT
 trap 'exit 129' HUP INT TERM PIPE
-mkdir stage
+mkdir -p stage/data
+[ ! -d "incoming.$token" ] || mv -- "incoming.$token" stage/data/manifest
 cd stage
 tar -xpof - || full
 sha256sum -c SUMS >/dev/null
 printf %s "$token" >token
 . ./run
-cd data
+cd data/manifest
 "$bin" exchange plan "$@" </dev/null
 done=yes`
 
@@ -63,45 +66,60 @@ tar -xpof - || full
 [ ! -s SUMS ] || sha256sum -c SUMS >/dev/null
 . ./run
 . ./go
-cd data
+cd data/manifest
 code=0
 "$bin" "$@" </dev/null || code=$?
 exit "$code"`
 
 // forgetScript removes the stage of a run that did not come.
-const forgetScript = enter + `[ "$(cat stage/token 2>/dev/null)" != "$token" ] || rm -rf stage`
+const forgetScript = enter + `[ "$(cat stage/token 2>/dev/null)" != "$token" ] || rm -rf stage
+rm -rf -- "incoming.$token"`
 
 func (p place) line(script string) string {
 	return transport.Line([]string{"sh", "-c", script, "apply", p.home, p.program, p.token})
 }
 
 // prepare brings a node the program and the manifest, and lets it compile.
-func (r *run) prepare(ctx context.Context, n fleet.Node, conn transport.Conn) (transport.Exit, error) {
+func (r *run) prepare(ctx context.Context, n fleet.Node, _ transport.Conn) (transport.Exit, error) {
 	p := r.of(n.Name)
-	if p.err = r.bring(ctx, n, conn, p); p.err != nil {
+	if p.err = r.bring(ctx, n, p); p.err != nil {
 		p.place = place{} // the node has removed it, or is lost
 	}
 	return transport.Exit{}, p.err
 }
 
-func (r *run) bring(ctx context.Context, n fleet.Node, conn transport.Conn, p *prepared) error {
-	where := output.NewCapture(1)
-	exit, err := conn.Run(ctx, transport.Command{Line: transport.Line([]string{"sh", "-c", haveLine, "have", r.Hash}), Stdout: where})
-	bin := strings.TrimSpace(string(where.Bytes()))
-	switch {
-	case err != nil:
-		return err
-	case exit.Code == 44:
-		if err := r.Program.Put(ctx, conn, bin); err != nil {
-			return err
-		}
-	case exit.Code != 0 || bin == "":
-		return &fleet.JobError{Err: fmt.Errorf("the folder for this program cannot be made: exit code %d", exit.Code)}
+func (r *run) bring(ctx context.Context, n fleet.Node, p *prepared) error {
+	at := seat.At{Node: n.Name, Segment: r.Segment(n.Target), Note: func(text string) { r.Note(n.Name, text) }}
+	var handlers map[string]wire.Handler
+	if r.put != nil {
+		handlers = r.put.Handlers()
 	}
-	p.place = place{program: bin, home: path.Join(path.Dir(path.Dir(bin)), "fleet", r.Key), token: rand.Text()}
+	client, err := seat.Start(ctx, p.conn, r.Program, at, handlers)
+	if errors.Is(err, seat.ErrNoRelay) {
+		return &fleet.JobError{Err: err}
+	}
+	if err != nil {
+		return err
+	}
+	p.conn = relayed{client, p.conn}
+	where := output.NewCapture(1)
+	exit, err := client.Run(ctx, transport.Command{Line: transport.Line([]string{"sh", "-c", homeLine, "home", r.Program.Hash, r.Key}), Stdout: where})
+	if err != nil {
+		return err
+	}
+	program, home, _ := strings.Cut(strings.TrimSpace(string(where.Bytes())), "\n")
+	if exit.Code != 0 || home == "" {
+		return &fleet.JobError{Err: fmt.Errorf("the folder for the manifest cannot be made: exit code %d", exit.Code)}
+	}
+	p.place = place{program: program, home: home, token: rand.Text()}
 	told := r.Report.Node(n.Name)
-	bundle := r.Manifest.With("run", []byte(environment(n, r.Env)+words("set --", append([]string{"--json"}, r.Args...))+"\n"))
-	err = bundle.Send(ctx, conn, transport.Command{Line: p.place.line(prepareScript), Stdout: &joint.Reader{Node: told}})
+	bundle := r.Beside.With("run", []byte(environment(n, r.Env)+words("set --", append([]string{"--json"}, r.Args...))+"\n"))
+	if r.put == nil {
+		bundle = bundle.And(r.Manifest)
+	} else if err := r.put.Through(ctx, client, at, path.Join(home, "incoming."+p.place.token)); err != nil {
+		return err
+	}
+	err = bundle.Send(ctx, client, transport.Command{Line: p.place.line(prepareScript), Stdout: &joint.Reader{Node: told}})
 	if err = withReason(err, told); err != nil {
 		return err
 	}
@@ -110,6 +128,33 @@ func (r *run) bring(ctx context.Context, n fleet.Node, conn transport.Conn, p *p
 	}
 	return nil
 }
+
+// A manifest goes through the nodes where it is as large as this and there are as many of them: else that would take longer.
+const (
+	spreadBytes = 1 << 20
+	spreadNodes = 4
+)
+
+// spread prepares to bring the manifest through the nodes, where that is worth it.
+func (r *run) spread() error {
+	archive, err := r.Manifest.Archive()
+	if err != nil || archive.Size() < spreadBytes || len(r.nodes) < spreadNodes {
+		return err
+	}
+	if r.put, err = seat.NewPut(r.Program, r.Manifest); err == nil {
+		r.put.Note = r.Note
+	}
+	return err
+}
+
+// relayed is a relay with the connection that it was started on.
+type relayed struct {
+	*seat.Client
+	under transport.Conn
+}
+
+// Close ends both.
+func (r relayed) Close() error { return errors.Join(r.Client.Close(), r.under.Close()) }
 
 // withReason takes what the node's program has told for the reason of a failure.
 func withReason(err error, told *joint.Node) error {
@@ -151,7 +196,7 @@ func (r *run) converge(ctx context.Context, n fleet.Node, conn transport.Conn) (
 	case r.Noop:
 		args = append(args, "--noop")
 	case r.meeting != nil && p.together():
-		link, err := r.meeting.Link(ctx, conn, path.Join(p.place.home, "stage", "exchange.sock"))
+		link, err := r.meeting.Link(ctx, p.conn, path.Join(p.place.home, "stage", "exchange.sock"))
 		if err != nil {
 			return transport.Exit{}, &fleet.JobError{Err: err}
 		}
@@ -161,7 +206,7 @@ func (r *run) converge(ctx context.Context, n fleet.Node, conn transport.Conn) (
 			return transport.Exit{}, &fleet.JobError{Err: err}
 		}
 		for _, f := range issued {
-			bundle = bundle.With("exchange/"+f.Name, f.Data)
+			bundle = bundle.With("data/exchange/"+f.Name, f.Data)
 		}
 		args = append(args, "--exchange", link.URL, "--exchange-credentials", "../exchange")
 	}

@@ -17,6 +17,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/nodeapply/apply/fleet"
@@ -78,8 +79,8 @@ func (b *Bundle) add(root, top string) error {
 	})
 }
 
-// Tree takes up what is in a folder, as data/..., without what begins with a dot and what is neither a file, a folder nor a link.
-func Tree(dir string) (*Bundle, error) {
+// Tree takes up a folder as top, with what is in it, without what begins with a dot and what is neither a file, a folder nor a link.
+func Tree(dir, top string) (*Bundle, error) {
 	b := &Bundle{tops: 1}
 	size := int64(0)
 	return b, filepath.WalkDir(dir, func(file string, d fs.DirEntry, err error) error {
@@ -106,7 +107,7 @@ func Tree(dir string) (*Bundle, error) {
 		if err != nil {
 			return err
 		}
-		return b.entry(file, path.Join("data", filepath.ToSlash(rel)), info)
+		return b.entry(file, path.Join("data", top, filepath.ToSlash(rel)), info)
 	})
 }
 
@@ -121,6 +122,11 @@ func (b *Bundle) With(name string, content []byte) *Bundle {
 		entries: append(b.entries[:len(b.entries):len(b.entries)], entry{content: content, header: h}),
 		sums:    append(b.sums[:len(b.sums):len(b.sums)], sumLine(hex.EncodeToString(sum[:]), name)...), tops: b.tops,
 	}
+}
+
+// And returns both bundles as one.
+func (b *Bundle) And(more *Bundle) *Bundle {
+	return &Bundle{entries: slices.Concat(b.entries, more.entries), sums: slices.Concat(b.sums, more.sums), tops: b.tops + more.tops}
 }
 
 func (b *Bundle) entry(file, name string, info fs.FileInfo) error {

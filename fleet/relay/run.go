@@ -75,23 +75,28 @@ func Run(ctx context.Context, c *wire.Call) (wire.End, error) {
 	return wire.End{Code: cmd.ProcessState.ExitCode()}, nil
 }
 
-// endAll sends a signal to a group of processes, and to those that have left it.
+// endAll sends a signal to each process of a group, and to each that has left it: once, as a second one may mean something else.
 func endAll(group int, id string, sig syscall.Signal) error {
-	err := unix.Kill(-group, sig)
-	processes, readErr := os.ReadDir("/proc")
-	if readErr != nil {
-		return err
+	processes, err := os.ReadDir("/proc")
+	if err != nil {
+		return unix.Kill(-group, sig)
 	}
 	want := fmt.Appendf(nil, "%s=%s", mark, id)
 	for _, p := range processes {
-		pid, numErr := strconv.Atoi(p.Name())
-		if numErr != nil {
+		pid, err := strconv.Atoi(p.Name())
+		if err != nil {
 			continue
 		}
-		environ, readErr := os.ReadFile(filepath.Join("/proc", p.Name(), "environ"))
-		if readErr == nil && bytes.Contains(environ, want) {
+		its, err := unix.Getpgid(pid)
+		if err == nil && its != group {
+			environ, readErr := os.ReadFile(filepath.Join("/proc", p.Name(), "environ"))
+			if readErr != nil || !bytes.Contains(environ, want) {
+				continue
+			}
+		}
+		if err == nil {
 			_ = unix.Kill(pid, sig) // it may have ended meanwhile
 		}
 	}
-	return err
+	return nil
 }

@@ -46,26 +46,41 @@ func NewPut(p *Program, b *files.Bundle) (*Put, error) {
 	return &Put{Note: func(string, string) {}, program: p, bundle: b, archive: archive, spec: spec, authority: authority, tree: tree.NewTree()}, nil
 }
 
-// To brings the bundle to dst on a connected node, as cp -r would. Segment is the same for nodes that reach each other. It returns when no other node
-// depends on this one any more. Where no relay can run the node's own tools install the bundle.
-func (p *Put) To(ctx context.Context, conn transport.Conn, node, segment, dst string) error {
-	c, err := Start(ctx, conn, p.program, At{node, segment, func(text string) { p.Note(node, text) }}, map[string]wire.Handler{"content": p.content})
+// To brings the bundle to dst on a connected node, as cp -r would. It returns when no other node depends on this one any more. Where no relay can run the
+// node's own tools install the bundle.
+func (p *Put) To(ctx context.Context, conn transport.Conn, at At, dst string) error {
+	at.Note = func(text string) { p.Note(at.Node, text) }
+	c, err := Start(ctx, conn, p.program, at, p.Handlers())
 	if errors.Is(err, ErrNoRelay) {
-		p.Note(node, err.Error()+"; its own tools are used")
+		p.Note(at.Node, err.Error()+"; its own tools are used")
 		return p.bundle.Put(ctx, conn, dst)
 	}
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	var told relay.Joined
+	if err := p.Through(ctx, c, at, dst); err != nil {
+		return err
+	}
+	c.Lend(ctx)
+	return nil
+}
+
+// Handlers are what a relay by which the bundle is brought may call.
+func (p *Put) Handlers() map[string]wire.Handler {
+	return map[string]wire.Handler{"content": p.content}
+}
+
+// Through brings the bundle to dst by a relay that was started with the Handlers. It returns when no other node gets it from this one.
+func (p *Put) Through(ctx context.Context, c *Client, at At, dst string) error {
 	server := p.tree.Server()
-	if told, err = c.join(ctx, p.authority, server); err != nil {
+	told, err := c.join(ctx, p.authority, server)
+	if err != nil {
 		return failed(ctx, err)
 	}
-	m, sources, patience := p.tree.Join(segment, tree.Source{Name: node, Server: server, Address: told.Address})
+	m, sources, patience := p.tree.Join(at.Segment, tree.Source{Name: at.Node, Server: server, Address: told.Address})
 	g := &got{note: func(n tree.Note) {
-		p.Note(node, fmt.Sprintf("from %s: %s; another source is used", n.Source, n.Problem))
+		p.Note(at.Node, fmt.Sprintf("from %s: %s; another source is used", n.Source, n.Problem))
 	}, got: m.Got}
 	order := tree.Order{Spec: p.spec, Sources: sources, Patience: patience}
 	_, err = c.Call(ctx, "put", relay.PutArgs{Order: order, To: dst, Tops: p.bundle.Tops()}, wire.Streams{Stdout: g}, 0)
@@ -74,7 +89,6 @@ func (p *Put) To(ctx context.Context, conn transport.Conn, node, segment, dst st
 		m.Drop()
 	} else {
 		m.Leave(ctx)
-		c.Lend(ctx)
 	}
 	return failed(ctx, err)
 }

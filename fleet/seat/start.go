@@ -51,7 +51,10 @@ type Client struct {
 	ended  sync.WaitGroup
 }
 
-var _ transport.Conn = (*Client)(nil)
+var (
+	_ transport.Conn      = (*Client)(nil)
+	_ transport.Forwarder = (*Client)(nil)
+)
 
 // Start makes a relay on a connected node, and brings the program there if it is not. Handlers serve what the node calls; there may be none. Until the
 // context ends the relay is the caller's to close; the connection stays the caller's.
@@ -246,6 +249,15 @@ func lost(err error) error {
 
 // Start runs a line beside the relay.
 func (c *Client) Start(line string) (transport.Stream, error) { return c.conn.Start(line) }
+
+// Listen listens on the node by the connection that the relay was started on.
+func (c *Client) Listen(ctx context.Context, socket string) (net.Listener, error) {
+	f, ok := c.conn.(transport.Forwarder)
+	if !ok {
+		return nil, errors.New("the connection forwards nothing")
+	}
+	return f.Listen(ctx, socket)
+}
 
 // Lend returns when no other node needs this one to get the program, or ctx ends.
 func (c *Client) Lend(ctx context.Context) {

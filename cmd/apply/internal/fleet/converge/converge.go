@@ -25,6 +25,8 @@ import (
 	"github.com/nodeapply/apply/fleet/joint/page"
 	"github.com/nodeapply/apply/fleet/nodeset"
 	"github.com/nodeapply/apply/fleet/output"
+	"github.com/nodeapply/apply/fleet/seat"
+	"github.com/nodeapply/apply/fleet/transport"
 	"github.com/nodeapply/apply/origin"
 	"github.com/nodeapply/apply/report"
 )
@@ -138,14 +140,14 @@ func (c *convergence) prepare(ctx context.Context, cmd *cobra.Command, path []st
 		return err
 	}
 	c.joint.Manifest, c.joint.Commit, c.joint.Dirty = from.Name, from.Commit, from.Dirty
-	if o.Manifest, err = files.Tree(dir); err != nil {
+	if o.Manifest, err = files.Tree(dir, "manifest"); err != nil {
 		return err
 	}
 	b, err := json.Marshal(from)
 	if err != nil {
 		return err
 	}
-	o.Manifest = o.Manifest.With(origin.SentFile, b)
+	o.Beside = (&files.Bundle{}).With("data/"+origin.SentFile, b)
 	o.Key = converge.Key(from.Source)
 	state, err := c.StateDir()
 	if err != nil {
@@ -159,10 +161,7 @@ func (c *convergence) prepare(ctx context.Context, cmd *cobra.Command, path []st
 	if err != nil {
 		return err
 	}
-	if o.Program, err = files.NewBundle([]string{self}); err != nil {
-		return err
-	}
-	o.Hash, err = converge.HashFile(self)
+	o.Program, err = seat.NewProgram(self)
 	return err
 }
 
@@ -191,7 +190,7 @@ func (c *convergence) arguments(o *converge.Options, name string) error {
 			return err
 		}
 		shipped := fmt.Sprintf("vars-%d%s", i, filepath.Ext(file))
-		o.Manifest = o.Manifest.With(shipped, content)
+		o.Beside = o.Beside.With("data/"+shipped, content)
 		o.Args = append(o.Args, "--var-file", "../"+shipped)
 	}
 	o.Args = append(o.Args, name)
@@ -229,6 +228,9 @@ func (c *convergence) do(ctx context.Context, nodes []fleet.Node, o converge.Opt
 	o.Reader = c.reader
 	o.Begun = func(node string) { c.progress.Begun(c.joint.Node(node), time.Now()) }
 	o.Ended, o.Warn = c.ended, c.Warn
+	o.Segment = func(t transport.Target) string { return selection.Segment(o.Dialer, t) }
+	notes := output.NewLines(c.Stderr, true) // what nodes say of each other may be anything
+	o.Note = func(node, text string) { fmt.Fprintf(notes.Node(node+": "), "%s\n", text) }
 	results, err := converge.Do(ctx, nodes, o)
 	c.joint.DurationMS = c.joint.Since(time.Now())
 	return results, err
