@@ -8,12 +8,13 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/nodeapply/apply/manifest/diag"
+	"github.com/nodeapply/apply/manifest/internal/instances"
 	"github.com/nodeapply/apply/manifest/reference"
 	"github.com/nodeapply/apply/manifest/syntax"
 )
 
 // eval computes an expression in a scope, for one instance of a block (nil outside of for_each and count).
-func (s *scope) eval(r *run, x *syntax.Expr, inst *instance) result {
+func (s *scope) eval(r *run, x *syntax.Expr, inst *instances.Instance) result {
 	if x.Literal {
 		v, diags := x.Const()
 		r.diags = append(r.diags, diags...)
@@ -37,7 +38,7 @@ func (s *scope) eval(r *run, x *syntax.Expr, inst *instance) result {
 }
 
 // context makes what an expression is evaluated in: just what it refers to. Most need no more than what the whole scope shares.
-func (s *scope) context(r *run, x *syntax.Expr, inst *instance) (*hcl.EvalContext, deps, bool) {
+func (s *scope) context(r *run, x *syntax.Expr, inst *instances.Instance) (*hcl.EvalContext, deps, bool) {
 	b := binder{s: s, r: r, x: x, ctx: s.base, ok: true}
 	if s.shared != nil && (r.late == nil || s.sharedKnown) {
 		b.ctx, b.settled = s.shared, true
@@ -55,7 +56,7 @@ func (s *scope) context(r *run, x *syntax.Expr, inst *instance) (*hcl.EvalContex
 	}
 	if inst != nil && x.Each {
 		child := b.ctx.NewChild()
-		child.Variables = inst.vars
+		child.Variables = inst.Vars
 		b.ctx = child
 	}
 	return b.ctx, b.deps, b.ok

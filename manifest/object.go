@@ -6,6 +6,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/nodeapply/apply/manifest/decode"
+	"github.com/nodeapply/apply/manifest/internal/instances"
 	"github.com/nodeapply/apply/manifest/internal/shape"
 	"github.com/nodeapply/apply/manifest/reference"
 	"github.com/nodeapply/apply/resources"
@@ -31,11 +32,11 @@ func (g *group) value(r *run) result {
 		members[i] = one.val
 		res.deps = res.deps.add(one.deps)
 	}
-	res.val = g.s.instances(g.sh.Block, rep.list, members)
+	res.val = instances.Value(rep.list, g.sh.Block.Attr("count") != nil, members)
 	return res
 }
 
-func (g *group) instanceValue(r *run, inst *instance) result {
+func (g *group) instanceValue(r *run, inst *instances.Instance) result {
 	out := map[string]cty.Value{}
 	blank := g.sh.Schema.Type.New(g.addr.Title)
 	for _, name := range g.sh.Schema.Names() {
@@ -74,7 +75,7 @@ func (g *group) declared(a *shape.Attr, v cty.Value) cty.Value {
 }
 
 // lateValues fills in what only the run gives: unknown while compiling, null for what this run does not manage.
-func (g *group) lateValues(r *run, inst *instance, out map[string]cty.Value) {
+func (g *group) lateValues(r *run, inst *instances.Instance, out map[string]cty.Value) {
 	var values map[string]any
 	if r.late != nil {
 		values, _ = r.late(g.instanceAddr(inst))
@@ -99,9 +100,9 @@ func (g *group) lateValues(r *run, inst *instance, out map[string]cty.Value) {
 	}
 }
 
-func (g *group) instanceAddr(inst *instance) resources.Address {
+func (g *group) instanceAddr(inst *instances.Instance) resources.Address {
 	addr := g.addr
-	addr.Instance = inst.suffix()
+	addr.Instance = inst.Suffix()
 	return addr
 }
 

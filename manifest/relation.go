@@ -96,7 +96,7 @@ func (s *scope) resolve(t reference.Target) []resources.Address {
 				return nil // reported where it is called
 			}
 			for _, child := range k.scopes {
-				if step.Key == cty.NilVal || child.from.inst.suffix() == reference.InstanceKey(step.Key) {
+				if step.Key == cty.NilVal || child.from.inst.Suffix() == reference.InstanceKey(step.Key) {
 					next = append(next, child)
 				}
 			}
