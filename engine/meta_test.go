@@ -71,7 +71,7 @@ func TestTriesAndTimeouts(t *testing.T) {
 				if diff := cmp.Diff(tc.warnings, rep.Results[0].Warnings); diff != "" {
 					t.Error(diff)
 				}
-				if diff := cmp.Diff(tc.log, strings.Join(w.log, ",")); diff != "" {
+				if diff := cmp.Diff(tc.log, w.done()); diff != "" {
 					t.Error(diff)
 				}
 				if took := time.Since(start); took < tc.after || took > tc.after+predictFor {

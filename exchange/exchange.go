@@ -16,7 +16,7 @@ import (
 	"github.com/nodeapply/apply/exchange/name"
 	"github.com/nodeapply/apply/exchange/record"
 	"github.com/nodeapply/apply/exchange/store"
-	"github.com/nodeapply/apply/exchange/verdict"
+	"github.com/nodeapply/apply/exchange/view"
 )
 
 // DefaultDeployment is the one when none is named.
@@ -64,23 +64,23 @@ func New(s store.Store, o Options) (*Exchange, error) {
 }
 
 // Snapshot is what stands in the deployment now.
-func (x *Exchange) Snapshot(ctx context.Context) (*verdict.View, error) {
+func (x *Exchange) Snapshot(ctx context.Context) (*view.View, error) {
 	l, err := store.Retry(ctx, func(ctx context.Context) (store.Listing, error) {
 		return x.store.List(ctx, name.Prefix(x.deployment))
 	})
 	if err != nil {
 		return nil, fmt.Errorf("exchange: %w", err)
 	}
-	v := verdict.New(x.deployment)
+	v := view.New(x.deployment)
 	v.Update(store.Update{Reset: &l})
 	return v, nil
 }
 
 // Follow yields what stands in the deployment now, and again after every change: the same view, changed in between. It ends
 // with an error, the context's at the latest.
-func (x *Exchange) Follow(ctx context.Context) iter.Seq2[*verdict.View, error] {
-	return func(yield func(*verdict.View, error) bool) {
-		v := verdict.New(x.deployment)
+func (x *Exchange) Follow(ctx context.Context) iter.Seq2[*view.View, error] {
+	return func(yield func(*view.View, error) bool) {
+		v := view.New(x.deployment)
 		for u, err := range store.Follow(ctx, x.store, name.Prefix(x.deployment)) {
 			if err != nil {
 				yield(nil, fmt.Errorf("exchange: %w", err))

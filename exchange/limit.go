@@ -8,10 +8,11 @@ import (
 	"sync"
 	"time"
 
+	"github.com/nodeapply/apply/exchange/internal/cell"
 	"github.com/nodeapply/apply/exchange/name"
 	"github.com/nodeapply/apply/exchange/record"
 	"github.com/nodeapply/apply/exchange/store"
-	"github.com/nodeapply/apply/exchange/verdict"
+	"github.com/nodeapply/apply/exchange/view"
 )
 
 // ErrLimitLost says that the lease of a place in a limit has run out, so that another may have entered.
@@ -25,7 +26,7 @@ type Held struct {
 
 	run    *Run
 	limit  string
-	place  *cell
+	place  *cell.Cell
 	lease  store.LeaseID
 	inside context.Context
 	lose   context.CancelCauseFunc
@@ -34,9 +35,9 @@ type Held struct {
 
 // Enter waits until fewer than max other nodes are inside a limit, first come first, and enters it. Whoever takes several
 // takes them in the order of their names. progress, which may be nil, is told who is inside while there is no place.
-func (r *Run) Enter(ctx context.Context, limit string, max int, progress func(inside []verdict.Place)) (*Held, error) {
+func (r *Run) Enter(ctx context.Context, limit string, max int, progress func(inside []view.Place)) (*Held, error) {
 	if progress == nil {
-		progress = func([]verdict.Place) {}
+		progress = func([]view.Place) {}
 	}
 	h, err := r.enter(ctx, limit, max, progress)
 	if err != nil {
@@ -45,12 +46,12 @@ func (r *Run) Enter(ctx context.Context, limit string, max int, progress func(in
 	return h, nil
 }
 
-func (r *Run) enter(ctx context.Context, limit string, max int, progress func([]verdict.Place)) (*Held, error) {
+func (r *Run) enter(ctx context.Context, limit string, max int, progress func([]view.Place)) (*Held, error) {
 	if err := name.Limit(limit); err != nil {
 		return nil, err
 	}
 	place := r.cell(name.KindLimit, limit)
-	b, err := encode(place.key, &record.Limit{Run: r.id.Run, Max: max})
+	b, err := encode(place.Key, &record.Limit{Run: r.id.Run, Max: max})
 	if err != nil {
 		return nil, err
 	}
@@ -75,9 +76,9 @@ func (r *Run) enter(ctx context.Context, limit string, max int, progress func([]
 // queue takes the place anew: one that stands from a run of this node that died is no claim.
 func (h *Held) queue(ctx context.Context, b []byte) error {
 	_, err := store.Retry(ctx, func(ctx context.Context) (struct{}, error) {
-		e, err := h.place.store.Get(ctx, h.place.key.String())
+		e, err := h.run.x.store.Get(ctx, h.place.Key.String())
 		if err == nil && e.Lease != h.lease {
-			err = h.place.store.Delete(ctx, e.Key, e.Revision)
+			err = h.run.x.store.Delete(ctx, e.Key, e.Revision)
 		}
 		if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrConflict) {
 			err = nil
@@ -87,18 +88,18 @@ func (h *Held) queue(ctx context.Context, b []byte) error {
 	if err != nil {
 		return err
 	}
-	return h.place.put(ctx, b, h.lease, func(store.Entry) error { return errors.New("another run of this node is in it") })
+	return h.place.Put(ctx, b, h.lease, func(store.Entry) error { return errors.New("another run of this node is in it") })
 }
 
 // turn waits until the place is among the first max. A view may be late, which is no harm: nobody comes before the place any more.
-func (h *Held) turn(ctx context.Context, max int, progress func([]verdict.Place)) error {
-	var inside []verdict.Place
+func (h *Held) turn(ctx context.Context, max int, progress func([]view.Place)) error {
+	var inside []view.Place
 	for {
 		entered := false
 		before := inside
-		changed, away, err := h.run.board.look(func(v *verdict.View) {
+		changed, away, err := h.run.board.Look(func(v *view.View) {
 			q := v.Queue(h.limit)
-			at := slices.IndexFunc(q, func(p verdict.Place) bool { return p.Node == h.run.id.Node && p.Fence == h.place.rev })
+			at := slices.IndexFunc(q, func(p view.Place) bool { return p.Node == h.run.id.Node && p.Fence == h.place.Revision() })
 			entered = at >= 0 && at < max
 			inside = q[:min(len(q), max)]
 		})
@@ -106,7 +107,7 @@ func (h *Held) turn(ctx context.Context, max int, progress func([]verdict.Place)
 		case err != nil:
 			return err
 		case entered:
-			h.Fence = h.place.rev
+			h.Fence = h.place.Revision()
 			return nil
 		case !slices.Equal(before, inside):
 			progress(inside)
@@ -122,11 +123,11 @@ func (h *Held) turn(ctx context.Context, max int, progress func([]verdict.Place)
 }
 
 // noPlace says why there is no place.
-func noPlace(inside []verdict.Place, away error) string {
+func noPlace(inside []view.Place, away error) string {
 	if away != nil {
 		return fmt.Sprintf("no place: %v", away)
 	}
-	return "no place: " + verdict.InsideText(inside)
+	return "no place: " + view.InsideText(inside)
 }
 
 // Number implements resources.Place.

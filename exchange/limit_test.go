@@ -11,7 +11,7 @@ import (
 
 	"github.com/nodeapply/apply/exchange/name"
 	"github.com/nodeapply/apply/exchange/store"
-	"github.com/nodeapply/apply/exchange/verdict"
+	"github.com/nodeapply/apply/exchange/view"
 )
 
 // census counts who is inside a limit, as who is inside knows it.
@@ -139,7 +139,7 @@ func TestWhoIsInsideIsTold(t *testing.T) {
 		var told []string
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		_, err = second.Enter(ctx, "restart", 1, func(inside []verdict.Place) { told = append(told, verdict.InsideText(inside)) })
+		_, err = second.Enter(ctx, "restart", 1, func(inside []view.Place) { told = append(told, view.InsideText(inside)) })
 		wants(t, "no place", err, "limit.restart: no place: inside: a (refreshing service.web): context deadline exceeded")
 		if len(told) == 0 || told[0] != "inside: a (refreshing service.web)" {
 			t.Errorf("told: %q", told)

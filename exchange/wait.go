@@ -11,6 +11,7 @@ import (
 
 	"github.com/nodeapply/apply/exchange/record"
 	"github.com/nodeapply/apply/exchange/verdict"
+	"github.com/nodeapply/apply/exchange/view"
 )
 
 // Values are what a wait gives to the manifest.
@@ -102,7 +103,7 @@ func (r *Run) wait(ctx context.Context, w record.Wait, progress func(verdict.Ver
 	for {
 		var cycle verdict.Cycle
 		began := time.Now()
-		changed, away, err := r.board.look(func(v *verdict.View) {
+		changed, away, err := r.board.Look(func(v *view.View) {
 			last = verdict.Decide(v, w, asker)
 			if last.State == verdict.Met {
 				values = ValuesOf(v, r.id.Node, w, last)
@@ -161,7 +162,7 @@ func pause(ctx context.Context, d time.Duration) error {
 }
 
 // ValuesOf are what a wait that is met gives on a node.
-func ValuesOf(v *verdict.View, node string, w record.Wait, d verdict.Verdict) Values {
+func ValuesOf(v *view.View, node string, w record.Wait, d verdict.Verdict) Values {
 	if p, ok := strings.CutPrefix(w.Fact, "param."); ok {
 		value, _ := v.Param(p)
 		return Values{Value: value}

@@ -20,6 +20,7 @@ import (
 	"github.com/nodeapply/apply/exchange/record"
 	"github.com/nodeapply/apply/exchange/store"
 	"github.com/nodeapply/apply/exchange/verdict"
+	"github.com/nodeapply/apply/exchange/view"
 	"github.com/nodeapply/apply/exchange/wire"
 )
 
@@ -91,7 +92,7 @@ func deploymentOf(r *http.Request) (string, error) {
 }
 
 // view is what stands in a deployment, or, with a node, what that node has written.
-func (s *Face) view(ctx context.Context, deployment, node string) (*verdict.View, error) {
+func (s *Face) view(ctx context.Context, deployment, node string) (*view.View, error) {
 	prefix := name.Prefix(deployment)
 	if node != "" {
 		prefix += node + "/"
@@ -100,7 +101,7 @@ func (s *Face) view(ctx context.Context, deployment, node string) (*verdict.View
 	if err != nil {
 		return nil, err
 	}
-	v := verdict.New(deployment)
+	v := view.New(deployment)
 	v.Update(store.Update{Reset: &l})
 	return v, nil
 }
@@ -120,7 +121,7 @@ func (s *Face) getNodes(w http.ResponseWriter, r *http.Request) {
 		Deployment string            `json:"deployment"`
 		Revision   int64             `json:"revision"`
 		Nodes      []verdict.Summary `json:"nodes"`
-	}{d, v.Revision, v.Summaries()})
+	}{d, v.Revision, verdict.Summaries(v)})
 }
 
 // getFact answers 200 with the value as JSON, or 202 and what is known while it is not there; ?wait=60s waits for it.
@@ -225,12 +226,12 @@ func (s *Face) getEvents(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		since = 0
 	}
-	for _, n := range v.Summaries() {
+	for _, n := range verdict.Summaries(v) {
 		if n.Revision > since {
 			out.event("node", v.Revision, n)
 		}
 	}
-	out.event("cycles", v.Revision, v.CycleTexts())
+	out.event("cycles", v.Revision, verdict.CycleTexts(v))
 	out.event("synced", v.Revision, map[string]int64{"revision": v.Revision})
 	pause := time.NewTicker(eventPause)
 	defer pause.Stop()
@@ -253,11 +254,11 @@ func (s *Face) getEvents(w http.ResponseWriter, r *http.Request) {
 		}
 		v.Update(store.Update{Changes: evs})
 		v.Revision, v.Now = rev, s.clock()
-		for _, n := range v.Changed(evs) {
+		for _, n := range verdict.Changed(v, evs) {
 			out.event("node", rev, n)
 		}
 		if len(evs) > 0 {
-			out.event("cycles", rev, v.CycleTexts())
+			out.event("cycles", rev, verdict.CycleTexts(v))
 		}
 	}
 }

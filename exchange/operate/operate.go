@@ -91,11 +91,11 @@ func Nodes(ctx context.Context, w io.Writer, x *exchange.Exchange, asJSON bool) 
 		return err
 	}
 	if asJSON {
-		return writeJSON(w, v.Summaries())
+		return writeJSON(w, verdict.Summaries(v))
 	}
 	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
 	fmt.Fprintln(t, "NODE\tRUN\tGROUPS\tFACTS\tWAITS FOR")
-	for _, s := range v.Summaries() {
+	for _, s := range verdict.Summaries(v) {
 		fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%s\n", s.Name, printable(runOf(s)), strings.Join(s.Groups, ","), len(s.Facts), printable(waitsOf(s)))
 	}
 	return t.Flush()
@@ -129,7 +129,7 @@ func Facts(ctx context.Context, w io.Writer, x *exchange.Exchange, node string, 
 	if err != nil {
 		return err
 	}
-	for _, s := range v.Summaries() {
+	for _, s := range verdict.Summaries(v) {
 		if s.Name != node {
 			continue
 		}
@@ -167,7 +167,7 @@ func Watch(ctx context.Context, w io.Writer, x *exchange.Exchange, asJSON bool) 
 		if err != nil {
 			return err
 		}
-		for _, s := range v.Summaries() {
+		for _, s := range verdict.Summaries(v) {
 			if err := tell(w, told, s, asJSON); err != nil {
 				return err
 			}

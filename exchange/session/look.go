@@ -8,11 +8,11 @@ import (
 
 	"github.com/nodeapply/apply/exchange"
 	"github.com/nodeapply/apply/exchange/record"
-	"github.com/nodeapply/apply/exchange/verdict"
+	"github.com/nodeapply/apply/exchange/view"
 )
 
 // Look shows what stands in the exchange, a moment old at most, with this node as it is now. The view is f's until it returns.
-func (s *Session) Look(ctx context.Context, f func(node string, v *verdict.View)) error {
+func (s *Session) Look(ctx context.Context, f func(node string, v *view.View)) error {
 	id, err := s.identity(ctx)
 	if err != nil {
 		return err
@@ -33,12 +33,12 @@ func (s *Session) Look(ctx context.Context, f func(node string, v *verdict.View)
 	return nil
 }
 
-func (s *Session) snapshot(ctx context.Context, id exchange.Identity) (*verdict.View, error) {
+func (s *Session) snapshot(ctx context.Context, id exchange.Identity) (*view.View, error) {
 	deployment := s.o.Deployment
 	if deployment == "" {
 		deployment = exchange.DefaultDeployment
 	}
-	v := verdict.New(deployment)
+	v := view.New(deployment)
 	if _, err := os.Lstat(filepath.Join(s.o.StateDir, "exchange.json")); s.Shared() || err == nil { // a plan makes no file
 		ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 		defer cancel()

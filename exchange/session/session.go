@@ -20,6 +20,7 @@ import (
 	"github.com/nodeapply/apply/exchange/record"
 	"github.com/nodeapply/apply/exchange/store"
 	"github.com/nodeapply/apply/exchange/verdict"
+	"github.com/nodeapply/apply/exchange/view"
 )
 
 const (
@@ -51,7 +52,7 @@ type Session struct {
 	part *part
 
 	looking sync.Mutex // over the view, which is for one reader at a time
-	view    *verdict.View
+	view    *view.View
 	away    error
 	seen    time.Time
 }
@@ -312,7 +313,7 @@ func (s *Session) takeBack(ctx context.Context, fact string, do func(context.Con
 }
 
 // Enter waits for a place in a limit, which concerns a group of nodes or, with "", all. It returns nil for a node of another group.
-func (s *Session) Enter(ctx context.Context, limit string, most int, group string, progress func([]verdict.Place)) (*exchange.Held, error) {
+func (s *Session) Enter(ctx context.Context, limit string, most int, group string, progress func([]view.Place)) (*exchange.Held, error) {
 	id, err := s.identity(ctx)
 	if err != nil {
 		return nil, err

@@ -19,6 +19,7 @@ import (
 	"github.com/nodeapply/apply/exchange/record"
 	"github.com/nodeapply/apply/exchange/session"
 	"github.com/nodeapply/apply/exchange/verdict"
+	"github.com/nodeapply/apply/exchange/view"
 )
 
 func identity(node string) func(context.Context) (exchange.Identity, error) {
@@ -67,7 +68,7 @@ func TestAFactIsKeptAndExported(t *testing.T) {
 	s := open(t, session.Options{StateDir: state, Identify: identity("n1")}, exchange.Plan{Exports: []record.Export{{Fact: "up"}}})
 	seen := func() (value string) {
 		t.Helper()
-		err := s.Look(t.Context(), func(node string, v *verdict.View) {
+		err := s.Look(t.Context(), func(node string, v *view.View) {
 			if f, ok := v.Fact(node, "up"); ok {
 				value = string(f.Status) + " " + string(f.Value)
 			}
@@ -157,7 +158,7 @@ func TestAnExchangeThatComesLater(t *testing.T) {
 	if err == nil || !strings.HasPrefix(err.Error(), "limit.one: exchange "+first.Addr) {
 		t.Errorf("enter: %v", err)
 	}
-	if err := s.Look(t.Context(), func(string, *verdict.View) { t.Error("a view of nothing") }); err == nil {
+	if err := s.Look(t.Context(), func(string, *view.View) { t.Error("a view of nothing") }); err == nil {
 		t.Error("look: no error")
 	}
 	exchangetest.StartServer(t, first.Data, first.Addr)

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/nodeapply/apply/exchange/record"
+	"github.com/nodeapply/apply/exchange/view"
 )
 
 // Step is one wait of a circle, and why it cannot end before the next: it needs a fact that the next one holds back, or (no
@@ -35,7 +36,7 @@ func (c Cycle) String() string {
 
 // Cycles finds circles of waits among the live runs: at least one for every set of waits that hold each other back. Waits
 // for some of the named nodes (min) are left out: another node may do.
-func Cycles(v *View) []Cycle {
+func Cycles(v *view.View) []Cycle {
 	s := searcher{v: v, state: map[waitID]int{}}
 	for _, n := range v.Nodes() {
 		if _, run := v.Node(n); run != nil && !run.Ended {
@@ -48,7 +49,7 @@ func Cycles(v *View) []Cycle {
 }
 
 // CycleOf finds a circle that one wait of a live run is in, or hangs on.
-func CycleOf(v *View, node, wait string) (Cycle, bool) {
+func CycleOf(v *view.View, node, wait string) (Cycle, bool) {
 	s := searcher{v: v, state: map[waitID]int{}, one: true}
 	s.visit(waitID{node, wait})
 	if len(s.found) == 0 {
@@ -61,7 +62,7 @@ type waitID struct{ node, wait string }
 
 // searcher is a depth-first search over waits; an edge goes from a wait to one that must be over before it.
 type searcher struct {
-	v     *View
+	v     *view.View
 	state map[waitID]int // 0 unseen, 1 on the path, 2 done
 	path  []Step
 	found []Cycle
@@ -69,7 +70,7 @@ type searcher struct {
 }
 
 func (s *searcher) visit(id waitID) {
-	w, ok := s.v.liveWait(id)
+	w, ok := liveWait(s.v, id)
 	if !ok || s.state[id] == 2 {
 		return
 	}
@@ -106,11 +107,11 @@ func (s *searcher) edges(self string, w record.Wait) func(func(string, waitID) b
 			return
 		}
 		for _, n := range nodes {
-			if s.v.satisfies(n, w) {
+			if satisfies(s.v, n, w) {
 				continue
 			}
 			_, run := s.v.Node(n)
-			if run == nil || run.Ended || s.v.told(n, w.Fact, run) {
+			if run == nil || run.Ended || s.v.Told(n, w.Fact, run) {
 				continue
 			}
 			for _, e := range run.Exports {
@@ -127,12 +128,12 @@ func (s *searcher) edges(self string, w record.Wait) func(func(string, waitID) b
 	}
 }
 
-func (v *View) satisfies(n string, w record.Wait) bool {
+func satisfies(v *view.View, n string, w record.Wait) bool {
 	f, ok := v.Fact(n, w.Fact)
 	return ok && f.Stale == "" && f.Status == record.OK && w.Accepts(f.Value)
 }
 
-func (v *View) liveWait(id waitID) (record.Wait, bool) {
+func liveWait(v *view.View, id waitID) (record.Wait, bool) {
 	_, run := v.Node(id.node)
 	if run == nil || run.Ended {
 		return record.Wait{}, false
@@ -152,7 +153,7 @@ type Problem struct {
 
 // Check judges all waits of all live runs at once, for a seat that knows every node's plan before anything is touched. A node without a run for which
 // never is true will not begin one; with nil, nodes that are not known yet may come.
-func Check(v *View, never func(node string) bool) []Problem {
+func Check(v *view.View, never func(node string) bool) []Problem {
 	var out []Problem
 	for _, n := range v.Nodes() {
 		_, run := v.Node(n)

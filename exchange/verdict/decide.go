@@ -1,3 +1,5 @@
+// Package verdict judges waits: from what stands in a deployment at one revision it tells whether a wait is met, for whom it
+// still waits, that it can never be met, or that runs wait for each other in a circle. It is pure: no store, no clock.
 package verdict
 
 import (
@@ -6,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/nodeapply/apply/exchange/record"
+	"github.com/nodeapply/apply/exchange/view"
 )
 
 // State of a wait.
@@ -46,7 +49,7 @@ type Missing struct {
 
 // Decide judges a wait. All nodes of a group must have the fact, and they must be at least min; of named nodes all, or min
 // of them.
-func Decide(v *View, w record.Wait, a Asker) Verdict {
+func Decide(v *view.View, w record.Wait, a Asker) Verdict {
 	d := Verdict{Fact: w.Fact}
 	if p, ok := strings.CutPrefix(w.Fact, "param."); ok {
 		if value, ok := v.Param(p); ok && w.Accepts(value) {
@@ -67,7 +70,7 @@ func Decide(v *View, w record.Wait, a Asker) Verdict {
 	}
 	final := 0
 	for _, n := range nodes {
-		why, over := v.lacks(n, w, a)
+		why, over := lacks(v, n, w, a)
 		if why == "" {
 			d.Have = append(d.Have, n)
 			continue
@@ -87,18 +90,17 @@ func Decide(v *View, w record.Wait, a Asker) Verdict {
 }
 
 // lacks tells why a node does not have what w waits for ("" when it has), and whether that is final.
-func (v *View) lacks(n string, w record.Wait, a Asker) (why string, final bool) {
+func lacks(v *view.View, n string, w record.Wait, a Asker) (why string, final bool) {
 	f, there := v.Fact(n, w.Fact)
 	fresh := there && f.Stale == ""
 	if fresh && f.Status == record.OK && w.Accepts(f.Value) {
 		return "", false
 	}
-	x := v.nodes[n]
-	run := x.run()
+	who, run := v.Node(n)
 	count := func(revision int64) bool { return a.Settled || revision > a.Since }
 	switch {
 	case run != nil && !run.Ended:
-		return v.lacksLive(n, w.Fact, f, fresh, run)
+		return lacksLive(v, n, w.Fact, f, fresh, run)
 	case fresh && f.Status == record.Failed:
 		return because("failed", f.Reason), count(f.Revision)
 	case run != nil:
@@ -106,20 +108,20 @@ func (v *View) lacks(n string, w record.Wait, a Asker) (why string, final bool) 
 		if fresh && f.Status == record.OK {
 			why = fmt.Sprintf("its run ended with %s = %.60s", w.Fact, f.Value)
 		}
-		return because(why, run.Failed), count(x.runs.entry.Revision)
+		return because(why, run.Failed), count(v.RunRevision(n))
 	case there && f.Stale != "":
 		return f.Stale, false
 	case fresh && f.Status == record.OK:
 		return fmt.Sprintf("is %.60s; no run there", f.Value), false
-	case x == nil || x.who == nil:
+	case who == nil:
 		return "not seen yet", false
 	}
 	return "no run there", false
 }
 
 // lacksLive is lacks for a node whose run goes on.
-func (v *View) lacksLive(n, fact string, f Fact, fresh bool, run *record.Run) (string, bool) {
-	told := v.told(n, fact, run)
+func lacksLive(v *view.View, n, fact string, f view.Fact, fresh bool, run *record.Run) (string, bool) {
+	told := v.Told(n, fact, run)
 	switch {
 	case told && f.Status == record.Failed:
 		return because("failed", f.Reason), true
@@ -130,7 +132,7 @@ func (v *View) lacksLive(n, fact string, f Fact, fresh bool, run *record.Run) (s
 	}
 	for _, e := range run.Exports {
 		if e.Fact == fact {
-			return doing(run), false
+			return view.Doing(run), false
 		}
 	}
 	if fresh && f.Status == record.OK {
@@ -144,22 +146,6 @@ func because(what, reason string) string {
 		return what
 	}
 	return what + ": " + reason
-}
-
-func doing(run *record.Run) string {
-	var waits []string
-	for _, w := range run.Waits {
-		if w.Active {
-			waits = append(waits, "in wait."+w.Name+" for "+w.Fact)
-		}
-	}
-	if run.Doing != "" {
-		waits = append([]string{run.Doing}, waits...)
-	}
-	if len(waits) == 0 {
-		return "running"
-	}
-	return strings.Join(waits, ", ")
 }
 
 // namesShown bounds how many nodes a text names.

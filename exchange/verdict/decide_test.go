@@ -14,6 +14,7 @@ import (
 	"github.com/nodeapply/apply/exchange/name"
 	"github.com/nodeapply/apply/exchange/record"
 	"github.com/nodeapply/apply/exchange/store"
+	"github.com/nodeapply/apply/exchange/view"
 )
 
 // at writes one record at a revision.
@@ -108,7 +109,7 @@ func TestDecide(t *testing.T) {
 		{"no parameter", nil, record.Wait{Fact: "param.p"}, early, Waiting, nil, "param.p: not given yet"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			v := New("d")
+			v := view.New("d")
 			for i, w := range c.writes {
 				v.Update(store.Update{Changes: []store.Event{at(t, int64(i)+1, w.key, w.rec)}})
 			}
@@ -127,7 +128,7 @@ func TestDecide(t *testing.T) {
 }
 
 func TestAViewForgetsWhatIsDeleted(t *testing.T) {
-	v := New("d")
+	v := view.New("d")
 	up := at(t, 2, fact("a", "up"), ok("1"))
 	v.Update(store.Update{Changes: []store.Event{at(t, 1, who("a"), record.Node{Groups: []string{"g"}}), up}})
 	w := record.Wait{Fact: "up", Group: "g"}
@@ -171,7 +172,7 @@ func TestCycle(t *testing.T) {
 		}, []string{"a wait.first needs y of b -> b wait.u needs x of a -> a wait.second comes after wait.first -> a wait.first"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			v := New("d")
+			v := view.New("d")
 			for n, r := range c.runs {
 				v.SetRun(n, &r, 1)
 			}
@@ -191,7 +192,7 @@ func TestCycle(t *testing.T) {
 func TestCyclesAreWhatNeverEnds(t *testing.T) {
 	for seed := range uint64(3000) {
 		plans := randomPlans(rand.New(rand.NewPCG(seed, 1)))
-		v := New("d")
+		v := view.New("d")
 		for n, r := range plans {
 			v.SetRun(n, r, 1)
 			v.SetNode(n, &record.Node{Groups: []string{"all"}})
@@ -292,7 +293,7 @@ func carryOut(plans map[string]*record.Run) (stuck []string) {
 }
 
 func TestCheckOfACompleteFleet(t *testing.T) {
-	v := New("d")
+	v := view.New("d")
 	v.SetNode("a", &record.Node{Groups: []string{"g"}})
 	v.SetRun("a", &record.Run{
 		Exports: []record.Export{{Fact: "x"}},

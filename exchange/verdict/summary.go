@@ -8,6 +8,7 @@ import (
 	"github.com/nodeapply/apply/exchange/name"
 	"github.com/nodeapply/apply/exchange/record"
 	"github.com/nodeapply/apply/exchange/store"
+	"github.com/nodeapply/apply/exchange/view"
 )
 
 // Summary is a node as listings, the HTTP face and the page show it.
@@ -43,7 +44,7 @@ type WaitSummary struct {
 }
 
 // SummaryOf is what is known of a fact; there is false when there is nothing at all.
-func SummaryOf(f Fact, there bool) FactSummary {
+func SummaryOf(f view.Fact, there bool) FactSummary {
 	if !there {
 		return FactSummary{Status: "absent"}
 	}
@@ -58,16 +59,16 @@ func SummaryOf(f Fact, there bool) FactSummary {
 }
 
 // Summaries are all nodes, sorted by name.
-func (v *View) Summaries() []Summary {
+func Summaries(v *view.View) []Summary {
 	out := []Summary{}
 	for _, n := range v.Nodes() {
-		out = append(out, v.summary(n))
+		out = append(out, summary(v, n))
 	}
 	return out
 }
 
 // Changed are the nodes that events have changed, as they are now, each once, and those whose waits look at them.
-func (v *View) Changed(evs []store.Event) []Summary {
+func Changed(v *view.View, evs []store.Event) []Summary {
 	touched := map[string]bool{}
 	for _, e := range evs {
 		if k, err := name.Parse(e.Key); err == nil {
@@ -77,29 +78,26 @@ func (v *View) Changed(evs []store.Event) []Summary {
 	var out []Summary
 	for _, n := range v.Nodes() {
 		if _, run := v.Node(n); touched[n] || run != nil && len(run.Waits) > 0 {
-			out = append(out, v.summary(n))
+			out = append(out, summary(v, n))
 		}
 	}
 	return out
 }
 
-func (v *View) summary(n string) Summary {
-	x := v.nodes[n]
+func summary(v *view.View, n string) Summary {
+	who, run := v.Node(n)
 	s := Summary{
 		Name: n, State: "idle", Groups: []string{}, Facts: map[string]FactSummary{}, Waits: []WaitSummary{}, Exports: []string{},
 	}
-	if x.runs != nil {
-		s.Revision = x.runs.entry.Revision
-	}
-	if x.who != nil {
-		s.Groups, s.Address = append(s.Groups, x.who.Groups...), x.who.Address
+	s.Revision = v.RunRevision(n)
+	if who != nil {
+		s.Groups, s.Address = append(s.Groups, who.Groups...), who.Address
 	}
 	for _, f := range v.Facts(n) {
 		fact, there := v.Fact(n, f)
 		s.Facts[f] = SummaryOf(fact, there)
 		s.Revision = max(s.Revision, fact.Revision)
 	}
-	run := x.run()
 	if run == nil {
 		return s
 	}
@@ -113,18 +111,18 @@ func (v *View) summary(n string) Summary {
 		s.State = "ended"
 	}
 	for _, e := range run.Exports {
-		if !v.told(n, e.Fact, run) {
+		if !v.Told(n, e.Fact, run) {
 			s.Exports = append(s.Exports, e.Fact)
 		}
 	}
 	slices.Sort(s.Exports)
 	for _, w := range run.Waits {
-		s.Waits = append(s.Waits, v.waitSummary(w))
+		s.Waits = append(s.Waits, waitSummary(v, w))
 	}
 	return s
 }
 
-func (v *View) waitSummary(w record.Wait) WaitSummary {
+func waitSummary(v *view.View, w record.Wait) WaitSummary {
 	d := Decide(v, w, Asker{})
 	s := WaitSummary{Name: w.Name, Fact: w.Fact, Active: w.Active, Missing: []string{}, Text: d.String()}
 	for _, m := range d.Missing {
@@ -134,7 +132,7 @@ func (v *View) waitSummary(w record.Wait) WaitSummary {
 }
 
 // CycleTexts are the circles of waits, for people.
-func (v *View) CycleTexts() []string {
+func CycleTexts(v *view.View) []string {
 	out := []string{}
 	for _, c := range Cycles(v) {
 		out = append(out, c.String())

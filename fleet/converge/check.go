@@ -8,6 +8,7 @@ import (
 	"github.com/nodeapply/apply/exchange"
 	"github.com/nodeapply/apply/exchange/record"
 	"github.com/nodeapply/apply/exchange/verdict"
+	"github.com/nodeapply/apply/exchange/view"
 	"github.com/nodeapply/apply/fleet"
 )
 
@@ -88,8 +89,8 @@ func (r *run) never() func(string) bool {
 }
 
 // view is what the exchange would say if the first nodes had begun and done nothing yet.
-func (r *run) view(begun int) *verdict.View {
-	v := verdict.New(exchange.DefaultDeployment)
+func (r *run) view(begun int) *view.View {
+	v := view.New(exchange.DefaultDeployment)
 	for i, n := range r.nodes {
 		p := r.of(n.Name)
 		if p.part == nil || p.err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/nodeapply/apply/exchange/record"
 	"github.com/nodeapply/apply/exchange/store"
 	"github.com/nodeapply/apply/exchange/verdict"
+	"github.com/nodeapply/apply/exchange/view"
 	"github.com/nodeapply/apply/fleet/joint"
 )
 
@@ -19,7 +20,7 @@ type follower struct {
 	report *joint.Report
 
 	mu   sync.Mutex
-	view *verdict.View
+	view *view.View
 	runs map[string]record.Run // as last seen
 	open map[waitID]joint.Wait
 	done []joint.Wait
@@ -28,7 +29,7 @@ type follower struct {
 type waitID struct{ node, wait string }
 
 func newFollower(m *Meeting, report *joint.Report) *follower {
-	return &follower{m: m, report: report, view: verdict.New(m.deployment), runs: map[string]record.Run{}, open: map[waitID]joint.Wait{}}
+	return &follower{m: m, report: report, view: view.New(m.deployment), runs: map[string]record.Run{}, open: map[waitID]joint.Wait{}}
 }
 
 func (f *follower) follow(ctx context.Context) {

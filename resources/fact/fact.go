@@ -10,7 +10,7 @@ import (
 
 	"github.com/nodeapply/apply/exchange/name"
 	"github.com/nodeapply/apply/exchange/record"
-	"github.com/nodeapply/apply/exchange/verdict"
+	"github.com/nodeapply/apply/exchange/view"
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
 )
@@ -26,7 +26,7 @@ var (
 // Link is the run's part in the exchange.
 type Link interface {
 	// Look shows what stands in the exchange, with this node as it is now.
-	Look(ctx context.Context, f func(node string, v *verdict.View)) error
+	Look(ctx context.Context, f func(node string, v *view.View)) error
 	// Kept is the value that the state folder keeps, nil for none.
 	Kept(fact string) json.RawMessage
 	Publish(ctx context.Context, fact string, value json.RawMessage, ttl time.Duration) error
@@ -102,10 +102,10 @@ func (f *Fact) Check(ctx context.Context, _ host.View) (resources.Diff, error) {
 		return resources.Diff{}, err
 	}
 	var d resources.Diff
-	var stands verdict.Fact
+	var stands view.Fact
 	var there bool
 	var left time.Duration
-	err = f.link.Look(ctx, func(node string, v *verdict.View) {
+	err = f.link.Look(ctx, func(node string, v *view.View) {
 		stands, there = v.Fact(node, f.Name)
 		left = stands.TTL - v.Now.Sub(stands.Time)
 	})
@@ -164,7 +164,7 @@ type exported struct {
 // Before returns what the state folder keeps of the fact. What had a time to live has less of it when it is put back: it counts anew.
 func (f *Fact) Before(ctx context.Context, _ host.View, _ resources.Diff) (json.RawMessage, error) {
 	was := exported{Name: f.Name, Value: f.link.Kept(f.Name)}
-	err := f.link.Look(ctx, func(node string, v *verdict.View) {
+	err := f.link.Look(ctx, func(node string, v *view.View) {
 		if stands, ok := v.Fact(node, f.Name); ok {
 			was.TTL = resources.Duration(stands.TTL)
 		}

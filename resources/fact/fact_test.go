@@ -13,7 +13,7 @@ import (
 	"github.com/nodeapply/apply/exchange/name"
 	"github.com/nodeapply/apply/exchange/record"
 	"github.com/nodeapply/apply/exchange/store"
-	"github.com/nodeapply/apply/exchange/verdict"
+	"github.com/nodeapply/apply/exchange/view"
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/resources/fact"
@@ -31,11 +31,11 @@ type link struct {
 	full   error // nothing can be published
 }
 
-func (l *link) Look(_ context.Context, f func(string, *verdict.View)) error {
+func (l *link) Look(_ context.Context, f func(string, *view.View)) error {
 	if l.away != nil {
 		return l.away
 	}
-	v := verdict.New("default")
+	v := view.New("default")
 	v.SetNode("node01", &record.Node{Boot: "boot2"})
 	if l.stands != nil {
 		b, err := json.Marshal(l.stands)

@@ -9,7 +9,7 @@ import (
 
 	"github.com/nodeapply/apply/exchange"
 	"github.com/nodeapply/apply/exchange/name"
-	"github.com/nodeapply/apply/exchange/verdict"
+	"github.com/nodeapply/apply/exchange/view"
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
 )
@@ -27,7 +27,7 @@ type Link interface {
 	// Shared says that other nodes may take part.
 	Shared() bool
 	// Enter waits for a place; nil where the limit does not concern this node.
-	Enter(ctx context.Context, limit string, most int, group string, progress func(inside []verdict.Place)) (*exchange.Held, error)
+	Enter(ctx context.Context, limit string, most int, group string, progress func(inside []view.Place)) (*exchange.Held, error)
 }
 
 // Type is limit.
@@ -90,8 +90,8 @@ func (l *Limit) Apply(context.Context, host.Host, resources.Diff) error { return
 
 // Enter implements [resources.Limiter].
 func (l *Limit) Enter(ctx context.Context) (resources.Place, error) {
-	held, err := l.link.Enter(ctx, l.Name, l.Max, l.Group, func(inside []verdict.Place) {
-		resources.Tell(ctx, "waiting for limit."+l.Name+", "+verdict.InsideText(inside))
+	held, err := l.link.Enter(ctx, l.Name, l.Max, l.Group, func(inside []view.Place) {
+		resources.Tell(ctx, "waiting for limit."+l.Name+", "+view.InsideText(inside))
 	})
 	if err != nil || held == nil {
 		return nil, err

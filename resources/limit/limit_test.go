@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/nodeapply/apply/exchange"
-	"github.com/nodeapply/apply/exchange/verdict"
+	"github.com/nodeapply/apply/exchange/view"
 	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/resources/limit"
 )
@@ -25,9 +25,9 @@ type link struct {
 
 func (l *link) Shared() bool { return l.shared }
 
-func (l *link) Enter(_ context.Context, name string, most int, group string, progress func([]verdict.Place)) (*exchange.Held, error) {
+func (l *link) Enter(_ context.Context, name string, most int, group string, progress func([]view.Place)) (*exchange.Held, error) {
 	l.asked = strings.Join([]string{name, string(rune('0' + most)), group}, " ")
-	progress([]verdict.Place{{Node: "n2", Doing: "applying exec.a"}})
+	progress([]view.Place{{Node: "n2", Doing: "applying exec.a"}})
 	return l.held, l.err
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/nodeapply/apply/exchange"
 	"github.com/nodeapply/apply/exchange/record"
 	"github.com/nodeapply/apply/exchange/verdict"
+	"github.com/nodeapply/apply/exchange/view"
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
 )
@@ -26,7 +27,7 @@ var (
 // Link is the run's part in the exchange.
 type Link interface {
 	// Look shows what stands in the exchange, with this node as it is now.
-	Look(ctx context.Context, f func(node string, v *verdict.View)) error
+	Look(ctx context.Context, f func(node string, v *view.View)) error
 	// Wait waits until a wait is met, or can never be.
 	Wait(ctx context.Context, w record.Wait, progress func(verdict.Verdict)) (exchange.Values, error)
 }
@@ -103,7 +104,7 @@ func (w *Wait) Check(ctx context.Context, _ host.View) (resources.Diff, error) {
 	}
 	var d verdict.Verdict
 	var values exchange.Values
-	err = w.link.Look(ctx, func(node string, v *verdict.View) {
+	err = w.link.Look(ctx, func(node string, v *view.View) {
 		if d = verdict.Decide(v, spec, verdict.Asker{}); d.State == verdict.Met {
 			values = exchange.ValuesOf(v, node, spec, d)
 		}

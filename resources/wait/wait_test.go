@@ -16,6 +16,7 @@ import (
 	"github.com/nodeapply/apply/exchange/record"
 	"github.com/nodeapply/apply/exchange/store"
 	"github.com/nodeapply/apply/exchange/verdict"
+	"github.com/nodeapply/apply/exchange/view"
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/resources/wait"
@@ -30,11 +31,11 @@ type link struct {
 	asked  record.Wait
 }
 
-func (l *link) Look(_ context.Context, f func(string, *verdict.View)) error {
+func (l *link) Look(_ context.Context, f func(string, *view.View)) error {
 	if l.away != nil {
 		return l.away
 	}
-	v := verdict.New("default")
+	v := view.New("default")
 	for n, value := range l.up {
 		v.SetNode(n, &record.Node{Groups: []string{"g"}})
 		b, err := json.Marshal(record.Fact{Status: record.OK, Value: json.RawMessage(value)})

@@ -1,6 +1,5 @@
-// Package verdict judges waits: from what stands in a deployment at one revision it tells whether a wait is met, for whom it
-// still waits, that it can never be met, or that runs wait for each other in a circle. It is pure: no store, no clock.
-package verdict
+// Package view is what stands in a deployment at one revision, and what of it counts. It is pure: no store, no clock.
+package view
 
 import (
 	"cmp"
@@ -181,6 +180,14 @@ func (v *View) Node(n string) (*record.Node, *record.Run) {
 	return nil, nil
 }
 
+// RunRevision is the revision of what a node's run has written last, 0 where there is none.
+func (v *View) RunRevision(n string) int64 {
+	if x := v.nodes[n]; x != nil && x.runs != nil {
+		return x.runs.entry.Revision
+	}
+	return 0
+}
+
 // Members are the nodes of a group, sorted.
 func (v *View) Members(group string) []string { return slices.Sorted(maps.Keys(v.groups[group])) }
 
@@ -215,8 +222,8 @@ func (v *View) Fact(n, fact string) (Fact, bool) {
 	return f, true
 }
 
-// told tells whether a run has said already what becomes of a fact: a run exports each once.
-func (v *View) told(n, fact string, run *record.Run) bool {
+// Told tells whether a run has said already what becomes of a fact: a run exports each once.
+func (v *View) Told(n, fact string, run *record.Run) bool {
 	f, ok := v.Fact(n, fact)
 	return ok && f.Stale == "" && f.Run == run.ID
 }
@@ -261,6 +268,9 @@ type Place struct {
 	Doing string // what the node's run is at
 }
 
+// placesShown bounds how many a text names.
+const placesShown = 8
+
 // InsideText is one line for people: who is inside a limit, and what they are doing.
 func InsideText(inside []Place) string {
 	if len(inside) == 0 {
@@ -268,7 +278,7 @@ func InsideText(inside []Place) string {
 	}
 	var texts []string
 	for i, p := range inside {
-		if i == namesShown {
+		if i == placesShown {
 			texts = append(texts, fmt.Sprintf("and %d more", len(inside)-i))
 			break
 		}
@@ -285,7 +295,7 @@ func (v *View) Queue(limit string) []Place {
 			if r, err := c.record(); err == nil {
 				p := Place{Node: n, Fence: c.entry.Created, Run: r.(*record.Limit).Run, Doing: "no run there"}
 				if run := x.run(); run != nil && !run.Ended {
-					p.Doing = doing(run)
+					p.Doing = Doing(run)
 				}
 				out = append(out, p)
 			}
@@ -293,4 +303,21 @@ func (v *View) Queue(limit string) []Place {
 	}
 	slices.SortFunc(out, func(a, b Place) int { return cmp.Compare(a.Fence, b.Fence) })
 	return out
+}
+
+// Doing is one line for people: what a run is at, and in which waits.
+func Doing(run *record.Run) string {
+	var waits []string
+	for _, w := range run.Waits {
+		if w.Active {
+			waits = append(waits, "in wait."+w.Name+" for "+w.Fact)
+		}
+	}
+	if run.Doing != "" {
+		waits = append([]string{run.Doing}, waits...)
+	}
+	if len(waits) == 0 {
+		return "running"
+	}
+	return strings.Join(waits, ", ")
 }
