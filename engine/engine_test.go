@@ -146,6 +146,14 @@ func (s *service) Refresh(context.Context, host.Host) error {
 	return nil
 }
 
+// export stands for something to other nodes.
+type export struct{ thing }
+
+func (f *export) Skip(_ context.Context, _ host.Host, because string) error {
+	f.w.did("skip %s for %s", f.name, because)
+	return errors.New("nobody hears")
+}
+
 // node answers guards: true, false, what succeeds in a service's folder, what does not end, what may not be run, what says nothing of why it is not
 // there; anything else is a command that is not there.
 type node struct{ host.Host }
@@ -169,7 +177,7 @@ func (node) Query(ctx context.Context, c host.Cmd) (host.Output, error) {
 	return host.Output{ExitCode: 127, Stderr: []byte("sh: " + c.Args[2] + ": not found")}, nil
 }
 
-// parse makes a catalog of "a:words b:words" and edges "a>b a~b". A name that begins with s is a service.
+// parse makes a catalog of "a:words b:words" and edges "a>b a~b". A name that begins with s is a service, one with f an export.
 func parse(t *testing.T, w *world, decl, edges string) *catalog.Catalog {
 	t.Helper()
 	var entries []*catalog.Entry
@@ -202,8 +210,11 @@ func parse(t *testing.T, w *world, decl, edges string) *catalog.Catalog {
 			}
 		}
 		e.Resource = &th
-		if name[0] == 's' {
+		switch name[0] {
+		case 's':
 			e.Resource = &service{th}
+		case 'f':
+			e.Resource = &export{th}
 		}
 		entries = append(entries, e)
 	}
@@ -254,6 +265,8 @@ func TestConverge(t *testing.T) {
 		{name: "in order", decl: "a b c", edges: "c>b b>a", want: "a=changed b=changed c=changed", log: "apply c,apply b,apply a"},
 		{name: "a failure skips what depends on it, with the root cause, and nothing else", decl: "a:fails b c d", edges: "a>b b>c",
 			want: "a=failed b=skipped(t.a) c=skipped(t.a) d=changed", log: "apply a,apply d"},
+		{name: "others are told of what will not come", decl: "a:fails f:there f2", edges: "a>f a>f2 f>f2", want: "a=failed f=skipped(t.a) f2=skipped(t.a)",
+			log: "apply a,skip f for t.a,skip f2 for t.a"},
 		{name: "the first of two causes", decl: "a:fails b:fails c", edges: "a>c b>c", want: "a=failed b=failed c=skipped(t.a)", log: "apply a,apply b"},
 		{name: "fail-fast", decl: "a:fails b", want: "a=failed b=skipped(t.a)", log: "apply a", opts: Options{FailFast: true}},
 		{name: "a check that fails", decl: "a:badcheck b", edges: "a>b", want: "a=failed b=skipped(t.a)"},
@@ -319,6 +332,7 @@ func TestPlan(t *testing.T) {
 		{"an effect that spreads", "a:spreads b c", "a>b b>c", "a=pending:exact b=pending:after t.a c=pending:after t.a"},
 		{"what an earlier one will bring is pending, not failed", "a:ground b:needs", "a>b", "a=pending:exact b=pending:after t.a"},
 		{"what nothing will bring fails", "a b:needs", "", "a=pending:exact b=failed:exact"},
+		{"nobody is told of what would not come", "a:badcheck f", "a>f", "a=failed:exact f=skipped:"},
 		{"a predicted refresh", "a s:there s2:there,stopped", "a~s a~s2", "a=pending:exact s=pending+refresh:after t.a s2=unchanged:exact"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

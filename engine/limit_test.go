@@ -81,19 +81,26 @@ func (x *worker) Apply(ctx context.Context, h host.Host, d resources.Diff) error
 	return x.thing.Apply(ctx, h, d)
 }
 
-// shell logs the environment of commands; the command "long" ends with its context.
+// shell logs the environment of commands. The command "long" ends with its context, "lose" at once, and a "meet" when another has begun.
 type shell struct {
 	node
-	w *world
-	g *gate // whose place is lost while "long" runs
+	w    *world
+	g    *gate // whose place is lost while "long" or "lose" runs
+	meet *sync.WaitGroup
 }
 
 func (s shell) Run(ctx context.Context, c host.Cmd) (host.Output, error) {
 	s.w.did("run %s %s", c.Args[0], strings.Join(c.Env, " "))
-	if c.Args[0] == "long" {
+	switch c.Args[0] {
+	case "long":
 		s.g.lose(errors.New("place is lost"))
 		<-ctx.Done()
 		return host.Output{}, context.Cause(ctx)
+	case "lose":
+		s.g.lose(errors.New("place is lost"))
+	case "meet1", "meet2":
+		s.meet.Done()
+		s.meet.Wait()
 	}
 	return host.Output{}, nil
 }
@@ -144,6 +151,9 @@ func TestLimits(t *testing.T) {
 			"enter La,run a APPLY_FENCE_LA=1 APPLY_FENCE=1,apply a,leave La,enter La,run b APPLY_FENCE_LA=2 APPLY_FENCE=2,apply b,leave La"},
 		{"several by their names", "Lb La a", "", "Lb=a La=a", "Lb=unchanged La=unchanged a=changed",
 			"enter La,enter Lb,run a APPLY_FENCE_LA=1 APPLY_FENCE_LB=1 APPLY_FENCE=1,apply a,leave La,leave Lb"},
+		{"the fence is that of the last", "La Lb x a", "", "La=x,a Lb=a", "La=unchanged Lb=unchanged x=changed a=changed",
+			"enter La,run x APPLY_FENCE_LA=1 APPLY_FENCE=1,apply x,leave La," +
+				"enter La,enter Lb,run a APPLY_FENCE_LA=2 APPLY_FENCE_LB=1 APPLY_FENCE=1,apply a,leave La,leave Lb"},
 		{"left when the rest is skipped", "La a:fails b", "a>b", "La=a,b", "La=unchanged a=failed b=skipped(t.a)",
 			"enter La,run a APPLY_FENCE_LA=1 APPLY_FENCE=1,apply a,leave La"},
 		{"a refresh is inside", "La a s:there", "a~s", "La=s", "La=unchanged a=changed s=refreshed", "run a ,apply a,enter La,refresh s,leave La"},
@@ -152,10 +162,12 @@ func TestLimits(t *testing.T) {
 		{"another group's", "La:other a", "", "La=a", "La=unchanged a=changed", "run a ,apply a"},
 		{"the place is lost", "La long", "", "La=long", "La=unchanged long=failed",
 			"enter La,run long APPLY_FENCE_LA=1 APPLY_FENCE=1,leave La"},
+		{"who comes next finds it lost", "La lose b", "lose>b", "La=lose,b", "La=unchanged lose=changed b=failed",
+			"enter La,run lose APPLY_FENCE_LA=1 APPLY_FENCE=1,apply lose,leave La"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				w := &world{}
+				w, start := &world{}, time.Now()
 				c, gates := limitedBy(t, w, tc.decl, tc.edges, tc.inside)
 				rep, err := Converge(t.Context(), shell{w: w, g: gates["La"]}, c, Options{})
 				if err != nil {
@@ -167,6 +179,9 @@ func TestLimits(t *testing.T) {
 				if diff := cmp.Diff(tc.log, strings.Join(w.log, ",")); diff != "" {
 					t.Error(diff)
 				}
+				if took := time.Since(start); tc.name == "no place" && took != time.Minute {
+					t.Errorf("waited %v", took)
+				}
 				for _, res := range rep.Results {
 					if res.Outcome == report.Failed && tc.name == "no place" && res.Error.Summary != "limit.La: n2 is inside: timed out after 1m0s" {
 						t.Errorf("got %q", res.Error.Summary)
@@ -177,6 +192,22 @@ func TestLimits(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+func TestThoseInsideAtOnceShareThePlace(t *testing.T) {
+	w, meet := &world{}, &sync.WaitGroup{}
+	meet.Add(2)
+	c, gates := limitedBy(t, w, "La meet1 meet2", "", "La=meet1,meet2")
+	rep, err := Converge(t.Context(), shell{w: w, g: gates["La"], meet: meet}, c, Options{Parallel: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff("La=unchanged meet1=changed meet2=changed", outcomes(rep)); diff != "" {
+		t.Error(diff)
+	}
+	if w.count("enter La") != 1 || w.count("leave La") != 1 || w.log[len(w.log)-1] != "leave La" {
+		t.Errorf("got %q", w.log)
 	}
 }
 

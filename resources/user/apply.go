@@ -100,7 +100,7 @@ func (u *User) homeMoves(v host.View, d resources.Diff) (bool, error) {
 	if is == nil {
 		return false, err
 	}
-	return u.moves(v, is.Home)
+	return u.moves(v, is)
 }
 
 // options are those that useradd and usermod share, for the attributes that are wanted and declared.

@@ -97,7 +97,7 @@ func (u *User) compare(ctx context.Context, v host.View, f *found, d *resources.
 	}
 	if u.Home != "" && path.Clean(f.Home) != u.folder() {
 		d.Compare("home", f.Home, u.folder())
-		if _, err := u.moves(v, f.Home); err != nil {
+		if _, err := u.moves(v, &f.User); err != nil {
 			return err
 		}
 	}
@@ -139,6 +139,9 @@ func (u *User) gid(ctx context.Context, v host.View) (uint32, error) {
 	if err != nil {
 		return 0, &resources.AttrError{Attr: "gid", Err: err}
 	}
+	if g.Name == string(u.GID) && digits(g.Name) { // a number that no group has
+		return 0, &resources.AttrError{Attr: "gid", Err: fmt.Errorf("group %s: unknown to this node", g.Name)}
+	}
 	return g.GID, nil
 }
 
@@ -161,21 +164,28 @@ func (u *User) groupsThere(ctx context.Context, v host.View, is []string) error 
 	return nil
 }
 
-// moves says whether the home folder at from is to be moved to the declared one. With a folder at both places it is an error: usermod would change
-// the entry, leave the folder, and complain.
-func (u *User) moves(v host.View, from string) (bool, error) {
+// moves says whether the home folder is to be moved to the declared one. It is an error with a folder at both places, for usermod would change the
+// entry, leave the folder, and complain; and where the folder is not the user's own, for usermod would move /usr/sbin as well.
+func (u *User) moves(v host.View, is *accounts.User) (bool, error) {
 	if !u.ManageHome {
 		return false, nil
 	}
-	old, err := v.Lstat(from)
+	old, err := v.Lstat(is.Home)
 	if err != nil || old.Kind == host.Absent {
 		return false, err
 	}
 	there, err := v.Lstat(u.folder())
-	if err == nil && there.Kind != host.Absent {
-		err = &resources.AttrError{Attr: "home", Err: fmt.Errorf("%s is there already: %s cannot be moved to it", u.folder(), from)}
+	switch {
+	case err != nil:
+		return false, err
+	case there.Kind != host.Absent:
+		err = fmt.Errorf("%s is there already: %s cannot be moved to it", u.folder(), is.Home)
+	case old.UID != is.UID:
+		err = fmt.Errorf("%s belongs to user %d, not to %s: it is not moved", is.Home, old.UID, u.Name)
+	default:
+		return true, nil
 	}
-	return err == nil, err
+	return false, &resources.AttrError{Attr: "home", Err: err}
 }
 
 // shellRuns is an error for a shell that would lock the user out.

@@ -1,6 +1,7 @@
 package user
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 
@@ -11,28 +12,32 @@ import (
 	"github.com/nodeapply/apply/resources/resourcetest"
 )
 
-// homes is what is below /home.
+var meta = regexp.MustCompile(` 0\d+ \S+:\S+ --`)
+
+// homes is what is below /home, without modes and owners.
 func homes(h *hosttest.Host) string {
-	_, below, _ := strings.Cut(h.Snapshot(), "-- home/ 0755 root:root --\n")
+	_, below, _ := strings.Cut(meta.ReplaceAllString(h.Snapshot(), " --"), "-- home/ --\n")
 	return below
 }
 
 func TestHomeFolder(t *testing.T) {
 	resourcetest.NeedsRoot(t, numbers)
 	const (
-		mine   = "/ 0755 root:root --\n"
-		bob    = "-- home/bob" + mine + "-- home/bob/mine 0644 root:root --\nkeep\n"
-		robert = "-- home/robert" + mine + "-- home/robert/mine 0644 root:root --\nkeep\n"
+		bob    = "-- home/bob/ --\n-- home/bob/mine --\nkeep\n"
+		robert = "-- home/robert/ --\n-- home/robert/mine --\nkeep\n"
 	)
 	for _, tc := range []struct{ name, tree, to, want, refused string }{
-		{"made with the user", actual["nothing"], "his home", "-- home/bob" + mine, ""},
-		{"there before the user", actual["nothing"] + "-- home/bob/mine --\nkeep\n", "his home", bob, ""},
+		{"made with the user", actual["nothing"], "his home", "-- home/bob/ --\n", ""},
+		{"there before the user", actual["nothing"] + bob, "his home", bob, ""},
 		{"not made", actual["nothing"], "present", "", ""},
 		{"kept", actual["plain"], "absent", bob, ""},
 		{"removed with the user", actual["plain"], "absent with home", "", ""},
 		{"moved", actual["plain"], "home moves", robert, ""},
 		{"not moved", actual["plain"], "home", bob, ""},
-		{"none to be moved", strings.Replace(actual["plain"], "-- home/bob/mine --\nkeep\n", "-- home/robert/mine --\nkeep\n", 1), "home moves", robert, ""},
+		{"none to be moved", strings.ReplaceAll(actual["plain"], "-- home/bob/", "-- home/robert/"), "home moves", robert, ""},
+		{"somebody else's", strings.Replace(actual["plain"], "0755 bob:root", "0755 alice:root", 1), "home moves", "",
+			"home: /home/bob belongs to user 1000, not to bob: it is not moved"},
+		{"another number as well", actual["plain"], "all", robert, ""},
 		{"one at both places", actual["plain"] + "-- home/robert/ --\n", "home moves", "", "home: /home/robert is there already: /home/bob cannot be moved to it"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

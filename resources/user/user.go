@@ -52,8 +52,8 @@ type User struct {
 	Membership string `hcl:"membership"`
 	// The home folder, an absolute path. Not set: left as it is; of a new user what useradd takes.
 	Home string `hcl:"home,public"`
-	// Whether the home folder is made with the user, moved when `home` changes, and removed with the user. Where there is one at both places, the
-	// move is refused. Default: false.
+	// Whether the home folder is made with the user, moved when `home` changes, and removed with the user. Where there is one at both places, or the
+	// old one belongs to somebody else, the move is refused. Default: false.
 	ManageHome bool `hcl:"managehome"`
 	// The login shell, an absolute path. A user is not given one that is not there or cannot be run.
 	Shell string `hcl:"shell,public"`

@@ -80,7 +80,7 @@ func with(passwd, group, shadow, audio string) string {
 	if strings.Contains(passwd, "/home/robert") {
 		home = "/home/robert"
 	}
-	return strings.Replace(tree, "alice:$6", shadow+"\nalice:$6", 1) + "-- " + home[1:] + "/mine --\nkeep\n"
+	return strings.Replace(tree, "alice:$6", shadow+"\nalice:$6", 1) + "-- " + home[1:] + "/ 0755 bob:root --\n-- " + home[1:] + "/mine --\nkeep\n"
 }
 
 func TestConverges(t *testing.T) {
@@ -163,13 +163,14 @@ func TestPasswordIsInNoProcessListing(t *testing.T) {
 func TestRefusesBeforeTheFirstChange(t *testing.T) {
 	resourcetest.NeedsRoot(t, numbers)
 	for name, edit := range map[string]func(*User){
-		"gid: ":    func(u *User) { u.GID = "none" },
-		"groups: ": func(u *User) { u.Groups = resources.Strings{"audio", "none"} },
+		`gid: group "none"`:    func(u *User) { u.GID = "none" },
+		`gid: group 4711`:      func(u *User) { u.GID = "4711" },
+		`groups: group "none"`: func(u *User) { u.Groups = resources.Strings{"audio", "none"} },
 	} {
 		for start, tree := range actual {
 			err := resourcetest.Refuses(t, accountstest.New(t, tree), declare(edit))
-			if !strings.HasPrefix(err.Error(), name+`group "none"`) {
-				t.Errorf("from %s: %v", start, err)
+			if want := name + ": unknown to this node"; !strings.HasPrefix(err.Error(), want) {
+				t.Errorf("from %s: want %q, got %v", start, want, err)
 			}
 		}
 	}

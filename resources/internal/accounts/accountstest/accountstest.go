@@ -4,7 +4,9 @@ package accountstest
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path"
 	"slices"
@@ -161,7 +163,27 @@ func (f *fake) useradd(o options, name string, _ host.Cmd) error {
 	if err := f.usermod(o, name, host.Cmd{}); err != nil || !home {
 		return err
 	}
-	return os.MkdirAll(f.h.Path(f.home(name)), 0o755)
+	if err := os.MkdirAll(f.h.Path(f.home(name)), 0o755); err != nil {
+		return err
+	}
+	return f.own(name)
+}
+
+// own gives the user its home folder.
+func (f *fake) own(name string) error {
+	for _, e := range f.read("passwd") {
+		if e[0] != name {
+			continue
+		}
+		uid, err := strconv.Atoi(e[2])
+		if err != nil {
+			return err
+		}
+		if err := os.Lchown(f.h.Path(e[5]), uid, -1); !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
 }
 
 func (f *fake) home(name string) string {
@@ -204,13 +226,18 @@ func (f *fake) usermod(o options, name string, _ host.Cmd) error {
 			return err
 		}
 	}
-	if _, move := o["-m"]; !move {
-		return nil
+	if _, move := o["-m"]; move {
+		if _, err := os.Lstat(f.h.Path(f.home(name))); err == nil {
+			return fmt.Errorf("directory %s exists", f.home(name)) // and the entry is changed: as the real one does
+		}
+		if err := os.Rename(f.h.Path(old), f.h.Path(f.home(name))); err != nil {
+			return err
+		}
 	}
-	if _, err := os.Lstat(f.h.Path(f.home(name))); err == nil {
-		return fmt.Errorf("directory %s exists", f.home(name)) // and the entry is changed: as the real one does
+	if _, renumber := o["-u"]; renumber {
+		return f.own(name)
 	}
-	return os.Rename(f.h.Path(old), f.h.Path(f.home(name)))
+	return nil
 }
 
 func (f *fake) userdel(o options, name string, _ host.Cmd) error {
