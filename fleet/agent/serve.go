@@ -1,3 +1,8 @@
+// Package agent is this program as a service of a node that runs commands for a fleet's operators, without ssh. It is off by default.
+//
+// Who connects shows a certificate of the seat's authority, and so does the node: both are enrolled over ssh. Each command is signed by an operator's ssh key
+// that the node allows (a file of allowed signers), and counts once (see fleet/agent/signed). Every command and every refusal is written down before anything
+// else happens.
 package agent
 
 import (
