@@ -220,7 +220,7 @@ func (n *tree) pacmans(t *testing.T, name string, packages ...string) {
 	const script = `mkdir -p "$1"; top=$(mktemp -d); cd "$top"; mkdir -p usr/share etc;  repo=$1; shift
 for p; do
 	set -- $p
-	echo "$p" > usr/share/$1; echo "as packed" > etc/$1.conf
+	echo "$p" > usr/share/$1; echo "as packed in $2" > etc/$1.conf
 	printf 'pkgname = %s\npkgver = %s\nprovides = %s\npkgbase = %s\npkgdesc = x\nbuilddate = 1\npackager = x\nsize = 1\narch = any\nbackup = etc/%s.conf\n' $1 $2 $3 $1 $1 > .PKGINFO
 	bsdtar --zstd -cf "$repo/$1-$2-any.pkg.tar.zst" .PKGINFO usr/share/$1 etc/$1.conf
 	was=$(stat -Lc %Y "$repo/one.db" 2>/dev/null || echo 0)

@@ -276,8 +276,10 @@ func TestApt(t *testing.T) {
 	})
 }
 
-// toolConf is a package's configuration.
-var toolConf = map[string]string{"/etc/tool.conf": "as packed\n"}
+// tool is a version of a package with a configuration file, which is different in each.
+func tool(version string) rp.Package {
+	return rp.Package{Name: "tool", Version: version, Files: map[string]string{"/etc/tool.conf": "as packed in " + version + "-1\n"}}
+}
 
 // versionlock is the plugin of dnf.
 const versionlock = "/usr/lib/python3/dist-packages/dnf-plugins/versionlock.py"
@@ -317,7 +319,7 @@ func TestDnf(t *testing.T) {
 		t.Fatal(err)
 	}
 	n.rpms(t, key, "one",
-		rp.Package{Name: "tool", Version: "1.0", Files: toolConf}, rp.Package{Name: "tool", Version: "1.5", Files: toolConf}, rp.Package{Name: "tool", Version: "2.0", Files: toolConf},
+		tool("1.0"), tool("1.5"), tool("2.0"),
 		rp.Package{Name: "mta-one", Version: "1", Provides: []string{"mta"}},
 		rp.Package{Name: "first", Version: "1", Provides: []string{"either"}}, rp.Package{Name: "second", Version: "1", Provides: []string{"either"}},
 		rp.Package{Name: "client", Version: "1", Depends: []string{"either"}},
@@ -363,6 +365,7 @@ func TestDnf(t *testing.T) {
 		t.Errorf("locks: %q", got)
 	}
 	want(t, "ensure: 1.5-1 -> 2.0-1; mark: hold -> none", pack("tool", "latest", free))
+	c.configs(t, ".rpmnew")
 	c.purges(t, "2.0-1", ".rpmsave")
 	want(t, "ensure: absent -> 2.0-1", pack("tool", "installed"))
 
@@ -431,6 +434,23 @@ func (c *catalog) autostarts(t *testing.T) {
 	}
 }
 
+// configs moves tool, which is there in version 2.0-1, to 1.0-1 and back: a configuration file that was changed on the node is kept, then replaced.
+func (c *catalog) configs(t *testing.T, ending string) {
+	t.Helper()
+	n := c.host.(*tree)
+	n.write(t, "/etc/tool.conf", "mine\n")
+	c.want(t, "ensure: 2.0-1 -> 1.0-1", c.pack("tool", "1.0"))
+	if diff := cmp.Diff("mine\nas packed in 1.0-1", n.in(t, "cd /etc; cat tool.conf tool.conf"+ending)); diff != "" {
+		t.Errorf("kept: %s", diff)
+	}
+	n.in(t, "mv /etc/tool.conf"+ending+" /etc/old"+ending)
+	c.want(t, "ensure: 1.0-1 -> 2.0-1", c.pack("tool", "2.0", func(p *pkg.Package) { p.Configfiles = "replace" }))
+	if diff := cmp.Diff("as packed in 2.0-1\n/etc/old"+ending, n.in(t, "cat /etc/tool.conf; ls /etc/*"+ending)); diff != "" {
+		t.Errorf("replaced: %s", diff)
+	}
+	n.in(t, "rm /etc/old"+ending)
+}
+
 // swaps installs client, which needs one of first and second, and lets second take the place of first: in two transactions client would go with it.
 func (c *catalog) swaps(t *testing.T, gone string) {
 	t.Helper()
@@ -457,7 +477,7 @@ func TestZypper(t *testing.T) {
 		t.Fatal(err)
 	}
 	n.rpms(t, key, "one",
-		rp.Package{Name: "tool", Version: "1.0", Files: toolConf}, rp.Package{Name: "tool", Version: "1.5", Files: toolConf}, rp.Package{Name: "tool", Version: "2.0", Files: toolConf},
+		tool("1.0"), tool("1.5"), tool("2.0"),
 		rp.Package{Name: "mta-one", Version: "1", Provides: []string{"mta"}},
 		rp.Package{Name: "first", Version: "1", Provides: []string{"either"}}, rp.Package{Name: "second", Version: "1", Provides: []string{"either"}},
 		rp.Package{Name: "client", Version: "1", Depends: []string{"either"}}, rp.Package{Name: "shell", Version: "1", Provides: []string{"/bin/sh"}},
@@ -490,6 +510,7 @@ func TestZypper(t *testing.T) {
 	want(t, "ensure: absent -> installed", pack("mta", "installed"))
 	c.swaps(t, "absent")
 	c.autostarts(t)
+	c.configs(t, ".rpmnew")
 	c.purges(t, "2.0-1", ".rpmsave") // not the last package: zypper cannot read an empty database
 	errs := together(t, n, pack("sound", "installed"), pack("guilty", "installed"))
 	if errs[0] != nil || errs[1] == nil || !strings.Contains(errs[1].Error(), "guilty") {
@@ -529,6 +550,7 @@ func TestPacman(t *testing.T) {
 	want(t, "ensure: 1.0-1 -> 2.0-1", pack("tool", "> 1.0"))
 	refuse(t, n, pack("tool", "< 2"), "allow_downgrade")
 	refuse(t, n, pack("tool", "3.0"), "on offer", "2.0-1")
+	c.configs(t, ".pacnew")
 	c.purges(t, "2.0-1", ".pacsave")
 	want(t, "ensure: absent -> installed", pack("virt-other", "installed"))
 	want(t, "", pack("other", "1"))

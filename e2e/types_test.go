@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"encoding/json"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -214,10 +215,12 @@ ln -s ../x link
 mkdir -m 0444 folder
 echo "/dev/xvdj /mnt ext4 noauto,nofail 0 2" >> /etc/fstab
 mkdir -p /etc/apt/sources.list.d
-printf 'Types: deb\nURIs: file:/srv/x\nSuites: stable\nComponents: main\nEnabled: no\n' > /etc/apt/sources.list.d/one.sources`)
+printf 'Types: deb\nURIs: file:/srv/x\nSuites: stable\nComponents: main\nEnabled: no\n' > /etc/apt/sources.list.d/one.sources
+printf '\nX-Repolib-ID: two\nTypes: deb\nURIs: http://mirror.invalid/x\nSuites: stable\nComponents: main\nEnabled: no\n' >> /etc/apt/sources.list.d/one.sources
+printf 'Package: *\nPin: origin mirror.invalid\nPin-Priority: 400\n' > /etc/apt/preferences.d/two.pref`)
 	for selection, least := range map[string]int{
 		"user:*": 15, "group:*": 30, "host:*": 2, "cron:*": 2, "cron:bob": 1, "authorized_key:*": 1, "sysctl:net.ipv4": 50, "line:/etc/passwd": 15,
-		"file:/etc": 50, "file:/srv/odd": 7, "file:/etc/*.conf": 3, "service:*": 20, "service:cron": 1, "package:*": 80, "mount:*": 1, "repo:*": 1,
+		"file:/etc": 50, "file:/srv/odd": 7, "file:/etc/*.conf": 3, "service:*": 20, "service:cron": 1, "package:*": 80, "mount:*": 1, "repo:*": 2,
 		"user.bob": 1, `authorized_key["bob@laptop"]`: 1, "cron[bob/backup]": 1, "file[/nothing]": 1, "line[/etc/welcome: be kind]": 1, "host.none": 1,
 		"package": 80,
 	} {
@@ -228,6 +231,9 @@ printf 'Types: deb\nURIs: file:/srv/x\nSuites: stable\nComponents: main\nEnabled
 		}
 		if blocks := strings.Count("\n"+printed, "\n}\n"); blocks < least {
 			t.Errorf("%s: %d blocks, want %d or more:\n%s", selection, blocks, least, printed)
+		}
+		if pin := regexp.MustCompile(`(?m)^  pin += "?400"?$`); selection == "repo:*" && !pin.MatchString(printed) {
+			t.Errorf("no pin in\n%s", printed)
 		}
 		if strings.Contains(printed, "$6$salt") && !strings.HasPrefix(selection, "file:/etc") {
 			t.Errorf("%s: a password is printed", selection)

@@ -21,12 +21,12 @@ func (r *Run) End(ctx context.Context, failed string) error {
 	}
 	r.mu.Lock()
 	r.rec.Ended, r.rec.Failed, r.rec.Doing, r.rec.Waits, r.rec.Exports = true, failed, "", nil, nil
-	b, err := encode(r.place.key, &r.rec)
+	b, err := encode(r.place.Key, &r.rec)
 	r.mu.Unlock()
 	if err != nil {
 		return err
 	}
-	if err := r.place.put(ctx, b, 0, r.still); err != nil {
+	if err := r.place.Put(ctx, b, 0, r.still); err != nil {
 		return fmt.Errorf("exchange: %w", err)
 	}
 	return r.letGo(ctx)
@@ -49,7 +49,7 @@ func (r *Run) stop() (lost error) {
 	lost = context.Cause(r.life)
 	r.lose(errEnding)
 	r.wg.Wait()
-	r.board.stop()
+	r.board.Stop()
 	if errors.Is(lost, errEnding) {
 		return nil
 	}

@@ -268,7 +268,7 @@ func TestTwoNodesWithOneName(t *testing.T) {
 func dead(r *Run) {
 	r.lose(errors.New("killed"))
 	r.wg.Wait()
-	r.board.stop()
+	r.board.Stop()
 }
 
 func TestARunThatIsKilledIsNoDeadEnd(t *testing.T) {
@@ -467,51 +467,6 @@ func TestALostLeaseEndsWhatIsInside(t *testing.T) {
 		}
 		if err := h2.Leave(t.Context()); err != nil {
 			t.Error(err)
-		}
-	})
-}
-
-// forgetful is a store that writes, and whose answer is lost every other time.
-type forgetful struct {
-	store.Store
-	puts int
-}
-
-func (f *forgetful) Put(ctx context.Context, p store.Put) (int64, error) {
-	rev, err := f.Store.Put(ctx, p)
-	if f.puts++; f.puts%2 == 1 && err == nil {
-		return 0, store.ErrUnavailable
-	}
-	return rev, err
-}
-
-func TestAPutWhoseAnswerIsLostIsMadeOnce(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		hub := memory(t)
-		r := join(t, deployment(t, hub), "a", Plan{})
-		f := &forgetful{Store: hub}
-		c := r.cell("fact", "up")
-		c.store = f
-		for i := range 4 {
-			if err := c.put(t.Context(), fmt.Appendf(nil, `{"status":"ok","value":%d}`, i), 0, anything); err != nil {
-				t.Fatal(err)
-			}
-		}
-		events := 0
-		l, err := hub.List(t.Context(), "")
-		if err != nil {
-			t.Fatal(err)
-		}
-		for evs, err := range hub.Watch(t.Context(), c.key.String(), 1) {
-			if err != nil {
-				t.Fatal(err)
-			}
-			if events += len(evs); evs[len(evs)-1].Revision == l.Revision {
-				break
-			}
-		}
-		if events != 4 {
-			t.Errorf("%d writes, want 4", events)
 		}
 	})
 }

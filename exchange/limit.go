@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/nodeapply/apply/exchange/internal/cell"
 	"github.com/nodeapply/apply/exchange/name"
 	"github.com/nodeapply/apply/exchange/record"
 	"github.com/nodeapply/apply/exchange/store"
@@ -25,7 +26,7 @@ type Held struct {
 
 	run    *Run
 	limit  string
-	place  *cell
+	place  *cell.Cell
 	lease  store.LeaseID
 	inside context.Context
 	lose   context.CancelCauseFunc
@@ -50,7 +51,7 @@ func (r *Run) enter(ctx context.Context, limit string, max int, progress func([]
 		return nil, err
 	}
 	place := r.cell(name.KindLimit, limit)
-	b, err := encode(place.key, &record.Limit{Run: r.id.Run, Max: max})
+	b, err := encode(place.Key, &record.Limit{Run: r.id.Run, Max: max})
 	if err != nil {
 		return nil, err
 	}
@@ -75,9 +76,9 @@ func (r *Run) enter(ctx context.Context, limit string, max int, progress func([]
 // queue takes the place anew: one that stands from a run of this node that died is no claim.
 func (h *Held) queue(ctx context.Context, b []byte) error {
 	_, err := store.Retry(ctx, func(ctx context.Context) (struct{}, error) {
-		e, err := h.place.store.Get(ctx, h.place.key.String())
+		e, err := h.run.x.store.Get(ctx, h.place.Key.String())
 		if err == nil && e.Lease != h.lease {
-			err = h.place.store.Delete(ctx, e.Key, e.Revision)
+			err = h.run.x.store.Delete(ctx, e.Key, e.Revision)
 		}
 		if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrConflict) {
 			err = nil
@@ -87,7 +88,7 @@ func (h *Held) queue(ctx context.Context, b []byte) error {
 	if err != nil {
 		return err
 	}
-	return h.place.put(ctx, b, h.lease, func(store.Entry) error { return errors.New("another run of this node is in it") })
+	return h.place.Put(ctx, b, h.lease, func(store.Entry) error { return errors.New("another run of this node is in it") })
 }
 
 // turn waits until the place is among the first max. A view may be late, which is no harm: nobody comes before the place any more.
@@ -96,9 +97,9 @@ func (h *Held) turn(ctx context.Context, max int, progress func([]view.Place)) e
 	for {
 		entered := false
 		before := inside
-		changed, away, err := h.run.board.look(func(v *view.View) {
+		changed, away, err := h.run.board.Look(func(v *view.View) {
 			q := v.Queue(h.limit)
-			at := slices.IndexFunc(q, func(p view.Place) bool { return p.Node == h.run.id.Node && p.Fence == h.place.rev })
+			at := slices.IndexFunc(q, func(p view.Place) bool { return p.Node == h.run.id.Node && p.Fence == h.place.Revision() })
 			entered = at >= 0 && at < max
 			inside = q[:min(len(q), max)]
 		})
@@ -106,7 +107,7 @@ func (h *Held) turn(ctx context.Context, max int, progress func([]view.Place)) e
 		case err != nil:
 			return err
 		case entered:
-			h.Fence = h.place.rev
+			h.Fence = h.place.Revision()
 			return nil
 		case !slices.Equal(before, inside):
 			progress(inside)

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/nodeapply/apply/exchange/internal/board"
+	"github.com/nodeapply/apply/exchange/internal/cell"
 	"github.com/nodeapply/apply/exchange/name"
 	"github.com/nodeapply/apply/exchange/record"
 	"github.com/nodeapply/apply/exchange/store"
@@ -36,27 +38,27 @@ type Run struct {
 	x     *Exchange
 	id    Identity
 	since int64 // revision of the run's first record
-	board *board
+	board *board.Board
 
 	life  context.Context // ends with its cause when the node has lost its place
 	lose  context.CancelCauseFunc
 	wg    sync.WaitGroup
 	wake  chan struct{}
-	place *cell
+	place *cell.Cell
 	over  bool // End has done its work
 
 	mu    sync.Mutex
 	rec   record.Run
 	dirty bool
 	lease store.LeaseID
-	facts map[string]*cell
+	facts map[string]*cell.Cell
 }
 
 // Join says who the node is and what its run will do. If another run of that name is alive elsewhere, it waits until that
 // one has ended or proves to be alive: then the error is ErrTwins and names both. End must be called.
 func (x *Exchange) Join(ctx context.Context, id Identity, p Plan) (*Run, error) {
 	r := &Run{
-		x: x, id: id, wake: make(chan struct{}, 1), facts: map[string]*cell{},
+		x: x, id: id, wake: make(chan struct{}, 1), facts: map[string]*cell.Cell{},
 		rec: record.Run{ID: id.Run, Boot: id.Boot, Machine: id.Machine, Address: id.Address, Exports: p.Exports, Waits: p.Waits},
 	}
 	if err := name.Node(id.Node); err != nil {
@@ -68,7 +70,7 @@ func (x *Exchange) Join(ctx context.Context, id Identity, p Plan) (*Run, error) 
 		}
 	}
 	who := r.cell(name.KindNode, "")
-	b, err := encode(who.key, &record.Node{Groups: id.Groups, Boot: id.Boot, Machine: id.Machine, Address: id.Address})
+	b, err := encode(who.Key, &record.Node{Groups: id.Groups, Boot: id.Boot, Machine: id.Machine, Address: id.Address})
 	if err != nil {
 		return nil, err
 	}
@@ -76,18 +78,18 @@ func (x *Exchange) Join(ctx context.Context, id Identity, p Plan) (*Run, error) 
 	if err := r.arrive(ctx); err != nil {
 		return nil, fmt.Errorf("exchange: %w", err)
 	}
-	r.since = r.place.rev
-	if err := who.put(ctx, b, 0, anything); err != nil {
+	r.since = r.place.Revision()
+	if err := who.Put(ctx, b, 0, cell.Anything); err != nil {
 		return nil, fmt.Errorf("exchange: %w", err)
 	}
 	r.life, r.lose = context.WithCancelCause(context.WithoutCancel(ctx))
-	r.board = newBoard(x)
+	r.board = board.New(x.store, x.deployment)
 	r.wg.Go(r.keep)
 	return r, nil
 }
 
-func (r *Run) cell(kind name.Kind, what string) *cell {
-	return &cell{store: r.x.store, key: name.Key{Kind: kind, Deployment: r.x.deployment, Node: r.id.Node, Name: what}}
+func (r *Run) cell(kind name.Kind, what string) *cell.Cell {
+	return cell.New(r.x.store, name.Key{Kind: kind, Deployment: r.x.deployment, Node: r.id.Node, Name: what})
 }
 
 // arrive writes the run's record for the first time, once no other run is alive under this name.
@@ -106,7 +108,7 @@ func (r *Run) arrive(ctx context.Context) error {
 	// The other one may have died a moment ago (this machine, before it was booted): then its record goes with its lease.
 	patience, cancel := context.WithTimeout(ctx, r.x.timing.lease+r.x.timing.lease/3)
 	defer cancel()
-	for u, err := range store.Follow(patience, r.x.store, r.place.key.String()) {
+	for u, err := range store.Follow(patience, r.x.store, r.place.Key.String()) {
 		if err != nil || moved(u, twin) { // it has said nothing, or has gone, or shows that it lives
 			break
 		}
@@ -127,7 +129,7 @@ func moved(u store.Update, was store.Entry) bool {
 
 // mine tells whether a run record that stands under this node's name may be replaced: it has ended, or is this machine's.
 func (r *Run) mine(e store.Entry) error {
-	rec, err := record.Decode(r.place.key, e.Value)
+	rec, err := record.Decode(r.place.Key, e.Value)
 	if err != nil {
 		return nil // not well-formed: nobody goes by it
 	}
@@ -144,7 +146,7 @@ func (r *Run) still(e store.Entry) error {
 	if err := r.mine(e); err != nil {
 		return err
 	}
-	if rec, err := record.Decode(r.place.key, e.Value); err == nil && rec.(*record.Run).ID != r.id.Run {
+	if rec, err := record.Decode(r.place.Key, e.Value); err == nil && rec.(*record.Run).ID != r.id.Run {
 		return fmt.Errorf("%s: %w: another run (%s) has begun on it", r.id.Node, ErrTwins, rec.(*record.Run).ID)
 	}
 	return nil
@@ -160,7 +162,7 @@ func (r *Run) publishOnce(ctx context.Context, other func(store.Entry) error) er
 	for {
 		r.mu.Lock()
 		lease := r.lease
-		b, err := encode(r.place.key, &r.rec)
+		b, err := encode(r.place.Key, &r.rec)
 		r.dirty = false
 		r.mu.Unlock()
 		if err != nil {
@@ -172,7 +174,7 @@ func (r *Run) publishOnce(ctx context.Context, other func(store.Entry) error) er
 			}
 			r.setLease(lease)
 		}
-		err = r.place.put(ctx, b, lease, other)
+		err = r.place.Put(ctx, b, lease, other)
 		if !errors.Is(err, store.ErrNoLease) {
 			return err
 		}
@@ -265,7 +267,7 @@ func (r *Run) put(ctx context.Context, fact string, f record.Fact) error {
 		r.facts[fact] = c
 	}
 	r.mu.Unlock()
-	b, err := encode(c.key, &f)
+	b, err := encode(c.Key, &f)
 	if err != nil {
 		return fmt.Errorf("fact.%s: %w", fact, err)
 	}
@@ -276,7 +278,7 @@ func (r *Run) put(ctx context.Context, fact string, f record.Fact) error {
 		lease, err = store.Retry(ctx, func(ctx context.Context) (store.LeaseID, error) { return r.x.store.Grant(ctx, f.TTL) })
 	}
 	if err == nil {
-		err = c.put(ctx, b, lease, anything)
+		err = c.Put(ctx, b, lease, cell.Anything)
 	}
 	if err != nil {
 		return fmt.Errorf("fact.%s: %w", fact, err)

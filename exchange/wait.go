@@ -103,7 +103,7 @@ func (r *Run) wait(ctx context.Context, w record.Wait, progress func(verdict.Ver
 	for {
 		var cycle verdict.Cycle
 		began := time.Now()
-		changed, away, err := r.board.look(func(v *view.View) {
+		changed, away, err := r.board.Look(func(v *view.View) {
 			last = verdict.Decide(v, w, asker)
 			if last.State == verdict.Met {
 				values = ValuesOf(v, r.id.Node, w, last)

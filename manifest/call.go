@@ -8,6 +8,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/nodeapply/apply/manifest/calls"
+	"github.com/nodeapply/apply/manifest/internal/instances"
 	"github.com/nodeapply/apply/manifest/syntax"
 )
 
@@ -92,29 +93,14 @@ func (k *call) value(r *run, outputs []string) result {
 		}
 		members[i] = cty.ObjectVal(out)
 	}
-	res.val = k.s.instances(k.b, scopesKeys(scopes), members)
+	res.val = instances.Value(scopesKeys(scopes), k.b.Attr("count") != nil, members)
 	return res
 }
 
-func scopesKeys(scopes []*scope) []*instance {
-	list := make([]*instance, len(scopes))
+func scopesKeys(scopes []*scope) []*instances.Instance {
+	list := make([]*instances.Instance, len(scopes))
 	for i, s := range scopes {
 		list[i] = s.from.inst
 	}
 	return list
-}
-
-// instances arranges the values of a block's instances: one, a tuple for count, an object for for_each.
-func (s *scope) instances(b *syntax.Block, list []*instance, members []cty.Value) cty.Value {
-	switch {
-	case len(list) == 1 && list[0] == nil:
-		return members[0]
-	case b.Attr("count") != nil:
-		return cty.TupleVal(members)
-	}
-	out := make(map[string]cty.Value, len(members))
-	for i, inst := range list {
-		out[inst.key.AsString()] = members[i]
-	}
-	return cty.ObjectVal(out)
 }

@@ -152,6 +152,14 @@ type fact struct {
 	reason error
 }
 
+// factNames lists the facts of the node, for suggestions.
+func (c *compiler) factNames() []string {
+	if c.opts.Facts == nil {
+		return nil
+	}
+	return c.opts.Facts.Names()
+}
+
 // lookup asks for facts side by side, each once. A hung one delays only itself.
 func (c *compiler) lookup(names []string) {
 	if c.opts.Facts == nil {

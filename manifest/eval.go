@@ -8,11 +8,13 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/nodeapply/apply/manifest/diag"
+	"github.com/nodeapply/apply/manifest/internal/instances"
+	"github.com/nodeapply/apply/manifest/reference"
 	"github.com/nodeapply/apply/manifest/syntax"
 )
 
 // eval computes an expression in a scope, for one instance of a block (nil outside of for_each and count).
-func (s *scope) eval(r *run, x *syntax.Expr, inst *instance) result {
+func (s *scope) eval(r *run, x *syntax.Expr, inst *instances.Instance) result {
 	if x.Literal {
 		v, diags := x.Const()
 		r.diags = append(r.diags, diags...)
@@ -27,7 +29,7 @@ func (s *scope) eval(r *run, x *syntax.Expr, inst *instance) result {
 	}
 	v, diags := x.Value(ctx)
 	if len(diags) > 0 {
-		r.diags = append(r.diags, s.explain(x, ctx, diags)...)
+		r.diags = append(r.diags, s.explainer.Diagnostics(x, ctx, diags)...)
 		if diags.HasErrors() {
 			return failed()
 		}
@@ -36,7 +38,7 @@ func (s *scope) eval(r *run, x *syntax.Expr, inst *instance) result {
 }
 
 // context makes what an expression is evaluated in: just what it refers to. Most need no more than what the whole scope shares.
-func (s *scope) context(r *run, x *syntax.Expr, inst *instance) (*hcl.EvalContext, deps, bool) {
+func (s *scope) context(r *run, x *syntax.Expr, inst *instances.Instance) (*hcl.EvalContext, deps, bool) {
 	b := binder{s: s, r: r, x: x, ctx: s.base, ok: true}
 	if s.shared != nil && (r.late == nil || s.sharedKnown) {
 		b.ctx, b.settled = s.shared, true
@@ -54,7 +56,7 @@ func (s *scope) context(r *run, x *syntax.Expr, inst *instance) (*hcl.EvalContex
 	}
 	if inst != nil && x.Each {
 		child := b.ctx.NewChild()
-		child.Variables = inst.vars
+		child.Variables = inst.Vars
 		b.ctx = child
 	}
 	return b.ctx, b.deps, b.ok
@@ -72,7 +74,7 @@ type binder struct {
 	ok      bool
 }
 
-func (b *binder) bind(ref *syntax.Ref) {
+func (b *binder) bind(ref *reference.Ref) {
 	switch ref.Root {
 	case "fact", "each", "count", "path":
 	case "var":
@@ -89,7 +91,7 @@ func (b *binder) bind(ref *syntax.Ref) {
 	}
 }
 
-func (b *binder) named(ref *syntax.Ref, c *cell, present bool) bool {
+func (b *binder) named(ref *reference.Ref, c *cell, present bool) bool {
 	res := b.r.get(c)
 	if !res.ok {
 		b.ok = false
@@ -105,7 +107,7 @@ func (b *binder) named(ref *syntax.Ref, c *cell, present bool) bool {
 }
 
 // module gives all that the expression asks of one module at once.
-func (b *binder) module(ref *syntax.Ref) {
+func (b *binder) module(ref *reference.Ref) {
 	if _, had := b.roots["module"][ref.Name]; had {
 		return
 	}

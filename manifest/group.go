@@ -9,6 +9,7 @@ import (
 	"github.com/nodeapply/apply/manifest/decode"
 	"github.com/nodeapply/apply/manifest/diag"
 	"github.com/nodeapply/apply/manifest/funcs"
+	"github.com/nodeapply/apply/manifest/internal/instances"
 	"github.com/nodeapply/apply/manifest/internal/shape"
 	"github.com/nodeapply/apply/manifest/syntax"
 	"github.com/nodeapply/apply/resources"
@@ -66,8 +67,8 @@ func (g *group) emit(r *run) {
 			g.constant = make([]*result, len(g.sh.Attrs)+len(g.sh.Options))
 		}
 		for _, inst := range rep.list {
-			if len(c.entries) >= maxEntries {
-				r.errorf(&g.sh.Block.Header, "Over the limit", "The catalog is over the limit of %d resources.", maxEntries)
+			if len(c.entries) >= instances.Max {
+				r.errorf(&g.sh.Block.Header, "Over the limit", "The catalog is over the limit of %d resources.", instances.Max)
 				break
 			}
 			c.step()
@@ -80,21 +81,21 @@ func (g *group) emit(r *run) {
 }
 
 // blank is an entry that holds only what every entry of the block has.
-func (g *group) blank(inst *instance) *catalog.Entry {
+func (g *group) blank(inst *instances.Instance) *catalog.Entry {
 	e := &catalog.Entry{Addr: g.addr, Pos: diag.Pos(g.sh.Block.Header), Awaits: g.sh.Schema.Type.Awaits, AttrPos: g.attrPos, Origins: g.origins}
-	e.Addr.Instance = inst.suffix()
+	e.Addr.Instance = inst.Suffix()
 	return e
 }
 
 // stub stands for an instance that has mistakes, so that references to it are none.
-func (g *group) stub(inst *instance) *catalog.Entry {
+func (g *group) stub(inst *instances.Instance) *catalog.Entry {
 	e := g.blank(inst)
 	e.Off, e.Resource = true, g.sh.Schema.Type.New(g.addr.Title)
 	return e
 }
 
 // entry evaluates one instance. The deps are all resources whose values it uses.
-func (g *group) entry(r *run, inst *instance) (*catalog.Entry, deps) {
+func (g *group) entry(r *run, inst *instances.Instance) (*catalog.Entry, deps) {
 	e := g.blank(inst)
 	f := filling{g: g, r: r, inst: inst, e: e, res: g.sh.Schema.Type.New(g.addr.Title)}
 	f.options()
@@ -134,7 +135,7 @@ func (f *filling) eval(a *syntax.Attr) result {
 type filling struct {
 	g            *group
 	r            *run
-	inst         *instance
+	inst         *instances.Instance
 	e            *catalog.Entry
 	res          resources.Resource
 	deps         deps

@@ -9,6 +9,7 @@ import (
 
 	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/manifest/diag"
+	"github.com/nodeapply/apply/manifest/internal/instances"
 	"github.com/nodeapply/apply/manifest/internal/preview"
 	"github.com/nodeapply/apply/manifest/limits"
 	"github.com/nodeapply/apply/manifest/syntax"
@@ -16,20 +17,20 @@ import (
 )
 
 // deferred makes what one instance needs to be bound when it is visited.
-func (g *group) deferred(r *run, inst *instance, used deps, blank resources.Resource) *catalog.Deferred {
+func (g *group) deferred(r *run, inst *instances.Instance, used deps, blank resources.Resource) *catalog.Deferred {
 	return &catalog.Deferred{
 		Blank:   blank,
 		Needs:   used.lateOnes(),
 		Preview: g.preview(r, inst, used),
 		Bind: func(ctx context.Context, late catalog.Values) ([]*catalog.Entry, error) {
-			return g.bind(ctx, late, func(*run) []*instance { return []*instance{inst} })
+			return g.bind(ctx, late, func(*run) []*instances.Instance { return []*instances.Instance{inst} })
 		},
 	}
 }
 
 // deferredGroup is the one entry of a block whose for_each or count only the run knows.
 func (g *group) deferredGroup(r *run, rep repetition) (*catalog.Entry, deps) {
-	inst := unknownInstance(g.sh.Block)
+	inst := instances.Unknown(g.sh.Block.Attr("count") != nil)
 	e, used := g.entry(r, inst) // finds the mistakes that do not depend on the elements
 	used = used.add(rep.deps)
 	out := g.blank(nil)
@@ -39,7 +40,7 @@ func (g *group) deferredGroup(r *run, rep repetition) (*catalog.Entry, deps) {
 		Needs:   used.lateOnes(),
 		Preview: g.preview(r, inst, used),
 		Bind: func(ctx context.Context, late catalog.Values) ([]*catalog.Entry, error) {
-			return g.bind(ctx, late, func(r *run) []*instance {
+			return g.bind(ctx, late, func(r *run) []*instances.Instance {
 				rep, ok := g.repeat(r)
 				if ok && !rep.known && !r.blind {
 					r.errorf(&g.sh.Block.Header, "Not known", "How many there are is not known: %s did not run.", needs(rep.deps))
@@ -52,7 +53,7 @@ func (g *group) deferredGroup(r *run, rep repetition) (*catalog.Entry, deps) {
 }
 
 // bind evaluates instances anew with the values of the run.
-func (g *group) bind(ctx context.Context, late catalog.Values, list instances) ([]*catalog.Entry, error) {
+func (g *group) bind(ctx context.Context, late catalog.Values, list lister) ([]*catalog.Entry, error) {
 	c := g.s.c
 	var out []*catalog.Entry
 	var found diag.List
@@ -81,12 +82,12 @@ func (g *group) bind(ctx context.Context, late catalog.Values, list instances) (
 	return nil, mistaken(found)
 }
 
-// instances lists the instances of a block with the values of the run; what is wrong or not known is told to the run.
-type instances func(*run) []*instance
+// lister lists the instances of a block with the values of the run; what is wrong or not known is told to the run.
+type lister func(*run) []*instances.Instance
 
 // ungiven says whose values are null in this run where that is all that is wrong with instances that could not be bound: with values
 // that are merely unknown, there is no mistake.
-func (g *group) ungiven(ctx context.Context, late catalog.Values, list instances) (from []resources.Address, err error) {
+func (g *group) ungiven(ctx context.Context, late catalog.Values, list lister) (from []resources.Address, err error) {
 	err = g.s.c.again(ctx, late, func(r *run) {
 		r.blind = true
 		for _, inst := range list(r) {
@@ -137,10 +138,10 @@ func needs(d deps) string {
 }
 
 // preview lists the attributes as far as they are known.
-func (g *group) preview(r *run, inst *instance, used deps) []resources.Change {
+func (g *group) preview(r *run, inst *instances.Instance, used deps) []resources.Change {
 	b := g.sh.Block
 	var out []resources.Change
-	show := func(a *syntax.Attr, inst *instance) string {
+	show := func(a *syntax.Attr, inst *instances.Instance) string {
 		ctx, own, ok := g.s.context(r, &a.Expr, inst)
 		if !ok {
 			return ""

@@ -6,8 +6,9 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/nodeapply/apply/manifest/decode"
+	"github.com/nodeapply/apply/manifest/internal/instances"
 	"github.com/nodeapply/apply/manifest/internal/shape"
-	"github.com/nodeapply/apply/manifest/syntax"
+	"github.com/nodeapply/apply/manifest/reference"
 	"github.com/nodeapply/apply/resources"
 )
 
@@ -31,11 +32,11 @@ func (g *group) value(r *run) result {
 		members[i] = one.val
 		res.deps = res.deps.add(one.deps)
 	}
-	res.val = g.s.instances(g.sh.Block, rep.list, members)
+	res.val = instances.Value(rep.list, g.sh.Block.Attr("count") != nil, members)
 	return res
 }
 
-func (g *group) instanceValue(r *run, inst *instance) result {
+func (g *group) instanceValue(r *run, inst *instances.Instance) result {
 	out := map[string]cty.Value{}
 	blank := g.sh.Schema.Type.New(g.addr.Title)
 	for _, name := range g.sh.Schema.Names() {
@@ -74,7 +75,7 @@ func (g *group) declared(a *shape.Attr, v cty.Value) cty.Value {
 }
 
 // lateValues fills in what only the run gives: unknown while compiling, null for what this run does not manage.
-func (g *group) lateValues(r *run, inst *instance, out map[string]cty.Value) {
+func (g *group) lateValues(r *run, inst *instances.Instance, out map[string]cty.Value) {
 	var values map[string]any
 	if r.late != nil {
 		values, _ = r.late(g.instanceAddr(inst))
@@ -99,26 +100,26 @@ func (g *group) lateValues(r *run, inst *instance, out map[string]cty.Value) {
 	}
 }
 
-func (g *group) instanceAddr(inst *instance) resources.Address {
+func (g *group) instanceAddr(inst *instances.Instance) resources.Address {
 	addr := g.addr
-	addr.Instance = inst.suffix()
+	addr.Instance = inst.Suffix()
 	return addr
 }
 
 // refAddr is the address that a reference stands for: one instance if it names one.
-func (g *group) refAddr(ref *syntax.Ref) resources.Address {
+func (g *group) refAddr(ref *reference.Ref) resources.Address {
 	addr := g.addr
 	if ref.Key() != cty.NilVal && g.repOK && g.rep.known && len(g.rep.list) > 0 && g.rep.list[0] != nil {
-		addr.Instance = syntax.InstanceKey(ref.Key())
+		addr.Instance = reference.InstanceKey(ref.Key())
 	}
 	return addr
 }
 
 // lateRef says whether a reference may yield a value that only the run gives.
-func (g *group) lateRef(ref *syntax.Ref) bool {
+func (g *group) lateRef(ref *reference.Ref) bool {
 	name := ""
 	if n := len(ref.Traversal); n > 2 {
-		name, _ = syntax.StepName(ref.Traversal[n-1])
+		name, _ = reference.StepName(ref.Traversal[n-1])
 	}
 	return g.sh.Schema.Late(name) || !g.rep.known || len(g.sh.Schema.Type.Late) > 0 && (name == "" || g.sh.Schema.Field(name) == nil)
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/manifest/diag"
+	"github.com/nodeapply/apply/manifest/reference"
 	"github.com/nodeapply/apply/manifest/syntax"
 	"github.com/nodeapply/apply/resources"
 )
@@ -50,7 +51,7 @@ func (k *call) relations() []catalog.Relation {
 		if !syntax.IsRelation(a.Name) {
 			continue
 		}
-		targets, diags := syntax.Targets(a.Expression, k.s.c.types)
+		targets, diags := reference.Targets(a.Expression, k.s.c.types)
 		k.s.c.diags = append(k.s.c.diags, diags...)
 		for _, t := range targets {
 			out = k.s.relation(out, resources.Address{Module: k.addr}, a.Name, t)
@@ -60,7 +61,7 @@ func (k *call) relations() []catalog.Relation {
 }
 
 // relation adds what one reference of a block means.
-func (s *scope) relation(out []catalog.Relation, self resources.Address, kind string, t syntax.Target) []catalog.Relation {
+func (s *scope) relation(out []catalog.Relation, self resources.Address, kind string, t reference.Target) []catalog.Relation {
 	for _, other := range s.resolve(t) {
 		r := catalog.Relation{From: other, To: self, Pos: diag.Pos(t.At)}
 		if kind == "before" || kind == "notify" {
@@ -78,7 +79,7 @@ func (s *scope) relation(out []catalog.Relation, self resources.Address, kind st
 }
 
 // resolve finds the addresses that a target stands for, seen from s. An address that nothing has is left to the catalog to refuse.
-func (s *scope) resolve(t syntax.Target) []resources.Address {
+func (s *scope) resolve(t reference.Target) []resources.Address {
 	scopes := []*scope{s}
 	for i, step := range t.Modules {
 		var next []*scope
@@ -95,7 +96,7 @@ func (s *scope) resolve(t syntax.Target) []resources.Address {
 				return nil // reported where it is called
 			}
 			for _, child := range k.scopes {
-				if step.Key == cty.NilVal || child.from.inst.suffix() == syntax.InstanceKey(step.Key) {
+				if step.Key == cty.NilVal || child.from.inst.Suffix() == reference.InstanceKey(step.Key) {
 					next = append(next, child)
 				}
 			}
@@ -113,7 +114,7 @@ func (s *scope) resolve(t syntax.Target) []resources.Address {
 	return out
 }
 
-func (s *scope) wholeModules(scopes []*scope, step syntax.Step, at hcl.Range) []resources.Address {
+func (s *scope) wholeModules(scopes []*scope, step reference.Step, at hcl.Range) []resources.Address {
 	var out []resources.Address
 	found := step.Key == cty.NilVal
 	for _, sc := range scopes {
@@ -123,7 +124,7 @@ func (s *scope) wholeModules(scopes []*scope, step syntax.Step, at hcl.Range) []
 		}
 		a := resources.Address{Module: k.addr}
 		if step.Key != cty.NilVal {
-			a.Module += syntax.InstanceKey(step.Key)
+			a.Module += reference.InstanceKey(step.Key)
 		}
 		found = found || !k.ok || s.c.scopes[a.Module] != nil
 		out = append(out, a)
@@ -135,17 +136,17 @@ func (s *scope) wholeModules(scopes []*scope, step syntax.Step, at hcl.Range) []
 	return out
 }
 
-func (s *scope) target(t syntax.Target) resources.Address {
+func (s *scope) target(t reference.Target) resources.Address {
 	a := resources.Address{Module: s.addr, Type: t.Type, Title: t.Title}
 	g := s.groups[s.mod.Resources[t.Type][t.Title]]
 	if t.Key != cty.NilVal && (g == nil || g.repOK && g.rep.known) {
-		a.Instance = syntax.InstanceKey(t.Key)
+		a.Instance = reference.InstanceKey(t.Key)
 	}
 	return a
 }
 
-func (c *compiler) noInstance(step syntax.Step, at hcl.Range) {
-	c.errorf(&at, "Undeclared reference", "There is no instance `module.%s%s`.", step.Name, syntax.InstanceKey(step.Key))
+func (c *compiler) noInstance(step reference.Step, at hcl.Range) {
+	c.errorf(&at, "Undeclared reference", "There is no instance `module.%s%s`.", step.Name, reference.InstanceKey(step.Key))
 }
 
 func (c *compiler) undeclaredModule(s *scope, name string, at hcl.Range) {

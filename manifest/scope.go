@@ -9,6 +9,8 @@ import (
 
 	"github.com/nodeapply/apply/manifest/calls"
 	"github.com/nodeapply/apply/manifest/decode"
+	"github.com/nodeapply/apply/manifest/internal/explain"
+	"github.com/nodeapply/apply/manifest/internal/instances"
 	"github.com/nodeapply/apply/manifest/syntax"
 )
 
@@ -26,6 +28,7 @@ type scope struct {
 	calls                 map[string]*call
 
 	base        *hcl.EvalContext // functions, facts and paths
+	explainer   *explain.Explainer
 	shared      *hcl.EvalContext // with all variables and locals, once they are computed
 	sharedKnown bool
 	settings    *settings // of the calls around, once computed
@@ -34,7 +37,7 @@ type scope struct {
 // caller is the call that made a scope.
 type caller struct {
 	call *call
-	inst *instance
+	inst *instances.Instance
 }
 
 // newScope declares what a module instance holds. Nothing is evaluated yet.
@@ -45,10 +48,14 @@ func (c *compiler) newScope(m *syntax.Module, at calls.Place, from *caller) *sco
 		groups: make(map[*syntax.Block]*group, len(m.Body)), calls: map[string]*call{},
 	}
 	if from != nil {
-		s.addr = from.call.addr + from.inst.suffix()
+		s.addr = from.call.addr + from.inst.Suffix()
 	}
 	c.scopes[s.addr] = s
 	s.base = s.baseContext()
+	s.explainer = &explain.Explainer{
+		Files: c.reader, Secrets: c.secrets, Functions: s.base.Functions, FactNames: c.factNames,
+		Fact: func(name string) (bool, error) { f := c.facts[name]; return f.ok, f.reason },
+	}
 	for name, b := range m.Variables {
 		s.vars[name] = &cell{what: "var." + name, at: &b.Header, compute: func(r *run) result { return s.variable(r, b) }}
 	}
@@ -136,18 +143,4 @@ func (s *scope) force(r *run) {
 	for _, name := range slices.Sorted(maps.Keys(s.outputs)) {
 		r.get(s.outputs[name])
 	}
-}
-
-// instance is one element of for_each or count.
-type instance struct {
-	key  cty.Value
-	vars map[string]cty.Value // each or count
-}
-
-// suffix is the part of the address; none for an instance that stands for unknown ones.
-func (i *instance) suffix() string {
-	if i == nil || !i.key.IsKnown() {
-		return ""
-	}
-	return syntax.InstanceKey(i.key)
 }

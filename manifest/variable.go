@@ -12,9 +12,6 @@ import (
 	"github.com/nodeapply/apply/manifest/syntax"
 )
 
-// convertScalar converts v, which may be marked or unknown.
-func convertScalar(v cty.Value, to cty.Type) (cty.Value, error) { return convert.Convert(v, to) }
-
 // varType is what a variable accepts.
 type varType struct {
 	ty       cty.Type

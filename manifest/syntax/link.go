@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/nodeapply/apply/manifest/diag"
+	"github.com/nodeapply/apply/manifest/reference"
 )
 
 // link checks that what expressions of the module refer to is declared in it.
@@ -32,7 +33,7 @@ func (m *Module) all() []*Block {
 	return append(list, m.locals...)
 }
 
-func (m *Module) linkRef(b *Block, a *Attr, ref *Ref, repeated bool) {
+func (m *Module) linkRef(b *Block, a *Attr, ref *reference.Ref, repeated bool) {
 	undeclared := func(what string, names []string) {
 		a.Bad = true
 		m.errorf(ref.Range(), "Undeclared reference", "There is no %s in this module%s", what, diag.Suggest(ref.Name, names))
@@ -65,7 +66,7 @@ func (m *Module) linkRef(b *Block, a *Attr, ref *Ref, repeated bool) {
 	}
 }
 
-func (m *Module) linkInstance(b *Block, a *Attr, ref *Ref, repeated bool) {
+func (m *Module) linkInstance(b *Block, a *Attr, ref *reference.Ref, repeated bool) {
 	names, needs := []string{"key", "value"}, "for_each"
 	if ref.Root == "count" {
 		names, needs = []string{"index"}, "count"

@@ -14,6 +14,7 @@ import (
 
 	"github.com/nodeapply/apply/manifest/diag"
 	"github.com/nodeapply/apply/manifest/limits"
+	"github.com/nodeapply/apply/manifest/reference"
 )
 
 // Module is what the files of one folder (or one file) declare.
@@ -32,15 +33,9 @@ type Module struct {
 	Single bool
 
 	locals []*Block
-	kinds  Kinds
+	kinds  reference.Kinds
 	step   func()
 	diags  hcl.Diagnostics
-}
-
-// Kinds says which names are resource types.
-type Kinds interface {
-	Known(name string) bool
-	Names() []string
 }
 
 // Block is one block.
@@ -72,7 +67,7 @@ func (b *Block) Attr(name string) *Attr {
 
 // Reader reads modules. Its limits and the texts it keeps hold for all of them together.
 type Reader struct {
-	kinds Kinds
+	kinds reference.Kinds
 	step  func()
 	total int // bytes read so far
 	files map[string]*hcl.File
@@ -80,7 +75,7 @@ type Reader struct {
 
 // NewReader returns a Reader for one compilation. Step, if not nil, is called by the expressions that are read, whenever they are evaluated,
 // between two elements: it may end the goroutine.
-func NewReader(kinds Kinds, step func()) *Reader {
+func NewReader(kinds reference.Kinds, step func()) *Reader {
 	return &Reader{kinds: kinds, step: step, files: map[string]*hcl.File{}}
 }
 

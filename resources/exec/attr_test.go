@@ -1,7 +1,6 @@
 package exec_test
 
 import (
-	"slices"
 	"testing"
 	"time"
 
@@ -11,12 +10,6 @@ import (
 	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/resources/exec"
 )
-
-func sorted(s []string) []string {
-	s = slices.Clone(s)
-	slices.Sort(s)
-	return s
-}
 
 func TestAttributes(t *testing.T) {
 	tests := map[string]struct {

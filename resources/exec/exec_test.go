@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -461,7 +462,7 @@ func TestLogOutput(t *testing.T) {
 			if b.Len() == 0 {
 				got = nil
 			}
-			if diff := cmp.Diff(test.want, sorted(got)); diff != "" {
+			if diff := cmp.Diff(test.want, slices.Sorted(slices.Values(got))); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})

@@ -74,6 +74,11 @@ func (m *Mount) write(ctx context.Context, h host.Host, old, content string) err
 	if err := h.WriteFile(ctx, table, host.NewFile{Content: strings.NewReader(content)}); err != nil {
 		return fmt.Errorf("%s: %w", table, err)
 	}
+	return reload(ctx, h)
+}
+
+// reload lets systemd read the table.
+func reload(ctx context.Context, h host.Host) error {
 	if err := h.DaemonReload(ctx); err != nil && !errors.Is(err, host.ErrNoSystemd) {
 		return fmt.Errorf("%s: daemon-reload: %w", table, err)
 	}

@@ -174,8 +174,12 @@ func TestRestore(t *testing.T) {
 			if err := m.Apply(t.Context(), h, d); err != nil {
 				t.Fatal(err)
 			}
+			h.ForgetCalls()
 			if err := Type().New("another title").(*Mount).Restore(t.Context(), h, raw); err != nil {
 				t.Fatal(err)
+			}
+			if calls := h.Calls(); len(calls) == 0 || calls[0] != "systemctl daemon-reload" {
+				t.Errorf("systemd did not read the table first: %q", calls)
 			}
 			got, err := h.Mounts(t.Context())
 			if err != nil {

@@ -88,11 +88,14 @@ func (m *Mount) Before(ctx context.Context, v host.View, _ resources.Diff) (json
 	return json.Marshal(before{Point: m.point(), Live: live})
 }
 
-// Restore mounts or unmounts so that what Before saw is there again.
+// Restore mounts or unmounts so that what Before saw is there again. The table has been put back before.
 func (m *Mount) Restore(ctx context.Context, h host.Host, raw json.RawMessage) error {
 	var b before
 	if err := json.Unmarshal(raw, &b); err != nil {
 		return fmt.Errorf("what was before: %w", err)
+	}
+	if err := reload(ctx, h); err != nil {
+		return err
 	}
 	m.Path = b.Point // which need not be the title
 	f, err := m.look(ctx, h)

@@ -40,8 +40,8 @@ type Package struct {
 	Provider string `hcl:"provider,public"`
 	// Further options of the install command: strings, or maps of an option to its value.
 	InstallOptions Options `hcl:"install_options,public"`
-	// What becomes of configuration files that were changed on the node: `keep` (default) or `replace`. Of apt only: the others write the new
-	// file beside the old one.
+	// What becomes of configuration files that were changed on the node: `keep` (default; but for apt with the new file beside the old one) or
+	// `replace`. rpm itself replaces those that a package does not ask it to keep, and leaves the old ones beside them (`.rpmsave`).
 	Configfiles string `hcl:"configfiles"`
 	// Lets a constraint move the package to an earlier version. An exact version may always go down.
 	AllowDowngrade bool `hcl:"allow_downgrade"`

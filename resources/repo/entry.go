@@ -133,7 +133,19 @@ func iniEntry(name string, file *ini.File, title string, exists bool) *entry {
 // repolibID marks a paragraph of a file of another name.
 const repolibID = "X-Repolib-ID"
 
-// openApt finds NAME.sources, else a paragraph with that X-Repolib-ID in another file.
+// names are those of the paragraphs of apt's file: their X-Repolib-ID, the file's own for the first without one, "" for others.
+func (f format) names(file string, stanzas []*deb822.Stanza) []string {
+	names := make([]string, len(stanzas))
+	for i, s := range stanzas {
+		names[i], _ = s.Get(repolibID)
+	}
+	if i := slices.Index(names, ""); i >= 0 {
+		names[i] = strings.TrimSuffix(path.Base(file), f.ext)
+	}
+	return names
+}
+
+// openApt finds the paragraph of that name: in NAME.sources, else in another file.
 func (f format) openApt(v host.View, r *Repo) (*entry, error) {
 	files, err := readDir(v, f.folder, f.ext)
 	if err != nil {
@@ -155,11 +167,7 @@ func (f format) openApt(v host.View, r *Repo) (*entry, error) {
 		}
 		doc := deb822.Parse(text)
 		stanzas := doc.Stanzas()
-		i := slices.IndexFunc(stanzas, func(s *deb822.Stanza) bool { id, _ := s.Get(repolibID); return id == r.Name })
-		if i < 0 && name == own && len(stanzas) > 0 {
-			i = 0
-		}
-		if i >= 0 {
+		if i := slices.Index(f.names(name, stanzas), r.Name); i >= 0 {
 			return debEntry(name, doc, stanzas[i], true, legacy), nil
 		}
 	}

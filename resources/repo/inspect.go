@@ -2,19 +2,20 @@ package repo
 
 import (
 	"context"
-	"path"
+	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/resources/pkg/manager"
+	"github.com/nodeapply/apply/resources/repo/deb822"
 	"github.com/nodeapply/apply/resources/repo/ini"
 )
 
 var _ resources.Lister = (*Repo)(nil)
 
-// List returns the repositories whose names match: the sections of the manager's files, or apt's NAME.sources.
+// List returns the repositories whose names match: the sections of the manager's files, or the paragraphs of apt's .sources that have a name.
 func (r *Repo) List(_ context.Context, v host.View, of string) ([]string, error) {
 	f, err := (&Repo{Name: "any", Provider: r.Provider}).format(v)
 	if err != nil {
@@ -23,10 +24,21 @@ func (r *Repo) List(_ context.Context, v host.View, of string) ([]string, error)
 	var names []string
 	if f.provider == "apt" {
 		files, err := readDir(v, f.folder, f.ext)
-		for _, file := range files {
-			names = append(names, strings.TrimSuffix(path.Base(file), f.ext))
+		if err != nil {
+			return nil, err
 		}
-		return resources.Select(of, names), err
+		for _, file := range files {
+			text, err := manager.ReadFile(v, file)
+			if err != nil {
+				return nil, err
+			}
+			for _, name := range f.names(file, deb822.Parse(text).Stanzas()) {
+				if aptName.MatchString(name) && !slices.Contains(names, name) {
+					names = append(names, name)
+				}
+			}
+		}
+		return resources.Select(of, names), nil
 	}
 	files, err := f.files(v, r)
 	if err != nil {
@@ -60,6 +72,9 @@ func (r *Repo) Inspect(_ context.Context, v host.View) error {
 	if err != nil {
 		return err
 	}
+	if e.legacy != "" {
+		return fmt.Errorf("%s is in one-line form in %s, which is replaced by NAME.sources and not described", r.Name, e.legacy)
+	}
 	if !e.there {
 		r.Ensure = absent
 		return nil
@@ -75,6 +90,9 @@ func (r *Repo) Inspect(_ context.Context, v host.View) error {
 			continue
 		}
 		value := k.normal(have)
+		if k.kind == scalar && strings.Contains(value, "\n") { // a manifest has no value of several lines
+			continue
+		}
 		if k.kind == siglevel {
 			value = map[string]string{"Required DatabaseOptional": "true", "Never": "false"}[value]
 		} else if k.kind == boolean {

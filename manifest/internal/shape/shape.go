@@ -9,6 +9,7 @@ import (
 
 	"github.com/nodeapply/apply/manifest/decode"
 	"github.com/nodeapply/apply/manifest/diag"
+	"github.com/nodeapply/apply/manifest/reference"
 	"github.com/nodeapply/apply/manifest/syntax"
 )
 
@@ -33,7 +34,7 @@ type Attr struct {
 // Relation is one relation as it was written.
 type Relation struct {
 	Kind    string
-	Targets []syntax.Target
+	Targets []reference.Target
 }
 
 // New finds the shape of a block of a module, and its mistakes.
@@ -71,7 +72,7 @@ func (sh *Shape) place(types decode.Schemas, b *syntax.Block, a *syntax.Attr) {
 	}
 	switch {
 	case syntax.IsRelation(a.Name):
-		targets, diags := syntax.Targets(a.Expression, types)
+		targets, diags := reference.Targets(a.Expression, types)
 		sh.diags = append(sh.diags, diags...)
 		sh.Relations = append(sh.Relations, Relation{a.Name, targets})
 	case a.Name == "for_each" || a.Name == "count":

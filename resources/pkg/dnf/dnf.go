@@ -1,6 +1,4 @@
 // Package dnf drives dnf, and yum where it is the same program: transactions are dnf's, the database is rpm's.
-//
-// Packages of this family write a new configuration file beside one that was changed (.rpmnew), so that configfiles changes nothing here.
 package dnf
 
 import (
@@ -134,7 +132,9 @@ func (d driver) Refresh(ctx context.Context, s *manager.Session, all bool) error
 
 // Commit installs and removes.
 func (d driver) Commit(ctx context.Context, s *manager.Session, t manager.Transaction) error {
-	install := func() error { return d.install(ctx, s, t) }
+	install := func() error {
+		return manager.Replacing(ctx, s, t, rpmdb.Beside, func() error { return d.install(ctx, s, t) })
+	}
 	gone := slices.Concat(t.Remove, t.Purge)
 	if len(gone) == 0 {
 		return install()

@@ -163,3 +163,38 @@ func TestFind(t *testing.T) {
 		t.Errorf("virtual is provided by %+v", p)
 	}
 }
+
+// New configuration files take the place of those that were changed on the node, if that is asked for: those of the transaction alone.
+func TestReplacing(t *testing.T) {
+	const tree = "-- etc/a.conf 0600 --\nmine\n-- etc/d/b.conf --\nmine\n-- etc/d/b.conf.new --\nolder\n"
+	for name, tt := range map[string]struct {
+		replace bool
+		want    map[string]string
+	}{
+		"keep":    {false, map[string]string{"/etc/a.conf": "mine\n", "/etc/a.conf.new": "packed\n", "/etc/d/b.conf": "mine\n", "/etc/d/b.conf.new": "older\n"}},
+		"replace": {true, map[string]string{"/etc/a.conf": "packed\n", "/etc/a.conf.new": "", "/etc/d/b.conf": "mine\n", "/etc/d/b.conf.new": "older\n"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := hosttest.New(t, tree)
+			mode := uint32(0o640)
+			err := Replacing(t.Context(), &Session{Host: h}, Transaction{Replace: tt.replace}, ".new", func() error {
+				return h.WriteFile(t.Context(), "/etc/a.conf.new", host.NewFile{Content: strings.NewReader("packed\n"), Meta: host.Meta{Mode: &mode}})
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := map[string]string{}
+			for file := range tt.want {
+				if got[file], err = ReadFile(h, file); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Error(diff)
+			}
+			if st, err := h.Lstat("/etc/a.conf"); err != nil || tt.replace != (st.Mode == mode) {
+				t.Errorf("mode %o, %v", st.Mode, err)
+			}
+		})
+	}
+}

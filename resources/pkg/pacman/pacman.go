@@ -1,7 +1,6 @@
 // Package pacman drives pacman: the database is the folder of local packages, the mark that holds a package is IgnorePkg in pacman.conf.
 //
-// A repository has one version of a package; further ones come from pacman's own cache of packages. Configuration files that
-// were changed are kept (.pacnew beside them), so that configfiles changes nothing here.
+// A repository has one version of a package; further ones come from pacman's own cache of packages.
 package pacman
 
 import (
@@ -201,7 +200,9 @@ func unfetched(v host.View) (bool, error) {
 
 // Commit installs and removes.
 func (d driver) Commit(ctx context.Context, s *manager.Session, t manager.Transaction) error {
-	install := func() error { return d.install(ctx, s, t) }
+	install := func() error {
+		return manager.Replacing(ctx, s, t, ".pacnew", func() error { return d.install(ctx, s, t) })
+	}
 	if len(t.Remove)+len(t.Purge) == 0 {
 		return install()
 	}

@@ -1,7 +1,6 @@
 // Package zypper drives zypper: transactions and locks are zypper's, the database is rpm's.
 //
-// Packages of this family write a new configuration file beside one that was changed (.rpmnew), so that configfiles changes nothing here. zypper
-// fetches what was never fetched by itself, also to answer.
+// zypper fetches what was never fetched by itself, also to answer.
 package zypper
 
 import (
@@ -132,7 +131,9 @@ func (d driver) Refresh(ctx context.Context, s *manager.Session, all bool) error
 
 // Commit installs and removes by one zypper.
 func (d driver) Commit(ctx context.Context, s *manager.Session, t manager.Transaction) error {
-	return rpmdb.Purge(ctx, s, t.Purge, func() error { return d.commit(ctx, s, t) })
+	return rpmdb.Purge(ctx, s, t.Purge, func() error {
+		return manager.Replacing(ctx, s, t, rpmdb.Beside, func() error { return d.commit(ctx, s, t) })
+	})
 }
 
 func (d driver) commit(ctx context.Context, s *manager.Session, t manager.Transaction) error {

@@ -79,12 +79,13 @@ func FuzzParse(f *testing.F) {
 		if got := file.String(); got != text {
 			t.Fatalf("%q became %q", text, got)
 		}
-		if file.Section("fuzz") != nil {
-			t.Skip()
+		name := "fuzz"
+		for file.Section(name) != nil { // one that is not there
+			name += "z"
 		}
-		s := file.Add("fuzz")
+		s := file.Add(name)
 		s.Set("key", []string{"one", "two"})
-		got, _ := Parse(style, file.String()).Section("fuzz").Get("key")
+		got, _ := Parse(style, file.String()).Section(name).Get("key")
 		if d := cmp.Diff([]string{"one", "two"}, got); d != "" {
 			t.Fatalf("after %q: %s", text, d)
 		}

@@ -1,4 +1,5 @@
-package exchange
+// Package board is a deployment as a run sees it: one watch, which all that look at it share.
+package board
 
 import (
 	"context"
@@ -10,9 +11,10 @@ import (
 	"github.com/nodeapply/apply/exchange/view"
 )
 
-// board is the deployment as a run sees it: one watch, begun with the first look, that all of the run's waits share.
-type board struct {
-	x      *Exchange
+// Board is a watch over a deployment, begun with the first look. It may be used by several goroutines.
+type Board struct {
+	store  store.Store
+	prefix string
 	ctx    context.Context
 	cancel context.CancelFunc
 	start  sync.Once
@@ -26,19 +28,21 @@ type board struct {
 	changed chan struct{} // closed at the next change
 }
 
-func newBoard(x *Exchange) *board {
+// New returns a Board that watches nothing yet. Stop must be called.
+func New(s store.Store, deployment string) *Board {
 	ctx, cancel := context.WithCancel(context.Background())
-	return &board{x: x, ctx: ctx, cancel: cancel, view: view.New(x.deployment), changed: make(chan struct{})}
+	return &Board{store: s, prefix: name.Prefix(deployment), ctx: ctx, cancel: cancel, view: view.New(deployment), changed: make(chan struct{})}
 }
 
-func (b *board) stop() {
+// Stop ends the watch, and waits for its end.
+func (b *Board) Stop() {
 	b.cancel()
 	b.start.Do(func() {}) // nothing begins any more
 	b.wg.Wait()
 }
 
-func (b *board) follow() {
-	for u, err := range store.Follow(b.ctx, b.x.store, name.Prefix(b.x.deployment)) {
+func (b *Board) follow() {
+	for u, err := range store.Follow(b.ctx, b.store, b.prefix) {
 		b.mu.Lock()
 		switch {
 		case err != nil:
@@ -55,9 +59,9 @@ func (b *board) follow() {
 	}
 }
 
-// look gives the present view to f, unless there is none yet (away says why, once that is known), and a channel that is
+// Look gives the present view to f, unless there is none yet (away says why, once that is known), and a channel that is
 // closed when there is another.
-func (b *board) look(f func(*view.View)) (changed <-chan struct{}, away, err error) {
+func (b *Board) Look(f func(*view.View)) (changed <-chan struct{}, away, err error) {
 	b.start.Do(func() { b.wg.Go(b.follow) })
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -1,0 +1,130 @@
+// Package explain makes what the evaluator says of an expression more helpful, and keeps secrets out of it.
+package explain
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty/function"
+
+	"github.com/nodeapply/apply/manifest/decode"
+	"github.com/nodeapply/apply/manifest/diag"
+	"github.com/nodeapply/apply/manifest/internal/secrets"
+	"github.com/nodeapply/apply/manifest/reference"
+	"github.com/nodeapply/apply/manifest/syntax"
+	"github.com/nodeapply/apply/resources"
+)
+
+// Explainer knows what there is beside the expressions of a module.
+type Explainer struct {
+	Files     diag.Sources
+	Secrets   *secrets.Set
+	Functions map[string]function.Function
+	// Fact says whether the node has a fact, and if not, why, where that is known.
+	Fact      func(name string) (ok bool, reason error)
+	FactNames func() []string
+}
+
+// Diagnostics makes the evaluator's diagnostics say more (what a fact or an attribute might have been) and less (nothing of a secret).
+func (e *Explainer) Diagnostics(x *syntax.Expr, ctx *hcl.EvalContext, diags hcl.Diagnostics) hcl.Diagnostics {
+	out := make(hcl.Diagnostics, 0, len(diags))
+	secretive := e.handlesSecrets(x, ctx)
+	if secretive {
+		e.Secrets.Quoted(e.text(x)) // the excerpt must not show a secret that is written into the manifest itself
+	}
+	for _, d := range diags {
+		plain := &hcl.Diagnostic{Severity: d.Severity, Summary: d.Summary, Detail: d.Detail, Subject: d.Subject, Context: d.Context}
+		if plain.Subject == nil {
+			plain.Subject = x.Range().Ptr()
+		}
+		if secretive {
+			plain.Detail = "The details are not shown, because a sensitive value is involved."
+		}
+		if d.Summary == "Call to unknown function" {
+			e.explainFunction(plain)
+		}
+		if ref := refAt(x.Refs, plain.Subject); ref != nil {
+			e.explainRef(ref, ctx, plain)
+		}
+		out = append(out, plain)
+	}
+	return out
+}
+
+// explainFunction suggests a function; the evaluator looks for them only where it stands.
+func (e *Explainer) explainFunction(d *hcl.Diagnostic) {
+	file := e.Files.File(d.Subject.Filename)
+	if file == nil || !d.Subject.CanSliceBytes(file.Bytes) {
+		return
+	}
+	name := string(d.Subject.SliceBytes(file.Bytes))
+	if resources.IsIdentifier(name) {
+		d.Detail = fmt.Sprintf("There is no function `%s`%s", name, diag.Suggest(name, slices.Sorted(maps.Keys(e.Functions))))
+	}
+}
+
+// refAt finds the reference inside which a diagnostic points.
+func refAt(refs []reference.Ref, at *hcl.Range) *reference.Ref {
+	for i := range refs {
+		if r := refs[i].Range(); r.Filename == at.Filename && r.Start.Byte <= at.Start.Byte && at.End.Byte <= r.End.Byte {
+			return &refs[i]
+		}
+	}
+	return nil
+}
+
+func (e *Explainer) explainRef(ref *reference.Ref, ctx *hcl.EvalContext, d *hcl.Diagnostic) {
+	if ref.Root == "fact" {
+		if ok, reason := e.Fact(ref.Name); !ok {
+			d.Summary = "Unknown fact"
+			d.Detail = fmt.Sprintf("This node has no fact `%s`%s", ref.Name, diag.Suggest(ref.Name, e.FactNames()))
+			if reason != nil {
+				d.Detail = fmt.Sprintf("The fact `%s` could not be had: %s.", ref.Name, reason)
+			}
+			d.Subject = ref.Range()
+			return
+		}
+	}
+	for i := 2; i < len(ref.Traversal); i++ {
+		v, bad := ref.Traversal[:i].TraverseAbs(ctx)
+		if bad.HasErrors() {
+			return
+		}
+		name, ok := reference.StepName(ref.Traversal[i])
+		v = decode.Bare(v)
+		if !ok || v.IsNull() || !v.IsKnown() || !v.Type().IsObjectType() && !v.Type().IsMapType() {
+			continue
+		}
+		var names []string
+		for k := range v.Elements() {
+			names = append(names, k.AsString())
+		}
+		if !slices.Contains(names, name) {
+			d.Summary = "Undeclared reference"
+			d.Detail = fmt.Sprintf("`%s` has no `%s`%s", reference.Text(ref.Traversal[:i]), name, diag.Suggest(name, names))
+			return
+		}
+	}
+}
+
+// handlesSecrets says whether a sensitive value may be inside what an expression computes.
+func (e *Explainer) handlesSecrets(x *syntax.Expr, ctx *hcl.EvalContext) bool {
+	for i := range x.Refs {
+		if v, diags := x.Refs[i].Traversal[:2].TraverseAbs(ctx); !diags.HasErrors() && decode.Sensitive(v) {
+			return true
+		}
+	}
+	text := e.text(x)
+	return strings.Contains(text, "sensitive") || strings.Contains(text, "decrypt")
+}
+
+// text is an expression as it was written.
+func (e *Explainer) text(x *syntax.Expr) string {
+	if file := e.Files.File(x.Range().Filename); file != nil {
+		return x.Text(file.Bytes)
+	}
+	return ""
+}

@@ -1,0 +1,130 @@
+package reference
+
+import (
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/nodeapply/apply/manifest/diag"
+)
+
+// Target is what a relation points to.
+type Target struct {
+	Modules []Step // below the module that speaks
+	Type    string // "" for a whole module
+	Title   string
+	Key     cty.Value // the instance, NilVal for all
+	At      hcl.Range
+}
+
+// Step is one module on the way to a target.
+type Step struct {
+	Name string
+	Key  cty.Value // the instance, NilVal for all
+}
+
+// Targets reads a relation: one reference or a list of them. What is not a reference is a mistake.
+func Targets(e hcl.Expression, kinds Kinds) ([]Target, hcl.Diagnostics) {
+	list, diags := hcl.ExprList(e)
+	if diags.HasErrors() {
+		list = []hcl.Expression{e}
+	}
+	diags = nil
+	out := make([]Target, 0, len(list))
+	for _, item := range list {
+		t, bad := reference(item)
+		if bad {
+			diags = append(diags, diag.Errorf(item.Range().Ptr(), "Not a reference",
+				"Here stands a reference, known without evaluating anything: `service.glusterd`, `file[\"/etc/hosts\"]`, `file.conf[\"a\"]`, `module.glusterfs`."))
+			continue
+		}
+		target, problem := newTarget(t, kinds)
+		if problem != nil {
+			diags = append(diags, problem)
+			continue
+		}
+		out = append(out, target)
+	}
+	return out, diags
+}
+
+// reference reads an expression as a traversal; JSON writes it as a string, with or without "${}".
+func reference(e hcl.Expression) (hcl.Traversal, bool) {
+	if t, diags := hcl.AbsTraversalForExpr(e); !diags.HasErrors() {
+		return t, false
+	}
+	if _, native := e.(hclsyntax.Expression); native {
+		return nil, true
+	}
+	v, diags := e.Value(nil)
+	if diags.HasErrors() || v.Type() != cty.String || v.IsNull() {
+		return nil, true
+	}
+	inner, ok := strings.CutPrefix(v.AsString(), "${")
+	inner, closed := strings.CutSuffix(inner, "}")
+	if !ok || !closed {
+		return nil, true
+	}
+	t, diags := hclsyntax.ParseTraversalAbs([]byte(inner), e.Range().Filename, e.Range().Start)
+	return t, diags.HasErrors()
+}
+
+func newTarget(t hcl.Traversal, kinds Kinds) (Target, *hcl.Diagnostic) {
+	out := Target{At: t.SourceRange(), Key: cty.NilVal}
+	incomplete := func(what string) (Target, *hcl.Diagnostic) {
+		return out, diag.Errorf(&out.At, "Incomplete reference", "%s", what)
+	}
+	for len(t) > 0 && first(t) == "module" {
+		if len(t) < 2 {
+			return incomplete("`module` needs a name: `module.name`.")
+		}
+		name, ok := StepName(t[1])
+		if !ok {
+			return incomplete("After `module` comes its name.")
+		}
+		step := Step{Name: name, Key: cty.NilVal}
+		t = t[2:]
+		if len(t) > 0 {
+			if index, ok := t[0].(hcl.TraverseIndex); ok {
+				step.Key, t = index.Key, t[1:]
+			}
+		}
+		out.Modules = append(out.Modules, step)
+	}
+	if len(t) == 0 {
+		return out, nil
+	}
+	out.Type = first(t)
+	if !kinds.Known(out.Type) {
+		return out, diag.Errorf(&out.At, "Unknown resource type", "There is no resource type `%s`%s", out.Type, diag.Suggest(out.Type, append(kinds.Names(), "module")))
+	}
+	if len(t) < 2 {
+		return incomplete("`" + out.Type + "` needs a title: `" + out.Type + ".title` or `" + out.Type + `["title"]` + "`.")
+	}
+	title, ok := StepName(t[1])
+	if !ok {
+		return incomplete("After `" + out.Type + "` comes a title.")
+	}
+	out.Title = title
+	t = t[2:]
+	if len(t) > 0 {
+		index, ok := t[0].(hcl.TraverseIndex)
+		if !ok || len(t) > 1 {
+			return out, diag.Errorf(&out.At, "Not a reference", "A relation names a resource or an instance of it, not one of its values.")
+		}
+		out.Key = index.Key
+	}
+	return out, nil
+}
+
+func first(t hcl.Traversal) string {
+	switch step := t[0].(type) {
+	case hcl.TraverseRoot:
+		return step.Name
+	case hcl.TraverseAttr:
+		return step.Name
+	}
+	return ""
+}
