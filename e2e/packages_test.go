@@ -21,6 +21,7 @@ import (
 	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/resources/pkg"
 	"github.com/nodeapply/apply/resources/repo"
+	"github.com/nodeapply/apply/resources/repo/preferences"
 )
 
 // askPolicy does what invoke-rc.d and deb-systemd-invoke do before they start a service.
@@ -254,7 +255,7 @@ func TestApt(t *testing.T) {
 			t.Errorf("lists of a source that did not change: %s", diff)
 		}
 		want(t, "ensure: 2.0 -> 9", pack("tool", "latest"))
-		r.Pin = &repo.Pin{Packages: "tool", Pin: "version 1.5", Priority: "1001"}
+		r.Pin = &preferences.Pin{Packages: "tool", Pin: "version 1.5", Priority: "1001"}
 		converge(t, n, r)
 		if got := n.in(t, "apt-cache policy tool | grep Candidate"); got != "Candidate: 1.5" {
 			t.Errorf("with a pin: %q", got)

@@ -11,7 +11,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -22,6 +21,7 @@ import (
 
 	"github.com/nodeapply/apply/exchange/pki"
 	"github.com/nodeapply/apply/fleet"
+	"github.com/nodeapply/apply/fleet/agent/signed"
 	"github.com/nodeapply/apply/fleet/transport"
 	"github.com/nodeapply/apply/fleet/wire"
 )
@@ -198,34 +198,34 @@ func TestRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	signed := func(g greeting, at time.Time, key ssh.Signer) envelope {
-		e, err := sign(g, at, "touch "+n.dir+"/done", time.Second, key)
+	command := func(g signed.Greeting, at time.Time, key ssh.Signer) signed.Envelope {
+		e, err := signed.Sign(g, at, "touch "+n.dir+"/done", time.Second, key)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return e
 	}
-	send := func(e envelope) error {
+	send := func(e signed.Envelope) error {
 		_, err := c.peer.Call(t.Context(), "run", e, wire.Streams{}, 0)
 		return err
 	}
 	other, boot, now := c.hello, c.hello, c.hello.Time
 	other.Node, boot.Boot = "n2", "00000000-0000-0000-0000-000000000000"
-	good := signed(c.hello, now, n.key)
+	good := command(c.hello, now, n.key)
 	changed := good
 	changed.Statement = strings.Replace(good.Statement, "touch", "rm", 1)
 	for _, tt := range []struct {
 		name string
-		e    envelope
+		e    signed.Envelope
 		want string
 	}{
-		{"a stranger's", signed(c.hello, now, newKey(t)), "not among the signers"},
+		{"a stranger's", command(c.hello, now, newKey(t)), "not among the signers"},
 		{"changed on the way", changed, "does not match"},
-		{"for another node", signed(other, now, n.key), `signed for node "n2"`},
-		{"before a boot", signed(boot, now, n.key), "another boot"},
-		{"of yesterday", signed(c.hello, now.Add(-24*time.Hour), n.key), "signed at another time"},
-		{"of tomorrow", signed(c.hello, now.Add(24*time.Hour), n.key), "signed at another time"},
-		{"unsigned", envelope{Statement: good.Statement}, "signature"},
+		{"for another node", command(other, now, n.key), `signed for node "n2"`},
+		{"before a boot", command(boot, now, n.key), "another boot"},
+		{"of yesterday", command(c.hello, now.Add(-24*time.Hour), n.key), "signed at another time"},
+		{"of tomorrow", command(c.hello, now.Add(24*time.Hour), n.key), "signed at another time"},
+		{"unsigned", signed.Envelope{Statement: good.Statement}, "signature"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if err := send(tt.e); err == nil || !strings.Contains(err.Error(), tt.want) {
@@ -295,19 +295,5 @@ func TestJoinKeepsOperatorsAndKey(t *testing.T) {
 		if info, err := os.Stat(filepath.Join(n.dir, file)); err != nil || info.Mode().Perm() != mode {
 			t.Errorf("%s: want mode %o, got %v, %v", file, mode, info, err)
 		}
-	}
-}
-
-func TestForgottenNoncesAreOld(t *testing.T) {
-	now := time.Now()
-	j := &judge{now: func() time.Time { return now }, seen: map[string]time.Time{}}
-	for i := range maxNonces {
-		j.seen[strconv.Itoa(i)] = now.Add(time.Minute)
-	}
-	if err := j.once("new", now); err == nil || !strings.Contains(err.Error(), "limit") {
-		t.Errorf("want the limit, got %v", err)
-	}
-	if err := j.once("new", now.Add(2*time.Minute)); err != nil {
-		t.Error(err)
 	}
 }

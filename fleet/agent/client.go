@@ -17,6 +17,7 @@ import (
 
 	"github.com/nodeapply/apply/exchange/pki"
 	"github.com/nodeapply/apply/fleet"
+	"github.com/nodeapply/apply/fleet/agent/signed"
 	"github.com/nodeapply/apply/fleet/transport"
 	"github.com/nodeapply/apply/fleet/wire"
 )
@@ -91,7 +92,7 @@ type conn struct {
 	raw   net.Conn
 	peer  *wire.Peer
 	ended sync.WaitGroup
-	hello greeting
+	hello signed.Greeting
 	heard time.Time // when it greeted, by this clock
 	key   ssh.Signer
 }
@@ -136,7 +137,7 @@ func (c *conn) Run(ctx context.Context, cmd transport.Command) (transport.Exit, 
 	if grace == 0 {
 		grace = 2 * time.Second
 	}
-	e, err := sign(c.hello, c.hello.Time.Add(time.Since(c.heard)), cmd.Line, grace, c.key)
+	e, err := signed.Sign(c.hello, c.hello.Time.Add(time.Since(c.heard)), cmd.Line, grace, c.key)
 	if err != nil {
 		return transport.Exit{}, err
 	}

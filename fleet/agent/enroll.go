@@ -22,6 +22,7 @@ import (
 	"github.com/nodeapply/apply/exchange/durable"
 	"github.com/nodeapply/apply/exchange/pki"
 	"github.com/nodeapply/apply/fleet"
+	"github.com/nodeapply/apply/fleet/agent/signed"
 	"github.com/nodeapply/apply/fleet/transport"
 	"github.com/nodeapply/apply/sshsig"
 )
@@ -159,7 +160,7 @@ func OperatorLine(principal, public string) (string, error) {
 	if len(words) < 2 || strings.ContainsAny(principal, " \t\n\"") || principal == "" {
 		return "", errors.New("not a public key, or not the name of an operator")
 	}
-	line := fmt.Sprintf("%s namespaces=%q %s %s", principal, namespace, words[0], words[1])
+	line := fmt.Sprintf("%s namespaces=%q %s %s", principal, signed.Namespace, words[0], words[1])
 	_, err := sshsig.Parse("operator", line)
 	return line, err
 }

@@ -1,3 +1,8 @@
+// Package agent is this program as a service of a node that runs commands for a fleet's operators, without ssh. It is off by default.
+//
+// Who connects shows a certificate of the seat's authority, and so does the node: both are enrolled over ssh. Each command is signed by an operator's ssh key
+// that the node allows (a file of allowed signers), and counts once (see fleet/agent/signed). Every command and every refusal is written down before anything
+// else happens.
 package agent
 
 import (
@@ -15,6 +20,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/nodeapply/apply/fleet/agent/signed"
 	"github.com/nodeapply/apply/fleet/relay"
 	"github.com/nodeapply/apply/fleet/wire"
 	"github.com/nodeapply/apply/sshsig"
@@ -51,7 +57,7 @@ type Options struct {
 }
 
 type service struct {
-	judge *judge
+	judge *signed.Judge
 	audit *audit
 	slots chan struct{}
 }
@@ -80,10 +86,10 @@ func Serve(ctx context.Context, o Options) (err error) {
 	if err != nil {
 		return fmt.Errorf("agent: %w", err)
 	}
-	s := &service{slots: make(chan struct{}, maxConnections), judge: &judge{
-		node: node, boot: strings.TrimSpace(string(boot)), since: time.Now(), now: time.Now, signers: func() (*sshsig.Signers, error) { return operators(o.Dir) },
+	s := &service{slots: make(chan struct{}, maxConnections), judge: &signed.Judge{
+		Node: node, Boot: strings.TrimSpace(string(boot)), Since: time.Now(), Now: time.Now, Signers: func() (*sshsig.Signers, error) { return operators(o.Dir) },
 	}}
-	if _, err := s.judge.signers(); err != nil {
+	if _, err := s.judge.Signers(); err != nil {
 		return err
 	}
 	if s.audit, err = openAudit(o.Audit, o.Log); err != nil {
@@ -197,21 +203,21 @@ func (s *service) serve(ctx context.Context, conn *tls.Conn) {
 }
 
 func (s *service) greet(_ context.Context, c *wire.Call) (wire.End, error) {
-	signers, err := s.judge.signers()
+	signers, err := s.judge.Signers()
 	if err != nil {
 		return wire.End{}, err
 	}
 	now := time.Now()
-	return wire.End{}, json.NewEncoder(c.Stdout).Encode(greeting{Node: s.judge.node, Boot: s.judge.boot, Time: now, Keys: signers.Fingerprints(namespace, now)})
+	return wire.End{}, json.NewEncoder(c.Stdout).Encode(signed.Greeting{Node: s.judge.Node, Boot: s.judge.Boot, Time: now, Keys: signers.Fingerprints(signed.Namespace, now)})
 }
 
 // run runs a command that an operator has signed. It is written down before it begins; where that cannot be, it does not begin.
 func (s *service) run(ctx context.Context, c *wire.Call, from string, run wire.Handler) (wire.End, error) {
-	var e envelope
+	var e signed.Envelope
 	if err := c.Args(&e); err != nil {
 		return wire.End{}, err
 	}
-	st, who, err := s.judge.judge(e)
+	st, who, err := s.judge.Judge(e)
 	entry := Entry{Time: time.Now(), Event: "begun", From: from, Operator: who.Principals, Key: who.Fingerprint, Nonce: st.Nonce, Line: st.Line}
 	if err != nil {
 		entry.Event, entry.Error = "refused", err.Error()

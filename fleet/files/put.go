@@ -1,4 +1,4 @@
-// Package files brings files and folders to nodes and fetches them, whole or not at all: what is received is verified by SHA-256 beside its place and then
+// Package files brings files and folders to nodes, whole or not at all: what is received is verified by SHA-256 beside its place and then
 // renamed into it. On the nodes it needs a POSIX shell, tar, find, mktemp, mv -T and sha256sum, nothing of this program.
 //
 // A single file, and a folder that is not there yet, come by one rename. A folder that is there is added to, file by file, each old or new.
@@ -6,7 +6,6 @@ package files
 
 import (
 	"archive/tar"
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -229,8 +228,8 @@ func (b *Bundle) Send(ctx context.Context, c transport.Conn, cmd transport.Comma
 		w.CloseWithError(err)
 		written <- err
 	}()
-	var messages firstBytes
-	cmd.Stdin, cmd.Stderr = r, &messages
+	var said fleet.Said
+	cmd.Stdin, cmd.Stderr = r, &said
 	exit, err := c.Run(ctx, cmd)
 	r.Close()
 	sent := <-written
@@ -240,26 +239,7 @@ func (b *Bundle) Send(ctx context.Context, c transport.Conn, cmd transport.Comma
 	case sent != nil && !errors.Is(sent, io.ErrClosedPipe):
 		return &fleet.JobError{Err: sent}
 	case exit.Code != 0:
-		return &fleet.JobError{Err: messages.reason(exit)}
+		return said.Failure(exit)
 	}
 	return err
-}
-
-// firstBytes keeps the beginning of what a command says on standard error.
-type firstBytes struct{ bytes.Buffer }
-
-// Write takes everything.
-func (f *firstBytes) Write(p []byte) (int, error) {
-	f.Buffer.Write(p[:min(len(p), 4096-f.Len())])
-	return len(p), nil
-}
-
-// reason is the first lines, or how the command ended.
-func (f *firstBytes) reason(exit transport.Exit) error {
-	text := strings.TrimSpace(f.String())
-	if text == "" {
-		return fmt.Errorf("exit code %d", exit.Code)
-	}
-	lines := strings.Split(text, "\n")
-	return errors.New(strings.Join(lines[:min(len(lines), 3)], "; "))
 }

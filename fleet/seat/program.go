@@ -13,7 +13,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/nodeapply/apply/fleet/tree"
+	"github.com/nodeapply/apply/fleet/spread"
 )
 
 // Program is this program as it is brought to nodes, by the seat and by those that it was brought to.
@@ -21,7 +21,7 @@ type Program struct {
 	Hash string // SHA-256, in hexadecimal
 
 	packed  func() (packed, error)
-	holders tree.Holders
+	holders spread.Holders
 }
 
 // packed is a program as it travels.
@@ -55,7 +55,7 @@ func NewProgram(file string) (*Program, error) {
 	if _, err := io.Copy(sum, f); err != nil {
 		return nil, err
 	}
-	p := &Program{Hash: hex.EncodeToString(sum.Sum(nil)), holders: tree.Holders{Patience: seatPatience}}
+	p := &Program{Hash: hex.EncodeToString(sum.Sum(nil)), holders: spread.Holders{Patience: seatPatience}}
 	p.packed = sync.OnceValues(func() (packed, error) { return pack(file, p.Hash) })
 	return p, nil
 }

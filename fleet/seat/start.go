@@ -15,8 +15,8 @@ import (
 	"time"
 
 	"github.com/nodeapply/apply/fleet/relay"
+	"github.com/nodeapply/apply/fleet/spread"
 	"github.com/nodeapply/apply/fleet/transport"
-	"github.com/nodeapply/apply/fleet/tree"
 	"github.com/nodeapply/apply/fleet/wire"
 )
 
@@ -47,7 +47,7 @@ type Client struct {
 	*wire.Peer
 	conn   transport.Conn
 	stream transport.Stream
-	holder *tree.Holder // nil where other nodes do not get the program from this one
+	holder *spread.Holder // nil where other nodes do not get the program from this one
 	ended  sync.WaitGroup
 }
 
@@ -78,7 +78,7 @@ func Start(ctx context.Context, conn transport.Conn, p *Program, at At, handlers
 }
 
 // share ends the turn of a node that has got the program, which other nodes may get from there.
-func (c *Client) share(ctx context.Context, turn *tree.Turn, at At) {
+func (c *Client) share(ctx context.Context, turn *spread.Turn, at At) {
 	var answer bytes.Buffer
 	var told relay.Shared
 	ctx, cancel := context.WithTimeoutCause(ctx, startPatience, &transport.TimeoutError{After: startPatience, What: "start of the relay"})
@@ -87,7 +87,7 @@ func (c *Client) share(ctx context.Context, turn *tree.Turn, at At) {
 	if err != nil || json.Unmarshal(answer.Bytes(), &told) != nil || !reachable(told.Address) || strings.Trim(told.Key, base32) != "" {
 		told = relay.Shared{} // it serves nobody
 	}
-	c.holder = turn.Done(tree.Source{Name: at.Node, Address: told.Address}, told.Key)
+	c.holder = turn.Done(spread.Source{Name: at.Node, Address: told.Address, Key: told.Key})
 }
 
 // maxShared bounds the answer to the call "share"; base32 is what its key is made of.
@@ -111,7 +111,7 @@ type beginning struct {
 }
 
 // begin speaks with the script until the relay is there. Where the program was brought it returns the node's turn, which is to be ended.
-func (b *beginning) begin(ctx context.Context) (*tree.Turn, error) {
+func (b *beginning) begin(ctx context.Context) (*spread.Turn, error) {
 	words, err := b.answer(ctx, startPatience)
 	switch {
 	case err != nil || words[0] == ready:
@@ -153,7 +153,7 @@ func (b *beginning) begin(ctx context.Context) (*tree.Turn, error) {
 const ready = "1"
 
 // neighbour lets the node get the program from another one.
-func (b *beginning) neighbour(ctx context.Context, from *tree.Holder, content packed) (here bool, err error) {
+func (b *beginning) neighbour(ctx context.Context, from *spread.Holder, content packed) (here bool, err error) {
 	host, port, err := net.SplitHostPort(from.Address)
 	if err != nil {
 		return false, err

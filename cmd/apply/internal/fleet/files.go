@@ -12,6 +12,7 @@ import (
 	"github.com/nodeapply/apply/cmd/apply/internal/cli"
 	"github.com/nodeapply/apply/cmd/apply/internal/fleet/selection"
 	"github.com/nodeapply/apply/fleet"
+	"github.com/nodeapply/apply/fleet/fetch"
 	"github.com/nodeapply/apply/fleet/files"
 	"github.com/nodeapply/apply/fleet/output"
 	"github.com/nodeapply/apply/fleet/seat"
@@ -78,7 +79,7 @@ renamed into it. Modes are kept.`,
 				return cli.UsageError(cmd, errors.New("give what to fetch, and the folder to put it in"))
 			}
 			return s.Each(cmd.Context(), nil, func(ctx context.Context, n fleet.Node, c transport.Conn) (transport.Exit, error) {
-				return transport.Exit{}, files.Get(ctx, c, n.Name, args[0], args[1])
+				return transport.Exit{}, fetch.Get(ctx, c, n.Name, args[0], args[1])
 			})
 		},
 	}

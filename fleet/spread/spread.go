@@ -1,4 +1,6 @@
-package tree
+// Package spread says from whom each of many nodes gets something that is passed on whole, as a program is that has to be there before its node can give
+// it to others.
+package spread
 
 import (
 	"context"
@@ -32,10 +34,19 @@ type waiter struct {
 	atSeat bool       // it has no use for neighbours
 }
 
+// fanout is how many nodes get it from one at a time, and from the seat in a segment.
+const fanout = 2
+
+// Source is where a node gives it to others.
+type Source struct {
+	Name    string // by which people know it
+	Address string // HOST:PORT, "" where it gives it to nobody
+	Key     string // for the request
+}
+
 // Holder is a node that has it and gives it to others.
 type Holder struct {
 	Source
-	Key string // for the request
 
 	of       *Holders
 	in       *holding
@@ -152,7 +163,7 @@ func (h *Holders) next(s *holding, atSeat bool) *Turn {
 }
 
 // Done ends a turn of a node that has it now. With an address it gives it to others until it leaves; the result is nil where it does not.
-func (t *Turn) Done(src Source, key string) *Holder {
+func (t *Turn) Done(src Source) *Holder {
 	t.of.mu.Lock()
 	defer t.of.mu.Unlock()
 	defer t.of.dispatch(t.in)
@@ -163,7 +174,7 @@ func (t *Turn) Done(src Source, key string) *Holder {
 	if src.Address == "" {
 		return nil
 	}
-	x := &Holder{Source: src, Key: key, of: t.of, in: t.in, forsaken: make(chan struct{})}
+	x := &Holder{Source: src, of: t.of, in: t.in, forsaken: make(chan struct{})}
 	t.in.holders = append(t.in.holders, x)
 	return x
 }

@@ -1,4 +1,4 @@
-package tree_test
+package spread_test
 
 import (
 	"context"
@@ -11,25 +11,25 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/nodeapply/apply/fleet/tree"
+	"github.com/nodeapply/apply/fleet/spread"
 )
 
 // from is the name of who gives it in a turn.
-func from(turn *tree.Turn) string {
+func from(turn *spread.Turn) string {
 	if turn.From == nil {
 		return "seat"
 	}
 	return turn.From.Name
 }
 
-func source(i int) tree.Source {
-	return tree.Source{Name: fmt.Sprint("n", i), Address: fmt.Sprintf("10.0.0.%d:1", i)}
+func source(i int) spread.Source {
+	return spread.Source{Name: fmt.Sprint("n", i), Address: fmt.Sprintf("10.0.0.%d:1", i)}
 }
 
 // TestHolders: of many nodes of a segment two get it from the seat, however many there are, and no node gives it to more than two at a time.
 func TestHolders(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := &tree.Holders{Patience: time.Hour}
+		h := &spread.Holders{Patience: time.Hour}
 		var mu sync.Mutex
 		taking, most, count := map[string]int{}, map[string]int{}, map[string]int{}
 		var nodes sync.WaitGroup
@@ -48,7 +48,7 @@ func TestHolders(t *testing.T) {
 				mu.Lock()
 				taking[who]--
 				mu.Unlock()
-				turn.Done(source(i), "").Leave(t.Context())
+				turn.Done(source(i)).Leave(t.Context())
 			})
 		}
 		nodes.Wait()
@@ -68,8 +68,8 @@ func TestHolders(t *testing.T) {
 }
 
 func TestHoldersTrouble(t *testing.T) {
-	ask := func(t *testing.T, h *tree.Holders) chan *tree.Turn {
-		c := make(chan *tree.Turn, 1)
+	ask := func(t *testing.T, h *spread.Holders) chan *spread.Turn {
+		c := make(chan *spread.Turn, 1)
 		go func() {
 			if turn, err := h.Ask(t.Context(), ""); err == nil {
 				c <- turn
@@ -78,7 +78,7 @@ func TestHoldersTrouble(t *testing.T) {
 		synctest.Wait()
 		return c
 	}
-	now := func(t *testing.T, c chan *tree.Turn) *tree.Turn {
+	now := func(t *testing.T, c chan *spread.Turn) *spread.Turn {
 		t.Helper()
 		synctest.Wait()
 		select {
@@ -91,14 +91,14 @@ func TestHoldersTrouble(t *testing.T) {
 	}
 	for _, tt := range []struct {
 		name string
-		do   func(t *testing.T, h *tree.Holders, first, second *tree.Turn, third chan *tree.Turn)
+		do   func(t *testing.T, h *spread.Holders, first, second *spread.Turn, third chan *spread.Turn)
 	}{
-		{"a node that serves nobody widens the seat's way", func(t *testing.T, h *tree.Holders, first, _ *tree.Turn, third chan *tree.Turn) {
-			if first.Done(tree.Source{Name: "n1"}, "") != nil {
+		{"a node that serves nobody widens the seat's way", func(t *testing.T, h *spread.Holders, first, _ *spread.Turn, third chan *spread.Turn) {
+			if first.Done(spread.Source{Name: "n1"}) != nil {
 				t.Error("who has no address gives it to nobody")
 			}
 			fourth, fifth, sixth := ask(t, h), ask(t, h), ask(t, h)
-			for _, c := range []chan *tree.Turn{third, fourth, fifth} { // with the second: four
+			for _, c := range []chan *spread.Turn{third, fourth, fifth} { // with the second: four
 				if got := from(now(t, c)); got != "seat" {
 					t.Errorf("want the seat, got %s", got)
 				}
@@ -109,29 +109,29 @@ func TestHoldersTrouble(t *testing.T) {
 			default:
 			}
 		}},
-		{"a node that is lost on the way frees its place", func(t *testing.T, _ *tree.Holders, first, _ *tree.Turn, third chan *tree.Turn) {
+		{"a node that is lost on the way frees its place", func(t *testing.T, _ *spread.Holders, first, _ *spread.Turn, third chan *spread.Turn) {
 			first.Failed(false)
 			if got := from(now(t, third)); got != "seat" {
 				t.Errorf("want the seat, got %s", got)
 			}
 		}},
-		{"a slow way from the seat holds up nobody for long", func(t *testing.T, h *tree.Holders, first, _ *tree.Turn, third chan *tree.Turn) {
+		{"a slow way from the seat holds up nobody for long", func(t *testing.T, h *spread.Holders, first, _ *spread.Turn, third chan *spread.Turn) {
 			time.Sleep(h.Patience)
 			now(t, third)
 			first.Failed(false)
 		}},
-		{"a holder that is lost gives it to nobody more", func(t *testing.T, h *tree.Holders, first, second *tree.Turn, third chan *tree.Turn) {
+		{"a holder that is lost gives it to nobody more", func(t *testing.T, h *spread.Holders, first, second *spread.Turn, third chan *spread.Turn) {
 			second.Failed(false)
 			now(t, third).Failed(false)
-			n1 := first.Done(source(1), "")
+			n1 := first.Done(source(1))
 			n1.Gone()
 			n1.Leave(t.Context())
 			if got := from(now(t, ask(t, h))); got != "seat" {
 				t.Errorf("want the seat, got %s", got)
 			}
 		}},
-		{"a holder that is to blame twice is left", func(t *testing.T, h *tree.Holders, first, second *tree.Turn, third chan *tree.Turn) {
-			n1 := first.Done(source(1), "")
+		{"a holder that is to blame twice is left", func(t *testing.T, h *spread.Holders, first, second *spread.Turn, third chan *spread.Turn) {
+			n1 := first.Done(source(1))
 			a := now(t, third)
 			b := now(t, ask(t, h))
 			if got := from(a) + from(b); got != "n1n1" {
@@ -145,10 +145,10 @@ func TestHoldersTrouble(t *testing.T) {
 			}
 			n1.Leave(t.Context())
 		}},
-		{"who got it from no neighbour widens the seat's way too", func(t *testing.T, h *tree.Holders, first, second *tree.Turn, third chan *tree.Turn) {
-			first.Done(source(1), "")
-			askSeat := func() chan *tree.Turn {
-				c := make(chan *tree.Turn, 1)
+		{"who got it from no neighbour widens the seat's way too", func(t *testing.T, h *spread.Holders, first, second *spread.Turn, third chan *spread.Turn) {
+			first.Done(source(1))
+			askSeat := func() chan *spread.Turn {
+				c := make(chan *spread.Turn, 1)
 				go func() {
 					if turn, err := h.AskSeat(t.Context(), ""); err == nil {
 						c <- turn
@@ -168,13 +168,13 @@ func TestHoldersTrouble(t *testing.T) {
 				t.Error("three get it from the seat")
 			default:
 			}
-			turn.Done(source(3), "")
+			turn.Done(source(3))
 			now(t, more).Failed(false)
 			now(t, most).Failed(false)
 			second.Failed(false)
 		}},
-		{"a holder stays while it is needed", func(t *testing.T, h *tree.Holders, first, second *tree.Turn, third chan *tree.Turn) {
-			n1 := first.Done(source(1), "")
+		{"a holder stays while it is needed", func(t *testing.T, h *spread.Holders, first, second *spread.Turn, third chan *spread.Turn) {
+			n1 := first.Done(source(1))
 			left := make(chan bool)
 			go func() { n1.Leave(t.Context()); close(left) }()
 			synctest.Wait()
@@ -190,7 +190,7 @@ func TestHoldersTrouble(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				h := &tree.Holders{Patience: time.Minute}
+				h := &spread.Holders{Patience: time.Minute}
 				first, second := now(t, ask(t, h)), now(t, ask(t, h))
 				third := ask(t, h)
 				select {
@@ -207,7 +207,7 @@ func TestHoldersTrouble(t *testing.T) {
 // TestHoldersInterrupted: who does not wait any more takes no place.
 func TestHoldersInterrupted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := &tree.Holders{Patience: time.Hour}
+		h := &spread.Holders{Patience: time.Hour}
 		first, err := h.Ask(t.Context(), "")
 		must(t, err)
 		second, err := h.Ask(t.Context(), "")
@@ -224,4 +224,11 @@ func TestHoldersInterrupted(t *testing.T) {
 		third.Failed(false)
 		second.Failed(false)
 	})
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
 }

@@ -1,10 +1,9 @@
-package files
+package fetch
 
 import (
 	"archive/tar"
 	"bufio"
 	"bytes"
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -16,96 +15,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-
-	"golang.org/x/sys/unix"
-
-	"github.com/nodeapply/apply/fleet"
-	"github.com/nodeapply/apply/fleet/transport"
 )
-
-// getScript sends what is at $1: its checksums, then the files, as one archive.
-const getScript = `set -eu
-umask 077
-src=$1
-if [ -L "$src" ]; then src=$(readlink -f -- "$src"); fi
-if [ ! -e "$src" ]; then echo "$1: no such file or folder" >&2; exit 1; fi
-cd -- "$(dirname -- "$src")"
-base=./$(basename -- "$src")
-tmp=$(mktemp -d)
-trap 'rm -rf -- "$tmp"' EXIT
-trap 'exit 129' HUP INT TERM PIPE
-find "$base" -type f -exec sha256sum -b -- {} + >"$tmp/SUMS"
-tar -cf - -C "$tmp" SUMS -C "$PWD" "$base"`
-
-// maxSums bounds the list of checksums that a node may send.
-const maxSums = 64 << 20
-
-// Get fetches src from a node as dir/NODE/BASE, where BASE is the last element of src. What was there is replaced by it as a whole.
-func Get(ctx context.Context, c transport.Conn, node, src, dir string) (err error) {
-	base := path.Base(path.Clean(src))
-	if base == "/" || base == "." || base == ".." {
-		return &fleet.JobError{Err: fmt.Errorf("%s: has no last element to be named by", src)}
-	}
-	home := filepath.Join(dir, node)
-	if err := os.MkdirAll(home, 0o755); err != nil {
-		return &fleet.JobError{Err: err}
-	}
-	stage, err := os.MkdirTemp(home, ".apply-get.")
-	if err != nil {
-		return &fleet.JobError{Err: err}
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(stage)) }()
-	if err := receive(ctx, c, src, stage); err != nil {
-		return err
-	}
-	if err := install(filepath.Join(stage, "data"), filepath.Join(home, base)); err != nil {
-		return &fleet.JobError{Err: err}
-	}
-	return nil
-}
-
-// receive runs the node's part and unpacks what comes into stage.
-func receive(ctx context.Context, c transport.Conn, src, stage string) error {
-	r, w := io.Pipe()
-	unpacked := make(chan error, 1)
-	go func() {
-		err := unpack(r, stage)
-		r.CloseWithError(err) // the rest is not wanted; nil lets the writer see a closed pipe
-		unpacked <- err
-	}()
-	var messages firstBytes
-	exit, err := c.Run(ctx, transport.Command{Line: transport.Line([]string{"sh", "-c", getScript, "get", src}), Stdout: w, Stderr: &messages})
-	w.Close()
-	bad := <-unpacked
-	switch {
-	case err != nil && ctx.Err() != nil:
-		return err
-	case err == nil && exit.Code != 0:
-		return &fleet.JobError{Err: messages.reason(exit)}
-	case bad != nil && !errors.Is(err, transport.ErrLost):
-		return &fleet.JobError{Err: bad}
-	}
-	return err
-}
-
-// install puts a fetched file or folder in its place, by one rename.
-func install(from, to string) error {
-	f, err := os.Open(filepath.Dir(from))
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	if err := unix.Syncfs(int(f.Fd())); err != nil {
-		return fmt.Errorf("%s: %w", to, err)
-	}
-	if _, err := os.Lstat(to); errors.Is(err, fs.ErrNotExist) {
-		return os.Rename(from, to)
-	}
-	if err := unix.Renameat2(unix.AT_FDCWD, from, unix.AT_FDCWD, to, unix.RENAME_EXCHANGE); err != nil {
-		return fmt.Errorf("%s: %w", to, err)
-	}
-	return nil
-}
 
 // unpacker writes an archive that a node sent: nothing of it can lead out of its folder.
 type unpacker struct {
