@@ -151,13 +151,5 @@ func makeJournal(s *State, n int, closed bool) error {
 	if closed {
 		records = append(records, record{Closed: &closedRecord{}})
 	}
-	var all []byte
-	for _, r := range records {
-		line, err := encode(r)
-		if err != nil {
-			return err
-		}
-		all = append(all, line...)
-	}
-	return s.save(filepath.Join("journal", "1"+suffix), all)
+	return encoded(records, func(all []byte) error { return s.save(filepath.Join("journal", "1"+suffix), all) })
 }

@@ -117,7 +117,7 @@ func (s *State) Prune(now time.Time) error {
 			}
 		}
 	}
-	return errors.Join(append(errs, s.pruneStore(now))...)
+	return errors.Join(append(errs, s.store.Prune(now.Add(-keepDays*24*time.Hour)))...)
 }
 
 func (s *State) removeOld(name string, now time.Time) error {
@@ -127,37 +127,4 @@ func (s *State) removeOld(name string, now time.Time) error {
 		return err
 	}
 	return os.Remove(path)
-}
-
-func (s *State) pruneStore(now time.Time) error {
-	dir := filepath.Join(s.dir, "store")
-	entries, err := os.ReadDir(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	var infos []fs.FileInfo
-	var total int64
-	for _, e := range entries {
-		info, err := e.Info()
-		if err != nil {
-			return err
-		}
-		infos = append(infos, info)
-		total += info.Size()
-	}
-	slices.SortFunc(infos, func(a, b fs.FileInfo) int { return a.ModTime().Compare(b.ModTime()) })
-	for _, info := range infos {
-		old := now.Sub(info.ModTime()) > keepDays*24*time.Hour
-		if !old && total <= storeCap && !strings.HasPrefix(info.Name(), "new-") {
-			continue
-		}
-		if err := os.Remove(filepath.Join(dir, info.Name())); err != nil {
-			return err
-		}
-		total -= info.Size()
-	}
-	return nil
 }

@@ -1,17 +1,17 @@
 package journal
 
 import (
-	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
+
+	"github.com/nodeapply/apply/journal/internal/lines"
 )
 
 const suffix = ".journal"
@@ -64,14 +64,14 @@ func (s *State) recover() (past, []string, error) {
 			return p, warnings, nil
 		}
 		name := filepath.Join(s.dir, "journal", id+suffix)
-		if dmg.torn && p.head.ID != "" {
-			warnings = append(warnings, fmt.Sprintf("journal of run %s: its end is torn (%v); cut off at byte %d, all before it counts", id, dmg.err, dmg.offset))
-			if err := os.Truncate(name, dmg.offset); err != nil {
+		if dmg.Torn && p.head.ID != "" {
+			warnings = append(warnings, fmt.Sprintf("journal of run %s: its end is torn (%v); cut off at byte %d, all before it counts", id, dmg.Err, dmg.Offset))
+			if err := os.Truncate(name, dmg.Offset); err != nil {
 				return past{}, warnings, fmt.Errorf("journal: %w", err)
 			}
 			return p, warnings, nil
 		}
-		warnings = append(warnings, fmt.Sprintf("journal of run %s: damaged (%v); set aside as %s.damaged, and this run goes on with what of it is whole", id, dmg.err, filepath.Base(name)))
+		warnings = append(warnings, fmt.Sprintf("journal of run %s: damaged (%v); set aside as %s.damaged, and this run goes on with what of it is whole", id, dmg.Err, filepath.Base(name)))
 		if err := os.Rename(name, name+".damaged"); err != nil {
 			return past{}, warnings, fmt.Errorf("journal: %w", err)
 		}
@@ -90,19 +90,16 @@ func (s *State) closed(id string) (past, bool) {
 		return past{}, false
 	}
 	defer f.Close()
-	br := bufio.NewReaderSize(f, 64<<10)
 	var first, last []byte
-	for {
-		line, err := readLine(br)
-		if errors.Is(err, io.EOF) && len(line) == 0 {
-			break
-		}
-		if last, err = checkLine(line); err != nil {
-			return past{}, false
-		}
+	dmg, err := lines.Read(f, func(text []byte) error {
 		if first == nil {
-			first = last
+			first = text
 		}
+		last = text
+		return nil
+	})
+	if dmg != nil || err != nil || first == nil {
+		return past{}, false
 	}
 	var head, end record
 	if json.Unmarshal(first, &head) != nil || json.Unmarshal(last, &end) != nil {
@@ -115,7 +112,7 @@ func (s *State) closed(id string) (past, bool) {
 }
 
 // read reads the journal of one run, as far as it is whole.
-func (s *State) read(id string) (past, *damage, error) {
+func (s *State) read(id string) (past, *lines.Damage, error) {
 	f, err := os.OpenFile(filepath.Join(s.dir, "journal", id+suffix), os.O_RDONLY|syscall.O_NONBLOCK, 0) // should a pipe be there
 	if errors.Is(err, fs.ErrNotExist) {
 		return past{}, nil, fmt.Errorf("no run %s that changed something is on record; apply history lists the runs", id)
@@ -125,7 +122,7 @@ func (s *State) read(id string) (past, *damage, error) {
 	}
 	defer f.Close()
 	if info, err := f.Stat(); err == nil && !info.Mode().IsRegular() {
-		return past{}, &damage{err: fmt.Errorf("not a file but %v", info.Mode())}, nil
+		return past{}, &lines.Damage{Err: fmt.Errorf("not a file but %v", info.Mode())}, nil
 	}
 	var p past
 	dmg, err := decode(f, p.add)
@@ -133,7 +130,7 @@ func (s *State) read(id string) (past, *damage, error) {
 		return past{}, nil, fmt.Errorf("journal: %w", err)
 	}
 	if dmg == nil && p.head.ID == "" {
-		dmg = &damage{torn: true, err: errors.New("empty")}
+		dmg = &lines.Damage{Torn: true, Err: errors.New("empty")}
 	}
 	return p, dmg, nil
 }

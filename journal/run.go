@@ -123,7 +123,7 @@ func (r *Run) create() (*log, error) {
 	if err != nil {
 		return nil, fmt.Errorf("journal: %w", err)
 	}
-	l := &log{f: f}
+	l := newLog(f)
 	head := r.head
 	err = l.append(context.Background(), record{Run: &head})
 	if err == nil {
@@ -277,7 +277,7 @@ func (r *Run) Ended(ctx context.Context, a resources.Address, v host.View) error
 	return nil
 }
 
-// traces is how many files one record tells of at most, so that it stays within maxRecord.
+// traces is how many files one record tells of at most, so that it stays within lines.Max.
 const traces = 1024
 
 // Settled strikes out what is owed to target.

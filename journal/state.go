@@ -17,15 +17,15 @@ import (
 	"time"
 
 	"github.com/nodeapply/apply/host"
-	"github.com/nodeapply/apply/host/syncer"
+	"github.com/nodeapply/apply/journal/internal/store"
 )
 
 // State is a state folder.
 type State struct {
-	dir  string
-	lock *os.File
-	sync *syncer.Group
-	keep chan struct{} // a token for each pre-image that is being kept
+	dir   string
+	lock  *os.File
+	store *store.Store  // of the content of pre-images
+	keep  chan struct{} // a token for each pre-image that is being kept
 }
 
 // DefaultDir is /var/lib/apply for root, else apply below $XDG_STATE_HOME or ~/.local/state.
@@ -67,7 +67,7 @@ func OpenState(dir string) (*State, error) {
 			return nil, fmt.Errorf("state folder: %w", err)
 		}
 	}
-	return &State{dir: dir, sync: syncer.New(), keep: make(chan struct{}, keepers())}, nil
+	return &State{dir: dir, store: store.New(filepath.Join(dir, "store")), keep: make(chan struct{}, keepers())}, nil
 }
 
 // keepers is how many pre-images are kept at a time: their waits for the disk are one wait, and each has a handful of files open.

@@ -37,8 +37,8 @@ func (s *State) PlanUndo(v host.View, id string) (*Undo, error) {
 	if err != nil {
 		return nil, err
 	}
-	if dmg != nil && !dmg.torn {
-		return nil, fmt.Errorf("the journal of run %s is damaged: %w", id, dmg.err)
+	if dmg != nil && !dmg.Torn {
+		return nil, fmt.Errorf("the journal of run %s is damaged: %w", id, dmg.Err)
 	}
 	if by, err := s.undoneBy(id); err != nil || by != "" {
 		return nil, errors.Join(err, fmt.Errorf("run %s was undone already, by run %s", id, by))
@@ -199,7 +199,7 @@ func (s *State) putBack(ctx context.Context, h host.Host, name string, img image
 		if img.Sum == "" {
 			return h.SetMeta(ctx, name, meta)
 		}
-		content, err := s.get(img.Sum)
+		content, err := s.store.Get(img.Sum)
 		if err != nil {
 			return err
 		}

@@ -31,7 +31,11 @@ func Option(o *catalog.Options, name string, v cty.Value) error {
 	case "tags":
 		return appendStrings(&o.Tags, v)
 	case "timeout":
-		return duration(&o.Timeout, v)
+		err := duration(&o.Timeout, v)
+		if err == nil && o.Timeout == 0 {
+			return errors.New("nothing waits without a deadline: want a time above 0, such as \"24h\"")
+		}
+		return err
 	case "try_sleep":
 		return duration(&o.TrySleep, v)
 	case "tries":

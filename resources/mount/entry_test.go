@@ -89,6 +89,30 @@ func TestDeviceByAnotherName(t *testing.T) {
 	}
 }
 
+// A remote mount is known by its server and folder, however that is written, and by the type that the kernel shows for it.
+func TestRemote(t *testing.T) {
+	for _, tc := range []struct {
+		device, fstype, source, live string
+		want                         []string // what differs
+	}{
+		{"node01:/gv0", "glusterfs", "node01:/gv0", "fuse.glusterfs", nil},
+		{"node01:gv0", "glusterfs", "node01:/gv0", "fuse.glusterfs", nil},
+		{"node01:/gv0/", "glusterfs", "node01:/gv0", "fuse.glusterfs", nil},
+		{"node02:/gv0", "glusterfs", "node01:/gv0", "fuse.glusterfs", []string{"device"}},
+		{"server:/export", "nfs", "server:/export", "nfs4", nil},
+		{"server:/export", "nfs", "server:/other", "nfs4", []string{"device"}},
+		{"server:/export", "nfs", "server:/export", "cifs", []string{"fstype"}},
+	} {
+		h := hosttest.New(t, "-- data/ --\n-- etc/fstab --\n"+tc.device+" /data "+tc.fstype+" noatime 0 0\n")
+		h.Mount(other(func(m *host.Mount) { m.Source, m.FSType = tc.source, tc.live }))
+		m := declare(mounted)
+		m.Device, m.FSType, m.Options = tc.device, tc.fstype, ""
+		if diff := cmp.Diff(tc.want, attrs(resourcetest.Check(t, h, m))); diff != "" {
+			t.Errorf("%s %s, mounted %s %s (-want +got):\n%s", tc.device, tc.fstype, tc.source, tc.live, diff)
+		}
+	}
+}
+
 // The mount point is what two declarations may not share; its folder and a device that is managed come before.
 func TestIdentities(t *testing.T) {
 	m := declare(mounted)

@@ -299,7 +299,7 @@ func (n *node) undone(t *testing.T, a string) {
 		t.Run(name, func(t *testing.T) {
 			n.fresh(t, "")
 			sh(t, mount)
-			const state = "findmnt -rno FSTYPE,OPTIONS,FSROOT /mnt/data || true; cat /sys/block/loop*/loop/backing_file | sort"
+			const state = "findmnt -rno FSTYPE,OPTIONS,FSROOT /mnt/data || true; cat /sys/block/$(findmnt -rno SOURCE /mnt/data | tail -1 | cut -c6-)/loop/backing_file 2>/dev/null || true"
 			before := sh(t, state)
 			m := n.at("/mnt/data")
 			m.Ensure = absent

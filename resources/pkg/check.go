@@ -9,6 +9,7 @@ import (
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/pkg/known"
 	"github.com/nodeapply/apply/resources/pkg/manager"
 	"github.com/nodeapply/apply/resources/pkg/version"
 )
@@ -50,7 +51,7 @@ func (s step) goesDown(scheme version.Scheme) bool {
 
 // Check compares the packages with the database.
 func (p *Package) Check(ctx context.Context, v host.View) (resources.Diff, error) {
-	u, err := p.run.use(v, p.Provider)
+	u, err := p.run.Manager(v, p.Provider)
 	if err != nil {
 		return resources.Diff{}, err
 	}
@@ -141,8 +142,8 @@ func (p *Package) labels(names []string, text string) string {
 }
 
 // steps says what is to be done with each package, by the database and, where something is to be done, by what is on offer.
-func (p *Package) steps(ctx context.Context, v host.View, u *use) ([]step, error) {
-	db, err := u.read(ctx, v)
+func (p *Package) steps(ctx context.Context, v host.View, u *known.Manager) ([]step, error) {
+	db, err := u.DB(ctx, v)
 	if err != nil {
 		return nil, err
 	}
@@ -157,13 +158,13 @@ func (p *Package) steps(ctx context.Context, v host.View, u *use) ([]step, error
 	}
 	var offers map[string]manager.Offer
 	if len(ask) > 0 {
-		if offers, err = u.offers(ctx, v, ask, p.Ensure == latest); err != nil {
+		if offers, err = u.Offered(ctx, v, ask, p.Ensure == latest); err != nil {
 			return nil, err
 		}
 	}
 	fileVersion := ""
 	if p.Source != "" && p.wantsIt() {
-		if fileVersion, err = u.fileVersion(ctx, v, p.Source); err != nil {
+		if fileVersion, err = u.VersionOf(ctx, v, p.Source); err != nil {
 			return nil, err
 		}
 	}
@@ -172,7 +173,7 @@ func (p *Package) steps(ctx context.Context, v host.View, u *use) ([]step, error
 		s := step{name: n}
 		s.have, s.as = p.find(db, n)
 		if p.Ensure == purged && s.have.Status == manager.Missing {
-			if s.left, err = u.leftovers(ctx, v, n); err != nil {
+			if s.left, err = u.Leftovers(ctx, v, n); err != nil {
 				return nil, err
 			}
 			if len(s.left) > 0 {
@@ -204,12 +205,12 @@ func (p *Package) find(db *manager.DB, name string) (pkg manager.Package, as str
 }
 
 // needsOffer says whether the decision needs to know what the repositories offer.
-func (p *Package) needsOffer(u *use, have manager.Package) bool {
+func (p *Package) needsOffer(u *known.Manager, have manager.Package) bool {
 	return p.wantsIt() && (p.Ensure == latest || !p.met(u, have))
 }
 
 // met says whether have is what ensure asks for, as far as that can be said without the repositories.
-func (p *Package) met(u *use, have manager.Package) bool {
+func (p *Package) met(u *known.Manager, have manager.Package) bool {
 	there := have.Status == manager.Installed
 	switch p.Ensure {
 	case installed, latest:
@@ -230,7 +231,7 @@ func (p *Package) met(u *use, have manager.Package) bool {
 }
 
 // decide fills in what is to be done.
-func (p *Package) decide(u *use, db *manager.DB, s *step, offer manager.Offer, known bool) {
+func (p *Package) decide(u *known.Manager, db *manager.DB, s *step, offer manager.Offer, known bool) {
 	met := p.met(u, s.have)
 	if !p.wantsIt() {
 		s.remove, s.to = !met, p.Ensure
@@ -278,7 +279,7 @@ func (p *Package) decide(u *use, db *manager.DB, s *step, offer manager.Offer, k
 }
 
 // decideConstraint takes the candidate if it fits, else the highest version that does; a lower one than is there only if that is allowed.
-func (p *Package) decideConstraint(u *use, s *step, offer manager.Offer) {
+func (p *Package) decideConstraint(u *known.Manager, s *step, offer manager.Offer) {
 	c, err := version.ParseConstraint(p.Ensure)
 	if err != nil {
 		s.err = err

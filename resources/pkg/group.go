@@ -9,6 +9,7 @@ import (
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/pkg/known"
 	"github.com/nodeapply/apply/resources/pkg/manager"
 )
 
@@ -21,15 +22,15 @@ func (p *Package) Apply(ctx context.Context, h host.Host, d resources.Diff) erro
 // by one. Who failed is read from the database, not from the manager's exit code.
 func (p *Package) ApplyGroup(ctx context.Context, h host.Host, members []resources.Member) []error {
 	errs := make([]error, len(members))
-	groups := map[*use][]*part{}
-	var order []*use
+	groups := map[*known.Manager][]*part{}
+	var order []*known.Manager
 	for i, m := range members {
 		q, ok := m.Resource.(*Package)
 		if !ok {
 			errs[i] = fmt.Errorf("not a package: %T", m.Resource)
 			continue
 		}
-		u, err := q.run.use(h, q.Provider)
+		u, err := q.run.Manager(h, q.Provider)
 		if err != nil {
 			errs[i] = err
 			continue
@@ -40,10 +41,13 @@ func (p *Package) ApplyGroup(ctx context.Context, h host.Host, members []resourc
 		groups[u] = append(groups[u], &part{p: q, d: m.Diff, err: &errs[i]})
 	}
 	for _, u := range order {
-		u.apply(ctx, h, groups[u])
+		transactor{u}.apply(ctx, h, groups[u])
 	}
 	return errs
 }
+
+// transactor makes the transactions of a manager.
+type transactor struct{ *known.Manager }
 
 // part is one resource in a transaction.
 type part struct {
@@ -54,7 +58,7 @@ type part struct {
 }
 
 // apply applies the parts, and leaves each one's error in it.
-func (u *use) apply(ctx context.Context, h host.Host, parts []*part) {
+func (u transactor) apply(ctx context.Context, h host.Host, parts []*part) {
 	s := &manager.Session{Host: h}
 	u.prepare(ctx, s, parts)
 	var batches []string
@@ -76,13 +80,13 @@ func (u *use) apply(ctx context.Context, h host.Host, parts []*part) {
 }
 
 // prepare fetches the metadata that are needed and settles what is to be done.
-func (u *use) prepare(ctx context.Context, s *manager.Session, parts []*part) {
+func (u transactor) prepare(ctx context.Context, s *manager.Session, parts []*part) {
 	resolve := func() (unknown bool) {
 		for _, part := range parts {
 			if *part.err != nil {
 				continue
 			}
-			part.steps, *part.err = part.p.steps(ctx, s, u)
+			part.steps, *part.err = part.p.steps(ctx, s, u.Manager)
 			for _, st := range part.steps {
 				unknown = unknown || st.unknown
 				*part.err = errors.Join(*part.err, st.err)
@@ -104,13 +108,13 @@ func (u *use) prepare(ctx context.Context, s *manager.Session, parts []*part) {
 			return
 		}
 		if s.Ran > 0 {
-			u.forget()
+			u.Forget()
 		}
 	}
 	if !resolve() {
 		return
 	}
-	rerr := u.refreshAll(ctx, s)
+	rerr := u.RefreshAll(ctx, s)
 	if !resolve() {
 		if rerr != nil {
 			s.Note("package lists: %v", rerr)
@@ -127,8 +131,8 @@ func (u *use) prepare(ctx context.Context, s *manager.Session, parts []*part) {
 }
 
 // notOffered says what is wrong with a package or a version that no repository has.
-func (u *use) notOffered(ctx context.Context, v host.View, p *Package, st step, refresh error) error {
-	offers, err := u.offers(ctx, v, []string{st.name}, false)
+func (u transactor) notOffered(ctx context.Context, v host.View, p *Package, st step, refresh error) error {
+	offers, err := u.Offered(ctx, v, []string{st.name}, false)
 	if err != nil {
 		return err
 	}
@@ -146,7 +150,7 @@ func (u *use) notOffered(ctx context.Context, v host.View, p *Package, st step, 
 }
 
 // commit makes one transaction of parts with the same options, and one each if it fails.
-func (u *use) commit(ctx context.Context, h host.Host, parts []*part) {
+func (u transactor) commit(ctx context.Context, h host.Host, parts []*part) {
 	notes, err := u.transact(ctx, h, parts)
 	u.judge(ctx, h, parts, err, notes)
 	if err == nil || len(parts) == 1 {
@@ -158,7 +162,7 @@ func (u *use) commit(ctx context.Context, h host.Host, parts []*part) {
 		}
 		one := parts[i : i+1]
 		*part.err = nil
-		if part.steps, *part.err = part.p.steps(ctx, h, u); *part.err != nil {
+		if part.steps, *part.err = part.p.steps(ctx, h, u.Manager); *part.err != nil {
 			continue
 		}
 		notes, err := u.transact(ctx, h, one)
@@ -167,7 +171,7 @@ func (u *use) commit(ctx context.Context, h host.Host, parts []*part) {
 }
 
 // transact changes the marks that are in the way, makes the transaction, and sets the marks that are declared.
-func (u *use) transact(ctx context.Context, h host.Host, parts []*part) ([]string, error) {
+func (u transactor) transact(ctx context.Context, h host.Host, parts []*part) ([]string, error) {
 	s := &manager.Session{Host: h}
 	t := manager.Transaction{
 		Options: parts[0].p.InstallOptions, Replace: parts[0].p.Configfiles == replace, NoStart: !parts[0].p.Autostart,
@@ -204,7 +208,7 @@ func (u *use) transact(ctx context.Context, h host.Host, parts []*part) ([]strin
 	}
 	if err == nil && len(t.Install)+len(t.Remove)+len(t.Purge) > 0 {
 		err = u.Commit(ctx, s, t)
-		u.forget()
+		u.Forget()
 	}
 	if err == nil && len(left) > 0 {
 		err = u.clear(ctx, s, left)
@@ -214,8 +218,8 @@ func (u *use) transact(ctx context.Context, h host.Host, parts []*part) ([]strin
 }
 
 // clear removes what earlier removals left.
-func (u *use) clear(ctx context.Context, s *manager.Session, files []string) error {
-	defer u.forget()
+func (u transactor) clear(ctx context.Context, s *manager.Session, files []string) error {
+	defer u.Forget()
 	for _, file := range files {
 		if err := s.Remove(ctx, file, false); err != nil {
 			return err
@@ -225,8 +229,8 @@ func (u *use) clear(ctx context.Context, s *manager.Session, files []string) err
 }
 
 // mark sets the marks that are declared, whatever became of the transaction.
-func (u *use) mark(ctx context.Context, s *manager.Session, parts []*part) error {
-	db, err := u.read(ctx, s)
+func (u transactor) mark(ctx context.Context, s *manager.Session, parts []*part) error {
+	db, err := u.DB(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -250,13 +254,13 @@ func (u *use) mark(ctx context.Context, s *manager.Session, parts []*part) error
 		errs = append(errs, u.Hold(ctx, s, false, off))
 	}
 	if len(on)+len(off) > 0 {
-		u.forget()
+		u.Forget()
 	}
 	return errors.Join(errs...)
 }
 
 // judge gives each part its verdict by what the database says now.
-func (u *use) judge(ctx context.Context, h host.Host, parts []*part, err error, notes []string) {
+func (u transactor) judge(ctx context.Context, h host.Host, parts []*part, err error, notes []string) {
 	for _, part := range parts {
 		part.p.notes = append(part.p.notes, notes...)
 		if err != nil && ctx.Err() != nil {
@@ -280,8 +284,8 @@ func (u *use) judge(ctx context.Context, h host.Host, parts []*part, err error, 
 }
 
 // blame is the note about a transaction that failed although the packages of p are as declared.
-func (u *use) blame(ctx context.Context, h host.Host, p *Package, err error) string {
-	db, rerr := u.read(ctx, h)
+func (u transactor) blame(ctx context.Context, h host.Host, p *Package, err error) string {
+	db, rerr := u.DB(ctx, h)
 	if rerr != nil {
 		return err.Error()
 	}

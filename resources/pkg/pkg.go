@@ -15,6 +15,7 @@ import (
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/pkg/known"
 	"github.com/nodeapply/apply/resources/pkg/manager"
 	"github.com/nodeapply/apply/resources/pkg/version"
 )
@@ -48,7 +49,7 @@ type Package struct {
 	// `false`: services of the package are not started by its installation (default true). apk's start none in any case.
 	Autostart bool `hcl:"autostart"`
 
-	run      *run
+	run      *known.Run
 	versions map[string]string // by name, as last checked
 	moved    []string          // the names whose versions differed, when last some did
 	notes    []string
@@ -79,7 +80,7 @@ const (
 
 // Type returns the type for one run: its resources share what they read of the package databases.
 func Type() resources.Type {
-	r := newRun()
+	r := known.NewRun()
 	return resources.Type{
 		Name: "package",
 		Late: []string{"version"},
@@ -160,8 +161,8 @@ func (p *Package) Validate() error {
 	if p.Mark == hold && !p.wantsIt() {
 		wrong("mark", "a package that is to be %s cannot be held", p.Ensure)
 	}
-	if p.Provider != "" && !slices.Contains(providers[:], p.Provider) {
-		wrong("provider", "want one of %s, not %q", strings.Join(providers[:], ", "), p.Provider)
+	if p.Provider != "" && !slices.Contains(known.Providers(), p.Provider) {
+		wrong("provider", "want one of %s, not %q", strings.Join(known.Providers(), ", "), p.Provider)
 	}
 	if p.Configfiles != keep && p.Configfiles != replace {
 		wrong("configfiles", "want keep or replace, not %q", p.Configfiles)
@@ -178,7 +179,7 @@ func (p *Package) Validate() error {
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	p.run.announce(p.Provider, p.Name, p.Ensure)
+	p.run.Announce(p.Provider, p.Name, p.Ensure == latest)
 	return nil
 }
 
@@ -221,7 +222,7 @@ func (p *Package) Requires() []resources.Identity {
 	}
 	names := []string{manager.ReposOf(p.Provider)}
 	if p.Provider == "" {
-		for _, name := range providers {
+		for _, name := range known.Providers() {
 			names = append(names, manager.ReposOf(name))
 		}
 	} else {
@@ -237,9 +238,9 @@ func (p *Package) Requires() []resources.Identity {
 // Locks names the lock of the provider; without one, of all that it could be.
 func (p *Package) Locks() []string {
 	var locks []string
-	for _, name := range providers {
+	for _, name := range known.Providers() {
 		if p.Provider == "" || p.Provider == name {
-			locks = append(locks, newManager(name).Lock)
+			locks = append(locks, known.NewManager(name).Lock)
 		}
 	}
 	slices.Sort(locks)
@@ -260,11 +261,11 @@ func (p *Package) Values() map[string]any {
 
 // Inspect fills ensure with the installed version, or absent, and mark where the package is held.
 func (p *Package) Inspect(ctx context.Context, v host.View) error {
-	u, err := p.run.use(v, p.Provider)
+	u, err := p.run.Manager(v, p.Provider)
 	if err != nil {
 		return err
 	}
-	db, err := u.read(ctx, v)
+	db, err := u.DB(ctx, v)
 	if err != nil {
 		return err
 	}

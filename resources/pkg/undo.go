@@ -24,11 +24,11 @@ type packageState struct {
 
 // Before keeps the versions and marks of the packages.
 func (p *Package) Before(ctx context.Context, v host.View, _ resources.Diff) (json.RawMessage, error) {
-	u, err := p.run.use(v, p.Provider)
+	u, err := p.run.Manager(v, p.Provider)
 	if err != nil {
 		return nil, err
 	}
-	db, err := u.read(ctx, v)
+	db, err := u.DB(ctx, v)
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/nodeapply/apply/resources/pkg/manager"
 	"github.com/nodeapply/apply/resources/repo/deb822"
 	"github.com/nodeapply/apply/resources/repo/ini"
+	"github.com/nodeapply/apply/resources/repo/preferences"
 )
 
 var _ resources.Lister = (*Repo)(nil)
@@ -105,8 +106,13 @@ func (r *Repo) Inspect(_ context.Context, v host.View) error {
 			*field = strings.Fields(value)
 		}
 	}
-	if f.provider == "apt" {
-		r.Pin, err = r.pinned(v, e)
+	if f.provider != "apt" {
+		return nil
 	}
-	return err
+	text, err := manager.ReadFile(v, r.pinFile())
+	if err != nil {
+		return err
+	}
+	r.Pin = preferences.Parse(text, r.origin(e))
+	return nil
 }

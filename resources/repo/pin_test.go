@@ -8,6 +8,7 @@ import (
 
 	"github.com/nodeapply/apply/host/hosttest"
 	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/repo/preferences"
 	"github.com/nodeapply/apply/resources/resourcetest"
 )
 
@@ -15,25 +16,25 @@ import (
 func TestPin(t *testing.T) {
 	const source = debian + "-- etc/apt/sources.list.d/x.sources --\nTypes: deb\nURIs: http://mirror.example/debian\nSuites: s\nComponents: c\n"
 	const file, rule = "-- etc/apt/preferences.d/x.pref 0640 --\n", "Explanation: why\nPackage: *\nPin: origin mirror.example\nPin-Priority: 500\n\n# more\nPackage: foo\nPin: version 1\nPin-Priority: 1\n"
-	pin := func(p Pin) func(*Repo) { return func(r *Repo) { r.Pin = &p } }
+	pin := func(p preferences.Pin) func(*Repo) { return func(r *Repo) { r.Pin = &p } }
 	for name, tt := range map[string]struct {
 		tree   string
 		set    func(*Repo)
 		change string
 		want   string // the file of preferences; "" for none
 	}{
-		"new, of the host":         {source, pin(Pin{Packages: "*", Priority: "900"}), `pin: absent -> *; origin "mirror.example"; 900`, "Package: *\nPin: origin \"mirror.example\"\nPin-Priority: 900\n"},
-		"new, of a release":        {source, pin(Pin{Packages: "foo", Pin: "release a=sid", Priority: "-1"}), `pin: absent -> foo; release a=sid; -1`, "Package: foo\nPin: release a=sid\nPin-Priority: -1\n"},
-		"as it is, without quotes": {source + file + rule, pin(Pin{Packages: "*", Priority: "500"}), "", rule},
-		"another priority": {source + file + rule, pin(Pin{Packages: "*", Priority: "501"}), `pin: *; origin "mirror.example"; 500 -> *; origin "mirror.example"; 501`,
+		"new, of the host":         {source, pin(preferences.Pin{Packages: "*", Priority: "900"}), `pin: absent -> *; origin "mirror.example"; 900`, "Package: *\nPin: origin \"mirror.example\"\nPin-Priority: 900\n"},
+		"new, of a release":        {source, pin(preferences.Pin{Packages: "foo", Pin: "release a=sid", Priority: "-1"}), `pin: absent -> foo; release a=sid; -1`, "Package: foo\nPin: release a=sid\nPin-Priority: -1\n"},
+		"as it is, without quotes": {source + file + rule, pin(preferences.Pin{Packages: "*", Priority: "500"}), "", rule},
+		"another priority": {source + file + rule, pin(preferences.Pin{Packages: "*", Priority: "501"}), `pin: *; origin "mirror.example"; 500 -> *; origin "mirror.example"; 501`,
 			strings.NewReplacer("500", "501", "origin mirror.example", `origin "mirror.example"`).Replace(rule)},
 		"not managed":              {source + file + rule, func(*Repo) {}, "", rule},
-		"absent":                   {source + file + rule, pin(Pin{Packages: "*", Priority: absent}), `pin: *; origin "mirror.example"; 500 -> absent`, ""},
-		"absent already":           {source, pin(Pin{Packages: "*", Priority: absent}), "", ""},
+		"absent":                   {source + file + rule, pin(preferences.Pin{Packages: "*", Priority: absent}), `pin: *; origin "mirror.example"; 500 -> absent`, ""},
+		"absent already":           {source, pin(preferences.Pin{Packages: "*", Priority: absent}), "", ""},
 		"goes with its repository": {source + file + rule, removed, `ensure: present -> absent; pin: *; origin "mirror.example"; 500 -> absent`, ""},
 		"of the address declared": {source, func(r *Repo) {
 			r.Uris = resources.Strings{"https://u:p@new.example:8080/x"}
-			r.Pin = &Pin{Packages: "*", Priority: "1"}
+			r.Pin = &preferences.Pin{Packages: "*", Priority: "1"}
 		},
 			`uris: http://mirror.example/debian -> https://u:p@new.example:8080/x; pin: absent -> *; origin "new.example"; 1`, "Package: *\nPin: origin \"new.example\"\nPin-Priority: 1\n"},
 	} {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/resources/pkg/manager"
+	"github.com/nodeapply/apply/resources/repo/preferences"
 )
 
 // Repo is one repository. Every attribute but `name`, `ensure`, `provider` and `target` may be "absent": its key is removed. Attributes
@@ -97,7 +98,7 @@ type Repo struct {
 	CheckValidUntil resources.Scalar `hcl:"check_valid_until"`
 	// apt: a priority for the packages of the repository's host, or a map of `priority` with `origin`, `release` or `version`, and `packages`
 	// (default `*`); it becomes /etc/apt/preferences.d/NAME.pref.
-	Pin *Pin `hcl:"pin"`
+	Pin *preferences.Pin `hcl:"pin"`
 }
 
 var (

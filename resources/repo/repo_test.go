@@ -12,6 +12,7 @@ import (
 	"github.com/nodeapply/apply/host/hosttest"
 	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/resources/pkg"
+	"github.com/nodeapply/apply/resources/repo/preferences"
 	"github.com/nodeapply/apply/resources/resourcetest"
 )
 
@@ -77,7 +78,7 @@ func TestConverges(t *testing.T) {
 		"apt, a one-line file is replaced": {debian + "-- etc/apt/sources.list.d/m.list --\ndeb http://m/debian stable main\n", repoNamed("m", apt),
 			"ensure: in one-line form in /etc/apt/sources.list.d/m.list -> present; uris: absent -> http://m/debian; suites: absent -> stable; components: absent -> main contrib", "etc/apt/sources.list.d/m.list", ""},
 		"apt, absent": {debian + "-- etc/apt/sources.list.d/m.sources --\n# mine\nTypes: deb\nURIs: http://m\nSuites: a\nComponents: b\n", repoNamed("m", removed), "ensure: present -> absent", "etc/apt/sources.list.d/m.sources", ""},
-		"apt, pin": {debian, repoNamed("m", apt, func(r *Repo) { r.Pin = &Pin{Packages: "*", Priority: "900"} }),
+		"apt, pin": {debian, repoNamed("m", apt, func(r *Repo) { r.Pin = &preferences.Pin{Packages: "*", Priority: "900"} }),
 			`ensure: absent -> present; uris: absent -> http://m/debian; suites: absent -> stable; components: absent -> main contrib; pin: absent -> *; origin "m"; 900`,
 			"etc/apt/preferences.d/m.pref", "Package: *\nPin: origin \"m\"\nPin-Priority: 900\n"},
 		"dnf, new": {redhat, repoNamed("x", func(r *Repo) {
@@ -161,7 +162,7 @@ Components: main
 -- var/lib/apt/lists/m_debian_dists_stable-updates_InRelease --
 -- var/lib/apt/lists/lock --
 `)
-	pin := repoNamed("m", func(r *Repo) { r.Pin = &Pin{Packages: "*", Priority: "1"} })
+	pin := repoNamed("m", func(r *Repo) { r.Pin = &preferences.Pin{Packages: "*", Priority: "1"} })
 	resourcetest.Converges(t, h, pin)
 	lists := func() string {
 		var names []string
@@ -265,38 +266,12 @@ func TestInspect(t *testing.T) {
 			}
 			if r.Pin != nil { // as a manifest would say it
 				value := r.Pin.MarshalAttr()
-				r.Pin = &Pin{}
+				r.Pin = &preferences.Pin{}
 				if err := r.Pin.UnmarshalAttr(value); err != nil {
 					t.Fatal(err)
 				}
 			}
 			if d := changed(resourcetest.Check(t, h, r)); d != "" {
-				t.Error(d)
-			}
-		})
-	}
-}
-
-func TestPinAttr(t *testing.T) {
-	for name, tt := range map[string]struct {
-		in   any
-		want Pin
-		err  bool
-	}{
-		"number":  {900.0, Pin{Packages: "*", Priority: "900"}, false},
-		"absent":  {"absent", Pin{Packages: "*", Priority: absent}, false},
-		"map":     {map[string]any{"priority": -1.0, "release": "a=sid", "packages": "nginx"}, Pin{Packages: "nginx", Pin: "release a=sid", Priority: "-1"}, false},
-		"origin":  {map[string]any{"priority": "5", "origin": "h"}, Pin{Packages: "*", Pin: `origin "h"`, Priority: "5"}, false},
-		"two":     {map[string]any{"priority": 1.0, "origin": "h", "release": "a"}, Pin{}, true},
-		"no name": {"high", Pin{}, true},
-	} {
-		t.Run(name, func(t *testing.T) {
-			var p Pin
-			err := p.UnmarshalAttr(tt.in)
-			if (err != nil) != tt.err {
-				t.Fatal(err)
-			}
-			if d := cmp.Diff(tt.want, p); !tt.err && d != "" {
 				t.Error(d)
 			}
 		})

@@ -123,3 +123,51 @@ func TestStarting(t *testing.T) {
 		t.Errorf("kept: %s, %v", raw, err)
 	}
 }
+
+// apply inspect service:* finds services by their unit files, or by their init scripts: no aliases, no templates, no other units.
+func TestList(t *testing.T) {
+	const units = `-- etc/systemd/system/mine.service --
+-- etc/systemd/system/alias.service -> /usr/lib/systemd/system/theirs.service --
+-- usr/lib/systemd/system/theirs.service --
+-- usr/lib/systemd/system/mine.service --
+-- usr/lib/systemd/system/template@.service --
+-- usr/lib/systemd/system/other.socket --
+-- etc/init.d/script 0755 --
+-- etc/init.d/README 0644 --
+`
+	for name, tc := range map[string]struct {
+		systemd bool
+		of      string
+		want    []string
+	}{
+		"systemd":         {true, "*", []string{"mine", "theirs"}},
+		"by a pattern":    {true, "th*", []string{"theirs"}},
+		"a name":          {true, "template@one", []string{"template@one"}},
+		"no systemd":      {false, "*", []string{"script"}},
+		"nothing fits it": {true, "zz*", []string{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := hosttest.New(t, units)
+			if tc.systemd {
+				h.AddUnits()
+			}
+			got, err := declare("", "").List(t.Context(), h, tc.of)
+			if diff := cmp.Diff(tc.want, got); err != nil || diff != "" {
+				t.Error(err, diff)
+			}
+		})
+	}
+	h := hosttest.New(t, script+"-- etc/rc3.d/S01app -> ../init.d/app --\n")
+	h.Answer("service app status", 0, "")
+	s := declare("", "")
+	if err := s.Inspect(t.Context(), h); err != nil || s.Ensure != "running" || s.Enable != "true" {
+		t.Errorf("of an init script: %q, %q, %v", s.Ensure, s.Enable, err)
+	}
+	if d := resourcetest.Check(t, h, s); !d.Empty() {
+		t.Errorf("what was inspected differs: %+v", d.Changes)
+	}
+	s.Name = "none"
+	if err := s.Inspect(t.Context(), h); err == nil {
+		t.Error("there is no such service")
+	}
+}

@@ -114,6 +114,8 @@ func (s *Sysctl) value(v host.View) (string, error) {
 		return "", err
 	case st.Kind == host.Absent:
 		return "", fmt.Errorf("%s: this kernel has no such parameter; is its module loaded?", s.Name)
+	case st.Mode&0o444 == 0:
+		return "", fmt.Errorf("%s: this kernel lets nobody read it: whether it is as declared cannot be known", s.Name)
 	}
 	content, err := host.ReadFile(v, s.file())
 	return words(content), err

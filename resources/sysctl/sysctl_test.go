@@ -113,7 +113,14 @@ func TestOnlyWhatDiffers(t *testing.T) {
 	}
 }
 
-func TestReadOnlyParameter(t *testing.T) {
+func TestParameterThatCannotBeReadOrWritten(t *testing.T) {
+	t.Run("read", func(t *testing.T) {
+		resourcetest.NeedsRoot(t, "the test itself could not compare the file that nobody may read")
+		h := hosttest.New(t, "-- proc/sys/net/ipv4/tcp_rmem 0200 --\n")
+		if err := resourcetest.Refuses(t, h, declare(nil)); err.Error() != key+": this kernel lets nobody read it: whether it is as declared cannot be known" {
+			t.Error(err)
+		}
+	})
 	h := hosttest.New(t, "-- proc/sys/net/ipv4/tcp_rmem 0444 --\n4\t5\t6\n")
 	err := resourcetest.Refuses(t, h, declare(nil))
 	if want := `value: it is "4 5 6", and this kernel lets nobody change it`; err.Error() != want {

@@ -1,0 +1,92 @@
+package apt
+
+import (
+	"context"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/host/hosttest"
+	"github.com/nodeapply/apply/resources/pkg/manager"
+)
+
+// Nothing asks (-y, what is silent, no input), waits without a word (the lock's timeout), or can be taken for an option; what goes and what comes is
+// one transaction.
+func TestArguments(t *testing.T) {
+	const apt, keep = "apt-get -q -y -o DPkg::Lock::Timeout=0 -o Dir::Cache::pkgcache= -o Acquire::Retries=3 ", "-o Dpkg::Options::=--force-confold "
+	for name, tt := range map[string]struct {
+		tx   manager.Transaction
+		want []string
+	}{
+		"install": {manager.Transaction{Install: []manager.Target{{Name: "a"}, {Name: "b", Version: "1.2-3"}, {Name: "c", File: "/srv/c.deb"}}},
+			[]string{apt + keep + "install -- a b=1.2-3 /srv/c.deb"}},
+		"options, replace, downgrade": {manager.Transaction{Install: []manager.Target{{Name: "a"}}, Options: []string{"--no-install-recommends"}, Replace: true, Downgrade: true},
+			[]string{apt + "-o Dpkg::Options::=--force-confnew --allow-downgrades --no-install-recommends install -- a"}},
+		"remove":            {manager.Transaction{Remove: []string{"a", "b"}, Downgrade: true}, []string{apt + keep + "remove -- a b"}},
+		"purge":             {manager.Transaction{Purge: []string{"a"}}, []string{apt + keep + "purge -- a"}},
+		"remove and purge":  {manager.Transaction{Remove: []string{"a"}, Purge: []string{"b"}}, []string{apt + keep + "remove -- a b", apt + keep + "purge -- b"}},
+		"install, remove":   {manager.Transaction{Install: []manager.Target{{Name: "a"}}, Remove: []string{"b"}}, []string{apt + keep + "install -- a b-"}},
+		"install and purge": {manager.Transaction{Install: []manager.Target{{Name: "a"}}, Purge: []string{"b"}}, []string{apt + keep + "--purge install -- a b-"}},
+		"all": {manager.Transaction{Install: []manager.Target{{Name: "a"}}, Remove: []string{"b"}, Purge: []string{"c"}},
+			[]string{apt + keep + "install -- a b- c-", apt + keep + "purge -- c"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := hosttest.New(t, "-- var/lib/dpkg/status --\n"+strings.Split(statusText, "\n\n")[0]+"\n")
+			h.Handle("apt-get", func(_ context.Context, c host.Cmd) (host.Output, error) {
+				if d := cmp.Diff(silent[:], c.Env); d != "" || c.Stdin != nil {
+					t.Errorf("the environment: %s, the input: %v", d, c.Stdin)
+				}
+				return host.Output{}, nil
+			})
+			if err := New().Commit(t.Context(), &manager.Session{Host: h}, tt.tx); err != nil {
+				t.Fatal(err)
+			}
+			if d := cmp.Diff(tt.want, h.Calls()); d != "" {
+				t.Error(d)
+			}
+		})
+	}
+}
+
+// An update says that a repository is unreachable (Error-Mode), of all sources or of a file of them.
+func TestUpdate(t *testing.T) {
+	const source = "Types: deb\nURIs: http://m\nSuites: a\nComponents: c\n"
+	h := hosttest.New(t, "-- etc/apt/sources.list.d/ --\n-- var/lib/apt/lists/fetched_dists_a_InRelease --\n-- var/lib/dpkg/status --\n"+statusText)
+	h.Answer("apt-get", 100, "")
+	old := h.Path("/etc/apt/sources.list.d/old.sources") // without lists for long, which is somebody's choice
+	if err := os.WriteFile(old, []byte(source), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for name, age := range map[string]time.Duration{old: time.Hour, h.Path(statusFile): time.Minute} {
+		if err := os.Chtimes(name, time.Time{}, time.Now().Add(-age)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m := New()
+	if _, err := m.Read(t.Context(), h); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"new", "fetched"} {
+		text := strings.ReplaceAll(source, "http://m", "http://"+name)
+		if err := h.WriteFile(t.Context(), "/etc/apt/sources.list.d/"+name+".sources", host.NewFile{Content: strings.NewReader(text)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := &manager.Session{Host: h}
+	for _, all := range []bool{false, false, true} { // a second time nothing is tried again
+		if err := m.Refresh(t.Context(), s, all); err == nil || !strings.Contains(err.Error(), "apt-get update") {
+			t.Errorf("got %v", err)
+		}
+	}
+	const update = "apt-get -q -o APT::Update::Error-Mode=any -o Acquire::Retries=3 "
+	want := []string{
+		update + "-o Dir::Etc::sourcelist=/etc/apt/sources.list.d/new.sources -o Dir::Etc::sourceparts=- -o APT::Get::List-Cleanup=0 update", update + "update",
+	}
+	if d := cmp.Diff(want, h.Calls()); d != "" {
+		t.Error(d)
+	}
+}
