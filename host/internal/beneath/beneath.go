@@ -260,51 +260,6 @@ func (r *Root) target(way []step, fd int, st *unix.Stat_t, component string) (st
 	return Readlink(fd)
 }
 
-// CheckLink refuses the link at where, which has the status st and lies in the folder dir, if somebody else may have planted it.
-func (r *Root) CheckLink(dir int, st *unix.Stat_t, where string) error {
-	if !r.trusts(st.Uid) {
-		return &Refused{where, st.Uid, "a link that its owner may have planted"}
-	}
-	if owner, yes := r.OthersWrite(dir); yes {
-		return &Refused{where, owner, "a link in a folder that others can write"}
-	}
-	return nil
-}
-
-// CheckHardLinks refuses the file at where, which has the status st and lies in the folder dir, if it is known by further names and
-// somebody else may have planted it here.
-func (r *Root) CheckHardLinks(dir int, st *unix.Stat_t, where string) error {
-	if st.Nlink < 2 || st.Mode&unix.S_IFMT == unix.S_IFDIR {
-		return nil
-	}
-	if owner, yes := r.OthersWrite(dir); yes {
-		return &Refused{where, owner, "a file with further hard links in a folder that others can write"}
-	}
-	return nil
-}
-
-// OthersWrite says whether somebody else than root and the caller can make entries in the folder dir, and who owns it. A folder that
-// cannot be asked counts as writable.
-func (r *Root) OthersWrite(dir int) (owner uint32, yes bool) {
-	var st unix.Stat_t
-	if err := unix.Fstat(dir, &st); err != nil {
-		return 0, true
-	}
-	switch {
-	case !r.trusts(st.Uid), st.Mode&0o002 != 0:
-		return st.Uid, true
-	case st.Mode&0o020 == 0:
-		return st.Uid, false
-	case st.Gid != 0 && st.Gid != r.caller: // a user's private group has the user's number
-		return st.Uid, true
-	}
-	// The group bits are the mask of an ACL, which may let in anybody.
-	n, err := unix.Getxattr(ProcName(dir), "system.posix_acl_access", nil)
-	return st.Uid, err == nil && n > 0
-}
-
-func (r *Root) trusts(uid uint32) bool { return uid == 0 || uid == r.caller }
-
 // ProcName returns the name by which system calls that take no O_PATH descriptor reach the very file that fd stands for.
 func ProcName(fd int) string { return "/proc/self/fd/" + strconv.Itoa(fd) }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/host/hosttest"
+	"github.com/nodeapply/apply/resources"
 )
 
 func TestDetect(t *testing.T) {
@@ -40,7 +41,7 @@ func TestDetect(t *testing.T) {
 	}
 }
 
-// A held lock is tried again every second; who holds it, by /proc/locks or by the manager's own words, is told afterwards and at the deadline.
+// A held lock is tried again every second; who holds it, by /proc/locks or by the manager's own words, is told while it waits, afterwards and at the deadline.
 func TestHeldLock(t *testing.T) {
 	for name, tt := range map[string]struct {
 		said  Holder // by the manager
@@ -74,12 +75,24 @@ func TestHeldLock(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ctx, cancel := context.WithTimeoutCause(t.Context(), 10*time.Second, errors.New("timed out after 10s"))
 				defer cancel()
+				var told []string
+				ctx = resources.WithTell(ctx, func(what string) { told = append(told, what) })
 				s := &Session{Host: h, Locked: func(host.Output) (Holder, bool) { return tt.said, true }}
 				_, err := s.Exec(ctx, "manage", host.Cmd{Args: []string{"manage"}})
 				if (err == nil) != (tt.err == "") || err != nil && err.Error() != tt.err {
 					t.Errorf("want %q, got %v", tt.err, err)
 				}
 				if diff := cmp.Diff(tt.note, strings.Join(s.Notes, "\n")); diff != "" {
+					t.Error(diff)
+				}
+				_, held, _ := strings.Cut(tt.note, ": ")
+				if tt.err != "" {
+					held, _, _ = strings.Cut(tt.err, ": ")
+				}
+				if held != "" {
+					held = "waiting: " + held
+				}
+				if diff := cmp.Diff(held, strings.Join(told, "\n")); diff != "" {
 					t.Error(diff)
 				}
 			})

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/resources"
 )
 
 func clean(name string) string { return path.Clean(name) }
@@ -71,7 +72,7 @@ func (e *ExitError) Error() string {
 // lockPoll is how often a held lock is tried again.
 const lockPoll = time.Second
 
-// Exec runs c. While another process holds the manager's lock it waits and tries again, until ctx ends. A code other than 0 is an
+// Exec runs c. While another process holds the manager's lock it says so, waits and tries again, until ctx ends. A code other than 0 is an
 // [ExitError] unless it is among ok.
 func (s *Session) Exec(ctx context.Context, what string, c host.Cmd, ok ...int) (host.Output, error) {
 	begin, waited := time.Now(), Holder{}
@@ -90,6 +91,9 @@ func (s *Session) Exec(ctx context.Context, what string, c host.Cmd, ok ...int) 
 				s.Note("waited %s: %s", time.Since(begin).Round(time.Second), waited)
 			}
 			return out, s.ended(what, out, ok)
+		}
+		if holder != waited { // told once, not each time it is tried
+			resources.Tell(ctx, "waiting: "+holder.String())
 		}
 		waited = holder
 		if err := s.wait(ctx, holder); err != nil {
