@@ -62,16 +62,16 @@ func ForEach(v cty.Value) (list []*Instance, known bool, problem string) {
 	case !t.IsMapType() && !t.IsObjectType() && !t.IsSetType():
 		return nil, false, fmt.Sprintf("Want a map, an object or a set of strings, got %s.", decode.Describe(v))
 	}
-	if t.IsSetType() && !v.IsWhollyKnown() {
-		return nil, false, ""
-	}
 	if n := v.LengthInt(); n > Max {
 		return nil, false, fmt.Sprintf("%d elements are over the limit of %d.", n, Max)
 	}
 	list = make([]*Instance, 0, v.LengthInt())
 	for key, value := range v.Elements() {
 		if t.IsSetType() {
-			if value.IsNull() {
+			switch {
+			case !value.IsKnown(): // cty would sort the set once more to tell it of the whole
+				return nil, false, ""
+			case value.IsNull():
 				return nil, false, "An element of the set is null."
 			}
 			key = value
