@@ -114,17 +114,21 @@ func Run(ctx context.Context, b Bounds, fn func(ctx context.Context, at *Place))
 	for {
 		select {
 		case err := <-done:
-			return err
-		case <-ctx.Done():
-			if cause := context.Cause(ctx); cause != errTime {
-				return cause
+			if err != nil || ctx.Err() == nil {
+				return err
 			}
-			return &ExceededError{Place: at.at.Load(), Reason: fmt.Sprintf("Evaluation takes longer than %v.", b.Time)}
+			// It may have ended because ctx did.
+		case <-ctx.Done():
 		case <-poll.C:
 			if used().exceeds(before, b.Memory) {
 				return &ExceededError{Place: at.at.Load(), Reason: fmt.Sprintf("Evaluation takes more than %d MiB of memory.", b.Memory>>20)}
 			}
+			continue
 		}
+		if cause := context.Cause(ctx); cause != errTime {
+			return cause
+		}
+		return &ExceededError{Place: at.at.Load(), Reason: fmt.Sprintf("Evaluation takes longer than %v.", b.Time)}
 	}
 }
 
