@@ -17,8 +17,8 @@ import (
 	"github.com/nodeapply/apply/host/internal/beneath"
 	"github.com/nodeapply/apply/host/internal/command"
 	"github.com/nodeapply/apply/host/internal/mountinfo"
-	"github.com/nodeapply/apply/host/syncer"
 	"github.com/nodeapply/apply/host/internal/systemd"
+	"github.com/nodeapply/apply/host/syncer"
 )
 
 // Options says which node a [Local] is.
