@@ -82,6 +82,9 @@ func must(t *testing.T, err error) {
 	}
 }
 
+// errOther stands for what a connection ends with that is lost in the middle of a handshake: it depends on who notices first.
+var errOther = errors.New("another error than errDropped")
+
 // TestDropped: a server that drops connections before it speaks is tried again, within the time there is; one that does something else is not.
 func TestDropped(t *testing.T) {
 	say := func(text string) func(net.Conn) { return func(c net.Conn) { io.WriteString(c, text) } }
@@ -96,8 +99,8 @@ func TestDropped(t *testing.T) {
 		{"at once", say(""), 3, 10 * time.Second, 4, nil},
 		{"with a word", say("Exceeded MaxStartups\r\n"), 2, 10 * time.Second, 3, nil},
 		{"to the end", say(""), 1000, 500 * time.Millisecond, 0, errDropped},
-		{"after it spoke", say("SSH-2.0-x\r\n"), 1, 10 * time.Second, 1, io.EOF},
-		{"after a word and it spoke", say("welcome\r\nSSH-2.0-x\r\n"), 1, 10 * time.Second, 1, io.EOF},
+		{"after it spoke", say("SSH-2.0-x\r\n"), 1, 10 * time.Second, 1, errOther},
+		{"after a word and it spoke", say("welcome\r\nSSH-2.0-x\r\n"), 1, 10 * time.Second, 1, errOther},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			host, _ := newKey(t)
@@ -114,7 +117,8 @@ func TestDropped(t *testing.T) {
 			if err == nil {
 				client.Close()
 			}
-			if !errors.Is(err, tt.err) {
+			other := tt.err == errOther && err != nil && !errors.Is(err, errDropped)
+			if !other && !errors.Is(err, tt.err) {
 				t.Errorf("want %v, got %v", tt.err, err)
 			}
 			if took := time.Since(start); took > tt.timeout+time.Second {
