@@ -3,6 +3,8 @@ package host
 import (
 	"context"
 	"time"
+
+	"github.com/nodeapply/apply/host/syncer"
 )
 
 // Waiter is a scheduler's side of what its workers wait for.
@@ -58,4 +60,14 @@ func Gather(ctx context.Context, joined func() int) {
 		}
 		before = now
 	}
+}
+
+// Durable returns when what was written to the files (or folders) that the descriptors stand for is on disk, synced together with what else of
+// the group waits for that.
+func Durable(ctx context.Context, g *syncer.Group, fds ...int) error {
+	var err error
+	Waiting(ctx, func() {
+		err = g.Sync(func(joined func() int) { Gather(ctx, joined) }, fds...)
+	})
+	return err
 }

@@ -234,9 +234,7 @@ func (w *writing) inPlace(ctx context.Context, staged int) error {
 
 // durable waits until what the descriptors stand for is on disk.
 func (l *Local) durable(ctx context.Context, fds ...int) error {
-	var err error
-	Waiting(ctx, func() { err = l.sync.Sync(func(joined func() int) { Gather(ctx, joined) }, fds...) })
-	return l.failed("fsync", err)
+	return l.failed("fsync", Durable(ctx, l.sync, fds...))
 }
 
 // durableDir waits until the entries of the folder that the descriptor dir stands for are on disk, and the further files too.

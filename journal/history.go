@@ -90,6 +90,9 @@ func (s *State) save(name string, content []byte) error {
 	return nil
 }
 
+// keepDays is how long what runs left is kept.
+const keepDays = 90
+
 // keepRuns is how many runs are kept at the least, whatever their age.
 const keepRuns = 50
 

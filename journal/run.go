@@ -135,6 +135,14 @@ func (r *Run) create() (*log, error) {
 	return l, nil
 }
 
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
 // Begin records that a is about to be changed by d (refreshed, where d is empty), whom it notifies, and what its type needs to restore what was
 // before. The first one shows that the journal can be written; the others are on disk once an Op is.
 func (r *Run) Begin(ctx context.Context, a resources.Address, d resources.Diff, owes []resources.Address, before json.RawMessage) error {

@@ -47,7 +47,7 @@ type Meeting struct {
 type Options struct {
 	Deployment string        // "" is the default one
 	Report     *joint.Report // times are told since its start
-	// File is where facts are kept from one run to the next, so that a run with nothing to do changes nothing; "" for nowhere. Those of the named nodes
+	// File is where facts are kept from one run to the next, so that a run with nothing to do changes nothing; "" keeps none. Those of the named nodes
 	// count in this run.
 	File  string
 	Nodes []string

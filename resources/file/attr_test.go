@@ -185,7 +185,7 @@ func TestInspect(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			if strings.Contains(test.tree, ":root --") || strings.Contains(test.tree, "nobody") {
-				needRoot(t)
+				resourcetest.NeedsRoot(t, noOwners)
 			}
 			h := hosttest.New(t, test.tree)
 			got := made("/x")
@@ -213,7 +213,7 @@ func TestInspect(t *testing.T) {
 // The parts of an SELinux context that are declared are set, the others stay. The labels are real extended attributes; that the kernel
 // has SELinux is pretended.
 func TestSELinux(t *testing.T) {
-	needRoot(t)
+	resourcetest.NeedsRoot(t, noOwners)
 	h := hosttest.New(t, "-- sys/fs/selinux/enforce --\n1\n-- dir/x --\nx\n")
 	label := func(l string) {
 		t.Helper()

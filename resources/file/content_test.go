@@ -158,7 +158,7 @@ func TestAttributesOfTheOldFile(t *testing.T) {
 
 // A target that is a mount point of its own is written through its inode.
 func TestBindMount(t *testing.T) {
-	needRoot(t)
+	resourcetest.NeedsRoot(t, noOwners)
 	h := hosttest.New(t, "-- dir/x --\n\n-- real --\nold\n")
 	if err := unix.Mount(h.Path("/real"), h.Path("/dir/x"), "", unix.MS_BIND, ""); err != nil {
 		t.Skipf("bind mounts are not tested: %v", err)
@@ -195,7 +195,7 @@ func bring(t *testing.T, h *hosttest.Host, f *file.File) resources.Diff {
 
 // A program that runs can be replaced.
 func TestRunningProgram(t *testing.T) {
-	needRoot(t)
+	resourcetest.NeedsRoot(t, noOwners)
 	h := hosttest.New(t, "-- bin/ --\n", hosttest.RealCommands)
 	program, err := os.ReadFile("/bin/cat")
 	if err != nil {
@@ -223,7 +223,7 @@ func TestRunningProgram(t *testing.T) {
 
 // A link that somebody else can have planted is not followed, neither on the way nor at the end.
 func TestPlantedLinks(t *testing.T) {
-	needRoot(t)
+	resourcetest.NeedsRoot(t, noOwners)
 	tests := map[string]struct {
 		tree string
 		file *file.File

@@ -58,7 +58,7 @@ func TestChanges(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			if name == "owner and group, by name" {
-				needRoot(t)
+				resourcetest.NeedsRoot(t, noOwners)
 			}
 			h := hosttest.New(t, "-- dir/ --\n"+test.tree)
 			got := resourcetest.Check(t, h, test.file).Changes

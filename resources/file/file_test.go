@@ -36,12 +36,8 @@ func force(f *file.File)                  { f.Force = true }
 func recurse(f *file.File)                { f.Recurse = true }
 func purge(f *file.File)                  { f.Recurse, f.Purge = true, true }
 
-func needRoot(t *testing.T) {
-	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("owners are not tested: only root can give files away")
-	}
-}
+// noOwners is why a test needs root.
+const noOwners = "only root can give files away"
 
 // source tree that the declared states copy from.
 const sources = `
@@ -313,7 +309,7 @@ func TestResult(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			if strings.Contains(test.tree+test.want, "nobody") {
-				needRoot(t)
+				resourcetest.NeedsRoot(t, noOwners)
 			}
 			h := hosttest.New(t, "-- dir/ --\n"+test.tree)
 			o := resourcetest.Converges(t, h, test.file)

@@ -38,7 +38,7 @@ func TestUmask(t *testing.T) {
 
 // An owner is looked up when the file is visited: an earlier resource may have made the account, or given it another id.
 func TestOwnerIsLookedUpWhenVisited(t *testing.T) {
-	needRoot(t)
+	resourcetest.NeedsRoot(t, noOwners)
 	h := hosttest.New(t, "-- etc/passwd --\nroot:x:0:0:::\n-- etc/group --\nroot:x:0:\n-- dir/x --\n")
 	f := made("/dir/x", user("bob"), group("devs"))
 	if err := resourcetest.Refuses(t, h, f); !strings.Contains(err.Error(), "owner: ") {
@@ -64,7 +64,7 @@ func TestOwnerIsLookedUpWhenVisited(t *testing.T) {
 
 // Capabilities, setuid and setgid are taken away by the kernel when a file gets another owner or content: what is not managed stays.
 func TestPrivilegesSurvive(t *testing.T) {
-	needRoot(t)
+	resourcetest.NeedsRoot(t, noOwners)
 	capability := []byte("\x01\x00\x00\x02\x00\x04\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00")
 	for name, f := range map[string]*file.File{
 		"owner":             made("/dir/x", owner("nobody")),
@@ -119,7 +119,7 @@ func TestSystemFolders(t *testing.T) {
 
 // A device is neither written to nor replaced unless that is asked for.
 func TestDevices(t *testing.T) {
-	needRoot(t)
+	resourcetest.NeedsRoot(t, noOwners)
 	for name, f := range map[string]*file.File{"file": made("/dir/x", content("z")), "folder": made("/dir/x", ensure("directory")), "absent": made("/dir/x", ensure("absent"))} {
 		h := hosttest.New(t, "-- dir/ --\n")
 		if err := unix.Mknod(h.Path("/dir/x"), unix.S_IFCHR|0o600, int(unix.Mkdev(1, 3))); err != nil {

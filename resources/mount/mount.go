@@ -267,43 +267,37 @@ func (m *Mount) Check(ctx context.Context, v host.View) (resources.Diff, error) 
 
 // compare lists what differs.
 func (m *Mount) compare(ctx context.Context, v host.View, f *facts) []resources.Change {
-	var changes []resources.Change
-	add := func(attr, from, to string) {
-		if from != to {
-			changes = append(changes, resources.Change{Attr: attr, From: from, To: to})
-		}
-	}
+	var d resources.Diff
 	if word := f.word(); !m.satisfied(f) {
 		to := m.Ensure
 		if to == "" {
 			to = present
 		}
-		add("ensure", word, to)
+		d.Compare("ensure", word, to)
 	}
 	if m.Ensure == absent {
-		return changes
+		return d.Changes
 	}
 	if f.entry != nil {
-		add("device", f.entry.Device, f.want.Device)
-		add("fstype", f.entry.FSType, f.want.FSType)
-		add("options", f.entry.Options, f.want.Options)
-		add("dump", fmt.Sprint(f.entry.Dump), fmt.Sprint(f.want.Dump))
-		add("pass", fmt.Sprint(f.entry.Pass), fmt.Sprint(f.want.Pass))
+		d.Compare("device", f.entry.Device, f.want.Device)
+		d.Compare("fstype", f.entry.FSType, f.want.FSType)
+		d.Compare("options", f.entry.Options, f.want.Options)
+		d.Compare("dump", fmt.Sprint(f.entry.Dump), fmt.Sprint(f.want.Dump))
+		d.Compare("pass", fmt.Sprint(f.entry.Pass), fmt.Sprint(f.want.Pass))
 	}
 	if m.Ensure != mounted || f.top() == nil {
-		return changes
+		return d.Changes
 	}
-	has := resources.Diff{Changes: changes}
-	if !sameDevice(ctx, v, f.want, *f.top()) && !has.Has("device") {
-		add("device", f.top().Source+" (live)", f.want.Device)
+	if !sameDevice(ctx, v, f.want, *f.top()) && !d.Has("device") {
+		d.Compare("device", f.top().Source+" (live)", f.want.Device)
 	}
-	if !sameType(f.want.FSType, *f.top()) && !has.Has("fstype") {
-		add("fstype", f.top().FSType+" (live)", f.want.FSType)
+	if !sameType(f.want.FSType, *f.top()) && !d.Has("fstype") {
+		d.Compare("fstype", f.top().FSType+" (live)", f.want.FSType)
 	}
-	if lacks := options.Lacking(f.want.Options, *f.top()); len(lacks) > 0 && !has.Has("options") {
-		add("options", strings.Join(append(f.top().Options, f.top().SuperOptions...), ",")+" (live)", f.want.Options)
+	if lacks := options.Lacking(f.want.Options, *f.top()); len(lacks) > 0 && !d.Has("options") {
+		d.Compare("options", strings.Join(append(f.top().Options, f.top().SuperOptions...), ",")+" (live)", f.want.Options)
 	}
-	return changes
+	return d.Changes
 }
 
 // satisfied says whether entry and mount are there, or not, as ensure says.

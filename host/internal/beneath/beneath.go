@@ -84,15 +84,7 @@ func (r *Root) Node(name string) (int, error) {
 	return r.reach(name, unix.O_PATH, false)
 }
 
-// Dir returns a descriptor of the folder at name, O_PATH where it may not be read; a trustworthy link there is followed.
-func (r *Root) Dir(name string) (int, error) {
-	name, err := Clean(name)
-	if err != nil {
-		return -1, err
-	}
-	return r.dir(name)
-}
-
+// dir returns a descriptor of the folder at name, O_PATH where it may not be read; a trustworthy link there is followed.
 func (r *Root) dir(name string) (int, error) {
 	fd, err := r.reach(name, unix.O_RDONLY|unix.O_DIRECTORY, true)
 	if errors.Is(err, unix.EACCES) {
@@ -101,7 +93,8 @@ func (r *Root) dir(name string) (int, error) {
 	return fd, err
 }
 
-// Parent returns a descriptor as Dir does of the folder that holds name, and name's last component ("." for the root itself).
+// Parent returns a descriptor of the folder that holds name, O_PATH where it may not be read, and name's last component ("." for the root itself). A
+// trustworthy link to the folder is followed.
 func (r *Root) Parent(name string) (int, string, error) {
 	name, err := Clean(name)
 	if err != nil {

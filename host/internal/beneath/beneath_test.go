@@ -51,7 +51,7 @@ func TestReach(t *testing.T) {
 	} {
 		for _, slow := range []bool{false, true} {
 			r.noFast.Store(slow)
-			check(t, c.name+" as a folder", slow, inDir(c.dir), c.err, func() (int, error) { return r.Dir(c.name) })
+			check(t, c.name+" as a folder", slow, inDir(c.dir), c.err, func() (int, error) { fd, _, err := r.Parent(c.name + "/below"); return fd, err })
 			check(t, c.name+" itself", slow, inDir(c.node), nil, func() (int, error) { return r.Node(c.name) })
 		}
 	}
@@ -101,7 +101,7 @@ func TestWalkLeaksNoDescriptors(t *testing.T) {
 	}
 	before := open()
 	for _, name := range []string{"/a/b/l/b/c", "/a/none/x", "/a/b/l/none", "/../a"} {
-		if fd, err := r.Dir(name); err == nil {
+		if fd, _, err := r.Parent(name + "/below"); err == nil {
 			_ = unix.Close(fd)
 		}
 	}

@@ -75,7 +75,7 @@ func (s *Store) put(ctx context.Context, r io.Reader) (sum string, err error) {
 			return "", err
 		}
 	} else {
-		if err := s.durable(ctx, f); err != nil {
+		if err := host.Durable(ctx, s.sync, int(f.Fd())); err != nil {
 			return "", err
 		}
 		if err := os.Rename(tmp, name); err != nil {
@@ -88,16 +88,7 @@ func (s *Store) put(ctx context.Context, r io.Reader) (sum string, err error) {
 		return "", err
 	}
 	defer d.Close()
-	return sum, s.durable(ctx, d) // also of a name that somebody else has just given it
-}
-
-// durable waits until f is on disk, together with what else of the store waits for that.
-func (s *Store) durable(ctx context.Context, f *os.File) error {
-	var err error
-	host.Waiting(ctx, func() {
-		err = s.sync.Sync(func(joined func() int) { host.Gather(ctx, joined) }, int(f.Fd()))
-	})
-	return err
+	return sum, host.Durable(ctx, s.sync, int(d.Fd())) // also of a name that somebody else has just given it
 }
 
 // bounded ends a copy when ctx ends.

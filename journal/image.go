@@ -4,15 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/journal/internal/store"
 )
-
-// keepDays is how long what runs left is kept.
-const keepDays = 90
 
 // image is what was at a name before it was changed.
 type image struct {
@@ -94,12 +90,4 @@ func (s *State) image(ctx context.Context, v host.View, name string, content boo
 	defer f.Close()
 	img.Sum, err = s.store.Put(ctx, f)
 	return img, err
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
