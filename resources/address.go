@@ -73,6 +73,9 @@ func ParseAddress(s string) (Address, error) {
 	}
 	var a Address
 	for len(steps) >= 2 && steps[0] == "module" {
+		if !IsIdentifier(steps[1]) {
+			return Address{}, fmt.Errorf("want module.NAME, not module%s", steps[1])
+		}
 		n := 2
 		for n < len(steps) && strings.HasPrefix(steps[n], "[") {
 			n++
@@ -108,7 +111,7 @@ func ParseAddress(s string) (Address, error) {
 func unquote(step string) (string, error) {
 	in := strings.NewReplacer("$${", "${", "%%{", "%{").Replace(step[1 : len(step)-1])
 	title, err := strconv.Unquote(in)
-	if err != nil {
+	if err != nil || in[0] != '"' { // which reads Go's other literals as well
 		return "", fmt.Errorf("want a quoted title in %s", step)
 	}
 	return title, nil
@@ -126,18 +129,19 @@ func splitAddress(s string) ([]string, error) {
 			}
 			steps = append(steps, s[:end])
 			s = s[end:]
-		case s[0] == '.' && len(steps) > 0 && len(s) > 1:
-			s = s[1:]
-			if s[0] == '.' || s[0] == '[' {
-				return nil, fmt.Errorf("a name is missing after a dot")
-			}
 		default:
+			if len(steps) > 0 {
+				if s[0] != '.' {
+					return nil, fmt.Errorf("a dot is missing before %q", s)
+				}
+				s = s[1:]
+			}
 			end := strings.IndexAny(s, ".[")
 			if end < 0 {
 				end = len(s)
 			}
 			if !IsIdentifier(s[:end]) {
-				return nil, fmt.Errorf("%q is not a name", s[:end])
+				return nil, fmt.Errorf("want a name in place of %q", s[:end])
 			}
 			steps = append(steps, s[:end])
 			s = s[end:]

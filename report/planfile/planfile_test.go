@@ -89,6 +89,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte(`{"format":"apply plan","version":1,"results":[{"address":"file[\"/a b\"]","outcome":"pending","changes":[{"attribute":"mode"}]},null]}`), true)
 	f.Add([]byte(`{"format":"apply plan","version":-1,"vars":["a=1"],"results":[{"address":"module.a[0].exec.x","error":{}}]}`), true)
 	f.Add([]byte("\nsha256:0\n"), false)
+	f.Add([]byte(`{"format":"apply plan","version":1,"results":[{"address":"module[]"}]}`), true)
 	f.Fuzz(func(t *testing.T, b []byte, sum bool) {
 		if sum {
 			b = fmt.Appendf(append(bytes.Clone(b), '\n'), "sha256:%s\n", hash(b))
