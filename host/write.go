@@ -70,9 +70,9 @@ func (w *writing) present() (*unix.Stat_t, error) {
 func (w *writing) do(ctx context.Context) error {
 	l := w.l
 	temp := l.tempName()
-	fd, err := unix.Openat(w.dir, temp, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
+	fd, err := w.stage(ctx, temp)
 	if err != nil {
-		return l.failed("create", err)
+		return err
 	}
 	defer unix.Close(fd)
 	renamed := false
@@ -81,9 +81,6 @@ func (w *writing) do(ctx context.Context) error {
 			_ = unix.Unlinkat(w.dir, temp, 0)
 		}
 	}()
-	if err := l.copyTo(ctx, fd, w.f.Content); err != nil {
-		return l.failed("write", err)
-	}
 	if err := w.dress(fd); err != nil {
 		return err
 	}

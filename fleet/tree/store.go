@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"os"
 	"sync"
 )
 
@@ -15,10 +14,16 @@ type Store struct {
 	held   map[string]*held
 }
 
+// File is where a content is kept while others get it. It is written and read by several goroutines.
+type File interface {
+	io.ReaderAt
+	io.WriterAt
+}
+
 // held is a content of which the first chunks are there.
 type held struct {
 	spec *Spec
-	file *os.File
+	file File
 	have int64 // chunks, each verified
 	err  error // no more will come
 }
@@ -31,7 +36,7 @@ func NewStore() *Store {
 }
 
 // add takes up a content that is to come into file.
-func (s *Store) add(spec *Spec, file *os.File) (*held, error) {
+func (s *Store) add(spec *Spec, file File) (*held, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.held[spec.ID] != nil {
