@@ -76,6 +76,7 @@ func (s *Store) copy(ctx context.Context, w io.Writer, id string, offset int64) 
 		s.change.Broadcast()
 	})
 	defer stop()
+	buffer := make([]byte, minChunk)
 	for {
 		h, there, err := s.await(ctx, id, offset)
 		if err != nil {
@@ -84,7 +85,7 @@ func (s *Store) copy(ctx context.Context, w io.Writer, id string, offset int64) 
 		if offset == h.spec.Size {
 			return nil
 		}
-		n, err := io.Copy(w, io.NewSectionReader(h.file, offset, there-offset))
+		n, err := io.CopyBuffer(w, io.NewSectionReader(h.file, offset, there-offset), buffer)
 		if offset += n; err != nil {
 			return err
 		}
