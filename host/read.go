@@ -49,16 +49,23 @@ func (l *Local) Open(name string) (File, error) {
 // open looks before it opens: to open a device can be to do something with it.
 func (l *Local) open(name string) (*reader, error) {
 	dir, base, err := l.root.Above(name)
+	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) {
+		return nil, &NotFileError{Name: name, Stat: Stat{Orphan: true}, err: err}
+	}
 	if err != nil {
 		return nil, err
 	}
 	defer unix.Close(dir)
 	var st, opened unix.Stat_t
-	if err := unix.Fstatat(dir, base, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+	err = unix.Fstatat(dir, base, &st, unix.AT_SYMLINK_NOFOLLOW)
+	if errors.Is(err, unix.ENOENT) {
+		return nil, &NotFileError{Name: name, err: err}
+	}
+	if err != nil {
 		return nil, err
 	}
-	if kind := kindOf(st.Mode); kind != Regular {
-		return nil, fmt.Errorf("%s is a %s, not a file", name, kind)
+	if kindOf(st.Mode) != Regular {
+		return nil, &NotFileError{Name: name, Stat: statOf(&st)}
 	}
 	if err := l.root.CheckHardLinks(dir, &st, name); err != nil {
 		return nil, err
@@ -78,6 +85,23 @@ func (l *Local) open(name string) (*reader, error) {
 	}
 	return &reader{fd: fd, name: name, st: statOf(&opened)}, nil
 }
+
+// NotFileError is why what is no regular file was not opened, with what is there instead.
+type NotFileError struct {
+	Name string
+	Stat Stat  // of Kind Absent where nothing is
+	err  error // the kernel's answer where nothing is
+}
+
+func (e *NotFileError) Error() string {
+	if e.err != nil {
+		return e.err.Error()
+	}
+	return fmt.Sprintf("%s is a %s, not a file", e.Name, e.Stat.Kind)
+}
+
+// Unwrap makes nothing there an fs.ErrNotExist.
+func (e *NotFileError) Unwrap() error { return e.err }
 
 // openQuietly opens something without a trace in its access time, which is for the owner and root: without that for others.
 func openQuietly(open func(noatime int) (int, error)) (int, error) {
