@@ -11,7 +11,7 @@ import (
 
 	"github.com/nodeapply/apply/fleet/files"
 	"github.com/nodeapply/apply/fleet/place"
-	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/host/local"
 )
 
 func must(t *testing.T, err error) {
@@ -105,7 +105,7 @@ func TestInstall(t *testing.T) {
 
 func install(t *testing.T, a *files.Archive, to string, tops int) error {
 	t.Helper()
-	h, err := host.New(host.Options{})
+	h, err := local.New(local.Options{})
 	must(t, err)
 	defer h.Close()
 	there, err := place.New(t.Context(), h, to, tops)

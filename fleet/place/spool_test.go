@@ -12,7 +12,7 @@ import (
 	"testing/iotest"
 
 	"github.com/nodeapply/apply/fleet/place"
-	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/host/local"
 )
 
 // TestOwnFiles: what was received of a larger file is the installed one, not a copy of it, and others still read the whole archive from there.
@@ -29,7 +29,7 @@ func TestOwnFiles(t *testing.T) {
 	}
 	all, err := io.ReadAll(io.NewSectionReader(a, 0, a.Size()))
 	must(t, err)
-	h, err := host.New(host.Options{})
+	h, err := local.New(local.Options{})
 	must(t, err)
 	defer h.Close()
 	there, err := place.New(t.Context(), h, to, 3)
@@ -105,7 +105,7 @@ func TestSpoolRefuses(t *testing.T) {
 		{"too many", make([]place.Span, place.MaxSpans+1)},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			h, err := host.New(host.Options{})
+			h, err := local.New(local.Options{})
 			must(t, err)
 			defer h.Close()
 			there, err := place.New(t.Context(), h, t.TempDir(), 1)

@@ -1,4 +1,4 @@
-package host_test
+package local_test
 
 import (
 	"os"
@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/host/local"
 )
 
 // TestDraft: a draft that can be given a name is the new file, from any other it is copied; what it replaces is kept for all but the content.
@@ -34,7 +35,7 @@ func TestDraft(t *testing.T) {
 			if dev(t, dir) == dev(t, "/dev/shm") && strings.HasPrefix(tt.name, "in another") {
 				t.Skip("there is no other file system: a draft of another one is not tried")
 			}
-			h, err := host.New(host.Options{Root: dir})
+			h, err := local.New(local.Options{Root: dir})
 			must(t, err)
 			defer h.Close()
 			must(t, os.WriteFile(filepath.Join(dir, "a"), []byte("a longer old one"), 0o604))
