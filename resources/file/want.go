@@ -137,9 +137,12 @@ func (f *File) chooseSource(v host.View, w *want) (found bool, _ error) {
 			w.body = content.Body{Attr: "source", URLs: f.Source[i:], Sum: sum}
 			return true, nil
 		}
-		name, st, err := content.Resolve(v, path.Clean(content.LocalPath(source)))
+		name, st, file, err := content.Find(v, path.Clean(content.LocalPath(source)))
 		if err != nil {
 			return false, err
+		}
+		if file != nil && w.ensure != ensureFile {
+			_ = file.Close()
 		}
 		switch {
 		case st.Kind == host.Absent:
@@ -147,7 +150,7 @@ func (f *File) chooseSource(v host.View, w *want) (found bool, _ error) {
 		case st.Kind == host.Directory && w.ensure == ensureDirectory:
 			w.source = name
 		case st.Kind == host.Regular && w.ensure == ensureFile:
-			w.body = content.Body{Attr: "source", Path: name, Size: st.Size, Sum: sum}
+			w.body = content.Body{Attr: "source", Path: name, Size: st.Size, File: file, Sum: sum}
 		case st.Kind == host.Regular && !f.Recurse:
 			w.notes = append(w.notes, fmt.Sprintf("source: %s is a file and ensure is directory: nothing is copied", source))
 		case st.Kind == host.Directory:

@@ -1,6 +1,7 @@
 package content
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path"
@@ -23,6 +24,20 @@ func Resolve(v host.View, name string) (string, host.Stat, error) {
 	}
 	st, err = v.Lstat(name)
 	return name, st, err
+}
+
+// Find is [Resolve] of what is likely to be read: a regular file at name itself is open.
+func Find(v host.View, name string) (string, host.Stat, host.File, error) {
+	file, err := v.Open(name)
+	var other *host.NotFileError
+	switch {
+	case err == nil:
+		return name, file.Stat(), file, nil
+	case errors.As(err, &other) && other.Stat.Kind != host.Symlink:
+		return name, other.Stat, nil, nil
+	}
+	name, st, err := Resolve(v, name)
+	return name, st, nil, err
 }
 
 // canonical returns the name, free of links, of what name leads to. It goes component by component, so that ".." in a link means the
