@@ -116,7 +116,7 @@ func (g *groups) run(ctx context.Context, t *visit, gr *group, all []*member) er
 	}
 	results := make(chan []error, 1)
 	err := t.locked(ctx, func(ctx context.Context) error {
-		errs := all[0].res.ApplyGroup(ctx, g.walk.recorded(t.e.Addr), members)
+		errs := all[0].res.ApplyGroup(ctx, g.walk.recorded(t.e.Addr, nil), members)
 		if len(errs) != len(all) {
 			return fmt.Errorf("internal error: %d results for a group of %d", len(errs), len(all))
 		}
