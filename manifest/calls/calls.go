@@ -165,7 +165,7 @@ func (l *Linker) module(p Place, b *syntax.Block) *syntax.Module {
 	m, diags := l.Reader.Read(l.ctx, p.Dir, p.Shown)
 	for _, d := range diags {
 		if d.Subject != nil && d.Subject.Filename == p.Shown { // the folder itself: the caller's mistake
-			d = diag.Errorf(b.Attr("source").Range().Ptr(), d.Summary, "%s", d.Detail)
+			d = diag.Errorf(b.Attr("source").Range().Ptr(), d.Summary, "%s: %s", p.Shown, d.Detail)
 		}
 		l.diags = append(l.diags, d)
 	}
