@@ -10,6 +10,7 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/function"
 
 	"github.com/nodeapply/apply/manifest/decode"
@@ -119,6 +120,12 @@ func (e *Explainer) explainRef(ref *reference.Ref, ctx *hcl.EvalContext, d *hcl.
 			d.Subject = ref.Range()
 			return
 		}
+	}
+	if needs := map[string]string{"each": "for_each", "count": "count"}[ref.Root]; needs != "" && ctx.Variables[ref.Root] == cty.NilVal {
+		d.Summary = "Undeclared reference" // of defaults: in a block itself it is found before anything is evaluated
+		d.Detail = fmt.Sprintf("`%s` is known only in a block that has `%s`; one that these defaults are for has none.", ref, needs)
+		d.Subject = ref.Range()
+		return
 	}
 	for i := 2; i < len(ref.Traversal); i++ {
 		v, bad := ref.Traversal[:i].TraverseAbs(ctx)
