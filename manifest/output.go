@@ -40,7 +40,7 @@ func (s *scope) output(r *run, b *syntax.Block) result {
 		res.val = res.val.Mark(funcs.Sensitive)
 		return s.noted(res)
 	}
-	if decode.Sensitive(res.val) {
+	if s.from == nil && decode.Sensitive(res.val) { // a module's caller gets the mark with the value
 		r.errorf(a.Range().Ptr(), "Sensitive output", "The value of this output is made of a sensitive value. Write `sensitive = true` in `output %q`.", b.Label)
 		return failed()
 	}
