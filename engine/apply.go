@@ -70,7 +70,7 @@ func (t *visit) apply(ctx context.Context) error {
 		if err := sleep(ctx, t.slot, t.e.TrySleep); err != nil {
 			return err
 		}
-		diff, err = attempt(ctx, t, func(ctx context.Context) (resources.Diff, error) { return t.e.Resource.Check(ctx, t.view) })
+		diff, err = attempted(ctx, t, func(ctx context.Context) (resources.Diff, error) { return t.e.Resource.Check(ctx, t.view) })
 		if err != nil {
 			return err
 		}
@@ -100,7 +100,7 @@ func (t *visit) applyOnce(ctx context.Context, diff resources.Diff) error {
 	if g, ok := t.e.Resource.(resources.Grouper); ok && len(t.cat.Sections(t.v)) == 0 {
 		err = t.attempt(ctx, func(ctx context.Context) error { return t.start(ctx, diff) })
 		if err == nil {
-			err = t.groups.apply(ctx, t, g, diff)
+			err = t.grouped(ctx, g, diff)
 		}
 	} else {
 		err = t.locked(ctx, func(ctx context.Context) error {
@@ -113,7 +113,7 @@ func (t *visit) applyOnce(ctx context.Context, diff resources.Diff) error {
 	if err != nil {
 		return err
 	}
-	warning, err := attempt(ctx, t, t.verify)
+	warning, err := attempted(ctx, t, t.verify)
 	if warning != "" {
 		t.res.Warnings = append(t.res.Warnings, warning)
 	}
@@ -180,7 +180,7 @@ func (t *visit) locked(ctx context.Context, fn func(context.Context) error) erro
 	if !ok {
 		return t.attempt(ctx, fn)
 	}
-	release, err := t.locks.acquire(ctx, t.slot, l.Locks())
+	release, err := t.locks.Acquire(ctx, t.slot, l.Locks())
 	if err != nil {
 		return err
 	}

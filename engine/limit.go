@@ -51,7 +51,7 @@ func (t *visit) enter(ctx context.Context) (entered bool, err error) {
 
 // enterOne enters the limit of one section, unless the node is inside. Resources of this node that come at the same time take turns.
 func (t *visit) enterOne(ctx context.Context, s *catalog.Section) (place resources.Place, now bool, err error) {
-	release, err := t.locks.acquire(ctx, t.slot, []string{"limit." + s.Name})
+	release, err := t.locks.Acquire(ctx, t.slot, []string{"limit." + s.Name})
 	if err != nil {
 		return nil, false, err
 	}
@@ -102,7 +102,7 @@ func (t *visit) await(ctx context.Context, s *catalog.Section) (resources.Place,
 	if after <= 0 {
 		after = t.opts.Timeout
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, after, &TimeoutError{after})
+	ctx, cancel := context.WithTimeoutCause(ctx, after, &TimeoutError{After: after})
 	defer cancel()
 	ctx, interrupt := context.WithCancelCause(ctx)
 	var watch sync.WaitGroup

@@ -95,7 +95,7 @@ type finding struct {
 // examine asks whether the resource is wanted and what differs.
 func (t *visit) examine(ctx context.Context) (finding, error) {
 	refreshing := len(t.notifiers) > 0
-	return attempt(ctx, t, func(ctx context.Context) (f finding, err error) {
+	return attempted(ctx, t, func(ctx context.Context) (f finding, err error) {
 		if f.wanted, f.why, err = t.wanted(ctx, refreshing); err == nil && f.wanted {
 			f.diff, err = t.e.Resource.Check(ctx, t.view)
 		}

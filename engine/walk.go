@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/nodeapply/apply/catalog"
+	"github.com/nodeapply/apply/engine/internal/batch"
 	"github.com/nodeapply/apply/graph"
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/report"
@@ -21,7 +22,7 @@ type walk struct {
 	predicted  *walk  // the prediction, in a converge
 	visit      []bool // in a converge: which vertices to visit, the others keep their predicted result
 	states     []state
-	groups     groups
+	groups     batch.Batches[*catalog.Entry, resources.Member]
 	limits     limits
 	emit       sync.Mutex
 }
@@ -47,14 +48,13 @@ func (r *run) newWalk(predicted *walk) *walk {
 	if predicted != nil {
 		w.visit = predicted.toVisit()
 	}
-	w.groups.init(w)
 	return w
 }
 
 // Ready is part of graph.Visitor.
 func (w *walk) Ready(v int) {
 	if v < len(w.cat.Entries()) && w.runs(v) && len(w.cat.Sections(v)) == 0 { // who waits for a limit is not waited for
-		w.groups.expect(w.cat.Entries()[v])
+		w.expect(w.cat.Entries()[v])
 	}
 }
 
@@ -84,7 +84,7 @@ func (w *walk) Done(v int) {
 	if barrier {
 		return
 	}
-	w.groups.settle(w.cat.Entries()[v])
+	w.groups.Ended(w.cat.Entries()[v].Addr.Type, w.cat.Entries()[v])
 	w.announce(st.results)
 }
 

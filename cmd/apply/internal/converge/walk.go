@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"github.com/nodeapply/apply/catalog"
+	"github.com/nodeapply/apply/catalog/selection"
 	"github.com/nodeapply/apply/cmd/apply/internal/cli"
 	"github.com/nodeapply/apply/cmd/apply/internal/load"
 	"github.com/nodeapply/apply/engine"
@@ -60,7 +61,7 @@ func (r *Runner) unknownTags(c *catalog.Catalog) []string {
 	}
 	all, own := map[string]bool{}, map[string]bool{}
 	for _, e := range c.Entries() {
-		for _, t := range engine.Tags(e) {
+		for _, t := range selection.Tags(e) {
 			all[t] = true
 		}
 		for _, t := range e.Tags {

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nodeapply/apply/catalog"
+	"github.com/nodeapply/apply/catalog/selection"
 	"github.com/nodeapply/apply/cmd/apply/internal/cli"
 	"github.com/nodeapply/apply/cmd/apply/internal/load"
 	"github.com/nodeapply/apply/engine"
@@ -57,7 +58,7 @@ func why(cmd *cobra.Command, l *load.Loader, addr resources.Address, path []stri
 		cat = m.Catalog()
 		if len(cat.Find(addr)) > 0 {
 			mem := l.Memory(l.KnownState(), m)
-			plan, err = m.Plan(ctx, engine.Options{Targets: []resources.Address{addr}, Parallel: runtime.NumCPU(), Stop: signals.Stop(), Drifted: mem.Drifted})
+			plan, err = m.Plan(ctx, engine.Options{Choice: selection.Choice{Targets: []resources.Address{addr}}, Parallel: runtime.NumCPU(), Stop: signals.Stop(), Drifted: mem.Drifted})
 			if err != nil {
 				return err
 			}
