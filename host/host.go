@@ -116,7 +116,7 @@ type Meta struct {
 
 // NewFile is the content and the metadata of a file to be written.
 type NewFile struct {
-	Content io.Reader
+	Content io.Reader // a [Draft] becomes the file itself
 	// Meta's unset parts are taken from the file that is replaced (its ACLs and extended attributes too), else: mode 0644, the caller's owner and group.
 	Meta Meta
 	// Validate, if set, is called with the name of the finished new file before it becomes visible; an error leaves the old file.
