@@ -45,7 +45,7 @@ func (l *Local) SetMeta(ctx context.Context, name string, m Meta) error {
 		return fmt.Errorf("chmod: %s is a link, which has no mode", name)
 	}
 	if kind == Regular && (m.UID != nil || m.GID != nil) {
-		m = withPrivileges(fd, &st, m)
+		m = l.withPrivileges(fd, &st, m)
 	}
 	if err := l.setMeta(fd, m); err != nil {
 		return err
@@ -64,10 +64,21 @@ func (l *Local) SetMeta(ctx context.Context, name string, m Meta) error {
 	return l.durable(ctx, int(f.Fd()))
 }
 
+// modeFor is the mode of a file with the status st once it has what m says: that which it has. But setuid and setgid, which an owner may have set
+// for his own programs, do not go over to another owner, unless both are root or the caller.
+func (l *Local) modeFor(st *unix.Stat_t, m Meta) uint32 {
+	mode := st.Mode & 0o7777
+	changes := m.UID != nil && *m.UID != st.Uid || m.GID != nil && *m.GID != st.Gid
+	if changes && !l.root.Trusts(st.Uid) {
+		mode &^= 0o6000
+	}
+	return mode
+}
+
 // withPrivileges adds to m what chown takes away, setuid, setgid and capabilities, and nobody asked to have taken away.
-func withPrivileges(fd int, st *unix.Stat_t, m Meta) Meta {
+func (l *Local) withPrivileges(fd int, st *unix.Stat_t, m Meta) Meta {
 	if m.Mode == nil && st.Mode&0o6000 != 0 {
-		mode := st.Mode & 0o7777
+		mode := l.modeFor(st, m)
 		m.Mode = &mode
 	}
 	if _, given := m.Xattrs[capabilities]; given {

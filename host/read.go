@@ -98,6 +98,15 @@ type reader struct {
 // Stat implements [File].
 func (r *reader) Stat() Stat { return r.st }
 
+// Xattrs implements [File].
+func (r *reader) Xattrs() (map[string][]byte, error) {
+	all, err := xattrs(r.fd)
+	if err != nil {
+		return nil, fmt.Errorf("getxattr: %w", err)
+	}
+	return all, nil
+}
+
 // Read implements io.Reader.
 func (r *reader) Read(p []byte) (int, error) {
 	for {

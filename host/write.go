@@ -53,8 +53,14 @@ type writing struct {
 // present returns the status of what is replaced, once it is sure that it may be.
 func (w *writing) present() (*unix.Stat_t, error) {
 	st, err := lstatAt(w.dir, w.base)
-	if err != nil || st == nil {
+	if err != nil {
 		return nil, w.l.failed("write", err)
+	}
+	if was := w.f.Was; was != nil && (st == nil || !was.isStill(st)) {
+		return nil, replaced(w.name)
+	}
+	if st == nil {
+		return nil, nil
 	}
 	switch kind := kindOf(st.Mode); kind {
 	case Directory, CharDevice, BlockDevice:
@@ -127,7 +133,7 @@ func (w *writing) dress(fd int) error {
 	}
 	old := Meta{Mode: m.Mode, UID: m.UID, GID: m.GID, Xattrs: map[string][]byte{}}
 	if m.Mode == nil {
-		mode := w.old.Mode & 0o7777
+		mode := w.l.modeFor(w.old, m)
 		old.Mode = &mode
 	}
 	if m.UID == nil {
@@ -141,6 +147,13 @@ func (w *writing) dress(fd int) error {
 		return w.l.failed("open", err)
 	}
 	defer unix.Close(fdOld)
+	var st unix.Stat_t
+	if err := unix.Fstat(fdOld, &st); err != nil {
+		return w.l.failed("stat", err)
+	}
+	if st.Dev != w.old.Dev || st.Ino != w.old.Ino {
+		return replaced(w.name)
+	}
 	kept, err := xattrs(fdOld)
 	if err != nil {
 		return w.l.failed("getxattr", err)
@@ -163,6 +176,16 @@ func (w *writing) dress(fd int) error {
 	return w.l.setMeta(fd, old)
 }
 
+func replaced(name string) error {
+	return fmt.Errorf("write: %s: somebody replaced it meanwhile", name)
+}
+
+// isStill says whether st is of the file that s is of. A freed inode may be used again, by somebody else.
+func (s *Stat) isStill(st *unix.Stat_t) bool {
+	now := statOf(st)
+	return s.Kind == now.Kind && s.Dev == now.Dev && s.Ino == now.Ino && s.UID == now.UID && s.GID == now.GID && s.Mode == now.Mode
+}
+
 // still says whether base of dir stands for what fd does, which was just renamed to it: who else can write the folder may have swapped it.
 func (l *Local) still(dir int, base string, fd int, name string) error {
 	var mine unix.Stat_t
@@ -174,7 +197,7 @@ func (l *Local) still(dir int, base string, fd int, name string) error {
 		return l.failed("stat", err)
 	}
 	if there == nil || there.Dev != mine.Dev || there.Ino != mine.Ino {
-		return fmt.Errorf("write: %s: somebody replaced it meanwhile", name)
+		return replaced(name)
 	}
 	return nil
 }
@@ -196,7 +219,7 @@ func (w *writing) inPlace(ctx context.Context, staged int) error {
 		return l.failed("stat", err)
 	}
 	if st.Dev != w.old.Dev || st.Ino != w.old.Ino {
-		return fmt.Errorf("write: %s: somebody replaced it meanwhile", w.name)
+		return replaced(w.name)
 	}
 	fd, err := reopenFD(node, unix.O_WRONLY)
 	if err != nil {

@@ -37,7 +37,7 @@ func (driver) Files() []string { return []string{installed, world, "/etc/apk/rep
 
 // Read reads the database and the pins.
 func (driver) Read(_ context.Context, v host.View) (*manager.DB, error) {
-	pins, err := manager.ReadFile(v, world)
+	pins, err := host.ReadFile(v, world)
 	if err != nil {
 		return nil, err
 	}
