@@ -40,3 +40,20 @@ func ReadRegular(v FileReader, name string) (string, Stat, error) {
 	}
 	return string(b), f.Stat(), nil
 }
+
+// NotFileError is why what is no regular file was not opened, with what is there instead.
+type NotFileError struct {
+	Name string
+	Stat Stat  // of Kind Absent where nothing is
+	Err  error // the system's answer where nothing is
+}
+
+func (e *NotFileError) Error() string {
+	if e.Err != nil {
+		return e.Err.Error()
+	}
+	return fmt.Sprintf("%s is a %s, not a file", e.Name, e.Stat.Kind)
+}
+
+// Unwrap makes nothing there an fs.ErrNotExist.
+func (e *NotFileError) Unwrap() error { return e.Err }
