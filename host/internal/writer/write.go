@@ -203,7 +203,9 @@ func (n *writing) dress(fd int) error {
 	return inode.Set(fd, old)
 }
 
-func replaced(name string) error { return fmt.Errorf("write: %s: somebody replaced it meanwhile", name) }
+func replaced(name string) error {
+	return fmt.Errorf("write: %s: somebody replaced it meanwhile", name)
+}
 
 // same says whether the two are of one file. A freed inode may be used again, by somebody else.
 func same(a, b host.Stat) bool {
