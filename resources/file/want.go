@@ -3,6 +3,7 @@ package file
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"path"
 	"strings"
@@ -68,7 +69,7 @@ func (f *File) wanted(ctx context.Context, v host.View) (want, error) {
 		return w, err
 	}
 	if f.Links == follow && w.ensure != ensureLink {
-		name, _, err := content.Resolve(v, w.name)
+		name, _, err := host.Resolve(v, w.name)
 		if err != nil {
 			return w, err
 		}
@@ -137,7 +138,7 @@ func (f *File) chooseSource(v host.View, w *want) (found bool, _ error) {
 			w.body = content.Body{Attr: "source", URLs: f.Source[i:], Sum: sum}
 			return true, nil
 		}
-		name, st, file, err := content.Find(v, path.Clean(content.LocalPath(source)))
+		name, st, file, err := find(v, path.Clean(content.LocalPath(source)))
 		if err != nil {
 			return false, err
 		}
@@ -161,6 +162,20 @@ func (f *File) chooseSource(v host.View, w *want) (found bool, _ error) {
 		return true, nil
 	}
 	return false, nil
+}
+
+// find is [host.Resolve] of what is likely to be read: a regular file at name itself is open.
+func find(v host.View, name string) (string, host.Stat, host.File, error) {
+	file, err := v.Open(name)
+	var other *host.NotFileError
+	switch {
+	case err == nil:
+		return name, file.Stat(), file, nil
+	case errors.As(err, &other) && other.Stat.Kind != host.Symlink:
+		return name, other.Stat, nil, nil
+	}
+	name, st, err := host.Resolve(v, name)
+	return name, st, nil, err
 }
 
 const lookedAt = 1000 // names of a folder, in search of one that was meant
