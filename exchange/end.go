@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/nodeapply/apply/exchange/record"
 	"github.com/nodeapply/apply/exchange/store"
 )
 
@@ -20,7 +21,7 @@ func (r *Run) End(ctx context.Context, failed string) error {
 		return lost // the place is another's
 	}
 	r.mu.Lock()
-	r.rec.Ended, r.rec.Failed, r.rec.Doing, r.rec.Waits, r.rec.Exports = true, failed, "", nil, nil
+	r.rec.Ended, r.rec.Failed, r.rec.Doing, r.rec.Waits, r.rec.Exports = true, record.Short(failed), "", nil, nil
 	b, err := encode(r.place.Key, &r.rec)
 	r.mu.Unlock()
 	if err != nil {

@@ -234,7 +234,9 @@ func (r *Run) Change(f func(*record.Run)) {
 }
 
 // Doing says what the run is at, for those who wait for it.
-func (r *Run) Doing(what string) { r.Change(func(rec *record.Run) { rec.Doing = what }) }
+func (r *Run) Doing(what string) {
+	r.Change(func(rec *record.Run) { rec.Doing = record.Short(what) })
+}
 
 // Lost ends, with its cause, when the node has lost its place to another of its name.
 func (r *Run) Lost() context.Context { return r.life }
@@ -247,7 +249,7 @@ func (r *Run) Publish(ctx context.Context, fact string, value json.RawMessage, t
 // Fail says that a fact will not come, as a resource that it requires failed: an export that stood from an earlier run is
 // withdrawn, and who waits for it fails at once with the reason.
 func (r *Run) Fail(ctx context.Context, fact, reason string) error {
-	return r.put(ctx, fact, record.Fact{Status: record.Failed, Reason: reason})
+	return r.put(ctx, fact, record.Fact{Status: record.Failed, Reason: record.Short(reason)})
 }
 
 // Withdraw takes a fact back.

@@ -7,6 +7,7 @@ package record
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/nodeapply/apply/exchange/name"
@@ -177,6 +178,15 @@ func (l *Limit) check() error {
 		return fmt.Errorf("limit of %d", l.Max)
 	}
 	return short(l.Run)
+}
+
+// Short cuts a text for people to what a record takes, so that many of them are read in a moment.
+func Short(s string) string {
+	const most = 1 << 10
+	if len(s) > most {
+		s = s[:most] + "..."
+	}
+	return strings.ToValidUTF8(s, "\uFFFD")
 }
 
 func short(texts ...string) error {

@@ -146,7 +146,11 @@ func TestAnExchangeThatComesLater(t *testing.T) {
 	first.Stop(t)
 	s := open(t, session.Options{URL: first.URL, Credentials: credentials, Identify: identity("n1")}, exchange.Plan{})
 	w := record.Wait{Name: "w", Fact: "up", Group: "g", Min: 2}
-	_, err := s.Wait(soon(t, time.Second), w, nil)
+	var told []string
+	_, err := s.Wait(soon(t, time.Second), w, func(v verdict.Verdict) { told = append(told, v.String()) })
+	if len(told) != 1 || !strings.HasPrefix(told[0], "up: exchange "+first.Addr+": exchange is unavailable: ") {
+		t.Errorf("while it waits it says: %q", told)
+	}
 	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "wait.w: up of group g, 2 nodes at least: exchange "+first.Addr+": exchange is unavailable: ") {
 		t.Errorf("wait: %v", err)
 	}
