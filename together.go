@@ -43,23 +43,20 @@ func (m *Manifest) together(ctx context.Context, o engine.Options) (*report.Repo
 		return engine.Converge(ctx, m.host, m.compiled.Catalog, o)
 	}
 	m.session.Begin(ctx, o.Run, o.Commit, plan, func(ctx context.Context) bool { return goingDown(ctx, m.host) })
+	end := func(rep *report.Report) {
+		if err := m.session.End(ctx, !stopped(o.Stop), o.Scrub(firstFailure(rep))); err != nil {
+			rep.Warnings = append(rep.Warnings, o.Scrub(err.Error()))
+		}
+	}
 	if o.Events != nil {
-		o.Events = &doing{Events: o.Events, tell: m.session.Doing, texts: map[resources.Address]string{}}
+		o.Events = &doing{Events: o.Events, tell: m.session.Doing, end: end, texts: map[resources.Address]string{}}
 	}
 	rep, err := engine.Converge(ctx, m.host, m.compiled.Catalog, o)
-	failed := ""
-	switch {
-	case err != nil:
-		failed = err.Error()
-	default:
-		failed = firstFailure(rep)
+	if err != nil {
+		return rep, errors.Join(err, m.session.End(ctx, !stopped(o.Stop), o.Scrub(err.Error())))
 	}
-	if e := m.session.End(ctx, !stopped(o.Stop), o.Scrub(failed)); e != nil && err == nil {
-		rep.Warnings = append(rep.Warnings, o.Scrub(e.Error()))
-	} else if e != nil {
-		err = errors.Join(err, e)
-	}
-	return rep, err
+	end(rep) // unless the printers were told already: then it says nothing more
+	return rep, nil
 }
 
 // stopped tells whether a run was interrupted.
@@ -92,6 +89,7 @@ func goingDown(ctx context.Context, v host.View) bool {
 type doing struct {
 	report.Events
 	tell  func(string)
+	end   func(*report.Report) // before the report is printed, as it may have something to warn of
 	order []resources.Address // that go on
 	texts map[resources.Address]string
 }
@@ -117,6 +115,11 @@ func (d *doing) Ended(r *report.Result) {
 		d.tellAll()
 	}
 	d.Events.Ended(r)
+}
+
+func (d *doing) End(r *report.Report) {
+	d.end(r)
+	d.Events.End(r)
 }
 
 // is says at what a resource is.

@@ -31,6 +31,8 @@ const (
 	doingEvery  = time.Second      // how often what the run is at is told
 )
 
+var errUntold = fmt.Errorf("not told within %v", tellTimeout)
+
 // Options say which exchange, and who takes part.
 type Options struct {
 	URL         string // "" is a file in the state folder, which knows this node alone
@@ -173,7 +175,7 @@ func (s *Session) End(ctx context.Context, whole bool, failed string) error {
 	if p.run == nil {
 		return nil // what needed it has failed with the reason
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tellTimeout)
+	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), tellTimeout, errUntold)
 	defer cancel()
 	if (!whole || failed != "") && p.goingDown != nil && p.goingDown(ctx) {
 		return p.run.Leave(ctx)
@@ -251,7 +253,7 @@ func (s *Session) Withdraw(ctx context.Context, fact string) error {
 
 // Fail says that a fact will not come in this run, and why.
 func (s *Session) Fail(ctx context.Context, fact, reason string) error {
-	ctx, cancel := context.WithTimeout(ctx, tellTimeout)
+	ctx, cancel := context.WithTimeoutCause(ctx, tellTimeout, errUntold)
 	defer cancel()
 	s.mu.Lock()
 	p := s.part
