@@ -148,7 +148,7 @@ func firstFailure(rep *report.Report) string {
 	for _, r := range rep.Results {
 		if r.Outcome == report.Failed && r.Error != nil {
 			reason, _, _ := strings.Cut(r.Error.Summary, "\n")
-			return r.Address.String() + ": " + reason
+			return r.Address.String() + ": " + strings.TrimPrefix(reason, r.Address.String()+": ")
 		}
 	}
 	return ""
