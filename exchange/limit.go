@@ -146,7 +146,7 @@ func (h *Held) keep() {
 		case <-tick.C:
 		}
 		began := time.Now()
-		ctx, cancel := context.WithDeadline(h.inside, renewed.Add(ttl*2/3))
+		ctx, cancel := context.WithDeadlineCause(h.inside, renewed.Add(ttl*2/3), fmt.Errorf("no answer in %v", ttl*2/3))
 		err := h.run.x.store.Renew(ctx, h.lease)
 		cancel()
 		if err == nil {
