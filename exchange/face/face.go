@@ -191,7 +191,7 @@ func (s *Face) putParam(w http.ResponseWriter, r *http.Request) {
 		wire.Fail(w, fmt.Errorf("%w: %w", store.ErrRefused, err))
 		return
 	}
-	value, err := json.Marshal(record.Param{Value: b})
+	value, err := record.JSON(record.Param{Value: b})
 	if err != nil {
 		wire.Fail(w, err)
 		return
