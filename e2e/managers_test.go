@@ -34,7 +34,7 @@ func plain(version string) rp.Package {
 func (c *catalog) overwritten(t *testing.T) {
 	t.Helper()
 	n := c.host.(*tree)
-	c.want(t, "ensure: absent -> 1.0", c.pack("plain", "1.0"))
+	c.want(t, "ensure: absent -> 1.0-1", c.pack("plain", "1.0"))
 	n.write(t, "/etc/plain.conf", "mine\n")
 	n.in(t, "chmod 600 /etc/plain.conf")
 	c.want(t, "ensure: 1.0-1 -> 2.0-1", c.pack("plain", "2.0"))

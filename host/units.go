@@ -106,7 +106,7 @@ func (l *Local) DoUnit(ctx context.Context, name string, v Verb) error {
 		return err
 	}
 	switch v {
-	case Enable, Disable, Mask, Unmask:
+	case Enable, Disable, Mask, MaskRuntime, Unmask:
 		err = l.systemd.SetUnitFile(ctx, string(v), unit)
 	default:
 		var result string
