@@ -176,7 +176,7 @@ func TestProblems(t *testing.T) {
 		{"different duplicates", []*Entry{entry(1, "a", owner("1")), entry(2, "b", owner("2"))}, "",
 			[]string{"main.hcl:2 conflicting declarations: t.a at main.hcl:1 and t.b at main.hcl:2 manage the same thing in different ways: they differ in mode; keep one of them."}},
 		{"the same address twice", []*Entry{entry(1, "a", owner("1")), entry(7, "a", owner("2"))}, "",
-			[]string{"main.hcl:7 duplicate resource t.a: t.a is declared at main.hcl:1 already; give one of them another title."}},
+			[]string{"main.hcl:7 duplicate resource t.a: t.a is declared at main.hcl:1 already, and they differ in mode; keep one of them, or give one another title."}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			_, problems := build(tc.entries, tc.relations)

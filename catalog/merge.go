@@ -1,9 +1,11 @@
 package catalog
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/nodeapply/apply/resources"
@@ -64,15 +66,23 @@ func (b *builder) owner(ids []resources.Identity) (int, bool) {
 	return 0, false
 }
 
-// sameAddress handles a second block with the address of an earlier one: equal ones are one, others a mistake.
+// sameAddress handles a second block with the address of an earlier one: those that do not contradict each other are one, others a mistake.
 func (b *builder) sameAddress(first, second *Entry) {
-	if first.Resource != nil && second.Resource != nil && len(differences(first.Resource, second.Resource)) == 0 {
-		return
+	why := ""
+	if first.Resource != nil && second.Resource != nil {
+		diff := contradictions(first, second)
+		if len(diff) > 0 {
+			why = ", and they differ in " + strings.Join(diff, ", ")
+		} else if err := adopt(first, second); err != nil {
+			why = ", and together they are a mistake: " + err.Error()
+		} else {
+			return
+		}
 	}
 	b.problems = append(b.problems, Problem{
 		Pos: second.Pos, Also: []resources.Pos{first.Pos},
 		Summary: "duplicate resource " + second.Addr.String(),
-		Detail:  fmt.Sprintf("%s is declared at %s already; give one of them another title.", first.Addr, first.Pos),
+		Detail:  fmt.Sprintf("%s is declared at %s already%s; keep one of them, or give one another title.", first.Addr, first.Pos, why),
 	})
 }
 
@@ -143,12 +153,36 @@ func contradictions(first, second *Entry) []string {
 			out = append(out, name)
 		}
 	}
-	x, y := first.Options, second.Options
-	x.Tags, y.Tags, x.Sensitive, y.Sensitive = nil, nil, nil, nil
-	if !reflect.DeepEqual(x, y) {
-		out = append(out, "metaparameters")
+	return append(out, first.apart(second.Options)...)
+}
+
+// apart names the metaparameters that o and p say differently. Tags come together; a guard that only one of them has would keep the other from what
+// it declares.
+func (o Options) apart(p Options) []string {
+	var out []string
+	for name, differ := range map[string]bool{
+		"when":      o.Off != p.Off,
+		"noop":      o.Noop != p.Noop,
+		"unless":    !slices.Equal(o.Unless, p.Unless),
+		"onlyif":    !slices.Equal(o.OnlyIf, p.OnlyIf),
+		"timeout":   o.Timeout != p.Timeout && o.Timeout != 0 && p.Timeout != 0,
+		"tries":     o.Tries != p.Tries && o.Tries != 0 && p.Tries != 0,
+		"try_sleep": o.TrySleep != p.TrySleep && o.TrySleep != 0 && p.TrySleep != 0,
+	} {
+		if differ {
+			out = append(out, name)
+		}
 	}
+	slices.Sort(out)
 	return out
+}
+
+// adopt takes over what only p says.
+func (o *Options) adopt(p Options) {
+	o.Timeout, o.Tries, o.TrySleep = cmp.Or(o.Timeout, p.Timeout), cmp.Or(o.Tries, p.Tries), cmp.Or(o.TrySleep, p.TrySleep)
+	o.Tags, o.Sensitive = slices.Concat(o.Tags, p.Tags), slices.Concat(o.Sensitive, p.Sensitive)
+	slices.Sort(o.Tags)
+	o.Tags = slices.Compact(o.Tags)
 }
 
 func samePath(x, y reflect.Value) bool {
@@ -193,8 +227,7 @@ func adopt(first, second *Entry) error {
 		}
 	}
 	first.Resource = merged
-	first.Tags = append(first.Tags[:len(first.Tags):len(first.Tags)], second.Tags...)
-	first.Sensitive = append(first.Sensitive[:len(first.Sensitive):len(first.Sensitive)], second.Sensitive...)
+	first.Options.adopt(second.Options)
 	if len(from) == 0 || first.AttrPos == nil || second.AttrPos == nil {
 		return nil
 	}
