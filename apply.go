@@ -18,6 +18,7 @@ import (
 	"github.com/nodeapply/apply/exchange/session"
 	"github.com/nodeapply/apply/facts"
 	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/host/local"
 	"github.com/nodeapply/apply/manifest"
 	"github.com/nodeapply/apply/manifest/diag"
 	"github.com/nodeapply/apply/modules"
@@ -56,7 +57,7 @@ type Manifest struct {
 func Load(ctx context.Context, path string, o Options) (*Manifest, error) {
 	if o.Host == nil {
 		var err error
-		if o.Host, err = host.New(host.Options{}); err != nil {
+		if o.Host, err = local.New(local.Options{}); err != nil {
 			return nil, err
 		}
 	}

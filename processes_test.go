@@ -8,12 +8,12 @@ import (
 	"testing"
 
 	"github.com/nodeapply/apply/engine"
-	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/host/local"
 )
 
 // TestNoProcesses: files, folders and links are made, checked and repaired without a single process, as a command is not.
 func TestNoProcesses(t *testing.T) {
-	h, err := host.New(host.Options{})
+	h, err := local.New(local.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

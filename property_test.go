@@ -19,6 +19,7 @@ import (
 	"github.com/nodeapply/apply"
 	"github.com/nodeapply/apply/engine"
 	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/host/local"
 	"github.com/nodeapply/apply/journal"
 	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/resources"
@@ -163,9 +164,9 @@ func (w *world) load(h host.Host) *apply.Manifest {
 	return m
 }
 
-func (w *world) host() *host.Local {
+func (w *world) host() *local.Node {
 	w.t.Helper()
-	h, err := host.New(host.Options{})
+	h, err := local.New(local.Options{})
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -16,13 +16,14 @@ import (
 	"github.com/nodeapply/apply/e2e/lab/repo"
 	"github.com/nodeapply/apply/e2e/lab/sealed"
 	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/host/local"
 	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/resources/pkg"
 )
 
 // tree is a root file system of its own, in which commands run by chroot: package managers work in it as on a node.
 type tree struct {
-	*host.Local
+	*local.Node
 	dir string
 }
 
@@ -44,7 +45,7 @@ cp -a --reflink=auto /mnt/. "$2"`
 	}
 	run(t, "mknod", "-m", "666", filepath.Join(dir, "dev/null.new"), "c", "1", "3")
 	run(t, "mv", filepath.Join(dir, "dev/null.new"), filepath.Join(dir, "dev/null"))
-	local, err := host.New(host.Options{Root: dir})
+	local, err := local.New(local.Options{Root: dir})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -48,7 +48,7 @@ package "each" {
 		return number(t, n.in(t, "touch /var/log/apt/history.log; grep -c ^Start-Date: /var/log/apt/history.log || :"))
 	}
 	before := transactions()
-	m, err := program.Load(t.Context(), manifest, program.Options{Host: n.Local})
+	m, err := program.Load(t.Context(), manifest, program.Options{Host: n.Node})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/host/hosttest"
+	"github.com/nodeapply/apply/host/local"
 )
 
 // exports are exported facts as a map.
@@ -418,7 +419,7 @@ func TestHungExecutableLosesItsFactsOnly(t *testing.T) {
 }
 
 func TestThisMachine(t *testing.T) {
-	v, err := host.New(host.Options{})
+	v, err := local.New(local.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

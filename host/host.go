@@ -40,7 +40,7 @@ type Host interface {
 type FileReader interface {
 	// Lstat describes what is at name itself, not what a link there points to. Nothing there is Kind Absent and no error.
 	Lstat(name string) (Stat, error)
-	// Open opens a regular file for reading; anything else (pipe, device, folder, link) is an error and never blocks.
+	// Open opens a regular file for reading; anything else (nothing, pipe, device, folder, link) is a *[NotFileError] and never blocks.
 	Open(name string) (File, error)
 	// Readlink returns the target of the symbolic link at name, as written in it.
 	Readlink(name string) (string, error)

@@ -53,3 +53,20 @@ func Resolve(v FileReader, name string) (string, Stat, error) {
 	}
 	return name, Stat{}, fmt.Errorf("%s: %w", name, syscall.ELOOP)
 }
+
+// NotFileError is why what is no regular file was not opened, with what is there instead.
+type NotFileError struct {
+	Name string
+	Stat Stat  // of Kind Absent where nothing is
+	Err  error // the system's answer where nothing is
+}
+
+func (e *NotFileError) Error() string {
+	if e.Err != nil {
+		return e.Err.Error()
+	}
+	return fmt.Sprintf("%s is a %s, not a file", e.Name, e.Stat.Kind)
+}
+
+// Unwrap makes nothing there an fs.ErrNotExist.
+func (e *NotFileError) Unwrap() error { return e.Err }

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/host/local"
 	"github.com/nodeapply/apply/resources"
 )
 
@@ -66,7 +67,7 @@ func (s *State) Begin(id, token, undoes string, now time.Time) (r *Run, warnings
 }
 
 // Sweep ends the commands and removes the temporary files that the last run has left, if it died. Warnings tell of what could not be removed.
-func (r *Run) Sweep(ctx context.Context, h *host.Local) (warnings []string) {
+func (r *Run) Sweep(ctx context.Context, h *local.Node) (warnings []string) {
 	h.Reap()
 	dirs, token := r.leftovers()
 	for _, dir := range dirs {

@@ -14,7 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/nodeapply/apply/fleet/files"
-	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/host/local"
 )
 
 func must(t *testing.T, err error) {
@@ -161,7 +161,7 @@ func TestInstall(t *testing.T) {
 
 func install(t *testing.T, a *files.Archive, to string, tops int) error {
 	t.Helper()
-	h, err := host.New(host.Options{})
+	h, err := local.New(local.Options{})
 	must(t, err)
 	defer h.Close()
 	place, err := files.NewPlace(t.Context(), h, to, tops)

@@ -12,7 +12,7 @@ import (
 	"github.com/nodeapply/apply/fleet/files"
 	"github.com/nodeapply/apply/fleet/tree"
 	"github.com/nodeapply/apply/fleet/wire"
-	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/host/local"
 )
 
 // node is the state of a relay: what it has for other nodes.
@@ -78,7 +78,7 @@ func (n *node) put(ctx context.Context, c *wire.Call) (_ wire.End, err error) {
 	if id == nil || a.Order.Spec == nil {
 		return wire.End{}, errors.New("it has not joined, or there is nothing to put")
 	}
-	h, err := host.New(host.Options{})
+	h, err := local.New(local.Options{})
 	if err != nil {
 		return wire.End{}, err
 	}

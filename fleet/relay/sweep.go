@@ -9,9 +9,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/nodeapply/apply/host/local"
 	"golang.org/x/sys/unix"
-
-	"github.com/nodeapply/apply/host"
 )
 
 // unfinished is the folder with a file for each put under way: its name is the token of its temporary files, its content the folders where they may be.
@@ -50,7 +49,7 @@ func record(token string, folders []string) (done func(), err error) {
 }
 
 // sweep removes what puts that were killed have left. What cannot be removed stays for the next time.
-func sweep(ctx context.Context, h *host.Local) {
+func sweep(ctx context.Context, h *local.Node) {
 	folder, err := unfinished()
 	if err != nil {
 		return
@@ -70,7 +69,7 @@ func sweep(ctx context.Context, h *host.Local) {
 // maxRecord bounds what is read of a record, in bytes.
 const maxRecord = 16 << 20
 
-func sweepOne(ctx context.Context, h *host.Local, name string) error {
+func sweepOne(ctx context.Context, h *local.Node, name string) error {
 	f, err := os.Open(name)
 	if err != nil {
 		return err

@@ -1,7 +1,7 @@
 // Package hosttest gives tests a node of their own: real files in a temporary directory, and tables in place of
 // commands, units and mounts.
 //
-// The files are handled by [host.Local], the very code that a run uses. A test that wants an operation to fail embeds the Host and
+// The files are handled by [local.Node], the very code that a run uses. A test that wants an operation to fail embeds the Host and
 // overrides one method:
 //
 //	type fullDisk struct{ host.Host }
@@ -21,14 +21,15 @@ import (
 	"testing"
 
 	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/host/local"
 )
 
 // Host is a node of a test. Owners of its files are real where the test runs as root; where not, every account has the id of the caller.
 type Host struct {
-	*host.Local
+	*local.Node
 	t    testing.TB
 	dir  string
-	real *host.Local // for commands; nil: the table alone
+	real *local.Node // for commands; nil: the table alone
 
 	mu       sync.Mutex
 	handlers []handler
@@ -53,7 +54,7 @@ type Option func(*Host)
 // RealCommands lets commands that the table does not have run on this machine. In their environment ROOT is the directory that the
 // tree lies in, and their current folder is inside it.
 func RealCommands(h *Host) {
-	real, err := host.New(host.Options{})
+	real, err := local.New(local.Options{})
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -80,12 +81,12 @@ func New(t testing.TB, tree string, options ...Option) *Host {
 	if err := os.Chmod(dir, 0o755); err != nil { // as a root folder is, for commands that run as somebody else
 		t.Fatal(err)
 	}
-	local, err := host.New(host.Options{Root: dir})
+	local, err := local.New(local.Options{Root: dir})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = local.Close() })
-	h := &Host{Local: local, t: t, dir: dir}
+	h := &Host{Node: local, t: t, dir: dir}
 	for _, o := range options {
 		o(h)
 	}
@@ -209,7 +210,7 @@ func (h *Host) LookupUser(ctx context.Context, nameOrID string) (host.User, erro
 	if a, ok := h.defaultAccount("etc/passwd", nameOrID); ok {
 		return mine(host.User{Name: a.Name, UID: a.GID, GID: a.GID, Home: "/", Shell: "/bin/sh"}), nil
 	}
-	u, err := h.Local.LookupUser(ctx, nameOrID)
+	u, err := h.Node.LookupUser(ctx, nameOrID)
 	return mine(u), err
 }
 
@@ -218,7 +219,7 @@ func (h *Host) LookupGroup(ctx context.Context, nameOrID string) (host.Group, er
 	g, ok := h.defaultAccount("etc/group", nameOrID)
 	var err error
 	if !ok {
-		g, err = h.Local.LookupGroup(ctx, nameOrID)
+		g, err = h.Node.LookupGroup(ctx, nameOrID)
 	}
 	if os.Geteuid() != 0 {
 		g.GID = uint32(os.Getegid())

@@ -30,7 +30,7 @@ func (h *Host) Mounts(ctx context.Context) ([]host.Mount, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.mounts == nil {
-		return h.Local.Mounts(ctx)
+		return h.Node.Mounts(ctx)
 	}
 	return slices.Clone(h.mounts), nil
 }

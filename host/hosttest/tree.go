@@ -185,7 +185,7 @@ func (h *Host) changed(name string) string {
 // Content is what is in the file.
 func (h *Host) Content(name string) string {
 	h.t.Helper()
-	f, err := h.Local.Open(name)
+	f, err := h.Node.Open(name)
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -200,12 +200,12 @@ func (h *Host) Content(name string) string {
 // each visits all below dir in lexical order.
 func (h *Host) each(dir string, visit func(name string, st host.Stat)) {
 	h.t.Helper()
-	for n, err := range h.Local.ReadDir(dir) {
+	for n, err := range h.Node.ReadDir(dir) {
 		if err != nil {
 			h.t.Fatal(err)
 		}
 		name := path.Join(dir, n)
-		st, err := h.Local.Lstat(name)
+		st, err := h.Node.Lstat(name)
 		if err != nil {
 			h.t.Fatal(err)
 		}
@@ -226,7 +226,7 @@ func (h *Host) line(name string, st host.Stat) string {
 	case host.Fifo:
 		short = quoted(strings.TrimPrefix(name, "/") + "|")
 	case host.Symlink:
-		target, err := h.Local.Readlink(name)
+		target, err := h.Node.Readlink(name)
 		if err != nil {
 			h.t.Fatal(err)
 		}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/host/local"
 	"github.com/nodeapply/apply/journal"
 	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/resources"
@@ -24,7 +25,7 @@ type Options struct {
 }
 
 // Run takes the steps of an undo that are not refused, in their order. The lock must be held. Without a report nothing was touched.
-func Run(ctx context.Context, state *journal.State, h *host.Local, u *journal.Undo, o Options) (rep *report.Report, err error) {
+func Run(ctx context.Context, state *journal.State, h *local.Node, u *journal.Undo, o Options) (rep *report.Report, err error) {
 	rep = &report.Report{Run: o.ID, Mode: report.Converge, Manifest: "undo " + u.Run, Started: time.Now()}
 	run, warnings, err := state.Begin(o.ID, h.Token(), u.Run, rep.Started)
 	if err != nil {
@@ -47,7 +48,7 @@ func Run(ctx context.Context, state *journal.State, h *host.Local, u *journal.Un
 }
 
 // take takes one step, announced before and recorded after it.
-func take(ctx context.Context, state *journal.State, h *host.Local, run *journal.Run, s journal.UndoStep, types []resources.Type) *report.Result {
+func take(ctx context.Context, state *journal.State, h *local.Node, run *journal.Run, s journal.UndoStep, types []resources.Type) *report.Result {
 	res := &report.Result{Address: s.Addr, Type: s.Addr.Type, Title: s.Addr.Title, Outcome: report.Changed, Reversible: true,
 		Changes: []report.Change{{Attribute: s.What, Before: "as the run left it", After: "as it was before"}}}
 	ctx, cancel := context.WithTimeout(ctx, stepTimeout)

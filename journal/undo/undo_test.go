@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/host/local"
 	"github.com/nodeapply/apply/journal"
 	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/resources"
@@ -27,7 +28,7 @@ var (
 // node is a folder with the files motd and issue, and a run "1" that has changed both and turned a dial.
 type node struct {
 	dir   string
-	host  *host.Local
+	host  *local.Node
 	state *journal.State
 	dial  []string // what the dial was told to restore
 }
@@ -36,7 +37,7 @@ func changed(t *testing.T) *node {
 	t.Helper()
 	n := &node{dir: t.TempDir()}
 	var err error
-	if n.host, err = host.New(host.Options{Root: n.dir}); err != nil {
+	if n.host, err = local.New(local.Options{Root: n.dir}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { n.host.Close() })

@@ -18,6 +18,7 @@ import (
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/host/hosttest"
+	"github.com/nodeapply/apply/host/local"
 	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/resources/exec"
 	"github.com/nodeapply/apply/resources/resourcetest"
@@ -113,7 +114,7 @@ func TestUser(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("user and group are not tested: only root can become somebody else")
 	}
-	local, err := host.New(host.Options{})
+	local, err := local.New(local.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

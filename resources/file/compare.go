@@ -2,6 +2,7 @@ package file
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path"
 	"slices"
@@ -39,9 +40,14 @@ func (f *File) becomes(w *want, is host.Kind) host.Kind {
 // compare says what differs at one name.
 func (f *File) compare(ctx context.Context, v host.View, w *want) (resources.Diff, error) {
 	if w.ensure == ensureFile && w.body.Attr != "" {
-		if file, err := v.Open(w.name); err == nil { // else Lstat says what is there instead
+		file, err := v.Open(w.name)
+		var other *host.NotFileError
+		switch {
+		case err == nil:
 			defer file.Close()
 			return f.compareAt(ctx, v, w, thing{file.Stat(), file})
+		case errors.As(err, &other):
+			return f.compareAt(ctx, v, w, thing{Stat: other.Stat})
 		}
 	}
 	st, err := v.Lstat(w.name)

@@ -10,7 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/host/local"
 	"github.com/nodeapply/apply/resources"
 )
 
@@ -48,7 +48,7 @@ func TestKernel(t *testing.T) {
 
 // node is this machine as its mount namespace shows it: /etc and /mnt are its own.
 type node struct {
-	*host.Local
+	*local.Node
 	t *testing.T
 }
 
@@ -56,7 +56,7 @@ func newNode(t *testing.T) *node {
 	etc := t.TempDir()
 	sh(t, "cp -a /etc/. "+etc+" && mount --bind "+etc+" /etc && mount -t tmpfs -o mode=0755 none /mnt && mkdir /mnt/data /mnt/other /mnt/src")
 	sh(t, "ln -s data /mnt/link && ln -s /mnt /mnt/up && truncate -s 4M /mnt/image && mkfs.ext4 -q /mnt/image")
-	local, err := host.New(host.Options{})
+	local, err := local.New(local.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -42,7 +42,7 @@ func TestSysVEnable(t *testing.T) {
 				case "enable", "on":
 					return host.Output{}, h.Symlink(ctx, "../init.d/app", "/etc/rc3.d/S01app")
 				case "disable", "off":
-					return host.Output{}, h.Local.Remove(ctx, "/etc/rc3.d/S01app", false)
+					return host.Output{}, h.Node.Remove(ctx, "/etc/rc3.d/S01app", false)
 				}
 				return host.Output{}, nil
 			}

@@ -7,7 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/host/local"
 	"github.com/nodeapply/apply/resources"
 )
 
@@ -30,7 +30,7 @@ func TestKernel(t *testing.T) {
 		}
 		return
 	}
-	h, err := host.New(host.Options{})
+	h, err := local.New(local.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

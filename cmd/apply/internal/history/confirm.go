@@ -7,7 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nodeapply/apply/cmd/apply/internal/cli"
-	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/host/local"
 	"github.com/nodeapply/apply/journal/confirm"
 )
 
@@ -29,7 +29,7 @@ func keep(ctx context.Context, a *cli.App) error {
 	if err != nil {
 		return err
 	}
-	h, err := host.New(host.Options{})
+	h, err := local.New(local.Options{})
 	if err != nil {
 		return err
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/nodeapply/apply/cmd/apply/internal/load"
 	"github.com/nodeapply/apply/exchange"
 	"github.com/nodeapply/apply/exchange/session"
-	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/host/local"
 	"github.com/nodeapply/apply/journal"
 	"github.com/nodeapply/apply/journal/undo"
 	"github.com/nodeapply/apply/report"
@@ -60,7 +60,7 @@ func (u *undoing) run(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	h, err := host.New(host.Options{})
+	h, err := local.New(local.Options{})
 	if err != nil {
 		return err
 	}
@@ -117,7 +117,7 @@ func (u *undoing) tell(plan *journal.Undo) {
 }
 
 // putBack takes the steps back, as a run of its own.
-func (u *undoing) putBack(ctx context.Context, state *journal.State, h *host.Local, plan *journal.Undo, signals *cli.Interrupts) error {
+func (u *undoing) putBack(ctx context.Context, state *journal.State, h *local.Node, plan *journal.Undo, signals *cli.Interrupts) error {
 	id := report.NewRunID(time.Now())
 	part, err := u.part(ctx, h, plan, id)
 	if err != nil {
@@ -136,7 +136,7 @@ func (u *undoing) putBack(ctx context.Context, state *journal.State, h *host.Loc
 }
 
 // part is the part in the exchange of an undo that puts back exported facts; another's has not begun.
-func (u *undoing) part(ctx context.Context, h *host.Local, plan *journal.Undo, run string) (*session.Session, error) {
+func (u *undoing) part(ctx context.Context, h *local.Node, plan *journal.Undo, run string) (*session.Session, error) {
 	known, err := u.Facts(h)
 	if err != nil {
 		return nil, err

@@ -18,6 +18,7 @@ import (
 	"github.com/nodeapply/apply/exchange/session"
 	"github.com/nodeapply/apply/facts"
 	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/host/local"
 	"github.com/nodeapply/apply/journal"
 	"github.com/nodeapply/apply/journal/memory"
 	"github.com/nodeapply/apply/origin"
@@ -36,7 +37,7 @@ func New(a *cli.App) *Loader { return &Loader{App: a} }
 // Manifest is a manifest that was compiled for this node.
 type Manifest struct {
 	*apply.Manifest
-	Host      *host.Local
+	Host      *local.Node
 	Origin    origin.Origin
 	Checkouts *origin.Checkouts
 }
@@ -119,7 +120,7 @@ func (l *Loader) Compile(ctx context.Context, c *origin.Checkouts, o origin.Orig
 	if err != nil {
 		return nil, err
 	}
-	h, err := host.New(host.Options{})
+	h, err := local.New(local.Options{})
 	if err != nil {
 		return nil, err
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/nodeapply/apply/cmd/apply/internal/cli"
 	"github.com/nodeapply/apply/cmd/apply/internal/load"
 	"github.com/nodeapply/apply/facts"
-	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/host/local"
 	"github.com/nodeapply/apply/manifest/diag"
 	"github.com/nodeapply/apply/report"
 )
@@ -29,7 +29,7 @@ func factsCommand(a *cli.App) *cobra.Command {
 those that FACTER_name and APPLY_FACT_name give. NAME reaches into a fact: os.family, mountpoints./.size, mounts.0.x`,
 		Example: "  apply facts os.family\n  apply facts --json networking memory\n  apply facts",
 		RunE: a.Reading(func(_ *cobra.Command, ctx context.Context, names []string) error {
-			h, err := host.New(host.Options{})
+			h, err := local.New(local.Options{})
 			if err != nil {
 				return err
 			}

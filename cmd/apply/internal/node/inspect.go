@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nodeapply/apply/cmd/apply/internal/cli"
-	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/host/local"
 	"github.com/nodeapply/apply/manifest/inspect"
 	"github.com/nodeapply/apply/manifest/limits"
 	"github.com/nodeapply/apply/resources/all"
@@ -35,7 +35,7 @@ a part of the tree for sysctl (sysctl:net.ipv4). Passwords are left out.`,
 }
 
 func inspectAll(ctx context.Context, a *cli.App, selections []string) error {
-	h, err := host.New(host.Options{})
+	h, err := local.New(local.Options{})
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-package host_test
+package local_test
 
 import (
 	"context"

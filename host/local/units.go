@@ -1,4 +1,4 @@
-package host
+package local
 
 import (
 	"context"
@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/nodeapply/apply/host"
 )
 
 // unitTypes are the endings of units' names. A name without one is that of a service, as for systemctl.
@@ -27,12 +29,12 @@ const (
 )
 
 // unitName returns the whole name of the unit, if this node runs systemd.
-func (l *Local) unitName(name string) (string, error) {
-	if l.rootName != "/" {
-		return "", ErrNoSystemd
+func (n *Node) unitName(name string) (string, error) {
+	if n.rootName != "/" {
+		return "", host.ErrNoSystemd
 	}
 	if _, err := os.Stat("/run/systemd/system"); err != nil { // as sd_booted(3) asks
-		return "", ErrNoSystemd
+		return "", host.ErrNoSystemd
 	}
 	return wholeUnitName(name)
 }
@@ -47,15 +49,15 @@ func wholeUnitName(name string) (string, error) {
 	return name, nil
 }
 
-// Unit implements [UnitReader].
-func (l *Local) Unit(ctx context.Context, name string) (Unit, error) {
-	unit, err := l.unitName(name)
+// Unit implements [host.UnitReader].
+func (n *Node) Unit(ctx context.Context, name string) (host.Unit, error) {
+	unit, err := n.unitName(name)
 	if err != nil {
-		return Unit{}, err
+		return host.Unit{}, err
 	}
-	properties, err := l.systemd.Properties(ctx, unit)
+	properties, err := n.systemd.Properties(ctx, unit)
 	if err != nil {
-		return Unit{}, fmt.Errorf("%s: %w", unit, err)
+		return host.Unit{}, fmt.Errorf("%s: %w", unit, err)
 	}
 	u := unitOf(properties)
 	u.Name = name
@@ -63,10 +65,10 @@ func (l *Local) Unit(ctx context.Context, name string) (Unit, error) {
 }
 
 // unitOf picks what a Unit holds from the properties by the names of org.freedesktop.systemd1(5). What is not there is zero.
-func unitOf(p map[string]any) Unit {
+func unitOf(p map[string]any) host.Unit {
 	text := func(name string) string { s, _ := p[name].(string); return s }
 	number := func(name string) uint32 { n, _ := p[name].(uint32); return n }
-	u := Unit{
+	u := host.Unit{
 		ID: text("Id"), LoadState: text("LoadState"), ActiveState: text("ActiveState"), SubState: text("SubState"),
 		UnitFileState: text("UnitFileState"), Type: text("Type"), Result: text("Result"),
 		MainPID: number("MainPID"), NRestarts: number("NRestarts"), FragmentPath: text("FragmentPath"),
@@ -78,15 +80,15 @@ func unitOf(p map[string]any) Unit {
 	return u
 }
 
-// UnitLog implements [UnitReader].
-func (l *Local) UnitLog(ctx context.Context, name string, lines int) (string, error) {
-	unit, err := l.unitName(name)
+// UnitLog implements [host.UnitReader].
+func (n *Node) UnitLog(ctx context.Context, name string, lines int) (string, error) {
+	unit, err := n.unitName(name)
 	if err != nil {
 		return "", err
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, logTimeout, fmt.Errorf("timed out after %s", logTimeout))
 	defer cancel()
-	out, err := l.Query(ctx, Cmd{
+	out, err := n.Query(ctx, host.Cmd{
 		Args:      []string{"journalctl", "--unit=" + unit, "--lines=" + strconv.Itoa(lines), "--no-pager", "--quiet", "--output=cat"},
 		MaxOutput: logMax,
 	})
@@ -99,18 +101,18 @@ func (l *Local) UnitLog(ctx context.Context, name string, lines int) (string, er
 	return string(out.Stdout), nil
 }
 
-// DoUnit implements [UnitWriter].
-func (l *Local) DoUnit(ctx context.Context, name string, v Verb) error {
-	unit, err := l.unitName(name)
+// DoUnit implements [host.UnitWriter].
+func (n *Node) DoUnit(ctx context.Context, name string, v host.Verb) error {
+	unit, err := n.unitName(name)
 	if err != nil {
 		return err
 	}
 	switch v {
-	case Enable, Disable, Mask, MaskRuntime, Unmask:
-		err = l.systemd.SetUnitFile(ctx, string(v), unit)
+	case host.Enable, host.Disable, host.Mask, host.MaskRuntime, host.Unmask:
+		err = n.systemd.SetUnitFile(ctx, string(v), unit)
 	default:
 		var result string
-		Waiting(ctx, func() { result, err = l.systemd.Job(ctx, string(v), unit) })
+		host.Waiting(ctx, func() { result, err = n.systemd.Job(ctx, string(v), unit) })
 		if err == nil && result != "done" {
 			err = fmt.Errorf("the job ended %q", result)
 		}
@@ -121,12 +123,12 @@ func (l *Local) DoUnit(ctx context.Context, name string, v Verb) error {
 	return nil
 }
 
-// DaemonReload implements [UnitWriter].
-func (l *Local) DaemonReload(ctx context.Context) error {
-	if _, err := l.unitName("any"); err != nil {
+// DaemonReload implements [host.UnitWriter].
+func (n *Node) DaemonReload(ctx context.Context) error {
+	if _, err := n.unitName("any"); err != nil {
 		return err
 	}
-	if err := l.systemd.Reload(ctx); err != nil {
+	if err := n.systemd.Reload(ctx); err != nil {
 		return fmt.Errorf("daemon-reload: %w", err)
 	}
 	return nil

@@ -1,4 +1,4 @@
-package host
+package local
 
 import (
 	"context"
@@ -14,7 +14,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/host/internal/command"
+	"github.com/nodeapply/apply/host/internal/inode"
 )
 
 // defaultPath are the folders in which programs are looked up.
@@ -25,32 +27,32 @@ const (
 	defaultUmask     = 0o022
 )
 
-// Query implements [View].
-func (l *Local) Query(ctx context.Context, c Cmd) (Output, error) { return l.Run(ctx, c) }
+// Query implements [host.View].
+func (n *Node) Query(ctx context.Context, c host.Cmd) (host.Output, error) { return n.Run(ctx, c) }
 
 // Reap ends what commands of runs that were killed have left running, as far as control groups (cgroup v2) tell.
-func (l *Local) Reap() { l.groups().Reap() }
+func (n *Node) Reap() { n.groups().Reap() }
 
-// Run implements [Host]. A program that is not there or cannot be run is an error, with the exit codes that a shell gives for these, 127 and 126.
-func (l *Local) Run(ctx context.Context, c Cmd) (Output, error) {
+// Run implements [host.Host]. A program that is not there or cannot be run is an error, with the exit codes that a shell gives for these, 127 and 126.
+func (n *Node) Run(ctx context.Context, c host.Cmd) (host.Output, error) {
 	if len(c.Args) == 0 || c.Args[0] == "" {
-		return Output{}, errors.New("a command without a program")
+		return host.Output{}, errors.New("a command without a program")
 	}
 	if len(c.Path) == 0 {
 		c.Path = defaultPath[:]
 	}
-	program, err := l.lookPath(c.Args[0], c.Path)
+	program, err := n.lookPath(c.Args[0], c.Path)
 	if err != nil {
-		return Output{ExitCode: exitOf(err)}, err
+		return host.Output{ExitCode: exitOf(err)}, err
 	}
-	spec, err := l.spec(ctx, c, program)
+	spec, err := n.spec(ctx, c, program)
 	if err != nil {
-		return Output{}, err
+		return host.Output{}, err
 	}
 	begin := time.Now()
-	l.started.Add(1)
+	n.started.Add(1)
 	r, err := command.Run(ctx, spec)
-	out := Output{Stdout: r.Stdout, Stderr: r.Stderr, Truncated: r.Truncated, ExitCode: r.ExitCode}
+	out := host.Output{Stdout: r.Stdout, Stderr: r.Stderr, Truncated: r.Truncated, ExitCode: r.ExitCode}
 	if err == nil {
 		return out, nil
 	}
@@ -78,17 +80,17 @@ func exitOf(err error) int {
 	return 126
 }
 
-func (l *Local) spec(ctx context.Context, c Cmd, program string) (command.Spec, error) {
+func (n *Node) spec(ctx context.Context, c host.Cmd, program string) (command.Spec, error) {
 	s := command.Spec{
 		Program: program, Args: c.Args, Dir: c.Dir, Stdin: c.Stdin, Stream: c.Stream, MaxOutput: c.MaxOutput, Umask: defaultUmask,
-		Groups: l.groups(),
+		Groups: n.groups(),
 	}
 	if s.Dir == "" {
 		s.Dir = "/"
 	}
-	if st, err := l.root.Follow(s.Dir); err != nil {
+	if st, err := n.root.Follow(s.Dir); err != nil {
 		return s, fmt.Errorf("%s: %w", s.Dir, err)
-	} else if kindOf(st.Mode) != Directory {
+	} else if inode.KindOf(st.Mode) != host.Directory {
 		return s, fmt.Errorf("%s: %w", s.Dir, unix.ENOTDIR)
 	}
 	if s.MaxOutput <= 0 {
@@ -97,10 +99,10 @@ func (l *Local) spec(ctx context.Context, c Cmd, program string) (command.Spec, 
 	if c.Umask != nil {
 		s.Umask = int(*c.Umask)
 	}
-	if l.rootName != "/" {
-		s.Chroot = l.rootName
+	if n.rootName != "/" {
+		s.Chroot = n.rootName
 	}
-	home, credential, err := l.identity(ctx, c)
+	home, credential, err := n.identity(ctx, c)
 	if err != nil {
 		return s, err
 	}
@@ -110,26 +112,26 @@ func (l *Local) spec(ctx context.Context, c Cmd, program string) (command.Spec, 
 }
 
 // identity returns who the command runs as: nil for the caller.
-func (l *Local) identity(ctx context.Context, c Cmd) (home string, _ *syscall.Credential, _ error) {
+func (n *Node) identity(ctx context.Context, c host.Cmd) (home string, _ *syscall.Credential, _ error) {
 	if c.User == "" && c.Group == "" {
-		if u, ok := l.accounts.byUID(l, uint32(os.Geteuid())); ok {
+		if u, ok := n.ByUID(uint32(os.Geteuid())); ok {
 			return u.Home, nil, nil
 		}
 		return "/", nil, nil
 	}
-	u := User{UID: uint32(os.Geteuid()), GID: uint32(os.Getegid()), Home: "/"}
-	if own, ok := l.accounts.byUID(l, u.UID); ok {
+	u := host.User{UID: uint32(os.Geteuid()), GID: uint32(os.Getegid()), Home: "/"}
+	if own, ok := n.ByUID(u.UID); ok {
 		u = own
 	}
 	if c.User != "" {
 		var err error
-		if u, err = l.LookupUser(ctx, c.User); err != nil {
+		if u, err = n.LookupUser(ctx, c.User); err != nil {
 			return "", nil, err
 		}
 	}
 	gid := u.GID
 	if c.Group != "" {
-		g, err := l.LookupGroup(ctx, c.Group)
+		g, err := n.LookupGroup(ctx, c.Group)
 		if err != nil {
 			return "", nil, err
 		}
@@ -141,14 +143,14 @@ func (l *Local) identity(ctx context.Context, c Cmd) (home string, _ *syscall.Cr
 	if os.Geteuid() != 0 && u.UID == uint32(os.Geteuid()) && gid == uint32(os.Getegid()) {
 		return u.Home, nil, nil
 	}
-	groups, err := l.memberships(ctx, u, gid)
+	groups, err := n.Memberships(ctx, u, gid)
 	return u.Home, &syscall.Credential{Uid: u.UID, Gid: gid, Groups: groups}, err
 }
 
 // lookPath finds the program as the node sees it, by the folders given and never in the current one.
-func (l *Local) lookPath(program string, folders []string) (string, error) {
+func (n *Node) lookPath(program string, folders []string) (string, error) {
 	if strings.HasPrefix(program, "/") {
-		return program, l.executable(program)
+		return program, n.executable(program)
 	}
 	if strings.Contains(program, "/") {
 		return "", fmt.Errorf("%s: neither absolute nor a plain name", program)
@@ -159,7 +161,7 @@ func (l *Local) lookPath(program string, folders []string) (string, error) {
 			continue
 		}
 		name := path.Join(dir, program)
-		err := l.executable(name)
+		err := n.executable(name)
 		if err == nil {
 			return name, nil
 		}
@@ -174,16 +176,16 @@ func (l *Local) lookPath(program string, folders []string) (string, error) {
 }
 
 // executable follows links as execve(2) will, inside the root.
-func (l *Local) executable(name string) error {
-	st, err := l.root.Follow(name)
+func (n *Node) executable(name string) error {
+	st, err := n.root.Follow(name)
 	if errors.Is(err, unix.ENOTDIR) {
 		err = unix.ENOENT
 	}
 	switch {
 	case err != nil:
 		return fmt.Errorf("%s: %w", name, err)
-	case kindOf(st.Mode) != Regular:
-		return fmt.Errorf("%s: a %s is no program: %w", name, kindOf(st.Mode), unix.EACCES)
+	case inode.KindOf(st.Mode) != host.Regular:
+		return fmt.Errorf("%s: a %s is no program: %w", name, inode.KindOf(st.Mode), unix.EACCES)
 	case st.Mode&0o111 == 0:
 		return fmt.Errorf("%s: not executable: %w", name, unix.EACCES)
 	}

@@ -1,4 +1,4 @@
-package host_test
+package local_test
 
 import (
 	"bufio"
@@ -21,11 +21,12 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/host/local"
 )
 
-func local(t *testing.T) *host.Local {
+func thisNode(t *testing.T) *local.Node {
 	t.Helper()
-	l, err := host.New(host.Options{})
+	l, err := local.New(local.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +60,7 @@ func TestRun(t *testing.T) {
 		"its own group": {sh(`test "$(cut -d' ' -f5 /proc/$$/stat)" = $$ && test "$(cut -d' ' -f7 /proc/$$/stat)" = 0`), host.Output{}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := local(t).Run(t.Context(), c.cmd)
+			got, err := thisNode(t).Run(t.Context(), c.cmd)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -72,7 +73,7 @@ func TestRun(t *testing.T) {
 
 func TestRunEnvironmentIsClean(t *testing.T) {
 	t.Setenv("SECRET", "x")
-	got, err := local(t).Run(t.Context(), host.Cmd{Args: []string{"env"}, Path: []string{"/usr/bin", "/bin"}, Env: []string{"A=b"}})
+	got, err := thisNode(t).Run(t.Context(), host.Cmd{Args: []string{"env"}, Path: []string{"/usr/bin", "/bin"}, Env: []string{"A=b"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +111,7 @@ func TestRunWithoutProgram(t *testing.T) {
 		"nothing":        {host.Cmd{}, "a command without a program", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			out, err := local(t).Run(t.Context(), c.cmd)
+			out, err := thisNode(t).Run(t.Context(), c.cmd)
 			if err == nil || err.Error() != c.want {
 				t.Errorf("want %q, got %v", c.want, err)
 			}
@@ -134,7 +135,7 @@ func alive(t *testing.T, pid string) bool {
 func TestRunTimesOutWithAllItsChildren(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
-	out, err := local(t).Run(ctx, sh("sleep 1000 & echo $!; (trap '' TERM; sleep 2; echo ends) & wait"))
+	out, err := thisNode(t).Run(ctx, sh("sleep 1000 & echo $!; (trap '' TERM; sleep 2; echo ends) & wait"))
 	if want := "sh: timed out after 1s"; err == nil || err.Error() != want {
 		t.Errorf("want %q, got %v", want, err)
 	}
@@ -155,7 +156,7 @@ func TestRunKillsWhoIgnoresTERM(t *testing.T) {
 	cmd := sh("trap '' TERM; echo $$; while :; do sleep 1000; done")
 	cmd.Stream = func(bool, []byte) { cancel(errors.New("interrupted")) }
 	begin := time.Now()
-	out, err := local(t).Run(ctx, cmd)
+	out, err := thisNode(t).Run(ctx, cmd)
 	if want := "sh: interrupted"; err == nil || err.Error() != want {
 		t.Errorf("want %q, got %v", want, err)
 	}
@@ -169,7 +170,7 @@ func TestRunKillsWhoIgnoresTERM(t *testing.T) {
 
 func TestRunDoesNotWaitForWhoStaysBehind(t *testing.T) {
 	begin := time.Now()
-	out, err := local(t).Run(t.Context(), sh("sleep 1000 & echo $!; setsid sleep 1000 & echo $!; exit 0"))
+	out, err := thisNode(t).Run(t.Context(), sh("sleep 1000 & echo $!; setsid sleep 1000 & echo $!; exit 0"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -198,7 +199,7 @@ func TestRunStreamsAFlood(t *testing.T) {
 	total := 0
 	cmd.Stream = func(_ bool, p []byte) { total += len(p) }
 	cmd.MaxOutput = 1024
-	out, err := local(t).Run(t.Context(), cmd)
+	out, err := thisNode(t).Run(t.Context(), cmd)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -211,7 +212,7 @@ func TestRunAsSomebodyElse(t *testing.T) {
 	needsRoot(t, "commands of another user")
 	cmd := sh("id -u; id -g; id -G; echo $HOME")
 	cmd.User = "nobody"
-	out, err := local(t).Run(t.Context(), cmd)
+	out, err := thisNode(t).Run(t.Context(), cmd)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -220,7 +221,7 @@ func TestRunAsSomebodyElse(t *testing.T) {
 	}
 	cmd.Group = "daemon"
 	cmd.Args[2] = "id -u; id -g"
-	out, err = local(t).Run(t.Context(), cmd)
+	out, err = thisNode(t).Run(t.Context(), cmd)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -228,13 +229,13 @@ func TestRunAsSomebodyElse(t *testing.T) {
 		t.Errorf("-want +got\n%s", diff)
 	}
 	cmd.User = "no-such-user"
-	if _, err := local(t).Run(t.Context(), cmd); !errors.Is(err, host.ErrUnknownAccount) {
+	if _, err := thisNode(t).Run(t.Context(), cmd); !errors.Is(err, host.ErrUnknownAccount) {
 		t.Errorf("want %v, got %v", host.ErrUnknownAccount, err)
 	}
 }
 
 func TestRunLeaksNoDescriptors(t *testing.T) {
-	l := local(t)
+	l := thisNode(t)
 	held, err := os.Open("/etc/passwd")
 	if err != nil {
 		t.Fatal(err)
@@ -272,7 +273,7 @@ func TestCommandEndsWithTheProcessThatRanIt(t *testing.T) {
 	if os.Getenv("HOST_TEST_RUNS") != "" {
 		cmd := sh("echo $$; exec sleep 1000")
 		cmd.Stream = func(_ bool, p []byte) { _, _ = os.Stdout.Write(p) }
-		_, _ = local(t).Run(context.Background(), cmd)
+		_, _ = thisNode(t).Run(context.Background(), cmd)
 		return
 	}
 	self := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$")

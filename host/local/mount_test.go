@@ -1,4 +1,4 @@
-package host_test
+package local_test
 
 import (
 	"bytes"
@@ -127,7 +127,7 @@ func TestMounts(t *testing.T) {
 	needsRoot(t, "a mount")
 	h := hosttest.New(t, "-- \"a b/\" --\n")
 	mount(t, "my source", h.Path("a b"), "tmpfs", unix.MS_NOSUID, "size=64k")
-	got, err := h.Local.Mounts(t.Context())
+	got, err := h.Node.Mounts(t.Context())
 	if err != nil || len(got) != 1 {
 		t.Fatalf("want one, got %v, %v", got, err)
 	}
@@ -140,7 +140,7 @@ func TestMounts(t *testing.T) {
 	if diff := cmp.Diff(want, m); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
-	all, err := local(t).Mounts(t.Context())
+	all, err := thisNode(t).Mounts(t.Context())
 	if err != nil || all[0].Point == "" || !strings.HasPrefix(h.Path("/"), os.TempDir()) {
 		t.Errorf("%v, %v", all, err)
 	}

@@ -1,4 +1,4 @@
-package host_test
+package local_test
 
 import (
 	"bytes"
@@ -12,14 +12,15 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/host/local"
 )
 
 const many = 10_000
 
-func rooted(b *testing.B) (*host.Local, string) {
+func rooted(b *testing.B) (*local.Node, string) {
 	b.Helper()
 	dir := b.TempDir()
-	l, err := host.New(host.Options{Root: dir})
+	l, err := local.New(local.Options{Root: dir})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -93,7 +94,7 @@ func BenchmarkWriteFile(b *testing.B) {
 		}
 		folders(b, dir)
 		unix.Sync() // of the files before
-		again, err := host.New(host.Options{Root: dir})
+		again, err := local.New(local.Options{Root: dir})
 		if err != nil {
 			b.Fatal(err)
 		}

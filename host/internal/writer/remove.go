@@ -1,4 +1,4 @@
-package host
+package writer
 
 import (
 	"context"
@@ -8,6 +8,8 @@ import (
 	"os"
 	"strings"
 
+	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/host/internal/inode"
 	"golang.org/x/sys/unix"
 )
 
@@ -17,57 +19,57 @@ var topFolders = [...]string{
 	"srv", "sys", "tmp", "usr", "var",
 }
 
-// Remove implements [FileWriter]. The root and its usual folders are never removed. Where something is mounted below name nothing is.
-func (l *Local) Remove(ctx context.Context, name string, all bool) error {
-	dir, base, err := l.root.Parent(name)
+// Remove implements [host.FileWriter]. The root and its usual folders are never removed. Where something is mounted below name nothing is.
+func (w *Writer) Remove(ctx context.Context, name string, all bool) error {
+	dir, base, err := w.root.Parent(name)
 	if err != nil {
-		return l.failed("remove", err)
+		return w.Failed("remove", err)
 	}
 	defer unix.Close(dir)
-	if err := l.removable(dir, base, name); err != nil {
+	if err := w.removable(dir, base, name); err != nil {
 		return err
 	}
-	st, err := lstatAt(dir, base)
+	st, err := inode.Lstat(dir, base)
 	if err != nil || st == nil {
-		return l.failed("remove", err)
+		return w.Failed("remove", err)
 	}
 	switch {
-	case kindOf(st.Mode) != Directory:
+	case inode.KindOf(st.Mode) != host.Directory:
 		err = unix.Unlinkat(dir, base, 0)
 	case !all:
 		err = unix.Unlinkat(dir, base, unix.AT_REMOVEDIR)
 	default:
-		if err := l.removeTree(ctx, dir, base, name); err != nil {
+		if err := w.removeTree(ctx, dir, base, name); err != nil {
 			return err
 		}
 	}
 	if err != nil && !errors.Is(err, unix.ENOENT) {
 		return fmt.Errorf("remove: %s: %w%s", name, err, contentKept(st))
 	}
-	return l.durableDir(ctx, dir)
+	return w.durableDir(ctx, dir)
 }
 
 // contentKept is what an error says when the file that was to be replaced or removed is as it was.
 func contentKept(old *unix.Stat_t) string {
-	if old == nil || kindOf(old.Mode) != Regular {
+	if old == nil || inode.KindOf(old.Mode) != host.Regular {
 		return ""
 	}
 	return "; old content kept"
 }
 
 // removeTree removes the folder base of dir with all that is in it: under another name, so that who looks sees all of it or nothing.
-func (l *Local) removeTree(ctx context.Context, dir int, base, name string) error {
-	if err := l.noneMounted(ctx, dir, base); err != nil {
+func (w *Writer) removeTree(ctx context.Context, dir int, base, name string) error {
+	if err := w.noneMounted(ctx, dir, base); err != nil {
 		return err
 	}
 	aside := base
-	if !strings.HasPrefix(base, tempPrefix+l.token+".") {
-		aside = l.tempName()
+	if !strings.HasPrefix(base, tempPrefix+w.token+".") {
+		aside = w.tempName()
 		if err := renameNew(dir, base, aside); err != nil {
 			aside = base // a file system that cannot rename this folder
 		}
 	}
-	err := (&removal{l: l, ctx: ctx}).empty(dir, aside, name)
+	err := (&removal{w: w, ctx: ctx}).empty(dir, aside, name)
 	if err == nil {
 		err = unix.Unlinkat(dir, aside, unix.AT_REMOVEDIR)
 	}
@@ -77,15 +79,15 @@ func (l *Local) removeTree(ctx context.Context, dir int, base, name string) erro
 	return err
 }
 
-func (l *Local) removable(dir int, base, name string) error {
+func (w *Writer) removable(dir int, base, name string) error {
 	var st unix.Stat_t
 	if err := unix.Fstat(dir, &st); err != nil {
-		return l.failed("remove", err)
+		return w.Failed("remove", err)
 	}
 	if base == "." {
 		return errors.New("remove: / is never removed")
 	}
-	if !l.root.Is(&st) {
+	if !w.root.Is(&st) {
 		return nil
 	}
 	for _, top := range topFolders {
@@ -97,19 +99,19 @@ func (l *Local) removable(dir int, base, name string) error {
 }
 
 // noneMounted looks for mounts at and below base before anything is removed. That none is crossed is made sure by the descent itself.
-func (l *Local) noneMounted(ctx context.Context, dir int, base string) error {
+func (w *Writer) noneMounted(ctx context.Context, dir int, base string) error {
 	where, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", dir))
 	if err != nil {
-		return l.failed("remove", err)
+		return w.Failed("remove", err)
 	}
-	where, ok := l.inside(where)
+	where, ok := w.Inside(where)
 	if !ok {
 		return nil
 	}
 	where = strings.TrimSuffix(where, "/") + "/" + base
-	mounts, err := l.Mounts(ctx)
+	mounts, err := w.Mounts(ctx)
 	if err != nil {
-		return l.failed("remove", err)
+		return w.Failed("remove", err)
 	}
 	for _, m := range mounts {
 		if m.Point == where || strings.HasPrefix(m.Point, where+"/") {
@@ -121,7 +123,7 @@ func (l *Local) noneMounted(ctx context.Context, dir int, base string) error {
 
 // removal empties a folder by descriptors.
 type removal struct {
-	l   *Local
+	w   *Writer
 	ctx context.Context
 	top int // descriptor of the folder that is emptied
 }
@@ -151,7 +153,7 @@ func (r *removal) contents(fd int, name string, depth int) error {
 }
 
 func (r *removal) pass(fd int, name string, depth int) (int, error) {
-	again, err := openDir(fd, ".", 0)
+	again, err := inode.OpenDir(fd, ".", 0)
 	if err != nil {
 		return 0, fmt.Errorf("remove: %s: %w", name, err)
 	}
@@ -172,7 +174,7 @@ func (r *removal) pass(fd int, name string, depth int) (int, error) {
 			return total, nil
 		}
 		if err != nil {
-			return total, r.l.failed("remove", err)
+			return total, r.w.Failed("remove", err)
 		}
 	}
 }
@@ -186,7 +188,7 @@ func (r *removal) entry(dir int, base, name string, depth int) error {
 		return fmt.Errorf("remove: %s: %w", name, err)
 	}
 	if depth >= deep { // the next pass over the top finds it there
-		err := unix.Renameat(dir, base, r.top, r.l.tempName())
+		err := unix.Renameat(dir, base, r.top, r.w.tempName())
 		if err != nil {
 			return fmt.Errorf("remove: %s: %w", name, err)
 		}
@@ -219,7 +221,7 @@ func enter(dir int, base string) (int, error) {
 	case !errors.Is(err, unix.ENOSYS) && !errors.Is(err, unix.EPERM):
 		return fd, err
 	}
-	fd, err = openDir(dir, base, 0)
+	fd, err = inode.OpenDir(dir, base, 0)
 	if err != nil {
 		return -1, err
 	}
@@ -246,21 +248,21 @@ func mountID(fd int) (string, error) {
 }
 
 // Sweep removes from the folder dir the temporary files that a run with that token left behind when it was killed.
-func (l *Local) Sweep(ctx context.Context, dir, token string) error {
+func (w *Writer) Sweep(ctx context.Context, dir, token string) error {
 	if token == "" || strings.ContainsAny(token, "/.") {
 		return fmt.Errorf("sweep: %q is not the token of a run", token)
 	}
-	names, err := l.names(dir)
+	names, err := w.Names(dir)
 	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) { // the run replaced the folder itself, and what was in it is gone
 		return nil
 	}
 	if err != nil {
-		return l.failed("sweep", err)
+		return w.Failed("sweep", err)
 	}
 	var all []error
 	for _, n := range names {
 		if strings.HasPrefix(n, tempPrefix+token+".") {
-			all = append(all, l.Remove(ctx, strings.TrimSuffix(dir, "/")+"/"+n, true))
+			all = append(all, w.Remove(ctx, strings.TrimSuffix(dir, "/")+"/"+n, true))
 		}
 	}
 	return errors.Join(all...)

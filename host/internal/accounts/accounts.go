@@ -1,4 +1,5 @@
-package host
+// Package accounts looks up users and groups of a node: in its files, else in its name services.
+package accounts
 
 import (
 	"bufio"
@@ -11,36 +12,54 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/nodeapply/apply/host"
 )
 
 // getentTimeout bounds one question to the node's name services.
 const getentTimeout = 10 * time.Second
 
-// accounts holds /etc/passwd and /etc/group as they were when they were last seen to change, and what getent said.
-type accounts struct {
+// Accounts holds /etc/passwd and /etc/group as they were when they were last seen to change, and what getent said. It may be used by any
+// number of goroutines.
+type Accounts struct {
+	files  host.FileReader
+	query  func(context.Context, host.Cmd) (host.Output, error)
 	mu     sync.Mutex
 	passwd database
 	group  database
 	asked  map[string][]string // "passwd bob" -> the fields of the entry
 }
 
+// New returns the Accounts in these files. Commands of the name services are run by query.
+func New(files host.FileReader, query func(context.Context, host.Cmd) (host.Output, error)) *Accounts {
+	return &Accounts{files: files, query: query, asked: map[string][]string{}}
+}
+
+// Owner names the user in an error, by the number where /etc/passwd does not know it.
+func (a *Accounts) Owner(uid uint32) string {
+	if u, ok := a.ByUID(uid); ok {
+		return "owner " + u.Name
+	}
+	return fmt.Sprintf("owner %d", uid)
+}
+
 // database is one file of colon-separated entries.
 type database struct {
-	seen    Stat
+	seen    host.Stat
 	byName  map[string][]string
 	byID    map[string][]string
 	entries [][]string
 }
 
-// current reads the file again if it has changed. Its errors do not name owners, which are looked up here.
-func (d *database) current(l *Local, name string, fields int) error {
-	st, err := l.lstat(name)
+// current reads the file again if it has changed.
+func (d *database) current(files host.FileReader, name string, fields int) error {
+	st, err := files.Lstat(name)
 	if err != nil || st == d.seen && d.byName != nil {
 		return err
 	}
 	next := database{seen: st, byName: map[string][]string{}, byID: map[string][]string{}}
-	if st.Kind != Absent {
-		f, err := l.open(name)
+	if st.Kind != host.Absent {
+		f, err := files.Open(name)
 		if err != nil {
 			return err
 		}
@@ -77,58 +96,58 @@ func entries(r io.Reader, fields int) ([][]string, error) {
 
 const passwdFields, groupFields = 7, 4
 
-// LookupUser implements [View].
-func (l *Local) LookupUser(ctx context.Context, nameOrID string) (User, error) {
-	e, err := l.account(ctx, "passwd", nameOrID)
+// LookupUser implements [host.View].
+func (a *Accounts) LookupUser(ctx context.Context, nameOrID string) (host.User, error) {
+	e, err := a.account(ctx, "passwd", nameOrID)
 	if err != nil {
-		return User{}, err
+		return host.User{}, err
 	}
 	if e == nil {
 		id, _ := number(nameOrID)
-		return User{Name: nameOrID, UID: id, GID: id}, nil
+		return host.User{Name: nameOrID, UID: id, GID: id}, nil
 	}
 	return userOf(e), nil
 }
 
-// LookupGroup implements [View].
-func (l *Local) LookupGroup(ctx context.Context, nameOrID string) (Group, error) {
-	e, err := l.account(ctx, "group", nameOrID)
+// LookupGroup implements [host.View].
+func (a *Accounts) LookupGroup(ctx context.Context, nameOrID string) (host.Group, error) {
+	e, err := a.account(ctx, "group", nameOrID)
 	if err != nil {
-		return Group{}, err
+		return host.Group{}, err
 	}
 	if e == nil {
 		id, _ := number(nameOrID)
-		return Group{Name: nameOrID, GID: id}, nil
+		return host.Group{Name: nameOrID, GID: id}, nil
 	}
 	gid, _ := number(e[2])
-	return Group{Name: e[0], GID: gid}, nil
+	return host.Group{Name: e[0], GID: gid}, nil
 }
 
 // account returns the entry of a name or a number; nil for a number without one.
-func (l *Local) account(ctx context.Context, kind, nameOrID string) ([]string, error) {
+func (a *Accounts) account(ctx context.Context, kind, nameOrID string) ([]string, error) {
 	_, notNumber := number(nameOrID)
-	e, err := l.accounts.find(l, kind, nameOrID, notNumber == nil)
+	e, err := a.find(kind, nameOrID, notNumber == nil)
 	if err != nil || e != nil || notNumber == nil {
 		return e, err
 	}
-	if e, err = l.getent(ctx, kind, nameOrID); err != nil || e != nil {
+	if e, err = a.getent(ctx, kind, nameOrID); err != nil || e != nil {
 		return e, err
 	}
 	word := "user"
 	if kind == "group" {
 		word = kind
 	}
-	return nil, fmt.Errorf("%s %q: %w", word, nameOrID, ErrUnknownAccount)
+	return nil, fmt.Errorf("%s %q: %w", word, nameOrID, host.ErrUnknownAccount)
 }
 
-func (a *accounts) find(l *Local, kind, nameOrID string, isID bool) ([]string, error) {
+func (a *Accounts) find(kind, nameOrID string, isID bool) ([]string, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	d, fields := &a.passwd, passwdFields
 	if kind == "group" {
 		d, fields = &a.group, groupFields
 	}
-	if err := d.current(l, "/etc/"+kind, fields); err != nil {
+	if err := d.current(a.files, "/etc/"+kind, fields); err != nil {
 		return nil, err
 	}
 	if isID {
@@ -141,13 +160,13 @@ func (a *accounts) find(l *Local, kind, nameOrID string, isID bool) ([]string, e
 }
 
 // getent asks the node's name services; an answer is remembered, the lack of one is not, for the account may be made in this run.
-func (l *Local) getent(ctx context.Context, kind, name string) ([]string, error) {
+func (a *Accounts) getent(ctx context.Context, kind, name string) ([]string, error) {
 	if strings.HasPrefix(name, "-") || strings.ContainsAny(name, ":\n\x00") {
 		return nil, nil
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, getentTimeout, fmt.Errorf("timed out after %s", getentTimeout))
 	defer cancel()
-	out, err := l.Query(ctx, Cmd{Args: []string{"getent", kind, name}})
+	out, err := a.query(ctx, host.Cmd{Args: []string{"getent", kind, name}})
 	if out.ExitCode == 127 || out.ExitCode == 126 {
 		return nil, nil // a node without name services
 	}
@@ -162,28 +181,25 @@ func (l *Local) getent(ctx context.Context, kind, name string) ([]string, error)
 	if err != nil || len(found) == 0 || out.ExitCode != 0 {
 		return nil, err
 	}
-	l.accounts.mu.Lock()
-	defer l.accounts.mu.Unlock()
-	if l.accounts.asked == nil {
-		l.accounts.asked = map[string][]string{}
-	}
-	l.accounts.asked[kind+" "+name] = found[0]
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.asked[kind+" "+name] = found[0]
 	return found[0], nil
 }
 
-// byUID returns the user of /etc/passwd with that id.
-func (a *accounts) byUID(l *Local, uid uint32) (User, bool) {
-	e, err := a.find(l, "passwd", strconv.FormatUint(uint64(uid), 10), true)
+// ByUID returns the user of /etc/passwd with that id.
+func (a *Accounts) ByUID(uid uint32) (host.User, bool) {
+	e, err := a.find("passwd", strconv.FormatUint(uint64(uid), 10), true)
 	if err != nil || e == nil {
-		return User{}, false
+		return host.User{}, false
 	}
 	return userOf(e), true
 }
 
-// memberships returns the ids of all groups of the user: gid, and those that list the user. For a user that /etc/passwd does not know,
+// Memberships returns the ids of all groups of the user: gid, and those that list the user. For a user that /etc/passwd does not know,
 // id(1) asks the name services.
-func (l *Local) memberships(ctx context.Context, u User, gid uint32) ([]uint32, error) {
-	if _, err := l.accounts.find(l, "group", "0", true); err != nil {
+func (a *Accounts) Memberships(ctx context.Context, u host.User, gid uint32) ([]uint32, error) {
+	if _, err := a.find("group", "0", true); err != nil {
 		return nil, err
 	}
 	ids := []uint32{gid}
@@ -192,20 +208,20 @@ func (l *Local) memberships(ctx context.Context, u User, gid uint32) ([]uint32, 
 			ids = append(ids, id)
 		}
 	}
-	l.accounts.mu.Lock()
-	for _, e := range l.accounts.group.entries {
+	a.mu.Lock()
+	for _, e := range a.group.entries {
 		if slices.Contains(strings.Split(e[3], ","), u.Name) {
 			add(e[2])
 		}
 	}
-	_, remote := l.accounts.asked["passwd "+u.Name]
-	l.accounts.mu.Unlock()
+	_, remote := a.asked["passwd "+u.Name]
+	a.mu.Unlock()
 	if !remote {
 		return ids, nil
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, getentTimeout, fmt.Errorf("timed out after %s", getentTimeout))
 	defer cancel()
-	out, err := l.Query(ctx, Cmd{Args: []string{"id", "-G", "--", u.Name}})
+	out, err := a.query(ctx, host.Cmd{Args: []string{"id", "-G", "--", u.Name}})
 	if err != nil {
 		return nil, err
 	}
@@ -218,10 +234,10 @@ func (l *Local) memberships(ctx context.Context, u User, gid uint32) ([]uint32, 
 	return ids, nil
 }
 
-func userOf(e []string) User {
+func userOf(e []string) host.User {
 	uid, _ := number(e[2])
 	gid, _ := number(e[3])
-	return User{Name: e[0], UID: uid, GID: gid, Home: e[5], Shell: e[6]}
+	return host.User{Name: e[0], UID: uid, GID: gid, Home: e[5], Shell: e[6]}
 }
 
 func number(s string) (uint32, error) {

@@ -1,4 +1,4 @@
-package host_test
+package local_test
 
 import (
 	"context"
@@ -11,10 +11,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/host/local"
 )
 
 // unitFile makes a unit of the running systemd, which is gone again at the end of the test.
-func unitFile(t *testing.T, l *host.Local, name, text string) {
+func unitFile(t *testing.T, l *local.Node, name, text string) {
 	t.Helper()
 	file := "/etc/systemd/system/" + name
 	if err := l.WriteFile(t.Context(), file, content(text)); err != nil {
@@ -37,7 +38,7 @@ func TestUnitsOfTheRunningSystemd(t *testing.T) {
 	if _, err := os.Stat("/run/systemd/system"); err != nil || os.Geteuid() != 0 {
 		t.Skip("needs root and systemd as process 1; left out: units of a real systemd")
 	}
-	l := local(t)
+	l := thisNode(t)
 	const tail = "\n[Install]\nWantedBy=multi-user.target\nAlias=apply-alias.service\n"
 	unitFile(t, l, "apply-good.service", "[Service]\nExecStart=/bin/sleep infinity\nExecReload=/bin/true"+tail)
 	unitFile(t, l, "apply-bad.service", "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'echo it went wrong; exit 3'\n")
@@ -98,7 +99,7 @@ func TestUnitsOfTheRunningSystemd(t *testing.T) {
 }
 
 // giveUp starts what never comes to be, and looks whether systemd still tries afterwards.
-func giveUp(t *testing.T, l *host.Local) {
+func giveUp(t *testing.T, l *local.Node) {
 	t.Helper()
 	ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, errors.New("timed out after 1s"))
 	defer cancel()

@@ -1,12 +1,11 @@
-package host_test
+package local_test
 
 import (
 	"path/filepath"
 	"testing"
 
+	"github.com/nodeapply/apply/host/local"
 	"golang.org/x/sys/unix"
-
-	"github.com/nodeapply/apply/host"
 )
 
 func TestSpace(t *testing.T) {
@@ -14,7 +13,7 @@ func TestSpace(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := host.New(host.Options{Root: dir})
+	l, err := local.New(local.Options{Root: dir})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package host
+package local_test
 
 import (
 	"errors"
@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/host/local"
 )
 
 func TestAccounts(t *testing.T) {
@@ -16,18 +18,18 @@ func TestAccounts(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	l, err := New(Options{Root: dir})
+	l, err := local.New(local.Options{Root: dir})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	if _, err := l.LookupUser(t.Context(), "bob"); !errors.Is(err, ErrUnknownAccount) || err.Error() != `user "bob": unknown to this node` {
+	if _, err := l.LookupUser(t.Context(), "bob"); !errors.Is(err, host.ErrUnknownAccount) || err.Error() != `user "bob": unknown to this node` {
 		t.Errorf("without a file: %v", err)
 	}
 	put("passwd", "# comment\nroot:x:0:0::/root:/bin/sh\nbob:x:10:20:Bob:/home/bob:/bin/zsh\nbob:x:11:21::/:/\n+nis::::::\nbad:x:y:0::/:\nshort:x:1\n")
 	put("group", "root:x:0:\nbobs:x:20:\nusers:x:30:alice,bob\nwheel:x:40:bob\nothers:x:50:bobby\n")
-	bob := User{Name: "bob", UID: 10, GID: 20, Home: "/home/bob", Shell: "/bin/zsh"}
-	for name, want := range map[string]User{"bob": bob, "10": bob, "77": {Name: "77", UID: 77, GID: 77}, "root": {Name: "root", Home: "/root", Shell: "/bin/sh"}} {
+	bob := host.User{Name: "bob", UID: 10, GID: 20, Home: "/home/bob", Shell: "/bin/zsh"}
+	for name, want := range map[string]host.User{"bob": bob, "10": bob, "77": {Name: "77", UID: 77, GID: 77}, "root": {Name: "root", Home: "/root", Shell: "/bin/sh"}} {
 		got, err := l.LookupUser(t.Context(), name)
 		if err != nil {
 			t.Error(err)
@@ -36,17 +38,17 @@ func TestAccounts(t *testing.T) {
 			t.Errorf("%s: -want +got\n%s", name, diff)
 		}
 	}
-	for name, want := range map[string]Group{"users": {"users", 30}, "40": {"wheel", 40}, "99": {"99", 99}} {
+	for name, want := range map[string]host.Group{"users": {Name: "users", GID: 30}, "40": {Name: "wheel", GID: 40}, "99": {Name: "99", GID: 99}} {
 		if got, err := l.LookupGroup(t.Context(), name); err != nil || got != want {
 			t.Errorf("%s: want %v, got %v, %v", name, want, got, err)
 		}
 	}
 	for _, name := range []string{"bad", "short", "", "-1", "4294967296", "nis", "--help"} {
-		if got, err := l.LookupUser(t.Context(), name); !errors.Is(err, ErrUnknownAccount) {
-			t.Errorf("%q: want %v, got %v, %v", name, ErrUnknownAccount, got, err)
+		if got, err := l.LookupUser(t.Context(), name); !errors.Is(err, host.ErrUnknownAccount) {
+			t.Errorf("%q: want %v, got %v, %v", name, host.ErrUnknownAccount, got, err)
 		}
 	}
-	ids, err := l.memberships(t.Context(), bob, 20)
+	ids, err := l.Memberships(t.Context(), bob, 20)
 	if diff := cmp.Diff([]uint32{20, 30, 40}, ids); diff != "" || err != nil {
 		t.Errorf("memberships: %v -want +got\n%s", err, diff)
 	}
@@ -59,20 +61,14 @@ func TestAccounts(t *testing.T) {
 	}
 }
 
-func TestGetent(t *testing.T) {
-	l, err := New(Options{})
+func TestUnknownToTheNameServices(t *testing.T) {
+	l, err := local.New(local.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	if e, err := l.getent(t.Context(), "passwd", "root"); err != nil || len(e) != passwdFields || e[2] != "0" {
-		t.Skipf("needs getent, which does not know root here: %q, %v", e, err)
-	}
-	if _, err := l.LookupUser(t.Context(), "no-such-user"); !errors.Is(err, ErrUnknownAccount) {
-		t.Errorf("want %v, got %v", ErrUnknownAccount, err)
-	}
-	if e, err := l.accounts.find(l, "passwd", "root", false); err != nil || e == nil {
-		t.Errorf("the answer was not remembered: %v, %v", e, err)
+	if _, err := l.LookupUser(t.Context(), "no-such-user"); !errors.Is(err, host.ErrUnknownAccount) {
+		t.Errorf("want %v, got %v", host.ErrUnknownAccount, err)
 	}
 }
 
@@ -87,7 +83,7 @@ func TestAccountsThatSomebodyPlanted(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	l, err := New(Options{Root: dir})
+	l, err := local.New(local.Options{Root: dir})
 	if err != nil {
 		t.Fatal(err)
 	}

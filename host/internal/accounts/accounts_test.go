@@ -1,0 +1,60 @@
+package accounts_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/host/internal/accounts"
+)
+
+// bare is a node without any file.
+type bare struct{ host.FileReader }
+
+func (bare) Lstat(string) (host.Stat, error) { return host.Stat{}, nil }
+
+// What the name services know is asked for once, what they do not know each time, and what no name can be never.
+func TestNameServices(t *testing.T) {
+	var asked []string
+	known := ""
+	a := accounts.New(bare{}, func(_ context.Context, c host.Cmd) (host.Output, error) {
+		asked = append(asked, strings.Join(c.Args, " "))
+		if known == "" {
+			return host.Output{ExitCode: 2}, nil
+		}
+		return host.Output{Stdout: []byte(known)}, nil
+	})
+	for _, name := range []string{"bob", "bob", "-v", "a:b", "a\nb", ""} {
+		if _, err := a.LookupUser(t.Context(), name); !errors.Is(err, host.ErrUnknownAccount) {
+			t.Errorf("%q: want %v, got %v", name, host.ErrUnknownAccount, err)
+		}
+	}
+	known = "bob:*:1000:1001:Bob:/home/bob:/bin/sh\n"
+	want := host.User{Name: "bob", UID: 1000, GID: 1001, Home: "/home/bob", Shell: "/bin/sh"}
+	for range 2 {
+		got, err := a.LookupUser(t.Context(), "bob")
+		if diff := cmp.Diff(want, got); diff != "" || err != nil {
+			t.Errorf("%v, -want +got\n%s", err, diff)
+		}
+	}
+	if diff := cmp.Diff([]string{"getent passwd bob", "getent passwd bob", "getent passwd ", "getent passwd bob"}, asked); diff != "" {
+		t.Errorf("asked: -want +got\n%s", diff)
+	}
+}
+
+// A node without getent knows its files alone.
+func TestWithoutNameServices(t *testing.T) {
+	a := accounts.New(bare{}, func(context.Context, host.Cmd) (host.Output, error) {
+		return host.Output{ExitCode: 127}, errors.New("getent: not found")
+	})
+	if _, err := a.LookupGroup(t.Context(), "wheel"); !errors.Is(err, host.ErrUnknownAccount) {
+		t.Errorf("want %v, got %v", host.ErrUnknownAccount, err)
+	}
+	if got, err := a.LookupGroup(t.Context(), "7"); err != nil || got != (host.Group{Name: "7", GID: 7}) {
+		t.Errorf("a number needs no entry: %v, %v", got, err)
+	}
+}

@@ -1,0 +1,219 @@
+// Package reader looks at the files of a node, its mounts among them.
+package reader
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"slices"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/host/internal/beneath"
+	"github.com/nodeapply/apply/host/internal/inode"
+)
+
+// Reader is the files of a node: all below the folder of its root.
+type Reader struct {
+	// Owner names a user in an error.
+	Owner func(uid uint32) string
+
+	root *beneath.Root
+	name string // of the root's folder, as this machine sees it
+}
+
+// New returns a Reader of the files below root, which is the folder of that name.
+func New(root *beneath.Root, name string) *Reader {
+	return &Reader{root: root, name: name, Owner: func(uid uint32) string { return fmt.Sprintf("owner %d", uid) }}
+}
+
+// Lstat implements [host.FileReader].
+func (r *Reader) Lstat(name string) (host.Stat, error) {
+	st, err := r.lstat(name)
+	return st, r.Failed("stat", err)
+}
+
+func (r *Reader) lstat(name string) (host.Stat, error) {
+	dir, base, err := r.root.Above(name)
+	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) {
+		return host.Stat{Orphan: true}, nil
+	}
+	if err != nil {
+		return host.Stat{}, err
+	}
+	defer unix.Close(dir)
+	st, err := inode.Lstat(dir, base)
+	if st == nil || err != nil {
+		return host.Stat{}, err
+	}
+	return inode.StatOf(st), nil
+}
+
+// Open implements [host.FileReader]. The file's access time is left alone where the kernel lets us.
+func (r *Reader) Open(name string) (host.File, error) {
+	f, err := r.open(name)
+	if err != nil {
+		return nil, r.Failed("open", err)
+	}
+	return f, nil
+}
+
+// open looks before it opens: to open a device can be to do something with it.
+func (r *Reader) open(name string) (*file, error) {
+	dir, base, err := r.root.Above(name)
+	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) {
+		return nil, &host.NotFileError{Name: name, Stat: host.Stat{Orphan: true}, Err: err}
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(dir)
+	var st, opened unix.Stat_t
+	err = unix.Fstatat(dir, base, &st, unix.AT_SYMLINK_NOFOLLOW)
+	if errors.Is(err, unix.ENOENT) {
+		return nil, &host.NotFileError{Name: name, Err: err}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if inode.KindOf(st.Mode) != host.Regular {
+		return nil, &host.NotFileError{Name: name, Stat: inode.StatOf(&st)}
+	}
+	if err := r.root.CheckHardLinks(dir, &st, name); err != nil {
+		return nil, err
+	}
+	fd, err := inode.OpenQuietly(func(noatime int) (int, error) {
+		return unix.Openat(dir, base, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC|noatime, 0)
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err = unix.Fstat(fd, &opened); err == nil && (opened.Dev != st.Dev || opened.Ino != st.Ino) {
+		err = fmt.Errorf("%s: somebody replaced it meanwhile", name)
+	}
+	if err != nil {
+		_ = unix.Close(fd)
+		return nil, err
+	}
+	return &file{fd: fd, name: name, st: inode.StatOf(&opened)}, nil
+}
+
+// file reads a regular file. An os.File would ask the kernel of each one whether it can be polled, which takes longer than to read a small one.
+type file struct {
+	fd   int
+	name string
+	st   host.Stat
+}
+
+// Of returns what reads from the descriptor fd, of the file called name.
+func Of(fd int, name string) io.Reader { return &file{fd: fd, name: name} }
+
+// Stat implements [host.File].
+func (f *file) Stat() host.Stat { return f.st }
+
+// Read implements io.Reader.
+func (f *file) Read(p []byte) (int, error) {
+	for {
+		n, err := unix.Read(f.fd, p)
+		switch {
+		case errors.Is(err, unix.EINTR):
+		case err != nil:
+			return 0, &os.PathError{Op: "read", Path: f.name, Err: err}
+		case n == 0 && len(p) > 0:
+			return 0, io.EOF
+		default:
+			return n, nil
+		}
+	}
+}
+
+// Close implements io.Closer.
+func (f *file) Close() error {
+	fd := f.fd
+	if fd < 0 {
+		return os.ErrClosed
+	}
+	f.fd = -1
+	return unix.Close(fd)
+}
+
+// Readlink implements [host.FileReader].
+func (r *Reader) Readlink(name string) (string, error) {
+	fd, err := r.root.Node(name)
+	if err != nil {
+		return "", r.Failed("readlink", err)
+	}
+	defer unix.Close(fd)
+	target, err := beneath.Readlink(fd)
+	return target, r.Failed("readlink", err)
+}
+
+// ReadDir implements [host.FileReader]. The names, and nothing else, are held in memory until all are yielded.
+func (r *Reader) ReadDir(name string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		names, err := r.Names(name)
+		if err != nil {
+			yield("", r.Failed("readdir", err))
+			return
+		}
+		for _, n := range names {
+			if !yield(n, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (r *Reader) Names(name string) ([]string, error) {
+	fd, err := r.root.Node(name)
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(fd)
+	d, err := inode.Reopen(fd, name, unix.O_RDONLY|unix.O_DIRECTORY)
+	if err != nil {
+		return nil, err
+	}
+	defer d.Close()
+	names, err := d.Readdirnames(-1)
+	slices.Sort(names)
+	return names, err
+}
+
+// Xattrs implements [host.FileReader].
+func (r *Reader) Xattrs(name string) (map[string][]byte, error) {
+	fd, err := r.root.Node(name)
+	if err != nil {
+		return nil, r.Failed("getxattr", err)
+	}
+	defer unix.Close(fd)
+	all, err := inode.Xattrs(fd)
+	return all, r.Failed("getxattr", err)
+}
+
+// Failed returns err with the operation before it, and nil for nil.
+func (r *Reader) Failed(op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if r := r.Refused(err); r != err {
+		return r
+	}
+	var p *os.PathError
+	if errors.As(err, &p) {
+		err = p.Err // the name is known to who called, and may be a temporary one
+	}
+	return fmt.Errorf("%s: %w", op, err)
+}
+
+// Refused puts the name of the owner into the error for a name that somebody else may have prepared.
+func (r *Reader) Refused(err error) error {
+	var no *beneath.Refused
+	if !errors.As(err, &no) {
+		return err
+	}
+	return fmt.Errorf("%s: refused: %s (%s)", no.Component, no.Why, r.Owner(no.Owner))
+}

@@ -1,0 +1,313 @@
+// Package writer changes the files of a node: whole or not at all, and durably.
+package writer
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"strings"
+	"sync"
+
+	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/host/internal/beneath"
+	"github.com/nodeapply/apply/host/internal/inode"
+	"github.com/nodeapply/apply/host/internal/reader"
+	"github.com/nodeapply/apply/host/syncer"
+	"golang.org/x/sys/unix"
+)
+
+// Writer changes what its Reader reads. It may be used by any number of goroutines.
+type Writer struct {
+	*reader.Reader
+	root    *beneath.Root
+	token   string
+	sync    *syncer.Group
+	buffers sync.Pool // of *[]byte, for contents on their way
+}
+
+// New returns a Writer of the files below root, which r reads.
+func New(r *reader.Reader, root *beneath.Root) *Writer {
+	return &Writer{
+		Reader: r, root: root, token: strings.ToLower(rand.Text()[:8]), sync: syncer.New(),
+		buffers: sync.Pool{New: func() any { b := make([]byte, 64<<10); return &b }},
+	}
+}
+
+// Token is the part of the names of temporary files by which [Writer.Sweep] of a later run finds them: ".apply.TOKEN.RANDOM".
+func (w *Writer) Token() string { return w.token }
+
+// tempPrefix begins the names of all temporary files; the token of the run and a random part follow.
+const tempPrefix = ".apply."
+
+func (w *Writer) tempName() string {
+	return tempPrefix + w.token + "." + strings.ToLower(rand.Text()[:12])
+}
+
+// WriteFile implements [host.FileWriter]. A device or a folder is never replaced.
+func (w *Writer) WriteFile(ctx context.Context, name string, f host.NewFile) error {
+	n := writing{w: w, name: name, f: f}
+	var err error
+	if n.dir, n.base, err = w.root.Parent(name); err != nil {
+		return w.Failed("write", err)
+	}
+	defer unix.Close(n.dir)
+	if n.old, err = n.present(); err != nil {
+		return err
+	}
+	if err := n.do(ctx); err != nil {
+		if n.old != nil && !n.visible {
+			return fmt.Errorf("%w; old content kept", err)
+		}
+		return err
+	}
+	return nil
+}
+
+// writing is one WriteFile under way.
+type writing struct {
+	w       *Writer
+	name    string
+	f       host.NewFile
+	dir     int
+	base    string
+	old     *unix.Stat_t // nil where nothing is
+	visible bool         // something of the new file can be seen under its name
+}
+
+// present returns the status of what is replaced, once it is sure that it may be.
+func (n *writing) present() (*unix.Stat_t, error) {
+	st, err := inode.Lstat(n.dir, n.base)
+	if err != nil || st == nil {
+		return nil, n.w.Failed("write", err)
+	}
+	switch kind := inode.KindOf(st.Mode); kind {
+	case host.Directory, host.CharDevice, host.BlockDevice:
+		return nil, fmt.Errorf("write: %s is a %s, not a file", n.name, kind)
+	case host.Symlink:
+		err = n.w.root.CheckLink(n.dir, st, n.name)
+	case host.Regular:
+		err = n.w.root.CheckHardLinks(n.dir, st, n.name)
+	}
+	return st, n.w.Refused(err)
+}
+
+func (n *writing) do(ctx context.Context) error {
+	w := n.w
+	temp := w.tempName()
+	fd, err := unix.Openat(n.dir, temp, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
+	if err != nil {
+		return w.Failed("create", err)
+	}
+	defer unix.Close(fd)
+	renamed := false
+	defer func() {
+		if !renamed {
+			_ = unix.Unlinkat(n.dir, temp, 0)
+		}
+	}()
+	if err := w.copyTo(ctx, fd, n.f.Content); err != nil {
+		return w.Failed("write", err)
+	}
+	if err := n.dress(fd); err != nil {
+		return err
+	}
+	if n.f.Validate != nil {
+		if err := n.f.Validate(ctx, path.Join(path.Dir(n.name), temp)); err != nil {
+			return fmt.Errorf("validate: %w", err)
+		}
+	}
+	if n.f.InPlace {
+		return n.inPlace(ctx, fd)
+	}
+	if err := w.durable(ctx, fd); err != nil {
+		return err
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	err = unix.Renameat(n.dir, temp, n.dir, n.base)
+	if errors.Is(err, unix.EBUSY) { // somebody mounted a file there
+		return n.inPlace(ctx, fd)
+	}
+	if err != nil {
+		return w.Failed("rename", err)
+	}
+	renamed, n.visible = true, true
+	if err := n.w.still(n.dir, n.base, fd, n.name); err != nil {
+		return err
+	}
+	return w.durableDir(ctx, n.dir)
+}
+
+// dress gives the new file its owner, attributes and mode: in this order, because a change of owner takes setuid away.
+func (n *writing) dress(fd int) error {
+	m := n.f.Meta
+	if n.old == nil || inode.KindOf(n.old.Mode) != host.Regular {
+		if m.Mode == nil {
+			mode := uint32(0o644)
+			m.Mode = &mode
+		}
+		return inode.Set(fd, m)
+	}
+	old := host.Meta{Mode: m.Mode, UID: m.UID, GID: m.GID, Xattrs: map[string][]byte{}}
+	if m.Mode == nil {
+		mode := n.old.Mode & 0o7777
+		old.Mode = &mode
+	}
+	if m.UID == nil {
+		old.UID = &n.old.Uid
+	}
+	if m.GID == nil {
+		old.GID = &n.old.Gid
+	}
+	fdOld, err := unix.Openat(n.dir, n.base, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return n.w.Failed("open", err)
+	}
+	defer unix.Close(fdOld)
+	kept, err := inode.Xattrs(fdOld)
+	if err != nil {
+		return n.w.Failed("getxattr", err)
+	}
+	inherited, err := inode.Xattrs(fd)
+	if err != nil {
+		return n.w.Failed("getxattr", err)
+	}
+	if _, ok := inherited[inode.ACLAccess]; ok {
+		old.Xattrs[inode.ACLAccess] = nil // the folder's default, which the old file does not have
+	}
+	for name, value := range kept {
+		if name != "security.ima" && name != "security.evm" { // signatures of the old content
+			old.Xattrs[name] = value
+		}
+	}
+	for name, value := range m.Xattrs {
+		old.Xattrs[name] = value
+	}
+	return inode.Set(fd, old)
+}
+
+// still says whether base of dir stands for what fd does, which was just renamed to it: who else can write the folder may have swapped it.
+func (w *Writer) still(dir int, base string, fd int, name string) error {
+	var mine unix.Stat_t
+	if err := unix.Fstat(fd, &mine); err != nil {
+		return w.Failed("stat", err)
+	}
+	there, err := inode.Lstat(dir, base)
+	if err != nil {
+		return w.Failed("stat", err)
+	}
+	if there == nil || there.Dev != mine.Dev || there.Ino != mine.Ino {
+		return fmt.Errorf("write: %s: somebody replaced it meanwhile", name)
+	}
+	return nil
+}
+
+// inPlace writes the finished content of staged through the inode that is there. The room is reserved first, so that a full disk is
+// noticed while the old content is still whole.
+func (n *writing) inPlace(ctx context.Context, staged int) error {
+	w := n.w
+	if n.old == nil || inode.KindOf(n.old.Mode) != host.Regular {
+		return fmt.Errorf("write: %s: there is no file to be written in place", n.name)
+	}
+	node, err := unix.Openat(n.dir, n.base, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return w.Failed("open", err)
+	}
+	defer unix.Close(node)
+	var st unix.Stat_t
+	if err := unix.Fstat(node, &st); err != nil {
+		return w.Failed("stat", err)
+	}
+	if st.Dev != n.old.Dev || st.Ino != n.old.Ino {
+		return fmt.Errorf("write: %s: somebody replaced it meanwhile", n.name)
+	}
+	fd, err := inode.ReopenFD(node, unix.O_WRONLY)
+	if err != nil {
+		return w.Failed("open", err)
+	}
+	defer unix.Close(fd)
+	size, err := unix.Seek(staged, 0, io.SeekCurrent)
+	if err != nil {
+		return w.Failed("stat", err)
+	}
+	if size > st.Size {
+		err = unix.Fallocate(fd, unix.FALLOC_FL_KEEP_SIZE, 0, size)
+		if err != nil && !errors.Is(err, unix.EOPNOTSUPP) {
+			return w.Failed("write", err)
+		}
+	}
+	if _, err := unix.Seek(staged, 0, io.SeekStart); err != nil {
+		return w.Failed("read", err)
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	n.visible = true                                // from here on the inode must be finished, whatever ctx says
+	if err := inode.Set(fd, n.f.Meta); err != nil { // before the content, which may be for fewer eyes than the old one
+		return err
+	}
+	if err := w.copyTo(context.WithoutCancel(ctx), fd, reader.Of(staged, n.name)); err != nil {
+		return w.Failed("write", err)
+	}
+	if err := unix.Ftruncate(fd, size); err != nil {
+		return w.Failed("truncate", err)
+	}
+	return w.durable(ctx, fd)
+}
+
+// durable waits until what the descriptors stand for is on disk.
+func (w *Writer) durable(ctx context.Context, fds ...int) error {
+	return w.Failed("fsync", host.Durable(ctx, w.sync, fds...))
+}
+
+// durableDir waits until the entries of the folder that the descriptor dir stands for are on disk, and the further files too.
+func (w *Writer) durableDir(ctx context.Context, dir int, further ...int) error {
+	if flags, err := unix.FcntlInt(uintptr(dir), unix.F_GETFL, 0); err != nil || flags&unix.O_PATH != 0 {
+		fd, err := inode.OpenDir(dir, ".", 0)
+		if err != nil {
+			return w.Failed("fsync", err)
+		}
+		defer unix.Close(fd)
+		dir = fd
+	}
+	return w.durable(ctx, append(further, dir)...)
+}
+
+// copyTo writes all of r to the descriptor, and looks at ctx between two pieces.
+func (w *Writer) copyTo(ctx context.Context, fd int, r io.Reader) error {
+	buffer := w.buffers.Get().(*[]byte)
+	defer w.buffers.Put(buffer)
+	for {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		n, err := r.Read(*buffer)
+		if errWrite := writeAll(fd, (*buffer)[:n]); errWrite != nil {
+			return errWrite
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func writeAll(fd int, p []byte) error {
+	for len(p) > 0 {
+		n, err := unix.Write(fd, p)
+		switch {
+		case errors.Is(err, unix.EINTR):
+		case err != nil:
+			return err
+		default:
+			p = p[n:]
+		}
+	}
+	return nil
+}
