@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/nodeapply/apply/catalog"
+	"github.com/nodeapply/apply/catalog/selection"
 	"github.com/nodeapply/apply/engine"
 	"github.com/nodeapply/apply/exchange"
 	"github.com/nodeapply/apply/exchange/record"
@@ -33,7 +34,7 @@ func alone() (*session.Session, error) {
 
 // together converges as a part of the exchange: the others learn what this run will export and waits for, at what it is, and how it ended.
 func (m *Manifest) together(ctx context.Context, o engine.Options) (*report.Report, error) {
-	selected, err := engine.Selection(m.compiled.Catalog, o)
+	selected, err := selection.Of(m.compiled.Catalog, o.Choice)
 	if err != nil {
 		return nil, err
 	}

@@ -68,22 +68,56 @@ func (b *builder) owner(ids []resources.Identity) (int, bool) {
 
 // sameAddress handles a second block with the address of an earlier one: those that do not contradict each other are one, others a mistake.
 func (b *builder) sameAddress(first, second *Entry) {
-	why := ""
-	if first.Resource != nil && second.Resource != nil {
-		diff := contradictions(first, second)
-		if len(diff) > 0 {
-			why = ", and they differ in " + strings.Join(diff, ", ")
-		} else if err := adopt(first, second); err != nil {
-			why = ", and together they are a mistake: " + err.Error()
-		} else {
+	diff := contradictions(first, second)
+	var err error
+	if len(diff) == 0 && first.Deferred == nil && second.Deferred == nil {
+		if err = adopt(first, second); err == nil {
 			return
 		}
 	}
-	b.problems = append(b.problems, Problem{
+	p := Problem{
 		Pos: second.Pos, Also: []resources.Pos{first.Pos},
 		Summary: "duplicate resource " + second.Addr.String(),
-		Detail:  fmt.Sprintf("%s is declared at %s already%s; keep one of them, or give one another title.", first.Addr, first.Pos, why),
-	})
+		Detail:  fmt.Sprintf("%s is declared at %s already", first.Addr, first.Pos),
+	}
+	if len(diff) > 0 {
+		p.Detail += ", and they differ in " + strings.Join(diff, ", ")
+	}
+	if err != nil {
+		p.Detail += ", and together they are a mistake: " + err.Error()
+	}
+	p.Detail += "; keep one of them, or give one another title."
+	b.problems = append(b.problems, p)
+}
+
+// take adds to an entry what another that declares the same thing says: tags and secrets add up, and so does what one alone says of attempts.
+func (e *Entry) take(other *Entry) {
+	e.Timeout, e.Tries, e.TrySleep = cmp.Or(e.Timeout, other.Timeout), cmp.Or(e.Tries, other.Tries), cmp.Or(e.TrySleep, other.TrySleep)
+	e.Tags = slices.Concat(e.Tags, other.Tags)
+	e.Sensitive = slices.Concat(e.Sensitive, other.Sensitive)
+}
+
+// differentOptions names the metaparameters that two entries have differently, but for those that add up.
+func differentOptions(first, second *Entry) []string {
+	x, y := &first.Options, &second.Options
+	var out []string
+	for _, o := range []struct {
+		name string
+		same bool
+	}{
+		{"when", x.Off == y.Off},
+		{"unless", slices.Equal(x.Unless, y.Unless)},
+		{"onlyif", slices.Equal(x.OnlyIf, y.OnlyIf)},
+		{"timeout", x.Timeout == y.Timeout || x.Timeout*y.Timeout == 0},
+		{"tries", x.Tries == y.Tries || x.Tries*y.Tries == 0},
+		{"try_sleep", x.TrySleep == y.TrySleep || x.TrySleep*y.TrySleep == 0},
+		{"noop", x.Noop == y.Noop},
+	} {
+		if !o.same {
+			out = append(out, o.name)
+		}
+	}
+	return out
 }
 
 // known is what the manifest declares, as far as it can be told before the run.
@@ -153,36 +187,7 @@ func contradictions(first, second *Entry) []string {
 			out = append(out, name)
 		}
 	}
-	return append(out, first.apart(second.Options)...)
-}
-
-// apart names the metaparameters that o and p say differently. Tags come together; a guard that only one of them has would keep the other from what
-// it declares.
-func (o Options) apart(p Options) []string {
-	var out []string
-	for name, differ := range map[string]bool{
-		"when":      o.Off != p.Off,
-		"noop":      o.Noop != p.Noop,
-		"unless":    !slices.Equal(o.Unless, p.Unless),
-		"onlyif":    !slices.Equal(o.OnlyIf, p.OnlyIf),
-		"timeout":   o.Timeout != p.Timeout && o.Timeout != 0 && p.Timeout != 0,
-		"tries":     o.Tries != p.Tries && o.Tries != 0 && p.Tries != 0,
-		"try_sleep": o.TrySleep != p.TrySleep && o.TrySleep != 0 && p.TrySleep != 0,
-	} {
-		if differ {
-			out = append(out, name)
-		}
-	}
-	slices.Sort(out)
-	return out
-}
-
-// adopt takes over what only p says.
-func (o *Options) adopt(p Options) {
-	o.Timeout, o.Tries, o.TrySleep = cmp.Or(o.Timeout, p.Timeout), cmp.Or(o.Tries, p.Tries), cmp.Or(o.TrySleep, p.TrySleep)
-	o.Tags, o.Sensitive = slices.Concat(o.Tags, p.Tags), slices.Concat(o.Sensitive, p.Sensitive)
-	slices.Sort(o.Tags)
-	o.Tags = slices.Compact(o.Tags)
+	return append(out, differentOptions(first, second)...)
 }
 
 func samePath(x, y reflect.Value) bool {
@@ -227,7 +232,7 @@ func adopt(first, second *Entry) error {
 		}
 	}
 	first.Resource = merged
-	first.Options.adopt(second.Options)
+	first.take(second)
 	if len(from) == 0 || first.AttrPos == nil || second.AttrPos == nil {
 		return nil
 	}

@@ -19,13 +19,13 @@ func TestTogether(t *testing.T) {
 		want, conflict string
 	}{
 		{"attributes", thing{Mode: "0644"}, thing{Names: []string{"n"}}, Options{}, Options{}, "0644 [n], of 1 and 2", ""},
-		{"tags", thing{}, thing{}, Options{Tags: []string{"b", "a"}}, Options{Tags: []string{"c", "a"}}, " [] tags a b c", ""},
+		{"tags", thing{}, thing{}, Options{Tags: []string{"b", "a"}}, Options{Tags: []string{"c", "a"}}, " [] tags b a c a", ""},
 		{"what one alone says of attempts", thing{}, thing{}, Options{Tries: 3}, Options{Timeout: time.Minute, TrySleep: time.Second}, " [] 1m0s, 3 times, every 1s", ""},
 		{"the same attempts", thing{}, thing{}, Options{Tries: 3, Timeout: time.Minute}, Options{Tries: 3, Timeout: time.Minute}, " [] 1m0s, 3 times, every 0s", ""},
 		{"the same guards", thing{}, thing{}, Options{Unless: []string{"x"}}, Options{Unless: []string{"x"}}, " []", ""},
 		{"neither managed", thing{}, thing{}, Options{Off: true}, Options{Off: true}, " []", ""},
 		{"other attributes", thing{Mode: "0644"}, thing{Mode: "0600"}, Options{}, Options{}, "", "they differ in mode"},
-		{"a guard of one", thing{}, thing{}, Options{OnlyIf: []string{"x"}}, Options{Unless: []string{"x"}}, "", "they differ in onlyif, unless"},
+		{"a guard of one", thing{}, thing{}, Options{OnlyIf: []string{"x"}}, Options{Unless: []string{"x"}}, "", "they differ in unless, onlyif"},
 		{"one not managed", thing{}, thing{}, Options{Off: true}, Options{}, "", "they differ in when"},
 		{"one reported only", thing{}, thing{}, Options{}, Options{Noop: true}, "", "they differ in noop"},
 		{"other attempts", thing{}, thing{}, Options{Tries: 3, Timeout: 1, TrySleep: 1}, Options{Tries: 4, Timeout: 2, TrySleep: 2}, "", "they differ in timeout, tries, try_sleep"},

@@ -37,9 +37,7 @@ func (t *visit) converge(ctx context.Context) {
 		t.res.Outcome, t.changed = report.Changed, true
 		t.report()
 		t.res.Changes = t.mask(t.e, t.diff.Changes)
-		for _, c := range t.diff.Changes {
-			t.res.Reversible = t.res.Reversible && !c.Irreversible
-		}
+		t.res.Reversible = t.reversible()
 	}
 	if err := t.refresh(ctx); err != nil {
 		t.fail(fmt.Errorf("refresh: %w", err))
@@ -70,7 +68,7 @@ func (t *visit) apply(ctx context.Context) error {
 		if err := sleep(ctx, t.slot, t.e.TrySleep); err != nil {
 			return err
 		}
-		diff, err = attempt(ctx, t, func(ctx context.Context) (resources.Diff, error) { return t.e.Resource.Check(ctx, t.view) })
+		diff, err = attempted(ctx, t, func(ctx context.Context) (resources.Diff, error) { return t.e.Resource.Check(ctx, t.view) })
 		if err != nil {
 			return err
 		}
@@ -100,20 +98,20 @@ func (t *visit) applyOnce(ctx context.Context, diff resources.Diff) error {
 	if g, ok := t.e.Resource.(resources.Grouper); ok && len(t.cat.Sections(t.v)) == 0 {
 		err = t.attempt(ctx, func(ctx context.Context) error { return t.start(ctx, diff) })
 		if err == nil {
-			err = t.groups.apply(ctx, t, g, diff)
+			err = t.grouped(ctx, g, diff)
 		}
 	} else {
 		err = t.locked(ctx, func(ctx context.Context) error {
 			if err := t.start(ctx, diff); err != nil {
 				return err
 			}
-			return t.interruptible(ctx, func(ctx context.Context) error { return t.e.Resource.Apply(ctx, t.changing(), diff) })
+			return t.interruptible(ctx, func(ctx context.Context) error { return t.e.Resource.Apply(ctx, t.changing(&t.stop), diff) })
 		})
 	}
 	if err != nil {
 		return err
 	}
-	warning, err := attempt(ctx, t, t.verify)
+	warning, err := attempted(ctx, t, t.verify)
 	if warning != "" {
 		t.res.Warnings = append(t.res.Warnings, warning)
 	}
@@ -125,10 +123,7 @@ func (t *visit) start(ctx context.Context, diff resources.Diff) error {
 	if err := t.record(ctx, diff); err != nil {
 		return err
 	}
-	if reason, because := t.stop.stopped(); reason != "" {
-		return &stoppedError{reason, because}
-	}
-	return nil
+	return t.stop.err()
 }
 
 // record tells the recorder what is about to happen, within an attempt.
@@ -180,7 +175,7 @@ func (t *visit) locked(ctx context.Context, fn func(context.Context) error) erro
 	if !ok {
 		return t.attempt(ctx, fn)
 	}
-	release, err := t.locks.acquire(ctx, t.slot, l.Locks())
+	release, err := t.locks.Acquire(ctx, t.slot, l.Locks())
 	if err != nil {
 		return err
 	}

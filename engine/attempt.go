@@ -2,29 +2,15 @@ package engine
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
-	"runtime/debug"
-	"sync"
 	"time"
 
-	"github.com/nodeapply/apply/graph"
-	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/engine/internal/attempt"
 	"github.com/nodeapply/apply/resources"
 )
 
-// grace is how long an attempt whose deadline has passed may take to end its commands (TERM, then KILL after 5 seconds) before it is abandoned:
-// it then hangs in a system call that nothing ends, such as a stat on a dead network mount.
-const grace = 8 * time.Second
-
 // TimeoutError says that an attempt did not end in time.
-type TimeoutError struct{ After time.Duration }
-
-// Error is "timed out after 5m0s".
-func (e *TimeoutError) Error() string { return fmt.Sprintf("timed out after %v", e.After) }
-
-// Timeout marks the error as one of time, as in package net.
-func (e *TimeoutError) Timeout() bool { return true }
+type TimeoutError = attempt.TimeoutError
 
 // timeout is the deadline of one attempt.
 func (t *visit) timeout() time.Duration {
@@ -59,119 +45,14 @@ func (n naming) handler() slog.Handler {
 
 // attempt calls fn with the resource's deadline, in a goroutine that is left behind if it does not come back in time. A panic in a resource fails that resource.
 func (t *visit) attempt(ctx context.Context, fn func(context.Context) error) error {
-	_, err := attempt(ctx, t, func(ctx context.Context) (struct{}, error) { return struct{}{}, fn(ctx) })
+	_, err := attempted(ctx, t, func(ctx context.Context) (struct{}, error) { return struct{}{}, fn(ctx) })
 	return err
 }
 
-// attempt is [visit.attempt] for an fn with a value. It comes back through a channel: an fn that was left behind must not write to what its caller reads.
-func attempt[T any](ctx context.Context, t *visit, fn func(context.Context) (T, error)) (T, error) {
-	after, start := t.timeout(), time.Now()
-	ctx, cancel := context.WithTimeoutCause(ctx, after, &TimeoutError{after})
-	defer cancel()
-	l := &loan{slot: t.slot}
-	ctx = resources.WithLog(host.WithWaiter(ctx, l), t.log())
-	ctx = resources.WithTell(ctx, func(what string) { t.running(t.e.Addr, t.opts.Scrub(what)) })
-	done := make(chan ended[T], 1)
-	t.hands.do(func() {
-		var e ended[T]
-		defer func() {
-			if p := recover(); p != nil {
-				e.err = fmt.Errorf("internal error: %v\n%s", p, debug.Stack())
-			}
-			done <- e
-		}()
-		e.value, e.err = fn(ctx)
-	})
-	select {
-	case e := <-done:
-		return e.value, e.err
-	case <-ctx.Done():
-	}
-	late := time.NewTimer(grace)
-	defer late.Stop()
-	select {
-	case e := <-done: // it may have ended well just as the deadline passed: what it did is done
-		return e.value, e.err
-	case <-late.C:
-		t.stuck = true
-		l.abandon()
-		var none T
-		return none, fmt.Errorf("%w, and hangs still in the kernel", &TimeoutError{time.Since(start).Round(time.Second)})
-	}
-}
-
-// hands are goroutines that make attempts. One that is free is used again, because its stack has grown to what a check takes.
-type hands struct{ tasks chan func() }
-
-// do calls task in a goroutine.
-func (h hands) do(task func()) {
-	select {
-	case h.tasks <- task:
-	default:
-		go func() {
-			for ; task != nil; task = <-h.tasks {
-				task()
-			}
-		}()
-	}
-}
-
-// rest ends the goroutines that are free, and the others once they are.
-func (h hands) rest() { close(h.tasks) }
-
-// ended is how an attempt ended.
-type ended[T any] struct {
-	value T
-	err   error
-}
-
-// loan lends a visit's slot for the waits of one attempt, until the attempt is abandoned.
-type loan struct {
-	mu   sync.Mutex
-	slot graph.Slot
-	out  int // waits under way
-	gone bool
-}
-
-// Wait implements host.Waiter.
-func (l *loan) Wait(wait func()) {
-	l.mu.Lock()
-	if !l.gone {
-		if l.out == 0 {
-			l.slot.Lend()
-		}
-		l.out++
-	}
-	l.mu.Unlock()
-	wait()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.gone {
-		return
-	}
-	if l.out--; l.out == 0 {
-		l.slot.Resume()
-	}
-}
-
-// Quiet implements host.Waiter. For an attempt that was abandoned all is quiet: the walk may have ended.
-func (l *loan) Quiet() <-chan struct{} {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.gone {
-		quiet := make(chan struct{})
-		close(quiet)
-		return quiet
-	}
-	return l.slot.Quiet()
-}
-
-// abandon gets the slot back for the visit, whatever the attempt still does.
-func (l *loan) abandon() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.gone = true
-	if l.out > 0 {
-		l.slot.Resume()
-	}
+// attempted is [visit.attempt] for an fn with a value.
+func attempted[T any](ctx context.Context, t *visit, fn func(context.Context) (T, error)) (T, error) {
+	ctx = resources.WithTell(resources.WithLog(ctx, t.log()), func(what string) { t.running(t.e.Addr, t.opts.Scrub(what)) })
+	value, stuck, err := attempt.Do(ctx, t.hands, t.slot, t.timeout(), fn)
+	t.stuck = t.stuck || stuck
+	return value, err
 }

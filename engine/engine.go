@@ -12,6 +12,9 @@ import (
 	"time"
 
 	"github.com/nodeapply/apply/catalog"
+	"github.com/nodeapply/apply/catalog/selection"
+	"github.com/nodeapply/apply/engine/internal/attempt"
+	"github.com/nodeapply/apply/engine/internal/lock"
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/journal"
 	"github.com/nodeapply/apply/report"
@@ -32,19 +35,19 @@ type Options struct {
 	Commit   string
 	Dirty    bool
 
-	Parallel int // resources at a time; default 1
-	Tags     []string
-	SkipTags []string
-	Targets  []resources.Address // only these, with what they require
-	FailFast bool                // after a failure start nothing new
-	Strict   bool                // "not idempotent" is a failure
-	Timeout  time.Duration       // of one attempt, where neither resource nor type says; default five minutes
+	selection.Choice               // of resources; default all
+	Parallel         int           // resources at a time; default 1
+	FailFast         bool          // after a failure start nothing new
+	Strict           bool          // "not idempotent" is a failure
+	Timeout          time.Duration // of one attempt, where neither resource nor type says; default five minutes
 
 	// Approve, if set, is asked in a converge about each result of its prediction, before anything is changed. The resource of one that it refuses fails.
 	Approve func(predicted *report.Result) error
 	// Drifted, if set, says whether an earlier run left a resource as it is declared now: then what differs has come about since. It may be
 	// called by several goroutines.
 	Drifted func(a resources.Address) bool
+	// Owed, if set, lists the resources that changed in earlier runs and whose notify of target was not delivered; default: what the Recorder knows.
+	Owed func(target resources.Address) []resources.Address
 	// Stop, if set, is closed to let what runs finish and start nothing new. Cancelling the context ends what runs.
 	Stop <-chan struct{}
 	// Recorder, if set, is told before each change.
@@ -85,7 +88,7 @@ func Plan(ctx context.Context, v host.View, c *catalog.Catalog, o Options) (*rep
 	if err != nil {
 		return nil, err
 	}
-	defer r.hands.rest()
+	defer r.hands.Rest()
 	r.begin(report.Plan)
 	w := r.newWalk(nil)
 	c.Graph().Walk(ctx, r.parallel(), flying(), w)
@@ -98,7 +101,7 @@ func Converge(ctx context.Context, h host.Host, c *catalog.Catalog, o Options) (
 	if err != nil {
 		return nil, err
 	}
-	defer r.hands.rest()
+	defer r.hands.Rest()
 	r.begin(report.Converge)
 	predicted := r.predict(ctx)
 	predicted.approve()
@@ -121,12 +124,12 @@ type run struct {
 	host     host.Host // nil in a plan
 	opts     Options
 	selected []bool // by vertex; nil: all
-	locks    locks
+	locks    lock.Locks
 	late     lateValues
 	report   *report.Report
 	started  time.Time
 	stop     stopper
-	hands    hands
+	hands    attempt.Hands
 }
 
 func newRun(c *catalog.Catalog, v host.View, h host.Host, o Options) (*run, error) {
@@ -145,10 +148,13 @@ func newRun(c *catalog.Catalog, v host.View, h host.Host, o Options) (*run, erro
 	if o.ScrubOutput == nil {
 		o.ScrubOutput = o.Scrub
 	}
-	r := &run{cat: c, view: v, host: h, opts: o, started: time.Now(), hands: hands{make(chan func())}}
+	if o.Owed == nil && o.Recorder != nil {
+		o.Owed = o.Recorder.Owed
+	}
+	r := &run{cat: c, view: v, host: h, opts: o, started: time.Now(), hands: attempt.NewHands()}
 	r.stop.outside = o.Stop
 	var err error
-	r.selected, err = Selection(c, o)
+	r.selected, err = selection.Of(c, o.Choice)
 	return r, err
 }
 

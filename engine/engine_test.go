@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/nodeapply/apply/catalog"
+	"github.com/nodeapply/apply/catalog/selection"
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/resources"
@@ -290,12 +291,12 @@ func TestConverge(t *testing.T) {
 		{name: "what cannot be refreshed takes the event and passes nothing on", decl: "a b:there s:there", edges: "a~b b~s", want: "a=changed b=unchanged s=unchanged", log: "apply a"},
 		{name: "a failed refresh", decl: "a s:there,sick c", edges: "a~s s>c", want: "a=changed s=failed c=skipped(t.s)", log: "apply a,refresh s"},
 		{name: "what an earlier one brings", decl: "a:ground b:needs", edges: "a>b", want: "a=changed b=changed", log: "apply a,apply b"},
-		{name: "tags", decl: "a:tag=x b", want: "a=changed", log: "apply a", opts: Options{Tags: []string{"x"}}},
-		{name: "skip-tags", decl: "a:tag=x b", want: "b=changed", log: "apply b", opts: Options{SkipTags: []string{"x"}}},
-		{name: "type is a tag", decl: "a b", want: "a=changed b=changed", log: "apply a,apply b", opts: Options{Tags: []string{"t"}}},
-		{name: "title is a tag", decl: "a b", want: "b=changed", log: "apply b", opts: Options{Tags: []string{"b"}}},
+		{name: "tags", decl: "a:tag=x b", want: "a=changed", log: "apply a", opts: Options{Choice: selection.Choice{Tags: []string{"x"}}}},
+		{name: "skip-tags", decl: "a:tag=x b", want: "b=changed", log: "apply b", opts: Options{Choice: selection.Choice{SkipTags: []string{"x"}}}},
+		{name: "type is a tag", decl: "a b", want: "a=changed b=changed", log: "apply a,apply b", opts: Options{Choice: selection.Choice{Tags: []string{"t"}}}},
+		{name: "title is a tag", decl: "a b", want: "b=changed", log: "apply b", opts: Options{Choice: selection.Choice{Tags: []string{"b"}}}},
 		{name: "target with what it requires", decl: "a b c d", edges: "a>b b>c", want: "a=changed b=changed", log: "apply a,apply b",
-			opts: Options{Targets: []resources.Address{{Type: "t", Title: "b"}}}},
+			opts: Options{Choice: selection.Choice{Targets: []resources.Address{{Type: "t", Title: "b"}}}}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			w := &world{}

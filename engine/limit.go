@@ -51,7 +51,7 @@ func (t *visit) enter(ctx context.Context) (entered bool, err error) {
 
 // enterOne enters the limit of one section, unless the node is inside. Resources of this node that come at the same time take turns.
 func (t *visit) enterOne(ctx context.Context, s *catalog.Section) (place resources.Place, now bool, err error) {
-	release, err := t.locks.acquire(ctx, t.slot, []string{"limit." + s.Name})
+	release, err := t.locks.Acquire(ctx, t.slot, []string{"limit." + s.Name})
 	if err != nil {
 		return nil, false, err
 	}
@@ -102,7 +102,7 @@ func (t *visit) await(ctx context.Context, s *catalog.Section) (resources.Place,
 	if after <= 0 {
 		after = t.opts.Timeout
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, after, &TimeoutError{after})
+	ctx, cancel := context.WithTimeoutCause(ctx, after, &TimeoutError{After: after})
 	defer cancel()
 	ctx, interrupt := context.WithCancelCause(ctx)
 	var watch sync.WaitGroup
@@ -169,9 +169,9 @@ func (t *visit) limited(ctx context.Context) (ok bool) {
 	return err == nil
 }
 
-// changing is the host through which the visit's resource is changed.
-func (t *visit) changing() host.Host {
-	h := t.recorded(t.e.Addr)
+// changing is the host through which the visit's resource is changed, see [walk.recorded].
+func (t *visit) changing(stop *stopper) host.Host {
+	h := t.recorded(t.e.Addr, stop)
 	if len(t.fences) > 0 {
 		h = host.WithEnv(h, t.fences...)
 	}

@@ -7,9 +7,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-
-	"github.com/nodeapply/apply/catalog"
-	"github.com/nodeapply/apply/resources"
 )
 
 // TestGuardsSayWhy compares the reason, or the error, of a resource with one guard.
@@ -29,13 +26,6 @@ func TestGuardsSayWhy(t *testing.T) {
 		if !strings.Contains(got, want) {
 			t.Errorf("%s: want %q, got %q", guard, want, got)
 		}
-	}
-}
-
-func TestModulesAreTags(t *testing.T) {
-	e := &catalog.Entry{Addr: resources.Address{Module: `module.web["a"].module.db.`, Type: "t", Title: "x"}, Options: catalog.Options{Tags: []string{"own"}}}
-	if diff := cmp.Diff([]string{"t", "x", "own", "web", "db"}, Tags(e)); diff != "" {
-		t.Error(diff)
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 // refreshable asks whether a refresh would do something, else why not.
 func (t *visit) refreshable(ctx context.Context, r resources.Refresher) (yes bool, why string, err error) {
 	applied := t.diff
-	f, err := attempt(ctx, t, func(ctx context.Context) (f finding, err error) {
+	f, err := attempted(ctx, t, func(ctx context.Context) (f finding, err error) {
 		f.wanted, f.why, err = r.Refreshable(ctx, t.view, applied)
 		return f, err
 	})
@@ -39,7 +39,7 @@ func (t *visit) refresh(ctx context.Context) error {
 		if err := t.record(ctx, resources.Diff{}); err != nil {
 			return err
 		}
-		return r.Refresh(ctx, t.changing())
+		return r.Refresh(ctx, t.changing(nil))
 	})
 	if err != nil {
 		return err

@@ -37,6 +37,14 @@ func (s *stopper) stopped() (reason, because string) {
 	return "", ""
 }
 
+// err is a [stoppedError] if nothing new may start.
+func (s *stopper) err() error {
+	if reason, because := s.stopped(); reason != "" {
+		return &stoppedError{reason, because}
+	}
+	return nil
+}
+
 // stoppedError says that nothing new may start, so that a change was not made.
 type stoppedError struct{ reason, because string }
 
@@ -88,58 +96,6 @@ func (s *stopper) recorded(err error) {
 	case s.fatal == nil:
 		s.fatal = err
 	}
-}
-
-// locks are the named locks of a run (dpkg, rpm). They live in the graph's place: an edge would order what only must not overlap.
-type locks struct {
-	mu    sync.Mutex
-	named map[string]chan struct{}
-}
-
-// acquire takes the locks in the order given, which callers sort, and returns what gives them back. It lends the slot while it waits.
-func (l *locks) acquire(ctx context.Context, slot graph.Slot, names []string) (release func(), err error) {
-	var held []chan struct{}
-	release = func() {
-		for _, c := range held {
-			<-c
-		}
-	}
-	for _, name := range names {
-		c := l.channel(name)
-		select {
-		case c <- struct{}{}:
-			held = append(held, c)
-			continue
-		default:
-		}
-		slot.Wait(func() {
-			select {
-			case c <- struct{}{}:
-				held = append(held, c)
-			case <-ctx.Done():
-				err = context.Cause(ctx)
-			}
-		})
-		if err != nil {
-			release()
-			return nil, err
-		}
-	}
-	return release, nil
-}
-
-func (l *locks) channel(name string) chan struct{} {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	c, ok := l.named[name]
-	if !ok {
-		if l.named == nil {
-			l.named = map[string]chan struct{}{}
-		}
-		c = make(chan struct{}, 1)
-		l.named[name] = c
-	}
-	return c
 }
 
 // sleep waits for d without holding the slot.

@@ -124,7 +124,7 @@ func TestErrors(t *testing.T) {
 		{`fileexists("pipe")`, "not a regular file"},
 		{`templatefile("pipe", {})`, "not a regular file"},
 		{`templatefile("nested.tmpl", {})`, "inside a template"},
-		{`templatefile("a.tmpl", {})`, "\"b\" at a.tmpl:1,3, which is not among"},
+		{`templatefile("a.tmpl", {})`, "not among its variables: \"b\" at a.tmpl:1,3"},
 		{`templatefile("deep.tmpl", {})`, "limit"},
 		{`templatestring("$${templatestring(\"a\", {})}", {})`, "inside a template"},
 		{`templatestring("$${x}", {x = []})`, "does not give a string"},

@@ -8,9 +8,9 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"syscall"
 
 	"github.com/nodeapply/apply/catalog"
+	"github.com/nodeapply/apply/catalog/selection"
 	"github.com/nodeapply/apply/cmd/apply/internal/cli"
 	"github.com/nodeapply/apply/cmd/apply/internal/load"
 	"github.com/nodeapply/apply/engine"
@@ -47,10 +47,7 @@ func (r *Runner) walk(
 		return nil, errors.Join(err, p.Close())
 	}
 	r.Ran, r.Code = true, rep.ExitCode(r.detailed)
-	if err = p.Close(); errors.Is(err, syscall.EPIPE) {
-		err = nil // who reads the output has seen enough
-	}
-	return rep, errors.Join(err, r.SaveReports(rep))
+	return rep, errors.Join(cli.Unread(p.Close()), r.SaveReports(rep))
 }
 
 // unknownTags tells of tags that choose nothing.
@@ -60,7 +57,7 @@ func (r *Runner) unknownTags(c *catalog.Catalog) []string {
 	}
 	all, own := map[string]bool{}, map[string]bool{}
 	for _, e := range c.Entries() {
-		for _, t := range engine.Tags(e) {
+		for _, t := range selection.Tags(e) {
 			all[t] = true
 		}
 		for _, t := range e.Tags {

@@ -1,4 +1,5 @@
-package engine
+// Package selection is a part of a catalog, chosen by targets and tags.
+package selection
 
 import (
 	"fmt"
@@ -9,8 +10,15 @@ import (
 	"github.com/nodeapply/apply/resources"
 )
 
-// Selection marks the entries that --target, --tags and --skip-tags choose; nil means all.
-func Selection(c *catalog.Catalog, o Options) ([]bool, error) {
+// Choice says what is chosen; the zero value chooses everything.
+type Choice struct {
+	Targets  []resources.Address // only these, with what they require
+	Tags     []string            // only what has one of these
+	SkipTags []string            // and none of these
+}
+
+// Of marks the entries that o chooses; nil means all. A target that the catalog does not have is an error.
+func Of(c *catalog.Catalog, o Choice) ([]bool, error) {
 	if len(o.Targets) == 0 && len(o.Tags) == 0 && len(o.SkipTags) == 0 {
 		return nil, nil
 	}
