@@ -68,7 +68,7 @@ func (f *File) wanted(ctx context.Context, v host.View) (want, error) {
 		return w, err
 	}
 	if f.Links == follow && w.ensure != ensureLink {
-		name, _, err := content.Resolve(v, w.name)
+		name, _, err := host.Resolve(v, w.name)
 		if err != nil {
 			return w, err
 		}
@@ -137,7 +137,7 @@ func (f *File) chooseSource(v host.View, w *want) (found bool, _ error) {
 			w.body = content.Body{Attr: "source", URLs: f.Source[i:], Sum: sum}
 			return true, nil
 		}
-		name, st, err := content.Resolve(v, path.Clean(content.LocalPath(source)))
+		name, st, err := host.Resolve(v, path.Clean(content.LocalPath(source)))
 		if err != nil {
 			return false, err
 		}

@@ -1,117 +1,109 @@
-package text
+package text_test
 
 import (
 	"os"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/host/hosttest"
+	"github.com/nodeapply/apply/resources/internal/text"
 )
 
-func TestEdit(t *testing.T) {
-	for name, tc := range map[string]struct {
-		content string
-		edit    func(f *File)
-		want    string
-	}{
-		"nothing":                        {"a\r\nb\n\nc", func(*File) {}, "a\r\nb\n\nc"},
-		"into nothing":                   {"", func(f *File) { f.Insert(0, "a", "b") }, "a\nb\n"},
-		"no lines":                       {"a", func(f *File) { f.Insert(1) }, "a"},
-		"in front":                       {"b\n", func(f *File) { f.Insert(0, "a") }, "a\nb\n"},
-		"after a line without an end":    {"a", func(f *File) { f.Insert(1, "b") }, "a\nb\n"},
-		"before a line without an end":   {"b", func(f *File) { f.Insert(0, "a") }, "a\nb"},
-		"as the file's lines end":        {"a\r\nb", func(f *File) { f.Insert(2, "c") }, "a\r\nb\r\nc\r\n"},
-		"replaced, its end stays":        {"a\r\nb\nc", func(f *File) { f.Replace(0, "x"); f.Replace(1, "y"); f.Replace(2, "z") }, "x\r\ny\nz"},
-		"replaced by nothing":            {"a\n", func(f *File) { f.Replace(0, "") }, "\n"},
-		"removed":                        {"a\nb\r\na\n", func(f *File) { f.Remove(func(_ int, body string) bool { return body == "a" }) }, "b\r\n"},
-		"removed by its place":           {"a\na\na", func(f *File) { f.Remove(func(i int, _ string) bool { return i == 1 }) }, "a\na"},
-		"bytes that are no text survive": {"\xff\x00\nb\n", func(f *File) { f.Insert(2, "c") }, "\xff\x00\nb\nc\n"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			f := &File{Lines: Split(tc.content)}
-			tc.edit(f)
-			if diff := cmp.Diff(tc.want, f.String()); diff != "" {
-				t.Error(diff)
-			}
-		})
-	}
-}
-
-// What is edited is written as root: a link is followed only where nobody else can have put it.
-func TestRead(t *testing.T) {
+func needsRoot(t *testing.T) {
+	t.Helper()
 	if os.Geteuid() != 0 {
-		t.Skip("needs root; left out: whose links are followed, as nobody else can make links of several owners")
+		t.Skip("needs root; left out: files of other users")
 	}
-	for name, tc := range map[string]struct{ tree, want, refused string }{
-		"a file":                     {"-- etc/f --\na\n", "/etc/f: a\n", ""},
-		"nothing":                    {"-- etc/ --\n", "/etc/f absent", ""},
-		"a link":                     {"-- etc/f -> g --\n-- etc/g --\na\n", "/etc/g: a\n", ""},
-		"a link to a link":           {"-- etc/f -> /usr/f --\n-- usr/f -> ../etc/g --\n-- etc/g --\na\n", "/etc/g: a\n", ""},
-		"a link to nothing":          {"-- etc/f -> g --\n", "/etc/g absent", ""},
-		"a circle":                   {"-- etc/f -> g --\n-- etc/g -> f --\n", "", "too many levels"},
-		"in a folder of all":         {"-- etc/ 0777 --\n-- etc/f -> g --\n-- etc/g --\n", "", "others can write"},
-		"in a folder of a group":     {"-- etc/ 0775 --\n-- etc/f -> g --\n-- etc/g --\n", "", "others can write"},
-		"in somebody's folder":       {"-- etc/ 0755 4711:0 --\n-- etc/f -> g --\n-- etc/g --\n", "", "may have planted"},
-		"somebody's link":            {"-- etc/f -> g 4711:0 --\n-- etc/g --\n", "", "may have planted"},
-		"a file in a folder of all":  {"-- etc/ 0777 --\n-- etc/f --\na\n", "/etc/f: a\n", ""},
-		"a folder in its place":      {"-- etc/f/ --\n", "", "/etc/f"},
-		"a link of a safe folder on": {"-- etc/f -> /tmp/g --\n-- tmp/ 1777 --\n-- tmp/g -> /etc/shadow --\n", "", "others can write"},
+}
+
+// exchanging is a node whose user exchanges two of his files between two calls.
+type exchanging struct {
+	*hosttest.Host
+	t         *testing.T
+	one, two  string
+	onOpen    bool // else after the first look
+	exchanged bool
+}
+
+func (e *exchanging) exchange() {
+	if e.exchanged {
+		return
+	}
+	e.exchanged = true
+	if err := unix.Renameat2(unix.AT_FDCWD, e.Path(e.one), unix.AT_FDCWD, e.Path(e.two), unix.RENAME_EXCHANGE); err != nil {
+		e.t.Error(err)
+	}
+}
+
+func (e *exchanging) Lstat(name string) (host.Stat, error) {
+	st, err := e.Host.Lstat(name)
+	if name == e.one && !e.onOpen {
+		e.exchange()
+	}
+	return st, err
+}
+
+func (e *exchanging) Open(name string) (host.File, error) {
+	f, err := e.Host.Open(name)
+	if name == e.one && e.onOpen {
+		e.exchange()
+	}
+	return f, err
+}
+
+// A user who exchanges names in his folder gets to see no file that he could not see before.
+func TestExchangedMeanwhile(t *testing.T) {
+	needsRoot(t)
+	const tree = `-- secret 0600 --
+root's own
+-- bob/ 0755 nobody:nobody --
+-- bob/f 0644 nobody:nobody --
+his
+-- bob/link -> /secret nobody:nobody --
+-- bob/root 0600 --
+root's own
+-- bob/folder/ --
+-- bob/folder/l -> ../root --
+-- bob/trap/ nobody:nobody --
+-- bob/trap/l -> /secret nobody:nobody --
+`
+	for name, c := range map[string]struct {
+		one, two string
+		onOpen   bool
+		want     string
+	}{
+		"a file for a link":            {"/bob/f", "/bob/link", false, "/bob/f is a link, not a file"},
+		"root's file for his":          {"/bob/root", "/bob/f", true, "somebody replaced it meanwhile"},
+		"a link that is his all along": {"/bob/link", "/bob/link", false, "refused: a link that its owner may have planted"},
+		"a link in a folder of root's": {"/bob/folder/l", "/bob/folder/l", false, "refused: a link that its owner may have planted"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := hosttest.New(t, tc.tree)
-			if name == "somebody's link" {
-				if err := os.Lchown(h.Path("/etc/f"), 4711, 0); err != nil {
-					t.Fatal(err)
-				}
+			h := &exchanging{Host: hosttest.New(t, tree), t: t, one: c.one, two: c.two, onOpen: c.onOpen, exchanged: c.one == c.two}
+			f, err := text.Read(h, c.one)
+			if err == nil {
+				f.Insert(len(f.Lines), "more")
+				err = f.Write(t.Context(), h, host.Meta{})
 			}
-			f, err := Read(h, "/etc/f")
-			if tc.refused != "" {
-				if err == nil || !strings.Contains(err.Error(), tc.refused) {
-					t.Errorf("want %q, got %v", tc.refused, err)
-				}
-				return
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("want an error with %q, got %v", c.want, err)
 			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			got := f.Name + " absent"
-			if f.There {
-				got = f.Name + ": " + f.String()
-			}
-			if diff := cmp.Diff(tc.want, got); diff != "" {
-				t.Error(diff)
+			if there := h.Content("/bob/root"); c.onOpen && there != "his\n" {
+				t.Errorf("he sees %q", there)
 			}
 		})
 	}
 }
 
-// Of a file that is there, the mode stays.
-func TestWrite(t *testing.T) {
-	mode := uint32(0o600)
-	for name, tc := range map[string]struct {
-		tree string
-		want uint32
-	}{
-		"there": {"-- etc/f 0640 --\na\n", 0o640},
-		"new":   {"-- etc/ --\n", mode},
-	} {
-		t.Run(name, func(t *testing.T) {
-			h := hosttest.New(t, tc.tree)
-			f, err := Read(h, "/etc/f")
-			if err != nil {
-				t.Fatal(err)
-			}
-			f.Insert(len(f.Lines), "b")
-			if err := f.Write(t.Context(), h, host.Meta{Mode: &mode}); err != nil {
-				t.Fatal(err)
-			}
-			st, err := h.Lstat("/etc/f")
-			if err != nil || st.Mode != tc.want || h.Content("/etc/f") != f.String() {
-				t.Errorf("mode %o, %v, content %q", st.Mode, err, h.Content("/etc/f"))
-			}
-		})
+func TestReadFollowsRootsOwnLinks(t *testing.T) {
+	h := hosttest.New(t, "-- etc/f --\na\n-- etc/l -> f --\n")
+	f, err := text.Read(h, "/etc/l")
+	if err != nil || f.Name != "/etc/f" || f.String() != "a\n" {
+		t.Errorf("%+v, %v", f, err)
+	}
+	if _, err := text.ReadHere(h, "/etc/l"); err == nil || !strings.Contains(err.Error(), "is a link") {
+		t.Errorf("want a refusal, got %v", err)
 	}
 }

@@ -33,11 +33,11 @@ func (driver) Files() []string { return append(rpmdb.Files(), lockList, lockTabl
 
 // Read reads rpm's database and the locks.
 func (driver) Read(ctx context.Context, v host.View) (*manager.DB, error) {
-	list, err := manager.ReadFile(v, lockList)
+	list, err := host.ReadFile(v, lockList)
 	if err != nil {
 		return nil, err
 	}
-	table, err := manager.ReadFile(v, lockTable)
+	table, err := host.ReadFile(v, lockTable)
 	if err != nil {
 		return nil, err
 	}

@@ -227,7 +227,7 @@ func TestConfigured(t *testing.T) {
 			}
 			got := map[string]string{}
 			for file := range tt.want {
-				if got[file], err = ReadFile(h, file); err != nil {
+				if got[file], err = host.ReadFile(h, file); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -63,7 +63,7 @@ func (driver) Read(_ context.Context, v host.View) (*manager.DB, error) {
 		if st, err := v.Lstat(folder); err != nil || st.Kind != host.Directory { // ALPM_DB_VERSION
 			continue
 		}
-		text, err := manager.ReadFile(v, path.Join(folder, "desc"))
+		text, err := host.ReadFile(v, path.Join(folder, "desc"))
 		if err != nil {
 			return nil, err
 		}
@@ -105,7 +105,7 @@ func parseDesc(text string) manager.Package {
 }
 
 func readConf(v host.View) (*ini.File, error) {
-	text, err := manager.ReadFile(v, confFile)
+	text, err := host.ReadFile(v, confFile)
 	return ini.Parse(ini.Pacman, text), err
 }
 
@@ -276,7 +276,7 @@ func (driver) Hold(ctx context.Context, s *manager.Session, hold bool, names []s
 	if len(list) > 0 {
 		options.Set("IgnorePkg", []string{strings.Join(list, " ")})
 	}
-	file, _, err := manager.Resolve(s, confFile)
+	file, _, err := host.Resolve(s, confFile)
 	if err != nil {
 		return err
 	}

@@ -26,7 +26,7 @@ const (
 
 // There says whether a node's yum is this one: elsewhere the name is a link to dnf.
 func There(v host.View) (bool, error) {
-	name, st, err := manager.Resolve(v, program)
+	name, st, err := host.Resolve(v, program)
 	return st.Kind == host.Regular && !strings.HasPrefix(path.Base(name), "dnf"), err
 }
 
@@ -55,7 +55,7 @@ func (driver) Read(ctx context.Context, v host.View) (*manager.DB, error) {
 
 // locks are the entries of the versionlock plugin, such as "0:foo-1.2-1.el7.*", with the names that they hold.
 func locks(v host.View) (map[string]string, error) {
-	text, err := manager.ReadFile(v, lockList)
+	text, err := host.ReadFile(v, lockList)
 	if err != nil {
 		return nil, err
 	}

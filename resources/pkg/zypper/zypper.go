@@ -34,7 +34,7 @@ var solvable = regexp.MustCompile(`(?m)^solvable_name:\s*(\S+)`)
 
 // Read reads rpm's database and the locks.
 func (driver) Read(ctx context.Context, v host.View) (*manager.DB, error) {
-	text, err := manager.ReadFile(v, locksFile)
+	text, err := host.ReadFile(v, locksFile)
 	if err != nil {
 		return nil, err
 	}
