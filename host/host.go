@@ -218,7 +218,8 @@ const (
 	Enable          Verb = "enable"
 	Disable         Verb = "disable"
 	Mask            Verb = "mask"
-	Unmask          Verb = "unmask"
+	MaskRuntime     Verb = "mask-runtime" // until the node starts again
+	Unmask          Verb = "unmask"       // takes off both masks
 )
 
 // UnitWriter changes systemd units over D-Bus.
