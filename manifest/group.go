@@ -96,6 +96,17 @@ func (g *group) stub(inst *instances.Instance) *catalog.Entry {
 
 // entry evaluates one instance. The deps are all resources whose values it uses.
 func (g *group) entry(r *run, inst *instances.Instance) (*catalog.Entry, deps) {
+	before := len(r.diags)
+	e, used := g.fill(r, inst)
+	for _, d := range r.diags[before:] {
+		if d.Extra == nil && d.Subject != nil && g.sh.Block.Holds(d.Subject) {
+			d.Extra = diag.Instance(inst.Suffix())
+		}
+	}
+	return e, used
+}
+
+func (g *group) fill(r *run, inst *instances.Instance) (*catalog.Entry, deps) {
 	e := g.blank(inst)
 	f := filling{g: g, r: r, inst: inst, e: e, res: g.sh.Schema.Type.New(g.addr.Title)}
 	f.options()
@@ -149,9 +160,13 @@ func (f *filling) value(i int, a *syntax.Attr) *result {
 	if shared && f.g.constant[i] != nil {
 		return f.g.constant[i]
 	}
+	before := len(f.r.diags)
 	res := f.eval(a)
 	if shared {
 		f.g.constant[i] = &res
+		for _, d := range f.r.diags[before:] {
+			d.Extra = diag.Instance("") // it is in all of them
+		}
 	}
 	return &res
 }
