@@ -98,12 +98,21 @@ func (g *group) stub(inst *instances.Instance) *catalog.Entry {
 func (g *group) entry(r *run, inst *instances.Instance) (*catalog.Entry, deps) {
 	before := len(r.diags)
 	e, used := g.fill(r, inst)
-	for _, d := range r.diags[before:] {
+	g.metIn(r.diags[before:], e.Addr)
+	return e, used
+}
+
+// metIn says of mistakes in the block which of the resources made of it they were met in.
+func (g *group) metIn(found hcl.Diagnostics, a resources.Address) {
+	var in diag.In
+	if a.Module != "" || a.Instance != "" {
+		in = diag.In(a.String())
+	}
+	for _, d := range found {
 		if d.Extra == nil && d.Subject != nil && g.sh.Block.Holds(d.Subject) {
-			d.Extra = diag.Instance(inst.Suffix())
+			d.Extra = in
 		}
 	}
-	return e, used
 }
 
 func (g *group) fill(r *run, inst *instances.Instance) (*catalog.Entry, deps) {
@@ -164,9 +173,7 @@ func (f *filling) value(i int, a *syntax.Attr) *result {
 	res := f.eval(a)
 	if shared {
 		f.g.constant[i] = &res
-		for _, d := range f.r.diags[before:] {
-			d.Extra = diag.Instance("") // it is in all of them
-		}
+		f.g.metIn(f.r.diags[before:], f.g.addr) // all of them
 	}
 	return &res
 }

@@ -80,10 +80,10 @@ func Errorf(at *hcl.Range, summary, detail string, args ...any) *hcl.Diagnostic 
 // Sources finds manifests by the names that positions use; nil for one that is not known.
 type Sources interface{ File(name string) *hcl.File }
 
-// Instance, as the Extra of one of the language's diagnostics, is the instance of a block in which the mistake was met: ["a"].
-type Instance string
+// In, as the Extra of one of the language's diagnostics, is the address of what the mistake was met in, where the block alone does not tell.
+type In string
 
-// From turns the language's diagnostics into a List in order of position, each once, with the instances it was met in. Redact takes secrets out
+// From turns the language's diagnostics into a List in order of position, each once, with what it was met in. Redact takes secrets out
 // of a text.
 //
 // The language's own idea of showing the values of variables is not followed: it would print secrets.
@@ -93,20 +93,20 @@ func From(ds hcl.Diagnostics, src Sources, redact func(string) string) List {
 		summary, detail string
 	}
 	seen := map[key]int{}
-	var met []instances
+	var met []addresses
 	list := make(List, 0, len(ds))
 	for _, d := range ds {
 		k := key{summary: d.Summary, detail: d.Detail}
 		if d.Subject != nil {
 			k.at = *d.Subject
 		}
-		in, _ := d.Extra.(Instance)
+		in, _ := d.Extra.(In)
 		if i, again := seen[k]; again {
 			met[i].add(in)
 			continue
 		}
 		seen[k] = len(list)
-		met = append(met, instances{})
+		met = append(met, addresses{})
 		met[len(list)].add(in)
 		out := Diagnostic{Severity: Error, Summary: redact(d.Summary), Detail: redact(wording(d.Detail))}
 		if d.Severity == hcl.DiagWarning {
@@ -125,33 +125,33 @@ func From(ds hcl.Diagnostics, src Sources, redact func(string) string) List {
 	return list
 }
 
-// instances are those that one mistake was met in.
-type instances struct {
-	first Instance
-	more  map[Instance]bool
+// addresses are what one mistake was met in.
+type addresses struct {
+	first In
+	more  map[In]bool
 }
 
-func (s *instances) add(in Instance) {
+func (s *addresses) add(in In) {
 	switch {
 	case in == "" || in == s.first:
 	case s.first == "":
 		s.first = in
 	case s.more == nil:
-		s.more = map[Instance]bool{in: true}
+		s.more = map[In]bool{in: true}
 	default:
 		s.more[in] = true
 	}
 }
 
 // String is a sentence, empty where there are none.
-func (s *instances) String() string {
+func (s *addresses) String() string {
 	switch {
 	case s.first == "":
 		return ""
 	case len(s.more) == 0:
-		return fmt.Sprintf(" This is in the instance %s.", s.first)
+		return fmt.Sprintf(" This is in %s.", s.first)
 	default:
-		return fmt.Sprintf(" This is in the instance %s, and in %d more.", s.first, len(s.more))
+		return fmt.Sprintf(" This is in %s, and in %d more.", s.first, len(s.more))
 	}
 }
 

@@ -24,10 +24,10 @@ func at(file string, line, col, byte, end int) *hcl.Range {
 	return &hcl.Range{Filename: file, Start: hcl.Pos{Line: line, Column: col, Byte: byte}, End: hcl.Pos{Line: line, Column: col + end - byte, Byte: end}}
 }
 
-// met is a mistake in b.hcl that an instance has.
+// met is a mistake in b.hcl that was met in a resource.
 func met(in, summary, detail string) *hcl.Diagnostic {
 	d := diag.Errorf(at("b.hcl", 1, 1, 0, 1), summary, "%s", detail)
-	d.Extra = diag.Instance(in)
+	d.Extra = diag.In(in)
 	return d
 }
 
@@ -47,13 +47,13 @@ func TestFrom(t *testing.T) {
 			},
 			want: "Warning: W\n\nError: A\n  a.hcl:2,2-5:\n     2 | \ttwo = 2\n       | \t^^^\n  a.\n\nError: B\n  b.hcl:1,1-2:\n     1 | x\n       | ^\n  b.\n\n",
 		},
-		"met in instances": {
+		"met in several": {
 			in: hcl.Diagnostics{
-				diag.Errorf(at("b.hcl", 1, 1, 0, 1), "B", "b."), met(`["k"]`, "B", "b."), met(`["l"]`, "B", "b."), met(`["k"]`, "B", "b."), met(`["m"]`, "B", "b."),
-				met(`[1]`, "C", "c."),
+				diag.Errorf(at("b.hcl", 1, 1, 0, 1), "B", "b."), met(`f["k"]`, "B", "b."), met(`f["l"]`, "B", "b."), met(`f["k"]`, "B", "b."), met(`f["m"]`, "B", "b."),
+				met(`f[1]`, "C", "c."),
 			},
-			want: "Error: B\n  b.hcl:1,1-2:\n     1 | x\n       | ^\n  b. This is in the instance [\"k\"], and in 2 more.\n\n" +
-				"Error: C\n  b.hcl:1,1-2:\n     1 | x\n       | ^\n  c. This is in the instance [1].\n\n",
+			want: "Error: B\n  b.hcl:1,1-2:\n     1 | x\n       | ^\n  b. This is in f[\"k\"], and in 2 more.\n\n" +
+				"Error: C\n  b.hcl:1,1-2:\n     1 | x\n       | ^\n  c. This is in f[1].\n\n",
 		},
 		"behind the end of a line": {
 			in:   hcl.Diagnostics{diag.Errorf(at("crlf.hcl", 1, 6, 5, 7), "N", "n.")},
