@@ -272,8 +272,27 @@ func TestUndoRefuses(t *testing.T) {
 			t.Fatal(err)
 		}
 		u, err := s.PlanUndo(h, "1")
-		if err != nil || len(u.Refused()) != 1 || u.Refused()[0].Refused != "it has changed since" {
-			t.Errorf("want a refusal, got %+v, %v", u, err)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if all, blocking := u.Refused(); all != 1 || blocking != 1 || u.Steps[0].Refused != "it has changed since" {
+			t.Errorf("want a refusal, got %+v", u)
+		}
+	})
+	t.Run("what a command did, which holds up nothing", func(t *testing.T) {
+		h := hosttest.New(t, "-- f --\nold\n")
+		s := open(t, t.TempDir())
+		changed(t, s, h, "1", "x", write("new"))
+		r, _ := begin(t, s, "2")
+		if err := r.Begin(t.Context(), addr("c"), resources.Diff{Changes: []resources.Change{{Attr: "command", Irreversible: true}}}, nil, nil); err != nil {
+			t.Fatal(err)
+		}
+		u, err := s.PlanUndo(h, "2")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if all, blocking := u.Refused(); all != 1 || blocking != 0 {
+			t.Errorf("%d refused, %d block: %+v", all, blocking, u)
 		}
 	})
 	t.Run("a folder with a stranger in it", func(t *testing.T) {
@@ -284,8 +303,11 @@ func TestUndoRefuses(t *testing.T) {
 			t.Fatal(err)
 		}
 		u, err := s.PlanUndo(h, "1")
-		if err != nil || len(u.Refused()) != 1 {
-			t.Errorf("want a refusal, got %+v, %v", u, err)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if all, blocking := u.Refused(); all != 1 || blocking != 1 {
+			t.Errorf("want a refusal, got %+v", u)
 		}
 	})
 	t.Run("an unknown run", func(t *testing.T) {

@@ -57,11 +57,9 @@ func (s *State) Begin(id, token, undoes string, now time.Time) (r *Run, warnings
 		state: s, head: runRecord{Version: version, ID: id, Started: now.UTC(), Token: token, Undoes: undoes},
 		owed: map[resources.Address][]debt{}, touched: map[resources.Address][]string{}, images: map[string]depth{}, before: last,
 	}
-	for _, d := range last.owed {
-		if now.Sub(d.Since) < keepDays*24*time.Hour {
-			r.owed[d.Target.address()] = append(r.owed[d.Target.address()], d)
-			r.head.Owed = append(r.head.Owed, d)
-		}
+	for _, d := range last.due(now) {
+		r.owed[d.Target.address()] = append(r.owed[d.Target.address()], d)
+		r.head.Owed = append(r.head.Owed, d)
 	}
 	return r, warnings, nil
 }
@@ -95,13 +93,7 @@ func (r *Run) leftovers() (dirs []string, token string) {
 func (r *Run) Owed(target resources.Address) []resources.Address {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	var out []resources.Address
-	for _, d := range r.owed[target] {
-		if !d.Since.After(r.head.Started) && !slices.Contains(out, d.Source.address()) {
-			out = append(out, d.Source.address())
-		}
-	}
-	return out
+	return sources(r.owed[target], r.head.Started)
 }
 
 // open makes the run's file at the first record.

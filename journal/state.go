@@ -45,12 +45,28 @@ func DefaultDir(getenv func(string) string) (string, error) {
 
 // OpenState opens the state folder and makes it if it is not there. It must belong to the caller; others are kept out of it.
 func OpenState(dir string) (*State, error) {
-	dir, err := filepath.Abs(dir)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("state folder: %w; give another by --state-dir", err)
+	}
+	s, err := ReadState(dir)
+	if err != nil {
+		return nil, err
+	}
+	info, err := os.Lstat(s.dir)
+	if err == nil && info.Mode().Perm() != 0o700 {
+		err = os.Chmod(s.dir, 0o700)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("state folder: %w", err)
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("state folder: %w; give another by --state-dir", err)
+	return s, nil
+}
+
+// ReadState opens the state folder for who only reads, and changes nothing. Where there is none the error is [fs.ErrNotExist].
+func ReadState(dir string) (*State, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("state folder: %w", err)
 	}
 	info, err := os.Lstat(dir)
 	if err != nil {
@@ -62,10 +78,6 @@ func OpenState(dir string) (*State, error) {
 		return nil, fmt.Errorf("state folder: %s is not a folder", dir)
 	case !ok || int(st.Uid) != os.Geteuid():
 		return nil, fmt.Errorf("state folder: %s belongs to uid %d, not to uid %d; give another by --state-dir", dir, st.Uid, os.Geteuid())
-	case info.Mode().Perm() != 0o700:
-		if err := os.Chmod(dir, 0o700); err != nil {
-			return nil, fmt.Errorf("state folder: %w", err)
-		}
 	}
 	return &State{dir: dir, store: store.New(filepath.Join(dir, "store")), keep: make(chan struct{}, keepers())}, nil
 }

@@ -26,6 +26,8 @@ type UndoStep struct {
 	What string // "file /etc/motd", "state of service.ntp"
 	// Refused says why this cannot be taken back, "" if it can.
 	Refused string
+	// Lasting says that it is refused because nothing is there to put back, such as of what a command did: it holds up none of the others.
+	Lasting bool
 
 	op     *opRecord
 	before json.RawMessage
@@ -130,7 +132,7 @@ func (s *State) undoStep(v host.View, st step) (UndoStep, bool, error) {
 		if a.Type == "exec" {
 			reason = "a command cannot be taken back"
 		}
-		return UndoStep{Addr: a, What: a.String(), Refused: reason}, true, nil
+		return UndoStep{Addr: a, What: a.String(), Refused: reason, Lasting: true}, true, nil
 	case st.op == nil || st.op.Pre == nil:
 		return UndoStep{}, false, nil
 	}
@@ -147,14 +149,23 @@ func (s *State) undoStep(v host.View, st step) (UndoStep, bool, error) {
 	case !now.same(*st.after):
 		step.Refused = "it has changed since"
 	case st.op.Pre.Missing != "":
-		step.Refused = "its content was not kept: " + st.op.Pre.Missing
+		step.Refused, step.Lasting = "its content was not kept: "+st.op.Pre.Missing, true
 	}
 	return step, true, nil
 }
 
-// Refused lists the steps that cannot be taken back.
-func (u *Undo) Refused() []UndoStep {
-	return slices.DeleteFunc(slices.Clone(u.Steps), func(s UndoStep) bool { return s.Refused == "" })
+// Refused counts the steps that cannot be taken back, and those of them that hold up the others.
+func (u *Undo) Refused() (all, blocking int) {
+	for _, s := range u.Steps {
+		if s.Refused == "" {
+			continue
+		}
+		all++
+		if !s.Lasting {
+			blocking++
+		}
+	}
+	return all, blocking
 }
 
 // Apply takes one step back, through h. Of a type's own state restore is asked.

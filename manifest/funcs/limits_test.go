@@ -178,7 +178,7 @@ func TestErrors(t *testing.T) {
 			case strings.Contains(text, "hunter2") || strings.Contains(text, "goroutine"):
 				t.Errorf("tells too much: %q", text)
 			}
-			if took := time.Since(start); took > 5*time.Second {
+			if took := time.Since(start); took > time.Minute {
 				t.Errorf("took %v", took)
 			}
 		})

@@ -2,10 +2,12 @@ package cli
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
+	"syscall"
 
 	"golang.org/x/term"
 
@@ -67,6 +69,14 @@ func (a *App) Printer() Printer {
 	p := text.New(a.Stdout, o)
 	a.aside.through(p.Beside)
 	return p
+}
+
+// Unread is the error of writing to standard output, unless it says that who reads it has seen enough.
+func Unread(err error) error {
+	if errors.Is(err, syscall.EPIPE) {
+		return nil
+	}
+	return err
 }
 
 // Print prints a report that is whole.

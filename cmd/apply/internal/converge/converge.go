@@ -57,11 +57,11 @@ func (r *Runner) plan(cmd *cobra.Command, src source.Source) error {
 
 // PlanOf plans a manifest.
 func (r *Runner) PlanOf(ctx context.Context, signals *cli.Interrupts, m *load.Manifest) (*report.Report, error) {
-	mem := r.Memory(r.KnownState(), m)
+	past := r.Past(m)
 	if err := signals.Begin(); err != nil {
 		return nil, err
 	}
-	return r.walk(ctx, signals, m, mem, m.Plan, engine.Options{})
+	return r.walk(ctx, signals, m, past.Memory, m.Plan, engine.Options{Owed: past.Owed})
 }
 
 // Converge brings the node to a manifest, or to what a saved plan says of it.

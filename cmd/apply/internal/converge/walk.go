@@ -8,7 +8,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"syscall"
 
 	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/catalog/selection"
@@ -48,10 +47,7 @@ func (r *Runner) walk(
 		return nil, errors.Join(err, p.Close())
 	}
 	r.Ran, r.Code = true, rep.ExitCode(r.detailed)
-	if err = p.Close(); errors.Is(err, syscall.EPIPE) {
-		err = nil // who reads the output has seen enough
-	}
-	return rep, errors.Join(err, r.SaveReports(rep))
+	return rep, errors.Join(cli.Unread(p.Close()), r.SaveReports(rep))
 }
 
 // unknownTags tells of tags that choose nothing.

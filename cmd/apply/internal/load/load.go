@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -22,6 +23,7 @@ import (
 	"github.com/nodeapply/apply/journal"
 	"github.com/nodeapply/apply/journal/memory"
 	"github.com/nodeapply/apply/origin"
+	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/source"
 )
 
@@ -182,6 +184,25 @@ func (l *Loader) Memory(state *journal.State, m *Manifest) *memory.Memory {
 		Source: m.Origin.Source, Catalog: m.Catalog(), Reader: declared.Reader{Rewrite: m.Checkouts.Rewrite}, Fleeting: m.Checkouts.Has,
 		Warn: func(text string) { l.Note(text) },
 	})
+}
+
+// Past is what earlier runs left for a plan to know.
+type Past struct {
+	Memory *memory.Memory
+	Owed   func(target resources.Address) []resources.Address // nil: there is no state folder
+}
+
+// Past reads what earlier runs left, and changes nothing. What cannot be read is told, and not known.
+func (l *Loader) Past(m *Manifest) Past {
+	state, err := l.KnownState()
+	p := Past{Memory: l.Memory(state, m)}
+	if state != nil {
+		p.Owed, err = state.Owed(time.Now())
+	}
+	if err != nil {
+		l.Note(err.Error() + "; nothing is known of refreshes that earlier runs owe")
+	}
+	return p
 }
 
 // onePath accepts exactly one argument.
