@@ -48,6 +48,7 @@ func (r *Runner) plan(cmd *cobra.Command, src source.Source) error {
 		if err := outfile.Probe(r.planOut); err != nil {
 			return fmt.Errorf("--out %s: %w", r.planOut, err)
 		}
+		r.Makes = []string{"apply", r.planOut}
 	}
 	ctx, signals := r.Catch(cmd.Context())
 	defer signals.End()
@@ -60,9 +61,8 @@ func (r *Runner) plan(cmd *cobra.Command, src source.Source) error {
 		return err
 	}
 	if e := r.savePlan(r.planOut, src, rep); e != nil {
-		return errors.Join(err, fmt.Errorf("--out %s: %w", r.planOut, e))
+		err = errors.Join(err, fmt.Errorf("--out %s: %w", r.planOut, e))
 	}
-	fmt.Fprintf(r.Stderr, "apply: the plan is saved; to make just these changes: apply %s\n", report.Printable(r.planOut))
 	return err
 }
 
