@@ -63,7 +63,10 @@ func (s *State) image(ctx context.Context, v host.View, name string, content boo
 	if err != nil {
 		return nil, err
 	}
-	img := &image{Kind: st.Kind.String(), Mode: st.Mode, UID: st.UID, GID: st.GID}
+	if st.Kind == host.Regular && content {
+		return s.file(ctx, v, name)
+	}
+	img := imageOf(st)
 	switch st.Kind {
 	case host.Absent:
 		return &image{Kind: img.Kind}, nil
@@ -72,22 +75,39 @@ func (s *State) image(ctx context.Context, v host.View, name string, content boo
 		img.Target = []byte(target)
 		return img, err
 	case host.Regular, host.Directory:
-		if img.Xattrs, err = v.Xattrs(name); err != nil && !errors.Is(err, errors.ErrUnsupported) {
-			return nil, err
-		}
+		img.Xattrs, err = v.Xattrs(name)
 	}
-	if st.Kind != host.Regular || !content {
-		return img, nil
-	}
-	if st.Size > store.Cap {
-		img.Missing = fmt.Sprintf("%d bytes are over the limit of the store", st.Size)
-		return img, nil
-	}
+	return img, supported(err)
+}
+
+func imageOf(st host.Stat) *image {
+	return &image{Kind: st.Kind.String(), Mode: st.Mode, UID: st.UID, GID: st.GID}
+}
+
+// file reads a file by one descriptor, so that what is kept as its owner's is that.
+func (s *State) file(ctx context.Context, v host.View, name string) (*image, error) {
 	f, err := v.Open(name)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
+	st := f.Stat()
+	img := imageOf(st)
+	if img.Xattrs, err = f.Xattrs(); supported(err) != nil {
+		return nil, err
+	}
+	if st.Size > store.Cap {
+		img.Missing = fmt.Sprintf("%d bytes are over the limit of the store", st.Size)
+		return img, nil
+	}
 	img.Sum, err = s.store.Put(ctx, f)
 	return img, err
+}
+
+// supported is err, but for that of a file system without attributes.
+func supported(err error) error {
+	if errors.Is(err, errors.ErrUnsupported) {
+		return nil
+	}
+	return err
 }

@@ -311,6 +311,75 @@ func TestOwnerKeepsSetuid(t *testing.T) {
 	}
 }
 
+// Setuid of somebody's own program must not become setuid of another user.
+func TestOthersSetuidIsNotTakenOver(t *testing.T) {
+	needsRoot(t, "files of other users")
+	const tree = "-- bob/ 0755 nobody:nobody --\n-- bob/f 6755 nobody:nobody --\nhis\n"
+	write := func(m host.Meta) func(h host.Host) error {
+		return func(h host.Host) error {
+			return h.WriteFile(t.Context(), "/bob/f", host.NewFile{Content: strings.NewReader("x\n"), Meta: m})
+		}
+	}
+	set := func(m host.Meta) func(h host.Host) error {
+		return func(h host.Host) error { return h.SetMeta(t.Context(), "/bob/f", m) }
+	}
+	for name, c := range map[string]struct {
+		do   func(h host.Host) error
+		want string
+	}{
+		"owner":             {set(host.Meta{UID: ptr(0)}), "0755 root:nobody --\nhis\n"},
+		"group":             {set(host.Meta{GID: ptr(0)}), "0755 nobody:root --\nhis\n"},
+		"content, owner":    {write(host.Meta{UID: ptr(0)}), "0755 root:nobody --\nx\n"},
+		"content, group":    {write(host.Meta{GID: ptr(0)}), "0755 nobody:root --\nx\n"},
+		"content":           {write(host.Meta{}), "6755 nobody:nobody --\nx\n"},
+		"the owner he is":   {write(host.Meta{UID: ptr(65534)}), "6755 nobody:nobody --\nx\n"},
+		"a mode that is so": {set(host.Meta{UID: ptr(0), Mode: ptr(0o4711)}), "4711 root:nobody --\nhis\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := hosttest.New(t, tree)
+			if err := c.do(h); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff("-- bob/ 0755 nobody:nobody --\n-- bob/f "+c.want, h.Snapshot()); diff != "" {
+				t.Errorf("-want +got\n%s", diff)
+			}
+		})
+	}
+}
+
+// What was made from one file's content is not put in the place of another file, whose mode would let others see it.
+func TestWriteFileWhatItWas(t *testing.T) {
+	for name, change := range map[string]func(h *hosttest.Host) error{
+		"": func(*hosttest.Host) error { return nil },
+		"exchanged": func(h *hosttest.Host) error {
+			return unix.Renameat2(unix.AT_FDCWD, h.Path("/a"), unix.AT_FDCWD, h.Path("/b"), unix.RENAME_EXCHANGE)
+		},
+		"gone":         func(h *hosttest.Host) error { return os.Remove(h.Path("/a")) },
+		"another mode": func(h *hosttest.Host) error { return os.Chmod(h.Path("/a"), 0o644) },
+		"a link in its": func(h *hosttest.Host) error {
+			return errors.Join(os.Remove(h.Path("/a")), os.Symlink("b", h.Path("/a")))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := hosttest.New(t, "-- a 0600 --\nsecret\n-- b 0644 --\nfor all\n")
+			read, was, err := host.ReadRegular(h, "/a")
+			if err != nil || read != "secret\n" {
+				t.Fatalf("read %q, %v", read, err)
+			}
+			if err := change(h); err != nil {
+				t.Fatal(err)
+			}
+			f := content("more\n")
+			f.Was = &was
+			err = h.WriteFile(t.Context(), "/a", f)
+			want := "write: /a: somebody replaced it meanwhile"
+			if name == "" && err != nil || name != "" && (err == nil || err.Error() != want) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
 func TestRemove(t *testing.T) {
 	deep := strings.Repeat("d/", 300)
 	h := hosttest.New(t, "-- keep/x --\n-- t/a/b/c --\n-- t/l -> /keep --\n-- t/p| --\n-- t/"+deep+"x --\n-- f --\n")

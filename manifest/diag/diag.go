@@ -156,7 +156,7 @@ func snippet(file *hcl.File, r hcl.Range, redact func(string) string) *Snippet {
 		return nil
 	}
 	src := file.Bytes
-	if r.Start.Byte == 0 && (r.Start.Line > 1 || r.Start.Column > 1) { // a place that knows only its line
+	if r.End.Byte == 0 { // a place that knows only lines and columns
 		r.Start.Byte = offset(src, r.Start)
 		r.End.Byte = offset(src, r.End)
 	}

@@ -146,7 +146,11 @@ func (m *Module) native(body *hclsyntax.Body) {
 			n, known = 1, true
 		}
 		if !known {
-			m.errorf(&b.TypeRange, "Unknown block", "There is no block or resource type `%s`%s", b.Type, diag.Suggest(b.Type, m.blockNames()))
+			hint := diag.Suggest(b.Type, m.blockNames())
+			if b.Type == "resource" && len(b.Labels) == 2 { // as Terraform has it
+				hint = fmt.Sprintf("; did you mean `%s %q { ... }`?", b.Labels[0], b.Labels[1])
+			}
+			m.errorf(&b.TypeRange, "Unknown block", "There is no block or resource type `%s`%s", b.Type, hint)
 			continue
 		}
 		if len(b.Labels) != n {

@@ -53,7 +53,8 @@ func (w *want) meta(st host.Stat, d resources.Diff) host.Meta {
 	if d.Has("group") {
 		meta.GID = w.gid
 	}
-	if d.Has("mode") {
+	owned := d.Has("owner") || d.Has("group") // which may take setuid away
+	if d.Has("mode") || owned && w.mode != "" && st.Kind != host.Symlink {
 		mode := w.mode.of(st.Kind, st.Mode)
 		meta.Mode = &mode
 	}
@@ -164,15 +165,16 @@ func copyTo(ctx context.Context, h host.Host, name string, st host.Stat, copied 
 		if st.Size > storeCap {
 			return fmt.Errorf("%s is larger than 1 GiB; old content kept", name)
 		}
-		xattrs, err := h.Xattrs(name)
-		if err != nil {
-			return err
-		}
 		old, err := h.Open(name)
 		if err != nil {
 			return err
 		}
 		defer old.Close()
+		xattrs, err := old.Xattrs()
+		if err != nil {
+			return err
+		}
+		st = old.Stat() // of this content, whatever is at the name by now
 		meta := host.Meta{Mode: &st.Mode, UID: &st.UID, GID: &st.GID, Xattrs: xattrs}
 		return h.WriteFile(ctx, copied, host.NewFile{Content: old, Meta: meta})
 	}

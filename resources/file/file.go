@@ -102,6 +102,7 @@ func (f *File) Check(ctx context.Context, v host.View) (resources.Diff, error) {
 	if err != nil {
 		return resources.Diff{}, err
 	}
+	defer w.body.Close()
 	d, err := f.compare(ctx, v, &w)
 	if err == nil {
 		err = w.missing
@@ -115,6 +116,7 @@ func (f *File) Check(ctx context.Context, v host.View) (resources.Diff, error) {
 // Apply brings the file, and what is in the folder, to what is declared.
 func (f *File) Apply(ctx context.Context, h host.Host, d resources.Diff) error {
 	w, err := f.wanted(ctx, h)
+	defer w.body.Close()
 	if err == nil {
 		err = w.missing
 	}

@@ -268,8 +268,16 @@ func TestResult(t *testing.T) {
 			file: made("/dir/x", group("daemon")), want: "-- dir/ 0755 root:root --\n",
 		},
 		"a group alone": {
-			tree: "-- dir/x 2755 daemon:root --\nx\n", file: made("/dir/x", group("nobody")),
-			want: "-- dir/ 0755 root:root --\n-- dir/x 2755 daemon:nobody --\nx\n", ops: "meta",
+			tree: "-- dir/x 2755 root:root --\nx\n", file: made("/dir/x", group("nobody")),
+			want: "-- dir/ 0755 root:root --\n-- dir/x 2755 root:nobody --\nx\n", ops: "meta",
+		},
+		"setuid that is another user's own": {
+			tree: "-- dir/x 6755 daemon:daemon --\nx\n", file: made("/dir/x", user("nobody"), group("root")),
+			want: "-- dir/ 0755 root:root --\n-- dir/x 0755 nobody:root --\nx\n", ops: "meta",
+		},
+		"setuid that is another user's own, and declared": {
+			tree: "-- dir/x 4755 daemon:root --\nx\n", file: made("/dir/x", user("nobody"), mode("4755")),
+			want: "-- dir/ 0755 root:root --\n-- dir/x 4755 nobody:root --\nx\n", ops: "meta",
 		},
 		"content of a setuid file, and its owner": {
 			tree: "-- dir/x 4755 --\nold\n", file: made("/dir/x", content("new\n"), owner("nobody")),

@@ -202,7 +202,7 @@ func (t *tree) copied(ctx context.Context, l level, name string) error {
 	source := path.Join(l.source, name)
 	st, err := t.v.Lstat(source)
 	if err == nil && st.Kind == host.Symlink && t.f.Links == follow {
-		source, st, err = content.Resolve(t.v, source)
+		source, st, err = host.Resolve(t.v, source)
 	}
 	if err != nil {
 		return err
