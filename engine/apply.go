@@ -37,9 +37,7 @@ func (t *visit) converge(ctx context.Context) {
 		t.res.Outcome, t.changed = report.Changed, true
 		t.report()
 		t.res.Changes = t.mask(t.e, t.diff.Changes)
-		for _, c := range t.diff.Changes {
-			t.res.Reversible = t.res.Reversible && !c.Irreversible
-		}
+		t.res.Reversible = t.reversible()
 	}
 	if err := t.refresh(ctx); err != nil {
 		t.fail(fmt.Errorf("refresh: %w", err))
@@ -107,7 +105,7 @@ func (t *visit) applyOnce(ctx context.Context, diff resources.Diff) error {
 			if err := t.start(ctx, diff); err != nil {
 				return err
 			}
-			return t.interruptible(ctx, func(ctx context.Context) error { return t.e.Resource.Apply(ctx, t.changing(), diff) })
+			return t.interruptible(ctx, func(ctx context.Context) error { return t.e.Resource.Apply(ctx, t.changing(&t.stop), diff) })
 		})
 	}
 	if err != nil {
@@ -125,10 +123,7 @@ func (t *visit) start(ctx context.Context, diff resources.Diff) error {
 	if err := t.record(ctx, diff); err != nil {
 		return err
 	}
-	if reason, because := t.stop.stopped(); reason != "" {
-		return &stoppedError{reason, because}
-	}
-	return nil
+	return t.stop.err()
 }
 
 // record tells the recorder what is about to happen, within an attempt.

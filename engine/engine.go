@@ -46,6 +46,8 @@ type Options struct {
 	// Drifted, if set, says whether an earlier run left a resource as it is declared now: then what differs has come about since. It may be
 	// called by several goroutines.
 	Drifted func(a resources.Address) bool
+	// Owed, if set, lists the resources that changed in earlier runs and whose notify of target was not delivered; default: what the Recorder knows.
+	Owed func(target resources.Address) []resources.Address
 	// Stop, if set, is closed to let what runs finish and start nothing new. Cancelling the context ends what runs.
 	Stop <-chan struct{}
 	// Recorder, if set, is told before each change.
@@ -145,6 +147,9 @@ func newRun(c *catalog.Catalog, v host.View, h host.Host, o Options) (*run, erro
 	}
 	if o.ScrubOutput == nil {
 		o.ScrubOutput = o.Scrub
+	}
+	if o.Owed == nil && o.Recorder != nil {
+		o.Owed = o.Recorder.Owed
 	}
 	r := &run{cat: c, view: v, host: h, opts: o, started: time.Now(), hands: attempt.NewHands()}
 	r.stop.outside = o.Stop

@@ -22,7 +22,7 @@ func (t *visit) grouped(ctx context.Context, g resources.Grouper, diff resources
 	return t.groups.Join(t.e.Addr.Type, t.e, member, t.slot.Wait, func(all []resources.Member) []error {
 		results := make(chan []error, 1) // an attempt that was left behind must not write to what is read here
 		err := t.locked(ctx, func(ctx context.Context) error {
-			errs := g.ApplyGroup(ctx, t.recorded(t.e.Addr), all)
+			errs := g.ApplyGroup(ctx, t.recorded(t.e.Addr, nil), all)
 			if len(errs) != len(all) {
 				return fmt.Errorf("internal error: %d results for a group of %d", len(errs), len(all))
 			}

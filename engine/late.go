@@ -16,7 +16,7 @@ import (
 func (w *walk) visitDeferred(ctx context.Context, v int, e *catalog.Entry, slot graph.Slot) {
 	st := &w.states[v]
 	if !w.converging && !w.late.complete(w.cat, e.Deferred.Needs) {
-		res := w.result(e, report.Result{Outcome: report.Pending, Certainty: report.KnownLate, Reversible: false})
+		res := w.result(e, report.Result{Outcome: report.Pending, Certainty: report.KnownLate, Reversible: leavesTrace(e.Deferred.Blank)})
 		res.Changes = w.mask(e, e.Deferred.Preview)
 		st.results, st.changed = []*report.Result{res}, true
 		return

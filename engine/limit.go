@@ -169,9 +169,9 @@ func (t *visit) limited(ctx context.Context) (ok bool) {
 	return err == nil
 }
 
-// changing is the host through which the visit's resource is changed.
-func (t *visit) changing() host.Host {
-	h := t.recorded(t.e.Addr)
+// changing is the host through which the visit's resource is changed, see [walk.recorded].
+func (t *visit) changing(stop *stopper) host.Host {
+	h := t.recorded(t.e.Addr, stop)
 	if len(t.fences) > 0 {
 		h = host.WithEnv(h, t.fences...)
 	}

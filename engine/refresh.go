@@ -39,7 +39,7 @@ func (t *visit) refresh(ctx context.Context) error {
 		if err := t.record(ctx, resources.Diff{}); err != nil {
 			return err
 		}
-		return r.Refresh(ctx, t.changing())
+		return r.Refresh(ctx, t.changing(nil))
 	})
 	if err != nil {
 		return err

@@ -37,6 +37,14 @@ func (s *stopper) stopped() (reason, because string) {
 	return "", ""
 }
 
+// err is a [stoppedError] if nothing new may start.
+func (s *stopper) err() error {
+	if reason, because := s.stopped(); reason != "" {
+		return &stoppedError{reason, because}
+	}
+	return nil
+}
+
 // stoppedError says that nothing new may start, so that a change was not made.
 type stoppedError struct{ reason, because string }
 

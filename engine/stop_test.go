@@ -2,12 +2,15 @@ package engine
 
 import (
 	"context"
+	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/resources"
 )
 
@@ -42,5 +45,64 @@ func TestAnInterruptEndsAWait(t *testing.T) {
 	}
 	if diff := cmp.Diff("a=skipped b=skipped", outcomes(rep)); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// maker is a thing that is changed through the host.
+type maker struct{ thing }
+
+func (m *maker) Apply(ctx context.Context, h host.Host, d resources.Diff) error {
+	if err := h.Mkdir(ctx, m.name, host.Meta{}); err != nil {
+		return fmt.Errorf("mkdir: %w", err)
+	}
+	return m.thing.Apply(ctx, h, d)
+}
+
+// ground is a node on which folders can be made.
+type ground struct {
+	node
+	w *world
+}
+
+func (g ground) Mkdir(_ context.Context, name string, _ host.Meta) error {
+	g.w.did("mkdir %s", name)
+	return nil
+}
+
+// sharedOps records the first change of two resources at a time: the first to come is the first to go on.
+type sharedOps struct {
+	keeper
+	first         atomic.Bool
+	both, resumed chan struct{}
+}
+
+func (k *sharedOps) Op(ctx context.Context, _ resources.Address, _ host.View, _ host.Op) error {
+	if k.first.CompareAndSwap(false, true) {
+		host.Waiting(ctx, func() { <-k.both })
+		close(k.resumed)
+	} else {
+		close(k.both)
+		host.Waiting(ctx, func() { <-k.resumed })
+	}
+	return nil
+}
+
+func TestFailFastWhileAnothersChangeIsRecorded(t *testing.T) {
+	w := &world{}
+	c := parse(t, w, "a:fails b:fails", "")
+	for _, e := range c.Entries() {
+		e.Resource = &maker{*e.Resource.(*thing)}
+	}
+	keep := &sharedOps{both: make(chan struct{}), resumed: make(chan struct{})}
+	rep, err := Converge(t.Context(), ground{w: w}, c, Options{Recorder: keep, FailFast: true, Parallel: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	counts := rep.Counts()
+	if diff := cmp.Diff(report.Counts{Total: 2, Failed: 1, Skipped: 1}, counts); diff != "" {
+		t.Errorf("%s: %s", outcomes(rep), diff)
+	}
+	if len(w.log) != 2 { // one folder, one failure
+		t.Error(w.log)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/nodeapply/apply/catalog"
@@ -38,7 +39,8 @@ func (t *visit) settle(ctx context.Context) *report.Result {
 	switch {
 	case err != nil && !t.converging && !t.stuck && (t.states[t.v].after != 0 || errors.Is(err, errUnpredicted)):
 		// What is missing now may be what an earlier resource brings.
-		t.res.Outcome, t.res.Reversible, t.changed = report.Pending, false, true
+		t.res.Outcome, t.changed = report.Pending, true
+		t.res.Reversible = leavesTrace(t.e.Resource) && t.reversible()
 		t.res.Reason = t.opts.Scrub(err.Error())
 		t.res.Changes = t.mask(t.e, t.diff.Changes)
 	case err != nil:
@@ -149,9 +151,7 @@ func (t *visit) guard(ctx context.Context, attr, line string) (yes bool, err err
 func (t *visit) plan(ctx context.Context) {
 	t.res.Changes = t.mask(t.e, t.diff.Changes)
 	t.changed = !t.diff.Empty()
-	for _, c := range t.diff.Changes {
-		t.res.Reversible = t.res.Reversible && !c.Irreversible
-	}
+	t.res.Reversible = t.reversible()
 	if r, ok := t.e.Resource.(resources.Refresher); ok && len(t.notifiers) > 0 {
 		yes, why, err := t.refreshable(ctx, r)
 		t.res.Refreshed, t.res.Reason = yes && err == nil, why
@@ -169,12 +169,23 @@ func (t *visit) plan(ctx context.Context) {
 	}
 }
 
+// reversible says whether an undo can take back what differs.
+func (t *visit) reversible() bool {
+	return !slices.ContainsFunc(t.diff.Changes, func(c resources.Change) bool { return c.Irreversible })
+}
+
+// leavesTrace says whether what a resource will do, of which nothing else is known as yet, is something that an undo finds: what a command does and
+// that somebody waited are not.
+func leavesTrace(r resources.Resource) bool {
+	_, command := r.(resources.Conditional)
+	_, wait := r.(resources.Waiter)
+	return !command && !wait
+}
+
 // fail records why the resource failed, while it tried to make changes. Whom it would have notified is still owed what it may have changed.
 func (t *visit) fail(err error, tried ...resources.Change) {
 	t.res.Outcome, t.res.Changes, t.changed = report.Failed, nil, false
-	for _, c := range t.diff.Changes {
-		t.res.Reversible = t.res.Reversible && !c.Irreversible
-	}
+	t.res.Reversible = t.reversible()
 	t.res.Error = t.describe(t.e, err, tried...)
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nodeapply/apply/catalog"
@@ -135,9 +136,9 @@ func (w *walk) Visit(ctx context.Context, v int, slot graph.Slot) {
 	start := time.Now()
 	reason, because := w.stop.stopped()
 	switch {
-	case st.cause != 0:
+	case st.cause != 0 && (st.root != "" || reason == ""):
 		w.skip(ctx, st, e, report.Result{Because: st.root})
-	case reason != "" && w.converging:
+	case reason != "":
 		st.failed, st.cause, st.root = true, int32(v)+1, because
 		st.results = []*report.Result{w.result(e, report.Result{Outcome: report.Skipped, Because: because, Reason: reason})}
 	case w.converging && w.predicted.states[v].refused != nil:
@@ -234,8 +235,8 @@ func (w *walk) newVisit(v int, e *catalog.Entry, slot graph.Slot) *visit {
 	for _, n := range slices.Compact(st.notified) {
 		vis.notifiers = append(vis.notifiers, w.cat.Entries()[n].Addr)
 	}
-	if w.opts.Recorder != nil {
-		for _, a := range w.opts.Recorder.Owed(e.Addr) {
+	if w.opts.Owed != nil {
+		for _, a := range w.opts.Owed(e.Addr) {
 			if !slices.Contains(vis.notifiers, a) {
 				vis.notifiers = append(vis.notifiers, a)
 			}
@@ -293,19 +294,27 @@ func place(e *catalog.Entry, err error, tried []resources.Change) resources.Pos 
 	return e.Pos
 }
 
-// recorded returns the host through which a is changed: the recorder is told of each change.
-func (w *walk) recorded(a resources.Address) host.Host {
+// recorded returns the host through which a is changed: the recorder is told of each change. Where stop is given, nothing is changed once nothing new
+// may start, unless it has begun before.
+func (w *walk) recorded(a resources.Address, stop *stopper) host.Host {
 	if w.opts.Recorder == nil {
 		return w.host
 	}
-	return host.Recording(w.host, opRecorder{w.opts.Recorder, a})
+	return host.Recording(w.host, &opRecorder{r: w.opts.Recorder, a: a, stop: stop})
 }
 
 type opRecorder struct {
-	r Recorder
-	a resources.Address
+	r     Recorder
+	a     resources.Address
+	stop  *stopper
+	begun atomic.Bool
 }
 
-func (o opRecorder) Before(ctx context.Context, v host.View, op host.Op) error {
-	return o.r.Op(ctx, o.a, v, op)
+// Before records a change. While the first one was recorded others may have had the slot, and one of them may have failed.
+func (o *opRecorder) Before(ctx context.Context, v host.View, op host.Op) error {
+	err := o.r.Op(ctx, o.a, v, op)
+	if err != nil || o.stop == nil || o.begun.Swap(true) {
+		return err
+	}
+	return o.stop.err()
 }

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/nodeapply/apply/resources"
 )
 
 // SaveReport keeps the report of a run.
@@ -21,9 +23,13 @@ func (s *State) SaveReport(id string, report any) error {
 	return s.save(filepath.Join("runs", id+".json"), b)
 }
 
+func (s *State) reportPath(id string) string {
+	return filepath.Join(s.dir, "runs", filepath.Base(id)+".json")
+}
+
 // Report reads the report of a run into report.
 func (s *State) Report(id string, report any) error {
-	b, err := os.ReadFile(filepath.Join(s.dir, "runs", filepath.Base(id)+".json"))
+	b, err := os.ReadFile(s.reportPath(id))
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("no run %s is on record; apply history lists the runs", id)
 	}
@@ -48,6 +54,46 @@ func (s *State) Reports() ([]string, error) {
 	slices.Sort(names)
 	slices.Reverse(names)
 	return names, nil
+}
+
+// Unended is what a run left that has no report, because it died, or goes on.
+type Unended struct {
+	ID      string
+	Started time.Time
+	Undoes  string // the run that it undid
+	Begun   int    // how many resources it began to change
+}
+
+// Unended lists the runs that are on record without a report, the newest first.
+func (s *State) Unended() ([]Unended, error) {
+	ids, err := s.Journals()
+	if err != nil {
+		return nil, err
+	}
+	var out []Unended
+	for _, id := range ids {
+		if _, err := os.Lstat(s.reportPath(id)); !errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if _, ended := s.closed(id); ended {
+			continue // its report is older than what is kept
+		}
+		p, _, err := s.read(id)
+		if err != nil {
+			return nil, err
+		}
+		if p.head.ID == "" {
+			continue // damaged
+		}
+		begun := map[resources.Address]bool{}
+		for _, st := range p.ops {
+			if st.begin != nil {
+				begun[st.begin.Addr.address()] = true
+			}
+		}
+		out = append(out, Unended{ID: id, Started: p.head.Started, Undoes: p.head.Undoes, Begun: len(begun)})
+	}
+	return out, nil
 }
 
 // Store keeps a small file of the given name in the folder, whole or not at all.

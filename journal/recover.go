@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/nodeapply/apply/journal/internal/image"
 	"github.com/nodeapply/apply/journal/internal/lines"
 )
 
@@ -28,7 +29,7 @@ type past struct {
 type step struct {
 	begin *beginRecord
 	op    *opRecord
-	after *trace
+	after *image.Trace
 }
 
 // Journals lists the ids of the runs that changed something, the newest first.
@@ -46,40 +47,44 @@ func (s *State) Journals() ([]string, error) {
 }
 
 // recover reads the newest journal that has a whole first record. Damaged ones are told and set aside; of one whose end is torn, what is whole counts.
-func (s *State) recover() (past, []string, error) {
-	var warnings []string
+func (s *State) recover() (p past, warnings []string, err error) {
+	p, err = s.newest(func(id string, p past, dmg *lines.Damage) error {
+		name := filepath.Join(s.dir, "journal", id+suffix)
+		var err error
+		if dmg.Torn && p.head.ID != "" {
+			warnings = append(warnings, fmt.Sprintf("journal of run %s: its end is torn (%v); cut off at byte %d, all before it counts", id, dmg.Err, dmg.Offset))
+			err = os.Truncate(name, dmg.Offset)
+		} else {
+			warnings = append(warnings, fmt.Sprintf("journal of run %s: damaged (%v); set aside as %s.damaged, and this run goes on with what of it is whole", id, dmg.Err, filepath.Base(name)))
+			err = os.Rename(name, name+".damaged")
+		}
+		return failed(err)
+	})
+	return p, warnings, err
+}
+
+// newest reads the newest journal that has a whole first record. Of damaged ones it tells damaged, whose error ends it.
+func (s *State) newest(damaged func(id string, p past, dmg *lines.Damage) error) (past, error) {
 	ids, err := s.Journals()
 	if err != nil {
-		return past{}, nil, err
+		return past{}, err
 	}
 	for _, id := range ids {
 		if p, ok := s.closed(id); ok {
-			return p, warnings, nil
+			return p, nil
 		}
 		p, dmg, err := s.read(id)
+		if err == nil && dmg != nil {
+			err = damaged(id, p, dmg)
+		}
 		if err != nil {
-			return past{}, warnings, err
-		}
-		if dmg == nil {
-			return p, warnings, nil
-		}
-		name := filepath.Join(s.dir, "journal", id+suffix)
-		if dmg.Torn && p.head.ID != "" {
-			warnings = append(warnings, fmt.Sprintf("journal of run %s: its end is torn (%v); cut off at byte %d, all before it counts", id, dmg.Err, dmg.Offset))
-			if err := os.Truncate(name, dmg.Offset); err != nil {
-				return past{}, warnings, fmt.Errorf("journal: %w", err)
-			}
-			return p, warnings, nil
-		}
-		warnings = append(warnings, fmt.Sprintf("journal of run %s: damaged (%v); set aside as %s.damaged, and this run goes on with what of it is whole", id, dmg.Err, filepath.Base(name)))
-		if err := os.Rename(name, name+".damaged"); err != nil {
-			return past{}, warnings, fmt.Errorf("journal: %w", err)
+			return past{}, err
 		}
 		if p.head.ID != "" {
-			return p, warnings, nil
+			return p, nil
 		}
 	}
-	return past{}, warnings, nil
+	return past{}, nil
 }
 
 // closed reads the first and the last record of the journal of a run that came to its end, and checks the sums of all that are between:

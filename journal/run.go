@@ -19,6 +19,7 @@ import (
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/host/local"
+	"github.com/nodeapply/apply/journal/internal/image"
 	"github.com/nodeapply/apply/resources"
 )
 
@@ -57,11 +58,9 @@ func (s *State) Begin(id, token, undoes string, now time.Time) (r *Run, warnings
 		state: s, head: runRecord{Version: version, ID: id, Started: now.UTC(), Token: token, Undoes: undoes},
 		owed: map[resources.Address][]debt{}, touched: map[resources.Address][]string{}, images: map[string]depth{}, before: last,
 	}
-	for _, d := range last.owed {
-		if now.Sub(d.Since) < keepDays*24*time.Hour {
-			r.owed[d.Target.address()] = append(r.owed[d.Target.address()], d)
-			r.head.Owed = append(r.head.Owed, d)
-		}
+	for _, d := range last.due(now) {
+		r.owed[d.Target.address()] = append(r.owed[d.Target.address()], d)
+		r.head.Owed = append(r.head.Owed, d)
 	}
 	return r, warnings, nil
 }
@@ -95,13 +94,7 @@ func (r *Run) leftovers() (dirs []string, token string) {
 func (r *Run) Owed(target resources.Address) []resources.Address {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	var out []resources.Address
-	for _, d := range r.owed[target] {
-		if !d.Since.After(r.head.Started) && !slices.Contains(out, d.Source.address()) {
-			out = append(out, d.Source.address())
-		}
-	}
-	return out
+	return sources(r.owed[target], r.head.Started)
 }
 
 // open makes the run's file at the first record.
@@ -131,7 +124,8 @@ func (r *Run) create() (*log, error) {
 		err = syncDir(dir)
 	}
 	if err != nil {
-		return nil, errors.Join(err, l.close(), os.Remove(f.Name()))
+		_ = l.close() // it would say the same again
+		return nil, errors.Join(err, os.Remove(f.Name()))
 	}
 	return l, nil
 }
@@ -222,7 +216,7 @@ func (r *Run) imageRecords(ctx context.Context, a resources.Address, v host.View
 		records[i] = record{Op: &rec}
 		if first {
 			g.Go(func() (err error) {
-				if rec.Pre, err = r.state.image(ctx, v, name, want == everything); err != nil {
+				if rec.Pre, err = r.state.images.Take(ctx, v, name, want == everything); err != nil {
 					err = fmt.Errorf("pre-image of %s: %w; old content kept", name, err)
 				}
 				return err
@@ -273,7 +267,7 @@ func (r *Run) Ended(ctx context.Context, a resources.Address, v host.View) error
 	for some := range slices.Chunk(slices.Compact(names), traces) {
 		rec := endedRecord{Addr: toAddress(a)}
 		for _, name := range some {
-			t, err := traceOf(v, name)
+			t, err := image.TraceOf(v, name)
 			if err != nil {
 				return err
 			}

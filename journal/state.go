@@ -16,16 +16,16 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/journal/internal/image"
 	"github.com/nodeapply/apply/journal/internal/store"
 )
 
 // State is a state folder.
 type State struct {
-	dir   string
-	lock  *os.File
-	store *store.Store  // of the content of pre-images
-	keep  chan struct{} // a token for each pre-image that is being kept
+	dir    string
+	lock   *os.File
+	store  *store.Store // of the content of pre-images
+	images *image.Keeper
 }
 
 // DefaultDir is /var/lib/apply for root, else apply below $XDG_STATE_HOME or ~/.local/state.
@@ -45,12 +45,28 @@ func DefaultDir(getenv func(string) string) (string, error) {
 
 // OpenState opens the state folder and makes it if it is not there. It must belong to the caller; others are kept out of it.
 func OpenState(dir string) (*State, error) {
-	dir, err := filepath.Abs(dir)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("state folder: %w; give another by --state-dir", err)
+	}
+	s, err := ReadState(dir)
+	if err != nil {
+		return nil, err
+	}
+	info, err := os.Lstat(s.dir)
+	if err == nil && info.Mode().Perm() != 0o700 {
+		err = os.Chmod(s.dir, 0o700)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("state folder: %w", err)
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("state folder: %w; give another by --state-dir", err)
+	return s, nil
+}
+
+// ReadState opens the state folder for who only reads, and changes nothing. Where there is none the error is [fs.ErrNotExist].
+func ReadState(dir string) (*State, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("state folder: %w", err)
 	}
 	info, err := os.Lstat(dir)
 	if err != nil {
@@ -62,16 +78,10 @@ func OpenState(dir string) (*State, error) {
 		return nil, fmt.Errorf("state folder: %s is not a folder", dir)
 	case !ok || int(st.Uid) != os.Geteuid():
 		return nil, fmt.Errorf("state folder: %s belongs to uid %d, not to uid %d; give another by --state-dir", dir, st.Uid, os.Geteuid())
-	case info.Mode().Perm() != 0o700:
-		if err := os.Chmod(dir, 0o700); err != nil {
-			return nil, fmt.Errorf("state folder: %w", err)
-		}
 	}
-	return &State{dir: dir, store: store.New(filepath.Join(dir, "store")), keep: make(chan struct{}, keepers())}, nil
+	kept := store.New(filepath.Join(dir, "store"))
+	return &State{dir: dir, store: kept, images: image.NewKeeper(kept)}, nil
 }
-
-// keepers is how many pre-images are kept at a time: their waits for the disk are one wait, and each has a handful of files open.
-func keepers() int { return max(1, min(batch, host.OpenFiles()/32)) }
 
 // Dir is the folder's absolute path.
 func (s *State) Dir() string { return s.dir }

@@ -55,7 +55,7 @@ func Parse(text string) (Source, error) {
 	rest, isGit := strings.CutPrefix(text, scheme)
 	switch {
 	case text == "":
-		return Source{}, errors.New("source: empty")
+		return Source{}, errors.New("source: want a path, or git::URL//folder?ref=REF, got nothing")
 	case !isGit && strings.Contains(text, "://"):
 		return Source{}, fmt.Errorf("source %q: did you mean %q?", text, scheme+text)
 	case !isGit:

@@ -179,7 +179,7 @@ func TestNoColour(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "file.a: would change (main.hcl:1)\n    ensure: absent -> file\n    content:\n        --- X\n        +++ X\n        @@ -0,0 +1,1 @@\n        +x\nplan: 1 to change, in X\nto make these changes: apply main.hcl\n"
+	want := "file.a: would change (main.hcl:1) [exact, reversible]\n    ensure: absent -> file\n    content:\n        --- X\n        +++ X\n        @@ -0,0 +1,1 @@\n        +x\nplan: 1 to change, in X\nto make these changes: apply main.hcl\n"
 	got := strings.ReplaceAll(string(piped), m.dir+"/a", "X")
 	got = regexp.MustCompile(`in [0-9.]+m?s`).ReplaceAllString(got, "in X")
 	if diff := cmp.Diff(want, got); diff != "" {

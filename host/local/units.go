@@ -110,7 +110,7 @@ func (n *Node) DoUnit(ctx context.Context, name string, v host.Verb) error {
 		return err
 	}
 	switch v {
-	case host.Enable, host.Disable, host.Mask, host.Unmask:
+	case host.Enable, host.Disable, host.Mask, host.MaskRuntime, host.Unmask:
 		err = n.systemd.SetUnitFile(ctx, string(v), unit)
 	default:
 		var result string

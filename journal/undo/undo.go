@@ -20,13 +20,17 @@ const stepTimeout = 5 * time.Minute
 // Options of Run.
 type Options struct {
 	ID          string           // of this run
+	Node        string           // this node's name
 	Types       []resources.Type // asked to restore what they keep themselves
 	Interrupted func() int       // the signal after which no step begins any more; 0: none
 }
 
+// Name is what reports say in the place of the manifest of a run that undoes run id.
+func Name(id string) string { return "undo " + id }
+
 // Run takes the steps of an undo that are not refused, in their order. The lock must be held. Without a report nothing was touched.
 func Run(ctx context.Context, state *journal.State, h *local.Node, u *journal.Undo, o Options) (rep *report.Report, err error) {
-	rep = &report.Report{Run: o.ID, Mode: report.Converge, Manifest: "undo " + u.Run, Started: time.Now()}
+	rep = &report.Report{Run: o.ID, Node: o.Node, Mode: report.Converge, Manifest: Name(u.Run), Started: time.Now()}
 	run, warnings, err := state.Begin(o.ID, h.Token(), u.Run, rep.Started)
 	if err != nil {
 		return nil, err
@@ -40,12 +44,17 @@ func Run(ctx context.Context, state *journal.State, h *local.Node, u *journal.Un
 			rep.Interrupted = n
 			continue
 		}
-		rep.Results = append(rep.Results, take(ctx, state, h, run, s, o.Types))
+		start := time.Now()
+		res := take(ctx, state, h, run, s, o.Types)
+		res.StartMS, res.DurationMS = millis(start.Sub(rep.Started)), millis(time.Since(start))
+		rep.Results = append(rep.Results, res)
 	}
-	rep.DurationMS = float64(time.Since(rep.Started).Microseconds()) / 1000
-	rep.AsPlanned = len(rep.Results)
+	rep.DurationMS = millis(time.Since(rep.Started))
+	rep.Resources, rep.AsPlanned = len(rep.Results), len(rep.Results)
 	return rep, run.Close()
 }
+
+func millis(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 // take takes one step, announced before and recorded after it.
 func take(ctx context.Context, state *journal.State, h *local.Node, run *journal.Run, s journal.UndoStep, types []resources.Type) *report.Result {

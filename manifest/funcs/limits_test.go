@@ -124,7 +124,7 @@ func TestErrors(t *testing.T) {
 		{`fileexists("pipe")`, "not a regular file"},
 		{`templatefile("pipe", {})`, "not a regular file"},
 		{`templatefile("nested.tmpl", {})`, "inside a template"},
-		{`templatefile("a.tmpl", {})`, "\"b\" at a.tmpl:1,3, which is not among"},
+		{`templatefile("a.tmpl", {})`, "not among its variables: \"b\" at a.tmpl:1,3"},
 		{`templatefile("deep.tmpl", {})`, "limit"},
 		{`templatestring("$${templatestring(\"a\", {})}", {})`, "inside a template"},
 		{`templatestring("$${x}", {x = []})`, "does not give a string"},
@@ -178,7 +178,7 @@ func TestErrors(t *testing.T) {
 			case strings.Contains(text, "hunter2") || strings.Contains(text, "goroutine"):
 				t.Errorf("tells too much: %q", text)
 			}
-			if took := time.Since(start); took > 5*time.Second {
+			if took := time.Since(start); took > time.Minute {
 				t.Errorf("took %v", took)
 			}
 		})

@@ -65,6 +65,15 @@ func (b *Block) Attr(name string) *Attr {
 	return nil
 }
 
+// Holds says whether a range begins in the block.
+func (b *Block) Holds(r *hcl.Range) bool {
+	end := b.Header.End.Byte
+	for i := range b.Attrs {
+		end = max(end, b.Attrs[i].Range().End.Byte)
+	}
+	return r.Filename == b.Header.Filename && b.Header.Start.Byte <= r.Start.Byte && r.Start.Byte <= end
+}
+
 // Reader reads modules. Its limits and the texts it keeps hold for all of them together.
 type Reader struct {
 	kinds reference.Kinds
@@ -146,7 +155,11 @@ func (m *Module) native(body *hclsyntax.Body) {
 			n, known = 1, true
 		}
 		if !known {
-			m.errorf(&b.TypeRange, "Unknown block", "There is no block or resource type `%s`%s", b.Type, diag.Suggest(b.Type, m.blockNames()))
+			hint := diag.Suggest(b.Type, m.blockNames())
+			if b.Type == "resource" && len(b.Labels) == 2 { // as Terraform has it
+				hint = fmt.Sprintf("; did you mean `%s %q { ... }`?", b.Labels[0], b.Labels[1])
+			}
+			m.errorf(&b.TypeRange, "Unknown block", "There is no block or resource type `%s`%s", b.Type, hint)
 			continue
 		}
 		if len(b.Labels) != n {

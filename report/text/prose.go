@@ -15,6 +15,7 @@ import (
 type prose struct {
 	color bool
 	mode  report.Mode
+	makes []string // see Options
 }
 
 // ANSI colours by what they stand for.
@@ -66,8 +67,8 @@ func (p prose) result(r *report.Result) string {
 	if r.Pos != "" {
 		b.WriteString(" " + p.paint(dim, "("+report.Printable(r.Pos)+")"))
 	}
-	if p.mode == report.Plan && r.Outcome == report.Pending && r.Certainty != report.Exact && r.Certainty != "" {
-		fmt.Fprintf(&b, " [%s]", report.Printable(r.Certainty))
+	if p.mode == report.Plan && r.Outcome == report.Pending {
+		b.WriteString(labels(r))
 	}
 	if r.Because != "" {
 		fmt.Fprintf(&b, " because %s failed", report.Printable(r.Because))
@@ -78,6 +79,22 @@ func (p prose) result(r *report.Result) string {
 	b.WriteByte('\n')
 	p.body(&b, r)
 	return b.String()
+}
+
+// labels says how sure a plan is of a result, and of a change whether an undo takes it back.
+func labels(r *report.Result) string {
+	var out []string
+	if r.Certainty != "" {
+		out = append(out, report.Printable(r.Certainty))
+	}
+	switch {
+	case r.Refreshed && len(r.Changes) == 0:
+	case r.Reversible:
+		out = append(out, "reversible")
+	default:
+		out = append(out, "irreversible")
+	}
+	return " [" + strings.Join(out, ", ") + "]"
 }
 
 // Details is what there is to tell of a result below its first line, in plain lines.
@@ -215,11 +232,9 @@ func (p prose) summary(r *report.Report) string {
 	add(c.Skipped, report.Skipped, "skipped")
 	add(c.Changed, report.Changed, "changed")
 	add(c.Refreshed, report.Refreshed, "refreshed")
-	if r.Mode == report.Plan {
-		add(c.Pending, report.Pending, "to change")
-	} else {
-		add(c.Pending, report.Pending, "only reported (noop)")
-	}
+	only := onlyReported(r)
+	add(c.Pending-only, report.Pending, "to change")
+	add(only, report.Pending, "only reported (noop)")
 	add(c.Unchanged, report.Unchanged, "unchanged")
 	if len(parts) == 0 {
 		parts = []string{"nothing declared"}
@@ -234,6 +249,17 @@ func (p prose) summary(r *report.Report) string {
 	return line + "\n" + p.next(r, c)
 }
 
+// onlyReported is how many resources differ that are to be reported only.
+func onlyReported(r *report.Report) int {
+	n := 0
+	for _, res := range r.Results {
+		if res.Outcome == report.Pending && (res.Noop || r.Mode == report.Converge) {
+			n++
+		}
+	}
+	return n
+}
+
 // next says what to do.
 func (p prose) next(r *report.Report, c report.Counts) string {
 	switch {
@@ -245,12 +271,28 @@ func (p prose) next(r *report.Report, c report.Counts) string {
 		return fmt.Sprintf("correct what failed, then plan again. First: %s\n", p.first(r))
 	case c.Failed > 0:
 		return fmt.Sprintf("correct what failed, then run it again: what is done stays done. First: %s\n", p.first(r))
-	case r.Mode == report.Plan && c.Pending > 0:
-		return fmt.Sprintf("to make these changes: apply %s\n", shellQuote(report.Printable(r.Manifest)))
-	case r.Mode == report.Plan && (c.Total > 0 || !r.Partial):
+	case r.Mode == report.Plan && c.Pending > onlyReported(r):
+		return p.command(r)
+	case r.Mode == report.Plan && c.Pending == 0 && (c.Total > 0 || !r.Partial):
 		return "the node is as declared: there is nothing to do.\n"
 	}
 	return ""
+}
+
+// command says by which command a plan's changes are made.
+func (p prose) command(r *report.Report) string {
+	words, flags := p.makes, ""
+	if len(words) == 0 {
+		words = []string{"apply", r.Manifest}
+		if r.Partial {
+			flags = ", with the same flags"
+		}
+	}
+	quoted := make([]string, len(words))
+	for i, w := range words {
+		quoted[i] = shellQuote(report.Printable(w))
+	}
+	return "to make these changes: " + strings.Join(quoted, " ") + flags + "\n"
 }
 
 func (p prose) first(r *report.Report) string {

@@ -3,6 +3,7 @@ package text
 import (
 	"bytes"
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -31,12 +32,13 @@ func TestResultText(t *testing.T) {
 			"exec.rc: failed (main.hcl:40)\n    main.hcl:41:3: exec.rc: exit code 3\n        one\n        two\n"},
 		"skipped":           {report.Converge, report.Result{Address: at("exec", "b"), Outcome: report.Skipped, Because: "exec.rc"}, "exec.b: skipped because exec.rc failed\n"},
 		"skipped by signal": {report.Converge, report.Result{Address: at("exec", "b"), Outcome: report.Skipped, Reason: "interrupted"}, "exec.b: skipped\n    interrupted\n"},
-		"planned":           {report.Plan, report.Result{Address: at("file", "a"), Outcome: report.Pending, Certainty: report.Exact}, "file.a: would change\n"},
-		"planned after":     {report.Plan, report.Result{Address: at("file", "a"), Outcome: report.Pending, Certainty: report.CertaintyAfter + "package.p"}, "file.a: would change [after package.p]\n"},
-		"planned refresh":   {report.Plan, report.Result{Address: at("service", "s"), Outcome: report.Pending, Refreshed: true, NotifiedBy: []string{"file.a"}}, "service.s: would be refreshed\n    notified by file.a\n"},
-		"noop":              {report.Converge, report.Result{Address: at("file", "a"), Outcome: report.Pending, Noop: true}, "file.a: would change (noop)\n"},
-		"drift":             {report.Converge, report.Result{Address: at("file", "a"), Outcome: report.Changed, Drift: true}, "file.a: changed [drift]\n"},
-		"warned":            {report.Converge, report.Result{Address: at("file", "a"), Outcome: report.Unchanged, Warnings: []string{"not idempotent"}}, "file.a: unchanged\n    warning: not idempotent\n"},
+		"planned":           {report.Plan, report.Result{Address: at("file", "a"), Outcome: report.Pending, Certainty: report.Exact, Reversible: true}, "file.a: would change [exact, reversible]\n"},
+		"planned after":     {report.Plan, report.Result{Address: at("file", "a"), Outcome: report.Pending, Certainty: report.CertaintyAfter + "package.p"}, "file.a: would change [after package.p, irreversible]\n"},
+		"planned refresh": {report.Plan, report.Result{Address: at("service", "s"), Outcome: report.Pending, Certainty: report.CertaintyAfter + "file.a", Refreshed: true, NotifiedBy: []string{"file.a"}},
+			"service.s: would be refreshed [after file.a]\n    notified by file.a\n"},
+		"noop":   {report.Converge, report.Result{Address: at("file", "a"), Outcome: report.Pending, Noop: true}, "file.a: would change (noop)\n"},
+		"drift":  {report.Converge, report.Result{Address: at("file", "a"), Outcome: report.Changed, Drift: true}, "file.a: changed [drift]\n"},
+		"warned": {report.Converge, report.Result{Address: at("file", "a"), Outcome: report.Unchanged, Warnings: []string{"not idempotent"}}, "file.a: unchanged\n    warning: not idempotent\n"},
 		"hostile": {report.Converge, report.Result{Address: at("file", "a\x1b]0;x\a"), Outcome: report.Failed, Error: &report.Error{Summary: "a\x1b[2Jb", Detail: "c\rd\u202e\n"}},
 			"file[\"a\\x1b]0;x\\a\"]: failed\n    a\\x1b[2Jb\n        c\\rd\\u202e\n"},
 		"wide": {report.Converge, report.Result{Address: at("file", "/日本"), Outcome: report.Changed}, "file[\"/日本\"]: changed\n"},
@@ -81,6 +83,9 @@ func TestConclusion(t *testing.T) {
 		"a plan":             {report.Report{Mode: report.Plan, Manifest: "a b.hcl", Results: outcomes(report.Pending, report.Unchanged)}, "plan: 1 to change, 1 unchanged, in 0ms\nto make these changes: apply 'a b.hcl'\n"},
 		"a plan with errors": {report.Report{Mode: report.Plan, Results: outcomes(report.Failed)}, "plan: 1 failed, in 0ms\ncorrect what failed, then plan again. First: file.failed at main.hcl:7\n"},
 		"an empty plan":      {report.Report{Mode: report.Plan, Results: outcomes(report.Unchanged)}, "plan: 1 unchanged, in 0ms\nthe node is as declared: there is nothing to do.\n"},
+		"a plan of a part":   {report.Report{Mode: report.Plan, Manifest: "main.hcl", Partial: true, Results: outcomes(report.Pending)}, "plan: 1 to change, in 0ms\nto make these changes: apply main.hcl, with the same flags\n"},
+		"a plan with noop":   {report.Report{Mode: report.Plan, Manifest: "main.hcl", Results: []*report.Result{{Outcome: report.Pending, Noop: true}, {Outcome: report.Pending}}}, "plan: 1 to change, 1 only reported (noop), in 0ms\nto make these changes: apply main.hcl\n"},
+		"a plan of noop":     {report.Report{Mode: report.Plan, Results: []*report.Result{{Outcome: report.Pending, Noop: true}}}, "plan: 1 only reported (noop), in 0ms\n"},
 		"noop":               {report.Report{Mode: report.Converge, Results: outcomes(report.Pending)}, "converge: 1 only reported (noop), in 0ms\n"},
 		"interrupted":        {report.Report{Mode: report.Converge, Interrupted: 2, DurationMS: 61000, Results: outcomes(report.Skipped)}, "converge: 1 skipped, in 1m1s\ninterrupted: run it again to finish what is left.\n"},
 		"aborted":            {report.Report{Mode: report.Converge, Aborted: "journal: no space left on device", Results: outcomes(report.Skipped)}, "converge: 1 skipped, in 0ms\nstopped: journal: no space left on device; nothing new was started.\n"},
@@ -138,6 +143,18 @@ func TestTextIsPlainWhenPiped(t *testing.T) {
 	var v bytes.Buffer
 	New(&v, Options{Verbose: true}).Ended(r.Results[1])
 	if diff := cmp.Diff("file.unchanged: unchanged (main.hcl:7)\n", v.String()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestCommandOfAPlan(t *testing.T) {
+	var b strings.Builder
+	p := New(&b, Options{Makes: []string{"apply", "the plan.plan"}})
+	p.End(&report.Report{Mode: report.Plan, Manifest: "main.hcl", Results: outcomes(report.Pending)})
+	if err := p.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff("plan: 1 to change, in 0ms\nto make these changes: apply 'the plan.plan'\n", b.String()); diff != "" {
 		t.Error(diff)
 	}
 }

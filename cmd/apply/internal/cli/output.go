@@ -2,10 +2,12 @@ package cli
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
+	"syscall"
 
 	"golang.org/x/term"
 
@@ -60,13 +62,21 @@ func (a *App) Printer() Printer {
 	if a.JSON {
 		return jsonl.New(a.Stdout)
 	}
-	o := text.Options{Color: a.colored(a.Stdout), Verbose: a.verbose}
+	o := text.Options{Color: a.colored(a.Stdout), Verbose: a.verbose, Makes: a.Makes}
 	if IsTerminal(a.Stdout) && a.Env("TERM") != "dumb" {
 		o.Screen = func() (columns, rows int) { return Screen(a.Stdout) }
 	}
 	p := text.New(a.Stdout, o)
 	a.aside.through(p.Beside)
 	return p
+}
+
+// Unread is the error of writing to standard output, unless it says that who reads it has seen enough.
+func Unread(err error) error {
+	if errors.Is(err, syscall.EPIPE) {
+		return nil
+	}
+	return err
 }
 
 // Print prints a report that is whole.

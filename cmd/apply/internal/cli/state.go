@@ -1,7 +1,8 @@
 package cli
 
 import (
-	"os"
+	"errors"
+	"io/fs"
 
 	"github.com/nodeapply/apply/journal"
 )
@@ -23,18 +24,15 @@ func (a *App) OpenState() (*journal.State, error) {
 	return journal.OpenState(dir)
 }
 
-// KnownState opens the state folder if there is one that can be read, else it is nil: a plan makes none.
-func (a *App) KnownState() *journal.State {
+// KnownState is the state folder for who only reads it: nil where there is none.
+func (a *App) KnownState() (*journal.State, error) {
 	dir, err := a.StateDir()
 	if err != nil {
-		return nil
+		return nil, err
 	}
-	if _, err := os.Stat(dir); err != nil {
-		return nil
+	state, err := journal.ReadState(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
 	}
-	state, err := journal.OpenState(dir)
-	if err != nil {
-		return nil
-	}
-	return state
+	return state, err
 }

@@ -8,7 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"syscall"
+	"time"
 
 	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/catalog/selection"
@@ -33,7 +33,8 @@ func (r *Runner) walk(
 	}
 	if r.timeout > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, r.timeout, &engine.TimeoutError{After: r.timeout})
+		after := time.Duration(r.timeout)
+		ctx, cancel = context.WithTimeoutCause(ctx, after, &engine.TimeoutError{After: after})
 		defer cancel()
 	}
 	o.Node, _ = os.Hostname() // a node without a name still converges
@@ -42,16 +43,13 @@ func (r *Runner) walk(
 	o.Events = &finisher{Printer: p, signals: signals, manifest: m, memory: mem, partial: len(r.tags)+len(r.skipTags)+len(r.targets) > 0, warnings: r.TakeWarnings}
 	o.Commit, o.Dirty, o.Drifted = m.Origin.Commit, m.Origin.Dirty, mem.Drifted
 	o.Stop = signals.Stop()
-	o.Parallel, o.Tags, o.SkipTags, o.FailFast, o.Strict = r.parallel, r.tags, r.skipTags, r.failFast, r.strict
+	o.Parallel, o.Tags, o.SkipTags, o.FailFast, o.Strict = int(r.parallel), r.tags, r.skipTags, r.failFast, r.strict
 	rep, err := do(ctx, o)
 	if err != nil {
 		return nil, errors.Join(err, p.Close())
 	}
 	r.Ran, r.Code = true, rep.ExitCode(r.detailed)
-	if err = p.Close(); errors.Is(err, syscall.EPIPE) {
-		err = nil // who reads the output has seen enough
-	}
-	return rep, errors.Join(err, r.SaveReports(rep))
+	return rep, errors.Join(cli.Unread(p.Close()), r.SaveReports(rep))
 }
 
 // unknownTags tells of tags that choose nothing.

@@ -4,6 +4,8 @@ package history
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -11,6 +13,7 @@ import (
 
 	"github.com/nodeapply/apply/cmd/apply/internal/cli"
 	"github.com/nodeapply/apply/journal"
+	"github.com/nodeapply/apply/journal/undo"
 	"github.com/nodeapply/apply/report"
 )
 
@@ -26,7 +29,7 @@ func historyCommand(a *cli.App) *cobra.Command {
 		Example: "  apply history\n  apply history 01M80BQJE9GFMGFZJH661JWPSE",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			state, err := a.OpenState()
+			state, err := a.KnownState()
 			if err != nil {
 				return err
 			}
@@ -44,43 +47,83 @@ type Line struct {
 	Started    time.Time      `json:"started"`
 	Manifest   string         `json:"manifest"`
 	Commit     string         `json:"commit,omitempty"`
-	Outcome    report.Outcome `json:"outcome"`
+	Outcome    report.Outcome `json:"outcome"`         // of one without a report unended
+	Begun      int            `json:"begun,omitempty"` // of an unended one: resources that it began to change
 	Counts     report.Counts  `json:"counts"`
 	DurationMS float64        `json:"duration_ms"`
 }
 
+// unended is in the place of the outcome of a run that died, or goes on.
+const unended = "unended"
+
 func listRuns(a *cli.App, state *journal.State) error {
-	ids, err := state.Reports()
+	runs, err := runsOf(a, state)
 	if err != nil {
 		return err
 	}
 	w := tabwriter.NewWriter(a.Stdout, 0, 8, 2, ' ', 0)
-	for _, id := range ids {
-		var r report.Report
-		if err := state.Report(id, &r); err != nil {
-			fmt.Fprintf(a.Stderr, "apply: %v\n", err)
-			continue
-		}
-		c := r.Counts()
-		line := Line{r.Run, r.Started, r.Manifest, r.Commit, r.Outcome(), c, r.DurationMS}
+	enc := json.NewEncoder(a.Stdout)
+	enc.SetEscapeHTML(false)
+	for _, l := range runs {
 		if a.JSON {
-			if err := json.NewEncoder(a.Stdout).Encode(line); err != nil {
+			if err := enc.Encode(l); err != nil {
 				return err
 			}
 			continue
 		}
-		commit := r.Commit
-		if len(commit) > 12 {
-			commit = commit[:12]
+		c := l.Counts
+		how := fmt.Sprintf("%d changed, %d refreshed, %d failed of %d", c.Changed, c.Refreshed, c.Failed, c.Total)
+		took := time.Duration(l.DurationMS * float64(time.Millisecond)).Round(time.Millisecond).String()
+		if l.Outcome == unended {
+			how, took = fmt.Sprintf("has not ended: %d begun", l.Begun), ""
 		}
-		took := time.Duration(r.DurationMS * float64(time.Millisecond)).Round(time.Millisecond)
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d changed, %d refreshed, %d failed of %d\t%v\n",
-			r.Run, r.Started.Local().Format(time.DateTime), report.Printable(r.Manifest), commit, c.Changed, c.Refreshed, c.Failed, c.Total, took)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%.12s\t%s\t%s\n",
+			l.Run, l.Started.Local().Format(time.DateTime), report.Printable(l.Manifest), l.Commit, how, took)
 	}
 	return w.Flush()
 }
 
+// runsOf gathers the runs on record, the newest first; state may be nil.
+func runsOf(a *cli.App, state *journal.State) ([]Line, error) {
+	if state == nil {
+		return nil, nil
+	}
+	ids, err := state.Reports()
+	if err != nil {
+		return nil, err
+	}
+	var out []Line
+	for _, id := range ids {
+		var r report.Report
+		if err := state.Report(id, &r); err != nil {
+			a.Warn(err)
+			continue
+		}
+		out = append(out, Line{Run: r.Run, Started: r.Started, Manifest: r.Manifest, Commit: r.Commit, Outcome: r.Outcome(), Counts: r.Counts(), DurationMS: r.DurationMS})
+	}
+	died, err := state.Unended()
+	for _, u := range died {
+		l := Line{Run: u.ID, Started: u.Started, Outcome: unended, Begun: u.Begun}
+		if u.Undoes != "" {
+			l.Manifest = undo.Name(u.Undoes)
+		}
+		out = append(out, l)
+	}
+	slices.SortFunc(out, func(a, b Line) int { return strings.Compare(b.Run, a.Run) })
+	return out, err
+}
+
 func showRun(a *cli.App, state *journal.State, id string) error {
+	if state == nil {
+		return fmt.Errorf("no run %s is on record: there is no state folder", id)
+	}
+	died, err := state.Unended()
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(died, func(u journal.Unended) bool { return u.ID == id }) {
+		return fmt.Errorf("run %s has not ended: it died, or goes on, and there is no report of it; apply undo --list %s lists what it changed", id, id)
+	}
 	var r report.Report
 	if err := state.Report(id, &r); err != nil {
 		return err

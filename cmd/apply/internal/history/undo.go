@@ -2,8 +2,10 @@ package history
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"time"
 
@@ -17,6 +19,7 @@ import (
 	"github.com/nodeapply/apply/journal"
 	"github.com/nodeapply/apply/journal/undo"
 	"github.com/nodeapply/apply/report"
+	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/resources/all"
 )
 
@@ -24,7 +27,7 @@ import (
 type undoing struct {
 	*load.Loader
 	list, yes bool
-	waitLock  time.Duration
+	waitLock  cli.Duration
 }
 
 func undoCommand(a *cli.App) *cobra.Command {
@@ -34,7 +37,8 @@ func undoCommand(a *cli.App) *cobra.Command {
 		Short: "Put back what a run changed, in reverse order",
 		Long: `Put back what a run changed, in reverse order: the last run that changed something, or the one given.
 
-What has changed since is refused, and then nothing is put back unless --yes says to put back the rest.`,
+What has changed since is refused, and then nothing is put back unless --yes says to put back the rest. What nothing can put back, such as what a
+command did, is told and stays.`,
 		Example: "  apply undo --list\n  apply undo\n  apply undo 01M80BQJE9GFMGFZJH661JWPSE",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -48,7 +52,7 @@ What has changed since is refused, and then nothing is put back unless --yes say
 	cmd.Flags().BoolVar(&u.list, "list", false, "only list what would be put back")
 	cmd.Flags().BoolVar(&u.yes, "yes", false, "put back the rest where something is refused")
 	u.AddReport(cmd.Flags(), "a report")
-	cmd.Flags().DurationVar(&u.waitLock, "wait-lock", 0, "wait this long for another run to end")
+	cmd.Flags().Var(&u.waitLock, "wait-lock", "wait this long for another run to end")
 	u.Exchange.AddFlags(cmd.Flags())
 	return cmd
 }
@@ -64,7 +68,7 @@ func (u *undoing) run(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	if err := state.Lock(ctx, u.waitLock); err != nil {
+	if err := state.Lock(ctx, time.Duration(u.waitLock)); err != nil {
 		return err
 	}
 	defer func() { u.Warn(state.Close()) }()
@@ -77,20 +81,20 @@ func (u *undoing) run(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	u.tell(plan)
-	refused := plan.Refused()
+	told := cli.Unread(u.tell(plan))
+	refused, blocking := plan.Refused()
 	switch {
 	case u.list:
-		return nil
-	case len(refused) > 0 && !u.yes:
-		return fmt.Errorf("undo %s: %d of %d cannot be put back (see above); nothing was touched. To put back the rest: apply undo --yes %s", id, len(refused), len(plan.Steps), id)
-	case len(refused) == len(plan.Steps):
+		return told
+	case blocking > 0 && !u.yes:
+		return fmt.Errorf("undo %s: %d of %d cannot be put back (see above); nothing was touched. To put back the rest: apply undo --yes %s", id, blocking, len(plan.Steps), id)
+	case refused == len(plan.Steps):
 		return fmt.Errorf("undo %s: there is nothing that can be put back", id)
 	}
 	if err := signals.Begin(); err != nil {
 		return err
 	}
-	return u.putBack(ctx, state, h, plan, signals)
+	return errors.Join(told, u.putBack(ctx, state, h, plan, signals))
 }
 
 // lastChange is the id of the last run that changed something.
@@ -105,15 +109,39 @@ func lastChange(state *journal.State) (string, error) {
 	return ids[0], nil
 }
 
-// tell lists what would be put back.
-func (u *undoing) tell(plan *journal.Undo) {
+// tell lists what would be put back, and what stays.
+func (u *undoing) tell(plan *journal.Undo) error {
+	enc := json.NewEncoder(u.Stdout)
+	enc.SetEscapeHTML(false)
 	for _, s := range plan.Steps {
-		word := "put back"
-		if s.Refused != "" {
-			word = "refused (" + s.Refused + ")"
+		verdict := "put back"
+		switch {
+		case s.Lasting:
+			verdict = "irreversible"
+		case s.Refused != "":
+			verdict = "refused"
 		}
-		fmt.Fprintf(u.Stdout, "%s: %s: %s\n", report.Printable(s.Addr.String()), report.Printable(s.What), word)
+		var err error
+		if u.JSON {
+			err = enc.Encode(struct {
+				Event   string            `json:"event"`
+				Run     string            `json:"run"` // that is undone
+				Address resources.Address `json:"address"`
+				What    string            `json:"what"`
+				Verdict string            `json:"verdict"`
+				Reason  string            `json:"reason,omitempty"`
+			}{"undo", plan.Run, s.Addr, s.What, verdict, s.Refused})
+		} else {
+			if s.Refused != "" {
+				verdict += " (" + s.Refused + ")"
+			}
+			_, err = fmt.Fprintf(u.Stdout, "%s: %s: %s\n", report.Printable(s.Addr.String()), report.Printable(s.What), verdict)
+		}
+		if err != nil {
+			return err
+		}
 	}
+	return nil
 }
 
 // putBack takes the steps back, as a run of its own.
@@ -124,12 +152,13 @@ func (u *undoing) putBack(ctx context.Context, state *journal.State, h *local.No
 		return err
 	}
 	defer func() { u.Warn(part.End(ctx, true, "")) }()
-	rep, err := undo.Run(ctx, state, h, plan, undo.Options{ID: id, Types: all.Linked(part), Interrupted: signals.Number})
+	node, _ := os.Hostname() // a node without a name has an undo too
+	rep, err := undo.Run(ctx, state, h, plan, undo.Options{ID: id, Node: node, Types: all.Linked(part), Interrupted: signals.Number})
 	if rep == nil {
 		return err
 	}
 	u.Warn(err)
-	told := u.Print(rep)
+	told := cli.Unread(u.Print(rep))
 	u.Ran, u.Code = true, rep.ExitCode(false)
 	u.Warn(state.SaveReport(rep.Run, rep))
 	return errors.Join(told, u.SaveReports(rep))

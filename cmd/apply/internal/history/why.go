@@ -47,7 +47,9 @@ this resource).`,
 func why(cmd *cobra.Command, l *load.Loader, addr resources.Address, path []string) error {
 	ctx, signals := l.Catch(cmd.Context())
 	defer signals.End()
-	last, changed := reportsOf(l.KnownState(), addr)
+	state, err := l.KnownState()
+	l.Warn(err)
+	last, changed := reportsOf(state, addr)
 	m, err := manifestOf(ctx, cmd, l, path, last)
 	if err != nil {
 		return err
@@ -57,8 +59,10 @@ func why(cmd *cobra.Command, l *load.Loader, addr resources.Address, path []stri
 	if m != nil {
 		cat = m.Catalog()
 		if len(cat.Find(addr)) > 0 {
-			mem := l.Memory(l.KnownState(), m)
-			plan, err = m.Plan(ctx, engine.Options{Choice: selection.Choice{Targets: []resources.Address{addr}}, Parallel: runtime.NumCPU(), Stop: signals.Stop(), Drifted: mem.Drifted})
+			past := l.Past(m)
+			plan, err = m.Plan(ctx, engine.Options{
+				Choice: selection.Choice{Targets: []resources.Address{addr}}, Parallel: runtime.NumCPU(), Stop: signals.Stop(), Drifted: past.Memory.Drifted, Owed: past.Owed,
+			})
 			if err != nil {
 				return err
 			}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -22,6 +23,7 @@ import (
 	"github.com/nodeapply/apply/journal"
 	"github.com/nodeapply/apply/journal/memory"
 	"github.com/nodeapply/apply/origin"
+	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/source"
 )
 
@@ -184,10 +186,29 @@ func (l *Loader) Memory(state *journal.State, m *Manifest) *memory.Memory {
 	})
 }
 
+// Past is what earlier runs left for a plan to know.
+type Past struct {
+	Memory *memory.Memory
+	Owed   func(target resources.Address) []resources.Address // nil: there is no state folder
+}
+
+// Past reads what earlier runs left, and changes nothing. What cannot be read is told, and not known.
+func (l *Loader) Past(m *Manifest) Past {
+	state, err := l.KnownState()
+	p := Past{Memory: l.Memory(state, m)}
+	if state != nil {
+		p.Owed, err = state.Owed(time.Now())
+	}
+	if err != nil {
+		l.Note(err.Error() + "; nothing is known of refreshes that earlier runs owe")
+	}
+	return p
+}
+
 // onePath accepts exactly one argument.
 func onePath(cmd *cobra.Command, args []string) error {
 	switch {
-	case len(args) == 0:
+	case len(args) == 0 || len(args) == 1 && args[0] == "":
 		return cli.UsageError(cmd, errors.New("which manifest? give a PATH, such as main.hcl"))
 	case len(args) > 1:
 		return cli.UsageError(cmd, fmt.Errorf("one PATH is wanted, got %d: %q", len(args), args))
