@@ -3,6 +3,7 @@ package apply
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"os"
 	"slices"
@@ -43,23 +44,20 @@ func (m *Manifest) together(ctx context.Context, o engine.Options) (*report.Repo
 		return engine.Converge(ctx, m.host, m.compiled.Catalog, o)
 	}
 	m.session.Begin(ctx, o.Run, o.Commit, plan, func(ctx context.Context) bool { return goingDown(ctx, m.host) })
+	end := func(rep *report.Report) {
+		if err := m.session.End(ctx, !stopped(o.Stop), o.Scrub(firstFailure(rep))); err != nil {
+			rep.Warnings = append(rep.Warnings, o.Scrub(err.Error()))
+		}
+	}
 	if o.Events != nil {
-		o.Events = &doing{o.Events, m.session}
+		o.Events = &doing{Events: o.Events, tell: m.session.Doing, end: end, texts: map[resources.Address]string{}}
 	}
 	rep, err := engine.Converge(ctx, m.host, m.compiled.Catalog, o)
-	failed := ""
-	switch {
-	case err != nil:
-		failed = err.Error()
-	default:
-		failed = firstFailure(rep)
+	if err != nil {
+		return rep, errors.Join(err, m.session.End(ctx, !stopped(o.Stop), o.Scrub(err.Error())))
 	}
-	if e := m.session.End(ctx, !stopped(o.Stop), o.Scrub(failed)); e != nil && err == nil {
-		rep.Warnings = append(rep.Warnings, o.Scrub(e.Error()))
-	} else if e != nil {
-		err = errors.Join(err, e)
-	}
-	return rep, err
+	end(rep) // unless the printers were told already: then it says nothing more
+	return rep, nil
 }
 
 // stopped tells whether a run was interrupted.
@@ -88,28 +86,70 @@ func goingDown(ctx context.Context, v host.View) bool {
 	return err == nil && strings.HasPrefix(first, "systemd-shutdow")
 }
 
-// doing tells the exchange at what the run is.
+// doing tells the exchange at what the run is: of all that goes on, what began first.
 type doing struct {
 	report.Events
-	session *session.Session
+	tell  func(string)
+	end   func(*report.Report) // before the report is printed, as it may have something to warn of
+	order []resources.Address // that go on
+	texts map[resources.Address]string
 }
 
+// doingShown bounds how much of it is told.
+const doingShown = 3
+
 func (d *doing) Running(a resources.Address, what string) {
-	if what == "applying" || what == "refreshing" {
-		d.session.Doing(what + " " + a.String())
+	switch {
+	case what == "applying", what == "refreshing":
+		d.is(a, what+" "+a.String())
+	case strings.HasPrefix(what, "waiting for ") && a.Type != "wait": // of waits the exchange knows already
+		what, _, _ := strings.Cut(what, ",") // for whom is told of those
+		d.is(a, a.String()+" "+what)
 	}
 	d.Events.Running(a, what)
 }
 
-// firstFailure names the first resource that failed, and why; the reason is cut to what others need.
+func (d *doing) Ended(r *report.Result) {
+	if _, on := d.texts[r.Address]; on {
+		delete(d.texts, r.Address)
+		d.order = slices.DeleteFunc(d.order, func(a resources.Address) bool { return a == r.Address })
+		d.tellAll()
+	}
+	d.Events.Ended(r)
+}
+
+func (d *doing) End(r *report.Report) {
+	d.end(r)
+	d.Events.End(r)
+}
+
+// is says at what a resource is.
+func (d *doing) is(a resources.Address, text string) {
+	if _, on := d.texts[a]; !on {
+		d.order = append(d.order, a)
+	}
+	d.texts[a] = text
+	d.tellAll()
+}
+
+func (d *doing) tellAll() {
+	var all []string
+	for i, a := range d.order {
+		if i == doingShown {
+			all = append(all, fmt.Sprintf("and %d more", len(d.order)-i))
+			break
+		}
+		all = append(all, d.texts[a])
+	}
+	d.tell(strings.Join(all, ", "))
+}
+
+// firstFailure names the first resource that failed, and why.
 func firstFailure(rep *report.Report) string {
 	for _, r := range rep.Results {
 		if r.Outcome == report.Failed && r.Error != nil {
 			reason, _, _ := strings.Cut(r.Error.Summary, "\n")
-			if len(reason) > 1000 {
-				reason = reason[:1000]
-			}
-			return r.Address.String() + ": " + strings.ToValidUTF8(reason, "\uFFFD")
+			return r.Address.String() + ": " + strings.TrimPrefix(reason, r.Address.String()+": ")
 		}
 	}
 	return ""

@@ -9,6 +9,8 @@ import (
 
 	"github.com/nodeapply/apply/exchange/record"
 	"github.com/nodeapply/apply/exchange/session"
+	"github.com/nodeapply/apply/report"
+	"github.com/nodeapply/apply/resources"
 )
 
 // TestExchangePlan: what other nodes learn of a run before it has done anything, with what holds what back.
@@ -75,5 +77,47 @@ fact "off" {
 	}
 	if diff := cmp.Diff(want, waits); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// quiet are events that nobody looks at.
+type quiet struct{}
+
+func (quiet) Begin(*report.Report)              {}
+func (quiet) Running(resources.Address, string) {}
+func (quiet) Ended(*report.Result)              {}
+func (quiet) End(*report.Report)                {}
+
+// TestDoing: others learn what goes on, first what began first, and nothing of what has ended.
+func TestDoing(t *testing.T) {
+	said := ""
+	d := &doing{Events: quiet{}, tell: func(s string) { said = s }, texts: map[resources.Address]string{}}
+	at := func(title string) resources.Address { return resources.Address{Type: "exec", Title: title} }
+	for _, step := range []struct{ title, what, want string }{
+		{"a", "checking", ""},
+		{"a", "applying", "applying exec.a"},
+		{"b", "waiting for limit.one", "applying exec.a, exec.b waiting for limit.one"},
+		{"b", "waiting for limit.one, inside: n2 (applying exec.b)", "applying exec.a, exec.b waiting for limit.one"},
+		{"c", "refreshing", "applying exec.a, exec.b waiting for limit.one, refreshing exec.c"},
+		{"d", "applying", "applying exec.a, exec.b waiting for limit.one, refreshing exec.c, and 1 more"},
+		{"a", "", "exec.b waiting for limit.one, refreshing exec.c, applying exec.d"},
+		{"b", "applying", "applying exec.b, refreshing exec.c, applying exec.d"},
+		{"c", "", "applying exec.b, applying exec.d"},
+		{"d", "", "applying exec.b"},
+		{"e", "", "applying exec.b"},
+		{"b", "", ""},
+	} {
+		if step.what == "" {
+			d.Ended(&report.Result{Address: at(step.title)})
+		} else {
+			d.Running(at(step.title), step.what)
+		}
+		if said != step.want {
+			t.Errorf("%s %s: said %q, want %q", step.title, step.what, said, step.want)
+		}
+	}
+	d.Running(resources.Address{Type: "wait", Title: "w"}, "waiting for up")
+	if said != "" {
+		t.Errorf("of a wait, which they know: %q", said)
 	}
 }

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"reflect"
@@ -65,12 +66,14 @@ func (b *builder) owner(ids []resources.Identity) (int, bool) {
 	return 0, false
 }
 
-// sameAddress handles a second block with the address of an earlier one: equal ones are one, others a mistake.
+// sameAddress handles a second block with the address of an earlier one: those that do not contradict each other are one, others a mistake.
 func (b *builder) sameAddress(first, second *Entry) {
-	diff := append(differences(first.known(), second.known()), differentOptions(first, second)...)
+	diff := contradictions(first, second)
+	var err error
 	if len(diff) == 0 && first.Deferred == nil && second.Deferred == nil {
-		first.take(second)
-		return
+		if err = adopt(first, second); err == nil {
+			return
+		}
 	}
 	p := Problem{
 		Pos: second.Pos, Also: []resources.Pos{first.Pos},
@@ -80,12 +83,16 @@ func (b *builder) sameAddress(first, second *Entry) {
 	if len(diff) > 0 {
 		p.Detail += ", and they differ in " + strings.Join(diff, ", ")
 	}
+	if err != nil {
+		p.Detail += ", and together they are a mistake: " + err.Error()
+	}
 	p.Detail += "; keep one of them, or give one another title."
 	b.problems = append(b.problems, p)
 }
 
-// take adds to an entry what adds up: the tags and the secrets of another that declares the same.
+// take adds to an entry what another that declares the same thing says: tags and secrets add up, and so does what one alone says of attempts.
 func (e *Entry) take(other *Entry) {
+	e.Timeout, e.Tries, e.TrySleep = cmp.Or(e.Timeout, other.Timeout), cmp.Or(e.Tries, other.Tries), cmp.Or(e.TrySleep, other.TrySleep)
 	e.Tags = slices.Concat(e.Tags, other.Tags)
 	e.Sensitive = slices.Concat(e.Sensitive, other.Sensitive)
 }
@@ -101,9 +108,9 @@ func differentOptions(first, second *Entry) []string {
 		{"when", x.Off == y.Off},
 		{"unless", slices.Equal(x.Unless, y.Unless)},
 		{"onlyif", slices.Equal(x.OnlyIf, y.OnlyIf)},
-		{"timeout", x.Timeout == y.Timeout},
-		{"tries", x.Tries == y.Tries},
-		{"try_sleep", x.TrySleep == y.TrySleep},
+		{"timeout", x.Timeout == y.Timeout || x.Timeout*y.Timeout == 0},
+		{"tries", x.Tries == y.Tries || x.Tries*y.Tries == 0},
+		{"try_sleep", x.TrySleep == y.TrySleep || x.TrySleep*y.TrySleep == 0},
 		{"noop", x.Noop == y.Noop},
 	} {
 		if !o.same {
@@ -161,11 +168,16 @@ func (b *builder) combine(first, second *Entry, shared int) bool {
 			b.conflict(first, second, err.Error())
 		}
 		return true
-	case (shared > 1 || len(provides(first)) > 1) && len(diff) == 1 && titleField(second.known(), diff[0]):
+	case partly(first, second, shared, diff):
 		return false
 	}
 	b.conflict(first, second, "they differ in "+strings.Join(diff, ", "))
 	return true
+}
+
+// partly says that of two lists of things (packages) some are in both, and that all else is the same.
+func partly(first, second *Entry, shared int, diff []string) bool {
+	return (shared > 1 || len(provides(first)) > 1) && len(diff) == 1 && titleField(second.known(), diff[0])
 }
 
 // contradictions names what two declarations of one thing say differently. What only one of them says is none, nor is one path in two spellings.

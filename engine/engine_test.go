@@ -510,15 +510,30 @@ func TestFidelity(t *testing.T) {
 func TestInterruptStartsNothingNew(t *testing.T) {
 	stop := make(chan struct{})
 	close(stop)
-	w := &world{}
-	rep, err := Converge(t.Context(), node{}, parse(t, w, "a b", "a>b"), Options{Stop: stop})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff("a=skipped b=skipped", outcomes(rep)); diff != "" {
-		t.Error(diff)
-	}
-	if len(w.log) > 0 {
-		t.Errorf("want nothing done, got %v", w.log)
+	for name, do := range map[string]func(c *catalog.Catalog, o Options) (*report.Report, error){
+		"a run": func(c *catalog.Catalog, o Options) (*report.Report, error) {
+			return Converge(t.Context(), node{}, c, o)
+		},
+		"a plan": func(c *catalog.Catalog, o Options) (*report.Report, error) { return Plan(t.Context(), node{}, c, o) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := &world{}
+			c := parse(t, w, "a b:there", "a>b")
+			rep, err := do(c, Options{Stop: stop})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff("a=skipped b=skipped", outcomes(rep)); diff != "" {
+				t.Error(diff)
+			}
+			for i, res := range rep.Results {
+				if res.Reason != "interrupted" || c.Entries()[i].Resource.(*thing).checks > 0 {
+					t.Errorf("%s was looked at, or is skipped because of %q", res.Address, res.Reason)
+				}
+			}
+			if len(w.log) > 0 {
+				t.Errorf("want nothing done, got %v", w.log)
+			}
+		})
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"iter"
 	"time"
 
+	"github.com/nodeapply/apply/exchange/internal/place"
 	"github.com/nodeapply/apply/exchange/name"
 	"github.com/nodeapply/apply/exchange/record"
 	"github.com/nodeapply/apply/exchange/store"
@@ -24,7 +25,7 @@ const DefaultDeployment = "default"
 
 // Errors that end a wait or a run's part in an exchange.
 var (
-	ErrTwins = errors.New("two nodes with one name")
+	ErrTwins = place.ErrTwins
 	ErrLocal = errors.New("no exchange is configured (set one: --exchange https://HOST:7654 or etcd://HOST1,HOST2)")
 )
 
@@ -99,7 +100,7 @@ func (x *Exchange) SetParam(ctx context.Context, param string, value json.RawMes
 	if err := name.Fact(param); err != nil {
 		return err
 	}
-	b, err := encode(k, &record.Param{Value: value})
+	b, err := record.Encode(k, &record.Param{Value: value})
 	if err != nil {
 		return err
 	}
@@ -107,16 +108,4 @@ func (x *Exchange) SetParam(ctx context.Context, param string, value json.RawMes
 		return x.store.Put(ctx, store.Put{Key: k.String(), Value: b, Expect: store.Any})
 	})
 	return err
-}
-
-// encode writes a record, and refuses what no reader would take.
-func encode(k name.Key, rec any) ([]byte, error) {
-	b, err := json.Marshal(rec)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w: %w", k, store.ErrRefused, err)
-	}
-	if _, err := record.Decode(k, b); err != nil {
-		return nil, err
-	}
-	return b, nil
 }

@@ -50,8 +50,8 @@ func (r *Run) enter(ctx context.Context, limit string, max int, progress func([]
 	if err := name.Limit(limit); err != nil {
 		return nil, err
 	}
-	place := r.cell(name.KindLimit, limit)
-	b, err := encode(place.Key, &record.Limit{Run: r.id.Run, Max: max})
+	place := cell.New(r.x.store, r.key(name.KindLimit, limit))
+	b, err := record.Encode(place.Key, &record.Limit{Run: r.id.Run, Max: max})
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +62,7 @@ func (r *Run) enter(ctx context.Context, limit string, max int, progress func([]
 		return nil, err
 	}
 	h := &Held{run: r, limit: limit, place: place, lease: lease}
-	h.inside, h.lose = context.WithCancelCause(r.life)
+	h.inside, h.lose = context.WithCancelCause(r.Lost())
 	if err := h.queue(ctx, b); err != nil {
 		return nil, errors.Join(err, h.Leave(context.WithoutCancel(ctx)))
 	}
@@ -146,7 +146,7 @@ func (h *Held) keep() {
 		case <-tick.C:
 		}
 		began := time.Now()
-		ctx, cancel := context.WithDeadline(h.inside, renewed.Add(ttl*2/3))
+		ctx, cancel := context.WithDeadlineCause(h.inside, renewed.Add(ttl*2/3), fmt.Errorf("no answer in %v", ttl*2/3))
 		err := h.run.x.store.Renew(ctx, h.lease)
 		cancel()
 		if err == nil {

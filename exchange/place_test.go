@@ -3,10 +3,13 @@ package exchange
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"iter"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/nodeapply/apply/exchange/record"
 	"github.com/nodeapply/apply/exchange/store"
 )
 
@@ -56,6 +59,53 @@ func takesItsPlaceAgain(t *testing.T, at int64) {
 		}
 		if f, _ := v.Fact("a", "up"); f.Stale != "stale: the node has booted since" {
 			t.Errorf("a fact of the earlier boot is %q", f.Stale)
+		}
+	})
+}
+
+func TestTwoNodesWithOneName(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		x := deployment(t, memory(t))
+		join(t, x, "a", Plan{})
+		other := identity("a")
+		other.Boot, other.Machine, other.Address = "boot-2", "machine-2", "imposter.example"
+		_, err := x.Join(t.Context(), other, Plan{})
+		if !errors.Is(err, ErrTwins) {
+			t.Errorf("error %v, want %v", err, ErrTwins)
+		}
+		wants(t, "twins", err, "a.example (boot boot-a, machine machine-a)", "imposter.example (boot boot-2, machine machine-2)")
+	})
+}
+
+// dead is a run whose process was killed: nothing of it comes any more.
+func dead(r *Run) {
+	r.place.Stop()
+	r.board.Stop()
+}
+
+func TestARunThatIsKilledIsNoDeadEnd(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		x := deployment(t, memory(t))
+		w := record.Wait{Name: "w", Fact: "up", Nodes: []string{"b"}}
+		a := join(t, x, "a", Plan{Waits: []record.Wait{w}})
+		b, err := x.Join(t.Context(), identity("b"), Plan{Exports: exports("up")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		dead(b)
+		met := make(chan error, 1)
+		go func() {
+			_, err := waitFor(t, a, w, time.Hour)
+			met <- err
+		}()
+		time.Sleep(10 * time.Minute) // made-up time
+		synctest.Wait()
+		b = join(t, x, "b", Plan{Exports: exports("up")})
+		if err := b.Publish(t.Context(), "up", json.RawMessage("true"), 0); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-met; err != nil {
+			t.Error(err)
 		}
 	})
 }

@@ -95,7 +95,7 @@ func (r *Run) wait(ctx context.Context, w record.Wait, progress func(verdict.Ver
 	defer settle.Stop()
 	circles := time.NewTimer(r.x.timing.quiet) // armed after a change: they are not looked for at each
 	defer circles.Stop()
-	asker, told, search, armed := verdict.Asker{Since: r.since}, "", false, true
+	asker, told, search, armed := verdict.Asker{Since: r.place.Since()}, "", false, true
 	last := verdict.Verdict{Fact: w.Fact}
 	fail := func(cycle verdict.Cycle, err error) (Values, error) {
 		return Values{}, &WaitError{Wait: w.Name, Verdict: last, Cycle: cycle, Err: err}

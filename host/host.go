@@ -118,7 +118,7 @@ type Meta struct {
 
 // NewFile is the content and the metadata of a file to be written.
 type NewFile struct {
-	Content io.Reader
+	Content io.Reader // a [Draft] becomes the file itself
 	// Meta's unset parts are taken from the file that is replaced (its ACLs and extended attributes too), else: mode 0644, the caller's owner and group.
 	Meta Meta
 	// Was, if set, is the file that Content was made from: if something else is at the name now, that is an error.
@@ -218,7 +218,8 @@ const (
 	Enable          Verb = "enable"
 	Disable         Verb = "disable"
 	Mask            Verb = "mask"
-	Unmask          Verb = "unmask"
+	MaskRuntime     Verb = "mask-runtime" // until the node starts again
+	Unmask          Verb = "unmask"       // takes off both masks
 )
 
 // UnitWriter changes systemd units over D-Bus.

@@ -123,7 +123,8 @@ func (r *Run) create() (*log, error) {
 		err = syncDir(dir)
 	}
 	if err != nil {
-		return nil, errors.Join(err, l.close(), os.Remove(f.Name()))
+		_ = l.close() // it would say the same again
+		return nil, errors.Join(err, os.Remove(f.Name()))
 	}
 	return l, nil
 }

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"testing"
 	"time"
@@ -41,6 +42,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exitcode": exitCode,
 			"appears":  appears,
+			"exchange": atExchange,
 			"sshd":     startSSH,
 			"httpsd":   startHTTPS,
 			"silent":   startSilent,
@@ -74,13 +76,36 @@ func appears(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: appears FILE")
 	}
 	name := ts.MkAbs(args[0])
-	dir, err := newWatch(filepath.Dir(name))
+	await(ts, filepath.Dir(name), func() bool {
+		_, err := os.Lstat(name)
+		return err == nil
+	})
+}
+
+var listening = regexp.MustCompile(`listening" address=(\S+)\n`)
+
+// atExchange waits until an exchange that was told to listen on any port says on which it does: exchange LOG. It sets APPLY_EXCHANGE.
+func atExchange(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: exchange LOG")
+	}
+	name := ts.MkAbs(args[0])
+	await(ts, filepath.Dir(name), func() bool {
+		log, _ := os.ReadFile(name)
+		said := listening.FindSubmatch(log)
+		if said != nil {
+			ts.Setenv("APPLY_EXCHANGE", "https://"+string(said[1]))
+		}
+		return said != nil
+	})
+}
+
+// await waits for something that happens in a folder.
+func await(ts *testscript.TestScript, folder string, there func() bool) {
+	dir, err := newWatch(folder)
 	ts.Check(err)
 	defer dir.Close()
-	for {
-		if _, err := os.Lstat(name); err == nil {
-			return
-		}
-		ts.Check(dir.next(10 * time.Second))
+	for !there() {
+		ts.Check(dir.next(time.Minute))
 	}
 }

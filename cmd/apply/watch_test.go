@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// watch tells of new names in a folder.
+// watch tells of new names in a folder, and of what is written there.
 type watch struct{ *os.File }
 
 func newWatch(dir string) (*watch, error) {
@@ -17,7 +17,7 @@ func newWatch(dir string) (*watch, error) {
 		return nil, err
 	}
 	f := os.NewFile(uintptr(fd), "inotify")
-	if _, err := unix.InotifyAddWatch(fd, dir, unix.IN_CREATE|unix.IN_MOVED_TO|unix.IN_CLOSE_WRITE); err != nil {
+	if _, err := unix.InotifyAddWatch(fd, dir, unix.IN_CREATE|unix.IN_MOVED_TO|unix.IN_MODIFY|unix.IN_CLOSE_WRITE); err != nil {
 		return nil, fmt.Errorf("%s: %w", dir, err)
 	}
 	return &watch{f}, nil

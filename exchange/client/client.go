@@ -43,13 +43,12 @@ const (
 type Client struct {
 	base        *url.URL
 	dial        func(ctx context.Context, network, address string) (net.Conn, error)
-	http        *http.Client
-	transport   *http.Transport
 	credentials *pki.Credentials
 	clock       func() time.Time
 
 	mu      sync.Mutex
-	renewed time.Time // when the certificate was last asked to be renewed
+	http    *http.Client // its connections show the certificate of the time when they were made
+	renewed time.Time    // when the certificate was last asked to be renewed
 }
 
 var _ store.Store = (*Client)(nil)
@@ -94,6 +93,13 @@ func New(base string, c *pki.Credentials) (*Client, error) {
 			return dialer.DialContext(ctx, "unix", socket)
 		}
 	}
+	return &Client{
+		base: &url.URL{Scheme: "https", Host: host}, dial: dial, http: overTLS(dial, c), credentials: c, clock: time.Now,
+	}, nil
+}
+
+// overTLS makes a client that speaks to one host, by connections of its own.
+func overTLS(dial func(ctx context.Context, network, address string) (net.Conn, error), c *pki.Credentials) *http.Client {
 	t := &http.Transport{
 		Proxy:               nil,
 		DialContext:         dial,
@@ -106,16 +112,20 @@ func New(base string, c *pki.Credentials) (*Client, error) {
 	refuse := func(r *http.Request, _ []*http.Request) error {
 		return fmt.Errorf("redirect to %s is not followed", r.URL.Host)
 	}
-	return &Client{
-		base: &url.URL{Scheme: "https", Host: host}, dial: dial, transport: t, credentials: c, clock: time.Now,
-		http: &http.Client{Transport: t, CheckRedirect: refuse},
-	}, nil
+	return &http.Client{Transport: t, CheckRedirect: refuse}
 }
 
 // Close lets go of the connections.
 func (c *Client) Close() error {
-	c.transport.CloseIdleConnections()
+	c.connections().CloseIdleConnections()
 	return nil
+}
+
+// connections are those that show the present certificate.
+func (c *Client) connections() *http.Client {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.http
 }
 
 // Get implements store.Store.
@@ -158,47 +168,16 @@ func (c *Client) Grant(ctx context.Context, ttl time.Duration) (store.LeaseID, e
 // Renew implements store.Store. A run renews its lease for as long as it goes on, and by the way the node's certificate when it is time.
 func (c *Client) Renew(ctx context.Context, id store.LeaseID) error {
 	_, err := c.call(ctx, wire.Path+"renew", wire.Request{Lease: id})
-	if err != nil || !c.renewalDue() {
-		return err
+	if err == nil {
+		c.keepCertificate(ctx)
 	}
-	if err := c.RenewCertificate(ctx, c.clock(), false); err != nil && ctx.Err() != nil {
-		return err
-	}
-	return nil // it is good for weeks, and is tried again
-}
-
-// renewEvery is how long after a try the certificate is looked at again.
-const renewEvery = time.Hour
-
-// renewalDue says, at most once in renewEvery, that the certificate is to be renewed.
-func (c *Client) renewalDue() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	now := c.clock()
-	if c.credentials.NotAfter().Sub(now) > pki.RenewBefore || now.Sub(c.renewed) < renewEvery {
-		return false
-	}
-	c.renewed = now
-	return true
+	return err
 }
 
 // Revoke implements store.Store.
 func (c *Client) Revoke(ctx context.Context, id store.LeaseID) error {
 	_, err := c.call(ctx, wire.Path+"revoke", wire.Request{Lease: id})
 	return err
-}
-
-// RenewCertificate asks for a new certificate for this node's key when less than a third of the present one's life is left,
-// or always when forced, and keeps it with the credentials.
-func (c *Client) RenewCertificate(ctx context.Context, now time.Time, force bool) error {
-	if !force && c.credentials.NotAfter().Sub(now) > pki.RenewBefore {
-		return nil
-	}
-	r, err := c.call(ctx, wire.RenewPath, wire.Request{})
-	if err != nil {
-		return fmt.Errorf("renew certificate: %w", err)
-	}
-	return c.credentials.Renew(ctx, []byte(r.Certificate))
 }
 
 func (c *Client) call(ctx context.Context, path string, q wire.Request) (wire.Reply, error) {
@@ -231,7 +210,7 @@ func (c *Client) open(ctx context.Context, path string, q wire.Request, want str
 		return nil, err
 	}
 	r.Header.Set("Content-Type", wire.JSON)
-	resp, err := c.http.Do(r)
+	resp, err := c.connections().Do(r)
 	if err != nil {
 		return nil, c.failed(ctx, err)
 	}

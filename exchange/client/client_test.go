@@ -7,10 +7,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -55,7 +53,7 @@ func exchange(t *testing.T, h http.Handler) (*Client, *pki.Authority, string) {
 		t.Fatal(err)
 	}
 	s := httptest.NewUnstartedServer(h)
-	s.TLS = a.Serving(cert)
+	s.TLS, s.EnableHTTP2 = a.Serving(cert), true // many calls over one connection, as of the real one
 	s.StartTLS()
 	t.Cleanup(s.Close)
 	dir := filepath.Join(t.TempDir(), "node01")
@@ -72,59 +70,6 @@ func exchange(t *testing.T, h http.Handler) (*Client, *pki.Authority, string) {
 	}
 	t.Cleanup(func() { c.Close() })
 	return c, a, dir
-}
-
-// TestALongRunRenewsItsCertificate: with its lease, when it is time, and not at every beat when it cannot be had.
-func TestALongRunRenewsItsCertificate(t *testing.T) {
-	var a *pki.Authority
-	var asked atomic.Int32
-	var away atomic.Bool
-	c, authority, dir := exchange(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path != wire.RenewPath {
-			wire.Write(w, http.StatusOK, wire.Reply{})
-			return
-		}
-		asked.Add(1)
-		leaf := r.TLS.PeerCertificates[0]
-		b, err := a.Sign(leaf.Subject.CommonName, leaf.PublicKey)
-		if err != nil || away.Load() {
-			wire.Fail(w, store.ErrUnavailable)
-			return
-		}
-		wire.Write(w, http.StatusOK, wire.Reply{Certificate: string(b)})
-	}))
-	a = authority
-	now := time.Now()
-	c.clock = func() time.Time { return now }
-	read := func() string {
-		b, err := os.ReadFile(filepath.Join(dir, "node.pem"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(b)
-	}
-	before := read()
-	for _, step := range []struct {
-		after   time.Duration
-		away    bool
-		asked   int32
-		renewed bool
-	}{
-		{0, false, 0, false},
-		{59 * 24 * time.Hour, false, 0, false},
-		{2 * 24 * time.Hour, true, 1, false},
-		{5 * time.Second, false, 1, false}, // it was asked a moment ago
-		{renewEvery, false, 2, true},
-	} {
-		now = now.Add(step.after)
-		away.Store(step.away)
-		if err := c.Renew(t.Context(), 1); err != nil {
-			t.Errorf("after %v: %v", step.after, err)
-		}
-		if got := asked.Load(); got != step.asked || (read() != before) != step.renewed {
-			t.Errorf("after %v: asked %d times, want %d; another certificate: %v", step.after, got, step.asked, read() != before)
-		}
-	}
 }
 
 // TestAnswersToAnotherQuestion: an answer that is well-formed and not to what was asked is no answer.

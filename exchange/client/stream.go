@@ -78,14 +78,15 @@ func (c *Client) Watch(ctx context.Context, prefix string, after int64) iter.Seq
 	}
 }
 
-// watchOnce reads one connection's stream until it breaks or emit wants no more. It returns the revision up to which all
-// has been emitted.
+// watchOnce reads one connection's stream until it breaks, emit wants no more, or (no error) connections with a new certificate have taken its
+// place. It returns the revision up to which all has been emitted.
 func (c *Client) watchOnce(ctx context.Context, prefix string, after int64, emit func([]store.Event) bool) (int64, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	quiet := fmt.Errorf("%w: silent for %s", store.ErrUnavailable, silence)
 	watchdog := time.AfterFunc(silence, func() { cancel(quiet) })
 	defer watchdog.Stop()
+	mine := c.connections()
 	body, err := c.open(ctx, wire.Path+"watch", wire.Request{Key: prefix, After: after}, wire.Frames)
 	if err != nil {
 		return after, err
@@ -118,6 +119,9 @@ func (c *Client) watchOnce(ctx context.Context, prefix string, after int64, emit
 			return after, nil
 		}
 		batch = nil
+		if c.keepCertificate(ctx); c.connections() != mine {
+			return after, nil
+		}
 		watchdog.Reset(silence)
 	}
 }

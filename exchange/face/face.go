@@ -51,13 +51,22 @@ func New(hub *ledger.Hub, authority *pki.Authority, clock func() time.Time) *Fac
 	return &Face{hub, authority, clock}
 }
 
-// Register adds the face's paths to a mux.
-func (s *Face) Register(mux *http.ServeMux) {
-	mux.HandleFunc("GET /v1/nodes", s.withToken(s.getNodes))
-	mux.HandleFunc("GET /v1/nodes/{node}/facts/{fact}", s.withToken(s.getFact))
-	mux.HandleFunc("GET /v1/events", s.withToken(s.getEvents))
-	mux.HandleFunc("PUT /v1/params/{param}", s.withToken(s.putParam))
+// Handler answers every request that comes with a token, and others with the page's form for one or not at all.
+func (s *Face) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /v1/nodes", s.getNodes)
+	mux.HandleFunc("GET /v1/nodes/{node}/facts/{fact}", s.getFact)
+	mux.HandleFunc("GET /v1/events", s.getEvents)
+	mux.HandleFunc("PUT /v1/params/{param}", s.putParam)
 	mux.HandleFunc("GET /{$}", s.getPage)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := s.hasToken(r); err != nil && !isPage(r) {
+			w.Header().Set("WWW-Authenticate", `Bearer realm="apply exchange"`)
+			wire.Write(w, http.StatusUnauthorized, wire.Failure{Code: "denied", Error: err.Error()})
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
 }
 
 func (s *Face) hasToken(r *http.Request) error {
@@ -66,17 +75,6 @@ func (s *Face) hasToken(r *http.Request) error {
 		token = ""
 	}
 	return s.authority.CheckToken(strings.TrimSpace(token))
-}
-
-func (s *Face) withToken(f http.HandlerFunc) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		if err := s.hasToken(r); err != nil {
-			w.Header().Set("WWW-Authenticate", `Bearer realm="apply exchange"`)
-			wire.Write(w, http.StatusUnauthorized, wire.Failure{Code: "denied", Error: err.Error()})
-			return
-		}
-		f(w, r)
-	}
 }
 
 // deploymentOf is the one that a request is about: ?deployment=NAME.
@@ -193,7 +191,7 @@ func (s *Face) putParam(w http.ResponseWriter, r *http.Request) {
 		wire.Fail(w, fmt.Errorf("%w: %w", store.ErrRefused, err))
 		return
 	}
-	value, err := json.Marshal(record.Param{Value: b})
+	value, err := record.JSON(record.Param{Value: b})
 	if err != nil {
 		wire.Fail(w, err)
 		return

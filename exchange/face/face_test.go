@@ -175,7 +175,7 @@ func TestWhatTheFaceRefuses(t *testing.T) {
 			}
 		})
 	}
-	paths := []string{"/v1/nodes", "/v1/nodes/a/facts/up", "/v1/events", "/"}
+	paths := []string{"/v1/nodes", "/v1/nodes/a/facts/up", "/v1/events", "/", "/nothing", "/v1/nodes/a", "/v1/params/p"}
 	for _, token := range []string{"", "wrong", f.token[1:]} {
 		f.token = token
 		for _, p := range paths {

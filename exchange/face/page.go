@@ -13,6 +13,10 @@ import (
 //go:embed page.html
 var page string
 
+func isPage(r *http.Request) bool {
+	return r.URL.Path == "/" && (r.Method == http.MethodGet || r.Method == http.MethodHead)
+}
+
 // getPage gives the page. It holds no data: it asks for the token, and fetches /v1/events with it. Without a token in the
 // request the status is 401, as for all else.
 func (s *Face) getPage(w http.ResponseWriter, r *http.Request) {

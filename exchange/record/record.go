@@ -5,8 +5,10 @@
 package record
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/nodeapply/apply/exchange/name"
@@ -88,9 +90,33 @@ type Limit struct {
 const (
 	MaxValue  = 64 << 10 // bytes of a fact's value as JSON
 	MaxDepth  = 32       // lists and objects inside each other in a value
-	MaxRecord = MaxValue + 8<<10
-	maxText   = 4 << 10 // a reason, what a run is doing
+	maxRecord = MaxValue + 8<<10
+	MaxRun    = 512 << 10 // bytes of a run's record: its exports and waits may be thousands
+	maxText   = 4 << 10   // a reason, what a run is doing
 )
+
+// JSON writes a value or a record as it is meant: what matters to a page of HTML alone is not escaped, which would make six bytes of one.
+func JSON(v any) (json.RawMessage, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}
+
+// Encode writes a record, and refuses what no reader would take.
+func Encode(k name.Key, rec any) ([]byte, error) {
+	b, err := JSON(rec)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w: %w", k, store.ErrRefused, err)
+	}
+	if _, err := Decode(k, b); err != nil {
+		return nil, err
+	}
+	return b, nil
+}
 
 // CheckValue tells whether a value may be exported: bounded JSON of one value, no object key twice.
 func CheckValue(v json.RawMessage) error { return scan(v, MaxValue, MaxDepth) }
@@ -105,7 +131,11 @@ func Decode(k name.Key, b []byte) (any, error) {
 }
 
 func decode(k name.Key, b []byte) (any, error) {
-	if err := scan(b, MaxRecord, MaxDepth+1); err != nil {
+	most := maxRecord
+	if k.Kind == name.KindRun {
+		most = MaxRun
+	}
+	if err := scan(b, most, MaxDepth+1); err != nil {
 		return nil, err
 	}
 	var v interface{ check() error }
@@ -177,6 +207,15 @@ func (l *Limit) check() error {
 		return fmt.Errorf("limit of %d", l.Max)
 	}
 	return short(l.Run)
+}
+
+// Short cuts a text for people to what a record takes, so that many of them are read in a moment.
+func Short(s string) string {
+	const most = 1 << 10
+	if len(s) > most {
+		s = s[:most] + "..."
+	}
+	return strings.ToValidUTF8(s, "\uFFFD")
 }
 
 func short(texts ...string) error {

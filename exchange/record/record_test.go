@@ -136,3 +136,19 @@ func TestEqual(t *testing.T) {
 		}
 	}
 }
+
+// TestSubject names the nodes, as long as they are few.
+func TestSubject(t *testing.T) {
+	for want, w := range map[string]Wait{
+		"up of a, b":                              {Fact: "up", Nodes: []string{"a", "b"}},
+		"up of a, b, 2 nodes at least":            {Fact: "up", Nodes: []string{"a", "b"}, Min: 2},
+		"up of group g":                           {Fact: "up", Group: "g"},
+		"param.release":                           {Fact: "param.release"},
+		"up of 1, 2, 3, 4, 5, 6, 7, 8":            {Fact: "up", Nodes: strings.Split("12345678", "")},
+		"up of 1, 2, 3, 4, 5, 6, 7, 8 and 2 more": {Fact: "up", Nodes: strings.Split("1234567890", "")},
+	} {
+		if got := w.Subject(); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}

@@ -124,6 +124,9 @@ func (w Wait) Check() error {
 	return nil
 }
 
+// namesShown bounds how many nodes a text names.
+const namesShown = 8
+
 // Subject is what is waited for, in words: "up of group g, 2 nodes at least".
 func (w Wait) Subject() string {
 	var of string
@@ -131,7 +134,10 @@ func (w Wait) Subject() string {
 	case w.Group != "":
 		of = " of group " + w.Group
 	case len(w.Nodes) > 0:
-		of = " of " + strings.Join(w.Nodes, ", ")
+		of = " of " + strings.Join(w.Nodes[:min(len(w.Nodes), namesShown)], ", ")
+		if more := len(w.Nodes) - namesShown; more > 0 {
+			of += fmt.Sprintf(" and %d more", more)
+		}
 	}
 	if w.Min > 1 {
 		of += fmt.Sprintf(", %d nodes at least", w.Min)

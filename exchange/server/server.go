@@ -128,7 +128,7 @@ func (s *server) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+wire.Path+"{call}", s.call)
 	mux.HandleFunc("POST "+wire.RenewPath, s.renew)
-	face.New(s.hub, s.authority, s.clock).Register(mux)
+	mux.Handle("/", face.New(s.hub, s.authority, s.clock).Handler())
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// Every request of an HTTP/2 connection comes here, so a revoked node is cut off with its next one.
 		w.Header().Set("X-Content-Type-Options", "nosniff")

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"time"
@@ -40,7 +41,7 @@ func (s *Session) snapshot(ctx context.Context, id exchange.Identity) (*view.Vie
 	}
 	v := view.New(deployment)
 	if _, err := os.Lstat(filepath.Join(s.o.StateDir, "exchange.json")); s.Shared() || err == nil { // a plan makes no file
-		ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+		ctx, cancel := context.WithTimeoutCause(ctx, lookTimeout, fmt.Errorf("not there within %v", lookTimeout))
 		defer cancel()
 		conn, err := s.connect(ctx)
 		if err != nil {

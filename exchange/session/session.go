@@ -31,6 +31,8 @@ const (
 	doingEvery  = time.Second      // how often what the run is at is told
 )
 
+var errUntold = fmt.Errorf("not told within %v", tellTimeout)
+
 // Options say which exchange, and who takes part.
 type Options struct {
 	URL         string // "" is a file in the state folder, which knows this node alone
@@ -55,20 +57,6 @@ type Session struct {
 	view    *view.View
 	away    error
 	seen    time.Time
-}
-
-// part is a run that has joined, or tries to.
-type part struct {
-	joined    chan struct{}
-	run       *exchange.Run
-	err       error
-	cancel    context.CancelFunc
-	wg        sync.WaitGroup
-	goingDown func(context.Context) bool
-
-	mu    sync.Mutex
-	doing string
-	away  error // why it has not joined yet
 }
 
 // New prepares a session; nothing is connected yet.
@@ -135,7 +123,7 @@ func (s *Session) connect(ctx context.Context) (*connect.Connection, error) {
 // that something will not come: of a node that is being shut down it will, once the node is up again. Nil: it is not.
 func (s *Session) Begin(ctx context.Context, run, commit string, plan exchange.Plan, goingDown func(context.Context) bool) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	p := &part{joined: make(chan struct{}), cancel: cancel, goingDown: goingDown}
+	p := &part{joined: make(chan struct{}), notYet: make(chan struct{}), cancel: cancel, goingDown: goingDown}
 	s.mu.Lock()
 	s.part = p
 	s.mu.Unlock()
@@ -146,22 +134,6 @@ func (s *Session) Begin(ctx context.Context, run, commit string, plan exchange.P
 			p.tell(ctx)
 		}
 	})
-}
-
-func (p *part) isAway(why error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.away = why
-}
-
-// missed is why a run that was waited for has not joined.
-func (p *part) missed(url string, cause error) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.away != nil {
-		return fmt.Errorf("%w: %w", p.away, cause)
-	}
-	return fmt.Errorf("exchange %s: not reached: %w", url, cause)
 }
 
 func (s *Session) join(ctx context.Context, run, commit string, plan exchange.Plan) (*exchange.Run, error) {
@@ -175,27 +147,6 @@ func (s *Session) join(ctx context.Context, run, commit string, plan exchange.Pl
 	}
 	id.Run, id.Commit = run, commit
 	return conn.Join(ctx, id, plan)
-}
-
-// tell says now and then what the run is at.
-func (p *part) tell(ctx context.Context) {
-	tick := time.NewTicker(doingEvery)
-	defer tick.Stop()
-	said := ""
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		p.mu.Lock()
-		doing := p.doing
-		p.mu.Unlock()
-		if doing != said {
-			p.run.Doing(doing)
-			said = doing
-		}
-	}
 }
 
 // Doing says what the run is at, for those who wait for it.
@@ -224,7 +175,7 @@ func (s *Session) End(ctx context.Context, whole bool, failed string) error {
 	if p.run == nil {
 		return nil // what needed it has failed with the reason
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tellTimeout)
+	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), tellTimeout, errUntold)
 	defer cancel()
 	if (!whole || failed != "") && p.goingDown != nil && p.goingDown(ctx) {
 		return p.run.Leave(ctx)
@@ -244,25 +195,38 @@ func (s *Session) Close() error {
 	return conn.Close()
 }
 
-// run waits until the run has joined.
-func (s *Session) run(ctx context.Context) (*exchange.Run, error) {
+// run waits until the run has joined. away, which may be nil, is told once why it has not yet.
+func (s *Session) run(ctx context.Context, away func(error)) (*exchange.Run, error) {
 	s.mu.Lock()
 	p := s.part
 	s.mu.Unlock()
 	if p == nil {
 		return nil, errors.New("exchange: no run has begun")
 	}
-	select {
-	case <-p.joined:
-		return p.run, p.err
-	case <-ctx.Done():
-		return nil, p.missed(s.o.URL, context.Cause(ctx))
+	notYet := p.notYet
+	if away == nil {
+		notYet = nil
+	}
+	for {
+		select {
+		case <-p.joined:
+			return p.run, p.err
+		case <-notYet:
+			away(p.why())
+			notYet = nil
+		case <-ctx.Done():
+			return nil, p.missed(s.o.URL, context.Cause(ctx))
+		}
 	}
 }
 
 // Wait waits until a wait is met, or can never be.
 func (s *Session) Wait(ctx context.Context, w record.Wait, progress func(verdict.Verdict)) (exchange.Values, error) {
-	run, err := s.run(ctx)
+	run, err := s.run(ctx, func(away error) {
+		if progress != nil {
+			progress(verdict.Verdict{Fact: w.Fact, Away: away})
+		}
+	})
 	if err != nil {
 		return exchange.Values{}, fmt.Errorf("wait.%s: %s: %w", w.Name, w.Subject(), err)
 	}
@@ -275,7 +239,7 @@ func (s *Session) Publish(ctx context.Context, fact string, value json.RawMessag
 	if err := keep(s.o.StateDir, fact, value); err != nil {
 		return err
 	}
-	run, err := s.run(ctx)
+	run, err := s.run(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("fact.%s: %w", fact, err)
 	}
@@ -289,7 +253,7 @@ func (s *Session) Withdraw(ctx context.Context, fact string) error {
 
 // Fail says that a fact will not come in this run, and why.
 func (s *Session) Fail(ctx context.Context, fact, reason string) error {
-	ctx, cancel := context.WithTimeout(ctx, tellTimeout)
+	ctx, cancel := context.WithTimeoutCause(ctx, tellTimeout, errUntold)
 	defer cancel()
 	s.mu.Lock()
 	p := s.part
@@ -305,7 +269,7 @@ func (s *Session) takeBack(ctx context.Context, fact string, do func(context.Con
 	if err := drop(s.o.StateDir, fact); err != nil {
 		return err
 	}
-	run, err := s.run(ctx)
+	run, err := s.run(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("fact.%s: %w", fact, err)
 	}
@@ -324,7 +288,7 @@ func (s *Session) Enter(ctx context.Context, limit string, most int, group strin
 	if group != "" && !slices.Contains(id.Groups, group) {
 		return nil, nil
 	}
-	run, err := s.run(ctx)
+	run, err := s.run(ctx, nil)
 	if err != nil {
 		return nil, fmt.Errorf("limit.%s: %w", limit, err)
 	}

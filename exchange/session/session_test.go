@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -146,7 +147,11 @@ func TestAnExchangeThatComesLater(t *testing.T) {
 	first.Stop(t)
 	s := open(t, session.Options{URL: first.URL, Credentials: credentials, Identify: identity("n1")}, exchange.Plan{})
 	w := record.Wait{Name: "w", Fact: "up", Group: "g", Min: 2}
-	_, err := s.Wait(soon(t, time.Second), w, nil)
+	var told []string
+	_, err := s.Wait(soon(t, time.Second), w, func(v verdict.Verdict) { told = append(told, v.String()) })
+	if len(told) != 1 || !strings.HasPrefix(told[0], "up: exchange "+first.Addr+": exchange is unavailable: ") {
+		t.Errorf("while it waits it says: %q", told)
+	}
 	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "wait.w: up of group g, 2 nodes at least: exchange "+first.Addr+": exchange is unavailable: ") {
 		t.Errorf("wait: %v", err)
 	}
@@ -240,6 +245,46 @@ func TestWhatARunSaysOfItself(t *testing.T) {
 	}
 	if err := a.Publish(t.Context(), "up", json.RawMessage("true"), 0); err == nil || !strings.Contains(err.Error(), "no run has begun") {
 		t.Errorf("after the end: %v", err)
+	}
+}
+
+// TestLargeParts: thousands of exports, waits for a thousand nodes by name, and a value as large as may be, of what JSON would rather escape.
+func TestLargeParts(t *testing.T) {
+	server := exchangetest.StartServer(t, "", "")
+	_, c := server.Enroll(t, "n1")
+	var p exchange.Plan
+	var nodes []string
+	for i := range 5000 {
+		p.Exports = append(p.Exports, record.Export{Fact: fmt.Sprintf("a_rather_long_name_of_a_fact_%d", i)})
+	}
+	for i := range 1000 {
+		nodes = append(nodes, fmt.Sprintf("node%04d.rack.example.org", i))
+	}
+	for i := range 4 {
+		p.Waits = append(p.Waits, record.Wait{Name: fmt.Sprintf("w%d", i), Fact: "up", Nodes: nodes})
+	}
+	s := open(t, session.Options{URL: server.URL, Credentials: c, Identify: identity("n1")}, p)
+	value, err := record.JSON(strings.Repeat("<é>&", record.MaxValue/5-1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Doing(strings.Repeat("applying exec.é ", 1000))
+	if err := s.Publish(soon(t, time.Minute), "up", value, 0); err != nil {
+		t.Fatal(err)
+	}
+	_, err = s.Wait(soon(t, 3*time.Second), p.Waits[0], nil) // by then it was told at what the run is
+	if !errors.Is(err, context.DeadlineExceeded) || len(err.Error()) > 2000 {
+		t.Errorf("a wait for a thousand nodes: %.3000v", err)
+	}
+	err = s.Look(t.Context(), func(node string, v *view.View) {
+		f, _ := v.Fact(node, "up")
+		_, run := v.Node(node)
+		if !record.Equal(f.Value, value) || len(run.Exports) != 5000 || !strings.HasSuffix(run.Doing, "...") {
+			t.Errorf("seen are %d bytes, a run of %d exports that does %.50q", len(f.Value), len(run.Exports), run.Doing)
+		}
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }
 

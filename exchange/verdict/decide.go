@@ -105,8 +105,11 @@ func lacks(v *view.View, n string, w record.Wait, a Asker) (why string, final bo
 		return because("failed", f.Reason), count(f.Revision)
 	case run != nil:
 		why := "its run ended without it"
-		if fresh && f.Status == record.OK {
+		switch {
+		case fresh && f.Status == record.OK:
 			why = fmt.Sprintf("its run ended with %s = %.60s", w.Fact, f.Value)
+		case there && !fresh:
+			why = f.Stale + ", and " + why
 		}
 		return because(why, run.Failed), count(v.RunRevision(n))
 	case there && f.Stale != "":

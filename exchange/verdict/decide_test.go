@@ -96,6 +96,8 @@ func TestDecide(t *testing.T) {
 			Waiting, nil, "up: 0 of 1 nodes; a: running"},
 		{"a fact of an earlier boot", []write{{who("a"), record.Node{Boot: "b2"}}, {fact("a", "up"), record.Fact{Status: record.OK, Value: json.RawMessage("true"), Boot: "b1"}}}, isTrue, early,
 			Waiting, nil, "up: 0 of 1 nodes; a: stale: the node has booted since"},
+		{"a fact of an earlier boot, and a run since", []write{{who("a"), record.Node{Boot: "b2"}}, {run("a"), record.Run{ID: "r", Ended: true}}, {fact("a", "up"), record.Fact{Status: record.OK, Value: json.RawMessage("true"), Boot: "b1"}}}, isTrue, early,
+			Never, nil, "up: 0 of 1 nodes; a: stale: the node has booted since, and its run ended without it"},
 		{"a fact older than its ttl", []write{{fact("a", "up"), record.Fact{Status: record.OK, Value: json.RawMessage("true"), TTL: time.Second}}, {fact("x", "y"), ok("1")}, {fact("x", "y"), ok("1")}}, isTrue, early,
 			Waiting, nil, "up: 0 of 1 nodes; a: stale: older than its ttl of 1s"},
 		{"withdrawn", []write{{fact("a", "up"), record.Fact{Status: record.Removed, Run: "r"}}, {run("a"), live()}}, isTrue, early,

@@ -3,6 +3,7 @@ package verdict
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/nodeapply/apply/exchange/name"
@@ -53,7 +54,7 @@ func SummaryOf(f view.Fact, there bool) FactSummary {
 		s.Time = &f.Time
 	}
 	if f.Stale != "" {
-		s.Status, s.Reason = "stale", f.Stale
+		s.Status, s.Reason = "stale", strings.TrimPrefix(f.Stale, "stale: ")
 	}
 	return s
 }

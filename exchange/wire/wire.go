@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/nodeapply/apply/exchange/record"
 	"github.com/nodeapply/apply/exchange/store"
 )
 
@@ -29,8 +30,8 @@ const (
 // Heartbeat is how often a watch says that it is alive; a client gives one up after three that it missed.
 const Heartbeat = 5 * time.Second
 
-// MaxBody bounds a request in bytes: a value of 64 KiB with its record, in base64, and its key.
-const MaxBody = 256 << 10
+// MaxBody bounds a request in bytes: the largest record, in base64, and its key.
+const MaxBody = record.MaxRun*4/3 + 8<<10
 
 // Request is the body of every call; each uses what it needs.
 type Request struct {

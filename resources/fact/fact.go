@@ -85,7 +85,7 @@ func (f *Fact) Validate() error {
 }
 
 func (f *Fact) json() (json.RawMessage, error) {
-	b, err := json.Marshal(f.Value)
+	b, err := record.JSON(f.Value)
 	if err != nil {
 		return nil, err
 	}

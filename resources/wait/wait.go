@@ -74,7 +74,7 @@ func (w *Wait) Spec() (record.Wait, error) {
 	spec := record.Wait{Name: w.name, Fact: w.Fact, Group: w.Group, Nodes: w.Nodes, Min: w.Min}
 	if w.Equals != nil {
 		var err error
-		if spec.Equals, err = json.Marshal(w.Equals); err != nil {
+		if spec.Equals, err = record.JSON(w.Equals); err != nil {
 			return spec, err
 		}
 	}
@@ -125,7 +125,7 @@ func (w *Wait) Check(ctx context.Context, _ host.View) (resources.Diff, error) {
 // wanted says what the wait is for.
 func (w *Wait) wanted() string {
 	if w.Equals != nil {
-		b, _ := json.Marshal(w.Equals) // Spec has done it before
+		b, _ := record.JSON(w.Equals) // Spec has done it before
 		return fmt.Sprintf("%s = %s", w.Fact, b)
 	}
 	return w.Fact
@@ -140,7 +140,7 @@ func (w *Wait) Apply(ctx context.Context, _ host.Host, _ resources.Diff) error {
 	host.Waiting(ctx, func() {
 		var values exchange.Values
 		values, err = w.link.Wait(ctx, spec, func(d verdict.Verdict) {
-			if d.State == verdict.Waiting && (d.Need > 0 || d.Away != nil) {
+			if d.State == verdict.Waiting && (d.Need > 0 || d.Away != nil || strings.HasPrefix(d.Fact, "param.")) {
 				resources.Tell(ctx, "waiting for "+d.String())
 			}
 		})

@@ -103,9 +103,9 @@ func (n *writing) present() (*unix.Stat_t, error) {
 func (n *writing) do(ctx context.Context) error {
 	w := n.w
 	temp := w.tempName()
-	fd, err := unix.Openat(n.dir, temp, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
+	fd, err := n.stage(ctx, temp)
 	if err != nil {
-		return w.Failed("create", err)
+		return err
 	}
 	defer unix.Close(fd)
 	renamed := false
@@ -114,9 +114,6 @@ func (n *writing) do(ctx context.Context) error {
 			_ = unix.Unlinkat(n.dir, temp, 0)
 		}
 	}()
-	if err := w.copyTo(ctx, fd, n.f.Content); err != nil {
-		return w.Failed("write", err)
-	}
 	if err := n.dress(fd); err != nil {
 		return err
 	}

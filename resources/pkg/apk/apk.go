@@ -155,7 +155,7 @@ func (d driver) Refresh(ctx context.Context, s *manager.Session, all bool) error
 // Commit installs and removes.
 func (d driver) Commit(ctx context.Context, s *manager.Session, t manager.Transaction) error {
 	install := func() error {
-		return manager.Replacing(ctx, s, t, ".apk-new", func() error { return d.install(ctx, s, t) })
+		return manager.Configured(ctx, s, t, manager.Endings{New: ".apk-new"}, func() error { return d.install(ctx, s, t) })
 	}
 	if len(t.Remove)+len(t.Purge) == 0 {
 		return install()

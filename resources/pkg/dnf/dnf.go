@@ -133,7 +133,7 @@ func (d driver) Refresh(ctx context.Context, s *manager.Session, all bool) error
 // Commit installs and removes.
 func (d driver) Commit(ctx context.Context, s *manager.Session, t manager.Transaction) error {
 	install := func() error {
-		return manager.Replacing(ctx, s, t, rpmdb.Beside, func() error { return d.install(ctx, s, t) })
+		return manager.Configured(ctx, s, t, rpmdb.Endings(), func() error { return d.install(ctx, s, t) })
 	}
 	gone := slices.Concat(t.Remove, t.Purge)
 	if len(gone) == 0 {

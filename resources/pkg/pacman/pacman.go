@@ -201,7 +201,7 @@ func unfetched(v host.View) (bool, error) {
 // Commit installs and removes.
 func (d driver) Commit(ctx context.Context, s *manager.Session, t manager.Transaction) error {
 	install := func() error {
-		return manager.Replacing(ctx, s, t, ".pacnew", func() error { return d.install(ctx, s, t) })
+		return manager.Configured(ctx, s, t, manager.Endings{New: ".pacnew"}, func() error { return d.install(ctx, s, t) })
 	}
 	if len(t.Remove)+len(t.Purge) == 0 {
 		return install()

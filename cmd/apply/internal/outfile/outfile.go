@@ -51,8 +51,10 @@ func Write(name string, mode fs.FileMode, write func(io.Writer) error) (err erro
 		}
 	}()
 	w := bufio.NewWriter(t)
-	err = write(w)
-	if err = errors.Join(err, w.Flush(), t.Chmod(mode), t.Sync(), t.Close()); err != nil {
+	if err = write(w); err == nil {
+		err = w.Flush() // which would repeat the error of a write
+	}
+	if err = errors.Join(err, t.Chmod(mode), t.Sync(), t.Close()); err != nil {
 		return err
 	}
 	if err = os.Rename(t.Name(), name); err != nil {

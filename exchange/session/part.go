@@ -1,0 +1,71 @@
+package session
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/nodeapply/apply/exchange"
+)
+
+// part is a run that has joined, or tries to.
+type part struct {
+	joined    chan struct{}
+	run       *exchange.Run
+	err       error
+	cancel    context.CancelFunc
+	wg        sync.WaitGroup
+	goingDown func(context.Context) bool
+
+	notYet chan struct{} // closed when it is known why it has not joined
+
+	mu    sync.Mutex
+	doing string
+	away  error // why it has not joined
+}
+
+func (p *part) isAway(why error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.away == nil {
+		close(p.notYet)
+	}
+	p.away = why
+}
+
+// why is why it has not joined, nil where that is not known.
+func (p *part) why() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.away
+}
+
+// missed is why a run that was waited for has not joined.
+func (p *part) missed(url string, cause error) error {
+	if away := p.why(); away != nil {
+		return fmt.Errorf("%w: %w", away, cause)
+	}
+	return fmt.Errorf("exchange %s: not reached: %w", url, cause)
+}
+
+// tell says now and then what the run is at.
+func (p *part) tell(ctx context.Context) {
+	tick := time.NewTicker(doingEvery)
+	defer tick.Stop()
+	said := ""
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		p.mu.Lock()
+		doing := p.doing
+		p.mu.Unlock()
+		if doing != said {
+			p.run.Doing(doing)
+			said = doing
+		}
+	}
+}
