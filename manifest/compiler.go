@@ -195,7 +195,7 @@ func (c *compiler) empty(a resources.Address) bool {
 	if a.Type == "" {
 		return s != nil || c.declaresCall(a.Module)
 	}
-	return s != nil && a.Instance == "" && s.mod.Resources[a.Type][a.Title] != nil
+	return s != nil && a.Instance == "" && s.mod.Resource(a.Type, a.Title) != nil
 }
 
 func (c *compiler) declaresCall(addr string) bool {

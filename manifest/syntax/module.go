@@ -22,9 +22,8 @@ type Module struct {
 	Variables map[string]*Block // attributes as far as given; Inner: validation blocks
 	Locals    map[string]*Attr
 	Outputs   map[string]*Block
-	Calls     map[string]*Block            // module blocks by name
-	Resources map[string]map[string]*Block // by type and title
-	Defaults  map[string]*Block            // by type
+	Calls     map[string]*Block // module blocks by name
+	Defaults  map[string]*Block // by type
 	// Body lists resources and calls in order of declaration.
 	Body []*Block
 	// Facts names the facts that any expression mentions.
@@ -32,10 +31,11 @@ type Module struct {
 	// Single says that the module is one file, not a folder.
 	Single bool
 
-	locals []*Block
-	kinds  reference.Kinds
-	step   func()
-	diags  hcl.Diagnostics
+	resources map[string]map[string]*Block // by type and titleKey
+	locals    []*Block
+	kinds     reference.Kinds
+	step      func()
+	diags     hcl.Diagnostics
 }
 
 // Block is one block.
@@ -107,7 +107,7 @@ func (r *Reader) Read(ctx context.Context, path, shown string) (*Module, hcl.Dia
 	}
 	m := &Module{
 		Variables: map[string]*Block{}, Locals: map[string]*Attr{}, Outputs: map[string]*Block{}, Calls: map[string]*Block{},
-		Resources: map[string]map[string]*Block{}, Defaults: map[string]*Block{}, Facts: map[string]bool{}, kinds: r.kinds, step: r.step,
+		resources: map[string]map[string]*Block{}, Defaults: map[string]*Block{}, Facts: map[string]bool{}, kinds: r.kinds, step: r.step,
 		Single: len(names) == 1 && names[0].path == path,
 	}
 	parsed := r.read(ctx, names)
