@@ -53,9 +53,10 @@ func newCompiler(ctx context.Context, o Options) (*compiler, error) {
 	}
 	c := &compiler{
 		ctx: ctx, opts: o, types: types, shapes: map[*syntax.Block]*shape.Shape{}, facts: map[string]fact{}, funcs: map[string]map[string]function.Function{},
-		secrets: secrets.New(o.OnSecret), scopes: map[string]*scope{},
+		scopes: map[string]*scope{},
 	}
 	c.reader = syntax.NewReader(c.types, c.step)
+	c.secrets = secrets.New(o.OnSecret, c.reader.Writes)
 	return c, nil
 }
 

@@ -3,6 +3,7 @@
 package syntax
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -90,6 +91,16 @@ func NewReader(kinds reference.Kinds, step func()) *Reader {
 
 // File returns a file that was read; nil if there is none of that name.
 func (r *Reader) File(name string) *hcl.File { return r.files[name] }
+
+// Writes says whether a text stands in any file that was read.
+func (r *Reader) Writes(text string) bool {
+	for _, f := range r.files {
+		if bytes.Contains(f.Bytes, []byte(text)) {
+			return true
+		}
+	}
+	return false
+}
 
 // keep makes a file's text available to whoever explains its mistakes, those of parsing included.
 func (r *Reader) keep(s *source) {
