@@ -136,9 +136,9 @@ func (w *walk) Visit(ctx context.Context, v int, slot graph.Slot) {
 	start := time.Now()
 	reason, because := w.stop.stopped()
 	switch {
-	case st.cause != 0:
+	case st.cause != 0 && (st.root != "" || reason == ""):
 		w.skip(ctx, st, e, report.Result{Because: st.root})
-	case reason != "" && w.converging:
+	case reason != "":
 		st.failed, st.cause, st.root = true, int32(v)+1, because
 		st.results = []*report.Result{w.result(e, report.Result{Outcome: report.Skipped, Because: because, Reason: reason})}
 	case w.converging && w.predicted.states[v].refused != nil:

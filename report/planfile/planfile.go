@@ -26,6 +26,7 @@ type Plan struct {
 	Manifest string           `json:"manifest"` // absolute path, or git::URL?ref=COMMIT
 	Sources  string           `json:"sources"`  // hash of the root module's files
 	Vars     []string         `json:"vars,omitempty"`
+	Environ  []string         `json:"environ"` // of values of variables: APPLY_VAR_n=value
 	VarFiles []string         `json:"var_files,omitempty"`
 	FactDirs []string         `json:"facts_dirs,omitempty"`
 	Tags     []string         `json:"tags,omitempty"`
