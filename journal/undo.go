@@ -5,12 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"path"
 	"slices"
-	"strings"
 
 	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/journal/internal/image"
 	"github.com/nodeapply/apply/resources"
 )
 
@@ -137,7 +136,7 @@ func (s *State) undoStep(v host.View, st step) (UndoStep, bool, error) {
 		return UndoStep{}, false, nil
 	}
 	step := UndoStep{Addr: st.op.Addr.address(), What: "file " + string(st.op.Name), op: st.op}
-	now, err := traceOf(v, string(st.op.Name))
+	now, err := image.TraceOf(v, string(st.op.Name))
 	if err != nil {
 		return step, false, err
 	}
@@ -146,7 +145,7 @@ func (s *State) undoStep(v host.View, st step) (UndoStep, bool, error) {
 		return step, false, nil // announced, and not done before the run died
 	case st.after == nil:
 		step.Refused = "the run died in the middle of it"
-	case !now.same(*st.after):
+	case !now.Same(*st.after):
 		step.Refused = "it has changed since"
 	case st.op.Pre.Missing != "":
 		step.Refused, step.Lasting = "its content was not kept: "+st.op.Pre.Missing, true
@@ -180,42 +179,5 @@ func (s *State) Apply(ctx context.Context, h host.Host, step UndoStep, restore f
 		}
 		return r.Restore(ctx, h, step.before)
 	}
-	return s.putBack(ctx, h, string(step.op.Name), *step.op.Pre)
-}
-
-// putBack makes name what an image says.
-func (s *State) putBack(ctx context.Context, h host.Host, name string, img image) error {
-	st, err := h.Lstat(name)
-	if err != nil {
-		return err
-	}
-	meta := host.Meta{Mode: &img.Mode, UID: &img.UID, GID: &img.GID, Xattrs: img.Xattrs}
-	same := st.Kind.String() == img.Kind
-	if !same && st.Kind != host.Absent && (img.Kind != host.Regular.String() || st.Kind == host.Directory) {
-		if err := h.Remove(ctx, name, false); err != nil {
-			return err
-		}
-	}
-	switch img.Kind {
-	case host.Absent.String():
-		return nil
-	case host.Directory.String():
-		if same {
-			return h.SetMeta(ctx, name, meta)
-		}
-		return h.Mkdir(ctx, name, meta)
-	case host.Symlink.String():
-		return h.Symlink(ctx, string(img.Target), name)
-	case host.Regular.String():
-		if img.Sum == "" {
-			return h.SetMeta(ctx, name, meta)
-		}
-		content, err := s.store.Get(img.Sum)
-		if err != nil {
-			return err
-		}
-		defer content.Close()
-		return h.WriteFile(ctx, name, host.NewFile{Content: io.Reader(content), Meta: meta})
-	}
-	return fmt.Errorf("a %s cannot be put back", strings.ToLower(img.Kind))
+	return s.images.PutBack(ctx, h, string(step.op.Name), *step.op.Pre)
 }

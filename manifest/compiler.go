@@ -43,6 +43,7 @@ type compiler struct {
 	entries []*catalog.Entry
 	scopes  map[string]*scope // by module address
 	related []related
+	built   *catalog.Catalog // nil while compiling
 }
 
 func newCompiler(ctx context.Context, o Options) (*compiler, error) {
@@ -133,6 +134,7 @@ func (c *compiler) catalog() *catalog.Catalog {
 	for _, p := range problems {
 		c.diags = append(c.diags, fromProblem(p))
 	}
+	c.built = cat
 	return cat
 }
 

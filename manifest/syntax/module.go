@@ -65,6 +65,15 @@ func (b *Block) Attr(name string) *Attr {
 	return nil
 }
 
+// Holds says whether a range begins in the block.
+func (b *Block) Holds(r *hcl.Range) bool {
+	end := b.Header.End.Byte
+	for i := range b.Attrs {
+		end = max(end, b.Attrs[i].Range().End.Byte)
+	}
+	return r.Filename == b.Header.Filename && b.Header.Start.Byte <= r.Start.Byte && r.Start.Byte <= end
+}
+
 // Reader reads modules. Its limits and the texts it keeps hold for all of them together.
 type Reader struct {
 	kinds reference.Kinds

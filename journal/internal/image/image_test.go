@@ -1,7 +1,8 @@
-package journal
+package image
 
 import (
 	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/host/hosttest"
+	"github.com/nodeapply/apply/journal/internal/store"
 )
 
 // exchanging is a node whose user exchanges two of his names just before the one is opened.
@@ -33,13 +35,13 @@ func TestImageOfWhatIsExchanged(t *testing.T) {
 		t.Skip("needs root; left out: files of other users")
 	}
 	h := &exchanging{hosttest.New(t, "-- bob/ 0755 nobody:nobody --\n-- bob/his 0644 nobody:nobody --\nhis\n-- bob/root 0600 --\nsecret\n"), t, "/bob/his", "/bob/root"}
-	img, err := open(t, t.TempDir()).image(t.Context(), h, "/bob/his", true)
+	img, err := NewKeeper(store.New(filepath.Join(t.TempDir(), "store"))).Take(t.Context(), h, "/bob/his", true)
 	if err != nil {
 		t.Fatal(err)
 	}
 	sum := img.Sum
 	img.Sum = ""
-	if diff := cmp.Diff(&image{Kind: "file", Mode: 0o600}, img); diff != "" || sum == "" {
+	if diff := cmp.Diff(&Image{Kind: "file", Mode: 0o600}, img); diff != "" || sum == "" {
 		t.Errorf("content %q: -want +got\n%s", sum, diff)
 	}
 }
