@@ -176,7 +176,11 @@ func TestProblems(t *testing.T) {
 		{"different duplicates", []*Entry{entry(1, "a", owner("1")), entry(2, "b", owner("2"))}, "",
 			[]string{"main.hcl:2 conflicting declarations: t.a at main.hcl:1 and t.b at main.hcl:2 manage the same thing in different ways: they differ in mode; keep one of them."}},
 		{"the same address twice", []*Entry{entry(1, "a", owner("1")), entry(7, "a", owner("2"))}, "",
-			[]string{"main.hcl:7 duplicate resource t.a: t.a is declared at main.hcl:1 already; give one of them another title."}},
+			[]string{"main.hcl:7 duplicate resource t.a: t.a is declared at main.hcl:1 already, and they differ in mode; keep one of them, or give one another title."}},
+		{"the same address twice, other guards", []*Entry{entry(1, "a", owner("1")), guarded(7, "a", owner("1"))}, "",
+			[]string{"main.hcl:7 duplicate resource t.a: t.a is declared at main.hcl:1 already, and they differ in unless, noop; keep one of them, or give one another title."}},
+		{"the same thing twice, other guards", []*Entry{entry(1, "a", owner("1")), guarded(7, "b", owner("1"))}, "",
+			[]string{"main.hcl:7 conflicting declarations: t.a at main.hcl:1 and t.b at main.hcl:7 manage the same thing in different ways: they differ in unless, noop; keep one of them."}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			_, problems := build(tc.entries, tc.relations)
@@ -188,6 +192,25 @@ func TestProblems(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+func guarded(line int, name string, r *thing) *Entry {
+	e := entry(line, name, r)
+	e.Unless, e.Noop = []string{"true"}, true
+	return e
+}
+
+// TestTagsAddUp: of two blocks that declare the same, each may be chosen by its own tags.
+func TestTagsAddUp(t *testing.T) {
+	first, second := entry(1, "a", &thing{}), entry(2, "a", &thing{})
+	first.Tags, second.Tags = []string{"x"}, []string{"y"}
+	c, problems := build([]*Entry{first, second}, "")
+	if problems != nil {
+		t.Fatal(problems)
+	}
+	if diff := cmp.Diff([]string{"x", "y"}, c.Entries()[0].Tags); diff != "" {
+		t.Error(diff)
 	}
 }
 

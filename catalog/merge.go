@@ -1,9 +1,11 @@
 package catalog
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/nodeapply/apply/resources"
@@ -64,16 +66,58 @@ func (b *builder) owner(ids []resources.Identity) (int, bool) {
 	return 0, false
 }
 
-// sameAddress handles a second block with the address of an earlier one: equal ones are one, others a mistake.
+// sameAddress handles a second block with the address of an earlier one: those that do not contradict each other are one, others a mistake.
 func (b *builder) sameAddress(first, second *Entry) {
-	if first.Resource != nil && second.Resource != nil && len(differences(first.Resource, second.Resource)) == 0 {
-		return
+	diff := contradictions(first, second)
+	var err error
+	if len(diff) == 0 && first.Deferred == nil && second.Deferred == nil {
+		if err = adopt(first, second); err == nil {
+			return
+		}
 	}
-	b.problems = append(b.problems, Problem{
+	p := Problem{
 		Pos: second.Pos, Also: []resources.Pos{first.Pos},
 		Summary: "duplicate resource " + second.Addr.String(),
-		Detail:  fmt.Sprintf("%s is declared at %s already; give one of them another title.", first.Addr, first.Pos),
-	})
+		Detail:  fmt.Sprintf("%s is declared at %s already", first.Addr, first.Pos),
+	}
+	if len(diff) > 0 {
+		p.Detail += ", and they differ in " + strings.Join(diff, ", ")
+	}
+	if err != nil {
+		p.Detail += ", and together they are a mistake: " + err.Error()
+	}
+	p.Detail += "; keep one of them, or give one another title."
+	b.problems = append(b.problems, p)
+}
+
+// take adds to an entry what another that declares the same thing says: tags and secrets add up, and so does what one alone says of attempts.
+func (e *Entry) take(other *Entry) {
+	e.Timeout, e.Tries, e.TrySleep = cmp.Or(e.Timeout, other.Timeout), cmp.Or(e.Tries, other.Tries), cmp.Or(e.TrySleep, other.TrySleep)
+	e.Tags = slices.Concat(e.Tags, other.Tags)
+	e.Sensitive = slices.Concat(e.Sensitive, other.Sensitive)
+}
+
+// differentOptions names the metaparameters that two entries have differently, but for those that add up.
+func differentOptions(first, second *Entry) []string {
+	x, y := &first.Options, &second.Options
+	var out []string
+	for _, o := range []struct {
+		name string
+		same bool
+	}{
+		{"when", x.Off == y.Off},
+		{"unless", slices.Equal(x.Unless, y.Unless)},
+		{"onlyif", slices.Equal(x.OnlyIf, y.OnlyIf)},
+		{"timeout", x.Timeout == y.Timeout || x.Timeout*y.Timeout == 0},
+		{"tries", x.Tries == y.Tries || x.Tries*y.Tries == 0},
+		{"try_sleep", x.TrySleep == y.TrySleep || x.TrySleep*y.TrySleep == 0},
+		{"noop", x.Noop == y.Noop},
+	} {
+		if !o.same {
+			out = append(out, o.name)
+		}
+	}
+	return out
 }
 
 // known is what the manifest declares, as far as it can be told before the run.
@@ -124,11 +168,16 @@ func (b *builder) combine(first, second *Entry, shared int) bool {
 			b.conflict(first, second, err.Error())
 		}
 		return true
-	case (shared > 1 || len(provides(first)) > 1) && len(diff) == 1 && titleField(second.known(), diff[0]):
+	case partly(first, second, shared, diff):
 		return false
 	}
 	b.conflict(first, second, "they differ in "+strings.Join(diff, ", "))
 	return true
+}
+
+// partly says that of two lists of things (packages) some are in both, and that all else is the same.
+func partly(first, second *Entry, shared int, diff []string) bool {
+	return (shared > 1 || len(provides(first)) > 1) && len(diff) == 1 && titleField(second.known(), diff[0])
 }
 
 // contradictions names what two declarations of one thing say differently. What only one of them says is none, nor is one path in two spellings.
@@ -143,12 +192,7 @@ func contradictions(first, second *Entry) []string {
 			out = append(out, name)
 		}
 	}
-	x, y := first.Options, second.Options
-	x.Tags, y.Tags, x.Sensitive, y.Sensitive = nil, nil, nil, nil
-	if !reflect.DeepEqual(x, y) {
-		out = append(out, "metaparameters")
-	}
-	return out
+	return append(out, differentOptions(first, second)...)
 }
 
 func samePath(x, y reflect.Value) bool {
@@ -193,8 +237,7 @@ func adopt(first, second *Entry) error {
 		}
 	}
 	first.Resource = merged
-	first.Tags = append(first.Tags[:len(first.Tags):len(first.Tags)], second.Tags...)
-	first.Sensitive = append(first.Sensitive[:len(first.Sensitive):len(first.Sensitive)], second.Sensitive...)
+	first.take(second)
 	if len(from) == 0 || first.AttrPos == nil || second.AttrPos == nil {
 		return nil
 	}

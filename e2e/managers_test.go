@@ -25,6 +25,31 @@ func tool(version string) rp.Package {
 // versionlock is the plugin of dnf.
 const versionlock = "/usr/lib/python3/dist-packages/dnf-plugins/versionlock.py"
 
+// plain is a version of a package whose configuration file rpm replaces by itself.
+func plain(version string) rp.Package {
+	return rp.Package{Name: "plain", Version: version, Files: map[string]string{"/etc/plain.conf": "as packed in " + version + "-1\n"}, Overwritten: []string{"/etc/plain.conf"}}
+}
+
+// overwritten takes the package plain up: the node's own file is kept, with the new one beside it, or replaced if that is asked for.
+func (c *catalog) overwritten(t *testing.T) {
+	t.Helper()
+	n := c.host.(*tree)
+	c.want(t, "ensure: absent -> 1.0-1", c.pack("plain", "1.0"))
+	n.write(t, "/etc/plain.conf", "mine\n")
+	n.in(t, "chmod 600 /etc/plain.conf")
+	c.want(t, "ensure: 1.0-1 -> 2.0-1", c.pack("plain", "2.0"))
+	if diff := cmp.Diff("/etc/plain.conf\n/etc/plain.conf.rpmnew\nmine\nas packed in 2.0-1\n600", n.in(t, "ls /etc/plain*; cat /etc/plain*; stat -c %a /etc/plain.conf")); diff != "" {
+		t.Errorf("kept: %s", diff)
+	}
+	n.in(t, "rm /etc/plain.conf.rpmnew")
+	c.want(t, "ensure: 2.0-1 -> 3.0-1", c.pack("plain", "3.0", func(p *pkg.Package) { p.Configfiles = "replace" }))
+	if diff := cmp.Diff("/etc/plain.conf\n/etc/plain.conf.rpmsave\nas packed in 3.0-1\nmine", n.in(t, "ls /etc/plain*; cat /etc/plain*")); diff != "" {
+		t.Errorf("replaced: %s", diff)
+	}
+	c.want(t, "ensure: 3.0-1 -> absent", c.pack("plain", "absent"))
+	n.in(t, "rm /etc/plain*")
+}
+
 // purges takes the package tool, which is there, through what purged says of a configuration file that was changed on the node: it goes with the
 // package, or later when absent has left it; nobody else's file does.
 func (c *catalog) purges(t *testing.T, version, ending string) {
@@ -60,7 +85,7 @@ func TestDnf(t *testing.T) {
 		t.Fatal(err)
 	}
 	n.rpms(t, key, "one",
-		tool("1.0"), tool("1.5"), tool("2.0"),
+		tool("1.0"), tool("1.5"), tool("2.0"), plain("1.0"), plain("2.0"), plain("3.0"),
 		rp.Package{Name: "mta-one", Version: "1", Provides: []string{"mta"}},
 		rp.Package{Name: "first", Version: "1", Provides: []string{"either"}}, rp.Package{Name: "second", Version: "1", Provides: []string{"either"}},
 		rp.Package{Name: "client", Version: "1", Depends: []string{"either"}},
@@ -107,6 +132,7 @@ func TestDnf(t *testing.T) {
 	}
 	want(t, "ensure: 1.5-1 -> 2.0-1; mark: hold -> none", pack("tool", "latest", free))
 	c.configs(t, ".rpmnew")
+	c.overwritten(t)
 	c.purges(t, "2.0-1", ".rpmsave")
 	want(t, "ensure: absent -> 2.0-1", pack("tool", "installed"))
 
@@ -218,7 +244,7 @@ func TestZypper(t *testing.T) {
 		t.Fatal(err)
 	}
 	n.rpms(t, key, "one",
-		tool("1.0"), tool("1.5"), tool("2.0"),
+		tool("1.0"), tool("1.5"), tool("2.0"), plain("1.0"), plain("2.0"), plain("3.0"),
 		rp.Package{Name: "mta-one", Version: "1", Provides: []string{"mta"}},
 		rp.Package{Name: "first", Version: "1", Provides: []string{"either"}}, rp.Package{Name: "second", Version: "1", Provides: []string{"either"}},
 		rp.Package{Name: "client", Version: "1", Depends: []string{"either"}}, rp.Package{Name: "shell", Version: "1", Provides: []string{"/bin/sh"}},
@@ -252,6 +278,7 @@ func TestZypper(t *testing.T) {
 	c.swaps(t, "absent")
 	c.autostarts(t)
 	c.configs(t, ".rpmnew")
+	c.overwritten(t)
 	c.purges(t, "2.0-1", ".rpmsave") // not the last package: zypper cannot read an empty database
 	errs := together(t, n, pack("sound", "installed"), pack("guilty", "installed"))
 	if errs[0] != nil || errs[1] == nil || !strings.Contains(errs[1].Error(), "guilty") {

@@ -274,8 +274,12 @@ line "more" {
   path = "/etc/welcome"
   line = "more"
 }
+
+sysctl "net.ipv4.ip_default_ttl" { # as it is: the file alone is made, and goes
+  value = 64
+}
 `
-	if got := apply(t, n, more); len(got) != 12 {
+	if got := apply(t, n, more); len(got) != 13 {
 		t.Errorf("the run: %v", got)
 	}
 	if after := must(t, n, state); after == before {

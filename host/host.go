@@ -55,6 +55,8 @@ type File interface {
 	io.ReadCloser
 	// Stat describes the file as it was when it was opened, whatever is at its name now.
 	Stat() Stat
+	// Xattrs are those of the file itself too; see [FileReader].
+	Xattrs() (map[string][]byte, error)
 }
 
 // FileWriter changes files. A write is whole or not at all: at every moment the old or the new is there, never neither or a part.
@@ -116,9 +118,11 @@ type Meta struct {
 
 // NewFile is the content and the metadata of a file to be written.
 type NewFile struct {
-	Content io.Reader
+	Content io.Reader // a [Draft] becomes the file itself
 	// Meta's unset parts are taken from the file that is replaced (its ACLs and extended attributes too), else: mode 0644, the caller's owner and group.
 	Meta Meta
+	// Was, if set, is the file that Content was made from: if something else is at the name now, that is an error.
+	Was *Stat
 	// Validate, if set, is called with the name of the finished new file before it becomes visible; an error leaves the old file.
 	Validate func(ctx context.Context, name string) error
 	// InPlace writes through the existing inode, for targets that cannot be renamed over (bind mounts).
@@ -214,7 +218,8 @@ const (
 	Enable          Verb = "enable"
 	Disable         Verb = "disable"
 	Mask            Verb = "mask"
-	Unmask          Verb = "unmask"
+	MaskRuntime     Verb = "mask-runtime" // until the node starts again
+	Unmask          Verb = "unmask"       // takes off both masks
 )
 
 // UnitWriter changes systemd units over D-Bus.

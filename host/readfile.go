@@ -1,10 +1,10 @@
 package host
 
 import (
+	"errors"
 	"fmt"
 	"io"
-	"path"
-	"strings"
+	"io/fs"
 	"syscall"
 )
 
@@ -17,41 +17,28 @@ func ReadFile(v FileReader, name string) (string, error) {
 	if err != nil || st.Kind == Absent {
 		return "", err
 	}
+	content, _, err := ReadRegular(v, name)
+	return content, err
+}
+
+// ReadRegular returns the whole content of the regular file at name itself, and what that very file is. Nothing there is Absent and no error.
+func ReadRegular(v FileReader, name string) (string, Stat, error) {
 	f, err := v.Open(name)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+		return "", Stat{}, nil
+	}
 	if err != nil {
-		return "", err
+		return "", Stat{}, err
 	}
 	defer f.Close()
 	b, err := io.ReadAll(io.LimitReader(f, readLimit+1))
 	if err != nil {
-		return "", fmt.Errorf("%s: read: %w", name, err)
+		return "", Stat{}, fmt.Errorf("%s: read: %w", name, err)
 	}
 	if len(b) > readLimit {
-		return "", fmt.Errorf("%s: read: larger than the limit of %d bytes", name, readLimit)
+		return "", Stat{}, fmt.Errorf("%s: read: larger than the limit of %d bytes", name, readLimit)
 	}
-	return string(b), nil
-}
-
-// linkLimit is how many links Resolve follows, as the kernel does.
-const linkLimit = 40
-
-// Resolve follows links at the end of name and returns the name, and what is there: nothing perhaps.
-func Resolve(v FileReader, name string) (string, Stat, error) {
-	for range linkLimit {
-		st, err := v.Lstat(name)
-		if err != nil || st.Kind != Symlink {
-			return name, st, err
-		}
-		target, err := v.Readlink(name)
-		if err != nil {
-			return name, st, err
-		}
-		if !strings.HasPrefix(target, "/") {
-			target = path.Join(path.Dir(name), target)
-		}
-		name = path.Clean(target)
-	}
-	return name, Stat{}, fmt.Errorf("%s: %w", name, syscall.ELOOP)
+	return string(b), f.Stat(), nil
 }
 
 // NotFileError is why what is no regular file was not opened, with what is there instead.

@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 
@@ -54,7 +55,8 @@ func (k *call) expand(r *run) ([]*scope, bool) {
 		return nil, false
 	}
 	if !rep.known {
-		r.errorf(&k.b.Header, "Not known in time", "How often a module is there must be known before the run; this depends on %s. Repeat the resources inside instead.", needs(rep.deps))
+		at := cmp.Or(k.b.Attr("for_each"), k.b.Attr("count")).Range()
+		r.errorf(&at, "Not known in time", "How often a module is there must be known before the run; this depends on %s. Repeat the resources inside instead.", needs(rep.deps))
 		return nil, false
 	}
 	k.ok, k.deps = true, rep.deps

@@ -83,8 +83,15 @@ type wait struct {
 	Timeout resources.Duration `hcl:"timeout"`
 }
 
+type exported struct {
+	inert
+	Name  string `hcl:"name,title"`
+	Value any    `hcl:"value,required"`
+}
+
 func fakeTypes() []resources.Type {
 	return []resources.Type{
+		{Name: "fact", New: func(title string) resources.Resource { return &exported{Name: title} }},
 		{Name: "file", New: func(title string) resources.Resource { return &file{Path: title, Owner: "root"} }},
 		{Name: "exec", Late: []string{"stdout", "exit_code"}, New: func(title string) resources.Resource {
 			return &command{Command: resources.Strings{title}}

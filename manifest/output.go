@@ -20,7 +20,7 @@ type Output struct {
 	Name      string
 	Sensitive bool
 	Pos       resources.Pos
-	// Value is nil, bool, float64, string, []any or map[string]any.
+	// Value is nil, bool, float64, json.Number (where a float64 is another number), string, []any or map[string]any.
 	Value any
 	// Late, if not nil, gives the value when the run has ended: it uses what only the run gives.
 	Late func(ctx context.Context, late catalog.Values) (any, error)
@@ -40,7 +40,7 @@ func (s *scope) output(r *run, b *syntax.Block) result {
 		res.val = res.val.Mark(funcs.Sensitive)
 		return s.noted(res)
 	}
-	if decode.Sensitive(res.val) {
+	if s.from == nil && decode.Sensitive(res.val) { // a module's caller gets the mark with the value
 		r.errorf(a.Range().Ptr(), "Sensitive output", "The value of this output is made of a sensitive value. Write `sensitive = true` in `output %q`.", b.Label)
 		return failed()
 	}
@@ -58,7 +58,10 @@ func (s *scope) rootOutputs(r *run) []Output {
 		}
 		o := Output{Name: name, Sensitive: decode.Sensitive(res.val), Pos: diag.Pos(b.Header)}
 		if decode.Known(res.val) {
-			o.Value = decode.Go(decode.Bare(res.val))
+			var err error
+			if o.Value, err = decode.Exact(decode.Bare(res.val)); err != nil {
+				r.errorf(b.Attr("value").Range().Ptr(), "Wrong value for `value`", "%s.", diag.Sentence(err.Error()))
+			}
 		} else {
 			o.Late = func(ctx context.Context, late catalog.Values) (any, error) { return s.c.lateOutput(ctx, c, late) }
 		}
@@ -78,7 +81,7 @@ func (c *compiler) lateOutput(ctx context.Context, out *cell, late catalog.Value
 		case !res.ok || !decode.Known(res.val):
 			problem = errors.New(needs(res.deps) + " did not run")
 		default:
-			value = decode.Go(decode.Bare(res.val))
+			value, problem = decode.Exact(decode.Bare(res.val))
 		}
 	})
 	if err != nil || problem == nil {

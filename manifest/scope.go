@@ -54,7 +54,8 @@ func (c *compiler) newScope(m *syntax.Module, at calls.Place, from *caller) *sco
 	s.base = s.baseContext()
 	s.explainer = &explain.Explainer{
 		Files: c.reader, Secrets: c.secrets, Functions: s.base.Functions, FactNames: c.factNames,
-		Fact: func(name string) (bool, error) { f := c.facts[name]; return f.ok, f.reason },
+		Fact:    func(name string) (bool, error) { f := c.facts[name]; return f.ok, f.reason },
+		Exports: func(name string) bool { return m.Resource("fact", name) != nil },
 	}
 	for name, b := range m.Variables {
 		s.vars[name] = &cell{what: "var." + name, at: &b.Header, compute: func(r *run) result { return s.variable(r, b) }}

@@ -1,6 +1,9 @@
 package manifest
 
 import (
+	"errors"
+	"strings"
+
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/ext/typeexpr"
 	"github.com/zclconf/go-cty/cty"
@@ -9,6 +12,8 @@ import (
 	"github.com/nodeapply/apply/manifest/decode"
 	"github.com/nodeapply/apply/manifest/diag"
 	"github.com/nodeapply/apply/manifest/funcs"
+	"github.com/nodeapply/apply/manifest/internal/explain"
+	"github.com/nodeapply/apply/manifest/reference"
 	"github.com/nodeapply/apply/manifest/syntax"
 )
 
@@ -24,7 +29,7 @@ func (s *scope) varType(r *run, b *syntax.Block) (varType, bool) {
 		return varType{ty: cty.DynamicPseudoType}, true
 	}
 	ty, defaults, diags := typeexpr.TypeConstraintWithDefaults(a.Expression)
-	r.diags = append(r.diags, diags...)
+	r.diags = append(r.diags, explain.Type(diags)...)
 	return varType{ty, defaults}, !diags.HasErrors()
 }
 
@@ -49,28 +54,25 @@ func (s *scope) variable(r *run, b *syntax.Block) result {
 		return failed()
 	}
 	nullable := s.flag(r, b, "nullable", true)
+	def := s.fallback(r, b, t)
 	res, at, given := s.given(r, b.Label)
-	if given && !res.ok {
-		return failed()
-	}
-	def := b.Attr("default")
-	if given && !nullable && res.val.IsKnown() && res.val.IsNull() {
+	if given && res.ok && !nullable && res.val.IsKnown() && res.val.IsNull() {
 		given = false
 	}
-	if !given {
-		if def == nil {
-			s.missing(r, b)
-			return failed()
-		}
-		res, at = s.constant(r, def), def.Range().Ptr()
-		if !res.ok {
-			return failed()
-		}
+	switch a := b.Attr("default"); {
+	case given && res.ok:
+		res.val, res.ok = s.conform(r, b, t, res.val, at)
+	case given:
+	case a == nil:
+		s.missing(r, b)
+		return failed()
+	default:
+		res, at = def, a.Range().Ptr()
 	}
-	v, ok := s.conform(r, b, t, res.val, at)
-	if !ok {
+	if !res.ok || !def.ok {
 		return failed()
 	}
+	v := res.val
 	if !nullable && v.IsKnown() && v.IsNull() {
 		r.errorf(at, "Wrong value for variable `"+b.Label+"`", "It may not be null.")
 		return failed()
@@ -94,6 +96,19 @@ func (s *scope) missing(r *run, b *syntax.Block) {
 	r.errorf(&s.from.call.b.Header, "Missing attribute", "The module needs a value for its variable `%s` (declared at %s).", b.Label, diag.Where(&b.Header))
 }
 
+// fallback is the default of a variable. It is looked at also where it is not needed: a mistake in it waits for who needs it.
+func (s *scope) fallback(r *run, b *syntax.Block, t varType) result {
+	a := b.Attr("default")
+	if a == nil {
+		return result{ok: true}
+	}
+	res := s.constant(r, a)
+	if res.ok {
+		res.val, res.ok = s.conform(r, b, t, res.val, a.Range().Ptr())
+	}
+	return res
+}
+
 // constant evaluates what may refer to nothing.
 func (s *scope) constant(r *run, a *syntax.Attr) result {
 	if len(a.Refs) > 0 {
@@ -111,15 +126,38 @@ func (s *scope) conform(r *run, b *syntax.Block, t varType, v cty.Value, at *hcl
 	}
 	out, err := convert.Convert(v, t.ty)
 	if err != nil {
-		detail := err.Error()
+		detail := within(err) + err.Error()
 		if decode.Sensitive(v) || s.flag(r, b, "sensitive", false) {
 			s.c.secrets.Add(v.Mark(funcs.Sensitive))
 			detail = "want " + t.ty.FriendlyNameForConstraint() + ", got " + decode.Describe(v)
+			if strings.HasSuffix(detail, " "+t.ty.FriendlyNameForConstraint()) {
+				detail = "a part of it is of another type"
+			}
 		}
 		r.errorf(at, "Wrong value for variable `"+b.Label+"`", "%s: its type, declared at %s, is `%s`.", diag.Sentence(detail), diag.Where(&b.Header), typeexpr.TypeString(t.ty))
 		return v, false
 	}
 	return out, true
+}
+
+// within says in which part of a value an error is: "[0].port: ".
+func within(err error) string {
+	var at cty.PathError
+	if !errors.As(err, &at) || len(at.Path) == 0 {
+		return ""
+	}
+	var b strings.Builder
+	for _, step := range at.Path {
+		switch step := step.(type) {
+		case cty.GetAttrStep:
+			b.WriteString("." + step.Name)
+		case cty.IndexStep:
+			if t := step.Key.Type(); step.Key.IsKnown() && (t == cty.String || t == cty.Number) {
+				b.WriteString(reference.InstanceKey(step.Key))
+			}
+		}
+	}
+	return strings.TrimPrefix(b.String(), ".") + ": "
 }
 
 // validate checks the validation blocks, which see the variable itself as it is now.

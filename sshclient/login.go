@@ -10,6 +10,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -99,7 +100,9 @@ func (d *Dialer) login(ctx context.Context, conn net.Conn, e *endpoint) (*ssh.Cl
 type begun struct {
 	net.Conn
 	first []byte // read already, and not given on yet
-	head  []byte // the beginning of all
+
+	mu   sync.Mutex // who reads may go on when the handshake has been given up
+	head []byte     // the beginning of all
 }
 
 // maxHead is how many bytes are looked at for what the server is: a server may say something else before.
@@ -117,6 +120,8 @@ func (b *begun) await() error {
 
 // spoke tells whether the server said which ssh it is.
 func (b *begun) spoke() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	return len(b.head) >= maxHead || bytes.HasPrefix(b.head, []byte("SSH-")) || bytes.Contains(b.head, []byte("\nSSH-"))
 }
 
@@ -128,6 +133,8 @@ func (b *begun) Read(p []byte) (n int, err error) {
 	} else {
 		n, err = b.Conn.Read(p)
 	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	b.head = append(b.head, p[:min(n, maxHead-len(b.head))]...)
 	return n, err
 }

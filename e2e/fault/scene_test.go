@@ -13,7 +13,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/nodeapply/apply/e2e/fault/ptrace"
 )
@@ -200,11 +199,22 @@ func (st *stage) traced(t *testing.T, at func(ptrace.Call) ptrace.Verdict) ptrac
 
 func (st *stage) tracedIf(t *testing.T, which func(ptrace.Call) bool, at func(ptrace.Call) ptrace.Verdict) ptrace.Result {
 	t.Helper()
-	ctx, cancel := timeout(t, 30*time.Second)
+	ctx, cancel := timeout(t, limit)
 	defer cancel()
-	res, err := ptrace.Run(ctx, ptrace.Options{Args: st.args, Env: os.Environ(), Dir: "/", Select: which, At: at})
+	var done []string // to what a call was disturbed
+	judge := at
+	if at != nil {
+		judge = func(c ptrace.Call) ptrace.Verdict {
+			v := at(c)
+			if v != (ptrace.Verdict{}) {
+				done = append(done, fmt.Sprintf("%+v instead of %v", v, c))
+			}
+			return v
+		}
+	}
+	res, err := ptrace.Run(ctx, ptrace.Options{Args: st.args, Env: os.Environ(), Dir: "/", Select: which, At: judge})
 	if err != nil {
-		t.Fatalf("%q: %v\n%s", st.args, err, res.Output)
+		t.Fatalf("%q: %v\n%q\n%s", st.args, err, done, res.Output)
 	}
 	return res
 }

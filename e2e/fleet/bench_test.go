@@ -95,6 +95,10 @@ func TestBench(t *testing.T) {
 			if n < 32 && most >= 32 {
 				continue
 			}
+			if rate == "" && asked("disk") {
+				keep(b.disk(n, false))
+				keep(b.disk(n, true))
+			}
 			for _, tool := range tools {
 				keep(b.put(what, n, tool))
 			}
@@ -172,12 +176,34 @@ func (b *bench) put(what string, n int, tool string) measured {
 	}
 	m := measured{What: what + " 20 MB", Nodes: n, Tool: tool}
 	b.measure(&m, argv)
+	m.Right = b.arrived(n)
+	return m
+}
+
+// disk writes the file to the nodes' folders with no fleet at all: what no put on one machine can go below.
+func (b *bench) disk(n int, durable bool) measured {
+	tool, how := "dd", ""
+	if durable {
+		tool, how = "dd conv=fsync", "conv=fsync"
+	}
+	m := measured{What: "put 20 MB", Nodes: n, Tool: tool}
+	script := fmt.Sprintf(`for i in $(seq %d); do dd if=%s of=root-n$i/srv/f bs=256k %s 2>/dev/null & done; wait`, n, b.file, how)
+	for i := range n {
+		os.Remove(b.srv(fmt.Sprint("n", i+1)) + "/f")
+	}
+	b.measure(&m, []string{"sh", "-c", script})
+	m.Right = b.arrived(n)
+	return m
+}
+
+// arrived is on how many nodes the file is.
+func (b *bench) arrived(n int) (right int) {
 	for i := range n {
 		if exec.Command("cmp", "-s", b.file, b.srv(fmt.Sprint("n", i+1))+"/f").Run() == nil {
-			m.Right++
+			right++
 		}
 	}
-	return m
+	return right
 }
 
 // hosts are the nodes as taktuk's arguments.

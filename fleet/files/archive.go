@@ -7,13 +7,17 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"sort"
+
+	"github.com/nodeapply/apply/fleet/place"
 )
 
 // Archive is a bundle as the bytes of a tar archive, which can be read from any place: SUMS, then the sources below data/.
 type Archive struct {
 	parts []part
 	size  int64
+	own   []place.Span
 }
 
 // part is a piece of an archive: of a file, or held here.
@@ -37,6 +41,9 @@ func (b *Bundle) Archive() (*Archive, error) {
 		}
 		a.add(part{data: head.Bytes(), size: int64(head.Len())})
 		if e.header.Typeflag == tar.TypeReg {
+			if top := path.Dir(e.header.Name) == "data"; top && e.header.Size >= minOwn && len(a.own) < place.MaxSpans {
+				a.own = append(a.own, place.Span{Offset: a.size, Size: e.header.Size})
+			}
 			a.add(part{file: e.file, data: e.content, size: e.header.Size})
 			a.add(part{data: make([]byte, (block-e.header.Size%block)%block), size: (block - e.header.Size%block) % block})
 		}
@@ -52,6 +59,12 @@ func (a *Archive) add(p part) {
 		a.parts = append(a.parts, p)
 	}
 }
+
+// minOwn is from how many bytes on a node need not write a content twice.
+const minOwn = 64 << 10
+
+// Own are the larger contents that will be files right at the place to which the archive is brought.
+func (a *Archive) Own() []place.Span { return a.own }
 
 // Size is in bytes.
 func (a *Archive) Size() int64 { return a.size }

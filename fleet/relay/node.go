@@ -9,7 +9,7 @@ import (
 	"os"
 	"sync"
 
-	"github.com/nodeapply/apply/fleet/files"
+	"github.com/nodeapply/apply/fleet/place"
 	"github.com/nodeapply/apply/fleet/tree"
 	"github.com/nodeapply/apply/fleet/wire"
 	"github.com/nodeapply/apply/host/local"
@@ -84,11 +84,11 @@ func (n *node) put(ctx context.Context, c *wire.Call) (_ wire.End, err error) {
 	}
 	defer func() { err = errors.Join(err, h.Close()) }()
 	sweep(ctx, h)
-	place, err := files.NewPlace(ctx, h, a.To, a.Tops)
+	there, err := place.New(ctx, h, a.To, a.Tops)
 	if err != nil {
 		return wire.End{}, err
 	}
-	spool, err := place.Spool()
+	spool, err := there.Spool(a.Order.Spec.Size, a.Own)
 	if err != nil {
 		return wire.End{}, err
 	}
@@ -105,7 +105,7 @@ func (n *node) put(ctx context.Context, c *wire.Call) (_ wire.End, err error) {
 	if err := json.NewEncoder(c.Stdout).Encode(tree.Note{}); err != nil { // it is here
 		return wire.End{}, err
 	}
-	in, err := files.Open(spool, a.Order.Spec.Size, place)
+	in, err := there.Open(spool)
 	if err != nil {
 		return wire.End{}, err
 	}

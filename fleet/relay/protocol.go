@@ -1,6 +1,9 @@
 package relay
 
-import "github.com/nodeapply/apply/fleet/tree"
+import (
+	"github.com/nodeapply/apply/fleet/place"
+	"github.com/nodeapply/apply/fleet/tree"
+)
 
 // Hello is the line by which a relay says that it is there.
 const Hello = "apply-relay 1"
@@ -18,9 +21,10 @@ type Joined struct {
 
 // PutArgs are those of the call "put": what a node is to get, and where to install it.
 type PutArgs struct {
-	Order tree.Order `json:"order"`
-	To    string     `json:"to"`
-	Tops  int        `json:"tops"`
+	Order tree.Order   `json:"order"`
+	Own   []place.Span `json:"own"` // contents that are written to files of their own
+	To    string       `json:"to"`
+	Tops  int          `json:"tops"`
 }
 
 // ContentArgs are those of the call "content", by which a node asks the seat for one.

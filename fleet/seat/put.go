@@ -83,7 +83,7 @@ func (p *Put) Through(ctx context.Context, c *Client, at At, dst string) error {
 		p.Note(at.Node, fmt.Sprintf("from %s: %s; another source is used", n.Source, n.Problem))
 	}, got: m.Got}
 	order := tree.Order{Spec: p.spec, Sources: sources, Patience: patience}
-	_, err = c.Call(ctx, "put", relay.PutArgs{Order: order, To: dst, Tops: p.bundle.Tops()}, wire.Streams{Stdout: g}, 0)
+	_, err = c.Call(ctx, "put", relay.PutArgs{Order: order, Own: p.archive.Own(), To: dst, Tops: p.bundle.Tops()}, wire.Streams{Stdout: g}, 0)
 	g.done()
 	if err != nil {
 		m.Drop()

@@ -95,6 +95,6 @@ func (i *Identity) config() (*tls.Config, error) {
 	}
 	return &tls.Config{
 		MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{pair}, RootCAs: pool, ClientCAs: pool, ClientAuth: tls.RequireAndVerifyClientCert,
-		SessionTicketsDisabled: true,
+		SessionTicketsDisabled: true, DynamicRecordSizingDisabled: true,
 	}, nil
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"time"
 )
 
@@ -42,7 +41,7 @@ const (
 
 // Fetch gets a content into file, from the first source that has it right; others can get it from the Store meanwhile. It tells what was wrong with the
 // sources that it left.
-func (s *Store) Fetch(ctx context.Context, o Order, id *Identity, file *os.File, seat Seat) ([]Note, error) {
+func (s *Store) Fetch(ctx context.Context, o Order, id *Identity, file File, seat Seat) ([]Note, error) {
 	if err := o.Spec.check(); err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -82,7 +83,8 @@ func (s *Server) accept(ctx context.Context) {
 
 // serve answers one request. The other node has proved that it is of the run.
 func (s *Server) serve(ctx context.Context, raw net.Conn) error {
-	conn := tls.Server(raw, s.config)
+	out := &gathering{Conn: raw}
+	conn := tls.Server(out, s.config)
 	if err := conn.SetDeadline(time.Now().Add(requestPatience)); err != nil {
 		return err
 	}
@@ -105,18 +107,58 @@ func (s *Server) serve(ctx context.Context, raw net.Conn) error {
 		_ = conn.SetReadDeadline(time.Time{})
 		_, _ = conn.Read(make([]byte, 1))
 	})
-	if err := s.store.copy(ctx, patientWriter{conn}, id, offset); err != nil {
+	if err := s.store.copy(ctx, &patientWriter{conn, out}, id, offset); err != nil {
 		return err
 	}
 	return conn.CloseWrite()
 }
 
-// patientWriter gives each piece its own time.
-type patientWriter struct{ net.Conn }
+// patientWriter gives each piece its own time, and sends it at once.
+type patientWriter struct {
+	net.Conn
+	raw *gathering
+}
 
-func (w patientWriter) Write(p []byte) (int, error) {
+func (w *patientWriter) Write(p []byte) (int, error) {
 	if err := w.SetWriteDeadline(time.Now().Add(writePatience)); err != nil {
 		return 0, err
 	}
-	return w.Conn.Write(p)
+	w.raw.hold()
+	n, err := w.Conn.Write(p)
+	return n, errors.Join(err, w.raw.release())
+}
+
+// gathering is a connection that holds back records of TLS, which are 16 KiB at most, to send them by one call.
+type gathering struct {
+	net.Conn
+
+	mu      sync.Mutex
+	holding bool
+	held    []byte
+}
+
+// hold holds back what is written from now on.
+func (g *gathering) hold() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.holding = true
+}
+
+// release sends what was held back.
+func (g *gathering) release() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	_, err := g.Conn.Write(g.held)
+	g.holding, g.held = false, g.held[:0]
+	return err
+}
+
+func (g *gathering) Write(p []byte) (int, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.holding {
+		g.held = append(g.held, p...)
+		return len(p), nil
+	}
+	return g.Conn.Write(p)
 }

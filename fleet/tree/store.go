@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"os"
 	"sync"
 )
 
@@ -15,10 +14,16 @@ type Store struct {
 	held   map[string]*held
 }
 
+// File is where a content is kept while others get it. It is written and read by several goroutines.
+type File interface {
+	io.ReaderAt
+	io.WriterAt
+}
+
 // held is a content of which the first chunks are there.
 type held struct {
 	spec *Spec
-	file *os.File
+	file File
 	have int64 // chunks, each verified
 	err  error // no more will come
 }
@@ -31,7 +36,7 @@ func NewStore() *Store {
 }
 
 // add takes up a content that is to come into file.
-func (s *Store) add(spec *Spec, file *os.File) (*held, error) {
+func (s *Store) add(spec *Spec, file File) (*held, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.held[spec.ID] != nil {
@@ -71,6 +76,7 @@ func (s *Store) copy(ctx context.Context, w io.Writer, id string, offset int64) 
 		s.change.Broadcast()
 	})
 	defer stop()
+	buffer := make([]byte, minChunk)
 	for {
 		h, there, err := s.await(ctx, id, offset)
 		if err != nil {
@@ -79,7 +85,7 @@ func (s *Store) copy(ctx context.Context, w io.Writer, id string, offset int64) 
 		if offset == h.spec.Size {
 			return nil
 		}
-		n, err := io.Copy(w, io.NewSectionReader(h.file, offset, there-offset))
+		n, err := io.CopyBuffer(w, io.NewSectionReader(h.file, offset, there-offset), buffer)
 		if offset += n; err != nil {
 			return err
 		}

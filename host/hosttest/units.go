@@ -103,6 +103,8 @@ func (u *Unit) do(v host.Verb) error {
 		return u.setEnabled(v)
 	case host.Mask:
 		u.LoadState, u.UnitFileState = "masked", "masked"
+	case host.MaskRuntime:
+		u.LoadState, u.UnitFileState = "masked", "masked-runtime"
 	case host.Unmask:
 		if u.LoadState == "masked" {
 			u.LoadState, u.UnitFileState = "loaded", "disabled"

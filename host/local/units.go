@@ -20,8 +20,10 @@ var unitTypes = [...]string{
 	".service", ".socket", ".device", ".mount", ".automount", ".swap", ".target", ".path", ".timer", ".slice", ".scope",
 }
 
-// unitGrammar is that of systemd.unit(5).
-var unitGrammar = regexp.MustCompile(`^[A-Za-z0-9:_.\\@-]{1,255}$`)
+// unitGrammar and maxUnit are of systemd.unit(5). A bound within the expression would cost every start of the program a millisecond.
+var unitGrammar = regexp.MustCompile(`^[A-Za-z0-9:_.\\@-]+$`)
+
+const maxUnit = 255
 
 const (
 	logTimeout = 10 * time.Second
@@ -43,7 +45,7 @@ func wholeUnitName(name string) (string, error) {
 	if !slices.Contains(unitTypes[:], path.Ext(name)) {
 		name += ".service"
 	}
-	if !unitGrammar.MatchString(name) || strings.HasPrefix(name, "-") {
+	if len(name) > maxUnit || !unitGrammar.MatchString(name) || strings.HasPrefix(name, "-") {
 		return "", fmt.Errorf("%q is not the name of a unit", name)
 	}
 	return name, nil
@@ -108,7 +110,7 @@ func (n *Node) DoUnit(ctx context.Context, name string, v host.Verb) error {
 		return err
 	}
 	switch v {
-	case host.Enable, host.Disable, host.Mask, host.Unmask:
+	case host.Enable, host.Disable, host.Mask, host.MaskRuntime, host.Unmask:
 		err = n.systemd.SetUnitFile(ctx, string(v), unit)
 	default:
 		var result string

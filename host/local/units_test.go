@@ -2,6 +2,7 @@ package local
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -32,6 +33,7 @@ func TestWholeUnitName(t *testing.T) {
 	for name, want := range map[string]string{
 		"ssh": "ssh.service", "ssh.socket": "ssh.socket", "getty@tty1": "getty@tty1.service", "a.b": "a.b.service",
 		`dev-disk\x2da.device`: `dev-disk\x2da.device`, "": "", "-f": "", "a/b": "", "a b": "",
+		strings.Repeat("n", 247): strings.Repeat("n", 247) + ".service", strings.Repeat("n", 248): "",
 	} {
 		got, err := wholeUnitName(name)
 		if got != want || (err == nil) != (want != "") {

@@ -49,7 +49,7 @@ type Tree struct {
 type Linker struct {
 	Reader *syntax.Reader
 	Types  decode.Schemas
-	// Find finds the folder of a module whose source is neither "./" nor "../"; nil: there is none. From is the calling module's folder.
+	// Find finds the folder of a module whose source is neither a path that begins with "./" or "../" nor an absolute one; nil: there is none. From is the calling module's folder.
 	Find func(ctx context.Context, source, from string) (Folder, error)
 
 	ctx   context.Context
@@ -113,8 +113,11 @@ func (l *Linker) locate(from Place, b *syntax.Block) (Place, bool) {
 		return Place{}, false
 	}
 	source := v.AsString()
-	if source == "." || source == ".." || strings.HasPrefix(source, "./") || strings.HasPrefix(source, "../") {
-		p := Place{Dir: filepath.Join(from.Dir, source), Shown: filepath.Join(from.Shown, source), Within: from.Within}
+	if source == "." || source == ".." || strings.HasPrefix(source, "./") || strings.HasPrefix(source, "../") || filepath.IsAbs(source) {
+		p := Place{Dir: filepath.Clean(source), Shown: filepath.Clean(source), Within: from.Within}
+		if !filepath.IsAbs(source) {
+			p.Dir, p.Shown = filepath.Join(from.Dir, source), filepath.Join(from.Shown, source)
+		}
 		if p.Within != "" && p.Dir != p.Within && !strings.HasPrefix(p.Dir, p.Within+"/") {
 			l.errorf(a.Range().Ptr(), "Unknown module", "%q leads out of the repository.", source)
 			return Place{}, false
@@ -165,9 +168,13 @@ func (l *Linker) module(p Place, b *syntax.Block) *syntax.Module {
 	m, diags := l.Reader.Read(l.ctx, p.Dir, p.Shown)
 	for _, d := range diags {
 		if d.Subject != nil && d.Subject.Filename == p.Shown { // the folder itself: the caller's mistake
-			d = diag.Errorf(b.Attr("source").Range().Ptr(), d.Summary, "%s", d.Detail)
+			d = diag.Errorf(b.Attr("source").Range().Ptr(), d.Summary, "%s: %s", p.Shown, d.Detail)
 		}
 		l.diags = append(l.diags, d)
+	}
+	if m != nil && m.Single {
+		l.errorf(b.Attr("source").Range().Ptr(), "Unknown module", "%s is a file; a module is the folder of its manifests.", p.Shown)
+		return nil
 	}
 	return m
 }

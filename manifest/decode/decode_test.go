@@ -2,6 +2,7 @@ package decode_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"testing"
 	"time"
@@ -115,6 +116,10 @@ func TestSet(t *testing.T) {
 		{attr: "scalar", expr: `false`, want: thing{Scalar: "false"}},
 		{attr: "duration", expr: `"90s"`, want: thing{Duration: resources.Duration(90 * time.Second)}},
 		{attr: "any", expr: `{ a = [1, "x", true, null] }`, want: thing{Any: map[string]any{"a": []any{1.0, "x", true, nil}}}},
+		{attr: "any", expr: `{ a = [1, 9007199254740993] }`, err: "a: element 1: the number 9007199254740993 has more digits than are kept; write it as a string"},
+		{attr: "any", expr: `-1e400`, err: "the number -1e+400 has more digits than are kept; write it as a string"},
+		{attr: "any", expr: `1e22`, want: thing{Any: 1e22}},
+		{attr: "strings", expr: `[9007199254740993]`, err: "element 0: the number 9007199254740993 has more digits than are kept; write it as a string"},
 		{attr: "octal", expr: `"0755"`, want: thing{Octal: ptr(octal(0o755))}},
 		{attr: "octal", expr: `755`, err: "want 0755"},
 	} {
@@ -190,10 +195,37 @@ func TestValueAndBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(any(want), decode.Go(v)); diff != "" {
+	got, err := decode.Go(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(any(want), got); diff != "" {
 		t.Errorf("want -, got +:\n%s", diff)
 	}
 	if _, err := decode.Value(map[string]any{"a": []any{make(chan int)}}); err == nil || err.Error() != "a: [0]: the language has no value of Go type chan int" {
 		t.Errorf("a channel: got %v", err)
+	}
+}
+
+// TestExact keeps every digit of a whole number, and what is no number apart.
+func TestExact(t *testing.T) {
+	for expr, want := range map[string]any{
+		`9007199254740993`:           json.Number("9007199254740993"),
+		`[-18446744073709551617, 3]`: []any{json.Number("-18446744073709551617"), 3.0},
+		`1e400`:                      json.Number("1e+400"),
+		`0.1`:                        0.1,
+		`1e-400`:                     0.0,
+		`{ a = 1/3 }`:                map[string]any{"a": 1.0 / 3},
+	} {
+		got, err := decode.Exact(value(t, expr))
+		if err != nil {
+			t.Errorf("%s: %v", expr, err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: want -, got +:\n%s", expr, diff)
+		}
+	}
+	if got, err := decode.Exact(cty.ListVal([]cty.Value{cty.NegativeInfinity})); err == nil || err.Error() != "element 0: the result is not a finite number" {
+		t.Errorf("infinity: got %v, %v", got, err)
 	}
 }

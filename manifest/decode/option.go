@@ -2,6 +2,7 @@ package decode
 
 import (
 	"errors"
+	"reflect"
 	"slices"
 	"time"
 
@@ -59,7 +60,7 @@ func truth(v cty.Value) (bool, error) {
 
 func appendStrings(to *[]string, v cty.Value) error {
 	var list resources.Strings
-	if err := list.UnmarshalAttr(Go(v)); err != nil {
+	if err := setUnmarshaler(reflect.ValueOf(&list).Elem(), v); err != nil {
 		return err
 	}
 	*to = slices.Concat(*to, list) // never in place: calls around share it
@@ -68,7 +69,7 @@ func appendStrings(to *[]string, v cty.Value) error {
 
 func duration(to *time.Duration, v cty.Value) error {
 	var d resources.Duration
-	err := d.UnmarshalAttr(Go(v))
+	err := setUnmarshaler(reflect.ValueOf(&d).Elem(), v)
 	*to = time.Duration(d)
 	return err
 }

@@ -28,7 +28,7 @@ func setterFor(t reflect.Type) (setter, error) {
 		return setUnmarshaler, nil
 	}
 	if t == anything {
-		return func(to reflect.Value, v cty.Value) error { to.Set(reflect.ValueOf(Go(v))); return nil }, nil
+		return setAnything, nil
 	}
 	switch t.Kind() {
 	case reflect.String:
@@ -62,7 +62,19 @@ func elementwise(elem reflect.Type, set func(to reflect.Value, v cty.Value, elem
 }
 
 func setUnmarshaler(to reflect.Value, v cty.Value) error {
-	return to.Addr().Interface().(resources.AttrUnmarshaler).UnmarshalAttr(Go(v))
+	x, err := Go(v)
+	if err != nil {
+		return err
+	}
+	return to.Addr().Interface().(resources.AttrUnmarshaler).UnmarshalAttr(x)
+}
+
+func setAnything(to reflect.Value, v cty.Value) error {
+	x, err := Go(v)
+	if err == nil {
+		to.Set(reflect.ValueOf(x))
+	}
+	return err
 }
 
 func setString(to reflect.Value, v cty.Value) error {
@@ -200,35 +212,6 @@ func Describe(v cty.Value) string {
 	default:
 		return t.FriendlyName()
 	}
-}
-
-// Go turns a known, unmarked value into nil, bool, string, float64, []any or map[string]any.
-func Go(v cty.Value) any {
-	if v.IsNull() {
-		return nil
-	}
-	switch t := v.Type(); {
-	case t == cty.String:
-		return v.AsString()
-	case t == cty.Bool:
-		return v.True()
-	case t == cty.Number:
-		f, _ := v.AsBigFloat().Float64()
-		return f
-	case t.IsMapType(), t.IsObjectType():
-		out := make(map[string]any, v.LengthInt())
-		for k, e := range v.Elements() {
-			out[k.AsString()] = Go(e)
-		}
-		return out
-	case t.IsListType(), t.IsSetType(), t.IsTupleType():
-		out := make([]any, 0, v.LengthInt())
-		for _, e := range v.Elements() {
-			out = append(out, Go(e))
-		}
-		return out
-	}
-	return nil
 }
 
 // Value turns what facts, late values and JSON are made of into a value of the language. What it does not know is an error.

@@ -8,6 +8,7 @@ package funcs
 import (
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"math/big"
 
@@ -125,6 +126,9 @@ func clean(err error, args []cty.Value) error {
 			return errors.New("the result is not a number")
 		}
 		return fmt.Errorf("cannot be computed for these arguments: %v", broken.Value)
+	}
+	if errors.Is(err, io.EOF) { // which jsondecode says, and nothing else
+		return errors.New("the text ends too early")
 	}
 	return err
 }

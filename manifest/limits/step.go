@@ -8,6 +8,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/convert"
 )
 
 // Step is called by an evaluation between two of its parts, with the context that Run gave it. It ends the evaluation, and the goroutine
@@ -18,8 +19,8 @@ func Step(ctx context.Context) {
 	}
 }
 
-// Bound puts bounds into e: its for expressions call step, if it is not nil, before each of their elements, and its templates refuse to make
-// more than MaxString. While the runtime copies a text of gigabytes nothing else can run, not even what would end the process.
+// Bound puts bounds into e: its for expressions call step, if it is not nil, before each of their elements, its templates refuse to make
+// more than MaxString, and nothing is divided by zero, which would be an infinite number. While the runtime copies a text of gigabytes nothing else can run, not even what would end the process.
 //
 // It changes e, which must not be evaluated by two goroutines at a time from then on.
 func Bound(e hclsyntax.Expression, step func()) {
@@ -36,6 +37,10 @@ func Bound(e hclsyntax.Expression, step func()) {
 			n.Tuple = part{outer: inside(n.Tuple), sum: new(int), first: true}
 		case *hclsyntax.TemplateExpr:
 			BoundParts(n)
+		case *hclsyntax.BinaryOpExpr:
+			if n.Op == hclsyntax.OpDivide || n.Op == hclsyntax.OpModulo {
+				n.RHS = divisor{inside(n.RHS)}
+			}
 		}
 		return nil
 	})
@@ -119,4 +124,21 @@ func textLen(v cty.Value) int {
 		return sum
 	}
 	return 0
+}
+
+// divisor is what a number is divided by.
+type divisor struct{ outer }
+
+func (d divisor) Value(ctx *hcl.EvalContext) (cty.Value, hcl.Diagnostics) {
+	v, diags := d.Expression.Value(ctx)
+	if diags.HasErrors() {
+		return v, diags
+	}
+	bare, _ := v.Unmark()
+	if n, err := convert.Convert(bare, cty.Number); err == nil && n.IsKnown() && !n.IsNull() && n.AsBigFloat().Sign() == 0 {
+		return cty.DynamicVal, append(diags, &hcl.Diagnostic{
+			Severity: hcl.DiagError, Summary: "Division by zero", Subject: d.SrcRange.Ptr(), Detail: "What is divided by is zero here.",
+		})
+	}
+	return v, diags
 }

@@ -90,3 +90,27 @@ func TestBoundKeepsVariables(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
+
+func TestBoundDivision(t *testing.T) {
+	ctx := &hcl.EvalContext{Variables: map[string]cty.Value{"zero": cty.StringVal("0"), "hidden": cty.Zero.Mark("secret"), "later": cty.UnknownVal(cty.Number)}}
+	const wrong = "Division by zero; What is divided by is zero here."
+	for src, want := range map[string]string{
+		`6 / 3`:                  "",
+		`1 / 0`:                  "main.hcl:1,5-6: " + wrong,
+		`[for x in [1] : x/0.0]`: "main.hcl:1,19-22: " + wrong,
+		`5 % zero`:               "main.hcl:1,5-9: " + wrong,
+		`1 / hidden`:             "main.hcl:1,5-11: " + wrong,
+		`1 / later`:              "",
+		`1 * 0`:                  "",
+	} {
+		t.Run(src, func(t *testing.T) {
+			got := ""
+			if _, diags := bounded(t, src, nil).Value(ctx); diags.HasErrors() {
+				got = diags.Error()
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}

@@ -53,6 +53,10 @@ func Targets(e hcl.Expression, kinds Kinds) ([]Target, hcl.Diagnostics) {
 // reference reads an expression as a traversal; JSON writes it as a string, with or without "${}".
 func reference(e hcl.Expression) (hcl.Traversal, bool) {
 	if t, diags := hcl.AbsTraversalForExpr(e); !diags.HasErrors() {
+		switch t.RootName() {
+		case "null", "true", "false": // HCL takes them for names here
+			return nil, true
+		}
 		return t, false
 	}
 	if _, native := e.(hclsyntax.Expression); native {

@@ -1,6 +1,7 @@
 package syntax
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -49,7 +50,7 @@ func files(path, shown string) ([]named, error) {
 	var names []named
 	for _, e := range entries {
 		name := e.Name()
-		if name == lockFile || strings.HasPrefix(name, ".") || !strings.HasSuffix(name, ".hcl") && !strings.HasSuffix(name, ".hcl.json") {
+		if e.IsDir() || name == lockFile || strings.HasPrefix(name, ".") || !strings.HasSuffix(name, ".hcl") && !strings.HasSuffix(name, ".hcl.json") {
 			continue
 		}
 		names = append(names, named{filepath.Join(path, name), filepath.Join(shown, name)})
@@ -82,6 +83,9 @@ func (r *Reader) read(ctx context.Context, names []named) []*source {
 			continue
 		}
 		s.src = src
+		if strings.HasSuffix(s.name, ".json") { // HCL passes over a byte order mark in native syntax alone
+			s.src = bytes.TrimPrefix(src, []byte("\xef\xbb\xbf"))
+		}
 		if r.total += len(src); r.total > limits.MaxTotal {
 			s.diags = unreadable(name.shown, fmt.Errorf("with this file, all manifests together are over the limit of %d MiB", limits.MaxTotal>>20))
 			continue

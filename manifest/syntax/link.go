@@ -6,6 +6,7 @@ import (
 
 	"github.com/nodeapply/apply/manifest/diag"
 	"github.com/nodeapply/apply/manifest/reference"
+	"github.com/nodeapply/apply/resources"
 )
 
 // link checks that what expressions of the module refer to is declared in it.
@@ -60,10 +61,21 @@ func (m *Module) linkRef(b *Block, a *Attr, ref *reference.Ref, repeated bool) {
 	case "each", "count":
 		m.linkInstance(b, a, ref, repeated)
 	default:
-		if m.Resources[ref.Root][ref.Name] == nil {
-			undeclared("resource `"+ref.String()+"`", slices.Sorted(maps.Keys(m.Resources[ref.Root])))
+		if m.Resource(ref.Root, ref.Name) == nil {
+			a.Bad = true
+			self := resources.Address{Type: ref.Root, Title: ref.Name}.String()
+			m.errorf(ref.Range(), "Undeclared reference", "There is no resource `%s` in this module%s", self, diag.Suggest(self, m.titles(ref.Root)))
 		}
 	}
+}
+
+// titles lists the resources of a type, as references name them.
+func (m *Module) titles(kind string) []string {
+	var list []string
+	for _, title := range slices.Sorted(maps.Keys(m.resources[kind])) {
+		list = append(list, resources.Address{Type: kind, Title: title}.String())
+	}
+	return list
 }
 
 func (m *Module) linkInstance(b *Block, a *Attr, ref *reference.Ref, repeated bool) {

@@ -58,11 +58,13 @@ func Read(ctx context.Context, s *syntax.Reader, sources []Source, m *syntax.Mod
 		variables = m.Variables
 		names = slices.Sorted(maps.Keys(variables))
 	}
-	take := func(name string, v Given, optional bool) {
+	take := func(name string, at *hcl.Range, v Given, optional bool) {
 		if variables[name] != nil {
 			given[name] = v
 		} else if !optional && m != nil {
-			r.errorf(v.At, "Unknown variable", "There is no variable `%s`%s", name, diag.Suggest(name, names))
+			unknown := diag.Errorf(at, "Unknown variable", "There is no variable `%s`%s", name, diag.Suggest(name, names))
+			unknown.Extra = diag.Unshown{} // the misspelt one may be that of a password
+			r.diags = append(r.diags, unknown)
 		}
 	}
 	for _, src := range sources {
@@ -70,7 +72,8 @@ func Read(ctx context.Context, s *syntax.Reader, sources []Source, m *syntax.Mod
 			r.file(src.File, take)
 			continue
 		}
-		take(src.Name, r.parse(variables[src.Name], src, &hcl.Range{Filename: src.Origin}), src.Optional)
+		at := &hcl.Range{Filename: src.Origin}
+		take(src.Name, at, r.parse(variables[src.Name], src, at), src.Optional)
 	}
 	return given, r.diags
 }
@@ -79,15 +82,21 @@ func Read(ctx context.Context, s *syntax.Reader, sources []Source, m *syntax.Mod
 func Settings(ctx context.Context, s *syntax.Reader, name string) (map[string]any, hcl.Diagnostics) {
 	r := &reader{ctx: ctx, syntax: s}
 	out := map[string]any{}
-	r.file(name, func(setting string, v Given, _ bool) {
-		if v.OK {
-			out[setting] = decode.Go(decode.Bare(v.Val))
+	r.file(name, func(setting string, _ *hcl.Range, v Given, _ bool) {
+		if !v.OK {
+			return
 		}
+		x, err := decode.Go(decode.Bare(v.Val))
+		if err != nil {
+			r.errorf(v.At, "Wrong value for `"+setting+"`", "%s.", diag.Sentence(err.Error()))
+		}
+		out[setting] = x
 	})
 	return out, r.diags
 }
 
-// parse reads a value that was given as text: as it is where the variable wants a string or does not say, else as an expression.
+// parse reads a value that was given as text: as it is where the variable wants a string, a number or a boolean or does not say; else as
+// an expression. For the type any it is an expression if it can be one.
 func (r *reader) parse(b *syntax.Block, src Source, at *hcl.Range) Given {
 	text := Given{cty.StringVal(strings.ToValidUTF8(src.Value, "\uFFFD")), true, at}
 	if b == nil {
@@ -98,24 +107,38 @@ func (r *reader) parse(b *syntax.Block, src Source, at *hcl.Range) Given {
 		return text
 	}
 	ty, diags := typeexpr.TypeConstraint(a.Expression)
-	if diags.HasErrors() || ty.IsPrimitiveType() || ty == cty.DynamicPseudoType {
+	if diags.HasErrors() || ty.IsPrimitiveType() {
 		return text
 	}
-	if diags = limits.CheckExpression(at.Filename, []byte(src.Value)); !diags.HasErrors() {
-		x, more := hclsyntax.ParseExpression([]byte(src.Value), at.Filename, hcl.InitialPos)
-		if diags = more; !diags.HasErrors() {
-			v, more := limits.Constant(r.ctx, x)
-			if diags = more; !diags.HasErrors() {
-				return Given{v, true, at}
-			}
-		}
+	v, diags := r.expression(at.Filename, src.Value)
+	switch {
+	case !diags.HasErrors():
+		return Given{v, true, at}
+	case ty == cty.DynamicPseudoType && !limits.Over(diags):
+		return text
 	}
-	r.errorf(at, "Wrong value for variable `"+src.Name+"`", "Not a value of type `%s`: %s.", typeexpr.TypeString(ty), strings.TrimSuffix(diags[0].Detail, "."))
+	why := strings.TrimSuffix(diags[0].Detail, ".")
+	if diags[0].Summary == "Variables not allowed" {
+		why = "it names something; a text stands in quotes"
+	}
+	r.errorf(at, "Wrong value for variable `"+src.Name+"`", "Not a value of type `%s`: %s.", typeexpr.TypeString(ty), why)
 	return Given{At: at}
 }
 
+// expression evaluates a text that refers to nothing.
+func (r *reader) expression(name, text string) (cty.Value, hcl.Diagnostics) {
+	if diags := limits.CheckExpression(name, []byte(text)); diags.HasErrors() {
+		return cty.NilVal, diags
+	}
+	x, diags := hclsyntax.ParseExpression([]byte(text), name, hcl.InitialPos)
+	if diags.HasErrors() {
+		return cty.NilVal, diags
+	}
+	return limits.Constant(r.ctx, x)
+}
+
 // file reads the values in a file; what it refers to is a mistake.
-func (r *reader) file(name string, take func(string, Given, bool)) {
+func (r *reader) file(name string, take func(name string, at *hcl.Range, v Given, optional bool)) {
 	body, diags := r.syntax.ReadBody(r.ctx, name)
 	r.diags = append(r.diags, diags...)
 	if body == nil {
@@ -135,6 +158,6 @@ func (r *reader) file(name string, take func(string, Given, bool)) {
 		default:
 			given.Val, given.OK = v, true
 		}
-		take(attr, given, false)
+		take(attr, &a.NameRange, given, false)
 	}
 }

@@ -105,10 +105,7 @@ func read(v host.View, user host.User) (*text.File, error) {
 	case host.Absent:
 		return f, nil
 	case host.Regular:
-		f.There = true
-		content, err := host.ReadFile(v, f.Name)
-		f.Lines = text.Split(content)
-		return f, err
+		return text.ReadHere(v, f.Name)
 	}
 	return nil, fmt.Errorf("%s is a %s, not a file", f.Name, st.Kind)
 }

@@ -27,7 +27,7 @@ func (f *File) bring(ctx context.Context, h host.Host, w *want, d resources.Diff
 	if err != nil || kind == host.Absent {
 		return err
 	}
-	return w.bringLabel(ctx, h)
+	return w.label.Bring(ctx, h, w.name)
 }
 
 // amend removes the differences d of a thing that stays what it is.
@@ -53,8 +53,9 @@ func (w *want) meta(st host.Stat, d resources.Diff) host.Meta {
 	if d.Has("group") {
 		meta.GID = w.gid
 	}
-	if d.Has("mode") {
-		mode := w.mode.of(st.Kind, st.Mode)
+	owned := d.Has("owner") || d.Has("group") // which may take setuid away
+	if d.Has("mode") || owned && w.mode != "" && st.Kind != host.Symlink {
+		mode := w.mode.Of(st.Kind, st.Mode)
 		meta.Mode = &mode
 	}
 	return meta
@@ -80,7 +81,7 @@ func (f *File) replace(ctx context.Context, h host.Host, w *want, st host.Stat, 
 	}
 	meta := host.Meta{UID: w.uid, GID: w.gid}
 	if w.mode != "" {
-		mode := w.mode.of(kind, modeBefore(st, kind))
+		mode := w.mode.Of(kind, modeBefore(st, kind))
 		meta.Mode = &mode
 	}
 	make := func(h host.Host, name string) error {
@@ -164,15 +165,16 @@ func copyTo(ctx context.Context, h host.Host, name string, st host.Stat, copied 
 		if st.Size > storeCap {
 			return fmt.Errorf("%s is larger than 1 GiB; old content kept", name)
 		}
-		xattrs, err := h.Xattrs(name)
-		if err != nil {
-			return err
-		}
 		old, err := h.Open(name)
 		if err != nil {
 			return err
 		}
 		defer old.Close()
+		xattrs, err := old.Xattrs()
+		if err != nil {
+			return err
+		}
+		st = old.Stat() // of this content, whatever is at the name by now
 		meta := host.Meta{Mode: &st.Mode, UID: &st.UID, GID: &st.GID, Xattrs: xattrs}
 		return h.WriteFile(ctx, copied, host.NewFile{Content: old, Meta: meta})
 	}

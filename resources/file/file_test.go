@@ -12,6 +12,7 @@ import (
 	"github.com/nodeapply/apply/host/hosttest"
 	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/resources/file"
+	"github.com/nodeapply/apply/resources/file/internal/perm"
 	"github.com/nodeapply/apply/resources/resourcetest"
 )
 
@@ -26,7 +27,7 @@ func made(name string, set ...func(*file.File)) *file.File {
 
 func content(s string) func(*file.File) { return func(f *file.File) { f.Content = &s } }
 func ensure(s string) func(*file.File)  { return func(f *file.File) { f.Ensure = s } }
-func mode(m file.Mode) func(*file.File) { return func(f *file.File) { f.Mode = m } }
+func mode(m perm.Mode) func(*file.File) { return func(f *file.File) { f.Mode = m } }
 func owner(o resources.Scalar) func(*file.File) {
 	return func(f *file.File) { f.Owner, f.Group = o, o }
 }
@@ -268,8 +269,16 @@ func TestResult(t *testing.T) {
 			file: made("/dir/x", group("daemon")), want: "-- dir/ 0755 root:root --\n",
 		},
 		"a group alone": {
-			tree: "-- dir/x 2755 daemon:root --\nx\n", file: made("/dir/x", group("nobody")),
-			want: "-- dir/ 0755 root:root --\n-- dir/x 2755 daemon:nobody --\nx\n", ops: "meta",
+			tree: "-- dir/x 2755 root:root --\nx\n", file: made("/dir/x", group("nobody")),
+			want: "-- dir/ 0755 root:root --\n-- dir/x 2755 root:nobody --\nx\n", ops: "meta",
+		},
+		"setuid that is another user's own": {
+			tree: "-- dir/x 6755 daemon:daemon --\nx\n", file: made("/dir/x", user("nobody"), group("root")),
+			want: "-- dir/ 0755 root:root --\n-- dir/x 0755 nobody:root --\nx\n", ops: "meta",
+		},
+		"setuid that is another user's own, and declared": {
+			tree: "-- dir/x 4755 daemon:root --\nx\n", file: made("/dir/x", user("nobody"), mode("4755")),
+			want: "-- dir/ 0755 root:root --\n-- dir/x 4755 nobody:root --\nx\n", ops: "meta",
 		},
 		"content of a setuid file, and its owner": {
 			tree: "-- dir/x 4755 --\nold\n", file: made("/dir/x", content("new\n"), owner("nobody")),

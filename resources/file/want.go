@@ -3,6 +3,7 @@ package file
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"path"
 	"strings"
@@ -10,6 +11,8 @@ import (
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/resources/file/internal/content"
+	"github.com/nodeapply/apply/resources/file/internal/label"
+	"github.com/nodeapply/apply/resources/file/internal/perm"
 )
 
 // The values of ensure.
@@ -29,12 +32,12 @@ type want struct {
 	ensure       string // with its default; "" and "present" take what is there
 	body         content.Body
 	target       string
-	mode         Mode
+	mode         perm.Mode
 	owner, group string // as declared
 	uid, gid     *uint32
 	missing      error  // the account or the source that the node does not have, and an earlier resource may bring
 	pending      string // the source that is missing; its content is declared nevertheless
-	label        label
+	label        label.Label
 	source       string   // the folder that a tree is copied from
 	inTree       bool     // it is in a folder that is managed as a whole
 	fresh        bool     // the folder that it is in is yet to be made
@@ -64,11 +67,11 @@ func (f *File) wanted(ctx context.Context, v host.View) (want, error) {
 	}
 	w.missing = w.accounts(ctx, v)
 	var err error
-	if w.label, err = f.label(v); err != nil {
+	if w.label, err = label.Declared(v, f.SELUser, f.SELRole, f.SELType, f.SELRange); err != nil {
 		return w, err
 	}
 	if f.Links == follow && w.ensure != ensureLink {
-		name, _, err := content.Resolve(v, w.name)
+		name, _, err := host.Resolve(v, w.name)
 		if err != nil {
 			return w, err
 		}
@@ -137,9 +140,12 @@ func (f *File) chooseSource(v host.View, w *want) (found bool, _ error) {
 			w.body = content.Body{Attr: "source", URLs: f.Source[i:], Sum: sum}
 			return true, nil
 		}
-		name, st, err := content.Resolve(v, path.Clean(content.LocalPath(source)))
+		name, st, file, err := find(v, path.Clean(content.LocalPath(source)))
 		if err != nil {
 			return false, err
+		}
+		if file != nil && w.ensure != ensureFile {
+			_ = file.Close()
 		}
 		switch {
 		case st.Kind == host.Absent:
@@ -147,7 +153,7 @@ func (f *File) chooseSource(v host.View, w *want) (found bool, _ error) {
 		case st.Kind == host.Directory && w.ensure == ensureDirectory:
 			w.source = name
 		case st.Kind == host.Regular && w.ensure == ensureFile:
-			w.body = content.Body{Attr: "source", Path: name, Size: st.Size, Sum: sum}
+			w.body = content.Body{Attr: "source", Path: name, Size: st.Size, File: file, Sum: sum}
 		case st.Kind == host.Regular && !f.Recurse:
 			w.notes = append(w.notes, fmt.Sprintf("source: %s is a file and ensure is directory: nothing is copied", source))
 		case st.Kind == host.Directory:
@@ -158,6 +164,20 @@ func (f *File) chooseSource(v host.View, w *want) (found bool, _ error) {
 		return true, nil
 	}
 	return false, nil
+}
+
+// find is [host.Resolve] of what is likely to be read: a regular file at name itself is open.
+func find(v host.View, name string) (string, host.Stat, host.File, error) {
+	file, err := v.Open(name)
+	var other *host.NotFileError
+	switch {
+	case err == nil:
+		return name, file.Stat(), file, nil
+	case errors.As(err, &other) && other.Stat.Kind != host.Symlink:
+		return name, other.Stat, nil, nil
+	}
+	name, st, err := host.Resolve(v, name)
+	return name, st, nil, err
 }
 
 const lookedAt = 1000 // names of a folder, in search of one that was meant

@@ -31,7 +31,8 @@ func Type() resources.Type {
 	return resources.Type{Name: "group", New: func(title string) resources.Resource { return &Group{Name: title, Ensure: present} }}
 }
 
-// Group is a group of the node, an entry of /etc/group. A group that only the node's name services (LDAP) know is as declared if it
+// Group is a group of the node, an entry of /etc/group, changed by groupadd(8), groupmod(8), groupdel(8) and gpasswd(1): where BusyBox has the accounts,
+// as on Alpine, it needs the package `shadow`. A group that only the node's name services (LDAP) know is as declared if it
 // is there with the declared id; it cannot be changed.
 //
 // A group comes after the users that are its `members`, a user after its own `groups`: declare a membership on one of the two sides.
@@ -149,7 +150,7 @@ func (g *Group) Check(ctx context.Context, v host.View) (resources.Diff, error) 
 	switch {
 	case f == nil && g.Ensure == present:
 		d.Compare("ensure", absent, present)
-		return d, g.membersThere(ctx, v, nil)
+		return d, errors.Join(g.membersThere(ctx, v, nil), accounts.Programs(v))
 	case f == nil:
 		return d, nil
 	case g.Ensure == absent:
@@ -163,6 +164,9 @@ func (g *Group) Check(ctx context.Context, v host.View) (resources.Diff, error) 
 			d.Compare("members", strings.Join(slices.Compact(is), ","), strings.Join(g.members(is), ","))
 			err = g.membersThere(ctx, v, is)
 		}
+	}
+	if !d.Empty() && err == nil {
+		err = accounts.Programs(v)
 	}
 	if f.remote && !d.Empty() {
 		return d, fmt.Errorf("%s is known to the node's name services alone, not to /etc/group: it cannot be changed here", g.Name)

@@ -42,7 +42,8 @@ type Package struct {
 	// Further options of the install command: strings, or maps of an option to its value.
 	InstallOptions Options `hcl:"install_options,public"`
 	// What becomes of configuration files that were changed on the node: `keep` (default; but for apt with the new file beside the old one) or
-	// `replace`. rpm itself replaces those that a package does not ask it to keep, and leaves the old ones beside them (`.rpmsave`).
+	// `replace`. Those that rpm itself replaces (`%config` without `noreplace`) are put back when its transaction has ended: until then the
+	// package's own scripts see the new ones.
 	Configfiles string `hcl:"configfiles"`
 	// Lets a constraint move the package to an earlier version. An exact version may always go down.
 	AllowDowngrade bool `hcl:"allow_downgrade"`

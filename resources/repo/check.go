@@ -197,7 +197,7 @@ func (r *Repo) edit(f format, e *entry) {
 }
 
 func writeFile(ctx context.Context, h host.Host, name, text string, mode *uint32) error {
-	target, _, err := manager.Resolve(h, name)
+	target, _, err := host.Resolve(h, name)
 	if err != nil {
 		return err
 	}

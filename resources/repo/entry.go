@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/nodeapply/apply/host"
-	"github.com/nodeapply/apply/resources/pkg/manager"
 	"github.com/nodeapply/apply/resources/repo/deb822"
 	"github.com/nodeapply/apply/resources/repo/ini"
 )
@@ -44,7 +43,7 @@ func (f format) open(v host.View, r *Repo) (*entry, error) {
 		return nil, err
 	}
 	for _, name := range files {
-		text, err := manager.ReadFile(v, name)
+		text, err := host.ReadFile(v, name)
 		if err != nil {
 			return nil, err
 		}
@@ -53,7 +52,7 @@ func (f format) open(v host.View, r *Repo) (*entry, error) {
 		}
 	}
 	name := f.fileOf(r)
-	text, err := manager.ReadFile(v, name)
+	text, err := host.ReadFile(v, name)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +67,7 @@ func (f format) open(v host.View, r *Repo) (*entry, error) {
 func (f format) files(v host.View, r *Repo) ([]string, error) {
 	files := []string{f.fileOf(r)}
 	if f.main != "" {
-		text, err := manager.ReadFile(v, f.main)
+		text, err := host.ReadFile(v, f.main)
 		if err != nil {
 			return nil, err
 		}
@@ -161,7 +160,7 @@ func (f format) openApt(v host.View, r *Repo) (*entry, error) {
 	}
 	own := f.fileOf(r)
 	for _, name := range append([]string{own}, files...) {
-		text, err := manager.ReadFile(v, name)
+		text, err := host.ReadFile(v, name)
 		if err != nil {
 			return nil, err
 		}
@@ -171,7 +170,7 @@ func (f format) openApt(v host.View, r *Repo) (*entry, error) {
 			return debEntry(name, doc, stanzas[i], true, legacy), nil
 		}
 	}
-	text, err := manager.ReadFile(v, own)
+	text, err := host.ReadFile(v, own)
 	if err != nil {
 		return nil, err
 	}

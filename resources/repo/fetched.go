@@ -7,7 +7,6 @@ import (
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources/pkg/apt/sources"
-	"github.com/nodeapply/apply/resources/pkg/manager"
 )
 
 // dropFetched removes what the provider has fetched from the repository, as it was and as it will be.
@@ -59,7 +58,7 @@ func aptEntries(h host.Host, f format, r *Repo, e *entry) ([]sources.Entry, erro
 		entries = append(entries, sources.Entries(edited.sec.(debSection).Stanza)...)
 	}
 	if e.legacy != "" {
-		text, err := manager.ReadFile(h, e.legacy)
+		text, err := host.ReadFile(h, e.legacy)
 		if err != nil {
 			return nil, err
 		}

@@ -8,7 +8,6 @@ import (
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
-	"github.com/nodeapply/apply/resources/pkg/manager"
 	"github.com/nodeapply/apply/resources/repo/deb822"
 	"github.com/nodeapply/apply/resources/repo/ini"
 	"github.com/nodeapply/apply/resources/repo/preferences"
@@ -29,7 +28,7 @@ func (r *Repo) List(_ context.Context, v host.View, of string) ([]string, error)
 			return nil, err
 		}
 		for _, file := range files {
-			text, err := manager.ReadFile(v, file)
+			text, err := host.ReadFile(v, file)
 			if err != nil {
 				return nil, err
 			}
@@ -50,7 +49,7 @@ func (r *Repo) List(_ context.Context, v host.View, of string) ([]string, error)
 		style = ini.Pacman
 	}
 	for _, file := range files {
-		text, err := manager.ReadFile(v, file)
+		text, err := host.ReadFile(v, file)
 		if err != nil {
 			return nil, err
 		}
@@ -109,7 +108,7 @@ func (r *Repo) Inspect(_ context.Context, v host.View) error {
 	if f.provider != "apt" {
 		return nil
 	}
-	text, err := manager.ReadFile(v, r.pinFile())
+	text, err := host.ReadFile(v, r.pinFile())
 	if err != nil {
 		return err
 	}

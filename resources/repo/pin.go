@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/nodeapply/apply/host"
-	"github.com/nodeapply/apply/resources/pkg/manager"
 	"github.com/nodeapply/apply/resources/repo/preferences"
 )
 
@@ -20,7 +19,7 @@ func (r *Repo) pins(v host.View, e *entry) (from, to string, err error) {
 	if r.Pin == nil && r.Ensure == present {
 		return "", "", nil
 	}
-	text, err := manager.ReadFile(v, r.pinFile())
+	text, err := host.ReadFile(v, r.pinFile())
 	if err != nil {
 		return "", "", err
 	}
@@ -52,7 +51,7 @@ func (r *Repo) applyPin(ctx context.Context, h host.Host, e *entry) error {
 	if r.Ensure == absent || r.Pin.Priority == preferences.Absent {
 		return h.Remove(ctx, r.pinFile(), false)
 	}
-	text, err := manager.ReadFile(h, r.pinFile())
+	text, err := host.ReadFile(h, r.pinFile())
 	if err != nil {
 		return err
 	}

@@ -79,6 +79,8 @@ const (
 	enabled  = "true"
 	disabled = "false"
 	mask     = "mask"
+	// maskRuntime is a mask that is gone when the node starts again: none of what can be declared.
+	maskRuntime = "mask-runtime"
 )
 
 // settle is how long a service must have run to count as running.
@@ -139,7 +141,7 @@ func (s *Service) Requires() []resources.Identity {
 
 // provider is how a node runs services.
 type provider interface {
-	// state says whether the service runs and whether it is enabled ("true", "false", "mask"; "" if that cannot be changed).
+	// state says whether the service runs and whether it is enabled ("true", "false", "mask", "mask-runtime"; "" if that cannot be changed).
 	state(ctx context.Context, v host.View) (state, error)
 	// set changes the enablement to one of the values of enable.
 	set(ctx context.Context, h host.Host, enable string) error
@@ -188,7 +190,7 @@ func (s *Service) Check(ctx context.Context, v host.View) (resources.Diff, error
 	switch {
 	case st.missing && (s.Ensure == running && !s.byCommands() || s.Enable == enabled):
 		return d, fmt.Errorf("%s: there is no such service on this node", s.Name)
-	case d.Has("ensure") && s.Ensure == running && st.enable == mask && s.Enable == "":
+	case d.Has("ensure") && s.Ensure == running && (st.enable == mask || st.enable == maskRuntime) && s.Enable == "":
 		return d, fmt.Errorf("%s is masked, so that nothing can start it; enable = true takes the mask off", s.Name)
 	}
 	return d, nil
@@ -211,7 +213,8 @@ func (st state) word() string {
 // Apply changes the enablement first: what is masked cannot be started.
 func (s *Service) Apply(ctx context.Context, h host.Host, d resources.Diff) error {
 	p := s.provider(ctx, h)
-	if d.Has("enable") && s.Enable != mask {
+	masks := s.Enable == mask || s.Enable == maskRuntime
+	if d.Has("enable") && !masks {
 		if err := p.set(ctx, h, string(s.Enable)); err != nil {
 			return err
 		}
@@ -225,8 +228,8 @@ func (s *Service) Apply(ctx context.Context, h host.Host, d resources.Diff) erro
 			return err
 		}
 	}
-	if d.Has("enable") && s.Enable == mask {
-		return p.set(ctx, h, mask)
+	if d.Has("enable") && masks {
+		return p.set(ctx, h, string(s.Enable))
 	}
 	return nil
 }
@@ -270,6 +273,9 @@ func (s *Service) Inspect(ctx context.Context, v host.View) error {
 	s.Ensure, s.Enable = st.word(), resources.Scalar(st.enable)
 	if st.starting {
 		s.Ensure = "" // neither of what a manifest can say
+	}
+	if st.enable == maskRuntime {
+		s.Enable = ""
 	}
 	return nil
 }

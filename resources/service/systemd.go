@@ -50,8 +50,10 @@ func enablement(u host.Unit) string {
 	switch u.UnitFileState {
 	case "enabled", "alias":
 		return enabled
-	case "masked", "masked-runtime":
+	case "masked":
 		return mask
+	case "masked-runtime":
+		return maskRuntime
 	case "disabled", "enabled-runtime", "linked", "linked-runtime": // a link makes systemd know the file, and starts nothing
 		return disabled
 	case "":
@@ -87,10 +89,13 @@ func (p systemd) set(ctx context.Context, h host.Host, enable string) error {
 		return err
 	}
 	name := u.ID // systemd refuses to enable a unit by its alias
-	if enable == mask {
+	switch enable {
+	case mask:
 		return h.DoUnit(ctx, name, host.Mask)
+	case maskRuntime:
+		return h.DoUnit(ctx, name, host.MaskRuntime)
 	}
-	if enablement(u) == mask {
+	if is := enablement(u); is == mask || is == maskRuntime {
 		if err := h.DoUnit(ctx, name, host.Unmask); err != nil {
 			return err
 		}
@@ -151,7 +156,7 @@ func (p systemd) stop(ctx context.Context, h host.Host) error {
 // settled waits until the unit has been active for the settle time without a restart.
 func (p systemd) settled(ctx context.Context, h host.Host) error {
 	if p.s.Status != "" { // what running means is the manifest's to say
-		return stays(ctx, p.s.Name, func() (bool, error) { return p.runsByStatus(ctx, h) })
+		return stays(ctx, p.s.Name, 0, func() (bool, error) { return p.runsByStatus(ctx, h) })
 	}
 	first, err := h.Unit(ctx, p.s.unit())
 	if err != nil {
@@ -197,9 +202,11 @@ func (p systemd) runsByStatus(ctx context.Context, h host.Host) (bool, error) {
 // ask is how often a command is asked whether a service runs, while that settles.
 const ask = 250 * time.Millisecond
 
-// stays waits until runs, which takes a process to say, has said for the settle time that the service does.
-func stays(ctx context.Context, name string, runs func() (bool, error)) error {
+// stays waits until runs, which takes a process to say, has said for the settle time that the service does. When it has not said so within the
+// patience, it is not waited for any more; 0: it may take as long as ctx.
+func stays(ctx context.Context, name string, patience time.Duration, runs func() (bool, error)) error {
 	var since time.Time
+	start := time.Now()
 	for {
 		ok, err := runs()
 		switch {
@@ -207,6 +214,8 @@ func stays(ctx context.Context, name string, runs func() (bool, error)) error {
 			return err
 		case !ok && !since.IsZero():
 			return fmt.Errorf("%s does not stay up", name)
+		case !ok && patience > 0 && time.Since(start) >= patience:
+			return fmt.Errorf("%s does not run, %s after its start has ended well: either that starts nothing, or its status does not see it", name, patience)
 		case ok && since.IsZero():
 			since = time.Now()
 		case ok && time.Since(since) >= settle:

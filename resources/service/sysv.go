@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
@@ -140,6 +141,15 @@ func (p sysv) refresh(ctx context.Context, h host.Host) error {
 	return p.act(ctx, h, verb, command)
 }
 
+// patience is how long a service may take to run after its init script has said that it started it. What a status command of the manifest asks
+// for may take longer.
+func (p sysv) patience() time.Duration {
+	if p.s.Status != "" {
+		return 0
+	}
+	return 15 * time.Second
+}
+
 // act runs the init script or the manifest's command for it; what should run then must still run after the settle time.
 func (p sysv) act(ctx context.Context, h host.Host, verb, command string) error {
 	var err error
@@ -153,7 +163,7 @@ func (p sysv) act(ctx context.Context, h host.Host, verb, command string) error 
 	if err != nil || verb == "stop" {
 		return err
 	}
-	return stays(ctx, p.name(), func() (bool, error) { return p.runs(ctx, h) })
+	return stays(ctx, p.name(), p.patience(), func() (bool, error) { return p.runs(ctx, h) })
 }
 
 // shell runs a command that the manifest gives for something.

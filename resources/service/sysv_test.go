@@ -2,8 +2,11 @@ package service
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -87,6 +90,43 @@ func TestProvider(t *testing.T) {
 			if got != tc.want && !(tc.want != "" && err != nil && strings.Contains(got, tc.want)) || !d.Empty() {
 				t.Errorf("want %q, got %q, %+v", tc.want, got, d)
 			}
+		})
+	}
+}
+
+// An init script may start nothing and say that all is well: that is told long before the attempt's time is over, unless a command of the manifest
+// says what running means.
+func TestScriptThatStartsNothing(t *testing.T) {
+	for name, tc := range map[string]struct {
+		edit  func(*Service)
+		after time.Duration
+		want  string
+	}{
+		"its own status":     {func(*Service) {}, 15 * time.Second, "app does not run, 15s after its start has ended well"},
+		"by its process":     {func(s *Service) { s.HasStatus = false }, 15 * time.Second, "app does not run, 15s after its start has ended well"},
+		"a declared command": {func(s *Service) { s.Status = "curl localhost" }, time.Minute, "timed out after 1m"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := hosttest.New(t, script)
+				h.Answer("service app status", 3, "")
+				h.Answer("service app start", 0, "")
+				h.Answer("/bin/sh -c", 7, "")
+				h.Answer("ps -eo args=", 0, "init\n")
+				s := declare(running, "")
+				tc.edit(s)
+				d := resourcetest.Check(t, h, s)
+				ctx, cancel := context.WithTimeoutCause(t.Context(), time.Minute, errors.New("timed out after 1m"))
+				defer cancel()
+				begin := time.Now()
+				err := s.Apply(ctx, h, d)
+				if err == nil || !strings.Contains(err.Error(), tc.want) {
+					t.Errorf("want %q, got %v", tc.want, err)
+				}
+				if took := time.Since(begin).Round(time.Second); took != tc.after {
+					t.Errorf("after %s, want %s", took, tc.after)
+				}
+			})
 		})
 	}
 }

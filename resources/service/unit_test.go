@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"testing/synctest"
 
@@ -169,5 +170,21 @@ func TestList(t *testing.T) {
 	s.Name = "none"
 	if err := s.Inspect(t.Context(), h); err == nil {
 		t.Error("there is no such service")
+	}
+}
+
+// A mask until the next boot is none of what can be declared: inspected it is left out, and an undo brings it back as it was.
+func TestRuntimeMask(t *testing.T) {
+	h := hosttest.New(t, "")
+	h.AddUnits(hosttest.Unit{Unit: host.Unit{Name: "app.service", LoadState: "masked", UnitFileState: "masked-runtime"}})
+	if s := resourcetest.Inspects(t, h, Type(), "app").(*Service); s.Enable != "" {
+		t.Errorf("inspected: %q", s.Enable)
+	}
+	resourcetest.Undoes(t, h, Type(), "app", declare("", enabled))
+	if u, err := h.Unit(t.Context(), "app.service"); err != nil || u.UnitFileState != "masked-runtime" {
+		t.Errorf("after the undo: %q, %v", u.UnitFileState, err)
+	}
+	if err := resourcetest.Refuses(t, h, declare(running, "")); !strings.Contains(err.Error(), "enable = true takes the mask off") {
+		t.Error(err)
 	}
 }

@@ -173,7 +173,7 @@ func persisted(content string) string {
 // Apply sets the live value first: what the kernel refuses is not kept for the next boot.
 func (s *Sysctl) Apply(ctx context.Context, h host.Host, d resources.Diff) error {
 	if d.Has("value") {
-		if err := s.set(ctx, h, words(string(s.Value))); err != nil {
+		if err := s.change(ctx, h); err != nil {
 			return err
 		}
 	}
@@ -192,6 +192,25 @@ func (s *Sysctl) Apply(ctx context.Context, h host.Host, d resources.Diff) error
 	}
 	f := &text.File{Name: s.conf(), Lines: text.Split(s.content())}
 	return f.Write(ctx, h, host.Meta{})
+}
+
+// change sets the declared value. A kernel may take it and keep another (a list written in fewer words, a number within bounds): then what was before
+// is put back, for neither this run nor the next would find what is declared.
+func (s *Sysctl) change(ctx context.Context, h host.Host) error {
+	was, err := s.value(h)
+	if err != nil {
+		return err
+	}
+	want := words(string(s.Value))
+	if err := s.set(ctx, h, want); err != nil {
+		return err
+	}
+	is, err := s.value(h)
+	if err != nil || is == want {
+		return err
+	}
+	err = &resources.AttrError{Attr: "value", Err: fmt.Errorf("the kernel takes %q and keeps %q: declare what it keeps", want, is)}
+	return errors.Join(err, s.set(ctx, h, was))
 }
 
 // set writes the live value. A file of /proc cannot be replaced, and sysctl(8) is not on every node; tee(1) is.

@@ -199,6 +199,20 @@ func TestRestore(t *testing.T) {
 	}
 }
 
+// Where the live value is as declared, the file alone is written and an undo has nothing to do with the kernel.
+func TestRestoreOfTheFileAlone(t *testing.T) {
+	h := node(t, "1\t2\t3", "-- etc/sysctl.d/ --\n")
+	s := declare(nil)
+	before, err := s.Before(t.Context(), h, resourcetest.Check(t, h, s))
+	if err != nil || before != nil {
+		t.Fatalf("kept: %s, %v", before, err)
+	}
+	o := resourcetest.Converges(t, h, s)
+	if diff := cmp.Diff([]host.OpKind{host.OpWrite}, o.Kinds()); diff != "" || len(h.Calls()) > 0 {
+		t.Errorf("ran %q; %s", h.Calls(), diff)
+	}
+}
+
 func TestWhatCannotBeReadAndWrittenIsNotListed(t *testing.T) {
 	h := hosttest.New(t, "-- proc/sys/kernel/ostype 0444 --\nLinux\n-- proc/sys/kernel/flush 0200 --\n-- proc/sys/kernel/panic 0600 --\n0\n")
 	resourcetest.Lists(t, h, Type(), "kernel", "kernel.panic")

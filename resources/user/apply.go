@@ -26,11 +26,7 @@ func (u *User) change(ctx context.Context, h host.Host, d resources.Diff) error 
 	run := func(args ...string) error { return tool.Run(ctx, h, host.Cmd{Args: args}) }
 	switch {
 	case d.Has("ensure") && u.Ensure == absent:
-		args := []string{"userdel"}
-		if u.ManageHome {
-			args = append(args, "-r")
-		}
-		return run(append(args, "--", u.Name)...)
+		return u.remove(h, run)
 	case d.Has("ensure"):
 		args, err := u.creation(h)
 		if err == nil {
@@ -55,6 +51,24 @@ func (u *User) change(ctx context.Context, h host.Host, d resources.Diff) error 
 		return nil
 	}
 	return tool.Run(ctx, h, host.Cmd{Args: []string{"chpasswd", "-e"}, Stdin: strings.NewReader(u.Name + ":" + *u.Password + "\n")})
+}
+
+// remove removes the user and, if it is to go too, its home folder.
+func (u *User) remove(v host.View, run func(args ...string) error) error {
+	args := []string{"userdel"}
+	if u.ManageHome {
+		is, err := accounts.FindUser(v, u.Name)
+		if is == nil {
+			return err
+		}
+		switch why, err := u.homeStays(v, is); {
+		case err != nil:
+			return err
+		case why == "":
+			args = append(args, "-r")
+		}
+	}
+	return run(append(args, "--", u.Name)...)
 }
 
 // creation is the command that makes the user.

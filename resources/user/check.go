@@ -59,15 +59,22 @@ func (u *User) Check(ctx context.Context, v host.View) (resources.Diff, error) {
 	case f == nil:
 		_, err := u.gid(ctx, v) // before anything is made
 		d.Compare("ensure", absent, present)
-		return d, errors.Join(err, u.groupsThere(ctx, v, nil))
+		return d, errors.Join(err, u.groupsThere(ctx, v, nil), accounts.Programs(v))
 	case u.Ensure == absent:
-		d.Changes = []resources.Change{{Attr: "ensure", From: present, To: absent, Irreversible: u.ManageHome}}
+		var why string
+		if why, err = u.homeStays(v, &f.User); why != "" {
+			d.Notes = append(d.Notes, why)
+		}
+		d.Changes = []resources.Change{{Attr: "ensure", From: present, To: absent, Irreversible: u.ManageHome && why == ""}}
 	default:
 		err = u.compare(ctx, v, f, &d)
 	}
 	only := d.Empty() || len(d.Changes) == 1 && d.Has("groups")
 	if err == nil && f.remote && !only {
 		err = fmt.Errorf("%s is known to the node's name services alone, not to /etc/passwd: it cannot be changed here", u.Name)
+	}
+	if err == nil && !d.Empty() {
+		err = accounts.Programs(v)
 	}
 	return d, err
 }
@@ -186,6 +193,29 @@ func (u *User) moves(v host.View, is *accounts.User) (bool, error) {
 		return true, nil
 	}
 	return false, &resources.AttrError{Attr: "home", Err: err}
+}
+
+// homeStays says why the home folder of a user that is removed stays although managehome is declared, "" if it goes: userdel would remove the user,
+// leave the folder, and complain.
+func (u *User) homeStays(v host.View, is *accounts.User) (string, error) {
+	if !u.ManageHome {
+		return "", nil
+	}
+	st, err := v.Lstat(is.Home)
+	if err != nil || st.Kind == host.Absent {
+		return "", err
+	}
+	if st.UID != is.UID {
+		return fmt.Sprintf("%s stays: it belongs to user %d, not to %s", is.Home, st.UID, is.Name), nil
+	}
+	all, err := accounts.Users(v)
+	inside := path.Clean(is.Home) + "/"
+	for _, other := range all {
+		if other.Name != is.Name && (strings.HasPrefix(path.Clean(other.Home)+"/", inside) || inside == "//") {
+			return fmt.Sprintf("%s stays: it is, or has in it, the home of %s", is.Home, other.Name), nil
+		}
+	}
+	return "", err
 }
 
 // shellRuns is an error for a shell that would lock the user out.

@@ -32,6 +32,11 @@ func TestHomeFolder(t *testing.T) {
 		{"not made", actual["nothing"], "present", "", ""},
 		{"kept", actual["plain"], "absent", bob, ""},
 		{"removed with the user", actual["plain"], "absent with home", "", ""},
+		{"somebody else's outlives the user", strings.Replace(actual["plain"], "0755 bob:root", "0755 alice:root", 1), "absent with home", bob, ""},
+		{"another's home in it", strings.Replace(actual["plain"], "/home/alice", "/home/bob/alice", 1), "absent with home", bob, ""},
+		{"another's home as well", strings.Replace(actual["plain"], "/home/alice", "/home/bob/", 1), "absent with home", bob, ""},
+		{"a name that begins like it", strings.Replace(actual["plain"], "/home/alice", "/home/bobby", 1), "absent with home", "", ""},
+		{"not there any more", strings.ReplaceAll(actual["plain"], "-- home/bob/", "-- home/robert/"), "absent with home", robert, ""},
 		{"moved", actual["plain"], "home moves", robert, ""},
 		{"not moved", actual["plain"], "home", bob, ""},
 		{"none to be moved", strings.ReplaceAll(actual["plain"], "-- home/bob/", "-- home/robert/"), "home moves", robert, ""},
@@ -56,8 +61,9 @@ func TestHomeFolder(t *testing.T) {
 			}
 			h = accountstest.New(t, tc.tree)
 			o := resourcetest.Converges(t, h, u)
-			if len(o.Diff.Changes) > 0 && o.Diff.Changes[0].Irreversible != (tc.to == "absent with home") {
-				t.Errorf("irreversible: %v", o.Diff.Changes[0].Irreversible)
+			goes := tc.to == "absent with home" && tc.want != bob
+			if len(o.Diff.Changes) > 0 && (o.Diff.Changes[0].Irreversible != goes || (len(o.Diff.Notes) > 0) != (tc.to == "absent with home" && !goes)) {
+				t.Errorf("irreversible: %v, notes: %q", o.Diff.Changes[0].Irreversible, o.Diff.Notes)
 			}
 			if diff := cmp.Diff(tc.want, homes(h)); diff != "" {
 				t.Error(diff)

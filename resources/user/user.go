@@ -34,7 +34,8 @@ func Type() resources.Type {
 	}
 }
 
-// User is a user of the node, an entry of /etc/passwd. A user that only the node's name services (LDAP) know is as declared if it is there
+// User is a user of the node, an entry of /etc/passwd, changed by useradd(8), usermod(8), userdel(8) and gpasswd(1): where BusyBox has the accounts, as
+// on Alpine, it needs the package `shadow`. A user that only the node's name services (LDAP) know is as declared if it is there
 // with the declared attributes; of it, only the membership in groups of /etc/group can be changed.
 type User struct {
 	// The user's name. Default: the title.
@@ -53,7 +54,7 @@ type User struct {
 	// The home folder, an absolute path. Not set: left as it is; of a new user what useradd takes.
 	Home string `hcl:"home,public"`
 	// Whether the home folder is made with the user, moved when `home` changes, and removed with the user. Where there is one at both places, or the
-	// old one belongs to somebody else, the move is refused. Default: false.
+	// old one belongs to somebody else, the move is refused. A folder that belongs to somebody else, or has another user's home in it, outlives the user. Default: false.
 	ManageHome bool `hcl:"managehome"`
 	// The login shell, an absolute path. A user is not given one that is not there or cannot be run.
 	Shell string `hcl:"shell,public"`

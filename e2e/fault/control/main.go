@@ -26,6 +26,7 @@ var modes = map[string]func(dir string, args []string) error{
 	"nodirsync": func(dir string, _ []string) error { return bring(dir, replace(true, false)) },
 	"memory":    func(dir string, _ []string) error { return bring(dir, replace(true, true)) },
 	"chown":     lstatThenChown,
+	"edit":      readThenWrite,
 	"leak":      leak,
 	"orphan":    orphan,
 	"hoard":     hoard,

@@ -121,3 +121,28 @@ func evaluate(_ string, args []string) error {
 	}
 	return nil
 }
+
+// readThenWrite adds to the file lines in a folder five times: what it reads by its name it writes with the owner and mode that it then finds there.
+func readThenWrite(dir string, _ []string) error {
+	name := filepath.Join(dir, "lines")
+	for n := 0; n < 5; {
+		content, err := os.ReadFile(name)
+		info, statErr := os.Lstat(name)
+		if err != nil || statErr != nil || !info.Mode().IsRegular() {
+			continue
+		}
+		f, err := os.CreateTemp(dir, ".control.")
+		if err != nil {
+			return err
+		}
+		_, err = f.Write(append(content, "more\n"...))
+		if st, ok := info.Sys().(*syscall.Stat_t); ok {
+			err = errors.Join(err, f.Chown(int(st.Uid), int(st.Gid)))
+		}
+		if err := errors.Join(err, f.Chmod(info.Mode().Perm()), f.Close(), os.Rename(f.Name(), name)); err != nil {
+			return err
+		}
+		n++
+	}
+	return nil
+}

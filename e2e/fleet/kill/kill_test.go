@@ -233,6 +233,7 @@ func TestPut(t *testing.T) {
 		t.Fatalf("exit code %d\n%s", res.ExitCode, res.Output)
 	}
 	big := bytes.Repeat([]byte("new "), 200_000)
+	file := strings.Repeat("new file ", 20_000) // written to a file of its own as it comes
 	fresh := map[string]string{"a": "new a", "sub/b": string(big), "sub/deep/c": "new c"}
 	set := func(t *testing.T) *scene {
 		dir := t.TempDir()
@@ -243,7 +244,7 @@ func TestPut(t *testing.T) {
 			write(t, filepath.Join(dir, "there", name), text)
 			write(t, filepath.Join(dir, "not", name), text)
 		}
-		write(t, filepath.Join(dir, "file"), "new file")
+		write(t, filepath.Join(dir, "file"), file)
 		write(t, filepath.Join(s.node(), "dst/there/a"), "old a")
 		write(t, filepath.Join(s.node(), "dst/there/kept"), "kept")
 		write(t, filepath.Join(s.node(), "dst/file"), "old file")
@@ -259,7 +260,7 @@ func TestPut(t *testing.T) {
 				_, text[name], _ = strings.Cut(is, " ")
 			}
 		}
-		want := map[string]string{"there/kept": "kept", "file": "new file"}
+		want := map[string]string{"there/kept": "kept", "file": file}
 		for name, is := range fresh {
 			want["there/"+name], want["not/"+name] = is, is
 		}

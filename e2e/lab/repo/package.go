@@ -28,6 +28,9 @@ type Package struct {
 	// an upgrade keeps, and a unit in /usr/lib/systemd/system is, in a Debian package, enabled and started by installing it.
 	Files map[string]string
 
+	// Overwritten are those of Files in /etc that rpm replaces in an upgrade although they were changed (%config without noreplace).
+	Overwritten []string
+
 	// Scripts are bodies of shell scripts by Debian's names: preinst, postinst, prerm, postrm; in an RPM they become
 	// %pre, %post, %preun and %postun.
 	Scripts map[string]string
@@ -127,7 +130,10 @@ func (p Package) spec() string {
 	}
 	b.WriteString("%files\n")
 	for _, name := range slices.Sorted(maps.Keys(p.Files)) {
-		if strings.HasPrefix(name, "/etc/") {
+		switch {
+		case slices.Contains(p.Overwritten, name):
+			b.WriteString("%config ")
+		case strings.HasPrefix(name, "/etc/"):
 			b.WriteString("%config(noreplace) ")
 		}
 		fmt.Fprintf(&b, "%s\n", name)

@@ -158,7 +158,7 @@ func parseRelease(text string) release {
 	return r
 }
 
-var redHat = regexp.MustCompile(`^(.*?) release ([0-9.]+)(?: \((.*)\))?`)
+var redHat = regexp.MustCompile(`^(\S.*?) release ([0-9.]+)(?: \((.*)\))?`)
 
 // parseRedHat reads the line of redhat-release: "CentOS release 6.10 (Final)".
 func parseRedHat(line string) release {
@@ -166,7 +166,8 @@ func parseRedHat(line string) release {
 	if m == nil {
 		return release{}
 	}
-	r := release{name: strings.Fields(m[1])[0], family: "RedHat", full: m[2], codename: m[3], description: line}
+	name, _, _ := strings.Cut(m[1], " ")
+	r := release{name: name, family: "RedHat", full: m[2], codename: m[3], description: line}
 	if strings.HasPrefix(m[1], "Red Hat") {
 		r.name = "RedHat"
 	}

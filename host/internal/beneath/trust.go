@@ -4,7 +4,7 @@ import "golang.org/x/sys/unix"
 
 // CheckLink refuses the link at where, which has the status st and lies in the folder dir, if somebody else may have planted it.
 func (r *Root) CheckLink(dir int, st *unix.Stat_t, where string) error {
-	if !r.trusts(st.Uid) {
+	if !r.Trusts(st.Uid) {
 		return &Refused{where, st.Uid, "a link that its owner may have planted"}
 	}
 	if owner, yes := r.OthersWrite(dir); yes {
@@ -33,7 +33,7 @@ func (r *Root) OthersWrite(dir int) (owner uint32, yes bool) {
 		return 0, true
 	}
 	switch {
-	case !r.trusts(st.Uid), st.Mode&0o002 != 0:
+	case !r.Trusts(st.Uid), st.Mode&0o002 != 0:
 		return st.Uid, true
 	case st.Mode&0o020 == 0:
 		return st.Uid, false
@@ -45,4 +45,5 @@ func (r *Root) OthersWrite(dir int) (owner uint32, yes bool) {
 	return st.Uid, err == nil && n > 0
 }
 
-func (r *Root) trusts(uid uint32) bool { return uid == 0 || uid == r.caller }
+// Trusts says whether uid is root or the caller.
+func (r *Root) Trusts(uid uint32) bool { return uid == 0 || uid == r.caller }

@@ -24,10 +24,20 @@ const (
 	capabilities = "security.capability"
 )
 
-// WithPrivileges adds to m what chown takes away, setuid, setgid and capabilities, and nobody asked to have taken away.
-func WithPrivileges(fd int, st *unix.Stat_t, m host.Meta) host.Meta {
+// ModeAfter is the mode that a file with the status st has once it has what m says: that which it has. But setuid and setgid, which an owner may
+// have set for his own program, do not go over to another owner or group unless he is trusted.
+func ModeAfter(st *unix.Stat_t, m host.Meta, trusted bool) uint32 {
+	mode := st.Mode & 0o7777
+	if changes := m.UID != nil && *m.UID != st.Uid || m.GID != nil && *m.GID != st.Gid; changes && !trusted {
+		mode &^= 0o6000
+	}
+	return mode
+}
+
+// WithPrivileges adds to m what chown takes away, setuid, setgid and capabilities, and nobody asked to have taken away; see [ModeAfter].
+func WithPrivileges(fd int, st *unix.Stat_t, m host.Meta, trusted bool) host.Meta {
 	if m.Mode == nil && st.Mode&0o6000 != 0 {
-		mode := st.Mode & 0o7777
+		mode := ModeAfter(st, m, trusted)
 		m.Mode = &mode
 	}
 	if _, given := m.Xattrs[capabilities]; given {

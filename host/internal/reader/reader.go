@@ -114,6 +114,15 @@ func Of(fd int, name string) io.Reader { return &file{fd: fd, name: name} }
 // Stat implements [host.File].
 func (f *file) Stat() host.Stat { return f.st }
 
+// Xattrs implements [host.File].
+func (f *file) Xattrs() (map[string][]byte, error) {
+	all, err := inode.Xattrs(f.fd)
+	if err != nil {
+		return nil, fmt.Errorf("getxattr: %w", err)
+	}
+	return all, nil
+}
+
 // Read implements io.Reader.
 func (f *file) Read(p []byte) (int, error) {
 	for {

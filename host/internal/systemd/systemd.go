@@ -216,7 +216,7 @@ func (m *Manager) cancelJob(ctx context.Context, id int) error {
 	return fmt.Errorf("cancel the job: %w", err)
 }
 
-// SetUnitFile does one of enable, disable, mask and unmask, and has systemd read its unit files again if that changed any, as systemctl does.
+// SetUnitFile does one of enable, disable, mask, mask-runtime (until the next start of the node) and unmask (both masks), and has systemd read its unit files again if that changed any, as systemctl does.
 func (m *Manager) SetUnitFile(ctx context.Context, verb, unit string) error {
 	conn, err := m.connected(ctx)
 	if err != nil {
@@ -232,14 +232,18 @@ func (m *Manager) SetUnitFile(ctx context.Context, verb, unit string) error {
 		var c []sd.DisableUnitFileChange
 		c, err = conn.DisableUnitFilesContext(ctx, names, false)
 		changes = len(c)
-	case "mask":
+	case "mask", "mask-runtime":
 		var c []sd.MaskUnitFileChange
-		c, err = conn.MaskUnitFilesContext(ctx, names, false, false)
+		c, err = conn.MaskUnitFilesContext(ctx, names, verb == "mask-runtime", false)
 		changes = len(c)
 	case "unmask":
-		var c []sd.UnmaskUnitFileChange
-		c, err = conn.UnmaskUnitFilesContext(ctx, names, false)
-		changes = len(c)
+		for _, runtime := range []bool{false, true} {
+			var c []sd.UnmaskUnitFileChange
+			if c, err = conn.UnmaskUnitFilesContext(ctx, names, runtime); err != nil {
+				break
+			}
+			changes += len(c)
+		}
 	default:
 		err = fmt.Errorf("%q is nothing to do to a unit file", verb)
 	}

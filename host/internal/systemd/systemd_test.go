@@ -100,11 +100,18 @@ func (m *manager) EnableUnitFiles(files []string, _, _ bool) (bool, []change, *d
 func (m *manager) DisableUnitFiles(files []string, _ bool) ([]change, *dbus.Error) {
 	return m.change("disable", files), nil
 }
-func (m *manager) MaskUnitFiles(files []string, _, _ bool) ([]change, *dbus.Error) {
-	return m.change("mask", files), nil
+func (m *manager) MaskUnitFiles(files []string, runtime, _ bool) ([]change, *dbus.Error) {
+	return m.change("mask"+where(runtime), files), nil
 }
-func (m *manager) UnmaskUnitFiles(files []string, _ bool) ([]change, *dbus.Error) {
-	return m.change("unmask", files), nil
+func (m *manager) UnmaskUnitFiles(files []string, runtime bool) ([]change, *dbus.Error) {
+	return m.change("unmask"+where(runtime), files), nil
+}
+
+func where(runtime bool) string {
+	if runtime {
+		return "-runtime"
+	}
+	return ""
 }
 
 // properties are those of one unit, by interface.
@@ -225,7 +232,7 @@ func TestAJobEndsWithItsConnection(t *testing.T) {
 
 func TestUnitFiles(t *testing.T) {
 	fake, m := started(t)
-	for _, verb := range []string{"enable", "disable", "mask", "unmask"} {
+	for _, verb := range []string{"enable", "disable", "mask", "mask-runtime", "unmask"} {
 		for _, unit := range []string{"a.service", "same.service"} {
 			if err := m.SetUnitFile(t.Context(), verb, unit); err != nil {
 				t.Error(err)
@@ -236,9 +243,10 @@ func TestUnitFiles(t *testing.T) {
 		t.Error("start: want an error")
 	}
 	var want []string
-	for _, verb := range []string{"enable", "disable", "mask", "unmask"} {
+	for _, verb := range []string{"enable", "disable", "mask", "mask-runtime"} {
 		want = append(want, verb+" a.service", "daemon-reload", verb+" same.service")
 	}
+	want = append(want, "unmask a.service", "unmask-runtime a.service", "daemon-reload", "unmask same.service", "unmask-runtime same.service")
 	if diff := cmp.Diff(want, fake.heard()); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}

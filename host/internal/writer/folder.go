@@ -220,7 +220,7 @@ func (w *Writer) SetMeta(ctx context.Context, name string, m host.Meta) error {
 		return fmt.Errorf("chmod: %s is a link, which has no mode", name)
 	}
 	if kind == host.Regular && (m.UID != nil || m.GID != nil) {
-		m = inode.WithPrivileges(fd, &st, m)
+		m = inode.WithPrivileges(fd, &st, m, w.root.Trusts(st.Uid))
 	}
 	if err := inode.Set(fd, m); err != nil {
 		return err

@@ -80,8 +80,14 @@ type writing struct {
 // present returns the status of what is replaced, once it is sure that it may be.
 func (n *writing) present() (*unix.Stat_t, error) {
 	st, err := inode.Lstat(n.dir, n.base)
-	if err != nil || st == nil {
+	if err != nil {
 		return nil, n.w.Failed("write", err)
+	}
+	if was := n.f.Was; was != nil && (st == nil || !same(*was, inode.StatOf(st))) {
+		return nil, replaced(n.name)
+	}
+	if st == nil {
+		return nil, nil
 	}
 	switch kind := inode.KindOf(st.Mode); kind {
 	case host.Directory, host.CharDevice, host.BlockDevice:
@@ -97,9 +103,9 @@ func (n *writing) present() (*unix.Stat_t, error) {
 func (n *writing) do(ctx context.Context) error {
 	w := n.w
 	temp := w.tempName()
-	fd, err := unix.Openat(n.dir, temp, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
+	fd, err := n.stage(ctx, temp)
 	if err != nil {
-		return w.Failed("create", err)
+		return err
 	}
 	defer unix.Close(fd)
 	renamed := false
@@ -108,9 +114,6 @@ func (n *writing) do(ctx context.Context) error {
 			_ = unix.Unlinkat(n.dir, temp, 0)
 		}
 	}()
-	if err := w.copyTo(ctx, fd, n.f.Content); err != nil {
-		return w.Failed("write", err)
-	}
 	if err := n.dress(fd); err != nil {
 		return err
 	}
@@ -154,7 +157,7 @@ func (n *writing) dress(fd int) error {
 	}
 	old := host.Meta{Mode: m.Mode, UID: m.UID, GID: m.GID, Xattrs: map[string][]byte{}}
 	if m.Mode == nil {
-		mode := n.old.Mode & 0o7777
+		mode := inode.ModeAfter(n.old, m, n.w.root.Trusts(n.old.Uid))
 		old.Mode = &mode
 	}
 	if m.UID == nil {
@@ -168,6 +171,13 @@ func (n *writing) dress(fd int) error {
 		return n.w.Failed("open", err)
 	}
 	defer unix.Close(fdOld)
+	var st unix.Stat_t
+	if err := unix.Fstat(fdOld, &st); err != nil {
+		return n.w.Failed("stat", err)
+	}
+	if st.Dev != n.old.Dev || st.Ino != n.old.Ino {
+		return replaced(n.name)
+	}
 	kept, err := inode.Xattrs(fdOld)
 	if err != nil {
 		return n.w.Failed("getxattr", err)
@@ -190,6 +200,15 @@ func (n *writing) dress(fd int) error {
 	return inode.Set(fd, old)
 }
 
+func replaced(name string) error {
+	return fmt.Errorf("write: %s: somebody replaced it meanwhile", name)
+}
+
+// same says whether the two are of one file. A freed inode may be used again, by somebody else.
+func same(a, b host.Stat) bool {
+	return a.Kind == b.Kind && a.Dev == b.Dev && a.Ino == b.Ino && a.UID == b.UID && a.GID == b.GID && a.Mode == b.Mode
+}
+
 // still says whether base of dir stands for what fd does, which was just renamed to it: who else can write the folder may have swapped it.
 func (w *Writer) still(dir int, base string, fd int, name string) error {
 	var mine unix.Stat_t
@@ -201,7 +220,7 @@ func (w *Writer) still(dir int, base string, fd int, name string) error {
 		return w.Failed("stat", err)
 	}
 	if there == nil || there.Dev != mine.Dev || there.Ino != mine.Ino {
-		return fmt.Errorf("write: %s: somebody replaced it meanwhile", name)
+		return replaced(name)
 	}
 	return nil
 }
@@ -223,7 +242,7 @@ func (n *writing) inPlace(ctx context.Context, staged int) error {
 		return w.Failed("stat", err)
 	}
 	if st.Dev != n.old.Dev || st.Ino != n.old.Ino {
-		return fmt.Errorf("write: %s: somebody replaced it meanwhile", n.name)
+		return replaced(n.name)
 	}
 	fd, err := inode.ReopenFD(node, unix.O_WRONLY)
 	if err != nil {

@@ -4,10 +4,13 @@ package explain
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/function"
 
 	"github.com/nodeapply/apply/manifest/decode"
@@ -26,6 +29,8 @@ type Explainer struct {
 	// Fact says whether the node has a fact, and if not, why, where that is known.
 	Fact      func(name string) (ok bool, reason error)
 	FactNames func() []string
+	// Exports says whether the module itself exports a fact, which only later runs know.
+	Exports func(name string) bool
 }
 
 // Diagnostics makes the evaluator's diagnostics say more (what a fact or an attribute might have been) and less (nothing of a secret).
@@ -40,7 +45,7 @@ func (e *Explainer) Diagnostics(x *syntax.Expr, ctx *hcl.EvalContext, diags hcl.
 		if plain.Subject == nil {
 			plain.Subject = x.Range().Ptr()
 		}
-		if secretive {
+		if secretive && !aboutDecrypt(d) {
 			plain.Detail = "The details are not shown, because a sensitive value is involved."
 		}
 		if d.Summary == "Call to unknown function" {
@@ -61,9 +66,33 @@ func (e *Explainer) explainFunction(d *hcl.Diagnostic) {
 		return
 	}
 	name := string(d.Subject.SliceBytes(file.Bytes))
-	if resources.IsIdentifier(name) {
+	switch {
+	case slices.Contains([]string{"timestamp", "plantimestamp", "uuid"}, name): // which Terraform has
+		d.Detail = fmt.Sprintf("There is no function `%s`: nothing in a manifest reads a clock or makes random values, so that it gives the same catalog twice.", name)
+	case resources.IsIdentifier(name):
 		d.Detail = fmt.Sprintf("There is no function `%s`%s", name, diag.Suggest(name, slices.Sorted(maps.Keys(e.Functions))))
 	}
+}
+
+// aboutDecrypt says that decrypt() itself tells why it could not open a file. That repeats nothing that is sensitive.
+func aboutDecrypt(d *hcl.Diagnostic) bool {
+	call, ok := hcl.DiagnosticExtra[hclsyntax.FunctionCallDiagExtra](d)
+	return ok && call.CalledFunctionName() == "decrypt"
+}
+
+var unknownType = regexp.MustCompile(`^(The keyword "([^"]*)" is not a valid type specification)\.$`)
+
+// Type makes what is said of a type specification say what it might have been.
+func Type(diags hcl.Diagnostics) hcl.Diagnostics {
+	for _, d := range diags {
+		switch m := unknownType.FindStringSubmatch(d.Detail); {
+		case m != nil:
+			d.Detail = m[1] + diag.Suggest(m[2], []string{"string", "number", "bool", "any", "list", "set", "map", "tuple", "object"})
+		case strings.HasPrefix(d.Detail, "A type specification is either"):
+			d.Detail += " It stands without quotes."
+		}
+	}
+	return diags
 }
 
 // refAt finds the reference inside which a diagnostic points.
@@ -80,13 +109,23 @@ func (e *Explainer) explainRef(ref *reference.Ref, ctx *hcl.EvalContext, d *hcl.
 	if ref.Root == "fact" {
 		if ok, reason := e.Fact(ref.Name); !ok {
 			d.Summary = "Unknown fact"
-			d.Detail = fmt.Sprintf("This node has no fact `%s`%s", ref.Name, diag.Suggest(ref.Name, e.FactNames()))
-			if reason != nil {
+			switch {
+			case reason != nil:
 				d.Detail = fmt.Sprintf("The fact `%s` could not be had: %s.", ref.Name, reason)
+			case e.Exports(ref.Name):
+				d.Detail = fmt.Sprintf("This node has no fact `%s` yet: the manifest exports it, and runs after that one know it. `try(fact.%s, ...)` does without.", ref.Name, ref.Name)
+			default:
+				d.Detail = fmt.Sprintf("This node has no fact `%s`%s", ref.Name, diag.Suggest(ref.Name, e.FactNames()))
 			}
 			d.Subject = ref.Range()
 			return
 		}
+	}
+	if needs := map[string]string{"each": "for_each", "count": "count"}[ref.Root]; needs != "" && ctx.Variables[ref.Root] == cty.NilVal {
+		d.Summary = "Undeclared reference" // of defaults: in a block itself it is found before anything is evaluated
+		d.Detail = fmt.Sprintf("`%s` is known only in a block that has `%s`; one that these defaults are for has none.", ref, needs)
+		d.Subject = ref.Range()
+		return
 	}
 	for i := 2; i < len(ref.Traversal); i++ {
 		v, bad := ref.Traversal[:i].TraverseAbs(ctx)

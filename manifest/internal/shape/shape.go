@@ -79,8 +79,11 @@ func (sh *Shape) place(types decode.Schemas, b *syntax.Block, a *syntax.Attr) {
 	case syntax.IsMeta(a.Name):
 		sh.Options = append(sh.Options, a)
 	case field == nil && b.Kind != "defaults":
-		names := slices.Concat(sh.Schema.Names(), syntax.MetaNames())
-		sh.errorf(a.At, "Unknown attribute", "A resource of type `%s` has no attribute `%s`%s", sh.Schema.Type.Name, a.Name, diag.Suggest(a.Name, names))
+		hint := diag.Suggest(a.Name, slices.Concat(sh.Schema.Names(), syntax.MetaNames()))
+		if a.Name == "depends_on" { // as Terraform has it
+			hint = "; did you mean `require`?"
+		}
+		sh.errorf(a.At, "Unknown attribute", "A resource of type `%s` has no attribute `%s`%s", sh.Schema.Type.Name, a.Name, hint)
 		sh.Bad = true
 	}
 }

@@ -3,6 +3,7 @@
 package accounts
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -22,6 +23,17 @@ const (
 
 // Lock is the lock of whoever changes users or groups: the programs that do so lock each other out, and give up after a while.
 const Lock = passwd
+
+// Programs is an error where the node has no useradd(8): the others come with it. What BusyBox has in its place can change nothing of an account.
+func Programs(v host.FileReader) error {
+	for _, dir := range []string{"/usr/sbin", "/sbin", "/usr/bin", "/bin"} {
+		st, err := v.Lstat(dir + "/useradd")
+		if err != nil || st.Kind != host.Absent {
+			return err
+		}
+	}
+	return errors.New("this node has no useradd and its like, which change users and groups; the package shadow (Alpine, Arch, SUSE), shadow-utils (Red Hat) or passwd (Debian) brings them")
+}
 
 // User is an entry of /etc/passwd.
 type User struct {

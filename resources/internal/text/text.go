@@ -4,11 +4,8 @@ package text
 import (
 	"context"
 	"fmt"
-	"os"
-	"path"
 	"slices"
 	"strings"
-	"syscall"
 
 	"github.com/nodeapply/apply/host"
 )
@@ -18,51 +15,23 @@ type File struct {
 	Name  string   // where it is: links followed
 	There bool     // false: nothing is at Name
 	Lines []string // with their line ends, which the last may lack
-}
 
-// linkLimit is how many links Read follows, as the kernel does.
-const linkLimit = 40
+	was host.Stat // the very file that was read
+}
 
 // Read reads the file at name. Nothing there is an empty File. A link there is followed only if nobody but root and the caller can have made it.
 func Read(v host.FileReader, name string) (*File, error) {
-	for range linkLimit {
-		st, err := v.Lstat(name)
-		if err != nil {
-			return nil, err
-		}
-		if st.Kind != host.Symlink {
-			content, err := host.ReadFile(v, name)
-			return &File{Name: name, There: st.Kind != host.Absent, Lines: Split(content)}, err
-		}
-		if name, err = follow(v, name, st); err != nil {
-			return nil, err
-		}
+	name, st, err := host.Resolve(v, name)
+	if err != nil || st.Kind == host.Absent {
+		return &File{Name: name}, err
 	}
-	return nil, fmt.Errorf("%s: %w", name, syscall.ELOOP)
+	return ReadHere(v, name)
 }
 
-// follow returns what the link at name points to: what is written there is written as root, so the link must not be somebody else's.
-func follow(v host.FileReader, name string, st host.Stat) (string, error) {
-	folder, err := v.Lstat(path.Dir(name))
-	if err != nil {
-		return "", err
-	}
-	for _, owner := range []uint32{st.UID, folder.UID} {
-		if owner != 0 && owner != uint32(os.Geteuid()) {
-			return "", fmt.Errorf("%s: refused: a link that its owner (%d) may have planted", name, owner)
-		}
-	}
-	if folder.Kind == host.Directory && folder.Mode&0o022 != 0 {
-		return "", fmt.Errorf("%s: refused: a link in a folder that others can write", name)
-	}
-	target, err := v.Readlink(name)
-	if err != nil {
-		return "", err
-	}
-	if !strings.HasPrefix(target, "/") {
-		target = path.Join(path.Dir(name), target)
-	}
-	return path.Clean(target), nil
+// ReadHere is Read where a link, whoever made it, is an error.
+func ReadHere(v host.FileReader, name string) (*File, error) {
+	content, st, err := host.ReadRegular(v, name)
+	return &File{Name: name, There: st.Kind != host.Absent, Lines: Split(content), was: st}, err
 }
 
 // Split cuts content into lines with their ends.
@@ -110,12 +79,13 @@ func (f *File) Remove(drop func(i int, body string) bool) {
 	f.Lines = kept
 }
 
-// Write writes the file. Of a file that was there, owner, mode and attributes are kept; meta is for a new one.
+// Write writes the file. Of a file that was there, owner, mode and attributes are kept, and it must be the one that was read; meta is for a new one.
 func (f *File) Write(ctx context.Context, h host.FileWriter, meta host.Meta) error {
+	new := host.NewFile{Content: strings.NewReader(f.String()), Meta: meta}
 	if f.There {
-		meta = host.Meta{}
+		new.Meta, new.Was = host.Meta{}, &f.was
 	}
-	if err := h.WriteFile(ctx, f.Name, host.NewFile{Content: strings.NewReader(f.String()), Meta: meta}); err != nil {
+	if err := h.WriteFile(ctx, f.Name, new); err != nil {
 		return fmt.Errorf("%s: %w", f.Name, err)
 	}
 	return nil

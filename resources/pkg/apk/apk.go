@@ -37,7 +37,7 @@ func (driver) Files() []string { return []string{installed, world, "/etc/apk/rep
 
 // Read reads the database and the pins.
 func (driver) Read(_ context.Context, v host.View) (*manager.DB, error) {
-	pins, err := manager.ReadFile(v, world)
+	pins, err := host.ReadFile(v, world)
 	if err != nil {
 		return nil, err
 	}
@@ -129,7 +129,7 @@ func parsePolicy(text string) map[string]manager.Offer {
 			offers[current] = manager.Offer{}
 		case strings.HasPrefix(line, "    "):
 			o := offers[current]
-			if place == strings.TrimPrefix(installed, "/") || place[0] == '@' || ver == "" { // packages of a tagged repository are taken only by their tag
+			if place == "" || place == strings.TrimPrefix(installed, "/") || place[0] == '@' || ver == "" { // packages of a tagged repository are taken only by their tag
 				continue
 			}
 			o.Versions = append(o.Versions, ver)
@@ -155,7 +155,7 @@ func (d driver) Refresh(ctx context.Context, s *manager.Session, all bool) error
 // Commit installs and removes.
 func (d driver) Commit(ctx context.Context, s *manager.Session, t manager.Transaction) error {
 	install := func() error {
-		return manager.Replacing(ctx, s, t, ".apk-new", func() error { return d.install(ctx, s, t) })
+		return manager.Configured(ctx, s, t, manager.Endings{New: ".apk-new"}, func() error { return d.install(ctx, s, t) })
 	}
 	if len(t.Remove)+len(t.Purge) == 0 {
 		return install()

@@ -62,7 +62,7 @@ func removeLeftDenial(ctx context.Context, s *manager.Session) error {
 		return err
 	}
 	if st.Kind == host.Regular {
-		text, err := manager.ReadFile(s, policyFile)
+		text, err := host.ReadFile(s, policyFile)
 		if err != nil {
 			return err
 		}

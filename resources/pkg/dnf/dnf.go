@@ -33,11 +33,11 @@ func (driver) Files() []string { return append(rpmdb.Files(), lockList, lockTabl
 
 // Read reads rpm's database and the locks.
 func (driver) Read(ctx context.Context, v host.View) (*manager.DB, error) {
-	list, err := manager.ReadFile(v, lockList)
+	list, err := host.ReadFile(v, lockList)
 	if err != nil {
 		return nil, err
 	}
-	table, err := manager.ReadFile(v, lockTable)
+	table, err := host.ReadFile(v, lockTable)
 	if err != nil {
 		return nil, err
 	}
@@ -133,7 +133,7 @@ func (d driver) Refresh(ctx context.Context, s *manager.Session, all bool) error
 // Commit installs and removes.
 func (d driver) Commit(ctx context.Context, s *manager.Session, t manager.Transaction) error {
 	install := func() error {
-		return manager.Replacing(ctx, s, t, rpmdb.Beside, func() error { return d.install(ctx, s, t) })
+		return manager.Configured(ctx, s, t, rpmdb.Endings(), func() error { return d.install(ctx, s, t) })
 	}
 	gone := slices.Concat(t.Remove, t.Purge)
 	if len(gone) == 0 {

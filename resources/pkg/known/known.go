@@ -242,7 +242,7 @@ func (m *Manager) VersionOf(ctx context.Context, v host.View, file string) (stri
 	if !ok {
 		return "", nil
 	}
-	_, st, err := manager.Resolve(v, file)
+	_, st, err := host.Resolve(v, file)
 	if err != nil || st.Kind == host.Absent {
 		return "", err
 	}

@@ -2,8 +2,6 @@ package manager
 
 import (
 	"errors"
-	"fmt"
-	"io"
 	"slices"
 	"strings"
 
@@ -63,7 +61,7 @@ func Detect(v host.View) (string, error) {
 // osIDs lists ID and then the words of ID_LIKE.
 func osIDs(v host.View) ([]string, error) {
 	for _, name := range []string{"/etc/os-release", "/usr/lib/os-release"} {
-		text, err := ReadFile(v, name)
+		text, err := host.ReadFile(v, name)
 		if err != nil {
 			return nil, err
 		}
@@ -84,47 +82,4 @@ func osIDs(v host.View) ([]string, error) {
 		return append(id, like...), nil
 	}
 	return nil, nil
-}
-
-// maxFile bounds configuration files, in bytes.
-const maxFile = 16 << 20
-
-// ReadFile returns the content of a small file, following a link; "" where there is none.
-func ReadFile(v host.View, name string) (string, error) {
-	name, st, err := Resolve(v, name)
-	if err != nil || st.Kind == host.Absent {
-		return "", err
-	}
-	f, err := v.Open(name)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err != nil {
-		return "", fmt.Errorf("%s: %w", name, err)
-	}
-	if len(b) > maxFile {
-		return "", fmt.Errorf("%s: more than %d bytes", name, maxFile)
-	}
-	return string(b), nil
-}
-
-// Resolve follows the links at name and returns what is at their end.
-func Resolve(v host.View, name string) (string, host.Stat, error) {
-	for range 10 {
-		st, err := v.Lstat(name)
-		if err != nil || st.Kind != host.Symlink {
-			return name, st, err
-		}
-		target, err := v.Readlink(name)
-		if err != nil {
-			return name, st, err
-		}
-		if !strings.HasPrefix(target, "/") {
-			target = name[:strings.LastIndexByte(name, '/')+1] + target
-		}
-		name = clean(target)
-	}
-	return name, host.Stat{}, fmt.Errorf("%s: too many links", name)
 }

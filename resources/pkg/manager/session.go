@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path"
 	"strconv"
 	"strings"
 	"time"
@@ -12,8 +11,6 @@ import (
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
 )
-
-func clean(name string) string { return path.Clean(name) }
 
 // Holder is who holds the lock of a package manager.
 type Holder struct {
@@ -126,7 +123,7 @@ func (s *Session) holder(out host.Output) (Holder, bool) {
 		h.PID = LockOwner(s.Host, h.Lock)
 	}
 	if h.PID != 0 && h.Name == "" {
-		comm, err := ReadFile(s.Host, "/proc/"+strconv.Itoa(h.PID)+"/comm")
+		comm, err := host.ReadFile(s.Host, "/proc/"+strconv.Itoa(h.PID)+"/comm")
 		if err == nil {
 			h.Name = strings.TrimSpace(comm)
 		}
@@ -154,7 +151,7 @@ func LockOwner(v host.View, name string) int {
 	if err != nil || st.Kind != host.Regular {
 		return 0
 	}
-	locks, err := ReadFile(v, "/proc/locks")
+	locks, err := host.ReadFile(v, "/proc/locks")
 	if err != nil {
 		return 0
 	}

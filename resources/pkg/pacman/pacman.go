@@ -63,7 +63,7 @@ func (driver) Read(_ context.Context, v host.View) (*manager.DB, error) {
 		if st, err := v.Lstat(folder); err != nil || st.Kind != host.Directory { // ALPM_DB_VERSION
 			continue
 		}
-		text, err := manager.ReadFile(v, path.Join(folder, "desc"))
+		text, err := host.ReadFile(v, path.Join(folder, "desc"))
 		if err != nil {
 			return nil, err
 		}
@@ -105,7 +105,7 @@ func parseDesc(text string) manager.Package {
 }
 
 func readConf(v host.View) (*ini.File, error) {
-	text, err := manager.ReadFile(v, confFile)
+	text, err := host.ReadFile(v, confFile)
 	return ini.Parse(ini.Pacman, text), err
 }
 
@@ -201,7 +201,7 @@ func unfetched(v host.View) (bool, error) {
 // Commit installs and removes.
 func (d driver) Commit(ctx context.Context, s *manager.Session, t manager.Transaction) error {
 	install := func() error {
-		return manager.Replacing(ctx, s, t, ".pacnew", func() error { return d.install(ctx, s, t) })
+		return manager.Configured(ctx, s, t, manager.Endings{New: ".pacnew"}, func() error { return d.install(ctx, s, t) })
 	}
 	if len(t.Remove)+len(t.Purge) == 0 {
 		return install()
@@ -276,7 +276,7 @@ func (driver) Hold(ctx context.Context, s *manager.Session, hold bool, names []s
 	if len(list) > 0 {
 		options.Set("IgnorePkg", []string{strings.Join(list, " ")})
 	}
-	file, _, err := manager.Resolve(s, confFile)
+	file, _, err := host.Resolve(s, confFile)
 	if err != nil {
 		return err
 	}

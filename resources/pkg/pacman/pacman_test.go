@@ -150,7 +150,7 @@ func TestHold(t *testing.T) {
 		if err := New().Hold(t.Context(), s, step.hold, step.names); err != nil {
 			t.Fatal(err)
 		}
-		got, err := manager.ReadFile(h, confFile)
+		got, err := host.ReadFile(h, confFile)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -109,8 +109,9 @@ func FileVersion(ctx context.Context, v host.View, file string) (string, error) 
 // Ending is that of configuration files that were changed on the node and outlived their package.
 const Ending = ".rpmsave"
 
-// Beside is the ending of new configuration files beside those that were changed on the node.
-const Beside = ".rpmnew"
+// Endings are those of what rpm puts beside configuration files that were changed on the node. Those that a package does not ask it to keep
+// (%config without noreplace) it replaces.
+func Endings() manager.Endings { return manager.Endings{New: ".rpmnew", Old: Ending} }
 
 // Purge removes packages by remove, and then what rpm keeps of their configuration.
 func Purge(ctx context.Context, s *manager.Session, names []string, remove func() error) error {

@@ -26,7 +26,7 @@ const (
 
 // There says whether a node's yum is this one: elsewhere the name is a link to dnf.
 func There(v host.View) (bool, error) {
-	name, st, err := manager.Resolve(v, program)
+	name, st, err := host.Resolve(v, program)
 	return st.Kind == host.Regular && !strings.HasPrefix(path.Base(name), "dnf"), err
 }
 
@@ -55,7 +55,7 @@ func (driver) Read(ctx context.Context, v host.View) (*manager.DB, error) {
 
 // locks are the entries of the versionlock plugin, such as "0:foo-1.2-1.el7.*", with the names that they hold.
 func locks(v host.View) (map[string]string, error) {
-	text, err := manager.ReadFile(v, lockList)
+	text, err := host.ReadFile(v, lockList)
 	if err != nil {
 		return nil, err
 	}
@@ -143,7 +143,7 @@ func (d driver) Refresh(ctx context.Context, s *manager.Session, all bool) error
 // Commit installs and removes.
 func (d driver) Commit(ctx context.Context, s *manager.Session, t manager.Transaction) error {
 	install := func() error {
-		return manager.Replacing(ctx, s, t, rpmdb.Beside, func() error { return d.install(ctx, s, t) })
+		return manager.Configured(ctx, s, t, rpmdb.Endings(), func() error { return d.install(ctx, s, t) })
 	}
 	gone := slices.Concat(t.Remove, t.Purge)
 	if len(gone) == 0 {

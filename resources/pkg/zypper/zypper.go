@@ -34,7 +34,7 @@ var solvable = regexp.MustCompile(`(?m)^solvable_name:\s*(\S+)`)
 
 // Read reads rpm's database and the locks.
 func (driver) Read(ctx context.Context, v host.View) (*manager.DB, error) {
-	text, err := manager.ReadFile(v, locksFile)
+	text, err := host.ReadFile(v, locksFile)
 	if err != nil {
 		return nil, err
 	}
@@ -132,7 +132,7 @@ func (d driver) Refresh(ctx context.Context, s *manager.Session, all bool) error
 // Commit installs and removes by one zypper.
 func (d driver) Commit(ctx context.Context, s *manager.Session, t manager.Transaction) error {
 	return rpmdb.Purge(ctx, s, t.Purge, func() error {
-		return manager.Replacing(ctx, s, t, rpmdb.Beside, func() error { return d.commit(ctx, s, t) })
+		return manager.Configured(ctx, s, t, rpmdb.Endings(), func() error { return d.commit(ctx, s, t) })
 	})
 }
 

@@ -2,6 +2,8 @@ package tree
 
 import (
 	"errors"
+	"fmt"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -71,12 +73,16 @@ func render(name string, src []byte, vars cty.Value, fns map[string]function.Fun
 			return cty.NilVal, function.NewArgErrorf(1, "%q cannot be the name of a variable: a letter and then letters, digits, \"_\" and \"-\" are needed", varName)
 		}
 	}
+	var missing []string
 	for _, use := range expr.Variables() {
 		root := use.RootName()
 		if _, ok := given[root]; !ok {
 			at := use.SourceRange()
-			return cty.NilVal, function.NewArgErrorf(1, "the template uses %q at %s:%d,%d, which is not among its variables", root, at.Filename, at.Start.Line, at.Start.Column)
+			missing = append(missing, fmt.Sprintf("%q at %s:%d,%d", root, at.Filename, at.Start.Line, at.Start.Column))
 		}
+	}
+	if len(missing) > 0 {
+		return cty.NilVal, function.NewArgErrorf(1, "the template uses what is not among its variables: %s", strings.Join(missing, ", "))
 	}
 	limits.Bound(expr, step)
 	val, diags := expr.Value(&hcl.EvalContext{Variables: given, Functions: fns})
@@ -91,10 +97,15 @@ func render(name string, src []byte, vars cty.Value, fns map[string]function.Fun
 }
 
 func templateError(diags hcl.Diagnostics) error {
-	if limits.Over(diags) {
-		return spec.LimitError(diags.Error())
+	texts := make([]string, len(diags))
+	for i, d := range diags {
+		texts[i] = strings.TrimSuffix(d.Error(), ".")
 	}
-	return diags
+	text := strings.Join(texts, "; ")
+	if limits.Over(diags) {
+		return spec.LimitError(text)
+	}
+	return errors.New(text)
 }
 
 var errNested = errors.New("a template cannot be rendered inside a template")

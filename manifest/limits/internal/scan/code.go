@@ -236,6 +236,9 @@ func (s *scanner) mismatch(f *frame, i, end int) *Problem {
 	if f.kind == kBody {
 		return syntaxAt(i, "Unexpected closing bracket", "This %q closes nothing: no bracket is open here.", closer)
 	}
-	open := PosAt(s.src, f.at)
-	return syntaxAt(i, "Mismatched bracket", "This %q cannot close the %q that was opened at %d:%d.", closer, string(f.kind), open.Line, open.Column)
+	open, opener := PosAt(s.src, f.at), string(f.kind)
+	if f.kind == kInterp {
+		opener = string(s.src[f.at : f.at+2])
+	}
+	return syntaxAt(i, "Mismatched bracket", "This %q cannot close the %q that was opened at %d:%d.", closer, opener, open.Line, open.Column)
 }

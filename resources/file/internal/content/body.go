@@ -31,10 +31,11 @@ const (
 type Body struct {
 	Attr string // the attribute that declares it; "" if none does
 	Text string
-	Path string   // of a local source, free of links
-	Size int64    // of a local source, in bytes
-	URLs []string // addresses, and paths between them; the first that exists counts
-	Sum  Checksum // the declared one, of a source
+	Path string    // of a local source, free of links
+	Size int64     // of a local source, in bytes
+	File host.File // that source where it is open: the first who reads it takes it, else Close closes it
+	URLs []string  // addresses, and paths between them; the first that exists counts
+	Sum  Checksum  // the declared one, of a source
 }
 
 // Same says whether file has this content. Sizes are compared before anything is read.
@@ -78,34 +79,54 @@ func (b *Body) sameText(ctx context.Context, file host.File) (bool, error) {
 
 // sameFile compares a file of the source's size with the source.
 func (b *Body) sameFile(ctx context.Context, v host.View, file host.File) (bool, error) {
-	source, err := v.Open(b.Path)
+	source, err := b.local(v)
 	if err != nil {
 		return false, err
 	}
 	defer source.Close()
-	half := min(b.Size+1, chunk)
+	if source.Stat().Size != b.Size {
+		return false, nil
+	}
+	half := min(b.Size, chunk)
 	buf := make([]byte, 2*half)
-	bufA, bufB := buf[:half], buf[half:]
-	for {
+	for left := b.Size; left > 0; left -= half {
 		if err := ctx.Err(); err != nil {
 			return false, context.Cause(ctx)
 		}
-		n, errA := io.ReadFull(source, bufA)
-		m, errB := io.ReadFull(file, bufB)
-		switch {
-		case errA != nil && !atEnd(errA):
-			return false, errA
-		case errB != nil && !atEnd(errB):
-			return false, errB
-		case !bytes.Equal(bufA[:n], bufB[:m]):
+		half = min(half, left)
+		bufA, bufB := buf[:half], buf[half:2*half]
+		_, errA := io.ReadFull(source, bufA)
+		_, errB := io.ReadFull(file, bufB)
+		for _, err := range []error{errA, errB} {
+			if err == io.EOF || err == io.ErrUnexpectedEOF { // it has been cut since it was opened
+				return false, nil
+			}
+			if err != nil {
+				return false, err
+			}
+		}
+		if !bytes.Equal(bufA, bufB) {
 			return false, nil
-		case errA != nil || errB != nil:
-			return errA != nil && errB != nil, nil
 		}
 	}
+	return true, nil
 }
 
-func atEnd(err error) bool { return err == io.EOF || err == io.ErrUnexpectedEOF }
+// local opens the local source, unless it is open already.
+func (b *Body) local(v host.View) (host.File, error) {
+	if f := b.File; f != nil {
+		b.File = nil
+		return f, nil
+	}
+	return v.Open(b.Path)
+}
+
+// Close closes the local source if it is still open and nobody has taken it.
+func (b *Body) Close() {
+	if b.File != nil {
+		_ = b.File.Close()
+	}
+}
 
 // Open returns the content as a stream. If a checksum is declared, the stream ends with an error unless it has that.
 func (b *Body) Open(ctx context.Context, v host.View) (io.ReadCloser, error) {
@@ -115,7 +136,7 @@ func (b *Body) Open(ctx context.Context, v host.View) (io.ReadCloser, error) {
 	case b.URLs != nil:
 		content, err = download(ctx, v, b.URLs)
 	case b.Path != "":
-		content, err = v.Open(b.Path)
+		content, err = b.local(v)
 	default:
 		return io.NopCloser(strings.NewReader(b.Text)), nil
 	}

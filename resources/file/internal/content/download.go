@@ -47,7 +47,7 @@ func openSource(ctx context.Context, v host.View, source string) (io.ReadCloser,
 	if IsRemote(source) {
 		return get(ctx, source)
 	}
-	name, st, err := Resolve(v, path.Clean(LocalPath(source)))
+	name, st, err := host.Resolve(v, path.Clean(LocalPath(source)))
 	switch {
 	case err != nil:
 		return nil, err

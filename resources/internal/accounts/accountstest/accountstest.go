@@ -16,6 +16,7 @@ import (
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/host/hosttest"
+	"github.com/nodeapply/apply/resources/internal/accounts"
 )
 
 // Base are the accounts of a node before the test.
@@ -34,6 +35,7 @@ root:*:19000:0:99999:7:::
 alice:$6$salt$old:19000:0:99999:7:::
 -- bin/sh 0755 --
 -- bin/bash 0755 --
+-- bin/useradd 0755 --
 -- home/ --
 `
 
@@ -241,8 +243,15 @@ func (f *fake) usermod(o options, name string, _ host.Cmd) error {
 }
 
 func (f *fake) userdel(o options, name string, _ host.Cmd) error {
+	var stays error
 	if _, home := o["-r"]; home {
-		if err := os.RemoveAll(f.h.Path(f.home(name))); err != nil {
+		is, err := accounts.FindUser(f.h, name)
+		if err != nil || is == nil {
+			return fmt.Errorf("user '%s' does not exist, %w", name, err)
+		}
+		if st, err := f.h.Lstat(is.Home); err != nil || st.Kind != host.Absent && st.UID != is.UID {
+			stays = errors.Join(fmt.Errorf("%s not owned by %s, not removing", is.Home, name), err) // and the user goes: as with the real one
+		} else if err := os.RemoveAll(f.h.Path(is.Home)); err != nil {
 			return err
 		}
 	}
@@ -261,9 +270,9 @@ func (f *fake) userdel(o options, name string, _ host.Cmd) error {
 		}
 	}
 	if f.has("group", name) {
-		return f.edit("group", name, gone)
+		return errors.Join(stays, f.edit("group", name, gone))
 	}
-	return nil
+	return stays
 }
 
 func (f *fake) members(group string, change func([]string) []string) error {

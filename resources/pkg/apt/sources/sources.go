@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/nodeapply/apply/host"
-	"github.com/nodeapply/apply/resources/pkg/manager"
 	"github.com/nodeapply/apply/resources/repo/deb822"
 )
 
@@ -49,7 +48,7 @@ func Read(v host.View) ([]File, error) {
 	}
 	var files []File
 	for _, name := range names {
-		text, err := manager.ReadFile(v, name)
+		text, err := host.ReadFile(v, name)
 		if err != nil {
 			return nil, err
 		}
@@ -60,7 +59,7 @@ func Read(v host.View) ([]File, error) {
 		if len(entries) == 0 {
 			continue
 		}
-		_, st, err := manager.Resolve(v, name)
+		_, st, err := host.Resolve(v, name)
 		if err != nil {
 			return nil, err
 		}

@@ -1,4 +1,4 @@
-package content
+package host
 
 import (
 	"fmt"
@@ -6,16 +6,16 @@ import (
 	"path"
 	"strings"
 	"syscall"
-
-	"github.com/nodeapply/apply/host"
 )
 
-const mostLinks = 40 // on the way to one name, as for the kernel
+// linkLimit is how many links Resolve follows on the way to one name, as the kernel does.
+const linkLimit = 40
 
-// Resolve follows the link at name, and links that this leads to, and describes what is at the end: nothing perhaps.
-func Resolve(v host.View, name string) (string, host.Stat, error) {
+// Resolve follows the link at name, and links that this leads to, and returns the name, free of links, and what is there: nothing perhaps. A link
+// that others can have planted, or can put another in the place of meanwhile, is an error.
+func Resolve(v FileReader, name string) (string, Stat, error) {
 	st, err := v.Lstat(name)
-	if err != nil || st.Kind != host.Symlink {
+	if err != nil || st.Kind != Symlink {
 		return name, st, err
 	}
 	if name, err = canonical(v, name); err != nil {
@@ -27,7 +27,7 @@ func Resolve(v host.View, name string) (string, host.Stat, error) {
 
 // canonical returns the name, free of links, of what name leads to. It goes component by component, so that ".." in a link means the
 // folder that the link really is in.
-func canonical(v host.View, name string) (string, error) {
+func canonical(v FileReader, name string) (string, error) {
 	at, todo := "/", strings.Split(name, "/")
 	root := soil{stable: true, safe: true}
 	ground := root
@@ -42,14 +42,14 @@ func canonical(v host.View, name string) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		if st.Kind != host.Symlink {
+		if st.Kind != Symlink {
 			at, ground = next, ground.below(st)
 			continue
 		}
 		if !ground.stable || !ground.safe {
 			return "", fmt.Errorf("%s: refused: a link that its owner may have planted (owner %d), in a folder that others can change", next, st.UID)
 		}
-		if links++; links > mostLinks {
+		if links++; links > linkLimit {
 			return "", fmt.Errorf("%s: %w", name, syscall.ELOOP)
 		}
 		// The host passes only through links that nobody else can have planted: asked for a name behind this one, it says so.
@@ -77,7 +77,7 @@ type soil struct {
 }
 
 // below is the soil of what is at a name in a folder.
-func (s soil) below(st host.Stat) soil {
+func (s soil) below(st Stat) soil {
 	ours := st.UID == 0 || int(st.UID) == os.Geteuid()
 	return soil{
 		stable: s.stable && (s.safe || s.sticky && ours),

@@ -1,4 +1,5 @@
-package files
+// Package place installs what is brought to a node: an archive goes where cp -r would put what is in it, each file whole or not at all.
+package place
 
 import (
 	"archive/tar"
@@ -13,8 +14,6 @@ import (
 	"strings"
 	"sync"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/nodeapply/apply/host"
 )
 
@@ -24,9 +23,9 @@ type Place struct {
 	base string // "" where the sources go into dir under their own names
 }
 
-// NewPlace finds, as cp -r would, where so many sources go: into dst where that is a folder, ends in / or there are several of them, else to dst itself.
+// New finds, as cp -r would, where so many sources go: into dst where that is a folder, ends in / or there are several of them, else to dst itself.
 // A folder that is named so and is not there is made.
-func NewPlace(ctx context.Context, h host.Host, dst string, tops int) (Place, error) {
+func New(ctx context.Context, h host.Host, dst string, tops int) (Place, error) {
 	abs, err := filepath.Abs(dst)
 	if err != nil {
 		return Place{}, err
@@ -57,26 +56,6 @@ func mkdirs(ctx context.Context, h host.Host, name string) error {
 	return nil
 }
 
-// Spool makes a file without a name, for an archive that is to be installed at the place. It is gone when it is closed, or the process is.
-func (p Place) Spool() (*os.File, error) {
-	fd, err := unix.Open(p.dir, unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC, 0o600)
-	if err == nil {
-		return os.NewFile(uintptr(fd), p.dir), nil
-	}
-	if !errors.Is(err, unix.EOPNOTSUPP) && !errors.Is(err, unix.EISDIR) { // of a file system, or a kernel, that cannot
-		return nil, fmt.Errorf("%s: %w", p.dir, err)
-	}
-	f, err := os.CreateTemp(p.dir, ".apply-put.")
-	if err != nil {
-		return nil, err
-	}
-	if err := os.Remove(f.Name()); err != nil {
-		f.Close()
-		return nil, err
-	}
-	return f, nil
-}
-
 // file is an entry of an archive with the place of its content.
 type file struct {
 	*tar.Header
@@ -85,14 +64,14 @@ type file struct {
 
 // Installation is an archive that is to be installed.
 type Installation struct {
-	archive *os.File
+	archive *Spool
 	tops    [][]file
 	place   Place
 }
 
-// Open reads what is in an archive of so many bytes: one that Bundle laid out, and that was verified.
-func Open(archive *os.File, size int64, p Place) (*Installation, error) {
-	tops, err := read(io.NewSectionReader(archive, 0, size))
+// Open reads what is in an archive that is all there, and was verified: SUMS, then the sources below data/.
+func (p Place) Open(archive *Spool) (*Installation, error) {
+	tops, err := read(io.NewSectionReader(archive, 0, archive.size))
 	return &Installation{archive, tops, p}, err
 }
 
@@ -167,7 +146,7 @@ func read(r *io.SectionReader) (tops [][]file, err error) {
 }
 
 // install1 installs one source as target.
-func install1(ctx context.Context, h host.Host, archive io.ReaderAt, entries []file, target string) error {
+func install1(ctx context.Context, h host.Host, archive *Spool, entries []file, target string) error {
 	if entries[0].Typeflag != tar.TypeDir {
 		return write(ctx, h, archive, entries[0], target)
 	}
@@ -184,7 +163,7 @@ func install1(ctx context.Context, h host.Host, archive io.ReaderAt, entries []f
 const writers = 16
 
 // folder installs a folder with what is in it as target, which may be there.
-func folder(ctx context.Context, h host.Host, archive io.ReaderAt, entries []file, target string) error {
+func folder(ctx context.Context, h host.Host, archive *Spool, entries []file, target string) error {
 	top := entries[0].Name
 	at := func(f file) string { return path.Join(target, strings.TrimPrefix(f.Name, top)) }
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -223,13 +202,13 @@ func folder(ctx context.Context, h host.Host, archive io.ReaderAt, entries []fil
 }
 
 // write installs a file or a link.
-func write(ctx context.Context, h host.Host, archive io.ReaderAt, f file, target string) error {
+func write(ctx context.Context, h host.Host, archive *Spool, f file, target string) error {
 	switch f.Typeflag {
 	case tar.TypeSymlink:
 		return h.Symlink(ctx, f.Linkname, target)
 	case tar.TypeReg:
 		mode := uint32(f.Mode) & 0o7777
-		return h.WriteFile(ctx, target, host.NewFile{Content: io.NewSectionReader(archive, f.offset, f.Size), Meta: host.Meta{Mode: &mode}})
+		return h.WriteFile(ctx, target, host.NewFile{Content: archive.content(f), Meta: host.Meta{Mode: &mode}})
 	}
 	return fmt.Errorf("%s: is neither a file, a folder nor a link", f.Name)
 }

@@ -1,0 +1,123 @@
+package place_test
+
+import (
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/nodeapply/apply/fleet/files"
+	"github.com/nodeapply/apply/fleet/place"
+	"github.com/nodeapply/apply/host/local"
+)
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func archive(t *testing.T, sources ...string) *files.Archive {
+	t.Helper()
+	b, err := files.NewBundle(sources)
+	must(t, err)
+	a, err := b.Archive()
+	must(t, err)
+	return a
+}
+
+// TestInstall: every place, from every state of it.
+func TestInstall(t *testing.T) {
+	type state map[string]string // name to content; a folder ends in /
+	for _, tt := range []struct {
+		name    string
+		before  state
+		to      string
+		sources []string // of file, folder
+		after   state
+		err     string
+	}{
+		{"a file, new", nil, "new", []string{"file"}, state{"new": "F"}, ""},
+		{"a file, over another", state{"new": "old"}, "new", []string{"file"}, state{"new": "F"}, ""},
+		{"a file, into a folder", state{"d/": ""}, "d", []string{"file"}, state{"d/": "", "d/file": "F"}, ""},
+		{"a file, into a folder to be made", nil, "d/e/", []string{"file"}, state{"d/": "", "d/e/": "", "d/e/file": "F"}, ""},
+		{"a file, over a folder", state{"d/": "", "d/file/": ""}, "d", []string{"file"}, state{"d/": "", "d/file/": ""}, "not a file"},
+		{"a file, nowhere", nil, "no/where", []string{"file"}, nil, "no such file"},
+		{"a folder, new", nil, "new", []string{"folder"}, state{"new/": "", "new/a": "A"}, ""},
+		{"a folder, over a file", state{"new": "old"}, "new", []string{"folder"}, state{"new": "old"}, "is there and not a folder"},
+		{"a folder, into one that has it", state{"d/": "", "d/folder/": "", "d/folder/a": "old", "d/folder/kept": "k"}, "d", []string{"folder"},
+			state{"d/": "", "d/folder/": "", "d/folder/a": "A", "d/folder/kept": "k"}, ""},
+		{"both", nil, "d", []string{"file", "folder"}, state{"d/": "", "d/file": "F", "d/folder/": "", "d/folder/a": "A"}, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			from, root := t.TempDir(), t.TempDir()
+			fill := func(dir string, s state) {
+				for name, text := range s {
+					file := filepath.Join(dir, name)
+					must(t, os.MkdirAll(filepath.Dir(file), 0o755))
+					if strings.HasSuffix(name, "/") {
+						must(t, os.MkdirAll(file, 0o755))
+					} else {
+						must(t, os.WriteFile(file, []byte(text), 0o644))
+					}
+				}
+			}
+			fill(from, state{"file": "F", "folder/a": "A"})
+			fill(root, tt.before)
+			var sources []string
+			for _, s := range tt.sources {
+				sources = append(sources, filepath.Join(from, s))
+			}
+			to := filepath.Join(root, tt.to)
+			if strings.HasSuffix(tt.to, "/") {
+				to += "/"
+			}
+			err := install(t, archive(t, sources...), to, len(sources))
+			if tt.err == "" && err != nil || tt.err != "" && (err == nil || !strings.Contains(err.Error(), tt.err)) {
+				t.Errorf("want error %q, got %v", tt.err, err)
+			}
+			got := state{}
+			must(t, filepath.WalkDir(root, func(name string, d os.DirEntry, err error) error {
+				rel, _ := filepath.Rel(root, name)
+				switch {
+				case err != nil || rel == ".":
+				case d.IsDir():
+					got[rel+"/"] = ""
+				default:
+					text, readErr := os.ReadFile(name)
+					got[rel], err = string(text), readErr
+				}
+				return err
+			}))
+			if tt.after == nil {
+				tt.after = state{}
+			}
+			if diff := cmp.Diff(tt.after, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func install(t *testing.T, a *files.Archive, to string, tops int) error {
+	t.Helper()
+	h, err := local.New(local.Options{})
+	must(t, err)
+	defer h.Close()
+	there, err := place.New(t.Context(), h, to, tops)
+	must(t, err)
+	spool, err := there.Spool(a.Size(), a.Own())
+	if err != nil {
+		return err
+	}
+	defer spool.Close()
+	_, err = io.Copy(io.NewOffsetWriter(spool, 0), io.NewSectionReader(a, 0, a.Size()))
+	must(t, err)
+	in, err := there.Open(spool)
+	must(t, err)
+	return in.Do(t.Context(), h)
+}
