@@ -162,7 +162,7 @@ func (s *Set) output(ctx context.Context, name string) ([]byte, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, errors.New("the program that its first line names is not there")
 	case errors.Is(err, unix.ENOEXEC):
-		return nil, errors.New("is no program: its first line does not begin with #!")
+		return nil, errors.New("is no program: no #! begins its first line")
 	case err != nil:
 		return nil, err
 	case out.ExitCode != 0:

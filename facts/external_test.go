@@ -133,7 +133,7 @@ read me
 		"/etc/apply/facts.d/e-floods: more output than the limit of 1048576 bytes",
 		"/etc/apply/facts.d/e-says-a-lot: exit code 1: " + strings.Repeat("x", 287) + "...",
 		"/etc/apply/facts.d/h-elsewhere: the program that its first line names is not there",
-		"/etc/apply/facts.d/i-readme: is no program: its first line does not begin with #!",
+		"/etc/apply/facts.d/i-readme: is no program: no #! begins its first line",
 	}
 	if d := cmp.Diff(want, s.Warnings()); d != "" {
 		t.Error(d)
