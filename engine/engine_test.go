@@ -91,6 +91,7 @@ func TestPlan(t *testing.T) {
 		{"what an earlier one will bring is pending, not failed", "a:ground b:needs", "a>b", "a=pending:exact b=pending:after t.a"},
 		{"what nothing will bring fails", "a b:needs", "", "a=pending:exact b=failed:exact"},
 		{"nobody is told of what would not come", "a:badcheck f", "a>f", "a=failed:exact f=skipped:"},
+		{"a guard may read what changes before it", "a b:unless=true c:there,onlyif=true d:there", "a>b b>c c>d", "a=pending:exact b=unchanged:after t.a c=unchanged:after t.a d=unchanged:exact"},
 		{"a predicted refresh", "a s:there s2:there,stopped", "a~s a~s2", "a=pending:exact s=pending+refresh:after t.a s2=unchanged:exact"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

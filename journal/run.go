@@ -299,7 +299,19 @@ func (r *Run) Settled(ctx context.Context, target resources.Address) error {
 	return l.append(ctx, record{Settled: &settledRecord{toAddress(target)}})
 }
 
-// Close ends the record.
+// Leave ends the record of a run that did not come to its end: it is read as that of one that died.
+func (r *Run) Leave() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.log == nil {
+		return nil
+	}
+	l := r.log
+	r.log, r.failed = nil, errors.New("journal: closed")
+	return l.close()
+}
+
+// Close ends the record of a run that came to its end.
 func (r *Run) Close() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -99,7 +99,28 @@ func (u *Undo) keepStrangers(v host.View) error {
 	return nil
 }
 
-// undoneBy returns the id of the run that undid run id.
+// LastChange is the id of the run that an undo is of where none is named: the last one that changed something. Where that is an undo that did not come
+// to its end, it is the run that it undid: the rest of it is left to be done.
+func (s *State) LastChange() (string, error) {
+	ids, err := s.Journals()
+	if err != nil {
+		return "", err
+	}
+	if len(ids) == 0 {
+		return "", errors.New("no run that changed something is on record")
+	}
+	last := ids[0]
+	if _, ended := s.closed(last); ended {
+		return last, nil
+	}
+	p, _, err := s.read(last)
+	if err == nil && slices.Contains(ids, p.head.Undoes) {
+		last = p.head.Undoes
+	}
+	return last, err
+}
+
+// undoneBy returns the id of the run that undid run id and came to its end.
 func (s *State) undoneBy(id string) (string, error) {
 	ids, err := s.Journals()
 	if err != nil {
@@ -109,11 +130,7 @@ func (s *State) undoneBy(id string) (string, error) {
 		if other <= id {
 			break
 		}
-		p, _, err := s.read(other)
-		if err != nil {
-			return "", err
-		}
-		if p.head.Undoes == id {
+		if p, ended := s.closed(other); ended && p.head.Undoes == id {
 			return other, nil
 		}
 	}
@@ -140,9 +157,13 @@ func (s *State) undoStep(v host.View, st step) (UndoStep, bool, error) {
 	if err != nil {
 		return step, false, err
 	}
+	if st.after == nil || !now.Same(*st.after) {
+		// Announced, and not done before the run died; or put back already.
+		if before, err := st.op.Pre.Is(v, string(st.op.Name)); err != nil || before {
+			return step, false, err
+		}
+	}
 	switch {
-	case st.after == nil && now.Kind == st.op.Pre.Kind && now.Kind == host.Absent.String():
-		return step, false, nil // announced, and not done before the run died
 	case st.after == nil:
 		step.Refused = "the run died in the middle of it"
 	case !now.Same(*st.after):

@@ -159,6 +159,12 @@ func TestUndoRefuses(t *testing.T) {
 			t.Fatal(err)
 		}
 		owe(t, r)
+		if u, err := s.PlanUndo(h, "1"); err != nil || len(u.Steps) != 1 {
+			t.Errorf("before the undo came to its end: %v, %v", u, err)
+		}
+		if err := r.Close(); err != nil {
+			t.Fatal(err)
+		}
 		if _, err := s.PlanUndo(h, "1"); err == nil || !strings.Contains(err.Error(), "undone already, by run 2") {
 			t.Errorf("got %v", err)
 		}

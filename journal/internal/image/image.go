@@ -103,6 +103,35 @@ func imageOf(st host.Stat) *Image {
 	return &Image{Kind: st.Kind.String(), Mode: st.Mode, UID: st.UID, GID: st.GID}
 }
 
+// Is says whether what is at a name now is what was there, as far as an image tells.
+func (i *Image) Is(v host.View, name string) (bool, error) {
+	st, err := v.Lstat(name)
+	if err != nil {
+		return false, err
+	}
+	now := imageOf(st)
+	switch {
+	case now.Kind != i.Kind:
+		return false, nil
+	case st.Kind == host.Absent:
+		return true, nil
+	case st.Kind == host.Symlink:
+		target, err := v.Readlink(name)
+		return target == string(i.Target) && now.UID == i.UID && now.GID == i.GID, err
+	case now.Mode != i.Mode || now.UID != i.UID || now.GID != i.GID || i.Missing != "" || st.Size > store.Cap:
+		return false, nil
+	case st.Kind != host.Regular || i.Sum == "":
+		return true, nil
+	}
+	f, err := v.Open(name)
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	sum, err := store.Sum(f)
+	return sum == i.Sum, err
+}
+
 // file reads a file by one descriptor, so that what is kept as its owner's is that.
 func (k *Keeper) file(ctx context.Context, v host.View, name string) (*Image, error) {
 	f, err := v.Open(name)

@@ -3,6 +3,7 @@ package image
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -44,4 +45,48 @@ func TestImageOfWhatIsExchanged(t *testing.T) {
 	if diff := cmp.Diff(&Image{Kind: "file", Mode: 0o600}, img); diff != "" || sum == "" {
 		t.Errorf("content %q: -want +got\n%s", sum, diff)
 	}
+}
+
+func TestIs(t *testing.T) {
+	const before = "-- a/file 0644 --\nold\n-- a/link -> file --\n-- a/folder/ 0755 --\n"
+	mode := uint32(0o600)
+	for name, tc := range map[string]struct {
+		of     string
+		change func(h host.Host) error
+		want   bool
+	}{
+		"nothing":          {"/a/file", nil, true},
+		"the same content": {"/a/file", func(h host.Host) error { return write(t, h, "/a/file", "old\n") }, true},
+		"other content":    {"/a/file", func(h host.Host) error { return write(t, h, "/a/file", "new\n") }, false},
+		"other mode":       {"/a/file", func(h host.Host) error { return h.SetMeta(t.Context(), "/a/file", host.Meta{Mode: &mode}) }, false},
+		"gone":             {"/a/file", func(h host.Host) error { return h.Remove(t.Context(), "/a/file", false) }, false},
+		"a link":           {"/a/link", nil, true},
+		"another target":   {"/a/link", func(h host.Host) error { return h.Symlink(t.Context(), "folder", "/a/link") }, false},
+		"a folder":         {"/a/folder", func(h host.Host) error { return write(t, h, "/a/folder/new", "x") }, true},
+		"still absent":     {"/a/none", nil, true},
+		"made":             {"/a/none", func(h host.Host) error { return write(t, h, "/a/none", "x") }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := hosttest.New(t, before)
+			img, err := NewKeeper(store.New(filepath.Join(t.TempDir(), "store"))).Take(t.Context(), h, tc.of, true)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if tc.change != nil {
+				if err := tc.change(h); err != nil {
+					t.Fatal(err)
+				}
+			}
+			got, err := img.Is(h, tc.of)
+			if err != nil || got != tc.want {
+				t.Errorf("%v, %v", got, err)
+			}
+		})
+	}
+}
+
+func write(t *testing.T, h host.Host, name, content string) error {
+	t.Helper()
+	mode := uint32(0o644)
+	return h.WriteFile(t.Context(), name, host.NewFile{Content: strings.NewReader(content), Meta: host.Meta{Mode: &mode}})
 }
