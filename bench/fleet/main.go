@@ -1,5 +1,5 @@
 // Command fleet measures apply's fleet beside taktuk, pdsh, clush and ansible on one machine, and writes bench/fleet/README.md and results.json. It is run by
-// make bench-fleet, as root: a quarter of an hour on a quiet machine with two processors. APPLY_FLEET_BENCH_NODES="32 128" and
+// make bench-fleet, as root: twenty minutes on two processors. APPLY_FLEET_BENCH_NODES="32 128" and
 // APPLY_FLEET_BENCH_TOOLS="apply taktuk pdsh clush ansible agents disk" measure a part alone; of the rest what was measured before stays, with its date.
 // With -render it only writes README.md anew, from results.json.
 package main

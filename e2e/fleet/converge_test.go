@@ -35,7 +35,7 @@ func TestConverge(t *testing.T) {
 		}
 	})
 	t.Run("converge", func(t *testing.T) {
-		r := s.run(append(common, "-w", "n[1-3],b1,n102", "--report", "joint.json", "--connect-timeout", "2s", "--detailed-exitcode")...)
+		r := s.run(append(common, "-w", "n[1-3],b1,n102", "--report", "joint.json", "--connect-timeout", "5s", "--detailed-exitcode")...)
 		s.want(r, 6, "n2: main.hcl:9: exec.picky: exit code 3\n", "3 of 5 ok: b1,n[1,3]; 1 failed: n2; 1 unreachable: n102")
 		for _, n := range []string{"n1", "n2", "n3", "b1"} {
 			got, err := os.ReadFile(s.srv(n) + "/out")

@@ -42,7 +42,7 @@ diff n[1-2,5] n4
 		s.want(s.run("fleet", "diff", "--detailed-exitcode", "-w", "n[1-2]", "--file", "/srv/f"), 0, "n[1-2] (2) agree\n", "")
 	})
 	t.Run("command", func(t *testing.T) {
-		r := s.run("fleet", "diff", "-w", "n[1-3],n100", "--connect-timeout", "1s", "--", "cat /srv/f; [ $(hostname) != n2 ]")
+		r := s.run("fleet", "diff", "-w", "n[1-3],n100", "--connect-timeout", "4s", "--", "cat /srv/f; [ $(hostname) != n2 ]")
 		s.want(r, 4, "n2: failed: exit code 1\n", "n100: unreachable")
 		s.want(r, 4, "+X\n", "2 of 4 ok: n[1,3]")
 	})
@@ -50,7 +50,7 @@ diff n[1-2,5] n4
 		s.want(s.run("fleet", "diff", "--json", "-w", "n[1-3]", "--file", "/srv/f"), 0, `{"count":2,"event":"group","nodes":"n[1-2]","output":"a\nb\nc\n"}`, "")
 	})
 	t.Run("nodes", func(t *testing.T) {
-		r := s.run("fleet", "nodes", "n1", "n100", "--connect-timeout", "1s")
+		r := s.run("fleet", "nodes", "n1", "n100", "--connect-timeout", "4s")
 		s.want(r, 4, "n1    reachable", "1 of 2 ok: n1; 1 unreachable: n100")
 		s.want(r, 4, "n100  unreachable: ", "")
 		s.want(s.run("fleet", "nodes", "--json", "-w", "n1"), 0, `"reachable":true`, "")
