@@ -180,7 +180,7 @@ func TestTrouble(t *testing.T) {
 		stranger := filepath.Join(s.dir, "stranger_key")
 		must(t, os.Remove(filepath.Join(s.dir, "home/.ssh/id_ed25519")))
 		s.want(s.run("fleet", "exec", "-i", stranger, "-w", "n1", "--", "true"), 4, "", "no key was accepted for user root ("+stranger+", no agent)")
-		s.want(s.run("fleet", "exec", "-i", filepath.Join(s.dir, "host_key.pub"), "-w", "n1", "--", "true"), 4, "", "host_key.pub: ssh: no key found")
+		s.want(s.run("fleet", "exec", "-i", filepath.Join(s.dir, "host_key.pub"), "-w", "n1", "--", "true"), 4, "", "host_key.pub: is a public key, and the agent does not hold its private one")
 		s.want(s.run("fleet", "exec", "-i", filepath.Join(s.dir, "user_key"), "-w", "n1", "--", "true"), 0, "", "1 of 1 ok")
 		s.home()
 	})
