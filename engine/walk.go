@@ -10,6 +10,7 @@ import (
 
 	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/engine/internal/batch"
+	"github.com/nodeapply/apply/engine/internal/places"
 	"github.com/nodeapply/apply/graph"
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/report"
@@ -24,7 +25,8 @@ type walk struct {
 	visit      []bool // in a converge: which vertices to visit, the others keep their predicted result
 	states     []state
 	groups     batch.Batches[*catalog.Entry, resources.Member]
-	limits     limits
+	limits     places.Places
+	trouble    trouble // of places that could not be given back
 	emit       sync.Mutex
 }
 

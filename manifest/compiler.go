@@ -53,9 +53,10 @@ func newCompiler(ctx context.Context, o Options) (*compiler, error) {
 	}
 	c := &compiler{
 		ctx: ctx, opts: o, types: types, shapes: map[*syntax.Block]*shape.Shape{}, facts: map[string]fact{}, funcs: map[string]map[string]function.Function{},
-		secrets: secrets.New(o.OnSecret), scopes: map[string]*scope{},
+		scopes: map[string]*scope{},
 	}
 	c.reader = syntax.NewReader(c.types, c.step)
+	c.secrets = secrets.New(o.OnSecret, c.reader.Writes)
 	return c, nil
 }
 
@@ -195,7 +196,7 @@ func (c *compiler) empty(a resources.Address) bool {
 	if a.Type == "" {
 		return s != nil || c.declaresCall(a.Module)
 	}
-	return s != nil && a.Instance == "" && s.mod.Resources[a.Type][a.Title] != nil
+	return s != nil && a.Instance == "" && s.mod.Resource(a.Type, a.Title) != nil
 }
 
 func (c *compiler) declaresCall(addr string) bool {

@@ -83,6 +83,9 @@ type Sources interface{ File(name string) *hcl.File }
 // In, as the Extra of one of the language's diagnostics, is the address of what the mistake was met in, where the block alone does not tell.
 type In string
 
+// Unshown, as the Extra of one of the language's diagnostics, keeps the excerpt out: what stands there may be secret.
+type Unshown struct{}
+
 // From turns the language's diagnostics into a List in order of position, each once, with what it was met in. Redact takes secrets out
 // of a text.
 //
@@ -114,6 +117,8 @@ func From(ds hcl.Diagnostics, src Sources, redact func(string) string) List {
 		}
 		if d.Subject != nil {
 			out.Pos = Pos(*d.Subject)
+		}
+		if _, hidden := d.Extra.(Unshown); d.Subject != nil && !hidden {
 			out.Snippet = snippet(src.File(d.Subject.Filename), *d.Subject, redact)
 		}
 		list = append(list, out)

@@ -38,6 +38,13 @@ type Store struct {
 // New returns the store in the folder dir, which is made with the first content.
 func New(dir string) *Store { return &Store{dir: dir, sync: syncer.New()} }
 
+// Sum is the hash that names content.
+func Sum(r io.Reader) (string, error) {
+	h := sha256.New()
+	_, err := io.Copy(h, r)
+	return hex.EncodeToString(h.Sum(nil)), err
+}
+
 // Put copies content to the store and returns its hash. It is on disk when Put returns.
 func (s *Store) Put(ctx context.Context, r io.Reader) (string, error) {
 	sum, err := s.put(ctx, r)
@@ -113,9 +120,8 @@ func (s *Store) Get(sum string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := sha256.New()
-	_, err = io.Copy(h, f)
-	if err == nil && hex.EncodeToString(h.Sum(nil)) != sum {
+	have, err := Sum(f)
+	if err == nil && have != sum {
 		err = errors.New("the content in the store is damaged")
 	}
 	if err == nil {

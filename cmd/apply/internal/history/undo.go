@@ -73,7 +73,7 @@ func (u *undoing) run(ctx context.Context, id string) error {
 	}
 	defer func() { u.Warn(state.Close()) }()
 	if id == "" {
-		if id, err = lastChange(state); err != nil {
+		if id, err = state.LastChange(); err != nil {
 			return err
 		}
 	}
@@ -95,18 +95,6 @@ func (u *undoing) run(ctx context.Context, id string) error {
 		return err
 	}
 	return errors.Join(told, u.putBack(ctx, state, h, plan, signals))
-}
-
-// lastChange is the id of the last run that changed something.
-func lastChange(state *journal.State) (string, error) {
-	ids, err := state.Journals()
-	if err != nil {
-		return "", err
-	}
-	if len(ids) == 0 {
-		return "", errors.New("no run that changed something is on record")
-	}
-	return ids[0], nil
 }
 
 // tell lists what would be put back, and what stays.
