@@ -51,14 +51,19 @@ func (t trace) same(u trace) bool {
 	return t.Kind == u.Kind && t.Mode == u.Mode && t.UID == u.UID && t.GID == u.GID && t.Size == u.Size && t.Ino == u.Ino && t.Time.Equal(u.Time)
 }
 
-// image reads what is at a name; a file's content goes to the store unless only its metadata will change.
-func (s *State) image(ctx context.Context, v host.View, name string, content bool) (*image, error) {
+// place waits until one more pre-image may be kept, and returns what is called when that has ended. Who starts a goroutine for it has its place
+// before: of a large folder there are no more of them than places.
+func (s *State) place(ctx context.Context) (leave func()) {
 	select {
 	case s.keep <- struct{}{}:
 	default:
 		host.Waiting(ctx, func() { s.keep <- struct{}{} })
 	}
-	defer func() { <-s.keep }()
+	return func() { <-s.keep }
+}
+
+// image reads what is at a name; a file's content goes to the store unless only its metadata will change.
+func (s *State) image(ctx context.Context, v host.View, name string, content bool) (*image, error) {
 	st, err := v.Lstat(name)
 	if err != nil {
 		return nil, err
