@@ -65,7 +65,7 @@ func (c *crowd) Lstat(name string) (host.Stat, error) {
 
 // Of large folders that are removed at a time, no more pre-images are under way than have a place: each takes memory while it waits for the disk.
 func TestManyImagesAtOnce(t *testing.T) {
-	const folders, files = 16, 200
+	const folders, files = 8, 150
 	h := hosttest.New(t, "")
 	for i := range folders {
 		dir := h.Path(fmt.Sprintf("/%d", i))
