@@ -36,9 +36,10 @@ var layers = map[string][]string{
 	"manifest":          {"catalog", "facts", "resources"},
 	"engine":            {"catalog", "graph", "host", "journal", "report", "resources"},
 	"exchange":          {"facts"},
-	"origin":            {"source", "manifest", "modules", "resources"},
+	"origin":            {"source", "manifest", "modules", "resources", "scratch"},
+	"scratch":           {},
 	"sandbox":           {"host"},
-	"fleet":             {"report", "exchange", "host", "sshclient", "sshsig"},
+	"fleet":             {"report", "exchange", "host", "sshclient", "sshsig", "scratch"},
 }
 
 // only says who alone may import a library.

@@ -1,7 +1,6 @@
 package apply_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,7 +9,6 @@ import (
 	"path/filepath"
 	"sort"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -22,7 +20,6 @@ import (
 	"github.com/nodeapply/apply/host/local"
 	"github.com/nodeapply/apply/journal"
 	"github.com/nodeapply/apply/report"
-	"github.com/nodeapply/apply/resources"
 )
 
 // world is a random tree and a random manifest for it.
@@ -207,97 +204,7 @@ func (w *world) converge(breaks *death) *report.Report {
 	return rep
 }
 
-// death ends a run at its n-th step: from then on nothing it does has an effect, as after kill -9.
-type death struct {
-	mu    sync.Mutex
-	left  int
-	steps int
-}
-
 var errDead = errors.New("killed")
-
-func (d *death) step() error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.steps++
-	if d.left--; d.left < 0 {
-		return errDead
-	}
-	return nil
-}
-
-type mortalHost struct {
-	host.Host
-	d *death
-}
-
-func (h mortalHost) WriteFile(ctx context.Context, name string, f host.NewFile) error {
-	if err := h.d.step(); err != nil {
-		return err
-	}
-	return h.Host.WriteFile(ctx, name, f)
-}
-
-func (h mortalHost) Mkdir(ctx context.Context, name string, m host.Meta) error {
-	if err := h.d.step(); err != nil {
-		return err
-	}
-	return h.Host.Mkdir(ctx, name, m)
-}
-
-func (h mortalHost) Symlink(ctx context.Context, target, name string) error {
-	if err := h.d.step(); err != nil {
-		return err
-	}
-	return h.Host.Symlink(ctx, target, name)
-}
-
-func (h mortalHost) SetMeta(ctx context.Context, name string, m host.Meta) error {
-	if err := h.d.step(); err != nil {
-		return err
-	}
-	return h.Host.SetMeta(ctx, name, m)
-}
-
-func (h mortalHost) Remove(ctx context.Context, name string, all bool) error {
-	if err := h.d.step(); err != nil {
-		return err
-	}
-	return h.Host.Remove(ctx, name, all)
-}
-
-func (h mortalHost) Supplant(ctx context.Context, name string, all bool, fill func(h host.Host, name string) error) error {
-	if err := h.d.step(); err != nil {
-		return err
-	}
-	return h.Host.Supplant(ctx, name, all, func(inner host.Host, beside string) error { return fill(mortalHost{inner, h.d}, beside) })
-}
-
-func (h mortalHost) Run(ctx context.Context, c host.Cmd) (host.Output, error) {
-	if err := h.d.step(); err != nil {
-		return host.Output{}, err
-	}
-	return h.Host.Run(ctx, c)
-}
-
-type mortalRecorder struct {
-	*journal.Run
-	d *death
-}
-
-func (r mortalRecorder) Settled(ctx context.Context, a resources.Address) error {
-	if err := r.d.step(); err != nil {
-		return err
-	}
-	return r.Run.Settled(ctx, a)
-}
-
-func (r mortalRecorder) Ended(ctx context.Context, a resources.Address, v host.View) error {
-	if err := r.d.step(); err != nil {
-		return err
-	}
-	return r.Run.Ended(ctx, a, v)
-}
 
 // outcomes maps what a report says to what a converge would report if the plan came true.
 func outcomes(r *report.Report) map[string]string {

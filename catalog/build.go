@@ -3,6 +3,7 @@ package catalog
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/nodeapply/apply/graph"
@@ -16,7 +17,8 @@ type Catalog struct {
 	index     *index
 	paths     func() []string // see Survey
 	relations []Relation
-	sections  map[int][]*Section // by member, see Sections
+	sections  map[int][]*Section         // by member, see Sections
+	owners    map[resources.Identity]int // who declares what; nil where nothing is deferred
 }
 
 // Entries lists the resources in declaration order; an entry's index is its vertex. The caller must not change the slice.
@@ -55,6 +57,9 @@ func New(entries []*Entry, relations []Relation, empty func(resources.Address) b
 	c := &Catalog{entries: b.entries, relations: relations, graph: b.graph, index: b.index, sections: b.sections()}
 	if len(b.problems) > 0 {
 		return nil, b.problems
+	}
+	if slices.ContainsFunc(c.entries, func(e *Entry) bool { return e.Deferred != nil }) {
+		c.owners = b.owners
 	}
 	c.survey()
 	return c, nil

@@ -168,11 +168,16 @@ func (b *builder) combine(first, second *Entry, shared int) bool {
 			b.conflict(first, second, err.Error())
 		}
 		return true
-	case (shared > 1 || len(provides(first)) > 1) && len(diff) == 1 && titleField(second.known(), diff[0]):
+	case partly(first, second, shared, diff):
 		return false
 	}
 	b.conflict(first, second, "they differ in "+strings.Join(diff, ", "))
 	return true
+}
+
+// partly says that of two lists of things (packages) some are in both, and that all else is the same.
+func partly(first, second *Entry, shared int, diff []string) bool {
+	return (shared > 1 || len(provides(first)) > 1) && len(diff) == 1 && titleField(second.known(), diff[0])
 }
 
 // contradictions names what two declarations of one thing say differently. What only one of them says is none, nor is one path in two spellings.

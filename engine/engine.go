@@ -192,7 +192,7 @@ func (r *run) finish(ctx context.Context, w *walk) *report.Report {
 	}
 	r.report.Edges = r.edges(index)
 	r.report.Resources = len(r.report.Results)
-	r.report.Warnings = append(r.report.Warnings, w.limits.trouble...)
+	r.report.Warnings = append(r.report.Warnings, w.trouble.texts...)
 	if r.stop.fatal != nil {
 		r.report.Aborted = r.opts.Scrub(r.stop.fatal.Error())
 	}

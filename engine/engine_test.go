@@ -1,261 +1,18 @@
 package engine
 
 import (
-	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/catalog/selection"
-	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/resources"
 )
-
-// world is the node of these tests: which things are as declared, and what was done.
-type world struct {
-	mu   sync.Mutex
-	is   map[string]bool
-	log  []string
-	dead chan struct{} // closed when the dead mount comes back
-}
-
-func (w *world) did(format string, args ...any) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.log = append(w.log, fmt.Sprintf(format, args...))
-}
-
-// done is the log until now: what was abandoned may still add to it.
-func (w *world) done() string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return strings.Join(w.log, ",")
-}
-
-func (w *world) get(name string) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.is[name]
-}
-
-func (w *world) set(name string, to bool) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.is == nil {
-		w.is = map[string]bool{}
-	}
-	w.is[name] = to
-}
-
-// thing is a resource of that node. How it behaves is in the words of its declaration, see parse.
-type thing struct {
-	w       *world
-	name    string
-	words   map[string]bool
-	applied bool
-	checks  int
-}
-
-func (t *thing) Check(ctx context.Context, _ host.View) (resources.Diff, error) {
-	t.checks++
-	switch {
-	case t.words["badcheck"]:
-		return resources.Diff{}, errors.New("cannot look")
-	case t.words["needs"] && !t.w.get("ground"):
-		return resources.Diff{}, errors.New("no ground")
-	case t.words["panics"]:
-		panic("a bug")
-	case t.words["hangs"]:
-		<-t.w.dead // a stat on a dead mount: not even the end of ctx ends it
-	case t.words["slow"]:
-		<-ctx.Done()
-		return resources.Diff{}, context.Cause(ctx)
-	}
-	if t.w.get(t.name) || t.words["ok"] && !t.words["flaps"] {
-		return resources.Diff{}, nil
-	}
-	return resources.Diff{Changes: []resources.Change{{Attr: "ensure", From: "absent", To: "present", Opaque: t.words["opaque"]}}, Spreads: t.words["spreads"]}, nil
-}
-
-func (t *thing) Apply(context.Context, host.Host, resources.Diff) error {
-	t.w.did("apply %s", t.name)
-	t.applied = true
-	switch {
-	case t.words["fails"]:
-		return errors.New("boom")
-	case t.words["stays"]:
-		<-t.w.dead // as a check that hangs
-	case t.words["late"]:
-		t.w.set(t.name, true)
-		return errors.New("no answer")
-	}
-	if t.words["twice"] && t.w.count("apply "+t.name) < 2 {
-		return errors.New("not yet")
-	}
-	if !t.words["flaps"] {
-		t.w.set(t.name, true)
-	}
-	if t.words["ground"] {
-		t.w.set("ground", true)
-	}
-	return nil
-}
-
-func (w *world) count(what string) (n int) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, l := range w.log {
-		if l == what {
-			n++
-		}
-	}
-	return n
-}
-
-// service can be refreshed.
-type service struct{ thing }
-
-func (s *service) Refreshable(_ context.Context, _ host.View, applied resources.Diff) (bool, string, error) {
-	switch {
-	case !applied.Empty():
-		return false, "started in this run", nil
-	case s.words["stopped"]:
-		return false, "not running", nil
-	}
-	return true, "", nil
-}
-
-// GuardCmd has guards run in a folder of the service.
-func (s *service) GuardCmd(guard string) host.Cmd {
-	return host.Cmd{Args: []string{"/bin/sh", "-c", guard}, Dir: "/srv"}
-}
-
-func (s *service) Refresh(context.Context, host.Host) error {
-	s.w.did("refresh %s", s.name)
-	if s.words["sick"] {
-		return errors.New("will not restart")
-	}
-	return nil
-}
-
-// export stands for something to other nodes.
-type export struct{ thing }
-
-func (f *export) Skip(_ context.Context, _ host.Host, because string) error {
-	f.w.did("skip %s for %s", f.name, because)
-	return errors.New("nobody hears")
-}
-
-// node answers guards: true, false, what succeeds in a service's folder, what does not end, what may not be run, what says nothing of why it is not
-// there; anything else is a command that is not there.
-type node struct{ host.Host }
-
-func (node) Query(ctx context.Context, c host.Cmd) (host.Output, error) {
-	switch c.Args[2] {
-	case "true":
-		return host.Output{}, nil
-	case "false":
-		return host.Output{ExitCode: 1}, nil
-	case "inside":
-		return host.Output{ExitCode: len("/srv") - len(c.Dir)}, nil
-	case "hang":
-		<-ctx.Done()
-		return host.Output{}, context.Cause(ctx)
-	case "denied":
-		return host.Output{ExitCode: 126, Stderr: []byte("sh: denied: Permission denied\n")}, nil
-	case "silent":
-		return host.Output{ExitCode: 127}, nil
-	}
-	return host.Output{ExitCode: 127, Stderr: []byte("sh: " + c.Args[2] + ": not found")}, nil
-}
-
-// parse makes a catalog of "a:words b:words" and edges "a>b a~b". A name that begins with s is a service, one with f an export.
-func parse(t *testing.T, w *world, decl, edges string) *catalog.Catalog {
-	t.Helper()
-	var entries []*catalog.Entry
-	for i, d := range strings.Fields(decl) {
-		name, words, _ := strings.Cut(d, ":")
-		th := thing{w: w, name: name, words: map[string]bool{}}
-		e := &catalog.Entry{Addr: resources.Address{Type: "t", Title: name}, Pos: resources.Pos{File: "main.hcl", Line: int32(i + 1)}}
-		for _, word := range strings.Split(words, ",") {
-			key, arg, _ := strings.Cut(word, "=")
-			th.words[key] = true
-			switch key {
-			case "unless":
-				e.Unless = append(e.Unless, arg)
-			case "onlyif":
-				e.OnlyIf = append(e.OnlyIf, arg)
-			case "timeout":
-				e.Timeout = duration(t, arg)
-			case "noop":
-				e.Noop = true
-			case "off":
-				e.Off = true
-			case "tries":
-				e.Tries, e.TrySleep = 3, time.Minute
-			case "tag":
-				e.Tags = []string{arg}
-			case "secret":
-				e.Sensitive = []string{"ensure"}
-			case "there":
-				w.set(name, true)
-			}
-		}
-		e.Resource = &th
-		switch name[0] {
-		case 's':
-			e.Resource = &service{th}
-		case 'f':
-			e.Resource = &export{th}
-		}
-		entries = append(entries, e)
-	}
-	var rels []catalog.Relation
-	for _, s := range strings.Fields(edges) {
-		i := strings.IndexAny(s, ">~")
-		r := catalog.Relation{From: resources.Address{Type: "t", Title: s[:i]}, To: resources.Address{Type: "t", Title: s[i+1:]}}
-		if s[i] == '~' {
-			r.Kind = catalog.Notify
-		}
-		rels = append(rels, r)
-	}
-	c, problems := catalog.New(entries, rels, func(resources.Address) bool { return false })
-	if problems != nil {
-		t.Fatal(problems)
-	}
-	return c
-}
-
-func duration(t *testing.T, s string) time.Duration {
-	t.Helper()
-	d, err := time.ParseDuration(s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return d
-}
-
-// outcomes prints "a=changed b=skipped(t.a)".
-func outcomes(r *report.Report) string {
-	var out []string
-	for _, res := range r.Results {
-		s := res.Address.Title + "=" + string(res.Outcome)
-		if res.Because != "" {
-			s += "(" + res.Because + ")"
-		}
-		out = append(out, s)
-	}
-	return strings.Join(out, " ")
-}
 
 func TestConverge(t *testing.T) {
 	for _, tc := range []struct {
@@ -334,6 +91,7 @@ func TestPlan(t *testing.T) {
 		{"what an earlier one will bring is pending, not failed", "a:ground b:needs", "a>b", "a=pending:exact b=pending:after t.a"},
 		{"what nothing will bring fails", "a b:needs", "", "a=pending:exact b=failed:exact"},
 		{"nobody is told of what would not come", "a:badcheck f", "a>f", "a=failed:exact f=skipped:"},
+		{"a guard may read what changes before it", "a b:unless=true c:there,onlyif=true d:there", "a>b b>c c>d", "a=pending:exact b=unchanged:after t.a c=unchanged:after t.a d=unchanged:exact"},
 		{"a predicted refresh", "a s:there s2:there,stopped", "a~s a~s2", "a=pending:exact s=pending+refresh:after t.a s2=unchanged:exact"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -351,38 +109,6 @@ func TestPlan(t *testing.T) {
 		})
 	}
 }
-
-// keeper is a recorder in memory.
-type keeper struct {
-	mu      sync.Mutex
-	owed    map[string][]resources.Address
-	log     []string
-	failAt  int
-	records int
-}
-
-func (k *keeper) Owed(target resources.Address) []resources.Address { return k.owed[target.Title] }
-
-func (k *keeper) Begin(_ context.Context, a resources.Address, _ resources.Diff, owes []resources.Address, _ json.RawMessage) error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.records++; k.records == k.failAt {
-		return errors.New("journal: no space left on device")
-	}
-	k.log = append(k.log, fmt.Sprintf("begin %s owes %v", a.Title, owes))
-	return nil
-}
-
-func (k *keeper) Op(context.Context, resources.Address, host.View, host.Op) error { return nil }
-
-func (k *keeper) Settled(_ context.Context, target resources.Address) error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.log = append(k.log, "settled "+target.Title)
-	return nil
-}
-
-func (k *keeper) Ended(context.Context, resources.Address, host.View) error { return nil }
 
 func TestRecorder(t *testing.T) {
 	owed := []resources.Address{{Type: "t", Title: "a"}}
@@ -424,24 +150,6 @@ func TestRecorder(t *testing.T) {
 			}
 		})
 	}
-}
-
-// sharedKeeper records two changes at a time, as a journal does that is written to disk for several: the first to begin is the first to go on.
-type sharedKeeper struct {
-	keeper
-	first         atomic.Bool
-	both, resumed chan struct{}
-}
-
-func (k *sharedKeeper) Begin(ctx context.Context, a resources.Address, d resources.Diff, owes []resources.Address, before json.RawMessage) error {
-	if k.first.CompareAndSwap(false, true) {
-		host.Waiting(ctx, func() { <-k.both })
-		close(k.resumed)
-	} else {
-		close(k.both)
-		host.Waiting(ctx, func() { <-k.resumed })
-	}
-	return k.keeper.Begin(ctx, a, d, owes, before)
 }
 
 func TestFailFastWhileAnotherIsRecorded(t *testing.T) {
@@ -510,15 +218,30 @@ func TestFidelity(t *testing.T) {
 func TestInterruptStartsNothingNew(t *testing.T) {
 	stop := make(chan struct{})
 	close(stop)
-	w := &world{}
-	rep, err := Converge(t.Context(), node{}, parse(t, w, "a b", "a>b"), Options{Stop: stop})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff("a=skipped b=skipped", outcomes(rep)); diff != "" {
-		t.Error(diff)
-	}
-	if len(w.log) > 0 {
-		t.Errorf("want nothing done, got %v", w.log)
+	for name, do := range map[string]func(c *catalog.Catalog, o Options) (*report.Report, error){
+		"a run": func(c *catalog.Catalog, o Options) (*report.Report, error) {
+			return Converge(t.Context(), node{}, c, o)
+		},
+		"a plan": func(c *catalog.Catalog, o Options) (*report.Report, error) { return Plan(t.Context(), node{}, c, o) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := &world{}
+			c := parse(t, w, "a b:there", "a>b")
+			rep, err := do(c, Options{Stop: stop})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff("a=skipped b=skipped", outcomes(rep)); diff != "" {
+				t.Error(diff)
+			}
+			for i, res := range rep.Results {
+				if res.Reason != "interrupted" || c.Entries()[i].Resource.(*thing).checks > 0 {
+					t.Errorf("%s was looked at, or is skipped because of %q", res.Address, res.Reason)
+				}
+			}
+			if len(w.log) > 0 {
+				t.Errorf("want nothing done, got %v", w.log)
+			}
+		})
 	}
 }

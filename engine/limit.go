@@ -14,20 +14,6 @@ import (
 	"github.com/nodeapply/apply/resources"
 )
 
-// limits are the places that a converge holds in limits. A place is the node's: all that is inside the same limit shares it.
-type limits struct {
-	mu      sync.Mutex
-	held    map[int]*holding          // by the limit's vertex
-	entered map[*catalog.Section]bool // and not ended
-	ended   map[*catalog.Section]int  // how many of its members
-	trouble []string                  // of places that could not be given back
-}
-
-type holding struct {
-	place    resources.Place // nil: the limit does not concern this node
-	sections int             // that are inside
-}
-
 // enter enters the limits that the visit's resource is in, one after the other, and waits for each until there is a place. entered says
 // that one was not held before.
 func (t *visit) enter(ctx context.Context) (entered bool, err error) {
@@ -56,43 +42,15 @@ func (t *visit) enterOne(ctx context.Context, s *catalog.Section) (place resourc
 		return nil, false, err
 	}
 	defer release()
-	if place, held, err := t.limits.join(s); held {
+	if place, held, err := t.limits.Join(s); held {
 		return place, false, err
 	}
 	t.slot.Wait(func() { place, err = t.await(ctx, s) })
 	if err != nil {
 		return nil, false, err
 	}
-	t.limits.take(s, place)
+	t.limits.Take(s, place)
 	return place, true, nil
-}
-
-// join lets a section share the place that the node holds already.
-func (l *limits) join(s *catalog.Section) (place resources.Place, held bool, err error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	h := l.held[s.Limit]
-	if h == nil {
-		return nil, false, nil
-	}
-	if !l.entered[s] {
-		l.entered[s] = true
-		h.sections++
-	}
-	if h.place != nil {
-		err = context.Cause(h.place.Inside())
-	}
-	return h.place, true, err
-}
-
-func (l *limits) take(s *catalog.Section, place resources.Place) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.held == nil {
-		l.held, l.entered = map[int]*holding{}, map[*catalog.Section]bool{}
-	}
-	l.held[s.Limit] = &holding{place: place, sections: 1}
-	l.entered[s] = true
 }
 
 // await waits for a place, no longer than the limit allows, and not on when the run is interrupted.
@@ -181,21 +139,7 @@ func (t *visit) changing(stop *stopper) host.Host {
 // leave is told that a vertex has ended: a section of which all have ended is left.
 func (w *walk) leave(ctx context.Context, v int, slot graph.Slot) {
 	for _, s := range w.cat.Sections(v) {
-		l := &w.limits
-		l.mu.Lock()
-		if l.ended == nil {
-			l.ended = map[*catalog.Section]int{}
-		}
-		l.ended[s]++
-		var place resources.Place
-		if l.ended[s] == len(s.Members) && l.entered[s] {
-			h := l.held[s.Limit]
-			if h.sections--; h.sections == 0 {
-				place = h.place
-				delete(l.held, s.Limit)
-			}
-		}
-		l.mu.Unlock()
+		place := w.limits.Ended(s)
 		if place == nil {
 			continue
 		}
@@ -206,9 +150,19 @@ func (w *walk) leave(ctx context.Context, v int, slot graph.Slot) {
 		var err error
 		slot.Wait(func() { err = place.Leave(context.WithoutCancel(ctx)) })
 		if err != nil {
-			l.mu.Lock()
-			l.trouble = append(l.trouble, w.opts.Scrub(err.Error()))
-			l.mu.Unlock()
+			w.trouble.add(w.opts.Scrub(err.Error()))
 		}
 	}
+}
+
+// trouble is what went wrong and made no resource fail.
+type trouble struct {
+	mu    sync.Mutex
+	texts []string
+}
+
+func (t *trouble) add(text string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.texts = append(t.texts, text)
 }

@@ -120,6 +120,8 @@ func (t *visit) certainty() {
 		t.after(st.after)
 	case st.touched != 0:
 		t.after(st.touched)
+	case st.after != 0 && len(t.e.Unless)+len(t.e.OnlyIf) > 0: // what a guard reads, nobody knows
+		t.after(st.after)
 	case t.res.Refreshed && len(t.res.Changes) == 0 && len(st.notified) > 0: // what is owed since an earlier run depends on nothing of this one
 		t.res.Certainty = report.CertaintyAfter + t.res.NotifiedBy[0]
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/engine/internal/batch"
+	"github.com/nodeapply/apply/engine/internal/places"
 	"github.com/nodeapply/apply/graph"
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/report"
@@ -24,7 +25,8 @@ type walk struct {
 	visit      []bool // in a converge: which vertices to visit, the others keep their predicted result
 	states     []state
 	groups     batch.Batches[*catalog.Entry, resources.Member]
-	limits     limits
+	limits     places.Places
+	trouble    trouble // of places that could not be given back
 	emit       sync.Mutex
 }
 
@@ -136,9 +138,9 @@ func (w *walk) Visit(ctx context.Context, v int, slot graph.Slot) {
 	start := time.Now()
 	reason, because := w.stop.stopped()
 	switch {
-	case st.cause != 0:
+	case st.cause != 0 && (st.root != "" || reason == ""):
 		w.skip(ctx, st, e, report.Result{Because: st.root})
-	case reason != "" && w.converging:
+	case reason != "":
 		st.failed, st.cause, st.root = true, int32(v)+1, because
 		st.results = []*report.Result{w.result(e, report.Result{Outcome: report.Skipped, Because: because, Reason: reason})}
 	case w.converging && w.predicted.states[v].refused != nil:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"os"
 	"path"
@@ -12,6 +13,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/nodeapply/apply/facts/internal/factfile"
 	"github.com/nodeapply/apply/host"
@@ -156,6 +159,10 @@ func (s *Set) output(ctx context.Context, name string) ([]byte, error) {
 	switch {
 	case ctx.Err() != nil:
 		return nil, context.Cause(ctx)
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, errors.New("the program that its first line names is not there")
+	case errors.Is(err, unix.ENOEXEC):
+		return nil, errors.New("is no program: no #! begins its first line")
 	case err != nil:
 		return nil, err
 	case out.ExitCode != 0:

@@ -105,6 +105,9 @@ func (s *Set) Lookup(ctx context.Context, name string) (any, bool, error) {
 	return merge(v, over), true, nil
 }
 
+// lostShown bounds how many files an error names: the warnings name them all.
+const lostShown = 3
+
 // find looks the fact up in all but what is given.
 func (s *Set) find(ctx context.Context, name string) (any, bool, error) {
 	var lost []string
@@ -128,6 +131,9 @@ func (s *Set) find(ctx context.Context, name string) (any, bool, error) {
 		return v, v != nil, err
 	}
 	if len(lost) > 0 { // it may have been there
+		if more := len(lost) - lostShown; more > 0 {
+			lost = append(lost[:lostShown], fmt.Sprintf("and %d more", more))
+		}
 		return nil, false, fmt.Errorf("unknown, unless it is in what could not be read: %s", strings.Join(lost, "; "))
 	}
 	return nil, false, nil

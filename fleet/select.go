@@ -161,10 +161,12 @@ func (v *Inventory) Select(s Selection) ([]Node, error) {
 		if err != nil {
 			return nil, err
 		}
-		names = slices.DeleteFunc(names, func(n string) bool { return slices.Contains(away, n) })
+		without := set(away)
+		names = slices.DeleteFunc(names, func(n string) bool { return without[n] })
 	}
 	if s.Among != nil {
-		names = slices.DeleteFunc(names, func(n string) bool { return !slices.Contains(s.Among, n) })
+		among := set(s.Among)
+		names = slices.DeleteFunc(names, func(n string) bool { return !among[n] })
 	}
 	if s.First > 0 && len(names) > s.First {
 		names = names[:s.First]
@@ -181,4 +183,12 @@ func (v *Inventory) Select(s Selection) ([]Node, error) {
 		out[i] = n
 	}
 	return out, nil
+}
+
+func set(names []string) map[string]bool {
+	has := make(map[string]bool, len(names))
+	for _, n := range names {
+		has[n] = true
+	}
+	return has
 }

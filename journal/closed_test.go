@@ -12,6 +12,7 @@ import (
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/host/hosttest"
+	"github.com/nodeapply/apply/journal/internal/image"
 	"github.com/nodeapply/apply/resources"
 )
 
@@ -145,8 +146,8 @@ func makeJournal(s *State, n int, closed bool) error {
 	records := []record{{Run: &runRecord{Version: version, ID: "1", Started: start}}}
 	for i := range n {
 		a, name := toAddress(addr(fmt.Sprint(i))), fmt.Appendf(nil, "/srv/file%d", i)
-		records = append(records, record{Begin: &beginRecord{Addr: a}}, record{Op: &opRecord{Addr: a, Kind: "write", Name: name, Pre: &image{Kind: "absent"}}},
-			record{Ended: &endedRecord{Addr: a, Files: []trace{{Name: name, Kind: "file", Mode: 0o644, Size: 1024, Ino: uint64(i), Time: start}}}})
+		records = append(records, record{Begin: &beginRecord{Addr: a}}, record{Op: &opRecord{Addr: a, Kind: "write", Name: name, Pre: &image.Image{Kind: "absent"}}},
+			record{Ended: &endedRecord{Addr: a, Files: []image.Trace{{Name: name, Kind: "file", Mode: 0o644, Size: 1024, Ino: uint64(i), Time: start}}}})
 	}
 	if closed {
 		records = append(records, record{Closed: &closedRecord{}})

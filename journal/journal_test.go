@@ -1,7 +1,6 @@
 package journal
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,7 +14,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/nodeapply/apply/host"
-	"github.com/nodeapply/apply/host/hosttest"
 	"github.com/nodeapply/apply/resources"
 )
 
@@ -176,158 +174,6 @@ func TestDamage(t *testing.T) {
 			owe(t, next) // and the run goes on
 		})
 	}
-}
-
-// changed does what fn does to the node, recorded as resource title of run id.
-func changed(t *testing.T, s *State, h host.Host, id, title string, fn func(ctx context.Context, h host.Host) error) {
-	t.Helper()
-	r, _ := begin(t, s, id)
-	ctx := t.Context()
-	if err := r.Begin(ctx, addr(title), resources.Diff{}, nil, nil); err != nil {
-		t.Fatal(err)
-	}
-	if err := fn(ctx, host.Recording(h, teller{r, addr(title)})); err != nil {
-		t.Fatal(err)
-	}
-	if err := errors.Join(r.Ended(ctx, addr(title), h), r.Close()); err != nil {
-		t.Fatal(err)
-	}
-}
-
-type teller struct {
-	r *Run
-	a resources.Address
-}
-
-func (l teller) Before(ctx context.Context, v host.View, op host.Op) error {
-	return l.r.Op(ctx, l.a, v, op)
-}
-
-func undoAll(t *testing.T, s *State, h host.Host, id string) {
-	t.Helper()
-	u, err := s.PlanUndo(h, id)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, step := range u.Steps {
-		if err := s.Apply(t.Context(), h, step, nil); err != nil {
-			t.Fatalf("%s: %v", step.What, err)
-		}
-	}
-}
-
-func TestUndoGivesTheTreeBack(t *testing.T) {
-	const tree = "-- etc/motd 0640 daemon:bin --\nold\n-- etc/link -> /old --\n-- etc/dir/ 0750 --\n-- etc/dir/sub/ --\n-- etc/dir/sub/file 0600 --\nin it\n"
-	mode := uint32(0o600)
-	for name, change := range map[string]func(ctx context.Context, h host.Host) error{
-		"content": func(ctx context.Context, h host.Host) error {
-			return h.WriteFile(ctx, "/etc/motd", host.NewFile{Content: strings.NewReader("new")})
-		},
-		"mode, then content": func(ctx context.Context, h host.Host) error {
-			return errors.Join(h.SetMeta(ctx, "/etc/motd", host.Meta{Mode: &mode}), h.WriteFile(ctx, "/etc/motd", host.NewFile{Content: strings.NewReader("new")}))
-		},
-		"content twice": func(ctx context.Context, h host.Host) error {
-			return errors.Join(h.WriteFile(ctx, "/etc/motd", host.NewFile{Content: strings.NewReader("new")}), h.WriteFile(ctx, "/etc/motd", host.NewFile{Content: strings.NewReader("newer")}))
-		},
-		"new file in a new folder": func(ctx context.Context, h host.Host) error {
-			return errors.Join(h.Mkdir(ctx, "/new", host.Meta{}), h.WriteFile(ctx, "/new/file", host.NewFile{Content: strings.NewReader("x")}))
-		},
-		"removed file":   func(ctx context.Context, h host.Host) error { return h.Remove(ctx, "/etc/motd", false) },
-		"removed folder": func(ctx context.Context, h host.Host) error { return h.Remove(ctx, "/etc/dir", true) },
-		"link":           func(ctx context.Context, h host.Host) error { return h.Symlink(ctx, "/new", "/etc/link") },
-		"file to link": func(ctx context.Context, h host.Host) error {
-			return errors.Join(h.Remove(ctx, "/etc/motd", false), h.Symlink(ctx, "/x", "/etc/motd"))
-		},
-		"mode of a folder": func(ctx context.Context, h host.Host) error {
-			return h.SetMeta(ctx, "/etc/dir", host.Meta{Mode: &mode})
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			h := hosttest.New(t, tree)
-			s := open(t, t.TempDir())
-			before := h.Snapshot()
-			changed(t, s, h, "1", "x", change)
-			if h.Snapshot() == before {
-				t.Fatal("nothing was changed")
-			}
-			undoAll(t, s, h, "1")
-			if diff := cmp.Diff(before, h.Snapshot()); diff != "" {
-				t.Error(diff)
-			}
-		})
-	}
-}
-
-func TestUndoRefuses(t *testing.T) {
-	write := func(content string) func(ctx context.Context, h host.Host) error {
-		return func(ctx context.Context, h host.Host) error {
-			return h.WriteFile(ctx, "/f", host.NewFile{Content: strings.NewReader(content)})
-		}
-	}
-	t.Run("what has changed since", func(t *testing.T) {
-		h := hosttest.New(t, "-- f --\nold\n")
-		s := open(t, t.TempDir())
-		changed(t, s, h, "1", "x", write("new"))
-		if err := write("newer")(t.Context(), h); err != nil {
-			t.Fatal(err)
-		}
-		u, err := s.PlanUndo(h, "1")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if all, blocking := u.Refused(); all != 1 || blocking != 1 || u.Steps[0].Refused != "it has changed since" {
-			t.Errorf("want a refusal, got %+v", u)
-		}
-	})
-	t.Run("what a command did, which holds up nothing", func(t *testing.T) {
-		h := hosttest.New(t, "-- f --\nold\n")
-		s := open(t, t.TempDir())
-		changed(t, s, h, "1", "x", write("new"))
-		r, _ := begin(t, s, "2")
-		if err := r.Begin(t.Context(), addr("c"), resources.Diff{Changes: []resources.Change{{Attr: "command", Irreversible: true}}}, nil, nil); err != nil {
-			t.Fatal(err)
-		}
-		u, err := s.PlanUndo(h, "2")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if all, blocking := u.Refused(); all != 1 || blocking != 0 {
-			t.Errorf("%d refused, %d block: %+v", all, blocking, u)
-		}
-	})
-	t.Run("a folder with a stranger in it", func(t *testing.T) {
-		h := hosttest.New(t, "")
-		s := open(t, t.TempDir())
-		changed(t, s, h, "1", "x", func(ctx context.Context, h host.Host) error { return h.Mkdir(ctx, "/d", host.Meta{}) })
-		if err := h.WriteFile(t.Context(), "/d/f", host.NewFile{Content: strings.NewReader("mine")}); err != nil {
-			t.Fatal(err)
-		}
-		u, err := s.PlanUndo(h, "1")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if all, blocking := u.Refused(); all != 1 || blocking != 1 {
-			t.Errorf("want a refusal, got %+v", u)
-		}
-	})
-	t.Run("an unknown run", func(t *testing.T) {
-		if _, err := open(t, t.TempDir()).PlanUndo(hosttest.New(t, ""), "7"); err == nil || !strings.Contains(err.Error(), "no run 7") {
-			t.Errorf("got %v", err)
-		}
-	})
-	t.Run("a run that was undone", func(t *testing.T) {
-		h := hosttest.New(t, "-- f --\nold\n")
-		s := open(t, t.TempDir())
-		changed(t, s, h, "1", "x", write("new"))
-		r, _, err := s.Begin("2", "token", "1", start)
-		if err != nil {
-			t.Fatal(err)
-		}
-		owe(t, r)
-		if _, err := s.PlanUndo(h, "1"); err == nil || !strings.Contains(err.Error(), "undone already, by run 2") {
-			t.Errorf("got %v", err)
-		}
-	})
 }
 
 func TestLock(t *testing.T) {

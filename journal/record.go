@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/nodeapply/apply/journal/internal/image"
 	"github.com/nodeapply/apply/resources"
 )
 
@@ -45,16 +46,16 @@ type beginRecord struct {
 
 // opRecord announces one change of the node.
 type opRecord struct {
-	Addr address `json:"addr"`
-	Kind string  `json:"kind"`
-	Name []byte  `json:"name"` // bytes: file names need not be UTF-8
-	Pre  *image  `json:"pre,omitempty"`
+	Addr address      `json:"addr"`
+	Kind string       `json:"kind"`
+	Name []byte       `json:"name"` // bytes: file names need not be UTF-8
+	Pre  *image.Image `json:"pre,omitempty"`
 }
 
 // endedRecord says how the files that a resource changed were left, so that an undo sees what has changed since.
 type endedRecord struct {
-	Addr  address `json:"addr"`
-	Files []trace `json:"files,omitempty"`
+	Addr  address       `json:"addr"`
+	Files []image.Trace `json:"files,omitempty"`
 }
 
 type settledRecord struct {

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/nodeapply/apply/journal/internal/image"
 	"github.com/nodeapply/apply/journal/internal/lines"
 )
 
@@ -28,7 +29,7 @@ type past struct {
 type step struct {
 	begin *beginRecord
 	op    *opRecord
-	after *trace
+	after *image.Trace
 }
 
 // Journals lists the ids of the runs that changed something, the newest first.

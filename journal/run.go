@@ -19,6 +19,7 @@ import (
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/host/local"
+	"github.com/nodeapply/apply/journal/internal/image"
 	"github.com/nodeapply/apply/resources"
 )
 
@@ -123,7 +124,8 @@ func (r *Run) create() (*log, error) {
 		err = syncDir(dir)
 	}
 	if err != nil {
-		return nil, errors.Join(err, l.close(), os.Remove(f.Name()))
+		_ = l.close() // it would say the same again
+		return nil, errors.Join(err, os.Remove(f.Name()))
 	}
 	return l, nil
 }
@@ -213,10 +215,10 @@ func (r *Run) imageRecords(ctx context.Context, a resources.Address, v host.View
 		r.mu.Unlock()
 		records[i] = record{Op: &rec}
 		if first {
-			leave := r.state.place(ctx)
+			leave := r.state.images.Place(ctx)
 			g.Go(func() (err error) {
 				defer leave()
-				if rec.Pre, err = r.state.image(ctx, v, name, want == everything); err != nil {
+				if rec.Pre, err = r.state.images.Take(ctx, v, name, want == everything); err != nil {
 					err = fmt.Errorf("pre-image of %s: %w; old content kept", name, err)
 				}
 				return err
@@ -267,7 +269,7 @@ func (r *Run) Ended(ctx context.Context, a resources.Address, v host.View) error
 	for some := range slices.Chunk(slices.Compact(names), traces) {
 		rec := endedRecord{Addr: toAddress(a)}
 		for _, name := range some {
-			t, err := traceOf(v, name)
+			t, err := image.TraceOf(v, name)
 			if err != nil {
 				return err
 			}
@@ -299,7 +301,19 @@ func (r *Run) Settled(ctx context.Context, target resources.Address) error {
 	return l.append(ctx, record{Settled: &settledRecord{toAddress(target)}})
 }
 
-// Close ends the record.
+// Leave ends the record of a run that did not come to its end: it is read as that of one that died.
+func (r *Run) Leave() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.log == nil {
+		return nil
+	}
+	l := r.log
+	r.log, r.failed = nil, errors.New("journal: closed")
+	return l.close()
+}
+
+// Close ends the record of a run that came to its end.
 func (r *Run) Close() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()

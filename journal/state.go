@@ -16,16 +16,16 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/journal/internal/image"
 	"github.com/nodeapply/apply/journal/internal/store"
 )
 
 // State is a state folder.
 type State struct {
-	dir   string
-	lock  *os.File
-	store *store.Store  // of the content of pre-images
-	keep  chan struct{} // a token for each pre-image that is being kept
+	dir    string
+	lock   *os.File
+	store  *store.Store // of the content of pre-images
+	images *image.Keeper
 }
 
 // DefaultDir is /var/lib/apply for root, else apply below $XDG_STATE_HOME or ~/.local/state.
@@ -79,11 +79,9 @@ func ReadState(dir string) (*State, error) {
 	case !ok || int(st.Uid) != os.Geteuid():
 		return nil, fmt.Errorf("state folder: %s belongs to uid %d, not to uid %d; give another by --state-dir", dir, st.Uid, os.Geteuid())
 	}
-	return &State{dir: dir, store: store.New(filepath.Join(dir, "store")), keep: make(chan struct{}, keepers())}, nil
+	kept := store.New(filepath.Join(dir, "store"))
+	return &State{dir: dir, store: kept, images: image.NewKeeper(kept)}, nil
 }
-
-// keepers is how many pre-images are kept at a time: their waits for the disk are one wait, and each has a handful of files open.
-func keepers() int { return max(1, min(batch, host.OpenFiles()/32)) }
 
 // Dir is the folder's absolute path.
 func (s *State) Dir() string { return s.dir }

@@ -5,12 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"path"
 	"slices"
-	"strings"
 
 	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/journal/internal/image"
 	"github.com/nodeapply/apply/resources"
 )
 
@@ -100,7 +99,28 @@ func (u *Undo) keepStrangers(v host.View) error {
 	return nil
 }
 
-// undoneBy returns the id of the run that undid run id.
+// LastChange is the id of the run that an undo is of where none is named: the last one that changed something. Where that is an undo that did not come
+// to its end, it is the run that it undid: the rest of it is left to be done.
+func (s *State) LastChange() (string, error) {
+	ids, err := s.Journals()
+	if err != nil {
+		return "", err
+	}
+	if len(ids) == 0 {
+		return "", errors.New("no run that changed something is on record")
+	}
+	last := ids[0]
+	if _, ended := s.closed(last); ended {
+		return last, nil
+	}
+	p, _, err := s.read(last)
+	if err == nil && slices.Contains(ids, p.head.Undoes) {
+		last = p.head.Undoes
+	}
+	return last, err
+}
+
+// undoneBy returns the id of the run that undid run id and came to its end.
 func (s *State) undoneBy(id string) (string, error) {
 	ids, err := s.Journals()
 	if err != nil {
@@ -110,11 +130,7 @@ func (s *State) undoneBy(id string) (string, error) {
 		if other <= id {
 			break
 		}
-		p, _, err := s.read(other)
-		if err != nil {
-			return "", err
-		}
-		if p.head.Undoes == id {
+		if p, ended := s.closed(other); ended && p.head.Undoes == id {
 			return other, nil
 		}
 	}
@@ -137,16 +153,20 @@ func (s *State) undoStep(v host.View, st step) (UndoStep, bool, error) {
 		return UndoStep{}, false, nil
 	}
 	step := UndoStep{Addr: st.op.Addr.address(), What: "file " + string(st.op.Name), op: st.op}
-	now, err := traceOf(v, string(st.op.Name))
+	now, err := image.TraceOf(v, string(st.op.Name))
 	if err != nil {
 		return step, false, err
 	}
+	if st.after == nil || !now.Same(*st.after) {
+		// Announced, and not done before the run died; or put back already.
+		if before, err := st.op.Pre.Is(v, string(st.op.Name)); err != nil || before {
+			return step, false, err
+		}
+	}
 	switch {
-	case st.after == nil && now.Kind == st.op.Pre.Kind && now.Kind == host.Absent.String():
-		return step, false, nil // announced, and not done before the run died
 	case st.after == nil:
 		step.Refused = "the run died in the middle of it"
-	case !now.same(*st.after):
+	case !now.Same(*st.after):
 		step.Refused = "it has changed since"
 	case st.op.Pre.Missing != "":
 		step.Refused, step.Lasting = "its content was not kept: "+st.op.Pre.Missing, true
@@ -180,42 +200,5 @@ func (s *State) Apply(ctx context.Context, h host.Host, step UndoStep, restore f
 		}
 		return r.Restore(ctx, h, step.before)
 	}
-	return s.putBack(ctx, h, string(step.op.Name), *step.op.Pre)
-}
-
-// putBack makes name what an image says.
-func (s *State) putBack(ctx context.Context, h host.Host, name string, img image) error {
-	st, err := h.Lstat(name)
-	if err != nil {
-		return err
-	}
-	meta := host.Meta{Mode: &img.Mode, UID: &img.UID, GID: &img.GID, Xattrs: img.Xattrs}
-	same := st.Kind.String() == img.Kind
-	if !same && st.Kind != host.Absent && (img.Kind != host.Regular.String() || st.Kind == host.Directory) {
-		if err := h.Remove(ctx, name, false); err != nil {
-			return err
-		}
-	}
-	switch img.Kind {
-	case host.Absent.String():
-		return nil
-	case host.Directory.String():
-		if same {
-			return h.SetMeta(ctx, name, meta)
-		}
-		return h.Mkdir(ctx, name, meta)
-	case host.Symlink.String():
-		return h.Symlink(ctx, string(img.Target), name)
-	case host.Regular.String():
-		if img.Sum == "" {
-			return h.SetMeta(ctx, name, meta)
-		}
-		content, err := s.store.Get(img.Sum)
-		if err != nil {
-			return err
-		}
-		defer content.Close()
-		return h.WriteFile(ctx, name, host.NewFile{Content: io.Reader(content), Meta: meta})
-	}
-	return fmt.Errorf("a %s cannot be put back", strings.ToLower(img.Kind))
+	return s.images.PutBack(ctx, h, string(step.op.Name), *step.op.Pre)
 }

@@ -43,6 +43,7 @@ type compiler struct {
 	entries []*catalog.Entry
 	scopes  map[string]*scope // by module address
 	related []related
+	built   *catalog.Catalog // nil while compiling
 }
 
 func newCompiler(ctx context.Context, o Options) (*compiler, error) {
@@ -52,9 +53,10 @@ func newCompiler(ctx context.Context, o Options) (*compiler, error) {
 	}
 	c := &compiler{
 		ctx: ctx, opts: o, types: types, shapes: map[*syntax.Block]*shape.Shape{}, facts: map[string]fact{}, funcs: map[string]map[string]function.Function{},
-		secrets: secrets.New(o.OnSecret), scopes: map[string]*scope{},
+		scopes: map[string]*scope{},
 	}
 	c.reader = syntax.NewReader(c.types, c.step)
+	c.secrets = secrets.New(o.OnSecret, c.reader.Writes)
 	return c, nil
 }
 
@@ -133,6 +135,7 @@ func (c *compiler) catalog() *catalog.Catalog {
 	for _, p := range problems {
 		c.diags = append(c.diags, fromProblem(p))
 	}
+	c.built = cat
 	return cat
 }
 
@@ -193,7 +196,7 @@ func (c *compiler) empty(a resources.Address) bool {
 	if a.Type == "" {
 		return s != nil || c.declaresCall(a.Module)
 	}
-	return s != nil && a.Instance == "" && s.mod.Resources[a.Type][a.Title] != nil
+	return s != nil && a.Instance == "" && s.mod.Resource(a.Type, a.Title) != nil
 }
 
 func (c *compiler) declaresCall(addr string) bool {

@@ -84,7 +84,7 @@ func (b *binder) bind(ref *reference.Ref) {
 	case "module":
 		b.module(ref)
 	default:
-		g := b.s.groups[b.s.mod.Resources[ref.Root][ref.Name]]
+		g := b.s.groups[b.s.mod.Resource(ref.Root, ref.Name)]
 		if b.named(ref, g.object, false) {
 			b.deps = b.deps.add(deps{{addr: g.refAddr(ref), late: g.lateRef(ref), at: ref.Range()}})
 		}

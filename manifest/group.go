@@ -96,6 +96,26 @@ func (g *group) stub(inst *instances.Instance) *catalog.Entry {
 
 // entry evaluates one instance. The deps are all resources whose values it uses.
 func (g *group) entry(r *run, inst *instances.Instance) (*catalog.Entry, deps) {
+	before := len(r.diags)
+	e, used := g.fill(r, inst)
+	g.metIn(r.diags[before:], e.Addr)
+	return e, used
+}
+
+// metIn says of mistakes in the block which of the resources made of it they were met in.
+func (g *group) metIn(found hcl.Diagnostics, a resources.Address) {
+	var in diag.In
+	if a.Module != "" || a.Instance != "" {
+		in = diag.In(a.String())
+	}
+	for _, d := range found {
+		if d.Extra == nil && d.Subject != nil && g.sh.Block.Holds(d.Subject) {
+			d.Extra = in
+		}
+	}
+}
+
+func (g *group) fill(r *run, inst *instances.Instance) (*catalog.Entry, deps) {
 	e := g.blank(inst)
 	f := filling{g: g, r: r, inst: inst, e: e, res: g.sh.Schema.Type.New(g.addr.Title)}
 	f.options()
@@ -149,9 +169,11 @@ func (f *filling) value(i int, a *syntax.Attr) *result {
 	if shared && f.g.constant[i] != nil {
 		return f.g.constant[i]
 	}
+	before := len(f.r.diags)
 	res := f.eval(a)
 	if shared {
 		f.g.constant[i] = &res
+		f.g.metIn(f.r.diags[before:], f.g.addr) // all of them
 	}
 	return &res
 }

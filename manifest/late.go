@@ -57,6 +57,7 @@ func (g *group) bind(ctx context.Context, late catalog.Values, list lister) ([]*
 	c := g.s.c
 	var out []*catalog.Entry
 	var found diag.List
+	var clashes []catalog.Problem
 	err := c.again(ctx, late, func(r *run) {
 		for _, inst := range list(r) {
 			e, used := g.entry(r, inst)
@@ -67,10 +68,19 @@ func (g *group) bind(ctx context.Context, late catalog.Values, list lister) ([]*
 				out = append(out, e)
 			}
 		}
+		if !r.diags.HasErrors() {
+			clashes = c.built.Clashes(out)
+			for _, p := range clashes {
+				r.diags = append(r.diags, fromProblem(p))
+			}
+		}
 		found = diag.From(r.diags, c.reader, c.secrets.Redact)
 	})
-	if err != nil || !found.HasErrors() {
+	switch {
+	case err != nil || !found.HasErrors():
 		return out, err
+	case len(clashes) > 0:
+		return nil, mistaken(found)
 	}
 	ungiven, err := g.ungiven(ctx, late, list)
 	switch {

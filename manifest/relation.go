@@ -138,7 +138,10 @@ func (s *scope) wholeModules(scopes []*scope, step reference.Step, at hcl.Range)
 
 func (s *scope) target(t reference.Target) resources.Address {
 	a := resources.Address{Module: s.addr, Type: t.Type, Title: t.Title}
-	g := s.groups[s.mod.Resources[t.Type][t.Title]]
+	g := s.groups[s.mod.Resource(t.Type, t.Title)]
+	if g != nil {
+		a.Title = g.addr.Title
+	}
 	if t.Key != cty.NilVal && (g == nil || g.repOK && g.rep.known) {
 		a.Instance = reference.InstanceKey(t.Key)
 	}

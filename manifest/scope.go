@@ -55,7 +55,7 @@ func (c *compiler) newScope(m *syntax.Module, at calls.Place, from *caller) *sco
 	s.explainer = &explain.Explainer{
 		Files: c.reader, Secrets: c.secrets, Functions: s.base.Functions, FactNames: c.factNames,
 		Fact:    func(name string) (bool, error) { f := c.facts[name]; return f.ok, f.reason },
-		Exports: func(name string) bool { return m.Resources["fact"][name] != nil },
+		Exports: func(name string) bool { return m.Resource("fact", name) != nil },
 	}
 	for name, b := range m.Variables {
 		s.vars[name] = &cell{what: "var." + name, at: &b.Header, compute: func(r *run) result { return s.variable(r, b) }}

@@ -1,6 +1,9 @@
 package manifest
 
 import (
+	"errors"
+	"strings"
+
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/ext/typeexpr"
 	"github.com/zclconf/go-cty/cty"
@@ -10,6 +13,7 @@ import (
 	"github.com/nodeapply/apply/manifest/diag"
 	"github.com/nodeapply/apply/manifest/funcs"
 	"github.com/nodeapply/apply/manifest/internal/explain"
+	"github.com/nodeapply/apply/manifest/reference"
 	"github.com/nodeapply/apply/manifest/syntax"
 )
 
@@ -122,15 +126,38 @@ func (s *scope) conform(r *run, b *syntax.Block, t varType, v cty.Value, at *hcl
 	}
 	out, err := convert.Convert(v, t.ty)
 	if err != nil {
-		detail := err.Error()
+		detail := within(err) + err.Error()
 		if decode.Sensitive(v) || s.flag(r, b, "sensitive", false) {
 			s.c.secrets.Add(v.Mark(funcs.Sensitive))
 			detail = "want " + t.ty.FriendlyNameForConstraint() + ", got " + decode.Describe(v)
+			if strings.HasSuffix(detail, " "+t.ty.FriendlyNameForConstraint()) {
+				detail = "a part of it is of another type"
+			}
 		}
 		r.errorf(at, "Wrong value for variable `"+b.Label+"`", "%s: its type, declared at %s, is `%s`.", diag.Sentence(detail), diag.Where(&b.Header), typeexpr.TypeString(t.ty))
 		return v, false
 	}
 	return out, true
+}
+
+// within says in which part of a value an error is: "[0].port: ".
+func within(err error) string {
+	var at cty.PathError
+	if !errors.As(err, &at) || len(at.Path) == 0 {
+		return ""
+	}
+	var b strings.Builder
+	for _, step := range at.Path {
+		switch step := step.(type) {
+		case cty.GetAttrStep:
+			b.WriteString("." + step.Name)
+		case cty.IndexStep:
+			if t := step.Key.Type(); step.Key.IsKnown() && (t == cty.String || t == cty.Number) {
+				b.WriteString(reference.InstanceKey(step.Key))
+			}
+		}
+	}
+	return strings.TrimPrefix(b.String(), ".") + ": "
 }
 
 // validate checks the validation blocks, which see the variable itself as it is now.

@@ -4,7 +4,6 @@ package modules
 import (
 	"context"
 	"embed"
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/nodeapply/apply/manifest"
 	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/scratch"
 )
 
 //go:embed glusterfs etchosts sheepdog
@@ -22,7 +22,7 @@ var files embed.FS
 type Finder struct {
 	Next func(ctx context.Context, source, from string) (manifest.Folder, error) // nil: there are no others
 
-	dir string
+	folder *scratch.Folder // nil before the first
 }
 
 // Find is what manifest.Options.Modules wants.
@@ -54,14 +54,14 @@ func Unknown(source string) error {
 
 // unpack writes a module's files to the private folder, once.
 func (f *Finder) unpack(name string) (string, error) {
-	if f.dir == "" {
-		dir, err := os.MkdirTemp("", "apply-modules-")
+	if f.folder == nil {
+		folder, err := scratch.Temp("apply-modules-")
 		if err != nil {
 			return "", err
 		}
-		f.dir = dir
+		f.folder = folder
 	}
-	dir := filepath.Join(f.dir, name)
+	dir := filepath.Join(f.folder.Dir, name)
 	if _, err := os.Lstat(dir); err == nil {
 		return dir, nil
 	}
@@ -74,11 +74,8 @@ func (f *Finder) unpack(name string) (string, error) {
 
 // Close removes what was unpacked. What was compiled does not need it.
 func (f *Finder) Close() error {
-	if f.dir == "" {
+	if f.folder == nil {
 		return nil
 	}
-	if err := os.RemoveAll(f.dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
+	return f.folder.Close()
 }

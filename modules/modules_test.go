@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 
 	"github.com/nodeapply/apply"
 	"github.com/nodeapply/apply/engine"
@@ -119,6 +120,39 @@ module "hosts" {
 		if want := "127.0.0.1 localhost\n# ours\n192.0.2.1\tn1\n192.0.2.2\tn2\tfiles\n"; err != nil || string(got) != want {
 			t.Errorf("want %q, got %q %v", want, got, err)
 		}
+	}
+}
+
+// TestAPurgeThatFails says so, and the file is as it was.
+func TestAPurgeThatFails(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("left out: a disk that is full is mounted, for which root is needed")
+	}
+	dir := t.TempDir()
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=4k"); err != nil {
+		t.Skip("left out: no file system can be mounted here: ", err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	target := filepath.Join(dir, "hosts")
+	const before = "127.0.0.1 localhost\n192.0.2.1\tn1\n192.0.2.9 old\n"
+	if err := os.WriteFile(target, []byte(before), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	m, err := load(t, "module \"hosts\" {\n source = \"etchosts\"\n target = \""+target+"\"\n purge = true\n nodes = { n1 = \"192.0.2.1\" }\n}\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rep, err := m.Converge(t.Context(), engine.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile(target)
+	if c := rep.Counts(); c.Failed != 1 || err != nil || string(got) != before {
+		t.Errorf("%+v, and the file is %q %v", c, got, err)
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 
 	"github.com/nodeapply/apply/manifest"
 	"github.com/nodeapply/apply/modules"
-	"github.com/nodeapply/apply/origin/internal/scratch"
+	"github.com/nodeapply/apply/scratch"
 	"github.com/nodeapply/apply/source"
 )
 

@@ -24,6 +24,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"unicode"
 
 	"github.com/nodeapply/apply/source/internal/gittree"
 	"github.com/nodeapply/apply/source/internal/refs"
@@ -85,6 +86,9 @@ func Parse(text string) (Source, error) {
 // New makes a Source of a repository's URL, a reference (may be empty) and a path inside it (may be empty).
 func New(repository, ref, folder string) (Source, error) {
 	s := Source{URL: repository, Ref: ref}
+	if strings.ContainsFunc(repository+folder, unicode.IsControl) {
+		return Source{}, errors.New("source: a control character in the URL of a repository")
+	}
 	if _, err := remote.Parse(repository); err != nil {
 		if u, e := url.Parse(repository); e == nil && u.User != nil {
 			repository = u.Redacted()

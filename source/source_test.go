@@ -51,7 +51,7 @@ func TestParse(t *testing.T) {
 
 func TestParseRefuses(t *testing.T) {
 	for text, want := range map[string]string{
-		"":                                       "empty",
+		"":                                       "got nothing",
 		"https://example.org/b":                  `did you mean "git::https://example.org/b"?`,
 		"git::":                                  "not a URL",
 		"git::repo":                              "not a URL",
@@ -75,6 +75,8 @@ func TestParseRefuses(t *testing.T) {
 		"git::/b?ref=HEAD~2":                     "not a reference",
 		"git::/b?ref=refs//x":                    "not a reference",
 		"git::/b?ref=%zz":                        "invalid URL escape",
+		"git::/b\nc":                             "control character",
+		"git::/b//c\x00":                         "control character",
 	} {
 		t.Run(text, func(t *testing.T) {
 			got, err := source.Parse(text)

@@ -10,6 +10,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -45,11 +46,11 @@ func pause(ctx context.Context, try int) bool {
 
 // login shakes hands and authenticates. A server that does not speak holds no slot.
 func (d *Dialer) login(ctx context.Context, conn net.Conn, e *endpoint) (*ssh.Client, error) {
-	db, err := d.keys.known(e.knownHosts)
+	known, err := d.hosts.Known(e.knownHosts)
 	if err != nil {
 		return nil, err
 	}
-	signers, told := d.keys.signers(ctx, e)
+	signers, told := d.keys.Signers(ctx, e.keys)
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer stop()
 	begun := &begun{Conn: conn}
@@ -70,10 +71,10 @@ func (d *Dialer) login(ctx context.Context, conn net.Conn, e *endpoint) (*ssh.Cl
 		User: e.user,
 		Auth: []ssh.AuthMethod{ssh.PublicKeysCallback(func() ([]ssh.Signer, error) { return signers, nil })},
 		HostKeyCallback: func(_ string, remote net.Addr, key ssh.PublicKey) error {
-			refused = check(db, e, remote, key)
+			refused = known.Check(e.keyNames, remote, key)
 			return refused
 		},
-		HostKeyAlgorithms: algorithms(db, e),
+		HostKeyAlgorithms: known.Algorithms(e.keyNames),
 	}
 	c, channels, requests, err := ssh.NewClientConn(begun, e.address(), config)
 	switch {
@@ -99,7 +100,9 @@ func (d *Dialer) login(ctx context.Context, conn net.Conn, e *endpoint) (*ssh.Cl
 type begun struct {
 	net.Conn
 	first []byte // read already, and not given on yet
-	head  []byte // the beginning of all
+
+	mu   sync.Mutex // who reads may go on when the handshake has been given up
+	head []byte     // the beginning of all
 }
 
 // maxHead is how many bytes are looked at for what the server is: a server may say something else before.
@@ -117,6 +120,8 @@ func (b *begun) await() error {
 
 // spoke tells whether the server said which ssh it is.
 func (b *begun) spoke() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	return len(b.head) >= maxHead || bytes.HasPrefix(b.head, []byte("SSH-")) || bytes.Contains(b.head, []byte("\nSSH-"))
 }
 
@@ -128,6 +133,8 @@ func (b *begun) Read(p []byte) (n int, err error) {
 	} else {
 		n, err = b.Conn.Read(p)
 	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	b.head = append(b.head, p[:min(n, maxHead-len(b.head))]...)
 	return n, err
 }

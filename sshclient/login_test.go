@@ -142,3 +142,23 @@ func TestDropped(t *testing.T) {
 		}
 	})
 }
+
+// A handshake that was given up may leave its reader behind: the race detector sees who looks meanwhile at what the server said.
+func TestSpokeWhileStillRead(t *testing.T) {
+	near, far := net.Pipe()
+	b := &begun{Conn: near}
+	var owned sync.WaitGroup
+	owned.Go(func() {
+		_, _ = io.Copy(io.Discard, b)
+	})
+	owned.Go(func() {
+		_, _ = io.WriteString(far, "welcome\r\nSSH-2.0-x\r\n")
+		far.Close()
+	})
+	for !b.spoke() {
+		if t.Context().Err() != nil {
+			t.Fatal("it never spoke")
+		}
+	}
+	owned.Wait()
+}

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -124,11 +126,17 @@ func versionCommand(a *cli.App) *cobra.Command {
 				v = info.Main.Version
 				for _, s := range info.Settings {
 					if s.Key == "vcs.revision" {
-						commit = " " + s.Value
+						commit = s.Value
 					}
 				}
 			}
-			_, err := fmt.Fprintf(a.Stdout, "apply %s%s %s/%s %s\n", v, commit, runtime.GOOS, runtime.GOARCH, runtime.Version())
+			if a.JSON {
+				return json.NewEncoder(a.Stdout).Encode(map[string]string{
+					"version": v, "commit": commit, "os": runtime.GOOS, "arch": runtime.GOARCH, "go": runtime.Version(),
+				})
+			}
+			words := slices.DeleteFunc([]string{"apply", v, commit, runtime.GOOS + "/" + runtime.GOARCH, runtime.Version()}, func(w string) bool { return w == "" })
+			_, err := fmt.Fprintln(a.Stdout, strings.Join(words, " "))
 			return err
 		},
 	}

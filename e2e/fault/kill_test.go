@@ -205,3 +205,34 @@ func union(all ...map[string]thing) map[string]bool {
 }
 
 func tail(s string) string { return s[max(0, len(s)-200):] }
+
+// TestKillWithModule kills a plan of a module that comes with the program before each call that changes something: the next one leaves no temporary folder.
+func TestKillWithModule(t *testing.T) {
+	dir := onTmpfs(t)
+	tmp := filepath.Join(dir, "tmp")
+	if err := os.Mkdir(tmp, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("TMPDIR", tmp)
+	st := stage{main: filepath.Join(dir, "main.hcl")}
+	st.args = []string{programs.apply, "--state-dir", filepath.Join(dir, "state"), "plan", st.main}
+	writeFile(t, st.main, "module \"hosts\" {\n  source = \"etchosts\"\n}\n", 0o644)
+	points, left := 0, 0
+	for total := len(st.traced(t, nil).Calls); points < total; {
+		points++
+		st.traced(t, func(c ptrace.Call) ptrace.Verdict { return ptrace.Verdict{Kill: c.N == points} })
+		if names, err := os.ReadDir(tmp); err != nil {
+			t.Fatal(err)
+		} else if len(names) > 0 {
+			left++
+		}
+		end := runProgram(t, limit, st.args...)
+		if names, err := os.ReadDir(tmp); end.code != 0 || err != nil || len(names) > 0 {
+			t.Errorf("killed before call %d: the next run ends with %d and leaves %v, %v\n%s", points, end.code, names, err, end.output())
+		}
+	}
+	if left == 0 {
+		t.Error("no killed run left anything: nothing was tested")
+	}
+	record(t, "temporary folders of modules, kill -9 before each changing call", fmt.Sprintf("%d points, 0 left by the next run", points), fmt.Sprintf("without it: %d left", left))
+}

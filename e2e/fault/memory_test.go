@@ -28,7 +28,7 @@ func TestMemory(t *testing.T) {
 	for name, line := range lines {
 		dir := onTmpfs(t)
 		main := filepath.Join(dir, "main.hcl")
-		writeFile(t, main, fmt.Sprintf("exec \"flood\" {\n  command = %q\n  logoutput = true\n}\n", line), 0o644)
+		writeFile(t, main, fmt.Sprintf("exec \"flood\" {\n  command = %q\n  logoutput = true\n  timeout = \"30m\"\n}\n", line), 0o644)
 		code, peak := flooded(t, programs.apply, "--state-dir", filepath.Join(dir, "state"), main)
 		if code != 0 || peak > bound {
 			t.Errorf("%s: exit code %d, peak %d MiB, want at most %d", name, code, peak>>20, bound>>20)
@@ -67,7 +67,7 @@ func hoarded(t *testing.T, line string) int64 {
 // flooded runs a program whose output nobody keeps.
 func flooded(t *testing.T, args ...string) (code int, peak int64) {
 	t.Helper()
-	ctx, cancel := timeout(t, 10*time.Minute)
+	ctx, cancel := timeout(t, 40*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	if err := cmd.Run(); cmd.ProcessState == nil {

@@ -13,7 +13,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/nodeapply/apply/e2e/fault/ptrace"
 )
@@ -200,7 +199,7 @@ func (st *stage) traced(t *testing.T, at func(ptrace.Call) ptrace.Verdict) ptrac
 
 func (st *stage) tracedIf(t *testing.T, which func(ptrace.Call) bool, at func(ptrace.Call) ptrace.Verdict) ptrace.Result {
 	t.Helper()
-	ctx, cancel := timeout(t, 30*time.Second)
+	ctx, cancel := timeout(t, limit)
 	defer cancel()
 	var done []string // to what a call was disturbed
 	judge := at

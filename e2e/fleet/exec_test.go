@@ -76,6 +76,14 @@ func TestExec(t *testing.T) {
 			t.Errorf("the far nodes can be reached without the gateway: %+v", r)
 		}
 	})
+	t.Run("input", func(t *testing.T) {
+		cmd := s.command("fleet", "exec", "-w", "n[1-4]", "-b", "--stdin", "--", "[ $(hostname) = n3 ] || wc -c")
+		cmd.Stdin = strings.NewReader(strings.Repeat("x", 3<<20))
+		out, err := cmd.Output()
+		if want := "n[1-2,4] (3)\n---------------\n3145728\n"; err != nil || !strings.Contains(string(out), want) {
+			t.Errorf("want %q, got %q, %v", want, out, err)
+		}
+	})
 	t.Run("JSON", func(t *testing.T) { s.checkJSON(t) })
 	t.Run("environment", func(t *testing.T) {
 		cmd := s.command("fleet", "exec", "-n", "2", "-x", "n1", "--", "hostname")

@@ -27,7 +27,7 @@ var apply = sync.OnceValues(func() (string, error) {
 	return Build(context.Background(), "github.com/nodeapply/apply/cmd/apply")
 })
 
-// Build builds the program of a Go package, statically linked, and returns its name in the cache, where later builds replace it.
+// Build builds the program of a Go package, statically linked and without symbols, as it is released, and returns its name in the cache, where later builds replace it.
 func Build(ctx context.Context, pkg string) (name string, err error) {
 	dir := filepath.Join(image.Cache(), "bin")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -39,7 +39,7 @@ func Build(ctx context.Context, pkg string) (name string, err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(tmp)) }()
 	name = filepath.Base(pkg)
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", filepath.Join(tmp, name), pkg)
+	cmd := exec.CommandContext(ctx, "go", "build", "-ldflags", "-s -w", "-o", filepath.Join(tmp, name), pkg)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build %s: %w\n%s", pkg, err, out)

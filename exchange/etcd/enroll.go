@@ -67,18 +67,18 @@ func (s *Store) Enroll(ctx context.Context, e Enrollment) error {
 	ctx, cancel := within(ctx)
 	defer cancel()
 	if _, err := s.c.RoleAdd(ctx, e.role()); err != nil && !errors.Is(err, rpctypes.ErrRoleAlreadyExist) {
-		return failed(ctx, err)
+		return s.failed(ctx, err)
 	}
 	grant := func(prefix string, p clientv3.PermissionType) error {
 		_, err := s.c.RoleGrantPermission(ctx, e.role(), prefix, clientv3.GetPrefixRangeEnd(prefix), p)
 		return err
 	}
 	if err := grant(allFacts, clientv3.PermissionType(clientv3.PermRead)); err != nil {
-		return failed(ctx, err)
+		return s.failed(ctx, err)
 	}
 	for _, d := range e.Deployments {
 		if err := grant(e.own(d), clientv3.PermissionType(clientv3.PermReadWrite)); err != nil {
-			return failed(ctx, err)
+			return s.failed(ctx, err)
 		}
 	}
 	o := &clientv3.UserAddOptions{NoPassword: e.Password == ""}
@@ -87,10 +87,10 @@ func (s *Store) Enroll(ctx context.Context, e Enrollment) error {
 		_, err = s.c.UserChangePassword(ctx, e.Node, e.Password)
 	}
 	if err != nil && !errors.Is(err, rpctypes.ErrUserAlreadyExist) {
-		return failed(ctx, err)
+		return s.failed(ctx, err)
 	}
 	if _, err := s.c.UserGrantRole(ctx, e.Node, e.role()); err != nil {
-		return failed(ctx, err)
+		return s.failed(ctx, err)
 	}
 	return nil
 }
@@ -103,10 +103,10 @@ func (s *Store) Expel(ctx context.Context, node string) error {
 	ctx, cancel := within(ctx)
 	defer cancel()
 	if _, err := s.c.UserDelete(ctx, node); err != nil && !errors.Is(err, rpctypes.ErrUserNotFound) {
-		return failed(ctx, err)
+		return s.failed(ctx, err)
 	}
 	if _, err := s.c.RoleDelete(ctx, Enrollment{Node: node}.role()); err != nil && !errors.Is(err, rpctypes.ErrRoleNotFound) {
-		return failed(ctx, err)
+		return s.failed(ctx, err)
 	}
 	return nil
 }

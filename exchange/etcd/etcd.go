@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"iter"
 	"math"
+	"strings"
 	"time"
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
@@ -38,7 +39,10 @@ type Options struct {
 }
 
 // Store is a store in an etcd cluster.
-type Store struct{ c *clientv3.Client }
+type Store struct {
+	c    *clientv3.Client
+	name string // of the cluster, for errors
+}
 
 var _ store.Store = (*Store)(nil)
 
@@ -58,10 +62,11 @@ func New(ctx context.Context, o Options) (*Store, error) {
 		DialTimeout: dialTimeout, DialKeepAliveTime: keepalive, DialKeepAliveTimeout: keepalive / 2,
 		Context: context.WithoutCancel(ctx), Logger: zap.NewNop(),
 	})
+	s := &Store{c, "etcd " + strings.Join(o.Endpoints, ",")}
 	if err != nil {
-		return nil, failed(ctx, err)
+		return nil, s.failed(ctx, err)
 	}
-	return &Store{c}, nil
+	return s, nil
 }
 
 // Close lets go of the cluster.
@@ -82,7 +87,7 @@ func (s *Store) Get(ctx context.Context, key string) (store.Entry, error) {
 	defer cancel()
 	r, err := s.c.Get(ctx, key)
 	if err != nil {
-		return store.Entry{}, failed(ctx, err)
+		return store.Entry{}, s.failed(ctx, err)
 	}
 	if len(r.Kvs) == 0 {
 		return store.Entry{}, fmt.Errorf("%q: %w", key, store.ErrNotFound)
@@ -104,7 +109,7 @@ func (s *Store) List(ctx context.Context, prefix string) (store.Listing, error) 
 		ctx, cancel := within(ctx)
 		r, err := s.c.Get(ctx, from, clientv3.WithRange(end), clientv3.WithLimit(pageSize), clientv3.WithRev(l.Revision))
 		if err != nil {
-			err = failed(ctx, err)
+			err = s.failed(ctx, err)
 		}
 		cancel()
 		if err != nil {
@@ -148,7 +153,7 @@ func (s *Store) txn(ctx context.Context, key string, expect int64, op clientv3.O
 	defer cancel()
 	r, err := s.c.Txn(ctx).If(guard(key, expect)...).Then(op).Commit()
 	if err != nil {
-		return 0, failed(ctx, err)
+		return 0, s.failed(ctx, err)
 	}
 	if !r.Succeeded {
 		return 0, fmt.Errorf("%q: %w (expected revision %d)", key, store.ErrConflict, expect)
@@ -165,7 +170,7 @@ func (s *Store) Grant(ctx context.Context, ttl time.Duration) (store.LeaseID, er
 	defer cancel()
 	r, err := s.c.Grant(ctx, int64(math.Ceil(ttl.Seconds())))
 	if err != nil {
-		return 0, failed(ctx, err)
+		return 0, s.failed(ctx, err)
 	}
 	return store.LeaseID(r.ID), nil
 }
@@ -176,7 +181,7 @@ func (s *Store) Renew(ctx context.Context, id store.LeaseID) error {
 	defer cancel()
 	r, err := s.c.KeepAliveOnce(ctx, clientv3.LeaseID(id))
 	if err != nil {
-		return failed(ctx, err)
+		return s.failed(ctx, err)
 	}
 	if r.TTL <= 0 {
 		return fmt.Errorf("lease %x: %w", int64(id), store.ErrNoLease)
@@ -189,7 +194,7 @@ func (s *Store) Revoke(ctx context.Context, id store.LeaseID) error {
 	ctx, cancel := within(ctx)
 	defer cancel()
 	if _, err := s.c.Revoke(ctx, clientv3.LeaseID(id)); err != nil {
-		return failed(ctx, err)
+		return s.failed(ctx, err)
 	}
 	return nil
 }
@@ -232,7 +237,7 @@ func (s *Store) watchOnce(ctx context.Context, prefix string, after int64, yield
 			return after, false, fmt.Errorf("revision %d: %w", after, store.ErrCompacted)
 		}
 		if err := r.Err(); err != nil {
-			return after, false, failed(ctx, err)
+			return after, false, s.failed(ctx, err)
 		}
 		if len(r.Events) == 0 {
 			continue
@@ -250,7 +255,7 @@ func (s *Store) watchOnce(ctx context.Context, prefix string, after int64, yield
 			return after, true, nil
 		}
 	}
-	return after, false, fmt.Errorf("etcd: %w: watch ended", store.ErrUnavailable)
+	return after, false, fmt.Errorf("%s: %w: watch ended", s.name, store.ErrUnavailable)
 }
 
 func entry(kv *mvccpb.KeyValue) store.Entry {
@@ -260,9 +265,9 @@ func entry(kv *mvccpb.KeyValue) store.Entry {
 }
 
 // failed sorts etcd's errors into the store's.
-func failed(ctx context.Context, err error) error {
+func (s *Store) failed(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		return fmt.Errorf("etcd: %w", context.Cause(ctx))
+		return fmt.Errorf("%s: %w", s.name, context.Cause(ctx))
 	}
 	kind := store.ErrUnavailable
 	switch {
@@ -281,5 +286,5 @@ func failed(ctx context.Context, err error) error {
 			kind = store.ErrDenied
 		}
 	}
-	return fmt.Errorf("etcd: %w: %w", kind, err)
+	return fmt.Errorf("%s: %w: %w", s.name, kind, err)
 }

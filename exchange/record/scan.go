@@ -98,7 +98,7 @@ func unquote(text []byte, fold bool) (key string, err error) {
 func (w Wait) Check() error {
 	if p, ok := strings.CutPrefix(w.Fact, "param."); ok {
 		if w.Group != "" || len(w.Nodes) > 0 {
-			return fmt.Errorf("%s is no node's: no group or nodes", w.Fact)
+			return fmt.Errorf("a parameter is no node's: %s wants no group or nodes", w.Fact)
 		}
 		return name.Fact(p)
 	}
@@ -118,7 +118,10 @@ func (w Wait) Check() error {
 			return err
 		}
 	}
-	if w.Min < 0 || w.Group == "" && w.Min > len(w.Nodes) {
+	switch {
+	case w.Min < 0:
+		return fmt.Errorf("wait: min = %d: want 1 or more", w.Min)
+	case w.Group == "" && w.Min > len(w.Nodes):
 		return fmt.Errorf("wait: min = %d of %d nodes", w.Min, len(w.Nodes))
 	}
 	return nil

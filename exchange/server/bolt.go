@@ -2,12 +2,14 @@ package server
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"time"
 
 	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 
 	"github.com/nodeapply/apply/exchange/ledger"
 	"github.com/nodeapply/apply/exchange/store"
@@ -26,6 +28,9 @@ func openBolt(dir string) (*boltLog, error) {
 	}
 	path := filepath.Join(dir, "exchange.db")
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: 3 * time.Second, FreelistType: bbolt.FreelistMapType})
+	if errors.Is(err, bolterrors.ErrTimeout) {
+		err = errors.New("another exchange serves from it")
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}

@@ -195,7 +195,7 @@ func (s *Session) Close() error {
 	return conn.Close()
 }
 
-// run waits until the run has joined. away, which may be nil, is told once why it has not yet.
+// run waits until the run has joined. away, which may be nil, is told once why it has not yet, or who the context names for that is.
 func (s *Session) run(ctx context.Context, away func(error)) (*exchange.Run, error) {
 	s.mu.Lock()
 	p := s.part
@@ -205,7 +205,7 @@ func (s *Session) run(ctx context.Context, away func(error)) (*exchange.Run, err
 	}
 	notYet := p.notYet
 	if away == nil {
-		notYet = nil
+		away = func(err error) { store.TellAway(ctx, err) }
 	}
 	for {
 		select {

@@ -19,6 +19,7 @@ import (
 	"github.com/nodeapply/apply/exchange/name"
 	"github.com/nodeapply/apply/exchange/record"
 	"github.com/nodeapply/apply/exchange/session"
+	"github.com/nodeapply/apply/exchange/store"
 	"github.com/nodeapply/apply/exchange/verdict"
 	"github.com/nodeapply/apply/exchange/view"
 )
@@ -155,7 +156,11 @@ func TestAnExchangeThatComesLater(t *testing.T) {
 	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "wait.w: up of group g, 2 nodes at least: exchange "+first.Addr+": exchange is unavailable: ") {
 		t.Errorf("wait: %v", err)
 	}
-	err = s.Publish(soon(t, 100*time.Millisecond), "up", json.RawMessage("true"), 0)
+	var away error
+	err = s.Publish(store.WithAway(soon(t, 100*time.Millisecond), func(why error) { away = why }), "up", json.RawMessage("true"), 0)
+	if !errors.Is(away, store.ErrUnavailable) {
+		t.Errorf("while it publishes it says: %v", away)
+	}
 	if err == nil || !strings.HasPrefix(err.Error(), "fact.up: exchange "+first.Addr) {
 		t.Errorf("publish: %v", err)
 	}

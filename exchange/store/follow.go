@@ -65,9 +65,7 @@ func Retry[T any](ctx context.Context, f func(context.Context) (T, error)) (T, e
 		if err == nil || !errors.Is(err, ErrUnavailable) {
 			return v, err
 		}
-		if tell, ok := ctx.Value(awayKey{}).(func(error)); ok {
-			tell(err)
-		}
+		TellAway(ctx, err)
 		if b.Sleep(ctx) != nil {
 			return v, fmt.Errorf("%w: %w", err, context.Cause(ctx))
 		}
@@ -79,6 +77,13 @@ type awayKey struct{}
 // WithAway returns a context in which [Retry] tells each time why the store is away.
 func WithAway(ctx context.Context, tell func(error)) context.Context {
 	return context.WithValue(ctx, awayKey{}, tell)
+}
+
+// TellAway tells it, where the context has somebody to tell.
+func TellAway(ctx context.Context, why error) {
+	if tell, ok := ctx.Value(awayKey{}).(func(error)); ok {
+		tell(why)
+	}
 }
 
 // Backoff is the pause between tries: 50 ms at first, doubled up to 2 s, and back to the start after Reset.

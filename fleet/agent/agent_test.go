@@ -253,6 +253,25 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+// TestUnsignedInput: what a seat sends beside what an operator has signed does not reach the command.
+func TestUnsignedInput(t *testing.T) {
+	n := start(t)
+	c, err := n.dial(t, n.authority, "n1", n.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := signed.Sign(c.hello, c.hello.Time, "cat >"+n.dir+"/got", time.Second, n.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.peer.Call(t.Context(), "run", e, wire.Streams{Stdin: strings.NewReader("unsigned")}, 0); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.ReadFile(filepath.Join(n.dir, "got")); err != nil || len(got) > 0 {
+		t.Errorf("want nothing, got %q, %v", got, err)
+	}
+}
+
 func TestWhoConnects(t *testing.T) {
 	n := start(t)
 	for _, tt := range []struct {

@@ -49,7 +49,11 @@ func Get(ctx context.Context, c transport.Conn, node, src, dir string) (err erro
 	if err != nil {
 		return &fleet.JobError{Err: err}
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(stage)) }()
+	defer func() {
+		if err = errors.Join(err, os.RemoveAll(stage)); err != nil {
+			_ = os.Remove(home) // where nothing is in it
+		}
+	}()
 	if err := receive(ctx, c, src, stage); err != nil {
 		return err
 	}
@@ -70,14 +74,14 @@ func receive(ctx context.Context, c transport.Conn, src, stage string) error {
 	}()
 	var said fleet.Said
 	exit, err := c.Run(ctx, transport.Command{Line: transport.Line([]string{"sh", "-c", getScript, "get", src}), Stdout: w, Stderr: &said})
-	w.Close()
+	w.CloseWithError(err) // what ended the node's part also ends what came of it
 	bad := <-unpacked
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return err
 	case err == nil && exit.Code != 0:
 		return said.Failure(exit)
-	case bad != nil && !errors.Is(err, transport.ErrLost):
+	case bad != nil && (err == nil || !errors.Is(bad, err)):
 		return &fleet.JobError{Err: bad}
 	}
 	return err

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -25,11 +24,12 @@ import (
 	"github.com/nodeapply/apply/exchange/store"
 	"github.com/nodeapply/apply/fleet/joint"
 	"github.com/nodeapply/apply/fleet/transport"
+	"github.com/nodeapply/apply/scratch"
 )
 
 // Meeting is the exchange of one run. It is served on a socket in a folder that is the seat's alone.
 type Meeting struct {
-	dir        string
+	folder     *scratch.Folder
 	socket     string
 	deployment string
 	hub        *ledger.Hub
@@ -59,7 +59,7 @@ func Open(ctx context.Context, o Options) (m *Meeting, err error) {
 		o.Deployment = exchange.DefaultDeployment
 	}
 	m = &Meeting{deployment: o.Deployment, out: map[string]record.Run{}, facts: &facts{file: o.File, deployment: o.Deployment, nodes: o.Nodes}}
-	if m.dir, err = os.MkdirTemp("", "apply-fleet-"); err != nil {
+	if m.folder, err = scratch.Temp("apply-fleet-"); err != nil {
 		return nil, err
 	}
 	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -69,13 +69,13 @@ func Open(ctx context.Context, o Options) (m *Meeting, err error) {
 			err = errors.Join(err, m.Close())
 		}
 	}()
-	if m.authority, err = pki.OpenAuthority(ctx, m.dir, time.Now); err != nil {
+	if m.authority, err = pki.OpenAuthority(ctx, m.folder.Dir, time.Now); err != nil {
 		return nil, err
 	}
 	if m.hub, err = ledger.NewHub(m.facts, time.Now); err != nil {
 		return nil, err
 	}
-	m.socket = filepath.Join(m.dir, "socket")
+	m.socket = filepath.Join(m.folder.Dir, "socket")
 	ln, err := (&net.ListenConfig{}).Listen(ctx, "unix", m.socket)
 	if err != nil {
 		return nil, err
@@ -95,8 +95,7 @@ func (m *Meeting) Close() error {
 		err = m.facts.save(m.hub)
 		m.hub.Close()
 	}
-	os.RemoveAll(m.dir) // a temporary folder: what stays is the system's to remove
-	return err
+	return errors.Join(err, m.folder.Close())
 }
 
 // Known makes a node known with its groups, before the first begins: then a group is whole for whoever waits for it. Facts of another boot are stale.

@@ -94,10 +94,14 @@ func WriteDiff(w io.Writer, groups []Group, terminal bool) error {
 }
 
 func same(groups []Group) string {
-	if len(groups) == 1 {
-		return groups[0].Title() + " agree"
+	agree := Group{Nodes: groups[0].Nodes}.Title() + " agree"
+	if len(groups) > 1 {
+		agree += "; the others are compared with them"
 	}
-	return groups[0].Title() + " agree; the others are compared with them"
+	if note := groups[0].Note; note != "" {
+		agree += ": " + note
+	}
+	return agree
 }
 
 // shown is a text with whole lines, escaped for a terminal.

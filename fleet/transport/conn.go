@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"sync"
 	"time"
 
@@ -58,7 +59,14 @@ func (c *conn) Run(ctx context.Context, cmd Command) (Exit, error) {
 		}
 		defer s.Close()
 		s.Stdin, s.Stdout, s.Stderr = cmd.Stdin, cmd.Stdout, cmd.Stderr
-		done <- s.Run(fmt.Sprintf(`exec env %s=%s "$SHELL" -c %s`, mark, id, quoteAlways(cmd.Line)))
+		err = s.Start(fmt.Sprintf(`exec env %s=%s "$SHELL" -c %s`, mark, id, quoteAlways(cmd.Line)))
+		if err == nil {
+			err = s.Wait()
+			if errors.Is(err, io.EOF) { // it ended well, and has not read all of its input
+				err = nil
+			}
+		}
+		done <- err
 	}()
 	select {
 	case err := <-done:

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 )
 
@@ -55,9 +56,9 @@ func (c *Call) Args(v any) error {
 	return nil
 }
 
-// With is the call with other arguments.
+// With is the call with other arguments, and with no input.
 func (c *Call) With(args json.RawMessage) *Call {
-	return &Call{Stdin: c.Stdin, Stdout: c.Stdout, Stderr: c.Stderr, args: args}
+	return &Call{Stdin: strings.NewReader(""), Stdout: c.Stdout, Stderr: c.Stderr, args: args}
 }
 
 // Streams are those of a call that is made. Stdin, which may be nil, is closed at the call's end if it can be; outputs that are nil are dropped.

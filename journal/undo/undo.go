@@ -37,11 +37,8 @@ func Run(ctx context.Context, state *journal.State, h *local.Node, u *journal.Un
 	}
 	rep.Warnings = append(warnings, run.Sweep(ctx, h)...)
 	for _, s := range u.Steps {
-		if s.Refused != "" || ctx.Err() != nil {
-			continue
-		}
-		if n := o.Interrupted(); n != 0 {
-			rep.Interrupted = n
+		rep.Interrupted = o.Interrupted()
+		if s.Refused != "" || rep.Interrupted != 0 || ctx.Err() != nil {
 			continue
 		}
 		start := time.Now()
@@ -51,6 +48,9 @@ func Run(ctx context.Context, state *journal.State, h *local.Node, u *journal.Un
 	}
 	rep.DurationMS = millis(time.Since(rep.Started))
 	rep.Resources, rep.AsPlanned = len(rep.Results), len(rep.Results)
+	if rep.Interrupted != 0 || rep.Counts().Failed > 0 || ctx.Err() != nil {
+		return rep, run.Leave() // another undo of the same run puts back what is left
+	}
 	return rep, run.Close()
 }
 

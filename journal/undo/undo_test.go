@@ -182,6 +182,24 @@ func TestInterrupted(t *testing.T) {
 	if diff := cmp.Diff("new old", n.files(t)); diff != "" {
 		t.Error(diff)
 	}
+	// Who asks again has the rest put back, and then it is undone.
+	last, err := n.state.LastChange()
+	if err != nil || last != "1" {
+		t.Fatalf("%s is to be undone, %v", last, err)
+	}
+	rep = n.undo(t, "3", last, never)
+	if diff := cmp.Diff("dial.volume=changed file.motd=changed", told(rep)); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff("old old 7", n.files(t)); diff != "" {
+		t.Error(diff)
+	}
+	if _, err := n.state.PlanUndo(n.host, "1"); err == nil || !strings.Contains(err.Error(), "undone already, by run 3") {
+		t.Errorf("got %v", err)
+	}
+	if last, err := n.state.LastChange(); err != nil || last != "3" {
+		t.Errorf("%s is to be undone, %v", last, err)
+	}
 }
 
 func TestFailure(t *testing.T) {

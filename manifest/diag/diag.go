@@ -80,7 +80,14 @@ func Errorf(at *hcl.Range, summary, detail string, args ...any) *hcl.Diagnostic 
 // Sources finds manifests by the names that positions use; nil for one that is not known.
 type Sources interface{ File(name string) *hcl.File }
 
-// From turns the language's diagnostics into a List in order of position, each once. Redact takes secrets out of a text.
+// In, as the Extra of one of the language's diagnostics, is the address of what the mistake was met in, where the block alone does not tell.
+type In string
+
+// Unshown, as the Extra of one of the language's diagnostics, keeps the excerpt out: what stands there may be secret.
+type Unshown struct{}
+
+// From turns the language's diagnostics into a List in order of position, each once, with what it was met in. Redact takes secrets out
+// of a text.
 //
 // The language's own idea of showing the values of variables is not followed: it would print secrets.
 func From(ds hcl.Diagnostics, src Sources, redact func(string) string) List {
@@ -88,29 +95,69 @@ func From(ds hcl.Diagnostics, src Sources, redact func(string) string) List {
 		at              hcl.Range
 		summary, detail string
 	}
-	seen := map[key]bool{}
+	seen := map[key]int{}
+	var met []addresses
 	list := make(List, 0, len(ds))
 	for _, d := range ds {
 		k := key{summary: d.Summary, detail: d.Detail}
 		if d.Subject != nil {
 			k.at = *d.Subject
 		}
-		if seen[k] {
+		in, _ := d.Extra.(In)
+		if i, again := seen[k]; again {
+			met[i].add(in)
 			continue
 		}
-		seen[k] = true
+		seen[k] = len(list)
+		met = append(met, addresses{})
+		met[len(list)].add(in)
 		out := Diagnostic{Severity: Error, Summary: redact(d.Summary), Detail: redact(wording(d.Detail))}
 		if d.Severity == hcl.DiagWarning {
 			out.Severity = Warning
 		}
 		if d.Subject != nil {
 			out.Pos = Pos(*d.Subject)
+		}
+		if _, hidden := d.Extra.(Unshown); d.Subject != nil && !hidden {
 			out.Snippet = snippet(src.File(d.Subject.Filename), *d.Subject, redact)
 		}
 		list = append(list, out)
 	}
+	for i := range met {
+		list[i].Detail += redact(met[i].String())
+	}
 	slices.SortStableFunc(list, func(a, b Diagnostic) int { return compare(a.Pos, b.Pos) })
 	return list
+}
+
+// addresses are what one mistake was met in.
+type addresses struct {
+	first In
+	more  map[In]bool
+}
+
+func (s *addresses) add(in In) {
+	switch {
+	case in == "" || in == s.first:
+	case s.first == "":
+		s.first = in
+	case s.more == nil:
+		s.more = map[In]bool{in: true}
+	default:
+		s.more[in] = true
+	}
+}
+
+// String is a sentence, empty where there are none.
+func (s *addresses) String() string {
+	switch {
+	case s.first == "":
+		return ""
+	case len(s.more) == 0:
+		return fmt.Sprintf(" This is in %s.", s.first)
+	default:
+		return fmt.Sprintf(" This is in %s, and in %d more.", s.first, len(s.more))
+	}
 }
 
 func compare(a, b resources.Pos) int {

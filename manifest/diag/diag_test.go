@@ -24,10 +24,17 @@ func at(file string, line, col, byte, end int) *hcl.Range {
 	return &hcl.Range{Filename: file, Start: hcl.Pos{Line: line, Column: col, Byte: byte}, End: hcl.Pos{Line: line, Column: col + end - byte, Byte: end}}
 }
 
+// met is a mistake in b.hcl that was met in a resource.
+func met(in, summary, detail string) *hcl.Diagnostic {
+	d := diag.Errorf(at("b.hcl", 1, 1, 0, 1), summary, "%s", detail)
+	d.Extra = diag.In(in)
+	return d
+}
+
 func same(s string) string { return s }
 
 func TestFrom(t *testing.T) {
-	src := files{"a.hcl": "one\n\ttwo = 2\nthree\n", "b.hcl": "x", "long.hcl": strings.Repeat("é", 5000) + "HERE" + strings.Repeat("y", 5000)}
+	src := files{"a.hcl": "one\n\ttwo = 2\nthree\n", "b.hcl": "x", "crlf.hcl": "a = +\r\n", "long.hcl": strings.Repeat("é", 5000) + "HERE" + strings.Repeat("y", 5000)}
 	for name, tc := range map[string]struct {
 		in     hcl.Diagnostics
 		redact func(string) string
@@ -39,6 +46,18 @@ func TestFrom(t *testing.T) {
 				{Severity: hcl.DiagWarning, Summary: "W"},
 			},
 			want: "Warning: W\n\nError: A\n  a.hcl:2,2-5:\n     2 | \ttwo = 2\n       | \t^^^\n  a.\n\nError: B\n  b.hcl:1,1-2:\n     1 | x\n       | ^\n  b.\n\n",
+		},
+		"met in several": {
+			in: hcl.Diagnostics{
+				diag.Errorf(at("b.hcl", 1, 1, 0, 1), "B", "b."), met(`f["k"]`, "B", "b."), met(`f["l"]`, "B", "b."), met(`f["k"]`, "B", "b."), met(`f["m"]`, "B", "b."),
+				met(`f[1]`, "C", "c."),
+			},
+			want: "Error: B\n  b.hcl:1,1-2:\n     1 | x\n       | ^\n  b. This is in f[\"k\"], and in 2 more.\n\n" +
+				"Error: C\n  b.hcl:1,1-2:\n     1 | x\n       | ^\n  c. This is in f[1].\n\n",
+		},
+		"behind the end of a line": {
+			in:   hcl.Diagnostics{diag.Errorf(at("crlf.hcl", 1, 6, 5, 7), "N", "n.")},
+			want: "Error: N\n  crlf.hcl:1,6-8:\n     1 | a = +\n       |      ^\n  n.\n\n",
 		},
 		"suggestions of the parser": {
 			in:   hcl.Diagnostics{diag.Errorf(nil, "S", `There is no x. Did you mean "y"?`)},

@@ -67,8 +67,9 @@ func (d Diagnostic) text(b *strings.Builder, o TextOptions) {
 // text prints the lines with their numbers, and marks the place below the first of them.
 func (s *Snippet) text(b *strings.Builder, on, off string) {
 	for i, line := range strings.Split(s.Code, "\n") {
+		line = strings.TrimSuffix(line, "\r")
 		fmt.Fprintf(b, "  %4d | %s\n", int(s.Line)+i, printable(line))
-		if i > 0 || s.End <= s.Start || s.Start > len(line) {
+		if i > 0 || s.End <= s.Start && s.Start == 0 || s.Start > len(line) { // of nothing in a line, its place is shown
 			continue
 		}
 		lead := strings.Map(func(r rune) rune {
@@ -77,7 +78,7 @@ func (s *Snippet) text(b *strings.Builder, on, off string) {
 			}
 			return ' '
 		}, line[:s.Start])
-		marked := utf8.RuneCountInString(line[s.Start:min(s.End, len(line))])
+		marked := utf8.RuneCountInString(line[s.Start:max(s.Start, min(s.End, len(line)))])
 		fmt.Fprintf(b, "       | %s%s%s%s\n", lead, on, strings.Repeat("^", max(marked, 1)), off)
 	}
 }

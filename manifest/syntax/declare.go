@@ -2,6 +2,7 @@ package syntax
 
 import (
 	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
 
 	"github.com/nodeapply/apply/manifest/diag"
 	"github.com/nodeapply/apply/resources"
@@ -77,18 +78,24 @@ func (m *Module) add(b *Block) {
 		}
 		m.resolve(b, IsRelation)
 	default:
-		titles := m.Resources[b.Kind]
+		titles := m.resources[b.Kind]
 		if titles == nil {
 			titles = map[string]*Block{}
-			m.Resources[b.Kind] = titles
+			m.resources[b.Kind] = titles
 		}
-		if titles[b.Label] == nil {
-			titles[b.Label] = b
+		if title := titleKey(b.Label); titles[title] == nil {
+			titles[title] = b
 		}
 		m.Body = append(m.Body, b) // two of one title: the catalog compares them
 		m.resolve(b, IsRelation)
 	}
 }
+
+// titleKey is a title as references have it: the language composes the characters of its strings (NFC), and leaves titles as they are written.
+func titleKey(title string) string { return cty.NormalizeString(title) }
+
+// Resource finds the block of a resource by its type and title; nil if there is none.
+func (m *Module) Resource(kind, title string) *Block { return m.resources[kind][titleKey(title)] }
 
 func (m *Module) declare(in map[string]*Block, b *Block, what string) bool {
 	if b.Kind != "defaults" && !resources.IsIdentifier(b.Label) {

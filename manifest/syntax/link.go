@@ -61,7 +61,7 @@ func (m *Module) linkRef(b *Block, a *Attr, ref *reference.Ref, repeated bool) {
 	case "each", "count":
 		m.linkInstance(b, a, ref, repeated)
 	default:
-		if m.Resources[ref.Root][ref.Name] == nil {
+		if m.Resource(ref.Root, ref.Name) == nil {
 			a.Bad = true
 			self := resources.Address{Type: ref.Root, Title: ref.Name}.String()
 			m.errorf(ref.Range(), "Undeclared reference", "There is no resource `%s` in this module%s", self, diag.Suggest(self, m.titles(ref.Root)))
@@ -72,7 +72,7 @@ func (m *Module) linkRef(b *Block, a *Attr, ref *reference.Ref, repeated bool) {
 // titles lists the resources of a type, as references name them.
 func (m *Module) titles(kind string) []string {
 	var list []string
-	for _, title := range slices.Sorted(maps.Keys(m.Resources[kind])) {
+	for _, title := range slices.Sorted(maps.Keys(m.resources[kind])) {
 		list = append(list, resources.Address{Type: kind, Title: title}.String())
 	}
 	return list

@@ -3,6 +3,7 @@
 package syntax
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -22,9 +23,8 @@ type Module struct {
 	Variables map[string]*Block // attributes as far as given; Inner: validation blocks
 	Locals    map[string]*Attr
 	Outputs   map[string]*Block
-	Calls     map[string]*Block            // module blocks by name
-	Resources map[string]map[string]*Block // by type and title
-	Defaults  map[string]*Block            // by type
+	Calls     map[string]*Block // module blocks by name
+	Defaults  map[string]*Block // by type
 	// Body lists resources and calls in order of declaration.
 	Body []*Block
 	// Facts names the facts that any expression mentions.
@@ -32,10 +32,11 @@ type Module struct {
 	// Single says that the module is one file, not a folder.
 	Single bool
 
-	locals []*Block
-	kinds  reference.Kinds
-	step   func()
-	diags  hcl.Diagnostics
+	resources map[string]map[string]*Block // by type and titleKey
+	locals    []*Block
+	kinds     reference.Kinds
+	step      func()
+	diags     hcl.Diagnostics
 }
 
 // Block is one block.
@@ -65,6 +66,15 @@ func (b *Block) Attr(name string) *Attr {
 	return nil
 }
 
+// Holds says whether a range begins in the block.
+func (b *Block) Holds(r *hcl.Range) bool {
+	end := b.Header.End.Byte
+	for i := range b.Attrs {
+		end = max(end, b.Attrs[i].Range().End.Byte)
+	}
+	return r.Filename == b.Header.Filename && b.Header.Start.Byte <= r.Start.Byte && r.Start.Byte <= end
+}
+
 // Reader reads modules. Its limits and the texts it keeps hold for all of them together.
 type Reader struct {
 	kinds reference.Kinds
@@ -82,6 +92,16 @@ func NewReader(kinds reference.Kinds, step func()) *Reader {
 // File returns a file that was read; nil if there is none of that name.
 func (r *Reader) File(name string) *hcl.File { return r.files[name] }
 
+// Writes says whether a text stands in any file that was read.
+func (r *Reader) Writes(text string) bool {
+	for _, f := range r.files {
+		if bytes.Contains(f.Bytes, []byte(text)) {
+			return true
+		}
+	}
+	return false
+}
+
 // keep makes a file's text available to whoever explains its mistakes, those of parsing included.
 func (r *Reader) keep(s *source) {
 	if s.file == nil {
@@ -98,7 +118,7 @@ func (r *Reader) Read(ctx context.Context, path, shown string) (*Module, hcl.Dia
 	}
 	m := &Module{
 		Variables: map[string]*Block{}, Locals: map[string]*Attr{}, Outputs: map[string]*Block{}, Calls: map[string]*Block{},
-		Resources: map[string]map[string]*Block{}, Defaults: map[string]*Block{}, Facts: map[string]bool{}, kinds: r.kinds, step: r.step,
+		resources: map[string]map[string]*Block{}, Defaults: map[string]*Block{}, Facts: map[string]bool{}, kinds: r.kinds, step: r.step,
 		Single: len(names) == 1 && names[0].path == path,
 	}
 	parsed := r.read(ctx, names)

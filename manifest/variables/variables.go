@@ -62,7 +62,9 @@ func Read(ctx context.Context, s *syntax.Reader, sources []Source, m *syntax.Mod
 		if variables[name] != nil {
 			given[name] = v
 		} else if !optional && m != nil {
-			r.errorf(at, "Unknown variable", "There is no variable `%s`%s", name, diag.Suggest(name, names))
+			unknown := diag.Errorf(at, "Unknown variable", "There is no variable `%s`%s", name, diag.Suggest(name, names))
+			unknown.Extra = diag.Unshown{} // the misspelt one may be that of a password
+			r.diags = append(r.diags, unknown)
 		}
 	}
 	for _, src := range sources {

@@ -65,7 +65,15 @@ host "exported" {
 
 exec "purge" { # what is left of others: localhost, multicast names, comments
   when    = var.purge
-  command = "awk '${local.keep}' '${var.target}' > '${var.target}.purged' && cat '${var.target}.purged' > '${var.target}'; rm -f '${var.target}.purged'"
+  command = <<-EOT
+    set -eu
+    file=$(readlink -f '${var.target}')
+    new=$(mktemp "$file.XXXXXX")
+    trap 'rm -f "$new"' EXIT
+    cp -a "$file" "$new"
+    awk '${local.keep}' "$file" > "$new"
+    mv -f "$new" "$file" 2>/dev/null || cat "$new" > "$file" # a file that is a mount of its own, as in containers, cannot be replaced
+  EOT
   unless  = "test -z \"$(awk '${local.foreign}' '${var.target}')\""
   require = [host.given, host.exported]
 }

@@ -26,6 +26,7 @@ type Plan struct {
 	Manifest string           `json:"manifest"` // absolute path, or git::URL?ref=COMMIT
 	Sources  string           `json:"sources"`  // hash of the root module's files
 	Vars     []string         `json:"vars,omitempty"`
+	Environ  []string         `json:"environ"` // of values of variables: APPLY_VAR_n=value
 	VarFiles []string         `json:"var_files,omitempty"`
 	FactDirs []string         `json:"facts_dirs,omitempty"`
 	Tags     []string         `json:"tags,omitempty"`
@@ -105,8 +106,8 @@ func (p *Plan) Approver() func(*report.Result) error {
 			return errors.New("refused: the saved plan does not have it")
 		case then.Outcome != report.Pending:
 			return fmt.Errorf("refused: it has drifted since the plan was saved, which has it as %s", then.Outcome)
-		case now.Certainty == report.KnownLate || strings.HasPrefix(now.Certainty, report.CertaintyAfter):
-			return nil // what it will be only the run shows
+		case now.Certainty == report.KnownLate || strings.HasPrefix(then.Certainty, report.CertaintyAfter) && now.Certainty != then.Certainty:
+			return nil // only the run shows what it will be, or what it was to come after has been done
 		case !slices.Equal(now.Changes, then.Changes) || now.Refreshed != then.Refreshed:
 			return errors.New("refused: it has drifted since the plan was saved: other changes would be made now")
 		}

@@ -67,6 +67,9 @@ func TestApprover(t *testing.T) {
 		{"another change", res(report.Pending, report.Exact, "0644"), res(report.Pending, report.Exact, "0600"), "other changes would be made"},
 		{"drifted", res(report.Unchanged, report.Exact, ""), res(report.Pending, report.Exact, "0600"), "has drifted since the plan was saved"},
 		{"not in the plan", nil, res(report.Pending, report.Exact, "0600"), "does not have it"},
+		{"another change to come after the same", res(report.Pending, "after file.y", "0644"), res(report.Pending, "after file.y", "0600"), "other changes would be made"},
+		{"what it was to come after is done", res(report.Pending, "after file.y", "0644"), res(report.Pending, report.Exact, "0600"), ""},
+		{"what it comes after has drifted", res(report.Pending, report.Exact, "0644"), res(report.Pending, "after file.y", "0600"), "other changes would be made"},
 		{"known late", res(report.Pending, report.KnownLate, "a"), res(report.Pending, report.KnownLate, "b"), ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -15,6 +15,7 @@ import (
 type prose struct {
 	color bool
 	mode  report.Mode
+	makes []string // see Options
 }
 
 // ANSI colours by what they stand for.
@@ -271,11 +272,27 @@ func (p prose) next(r *report.Report, c report.Counts) string {
 	case c.Failed > 0:
 		return fmt.Sprintf("correct what failed, then run it again: what is done stays done. First: %s\n", p.first(r))
 	case r.Mode == report.Plan && c.Pending > onlyReported(r):
-		return fmt.Sprintf("to make these changes: apply %s\n", shellQuote(report.Printable(r.Manifest)))
+		return p.command(r)
 	case r.Mode == report.Plan && c.Pending == 0 && (c.Total > 0 || !r.Partial):
 		return "the node is as declared: there is nothing to do.\n"
 	}
 	return ""
+}
+
+// command says by which command a plan's changes are made.
+func (p prose) command(r *report.Report) string {
+	words, flags := p.makes, ""
+	if len(words) == 0 {
+		words = []string{"apply", r.Manifest}
+		if r.Partial {
+			flags = ", with the same flags"
+		}
+	}
+	quoted := make([]string, len(words))
+	for i, w := range words {
+		quoted[i] = shellQuote(report.Printable(w))
+	}
+	return "to make these changes: " + strings.Join(quoted, " ") + flags + "\n"
 }
 
 func (p prose) first(r *report.Report) string {

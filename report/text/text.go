@@ -28,13 +28,15 @@ type Printer struct {
 type Options struct {
 	Color   bool
 	Verbose bool
+	// Makes is the command, by words, that makes the changes of a plan; default: apply and the manifest.
+	Makes []string
 	// Screen, if set, gives the columns and rows of the terminal that w is: it shows what runs now.
 	Screen func() (columns, rows int)
 }
 
 // New returns a printer to w.
 func New(w io.Writer, o Options) *Printer {
-	p := &Printer{prose: prose{color: o.Color}, w: w, verbose: o.Verbose}
+	p := &Printer{prose: prose{color: o.Color, makes: o.Makes}, w: w, verbose: o.Verbose}
 	if o.Screen != nil {
 		p.live = newLive(p.prose, o.Screen)
 	}

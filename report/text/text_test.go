@@ -3,6 +3,7 @@ package text
 import (
 	"bytes"
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -82,6 +83,7 @@ func TestConclusion(t *testing.T) {
 		"a plan":             {report.Report{Mode: report.Plan, Manifest: "a b.hcl", Results: outcomes(report.Pending, report.Unchanged)}, "plan: 1 to change, 1 unchanged, in 0ms\nto make these changes: apply 'a b.hcl'\n"},
 		"a plan with errors": {report.Report{Mode: report.Plan, Results: outcomes(report.Failed)}, "plan: 1 failed, in 0ms\ncorrect what failed, then plan again. First: file.failed at main.hcl:7\n"},
 		"an empty plan":      {report.Report{Mode: report.Plan, Results: outcomes(report.Unchanged)}, "plan: 1 unchanged, in 0ms\nthe node is as declared: there is nothing to do.\n"},
+		"a plan of a part":   {report.Report{Mode: report.Plan, Manifest: "main.hcl", Partial: true, Results: outcomes(report.Pending)}, "plan: 1 to change, in 0ms\nto make these changes: apply main.hcl, with the same flags\n"},
 		"a plan with noop":   {report.Report{Mode: report.Plan, Manifest: "main.hcl", Results: []*report.Result{{Outcome: report.Pending, Noop: true}, {Outcome: report.Pending}}}, "plan: 1 to change, 1 only reported (noop), in 0ms\nto make these changes: apply main.hcl\n"},
 		"a plan of noop":     {report.Report{Mode: report.Plan, Results: []*report.Result{{Outcome: report.Pending, Noop: true}}}, "plan: 1 only reported (noop), in 0ms\n"},
 		"noop":               {report.Report{Mode: report.Converge, Results: outcomes(report.Pending)}, "converge: 1 only reported (noop), in 0ms\n"},
@@ -141,6 +143,18 @@ func TestTextIsPlainWhenPiped(t *testing.T) {
 	var v bytes.Buffer
 	New(&v, Options{Verbose: true}).Ended(r.Results[1])
 	if diff := cmp.Diff("file.unchanged: unchanged (main.hcl:7)\n", v.String()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestCommandOfAPlan(t *testing.T) {
+	var b strings.Builder
+	p := New(&b, Options{Makes: []string{"apply", "the plan.plan"}})
+	p.End(&report.Report{Mode: report.Plan, Manifest: "main.hcl", Results: outcomes(report.Pending)})
+	if err := p.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff("plan: 1 to change, in 0ms\nto make these changes: apply 'the plan.plan'\n", b.String()); diff != "" {
 		t.Error(diff)
 	}
 }

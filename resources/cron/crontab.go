@@ -166,7 +166,9 @@ func (j *job) parse(body string) bool {
 	var special string
 	var time [5]string
 	if rest[0] == '@' {
-		special = field()[1:]
+		if special = field()[1:]; special == "" {
+			return false
+		}
 	} else {
 		for i := range time {
 			time[i] = field()

@@ -10,6 +10,7 @@ import (
 
 	"github.com/nodeapply/apply/exchange/name"
 	"github.com/nodeapply/apply/exchange/record"
+	"github.com/nodeapply/apply/exchange/store"
 	"github.com/nodeapply/apply/exchange/view"
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
@@ -143,6 +144,13 @@ func (f *Fact) Apply(ctx context.Context, _ host.Host, _ resources.Diff) error {
 	if err != nil {
 		return err
 	}
+	told := false
+	ctx = store.WithAway(ctx, func(why error) {
+		if !told {
+			resources.Tell(ctx, "waiting for the exchange: "+why.Error())
+		}
+		told = true
+	})
 	host.Waiting(ctx, func() {
 		if f.Ensure == absent {
 			err = f.link.Withdraw(ctx, f.Name)

@@ -57,7 +57,12 @@ func (l *link) Kept(string) json.RawMessage {
 	return json.RawMessage(l.kept)
 }
 
-func (l *link) Publish(_ context.Context, f string, value json.RawMessage, ttl time.Duration) error {
+func (l *link) Publish(ctx context.Context, f string, value json.RawMessage, ttl time.Duration) error {
+	for range 2 { // it tries again
+		if l.full != nil {
+			store.TellAway(ctx, l.full)
+		}
+	}
 	l.said = append(l.said, "publish "+f+" "+string(value)+" "+ttl.String())
 	return l.full
 }
@@ -156,8 +161,13 @@ func TestStillDiffersWhenItWasNotPublished(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := f.Apply(t.Context(), nil, d); err == nil {
+	var told []string
+	ctx := resources.WithTell(t.Context(), func(what string) { told = append(told, what) })
+	if err := f.Apply(ctx, nil, d); err == nil {
 		t.Error("want an error")
+	}
+	if diff := cmp.Diff([]string{"waiting for the exchange: no space left on device"}, told); diff != "" {
+		t.Error(diff)
 	}
 	if again, err := f.Check(t.Context(), nil); err != nil || again.Empty() {
 		t.Errorf("after a failed apply: %v, %v", again, err)

@@ -14,23 +14,9 @@ import (
 	"github.com/nodeapply/apply/host/hosttest"
 	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/resources/file"
+	"github.com/nodeapply/apply/resources/file/internal/perm"
 	"github.com/nodeapply/apply/resources/resourcetest"
 )
-
-func TestModeAttribute(t *testing.T) {
-	for _, ok := range []any{"0644", "644", "4755", "7777", "0", "u+x,g-w,a=rX", "u=rwxs,g=u,o=", "+t", "a-s", "u+r-w"} {
-		var m file.Mode
-		if err := m.UnmarshalAttr(ok); err != nil || string(m) != ok {
-			t.Errorf("%v: %q, %v", ok, m, err)
-		}
-	}
-	for _, bad := range []any{644.0, 420.0, true, "", "0888", "10000", "u", "z+x", "u+q", "u+x,", "rwxr-xr-x", "-1", []any{"0644"}} {
-		var m file.Mode
-		if err := m.UnmarshalAttr(bad); err == nil {
-			t.Errorf("%v was accepted", bad)
-		}
-	}
-}
 
 // Symbolic modes mean what chmod(1) means by them.
 func TestSymbolicModes(t *testing.T) {
@@ -47,7 +33,7 @@ func TestSymbolicModes(t *testing.T) {
 				if err := os.Chmod(h.Path(kind), os.FileMode(start&0o777)|special(start)); err != nil {
 					t.Fatal(err)
 				}
-				d, err := made(kind, mode(file.Mode(symbol))).Check(t.Context(), h)
+				d, err := made(kind, mode(perm.Mode(symbol))).Check(t.Context(), h)
 				if err != nil {
 					t.Fatal(err)
 				}

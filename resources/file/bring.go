@@ -27,7 +27,7 @@ func (f *File) bring(ctx context.Context, h host.Host, w *want, d resources.Diff
 	if err != nil || kind == host.Absent {
 		return err
 	}
-	return w.bringLabel(ctx, h)
+	return w.label.Bring(ctx, h, w.name)
 }
 
 // amend removes the differences d of a thing that stays what it is.
@@ -55,7 +55,7 @@ func (w *want) meta(st host.Stat, d resources.Diff) host.Meta {
 	}
 	owned := d.Has("owner") || d.Has("group") // which may take setuid away
 	if d.Has("mode") || owned && w.mode != "" && st.Kind != host.Symlink {
-		mode := w.mode.of(st.Kind, st.Mode)
+		mode := w.mode.Of(st.Kind, st.Mode)
 		meta.Mode = &mode
 	}
 	return meta
@@ -81,7 +81,7 @@ func (f *File) replace(ctx context.Context, h host.Host, w *want, st host.Stat, 
 	}
 	meta := host.Meta{UID: w.uid, GID: w.gid}
 	if w.mode != "" {
-		mode := w.mode.of(kind, modeBefore(st, kind))
+		mode := w.mode.Of(kind, modeBefore(st, kind))
 		meta.Mode = &mode
 	}
 	make := func(h host.Host, name string) error {

@@ -11,6 +11,7 @@ import (
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/resources/file/internal/content"
+	"github.com/nodeapply/apply/resources/file/internal/perm"
 )
 
 const (
@@ -90,7 +91,9 @@ func (f *File) compareAt(ctx context.Context, v host.View, w *want, st thing) (r
 		return d, err
 	}
 	f.compareMeta(ctx, v, w, st.Stat, kind, &d)
-	if err := w.compareLabel(v, kind != st.Kind, &d); err != nil {
+	relabelled, err := w.label.Compare(v, w.name, kind != st.Kind)
+	d.Changes = append(d.Changes, relabelled...)
+	if err != nil {
 		return d, err
 	}
 	return d, missing
@@ -250,8 +253,8 @@ func (f *File) compareTarget(v host.View, w *want, st host.Stat, d *resources.Di
 func (f *File) compareMeta(ctx context.Context, v host.View, w *want, st host.Stat, kind host.Kind, d *resources.Diff) {
 	fresh := kind != st.Kind
 	if kind != host.Symlink && w.mode != "" {
-		if mode := w.mode.of(kind, modeBefore(st, kind)); fresh || mode != st.Mode {
-			c := resources.Change{Attr: "mode", From: octal(st.Mode), To: octal(mode)}
+		if mode := w.mode.Of(kind, modeBefore(st, kind)); fresh || mode != st.Mode {
+			c := resources.Change{Attr: "mode", From: perm.Octal(st.Mode), To: perm.Octal(mode)}
 			if fresh {
 				c.From = ""
 			}

@@ -11,6 +11,7 @@ import (
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/resources/file/internal/content"
+	"github.com/nodeapply/apply/resources/file/internal/perm"
 )
 
 var (
@@ -53,7 +54,7 @@ type File struct {
 	Target string `hcl:"target"`
 	// Permission bits as a string, octal (`"0644"`) or symbolic (`"u+x,g-w,a=rX"`); a number is refused. On folders, read permission in an octal
 	// mode brings search permission: `"0644"` is 0755 there. A symbolic mode changes what is there, or 0644 (0755 of a folder) where nothing is.
-	Mode Mode `hcl:"mode"`
+	Mode perm.Mode `hcl:"mode"`
 	// The owner, by name or id. A name is looked up when the file is visited, so that an earlier resource may make the user.
 	Owner resources.Scalar `hcl:"owner"`
 	// The group, by name or id, looked up when the file is visited.

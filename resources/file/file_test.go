@@ -12,6 +12,7 @@ import (
 	"github.com/nodeapply/apply/host/hosttest"
 	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/resources/file"
+	"github.com/nodeapply/apply/resources/file/internal/perm"
 	"github.com/nodeapply/apply/resources/resourcetest"
 )
 
@@ -26,7 +27,7 @@ func made(name string, set ...func(*file.File)) *file.File {
 
 func content(s string) func(*file.File) { return func(f *file.File) { f.Content = &s } }
 func ensure(s string) func(*file.File)  { return func(f *file.File) { f.Ensure = s } }
-func mode(m file.Mode) func(*file.File) { return func(f *file.File) { f.Mode = m } }
+func mode(m perm.Mode) func(*file.File) { return func(f *file.File) { f.Mode = m } }
 func owner(o resources.Scalar) func(*file.File) {
 	return func(f *file.File) { f.Owner, f.Group = o, o }
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/file/internal/perm"
 )
 
 var _ resources.Inspector = (*File)(nil)
@@ -41,35 +42,11 @@ func (f *File) Inspect(ctx context.Context, v host.View) error {
 		f.Target, err = v.Readlink(name)
 		return err
 	}
-	f.Mode = Mode(octal(st.Mode))
-	if st.Kind == host.Directory && f.Mode.of(host.Directory, 0) != st.Mode {
-		f.Mode = exactly(st.Mode) // a folder that may be read and not searched
-	}
+	f.Mode = perm.Exactly(st.Kind, st.Mode)
 	if st.Kind == host.Regular && st.Size <= inspected {
 		return f.inspectContent(v, name)
 	}
 	return nil
-}
-
-// exactly is a symbolic mode that gives a folder just those bits.
-func exactly(mode uint32) Mode {
-	letters := func(bits uint32) string {
-		s := ""
-		for i, letter := range "rwx" {
-			if bits&(4>>i) != 0 {
-				s += string(letter)
-			}
-		}
-		return s
-	}
-	sign := func(bit uint32) string {
-		if mode&bit != 0 {
-			return "+"
-		}
-		return "-"
-	}
-	return Mode("u=" + letters(mode>>6) + ",g=" + letters(mode>>3) + ",o=" + letters(mode) +
-		",u" + sign(0o4000) + "s,g" + sign(0o2000) + "s," + sign(0o1000) + "t")
 }
 
 func (f *File) inspectContent(v host.View, name string) error {

@@ -13,6 +13,7 @@ import (
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/resources/file/internal/content"
+	"github.com/nodeapply/apply/resources/file/internal/label"
 )
 
 var _ resources.Surveyor = (*File)(nil)
@@ -30,7 +31,7 @@ func (f *File) walks(w *want) bool {
 	if !f.Recurse || w.ensure != ensureDirectory || f.RecurseLimit != nil && *f.RecurseLimit == 0 {
 		return false
 	}
-	return w.source != "" || f.Purge || w.mode != "" || w.uid != nil || w.gid != nil || w.label != label{}
+	return w.source != "" || f.Purge || w.mode != "" || w.uid != nil || w.gid != nil || w.label != label.Label{}
 }
 
 // tree is one walk through a folder and, in step with it, the folder that it is a copy of. No object outlives the name it is for.

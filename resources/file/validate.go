@@ -60,7 +60,7 @@ func (f *File) Validate() error {
 	known := []string{"", ensureFile, ensureDirectory, ensureLink, ensureAbsent, ensurePresent}
 	require(slices.Contains(known, f.Ensure), "ensure", "want file, directory, link, absent or present, not %q", f.Ensure)
 	if f.Mode != "" {
-		check("mode", f.Mode.check())
+		check("mode", f.Mode.Check())
 	}
 	check("backup", f.Backup.check())
 	require(slices.Contains([]string{"", "manage", follow}, f.Links), "links", "want manage or follow, not %q", f.Links)

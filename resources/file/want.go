@@ -11,6 +11,8 @@ import (
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/resources/file/internal/content"
+	"github.com/nodeapply/apply/resources/file/internal/label"
+	"github.com/nodeapply/apply/resources/file/internal/perm"
 )
 
 // The values of ensure.
@@ -30,12 +32,12 @@ type want struct {
 	ensure       string // with its default; "" and "present" take what is there
 	body         content.Body
 	target       string
-	mode         Mode
+	mode         perm.Mode
 	owner, group string // as declared
 	uid, gid     *uint32
 	missing      error  // the account or the source that the node does not have, and an earlier resource may bring
 	pending      string // the source that is missing; its content is declared nevertheless
-	label        label
+	label        label.Label
 	source       string   // the folder that a tree is copied from
 	inTree       bool     // it is in a folder that is managed as a whole
 	fresh        bool     // the folder that it is in is yet to be made
@@ -65,7 +67,7 @@ func (f *File) wanted(ctx context.Context, v host.View) (want, error) {
 	}
 	w.missing = w.accounts(ctx, v)
 	var err error
-	if w.label, err = f.label(v); err != nil {
+	if w.label, err = label.Declared(v, f.SELUser, f.SELRole, f.SELType, f.SELRange); err != nil {
 		return w, err
 	}
 	if f.Links == follow && w.ensure != ensureLink {

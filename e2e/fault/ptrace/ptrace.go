@@ -220,7 +220,8 @@ func (t *tracer) stopped(tid int, ws unix.WaitStatus) {
 	case sig == unix.SIGTRAP && ws.TrapCause() > 0:
 		t.running = t.running || tid == t.main && ws.TrapCause() == unix.PTRACE_EVENT_EXEC
 		sig = 0
-	case sig == unix.SIGSTOP && t.track(tid): // how a new thread begins
+	case sig == unix.SIGSTOP: // how a new thread begins; nobody else stops one
+		t.track(tid)
 		sig = 0
 	case sig == unix.SIGTRAP && !t.running: // the start of the trampoline
 		sig = 0

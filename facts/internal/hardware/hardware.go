@@ -3,6 +3,7 @@ package hardware
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -79,12 +80,24 @@ func processors(_ context.Context, n *probe.Node) (any, error) {
 	}
 	p := map[string]any{
 		"count": int64(c.count), "physicalcount": int64(max(1, c.packages)), "models": probe.Texts(c.models), "isa": n.Hardware(),
+		"speed": speed(c.mhz),
 	}
 	if c.cores > 0 {
 		p["cores"] = int64(c.cores)
 		p["threads"] = int64(max(1, c.siblings/c.cores))
 	}
 	return probe.Object(p), nil
+}
+
+// speed writes a frequency as Facter does: "2.60 GHz".
+func speed(mhz int64) string {
+	switch {
+	case mhz <= 0:
+		return ""
+	case mhz < 1000:
+		return fmt.Sprintf("%d.00 MHz", mhz)
+	}
+	return fmt.Sprintf("%.2f GHz", float64(mhz)/1000)
 }
 
 // packages counts the sockets where cpuinfo does not tell them: on ARM.
@@ -105,6 +118,7 @@ type cpuInfo struct {
 	count, packages int
 	cores, siblings int // of one package
 	models          []string
+	mhz             int64 // of the last one, as Facter has it
 }
 
 // parseCPUInfo knows the forms of x86, ARM, POWER and s390.
@@ -130,6 +144,9 @@ func parseCPUInfo(s string) cpuInfo {
 			c.cores, _ = strconv.Atoi(value)
 		case key == "siblings":
 			c.siblings, _ = strconv.Atoi(value)
+		case key == "cpu MHz", key == "clock": // 2596.142, and 2596.142MHz on POWER
+			whole, _, _ := strings.Cut(strings.TrimSuffix(value, "MHz"), ".")
+			c.mhz, _ = strconv.ParseInt(whole, 10, 64)
 		}
 	}
 	c.packages = len(ids)

@@ -14,17 +14,17 @@ import (
 
 func TestProcessors(t *testing.T) {
 	x86 := func(cpu, socket string) string {
-		return "processor\t: " + cpu + "\nvendor_id\t: GenuineIntel\nmodel name\t: Xeon: big\nphysical id\t: " + socket + "\nsiblings\t: 4\ncpu cores\t: 2\n\n"
+		return "processor\t: " + cpu + "\nvendor_id\t: GenuineIntel\nmodel name\t: Xeon: big\nphysical id\t: " + socket + "\ncpu MHz\t\t: 2596.142\nsiblings\t: 4\ncpu cores\t: 2\n\n"
 	}
 	for _, tt := range []struct {
 		name, tree string
 		want       any
 	}{
 		{"x86, two sockets", "-- proc/cpuinfo --\n" + x86("0", "0") + x86("1", "1"),
-			map[string]any{"count": int64(2), "physicalcount": int64(2), "models": []any{"Xeon: big", "Xeon: big"}, "cores": int64(2), "threads": int64(2), "isa": "x86_64"}},
+			map[string]any{"count": int64(2), "physicalcount": int64(2), "models": []any{"Xeon: big", "Xeon: big"}, "cores": int64(2), "threads": int64(2), "speed": "2.60 GHz", "isa": "x86_64"}},
 		{"ARM", "-- proc/cpuinfo --\nprocessor\t: 0\nBogoMIPS\t: 50.00\n\nprocessor\t: 1\n\n-- sys/devices/system/cpu/cpu0/topology/physical_package_id --\n0\n-- sys/devices/system/cpu/cpu1/topology/physical_package_id --\n0\n-- sys/devices/system/cpu/cpufreq/x --\n",
 			map[string]any{"count": int64(2), "physicalcount": int64(1), "isa": "x86_64"}},
-		{"POWER", "-- proc/cpuinfo --\nprocessor\t: 0\ncpu\t\t: POWER9, altivec supported\nclock\t: 2.2MHz\n", map[string]any{"count": int64(1), "physicalcount": int64(1), "models": []any{"POWER9, altivec supported"}, "isa": "x86_64"}},
+		{"POWER", "-- proc/cpuinfo --\nprocessor\t: 0\ncpu\t\t: POWER9, altivec supported\nclock\t: 850.5MHz\n", map[string]any{"count": int64(1), "physicalcount": int64(1), "speed": "850.00 MHz", "models": []any{"POWER9, altivec supported"}, "isa": "x86_64"}},
 		{"s390", "-- proc/cpuinfo --\nvendor_id       : IBM/S390\n# processors    : 2\nprocessor 0: version = FF,  identification = 0117\nprocessor 1: version = FF\n", map[string]any{"count": int64(2), "physicalcount": int64(1), "isa": "x86_64"}},
 		{"none", "-- proc/cpuinfo --\n", nil},
 	} {

@@ -42,6 +42,13 @@ func New(dir string) *Store {
 	return &Store{dir: dir, sync: syncer.New(), buffers: sync.Pool{New: func() any { b := make([]byte, 32<<10); return &b }}}
 }
 
+// Sum is the hash that names content.
+func Sum(r io.Reader) (string, error) {
+	h := sha256.New()
+	_, err := io.Copy(h, r)
+	return hex.EncodeToString(h.Sum(nil)), err
+}
+
 // Put copies content to the store and returns its hash. It is on disk when Put returns.
 func (s *Store) Put(ctx context.Context, r io.Reader) (string, error) {
 	sum, err := s.put(ctx, r)
@@ -120,9 +127,8 @@ func (s *Store) Get(sum string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := sha256.New()
-	_, err = io.Copy(h, f)
-	if err == nil && hex.EncodeToString(h.Sum(nil)) != sum {
+	have, err := Sum(f)
+	if err == nil && have != sum {
 		err = errors.New("the content in the store is damaged")
 	}
 	if err == nil {

@@ -50,7 +50,7 @@ func ForEach(v cty.Value) (list []*Instance, known bool, problem string) {
 	t := v.Type()
 	switch {
 	case v.IsMarked():
-		return nil, false, "A sensitive value cannot be used here: its keys would appear in addresses."
+		return nil, false, "A sensitive value cannot be used here: its keys would appear in addresses. If they are no secret, write `nonsensitive(...)` around them."
 	case !v.IsKnown():
 		return nil, false, ""
 	case v.IsNull():

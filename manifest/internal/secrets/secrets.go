@@ -19,16 +19,19 @@ const (
 
 // Set is the plain texts of sensitive values.
 type Set struct {
-	texts map[string]struct{}
-	tell  func(string)
+	texts   map[string]struct{}
+	tell    func(string)
+	written func(string) bool
+	names   map[string]bool // of attributes: whether they are written
 }
 
-// New returns an empty Set; tell, if not nil, is told every text when it is met.
-func New(tell func(string)) *Set {
-	return &Set{texts: map[string]struct{}{}, tell: tell}
+// New returns an empty Set; tell, if not nil, is told every text when it is met. Written says whether a manifest holds a text: the name of an
+// object's attribute that stands in one is no secret, and to hide it would tear reports apart.
+func New(tell func(string), written func(string) bool) *Set {
+	return &Set{texts: map[string]struct{}{}, tell: tell, written: written, names: map[string]bool{}}
 }
 
-// Add notes every text in the parts of v that are marked.
+// Add notes every text in the parts of v that are marked. True and false are none: they hide in everything.
 func (s *Set) Add(v cty.Value) { s.walk(v, false) }
 
 func (s *Set) note(text string) {
@@ -49,8 +52,9 @@ func (s *Set) walk(v cty.Value, marked bool) {
 	if v.IsNull() || !v.IsKnown() {
 		return
 	}
-	if t := v.Type(); t.IsPrimitiveType() {
-		if text, err := convert.Convert(v, cty.String); marked && err == nil {
+	t := v.Type()
+	if t.IsPrimitiveType() {
+		if text, err := convert.Convert(v, cty.String); marked && t != cty.Bool && err == nil {
 			s.note(text.AsString())
 		}
 		return
@@ -59,11 +63,21 @@ func (s *Set) walk(v cty.Value, marked bool) {
 		return
 	}
 	for k, e := range v.Elements() {
-		if k.Type() == cty.String {
+		if k.Type() == cty.String && !(t.IsObjectType() && s.named(k.AsString())) {
 			s.walk(k, marked)
 		}
 		s.walk(e, marked)
 	}
+}
+
+// named says that a manifest writes the name of an attribute.
+func (s *Set) named(attr string) bool {
+	known, asked := s.names[attr]
+	if !asked {
+		known = s.written(attr)
+		s.names[attr] = known
+	}
+	return known
 }
 
 // quotedText is a string literal.

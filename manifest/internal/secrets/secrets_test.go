@@ -3,7 +3,31 @@ package secrets
 import (
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/zclconf/go-cty/cty"
 )
+
+// TestAdd: what a sensitive object is about stands in the manifest, what it says does not.
+func TestAdd(t *testing.T) {
+	port := cty.NumberIntVal(8080)
+	for name, tc := range map[string]struct {
+		in   cty.Value
+		want []string
+	}{
+		"the names of attributes": {cty.ObjectVal(map[string]cty.Value{"user": cty.StringVal("bob"), "port": port}).Mark("s"), []string{"8080", "bob"}},
+		"a name that was made":    {cty.ObjectVal(map[string]cty.Value{"hunter2": port}).Mark("s"), []string{"8080", "hunter2"}},
+		"the keys of a map":       {cty.MapVal(map[string]cty.Value{"user": port}).Mark("s"), []string{"8080", "user"}},
+		"one part":                {cty.TupleVal([]cty.Value{cty.StringVal("open"), cty.StringVal("bob").Mark("s")}), []string{"bob"}},
+		"true and nothing":        {cty.TupleVal([]cty.Value{cty.True, cty.NullVal(cty.String), cty.UnknownVal(cty.String)}).Mark("s"), []string{}},
+	} {
+		s := New(nil, func(text string) bool { return text == "user" || text == "port" })
+		s.Add(tc.in)
+		if diff := cmp.Diff(tc.want, s.List()); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+}
 
 // TestExcerptsOfBrokenSecrets: an expression that makes something sensitive and cannot be evaluated is shown without its literals.
 func TestExcerptsOfBrokenSecrets(t *testing.T) {
@@ -15,13 +39,13 @@ func TestExcerptsOfBrokenSecrets(t *testing.T) {
 		"the JSON syntax":           `"${sensitive(uper(\"hunter2\"))}"`,
 		"a heredoc":                 "sensitive(uper(<<EOT\n  hunter2\nEOT\n))",
 	} {
-		s := New(nil)
+		s := New(nil, nil)
 		s.Quoted(expr)
 		if got := s.Redact("  content = " + expr); strings.Contains(got, "hunter2") {
 			t.Errorf("%s: %s", name, got)
 		}
 	}
-	s := New(nil)
+	s := New(nil, nil)
 	s.Quoted(`upper("plain")`)
 	if got := s.Redact("plain"); got != "plain" {
 		t.Errorf("nothing sensitive: %s", got)

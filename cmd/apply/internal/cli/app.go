@@ -47,6 +47,8 @@ type App struct {
 	Ran   bool   // a run has ended: whatever is wrong from then on, the command did start
 	Code  int    // set by a command that ended by itself
 
+	Makes []string // the command that makes the changes of the plan that this one prints; none: apply PATH
+
 	color, logLevel, profile string
 	verbose                  bool
 	reports                  []string

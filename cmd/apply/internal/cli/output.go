@@ -62,7 +62,7 @@ func (a *App) Printer() Printer {
 	if a.JSON {
 		return jsonl.New(a.Stdout)
 	}
-	o := text.Options{Color: a.colored(a.Stdout), Verbose: a.verbose}
+	o := text.Options{Color: a.colored(a.Stdout), Verbose: a.verbose, Makes: a.Makes}
 	if IsTerminal(a.Stdout) && a.Env("TERM") != "dumb" {
 		o.Screen = func() (columns, rows int) { return Screen(a.Stdout) }
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"time"
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/journal"
@@ -23,7 +24,7 @@ func (r *Runner) arm(ctx context.Context, state *journal.State, h host.Host, run
 		return err
 	}
 	undo := slices.Concat([]string{program, "undo", "--yes", "--wait-lock=1h", "--state-dir=" + state.Dir()}, exchange, []string{run})
-	return confirm.Arm(ctx, state, h, run, r.confirmWithin, undo)
+	return confirm.Arm(ctx, state, h, run, time.Duration(r.confirmWithin), undo)
 }
 
 // keepOrConfirm starts the time for the confirmation of a run that has ended, if it changed something.
@@ -38,6 +39,6 @@ func (r *Runner) keepOrConfirm(ctx context.Context, state *journal.State, h host
 	if err := r.arm(ctx, state, h, rep.Run); err != nil {
 		return err
 	}
-	fmt.Fprintf(r.Stderr, "apply: this run is undone in %v unless apply confirm comes\n", r.confirmWithin)
+	fmt.Fprintf(r.Stderr, "apply: this run is undone in %v unless apply confirm comes\n", time.Duration(r.confirmWithin))
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/nodeapply/apply/cmd/apply/internal/cli"
 	"github.com/nodeapply/apply/cmd/apply/internal/load"
+	"github.com/nodeapply/apply/cmd/apply/internal/outfile"
 	"github.com/nodeapply/apply/engine"
 	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/source"
@@ -39,8 +40,15 @@ func PlanCommand(a *cli.App) *cobra.Command {
 }
 
 func (r *Runner) plan(cmd *cobra.Command, src source.Source) error {
-	if out := r.planOut; out != "" && !strings.HasSuffix(out, planSuffix) {
-		return cli.UsageError(cmd, fmt.Errorf("--out %s: the name of a saved plan ends in %s", out, planSuffix))
+	if isPlan(src) {
+		return cli.UsageError(cmd, fmt.Errorf("%s is a saved plan: apply it, or plan its manifest again", src.Path))
+	}
+	if r.planOut != "" {
+		r.planOut = strings.TrimSuffix(r.planOut, planSuffix) + planSuffix
+		if err := outfile.Probe(r.planOut); err != nil {
+			return fmt.Errorf("--out %s: %w", r.planOut, err)
+		}
+		r.Makes = []string{"apply", r.planOut}
 	}
 	ctx, signals := r.Catch(cmd.Context())
 	defer signals.End()
@@ -49,10 +57,13 @@ func (r *Runner) plan(cmd *cobra.Command, src source.Source) error {
 		return err
 	}
 	rep, err := r.PlanOf(ctx, signals, m)
-	if rep == nil || r.planOut == "" {
+	if rep == nil || r.planOut == "" || rep.Interrupted != 0 {
 		return err
 	}
-	return errors.Join(err, r.savePlan(r.planOut, src, rep))
+	if e := r.savePlan(r.planOut, src, rep); e != nil {
+		err = errors.Join(err, fmt.Errorf("--out %s: %w", r.planOut, e))
+	}
+	return err
 }
 
 // PlanOf plans a manifest.
@@ -69,7 +80,7 @@ func (r *Runner) Converge(cmd *cobra.Command, src source.Source) error {
 	switch {
 	case r.Noop:
 		return r.plan(cmd, src)
-	case strings.HasSuffix(src.Path, planSuffix):
+	case isPlan(src):
 		return r.applyPlan(cmd, src.Path)
 	}
 	return r.convergeTo(cmd, src, nil)
@@ -92,7 +103,7 @@ func (r *Runner) Bring(ctx context.Context, signals *cli.Interrupts, m *load.Man
 	if err != nil {
 		return err
 	}
-	if err := state.Lock(ctx, r.waitLock); err != nil {
+	if err := state.Lock(ctx, time.Duration(r.waitLock)); err != nil {
 		return err
 	}
 	defer func() { r.Warn(state.Close()) }()

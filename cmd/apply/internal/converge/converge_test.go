@@ -73,6 +73,7 @@ func saved(t *testing.T) (plan, manifest string) {
 	}
 	r := New(&cli.App{})
 	r.Vars, r.VarFiles, r.tags = []string{"a=b"}, []string{"vars.hcl"}, []string{"base"}
+	t.Setenv("APPLY_VAR_c", "d=e")
 	if err := r.savePlan(plan, source.Source{Path: manifest}, &report.Report{Node: node}); err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +95,7 @@ func TestSavedPlan(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := &planfile.Plan{Format: got.Format, Version: got.Version, Node: got.Node, Machine: machineID(), Manifest: manifest, Sources: sum,
-		Vars: []string{"a=b"}, VarFiles: []string{vars}, Tags: []string{"base"}}
+		Vars: []string{"a=b"}, Environ: []string{"APPLY_VAR_c=d=e"}, VarFiles: []string{vars}, Tags: []string{"base"}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

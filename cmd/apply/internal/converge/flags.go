@@ -2,7 +2,6 @@ package converge
 
 import (
 	"runtime"
-	"time"
 
 	"github.com/spf13/pflag"
 
@@ -19,13 +18,13 @@ type Runner struct {
 	tags          []string
 	skipTags      []string
 	targets       []string
-	parallel      int
+	parallel      cli.Count
 	detailed      bool
 	failFast      bool
 	strict        bool
-	timeout       time.Duration
-	waitLock      time.Duration
-	confirmWithin time.Duration
+	timeout       cli.Duration
+	waitLock      cli.Duration
+	confirmWithin cli.Duration
 }
 
 // New returns the Runner of a command, whose flags are yet to be added.
@@ -36,11 +35,12 @@ func (r *Runner) AddRun(s *pflag.FlagSet) {
 	s.StringSliceVar(&r.tags, "tags", nil, "only resources with one of these `tags`; may repeat")
 	s.StringSliceVar(&r.skipTags, "skip-tags", nil, "not the resources with one of these `tags`; may repeat")
 	s.StringArrayVar(&r.targets, "target", nil, "only this `address`, with what it requires; may repeat")
-	s.IntVar(&r.parallel, "parallel", runtime.NumCPU(), "resources at a time")
+	r.parallel = cli.Count(runtime.NumCPU())
+	s.Var(&r.parallel, "parallel", "resources at a time")
 	s.BoolVar(&r.detailed, "detailed-exitcode", false, "exit 2 if something changed (or would), 6 if something failed too")
 	s.BoolVar(&r.failFast, "fail-fast", false, "after a failure start nothing new")
 	s.BoolVar(&r.strict, "strict", false, "a command that is not idempotent is a failure")
-	s.DurationVar(&r.timeout, "timeout", 0, "end the run after this long (default: no limit; each resource has its own)")
+	s.Var(&r.timeout, "timeout", "end the run after this long (default: no limit; each resource has its own)")
 	r.AddProfile(s)
 	r.AddReport(s, "a report")
 }
@@ -48,6 +48,6 @@ func (r *Runner) AddRun(s *pflag.FlagSet) {
 // AddChange adds the flags of commands that change the node.
 func (r *Runner) AddChange(s *pflag.FlagSet) {
 	s.BoolVar(&r.Noop, "noop", false, "only say what would change; the same as apply plan")
-	s.DurationVar(&r.waitLock, "wait-lock", 0, "wait this long for another run to end")
-	s.DurationVar(&r.confirmWithin, "confirm-within", 0, "undo the run unless apply confirm comes within this time")
+	s.Var(&r.waitLock, "wait-lock", "wait this long for another run to end")
+	s.Var(&r.confirmWithin, "confirm-within", "undo the run unless apply confirm comes within this time")
 }

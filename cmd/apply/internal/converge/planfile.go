@@ -18,6 +18,12 @@ import (
 
 const planSuffix = ".plan"
 
+// isPlan says whether a PATH is that of a saved plan: its name says so, and it is no folder.
+func isPlan(src source.Source) bool {
+	info, err := os.Stat(src.Path)
+	return !src.Git() && strings.HasSuffix(src.Path, planSuffix) && (err != nil || !info.IsDir())
+}
+
 // savePlan writes a plan to a file, whole or not at all.
 func (r *Runner) savePlan(name string, from source.Source, rep *report.Report) error {
 	from, err := origin.Fixed(from, rep.Commit)
@@ -38,7 +44,7 @@ func (r *Runner) savePlan(name string, from source.Source, rep *report.Report) e
 	}
 	text, err := planfile.Encode(planfile.Plan{
 		Node: rep.Node, Machine: machineID(), Manifest: from.String(), Sources: sources,
-		Vars: r.Vars, VarFiles: varFiles, FactDirs: factDirs, Tags: r.tags, SkipTags: r.skipTags, Targets: r.targets, Results: rep.Results,
+		Vars: r.Vars, Environ: r.VarEnviron(), VarFiles: varFiles, FactDirs: factDirs, Tags: r.tags, SkipTags: r.skipTags, Targets: r.targets, Results: rep.Results,
 	})
 	if err != nil {
 		return err
@@ -103,7 +109,7 @@ func (r *Runner) applyPlan(cmd *cobra.Command, name string) error {
 	if err != nil {
 		return err
 	}
-	r.Vars, r.VarFiles, r.FactDirs, r.tags, r.skipTags, r.targets = p.Vars, p.VarFiles, p.FactDirs, p.Tags, p.SkipTags, p.Targets
+	r.Vars, r.Environ, r.VarFiles, r.FactDirs, r.tags, r.skipTags, r.targets = p.Vars, p.Environ, p.VarFiles, p.FactDirs, p.Tags, p.SkipTags, p.Targets
 	src, err := source.Parse(p.Manifest)
 	if err != nil {
 		return err

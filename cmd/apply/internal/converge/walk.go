@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/catalog/selection"
@@ -32,7 +33,8 @@ func (r *Runner) walk(
 	}
 	if r.timeout > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, r.timeout, &engine.TimeoutError{After: r.timeout})
+		after := time.Duration(r.timeout)
+		ctx, cancel = context.WithTimeoutCause(ctx, after, &engine.TimeoutError{After: after})
 		defer cancel()
 	}
 	o.Node, _ = os.Hostname() // a node without a name still converges
@@ -41,7 +43,7 @@ func (r *Runner) walk(
 	o.Events = &finisher{Printer: p, signals: signals, manifest: m, memory: mem, partial: len(r.tags)+len(r.skipTags)+len(r.targets) > 0, warnings: r.TakeWarnings}
 	o.Commit, o.Dirty, o.Drifted = m.Origin.Commit, m.Origin.Dirty, mem.Drifted
 	o.Stop = signals.Stop()
-	o.Parallel, o.Tags, o.SkipTags, o.FailFast, o.Strict = r.parallel, r.tags, r.skipTags, r.failFast, r.strict
+	o.Parallel, o.Tags, o.SkipTags, o.FailFast, o.Strict = int(r.parallel), r.tags, r.skipTags, r.failFast, r.strict
 	rep, err := do(ctx, o)
 	if err != nil {
 		return nil, errors.Join(err, p.Close())

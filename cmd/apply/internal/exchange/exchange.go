@@ -38,6 +38,14 @@ func Command(a *cli.App) *cobra.Command {
 	return cmd
 }
 
+// oneNode accepts exactly one argument.
+func oneNode(cmd *cobra.Command, args []string) error {
+	if len(args) != 1 {
+		return cli.UsageError(cmd, fmt.Errorf("one NODE is wanted, got %d", len(args)))
+	}
+	return nil
+}
+
 // serverFlags adds the flags that say where an embedded exchange is.
 func serverFlags(cmd *cobra.Command, o *server.Options, listens bool) {
 	cmd.Flags().StringVar(&o.Data, "data", server.DefaultData, "`folder` of the exchange's data and its authority")
@@ -93,7 +101,7 @@ func enrollCommand(a *cli.App) *cobra.Command {
 	var out string
 	var cluster bool
 	cmd := &cobra.Command{
-		Use: "enroll NODE", Short: "Let a node in: make its credentials", Args: cobra.ExactArgs(1),
+		Use: "enroll NODE", Short: "Let a node in: make its credentials", Args: oneNode,
 		Long: `Let a node in. Without --etcd its certificate is made by the authority beside the exchange's data and written with its
 key to the folder --out, which is copied to the node's /etc/apply/exchange. With --etcd the node's user and role are made in the
 etcd cluster that --exchange names (as one of its administrators), or, without --exchange, the commands for that are printed.`,
@@ -134,7 +142,7 @@ func enrollEtcd(ctx context.Context, a *cli.App, x *load.Exchange, node, out str
 func revokeCommand() *cobra.Command {
 	var o server.Options
 	cmd := &cobra.Command{
-		Use: "revoke NODE", Short: "Put a node out: its certificates count no longer", Args: cobra.ExactArgs(1),
+		Use: "revoke NODE", Short: "Put a node out: its certificates count no longer", Args: oneNode,
 		Example: "  apply exchange revoke node01",
 		RunE:    func(cmd *cobra.Command, args []string) error { return operate.Revoke(cmd.Context(), o.Data, args[0]) },
 	}
@@ -188,7 +196,7 @@ func lookCommands(a *cli.App) []*cobra.Command {
 			within(func(ctx context.Context, x *exchange.Exchange, _ []string) error {
 				return operate.Nodes(ctx, a.Stdout, x, a.JSON)
 			})),
-		look(&cobra.Command{Use: "facts NODE", Short: "Print the facts that a node has exported", Args: cobra.ExactArgs(1), Example: "  apply exchange facts node01"},
+		look(&cobra.Command{Use: "facts NODE", Short: "Print the facts that a node has exported", Args: oneNode, Example: "  apply exchange facts node01"},
 			within(func(ctx context.Context, x *exchange.Exchange, args []string) error {
 				return operate.Facts(ctx, a.Stdout, x, args[0], a.JSON)
 			})),

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"os"
 	"sync"
 	"time"
 
@@ -25,12 +27,16 @@ func execCommand(s *selection.Nodes) *cobra.Command {
 		Use:   "exec [SET...] [flags] -- COMMAND [ARGUMENT...]",
 		Short: "Run a command on many nodes",
 		Long: `Run a command on many nodes. What it prints comes as it is printed, each line with the name of its node; what nodes print to standard error goes to
-standard error. Several words are passed on as they are; a single one is a line for the nodes' shells.`,
+standard error. Several words are passed on as they are; a single one is a line for the nodes' shells. The command's input is empty, or with --stdin what this
+program reads from its own, to the end, before it begins.`,
 		Example: "  apply fleet exec -w 'n[01-32],!n07' -- uptime\n  apply fleet exec --on gluster -b -- 'df -h | grep brick'",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			sets, argv := splitArgs(cmd, args)
 			if len(argv) == 0 {
 				return cli.UsageError(cmd, errors.New("which command? give it after --"))
+			}
+			if e.stdin && e.detach {
+				return cli.UsageError(cmd, errors.New("--detach: takes no --stdin"))
 			}
 			return e.run(cmd.Context(), sets, argv)
 		},
@@ -38,6 +44,7 @@ standard error. Several words are passed on as they are; a single one is a line 
 	cmd.Flags().BoolVarP(&e.gather, "gather", "b", false, "gather equal outputs under the folded names of their nodes")
 	e.agents.AddFlags(cmd.Flags())
 	cmd.Flags().BoolVar(&e.detach, "detach", false, "leave the command running on the nodes, its output in a file there")
+	cmd.Flags().BoolVar(&e.stdin, "stdin", false, "give standard input to the command, on each node all of it (not by agents: it is not signed)")
 	s.AddTimeout(cmd, 10*time.Minute, "for the command on each node, 0 for none")
 	return cmd
 }
@@ -53,8 +60,8 @@ func splitArgs(cmd *cobra.Command, args []string) (sets, argv []string) {
 // execution is one command on many nodes.
 type execution struct {
 	*selection.Nodes
-	gather, detach bool
-	agents         agent.Flags
+	gather, detach, stdin bool
+	agents                agent.Flags
 
 	mu       sync.Mutex // of captured
 	captured map[string]*captured
@@ -79,6 +86,15 @@ func (e *execution) run(ctx context.Context, sets, argv []string) error {
 	if dialer, err = e.agents.Dialer(ctx, e.Nodes, nodes, dialer); err != nil {
 		return err
 	}
+	input := func() io.Reader { return nil }
+	if e.stdin {
+		spool, size, err := spooled(e.Stdin)
+		if err != nil {
+			return fmt.Errorf("standard input: %w", err)
+		}
+		defer spool.Close()
+		input = func() io.Reader { return io.NewSectionReader(spool, 0, size) }
+	}
 	line := transport.Line(argv)
 	if e.detach {
 		line = transport.Line([]string{"sh", "-c", detachLine, "detach", line})
@@ -88,7 +104,7 @@ func (e *execution) run(ctx context.Context, sets, argv []string) error {
 	out, messages := output.NewLines(e.Stdout, cli.IsTerminal(e.Stdout)), output.NewLines(e.Stderr, cli.IsTerminal(e.Stderr))
 	results := fleet.Each(ctx, nodes, fleet.Options{Dialer: dialer, Timeout: e.Timeout, Ended: e.ended},
 		func(ctx context.Context, n fleet.Node, c transport.Conn) (transport.Exit, error) {
-			command := transport.Command{Line: line}
+			command := transport.Command{Line: line, Stdin: input()}
 			switch {
 			case e.JSON || e.gather:
 				kept := &captured{output.NewCapture(len(nodes)), output.NewCapture(len(nodes))}
@@ -111,6 +127,21 @@ func (e *execution) run(ctx context.Context, sets, argv []string) error {
 		}
 	}
 	return errors.Join(e.Finish(results, number), e.Summary(results))
+}
+
+// spooled keeps all of r in a file without a name, from which each node reads at its own speed.
+func spooled(r io.Reader) (_ *os.File, size int64, err error) {
+	f, err := os.CreateTemp("", "apply-stdin-")
+	if err != nil {
+		return nil, 0, err
+	}
+	if err = os.Remove(f.Name()); err == nil {
+		size, err = io.Copy(f, r)
+	}
+	if err != nil {
+		return nil, 0, errors.Join(err, f.Close())
+	}
+	return f, size, nil
 }
 
 // ended prints a node's result with --json.

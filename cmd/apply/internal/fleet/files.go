@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -27,7 +28,7 @@ func putCommand(s *selection.Nodes) *cobra.Command {
 Modes are kept. As with cp -r they go into DESTINATION if that is a folder, ends in / or there are several of them, else they become DESTINATION.`,
 		Example: "  apply fleet put --on gluster motd /etc/motd\n  apply fleet put -w 'n[1-8]' site/ /srv/",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) < 2 {
+			if len(args) < 2 || slices.Contains(args, "") {
 				return cli.UsageError(cmd, errors.New("give what to bring, and where to"))
 			}
 			return put(cmd.Context(), s, args[:len(args)-1], args[len(args)-1])
@@ -75,7 +76,7 @@ func getCommand(s *selection.Nodes) *cobra.Command {
 renamed into it. Modes are kept.`,
 		Example: "  apply fleet get --on gluster /etc/glusterfs collected",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) != 2 {
+			if len(args) != 2 || slices.Contains(args, "") {
 				return cli.UsageError(cmd, errors.New("give what to fetch, and the folder to put it in"))
 			}
 			return s.Each(cmd.Context(), nil, func(ctx context.Context, n fleet.Node, c transport.Conn) (transport.Exit, error) {

@@ -2,6 +2,7 @@ package history
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -36,6 +37,9 @@ func keep(ctx context.Context, a *cli.App) error {
 	run, err := confirm.Keep(ctx, state, h)
 	if err != nil {
 		return err
+	}
+	if a.JSON {
+		return json.NewEncoder(a.Stdout).Encode(map[string]string{"event": "confirm", "run": run})
 	}
 	_, err = fmt.Fprintf(a.Stdout, "run %s is confirmed\n", run)
 	return err

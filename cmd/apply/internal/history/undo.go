@@ -27,7 +27,7 @@ import (
 type undoing struct {
 	*load.Loader
 	list, yes bool
-	waitLock  time.Duration
+	waitLock  cli.Duration
 }
 
 func undoCommand(a *cli.App) *cobra.Command {
@@ -52,7 +52,7 @@ command did, is told and stays.`,
 	cmd.Flags().BoolVar(&u.list, "list", false, "only list what would be put back")
 	cmd.Flags().BoolVar(&u.yes, "yes", false, "put back the rest where something is refused")
 	u.AddReport(cmd.Flags(), "a report")
-	cmd.Flags().DurationVar(&u.waitLock, "wait-lock", 0, "wait this long for another run to end")
+	cmd.Flags().Var(&u.waitLock, "wait-lock", "wait this long for another run to end")
 	u.Exchange.AddFlags(cmd.Flags())
 	return cmd
 }
@@ -68,12 +68,12 @@ func (u *undoing) run(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	if err := state.Lock(ctx, u.waitLock); err != nil {
+	if err := state.Lock(ctx, time.Duration(u.waitLock)); err != nil {
 		return err
 	}
 	defer func() { u.Warn(state.Close()) }()
 	if id == "" {
-		if id, err = lastChange(state); err != nil {
+		if id, err = state.LastChange(); err != nil {
 			return err
 		}
 	}
@@ -95,18 +95,6 @@ func (u *undoing) run(ctx context.Context, id string) error {
 		return err
 	}
 	return errors.Join(told, u.putBack(ctx, state, h, plan, signals))
-}
-
-// lastChange is the id of the last run that changed something.
-func lastChange(state *journal.State) (string, error) {
-	ids, err := state.Journals()
-	if err != nil {
-		return "", err
-	}
-	if len(ids) == 0 {
-		return "", errors.New("no run that changed something is on record")
-	}
-	return ids[0], nil
 }
 
 // tell lists what would be put back, and what stays.

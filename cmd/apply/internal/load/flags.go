@@ -14,6 +14,7 @@ import (
 type Flags struct {
 	Vars     []string
 	VarFiles []string
+	Environ  []string // with the values of variables, as APPLY_VAR_n=value; nil: the process's own
 	FactDirs []string
 	Exchange Exchange
 
@@ -63,13 +64,29 @@ func (f *Flags) AddSigners(s *pflag.FlagSet) {
 	s.StringVar(&f.Signers, "require-signature", "", "refuse a revision that none of the signers in this `file` has signed: allowed SSH signers, or an OpenPGP keyring")
 }
 
+const varPrefix = "APPLY_VAR_"
+
+// VarEnviron is what of the environment gives variables values.
+func (f *Flags) VarEnviron() []string {
+	environ := f.Environ
+	if environ == nil {
+		environ = os.Environ()
+	}
+	vars := []string{}
+	for _, kv := range environ {
+		if strings.HasPrefix(kv, varPrefix) {
+			vars = append(vars, kv)
+		}
+	}
+	return vars
+}
+
 // variables gathers the values of the root module's variables; later ones win.
 func (f *Flags) variables() ([]manifest.VarSource, error) {
 	var vars []manifest.VarSource
-	for _, kv := range os.Environ() {
-		if name, value, ok := strings.Cut(kv, "="); ok && strings.HasPrefix(name, "APPLY_VAR_") {
-			vars = append(vars, manifest.VarSource{Name: strings.TrimPrefix(name, "APPLY_VAR_"), Value: value, Origin: name, Optional: true})
-		}
+	for _, kv := range f.VarEnviron() {
+		name, value, _ := strings.Cut(kv, "=")
+		vars = append(vars, manifest.VarSource{Name: strings.TrimPrefix(name, varPrefix), Value: value, Origin: name, Optional: true})
 	}
 	for _, file := range f.VarFiles {
 		vars = append(vars, manifest.VarSource{File: file, Origin: "--var-file " + file})

@@ -208,7 +208,7 @@ func (l *Loader) Past(m *Manifest) Past {
 // onePath accepts exactly one argument.
 func onePath(cmd *cobra.Command, args []string) error {
 	switch {
-	case len(args) == 0:
+	case len(args) == 0 || len(args) == 1 && args[0] == "":
 		return cli.UsageError(cmd, errors.New("which manifest? give a PATH, such as main.hcl"))
 	case len(args) > 1:
 		return cli.UsageError(cmd, fmt.Errorf("one PATH is wanted, got %d: %q", len(args), args))

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // Probe says why a file could not be written.
@@ -28,7 +29,7 @@ func Probe(name string) error {
 }
 
 func temporary(name string) (*os.File, error) {
-	t, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*")
+	t, err := os.CreateTemp(filepath.Dir(name), ".apply.*") // not of the name, which may be as long as names can be
 	var path *os.PathError
 	if errors.As(err, &path) {
 		err = fmt.Errorf("folder %s: %w", filepath.Dir(name), path.Err)
@@ -43,17 +44,40 @@ func Write(name string, mode fs.FileMode, write func(io.Writer) error) (err erro
 	if err != nil {
 		return err
 	}
+	renamed := false
 	defer func() {
-		if err != nil {
+		if !renamed {
 			err = errors.Join(err, os.Remove(t.Name()))
 		}
 	}()
 	w := bufio.NewWriter(t)
-	err = write(w)
-	if err = errors.Join(err, w.Flush(), t.Chmod(mode), t.Sync(), t.Close()); err != nil {
+	if err = write(w); err == nil {
+		err = w.Flush() // which would repeat the error of a write
+	}
+	if err = errors.Join(err, t.Chmod(mode), t.Sync(), t.Close()); err != nil {
 		return err
 	}
-	return os.Rename(t.Name(), name)
+	if err = os.Rename(t.Name(), name); err != nil {
+		return err
+	}
+	renamed = true
+	return durable(filepath.Dir(name))
+}
+
+// durable waits until the names in a folder are on disk.
+func durable(dir string) error {
+	d, err := os.Open(dir)
+	if errors.Is(err, fs.ErrPermission) { // a folder that can be written and not be read
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	err = d.Sync()
+	if errors.Is(err, syscall.EINVAL) { // a file system that knows no such thing
+		err = nil
+	}
+	return errors.Join(err, d.Close())
 }
 
 // WriteBytes is Write of what is there already.

@@ -82,3 +82,16 @@ func TestProbe(t *testing.T) {
 	}
 	alone(t, dir, "folder", "fifo", "link", "file")
 }
+
+// A name may be as long as the file system allows.
+func TestLongName(t *testing.T) {
+	dir := t.TempDir()
+	name := filepath.Join(dir, strings.Repeat("n", 255))
+	if err := errors.Join(Probe(name), WriteBytes(name, 0o600, []byte("x"))); err != nil {
+		t.Fatal(err)
+	}
+	if read(t, name) != "x" {
+		t.Error("it is not there")
+	}
+	alone(t, dir, filepath.Base(name))
+}

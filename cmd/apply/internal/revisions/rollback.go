@@ -27,11 +27,7 @@ from its repository as it was then, and applied. A work tree stays as it is. Wha
 		Example: "  apply rollback --noop\n  apply rollback\n  apply rollback v1.2",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			tag := ""
-			if len(args) == 1 {
-				tag = args[0]
-			}
-			return rollback(cmd, r, tag)
+			return rollback(cmd, r, args)
 		},
 	}
 	r.AddValues(cmd.Flags())
@@ -41,7 +37,11 @@ from its repository as it was then, and applied. A work tree stays as it is. Wha
 	return cmd
 }
 
-func rollback(cmd *cobra.Command, r *converge.Runner, tag string) error {
+func rollback(cmd *cobra.Command, r *converge.Runner, args []string) error {
+	tag := ""
+	if len(args) == 1 {
+		tag = args[0]
+	}
 	ctx, signals := r.Catch(cmd.Context())
 	defer signals.End()
 	state, err := r.OpenState()
@@ -61,6 +61,7 @@ func rollback(cmd *cobra.Command, r *converge.Runner, tag string) error {
 		return err
 	}
 	if r.Noop {
+		r.Makes = append([]string{"apply", "rollback"}, args...)
 		_, err := r.PlanOf(ctx, signals, m)
 		return err
 	}

@@ -43,7 +43,10 @@ func (s *Nodes) On(ctx context.Context, nodes []fleet.Node, dialer transport.Dia
 	return errors.Join(s.Finish(results, end()), s.Summary(results))
 }
 
-// Interruptible ends the context by the first signal; a second ends the process. Number is that of the signal that came, 0 for none.
+// settling is how long a signal may be repeated: timeout(1) sends one to the process and to its group, and a user means one by it.
+const settling = 500 * time.Millisecond
+
+// Interruptible ends the context by the first signal; a second, settling later, ends the process. Number is that of the signal that came, 0 for none.
 func Interruptible(ctx context.Context) (_ context.Context, end func() (number int)) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	ch := make(chan os.Signal, 1)
@@ -51,12 +54,19 @@ func Interruptible(ctx context.Context) (_ context.Context, end func() (number i
 	done := make(chan int, 1)
 	go func() {
 		s, ok := <-ch
-		signal.Stop(ch)
 		if !ok {
 			done <- 0
 			return
 		}
 		cancel(fleet.ErrInterrupted)
+		for settled := time.After(settling); ok; {
+			select {
+			case _, ok = <-ch:
+			case <-settled:
+				ok = false
+			}
+		}
+		signal.Stop(ch)
 		done <- int(s.(syscall.Signal))
 	}()
 	return ctx, func() int {

@@ -19,6 +19,9 @@ import (
 
 // Selected reads the inventory and finds the nodes that flags, arguments and environment select. The Dialer reaches them.
 func (s *Nodes) Selected(sets []string) ([]fleet.Node, transport.Dialer, error) {
+	if s.first < 0 {
+		return nil, nil, fmt.Errorf("-n %d: want the number of nodes, or 0 for all", s.first)
+	}
 	inv, err := s.Inventory()
 	if err != nil {
 		return nil, nil, err
@@ -58,6 +61,8 @@ func (s *Nodes) Selected(sets []string) ([]fleet.Node, transport.Dialer, error) 
 		return nil, nil, err
 	case errors.Is(err, fleet.ErrNoNodes) && s.retryFailed:
 		return nil, nil, errors.New("no nodes: on none of those selected the last fleet command failed")
+	case errors.Is(err, fleet.ErrNoNodes) && len(sel.Hosts)+len(sel.On)+len(sel.Where) > 0:
+		return nil, nil, errors.New("no nodes: none is left of those that are selected")
 	case errors.Is(err, fleet.ErrNoNodes):
 		return nil, nil, errors.New("no nodes: select some by -w, -f, --on, $APPLY_NODES or an inventory")
 	case err != nil:

@@ -2,8 +2,11 @@ package selection
 
 import (
 	"bytes"
+	"context"
 	"errors"
+	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -148,5 +151,22 @@ func TestTimeouts(t *testing.T) {
 		if n.Timeout != want {
 			t.Errorf("%s: %v, want %v", args, n.Timeout, want)
 		}
+	}
+}
+
+// TestInterruptible: a signal that comes twice at once, as timeout(1) sends it, is one.
+func TestInterruptible(t *testing.T) {
+	ctx, end := Interruptible(t.Context())
+	for range 2 {
+		if err := syscall.Kill(os.Getpid(), syscall.SIGHUP); err != nil {
+			t.Fatal(err)
+		}
+	}
+	<-ctx.Done()
+	if err := context.Cause(ctx); !errors.Is(err, fleet.ErrInterrupted) {
+		t.Errorf("want %v, got %v", fleet.ErrInterrupted, err)
+	}
+	if n := end(); n != int(syscall.SIGHUP) {
+		t.Errorf("want signal %d, got %d", syscall.SIGHUP, n)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"testing"
 )
 
@@ -46,6 +47,40 @@ func TestFolders(t *testing.T) {
 	}
 	if exists(t, one.Dir) || exists(t, two.Dir) || !exists(t, all) {
 		t.Error("closing removes the folder, and nothing else")
+	}
+}
+
+// In the folder for temporary files, where others are too, what is removed is this user's, and left over.
+func TestTemp(t *testing.T) {
+	tmp := t.TempDir()
+	t.Setenv("TMPDIR", tmp)
+	at := func(name string) string { return filepath.Join(tmp, name) }
+	precious := t.TempDir()
+	kept := []string{"other-1", "mine-link", "mine-file", "mine-fifo"}
+	if err := errors.Join(os.Mkdir(at("mine-left"), 0o700), os.Mkdir(at("other-1"), 0o700), os.Symlink(precious, at("mine-link")),
+		os.WriteFile(at("mine-file"), nil, 0o600), syscall.Mkfifo(at("mine-fifo"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if os.Geteuid() == 0 {
+		if err := errors.Join(os.Mkdir(at("mine-others"), 0o777), os.Chown(at("mine-others"), 4242, 4242)); err != nil {
+			t.Fatal(err)
+		}
+		kept = append(kept, "mine-others")
+	}
+	f, err := Temp("mine-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range kept {
+		if !exists(t, at(name)) {
+			t.Errorf("%s is gone", name)
+		}
+	}
+	if exists(t, at("mine-left")) || !exists(t, precious) {
+		t.Error("what is left over is there, or more is gone")
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -1,4 +1,5 @@
-package file
+// Package perm is permission bits as manifests declare them.
+package perm
 
 import (
 	"errors"
@@ -18,11 +19,11 @@ func (m *Mode) UnmarshalAttr(v any) error {
 		return errors.New(`want a string such as "0644" or "u+x,g-w", not a number`)
 	}
 	*m = Mode(s)
-	return m.check()
+	return m.Check()
 }
 
-// check finds what is wrong with m's syntax.
-func (m Mode) check() error {
+// Check finds what is wrong with m's syntax.
+func (m Mode) Check() error {
 	if bits, err := strconv.ParseUint(string(m), 8, 32); err == nil {
 		if bits > 0o7777 {
 			return errors.New("an octal mode is at most 7777")
@@ -35,8 +36,8 @@ func (m Mode) check() error {
 	return nil
 }
 
-// of returns the bits that m gives a thing of that kind which has, or would be made with, the bits old.
-func (m Mode) of(kind host.Kind, old uint32) uint32 {
+// Of returns the bits that m gives a thing of that kind which has, or would be made with, the bits old.
+func (m Mode) Of(kind host.Kind, old uint32) uint32 {
 	if m == "" {
 		return old
 	}
@@ -149,8 +150,37 @@ func permissions(s string, who uint32, kind host.Kind, mode uint32) (bits uint32
 	return bits & who, true
 }
 
-// octal prints permission bits as four octal digits.
-func octal(mode uint32) string {
+// Octal prints permission bits as four octal digits.
+func Octal(mode uint32) string {
 	const digits = "01234567"
 	return string([]byte{digits[mode>>9&7], digits[mode>>6&7], digits[mode>>3&7], digits[mode&7]})
+}
+
+// Exactly is a mode that gives a thing of that kind just those bits: octal, unless that would give a folder that may be read and not searched more.
+func Exactly(kind host.Kind, bits uint32) Mode {
+	if m := Mode(Octal(bits)); m.Of(kind, 0) == bits {
+		return m
+	}
+	return symbols(bits)
+}
+
+// symbols is a symbolic mode that gives a folder just those bits.
+func symbols(mode uint32) Mode {
+	letters := func(bits uint32) string {
+		s := ""
+		for i, letter := range "rwx" {
+			if bits&(4>>i) != 0 {
+				s += string(letter)
+			}
+		}
+		return s
+	}
+	sign := func(bit uint32) string {
+		if mode&bit != 0 {
+			return "+"
+		}
+		return "-"
+	}
+	return Mode("u=" + letters(mode>>6) + ",g=" + letters(mode>>3) + ",o=" + letters(mode) +
+		",u" + sign(0o4000) + "s,g" + sign(0o2000) + "s," + sign(0o1000) + "t")
 }

@@ -1,0 +1,53 @@
+package cli
+
+import (
+	"errors"
+	"strconv"
+	"time"
+)
+
+// Duration is the value of a flag that is a length of time, 0 or more: "90s", "5m", or seconds, as a manifest writes it.
+type Duration time.Duration
+
+// Set reads the value.
+func (d *Duration) Set(text string) error {
+	v, err := time.ParseDuration(text)
+	if _, notANumber := strconv.ParseUint(text, 10, 32); notANumber == nil {
+		v, err = time.ParseDuration(text + "s")
+	}
+	if err != nil || v < 0 {
+		return errors.New("want a duration such as 90s or 5m, or seconds")
+	}
+	*d = Duration(v)
+	return nil
+}
+
+// String writes the value, no time as 0.
+func (d *Duration) String() string {
+	if *d == 0 {
+		return "0"
+	}
+	return time.Duration(*d).String()
+}
+
+// Type is how help texts call it.
+func (d *Duration) Type() string { return "duration" }
+
+// Count is the value of a flag that is a number of things, at least one.
+type Count int
+
+// Set reads the value.
+func (c *Count) Set(text string) error {
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		return errors.New("want a number of 1 or more")
+	}
+	*c = Count(n)
+	return nil
+}
+
+// String writes the value.
+func (c *Count) String() string { return strconv.Itoa(int(*c)) }
+
+// Type is how help texts call it.
+func (c *Count) Type() string { return "int" }

@@ -1,0 +1,39 @@
+package cli
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestDuration(t *testing.T) {
+	const none = -1
+	for text, want := range map[string]time.Duration{
+		"90s": 90 * time.Second, "1h30m": 90 * time.Minute, "0": 0, "5": 5 * time.Second, "0s": 0,
+		"-1s": none, "-5": none, "": none, "soon": none, "5 m": none, "1e3": none, "99999999999999": none, "9999999h": none,
+	} {
+		t.Run(text, func(t *testing.T) {
+			var d Duration
+			err := d.Set(text)
+			got := time.Duration(d)
+			if err != nil {
+				got = none
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestCount(t *testing.T) {
+	for text, want := range map[string]Count{"1": 1, "64": 64, "0": 0, "-3": 0, "many": 0, "": 0} {
+		t.Run(text, func(t *testing.T) {
+			var c Count
+			if err := c.Set(text); (err == nil) != (want > 0) || c != want {
+				t.Errorf("%d, %v", c, err)
+			}
+		})
+	}
+}

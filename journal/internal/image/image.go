@@ -1,0 +1,203 @@
+// Package image keeps what was at a name before it was changed, and puts it back.
+package image
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/journal/internal/store"
+)
+
+// Image is what was at a name before it was changed.
+type Image struct {
+	Kind   string            `json:"kind"` // by host.Kind.String; "absent" for nothing
+	Mode   uint32            `json:"mode,omitempty"`
+	UID    uint32            `json:"uid"`
+	GID    uint32            `json:"gid"`
+	Target []byte            `json:"target,omitempty"` // of a link
+	Sum    string            `json:"sha256,omitempty"` // of a file's content in the store
+	Xattrs map[string][]byte `json:"xattrs,omitempty"`
+	// Missing says why the content is not kept, "" if it is.
+	Missing string `json:"missing,omitempty"`
+}
+
+// Trace is how a name looked when a resource had ended with it.
+type Trace struct {
+	Name []byte    `json:"name"`
+	Kind string    `json:"kind"`
+	Mode uint32    `json:"mode,omitempty"`
+	UID  uint32    `json:"uid"`
+	GID  uint32    `json:"gid"`
+	Size int64     `json:"size,omitempty"`
+	Ino  uint64    `json:"ino,omitempty"`
+	Time time.Time `json:"time,omitzero"`
+}
+
+// TraceOf describes what is at name.
+func TraceOf(v host.View, name string) (Trace, error) {
+	st, err := v.Lstat(name)
+	if err != nil {
+		return Trace{}, err
+	}
+	t := Trace{Name: []byte(name), Kind: st.Kind.String(), Mode: st.Mode, UID: st.UID, GID: st.GID}
+	if st.Kind == host.Regular {
+		t.Size, t.Ino, t.Time = st.Size, st.Ino, st.ModTime
+	}
+	return t, nil
+}
+
+// Same says whether nothing has changed between t and u.
+func (t Trace) Same(u Trace) bool {
+	return t.Kind == u.Kind && t.Mode == u.Mode && t.UID == u.UID && t.GID == u.GID && t.Size == u.Size && t.Ino == u.Ino && t.Time.Equal(u.Time)
+}
+
+// Keeper takes images. It may be used by several goroutines.
+type Keeper struct {
+	store *store.Store  // of contents
+	slots chan struct{} // a token for each image that is being taken
+}
+
+// NewKeeper returns a Keeper that keeps contents in st.
+func NewKeeper(st *store.Store) *Keeper {
+	return &Keeper{store: st, slots: make(chan struct{}, keepers())}
+}
+
+// keepers is how many pre-images are kept at a time: their waits for the disk are one wait, and each has a handful of files open.
+func keepers() int { return max(1, min(256, host.OpenFiles()/32)) }
+
+// Place waits until one more image may be taken, and returns what is to be called when that has ended. Who starts a goroutine for it has its place
+// before: of a large folder there are no more of them than places.
+func (k *Keeper) Place(ctx context.Context) (leave func()) {
+	select {
+	case k.slots <- struct{}{}:
+	default:
+		host.Waiting(ctx, func() { k.slots <- struct{}{} })
+	}
+	return func() { <-k.slots }
+}
+
+// Take reads what is at a name; a file's content goes to the store unless only its metadata will change.
+func (k *Keeper) Take(ctx context.Context, v host.View, name string, content bool) (*Image, error) {
+	st, err := v.Lstat(name)
+	if err != nil {
+		return nil, err
+	}
+	if st.Kind == host.Regular && content {
+		return k.file(ctx, v, name)
+	}
+	img := imageOf(st)
+	switch st.Kind {
+	case host.Absent:
+		return &Image{Kind: img.Kind}, nil
+	case host.Symlink:
+		target, err := v.Readlink(name)
+		img.Target = []byte(target)
+		return img, err
+	case host.Regular, host.Directory:
+		img.Xattrs, err = v.Xattrs(name)
+	}
+	return img, supported(err)
+}
+
+func imageOf(st host.Stat) *Image {
+	return &Image{Kind: st.Kind.String(), Mode: st.Mode, UID: st.UID, GID: st.GID}
+}
+
+// Is says whether what is at a name now is what was there, as far as an image tells.
+func (i *Image) Is(v host.View, name string) (bool, error) {
+	st, err := v.Lstat(name)
+	if err != nil {
+		return false, err
+	}
+	now := imageOf(st)
+	switch {
+	case now.Kind != i.Kind:
+		return false, nil
+	case st.Kind == host.Absent:
+		return true, nil
+	case st.Kind == host.Symlink:
+		target, err := v.Readlink(name)
+		return target == string(i.Target) && now.UID == i.UID && now.GID == i.GID, err
+	case now.Mode != i.Mode || now.UID != i.UID || now.GID != i.GID || i.Missing != "" || st.Size > store.Cap:
+		return false, nil
+	case st.Kind != host.Regular || i.Sum == "":
+		return true, nil
+	}
+	f, err := v.Open(name)
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	sum, err := store.Sum(f)
+	return sum == i.Sum, err
+}
+
+// file reads a file by one descriptor, so that what is kept as its owner's is that.
+func (k *Keeper) file(ctx context.Context, v host.View, name string) (*Image, error) {
+	f, err := v.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	st := f.Stat()
+	img := imageOf(st)
+	if img.Xattrs, err = f.Xattrs(); supported(err) != nil {
+		return nil, err
+	}
+	if st.Size > store.Cap {
+		img.Missing = fmt.Sprintf("%d bytes are over the limit of the store", st.Size)
+		return img, nil
+	}
+	img.Sum, err = k.store.Put(ctx, f)
+	return img, err
+}
+
+// supported is err, but for that of a file system without attributes.
+func supported(err error) error {
+	if errors.Is(err, errors.ErrUnsupported) {
+		return nil
+	}
+	return err
+}
+
+// PutBack makes name what an image says.
+func (k *Keeper) PutBack(ctx context.Context, h host.Host, name string, img Image) error {
+	st, err := h.Lstat(name)
+	if err != nil {
+		return err
+	}
+	meta := host.Meta{Mode: &img.Mode, UID: &img.UID, GID: &img.GID, Xattrs: img.Xattrs}
+	same := st.Kind.String() == img.Kind
+	if !same && st.Kind != host.Absent && (img.Kind != host.Regular.String() || st.Kind == host.Directory) {
+		if err := h.Remove(ctx, name, false); err != nil {
+			return err
+		}
+	}
+	switch img.Kind {
+	case host.Absent.String():
+		return nil
+	case host.Directory.String():
+		if same {
+			return h.SetMeta(ctx, name, meta)
+		}
+		return h.Mkdir(ctx, name, meta)
+	case host.Symlink.String():
+		return h.Symlink(ctx, string(img.Target), name)
+	case host.Regular.String():
+		if img.Sum == "" {
+			return h.SetMeta(ctx, name, meta)
+		}
+		content, err := k.store.Get(img.Sum)
+		if err != nil {
+			return err
+		}
+		defer content.Close()
+		return h.WriteFile(ctx, name, host.NewFile{Content: io.Reader(content), Meta: meta})
+	}
+	return fmt.Errorf("a %s cannot be put back", strings.ToLower(img.Kind))
+}

@@ -1,0 +1,92 @@
+package image
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
+
+	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/host/hosttest"
+	"github.com/nodeapply/apply/journal/internal/store"
+)
+
+// exchanging is a node whose user exchanges two of his names just before the one is opened.
+type exchanging struct {
+	*hosttest.Host
+	t        *testing.T
+	one, two string
+}
+
+func (e *exchanging) Open(name string) (host.File, error) {
+	if name == e.one {
+		if err := unix.Renameat2(unix.AT_FDCWD, e.Path(e.one), unix.AT_FDCWD, e.Path(e.two), unix.RENAME_EXCHANGE); err != nil {
+			e.t.Error(err)
+		}
+	}
+	return e.Host.Open(name)
+}
+
+// What an undo puts back is as open as it was when it was kept, whatever its user had put in its place meanwhile.
+func TestImageOfWhatIsExchanged(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root; left out: files of other users")
+	}
+	h := &exchanging{hosttest.New(t, "-- bob/ 0755 nobody:nobody --\n-- bob/his 0644 nobody:nobody --\nhis\n-- bob/root 0600 --\nsecret\n"), t, "/bob/his", "/bob/root"}
+	img, err := NewKeeper(store.New(filepath.Join(t.TempDir(), "store"))).Take(t.Context(), h, "/bob/his", true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := img.Sum
+	img.Sum = ""
+	if diff := cmp.Diff(&Image{Kind: "file", Mode: 0o600}, img); diff != "" || sum == "" {
+		t.Errorf("content %q: -want +got\n%s", sum, diff)
+	}
+}
+
+func TestIs(t *testing.T) {
+	const before = "-- a/file 0644 --\nold\n-- a/link -> file --\n-- a/folder/ 0755 --\n"
+	mode := uint32(0o600)
+	for name, tc := range map[string]struct {
+		of     string
+		change func(h host.Host) error
+		want   bool
+	}{
+		"nothing":          {"/a/file", nil, true},
+		"the same content": {"/a/file", func(h host.Host) error { return write(t, h, "/a/file", "old\n") }, true},
+		"other content":    {"/a/file", func(h host.Host) error { return write(t, h, "/a/file", "new\n") }, false},
+		"other mode":       {"/a/file", func(h host.Host) error { return h.SetMeta(t.Context(), "/a/file", host.Meta{Mode: &mode}) }, false},
+		"gone":             {"/a/file", func(h host.Host) error { return h.Remove(t.Context(), "/a/file", false) }, false},
+		"a link":           {"/a/link", nil, true},
+		"another target":   {"/a/link", func(h host.Host) error { return h.Symlink(t.Context(), "folder", "/a/link") }, false},
+		"a folder":         {"/a/folder", func(h host.Host) error { return write(t, h, "/a/folder/new", "x") }, true},
+		"still absent":     {"/a/none", nil, true},
+		"made":             {"/a/none", func(h host.Host) error { return write(t, h, "/a/none", "x") }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := hosttest.New(t, before)
+			img, err := NewKeeper(store.New(filepath.Join(t.TempDir(), "store"))).Take(t.Context(), h, tc.of, true)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if tc.change != nil {
+				if err := tc.change(h); err != nil {
+					t.Fatal(err)
+				}
+			}
+			got, err := img.Is(h, tc.of)
+			if err != nil || got != tc.want {
+				t.Errorf("%v, %v", got, err)
+			}
+		})
+	}
+}
+
+func write(t *testing.T, h host.Host, name, content string) error {
+	t.Helper()
+	mode := uint32(0o644)
+	return h.WriteFile(t.Context(), name, host.NewFile{Content: strings.NewReader(content), Meta: host.Meta{Mode: &mode}})
+}
