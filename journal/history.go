@@ -136,13 +136,16 @@ func (s *State) save(name string, content []byte) error {
 	return nil
 }
 
-// keepDays is how long what runs left is kept.
-const keepDays = 90
+// What is kept of runs that changed something, and as much of others: the newest ones at the least, then what is not too old, not too many and not too
+// much. A node that runs every few minutes would fill its disk with reports that nothing has changed.
+const (
+	keepDays = 90
+	keepRuns = 50
+	mostRuns = 1000
+	mostSize = 256 << 20 // bytes
+)
 
-// keepRuns is how many runs are kept at the least, whatever their age.
-const keepRuns = 50
-
-// Prune removes what is older than 90 days beyond the newest runs, and content that no journal needs or that is over the store's cap, the oldest first.
+// Prune removes what is left of runs that are not kept, and content that no journal needs or that is over the store's cap, the oldest first.
 func (s *State) Prune(now time.Time) error {
 	reports, err := s.Reports()
 	if err != nil {
@@ -152,28 +155,34 @@ func (s *State) Prune(now time.Time) error {
 	if err != nil {
 		return err
 	}
-	var errs []error
-	for _, kind := range []struct {
-		ids  []string
-		name func(id string) string
-	}{
-		{reports, func(id string) string { return filepath.Join("runs", id+".json") }},
-		{journals, func(id string) string { return filepath.Join("journal", id+suffix) }},
-	} {
-		for i, id := range kind.ids {
-			if i >= keepRuns {
-				errs = append(errs, s.removeOld(kind.name(id), now))
-			}
+	var idle, changing, records []string
+	for _, id := range journals {
+		records = append(records, filepath.Join(s.dir, "journal", id+suffix))
+	}
+	for _, id := range reports {
+		if _, changed := slices.BinarySearchFunc(journals, id, func(a, b string) int { return strings.Compare(b, a) }); changed {
+			changing = append(changing, s.reportPath(id))
+		} else {
+			idle = append(idle, s.reportPath(id))
 		}
 	}
-	return errors.Join(append(errs, s.store.Prune(now.Add(-keepDays*24*time.Hour)))...)
+	return errors.Join(pruneFiles(idle, now), pruneFiles(changing, now), pruneFiles(records, now), s.store.Prune(now.Add(-keepDays*24*time.Hour)))
 }
 
-func (s *State) removeOld(name string, now time.Time) error {
-	path := filepath.Join(s.dir, name)
-	info, err := os.Lstat(path)
-	if err != nil || now.Sub(info.ModTime()) < keepDays*24*time.Hour {
-		return err
+// pruneFiles removes those of some files, the newest first, that are not kept.
+func pruneFiles(names []string, now time.Time) error {
+	var size int64
+	var errs []error
+	for i, name := range names {
+		info, err := os.Lstat(name)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		size += info.Size()
+		if old := now.Sub(info.ModTime()) >= keepDays*24*time.Hour; i >= keepRuns && (old || i >= mostRuns || size > mostSize) {
+			errs = append(errs, os.Remove(name))
+		}
 	}
-	return os.Remove(path)
+	return errors.Join(errs...)
 }
