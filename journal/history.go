@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/nodeapply/apply/journal/internal/lines"
 	"github.com/nodeapply/apply/resources"
 )
 
@@ -29,7 +30,7 @@ func (s *State) reportPath(id string) string {
 
 // Report reads the report of a run into report.
 func (s *State) Report(id string, report any) error {
-	b, err := os.ReadFile(s.reportPath(id))
+	b, err := lines.ReadFile(s.reportPath(id))
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("no run %s is on record; apply history lists the runs", id)
 	}
@@ -101,7 +102,7 @@ func (s *State) Store(name string, content []byte) error { return s.save(name, c
 
 // Load returns the content of a file that Store kept, nil if there is none.
 func (s *State) Load(name string) ([]byte, error) {
-	b, err := os.ReadFile(filepath.Join(s.dir, name))
+	b, err := lines.ReadFile(filepath.Join(s.dir, name))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
