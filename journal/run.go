@@ -215,7 +215,9 @@ func (r *Run) imageRecords(ctx context.Context, a resources.Address, v host.View
 		r.mu.Unlock()
 		records[i] = record{Op: &rec}
 		if first {
+			leave := r.state.images.Place(ctx)
 			g.Go(func() (err error) {
+				defer leave()
 				if rec.Pre, err = r.state.images.Take(ctx, v, name, want == everything); err != nil {
 					err = fmt.Errorf("pre-image of %s: %w; old content kept", name, err)
 				}
