@@ -39,6 +39,11 @@ func TestConfirm(t *testing.T) {
 		return err == nil && res.Code == 0
 	})
 	must("apply --confirm-within 5m /srv/main.hcl; apply confirm; grep new /etc/motd")
+	// A run that takes longer than that leaves all of the time.
+	if err := n.Put(ctx, "/srv/slow.hcl", []byte("exec \"slow\" {\n  command = \"sleep 6\"\n}\nfile \"/etc/motd\" {\n  content = \"slow\\n\"\n}\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	must("apply --confirm-within 4s /srv/slow.hcl; apply confirm; sleep 5; grep slow /etc/motd")
 	if got := must("systemctl list-timers --all --no-legend 'apply-undo-*'"); strings.TrimSpace(got) != "" {
 		t.Errorf("the timer is still there: %s", got)
 	}

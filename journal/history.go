@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/nodeapply/apply/journal/internal/lines"
 	"github.com/nodeapply/apply/resources"
 )
 
@@ -29,7 +30,7 @@ func (s *State) reportPath(id string) string {
 
 // Report reads the report of a run into report.
 func (s *State) Report(id string, report any) error {
-	b, err := os.ReadFile(s.reportPath(id))
+	b, err := lines.ReadFile(s.reportPath(id))
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("no run %s is on record; apply history lists the runs", id)
 	}
@@ -101,7 +102,7 @@ func (s *State) Store(name string, content []byte) error { return s.save(name, c
 
 // Load returns the content of a file that Store kept, nil if there is none.
 func (s *State) Load(name string) ([]byte, error) {
-	b, err := os.ReadFile(filepath.Join(s.dir, name))
+	b, err := lines.ReadFile(filepath.Join(s.dir, name))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -136,13 +137,16 @@ func (s *State) save(name string, content []byte) error {
 	return nil
 }
 
-// keepDays is how long what runs left is kept.
-const keepDays = 90
+// What is kept of runs that changed something, and as much of others: the newest ones at the least, then what is not too old, not too many and not too
+// much. A node that runs every few minutes would fill its disk with reports that nothing has changed.
+const (
+	keepDays = 90
+	keepRuns = 50
+	mostRuns = 1000
+	mostSize = 256 << 20 // bytes
+)
 
-// keepRuns is how many runs are kept at the least, whatever their age.
-const keepRuns = 50
-
-// Prune removes what is older than 90 days beyond the newest runs, and content that no journal needs or that is over the store's cap, the oldest first.
+// Prune removes what is left of runs that are not kept, and content that no journal needs or that is over the store's cap, the oldest first.
 func (s *State) Prune(now time.Time) error {
 	reports, err := s.Reports()
 	if err != nil {
@@ -152,28 +156,34 @@ func (s *State) Prune(now time.Time) error {
 	if err != nil {
 		return err
 	}
-	var errs []error
-	for _, kind := range []struct {
-		ids  []string
-		name func(id string) string
-	}{
-		{reports, func(id string) string { return filepath.Join("runs", id+".json") }},
-		{journals, func(id string) string { return filepath.Join("journal", id+suffix) }},
-	} {
-		for i, id := range kind.ids {
-			if i >= keepRuns {
-				errs = append(errs, s.removeOld(kind.name(id), now))
-			}
+	var idle, changing, records []string
+	for _, id := range journals {
+		records = append(records, filepath.Join(s.dir, "journal", id+suffix))
+	}
+	for _, id := range reports {
+		if _, changed := slices.BinarySearchFunc(journals, id, func(a, b string) int { return strings.Compare(b, a) }); changed {
+			changing = append(changing, s.reportPath(id))
+		} else {
+			idle = append(idle, s.reportPath(id))
 		}
 	}
-	return errors.Join(append(errs, s.store.Prune(now.Add(-keepDays*24*time.Hour)))...)
+	return errors.Join(pruneFiles(idle, now), pruneFiles(changing, now), pruneFiles(records, now), s.store.Prune(now.Add(-keepDays*24*time.Hour)))
 }
 
-func (s *State) removeOld(name string, now time.Time) error {
-	path := filepath.Join(s.dir, name)
-	info, err := os.Lstat(path)
-	if err != nil || now.Sub(info.ModTime()) < keepDays*24*time.Hour {
-		return err
+// pruneFiles removes those of some files, the newest first, that are not kept.
+func pruneFiles(names []string, now time.Time) error {
+	var size int64
+	var errs []error
+	for i, name := range names {
+		info, err := os.Lstat(name)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		size += info.Size()
+		if old := now.Sub(info.ModTime()) >= keepDays*24*time.Hour; i >= keepRuns && (old || i >= mostRuns || size > mostSize) {
+			errs = append(errs, os.Remove(name))
+		}
 	}
-	return os.Remove(path)
+	return errors.Join(errs...)
 }

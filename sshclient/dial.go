@@ -16,6 +16,8 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/nodeapply/apply/sshclient/config"
+	"github.com/nodeapply/apply/sshclient/internal/hostkeys"
+	"github.com/nodeapply/apply/sshclient/internal/keyring"
 )
 
 // Target is a host to connect to. Empty values are filled from ssh_config.
@@ -29,7 +31,7 @@ type Target struct {
 
 // Errors that Dial wraps.
 var (
-	ErrHostKey = errors.New("host key not trusted")
+	ErrHostKey = hostkeys.ErrUntrusted
 	ErrAuth    = errors.New("no key was accepted")
 )
 
@@ -64,7 +66,8 @@ type Options struct {
 type Dialer struct {
 	o      Options
 	config *config.Config
-	keys   *keyring
+	keys   *keyring.Keyring
+	hosts  *hostkeys.Files
 	slots  chan struct{}
 
 	mu       sync.Mutex
@@ -95,7 +98,7 @@ func New(o Options) *Dialer {
 	ctx, cancel := context.WithCancel(context.Background())
 	return &Dialer{
 		o: o, config: o.Config, slots: make(chan struct{}, o.Handshakes), gateways: map[string]*gateway{}, ctx: ctx, cancel: cancel,
-		keys: &keyring{home: o.Home, socket: o.Agent, files: map[string]loaded{}, hosts: map[string]hostKeys{}},
+		keys: keyring.New(o.Home, o.Agent), hosts: hostkeys.NewFiles(),
 	}
 }
 
@@ -103,7 +106,7 @@ func New(o Options) *Dialer {
 func (d *Dialer) Close() error {
 	d.cancel()
 	d.owned.Wait()
-	return d.keys.close()
+	return d.keys.Close()
 }
 
 // Gateway is what a host is behind: the target's, else ssh_config's; "" for nothing.
@@ -144,7 +147,7 @@ func (d *Dialer) Connect(ctx context.Context, t Target, port int) (net.Conn, err
 
 // Signers are the user's keys, those that were named first, and what to tell of those that cannot be used.
 func (d *Dialer) Signers(ctx context.Context) (signers []ssh.Signer, told []string) {
-	return d.keys.signers(ctx, &endpoint{identities: d.o.Identities})
+	return d.keys.Signers(ctx, keyring.Wanted{Identities: d.o.Identities})
 }
 
 // maxHops bounds gateways behind gateways.

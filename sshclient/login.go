@@ -46,11 +46,11 @@ func pause(ctx context.Context, try int) bool {
 
 // login shakes hands and authenticates. A server that does not speak holds no slot.
 func (d *Dialer) login(ctx context.Context, conn net.Conn, e *endpoint) (*ssh.Client, error) {
-	db, err := d.keys.known(e.knownHosts)
+	known, err := d.hosts.Known(e.knownHosts)
 	if err != nil {
 		return nil, err
 	}
-	signers, told := d.keys.signers(ctx, e)
+	signers, told := d.keys.Signers(ctx, e.keys)
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer stop()
 	begun := &begun{Conn: conn}
@@ -71,10 +71,10 @@ func (d *Dialer) login(ctx context.Context, conn net.Conn, e *endpoint) (*ssh.Cl
 		User: e.user,
 		Auth: []ssh.AuthMethod{ssh.PublicKeysCallback(func() ([]ssh.Signer, error) { return signers, nil })},
 		HostKeyCallback: func(_ string, remote net.Addr, key ssh.PublicKey) error {
-			refused = check(db, e, remote, key)
+			refused = known.Check(e.keyNames, remote, key)
 			return refused
 		},
-		HostKeyAlgorithms: algorithms(db, e),
+		HostKeyAlgorithms: known.Algorithms(e.keyNames),
 	}
 	c, channels, requests, err := ssh.NewClientConn(begun, e.address(), config)
 	switch {

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/nodeapply/apply/sshclient/internal/keyring"
 )
 
 // endpoint is a host with everything that is needed to reach it.
@@ -15,9 +17,7 @@ type endpoint struct {
 	port       int
 	user       string
 	via        string // gateway, "" for none
-	identities []string
-	certs      []string
-	only       bool     // offer no other keys than identities
+	keys       keyring.Wanted
 	knownHosts []string // files
 	keyNames   []string // under which names its host key may be known, each host:port
 }
@@ -35,7 +35,7 @@ func (d *Dialer) resolve(t Target) (*endpoint, error) {
 		names = append(names, host)
 	}
 	c := d.config
-	e := &endpoint{name: t.Name, host: host, user: t.User, via: t.Gateway, only: strings.EqualFold(c.First(names, "identitiesonly"), "yes")}
+	e := &endpoint{name: t.Name, host: host, user: t.User, via: t.Gateway}
 	if e.host == "" {
 		if e.host = strings.ReplaceAll(c.First(names, "hostname"), "%h", t.Name); e.host == "" {
 			e.host = t.Name
@@ -71,8 +71,10 @@ func (d *Dialer) resolve(t Target) (*endpoint, error) {
 		}
 		return out
 	}
-	e.identities = slices.Concat(d.o.Identities, expand(c.All(names, "identityfile")))
-	e.certs = expand(c.All(names, "certificatefile"))
+	e.keys = keyring.Wanted{
+		Identities: slices.Concat(d.o.Identities, expand(c.All(names, "identityfile"))), Certs: expand(c.All(names, "certificatefile")),
+		Only: strings.EqualFold(c.First(names, "identitiesonly"), "yes"),
+	}
 	e.knownHosts = d.o.KnownHosts
 	if len(e.knownHosts) == 0 {
 		e.knownHosts = expand(slices.Concat(orDefault(c.FirstLine(names, "userknownhostsfile"), "~/.ssh/known_hosts", "~/.ssh/known_hosts2"),

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/nodeapply/apply/sshclient/config"
+	"github.com/nodeapply/apply/sshclient/internal/keyring"
 )
 
 func readConfig(t *testing.T, text string) (*config.Config, error) {
@@ -55,15 +56,15 @@ Host *
 		want   endpoint
 	}{
 		{"all of it", Target{Name: "n1"}, endpoint{
-			name: "n1", host: "10.0.0.1", port: 2222, user: "alice", via: "bob@gate:2200", identities: []string{c.Home + "/key_10.0.0.1", "/keys/alice"}, only: true,
+			name: "n1", host: "10.0.0.1", port: 2222, user: "alice", via: "bob@gate:2200", keys: keyring.Wanted{Identities: []string{c.Home + "/key_10.0.0.1", "/keys/alice"}, Only: true},
 			knownHosts: std, keyNames: []string{"10.0.0.1:2222", "n1:2222", "n1:22"},
 		}},
 		{"the inventory counts more", Target{Name: "n1", Address: "[fe80::1]:9", User: "root", Gateway: "g"}, endpoint{
-			name: "n1", host: "fe80::1", port: 9, user: "root", via: "g", identities: []string{c.Home + "/key_fe80::1", "/keys/root"}, only: true,
+			name: "n1", host: "fe80::1", port: 9, user: "root", via: "g", keys: keyring.Wanted{Identities: []string{c.Home + "/key_fe80::1", "/keys/root"}, Only: true},
 			knownHosts: std, keyNames: []string{"[fe80::1]:9", "n1:9", "n1:22"},
 		}},
 		{"a port of its own", Target{Name: "n1", Port: 9, User: "root", Gateway: "g"}, endpoint{
-			name: "n1", host: "10.0.0.1", port: 9, user: "root", via: "g", identities: []string{c.Home + "/key_10.0.0.1", "/keys/root"}, only: true,
+			name: "n1", host: "10.0.0.1", port: 9, user: "root", via: "g", keys: keyring.Wanted{Identities: []string{c.Home + "/key_10.0.0.1", "/keys/root"}, Only: true},
 			knownHosts: std, keyNames: []string{"10.0.0.1:9", "n1:9", "n1:22"},
 		}},
 		{"excluded by a pattern", Target{Name: "n3"}, endpoint{name: "n3", host: "n3", port: 22, user: "dave", knownHosts: std, keyNames: []string{"n3:22"}}},

@@ -46,7 +46,8 @@ func Arm(ctx context.Context, state *journal.State, h host.Host, run string, wit
 	case err != nil:
 		return err
 	case old != nil && old.Run == run:
-		if err := stop(ctx, h, old); err != nil {
+		// The run may have taken longer than that: then the undo waits for its lock already.
+		if err := stop(ctx, h, old.Unit+".timer", old.Unit+".service"); err != nil {
 			return err
 		}
 	case old != nil && time.Now().Before(old.Deadline):
@@ -78,7 +79,7 @@ func Disarm(ctx context.Context, state *journal.State, h host.Host) error {
 	if err != nil || p == nil {
 		return err
 	}
-	return errors.Join(stop(ctx, h, p), state.Forget(pendingName))
+	return errors.Join(stop(ctx, h, p.Unit+".timer"), state.Forget(pendingName))
 }
 
 // Keep confirms the run that waits for it, and returns its id. It fails where none does, or its time is over.
@@ -92,16 +93,19 @@ func Keep(ctx context.Context, state *journal.State, h host.Host) (run string, e
 	case time.Now().After(p.Deadline):
 		return "", fmt.Errorf("run %s was to be confirmed until %s: its undo has begun", p.Run, until(p))
 	}
-	if err := stop(ctx, h, p); err != nil {
+	if err := stop(ctx, h, p.Unit+".timer"); err != nil {
 		return "", err
 	}
 	return p.Run, state.Forget(pendingName)
 }
 
-func stop(ctx context.Context, h host.Host, p *pending) error {
-	args := []string{"systemctl", "stop", p.Unit + ".timer"}
+// notLoaded is how systemctl says that a unit is not there: a transient one goes when it has ended.
+const notLoaded = 5
+
+func stop(ctx context.Context, h host.Host, units ...string) error {
+	args := append([]string{"systemctl", "stop"}, units...)
 	out, err := h.Run(ctx, host.Cmd{Args: args})
-	if err == nil && out.ExitCode != 0 {
+	if err == nil && out.ExitCode != 0 && out.ExitCode != notLoaded {
 		err = fmt.Errorf("%s: %s", strings.Join(args, " "), strings.TrimSpace(string(out.Stderr)))
 	}
 	return err

@@ -51,11 +51,28 @@ func TestKeep(t *testing.T) {
 		t.Errorf("kept %q, %v", run, err)
 	}
 	const stop = "systemctl stop apply-undo-run1.timer"
-	if diff := cmp.Diff([]string{timer, stop, timer, stop}, h.Calls()); diff != "" {
+	if diff := cmp.Diff([]string{timer, stop + " apply-undo-run1.service", timer, stop}, h.Calls()); diff != "" {
 		t.Error(diff)
 	}
 	if _, err := Keep(t.Context(), s, h); err == nil {
 		t.Error("kept twice")
+	}
+}
+
+// A run that takes longer than the time for its confirmation has all of that time when it has ended.
+func TestLongRun(t *testing.T) {
+	s, h := node(t)
+	if err := arm(t, s, h, "RUN1", -time.Second); err != nil {
+		t.Fatal(err)
+	}
+	h.Handle("systemctl stop", func(context.Context, host.Cmd) (host.Output, error) {
+		return host.Output{ExitCode: 5, Stderr: []byte("Failed to stop apply-undo-run1.timer: Unit apply-undo-run1.timer not loaded.\n")}, nil
+	})
+	if err := arm(t, s, h, "RUN1", 5*time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	if run, err := Keep(t.Context(), s, h); run != "RUN1" || err != nil {
+		t.Errorf("kept %q, %v", run, err)
 	}
 }
 

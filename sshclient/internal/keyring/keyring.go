@@ -1,6 +1,8 @@
-package sshclient
+// Package keyring holds the private keys that a user's ssh would offer: those of files and those of the agent.
+package keyring
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -14,19 +16,17 @@ import (
 	"sync"
 	"time"
 
-	"github.com/skeema/knownhosts"
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
 )
 
-// keyring holds what is read once for all hosts: private keys, the agent's keys, and files of known hosts.
-type keyring struct {
+// Keyring reads each file, and asks the agent, once for all hosts. It may be used by several goroutines.
+type Keyring struct {
 	home   string
 	socket string // of the agent, "" for none
 
 	mu     sync.Mutex
 	files  map[string]loaded
-	hosts  map[string]hostKeys
 	agent  []ssh.Signer
 	told   string // what came of the agent
 	conn   net.Conn
@@ -36,49 +36,91 @@ type keyring struct {
 type loaded struct {
 	signers []ssh.Signer
 	err     error
+	public  ssh.PublicKey // of a key that cannot be used itself, and that the agent may hold; nil where it is not known
 }
 
-type hostKeys struct {
-	db  *knownhosts.HostKeyDB
-	err error
+// New returns the keys of a user with this home folder and the agent at this socket, "" for none.
+func New(home, socket string) *Keyring {
+	return &Keyring{home: home, socket: socket, files: map[string]loaded{}}
+}
+
+// Wanted are the keys that are meant for a host.
+type Wanted struct {
+	Identities []string // files
+	Certs      []string // files
+	Only       bool     // offer no other keys than Identities
 }
 
 // agentPatience bounds the wait for an agent that may be asking its owner.
 const agentPatience = 10 * time.Second
 
-// signers are the keys to offer to a host, those that were named first, and what to tell of those that cannot be used.
-func (k *keyring) signers(ctx context.Context, e *endpoint) (signers []ssh.Signer, told []string) {
+// Signers are the keys to offer to a host, those that were named first, and what to tell of those that cannot be used.
+func (k *Keyring) Signers(ctx context.Context, w Wanted) (signers []ssh.Signer, told []string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	files := e.identities
+	files := w.Identities
 	if len(files) == 0 {
 		for _, name := range []string{"id_ed25519", "id_ecdsa", "id_rsa"} {
 			files = append(files, filepath.Join(k.home, ".ssh", name))
 		}
 	}
+	held := k.held(ctx)
 	for _, f := range files {
-		l := k.load(f, e.certs)
-		switch {
-		case errors.Is(l.err, fs.ErrNotExist) && len(e.identities) == 0:
+		l := k.load(f, w.Certs)
+		switch its := same(held, l.public); {
+		case len(its) > 0:
+			signers, told = append(signers, its...), append(told, f)
+		case errors.Is(l.err, fs.ErrNotExist) && len(w.Identities) == 0:
 		case l.err != nil:
 			told = append(told, l.err.Error())
 		default:
 			signers, told = append(signers, l.signers...), append(told, f)
 		}
 	}
-	held := k.held(ctx)
 	told = append(told, k.told)
-	if e.only {
-		return signers, told
+	switch {
+	case w.Only:
+	case len(w.Identities) > 0: // named keys come first: a server allows few attempts
+		signers = slices.Concat(signers, held)
+	default:
+		signers = slices.Concat(held, signers)
 	}
-	if len(e.identities) > 0 { // named keys come first: a server allows few attempts
-		return slices.Concat(signers, held), told
+	return once(signers), told
+}
+
+// same are the agent's keys with this public part, certified or not.
+func same(held []ssh.Signer, public ssh.PublicKey) (out []ssh.Signer) {
+	for _, s := range held {
+		key := s.PublicKey()
+		if a, ok := key.(*agent.Key); ok {
+			if parsed, err := ssh.ParsePublicKey(a.Blob); err == nil {
+				key = parsed
+			}
+		}
+		if cert, ok := key.(*ssh.Certificate); ok {
+			key = cert.Key
+		}
+		if public != nil && bytes.Equal(key.Marshal(), public.Marshal()) {
+			out = append(out, s)
+		}
 	}
-	return slices.Concat(held, signers), told
+	return out
+}
+
+// once takes away what is there before.
+func once(signers []ssh.Signer) (out []ssh.Signer) {
+	seen := map[string]bool{}
+	for _, s := range signers {
+		if key := string(s.PublicKey().Marshal()); !seen[key] {
+			seen[key] = true
+			out = append(out, s)
+		}
+	}
+	return out
 }
 
 // load reads a private key and the certificates that are for it.
-func (k *keyring) load(file string, certs []string) loaded {
+func (k *Keyring) load(file string, certs []string) loaded {
 	key := strings.Join(append([]string{file}, certs...), "\x00")
 	if l, ok := k.files[key]; ok {
 		return l
@@ -91,14 +133,20 @@ func (k *keyring) load(file string, certs []string) loaded {
 func readKey(file string, certs []string) loaded {
 	pem, err := os.ReadFile(file)
 	if err != nil {
-		return loaded{err: err}
+		return loaded{err: err, public: publicKey(file + ".pub")}
 	}
 	signer, err := ssh.ParsePrivateKey(pem)
+	public := publicKey(file) // whose private part is a token's, say
 	if missing := new(ssh.PassphraseMissingError); errors.As(err, &missing) {
 		err = errors.New("has a passphrase: add it to the agent")
+		if public = missing.PublicKey; public == nil {
+			public = publicKey(file + ".pub")
+		}
+	} else if public != nil {
+		err = errors.New("is a public key, and the agent does not hold its private one")
 	}
 	if err != nil {
-		return loaded{err: fmt.Errorf("%s: %w", file, err)}
+		return loaded{err: fmt.Errorf("%s: %w", file, err), public: public}
 	}
 	var signers []ssh.Signer
 	for _, name := range certs {
@@ -119,8 +167,21 @@ func readKey(file string, certs []string) loaded {
 	return loaded{signers: append(signers, signer)}
 }
 
+// publicKey reads the file of a public key; nil where it is none.
+func publicKey(file string) ssh.PublicKey {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil
+	}
+	key, _, _, _, err := ssh.ParseAuthorizedKey(text)
+	if err != nil {
+		return nil
+	}
+	return key
+}
+
 // held are the agent's keys, asked for once.
-func (k *keyring) held(ctx context.Context) []ssh.Signer {
+func (k *Keyring) held(ctx context.Context) []ssh.Signer {
 	if k.dialed {
 		return k.agent
 	}
@@ -173,61 +234,12 @@ func (p *patient) SignWithAlgorithm(rand io.Reader, data []byte, algorithm strin
 	return p.AlgorithmSigner.SignWithAlgorithm(rand, data, algorithm)
 }
 
-func (k *keyring) close() error {
+// Close lets go of the agent.
+func (k *Keyring) Close() error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.conn == nil {
 		return nil
 	}
 	return k.conn.Close()
-}
-
-// known are the host keys in those files that are there.
-func (k *keyring) known(files []string) (*knownhosts.HostKeyDB, error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	key := strings.Join(files, "\x00")
-	if h, ok := k.hosts[key]; ok {
-		return h.db, h.err
-	}
-	var there []string
-	for _, f := range files {
-		if _, err := os.Stat(f); err == nil {
-			there = append(there, f)
-		}
-	}
-	db, err := knownhosts.NewDB(there...)
-	if err != nil {
-		err = fmt.Errorf("known hosts: %w", err)
-	}
-	k.hosts[key] = hostKeys{db, err}
-	return db, err
-}
-
-// check is strict: a host key that is not known, or another than the known one, is refused.
-func check(db *knownhosts.HostKeyDB, e *endpoint, remote net.Addr, key ssh.PublicKey) error {
-	callback := db.HostKeyCallback()
-	for _, name := range e.keyNames {
-		err := callback(name, remote, key)
-		switch {
-		case err == nil:
-			return nil
-		case knownhosts.IsHostUnknown(err):
-		case knownhosts.IsHostKeyChanged(err):
-			return fmt.Errorf("%w: it changed: the host shows %s %s, which is not the one in known_hosts", ErrHostKey, key.Type(), ssh.FingerprintSHA256(key))
-		default:
-			return fmt.Errorf("%w: %w", ErrHostKey, err)
-		}
-	}
-	return fmt.Errorf("%w: none is known (%s)", ErrHostKey, strings.Join(e.knownHosts, ", "))
-}
-
-// algorithms are those of the host keys that are known, so that the host shows one of these.
-func algorithms(db *knownhosts.HostKeyDB, e *endpoint) []string {
-	for _, name := range e.keyNames {
-		if found := db.HostKeyAlgorithms(name); len(found) > 0 {
-			return found
-		}
-	}
-	return nil
 }
