@@ -90,93 +90,30 @@ func (b *builder) sections() map[int][]*Section {
 	limits := slices.SortedFunc(maps.Values(b.limits), func(x, y *limit) int {
 		return cmp.Or(cmp.Compare(x.name, y.name), cmp.Compare(x.vertex, y.vertex))
 	})
-	order, back := b.graph.Order(), b.graph.Reverse()
+	sectioner := graph.NewSectioner(b.graph)
 	out := map[int][]*Section{}
 	for _, l := range limits {
-		for _, s := range l.divide(b.graph, back, order) {
+		for _, found := range sectioner.Divide(slices.Sorted(maps.Keys(l.members))) {
+			s := &Section{Limit: l.vertex, Name: l.name, Members: found.Members}
 			for _, m := range s.Members {
-				out[m] = append(out[m], &s.Section)
+				out[m] = append(out[m], s)
 			}
 			if len(s.Members) > 1 {
-				b.between(l, s, limits)
+				b.between(l, found, limits)
 			}
 		}
-	}
-	return out
-}
-
-// section is a section with those of its members before which there is no other.
-type section struct {
-	Section
-	first []int
-}
-
-// divide finds the sections of a limit: the members are taken together where a way leads from one to another.
-func (l *limit) divide(g, back *graph.Graph, order []int) []*section {
-	members := slices.Sorted(maps.Keys(l.members))
-	toward := back.Reach(members...)
-	parent := map[int]int{}
-	var find func(m int) int
-	find = func(m int) int {
-		if parent[m] != m {
-			parent[m] = find(parent[m])
-		}
-		return parent[m]
-	}
-	for _, m := range members {
-		parent[m] = m
-	}
-	behind := map[int]int{} // by vertex: a member that comes before it
-	var first []int
-	for _, v := range order {
-		if !toward[v] {
-			continue
-		}
-		before, some := behind[v]
-		if _, member := l.members[v]; member {
-			if some {
-				parent[find(before)] = find(v)
-			} else {
-				first = append(first, v)
-			}
-			before, some = v, true
-		}
-		for _, e := range g.Succ(v) {
-			if !some || !toward[e.To] {
-				continue
-			}
-			if other, ok := behind[e.To]; ok {
-				parent[find(other)] = find(before)
-			}
-			behind[e.To] = before
-		}
-	}
-	sections := map[int]*section{}
-	var out []*section
-	for _, m := range members {
-		s := sections[find(m)]
-		if s == nil {
-			s = &section{Section: Section{Limit: l.vertex, Name: l.name}}
-			sections[find(m)] = s
-			out = append(out, s)
-		}
-		s.Members = append(s.Members, m)
-	}
-	for _, f := range first {
-		s := sections[find(f)]
-		s.first = append(s.first, f)
 	}
 	return out
 }
 
 // between looks at what may be waited for while the section's place is held: what comes before some of its members, and not before all.
-func (b *builder) between(l *limit, s *section, limits []*limit) {
+func (b *builder) between(l *limit, s *graph.Section, limits []*limit) {
 	held := func(v int) bool {
 		reached := b.graph.Reach(v)
 		seen := func(m int) bool { return reached[m] }
-		return slices.ContainsFunc(s.Members, seen) && !all(s.first, seen)
+		return slices.ContainsFunc(s.Members, seen) && !all(s.First, seen)
 	}
-	pos := l.members[s.first[0]]
+	pos := l.members[s.First[0]]
 	for v, e := range b.entries {
 		if e.Awaits && !e.Off && !e.Noop && held(v) {
 			b.problems = append(b.problems, acrossWait(l, pos, e))

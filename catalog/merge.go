@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/nodeapply/apply/catalog/internal/attributes"
 	"github.com/nodeapply/apply/resources"
 )
 
@@ -133,20 +134,17 @@ func perhaps(e *Entry) bool { return e.Deferred != nil && e.declares("when") }
 
 // nameless says that only the run tells the naming attribute of a deferred block: meanwhile the title stands in its place.
 func (e *Entry) nameless() bool {
-	r := e.known()
-	for i := range reflect.TypeOf(r).Elem().NumField() {
-		name, options, _ := strings.Cut(reflect.TypeOf(r).Elem().Field(i).Tag.Get("hcl"), ",")
-		if strings.Contains(","+options+",", ",title,") {
-			v := reflect.ValueOf(r).Elem().Field(i)
-			return e.declares(name) && v.Kind() == reflect.String && v.String() == e.Addr.Title
-		}
+	title, ok := attributes.Title(e.known())
+	if !ok {
+		return false
 	}
-	return false
+	v := title.In(e.known())
+	return e.declares(title.Name) && v.Kind() == reflect.String && v.String() == e.Addr.Title
 }
 
 // declares says whether the manifest gives the attribute a value. That something is to be there, and what the title says, is said without a word.
 func (e *Entry) declares(attr string) bool {
-	value := field(e.known(), attr)
+	value := attributes.Value(e.known(), attr)
 	tacit := attr == "ensure" || value.Kind() == reflect.String && value.String() == e.Addr.Title
 	said := e.AttrPos == nil || e.AttrPos(attr) != e.Pos
 	return said && e.Deferred != nil || (said || tacit) && !unset(value)
@@ -177,19 +175,20 @@ func (b *builder) combine(first, second *Entry, shared int) bool {
 
 // partly says that of two lists of things (packages) some are in both, and that all else is the same.
 func partly(first, second *Entry, shared int, diff []string) bool {
-	return (shared > 1 || len(provides(first)) > 1) && len(diff) == 1 && titleField(second.known(), diff[0])
+	title, ok := attributes.Title(second.known())
+	return (shared > 1 || len(provides(first)) > 1) && len(diff) == 1 && ok && title.Name == diff[0]
 }
 
 // contradictions names what two declarations of one thing say differently. What only one of them says is none, nor is one path in two spellings.
 func contradictions(first, second *Entry) []string {
 	var out []string
-	for _, name := range differences(first.known(), second.known()) {
-		if titleField(first.known(), name) {
-			if !samePath(field(first.known(), name), field(second.known(), name)) {
-				out = append(out, name)
+	for _, a := range attributes.Differences(first.known(), second.known()) {
+		if a.Title {
+			if !samePath(a.In(first.known()), a.In(second.known())) {
+				out = append(out, a.Name)
 			}
-		} else if first.declares(name) && second.declares(name) {
-			out = append(out, name)
+		} else if first.declares(a.Name) && second.declares(a.Name) {
+			out = append(out, a.Name)
 		}
 	}
 	return append(out, differentOptions(first, second)...)
@@ -208,27 +207,15 @@ func unset(v reflect.Value) bool {
 	return false
 }
 
-func field(r resources.Resource, attr string) reflect.Value {
-	v := reflect.ValueOf(r).Elem()
-	for i := range v.NumField() {
-		if name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("hcl"), ","); name == attr {
-			return v.Field(i)
-		}
-	}
-	return reflect.Value{}
-}
-
 // adopt gives first what only second says, with its place in the manifest. What each of them may say alone can be a mistake together: then first
 // stays what it is.
 func adopt(first, second *Entry) error {
 	from := map[string]bool{}
-	both := reflect.New(reflect.TypeOf(first.Resource).Elem())
-	both.Elem().Set(reflect.ValueOf(first.Resource).Elem())
-	merged := both.Interface().(resources.Resource)
-	for _, name := range differences(first.Resource, second.Resource) {
-		if !first.declares(name) {
-			field(merged, name).Set(field(second.Resource, name))
-			from[name] = true
+	merged := attributes.Clone(first.Resource)
+	for _, a := range attributes.Differences(first.Resource, second.Resource) {
+		if !first.declares(a.Name) {
+			a.In(merged).Set(a.In(second.Resource))
+			from[a.Name] = true
 		}
 	}
 	if v, ok := merged.(resources.Validator); ok && len(from) > 0 {
@@ -262,34 +249,4 @@ func (b *builder) conflict(first, second *Entry, why string) {
 	}
 	p.Detail += "; keep one of them."
 	b.problems = append(b.problems, p)
-}
-
-// differences names the attributes in which two resources of one type are declared differently.
-func differences(a, b resources.Resource) []string {
-	va, vb := reflect.ValueOf(a).Elem(), reflect.ValueOf(b).Elem()
-	if va.Type() != vb.Type() {
-		return []string{"type"}
-	}
-	var out []string
-	for i := range va.NumField() {
-		f := va.Type().Field(i)
-		tag, ok := f.Tag.Lookup("hcl")
-		if ok && f.IsExported() && !reflect.DeepEqual(va.Field(i).Interface(), vb.Field(i).Interface()) {
-			name, _, _ := strings.Cut(tag, ",")
-			out = append(out, name)
-		}
-	}
-	return out
-}
-
-// titleField says whether attr is the naming attribute of r's type.
-func titleField(r resources.Resource, attr string) bool {
-	t := reflect.TypeOf(r).Elem()
-	for i := range t.NumField() {
-		name, options, _ := strings.Cut(t.Field(i).Tag.Get("hcl"), ",")
-		if name == attr {
-			return strings.Contains(","+options+",", ",title,")
-		}
-	}
-	return false
 }

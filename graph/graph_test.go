@@ -47,6 +47,35 @@ func TestOrder(t *testing.T) {
 	}
 }
 
+func TestSections(t *testing.T) {
+	for _, tc := range []struct{ name, edges, members, want string }{
+		{"no order", "", "abc", "a<a b<b c<c"},
+		{"a chain", "a>b b>c", "abc", "abc<a"},
+		{"over one that is none", "a>d d>b", "ab", "ab<a"},
+		{"two that come before a third", "a>c b>c", "abc", "abc<ab"},
+		{"two after one that is none", "d>a d>b", "ab", "a<a b<b"},
+		{"two before one that is none", "a>d b>d", "ab", "a<a b<b"},
+		{"two chains", "a>c b>d", "abcd", "ac<a bd<b"},
+		{"against the order of declaration", "c>a d>b", "abcd", "ac<c bd<d"},
+		{"one after two, over one", "a>e b>e e>c", "abc", "abc<ab"},
+		{"none", "a>b", "", ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			var members []int
+			for _, m := range tc.members {
+				members = append(members, int(m-'a'))
+			}
+			var got []string
+			for _, s := range NewSectioner(parse(tc.edges)).Divide(members) {
+				got = append(got, letters(s.Members)+"<"+letters(s.First))
+			}
+			if diff := cmp.Diff(tc.want, strings.Join(got, " ")); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
 func TestCycles(t *testing.T) {
 	for _, tc := range []struct {
 		name, edges string

@@ -16,6 +16,7 @@ import (
 	"github.com/nodeapply/apply/manifest/calls"
 	"github.com/nodeapply/apply/manifest/decode"
 	"github.com/nodeapply/apply/manifest/diag"
+	"github.com/nodeapply/apply/manifest/files"
 	"github.com/nodeapply/apply/manifest/internal/secrets"
 	"github.com/nodeapply/apply/manifest/internal/shape"
 	"github.com/nodeapply/apply/manifest/limits"
@@ -30,7 +31,8 @@ type compiler struct {
 	ctx     context.Context
 	opts    Options
 	types   decode.Schemas
-	reader  *syntax.Reader
+	files   files.Reader
+	modules *syntax.Reader
 	tree    *calls.Tree
 	shapes  map[*syntax.Block]*shape.Shape
 	facts   map[string]fact
@@ -55,8 +57,8 @@ func newCompiler(ctx context.Context, o Options) (*compiler, error) {
 		ctx: ctx, opts: o, types: types, shapes: map[*syntax.Block]*shape.Shape{}, facts: map[string]fact{}, funcs: map[string]map[string]function.Function{},
 		scopes: map[string]*scope{},
 	}
-	c.reader = syntax.NewReader(c.types, c.step)
-	c.secrets = secrets.New(o.OnSecret, c.reader.Writes)
+	c.modules = &syntax.Reader{Files: &c.files, Kinds: c.types, Step: c.step}
+	c.secrets = secrets.New(o.OnSecret, c.files.Writes)
 	return c, nil
 }
 
@@ -70,9 +72,9 @@ func (c *compiler) errorf(at *hcl.Range, summary, detail string, args ...any) {
 // gather reads all that the compilation depends on: manifests, values of variables, modules, facts. Nothing is evaluated.
 func (c *compiler) gather(path string) *scope {
 	shown := cmp.Or(c.opts.Shown, path)
-	m, diags := c.reader.Read(c.ctx, path, shown)
+	m, diags := c.modules.Read(c.ctx, path, shown)
 	c.diags = append(c.diags, diags...)
-	given, diags := variables.Read(c.ctx, c.reader, c.opts.Vars, m)
+	given, diags := variables.Read(c.ctx, &c.files, c.opts.Vars, m)
 	c.diags = append(c.diags, diags...)
 	if m == nil {
 		return nil
@@ -87,7 +89,7 @@ func (c *compiler) gather(path string) *scope {
 		at.Dir, at.Shown = filepath.Dir(abs), filepath.Dir(shown)
 	}
 	c.rootDir = at.Dir
-	linker := calls.Linker{Reader: c.reader, Types: c.types, Find: c.opts.Modules}
+	linker := calls.Linker{Reader: c.modules, Types: c.types, Find: c.opts.Modules}
 	c.tree, diags = linker.Link(c.ctx, m, at)
 	c.diags = append(c.diags, diags...)
 	if f, ok := c.opts.Facts.(ModuleFacts); ok {

@@ -8,34 +8,33 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclwrite"
 
-	"github.com/nodeapply/apply/manifest/decode"
 	"github.com/nodeapply/apply/manifest/diag"
+	"github.com/nodeapply/apply/manifest/files"
 	"github.com/nodeapply/apply/manifest/limits"
-	"github.com/nodeapply/apply/manifest/syntax"
 )
 
 // Formatter formats manifests. The limit of what all manifests together may hold is that of all its files.
-type Formatter struct{ reader *syntax.Reader }
+type Formatter struct{ files files.Reader }
 
 // NewFormatter returns a Formatter that has read nothing.
-func NewFormatter() *Formatter { return &Formatter{syntax.NewReader(decode.Schemas{}, nil)} }
+func NewFormatter() *Formatter { return &Formatter{} }
 
 // File reads a manifest and gives it in canonical form, beside what it holds now. A file with mistakes in its syntax is not formatted.
 func (f *Formatter) File(name string) (formatted, src []byte, diags diag.List) {
-	_, found := f.reader.ReadBody(context.Background(), name)
+	_, found := f.files.Body(context.Background(), name)
 	return f.format(name, found)
 }
 
 // Text is File for a manifest that comes from elsewhere than a file; name is for positions.
 func (f *Formatter) Text(name string, in io.Reader) (formatted, src []byte, diags diag.List) {
-	_, found := f.reader.ReadText(context.Background(), name, in)
+	_, found := f.files.Text(context.Background(), name, in)
 	return f.format(name, found)
 }
 
 func (f *Formatter) format(name string, found hcl.Diagnostics) (formatted, src []byte, diags diag.List) {
-	file := f.reader.File(name)
+	file := f.files.File(name)
 	if found.HasErrors() {
-		return nil, nil, diag.From(found, f.reader, noSecrets)
+		return nil, nil, diag.From(found, &f.files, noSecrets)
 	}
 	src = file.Bytes
 	if strings.HasSuffix(name, ".json") {
@@ -43,7 +42,7 @@ func (f *Formatter) format(name string, found hcl.Diagnostics) (formatted, src [
 	}
 	err := limits.Run(context.Background(), limits.Default, func(context.Context, *limits.Place) { formatted = hclwrite.Format(src) })
 	if err != nil {
-		return nil, nil, diag.From(hcl.Diagnostics{limits.Diagnose(err)}, noFiles{}, noSecrets)
+		return nil, nil, diag.From(hcl.Diagnostics{limits.Diagnose(err)}, &f.files, noSecrets)
 	}
 	return formatted, src, nil
 }

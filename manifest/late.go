@@ -74,7 +74,7 @@ func (g *group) bind(ctx context.Context, late catalog.Values, list lister) ([]*
 				r.diags = append(r.diags, fromProblem(p))
 			}
 		}
-		found = diag.From(r.diags, c.reader, c.secrets.Redact)
+		found = diag.From(r.diags, &c.files, c.secrets.Redact)
 	})
 	switch {
 	case err != nil || !found.HasErrors():

@@ -12,6 +12,7 @@ import (
 	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/manifest/calls"
 	"github.com/nodeapply/apply/manifest/diag"
+	"github.com/nodeapply/apply/manifest/files"
 	"github.com/nodeapply/apply/manifest/limits"
 	"github.com/nodeapply/apply/manifest/variables"
 	"github.com/nodeapply/apply/resources"
@@ -80,11 +81,11 @@ func Compile(ctx context.Context, path string, o Options) (*Result, diag.List) {
 			result.Outputs = c.evaluate(root)
 		})
 		if err != nil { // the evaluation may still be going on: nothing of it can be looked at
-			return nil, diag.From(hcl.Diagnostics{limits.Diagnose(err)}, noFiles{}, noSecrets)
+			return nil, diag.From(hcl.Diagnostics{limits.Diagnose(err)}, &files.Reader{}, noSecrets)
 		}
 		result.Catalog = c.catalog()
 	}
-	list := diag.From(c.diags, c.reader, c.secrets.Redact)
+	list := diag.From(c.diags, &c.files, c.secrets.Redact)
 	if list.HasErrors() {
 		return nil, list
 	}
@@ -99,7 +100,7 @@ func Link(ctx context.Context, path string, o Options) diag.List {
 		return broken(err)
 	}
 	c.gather(path)
-	return diag.From(c.diags, c.reader, c.secrets.Redact)
+	return diag.From(c.diags, &c.files, c.secrets.Redact)
 }
 
 // broken is a type that cannot be read, its author's mistake.
@@ -107,9 +108,5 @@ func broken(err error) diag.List {
 	return diag.List{{Severity: diag.Error, Summary: "Broken resource type", Detail: err.Error()}}
 }
 
-// noFiles and noSecrets are for diagnostics of which nothing more is known.
-type noFiles struct{}
-
-func (noFiles) File(string) *hcl.File { return nil }
-
+// noSecrets is for diagnostics that no value is in.
 func noSecrets(text string) string { return text }

@@ -74,7 +74,7 @@ func (s *scope) rootOutputs(r *run) []Output {
 func (c *compiler) lateOutput(ctx context.Context, out *cell, late catalog.Values) (value any, problem error) {
 	err := c.again(ctx, late, func(r *run) {
 		res := r.get(out)
-		found := diag.From(r.diags, c.reader, c.secrets.Redact)
+		found := diag.From(r.diags, &c.files, c.secrets.Redact)
 		switch {
 		case found.HasErrors():
 			problem = found

@@ -53,7 +53,7 @@ func (c *compiler) newScope(m *syntax.Module, at calls.Place, from *caller) *sco
 	c.scopes[s.addr] = s
 	s.base = s.baseContext()
 	s.explainer = &explain.Explainer{
-		Files: c.reader, Secrets: c.secrets, Functions: s.base.Functions, FactNames: c.factNames,
+		Files: &c.files, Secrets: c.secrets, Functions: s.base.Functions, FactNames: c.factNames,
 		Fact:    func(name string) (bool, error) { f := c.facts[name]; return f.ok, f.reason },
 		Exports: func(name string) bool { return m.Resource("fact", name) != nil },
 	}

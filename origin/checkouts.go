@@ -12,6 +12,7 @@ import (
 	"github.com/nodeapply/apply/modules"
 	"github.com/nodeapply/apply/scratch"
 	"github.com/nodeapply/apply/source"
+	"github.com/nodeapply/apply/source/lockfile"
 )
 
 // Options of New.
@@ -37,7 +38,7 @@ type Checkouts struct {
 func New(o Options) *Checkouts { return &Checkouts{o: o} }
 
 // tree checks a source out, once.
-func (c *Checkouts) tree(ctx context.Context, src source.Source, signers string, pin *source.Pin) (*source.Tree, error) {
+func (c *Checkouts) tree(ctx context.Context, src source.Source, signers string, pin *lockfile.Pin) (*source.Tree, error) {
 	if t := c.trees[src.Key()]; t != nil {
 		return t, nil
 	}

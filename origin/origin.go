@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 
 	"github.com/nodeapply/apply/source"
+	"github.com/nodeapply/apply/source/lockfile"
 )
 
 // Origin says where a manifest is from, and where it is read.
@@ -42,7 +43,7 @@ func (c *Checkouts) fetch(ctx context.Context, src source.Source) (Origin, error
 	if err != nil {
 		return Origin{}, err
 	}
-	own, _, err := readPins(filepath.Join(state, source.LockFile))
+	own, _, err := readPins(filepath.Join(state, lockfile.Name))
 	if err != nil {
 		return Origin{}, err
 	}

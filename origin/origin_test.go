@@ -13,6 +13,7 @@ import (
 
 	"github.com/nodeapply/apply/resources/all"
 	"github.com/nodeapply/apply/source"
+	"github.com/nodeapply/apply/source/lockfile"
 )
 
 // git runs git in a folder and returns what it prints.
@@ -211,7 +212,7 @@ func TestLock(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		write(t, site, source.LockFile, string(l.Pins.Format()))
+		write(t, site, lockfile.Name, string(l.Pins.Format()))
 		return l
 	}
 	module := func(text string) error {
@@ -227,7 +228,7 @@ func TestLock(t *testing.T) {
 		return err
 	}
 	l := lock()
-	if len(l.Now) != 1 || l.Now[0].Key != key || l.Now[0].Pin.Commit != first || l.Now[0].Was != nil || l.File != filepath.Join(site, source.LockFile) {
+	if len(l.Now) != 1 || l.Now[0].Key != key || l.Now[0].Pin.Commit != first || l.Now[0].Was != nil || l.File != filepath.Join(site, lockfile.Name) {
 		t.Fatalf("pinned: %+v", l)
 	}
 	if err := module("git::file://" + lib + "//m?ref=v1"); err != nil {
@@ -257,8 +258,8 @@ func TestLockOfRepository(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	commit(t, site, "v1", "main.hcl", manifest, source.LockFile, string(l.Pins.Format()))
-	write(t, state, source.LockFile, string(source.Lock{"git::file:///other": l.Now[0].Pin}.Format()))
+	commit(t, site, "v1", "main.hcl", manifest, lockfile.Name, string(l.Pins.Format()))
+	write(t, state, lockfile.Name, string(lockfile.Lock{"git::file:///other": l.Now[0].Pin}.Format()))
 	c, _ = opened(t, state, Options{Pinning: true})
 	if l, err = c.Lock(t.Context(), parse(t, "git::file://"+site+"?ref=v1"), all.Linked(nil)); err != nil {
 		t.Fatal(err)
@@ -270,7 +271,7 @@ func TestLockOfRepository(t *testing.T) {
 	if diff := cmp.Diff(map[string]bool{"git::file:///other": true, "git::file://DIR/site?ref=v1": true}, set(keys)); diff != "" {
 		t.Error(diff)
 	}
-	if want := filepath.Join(state, source.LockFile); l.File != want {
+	if want := filepath.Join(state, lockfile.Name); l.File != want {
 		t.Errorf("the lock is %s, want %s", l.File, want)
 	}
 }
@@ -330,7 +331,7 @@ func TestSent(t *testing.T) {
 }
 
 func TestSum(t *testing.T) {
-	dir := write(t, t.TempDir(), "main.hcl", "a", "more.hcl.json", "{}", source.LockFile, "# lock", "other.txt", "x")
+	dir := write(t, t.TempDir(), "main.hcl", "a", "more.hcl.json", "{}", lockfile.Name, "# lock", "other.txt", "x")
 	sum := func(path string) string {
 		t.Helper()
 		s, err := Sum(source.Source{Path: path})
@@ -340,7 +341,7 @@ func TestSum(t *testing.T) {
 		return s
 	}
 	before := sum(dir)
-	for name, counts := range map[string]bool{"main.hcl": true, "more.hcl.json": true, source.LockFile: true, "other.txt": false} {
+	for name, counts := range map[string]bool{"main.hcl": true, "more.hcl.json": true, lockfile.Name: true, "other.txt": false} {
 		old, err := os.ReadFile(filepath.Join(dir, name))
 		if err != nil {
 			t.Fatal(err)

@@ -16,12 +16,13 @@ import (
 	"github.com/nodeapply/apply/modules"
 	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/source"
+	"github.com/nodeapply/apply/source/lockfile"
 )
 
 // pins are a lock and the file that it is from.
 type pins struct {
 	file string
-	lock source.Lock
+	lock lockfile.Lock
 }
 
 // readPins reads a lock file; ok is false where there is none.
@@ -33,7 +34,7 @@ func readPins(file string) (p pins, ok bool, err error) {
 	if err != nil {
 		return pins{}, false, err
 	}
-	lock, err := source.ParseLock(file, text)
+	lock, err := lockfile.Parse(file, text)
 	return pins{file, lock}, true, err
 }
 
@@ -51,11 +52,11 @@ func lockFile(path string) string {
 	if info, err := os.Stat(path); err == nil && !info.IsDir() {
 		path = filepath.Dir(path)
 	}
-	return filepath.Join(path, source.LockFile)
+	return filepath.Join(path, lockfile.Name)
 }
 
 // pinned finds the pin of a source; nil if there is none and none is needed.
-func (c *Checkouts) pinned(src source.Source) (*source.Pin, error) {
+func (c *Checkouts) pinned(src source.Source) (*lockfile.Pin, error) {
 	if c.o.Pinning {
 		return nil, nil
 	}
@@ -72,17 +73,17 @@ func (c *Checkouts) pinned(src source.Source) (*source.Pin, error) {
 
 // Pinned is the pin of a source, and what there was before.
 type Pinned struct {
-	Key string // of a source.Lock
-	Pin source.Pin
-	Was *source.Pin // nil: none
+	Key string // of a lockfile.Lock
+	Pin lockfile.Pin
+	Was *lockfile.Pin // nil: none
 }
 
 // Lock is what is to be in a lock file.
 type Lock struct {
 	File string
-	Pins source.Lock // all that it holds
-	Now  []Pinned    // those of this manifest, sorted
-	Was  source.Lock // what it holds as yet
+	Pins lockfile.Lock // all that it holds
+	Now  []Pinned      // those of this manifest, sorted
+	Was  lockfile.Lock // what it holds as yet
 }
 
 // Lock finds a manifest and all of its modules, and pins those from git. It wants Options.Pinning. The lock of a manifest that is from git itself is in
@@ -108,14 +109,14 @@ func (c *Checkouts) Lock(ctx context.Context, src source.Source, types []resourc
 		if err != nil {
 			return nil, err
 		}
-		file = filepath.Join(state, source.LockFile)
+		file = filepath.Join(state, lockfile.Name)
 	}
 	old, _, err := readPins(file)
 	if err != nil {
 		return nil, err
 	}
-	l := &Lock{File: file, Pins: source.Lock{}, Was: old.lock}
-	var theirs source.Lock // pinned in the manifest's own repository
+	l := &Lock{File: file, Pins: lockfile.Lock{}, Was: old.lock}
+	var theirs lockfile.Lock // pinned in the manifest's own repository
 	if src.Git() {
 		maps.Copy(l.Pins, old.lock)
 		if c.locked {
@@ -131,7 +132,7 @@ func (c *Checkouts) Lock(ctx context.Context, src source.Source, types []resourc
 }
 
 func (l *Lock) pin(key string, t *source.Tree) {
-	p := Pinned{Key: key, Pin: source.Pin{Commit: t.Commit, Tree: t.TreeHash}}
+	p := Pinned{Key: key, Pin: lockfile.Pin{Commit: t.Commit, Tree: t.TreeHash}}
 	if was, had := l.Was[key]; had {
 		p.Was = &was
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/nodeapply/apply/source/internal/odb"
 	"github.com/nodeapply/apply/source/internal/signature"
 	"github.com/nodeapply/apply/source/internal/trust"
+	"github.com/nodeapply/apply/source/lockfile"
 )
 
 // Limits bound a tree that is checked out: number of files, bytes of them together and of one.
@@ -30,11 +31,11 @@ const maxTagChain = 5
 
 // Options of Checkout.
 type Options struct {
-	StateDir string // the cache is in its folder git
-	Parent   string // an existing folder that others cannot write: the fresh folder is made in it
-	Signers  string // a file of allowed signers or a keyring: refuse what none of them signed; empty: do not ask
-	Pin      *Pin   // from a Lock: a tag that stands elsewhere is ErrMoved, a branch is taken as it was then
-	Limits   Limits // zero: DefaultLimits
+	StateDir string        // the cache is in its folder git
+	Parent   string        // an existing folder that others cannot write: the fresh folder is made in it
+	Signers  string        // a file of allowed signers or a keyring: refuse what none of them signed; empty: do not ask
+	Pin      *lockfile.Pin // from a Lock: a tag that stands elsewhere is ErrMoved, a branch is taken as it was then
+	Limits   Limits        // zero: DefaultLimits
 }
 
 func (o Options) limits() Limits {
@@ -111,7 +112,7 @@ func fetched(ctx context.Context, c *cache.Cache, src Source, o Options, signers
 		if o.Pin == nil {
 			return nil
 		}
-		return o.Pin.check(src, t.Revision)
+		return checkPin(o.Pin, src, t.Revision)
 	}
 	err = t.write(ctx, c.Store, writing{found.Hash, name, src.Folder, signers, accept, o})
 	if errors.Is(err, odb.ErrBroken) || errors.Is(err, odb.ErrNotFound) {
@@ -229,4 +230,17 @@ func (t *Tree) verifyCommit(store *odb.Store, w writing, h odb.Hash) error {
 		return fmt.Errorf("commit %.12x: %w", h, err)
 	}
 	return nil
+}
+
+// checkPin compares what was found with the pin.
+func checkPin(p *lockfile.Pin, src Source, found Revision) error {
+	if p.Commit == found.Commit && p.Tree == found.TreeHash {
+		return nil
+	}
+	what, pinned, now := "commit", p.Commit, found.Commit
+	if pinned == now {
+		what, pinned, now = "tree", p.Tree, found.TreeHash
+	}
+	return trust.Errorf("%s: %s %q %w: %s pinned %s %s, it is now %s (apply lock pins anew)", src.URL, found.RefKind, src.Ref, ErrMoved,
+		lockfile.Name, what, pinned, now)
 }

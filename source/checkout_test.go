@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/nodeapply/apply/source"
+	"github.com/nodeapply/apply/source/lockfile"
 )
 
 func TestCheckoutByEveryKindOfReference(t *testing.T) {
@@ -124,7 +125,7 @@ func TestPins(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pin := source.Pin{Commit: first.Commit, Tree: first.TreeHash}
+	pin := lockfile.Pin{Commit: first.Commit, Tree: first.TreeHash}
 	two := r.commit("two", "main.hcl", "two\n")
 	o.Pin = &pin
 	if _, err := source.Checkout(t.Context(), r.source("v1", ""), o); err != nil {
@@ -144,7 +145,7 @@ func TestPins(t *testing.T) {
 			t.Errorf("%q is not in: %v", word, err)
 		}
 	}
-	o.Pin = &source.Pin{Commit: two, Tree: first.TreeHash}
+	o.Pin = &lockfile.Pin{Commit: two, Tree: first.TreeHash}
 	if _, err = source.Checkout(t.Context(), r.source("v1", ""), o); !errors.Is(err, source.ErrMoved) {
 		t.Errorf("another tree: %v", err)
 	}

@@ -4,8 +4,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/nodeapply/apply/source"
 )
 
@@ -27,27 +25,6 @@ func FuzzParse(f *testing.F) {
 		}
 		if strings.HasPrefix(s.Ref, "-") || strings.HasPrefix(s.URL, "-") || strings.ContainsAny(s.URL+s.Ref, "\n\x00") {
 			t.Errorf("%q: URL %q, reference %q", text, s.URL, s.Ref)
-		}
-	})
-}
-
-// FuzzParseLock: what is read from a lock is what is written from it.
-func FuzzParseLock(f *testing.F) {
-	const digits = `"0123456789abcdef0123456789abcdef01234567"`
-	f.Add("# comment\n\nmodule \"git::https://example.org/a?ref=v1\" {\n  commit = " + digits + "\n  tree   = " + digits + "\n}\n")
-	f.Add("module \"$${x}%%{y}\\u00e9\" {\ncommit=" + digits + "\ntree=" + digits + "\n}")
-	f.Add("module \"a\" {\n")
-	f.Fuzz(func(t *testing.T, text string) {
-		l, err := source.ParseLock("apply.lock", []byte(text))
-		if err != nil {
-			return
-		}
-		again, err := source.ParseLock("apply.lock", l.Format())
-		if err != nil {
-			t.Fatalf("%q is written as %q: %v", text, l.Format(), err)
-		}
-		if diff := cmp.Diff(l, again); diff != "" {
-			t.Errorf("-read +read again\n%s", diff)
 		}
 	})
 }

@@ -112,7 +112,7 @@ func (l *Local) Checkout(ctx context.Context, revision string, o Options) (*Tree
 		if o.Pin == nil {
 			return nil
 		}
-		return o.Pin.check(Source{URL: l.repository.Worktree, Ref: revision}, t.Revision)
+		return checkPin(o.Pin, Source{URL: l.repository.Worktree, Ref: revision}, t.Revision)
 	}
 	if err := t.write(ctx, l.store, writing{found.Hash, tag, l.inside, signers, accept, o}); err != nil {
 		return nil, fmt.Errorf("%s: %w", revision, err)

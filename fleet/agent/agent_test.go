@@ -21,6 +21,7 @@ import (
 
 	"github.com/nodeapply/apply/exchange/pki"
 	"github.com/nodeapply/apply/fleet"
+	"github.com/nodeapply/apply/fleet/agent/audit"
 	"github.com/nodeapply/apply/fleet/agent/signed"
 	"github.com/nodeapply/apply/fleet/transport"
 	"github.com/nodeapply/apply/fleet/wire"
@@ -117,13 +118,13 @@ func (n *node) shorten(t *testing.T) {
 	}
 	defer f.Close()
 	flags, err := unix.IoctlGetInt(int(f.Fd()), unix.FS_IOC_GETFLAGS)
-	if err != nil || flags&appendOnly == 0 {
+	if err != nil || flags&audit.AppendOnly == 0 {
 		return
 	}
 	if err := os.Truncate(n.audit, 0); err == nil {
 		t.Error("the audit can be shortened")
 	}
-	if err := unix.IoctlSetPointerInt(int(f.Fd()), unix.FS_IOC_SETFLAGS, flags&^appendOnly); err != nil {
+	if err := unix.IoctlSetPointerInt(int(f.Fd()), unix.FS_IOC_SETFLAGS, flags&^audit.AppendOnly); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -152,7 +153,7 @@ func (n *node) entries(t *testing.T) (out []string) {
 		t.Fatal(err)
 	}
 	for line := range strings.Lines(string(text)) {
-		var e Entry
+		var e audit.Entry
 		if err := json.Unmarshal([]byte(line), &e); err != nil {
 			t.Fatal(err)
 		}

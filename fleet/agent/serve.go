@@ -20,6 +20,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/nodeapply/apply/fleet/agent/audit"
 	"github.com/nodeapply/apply/fleet/agent/signed"
 	"github.com/nodeapply/apply/fleet/relay"
 	"github.com/nodeapply/apply/fleet/wire"
@@ -58,7 +59,7 @@ type Options struct {
 
 type service struct {
 	judge *signed.Judge
-	audit *audit
+	audit *audit.Log
 	slots chan struct{}
 }
 
@@ -92,7 +93,7 @@ func Serve(ctx context.Context, o Options) (err error) {
 	if _, err := s.judge.Signers(); err != nil {
 		return err
 	}
-	if s.audit, err = openAudit(o.Audit, o.Log); err != nil {
+	if s.audit, err = audit.Open(o.Audit, o.Log); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.audit.Close()) }()
@@ -192,7 +193,7 @@ func (s *service) serve(ctx context.Context, conn *tls.Conn) {
 	err := conn.HandshakeContext(hello)
 	cancel()
 	if err != nil {
-		_ = s.audit.write(Entry{Time: time.Now(), Event: "refused", From: from, Error: err.Error()}) // nothing was asked for yet
+		_ = s.audit.Write(audit.Entry{Time: time.Now(), Event: "refused", From: from, Error: err.Error()}) // nothing was asked for yet
 		return
 	}
 	run := relay.Run
@@ -218,11 +219,11 @@ func (s *service) run(ctx context.Context, c *wire.Call, from string, run wire.H
 		return wire.End{}, err
 	}
 	st, who, err := s.judge.Judge(e)
-	entry := Entry{Time: time.Now(), Event: "begun", From: from, Operator: who.Principals, Key: who.Fingerprint, Nonce: st.Nonce, Line: st.Line}
+	entry := audit.Entry{Time: time.Now(), Event: "begun", From: from, Operator: who.Principals, Key: who.Fingerprint, Nonce: st.Nonce, Line: st.Line}
 	if err != nil {
 		entry.Event, entry.Error = "refused", err.Error()
 	}
-	if told := s.audit.write(entry); told != nil || err != nil {
+	if told := s.audit.Write(entry); told != nil || err != nil {
 		return wire.End{}, errors.Join(err, told)
 	}
 	end, err := run(ctx, c.With(json.RawMessage(e.Statement)))
@@ -230,5 +231,5 @@ func (s *service) run(ctx context.Context, c *wire.Call, from string, run wire.H
 	if err != nil {
 		entry.Code, entry.Error = nil, err.Error()
 	}
-	return end, errors.Join(err, s.audit.write(entry))
+	return end, errors.Join(err, s.audit.Write(entry))
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/nodeapply/apply/fleet/place"
 	"github.com/nodeapply/apply/fleet/tree"
+	"github.com/nodeapply/apply/fleet/tree/authority"
 	"github.com/nodeapply/apply/fleet/wire"
 	"github.com/nodeapply/apply/host/local"
 )
@@ -22,7 +23,7 @@ type node struct {
 	program *os.File // compressed, nil where it was here before
 
 	mu       sync.Mutex
-	identity *tree.Identity
+	identity *authority.Identity
 	server   *tree.Server
 	shop     *shop
 }
@@ -46,7 +47,7 @@ func (n *node) close() error {
 
 // join takes up the identity for this run, and begins to serve other nodes at the address that the seat reached this one at.
 func (n *node) join(_ context.Context, c *wire.Call) (wire.End, error) {
-	id := &tree.Identity{}
+	id := &authority.Identity{}
 	if err := c.Args(id); err != nil {
 		return wire.End{}, err
 	}

@@ -14,7 +14,7 @@ type RunArgs struct {
 	GraceMS int64  `json:"grace_ms"` // between SIGTERM and SIGKILL when the call is cancelled
 }
 
-// Joined is the answer to the call "join", whose arguments are a tree.Identity.
+// Joined is the answer to the call "join", whose arguments are an authority.Identity.
 type Joined struct {
 	Address string `json:"address"` // HOST:PORT at which other nodes get contents from it; "" where it cannot serve them
 }

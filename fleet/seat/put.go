@@ -13,6 +13,7 @@ import (
 	"github.com/nodeapply/apply/fleet/relay"
 	"github.com/nodeapply/apply/fleet/transport"
 	"github.com/nodeapply/apply/fleet/tree"
+	"github.com/nodeapply/apply/fleet/tree/authority"
 	"github.com/nodeapply/apply/fleet/wire"
 )
 
@@ -25,7 +26,7 @@ type Put struct {
 	bundle    *files.Bundle
 	archive   *files.Archive
 	spec      *tree.Spec
-	authority *tree.Authority
+	authority *authority.Authority
 	tree      *tree.Tree
 }
 
@@ -39,11 +40,11 @@ func NewPut(p *Program, b *files.Bundle) (*Put, error) {
 	if err != nil {
 		return nil, err
 	}
-	authority, err := tree.NewAuthority()
+	run, err := authority.New()
 	if err != nil {
 		return nil, err
 	}
-	return &Put{Note: func(string, string) {}, program: p, bundle: b, archive: archive, spec: spec, authority: authority, tree: tree.NewTree()}, nil
+	return &Put{Note: func(string, string) {}, program: p, bundle: b, archive: archive, spec: spec, authority: run, tree: tree.NewTree()}, nil
 }
 
 // To brings the bundle to dst on a connected node, as cp -r would. It returns when no other node depends on this one any more. Where no relay can run the
@@ -94,7 +95,7 @@ func (p *Put) Through(ctx context.Context, c *Client, at At, dst string) error {
 }
 
 // join gives a relay its identity.
-func (c *Client) join(ctx context.Context, a *tree.Authority, server string) (told relay.Joined, err error) {
+func (c *Client) join(ctx context.Context, a *authority.Authority, server string) (told relay.Joined, err error) {
 	id, err := a.Identity(server)
 	if err != nil {
 		return told, err

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/nodeapply/apply/fleet/tree"
+	"github.com/nodeapply/apply/fleet/tree/authority"
 )
 
 // BenchmarkHop measures the processor time that both nodes of one hop need for 64 MiB.
@@ -20,7 +21,7 @@ func BenchmarkHop(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	a, err := tree.NewAuthority()
+	a, err := authority.New()
 	if err != nil {
 		b.Fatal(err)
 	}

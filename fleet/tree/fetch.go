@@ -8,6 +8,8 @@ import (
 	"io"
 	"net"
 	"time"
+
+	"github.com/nodeapply/apply/fleet/tree/authority"
 )
 
 // Source is a node that has or is getting a content. Its JSON is part of the protocol.
@@ -41,11 +43,11 @@ const (
 
 // Fetch gets a content into file, from the first source that has it right; others can get it from the Store meanwhile. It tells what was wrong with the
 // sources that it left.
-func (s *Store) Fetch(ctx context.Context, o Order, id *Identity, file File, seat Seat) ([]Note, error) {
+func (s *Store) Fetch(ctx context.Context, o Order, id *authority.Identity, file File, seat Seat) ([]Note, error) {
 	if err := o.Spec.check(); err != nil {
 		return nil, err
 	}
-	config, err := id.config()
+	config, err := id.TLS()
 	if err != nil {
 		return nil, err
 	}

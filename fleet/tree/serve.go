@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/nodeapply/apply/fleet/tree/authority"
 )
 
 // Bounds of what a node serves to others.
@@ -33,8 +35,8 @@ type Server struct {
 }
 
 // Listen serves on an address of this node, at a port of the kernel's choice, until Close.
-func Listen(ctx context.Context, host string, id *Identity, s *Store) (*Server, error) {
-	config, err := id.config()
+func Listen(ctx context.Context, host string, id *authority.Identity, s *Store) (*Server, error) {
+	config, err := id.TLS()
 	if err != nil {
 		return nil, err
 	}

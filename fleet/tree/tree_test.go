@@ -20,6 +20,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/nodeapply/apply/fleet/tree"
+	"github.com/nodeapply/apply/fleet/tree/authority"
 )
 
 // content is some of which no two chunks are the same.
@@ -32,14 +33,14 @@ func content(size int) []byte {
 
 // run is what the seat has: an authority, a content.
 type run struct {
-	*tree.Authority
+	*authority.Authority
 	data []byte
 	spec *tree.Spec
 }
 
 func newRun(t *testing.T, size int) *run {
 	t.Helper()
-	a, err := tree.NewAuthority()
+	a, err := authority.New()
 	must(t, err)
 	data := content(size)
 	spec, err := tree.NewSpec(bytes.NewReader(data), int64(size))
@@ -47,7 +48,7 @@ func newRun(t *testing.T, size int) *run {
 	return &run{a, data, spec}
 }
 
-func (r *run) identity(t *testing.T, name string) *tree.Identity {
+func (r *run) identity(t *testing.T, name string) *authority.Identity {
 	t.Helper()
 	id, err := r.Identity(name)
 	must(t, err)
@@ -86,7 +87,7 @@ func must(t *testing.T, err error) {
 }
 
 // parent is a node that answers requests by fn.
-func (r *run) parent(t *testing.T, server string, id *tree.Identity, fn func(w io.Writer, offset int64)) tree.Source {
+func (r *run) parent(t *testing.T, server string, id *authority.Identity, fn func(w io.Writer, offset int64)) tree.Source {
 	t.Helper()
 	pair, err := tls.X509KeyPair(id.Certificate, id.Key)
 	must(t, err)
@@ -221,7 +222,7 @@ func TestStrangers(t *testing.T) {
 		n, _ := io.Copy(io.Discard, conn)
 		return int(n)
 	}
-	pair := func(id *tree.Identity) tls.Certificate {
+	pair := func(id *authority.Identity) tls.Certificate {
 		p, err := tls.X509KeyPair(id.Certificate, id.Key)
 		must(t, err)
 		return p

@@ -7,14 +7,15 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/nodeapply/apply/manifest/files"
 	"github.com/nodeapply/apply/manifest/syntax"
 )
 
-// files knows one resource type.
-type files struct{}
+// kinds knows one resource type.
+type kinds struct{}
 
-func (files) Known(name string) bool { return name == "file" }
-func (files) Names() []string        { return []string{"file"} }
+func (kinds) Known(name string) bool { return name == "file" }
+func (kinds) Names() []string        { return []string{"file"} }
 
 // BenchmarkRead reads and parses 1,000 blocks, the bounds included.
 func BenchmarkRead(b *testing.B) {
@@ -35,7 +36,8 @@ func BenchmarkRead(b *testing.B) {
 			b.SetBytes(int64(text.Len()))
 			b.ReportAllocs()
 			for b.Loop() {
-				m, diags := syntax.NewReader(files{}, func() {}).Read(b.Context(), manifest, manifest)
+				r := syntax.Reader{Files: &files.Reader{}, Kinds: kinds{}, Step: func() {}}
+				m, diags := r.Read(b.Context(), manifest, manifest)
 				if diags.HasErrors() || len(m.Body) != 1000 {
 					b.Fatal(diags)
 				}

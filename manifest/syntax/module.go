@@ -1,12 +1,10 @@
-// Package syntax reads the manifests of one module into what they declare: blocks, attributes and what expressions refer to, before
+// Package syntax takes the manifests of one module for what they declare: blocks, attributes and what expressions refer to, before
 // anything is evaluated. It finds the mistakes that can be seen without a value.
 package syntax
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 
@@ -14,7 +12,7 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 
 	"github.com/nodeapply/apply/manifest/diag"
-	"github.com/nodeapply/apply/manifest/limits"
+	"github.com/nodeapply/apply/manifest/files"
 	"github.com/nodeapply/apply/manifest/reference"
 )
 
@@ -75,65 +73,30 @@ func (b *Block) Holds(r *hcl.Range) bool {
 	return r.Filename == b.Header.Filename && b.Header.Start.Byte <= r.Start.Byte && r.Start.Byte <= end
 }
 
-// Reader reads modules. Its limits and the texts it keeps hold for all of them together.
+// Reader reads modules.
 type Reader struct {
-	kinds reference.Kinds
-	step  func()
-	total int // bytes read so far
-	files map[string]*hcl.File
-}
-
-// NewReader returns a Reader for one compilation. Step, if not nil, is called by the expressions that are read, whenever they are evaluated,
-// between two elements: it may end the goroutine.
-func NewReader(kinds reference.Kinds, step func()) *Reader {
-	return &Reader{kinds: kinds, step: step, files: map[string]*hcl.File{}}
-}
-
-// File returns a file that was read; nil if there is none of that name.
-func (r *Reader) File(name string) *hcl.File { return r.files[name] }
-
-// Writes says whether a text stands in any file that was read.
-func (r *Reader) Writes(text string) bool {
-	for _, f := range r.files {
-		if bytes.Contains(f.Bytes, []byte(text)) {
-			return true
-		}
-	}
-	return false
-}
-
-// keep makes a file's text available to whoever explains its mistakes, those of parsing included.
-func (r *Reader) keep(s *source) {
-	if s.file == nil {
-		s.file = &hcl.File{Bytes: s.src}
-	}
-	r.files[s.name] = s.file
+	Files *files.Reader
+	Kinds reference.Kinds
+	// Step, if not nil, is called by the expressions that are read, whenever they are evaluated, between two elements: it may end the goroutine.
+	Step func()
 }
 
 // Read reads a file, or all manifests of a folder; shown is how positions write its path. A module is returned unless its files could not be parsed.
 func (r *Reader) Read(ctx context.Context, path, shown string) (*Module, hcl.Diagnostics) {
-	names, err := files(path, shown)
-	if err != nil {
-		return nil, unreadable(shown, err)
+	bodies, single, diags := r.Files.Manifests(ctx, path, shown)
+	if diags.HasErrors() {
+		return nil, diags
 	}
 	m := &Module{
 		Variables: map[string]*Block{}, Locals: map[string]*Attr{}, Outputs: map[string]*Block{}, Calls: map[string]*Block{},
-		resources: map[string]map[string]*Block{}, Defaults: map[string]*Block{}, Facts: map[string]bool{}, kinds: r.kinds, step: r.step,
-		Single: len(names) == 1 && names[0].path == path,
+		resources: map[string]map[string]*Block{}, Defaults: map[string]*Block{}, Facts: map[string]bool{}, kinds: r.Kinds, step: r.Step,
+		Single: single, diags: diags,
 	}
-	parsed := r.read(ctx, names)
-	for _, s := range parsed {
-		m.diags = append(m.diags, s.diags...)
-		r.keep(s)
-	}
-	if m.diags.HasErrors() {
-		return nil, m.diags
-	}
-	for _, s := range parsed {
-		if body, ok := s.file.Body.(*hclsyntax.Body); ok {
-			m.native(body)
+	for _, body := range bodies {
+		if native, ok := body.(*hclsyntax.Body); ok {
+			m.native(native)
 		} else {
-			m.generic(s.file.Body)
+			m.generic(body)
 		}
 	}
 	m.link()
@@ -263,33 +226,4 @@ func (m *Module) genericBlock(b *hcl.Block) *Block {
 	}
 	slices.SortFunc(out.Attrs, func(a, b Attr) int { return a.At.Start.Byte - b.At.Start.Byte })
 	return out
-}
-
-// ReadBody reads a file that holds plain attributes, in either syntax; nil with diagnostics if it cannot be read.
-func (r *Reader) ReadBody(ctx context.Context, name string) (hcl.Body, hcl.Diagnostics) {
-	s := r.read(ctx, []named{{name, name}})[0]
-	return r.body(s)
-}
-
-// ReadText is ReadBody for what comes from elsewhere than a file; name is for positions.
-func (r *Reader) ReadText(ctx context.Context, name string, in io.Reader) (hcl.Body, hcl.Diagnostics) {
-	s := &source{name: name}
-	var err error
-	if s.src, err = io.ReadAll(io.LimitReader(in, limits.MaxFile+1)); err == nil && len(s.src) > limits.MaxFile {
-		err = fmt.Errorf("it is over the limit of %d MiB a file", limits.MaxFile>>20)
-	}
-	if err != nil {
-		s.diags = unreadable(name, err)
-	} else {
-		s.parse(ctx)
-	}
-	return r.body(s)
-}
-
-func (r *Reader) body(s *source) (hcl.Body, hcl.Diagnostics) {
-	r.keep(s)
-	if s.diags.HasErrors() {
-		return nil, s.diags
-	}
-	return s.file.Body, s.diags
 }

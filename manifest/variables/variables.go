@@ -14,6 +14,7 @@ import (
 
 	"github.com/nodeapply/apply/manifest/decode"
 	"github.com/nodeapply/apply/manifest/diag"
+	"github.com/nodeapply/apply/manifest/files"
 	"github.com/nodeapply/apply/manifest/limits"
 	"github.com/nodeapply/apply/manifest/syntax"
 )
@@ -39,9 +40,9 @@ type Given struct {
 
 // reader collects what is wrong on its way.
 type reader struct {
-	ctx    context.Context
-	syntax *syntax.Reader
-	diags  hcl.Diagnostics
+	ctx   context.Context
+	files *files.Reader
+	diags hcl.Diagnostics
 }
 
 func (r *reader) errorf(at *hcl.Range, summary, detail string, args ...any) {
@@ -49,8 +50,8 @@ func (r *reader) errorf(at *hcl.Range, summary, detail string, args ...any) {
 }
 
 // Read reads the values of all sources, later ones before earlier ones, for the variables of m. Without a module, nil, it only finds what cannot be read.
-func Read(ctx context.Context, s *syntax.Reader, sources []Source, m *syntax.Module) (map[string]Given, hcl.Diagnostics) {
-	r := &reader{ctx: ctx, syntax: s}
+func Read(ctx context.Context, f *files.Reader, sources []Source, m *syntax.Module) (map[string]Given, hcl.Diagnostics) {
+	r := &reader{ctx: ctx, files: f}
 	given := map[string]Given{}
 	var names []string
 	variables := map[string]*syntax.Block{}
@@ -79,8 +80,8 @@ func Read(ctx context.Context, s *syntax.Reader, sources []Source, m *syntax.Mod
 }
 
 // Settings reads a file of constants, NAME = VALUE a line in HCL or JSON. Values are nil, bool, float64, string, []any or map[string]any.
-func Settings(ctx context.Context, s *syntax.Reader, name string) (map[string]any, hcl.Diagnostics) {
-	r := &reader{ctx: ctx, syntax: s}
+func Settings(ctx context.Context, f *files.Reader, name string) (map[string]any, hcl.Diagnostics) {
+	r := &reader{ctx: ctx, files: f}
 	out := map[string]any{}
 	r.file(name, func(setting string, _ *hcl.Range, v Given, _ bool) {
 		if !v.OK {
@@ -139,7 +140,7 @@ func (r *reader) expression(name, text string) (cty.Value, hcl.Diagnostics) {
 
 // file reads the values in a file; what it refers to is a mistake.
 func (r *reader) file(name string, take func(name string, at *hcl.Range, v Given, optional bool)) {
-	body, diags := r.syntax.ReadBody(r.ctx, name)
+	body, diags := r.files.Body(r.ctx, name)
 	r.diags = append(r.diags, diags...)
 	if body == nil {
 		return

@@ -106,8 +106,14 @@ func (c *convergence) run(cmd *cobra.Command, args []string) error {
 	}
 	defer dialer.Close()
 	o := converge.Options{Dialer: dialer, Timeout: c.Timeout, MaxFailures: c.maxFailures, Noop: c.plan, Report: &c.joint}
-	if o.Batch, err = nodeset.Share(c.batch, len(nodes)); err != nil || o.Batch == 0 {
-		return errors.Join(fmt.Errorf("--batch %s: want at least one node", c.batch), err)
+	if o.Batch, err = nodeset.Share(c.batch, len(nodes)); err != nil {
+		return fmt.Errorf("--batch %w", err)
+	}
+	if o.Batch == 0 {
+		return fmt.Errorf("--batch %s: want at least one node", c.batch)
+	}
+	if c.maxFailures < 0 {
+		return fmt.Errorf("--max-failures %d: want a number of nodes, or 0 for any", c.maxFailures)
 	}
 	if _, err := nodeset.Share(c.MinOK, len(nodes)); err != nil {
 		return fmt.Errorf("--min-ok %w", err)

@@ -1,4 +1,5 @@
-package tree
+// Package authority makes the certificates by which the nodes of one run believe each other. Nothing of it outlives the run.
+package authority
 
 import (
 	"crypto/ed25519"
@@ -26,8 +27,8 @@ const (
 	skew     = 24 * time.Hour
 )
 
-// NewAuthority makes an authority.
-func NewAuthority() (*Authority, error) {
+// New makes an authority.
+func New() (*Authority, error) {
 	_, key, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		return nil, err
@@ -83,8 +84,8 @@ func (a *Authority) Identity(name string) (*Identity, error) {
 	}, nil
 }
 
-// config is TLS as who holds the identity speaks it, as server and as client.
-func (i *Identity) config() (*tls.Config, error) {
+// TLS is how who holds the identity speaks it, as server and as client.
+func (i *Identity) TLS() (*tls.Config, error) {
 	pair, err := tls.X509KeyPair(i.Certificate, i.Key)
 	if err != nil {
 		return nil, fmt.Errorf("identity: %w", err)

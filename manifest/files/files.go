@@ -1,4 +1,6 @@
-package syntax
+// Package files reads and parses what a compilation depends on, manifests and files of variables, within bounds, and keeps the texts for who
+// explains the mistakes in them.
+package files
 
 import (
 	"bytes"
@@ -34,8 +36,8 @@ type source struct {
 // named is a file to be read: where it is, and how positions name it.
 type named struct{ path, shown string }
 
-// files lists the manifests at path in lexical order: path itself, or those of a folder.
-func files(path, shown string) ([]named, error) {
+// list lists the manifests at path in lexical order: path itself, or those of a folder.
+func list(path, shown string) ([]named, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, reason(err)

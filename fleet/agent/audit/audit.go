@@ -1,4 +1,5 @@
-package agent
+// Package audit keeps what a node's agent was asked for and what came of it, in a file that can only become longer.
+package audit
 
 import (
 	"encoding/json"
@@ -27,19 +28,19 @@ type Entry struct {
 	Error    string    `json:"error,omitempty"`
 }
 
-// audit writes entries to a file that is only ever appended to, and to a second stream, which is the journal's where systemd has started the agent.
-type audit struct {
+// Log writes entries to a file that is only ever appended to, and to a second stream, which is the journal's where systemd has started the agent.
+type Log struct {
 	mu   sync.Mutex
 	file *os.File
 	also io.Writer
 }
 
-// appendOnly is FS_APPEND_FL of linux/fs.h.
-const appendOnly = 0x20
+// AppendOnly is FS_APPEND_FL of linux/fs.h.
+const AppendOnly = 0x20
 
-// openAudit opens the file, made with its folder where they are not there. Where the file system knows it, nobody can shorten or replace the file without
+// Open opens the file, made with its folder where they are not there. Where the file system knows it, nobody can shorten or replace the file without
 // taking a flag off it first (chattr -a).
-func openAudit(name string, also io.Writer) (*audit, error) {
+func Open(name string, also io.Writer) (*Log, error) {
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 		return nil, fmt.Errorf("audit: %w", err)
 	}
@@ -51,13 +52,13 @@ func openAudit(name string, also io.Writer) (*audit, error) {
 		return nil, errors.Join(fmt.Errorf("audit: %s: not a regular file", name), err, f.Close())
 	}
 	if flags, err := unix.IoctlGetInt(int(f.Fd()), unix.FS_IOC_GETFLAGS); err == nil {
-		_ = unix.IoctlSetPointerInt(int(f.Fd()), unix.FS_IOC_SETFLAGS, flags|appendOnly) // a file system that does not know it: the mode of opening has to do
+		_ = unix.IoctlSetPointerInt(int(f.Fd()), unix.FS_IOC_SETFLAGS, flags|AppendOnly) // a file system that does not know it: the mode of opening has to do
 	}
-	return &audit{file: f, also: also}, nil
+	return &Log{file: f, also: also}, nil
 }
 
-// write writes an entry. Once it returns, the entry is on disk.
-func (a *audit) write(e Entry) error {
+// Write writes an entry. Once it returns, the entry is on disk.
+func (a *Log) Write(e Entry) error {
 	e.Time = e.Time.UTC()
 	b, err := json.Marshal(e)
 	if err != nil {
@@ -78,4 +79,5 @@ func (a *audit) write(e Entry) error {
 	return nil
 }
 
-func (a *audit) Close() error { return a.file.Close() }
+// Close closes the file.
+func (a *Log) Close() error { return a.file.Close() }

@@ -1,4 +1,5 @@
-package source
+// Package lockfile is the form of apply.lock.hcl, which says at which commit the modules from git are used.
+package lockfile
 
 import (
 	"encoding/hex"
@@ -7,12 +8,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/nodeapply/apply/source/internal/trust"
 )
 
-// LockFile is the name of the file, beside the root module, that holds a Lock.
-const LockFile = "apply.lock.hcl"
+// Name is that of the file, beside the root module, that holds a Lock.
+const Name = "apply.lock.hcl"
 
 // Pin is what a reference stood for when it was pinned: two times 40 hexadecimal digits.
 type Pin struct {
@@ -20,7 +19,7 @@ type Pin struct {
 	Tree   string
 }
 
-// Lock pins the sources of modules, by Source.Key.
+// Lock pins the sources of modules, by what Key of a source.Source gives: git::URL?ref=REF.
 type Lock map[string]Pin
 
 // Format returns the lock as HCL, sorted.
@@ -38,7 +37,7 @@ func quote(s string) string {
 	return strings.NewReplacer("${", "$${", "%{", "%%{").Replace(strconv.Quote(s))
 }
 
-// ParseLock reads what Format writes, and nothing else of HCL: comments, empty lines and blocks
+// Parse reads what Format writes, and nothing else of HCL: comments, empty lines and blocks
 //
 //	module "KEY" {
 //	  commit = "..."
@@ -46,7 +45,7 @@ func quote(s string) string {
 //	}
 //
 // one thing a line. Errors begin with name:LINE.
-func ParseLock(name string, text []byte) (Lock, error) {
+func Parse(name string, text []byte) (Lock, error) {
 	l := Lock{}
 	key, pin, inside := "", Pin{}, false
 	number := 0
@@ -106,17 +105,4 @@ func (p *Pin) set(line string) error {
 	}
 	*field = strings.ToLower(digits)
 	return nil
-}
-
-// check compares what was found with the pin.
-func (p Pin) check(src Source, found Revision) error {
-	if p.Commit == found.Commit && p.Tree == found.TreeHash {
-		return nil
-	}
-	what, pinned, now := "commit", p.Commit, found.Commit
-	if pinned == now {
-		what, pinned, now = "tree", p.Tree, found.TreeHash
-	}
-	return trust.Errorf("%s: %s %q %w: %s pinned %s %s, it is now %s (apply lock pins anew)", src.URL, found.RefKind, src.Ref, ErrMoved,
-		LockFile, what, pinned, now)
 }

@@ -1,0 +1,69 @@
+// Package attributes reads and compares the attributes of resources: the exported fields of their structs that have an `hcl` tag.
+package attributes
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/nodeapply/apply/resources"
+)
+
+// Attr is an attribute of a type.
+type Attr struct {
+	Name  string
+	Title bool // the naming attribute
+	index []int
+}
+
+// Of lists the attributes of r's type, in the order of its struct.
+func Of(r resources.Resource) []Attr {
+	var list []Attr
+	for _, f := range reflect.VisibleFields(reflect.TypeOf(r).Elem()) {
+		tag, ok := f.Tag.Lookup("hcl")
+		if !ok || !f.IsExported() {
+			continue
+		}
+		name, options, _ := strings.Cut(tag, ",")
+		list = append(list, Attr{name, slices.Contains(strings.Split(options, ","), "title"), f.Index})
+	}
+	return list
+}
+
+// Title returns the naming attribute of r's type; ok is false if it has none.
+func Title(r resources.Resource) (a Attr, ok bool) {
+	return first(Of(r), func(a Attr) bool { return a.Title })
+}
+
+// Value is what r has for an attribute; the zero Value if there is none of that name.
+func Value(r resources.Resource, name string) reflect.Value {
+	a, ok := first(Of(r), func(a Attr) bool { return a.Name == name })
+	if !ok {
+		return reflect.Value{}
+	}
+	return a.In(r)
+}
+
+// In is what r, of the attribute's type, has for it.
+func (a Attr) In(r resources.Resource) reflect.Value {
+	return reflect.ValueOf(r).Elem().FieldByIndex(a.index)
+}
+
+// Differences lists the attributes in which two resources of one type are declared differently.
+func Differences(x, y resources.Resource) []Attr {
+	return slices.DeleteFunc(Of(x), func(a Attr) bool { return reflect.DeepEqual(a.In(x).Interface(), a.In(y).Interface()) })
+}
+
+// Clone is a copy of r whose attributes can be set without changing those of r.
+func Clone(r resources.Resource) resources.Resource {
+	out := reflect.New(reflect.TypeOf(r).Elem())
+	out.Elem().Set(reflect.ValueOf(r).Elem())
+	return out.Interface().(resources.Resource)
+}
+
+func first(list []Attr, is func(Attr) bool) (Attr, bool) {
+	if i := slices.IndexFunc(list, is); i >= 0 {
+		return list[i], true
+	}
+	return Attr{}, false
+}
