@@ -24,6 +24,19 @@ func (s *State) SaveReport(id string, report any) error {
 	return s.save(filepath.Join("runs", id+".json"), b)
 }
 
+// Newest is the id of the newest run on record, "" where there is none.
+func (s *State) Newest() (string, error) {
+	reports, err := s.Reports()
+	if err != nil {
+		return "", err
+	}
+	journals, err := s.Journals()
+	if err != nil {
+		return "", err
+	}
+	return slices.Max(append(append([]string{""}, reports[:min(1, len(reports))]...), journals[:min(1, len(journals))]...)), nil
+}
+
 func (s *State) reportPath(id string) string {
 	return filepath.Join(s.dir, "runs", filepath.Base(id)+".json")
 }

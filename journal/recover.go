@@ -152,7 +152,7 @@ func (p *past) add(r record) error {
 	case r.Begin != nil:
 		p.ops = append(p.ops, step{begin: r.Begin})
 		for _, target := range r.Begin.Owes {
-			p.owed = append(p.owed, debt{target, r.Begin.Addr, p.head.Started})
+			p.owed = append(p.owed, debt{Target: target, Source: r.Begin.Addr, Since: p.head.Started})
 		}
 	case r.Op != nil:
 		if p.named == nil {

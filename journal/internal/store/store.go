@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/nodeapply/apply/host"
@@ -32,12 +33,15 @@ const (
 
 // Store is a folder of content. It may be used by several goroutines.
 type Store struct {
-	dir  string
-	sync *syncer.Group
+	dir     string
+	sync    *syncer.Group
+	buffers sync.Pool // of *[]byte, for copies
 }
 
 // New returns the store in the folder dir, which is made with the first content.
-func New(dir string) *Store { return &Store{dir: dir, sync: syncer.New()} }
+func New(dir string) *Store {
+	return &Store{dir: dir, sync: syncer.New(), buffers: sync.Pool{New: func() any { b := make([]byte, 32<<10); return &b }}}
+}
 
 // Sum is the hash that names content.
 func Sum(r io.Reader) (string, error) {
@@ -72,7 +76,10 @@ func (s *Store) put(ctx context.Context, r io.Reader) (sum string, err error) {
 		}
 	}()
 	h := sha256.New()
-	if _, err = io.Copy(io.MultiWriter(f, h), &bounded{ctx, io.LimitReader(r, Cap+1)}); err != nil {
+	buf := s.buffers.Get().(*[]byte)
+	_, err = io.CopyBuffer(io.MultiWriter(f, h), &bounded{ctx, io.LimitReader(r, Cap+1)}, *buf)
+	s.buffers.Put(buf) // others copy while this one waits for the disk
+	if err != nil {
 		return "", err
 	}
 	sum = hex.EncodeToString(h.Sum(nil))
