@@ -91,7 +91,7 @@ type doing struct {
 	report.Events
 	tell  func(string)
 	end   func(*report.Report) // before the report is printed, as it may have something to warn of
-	order []resources.Address // that go on
+	order []resources.Address  // that go on
 	texts map[resources.Address]string
 }
 
@@ -100,9 +100,10 @@ const doingShown = 3
 
 func (d *doing) Running(a resources.Address, what string) {
 	switch {
+	case a.Type == "wait": // the exchange knows it already
 	case what == "applying", what == "refreshing":
 		d.is(a, what+" "+a.String())
-	case strings.HasPrefix(what, "waiting for ") && a.Type != "wait": // of waits the exchange knows already
+	case strings.HasPrefix(what, "waiting for "):
 		what, _, _ := strings.Cut(what, ",") // for whom is told of those
 		d.is(a, a.String()+" "+what)
 	}

@@ -116,6 +116,7 @@ func TestDoing(t *testing.T) {
 			t.Errorf("%s %s: said %q, want %q", step.title, step.what, said, step.want)
 		}
 	}
+	d.Running(resources.Address{Type: "wait", Title: "w"}, "applying")
 	d.Running(resources.Address{Type: "wait", Title: "w"}, "waiting for up")
 	if said != "" {
 		t.Errorf("of a wait, which they know: %q", said)

@@ -104,6 +104,11 @@ func TestDnf(t *testing.T) {
 		t.Error(diff)
 	}
 
+	n.write(t, "/etc/yum.repos.d/more.repo", "# by hand\n[two]\nname=Two\nbaseurl=http://mirror.invalid/$basearch\n  http://other.invalid/%24\nenabled=0\nuser_agent=x\n\n[three]\nmetalink=https://mirror.invalid/?a=1&b=${x}\nenabled=no\n")
+	if diff := cmp.Diff("two three one", n.inspected(t)); diff != "" {
+		t.Error(diff)
+	}
+
 	c.types = pkg.Type()
 	want(t, "ensure: absent -> 1.5", pack("tool", "1.5"))
 	want(t, "ensure: 1.5-1 -> 2.0-1", pack("tool", "latest"))
@@ -259,6 +264,11 @@ func TestZypper(t *testing.T) {
 	r.Provider, r.Baseurl, r.Gpgcheck = "zypper", resources.Strings{"file:///srv/one"}, "no"
 	converge(t, n, r)
 	if diff := cmp.Diff("[one]\nbaseurl=file:///srv/one\ngpgcheck=0", n.in(t, "cat /etc/zypp/repos.d/one.repo")); diff != "" {
+		t.Error(diff)
+	}
+	n.write(t, "/etc/os-release", "ID=opensuse-leap\nID_LIKE=\"suse opensuse\"\n")
+	n.write(t, "/etc/zypp/repos.d/more.repo", "[two]\nbaseurl=http://mirror.invalid/\nenabled=0\nautorefresh=1\ntype=rpm-md\n")
+	if diff := cmp.Diff("two one", n.inspected(t)); diff != "" {
 		t.Error(diff)
 	}
 	refuse(t, n, pack("nosuch", "installed"), "nosuch", "no repository")

@@ -15,7 +15,7 @@ import (
 // visitDeferred binds a block whose values are known now, and visits what it becomes, one after the other.
 func (w *walk) visitDeferred(ctx context.Context, v int, e *catalog.Entry, slot graph.Slot) {
 	st := &w.states[v]
-	if !w.converging && !w.late.complete(w.cat, e.Deferred.Needs) {
+	if !w.converging && !w.given(e.Deferred.Needs) {
 		res := w.result(e, report.Result{Outcome: report.Pending, Certainty: report.KnownLate, Reversible: leavesTrace(e.Deferred.Blank)})
 		res.Changes = w.mask(e, e.Deferred.Preview)
 		st.results, st.changed = []*report.Result{res}, true
@@ -75,11 +75,12 @@ func (l *lateValues) lookup(a resources.Address) (map[string]any, bool) {
 	return values, ok
 }
 
-// complete says whether the values of all that needs names are there.
-func (l *lateValues) complete(c *catalog.Catalog, needs []resources.Address) bool {
+// given says whether the values of all that needs names are there, or never come in this run because what would give them is not looked at.
+func (w *walk) given(needs []resources.Address) bool {
 	for _, need := range needs {
-		for _, v := range c.Find(need) {
-			if _, ok := l.lookup(c.Entries()[v].Addr); !ok {
+		for _, v := range w.cat.Find(need) {
+			e := w.cat.Entries()[v]
+			if _, ok := w.late.lookup(e.Addr); !ok && !e.Off && !w.unselected(v) {
 				return false
 			}
 		}

@@ -5,9 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"iter"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/nodeapply/apply/exchange/record"
 	"github.com/nodeapply/apply/exchange/store"
@@ -106,6 +109,60 @@ func TestARunThatIsKilledIsNoDeadEnd(t *testing.T) {
 		}
 		if err := <-met; err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+// TestAnExchangeThatLostItsData learns anew of every run that goes on: its node, what it does, and what it has exported.
+func TestAnExchangeThatLostItsData(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		hub := memory(t)
+		x := deployment(t, hub)
+		a := join(t, x, "a", Plan{Exports: exports("up", "down", "short")})
+		if err := errors.Join(a.Publish(t.Context(), "up", json.RawMessage("1"), 0), a.Publish(t.Context(), "up", json.RawMessage("2"), 0),
+			a.Fail(t.Context(), "down", "exec.mk"), a.Publish(t.Context(), "short", json.RawMessage("1"), time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+		stands := func() map[string]string {
+			t.Helper()
+			v, err := x.Snapshot(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			out := map[string]string{}
+			for _, n := range v.Nodes() {
+				for _, f := range v.Facts(n) {
+					fact, _ := v.Fact(n, f)
+					out[n+" "+f] = string(fact.Status) + " " + string(fact.Value) + fact.Reason
+				}
+				if _, run := v.Node(n); run != nil {
+					out[n] = strings.Join(v.Members("g"), ",") + " " + run.ID
+				}
+			}
+			return out
+		}
+		want := map[string]string{"a": "a run-a", "a up": "ok 2", "a down": "failed exec.mk", "a short": "ok 1"}
+		if diff := cmp.Diff(want, stands()); diff != "" {
+			t.Error(diff)
+		}
+		l, err := hub.List(t.Context(), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range l.Entries {
+			err := errors.Join(err, hub.Delete(t.Context(), e.Key, store.Any))
+			if e.Lease != 0 {
+				err = errors.Join(err, hub.Revoke(t.Context(), e.Lease))
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(time.Minute) // made-up time
+		synctest.Wait()
+		delete(want, "a short") // what has a ttl has gone with its lease
+		if diff := cmp.Diff(want, stands()); diff != "" {
+			t.Errorf("a minute later: %s", diff)
 		}
 	})
 }

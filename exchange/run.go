@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -37,6 +39,7 @@ type Plan struct {
 type Run struct {
 	x     *Exchange
 	id    Identity
+	who   *cell.Cell // what it says of its node
 	place *place.Place
 	board *board.Board
 
@@ -56,20 +59,33 @@ func (x *Exchange) Join(ctx context.Context, id Identity, p Plan) (*Run, error) 
 			return nil, fmt.Errorf("wait.%s: %w", w.Name, err)
 		}
 	}
-	who := cell.New(x.store, r.key(name.KindNode, ""))
-	b, err := record.Encode(who.Key, &record.Node{Groups: id.Groups, Boot: id.Boot, Machine: id.Machine, Address: id.Address})
+	r.who = cell.New(x.store, r.key(name.KindNode, ""))
+	b, err := record.Encode(r.who.Key, &record.Node{Groups: id.Groups, Boot: id.Boot, Machine: id.Machine, Address: id.Address})
 	if err != nil {
 		return nil, err
 	}
 	rec := record.Run{ID: id.Run, Boot: id.Boot, Machine: id.Machine, Address: id.Address, Exports: p.Exports, Waits: p.Waits}
-	if r.place, err = place.Take(ctx, x.store, r.key(name.KindRun, ""), rec, x.timing.lease); err != nil {
+	if r.place, err = place.Take(ctx, x.store, r.key(name.KindRun, ""), rec, x.timing.lease, r.restore); err != nil {
 		return nil, fmt.Errorf("exchange: %w", err)
 	}
-	if err := who.Put(ctx, b, 0, cell.Anything); err != nil {
+	if err := r.who.Put(ctx, b, 0, cell.Anything); err != nil {
 		return nil, errors.Join(fmt.Errorf("exchange: %w", err), r.place.Stop())
 	}
 	r.board = board.New(x.store, x.deployment)
 	return r, nil
+}
+
+// restore writes again what an exchange that lost its data has forgotten: others wait for facts that this run exports once.
+func (r *Run) restore(ctx context.Context) error {
+	r.mu.Lock()
+	cells := append(slices.Collect(maps.Values(r.facts)), r.who)
+	r.mu.Unlock()
+	for _, c := range cells {
+		if err := c.Restore(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (r *Run) key(kind name.Kind, what string) name.Key {

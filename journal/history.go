@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/nodeapply/apply/journal/internal/lines"
 	"github.com/nodeapply/apply/resources"
 )
 
@@ -23,13 +24,26 @@ func (s *State) SaveReport(id string, report any) error {
 	return s.save(filepath.Join("runs", id+".json"), b)
 }
 
+// Newest is the id of the newest run on record, "" where there is none.
+func (s *State) Newest() (string, error) {
+	reports, err := s.Reports()
+	if err != nil {
+		return "", err
+	}
+	journals, err := s.Journals()
+	if err != nil {
+		return "", err
+	}
+	return slices.Max(append(append([]string{""}, reports[:min(1, len(reports))]...), journals[:min(1, len(journals))]...)), nil
+}
+
 func (s *State) reportPath(id string) string {
 	return filepath.Join(s.dir, "runs", filepath.Base(id)+".json")
 }
 
 // Report reads the report of a run into report.
 func (s *State) Report(id string, report any) error {
-	b, err := os.ReadFile(s.reportPath(id))
+	b, err := lines.ReadFile(s.reportPath(id))
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("no run %s is on record; apply history lists the runs", id)
 	}
@@ -101,7 +115,7 @@ func (s *State) Store(name string, content []byte) error { return s.save(name, c
 
 // Load returns the content of a file that Store kept, nil if there is none.
 func (s *State) Load(name string) ([]byte, error) {
-	b, err := os.ReadFile(filepath.Join(s.dir, name))
+	b, err := lines.ReadFile(filepath.Join(s.dir, name))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

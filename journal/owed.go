@@ -18,7 +18,7 @@ func (s *State) Owed(now time.Time) (func(target resources.Address) []resources.
 	for _, d := range last.due(now) {
 		owed[d.Target.address()] = append(owed[d.Target.address()], d)
 	}
-	return func(target resources.Address) []resources.Address { return sources(owed[target], now) }, nil
+	return func(target resources.Address) []resources.Address { return sources(owed[target]) }, nil
 }
 
 // due lists what is owed and not too old.
@@ -32,11 +32,11 @@ func (p past) due(now time.Time) []debt {
 	return out
 }
 
-// sources lists once each who owes, of the debts from before a time.
-func sources(debts []debt, before time.Time) []resources.Address {
+// sources lists once each who owes, of the debts of earlier runs. Times do not tell which these are: a clock may have been set back.
+func sources(debts []debt) []resources.Address {
 	var out []resources.Address
 	for _, d := range debts {
-		if !d.Since.After(before) && !slices.Contains(out, d.Source.address()) {
+		if !d.own && !slices.Contains(out, d.Source.address()) {
 			out = append(out, d.Source.address())
 		}
 	}

@@ -111,3 +111,32 @@ func TestReadStateChangesNothing(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// A clock that was set back hides nothing of what is owed, and what a run owes itself is none of it.
+func TestOwedUnderAClockSetBack(t *testing.T) {
+	s := open(t, t.TempDir())
+	r, _, err := s.Begin("1", "token", "", start)
+	if err != nil {
+		t.Fatal(err)
+	}
+	owe(t, r)
+	if got := r.Owed(addr("b")); got != nil {
+		t.Errorf("its own debts: %v", got)
+	}
+	next, _, err := s.Begin("2", "token", "", start.Add(-24*time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]resources.Address{addr("a")}, next.Owed(addr("b"))); diff != "" {
+		t.Error(diff)
+	}
+	if newest, err := s.Newest(); err != nil || newest != "1" {
+		t.Errorf("the newest is %q, %v", newest, err)
+	}
+	if err := s.SaveReport("3", nil); err != nil {
+		t.Fatal(err)
+	}
+	if newest, err := s.Newest(); err != nil || newest != "3" {
+		t.Errorf("the newest is %q, %v", newest, err)
+	}
+}

@@ -33,6 +33,8 @@ type debt struct {
 	Target address   `json:"target"`
 	Source address   `json:"source"`
 	Since  time.Time `json:"since"`
+
+	own bool // of this run, which pays it itself
 }
 
 // beginRecord announces that a resource is about to be changed.

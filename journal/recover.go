@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 
 	"github.com/nodeapply/apply/journal/internal/image"
 	"github.com/nodeapply/apply/journal/internal/lines"
@@ -90,7 +89,7 @@ func (s *State) newest(damaged func(id string, p past, dmg *lines.Damage) error)
 // closed reads the first and the last record of the journal of a run that came to its end, and checks the sums of all that are between:
 // what a run has left tells the next one nothing else. Of any other journal it says no.
 func (s *State) closed(id string) (past, bool) {
-	f, err := os.Open(filepath.Join(s.dir, "journal", id+suffix))
+	f, err := lines.Open(filepath.Join(s.dir, "journal", id+suffix))
 	if err != nil {
 		return past{}, false
 	}
@@ -118,17 +117,17 @@ func (s *State) closed(id string) (past, bool) {
 
 // read reads the journal of one run, as far as it is whole.
 func (s *State) read(id string) (past, *lines.Damage, error) {
-	f, err := os.OpenFile(filepath.Join(s.dir, "journal", id+suffix), os.O_RDONLY|syscall.O_NONBLOCK, 0) // should a pipe be there
+	f, err := lines.Open(filepath.Join(s.dir, "journal", id+suffix))
 	if errors.Is(err, fs.ErrNotExist) {
 		return past{}, nil, fmt.Errorf("no run %s that changed something is on record; apply history lists the runs", id)
+	}
+	if errors.Is(err, lines.ErrNoFile) {
+		return past{}, &lines.Damage{Err: err}, nil
 	}
 	if err != nil {
 		return past{}, nil, fmt.Errorf("journal: %w", err)
 	}
 	defer f.Close()
-	if info, err := f.Stat(); err == nil && !info.Mode().IsRegular() {
-		return past{}, &lines.Damage{Err: fmt.Errorf("not a file but %v", info.Mode())}, nil
-	}
 	var p past
 	dmg, err := decode(f, p.add)
 	if err != nil {
@@ -153,7 +152,7 @@ func (p *past) add(r record) error {
 	case r.Begin != nil:
 		p.ops = append(p.ops, step{begin: r.Begin})
 		for _, target := range r.Begin.Owes {
-			p.owed = append(p.owed, debt{target, r.Begin.Addr, p.head.Started})
+			p.owed = append(p.owed, debt{Target: target, Source: r.Begin.Addr, Since: p.head.Started})
 		}
 	case r.Op != nil:
 		if p.named == nil {

@@ -94,7 +94,7 @@ func (r *Run) leftovers() (dirs []string, token string) {
 func (r *Run) Owed(target resources.Address) []resources.Address {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return sources(r.owed[target], r.head.Started)
+	return sources(r.owed[target])
 }
 
 // open makes the run's file at the first record.
@@ -153,7 +153,7 @@ func (r *Run) Begin(ctx context.Context, a resources.Address, d resources.Diff, 
 	r.mu.Lock()
 	for _, target := range owes {
 		rec.Owes = append(rec.Owes, toAddress(target))
-		r.owed[target] = append(r.owed[target], debt{toAddress(target), toAddress(a), now})
+		r.owed[target] = append(r.owed[target], debt{Target: toAddress(target), Source: toAddress(a), Since: now, own: true})
 	}
 	first := !r.begun
 	r.begun = true
@@ -215,7 +215,9 @@ func (r *Run) imageRecords(ctx context.Context, a resources.Address, v host.View
 		r.mu.Unlock()
 		records[i] = record{Op: &rec}
 		if first {
+			leave := r.state.images.Place(ctx)
 			g.Go(func() (err error) {
+				defer leave()
 				if rec.Pre, err = r.state.images.Take(ctx, v, name, want == everything); err != nil {
 					err = fmt.Errorf("pre-image of %s: %w; old content kept", name, err)
 				}

@@ -3,8 +3,6 @@
 package report
 
 import (
-	"crypto/rand"
-	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -236,22 +234,4 @@ type Events interface {
 	Ended(r *Result)
 	// End is called once, with everything in place.
 	End(r *Report)
-}
-
-// NewRunID makes an identifier for a run that sorts by time: 26 characters of Crockford's base 32 (a ULID).
-func NewRunID(now time.Time) string {
-	const digits = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-	var b [16]byte
-	_, _ = rand.Read(b[6:]) // never fails, see crypto/rand
-	ms := uint64(now.UnixMilli())
-	b[0], b[1] = byte(ms>>40), byte(ms>>32)
-	binary.BigEndian.PutUint32(b[2:], uint32(ms))
-	hi, lo := binary.BigEndian.Uint64(b[:8]), binary.BigEndian.Uint64(b[8:])
-	var out [26]byte
-	for i := len(out) - 1; i >= 0; i-- {
-		out[i] = digits[lo&31]
-		lo = lo>>5 | hi<<59
-		hi >>= 5
-	}
-	return string(out[:])
 }

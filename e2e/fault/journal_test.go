@@ -114,7 +114,7 @@ func TestPreimageCap(t *testing.T) {
 		t.Errorf("%s is there (%v)", removed, err)
 	}
 	undo := runProgram(t, limit, programs.apply, "--state-dir", filepath.Join(dir, "state"), "undo")
-	if got := strings.Count(undo.stdout, "refused"); got != 2 || undo.code == 0 {
-		t.Errorf("undo: exit code %d, %d refusals, want 2\n%s", undo.code, got, undo.output())
+	if got := strings.Count(undo.stdout, "irreversible ("); got != 2 || undo.code == 0 {
+		t.Errorf("undo: exit code %d, %d are called irreversible, want 2\n%s", undo.code, got, undo.output())
 	}
 }

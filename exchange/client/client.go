@@ -262,6 +262,8 @@ func (c *Client) failed(ctx context.Context, err error) error {
 	var invalid x509.CertificateInvalidError
 	var record tls.RecordHeaderError
 	switch {
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired: // or not valid yet; a clock is set right some time after boot
+		return fmt.Errorf("exchange %s: %w: its certificate does not hold by this node's clock: %w", c.base.Host, store.ErrUnavailable, err)
 	case errors.As(err, &unknown), errors.As(err, &hostname), errors.As(err, &invalid):
 		return fmt.Errorf("exchange %s: %w: it is not the one that enrolled this node: %w", c.base.Host, store.ErrDenied, err)
 	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):

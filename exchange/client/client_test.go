@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -97,6 +99,44 @@ func TestAnswersToAnotherQuestion(t *testing.T) {
 	} {
 		if err := call(); !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), "not an answer of an exchange") {
 			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
+// TestAClockThatIsWrong is told as such, and may be set right: by this node's the exchange's certificate has run out, or is of tomorrow.
+func TestAClockThatIsWrong(t *testing.T) {
+	for _, off := range []time.Duration{-365 * 24 * time.Hour, 24 * time.Hour} {
+		data := t.TempDir()
+		if _, err := pki.OpenAuthority(t.Context(), data, time.Now); err != nil {
+			t.Fatal(err)
+		}
+		elsewhere, err := pki.OpenAuthority(t.Context(), data, func() time.Time { return time.Now().Add(off) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		cert, err := elsewhere.Server(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := httptest.NewUnstartedServer(http.NotFoundHandler())
+		s.TLS, s.Config.ErrorLog = elsewhere.Serving(cert), log.New(io.Discard, "", 0)
+		s.StartTLS()
+		defer s.Close()
+		dir := filepath.Join(t.TempDir(), "n1")
+		if err := elsewhere.Enroll("n1", dir); err != nil {
+			t.Fatal(err)
+		}
+		credentials, err := pki.LoadCredentials(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := New(s.URL, credentials)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		if _, err := c.Get(t.Context(), "k"); !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), "does not hold by this node's clock") {
+			t.Errorf("%v off: %v", off, err)
 		}
 	}
 }

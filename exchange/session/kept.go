@@ -49,7 +49,7 @@ func drop(state, fact string) error {
 
 // Kept returns the value of a fact that this node has exported, as its state folder keeps it; nil when there is none.
 func (s *Session) Kept(fact string) json.RawMessage {
-	value, err := os.ReadFile(kept(s.o.StateDir, fact))
+	value, err := durable.ReadFile(kept(s.o.StateDir, fact))
 	if err != nil || record.CheckValue(value) != nil {
 		return nil
 	}
@@ -66,7 +66,7 @@ func (e Exported) Lookup(_ context.Context, fact string) (any, bool, error) {
 	if name.Fact(fact) != nil {
 		return nil, false, nil
 	}
-	b, err := os.ReadFile(kept(e.StateDir, fact))
+	b, err := durable.ReadFile(kept(e.StateDir, fact))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, false, nil

@@ -277,19 +277,30 @@ func TestLargeParts(t *testing.T) {
 	if err := s.Publish(soon(t, time.Minute), "up", value, 0); err != nil {
 		t.Fatal(err)
 	}
-	_, err = s.Wait(soon(t, 3*time.Second), p.Waits[0], nil) // by then it was told at what the run is
-	if !errors.Is(err, context.DeadlineExceeded) || len(err.Error()) > 2000 {
-		t.Errorf("a wait for a thousand nodes: %.3000v", err)
-	}
-	err = s.Look(t.Context(), func(node string, v *view.View) {
-		f, _ := v.Fact(node, "up")
-		_, run := v.Node(node)
-		if !record.Equal(f.Value, value) || len(run.Exports) != 5000 || !strings.HasSuffix(run.Doing, "...") {
-			t.Errorf("seen are %d bytes, a run of %d exports that does %.50q", len(f.Value), len(run.Exports), run.Doing)
+	var told record.Run
+	for range 20 { // on a busy machine it takes more than the first wait until it is told at what the run is
+		_, err = s.Wait(soon(t, 3*time.Second), p.Waits[0], nil)
+		if !errors.Is(err, context.DeadlineExceeded) || len(err.Error()) > 2000 {
+			t.Errorf("a wait for a thousand nodes: %.3000v", err)
 		}
-	})
-	if err != nil {
-		t.Error(err)
+		err = s.Look(t.Context(), func(node string, v *view.View) {
+			f, _ := v.Fact(node, "up")
+			if !record.Equal(f.Value, value) {
+				t.Errorf("seen are %d bytes", len(f.Value))
+			}
+			if _, run := v.Node(node); run != nil {
+				told = *run
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if told.Doing != "" {
+			break
+		}
+	}
+	if len(told.Exports) != 5000 || !strings.HasSuffix(told.Doing, "...") {
+		t.Errorf("seen is a run of %d exports that does %.50q", len(told.Exports), told.Doing)
 	}
 }
 

@@ -4,6 +4,7 @@ package local
 import (
 	"context"
 	"fmt"
+	"os"
 	"path"
 	"sync"
 	"sync/atomic"
@@ -52,6 +53,9 @@ func New(o Options) (*Node, error) {
 	root, err := beneath.Open(name)
 	if err != nil {
 		return nil, fmt.Errorf("root: %w", err)
+	}
+	if _, err := os.Lstat("/proc/self/fd"); err != nil {
+		return nil, fmt.Errorf("%w: nothing of a node can be told without /proc; `mount -t proc proc /proc` mounts it", err)
 	}
 	served := answers.New()
 	root.Answers = func(inside string) error { return served.Answers(path.Join(name, inside)) }

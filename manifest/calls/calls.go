@@ -54,12 +54,14 @@ type Linker struct {
 
 	ctx   context.Context
 	tree  *Tree
+	none  map[string]*hcl.Diagnostic // why there is no module in a folder
 	diags hcl.Diagnostics
 }
 
 // Link reads what root, which is at a place, calls.
 func (l *Linker) Link(ctx context.Context, root *syntax.Module, at Place) (*Tree, hcl.Diagnostics) {
-	l.ctx, l.tree, l.diags = ctx, &Tree{Called: map[*syntax.Block]Called{}, Modules: map[string]*syntax.Module{}, Facts: map[string]bool{}}, nil
+	l.ctx, l.none, l.diags = ctx, map[string]*hcl.Diagnostic{}, nil
+	l.tree = &Tree{Called: map[*syntax.Block]Called{}, Modules: map[string]*syntax.Module{}, Facts: map[string]bool{}}
 	l.link(root, []Place{at})
 	return l.tree, l.diags
 }
@@ -83,11 +85,14 @@ func (l *Linker) link(m *syntax.Module, around []Place) {
 		}
 		sub, again := l.tree.Modules[p.Dir]
 		if !again {
-			sub = l.module(p, b)
+			sub = l.module(p)
 			l.tree.Modules[p.Dir] = sub
 			if sub != nil {
 				l.link(sub, append(slices.Clone(around), p))
 			}
+		}
+		if d := l.none[p.Dir]; d != nil { // every caller's mistake
+			l.errorf(b.Attr("source").Range().Ptr(), d.Summary, "%s", d.Detail)
 		}
 		l.tree.Called[b] = Called{sub, p}
 		if sub != nil {
@@ -163,17 +168,18 @@ func (l *Linker) descends(b *syntax.Block, around []Place, p Place) bool {
 	return false
 }
 
-// module reads the module in a folder.
-func (l *Linker) module(p Place, b *syntax.Block) *syntax.Module {
+// module reads the module in a folder; nil if there is none, or one with mistakes in its syntax.
+func (l *Linker) module(p Place) *syntax.Module {
 	m, diags := l.Reader.Read(l.ctx, p.Dir, p.Shown)
 	for _, d := range diags {
-		if d.Subject != nil && d.Subject.Filename == p.Shown { // the folder itself: the caller's mistake
-			d = diag.Errorf(b.Attr("source").Range().Ptr(), d.Summary, "%s: %s", p.Shown, d.Detail)
+		if d.Subject != nil && d.Subject.Filename == p.Shown {
+			l.none[p.Dir] = diag.Errorf(nil, d.Summary, "%s: %s", p.Shown, d.Detail)
+			continue
 		}
 		l.diags = append(l.diags, d)
 	}
 	if m != nil && m.Single {
-		l.errorf(b.Attr("source").Range().Ptr(), "Unknown module", "%s is a file; a module is the folder of its manifests.", p.Shown)
+		l.none[p.Dir] = diag.Errorf(nil, "Unknown module", "%s is a file; a module is the folder of its manifests.", p.Shown)
 		return nil
 	}
 	return m

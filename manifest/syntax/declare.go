@@ -42,6 +42,7 @@ func (m *Module) add(b *Block) {
 			m.diags = append(m.diags, a.resolve(m.kinds, m.step)...)
 		}
 		m.fixed(b, nil, "type", "default", "description", "sensitive", "nullable")
+		m.described(b)
 		for _, v := range b.Inner {
 			m.fixed(v, []string{"condition", "error_message"}, "condition", "error_message")
 			m.resolve(v, noExpr)
@@ -60,6 +61,7 @@ func (m *Module) add(b *Block) {
 	case "output":
 		m.declare(m.Outputs, b, "output")
 		m.fixed(b, []string{"value"}, "value", "sensitive", "description")
+		m.described(b)
 		m.resolve(b, noExpr)
 	case "defaults":
 		if !m.kinds.Known(b.Label) {
@@ -127,6 +129,13 @@ func (m *Module) fixed(b *Block, required []string, names ...string) {
 		if b.Attr(name) == nil {
 			m.errorf(&b.Header, "Missing attribute", "A block `%s` needs the attribute `%s`.", b.Kind, name)
 		}
+	}
+}
+
+// described checks that what describes a block says the same to whoever reads it.
+func (m *Module) described(b *Block) {
+	if a := b.Attr("description"); a != nil && !written(a.Expression) {
+		m.errorf(a.Range().Ptr(), "Wrong value for `description`", "Want a string, as a constant.")
 	}
 }
 

@@ -1,6 +1,8 @@
 package syntax
 
 import (
+	"slices"
+
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
@@ -50,6 +52,18 @@ func literal(e hclsyntax.Expression) bool {
 		return true
 	case *hclsyntax.TemplateExpr:
 		return e.IsStringLiteral()
+	}
+	return false
+}
+
+// written says that an expression is a text that stands there as it is, in one line or many.
+func written(x hcl.Expression) bool {
+	e, diags := native(x)
+	switch e := e.(type) {
+	case *hclsyntax.TemplateExpr:
+		return !diags.HasErrors() && !slices.ContainsFunc(e.Parts, func(part hclsyntax.Expression) bool { return !literal(part) })
+	case *hclsyntax.LiteralValueExpr:
+		return e.Val.Type() == cty.String
 	}
 	return false
 }

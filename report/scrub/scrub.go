@@ -3,19 +3,14 @@ package scrub
 
 import (
 	"cmp"
-	"encoding/base64"
-	"encoding/hex"
-	"encoding/json"
 	"maps"
-	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 )
 
-// Scrubber takes sensitive values out of texts, also in the forms in which programs repeat them: base64, hexadecimal, JSON and URL escapes,
-// and single lines of values of several lines. Marks on values are not enough: other programs' output and library errors repeat values too.
+// Scrubber takes sensitive values out of texts, also in the forms in which programs repeat them: base64, hexadecimal, JSON, URL, HTML
+// and shell escapes, and single lines of values of several lines. Marks on values are not enough: other programs' output and library errors repeat values too.
 //
 // The zero value knows no secrets. It may be used by several goroutines.
 type Scrubber struct {
@@ -64,40 +59,6 @@ func (s *Scrubber) compile() *strings.Replacer {
 		pairs = append(pairs, f, Hidden)
 	}
 	return strings.NewReplacer(pairs...)
-}
-
-// addForms adds v and the ways in which it may be written.
-func addForms(forms map[string]bool, v string) {
-	add := func(f string) {
-		if len(f) >= shortest {
-			forms[f] = true
-		}
-	}
-	add(v)
-	if j, err := json.Marshal(v); err == nil {
-		add(string(j[1 : len(j)-1]))
-	}
-	q := strconv.Quote(v)
-	add(q[1 : len(q)-1])
-	q = strconv.QuoteToASCII(v)
-	add(q[1 : len(q)-1])
-	add(url.QueryEscape(v))
-	add(url.PathEscape(v))
-	add(hex.EncodeToString([]byte(v)))
-	for _, enc := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
-		add(enc.EncodeToString([]byte(v)))
-		if len(v) < 2*shortest {
-			continue
-		}
-		// Inside a longer text the value may begin at any of three places of a group: then its first and last characters depend on what is beside it.
-		for shift := 1; shift < 3; shift++ {
-			padded := enc.EncodeToString([]byte(strings.Repeat("\x00", shift) + v))
-			add(padded[4 : len(padded)-1])
-		}
-		if tail := len(v) % 3; tail != 0 {
-			add(enc.EncodeToString([]byte(v[:len(v)-tail])))
-		}
-	}
 }
 
 // Scrub returns text without the known values.

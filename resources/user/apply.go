@@ -14,15 +14,6 @@ import (
 
 // Apply makes, changes or removes the user.
 func (u *User) Apply(ctx context.Context, h host.Host, d resources.Diff) error {
-	if u.Ensure == present && (d.Has("ensure") || d.Has("shell")) {
-		if err := u.shellRuns(h); err != nil {
-			return err
-		}
-	}
-	return u.change(ctx, h, d)
-}
-
-func (u *User) change(ctx context.Context, h host.Host, d resources.Diff) error {
 	run := func(args ...string) error { return tool.Run(ctx, h, host.Cmd{Args: args}) }
 	switch {
 	case d.Has("ensure") && u.Ensure == absent:
@@ -215,11 +206,11 @@ func (u *User) Restore(ctx context.Context, h host.Host, raw json.RawMessage) er
 			return err
 		}
 	}
-	d, err := u.Check(ctx, h)
+	d, err := u.check(ctx, h) // whatever has become of the shell
 	if err != nil || d.Empty() {
 		return err
 	}
-	return u.change(ctx, h, d)
+	return u.Apply(ctx, h, d)
 }
 
 // restoreGroup makes the user's own group again, which userdel took away.

@@ -49,8 +49,16 @@ func (u *User) groups(is []string) []string {
 	return accounts.Together(u.Groups, is, u.Membership == inclusive)
 }
 
-// Check compares the entries.
+// Check compares the entries. A shell that is missing is told where it would be given.
 func (u *User) Check(ctx context.Context, v host.View) (resources.Diff, error) {
+	d, err := u.check(ctx, v)
+	if err == nil && u.Ensure == present && (d.Has("ensure") || d.Has("shell")) {
+		err = u.shellRuns(v)
+	}
+	return d, err
+}
+
+func (u *User) check(ctx context.Context, v host.View) (resources.Diff, error) {
 	f, err := u.look(ctx, v)
 	var d resources.Diff
 	switch {

@@ -20,7 +20,8 @@ type Cell struct {
 
 	mu    sync.Mutex
 	known bool
-	rev   int64 // 0: the key is not there
+	rev   int64  // 0: the key is not there
+	stays []byte // what was written last, if it is under no lease
 }
 
 // New returns the Cell of a key, of which nothing is known as yet.
@@ -38,9 +39,29 @@ func (c *Cell) Revision() int64 {
 func (c *Cell) Put(ctx context.Context, value []byte, lease store.LeaseID, other func(store.Entry) error) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	return c.put(ctx, value, lease, other)
+}
+
+// Restore writes again what the cell holds where it is gone: the store was put back to an earlier state. What was under a lease has ended with it.
+func (c *Cell) Restore(ctx context.Context) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.stays == nil {
+		return nil
+	}
+	c.known = false
+	return c.put(ctx, c.stays, 0, Anything)
+}
+
+func (c *Cell) put(ctx context.Context, value []byte, lease store.LeaseID, other func(store.Entry) error) error {
 	_, err := store.Retry(ctx, func(ctx context.Context) (struct{}, error) {
 		return struct{}{}, c.putOnce(ctx, value, lease, other)
 	})
+	if err == nil && lease == 0 {
+		c.stays = value
+	} else if err == nil {
+		c.stays = nil
+	}
 	return err
 }
 

@@ -101,3 +101,44 @@ func TestWhatAnotherHasWritten(t *testing.T) {
 		}
 	})
 }
+
+// TestRestore: what was written last comes again where it has gone, but for what was under a lease.
+func TestRestore(t *testing.T) {
+	hub := memory(t)
+	lease, err := hub.Grant(t.Context(), time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := New(hub, key)
+	for _, step := range []struct {
+		name, put string
+		lease     store.LeaseID
+		want      string
+	}{
+		{"nothing was written", "", 0, ""},
+		{"a value", "1", 0, "1"},
+		{"another", "2", 0, "2"},
+		{"under a lease", "3", lease, ""},
+		{"no longer", "4", 0, "4"},
+	} {
+		if step.put != "" {
+			if err := c.Put(t.Context(), []byte(step.put), step.lease, Anything); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := hub.Delete(t.Context(), key.String(), store.Any); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Restore(t.Context()); err != nil {
+			t.Errorf("%s: %v", step.name, err)
+		}
+		before, _ := hub.Get(t.Context(), key.String())
+		if err := c.Restore(t.Context()); err != nil {
+			t.Errorf("%s: %v", step.name, err)
+		}
+		after, _ := hub.Get(t.Context(), key.String())
+		if string(before.Value) != step.want || after.Revision != before.Revision {
+			t.Errorf("%s: %q at %d, then %d", step.name, before.Value, before.Revision, after.Revision)
+		}
+	}
+}

@@ -32,6 +32,7 @@ type Place struct {
 	lose  context.CancelCauseFunc
 	wg    sync.WaitGroup
 	wake  chan struct{}
+	back  func(context.Context) error
 	over  bool // its lease is given back
 
 	mu    sync.Mutex
@@ -41,9 +42,10 @@ type Place struct {
 }
 
 // Take takes the place of a node (the key is that of its run) for a run that is not heard of for ttl at most. If another run of that name is
-// alive elsewhere, it waits until that one has ended or proves to be alive: then the error is ErrTwins and names both.
-func Take(ctx context.Context, s store.Store, k name.Key, rec record.Run, ttl time.Duration) (*Place, error) {
-	p := &Place{store: s, ttl: ttl, cell: cell.New(s, k), rec: rec, wake: make(chan struct{}, 1)}
+// alive elsewhere, it waits until that one has ended or proves to be alive: then the error is ErrTwins and names both. back is called whenever
+// the place had to be taken again, as the store had forgotten it.
+func Take(ctx context.Context, s store.Store, k name.Key, rec record.Run, ttl time.Duration, back func(context.Context) error) (*Place, error) {
+	p := &Place{store: s, ttl: ttl, cell: cell.New(s, k), rec: rec, wake: make(chan struct{}, 1), back: back}
 	if err := p.arrive(ctx); err != nil {
 		return nil, err
 	}
@@ -184,11 +186,21 @@ func (p *Place) keep() {
 		if !dirty {
 			continue
 		}
-		if err := p.publish(p.life, p.still); err != nil && p.life.Err() == nil {
+		err := p.publish(p.life, p.still)
+		if err == nil && p.leased() != lease {
+			err = p.back(p.life)
+		}
+		if err != nil && p.life.Err() == nil {
 			p.lose(fmt.Errorf("exchange: %w", err))
 			return
 		}
 	}
+}
+
+func (p *Place) leased() store.LeaseID {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.lease
 }
 
 // Change changes the run's record; it is written soon, together with other changes.

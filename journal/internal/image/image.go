@@ -70,14 +70,19 @@ func NewKeeper(st *store.Store) *Keeper {
 // keepers is how many pre-images are kept at a time: their waits for the disk are one wait, and each has a handful of files open.
 func keepers() int { return max(1, min(256, host.OpenFiles()/32)) }
 
-// Take reads what is at a name; a file's content goes to the store unless only its metadata will change.
-func (k *Keeper) Take(ctx context.Context, v host.View, name string, content bool) (*Image, error) {
+// Place waits until one more image may be taken, and returns what is to be called when that has ended. Who starts a goroutine for it has its place
+// before: of a large folder there are no more of them than places.
+func (k *Keeper) Place(ctx context.Context) (leave func()) {
 	select {
 	case k.slots <- struct{}{}:
 	default:
 		host.Waiting(ctx, func() { k.slots <- struct{}{} })
 	}
-	defer func() { <-k.slots }()
+	return func() { <-k.slots }
+}
+
+// Take reads what is at a name; a file's content goes to the store unless only its metadata will change.
+func (k *Keeper) Take(ctx context.Context, v host.View, name string, content bool) (*Image, error) {
 	st, err := v.Lstat(name)
 	if err != nil {
 		return nil, err

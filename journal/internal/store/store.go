@@ -15,10 +15,12 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/host/syncer"
+	"github.com/nodeapply/apply/journal/internal/lines"
 )
 
 // Cap is the size of a file that is kept at most, in bytes.
@@ -31,12 +33,15 @@ const (
 
 // Store is a folder of content. It may be used by several goroutines.
 type Store struct {
-	dir  string
-	sync *syncer.Group
+	dir     string
+	sync    *syncer.Group
+	buffers sync.Pool // of *[]byte, for copies
 }
 
 // New returns the store in the folder dir, which is made with the first content.
-func New(dir string) *Store { return &Store{dir: dir, sync: syncer.New()} }
+func New(dir string) *Store {
+	return &Store{dir: dir, sync: syncer.New(), buffers: sync.Pool{New: func() any { b := make([]byte, 32<<10); return &b }}}
+}
 
 // Sum is the hash that names content.
 func Sum(r io.Reader) (string, error) {
@@ -71,7 +76,10 @@ func (s *Store) put(ctx context.Context, r io.Reader) (sum string, err error) {
 		}
 	}()
 	h := sha256.New()
-	if _, err = io.Copy(io.MultiWriter(f, h), &bounded{ctx, io.LimitReader(r, Cap+1)}); err != nil {
+	buf := s.buffers.Get().(*[]byte)
+	_, err = io.CopyBuffer(io.MultiWriter(f, h), &bounded{ctx, io.LimitReader(r, Cap+1)}, *buf)
+	s.buffers.Put(buf) // others copy while this one waits for the disk
+	if err != nil {
 		return "", err
 	}
 	sum = hex.EncodeToString(h.Sum(nil))
@@ -113,7 +121,7 @@ func (b *bounded) Read(p []byte) (int, error) {
 
 // Get opens content and checks that it is what its name says.
 func (s *Store) Get(sum string) (*os.File, error) {
-	f, err := os.Open(filepath.Join(s.dir, sum))
+	f, err := lines.Open(filepath.Join(s.dir, sum))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, errors.New("the content is no longer in the store")
 	}

@@ -24,18 +24,14 @@ func validateCommand(a *cli.App) *cobra.Command {
 		Short:   "Find every mistake of a manifest; look at nothing but this node's facts",
 		Example: "  apply validate main.hcl\n  apply validate --json main.hcl",
 		RunE: a.Reading(func(cmd *cobra.Command, ctx context.Context, args []string) error {
-			src, err := l.Source(cmd, args)
-			if err != nil {
-				return err
-			}
-			m, err := l.Load(ctx, src)
+			m, err := l.Named(ctx, cmd, args)
 			if err != nil {
 				return err
 			}
 			if a.JSON {
 				return a.WriteDiagnostics(m.Warnings)
 			}
-			fmt.Fprintf(a.Stdout, "%s is valid: %d resources\n", src, len(m.Catalog().Entries()))
+			fmt.Fprintf(a.Stdout, "%s is valid: %d resources\n", m.Path, len(m.Catalog().Entries()))
 			return nil
 		}),
 	}
@@ -51,11 +47,7 @@ func graphCommand(a *cli.App) *cobra.Command {
 		Short:   "Print the order among a manifest's resources",
 		Example: "  apply graph --format svg main.hcl > graph.svg\n  apply graph main.hcl | dot -Tpng > graph.png\n  apply graph --format mermaid main.hcl",
 		RunE: a.Reading(func(cmd *cobra.Command, ctx context.Context, args []string) error {
-			src, err := l.Source(cmd, args)
-			if err != nil {
-				return err
-			}
-			m, err := l.Load(ctx, src)
+			m, err := l.Named(ctx, cmd, args)
 			if err != nil {
 				return err
 			}

@@ -105,9 +105,5 @@ func formatFile(f *manifest.Formatter, file string, check bool) (changed bool, d
 	if check {
 		return true, diags, nil
 	}
-	info, err := os.Stat(file)
-	if err != nil {
-		return false, diags, err
-	}
-	return true, diags, outfile.WriteBytes(file, info.Mode().Perm(), formatted)
+	return true, diags, outfile.Rewrite(file, formatted)
 }

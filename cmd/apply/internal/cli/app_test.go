@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -89,6 +90,26 @@ func TestInterrupted(t *testing.T) {
 	})
 	if diff := cmp.Diff("apply: terminated: nothing was touched\n", stderr); diff != "" || code != 143 {
 		t.Errorf("exit code %d: %s", code, diff)
+	}
+}
+
+// What was started by nohup goes on when its terminal is closed.
+func TestNohup(t *testing.T) {
+	signal.Ignore(syscall.SIGHUP)
+	t.Cleanup(func() { signal.Reset(syscall.SIGHUP) })
+	code, _, _ := run(t, func(a *App, cmd *cobra.Command) error {
+		ctx, signals := a.Catch(cmd.Context())
+		defer signals.End()
+		for _, s := range []syscall.Signal{syscall.SIGHUP, syscall.SIGTERM} {
+			if err := syscall.Kill(os.Getpid(), s); err != nil {
+				return err
+			}
+		}
+		<-ctx.Done()
+		return ctx.Err()
+	})
+	if code != 143 {
+		t.Errorf("exit code %d", code)
 	}
 }
 

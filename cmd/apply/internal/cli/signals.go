@@ -32,7 +32,10 @@ func (a *App) Catch(ctx context.Context) (context.Context, *Interrupts) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	i := &Interrupts{stop: make(chan struct{}), cancel: cancel, ch: make(chan os.Signal, 2), pipe: make(chan os.Signal, 1), done: make(chan struct{})}
 	a.signals = i
-	signal.Notify(i.ch, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	signal.Notify(i.ch, syscall.SIGINT, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) { // nohup apply ... outlives its terminal
+		signal.Notify(i.ch, syscall.SIGHUP)
+	}
 	signal.Notify(i.pipe, syscall.SIGPIPE)
 	go func() {
 		defer close(i.done)

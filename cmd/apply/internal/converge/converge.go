@@ -110,7 +110,11 @@ func (r *Runner) Bring(ctx context.Context, signals *cli.Interrupts, m *load.Man
 	if err := signals.Begin(); err != nil {
 		return err
 	}
-	id := report.NewRunID(time.Now())
+	last, err := state.Newest()
+	if err != nil {
+		return err
+	}
+	id := report.NextRunID(time.Now(), last)
 	run, warnings, err := state.Begin(id, m.Host.Token(), "", time.Now())
 	if err != nil {
 		return err

@@ -134,7 +134,11 @@ func (u *undoing) tell(plan *journal.Undo) error {
 
 // putBack takes the steps back, as a run of its own.
 func (u *undoing) putBack(ctx context.Context, state *journal.State, h *local.Node, plan *journal.Undo, signals *cli.Interrupts) error {
-	id := report.NewRunID(time.Now())
+	last, err := state.Newest()
+	if err != nil {
+		return err
+	}
+	id := report.NextRunID(time.Now(), last)
 	part, err := u.part(ctx, h, plan, id)
 	if err != nil {
 		return err

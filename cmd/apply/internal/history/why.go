@@ -112,11 +112,7 @@ func reportsOf(state *journal.State, addr resources.Address) (last, changed *rep
 // manifestOf compiles the manifest that is given, else that of a report as it is now; nil if there is neither.
 func manifestOf(ctx context.Context, cmd *cobra.Command, l *load.Loader, path []string, last *report.Report) (*load.Manifest, error) {
 	if len(path) > 0 || l.Git != "" {
-		src, err := l.Source(cmd, path)
-		if err != nil {
-			return nil, err
-		}
-		return l.Load(ctx, src)
+		return l.Named(ctx, cmd, path)
 	}
 	if last == nil {
 		return nil, nil

@@ -84,6 +84,15 @@ func RepositoryURL(url string) (string, error) {
 	return strings.TrimPrefix(url, "git::"), nil
 }
 
+// Named compiles the manifest that the arguments and --git name.
+func (l *Loader) Named(ctx context.Context, cmd *cobra.Command, args []string) (*Manifest, error) {
+	src, err := l.Source(cmd, args)
+	if err != nil {
+		return nil, err
+	}
+	return l.Load(ctx, src)
+}
+
 // Load compiles a manifest with what the flags and the environment give.
 func (l *Loader) Load(ctx context.Context, src source.Source) (*Manifest, error) {
 	c := l.Checkouts(origin.Options{})

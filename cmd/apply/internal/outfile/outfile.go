@@ -39,7 +39,37 @@ func temporary(name string) (*os.File, error) {
 
 // Write writes a file by write. What was there under its name is replaced, a symbolic link too: who can make links in a folder that all may write to does
 // not choose what root overwrites.
-func Write(name string, mode fs.FileMode, write func(io.Writer) error) (err error) {
+func Write(name string, mode fs.FileMode, write func(io.Writer) error) error {
+	return put(name, write, func(f *os.File) error { return f.Chmod(mode) })
+}
+
+// Rewrite gives a file that is there, and is its caller's concern whoever owns it, other content: owner and permissions stay.
+func Rewrite(name string, content []byte) error {
+	info, err := os.Lstat(name)
+	if err != nil {
+		return err
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || !info.Mode().IsRegular() { // a link: what it leads to is another's concern
+		if info, err = os.Stat(name); err != nil {
+			return err
+		}
+		return WriteBytes(name, info.Mode().Perm(), content)
+	}
+	write := func(w io.Writer) error {
+		_, err := w.Write(content)
+		return err
+	}
+	return put(name, write, func(f *os.File) error {
+		if err := f.Chown(int(st.Uid), int(st.Gid)); err != nil && os.Geteuid() == 0 {
+			return err
+		}
+		return f.Chmod(info.Mode().Perm())
+	})
+}
+
+// put writes a file by write; dress gives it its owner and mode.
+func put(name string, write func(io.Writer) error, dress func(*os.File) error) (err error) {
 	t, err := temporary(name)
 	if err != nil {
 		return err
@@ -54,7 +84,7 @@ func Write(name string, mode fs.FileMode, write func(io.Writer) error) (err erro
 	if err = write(w); err == nil {
 		err = w.Flush() // which would repeat the error of a write
 	}
-	if err = errors.Join(err, t.Chmod(mode), t.Sync(), t.Close()); err != nil {
+	if err = errors.Join(err, dress(t), t.Sync(), t.Close()); err != nil {
 		return err
 	}
 	if err = os.Rename(t.Name(), name); err != nil {

@@ -95,3 +95,35 @@ func TestLongName(t *testing.T) {
 	}
 	alone(t, dir, filepath.Base(name))
 }
+
+// What is written anew for its owner stays his.
+func TestRewrite(t *testing.T) {
+	dir := t.TempDir()
+	name, link := filepath.Join(dir, "out"), filepath.Join(dir, "link")
+	owner := os.Geteuid()
+	if owner == 0 {
+		owner = 4242
+	}
+	if err := errors.Join(WriteBytes(name, 0o640, []byte("old")), os.Chown(name, owner, -1), os.Symlink("out", link)); err != nil {
+		t.Fatal(err)
+	}
+	if err := Rewrite(name, []byte("new")); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Lstat(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if st, ok := info.Sys().(*syscall.Stat_t); !ok || int(st.Uid) != owner || info.Mode() != 0o640 || read(t, name) != "new" {
+		t.Errorf("%v, %+v", info.Mode(), st)
+	}
+	if err := Rewrite(link, []byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	if read(t, name) != "new" || read(t, link) != "x" {
+		t.Error("the link was followed")
+	}
+	if err := Rewrite(filepath.Join(dir, "none"), nil); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("nothing there: %v", err)
+	}
+}

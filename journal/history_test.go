@@ -1,0 +1,48 @@
+package journal
+
+import (
+	"context"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/nodeapply/apply/journal/internal/lines"
+)
+
+// Nothing in the folder is waited for: a pipe in the place of any file is an error, or is told and set aside.
+func TestPipesInTheFolder(t *testing.T) {
+	s := open(t, t.TempDir())
+	r, _ := begin(t, s, "1")
+	owe(t, r)
+	if err := s.SaveReport("1", "report"); err != nil {
+		t.Fatal(err)
+	}
+	sum, err := s.store.Put(context.Background(), strings.NewReader("content"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"journal/2" + suffix, "runs/2.json", "kept"} {
+		if err := syscall.Mkfifo(filepath.Join(s.dir, name), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := syscall.Unlink(filepath.Join(s.dir, "store", sum)); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mkfifo(filepath.Join(s.dir, "store", sum), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var report string
+	_, getErr := s.store.Get(sum)
+	_, loadErr := s.Load("kept")
+	for what, err := range map[string]error{"content": getErr, "kept": loadErr, "report": s.Report("2", &report)} {
+		if err == nil || !strings.Contains(err.Error(), lines.ErrNoFile.Error()) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	next, warnings := begin(t, s, "3")
+	if len(warnings) != 1 || !strings.Contains(warnings[0], "not a file") || len(next.Owed(addr("b"))) != 1 {
+		t.Errorf("warnings %q, owed %v", warnings, next.Owed(addr("b")))
+	}
+}

@@ -1,0 +1,62 @@
+package journal
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"sync/atomic"
+	"testing"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/host/hosttest"
+)
+
+// crowd is a node that counts the goroutines of this process while its names are looked at.
+type crowd struct {
+	host.View
+	most atomic.Int64
+}
+
+func (c *crowd) Lstat(name string) (host.Stat, error) {
+	for now := int64(runtime.NumGoroutine()); ; {
+		most := c.most.Load()
+		if now <= most || c.most.CompareAndSwap(most, now) {
+			return c.View.Lstat(name)
+		}
+	}
+}
+
+// Of large folders that are removed at a time, no more pre-images are under way than have a place: each takes memory while it waits for the disk.
+func TestManyImagesAtOnce(t *testing.T) {
+	const folders, files = 8, 150
+	h := hosttest.New(t, "")
+	for i := range folders {
+		dir := h.Path(fmt.Sprintf("/%d", i))
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		for j := range files {
+			if err := os.WriteFile(fmt.Sprintf("%s/%d", dir, j), nil, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	s := open(t, t.TempDir())
+	r, _ := begin(t, s, "1")
+	c := &crowd{View: h}
+	before := runtime.NumGoroutine()
+	var g errgroup.Group
+	for i := range folders {
+		g.Go(func() error {
+			return r.Op(t.Context(), addr("a"), c, host.Op{Kind: host.OpRemove, Name: fmt.Sprintf("/%d", i), All: true})
+		})
+	}
+	if err := g.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if most, bound := int(c.most.Load()), before+folders+batch+16; most > bound {
+		t.Errorf("%d goroutines for %d files, want %d at most", most, folders*files, bound)
+	}
+}

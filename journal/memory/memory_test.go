@@ -1,0 +1,189 @@
+package memory
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/nodeapply/apply/catalog"
+	"github.com/nodeapply/apply/journal"
+	"github.com/nodeapply/apply/report"
+	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/file"
+)
+
+// declare makes a catalog of files: "a=1 b=2" declares /a with the content 1 and /b with 2.
+func declare(t *testing.T, decl string) *catalog.Catalog {
+	t.Helper()
+	var entries []*catalog.Entry
+	for _, d := range strings.Fields(decl) {
+		title, content, _ := strings.Cut(d, "=")
+		f := file.Type().New("/" + title).(*file.File)
+		f.Content = &content
+		entries = append(entries, &catalog.Entry{Addr: resources.Address{Type: "file", Title: "/" + title}, Resource: f})
+	}
+	c, problems := catalog.New(entries, nil, func(resources.Address) bool { return false })
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	return c
+}
+
+// run is one run: what it declares, how it ends, and what was known before it.
+type run struct {
+	decl, ends  string // "a=changed b=failed"; what is not in it was not chosen
+	partial     bool
+	interrupted int
+
+	drifted, orphans string // "a b"
+}
+
+// remember makes a run and compares what was known.
+func (r run) remember(t *testing.T, state *journal.State, source string) {
+	t.Helper()
+	c := declare(t, r.decl)
+	mem := Read(state, Manifest{Source: source, Catalog: c, Warn: func(text string) { t.Error(text) }})
+	var drifted, orphans []string
+	for _, e := range c.Entries() {
+		if mem.Drifted(e.Addr) {
+			drifted = append(drifted, strings.TrimPrefix(e.Addr.Title, "/"))
+		}
+	}
+	rep := &report.Report{Partial: r.partial, Interrupted: r.interrupted, Orphans: mem.Orphans()}
+	for _, o := range rep.Orphans {
+		orphans = append(orphans, strings.TrimPrefix(o.Address.Title, "/"))
+	}
+	if diff := cmp.Diff([]string{r.drifted, r.orphans}, []string{strings.Join(drifted, " "), strings.Join(orphans, " ")}); diff != "" {
+		t.Errorf("%q: drifted, orphans: %s", r.decl, diff)
+	}
+	for _, end := range strings.Fields(r.ends) {
+		title, outcome, _ := strings.Cut(end, "=")
+		rep.Results = append(rep.Results, &report.Result{Address: resources.Address{Type: "file", Title: "/" + title}, Outcome: report.Outcome(outcome)})
+	}
+	if err := mem.Save(state, rep); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func open(t *testing.T) *journal.State {
+	t.Helper()
+	state, err := journal.OpenState(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return state
+}
+
+func TestMemory(t *testing.T) {
+	for name, runs := range map[string][]run{
+		"what was left as declared drifts":    {{decl: "a=1 b=1", ends: "a=changed b=unchanged"}, {decl: "a=1 b=1", drifted: "a b"}},
+		"what is declared otherwise does not": {{decl: "a=1 b=1", ends: "a=changed b=changed"}, {decl: "a=2 b=1", drifted: "b"}},
+		"nor what was not left as declared": {
+			{decl: "a=1 b=1 c=1 d=1", ends: "a=failed b=skipped c=pending d=refreshed"}, {decl: "a=1 b=1 c=1 d=1", drifted: "d"},
+		},
+		"what a run was not asked for stays known": {
+			{decl: "a=1 b=1", ends: "a=changed b=changed"}, {decl: "a=1 b=1", ends: "a=failed", partial: true, drifted: "a b"}, {decl: "a=1 b=1", drifted: "b"},
+		},
+		"unless it was declared otherwise": {
+			{decl: "a=1 b=1", ends: "a=changed b=changed"}, {decl: "a=1 b=2", ends: "a=unchanged", partial: true, drifted: "a"}, {decl: "a=1 b=2", drifted: "a"},
+		},
+		"an orphan is told once": {
+			{decl: "a=1 b=1", ends: "a=changed b=changed"}, {decl: "a=1", ends: "a=unchanged", drifted: "a", orphans: "b"}, {decl: "a=1", drifted: "a"},
+		},
+		"and again where it was told among failures": {
+			{decl: "a=1 b=1", ends: "a=changed b=changed"}, {decl: "a=1", ends: "a=failed", drifted: "a", orphans: "b"},
+			{decl: "a=1", ends: "a=changed", orphans: "b"}, {decl: "a=1", drifted: "a"},
+		},
+		"or the run was interrupted": {
+			{decl: "a=1 b=1", ends: "a=changed b=changed"}, {decl: "a=1", ends: "a=unchanged", interrupted: 2, drifted: "a", orphans: "b"}, {decl: "a=1", drifted: "a", orphans: "b"},
+		},
+		"or was of a part": {
+			{decl: "a=1 b=1", ends: "a=changed b=changed"}, {decl: "a=1", ends: "a=unchanged", partial: true, drifted: "a", orphans: "b"}, {decl: "a=1", drifted: "a", orphans: "b"},
+		},
+		"what is declared again is none": {
+			{decl: "a=1 b=1", ends: "a=changed b=changed"}, {decl: "a=1", ends: "a=failed", drifted: "a", orphans: "b"}, {decl: "a=1 b=1", drifted: "b"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			state := open(t)
+			for _, r := range runs {
+				r.remember(t, state, "/site/main.hcl")
+			}
+			run{decl: "b=1"}.remember(t, state, "/another/main.hcl")
+		})
+	}
+}
+
+// Where the file that it is copied from has changed, it is not the node that has drifted.
+func TestChangedSource(t *testing.T) {
+	from := filepath.Join(t.TempDir(), "from")
+	if err := os.WriteFile(from, []byte("one"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := time.Unix(info.Sys().(*syscall.Stat_t).Ctim.Unix())
+	c := declare(t, "a=1")
+	f := c.Entries()[0].Resource.(*file.File)
+	f.Content, f.Source = nil, []string{from}
+	for name, tc := range map[string]struct {
+		ran      time.Time
+		fleeting bool
+		want     bool
+	}{
+		"since the last run":              {ran: changed.Add(-1), want: false},
+		"before it":                       {ran: changed, want: true},
+		"is there for the one run anyway": {ran: changed.Add(-1), fleeting: true, want: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			state := open(t)
+			m := Manifest{Source: "/site/main.hcl", Catalog: c, Fleeting: func(string) bool { return tc.fleeting }}
+			rep := &report.Report{Source: m.Source, Started: tc.ran, Results: []*report.Result{{Address: c.Entries()[0].Addr, Outcome: report.Changed}}}
+			if err := Read(state, m).Save(state, rep); err != nil {
+				t.Fatal(err)
+			}
+			if err := state.SaveReport("1", rep); err != nil {
+				t.Fatal(err)
+			}
+			if got := Read(state, m).Drifted(c.Entries()[0].Addr); got != tc.want {
+				t.Errorf("drifted: %v", got)
+			}
+		})
+	}
+}
+
+// What cannot be read is told, and nothing else.
+func TestDamaged(t *testing.T) {
+	for name, text := range map[string]string{"the first line": "{", "a resource": `{"version":1,"source":"/site/main.hcl","sum":"x"}` + "\n{\n"} {
+		t.Run(name, func(t *testing.T) {
+			state := open(t)
+			run{decl: "a=1 b=1", ends: "a=changed b=changed"}.remember(t, state, "/site/main.hcl")
+			files, err := filepath.Glob(filepath.Join(state.Dir(), "managed", "*"))
+			if err != nil || len(files) != 1 {
+				t.Fatal(files, err)
+			}
+			if err := os.WriteFile(files[0], []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			var told []string
+			mem := Read(state, Manifest{Source: "/site/main.hcl", Catalog: declare(t, "a=1"), Warn: func(text string) { told = append(told, text) }})
+			if orphans := mem.Orphans(); orphans != nil || mem.Drifted(resources.Address{Type: "file", Title: "/a"}) {
+				t.Errorf("orphans: %v", orphans)
+			}
+			if len(told) != 1 || !strings.HasSuffix(told[0], "nothing is known of orphans and drift") {
+				t.Errorf("told %q", told)
+			}
+			if err := mem.Save(state, &report.Report{}); err != nil {
+				t.Errorf("the next one: %v", err)
+			}
+			run{decl: "a=1"}.remember(t, state, "/site/main.hcl")
+		})
+	}
+}
