@@ -117,12 +117,12 @@ func (f *File) Check(ctx context.Context, v host.View) (resources.Diff, error) {
 // Apply brings the file, and what is in the folder, to what is declared.
 func (f *File) Apply(ctx context.Context, h host.Host, d resources.Diff) error {
 	w, err := f.wanted(ctx, h)
-	defer w.body.Close()
-	if err == nil {
-		err = w.missing
-	}
 	if err != nil {
 		return err
+	}
+	defer w.body.Close()
+	if w.missing != nil {
+		return w.missing
 	}
 	if !f.walks(&w) {
 		return f.bring(ctx, h, &w, d)
