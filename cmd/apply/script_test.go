@@ -4,9 +4,11 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"syscall"
 	"testing"
 	"time"
 
@@ -20,6 +22,10 @@ func TestMain(m *testing.M) {
 // TestScripts runs the program as its users meet it. Each script is a node of its own as far as files go: what it declares is below $WORK, its state
 // folder is $WORK/state.
 func TestScripts(t *testing.T) {
+	// Who runs the tests by nohup has SIGHUP ignored; what the scripts start must not, unless they say so. A caught signal is a usual one for a child.
+	caught := make(chan os.Signal, 1)
+	signal.Notify(caught, syscall.SIGHUP)
+	defer signal.Stop(caught)
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(e *testscript.Env) error {
