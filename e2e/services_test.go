@@ -284,7 +284,7 @@ func number(t *testing.T, text string) (n int) {
 func TestUnitsOfANode(t *testing.T) {
 	n := serviceNode(t)
 	name := filepath.Join(t.TempDir(), "host.test")
-	build := exec.CommandContext(t.Context(), "go", "test", "-c", "-o", name, "github.com/nodeapply/apply/host")
+	build := exec.CommandContext(t.Context(), "go", "test", "-c", "-o", name, "github.com/nodeapply/apply/host/local")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
