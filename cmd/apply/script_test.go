@@ -25,7 +25,7 @@ func TestScripts(t *testing.T) {
 	// Who runs the tests by nohup has SIGHUP ignored; what the scripts start must not, unless they say so. A caught signal is a usual one for a child.
 	caught := make(chan os.Signal, 1)
 	signal.Notify(caught, syscall.SIGHUP)
-	defer signal.Stop(caught)
+	t.Cleanup(func() { signal.Stop(caught) }) // when the scripts, which run side by side, have ended
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(e *testscript.Env) error {
