@@ -215,13 +215,20 @@ func (f *File) portray(ctx context.Context, v host.View, w *want, st host.Stat, 
 	}
 	var old content.Body
 	if st.Kind == host.Regular {
-		old = content.Body{Path: w.name, Size: st.Size}
+		there := content.Body{Path: w.name, Size: st.Size}
+		if old, err = there.Held(v); err != nil {
+			return err
+		}
 		if c.From, err = old.Describe(ctx, v); err != nil {
 			return err
 		}
 	}
-	if c.To, err = w.body.Describe(ctx, v); err == nil && f.ShowDiff {
-		c.Text, err = content.Unified(ctx, v, w.name, old, w.body)
+	declared, err := w.body.Held(v)
+	if err != nil {
+		return err
+	}
+	if c.To, err = declared.Describe(ctx, v); err == nil && f.ShowDiff {
+		c.Text = content.Unified(w.name, old, declared)
 	}
 	return err
 }

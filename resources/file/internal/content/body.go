@@ -146,6 +146,23 @@ func (b *Body) Open(ctx context.Context, v host.View) (io.ReadCloser, error) {
 	return b.Sum.verifying(content), nil
 }
 
+// Held returns b with its content in memory where that is a file of the node small enough to be shown: it is read once for all that is said of it.
+func (b *Body) Held(v host.View) (Body, error) {
+	if b.Path == "" || b.Size > diffInput {
+		return *b, nil
+	}
+	f, err := b.local(v)
+	if err != nil {
+		return Body{}, err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, diffInput+1))
+	if err != nil || len(text) > diffInput { // it has grown meanwhile
+		return *b, err
+	}
+	return Body{Attr: b.Attr, Text: string(text), Sum: b.Sum}, nil
+}
+
 // Describe names the content in a word or two: its size, and its checksum if it is not huge.
 func (b *Body) Describe(ctx context.Context, v host.View) (string, error) {
 	size := int64(len(b.Text))
@@ -195,45 +212,22 @@ func hashAll(ctx context.Context, sum hash.Hash, r io.Reader, size int64) error 
 	}
 }
 
-// Unified returns the difference of two contents as a unified diff of the file name, "" where it would not help a reader: binary or large
-// contents, or what is yet to be downloaded. Its length is bounded.
-func Unified(ctx context.Context, v host.View, name string, old, declared Body) (string, error) {
-	if declared.URLs != nil {
-		return "", nil
+// Unified returns the difference of two contents, both held in memory, as a unified diff of the file name, "" where it would not help a reader: binary
+// or large contents, or what is yet to be downloaded. Its length is bounded.
+func Unified(name string, old, declared Body) string {
+	if !old.legible() || !declared.legible() {
+		return ""
 	}
-	from, ok, err := old.legible(ctx, v)
-	if !ok {
-		return "", err
-	}
-	to, ok, err := declared.legible(ctx, v)
-	if !ok {
-		return "", err
-	}
-	return firstLines(unified.Diff(name, from, to), diffLines), nil
+	return firstLines(unified.Diff(name, []byte(old.Text), []byte(declared.Text)), diffLines)
 }
 
-// legible reads content if it is text that a terminal can show, and not large.
-func (b *Body) legible(ctx context.Context, v host.View) (content []byte, ok bool, err error) {
-	if b.Size > diffInput || len(b.Text) > diffInput {
-		return nil, false, nil
-	}
-	if b.Path == "" {
-		content = []byte(b.Text)
-	} else {
-		r, err := v.Open(b.Path)
-		if err != nil {
-			return nil, false, err
-		}
-		defer r.Close()
-		if content, err = io.ReadAll(io.LimitReader(r, diffInput+1)); err != nil || len(content) > diffInput {
-			return nil, false, err
-		}
-	}
-	return content, printable(content), nil
+// legible says whether content is text that a terminal can show, and not large.
+func (b *Body) legible() bool {
+	return b.Path == "" && b.URLs == nil && len(b.Text) <= diffInput && printable(b.Text)
 }
 
 // printable says whether a terminal can show the text: it is UTF-8 and has no control characters but those that part lines and columns.
-func printable(text []byte) bool {
+func printable(text string) bool {
 	for i := 0; i < len(text); {
 		if c := text[i]; c < utf8.RuneSelf {
 			if c == 0x7f || c < ' ' && c != '\n' && c != '\t' && c != '\r' {
@@ -242,7 +236,7 @@ func printable(text []byte) bool {
 			i++
 			continue
 		}
-		r, n := utf8.DecodeRune(text[i:])
+		r, n := utf8.DecodeRuneInString(text[i:])
 		if r == utf8.RuneError && n == 1 || unicode.IsControl(r) {
 			return false
 		}
