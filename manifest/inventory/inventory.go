@@ -238,9 +238,13 @@ func (a *attributes) set(name string) []string {
 	if texts == nil {
 		return nil
 	}
+	at := a.block.Body.Attributes[name].Expr.Range()
+	if slices.ContainsFunc(texts, func(s string) bool { return strings.Contains(s, "@") }) {
+		a.add(&at, "Unsuitable value", "%s: the names of nodes, not of other groups; to select several groups: -w @one,@other.", name)
+		return nil
+	}
 	out, err := a.names(strings.Join(texts, ","))
 	if err != nil {
-		at := a.block.Body.Attributes[name].Expr.Range()
 		a.add(&at, "Unsuitable value", "%s: %v.", name, err)
 	}
 	return out

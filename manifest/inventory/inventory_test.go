@@ -65,6 +65,7 @@ func TestMistakes(t *testing.T) {
 	for _, tt := range []struct{ name, text, want string }{
 		{"syntax", "group \"a\" {\n", "fleet.hcl:"},
 		{"node set", "group \"a\" {\n  nodes = [\"n[1-\"]\n}", "fleet.hcl:2: Unsuitable value; nodes: \"n[1-\": bad node set"},
+		{"a group of groups", "group \"a\" {\n  nodes = [\"@b\"]\n}", "fleet.hcl:2: Unsuitable value; nodes: the names of nodes, not of other groups"},
 		{"attribute", "group \"a\" {\n  node = []\n}", "fleet.hcl:2: Unsupported argument; A group block has no attribute \"node\"; did you mean `nodes`?"},
 		{"block", "groups \"a\" {\n}", "fleet.hcl:1: Unsupported block type; Blocks of type \"groups\" are not expected here; did you mean `group`?"},
 		{"twice", "node \"a\" {}\nnode \"a\" {}", "fleet.hcl:2: Duplicate node; \"a\" stands at line 1 already."},
