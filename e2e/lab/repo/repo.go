@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/nodeapply/apply/e2e/lab/sealed"
 )
@@ -58,6 +60,11 @@ func Apt(ctx context.Context, dir string, key *Key, debs ...string) error {
 		return err
 	}
 	dist := filepath.Join(dir, "dists", "stable")
+	inRelease := filepath.Join(dist, "InRelease")
+	before, err := os.Stat(inRelease)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
 	// The release file must not list its own older self.
 	for _, name := range []string{"Release", "Release.gpg", "InRelease"} {
 		if err := os.RemoveAll(filepath.Join(dist, name)); err != nil {
@@ -76,8 +83,22 @@ func Apt(ctx context.Context, dir string, key *Key, debs ...string) error {
 	if _, err := key.gpg(ctx, dist, "gpg", "--batch", "--armor", "--detach-sign", "--output", "Release.gpg", "Release"); err != nil {
 		return err
 	}
-	_, err = key.gpg(ctx, dist, "gpg", "--batch", "--clear-sign", "--output", "InRelease", "Release")
-	return err
+	if _, err = key.gpg(ctx, dist, "gpg", "--batch", "--clear-sign", "--output", "InRelease", "Release"); err != nil || before == nil {
+		return err
+	}
+	return newer(inRelease, before.ModTime())
+}
+
+// newer sees to it that a file that was published again is newer than it was by the second: apt, and HTTP, know no finer time, and would keep the old one.
+func newer(name string, old time.Time) error {
+	st, err := os.Stat(name)
+	if err != nil {
+		return err
+	}
+	if least := old.Truncate(time.Second).Add(time.Second); st.ModTime().Before(least) {
+		return os.Chtimes(name, time.Time{}, least)
+	}
+	return nil
 }
 
 // Yum signs packages and puts them into the yum repository of the folder dir, which is made if need be, and signs it anew. Versions
