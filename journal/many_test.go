@@ -20,9 +20,9 @@ type crowd struct {
 }
 
 func (c *crowd) Lstat(name string) (host.Stat, error) {
-	for now := int64(runtime.NumGoroutine()); ; {
+	for running := int64(runtime.NumGoroutine()); ; {
 		most := c.most.Load()
-		if now <= most || c.most.CompareAndSwap(most, now) {
+		if running <= most || c.most.CompareAndSwap(most, running) {
 			return c.View.Lstat(name)
 		}
 	}

@@ -57,13 +57,21 @@ func ReadFile(path string) ([]byte, error) {
 	return io.ReadAll(f)
 }
 
-// SyncDir makes the names in a folder durable.
+// SyncDir makes the names in a folder durable, as far as that can be done: not in one that may be written and not read, nor where the file system knows no
+// such thing.
 func SyncDir(dir string) error {
 	d, err := os.Open(dir)
+	if errors.Is(err, fs.ErrPermission) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
-	return errors.Join(d.Sync(), d.Close())
+	err = d.Sync()
+	if errors.Is(err, syscall.EINVAL) {
+		err = nil
+	}
+	return errors.Join(err, d.Close())
 }
 
 // Lock takes the lock file at path (flock: it goes with the process), waiting as long as the context lasts. Closing the

@@ -105,7 +105,7 @@ func (i *Installation) Folders() []string {
 // or new.
 func (i *Installation) Do(ctx context.Context, h host.Host) error {
 	for _, top := range i.tops {
-		if err := install1(ctx, h, i.archive, top, i.target(top)); err != nil {
+		if err := installSource(ctx, h, i.archive, top, i.target(top)); err != nil {
 			return err
 		}
 	}
@@ -145,8 +145,8 @@ func read(r *io.SectionReader) (tops [][]file, err error) {
 	}
 }
 
-// install1 installs one source as target.
-func install1(ctx context.Context, h host.Host, archive *Spool, entries []file, target string) error {
+// installSource installs one source as target.
+func installSource(ctx context.Context, h host.Host, archive *Spool, entries []file, target string) error {
 	if entries[0].Typeflag != tar.TypeDir {
 		return write(ctx, h, archive, entries[0], target)
 	}

@@ -130,6 +130,9 @@ func id(n *uint32) int {
 	return int(*n)
 }
 
+// Same says whether the two are of one inode.
+func Same(a, b *unix.Stat_t) bool { return a.Dev == b.Dev && a.Ino == b.Ino }
+
 // StatOf returns what a [host.View] tells of the status st.
 func StatOf(st *unix.Stat_t) host.Stat {
 	return host.Stat{

@@ -91,7 +91,7 @@ func (r *Reader) open(name string) (*file, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err = unix.Fstat(fd, &opened); err == nil && (opened.Dev != st.Dev || opened.Ino != st.Ino) {
+	if err = unix.Fstat(fd, &opened); err == nil && !inode.Same(&opened, &st) {
 		err = fmt.Errorf("%s: somebody replaced it meanwhile", name)
 	}
 	if err != nil {

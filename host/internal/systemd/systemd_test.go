@@ -16,6 +16,7 @@ import (
 	"github.com/godbus/dbus/v5"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/nodeapply/apply/host/hosttest"
 	"github.com/nodeapply/apply/host/internal/systemd"
 )
 
@@ -124,10 +125,7 @@ func (p properties) GetAll(of string) (map[string]dbus.Variant, *dbus.Error) {
 // started returns a bus, and on it a systemd.
 func started(t *testing.T) (*manager, *systemd.Manager) {
 	t.Helper()
-	daemon, err := exec.LookPath("dbus-daemon")
-	if err != nil {
-		t.Skip("needs dbus-daemon; left out: jobs and properties over a real bus")
-	}
+	daemon := hosttest.Program(t, "dbus-daemon", "jobs and properties over a real bus")
 	cmd := exec.CommandContext(t.Context(), daemon, "--session", "--nofork", "--print-address", "--address=unix:path="+t.TempDir()+"/bus")
 	out, err := cmd.StdoutPipe()
 	if err != nil {

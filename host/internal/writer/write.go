@@ -166,18 +166,11 @@ func (n *writing) dress(fd int) error {
 	if m.GID == nil {
 		old.GID = &n.old.Gid
 	}
-	fdOld, err := unix.Openat(n.dir, n.base, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	fdOld, _, err := n.there()
 	if err != nil {
-		return n.w.Failed("open", err)
+		return err
 	}
 	defer unix.Close(fdOld)
-	var st unix.Stat_t
-	if err := unix.Fstat(fdOld, &st); err != nil {
-		return n.w.Failed("stat", err)
-	}
-	if st.Dev != n.old.Dev || st.Ino != n.old.Ino {
-		return replaced(n.name)
-	}
 	kept, err := inode.Xattrs(fdOld)
 	if err != nil {
 		return n.w.Failed("getxattr", err)
@@ -200,6 +193,25 @@ func (n *writing) dress(fd int) error {
 	return inode.Set(fd, old)
 }
 
+// there returns a descriptor, O_PATH, and the status of what is replaced, unless something else is there by now.
+func (n *writing) there() (int, *unix.Stat_t, error) {
+	fd, err := unix.Openat(n.dir, n.base, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1, nil, n.w.Failed("open", err)
+	}
+	var st unix.Stat_t
+	if err = unix.Fstat(fd, &st); err != nil {
+		err = n.w.Failed("stat", err)
+	} else if !inode.Same(&st, n.old) {
+		err = replaced(n.name)
+	}
+	if err != nil {
+		_ = unix.Close(fd)
+		return -1, nil, err
+	}
+	return fd, &st, nil
+}
+
 func replaced(name string) error {
 	return fmt.Errorf("write: %s: somebody replaced it meanwhile", name)
 }
@@ -219,7 +231,7 @@ func (w *Writer) still(dir int, base string, fd int, name string) error {
 	if err != nil {
 		return w.Failed("stat", err)
 	}
-	if there == nil || there.Dev != mine.Dev || there.Ino != mine.Ino {
+	if there == nil || !inode.Same(there, &mine) {
 		return replaced(name)
 	}
 	return nil
@@ -232,18 +244,11 @@ func (n *writing) inPlace(ctx context.Context, staged int) error {
 	if n.old == nil || inode.KindOf(n.old.Mode) != host.Regular {
 		return fmt.Errorf("write: %s: there is no file to be written in place", n.name)
 	}
-	node, err := unix.Openat(n.dir, n.base, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	node, st, err := n.there()
 	if err != nil {
-		return w.Failed("open", err)
+		return err
 	}
 	defer unix.Close(node)
-	var st unix.Stat_t
-	if err := unix.Fstat(node, &st); err != nil {
-		return w.Failed("stat", err)
-	}
-	if st.Dev != n.old.Dev || st.Ino != n.old.Ino {
-		return replaced(n.name)
-	}
 	fd, err := inode.ReopenFD(node, unix.O_WRONLY)
 	if err != nil {
 		return w.Failed("open", err)

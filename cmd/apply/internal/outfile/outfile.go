@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"github.com/nodeapply/apply/exchange/durable"
 )
 
 // Probe says why a file could not be written.
@@ -91,23 +93,7 @@ func put(name string, write func(io.Writer) error, dress func(*os.File) error) (
 		return err
 	}
 	renamed = true
-	return durable(filepath.Dir(name))
-}
-
-// durable waits until the names in a folder are on disk.
-func durable(dir string) error {
-	d, err := os.Open(dir)
-	if errors.Is(err, fs.ErrPermission) { // a folder that can be written and not be read
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	err = d.Sync()
-	if errors.Is(err, syscall.EINVAL) { // a file system that knows no such thing
-		err = nil
-	}
-	return errors.Join(err, d.Close())
+	return durable.SyncDir(filepath.Dir(name))
 }
 
 // WriteBytes is Write of what is there already.
