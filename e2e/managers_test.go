@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"context"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -12,6 +11,7 @@ import (
 	"github.com/nodeapply/apply/e2e/lab/image"
 	rp "github.com/nodeapply/apply/e2e/lab/repo"
 	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/host/hosttest"
 	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/resources/pkg"
 	"github.com/nodeapply/apply/resources/repo"
@@ -304,9 +304,7 @@ func TestZypper(t *testing.T) {
 // TestPacman takes a tree through what repo and package say of pacman.
 func TestPacman(t *testing.T) {
 	n := newTree(t, func(ctx context.Context) (image.Image, error) { return image.With(ctx, "pacman-package-manager") })
-	if _, err := exec.LookPath("repo-add"); err != nil {
-		t.Skip("no repo-add here (makepkg, libarchive-tools): pacman is not tried")
-	}
+	hosttest.Program(t, "repo-add", "pacman on a real tree")
 	n.pacmans(t, "one", "tool 1.0-1 virt", "other 1-1 virt-other")
 	n.write(t, "/etc/pacman.conf", "# kept\n[options]\nArchitecture = auto\nSigLevel = Never\nCheckSpace\n")
 	c := &catalog{host: n, types: pkg.Type(), provider: "pacman"}

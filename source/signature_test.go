@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/nodeapply/apply/host/hosttest"
 	"github.com/nodeapply/apply/source"
 )
 
@@ -208,9 +209,7 @@ type gpgHome struct {
 func newGPG(t testing.TB) gpgHome {
 	t.Helper()
 	for _, program := range []string{"gpg", "gpg-agent", "gpgconf"} {
-		if _, err := exec.LookPath(program); err != nil {
-			t.Skipf("no %s: OpenPGP signatures are not tested", program)
-		}
+		hosttest.Program(t, program, "OpenPGP signatures")
 	}
 	dir, err := os.MkdirTemp("", "gpg") // short: the agent's socket is in it
 	if err != nil {

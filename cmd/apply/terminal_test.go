@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/nodeapply/apply/host/hosttest"
 )
 
 // tmux is a server of tmux with one session, which is a terminal of a given size.
@@ -23,12 +24,7 @@ type tmux struct {
 
 func newTmux(t *testing.T, columns, rows int) *tmux {
 	t.Helper()
-	if _, err := exec.LookPath("tmux"); err != nil {
-		if os.Getenv("APPLY_LAB") == "require" {
-			t.Fatal("tmux is not installed")
-		}
-		t.Skip("tmux is not installed: how a run looks on a terminal is left out")
-	}
+	hosttest.Program(t, "tmux", "how a run looks on a terminal")
 	dir := t.TempDir()
 	m := &tmux{t: t, dir: dir, socket: filepath.Join(dir, "tmux.sock")}
 	t.Setenv("APPLY_STATE_DIR", filepath.Join(dir, "state"))

@@ -2,13 +2,13 @@ package fleet_test
 
 import (
 	"fmt"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/nodeapply/apply/host/hosttest"
 )
 
 // terminal is a session of tmux at the seat.
@@ -19,12 +19,7 @@ type terminal struct {
 
 func (s *site) terminal(columns, rows int) *terminal {
 	s.t.Helper()
-	if _, err := exec.LookPath("tmux"); err != nil {
-		if os.Getenv("APPLY_LAB") == "require" {
-			s.t.Fatal("tmux is not installed")
-		}
-		s.t.Skip("tmux is not installed: how a fleet looks on a terminal is left out")
-	}
+	hosttest.Program(s.t, "tmux", "how a fleet looks on a terminal")
 	m := &terminal{s, filepath.Join(s.dir, "tmux.sock")}
 	argv := []string{"-f", "/dev/null", "new-session", "-d", "-x", fmt.Sprint(columns), "-y", fmt.Sprint(rows), "-c", s.dir, "env", "-i", "TERM=screen", "LC_ALL=C.UTF-8", "PS1=ready> "}
 	m.do(append(append(argv, s.command().Env...), "sh")...)

@@ -19,6 +19,7 @@ import (
 	"github.com/nodeapply/apply/exchange/exchangetest"
 	"github.com/nodeapply/apply/exchange/pki"
 	"github.com/nodeapply/apply/exchange/store"
+	"github.com/nodeapply/apply/host/hosttest"
 )
 
 func open(t *testing.T, o etcd.Options) *etcd.Store {
@@ -125,10 +126,7 @@ func TestCompactedHistoryIsToldAndFollowListsAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctl, err := exec.LookPath("etcdctl")
-	if err != nil {
-		t.Skip("etcdctl is not installed (scripts/install.sh): left out is a compacted history")
-	}
+	ctl := hosttest.Program(t, "etcdctl", "a compacted history")
 	c := exec.CommandContext(t.Context(), ctl, "--endpoints", cluster.Endpoints[0], "compact", fmt.Sprint(now))
 	c.Env = []string{"ETCDCTL_API=3"}
 	if out, err := c.CombinedOutput(); err != nil {
@@ -177,10 +175,7 @@ func ownAlone(t *testing.T, s store.Store) {
 // enableAuth makes the administrator root and asks for users from then on.
 func enableAuth(t *testing.T, etcdctl ...string) {
 	t.Helper()
-	ctl, err := exec.LookPath("etcdctl")
-	if err != nil {
-		t.Skip("etcdctl is not installed (scripts/install.sh): left out are etcd's users and roles")
-	}
+	ctl := hosttest.Program(t, "etcdctl", "etcd's users and roles")
 	for _, args := range [][]string{
 		{"user", "add", "root:secret"}, {"role", "add", "root"}, {"user", "grant-role", "root", "root"}, {"auth", "enable"},
 	} {

@@ -9,6 +9,8 @@ import (
 	"os/exec"
 	"testing"
 	"time"
+
+	"github.com/nodeapply/apply/host/hosttest"
 )
 
 // browser is a headless Chromium, spoken to in its debugging protocol over two pipes.
@@ -33,10 +35,7 @@ const browserTimeout = 30 * time.Second
 
 func startBrowser(t *testing.T) *browser {
 	t.Helper()
-	program, err := exec.LookPath("chromium")
-	if err != nil {
-		t.Skip("chromium is not installed (scripts/install.sh): left out is the page in a real browser")
-	}
+	program := hosttest.Program(t, "chromium", "the page in a real browser")
 	toR, toW, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)

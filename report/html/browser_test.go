@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nodeapply/apply/host/hosttest"
 	"github.com/nodeapply/apply/report"
 )
 
@@ -40,13 +41,7 @@ const browserPatience = 90 * time.Second
 // open shows r in a browser of its own.
 func open(t *testing.T, r *report.Report, width, height int) *tab {
 	t.Helper()
-	chromium, err := exec.LookPath("chromium")
-	if err != nil {
-		if os.Getenv("APPLY_LAB") == "require" {
-			t.Fatal("chromium is not installed")
-		}
-		t.Skip("chromium is not installed: that the page works in a browser is left out")
-	}
+	chromium := hosttest.Program(t, "chromium", "that the page works in a browser")
 	dir := t.TempDir()
 	name := filepath.Join(dir, "report.html")
 	f, err := os.Create(name)

@@ -102,26 +102,10 @@ func TestPrivilegesSurvive(t *testing.T) {
 	}
 }
 
-// exchanging is a node whose user exchanges two of his names just before the one is opened.
-type exchanging struct {
-	*hosttest.Host
-	t        *testing.T
-	one, two string
-}
-
-func (e *exchanging) Open(name string) (host.File, error) {
-	if name == e.one {
-		if err := unix.Renameat2(unix.AT_FDCWD, e.Path(e.one), unix.AT_FDCWD, e.Path(e.two), unix.RENAME_EXCHANGE); err != nil {
-			e.t.Error(err)
-		}
-	}
-	return e.Host.Open(name)
-}
-
 // The copy of a file that is replaced is as open as that very file was, whatever its user puts in its place meanwhile.
 func TestBackupOfWhatIsExchanged(t *testing.T) {
 	resourcetest.NeedsRoot(t, noOwners)
-	h := &exchanging{hosttest.New(t, "-- bob/ 0755 nobody:nobody --\n-- bob/his 0644 nobody:nobody --\nhis\n-- bob/root 0600 --\nsecret\n"), t, "/bob/his", "/bob/root"}
+	h := &hosttest.Exchanging{Host: hosttest.New(t, "-- bob/ 0755 nobody:nobody --\n-- bob/his 0644 nobody:nobody --\nhis\n-- bob/root 0600 --\nsecret\n"), One: "/bob/his", Two: "/bob/root"}
 	f := made("/bob/his", content("new\n"), func(f *file.File) { f.Backup = ".bak" })
 	if err := f.Apply(t.Context(), h, resources.Diff{Changes: []resources.Change{{Attr: "content"}}}); err != nil {
 		t.Fatal(err)

@@ -5,8 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/host/hosttest"
 	"github.com/nodeapply/apply/resources/internal/text"
@@ -22,7 +20,6 @@ func needsRoot(t *testing.T) {
 // exchanging is a node whose user exchanges two of his files between two calls.
 type exchanging struct {
 	*hosttest.Host
-	t         *testing.T
 	one, two  string
 	onOpen    bool // else after the first look
 	exchanged bool
@@ -33,9 +30,7 @@ func (e *exchanging) exchange() {
 		return
 	}
 	e.exchanged = true
-	if err := unix.Renameat2(unix.AT_FDCWD, e.Path(e.one), unix.AT_FDCWD, e.Path(e.two), unix.RENAME_EXCHANGE); err != nil {
-		e.t.Error(err)
-	}
+	e.Host.Exchange(e.one, e.two)
 }
 
 func (e *exchanging) Lstat(name string) (host.Stat, error) {
@@ -81,7 +76,7 @@ root's own
 		"a link in a folder of root's": {"/bob/folder/l", "/bob/folder/l", false, "refused: a link that its owner may have planted"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := &exchanging{Host: hosttest.New(t, tree), t: t, one: c.one, two: c.two, onOpen: c.onOpen, exchanged: c.one == c.two}
+			h := &exchanging{Host: hosttest.New(t, tree), one: c.one, two: c.two, onOpen: c.onOpen, exchanged: c.one == c.two}
 			f, err := text.Read(h, c.one)
 			if err == nil {
 				f.Insert(len(f.Lines), "more")

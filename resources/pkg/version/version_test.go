@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/nodeapply/apply/host/hosttest"
 )
 
 // ordered holds, for every scheme, versions each of which is after the one before it; versions in one element are equal.
@@ -51,9 +52,7 @@ func TestCompare(t *testing.T) {
 // The tables agree with the distributions' own programs, where those are there.
 func TestCompareAgreesWithTools(t *testing.T) {
 	t.Run("dpkg", func(t *testing.T) {
-		if _, err := exec.LookPath("dpkg"); err != nil {
-			t.Skip("no dpkg here: Debian's rows are not compared with it")
-		}
+		hosttest.Program(t, "dpkg", "Debian's versions beside dpkg's own verdict")
 		agree(t, "debian", func(a, b string) string {
 			for word, ops := range map[string]string{"-1": "lt", "0": "eq", "1": "gt"} {
 				if exec.Command("dpkg", "--compare-versions", a, ops, b).Run() == nil {
@@ -64,9 +63,7 @@ func TestCompareAgreesWithTools(t *testing.T) {
 		})
 	})
 	t.Run("vercmp", func(t *testing.T) {
-		if _, err := exec.LookPath("vercmp"); err != nil {
-			t.Skip("no vercmp here: pacman's rows are not compared with it")
-		}
+		hosttest.Program(t, "vercmp", "pacman's versions beside its own verdict")
 		agree(t, "pacman", func(a, b string) string {
 			out, err := exec.Command("vercmp", a, b).Output()
 			if err != nil {
@@ -76,9 +73,7 @@ func TestCompareAgreesWithTools(t *testing.T) {
 		})
 	})
 	t.Run("rpm", func(t *testing.T) {
-		if _, err := exec.LookPath("rpm"); err != nil {
-			t.Skip("no rpm here: rpm's rows are not compared with it")
-		}
+		hosttest.Program(t, "rpm", "rpm's versions beside its own verdict")
 		agree(t, "rpm", func(a, b string) string {
 			out, err := exec.Command("rpm", "--eval", `%{lua: print(rpm.vercmp("`+a+`", "`+b+`"))}`).Output()
 			if err != nil {

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/nodeapply/apply/host/hosttest"
 )
 
 func TestDiff(t *testing.T) {
@@ -41,9 +42,7 @@ func TestDiff(t *testing.T) {
 // What patch(1) makes of the old text by the difference is the new one, and diff(1) knows no shorter difference.
 func TestDiffAgainstTools(t *testing.T) {
 	for _, tool := range []string{"diff", "patch"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			t.Skipf("differences are not compared: %v", err)
-		}
+		hosttest.Program(t, tool, "differences beside those of other tools")
 	}
 	dir := t.TempDir()
 	rnd := rand.New(rand.NewPCG(1, 2))
