@@ -110,11 +110,18 @@ func (r *results) floors(shape string, n int) (floors, bool) {
 
 const overBudget = "over the budget"
 
-// gaveUp says why a tool is not given more resources of a shape.
-func (r *results) gaveUp(tool, shape string) string {
+// gaveUp says why a tool is not given n resources of a shape: it needed longer than the budget for fewer, or so much of
+// it for a tenth of n that n, at the same pace, are over it.
+func (r *results) gaveUp(tool, shape string, n int, budget time.Duration) string {
 	for _, c := range r.Cells {
-		if c.Tool == tool && c.Shape == shape && strings.HasSuffix(c.Why, overBudget) {
+		if c.Tool != tool || c.Shape != shape || c.N >= n {
+			continue
+		}
+		if strings.HasSuffix(c.Why, overBudget) {
 			return c.Why
+		}
+		if c.Why == "" && 10*c.N >= n && c.First.Wall/float64(c.N)*float64(n) > budget.Seconds() {
+			return fmt.Sprintf("%d took %.0f s: %d are %s", c.N, c.First.Wall, n, overBudget)
 		}
 	}
 	return ""

@@ -29,7 +29,7 @@ func (b *bench) shape(shape string, n int) error {
 		}
 	}
 	for _, t := range b.tools {
-		if why := b.results.gaveUp(t.Name(), shape); why != "" {
+		if why := b.results.gaveUp(t.Name(), shape, n, b.budget); why != "" {
 			b.results.put(cell{Tool: t.Name(), Shape: shape, N: n, Why: why})
 			continue
 		}

@@ -5,6 +5,7 @@ package state
 import (
 	"fmt"
 	"path/filepath"
+	"strconv"
 	"strings"
 )
 
@@ -43,7 +44,7 @@ type Entry struct {
 	Kind   Kind
 	Index  int
 	Path   string
-	Source string // of a file that is copied; else its content is Content(Index)
+	Source string // of a file that is copied; the content of any other is [State.Text]
 	Target string // of a link
 	After  int    // the index of an entry that must be done before; -1: none
 }
@@ -119,7 +120,7 @@ func (s *State) mixed(e Entry) Entry {
 	return e
 }
 
-// Content is the content of file i: Size bytes of one line, the first of which are its number.
+// Content is the content of file i in most shapes: Size bytes of one line, the first of which are its number.
 func Content(i int) string {
 	head := fmt.Sprintf("file %07d ", i)
 	return head + filler[:Size-len(head)]
@@ -133,10 +134,14 @@ func EachContent(i int) string { return EachLine + fmt.Sprint(i) }
 // EachLine is what EachContent begins with.
 var EachLine = filler[:Size-8]
 
-// Text is the content of an entry whose content is declared.
+// Text is the content of an entry whose content is declared. Where edges are what is measured it is a number alone, so that 100,000 entries fit into the
+// manifests that apply takes.
 func (s *State) Text(e Entry) string {
-	if s.Shape == Each {
+	switch s.Shape {
+	case Each:
 		return EachContent(e.Index)
+	case Mixed, Chain, Fan:
+		return strconv.Itoa(e.Index)
 	}
 	return Content(e.Index)
 }

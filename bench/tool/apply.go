@@ -95,22 +95,22 @@ func (Apply) block(s *state.State, e state.Entry) string {
 		after = fmt.Sprintf("  require = [%s]\n", address(s, e.After))
 	}
 	if s.Shape == state.Fan && e.Index > 0 && !s.FanEnd(e) && s.N > 2 {
-		after += fmt.Sprintf("  before  = [%s]\n", address(s, s.N-1))
+		after += fmt.Sprintf("  before = [%s]\n", address(s, s.N-1))
 	}
 	title := fmt.Sprintf("e%d", e.Index)
 	switch e.Kind {
 	case state.Dir:
-		return fmt.Sprintf("file %q {\n  path   = %q\n  ensure = \"directory\"\n  mode   = \"0755\"\n%s}\n\n", title, e.Path, after)
+		return fmt.Sprintf("file %q {\n  path = %q\n  ensure = \"directory\"\n  mode = \"0755\"\n%s}\n", title, e.Path, after)
 	case state.Link:
-		return fmt.Sprintf("file %q {\n  path   = %q\n  target = %q\n%s}\n\n", title, e.Path, e.Target, after)
+		return fmt.Sprintf("file %q {\n  path = %q\n  target = %q\n%s}\n", title, e.Path, e.Target, after)
 	case state.Command:
-		return fmt.Sprintf("exec %q {\n  command = [\"/usr/bin/touch\", %q]\n  creates = %q\n%s}\n\n", title, e.Path, e.Path, after)
+		return fmt.Sprintf("exec %q {\n  command = [\"/usr/bin/touch\", %q]\n  creates = %q\n%s}\n", title, e.Path, e.Path, after)
 	}
 	from := fmt.Sprintf("content = %q", s.Text(e))
 	if e.Source != "" {
-		from = fmt.Sprintf("source  = %q", e.Source)
+		from = fmt.Sprintf("source = %q", e.Source)
 	}
-	return fmt.Sprintf("file %q {\n  path    = %q\n  mode    = \"0644\"\n  %s\n%s}\n\n", title, e.Path, from, after)
+	return fmt.Sprintf("file %q {\n  path = %q\n  mode = \"0644\"\n  %s\n%s}\n", title, e.Path, from, after)
 }
 
 func address(s *state.State, i int) string {
