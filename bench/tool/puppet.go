@@ -33,7 +33,7 @@ func (Puppet) Write(dir string, s *state.State) error {
 	case state.Folder:
 		return write(dir, "site.pp", fmt.Sprintf("file { '%s': ensure => directory, recurse => true, source => '%s' }\n", s.Root, s.Sources), "", s, nil)
 	case state.Each:
-		return write(dir, "site.pp", fmt.Sprintf("$line = '%s'\nrange(0, %d).each |$i| {\n  file { \"%s/file${i}\": ensure => file, mode => '0644', content => \"${line}${i}\" }\n}\n",
+		return write(dir, "site.pp", fmt.Sprintf("$line = '%s'\nInteger[0, %d].each |$i| {\n  file { \"%s/file${i}\": ensure => file, mode => '0644', content => \"${line}${i}\" }\n}\n",
 			state.EachLine, s.N-1, s.Root), "", s, nil)
 	}
 	return write(dir, "site.pp", "", "", s, func(t *text, e state.Entry) {
