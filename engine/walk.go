@@ -50,8 +50,20 @@ func (r *run) newWalk(predicted *walk) *walk {
 	w := &walk{run: r, predicted: predicted, converging: predicted != nil, states: make([]state, r.cat.Graph().Len())}
 	if predicted != nil {
 		w.visit = predicted.toVisit()
+		w.forget()
 	}
 	return w
+}
+
+// forget lets go of what was predicted of resources that are looked at again: their contents alone may be most of what a run holds.
+func (w *walk) forget() {
+	for v, again := range w.visit {
+		if before := &w.predicted.states[v]; again && !before.stuck {
+			for _, res := range before.results {
+				res.Changes = nil
+			}
+		}
+	}
 }
 
 // Ready is part of graph.Visitor.
@@ -69,6 +81,7 @@ func (w *walk) runs(v int) bool {
 // Done is part of graph.Visitor: it hands on what the vertex means for those after it.
 func (w *walk) Done(v int) {
 	st := &w.states[v]
+	defer func() { st.diff = resources.Diff{} }() // the results have what is told of it
 	barrier := v >= len(w.cat.Entries())
 	for _, e := range w.cat.Graph().Succ(v) {
 		next := &w.states[e.To]

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -152,5 +153,5 @@ func makeJournal(s *State, n int, closed bool) error {
 	if closed {
 		records = append(records, record{Closed: &closedRecord{}})
 	}
-	return encoded(records, func(all []byte) error { return s.save(filepath.Join("journal", "1"+suffix), all) })
+	return encoded(records, func(all []byte) error { return s.save(filepath.Join("journal", "1"+suffix), bytes.NewReader(all)) })
 }

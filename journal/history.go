@@ -1,9 +1,11 @@
 package journal
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -15,13 +17,9 @@ import (
 	"github.com/nodeapply/apply/resources"
 )
 
-// SaveReport keeps the report of a run.
-func (s *State) SaveReport(id string, report any) error {
-	b, err := json.Marshal(report)
-	if err != nil {
-		return fmt.Errorf("report: %w", err)
-	}
-	return s.save(filepath.Join("runs", id+".json"), b)
+// SaveReport keeps the report of a run, which writes itself in JSON.
+func (s *State) SaveReport(id string, report io.WriterTo) error {
+	return s.save(filepath.Join("runs", id+".json"), report)
 }
 
 // Newest is the id of the newest run on record, "" where there is none.
@@ -111,7 +109,9 @@ func (s *State) Unended() ([]Unended, error) {
 }
 
 // Store keeps a small file of the given name in the folder, whole or not at all.
-func (s *State) Store(name string, content []byte) error { return s.save(name, content) }
+func (s *State) Store(name string, content []byte) error {
+	return s.save(name, bytes.NewReader(content))
+}
 
 // Load returns the content of a file that Store kept, nil if there is none.
 func (s *State) Load(name string) ([]byte, error) {
@@ -134,14 +134,19 @@ func (s *State) Forget(name string) error {
 }
 
 // save writes a file of the folder, whole or not at all. It is history: its loss in a power cut loses nothing that must be trusted.
-func (s *State) save(name string, content []byte) error {
+func (s *State) save(name string, content io.WriterTo) error {
 	path := filepath.Join(s.dir, name)
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return fmt.Errorf("state: %w", err)
 	}
 	// The lock keeps others from writing it, and what a killed run leaves of it the next one replaces.
 	tmp := filepath.Join(filepath.Dir(path), "new")
-	if err := os.WriteFile(tmp, content, 0o600); err != nil {
+	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return fmt.Errorf("state: %w", err)
+	}
+	_, err = content.WriteTo(f)
+	if err := errors.Join(err, f.Close()); err != nil {
 		return errors.Join(fmt.Errorf("state: %w", err), os.Remove(tmp))
 	}
 	if err := os.Rename(tmp, path); err != nil {

@@ -15,7 +15,7 @@ func TestPipesInTheFolder(t *testing.T) {
 	s := open(t, t.TempDir())
 	r, _ := begin(t, s, "1")
 	owe(t, r)
-	if err := s.SaveReport("1", "report"); err != nil {
+	if err := s.SaveReport("1", strings.NewReader(`"report"`)); err != nil {
 		t.Fatal(err)
 	}
 	sum, err := s.store.Put(context.Background(), strings.NewReader("content"))

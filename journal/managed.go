@@ -90,5 +90,5 @@ func (s *State) SaveManaged(source, sum string, rs []ManagedResource, before *Ma
 	if before != nil && bytes.Equal(file, before.file) {
 		return nil
 	}
-	return s.save(managedName(source), file)
+	return s.save(managedName(source), bytes.NewReader(file))
 }

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -78,7 +79,7 @@ func TestUnended(t *testing.T) {
 	}
 	reported, _ := begin(t, s, "2")
 	owe(t, reported)
-	if err := s.SaveReport("2", nil); err != nil {
+	if err := s.SaveReport("2", strings.NewReader("{}")); err != nil {
 		t.Fatal(err)
 	}
 	died, _, err := s.Begin("3", "token", "2", start)
@@ -133,7 +134,7 @@ func TestOwedUnderAClockSetBack(t *testing.T) {
 	if newest, err := s.Newest(); err != nil || newest != "1" {
 		t.Errorf("the newest is %q, %v", newest, err)
 	}
-	if err := s.SaveReport("3", nil); err != nil {
+	if err := s.SaveReport("3", strings.NewReader("{}")); err != nil {
 		t.Fatal(err)
 	}
 	if newest, err := s.Newest(); err != nil || newest != "3" {

@@ -56,7 +56,7 @@ func (s *scope) context(r *run, x *syntax.Expr, inst *instances.Instance) (*hcl.
 	}
 	if inst != nil && x.Each {
 		child := b.ctx.NewChild()
-		child.Variables = inst.Vars
+		child.Variables = inst.Vars()
 		b.ctx = child
 	}
 	return b.ctx, b.deps, b.ok

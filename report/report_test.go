@@ -3,7 +3,9 @@ package report
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -103,3 +105,36 @@ func TestScrubbed(t *testing.T) {
 		t.Error("the report itself was changed")
 	}
 }
+
+// What is written piece by piece is what is written at once.
+func TestWriteTo(t *testing.T) {
+	for name, r := range map[string]*Report{
+		"no results":    {Run: "1", Results: []*Result{}},
+		"one":           {Run: "1", Results: outcomes(Changed), Warnings: []string{"a"}},
+		"many":          {Results: outcomes(Changed, Failed, Skipped), Edges: []Edge{{From: 0, To: 1}}, Outputs: []Output{{Name: "x", Value: map[string]any{"results": nil}}}},
+		"like its keys": {Node: `"results":null`, Manifest: "null", Results: outcomes(Unchanged)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			want, err := json.Marshal(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got bytes.Buffer
+			n, err := r.WriteTo(&got)
+			if err != nil || n != int64(got.Len()) {
+				t.Errorf("%d bytes, %v; want %d and no error", n, err, got.Len())
+			}
+			if d := cmp.Diff(string(want), got.String()); d != "" {
+				t.Error(d)
+			}
+		})
+	}
+	if _, err := (&Report{Results: outcomes(Changed)}).WriteTo(full{}); !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("on a full disk: %v, want %v", err, syscall.ENOSPC)
+	}
+}
+
+// full is a writer to a disk that is full.
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, syscall.ENOSPC }

@@ -1,6 +1,8 @@
 package report
 
 import (
+	"bufio"
+	"bytes"
 	"encoding/json"
 	"io"
 
@@ -13,6 +15,37 @@ func WriteJSON(w io.Writer, r *Report) error {
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
 	return enc.Encode(r)
+}
+
+// WriteTo writes the report as JSON without space, result by result: its text may be as long as all that it is made of.
+func (r *Report) WriteTo(w io.Writer) (n int64, err error) {
+	frame := *r
+	frame.Results = nil
+	b, err := json.Marshal(&frame)
+	if err != nil {
+		return 0, err
+	}
+	out := bufio.NewWriterSize(w, 1<<16)
+	put := func(b []byte) {
+		written, _ := out.Write(b) // it keeps its error for Flush
+		n += int64(written)
+	}
+	list := []byte(`"results":`)
+	before, after, _ := bytes.Cut(b, append(list, "null"...)) // no text holds this: its quotes would be escaped
+	put(before)
+	put(append(list, '['))
+	for i, res := range r.Results {
+		if b, err = json.Marshal(res); err != nil {
+			return n, err
+		}
+		if i > 0 {
+			put([]byte{','})
+		}
+		put(b)
+	}
+	put([]byte{']'})
+	put(after)
+	return n, out.Flush()
 }
 
 // Scrubbed returns a copy of r whose texts are cleaned by scrub. Structure, keys and numbers stay.

@@ -15,10 +15,18 @@ import (
 // Max bounds the instances of a block.
 const Max = 1_000_000
 
-// Instance is one element of for_each or count.
+// Instance is one element of for_each or count. There may be very many, and they last as long as the catalog.
 type Instance struct {
-	Key  cty.Value            // unknown: it stands for those that only the run knows
-	Vars map[string]cty.Value // each or count
+	Key   cty.Value // of for_each, or the index; unknown: it stands for those that only the run knows
+	value cty.Value // of for_each
+}
+
+// Vars are what expressions in the block see: each or count.
+func (i *Instance) Vars() map[string]cty.Value {
+	if i.value == cty.NilVal {
+		return map[string]cty.Value{"count": cty.ObjectVal(map[string]cty.Value{"index": i.Key})}
+	}
+	return map[string]cty.Value{"each": cty.ObjectVal(map[string]cty.Value{"key": i.Key, "value": i.value})}
 }
 
 // Suffix is the part of the address; none for the only instance of a block, nil, and for one that stands for unknown ones.
@@ -29,20 +37,12 @@ func (i *Instance) Suffix() string {
 	return reference.InstanceKey(i.Key)
 }
 
-func ofEach(key, value cty.Value) *Instance {
-	return &Instance{Key: key, Vars: map[string]cty.Value{"each": cty.ObjectVal(map[string]cty.Value{"key": key, "value": value})}}
-}
-
-func ofCount(i cty.Value) *Instance {
-	return &Instance{Key: i, Vars: map[string]cty.Value{"count": cty.ObjectVal(map[string]cty.Value{"index": i})}}
-}
-
 // Unknown stands for the instances that only the run knows, of a block that has count, or else for_each.
 func Unknown(count bool) *Instance {
 	if count {
-		return ofCount(cty.UnknownVal(cty.Number))
+		return &Instance{Key: cty.UnknownVal(cty.Number)}
 	}
-	return ofEach(cty.UnknownVal(cty.String), cty.DynamicVal)
+	return &Instance{Key: cty.UnknownVal(cty.String), value: cty.DynamicVal}
 }
 
 // ForEach makes the instances of a value of for_each. They are not known where only the run can tell. A problem is a sentence; it is empty if there is none.
@@ -76,7 +76,7 @@ func ForEach(v cty.Value) (list []*Instance, known bool, problem string) {
 			}
 			key = value
 		}
-		list = append(list, ofEach(key, value))
+		list = append(list, &Instance{key, value})
 	}
 	return list, true, ""
 }
@@ -101,7 +101,7 @@ func Count(given cty.Value) (list []*Instance, known bool, problem string) {
 	}
 	list = make([]*Instance, n)
 	for i := range list {
-		list[i] = ofCount(cty.NumberIntVal(int64(i)))
+		list[i] = &Instance{Key: cty.NumberIntVal(int64(i))}
 	}
 	return list, true, ""
 }
