@@ -29,6 +29,7 @@ func (CFEngine) Ended(exit int, out []byte) (ok, changed bool) {
 const bodies = `
 body perms m(mode) { mode => "$(mode)"; rxdirs => "false"; }
 body copy_from from(name) { source => "$(name)"; compare => "digest"; }
+body copy_from tree(name) { source => "$(name)"; compare => "digest"; preserve => "true"; }
 body depth_search all { depth => "inf"; }
 body link_from to(name) { source => "$(name)"; link_type => "symlink"; }
 `
@@ -40,7 +41,7 @@ func (CFEngine) Write(dir string, s *state.State) error {
 	case state.Nothing:
 		return write(dir, "site.cf", head, "}\n", s, nil)
 	case state.Folder:
-		return write(dir, "site.cf", head, fmt.Sprintf("files:\n  \"%s/.\" create => \"true\";\n  \"%s\" copy_from => from(\"%s\"), depth_search => all;\n}\n", s.Root, s.Root, s.Sources), s, nil)
+		return write(dir, "site.cf", head, fmt.Sprintf("files:\n  \"%s/.\" create => \"true\";\n  \"%s\" copy_from => tree(\"%s\"), depth_search => all;\n}\n", s.Root, s.Root, s.Sources), s, nil)
 	case state.Each:
 		return write(dir, "site.cf", head, fmt.Sprintf("vars:\n  \"line\" string => \"%s\";\n  \"i\" slist => { expandrange(\"[0-%d]\", 1) };\nfiles:\n  \"%s/file$(i)\" create => \"true\", perms => m(\"0644\"), content => \"$(line)$(i)\";\n}\n",
 			state.EachLine, s.N-1, s.Root), s, nil)

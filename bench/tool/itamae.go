@@ -23,7 +23,7 @@ func (Itamae) Command(dir string) (args, env []string) {
 
 // Ended implements Tool.
 func (Itamae) Ended(exit int, out []byte) (ok, changed bool) {
-	return exit == 0, contains(out, " will change ", " modified: ", " will be ")
+	return exit == 0, contains(out, " will change ", " modified: ", " will be ", " @@ -") // of a folder it prints differences alone
 }
 
 // Write implements Tool.
