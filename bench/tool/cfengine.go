@@ -43,8 +43,12 @@ func (CFEngine) Write(dir string, s *state.State) error {
 	case state.Folder:
 		return write(dir, "site.cf", head, fmt.Sprintf("files:\n  \"%s/.\" create => \"true\";\n  \"%s\" copy_from => tree(\"%s\"), depth_search => all;\n}\n", s.Root, s.Root, s.Sources), s, nil)
 	case state.Each:
-		return write(dir, "site.cf", head, fmt.Sprintf("vars:\n  \"line\" string => \"%s\";\n  \"i\" slist => { expandrange(\"[0-%d]\", 1) };\nfiles:\n  \"%s/file$(i)\" create => \"true\", perms => m(\"0644\"), content => \"$(line)$(i)\";\n}\n",
-			state.EachLine, s.N-1, s.Root), s, nil)
+		numbers := `"0"` // a range of one is an error, which has cf-agent start its server
+		if s.N > 1 {
+			numbers = fmt.Sprintf(`expandrange("[0-%d]", 1)`, s.N-1)
+		}
+		return write(dir, "site.cf", head, fmt.Sprintf("vars:\n  \"line\" string => \"%s\";\n  \"i\" slist => { %s };\nfiles:\n  \"%s/file$(i)\" create => \"true\", perms => m(\"0644\"), content => \"$(line)$(i)\";\n}\n",
+			state.EachLine, numbers, s.Root), s, nil)
 	}
 	section := ""
 	return write(dir, "site.cf", head, "}\n", s, func(t *text, e state.Entry) {
