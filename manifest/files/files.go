@@ -14,7 +14,6 @@ import (
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
-	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/hashicorp/hcl/v2/json"
 	"golang.org/x/sync/errgroup"
 
@@ -86,7 +85,7 @@ func (r *Reader) read(ctx context.Context, names []named) []*source {
 		}
 		s.src = src
 		if strings.HasSuffix(s.name, ".json") { // HCL passes over a byte order mark in native syntax alone
-			s.src = bytes.TrimPrefix(src, []byte("\xef\xbb\xbf"))
+			s.src = bytes.TrimPrefix(src, []byte(byteOrderMark))
 		}
 		if r.total += len(src); r.total > limits.MaxTotal {
 			s.diags = unreadable(name.shown, fmt.Errorf("with this file, all manifests together are over the limit of %d MiB", limits.MaxTotal>>20))
@@ -114,7 +113,7 @@ func (s *source) parse(ctx context.Context) {
 		if strings.HasSuffix(s.name, ".json") {
 			file, diags = json.Parse(s.src, s.name)
 		} else {
-			file, diags = hclsyntax.ParseConfig(s.src, s.name, hcl.InitialPos)
+			file, diags = parse(s.src, s.name, pieceSize)
 		}
 	})
 	if err != nil {

@@ -3,6 +3,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -42,14 +43,13 @@ func inspectAll(ctx context.Context, a *cli.App, selections []string) error {
 	defer h.Close()
 	m := inspect.New(all.Linked(nil))
 	m.LeftOut = func(address string, err error) { fmt.Fprintf(a.Stderr, "apply: left out: %s: %v\n", address, err) }
+	var wrong []error // of some selections; the others are printed
 	for _, s := range selections {
-		if err := m.Add(ctx, h, s); err != nil {
-			return err
-		}
+		wrong = append(wrong, m.Add(ctx, h, s))
 	}
 	n, err := m.WriteTo(a.Stdout)
 	if n > limits.MaxFile {
 		fmt.Fprintf(a.Stderr, "apply: %d bytes are more than one manifest may have (the limit is %d): inspect less at a time\n", n, limits.MaxFile)
 	}
-	return err
+	return errors.Join(append(wrong, err)...)
 }
