@@ -171,3 +171,17 @@ func TestReports(t *testing.T) {
 		t.Errorf("exit code %d: %s", code, stderr)
 	}
 }
+
+func TestLimitBeside(t *testing.T) {
+	const mib = 1 << 20
+	for name, c := range map[string]struct{ kept, want int64 }{
+		"little":                  {10 * mib, 900 * mib},
+		"half of the limit":       {450 * mib, 900 * mib},
+		"most of the limit":       {700 * mib, 1400 * mib},
+		"more than an evaluation": {2000 * mib, 2900 * mib},
+	} {
+		if got := limitBeside(c.kept); got != c.want {
+			t.Errorf("%s: %d MiB, want %d", name, got/mib, c.want/mib)
+		}
+	}
+}

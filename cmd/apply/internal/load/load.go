@@ -150,6 +150,7 @@ func (l *Loader) Compile(ctx context.Context, c *origin.Checkouts, o origin.Orig
 	if err != nil {
 		return nil, errors.Join(err, c.Refused())
 	}
+	cli.Compiled()
 	m.Path = o.Name
 	if len(m.Warnings) > 0 && !l.JSON {
 		l.PrintDiagnostics(m.Warnings)
