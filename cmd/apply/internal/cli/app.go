@@ -110,16 +110,13 @@ func protect() {
 	_ = unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC)
 }
 
-// Compiled is called when a manifest is. What it takes stays until the end.
+// Compiled is called when a manifest is. What it takes stays until the end: within the same limit the collector would work for every byte of a run that has
+// very much to do. What comes beside it has the limit to itself, so that evaluations that go on with values that only the run knows have no more.
 func Compiled() {
 	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	metrics.Read(live)
-	debug.SetMemoryLimit(limitBeside(int64(live[0].Value.Uint64())))
+	debug.SetMemoryLimit(memoryLimit + int64(live[0].Value.Uint64()))
 }
-
-// limitBeside is the memory limit of a run that keeps so many bytes. Near its limit the collector would work for every byte of it, so there is as much
-// room beside what is kept, but no more than an evaluation may take: some go on, with values that only the run knows.
-func limitBeside(kept int64) int64 { return max(memoryLimit, kept+min(kept, memoryLimit)) }
 
 // prepare takes over what environment and configuration say of flags, finds out whether the reports can be written, and begins the profile.
 func (a *App) prepare(cmd *cobra.Command) error {

@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
+	"runtime/debug"
 	"strings"
 	"syscall"
 	"testing"
@@ -172,16 +174,13 @@ func TestReports(t *testing.T) {
 	}
 }
 
-func TestLimitBeside(t *testing.T) {
-	const mib = 1 << 20
-	for name, c := range map[string]struct{ kept, want int64 }{
-		"little":                  {10 * mib, 900 * mib},
-		"half of the limit":       {450 * mib, 900 * mib},
-		"most of the limit":       {700 * mib, 1400 * mib},
-		"more than an evaluation": {2000 * mib, 2900 * mib},
-	} {
-		if got := limitBeside(c.kept); got != c.want {
-			t.Errorf("%s: %d MiB, want %d", name, got/mib, c.want/mib)
-		}
+func TestCompiledGivesRoom(t *testing.T) {
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(-1))
+	kept := make([]byte, 64<<20)
+	runtime.GC()
+	Compiled()
+	if got, least := debug.SetMemoryLimit(-1), int64(memoryLimit+len(kept)); got < least {
+		t.Errorf("the limit is %d bytes, want %d at least", got, least)
 	}
+	runtime.KeepAlive(kept)
 }
