@@ -87,7 +87,7 @@ const pollEvery = 5 * time.Millisecond
 //
 // Memory is over the bound when what the collector last found alive is, and also, because what is resident is what counts for the node,
 // when what is not collected yet takes a quarter more. So that garbage alone does not come to that, the process is expected to have
-// a memory limit (runtime/debug) no higher than the bound.
+// a memory limit (runtime/debug) no higher than the bound, beside what it keeps for good.
 //
 // When Run returns an error that is not about a panic, fn may still be running until it comes by a Step with the context that it was
 // given: the caller must not use what fn writes.
