@@ -104,7 +104,7 @@ var allShapes = []string{state.Nothing, state.Inline, state.Source, state.Mixed,
 
 func (b *bench) all(shapes []string, sizes string) error {
 	for _, shape := range shapes {
-		b.results.forgetReasons(shape)
+		b.results.forgetReasons(shape, b.tools)
 		for n := range strings.SplitSeq(sizes, ",") {
 			size, err := strconv.Atoi(n)
 			if err != nil {

@@ -8,12 +8,14 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/nodeapply/apply/bench/floor"
+	"github.com/nodeapply/apply/bench/tool"
 )
 
 // cell is what one tool took for one state: medians.
@@ -127,13 +129,12 @@ func (r *results) gaveUp(tool, shape string, n int, budget time.Duration) string
 	return ""
 }
 
-// forgetReasons lets every tool begin anew with a shape.
-func (r *results) forgetReasons(shape string) {
-	for i := range r.Cells {
-		if r.Cells[i].Shape == shape {
-			r.Cells[i].Why = strings.TrimSuffix(r.Cells[i].Why, overBudget)
-		}
-	}
+// forgetReasons lets tools begin anew with a shape. Of others what was found stays.
+func (r *results) forgetReasons(shape string, tools []tool.Tool) {
+	r.Cells = slices.DeleteFunc(r.Cells, func(c cell) bool {
+		again := slices.ContainsFunc(tools, func(t tool.Tool) bool { return t.Name() == c.Tool })
+		return again && c.Shape == shape && strings.HasSuffix(c.Why, overBudget)
+	})
 }
 
 func sync() { unix.Sync() }

@@ -81,7 +81,6 @@ func (w *walk) runs(v int) bool {
 // Done is part of graph.Visitor: it hands on what the vertex means for those after it.
 func (w *walk) Done(v int) {
 	st := &w.states[v]
-	defer func() { st.diff = resources.Diff{} }() // the results have what is told of it
 	barrier := v >= len(w.cat.Entries())
 	for _, e := range w.cat.Graph().Succ(v) {
 		next := &w.states[e.To]
@@ -97,6 +96,7 @@ func (w *walk) Done(v int) {
 		}
 		w.influence(v, e.To)
 	}
+	st.diff = resources.Diff{} // the results have what is told of it
 	if barrier {
 		return
 	}
