@@ -82,7 +82,8 @@ func (g *Graph) Walk(ctx context.Context, workers, flying int, vis Visitor) {
 // walk is Walk. It returns how many events it took in and edges it followed.
 func (g *Graph) walk(ctx context.Context, workers, flying int, vis Visitor) (steps int) {
 	in := g.indegrees()
-	w := walk{events: make(chan event, workers+16), workers: max(workers, 1), free: max(workers, 1), most: max(workers, flying)}
+	w := walk{events: make(chan event, workers+16), next: make(chan int), workers: max(workers, 1), free: max(workers, 1), most: max(workers, flying)}
+	defer close(w.next)
 	for v, n := range in {
 		if n == 0 {
 			vis.Ready(v)
@@ -131,6 +132,7 @@ func (g *Graph) walk(ctx context.Context, workers, flying int, vis Visitor) (ste
 
 type walk struct {
 	events    chan event
+	next      chan int        // vertices, for visiting goroutines that are free
 	workers   int             // slots there are
 	free      int             // slots nobody holds
 	flying    int             // visits under way, with a slot or without
@@ -167,9 +169,18 @@ func (w *walk) start(ctx context.Context, vis Visitor) {
 	for ; w.free > 0 && len(w.ready) > 0 && w.flying < w.most; w.free-- {
 		v := w.ready.pop()
 		w.flying++
-		go func() {
-			vis.Visit(ctx, v, Slot{events: w.events})
-			w.events <- event{kind: ended, v: v}
-		}()
+		select {
+		case w.next <- v: // to a goroutine whose stack has grown to what a visit takes
+		default:
+			go w.visits(ctx, vis, v)
+		}
+	}
+}
+
+// visits visits v, and then what comes next, until the walk is over.
+func (w *walk) visits(ctx context.Context, vis Visitor, v int) {
+	for ok := true; ok; v, ok = <-w.next {
+		vis.Visit(ctx, v, Slot{events: w.events})
+		w.events <- event{kind: ended, v: v}
 	}
 }
