@@ -28,7 +28,7 @@ func (s *State) Newest() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	journals, err := s.Journals()
+	journals, err := s.journals.IDs()
 	if err != nil {
 		return "", err
 	}
@@ -78,7 +78,7 @@ type Unended struct {
 
 // Unended lists the runs that are on record without a report, the newest first.
 func (s *State) Unended() ([]Unended, error) {
-	ids, err := s.Journals()
+	ids, err := s.journals.IDs()
 	if err != nil {
 		return nil, err
 	}
@@ -87,23 +87,23 @@ func (s *State) Unended() ([]Unended, error) {
 		if _, err := os.Lstat(s.reportPath(id)); !errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
-		if _, ended := s.closed(id); ended {
+		if _, ended := s.journals.Closed(id); ended {
 			continue // its report is older than what is kept
 		}
-		p, _, err := s.read(id)
+		p, _, err := s.journals.Read(id)
 		if err != nil {
 			return nil, err
 		}
-		if p.head.ID == "" {
+		if p.Head.ID == "" {
 			continue // damaged
 		}
 		begun := map[resources.Address]bool{}
-		for _, st := range p.ops {
-			if st.begin != nil {
-				begun[st.begin.Addr.address()] = true
+		for _, st := range p.Ops {
+			if st.Begin != nil {
+				begun[st.Begin.Addr.Address()] = true
 			}
 		}
-		out = append(out, Unended{ID: id, Started: p.head.Started, Undoes: p.head.Undoes, Begun: len(begun)})
+		out = append(out, Unended{ID: id, Started: p.Head.Started, Undoes: p.Head.Undoes, Begun: len(begun)})
 	}
 	return out, nil
 }

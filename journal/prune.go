@@ -3,7 +3,6 @@ package journal
 import (
 	"errors"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -25,13 +24,13 @@ func (s *State) Prune(now time.Time) error {
 	if err != nil {
 		return err
 	}
-	journals, err := s.Journals()
+	journals, err := s.journals.IDs()
 	if err != nil {
 		return err
 	}
 	var idle, changing, records []string
 	for _, id := range journals {
-		records = append(records, filepath.Join(s.dir, "journal", id+suffix))
+		records = append(records, s.journals.Path(id))
 	}
 	for _, id := range reports {
 		if _, changed := slices.BinarySearchFunc(journals, id, func(a, b string) int { return strings.Compare(b, a) }); changed {
@@ -43,7 +42,7 @@ func (s *State) Prune(now time.Time) error {
 	full := s.mayBeFull(reports, journals, now)
 	err = errors.Join(pruneFiles(idle, now), pruneFiles(changing, now), pruneFiles(records, now))
 	if full {
-		err = errors.Join(err, s.store.Prune(now.Add(-keepDays*24*time.Hour)))
+		err = errors.Join(err, s.images.Prune(now.Add(-keepDays*24*time.Hour)))
 	}
 	return err
 }

@@ -53,7 +53,7 @@ func TestPrune(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				journals, err := s.Journals()
+				journals, err := s.journals.IDs()
 				if err != nil {
 					t.Fatal(err)
 				}
