@@ -17,6 +17,7 @@ import (
 	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/resources/pkg/manager"
 	"github.com/nodeapply/apply/resources/repo/preferences"
+	"github.com/nodeapply/apply/resources/repo/repofile"
 )
 
 // Repo is one repository. Every attribute but `name`, `ensure`, `provider` and `target` may be "absent": its key is removed. Attributes
@@ -158,12 +159,12 @@ func (r *Repo) Validate() error {
 		if len(d.values) > 1 && slices.Contains(d.values, absent) {
 			wrong(d.attr, "absent cannot be one of several values")
 		}
-		if booleans[d.attr] && d.values[0] != absent && word(d.values[0]) == "" {
+		if booleans[d.attr] && d.values[0] != absent && !repofile.IsBoolean(d.values[0]) {
 			wrong(d.attr, "want a boolean or absent, not %q", d.values[0])
 		}
 	}
 	if r.Provider != "" && len(errs) == 0 {
-		if err := r.supported(formatOf(r.Provider)); err != nil {
+		if err := r.supported(repofile.Of(r.Provider)); err != nil {
 			errs = append(errs, err)
 		}
 	}
@@ -171,23 +172,23 @@ func (r *Repo) Validate() error {
 }
 
 // supported says which attributes the provider has no key for.
-func (r *Repo) supported(f format) error {
+func (r *Repo) supported(f repofile.Format) error {
 	var errs []error
 	wrong := func(attr, text string) {
-		errs = append(errs, &resources.AttrError{Attr: attr, Err: fmt.Errorf("%s %s", f.provider, text)})
+		errs = append(errs, &resources.AttrError{Attr: attr, Err: fmt.Errorf("%s %s", f.Provider, text)})
 	}
 	for _, d := range r.declared() {
-		if _, ok := f.keys[d.attr]; !ok {
+		if !f.Has(d.attr) {
 			wrong(d.attr, "has no such key")
 		}
 	}
-	if f.provider == "apt" && !aptName.MatchString(r.Name) {
+	if f.Provider == "apt" && !aptName.MatchString(r.Name) {
 		wrong("name", "ignores files with other characters than letters, digits and _.- in their names")
 	}
-	if f.provider == "apt" && r.Target != "" {
+	if f.Provider == "apt" && r.Target != "" {
 		wrong("target", "has one file for each repository")
 	}
-	if f.provider != "apt" && r.Pin != nil {
+	if f.Provider != "apt" && r.Pin != nil {
 		wrong("pin", "has no such key")
 	}
 	return errors.Join(errs...)
@@ -215,7 +216,7 @@ func (r *Repo) Requires() []resources.Identity {
 	}
 	for _, p := range providers {
 		if r.Provider == "" || r.Provider == p {
-			need(formatOf(p).fileOf(r))
+			need(repofile.Of(p).Path(r.Name, r.Target))
 		}
 	}
 	return ids
