@@ -15,6 +15,7 @@ import (
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/resources/mount/fstab"
+	"github.com/nodeapply/apply/resources/mount/internal/live"
 	"github.com/nodeapply/apply/resources/mount/internal/options"
 )
 
@@ -24,7 +25,6 @@ var (
 	_ resources.Identified = (*Mount)(nil)
 	_ resources.Locker     = (*Mount)(nil)
 	_ resources.Restorer   = (*Mount)(nil)
-	_ resources.Inspector  = (*Mount)(nil)
 	_ resources.Valued     = (*Mount)(nil)
 )
 
@@ -180,38 +180,11 @@ func (m *Mount) look(ctx context.Context, v host.View) (*facts, error) {
 	if f.entry, err = f.table.Find(m.point()); err != nil {
 		return nil, err
 	}
-	all, err := v.Mounts(ctx)
-	if err != nil {
+	if f.live, err = live.At(ctx, v, m.point()); err != nil {
 		return nil, err
-	}
-	f.live = mountsAt(all, m.point())
-	if f.live == nil { // the kernel has the mount point by its name without links
-		f.live = mountsAt(all, withoutLinks(v, m.point()))
 	}
 	f.want = m.entry(f.entry)
 	return f, nil
-}
-
-// mountsAt returns what is stacked on a mount point.
-func mountsAt(all []host.Mount, point string) (stack []host.Mount) {
-	for _, l := range all {
-		if l.Point == point {
-			stack = append(stack, l)
-		}
-	}
-	return stack
-}
-
-// withoutLinks follows the links on the way to a folder, as far as that can be seen.
-func withoutLinks(v host.View, name string) string {
-	if name == "/" {
-		return name
-	}
-	name = path.Join(withoutLinks(v, path.Dir(name)), path.Base(name))
-	if to, _, err := host.Resolve(v, name); err == nil {
-		return to
-	}
-	return name
 }
 
 // entry is the declared entry; what is not declared is taken from the one that is there.
@@ -288,10 +261,10 @@ func (m *Mount) compare(ctx context.Context, v host.View, f *facts) []resources.
 	if m.Ensure != mounted || f.top() == nil {
 		return d.Changes
 	}
-	if !sameDevice(ctx, v, f.want, *f.top()) && !d.Has("device") {
+	if !live.SameDevice(ctx, v, f.want, *f.top()) && !d.Has("device") {
 		d.Compare("device", f.top().Source+" (live)", f.want.Device)
 	}
-	if !sameType(f.want.FSType, *f.top()) && !d.Has("fstype") {
+	if !live.SameType(f.want.FSType, *f.top()) && !d.Has("fstype") {
 		d.Compare("fstype", f.top().FSType+" (live)", f.want.FSType)
 	}
 	if lacks := options.Lacking(f.want.Options, *f.top()); len(lacks) > 0 && !d.Has("options") {
