@@ -15,9 +15,9 @@ import (
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/pkg/goal"
 	"github.com/nodeapply/apply/resources/pkg/known"
 	"github.com/nodeapply/apply/resources/pkg/manager"
-	"github.com/nodeapply/apply/resources/pkg/version"
 )
 
 // Package is one resource: one package, or several in the same state.
@@ -67,16 +67,12 @@ var (
 	_ resources.Reporter   = (*Package)(nil)
 )
 
-// The words of ensure, mark and configfiles.
+// The words of mark and configfiles.
 const (
-	installed = "installed"
-	latest    = "latest"
-	absent    = "absent"
-	purged    = "purged"
-	hold      = "hold"
-	none      = "none"
-	keep      = "keep"
-	replace   = "replace"
+	hold    = "hold"
+	none    = "none"
+	keep    = "keep"
+	replace = "replace"
 )
 
 // Type returns the type for one run: its resources share what they read of the package databases.
@@ -86,7 +82,7 @@ func Type() resources.Type {
 		Name: "package",
 		Late: []string{"version"},
 		New: func(title string) resources.Resource {
-			return &Package{Name: resources.Strings{title}, Ensure: installed, Configfiles: keep, Autostart: true, run: r}
+			return &Package{Name: resources.Strings{title}, Ensure: goal.Installed, Configfiles: keep, Autostart: true, run: r}
 		},
 	}
 }
@@ -153,13 +149,14 @@ func (p *Package) Validate() error {
 			wrong("name", "%s is named twice", n)
 		}
 	}
-	if err := p.validateEnsure(); err != nil {
+	var err error
+	if p.Ensure, err = goal.Parse(p.Ensure); err != nil {
 		wrong("ensure", "%w", err)
 	}
 	if p.Mark != "" && p.Mark != hold && p.Mark != none {
 		wrong("mark", "want hold or none, not %q", p.Mark)
 	}
-	if p.Mark == hold && !p.wantsIt() {
+	if p.Mark == hold && !p.goal().Wanted() {
 		wrong("mark", "a package that is to be %s cannot be held", p.Ensure)
 	}
 	if p.Provider != "" && !slices.Contains(known.Providers(), p.Provider) {
@@ -180,30 +177,14 @@ func (p *Package) Validate() error {
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	p.run.Announce(p.Provider, p.Name, p.Ensure == latest)
+	p.run.Announce(p.Provider, p.Name, p.Ensure == goal.Latest)
 	return nil
 }
 
-func (p *Package) validateEnsure() error {
-	switch p.Ensure {
-	case installed, latest, absent, purged:
-		return nil
-	case "present":
-		p.Ensure = installed
-		return nil
-	}
-	if version.IsConstraint(p.Ensure) {
-		_, err := version.ParseConstraint(p.Ensure)
-		return err
-	}
-	if !version.Valid(p.Ensure) {
-		return fmt.Errorf("want installed, latest, absent, purged, a version, or a constraint such as \">= 1.2, < 2\", not %q", p.Ensure)
-	}
-	return nil
+// goal is how each of the packages should be.
+func (p *Package) goal() goal.Goal {
+	return goal.Goal{Ensure: p.Ensure, File: p.Source != "", AllowDowngrade: p.AllowDowngrade}
 }
-
-// wantsIt says whether the packages are to be there.
-func (p *Package) wantsIt() bool { return p.Ensure != absent && p.Ensure != purged }
 
 // Provides names the packages.
 func (p *Package) Provides() []resources.Identity {
@@ -272,13 +253,13 @@ func (p *Package) Inspect(ctx context.Context, v host.View) error {
 	}
 	pkg := db.Find(p.Name[0])
 	if owner, ok := db.Provider(p.Name[0]); ok && pkg.Status != manager.Installed {
-		p.Ensure = installed
+		p.Ensure = goal.Installed
 		if owner.Held {
 			p.Mark = hold
 		}
 		return nil
 	}
-	p.Ensure, p.Mark = absent, ""
+	p.Ensure, p.Mark = goal.Absent, ""
 	if pkg.Status == manager.Installed {
 		p.Ensure = pkg.Version
 		if pkg.Held {
