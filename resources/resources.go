@@ -87,8 +87,8 @@ type Type struct {
 	Stateless string
 }
 
-// Validator is a Resource that can find mistakes in its attributes before any node is seen. Several mistakes are joined by errors.Join;
-// an [AttrError] in them names the attribute, and the manifest finds the line.
+// Validator is a Resource that can find mistakes in its attributes before any node is seen. [Mistakes] gathers several; an [AttrError] in them names
+// the attribute, and the manifest finds the line.
 type Validator interface{ Validate() error }
 
 // Identified is a Resource that provides and requires things by which the catalog finds duplicates and automatic edges.

@@ -73,38 +73,32 @@ var specials = []string{"reboot", "hourly", "daily", "midnight", "weekly", "mont
 
 // Validate checks names, times and what a crontab can hold.
 func (c *Cron) Validate() error {
-	var errs []error
-	wrong := func(attr string, err error) {
-		if err != nil {
-			errs = append(errs, &resources.AttrError{Attr: attr, Err: err})
-		}
-	}
+	var bad resources.Mistakes
 	if strings.TrimSpace(c.Name) != c.Name || c.Name == "" || strings.ContainsAny(c.Name, "\n\r\x00") {
-		wrong("name", fmt.Errorf("%q cannot be the name of a job", c.Name))
+		bad.Addf("name", "%q cannot be the name of a job", c.Name)
 	}
-	wrong("user", accounts.CheckReference(c.User))
+	bad.Add("user", accounts.CheckReference(c.User))
+	bad.OneOf("ensure", c.Ensure, present, absent)
 	switch {
-	case c.Ensure != present && c.Ensure != absent:
-		wrong("ensure", fmt.Errorf("%q is none of present, absent", c.Ensure))
 	case c.Ensure == present && strings.TrimSpace(c.Command) == "":
-		wrong("command", errors.New("must be set"))
+		bad.Addf("command", "must be set")
 	case strings.ContainsAny(c.Command, "\n\r\x00"):
-		wrong("command", errors.New("it must be one line"))
+		bad.Addf("command", "it must be one line")
 	}
 	set := false
 	for i, t := range c.times() {
 		p := crontab.Part(i)
 		_, err := t.canonical(p)
-		wrong(p.String(), err)
+		bad.Add(p.String(), err)
 		set = set || *t != "" && *t != absent && *t != "*"
 	}
-	switch {
-	case c.Special != "" && c.Special != absent && !slices.Contains(specials, c.Special):
-		wrong("special", fmt.Errorf("%q is none of %s", c.Special, strings.Join(specials, ", ")))
-	case c.Special != "" && c.Special != absent && set:
-		wrong("special", errors.New("it stands in place of a time, and one is set"))
+	if c.Special != "" && c.Special != absent {
+		bad.OneOf("special", c.Special, specials...)
+		if set {
+			bad.Addf("special", "it stands in place of a time, and one is set")
+		}
 	}
-	return errors.Join(errs...)
+	return bad.Err()
 }
 
 // times are the parts of the time in the order of a crontab's line, which is that of [crontab.Part].

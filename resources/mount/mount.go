@@ -6,7 +6,6 @@ package mount
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"path"
 	"strings"
@@ -85,38 +84,33 @@ const table = "/etc/fstab"
 
 // Validate checks words, paths and what fstab can hold.
 func (m *Mount) Validate() error {
-	var errs []error
-	wrong := func(attr, format string, args ...any) {
-		errs = append(errs, &resources.AttrError{Attr: attr, Err: fmt.Errorf(format, args...)})
-	}
-	switch m.Ensure {
-	case "", mounted, unmounted, present, absent:
-	default:
-		wrong("ensure", "%q is none of mounted, unmounted, present, absent", m.Ensure)
+	var bad resources.Mistakes
+	if m.Ensure != "" {
+		bad.OneOf("ensure", m.Ensure, mounted, unmounted, present, absent)
 	}
 	if !path.IsAbs(m.Path) || path.Clean(m.Path) != m.Path && path.Clean(m.Path)+"/" != m.Path {
-		wrong("path", "%q is no absolute path in its shortest form", m.Path)
+		bad.Addf("path", "%q is no absolute path in its shortest form", m.Path)
 	}
 	if m.Path == "/" && (m.Ensure == absent || m.Ensure == unmounted) {
-		wrong("ensure", "the root of the node is never unmounted")
+		bad.Addf("ensure", "the root of the node is never unmounted")
 	}
 	for _, f := range []struct{ attr, value string }{{"device", m.Device}, {"fstype", m.FSType}, {"options", string(m.Options)}} {
 		if strings.ContainsAny(f.value, "\x00\n") || strings.HasPrefix(f.value, "-") || strings.HasPrefix(f.value, "#") {
-			wrong(f.attr, "%q cannot stand in %s", f.value, table)
+			bad.Addf(f.attr, "%q cannot stand in %s", f.value, table)
 		}
 	}
 	if strings.ContainsAny(string(m.Options), " \t") {
-		wrong("options", "options are separated by commas, not by spaces: %q", string(m.Options))
+		bad.Addf("options", "options are separated by commas, not by spaces: %q", string(m.Options))
 	}
 	for _, n := range []struct {
 		attr  string
 		value *int
 	}{{"dump", m.Dump}, {"pass", m.Pass}} {
 		if n.value != nil && (*n.value < 0 || *n.value > 9) {
-			wrong(n.attr, "want 0 to 9, got %d", *n.value)
+			bad.Addf(n.attr, "want 0 to 9, got %d", *n.value)
 		}
 	}
-	return errors.Join(errs...)
+	return bad.Err()
 }
 
 // point is the mount point as the kernel writes it.

@@ -6,12 +6,10 @@ package pkg
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"path"
 	"regexp"
 	"slices"
-	"strings"
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
@@ -134,47 +132,42 @@ var anyName = regexp.MustCompile(`^[A-Za-z0-9_@][A-Za-z0-9._+@-]*(:[a-z0-9][a-z0
 // Validate checks all that can be known without a node. It also announces the names, so that the first question about any of them
 // is asked for all.
 func (p *Package) Validate() error {
-	var errs []error
-	wrong := func(attr, format string, args ...any) {
-		errs = append(errs, &resources.AttrError{Attr: attr, Err: fmt.Errorf(format, args...)})
-	}
+	var bad resources.Mistakes
 	if len(p.Name) == 0 {
-		wrong("name", "want at least one name")
+		bad.Addf("name", "want at least one name")
 	}
 	for i, n := range p.Name {
 		if !anyName.MatchString(n) {
-			wrong("name", "%q is not a package's name", n)
+			bad.Addf("name", "%q is not a package's name", n)
 		}
 		if slices.Contains(p.Name[:i], n) {
-			wrong("name", "%s is named twice", n)
+			bad.Addf("name", "%s is named twice", n)
 		}
 	}
 	var err error
 	if p.Ensure, err = goal.Parse(p.Ensure); err != nil {
-		wrong("ensure", "%w", err)
+		bad.Add("ensure", err)
 	}
-	if p.Mark != "" && p.Mark != hold && p.Mark != none {
-		wrong("mark", "want hold or none, not %q", p.Mark)
+	if p.Mark != "" {
+		bad.OneOf("mark", p.Mark, hold, none)
 	}
 	if p.Mark == hold && !p.goal().Wanted() {
-		wrong("mark", "a package that is to be %s cannot be held", p.Ensure)
+		bad.Addf("mark", "a package that is to be %s cannot be held", p.Ensure)
 	}
-	if p.Provider != "" && !slices.Contains(known.Providers(), p.Provider) {
-		wrong("provider", "want one of %s, not %q", strings.Join(known.Providers(), ", "), p.Provider)
+	if p.Provider != "" {
+		bad.OneOf("provider", p.Provider, known.Providers()...)
 	}
-	if p.Configfiles != keep && p.Configfiles != replace {
-		wrong("configfiles", "want keep or replace, not %q", p.Configfiles)
-	}
+	bad.OneOf("configfiles", p.Configfiles, keep, replace)
 	if p.Source != "" && (path.Clean(p.Source) != p.Source || p.Source[0] != '/') {
-		wrong("source", "want the absolute path of a package file, not %q", p.Source)
+		bad.Addf("source", "want the absolute path of a package file, not %q", p.Source)
 	}
 	if p.Source != "" && len(p.Name) > 1 {
-		wrong("source", "one package file cannot be several packages")
+		bad.Addf("source", "one package file cannot be several packages")
 	}
 	if slices.Contains(p.InstallOptions, "--") || slices.Contains(p.InstallOptions, "") {
-		wrong("install_options", "want options, not \"\" or \"--\"")
+		bad.Addf("install_options", "want options, not \"\" or \"--\"")
 	}
-	if err := errors.Join(errs...); err != nil {
+	if err := bad.Err(); err != nil {
 		return err
 	}
 	p.run.Announce(p.Provider, p.Name, p.Ensure == goal.Latest)

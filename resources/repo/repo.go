@@ -6,8 +6,6 @@
 package repo
 
 import (
-	"errors"
-	"fmt"
 	"path"
 	"regexp"
 	"slices"
@@ -128,55 +126,46 @@ var providers = [...]string{"apt", "dnf", "yum", "zypper", "pacman"}
 
 // Validate checks all that can be known without a node.
 func (r *Repo) Validate() error {
-	var errs []error
-	wrong := func(attr, format string, args ...any) {
-		errs = append(errs, &resources.AttrError{Attr: attr, Err: fmt.Errorf(format, args...)})
-	}
+	var bad resources.Mistakes
 	if !repoName.MatchString(r.Name) {
-		wrong("name", "%q is not a repository's name: want letters, digits and _.:+-", r.Name)
+		bad.Addf("name", "%q is not a repository's name: want letters, digits and _.:+-", r.Name)
 	}
-	if r.Ensure != present && r.Ensure != absent {
-		wrong("ensure", "want present or absent, not %q", r.Ensure)
-	}
-	if r.Provider != "" && !slices.Contains(providers[:], r.Provider) {
-		wrong("provider", "want one of %s, not %q", strings.Join(providers[:], ", "), r.Provider)
+	bad.OneOf("ensure", r.Ensure, present, absent)
+	if r.Provider != "" {
+		bad.OneOf("provider", r.Provider, providers[:]...)
 	}
 	if r.Target != "" && (path.Clean(r.Target) != r.Target || strings.HasPrefix(r.Target, ".")) {
-		wrong("target", "want the absolute path or the name of a file, not %q", r.Target)
+		bad.Addf("target", "want the absolute path or the name of a file, not %q", r.Target)
 	}
 	if len(r.Uris) > 0 && len(r.Baseurl) > 0 {
-		wrong("uris", "is the same as baseurl; want one of them")
+		bad.Addf("uris", "is the same as baseurl; want one of them")
 	}
 	if r.Pin != nil && r.Pin.Priority == "" {
-		wrong("pin", "want a priority")
+		bad.Addf("pin", "want a priority")
 	}
 	for _, d := range r.declared() {
 		for _, v := range d.values {
 			if d.attr != "signed_by" && strings.ContainsFunc(v, unicode.IsControl) {
-				wrong(d.attr, "a value cannot have control characters or several lines")
+				bad.Addf(d.attr, "a value cannot have control characters or several lines")
 			}
 		}
 		if len(d.values) > 1 && slices.Contains(d.values, absent) {
-			wrong(d.attr, "absent cannot be one of several values")
+			bad.Addf(d.attr, "absent cannot be one of several values")
 		}
 		if booleans[d.attr] && d.values[0] != absent && !repofile.IsBoolean(d.values[0]) {
-			wrong(d.attr, "want a boolean or absent, not %q", d.values[0])
+			bad.Addf(d.attr, "want a boolean or absent, not %q", d.values[0])
 		}
 	}
-	if r.Provider != "" && len(errs) == 0 {
-		if err := r.supported(repofile.Of(r.Provider)); err != nil {
-			errs = append(errs, err)
-		}
+	if err := bad.Err(); err != nil || r.Provider == "" {
+		return err
 	}
-	return errors.Join(errs...)
+	return r.supported(repofile.Of(r.Provider))
 }
 
 // supported says which attributes the provider has no key for.
 func (r *Repo) supported(f repofile.Format) error {
-	var errs []error
-	wrong := func(attr, text string) {
-		errs = append(errs, &resources.AttrError{Attr: attr, Err: fmt.Errorf("%s %s", f.Provider, text)})
-	}
+	var bad resources.Mistakes
+	wrong := func(attr, text string) { bad.Addf(attr, "%s %s", f.Provider, text) }
 	for _, d := range r.declared() {
 		if !f.Has(d.attr) {
 			wrong(d.attr, "has no such key")
@@ -191,7 +180,7 @@ func (r *Repo) supported(f repofile.Format) error {
 	if f.Provider != "apt" && r.Pin != nil {
 		wrong("pin", "has no such key")
 	}
-	return errors.Join(errs...)
+	return bad.Err()
 }
 
 // Provides is the repository, and one of the repositories of its provider, all of which are before that provider's packages.
