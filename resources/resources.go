@@ -110,6 +110,13 @@ type Identity struct {
 	Nearest bool
 }
 
+// Prompt is a Resource whose Check may be over in a moment: it looks at files of this node, runs no command and waits for nobody. A prediction checks such
+// resources before all others, in any order.
+type Prompt interface {
+	// Prompt says whether it is so with what is declared.
+	Prompt() bool
+}
+
 // Refresher is a Resource that does something when a resource it subscribes to has changed.
 type Refresher interface {
 	// Refreshable says whether a refresh would do anything now, else why not ("not running", "started in this run"). It is asked after the

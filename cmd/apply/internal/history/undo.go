@@ -73,11 +73,11 @@ func (u *undoing) run(ctx context.Context, id string) error {
 	}
 	defer func() { u.Warn(state.Close()) }()
 	if id == "" {
-		if id, err = state.LastChange(); err != nil {
+		if id, err = undo.LastChange(state); err != nil {
 			return err
 		}
 	}
-	plan, err := state.PlanUndo(h, id)
+	plan, err := undo.PlanOf(state, h, id)
 	if err != nil {
 		return err
 	}
@@ -98,7 +98,7 @@ func (u *undoing) run(ctx context.Context, id string) error {
 }
 
 // tell lists what would be put back, and what stays.
-func (u *undoing) tell(plan *journal.Undo) error {
+func (u *undoing) tell(plan *undo.Plan) error {
 	enc := json.NewEncoder(u.Stdout)
 	enc.SetEscapeHTML(false)
 	for _, s := range plan.Steps {
@@ -133,7 +133,7 @@ func (u *undoing) tell(plan *journal.Undo) error {
 }
 
 // putBack takes the steps back, as a run of its own.
-func (u *undoing) putBack(ctx context.Context, state *journal.State, h *local.Node, plan *journal.Undo, signals *cli.Interrupts) error {
+func (u *undoing) putBack(ctx context.Context, state *journal.State, h *local.Node, plan *undo.Plan, signals *cli.Interrupts) error {
 	last, err := state.Newest()
 	if err != nil {
 		return err
@@ -157,7 +157,7 @@ func (u *undoing) putBack(ctx context.Context, state *journal.State, h *local.No
 }
 
 // part is the part in the exchange of an undo that puts back exported facts; another's has not begun.
-func (u *undoing) part(ctx context.Context, h *local.Node, plan *journal.Undo, run string) (*session.Session, error) {
+func (u *undoing) part(ctx context.Context, h *local.Node, plan *undo.Plan, run string) (*session.Session, error) {
 	known, err := u.Facts(h)
 	if err != nil {
 		return nil, err
@@ -166,7 +166,7 @@ func (u *undoing) part(ctx context.Context, h *local.Node, plan *journal.Undo, r
 	if err != nil {
 		return nil, err
 	}
-	if slices.ContainsFunc(plan.Steps, func(s journal.UndoStep) bool { return s.Addr.Type == "fact" && s.Refused == "" }) {
+	if slices.ContainsFunc(plan.Steps, func(s undo.Step) bool { return s.Addr.Type == "fact" && s.Refused == "" }) {
 		part.Begin(ctx, run, "", exchange.Plan{}, nil)
 	}
 	return part, nil

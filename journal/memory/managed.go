@@ -1,4 +1,4 @@
-package journal
+package memory
 
 import (
 	"bytes"
@@ -8,20 +8,21 @@ import (
 	"fmt"
 	"path/filepath"
 
+	"github.com/nodeapply/apply/journal"
 	"github.com/nodeapply/apply/resources"
 )
 
-// Managed is what the last manifest from one source declared. Like all of the state folder it is history: without it nothing is told of orphans and drift.
-type Managed struct {
-	Sum   string // of all declarations
-	Whole bool   // every resource was left as declared
+// managed is what the last manifest from one source declared. Like all of the state folder it is history: without it nothing is told of orphans and drift.
+type managed struct {
+	sum   string // of all declarations
+	whole bool   // every resource was left as declared
 
 	file []byte
 	body []byte // the resources, one a line
 }
 
-// ManagedResource is one of them.
-type ManagedResource struct {
+// resource is one of them.
+type resource struct {
 	Address resources.Address `json:"address"`
 	Sum     string            `json:"sum,omitempty"`     // of its declaration; empty: it was not left as declared
 	Names   []string          `json:"names,omitempty"`   // what it has brought to the node
@@ -35,13 +36,16 @@ type managedHead struct {
 	Whole   bool   `json:"whole,omitempty"`
 }
 
+// managedVersion is that of the format. What is of another one is as if it were not there.
+const managedVersion = 1
+
 func managedName(source string) string {
 	sum := sha256.Sum256([]byte(source))
 	return filepath.Join("managed", hex.EncodeToString(sum[:16]))
 }
 
-// Managed reads what the last manifest from a source declared; nil if nothing is known. Its resources are read when they are asked for.
-func (s *State) Managed(source string) (*Managed, error) {
+// readManaged reads what the last manifest from a source declared; nil if nothing is known. Its resources are read when they are asked for.
+func readManaged(s *journal.State, source string) (*managed, error) {
 	b, err := s.Load(managedName(source))
 	if err != nil || b == nil {
 		return nil, err
@@ -51,17 +55,17 @@ func (s *State) Managed(source string) (*Managed, error) {
 	if err := json.Unmarshal(line, &head); err != nil {
 		return nil, fmt.Errorf("%s: %w", managedName(source), err)
 	}
-	if head.Version != version || head.Source != source {
+	if head.Version != managedVersion || head.Source != source {
 		return nil, nil
 	}
-	return &Managed{Sum: head.Sum, Whole: head.Whole, file: b, body: body}, nil
+	return &managed{sum: head.Sum, whole: head.Whole, file: b, body: body}, nil
 }
 
-// Resources lists the resources in order of declaration.
-func (m *Managed) Resources() ([]ManagedResource, error) {
-	var out []ManagedResource
+// resources lists the resources in order of declaration.
+func (m *managed) resources() ([]resource, error) {
+	var out []resource
 	for line := range bytes.Lines(m.body) {
-		var r ManagedResource
+		var r resource
 		if err := json.Unmarshal(line, &r); err != nil {
 			return nil, fmt.Errorf("managed: %w", err)
 		}
@@ -70,9 +74,9 @@ func (m *Managed) Resources() ([]ManagedResource, error) {
 	return out, nil
 }
 
-// SaveManaged keeps what a manifest from a source declares. It writes only what differs from before, which may be nil. The lock must be held.
-func (s *State) SaveManaged(source, sum string, rs []ManagedResource, before *Managed) error {
-	head := managedHead{Version: version, Source: source, Sum: sum, Whole: true}
+// saveManaged keeps what a manifest from a source declares. It writes only what differs from before, which may be nil. The lock must be held.
+func saveManaged(s *journal.State, source, sum string, rs []resource, before *managed) error {
+	head := managedHead{Version: managedVersion, Source: source, Sum: sum, Whole: true}
 	var body bytes.Buffer
 	enc := json.NewEncoder(&body)
 	enc.SetEscapeHTML(false)
@@ -90,5 +94,5 @@ func (s *State) SaveManaged(source, sum string, rs []ManagedResource, before *Ma
 	if before != nil && bytes.Equal(file, before.file) {
 		return nil
 	}
-	return s.save(managedName(source), bytes.NewReader(file))
+	return s.Store(managedName(source), file)
 }

@@ -1,4 +1,4 @@
-package journal
+package undo
 
 import (
 	"context"
@@ -10,48 +10,61 @@ import (
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/host/hosttest"
+	"github.com/nodeapply/apply/journal"
+	"github.com/nodeapply/apply/journal/internal/image"
 	"github.com/nodeapply/apply/resources"
 )
 
-// changed does what fn does to the node, recorded as resource title of run id.
-func changed(t *testing.T, s *State, h host.Host, id, title string, fn func(ctx context.Context, h host.Host) error) {
+func open(t *testing.T) *journal.State {
 	t.Helper()
-	r, _ := begin(t, s, id)
-	ctx := t.Context()
-	if err := r.Begin(ctx, addr(title), resources.Diff{}, nil, nil); err != nil {
-		t.Fatal(err)
-	}
-	if err := fn(ctx, host.Recording(h, teller{r, addr(title)})); err != nil {
-		t.Fatal(err)
-	}
-	if err := errors.Join(r.Ended(ctx, addr(title), h), r.Close()); err != nil {
-		t.Fatal(err)
-	}
-}
-
-type teller struct {
-	r *Run
-	a resources.Address
-}
-
-func (l teller) Before(ctx context.Context, v host.View, op host.Op) error {
-	return l.r.Op(ctx, l.a, v, op)
-}
-
-func undoAll(t *testing.T, s *State, h host.Host, id string) {
-	t.Helper()
-	u, err := s.PlanUndo(h, id)
+	s, err := journal.OpenState(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, step := range u.Steps {
-		if err := s.Apply(t.Context(), h, step, nil); err != nil {
+	return s
+}
+
+func begin(t *testing.T, s *journal.State, id, undoes string) *journal.Run {
+	t.Helper()
+	r, _, err := s.Begin(id, "token", undoes, started)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = r.Close() })
+	return r
+}
+
+// recorded does what fn does to the node, as resource motd of run id.
+func recorded(t *testing.T, s *journal.State, h host.Host, id string, fn func(ctx context.Context, h host.Host) error) {
+	t.Helper()
+	r := begin(t, s, id, "")
+	ctx := t.Context()
+	if err := r.Begin(ctx, motd, resources.Diff{}, nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := fn(ctx, host.Recording(h, recorder{r, motd})); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(r.Ended(ctx, motd, h), r.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func undoAll(t *testing.T, s *journal.State, h host.Host, id string) {
+	t.Helper()
+	p, err := PlanOf(s, h, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	taker := taker{images: image.In(s.Dir())}
+	for _, step := range p.Steps {
+		if err := taker.putBack(t.Context(), h, step); err != nil {
 			t.Fatalf("%s: %v", step.What, err)
 		}
 	}
 }
 
-func TestUndoGivesTheTreeBack(t *testing.T) {
+func TestPlanGivesTheTreeBack(t *testing.T) {
 	const tree = "-- etc/motd 0640 daemon:bin --\nold\n-- etc/link -> /old --\n-- etc/dir/ 0750 --\n-- etc/dir/sub/ --\n-- etc/dir/sub/file 0600 --\nin it\n"
 	mode := uint32(0o600)
 	for name, change := range map[string]func(ctx context.Context, h host.Host) error{
@@ -79,9 +92,9 @@ func TestUndoGivesTheTreeBack(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := hosttest.New(t, tree)
-			s := open(t, t.TempDir())
+			s := open(t)
 			before := h.Snapshot()
-			changed(t, s, h, "1", "x", change)
+			recorded(t, s, h, "1", change)
 			if h.Snapshot() == before {
 				t.Fatal("nothing was changed")
 			}
@@ -93,7 +106,7 @@ func TestUndoGivesTheTreeBack(t *testing.T) {
 	}
 }
 
-func TestUndoRefuses(t *testing.T) {
+func TestPlanRefuses(t *testing.T) {
 	write := func(content string) func(ctx context.Context, h host.Host) error {
 		return func(ctx context.Context, h host.Host) error {
 			return h.WriteFile(ctx, "/f", host.NewFile{Content: strings.NewReader(content)})
@@ -101,12 +114,12 @@ func TestUndoRefuses(t *testing.T) {
 	}
 	t.Run("what has changed since", func(t *testing.T) {
 		h := hosttest.New(t, "-- f --\nold\n")
-		s := open(t, t.TempDir())
-		changed(t, s, h, "1", "x", write("new"))
+		s := open(t)
+		recorded(t, s, h, "1", write("new"))
 		if err := write("newer")(t.Context(), h); err != nil {
 			t.Fatal(err)
 		}
-		u, err := s.PlanUndo(h, "1")
+		u, err := PlanOf(s, h, "1")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -116,13 +129,13 @@ func TestUndoRefuses(t *testing.T) {
 	})
 	t.Run("what a command did, which holds up nothing", func(t *testing.T) {
 		h := hosttest.New(t, "-- f --\nold\n")
-		s := open(t, t.TempDir())
-		changed(t, s, h, "1", "x", write("new"))
-		r, _ := begin(t, s, "2")
-		if err := r.Begin(t.Context(), addr("c"), resources.Diff{Changes: []resources.Change{{Attr: "command", Irreversible: true}}}, nil, nil); err != nil {
+		s := open(t)
+		recorded(t, s, h, "1", write("new"))
+		r := begin(t, s, "2", "")
+		if err := r.Begin(t.Context(), dial, resources.Diff{Changes: []resources.Change{{Attr: "command", Irreversible: true}}}, nil, nil); err != nil {
 			t.Fatal(err)
 		}
-		u, err := s.PlanUndo(h, "2")
+		u, err := PlanOf(s, h, "2")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -132,12 +145,12 @@ func TestUndoRefuses(t *testing.T) {
 	})
 	t.Run("a folder with a stranger in it", func(t *testing.T) {
 		h := hosttest.New(t, "")
-		s := open(t, t.TempDir())
-		changed(t, s, h, "1", "x", func(ctx context.Context, h host.Host) error { return h.Mkdir(ctx, "/d", host.Meta{}) })
+		s := open(t)
+		recorded(t, s, h, "1", func(ctx context.Context, h host.Host) error { return h.Mkdir(ctx, "/d", host.Meta{}) })
 		if err := h.WriteFile(t.Context(), "/d/f", host.NewFile{Content: strings.NewReader("mine")}); err != nil {
 			t.Fatal(err)
 		}
-		u, err := s.PlanUndo(h, "1")
+		u, err := PlanOf(s, h, "1")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -146,26 +159,25 @@ func TestUndoRefuses(t *testing.T) {
 		}
 	})
 	t.Run("an unknown run", func(t *testing.T) {
-		if _, err := open(t, t.TempDir()).PlanUndo(hosttest.New(t, ""), "7"); err == nil || !strings.Contains(err.Error(), "no run 7") {
+		if _, err := PlanOf(open(t), hosttest.New(t, ""), "7"); err == nil || !strings.Contains(err.Error(), "no run 7") {
 			t.Errorf("got %v", err)
 		}
 	})
 	t.Run("a run that was undone", func(t *testing.T) {
 		h := hosttest.New(t, "-- f --\nold\n")
-		s := open(t, t.TempDir())
-		changed(t, s, h, "1", "x", write("new"))
-		r, _, err := s.Begin("2", "token", "1", start)
-		if err != nil {
+		s := open(t)
+		recorded(t, s, h, "1", write("new"))
+		r := begin(t, s, "2", "1")
+		if err := r.Begin(t.Context(), motd, resources.Diff{}, nil, nil); err != nil {
 			t.Fatal(err)
 		}
-		owe(t, r)
-		if u, err := s.PlanUndo(h, "1"); err != nil || len(u.Steps) != 1 {
+		if u, err := PlanOf(s, h, "1"); err != nil || len(u.Steps) != 1 {
 			t.Errorf("before the undo came to its end: %v, %v", u, err)
 		}
 		if err := r.Close(); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.PlanUndo(h, "1"); err == nil || !strings.Contains(err.Error(), "undone already, by run 2") {
+		if _, err := PlanOf(s, h, "1"); err == nil || !strings.Contains(err.Error(), "undone already, by run 2") {
 			t.Errorf("got %v", err)
 		}
 	})

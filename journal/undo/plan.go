@@ -1,7 +1,6 @@
-package journal
+package undo
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,18 +8,20 @@ import (
 	"slices"
 
 	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/journal"
 	"github.com/nodeapply/apply/journal/internal/image"
+	"github.com/nodeapply/apply/journal/internal/record"
 	"github.com/nodeapply/apply/resources"
 )
 
-// Undo is what an undo of a run would do, in the order in which it would do it: the reverse of the run.
-type Undo struct {
+// Plan is what an undo of a run would do, in the order in which it would do it: the reverse of the run.
+type Plan struct {
 	Run   string
-	Steps []UndoStep
+	Steps []Step
 }
 
-// UndoStep takes back one change.
-type UndoStep struct {
+// Step takes back one change.
+type Step struct {
 	Addr resources.Address
 	What string // "file /etc/motd", "state of service.ntp"
 	// Refused says why this cannot be taken back, "" if it can.
@@ -28,25 +29,26 @@ type UndoStep struct {
 	// Lasting says that it is refused because nothing is there to put back, such as of what a command did: it holds up none of the others.
 	Lasting bool
 
-	op     *opRecord
+	op     *record.Op
 	before json.RawMessage
 }
 
-// PlanUndo reads what run id changed and compares it with the node. What has changed since is refused.
-func (s *State) PlanUndo(v host.View, id string) (*Undo, error) {
-	p, dmg, err := s.read(id)
+// PlanOf reads what run id changed and compares it with the node. What has changed since is refused.
+func PlanOf(state *journal.State, v host.View, id string) (*Plan, error) {
+	journals := record.In(state.Dir())
+	p, dmg, err := journals.Read(id)
 	if err != nil {
 		return nil, err
 	}
 	if dmg != nil && !dmg.Torn {
 		return nil, fmt.Errorf("the journal of run %s is damaged: %w", id, dmg.Err)
 	}
-	if by, err := s.undoneBy(id); err != nil || by != "" {
+	if by, err := undoneBy(journals, id); err != nil || by != "" {
 		return nil, errors.Join(err, fmt.Errorf("run %s was undone already, by run %s", id, by))
 	}
-	u := &Undo{Run: id}
-	for _, st := range p.ops {
-		step, ok, err := s.undoStep(v, st)
+	u := &Plan{Run: id}
+	for _, st := range p.Ops {
+		step, ok, err := stepOf(v, st)
 		if err != nil {
 			return nil, err
 		}
@@ -60,16 +62,16 @@ func (s *State) PlanUndo(v host.View, id string) (*Undo, error) {
 }
 
 // sayOnce drops that a resource as a whole cannot be taken back where its files say why.
-func (u *Undo) sayOnce() {
+func (u *Plan) sayOnce() {
 	files := map[resources.Address]bool{}
 	for _, s := range u.Steps {
 		files[s.Addr] = files[s.Addr] || s.op != nil
 	}
-	u.Steps = slices.DeleteFunc(u.Steps, func(s UndoStep) bool { return s.op == nil && s.before == nil && files[s.Addr] })
+	u.Steps = slices.DeleteFunc(u.Steps, func(s Step) bool { return s.op == nil && s.before == nil && files[s.Addr] })
 }
 
 // keepStrangers refuses to remove folders that hold what the run did not make.
-func (u *Undo) keepStrangers(v host.View) error {
+func (u *Plan) keepStrangers(v host.View) error {
 	removed := map[string]bool{}
 	for i := range u.Steps {
 		s := &u.Steps[i]
@@ -101,8 +103,9 @@ func (u *Undo) keepStrangers(v host.View) error {
 
 // LastChange is the id of the run that an undo is of where none is named: the last one that changed something. Where that is an undo that did not come
 // to its end, it is the run that it undid: the rest of it is left to be done.
-func (s *State) LastChange() (string, error) {
-	ids, err := s.Journals()
+func LastChange(state *journal.State) (string, error) {
+	journals := record.In(state.Dir())
+	ids, err := journals.IDs()
 	if err != nil {
 		return "", err
 	}
@@ -110,19 +113,19 @@ func (s *State) LastChange() (string, error) {
 		return "", errors.New("no run that changed something is on record")
 	}
 	last := ids[0]
-	if _, ended := s.closed(last); ended {
+	if _, ended := journals.Closed(last); ended {
 		return last, nil
 	}
-	p, _, err := s.read(last)
-	if err == nil && slices.Contains(ids, p.head.Undoes) {
-		last = p.head.Undoes
+	p, _, err := journals.Read(last)
+	if err == nil && slices.Contains(ids, p.Head.Undoes) {
+		last = p.Head.Undoes
 	}
 	return last, err
 }
 
 // undoneBy returns the id of the run that undid run id and came to its end.
-func (s *State) undoneBy(id string) (string, error) {
-	ids, err := s.Journals()
+func undoneBy(journals record.Folder, id string) (string, error) {
+	ids, err := journals.IDs()
 	if err != nil {
 		return "", err
 	}
@@ -130,52 +133,52 @@ func (s *State) undoneBy(id string) (string, error) {
 		if other <= id {
 			break
 		}
-		if p, ended := s.closed(other); ended && p.head.Undoes == id {
+		if p, ended := journals.Closed(other); ended && p.Head.Undoes == id {
 			return other, nil
 		}
 	}
 	return "", nil
 }
 
-func (s *State) undoStep(v host.View, st step) (UndoStep, bool, error) {
+func stepOf(v host.View, st record.Step) (Step, bool, error) {
 	switch {
-	case st.begin != nil && len(st.begin.Before) > 0 && string(st.begin.Before) != "null":
-		a := st.begin.Addr.address()
-		return UndoStep{Addr: a, What: "state of " + a.String(), before: st.begin.Before}, true, nil
-	case st.begin != nil && st.begin.Irreversible:
-		a := st.begin.Addr.address()
+	case st.Begin != nil && len(st.Begin.Before) > 0 && string(st.Begin.Before) != "null":
+		a := st.Begin.Addr.Address()
+		return Step{Addr: a, What: "state of " + a.String(), before: st.Begin.Before}, true, nil
+	case st.Begin != nil && st.Begin.Irreversible:
+		a := st.Begin.Addr.Address()
 		reason := "it cannot be taken back"
 		if a.Type == "exec" {
 			reason = "a command cannot be taken back"
 		}
-		return UndoStep{Addr: a, What: a.String(), Refused: reason, Lasting: true}, true, nil
-	case st.op == nil || st.op.Pre == nil:
-		return UndoStep{}, false, nil
+		return Step{Addr: a, What: a.String(), Refused: reason, Lasting: true}, true, nil
+	case st.Op == nil || st.Op.Pre == nil:
+		return Step{}, false, nil
 	}
-	step := UndoStep{Addr: st.op.Addr.address(), What: "file " + string(st.op.Name), op: st.op}
-	now, err := image.TraceOf(v, string(st.op.Name))
+	step := Step{Addr: st.Op.Addr.Address(), What: "file " + string(st.Op.Name), op: st.Op}
+	now, err := image.TraceOf(v, string(st.Op.Name))
 	if err != nil {
 		return step, false, err
 	}
-	if st.after == nil || !now.Same(*st.after) {
+	if st.After == nil || !now.Same(*st.After) {
 		// Announced, and not done before the run died; or put back already.
-		if before, err := st.op.Pre.Is(v, string(st.op.Name)); err != nil || before {
+		if before, err := st.Op.Pre.Is(v, string(st.Op.Name)); err != nil || before {
 			return step, false, err
 		}
 	}
 	switch {
-	case st.after == nil:
+	case st.After == nil:
 		step.Refused = "the run died in the middle of it"
-	case !now.Same(*st.after):
+	case !now.Same(*st.After):
 		step.Refused = "it has changed since"
-	case st.op.Pre.Missing != "":
-		step.Refused, step.Lasting = "its content was not kept: "+st.op.Pre.Missing, true
+	case st.Op.Pre.Missing != "":
+		step.Refused, step.Lasting = "its content was not kept: "+st.Op.Pre.Missing, true
 	}
 	return step, true, nil
 }
 
 // Refused counts the steps that cannot be taken back, and those of them that hold up the others.
-func (u *Undo) Refused() (all, blocking int) {
+func (u *Plan) Refused() (all, blocking int) {
 	for _, s := range u.Steps {
 		if s.Refused == "" {
 			continue
@@ -186,19 +189,4 @@ func (u *Undo) Refused() (all, blocking int) {
 		}
 	}
 	return all, blocking
-}
-
-// Apply takes one step back, through h. Of a type's own state restore is asked.
-func (s *State) Apply(ctx context.Context, h host.Host, step UndoStep, restore func(a resources.Address) (resources.Restorer, error)) error {
-	if step.Refused != "" {
-		return errors.New(step.Refused)
-	}
-	if step.op == nil {
-		r, err := restore(step.Addr)
-		if err != nil {
-			return err
-		}
-		return r.Restore(ctx, h, step.before)
-	}
-	return s.images.PutBack(ctx, h, string(step.op.Name), *step.op.Pre)
 }
