@@ -1,4 +1,4 @@
-package cron
+package crontab
 
 import (
 	"testing"
@@ -12,20 +12,25 @@ func FuzzCrontab(f *testing.F) {
 	f.Add("# Puppet Name: a\n@daily x\n")
 	f.Add("\"A B\" = 'c'\n1 2 3 4 5 %x%\n\n  # not a mark\n")
 	f.Fuzz(func(t *testing.T, content string) {
-		tab := &crontab{File: &text.File{Lines: text.Split(content)}}
-		for i := range tab.Lines {
+		tab := &Table{file: &text.File{Lines: text.Split(content)}}
+		for i := range tab.file.Lines {
 			j := tab.job(i)
-			if j == nil || !j.complete() {
+			if !j.Complete() {
 				continue
 			}
-			lines := j.lines("name")
-			again := &crontab{File: &text.File{Lines: text.Split(lines[len(lines)-1] + "\n")}}
-			k := &job{}
-			if !k.parse(text.Body(again.Lines[0])) || k.command != j.command || k.time != j.time || k.special != j.special {
+			lines := j.Lines("name")
+			again := &Job{}
+			if !again.parse(lines[len(lines)-1]) || !again.same(j) {
 				t.Errorf("%q is written as %q", content, lines)
 			}
 		}
-		_ = tab.names()
-		_ = tab.find(&Cron{Name: "backup", Ensure: present, Command: "x"})
+		for _, name := range tab.Names() {
+			if tab.Find(name) == nil {
+				t.Errorf("%q: no job %q", content, name)
+			}
+		}
+		if j := tab.Unnamed(&Job{Special: "daily", Command: "x"}); j != nil && j.Command != "x" {
+			t.Errorf("%q: %+v", content, j)
+		}
 	})
 }

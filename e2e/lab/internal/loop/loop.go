@@ -1,4 +1,5 @@
-package lab
+// Package loop makes disks of files.
+package loop
 
 import (
 	"errors"
@@ -8,9 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// newDisk makes a sparse disk of size bytes in the file name and returns its loop device. The device is gone when the file that is
+// New makes a sparse disk of size bytes in the file name and returns its loop device. The device is gone when the file that is
 // returned is closed and no node has it mounted, also when this process is killed.
-func newDisk(name string, size int64) (*os.File, error) {
+func New(name string, size int64) (*os.File, error) {
 	backing, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, err

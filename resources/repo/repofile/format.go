@@ -1,11 +1,13 @@
-package repo
+// Package repofile finds and edits what package managers' own files say of repositories: where these files are, which key an attribute has there,
+// and in which words its values may stand.
+//
+// Attributes have the names of the resource type repo. All that is not edited keeps its bytes.
+package repofile
 
 import (
 	"path"
 	"slices"
 	"strings"
-
-	"github.com/nodeapply/apply/resources"
 )
 
 // kind is how the values of a key are compared and written.
@@ -26,12 +28,11 @@ type key struct {
 	kind kind
 }
 
-// format is how a provider writes repositories.
-type format struct {
-	provider string
-	keys     map[string]key
-	folder   string   // of new files
-	folders  []string // where sections are looked for
+// Format is how a package manager writes repositories.
+type Format struct {
+	Provider string
+	keys     map[string]key // by attribute
+	folders  []string       // where sections are looked for; the first is that of new files
 	ext      string
 	main     string    // the one file of all repositories
 	words    [2]string // false and true
@@ -57,84 +58,49 @@ var pacmanKeys = map[string]key{
 	"baseurl": {"Server", lines}, "mirrorlist": {"Include", scalar}, "gpgcheck": {"SigLevel", siglevel},
 }
 
-// formatOf returns the format of one of providers.
-func formatOf(provider string) format {
+// Of returns the format of a package manager: apt, dnf, yum, zypper or pacman.
+func Of(provider string) Format {
 	switch provider {
 	case "apt":
-		return format{provider: provider, keys: aptKeys, folder: "/etc/apt/sources.list.d", ext: ".sources", words: [2]string{"no", "yes"}}
+		return Format{Provider: provider, keys: aptKeys, folders: []string{"/etc/apt/sources.list.d"}, ext: ".sources", words: [2]string{"no", "yes"}}
 	case "zypper":
-		return format{provider: provider, keys: zypperKeys, folder: "/etc/zypp/repos.d", folders: []string{"/etc/zypp/repos.d"}, ext: ".repo", words: [2]string{"0", "1"}}
+		return Format{Provider: provider, keys: zypperKeys, folders: []string{"/etc/zypp/repos.d"}, ext: ".repo", words: [2]string{"0", "1"}}
 	case "pacman":
-		return format{provider: provider, keys: pacmanKeys, main: "/etc/pacman.conf"}
+		return Format{Provider: provider, keys: pacmanKeys, main: "/etc/pacman.conf"}
 	}
-	return format{provider: provider, keys: zypperKeys, folder: "/etc/yum.repos.d",
+	return Format{Provider: provider, keys: zypperKeys,
 		folders: []string{"/etc/yum.repos.d", "/etc/yum/repos.d", "/etc/distro.repos.d"}, ext: ".repo", words: [2]string{"0", "1"}}
 }
 
-// fileOf is the file of a new section.
-func (f format) fileOf(r *Repo) string {
+// Path is the file of a new section: target, an absolute path or a name in the folder of such files; "": what the manager itself would call it.
+func (f Format) Path(name, target string) string {
 	switch {
-	case path.IsAbs(r.Target):
-		return r.Target
-	case r.Target != "" && f.folder != "":
-		return path.Join(f.folder, r.Target)
-	case r.Target != "":
-		return path.Join(path.Dir(f.main), r.Target)
+	case path.IsAbs(target):
+		return target
+	case target != "" && f.main != "":
+		return path.Join(path.Dir(f.main), target)
+	case target != "":
+		return path.Join(f.folders[0], target)
 	case f.main != "":
 		return f.main
 	}
-	return path.Join(f.folder, r.Name+f.ext)
+	return path.Join(f.folders[0], name+f.ext)
 }
 
-// declaredAttr is an attribute that the manifest sets.
-type declaredAttr struct {
-	attr   string
-	values []string
+// Has says whether there is a key for the attribute.
+func (f Format) Has(attr string) bool {
+	_, ok := f.keys[attr]
+	return ok
 }
 
-// booleans are the attributes that are booleans with every provider.
-var booleans = map[string]bool{
-	"enabled": true, "gpgcheck": true, "repo_gpgcheck": true, "module_hotfixes": true, "sslverify": true, "skip_if_unavailable": true,
-	"trusted": true, "check_valid_until": true,
+// Normal is the form in which the declared values of an attribute are compared with [Entry.Get].
+func (f Format) Normal(attr string, values []string) string {
+	k := f.keys[attr]
+	return k.normal(f.written(k, values))
 }
 
-// attrs points to the attributes that become keys, in the order in which a new section has them.
-func (r *Repo) attrs() []struct {
-	name  string
-	value any // *resources.Scalar or *resources.Strings
-} {
-	return []struct {
-		name  string
-		value any
-	}{
-		{"descr", &r.Descr}, {"enabled", &r.Enabled}, {"types", &r.Types}, {"uris", &r.Uris}, {"baseurl", &r.Baseurl}, {"suites", &r.Suites},
-		{"components", &r.Components}, {"architectures", &r.Architectures}, {"signed_by", &r.SignedBy}, {"trusted", &r.Trusted},
-		{"check_valid_until", &r.CheckValidUntil}, {"mirrorlist", &r.Mirrorlist}, {"metalink", &r.Metalink}, {"gpgcheck", &r.Gpgcheck},
-		{"repo_gpgcheck", &r.RepoGpgcheck}, {"gpgkey", &r.Gpgkey}, {"priority", &r.Priority}, {"exclude", &r.Exclude},
-		{"includepkgs", &r.Includepkgs}, {"cost", &r.Cost}, {"metadata_expire", &r.MetadataExpire}, {"module_hotfixes", &r.ModuleHotfixes},
-		{"proxy", &r.Proxy}, {"proxy_username", &r.ProxyUsername}, {"proxy_password", &r.ProxyPassword}, {"username", &r.Username},
-		{"password", &r.Password}, {"sslverify", &r.Sslverify}, {"sslcacert", &r.Sslcacert}, {"sslclientcert", &r.Sslclientcert},
-		{"sslclientkey", &r.Sslclientkey}, {"skip_if_unavailable", &r.SkipIfUnavailable},
-	}
-}
-
-// declared lists what is set.
-func (r *Repo) declared() []declaredAttr {
-	var list []declaredAttr
-	for _, a := range r.attrs() {
-		switch v := a.value.(type) {
-		case *resources.Scalar:
-			if *v != "" {
-				list = append(list, declaredAttr{a.name, []string{string(*v)}})
-			}
-		case *resources.Strings:
-			if len(*v) > 0 {
-				list = append(list, declaredAttr{a.name, *v})
-			}
-		}
-	}
-	return list
-}
+// IsBoolean says whether value is one of the forms that files have of a boolean.
+func IsBoolean(value string) bool { return word(value) != "" }
 
 // word is "0" or "1" for the forms of a boolean, "" for anything else.
 func word(s string) string {
@@ -175,7 +141,7 @@ func armourLines(text string) []string {
 }
 
 // written is the form in which declared values stand in the file.
-func (f format) written(k key, values []string) []string {
+func (f Format) written(k key, values []string) []string {
 	switch k.kind {
 	case boolean:
 		if w := word(values[0]); w != "" {

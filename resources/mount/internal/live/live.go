@@ -1,4 +1,6 @@
-package mount
+// Package live knows the mounts that the kernel has: which are on a mount point, whether they are what an entry of fstab asks for, and how one that was
+// taken off comes back.
+package live
 
 import (
 	"context"
@@ -12,37 +14,72 @@ import (
 	"github.com/nodeapply/apply/resources/mount/internal/options"
 )
 
-// sameType compares the types of file systems, by the names that the kernel gives them.
-func sameType(want string, live host.Mount) bool {
+// At returns what is stacked on a mount point, the one on top last.
+func At(ctx context.Context, v host.View, point string) ([]host.Mount, error) {
+	all, err := v.Mounts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	stack := stackedAt(all, point)
+	if stack == nil { // the kernel has the mount point by its name without links
+		stack = stackedAt(all, withoutLinks(v, point))
+	}
+	return stack, nil
+}
+
+func stackedAt(all []host.Mount, point string) (stack []host.Mount) {
+	for _, l := range all {
+		if l.Point == point {
+			stack = append(stack, l)
+		}
+	}
+	return stack
+}
+
+// withoutLinks follows the links on the way to a folder, as far as that can be seen.
+func withoutLinks(v host.View, name string) string {
+	if name == "/" {
+		return name
+	}
+	name = path.Join(withoutLinks(v, path.Dir(name)), path.Base(name))
+	if to, _, err := host.Resolve(v, name); err == nil {
+		return to
+	}
+	return name
+}
+
+// SameType says whether a live mount is of the type that an entry names: the kernel has other names for some.
+func SameType(want string, is host.Mount) bool {
 	switch {
-	case want == "auto" || want == "none" || want == live.FSType || "fuse."+want == live.FSType:
+	case want == "auto" || want == "none" || want == is.FSType || "fuse."+want == is.FSType:
 		return true
-	case want == "nfs" && live.FSType == "nfs4", strings.HasPrefix(want, "ntfs") && live.FSType == "fuseblk":
+	case want == "nfs" && is.FSType == "nfs4", strings.HasPrefix(want, "ntfs") && is.FSType == "fuseblk":
 		return true
 	}
 	return false
 }
 
-// sameDevice says whether the live mount is of the declared device.
-func sameDevice(ctx context.Context, v host.View, want fstab.Entry, live host.Mount) bool {
+// SameDevice says whether a live mount is of the device that an entry names: a path, a tag, a remote, the file behind a loop device, or the folder that
+// is bound.
+func SameDevice(ctx context.Context, v host.View, want fstab.Entry, is host.Mount) bool {
 	words := options.Words(want.Options)
 	switch {
 	case slices.Contains(words, "bind") || slices.Contains(words, "rbind"):
 		a, errA := v.Lstat(want.Device)
-		b, errB := v.Lstat(live.Point)
+		b, errB := v.Lstat(is.Point)
 		return errA == nil && errB == nil && a.Dev == b.Dev && a.Ino == b.Ino
-	case want.Device == live.Source:
+	case want.Device == is.Source:
 		return true
 	}
 	device := devicePath(ctx, v, want.Device)
 	if !path.IsAbs(device) {
-		return remote(want.Device) == remote(live.Source)
+		return remote(want.Device) == remote(is.Source)
 	}
 	name, a, errA := host.Resolve(v, device)
 	if errA == nil && a.Kind == host.Regular {
-		return backing(v, live.Source) == name
+		return backing(v, is.Source) == name
 	}
-	_, b, errB := host.Resolve(v, live.Source)
+	_, b, errB := host.Resolve(v, is.Source)
 	return errA == nil && errB == nil && a.Kind == host.BlockDevice && a.Kind == b.Kind && a.Rdev == b.Rdev
 }
 
