@@ -5,104 +5,98 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/nodeapply/apply/manifest/calls"
+	"github.com/nodeapply/apply/manifest/internal/cell"
 	"github.com/nodeapply/apply/manifest/internal/instances"
 	"github.com/nodeapply/apply/manifest/syntax"
 )
 
-// call is a module block in one scope.
+// call is a module block in one instance of a module.
 type call struct {
-	s     *scope
-	b     *syntax.Block
-	addr  string // without instance
-	mod   *syntax.Module
-	place calls.Place
+	m      *module // in which it stands
+	b      *syntax.Block
+	addr   string // without instance
+	called calls.Called
 
-	state  cellState
-	scopes []*scope
-	deps   deps
-	ok     bool
+	expanding, expanded bool
+	modules             []*module
+	deps                cell.Deps
+	ok                  bool
 }
 
-func (c *compiler) newCall(s *scope, b *syntax.Block) *call {
-	k := &call{s: s, b: b, addr: "module." + b.Label, mod: c.tree.Called[b].Module, place: c.tree.Called[b].Place}
-	if s.addr != "" {
-		k.addr = s.addr + "." + k.addr
+func (c *compiler) newCall(m *module, b *syntax.Block) *call {
+	k := &call{m: m, b: b, addr: "module." + b.Label, called: c.tree.Called[b]}
+	if m.addr != "" {
+		k.addr = m.addr + "." + k.addr
 	}
 	return k
 }
 
-// expand makes the scopes of the module's instances; ok is false if their number is unknown or wrong.
-func (k *call) expand(r *run) ([]*scope, bool) {
-	if k.state == done {
-		return k.scopes, k.ok
+// expand makes the module's instances; ok is false if their number is unknown or wrong.
+func (k *call) expand(r *cell.Run) ([]*module, bool) {
+	if k.expanded {
+		return k.modules, k.ok
 	}
-	if k.mod == nil {
-		k.state = done
+	if k.called.Module == nil {
+		k.expanded = true
 		return nil, false
 	}
-	if k.state == running {
-		r.errorf(&k.b.Header, "Cycle", "How often `%s` is there depends on itself.", k.addr)
+	if k.expanding {
+		r.Errorf(&k.b.Header, "Cycle", "How often `%s` is there depends on itself.", k.addr)
 		return nil, false
 	}
-	k.state = running
-	rep, ok := k.s.repeat(r, k.b)
-	k.state = done
+	k.expanding = true
+	rep, ok := k.m.names.Repeat(r, k.b)
+	k.expanded = true
 	if !ok {
 		return nil, false
 	}
-	if !rep.known {
+	if !rep.Known {
 		at := cmp.Or(k.b.Attr("for_each"), k.b.Attr("count")).Range()
-		r.errorf(&at, "Not known in time", "How often a module is there must be known before the run; this depends on %s. Repeat the resources inside instead.", needs(rep.deps))
+		r.Errorf(&at, "Not known in time", "How often a module is there must be known before the run; this depends on %s. Repeat the resources inside instead.", rep.Deps)
 		return nil, false
 	}
-	k.ok, k.deps = true, rep.deps
-	for _, inst := range rep.list {
-		child := k.s.c.newScope(k.mod, k.place, &caller{call: k, inst: inst})
-		child.given = func(r *run, name string) (result, *hcl.Range, bool) {
-			a := k.b.Attr(name)
-			if a == nil || syntax.IsMeta(name) || name == "source" {
-				return result{}, nil, false
-			}
-			return k.s.eval(r, &a.Expr, inst), a.Range().Ptr(), true
-		}
-		k.scopes = append(k.scopes, child)
+	k.ok, k.deps = true, rep.Deps
+	for _, inst := range rep.List {
+		k.modules = append(k.modules, k.m.c.newModule(k.called.Module, k.called.Place, &caller{call: k, inst: inst}))
 	}
-	return k.scopes, true
+	return k.modules, true
 }
 
-// value is the module as expressions see it: its outputs, those that are asked for ("" for all), of each instance.
-func (k *call) value(r *run, outputs []string) result {
-	scopes, ok := k.expand(r)
+// Callee is the module that is called; nil if it could not be read.
+func (k *call) Callee() *syntax.Module { return k.called.Module }
+
+// Value is the module as expressions see it: its outputs, those that are asked for ("" for all), of each instance.
+func (k *call) Value(r *cell.Run, outputs []string) cell.Result {
+	modules, ok := k.expand(r)
 	if !ok {
-		return failed()
+		return cell.Failed()
 	}
 	if slices.Contains(outputs, "") {
-		outputs = slices.Collect(maps.Keys(k.mod.Outputs))
+		outputs = slices.Collect(maps.Keys(k.called.Module.Outputs))
 	}
-	res := result{ok: true, deps: k.deps}
-	members := make([]cty.Value, len(scopes))
-	for i, s := range scopes {
+	res := cell.Result{OK: true, Deps: k.deps}
+	members := make([]cty.Value, len(modules))
+	for i, m := range modules {
 		out := map[string]cty.Value{}
 		for _, name := range outputs {
-			one := r.get(s.outputs[name])
-			res.ok = res.ok && one.ok
-			res.deps = res.deps.add(one.deps)
-			out[name] = one.val
+			one := r.Get(m.outputs[name])
+			res.OK = res.OK && one.OK
+			res.Deps = res.Deps.Add(one.Deps)
+			out[name] = one.Val
 		}
 		members[i] = cty.ObjectVal(out)
 	}
-	res.val = instances.Value(scopesKeys(scopes), k.b.Attr("count") != nil, members)
+	res.Val = instances.Value(keys(modules), k.b.Attr("count") != nil, members)
 	return res
 }
 
-func scopesKeys(scopes []*scope) []*instances.Instance {
-	list := make([]*instances.Instance, len(scopes))
-	for i, s := range scopes {
-		list[i] = s.from.inst
+func keys(modules []*module) []*instances.Instance {
+	list := make([]*instances.Instance, len(modules))
+	for i, m := range modules {
+		list[i] = m.from.inst
 	}
 	return list
 }

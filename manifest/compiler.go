@@ -17,6 +17,8 @@ import (
 	"github.com/nodeapply/apply/manifest/decode"
 	"github.com/nodeapply/apply/manifest/diag"
 	"github.com/nodeapply/apply/manifest/files"
+	"github.com/nodeapply/apply/manifest/funcs"
+	"github.com/nodeapply/apply/manifest/internal/cell"
 	"github.com/nodeapply/apply/manifest/internal/secrets"
 	"github.com/nodeapply/apply/manifest/internal/shape"
 	"github.com/nodeapply/apply/manifest/limits"
@@ -39,13 +41,14 @@ type compiler struct {
 	funcs   map[string]map[string]function.Function // by folder
 	secrets *secrets.Set
 	rootDir string
-	at      *limits.Place // told what is evaluated
+	given   map[string]variables.Given // to the root module
+	at      *limits.Place              // told what is evaluated
 
-	diags   hcl.Diagnostics
-	entries []*catalog.Entry
-	scopes  map[string]*scope // by module address
-	related []related
-	built   *catalog.Catalog // nil while compiling
+	diags     hcl.Diagnostics
+	entries   []*catalog.Entry
+	instances map[string]*module // by address
+	related   []related
+	built     *catalog.Catalog // nil while compiling
 }
 
 func newCompiler(ctx context.Context, o Options) (*compiler, error) {
@@ -55,7 +58,7 @@ func newCompiler(ctx context.Context, o Options) (*compiler, error) {
 	}
 	c := &compiler{
 		ctx: ctx, opts: o, types: types, shapes: map[*syntax.Block]*shape.Shape{}, facts: map[string]fact{}, funcs: map[string]map[string]function.Function{},
-		scopes: map[string]*scope{},
+		instances: map[string]*module{},
 	}
 	c.modules = &syntax.Reader{Files: &c.files, Kinds: c.types, Step: c.step}
 	c.secrets = secrets.New(o.OnSecret, c.files.Writes)
@@ -65,16 +68,22 @@ func newCompiler(ctx context.Context, o Options) (*compiler, error) {
 // step ends an evaluation that was given up.
 func (c *compiler) step() { limits.Step(c.ctx) }
 
+// next tells the watch over time and memory what is evaluated next.
+func (c *compiler) next(at *hcl.Range) {
+	c.step()
+	c.at.Set(at)
+}
+
 func (c *compiler) errorf(at *hcl.Range, summary, detail string, args ...any) {
 	c.diags = append(c.diags, diag.Errorf(at, summary, detail, args...))
 }
 
 // gather reads all that the compilation depends on: manifests, values of variables, modules, facts. Nothing is evaluated.
-func (c *compiler) gather(path string) *scope {
+func (c *compiler) gather(path string) *root {
 	shown := cmp.Or(c.opts.Shown, path)
 	m, diags := c.modules.Read(c.ctx, path, shown)
 	c.diags = append(c.diags, diags...)
-	given, diags := variables.Read(c.ctx, &c.files, c.opts.Vars, m)
+	c.given, diags = variables.Read(c.ctx, &c.files, c.opts.Vars, m)
 	c.diags = append(c.diags, diags...)
 	if m == nil {
 		return nil
@@ -99,13 +108,23 @@ func (c *compiler) gather(path string) *scope {
 		f.AddModule(at.Dir)
 	}
 	c.lookup(slices.Sorted(maps.Keys(c.tree.Facts)))
-	return &scope{mod: m, place: at, given: func(_ *run, name string) (result, *hcl.Range, bool) {
-		v, ok := given[name]
-		if ok && !v.OK {
-			return failed(), v.At, true
-		}
-		return result{val: v.Val, ok: true}, v.At, ok
-	}}
+	return &root{m, at}
+}
+
+// root is the module that is compiled.
+type root struct {
+	decl  *syntax.Module
+	place calls.Place
+}
+
+// functions are those of the modules in one folder.
+func (c *compiler) functions(dir string) map[string]function.Function {
+	fns, ok := c.funcs[dir]
+	if !ok {
+		fns = funcs.Functions(funcs.Options{BaseDir: dir, Root: c.opts.Root, Identities: c.opts.Identities, Step: c.step, OnSecret: c.Secret})
+		c.funcs[dir] = fns
+	}
+	return fns
 }
 
 // shape is that of a block, found once.
@@ -120,14 +139,13 @@ func (c *compiler) shape(m *syntax.Module, b *syntax.Block) *shape.Shape {
 }
 
 // evaluate turns what was read into entries and outputs.
-func (c *compiler) evaluate(root *scope) []Output {
-	s := c.newScope(root.mod, root.place, nil)
-	s.given = root.given
-	r := &run{c: c}
-	s.settle(r)
-	s.emit(r)
-	outputs := s.rootOutputs(r)
-	c.diags = append(c.diags, r.diags...)
+func (c *compiler) evaluate(root *root) []Output {
+	m := c.newModule(root.decl, root.place, nil)
+	r := cell.NewRun(nil, c.next)
+	m.names.Settle(r)
+	m.emit(r)
+	outputs := m.rootOutputs(r)
+	c.diags = append(c.diags, r.Diags...)
 	return outputs
 }
 
@@ -194,16 +212,16 @@ func (c *compiler) lookup(names []string) {
 
 // empty says of an address without entries whether it is declared all the same.
 func (c *compiler) empty(a resources.Address) bool {
-	s := c.scopes[a.Module]
+	m := c.instances[a.Module]
 	if a.Type == "" {
-		return s != nil || c.declaresCall(a.Module)
+		return m != nil || c.declaresCall(a.Module)
 	}
-	return s != nil && a.Instance == "" && s.mod.Resource(a.Type, a.Title) != nil
+	return m != nil && a.Instance == "" && m.decl.Resource(a.Type, a.Title) != nil
 }
 
 func (c *compiler) declaresCall(addr string) bool {
-	for _, s := range c.scopes {
-		for _, k := range s.calls {
+	for _, m := range c.instances {
+		for _, k := range m.calls {
 			if k.addr == addr {
 				return true
 			}

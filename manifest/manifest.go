@@ -85,7 +85,7 @@ func Compile(ctx context.Context, path string, o Options) (*Result, diag.List) {
 		}
 		result.Catalog = c.catalog()
 	}
-	list := diag.From(c.diags, &c.files, c.secrets.Redact)
+	list := c.Explain(c.diags)
 	if list.HasErrors() {
 		return nil, list
 	}
@@ -100,7 +100,7 @@ func Link(ctx context.Context, path string, o Options) diag.List {
 		return broken(err)
 	}
 	c.gather(path)
-	return diag.From(c.diags, &c.files, c.secrets.Redact)
+	return c.Explain(c.diags)
 }
 
 // broken is a type that cannot be read, its author's mistake.

@@ -11,6 +11,7 @@ import (
 	"github.com/nodeapply/apply/manifest/decode"
 	"github.com/nodeapply/apply/manifest/diag"
 	"github.com/nodeapply/apply/manifest/funcs"
+	"github.com/nodeapply/apply/manifest/internal/cell"
 	"github.com/nodeapply/apply/manifest/syntax"
 	"github.com/nodeapply/apply/resources"
 )
@@ -27,43 +28,43 @@ type Output struct {
 }
 
 // output computes a module's output.
-func (s *scope) output(r *run, b *syntax.Block) result {
+func (m *module) output(r *cell.Run, b *syntax.Block) cell.Result {
 	a := b.Attr("value")
 	if a == nil {
-		return failed()
+		return cell.Failed()
 	}
-	res := s.noted(s.eval(r, &a.Expr, nil))
-	if !res.ok {
+	res := m.noted(m.names.Eval(r, &a.Expr, nil))
+	if !res.OK {
 		return res
 	}
-	if s.flag(r, b, "sensitive", false) {
-		res.val = res.val.Mark(funcs.Sensitive)
-		return s.noted(res)
+	if m.flag(r, b, "sensitive", false) {
+		res.Val = res.Val.Mark(funcs.Sensitive)
+		return m.noted(res)
 	}
-	if s.from == nil && decode.Sensitive(res.val) { // a module's caller gets the mark with the value
-		r.errorf(a.Range().Ptr(), "Sensitive output", "The value of this output is made of a sensitive value. Write `sensitive = true` in `output %q`.", b.Label)
-		return failed()
+	if m.from == nil && decode.Sensitive(res.Val) { // a module's caller gets the mark with the value
+		r.Errorf(a.Range().Ptr(), "Sensitive output", "The value of this output is made of a sensitive value. Write `sensitive = true` in `output %q`.", b.Label)
+		return cell.Failed()
 	}
 	return res
 }
 
 // rootOutputs computes the outputs of the root module.
-func (s *scope) rootOutputs(r *run) []Output {
+func (m *module) rootOutputs(r *cell.Run) []Output {
 	var out []Output
-	for _, name := range slices.Sorted(maps.Keys(s.outputs)) {
-		c, b := s.outputs[name], s.mod.Outputs[name]
-		res := r.get(c)
-		if !res.ok {
+	for _, name := range slices.Sorted(maps.Keys(m.outputs)) {
+		c, b := m.outputs[name], m.decl.Outputs[name]
+		res := r.Get(c)
+		if !res.OK {
 			continue
 		}
-		o := Output{Name: name, Sensitive: decode.Sensitive(res.val), Pos: diag.Pos(b.Header)}
-		if decode.Known(res.val) {
+		o := Output{Name: name, Sensitive: decode.Sensitive(res.Val), Pos: diag.Pos(b.Header)}
+		if decode.Known(res.Val) {
 			var err error
-			if o.Value, err = decode.Exact(decode.Bare(res.val)); err != nil {
-				r.errorf(b.Attr("value").Range().Ptr(), "Wrong value for `value`", "%s.", diag.Sentence(err.Error()))
+			if o.Value, err = decode.Exact(decode.Bare(res.Val)); err != nil {
+				r.Errorf(b.Attr("value").Range().Ptr(), "Wrong value for `value`", "%s.", diag.Sentence(err.Error()))
 			}
 		} else {
-			o.Late = func(ctx context.Context, late catalog.Values) (any, error) { return s.c.lateOutput(ctx, c, late) }
+			o.Late = func(ctx context.Context, late catalog.Values) (any, error) { return m.c.lateOutput(ctx, c, late) }
 		}
 		out = append(out, o)
 	}
@@ -71,27 +72,25 @@ func (s *scope) rootOutputs(r *run) []Output {
 }
 
 // lateOutput computes an output when the run has ended. Where that fails for want of values that the run did not give, the error says whose.
-func (c *compiler) lateOutput(ctx context.Context, out *cell, late catalog.Values) (value any, problem error) {
-	err := c.again(ctx, late, func(r *run) {
-		res := r.get(out)
-		found := diag.From(r.diags, &c.files, c.secrets.Redact)
+func (c *compiler) lateOutput(ctx context.Context, out *cell.Cell, late catalog.Values) (value any, problem error) {
+	err := c.Again(ctx, late, func(r *cell.Run) {
+		res := r.Get(out)
+		found := c.Explain(r.Diags)
 		switch {
 		case found.HasErrors():
 			problem = found
-		case !res.ok || !decode.Known(res.val):
-			problem = errors.New(needs(res.deps) + " did not run")
+		case !res.OK || !decode.Known(res.Val):
+			problem = errors.New(res.Deps.String() + " did not run")
 		default:
-			value, problem = decode.Exact(decode.Bare(res.val))
+			value, problem = decode.Exact(decode.Bare(res.Val))
 		}
 	})
 	if err != nil || problem == nil {
 		return value, err
 	}
-	err = c.again(ctx, late, func(r *run) {
-		r.blind = true
-		if r.get(out); !r.diags.HasErrors() && len(r.ungiven) > 0 {
-			problem = &catalog.NotGiven{From: r.ungiven}
-		}
-	})
+	ungiven, err := c.Ungiven(ctx, late, func(r *cell.Run) { r.Get(out) })
+	if len(ungiven) > 0 {
+		problem = &catalog.NotGiven{From: ungiven}
+	}
 	return nil, cmp.Or(err, problem)
 }

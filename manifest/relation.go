@@ -6,6 +6,8 @@ import (
 
 	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/manifest/diag"
+	"github.com/nodeapply/apply/manifest/internal/block"
+	"github.com/nodeapply/apply/manifest/internal/cell"
 	"github.com/nodeapply/apply/manifest/reference"
 	"github.com/nodeapply/apply/manifest/syntax"
 	"github.com/nodeapply/apply/resources"
@@ -13,14 +15,11 @@ import (
 
 // related is a block (of a resource or a module) with what it refers to; its relations are made when all blocks are known.
 type related struct {
-	group *group
-	call  *call
-	deps  deps
-}
+	block  *block.Block
+	module *module // in which block is
+	deps   cell.Deps
 
-// relate reads the relations of a module block.
-func (k *call) relate() {
-	k.s.c.related = append(k.s.c.related, related{call: k})
+	call *call // else
 }
 
 // relations are all relations of the catalog.
@@ -31,14 +30,14 @@ func (c *compiler) relations() []catalog.Relation {
 			out = append(out, rel.call.relations()...)
 			continue
 		}
-		g := rel.group
-		for _, x := range g.sh.Relations {
+		self := rel.block.Addr()
+		for _, x := range rel.block.Relations() {
 			for _, t := range x.Targets {
-				out = g.s.relation(out, g.addr, x.Kind, t)
+				out = rel.module.relation(out, self, x.Kind, t)
 			}
 		}
 		for _, d := range rel.deps {
-			out = append(out, catalog.Relation{From: d.addr, To: g.addr, Kind: catalog.Before, Pos: diag.Pos(*d.at)})
+			out = append(out, catalog.Relation{From: d.Addr, To: self, Kind: catalog.Before, Pos: diag.Pos(*d.At)})
 		}
 	}
 	return out
@@ -51,18 +50,18 @@ func (k *call) relations() []catalog.Relation {
 		if !syntax.IsRelation(a.Name) {
 			continue
 		}
-		targets, diags := reference.Targets(a.Expression, k.s.c.types)
-		k.s.c.diags = append(k.s.c.diags, diags...)
+		targets, diags := reference.Targets(a.Expression, k.m.c.types)
+		k.m.c.diags = append(k.m.c.diags, diags...)
 		for _, t := range targets {
-			out = k.s.relation(out, resources.Address{Module: k.addr}, a.Name, t)
+			out = k.m.relation(out, resources.Address{Module: k.addr}, a.Name, t)
 		}
 	}
 	return out
 }
 
 // relation adds what one reference of a block means.
-func (s *scope) relation(out []catalog.Relation, self resources.Address, kind string, t reference.Target) []catalog.Relation {
-	for _, other := range s.resolve(t) {
+func (m *module) relation(out []catalog.Relation, self resources.Address, kind string, t reference.Target) []catalog.Relation {
+	for _, other := range m.resolve(t) {
 		r := catalog.Relation{From: other, To: self, Pos: diag.Pos(t.At)}
 		if kind == "before" || kind == "notify" {
 			r.From, r.To, r.Target = self, other, true
@@ -78,71 +77,71 @@ func (s *scope) relation(out []catalog.Relation, self resources.Address, kind st
 	return out
 }
 
-// resolve finds the addresses that a target stands for, seen from s. An address that nothing has is left to the catalog to refuse.
-func (s *scope) resolve(t reference.Target) []resources.Address {
-	scopes := []*scope{s}
+// resolve finds the addresses that a target stands for, seen from m. An address that nothing has is left to the catalog to refuse.
+func (m *module) resolve(t reference.Target) []resources.Address {
+	modules := []*module{m}
 	for i, step := range t.Modules {
-		var next []*scope
-		for _, sc := range scopes {
-			k := sc.calls[step.Name]
+		var next []*module
+		for _, in := range modules {
+			k := in.calls[step.Name]
 			if k == nil {
-				s.c.undeclaredModule(sc, step.Name, t.At)
+				m.c.undeclaredModule(in, step.Name, t.At)
 				return nil
 			}
 			if i == len(t.Modules)-1 && t.Type == "" {
-				return s.wholeModules(scopes, step, t.At)
+				return m.wholeModules(modules, step, t.At)
 			}
-			if k.mod == nil {
+			if k.called.Module == nil {
 				return nil // reported where it is called
 			}
-			for _, child := range k.scopes {
+			for _, child := range k.modules {
 				if step.Key == cty.NilVal || child.from.inst.Suffix() == reference.InstanceKey(step.Key) {
 					next = append(next, child)
 				}
 			}
 		}
 		if len(next) == 0 && step.Key != cty.NilVal {
-			s.c.noInstance(step, t.At)
+			m.c.noInstance(step, t.At)
 			return nil
 		}
-		scopes = next
+		modules = next
 	}
-	out := make([]resources.Address, 0, len(scopes))
-	for _, sc := range scopes {
-		out = append(out, sc.target(t))
+	out := make([]resources.Address, 0, len(modules))
+	for _, in := range modules {
+		out = append(out, in.target(t))
 	}
 	return out
 }
 
-func (s *scope) wholeModules(scopes []*scope, step reference.Step, at hcl.Range) []resources.Address {
+func (m *module) wholeModules(modules []*module, step reference.Step, at hcl.Range) []resources.Address {
 	var out []resources.Address
 	found := step.Key == cty.NilVal
-	for _, sc := range scopes {
-		k := sc.calls[step.Name]
-		if k == nil || k.mod == nil {
+	for _, in := range modules {
+		k := in.calls[step.Name]
+		if k == nil || k.called.Module == nil {
 			continue
 		}
 		a := resources.Address{Module: k.addr}
 		if step.Key != cty.NilVal {
 			a.Module += reference.InstanceKey(step.Key)
 		}
-		found = found || !k.ok || s.c.scopes[a.Module] != nil
+		found = found || !k.ok || m.c.instances[a.Module] != nil
 		out = append(out, a)
 	}
 	if !found {
-		s.c.noInstance(step, at)
+		m.c.noInstance(step, at)
 		return nil
 	}
 	return out
 }
 
-func (s *scope) target(t reference.Target) resources.Address {
-	a := resources.Address{Module: s.addr, Type: t.Type, Title: t.Title}
-	g := s.groups[s.mod.Resource(t.Type, t.Title)]
-	if g != nil {
-		a.Title = g.addr.Title
+func (m *module) target(t reference.Target) resources.Address {
+	a := resources.Address{Module: m.addr, Type: t.Type, Title: t.Title}
+	b := m.blocks[m.decl.Resource(t.Type, t.Title)]
+	if b != nil {
+		a.Title = b.Addr().Title
 	}
-	if t.Key != cty.NilVal && (g == nil || g.repOK && g.rep.known) {
+	if t.Key != cty.NilVal && (b == nil || b.Counted()) {
 		a.Instance = reference.InstanceKey(t.Key)
 	}
 	return a
@@ -152,9 +151,9 @@ func (c *compiler) noInstance(step reference.Step, at hcl.Range) {
 	c.errorf(&at, "Undeclared reference", "There is no instance `module.%s%s`.", step.Name, reference.InstanceKey(step.Key))
 }
 
-func (c *compiler) undeclaredModule(s *scope, name string, at hcl.Range) {
-	names := make([]string, 0, len(s.calls))
-	for n := range s.calls {
+func (c *compiler) undeclaredModule(m *module, name string, at hcl.Range) {
+	names := make([]string, 0, len(m.calls))
+	for n := range m.calls {
 		names = append(names, n)
 	}
 	c.errorf(&at, "Undeclared reference", "There is no module `%s` here%s", name, diag.Suggest(name, names))
