@@ -81,7 +81,7 @@ func Compile(ctx context.Context, path string, o Options) (*Result, diag.List) {
 			result.Outputs = c.evaluate(root)
 		})
 		if err != nil { // the evaluation may still be going on: nothing of it can be looked at
-			return nil, diag.From(hcl.Diagnostics{limits.Diagnose(err)}, &files.Reader{}, noSecrets)
+			return nil, diag.From(hcl.Diagnostics{limits.Diagnose(err)}, &files.Reader{}, nil)
 		}
 		result.Catalog = c.catalog()
 	}
@@ -107,6 +107,3 @@ func Link(ctx context.Context, path string, o Options) diag.List {
 func broken(err error) diag.List {
 	return diag.List{{Severity: diag.Error, Summary: "Broken resource type", Detail: err.Error()}}
 }
-
-// noSecrets is for diagnostics that no value is in.
-func noSecrets(text string) string { return text }

@@ -16,6 +16,7 @@ import (
 	"github.com/nodeapply/apply/manifest/internal/scope"
 	"github.com/nodeapply/apply/manifest/reference"
 	"github.com/nodeapply/apply/manifest/syntax"
+	"github.com/nodeapply/apply/manifest/variables"
 )
 
 // module is one instance of a module: its declarations with their values.
@@ -59,7 +60,7 @@ func (c *compiler) newModule(decl *syntax.Module, at calls.Place, from *caller) 
 		},
 	}
 	for name, b := range decl.Variables {
-		m.names.Vars[name] = cell.New("var."+name, &b.Header, func(r *cell.Run) cell.Result { return m.variable(r, b) })
+		m.names.Vars[name] = cell.New("var."+name, &b.Header, m.variable(b).Value)
 	}
 	for name, a := range decl.Locals {
 		m.names.Locals[name] = cell.New("local."+name, a.At, func(r *cell.Run) cell.Result { return m.noted(m.names.Eval(r, &a.Expr, nil)) })
@@ -76,6 +77,28 @@ func (c *compiler) newModule(decl *syntax.Module, at calls.Place, from *caller) 
 		}
 	}
 	return m
+}
+
+// variable declares a variable. Its value comes from outside, or from the call of the module.
+func (m *module) variable(b *syntax.Block) *variables.Variable {
+	v := &variables.Variable{Block: b, Scope: m.names, Given: func(*cell.Run) (cell.Result, *hcl.Range, bool) {
+		given, ok := m.c.given[b.Label]
+		if ok && !given.OK {
+			return cell.Failed(), given.At, true
+		}
+		return cell.Result{Val: given.Val, OK: true}, given.At, ok
+	}, Secret: m.c.Secret}
+	if m.from != nil {
+		v.Caller = m.from.call.b
+		v.Given = func(r *cell.Run) (cell.Result, *hcl.Range, bool) {
+			a := v.Caller.Attr(b.Label)
+			if a == nil || syntax.IsMeta(b.Label) || b.Label == "source" {
+				return cell.Result{}, nil, false
+			}
+			return m.from.call.m.names.Eval(r, &a.Expr, m.from.inst), a.Range().Ptr(), true
+		}
+	}
+	return v
 }
 
 // Resource finds a resource block, for expressions.

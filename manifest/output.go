@@ -13,6 +13,7 @@ import (
 	"github.com/nodeapply/apply/manifest/funcs"
 	"github.com/nodeapply/apply/manifest/internal/cell"
 	"github.com/nodeapply/apply/manifest/syntax"
+	"github.com/nodeapply/apply/manifest/variables"
 	"github.com/nodeapply/apply/resources"
 )
 
@@ -37,7 +38,7 @@ func (m *module) output(r *cell.Run, b *syntax.Block) cell.Result {
 	if !res.OK {
 		return res
 	}
-	if m.flag(r, b, "sensitive", false) {
+	if variables.Flag(r, b, "sensitive", false) {
 		res.Val = res.Val.Mark(funcs.Sensitive)
 		return m.noted(res)
 	}

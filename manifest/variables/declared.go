@@ -1,4 +1,4 @@
-package manifest
+package variables
 
 import (
 	"errors"
@@ -14,28 +14,41 @@ import (
 	"github.com/nodeapply/apply/manifest/funcs"
 	"github.com/nodeapply/apply/manifest/internal/cell"
 	"github.com/nodeapply/apply/manifest/internal/explain"
+	"github.com/nodeapply/apply/manifest/internal/scope"
 	"github.com/nodeapply/apply/manifest/reference"
 	"github.com/nodeapply/apply/manifest/syntax"
 )
 
-// varType is what a variable accepts.
-type varType struct {
+// Variable is a variable of one instance of a module.
+type Variable struct {
+	Block *syntax.Block
+	Scope *scope.Scope
+	// Given evaluates what it is given, at a place; ok is false if it is given nothing.
+	Given func(r *cell.Run) (res cell.Result, at *hcl.Range, ok bool)
+	// Caller is the block that calls the module; nil of the root module.
+	Caller *syntax.Block
+	// Secret is told sensitive values.
+	Secret func(cty.Value)
+}
+
+// accepted is what a variable accepts.
+type accepted struct {
 	ty       cty.Type
 	defaults *typeexpr.Defaults
 }
 
-func (m *module) varType(r *cell.Run, b *syntax.Block) (varType, bool) {
-	a := b.Attr("type")
+func (v *Variable) accepts(r *cell.Run) (accepted, bool) {
+	a := v.Block.Attr("type")
 	if a == nil {
-		return varType{ty: cty.DynamicPseudoType}, true
+		return accepted{ty: cty.DynamicPseudoType}, true
 	}
 	ty, defaults, diags := typeexpr.TypeConstraintWithDefaults(a.Expression)
 	r.Diags = append(r.Diags, explain.Type(diags)...)
-	return varType{ty, defaults}, !diags.HasErrors()
+	return accepted{ty, defaults}, !diags.HasErrors()
 }
 
-// flag evaluates a boolean attribute of a declaration, which must be a constant.
-func (m *module) flag(r *cell.Run, b *syntax.Block, name string, fallback bool) bool {
+// Flag evaluates a boolean attribute of a declaration, which must be a constant.
+func Flag(r *cell.Run, b *syntax.Block, name string, fallback bool) bool {
 	a := b.Attr(name)
 	if a == nil {
 		return fallback
@@ -48,24 +61,24 @@ func (m *module) flag(r *cell.Run, b *syntax.Block, name string, fallback bool) 
 	return v.True()
 }
 
-// variable computes the value of a variable: given, else its default; of its type; valid.
-func (m *module) variable(r *cell.Run, b *syntax.Block) cell.Result {
-	t, ok := m.varType(r, b)
+// Value computes the value: given, else its default; of its type; valid.
+func (v *Variable) Value(r *cell.Run) cell.Result {
+	t, ok := v.accepts(r)
 	if !ok {
 		return cell.Failed()
 	}
-	nullable := m.flag(r, b, "nullable", true)
-	def := m.fallback(r, b, t)
-	res, at, given := m.given(r, b.Label)
+	nullable := Flag(r, v.Block, "nullable", true)
+	def := v.fallback(r, t)
+	res, at, given := v.Given(r)
 	if given && res.OK && !nullable && res.Val.IsKnown() && res.Val.IsNull() {
 		given = false
 	}
-	switch a := b.Attr("default"); {
+	switch a := v.Block.Attr("default"); {
 	case given && res.OK:
-		res.Val, res.OK = m.conform(r, b, t, res.Val, at)
+		res.Val, res.OK = v.conform(r, t, res.Val, at)
 	case given:
 	case a == nil:
-		m.missing(r, b)
+		v.missing(r)
 		return cell.Failed()
 	default:
 		res, at = def, a.Range().Ptr()
@@ -73,87 +86,71 @@ func (m *module) variable(r *cell.Run, b *syntax.Block) cell.Result {
 	if !res.OK || !def.OK {
 		return cell.Failed()
 	}
-	v := res.Val
-	if !nullable && v.IsKnown() && v.IsNull() {
-		r.Errorf(at, "Wrong value for variable `"+b.Label+"`", "It may not be null.")
+	if !nullable && res.Val.IsKnown() && res.Val.IsNull() {
+		r.Errorf(at, "Wrong value for variable `"+v.Block.Label+"`", "It may not be null.")
 		return cell.Failed()
 	}
-	if m.flag(r, b, "sensitive", false) {
-		v = v.Mark(funcs.Sensitive)
+	if Flag(r, v.Block, "sensitive", false) {
+		res.Val = res.Val.Mark(funcs.Sensitive)
 	}
-	res.Val, res.OK = v, true
-	res = m.noted(res)
-	if !m.validate(r, b, res.Val, at) {
+	if decode.Sensitive(res.Val) {
+		v.Secret(res.Val)
+	}
+	if !v.validate(r, res.Val, at) {
 		return cell.Failed()
 	}
 	return res
 }
 
-// given is the value that a variable is given: from outside, or by the call of the module; ok is false if it is given none.
-func (m *module) given(r *cell.Run, name string) (res cell.Result, at *hcl.Range, ok bool) {
-	if m.from == nil {
-		v, ok := m.c.given[name]
-		if ok && !v.OK {
-			return cell.Failed(), v.At, true
-		}
-		return cell.Result{Val: v.Val, OK: true}, v.At, ok
-	}
-	k := m.from.call
-	a := k.b.Attr(name)
-	if a == nil || syntax.IsMeta(name) || name == "source" {
-		return cell.Result{}, nil, false
-	}
-	return k.m.names.Eval(r, &a.Expr, m.from.inst), a.Range().Ptr(), true
-}
-
-func (m *module) missing(r *cell.Run, b *syntax.Block) {
-	if m.from == nil {
+func (v *Variable) missing(r *cell.Run) {
+	b := v.Block
+	if v.Caller == nil {
 		r.Errorf(&b.Header, "Missing value", "The variable `%s` has no default and was not given: set it by `--var %s=...`, in a `--var-file`, or as APPLY_VAR_%s.", b.Label, b.Label, b.Label)
 		return
 	}
-	r.Errorf(&m.from.call.b.Header, "Missing attribute", "The module needs a value for its variable `%s` (declared at %s).", b.Label, diag.Where(&b.Header))
+	r.Errorf(&v.Caller.Header, "Missing attribute", "The module needs a value for its variable `%s` (declared at %s).", b.Label, diag.Where(&b.Header))
 }
 
 // fallback is the default of a variable. It is looked at also where it is not needed: a mistake in it waits for who needs it.
-func (m *module) fallback(r *cell.Run, b *syntax.Block, t varType) cell.Result {
-	a := b.Attr("default")
+func (v *Variable) fallback(r *cell.Run, t accepted) cell.Result {
+	a := v.Block.Attr("default")
 	if a == nil {
 		return cell.Result{OK: true}
 	}
-	res := m.constant(r, a)
+	res := v.constant(r, a)
 	if res.OK {
-		res.Val, res.OK = m.conform(r, b, t, res.Val, a.Range().Ptr())
+		res.Val, res.OK = v.conform(r, t, res.Val, a.Range().Ptr())
 	}
 	return res
 }
 
 // constant evaluates what may refer to nothing.
-func (m *module) constant(r *cell.Run, a *syntax.Attr) cell.Result {
+func (v *Variable) constant(r *cell.Run, a *syntax.Attr) cell.Result {
 	if len(a.Refs) > 0 {
 		r.Errorf(a.Refs[0].Range(), "Not a constant", "A default refers to nothing else; use a local for what is made of other values.")
 		return cell.Failed()
 	}
-	return m.names.Eval(r, &a.Expr, nil)
+	return v.Scope.Eval(r, &a.Expr, nil)
 }
 
 // conform converts a value to the variable's type. The message does not repeat the value.
-func (m *module) conform(r *cell.Run, b *syntax.Block, t varType, v cty.Value, at *hcl.Range) (cty.Value, bool) {
-	if t.defaults != nil && v.IsKnown() && !v.IsNull() {
-		marked, paths := v.UnmarkDeepWithPaths()
-		v = t.defaults.Apply(marked).MarkWithPaths(paths)
+func (v *Variable) conform(r *cell.Run, t accepted, val cty.Value, at *hcl.Range) (cty.Value, bool) {
+	if t.defaults != nil && val.IsKnown() && !val.IsNull() {
+		marked, paths := val.UnmarkDeepWithPaths()
+		val = t.defaults.Apply(marked).MarkWithPaths(paths)
 	}
-	out, err := convert.Convert(v, t.ty)
+	out, err := convert.Convert(val, t.ty)
 	if err != nil {
 		detail := within(err) + err.Error()
-		if decode.Sensitive(v) || m.flag(r, b, "sensitive", false) {
-			m.c.secrets.Add(v.Mark(funcs.Sensitive))
-			detail = "want " + t.ty.FriendlyNameForConstraint() + ", got " + decode.Describe(v)
+		if decode.Sensitive(val) || Flag(r, v.Block, "sensitive", false) {
+			v.Secret(val.Mark(funcs.Sensitive))
+			detail = "want " + t.ty.FriendlyNameForConstraint() + ", got " + decode.Describe(val)
 			if strings.HasSuffix(detail, " "+t.ty.FriendlyNameForConstraint()) {
 				detail = "a part of it is of another type"
 			}
 		}
-		r.Errorf(at, "Wrong value for variable `"+b.Label+"`", "%s: its type, declared at %s, is `%s`.", diag.Sentence(detail), diag.Where(&b.Header), typeexpr.TypeString(t.ty))
-		return v, false
+		r.Errorf(at, "Wrong value for variable `"+v.Block.Label+"`", "%s: its type, declared at %s, is `%s`.", diag.Sentence(detail), diag.Where(&v.Block.Header), typeexpr.TypeString(t.ty))
+		return val, false
 	}
 	return out, true
 }
@@ -179,15 +176,15 @@ func within(err error) string {
 }
 
 // validate checks the validation blocks, which see the variable itself as it is now.
-func (m *module) validate(r *cell.Run, b *syntax.Block, v cty.Value, at *hcl.Range) bool {
+func (v *Variable) validate(r *cell.Run, val cty.Value, at *hcl.Range) bool {
 	ok := true
-	for _, rule := range b.Inner {
+	for _, rule := range v.Block.Inner {
 		cond, message := rule.Attr("condition"), rule.Attr("error_message")
 		if cond == nil || message == nil {
 			ok = false
 			continue
 		}
-		res := m.names.With(b.Label, v).Eval(r, &cond.Expr, nil)
+		res := v.Scope.With(v.Block.Label, val).Eval(r, &cond.Expr, nil)
 		if !res.OK {
 			ok = false
 			continue
@@ -200,18 +197,18 @@ func (m *module) validate(r *cell.Run, b *syntax.Block, v cty.Value, at *hcl.Ran
 		case !c.IsKnown() || c.True():
 		default:
 			ok = false
-			m.invalid(r, b, message, v, at)
+			v.invalid(r, message, val, at)
 		}
 	}
 	return ok
 }
 
-func (m *module) invalid(r *cell.Run, b *syntax.Block, message *syntax.Attr, v cty.Value, at *hcl.Range) {
+func (v *Variable) invalid(r *cell.Run, message *syntax.Attr, val cty.Value, at *hcl.Range) {
 	text := "the value is not valid"
-	if res := m.names.With(b.Label, v).Eval(r, &message.Expr, nil); res.OK && decode.Known(res.Val) {
+	if res := v.Scope.With(v.Block.Label, val).Eval(r, &message.Expr, nil); res.OK && decode.Known(res.Val) {
 		if m, err := convert.Convert(res.Val, cty.String); err == nil && !m.IsNull() && !m.IsMarked() {
 			text = m.AsString()
 		}
 	}
-	r.Errorf(at, "Invalid value for variable `"+b.Label+"`", "%s (by the validation at %s)", diag.Sentence(text)+".", diag.Where(message.At))
+	r.Errorf(at, "Invalid value for variable `"+v.Block.Label+"`", "%s (by the validation at %s)", diag.Sentence(text)+".", diag.Where(message.At))
 }
