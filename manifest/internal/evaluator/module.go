@@ -1,4 +1,4 @@
-package manifest
+package evaluator
 
 import (
 	"maps"
@@ -21,7 +21,7 @@ import (
 
 // module is one instance of a module: its declarations with their values.
 type module struct {
-	c     *compiler
+	e     *Evaluator
 	decl  *syntax.Module
 	place calls.Place
 	addr  string // "module.a", "" for the root
@@ -41,21 +41,21 @@ type caller struct {
 }
 
 // newModule declares what a module instance holds. Nothing is evaluated yet.
-func (c *compiler) newModule(decl *syntax.Module, at calls.Place, from *caller) *module {
+func (e *Evaluator) newModule(decl *syntax.Module, at calls.Place, from *caller) *module {
 	m := &module{
-		c: c, decl: decl, place: at, from: from,
+		e: e, decl: decl, place: at, from: from,
 		outputs: map[string]*cell.Cell{}, blocks: make(map[*syntax.Block]*block.Block, len(decl.Body)), calls: map[string]*call{},
 	}
 	if from != nil {
 		m.addr = from.call.addr + from.inst.Suffix()
 	}
-	c.instances[m.addr] = m
+	e.instances[m.addr] = m
 	base := m.baseContext()
 	m.names = &scope.Scope{
 		Vars: map[string]*cell.Cell{}, Locals: map[string]*cell.Cell{}, Blocks: m, Base: base,
 		Explainer: &explain.Explainer{
-			Files: &c.files, Secrets: c.secrets, Functions: base.Functions, FactNames: c.factNames,
-			Fact:    func(name string) (bool, error) { f := c.facts[name]; return f.ok, f.reason },
+			Files: e.Files, Secrets: e.Secrets, Functions: base.Functions, FactNames: e.Facts.Names,
+			Fact:    e.Facts.Has,
 			Exports: func(name string) bool { return decl.Resource("fact", name) != nil },
 		},
 	}
@@ -68,12 +68,12 @@ func (c *compiler) newModule(decl *syntax.Module, at calls.Place, from *caller) 
 	for name, b := range decl.Outputs {
 		m.outputs[name] = cell.New("output."+name, &b.Header, func(r *cell.Run) cell.Result { return m.output(r, b) })
 	}
-	in := &block.Module{Host: c, Addr: m.addr, Scope: m.names, Inherited: m.inherited, Origins: m.originsOf}
+	in := &block.Module{Host: e, Addr: m.addr, Scope: m.names, Inherited: m.inherited, Origins: m.originsOf}
 	for _, b := range decl.Body {
 		if b.Kind == "module" {
-			m.calls[b.Label] = c.newCall(m, b)
+			m.calls[b.Label] = e.newCall(m, b)
 		} else {
-			m.blocks[b] = block.New(in, c.shape(decl, b))
+			m.blocks[b] = block.New(in, e.shape(decl, b))
 		}
 	}
 	return m
@@ -82,12 +82,12 @@ func (c *compiler) newModule(decl *syntax.Module, at calls.Place, from *caller) 
 // variable declares a variable. Its value comes from outside, or from the call of the module.
 func (m *module) variable(b *syntax.Block) *variables.Variable {
 	v := &variables.Variable{Block: b, Scope: m.names, Given: func(*cell.Run) (cell.Result, *hcl.Range, bool) {
-		given, ok := m.c.given[b.Label]
+		given, ok := m.e.Given[b.Label]
 		if ok && !given.OK {
 			return cell.Failed(), given.At, true
 		}
 		return cell.Result{Val: given.Val, OK: true}, given.At, ok
-	}, Secret: m.c.Secret}
+	}, Secret: m.e.Secret}
 	if m.from != nil {
 		v.Caller = m.from.call.b
 		v.Given = func(r *cell.Run) (cell.Result, *hcl.Range, bool) {
@@ -112,7 +112,7 @@ func (m *module) Call(name string) scope.Call { return m.calls[name] }
 // noted remembers what is secret in a value.
 func (m *module) noted(res cell.Result) cell.Result {
 	if res.OK && decode.Sensitive(res.Val) {
-		m.c.secrets.Add(res.Val)
+		m.e.Secret(res.Val)
 	}
 	return res
 }
@@ -120,26 +120,26 @@ func (m *module) noted(res cell.Result) cell.Result {
 func (m *module) baseContext() *hcl.EvalContext {
 	facts := map[string]cty.Value{}
 	for name := range m.decl.Facts {
-		if f := m.c.facts[name]; f.ok {
-			facts[name] = f.val
+		if v, ok := m.e.Facts.Value(name); ok {
+			facts[name] = v
 		}
 	}
 	return &hcl.EvalContext{
-		Functions: m.c.functions(m.place.Dir),
+		Functions: m.e.functionsIn(m.place.Dir),
 		Variables: map[string]cty.Value{
 			"fact": cty.ObjectVal(facts),
-			"path": cty.ObjectVal(map[string]cty.Value{"module": cty.StringVal(m.place.Dir), "root": cty.StringVal(m.c.rootDir)}),
+			"path": cty.ObjectVal(map[string]cty.Value{"module": cty.StringVal(m.place.Dir), "root": cty.StringVal(m.e.Place.Dir)}),
 		},
 	}
 }
 
 // emit turns the blocks into entries of the catalog, in order of declaration.
 func (m *module) emit(r *cell.Run) {
-	c := m.c
+	e := m.e
 	for _, b := range m.decl.Body {
 		if b.Kind == "module" {
 			k := m.calls[b.Label]
-			c.related = append(c.related, related{call: k})
+			e.related = append(e.related, related{call: k})
 			modules, _ := k.expand(r)
 			for _, child := range modules {
 				child.names.Settle(r)
@@ -149,8 +149,8 @@ func (m *module) emit(r *cell.Run) {
 			continue
 		}
 		of := m.blocks[b]
-		entries, used := of.Emit(r, c.entries)
-		c.entries, c.related = entries, append(c.related, related{block: of, module: m, deps: used})
+		entries, used := of.Emit(r, e.entries)
+		e.entries, e.related = entries, append(e.related, related{block: of, module: m, deps: used})
 	}
 }
 

@@ -1,4 +1,4 @@
-package manifest
+package evaluator
 
 import (
 	"cmp"
@@ -65,7 +65,7 @@ func (m *module) rootOutputs(r *cell.Run) []Output {
 				r.Errorf(b.Attr("value").Range().Ptr(), "Wrong value for `value`", "%s.", diag.Sentence(err.Error()))
 			}
 		} else {
-			o.Late = func(ctx context.Context, late catalog.Values) (any, error) { return m.c.lateOutput(ctx, c, late) }
+			o.Late = func(ctx context.Context, late catalog.Values) (any, error) { return m.e.lateOutput(ctx, c, late) }
 		}
 		out = append(out, o)
 	}
@@ -73,10 +73,10 @@ func (m *module) rootOutputs(r *cell.Run) []Output {
 }
 
 // lateOutput computes an output when the run has ended. Where that fails for want of values that the run did not give, the error says whose.
-func (c *compiler) lateOutput(ctx context.Context, out *cell.Cell, late catalog.Values) (value any, problem error) {
-	err := c.Again(ctx, late, func(r *cell.Run) {
+func (e *Evaluator) lateOutput(ctx context.Context, out *cell.Cell, late catalog.Values) (value any, problem error) {
+	err := e.Again(ctx, late, func(r *cell.Run) {
 		res := r.Get(out)
-		found := c.Explain(r.Diags)
+		found := e.Explain(r.Diags)
 		switch {
 		case found.HasErrors():
 			problem = found
@@ -89,7 +89,7 @@ func (c *compiler) lateOutput(ctx context.Context, out *cell.Cell, late catalog.
 	if err != nil || problem == nil {
 		return value, err
 	}
-	ungiven, err := c.Ungiven(ctx, late, func(r *cell.Run) { r.Get(out) })
+	ungiven, err := e.Ungiven(ctx, late, func(r *cell.Run) { r.Get(out) })
 	if len(ungiven) > 0 {
 		problem = &catalog.NotGiven{From: ungiven}
 	}

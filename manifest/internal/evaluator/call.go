@@ -1,4 +1,4 @@
-package manifest
+package evaluator
 
 import (
 	"cmp"
@@ -26,8 +26,8 @@ type call struct {
 	ok                  bool
 }
 
-func (c *compiler) newCall(m *module, b *syntax.Block) *call {
-	k := &call{m: m, b: b, addr: "module." + b.Label, called: c.tree.Called[b]}
+func (e *Evaluator) newCall(m *module, b *syntax.Block) *call {
+	k := &call{m: m, b: b, addr: "module." + b.Label, called: e.Calls[b]}
 	if m.addr != "" {
 		k.addr = m.addr + "." + k.addr
 	}
@@ -60,7 +60,7 @@ func (k *call) expand(r *cell.Run) ([]*module, bool) {
 	}
 	k.ok, k.deps = true, rep.Deps
 	for _, inst := range rep.List {
-		k.modules = append(k.modules, k.m.c.newModule(k.called.Module, k.called.Place, &caller{call: k, inst: inst}))
+		k.modules = append(k.modules, k.m.e.newModule(k.called.Module, k.called.Place, &caller{call: k, inst: inst}))
 	}
 	return k.modules, true
 }

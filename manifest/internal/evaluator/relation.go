@@ -1,4 +1,4 @@
-package manifest
+package evaluator
 
 import (
 	"github.com/hashicorp/hcl/v2"
@@ -23,9 +23,9 @@ type related struct {
 }
 
 // relations are all relations of the catalog.
-func (c *compiler) relations() []catalog.Relation {
+func (e *Evaluator) relations() []catalog.Relation {
 	var out []catalog.Relation
-	for _, rel := range c.related {
+	for _, rel := range e.related {
 		if rel.call != nil {
 			out = append(out, rel.call.relations()...)
 			continue
@@ -50,8 +50,8 @@ func (k *call) relations() []catalog.Relation {
 		if !syntax.IsRelation(a.Name) {
 			continue
 		}
-		targets, diags := reference.Targets(a.Expression, k.m.c.types)
-		k.m.c.diags = append(k.m.c.diags, diags...)
+		targets, diags := reference.Targets(a.Expression, k.m.e.Types)
+		k.m.e.diags = append(k.m.e.diags, diags...)
 		for _, t := range targets {
 			out = k.m.relation(out, resources.Address{Module: k.addr}, a.Name, t)
 		}
@@ -85,7 +85,7 @@ func (m *module) resolve(t reference.Target) []resources.Address {
 		for _, in := range modules {
 			k := in.calls[step.Name]
 			if k == nil {
-				m.c.undeclaredModule(in, step.Name, t.At)
+				m.e.undeclaredModule(in, step.Name, t.At)
 				return nil
 			}
 			if i == len(t.Modules)-1 && t.Type == "" {
@@ -101,7 +101,7 @@ func (m *module) resolve(t reference.Target) []resources.Address {
 			}
 		}
 		if len(next) == 0 && step.Key != cty.NilVal {
-			m.c.noInstance(step, t.At)
+			m.e.noInstance(step, t.At)
 			return nil
 		}
 		modules = next
@@ -125,11 +125,11 @@ func (m *module) wholeModules(modules []*module, step reference.Step, at hcl.Ran
 		if step.Key != cty.NilVal {
 			a.Module += reference.InstanceKey(step.Key)
 		}
-		found = found || !k.ok || m.c.instances[a.Module] != nil
+		found = found || !k.ok || m.e.instances[a.Module] != nil
 		out = append(out, a)
 	}
 	if !found {
-		m.c.noInstance(step, at)
+		m.e.noInstance(step, at)
 		return nil
 	}
 	return out
@@ -147,14 +147,14 @@ func (m *module) target(t reference.Target) resources.Address {
 	return a
 }
 
-func (c *compiler) noInstance(step reference.Step, at hcl.Range) {
-	c.errorf(&at, "Undeclared reference", "There is no instance `module.%s%s`.", step.Name, reference.InstanceKey(step.Key))
+func (e *Evaluator) noInstance(step reference.Step, at hcl.Range) {
+	e.errorf(&at, "Undeclared reference", "There is no instance `module.%s%s`.", step.Name, reference.InstanceKey(step.Key))
 }
 
-func (c *compiler) undeclaredModule(m *module, name string, at hcl.Range) {
+func (e *Evaluator) undeclaredModule(m *module, name string, at hcl.Range) {
 	names := make([]string, 0, len(m.calls))
 	for n := range m.calls {
 		names = append(names, n)
 	}
-	c.errorf(&at, "Undeclared reference", "There is no module `%s` here%s", name, diag.Suggest(name, names))
+	e.errorf(&at, "Undeclared reference", "There is no module `%s` here%s", name, diag.Suggest(name, names))
 }
