@@ -10,8 +10,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/journal/internal/image"
 	"github.com/nodeapply/apply/journal/internal/lines"
+	"github.com/nodeapply/apply/resources"
 )
 
 const suffix = ".journal"
@@ -176,4 +178,40 @@ func (p *past) ended(e *endedRecord) {
 			p.ops[n].after = &e.Files[i]
 		}
 	}
+}
+
+// touched tells of which resources a change of the node is announced. Those that a command changed together have it under one of their names.
+func (p *past) touched() func(a resources.Address) bool {
+	own, together := map[resources.Address]bool{}, map[string]bool{}
+	for _, st := range p.ops {
+		if st.op != nil {
+			own[st.op.Addr.address()] = true
+			together[st.op.Addr.Type] = together[st.op.Addr.Type] || st.op.Kind == string(host.OpRun)
+		}
+	}
+	return func(a resources.Address) bool { return own[a] || together[a.Type] }
+}
+
+// changed says whether the run changed anything: not where all that it announced failed, and is still as it was before.
+func (p *past) changed(v host.View) (bool, error) {
+	for _, st := range p.ops {
+		if st.op == nil {
+			continue
+		}
+		switch host.OpKind(st.op.Kind) {
+		case host.OpRun, host.OpUnit, host.OpPublish: // who knows
+			return true, nil
+		}
+		if st.op.Pre == nil { // a name that an earlier record tells of
+			continue
+		}
+		now, err := image.TraceOf(v, string(st.op.Name))
+		if err != nil || st.after != nil && !now.Same(*st.after) {
+			return true, err
+		}
+		if same, err := st.op.Pre.Is(v, string(st.op.Name)); err != nil || !same {
+			return true, err
+		}
+	}
+	return false, nil
 }

@@ -45,7 +45,11 @@ func (s *State) PlanUndo(v host.View, id string) (*Undo, error) {
 		return nil, errors.Join(err, fmt.Errorf("run %s was undone already, by run %s", id, by))
 	}
 	u := &Undo{Run: id}
+	touched := p.touched()
 	for _, st := range p.ops {
+		if st.begin != nil && !touched(st.begin.Addr.address()) {
+			continue // announced, and given up before anything was done
+		}
 		step, ok, err := s.undoStep(v, st)
 		if err != nil {
 			return nil, err
@@ -101,23 +105,25 @@ func (u *Undo) keepStrangers(v host.View) error {
 
 // LastChange is the id of the run that an undo is of where none is named: the last one that changed something. Where that is an undo that did not come
 // to its end, it is the run that it undid: the rest of it is left to be done.
-func (s *State) LastChange() (string, error) {
+func (s *State) LastChange(v host.View) (string, error) {
 	ids, err := s.Journals()
 	if err != nil {
 		return "", err
 	}
-	if len(ids) == 0 {
-		return "", errors.New("no run that changed something is on record")
+	for _, id := range ids {
+		p, dmg, err := s.read(id)
+		if err != nil {
+			return "", err
+		}
+		if _, ended := s.closed(id); !ended && slices.Contains(ids, p.head.Undoes) {
+			return p.head.Undoes, nil
+		}
+		changed, err := p.changed(v)
+		if err != nil || changed || dmg != nil {
+			return id, err
+		}
 	}
-	last := ids[0]
-	if _, ended := s.closed(last); ended {
-		return last, nil
-	}
-	p, _, err := s.read(last)
-	if err == nil && slices.Contains(ids, p.head.Undoes) {
-		last = p.head.Undoes
-	}
-	return last, err
+	return "", errors.New("no run that changed something is on record")
 }
 
 // undoneBy returns the id of the run that undid run id and came to its end.
