@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/nodeapply/apply/catalog"
+	"github.com/nodeapply/apply/engine/internal/ahead"
 	"github.com/nodeapply/apply/engine/internal/batch"
 	"github.com/nodeapply/apply/engine/internal/places"
 	"github.com/nodeapply/apply/graph"
@@ -21,8 +22,9 @@ import (
 type walk struct {
 	*run
 	converging bool
-	predicted  *walk  // the prediction, in a converge
-	visit      []bool // in a converge: which vertices to visit, the others keep their predicted result
+	predicted  *walk                    // the prediction, in a converge
+	visit      []bool                   // in a converge: which vertices to visit, the others keep their predicted result
+	ahead      *ahead.Attempts[finding] // in a prediction
 	states     []state
 	groups     batch.Batches[*catalog.Entry, resources.Member]
 	limits     places.Places
@@ -45,7 +47,7 @@ type state struct {
 	refused  error // of a prediction that was not approved
 }
 
-// newWalk makes a walk that plans, or one that converges on from a prediction.
+// newWalk makes a walk that predicts, or one that converges on from a prediction.
 func (r *run) newWalk(predicted *walk) *walk {
 	w := &walk{run: r, predicted: predicted, converging: predicted != nil, states: make([]state, r.cat.Graph().Len())}
 	if predicted != nil {
@@ -73,6 +75,18 @@ func (w *walk) Ready(v int) {
 	}
 }
 
+// Brief is part of graph.Visitor: of what is kept, left out or looked at before nothing is asked of the node.
+func (w *walk) Brief(v int) bool {
+	if v >= len(w.cat.Entries()) || w.unselected(v) || w.kept(v) != nil {
+		return !w.converging || len(w.cat.Sections(v)) == 0 // a place that is left behind them is given back
+	}
+	if _, refreshes := w.cat.Entries()[v].Resource.(resources.Refresher); refreshes {
+		return false
+	}
+	_, made := w.ahead.Made(v)
+	return made
+}
+
 // runs says whether this walk looks at v at all.
 func (w *walk) runs(v int) bool {
 	return !w.unselected(v) && w.kept(v) == nil && w.states[v].cause == 0
@@ -97,6 +111,7 @@ func (w *walk) Done(v int) {
 		w.influence(v, e.To)
 	}
 	st.diff = resources.Diff{} // the results have what is told of it
+	w.ahead.Forget(v)
 	if barrier {
 		return
 	}

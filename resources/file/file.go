@@ -7,6 +7,7 @@ package file
 import (
 	"context"
 	"path"
+	"slices"
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
@@ -112,6 +113,11 @@ func (f *File) Check(ctx context.Context, v host.View) (resources.Diff, error) {
 		return d, err
 	}
 	return f.compareTree(ctx, v, &w, d)
+}
+
+// Prompt says that neither a folder's tree nor an address is looked at.
+func (f *File) Prompt() bool {
+	return !f.Recurse && !slices.ContainsFunc(f.Source, content.IsRemote)
 }
 
 // Apply brings the file, and what is in the folder, to what is declared.

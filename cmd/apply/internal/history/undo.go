@@ -72,11 +72,11 @@ func (u *undoing) run(ctx context.Context, id string) error {
 	}
 	defer func() { u.Warn(state.Close()) }()
 	if id == "" {
-		if id, err = state.LastChange(h); err != nil {
+		if id, err = undo.LastChange(state, h); err != nil {
 			return err
 		}
 	}
-	plan, err := state.PlanUndo(h, id)
+	plan, err := undo.PlanOf(state, h, id)
 	if err != nil {
 		return err
 	}
@@ -97,7 +97,7 @@ func (u *undoing) run(ctx context.Context, id string) error {
 }
 
 // tell lists what would be put back, and what stays.
-func (u *undoing) tell(plan *journal.Undo) error {
+func (u *undoing) tell(plan *undo.Plan) error {
 	for _, s := range plan.Steps {
 		verdict := "put back"
 		switch {
@@ -134,7 +134,7 @@ func (u *undoing) tell(plan *journal.Undo) error {
 }
 
 // putBack takes the steps back, as a run of its own.
-func (u *undoing) putBack(ctx context.Context, state *journal.State, h *local.Node, plan *journal.Undo, signals *cli.Interrupts) error {
+func (u *undoing) putBack(ctx context.Context, state *journal.State, h *local.Node, plan *undo.Plan, signals *cli.Interrupts) error {
 	last, err := state.Newest()
 	if err != nil {
 		return err
@@ -161,12 +161,12 @@ func (u *undoing) putBack(ctx context.Context, state *journal.State, h *local.No
 }
 
 // part is the part in the exchange of an undo that puts back exported facts; another's has not begun.
-func (u *undoing) part(ctx context.Context, known *facts.Set, plan *journal.Undo, run string) (*session.Session, error) {
+func (u *undoing) part(ctx context.Context, known *facts.Set, plan *undo.Plan, run string) (*session.Session, error) {
 	part, err := u.Exchange.Session(u.App, known)
 	if err != nil {
 		return nil, err
 	}
-	if slices.ContainsFunc(plan.Steps, func(s journal.UndoStep) bool { return s.Addr.Type == "fact" && s.Refused == "" }) {
+	if slices.ContainsFunc(plan.Steps, func(s undo.Step) bool { return s.Addr.Type == "fact" && s.Refused == "" }) {
 		part.Begin(ctx, run, "", exchange.Plan{}, nil)
 	}
 	return part, nil
