@@ -1,15 +1,16 @@
-package hosttest
+// Package units is a systemd for tests: a small state machine of units, in which starting makes a unit active and masking makes that fail.
+package units
 
 import (
-	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/nodeapply/apply/host"
 )
 
-// Unit is a unit of the node's systemd, which is a small state machine here: starting makes a unit active, masking makes that fail.
+// Unit is one unit.
 type Unit struct {
 	host.Unit               // as it is at first; unset parts are those of an inactive, disabled unit that is loaded
 	Aliases   []string      // further names
@@ -18,12 +19,18 @@ type Unit struct {
 	Log       string        // what its journal holds
 }
 
-// AddUnits gives the node a systemd with these units. Without a call, and be it one of no units, the node has none.
-func (h *Host) AddUnits(units ...Unit) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.units == nil {
-		h.units = map[string]*Unit{}
+// Manager holds units, by all their names. It may be used by several goroutines.
+type Manager struct {
+	mu    sync.Mutex
+	units map[string]*Unit
+}
+
+// Add gives the manager further units.
+func (m *Manager) Add(units ...Unit) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.units == nil {
+		m.units = map[string]*Unit{}
 	}
 	for _, u := range units {
 		u.ID = u.Name
@@ -39,52 +46,42 @@ func (h *Host) AddUnits(units ...Unit) {
 			}
 		}
 		for _, name := range append(u.Aliases, u.Name) {
-			h.units[name] = &u
+			m.units[name] = &u
 		}
 	}
 }
 
-// Unit implements [host.UnitReader].
-func (h *Host) Unit(_ context.Context, name string) (host.Unit, error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.units == nil {
-		return host.Unit{}, host.ErrNoSystemd
-	}
-	u := h.units[name]
+// Unit is how a unit is now; of one that is not there LoadState is "not-found".
+func (m *Manager) Unit(name string) host.Unit {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	u := m.units[name]
 	if u == nil {
-		return host.Unit{Name: name, ID: name, LoadState: "not-found", ActiveState: "inactive", SubState: "dead"}, nil
+		return host.Unit{Name: name, ID: name, LoadState: "not-found", ActiveState: "inactive", SubState: "dead"}
 	}
 	if u.DiesAfter > 0 && u.ActiveState == "active" && time.Since(u.ActiveEnter) >= u.DiesAfter {
 		u.fail("exit-code")
 	}
 	state := u.Unit
 	state.Name = name
-	return state, nil
+	return state
 }
 
-// UnitLog implements [host.UnitReader].
-func (h *Host) UnitLog(_ context.Context, name string, _ int) (string, error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.units == nil {
-		return "", host.ErrNoSystemd
+// Log is what the journal of a unit holds.
+func (m *Manager) Log(name string) string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if u := m.units[name]; u != nil {
+		return u.Log
 	}
-	if u := h.units[name]; u != nil {
-		return u.Log, nil
-	}
-	return "", nil
+	return ""
 }
 
-// DoUnit implements [host.UnitWriter]. [Host.Calls] tells of it as "systemctl VERB NAME".
-func (h *Host) DoUnit(_ context.Context, name string, v host.Verb) error {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.calls = append(h.calls, fmt.Sprintf("systemctl %s %s", v, name))
-	if h.units == nil {
-		return host.ErrNoSystemd
-	}
-	u := h.units[name]
+// Do runs the job of a verb for a unit.
+func (m *Manager) Do(name string, v host.Verb) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	u := m.units[name]
 	if u == nil {
 		return fmt.Errorf("%s %s: unit not found", v, name)
 	}
@@ -92,6 +89,15 @@ func (h *Host) DoUnit(_ context.Context, name string, v host.Verb) error {
 		return fmt.Errorf("%s %s: %w", v, name, err)
 	}
 	return nil
+}
+
+// Reload reads the files of all units again.
+func (m *Manager) Reload() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, u := range m.units {
+		u.NeedDaemonReload = false
+	}
 }
 
 func (u *Unit) do(v host.Verb) error {
@@ -157,18 +163,4 @@ func (u *Unit) start() error {
 
 func (u *Unit) fail(result string) {
 	u.ActiveState, u.SubState, u.Result, u.MainPID = "failed", "failed", result, 0
-}
-
-// DaemonReload implements [host.UnitWriter]. Calls tells of it as "systemctl daemon-reload".
-func (h *Host) DaemonReload(context.Context) error {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.calls = append(h.calls, "systemctl daemon-reload")
-	if h.units == nil {
-		return host.ErrNoSystemd
-	}
-	for _, u := range h.units {
-		u.NeedDaemonReload = false
-	}
-	return nil
 }

@@ -1,6 +1,9 @@
-package file
+package tree
 
-import "iter"
+import (
+	"cmp"
+	"iter"
+)
 
 // entry is a name of the folder, of its source, or of both.
 type entry struct {
@@ -9,12 +12,12 @@ type entry struct {
 }
 
 // entries merges the names of the folder and of its source, both in lexical order.
-func (t *tree) entries(l level) iter.Seq2[entry, error] {
+func (t *walk) entries(l level) iter.Seq2[entry, error] {
 	names := func(folder string, none bool) (func() (string, error, bool), func()) {
 		if none {
 			return func() (string, error, bool) { return "", nil, false }, func() {}
 		}
-		return iter.Pull2(t.v.ReadDir(folder))
+		return iter.Pull2(t.View.ReadDir(folder))
 	}
 	return func(yield func(entry, error) bool) {
 		nextSource, stopSource := names(l.source, l.source == "")
@@ -24,7 +27,7 @@ func (t *tree) entries(l level) iter.Seq2[entry, error] {
 		source, sourceErr, inSource := nextSource()
 		here, hereErr, isHere := nextHere()
 		for inSource || isHere {
-			if err := firstError(sourceErr, hereErr); err != nil {
+			if err := cmp.Or(sourceErr, hereErr); err != nil {
 				yield(entry{}, err)
 				return
 			}
@@ -44,13 +47,4 @@ func (t *tree) entries(l level) iter.Seq2[entry, error] {
 			}
 		}
 	}
-}
-
-func firstError(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -1,7 +1,9 @@
-package file
+// Package protect knows what of a node is never removed nor replaced, whatever is declared.
+package protect
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/nodeapply/apply/host"
 )
@@ -15,8 +17,8 @@ func systemFolders() []string {
 	}
 }
 
-// sparesSystem refuses to have one of the system's own folders removed or replaced, by whatever name it is reached.
-func sparesSystem(v host.View, name string, st host.Stat) error {
+// System refuses to have one of the system's own folders removed or replaced, by whatever name it is reached.
+func System(v host.View, name string, st host.Stat) error {
 	for _, folder := range systemFolders() {
 		same := name == folder
 		if !same {
@@ -28,4 +30,14 @@ func sparesSystem(v host.View, name string, st host.Stat) error {
 		}
 	}
 	return nil
+}
+
+// Mounted returns the first mount point at or below name, "" if there is none.
+func Mounted(mounts []host.Mount, name string) string {
+	for _, m := range mounts {
+		if m.Point == name || strings.HasPrefix(m.Point, name+"/") {
+			return m.Point
+		}
+	}
+	return ""
 }
