@@ -32,7 +32,7 @@ func TestFormat(t *testing.T) {
 		err     string
 		content string // of bad.hcl afterwards
 	}{
-		{"only looking", true, bad + "\n", "1 files are not in the canonical form", crooked},
+		{"only looking", true, bad + "\n", "1 file is not in the canonical form", crooked},
 		{"writing", false, bad + "\n", "", straight},
 		{"again", false, "", "", straight},
 		{"looking again", true, "", "", straight},

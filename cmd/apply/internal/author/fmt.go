@@ -54,7 +54,9 @@ func formatAll(a *cli.App, paths []string, check bool) error {
 				return err
 			case changed:
 				different++
-				fmt.Fprintln(a.Stdout, file)
+				if err := list(a, file); err != nil {
+					return err
+				}
 			}
 		}
 	}
@@ -62,12 +64,28 @@ func formatAll(a *cli.App, paths []string, check bool) error {
 	case diags.HasErrors():
 		return diags
 	case check && different > 0:
-		return fmt.Errorf("%d files are not in the canonical form; apply fmt %s corrects them", different, strings.Join(paths, " "))
+		files, them := "1 file is", "it"
+		if different > 1 {
+			files, them = fmt.Sprintf("%d files are", different), "them"
+		}
+		return fmt.Errorf("%s not in the canonical form; apply fmt %s corrects %s", files, strings.Join(paths, " "), them)
 	}
 	return nil
 }
 
 // formatStream formats what comes from standard input to standard output.
+// list tells of a file that is, or was, not in the canonical form.
+func list(a *cli.App, file string) error {
+	if !a.JSON {
+		_, err := fmt.Fprintln(a.Stdout, file)
+		return err
+	}
+	return a.PrintJSON(struct {
+		Event string `json:"event"`
+		File  string `json:"file"`
+	}{"format", file})
+}
+
 func formatStream(a *cli.App, in io.Reader, check bool) error {
 	formatted, src, diags := format.New().Text("<stdin>", in)
 	switch {
