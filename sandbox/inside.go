@@ -20,7 +20,7 @@ type Cell struct {
 }
 
 // Inside returns the box that this program was started to be in, nil if it was not: its root is then that of the box. To get there the program starts anew, so this
-// is called before anything else is done.
+// is called before anything is done that cannot be done twice.
 func Inside() (*Cell, error) {
 	where := os.Getenv(marker)
 	if where == "" {
@@ -64,6 +64,9 @@ func again(text []byte) error {
 		if err := unix.Dup2(fd, scriptFD); err != nil {
 			return err
 		}
+	}
+	if _, err := unix.FcntlInt(tellFD, unix.F_SETFD, 0); err != nil { // what was open at the start may have been marked to be closed here
+		return err
 	}
 	if err := os.Setenv(marker, there); err != nil {
 		return err

@@ -1,0 +1,151 @@
+// Package prove rehearses a manifest in a sandbox of this node: is a second run without effect, does the order of what has no order matter, and can it be
+// killed at any step?
+package prove
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/nodeapply/apply/catalog"
+	"github.com/nodeapply/apply/cmd/apply/internal/cli"
+	"github.com/nodeapply/apply/cmd/apply/internal/load"
+	"github.com/nodeapply/apply/sandbox"
+	"github.com/nodeapply/apply/source"
+)
+
+// Command is apply prove.
+func Command(a *cli.App) *cobra.Command {
+	l := load.New(a)
+	orders, seed := cli.Count(8), uint64(1)
+	cmd := &cobra.Command{
+		Use:   "prove [flags] PATH",
+		Short: "Rehearse a manifest in a sandbox: idempotent? independent of order? safe to kill?",
+		Long: `Rehearse a manifest in a sandbox: idempotent? independent of order? safe to kill?
+
+The manifest is converged, commands included, in an overlay of this node; the node stays as it is. It is converged twice, in random orders that keep all
+relations, and killed at each step and started again; each has to end in the same state. The sandbox has no network, no devices and no systemd: what
+needs these is named as not decided.`,
+		Example: "  apply prove main.hcl\n  apply prove --orders 50 --seed 7 main.hcl",
+	}
+	cmd.RunE = a.Reading(func(cmd *cobra.Command, ctx context.Context, args []string) error {
+		src, err := l.Source(cmd, args)
+		if err != nil {
+			return err
+		}
+		cell, err := sandbox.Inside()
+		if err != nil {
+			return err
+		}
+		if cell != nil {
+			return rehearse(ctx, l, cell, src)
+		}
+		p, err := newProof(ctx, l, src)
+		if err != nil {
+			return err
+		}
+		defer p.stage.Close()
+		p.orders, p.seed = int(orders), seed
+		if err := p.all(ctx); err != nil {
+			return err
+		}
+		a.Ran, a.Code = true, p.code()
+		return p.print(a)
+	})
+	l.AddFlags(cmd.Flags())
+	cmd.Flags().Var(&orders, "orders", "random orders to converge in")
+	cmd.Flags().Uint64Var(&seed, "seed", seed, "`number` that the first of the random orders comes from; the next ones from those after it")
+	return cmd
+}
+
+// proof is what is tried with one manifest, and what came of it.
+type proof struct {
+	theatre
+	catalog *catalog.Catalog
+	path    string
+	orders  int
+	seed    uint64
+	claims  []Claim
+	open    []Open
+	base    *trial // in the order of declaration
+}
+
+// newProof compiles the manifest, so that what is wrong with it is told here, and makes the stage.
+func newProof(ctx context.Context, l *load.Loader, src source.Source) (*proof, error) {
+	m, err := l.Load(ctx, src)
+	if err != nil {
+		return nil, err
+	}
+	mounts, err := m.Host.Mounts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	layers, left := sandbox.Layers(mounts)
+	stage, err := sandbox.NewStage(layers)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := l.StateDir()
+	if err == nil {
+		dir, err = filepath.Abs(dir)
+	}
+	if err != nil {
+		return nil, err
+	}
+	p := &proof{theatre: theatre{stage: stage, skip: append([]string{dir, private}, volatile...)}, catalog: m.Catalog(), path: src.String()}
+	for _, point := range left {
+		p.open = append(p.open, Open{Name: point, Reason: "a file system that is not of this node alone is not in the sandbox"})
+	}
+	return p, nil
+}
+
+// volatile names hold what differs from one run to the next and says nothing of the state: logs, caches, and what is left of the files before.
+var volatile = []string{
+	"/var/log", "/var/cache", "/etc/passwd-", "/etc/group-", "/etc/shadow-", "/etc/gshadow-", "/etc/subuid-", "/etc/subgid-", "/etc/.pwd.lock",
+	"/var/lib/dpkg/status-old", "/var/lib/dpkg/lock", "/var/lib/dpkg/lock-frontend", "/var/lib/dpkg/triggers/Lock", "/var/lib/apt/lists/lock",
+}
+
+// all tries everything, as long as one trial can be built on the other.
+func (p *proof) all(ctx context.Context) error {
+	for _, try := range []func(context.Context) error{p.idempotent, p.independent, p.crashSafe} {
+		if err := try(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// declared is the order that breaks ties as declarations do.
+func (p *proof) declared() []int { return p.catalog.Graph().Order() }
+
+// random is an order from a seed.
+func (p *proof) random(seed uint64) []int {
+	return p.catalog.Graph().RandomOrder(rand.New(rand.NewPCG(seed, seed)))
+}
+
+// code is the exit code.
+func (p *proof) code() int {
+	for _, c := range p.claims {
+		if c.Verdict == Refuted {
+			return cli.Failed
+		}
+	}
+	return 0
+}
+
+// print prints the verdicts.
+func (p *proof) print(a *cli.App) error {
+	v := p.verdict()
+	if a.JSON {
+		enc := json.NewEncoder(a.Stdout)
+		enc.SetEscapeHTML(false)
+		return errors.Join(enc.Encode(v))
+	}
+	_, err := fmt.Fprint(a.Stdout, a.Scrub.Scrub(v.text()))
+	return err
+}

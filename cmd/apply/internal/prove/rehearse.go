@@ -1,0 +1,100 @@
+package prove
+
+import (
+	"context"
+	"os"
+	"time"
+
+	"github.com/nodeapply/apply/cmd/apply/internal/load"
+	"github.com/nodeapply/apply/engine"
+	"github.com/nodeapply/apply/report"
+	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/sandbox"
+	"github.com/nodeapply/apply/source"
+)
+
+// private is where a rehearsal keeps what is its own in a box.
+const private = "/run/apply-rehearsal"
+
+// part is what a rehearsal is to do.
+type part struct {
+	Order []int // of the vertices of the catalog's graph
+	DieAt int   // the step of the journal before which it ends as if killed; 0: none
+}
+
+// said is one thing that a rehearsal tells while it is under way. One field is set.
+type said struct {
+	Result  *report.Result `json:",omitempty"` // of a resource that has ended
+	Settled string         `json:",omitempty"` // address of a resource whose refresh was delivered
+	Ended   *ended         `json:",omitempty"` // all has ended
+}
+
+// ended is how a rehearsal ended.
+type ended struct{ Steps int }
+
+// killed is the exit code of a rehearsal that ends as if killed.
+const killed = 137
+
+// rehearse converges in a box, one resource after the other, and tells how.
+func rehearse(ctx context.Context, l *load.Loader, cell *sandbox.Cell, src source.Source) error {
+	var p part
+	if err := cell.Payload(&p); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(private, 0o700); err != nil {
+		return err
+	}
+	l.Exchange = load.Exchange{Groups: l.Exchange.Groups} // no other node can be reached
+	m, err := l.Load(ctx, src)
+	if err != nil {
+		return err
+	}
+	for _, e := range m.Catalog().Entries() {
+		if _, waits := e.Resource.(resources.Waiter); waits {
+			e.Noop = true
+		}
+	}
+	state, err := l.OpenState()
+	if err != nil {
+		return err
+	}
+	if err := state.Lock(ctx, 0); err != nil {
+		return err
+	}
+	last, err := state.Newest()
+	if err != nil {
+		return err
+	}
+	run, _, err := state.Begin(report.NextRunID(time.Now(), last), m.Host.Token(), "", time.Now())
+	if err != nil {
+		return err
+	}
+	run.Sweep(ctx, m.Host)
+	steps := &mortal{Recorder: run, dieAt: p.DieAt, tell: func(s said) error { return cell.Tell(s) }}
+	_, err = m.Converge(ctx, engine.Options{Order: p.Order, Recorder: steps, Events: teller{steps}})
+	if err != nil {
+		return err
+	}
+	if err := run.Close(); err != nil {
+		return err
+	}
+	if err := state.Close(); err != nil {
+		return err
+	}
+	return cell.Tell(said{Ended: &ended{Steps: steps.n}})
+}
+
+// teller tells of results.
+type teller struct{ *mortal }
+
+// Begin is part of report.Events.
+func (t teller) Begin(*report.Report) {}
+
+// Running is part of report.Events.
+func (t teller) Running(resources.Address, string) {}
+
+// Ended is part of report.Events.
+func (t teller) Ended(res *report.Result) { t.must(said{Result: res}) }
+
+// End is part of report.Events.
+func (t teller) End(*report.Report) {}

@@ -1,0 +1,154 @@
+package prove
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+
+	"github.com/nodeapply/apply/report"
+	"github.com/nodeapply/apply/sandbox"
+)
+
+// theatre is where rehearsals of one manifest are made.
+type theatre struct {
+	stage *sandbox.Stage
+	skip  []string // names that say nothing of the node
+	noise []string // names that differ from one run of the same order to the next
+}
+
+// trial is one rehearsal, of one or several runs in one box.
+type trial struct {
+	box   *sandbox.Box
+	runs  []run
+	state state
+}
+
+// run is one run of a rehearsal, until its end or its death.
+type run struct {
+	results []*report.Result
+	settled []string
+	steps   int
+	died    bool
+}
+
+// state is what a rehearsal leaves: by name what is there, by address what is wrong.
+type state map[string]string
+
+// begin makes a box for a trial.
+func (t *theatre) begin() (*trial, error) {
+	box, err := t.stage.Box()
+	if err != nil {
+		return nil, err
+	}
+	return &trial{box: box}, nil
+}
+
+// perform runs once in the trial's box.
+func (r *trial) perform(ctx context.Context, p part) (*run, error) {
+	var got run
+	complete := false
+	err := r.box.Run(ctx, os.Args[1:], p, func(line []byte) error {
+		var s said
+		if err := json.NewDecoder(bytes.NewReader(line)).Decode(&s); err != nil {
+			return err
+		}
+		switch {
+		case s.Result != nil:
+			got.results = append(got.results, s.Result)
+		case s.Settled != "":
+			got.settled = append(got.settled, s.Settled)
+		case s.Ended != nil:
+			got.steps, complete = s.Ended.Steps, true
+		}
+		return nil
+	})
+	var exit *sandbox.ExitError
+	switch {
+	case p.DieAt > 0 && errors.As(err, &exit) && exit.Code == killed:
+		got.died, err = true, nil
+	case err == nil && !complete:
+		err = errors.New("the rehearsal ended without a word")
+	}
+	if err != nil {
+		return nil, err
+	}
+	r.runs = append(r.runs, got)
+	return &r.runs[len(r.runs)-1], nil
+}
+
+// rehearse makes a trial of runs one after the other, and reads what they leave.
+func (t *theatre) rehearse(ctx context.Context, parts ...part) (*trial, error) {
+	r, err := t.begin()
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range parts {
+		if _, err := r.perform(ctx, p); err != nil {
+			return nil, errors.Join(err, r.box.Remove())
+		}
+	}
+	if err := r.look(t); err != nil {
+		return nil, errors.Join(err, r.box.Remove())
+	}
+	return r, nil
+}
+
+// look reads what the runs have left.
+func (r *trial) look(t *theatre) error {
+	changes, err := r.box.Changes(t.skip...)
+	if err != nil {
+		return err
+	}
+	r.state = state{}
+	for name, c := range changes {
+		r.state[name] = c.After.String()
+	}
+	for _, res := range r.last().results {
+		switch res.Outcome {
+		case report.Failed:
+			r.state[res.Address.String()] = "failed: " + res.Error.Summary
+		case report.Skipped:
+			r.state[res.Address.String()] = "skipped: " + res.Because
+		}
+	}
+	for _, name := range t.noise {
+		delete(r.state, name)
+	}
+	return nil
+}
+
+func (r *trial) last() *run { return &r.runs[len(r.runs)-1] }
+
+// Difference is what two rehearsals leave at one name.
+type Difference struct {
+	Name   string `json:"name"`
+	First  string `json:"first"`
+	Second string `json:"second"`
+}
+
+// against lists in what two states differ, by name.
+func (s state) against(other state) []Difference {
+	var out []Difference
+	names := maps.Clone(s)
+	maps.Copy(names, other)
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		if a, b := s[name], other[name]; a != b {
+			out = append(out, Difference{name, orNothing(a), orNothing(b)})
+		}
+	}
+	return out
+}
+
+func orNothing(s string) string {
+	if s == "" {
+		return "as on the node"
+	}
+	return s
+}
+
+func (d Difference) String() string { return fmt.Sprintf("%s: %s; %s", d.Name, d.First, d.Second) }
