@@ -38,7 +38,7 @@ func TestFormat(t *testing.T) {
 		{"looking again", true, "", "", straight},
 	} {
 		var out bytes.Buffer
-		err := format(&cli.App{Stdout: &out}, []string{dir}, test.check)
+		err := formatAll(&cli.App{Stdout: &out}, []string{dir}, test.check)
 		if (err == nil) != (test.err == "") || err != nil && !strings.Contains(err.Error(), test.err) {
 			t.Errorf("%s: want %q, got %v", test.name, test.err, err)
 		}

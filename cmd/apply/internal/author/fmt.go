@@ -14,8 +14,8 @@ import (
 
 	"github.com/nodeapply/apply/cmd/apply/internal/cli"
 	"github.com/nodeapply/apply/cmd/apply/internal/outfile"
-	"github.com/nodeapply/apply/manifest"
 	"github.com/nodeapply/apply/manifest/diag"
+	"github.com/nodeapply/apply/manifest/format"
 )
 
 func fmtCommand(a *cli.App) *cobra.Command {
@@ -29,18 +29,18 @@ func fmtCommand(a *cli.App) *cobra.Command {
 			if slices.Equal(args, []string{"-"}) {
 				return formatStream(a, cmd.InOrStdin(), check)
 			}
-			return format(a, args, check)
+			return formatAll(a, args, check)
 		},
 	}
 	cmd.Flags().BoolVar(&check, "check", false, "only list the files that would change; exit 1 if there are any")
 	return cmd
 }
 
-// format formats files, and the manifests directly in folders. It names the files that it changed, or would.
-func format(a *cli.App, paths []string, check bool) error {
+// formatAll formats files, and the manifests directly in folders. It names the files that it changed, or would.
+func formatAll(a *cli.App, paths []string, check bool) error {
 	var diags diag.List
 	different := 0
-	formatter := manifest.NewFormatter()
+	formatter := format.New()
 	for _, path := range paths {
 		files, err := manifestsAt(path)
 		if err != nil {
@@ -87,7 +87,7 @@ func list(a *cli.App, file string) error {
 }
 
 func formatStream(a *cli.App, in io.Reader, check bool) error {
-	formatted, src, diags := manifest.NewFormatter().Text("<stdin>", in)
+	formatted, src, diags := format.New().Text("<stdin>", in)
 	switch {
 	case diags.HasErrors():
 		return diags
@@ -115,7 +115,7 @@ func manifestsAt(path string) ([]string, error) {
 	return files, err
 }
 
-func formatFile(f *manifest.Formatter, file string, check bool) (changed bool, diags diag.List, err error) {
+func formatFile(f *format.Formatter, file string, check bool) (changed bool, diags diag.List, err error) {
 	formatted, src, diags := f.File(file)
 	if diags.HasErrors() || bytes.Equal(formatted, src) {
 		return false, diags, nil
