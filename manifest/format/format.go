@@ -1,4 +1,5 @@
-package manifest
+// Package format puts manifests into canonical form.
+package format
 
 import (
 	"context"
@@ -16,8 +17,8 @@ import (
 // Formatter formats manifests. The limit of what all manifests together may hold is that of all its files.
 type Formatter struct{ files files.Reader }
 
-// NewFormatter returns a Formatter that has read nothing.
-func NewFormatter() *Formatter { return &Formatter{} }
+// New returns a Formatter that has read nothing.
+func New() *Formatter { return &Formatter{} }
 
 // File reads a manifest and gives it in canonical form, beside what it holds now. A file with mistakes in its syntax is not formatted.
 func (f *Formatter) File(name string) (formatted, src []byte, diags diag.List) {
@@ -34,7 +35,7 @@ func (f *Formatter) Text(name string, in io.Reader) (formatted, src []byte, diag
 func (f *Formatter) format(name string, found hcl.Diagnostics) (formatted, src []byte, diags diag.List) {
 	file := f.files.File(name)
 	if found.HasErrors() {
-		return nil, nil, diag.From(found, &f.files, noSecrets)
+		return nil, nil, diag.From(found, &f.files, nil)
 	}
 	src = file.Bytes
 	if strings.HasSuffix(name, ".json") {
@@ -42,7 +43,7 @@ func (f *Formatter) format(name string, found hcl.Diagnostics) (formatted, src [
 	}
 	err := limits.Run(context.Background(), limits.Default, func(context.Context, *limits.Place) { formatted = hclwrite.Format(src) })
 	if err != nil {
-		return nil, nil, diag.From(hcl.Diagnostics{limits.Diagnose(err)}, &f.files, noSecrets)
+		return nil, nil, diag.From(hcl.Diagnostics{limits.Diagnose(err)}, &f.files, nil)
 	}
 	return formatted, src, nil
 }
