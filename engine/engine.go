@@ -23,8 +23,7 @@ import (
 
 const (
 	defaultTimeout = 5 * time.Minute
-	// predictFor bounds the first walk of a converge: a check that hangs delays the others by no more, and is left unpredicted.
-	predictFor = 10 * time.Second
+	predictFor     = 10 * time.Second // bounds the first walk of a converge
 )
 
 // Options say how to run. The zero value runs everything, one resource at a time, and keeps nothing.
@@ -90,9 +89,7 @@ func Plan(ctx context.Context, v host.View, c *catalog.Catalog, o Options) (*rep
 	}
 	defer r.hands.Rest()
 	r.begin(report.Plan)
-	w := r.newWalk(nil)
-	c.Graph().Walk(ctx, r.parallel(), flying(), w)
-	return r.finish(ctx, w), nil
+	return r.finish(ctx, r.predict(ctx)), nil
 }
 
 // Converge brings the node to what c declares. The error is about the options; what is wrong with a resource is in its result.
@@ -103,7 +100,10 @@ func Converge(ctx context.Context, h host.Host, c *catalog.Catalog, o Options) (
 	}
 	defer r.hands.Rest()
 	r.begin(report.Converge)
-	predicted := r.predict(ctx)
+	// A check that hangs delays the others by no more than this, and is left unpredicted.
+	soon, cancel := context.WithTimeoutCause(ctx, predictFor, errUnpredicted)
+	predicted := r.predict(soon)
+	cancel()
 	predicted.approve()
 	w := r.newWalk(predicted)
 	if w.idle() {
@@ -217,7 +217,9 @@ func (r *run) outputs(ctx context.Context) {
 		late = r.late.lookup
 	}
 	for _, o := range r.opts.Outputs(ctx, late) {
-		o.Value = r.scrubValue(o.Value)
+		if !o.Plain {
+			o.Value = r.scrubValue(o.Value)
+		}
 		r.report.Outputs = append(r.report.Outputs, o)
 	}
 }

@@ -55,8 +55,7 @@ func TestConverge(t *testing.T) {
 		{name: "target with what it requires", decl: "a b c d", edges: "a>b b>c", want: "a=changed b=changed", log: "apply a,apply b",
 			opts: Options{Choice: selection.Choice{Targets: []resources.Address{{Type: "t", Title: "b"}}}}},
 	} {
-		t.Run(tc.name, func(t *testing.T) {
-			w := &world{}
+		ways(t, tc.name, func(t *testing.T, w *world) {
 			c := parse(t, w, tc.decl, tc.edges)
 			rep, err := Converge(t.Context(), node{}, c, tc.opts)
 			if err != nil {
@@ -94,8 +93,7 @@ func TestPlan(t *testing.T) {
 		{"a guard may read what changes before it", "a b:unless=true c:there,onlyif=true d:there", "a>b b>c c>d", "a=pending:exact b=unchanged:after t.a c=unchanged:after t.a d=unchanged:exact"},
 		{"a predicted refresh", "a s:there s2:there,stopped", "a~s a~s2", "a=pending:exact s=pending+refresh:after t.a s2=unchanged:exact"},
 	} {
-		t.Run(tc.name, func(t *testing.T) {
-			w := &world{}
+		ways(t, tc.name, func(t *testing.T, w *world) {
 			rep, err := Plan(t.Context(), node{}, parse(t, w, tc.decl, tc.edges), Options{})
 			if err != nil {
 				t.Fatal(err)
@@ -224,8 +222,7 @@ func TestInterruptStartsNothingNew(t *testing.T) {
 		},
 		"a plan": func(c *catalog.Catalog, o Options) (*report.Report, error) { return Plan(t.Context(), node{}, c, o) },
 	} {
-		t.Run(name, func(t *testing.T) {
-			w := &world{}
+		ways(t, name, func(t *testing.T, w *world) {
 			c := parse(t, w, "a b:there", "a>b")
 			rep, err := do(c, Options{Stop: stop})
 			if err != nil {

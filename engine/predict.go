@@ -4,19 +4,36 @@ import (
 	"context"
 	"errors"
 
+	"github.com/nodeapply/apply/engine/internal/ahead"
 	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/resources"
 )
 
 var errUnpredicted = errors.New("not predicted in time")
 
-// predict makes the walk of a plan, within bounds of time.
+// predict makes the walk of a plan.
 func (r *run) predict(ctx context.Context) *walk {
-	ctx, cancel := context.WithTimeoutCause(ctx, predictFor, errUnpredicted)
-	defer cancel()
 	w := r.newWalk(nil)
+	w.ahead = ahead.Make(ctx, len(r.cat.Entries()), r.parallel(), w.prompt, func(ctx context.Context, v int) (finding, error) {
+		d, err := r.cat.Entries()[v].Resource.Check(ctx, r.view)
+		return finding{wanted: true, diff: d}, err
+	})
 	r.cat.Graph().Walk(ctx, r.parallel(), flying(), w)
 	return w
+}
+
+// prompt says of an entry that it can be checked before the walk, in any order: nothing that the run does or learns changes what is found.
+func (w *walk) prompt(v int) bool {
+	e := w.cat.Entries()[v]
+	if e.Off || e.Deferred != nil || len(e.Unless)+len(e.OnlyIf) > 0 || w.unselected(v) {
+		return false
+	}
+	if reason, _ := w.stop.stopped(); reason != "" {
+		return false
+	}
+	_, conditional := e.Resource.(resources.Conditional)
+	r, ok := e.Resource.(resources.Prompt)
+	return ok && !conditional && r.Prompt()
 }
 
 // approve asks about each result, and keeps what is refused.

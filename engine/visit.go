@@ -96,12 +96,18 @@ type finding struct {
 
 // examine asks whether the resource is wanted and what differs.
 func (t *visit) examine(ctx context.Context) (finding, error) {
+	if made, ok := t.ahead.Made(t.v); ok {
+		t.res.StartMS, t.res.DurationMS = millis(made.Start.Sub(t.started)), millis(made.Took)
+		return made.Value, made.Err
+	}
 	refreshing := len(t.notifiers) > 0
-	return attempted(ctx, t, func(ctx context.Context) (f finding, err error) {
-		if f.wanted, f.why, err = t.wanted(ctx, refreshing); err == nil && f.wanted {
-			f.diff, err = t.e.Resource.Check(ctx, t.view)
-		}
-		return f, err
+	return attempted(ctx, t, func(ctx context.Context) (finding, error) {
+		return t.ahead.Get(ctx, t.v, func(ctx context.Context) (f finding, err error) {
+			if f.wanted, f.why, err = t.wanted(ctx, refreshing); err == nil && f.wanted {
+				f.diff, err = t.e.Resource.Check(ctx, t.view)
+			}
+			return f, err
+		})
 	})
 }
 

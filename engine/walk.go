@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/nodeapply/apply/catalog"
+	"github.com/nodeapply/apply/engine/internal/ahead"
 	"github.com/nodeapply/apply/engine/internal/batch"
 	"github.com/nodeapply/apply/engine/internal/places"
 	"github.com/nodeapply/apply/graph"
@@ -21,8 +22,9 @@ import (
 type walk struct {
 	*run
 	converging bool
-	predicted  *walk  // the prediction, in a converge
-	visit      []bool // in a converge: which vertices to visit, the others keep their predicted result
+	predicted  *walk                    // the prediction, in a converge
+	visit      []bool                   // in a converge: which vertices to visit, the others keep their predicted result
+	ahead      *ahead.Attempts[finding] // in a prediction
 	states     []state
 	groups     batch.Batches[*catalog.Entry, resources.Member]
 	limits     places.Places
@@ -45,7 +47,7 @@ type state struct {
 	refused  error // of a prediction that was not approved
 }
 
-// newWalk makes a walk that plans, or one that converges on from a prediction.
+// newWalk makes a walk that predicts, or one that converges on from a prediction.
 func (r *run) newWalk(predicted *walk) *walk {
 	w := &walk{run: r, predicted: predicted, converging: predicted != nil, states: make([]state, r.cat.Graph().Len())}
 	if predicted != nil {
@@ -71,6 +73,18 @@ func (w *walk) Ready(v int) {
 	if v < len(w.cat.Entries()) && w.runs(v) && len(w.cat.Sections(v)) == 0 { // who waits for a limit is not waited for
 		w.expect(w.cat.Entries()[v])
 	}
+}
+
+// Brief is part of graph.Visitor: of what is kept, left out or looked at before nothing is asked of the node.
+func (w *walk) Brief(v int) bool {
+	if v >= len(w.cat.Entries()) || w.unselected(v) || w.kept(v) != nil {
+		return !w.converging || len(w.cat.Sections(v)) == 0 // a place that is left behind them is given back
+	}
+	if _, refreshes := w.cat.Entries()[v].Resource.(resources.Refresher); refreshes {
+		return false
+	}
+	_, made := w.ahead.Made(v)
+	return made
 }
 
 // runs says whether this walk looks at v at all.
@@ -100,6 +114,7 @@ func (w *walk) Done(v int) {
 	if barrier {
 		return
 	}
+	w.ahead.Forget(v)
 	w.groups.Ended(w.cat.Entries()[v].Addr.Type, w.cat.Entries()[v])
 	w.announce(st.results)
 }

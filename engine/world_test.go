@@ -19,10 +19,18 @@ import (
 
 // world is the node of these tests: which things are as declared, and what was done.
 type world struct {
+	prompt bool // its things are looked at before the walk
+
 	mu   sync.Mutex
 	is   map[string]bool
 	log  []string
 	dead chan struct{} // closed when the dead mount comes back
+}
+
+// ways tests things that are looked at before the walk of a prediction, and such that are not.
+func ways(t *testing.T, name string, test func(t *testing.T, w *world)) {
+	t.Run(name, func(t *testing.T) { test(t, &world{prompt: true}) })
+	t.Run(name+", one by one", func(t *testing.T) { test(t, &world{}) })
 }
 
 func (w *world) did(format string, args ...any) {
@@ -82,6 +90,8 @@ func (t *thing) Check(ctx context.Context, _ host.View) (resources.Diff, error) 
 	}
 	return resources.Diff{Changes: []resources.Change{{Attr: "ensure", From: "absent", To: "present", Opaque: t.words["opaque"]}}, Spreads: t.words["spreads"]}, nil
 }
+
+func (t *thing) Prompt() bool { return t.w.prompt }
 
 func (t *thing) Apply(context.Context, host.Host, resources.Diff) error {
 	t.w.did("apply %s", t.name)

@@ -9,6 +9,9 @@ import (
 type Visitor interface {
 	// Ready is called when all predecessors of v have ended, before v is visited, by the goroutine that owns the walk: never twice at a time.
 	Ready(v int)
+	// Brief says of a vertex that is ready that its visit is over in a moment and waits for nobody: the goroutine that owns the walk then makes it
+	// itself, beside the slots.
+	Brief(v int) bool
 	// Visit is called once for each vertex, while it holds one of the walk's slots, beside other visits. It may hand a wait for
 	// somebody else to slot.Wait, which lends the slot to another visit meanwhile.
 	Visit(ctx context.Context, v int, slot Slot)
@@ -101,7 +104,8 @@ func (g *Graph) walk(ctx context.Context, workers, flying int, vis Visitor) (ste
 		}
 	}
 	for left := len(in); left > 0; {
-		if w.flying == 0 && len(w.ready) == 1 { // nothing else can start until it has ended, so it needs no goroutine: in a chain, none does
+		// Where nothing else can start until it has ended, a visit needs no goroutine: in a chain, none does.
+		if len(w.ready) > 0 && (w.flying == 0 && len(w.ready) == 1 || vis.Brief(w.ready[0])) {
 			v := w.ready.pop()
 			vis.Visit(ctx, v, Slot{})
 			steps++
@@ -166,7 +170,7 @@ func (w *walk) start(ctx context.Context, vis Visitor) {
 		close(w.returning[0])
 		w.returning = w.returning[1:]
 	}
-	for ; w.free > 0 && len(w.ready) > 0 && w.flying < w.most; w.free-- {
+	for ; w.free > 0 && len(w.ready) > 0 && w.flying < w.most && !vis.Brief(w.ready[0]); w.free-- {
 		v := w.ready.pop()
 		w.flying++
 		select {

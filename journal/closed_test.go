@@ -1,11 +1,10 @@
 package journal
 
 import (
-	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -14,6 +13,7 @@ import (
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/host/hosttest"
 	"github.com/nodeapply/apply/journal/internal/image"
+	"github.com/nodeapply/apply/journal/internal/record"
 	"github.com/nodeapply/apply/resources"
 )
 
@@ -39,34 +39,34 @@ func TestClosed(t *testing.T) {
 	t.Run("the last record says all", func(t *testing.T) {
 		s := open(t, t.TempDir())
 		written(t, s, true)
-		short, ok := s.closed("1")
+		short, ok := s.journals.Closed("1")
 		if !ok {
 			t.Fatal("not closed")
 		}
-		long, dmg, err := s.read("1")
+		long, dmg, err := s.journals.Read("1")
 		if dmg != nil || err != nil {
 			t.Fatal(dmg, err)
 		}
-		names := func(all []debt) (out []string) {
+		names := func(all []record.Debt) (out []string) {
 			for _, d := range all {
-				out = append(out, d.Source.address().String()+" owes "+d.Target.address().String())
+				out = append(out, d.Source.Address().String()+" owes "+d.Target.Address().String())
 			}
 			return out
 		}
-		if diff := cmp.Diff(names(long.owed), names(short.owed)); diff != "" || len(short.owed) != 1 {
+		if diff := cmp.Diff(names(long.Owed), names(short.Owed)); diff != "" || len(short.Owed) != 1 {
 			t.Error(diff)
 		}
-		if diff := cmp.Diff(long.head, short.head); diff != "" {
+		if diff := cmp.Diff(long.Head, short.Head); diff != "" {
 			t.Error(diff)
 		}
-		if len(long.ops) != 2 || long.ops[1].after == nil {
-			t.Errorf("the record of how the file was left is lost: %+v", long.ops)
+		if len(long.Ops) != 2 || long.Ops[1].After == nil {
+			t.Errorf("the record of how the file was left is lost: %+v", long.Ops)
 		}
 	})
 	t.Run("what has not ended is looked for", func(t *testing.T) {
 		s := open(t, t.TempDir())
 		written(t, s, false)
-		if _, ok := s.closed("1"); ok {
+		if _, ok := s.journals.Closed("1"); ok {
 			t.Error("closed")
 		}
 		next, _ := begin(t, s, "2")
@@ -78,7 +78,7 @@ func TestClosed(t *testing.T) {
 		dir := t.TempDir()
 		s := open(t, dir)
 		written(t, s, true)
-		name := filepath.Join(dir, "journal", "1"+suffix)
+		name := s.journals.Path("1")
 		b, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
@@ -144,14 +144,19 @@ func BenchmarkBegin(b *testing.B) {
 
 // makeJournal writes the journal of a run that has written n files.
 func makeJournal(s *State, n int, closed bool) error {
-	records := []record{{Run: &runRecord{Version: version, ID: "1", Started: start}}}
+	l, err := s.journals.Create(record.Run{ID: "1", Started: start})
+	if err != nil {
+		return err
+	}
 	for i := range n {
-		a, name := toAddress(addr(fmt.Sprint(i))), fmt.Appendf(nil, "/srv/file%d", i)
-		records = append(records, record{Begin: &beginRecord{Addr: a}}, record{Op: &opRecord{Addr: a, Kind: "write", Name: name, Pre: &image.Image{Kind: "absent"}}},
-			record{Ended: &endedRecord{Addr: a, Files: []image.Trace{{Name: name, Kind: "file", Mode: 0o644, Size: 1024, Ino: uint64(i), Time: start}}}})
+		a, name := record.AddressOf(addr(fmt.Sprint(i))), fmt.Appendf(nil, "/srv/file%d", i)
+		err = errors.Join(err, l.Later(
+			record.Record{Begin: &record.Begin{Addr: a}}, record.Record{Op: &record.Op{Addr: a, Kind: "write", Name: name, Pre: &image.Image{Kind: "absent"}}},
+			record.Record{Ended: &record.Ended{Addr: a, Files: []image.Trace{{Name: name, Kind: "file", Mode: 0o644, Size: 1024, Ino: uint64(i), Time: start}}}},
+		))
 	}
 	if closed {
-		records = append(records, record{Closed: &closedRecord{}})
+		err = errors.Join(err, l.Later(record.Record{Closed: &record.Closed{}}))
 	}
-	return encoded(records, func(all []byte) error { return s.save(filepath.Join("journal", "1"+suffix), bytes.NewReader(all)) })
+	return errors.Join(err, l.Close())
 }

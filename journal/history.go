@@ -28,7 +28,7 @@ func (s *State) Newest() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	journals, err := s.Journals()
+	journals, err := s.journals.IDs()
 	if err != nil {
 		return "", err
 	}
@@ -78,7 +78,7 @@ type Unended struct {
 
 // Unended lists the runs that are on record without a report, the newest first.
 func (s *State) Unended() ([]Unended, error) {
-	ids, err := s.Journals()
+	ids, err := s.journals.IDs()
 	if err != nil {
 		return nil, err
 	}
@@ -87,23 +87,23 @@ func (s *State) Unended() ([]Unended, error) {
 		if _, err := os.Lstat(s.reportPath(id)); !errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
-		if _, ended := s.closed(id); ended {
+		if _, ended := s.journals.Closed(id); ended {
 			continue // its report is older than what is kept
 		}
-		p, _, err := s.read(id)
+		p, _, err := s.journals.Read(id)
 		if err != nil {
 			return nil, err
 		}
-		if p.head.ID == "" {
+		if p.Head.ID == "" {
 			continue // damaged
 		}
 		begun := map[resources.Address]bool{}
-		for _, st := range p.ops {
-			if st.begin != nil {
-				begun[st.begin.Addr.address()] = true
+		for _, st := range p.Ops {
+			if st.Begin != nil {
+				begun[st.Begin.Addr.Address()] = true
 			}
 		}
-		out = append(out, Unended{ID: id, Started: p.head.Started, Undoes: p.head.Undoes, Begun: len(begun)})
+		out = append(out, Unended{ID: id, Started: p.Head.Started, Undoes: p.Head.Undoes, Begun: len(begun)})
 	}
 	return out, nil
 }
@@ -153,55 +153,4 @@ func (s *State) save(name string, content io.WriterTo) error {
 		return fmt.Errorf("state: %w", err)
 	}
 	return nil
-}
-
-// What is kept of runs that changed something, and as much of others: the newest ones at the least, then what is not too old, not too many and not too
-// much. A node that runs every few minutes would fill its disk with reports that nothing has changed.
-const (
-	keepDays = 90
-	keepRuns = 50
-	mostRuns = 1000
-	mostSize = 256 << 20 // bytes
-)
-
-// Prune removes what is left of runs that are not kept, and content that no journal needs or that is over the store's cap, the oldest first.
-func (s *State) Prune(now time.Time) error {
-	reports, err := s.Reports()
-	if err != nil {
-		return err
-	}
-	journals, err := s.Journals()
-	if err != nil {
-		return err
-	}
-	var idle, changing, records []string
-	for _, id := range journals {
-		records = append(records, filepath.Join(s.dir, "journal", id+suffix))
-	}
-	for _, id := range reports {
-		if _, changed := slices.BinarySearchFunc(journals, id, func(a, b string) int { return strings.Compare(b, a) }); changed {
-			changing = append(changing, s.reportPath(id))
-		} else {
-			idle = append(idle, s.reportPath(id))
-		}
-	}
-	return errors.Join(pruneFiles(idle, now), pruneFiles(changing, now), pruneFiles(records, now), s.store.Prune(now.Add(-keepDays*24*time.Hour)))
-}
-
-// pruneFiles removes those of some files, the newest first, that are not kept.
-func pruneFiles(names []string, now time.Time) error {
-	var size int64
-	var errs []error
-	for i, name := range names {
-		info, err := os.Lstat(name)
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		size += info.Size()
-		if old := now.Sub(info.ModTime()) >= keepDays*24*time.Hour; i >= keepRuns && (old || i >= mostRuns || size > mostSize) {
-			errs = append(errs, os.Remove(name))
-		}
-	}
-	return errors.Join(errs...)
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/nodeapply/apply/journal/internal/lines"
+	"github.com/nodeapply/apply/journal/internal/store"
 )
 
 // Nothing in the folder is waited for: a pipe in the place of any file is an error, or is told and set aside.
@@ -18,11 +19,12 @@ func TestPipesInTheFolder(t *testing.T) {
 	if err := s.SaveReport("1", strings.NewReader(`"report"`)); err != nil {
 		t.Fatal(err)
 	}
-	sum, err := s.store.Put(context.Background(), strings.NewReader("content"))
+	kept := store.New(filepath.Join(s.dir, "store"))
+	sum, err := kept.Put(context.Background(), strings.NewReader("content"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"journal/2" + suffix, "runs/2.json", "kept"} {
+	for _, name := range []string{"journal/2.journal", "runs/2.json", "kept"} {
 		if err := syscall.Mkfifo(filepath.Join(s.dir, name), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -34,7 +36,7 @@ func TestPipesInTheFolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	var report string
-	_, getErr := s.store.Get(sum)
+	_, getErr := kept.Get(sum)
 	_, loadErr := s.Load("kept")
 	for what, err := range map[string]error{"content": getErr, "kept": loadErr, "report": s.Report("2", &report)} {
 		if err == nil || !strings.Contains(err.Error(), lines.ErrNoFile.Error()) {

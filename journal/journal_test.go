@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/journal/internal/lines"
 	"github.com/nodeapply/apply/resources"
 )
 
@@ -144,8 +145,8 @@ func TestDamage(t *testing.T) {
 		{"zeroed", func(b []byte) []byte { return make([]byte, len(b)) }, 0, "damaged", true},
 		{"truncated to nothing", func([]byte) []byte { return nil }, 0, "damaged", true},
 		{"of a newer version", func([]byte) []byte {
-			r := record{Run: &runRecord{Version: 99, ID: "1"}}
-			return linesOf(r, r)
+			line, _ := lines.Append(nil, []byte(`{"run":{"version":99,"id":"1"}}`))
+			return append(line, line...)
 		}, 0, "newer version", true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -153,7 +154,7 @@ func TestDamage(t *testing.T) {
 			s := open(t, dir)
 			r, _ := begin(t, s, "1")
 			owe(t, r)
-			name := filepath.Join(dir, "journal", "1"+suffix)
+			name := s.journals.Path("1")
 			b, err := os.ReadFile(name)
 			if err != nil {
 				t.Fatal(err)
@@ -173,31 +174,6 @@ func TestDamage(t *testing.T) {
 			}
 			owe(t, next) // and the run goes on
 		})
-	}
-}
-
-func TestLock(t *testing.T) {
-	dir := t.TempDir()
-	a, b := open(t, dir), open(t, dir)
-	if err := a.Lock(t.Context(), 0); err != nil {
-		t.Fatal(err)
-	}
-	var held *HeldError
-	if err := b.Lock(t.Context(), 0); !errors.As(err, &held) || held.PID != os.Getpid() {
-		t.Errorf("want a HeldError of pid %d, got %v", os.Getpid(), err)
-	}
-	var wg sync.WaitGroup
-	got := make(chan error, 1)
-	wg.Go(func() { got <- b.Lock(t.Context(), time.Minute) })
-	if err := a.Close(); err != nil {
-		t.Fatal(err)
-	}
-	wg.Wait()
-	if err := <-got; err != nil {
-		t.Errorf("after the first gave it back: %v", err)
-	}
-	if err := b.Close(); err != nil {
-		t.Error(err)
 	}
 }
 
@@ -241,92 +217,8 @@ func TestAppendsShareASync(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	p, dmg, err := s.read("1")
-	if err != nil || dmg != nil || len(p.ops) != 400 {
-		t.Errorf("want 400 records, got %d, %v, %v", len(p.ops), dmg, err)
+	p, dmg, err := s.journals.Read("1")
+	if err != nil || dmg != nil || len(p.Ops) != 400 {
+		t.Errorf("want 400 records, got %d, %v, %v", len(p.Ops), dmg, err)
 	}
-}
-
-// linesOf returns records as they are in a journal.
-func linesOf(records ...record) (all []byte) {
-	_ = encoded(records, func(b []byte) error {
-		all = b
-		return nil
-	})
-	return all
-}
-
-func FuzzDecode(f *testing.F) {
-	line := linesOf(record{Run: &runRecord{Version: 1, ID: "x"}})
-	f.Add(line)
-	f.Add(append(line, "00000000 {}\n"...))
-	f.Add([]byte("zzzzzzzz {}\n\n\n"))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		var p past
-		dmg, err := decode(strings.NewReader(string(b)), p.add)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if dmg != nil && (dmg.Offset < 0 || dmg.Offset > int64(len(b))) {
-			t.Fatalf("offset %d of %d", dmg.Offset, len(b))
-		}
-	})
-}
-
-func TestManaged(t *testing.T) {
-	dir := t.TempDir()
-	s := open(t, dir)
-	none, err := s.Managed("/main.hcl")
-	if none != nil || err != nil {
-		t.Fatalf("want nothing, got %v, %v", none, err)
-	}
-	want := []ManagedResource{
-		{Address: addr("a"), Sum: "1", Names: []string{"/a"}, Removal: json.RawMessage(`{"ensure":"absent"}`)},
-		{Address: addr("<b>"), Sum: "2"},
-	}
-	if err := s.SaveManaged("/main.hcl", "all", want, nil); err != nil {
-		t.Fatal(err)
-	}
-	m, err := s.Managed("/main.hcl")
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := m.Resources()
-	if diff := cmp.Diff(want, got); err != nil || diff != "" {
-		t.Errorf("%v %s", err, diff)
-	}
-	if m.Sum != "all" || !m.Whole {
-		t.Errorf("want all, whole; got %s, %v", m.Sum, m.Whole)
-	}
-	if other, err := s.Managed("/other.hcl"); other != nil || err != nil {
-		t.Errorf("another source knows %v, %v", other, err)
-	}
-	t.Run("what is the same is not written", func(t *testing.T) {
-		name := filepath.Join(dir, managedName("/main.hcl"))
-		before, err := os.Stat(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := s.SaveManaged("/main.hcl", "all", want, m); err != nil {
-			t.Fatal(err)
-		}
-		if after, err := os.Stat(name); err != nil || !os.SameFile(before, after) {
-			t.Errorf("it is another file: %v", err)
-		}
-		want[1].Sum = ""
-		if err := s.SaveManaged("/main.hcl", "all", want, m); err != nil {
-			t.Fatal(err)
-		}
-		if after, err := s.Managed("/main.hcl"); err != nil || after.Whole {
-			t.Errorf("want it not whole: %v", err)
-		}
-	})
-	t.Run("damage is told", func(t *testing.T) {
-		if err := os.WriteFile(filepath.Join(dir, managedName("/main.hcl")), []byte{0, 1}, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := s.Managed("/main.hcl"); err == nil {
-			t.Error("no error")
-		}
-	})
 }

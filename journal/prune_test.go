@@ -3,6 +3,7 @@ package journal
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
@@ -52,7 +53,7 @@ func TestPrune(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				journals, err := s.Journals()
+				journals, err := s.journals.IDs()
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -79,5 +80,48 @@ func TestPruneKeepsChanges(t *testing.T) {
 	}
 	if diff := cmp.Diff([]any{mostRuns + 1, "000001", "000101"}, []any{len(ids), ids[len(ids)-1], ids[len(ids)-2]}); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// The store is looked into after a run that changed something, and by the first run of a day.
+func TestPruneOfTheStore(t *testing.T) {
+	noon := time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
+	for name, tc := range map[string]struct {
+		journal string // id of the newest run that changed something
+		before  time.Time
+		reports int
+		pruned  bool
+	}{
+		"this run changed something":        {journal: "000005", before: noon.Add(-time.Minute), reports: 5, pruned: true},
+		"the one before it did":             {journal: "000004", before: noon.Add(-time.Minute), reports: 5, pruned: true},
+		"one that died between the two did": {journal: "0000040", before: noon.Add(-time.Minute), reports: 5, pruned: true},
+		"nothing was changed":               {journal: "000003", before: noon.Add(-time.Minute), reports: 5},
+		"nothing was changed today":         {journal: "000003", before: noon.Add(-12 * time.Hour), reports: 5},
+		"the first run of a day":            {journal: "000003", before: noon.Add(-12*time.Hour - time.Second), reports: 5, pruned: true},
+		"the clock was set back":            {journal: "000003", before: noon.Add(24 * time.Hour), reports: 5, pruned: true},
+		"no earlier report":                 {journal: "000000", reports: 1, pruned: true},
+		"the journals are lost":             {before: noon.Add(-12*time.Hour - time.Second), reports: 5, pruned: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := open(t, t.TempDir())
+			files(t, s, "runs/%06d.json", 1, tc.reports-1, 0, tc.before)
+			files(t, s, "runs/%06d.json", tc.reports, 1, 0, noon)
+			if tc.journal != "" {
+				if err := os.Mkdir(filepath.Join(s.Dir(), "journal"), 0o700); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(filepath.Join(s.Dir(), "journal", tc.journal+".journal"), nil, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			files(t, s, "store/%064d", 1, 1, 0, noon.Add(-keepDays*24*time.Hour-time.Hour))
+			if err := s.Prune(noon); err != nil {
+				t.Fatal(err)
+			}
+			_, err := os.Lstat(filepath.Join(s.Dir(), "store", fmt.Sprintf("%064d", 1)))
+			if gone := errors.Is(err, fs.ErrNotExist); gone != tc.pruned {
+				t.Errorf("old content is gone: %v, want %v", gone, tc.pruned)
+			}
+		})
 	}
 }

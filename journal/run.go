@@ -7,9 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"path"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -20,23 +18,24 @@ import (
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/host/local"
 	"github.com/nodeapply/apply/journal/internal/image"
+	"github.com/nodeapply/apply/journal/internal/record"
 	"github.com/nodeapply/apply/resources"
 )
 
 // Run records one run. Its file is made before the first change: a run that changes nothing writes nothing. It is the recorder that package engine wants, and may be used by several goroutines.
 type Run struct {
 	state *State
-	head  runRecord
+	head  record.Run
 
 	mu      sync.Mutex
-	log     *log
+	log     *record.Log
 	begun   bool
-	owed    map[resources.Address][]debt // by target
+	owed    map[resources.Address][]record.Debt // by target
 	touched map[resources.Address][]string
 	images  map[string]depth // how much of a name this run has kept
 	failed  error
 
-	before past // the newest run before this one
+	before record.Past // the newest run before this one
 }
 
 // depth is how much of what was at a name is kept. Content that is written after a change of the mode alone is the original still.
@@ -50,16 +49,16 @@ const (
 // Begin starts the record of a run. The lock must be held. Token is what the names of the run's temporary files hold. Warnings tell what was
 // wrong with what earlier runs left.
 func (s *State) Begin(id, token, undoes string, now time.Time) (r *Run, warnings []string, err error) {
-	last, warnings, err := s.recover()
+	last, warnings, err := s.journals.Recover()
 	if err != nil {
 		return nil, warnings, err
 	}
 	r = &Run{
-		state: s, head: runRecord{Version: version, ID: id, Started: now.UTC(), Token: token, Undoes: undoes},
-		owed: map[resources.Address][]debt{}, touched: map[resources.Address][]string{}, images: map[string]depth{}, before: last,
+		state: s, head: record.Run{ID: id, Started: now.UTC(), Token: token, Undoes: undoes},
+		owed: map[resources.Address][]record.Debt{}, touched: map[resources.Address][]string{}, images: map[string]depth{}, before: last,
 	}
-	for _, d := range last.due(now) {
-		r.owed[d.Target.address()] = append(r.owed[d.Target.address()], d)
+	for _, d := range due(last, now) {
+		r.owed[d.Target.Address()] = append(r.owed[d.Target.Address()], d)
 		r.head.Owed = append(r.head.Owed, d)
 	}
 	return r, warnings, nil
@@ -79,63 +78,33 @@ func (r *Run) Sweep(ctx context.Context, h *local.Node) (warnings []string) {
 
 // leftovers returns the folders in which the last run, if it died, may have left temporary files, and the token in their names.
 func (r *Run) leftovers() (dirs []string, token string) {
-	for _, st := range r.before.ops {
-		if st.op == nil || st.after != nil || st.op.Pre == nil {
+	for _, st := range r.before.Ops {
+		if st.Op == nil || st.After != nil || st.Op.Pre == nil {
 			continue
 		}
-		if dir := path.Dir(string(st.op.Name)); !slices.Contains(dirs, dir) {
+		if dir := path.Dir(string(st.Op.Name)); !slices.Contains(dirs, dir) {
 			dirs = append(dirs, dir)
 		}
 	}
-	return dirs, r.before.head.Token
+	return dirs, r.before.Head.Token
 }
 
 // Owed lists the resources that changed in earlier runs and whose notify of target was not delivered.
 func (r *Run) Owed(target resources.Address) []resources.Address {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return sources(r.owed[target])
+	return record.Sources(r.owed[target])
 }
 
 // open makes the run's file at the first record.
-func (r *Run) open() (*log, error) {
+func (r *Run) open() (*record.Log, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.log != nil || r.failed != nil {
 		return r.log, r.failed
 	}
-	r.log, r.failed = r.create()
+	r.log, r.failed = r.state.journals.Create(r.head)
 	return r.log, r.failed
-}
-
-func (r *Run) create() (*log, error) {
-	dir := filepath.Join(r.state.dir, "journal")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("journal: %w", err)
-	}
-	f, err := os.OpenFile(filepath.Join(dir, r.head.ID+suffix), os.O_WRONLY|os.O_CREATE|os.O_EXCL|os.O_APPEND, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("journal: %w", err)
-	}
-	l := newLog(f)
-	head := r.head
-	err = l.append(context.Background(), record{Run: &head})
-	if err == nil {
-		err = syncDir(dir)
-	}
-	if err != nil {
-		_ = l.close() // it would say the same again
-		return nil, errors.Join(err, os.Remove(f.Name()))
-	}
-	return l, nil
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // Begin records that a is about to be changed by d (refreshed, where d is empty), whom it notifies, and what its type needs to restore what was
@@ -145,23 +114,23 @@ func (r *Run) Begin(ctx context.Context, a resources.Address, d resources.Diff, 
 	if err != nil {
 		return err
 	}
-	rec := beginRecord{Addr: toAddress(a), Before: before}
+	rec := record.Begin{Addr: record.AddressOf(a), Before: before}
 	for _, c := range d.Changes {
 		rec.Irreversible = rec.Irreversible || c.Irreversible
 	}
 	now := time.Now()
 	r.mu.Lock()
 	for _, target := range owes {
-		rec.Owes = append(rec.Owes, toAddress(target))
-		r.owed[target] = append(r.owed[target], debt{Target: toAddress(target), Source: toAddress(a), Since: now, own: true})
+		rec.Owes = append(rec.Owes, record.AddressOf(target))
+		r.owed[target] = append(r.owed[target], record.Debt{Target: record.AddressOf(target), Source: record.AddressOf(a), Since: now, Own: true})
 	}
 	first := !r.begun
 	r.begun = true
 	r.mu.Unlock()
 	if first {
-		return l.append(ctx, record{Begin: &rec})
+		return l.Append(ctx, record.Record{Begin: &rec})
 	}
-	return l.queue(record{Begin: &rec})
+	return l.Queue(record.Record{Begin: &rec})
 }
 
 // Op records one change of the node, with what was there before.
@@ -171,7 +140,7 @@ func (r *Run) Op(ctx context.Context, a resources.Address, v host.View, op host.
 		return err
 	}
 	if op.Kind == host.OpRun || op.Kind == host.OpUnit || op.Kind == host.OpPublish {
-		return l.append(ctx, record{Op: &opRecord{Addr: toAddress(a), Kind: string(op.Kind), Name: []byte(op.Name)}})
+		return l.Append(ctx, record.Record{Op: &record.Op{Addr: record.AddressOf(a), Kind: string(op.Kind), Name: []byte(op.Name)}})
 	}
 	names := []string{op.Name}
 	if op.Kind == host.OpRemove && op.All {
@@ -187,9 +156,9 @@ func (r *Run) Op(ctx context.Context, a resources.Address, v host.View, op host.
 			return err
 		}
 		if names = names[n:]; len(names) == 0 {
-			return l.append(ctx, records...)
+			return l.Append(ctx, records...)
 		}
-		if err := l.later(records...); err != nil {
+		if err := l.Later(records...); err != nil {
 			return err
 		}
 	}
@@ -199,11 +168,11 @@ func (r *Run) Op(ctx context.Context, a resources.Address, v host.View, op host.
 const batch = 256
 
 // imageRecords makes the records of a change of the files of these names.
-func (r *Run) imageRecords(ctx context.Context, a resources.Address, v host.View, kind host.OpKind, names []string) ([]record, error) {
-	records := make([]record, len(names))
+func (r *Run) imageRecords(ctx context.Context, a resources.Address, v host.View, kind host.OpKind, names []string) ([]record.Record, error) {
+	records := make([]record.Record, len(names))
 	var g errgroup.Group
 	for i, name := range names {
-		rec := opRecord{Addr: toAddress(a), Kind: string(kind), Name: []byte(name)}
+		rec := record.Op{Addr: record.AddressOf(a), Kind: string(kind), Name: []byte(name)}
 		want := everything
 		if kind == host.OpMeta {
 			want = metadata
@@ -213,7 +182,7 @@ func (r *Run) imageRecords(ctx context.Context, a resources.Address, v host.View
 		r.images[name] = max(r.images[name], want)
 		r.touched[a] = append(r.touched[a], name)
 		r.mu.Unlock()
-		records[i] = record{Op: &rec}
+		records[i] = record.Record{Op: &rec}
 		if first {
 			leave := r.state.images.Place(ctx)
 			g.Go(func() (err error) {
@@ -267,7 +236,7 @@ func (r *Run) Ended(ctx context.Context, a resources.Address, v host.View) error
 	}
 	slices.Sort(names)
 	for some := range slices.Chunk(slices.Compact(names), traces) {
-		rec := endedRecord{Addr: toAddress(a)}
+		rec := record.Ended{Addr: record.AddressOf(a)}
 		for _, name := range some {
 			t, err := image.TraceOf(v, name)
 			if err != nil {
@@ -275,7 +244,7 @@ func (r *Run) Ended(ctx context.Context, a resources.Address, v host.View) error
 			}
 			rec.Files = append(rec.Files, t)
 		}
-		if err := l.later(record{Ended: &rec}); err != nil {
+		if err := l.Later(record.Record{Ended: &rec}); err != nil {
 			return err
 		}
 	}
@@ -298,7 +267,7 @@ func (r *Run) Settled(ctx context.Context, target resources.Address) error {
 	if err != nil {
 		return err
 	}
-	return l.append(ctx, record{Settled: &settledRecord{toAddress(target)}})
+	return l.Append(ctx, record.Record{Settled: &record.Settled{Target: record.AddressOf(target)}})
 }
 
 // Leave ends the record of a run that did not come to its end: it is read as that of one that died.
@@ -310,7 +279,7 @@ func (r *Run) Leave() error {
 	}
 	l := r.log
 	r.log, r.failed = nil, errors.New("journal: closed")
-	return l.close()
+	return l.Close()
 }
 
 // Close ends the record of a run that came to its end.
@@ -324,16 +293,16 @@ func (r *Run) Close() error {
 	r.log, r.failed = nil, errors.New("journal: closed")
 	if len(r.touched) == 0 {
 		// Without this record the next run has to read all of the journal: that it cannot be written is no failure.
-		_ = l.append(context.Background(), record{Closed: &closedRecord{Owed: r.debts()}})
+		_ = l.Append(context.Background(), record.Record{Closed: &record.Closed{Owed: r.debts()}})
 	}
-	return l.close()
+	return l.Close()
 }
 
 // debts lists what is owed now, the oldest first.
-func (r *Run) debts() []debt {
+func (r *Run) debts() []record.Debt {
 	all := slices.Concat(slices.Collect(maps.Values(r.owed))...)
-	slices.SortFunc(all, func(a, b debt) int {
-		name := func(d debt) string { return d.Target.address().String() + " " + d.Source.address().String() }
+	slices.SortFunc(all, func(a, b record.Debt) int {
+		name := func(d record.Debt) string { return d.Target.Address().String() + " " + d.Source.Address().String() }
 		return cmp.Or(a.Since.Compare(b.Since), strings.Compare(name(a), name(b)))
 	})
 	return all

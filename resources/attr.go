@@ -1,9 +1,12 @@
 package resources
 
 import (
+	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -21,6 +24,29 @@ func (e *AttrError) Attribute() string { return e.Attr }
 
 // Unwrap returns the reason.
 func (e *AttrError) Unwrap() error { return e.Err }
+
+// Mistakes gathers what a [Validator] finds wrong. The zero value has none.
+type Mistakes struct{ errs []error }
+
+// Add adds a mistake in an attribute; a nil error is none.
+func (m *Mistakes) Add(attr string, err error) {
+	if err != nil {
+		m.errs = append(m.errs, &AttrError{Attr: attr, Err: err})
+	}
+}
+
+// Addf adds a mistake in an attribute, see fmt.Errorf.
+func (m *Mistakes) Addf(attr, format string, args ...any) { m.Add(attr, fmt.Errorf(format, args...)) }
+
+// OneOf adds a mistake unless value is one of words.
+func (m *Mistakes) OneOf(attr, value string, words ...string) {
+	if !slices.Contains(words, value) {
+		m.Addf(attr, "%q is none of %s", value, strings.Join(words, ", "))
+	}
+}
+
+// Err is all mistakes, joined by errors.Join; nil for none.
+func (m *Mistakes) Err() error { return errors.Join(m.errs...) }
 
 // AttrUnmarshaler is a type of an attribute that reads its own value: bool, string, float64, []any or map[string]any, never nil.
 type AttrUnmarshaler interface{ UnmarshalAttr(v any) error }

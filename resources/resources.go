@@ -87,8 +87,8 @@ type Type struct {
 	Stateless string
 }
 
-// Validator is a Resource that can find mistakes in its attributes before any node is seen. Several mistakes are joined by errors.Join;
-// an [AttrError] in them names the attribute, and the manifest finds the line.
+// Validator is a Resource that can find mistakes in its attributes before any node is seen. [Mistakes] gathers several; an [AttrError] in them names
+// the attribute, and the manifest finds the line.
 type Validator interface{ Validate() error }
 
 // Identified is a Resource that provides and requires things by which the catalog finds duplicates and automatic edges.
@@ -108,6 +108,13 @@ type Identity struct {
 	// Nearest, for a required path: if nothing provides exactly this path, the nearest ancestor folder or mount point that the catalog
 	// manages is required in its place.
 	Nearest bool
+}
+
+// Prompt is a Resource whose Check may be over in a moment: it looks at files of this node, runs no command and waits for nobody. A prediction checks such
+// resources before all others, in any order.
+type Prompt interface {
+	// Prompt says whether it is so with what is declared.
+	Prompt() bool
 }
 
 // Refresher is a Resource that does something when a resource it subscribes to has changed.

@@ -1,6 +1,7 @@
 package resources
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -101,5 +102,25 @@ func TestAttributeValues(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+// Mistakes are all told, each with its attribute; without one there is no error.
+func TestMistakes(t *testing.T) {
+	var bad Mistakes
+	bad.Add("a", nil)
+	bad.OneOf("b", "on", "on", "off")
+	if err := bad.Err(); err != nil {
+		t.Errorf("no mistake is an error: %v", err)
+	}
+	bad.Add("a", errors.New("too long"))
+	bad.OneOf("b", "maybe", "on", "off")
+	bad.Addf("c", "%d of %d", 3, 2)
+	if diff := cmp.Diff("a: too long\nb: \"maybe\" is none of on, off\nc: 3 of 2", bad.Err().Error()); diff != "" {
+		t.Error(diff)
+	}
+	var attr *AttrError
+	if !errors.As(bad.Err(), &attr) || attr.Attribute() != "a" {
+		t.Errorf("its attribute is not named: %+v", attr)
 	}
 }

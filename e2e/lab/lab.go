@@ -23,6 +23,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/nodeapply/apply/e2e/lab/internal/cgroup"
+	"github.com/nodeapply/apply/e2e/lab/internal/process"
 )
 
 // Addr is the address of the test process in every lab.
@@ -85,16 +88,20 @@ func Open(ctx context.Context) (*Lab, error) {
 	if err := Clean(); err != nil {
 		return nil, fmt.Errorf("lab: %w", err)
 	}
-	cgroup, cgroups1, err := newCgroup()
+	name, err := owned()
 	if err != nil {
 		return nil, fmt.Errorf("lab: %w", err)
 	}
-	l := &Lab{cgroup: cgroup, tmp: filepath.Join(runDir(), filepath.Base(cgroup)), ended: make(chan struct{})}
+	group, groups1, err := cgroup.New(name)
+	if err != nil {
+		return nil, fmt.Errorf("lab: %w", err)
+	}
+	l := &Lab{cgroup: group, tmp: filepath.Join(runDir(), filepath.Base(group)), ended: make(chan struct{})}
 	if err := os.MkdirAll(l.tmp, 0o755); err != nil {
 		return nil, fmt.Errorf("lab: %w", err)
 	}
-	l.keeper = exec.Command("sh", "-c", keeperScript, "keeper", insideScript, Addr, l.tmp, cgroup)
-	l.keeper.Args = append(l.keeper.Args, cgroups1...)
+	l.keeper = exec.Command("sh", "-c", keeperScript, "keeper", insideScript, Addr, l.tmp, group)
+	l.keeper.Args = append(l.keeper.Args, groups1...)
 	l.keeper.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // an interrupt at the terminal must not reach it
 	stderr := new(strings.Builder)
 	l.keeper.Stderr = stderr
@@ -124,7 +131,7 @@ func Open(ctx context.Context) (*Lab, error) {
 		err = errors.Join(err, context.Cause(ctx), l.Close())
 		return nil, fmt.Errorf("lab: %w: %s%s", err, line, stderr)
 	}
-	if l.pid, err = descendant(l.keeper.Process.Pid, 2); err != nil { // keeper, unshare, the first process inside
+	if l.pid, err = process.Descendant(l.keeper.Process.Pid, 2); err != nil { // keeper, unshare, the first process inside
 		return nil, errors.Join(fmt.Errorf("lab: %w", err), l.Close())
 	}
 	l.dir = fmt.Sprintf("/proc/%d/root/run/lab", l.pid)
@@ -184,7 +191,7 @@ func Require(t testing.TB) {
 	if os.Geteuid() != 0 {
 		missing = append(missing, "root")
 	}
-	if _, _, err := cgroupMounts(); err != nil {
+	if _, _, err := cgroup.Mounts(); err != nil {
 		missing = append(missing, "cgroup2")
 	}
 	for _, tool := range tools {
@@ -200,33 +207,4 @@ func Require(t testing.TB) {
 		t.Fatal(why)
 	}
 	t.Skip(why)
-}
-
-// descendant follows only children, depth generations down from process pid.
-func descendant(pid, depth int) (int, error) {
-	if depth == 0 {
-		return pid, nil
-	}
-	names, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
-	if err != nil {
-		return 0, err
-	}
-	var children []int
-	for _, name := range names {
-		text, err := os.ReadFile(name)
-		if err != nil {
-			return 0, err
-		}
-		for _, field := range strings.Fields(string(text)) {
-			var child int
-			if _, err := fmt.Sscan(field, &child); err != nil {
-				return 0, err
-			}
-			children = append(children, child)
-		}
-	}
-	if len(children) != 1 {
-		return 0, fmt.Errorf("process %d: children %v, want one", pid, children)
-	}
-	return descendant(children[0], depth-1)
 }

@@ -11,11 +11,13 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/nodeapply/apply/e2e/lab/internal/process"
 )
 
 // Listen listens on the lab's network, see net.Listen; address is like "10.77.0.1:8080".
 func (l *Lab) Listen(network, address string) (ln net.Listener, err error) {
-	err = enter(l.pid, unix.CLONE_NEWNET, func() (err error) {
+	err = process.Enter(l.pid, unix.CLONE_NEWNET, func() (err error) {
 		ln, err = net.Listen(network, address)
 		return err
 	})
@@ -25,7 +27,7 @@ func (l *Lab) Listen(network, address string) (ln net.Listener, err error) {
 // Dial connects from the test to a node, see net.Dialer; address is an IP address and a port. Its signature is that of
 // http.Transport.DialContext.
 func (l *Lab) Dial(ctx context.Context, network, address string) (conn net.Conn, err error) {
-	err = enter(l.pid, unix.CLONE_NEWNET, func() (err error) {
+	err = process.Enter(l.pid, unix.CLONE_NEWNET, func() (err error) {
 		conn, err = new(net.Dialer).DialContext(ctx, network, address)
 		return err
 	})
@@ -62,7 +64,7 @@ func (l *Lab) inside(ctx context.Context, argv ...string) error {
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
-	err := startIn(l.pid, cmd)
+	err := process.StartIn(l.pid, cmd)
 	if err == nil {
 		err = cmd.Wait()
 	}

@@ -14,6 +14,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/nodeapply/apply/e2e/lab/image"
+	"github.com/nodeapply/apply/e2e/lab/internal/loop"
+	"github.com/nodeapply/apply/e2e/lab/internal/process"
 )
 
 // bootTimeout bounds a boot or a shutdown, which take a second on an idle machine.
@@ -99,7 +101,7 @@ func (l *Lab) make(ctx context.Context, s Spec) (*Node, error) {
 		return nil, err
 	}
 	for i, size := range s.Disks {
-		disk, err := newDisk(filepath.Join(n.dir, fmt.Sprintf("disk%d", i)), size)
+		disk, err := loop.New(filepath.Join(n.dir, fmt.Sprintf("disk%d", i)), size)
 		if err != nil {
 			return nil, fmt.Errorf("disk %d: %w", i, err)
 		}
@@ -135,7 +137,7 @@ func (n *Node) Boot(ctx context.Context) error {
 	n.nspawn.Stdout, n.nspawn.Stderr = console, console
 	n.nspawn.Env = append(os.Environ(), "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1") // cgroup2 alone, whatever this machine has beside it
 	n.nspawn.SysProcAttr = &syscall.SysProcAttr{Setsid: true, UseCgroupFD: true, CgroupFD: int(cgroup.Fd())}
-	if err := startIn(n.lab.pid, n.nspawn); err != nil {
+	if err := process.StartIn(n.lab.pid, n.nspawn); err != nil {
 		return err
 	}
 	n.ended = make(chan struct{})
@@ -162,7 +164,7 @@ func (n *Node) awaitUp(ctx context.Context) error {
 			return errors.New("systemd-nspawn ended")
 		case <-poll.C:
 		}
-		init, err := descendant(n.nspawn.Process.Pid, 1)
+		init, err := process.Descendant(n.nspawn.Process.Pid, 1)
 		if err != nil {
 			continue
 		}
@@ -208,7 +210,7 @@ func (n *Node) AwaitOff(ctx context.Context) error {
 // What it had written is kept, be it synced or not.
 func (n *Node) Kill(ctx context.Context) error {
 	down := n.LinkDown(ctx)
-	victim, err := descendant(n.nspawn.Process.Pid, 1) // systemd, with which all in the node ends
+	victim, err := process.Descendant(n.nspawn.Process.Pid, 1) // systemd, with which all in the node ends
 	if err != nil {
 		victim = n.nspawn.Process.Pid // the boot did not come that far
 	}

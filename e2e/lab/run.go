@@ -13,6 +13,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/nodeapply/apply/e2e/lab/internal/process"
 )
 
 // Result is the end of a command.
@@ -114,7 +116,7 @@ func (n *Node) start(ctx context.Context, stdin []byte, argv []string) (*Process
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, UseCgroupFD: true, CgroupFD: int(cgroup.Fd())}
 	p.cmd.Cancel = p.killAll
 	p.cmd.WaitDelay = 5 * time.Second // for a daemon that keeps the output open
-	if err := startIn(n.init, p.cmd); err != nil {
+	if err := process.StartIn(n.init, p.cmd); err != nil {
 		return nil, errors.Join(fmt.Errorf("node %s: %w", n.Name, err), os.Remove(dir))
 	}
 	go func() { // at once: the node cannot end as long as a child of another process waits for that one in it

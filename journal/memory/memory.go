@@ -33,7 +33,7 @@ type Memory struct {
 	reader declared.Reader
 	sums   []declared.Sum // by entry
 	sum    declared.Sum   // of all
-	before *journal.Managed
+	before *managed
 	last   func() time.Time // start of the last run from this source
 
 	once  sync.Once
@@ -49,7 +49,7 @@ func Read(state *journal.State, m Manifest) *Memory {
 		return mem
 	}
 	var err error
-	if mem.before, err = state.Managed(m.Source); err != nil {
+	if mem.before, err = readManaged(state, m.Source); err != nil {
 		mem.m.Warn(err.Error() + "; nothing is known of orphans and drift")
 	}
 	mem.last = sync.OnceValue(func() time.Time { return lastRun(state, m.Source) })
@@ -75,7 +75,7 @@ func lastRun(state *journal.State, source string) time.Time {
 }
 
 // same says that the manifest declares what the last one did.
-func (mem *Memory) same() bool { return mem.before != nil && mem.before.Sum == mem.sum.String() }
+func (mem *Memory) same() bool { return mem.before != nil && mem.before.sum == mem.sum.String() }
 
 // Drifted says whether the last run left a resource as it is declared now.
 func (mem *Memory) Drifted(a resources.Address) bool {
@@ -92,7 +92,7 @@ func (mem *Memory) index() {
 	for i, e := range mem.m.Catalog.Entries() {
 		mem.now[e.Addr] = i
 	}
-	old, err := mem.before.Resources()
+	old, err := mem.before.resources()
 	if err != nil {
 		return // told by orphans
 	}
@@ -144,7 +144,7 @@ func (mem *Memory) Orphans() []report.Orphan {
 	if mem.before == nil || mem.same() {
 		return nil
 	}
-	old, err := mem.before.Resources()
+	old, err := mem.before.resources()
 	if err != nil {
 		mem.m.Warn(err.Error() + "; nothing is known of orphans and drift")
 		return nil
@@ -182,7 +182,7 @@ func (mem *Memory) Orphans() []report.Orphan {
 
 // Save keeps what the run leaves.
 func (mem *Memory) Save(state *journal.State, rep *report.Report) error {
-	if mem.same() && mem.before.Whole && rep.Outcome() == report.Unchanged && len(rep.Results) == len(mem.sums) {
+	if mem.same() && mem.before.whole && rep.Outcome() == report.Unchanged && len(rep.Results) == len(mem.sums) {
 		return nil
 	}
 	mem.once.Do(func() {
@@ -200,9 +200,9 @@ func (mem *Memory) Save(state *journal.State, rep *report.Report) error {
 		}
 	}
 	entries := mem.m.Catalog.Entries()
-	out := make([]journal.ManagedResource, len(entries))
+	out := make([]resource, len(entries))
 	for i, e := range entries {
-		r := journal.ManagedResource{Address: e.Addr}
+		r := resource{Address: e.Addr}
 		declaredSo, visited := left[e.Addr]
 		if !e.Off && (declaredSo || !visited && mem.known[e.Addr] == mem.sums[i].String()) {
 			r.Sum = mem.sums[i].String()
@@ -225,19 +225,19 @@ func (mem *Memory) Save(state *journal.State, rep *report.Report) error {
 			out, sum = append(out, forgotten...), ""
 		}
 	}
-	return state.SaveManaged(mem.m.Source, sum, out, mem.before)
+	return saveManaged(state, mem.m.Source, sum, out, mem.before)
 }
 
 // forgotten are the records of orphans.
-func (mem *Memory) forgotten(orphans []report.Orphan) []journal.ManagedResource {
+func (mem *Memory) forgotten(orphans []report.Orphan) []resource {
 	if len(orphans) == 0 {
 		return nil
 	}
-	old, err := mem.before.Resources()
+	old, err := mem.before.resources()
 	if err != nil {
 		return nil // told already
 	}
-	return slices.DeleteFunc(old, func(r journal.ManagedResource) bool {
+	return slices.DeleteFunc(old, func(r resource) bool {
 		return !slices.ContainsFunc(orphans, func(o report.Orphan) bool { return o.Address == r.Address })
 	})
 }

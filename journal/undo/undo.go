@@ -10,6 +10,7 @@ import (
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/host/local"
 	"github.com/nodeapply/apply/journal"
+	"github.com/nodeapply/apply/journal/internal/image"
 	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/resources"
 )
@@ -29,20 +30,21 @@ type Options struct {
 func Name(id string) string { return "undo " + id }
 
 // Run takes the steps of an undo that are not refused, in their order. The lock must be held. Without a report nothing was touched.
-func Run(ctx context.Context, state *journal.State, h *local.Node, u *journal.Undo, o Options) (rep *report.Report, err error) {
+func Run(ctx context.Context, state *journal.State, h *local.Node, u *Plan, o Options) (rep *report.Report, err error) {
 	rep = &report.Report{Run: o.ID, Node: o.Node, Mode: report.Converge, Manifest: Name(u.Run), Started: time.Now()}
 	run, warnings, err := state.Begin(o.ID, h.Token(), u.Run, rep.Started)
 	if err != nil {
 		return nil, err
 	}
 	rep.Warnings = append(warnings, run.Sweep(ctx, h)...)
+	taker := taker{images: image.In(state.Dir()), h: h, run: run, types: o.Types}
 	for _, s := range u.Steps {
 		rep.Interrupted = o.Interrupted()
 		if s.Refused != "" || rep.Interrupted != 0 || ctx.Err() != nil {
 			continue
 		}
 		start := time.Now()
-		res := take(ctx, state, h, run, s, o.Types)
+		res := taker.take(ctx, s)
 		res.StartMS, res.DurationMS = millis(start.Sub(rep.Started)), millis(time.Since(start))
 		rep.Results = append(rep.Results, res)
 	}
@@ -56,25 +58,44 @@ func Run(ctx context.Context, state *journal.State, h *local.Node, u *journal.Un
 
 func millis(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
+// taker takes steps.
+type taker struct {
+	images *image.Keeper
+	h      *local.Node
+	run    *journal.Run
+	types  []resources.Type
+}
+
 // take takes one step, announced before and recorded after it.
-func take(ctx context.Context, state *journal.State, h *local.Node, run *journal.Run, s journal.UndoStep, types []resources.Type) *report.Result {
+func (t *taker) take(ctx context.Context, s Step) *report.Result {
 	res := &report.Result{Address: s.Addr, Type: s.Addr.Type, Title: s.Addr.Title, Outcome: report.Changed, Reversible: true,
 		Changes: []report.Change{{Attribute: s.What, Before: "as the run left it", After: "as it was before"}}}
 	ctx, cancel := context.WithTimeout(ctx, stepTimeout)
 	defer cancel()
-	err := run.Begin(ctx, s.Addr, resources.Diff{}, nil, nil)
+	err := t.run.Begin(ctx, s.Addr, resources.Diff{}, nil, nil)
 	if err == nil {
-		restore := func(a resources.Address) (resources.Restorer, error) { return restorer(types, a) }
-		err = state.Apply(ctx, host.Recording(h, recorder{run, s.Addr}), s, restore)
+		err = t.putBack(ctx, host.Recording(t.h, recorder{t.run, s.Addr}), s)
 	}
 	if err == nil {
-		err = run.Ended(ctx, s.Addr, h)
+		err = t.run.Ended(ctx, s.Addr, t.h)
 	}
 	if err != nil {
 		res.Outcome, res.Changes = report.Failed, nil
 		res.Error = &report.Error{Summary: s.What + ": " + err.Error()}
 	}
 	return res
+}
+
+// putBack puts a file back from its image; of a type's own state the type is asked.
+func (t *taker) putBack(ctx context.Context, h host.Host, s Step) error {
+	if s.op != nil {
+		return t.images.PutBack(ctx, h, string(s.op.Name), *s.op.Pre)
+	}
+	r, err := restorer(t.types, s.Addr)
+	if err != nil {
+		return err
+	}
+	return r.Restore(ctx, h, s.before)
 }
 
 // recorder tells the journal what a step changes.

@@ -72,7 +72,9 @@ func changed(t *testing.T) *node {
 		}
 	}
 	step(motd, nil, write("/motd"))
-	step(dial, json.RawMessage(`7`), func(host.Host) error { return nil })
+	step(dial, json.RawMessage(`7`), func(host.Host) error {
+		return run.Op(ctx, dial, n.host, host.Op{Kind: host.OpRun, Name: "/bin/turn"})
+	})
 	step(issue, nil, write("/issue"))
 	if err := run.Close(); err != nil {
 		t.Fatal(err)
@@ -95,7 +97,7 @@ func (d turned) Restore(_ context.Context, _ host.Host, before json.RawMessage) 
 
 func (n *node) undo(t *testing.T, id, of string, interrupted func() int) *report.Report {
 	t.Helper()
-	u, err := n.state.PlanUndo(n.host, of)
+	u, err := PlanOf(n.state, n.host, of)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,7 +143,7 @@ func TestRun(t *testing.T) {
 	if diff := cmp.Diff("old old 7", n.files(t)); diff != "" {
 		t.Error(diff)
 	}
-	if _, err := n.state.PlanUndo(n.host, "1"); err == nil || !strings.Contains(err.Error(), "undone already, by run 2") {
+	if _, err := PlanOf(n.state, n.host, "1"); err == nil || !strings.Contains(err.Error(), "undone already, by run 2") {
 		t.Errorf("it is not on record: %v", err)
 	}
 	n.undo(t, "3", "2", never)
@@ -183,7 +185,7 @@ func TestInterrupted(t *testing.T) {
 		t.Error(diff)
 	}
 	// Who asks again has the rest put back, and then it is undone.
-	last, err := n.state.LastChange()
+	last, err := LastChange(n.state, n.host)
 	if err != nil || last != "1" {
 		t.Fatalf("%s is to be undone, %v", last, err)
 	}
@@ -194,17 +196,17 @@ func TestInterrupted(t *testing.T) {
 	if diff := cmp.Diff("old old 7", n.files(t)); diff != "" {
 		t.Error(diff)
 	}
-	if _, err := n.state.PlanUndo(n.host, "1"); err == nil || !strings.Contains(err.Error(), "undone already, by run 3") {
+	if _, err := PlanOf(n.state, n.host, "1"); err == nil || !strings.Contains(err.Error(), "undone already, by run 3") {
 		t.Errorf("got %v", err)
 	}
-	if last, err := n.state.LastChange(); err != nil || last != "3" {
+	if last, err := LastChange(n.state, n.host); err != nil || last != "3" {
 		t.Errorf("%s is to be undone, %v", last, err)
 	}
 }
 
 func TestFailure(t *testing.T) {
 	n := changed(t)
-	u, err := n.state.PlanUndo(n.host, "1")
+	u, err := PlanOf(n.state, n.host, "1")
 	if err != nil {
 		t.Fatal(err)
 	}

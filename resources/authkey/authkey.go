@@ -64,36 +64,31 @@ var short = map[string]string{
 
 // Validate checks user, key, type and options.
 func (k *Key) Validate() error {
-	var errs []error
-	wrong := func(attr, format string, args ...any) {
-		errs = append(errs, &resources.AttrError{Attr: attr, Err: fmt.Errorf(format, args...)})
-	}
-	if k.Ensure != present && k.Ensure != absent {
-		wrong("ensure", "%q is none of present, absent", k.Ensure)
-	}
+	var bad resources.Mistakes
+	bad.OneOf("ensure", k.Ensure, present, absent)
 	if k.Name == "" || strings.TrimSpace(k.Name) != k.Name || strings.ContainsAny(k.Name, "\n\r\x00") {
-		wrong("name", "%q cannot be the comment of a key", k.Name)
+		bad.Addf("name", "%q cannot be the comment of a key", k.Name)
 	}
 	if k.User == "" {
-		wrong("user", "must be set")
+		bad.Addf("user", "must be set")
 	} else if err := accounts.CheckReference(k.User); err != nil {
-		wrong("user", "%w", err)
+		bad.Add("user", err)
 	}
 	public, err := k.public()
 	switch {
 	case err != nil:
-		wrong("key", "%w", err)
+		bad.Add("key", err)
 	case public == nil && k.Ensure == present:
-		wrong("key", "must be set")
+		bad.Addf("key", "must be set")
 	case public != nil && k.Type != "" && public.Type() != k.Type && public.Type() != short[k.Type]:
-		wrong("type", "%q, and the key says %s", k.Type, public.Type())
+		bad.Addf("type", "%q, and the key says %s", k.Type, public.Type())
 	}
 	for _, o := range k.Options {
 		if parsed, err := parse(o + " " + sample); err != nil || !slices.Equal(parsed.options, []string{o}) {
-			wrong("options", "%q is not one option of sshd(8)", o)
+			bad.Addf("options", "%q is not one option of sshd(8)", o)
 		}
 	}
-	return errors.Join(errs...)
+	return bad.Err()
 }
 
 // sample is a key with which an option is tried: that of the seed zero.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/cron/crontab"
 	"github.com/nodeapply/apply/resources/internal/accounts"
 )
 
@@ -72,40 +73,35 @@ var specials = []string{"reboot", "hourly", "daily", "midnight", "weekly", "mont
 
 // Validate checks names, times and what a crontab can hold.
 func (c *Cron) Validate() error {
-	var errs []error
-	wrong := func(attr string, err error) {
-		if err != nil {
-			errs = append(errs, &resources.AttrError{Attr: attr, Err: err})
-		}
-	}
+	var bad resources.Mistakes
 	if strings.TrimSpace(c.Name) != c.Name || c.Name == "" || strings.ContainsAny(c.Name, "\n\r\x00") {
-		wrong("name", fmt.Errorf("%q cannot be the name of a job", c.Name))
+		bad.Addf("name", "%q cannot be the name of a job", c.Name)
 	}
-	wrong("user", accounts.CheckReference(c.User))
+	bad.Add("user", accounts.CheckReference(c.User))
+	bad.OneOf("ensure", c.Ensure, present, absent)
 	switch {
-	case c.Ensure != present && c.Ensure != absent:
-		wrong("ensure", fmt.Errorf("%q is none of present, absent", c.Ensure))
 	case c.Ensure == present && strings.TrimSpace(c.Command) == "":
-		wrong("command", errors.New("must be set"))
+		bad.Addf("command", "must be set")
 	case strings.ContainsAny(c.Command, "\n\r\x00"):
-		wrong("command", errors.New("it must be one line"))
+		bad.Addf("command", "it must be one line")
 	}
 	set := false
 	for i, t := range c.times() {
-		_, err := units[i].canonical(string(*t))
-		wrong(units[i].attr, err)
+		p := crontab.Part(i)
+		_, err := t.canonical(p)
+		bad.Add(p.String(), err)
 		set = set || *t != "" && *t != absent && *t != "*"
 	}
-	switch {
-	case c.Special != "" && c.Special != absent && !slices.Contains(specials, c.Special):
-		wrong("special", fmt.Errorf("%q is none of %s", c.Special, strings.Join(specials, ", ")))
-	case c.Special != "" && c.Special != absent && set:
-		wrong("special", errors.New("it stands in place of a time, and one is set"))
+	if c.Special != "" && c.Special != absent {
+		bad.OneOf("special", c.Special, specials...)
+		if set {
+			bad.Addf("special", "it stands in place of a time, and one is set")
+		}
 	}
-	return errors.Join(errs...)
+	return bad.Err()
 }
 
-// times are the parts of the time in the order of a crontab's line, which is that of units.
+// times are the parts of the time in the order of a crontab's line, which is that of [crontab.Part].
 func (c *Cron) times() []*Times {
 	return []*Times{&c.Minute, &c.Hour, &c.MonthDay, &c.Month, &c.Weekday}
 }
@@ -124,14 +120,14 @@ func (c *Cron) Requires() []resources.Identity {
 func (c *Cron) Locks() []string { return []string{"crontab of " + c.User} }
 
 // wanted is the job as declared; what is not declared is taken from the one that is there.
-func (c *Cron) wanted(is *job) *job {
-	w := &job{}
+func (c *Cron) wanted(is *crontab.Job) *crontab.Job {
+	w := &crontab.Job{}
 	if is != nil {
 		*w = *is
 	}
-	w.command = strings.TrimSpace(c.Command)
+	w.Command = strings.TrimSpace(c.Command)
 	if c.Environment != nil {
-		w.env = c.Environment
+		w.Env = c.Environment
 	}
 	timed := c.Special == absent
 	for _, t := range c.times() {
@@ -139,23 +135,43 @@ func (c *Cron) wanted(is *job) *job {
 	}
 	switch {
 	case c.Special != "" && c.Special != absent:
-		w.special = c.Special
+		w.Special = c.Special
 	case timed:
-		w.special = ""
+		w.Special = ""
 	}
-	if w.special != "" {
-		w.time = [5]string{}
+	if w.Special != "" {
+		w.Time = [crontab.NumParts]string{}
 		return w
 	}
 	for i, t := range c.times() {
-		switch v, _ := units[i].canonical(string(*t)); {
-		case *t == "" && w.time[i] == "":
-			w.time[i] = "*"
-		case *t != "" && v != canonical(i, w.time[i]):
-			w.time[i] = v
+		p := crontab.Part(i)
+		switch v, _ := t.canonical(p); {
+		case *t == "" && w.Time[i] == "":
+			w.Time[i] = "*"
+		case *t != "" && v != p.Normal(w.Time[i]):
+			w.Time[i] = v
 		}
 	}
 	return w
+}
+
+// read reads the user's crontab; nil if the job is to be absent and the user is.
+func (c *Cron) read(ctx context.Context, v host.View) (*crontab.Table, error) {
+	if _, err := v.LookupUser(ctx, c.User); err != nil {
+		if c.Ensure == absent && errors.Is(err, host.ErrUnknownAccount) {
+			return nil, nil
+		}
+		return nil, &resources.AttrError{Attr: "user", Err: err}
+	}
+	return crontab.Read(v, c.User)
+}
+
+// find returns the job of that name, or one without a name that is the very job that is wanted; nil if there is none.
+func (c *Cron) find(t *crontab.Table) *crontab.Job {
+	if j := t.Find(c.Name); j != nil || c.Ensure == absent || c.Command == "" || len(c.Environment) > 0 {
+		return j
+	}
+	return t.Unnamed(c.wanted(nil))
 }
 
 // Check compares the job.
@@ -165,7 +181,7 @@ func (c *Cron) Check(ctx context.Context, v host.View) (resources.Diff, error) {
 	if err != nil || t == nil {
 		return d, err
 	}
-	is := t.find(c)
+	is := c.find(t)
 	switch {
 	case is == nil && c.Ensure == present:
 		d.Compare("ensure", absent, present)
@@ -174,15 +190,15 @@ func (c *Cron) Check(ctx context.Context, v host.View) (resources.Diff, error) {
 		d.Compare("ensure", present, absent)
 	default:
 		w := c.wanted(is)
-		if !is.complete() || !is.marked {
+		if !is.Complete() || !is.Named() {
 			d.Compare("ensure", "incomplete", present)
 		}
-		d.Compare("command", is.command, w.command)
-		for i := range w.time {
-			d.Compare(units[i].attr, canonical(i, is.time[i]), canonical(i, w.time[i]))
+		d.Compare("command", is.Command, w.Command)
+		for p := range crontab.NumParts {
+			d.Compare(p.String(), p.Normal(is.Time[p]), p.Normal(w.Time[p]))
 		}
-		d.Compare("special", word(is.special), word(w.special))
-		d.Compare("environment", strings.Join(is.env, "\n"), strings.Join(w.env, "\n"))
+		d.Compare("special", word(is.Special), word(w.Special))
+		d.Compare("environment", strings.Join(is.Env, "\n"), strings.Join(w.Env, "\n"))
 	}
 	return d, nil
 }
@@ -200,13 +216,13 @@ func (c *Cron) Apply(ctx context.Context, h host.Host, _ resources.Diff) error {
 	if err != nil || t == nil {
 		return err
 	}
-	is := t.find(c)
+	is := c.find(t)
 	if c.Ensure == absent {
-		t.replace(is, nil)
+		t.Replace(is, nil)
 	} else {
-		t.replace(is, c.wanted(is).lines(c.Name))
+		t.Replace(is, c.wanted(is).Lines(c.Name))
 	}
-	return t.install(ctx, h)
+	return t.Install(ctx, h)
 }
 
 // before is what an undo needs: the lines of the job, none if there was none.
@@ -222,8 +238,8 @@ func (c *Cron) Before(ctx context.Context, v host.View, _ resources.Diff) (json.
 	if err != nil {
 		return nil, err
 	}
-	if is := t.find(c); is != nil {
-		b.Lines = t.bodies(is)
+	if is := c.find(t); is != nil {
+		b.Lines = t.Bodies(is)
 	}
 	return json.Marshal(b)
 }
@@ -239,12 +255,12 @@ func (c *Cron) Restore(ctx context.Context, h host.Host, raw json.RawMessage) er
 	if err != nil || t == nil {
 		return err
 	}
-	is := t.find(c)
-	if is == nil && b.Lines == nil || is != nil && slices.Equal(t.bodies(is), b.Lines) {
+	is := c.find(t)
+	if is == nil && b.Lines == nil || is != nil && slices.Equal(t.Bodies(is), b.Lines) {
 		return nil
 	}
-	t.replace(is, b.Lines)
-	return t.install(ctx, h)
+	t.Replace(is, b.Lines)
+	return t.Install(ctx, h)
 }
 
 // Inspect fills the attributes from the job of that name in the user's crontab, where a title "USER/NAME" says which user.
@@ -253,31 +269,31 @@ func (c *Cron) Inspect(ctx context.Context, v host.View) error {
 	if err != nil {
 		return err
 	}
-	is := t.find(c)
+	is := c.find(t)
 	if user, name, ok := strings.Cut(c.Name, "/"); is == nil && ok {
 		if _, err := v.LookupUser(ctx, user); err == nil {
 			c.User, c.Name = user, name
 			if t, err = c.read(ctx, v); err != nil {
 				return err
 			}
-			is = t.find(c)
+			is = c.find(t)
 		}
 	}
 	if is == nil {
 		c.Ensure = absent
 		return nil
 	}
-	if !is.complete() {
+	if !is.Complete() {
 		return fmt.Errorf("%s: its comment is there and the job is not: there is no such state to declare", c.Name)
 	}
-	c.Ensure, c.Command, c.Special = present, is.command, is.special
+	c.Ensure, c.Command, c.Special = present, is.Command, is.Special
 	for i, t := range c.times() {
-		if is.special == "" {
-			*t = Times(is.time[i])
+		if is.Special == "" {
+			*t = Times(is.Time[i])
 		}
 	}
-	if len(is.env) > 0 {
-		c.Environment = is.env
+	if len(is.Env) > 0 {
+		c.Environment = is.Env
 	}
 	return nil
 }
@@ -297,7 +313,7 @@ func (c *Cron) List(ctx context.Context, v host.View, of string) ([]string, erro
 		if err != nil {
 			return nil, err
 		}
-		for _, name := range t.names() {
+		for _, name := range t.Names() {
 			titles = append(titles, u.Name+"/"+name)
 		}
 	}

@@ -43,22 +43,6 @@ func TestValidate(t *testing.T) {
 	}
 }
 
-func TestTimes(t *testing.T) {
-	for _, tc := range []struct{ attr, in, want string }{
-		{"weekday", "7", "7"}, {"weekday", "sun", "0"}, {"weekday", "Mon-Friday", "1-5"}, {"weekday", "saturday", "6"},
-		{"month", "Feb,dec", "2,12"}, {"monthday", "31", "31"}, {"hour", "00", "0"}, {"minute", "0-59/59", "0-59/59"}, {"minute", "absent", "*"}, {"minute", "1, 2", "1,2"},
-	} {
-		for _, u := range units {
-			if u.attr != tc.attr {
-				continue
-			}
-			if got, err := u.canonical(tc.in); got != tc.want || err != nil {
-				t.Errorf("%s %q: want %q, got %q, %v", tc.attr, tc.in, tc.want, got, err)
-			}
-		}
-	}
-}
-
 func TestAttributes(t *testing.T) {
 	for _, tc := range []struct {
 		name string

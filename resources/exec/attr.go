@@ -3,6 +3,7 @@ package exec
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"path"
 	"slices"
@@ -205,31 +206,30 @@ func (l *LogOutput) UnmarshalAttr(v any) error {
 
 // Validate finds what is wrong with the attributes themselves.
 func (e *Exec) Validate() error {
-	var errs []error
-	bad := func(attr, reason string) {
-		errs = append(errs, &resources.AttrError{Attr: attr, Err: errors.New(reason)})
-	}
-	for attr, c := range map[string]Command{"command": e.Command, "refresh": e.OnRefresh} {
+	var bad resources.Mistakes
+	for _, c := range []struct {
+		attr string
+		Command
+	}{{"command", e.Command}, {"refresh", e.OnRefresh}} {
 		switch {
-		case attr == "command" && strings.TrimSpace(strings.Join(c.words(), "")) == "", c.Args != nil && c.Args[0] == "":
-			bad(attr, "names no program")
+		case c.attr == "command" && strings.TrimSpace(strings.Join(c.words(), "")) == "", c.Args != nil && c.Args[0] == "":
+			bad.Addf(c.attr, "names no program")
 		case strings.ContainsRune(c.String(), 0):
-			bad(attr, "cannot hold a NUL byte")
+			bad.Addf(c.attr, "cannot hold a NUL byte")
 		}
 	}
 	if e.Cwd != "" && !path.IsAbs(e.Cwd) {
-		bad("cwd", "want an absolute path")
+		bad.Addf("cwd", "want an absolute path")
 	}
 	for _, name := range e.Creates {
 		if !path.IsAbs(name) {
-			bad("creates", fmt.Sprintf("want an absolute path, not %q", name))
+			bad.Addf("creates", "want an absolute path, not %q", name)
 		}
 	}
-	for key, value := range e.Environment {
-		if key == "" || strings.ContainsAny(key, "=\x00") || strings.ContainsRune(value, 0) {
-			bad("environment", fmt.Sprintf("%q cannot be a variable of the environment", key))
+	for _, key := range slices.Sorted(maps.Keys(e.Environment)) {
+		if key == "" || strings.ContainsAny(key, "=\x00") || strings.ContainsRune(e.Environment[key], 0) {
+			bad.Addf("environment", "%q cannot be a variable of the environment", key)
 		}
 	}
-	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
-	return errors.Join(errs...)
+	return bad.Err()
 }

@@ -4,7 +4,6 @@ package fact
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
@@ -67,22 +66,18 @@ type Fact struct {
 
 // Validate checks name and value.
 func (f *Fact) Validate() error {
-	var errs []error
-	if err := name.Fact(f.Name); err != nil {
-		errs = append(errs, &resources.AttrError{Attr: "name", Err: err})
-	}
-	switch f.Ensure {
-	case present:
+	var bad resources.Mistakes
+	bad.Add("name", name.Fact(f.Name))
+	bad.OneOf("ensure", f.Ensure, present, absent)
+	if f.Ensure == present {
 		if f.Value == nil {
-			errs = append(errs, &resources.AttrError{Attr: "value", Err: errors.New("must be set")})
-		} else if _, err := f.json(); err != nil {
-			errs = append(errs, &resources.AttrError{Attr: "value", Err: err})
+			bad.Addf("value", "must be set")
+		} else {
+			_, err := f.json()
+			bad.Add("value", err)
 		}
-	case absent:
-	default:
-		errs = append(errs, &resources.AttrError{Attr: "ensure", Err: fmt.Errorf("%q: want present or absent", f.Ensure)})
 	}
-	return errors.Join(errs...)
+	return bad.Err()
 }
 
 func (f *Fact) json() (json.RawMessage, error) {

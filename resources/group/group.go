@@ -58,23 +58,16 @@ const (
 
 // Validate checks names and words.
 func (g *Group) Validate() error {
-	var errs []error
-	wrong := func(attr string, err error) {
-		if err != nil {
-			errs = append(errs, &resources.AttrError{Attr: attr, Err: err})
-		}
-	}
-	wrong("name", accounts.CheckName(g.Name))
-	switch {
-	case g.Ensure != present && g.Ensure != absent:
-		wrong("ensure", fmt.Errorf("%q is none of present, absent", g.Ensure))
-	case g.Ensure == absent && g.Name == "root":
-		wrong("ensure", errors.New("root is never removed"))
+	var bad resources.Mistakes
+	bad.Add("name", accounts.CheckName(g.Name))
+	bad.OneOf("ensure", g.Ensure, present, absent)
+	if g.Ensure == absent && g.Name == "root" {
+		bad.Addf("ensure", "root is never removed")
 	}
 	for _, m := range g.Members {
-		wrong("members", accounts.CheckReference(m))
+		bad.Add("members", accounts.CheckReference(m))
 	}
-	return errors.Join(errs...)
+	return bad.Err()
 }
 
 // Provides is the group.

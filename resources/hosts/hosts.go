@@ -3,7 +3,6 @@ package hosts
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/netip"
 	"path"
@@ -73,31 +72,24 @@ func checkName(name string) error {
 
 // Validate checks names and addresses by their grammar.
 func (e *Host) Validate() error {
-	var errs []error
-	wrong := func(attr string, err error) {
-		if err != nil {
-			errs = append(errs, &resources.AttrError{Attr: attr, Err: err})
-		}
-	}
-	wrong("name", checkName(e.Name))
+	var bad resources.Mistakes
+	bad.Add("name", checkName(e.Name))
 	for _, a := range e.HostAliases {
-		wrong("host_aliases", checkName(a))
+		bad.Add("host_aliases", checkName(a))
 	}
 	if e.IP != "" {
 		if a, err := netip.ParseAddr(e.IP); err != nil || a.Zone() != "" {
-			wrong("ip", fmt.Errorf("%q is no IPv4 or IPv6 address", e.IP))
+			bad.Addf("ip", "%q is no IPv4 or IPv6 address", e.IP)
 		}
 	}
 	if e.Comment != nil && strings.ContainsAny(*e.Comment, "\n\r\x00") {
-		wrong("comment", errors.New("it must be one line"))
+		bad.Addf("comment", "it must be one line")
 	}
-	if e.Ensure != present && e.Ensure != absent {
-		wrong("ensure", fmt.Errorf("%q is none of present, absent", e.Ensure))
-	}
+	bad.OneOf("ensure", e.Ensure, present, absent)
 	if !path.IsAbs(e.Target) || path.Clean(e.Target) != e.Target {
-		wrong("target", fmt.Errorf("%q is no absolute path in its shortest form", e.Target))
+		bad.Addf("target", "%q is no absolute path in its shortest form", e.Target)
 	}
-	return errors.Join(errs...)
+	return bad.Err()
 }
 
 // Provides is the name for each kind of address that is managed.

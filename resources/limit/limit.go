@@ -3,8 +3,6 @@ package limit
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"time"
 
 	"github.com/nodeapply/apply/exchange"
@@ -62,19 +60,15 @@ type Limit struct {
 
 // Validate checks name, number and group.
 func (l *Limit) Validate() error {
-	var errs []error
-	if err := name.Limit(l.Name); err != nil {
-		errs = append(errs, &resources.AttrError{Attr: "name", Err: err})
-	}
+	var bad resources.Mistakes
+	bad.Add("name", name.Limit(l.Name))
 	if l.Max < 1 {
-		errs = append(errs, &resources.AttrError{Attr: "max", Err: fmt.Errorf("%d: want 1 or more", l.Max)})
+		bad.Addf("max", "%d: want 1 or more", l.Max)
 	}
 	if l.Group != "" {
-		if err := name.Group(l.Group); err != nil {
-			errs = append(errs, &resources.AttrError{Attr: "group", Err: err})
-		}
+		bad.Add("group", name.Group(l.Group))
 	}
-	return errors.Join(errs...)
+	return bad.Err()
 }
 
 // Check finds nothing to change: a limit concerns what is inside it.

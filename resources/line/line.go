@@ -58,31 +58,25 @@ const (
 
 // Validate checks path and patterns.
 func (l *Line) Validate() error {
-	var errs []error
-	wrong := func(attr string, err error) {
-		if err != nil {
-			errs = append(errs, &resources.AttrError{Attr: attr, Err: err})
-		}
-	}
+	var bad resources.Mistakes
 	if !path.IsAbs(l.Path) || path.Clean(l.Path) != l.Path {
-		wrong("path", fmt.Errorf("%q is no absolute path in its shortest form", l.Path))
+		bad.Addf("path", "%q is no absolute path in its shortest form", l.Path)
 	}
 	if strings.ContainsAny(l.Line, "\n\r\x00") {
-		wrong("line", errors.New("it must be one line"))
+		bad.Addf("line", "it must be one line")
 	}
+	bad.OneOf("ensure", l.Ensure, present, absent)
 	switch {
-	case l.Ensure != present && l.Ensure != absent:
-		wrong("ensure", fmt.Errorf("%q is none of present, absent", l.Ensure))
 	case l.Line == "" && (l.Ensure == present || l.Match == ""):
-		wrong("line", errors.New("must be set"))
+		bad.Addf("line", "must be set")
 	case l.Ensure == absent && l.After != "":
-		wrong("after", errors.New("says where a line is added, and ensure is \"absent\""))
+		bad.Addf("after", "says where a line is added, and ensure is \"absent\"")
 	}
 	_, err := regexp.Compile(l.Match)
-	wrong("match", err)
+	bad.Add("match", err)
 	_, err = regexp.Compile(l.After)
-	wrong("after", err)
-	return errors.Join(errs...)
+	bad.Add("after", err)
+	return bad.Err()
 }
 
 // Provides is the line, and the pattern of those that it replaces.

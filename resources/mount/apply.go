@@ -9,6 +9,7 @@ import (
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/resources/mount/fstab"
+	"github.com/nodeapply/apply/resources/mount/internal/live"
 	"github.com/nodeapply/apply/resources/mount/internal/options"
 )
 
@@ -91,14 +92,14 @@ func (m *Mount) bring(ctx context.Context, h host.Host, f *facts) error {
 	switch {
 	case top == nil:
 		return m.mount(ctx, h)
-	case !sameDevice(ctx, h, f.want, *top) || !sameType(f.want.FSType, *top):
+	case !live.SameDevice(ctx, h, f.want, *top) || !live.SameType(f.want.FSType, *top):
 		return m.again(ctx, h, f.live)
 	case len(options.Lacking(f.want.Options, *top)) == 0:
 		return nil
 	}
 	if m.Remounts {
 		words := "remount," + strings.Join(options.Remount(f.want.Options), ",")
-		if err := run(ctx, h, "mount", "-o", words, "--", m.point()); err == nil {
+		if err := live.Run(ctx, h, "mount", "-o", words, "--", m.point()); err == nil {
 			now, err := m.look(ctx, h)
 			if err != nil {
 				return err
@@ -113,7 +114,7 @@ func (m *Mount) bring(ctx context.Context, h host.Host, f *facts) error {
 
 // again unmounts all that is stacked and mounts. If that fails, what was mounted before is put back.
 func (m *Mount) again(ctx context.Context, h host.Host, before []host.Mount) error {
-	pasts, err := remember(ctx, h, before)
+	pasts, err := live.Remember(ctx, h, before)
 	if err != nil {
 		return err
 	}
@@ -128,7 +129,7 @@ func (m *Mount) again(ctx context.Context, h host.Host, before []host.Mount) err
 		return err
 	}
 	for _, old := range pasts[len(before)-taken:] {
-		if back := old.mount(context.WithoutCancel(ctx), h); back != nil {
+		if back := old.Restore(context.WithoutCancel(ctx), h); back != nil {
 			return errors.Join(err, fmt.Errorf("and what was mounted before cannot be put back: %w", back))
 		}
 	}
@@ -137,7 +138,7 @@ func (m *Mount) again(ctx context.Context, h host.Host, before []host.Mount) err
 
 // mount mounts by the entry. An entry with nofail, and some types' own programs, have mount(8) succeed without a mount.
 func (m *Mount) mount(ctx context.Context, h host.Host) error {
-	if err := run(ctx, h, "mount", "--", m.point()); err != nil {
+	if err := live.Run(ctx, h, "mount", "--", m.point()); err != nil {
 		return err
 	}
 	f, err := m.look(ctx, h)
@@ -154,56 +155,9 @@ func (m *Mount) unmountAll(ctx context.Context, h host.Host) error {
 		if err != nil || f.top() == nil {
 			return err
 		}
-		if err := run(ctx, h, "umount", "--", m.point()); err != nil {
+		if err := live.Run(ctx, h, "umount", "--", m.point()); err != nil {
 			return err
 		}
 	}
 	return fmt.Errorf("%s: more than %d mounts are stacked there", m.point(), stackLimit)
-}
-
-// run runs mount(8) or umount(8); what it says is the reason of the failure.
-func run(ctx context.Context, h host.Host, args ...string) error {
-	out, err := h.Run(ctx, host.Cmd{Args: args})
-	if err != nil {
-		return fmt.Errorf("%s: %w", args[0], err)
-	}
-	if out.ExitCode == 0 {
-		return nil
-	}
-	said := strings.TrimSpace(string(out.Stderr))
-	if said == "" {
-		return fmt.Errorf("%s: %w", args[0], &resources.CommandError{ExitCode: out.ExitCode})
-	}
-	first, _, _ := strings.Cut(said, "\n")
-	return &failure{msg: first, code: out.ExitCode, all: said}
-}
-
-// failure is what mount(8) said.
-type failure struct {
-	msg  string
-	code int
-	all  string
-}
-
-func (e *failure) Error() string  { return fmt.Sprintf("%s (exit code %d)", e.msg, e.code) }
-func (e *failure) Detail() string { return e.all }
-
-// Inspect fills the attributes from the entry, else from the live mount.
-func (m *Mount) Inspect(ctx context.Context, v host.View) error {
-	f, err := m.look(ctx, v)
-	if err != nil {
-		return err
-	}
-	top := f.top()
-	switch {
-	case f.entry != nil:
-		m.Device, m.FSType, m.Options = f.entry.Device, f.entry.FSType, Options(f.entry.Options)
-		m.Dump, m.Pass = &f.entry.Dump, &f.entry.Pass
-		m.Ensure = f.word()
-	case top != nil:
-		return fmt.Errorf("%s is mounted and not in %s: there is no such state to declare", m.point(), table)
-	default:
-		m.Ensure = absent
-	}
-	return nil
 }

@@ -79,7 +79,7 @@ func TestDeviceByAnotherName(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			h.Mount(live("noatime"))
+			h.Mount(current("noatime"))
 			m := declare(mounted)
 			m.Device = device
 			if got := resourcetest.Check(t, h, m).Empty(); got != same {
@@ -134,7 +134,7 @@ func TestIdentities(t *testing.T) {
 func TestOtherMountsStay(t *testing.T) {
 	below := host.Mount{ID: 31, Parent: 30, Point: "/data/sub", Root: "/", FSType: "tmpfs", Source: "tmpfs", Options: []string{"rw"}, SuperOptions: []string{"rw"}}
 	h := hosttest.New(t, "-- etc/fstab --\n"+line("defaults,noatime")+"-- data/ --\n-- data/sub/ --\n")
-	h.Mount(live("noatime"), below)
+	h.Mount(current("noatime"), below)
 	if d := resourcetest.Check(t, h, declare(mounted)); !d.Empty() {
 		t.Errorf("changes: %+v", d.Changes)
 	}

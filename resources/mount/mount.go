@@ -6,7 +6,6 @@ package mount
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"path"
 	"strings"
@@ -15,6 +14,7 @@ import (
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/resources/mount/fstab"
+	"github.com/nodeapply/apply/resources/mount/internal/live"
 	"github.com/nodeapply/apply/resources/mount/internal/options"
 )
 
@@ -24,7 +24,6 @@ var (
 	_ resources.Identified = (*Mount)(nil)
 	_ resources.Locker     = (*Mount)(nil)
 	_ resources.Restorer   = (*Mount)(nil)
-	_ resources.Inspector  = (*Mount)(nil)
 	_ resources.Valued     = (*Mount)(nil)
 )
 
@@ -85,38 +84,33 @@ const table = "/etc/fstab"
 
 // Validate checks words, paths and what fstab can hold.
 func (m *Mount) Validate() error {
-	var errs []error
-	wrong := func(attr, format string, args ...any) {
-		errs = append(errs, &resources.AttrError{Attr: attr, Err: fmt.Errorf(format, args...)})
-	}
-	switch m.Ensure {
-	case "", mounted, unmounted, present, absent:
-	default:
-		wrong("ensure", "%q is none of mounted, unmounted, present, absent", m.Ensure)
+	var bad resources.Mistakes
+	if m.Ensure != "" {
+		bad.OneOf("ensure", m.Ensure, mounted, unmounted, present, absent)
 	}
 	if !path.IsAbs(m.Path) || path.Clean(m.Path) != m.Path && path.Clean(m.Path)+"/" != m.Path {
-		wrong("path", "%q is no absolute path in its shortest form", m.Path)
+		bad.Addf("path", "%q is no absolute path in its shortest form", m.Path)
 	}
 	if m.Path == "/" && (m.Ensure == absent || m.Ensure == unmounted) {
-		wrong("ensure", "the root of the node is never unmounted")
+		bad.Addf("ensure", "the root of the node is never unmounted")
 	}
 	for _, f := range []struct{ attr, value string }{{"device", m.Device}, {"fstype", m.FSType}, {"options", string(m.Options)}} {
 		if strings.ContainsAny(f.value, "\x00\n") || strings.HasPrefix(f.value, "-") || strings.HasPrefix(f.value, "#") {
-			wrong(f.attr, "%q cannot stand in %s", f.value, table)
+			bad.Addf(f.attr, "%q cannot stand in %s", f.value, table)
 		}
 	}
 	if strings.ContainsAny(string(m.Options), " \t") {
-		wrong("options", "options are separated by commas, not by spaces: %q", string(m.Options))
+		bad.Addf("options", "options are separated by commas, not by spaces: %q", string(m.Options))
 	}
 	for _, n := range []struct {
 		attr  string
 		value *int
 	}{{"dump", m.Dump}, {"pass", m.Pass}} {
 		if n.value != nil && (*n.value < 0 || *n.value > 9) {
-			wrong(n.attr, "want 0 to 9, got %d", *n.value)
+			bad.Addf(n.attr, "want 0 to 9, got %d", *n.value)
 		}
 	}
-	return errors.Join(errs...)
+	return bad.Err()
 }
 
 // point is the mount point as the kernel writes it.
@@ -180,38 +174,11 @@ func (m *Mount) look(ctx context.Context, v host.View) (*facts, error) {
 	if f.entry, err = f.table.Find(m.point()); err != nil {
 		return nil, err
 	}
-	all, err := v.Mounts(ctx)
-	if err != nil {
+	if f.live, err = live.At(ctx, v, m.point()); err != nil {
 		return nil, err
-	}
-	f.live = mountsAt(all, m.point())
-	if f.live == nil { // the kernel has the mount point by its name without links
-		f.live = mountsAt(all, withoutLinks(v, m.point()))
 	}
 	f.want = m.entry(f.entry)
 	return f, nil
-}
-
-// mountsAt returns what is stacked on a mount point.
-func mountsAt(all []host.Mount, point string) (stack []host.Mount) {
-	for _, l := range all {
-		if l.Point == point {
-			stack = append(stack, l)
-		}
-	}
-	return stack
-}
-
-// withoutLinks follows the links on the way to a folder, as far as that can be seen.
-func withoutLinks(v host.View, name string) string {
-	if name == "/" {
-		return name
-	}
-	name = path.Join(withoutLinks(v, path.Dir(name)), path.Base(name))
-	if to, _, err := host.Resolve(v, name); err == nil {
-		return to
-	}
-	return name
 }
 
 // entry is the declared entry; what is not declared is taken from the one that is there.
@@ -288,10 +255,10 @@ func (m *Mount) compare(ctx context.Context, v host.View, f *facts) []resources.
 	if m.Ensure != mounted || f.top() == nil {
 		return d.Changes
 	}
-	if !sameDevice(ctx, v, f.want, *f.top()) && !d.Has("device") {
+	if !live.SameDevice(ctx, v, f.want, *f.top()) && !d.Has("device") {
 		d.Compare("device", f.top().Source+" (live)", f.want.Device)
 	}
-	if !sameType(f.want.FSType, *f.top()) && !d.Has("fstype") {
+	if !live.SameType(f.want.FSType, *f.top()) && !d.Has("fstype") {
 		d.Compare("fstype", f.top().FSType+" (live)", f.want.FSType)
 	}
 	if lacks := options.Lacking(f.want.Options, *f.top()); len(lacks) > 0 && !d.Has("options") {

@@ -23,13 +23,13 @@ func line(options string) string { return "/dev/xvdj\t/data\text4\t" + options +
 
 const others = "# comment\nproc\t/proc proc defaults 0 0\n"
 
-func live(options ...string) host.Mount {
+func current(options ...string) host.Mount {
 	return host.Mount{ID: 30, Parent: 1, Point: "/data", Root: "/", FSType: "ext4", Source: "/dev/xvdj", Options: append([]string{"rw"}, options...), SuperOptions: []string{"rw"}}
 }
 
 // other is a live mount changed by edit.
 func other(edit func(*host.Mount)) host.Mount {
-	m := live("noatime")
+	m := current("noatime")
 	edit(&m)
 	return m
 }
@@ -45,12 +45,12 @@ func TestConverges(t *testing.T) {
 	}
 	mounts := map[string][]host.Mount{
 		"not mounted":  {},
-		"mounted":      {live("noatime")},
-		"lacks option": {live("relatime")},
+		"mounted":      {current("noatime")},
+		"lacks option": {current("relatime")},
 		"read-only":    {other(func(m *host.Mount) { m.Options[0], m.SuperOptions = "ro", []string{"ro"} })},
 		"other device": {other(func(m *host.Mount) { m.Source = "/dev/xvdk" })},
 		"other type":   {other(func(m *host.Mount) { m.FSType = "xfs" })},
-		"stacked":      {live("noatime"), live("noatime")},
+		"stacked":      {current("noatime"), current("noatime")},
 	}
 	for _, ensure := range []string{mounted, unmounted, present, absent, ""} {
 		for tname, content := range tables {
@@ -77,17 +77,17 @@ func TestWhatIsDone(t *testing.T) {
 		ensure string
 		want   []string
 	}{
-		{name: "as declared: nothing", table: line("defaults,noatime"), mounts: []host.Mount{live("noatime")}, ensure: mounted},
+		{name: "as declared: nothing", table: line("defaults,noatime"), mounts: []host.Mount{current("noatime")}, ensure: mounted},
 		{name: "mounted by its entry, which systemd reads first", ensure: mounted, want: []string{"systemctl daemon-reload", "mount -- /data"}},
-		{name: "a live option is repaired by a remount", table: line("defaults,noatime"), mounts: []host.Mount{live("noexec", "noatime")}, ensure: mounted,
+		{name: "a live option is repaired by a remount", table: line("defaults,noatime"), mounts: []host.Mount{current("noexec", "noatime")}, ensure: mounted,
 			want: []string{"mount -o remount,rw,suid,dev,exec,async,noatime -- /data"}},
-		{name: "unmounted and mounted where remounts is false", table: line("defaults,noatime"), mounts: []host.Mount{live("noexec", "noatime")}, ensure: mounted,
+		{name: "unmounted and mounted where remounts is false", table: line("defaults,noatime"), mounts: []host.Mount{current("noexec", "noatime")}, ensure: mounted,
 			edit: func(m *Mount) { m.Remounts = false }, want: []string{"umount -- /data", "mount -- /data"}},
 		{name: "another device is unmounted first", table: line("defaults,noatime"), ensure: mounted,
 			mounts: []host.Mount{other(func(m *host.Mount) { m.Source = "/dev/xvdk" })}, want: []string{"umount -- /data", "mount -- /data"}},
-		{name: "all that is stacked is unmounted", table: line("defaults,noatime"), mounts: []host.Mount{live(), live(), live()}, ensure: unmounted,
+		{name: "all that is stacked is unmounted", table: line("defaults,noatime"), mounts: []host.Mount{current(), current(), current()}, ensure: unmounted,
 			want: []string{"umount -- /data", "umount -- /data", "umount -- /data"}},
-		{name: "unset options keep what fstab has", table: line("defaults,noatime"), mounts: []host.Mount{live("noatime")}, ensure: mounted, edit: func(m *Mount) { m.Options = "" }},
+		{name: "unset options keep what fstab has", table: line("defaults,noatime"), mounts: []host.Mount{current("noatime")}, ensure: mounted, edit: func(m *Mount) { m.Options = "" }},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			h := hosttest.New(t, "-- etc/fstab --\n"+tc.table+"-- data/ --\n")
@@ -106,7 +106,7 @@ func TestWhatIsDone(t *testing.T) {
 
 func TestRemountThatDidNotTake(t *testing.T) {
 	h := hosttest.New(t, "-- etc/fstab --\n"+line("defaults,noatime")+"-- data/ --\n")
-	h.Mount(live("noexec", "noatime"))
+	h.Mount(current("noexec", "noatime"))
 	h.Handle("mount -o", func(context.Context, host.Cmd) (host.Output, error) { return host.Output{}, nil })
 	resourcetest.Converges(t, h, declare(mounted))
 	if diff := cmp.Diff([]string{"umount -- /data", "mount -- /data"}, h.Calls()[1:]); diff != "" {
@@ -156,7 +156,7 @@ func TestRestore(t *testing.T) {
 		mounts []host.Mount
 	}{
 		{"was not mounted", nil},
-		{"had other options", []host.Mount{live("noexec", "noatime")}},
+		{"had other options", []host.Mount{current("noexec", "noatime")}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			h := hosttest.New(t, "-- etc/fstab --\n"+line("defaults,noatime")+"-- data/ --\n")

@@ -9,6 +9,7 @@ import (
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/pkg/goal"
 	"github.com/nodeapply/apply/resources/pkg/known"
 	"github.com/nodeapply/apply/resources/pkg/manager"
 )
@@ -53,7 +54,7 @@ type transactor struct{ *known.Manager }
 type part struct {
 	p     *Package
 	d     resources.Diff
-	steps []step
+	steps []goal.Step
 	err   *error
 }
 
@@ -88,23 +89,23 @@ func (u transactor) prepare(ctx context.Context, s *manager.Session, parts []*pa
 			}
 			part.steps, *part.err = part.p.steps(ctx, s, u.Manager)
 			for _, st := range part.steps {
-				unknown = unknown || st.unknown
-				*part.err = errors.Join(*part.err, st.err)
+				unknown = unknown || st.Unknown
+				*part.err = errors.Join(*part.err, st.Err)
 			}
 		}
 		return unknown
 	}
-	fail := func(err error, which func(step) bool) {
+	fail := func(err error, which func(goal.Step) bool) {
 		for _, part := range parts {
 			if *part.err == nil && slices.ContainsFunc(part.steps, which) {
 				*part.err = err
 			}
 		}
 	}
-	if slices.ContainsFunc(parts, func(part *part) bool { return part.d.Has("ensure") && part.p.wantsIt() }) {
+	if slices.ContainsFunc(parts, func(part *part) bool { return part.d.Has("ensure") && part.p.goal().Wanted() }) {
 		if err := u.Refresh(ctx, s, false); err != nil {
 			resolve()
-			fail(fmt.Errorf("package lists: %w", err), func(st step) bool { return st.install })
+			fail(fmt.Errorf("package lists: %w", err), func(st goal.Step) bool { return st.Install })
 			return
 		}
 		if s.Ran > 0 {
@@ -123,7 +124,7 @@ func (u transactor) prepare(ctx context.Context, s *manager.Session, parts []*pa
 	}
 	for _, part := range parts {
 		for _, st := range part.steps {
-			if st.unknown && *part.err == nil {
+			if st.Unknown && *part.err == nil {
 				*part.err = u.notOffered(ctx, s, part.p, st, rerr)
 			}
 		}
@@ -131,17 +132,17 @@ func (u transactor) prepare(ctx context.Context, s *manager.Session, parts []*pa
 }
 
 // notOffered says what is wrong with a package or a version that no repository has.
-func (u transactor) notOffered(ctx context.Context, v host.View, p *Package, st step, refresh error) error {
-	offers, err := u.Offered(ctx, v, []string{st.name}, false)
+func (u transactor) notOffered(ctx context.Context, v host.View, p *Package, st goal.Step, refresh error) error {
+	offers, err := u.Offered(ctx, v, []string{st.Name}, false)
 	if err != nil {
 		return err
 	}
-	o, known := offers[st.name]
-	text := fmt.Sprintf("%s: no repository of this node has a package of that name", st.name)
+	o, known := offers[st.Name]
+	text := fmt.Sprintf("%s: no repository of this node has a package of that name", st.Name)
 	if known && len(o.Versions) > 0 {
-		text = fmt.Sprintf("%s: no repository of this node has a version %s; on offer: %s", st.name, p.Ensure, manager.List(o.Versions))
+		text = fmt.Sprintf("%s: no repository of this node has a version %s; on offer: %s", st.Name, p.Ensure, manager.List(o.Versions))
 	} else if known {
-		text = fmt.Sprintf("%s: no repository of this node has a version of it", st.name)
+		text = fmt.Sprintf("%s: no repository of this node has a version of it", st.Name)
 	}
 	if refresh != nil {
 		return fmt.Errorf("%s (package lists: %w)", text, refresh)
@@ -179,26 +180,26 @@ func (u transactor) transact(ctx context.Context, h host.Host, parts []*part) ([
 	var release, left []string
 	for _, part := range parts {
 		for _, st := range part.steps {
-			if !st.differs() || !part.d.Has("ensure") {
+			if !st.Differs() || !part.d.Has("ensure") {
 				continue
 			}
-			if st.have.Held {
-				release = append(release, st.have.Name)
+			if st.Have.Held {
+				release = append(release, st.Have.Name)
 			}
 			switch {
-			case len(st.left) > 0:
-				left = append(left, st.left...)
-			case st.remove && part.p.Ensure == purged:
-				t.Purge = append(t.Purge, st.name)
-			case st.remove:
-				t.Remove = append(t.Remove, st.name)
+			case len(st.Left) > 0:
+				left = append(left, st.Left...)
+			case st.Remove && part.p.Ensure == goal.Purged:
+				t.Purge = append(t.Purge, st.Name)
+			case st.Remove:
+				t.Remove = append(t.Remove, st.Name)
 			default:
-				target := manager.Target{Name: st.as, Version: st.version, File: part.p.Source}
-				if st.have.Status >= manager.Broken {
-					target.Have = st.have.Version
+				target := manager.Target{Name: st.As, Version: st.Version, File: part.p.Source}
+				if st.Have.Status >= manager.Broken {
+					target.Have = st.Have.Version
 				}
 				t.Install = append(t.Install, target)
-				t.Downgrade = t.Downgrade || st.goesDown(u.Version)
+				t.Downgrade = t.Downgrade || st.GoesDown(u.Version)
 			}
 		}
 	}
@@ -237,7 +238,7 @@ func (u transactor) mark(ctx context.Context, s *manager.Session, parts []*part)
 	var on, off []string
 	for _, part := range parts {
 		for _, n := range part.p.Name {
-			pkg, _ := part.p.find(db, n)
+			pkg, _ := part.p.goal().Find(db, n)
 			switch {
 			case part.p.Mark == hold && !pkg.Held && pkg.Status >= manager.Broken:
 				on = append(on, pkg.Name)

@@ -6,18 +6,16 @@ package pkg
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"path"
 	"regexp"
 	"slices"
-	"strings"
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/pkg/goal"
 	"github.com/nodeapply/apply/resources/pkg/known"
 	"github.com/nodeapply/apply/resources/pkg/manager"
-	"github.com/nodeapply/apply/resources/pkg/version"
 )
 
 // Package is one resource: one package, or several in the same state.
@@ -67,16 +65,12 @@ var (
 	_ resources.Reporter   = (*Package)(nil)
 )
 
-// The words of ensure, mark and configfiles.
+// The words of mark and configfiles.
 const (
-	installed = "installed"
-	latest    = "latest"
-	absent    = "absent"
-	purged    = "purged"
-	hold      = "hold"
-	none      = "none"
-	keep      = "keep"
-	replace   = "replace"
+	hold    = "hold"
+	none    = "none"
+	keep    = "keep"
+	replace = "replace"
 )
 
 // Type returns the type for one run: its resources share what they read of the package databases.
@@ -86,7 +80,7 @@ func Type() resources.Type {
 		Name: "package",
 		Late: []string{"version"},
 		New: func(title string) resources.Resource {
-			return &Package{Name: resources.Strings{title}, Ensure: installed, Configfiles: keep, Autostart: true, run: r}
+			return &Package{Name: resources.Strings{title}, Ensure: goal.Installed, Configfiles: keep, Autostart: true, run: r}
 		},
 	}
 }
@@ -138,72 +132,52 @@ var anyName = regexp.MustCompile(`^[A-Za-z0-9_@][A-Za-z0-9._+@-]*(:[a-z0-9][a-z0
 // Validate checks all that can be known without a node. It also announces the names, so that the first question about any of them
 // is asked for all.
 func (p *Package) Validate() error {
-	var errs []error
-	wrong := func(attr, format string, args ...any) {
-		errs = append(errs, &resources.AttrError{Attr: attr, Err: fmt.Errorf(format, args...)})
-	}
+	var bad resources.Mistakes
 	if len(p.Name) == 0 {
-		wrong("name", "want at least one name")
+		bad.Addf("name", "want at least one name")
 	}
 	for i, n := range p.Name {
 		if !anyName.MatchString(n) {
-			wrong("name", "%q is not a package's name", n)
+			bad.Addf("name", "%q is not a package's name", n)
 		}
 		if slices.Contains(p.Name[:i], n) {
-			wrong("name", "%s is named twice", n)
+			bad.Addf("name", "%s is named twice", n)
 		}
 	}
-	if err := p.validateEnsure(); err != nil {
-		wrong("ensure", "%w", err)
+	var err error
+	if p.Ensure, err = goal.Parse(p.Ensure); err != nil {
+		bad.Add("ensure", err)
 	}
-	if p.Mark != "" && p.Mark != hold && p.Mark != none {
-		wrong("mark", "want hold or none, not %q", p.Mark)
+	if p.Mark != "" {
+		bad.OneOf("mark", p.Mark, hold, none)
 	}
-	if p.Mark == hold && !p.wantsIt() {
-		wrong("mark", "a package that is to be %s cannot be held", p.Ensure)
+	if p.Mark == hold && !p.goal().Wanted() {
+		bad.Addf("mark", "a package that is to be %s cannot be held", p.Ensure)
 	}
-	if p.Provider != "" && !slices.Contains(known.Providers(), p.Provider) {
-		wrong("provider", "want one of %s, not %q", strings.Join(known.Providers(), ", "), p.Provider)
+	if p.Provider != "" {
+		bad.OneOf("provider", p.Provider, known.Providers()...)
 	}
-	if p.Configfiles != keep && p.Configfiles != replace {
-		wrong("configfiles", "want keep or replace, not %q", p.Configfiles)
-	}
+	bad.OneOf("configfiles", p.Configfiles, keep, replace)
 	if p.Source != "" && (path.Clean(p.Source) != p.Source || p.Source[0] != '/') {
-		wrong("source", "want the absolute path of a package file, not %q", p.Source)
+		bad.Addf("source", "want the absolute path of a package file, not %q", p.Source)
 	}
 	if p.Source != "" && len(p.Name) > 1 {
-		wrong("source", "one package file cannot be several packages")
+		bad.Addf("source", "one package file cannot be several packages")
 	}
 	if slices.Contains(p.InstallOptions, "--") || slices.Contains(p.InstallOptions, "") {
-		wrong("install_options", "want options, not \"\" or \"--\"")
+		bad.Addf("install_options", "want options, not \"\" or \"--\"")
 	}
-	if err := errors.Join(errs...); err != nil {
+	if err := bad.Err(); err != nil {
 		return err
 	}
-	p.run.Announce(p.Provider, p.Name, p.Ensure == latest)
+	p.run.Announce(p.Provider, p.Name, p.Ensure == goal.Latest)
 	return nil
 }
 
-func (p *Package) validateEnsure() error {
-	switch p.Ensure {
-	case installed, latest, absent, purged:
-		return nil
-	case "present":
-		p.Ensure = installed
-		return nil
-	}
-	if version.IsConstraint(p.Ensure) {
-		_, err := version.ParseConstraint(p.Ensure)
-		return err
-	}
-	if !version.Valid(p.Ensure) {
-		return fmt.Errorf("want installed, latest, absent, purged, a version, or a constraint such as \">= 1.2, < 2\", not %q", p.Ensure)
-	}
-	return nil
+// goal is how each of the packages should be.
+func (p *Package) goal() goal.Goal {
+	return goal.Goal{Ensure: p.Ensure, File: p.Source != "", AllowDowngrade: p.AllowDowngrade}
 }
-
-// wantsIt says whether the packages are to be there.
-func (p *Package) wantsIt() bool { return p.Ensure != absent && p.Ensure != purged }
 
 // Provides names the packages.
 func (p *Package) Provides() []resources.Identity {
@@ -272,13 +246,13 @@ func (p *Package) Inspect(ctx context.Context, v host.View) error {
 	}
 	pkg := db.Find(p.Name[0])
 	if owner, ok := db.Provider(p.Name[0]); ok && pkg.Status != manager.Installed {
-		p.Ensure = installed
+		p.Ensure = goal.Installed
 		if owner.Held {
 			p.Mark = hold
 		}
 		return nil
 	}
-	p.Ensure, p.Mark = absent, ""
+	p.Ensure, p.Mark = goal.Absent, ""
 	if pkg.Status == manager.Installed {
 		p.Ensure = pkg.Version
 		if pkg.Held {

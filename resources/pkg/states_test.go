@@ -11,6 +11,7 @@ import (
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/pkg/goal"
 	"github.com/nodeapply/apply/resources/resourcetest"
 )
 
@@ -293,7 +294,7 @@ func TestSource(t *testing.T) {
 func TestNamesAtFault(t *testing.T) {
 	d := newDebian(t, map[string]stock{"held": {status: holds, version: "1", offers: []string{"2"}}, "other": {status: holds, version: "1", offers: []string{"3"}}, "fine": {status: there, version: "1"}})
 	p := Type().New("all").(*Package)
-	p.Name, p.Ensure = resources.Strings{"held", "fine", "other"}, latest
+	p.Name, p.Ensure = resources.Strings{"held", "fine", "other"}, goal.Latest
 	_, err := p.Check(t.Context(), d)
 	if err == nil || !strings.Contains(err.Error(), "held is held at 1") || !strings.Contains(err.Error(), "other is held at 1") || strings.Contains(err.Error(), "fine") {
 		t.Errorf("got %v", err)

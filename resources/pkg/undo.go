@@ -7,6 +7,7 @@ import (
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/pkg/goal"
 	"github.com/nodeapply/apply/resources/pkg/manager"
 )
 
@@ -53,7 +54,7 @@ func (p *Package) Restore(ctx context.Context, h host.Host, data json.RawMessage
 	}
 	var members []resources.Member
 	for _, s := range b.Packages {
-		q := &Package{Name: resources.Strings{s.Name}, Ensure: absent, Mark: none, Configfiles: keep, Autostart: true, Provider: b.Provider, run: p.run}
+		q := &Package{Name: resources.Strings{s.Name}, Ensure: goal.Absent, Mark: none, Configfiles: keep, Autostart: true, Provider: b.Provider, run: p.run}
 		if s.Version != "" {
 			q.Ensure = s.Version
 		}

@@ -9,22 +9,23 @@ import (
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/resources/pkg/manager"
+	"github.com/nodeapply/apply/resources/repo/repofile"
 )
 
 // format is that of the provider, by default of the node's own package manager.
-func (r *Repo) format(v host.View) (format, error) {
+func (r *Repo) format(v host.View) (repofile.Format, error) {
 	name := r.Provider
 	if name == "" {
 		found, err := manager.Detect(v)
 		if err != nil {
-			return format{}, err
+			return repofile.Format{}, err
 		}
 		if found == "apk" {
-			return format{}, &resources.AttrError{Attr: "provider", Err: fmt.Errorf("apk has no named repositories; manage /etc/apk/repositories as a file")}
+			return repofile.Format{}, &resources.AttrError{Attr: "provider", Err: fmt.Errorf("apk has no named repositories; manage /etc/apk/repositories as a file")}
 		}
 		name = found
 	}
-	f := formatOf(name)
+	f := repofile.Of(name)
 	return f, r.supported(f)
 }
 
@@ -34,7 +35,7 @@ func (r *Repo) Check(_ context.Context, v host.View) (resources.Diff, error) {
 	if err != nil {
 		return resources.Diff{}, err
 	}
-	e, err := f.open(v, r)
+	e, err := f.Open(v, r.Name, r.Target)
 	if err != nil {
 		return resources.Diff{}, err
 	}
@@ -43,11 +44,11 @@ func (r *Repo) Check(_ context.Context, v host.View) (resources.Diff, error) {
 		d.Changes = append(d.Changes, resources.Change{Attr: attr, From: from, To: to})
 	}
 	switch {
-	case r.Ensure == absent && (e.there || e.legacy != ""):
+	case r.Ensure == absent && (e.There || e.Legacy != ""):
 		change("ensure", present, absent)
-	case r.Ensure == present && e.legacy != "":
-		change("ensure", "in one-line form in "+e.legacy, present)
-	case r.Ensure == present && !e.there:
+	case r.Ensure == present && e.Legacy != "":
+		change("ensure", "in one-line form in "+e.Legacy, present)
+	case r.Ensure == present && !e.There:
 		change("ensure", absent, present)
 	}
 	if r.Ensure == present {
@@ -55,21 +56,20 @@ func (r *Repo) Check(_ context.Context, v host.View) (resources.Diff, error) {
 			return resources.Diff{}, err
 		}
 		for _, a := range r.declared() {
-			k := f.keys[a.attr]
-			have, ok := e.sec.get(k)
-			from, to := absent, absent
-			if ok {
-				from = k.normal(have)
+			from, there := e.Get(a.attr)
+			to, wanted := f.Normal(a.attr, a.values), a.values[0] != absent
+			if !there {
+				from = absent
 			}
-			if a.values[0] != absent {
-				to = k.normal(f.written(k, a.values))
+			if !wanted {
+				to = absent
 			}
-			if ok != (a.values[0] != absent) || from != to {
+			if there != wanted || from != to {
 				change(a.attr, from, to)
 			}
 		}
 	}
-	if f.provider == "apt" {
+	if f.Provider == "apt" {
 		from, to, err := r.pins(v, e)
 		if err != nil {
 			return resources.Diff{}, err
@@ -82,17 +82,17 @@ func (r *Repo) Check(_ context.Context, v host.View) (resources.Diff, error) {
 }
 
 // complete says what a new section lacks.
-func (r *Repo) complete(f format, e *entry) error {
-	if e.there {
+func (r *Repo) complete(f repofile.Format, e *repofile.Entry) error {
+	if e.There {
 		return nil
 	}
 	need := func(attr string, given bool) error {
 		if given {
 			return nil
 		}
-		return &resources.AttrError{Attr: attr, Err: fmt.Errorf("is needed: %s has no repository %s yet", f.provider, r.Name)}
+		return &resources.AttrError{Attr: attr, Err: fmt.Errorf("is needed: %s has no repository %s yet", f.Provider, r.Name)}
 	}
-	if f.provider == "apt" {
+	if f.Provider == "apt" {
 		if err := need("uris", len(r.Uris)+len(r.Baseurl) > 0); err != nil {
 			return err
 		}
@@ -112,25 +112,52 @@ func (r *Repo) Apply(ctx context.Context, h host.Host, d resources.Diff) error {
 	if err != nil {
 		return err
 	}
-	e, err := f.open(h, r)
+	e, err := f.Open(h, r.Name, r.Target)
 	if err != nil {
 		return err
 	}
 	if r.touches(d) {
-		if err := f.dropFetched(ctx, h, r, e); err != nil {
+		if err := r.drop(ctx, h, e); err != nil {
 			return err
 		}
-		if err := r.write(ctx, h, f, e); err != nil {
+		if r.Ensure == present {
+			r.edit(f, e)
+			if err := r.drop(ctx, h, e); err != nil {
+				return err
+			}
+		}
+		if err := r.write(ctx, h, e); err != nil {
 			return err
 		}
-		if e.legacy != "" {
-			if err := h.Remove(ctx, e.legacy, false); err != nil {
+		if e.Legacy != "" {
+			if err := h.Remove(ctx, e.Legacy, false); err != nil {
 				return err
 			}
 		}
 	}
 	if d.Has("pin") {
 		return r.applyPin(ctx, h, e)
+	}
+	return nil
+}
+
+// drop removes what was fetched from the repository as e describes it now.
+func (r *Repo) drop(ctx context.Context, h host.Host, e *repofile.Entry) error {
+	names, err := e.Fetched(h)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		st, err := h.Lstat(name)
+		if err != nil {
+			return err
+		}
+		if st.Kind == host.Absent {
+			continue
+		}
+		if err := h.Remove(ctx, name, true); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -145,30 +172,29 @@ func (r *Repo) touches(d resources.Diff) bool {
 	return false
 }
 
-func (r *Repo) write(ctx context.Context, h host.Host, f format, e *entry) error {
+func (r *Repo) write(ctx context.Context, h host.Host, e *repofile.Entry) error {
 	if r.Ensure == absent {
-		if !e.there {
+		if !e.There {
 			return nil
 		}
-		text, last := e.drop()
-		if last && e.file != f.main {
-			return h.Remove(ctx, e.file, false)
+		text, last := e.Drop()
+		if last {
+			return h.Remove(ctx, e.File, false)
 		}
-		return writeFile(ctx, h, e.file, text, nil)
+		return writeFile(ctx, h, e.File, text, nil)
 	}
-	r.edit(f, e)
 	var mode *uint32
-	if !e.exists {
+	if !e.Exists {
 		m := uint32(0o644)
 		if r.secret() {
 			m = 0o600
 		}
 		mode = &m
-		if err := makeFolder(ctx, h, path.Dir(e.file)); err != nil {
+		if err := makeFolder(ctx, h, path.Dir(e.File)); err != nil {
 			return err
 		}
 	}
-	return writeFile(ctx, h, e.file, e.text(), mode)
+	return writeFile(ctx, h, e.File, e.String(), mode)
 }
 
 // secret says whether the section holds a password.
@@ -177,22 +203,17 @@ func (r *Repo) secret() bool {
 	return given(r.Password) || given(r.ProxyPassword)
 }
 
-// edit sets the declared keys of the section that differ.
-func (r *Repo) edit(f format, e *entry) {
-	if f.provider == "apt" && !e.there && len(r.Types) == 0 {
-		e.sec.set(f.keys["types"], []string{"deb"})
+// edit sets the declared keys of the section.
+func (r *Repo) edit(f repofile.Format, e *repofile.Entry) {
+	if f.Provider == "apt" && !e.There && len(r.Types) == 0 {
+		e.Set("types", []string{"deb"})
 	}
 	for _, a := range r.declared() {
-		k := f.keys[a.attr]
-		have, ok := e.sec.get(k)
 		if a.values[0] == absent {
-			e.sec.remove(k)
+			e.Remove(a.attr)
 			continue
 		}
-		want := f.written(k, a.values)
-		if !ok || k.normal(have) != k.normal(want) {
-			e.sec.set(k, want)
-		}
+		e.Set(a.attr, a.values)
 	}
 }
 

@@ -8,8 +8,6 @@ import (
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
-	"github.com/nodeapply/apply/resources/repo/deb822"
-	"github.com/nodeapply/apply/resources/repo/ini"
 	"github.com/nodeapply/apply/resources/repo/preferences"
 )
 
@@ -21,43 +19,12 @@ func (r *Repo) List(_ context.Context, v host.View, of string) ([]string, error)
 	if err != nil {
 		return nil, err
 	}
-	var names []string
-	if f.provider == "apt" {
-		files, err := readDir(v, f.folder, f.ext)
-		if err != nil {
-			return nil, err
-		}
-		for _, file := range files {
-			text, err := host.ReadFile(v, file)
-			if err != nil {
-				return nil, err
-			}
-			for _, name := range f.names(file, deb822.Parse(text).Stanzas()) {
-				if aptName.MatchString(name) && !slices.Contains(names, name) {
-					names = append(names, name)
-				}
-			}
-		}
-		return resources.Select(of, names), nil
-	}
-	files, err := f.files(v, r)
+	names, err := f.Names(v)
 	if err != nil {
 		return nil, err
 	}
-	style := ini.Yum
-	if f.main != "" {
-		style = ini.Pacman
-	}
-	for _, file := range files {
-		text, err := host.ReadFile(v, file)
-		if err != nil {
-			return nil, err
-		}
-		for _, name := range ini.Parse(style, text).Names() {
-			if name != "options" && !slices.Contains(names, name) { // of pacman itself
-				names = append(names, name)
-			}
-		}
+	if f.Provider == "apt" {
+		names = slices.DeleteFunc(names, func(name string) bool { return !aptName.MatchString(name) })
 	}
 	return resources.Select(of, names), nil
 }
@@ -68,35 +35,25 @@ func (r *Repo) Inspect(_ context.Context, v host.View) error {
 	if err != nil {
 		return err
 	}
-	e, err := f.open(v, r)
+	e, err := f.Open(v, r.Name, r.Target)
 	if err != nil {
 		return err
 	}
-	if e.legacy != "" {
-		return fmt.Errorf("%s is in one-line form in %s, which is replaced by NAME.sources and not described", r.Name, e.legacy)
+	if e.Legacy != "" {
+		return fmt.Errorf("%s is in one-line form in %s, which is replaced by NAME.sources and not described", r.Name, e.Legacy)
 	}
-	if !e.there {
+	if !e.There {
 		r.Ensure = absent
 		return nil
 	}
 	r.Ensure = present
 	for _, a := range r.attrs() {
-		k, ok := f.keys[a.name]
-		if !ok || a.name == "baseurl" && f.provider == "apt" || strings.HasSuffix(a.name, "password") {
+		if !f.Has(a.name) || a.name == "baseurl" && f.Provider == "apt" || strings.HasSuffix(a.name, "password") {
 			continue
 		}
-		have, ok := e.sec.get(k)
+		value, ok := e.Attribute(a.name)
 		if !ok {
 			continue
-		}
-		value := k.normal(have)
-		if k.kind == scalar && strings.Contains(value, "\n") { // a manifest has no value of several lines
-			continue
-		}
-		if k.kind == siglevel {
-			value = map[string]string{"Required DatabaseOptional": "true", "Never": "false"}[value]
-		} else if k.kind == boolean {
-			value = map[string]string{"0": "false", "1": "true"}[value]
 		}
 		switch field := a.value.(type) {
 		case *resources.Scalar:
@@ -105,7 +62,7 @@ func (r *Repo) Inspect(_ context.Context, v host.View) error {
 			*field = strings.Fields(value)
 		}
 	}
-	if f.provider != "apt" {
+	if f.Provider != "apt" {
 		return nil
 	}
 	text, err := host.ReadFile(v, r.pinFile())

@@ -8,6 +8,7 @@ import (
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources/repo/preferences"
+	"github.com/nodeapply/apply/resources/repo/repofile"
 )
 
 const pinFolder = "/etc/apt/preferences.d"
@@ -15,7 +16,7 @@ const pinFolder = "/etc/apt/preferences.d"
 func (r *Repo) pinFile() string { return path.Join(pinFolder, r.Name+".pref") }
 
 // pins are the rule that is there and the rule that is declared, as one line; "absent" for none. They are equal where none is managed.
-func (r *Repo) pins(v host.View, e *entry) (from, to string, err error) {
+func (r *Repo) pins(v host.View, e *repofile.Entry) (from, to string, err error) {
 	if r.Pin == nil && r.Ensure == present {
 		return "", "", nil
 	}
@@ -31,11 +32,11 @@ func (r *Repo) pins(v host.View, e *entry) (from, to string, err error) {
 }
 
 // origin is the host of the first URI: what apt calls the origin of a repository; "" for local files.
-func (r *Repo) origin(e *entry) string {
+func (r *Repo) origin(e *repofile.Entry) string {
 	uris := append(append([]string{}, r.Uris...), r.Baseurl...)
 	if len(uris) == 0 {
-		have, _ := e.sec.get(aptKeys["uris"])
-		uris = strings.Fields(strings.Join(have, " "))
+		have, _ := e.Get("uris")
+		uris = strings.Fields(have)
 	}
 	if len(uris) == 0 {
 		return ""
@@ -47,7 +48,7 @@ func (r *Repo) origin(e *entry) string {
 	return u.Hostname()
 }
 
-func (r *Repo) applyPin(ctx context.Context, h host.Host, e *entry) error {
+func (r *Repo) applyPin(ctx context.Context, h host.Host, e *repofile.Entry) error {
 	if r.Ensure == absent || r.Pin.Priority == preferences.Absent {
 		return h.Remove(ctx, r.pinFile(), false)
 	}

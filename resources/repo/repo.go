@@ -6,8 +6,6 @@
 package repo
 
 import (
-	"errors"
-	"fmt"
 	"path"
 	"regexp"
 	"slices"
@@ -17,6 +15,7 @@ import (
 	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/resources/pkg/manager"
 	"github.com/nodeapply/apply/resources/repo/preferences"
+	"github.com/nodeapply/apply/resources/repo/repofile"
 )
 
 // Repo is one repository. Every attribute but `name`, `ensure`, `provider` and `target` may be "absent": its key is removed. Attributes
@@ -127,70 +126,61 @@ var providers = [...]string{"apt", "dnf", "yum", "zypper", "pacman"}
 
 // Validate checks all that can be known without a node.
 func (r *Repo) Validate() error {
-	var errs []error
-	wrong := func(attr, format string, args ...any) {
-		errs = append(errs, &resources.AttrError{Attr: attr, Err: fmt.Errorf(format, args...)})
-	}
+	var bad resources.Mistakes
 	if !repoName.MatchString(r.Name) {
-		wrong("name", "%q is not a repository's name: want letters, digits and _.:+-", r.Name)
+		bad.Addf("name", "%q is not a repository's name: want letters, digits and _.:+-", r.Name)
 	}
-	if r.Ensure != present && r.Ensure != absent {
-		wrong("ensure", "want present or absent, not %q", r.Ensure)
-	}
-	if r.Provider != "" && !slices.Contains(providers[:], r.Provider) {
-		wrong("provider", "want one of %s, not %q", strings.Join(providers[:], ", "), r.Provider)
+	bad.OneOf("ensure", r.Ensure, present, absent)
+	if r.Provider != "" {
+		bad.OneOf("provider", r.Provider, providers[:]...)
 	}
 	if r.Target != "" && (path.Clean(r.Target) != r.Target || strings.HasPrefix(r.Target, ".")) {
-		wrong("target", "want the absolute path or the name of a file, not %q", r.Target)
+		bad.Addf("target", "want the absolute path or the name of a file, not %q", r.Target)
 	}
 	if len(r.Uris) > 0 && len(r.Baseurl) > 0 {
-		wrong("uris", "is the same as baseurl; want one of them")
+		bad.Addf("uris", "is the same as baseurl; want one of them")
 	}
 	if r.Pin != nil && r.Pin.Priority == "" {
-		wrong("pin", "want a priority")
+		bad.Addf("pin", "want a priority")
 	}
 	for _, d := range r.declared() {
 		for _, v := range d.values {
 			if d.attr != "signed_by" && strings.ContainsFunc(v, unicode.IsControl) {
-				wrong(d.attr, "a value cannot have control characters or several lines")
+				bad.Addf(d.attr, "a value cannot have control characters or several lines")
 			}
 		}
 		if len(d.values) > 1 && slices.Contains(d.values, absent) {
-			wrong(d.attr, "absent cannot be one of several values")
+			bad.Addf(d.attr, "absent cannot be one of several values")
 		}
-		if booleans[d.attr] && d.values[0] != absent && word(d.values[0]) == "" {
-			wrong(d.attr, "want a boolean or absent, not %q", d.values[0])
-		}
-	}
-	if r.Provider != "" && len(errs) == 0 {
-		if err := r.supported(formatOf(r.Provider)); err != nil {
-			errs = append(errs, err)
+		if booleans[d.attr] && d.values[0] != absent && !repofile.IsBoolean(d.values[0]) {
+			bad.Addf(d.attr, "want a boolean or absent, not %q", d.values[0])
 		}
 	}
-	return errors.Join(errs...)
+	if err := bad.Err(); err != nil || r.Provider == "" {
+		return err
+	}
+	return r.supported(repofile.Of(r.Provider))
 }
 
 // supported says which attributes the provider has no key for.
-func (r *Repo) supported(f format) error {
-	var errs []error
-	wrong := func(attr, text string) {
-		errs = append(errs, &resources.AttrError{Attr: attr, Err: fmt.Errorf("%s %s", f.provider, text)})
-	}
+func (r *Repo) supported(f repofile.Format) error {
+	var bad resources.Mistakes
+	wrong := func(attr, text string) { bad.Addf(attr, "%s %s", f.Provider, text) }
 	for _, d := range r.declared() {
-		if _, ok := f.keys[d.attr]; !ok {
+		if !f.Has(d.attr) {
 			wrong(d.attr, "has no such key")
 		}
 	}
-	if f.provider == "apt" && !aptName.MatchString(r.Name) {
+	if f.Provider == "apt" && !aptName.MatchString(r.Name) {
 		wrong("name", "ignores files with other characters than letters, digits and _.- in their names")
 	}
-	if f.provider == "apt" && r.Target != "" {
+	if f.Provider == "apt" && r.Target != "" {
 		wrong("target", "has one file for each repository")
 	}
-	if f.provider != "apt" && r.Pin != nil {
+	if f.Provider != "apt" && r.Pin != nil {
 		wrong("pin", "has no such key")
 	}
-	return errors.Join(errs...)
+	return bad.Err()
 }
 
 // Provides is the repository, and one of the repositories of its provider, all of which are before that provider's packages.
@@ -215,7 +205,7 @@ func (r *Repo) Requires() []resources.Identity {
 	}
 	for _, p := range providers {
 		if r.Provider == "" || r.Provider == p {
-			need(formatOf(p).fileOf(r))
+			need(repofile.Of(p).Path(r.Name, r.Target))
 		}
 	}
 	return ids

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 
@@ -88,27 +87,25 @@ const settle = time.Second
 
 // Validate checks the words.
 func (s *Service) Validate() error {
-	var errs []error
-	check := func(attr, value string, words ...string) {
-		if value == "" && attr != "on_refresh" || slices.Contains(words, value) {
-			return
+	var bad resources.Mistakes
+	word := func(attr, value string, words ...string) {
+		if value != "" {
+			bad.OneOf(attr, value, words...)
 		}
-		errs = append(errs, &resources.AttrError{Attr: attr, Err: fmt.Errorf("%q is none of %s", value, strings.Join(words, ", "))})
 	}
-	check("ensure", s.Ensure, running, stopped)
-	check("enable", string(s.Enable), enabled, disabled, mask)
-	check("on_refresh", s.OnRefresh, string(host.Restart), string(host.Reload), string(host.ReloadOrRestart))
-	check("provider", s.Provider, "systemd", "sysv")
+	word("ensure", s.Ensure, running, stopped)
+	word("enable", string(s.Enable), enabled, disabled, mask)
+	word("provider", s.Provider, "systemd", "sysv")
+	bad.OneOf("on_refresh", s.OnRefresh, string(host.Restart), string(host.Reload), string(host.ReloadOrRestart))
 	if s.Ensure == running && s.Enable == mask {
-		errs = append(errs, &resources.AttrError{Attr: "enable", Err: errors.New("a masked service cannot run: ensure is \"running\"")})
+		bad.Addf("enable", "a masked service cannot run: ensure is \"running\"")
 	}
-	if _, err := regexp.Compile(s.Pattern); err != nil {
-		errs = append(errs, &resources.AttrError{Attr: "pattern", Err: err})
-	}
+	_, err := regexp.Compile(s.Pattern)
+	bad.Add("pattern", err)
 	if s.Name == "" || strings.ContainsAny(s.Name, "/ \t\n") || strings.HasPrefix(s.Name, "-") {
-		errs = append(errs, &resources.AttrError{Attr: "name", Err: fmt.Errorf("%q is no name of a service", s.Name)})
+		bad.Addf("name", "%q is no name of a service", s.Name)
 	}
-	return errors.Join(errs...)
+	return bad.Err()
 }
 
 // unit is the name as systemd knows it.

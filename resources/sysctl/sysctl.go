@@ -76,18 +76,18 @@ func (s *Sysctl) conf() string {
 
 // Validate checks name and value by their grammar.
 func (s *Sysctl) Validate() error {
-	var errs []error
+	var bad resources.Mistakes
 	steps := s.steps()
 	for _, p := range steps {
 		if !step.MatchString(p) || len(steps) < 2 || len(s.Name) > maxName {
-			errs = append(errs, &resources.AttrError{Attr: "name", Err: fmt.Errorf("%q is no name of a kernel parameter", s.Name)})
+			bad.Addf("name", "%q is no name of a kernel parameter", s.Name)
 			break
 		}
 	}
 	if v := string(s.Value); strings.ContainsAny(v, "\n\r\x00") || v != "" && words(v) == "" {
-		errs = append(errs, &resources.AttrError{Attr: "value", Err: errors.New("it must be one line")})
+		bad.Addf("value", "it must be one line")
 	}
-	return errors.Join(errs...)
+	return bad.Err()
 }
 
 // words is a value with single blanks, as values are compared: the kernel has tabs.

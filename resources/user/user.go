@@ -3,8 +3,6 @@
 package user
 
 import (
-	"errors"
-	"fmt"
 	"path"
 	"regexp"
 	"slices"
@@ -81,45 +79,36 @@ var hash = regexp.MustCompile(`^(!{0,2}\*?|x|!{0,2}(\$[0-9A-Za-z-]+\$[./0-9A-Za-
 
 // Validate checks names, words, paths and that the password is a hash.
 func (u *User) Validate() error {
-	var errs []error
-	wrong := func(attr string, err error) {
-		if err != nil {
-			errs = append(errs, &resources.AttrError{Attr: attr, Err: err})
-		}
+	var bad resources.Mistakes
+	bad.Add("name", accounts.CheckName(u.Name))
+	bad.OneOf("ensure", u.Ensure, present, absent)
+	if u.Ensure == absent && u.Name == "root" {
+		bad.Addf("ensure", "root is never removed")
 	}
-	wrong("name", accounts.CheckName(u.Name))
-	switch {
-	case u.Ensure != present && u.Ensure != absent:
-		wrong("ensure", fmt.Errorf("%q is none of present, absent", u.Ensure))
-	case u.Ensure == absent && u.Name == "root":
-		wrong("ensure", errors.New("root is never removed"))
-	}
-	if u.Membership != minimum && u.Membership != inclusive {
-		wrong("membership", fmt.Errorf("%q is none of minimum, inclusive", u.Membership))
-	}
+	bad.OneOf("membership", u.Membership, minimum, inclusive)
 	if u.GID != "" && !digits(string(u.GID)) {
-		wrong("gid", accounts.CheckReference(string(u.GID)))
+		bad.Add("gid", accounts.CheckReference(string(u.GID)))
 	}
 	for _, g := range u.Groups {
-		wrong("groups", accounts.CheckReference(g))
+		bad.Add("groups", accounts.CheckReference(g))
 	}
 	for _, f := range []struct{ attr, value string }{{"home", u.Home}, {"shell", u.Shell}} {
 		if f.value != "" && (!path.IsAbs(f.value) || slices.Contains(strings.Split(f.value, "/"), "..") || strings.ContainsAny(f.value, ":\n\x00")) {
-			wrong(f.attr, fmt.Errorf("%q is no absolute path without `..` and colons", f.value))
+			bad.Addf(f.attr, "%q is no absolute path without `..` and colons", f.value)
 		}
 	}
 	if u.Comment != nil && strings.ContainsAny(*u.Comment, ":\n\x00") {
-		wrong("comment", errors.New("colons and line ends cannot stand in /etc/passwd"))
+		bad.Addf("comment", "colons and line ends cannot stand in /etc/passwd")
 	}
 	if u.Password != nil && !hash.MatchString(*u.Password) {
-		wrong("password", errors.New("it is no hash of crypt(5); `openssl passwd -6` makes one"))
+		bad.Addf("password", "it is no hash of crypt(5); `openssl passwd -6` makes one")
 	}
 	if u.Expiry != "" && u.Expiry != absent {
 		if _, err := time.Parse(time.DateOnly, u.Expiry); err != nil {
-			wrong("expiry", fmt.Errorf("want YYYY-MM-DD or absent, got %q", u.Expiry))
+			bad.Addf("expiry", "want YYYY-MM-DD or absent, got %q", u.Expiry)
 		}
 	}
-	return errors.Join(errs...)
+	return bad.Err()
 }
 
 // folder is the home folder as declared or, where it is not, as useradd takes it.

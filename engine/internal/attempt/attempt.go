@@ -35,13 +35,8 @@ func Do[T any](ctx context.Context, h Hands, slot graph.Slot, after time.Duratio
 	done := make(chan ended[T], 1) // an fn that was left behind must not write to what its caller reads
 	h.do(func() {
 		var e ended[T]
-		defer func() {
-			if p := recover(); p != nil {
-				e.err = fmt.Errorf("internal error: %v\n%s", p, debug.Stack())
-			}
-			done <- e
-		}()
-		e.value, e.err = fn(ctx)
+		defer func() { done <- e }()
+		e.value, e.err = Guarded(func() (T, error) { return fn(ctx) })
 	})
 	select {
 	case e := <-done:
@@ -57,6 +52,16 @@ func Do[T any](ctx context.Context, h Hands, slot graph.Slot, after time.Duratio
 		l.abandon()
 		return value, true, fmt.Errorf("%w, and hangs still in the kernel", &TimeoutError{time.Since(start).Round(time.Second)})
 	}
+}
+
+// Guarded calls fn. A panic in it is an error.
+func Guarded[T any](fn func() (T, error)) (value T, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("internal error: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return fn()
 }
 
 // ended is how an attempt ended.

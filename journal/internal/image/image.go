@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -62,10 +63,13 @@ type Keeper struct {
 	slots chan struct{} // a token for each image that is being taken
 }
 
-// NewKeeper returns a Keeper that keeps contents in st.
-func NewKeeper(st *store.Store) *Keeper {
-	return &Keeper{store: st, slots: make(chan struct{}, keepers())}
+// In returns the Keeper of a state folder.
+func In(state string) *Keeper {
+	return &Keeper{store: store.New(filepath.Join(state, "store")), slots: make(chan struct{}, keepers())}
 }
+
+// Prune removes contents from before a time, and of more than there is room for the oldest.
+func (k *Keeper) Prune(before time.Time) error { return k.store.Prune(before) }
 
 // keepers is how many pre-images are kept at a time: their waits for the disk are one wait, and each has a handful of files open.
 func keepers() int { return max(1, min(256, host.OpenFiles()/32)) }

@@ -2,7 +2,6 @@ package image
 
 import (
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -10,7 +9,6 @@ import (
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/host/hosttest"
-	"github.com/nodeapply/apply/journal/internal/store"
 )
 
 // What an undo puts back is as open as it was when it was kept, whatever its user had put in its place meanwhile.
@@ -19,7 +17,7 @@ func TestImageOfWhatIsExchanged(t *testing.T) {
 		t.Skip("needs root; left out: files of other users")
 	}
 	h := &hosttest.Exchanging{Host: hosttest.New(t, "-- bob/ 0755 nobody:nobody --\n-- bob/his 0644 nobody:nobody --\nhis\n-- bob/root 0600 --\nsecret\n"), One: "/bob/his", Two: "/bob/root"}
-	img, err := NewKeeper(store.New(filepath.Join(t.TempDir(), "store"))).Take(t.Context(), h, "/bob/his", true)
+	img, err := In(t.TempDir()).Take(t.Context(), h, "/bob/his", true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +49,7 @@ func TestIs(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := hosttest.New(t, before)
-			img, err := NewKeeper(store.New(filepath.Join(t.TempDir(), "store"))).Take(t.Context(), h, tc.of, true)
+			img, err := In(t.TempDir()).Take(t.Context(), h, tc.of, true)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -18,6 +18,11 @@ func Run(ctx context.Context, h host.Host, c host.Cmd) error {
 	if err != nil {
 		return err
 	}
+	return Failure(c, out)
+}
+
+// Failure is what a program that has ended complains of, nil for exit code 0.
+func Failure(c host.Cmd, out host.Output) error {
 	if out.ExitCode == 0 {
 		return nil
 	}

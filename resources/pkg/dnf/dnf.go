@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/resources/pkg/conffile"
 	"github.com/nodeapply/apply/resources/pkg/manager"
 	"github.com/nodeapply/apply/resources/pkg/rpmdb"
 	"github.com/nodeapply/apply/resources/pkg/version"
@@ -133,7 +134,7 @@ func (d driver) Refresh(ctx context.Context, s *manager.Session, all bool) error
 // Commit installs and removes.
 func (d driver) Commit(ctx context.Context, s *manager.Session, t manager.Transaction) error {
 	install := func() error {
-		return manager.Configured(ctx, s, t, rpmdb.Endings(), func() error { return d.install(ctx, s, t) })
+		return conffile.Settle(ctx, s, t.Replace, rpmdb.Endings(), func() error { return d.install(ctx, s, t) })
 	}
 	gone := slices.Concat(t.Remove, t.Purge)
 	if len(gone) == 0 {

@@ -13,6 +13,7 @@ import (
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources/pkg/apk"
 	"github.com/nodeapply/apply/resources/pkg/apt"
+	"github.com/nodeapply/apply/resources/pkg/conffile"
 	"github.com/nodeapply/apply/resources/pkg/dnf"
 	"github.com/nodeapply/apply/resources/pkg/manager"
 	"github.com/nodeapply/apply/resources/pkg/pacman"
@@ -171,7 +172,7 @@ func (m *Manager) Leftovers(ctx context.Context, v host.View, name string) (file
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.left == nil {
-		if m.saved, err = manager.Saved(v, l.Ending()); err != nil {
+		if m.saved, err = conffile.Saved(v, l.Ending()); err != nil {
 			return nil, err
 		}
 		m.left = map[string][]string{}

@@ -83,3 +83,14 @@ func osIDs(v host.View) ([]string, error) {
 	}
 	return nil, nil
 }
+
+// ReposOf is the name under which repositories of a provider are known to packages; dnf and yum are one, and "" is the node's own.
+func ReposOf(provider string) string {
+	switch provider {
+	case "":
+		return "default"
+	case "yum":
+		return "dnf"
+	}
+	return provider
+}

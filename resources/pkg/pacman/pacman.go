@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/resources/pkg/conffile"
 	"github.com/nodeapply/apply/resources/pkg/manager"
 	"github.com/nodeapply/apply/resources/pkg/version"
 	"github.com/nodeapply/apply/resources/repo/ini"
@@ -201,7 +202,7 @@ func unfetched(v host.View) (bool, error) {
 // Commit installs and removes.
 func (d driver) Commit(ctx context.Context, s *manager.Session, t manager.Transaction) error {
 	install := func() error {
-		return manager.Configured(ctx, s, t, manager.Endings{New: ".pacnew"}, func() error { return d.install(ctx, s, t) })
+		return conffile.Settle(ctx, s, t.Replace, conffile.Endings{New: ".pacnew"}, func() error { return d.install(ctx, s, t) })
 	}
 	if len(t.Remove)+len(t.Purge) == 0 {
 		return install()

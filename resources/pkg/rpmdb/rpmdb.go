@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/resources/pkg/conffile"
 	"github.com/nodeapply/apply/resources/pkg/manager"
 	"github.com/nodeapply/apply/resources/pkg/version"
 )
@@ -111,7 +112,7 @@ const Ending = ".rpmsave"
 
 // Endings are those of what rpm puts beside configuration files that were changed on the node. Those that a package does not ask it to keep
 // (%config without noreplace) it replaces.
-func Endings() manager.Endings { return manager.Endings{New: ".rpmnew", Old: Ending} }
+func Endings() conffile.Endings { return conffile.Endings{New: ".rpmnew", Old: Ending} }
 
 // Purge removes packages by remove, and then what rpm keeps of their configuration.
 func Purge(ctx context.Context, s *manager.Session, names []string, remove func() error) error {

@@ -6,6 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/nodeapply/apply/host/hosttest"
+	"github.com/nodeapply/apply/resources/pkg/conffile"
 	"github.com/nodeapply/apply/resources/pkg/manager"
 )
 
@@ -17,7 +18,7 @@ func TestPurge(t *testing.T) {
 	if err := Purge(t.Context(), &manager.Session{Host: h}, []string{"tool", "plain"}, func() error { removed = true; return nil }); err != nil || !removed {
 		t.Fatal(removed, err)
 	}
-	saved, err := manager.Saved(h, Ending)
+	saved, err := conffile.Saved(h, Ending)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/resources/pkg/conffile"
 	"github.com/nodeapply/apply/resources/pkg/manager"
 	"github.com/nodeapply/apply/resources/pkg/rpmdb"
 	"github.com/nodeapply/apply/resources/pkg/version"
@@ -132,7 +133,7 @@ func (d driver) Refresh(ctx context.Context, s *manager.Session, all bool) error
 // Commit installs and removes by one zypper.
 func (d driver) Commit(ctx context.Context, s *manager.Session, t manager.Transaction) error {
 	return rpmdb.Purge(ctx, s, t.Purge, func() error {
-		return manager.Configured(ctx, s, t, rpmdb.Endings(), func() error { return d.commit(ctx, s, t) })
+		return conffile.Settle(ctx, s, t.Replace, rpmdb.Endings(), func() error { return d.commit(ctx, s, t) })
 	})
 }
 

@@ -2,7 +2,6 @@
 package history
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -61,12 +60,13 @@ func listRuns(a *cli.App, state *journal.State) error {
 	if err != nil {
 		return err
 	}
+	if len(runs) == 0 && !a.JSON {
+		fmt.Fprintln(a.Stderr, "apply: no run is on record")
+	}
 	w := tabwriter.NewWriter(a.Stdout, 0, 8, 2, ' ', 0)
-	enc := json.NewEncoder(a.Stdout)
-	enc.SetEscapeHTML(false)
 	for _, l := range runs {
 		if a.JSON {
-			if err := enc.Encode(l); err != nil {
+			if err := a.PrintJSON(l); err != nil {
 				return err
 			}
 			continue

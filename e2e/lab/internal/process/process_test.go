@@ -1,0 +1,85 @@
+package process
+
+import (
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// A process and its children, down as far as is asked; with its start time it is named for good.
+func TestDescendant(t *testing.T) {
+	cmd := exec.CommandContext(t.Context(), "sh", "-c", `sh -c 'echo $$; read x'; true`)
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		stdin.Close()
+		cmd.Process.Kill()
+		cmd.Wait()
+	})
+	line := make([]byte, 16)
+	n, err := out.Read(line)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid, err := Descendant(cmd.Process.Pid, 1)
+	if got := strings.TrimSpace(string(line[:n])); err != nil || got != strconv.Itoa(pid) {
+		t.Errorf("want %s, got %d, %v", got, pid, err)
+	}
+	if _, err := Descendant(pid, 1); err == nil {
+		t.Error("a process without children has a child")
+	}
+	mine, err := StartTime(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if its, err := StartTime(pid); err != nil || its < mine {
+		t.Errorf("it started at %d (%v), before its parent at %d", its, err, mine)
+	}
+}
+
+// What runs in the namespaces of another process sees its names, and this process keeps its own.
+func TestEnter(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("namespaces are not tested: only root can make them")
+	}
+	other := exec.CommandContext(t.Context(), "unshare", "--uts", "sh", "-c", "hostname inside; echo ready; read x")
+	stdin, err := other.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := other.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := other.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		stdin.Close()
+		other.Wait()
+	})
+	if _, err := out.Read(make([]byte, 16)); err != nil {
+		t.Fatal(err)
+	}
+	name := ""
+	err = Enter(other.Process.Pid, unix.CLONE_NEWUTS, func() (err error) {
+		name, err = os.Hostname()
+		return err
+	})
+	if own, _ := os.Hostname(); err != nil || name != "inside" || own == name {
+		t.Errorf("%q inside, %q outside, %v", name, own, err)
+	}
+}

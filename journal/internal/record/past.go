@@ -1,0 +1,75 @@
+package record
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/nodeapply/apply/journal/internal/image"
+	"github.com/nodeapply/apply/resources"
+)
+
+// Past is what the journal of an earlier run says.
+type Past struct {
+	Head  Run
+	Owed  []Debt // after the last record
+	Ops   []Step
+	named map[string][]int // the indices of ops that announce a change of a name
+}
+
+// Step is one announced change, with how it was left.
+type Step struct {
+	Begin *Begin
+	Op    *Op
+	After *image.Trace
+}
+
+// add takes in one record.
+func (p *Past) add(r Record) error {
+	switch {
+	case r.Run != nil && p.Head.ID == "":
+		if r.Run.Version > version {
+			return fmt.Errorf("written by a newer version (%d)", r.Run.Version)
+		}
+		p.Head, p.Owed = *r.Run, r.Run.Owed
+	case p.Head.ID == "":
+		return errors.New("the first record is missing")
+	case r.Begin != nil:
+		p.Ops = append(p.Ops, Step{Begin: r.Begin})
+		for _, target := range r.Begin.Owes {
+			p.Owed = append(p.Owed, Debt{Target: target, Source: r.Begin.Addr, Since: p.Head.Started})
+		}
+	case r.Op != nil:
+		if p.named == nil {
+			p.named = map[string][]int{}
+		}
+		p.named[string(r.Op.Name)] = append(p.named[string(r.Op.Name)], len(p.Ops))
+		p.Ops = append(p.Ops, Step{Op: r.Op})
+	case r.Ended != nil:
+		p.ended(r.Ended)
+	case r.Settled != nil:
+		target := r.Settled.Target.Address()
+		p.Owed = slices.DeleteFunc(slices.Clone(p.Owed), func(d Debt) bool { return d.Target.Address() == target })
+	}
+	return nil
+}
+
+// ended notes on each file's steps how the resource left it.
+func (p *Past) ended(e *Ended) {
+	for i := range e.Files {
+		for _, n := range p.named[string(e.Files[i].Name)] {
+			p.Ops[n].After = &e.Files[i]
+		}
+	}
+}
+
+// Sources lists once each who owes, of the debts of earlier runs. Times do not tell which these are: a clock may have been set back.
+func Sources(debts []Debt) []resources.Address {
+	var out []resources.Address
+	for _, d := range debts {
+		if !d.Own && !slices.Contains(out, d.Source.Address()) {
+			out = append(out, d.Source.Address())
+		}
+	}
+	return out
+}

@@ -1,0 +1,94 @@
+// Package record is the journals of runs: the records that announce what a run is about to change, how they are written, and what is read of them
+// after the run.
+package record
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/nodeapply/apply/journal/internal/image"
+	"github.com/nodeapply/apply/resources"
+)
+
+// Record is one line of a run's journal. Exactly one part is set.
+type Record struct {
+	Run     *Run     `json:"run,omitempty"`
+	Begin   *Begin   `json:"begin,omitempty"`
+	Op      *Op      `json:"op,omitempty"`
+	Ended   *Ended   `json:"ended,omitempty"`
+	Settled *Settled `json:"settled,omitempty"`
+	Closed  *Closed  `json:"closed,omitempty"`
+}
+
+// Run is the first line: whose journal it is, and what earlier runs still owe, so that only the newest journal has to be read.
+type Run struct {
+	Version int       `json:"version"`
+	ID      string    `json:"id"`
+	Started time.Time `json:"started"`
+	Token   string    `json:"token"` // in the names of the run's temporary files
+	Undoes  string    `json:"undoes,omitempty"`
+	Owed    []Debt    `json:"owed,omitempty"`
+}
+
+// Debt is one refresh that is owed.
+type Debt struct {
+	Target Address   `json:"target"`
+	Source Address   `json:"source"`
+	Since  time.Time `json:"since"`
+
+	Own bool `json:"-"` // of the run that goes on, which pays it itself
+}
+
+// Begin announces that a resource is about to be changed.
+type Begin struct {
+	Addr   Address         `json:"addr"`
+	Owes   []Address       `json:"owes,omitempty"`
+	Before json.RawMessage `json:"before,omitempty"` // for the type's Restore
+	// Irreversible says that the type itself calls the change so.
+	Irreversible bool `json:"irreversible,omitempty"`
+}
+
+// Op announces one change of the node.
+type Op struct {
+	Addr Address      `json:"addr"`
+	Kind string       `json:"kind"`
+	Name []byte       `json:"name"` // bytes: file names need not be UTF-8
+	Pre  *image.Image `json:"pre,omitempty"`
+}
+
+// Ended says how the files that a resource changed were left, so that an undo sees what has changed since.
+type Ended struct {
+	Addr  Address       `json:"addr"`
+	Files []image.Trace `json:"files,omitempty"`
+}
+
+// Settled strikes out what is owed to a target.
+type Settled struct {
+	Target Address `json:"target"`
+}
+
+// Closed is the last line of a run that came to its end: all that it began it has ended, and this is still owed.
+type Closed struct {
+	Owed []Debt `json:"owed,omitempty"`
+}
+
+// Address is a resources.Address that is read back as it was written.
+type Address struct {
+	Module   string `json:"m,omitempty"`
+	Type     string `json:"t"`
+	Title    []byte `json:"n"` // bytes: titles need not be UTF-8
+	Instance string `json:"i,omitempty"`
+}
+
+// AddressOf is how a is written.
+func AddressOf(a resources.Address) Address {
+	return Address{a.Module, a.Type, []byte(a.Title), a.Instance}
+}
+
+// Address is what a was written for.
+func (a Address) Address() resources.Address {
+	return resources.Address{Module: a.Module, Type: a.Type, Title: string(a.Title), Instance: a.Instance}
+}
+
+// version is that of the format. A journal of a newer one is set aside like a broken one.
+const version = 1

@@ -1,0 +1,234 @@
+package undo
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+
+	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/journal"
+	"github.com/nodeapply/apply/journal/internal/image"
+	"github.com/nodeapply/apply/journal/internal/record"
+	"github.com/nodeapply/apply/resources"
+)
+
+// Plan is what an undo of a run would do, in the order in which it would do it: the reverse of the run.
+type Plan struct {
+	Run   string
+	Steps []Step
+}
+
+// Step takes back one change.
+type Step struct {
+	Addr resources.Address
+	What string // "file /etc/motd", "state of service.ntp"
+	// Refused says why this cannot be taken back, "" if it can.
+	Refused string
+	// Lasting says that it is refused because nothing is there to put back, such as of what a command did: it holds up none of the others.
+	Lasting bool
+
+	op     *record.Op
+	before json.RawMessage
+}
+
+// PlanOf reads what run id changed and compares it with the node. What has changed since is refused.
+func PlanOf(state *journal.State, v host.View, id string) (*Plan, error) {
+	journals := record.In(state.Dir())
+	p, dmg, err := journals.Read(id)
+	if err != nil {
+		return nil, err
+	}
+	if dmg != nil && !dmg.Torn {
+		return nil, fmt.Errorf("the journal of run %s is damaged: %w", id, dmg.Err)
+	}
+	if by, err := undoneBy(journals, id); err != nil || by != "" {
+		return nil, errors.Join(err, fmt.Errorf("run %s was undone already, by run %s", id, by))
+	}
+	u := &Plan{Run: id}
+	touched := touchedBy(p)
+	for _, st := range p.Ops {
+		if st.Begin != nil && !touched(st.Begin.Addr.Address()) {
+			continue // announced, and given up before anything was done
+		}
+		step, ok, err := stepOf(v, st)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			u.Steps = append(u.Steps, step)
+		}
+	}
+	slices.Reverse(u.Steps)
+	u.sayOnce()
+	return u, u.keepStrangers(v)
+}
+
+// sayOnce drops that a resource as a whole cannot be taken back where its files say why.
+func (u *Plan) sayOnce() {
+	files := map[resources.Address]bool{}
+	for _, s := range u.Steps {
+		files[s.Addr] = files[s.Addr] || s.op != nil
+	}
+	u.Steps = slices.DeleteFunc(u.Steps, func(s Step) bool { return s.op == nil && s.before == nil && files[s.Addr] })
+}
+
+// keepStrangers refuses to remove folders that hold what the run did not make.
+func (u *Plan) keepStrangers(v host.View) error {
+	removed := map[string]bool{}
+	for i := range u.Steps {
+		s := &u.Steps[i]
+		if s.op == nil || s.Refused != "" || s.op.Pre.Kind != host.Absent.String() {
+			continue
+		}
+		name := string(s.op.Name)
+		removed[name] = true
+		st, err := v.Lstat(name)
+		if err != nil {
+			return err
+		}
+		if st.Kind != host.Directory {
+			continue
+		}
+		for child, err := range v.ReadDir(name) {
+			if err != nil {
+				return err
+			}
+			if !removed[path.Join(name, child)] {
+				s.Refused = fmt.Sprintf("it holds %s, which the run did not make", child)
+				delete(removed, name)
+				break
+			}
+		}
+	}
+	return nil
+}
+
+// LastChange is the id of the run that an undo is of where none is named: the last one that changed something. Where that is an undo that did not come
+// to its end, it is the run that it undid: the rest of it is left to be done.
+func LastChange(state *journal.State, v host.View) (string, error) {
+	journals := record.In(state.Dir())
+	ids, err := journals.IDs()
+	if err != nil {
+		return "", err
+	}
+	for _, id := range ids {
+		p, dmg, err := journals.Read(id)
+		if err != nil {
+			return "", err
+		}
+		if _, ended := journals.Closed(id); !ended && slices.Contains(ids, p.Head.Undoes) {
+			return p.Head.Undoes, nil
+		}
+		some, err := changedBy(v, p)
+		if err != nil || some || dmg != nil {
+			return id, err
+		}
+	}
+	return "", errors.New("no run that changed something is on record")
+}
+
+// touchedBy tells of which resources a change of the node is announced. Those that a command changed together have it under one of their names.
+func touchedBy(p record.Past) func(a resources.Address) bool {
+	own, together := map[resources.Address]bool{}, map[string]bool{}
+	for _, st := range p.Ops {
+		if st.Op != nil {
+			own[st.Op.Addr.Address()] = true
+			together[st.Op.Addr.Type] = together[st.Op.Addr.Type] || st.Op.Kind == string(host.OpRun)
+		}
+	}
+	return func(a resources.Address) bool { return own[a] || together[a.Type] }
+}
+
+// changedBy says whether a run changed anything: not where all that it announced failed, and is still as it was before.
+func changedBy(v host.View, p record.Past) (bool, error) {
+	for _, st := range p.Ops {
+		if st.Op == nil {
+			continue
+		}
+		switch host.OpKind(st.Op.Kind) {
+		case host.OpRun, host.OpUnit, host.OpPublish: // who knows
+			return true, nil
+		}
+		if st.Op.Pre == nil { // a name that an earlier record tells of
+			continue
+		}
+		now, err := image.TraceOf(v, string(st.Op.Name))
+		if err != nil || st.After != nil && !now.Same(*st.After) {
+			return true, err
+		}
+		if same, err := st.Op.Pre.Is(v, string(st.Op.Name)); err != nil || !same {
+			return true, err
+		}
+	}
+	return false, nil
+}
+
+// undoneBy returns the id of the run that undid run id and came to its end.
+func undoneBy(journals record.Folder, id string) (string, error) {
+	ids, err := journals.IDs()
+	if err != nil {
+		return "", err
+	}
+	for _, other := range ids {
+		if other <= id {
+			break
+		}
+		if p, ended := journals.Closed(other); ended && p.Head.Undoes == id {
+			return other, nil
+		}
+	}
+	return "", nil
+}
+
+func stepOf(v host.View, st record.Step) (Step, bool, error) {
+	switch {
+	case st.Begin != nil && len(st.Begin.Before) > 0 && string(st.Begin.Before) != "null":
+		a := st.Begin.Addr.Address()
+		return Step{Addr: a, What: "state of " + a.String(), before: st.Begin.Before}, true, nil
+	case st.Begin != nil && st.Begin.Irreversible:
+		a := st.Begin.Addr.Address()
+		reason := "it cannot be taken back"
+		if a.Type == "exec" {
+			reason = "a command cannot be taken back"
+		}
+		return Step{Addr: a, What: a.String(), Refused: reason, Lasting: true}, true, nil
+	case st.Op == nil || st.Op.Pre == nil:
+		return Step{}, false, nil
+	}
+	step := Step{Addr: st.Op.Addr.Address(), What: "file " + string(st.Op.Name), op: st.Op}
+	now, err := image.TraceOf(v, string(st.Op.Name))
+	if err != nil {
+		return step, false, err
+	}
+	if st.After == nil || !now.Same(*st.After) {
+		// Announced, and not done before the run died; or put back already.
+		if before, err := st.Op.Pre.Is(v, string(st.Op.Name)); err != nil || before {
+			return step, false, err
+		}
+	}
+	switch {
+	case st.After == nil:
+		step.Refused = "the run died in the middle of it"
+	case !now.Same(*st.After):
+		step.Refused = "it has changed since"
+	case st.Op.Pre.Missing != "":
+		step.Refused, step.Lasting = "its content was not kept: "+st.Op.Pre.Missing, true
+	}
+	return step, true, nil
+}
+
+// Refused counts the steps that cannot be taken back, and those of them that hold up the others.
+func (u *Plan) Refused() (all, blocking int) {
+	for _, s := range u.Steps {
+		if s.Refused == "" {
+			continue
+		}
+		all++
+		if !s.Lasting {
+			blocking++
+		}
+	}
+	return all, blocking
+}

@@ -1,0 +1,134 @@
+package live
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/host/hosttest"
+	"github.com/nodeapply/apply/resources/mount/fstab"
+)
+
+// All that is stacked on the point, by its name or by what links on the way make of it.
+func TestAt(t *testing.T) {
+	h := hosttest.New(t, "-- real/data/ --\n-- link -> real --\n-- data/ --\n")
+	on := func(id int, point string) host.Mount { return host.Mount{ID: id, Point: point, Root: "/"} }
+	h.Mount(on(1, "/"), on(2, "/real/data"), on(3, "/real/data"), on(4, "/real/data/below"))
+	for point, want := range map[string][]int{"/real/data": {2, 3}, "/link/data": {2, 3}, "/data": nil, "/": {1}, "/none/at/all": nil} {
+		t.Run(point, func(t *testing.T) {
+			stack, err := At(t.Context(), h, point)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var ids []int
+			for _, m := range stack {
+				ids = append(ids, m.ID)
+			}
+			if diff := cmp.Diff(want, ids); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestSameDevice(t *testing.T) {
+	h := hosttest.New(t, "-- disk.img --\n-- link.img -> disk.img --\n-- other.img --\n-- sys/block/loop3/loop/backing_file --\n/disk.img\n-- bound/ --\n-- data/ --\n")
+	h.Answer("findfs LABEL=data", 0, "/dev/xvdj\n")
+	h.Answer("findfs LABEL=none", 1, "")
+	for name, tt := range map[string]struct {
+		want   fstab.Entry
+		source string
+		same   bool
+	}{
+		"by its name":             {fstab.Entry{Device: "/dev/xvdj"}, "/dev/xvdj", true},
+		"another":                 {fstab.Entry{Device: "/dev/xvdk"}, "/dev/xvdj", false},
+		"remote":                  {fstab.Entry{Device: "a:export/"}, "a:/export", true},
+		"another remote":          {fstab.Entry{Device: "a:/export"}, "b:/export", false},
+		"file behind a loop":      {fstab.Entry{Device: "/disk.img"}, "/dev/loop3", true},
+		"file through a link":     {fstab.Entry{Device: "/link.img"}, "/dev/loop3", true},
+		"another file":            {fstab.Entry{Device: "/other.img"}, "/dev/loop3", false},
+		"another folder is bound": {fstab.Entry{Device: "/bound", Options: "defaults,bind"}, "/dev/xvdj", false},
+		"the folder itself":       {fstab.Entry{Device: "/data", Options: "rbind"}, "/dev/xvdj", true},
+		"a label of nothing":      {fstab.Entry{Device: "LABEL=none"}, "/dev/xvdj", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if same := SameDevice(t.Context(), h, tt.want, host.Mount{Point: "/data", Source: tt.source}); same != tt.same {
+				t.Errorf("want %t", tt.same)
+			}
+		})
+	}
+}
+
+// Labels are file names of udev's.
+func TestUdevName(t *testing.T) {
+	if diff := cmp.Diff(`a\x20b\x2fc\x5cé#+-.:=@_`, udevName(`a b/c\é#+-.:=@_`)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestSameType(t *testing.T) {
+	for _, tt := range []struct {
+		want, live string
+		same       bool
+	}{
+		{"ext4", "ext4", true}, {"auto", "xfs", true}, {"none", "ext4", true}, {"glusterfs", "fuse.glusterfs", true}, {"nfs", "nfs4", true},
+		{"nfs4", "nfs", false}, {"ntfs-3g", "fuseblk", true}, {"ext4", "ext3", false},
+	} {
+		if same := SameType(tt.want, host.Mount{FSType: tt.live}); same != tt.same {
+			t.Errorf("%s, live %s: want %t", tt.want, tt.live, tt.same)
+		}
+	}
+}
+
+// What was taken off comes back as it was: the file of a loop device, the folder that was bound, the size of a tmpfs.
+func TestRestore(t *testing.T) {
+	root := host.Mount{ID: 1, Point: "/", Root: "/", Source: "/dev/xvda", FSType: "ext4"}
+	for name, tt := range map[string]struct {
+		was   host.Mount
+		after string // the file behind the loop device by then
+		want  []string
+	}{
+		"disk": {host.Mount{Root: "/", Source: "/dev/xvdj", FSType: "ext4", Options: []string{"rw", "noatime"}}, "", []string{"mount -t ext4 -o rw,noatime -- /dev/xvdj /data"}},
+		"fuse": {host.Mount{Root: "/", Source: "a:/gv0", FSType: "fuse.glusterfs", Options: []string{"rw"}}, "", []string{"mount -t glusterfs -o rw -- a:/gv0 /data"}},
+		"tmpfs": {host.Mount{Root: "/", Source: "tmpfs", FSType: "tmpfs", Options: []string{"rw"}, SuperOptions: []string{"rw", "size=4k"}}, "",
+			[]string{"mount -t tmpfs -o rw,rw,size=4k -- tmpfs /data"}},
+		"loop device that went": {host.Mount{Root: "/", Source: "/dev/loop3", FSType: "ext4", Options: []string{"rw"}}, "", []string{"mount -t ext4 -o rw,loop -- /disk.img /data"}},
+		"loop device that stays": {host.Mount{Root: "/", Source: "/dev/loop3", FSType: "ext4", Options: []string{"rw"}}, "/disk.img",
+			[]string{"mount -t ext4 -o rw -- /dev/loop3 /data"}},
+		"bound folder": {host.Mount{Root: "/srv/www", Source: "/dev/xvda", FSType: "ext4", Options: []string{"ro"}}, "",
+			[]string{"mount --bind -- /srv/www /data", "mount -o remount,bind,ro -- /data"}},
+		"part of what is nowhere": {host.Mount{Root: "/x", Source: "/dev/xvdz", FSType: "ext4"}, "", []string{"was a part (/x) of a file system that is mounted nowhere else"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := hosttest.New(t, "-- data/ --\n-- srv/www/ --\n-- sys/block/loop3/loop/backing_file --\n/disk.img\n")
+			tt.was.ID, tt.was.Point = 9, "/data"
+			h.Mount(root, tt.was)
+			pasts, err := Remember(t.Context(), h, []host.Mount{tt.was})
+			if err != nil {
+				t.Fatal(err)
+			}
+			file := tt.after
+			if err := h.WriteFile(t.Context(), "/sys/block/loop3/loop/backing_file", host.NewFile{Content: strings.NewReader(file)}); err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			h.Handle("mount", func(_ context.Context, c host.Cmd) (host.Output, error) {
+				got = append(got, strings.Join(c.Args, " "))
+				return host.Output{}, nil
+			})
+			if err := pasts[0].Restore(t.Context(), h); err != nil {
+				_, reason, _ := strings.Cut(err.Error(), "/data ")
+				got = append(got, reason)
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Error(diff)
+			}
+			if !pasts[0].Is(tt.was) || pasts[0].Is(root) {
+				t.Error("it is not told from another")
+			}
+		})
+	}
+}

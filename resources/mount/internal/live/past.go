@@ -1,0 +1,79 @@
+package live
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/resources/internal/tool"
+)
+
+// Past is a live mount as it was, with what it takes to have it again. Its JSON is kept for undo.
+type Past struct {
+	host.Mount
+	File string // behind the loop device, which may have gone with the mount
+	From string // the folder that was bound, if it was a part of a file system
+}
+
+// Remember describes mounts before they are taken off.
+func Remember(ctx context.Context, v host.View, mounts []host.Mount) ([]Past, error) {
+	all, err := v.Mounts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	pasts := make([]Past, len(mounts))
+	for i, l := range mounts {
+		pasts[i].Mount = l
+		if strings.HasPrefix(l.Source, "/dev/loop") {
+			pasts[i].File = backing(v, l.Source)
+		}
+		if l.Root != "/" {
+			pasts[i].From = boundFrom(all, l)
+		}
+	}
+	return pasts, nil
+}
+
+// boundFrom is where else the folder of a bind mount is seen, "" if nowhere.
+func boundFrom(all []host.Mount, l host.Mount) string {
+	for _, other := range all {
+		rest, below := strings.CutPrefix(l.Root, strings.TrimSuffix(other.Root, "/"))
+		if below && other.ID != l.ID && other.Source == l.Source && other.FSType == l.FSType && (rest == "" || rest[0] == '/') {
+			return path.Join(other.Point, rest)
+		}
+	}
+	return ""
+}
+
+// Restore mounts it again, without fstab.
+func (p Past) Restore(ctx context.Context, h host.Host) error {
+	options := p.Options
+	switch {
+	case p.Root != "/" && p.From == "":
+		return fmt.Errorf("%s was a part (%s) of a file system that is mounted nowhere else", p.Point, p.Root)
+	case p.Root != "/":
+		if err := Run(ctx, h, "mount", "--bind", "--", p.From, p.Point); err != nil {
+			return err
+		}
+		return Run(ctx, h, "mount", "-o", "remount,bind,"+strings.Join(options, ","), "--", p.Point)
+	case p.FSType == "tmpfs": // its size and mode are nowhere else
+		options = append(slices.Clone(options), p.SuperOptions...)
+	case p.File != "" && backing(h, p.Source) != p.File:
+		p.Source, options = p.File, append(slices.Clone(options), "loop")
+	}
+	fstype := strings.TrimPrefix(p.FSType, "fuse.")
+	return Run(ctx, h, "mount", "-t", fstype, "-o", strings.Join(options, ","), "--", p.Source, p.Point)
+}
+
+// Is says whether a mount is the one that was there, but for its options.
+func (p Past) Is(now host.Mount) bool {
+	return now.Source == p.Source && now.FSType == p.FSType && now.Root == p.Root
+}
+
+// Run runs mount(8) or umount(8).
+func Run(ctx context.Context, h host.Host, args ...string) error {
+	return tool.Run(ctx, h, host.Cmd{Args: args})
+}
