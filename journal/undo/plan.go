@@ -202,11 +202,9 @@ func stepOf(v host.View, st record.Step) (Step, bool, error) {
 	if err != nil {
 		return step, false, err
 	}
-	if st.After == nil || !now.Same(*st.After) {
-		// Announced, and not done before the run died; or put back already.
-		if before, err := st.Op.Pre.Is(v, string(st.Op.Name)); err != nil || before {
-			return step, false, err
-		}
+	// Announced, and not done: it failed, or the run died before; or put back already.
+	if before, err := st.Op.Pre.Is(v, string(st.Op.Name)); err != nil || before {
+		return step, false, err
 	}
 	switch {
 	case st.After == nil:

@@ -205,6 +205,9 @@ func TestLastChange(t *testing.T) {
 		t.Fatal(err)
 	}
 	last("1")
+	if u, err := PlanOf(s, h, "2"); err != nil || len(u.Steps) != 0 {
+		t.Errorf("nothing was written: %v, %+v", err, u)
+	}
 	// A resource that gives up before it does anything.
 	r = begin(t, s, "3", "")
 	if err := errors.Join(r.Begin(t.Context(), dial, resources.Diff{}, nil, []byte(`"before"`)), r.Close()); err != nil {
