@@ -16,7 +16,8 @@ import (
 // Cell is the box that this program is in.
 type Cell struct {
 	script
-	out *os.File
+	out    *os.File
+	handed map[int]int // descriptors for this program when it has started anew, by the number that they have then
 }
 
 // Inside returns the box that this program was started to be in, nil if it was not: its root is then that of the box. To get there the program starts anew, so this
@@ -26,52 +27,67 @@ func Inside() (*Cell, error) {
 	if where == "" {
 		return nil, nil
 	}
-	c, text, err := readScript()
+	c, err := readScript()
 	if err != nil {
 		return nil, fmt.Errorf("%s: it is set, and this program was not started by itself: %w", marker, err)
 	}
 	if where == there {
 		c.out = os.NewFile(tellFD, "told")
-		return c, os.Unsetenv(marker)
+		// What it starts must not reach its descriptors by /proc: the upper layers are among them.
+		return c, errors.Join(unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0), os.Unsetenv(marker))
 	}
 	runtime.LockOSThread() // the thread that gives up is the one that starts anew
 	if err := c.enter(); err != nil {
 		return nil, fmt.Errorf("sandbox: %w", err)
 	}
-	return nil, again(text)
+	return nil, c.again()
 }
 
-func readScript() (*Cell, []byte, error) {
+func readScript() (*Cell, error) {
 	in := os.NewFile(scriptFD, "script")
 	text, err := io.ReadAll(in)
 	if err = errors.Join(err, in.Close()); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	c := &Cell{}
-	return c, text, json.Unmarshal(text, &c.script)
+	c := &Cell{handed: map[int]int{}}
+	return c, json.Unmarshal(text, &c.script)
 }
 
-// again starts this program anew, with the script to be read once more.
-func again(text []byte) error {
-	fd, err := unix.MemfdCreate("script", 0)
+// again starts this program anew, with the script to be read once more and what can only be opened before.
+func (c *Cell) again() error {
+	text, err := json.Marshal(c.script)
 	if err != nil {
 		return err
 	}
-	if _, err := unix.Pwrite(fd, text, 0); err != nil {
+	script, err := unix.MemfdCreate("script", unix.MFD_CLOEXEC)
+	if err != nil {
 		return err
 	}
-	if fd != scriptFD {
-		if err := unix.Dup2(fd, scriptFD); err != nil {
-			return err
-		}
+	if _, err := unix.Pwrite(script, text, 0); err != nil {
+		return err
+	}
+	if script, err = aside(script); err != nil {
+		return err
 	}
 	if _, err := unix.FcntlInt(tellFD, unix.F_SETFD, 0); err != nil { // what was open at the start may have been marked to be closed here
 		return err
+	}
+	c.handed[scriptFD] = script
+	for number, fd := range c.handed {
+		if err := unix.Dup3(fd, number, 0); err != nil {
+			return err
+		}
 	}
 	if err := os.Setenv(marker, there); err != nil {
 		return err
 	}
 	return unix.Exec("/proc/self/exe", os.Args, os.Environ())
+}
+
+// aside moves a descriptor out of the way of the numbers that are handed over.
+func aside(fd int) (int, error) {
+	defer unix.Close(fd)
+	return unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 1000)
 }
 
 // Payload decodes what the program outside has handed over.
@@ -96,6 +112,7 @@ func (c *Cell) enter() error {
 		{"make the mounts private", func() error { return unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "") }},
 		{"overlay the node", c.overlay},
 		{"cover sockets", c.cover},
+		{"upper layers", c.keepUppers},
 		{"/run", func() error { return unix.Mount(c.in("..", "run"), c.in("run"), "", unix.MS_BIND, "") }},
 		{"/dev", c.devices},
 		{"/sys", func() error {
@@ -104,6 +121,7 @@ func (c *Cell) enter() error {
 		{"/proc", c.processes},
 		{"change the root", c.pivot},
 		{"loopback", loopback},
+		{"trace", c.listen},
 		{"capabilities", dropCapabilities},
 	} {
 		if err := step.do(); err != nil {

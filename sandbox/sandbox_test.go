@@ -29,6 +29,10 @@ func TestMain(m *testing.M) {
 	if err == nil {
 		err = cell.Payload(&line)
 	}
+	var w *Watch
+	if err == nil && strings.HasPrefix(line, watched) {
+		w, err = cell.Watch()
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(3)
@@ -36,6 +40,10 @@ func TestMain(m *testing.M) {
 	c := exec.Command("/bin/sh", "-c", line)
 	c.Stderr = os.Stderr
 	out, err := c.Output()
+	if w != nil {
+		set, e := w.Take()
+		out, err = fmt.Appendf(out, "read %v written %v", set.Read, set.Written), errors.Join(err, e)
+	}
 	if tell := cell.Tell(string(out)); tell != nil {
 		err = errors.Join(err, tell)
 	}
@@ -49,6 +57,8 @@ func TestMain(m *testing.M) {
 	}
 	os.Exit(0)
 }
+
+const watched = ": watched;"
 
 func newStage(t *testing.T) *Stage {
 	t.Helper()
@@ -162,6 +172,7 @@ func TestWalls(t *testing.T) {
 		"the kernel's log":         "dmesg --clear",
 		"more capabilities":        "grep -q 'CapBnd:.*3fffffffff' /proc/self/status",
 		"the old root":             "ls /proc/1/root/sys/1",
+		"the upper layers":         "ls /proc/1/fd/6/",
 	} {
 		if out, err := say(t, b, line); err == nil {
 			t.Errorf("%s: it can be reached: %q", name, out)
@@ -174,6 +185,24 @@ func TestWalls(t *testing.T) {
 	out, err := say(t, b, "hostname; ls -d /dev/null /dev/pts/ptmx /dev/shm /proc/1; cat /dev/null; id -u; cat /sys/class/net/lo/operstate >/dev/null && echo up")
 	if diff := cmp.Diff(hostname+"\n/dev/null\n/dev/pts/ptmx\n/dev/shm\n/proc/1\n0\nup\n", out); diff != "" || err != nil {
 		t.Errorf("%v %s", err, diff)
+	}
+}
+
+func TestWatch(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "in"), []byte("in\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	out, err := say(t, newBox(t, newStage(t)), watched+"cd "+dir+"; cat in > out; mkdir made; rm in")
+	if err != nil {
+		t.Fatal(err)
+	}
+	reads, writes, _ := strings.Cut(out, " written ")
+	if diff := cmp.Diff(fmt.Sprintf("[%[1]s/in %[1]s/out]", dir), writes); diff != "" {
+		t.Error(diff)
+	}
+	if !strings.Contains(reads, dir+"/in") || strings.Contains(reads, dir+"/out") {
+		t.Errorf("want in read, not out: %s", reads)
 	}
 }
 

@@ -28,6 +28,7 @@ type script struct {
 	Layers  []Layer
 	Masked  []string
 	Dir     string // the current folder
+	Unheard string // why what is done in the box cannot be traced
 	Payload json.RawMessage
 }
 
@@ -35,6 +36,8 @@ type script struct {
 const (
 	scriptFD = 3
 	tellFD   = 4
+	groupFD  = 5 // of fanotify
+	upperFD  = 6 // the upper layer of the first layer; those of the others follow
 )
 
 // ExitError says how a program in a box ended that did not end well.

@@ -18,9 +18,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// open is Open and New.
+func open(mounts []string) (*Tracer, error) {
+	group, err := Open(mounts)
+	if err != nil {
+		return nil, err
+	}
+	return New(group)
+}
+
 func start(t *testing.T, mounts ...string) *Tracer {
 	t.Helper()
-	tr, err := Start(mounts)
+	tr, err := open(mounts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -202,7 +211,11 @@ func TestQueue(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			n := newNode(t, "")
-			tr, err := listen([]string{n.root}, tc.flags)
+			group, err := listen([]string{n.root}, tc.flags)
+			if err != nil {
+				t.Fatal(err)
+			}
+			tr, err := tracer(group)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -282,7 +295,7 @@ func traceDropped(args []string) error {
 	if err := other.Start(); err != nil {
 		return err
 	}
-	tr, err := Start(args)
+	tr, err := open(args)
 	if err != nil {
 		return err
 	}
@@ -315,7 +328,7 @@ func TestStartRefused(t *testing.T) {
 	inside(t)
 	missing := filepath.Join(t.TempDir(), "missing")
 	before := descriptors(t)
-	_, err := Start([]string{missing})
+	_, err := open([]string{missing})
 	if !errors.Is(err, syscall.ENOENT) || !strings.Contains(err.Error(), missing) {
 		t.Error(err)
 	}
@@ -326,7 +339,7 @@ func TestStartRefused(t *testing.T) {
 
 func TestClose(t *testing.T) {
 	n := newNode(t, "")
-	tr, err := Start([]string{n.root})
+	tr, err := open([]string{n.root})
 	if err != nil {
 		t.Fatal(err)
 	}
