@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -12,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
 )
@@ -24,16 +26,20 @@ type Thing struct {
 	Content  string            // the SHA-256 of a file, the target of a link, the numbers of a device
 	Xattrs   map[string]string // without those of the overlay
 	Replaced bool              // a folder, and what the node has in it is not there
+	Text     string            // the content of a file, if it is a text and not long
 }
 
-// String is "file 0644 0:0 sha256:ab12...".
+// textSize is how long the text of a file is at most that is kept, in bytes.
+const textSize = 64 << 10
+
+// String is "file 0644 0:0 sha256:0123456789abcdef". Of what is different it is different.
 func (t Thing) String() string {
 	if t.Kind == "" {
 		return "nothing"
 	}
 	s := fmt.Sprintf("%s %04o %d:%d", t.Kind, t.Mode, t.UID, t.GID)
 	if t.Kind == "file" {
-		s += " sha256:" + t.Content
+		s += " sha256:" + t.Content[:min(16, len(t.Content))]
 	} else if t.Content != "" {
 		s += " " + t.Content
 	}
@@ -137,7 +143,7 @@ func look(name string) (Thing, error) {
 	switch st.Mode & unix.S_IFMT {
 	case unix.S_IFREG:
 		t.Kind = "file"
-		t.Content, err = sum(name)
+		t.Content, t.Text, err = content(name, st.Size)
 	case unix.S_IFDIR:
 		t.Kind = "directory"
 	case unix.S_IFLNK:
@@ -159,17 +165,26 @@ func look(name string) (Thing, error) {
 	return t, t.attributes(name)
 }
 
-func sum(name string) (string, error) {
+// content returns the hash of a file, and the text that it is.
+func content(name string, size int64) (sum, text string, err error) {
 	f, err := os.Open(name)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	defer f.Close()
+	var all bytes.Buffer
 	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return "", err
+	to := io.Writer(h)
+	if size <= textSize {
+		to = io.MultiWriter(h, &all)
 	}
-	return hex.EncodeToString(h.Sum(nil)), nil
+	if _, err := io.Copy(to, f); err != nil {
+		return "", "", err
+	}
+	if b := all.Bytes(); utf8.Valid(b) && !bytes.Contains(b, []byte{0}) {
+		text = string(b)
+	}
+	return hex.EncodeToString(h.Sum(nil)), text, nil
 }
 
 // attributes reads the extended attributes, and what the overlay says by its own.

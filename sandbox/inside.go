@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -16,8 +17,7 @@ import (
 // Cell is the box that this program is in.
 type Cell struct {
 	script
-	out    *os.File
-	handed map[int]int // descriptors for this program when it has started anew, by the number that they have then
+	out *os.File
 }
 
 // Inside returns the box that this program was started to be in, nil if it was not: its root is then that of the box. To get there the program starts anew, so this
@@ -27,11 +27,15 @@ func Inside() (*Cell, error) {
 	if where == "" {
 		return nil, nil
 	}
-	c, err := readScript()
-	if err != nil {
-		return nil, fmt.Errorf("%s: it is set, and this program was not started by itself: %w", marker, err)
+	fd, err := strconv.Atoi(strings.TrimPrefix(where, there))
+	c := &Cell{}
+	if err == nil {
+		err = c.read(fd)
 	}
-	if where == there {
+	if err != nil {
+		return nil, fmt.Errorf("%s=%s: it is set, and this program was not started by itself: %w", marker, where, err)
+	}
+	if strings.HasPrefix(where, there) {
 		c.out = os.NewFile(tellFD, "told")
 		// What it starts must not reach its descriptors by /proc: the upper layers are among them.
 		return c, errors.Join(unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0), os.Unsetenv(marker))
@@ -43,14 +47,16 @@ func Inside() (*Cell, error) {
 	return nil, c.again()
 }
 
-func readScript() (*Cell, error) {
-	in := os.NewFile(scriptFD, "script")
+func (c *Cell) read(fd int) error {
+	in := os.NewFile(uintptr(fd), "script")
+	if in == nil {
+		return os.ErrInvalid
+	}
 	text, err := io.ReadAll(in)
 	if err = errors.Join(err, in.Close()); err != nil {
-		return nil, err
+		return err
 	}
-	c := &Cell{handed: map[int]int{}}
-	return c, json.Unmarshal(text, &c.script)
+	return json.Unmarshal(text, &c.script)
 }
 
 // again starts this program anew, with the script to be read once more and what can only be opened before.
@@ -66,28 +72,15 @@ func (c *Cell) again() error {
 	if _, err := unix.Pwrite(script, text, 0); err != nil {
 		return err
 	}
-	if script, err = aside(script); err != nil {
-		return err
-	}
-	if _, err := unix.FcntlInt(tellFD, unix.F_SETFD, 0); err != nil { // what was open at the start may have been marked to be closed here
-		return err
-	}
-	c.handed[scriptFD] = script
-	for number, fd := range c.handed {
-		if err := unix.Dup3(fd, number, 0); err != nil {
+	for _, fd := range append([]int{script, tellFD, c.Group}, c.Uppers...) {
+		if _, err := unix.FcntlInt(uintptr(fd), unix.F_SETFD, 0); err != nil {
 			return err
 		}
 	}
-	if err := os.Setenv(marker, there); err != nil {
+	if err := os.Setenv(marker, there+strconv.Itoa(script)); err != nil {
 		return err
 	}
 	return unix.Exec("/proc/self/exe", os.Args, os.Environ())
-}
-
-// aside moves a descriptor out of the way of the numbers that are handed over.
-func aside(fd int) (int, error) {
-	defer unix.Close(fd)
-	return unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 1000)
 }
 
 // Payload decodes what the program outside has handed over.

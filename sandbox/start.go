@@ -9,17 +9,17 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 )
 
-// marker is set in the environment of a program that is to enter a box, and of one that is there.
+// marker is set in the environment of a program that is to enter a box: the descriptor of its script; and of one that is there: the same after a word.
 const (
 	marker = "APPLY_INSIDE_SANDBOX"
-	enters = "enters"
-	there  = "there"
+	there  = "there:"
 )
 
 // script is what a program is told that is to enter a box.
@@ -29,15 +29,17 @@ type script struct {
 	Masked  []string
 	Dir     string // the current folder
 	Unheard string // why what is done in the box cannot be traced
+
+	// Descriptors that are opened on the way.
+	Group   int   // of fanotify
+	Uppers  []int // folders of upper layers
 	Payload json.RawMessage
 }
 
-// Descriptors of the program inside.
+// Descriptors that the program inside is started with.
 const (
 	scriptFD = 3
 	tellFD   = 4
-	groupFD  = 5 // of fanotify
-	upperFD  = 6 // the upper layer of the first layer; those of the others follow
 )
 
 // ExitError says how a program in a box ended that did not end well.
@@ -73,7 +75,7 @@ func (b *Box) Run(ctx context.Context, args []string, payload any, tell func(lin
 	said := &tail{}
 	c := exec.Command("/proc/self/exe", args...)
 	c.Args[0] = os.Args[0]
-	c.Env = append(os.Environ(), marker+"="+enters)
+	c.Env = append(os.Environ(), marker+"="+strconv.Itoa(scriptFD))
 	c.ExtraFiles = []*os.File{in[0], out[1]}
 	c.Stdout, c.Stderr = said, said
 	c.SysProcAttr = &syscall.SysProcAttr{

@@ -20,9 +20,7 @@ func (c *Cell) keepUppers() error {
 		if err != nil {
 			return err
 		}
-		if c.handed[upperFD+i], err = aside(fd); err != nil {
-			return err
-		}
+		c.Uppers = append(c.Uppers, fd)
 	}
 	return nil
 }
@@ -41,14 +39,14 @@ func (c *Cell) listen() error {
 		return nil
 	}
 	defer group.Close()
-	fd, err := unix.FcntlInt(group.Fd(), unix.F_DUPFD_CLOEXEC, 1000)
-	c.handed[groupFD] = fd
+	c.Group, err = unix.FcntlInt(group.Fd(), unix.F_DUPFD_CLOEXEC, 0)
 	return err
 }
 
 // Watch tells what is done to the files of a box, from one [Watch.Take] to the next.
 type Watch struct {
 	layers []Layer
+	uppers []int
 	tracer *trace.Tracer
 	before []trace.State
 }
@@ -58,14 +56,14 @@ func (c *Cell) Watch() (*Watch, error) {
 	if c.Unheard != "" {
 		return nil, errors.New(c.Unheard)
 	}
-	if err := unix.SetNonblock(groupFD, true); err != nil { // which is how a poller gets to know it
+	if err := unix.SetNonblock(c.Group, true); err != nil { // which is how a poller gets to know it
 		return nil, err
 	}
-	t, err := trace.New(os.NewFile(groupFD, "fanotify"))
+	t, err := trace.New(os.NewFile(uintptr(c.Group), "fanotify"))
 	if err != nil {
 		return nil, err
 	}
-	w := &Watch{layers: c.Layers, tracer: t, before: make([]trace.State, len(c.Layers))}
+	w := &Watch{layers: c.Layers, uppers: c.Uppers, tracer: t, before: make([]trace.State, len(c.Layers))}
 	_, err = w.Take()
 	return w, err
 }
@@ -77,7 +75,7 @@ func (w *Watch) Take() (trace.Set, error) {
 		if l.File {
 			continue
 		}
-		now, e := trace.Snapshot(fmt.Sprintf("/proc/self/fd/%d", upperFD+i))
+		now, e := trace.Snapshot(fmt.Sprintf("/proc/self/fd/%d", w.uppers[i]))
 		err = errors.Join(err, e)
 		for _, name := range trace.Changed(w.before[i], now) {
 			name = filepath.Join(l.Point, name)

@@ -23,7 +23,7 @@ func (p *proof) idempotent(ctx context.Context) error {
 		return err
 	}
 	defer twice.box.Remove()
-	if p.base, err = p.rehearse(ctx, order); err != nil {
+	if p.base, err = p.rehearse(ctx, part{Order: order.Order, Watch: true}); err != nil {
 		return err
 	}
 	again, err := p.rehearse(ctx, order)
@@ -152,7 +152,7 @@ func (p *proof) shrink(ctx context.Context, other []int) (Counter, error) {
 		Differences: before.against(after),
 	}
 	if a, b := p.place(second), p.place(first); a.Address != "" && b.Address != "" {
-		x.Missing = fmt.Sprintf("require = [%s] in %s (%s), if the order of declaration is the right one", a.Address, b.Address, b.Pos)
+		x.Missing = missing(a, b)
 	}
 	return x, nil
 }

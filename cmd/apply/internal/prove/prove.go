@@ -112,7 +112,7 @@ var volatile = []string{
 
 // all tries everything, as long as one trial can be built on the other.
 func (p *proof) all(ctx context.Context) error {
-	for _, try := range []func(context.Context) error{p.idempotent, p.independent, p.crashSafe} {
+	for _, try := range []func(context.Context) error{p.idempotent, p.independent, p.crashSafe, p.traced} {
 		if err := try(ctx); err != nil {
 			return err
 		}

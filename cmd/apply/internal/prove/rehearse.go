@@ -10,6 +10,7 @@ import (
 	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/sandbox"
+	"github.com/nodeapply/apply/sandbox/trace"
 	"github.com/nodeapply/apply/source"
 )
 
@@ -20,11 +21,14 @@ const private = "/run/apply-rehearsal"
 type part struct {
 	Order []int // of the vertices of the catalog's graph
 	DieAt int   // the step of the journal before which it ends as if killed; 0: none
+	Watch bool  // tell what each resource touches
 }
 
-// said is one thing that a rehearsal tells while it is under way. One field is set.
+// said is one thing that a rehearsal tells while it is under way.
 type said struct {
 	Result  *report.Result `json:",omitempty"` // of a resource that has ended
+	Touched *trace.Set     `json:",omitempty"` // what the resource of the result before has read and written
+	Unheard string         `json:",omitempty"` // why that is not told, or not whole
 	Settled string         `json:",omitempty"` // address of a resource whose refresh was delivered
 	Ended   *ended         `json:",omitempty"` // all has ended
 }
@@ -71,7 +75,13 @@ func rehearse(ctx context.Context, l *load.Loader, cell *sandbox.Cell, src sourc
 	}
 	run.Sweep(ctx, m.Host)
 	steps := &mortal{Recorder: run, dieAt: p.DieAt, tell: func(s said) error { return cell.Tell(s) }}
-	_, err = m.Converge(ctx, engine.Options{Order: p.Order, Recorder: steps, Events: teller{steps}})
+	tell := &teller{mortal: steps}
+	if p.Watch {
+		if tell.watch, err = cell.Watch(); err != nil {
+			steps.must(said{Unheard: err.Error()})
+		}
+	}
+	_, err = m.Converge(ctx, engine.Options{Order: p.Order, Recorder: steps, Events: tell})
 	if err != nil {
 		return err
 	}
@@ -84,17 +94,33 @@ func rehearse(ctx context.Context, l *load.Loader, cell *sandbox.Cell, src sourc
 	return cell.Tell(said{Ended: &ended{Steps: steps.n}})
 }
 
-// teller tells of results.
-type teller struct{ *mortal }
+// teller tells of results, and of what their resources have touched: one comes after the other.
+type teller struct {
+	*mortal
+	watch *sandbox.Watch // nil: nobody looks
+}
 
 // Begin is part of report.Events.
-func (t teller) Begin(*report.Report) {}
+func (t *teller) Begin(*report.Report) {}
 
-// Running is part of report.Events.
-func (t teller) Running(resources.Address, string) {}
+// Running is part of report.Events. What was touched before, by the prediction, is nobody's.
+func (t *teller) Running(_ resources.Address, what string) {
+	if t.watch != nil && what != "" {
+		_, _ = t.watch.Take() // what is not whole is told when it counts
+	}
+}
 
 // Ended is part of report.Events.
-func (t teller) Ended(res *report.Result) { t.must(said{Result: res}) }
+func (t *teller) Ended(res *report.Result) {
+	s := said{Result: res}
+	if t.watch != nil {
+		set, err := t.watch.Take()
+		if s.Touched = &set; err != nil {
+			s.Unheard = err.Error()
+		}
+	}
+	t.must(s)
+}
 
 // End is part of report.Events.
-func (t teller) End(*report.Report) {}
+func (t *teller) End(*report.Report) {}

@@ -2,16 +2,19 @@ package prove
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"maps"
 	"os"
 	"slices"
 
 	"github.com/nodeapply/apply/report"
+	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/unified"
 	"github.com/nodeapply/apply/sandbox"
+	"github.com/nodeapply/apply/sandbox/trace"
 )
 
 // theatre is where rehearsals of one manifest are made.
@@ -23,21 +26,26 @@ type theatre struct {
 
 // trial is one rehearsal, of one or several runs in one box.
 type trial struct {
-	box   *sandbox.Box
-	runs  []run
-	state state
+	box     *sandbox.Box
+	runs    []run
+	state   state
+	changes map[string]sandbox.Change
 }
 
 // run is one run of a rehearsal, until its end or its death.
 type run struct {
 	results []*report.Result
+	touched map[resources.Address]trace.Set
+	unheard string // why touched is not all
 	settled []string
 	steps   int
 	died    bool
 }
 
 // state is what a rehearsal leaves: by name what is there, by address what is wrong.
-type state map[string]string
+type state map[string]left
+
+type left struct{ what, text string }
 
 // begin makes a box for a trial.
 func (t *theatre) begin() (*trial, error) {
@@ -50,7 +58,7 @@ func (t *theatre) begin() (*trial, error) {
 
 // perform runs once in the trial's box.
 func (r *trial) perform(ctx context.Context, p part) (*run, error) {
-	var got run
+	got := run{touched: map[resources.Address]trace.Set{}}
 	complete := false
 	err := r.box.Run(ctx, os.Args[1:], p, func(line []byte) error {
 		var s said
@@ -60,11 +68,15 @@ func (r *trial) perform(ctx context.Context, p part) (*run, error) {
 		switch {
 		case s.Result != nil:
 			got.results = append(got.results, s.Result)
+			if s.Touched != nil {
+				got.touched[s.Result.Address] = *s.Touched
+			}
 		case s.Settled != "":
 			got.settled = append(got.settled, s.Settled)
 		case s.Ended != nil:
 			got.steps, complete = s.Ended.Steps, true
 		}
+		got.unheard = cmp.Or(got.unheard, s.Unheard)
 		return nil
 	})
 	var exit *sandbox.ExitError
@@ -104,16 +116,16 @@ func (r *trial) look(t *theatre) error {
 	if err != nil {
 		return err
 	}
-	r.state = state{}
+	r.state, r.changes = state{}, changes
 	for name, c := range changes {
-		r.state[name] = c.After.String()
+		r.state[name] = left{c.After.String(), c.After.Text}
 	}
 	for _, res := range r.last().results {
 		switch res.Outcome {
 		case report.Failed:
-			r.state[res.Address.String()] = "failed: " + res.Error.Summary
+			r.state[res.Address.String()] = left{what: "failed: " + res.Error.Summary}
 		case report.Skipped:
-			r.state[res.Address.String()] = "skipped: " + res.Because
+			r.state[res.Address.String()] = left{what: "skipped: " + res.Because}
 		}
 	}
 	for _, name := range t.noise {
@@ -129,6 +141,7 @@ type Difference struct {
 	Name   string `json:"name"`
 	First  string `json:"first"`
 	Second string `json:"second"`
+	Diff   string `json:"diff,omitempty"` // of two texts, unified
 }
 
 // against lists in what two states differ, by name.
@@ -137,18 +150,22 @@ func (s state) against(other state) []Difference {
 	names := maps.Clone(s)
 	maps.Copy(names, other)
 	for _, name := range slices.Sorted(maps.Keys(names)) {
-		if a, b := s[name], other[name]; a != b {
-			out = append(out, Difference{name, orNothing(a), orNothing(b)})
+		a, b := s[name], other[name]
+		if a.what == b.what {
+			continue
 		}
+		d := Difference{Name: name, First: orAsBefore(a.what), Second: orAsBefore(b.what)}
+		if a.text != "" && b.text != "" {
+			d.Diff = unified.Diff(name, []byte(a.text), []byte(b.text))
+		}
+		out = append(out, d)
 	}
 	return out
 }
 
-func orNothing(s string) string {
-	if s == "" {
+func orAsBefore(what string) string {
+	if what == "" {
 		return "as on the node"
 	}
-	return s
+	return what
 }
-
-func (d Difference) String() string { return fmt.Sprintf("%s: %s; %s", d.Name, d.First, d.Second) }

@@ -115,7 +115,10 @@ func (x Counter) write(b *strings.Builder) {
 			fmt.Fprintf(b, "%s  and %d more\n", indent, len(x.Differences)-i)
 			break
 		}
-		fmt.Fprintf(b, "%s  %s\n", indent, d)
+		fmt.Fprintf(b, "%s  %s: first %s, then %s\n", indent, d.Name, d.First, d.Second)
+		for line := range strings.Lines(d.Diff) {
+			fmt.Fprintf(b, "%s    %s\n", indent, strings.TrimSuffix(line, "\n"))
+		}
 	}
 	if x.Missing != "" {
 		fmt.Fprintf(b, "%s  missing: %s\n", indent, x.Missing)
