@@ -177,6 +177,9 @@ func (k *Keeper) PutBack(ctx context.Context, h host.Host, name string, img Imag
 	}
 	meta := host.Meta{Mode: &img.Mode, UID: &img.UID, GID: &img.GID, Xattrs: img.Xattrs}
 	same := st.Kind.String() == img.Kind
+	if !same {
+		meta.Xattrs = host.OwnACLs(img.Xattrs)
+	}
 	if !same && st.Kind != host.Absent && (img.Kind != host.Regular.String() || st.Kind == host.Directory) {
 		if err := h.Remove(ctx, name, false); err != nil {
 			return err

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/host/hosttest"
@@ -25,6 +26,48 @@ func TestImageOfWhatIsExchanged(t *testing.T) {
 	img.Sum = ""
 	if diff := cmp.Diff(&Image{Kind: "file", Mode: 0o600}, img); diff != "" || sum == "" {
 		t.Errorf("content %q: -want +got\n%s", sum, diff)
+	}
+}
+
+// What is put back is as open as it was, whatever ACLs the folder that it is in hands down.
+func TestPutBackKeepsFolderACLsOut(t *testing.T) {
+	// user::rwx, user:nobody:rwx, group::r-x, mask::rwx, other::r-x
+	const acl = "\x02\x00\x00\x00\x01\x00\x07\x00\xff\xff\xff\xff\x02\x00\x07\x00\xfe\xff\x00\x00\x04\x00\x05\x00\xff\xff\xff\xff\x10\x00\x07\x00\xff\xff\xff\xff\x20\x00\x05\x00\xff\xff\xff\xff"
+	h := hosttest.New(t, "-- a/file 0640 --\nold\n-- a/folder/ 0750 --\n-- a/own 0660 --\nold\n")
+	if err := unix.Setxattr(h.Path("/a/own"), "system.posix_acl_access", []byte(acl), 0); err != nil {
+		t.Skipf("no ACLs here: %v", err)
+	}
+	if err := unix.Setxattr(h.Path("/a"), "system.posix_acl_default", []byte(acl), 0); err != nil {
+		t.Fatal(err)
+	}
+	before := h.Snapshot()
+	k := In(t.TempDir())
+	want, got := map[string]map[string][]byte{}, map[string]map[string][]byte{}
+	images := map[string]*Image{}
+	for _, name := range []string{"/a/file", "/a/folder", "/a/own"} {
+		var err error
+		if images[name], err = k.Take(t.Context(), h, name, true); err != nil {
+			t.Fatal(err)
+		}
+		want[name] = images[name].Xattrs
+		if err := h.Remove(t.Context(), name, true); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, img := range images {
+		if err := k.PutBack(t.Context(), h, name, *img); err != nil {
+			t.Fatal(err)
+		}
+		var err error
+		if got[name], err = h.Xattrs(name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" || len(want["/a/own"]) != 1 {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(before, h.Snapshot()); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -81,7 +81,7 @@ func copyTo(ctx context.Context, h host.Host, name string, st host.Stat, copied 
 			return err
 		}
 		st = old.Stat() // of this content, whatever is at the name by now
-		meta := host.Meta{Mode: &st.Mode, UID: &st.UID, GID: &st.GID, Xattrs: xattrs}
+		meta := host.Meta{Mode: &st.Mode, UID: &st.UID, GID: &st.GID, Xattrs: host.OwnACLs(xattrs)}
 		return h.WriteFile(ctx, copied, host.NewFile{Content: old, Meta: meta})
 	}
 	return nil

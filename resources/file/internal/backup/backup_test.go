@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/host/hosttest"
@@ -51,6 +52,20 @@ func TestKeep(t *testing.T) {
 			}
 		})
 	}
+	t.Run("with no more ACLs than the file has", func(t *testing.T) {
+		// user::rwx, user:nobody:rwx, group::r-x, mask::rwx, other::r-x
+		const acl = "\x02\x00\x00\x00\x01\x00\x07\x00\xff\xff\xff\xff\x02\x00\x07\x00\xfe\xff\x00\x00\x04\x00\x05\x00\xff\xff\xff\xff\x10\x00\x07\x00\xff\xff\xff\xff\x20\x00\x05\x00\xff\xff\xff\xff"
+		h := hosttest.New(t, "-- d/f 0640 --\nold\n")
+		if err := unix.Setxattr(h.Path("/d"), "system.posix_acl_default", []byte(acl), 0); err != nil {
+			t.Skipf("no ACLs here: %v", err)
+		}
+		if err := To(".bak").Keep(t.Context(), h, "/d/f", host.Stat{Kind: host.Regular}); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := h.Xattrs("/d/f.bak"); err != nil || len(got) > 0 {
+			t.Errorf("%q, %v", got, err)
+		}
+	})
 	t.Run("what is too large", func(t *testing.T) {
 		h := hosttest.New(t, tree)
 		err := To(".bak").Keep(t.Context(), h, "/f", host.Stat{Kind: host.Regular, Size: Cap + 1})
