@@ -1,7 +1,10 @@
 package image
 
 import (
+	"fmt"
+	"maps"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -67,6 +70,75 @@ func TestPutBackKeepsFolderACLsOut(t *testing.T) {
 		t.Error(diff)
 	}
 	if diff := cmp.Diff(before, h.Snapshot()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// Whatever was at a name is put back over whatever is there now, and where that is not possible what is there now stays.
+func TestPutBack(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root; left out: files of other users")
+	}
+	things := map[string]string{
+		"nothing":  "-- a/ --\n",
+		"a file":   "-- a/ --\n-- a/x 0640 daemon:bin --\nold\n",
+		"a folder": "-- a/ --\n-- a/x/ 0750 daemon:bin --\n",
+		"a link":   "-- a/ --\n-- a/x -> ../b daemon:bin --\n",
+		"a pipe":   "-- a/ --\n-- a/x| 0600 --\n",
+	}
+	now := maps.Clone(things)
+	now["a link"] = "-- a/ --\n-- a/x -> ../b --\n" // of root: another's is refused
+	now["another file"] = "-- a/ --\n-- a/x 0600 --\nnew\n"
+	now["another link"] = "-- a/ --\n-- a/x -> elsewhere --\n"
+	for was, before := range things {
+		for is, after := range now {
+			for _, damaged := range []bool{false, true} {
+				t.Run(fmt.Sprintf("%s over %s, damaged %v", was, is, damaged), func(t *testing.T) {
+					state := t.TempDir()
+					k := In(state)
+					img, err := k.Take(t.Context(), hosttest.New(t, before), "/a/x", true)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if damaged {
+						if err := os.RemoveAll(filepath.Join(state, "store")); err != nil {
+							t.Fatal(err)
+						}
+					}
+					h := hosttest.New(t, after)
+					want, fails := hosttest.New(t, before).Snapshot(), was == "a pipe" || was == "a file" && damaged
+					if fails {
+						want = h.Snapshot()
+					}
+					if err := k.PutBack(t.Context(), h, "/a/x", *img); (err != nil) != fails {
+						t.Error(err)
+					}
+					if diff := cmp.Diff(want, h.Snapshot()); diff != "" {
+						t.Error(diff)
+					}
+				})
+			}
+		}
+	}
+}
+
+// A link that was pointed elsewhere since is not as it was left; of one that an earlier version has recorded only the rest is known.
+func TestTraceOfALink(t *testing.T) {
+	h := hosttest.New(t, "-- l -> here --\n")
+	left, err := TraceOf(h, "/l")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Symlink(t.Context(), "there", "/l"); err != nil {
+		t.Fatal(err)
+	}
+	now, err := TraceOf(h, "/l")
+	if err != nil {
+		t.Fatal(err)
+	}
+	earlier := left
+	earlier.Target = nil
+	if diff := cmp.Diff([]bool{true, false, true}, []bool{left.Same(left), now.Same(left), now.Same(earlier)}); diff != "" {
 		t.Error(diff)
 	}
 }

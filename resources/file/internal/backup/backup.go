@@ -14,6 +14,15 @@ import (
 // Cap is the size of the content that is kept at most, in bytes: the journal's store keeps no larger pre-image.
 const Cap = 1 << 30
 
+// Kept says whether the journal keeps what st is, so that an undo can put it back.
+func Kept(st host.Stat) bool {
+	switch st.Kind {
+	case host.Absent, host.Directory, host.Symlink:
+		return true
+	}
+	return st.Kind == host.Regular && st.Size <= Cap
+}
+
 // To says where the earlier content of a file goes: "true", "false", or the ending of a copy beside the file.
 type To string
 

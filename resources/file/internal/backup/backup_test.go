@@ -74,3 +74,24 @@ func TestKeep(t *testing.T) {
 		}
 	})
 }
+
+func TestKept(t *testing.T) {
+	for name, tc := range map[string]struct {
+		st   host.Stat
+		want bool
+	}{
+		"nothing":          {host.Stat{}, true},
+		"a file":           {host.Stat{Kind: host.Regular, Size: Cap}, true},
+		"too large a file": {host.Stat{Kind: host.Regular, Size: Cap + 1}, false},
+		"a folder":         {host.Stat{Kind: host.Directory, Size: Cap + 1}, true},
+		"a link":           {host.Stat{Kind: host.Symlink}, true},
+		"a pipe":           {host.Stat{Kind: host.Fifo}, false},
+		"a socket":         {host.Stat{Kind: host.Socket}, false},
+		"a device":         {host.Stat{Kind: host.CharDevice}, false},
+		"another device":   {host.Stat{Kind: host.BlockDevice}, false},
+	} {
+		if got := Kept(tc.st); got != tc.want {
+			t.Errorf("%s: want %v, got %v", name, tc.want, got)
+		}
+	}
+}
