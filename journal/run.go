@@ -49,7 +49,12 @@ const (
 // Begin starts the record of a run. The lock must be held. Token is what the names of the run's temporary files hold. Warnings tell what was
 // wrong with what earlier runs left.
 func (s *State) Begin(id, token, undoes string, now time.Time) (r *Run, warnings []string, err error) {
+	aside, err := s.setAside()
+	if err != nil {
+		return nil, aside, err
+	}
 	last, warnings, err := s.journals.Recover()
+	warnings = append(aside, warnings...)
 	if err != nil {
 		return nil, warnings, err
 	}
