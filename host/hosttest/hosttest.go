@@ -22,6 +22,7 @@ import (
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/host/local"
+	"github.com/nodeapply/apply/sandbox/model"
 )
 
 // Host is a node of a test. Owners of its files are real where the test runs as root; where not, every account has the id of the caller.
@@ -34,8 +35,9 @@ type Host struct {
 	mu       sync.Mutex
 	handlers []handler
 	calls    []string
-	units    map[string]*Unit // nil: no systemd
-	mounts   []host.Mount     // nil: the kernel's
+	units    map[string]Unit // by all their names
+	systemd  *model.Node     // nil: none
+	mounts   *model.Node     // nil: the kernel's
 }
 
 var _ host.Host = (*Host)(nil)
@@ -86,7 +88,7 @@ func New(t testing.TB, tree string, options ...Option) *Host {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = local.Close() })
-	h := &Host{Node: local, t: t, dir: dir}
+	h := &Host{Node: local, t: t, dir: dir, units: map[string]Unit{}}
 	for _, o := range options {
 		o(h)
 	}

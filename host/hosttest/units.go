@@ -7,9 +7,10 @@ import (
 	"time"
 
 	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/sandbox/model"
 )
 
-// Unit is a unit of the node's systemd, which is a small state machine here: starting makes a unit active, masking makes that fail.
+// Unit is a unit of the node's systemd, which is a [model.Node]. It needs no unit file.
 type Unit struct {
 	host.Unit               // as it is at first; unset parts are those of an inactive, disabled unit that is loaded
 	Aliases   []string      // further names
@@ -18,13 +19,12 @@ type Unit struct {
 	Log       string        // what its journal holds
 }
 
-// AddUnits gives the node a systemd with these units. Without a call, and be it one of no units, the node has none.
+// AddUnits gives the node a systemd with these units, and with those that its unit files bring. Without a call, and be it one of no units, the node
+// has none.
 func (h *Host) AddUnits(units ...Unit) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.units == nil {
-		h.units = map[string]*Unit{}
-	}
+	var now []host.Unit
 	for _, u := range units {
 		u.ID = u.Name
 		for _, d := range []struct {
@@ -39,136 +39,93 @@ func (h *Host) AddUnits(units ...Unit) {
 			}
 		}
 		for _, name := range append(u.Aliases, u.Name) {
-			h.units[name] = &u
+			alias := u.Unit
+			alias.Name = name
+			now = append(now, alias)
+			h.units[name] = u
 		}
+	}
+	h.model(now...)
+}
+
+// model has the node go on with these units as they are given, and with the others as they have become.
+func (h *Host) model(units ...host.Unit) {
+	seed := model.Seed{Units: units}
+	for name := range h.units {
+		if !slices.ContainsFunc(units, func(u host.Unit) bool { return u.ID == h.units[name].ID }) {
+			u, err := h.systemd.Unit(h.t.Context(), name)
+			if err != nil {
+				h.t.Fatal(err)
+			}
+			seed.Units = append(seed.Units, u)
+		}
+	}
+	var err error
+	if h.systemd, err = model.New(h.Node, "", seed); err != nil {
+		h.t.Fatal(err)
 	}
 }
 
+// fail has the unit be one that has ended badly.
+func (h *Host) fail(u host.Unit, result string) {
+	u.ActiveState, u.SubState, u.Result = "failed", "failed", result
+	h.model(u)
+}
+
 // Unit implements [host.UnitReader].
-func (h *Host) Unit(_ context.Context, name string) (host.Unit, error) {
+func (h *Host) Unit(ctx context.Context, name string) (host.Unit, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.units == nil {
+	if h.systemd == nil {
 		return host.Unit{}, host.ErrNoSystemd
 	}
-	u := h.units[name]
-	if u == nil {
-		return host.Unit{Name: name, ID: name, LoadState: "not-found", ActiveState: "inactive", SubState: "dead"}, nil
+	u, err := h.systemd.Unit(ctx, name)
+	if dies := h.units[name].DiesAfter; err == nil && dies > 0 && u.ActiveState == "active" && time.Since(u.ActiveEnter) >= dies {
+		h.fail(u, "exit-code")
+		return h.systemd.Unit(ctx, name)
 	}
-	if u.DiesAfter > 0 && u.ActiveState == "active" && time.Since(u.ActiveEnter) >= u.DiesAfter {
-		u.fail("exit-code")
-	}
-	state := u.Unit
-	state.Name = name
-	return state, nil
+	return u, err
 }
 
 // UnitLog implements [host.UnitReader].
 func (h *Host) UnitLog(_ context.Context, name string, _ int) (string, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.units == nil {
+	if h.systemd == nil {
 		return "", host.ErrNoSystemd
 	}
-	if u := h.units[name]; u != nil {
-		return u.Log, nil
-	}
-	return "", nil
+	return h.units[name].Log, nil
 }
 
 // DoUnit implements [host.UnitWriter]. [Host.Calls] tells of it as "systemctl VERB NAME".
-func (h *Host) DoUnit(_ context.Context, name string, v host.Verb) error {
+func (h *Host) DoUnit(ctx context.Context, name string, v host.Verb) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.calls = append(h.calls, fmt.Sprintf("systemctl %s %s", v, name))
-	if h.units == nil {
+	if h.systemd == nil {
 		return host.ErrNoSystemd
 	}
-	u := h.units[name]
-	if u == nil {
-		return fmt.Errorf("%s %s: unit not found", v, name)
-	}
-	if err := u.do(v); err != nil {
-		return fmt.Errorf("%s %s: %w", v, name, err)
-	}
-	return nil
-}
-
-func (u *Unit) do(v host.Verb) error {
-	running := u.ActiveState == "active"
-	switch v {
-	case host.Stop:
-		u.ActiveState, u.SubState, u.MainPID = "inactive", "dead", 0
-	case host.Enable, host.Disable:
-		return u.setEnabled(v)
-	case host.Mask:
-		u.LoadState, u.UnitFileState = "masked", "masked"
-	case host.MaskRuntime:
-		u.LoadState, u.UnitFileState = "masked", "masked-runtime"
-	case host.Unmask:
-		if u.LoadState == "masked" {
-			u.LoadState, u.UnitFileState = "loaded", "disabled"
+	starts := v == host.Start || v == host.Restart || v == host.ReloadOrRestart
+	if result := h.units[name].Fails; result != "" && starts {
+		u, err := h.systemd.Unit(ctx, name)
+		if err != nil {
+			return err
 		}
-	case host.Reload:
-		if !running {
-			return fmt.Errorf("job ended failed: the unit is not active")
+		if u.LoadState == "loaded" && u.ActiveState != "active" {
+			h.fail(u, result)
+			return fmt.Errorf("%s %s: job ended failed", v, name)
 		}
-	case host.Start:
-		if !running {
-			return u.start()
-		}
-	case host.ReloadOrRestart:
-		if !running {
-			return u.start()
-		}
-	case host.Restart:
-		return u.start()
-	default:
-		return fmt.Errorf("unknown verb")
 	}
-	return nil
-}
-
-func (u *Unit) setEnabled(v host.Verb) error {
-	switch {
-	case u.LoadState == "masked":
-		return fmt.Errorf("unit is masked")
-	case slices.Contains([]string{"static", "indirect", "generated", "transient"}, u.UnitFileState):
-	case v == host.Enable:
-		u.UnitFileState = "enabled"
-	default:
-		u.UnitFileState = "disabled"
-	}
-	return nil
-}
-
-func (u *Unit) start() error {
-	switch {
-	case u.LoadState != "loaded":
-		return fmt.Errorf("unit is %s", u.LoadState)
-	case u.Fails != "":
-		u.fail(u.Fails)
-		return fmt.Errorf("job ended failed")
-	}
-	u.ActiveState, u.SubState, u.Result, u.ActiveEnter = "active", "running", "success", time.Now()
-	u.MainPID = max(u.MainPID, 1000) + 1
-	return nil
-}
-
-func (u *Unit) fail(result string) {
-	u.ActiveState, u.SubState, u.Result, u.MainPID = "failed", "failed", result, 0
+	return h.systemd.DoUnit(ctx, name, v)
 }
 
 // DaemonReload implements [host.UnitWriter]. Calls tells of it as "systemctl daemon-reload".
-func (h *Host) DaemonReload(context.Context) error {
+func (h *Host) DaemonReload(ctx context.Context) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.calls = append(h.calls, "systemctl daemon-reload")
-	if h.units == nil {
+	if h.systemd == nil {
 		return host.ErrNoSystemd
 	}
-	for _, u := range h.units {
-		u.NeedDaemonReload = false
-	}
-	return nil
+	return h.systemd.DaemonReload(ctx)
 }
