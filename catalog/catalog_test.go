@@ -73,8 +73,8 @@ func relation(s string) Relation {
 	return r
 }
 
-// order lists which entries must come before which, barriers walked through.
-func order(c *Catalog) string {
+// edges lists which entries must come before which, barriers walked through.
+func edges(c *Catalog) string {
 	var out []string
 	n := len(c.Entries())
 	var walk func(from, v int, notify bool)
@@ -148,7 +148,7 @@ func TestEdges(t *testing.T) {
 			if problems != nil {
 				t.Fatal(problems)
 			}
-			if diff := cmp.Diff(tc.want, order(c)); diff != "" {
+			if diff := cmp.Diff(tc.want, edges(c)); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -308,7 +308,7 @@ func TestLateBlocksHaveAutomaticEdges(t *testing.T) {
 	if problems != nil {
 		t.Fatal(problems)
 	}
-	if diff := cmp.Diff("below>needs x>below", order(c)); diff != "" {
+	if diff := cmp.Diff("below>needs x>below", edges(c)); diff != "" {
 		t.Error(diff)
 	}
 	s := &surveyor{}
@@ -324,7 +324,7 @@ func TestMergedAddressStandsForTheFirst(t *testing.T) {
 	if problems != nil {
 		t.Fatal(problems)
 	}
-	if diff := cmp.Diff("a>c", order(c)); diff != "" {
+	if diff := cmp.Diff("a>c", edges(c)); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -345,18 +345,5 @@ func TestRelationsBetweenSetsAreLinear(t *testing.T) {
 	}
 	if want := 2*n + 1; edges != want {
 		t.Errorf("want %d edges, got %d", want, edges)
-	}
-}
-
-func TestParentModule(t *testing.T) {
-	for in, want := range map[string]string{
-		"module.a":                          "",
-		"module.a.module.b":                 "module.a",
-		`module.a["x.module.y"].module.b`:   `module.a["x.module.y"]`,
-		`module.a.module.b["k\".module.c"]`: "module.a",
-	} {
-		if got := parentModule(in); got != want {
-			t.Errorf("%s: want %q, got %q", in, want, got)
-		}
 	}
 }

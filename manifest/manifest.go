@@ -13,6 +13,7 @@ import (
 	"github.com/nodeapply/apply/manifest/calls"
 	"github.com/nodeapply/apply/manifest/diag"
 	"github.com/nodeapply/apply/manifest/files"
+	"github.com/nodeapply/apply/manifest/internal/evaluator"
 	"github.com/nodeapply/apply/manifest/limits"
 	"github.com/nodeapply/apply/manifest/variables"
 	"github.com/nodeapply/apply/resources"
@@ -54,6 +55,9 @@ type Options struct {
 	OnSecret func(text string)
 }
 
+// Output is a value that the root module hands out.
+type Output = evaluator.Output
+
 // Folder is where a module's files are.
 type Folder = calls.Folder
 
@@ -75,17 +79,15 @@ func Compile(ctx context.Context, path string, o Options) (*Result, diag.List) {
 		return nil, broken(err)
 	}
 	result := &Result{}
-	if root := c.gather(path); root != nil {
-		err := limits.Run(ctx, limits.Default, func(ctx context.Context, at *limits.Place) {
-			c.ctx, c.at = ctx, at
-			result.Outputs = c.evaluate(root)
-		})
-		if err != nil { // the evaluation may still be going on: nothing of it can be looked at
-			return nil, diag.From(hcl.Diagnostics{limits.Diagnose(err)}, &files.Reader{}, noSecrets)
+	if e := c.gather(path); e != nil {
+		if err := c.watch.Run(ctx, func() { result.Outputs = e.Evaluate() }); err != nil { // it may still be going on: nothing of it can be looked at
+			return nil, diag.From(hcl.Diagnostics{limits.Diagnose(err)}, &files.Reader{}, nil)
 		}
-		result.Catalog = c.catalog()
+		var diags hcl.Diagnostics
+		result.Catalog, diags = e.Catalog()
+		c.diags = append(c.diags, diags...)
 	}
-	list := diag.From(c.diags, &c.files, c.secrets.Redact)
+	list := c.found()
 	if list.HasErrors() {
 		return nil, list
 	}
@@ -100,13 +102,10 @@ func Link(ctx context.Context, path string, o Options) diag.List {
 		return broken(err)
 	}
 	c.gather(path)
-	return diag.From(c.diags, &c.files, c.secrets.Redact)
+	return c.found()
 }
 
 // broken is a type that cannot be read, its author's mistake.
 func broken(err error) diag.List {
 	return diag.List{{Severity: diag.Error, Summary: "Broken resource type", Detail: err.Error()}}
 }
-
-// noSecrets is for diagnostics that no value is in.
-func noSecrets(text string) string { return text }

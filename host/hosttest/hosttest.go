@@ -21,6 +21,8 @@ import (
 	"testing"
 
 	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/host/hosttest/internal/tree"
+	"github.com/nodeapply/apply/host/hosttest/internal/units"
 	"github.com/nodeapply/apply/host/local"
 	"github.com/nodeapply/apply/sandbox/model"
 )
@@ -35,9 +37,8 @@ type Host struct {
 	mu       sync.Mutex
 	handlers []handler
 	calls    []string
-	units    map[string]Unit // by all their names
-	systemd  *model.Node     // nil: none
-	mounts   *model.Node     // nil: the kernel's
+	systemd  *units.Manager // nil: none
+	mounts   *model.Node    // nil: the kernel's
 }
 
 var _ host.Host = (*Host)(nil)
@@ -64,7 +65,7 @@ func RealCommands(h *Host) {
 	h.real = real
 }
 
-// New returns a node with the files of tree, which is text in the form of txtar:
+// New returns a node with the files that a text names, which is in the form of txtar:
 //
 //	-- etc/motd 0644 root:root --
 //	hello
@@ -74,7 +75,7 @@ func RealCommands(h *Host) {
 //
 // Mode and owner may be left out; folders on the way are made. Without an etc/passwd the node knows root, daemon (1), bin (2) and
 // nobody (65534), and groups of the same names and numbers.
-func New(t testing.TB, tree string, options ...Option) *Host {
+func New(t testing.TB, files string, options ...Option) *Host {
 	t.Helper()
 	dir, err := filepath.EvalSymlinks(t.TempDir())
 	if err != nil {
@@ -88,11 +89,11 @@ func New(t testing.TB, tree string, options ...Option) *Host {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = local.Close() })
-	h := &Host{Node: local, t: t, dir: dir, units: map[string]Unit{}}
+	h := &Host{Node: local, t: t, dir: dir}
 	for _, o := range options {
 		o(h)
 	}
-	entries, err := parseTree(tree)
+	entries, err := tree.Parse(files)
 	if err == nil {
 		err = plant(h, entries)
 	}

@@ -87,10 +87,13 @@ type In string
 type Unshown struct{}
 
 // From turns the language's diagnostics into a List in order of position, each once, with what it was met in. Redact takes secrets out
-// of a text.
+// of a text; nil: there are none.
 //
 // The language's own idea of showing the values of variables is not followed: it would print secrets.
 func From(ds hcl.Diagnostics, src Sources, redact func(string) string) List {
+	if redact == nil {
+		redact = func(text string) string { return text }
+	}
 	type key struct {
 		at              hcl.Range
 		summary, detail string

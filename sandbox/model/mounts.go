@@ -181,7 +181,7 @@ func (n *Node) mount(a mountArgs) (*complaint, error) {
 	case at.Kind != host.Directory && (!bind || from.Kind == host.Directory):
 		return complain("mount: %s: mount point is not a directory.", a.point), nil
 	case bind && at.Kind == host.Directory && from.Kind == host.Regular:
-		return complain("mount: %s: special device %s does not exist (a path prefix is not a directory).", a.point, a.source), nil
+		return complain("mount: %s: mount(2) system call failed: Not a directory.", a.point), nil
 	case from.Kind == host.Absent && slices.Contains(a.options, "nofail"):
 		return nil, nil
 	case from.Kind == host.Absent:

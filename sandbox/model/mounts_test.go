@@ -84,7 +84,7 @@ none swap swap
 			{"mount -B /other /my", "32 mount: /my: mount point does not exist."},
 			{"mount -o remount,bind,ro /other", "/other /dev/a ext4 ro,rw of /data/sub"},
 			{"mount --bind /other /data", "/data /dev/a ext4 ro,rw of /data/sub; /other /dev/a ext4 ro,rw of /data/sub"},
-			{"mount --bind /image /data", "32 mount: /data: special device /image does not exist (a path prefix is not a directory)."},
+			{"mount --bind /image /data", "32 mount: /data: mount(2) system call failed: Not a directory."},
 			{"mount --bind /data /image", "32 mount: /image: mount point is not a directory."},
 		},
 	} {

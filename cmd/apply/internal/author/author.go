@@ -3,12 +3,14 @@ package author
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
 	"github.com/nodeapply/apply/cmd/apply/internal/cli"
 	"github.com/nodeapply/apply/cmd/apply/internal/load"
+	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/report/picture"
 )
 
@@ -28,15 +30,23 @@ func validateCommand(a *cli.App) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			n := len(m.Catalog().Entries())
 			if a.JSON {
-				return a.WriteDiagnostics(m.Warnings)
+				return errors.Join(a.WriteDiagnostics(m.Warnings), a.PrintJSON(valid{"valid", m.Path, n}))
 			}
-			fmt.Fprintf(a.Stdout, "%s is valid: %d resources\n", m.Path, len(m.Catalog().Entries()))
-			return nil
+			_, err = fmt.Fprintf(a.Stdout, "%s is valid: %d resources\n", report.Printable(m.Path), n)
+			return err
 		}),
 	}
 	l.AddFlags(cmd.Flags())
 	return cmd
+}
+
+// valid is the event that there is no mistake in a manifest.
+type valid struct {
+	Event     string `json:"event"`
+	Manifest  string `json:"manifest"`
+	Resources int    `json:"resources"`
 }
 
 func graphCommand(a *cli.App) *cobra.Command {
@@ -52,6 +62,9 @@ func graphCommand(a *cli.App) *cobra.Command {
 				return err
 			}
 			g := picture.Of(m.Catalog())
+			if a.JSON && !cmd.Flags().Changed("format") {
+				return a.PrintJSON(g)
+			}
 			switch format {
 			case "dot":
 				return g.DOT(a.Stdout)
