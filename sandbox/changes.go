@@ -26,7 +26,7 @@ type Thing struct {
 	Content  string            // the SHA-256 of a file, the target of a link, the numbers of a device
 	Xattrs   map[string]string // without those of the overlay
 	Replaced bool              // a folder, and what the node has in it is not there
-	Text     string            // the content of a file, if it is a text and not long
+	Text     string            // the content of a file, if it is a text, not long, and everybody may read it
 }
 
 // textSize is how long the text of a file is at most that is kept, in bytes.
@@ -55,21 +55,27 @@ func (t Thing) String() string {
 // Change is what is at a name of a box other than on the node.
 type Change struct{ Before, After Thing }
 
-// Changes lists by name what is different in the box from the node as it is now, whatever the times of files. What is in /run is all new; what is below one of the
-// names skip is left out.
-func (b *Box) Changes(skip ...string) (map[string]Change, error) {
+// View says how boxes are looked at.
+type View struct {
+	Skip      []string // names that are left out, with all below them
+	Unordered []string // names of files whose lines say the same in any order
+}
+
+// Changes lists by name what is different in the box from the node as it is now, whatever the times of files. What is in /run is all new.
+func (b *Box) Changes(v View) (map[string]Change, error) {
 	changes := map[string]Change{}
 	err := b.stage.do(func() error {
 		for i, l := range b.stage.layers {
 			if l.File || l.ReadOnly {
 				continue
 			}
-			w := walk{upper: b.upper(i), lower: l.Point, skip: skip, changes: changes}
+			w := walk{upper: b.upper(i), lower: l.Point, view: v, changes: changes}
 			if err := w.folder("."); err != nil {
 				return err
 			}
 		}
-		w := walk{upper: b.run(), mount: "/run", skip: append([]string{"/run/lock"}, skip...), changes: changes}
+		v.Skip = append([]string{"/run/lock"}, v.Skip...)
+		w := walk{upper: b.run(), mount: "/run", view: v, changes: changes}
 		return w.folder(".")
 	})
 	if err != nil {
@@ -83,7 +89,7 @@ type walk struct {
 	upper   string
 	lower   string // "": there is none
 	mount   string // where the layer is, if there is no lower one
-	skip    []string
+	view    View
 	changes map[string]Change
 }
 
@@ -97,16 +103,17 @@ func (w *walk) folder(rel string) error {
 	for _, e := range entries {
 		at := filepath.Join(rel, e.Name())
 		name := w.name(at)
-		if slices.ContainsFunc(w.skip, func(s string) bool { return name == s || within(name, s) }) {
+		if slices.ContainsFunc(w.view.Skip, func(s string) bool { return name == s || within(name, s) }) {
 			continue
 		}
-		after, err := look(filepath.Join(w.upper, at))
+		unordered := slices.Contains(w.view.Unordered, name)
+		after, err := look(filepath.Join(w.upper, at), unordered)
 		if err != nil {
 			return err
 		}
 		var before Thing
 		if w.lower != "" {
-			if before, err = look(filepath.Join(w.lower, at)); err != nil {
+			if before, err = look(filepath.Join(w.lower, at), unordered); err != nil {
 				return err
 			}
 		}
@@ -130,7 +137,7 @@ func (w *walk) folder(rel string) error {
 }
 
 // look describes what is at a name of a layer. A whiteout is nothing.
-func look(name string) (Thing, error) {
+func look(name string, unordered bool) (Thing, error) {
 	var st unix.Stat_t
 	err := unix.Lstat(name, &st)
 	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) {
@@ -143,7 +150,7 @@ func look(name string) (Thing, error) {
 	switch st.Mode & unix.S_IFMT {
 	case unix.S_IFREG:
 		t.Kind = "file"
-		t.Content, t.Text, err = content(name, st.Size)
+		t.Content, t.Text, err = content(name, &st, unordered)
 	case unix.S_IFDIR:
 		t.Kind = "directory"
 	case unix.S_IFLNK:
@@ -166,23 +173,27 @@ func look(name string) (Thing, error) {
 }
 
 // content returns the hash of a file, and the text that it is.
-func content(name string, size int64) (sum, text string, err error) {
+func content(name string, st *unix.Stat_t, unordered bool) (sum, text string, err error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return "", "", err
 	}
 	defer f.Close()
-	var all bytes.Buffer
 	h := sha256.New()
-	to := io.Writer(h)
-	if size <= textSize {
-		to = io.MultiWriter(h, &all)
+	if st.Size > textSize && !unordered {
+		_, err := io.Copy(h, f)
+		return hex.EncodeToString(h.Sum(nil)), "", err
 	}
-	if _, err := io.Copy(to, f); err != nil {
+	all, err := io.ReadAll(f)
+	if err != nil {
 		return "", "", err
 	}
-	if b := all.Bytes(); utf8.Valid(b) && !bytes.Contains(b, []byte{0}) {
-		text = string(b)
+	if unordered {
+		all = slices.Concat(slices.SortedFunc(bytes.Lines(all), bytes.Compare)...)
+	}
+	h.Write(all)
+	if st.Mode&unix.S_IROTH != 0 && utf8.Valid(all) && !bytes.Contains(all, []byte{0}) {
+		text = string(all)
 	}
 	return hex.EncodeToString(h.Sum(nil)), text, nil
 }

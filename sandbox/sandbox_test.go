@@ -105,7 +105,7 @@ func say(t *testing.T, b *Box, line string) (string, error) {
 func TestChanges(t *testing.T) {
 	s := newStage(t)
 	dir := t.TempDir()
-	for name, text := range map[string]string{"kept": "1", "changed": "1", "touched": "1", "removed": "1", "moded": "1"} {
+	for name, text := range map[string]string{"kept": "1", "changed": "1", "touched": "1", "lines": "a\nb\n", "removed": "1", "moded": "1"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -117,11 +117,11 @@ func TestChanges(t *testing.T) {
 	}
 	b := newBox(t, s)
 	_, err := say(t, b, fmt.Sprintf("set -e; cd %s; echo 2 > changed; touch touched; rm removed; chmod 600 moded; echo new > new; ln -s new link; mkdir made; echo in > made/in;"+
-		"rm -r folder; mv renamed elsewhere; rm -r anew; mkdir anew; echo x > anew/x; echo run > /run/pid", dir))
+		"rm -r folder; mv renamed elsewhere; rm -r anew; mkdir anew; echo x > anew/x; echo run > /run/pid; printf 'b\\na\\n' > lines; mkdir skipped; touch skipped/x", dir))
 	if err != nil {
 		t.Fatal(err)
 	}
-	changes, err := b.Changes()
+	changes, err := b.Changes(View{Skip: []string{dir + "/skipped"}, Unordered: []string{dir + "/lines"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,6 +31,8 @@ import (
 type Loader struct {
 	*cli.App
 	Flags
+	// Stage, if set, makes of the node what manifests are compiled for and converge.
+	Stage func(*local.Node) (host.Host, error)
 }
 
 // New returns the Loader of a command, whose flags are yet to be added.
@@ -144,8 +146,14 @@ func (l *Loader) Compile(ctx context.Context, c *origin.Checkouts, o origin.Orig
 	if err != nil {
 		return nil, err
 	}
+	var node host.Host = h
+	if l.Stage != nil {
+		if node, err = l.Stage(h); err != nil {
+			return nil, err
+		}
+	}
 	m, err := apply.Load(ctx, o.Path, apply.Options{
-		Host: h, Session: part, Vars: vars, Facts: known, Scrub: &l.Scrub, Modules: c.Module, Shown: o.Shown, Within: o.Within,
+		Host: node, Session: part, Vars: vars, Facts: known, Scrub: &l.Scrub, Modules: c.Module, Shown: o.Shown, Within: o.Within,
 	})
 	l.Note(known.Warnings()...)
 	if err != nil {

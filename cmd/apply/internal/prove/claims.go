@@ -58,6 +58,8 @@ func (p *proof) unmanaged() {
 			p.open = append(p.open, Open{res.Address.String(), "skipped in the sandbox, because of " + res.Because})
 		case res.Outcome == report.Pending && res.Noop:
 			p.open = append(p.open, Open{res.Address.String(), "not converged in the sandbox: noop, or a wait for other nodes"})
+		case p.base.last().modelled[res.Address] != nil:
+			p.open = append(p.open, Open{res.Address.String(), "only modelled: " + strings.Join(p.base.last().modelled[res.Address], ", ")})
 		}
 	}
 }

@@ -15,7 +15,10 @@ import (
 	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/cmd/apply/internal/cli"
 	"github.com/nodeapply/apply/cmd/apply/internal/load"
+	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/sandbox"
+	"github.com/nodeapply/apply/sandbox/model"
 	"github.com/nodeapply/apply/source"
 )
 
@@ -97,12 +100,45 @@ func newProof(ctx context.Context, l *load.Loader, src source.Source) (*proof, e
 	if err != nil {
 		return nil, err
 	}
-	p := &proof{theatre: theatre{stage: stage, skip: append([]string{dir, private}, volatile...)}, catalog: m.Catalog(), path: src.String()}
+	seed, err := known(ctx, m, mounts)
+	if err != nil {
+		return nil, err
+	}
+	p := &proof{theatre: theatre{stage: stage, seed: seed, view: sandbox.View{Skip: append([]string{dir, private}, volatile...), Unordered: accounts}}, catalog: m.Catalog(), path: src.String()}
 	for _, point := range left {
 		p.open = append(p.open, Open{Name: point, Reason: "a file system that is not of this node alone is not in the sandbox"})
 	}
 	return p, nil
 }
+
+// known is what the model of units and mounts begins with.
+func known(ctx context.Context, m *load.Manifest, mounts []host.Mount) (model.Seed, error) {
+	seed := model.Seed{Mounts: mounts}
+	for _, e := range m.Catalog().Entries() {
+		r, ok := e.Resource.(resources.Identified)
+		if !ok {
+			continue
+		}
+		for _, id := range r.Provides() {
+			if id.Kind != "unit" {
+				continue
+			}
+			u, err := m.Host.Unit(ctx, id.Name)
+			if errors.Is(err, host.ErrNoSystemd) {
+				seed.NoSystemd = true
+				return seed, nil
+			}
+			if err != nil {
+				return seed, err
+			}
+			seed.Units = append(seed.Units, u)
+		}
+	}
+	return seed, nil
+}
+
+// accounts are files in which the order of lines is that in which they were added.
+var accounts = []string{"/etc/passwd", "/etc/group", "/etc/shadow", "/etc/gshadow", "/etc/subuid", "/etc/subgid"}
 
 // volatile names hold what differs from one run to the next and says nothing of the state: logs, caches, and what is left of the files before.
 var volatile = []string{

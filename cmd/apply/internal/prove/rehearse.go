@@ -3,13 +3,17 @@ package prove
 import (
 	"context"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/nodeapply/apply/cmd/apply/internal/load"
 	"github.com/nodeapply/apply/engine"
+	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/host/local"
 	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/sandbox"
+	"github.com/nodeapply/apply/sandbox/model"
 	"github.com/nodeapply/apply/sandbox/trace"
 	"github.com/nodeapply/apply/source"
 )
@@ -22,19 +26,24 @@ type part struct {
 	Order []int // of the vertices of the catalog's graph
 	DieAt int   // the step of the journal before which it ends as if killed; 0: none
 	Watch bool  // tell what each resource touches
+	Seed  model.Seed
 }
 
 // said is one thing that a rehearsal tells while it is under way.
 type said struct {
-	Result  *report.Result `json:",omitempty"` // of a resource that has ended
-	Touched *trace.Set     `json:",omitempty"` // what the resource of the result before has read and written
-	Unheard string         `json:",omitempty"` // why that is not told, or not whole
-	Settled string         `json:",omitempty"` // address of a resource whose refresh was delivered
-	Ended   *ended         `json:",omitempty"` // all has ended
+	Result   *report.Result `json:",omitempty"` // of a resource that has ended
+	Touched  *trace.Set     `json:",omitempty"` // what the resource of the result before has read and written
+	Unheard  string         `json:",omitempty"` // why that is not told, or not whole
+	Modelled []string       `json:",omitempty"` // what the resource of the result has changed in the model alone
+	Settled  string         `json:",omitempty"` // address of a resource whose refresh was delivered
+	Ended    *ended         `json:",omitempty"` // all has ended
 }
 
 // ended is how a rehearsal ended.
-type ended struct{ Steps int }
+type ended struct {
+	Steps int
+	Model map[string]string // what became of units and mounts
+}
 
 // killed is the exit code of a rehearsal that ends as if killed.
 const killed = 137
@@ -49,6 +58,11 @@ func rehearse(ctx context.Context, l *load.Loader, cell *sandbox.Cell, src sourc
 		return err
 	}
 	l.Exchange = load.Exchange{Groups: l.Exchange.Groups} // no other node can be reached
+	var node *model.Node
+	l.Stage = func(h *local.Node) (_ host.Host, err error) {
+		node, err = model.New(h, filepath.Join(private, "model.json"), p.Seed)
+		return node, err
+	}
 	m, err := l.Load(ctx, src)
 	if err != nil {
 		return err
@@ -75,7 +89,7 @@ func rehearse(ctx context.Context, l *load.Loader, cell *sandbox.Cell, src sourc
 	}
 	run.Sweep(ctx, m.Host)
 	steps := &mortal{Recorder: run, dieAt: p.DieAt, tell: func(s said) error { return cell.Tell(s) }}
-	tell := &teller{mortal: steps}
+	tell := &teller{mortal: steps, node: node}
 	if p.Watch {
 		if tell.watch, err = cell.Watch(); err != nil {
 			steps.must(said{Unheard: err.Error()})
@@ -91,12 +105,13 @@ func rehearse(ctx context.Context, l *load.Loader, cell *sandbox.Cell, src sourc
 	if err := state.Close(); err != nil {
 		return err
 	}
-	return cell.Tell(said{Ended: &ended{Steps: steps.n}})
+	return cell.Tell(said{Ended: &ended{Steps: steps.n, Model: node.State()}})
 }
 
 // teller tells of results, and of what their resources have touched: one comes after the other.
 type teller struct {
 	*mortal
+	node  *model.Node
 	watch *sandbox.Watch // nil: nobody looks
 }
 
@@ -112,7 +127,8 @@ func (t *teller) Running(_ resources.Address, what string) {
 
 // Ended is part of report.Events.
 func (t *teller) Ended(res *report.Result) {
-	s := said{Result: res}
+	s := said{Result: res, Modelled: t.node.Used()}
+	t.node.Forget()
 	if t.watch != nil {
 		set, err := t.watch.Take()
 		if s.Touched = &set; err != nil {

@@ -59,12 +59,12 @@ func (p *proof) traced(context.Context) error {
 
 // shared are files that many programs change, each in its turn.
 var shared = []string{
-	"/etc/passwd", "/etc/group", "/etc/shadow", "/etc/gshadow", "/etc/subuid", "/etc/subgid", "/etc/ld.so.cache", "/var/lib/dpkg", "/var/lib/apt", "/var/lib/rpm", "/usr/lib/sysimage/rpm",
+	"/etc/ld.so.cache", "/var/lib/dpkg", "/var/lib/apt", "/var/lib/rpm", "/usr/lib/sysimage/rpm",
 }
 
 func (p *proof) ignored(name string) bool {
 	covers := func(dir string) bool { return name == dir || strings.HasPrefix(name, dir+"/") }
-	return slices.ContainsFunc(p.skip, covers) || slices.ContainsFunc(shared, covers)
+	return slices.ContainsFunc(p.view.Skip, covers) || slices.ContainsFunc(accounts, covers) || slices.ContainsFunc(shared, covers)
 }
 
 // missing is the relation that would order two resources as they are declared.

@@ -14,19 +14,22 @@ import (
 	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/resources/unified"
 	"github.com/nodeapply/apply/sandbox"
+	"github.com/nodeapply/apply/sandbox/model"
 	"github.com/nodeapply/apply/sandbox/trace"
 )
 
 // theatre is where rehearsals of one manifest are made.
 type theatre struct {
 	stage *sandbox.Stage
-	skip  []string // names that say nothing of the node
+	seed  model.Seed // what is known of the node's units and mounts
+	view  sandbox.View
 	noise []string // names that differ from one run of the same order to the next
 }
 
 // trial is one rehearsal, of one or several runs in one box.
 type trial struct {
 	box     *sandbox.Box
+	seed    model.Seed
 	runs    []run
 	state   state
 	changes map[string]sandbox.Change
@@ -34,12 +37,14 @@ type trial struct {
 
 // run is one run of a rehearsal, until its end or its death.
 type run struct {
-	results []*report.Result
-	touched map[resources.Address]trace.Set
-	unheard string // why touched is not all
-	settled []string
-	steps   int
-	died    bool
+	results  []*report.Result
+	touched  map[resources.Address]trace.Set
+	unheard  string // why touched is not all
+	modelled map[resources.Address][]string
+	model    map[string]string // what became of units and mounts
+	settled  []string
+	steps    int
+	died     bool
 }
 
 // state is what a rehearsal leaves: by name what is there, by address what is wrong.
@@ -53,12 +58,13 @@ func (t *theatre) begin() (*trial, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &trial{box: box}, nil
+	return &trial{box: box, seed: t.seed}, nil
 }
 
 // perform runs once in the trial's box.
 func (r *trial) perform(ctx context.Context, p part) (*run, error) {
-	got := run{touched: map[resources.Address]trace.Set{}}
+	p.Seed = r.seed
+	got := run{touched: map[resources.Address]trace.Set{}, modelled: map[resources.Address][]string{}}
 	complete := false
 	err := r.box.Run(ctx, os.Args[1:], p, func(line []byte) error {
 		var s said
@@ -68,13 +74,16 @@ func (r *trial) perform(ctx context.Context, p part) (*run, error) {
 		switch {
 		case s.Result != nil:
 			got.results = append(got.results, s.Result)
+			if len(s.Modelled) > 0 {
+				got.modelled[s.Result.Address] = s.Modelled
+			}
 			if s.Touched != nil {
 				got.touched[s.Result.Address] = *s.Touched
 			}
 		case s.Settled != "":
 			got.settled = append(got.settled, s.Settled)
 		case s.Ended != nil:
-			got.steps, complete = s.Ended.Steps, true
+			got.steps, got.model, complete = s.Ended.Steps, s.Ended.Model, true
 		}
 		got.unheard = cmp.Or(got.unheard, s.Unheard)
 		return nil
@@ -112,13 +121,16 @@ func (t *theatre) rehearse(ctx context.Context, parts ...part) (*trial, error) {
 
 // look reads what the runs have left.
 func (r *trial) look(t *theatre) error {
-	changes, err := r.box.Changes(t.skip...)
+	changes, err := r.box.Changes(t.view)
 	if err != nil {
 		return err
 	}
 	r.state, r.changes = state{}, changes
 	for name, c := range changes {
 		r.state[name] = left{c.After.String(), c.After.Text}
+	}
+	for name, what := range r.last().model {
+		r.state[name] = left{what: what}
 	}
 	for _, res := range r.last().results {
 		switch res.Outcome {
