@@ -68,7 +68,11 @@ func (c *Cell) Watch() (*Watch, error) {
 	return w, err
 }
 
-// Take returns what programs have read and written, and which names of other things than folders have changed, since it was called before.
+// Skip forgets what programs have read and written until now.
+func (w *Watch) Skip() { _, _ = w.tracer.Take() } // what is not whole is told when it counts
+
+// Take returns what programs have read and written, and which names of other things than folders have changed, since it was called before. It looks at all that
+// is different in the box from the node.
 func (w *Watch) Take() (trace.Set, error) {
 	set, err := w.tracer.Take()
 	for i, l := range w.layers {

@@ -32,7 +32,7 @@ func (p *proof) idempotent(ctx context.Context) error {
 	}
 	for _, d := range p.base.state.against(again.state) {
 		p.noise = append(p.noise, d.Name)
-		p.open = append(p.open, Open{d.Name, "it differs from one run of the same order to the next"})
+		p.open = append(p.open, Open{Name: d.Name, Reason: "it differs from one run of the same order to the next"})
 		delete(p.base.state, d.Name)
 	}
 	p.unmanaged()
@@ -53,13 +53,13 @@ func (p *proof) unmanaged() {
 	for _, res := range p.base.last().results {
 		switch {
 		case res.Outcome == report.Failed:
-			p.open = append(p.open, Open{res.Address.String(), "it fails in the sandbox: " + res.Error.Summary})
+			p.open = append(p.open, Open{Name: res.Address.String(), Reason: "it fails in the sandbox: " + res.Error.Summary})
 		case res.Outcome == report.Skipped:
-			p.open = append(p.open, Open{res.Address.String(), "skipped in the sandbox, because of " + res.Because})
+			p.open = append(p.open, Open{Name: res.Address.String(), Reason: "skipped in the sandbox, because of " + res.Because})
 		case res.Outcome == report.Pending && res.Noop:
-			p.open = append(p.open, Open{res.Address.String(), "not converged in the sandbox: noop, or a wait for other nodes"})
+			p.open = append(p.open, Open{Name: res.Address.String(), Reason: "not converged in the sandbox: noop, or a wait for other nodes"})
 		case p.base.last().modelled[res.Address] != nil:
-			p.open = append(p.open, Open{res.Address.String(), "only modelled: " + strings.Join(p.base.last().modelled[res.Address], ", ")})
+			p.open = append(p.open, Open{Name: res.Address.String(), Reason: "only modelled: " + strings.Join(p.base.last().modelled[res.Address], ", ")})
 		}
 	}
 }

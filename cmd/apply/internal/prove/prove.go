@@ -6,7 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
+	"io"
 	"math/rand/v2"
 	"path/filepath"
 
@@ -41,19 +41,19 @@ needs these is named as not decided.`,
 		if err != nil {
 			return err
 		}
-		cell, err := sandbox.Inside()
+		if inside, err := Inside(ctx, l, src); inside || err != nil {
+			return err
+		}
+		m, err := l.Load(ctx, src)
 		if err != nil {
 			return err
 		}
-		if cell != nil {
-			return rehearse(ctx, l, cell, src)
-		}
-		p, err := newProof(ctx, l, src)
+		t, open, err := newTheatre(ctx, l, m)
 		if err != nil {
 			return err
 		}
-		defer p.stage.Close()
-		p.orders, p.seed = int(orders), seed
+		defer t.stage.Close()
+		p := &proof{theatre: t, catalog: m.Catalog(), path: src.String(), open: open, orders: int(orders), seed: seed}
 		if err := p.all(ctx); err != nil {
 			return err
 		}
@@ -78,37 +78,38 @@ type proof struct {
 	base    *trial // in the order of declaration
 }
 
-// newProof compiles the manifest, so that what is wrong with it is told here, and makes the stage.
-func newProof(ctx context.Context, l *load.Loader, src source.Source) (*proof, error) {
-	m, err := l.Load(ctx, src)
-	if err != nil {
-		return nil, err
+// Inside says whether this process was started in a box; then it has rehearsed the manifest there.
+func Inside(ctx context.Context, l *load.Loader, src source.Source) (bool, error) {
+	cell, err := sandbox.Inside()
+	if cell == nil || err != nil {
+		return false, err
 	}
+	return true, rehearse(ctx, l, cell, src)
+}
+
+// newTheatre makes a stage for rehearsals of a manifest, and says what of the node is not there.
+func newTheatre(ctx context.Context, l *load.Loader, m *load.Manifest) (t theatre, open []Open, err error) {
 	mounts, err := m.Host.Mounts(ctx)
 	if err != nil {
-		return nil, err
-	}
-	layers, left := sandbox.Layers(mounts)
-	stage, err := sandbox.NewStage(layers)
-	if err != nil {
-		return nil, err
+		return t, nil, err
 	}
 	dir, err := l.StateDir()
 	if err == nil {
 		dir, err = filepath.Abs(dir)
 	}
-	if err != nil {
-		return nil, err
+	if err == nil {
+		t.seed, err = known(ctx, m, mounts)
 	}
-	seed, err := known(ctx, m, mounts)
 	if err != nil {
-		return nil, err
+		return t, nil, err
 	}
-	p := &proof{theatre: theatre{stage: stage, seed: seed, view: sandbox.View{Skip: append([]string{dir, private}, volatile...), Unordered: accounts}}, catalog: m.Catalog(), path: src.String()}
+	t.view = sandbox.View{Skip: append([]string{dir, private}, volatile...), Unordered: accounts}
+	layers, left := sandbox.Layers(mounts)
 	for _, point := range left {
-		p.open = append(p.open, Open{Name: point, Reason: "a file system that is not of this node alone is not in the sandbox"})
+		open = append(open, Open{Name: point, Reason: "a file system that is not of this node alone is not in the sandbox"})
 	}
-	return p, nil
+	t.stage, err = sandbox.NewStage(layers)
+	return t, open, err
 }
 
 // known is what the model of units and mounts begins with.
@@ -138,10 +139,12 @@ func known(ctx context.Context, m *load.Manifest, mounts []host.Mount) (model.Se
 }
 
 // accounts are files in which the order of lines is that in which they were added.
-var accounts = []string{"/etc/passwd", "/etc/group", "/etc/shadow", "/etc/gshadow", "/etc/subuid", "/etc/subgid"}
+var accounts = []string{"/etc/passwd", "/etc/group", "/etc/shadow", "/etc/gshadow"}
 
-// volatile names hold what differs from one run to the next and says nothing of the state: logs, caches, and what is left of the files before.
+// volatile names hold what differs from one run to the next and says nothing of the state: logs, caches, what is left of the files before, and the ranges of
+// ids that users are given as they come.
 var volatile = []string{
+	"/etc/subuid", "/etc/subgid",
 	"/var/log", "/var/cache", "/etc/passwd-", "/etc/group-", "/etc/shadow-", "/etc/gshadow-", "/etc/subuid-", "/etc/subgid-", "/etc/.pwd.lock",
 	"/var/lib/dpkg/status-old", "/var/lib/dpkg/lock", "/var/lib/dpkg/lock-frontend", "/var/lib/dpkg/triggers/Lock", "/var/lib/apt/lists/lock",
 }
@@ -177,11 +180,25 @@ func (p *proof) code() int {
 // print prints the verdicts.
 func (p *proof) print(a *cli.App) error {
 	v := p.verdict()
-	if a.JSON {
-		enc := json.NewEncoder(a.Stdout)
-		enc.SetEscapeHTML(false)
-		return errors.Join(enc.Encode(v))
+	if !a.JSON {
+		_, err := io.WriteString(a.Stdout, a.Scrub.Scrub(v.text()))
+		return err
 	}
-	_, err := fmt.Fprint(a.Stdout, a.Scrub.Scrub(v.text()))
-	return err
+	for i := range v.Claims {
+		for j := range v.Claims[i].Counters {
+			x := &v.Claims[i].Counters[j]
+			x.Summary = a.Scrub.Scrub(x.Summary)
+			for k := range x.Differences {
+				d := &x.Differences[k]
+				d.First, d.Second, d.Diff = a.Scrub.Scrub(d.First), a.Scrub.Scrub(d.Second), a.Scrub.Scrub(d.Diff)
+			}
+		}
+	}
+	return encode(a.Stdout, v)
+}
+
+func encode(w io.Writer, value any) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	return enc.Encode(value)
 }

@@ -121,7 +121,7 @@ func (t *teller) Begin(*report.Report) {}
 // Running is part of report.Events. What was touched before, by the prediction, is nobody's.
 func (t *teller) Running(_ resources.Address, what string) {
 	if t.watch != nil && what != "" {
-		_, _ = t.watch.Take() // what is not whole is told when it counts
+		t.watch.Skip()
 	}
 }
 
@@ -129,7 +129,7 @@ func (t *teller) Running(_ resources.Address, what string) {
 func (t *teller) Ended(res *report.Result) {
 	s := said{Result: res, Modelled: t.node.Used()}
 	t.node.Forget()
-	if t.watch != nil {
+	if t.watch != nil && (res.Outcome == report.Changed || res.Outcome == report.Refreshed || res.Outcome == report.Failed) {
 		set, err := t.watch.Take()
 		if s.Touched = &set; err != nil {
 			s.Unheard = err.Error()

@@ -18,7 +18,7 @@ func (p *proof) traced(context.Context) error {
 	for v, e := range p.catalog.Entries() {
 		set := base.touched[e.Addr]
 		sets[v].Written = set.Written
-		if e.Addr.Type == "exec" && len(set.Read)+len(set.Written) > 0 { // what programs of other types read is their own affair
+		if p.command(v) && len(set.Read)+len(set.Written) > 0 { // what programs of other types read is their own affair
 			commands++
 			sets[v].Read = set.Read
 		}
@@ -32,6 +32,9 @@ func (p *proof) traced(context.Context) error {
 	}
 	ordered := func(a, b int) bool { return before(a, b) || before(b, a) }
 	for _, conflict := range trace.Conflicts(sets, ordered, p.ignored) {
+		if !p.command(conflict.First) && !p.command(conflict.Second) {
+			continue // types know how to share a file
+		}
 		first, second := p.place(conflict.First), p.place(conflict.Second)
 		what := "one writes what the other reads"
 		if conflict.Both {
@@ -62,7 +65,14 @@ var shared = []string{
 	"/etc/ld.so.cache", "/var/lib/dpkg", "/var/lib/apt", "/var/lib/rpm", "/usr/lib/sysimage/rpm",
 }
 
+// command says whether a resource is what a manifest says of it: a command line.
+func (p *proof) command(v int) bool { return p.catalog.Entries()[v].Addr.Type == "exec" }
+
+// ignored are files that are shared, and such as are as before in the end.
 func (p *proof) ignored(name string) bool {
+	if _, changed := p.base.changes[name]; !changed {
+		return true
+	}
 	covers := func(dir string) bool { return name == dir || strings.HasPrefix(name, dir+"/") }
 	return slices.ContainsFunc(p.view.Skip, covers) || slices.ContainsFunc(accounts, covers) || slices.ContainsFunc(shared, covers)
 }

@@ -37,7 +37,8 @@ type Place struct {
 
 // Open is what was not decided.
 type Open struct {
-	Name   string `json:"name"` // an address, or a path
+	Event  string `json:"event,omitempty"` // of a plan: "not decided"
+	Name   string `json:"name"`            // an address, or a path
 	Reason string `json:"reason"`
 }
 
