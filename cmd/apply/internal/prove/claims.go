@@ -58,6 +58,8 @@ func (p *proof) unmanaged() {
 			p.open = append(p.open, Open{Name: res.Address.String(), Reason: "skipped in the sandbox, because of " + res.Because})
 		case res.Outcome == report.Pending && res.Noop:
 			p.open = append(p.open, Open{Name: res.Address.String(), Reason: "not converged in the sandbox: noop, or a wait for other nodes"})
+		case res.Outcome == report.Unchanged:
+			p.open = append(p.open, Open{Name: res.Address.String(), Reason: "as declared already, so that nothing was done"})
 		case p.base.last().modelled[res.Address] != nil:
 			p.open = append(p.open, Open{Name: res.Address.String(), Reason: "only modelled: " + strings.Join(p.base.last().modelled[res.Address], ", ")})
 		}
@@ -89,9 +91,14 @@ func (p *proof) flaps(res *report.Result, first []*report.Result) Counter {
 
 // independent converges in random orders. Of the first that ends elsewhere it finds the two resources whose exchange makes the difference.
 func (p *proof) independent(ctx context.Context) error {
-	c := Claim{Claim: "order-independent", Verdict: Proved, Summary: fmt.Sprintf("%d %s from seed %d end in the same state", p.orders, plural(p.orders, "order"), p.seed)}
-	for i := range uint64(p.orders) {
+	c := Claim{Claim: "order-independent", Verdict: Proved}
+	seen := map[string]bool{}
+	for i := range uint64(p.seeds) {
 		order := p.random(p.seed + i)
+		if seen[fmt.Sprint(order)] {
+			continue
+		}
+		seen[fmt.Sprint(order)] = true
 		t, err := p.rehearse(ctx, part{Order: order})
 		if err != nil {
 			return err
@@ -110,6 +117,9 @@ func (p *proof) independent(ctx context.Context) error {
 		x.Again = fmt.Sprintf("apply prove --orders 1 --seed %d %s", p.seed+i, p.path)
 		c.Verdict, c.Summary, c.Counters = Refuted, "an order that all relations allow ends in another state", []Counter{x}
 		break
+	}
+	if p.orders = len(seen); c.Verdict == Proved {
+		c.Summary = fmt.Sprintf("%d %s, of %d %s from %d on, end in the same state", p.orders, plural(p.orders, "order"), p.seeds, plural(p.seeds, "seed"), p.seed)
 	}
 	p.claims = append(p.claims, c)
 	return nil

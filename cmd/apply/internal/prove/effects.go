@@ -47,14 +47,15 @@ func PrintEffects(ctx context.Context, l *load.Loader, m *load.Manifest) error {
 			return err
 		}
 	}
-	for _, o := range p.open {
-		o.Event = NotDecided
-		if o.Reason = l.Scrub.Scrub(o.Reason); l.JSON {
-			err = encode(l.Stdout, o)
-		} else {
-			_, err = fmt.Fprintf(l.Stdout, "  %s: %s: %s\n", NotDecided, o.Name, o.Reason)
+	if !l.JSON {
+		for _, line := range together(p.open) {
+			fmt.Fprintf(l.Stdout, "  %s: %s\n", NotDecided, l.Scrub.Scrub(line))
 		}
-		if err != nil {
+		return nil
+	}
+	for _, o := range p.open {
+		o.Event, o.Reason = NotDecided, l.Scrub.Scrub(o.Reason)
+		if err := encode(l.Stdout, o); err != nil {
 			return err
 		}
 	}

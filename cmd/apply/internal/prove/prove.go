@@ -53,7 +53,7 @@ needs these is named as not decided.`,
 			return err
 		}
 		defer t.stage.Close()
-		p := &proof{theatre: t, catalog: m.Catalog(), path: src.String(), open: open, orders: int(orders), seed: seed}
+		p := &proof{theatre: t, catalog: m.Catalog(), path: src.String(), open: open, seeds: int(orders), seed: seed}
 		if err := p.all(ctx); err != nil {
 			return err
 		}
@@ -61,7 +61,7 @@ needs these is named as not decided.`,
 		return p.print(a)
 	})
 	l.AddFlags(cmd.Flags())
-	cmd.Flags().Var(&orders, "orders", "random orders to converge in")
+	cmd.Flags().Var(&orders, "orders", "random orders to converge in; the same one is not tried twice")
 	cmd.Flags().Uint64Var(&seed, "seed", seed, "`number` that the first of the random orders comes from; the next ones from those after it")
 	return cmd
 }
@@ -71,8 +71,9 @@ type proof struct {
 	theatre
 	catalog *catalog.Catalog
 	path    string
-	orders  int
-	seed    uint64
+	seeds   int    // random orders that are asked for
+	seed    uint64 // of the first
+	orders  int    // different ones that were tried
 	claims  []Claim
 	open    []Open
 	base    *trial // in the order of declaration

@@ -52,7 +52,7 @@ func (p *proof) traced(context.Context) error {
 	case len(c.Counters) > 0:
 		c.Verdict, c.Summary = Refuted, "resources touch the same files in no order"
 	case commands == 0:
-		c.Verdict, c.Summary = NotDecided, "no command was run"
+		c.Summary = "no command was run"
 	default:
 		c.Summary = fmt.Sprintf("%d %s; what they read and write is ordered", commands, plural(commands, "command"))
 	}

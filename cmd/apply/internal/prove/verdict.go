@@ -84,8 +84,8 @@ func (v Verdict) text() string {
 			x.write(&b)
 		}
 	}
-	for _, o := range v.Open {
-		fmt.Fprintf(&b, "%-18s %s: %s\n", NotDecided, o.Name, o.Reason)
+	for _, line := range together(v.Open) {
+		fmt.Fprintf(&b, "%-18s %s\n", NotDecided, line)
 	}
 	b.WriteString(v.Verdict)
 	if v.Verdict == Proved {
@@ -96,6 +96,29 @@ func (v Verdict) text() string {
 	}
 	b.WriteByte('\n')
 	return b.String()
+}
+
+// together lists what was not decided: of many with the same reason, some.
+func together(open []Open) []string {
+	const some = 3
+	names := map[string][]string{}
+	for _, o := range open {
+		names[o.Reason] = append(names[o.Reason], o.Name)
+	}
+	var lines []string
+	for _, o := range open {
+		all := names[o.Reason]
+		if all == nil {
+			continue
+		}
+		more := ""
+		if n := len(all) - some; n > 0 {
+			all, more = all[:some], fmt.Sprintf(" and %d more", n)
+		}
+		lines = append(lines, strings.Join(all, ", ")+more+": "+o.Reason)
+		names[o.Reason] = nil
+	}
+	return lines
 }
 
 func plural(n int, word string) string {
@@ -116,7 +139,7 @@ func (x Counter) write(b *strings.Builder) {
 			fmt.Fprintf(b, "%s  and %d more\n", indent, len(x.Differences)-i)
 			break
 		}
-		fmt.Fprintf(b, "%s  %s: first %s, then %s\n", indent, d.Name, d.First, d.Second)
+		fmt.Fprintf(b, "%s  %s: %s, or %s\n", indent, d.Name, d.First, d.Second)
 		for line := range strings.Lines(d.Diff) {
 			fmt.Fprintf(b, "%s    %s\n", indent, strings.TrimSuffix(line, "\n"))
 		}
