@@ -185,6 +185,11 @@ func (s *selection) write(ctx context.Context, v host.View, title string, m *Man
 	if err := r.Inspect(ctx, v); err != nil {
 		return err
 	}
+	if c, ok := r.(resources.Validator); ok { // programs bear with more than a manifest does
+		if err := c.Validate(); err != nil {
+			return err
+		}
+	}
 	is, plain := r.(resources.Resource), s.schema.Type.New(title)
 	to := m.file.Body()
 	if len(to.Blocks()) > 0 {
