@@ -114,7 +114,7 @@ type somebody struct {
 }
 
 func (s *somebody) Inspect(context.Context, host.View) error {
-	s.Ensure, s.Groups = "present", resources.Strings{"crowd"}
+	s.Ensure, s.Colour, s.Groups = "present", "red", resources.Strings{"crowd"}
 	return nil
 }
 
@@ -124,7 +124,7 @@ type crowd struct {
 }
 
 func (c *crowd) Inspect(context.Context, host.View) error {
-	c.Ensure, c.Members = "present", resources.Strings{"alice", "bob"}
+	c.Ensure, c.Colour, c.Members = "present", "red", resources.Strings{"alice", "bob"}
 	return nil
 }
 
