@@ -21,6 +21,7 @@ func snapshot(t *testing.T, upper string, lower ...string) State {
 }
 
 func TestChanged(t *testing.T) {
+	inside(t)
 	const tree = `mkdir -p d/deep e g; echo f >d/f; echo f >d/deep/f; echo f >f; chmod 644 f; ln -s f link; echo 1 >e/1`
 	for _, tc := range []struct {
 		name, before, then string
