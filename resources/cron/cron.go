@@ -229,6 +229,7 @@ func (c *Cron) Apply(ctx context.Context, h host.Host, _ resources.Diff) error {
 type before struct {
 	User  string   `json:"user"`
 	Lines []string `json:"lines"`
+	None  bool     `json:"none,omitempty"` // the user had no crontab at all
 }
 
 // Before keeps the lines.
@@ -238,6 +239,7 @@ func (c *Cron) Before(ctx context.Context, v host.View, _ resources.Diff) (json.
 	if err != nil {
 		return nil, err
 	}
+	b.None = !t.There()
 	if is := c.find(t); is != nil {
 		b.Lines = t.Bodies(is)
 	}
@@ -260,6 +262,9 @@ func (c *Cron) Restore(ctx context.Context, h host.Host, raw json.RawMessage) er
 		return nil
 	}
 	t.Replace(is, b.Lines)
+	if b.None && t.Empty() {
+		return t.Remove(ctx, h)
+	}
 	return t.Install(ctx, h)
 }
 

@@ -260,6 +260,9 @@ func (s *Sysctl) Inspect(_ context.Context, v host.View) error {
 	return err
 }
 
+// lastPID is another one with each process.
+const lastPID = "ns_last_pid"
+
 // List returns the parameters whose names match. A name without a pattern stands for all below it: sysctl:net.ipv4.
 func (s *Sysctl) List(ctx context.Context, v host.View, of string) ([]string, error) {
 	at := &Sysctl{Name: of}
@@ -285,7 +288,7 @@ func (s *Sysctl) List(ctx context.Context, v host.View, of string) ([]string, er
 				if err := walk(name); err != nil {
 					return err
 				}
-			case st.Kind == host.Regular && st.Mode&0o600 == 0o600: // what can be read alone or written alone is no state
+			case st.Kind == host.Regular && st.Mode&0o600 == 0o600 && entry != lastPID: // what can be read alone or written alone is no state
 				names = append(names, dotted(strings.TrimPrefix(name, live+"/")))
 			}
 		}

@@ -214,7 +214,7 @@ func TestRestoreOfTheFileAlone(t *testing.T) {
 }
 
 func TestWhatCannotBeReadAndWrittenIsNotListed(t *testing.T) {
-	h := hosttest.New(t, "-- proc/sys/kernel/ostype 0444 --\nLinux\n-- proc/sys/kernel/flush 0200 --\n-- proc/sys/kernel/panic 0600 --\n0\n")
+	h := hosttest.New(t, "-- proc/sys/kernel/ostype 0444 --\nLinux\n-- proc/sys/kernel/flush 0200 --\n-- proc/sys/kernel/panic 0600 --\n0\n-- proc/sys/kernel/ns_last_pid 0644 --\n7\n")
 	resourcetest.Lists(t, h, Type(), "kernel", "kernel.panic")
 }
 
