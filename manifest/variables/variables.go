@@ -94,7 +94,7 @@ func (r *reader) parse(b *syntax.Block, src Source, at *hcl.Range) Given {
 	if a == nil {
 		return text
 	}
-	ty, diags := typeexpr.TypeConstraint(a.Expression)
+	ty, _, diags := typeexpr.TypeConstraintWithDefaults(a.Expression)
 	if diags.HasErrors() || ty.IsPrimitiveType() {
 		return text
 	}
