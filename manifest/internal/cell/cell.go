@@ -88,17 +88,21 @@ func (r *Run) Errorf(at *hcl.Range, summary, detail string, args ...any) {
 	r.Diags = append(r.Diags, diag.Errorf(at, summary, detail, args...))
 }
 
-// Since lists the mistakes that were found since there were n, each once.
+// maxFound is how many mistakes a value remembers, so that those that many values share do not multiply.
+const maxFound = 16
+
+// Since lists the mistakes that were found since there were n: each once, and not more than tell what is wrong.
 func (r *Run) Since(n int) hcl.Diagnostics {
-	if n == len(r.Diags) {
-		return nil
+	var found hcl.Diagnostics
+	for _, d := range r.Diags[n:] {
+		if !slices.Contains(found, d) {
+			found = append(found, d)
+			if len(found) == maxFound {
+				break
+			}
+		}
 	}
-	seen := map[*hcl.Diagnostic]bool{}
-	return slices.DeleteFunc(slices.Clone(r.Diags[n:]), func(d *hcl.Diagnostic) bool {
-		had := seen[d]
-		seen[d] = true
-		return had
-	})
+	return found
 }
 
 // Again adds the mistakes in a value that is remembered: whom they were told first may have had no use for them.
