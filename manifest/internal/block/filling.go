@@ -166,6 +166,8 @@ func (f *filling) validate() {
 			at := &f.b.sh.Block.Header
 			if a := f.b.sh.Attr(ae.Attr); a != nil {
 				at = a.Range().Ptr()
+			} else if field := f.b.sh.Schema.Field(ae.Attr); field != nil && field.Required && !field.Title {
+				continue // that it is missing is told already
 			}
 			f.r.Errorf(at, "Wrong value for `"+ae.Attr+"`", "%s.", diag.Sentence(ae.Err.Error()))
 			continue
