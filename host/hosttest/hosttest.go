@@ -24,6 +24,7 @@ import (
 	"github.com/nodeapply/apply/host/hosttest/internal/tree"
 	"github.com/nodeapply/apply/host/hosttest/internal/units"
 	"github.com/nodeapply/apply/host/local"
+	"github.com/nodeapply/apply/sandbox/model"
 )
 
 // Host is a node of a test. Owners of its files are real where the test runs as root; where not, every account has the id of the caller.
@@ -37,7 +38,7 @@ type Host struct {
 	handlers []handler
 	calls    []string
 	systemd  *units.Manager // nil: none
-	mounts   []host.Mount   // nil: the kernel's
+	mounts   *model.Node    // nil: the kernel's
 }
 
 var _ host.Host = (*Host)(nil)

@@ -144,7 +144,7 @@ func TestMounts(t *testing.T) {
 		want string // the mounts after it
 	}
 	for _, s := range []step{
-		{"mount /mnt/none", 32, "/ rw"},
+		{"mount /mnt/none", 1, "/ rw"},
 		{"mount -t tmpfs tmpfs /none", 32, "/ rw"},
 		{"mount /mnt/a", 0, "/ rw; /mnt/a rw,relatime,noexec"},
 		{"mount -t tmpfs -o ro,nodev -- tmpfs /mnt/a", 0, "/ rw; /mnt/a rw,relatime,noexec; /mnt/a ro,relatime,nodev"},

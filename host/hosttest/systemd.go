@@ -8,17 +8,23 @@ import (
 	"github.com/nodeapply/apply/host/hosttest/internal/units"
 )
 
-// Unit is a unit of the node's systemd, which is a small state machine here: starting makes a unit active, masking makes that fail.
+// Unit is a unit of the node's systemd, which is a model here: starting makes a unit active, and executes nothing.
 type Unit = units.Unit
 
-// AddUnits gives the node a systemd with these units. Without a call, and be it one of no units, the node has none.
+// AddUnits gives the node a systemd with these units, and with those that its unit files bring. Without a call, and be it one of no units, the node has none.
 func (h *Host) AddUnits(all ...Unit) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	var err error
 	if h.systemd == nil {
-		h.systemd = &units.Manager{}
+		h.systemd, err = units.New(h.Node)
 	}
-	h.systemd.Add(all...)
+	if err == nil {
+		err = h.systemd.Add(all...)
+	}
+	if err != nil {
+		h.t.Fatal(err)
+	}
 }
 
 // manager is the node's systemd, once what it was called for is noted.
@@ -35,12 +41,12 @@ func (h *Host) manager(call string) (*units.Manager, error) {
 }
 
 // Unit implements [host.UnitReader].
-func (h *Host) Unit(_ context.Context, name string) (host.Unit, error) {
+func (h *Host) Unit(ctx context.Context, name string) (host.Unit, error) {
 	m, err := h.manager("")
 	if err != nil {
 		return host.Unit{}, err
 	}
-	return m.Unit(name), nil
+	return m.Unit(ctx, name)
 }
 
 // UnitLog implements [host.UnitReader].
@@ -53,19 +59,19 @@ func (h *Host) UnitLog(_ context.Context, name string, _ int) (string, error) {
 }
 
 // DoUnit implements [host.UnitWriter]. [Host.Calls] tells of it as "systemctl VERB NAME".
-func (h *Host) DoUnit(_ context.Context, name string, v host.Verb) error {
+func (h *Host) DoUnit(ctx context.Context, name string, v host.Verb) error {
 	m, err := h.manager(fmt.Sprintf("%s %s", v, name))
 	if err != nil {
 		return err
 	}
-	return m.Do(name, v)
+	return m.Do(ctx, name, v)
 }
 
 // DaemonReload implements [host.UnitWriter]. Calls tells of it as "systemctl daemon-reload".
-func (h *Host) DaemonReload(context.Context) error {
+func (h *Host) DaemonReload(ctx context.Context) error {
 	m, err := h.manager("daemon-reload")
-	if err == nil {
-		m.Reload()
+	if err != nil {
+		return err
 	}
-	return err
+	return m.Reload(ctx)
 }

@@ -238,8 +238,9 @@ func stepOf(v host.View, st record.Step) (Step, bool, error) {
 		step.Refused = "the run died in the middle of it"
 	case !now.Same(*st.After):
 		step.Refused = "it has changed since"
-	case st.Op.Pre.Missing != "":
-		step.Refused, step.Lasting = "its content was not kept: "+st.Op.Pre.Missing, true
+	default:
+		step.Refused = st.Op.Pre.Lost()
+		step.Lasting = step.Refused != ""
 	}
 	return step, true, nil
 }

@@ -75,7 +75,7 @@ func (f *File) compareAt(ctx context.Context, v host.View, w *want, st thing) (r
 			return d, missing
 		}
 		d.Changes = append(d.Changes, resources.Change{
-			Attr: "ensure", From: st.Kind.String(), To: kind.String(), Irreversible: st.Size > backup.Cap,
+			Attr: "ensure", From: st.Kind.String(), To: kind.String(), Irreversible: !backup.Kept(st.Stat),
 		})
 	}
 	var err error
@@ -187,7 +187,7 @@ func (f *File) compareContent(ctx context.Context, v host.View, w *want, st thin
 			}
 		}
 	}
-	change := resources.Change{Attr: w.body.Attr, Irreversible: !fresh && st.Size > backup.Cap}
+	change := resources.Change{Attr: w.body.Attr, Irreversible: !fresh && !backup.Kept(st.Stat)}
 	if err := f.portray(ctx, v, w, st.Stat, &change); err != nil {
 		return err
 	}

@@ -1,13 +1,15 @@
-// Package units is a systemd for tests: a small state machine of units, in which starting makes a unit active and masking makes that fail.
+// Package units is a systemd for tests: a [model.Node] with units that need no unit files, and that can fail and die.
 package units
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/sandbox/model"
 )
 
 // Unit is one unit.
@@ -19,19 +21,24 @@ type Unit struct {
 	Log       string        // what its journal holds
 }
 
-// Manager holds units, by all their names. It may be used by several goroutines.
+// Manager is the systemd. It may be used by several goroutines.
 type Manager struct {
 	mu    sync.Mutex
-	units map[string]*Unit
+	node  *model.Node
+	units map[string]Unit // that were added, by all their names
+}
+
+// New returns a manager that knows the units whose files h has.
+func New(h host.Host) (*Manager, error) {
+	node, err := model.New(h, "", model.Seed{})
+	return &Manager{node: node, units: map[string]Unit{}}, err
 }
 
 // Add gives the manager further units.
-func (m *Manager) Add(units ...Unit) {
+func (m *Manager) Add(units ...Unit) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.units == nil {
-		m.units = map[string]*Unit{}
-	}
+	var names []host.Unit
 	for _, u := range units {
 		u.ID = u.Name
 		for _, d := range []struct {
@@ -46,121 +53,83 @@ func (m *Manager) Add(units ...Unit) {
 			}
 		}
 		for _, name := range append(u.Aliases, u.Name) {
-			m.units[name] = &u
+			alias := u.Unit
+			alias.Name = name
+			names = append(names, alias)
+			m.units[name] = u
 		}
 	}
+	return m.put(names...)
+}
+
+// put has the model go on with these units as they are given, and with the others as they have become.
+func (m *Manager) put(units ...host.Unit) error {
+	for name, u := range m.units {
+		if slices.ContainsFunc(units, func(given host.Unit) bool { return given.ID == u.ID }) {
+			continue
+		}
+		is, err := m.node.Unit(context.Background(), name)
+		if err != nil {
+			return err
+		}
+		units = append(units, is)
+	}
+	node, err := model.New(m.node.Host, "", model.Seed{Units: units})
+	if err == nil {
+		m.node = node
+	}
+	return err
+}
+
+// fail has a unit end badly.
+func (m *Manager) fail(u host.Unit, result string) error {
+	u.ActiveState, u.SubState, u.Result = "failed", "failed", result
+	return m.put(u)
 }
 
 // Unit is how a unit is now; of one that is not there LoadState is "not-found".
-func (m *Manager) Unit(name string) host.Unit {
+func (m *Manager) Unit(ctx context.Context, name string) (host.Unit, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	u := m.units[name]
-	if u == nil {
-		return host.Unit{Name: name, ID: name, LoadState: "not-found", ActiveState: "inactive", SubState: "dead"}
+	u, err := m.node.Unit(ctx, name)
+	if dies := m.units[name].DiesAfter; err == nil && dies > 0 && u.ActiveState == "active" && time.Since(u.ActiveEnter) >= dies {
+		if err = m.fail(u, "exit-code"); err == nil {
+			return m.node.Unit(ctx, name)
+		}
 	}
-	if u.DiesAfter > 0 && u.ActiveState == "active" && time.Since(u.ActiveEnter) >= u.DiesAfter {
-		u.fail("exit-code")
-	}
-	state := u.Unit
-	state.Name = name
-	return state
+	return u, err
 }
 
 // Log is what the journal of a unit holds.
 func (m *Manager) Log(name string) string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if u := m.units[name]; u != nil {
-		return u.Log
-	}
-	return ""
+	return m.units[name].Log
 }
 
 // Do runs the job of a verb for a unit.
-func (m *Manager) Do(name string, v host.Verb) error {
+func (m *Manager) Do(ctx context.Context, name string, v host.Verb) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	u := m.units[name]
-	if u == nil {
-		return fmt.Errorf("%s %s: unit not found", v, name)
+	starts := v == host.Start || v == host.Restart || v == host.ReloadOrRestart
+	if result := m.units[name].Fails; result != "" && starts {
+		u, err := m.node.Unit(ctx, name)
+		if err != nil {
+			return err
+		}
+		if u.LoadState == "loaded" && (u.ActiveState != "active" || v == host.Restart) {
+			if err := m.fail(u, result); err != nil {
+				return err
+			}
+			return fmt.Errorf("%s %s: job ended failed", v, name)
+		}
 	}
-	if err := u.do(v); err != nil {
-		return fmt.Errorf("%s %s: %w", v, name, err)
-	}
-	return nil
+	return m.node.DoUnit(ctx, name, v)
 }
 
 // Reload reads the files of all units again.
-func (m *Manager) Reload() {
+func (m *Manager) Reload(ctx context.Context) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for _, u := range m.units {
-		u.NeedDaemonReload = false
-	}
-}
-
-func (u *Unit) do(v host.Verb) error {
-	running := u.ActiveState == "active"
-	switch v {
-	case host.Stop:
-		u.ActiveState, u.SubState, u.MainPID = "inactive", "dead", 0
-	case host.Enable, host.Disable:
-		return u.setEnabled(v)
-	case host.Mask:
-		u.LoadState, u.UnitFileState = "masked", "masked"
-	case host.MaskRuntime:
-		u.LoadState, u.UnitFileState = "masked", "masked-runtime"
-	case host.Unmask:
-		if u.LoadState == "masked" {
-			u.LoadState, u.UnitFileState = "loaded", "disabled"
-		}
-	case host.Reload:
-		if !running {
-			return fmt.Errorf("job ended failed: the unit is not active")
-		}
-	case host.Start:
-		if !running {
-			return u.start()
-		}
-	case host.ReloadOrRestart:
-		if !running {
-			return u.start()
-		}
-	case host.Restart:
-		return u.start()
-	default:
-		return fmt.Errorf("unknown verb")
-	}
-	return nil
-}
-
-func (u *Unit) setEnabled(v host.Verb) error {
-	switch {
-	case u.LoadState == "masked":
-		return fmt.Errorf("unit is masked")
-	case slices.Contains([]string{"static", "indirect", "generated", "transient"}, u.UnitFileState):
-	case v == host.Enable:
-		u.UnitFileState = "enabled"
-	default:
-		u.UnitFileState = "disabled"
-	}
-	return nil
-}
-
-func (u *Unit) start() error {
-	switch {
-	case u.LoadState != "loaded":
-		return fmt.Errorf("unit is %s", u.LoadState)
-	case u.Fails != "":
-		u.fail(u.Fails)
-		return fmt.Errorf("job ended failed")
-	}
-	u.ActiveState, u.SubState, u.Result, u.ActiveEnter = "active", "running", "success", time.Now()
-	u.MainPID = max(u.MainPID, 1000) + 1
-	return nil
-}
-
-func (u *Unit) fail(result string) {
-	u.ActiveState, u.SubState, u.Result, u.MainPID = "failed", "failed", result, 0
+	return m.node.DaemonReload(ctx)
 }

@@ -14,6 +14,15 @@ import (
 // Cap is the size of the content that is kept at most, in bytes: the journal's store keeps no larger pre-image.
 const Cap = 1 << 30
 
+// Kept says whether the journal keeps what st is, so that an undo can put it back.
+func Kept(st host.Stat) bool {
+	switch st.Kind {
+	case host.Absent, host.Directory, host.Symlink:
+		return true
+	}
+	return st.Kind == host.Regular && st.Size <= Cap
+}
+
 // To says where the earlier content of a file goes: "true", "false", or the ending of a copy beside the file.
 type To string
 
@@ -81,7 +90,7 @@ func copyTo(ctx context.Context, h host.Host, name string, st host.Stat, copied 
 			return err
 		}
 		st = old.Stat() // of this content, whatever is at the name by now
-		meta := host.Meta{Mode: &st.Mode, UID: &st.UID, GID: &st.GID, Xattrs: xattrs}
+		meta := host.Meta{Mode: &st.Mode, UID: &st.UID, GID: &st.GID, Xattrs: host.OwnACLs(xattrs)}
 		return h.WriteFile(ctx, copied, host.NewFile{Content: old, Meta: meta})
 	}
 	return nil

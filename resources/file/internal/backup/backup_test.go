@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/host/hosttest"
@@ -51,6 +52,20 @@ func TestKeep(t *testing.T) {
 			}
 		})
 	}
+	t.Run("with no more ACLs than the file has", func(t *testing.T) {
+		// user::rwx, user:nobody:rwx, group::r-x, mask::rwx, other::r-x
+		const acl = "\x02\x00\x00\x00\x01\x00\x07\x00\xff\xff\xff\xff\x02\x00\x07\x00\xfe\xff\x00\x00\x04\x00\x05\x00\xff\xff\xff\xff\x10\x00\x07\x00\xff\xff\xff\xff\x20\x00\x05\x00\xff\xff\xff\xff"
+		h := hosttest.New(t, "-- d/f 0640 --\nold\n")
+		if err := unix.Setxattr(h.Path("/d"), "system.posix_acl_default", []byte(acl), 0); err != nil {
+			t.Skipf("no ACLs here: %v", err)
+		}
+		if err := To(".bak").Keep(t.Context(), h, "/d/f", host.Stat{Kind: host.Regular}); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := h.Xattrs("/d/f.bak"); err != nil || len(got) > 0 {
+			t.Errorf("%q, %v", got, err)
+		}
+	})
 	t.Run("what is too large", func(t *testing.T) {
 		h := hosttest.New(t, tree)
 		err := To(".bak").Keep(t.Context(), h, "/f", host.Stat{Kind: host.Regular, Size: Cap + 1})
@@ -58,4 +73,25 @@ func TestKeep(t *testing.T) {
 			t.Errorf("want %q, got %v", want, err)
 		}
 	})
+}
+
+func TestKept(t *testing.T) {
+	for name, tc := range map[string]struct {
+		st   host.Stat
+		want bool
+	}{
+		"nothing":          {host.Stat{}, true},
+		"a file":           {host.Stat{Kind: host.Regular, Size: Cap}, true},
+		"too large a file": {host.Stat{Kind: host.Regular, Size: Cap + 1}, false},
+		"a folder":         {host.Stat{Kind: host.Directory, Size: Cap + 1}, true},
+		"a link":           {host.Stat{Kind: host.Symlink}, true},
+		"a pipe":           {host.Stat{Kind: host.Fifo}, false},
+		"a socket":         {host.Stat{Kind: host.Socket}, false},
+		"a device":         {host.Stat{Kind: host.CharDevice}, false},
+		"another device":   {host.Stat{Kind: host.BlockDevice}, false},
+	} {
+		if got := Kept(tc.st); got != tc.want {
+			t.Errorf("%s: want %v, got %v", name, tc.want, got)
+		}
+	}
 }
