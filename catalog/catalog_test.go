@@ -173,6 +173,7 @@ func TestProblems(t *testing.T) {
 				"main.hcl:3 dependency cycle: t.c -> t.d -> t.c: each would have to come before the next; remove one of these relations. Declared: t.c before t.d at main.hcl:99; t.d before t.c at main.hcl:99.",
 			}},
 		{"equal duplicates merge", []*Entry{entry(1, "a", owner("1")), entry(2, "b", owner("1")), entry(3, "c", &thing{})}, "b>c", nil},
+		{"one that names a thing twice", []*Entry{entry(1, "a", &thing{provides: append(ids("path", "/x"), ids("path", "/x")...)})}, "", nil},
 		{"different duplicates", []*Entry{entry(1, "a", owner("1")), entry(2, "b", owner("2"))}, "",
 			[]string{"main.hcl:2 conflicting declarations: t.a at main.hcl:1 and t.b at main.hcl:2 manage the same thing in different ways: they differ in mode; keep one of them."}},
 		{"the same address twice", []*Entry{entry(1, "a", owner("1")), entry(7, "a", owner("2"))}, "",

@@ -61,7 +61,8 @@ type View struct {
 	Unordered []string // names of files whose lines say the same in any order
 }
 
-// Changes lists by name what is different in the box from the node as it is now, whatever the times of files. What is in /run is all new.
+// Changes lists by name what is different in the box from the node as it is now, whatever the times of files. What is missing in /run, which a
+// box gets anew, is not different.
 func (b *Box) Changes(v View) (map[string]Change, error) {
 	changes := map[string]Change{}
 	err := b.stage.do(func() error {
@@ -75,7 +76,7 @@ func (b *Box) Changes(v View) (map[string]Change, error) {
 			}
 		}
 		v.Skip = append([]string{"/run/lock"}, v.Skip...)
-		w := walk{upper: b.run(), mount: "/run", view: v, changes: changes}
+		w := walk{upper: b.run(), lower: "/run", view: v, changes: changes}
 		return w.folder(".")
 	})
 	if err != nil {

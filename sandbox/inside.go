@@ -195,6 +195,9 @@ func (c *Cell) devices() error {
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
+	if err := copyTree("/dev", "disk", dev); err != nil { // by which names file systems are known; the disks are not there
+		return err
+	}
 	if err := unix.Mount("devpts", filepath.Join(dev, "pts"), "devpts", unix.MS_NOSUID|unix.MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0620"); err != nil {
 		return err
 	}

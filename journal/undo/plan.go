@@ -1,6 +1,7 @@
 package undo
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -29,8 +30,9 @@ type Step struct {
 	// Lasting says that it is refused because nothing is there to put back, such as of what a command did: it holds up none of the others.
 	Lasting bool
 
-	op     *record.Op
-	before json.RawMessage
+	op      *record.Op
+	before  json.RawMessage
+	covered bool // something is mounted there that goes before it
 }
 
 // PlanOf reads what run id changed and compares it with the node. What has changed since is refused.
@@ -62,7 +64,29 @@ func PlanOf(state *journal.State, v host.View, id string) (*Plan, error) {
 	}
 	slices.Reverse(u.Steps)
 	u.sayOnce()
-	return u, u.keepStrangers(v)
+	return u, errors.Join(u.uncover(v), u.keepStrangers(v))
+}
+
+// uncover lets folders go on which the run has mounted something: what is seen of them now is what is mounted there, and that goes before them.
+func (u *Plan) uncover(v host.View) error {
+	first := slices.IndexFunc(u.Steps, func(s Step) bool { return s.Addr.Type == "mount" && s.before != nil })
+	if first < 0 {
+		return nil
+	}
+	mounts, err := v.Mounts(context.Background())
+	if err != nil {
+		return err
+	}
+	for i := range u.Steps[first:] {
+		s := &u.Steps[first+i]
+		if s.op != nil {
+			s.covered = slices.ContainsFunc(mounts, func(m host.Mount) bool { return m.Point == string(s.op.Name) })
+		}
+		if s.covered {
+			s.Refused = ""
+		}
+	}
+	return nil
 }
 
 // sayOnce drops that a resource as a whole cannot be taken back where its files say why.
@@ -84,6 +108,9 @@ func (u *Plan) keepStrangers(v host.View) error {
 		}
 		name := string(s.op.Name)
 		removed[name] = true
+		if s.covered {
+			continue
+		}
 		st, err := v.Lstat(name)
 		if err != nil {
 			return err

@@ -225,3 +225,31 @@ func TestLastChange(t *testing.T) {
 	}
 	last("4")
 }
+
+// A folder that the run made and mounted something on looks like what is mounted: it goes when that is gone.
+func TestFolderUnderAMount(t *testing.T) {
+	h := hosttest.New(t, "")
+	h.Mount(host.Mount{Point: "/d", FSType: "tmpfs"})
+	s := open(t)
+	r := begin(t, s, "1", "")
+	ctx, mount := t.Context(), resources.Address{Type: "mount", Title: "d"}
+	mode := uint32(0o1777)
+	if err := errors.Join(
+		r.Begin(ctx, motd, resources.Diff{}, nil, nil), host.Recording(h, recorder{r, motd}).Mkdir(ctx, "/d", host.Meta{}), r.Ended(ctx, motd, h),
+		r.Begin(ctx, mount, resources.Diff{}, nil, []byte(`"unmounted"`)), r.Op(ctx, mount, h, host.Op{Kind: host.OpRun, Name: "mount"}), r.Close(),
+		h.SetMeta(ctx, "/d", host.Meta{Mode: &mode}), h.WriteFile(ctx, "/d/lost+found", host.NewFile{Content: strings.NewReader("")}),
+	); err != nil {
+		t.Fatal(err)
+	}
+	u, err := PlanOf(s, h, "1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, step := range u.Steps {
+		got = append(got, step.What+step.Refused)
+	}
+	if diff := cmp.Diff([]string{"state of mount.d", "file /d"}, got); diff != "" {
+		t.Error(diff)
+	}
+}

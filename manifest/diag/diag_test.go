@@ -118,3 +118,20 @@ func TestSuggest(t *testing.T) {
 		}
 	}
 }
+
+// TestHabits: a word of another tool is answered with what is meant here, where there is that.
+func TestHabits(t *testing.T) {
+	for given, names := range map[string][]string{
+		"state ensure":       {"start", "ensure"},
+		"src device":         {"device", "fstype"},
+		"src source":         {"device", "source"},
+		"lineinfile line":    {"file", "line"},
+		"depends_on require": {"require", "before"},
+		"shell ":             {"package"},
+	} {
+		word, want, _ := strings.Cut(given, " ")
+		if got := diag.Meant(word, names); got != want {
+			t.Errorf("%s: got %q, want %q", word, got, want)
+		}
+	}
+}

@@ -106,3 +106,55 @@ func TestAdd(t *testing.T) {
 		})
 	}
 }
+
+// somebody is a user, crowd a group with two members.
+type somebody struct {
+	lamp
+	Groups resources.Strings `hcl:"groups"`
+}
+
+func (s *somebody) Inspect(context.Context, host.View) error {
+	s.Ensure, s.Colour, s.Groups = "present", "red", resources.Strings{"crowd"}
+	return nil
+}
+
+type crowd struct {
+	lamp
+	Members resources.Strings `hcl:"members"`
+}
+
+func (c *crowd) Inspect(context.Context, host.View) error {
+	c.Ensure, c.Colour, c.Members = "present", "red", resources.Strings{"alice", "bob"}
+	return nil
+}
+
+// TestMembership: a user comes after its groups, a group after its members; so one of them says it.
+func TestMembership(t *testing.T) {
+	for selections, want := range map[string]string{
+		"group.crowd":                         `["alice", "bob"]`,
+		"group.crowd;user.alice":              `["bob"]`,
+		"user.alice;user.bob;group.crowd":     "",
+		"user.carol;group.crowd":              `["alice", "bob"]`,
+		"user.alice;group.crowd;user.bob":     "",
+		"group.crowd;user.alice;group[crowd]": `["bob"]`,
+	} {
+		m := New([]resources.Type{
+			{Name: "user", New: func(string) resources.Resource { return &somebody{} }},
+			{Name: "group", New: func(string) resources.Resource { return &crowd{} }},
+		})
+		for s := range strings.SplitSeq(selections, ";") {
+			if err := m.Add(t.Context(), hosttest.New(t, ""), s); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var b strings.Builder
+		if _, err := m.WriteTo(&b); err != nil {
+			t.Fatal(err)
+		}
+		_, got, _ := strings.Cut(b.String(), "members = ")
+		got, _, _ = strings.Cut(got, "\n")
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: %s", selections, diff)
+		}
+	}
+}

@@ -231,7 +231,7 @@ func TestUndoOfTheFirstJob(t *testing.T) {
 				})
 				h.Handle("crontab -u bob -r", func(context.Context, host.Cmd) (host.Output, error) { return host.Output{}, os.Remove(file) })
 			}
-			resourcetest.Undoes(t, h, Type(), "backup", declare(func(c *Cron) { c.User = "bob" }))
+			resourcetest.Undoes(t, h, Type(), declare(func(c *Cron) { c.User = "bob" }))
 			if _, err := os.Lstat(file); !errors.Is(err, os.ErrNotExist) {
 				t.Errorf("a crontab stays: %v", err)
 			}
@@ -255,7 +255,7 @@ func TestRestore(t *testing.T) {
 			t.Run(name+" to "+start, func(t *testing.T) {
 				h := node(t, header+above+lines)
 				c := declare(edit)
-				resourcetest.Undoes(t, h, Type(), "backup", c)
+				resourcetest.Undoes(t, h, Type(), c)
 				if diff := cmp.Diff(header+above+lines, h.Content(spool)); diff != "" {
 					t.Error(diff)
 				}

@@ -220,6 +220,7 @@ func (s *Sysctl) set(ctx context.Context, h host.Host, value string) error {
 
 // before is what an undo of the live value needs; the rest is a file.
 type before struct {
+	Name  string `json:"name,omitempty"` // which need not be the title
 	Value string `json:"value"`
 }
 
@@ -232,7 +233,7 @@ func (s *Sysctl) Before(_ context.Context, v host.View, d resources.Diff) (json.
 	if err != nil {
 		return nil, err
 	}
-	return json.Marshal(before{is})
+	return json.Marshal(before{s.Name, is})
 }
 
 // Restore brings that value back.
@@ -240,6 +241,9 @@ func (s *Sysctl) Restore(ctx context.Context, h host.Host, raw json.RawMessage) 
 	var b before
 	if err := json.Unmarshal(raw, &b); err != nil {
 		return fmt.Errorf("what was before: %w", err)
+	}
+	if b.Name != "" {
+		s.Name = b.Name
 	}
 	is, err := s.value(h)
 	if err != nil || is == b.Value {

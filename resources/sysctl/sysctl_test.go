@@ -193,7 +193,7 @@ func TestValidate(t *testing.T) {
 func TestRestore(t *testing.T) {
 	h := node(t, "4\t5\t6", "-- etc/sysctl.d/ --\n")
 	s := declare(nil)
-	resourcetest.Undoes(t, h, Type(), key, s)
+	resourcetest.Undoes(t, h, Type(), s)
 	if diff := cmp.Diff("4\t5\t6\n", h.Content("/proc/sys/net/ipv4/tcp_rmem")); diff != "" {
 		t.Error(diff)
 	}

@@ -167,8 +167,8 @@ func (l *layer) below(name string, now meta, pure bool) meta {
 func (l *layer) hide(name string) {
 	for _, lower := range l.lower {
 		_ = filepath.WalkDir(lower+name, func(path string, _ fs.DirEntry, err error) error {
-			if at := path[len(lower):]; err == nil && at != name { // else not in this layer, or not readable: then it is not known
-				l.entries[at] = entry{absent: true} // what the upper layer has there comes later and wins
+			if err == nil { // else not in this layer, or not readable: then it is not known
+				l.entries[path[len(lower):]] = entry{absent: true} // what the upper layer has there comes later and wins
 			}
 			return nil
 		})

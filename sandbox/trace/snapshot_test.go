@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os/exec"
 	"strings"
 	"testing"
 
@@ -21,7 +22,8 @@ func snapshot(t *testing.T, upper string, lower ...string) State {
 }
 
 func TestChanged(t *testing.T) {
-	const tree = `mkdir -p d/deep e g; echo f >d/f; echo f >d/deep/f; echo f >f; chmod 644 f; ln -s f link; echo 1 >e/1`
+	inside(t)
+	const tree = `mkdir -p d/deep e g; echo f >d/f; echo f >d/deep/f; echo f >f; chmod 644 f; ln -s f link; ln -s d dlink; echo 1 >e/1`
 	for _, tc := range []struct {
 		name, before, then string
 		want               string
@@ -54,6 +56,7 @@ func TestChanged(t *testing.T) {
 		{"folder replaced by a file", ``, `rm -r e; echo 1 >e`, "/e /e/1"},
 		{"file replaced by a folder", ``, `rm f; mkdir f; echo 1 >f/x`, "/f /f/x"},
 		{"file replaced by a link", `echo 1 >f`, `rm f; ln -s d f`, "/f"},
+		{"link replaced by a folder", ``, `rm dlink; mkdir -p dlink/deep`, "/dlink /dlink/deep"},
 		{"device and fifo", `mknod old c 1 3`, `mkfifo p; mknod null c 1 3; rm old; mknod old c 1 5`, "/null /old /p"},
 		{"names with odd characters", ``, `echo 1 >'a b'; mkdir d/..x`, "/a_b /d/..x"},
 	} {
@@ -67,6 +70,58 @@ func TestChanged(t *testing.T) {
 				t.Error("-want +got\n", diff)
 			}
 		})
+	}
+}
+
+// TestEntry: all that is known of a name counts, also where the clock did not go on.
+func TestEntry(t *testing.T) {
+	same := entry{meta: meta{unix.S_IFLNK | 0o777, 1, 1}, ino: 1, target: "a"}
+	for name, change := range map[string]func(*entry){
+		"kind":   func(e *entry) { e.mode = unix.S_IFREG | 0o777 },
+		"mode":   func(e *entry) { e.mode = unix.S_IFLNK | 0o700 },
+		"owner":  func(e *entry) { e.uid = 2 },
+		"group":  func(e *entry) { e.gid = 2 },
+		"inode":  func(e *entry) { e.ino = 2 },
+		"device": func(e *entry) { e.rdev = 2 },
+		"size":   func(e *entry) { e.size = 2 },
+		"mtime":  func(e *entry) { e.mtime.Nsec = 2 },
+		"ctime":  func(e *entry) { e.ctime.Nsec = 2 },
+		"target": func(e *entry) { e.target = "b" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			other := same
+			change(&other)
+			before, after := State{map[string]entry{"/a": same, "/b": same}}, State{map[string]entry{"/a": other, "/b": same}}
+			if diff := cmp.Diff([]string{"/a"}, Changed(before, after)); diff != "" {
+				t.Error("-want +got\n", diff)
+			}
+		})
+	}
+}
+
+// TestSnapshotMeanwhile: a program that goes on while names are looked at is no error.
+func TestSnapshotMeanwhile(t *testing.T) {
+	inside(t)
+	upper := t.TempDir()
+	mount(t, "tmpfs", upper, "")
+	c := exec.Command("sh", "-c", `echo; while :; do mkdir a; : >a/b; ln -s b a/c; : >d; rm -r a d; done`)
+	c.Dir = upper
+	out, err := c.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		_ = c.Process.Kill()
+		_ = c.Wait() // it was killed
+	}()
+	if _, err := out.Read(make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	for range 3000 {
+		snapshot(t, upper)
 	}
 }
 
@@ -93,13 +148,13 @@ func TestWhiteoutByMark(t *testing.T) {
 		}
 	}
 	after := snapshot(t, upper)
-	sh(t, upper, `rm marked empty`)
+	sh(t, upper, `rm marked empty full`)
 	for _, tc := range []struct {
 		name string
 		from State
 		want []string
 	}{
-		{"hidden, then gone", after, []string{"/empty"}},
+		{"hidden, then gone", after, []string{"/empty", "/full"}},
 		{"shown, then gone", before, []string{"/empty", "/full", "/marked"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -1,18 +1,15 @@
 package trace
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
@@ -51,7 +48,7 @@ func take(t *testing.T, tr *Tracer) Set {
 }
 
 func TestTake(t *testing.T) {
-	n := newNode(t, `echo f >f; echo g >g; echo own >own; echo x >'f (deleted)'; mkdir d; echo d >d/in; cp /bin/true prog; mkfifo pipe; ln -s f link`)
+	n := newNode(t, `echo f >f; echo g >g; echo own >own; echo x >'f (deleted)'; mkdir d; echo d >d/in; cp /bin/true prog; mkfifo pipe; mknod null c 1 3; ln -s f link; truncate -s 3G large`)
 	mount(t, "proc", "/proc", "")
 	mount(t, "tmpfs", "/dev/shm", "")
 	tr := start(t, n.root, "/proc", "/dev/shm")
@@ -76,7 +73,8 @@ func TestTake(t *testing.T) {
 		{"such a name, removed", `echo 1 >'h (deleted)'; rm 'h (deleted)'`, "", "h_(deleted)"},
 		{"read by a child's child", `sh -c 'sh -c "cat f" | cat' >/dev/null`, "f", ""},
 		{"listed", `ls -la . d >/dev/null; stat f >/dev/null`, "", ""},
-		{"a fifo", `cat pipe >/dev/null & echo 1 >pipe; wait`, "", ""},
+		{"a large file", `head -c 1 large >/dev/null`, "large", ""},
+		{"a fifo and a device", `cat pipe >/dev/null & echo 1 >pipe; wait; cat null; echo 1 >null`, "", ""},
 		{"proc and dev", `cat /proc/self/status >/dev/null; echo 1 >/dev/shm/x; rm /dev/shm/x`, "", ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -103,6 +101,74 @@ func TestTake(t *testing.T) {
 	})
 }
 
+// TestFileOf: when the goroutine reads an event is a matter of luck, and kernels differ in whether they tell of anything but regular files.
+func TestFileOf(t *testing.T) {
+	for _, tc := range []struct {
+		name, make, then string // scripts, before and after something is opened
+		open             string
+		want             string
+	}{
+		{"regular", `: >f`, ``, "f", "f"},
+		{"renamed", `: >f`, `mv f g`, "f", "g"},
+		{"removed", `: >f`, `rm f`, "f", "f"},
+		{"removed and made again", `: >f`, `rm f; : >f`, "f", "f"},
+		{"removed, with another name", `: >f; ln f g`, `rm f`, "f", "f"},
+		{"removed, beside a name like that", `: >f; : >'f (deleted)'`, `rm f`, "f", "f"},
+		{"a name like that", `: >'f (deleted)'`, ``, "f (deleted)", "f (deleted)"},
+		{"folder", `mkdir d`, ``, "d", ""},
+		{"fifo", `mkfifo p`, ``, "p", ""},
+		{"device", `ln -s /dev/null null`, ``, "null", ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			dir := t.TempDir()
+			sh(t, dir, tc.make)
+			fd, err := unix.Open(filepath.Join(dir, tc.open), unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer unix.Close(fd)
+			sh(t, dir, tc.then)
+			want := tc.want
+			if want != "" {
+				want = dir + "/" + want
+			}
+			if got, err := fileOf(fd); got != want || err != nil {
+				t.Errorf("want %q, got %q, %v", want, got, err)
+			}
+		})
+	}
+}
+
+// TestRenamed: an event tells the file, whose name is looked up when the event is read.
+func TestRenamed(t *testing.T) {
+	n := newNode(t, "")
+	tr := start(t, n.root)
+	sh(t, n.root, `echo 1 >a; mv a b`)
+	s := take(t, tr)
+	if len(s.Read) != 0 || len(s.Written) == 0 || slices.ContainsFunc(s.Written, func(w string) bool { return w != n.root+"/a" && w != n.root+"/b" }) {
+		t.Errorf("%q", s)
+	}
+}
+
+// TestOtherMounts: a file system is listened to through all its mounts.
+func TestOtherMounts(t *testing.T) {
+	n := newNode(t, `mkdir d; echo f >d/f`)
+	tr := start(t, n.root)
+	at := t.TempDir()
+	if err := unix.Mount(n.root+"/d", at, "", unix.MS_BIND, ""); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := unix.Unmount(at, unix.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	}()
+	sh(t, at, `cat f >/dev/null`)
+	if diff := cmp.Diff(Set{Read: []string{at + "/f"}}, take(t, tr)); diff != "" {
+		t.Error("-want +got\n", diff)
+	}
+}
+
 // mapFile uses a file without read(2).
 func mapFile(args []string) error {
 	f, err := os.Open(args[0])
@@ -117,168 +183,14 @@ func mapFile(args []string) error {
 	return unix.Munmap(m)
 }
 
-// TestTakeIsWhole: at each moment an event is in the queue or in the set, however the goroutine is scheduled. A child answers each line with a file.
-func TestTakeIsWhole(t *testing.T) {
-	n := newNode(t, "")
-	tr := start(t, n.root)
-	c := exec.Command("sh", "-c", `while read n; do : >f$n; echo; done`)
-	c.Dir = n.root
-	in, err := c.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := c.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := c.Start(); err != nil {
-		t.Fatal(err)
-	}
-	answers := bufio.NewReader(out)
-	for i := range 2000 {
-		fmt.Fprintln(in, i)
-		if _, err := answers.ReadString('\n'); err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(Set{Written: []string{fmt.Sprintf("%s/f%d", n.root, i)}}, take(t, tr)); diff != "" {
-			t.Fatal("-want +got\n", diff)
-		}
-	}
-	in.Close()
-	if err := c.Wait(); err != nil {
-		t.Error(err)
-	}
-}
-
-func descriptors(t *testing.T) int {
-	t.Helper()
-	names, err := os.ReadDir("/proc/self/fd")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return len(names)
-}
-
-func TestManyFiles(t *testing.T) {
-	n := newNode(t, "")
-	tr := start(t, n.root)
-	before := descriptors(t)
-	const files = 10_000
-	sh(t, n.root, fmt.Sprintf(`i=0; while [ $i -lt %d ]; do : >f$i; i=$((i+1)); done`, files))
-	// The goroutine empties the queue though nobody takes: the files in it are kept open by the kernel.
-	deadline, tick := time.After(time.Minute), time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for queued := uint32(1); queued > 0; {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatalf("%d bytes are still queued", queued)
-		}
-		if err := tr.conn.Control(func(fd uintptr) { queued, _ = unix.IoctlGetUint32(int(fd), unix.TIOCINQ) }); err != nil {
-			t.Fatal(err)
-		}
-	}
-	s := take(t, tr)
-	if len(s.Written) != files || len(s.Read) != 0 || !slices.IsSorted(s.Written) {
-		t.Errorf("%d files read, %d written", len(s.Read), len(s.Written))
-	}
-	if diff := cmp.Diff(Set{}, take(t, tr)); diff != "" {
-		t.Error("taken again: -want +got\n", diff)
-	}
-	if now := descriptors(t); now != before {
-		t.Errorf("%d descriptors before, %d after", before, now)
-	}
-}
-
-// TestQueue: nobody empties the queue until Take.
-func TestQueue(t *testing.T) {
-	inside(t)
-	limit, err := os.ReadFile("/proc/sys/fs/fanotify/max_queued_events")
-	if err != nil {
-		t.Skip("before Linux 5.13 the bound cannot be read, so no overflow is provoked: ", err)
-	}
-	bound, err := strconv.Atoi(strings.TrimSpace(string(limit)))
-	if err != nil || bound > 100_000 {
-		t.Skipf("queues are bounded at %s events (%v): overflowing one would take too long and is left out", limit, err)
-	}
-	for _, tc := range []struct {
-		name  string
-		flags uint
-		whole bool
-	}{
-		{"bounded", 0, false},
-		{"unlimited", unix.FAN_UNLIMITED_QUEUE, true},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			n := newNode(t, "")
-			group, err := listen([]string{n.root}, tc.flags)
-			if err != nil {
-				t.Fatal(err)
-			}
-			tr, err := tracer(group)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer tr.group.Close()
-			files := bound + 100
-			sh(t, n.root, fmt.Sprintf(`i=0; while [ $i -lt %d ]; do : >f$i; i=$((i+1)); done`, files))
-			s, err := tr.Take()
-			if tc.whole && (err != nil || len(s.Written) != files) {
-				t.Errorf("%d of %d files, %v", len(s.Written), files, err)
-			}
-			if !tc.whole && (!errors.Is(err, ErrIncomplete) || !strings.Contains(err.Error(), "overflow") || len(s.Written) == 0 || len(s.Written) >= files) {
-				t.Errorf("%d of %d files, %v", len(s.Written), files, err)
-			}
-			sh(t, n.root, `: >after`)
-			if diff := cmp.Diff(Set{Written: []string{n.root + "/after"}}, take(t, tr)); diff != "" {
-				t.Error("the next one: -want +got\n", diff)
-			}
-		})
-	}
-}
-
-// TestTakeDoesNotWait: a child that writes without end does not hold Take up, nor does an idle one.
-func TestTakeDoesNotWait(t *testing.T) {
-	n := newNode(t, "")
-	tr := start(t, n.root)
-	c := exec.Command("sh", "-c", `echo; i=0; while :; do : >f$((i%1000)); i=$((i+1)); done`)
-	c.Dir = n.root
-	out, err := c.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := c.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		_ = c.Process.Kill()
-		_ = c.Wait()
-	}()
-	if _, err := out.Read(make([]byte, 1)); err != nil {
-		t.Fatal(err)
-	}
-	taken := make(chan error)
-	go func() {
-		var err error
-		for range 20 {
-			_, e := tr.Take()
-			err = errors.Join(err, e)
-		}
-		taken <- err
-	}()
-	select {
-	case err := <-taken:
-		if err != nil {
-			t.Error(err)
-		}
-	case <-time.After(time.Minute):
-		t.Fatal("still taking")
-	}
-}
-
+// TestCapabilitiesDropped: in a pid namespace, whose first process it is, as in a sandbox.
 func TestCapabilitiesDropped(t *testing.T) {
-	n := newNode(t, `echo f >f; chmod 400 f; echo g >g; chmod 400 g; chown 65534 g`)
-	out := again(t, n.root, "dropped", n.root)
+	n := newNode(t, `echo own >own; echo f >f; chmod 400 f; echo g >g; chmod 400 g; chown 65534 g`)
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := child(t, n.root, []string{role + "=dropped"}, "unshare", "--pid", "--fork", "--mount-proc", exe, n.root)
 	if diff := cmp.Diff(fmt.Sprintf("read [%[1]s/f] written [%[1]s/new]\nread [%[1]s/g]\n", n.root), out); diff != "" {
 		t.Error("-want +got\n", diff)
 	}
@@ -304,6 +216,9 @@ func traceDropped(args []string) error {
 	}
 	if _, err := os.ReadFile("g"); err == nil {
 		return errors.New("g is not out of reach")
+	}
+	if _, err := os.ReadFile("own"); err != nil {
+		return err
 	}
 	if out, err := exec.Command("sh", "-ec", "cat f; echo 1 >new").CombinedOutput(); err != nil {
 		return fmt.Errorf("%w: %s", err, out)
@@ -345,6 +260,11 @@ func TestClose(t *testing.T) {
 	}
 	if err := tr.Close(); err != nil {
 		t.Error(err)
+	}
+	select {
+	case <-tr.done:
+	default:
+		t.Error("the goroutine goes on")
 	}
 	if _, err := tr.Take(); !errors.Is(err, os.ErrClosed) {
 		t.Error("taken after Close: ", err)
