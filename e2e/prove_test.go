@@ -50,8 +50,8 @@ user "carol" {
   home       = "/home/carol"
 }
 exec "tree" {
-  command = "rm -rf /var/lib/systemd; cp -a /usr/share /usr/share.copy"
-  creates = "/usr/share.copy"
+  command = "rm -rf /var/lib/systemd; cp -a /etc/apt /usr/share/copy"
+  creates = "/usr/share/copy"
 }
 `
 	if err := n.Put(ctx, "/root/prove.hcl", []byte(manifest), 0o644); err != nil {

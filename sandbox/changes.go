@@ -206,14 +206,14 @@ func (t *Thing) attributes(name string) error {
 		return unsupported(err)
 	}
 	list := make([]byte, size)
-	if size, err = unix.Llistxattr(name, list); err != nil {
+	if size, err = unix.Llistxattr(name, list); size <= 0 || err != nil { // an overlay counts its own first
 		return unsupported(err)
 	}
 	for _, attr := range strings.Split(strings.TrimSuffix(string(list[:size]), "\x00"), "\x00") {
 		value := make([]byte, 64<<10)
 		n, err := unix.Lgetxattr(name, attr, value)
 		if err != nil {
-			return &fs.PathError{Op: "getxattr", Path: name, Err: err}
+			return &fs.PathError{Op: "getxattr " + attr, Path: name, Err: err}
 		}
 		switch overlay, ok := strings.CutPrefix(attr, "trusted.overlay."); {
 		case overlay == "whiteout":
