@@ -355,7 +355,7 @@ func TestParentModule(t *testing.T) {
 		`module.a["x.module.y"].module.b`:   `module.a["x.module.y"]`,
 		`module.a.module.b["k\".module.c"]`: "module.a",
 	} {
-		if got := parentModule(in); got != want {
+		if got := ParentModule(in); got != want {
 			t.Errorf("%s: want %q, got %q", in, want, got)
 		}
 	}

@@ -52,7 +52,7 @@ func (x *index) module(path string) []int {
 	if x.modules == nil {
 		x.modules = map[string][]int{}
 		for v, e := range x.entries {
-			for m := e.Addr.Module; m != ""; m = parentModule(m) {
+			for m := e.Addr.Module; m != ""; m = ParentModule(m) {
 				x.modules[m] = append(x.modules[m], v)
 				if plain, ok := strings.CutSuffix(m, "]"); ok {
 					plain = plain[:strings.LastIndexByte(plain, '[')]
@@ -64,8 +64,8 @@ func (x *index) module(path string) []int {
 	return x.modules[path]
 }
 
-// parentModule cuts the last step off a module path. Keys in brackets are quoted and may hold dots.
-func parentModule(m string) string {
+// ParentModule cuts the last step off the path of a module, "" of one that the root calls. Keys in brackets are quoted and may hold dots.
+func ParentModule(m string) string {
 	quoted := false
 	for i := len(m) - 1; i >= 0; i-- {
 		switch {

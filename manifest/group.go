@@ -275,5 +275,10 @@ func (g *group) posOf(attr string) resources.Pos {
 	if a := g.sh.Attr(attr); a != nil {
 		return diag.Pos(hcl.RangeBetween(*a.At, a.Range()))
 	}
+	for _, x := range g.sh.Relations {
+		if x.Kind == attr && len(x.Targets) > 0 {
+			return diag.Pos(x.Targets[0].At)
+		}
+	}
 	return diag.Pos(g.sh.Block.Header)
 }

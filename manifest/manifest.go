@@ -66,6 +66,19 @@ type Result struct {
 	Outputs []Output
 	// Secrets are the sensitive values that were met, as plain text.
 	Secrets []string
+
+	compiler *compiler
+}
+
+// Tell turns what was found in the catalog beside mistakes into warnings, with the lines that they are about.
+func (r *Result) Tell(found []catalog.Problem) diag.List {
+	var ds hcl.Diagnostics
+	for _, p := range found {
+		d := fromProblem(p)
+		d.Severity = hcl.DiagWarning
+		ds = append(ds, d)
+	}
+	return diag.From(ds, &r.compiler.files, r.compiler.secrets.Redact)
 }
 
 // Compile reads the file or folder at path. The result is nil if there are mistakes.
@@ -74,7 +87,7 @@ func Compile(ctx context.Context, path string, o Options) (*Result, diag.List) {
 	if err != nil {
 		return nil, broken(err)
 	}
-	result := &Result{}
+	result := &Result{compiler: c}
 	if root := c.gather(path); root != nil {
 		err := limits.Run(ctx, limits.Default, func(ctx context.Context, at *limits.Place) {
 			c.ctx, c.at = ctx, at

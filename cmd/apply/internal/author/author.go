@@ -1,4 +1,5 @@
-// Package author has the commands of who writes manifests. None of them looks at more of the node than its facts.
+// Package author has the commands of who writes manifests. None of them looks at more of the node than its facts and, to validate, which files belong to
+// packages.
 package author
 
 import (
@@ -21,15 +22,22 @@ func validateCommand(a *cli.App) *cobra.Command {
 	l := load.New(a)
 	cmd := &cobra.Command{
 		Use:     "validate [flags] PATH",
-		Short:   "Find every mistake of a manifest; look at nothing but this node's facts",
+		Short:   "Find every mistake of a manifest, and what its resources do against each other",
 		Example: "  apply validate main.hcl\n  apply validate --json main.hcl",
 		RunE: a.Reading(func(cmd *cobra.Command, ctx context.Context, args []string) error {
 			m, err := l.Named(ctx, cmd, args)
 			if err != nil {
 				return err
 			}
+			found, err := m.Conflicts(ctx)
+			if err != nil {
+				a.Note("what belongs to packages is not known: " + err.Error())
+			}
 			if a.JSON {
-				return a.WriteDiagnostics(m.Warnings)
+				found = append(m.Warnings, found...)
+			}
+			if err := a.WriteDiagnostics(found); err != nil || a.JSON {
+				return err
 			}
 			fmt.Fprintf(a.Stdout, "%s is valid: %d resources\n", m.Path, len(m.Catalog().Entries()))
 			return nil
