@@ -21,8 +21,13 @@ func Commands(a *cli.App) []*cobra.Command {
 func validateCommand(a *cli.App) *cobra.Command {
 	l := load.New(a)
 	cmd := &cobra.Command{
-		Use:     "validate [flags] PATH",
-		Short:   "Find every mistake of a manifest, and what its resources do against each other",
+		Use:   "validate [flags] PATH",
+		Short: "Find every mistake of a manifest, and what its resources do against each other",
+		Long: `Find every mistake of a manifest at once, and warn of what two resources do to one thing of the node without an order between them, or against each other:
+a file in a package's folder without a require, a file in a home without its user, a whole file beside resources that edit a part of it, what is brought
+below a path that is removed. Each warning names both places and the line that is missing; warnings leave the exit code at 0.
+
+Nothing is touched. Of the node, its facts are looked at and which files belong to its packages.`,
 		Example: "  apply validate main.hcl\n  apply validate --json main.hcl",
 		RunE: a.Reading(func(cmd *cobra.Command, ctx context.Context, args []string) error {
 			m, err := l.Named(ctx, cmd, args)
