@@ -134,7 +134,7 @@ func (m *Manifest) outputs(ctx context.Context, late catalog.Values) []report.Ou
 		if o.Sensitive {
 			value = "(sensitive value)"
 		}
-		out = append(out, report.Output{Name: o.Name, Value: value, Sensitive: o.Sensitive})
+		out = append(out, report.Output{Name: o.Name, Value: value, Sensitive: o.Sensitive, Plain: o.Late == nil})
 	}
 	return out
 }

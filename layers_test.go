@@ -18,6 +18,7 @@ const module = "github.com/nodeapply/apply/"
 var layers = map[string][]string{
 	"graph":             {},
 	"host":              {},
+	"host/hosttest":     {"sandbox/model"},
 	"source":            {"sshclient", "sshsig"},
 	"sshclient":         {},
 	"sshsig":            {},

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/nodeapply/apply/catalog/internal/index"
+	"github.com/nodeapply/apply/catalog/internal/order"
 	"github.com/nodeapply/apply/graph"
 	"github.com/nodeapply/apply/resources"
 )
@@ -14,7 +16,7 @@ import (
 type Catalog struct {
 	entries   []*Entry
 	graph     *graph.Graph
-	index     *index
+	index     *index.Index
 	paths     func() []string // see Survey
 	relations []Relation
 	sections  map[int][]*Section         // by member, see Sections
@@ -31,16 +33,20 @@ func (c *Catalog) Relations() []Relation { return c.relations }
 func (c *Catalog) Graph() *graph.Graph { return c.graph }
 
 // Find returns the vertices that an address stands for: an entry, all instances of a resource, everything in a module.
-func (c *Catalog) Find(a resources.Address) []int { return c.index.find(a) }
+func (c *Catalog) Find(a resources.Address) []int { return c.index.Find(a) }
 
 // New checks entries, given in declaration order, and relations, and makes the catalog of them. Entries of equal content that declare the same thing are merged.
 // With problems there is no catalog. Empty says of an address that stands for no entry whether the manifest declares it all the same
 // (count = 0, a module without resources); such a reference orders nothing.
 func New(entries []*Entry, relations []Relation, empty func(resources.Address) bool) (*Catalog, []Problem) {
-	b := &builder{explicit: make(map[edge]bool, len(relations)), empty: empty}
+	b := &builder{empty: empty}
 	b.entries = b.merge(entries)
-	b.index = newIndex(b.entries, b.alias)
-	b.graph = graph.New(len(b.entries))
+	addrs := make([]resources.Address, len(b.entries))
+	for v, e := range b.entries {
+		addrs[v] = e.Addr
+	}
+	b.index = index.New(addrs, b.alias)
+	b.order = order.New(len(b.entries), len(relations))
 	for i := range relations {
 		b.relate(&relations[i])
 	}
@@ -54,7 +60,7 @@ func New(entries []*Entry, relations []Relation, empty func(resources.Address) b
 	if len(b.problems) > 0 {
 		return nil, b.problems
 	}
-	c := &Catalog{entries: b.entries, relations: relations, graph: b.graph, index: b.index, sections: b.sections()}
+	c := &Catalog{entries: b.entries, relations: relations, graph: b.order.Graph(), index: b.index, sections: b.sections()}
 	if len(b.problems) > 0 {
 		return nil, b.problems
 	}
@@ -65,40 +71,26 @@ func New(entries []*Entry, relations []Relation, empty func(resources.Address) b
 	return c, nil
 }
 
-type edge struct{ from, to int }
-
 type builder struct {
 	entries  []*Entry
 	alias    map[resources.Address]resources.Address // of merged duplicates
 	owners   map[resources.Identity]int
-	index    *index
-	graph    *graph.Graph
-	explicit map[edge]bool
-	barriers map[barrierKey]int
+	index    *index.Index
+	order    *order.Order
 	limits   map[int]*limit
 	empty    func(resources.Address) bool
 	problems []Problem
 }
 
-// connect makes an explicit edge once.
-func (b *builder) connect(from, to int, notify bool) {
-	e := edge{from, to}
-	if had, ok := b.explicit[e]; ok && (had || !notify) {
-		return
-	}
-	b.explicit[e] = notify
-	b.graph.Connect(from, to, notify)
-}
-
 // relate resolves both ends of a relation. Ends that stand for many entries go through a barrier, shared by all relations that name the same set.
 func (b *builder) relate(r *Relation) {
-	from, to := b.index.find(r.From), b.index.find(r.To)
+	from, to := b.index.Find(r.From), b.index.Find(r.To)
 	if from == nil || to == nil {
 		missing := r.From
 		if r.Target {
 			missing = r.To
 		}
-		if b.index.find(missing) == nil && !b.empty(missing) {
+		if b.index.Find(missing) == nil && !b.empty(missing) {
 			b.problems = append(b.problems, b.undeclared(missing, r.Pos))
 		}
 		return
@@ -106,48 +98,24 @@ func (b *builder) relate(r *Relation) {
 	if r.Kind == Inside {
 		b.inside(r, from, to)
 	}
-	notify := r.Kind == Notify
-	f := b.barrier(r.From, from, true, notify)
-	t := b.barrier(r.To, to, false, notify)
-	b.connect(f, t, notify)
+	b.order.ConnectSets(r.From, r.To, from, to, r.Kind == Notify)
 }
 
-type barrierKey struct {
-	addr   resources.Address
-	after  bool // the barrier comes after its set, else before
-	notify bool
-}
-
-// barrier returns the vertex that stands for a set: its only member, or a vertex after (or before) all members.
-func (b *builder) barrier(a resources.Address, set []int, after, notify bool) int {
-	if len(set) == 1 {
-		return set[0]
+// undeclared is the problem of a reference to what is not there.
+func (b *builder) undeclared(a resources.Address, pos resources.Pos) Problem {
+	p := Problem{Pos: pos, Summary: "reference to undeclared resource", Detail: fmt.Sprintf("no %s is declared.", a)}
+	if near := b.index.Nearest(a); near != "" {
+		p.Detail = fmt.Sprintf("no %s is declared; did you mean `%s`?", a, near)
 	}
-	key := barrierKey{a, after, notify}
-	if v, ok := b.barriers[key]; ok {
-		return v
-	}
-	if b.barriers == nil {
-		b.barriers = map[barrierKey]int{}
-	}
-	v := b.graph.AddVertex()
-	b.barriers[key] = v
-	for _, m := range set {
-		if after {
-			b.connect(m, v, notify)
-		} else {
-			b.connect(v, m, notify)
-		}
-	}
-	return v
+	return p
 }
 
 // deferred orders a deferred block after the resources whose late values it uses.
 func (b *builder) deferred(v int, e *Entry) {
 	for _, need := range e.Deferred.Needs {
-		for _, f := range b.index.find(need) {
+		for _, f := range b.index.Find(need) {
 			if f != v {
-				b.connect(f, v, false)
+				b.order.Connect(f, v, false)
 			}
 		}
 	}
@@ -169,80 +137,19 @@ func (b *builder) automatic() {
 			}
 		}
 	}
-	barriers := map[resources.Identity]int{}
 	for v, r := range ids {
 		if r == nil {
 			continue
 		}
 		for _, id := range r.Requires() {
 			if many := shared[key(id)]; len(many) > 0 {
-				b.requireAll(v, key(id), many, barriers)
+				b.order.AutoAll(key(id), many, v)
 			}
 			if w, ok := b.provider(id, v); ok {
-				b.connectAuto(w, v)
+				b.order.Auto(w, v)
 			}
 		}
 	}
-}
-
-// requireAll puts v after all that share an identity, through one barrier for each identity.
-func (b *builder) requireAll(v int, id resources.Identity, many []int, barriers map[resources.Identity]int) {
-	for _, w := range many {
-		if b.reaches(v, w) {
-			// An explicit edge turns one pair round: the barrier would close a cycle, so the others are connected one by one.
-			for _, w := range many {
-				b.connectAuto(w, v)
-			}
-			return
-		}
-	}
-	bar, ok := barriers[id]
-	if !ok {
-		bar = b.graph.AddVertex()
-		barriers[id] = bar
-		for _, w := range many {
-			b.graph.Connect(w, bar, false)
-		}
-	}
-	b.graph.Connect(bar, v, false)
-}
-
-// connectAuto adds an automatic edge unless an explicit one says the same or the opposite.
-func (b *builder) connectAuto(from, to int) {
-	if from == to || b.reaches(to, from) {
-		return
-	}
-	e := edge{from, to}
-	if _, ok := b.explicit[e]; ok {
-		return
-	}
-	b.graph.Connect(from, to, false)
-}
-
-// reaches says whether an explicit relation puts from before to, directly or through the barriers of sets.
-func (b *builder) reaches(from, to int) bool {
-	if _, ok := b.explicit[edge{from, to}]; ok {
-		return true
-	}
-	if len(b.barriers) == 0 {
-		return false
-	}
-	return b.throughBarriers(from, to, 0)
-}
-
-func (b *builder) throughBarriers(from, to, depth int) bool {
-	if depth > 2 {
-		return false
-	}
-	for _, e := range b.graph.Succ(from) {
-		if e.To < len(b.entries) {
-			continue
-		}
-		if _, ok := b.explicit[edge{e.To, to}]; ok || b.throughBarriers(e.To, to, depth+1) {
-			return true
-		}
-	}
-	return false
 }
 
 // key is an identity as it is looked up: without the flags of who provides or requires it.
@@ -277,7 +184,7 @@ func (b *builder) provider(id resources.Identity, v int) (int, bool) {
 // cycles reports cycles, each with its edges' places.
 func (b *builder) cycles(relations []Relation) {
 	const most = 20
-	for _, c := range b.graph.Cycles(most) {
+	for _, c := range b.order.Graph().Cycles(most) {
 		p := Problem{Summary: "dependency cycle"}
 		var names []string
 		for _, v := range c {
@@ -307,7 +214,7 @@ func (b *builder) origins(cycle []int, relations []Relation) string {
 		on[v] = true
 	}
 	touches := func(a resources.Address) bool {
-		for _, v := range b.index.find(a) {
+		for _, v := range b.index.Find(a) {
 			if on[v] {
 				return true
 			}

@@ -73,8 +73,8 @@ func relation(s string) Relation {
 	return r
 }
 
-// order lists which entries must come before which, barriers walked through.
-func order(c *Catalog) string {
+// edges lists which entries must come before which, barriers walked through.
+func edges(c *Catalog) string {
 	var out []string
 	n := len(c.Entries())
 	var walk func(from, v int, notify bool)
@@ -148,7 +148,7 @@ func TestEdges(t *testing.T) {
 			if problems != nil {
 				t.Fatal(problems)
 			}
-			if diff := cmp.Diff(tc.want, order(c)); diff != "" {
+			if diff := cmp.Diff(tc.want, edges(c)); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -173,6 +173,7 @@ func TestProblems(t *testing.T) {
 				"main.hcl:3 dependency cycle: t.c -> t.d -> t.c: each would have to come before the next; remove one of these relations. Declared: t.c before t.d at main.hcl:99; t.d before t.c at main.hcl:99.",
 			}},
 		{"equal duplicates merge", []*Entry{entry(1, "a", owner("1")), entry(2, "b", owner("1")), entry(3, "c", &thing{})}, "b>c", nil},
+		{"one that names a thing twice", []*Entry{entry(1, "a", &thing{provides: append(ids("path", "/x"), ids("path", "/x")...)})}, "", nil},
 		{"different duplicates", []*Entry{entry(1, "a", owner("1")), entry(2, "b", owner("2"))}, "",
 			[]string{"main.hcl:2 conflicting declarations: t.a at main.hcl:1 and t.b at main.hcl:2 manage the same thing in different ways: they differ in mode; keep one of them."}},
 		{"the same address twice", []*Entry{entry(1, "a", owner("1")), entry(7, "a", owner("2"))}, "",
@@ -308,7 +309,7 @@ func TestLateBlocksHaveAutomaticEdges(t *testing.T) {
 	if problems != nil {
 		t.Fatal(problems)
 	}
-	if diff := cmp.Diff("below>needs x>below", order(c)); diff != "" {
+	if diff := cmp.Diff("below>needs x>below", edges(c)); diff != "" {
 		t.Error(diff)
 	}
 	s := &surveyor{}
@@ -324,7 +325,7 @@ func TestMergedAddressStandsForTheFirst(t *testing.T) {
 	if problems != nil {
 		t.Fatal(problems)
 	}
-	if diff := cmp.Diff("a>c", order(c)); diff != "" {
+	if diff := cmp.Diff("a>c", edges(c)); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -345,18 +346,5 @@ func TestRelationsBetweenSetsAreLinear(t *testing.T) {
 	}
 	if want := 2*n + 1; edges != want {
 		t.Errorf("want %d edges, got %d", want, edges)
-	}
-}
-
-func TestParentModule(t *testing.T) {
-	for in, want := range map[string]string{
-		"module.a":                          "",
-		"module.a.module.b":                 "module.a",
-		`module.a["x.module.y"].module.b`:   `module.a["x.module.y"]`,
-		`module.a.module.b["k\".module.c"]`: "module.a",
-	} {
-		if got := ParentModule(in); got != want {
-			t.Errorf("%s: want %q, got %q", in, want, got)
-		}
 	}
 }

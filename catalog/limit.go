@@ -90,7 +90,7 @@ func (b *builder) sections() map[int][]*Section {
 	limits := slices.SortedFunc(maps.Values(b.limits), func(x, y *limit) int {
 		return cmp.Or(cmp.Compare(x.name, y.name), cmp.Compare(x.vertex, y.vertex))
 	})
-	sectioner := graph.NewSectioner(b.graph)
+	sectioner := graph.NewSectioner(b.order.Graph())
 	out := map[int][]*Section{}
 	for _, l := range limits {
 		for _, found := range sectioner.Divide(slices.Sorted(maps.Keys(l.members))) {
@@ -109,7 +109,7 @@ func (b *builder) sections() map[int][]*Section {
 // between looks at what may be waited for while the section's place is held: what comes before some of its members, and not before all.
 func (b *builder) between(l *limit, s *graph.Section, limits []*limit) {
 	held := func(v int) bool {
-		reached := b.graph.Reach(v)
+		reached := b.order.Graph().Reach(v)
 		seen := func(m int) bool { return reached[m] }
 		return slices.ContainsFunc(s.Members, seen) && !all(s.First, seen)
 	}

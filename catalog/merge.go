@@ -33,12 +33,12 @@ func (b *builder) merge(entries []*Entry) []*Entry {
 		}
 		v := len(out)
 		byAddr[e.Addr] = v
+		out = append(out, e)
 		for _, id := range ids {
 			if w, ok := b.owners[id]; !ok || out[w].Deferred != nil && e.Deferred == nil {
 				b.owners[id] = v
 			}
 		}
-		out = append(out, e)
 	}
 	return out
 }

@@ -67,7 +67,7 @@ func TestTogether(t *testing.T) {
 				if diff := cmp.Diff(tc.want, got); diff != "" {
 					t.Error(diff)
 				}
-				if diff := cmp.Diff("a>after before>a", order(c)); diff != "" && !tc.one.Off {
+				if diff := cmp.Diff("a>after before>a", edges(c)); diff != "" && !tc.one.Off {
 					t.Error(diff)
 				}
 			})

@@ -217,7 +217,9 @@ func (r *run) outputs(ctx context.Context) {
 		late = r.late.lookup
 	}
 	for _, o := range r.opts.Outputs(ctx, late) {
-		o.Value = r.scrubValue(o.Value)
+		if !o.Plain {
+			o.Value = r.scrubValue(o.Value)
+		}
 		r.report.Outputs = append(r.report.Outputs, o)
 	}
 }

@@ -111,10 +111,10 @@ func (w *walk) Done(v int) {
 		w.influence(v, e.To)
 	}
 	st.diff = resources.Diff{} // the results have what is told of it
-	w.ahead.Forget(v)
 	if barrier {
 		return
 	}
+	w.ahead.Forget(v)
 	w.groups.Ended(w.cat.Entries()[v].Addr.Type, w.cat.Entries()[v])
 	w.announce(st.results)
 }

@@ -105,6 +105,12 @@ func (s *Set) Lookup(ctx context.Context, name string) (any, bool, error) {
 	return merge(v, over), true, nil
 }
 
+// Given returns the fact that the caller gives, which wins over all others of its name, and looks up nothing.
+func (s *Set) Given(name string) (any, bool) {
+	v, ok := s.given[name]
+	return v, ok
+}
+
 // lostShown bounds how many files an error names: the warnings name them all.
 const lostShown = 3
 

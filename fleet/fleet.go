@@ -79,7 +79,7 @@ var ErrInterrupted = errors.New("interrupted")
 // errEnough is why nodes are skipped.
 var errEnough = errors.New("too many nodes failed before")
 
-// Job works on one connected node. A JobError makes the node Failed; any other error Unreachable, unless the context ended it.
+// Job works on one connected node. A JobError or a transport.OutputError makes the node Failed; any other error Unreachable, unless the context ended it.
 type Job func(ctx context.Context, n Node, c transport.Conn) (transport.Exit, error)
 
 // JobError is why a job failed on a node that was reached.
@@ -175,12 +175,13 @@ type commandTimeout struct{ transport.TimeoutError }
 func outcome(r *Result) Outcome {
 	var late *commandTimeout
 	var job *JobError
+	var output *transport.OutputError
 	switch {
 	case errors.Is(r.Err, ErrInterrupted):
 		return Interrupted
 	case errors.As(r.Err, &late):
 		return TimedOut
-	case errors.As(r.Err, &job):
+	case errors.As(r.Err, &job), errors.As(r.Err, &output):
 		return Failed
 	case r.Err != nil:
 		return Unreachable

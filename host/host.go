@@ -10,6 +10,7 @@ import (
 	"context"
 	"io"
 	"iter"
+	"maps"
 	"time"
 )
 
@@ -114,6 +115,13 @@ type Meta struct {
 	Mode     *uint32 // 0 to 07777
 	UID, GID *uint32
 	Xattrs   map[string][]byte // names to set; a nil value removes the name
+}
+
+// OwnACLs returns xattrs, of a file or a folder that was, as they are for one that is made anew: without the ACLs that its folder would hand down.
+func OwnACLs(xattrs map[string][]byte) map[string][]byte {
+	all := map[string][]byte{"system.posix_acl_access": nil, "system.posix_acl_default": nil}
+	maps.Copy(all, xattrs)
+	return all
 }
 
 // NewFile is the content and the metadata of a file to be written.

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/host/hosttest"
 	"github.com/nodeapply/apply/journal/internal/lines"
 	"github.com/nodeapply/apply/resources"
 )
@@ -174,6 +175,32 @@ func TestDamage(t *testing.T) {
 			}
 			owe(t, next) // and the run goes on
 		})
+	}
+}
+
+// What is no folder where one is to be is told, moved away, and the run goes on.
+func TestSetAside(t *testing.T) {
+	dir := t.TempDir()
+	err := errors.Join(
+		os.WriteFile(filepath.Join(dir, "journal"), nil, 0o600), os.WriteFile(filepath.Join(dir, "store"), nil, 0o600), os.Symlink("nowhere", filepath.Join(dir, "runs")),
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, dir)
+	r, warnings := begin(t, s, "1")
+	if len(warnings) != 3 || !strings.Contains(warnings[0], "journal is no folder; set aside as journal.damaged") {
+		t.Errorf("warnings: %q", warnings)
+	}
+	v := hosttest.New(t, "-- x --\nold\n")
+	if err := r.Op(t.Context(), addr("a"), v, host.Op{Kind: host.OpWrite, Name: "/x"}); err != nil {
+		t.Error(err)
+	}
+	if err := s.SaveReport("1", strings.NewReader("{}")); err != nil {
+		t.Error(err)
+	}
+	if _, warnings := begin(t, s, "2"); warnings != nil {
+		t.Errorf("told again: %q", warnings)
 	}
 }
 

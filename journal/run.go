@@ -49,7 +49,12 @@ const (
 // Begin starts the record of a run. The lock must be held. Token is what the names of the run's temporary files hold. Warnings tell what was
 // wrong with what earlier runs left.
 func (s *State) Begin(id, token, undoes string, now time.Time) (r *Run, warnings []string, err error) {
+	aside, err := s.setAside()
+	if err != nil {
+		return nil, aside, err
+	}
 	last, warnings, err := s.journals.Recover()
+	warnings = append(aside, warnings...)
 	if err != nil {
 		return nil, warnings, err
 	}
@@ -78,12 +83,13 @@ func (r *Run) Sweep(ctx context.Context, h *local.Node) (warnings []string) {
 
 // leftovers returns the folders in which the last run, if it died, may have left temporary files, and the token in their names.
 func (r *Run) leftovers() (dirs []string, token string) {
+	known := map[string]bool{}
 	for _, st := range r.before.Ops {
 		if st.Op == nil || st.After != nil || st.Op.Pre == nil {
 			continue
 		}
-		if dir := path.Dir(string(st.Op.Name)); !slices.Contains(dirs, dir) {
-			dirs = append(dirs, dir)
+		if dir := path.Dir(string(st.Op.Name)); !known[dir] {
+			known[dir], dirs = true, append(dirs, dir)
 		}
 	}
 	return dirs, r.before.Head.Token
@@ -142,9 +148,9 @@ func (r *Run) Op(ctx context.Context, a resources.Address, v host.View, op host.
 	if op.Kind == host.OpRun || op.Kind == host.OpUnit || op.Kind == host.OpPublish {
 		return l.Append(ctx, record.Record{Op: &record.Op{Addr: record.AddressOf(a), Kind: string(op.Kind), Name: []byte(op.Name)}})
 	}
-	names := []string{op.Name}
+	names, cut := []string{op.Name}, map[string]bool(nil)
 	if op.Kind == host.OpRemove && op.All {
-		if names, err = tree(v, op.Name); err != nil {
+		if names, cut, err = tree(v, op.Name); err != nil {
 			return err
 		}
 		slices.Reverse(names) // as they are removed, what is in a folder before the folder: an undo goes the other way
@@ -154,6 +160,11 @@ func (r *Run) Op(ctx context.Context, a resources.Address, v host.View, op host.
 		records, err := r.imageRecords(ctx, a, v, op.Kind, names[:n])
 		if err != nil {
 			return err
+		}
+		for i, name := range names[:n] {
+			if pre := records[i].Op.Pre; pre != nil && cut[name] {
+				pre.Missing = fmt.Sprintf("more than %d names were removed at once", treeLimit)
+			}
 		}
 		if names = names[n:]; len(names) == 0 {
 			return l.Append(ctx, records...)
@@ -195,30 +206,6 @@ func (r *Run) imageRecords(ctx context.Context, a resources.Address, v host.View
 		}
 	}
 	return records, g.Wait()
-}
-
-// treeLimit bounds how many names a removed folder may hold for its pre-images to be kept.
-const treeLimit = 100_000
-
-// tree lists a name and all below it, folders before what is in them.
-func tree(v host.View, name string) ([]string, error) {
-	names := []string{name}
-	for i := 0; i < len(names) && len(names) < treeLimit; i++ {
-		st, err := v.Lstat(names[i])
-		if err != nil {
-			return nil, err
-		}
-		if st.Kind != host.Directory {
-			continue
-		}
-		for child, err := range v.ReadDir(names[i]) {
-			if err != nil {
-				return nil, err
-			}
-			names = append(names, strings.TrimSuffix(names[i], "/")+"/"+child)
-		}
-	}
-	return names, nil
 }
 
 // Ended records how the files that a changed were left. Only an undo looks at that: nobody waits for the disk.

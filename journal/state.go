@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -100,4 +101,22 @@ func (s *State) Close() error {
 	l := s.lock
 	s.lock = nil
 	return l.Release()
+}
+
+// setAside moves away what is no folder where one is to be, and tells of it.
+func (s *State) setAside() (warnings []string, _ error) {
+	for _, name := range []string{"journal", "store", "runs"} {
+		path := filepath.Join(s.dir, name)
+		if info, err := os.Stat(path); err == nil && info.IsDir() { // or a link to one
+			continue
+		}
+		if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err := os.Rename(path, path+".damaged"); err != nil {
+			return warnings, fmt.Errorf("state folder: %w", err)
+		}
+		warnings = append(warnings, fmt.Sprintf("state folder: %s is no folder; set aside as %s.damaged, and this run goes on without it", path, name))
+	}
+	return warnings, nil
 }

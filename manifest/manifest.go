@@ -13,6 +13,7 @@ import (
 	"github.com/nodeapply/apply/manifest/calls"
 	"github.com/nodeapply/apply/manifest/diag"
 	"github.com/nodeapply/apply/manifest/files"
+	"github.com/nodeapply/apply/manifest/internal/evaluator"
 	"github.com/nodeapply/apply/manifest/limits"
 	"github.com/nodeapply/apply/manifest/variables"
 	"github.com/nodeapply/apply/resources"
@@ -54,6 +55,9 @@ type Options struct {
 	OnSecret func(text string)
 }
 
+// Output is a value that the root module hands out.
+type Output = evaluator.Output
+
 // Folder is where a module's files are.
 type Folder = calls.Folder
 
@@ -67,18 +71,16 @@ type Result struct {
 	// Secrets are the sensitive values that were met, as plain text.
 	Secrets []string
 
-	compiler *compiler
+	list func(hcl.Diagnostics) diag.List
 }
 
-// Tell turns what was found in the catalog beside mistakes into warnings, with the lines that they are about.
+// Tell turns what was found in the catalog that is no mistake into warnings, with the lines that they are about.
 func (r *Result) Tell(found []catalog.Problem) diag.List {
-	var ds hcl.Diagnostics
-	for _, p := range found {
-		d := fromProblem(p)
+	ds := evaluator.FromProblems(found)
+	for _, d := range ds {
 		d.Severity = hcl.DiagWarning
-		ds = append(ds, d)
 	}
-	return diag.From(ds, &r.compiler.files, r.compiler.secrets.Redact)
+	return r.list(ds)
 }
 
 // Compile reads the file or folder at path. The result is nil if there are mistakes.
@@ -87,18 +89,16 @@ func Compile(ctx context.Context, path string, o Options) (*Result, diag.List) {
 	if err != nil {
 		return nil, broken(err)
 	}
-	result := &Result{compiler: c}
-	if root := c.gather(path); root != nil {
-		err := limits.Run(ctx, limits.Default, func(ctx context.Context, at *limits.Place) {
-			c.ctx, c.at = ctx, at
-			result.Outputs = c.evaluate(root)
-		})
-		if err != nil { // the evaluation may still be going on: nothing of it can be looked at
-			return nil, diag.From(hcl.Diagnostics{limits.Diagnose(err)}, &files.Reader{}, noSecrets)
+	result := &Result{list: c.list}
+	if e := c.gather(path); e != nil {
+		if err := c.watch.Run(ctx, func() { result.Outputs = e.Evaluate() }); err != nil { // it may still be going on: nothing of it can be looked at
+			return nil, diag.From(hcl.Diagnostics{limits.Diagnose(err)}, &files.Reader{}, nil)
 		}
-		result.Catalog = c.catalog()
+		var diags hcl.Diagnostics
+		result.Catalog, diags = e.Catalog()
+		c.diags = append(c.diags, diags...)
 	}
-	list := diag.From(c.diags, &c.files, c.secrets.Redact)
+	list := c.list(c.diags)
 	if list.HasErrors() {
 		return nil, list
 	}
@@ -113,13 +113,10 @@ func Link(ctx context.Context, path string, o Options) diag.List {
 		return broken(err)
 	}
 	c.gather(path)
-	return diag.From(c.diags, &c.files, c.secrets.Redact)
+	return c.list(c.diags)
 }
 
 // broken is a type that cannot be read, its author's mistake.
 func broken(err error) diag.List {
 	return diag.List{{Severity: diag.Error, Summary: "Broken resource type", Detail: err.Error()}}
 }
-
-// noSecrets is for diagnostics that no value is in.
-func noSecrets(text string) string { return text }

@@ -5,6 +5,7 @@ package report
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/nodeapply/apply/report/scrub"
@@ -83,6 +84,8 @@ type Output struct {
 	Name      string `json:"name"`
 	Value     any    `json:"value"`
 	Sensitive bool   `json:"sensitive,omitempty"`
+	// Plain says that marks have followed all that the value is made of, nonsensitive() included: it is shown as it is.
+	Plain bool `json:"-"`
 }
 
 // MarshalJSON writes the output, without its value where that is sensitive.
@@ -92,6 +95,23 @@ func (o Output) MarshalJSON() ([]byte, error) {
 	}
 	type plain Output
 	return json.Marshal(plain(o))
+}
+
+// Text is the value as people read it: a string as it is, anything else as JSON.
+func (o Output) Text() string {
+	if o.Sensitive {
+		return scrub.Hidden
+	}
+	if s, ok := o.Value.(string); ok {
+		return s
+	}
+	var b strings.Builder
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(o.Value); err != nil {
+		return fmt.Sprint(o.Value)
+	}
+	return strings.TrimSuffix(b.String(), "\n")
 }
 
 // Edge is one relation of the graph, by the indices of results; indices beyond them are barriers, which stand for sets.

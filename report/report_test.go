@@ -66,7 +66,15 @@ func TestCountsAndOutcome(t *testing.T) {
 }
 
 func TestSensitiveOutput(t *testing.T) {
-	b, err := json.Marshal([]Output{{"a", "x", false}, {"b", "secret", true}})
+	outputs := []Output{{Name: "a", Value: "x"}, {Name: "b", Value: "secret", Sensitive: true}, {Name: "c", Value: []any{"<&>", 1}}}
+	var texts []string
+	for _, o := range outputs {
+		texts = append(texts, o.Text())
+	}
+	if diff := cmp.Diff([]string{"x", "(sensitive value)", `["<&>",1]`}, texts); diff != "" {
+		t.Error(diff)
+	}
+	b, err := json.Marshal(outputs[:2])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +83,7 @@ func TestSensitiveOutput(t *testing.T) {
 	}
 }
 
-// Every text is scrubbed, no key and no number.
+// Every text is scrubbed, no key, no number and no address.
 func TestScrubbed(t *testing.T) {
 	const s = "hunter2"
 	r := &Report{
@@ -83,7 +91,7 @@ func TestScrubbed(t *testing.T) {
 		Results: []*Result{{Address: resources.Address{Type: "file", Title: s, Instance: `["` + s + `"]`}, Type: "file", Title: s, Pos: s, Outcome: Failed, Changes: []Change{{"mode", s, s, s}},
 			Certainty: CertaintyAfter + s, Because: s, Reason: s, NotifiedBy: []string{s}, Error: &Error{s, s, s}, Warnings: []string{s}}},
 		Edges:     []Edge{{0, 0, true}},
-		Outputs:   []Output{{Name: "hunter2_name", Value: map[string]any{"hunter2": []any{s, 1.0}}}},
+		Outputs:   []Output{{Name: "hunter2_name", Value: map[string]any{"hunter2": []any{s, 1.0}}}, {Name: "plain", Value: s, Plain: true}},
 		Orphans:   []Orphan{{at("file", s), s}},
 		Surprises: []Surprise{{at("file", s), Pending, Failed}},
 	}
@@ -95,11 +103,12 @@ func TestScrubbed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(strings.Count(string(before), s)-2, strings.Count(string(after), "*")); diff != "" {
+	const stay = 3 + 8 // a key, a name and a plain value; the address and what else names it or another
+	if diff := cmp.Diff(strings.Count(string(before), s)-stay, strings.Count(string(after), "*")); diff != "" {
 		t.Errorf("texts: %s", diff)
 	}
-	if !strings.Contains(string(after), `{"hunter2":["*",1]}`) || !strings.Contains(string(after), `"name":"hunter2_name"`) || strings.Count(string(after), s) != 2 {
-		t.Errorf("only the key and the name stay: %s", after)
+	if !strings.Contains(string(after), `{"hunter2":["*",1]}`) || !strings.Contains(string(after), `"name":"hunter2_name"`) || strings.Count(string(after), s) != stay {
+		t.Errorf("only the key, the name, the plain value and addresses stay: %s", after)
 	}
 	if again, _ := json.Marshal(r); !bytes.Equal(before, again) {
 		t.Error("the report itself was changed")

@@ -5,8 +5,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
-
-	"github.com/nodeapply/apply/resources"
 )
 
 // WriteJSON writes the whole report as one JSON object.
@@ -48,7 +46,8 @@ func (r *Report) WriteTo(w io.Writer) (n int64, err error) {
 	return n, out.Flush()
 }
 
-// Scrubbed returns a copy of r whose texts are cleaned by scrub. Structure, keys and numbers stay.
+// Scrubbed returns a copy of r whose texts are cleaned by scrub. Structure, keys and numbers stay, and so do addresses: what is sensitive can be in none, and
+// a word that a secret holds too is no reason to mix them up.
 func (r *Report) Scrubbed(scrub func(string) string) *Report {
 	out := *r
 	out.Node, out.Manifest, out.Commit, out.Aborted = scrub(r.Node), scrub(r.Manifest), scrub(r.Commit), scrub(r.Aborted)
@@ -59,17 +58,14 @@ func (r *Report) Scrubbed(scrub func(string) string) *Report {
 	}
 	out.Outputs = make([]Output, len(r.Outputs))
 	for i, o := range r.Outputs {
-		o.Value = scrubValue(o.Value, scrub)
+		if !o.Plain {
+			o.Value = scrubValue(o.Value, scrub)
+		}
 		out.Outputs[i] = o
 	}
 	out.Orphans = make([]Orphan, len(r.Orphans))
 	for i, o := range r.Orphans {
-		out.Orphans[i] = Orphan{scrubAddress(o.Address, scrub), scrub(o.Removal)}
-	}
-	out.Surprises = make([]Surprise, len(r.Surprises))
-	for i, s := range r.Surprises {
-		s.Address = scrubAddress(s.Address, scrub)
-		out.Surprises[i] = s
+		out.Orphans[i] = Orphan{o.Address, scrub(o.Removal)}
 	}
 	out.Warnings = scrubAll(r.Warnings, scrub)
 	return &out
@@ -77,22 +73,16 @@ func (r *Report) Scrubbed(scrub func(string) string) *Report {
 
 func (r *Result) scrubbed(scrub func(string) string) *Result {
 	out := *r
-	out.Address, out.Title, out.Pos = scrubAddress(r.Address, scrub), scrub(r.Title), scrub(r.Pos)
-	out.Because, out.Reason, out.Certainty = scrub(r.Because), scrub(r.Reason), scrub(r.Certainty)
+	out.Pos, out.Reason = scrub(r.Pos), scrub(r.Reason)
 	out.Changes = make([]Change, len(r.Changes))
 	for i, c := range r.Changes {
 		out.Changes[i] = Change{c.Attribute, scrub(c.Before), scrub(c.After), scrub(c.Diff)}
 	}
-	out.NotifiedBy, out.Warnings = scrubAll(r.NotifiedBy, scrub), scrubAll(r.Warnings, scrub)
+	out.Warnings = scrubAll(r.Warnings, scrub)
 	if r.Error != nil {
 		out.Error = &Error{scrub(r.Error.Summary), scrub(r.Error.Detail), scrub(r.Error.Pos)}
 	}
 	return &out
-}
-
-func scrubAddress(a resources.Address, scrub func(string) string) resources.Address {
-	a.Title, a.Instance = scrub(a.Title), scrub(a.Instance)
-	return a
 }
 
 func scrubAll(texts []string, scrub func(string) string) []string {

@@ -193,7 +193,8 @@ type Valued interface{ Values() map[string]any }
 type Restorer interface {
 	// Before returns what Restore will need, read from the node before d is applied; nil where there is nothing to restore.
 	Before(ctx context.Context, v host.View, d Diff) (json.RawMessage, error)
-	// Restore brings back what Before saw. The receiver is a fresh resource of the type with only its title.
+	// Restore brings back what Before saw. The receiver is a fresh resource of the type that knows nothing but its title, from which the name may
+	// differ.
 	Restore(ctx context.Context, h host.Host, before json.RawMessage) error
 }
 

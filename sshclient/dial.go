@@ -119,7 +119,28 @@ func (d *Dialer) Gateway(t Target) string {
 }
 
 // Dial connects to a host and logs in. Its time begins when its gateway is connected. What is done with the connection is not bound by ctx.
-func (d *Dialer) Dial(ctx context.Context, t Target) (*ssh.Client, error) { return d.dial(ctx, t, 0) }
+func (d *Dialer) Dial(ctx context.Context, t Target) (*ssh.Client, error) {
+	e, err := d.resolve(t)
+	if err != nil {
+		return nil, err
+	}
+	connect := (&net.Dialer{KeepAlive: 15 * time.Second}).DialContext
+	if e.via != "" {
+		client, err := d.gateway(ctx, e.via)
+		if err != nil {
+			return nil, fmt.Errorf("gateway %s: %w", e.via, err)
+		}
+		connect = client.DialContext
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, d.o.Timeout, &TimeoutError{d.o.Timeout, "connect"})
+	defer cancel()
+	for try := 0; ; try++ {
+		client, err := d.attempt(ctx, connect, e)
+		if !errors.Is(err, errDropped) || !pause(ctx, try) {
+			return client, err
+		}
+	}
+}
 
 // Connect connects to another port of a host, through the gateways that lead to it. It does not log in to the host itself.
 func (d *Dialer) Connect(ctx context.Context, t Target, port int) (net.Conn, error) {
@@ -130,7 +151,7 @@ func (d *Dialer) Connect(ctx context.Context, t Target, port int) (net.Conn, err
 	e.port = port
 	connect := (&net.Dialer{KeepAlive: 15 * time.Second}).DialContext
 	if e.via != "" {
-		client, err := d.gateway(ctx, e.via, 0)
+		client, err := d.gateway(ctx, e.via)
 		if err != nil {
 			return nil, fmt.Errorf("gateway %s: %w", e.via, err)
 		}
@@ -148,35 +169,6 @@ func (d *Dialer) Connect(ctx context.Context, t Target, port int) (net.Conn, err
 // Signers are the user's keys, those that were named first, and what to tell of those that cannot be used.
 func (d *Dialer) Signers(ctx context.Context) (signers []ssh.Signer, told []string) {
 	return d.keys.Signers(ctx, keyring.Wanted{Identities: d.o.Identities})
-}
-
-// maxHops bounds gateways behind gateways.
-const maxHops = 8
-
-func (d *Dialer) dial(ctx context.Context, t Target, hops int) (*ssh.Client, error) {
-	if hops > maxHops {
-		return nil, fmt.Errorf("gateway: over the limit of %d, one behind the other", maxHops)
-	}
-	e, err := d.resolve(t)
-	if err != nil {
-		return nil, err
-	}
-	connect := (&net.Dialer{KeepAlive: 15 * time.Second}).DialContext
-	if e.via != "" {
-		client, err := d.gateway(ctx, e.via, hops)
-		if err != nil {
-			return nil, fmt.Errorf("gateway %s: %w", e.via, err)
-		}
-		connect = client.DialContext
-	}
-	ctx, cancel := context.WithTimeoutCause(ctx, d.o.Timeout, &TimeoutError{d.o.Timeout, "connect"})
-	defer cancel()
-	for try := 0; ; try++ {
-		client, err := d.attempt(ctx, connect, e)
-		if !errors.Is(err, errDropped) || !pause(ctx, try) {
-			return client, err
-		}
-	}
 }
 
 // attempt connects and logs in, once.
@@ -201,6 +193,10 @@ func (d *Dialer) dialError(ctx context.Context, err error) error {
 	if late, ok := errors.AsType[net.Error](err); ok && late.Timeout() {
 		return &TimeoutError{d.o.Timeout, "connect"}
 	}
+	var lookup *net.DNSError
+	if errors.As(err, &lookup) {
+		return fmt.Errorf("connect: lookup: %s", lookup.Err)
+	}
 	var op *net.OpError
 	if errors.As(err, &op) {
 		err = op.Err
@@ -217,13 +213,13 @@ func (d *Dialer) dialError(ctx context.Context, err error) error {
 }
 
 // gateway connects to a gateway, once for all that wait for it. One that was lost is connected anew.
-func (d *Dialer) gateway(ctx context.Context, via string, hops int) (*ssh.Client, error) {
+func (d *Dialer) gateway(ctx context.Context, via string) (*ssh.Client, error) {
 	d.mu.Lock()
 	g, ok := d.gateways[via]
 	if !ok {
 		g = &gateway{ready: make(chan struct{})}
 		d.gateways[via] = g
-		d.owned.Go(func() { d.keepGateway(via, g, hops) })
+		d.owned.Go(func() { d.keepGateway(via, g) })
 	}
 	d.mu.Unlock()
 	select {
@@ -235,10 +231,13 @@ func (d *Dialer) gateway(ctx context.Context, via string, hops int) (*ssh.Client
 }
 
 // keepGateway holds a gateway's connection until it is lost or the Dialer is closed.
-func (d *Dialer) keepGateway(via string, g *gateway, hops int) {
+func (d *Dialer) keepGateway(via string, g *gateway) {
 	t, err := gatewayTarget(via, d.o.Known)
 	if err == nil {
-		g.client, err = d.dial(d.ctx, t, hops+1)
+		err = d.leads(t)
+	}
+	if err == nil {
+		g.client, err = d.Dial(d.ctx, t)
 	}
 	g.err = err
 	close(g.ready)
@@ -253,4 +252,29 @@ func (d *Dialer) keepGateway(via string, g *gateway, hops int) {
 	d.mu.Lock()
 	delete(d.gateways, via)
 	d.mu.Unlock()
+}
+
+// maxHops bounds gateways behind gateways.
+const maxHops = 8
+
+// leads tells whether the gateways before this one come to an end: those that are behind each other would wait for each other.
+func (d *Dialer) leads(t Target) error {
+	seen := map[string]bool{}
+	for {
+		e, err := d.resolve(t)
+		switch {
+		case err != nil:
+			return err
+		case e.via == "":
+			return nil
+		case seen[e.via]:
+			return fmt.Errorf("gateway %s: is behind itself", e.via)
+		case len(seen) == maxHops-1:
+			return fmt.Errorf("gateway: over the limit of %d, one behind the other", maxHops)
+		}
+		seen[e.via] = true
+		if t, err = gatewayTarget(e.via, d.o.Known); err != nil {
+			return err
+		}
+	}
 }

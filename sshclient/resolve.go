@@ -1,6 +1,7 @@
 package sshclient
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"slices"
@@ -118,34 +119,33 @@ func splitAddress(s string) (host, port string, err error) {
 	return host, port, nil
 }
 
-// gatewayTarget reads [USER@]HOST[:PORT]; of several, as ProxyJump may list, the last is the one next to the host and the others are before it.
+// gatewayTarget reads [USER@]HOST[:PORT], where HOST may be the name of a Target; of several, as ProxyJump may list, the last is the one next to the host and
+// the others are before it.
 func gatewayTarget(text string, known func(name string) (Target, bool)) (Target, error) {
 	before, last := "", text
 	if i := strings.LastIndexByte(text, ','); i >= 0 {
 		before, last = text[:i], text[i+1:]
 	}
-	last = strings.TrimPrefix(last, "ssh://")
-	t := Target{Gateway: before}
-	if known != nil {
-		if k, ok := known(last); ok {
-			if before != "" {
-				k.Gateway = before
-			}
-			return k, nil
-		}
-	}
+	user, last := "", strings.TrimPrefix(last, "ssh://")
 	if at := strings.LastIndexByte(last, '@'); at >= 0 {
-		t.User, last = last[:at], last[at+1:]
+		user, last = last[:at], last[at+1:]
 	}
-	host, port, err := splitAddress(last)
-	if err != nil {
-		return t, fmt.Errorf("gateway: %w", err)
+	t, ok := Target{}, false
+	if known != nil {
+		t, ok = known(last)
 	}
-	t.Name = host
-	if port != "" {
-		if t.Port, err = strconv.Atoi(port); err != nil {
-			return t, fmt.Errorf("gateway: port %q: want a number from 1 to 65535", port)
+	if !ok {
+		host, port, err := splitAddress(last)
+		if err != nil {
+			return t, fmt.Errorf("gateway: %w", err)
+		}
+		t = Target{Name: host}
+		if port != "" {
+			if t.Port, err = strconv.Atoi(port); err != nil {
+				return t, fmt.Errorf("gateway: port %q: want a number from 1 to 65535", port)
+			}
 		}
 	}
+	t.User, t.Gateway = cmp.Or(user, t.User), cmp.Or(before, t.Gateway)
 	return t, nil
 }

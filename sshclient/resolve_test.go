@@ -1,9 +1,13 @@
 package sshclient
 
 import (
+	"context"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -89,6 +93,7 @@ func TestGatewayTarget(t *testing.T) {
 	known := func(name string) (Target, bool) { return Target{Name: name, Address: "1.2.3.4"}, name == "gw" }
 	for text, want := range map[string]Target{
 		"gw":             {Name: "gw", Address: "1.2.3.4"},
+		"root@gw":        {Name: "gw", Address: "1.2.3.4", User: "root"},
 		"a@h:2200":       {Name: "h", Port: 2200, User: "a"},
 		"first,u@second": {Name: "second", User: "u", Gateway: "first"},
 		"first,gw":       {Name: "gw", Address: "1.2.3.4", Gateway: "first"},
@@ -100,5 +105,33 @@ func TestGatewayTarget(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s: %s", text, diff)
 		}
+	}
+}
+
+// TestGatewaysBehindThemselves: gateways that are behind each other are told at once, by whichever of them a host is reached, at the same time.
+func TestGatewaysBehindThemselves(t *testing.T) {
+	behind := map[string]string{"x": "y", "y": "x", "z": "z"}
+	known := func(name string) (Target, bool) {
+		via, ok := behind[name]
+		return Target{Name: name, Gateway: via}, ok
+	}
+	d := New(Options{User: "me", Home: t.TempDir(), Known: known})
+	defer d.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	var all sync.WaitGroup
+	for name, via := range behind {
+		all.Go(func() {
+			_, err := d.Dial(ctx, Target{Name: name, Gateway: via})
+			if err == nil || !strings.Contains(err.Error(), ": is behind itself") {
+				t.Errorf("%s: %v", name, err)
+			}
+		})
+	}
+	all.Wait()
+	long := New(Options{User: "me", Home: t.TempDir(), Known: func(name string) (Target, bool) { return Target{Name: name, Gateway: name + "1"}, true }})
+	defer long.Close()
+	if _, err := long.Dial(ctx, Target{Name: "n", Gateway: "g"}); err == nil || !strings.Contains(err.Error(), "over the limit of 8, one behind the other") {
+		t.Errorf("gateways without end: %v", err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/nodeapply/apply/catalog"
+	"github.com/nodeapply/apply/catalog/internal/index"
 	"github.com/nodeapply/apply/resources"
 )
 
@@ -77,9 +78,15 @@ func (f *finder) edge(group []pair) string {
 
 // reference writes a as a block of the module scope can name it. Where that cannot, module is the call, of a module that can, in which the block is.
 func reference(scope string, a resources.Address) (ref, module string) {
-	for scope != "" && a.Module != scope && !strings.HasPrefix(a.Module, scope+".") {
-		module, scope = scope, catalog.ParentModule(scope)
+	steps := index.Steps(scope)
+	for i, step := range slices.Backward(steps) {
+		if a.Module == step.Path || strings.HasPrefix(a.Module, step.Path+".") {
+			break
+		}
+		module, steps = step.Path, steps[:i]
 	}
-	a.Module = strings.TrimPrefix(strings.TrimPrefix(a.Module, scope), ".")
+	if len(steps) > 0 {
+		a.Module = strings.TrimPrefix(strings.TrimPrefix(a.Module, steps[len(steps)-1].Path), ".")
+	}
 	return a.String(), module
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/nodeapply/apply/catalog/declared"
 	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/resources/file"
+	"github.com/nodeapply/apply/resources/line"
 	"github.com/nodeapply/apply/resources/pkg"
 	"github.com/nodeapply/apply/resources/service"
 )
@@ -132,6 +133,13 @@ func TestSums(t *testing.T) {
 	}
 }
 
+func lineEntry(sensitive ...string) *catalog.Entry {
+	return entry(line.Type(), "l", 1, func(l *line.Line, e *catalog.Entry) {
+		l.Path, l.Line = "/c", "token 123"
+		e.Sensitive = sensitive
+	})
+}
+
 func TestRemoval(t *testing.T) {
 	for _, tc := range []struct {
 		name string
@@ -145,11 +153,16 @@ func TestRemoval(t *testing.T) {
 			"package \"a\" {\n  ensure = \"absent\"\n}\npackage \"b\" {\n  ensure = \"absent\"\n}\n"},
 		{"service", entry(service.Type(), "ntp", 1, func(s *service.Service, _ *catalog.Entry) { s.Ensure = "running" }),
 			"service \"ntp\" {\n  ensure = \"stopped\"\n  enable = false\n}\n"},
+		{"line", lineEntry(), "line \"l\" {\n  line   = \"token 123\"\n  path   = \"/c\"\n  ensure = \"absent\"\n}\n"},
+		{"sensitive line", lineEntry("line"), ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			held := (&declared.Reader{}).Held(tc.e)
 			got := ""
 			for _, n := range held.Names {
+				if len(held.Removal) == 0 {
+					continue
+				}
 				got += declared.Block(tc.e.Addr.Type, n, held.Removal)
 			}
 			if diff := cmp.Diff(tc.want, got); diff != "" {

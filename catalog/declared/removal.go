@@ -2,6 +2,7 @@ package declared
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/nodeapply/apply/catalog"
@@ -23,7 +24,7 @@ func (r *Reader) Held(e *catalog.Entry) Held {
 	set := map[string]string{}
 	h := Held{}
 	var needed []Attr
-	removable := false
+	removable, secret := false, false
 	for _, f := range r.fieldsOf(v.Type()) {
 		fv := v.FieldByIndex(f.index)
 		removable = removable || f.name == "ensure"
@@ -35,6 +36,7 @@ func (r *Reader) Held(e *catalog.Entry) Held {
 		case f.title:
 		case f.required || distinguishes(e.Addr.Type, f.name):
 			needed = append(needed, Attr{f.name, text(fv, true)})
+			secret = secret || slices.Contains(e.Sensitive, f.name)
 		}
 	}
 	_, identified := e.Resource.(resources.Identified)
@@ -42,7 +44,7 @@ func (r *Reader) Held(e *catalog.Entry) Held {
 	switch {
 	case command || !removable && !identified, set["ensure"] == "absent", set["ensure"] == "purged", set["ensure"] == "unmounted":
 		return Held{}
-	case removable:
+	case removable && !secret: // a block that would show a secret is not kept
 		h.Removal = append(needed, removal(e.Addr.Type, set)...)
 	}
 	h.Names = r.Names(e)

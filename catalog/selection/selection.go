@@ -4,9 +4,9 @@ package selection
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/nodeapply/apply/catalog"
+	"github.com/nodeapply/apply/catalog/internal/index"
 	"github.com/nodeapply/apply/resources"
 )
 
@@ -63,11 +63,8 @@ func unknownTarget(c *catalog.Catalog, t resources.Address) error {
 // Tags lists an entry's own tags and those that it has by itself: type, title and the names of its modules.
 func Tags(e *catalog.Entry) []string {
 	tags := append([]string{e.Addr.Type, e.Addr.Title}, e.Tags...)
-	for _, step := range strings.Split(e.Addr.Module, "module.") {
-		name, _, _ := strings.Cut(strings.TrimSuffix(step, "."), "[")
-		if name != "" {
-			tags = append(tags, name)
-		}
+	for _, step := range index.Steps(e.Addr.Module) {
+		tags = append(tags, step.Name)
 	}
 	return tags
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
 	"runtime"
@@ -96,7 +95,7 @@ func unknownCommand(cmd *cobra.Command, args []string) error {
 		return nil
 	}
 	near := nearCommand(cmd, args[0])
-	if _, err := os.Lstat(args[0]); err == nil || near == "" {
+	if _, err := os.Lstat(args[0]); err == nil || near == "" && len(args) == 1 {
 		return nil
 	}
 	return cli.UsageError(cmd, fmt.Errorf("%q is neither a manifest nor a command%s", args[0], near))
@@ -131,7 +130,7 @@ func versionCommand(a *cli.App) *cobra.Command {
 				}
 			}
 			if a.JSON {
-				return json.NewEncoder(a.Stdout).Encode(map[string]string{
+				return a.PrintJSON(map[string]string{
 					"version": v, "commit": commit, "os": runtime.GOOS, "arch": runtime.GOARCH, "go": runtime.Version(),
 				})
 			}

@@ -26,6 +26,7 @@ import (
 	"github.com/nodeapply/apply/exchange/pki"
 	"github.com/nodeapply/apply/exchange/store"
 	"github.com/nodeapply/apply/exchange/verdict"
+	"github.com/nodeapply/apply/scratch"
 )
 
 // Enroll makes credentials for a node, by the authority beside an exchange's data, and writes them to a folder.
@@ -39,11 +40,34 @@ func Enroll(ctx context.Context, data, node, out string) error {
 
 // Revoke ends all certificates of a node; a server that runs sees it at once.
 func Revoke(ctx context.Context, data, node string) error {
-	a, err := pki.OpenAuthority(ctx, data, time.Now)
+	a, err := pki.FindAuthority(ctx, data, time.Now)
 	if err != nil {
 		return err
 	}
 	return a.Revoke(ctx, node)
+}
+
+// Forget removes what a node that is gone has written in an embedded exchange, of which the authority is beside its data: only the node itself may write there,
+// so that a certificate of it is made, used and thrown away.
+func Forget(ctx context.Context, data, url, deployment, node string) (err error) {
+	folder, err := scratch.Temp("apply-forget")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, folder.Close()) }()
+	dir := filepath.Join(folder.Dir, "node")
+	a, err := pki.FindAuthority(ctx, data, time.Now)
+	if err != nil {
+		return err
+	}
+	if err := a.Enroll(node, dir); err != nil {
+		return err
+	}
+	c, err := connect.Open(ctx, url, connect.Options{CredentialsDir: dir, Deployment: deployment})
+	if err != nil {
+		return err
+	}
+	return errors.Join(c.Forget(ctx, node), c.Close())
 }
 
 // Token makes a bearer token for the HTTP face; it is known nowhere else.

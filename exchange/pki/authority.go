@@ -38,8 +38,8 @@ const (
 	NodeValidity   = 90 * 24 * time.Hour
 	RenewBefore    = NodeValidity / 3 // a node renews its certificate when less than this is left
 	caValidity     = 20 * 365 * 24 * time.Hour
-	serverValidity = NodeValidity // made anew at every start, and when a third is left
-	backdate       = 5 * time.Minute
+	serverValidity = NodeValidity   // made anew at every start, and when a third is left
+	backdate       = 24 * time.Hour // the clock of who is shown a certificate may be behind by so much
 )
 
 // Authority signs and revokes. It is safe for concurrent use, also by several processes.
@@ -76,6 +76,14 @@ func OpenAuthority(ctx context.Context, data string, clock func() time.Time) (*A
 		return nil, fmt.Errorf("authority: %w", err)
 	}
 	return a, nil
+}
+
+// FindAuthority reads the authority beside the exchange's data; where there is none that is an error.
+func FindAuthority(ctx context.Context, data string, clock func() time.Time) (*Authority, error) {
+	if _, err := os.Stat(filepath.Join(data, "authority", "ca.pem")); err != nil {
+		return nil, fmt.Errorf("no exchange has its data in %s: %w", data, err)
+	}
+	return OpenAuthority(ctx, data, clock)
 }
 
 func (a *Authority) lock(ctx context.Context) (*os.File, error) {

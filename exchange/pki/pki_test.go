@@ -67,6 +67,19 @@ func TestWhoIsStillGood(t *testing.T) {
 	}
 }
 
+// TestClocks: a certificate is good for those whose clocks are behind, from the moment on in which the authority itself was made.
+func TestClocks(t *testing.T) {
+	now := time.Now()
+	a := made(t, t.TempDir(), &now)
+	_, leaf := enrolled(t, a, "node01")
+	for behind, good := range map[time.Duration]bool{0: true, 23 * time.Hour: true, 25 * time.Hour: false, -89 * 24 * time.Hour: true, -91 * 24 * time.Hour: false} {
+		_, err := leaf.Verify(x509.VerifyOptions{Roots: a.Pool(), CurrentTime: now.Add(-behind), KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}})
+		if (err == nil) != good {
+			t.Errorf("a clock that is %v behind: %v", behind, err)
+		}
+	}
+}
+
 // TestABrokenListLetsNobodyIn: taken for empty, it would let the revoked in.
 func TestABrokenListLetsNobodyIn(t *testing.T) {
 	now := time.Now()

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -75,6 +76,9 @@ func (d *Dialer) Dial(ctx context.Context, t transport.Target) (transport.Conn, 
 		raw.Close()
 		if ctx.Err() != nil {
 			err = context.Cause(ctx)
+		}
+		if bad, ok := errors.AsType[x509.CertificateInvalidError](err); ok && bad.Reason == x509.Expired && time.Now().After(bad.Cert.NotAfter) {
+			err = fmt.Errorf("its certificate has run out on %s: enroll the node again (apply fleet enroll)", bad.Cert.NotAfter.Format(time.DateOnly))
 		}
 		return nil, fmt.Errorf("agent: %w", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/crypto/ssh"
@@ -88,4 +89,31 @@ func TestRevoked(t *testing.T) {
 			t.Error(diff)
 		}
 	})
+}
+
+// TestRunOut: a node's certificate that has run out is told with what to do; enrolled again, the node is believed.
+func TestRunOut(t *testing.T) {
+	n := start(t)
+	dir := t.TempDir()
+	now := time.Now().Add(-Validity - 48*time.Hour)
+	authority, err := pki.OpenAuthority(t.Context(), dir, func() time.Time { return now })
+	if err != nil {
+		t.Fatal(err)
+	}
+	enroll := func() {
+		t.Helper()
+		if err := Enroll(t.Context(), joining{dir: n.dir}, "n1", "", authority, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	enroll()
+	now = time.Now()
+	want := "agent: its certificate has run out on " + now.Add(-48*time.Hour).Format(time.DateOnly) + ": enroll the node again"
+	if _, err := n.dial(t, authority, "n1", n.key); err == nil || !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("want %q, got %v", want, err)
+	}
+	enroll()
+	if _, err := n.dial(t, authority, "n1", n.key); err != nil {
+		t.Error(err)
+	}
 }

@@ -63,13 +63,20 @@ func Get(ctx context.Context, c transport.Conn, node, src, dir string) (err erro
 	return nil
 }
 
+// errUnwanted is what the node's part sees when nothing more of it is wanted.
+var errUnwanted = errors.New("it is not wanted")
+
 // receive runs the node's part and unpacks what comes into stage.
 func receive(ctx context.Context, c transport.Conn, src, stage string) error {
 	r, w := io.Pipe()
 	unpacked := make(chan error, 1)
 	go func() {
 		err := unpack(r, stage)
-		r.CloseWithError(err) // the rest is not wanted; nil lets the writer see a closed pipe
+		if err == nil {
+			r.Close()
+		} else {
+			r.CloseWithError(errUnwanted)
+		}
 		unpacked <- err
 	}()
 	var said fleet.Said
@@ -81,7 +88,7 @@ func receive(ctx context.Context, c transport.Conn, src, stage string) error {
 		return err
 	case err == nil && exit.Code != 0:
 		return said.Failure(exit)
-	case bad != nil && (err == nil || !errors.Is(bad, err)):
+	case bad != nil && (err == nil || errors.Is(err, errUnwanted)):
 		return &fleet.JobError{Err: bad}
 	}
 	return err

@@ -59,7 +59,7 @@ func unpack(r io.Reader, stage string) (err error) {
 	}
 	slices.Reverse(u.folders)
 	for _, h := range u.folders {
-		if err := root.Chmod(h.Name, h.FileInfo().Mode().Perm()); err != nil {
+		if err := root.Chmod(h.Name, mode(h)); err != nil {
 			return err
 		}
 	}
@@ -107,7 +107,12 @@ func (u *unpacker) file(h *tar.Header, name string, content io.Reader) (err erro
 		return fmt.Errorf("%s: the checksum does not match", name)
 	}
 	delete(u.sums, name)
-	return f.Chmod(h.FileInfo().Mode() & (fs.ModePerm | fs.ModeSetuid | fs.ModeSetgid | fs.ModeSticky))
+	return f.Chmod(mode(h))
+}
+
+// mode is the whole mode of a file or a folder.
+func mode(h *tar.Header) fs.FileMode {
+	return h.FileInfo().Mode() & (fs.ModePerm | fs.ModeSetuid | fs.ModeSetgid | fs.ModeSticky)
 }
 
 // below replaces the first element of a name by data.

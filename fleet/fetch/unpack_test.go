@@ -3,6 +3,7 @@ package fetch
 import (
 	"archive/tar"
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"fmt"
 	"io/fs"
@@ -11,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 )
 
 // sent is an entry of an archive as a node may send it; for a file the checksum that goes before is right unless sum says another.
@@ -19,6 +20,7 @@ type sent struct {
 	name, content, link string
 	kind                byte
 	sum                 string
+	mode                int64 // 0 for 0750
 }
 
 func archive(t *testing.T, entries ...sent) *bytes.Buffer {
@@ -44,7 +46,7 @@ func archive(t *testing.T, entries ...sent) *bytes.Buffer {
 	}
 	write(&tar.Header{Name: "SUMS", Typeflag: tar.TypeReg, Size: int64(sums.Len()), Mode: 0o600}, sums.String())
 	for _, e := range entries {
-		write(&tar.Header{Name: e.name, Typeflag: e.kind, Linkname: e.link, Size: int64(len(e.content)), Mode: 0o750}, e.content)
+		write(&tar.Header{Name: e.name, Typeflag: e.kind, Linkname: e.link, Size: int64(len(e.content)), Mode: cmp.Or(e.mode, 0o750)}, e.content)
 	}
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
@@ -66,6 +68,8 @@ func TestUnpack(t *testing.T) {
 		{"a file", []sent{file("./f", "x")}, "data -rwxr-x---\n"},
 		{"a folder", []sent{folder("./d/"), file("./d/f", "x"), link("./d/l", "../../out"), hard("./d/h", "./d/f")},
 			"data drwxr-x---\ndata/f -rwxr-x---\ndata/h -rwxr-x---\ndata/l Lrwxrwxrwx\n"},
+		{"other modes", []sent{{name: "./d/", kind: tar.TypeDir, mode: 0o3777}, {name: "./d/f", kind: tar.TypeReg, mode: 0o4711}},
+			"data dgtrwxrwxrwx\ndata/f urwx--x--x\n"},
 		{"altered", []sent{{name: "./f", content: "x", kind: tar.TypeReg, sum: strings.Repeat("0", 64)}}, "the checksum does not match"},
 		{"without a checksum", []sent{{name: "./f", content: "x", kind: tar.TypeReg, sum: "none"}}, "the checksum does not match"},
 		{"above", []sent{folder("./d/"), file("../out", "x")}, "leads out of its folder"},
@@ -108,7 +112,7 @@ func TestUnpack(t *testing.T) {
 			case err != nil:
 				t.Errorf("want %q, got %v", tt.want, err)
 			default:
-				if diff := cmp.Diff(tt.want, seen.String()); diff != "" {
+				if diff := gocmp.Diff(tt.want, seen.String()); diff != "" {
 					t.Error(diff)
 				}
 			}

@@ -123,7 +123,7 @@ func Share(text string, total int) (int, error) {
 	digits, percent := strings.CutSuffix(text, "%")
 	n, err := strconv.ParseFloat(digits, 64)
 	switch {
-	case err != nil || n < 0 || n > Max || percent && n > 100 || !percent && n != float64(int(n)):
+	case err != nil || strings.Trim(digits, "0123456789.") != "" || n > Max || percent && n > 100 || !percent && n != float64(int(n)):
 		return 0, fmt.Errorf("%q: want a number of nodes or a percentage such as 10%%", text)
 	case !percent:
 		return int(n), nil

@@ -200,7 +200,7 @@ func ranges(body string) ([]string, error) {
 			return nil, fmt.Errorf("%s: a step of 0", part)
 		case (high-low)/step+len(out) >= Max:
 			return nil, fmt.Errorf("%s: over the limit of %d nodes", part, Max)
-		case lowText[0] == '0' && len(lowText) > 1 && len(highText) < len(lowText):
+		case lowText[0] == '0' && len(highText) < len(lowText), highText[0] == '0' && len(highText) > len(lowText):
 			return nil, fmt.Errorf("%s: both ends need the same number of digits", part)
 		}
 		for n := low; n <= high; n += step {

@@ -72,6 +72,7 @@ func TestMistakes(t *testing.T) {
 		{"n[[1]]", "does not belong", true},
 		{"n[3-1]", "ends before it begins", true},
 		{"n[01-2]", "same number of digits", true},
+		{"n[1-03]", "same number of digits", true},
 		{"n[a-b]", "not a number", true},
 		{"n[]", "not a number", true},
 		{"n[1-3/0]", "step of 0", true},
@@ -116,7 +117,7 @@ func TestShare(t *testing.T) {
 			t.Errorf("%s of 11: want %d, got %d, %v", text, want, got, err)
 		}
 	}
-	for _, text := range []string{"", "x", "-1", "101%", "1.5"} {
+	for _, text := range []string{"", "x", "-1", "101%", "1.5", "NaN%", "1e1", "0x1%", "Inf"} {
 		if _, err := nodeset.Share(text, 11); err == nil {
 			t.Errorf("%q: want an error", text)
 		}

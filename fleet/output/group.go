@@ -87,10 +87,26 @@ func WriteDiff(w io.Writer, groups []Group, terminal bool) error {
 			continue
 		}
 		fmt.Fprintf(&b, "\n%s\n", g.Title())
-		b.Write(shown(diff.Diff(nodeset.Fold(groups[0].Nodes), groups[0].Text, nodeset.Fold(g.Nodes), g.Text), terminal))
+		b.Write(shown(difference(groups[0], g), terminal))
 	}
 	_, err := w.Write(b.Bytes())
 	return err
+}
+
+// difference is how one group's text differs from another's. Bytes that are no text are not printed, and of texts that are the same as far as they are kept it
+// is said that they differ.
+func difference(a, b Group) []byte {
+	from, to := nodeset.Fold(a.Nodes), nodeset.Fold(b.Nodes)
+	switch {
+	case bytes.Equal(a.Text, b.Text):
+		if a.Note != b.Note {
+			return nil // that is how they differ
+		}
+		return fmt.Appendf(nil, "%s and %s differ in what is not kept of them\n", from, to)
+	case bytes.IndexByte(a.Text, 0) >= 0, bytes.IndexByte(b.Text, 0) >= 0:
+		return fmt.Appendf(nil, "Binary outputs of %s and %s differ\n", from, to)
+	}
+	return diff.Diff(from, a.Text, to, b.Text)
 }
 
 func same(groups []Group) string {

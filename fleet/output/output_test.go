@@ -76,3 +76,29 @@ func TestGather(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+func TestWriteDiff(t *testing.T) {
+	group := func(node, text, note string) output.Group {
+		return output.Group{Nodes: []string{node}, Text: []byte(text), Note: note}
+	}
+	for _, tt := range []struct {
+		name string
+		a, b output.Group
+		want string
+	}{
+		{"text", group("n1", "a\n", ""), group("n2", "b", ""), "n2\ndiff n1 n2\n--- n1\n+++ n2\n@@ -1,1 +1,1 @@\n-a\n+b\n\\ No newline at end of file\n"},
+		{"bytes", group("n1", "a\x00\xff", ""), group("n2", "b", ""), "n2\nBinary outputs of n1 and n2 differ\n"},
+		{"behind what is kept", group("n1", "a", ""), group("n2", "a", ""), "n2\nn1 and n2 differ in what is not kept of them\n"},
+		{"how it ended", group("n1", "a", ""), group("n2", "a", "failed"), "n2: failed\n"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var got bytes.Buffer
+			if err := output.WriteDiff(&got, []output.Group{tt.a, tt.b}, false); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff("n1 agree; the others are compared with them\n\n"+tt.want, got.String()); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}

@@ -102,11 +102,39 @@ func (i *Installation) Folders() []string {
 }
 
 // Do puts what the archive holds at the place: a file, or a folder that is not there yet, by one rename; a folder that is there is added to, each file old
-// or new.
+// or new. Where something else is in the way of any of it, nothing is touched.
 func (i *Installation) Do(ctx context.Context, h host.Host) error {
+	for _, top := range i.tops {
+		if err := free(top, i.target(top)); err != nil {
+			return err
+		}
+	}
 	for _, top := range i.tops {
 		if err := installSource(ctx, h, i.archive, top, i.target(top)); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// free tells what is in the way of a source: a folder where a file is to be, or something else where a folder is.
+func free(top []file, target string) error {
+	for _, f := range top {
+		name := path.Join(target, strings.TrimPrefix(f.Name, top[0].Name))
+		info, err := os.Lstat(name)
+		if err == nil && f.Typeflag == tar.TypeDir {
+			info, err = os.Stat(name) // a link to a folder is one
+		}
+		switch {
+		case errors.Is(err, fs.ErrNotExist) && name == target:
+			return nil // with nothing in it
+		case err != nil: // whoever writes there is told
+		case f.Typeflag == tar.TypeDir && !info.IsDir():
+			return fmt.Errorf("%s: is there and not a folder", name)
+		case f.Typeflag != tar.TypeDir && info.IsDir():
+			return fmt.Errorf("%s: is a folder, not a file", name)
+		case f.Typeflag != tar.TypeDir && !info.Mode().IsRegular() && info.Mode().Type() != fs.ModeSymlink:
+			return fmt.Errorf("%s: is not a file", name)
 		}
 	}
 	return nil
@@ -148,24 +176,28 @@ func read(r *io.SectionReader) (tops [][]file, err error) {
 // installSource installs one source as target.
 func installSource(ctx context.Context, h host.Host, archive *Spool, entries []file, target string) error {
 	if entries[0].Typeflag != tar.TypeDir {
-		return write(ctx, h, archive, entries[0], target)
+		if err := write(ctx, h, archive, entries[0], target); err != nil {
+			return fmt.Errorf("%s: %w", target, err)
+		}
+		return nil
 	}
 	if info, err := os.Stat(target); err == nil && info.IsDir() {
-		return folder(ctx, h, archive, entries, target)
+		return folder(ctx, h, archive, entries, target, target)
 	}
 	if _, err := os.Lstat(target); err == nil {
 		return fmt.Errorf("%s: is there and not a folder", target)
 	}
-	return h.Supplant(ctx, target, false, func(h host.Host, name string) error { return folder(ctx, h, archive, entries, name) })
+	return h.Supplant(ctx, target, false, func(h host.Host, name string) error { return folder(ctx, h, archive, entries, name, target) })
 }
 
 // writers is how many files of a folder are written at a time: they share the wait for the disk.
 const writers = 16
 
-// folder installs a folder with what is in it as target, which may be there.
-func folder(ctx context.Context, h host.Host, archive *Spool, entries []file, target string) error {
-	top := entries[0].Name
-	at := func(f file) string { return path.Join(target, strings.TrimPrefix(f.Name, top)) }
+// folder installs a folder with what is in it as target, which may be there. It is told of by the name that it is to have.
+func folder(ctx context.Context, h host.Host, archive *Spool, entries []file, target, named string) error {
+	within := func(f file) string { return strings.TrimPrefix(f.Name, entries[0].Name) }
+	at := func(f file) string { return path.Join(target, within(f)) }
+	told := func(f file, err error) error { return fmt.Errorf("%s: %w", path.Join(named, within(f)), err) }
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var wg sync.WaitGroup
@@ -175,7 +207,7 @@ func folder(ctx context.Context, h host.Host, archive *Spool, entries []file, ta
 			// Readable by nobody else until all is in it.
 			mode := uint32(0o700)
 			if err := h.Mkdir(ctx, at(f), host.Meta{Mode: &mode}); err != nil && !errors.Is(err, fs.ErrExist) {
-				cancel(err)
+				cancel(told(f, err))
 			}
 			continue
 		}
@@ -184,7 +216,7 @@ func folder(ctx context.Context, h host.Host, archive *Spool, entries []file, ta
 			defer func() { <-slots }()
 			if err := context.Cause(ctx); err == nil {
 				if err := write(ctx, h, archive, f, at(f)); err != nil {
-					cancel(err)
+					cancel(told(f, err))
 				}
 			}
 		})
@@ -194,7 +226,7 @@ func folder(ctx context.Context, h host.Host, archive *Spool, entries []file, ta
 		if f := entries[i]; f.Typeflag == tar.TypeDir {
 			mode := uint32(f.Mode) & 0o7777
 			if err := h.SetMeta(ctx, at(f), host.Meta{Mode: &mode}); err != nil {
-				return err
+				return told(f, err)
 			}
 		}
 	}

@@ -1,6 +1,8 @@
 package place_test
 
 import (
+	"context"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -11,6 +13,7 @@ import (
 
 	"github.com/nodeapply/apply/fleet/files"
 	"github.com/nodeapply/apply/fleet/place"
+	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/host/local"
 )
 
@@ -46,6 +49,10 @@ func TestInstall(t *testing.T) {
 		{"a file, into a folder", state{"d/": ""}, "d", []string{"file"}, state{"d/": "", "d/file": "F"}, ""},
 		{"a file, into a folder to be made", nil, "d/e/", []string{"file"}, state{"d/": "", "d/e/": "", "d/e/file": "F"}, ""},
 		{"a file, over a folder", state{"d/": "", "d/file/": ""}, "d", []string{"file"}, state{"d/": "", "d/file/": ""}, "not a file"},
+		{"both, a folder in the way of one", state{"d/folder/a/": "", "d/file": "old"}, "d", []string{"file", "folder"},
+			state{"d/": "", "d/file": "old", "d/folder/": "", "d/folder/a/": ""}, "d/folder/a: is a folder, not a file"},
+		{"a folder, into one with a file in its way", state{"d/folder": "old"}, "d", []string{"file", "folder"},
+			state{"d/": "", "d/folder": "old"}, "d/folder: is there and not a folder"},
 		{"a file, nowhere", nil, "no/where", []string{"file"}, nil, "no such file"},
 		{"a folder, new", nil, "new", []string{"folder"}, state{"new/": "", "new/a": "A"}, ""},
 		{"a folder, over a file", state{"new": "old"}, "new", []string{"folder"}, state{"new": "old"}, "is there and not a folder"},
@@ -76,7 +83,10 @@ func TestInstall(t *testing.T) {
 			if strings.HasSuffix(tt.to, "/") {
 				to += "/"
 			}
-			err := install(t, archive(t, sources...), to, len(sources))
+			h, err := local.New(local.Options{})
+			must(t, err)
+			defer h.Close()
+			err = install(t, h, archive(t, sources...), to, len(sources))
 			if tt.err == "" && err != nil || tt.err != "" && (err == nil || !strings.Contains(err.Error(), tt.err)) {
 				t.Errorf("want error %q, got %v", tt.err, err)
 			}
@@ -103,11 +113,8 @@ func TestInstall(t *testing.T) {
 	}
 }
 
-func install(t *testing.T, a *files.Archive, to string, tops int) error {
+func install(t *testing.T, h host.Host, a *files.Archive, to string, tops int) error {
 	t.Helper()
-	h, err := local.New(local.Options{})
-	must(t, err)
-	defer h.Close()
 	there, err := place.New(t.Context(), h, to, tops)
 	must(t, err)
 	spool, err := there.Spool(a.Size(), a.Own())
@@ -120,4 +127,40 @@ func install(t *testing.T, a *files.Archive, to string, tops int) error {
 	in, err := there.Open(spool)
 	must(t, err)
 	return in.Do(t.Context(), h)
+}
+
+// TestInstallTells: what cannot be written is told by the name that it was to have, also in a folder that comes by one rename.
+func TestInstallTells(t *testing.T) {
+	from, root := t.TempDir(), t.TempDir()
+	must(t, os.MkdirAll(filepath.Join(from, "folder"), 0o755))
+	for _, name := range []string{"a", "b"} {
+		must(t, os.WriteFile(filepath.Join(from, "folder", name), nil, 0o644))
+	}
+	fails := func(to, want string) {
+		t.Helper()
+		h, err := local.New(local.Options{})
+		must(t, err)
+		defer h.Close()
+		if err := install(t, broken{h}, archive(t, filepath.Join(from, "folder")), filepath.Join(root, to), 1); err == nil || !strings.HasPrefix(err.Error(), filepath.Join(root, want)+": no room") {
+			t.Errorf("want %s, got %v", want, err)
+		}
+	}
+	fails("new", "new/b")
+	must(t, os.MkdirAll(filepath.Join(root, "there/folder"), 0o755))
+	fails("there", "there/folder/b")
+}
+
+// broken is a host without room for b.
+type broken struct{ host.Host }
+
+func (h broken) WriteFile(ctx context.Context, name string, f host.NewFile) error {
+	if filepath.Base(name) == "b" {
+		return errors.New("no room")
+	}
+	return h.Host.WriteFile(ctx, name, f)
+}
+
+// Supplant gives what makes it no room for b either.
+func (h broken) Supplant(ctx context.Context, name string, all bool, make func(host.Host, string) error) error {
+	return h.Host.Supplant(ctx, name, all, func(inner host.Host, name string) error { return make(broken{inner}, name) })
 }

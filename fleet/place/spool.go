@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -78,6 +79,9 @@ func (p Place) unnamed() (f *os.File, nameable bool, err error) {
 		return nil, false, fmt.Errorf("%s: %w", p.dir, err)
 	}
 	f, err = os.CreateTemp(p.dir, ".apply-put.")
+	if path, ok := errors.AsType[*fs.PathError](err); ok {
+		err = fmt.Errorf("%s: %w", p.dir, path.Err) // the same on every node
+	}
 	if err != nil {
 		return nil, false, err
 	}

@@ -58,7 +58,7 @@ func TestFetch(t *testing.T) {
 			t.Run(tt.name+" without "+without, func(t *testing.T) {
 				home := t.TempDir()
 				order := fmt.Sprintf("from %d %x 127.0.0.1 %s %s 5\n", packed.Len(), sha256.Sum256(packed.Bytes()), tt.port, tt.key)
-				cmd := exec.CommandContext(t.Context(), "/bin/sh", "-c", startScript, "relay", "HASH")
+				cmd := exec.CommandContext(t.Context(), "/bin/sh", "-c", startScript, "relay", "HASH", "")
 				cmd.Env = []string{"HOME=" + home, "PATH=" + path}
 				cmd.Stdin, cmd.WaitDelay = strings.NewReader(order), 10*time.Second
 				out, err := cmd.Output()

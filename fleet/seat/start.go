@@ -56,25 +56,40 @@ var (
 	_ transport.Forwarder = (*Client)(nil)
 )
 
-// Start makes a relay on a connected node, and brings the program there if it is not. Handlers serve what the node calls; there may be none. Until the
-// context ends the relay is the caller's to close; the connection stays the caller's.
+// Start makes a relay on a connected node, and brings the program there if it is not, or does not run. Handlers serve what the node calls; there may be none.
+// Until the context ends the relay is the caller's to close; the connection stays the caller's.
 func Start(ctx context.Context, conn transport.Conn, p *Program, at At, handlers map[string]wire.Handler) (*Client, error) {
-	stream, err := conn.Start(transport.Line([]string{"exec", "sh", "-c", startScript, "relay", p.Hash}))
+	b, turn, err := begin(ctx, conn, p, at, "")
+	if errors.Is(err, ErrNoRelay) && !b.absent {
+		why := err
+		if b, turn, err = begin(ctx, conn, p, at, "anew"); err == nil {
+			at.note("%v: the program that was there; it was brought again", why)
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
-	b := &beginning{stream: stream, r: bufio.NewReaderSize(stream, 64<<10), program: p, at: at}
-	turn, err := b.begin(ctx)
-	if err != nil {
-		stream.Close()
-		return nil, err
-	}
-	c := &Client{Peer: wire.New(b.r, stream, handlers), conn: conn, stream: stream}
+	c := &Client{Peer: wire.New(b.r, b.stream, handlers), conn: conn, stream: b.stream}
 	c.ended.Go(func() { _ = c.Serve(context.WithoutCancel(ctx)) }) // who calls is told why it ended
 	if turn != nil {
 		c.share(ctx, turn, at)
 	}
 	return c, nil
+}
+
+// begin starts the script, with how: "anew" to bring the program whatever is there. It returns the beginning also with an error.
+func begin(ctx context.Context, conn transport.Conn, p *Program, at At, how string) (*beginning, *spread.Turn, error) {
+	b := &beginning{program: p, at: at}
+	var err error
+	if b.stream, err = conn.Start(transport.Line([]string{"exec", "sh", "-c", startScript, "relay", p.Hash, how})); err != nil {
+		return b, nil, err
+	}
+	b.r = bufio.NewReaderSize(b.stream, 64<<10)
+	turn, err := b.begin(ctx)
+	if err != nil {
+		b.stream.Close()
+	}
+	return b, turn, err
 }
 
 // share ends the turn of a node that has got the program, which other nodes may get from there.
@@ -108,6 +123,7 @@ type beginning struct {
 	r       *bufio.Reader
 	program *Program
 	at      At
+	absent  bool // the node says that the program is not there
 }
 
 // begin speaks with the script until the relay is there. Where the program was brought it returns the node's turn, which is to be ended.
@@ -118,7 +134,9 @@ func (b *beginning) begin(ctx context.Context) (*spread.Turn, error) {
 		return nil, err
 	case words[0] != "absent":
 		return nil, fmt.Errorf("%w: it says %q", ErrNoRelay, words[0])
-	case len(words) < 3 || !runsOn(words[1], words[2]):
+	}
+	b.absent = true
+	if len(words) < 3 || !runsOn(words[1], words[2]) {
 		return nil, fmt.Errorf("%w: this program does not run on %q", ErrNoRelay, strings.Join(words[1:], " "))
 	}
 	content, err := b.program.packed()

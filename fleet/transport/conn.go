@@ -44,11 +44,32 @@ func (c *conn) Close() error {
 	return nil
 }
 
+// passedOn cancels what a command does when its output can be passed on no more: nobody would read the rest, and the command wait for that.
+func passedOn(w io.Writer, cancel context.CancelCauseFunc) io.Writer {
+	if w == nil {
+		return nil
+	}
+	return writerFunc(func(p []byte) (int, error) {
+		n, err := w.Write(p)
+		if err != nil {
+			err = &OutputError{err}
+			cancel(err)
+		}
+		return n, err
+	})
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
+
 // mark is the variable by which the processes of a command are found when they are to be ended: sshd does not pass signals on to what root runs.
 const mark = "APPLY_FLEET_RUN"
 
 // Run runs a command in a session of its own.
 func (c *conn) Run(ctx context.Context, cmd Command) (Exit, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	id := rand.Text()
 	done := make(chan error, 1)
 	go func() {
@@ -58,7 +79,7 @@ func (c *conn) Run(ctx context.Context, cmd Command) (Exit, error) {
 			return
 		}
 		defer s.Close()
-		s.Stdin, s.Stdout, s.Stderr = cmd.Stdin, cmd.Stdout, cmd.Stderr
+		s.Stdin, s.Stdout, s.Stderr = cmd.Stdin, passedOn(cmd.Stdout, cancel), passedOn(cmd.Stderr, cancel)
 		err = s.Start(fmt.Sprintf(`exec env %s=%s "$SHELL" -c %s`, mark, id, quoteAlways(cmd.Line)))
 		if err == nil {
 			err = s.Wait()
@@ -70,6 +91,9 @@ func (c *conn) Run(ctx context.Context, cmd Command) (Exit, error) {
 	}()
 	select {
 	case err := <-done:
+		if out, ok := errors.AsType[*OutputError](context.Cause(ctx)); ok {
+			return Exit{}, out
+		}
 		return c.exit(err)
 	case <-ctx.Done():
 	}

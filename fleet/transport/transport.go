@@ -56,6 +56,15 @@ type Exit struct {
 	Signal string // its name without SIG, "" if none
 }
 
+// OutputError says that what a command printed could not be passed on here; the command was ended.
+type OutputError struct{ Err error }
+
+// Error is the reason alone.
+func (e *OutputError) Error() string { return e.Err.Error() }
+
+// Unwrap gives the reason.
+func (e *OutputError) Unwrap() error { return e.Err }
+
 // Errors that Dial and Run wrap.
 var (
 	ErrHostKey = sshclient.ErrHostKey

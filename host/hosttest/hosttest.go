@@ -21,7 +21,10 @@ import (
 	"testing"
 
 	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/host/hosttest/internal/tree"
+	"github.com/nodeapply/apply/host/hosttest/internal/units"
 	"github.com/nodeapply/apply/host/local"
+	"github.com/nodeapply/apply/sandbox/model"
 )
 
 // Host is a node of a test. Owners of its files are real where the test runs as root; where not, every account has the id of the caller.
@@ -34,8 +37,8 @@ type Host struct {
 	mu       sync.Mutex
 	handlers []handler
 	calls    []string
-	units    map[string]*Unit // nil: no systemd
-	mounts   []host.Mount     // nil: the kernel's
+	systemd  *units.Manager // nil: none
+	mounts   *model.Node    // nil: the kernel's
 }
 
 var _ host.Host = (*Host)(nil)
@@ -62,7 +65,7 @@ func RealCommands(h *Host) {
 	h.real = real
 }
 
-// New returns a node with the files of tree, which is text in the form of txtar:
+// New returns a node with the files that a text names, which is in the form of txtar:
 //
 //	-- etc/motd 0644 root:root --
 //	hello
@@ -72,7 +75,7 @@ func RealCommands(h *Host) {
 //
 // Mode and owner may be left out; folders on the way are made. Without an etc/passwd the node knows root, daemon (1), bin (2) and
 // nobody (65534), and groups of the same names and numbers.
-func New(t testing.TB, tree string, options ...Option) *Host {
+func New(t testing.TB, files string, options ...Option) *Host {
 	t.Helper()
 	dir, err := filepath.EvalSymlinks(t.TempDir())
 	if err != nil {
@@ -90,7 +93,7 @@ func New(t testing.TB, tree string, options ...Option) *Host {
 	for _, o := range options {
 		o(h)
 	}
-	entries, err := parseTree(tree)
+	entries, err := tree.Parse(files)
 	if err == nil {
 		err = plant(h, entries)
 	}

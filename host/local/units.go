@@ -5,25 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path"
-	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/nodeapply/apply/host"
 )
-
-// unitTypes are the endings of units' names. A name without one is that of a service, as for systemctl.
-var unitTypes = [...]string{
-	".service", ".socket", ".device", ".mount", ".automount", ".swap", ".target", ".path", ".timer", ".slice", ".scope",
-}
-
-// unitGrammar and maxUnit are of systemd.unit(5). A bound within the expression would cost every start of the program a millisecond.
-var unitGrammar = regexp.MustCompile(`^[A-Za-z0-9:_.\\@-]+$`)
-
-const maxUnit = 255
 
 const (
 	logTimeout = 10 * time.Second
@@ -38,17 +25,7 @@ func (n *Node) unitName(name string) (string, error) {
 	if _, err := os.Stat("/run/systemd/system"); err != nil { // as sd_booted(3) asks
 		return "", host.ErrNoSystemd
 	}
-	return wholeUnitName(name)
-}
-
-func wholeUnitName(name string) (string, error) {
-	if !slices.Contains(unitTypes[:], path.Ext(name)) {
-		name += ".service"
-	}
-	if len(name) > maxUnit || !unitGrammar.MatchString(name) || strings.HasPrefix(name, "-") {
-		return "", fmt.Errorf("%q is not the name of a unit", name)
-	}
-	return name, nil
+	return host.UnitName(name)
 }
 
 // Unit implements [host.UnitReader].

@@ -1,6 +1,7 @@
 package undo
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -29,8 +30,9 @@ type Step struct {
 	// Lasting says that it is refused because nothing is there to put back, such as of what a command did: it holds up none of the others.
 	Lasting bool
 
-	op     *record.Op
-	before json.RawMessage
+	op      *record.Op
+	before  json.RawMessage
+	covered bool // something is mounted there that goes before it
 }
 
 // PlanOf reads what run id changed and compares it with the node. What has changed since is refused.
@@ -47,7 +49,11 @@ func PlanOf(state *journal.State, v host.View, id string) (*Plan, error) {
 		return nil, errors.Join(err, fmt.Errorf("run %s was undone already, by run %s", id, by))
 	}
 	u := &Plan{Run: id}
+	touched := touchedBy(p)
 	for _, st := range p.Ops {
+		if st.Begin != nil && !touched(st.Begin.Addr.Address()) {
+			continue // announced, and given up before anything was done
+		}
 		step, ok, err := stepOf(v, st)
 		if err != nil {
 			return nil, err
@@ -58,7 +64,29 @@ func PlanOf(state *journal.State, v host.View, id string) (*Plan, error) {
 	}
 	slices.Reverse(u.Steps)
 	u.sayOnce()
-	return u, u.keepStrangers(v)
+	return u, errors.Join(u.uncover(v), u.keepStrangers(v))
+}
+
+// uncover lets folders go on which the run has mounted something: what is seen of them now is what is mounted there, and that goes before them.
+func (u *Plan) uncover(v host.View) error {
+	first := slices.IndexFunc(u.Steps, func(s Step) bool { return s.Addr.Type == "mount" && s.before != nil })
+	if first < 0 {
+		return nil
+	}
+	mounts, err := v.Mounts(context.Background())
+	if err != nil {
+		return err
+	}
+	for i := range u.Steps[first:] {
+		s := &u.Steps[first+i]
+		if s.op != nil {
+			s.covered = slices.ContainsFunc(mounts, func(m host.Mount) bool { return m.Point == string(s.op.Name) })
+		}
+		if s.covered {
+			s.Refused = ""
+		}
+	}
+	return nil
 }
 
 // sayOnce drops that a resource as a whole cannot be taken back where its files say why.
@@ -80,6 +108,9 @@ func (u *Plan) keepStrangers(v host.View) error {
 		}
 		name := string(s.op.Name)
 		removed[name] = true
+		if s.covered {
+			continue
+		}
 		st, err := v.Lstat(name)
 		if err != nil {
 			return err
@@ -103,24 +134,62 @@ func (u *Plan) keepStrangers(v host.View) error {
 
 // LastChange is the id of the run that an undo is of where none is named: the last one that changed something. Where that is an undo that did not come
 // to its end, it is the run that it undid: the rest of it is left to be done.
-func LastChange(state *journal.State) (string, error) {
+func LastChange(state *journal.State, v host.View) (string, error) {
 	journals := record.In(state.Dir())
 	ids, err := journals.IDs()
 	if err != nil {
 		return "", err
 	}
-	if len(ids) == 0 {
-		return "", errors.New("no run that changed something is on record")
+	for _, id := range ids {
+		p, dmg, err := journals.Read(id)
+		if err != nil {
+			return "", err
+		}
+		if _, ended := journals.Closed(id); !ended && slices.Contains(ids, p.Head.Undoes) {
+			return p.Head.Undoes, nil
+		}
+		some, err := changedBy(v, p)
+		if err != nil || some || dmg != nil {
+			return id, err
+		}
 	}
-	last := ids[0]
-	if _, ended := journals.Closed(last); ended {
-		return last, nil
+	return "", errors.New("no run that changed something is on record")
+}
+
+// touchedBy tells of which resources a change of the node is announced. Those that a command changed together have it under one of their names.
+func touchedBy(p record.Past) func(a resources.Address) bool {
+	own, together := map[resources.Address]bool{}, map[string]bool{}
+	for _, st := range p.Ops {
+		if st.Op != nil {
+			own[st.Op.Addr.Address()] = true
+			together[st.Op.Addr.Type] = together[st.Op.Addr.Type] || st.Op.Kind == string(host.OpRun)
+		}
 	}
-	p, _, err := journals.Read(last)
-	if err == nil && slices.Contains(ids, p.Head.Undoes) {
-		last = p.Head.Undoes
+	return func(a resources.Address) bool { return own[a] || together[a.Type] }
+}
+
+// changedBy says whether a run changed anything: not where all that it announced failed, and is still as it was before.
+func changedBy(v host.View, p record.Past) (bool, error) {
+	for _, st := range p.Ops {
+		if st.Op == nil {
+			continue
+		}
+		switch host.OpKind(st.Op.Kind) {
+		case host.OpRun, host.OpUnit, host.OpPublish: // who knows
+			return true, nil
+		}
+		if st.Op.Pre == nil { // a name that an earlier record tells of
+			continue
+		}
+		now, err := image.TraceOf(v, string(st.Op.Name))
+		if err != nil || st.After != nil && !now.Same(*st.After) {
+			return true, err
+		}
+		if same, err := st.Op.Pre.Is(v, string(st.Op.Name)); err != nil || !same {
+			return true, err
+		}
 	}
-	return last, err
+	return false, nil
 }
 
 // undoneBy returns the id of the run that undid run id and came to its end.
@@ -160,19 +229,18 @@ func stepOf(v host.View, st record.Step) (Step, bool, error) {
 	if err != nil {
 		return step, false, err
 	}
-	if st.After == nil || !now.Same(*st.After) {
-		// Announced, and not done before the run died; or put back already.
-		if before, err := st.Op.Pre.Is(v, string(st.Op.Name)); err != nil || before {
-			return step, false, err
-		}
+	// Announced, and not done: it failed, or the run died before; or put back already.
+	if before, err := st.Op.Pre.Is(v, string(st.Op.Name)); err != nil || before {
+		return step, false, err
 	}
 	switch {
 	case st.After == nil:
 		step.Refused = "the run died in the middle of it"
 	case !now.Same(*st.After):
 		step.Refused = "it has changed since"
-	case st.Op.Pre.Missing != "":
-		step.Refused, step.Lasting = "its content was not kept: "+st.Op.Pre.Missing, true
+	default:
+		step.Refused = st.Op.Pre.Lost()
+		step.Lasting = step.Refused != ""
 	}
 	return step, true, nil
 }

@@ -135,6 +135,9 @@ func TestPlanRefuses(t *testing.T) {
 		if err := r.Begin(t.Context(), dial, resources.Diff{Changes: []resources.Change{{Attr: "command", Irreversible: true}}}, nil, nil); err != nil {
 			t.Fatal(err)
 		}
+		if err := r.Op(t.Context(), dial, h, host.Op{Kind: host.OpRun, Name: "/bin/sh"}); err != nil {
+			t.Fatal(err)
+		}
 		u, err := PlanOf(s, h, "2")
 		if err != nil {
 			t.Fatal(err)
@@ -181,4 +184,72 @@ func TestPlanRefuses(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	})
+}
+
+func TestLastChange(t *testing.T) {
+	h := hosttest.New(t, "-- f --\nold\n")
+	s := open(t)
+	last := func(want string) {
+		t.Helper()
+		if got, err := LastChange(s, h); err != nil || got != want {
+			t.Errorf("run %s is to be undone (%v), want %s", got, err, want)
+		}
+	}
+	recorded(t, s, h, "1", func(ctx context.Context, h host.Host) error {
+		return h.WriteFile(ctx, "/f", host.NewFile{Content: strings.NewReader("new")})
+	})
+	// A write that is announced and fails, as on a full disk.
+	r := begin(t, s, "2", "")
+	if err := errors.Join(r.Begin(t.Context(), motd, resources.Diff{}, nil, nil),
+		r.Op(t.Context(), motd, h, host.Op{Kind: host.OpWrite, Name: "/f"}), r.Ended(t.Context(), motd, h), r.Close()); err != nil {
+		t.Fatal(err)
+	}
+	last("1")
+	if u, err := PlanOf(s, h, "2"); err != nil || len(u.Steps) != 0 {
+		t.Errorf("nothing was written: %v, %+v", err, u)
+	}
+	// A resource that gives up before it does anything.
+	r = begin(t, s, "3", "")
+	if err := errors.Join(r.Begin(t.Context(), dial, resources.Diff{}, nil, []byte(`"before"`)), r.Close()); err != nil {
+		t.Fatal(err)
+	}
+	last("1")
+	if u, err := PlanOf(s, h, "3"); err != nil || len(u.Steps) != 0 {
+		t.Errorf("there is nothing to be put back: %v, %+v", err, u)
+	}
+	// What was changed since is not what it was before.
+	recorded(t, s, h, "4", func(ctx context.Context, h host.Host) error { return h.Remove(ctx, "/f", false) })
+	last("4")
+	if err := h.WriteFile(t.Context(), "/f", host.NewFile{Content: strings.NewReader("mine")}); err != nil {
+		t.Fatal(err)
+	}
+	last("4")
+}
+
+// A folder that the run made and mounted something on looks like what is mounted: it goes when that is gone.
+func TestFolderUnderAMount(t *testing.T) {
+	h := hosttest.New(t, "")
+	h.Mount(host.Mount{Point: "/d", FSType: "tmpfs"})
+	s := open(t)
+	r := begin(t, s, "1", "")
+	ctx, mount := t.Context(), resources.Address{Type: "mount", Title: "d"}
+	mode := uint32(0o1777)
+	if err := errors.Join(
+		r.Begin(ctx, motd, resources.Diff{}, nil, nil), host.Recording(h, recorder{r, motd}).Mkdir(ctx, "/d", host.Meta{}), r.Ended(ctx, motd, h),
+		r.Begin(ctx, mount, resources.Diff{}, nil, []byte(`"unmounted"`)), r.Op(ctx, mount, h, host.Op{Kind: host.OpRun, Name: "mount"}), r.Close(),
+		h.SetMeta(ctx, "/d", host.Meta{Mode: &mode}), h.WriteFile(ctx, "/d/lost+found", host.NewFile{Content: strings.NewReader("")}),
+	); err != nil {
+		t.Fatal(err)
+	}
+	u, err := PlanOf(s, h, "1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, step := range u.Steps {
+		got = append(got, step.What+step.Refused)
+	}
+	if diff := cmp.Diff([]string{"state of mount.d", "file /d"}, got); diff != "" {
+		t.Error(diff)
+	}
 }

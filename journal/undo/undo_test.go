@@ -72,7 +72,9 @@ func changed(t *testing.T) *node {
 		}
 	}
 	step(motd, nil, write("/motd"))
-	step(dial, json.RawMessage(`7`), func(host.Host) error { return nil })
+	step(dial, json.RawMessage(`7`), func(host.Host) error {
+		return run.Op(ctx, dial, n.host, host.Op{Kind: host.OpRun, Name: "/bin/turn"})
+	})
 	step(issue, nil, write("/issue"))
 	if err := run.Close(); err != nil {
 		t.Fatal(err)
@@ -183,7 +185,7 @@ func TestInterrupted(t *testing.T) {
 		t.Error(diff)
 	}
 	// Who asks again has the rest put back, and then it is undone.
-	last, err := LastChange(n.state)
+	last, err := LastChange(n.state, n.host)
 	if err != nil || last != "1" {
 		t.Fatalf("%s is to be undone, %v", last, err)
 	}
@@ -197,7 +199,7 @@ func TestInterrupted(t *testing.T) {
 	if _, err := PlanOf(n.state, n.host, "1"); err == nil || !strings.Contains(err.Error(), "undone already, by run 3") {
 		t.Errorf("got %v", err)
 	}
-	if last, err := LastChange(n.state); err != nil || last != "3" {
+	if last, err := LastChange(n.state, n.host); err != nil || last != "3" {
 		t.Errorf("%s is to be undone, %v", last, err)
 	}
 }

@@ -99,6 +99,7 @@ func TestSet(t *testing.T) {
 		{attr: "int", expr: `1e30`, err: "want a whole number, got 1e+30"},
 		{attr: "int", expr: `"x"`, err: "want a whole number, got a string"},
 		{attr: "unsigned", expr: `7`, want: thing{Unsigned: ptr(uint32(7))}},
+		{attr: "unsigned", expr: `1.5`, err: "want a whole number that is not negative, got 1.5"},
 		{attr: "unsigned", expr: `-1`, err: "want a whole number that is not negative, got -1"},
 		{attr: "unsigned", expr: `4294967296`, err: "want a whole number that is not negative, got 4294967296"},
 		{attr: "float", expr: `0.25`, want: thing{Float: 0.25}},

@@ -121,7 +121,7 @@ func setUint(to reflect.Value, v cty.Value) error {
 		return err
 	}
 	n, exact := v.AsBigFloat().Uint64()
-	if exact != big.Exact || to.OverflowUint(n) {
+	if exact != big.Exact || !v.AsBigFloat().IsInt() || to.OverflowUint(n) { // Uint64 calls 1.5 exact
 		return fmt.Errorf("want a whole number that is not negative, got %s", v.AsBigFloat().Text('g', 20))
 	}
 	to.SetUint(n)

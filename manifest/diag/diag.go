@@ -87,10 +87,13 @@ type In string
 type Unshown struct{}
 
 // From turns the language's diagnostics into a List in order of position, each once, with what it was met in. Redact takes secrets out
-// of a text.
+// of a text; nil: there are none.
 //
 // The language's own idea of showing the values of variables is not followed: it would print secrets.
 func From(ds hcl.Diagnostics, src Sources, redact func(string) string) List {
+	if redact == nil {
+		redact = func(text string) string { return text }
+	}
 	type key struct {
 		at              hcl.Range
 		summary, detail string
@@ -184,15 +187,28 @@ func wording(detail string) string {
 	return didYouMean.ReplaceAllString(detail, "; did you mean `$1`?")
 }
 
-// Suggest ends a sentence: "; did you mean `x`?" with the name nearest to given, "." if none is near.
+// Suggest ends a sentence: "; did you mean `x`?" with the one of names that is meant by given, "." if that is none.
 func Suggest(given string, names []string) string {
-	if len(given) < 3 { // everything is near to it
-		names = slices.DeleteFunc(slices.Clone(names), func(n string) bool { return given == "" || !strings.HasPrefix(n, given[:1]) || len(n) > len(given)+1 })
-	}
-	if near := resources.Nearest(given, names); near != "" && near != given {
+	if near := Meant(given, names); near != "" {
 		return "; did you mean `" + near + "`?"
 	}
 	return "."
+}
+
+// Meant is the one of names that is meant by a word: what other tools call so, else the nearest, "" if none is near.
+func Meant(given string, names []string) string {
+	for _, meant := range habits[given] {
+		if slices.Contains(names, meant) {
+			return meant
+		}
+	}
+	if len(given) < 3 { // everything is near to it
+		names = slices.DeleteFunc(slices.Clone(names), func(n string) bool { return given == "" || !strings.HasPrefix(n, given[:1]) || len(n) > len(given)+1 })
+	}
+	if near := resources.Nearest(given, names); near != given {
+		return near
+	}
+	return ""
 }
 
 // maxCode bounds the lines of an excerpt.

@@ -31,8 +31,6 @@ func met(in, summary, detail string) *hcl.Diagnostic {
 	return d
 }
 
-func same(s string) string { return s }
-
 func TestFrom(t *testing.T) {
 	src := files{"a.hcl": "one\n\ttwo = 2\nthree\n", "b.hcl": "x", "crlf.hcl": "a = +\r\n", "long.hcl": strings.Repeat("é", 5000) + "HERE" + strings.Repeat("y", 5000)}
 	for name, tc := range map[string]struct {
@@ -86,12 +84,8 @@ func TestFrom(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			redact := tc.redact
-			if redact == nil {
-				redact = same
-			}
 			var b strings.Builder
-			if err := diag.From(tc.in, src, redact).WriteText(&b, diag.TextOptions{}); err != nil {
+			if err := diag.From(tc.in, src, tc.redact).WriteText(&b, diag.TextOptions{}); err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(tc.want, b.String()); diff != "" {
@@ -102,7 +96,7 @@ func TestFrom(t *testing.T) {
 }
 
 func TestColourAndWidth(t *testing.T) {
-	list := diag.From(hcl.Diagnostics{diag.Errorf(at("a.hcl", 1, 1, 0, 3), "S", "one two three four")}, files{"a.hcl": "abc def"}, same)
+	list := diag.From(hcl.Diagnostics{diag.Errorf(at("a.hcl", 1, 1, 0, 3), "S", "one two three four")}, files{"a.hcl": "abc def"}, nil)
 	var b strings.Builder
 	if err := list.WriteText(&b, diag.TextOptions{Width: 12, Color: true}); err != nil {
 		t.Fatal(err)
@@ -121,6 +115,23 @@ func TestSuggest(t *testing.T) {
 	for given, want := range map[string]string{"ensur": "; did you mean `ensure`?", "contents": "; did you mean `content`?", "banana": ".", "x": ".", "mode": "."} {
 		if got := diag.Suggest(given, names); got != want {
 			t.Errorf("%s: want %q, got %q", given, want, got)
+		}
+	}
+}
+
+// TestHabits: a word of another tool is answered with what is meant here, where there is that.
+func TestHabits(t *testing.T) {
+	for given, names := range map[string][]string{
+		"state ensure":       {"start", "ensure"},
+		"src device":         {"device", "fstype"},
+		"src source":         {"device", "source"},
+		"lineinfile line":    {"file", "line"},
+		"depends_on require": {"require", "before"},
+		"shell ":             {"package"},
+	} {
+		word, want, _ := strings.Cut(given, " ")
+		if got := diag.Meant(word, names); got != want {
+			t.Errorf("%s: got %q, want %q", word, got, want)
 		}
 	}
 }

@@ -37,6 +37,8 @@ type Options struct {
 	Identities []string
 	// Step, if not nil, is called by templates between two elements. It may end the goroutine.
 	Step func()
+	// OnSecret, if not nil, is told what a function makes sensitive, also where only a part of it becomes a value of the manifest.
+	OnSecret func(cty.Value)
 }
 
 // Functions returns all functions by name, for an hcl.EvalContext.
@@ -64,7 +66,31 @@ func Functions(opts Options) map[string]function.Function {
 		fns[name] = guard(f, nil)
 		inTemplates[name] = tree.Nested(f.Params())
 	}
+	if opts.OnSecret != nil {
+		for _, name := range []string{"sensitive", "decrypt"} {
+			fns[name] = noting(fns[name], opts.OnSecret)
+		}
+	}
 	return fns
+}
+
+// noting tells note what f makes.
+func noting(f function.Function, note func(cty.Value)) function.Function {
+	params := f.Params()
+	for i := range params {
+		params[i] = spec.AllowAll(params[i])
+	}
+	return function.New(&function.Spec{
+		Params: params,
+		Type:   function.StaticReturnType(cty.DynamicPseudoType),
+		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+			v, err := f.Call(args)
+			if err == nil {
+				note(v)
+			}
+			return v, err
+		},
+	})
 }
 
 // unguarded are functions that make nothing longer than their arguments, and whose errors quote no values. They are often

@@ -26,11 +26,14 @@ type Manifest struct {
 	types []resources.Type
 	file  *hclwrite.File
 	seen  map[string]bool // addresses
+
+	users  map[string]bool
+	groups map[*hclwrite.Body][]string // with the members that they list
 }
 
 // New returns a Manifest in which nothing is, for resources of these types.
 func New(types []resources.Type) *Manifest {
-	return &Manifest{types: types, file: hclwrite.NewEmptyFile(), seen: map[string]bool{}}
+	return &Manifest{types: types, file: hclwrite.NewEmptyFile(), seen: map[string]bool{}, users: map[string]bool{}, groups: map[*hclwrite.Body][]string{}}
 }
 
 // Add adds what is selected and not there yet. TYPE[TITLE], TYPE["TITLE"] and TYPE.TITLE are one resource; TYPE:WHAT and TYPE are all that its type
@@ -50,7 +53,7 @@ func (m *Manifest) Add(ctx context.Context, v host.View, selection string) error
 			continue
 		}
 		m.seen[address] = true
-		err := sel.write(ctx, v, title, m.file.Body())
+		err := sel.write(ctx, v, title, m)
 		switch {
 		case err != nil && !sel.listed:
 			return fmt.Errorf("%s: %w", address, err)
@@ -62,7 +65,42 @@ func (m *Manifest) Add(ctx context.Context, v host.View, selection string) error
 }
 
 // WriteTo writes the manifest.
-func (m *Manifest) WriteTo(w io.Writer) (int64, error) { return m.file.WriteTo(w) }
+func (m *Manifest) WriteTo(w io.Writer) (int64, error) {
+	m.sayOnce()
+	return m.file.WriteTo(w)
+}
+
+// sayOnce leaves members out of groups where their users say it: each of the two would come after the other.
+func (m *Manifest) sayOnce() {
+	for block, members := range m.groups {
+		var others []cty.Value
+		for _, name := range members {
+			if !m.users[name] {
+				others = append(others, cty.StringVal(name))
+			}
+		}
+		switch {
+		case len(others) == 0:
+			block.RemoveAttribute("members")
+		case len(others) < len(members):
+			block.SetAttributeValue("members", cty.ListVal(others))
+		}
+	}
+}
+
+// note remembers who is a user, and whom a group lists.
+func (m *Manifest) note(kind, title string, block *hclwrite.Body, value func(attr string) cty.Value) {
+	switch kind {
+	case "user":
+		m.users[title] = value("ensure").RawEquals(cty.StringVal("present"))
+	case "group":
+		if members := value("members"); !members.IsNull() && members.LengthInt() > 0 {
+			for _, v := range members.AsValueSlice() {
+				m.groups[block] = append(m.groups[block], v.AsString())
+			}
+		}
+	}
+}
 
 // selection says what of one type is meant.
 type selection struct {
@@ -136,7 +174,7 @@ func (s *selection) stateless() error {
 }
 
 // write appends the block of one resource: the attributes that are not as they are by default, ensure first.
-func (s *selection) write(ctx context.Context, v host.View, title string, to *hclwrite.Body) error {
+func (s *selection) write(ctx context.Context, v host.View, title string, m *Manifest) error {
 	if !utf8.ValidString(title) || !norm.NFC.IsNormalString(title) {
 		return errors.New("a manifest cannot hold that name: want UTF-8 in normalization form C")
 	}
@@ -147,7 +185,13 @@ func (s *selection) write(ctx context.Context, v host.View, title string, to *hc
 	if err := r.Inspect(ctx, v); err != nil {
 		return err
 	}
+	if c, ok := r.(resources.Validator); ok { // programs bear with more than a manifest does
+		if err := c.Validate(); err != nil {
+			return err
+		}
+	}
 	is, plain := r.(resources.Resource), s.schema.Type.New(title)
+	to := m.file.Body()
 	if len(to.Blocks()) > 0 {
 		to.AppendNewline()
 	}
@@ -171,5 +215,6 @@ func (s *selection) write(ctx context.Context, v host.View, title string, to *hc
 			set(name)
 		}
 	}
+	m.note(s.schema.Type.Name, title, block, func(attr string) cty.Value { return s.schema.Field(attr).Get(is) })
 	return nil
 }

@@ -30,10 +30,17 @@ func (l *lamp) Inspect(context.Context, host.View) error {
 		return errors.New("it flickers")
 	case "none":
 		l.Ensure = "absent"
+	case "pale":
+		l.Colour = "pale"
 	default:
 		l.Colour = "red"
 	}
 	return nil
+}
+func (l *lamp) Validate() error {
+	var bad resources.Mistakes
+	bad.OneOf("colour", l.Colour, "red", "white")
+	return bad.Err()
 }
 func (l *lamp) List(_ context.Context, _ host.View, of string) ([]string, error) {
 	return []string{of + "1", "broken", of + "2", "e\u0301"}, nil
@@ -62,6 +69,7 @@ func TestAdd(t *testing.T) {
 		"as by default":  {"lamp.none", "lamp \"none\" {\n  ensure = \"absent\"\n}\n", ""},
 		"once":           {"lamp.none;lamp[none]", "lamp \"none\" {\n  ensure = \"absent\"\n}\n", ""},
 		"a listing":      {"lamp:x", "lamp \"x1\" {\n  ensure = \"on\"\n  colour = \"red\"\n}\n\nlamp \"x2\" {\n  ensure = \"on\"\n  colour = \"red\"\n}\n", "lamp.broken: it flickers; lamp[\"e\u0301\"]: a manifest cannot hold that name"},
+		"no such colour":  {"lamp.pale", "lamp.pale: colour: \"pale\" is none of red, white", ""},
 		"a broken one":   {"lamp.broken", "lamp.broken: it flickers", ""},
 		"no title":       {"lamp[]", "lamp[]: want TYPE[TITLE]", ""},
 		"an open end":    {"lamp[a", "lamp[a: a bracket is not closed", ""},
@@ -96,5 +104,57 @@ func TestAdd(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+// somebody is a user, crowd a group with two members.
+type somebody struct {
+	lamp
+	Groups resources.Strings `hcl:"groups"`
+}
+
+func (s *somebody) Inspect(context.Context, host.View) error {
+	s.Ensure, s.Colour, s.Groups = "present", "red", resources.Strings{"crowd"}
+	return nil
+}
+
+type crowd struct {
+	lamp
+	Members resources.Strings `hcl:"members"`
+}
+
+func (c *crowd) Inspect(context.Context, host.View) error {
+	c.Ensure, c.Colour, c.Members = "present", "red", resources.Strings{"alice", "bob"}
+	return nil
+}
+
+// TestMembership: a user comes after its groups, a group after its members; so one of them says it.
+func TestMembership(t *testing.T) {
+	for selections, want := range map[string]string{
+		"group.crowd":                         `["alice", "bob"]`,
+		"group.crowd;user.alice":              `["bob"]`,
+		"user.alice;user.bob;group.crowd":     "",
+		"user.carol;group.crowd":              `["alice", "bob"]`,
+		"user.alice;group.crowd;user.bob":     "",
+		"group.crowd;user.alice;group[crowd]": `["bob"]`,
+	} {
+		m := New([]resources.Type{
+			{Name: "user", New: func(string) resources.Resource { return &somebody{} }},
+			{Name: "group", New: func(string) resources.Resource { return &crowd{} }},
+		})
+		for s := range strings.SplitSeq(selections, ";") {
+			if err := m.Add(t.Context(), hosttest.New(t, ""), s); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var b strings.Builder
+		if _, err := m.WriteTo(&b); err != nil {
+			t.Fatal(err)
+		}
+		_, got, _ := strings.Cut(b.String(), "members = ")
+		got, _, _ = strings.Cut(got, "\n")
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: %s", selections, diff)
+		}
 	}
 }

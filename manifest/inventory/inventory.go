@@ -95,7 +95,7 @@ type reader struct {
 // File finds the source that positions are in.
 func (r *reader) File(string) *hcl.File { return r.file }
 
-func (r *reader) list() diag.List { return diag.From(r.diags, r, func(s string) string { return s }) }
+func (r *reader) list() diag.List { return diag.From(r.diags, r, nil) }
 
 func (r *reader) add(at *hcl.Range, summary, detail string, args ...any) {
 	r.diags = append(r.diags, diag.Errorf(at, summary, detail, args...))

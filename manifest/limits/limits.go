@@ -43,20 +43,6 @@ func Over(diags hcl.Diagnostics) bool {
 	return slices.ContainsFunc(diags, func(d *hcl.Diagnostic) bool { return d.Summary == Summary })
 }
 
-// Checker checks the files of one catalog, whose sizes add up.
-// The zero value is ready. It is not safe for concurrent use.
-type Checker struct{ total int }
-
-// Check is the function Check, and refuses the file with which the sum of all becomes larger than MaxTotal.
-func (c *Checker) Check(filename string, src []byte) hcl.Diagnostics {
-	c.total += len(src)
-	if c.total > MaxTotal {
-		return hcl.Diagnostics{overLimit(filename, src, 0, len(src),
-			fmt.Sprintf("All manifests together may hold %d MiB; with this file they hold more.", MaxTotal>>20))}
-	}
-	return Check(filename, src)
-}
-
 // Check reports why src must not be given to a parser, with one diagnostic, or nothing. The ending of filename tells the
 // syntax: JSON for .json, else HCL's native one.
 //

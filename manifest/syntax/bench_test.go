@@ -22,7 +22,7 @@ func BenchmarkRead(b *testing.B) {
 	for name, content := range map[string]string{
 		"source":  `source = "/usr/share/doc/file"`,
 		"quoted":  fmt.Sprintf("content = %q", strings.Repeat("all that is in it, ", 50)),
-		"heredoc": "content = <<EOT\n" + strings.Repeat("all that is in this line\n", 40) + "EOT",
+		"heredoc": "content = <<EOT\n" + strings.Repeat("all that is in this line\n", 30) + "EOT",
 	} {
 		b.Run(name, func(b *testing.B) {
 			var text strings.Builder

@@ -131,7 +131,11 @@ func (m *Module) native(body *hclsyntax.Body) {
 		if !known {
 			hint := diag.Suggest(b.Type, m.blockNames())
 			if b.Type == "resource" && len(b.Labels) == 2 { // as Terraform has it
-				hint = fmt.Sprintf("; did you mean `%s %q { ... }`?", b.Labels[0], b.Labels[1])
+				kind := b.Labels[0]
+				if near := diag.Meant(kind, m.blockNames()); near != "" && !m.kinds.Known(kind) {
+					kind = near
+				}
+				hint = fmt.Sprintf("; did you mean `%s %q { ... }`?", kind, b.Labels[1])
 			}
 			m.errorf(&b.TypeRange, "Unknown block", "There is no block or resource type `%s`%s", b.Type, hint)
 			continue

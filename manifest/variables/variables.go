@@ -1,4 +1,4 @@
-// Package variables reads the values that are given to the variables of the root module from outside.
+// Package variables gives the variables of modules their values: it reads those that come from outside, and holds them against what is declared.
 package variables
 
 import (
@@ -12,7 +12,6 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 
-	"github.com/nodeapply/apply/manifest/decode"
 	"github.com/nodeapply/apply/manifest/diag"
 	"github.com/nodeapply/apply/manifest/files"
 	"github.com/nodeapply/apply/manifest/limits"
@@ -77,23 +76,6 @@ func Read(ctx context.Context, f *files.Reader, sources []Source, m *syntax.Modu
 		take(src.Name, at, r.parse(variables[src.Name], src, at), src.Optional)
 	}
 	return given, r.diags
-}
-
-// Settings reads a file of constants, NAME = VALUE a line in HCL or JSON. Values are nil, bool, float64, string, []any or map[string]any.
-func Settings(ctx context.Context, f *files.Reader, name string) (map[string]any, hcl.Diagnostics) {
-	r := &reader{ctx: ctx, files: f}
-	out := map[string]any{}
-	r.file(name, func(setting string, _ *hcl.Range, v Given, _ bool) {
-		if !v.OK {
-			return
-		}
-		x, err := decode.Go(decode.Bare(v.Val))
-		if err != nil {
-			r.errorf(v.At, "Wrong value for `"+setting+"`", "%s.", diag.Sentence(err.Error()))
-		}
-		out[setting] = x
-	})
-	return out, r.diags
 }
 
 // parse reads a value that was given as text: as it is where the variable wants a string, a number or a boolean or does not say; else as

@@ -2,6 +2,7 @@
 package picture
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -98,10 +99,19 @@ func (p Picture) Mermaid(w io.Writer) error {
 	return err
 }
 
-// JSON writes the picture so.
+// JSON writes the picture so, for people to read too.
 func (p Picture) JSON(w io.Writer) error {
 	enc := json.NewEncoder(w)
 	enc.SetIndent("", "  ")
 	enc.SetEscapeHTML(false)
-	return enc.Encode(map[string]any{"nodes": p.nodes, "edges": p.edges})
+	return enc.Encode(p)
+}
+
+// MarshalJSON gives nodes, and edges between them by their indices.
+func (p Picture) MarshalJSON() ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(map[string]any{"nodes": p.nodes, "edges": p.edges})
+	return b.Bytes(), err
 }

@@ -1,14 +1,11 @@
 package text
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/nodeapply/apply/report"
-
-	"github.com/nodeapply/apply/report/scrub"
 )
 
 // prose writes results and reports for people.
@@ -187,11 +184,7 @@ func (p prose) conclusion(r *report.Report) string {
 	p.mode = r.Mode
 	var b strings.Builder
 	for _, o := range r.Outputs {
-		v := scrub.Hidden
-		if !o.Sensitive {
-			v = outputText(o.Value)
-		}
-		fmt.Fprintf(&b, "%s = %s\n", report.Printable(o.Name), report.Printable(v))
+		fmt.Fprintf(&b, "%s = %s\n", report.Printable(o.Name), report.Printable(o.Text()))
 	}
 	for _, w := range r.Warnings {
 		p.warning(&b, w)
@@ -302,18 +295,6 @@ func (p prose) first(r *report.Report) string {
 		}
 	}
 	return ""
-}
-
-// outputText writes a string as it is, and other values as JSON.
-func outputText(v any) string {
-	if s, ok := v.(string); ok {
-		return s
-	}
-	b, err := json.Marshal(v)
-	if err != nil {
-		return fmt.Sprint(v)
-	}
-	return string(b)
 }
 
 // shellQuote writes s as one word of a shell.

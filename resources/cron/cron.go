@@ -244,17 +244,20 @@ func (c *Cron) Apply(ctx context.Context, h host.Host, _ resources.Diff) error {
 
 // before is what an undo needs: the lines of the job, none if there was none.
 type before struct {
+	Name  string   `json:"name,omitempty"` // which need not be the title
 	User  string   `json:"user"`
 	Lines []string `json:"lines"`
+	None  bool     `json:"none,omitempty"` // the user had no crontab at all
 }
 
 // Before keeps the lines.
 func (c *Cron) Before(ctx context.Context, v host.View, _ resources.Diff) (json.RawMessage, error) {
-	b := before{User: c.User}
+	b := before{Name: c.Name, User: c.User}
 	t, err := c.read(ctx, v)
 	if err != nil {
 		return nil, err
 	}
+	b.None = !t.There()
 	if is := c.find(t); is != nil {
 		b.Lines = t.Bodies(is)
 	}
@@ -268,6 +271,9 @@ func (c *Cron) Restore(ctx context.Context, h host.Host, raw json.RawMessage) er
 		return fmt.Errorf("what was before: %w", err)
 	}
 	c.User = b.User
+	if b.Name != "" {
+		c.Name = b.Name
+	}
 	t, err := c.read(ctx, h)
 	if err != nil || t == nil {
 		return err
@@ -277,6 +283,9 @@ func (c *Cron) Restore(ctx context.Context, h host.Host, raw json.RawMessage) er
 		return nil
 	}
 	t.Replace(is, b.Lines)
+	if b.None && t.Empty() {
+		return t.Remove(ctx, h)
+	}
 	return t.Install(ctx, h)
 }
 

@@ -215,6 +215,30 @@ func TestNoCrontabYet(t *testing.T) {
 	}
 }
 
+// Who had no crontab has none after an undo, whoever had written it.
+func TestUndoOfTheFirstJob(t *testing.T) {
+	resourcetest.NeedsRoot(t, "only root can give a crontab to its user")
+	const tree = "-- etc/passwd --\nroot:x:0:0::/root:/bin/sh\nbob:x:1000:1000::/home/bob:/bin/sh\n-- etc/group --\nbob:x:1000:\n-- var/spool/cron/crontabs/ 1730 --\n"
+	for name, program := range map[string]bool{"crontab": true, "no crontab": false} {
+		t.Run(name, func(t *testing.T) {
+			h := hosttest.New(t, tree)
+			file := h.Path("/var/spool/cron/crontabs/bob")
+			h.Handle("crontab", missing)
+			if program {
+				h.Handle("crontab -u bob -", func(_ context.Context, c host.Cmd) (host.Output, error) {
+					b, err := io.ReadAll(c.Stdin)
+					return host.Output{}, errors.Join(err, os.WriteFile(file, []byte(header+string(b)), 0o600))
+				})
+				h.Handle("crontab -u bob -r", func(context.Context, host.Cmd) (host.Output, error) { return host.Output{}, os.Remove(file) })
+			}
+			resourcetest.Undoes(t, h, Type(), declare(func(c *Cron) { c.User = "bob" }))
+			if _, err := os.Lstat(file); !errors.Is(err, os.ErrNotExist) {
+				t.Errorf("a crontab stays: %v", err)
+			}
+		})
+	}
+}
+
 func TestCrontabRefuses(t *testing.T) {
 	err := resourcetest.Refuses(t, node(t, above), declare(func(c *Cron) { c.Command = "refuse" }))
 	if err.Error() != `crontab: exit code 1: "-":3: bad command` {
@@ -231,7 +255,7 @@ func TestRestore(t *testing.T) {
 			t.Run(name+" to "+start, func(t *testing.T) {
 				h := node(t, header+above+lines)
 				c := declare(edit)
-				resourcetest.Undoes(t, h, Type(), "backup", c)
+				resourcetest.Undoes(t, h, Type(), c)
 				if diff := cmp.Diff(header+above+lines, h.Content(spool)); diff != "" {
 					t.Error(diff)
 				}

@@ -56,6 +56,7 @@ func TestAttributes(t *testing.T) {
 		{"one variable", new(Environment), "A=b", "[A=b]"},
 		{"variables", new(Environment), []any{"A=b", "C = d"}, "[A=b C=d]"},
 		{"map", new(Environment), map[string]any{"B": 1.0, "A": "x y"}, "[A=x y B=1]"},
+		{"empty variable", new(Environment), map[string]any{"MAILTO": ""}, `[MAILTO=""]`},
 		{"no variable", new(Environment), "A", "error"},
 		{"two lines", new(Environment), "A=b\n* * * * * c", "error"},
 		{"bad name", new(Environment), map[string]any{"A B": "x"}, "error"},

@@ -67,20 +67,6 @@ func special(mode uint32) (m os.FileMode) {
 	return m
 }
 
-func TestBackupAttribute(t *testing.T) {
-	for value, want := range map[any]file.Backup{true: file.BackupStore, false: file.BackupNone, "true": file.BackupStore, ".bak": ".bak"} {
-		var b file.Backup
-		if err := b.UnmarshalAttr(value); err != nil || b != want {
-			t.Errorf("%v: %q, %v", value, b, err)
-		}
-	}
-	for _, bad := range []any{"bak", ".", "./x", "", []any{}} {
-		if b := file.BackupStore; bad != "" && b.UnmarshalAttr(bad) == nil {
-			t.Errorf("%v was accepted", bad)
-		}
-	}
-}
-
 func TestValidate(t *testing.T) {
 	tests := map[string]struct {
 		file *file.File

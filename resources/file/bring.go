@@ -2,11 +2,10 @@ package file
 
 import (
 	"context"
-	"fmt"
-	"strings"
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/file/internal/content"
 )
 
 // bring removes the differences d at one name.
@@ -48,10 +47,10 @@ func (f *File) amend(ctx context.Context, h host.Host, w *want, st host.Stat, d 
 func (w *want) meta(st host.Stat, d resources.Diff) host.Meta {
 	var meta host.Meta
 	if d.Has("owner") {
-		meta.UID = w.uid
+		meta.UID = w.owner.UID
 	}
 	if d.Has("group") {
-		meta.GID = w.gid
+		meta.GID = w.owner.GID
 	}
 	owned := d.Has("owner") || d.Has("group") // which may take setuid away
 	if d.Has("mode") || owned && w.mode != "" && st.Kind != host.Symlink {
@@ -68,7 +67,7 @@ func (f *File) replace(ctx context.Context, h host.Host, w *want, st host.Stat, 
 			return err
 		}
 	}
-	if err := f.backup(ctx, h, w.name, st); err != nil {
+	if err := f.Backup.Keep(ctx, h, w.name, st); err != nil {
 		return err
 	}
 	var inTheWay bool // of what is made: nothing but a link, a pipe or a file can be renamed over
@@ -79,7 +78,7 @@ func (f *File) replace(ctx context.Context, h host.Host, w *want, st host.Stat, 
 	default:
 		inTheWay = kind == host.Directory
 	}
-	meta := host.Meta{UID: w.uid, GID: w.gid}
+	meta := host.Meta{UID: w.owner.UID, GID: w.owner.GID}
 	if w.mode != "" {
 		mode := w.mode.Of(kind, modeBefore(st, kind))
 		meta.Mode = &mode
@@ -110,7 +109,7 @@ func (f *File) replace(ctx context.Context, h host.Host, w *want, st host.Stat, 
 // write gives the file at w.name its content.
 func (f *File) write(ctx context.Context, h host.Host, w *want, st host.Stat, meta host.Meta) error {
 	if st.Kind == host.Regular {
-		if err := f.backup(ctx, h, w.name, st); err != nil {
+		if err := f.Backup.Keep(ctx, h, w.name, st); err != nil {
 			return err
 		}
 	}
@@ -119,7 +118,7 @@ func (f *File) write(ctx context.Context, h host.Host, w *want, st host.Stat, me
 		return &resources.AttrError{Attr: "source", Err: err}
 	}
 	defer new.Close()
-	return h.WriteFile(ctx, w.name, host.NewFile{Content: new, Meta: meta, Validate: f.validator(h)})
+	return h.WriteFile(ctx, w.name, host.NewFile{Content: new, Meta: meta, Validate: content.Judge(h, f.ValidateCmd)})
 }
 
 // link makes w.name a link to w.target. Its owner stays what it was unless another is declared.
@@ -127,7 +126,7 @@ func (f *File) link(ctx context.Context, h host.Host, w *want, st host.Stat) err
 	if err := h.Symlink(ctx, w.target, w.name); err != nil {
 		return err
 	}
-	meta := host.Meta{UID: w.uid, GID: w.gid}
+	meta := host.Meta{UID: w.owner.UID, GID: w.owner.GID}
 	if st.Kind == host.Symlink && meta.UID == nil {
 		meta.UID = &st.UID
 	}
@@ -138,78 +137,4 @@ func (f *File) link(ctx context.Context, h host.Host, w *want, st host.Stat) err
 		return nil
 	}
 	return h.SetMeta(ctx, w.name, meta)
-}
-
-// backup copies a file or a link that is about to be replaced or removed to the name beside it that the manifest asks for.
-func (f *File) backup(ctx context.Context, h host.Host, name string, st host.Stat) error {
-	ending, ok := f.Backup.ending()
-	if !ok {
-		return nil
-	}
-	if err := copyTo(ctx, h, name, st, name+ending); err != nil {
-		return &resources.AttrError{Attr: "backup", Err: err}
-	}
-	return nil
-}
-
-// copyTo makes copied what name is: a file with owner, mode and attributes, or a link. Of anything else there is no copy.
-func copyTo(ctx context.Context, h host.Host, name string, st host.Stat, copied string) error {
-	switch st.Kind {
-	case host.Symlink:
-		target, err := h.Readlink(name)
-		if err != nil {
-			return err
-		}
-		return h.Symlink(ctx, target, copied)
-	case host.Regular:
-		if st.Size > storeCap {
-			return fmt.Errorf("%s is larger than 1 GiB; old content kept", name)
-		}
-		old, err := h.Open(name)
-		if err != nil {
-			return err
-		}
-		defer old.Close()
-		xattrs, err := old.Xattrs()
-		if err != nil {
-			return err
-		}
-		st = old.Stat() // of this content, whatever is at the name by now
-		meta := host.Meta{Mode: &st.Mode, UID: &st.UID, GID: &st.GID, Xattrs: xattrs}
-		return h.WriteFile(ctx, copied, host.NewFile{Content: old, Meta: meta})
-	}
-	return nil
-}
-
-// validator returns what judges the new file before it becomes visible.
-func (f *File) validator(v host.View) func(context.Context, string) error {
-	if f.ValidateCmd == "" {
-		return nil
-	}
-	return func(ctx context.Context, name string) error {
-		line := strings.NewReplacer("%%", "%", "%", shellWord(name)).Replace(f.ValidateCmd)
-		out, err := v.Query(ctx, host.Cmd{Args: []string{"/bin/sh", "-c", line}})
-		if err != nil {
-			return &resources.AttrError{Attr: "validate_cmd", Err: err}
-		}
-		if out.ExitCode != 0 {
-			tail := append(out.Stdout, out.Stderr...)
-			tail = tail[max(0, len(tail)-4<<10):]
-			return &resources.AttrError{Attr: "validate_cmd", Err: &resources.CommandError{
-				ExitCode: out.ExitCode, Tail: strings.TrimRight(strings.ToValidUTF8(string(tail), "\ufffd"), "\n"),
-			}}
-		}
-		return nil
-	}
-}
-
-// shellWord writes a name so that a shell reads it as one word.
-func shellWord(name string) string {
-	special := func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-+,:@", r))
-	}
-	if strings.IndexFunc(name, special) < 0 {
-		return name
-	}
-	return "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
 }

@@ -6,18 +6,18 @@ import (
 	"fmt"
 	"path"
 	"slices"
-	"strconv"
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/file/internal/backup"
 	"github.com/nodeapply/apply/resources/file/internal/content"
 	"github.com/nodeapply/apply/resources/file/internal/perm"
+	"github.com/nodeapply/apply/resources/file/internal/protect"
 )
 
 const (
 	newFileMode   = 0o644
 	newFolderMode = 0o755
-	storeCap      = 1 << 30 // bytes; the journal's store keeps no larger pre-image
 )
 
 // becomes says what kind of thing is to be at a name where there is a thing of the kind is.
@@ -75,7 +75,7 @@ func (f *File) compareAt(ctx context.Context, v host.View, w *want, st thing) (r
 			return d, missing
 		}
 		d.Changes = append(d.Changes, resources.Change{
-			Attr: "ensure", From: st.Kind.String(), To: kind.String(), Irreversible: st.Size > storeCap,
+			Attr: "ensure", From: st.Kind.String(), To: kind.String(), Irreversible: !backup.Kept(st.Stat),
 		})
 	}
 	var err error
@@ -119,7 +119,7 @@ func (f *File) mayBecome(ctx context.Context, v host.View, w *want, st host.Stat
 		}
 		return fmt.Errorf("parent folder %s: is a %s", parent, up.Kind)
 	case host.Directory, host.Symlink:
-		if err := sparesSystem(v, w.name, st); err != nil {
+		if err := protect.System(v, w.name, st); err != nil {
 			return err
 		}
 	case host.CharDevice, host.BlockDevice:
@@ -141,7 +141,7 @@ func (f *File) mayBecome(ctx context.Context, v host.View, w *want, st host.Stat
 		if err != nil {
 			return err
 		}
-		if point := mountedIn(mounts, w.name); point != "" {
+		if point := protect.Mounted(mounts, w.name); point != "" {
 			return fmt.Errorf("%s is a mount point: it is never removed", point)
 		}
 	}
@@ -187,7 +187,7 @@ func (f *File) compareContent(ctx context.Context, v host.View, w *want, st thin
 			}
 		}
 	}
-	change := resources.Change{Attr: w.body.Attr, Irreversible: !fresh && st.Size > storeCap}
+	change := resources.Change{Attr: w.body.Attr, Irreversible: !fresh && !backup.Kept(st.Stat)}
 	if err := f.portray(ctx, v, w, st.Stat, &change); err != nil {
 		return err
 	}
@@ -213,23 +213,11 @@ func (f *File) portray(ctx context.Context, v host.View, w *want, st host.Stat, 
 		c.From, c.To = content.Bytes(st.Size), content.Bytes(w.body.Size)
 		return nil
 	}
-	var old content.Body
+	var old *content.Body
 	if st.Kind == host.Regular {
-		there := content.Body{Path: w.name, Size: st.Size}
-		if old, err = there.Held(v); err != nil {
-			return err
-		}
-		if c.From, err = old.Describe(ctx, v); err != nil {
-			return err
-		}
+		old = &content.Body{Path: w.name, Size: st.Size}
 	}
-	declared, err := w.body.Held(v)
-	if err != nil {
-		return err
-	}
-	if c.To, err = declared.Describe(ctx, v); err == nil && f.ShowDiff {
-		c.Text = content.Unified(w.name, old, declared)
-	}
+	c.From, c.To, c.Text, err = content.Portray(ctx, v, w.name, old, &w.body, f.ShowDiff)
 	return err
 }
 
@@ -247,7 +235,7 @@ func (f *File) compareTarget(v host.View, w *want, st host.Stat, d *resources.Di
 	}
 	if old != w.target {
 		if st.Kind == host.Symlink {
-			if err := sparesSystem(v, w.name, st); err != nil {
+			if err := protect.System(v, w.name, st); err != nil {
 				return err
 			}
 		}
@@ -268,20 +256,7 @@ func (f *File) compareMeta(ctx context.Context, v host.View, w *want, st host.St
 			d.Changes = append(d.Changes, c)
 		}
 	}
-	if w.owner != "" && (fresh || w.uid == nil || *w.uid != st.UID) {
-		c := resources.Change{Attr: "owner", To: w.owner}
-		if !fresh {
-			c.From = userName(ctx, v, st.UID)
-		}
-		d.Changes = append(d.Changes, c)
-	}
-	if w.group != "" && (fresh || w.gid == nil || *w.gid != st.GID) {
-		c := resources.Change{Attr: "group", To: w.group}
-		if !fresh {
-			c.From = groupName(ctx, v, st.GID)
-		}
-		d.Changes = append(d.Changes, c)
-	}
+	d.Changes = append(d.Changes, w.owner.Compare(ctx, v, st, fresh)...)
 }
 
 // modeBefore is what a symbolic mode starts from.
@@ -293,21 +268,4 @@ func modeBefore(st host.Stat, kind host.Kind) uint32 {
 		return newFolderMode
 	}
 	return newFileMode
-}
-
-// userName returns the name of an account, the id where it has none.
-func userName(ctx context.Context, v host.View, uid uint32) string {
-	id := strconv.FormatUint(uint64(uid), 10)
-	if user, err := v.LookupUser(ctx, id); err == nil && user.Name != "" {
-		return user.Name
-	}
-	return id
-}
-
-func groupName(ctx context.Context, v host.View, gid uint32) string {
-	id := strconv.FormatUint(uint64(gid), 10)
-	if group, err := v.LookupGroup(ctx, id); err == nil && group.Name != "" {
-		return group.Name
-	}
-	return id
 }

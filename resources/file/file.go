@@ -11,6 +11,7 @@ import (
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/file/internal/backup"
 	"github.com/nodeapply/apply/resources/file/internal/content"
 	"github.com/nodeapply/apply/resources/file/internal/perm"
 )
@@ -26,7 +27,7 @@ func Type() resources.Type {
 	return resources.Type{
 		Name: "file",
 		New: func(title string) resources.Resource {
-			return &File{Path: title, Replace: true, Backup: BackupStore, ShowDiff: true}
+			return &File{Path: title, Replace: true, Backup: backup.Store, ShowDiff: true}
 		},
 	}
 }
@@ -74,7 +75,7 @@ type File struct {
 	Replace bool `hcl:"replace"`
 	// Where the earlier content goes: `true` (default), into the journal's store, from which undo takes it; `false`, nowhere of its own; a
 	// string such as `".bak"`, into a copy beside the file with that ending.
-	Backup Backup `hcl:"backup"`
+	Backup backup.To `hcl:"backup"`
 	// What to do at a path that is a symbolic link: `"manage"` (default) the link itself, `"follow"` what it points to. For links in a
 	// source folder: copy the link, or what it points to.
 	Links string `hcl:"links"`

@@ -12,6 +12,7 @@ import (
 	"github.com/nodeapply/apply/host/hosttest"
 	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/resources/file"
+	"github.com/nodeapply/apply/resources/file/internal/backup"
 	"github.com/nodeapply/apply/resources/file/internal/perm"
 	"github.com/nodeapply/apply/resources/resourcetest"
 )
@@ -296,7 +297,7 @@ func TestResult(t *testing.T) {
 			want: "-- dir/ 0755 root:root --\n-- s 0644 root:root --\ny\n", ops: "remove",
 		},
 		"no copy of the earlier content": {
-			tree: "-- dir/x --\nold\n", file: made("/dir/x", content("new\n"), func(f *file.File) { f.Backup = file.BackupNone }),
+			tree: "-- dir/x --\nold\n", file: made("/dir/x", content("new\n"), func(f *file.File) { f.Backup = backup.None }),
 			want: "-- dir/ 0755 root:root --\n-- dir/x 0644 root:root --\nnew\n", ops: "write",
 		},
 		"a name of 255 bytes": {

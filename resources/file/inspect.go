@@ -11,6 +11,7 @@ import (
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/file/internal/owner"
 	"github.com/nodeapply/apply/resources/file/internal/perm"
 )
 
@@ -36,8 +37,8 @@ func (f *File) Inspect(ctx context.Context, v host.View) error {
 	default:
 		f.Ensure = ensurePresent
 	}
-	f.Owner = resources.Scalar(userName(ctx, v, st.UID))
-	f.Group = resources.Scalar(groupName(ctx, v, st.GID))
+	user, group := owner.Names(ctx, v, st)
+	f.Owner, f.Group = resources.Scalar(user), resources.Scalar(group)
 	if st.Kind == host.Symlink {
 		f.Target, err = v.Readlink(name)
 		return err

@@ -14,6 +14,7 @@ import (
 	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/resources/file/internal/content"
 	"github.com/nodeapply/apply/resources/file/internal/label"
+	"github.com/nodeapply/apply/resources/file/internal/tree"
 )
 
 var _ resources.Surveyor = (*File)(nil)
@@ -31,31 +32,36 @@ func (f *File) walks(w *want) bool {
 	if !f.Recurse || w.ensure != ensureDirectory || f.RecurseLimit != nil && *f.RecurseLimit == 0 {
 		return false
 	}
-	return w.source != "" || f.Purge || w.mode != "" || w.uid != nil || w.gid != nil || w.label != label.Label{}
+	return w.source != "" || f.Purge || w.mode != "" || w.owner.UID != nil || w.owner.GID != nil || w.label != label.Label{}
 }
 
-// tree is one walk through a folder and, in step with it, the folder that it is a copy of. No object outlives the name it is for.
-type tree struct {
-	f    *File
-	v    host.View
-	root *want
-	// visit looks at one name and returns what is there afterwards.
-	visit func(ctx context.Context, w *want) (host.Kind, error)
-	note  func(text string)
-
-	mounts []host.Mount // nil: not read yet
+// walk is a walk through a folder as f declares it.
+func (f *File) walk(v host.View) *tree.Walk {
+	ending, copies := f.Backup.Ending()
+	return &tree.Walk{
+		View: v, Note: func(string) {},
+		Limit: f.RecurseLimit, Follow: f.Links == follow, Purge: f.Purge, Force: f.Force,
+		Ignores: f.ignores, Managed: f.managedBy,
+		Backup: func(base string) bool { return copies && strings.HasSuffix(base, ending) },
+	}
 }
 
-// level is one folder of the walk.
-type level struct {
-	folder  string
-	missing bool   // the folder is yet to be made: nothing is in it
-	source  string // "": copied from nowhere
-	depth   int
-	above   []inode // the source folders above, where links could lead back to them
+// at is what is declared for a name in the folder w.
+func (w *want) at(n tree.Name) *want {
+	at := &want{name: n.Path, mode: w.mode, owner: w.owner, label: w.label, inTree: true, fresh: n.Fresh}
+	switch n.Copy {
+	case host.Regular:
+		at.ensure, at.body = ensureFile, content.Body{Attr: "source", Path: n.Source, Size: n.Size}
+	case host.Symlink:
+		at.ensure, at.target = ensureLink, n.Target
+	case host.Directory:
+		at.ensure = ensureDirectory
+	}
+	if n.Purge {
+		at.ensure = ensureAbsent
+	}
+	return at
 }
-
-type inode struct{ dev, ino uint64 }
 
 // compareTree adds to d what differs in the folder, bounded.
 func (f *File) compareTree(ctx context.Context, v host.View, root *want, d resources.Diff) (resources.Diff, error) {
@@ -64,15 +70,16 @@ func (f *File) compareTree(ctx context.Context, v host.View, root *want, d resou
 		return d, err
 	}
 	more, silenced := 0, 0
-	t := &tree{f: f, v: v, root: root}
-	t.note = func(text string) {
+	t := f.walk(v)
+	t.Note = func(text string) {
 		if len(d.Notes) >= listedNotes {
 			silenced++
 			return
 		}
 		d.Notes = append(d.Notes, text)
 	}
-	t.visit = func(ctx context.Context, w *want) (host.Kind, error) {
+	t.Visit = func(ctx context.Context, n tree.Name) (host.Kind, error) {
+		w := root.at(n)
 		var st host.Stat
 		if !w.fresh {
 			var err error
@@ -94,7 +101,7 @@ func (f *File) compareTree(ctx context.Context, v host.View, root *want, d resou
 		}
 		return st.Kind, nil
 	}
-	if err := t.walk(ctx, level{folder: root.name, missing: st.Kind != host.Directory, source: root.source}); err != nil {
+	if err := t.Through(ctx, root.name, st.Kind != host.Directory, root.source); err != nil {
 		return d, err
 	}
 	if more > 0 {
@@ -115,7 +122,7 @@ func (f *File) bringTree(ctx context.Context, h host.Host, root *want) error {
 	var g *errgroup.Group
 	g, ctx = errgroup.WithContext(ctx)
 	g.SetLimit(max(1, writers()))
-	t := &tree{f: f, v: h, root: root, note: func(string) {}}
+	t := f.walk(h)
 	bring := func(ctx context.Context, w *want, st host.Stat) error {
 		d, err := f.compareAt(ctx, h, w, thing{Stat: st})
 		if err == nil {
@@ -126,7 +133,8 @@ func (f *File) bringTree(ctx context.Context, h host.Host, root *want) error {
 		}
 		return nil
 	}
-	t.visit = func(ctx context.Context, w *want) (host.Kind, error) {
+	t.Visit = func(ctx context.Context, n tree.Name) (host.Kind, error) {
+		w := root.at(n)
 		st, err := h.Lstat(w.name)
 		if err != nil {
 			return 0, err
@@ -138,7 +146,7 @@ func (f *File) bringTree(ctx context.Context, h host.Host, root *want) error {
 		g.Go(func() error { return bring(ctx, w, st) })
 		return kind, nil
 	}
-	err := t.walk(ctx, level{folder: root.name, source: root.source})
+	err := t.Through(ctx, root.name, false, root.source)
 	return cmp.Or(g.Wait(), err)
 }
 
@@ -163,120 +171,6 @@ func (f *File) summary(root, w *want, d resources.Diff) []resources.Change {
 	return changes
 }
 
-// walk visits all that is in a folder, and in its source, in lexical order, folders before what is in them.
-func (t *tree) walk(ctx context.Context, l level) error {
-	for e, err := range t.entries(l) {
-		if err != nil {
-			return err
-		}
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		name := path.Join(l.folder, e.name)
-		others, below := t.f.managedBy(name)
-		if others || t.f.ignores(e.name) {
-			continue
-		}
-		if e.inSource {
-			err = t.copied(ctx, l, e.name)
-		} else {
-			err = t.found(ctx, l, name, below)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// child is what is declared for a name in the folder, apart from its kind and content.
-func (t *tree) child(l level, name string) want {
-	return want{
-		name: path.Join(l.folder, name), mode: t.root.mode, owner: t.root.owner, group: t.root.group,
-		uid: t.root.uid, gid: t.root.gid, label: t.root.label, inTree: true, fresh: l.missing,
-	}
-}
-
-// copied visits a name that the source has.
-func (t *tree) copied(ctx context.Context, l level, name string) error {
-	w := t.child(l, name)
-	source := path.Join(l.source, name)
-	st, err := t.v.Lstat(source)
-	if err == nil && st.Kind == host.Symlink && t.f.Links == follow {
-		source, st, err = host.Resolve(t.v, source)
-	}
-	if err != nil {
-		return err
-	}
-	switch st.Kind {
-	case host.Regular:
-		w.ensure, w.body = ensureFile, content.Body{Attr: "source", Path: source, Size: st.Size}
-	case host.Symlink:
-		w.ensure = ensureLink
-		if w.target, err = t.v.Readlink(source); err != nil {
-			return err
-		}
-	case host.Directory:
-		w.ensure = ensureDirectory
-	default:
-		t.note(fmt.Sprintf("%s: %s, not copied", source, st.Kind))
-		return nil
-	}
-	kind, err := t.visit(ctx, &w)
-	if err != nil || st.Kind != host.Directory {
-		return err
-	}
-	here := inode{st.Dev, st.Ino}
-	if slices.Contains(l.above, here) {
-		return fmt.Errorf("source: %s: its links lead in a circle", source)
-	}
-	return t.descend(ctx, level{
-		folder: w.name, missing: l.missing || kind != host.Directory, source: source,
-		depth: l.depth + 1, above: append(slices.Clip(l.above), here),
-	})
-}
-
-// found visits a name that only the folder has; below says that another resource manages something under it.
-func (t *tree) found(ctx context.Context, l level, name string, below bool) error {
-	w := t.child(l, path.Base(name))
-	if ending, ok := t.f.Backup.ending(); ok && strings.HasSuffix(name, ending) {
-		return nil
-	}
-	if !t.f.Purge {
-		kind, err := t.visit(ctx, &w)
-		if err != nil || kind != host.Directory {
-			return err
-		}
-		return t.descend(ctx, level{folder: name, depth: l.depth + 1})
-	}
-	st, err := t.v.Lstat(name)
-	if err != nil {
-		return err
-	}
-	w.ensure = ensureAbsent
-	switch point, err := t.mountedIn(ctx, name); {
-	case err != nil:
-		return err
-	case st.Kind == host.Directory && !t.f.Force:
-		t.note(fmt.Sprintf("%s: not managed, kept with all that is in it: purging directories needs force", name))
-		return nil
-	case point != "":
-		t.note(fmt.Sprintf("%s: not managed, kept: %s is a mount point", name, point))
-		return nil
-	case st.Kind == host.Directory && below:
-		return t.descend(ctx, level{folder: name, depth: l.depth + 1})
-	}
-	_, err = t.visit(ctx, &w)
-	return err
-}
-
-func (t *tree) descend(ctx context.Context, l level) error {
-	if limit := t.f.RecurseLimit; limit != nil && l.depth >= *limit {
-		return nil
-	}
-	return t.walk(ctx, l)
-}
-
 // managedBy says whether another resource manages name, or something below it.
 func (f *File) managedBy(name string) (itself, below bool) {
 	if f.managed == nil {
@@ -296,24 +190,4 @@ func (f *File) ignores(name string) bool {
 		ok, err := path.Match(pattern, name)
 		return ok && err == nil
 	})
-}
-
-// mountedIn returns the first mount point at or below name, "" if there is none. The mounts are read once for a walk.
-func (t *tree) mountedIn(ctx context.Context, name string) (string, error) {
-	if t.mounts == nil {
-		var err error
-		if t.mounts, err = t.v.Mounts(ctx); err != nil {
-			return "", err
-		}
-	}
-	return mountedIn(t.mounts, name), nil
-}
-
-func mountedIn(mounts []host.Mount, name string) string {
-	for _, m := range mounts {
-		if m.Point == name || strings.HasPrefix(m.Point, name+"/") {
-			return m.Point
-		}
-	}
-	return ""
 }

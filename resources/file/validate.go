@@ -12,37 +12,6 @@ import (
 	"github.com/nodeapply/apply/resources/file/internal/content"
 )
 
-// Backup says where the earlier content goes: "true", "false", or the ending of a copy beside the file.
-type Backup string
-
-// The values of backup that are not an ending.
-const (
-	BackupStore Backup = "true"
-	BackupNone  Backup = "false"
-)
-
-// UnmarshalAttr accepts a boolean or an ending.
-func (b *Backup) UnmarshalAttr(v any) error {
-	var s resources.Scalar
-	if err := s.UnmarshalAttr(v); err != nil {
-		return err
-	}
-	*b = Backup(s)
-	return b.check()
-}
-
-func (b Backup) check() error {
-	if ending, ok := b.ending(); ok && (!strings.HasPrefix(ending, ".") || len(ending) < 2 || strings.ContainsAny(ending, "/\x00")) {
-		return errors.New(`want true, false, or an ending that begins with a dot, such as ".bak"`)
-	}
-	return nil
-}
-
-// ending returns what a copy's name ends in; ok is false if there is to be none.
-func (b Backup) ending() (ending string, ok bool) {
-	return string(b), b != BackupStore && b != BackupNone && b != ""
-}
-
 // Validate finds what is wrong with the attributes themselves and with their combination.
 func (f *File) Validate() error {
 	var errs []error
@@ -62,7 +31,7 @@ func (f *File) Validate() error {
 	if f.Mode != "" {
 		check("mode", f.Mode.Check())
 	}
-	check("backup", f.Backup.check())
+	check("backup", f.Backup.Check())
 	require(slices.Contains([]string{"", "manage", follow}, f.Links), "links", "want manage or follow, not %q", f.Links)
 	f.validateContent(check, require)
 	f.validateTree(check, require)

@@ -12,6 +12,7 @@ import (
 	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/resources/file/internal/content"
 	"github.com/nodeapply/apply/resources/file/internal/label"
+	"github.com/nodeapply/apply/resources/file/internal/owner"
 	"github.com/nodeapply/apply/resources/file/internal/perm"
 )
 
@@ -28,20 +29,19 @@ const follow = "follow" // of links
 
 // want is what is declared for one name, with all that the node decides looked up.
 type want struct {
-	name         string // links followed where that is declared
-	ensure       string // with its default; "" and "present" take what is there
-	body         content.Body
-	target       string
-	mode         perm.Mode
-	owner, group string // as declared
-	uid, gid     *uint32
-	missing      error  // the account or the source that the node does not have, and an earlier resource may bring
-	pending      string // the source that is missing; its content is declared nevertheless
-	label        label.Label
-	source       string   // the folder that a tree is copied from
-	inTree       bool     // it is in a folder that is managed as a whole
-	fresh        bool     // the folder that it is in is yet to be made
-	notes        []string // of what was found on the way
+	name    string // links followed where that is declared
+	ensure  string // with its default; "" and "present" take what is there
+	body    content.Body
+	target  string
+	mode    perm.Mode
+	owner   owner.Owner
+	missing error  // the account or the source that the node does not have, and an earlier resource may bring
+	pending string // the source that is missing; its content is declared nevertheless
+	label   label.Label
+	source  string   // the folder that a tree is copied from
+	inTree  bool     // it is in a folder that is managed as a whole
+	fresh   bool     // the folder that it is in is yet to be made
+	notes   []string // of what was found on the way
 }
 
 // ensure returns the declared ensure or what follows from the other attributes.
@@ -61,11 +61,11 @@ func (f *File) ensure() string {
 
 // wanted looks up what the node decides: accounts, links, sources.
 func (f *File) wanted(ctx context.Context, v host.View) (want, error) {
-	w := want{name: path.Clean(f.Path), ensure: f.ensure(), target: f.Target, mode: f.Mode, owner: string(f.Owner), group: string(f.Group)}
+	w := want{name: path.Clean(f.Path), ensure: f.ensure(), target: f.Target, mode: f.Mode}
 	if w.ensure == ensureAbsent {
 		return w, nil
 	}
-	w.missing = w.accounts(ctx, v)
+	w.owner, w.missing = owner.Declared(ctx, v, string(f.Owner), string(f.Group))
 	var err error
 	if w.label, err = label.Declared(v, f.SELUser, f.SELRole, f.SELType, f.SELRange); err != nil {
 		return w, err
@@ -82,25 +82,6 @@ func (f *File) wanted(ctx context.Context, v host.View) (want, error) {
 		return w, f.contents(v, &w)
 	}
 	return w, nil
-}
-
-// accounts looks up owner and group, and returns the first that the node does not have.
-func (w *want) accounts(ctx context.Context, v host.View) (missing error) {
-	if w.owner != "" {
-		if user, err := v.LookupUser(ctx, w.owner); err != nil {
-			missing = &resources.AttrError{Attr: "owner", Err: err}
-		} else {
-			w.uid = &user.UID
-		}
-	}
-	if w.group != "" {
-		if group, err := v.LookupGroup(ctx, w.group); err == nil {
-			w.gid = &group.GID
-		} else if missing == nil {
-			missing = &resources.AttrError{Attr: "group", Err: err}
-		}
-	}
-	return missing
 }
 
 // contents finds out where the content of a file, or the tree of a folder, comes from.

@@ -206,6 +206,7 @@ func (g *Group) Apply(ctx context.Context, h host.Host, d resources.Diff) error 
 
 // before is what an undo needs.
 type before struct {
+	Name    string            `json:"name,omitempty"` // which need not be the title
 	There   bool              `json:"there"`
 	GID     *uint32           `json:"gid,omitempty"`
 	Members resources.Strings `json:"members,omitempty"`
@@ -218,9 +219,9 @@ func (g *Group) Before(ctx context.Context, v host.View, _ resources.Diff) (json
 		return nil, err
 	}
 	if f == nil {
-		return json.Marshal(before{})
+		return json.Marshal(before{Name: g.Name})
 	}
-	return json.Marshal(before{true, &f.GID, append(resources.Strings{}, f.Members...)})
+	return json.Marshal(before{g.Name, true, &f.GID, append(resources.Strings{}, f.Members...)})
 }
 
 // Restore brings that entry back.
@@ -228,6 +229,9 @@ func (g *Group) Restore(ctx context.Context, h host.Host, raw json.RawMessage) e
 	var b before
 	if err := json.Unmarshal(raw, &b); err != nil {
 		return fmt.Errorf("what was before: %w", err)
+	}
+	if b.Name != "" {
+		g.Name = b.Name
 	}
 	g.Ensure, g.GID, g.Members, g.AuthMembership = absent, b.GID, b.Members, true
 	if b.There {

@@ -153,7 +153,7 @@ func TestRestore(t *testing.T) {
 					h = accountstest.New(t, strings.Replace(accountstest.Base, "video:x:44:\n", "video:x:44:\n"+line, 1))
 				}
 				was := h.Content("/etc/group")
-				resourcetest.Undoes(t, h, Type(), "devs", declare(edit))
+				resourcetest.Undoes(t, h, Type(), declare(edit))
 				if diff := cmp.Diff(was, h.Content("/etc/group")); diff != "" {
 					t.Error(diff)
 				}

@@ -136,11 +136,14 @@ type entry struct {
 	comment string
 }
 
-// parse reads a line; nil for a comment or an empty or incomplete one.
+// parse reads a line; nil for a comment, an empty or incomplete one, and one that does not begin with an address, which nobody reads.
 func parse(line string) *entry {
 	fields, comment, _ := strings.Cut(line, "#")
 	f := strings.Fields(fields)
 	if len(f) < 2 {
+		return nil
+	}
+	if _, err := netip.ParseAddr(f[0]); err != nil {
 		return nil
 	}
 	return &entry{ip: f[0], name: f[1], aliases: f[2:], comment: strings.TrimSpace(comment)}
@@ -267,6 +270,9 @@ func (e *Host) Inspect(_ context.Context, v host.View) error {
 		return nil
 	}
 	e.Ensure, e.IP, e.Name = present, all[0].ip, all[0].name
+	if n := len(e.find(f)); n > 1 {
+		return fmt.Errorf("%d lines of %s are of that name: there is no such state to declare", n, e.Target)
+	}
 	if len(all[0].aliases) > 0 {
 		e.HostAliases = all[0].aliases
 	}
@@ -284,7 +290,7 @@ func (e *Host) List(_ context.Context, v host.View, of string) ([]string, error)
 	}
 	var names []string
 	for _, line := range f.Lines {
-		if x := parse(text.Body(line)); x != nil && !slices.Contains(names, x.name) {
+		if x := parse(text.Body(line)); x != nil && !slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, x.name) }) {
 			names = append(names, x.name)
 		}
 	}

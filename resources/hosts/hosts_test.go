@@ -190,6 +190,17 @@ func TestIdentities(t *testing.T) {
 	}
 }
 
+// A line that does not begin with an address is no entry: nobody reads it, and it stays.
+func TestNoAddress(t *testing.T) {
+	const lines = "bad node1\n10.0.0 node1\n\"q\" node2\n"
+	h := hosttest.New(t, "-- etc/hosts --\n"+lines)
+	resourcetest.Lists(t, h, Type(), "*")
+	resourcetest.Converges(t, h, declare(func(e *Host) { e.IP = "10.0.0.1" }))
+	if diff := cmp.Diff(lines+actual["same"], h.Content("/etc/hosts")); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestInspect(t *testing.T) {
 	h := hosttest.New(t, "-- etc/hosts --\n"+others+actual["twice"])
 	all := resourcetest.Inspects(t, hosttest.New(t, "-- etc/hosts --\n"+actual["all"]), Type(), "node1")
@@ -202,7 +213,11 @@ func TestInspect(t *testing.T) {
 	resourcetest.Lists(t, h, Type(), "*", "localhost", "node10", "lonely", "other", "node1")
 	for start, lines := range actual {
 		if start == "twice" {
-			continue // not a state that can be declared
+			e := Type().New("node1").(*Host)
+			if err := e.Inspect(t.Context(), h); err == nil || !strings.Contains(err.Error(), "3 lines of /etc/hosts are of that name") {
+				t.Errorf("a state that cannot be declared: %v", err)
+			}
+			continue
 		}
 		h := hosttest.New(t, "-- etc/hosts --\n"+others+lines)
 		for _, title := range []string{"node1", "localhost", "lonely"} {

@@ -37,6 +37,9 @@ func (m *Mount) Inspect(ctx context.Context, v host.View) error {
 		m.Device, m.FSType, m.Options = f.entry.Device, f.entry.FSType, Options(f.entry.Options)
 		m.Dump, m.Pass = &f.entry.Dump, &f.entry.Pass
 		m.Ensure = f.word()
+		if m.Ensure == mounted && len(m.compare(ctx, v, f)) > 0 {
+			m.Ensure = present // another thing is mounted there than the entry says
+		}
 	case top != nil:
 		return fmt.Errorf("%s is mounted and not in %s: there is no such state to declare", m.point(), table)
 	default:

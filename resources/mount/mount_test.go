@@ -212,3 +212,24 @@ func TestValidate(t *testing.T) {
 		})
 	}
 }
+
+// What is mounted in the place of what the entry says is no state to declare: the entry alone is.
+func TestInspect(t *testing.T) {
+	for name, tc := range map[string]struct {
+		mounts []host.Mount
+		want   string
+	}{
+		"as the entry says": {[]host.Mount{current("noatime")}, mounted},
+		"nothing":           {nil, unmounted},
+		"other options":     {[]host.Mount{current("relatime")}, present},
+		"another device":    {[]host.Mount{other(func(m *host.Mount) { m.Source = "overlay" })}, present},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := hosttest.New(t, "-- etc/fstab --\n"+line("defaults,noatime")+"-- data/ --\n")
+			h.Mount(tc.mounts...)
+			if m := resourcetest.Inspects(t, h, Type(), "/data").(*Mount); m.Ensure != tc.want {
+				t.Errorf("want %s, got %s", tc.want, m.Ensure)
+			}
+		})
+	}
+}

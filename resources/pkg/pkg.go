@@ -142,7 +142,7 @@ func (p *Package) Validate() error {
 			bad.Addf("name", "%q is not a package's name", n)
 		}
 		if slices.Contains(p.Name[:i], n) {
-			bad.Addf("name", "%s is named twice", n)
+			bad.Addf("name", "%q is named twice", n)
 		}
 	}
 	var err error

@@ -63,15 +63,15 @@ func Invalid(t testing.TB, r resources.Validator, want string) error {
 	return err
 }
 
-// Undoes checks r, lets it converge and has another resource of the type, which knows the title alone, restore what was before.
-func Undoes(t testing.TB, h *hosttest.Host, typ resources.Type, title string, r resources.Resource) {
+// Undoes checks r, lets it converge and has another resource of the type, whose title is not the name, restore what was before.
+func Undoes(t testing.TB, h *hosttest.Host, typ resources.Type, r resources.Resource) {
 	t.Helper()
 	before, err := r.(resources.Restorer).Before(t.Context(), h, Check(t, h, r))
 	if err != nil {
 		t.Fatalf("before: %v", err)
 	}
 	Converges(t, h, r)
-	if err := typ.New(title).(resources.Restorer).Restore(t.Context(), h, before); err != nil {
+	if err := typ.New("another title").(resources.Restorer).Restore(t.Context(), h, before); err != nil {
 		t.Fatalf("restore: %v", err)
 	}
 }

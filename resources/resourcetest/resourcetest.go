@@ -127,7 +127,7 @@ func touched(before, after map[string]string) []string {
 }
 
 // covers says whether op explains that name was touched: it is about name, about a folder that name was in, or about an entry of the
-// folder name. Of a command nobody knows what it touches.
+// folder name. Of a command nobody knows what it touches, and enabling a unit makes links among the unit files.
 func covers(op host.Op, name string) bool {
-	return op.Kind == host.OpRun || op.Name == name || path.Dir(op.Name) == name || op.All && strings.HasPrefix(name, op.Name+"/")
+	return op.Kind == host.OpRun || op.Kind == host.OpUnit || op.Name == name || path.Dir(op.Name) == name || op.All && strings.HasPrefix(name, op.Name+"/")
 }

@@ -282,3 +282,16 @@ func TestUnitWithOwnStatus(t *testing.T) {
 		})
 	}
 }
+
+// An undo stops what the manifest's own command started by the manifest's own command, whatever the title.
+func TestUndoByCommands(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDaemon(t, "")
+		s := Type().New("app").(*Service)
+		s.Ensure, s.Start, s.Stop, s.Status = running, "up", "down", "runs"
+		resourcetest.Undoes(t, d.Host, Type(), s)
+		if done := d.done(); d.runs() || done[len(done)-1] != "/bin/sh -c down" {
+			t.Errorf("it runs still, after %q", done)
+		}
+	})
+}

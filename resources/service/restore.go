@@ -11,9 +11,28 @@ import (
 
 // before is what an undo needs to know.
 type before struct {
+	Ways     *ways  `json:"ways,omitempty"` // nil in journals of versions that did not keep them
 	Provider string `json:"provider"`
 	Ensure   string `json:"ensure,omitempty"` // where that was changed
 	Enable   string `json:"enable,omitempty"`
+}
+
+// ways are how a service is known, started, stopped and looked at, which an undo has to do as the manifest did.
+type ways struct {
+	Name      string `json:"name"`
+	Start     string `json:"start,omitempty"`
+	Stop      string `json:"stop,omitempty"`
+	Status    string `json:"status,omitempty"`
+	HasStatus bool   `json:"hasstatus"`
+	Pattern   string `json:"pattern,omitempty"`
+}
+
+func (s *Service) ways() *ways {
+	return &ways{Name: s.Name, Start: s.Start, Stop: s.Stop, Status: s.Status, HasStatus: s.HasStatus, Pattern: s.Pattern}
+}
+
+func (w *ways) to(s *Service) {
+	s.Name, s.Start, s.Stop, s.Status, s.HasStatus, s.Pattern = w.Name, w.Start, w.Stop, w.Status, w.HasStatus, w.Pattern
 }
 
 // Before keeps what of the service's state d changes.
@@ -23,7 +42,7 @@ func (s *Service) Before(ctx context.Context, v host.View, d resources.Diff) (js
 	if err != nil {
 		return nil, err
 	}
-	b := before{Provider: "systemd"}
+	b := before{Provider: "systemd", Ways: s.ways()}
 	if _, ok := p.(sysv); ok {
 		b.Provider = "sysv"
 	}
@@ -44,6 +63,9 @@ func (s *Service) Restore(ctx context.Context, h host.Host, raw json.RawMessage)
 	var b before
 	if err := json.Unmarshal(raw, &b); err != nil {
 		return fmt.Errorf("what was before: %w", err)
+	}
+	if b.Ways != nil {
+		b.Ways.to(s)
 	}
 	s.Provider, s.Ensure, s.Enable = b.Provider, b.Ensure, resources.Scalar(b.Enable)
 	d, err := s.Check(ctx, h)

@@ -304,7 +304,7 @@ func TestRestore(t *testing.T) {
 		if err := s.Apply(t.Context(), h, d); err != nil {
 			t.Fatal(err)
 		}
-		fresh := Type().New("app").(*Service)
+		fresh := Type().New("another title").(*Service)
 		if err := fresh.Restore(t.Context(), h, raw); err != nil {
 			t.Fatal(err)
 		}

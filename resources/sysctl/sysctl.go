@@ -229,6 +229,7 @@ func (s *Sysctl) set(ctx context.Context, h host.Host, value string) error {
 
 // before is what an undo of the live value needs; the rest is a file.
 type before struct {
+	Name  string `json:"name,omitempty"` // which need not be the title
 	Value string `json:"value"`
 }
 
@@ -241,7 +242,7 @@ func (s *Sysctl) Before(_ context.Context, v host.View, d resources.Diff) (json.
 	if err != nil {
 		return nil, err
 	}
-	return json.Marshal(before{is})
+	return json.Marshal(before{s.Name, is})
 }
 
 // Restore brings that value back.
@@ -249,6 +250,9 @@ func (s *Sysctl) Restore(ctx context.Context, h host.Host, raw json.RawMessage) 
 	var b before
 	if err := json.Unmarshal(raw, &b); err != nil {
 		return fmt.Errorf("what was before: %w", err)
+	}
+	if b.Name != "" {
+		s.Name = b.Name
 	}
 	is, err := s.value(h)
 	if err != nil || is == b.Value {
@@ -268,6 +272,9 @@ func (s *Sysctl) Inspect(_ context.Context, v host.View) error {
 	s.Persist = f != nil && f.There
 	return err
 }
+
+// lastPID is another one with each process.
+const lastPID = "ns_last_pid"
 
 // List returns the parameters whose names match. A name without a pattern stands for all below it: sysctl:net.ipv4.
 func (s *Sysctl) List(ctx context.Context, v host.View, of string) ([]string, error) {
@@ -294,7 +301,7 @@ func (s *Sysctl) List(ctx context.Context, v host.View, of string) ([]string, er
 				if err := walk(name); err != nil {
 					return err
 				}
-			case st.Kind == host.Regular && st.Mode&0o600 == 0o600: // what can be read alone or written alone is no state
+			case st.Kind == host.Regular && st.Mode&0o600 == 0o600 && entry != lastPID: // what can be read alone or written alone is no state
 				names = append(names, dotted(strings.TrimPrefix(name, live+"/")))
 			}
 		}

@@ -193,7 +193,7 @@ func TestValidate(t *testing.T) {
 func TestRestore(t *testing.T) {
 	h := node(t, "4\t5\t6", "-- etc/sysctl.d/ --\n")
 	s := declare(nil)
-	resourcetest.Undoes(t, h, Type(), key, s)
+	resourcetest.Undoes(t, h, Type(), s)
 	if diff := cmp.Diff("4\t5\t6\n", h.Content("/proc/sys/net/ipv4/tcp_rmem")); diff != "" {
 		t.Error(diff)
 	}
@@ -214,7 +214,7 @@ func TestRestoreOfTheFileAlone(t *testing.T) {
 }
 
 func TestWhatCannotBeReadAndWrittenIsNotListed(t *testing.T) {
-	h := hosttest.New(t, "-- proc/sys/kernel/ostype 0444 --\nLinux\n-- proc/sys/kernel/flush 0200 --\n-- proc/sys/kernel/panic 0600 --\n0\n")
+	h := hosttest.New(t, "-- proc/sys/kernel/ostype 0444 --\nLinux\n-- proc/sys/kernel/flush 0200 --\n-- proc/sys/kernel/panic 0600 --\n0\n-- proc/sys/kernel/ns_last_pid 0644 --\n7\n")
 	resourcetest.Lists(t, h, Type(), "kernel", "kernel.panic")
 }
 

@@ -149,6 +149,7 @@ func (u *User) join(v host.View, d resources.Diff, run func(args ...string) erro
 
 // before is what an undo needs. The user's own group is kept because it goes with the user.
 type before struct {
+	Name     string            `json:"name,omitempty"` // which need not be the title
 	There    bool              `json:"there"`
 	HomeMade bool              `json:"home_made,omitempty"`  // the home folder was not there, and is made
 	Moved    bool              `json:"home_moved,omitempty"` // it was there, and is moved
@@ -169,9 +170,9 @@ func (u *User) Before(ctx context.Context, v host.View, d resources.Diff) (json.
 		if err != nil {
 			return nil, err
 		}
-		return json.Marshal(before{HomeMade: u.ManageHome && st.Kind == host.Absent})
+		return json.Marshal(before{Name: u.Name, HomeMade: u.ManageHome && st.Kind == host.Absent})
 	}
-	b := before{There: true, User: &f.User, Groups: f.groups}
+	b := before{Name: u.Name, There: true, User: &f.User, Groups: f.groups}
 	if b.Moved, err = u.homeMoves(v, d); err != nil {
 		return nil, err
 	}
@@ -189,6 +190,9 @@ func (u *User) Restore(ctx context.Context, h host.Host, raw json.RawMessage) er
 	var b before
 	if err := json.Unmarshal(raw, &b); err != nil {
 		return fmt.Errorf("what was before: %w", err)
+	}
+	if b.Name != "" {
+		u.Name = b.Name
 	}
 	u.Ensure, u.ManageHome = absent, b.HomeMade || b.Moved
 	if b.There {

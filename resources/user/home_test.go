@@ -55,7 +55,7 @@ func TestHomeFolder(t *testing.T) {
 				}
 				return
 			}
-			resourcetest.Undoes(t, h, Type(), "bob", u)
+			resourcetest.Undoes(t, h, Type(), u)
 			if diff := cmp.Diff(was, homes(h)); diff != "" && u.Ensure == present {
 				t.Errorf("undone: %s", diff)
 			}

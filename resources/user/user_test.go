@@ -207,7 +207,7 @@ func TestRestore(t *testing.T) {
 			t.Run(name+" to "+start, func(t *testing.T) {
 				h := accountstest.New(t, tree)
 				was := state(h)
-				resourcetest.Undoes(t, h, Type(), "bob", declare(edit))
+				resourcetest.Undoes(t, h, Type(), declare(edit))
 				if start == "his group" {
 					was = strings.Replace(was, "bob:x:2001:\n", "", 1) // userdel takes it away, the group's own resource brings it back
 				}

@@ -2,12 +2,12 @@
 package image
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/nodeapply/apply/host"
@@ -37,6 +37,8 @@ type Trace struct {
 	Size int64     `json:"size,omitempty"`
 	Ino  uint64    `json:"ino,omitempty"`
 	Time time.Time `json:"time,omitzero"`
+	// Target is of a link. Where it is not known it counts for nothing: earlier versions left it out.
+	Target []byte `json:"target,omitempty"`
 }
 
 // TraceOf describes what is at name.
@@ -46,15 +48,23 @@ func TraceOf(v host.View, name string) (Trace, error) {
 		return Trace{}, err
 	}
 	t := Trace{Name: []byte(name), Kind: st.Kind.String(), Mode: st.Mode, UID: st.UID, GID: st.GID}
-	if st.Kind == host.Regular {
+	switch st.Kind {
+	case host.Regular:
 		t.Size, t.Ino, t.Time = st.Size, st.Ino, st.ModTime
+	case host.Symlink:
+		target, err := v.Readlink(name)
+		if err != nil {
+			return Trace{}, err
+		}
+		t.Target = []byte(target)
 	}
 	return t, nil
 }
 
 // Same says whether nothing has changed between t and u.
 func (t Trace) Same(u Trace) bool {
-	return t.Kind == u.Kind && t.Mode == u.Mode && t.UID == u.UID && t.GID == u.GID && t.Size == u.Size && t.Ino == u.Ino && t.Time.Equal(u.Time)
+	return t.Kind == u.Kind && t.Mode == u.Mode && t.UID == u.UID && t.GID == u.GID && t.Size == u.Size && t.Ino == u.Ino && t.Time.Equal(u.Time) &&
+		(len(t.Target) == 0 || len(u.Target) == 0 || bytes.Equal(t.Target, u.Target))
 }
 
 // Keeper takes images. It may be used by several goroutines.
@@ -169,39 +179,73 @@ func supported(err error) error {
 	return err
 }
 
-// PutBack makes name what an image says.
+// Lost says why nothing can be put back that is what was there, "" if it can.
+func (i *Image) Lost() string {
+	switch i.Kind {
+	case host.Absent.String(), host.Regular.String(), host.Directory.String(), host.Symlink.String():
+	default:
+		return fmt.Sprintf("a %s cannot be put back", i.Kind)
+	}
+	if i.Missing != "" {
+		return "its content was not kept: " + i.Missing
+	}
+	return ""
+}
+
+// PutBack makes name what an image says. At every moment that or what is there now is at the name.
 func (k *Keeper) PutBack(ctx context.Context, h host.Host, name string, img Image) error {
+	if why := img.Lost(); why != "" {
+		return errors.New(why)
+	}
 	st, err := h.Lstat(name)
 	if err != nil {
 		return err
 	}
-	meta := host.Meta{Mode: &img.Mode, UID: &img.UID, GID: &img.GID, Xattrs: img.Xattrs}
 	same := st.Kind.String() == img.Kind
-	if !same && st.Kind != host.Absent && (img.Kind != host.Regular.String() || st.Kind == host.Directory) {
-		if err := h.Remove(ctx, name, false); err != nil {
-			return err
+	switch {
+	case same && st.Kind == host.Absent:
+		return nil
+	case img.Kind == host.Absent.String():
+		return h.Remove(ctx, name, false)
+	case same && st.Kind == host.Directory, img.Kind == host.Regular.String() && img.Sum == "":
+		return h.SetMeta(ctx, name, img.meta())
+	}
+	made := img.meta()
+	if !same {
+		made.Xattrs = host.OwnACLs(img.Xattrs)
+	}
+	make := func(h host.Host, name string) error { return k.make(ctx, h, name, img, made) }
+	switch st.Kind { // a link, a pipe or a file can be renamed over by what is no folder
+	case host.Absent:
+	case host.Directory, host.CharDevice, host.BlockDevice:
+		return h.Supplant(ctx, name, false, make)
+	default:
+		if img.Kind == host.Directory.String() {
+			return h.Supplant(ctx, name, false, make)
 		}
 	}
+	return make(h, name)
+}
+
+func (i *Image) meta() host.Meta {
+	return host.Meta{Mode: &i.Mode, UID: &i.UID, GID: &i.GID, Xattrs: i.Xattrs}
+}
+
+// make makes at name a folder, a link or a file.
+func (k *Keeper) make(ctx context.Context, h host.Host, name string, img Image, meta host.Meta) error {
 	switch img.Kind {
-	case host.Absent.String():
-		return nil
 	case host.Directory.String():
-		if same {
-			return h.SetMeta(ctx, name, meta)
-		}
 		return h.Mkdir(ctx, name, meta)
 	case host.Symlink.String():
-		return h.Symlink(ctx, string(img.Target), name)
-	case host.Regular.String():
-		if img.Sum == "" {
-			return h.SetMeta(ctx, name, meta)
-		}
-		content, err := k.store.Get(img.Sum)
-		if err != nil {
+		if err := h.Symlink(ctx, string(img.Target), name); err != nil {
 			return err
 		}
-		defer content.Close()
-		return h.WriteFile(ctx, name, host.NewFile{Content: io.Reader(content), Meta: meta})
+		return h.SetMeta(ctx, name, host.Meta{UID: &img.UID, GID: &img.GID})
 	}
-	return fmt.Errorf("a %s cannot be put back", strings.ToLower(img.Kind))
+	content, err := k.store.Get(img.Sum)
+	if err != nil {
+		return err
+	}
+	defer content.Close()
+	return h.WriteFile(ctx, name, host.NewFile{Content: io.Reader(content), Meta: meta})
 }

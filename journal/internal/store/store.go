@@ -84,7 +84,10 @@ func (s *Store) put(ctx context.Context, r io.Reader) (sum string, err error) {
 	}
 	sum = hex.EncodeToString(h.Sum(nil))
 	name := filepath.Join(s.dir, sum)
-	if info, statErr := os.Lstat(name); statErr == nil && info.Mode().IsRegular() {
+	if kept, getErr := s.Get(sum); getErr == nil { // else it is damaged, if it is there: this one takes its place
+		if err := kept.Close(); err != nil {
+			return "", err
+		}
 		now := time.Now() // what is needed again is not pruned for its age
 		if err := os.Chtimes(name, now, now); err != nil {
 			return "", err

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -129,5 +130,39 @@ func TestPrune(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"big2"}, slices.DeleteFunc(names(t, dir), func(n string) bool { return n == "young" })); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
+// What is damaged is kept anew when it is needed again.
+func TestPutMends(t *testing.T) {
+	for name, damage := range map[string]func(file string) error{
+		"truncated":     func(file string) error { return os.Truncate(file, 3) },
+		"a bit flipped": func(file string) error { return os.WriteFile(file, []byte("CONTENT"), 0o600) },
+		"a pipe":        func(file string) error { return errors.Join(os.Remove(file), syscall.Mkfifo(file, 0o600)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			s := New(dir)
+			sum, err := s.Put(t.Context(), strings.NewReader("content"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := damage(filepath.Join(dir, sum)); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := s.Put(t.Context(), strings.NewReader("content")); err != nil {
+				t.Fatal(err)
+			}
+			f, err := s.Get(sum)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := f.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if left, err := os.ReadDir(dir); err != nil || len(left) != 1 {
+				t.Errorf("%d files, %v", len(left), err)
+			}
+		})
 	}
 }

@@ -80,9 +80,6 @@ func (sh *Shape) place(types decode.Schemas, b *syntax.Block, a *syntax.Attr) {
 		sh.Options = append(sh.Options, a)
 	case field == nil && b.Kind != "defaults":
 		hint := diag.Suggest(a.Name, slices.Concat(sh.Schema.Names(), syntax.MetaNames()))
-		if a.Name == "depends_on" { // as Terraform has it
-			hint = "; did you mean `require`?"
-		}
 		sh.errorf(a.At, "Unknown attribute", "A resource of type `%s` has no attribute `%s`%s", sh.Schema.Type.Name, a.Name, hint)
 		sh.Bad = true
 	}

@@ -65,9 +65,10 @@ class Timeline {
 			slack.style.width = this.percent(this.from + Math.max(0, room));
 			track.append(slack);
 		}
-		// A label beside a bar that ends far to the right stands before it.
-		if (end > this.from + this.span * 0.85 && r.start_ms > this.from + this.span * 0.2) {
-			label.style.right = 'calc(100% - ' + this.percent(r.start_ms) + ' + 6px)';
+		// A label beside a bar that ends far to the right stands before it, where there is room, else in it.
+		if (end > this.from + this.span * 0.85) {
+			const before = r.start_ms > this.from + this.span * 0.2;
+			label.style.right = 'calc(100% - ' + this.percent(before ? r.start_ms : end) + ' + 6px)';
 		} else {
 			label.style.left = 'calc(max(' + this.percent(end) + ', ' + this.percent(r.start_ms) + ' + 2px) + 6px)';
 		}

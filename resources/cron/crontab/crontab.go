@@ -258,6 +258,25 @@ func (t *Table) Install(ctx context.Context, h host.Host) error {
 	return tool.Failure(program, out)
 }
 
+// There says whether the user has a crontab.
+func (t *Table) There() bool { return t.file.There }
+
+// Empty says that nothing is left in it.
+func (t *Table) Empty() bool { return len(t.file.Lines) == 0 }
+
+// Remove takes the crontab away.
+func (t *Table) Remove(ctx context.Context, h host.Host) error {
+	program := host.Cmd{Args: []string{"crontab", "-u", t.user, "-r"}}
+	out, err := h.Run(ctx, program)
+	switch {
+	case out.ExitCode == exitMissing:
+		return h.Remove(ctx, t.file.Name, false)
+	case err != nil:
+		return err
+	}
+	return tool.Failure(program, out)
+}
+
 // write writes the spool file, the user's own and readable to nobody else.
 func (t *Table) write(ctx context.Context, h host.Host) error {
 	user, err := h.LookupUser(ctx, t.user)

@@ -10,11 +10,15 @@ import (
 // variable is how a crontab sets one.
 var variable = regexp.MustCompile(`^\s*([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*?)\s*$`)
 
-// Variable returns a line that sets a variable in its shortest form, NAME=value; false for what is no such line.
+// Variable returns a line that sets a variable in its shortest form, NAME=value; false for what is no such line. An empty value is NAME="": cron
+// takes it no other way.
 func Variable(body string) (string, bool) {
 	m := variable.FindStringSubmatch(body)
 	if m == nil {
 		return "", false
+	}
+	if m[2] == "" {
+		m[2] = `""`
 	}
 	return m[1] + "=" + m[2], true
 }

@@ -86,12 +86,14 @@ func CheckReference(name string) error {
 	return nil
 }
 
-// entries are the colon-separated lines of a file that have that number of fields or more.
+// entries are those of a file, see parse.
 func entries(v host.FileReader, file string, fields int) ([][]string, error) {
 	content, err := host.ReadFile(v, file)
-	if err != nil {
-		return nil, err
-	}
+	return parse(content, fields), err
+}
+
+// parse cuts the lines at their colons that have that number of fields or more. Comments, and what NIS adds and takes away, are none.
+func parse(content string, fields int) [][]string {
 	var all [][]string
 	for line := range strings.Lines(content) {
 		f := strings.Split(strings.TrimSuffix(line, "\n"), ":")
@@ -99,7 +101,7 @@ func entries(v host.FileReader, file string, fields int) ([][]string, error) {
 			all = append(all, f)
 		}
 	}
-	return all, nil
+	return all
 }
 
 // Users returns all entries of /etc/passwd in their order.
@@ -107,13 +109,17 @@ func Users(v host.FileReader) ([]User, error) {
 	all, err := entries(v, passwd, 7)
 	users := make([]User, 0, len(all))
 	for _, f := range all {
-		uid, err1 := strconv.ParseUint(f[2], 10, 32)
-		gid, err2 := strconv.ParseUint(f[3], 10, 32)
-		if err1 == nil && err2 == nil {
-			users = append(users, User{Name: f[0], UID: uint32(uid), GID: uint32(gid), Comment: f[4], Home: f[5], Shell: f[6]})
+		if u, ok := userOf(f); ok {
+			users = append(users, u)
 		}
 	}
 	return users, err
+}
+
+func userOf(f []string) (User, bool) {
+	uid, err1 := strconv.ParseUint(f[2], 10, 32)
+	gid, err2 := strconv.ParseUint(f[3], 10, 32)
+	return User{Name: f[0], UID: uint32(uid), GID: uint32(gid), Comment: f[4], Home: f[5], Shell: f[6]}, err1 == nil && err2 == nil
 }
 
 // FindUser returns the entry of that name, nil if there is none.
@@ -131,19 +137,22 @@ func Groups(v host.FileReader) ([]Group, error) {
 	all, err := entries(v, group, 4)
 	groups := make([]Group, 0, len(all))
 	for _, f := range all {
-		gid, err := strconv.ParseUint(f[2], 10, 32)
-		if err != nil {
-			continue
+		if g, ok := groupOf(f); ok {
+			groups = append(groups, g)
 		}
-		g := Group{Name: f[0], GID: uint32(gid)}
-		for m := range strings.SplitSeq(f[3], ",") {
-			if m = strings.TrimSpace(m); m != "" {
-				g.Members = append(g.Members, m)
-			}
-		}
-		groups = append(groups, g)
 	}
 	return groups, err
+}
+
+func groupOf(f []string) (Group, bool) {
+	gid, err := strconv.ParseUint(f[2], 10, 32)
+	g := Group{Name: f[0], GID: uint32(gid)}
+	for m := range strings.SplitSeq(f[3], ",") {
+		if m = strings.TrimSpace(m); m != "" {
+			g.Members = append(g.Members, m)
+		}
+	}
+	return g, err == nil
 }
 
 // FindGroup returns the entry of that name, nil if there is none.
@@ -225,8 +234,6 @@ func Move(is, want []string, join, leave func(name string) error) error {
 	return nil
 }
 
-const day = 24 * time.Hour
-
 // FindShadow returns the entry of that name in /etc/shadow, empty if there is none.
 func FindShadow(v host.FileReader, name string) (Shadow, error) {
 	all, err := entries(v, shadow, 8)
@@ -234,11 +241,15 @@ func FindShadow(v host.FileReader, name string) (Shadow, error) {
 		if f[0] != name {
 			continue
 		}
-		s := Shadow{Password: f[1]}
-		if days, err := strconv.ParseInt(f[7], 10, 32); err == nil && days >= 0 {
-			s.Expiry = time.Unix(0, 0).UTC().Add(time.Duration(days) * day).Format(time.DateOnly)
-		}
-		return s, nil
+		return shadowOf(f), nil
 	}
 	return Shadow{}, err
+}
+
+func shadowOf(f []string) Shadow {
+	s := Shadow{Password: f[1]}
+	if days, err := strconv.ParseInt(f[7], 10, 32); err == nil && days >= 0 {
+		s.Expiry = time.Unix(0, 0).UTC().AddDate(0, 0, int(days)).Format(time.DateOnly)
+	}
+	return s
 }

@@ -30,7 +30,7 @@ func Failure(c host.Cmd, out host.Output) error {
 	said := strings.TrimSpace(string(out.Stderr))
 	failure := &resources.CommandError{ExitCode: out.ExitCode, Tail: said}
 	if first, _, _ := strings.Cut(said, "\n"); first != "" {
-		failure.Err = errors.New(strings.TrimPrefix(first, name+": "))
+		failure.Err = errors.New(strings.TrimSuffix(strings.TrimPrefix(first, name+": "), "."))
 	}
 	return fmt.Errorf("%s: %w", name, failure)
 }

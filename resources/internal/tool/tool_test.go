@@ -22,12 +22,12 @@ func TestRun(t *testing.T) {
 	}
 	answer("good", 0, "good: a warning\n")
 	answer("silent", 3, "")
-	answer("/usr/sbin/useradd", 9, "useradd: user 'bob' already exists\nuseradd: no changes\n")
+	answer("/usr/sbin/useradd", 9, "useradd: user 'bob' already exists.\nuseradd: no changes\n")
 	answer("other", 1, "\n  it is what it is\n")
 	for command, want := range map[string]struct{ text, detail string }{
 		"good":              {},
 		"silent":            {"silent: exit code 3", ""},
-		"/usr/sbin/useradd": {"useradd: exit code 9: user 'bob' already exists", "useradd: user 'bob' already exists\nuseradd: no changes"},
+		"/usr/sbin/useradd": {"useradd: exit code 9: user 'bob' already exists", "useradd: user 'bob' already exists.\nuseradd: no changes"},
 		"other":             {"other: exit code 1: it is what it is", "it is what it is"},
 	} {
 		t.Run(command, func(t *testing.T) {

@@ -85,8 +85,8 @@ func Version(v string) string {
 func Offers(versions map[string][]string) map[string]manager.Offer {
 	offers := map[string]manager.Offer{}
 	for name, list := range versions {
-		o := manager.Offer{Versions: list}
-		for _, v := range list {
+		o := manager.Offer{Versions: slices.DeleteFunc(list, func(v string) bool { return v == "" })}
+		for _, v := range o.Versions {
 			if o.Candidate == "" || version.CompareRPM(v, o.Candidate) > 0 {
 				o.Candidate = v
 			}

@@ -2,10 +2,12 @@
 package hostkeys
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 
@@ -52,10 +54,39 @@ func (k *Files) Known(files []string) (*Known, error) {
 	}
 	db, err := knownhosts.NewDB(there...)
 	if err != nil {
+		db, err = legible(there)
+	}
+	if err != nil {
 		err = fmt.Errorf("known hosts: %w", err)
 	}
 	k.read[key] = read{&Known{db, files}, err}
 	return k.read[key].known, err
+}
+
+// legible reads the lines that can be read, as ssh(1) does: one of an unknown kind of key, or of an older protocol, must not keep from all other hosts.
+func legible(files []string) (*knownhosts.HostKeyDB, error) {
+	copies, err := os.CreateTemp("", "known_hosts-*")
+	if err != nil {
+		return nil, err
+	}
+	defer os.Remove(copies.Name())
+	defer copies.Close()
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		for line := range bytes.Lines(text) {
+			marker, _, _, _, _, err := ssh.ParseKnownHosts(line)
+			if err != nil || !slices.Contains([]string{"", "cert-authority", "revoked"}, marker) {
+				continue
+			}
+			if _, err := fmt.Fprintf(copies, "%s\n", bytes.TrimSpace(line)); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return knownhosts.NewDB(copies.Name())
 }
 
 // Check is strict: a key that is not known under any of a host's names (each HOST:PORT), or another than the known one, is refused. A certificate may be for

@@ -4,12 +4,14 @@ package author
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
 	"github.com/nodeapply/apply/cmd/apply/internal/cli"
 	"github.com/nodeapply/apply/cmd/apply/internal/load"
+	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/report/picture"
 )
 
@@ -38,18 +40,24 @@ Nothing is touched. Of the node, its facts are looked at and which files belong 
 			if err != nil {
 				a.Note("what belongs to packages is not known: " + err.Error())
 			}
+			n := len(m.Catalog().Entries())
 			if a.JSON {
-				found = append(m.Warnings, found...)
+				return errors.Join(a.WriteDiagnostics(append(m.Warnings, found...)), a.PrintJSON(valid{"valid", m.Path, n}))
 			}
-			if err := a.WriteDiagnostics(found); err != nil || a.JSON {
-				return err
-			}
-			fmt.Fprintf(a.Stdout, "%s is valid: %d resources\n", m.Path, len(m.Catalog().Entries()))
-			return nil
+			a.PrintDiagnostics(found)
+			_, err = fmt.Fprintf(a.Stdout, "%s is valid: %d resources\n", report.Printable(m.Path), n)
+			return err
 		}),
 	}
 	l.AddFlags(cmd.Flags())
 	return cmd
+}
+
+// valid is the event that there is no mistake in a manifest.
+type valid struct {
+	Event     string `json:"event"`
+	Manifest  string `json:"manifest"`
+	Resources int    `json:"resources"`
 }
 
 func graphCommand(a *cli.App) *cobra.Command {
@@ -65,6 +73,9 @@ func graphCommand(a *cli.App) *cobra.Command {
 				return err
 			}
 			g := picture.Of(m.Catalog())
+			if a.JSON && !cmd.Flags().Changed("format") {
+				return a.PrintJSON(g)
+			}
 			switch format {
 			case "dot":
 				return g.DOT(a.Stdout)

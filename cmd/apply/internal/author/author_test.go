@@ -32,13 +32,13 @@ func TestFormat(t *testing.T) {
 		err     string
 		content string // of bad.hcl afterwards
 	}{
-		{"only looking", true, bad + "\n", "1 files are not in the canonical form", crooked},
+		{"only looking", true, bad + "\n", "1 file is not in the canonical form", crooked},
 		{"writing", false, bad + "\n", "", straight},
 		{"again", false, "", "", straight},
 		{"looking again", true, "", "", straight},
 	} {
 		var out bytes.Buffer
-		err := format(&cli.App{Stdout: &out}, []string{dir}, test.check)
+		err := formatAll(&cli.App{Stdout: &out}, []string{dir}, test.check)
 		if (err == nil) != (test.err == "") || err != nil && !strings.Contains(err.Error(), test.err) {
 			t.Errorf("%s: want %q, got %v", test.name, test.err, err)
 		}

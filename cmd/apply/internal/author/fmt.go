@@ -14,8 +14,8 @@ import (
 
 	"github.com/nodeapply/apply/cmd/apply/internal/cli"
 	"github.com/nodeapply/apply/cmd/apply/internal/outfile"
-	"github.com/nodeapply/apply/manifest"
 	"github.com/nodeapply/apply/manifest/diag"
+	"github.com/nodeapply/apply/manifest/format"
 )
 
 func fmtCommand(a *cli.App) *cobra.Command {
@@ -29,18 +29,18 @@ func fmtCommand(a *cli.App) *cobra.Command {
 			if slices.Equal(args, []string{"-"}) {
 				return formatStream(a, cmd.InOrStdin(), check)
 			}
-			return format(a, args, check)
+			return formatAll(a, args, check)
 		},
 	}
 	cmd.Flags().BoolVar(&check, "check", false, "only list the files that would change; exit 1 if there are any")
 	return cmd
 }
 
-// format formats files, and the manifests directly in folders. It names the files that it changed, or would.
-func format(a *cli.App, paths []string, check bool) error {
+// formatAll formats files, and the manifests directly in folders. It names the files that it changed, or would.
+func formatAll(a *cli.App, paths []string, check bool) error {
 	var diags diag.List
 	different := 0
-	formatter := manifest.NewFormatter()
+	formatter := format.New()
 	for _, path := range paths {
 		files, err := manifestsAt(path)
 		if err != nil {
@@ -54,7 +54,9 @@ func format(a *cli.App, paths []string, check bool) error {
 				return err
 			case changed:
 				different++
-				fmt.Fprintln(a.Stdout, file)
+				if err := list(a, file); err != nil {
+					return err
+				}
 			}
 		}
 	}
@@ -62,14 +64,30 @@ func format(a *cli.App, paths []string, check bool) error {
 	case diags.HasErrors():
 		return diags
 	case check && different > 0:
-		return fmt.Errorf("%d files are not in the canonical form; apply fmt %s corrects them", different, strings.Join(paths, " "))
+		files, them := "1 file is", "it"
+		if different > 1 {
+			files, them = fmt.Sprintf("%d files are", different), "them"
+		}
+		return fmt.Errorf("%s not in the canonical form; apply fmt %s corrects %s", files, strings.Join(paths, " "), them)
 	}
 	return nil
 }
 
 // formatStream formats what comes from standard input to standard output.
+// list tells of a file that is, or was, not in the canonical form.
+func list(a *cli.App, file string) error {
+	if !a.JSON {
+		_, err := fmt.Fprintln(a.Stdout, file)
+		return err
+	}
+	return a.PrintJSON(struct {
+		Event string `json:"event"`
+		File  string `json:"file"`
+	}{"format", file})
+}
+
 func formatStream(a *cli.App, in io.Reader, check bool) error {
-	formatted, src, diags := manifest.NewFormatter().Text("<stdin>", in)
+	formatted, src, diags := format.New().Text("<stdin>", in)
 	switch {
 	case diags.HasErrors():
 		return diags
@@ -97,7 +115,7 @@ func manifestsAt(path string) ([]string, error) {
 	return files, err
 }
 
-func formatFile(f *manifest.Formatter, file string, check bool) (changed bool, diags diag.List, err error) {
+func formatFile(f *format.Formatter, file string, check bool) (changed bool, diags diag.List, err error) {
 	formatted, src, diags := f.File(file)
 	if diags.HasErrors() || bytes.Equal(formatted, src) {
 		return false, diags, nil

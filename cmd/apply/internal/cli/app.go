@@ -161,9 +161,14 @@ func (a *App) TakeWarnings() []string {
 // Warn tells at once of what went wrong beside the work: the run counts without it, as with its report or the lock's end. A nil error is none.
 func (a *App) Warn(err error) {
 	if err != nil {
-		for line := range strings.Lines(a.Scrub.Scrub(err.Error())) {
-			fmt.Fprintf(a.Stderr, "apply: warning: %s\n", report.Printable(strings.TrimSuffix(line, "\n")))
-		}
+		a.complain("warning: ", err)
+	}
+}
+
+// complain prints what went wrong, each line of it with the program's name.
+func (a *App) complain(prefix string, err error) {
+	for line := range strings.Lines(a.Scrub.Scrub(err.Error())) {
+		fmt.Fprintf(a.Stderr, "apply: %s%s\n", prefix, report.Printable(strings.TrimSuffix(line, "\n")))
 	}
 }
 
@@ -177,7 +182,7 @@ func (a *App) explain(err error) int {
 	if errors.As(err, &diags) {
 		a.PrintDiagnostics(diags)
 	} else {
-		fmt.Fprintf(a.Stderr, "apply: %s\n", a.Scrub.Scrub(err.Error()))
+		a.complain("", err)
 	}
 	var held *journal.HeldError
 	var coded interface{ ExitCode() int }

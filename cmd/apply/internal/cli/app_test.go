@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
@@ -57,6 +58,7 @@ func TestExitCodes(t *testing.T) {
 		"locked":             {func(*App, *cobra.Command) error { return fmt.Errorf("x: %w", &journal.HeldError{PID: 7}) }, Locked, "7"},
 		"untrusted":          {func(*App, *cobra.Command) error { return fmt.Errorf("it is %w", source.ErrUntrusted) }, Untrusted, "it is"},
 		"with a code":        {func(*App, *cobra.Command) error { return coded{errors.New("no")} }, 77, "apply: no\n"},
+		"two errors":         {func(*App, *cobra.Command) error { return errors.Join(errors.New("no"), errors.New("\x1b[31mnor")) }, NotStarted, "apply: no\napply: \\x1b[31mnor\n"},
 		"a panic":            {func(*App, *cobra.Command) error { panic("oh") }, NotStarted, "apply: internal error: oh\n"},
 		"at the end":         {func(a *App, _ *cobra.Command) error { a.AtEnd(func() error { return errors.New("late") }); return nil }, NotStarted, "apply: late\n"},
 		"sensitive": {func(a *App, _ *cobra.Command) error {
@@ -122,6 +124,7 @@ func TestInterruptedWhileChanging(t *testing.T) {
 		if err := signals.Begin(); err != nil {
 			return err
 		}
+		first := time.Now()
 		if err := syscall.Kill(os.Getpid(), syscall.SIGINT); err != nil {
 			return err
 		}
@@ -129,10 +132,20 @@ func TestInterruptedWhileChanging(t *testing.T) {
 		if ctx.Err() != nil {
 			t.Error("the first signal ends what runs")
 		}
-		if err := syscall.Kill(os.Getpid(), syscall.SIGINT); err != nil {
-			return err
+		again := time.NewTicker(repeated / 10)
+		defer again.Stop()
+		for ctx.Err() == nil { // what comes at once is the same one
+			select {
+			case <-again.C:
+				if err := syscall.Kill(os.Getpid(), syscall.SIGINT); err != nil {
+					return err
+				}
+			case <-ctx.Done():
+			}
 		}
-		<-ctx.Done()
+		if after := time.Since(first); after < repeated {
+			t.Errorf("a signal that is repeated after %v ends what runs", after)
+		}
 		a.Ran, a.Code = true, 130
 		return nil
 	})

@@ -90,6 +90,13 @@ func (a *App) Print(r *report.Report) error {
 	return p.Close()
 }
 
+// PrintJSON prints an object on a line of its own.
+func (a *App) PrintJSON(object any) error {
+	enc := json.NewEncoder(a.Stdout)
+	enc.SetEscapeHTML(false)
+	return enc.Encode(object)
+}
+
 // Logger logs to standard error, without what is sensitive.
 func (a *App) Logger() (*slog.Logger, error) {
 	var level slog.Level

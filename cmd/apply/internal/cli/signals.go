@@ -8,6 +8,7 @@ import (
 	"os/signal"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 )
@@ -39,20 +40,28 @@ func (a *App) Catch(ctx context.Context) (context.Context, *Interrupts) {
 	signal.Notify(i.pipe, syscall.SIGPIPE)
 	go func() {
 		defer close(i.done)
+		var first time.Time
 		for s := range i.ch {
-			n := int32(s.(syscall.Signal))
-			if i.number.CompareAndSwap(0, n) {
+			now := time.Now()
+			switch {
+			case i.number.CompareAndSwap(0, int32(s.(syscall.Signal))):
+				first = now
 				close(i.stop)
 				if i.changing.Load() {
 					fmt.Fprintf(a.aside, "apply: %v: what runs is let finish; once more ends it\n", s)
-					continue
+				} else {
+					cancel(errInterrupted)
 				}
+			case now.Sub(first) > repeated:
+				cancel(errInterrupted)
 			}
-			cancel(errInterrupted)
 		}
 	}()
 	return ctx, i
 }
+
+// repeated is how long the first signal may come again: timeout(1) sends one to the process and to its group, and one is meant.
+const repeated = 100 * time.Millisecond
 
 // Begin says that something is changed from now on. It fails when a signal came before that.
 func (i *Interrupts) Begin() error {

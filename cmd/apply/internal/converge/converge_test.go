@@ -67,14 +67,10 @@ func saved(t *testing.T) (plan, manifest string) {
 	if err := os.WriteFile(manifest, []byte("# one\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	node, err := os.Hostname()
-	if err != nil {
-		t.Fatal(err)
-	}
 	r := New(&cli.App{})
 	r.Vars, r.VarFiles, r.tags = []string{"a=b"}, []string{"vars.hcl"}, []string{"base"}
 	t.Setenv("APPLY_VAR_c", "d=e")
-	if err := r.savePlan(plan, source.Source{Path: manifest}, &report.Report{Node: node}); err != nil {
+	if err := r.savePlan(plan, source.Source{Path: manifest}, &report.Report{}); err != nil {
 		t.Fatal(err)
 	}
 	return plan, manifest

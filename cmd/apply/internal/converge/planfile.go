@@ -42,8 +42,9 @@ func (r *Runner) savePlan(name string, from source.Source, rep *report.Report) e
 	if err != nil {
 		return err
 	}
+	node, _ := os.Hostname() // a node may have none
 	text, err := planfile.Encode(planfile.Plan{
-		Node: rep.Node, Machine: machineID(), Manifest: from.String(), Sources: sources,
+		Node: node, Machine: machineID(), Manifest: from.String(), Sources: sources,
 		Vars: r.Vars, Environ: r.VarEnviron(), VarFiles: varFiles, FactDirs: factDirs, Tags: r.tags, SkipTags: r.skipTags, Targets: r.targets, Results: rep.Results,
 	})
 	if err != nil {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -37,7 +36,7 @@ func (r *Runner) walk(
 		ctx, cancel = context.WithTimeoutCause(ctx, after, &engine.TimeoutError{After: after})
 		defer cancel()
 	}
-	o.Node, _ = os.Hostname() // a node without a name still converges
+	o.Node = m.Node
 	p := r.Printer()
 	r.Note(r.unknownTags(m.Catalog())...)
 	o.Events = &finisher{Printer: p, signals: signals, manifest: m, memory: mem, partial: len(r.tags)+len(r.skipTags)+len(r.targets) > 0, warnings: r.TakeWarnings}

@@ -70,17 +70,28 @@ func (d *comparison) run(ctx context.Context, sets []string) error {
 	var mu sync.Mutex
 	said := map[string]*output.Capture{}
 	missing := map[string]bool{}
-	results := fleet.Each(ctx, nodes, fleet.Options{Dialer: dialer, Timeout: d.Timeout}, func(ctx context.Context, n fleet.Node, c transport.Conn) (transport.Exit, error) {
-		kept, messages := output.NewCapture(len(nodes)), output.NewLines(d.Stderr, cli.IsTerminal(d.Stderr)).Node(n.Name+": ")
-		exit, err := c.Run(ctx, transport.Command{Line: d.line, Stdout: kept, Stderr: messages})
-		messages.Close()
+	messages := output.NewLines(d.Stderr, cli.IsTerminal(d.Stderr))
+	results := fleet.Each(ctx, nodes, fleet.Options{Dialer: dialer, Timeout: d.Timeout, Ended: d.Ended}, func(ctx context.Context, n fleet.Node, c transport.Conn) (transport.Exit, error) {
+		kept := output.NewCapture(len(nodes))
+		var why fleet.Said
+		command := transport.Command{Line: d.line, Stdout: kept, Stderr: &why}
+		if d.file == "" {
+			lines := messages.Node(n.Name + ": ")
+			defer lines.Close()
+			command.Stderr = lines
+		}
+		exit, err := c.Run(ctx, command)
 		mu.Lock()
 		defer mu.Unlock()
-		if said[n.Name] = kept; err == nil && d.file != "" && exit.Code == catMissing {
+		said[n.Name] = kept
+		switch {
+		case err != nil || d.file == "" || exit == transport.Exit{}:
+			return exit, err
+		case exit.Code == catMissing:
 			missing[n.Name] = true
 			return transport.Exit{}, nil
 		}
-		return exit, err
+		return transport.Exit{}, why.Failure(exit) // the code is not of a command that was asked for
 	})
 	number := end()
 	var all []output.Said

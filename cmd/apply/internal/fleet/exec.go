@@ -2,7 +2,6 @@ package fleet
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -16,7 +15,6 @@ import (
 	"github.com/nodeapply/apply/cmd/apply/internal/fleet/agent"
 	"github.com/nodeapply/apply/cmd/apply/internal/fleet/selection"
 	"github.com/nodeapply/apply/fleet"
-	"github.com/nodeapply/apply/fleet/nodeset"
 	"github.com/nodeapply/apply/fleet/output"
 	"github.com/nodeapply/apply/fleet/transport"
 )
@@ -78,9 +76,6 @@ func (e *execution) run(ctx context.Context, sets, argv []string) error {
 	nodes, dialer, err := e.Selected(sets)
 	if err != nil {
 		return err
-	}
-	if _, err := nodeset.Share(e.MinOK, len(nodes)); err != nil {
-		return fmt.Errorf("--min-ok %w", err)
 	}
 	defer dialer.Close()
 	if dialer, err = e.agents.Dialer(ctx, e.Nodes, nodes, dialer); err != nil {
@@ -157,9 +152,7 @@ func (e *execution) ended(r *fleet.Result) {
 		kept.stdout.JSON(object, "stdout")
 		kept.stderr.JSON(object, "stderr")
 	}
-	if err := json.NewEncoder(e.Stdout).Encode(object); err != nil {
-		fmt.Fprintf(e.Stderr, "apply: %v\n", err)
-	}
+	e.Print(object)
 }
 
 // printGroups prints what nodes said on standard output, folded, and then the same for standard error.

@@ -2,7 +2,6 @@ package history
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -39,7 +38,7 @@ func keep(ctx context.Context, a *cli.App) error {
 		return err
 	}
 	if a.JSON {
-		return json.NewEncoder(a.Stdout).Encode(map[string]string{"event": "confirm", "run": run})
+		return a.PrintJSON(map[string]string{"event": "confirm", "run": run})
 	}
 	_, err = fmt.Fprintf(a.Stdout, "run %s is confirmed\n", run)
 	return err

@@ -2,7 +2,6 @@
 package history
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -43,14 +42,15 @@ func historyCommand(a *cli.App) *cobra.Command {
 
 // Line is one run as history lists it.
 type Line struct {
-	Run        string         `json:"run"`
-	Started    time.Time      `json:"started"`
-	Manifest   string         `json:"manifest"`
-	Commit     string         `json:"commit,omitempty"`
-	Outcome    report.Outcome `json:"outcome"`         // of one without a report unended
-	Begun      int            `json:"begun,omitempty"` // of an unended one: resources that it began to change
-	Counts     report.Counts  `json:"counts"`
-	DurationMS float64        `json:"duration_ms"`
+	Run         string         `json:"run"`
+	Started     time.Time      `json:"started"`
+	Manifest    string         `json:"manifest"`
+	Commit      string         `json:"commit,omitempty"`
+	Outcome     report.Outcome `json:"outcome"`         // of one without a report unended
+	Begun       int            `json:"begun,omitempty"` // of an unended one: resources that it began to change
+	Counts      report.Counts  `json:"counts"`
+	Interrupted int            `json:"interrupted,omitempty"` // the signal that ended it
+	DurationMS  float64        `json:"duration_ms"`
 }
 
 // unended is in the place of the outcome of a run that died, or goes on.
@@ -61,12 +61,13 @@ func listRuns(a *cli.App, state *journal.State) error {
 	if err != nil {
 		return err
 	}
+	if len(runs) == 0 && !a.JSON {
+		fmt.Fprintln(a.Stderr, "apply: no run is on record")
+	}
 	w := tabwriter.NewWriter(a.Stdout, 0, 8, 2, ' ', 0)
-	enc := json.NewEncoder(a.Stdout)
-	enc.SetEscapeHTML(false)
 	for _, l := range runs {
 		if a.JSON {
-			if err := enc.Encode(l); err != nil {
+			if err := a.PrintJSON(l); err != nil {
 				return err
 			}
 			continue
@@ -74,6 +75,9 @@ func listRuns(a *cli.App, state *journal.State) error {
 		c := l.Counts
 		how := fmt.Sprintf("%d changed, %d refreshed, %d failed of %d", c.Changed, c.Refreshed, c.Failed, c.Total)
 		took := time.Duration(l.DurationMS * float64(time.Millisecond)).Round(time.Millisecond).String()
+		if l.Interrupted != 0 {
+			how += ", interrupted"
+		}
 		if l.Outcome == unended {
 			how, took = fmt.Sprintf("has not ended: %d begun", l.Begun), ""
 		}
@@ -99,7 +103,7 @@ func runsOf(a *cli.App, state *journal.State) ([]Line, error) {
 			a.Warn(err)
 			continue
 		}
-		out = append(out, Line{Run: r.Run, Started: r.Started, Manifest: r.Manifest, Commit: r.Commit, Outcome: r.Outcome(), Counts: r.Counts(), DurationMS: r.DurationMS})
+		out = append(out, Line{Run: r.Run, Started: r.Started, Manifest: r.Manifest, Commit: r.Commit, Outcome: r.Outcome(), Counts: r.Counts(), Interrupted: r.Interrupted, DurationMS: r.DurationMS})
 	}
 	died, err := state.Unended()
 	for _, u := range died {

@@ -2,10 +2,8 @@ package history
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"time"
 
@@ -15,6 +13,7 @@ import (
 	"github.com/nodeapply/apply/cmd/apply/internal/load"
 	"github.com/nodeapply/apply/exchange"
 	"github.com/nodeapply/apply/exchange/session"
+	"github.com/nodeapply/apply/facts"
 	"github.com/nodeapply/apply/host/local"
 	"github.com/nodeapply/apply/journal"
 	"github.com/nodeapply/apply/journal/undo"
@@ -73,7 +72,7 @@ func (u *undoing) run(ctx context.Context, id string) error {
 	}
 	defer func() { u.Warn(state.Close()) }()
 	if id == "" {
-		if id, err = undo.LastChange(state); err != nil {
+		if id, err = undo.LastChange(state, h); err != nil {
 			return err
 		}
 	}
@@ -89,7 +88,7 @@ func (u *undoing) run(ctx context.Context, id string) error {
 	case blocking > 0 && !u.yes:
 		return fmt.Errorf("undo %s: %d of %d cannot be put back (see above); nothing was touched. To put back the rest: apply undo --yes %s", id, blocking, len(plan.Steps), id)
 	case refused == len(plan.Steps):
-		return fmt.Errorf("undo %s: there is nothing that can be put back", id)
+		return fmt.Errorf("undo %s: there is nothing that can be put back; apply history lists the other runs", id)
 	}
 	if err := signals.Begin(); err != nil {
 		return err
@@ -99,8 +98,6 @@ func (u *undoing) run(ctx context.Context, id string) error {
 
 // tell lists what would be put back, and what stays.
 func (u *undoing) tell(plan *undo.Plan) error {
-	enc := json.NewEncoder(u.Stdout)
-	enc.SetEscapeHTML(false)
 	for _, s := range plan.Steps {
 		verdict := "put back"
 		switch {
@@ -111,7 +108,7 @@ func (u *undoing) tell(plan *undo.Plan) error {
 		}
 		var err error
 		if u.JSON {
-			err = enc.Encode(struct {
+			err = u.PrintJSON(struct {
 				Event   string            `json:"event"`
 				Run     string            `json:"run"` // that is undone
 				Address resources.Address `json:"address"`
@@ -123,7 +120,11 @@ func (u *undoing) tell(plan *undo.Plan) error {
 			if s.Refused != "" {
 				verdict += " (" + s.Refused + ")"
 			}
-			_, err = fmt.Fprintf(u.Stdout, "%s: %s: %s\n", report.Printable(s.Addr.String()), report.Printable(s.What), verdict)
+			what := report.Printable(s.Addr.String())
+			if s.What != s.Addr.String() {
+				what += ": " + report.Printable(s.What)
+			}
+			_, err = fmt.Fprintf(u.Stdout, "%s: %s\n", what, verdict)
 		}
 		if err != nil {
 			return err
@@ -139,13 +140,16 @@ func (u *undoing) putBack(ctx context.Context, state *journal.State, h *local.No
 		return err
 	}
 	id := report.NextRunID(time.Now(), last)
-	part, err := u.part(ctx, h, plan, id)
+	known, err := u.Facts(h)
+	if err != nil {
+		return err
+	}
+	part, err := u.part(ctx, known, plan, id)
 	if err != nil {
 		return err
 	}
 	defer func() { u.Warn(part.End(ctx, true, "")) }()
-	node, _ := os.Hostname() // a node without a name has an undo too
-	rep, err := undo.Run(ctx, state, h, plan, undo.Options{ID: id, Node: node, Types: all.Linked(part), Interrupted: signals.Number})
+	rep, err := undo.Run(ctx, state, h, plan, undo.Options{ID: id, Node: u.Exchange.Name(ctx, known), Types: all.Linked(part), Interrupted: signals.Number})
 	if rep == nil {
 		return err
 	}
@@ -157,11 +161,7 @@ func (u *undoing) putBack(ctx context.Context, state *journal.State, h *local.No
 }
 
 // part is the part in the exchange of an undo that puts back exported facts; another's has not begun.
-func (u *undoing) part(ctx context.Context, h *local.Node, plan *undo.Plan, run string) (*session.Session, error) {
-	known, err := u.Facts(h)
-	if err != nil {
-		return nil, err
-	}
+func (u *undoing) part(ctx context.Context, known *facts.Set, plan *undo.Plan, run string) (*session.Session, error) {
 	part, err := u.Exchange.Session(u.App, known)
 	if err != nil {
 		return nil, err

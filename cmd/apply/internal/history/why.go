@@ -2,7 +2,6 @@ package history
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"runtime"
@@ -154,10 +153,8 @@ func unheardOf(addr resources.Address, last *report.Report, cat *catalog.Catalog
 // printReasons prints reasons, as text or one JSON object a line.
 func printReasons(a *cli.App, events []reasons.Event) error {
 	if a.JSON {
-		enc := json.NewEncoder(a.Stdout)
-		enc.SetEscapeHTML(false)
 		for _, e := range events {
-			if err := enc.Encode(e); err != nil {
+			if err := a.PrintJSON(e); err != nil {
 				return err
 			}
 		}

@@ -99,6 +99,23 @@ func (x *Exchange) Identify(ctx context.Context, known *facts.Set) (exchange.Ide
 	return id, nil
 }
 
+// Name is this node's in reports, "" where it has none: that by which others know it. External facts, which may be programs, are asked only where it
+// exchanges facts with others.
+func (x *Exchange) Name(ctx context.Context, known *facts.Set) string {
+	given, _ := known.Given("hostname")
+	if name, ok := given.(string); ok && name != "" {
+		return name
+	}
+	id, err := session.ThisMachine()
+	if x.URL != "" {
+		id, err = x.Identify(ctx, known)
+	}
+	if err != nil {
+		return ""
+	}
+	return id.Node
+}
+
 // Open connects to the exchange, to look at it.
 func (x *Exchange) Open(ctx context.Context, a *cli.App) (*connect.Connection, error) {
 	state, err := a.StateDir()

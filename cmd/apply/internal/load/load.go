@@ -42,6 +42,7 @@ type Manifest struct {
 	Host      *local.Node
 	Origin    origin.Origin
 	Checkouts *origin.Checkouts
+	Node      string // the node's name in reports
 }
 
 // Source reads what the arguments and --git say of the manifest.
@@ -155,7 +156,7 @@ func (l *Loader) Compile(ctx context.Context, c *origin.Checkouts, o origin.Orig
 	if len(m.Warnings) > 0 && !l.JSON {
 		l.PrintDiagnostics(m.Warnings)
 	}
-	return &Manifest{m, h, o, c}, nil
+	return &Manifest{m, h, o, c, l.Exchange.Name(ctx, known)}, nil
 }
 
 // Revision compiles a revision of a manifest in a work tree, which stays as it is.

@@ -44,6 +44,14 @@ git itself is pinned in the state folder of this node, with those modules for wh
 	return cmd
 }
 
+// lockEvent is a module that was pinned.
+type lockEvent struct {
+	Event  string `json:"event"`
+	Module string `json:"module"` // its source
+	Commit string `json:"commit"`
+	Was    string `json:"was,omitempty"` // the commit that it was pinned to before
+}
+
 // lock pins, and says what.
 func lock(ctx context.Context, l *load.Loader, src source.Source) error {
 	pinned, err := l.Checkouts(origin.Options{Pinning: true}).Lock(ctx, src, all.Linked(nil))
@@ -51,6 +59,16 @@ func lock(ctx context.Context, l *load.Loader, src source.Source) error {
 		return err
 	}
 	for _, p := range pinned.Now {
+		if l.JSON {
+			e := lockEvent{Event: "lock", Module: p.Key, Commit: p.Pin.Commit}
+			if p.Was != nil {
+				e.Was = p.Was.Commit
+			}
+			if err := l.PrintJSON(e); err != nil {
+				return err
+			}
+			continue
+		}
 		word := "pinned"
 		switch {
 		case p.Was != nil && *p.Was == p.Pin:
@@ -61,6 +79,9 @@ func lock(ctx context.Context, l *load.Loader, src source.Source) error {
 		fmt.Fprintf(l.Stdout, "%s: %s: %s\n", report.Printable(p.Key), p.Pin.Commit, word)
 	}
 	if len(pinned.Pins) == 0 && len(pinned.Was) == 0 {
+		if l.JSON {
+			return nil
+		}
 		_, err := fmt.Fprintf(l.Stdout, "%s: no modules from git\n", report.Printable(src.String()))
 		return err
 	}

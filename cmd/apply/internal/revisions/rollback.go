@@ -2,7 +2,6 @@ package revisions
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -93,9 +92,7 @@ func tell(r *converge.Runner, state *journal.State, b *retreat.Way, m *load.Mani
 	mem := r.Memory(state, m)
 	stays, orphans := b.Irreversible(), mem.Orphans()
 	if r.JSON {
-		enc := json.NewEncoder(r.Stdout)
-		enc.SetEscapeHTML(false)
-		return enc.Encode(struct {
+		return r.PrintJSON(struct {
 			Event        string            `json:"event"`
 			From         string            `json:"from"`
 			To           string            `json:"to"`

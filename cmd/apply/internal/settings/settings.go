@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/nodeapply/apply/manifest"
+	"github.com/nodeapply/apply/manifest/variables"
 	"github.com/nodeapply/apply/resources"
 )
 
@@ -60,7 +60,7 @@ func read(cmd *cobra.Command, name string, given bool) (map[string][]string, err
 	if _, err := os.Lstat(name); errors.Is(err, fs.ErrNotExist) && !given {
 		return nil, nil
 	}
-	values, diags := manifest.ReadSettings(cmd.Context(), name)
+	values, diags := variables.Settings(cmd.Context(), name)
 	if diags.HasErrors() {
 		return nil, diags
 	}

@@ -29,7 +29,7 @@ func BenchmarkUnified(b *testing.B) {
 		b.Run(tc.name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if Unified("/etc/x", old, declared) == "" {
+				if difference("/etc/x", old, declared) == "" {
 					b.Fatal("nothing is shown")
 				}
 			}

@@ -146,8 +146,8 @@ func (b *Body) Open(ctx context.Context, v host.View) (io.ReadCloser, error) {
 	return b.Sum.verifying(content), nil
 }
 
-// Held returns b with its content in memory where that is a file of the node small enough to be shown: it is read once for all that is said of it.
-func (b *Body) Held(v host.View) (Body, error) {
+// held returns b with its content in memory where that is a file of the node small enough to be shown: it is read once for all that is said of it.
+func (b *Body) held(v host.View) (Body, error) {
 	if b.Path == "" || b.Size > diffInput {
 		return *b, nil
 	}
@@ -163,8 +163,8 @@ func (b *Body) Held(v host.View) (Body, error) {
 	return Body{Attr: b.Attr, Text: string(text), Sum: b.Sum}, nil
 }
 
-// Describe names the content in a word or two: its size, and its checksum if it is not huge.
-func (b *Body) Describe(ctx context.Context, v host.View) (string, error) {
+// describe names the content in a word or two: its size, and its checksum if it is not huge.
+func (b *Body) describe(ctx context.Context, v host.View) (string, error) {
 	size := int64(len(b.Text))
 	switch {
 	case b.URLs != nil:
@@ -212,9 +212,33 @@ func hashAll(ctx context.Context, sum hash.Hash, r io.Reader, size int64) error 
 	}
 }
 
-// Unified returns the difference of two contents, both held in memory, as a unified diff of the file name, "" where it would not help a reader: binary
-// or large contents, or what is yet to be downloaded. Its length is bounded.
-func Unified(name string, old, declared Body) string {
+// Portray says in a word or two what the content of the file name was, which is nil where there was no file, and what it is to be, and shows the difference
+// as a unified diff: "" where that would not help a reader, of binary or large contents or of what is yet to be downloaded. Its length is bounded. Where show is false no difference is looked for.
+func Portray(ctx context.Context, v host.View, name string, was, is *Body, show bool) (from, to, diff string, err error) {
+	var old Body
+	if was != nil {
+		if old, err = was.held(v); err != nil {
+			return "", "", "", err
+		}
+		if from, err = old.describe(ctx, v); err != nil {
+			return "", "", "", err
+		}
+	}
+	declared, err := is.held(v)
+	if err != nil {
+		return from, "", "", err
+	}
+	if to, err = declared.describe(ctx, v); err != nil {
+		return from, "", "", err
+	}
+	if show {
+		diff = difference(name, old, declared)
+	}
+	return from, to, diff, nil
+}
+
+// difference is the diff of two contents, both held in memory.
+func difference(name string, old, declared Body) string {
 	if !old.legible() || !declared.legible() {
 		return ""
 	}

@@ -115,9 +115,6 @@ func (c *convergence) run(cmd *cobra.Command, args []string) error {
 	if c.maxFailures < 0 {
 		return fmt.Errorf("--max-failures %d: want a number of nodes, or 0 for any", c.maxFailures)
 	}
-	if _, err := nodeset.Share(c.MinOK, len(nodes)); err != nil {
-		return fmt.Errorf("--min-ok %w", err)
-	}
 	ctx, end := selection.Interruptible(cmd.Context())
 	if err := c.prepare(ctx, cmd, path, &o); err != nil {
 		end()

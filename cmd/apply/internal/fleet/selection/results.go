@@ -28,19 +28,23 @@ func (s *Nodes) Each(ctx context.Context, sets []string, job fleet.Job) error {
 
 // On does a job on nodes and tells how it ended, with nothing to print of each but that.
 func (s *Nodes) On(ctx context.Context, nodes []fleet.Node, dialer transport.Dialer, job fleet.Job) error {
-	if _, err := nodeset.Share(s.MinOK, len(nodes)); err != nil {
-		return fmt.Errorf("--min-ok %w", err)
-	}
 	ctx, end := Interruptible(ctx)
-	results := fleet.Each(ctx, nodes, fleet.Options{Dialer: dialer, Timeout: s.Timeout, Ended: func(r *fleet.Result) {
-		if !s.JSON {
-			return
-		}
-		if err := json.NewEncoder(s.Stdout).Encode(NodeObject(r)); err != nil {
-			fmt.Fprintf(s.Stderr, "apply: %v\n", err)
-		}
-	}}, job)
+	results := fleet.Each(ctx, nodes, fleet.Options{Dialer: dialer, Timeout: s.Timeout, Ended: s.Ended}, job)
 	return errors.Join(s.Finish(results, end()), s.Summary(results))
+}
+
+// Ended prints a node's result with --json.
+func (s *Nodes) Ended(r *fleet.Result) {
+	if s.JSON {
+		s.Print(NodeObject(r))
+	}
+}
+
+// Print prints an object with --json.
+func (s *Nodes) Print(object map[string]any) {
+	if err := json.NewEncoder(s.Stdout).Encode(object); err != nil {
+		fmt.Fprintf(s.Stderr, "apply: %v\n", err)
+	}
 }
 
 // settling is how long a signal may be repeated: timeout(1) sends one to the process and to its group, and a user means one by it.
@@ -80,9 +84,9 @@ func Interruptible(ctx context.Context) (_ context.Context, end func() (number i
 
 // Finish remembers what failed, and sets the exit code.
 func (s *Nodes) Finish(results []*fleet.Result, interrupted int) error {
-	enough, err := nodeset.Share(s.MinOK, len(results))
+	enough, err := s.enough(len(results))
 	if err != nil {
-		return fmt.Errorf("--min-ok %w", err)
+		return err
 	}
 	s.Code = fleet.ExitCode(results, enough)
 	if interrupted != 0 {
@@ -120,6 +124,8 @@ func Milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 
 // Why is what a result is told as: the same for nodes that ended the same way.
 func Why(r *fleet.Result) string {
 	switch {
+	case r.Outcome == fleet.Interrupted:
+		return string(r.Outcome) // and the error is just that
 	case r.Err != nil:
 		return report.Printable(fmt.Sprintf("%s: %v", r.Outcome, r.Err))
 	case r.Exit.Signal != "":

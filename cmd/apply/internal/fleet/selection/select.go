@@ -68,11 +68,26 @@ func (s *Nodes) Selected(sets []string) ([]fleet.Node, transport.Dialer, error) 
 	case err != nil:
 		return nil, nil, err
 	}
+	if _, err := s.enough(len(nodes)); err != nil {
+		return nil, nil, err
+	}
 	d, err := s.Dialer(inv)
 	if err == nil {
 		s.warnNeighbours(nodes, d)
 	}
 	return nodes, d, err
+}
+
+// enough is how many of so many nodes are to go well.
+func (s *Nodes) enough(nodes int) (int, error) {
+	n, err := nodeset.Share(s.MinOK, nodes)
+	switch {
+	case err != nil:
+		return 0, fmt.Errorf("--min-ok %w", err)
+	case n > nodes:
+		return 0, fmt.Errorf("--min-ok %s: of %d nodes that are selected", s.MinOK, nodes)
+	}
+	return n, nil
 }
 
 // neighbours is how many addresses of one network the kernel remembers at most, where it does not say.

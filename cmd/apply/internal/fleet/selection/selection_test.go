@@ -107,6 +107,20 @@ func TestFinish(t *testing.T) {
 	}
 }
 
+// TestMinOK: a bound that cannot hold is told before anything is begun.
+func TestMinOK(t *testing.T) {
+	for bound, want := range map[string]string{"0": "", "3": "", "0%": "", "100%": "", "50.5%": "", "4": "--min-ok 4: of 3 nodes that are selected", "101%": "--min-ok \"101%\": want", "": "--min-ok \"\": want"} {
+		n, _, _ := nodes(t, "--min-ok", bound, "-w", "n[1-3]")
+		_, dialer, err := n.Selected(nil)
+		if err == nil {
+			dialer.Close()
+		}
+		if (err == nil) != (want == "") || err != nil && !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%q: want %q, got %v", bound, want, err)
+		}
+	}
+}
+
 func TestRetryFailed(t *testing.T) {
 	n, _, _ := nodes(t, "--retry-failed", "-w", "n[1-3]")
 	if _, _, err := n.Selected(nil); err == nil || !strings.Contains(err.Error(), "no fleet command was run before") {

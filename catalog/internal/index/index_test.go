@@ -1,0 +1,58 @@
+package index_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/nodeapply/apply/catalog/internal/index"
+	"github.com/nodeapply/apply/resources"
+)
+
+func TestSteps(t *testing.T) {
+	for path, want := range map[string][]index.Step{
+		"":             nil,
+		"module.a":     {{"module.a", "a", ""}},
+		"module.a[10]": {{"module.a[10]", "a", "[10]"}},
+		`module.a["x"].module.b`: {
+			{`module.a["x"]`, "a", `["x"]`}, {`module.a["x"].module.b`, "b", ""},
+		},
+		`module.a["x].module.y[\"\\"].module.b[0]`: {
+			{`module.a["x].module.y[\"\\"]`, "a", `["x].module.y[\"\\"]`}, {`module.a["x].module.y[\"\\"].module.b[0]`, "b", "[0]"},
+		},
+	} {
+		if diff := cmp.Diff(want, index.Steps(path)); diff != "" {
+			t.Errorf("%s: want -, got +:\n%s", path, diff)
+		}
+	}
+}
+
+func TestFind(t *testing.T) {
+	in := func(module, title, instance string) resources.Address {
+		return resources.Address{Module: module, Type: "file", Title: title, Instance: instance}
+	}
+	x := index.New([]resources.Address{
+		in("", "a", ""), in("", "b", `["x"]`), in("", "b", `["y"]`), in(`module.m["k[1"]`, "a", ""), in(`module.m["k\\"].module.n`, "a", ""),
+	}, map[resources.Address]resources.Address{in("", "same", ""): in("", "a", "")})
+	for _, tc := range []struct {
+		name string
+		addr resources.Address
+		want []int
+	}{
+		{"an entry", in("", "a", ""), []int{0}},
+		{"in another's place", in("", "same", ""), []int{0}},
+		{"one instance", in("", "b", `["y"]`), []int{2}},
+		{"all instances", in("", "b", ""), []int{1, 2}},
+		{"no such", in("", "c", ""), nil},
+		{"a module, all instances", resources.Address{Module: "module.m"}, []int{3, 4}},
+		{"an instance of a module", resources.Address{Module: `module.m["k[1"]`}, []int{3}},
+		{"a module in a module", resources.Address{Module: `module.m["k\\"].module.n`}, []int{4}},
+	} {
+		if diff := cmp.Diff(tc.want, x.Find(tc.addr)); diff != "" {
+			t.Errorf("%s: want -, got +:\n%s", tc.name, diff)
+		}
+	}
+	if got := x.Nearest(in("", "bb", "")); got != "file.b" {
+		t.Errorf("nearest to file.bb: want file.b, got %s", got)
+	}
+}

@@ -1,0 +1,70 @@
+package fetch
+
+import (
+	"archive/tar"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/nodeapply/apply/fleet"
+	"github.com/nodeapply/apply/fleet/transport"
+)
+
+// node answers whatever it is asked with an archive and how it ended, as far as anybody takes it.
+type node struct {
+	transport.Conn
+	archive io.Reader
+	says    string
+	exit    transport.Exit
+	err     error
+}
+
+func (n node) Run(_ context.Context, c transport.Command) (transport.Exit, error) {
+	if _, err := io.Copy(c.Stdout, n.archive); err != nil {
+		return transport.Exit{}, &transport.OutputError{Err: err}
+	}
+	io.WriteString(c.Stderr, n.says)
+	return n.exit, n.err
+}
+
+// TestGet: what a node sends and how it ends, and what is told of it: a failure, or a node that was lost.
+func TestGet(t *testing.T) {
+	file := sent{name: "./f", content: "x", kind: tar.TypeReg}
+	cut := func(entries ...sent) io.Reader { b := archive(t, entries...); b.Truncate(600); return b }
+	for _, tt := range []struct {
+		name   string
+		node   node
+		failed string // "" where it is there
+		lost   bool
+	}{
+		{"all of it", node{archive: archive(t, file)}, "", false},
+		{"nothing there", node{archive: strings.NewReader(""), says: "f: no such file or folder\n", exit: transport.Exit{Code: 1}}, "f: no such file or folder", false},
+		{"what is not wanted", node{archive: archive(t, sent{name: "./f", kind: tar.TypeFifo}, file)}, "./f: is neither a file, a folder nor a link", false},
+		{"altered", node{archive: archive(t, sent{name: "./f", kind: tar.TypeReg, sum: strings.Repeat("0", 64)})}, "f: the checksum does not match", false},
+		{"lost in the middle", node{archive: cut(file), err: transport.ErrLost}, "", true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := t.TempDir()
+			err := Get(t.Context(), tt.node, "n1", "/srv/f", dir)
+			var failed *fleet.JobError
+			switch {
+			case tt.lost:
+				if !errors.Is(err, transport.ErrLost) || errors.As(err, &failed) {
+					t.Errorf("want %v, got %v", transport.ErrLost, err)
+				}
+			case tt.failed != "":
+				if !errors.As(err, &failed) || failed.Error() != tt.failed {
+					t.Errorf("want %q, got %v", tt.failed, err)
+				}
+			case err != nil:
+				t.Error(err)
+			}
+			if _, missing := os.Stat(dir + "/n1"); (missing == nil) != (err == nil) {
+				t.Errorf("what is left: %v", missing)
+			}
+		})
+	}
+}

@@ -1,0 +1,52 @@
+package journal
+
+import (
+	"fmt"
+	"iter"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/host/hosttest"
+)
+
+// crowded is a node with a folder of more names than are kept.
+type crowded struct{ host.View }
+
+func (c crowded) ReadDir(name string) iter.Seq2[string, error] {
+	if !strings.HasSuffix(name, "/crowded") {
+		return c.View.ReadDir(name)
+	}
+	return func(yield func(string, error) bool) {
+		for i := 0; i <= treeLimit && yield(fmt.Sprint(i), nil); i++ {
+		}
+	}
+}
+
+// Of a folder with too much in it nothing is kept, and that is on record; what is beside it is kept.
+func TestTreeThatIsTooLarge(t *testing.T) {
+	s := open(t, t.TempDir())
+	r, _ := begin(t, s, "1")
+	h := hosttest.New(t, "-- d/a/crowded/x --\n-- d/b/f --\n-- d/z --\n")
+	if err := r.Op(t.Context(), addr("a"), crowded{h}, host.Op{Kind: host.OpRemove, Name: "/d", All: true}); err != nil {
+		t.Fatal(err)
+	}
+	p, _, err := s.journals.Read("1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, step := range p.Ops {
+		text := string(step.Op.Name)
+		if step.Op.Pre.Missing != "" {
+			text += ": " + step.Op.Pre.Missing
+		}
+		got = append(got, text)
+	}
+	want := []string{"/d/b/f", "/d/a/crowded: more than 100000 names were removed at once", "/d/z", "/d/b", "/d/a", "/d"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}

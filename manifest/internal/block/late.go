@@ -1,0 +1,112 @@
+package block
+
+import (
+	"context"
+	"slices"
+
+	"github.com/nodeapply/apply/catalog"
+	"github.com/nodeapply/apply/manifest/diag"
+	"github.com/nodeapply/apply/manifest/internal/cell"
+	"github.com/nodeapply/apply/manifest/internal/instances"
+	"github.com/nodeapply/apply/manifest/internal/scope"
+	"github.com/nodeapply/apply/resources"
+)
+
+// deferred makes what one instance needs to be bound when it is visited.
+func (b *Block) deferred(r *cell.Run, inst *instances.Instance, used cell.Deps, blank resources.Resource) *catalog.Deferred {
+	return &catalog.Deferred{
+		Blank:   blank,
+		Needs:   used.Late(),
+		Preview: b.preview(r, inst, used),
+		Bind: func(ctx context.Context, late catalog.Values) ([]*catalog.Entry, error) {
+			return b.bind(ctx, late, func(*cell.Run) []*instances.Instance { return []*instances.Instance{inst} })
+		},
+	}
+}
+
+// deferredGroup is the one entry of a block whose for_each or count only the run knows.
+func (b *Block) deferredGroup(r *cell.Run, rep scope.Repetition) (*catalog.Entry, cell.Deps) {
+	inst := instances.Unknown(b.sh.Block.Attr("count") != nil)
+	e, used := b.entry(r, inst) // finds the mistakes that do not depend on the elements
+	used = used.Add(rep.Deps)
+	out := b.blank(nil)
+	out.Options = e.Options
+	out.Deferred = &catalog.Deferred{
+		Blank:   b.sh.Schema.Type.New(b.addr.Title),
+		Needs:   used.Late(),
+		Preview: b.preview(r, inst, used),
+		Bind: func(ctx context.Context, late catalog.Values) ([]*catalog.Entry, error) {
+			return b.bind(ctx, late, func(r *cell.Run) []*instances.Instance {
+				rep, ok := b.repeat(r)
+				if ok && !rep.Known && !r.Blind {
+					r.Errorf(&b.sh.Block.Header, "Not known", "How many there are is not known: %s did not run.", rep.Deps)
+				}
+				return rep.List
+			})
+		},
+	}
+	return out, used
+}
+
+// bind evaluates instances anew with the values of the run.
+func (b *Block) bind(ctx context.Context, late catalog.Values, list lister) ([]*catalog.Entry, error) {
+	host := b.in.Host
+	var out []*catalog.Entry
+	var found diag.List
+	clash := false
+	err := host.Again(ctx, late, func(r *cell.Run) {
+		for _, inst := range list(r) {
+			e, used := b.entry(r, inst)
+			if e.Deferred != nil {
+				r.Errorf(&b.sh.Block.Header, "Not known", "A value is not known: %s did not run.", used)
+			}
+			if !e.Off {
+				out = append(out, e)
+			}
+		}
+		if !r.Diags.HasErrors() {
+			clashes := host.Clashes(out)
+			clash = len(clashes) > 0
+			r.Diags = append(r.Diags, clashes...)
+		}
+		found = host.Explain(r.Diags)
+	})
+	switch {
+	case err != nil || !found.HasErrors():
+		return out, err
+	case clash:
+		return nil, mistaken(found)
+	}
+	ungiven, err := host.Ungiven(ctx, late, func(r *cell.Run) {
+		for _, inst := range list(r) {
+			b.entry(r, inst)
+		}
+	})
+	switch {
+	case err != nil:
+		return nil, err
+	case len(ungiven) > 0:
+		return nil, &catalog.NotGiven{From: ungiven}
+	}
+	return nil, mistaken(found)
+}
+
+// lister lists the instances of a block with the values of the run; what is wrong or not known is told to the run.
+type lister func(*cell.Run) []*instances.Instance
+
+// mistake is what was found wrong only in the run, errors alone. The report has its place apart.
+type mistake diag.List
+
+func mistaken(found diag.List) mistake {
+	return mistake(slices.DeleteFunc(found, func(d diag.Diagnostic) bool { return d.Severity != diag.Error }))
+}
+
+// Error is what the first mistake is, without its place, and all others.
+func (m mistake) Error() string {
+	first := m[0]
+	first.Pos = resources.Pos{}
+	return diag.List(append(diag.List{first}, m[1:]...)).Error()
+}
+
+// Position returns the place of the first mistake.
+func (m mistake) Position() resources.Pos { return m[0].Pos }

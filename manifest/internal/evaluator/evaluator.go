@@ -1,0 +1,134 @@
+// Package evaluator turns the modules that a compilation has read into the entries of a catalog, their relations, and outputs.
+package evaluator
+
+import (
+	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty/function"
+
+	"github.com/nodeapply/apply/catalog"
+	"github.com/nodeapply/apply/manifest/calls"
+	"github.com/nodeapply/apply/manifest/decode"
+	"github.com/nodeapply/apply/manifest/diag"
+	"github.com/nodeapply/apply/manifest/funcs"
+	"github.com/nodeapply/apply/manifest/internal/cell"
+	"github.com/nodeapply/apply/manifest/internal/facts"
+	"github.com/nodeapply/apply/manifest/internal/secrets"
+	"github.com/nodeapply/apply/manifest/internal/shape"
+	"github.com/nodeapply/apply/manifest/limits"
+	"github.com/nodeapply/apply/manifest/syntax"
+	"github.com/nodeapply/apply/manifest/variables"
+	"github.com/nodeapply/apply/resources"
+)
+
+// Input is what was read.
+type Input struct {
+	Root  *syntax.Module
+	Place calls.Place // of the root
+	Calls map[*syntax.Block]calls.Called
+	Given map[string]variables.Given // to the root's variables
+	Facts *facts.Set
+	Types decode.Schemas
+	Files diag.Sources
+	// Functions are the options that the functions of all modules have in common.
+	Functions funcs.Options
+	Secrets   *secrets.Set
+	Watch     *limits.Watch
+}
+
+// Evaluator evaluates once. Afterwards it binds deferred entries, one at a time.
+type Evaluator struct {
+	Input
+	shapes    map[*syntax.Block]*shape.Shape
+	functions map[string]map[string]function.Function // by folder
+	instances map[string]*module                      // by address
+	entries   []*catalog.Entry
+	related   []related
+	diags     hcl.Diagnostics
+	built     *catalog.Catalog // nil while compiling
+}
+
+// New returns the Evaluator of an input.
+func New(in Input) *Evaluator {
+	return &Evaluator{
+		Input: in, shapes: map[*syntax.Block]*shape.Shape{}, functions: map[string]map[string]function.Function{}, instances: map[string]*module{},
+	}
+}
+
+// Evaluate computes every value. It is called under the Watch.
+func (e *Evaluator) Evaluate() []Output {
+	m := e.newModule(e.Root, e.Place, nil)
+	r := cell.NewRun(nil, e.Watch.Next)
+	m.names.Settle(r)
+	m.emit(r)
+	outputs := m.rootOutputs(r)
+	e.diags = append(e.diags, r.Diags...)
+	return outputs
+}
+
+// Catalog checks what was evaluated as a whole. The diagnostics are all that was found, nothing of it with an error being a catalog.
+func (e *Evaluator) Catalog() (*catalog.Catalog, hcl.Diagnostics) {
+	cat, problems := catalog.New(e.entries, e.relations(), e.empty)
+	e.built = cat
+	return cat, append(e.diags, FromProblems(problems)...)
+}
+
+// FromProblems turns what the catalog found into mistakes of the manifest.
+func FromProblems(problems []catalog.Problem) hcl.Diagnostics {
+	var diags hcl.Diagnostics
+	for _, p := range problems {
+		at := &hcl.Range{
+			Filename: p.Pos.File,
+			Start:    hcl.Pos{Line: int(p.Pos.Line), Column: int(p.Pos.Column)},
+			End:      hcl.Pos{Line: int(p.Pos.EndLine), Column: int(p.Pos.EndColumn)},
+		}
+		diags = append(diags, diag.Errorf(at, p.Summary, "%s", p.Detail))
+	}
+	return diags
+}
+
+func (e *Evaluator) errorf(at *hcl.Range, summary, detail string, args ...any) {
+	e.diags = append(e.diags, diag.Errorf(at, summary, detail, args...))
+}
+
+// functionsIn are the functions of the modules in one folder.
+func (e *Evaluator) functionsIn(dir string) map[string]function.Function {
+	fns, ok := e.functions[dir]
+	if !ok {
+		o := e.Functions
+		o.BaseDir, o.Step, o.OnSecret = dir, e.Watch.Step, e.Secret
+		fns = funcs.Functions(o)
+		e.functions[dir] = fns
+	}
+	return fns
+}
+
+// shape is that of a block, found once.
+func (e *Evaluator) shape(m *syntax.Module, b *syntax.Block) *shape.Shape {
+	sh, ok := e.shapes[b]
+	if !ok {
+		var diags hcl.Diagnostics
+		sh, diags = shape.New(e.Types, m, b)
+		e.shapes[b], e.diags = sh, append(e.diags, diags...)
+	}
+	return sh
+}
+
+// empty says of an address without entries whether it is declared all the same.
+func (e *Evaluator) empty(a resources.Address) bool {
+	m := e.instances[a.Module]
+	if a.Type == "" {
+		return m != nil || e.declaresCall(a.Module)
+	}
+	return m != nil && a.Instance == "" && m.decl.Resource(a.Type, a.Title) != nil
+}
+
+func (e *Evaluator) declaresCall(addr string) bool {
+	for _, m := range e.instances {
+		for _, k := range m.calls {
+			if k.addr == addr {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,32 @@
+package variables
+
+import (
+	"context"
+
+	"github.com/hashicorp/hcl/v2"
+
+	"github.com/nodeapply/apply/manifest/decode"
+	"github.com/nodeapply/apply/manifest/diag"
+	"github.com/nodeapply/apply/manifest/files"
+)
+
+// Settings reads a file of constants, NAME = VALUE a line in HCL or JSON. Values are nil, bool, float64, string, []any or map[string]any.
+func Settings(ctx context.Context, name string) (map[string]any, diag.List) {
+	r := &reader{ctx: ctx, files: &files.Reader{}}
+	out := map[string]any{}
+	r.file(name, func(setting string, _ *hcl.Range, v Given, _ bool) {
+		if !v.OK {
+			return
+		}
+		x, err := decode.Go(decode.Bare(v.Val))
+		if err != nil {
+			r.errorf(v.At, "Wrong value for `"+setting+"`", "%s.", diag.Sentence(err.Error()))
+		}
+		out[setting] = x
+	})
+	list := diag.From(r.diags, r.files, nil)
+	if list.HasErrors() {
+		return nil, list
+	}
+	return out, nil
+}
