@@ -26,7 +26,6 @@ import (
 	"github.com/nodeapply/apply/exchange/pki"
 	"github.com/nodeapply/apply/exchange/store"
 	"github.com/nodeapply/apply/exchange/verdict"
-	"github.com/nodeapply/apply/scratch"
 )
 
 // Enroll makes credentials for a node, by the authority beside an exchange's data, and writes them to a folder.
@@ -47,15 +46,9 @@ func Revoke(ctx context.Context, data, node string) error {
 	return a.Revoke(ctx, node)
 }
 
-// Forget removes what a node that is gone has written in an embedded exchange, of which the authority is beside its data: only the node itself may write there,
-// so that a certificate of it is made, used and thrown away.
-func Forget(ctx context.Context, data, url, deployment, node string) (err error) {
-	folder, err := scratch.Temp("apply-forget")
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, folder.Close()) }()
-	dir := filepath.Join(folder.Dir, "node")
+// Forget removes what a node that is gone has written in an embedded exchange, of which the authority is beside its data. Only the node itself may write there:
+// a certificate of it is made in dir, which is the caller's to remove.
+func Forget(ctx context.Context, data, url, deployment, node, dir string) error {
 	a, err := pki.FindAuthority(ctx, data, time.Now)
 	if err != nil {
 		return err

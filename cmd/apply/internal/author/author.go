@@ -90,6 +90,7 @@ func graphCommand(a *cli.App) *cobra.Command {
 		}),
 	}
 	cmd.Flags().StringVar(&format, "format", "dot", "dot, mermaid, svg or json")
+	cli.Choices(cmd, "format", "dot", "mermaid", "svg", "json")
 	l.AddFlags(cmd.Flags())
 	return cmd
 }

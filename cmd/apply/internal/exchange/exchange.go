@@ -19,6 +19,7 @@ import (
 	"github.com/nodeapply/apply/exchange/etcd"
 	"github.com/nodeapply/apply/exchange/operate"
 	"github.com/nodeapply/apply/exchange/server"
+	"github.com/nodeapply/apply/scratch"
 )
 
 // lookTimeout is how long an exchange may take to say what stands in it.
@@ -167,7 +168,12 @@ It is to be run beside the exchange's data, or with --exchange etcd://... by one
 			ctx, cancel := context.WithTimeoutCause(cmd.Context(), lookTimeout, fmt.Errorf("timed out after %v", lookTimeout))
 			defer cancel()
 			if !strings.HasPrefix(x.URL, "etcd://") {
-				return operate.Forget(ctx, o.Data, cmp.Or(x.URL, nearby), x.Deployment, args[0])
+				folder, err := scratch.Temp("apply-forget")
+				if err != nil {
+					return err
+				}
+				err = operate.Forget(ctx, o.Data, cmp.Or(x.URL, nearby), x.Deployment, args[0], filepath.Join(folder.Dir, "credentials"))
+				return errors.Join(err, folder.Close())
 			}
 			conn, err := x.Open(ctx, a)
 			if err != nil {

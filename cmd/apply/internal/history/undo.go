@@ -38,8 +38,9 @@ func undoCommand(a *cli.App) *cobra.Command {
 
 What has changed since is refused, and then nothing is put back unless --yes says to put back the rest. What nothing can put back, such as what a
 command did, is told and stays.`,
-		Example: "  apply undo --list\n  apply undo\n  apply undo 01M80BQJE9GFMGFZJH661JWPSE",
-		Args:    cobra.MaximumNArgs(1),
+		Example:           "  apply undo --list\n  apply undo\n  apply undo 01M80BQJE9GFMGFZJH661JWPSE",
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: runIDs(a),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			id := ""
 			if len(args) == 1 {
