@@ -63,6 +63,7 @@ exec "id" {}
 file "/a" { content = "user:${var.password}" }
 file "/b" { content = sensitive(exec.id.stdout) }
 file "/c" { content = "${length(sensitive(["inner-part"]))}" }
+file "/d" { content = templatestring("pw=$${sensitive(\"in-a-template\")}", {}) }
 `, manifest.Options{
 		OnSecret: func(s string) { told = append(told, s) },
 		Vars:     []manifest.VarSource{{Name: "password", Value: "hunter2"}},
@@ -70,7 +71,7 @@ file "/c" { content = "${length(sensitive(["inner-part"]))}" }
 	if len(diags) > 0 {
 		t.Fatal(diags)
 	}
-	for _, want := range []string{"hunter2", "user:hunter2", "inner-part"} {
+	for _, want := range []string{"hunter2", "user:hunter2", "inner-part", "in-a-template"} {
 		if !slices.Contains(told, want) || !slices.Contains(res.Secrets, want) {
 			t.Errorf("%q was not told: %q, %q", want, told, res.Secrets)
 		}

@@ -39,11 +39,28 @@ func Enroll(ctx context.Context, data, node, out string) error {
 
 // Revoke ends all certificates of a node; a server that runs sees it at once.
 func Revoke(ctx context.Context, data, node string) error {
-	a, err := pki.OpenAuthority(ctx, data, time.Now)
+	a, err := pki.FindAuthority(ctx, data, time.Now)
 	if err != nil {
 		return err
 	}
 	return a.Revoke(ctx, node)
+}
+
+// Forget removes what a node that is gone has written in an embedded exchange, of which the authority is beside its data. Only the node itself may write there:
+// a certificate of it is made in dir, which is the caller's to remove.
+func Forget(ctx context.Context, data, url, deployment, node, dir string) error {
+	a, err := pki.FindAuthority(ctx, data, time.Now)
+	if err != nil {
+		return err
+	}
+	if err := a.Enroll(node, dir); err != nil {
+		return err
+	}
+	c, err := connect.Open(ctx, url, connect.Options{CredentialsDir: dir, Deployment: deployment})
+	if err != nil {
+		return err
+	}
+	return errors.Join(c.Forget(ctx, node), c.Close())
 }
 
 // Token makes a bearer token for the HTTP face; it is known nowhere else.

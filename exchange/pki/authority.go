@@ -78,6 +78,14 @@ func OpenAuthority(ctx context.Context, data string, clock func() time.Time) (*A
 	return a, nil
 }
 
+// FindAuthority reads the authority beside the exchange's data; where there is none that is an error.
+func FindAuthority(ctx context.Context, data string, clock func() time.Time) (*Authority, error) {
+	if _, err := os.Stat(filepath.Join(data, "authority", "ca.pem")); err != nil {
+		return nil, fmt.Errorf("no exchange has its data in %s: %w", data, err)
+	}
+	return OpenAuthority(ctx, data, clock)
+}
+
 func (a *Authority) lock(ctx context.Context) (*os.File, error) {
 	return durable.Lock(ctx, filepath.Join(a.dir, "lock"))
 }

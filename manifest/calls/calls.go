@@ -17,6 +17,7 @@ import (
 	"github.com/nodeapply/apply/manifest/internal/shape"
 	"github.com/nodeapply/apply/manifest/limits"
 	"github.com/nodeapply/apply/manifest/syntax"
+	"github.com/nodeapply/apply/manifest/variables"
 )
 
 // maxModules bounds how deep modules may call modules.
@@ -190,7 +191,12 @@ func (l *Linker) checkInputs(b *syntax.Block, m *syntax.Module) {
 	names := slices.Sorted(maps.Keys(m.Variables))
 	for _, a := range b.Attrs {
 		if a.Name != "source" && !syntax.IsMeta(a.Name) && m.Variables[a.Name] == nil {
-			l.errorf(a.At, "Unknown attribute", "The module `%s` has no variable `%s`%s", b.Label, a.Name, diag.Suggest(a.Name, append(names, syntax.MetaNames()...)))
+			l.errorf(a.At, "Unknown attribute", "The module `%s` has no variable `%s`%s", b.Label, a.Name, diag.Suggest(a.Name, append(slices.Clone(names), syntax.MetaNames()...)))
+		}
+	}
+	for _, name := range names {
+		if v := m.Variables[name]; v.Attr("default") == nil && b.Attr(name) == nil {
+			l.diags = append(l.diags, variables.Missing(v, b))
 		}
 	}
 }

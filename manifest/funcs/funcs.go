@@ -60,16 +60,16 @@ func Functions(opts Options) map[string]function.Function {
 	}
 	fns["try"] = tryfunc.TryFunc
 	fns["can"] = tryfunc.CanFunc
+	if opts.OnSecret != nil {
+		for _, name := range []string{"sensitive", "decrypt"} {
+			fns[name] = noting(fns[name], opts.OnSecret)
+		}
+	}
 
 	inTemplates := maps.Clone(fns)
 	for name, f := range files.Templates(inTemplates, opts.Step) {
 		fns[name] = guard(f, nil)
 		inTemplates[name] = tree.Nested(f.Params())
-	}
-	if opts.OnSecret != nil {
-		for _, name := range []string{"sensitive", "decrypt"} {
-			fns[name] = noting(fns[name], opts.OnSecret)
-		}
 	}
 	return fns
 }

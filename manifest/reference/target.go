@@ -1,6 +1,7 @@
 package reference
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -25,6 +26,9 @@ type Step struct {
 	Key  cty.Value // the instance, NilVal for all
 }
 
+// wanted is what a relation is made of.
+const wanted = "Here stands a reference, known without evaluating anything: `service.glusterd`, `file[\"/etc/hosts\"]`, `file.conf[\"a\"]`, `module.glusterfs`."
+
 // Targets reads a relation: one reference or a list of them. What is not a reference is a mistake.
 func Targets(e hcl.Expression, kinds Kinds) ([]Target, hcl.Diagnostics) {
 	list, diags := hcl.ExprList(e)
@@ -36,8 +40,7 @@ func Targets(e hcl.Expression, kinds Kinds) ([]Target, hcl.Diagnostics) {
 	for _, item := range list {
 		t, bad := reference(item)
 		if bad {
-			diags = append(diags, diag.Errorf(item.Range().Ptr(), "Not a reference",
-				"Here stands a reference, known without evaluating anything: `service.glusterd`, `file[\"/etc/hosts\"]`, `file.conf[\"a\"]`, `module.glusterfs`."))
+			diags = append(diags, diag.Errorf(item.Range().Ptr(), "Not a reference", "%s", wanted))
 			continue
 		}
 		target, problem := newTarget(t, kinds)
@@ -76,6 +79,7 @@ func reference(e hcl.Expression) (hcl.Traversal, bool) {
 }
 
 func newTarget(t hcl.Traversal, kinds Kinds) (Target, *hcl.Diagnostic) {
+	whole := t
 	out := Target{At: t.SourceRange(), Key: cty.NilVal}
 	incomplete := func(what string) (Target, *hcl.Diagnostic) {
 		return out, diag.Errorf(&out.At, "Incomplete reference", "%s", what)
@@ -102,6 +106,9 @@ func newTarget(t hcl.Traversal, kinds Kinds) (Target, *hcl.Diagnostic) {
 	}
 	out.Type = first(t)
 	if !kinds.Known(out.Type) {
+		if len(out.Modules) == 0 && slices.Contains(valueRoots, out.Type) {
+			return out, diag.Errorf(&out.At, "Not a reference", "`%s` is a value. %s", Text(whole), wanted)
+		}
 		return out, diag.Errorf(&out.At, "Unknown resource type", "There is no resource type `%s`%s", out.Type, diag.Suggest(out.Type, append(kinds.Names(), "module")))
 	}
 	if len(t) < 2 {

@@ -102,13 +102,18 @@ func (v *Variable) Value(r *cell.Run) cell.Result {
 	return res
 }
 
+// Missing is the mistake of a module's caller, a block, that a variable is given no value.
+func Missing(variable, caller *syntax.Block) *hcl.Diagnostic {
+	return diag.Errorf(&caller.Header, "Missing attribute", "The module needs a value for its variable `%s` (declared at %s).", variable.Label, diag.Where(&variable.Header))
+}
+
 func (v *Variable) missing(r *cell.Run) {
 	b := v.Block
-	if v.Caller == nil {
-		r.Errorf(&b.Header, "Missing value", "The variable `%s` has no default and was not given: set it by `--var %s=...`, in a `--var-file`, or as APPLY_VAR_%s.", b.Label, b.Label, b.Label)
+	if v.Caller != nil {
+		r.Diags = append(r.Diags, Missing(b, v.Caller))
 		return
 	}
-	r.Errorf(&v.Caller.Header, "Missing attribute", "The module needs a value for its variable `%s` (declared at %s).", b.Label, diag.Where(&b.Header))
+	r.Errorf(&b.Header, "Missing value", "The variable `%s` has no default and was not given: set it by `--var %s=...`, in a `--var-file`, or as APPLY_VAR_%s.", b.Label, b.Label, b.Label)
 }
 
 // fallback is the default of a variable. It is looked at also where it is not needed: a mistake in it waits for who needs it.

@@ -12,7 +12,7 @@ import (
 
 // Settings reads a file of constants, NAME = VALUE a line in HCL or JSON. Values are nil, bool, float64, string, []any or map[string]any.
 func Settings(ctx context.Context, name string) (map[string]any, diag.List) {
-	r := &reader{ctx: ctx, files: &files.Reader{}}
+	r := &reader{ctx: ctx, files: &files.Reader{}, secretive: func(string) bool { return false }}
 	out := map[string]any{}
 	r.file(name, func(setting string, _ *hcl.Range, v Given, _ bool) {
 		if !v.OK {

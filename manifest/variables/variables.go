@@ -42,6 +42,8 @@ type reader struct {
 	ctx   context.Context
 	files *files.Reader
 	diags hcl.Diagnostics
+	// secretive says whether what is given to a variable may be sensitive, "" for one that is not known.
+	secretive func(variable string) bool
 }
 
 func (r *reader) errorf(at *hcl.Range, summary, detail string, args ...any) {
@@ -50,7 +52,6 @@ func (r *reader) errorf(at *hcl.Range, summary, detail string, args ...any) {
 
 // Read reads the values of all sources, later ones before earlier ones, for the variables of m. Without a module, nil, it only finds what cannot be read.
 func Read(ctx context.Context, f *files.Reader, sources []Source, m *syntax.Module) (map[string]Given, hcl.Diagnostics) {
-	r := &reader{ctx: ctx, files: f}
 	given := map[string]Given{}
 	var names []string
 	variables := map[string]*syntax.Block{}
@@ -58,6 +59,10 @@ func Read(ctx context.Context, f *files.Reader, sources []Source, m *syntax.Modu
 		variables = m.Variables
 		names = slices.Sorted(maps.Keys(variables))
 	}
+	sensitive := func(name string) bool { return variables[name] != nil && variables[name].Attr("sensitive") != nil }
+	r := &reader{ctx: ctx, files: f, secretive: func(name string) bool {
+		return m == nil || sensitive(name) || variables[name] == nil && slices.ContainsFunc(names, sensitive)
+	}}
 	take := func(name string, at *hcl.Range, v Given, optional bool) {
 		if variables[name] != nil {
 			given[name] = v
@@ -89,7 +94,7 @@ func (r *reader) parse(b *syntax.Block, src Source, at *hcl.Range) Given {
 	if a == nil {
 		return text
 	}
-	ty, diags := typeexpr.TypeConstraint(a.Expression)
+	ty, _, diags := typeexpr.TypeConstraintWithDefaults(a.Expression)
 	if diags.HasErrors() || ty.IsPrimitiveType() {
 		return text
 	}
@@ -123,12 +128,12 @@ func (r *reader) expression(name, text string) (cty.Value, hcl.Diagnostics) {
 // file reads the values in a file; what it refers to is a mistake.
 func (r *reader) file(name string, take func(name string, at *hcl.Range, v Given, optional bool)) {
 	body, diags := r.files.Body(r.ctx, name)
-	r.diags = append(r.diags, diags...)
+	r.unreadable(name, diags)
 	if body == nil {
 		return
 	}
 	attrs, diags := body.JustAttributes()
-	r.diags = append(r.diags, diags...)
+	r.unreadable(name, diags)
 	for _, attr := range slices.Sorted(maps.Keys(attrs)) {
 		a := attrs[attr]
 		given := Given{At: a.Expr.Range().Ptr()}
@@ -137,10 +142,31 @@ func (r *reader) file(name string, take func(name string, at *hcl.Range, v Given
 		case limits.Over(diags):
 			r.diags = append(r.diags, diags...)
 		case diags.HasErrors():
-			r.errorf(a.Expr.Range().Ptr(), "Not a constant", "A value in a variables file refers to nothing else and calls no function.")
+			d := diag.Errorf(given.At, "Not a constant", "A value in a variables file refers to nothing else and calls no function. A text stands in quotes.")
+			if r.secretive(attr) { // the quotes may be missing around a password
+				d.Extra = diag.Unshown{}
+			}
+			r.diags = append(r.diags, d)
 		default:
 			given.Val, given.OK = v, true
 		}
 		take(attr, &a.NameRange, given, false)
 	}
+}
+
+// unreadable reports what is wrong with the syntax of a file. Nothing of the file is shown if a value in it may be sensitive: which of them is not
+// known.
+func (r *reader) unreadable(name string, found hcl.Diagnostics) {
+	if len(found) > 0 && r.secretive("") {
+		file := r.files.File(name)
+		for _, d := range found {
+			d.Extra = diag.Unshown{}
+			if at := d.Subject; file != nil && at != nil && at.CanSliceBytes(file.Bytes) {
+				if text := string(at.SliceBytes(file.Bytes)); text != "" && strings.Contains(d.Detail, text) {
+					d.Detail = "This cannot stand here."
+				}
+			}
+		}
+	}
+	r.diags = append(r.diags, found...)
 }

@@ -9,7 +9,6 @@
 package model
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,11 +16,11 @@ import (
 	"maps"
 	"os"
 	"slices"
-	"sort"
-	"strings"
 	"sync"
 
 	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/sandbox/model/internal/mounttable"
+	"github.com/nodeapply/apply/sandbox/model/internal/unitfile"
 )
 
 // Seed is what is known of the real node. Units that it does not name are taken to be inactive; they are there if their unit files are.
@@ -52,7 +51,7 @@ type state struct {
 	NoSystemd bool              `json:"no_systemd,omitempty"`
 	Units     map[string]*unit  `json:"units"`   // by their ids
 	Aliases   map[string]string `json:"aliases"` // to ids; further ones are links among the unit files
-	Mounts    []mount           `json:"mounts"`  // in mount order
+	Mounts    mounttable.Table  `json:"mounts"`
 	Jobs      []Job             `json:"jobs"`
 }
 
@@ -82,10 +81,7 @@ func New(h host.Host, file string, seed Seed) (*Node, error) {
 }
 
 func (n *Node) begin(seed Seed) error {
-	n.state = state{NoSystemd: seed.NoSystemd, Units: map[string]*unit{}, Aliases: map[string]string{}}
-	for _, m := range seed.Mounts {
-		n.state.Mounts = append(n.state.Mounts, mount{Mount: m})
-	}
+	n.state = state{NoSystemd: seed.NoSystemd, Units: map[string]*unit{}, Aliases: map[string]string{}, Mounts: mounttable.Of(seed.Mounts)}
 	for _, known := range seed.Units {
 		name, err := host.UnitName(known.Name)
 		if err != nil {
@@ -97,7 +93,7 @@ func (n *Node) begin(seed Seed) error {
 		if known.ID != name {
 			n.state.Aliases[name] = known.ID
 		}
-		def, err := define(n.Host, known.ID)
+		def, err := unitfile.Read(n.Host, known.ID)
 		if err != nil {
 			return fmt.Errorf("model: %s: %w", name, err)
 		}
@@ -160,17 +156,8 @@ func (n *Node) State() map[string]string {
 			all["unit "+id] = u.describe(now)
 		}
 	}
-	for _, m := range n.state.Mounts {
-		options := append(slices.Clone(m.Options), m.SuperOptions...)
-		sort.Strings(options)
-		is := strings.Join([]string{m.Source, m.FSType, strings.Join(slices.Compact(options), ",")}, " ")
-		if m.Root != "/" && m.Root != "" {
-			is += " of " + m.Root
-		}
-		if below, stacked := all["mount "+m.Point]; stacked {
-			is = below + ", " + is
-		}
-		all["mount "+m.Point] = is
+	for point, is := range n.state.Mounts.State() {
+		all["mount "+point] = is
 	}
 	return all
 }
@@ -181,17 +168,4 @@ func (n *Node) Space(name string) (host.Space, error) {
 		return r.Space(name)
 	}
 	return host.Space{}, fmt.Errorf("%s: space: %w", name, errors.ErrUnsupported)
-}
-
-// Run implements [host.Host]. The system's mount and umount change the model, everything else runs.
-func (n *Node) Run(ctx context.Context, c host.Cmd) (host.Output, error) {
-	if len(c.Args) > 0 {
-		switch c.Args[0] {
-		case "mount", "/bin/mount", "/usr/bin/mount":
-			return n.change(c.Args[1:], n.mount)
-		case "umount", "/bin/umount", "/usr/bin/umount":
-			return n.change(c.Args[1:], n.umount)
-		}
-	}
-	return n.Host.Run(ctx, c)
 }

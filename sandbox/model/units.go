@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/sandbox/model/internal/unitfile"
 )
 
 // unit is a unit as systemd has it in memory, which may be another than its files say.
@@ -22,32 +23,28 @@ type unit struct {
 }
 
 // seeded is a unit as the real node has it.
-func seeded(is host.Unit, d definition) *unit {
-	u := &unit{Unit: is, Read: d.sum, Runs: d.sum}
-	u.Bare = d.file == "" && is.LoadState != "not-found"
-	u.Remains, u.Reloads = d.yes("Service.RemainAfterExit"), d.reloads()
+func seeded(is host.Unit, d unitfile.Unit) *unit {
+	u := &unit{Unit: is, Read: d.Sum, Runs: d.Sum}
+	u.Bare = d.File == "" && is.LoadState != "not-found"
+	u.Remains, u.Reloads = d.Remains(), d.Reloads()
 	return u
 }
 
 // load takes in what the files say.
-func (u *unit) load(d definition) {
+func (u *unit) load(d unitfile.Unit) {
 	u.NeedDaemonReload = false
 	switch {
-	case d.masked:
-		u.LoadState, u.FragmentPath = "masked", d.file
-	case d.file != "":
-		u.Bare, u.LoadState, u.Type, u.FragmentPath = false, d.loadState(), d.kind(), d.file
-		u.Remains, u.Reloads = d.yes("Service.RemainAfterExit"), d.reloads()
+	case d.Masked:
+		u.LoadState, u.FragmentPath = "masked", d.File
+	case d.File != "":
+		u.Bare, u.LoadState, u.Type, u.FragmentPath = false, d.LoadState(), d.Type(), d.File
+		u.Remains, u.Reloads = d.Remains(), d.Reloads()
 	case !u.Bare:
 		u.LoadState, u.FragmentPath = "not-found", ""
 	case u.Read != "": // its mask is gone
 		u.LoadState, u.FragmentPath = "loaded", ""
 	}
-	u.Read = d.sum
-}
-
-func (d *definition) reloads() bool {
-	return d.last("Service.ExecReload") != "" || d.last("Service.Type") == "notify-reload"
+	u.Read = d.Sum
 }
 
 func (u *unit) active() bool {
@@ -84,14 +81,14 @@ func (n *Node) lookup(name string) (*unit, host.Unit, error) {
 	if id, ok := n.state.Aliases[whole]; ok {
 		whole = id
 	}
-	d, err := define(n.Host, whole)
+	d, err := unitfile.Read(n.Host, whole)
 	if err != nil {
 		return nil, host.Unit{}, fmt.Errorf("%s: %w", whole, err)
 	}
-	u := n.state.Units[d.id]
+	u := n.state.Units[d.ID]
 	if u == nil {
-		u = &unit{Unit: host.Unit{ID: d.id, ActiveState: "inactive", SubState: "dead", Result: "success"}}
-		n.state.Units[d.id] = u
+		u = &unit{Unit: host.Unit{ID: d.ID, ActiveState: "inactive", SubState: "dead", Result: "success"}}
+		n.state.Units[d.ID] = u
 	}
 	if was := u.LoadState; was == "" || was == "not-found" && !u.active() { // which systemd does not keep
 		if u.load(d); u.LoadState != was {
@@ -102,10 +99,10 @@ func (n *Node) lookup(name string) (*unit, host.Unit, error) {
 	}
 	now := u.Unit
 	now.Name = name
-	now.NeedDaemonReload = u.NeedDaemonReload || u.Read != d.sum
-	if d.file != "" || !u.Bare {
-		if now.UnitFileState, err = d.enablement(n.Host); err != nil {
-			return nil, host.Unit{}, fmt.Errorf("%s: %w", d.id, err)
+	now.NeedDaemonReload = u.NeedDaemonReload || u.Read != d.Sum
+	if d.File != "" || !u.Bare {
+		if now.UnitFileState, err = d.Enablement(n.Host); err != nil {
+			return nil, host.Unit{}, fmt.Errorf("%s: %w", d.ID, err)
 		}
 	}
 	return u, now, nil
@@ -139,7 +136,7 @@ func (n *Node) DaemonReload(context.Context) error {
 
 func (n *Node) reload() error {
 	for id, u := range n.state.Units {
-		d, err := define(n.Host, id)
+		d, err := unitfile.Read(n.Host, id)
 		if err != nil {
 			return fmt.Errorf("daemon-reload: %s: %w", id, err)
 		}
@@ -178,11 +175,11 @@ func (n *Node) DoUnit(ctx context.Context, name string, v host.Verb) error {
 func (n *Node) setUnitFile(ctx context.Context, name string, v host.Verb, u *unit, now host.Unit) (err error) {
 	switch {
 	case v == host.Mask:
-		err = mask(ctx, n.Host, name, config)
+		err = unitfile.Mask(ctx, n.Host, name, false)
 	case v == host.MaskRuntime:
-		err = mask(ctx, n.Host, name, runtime)
+		err = unitfile.Mask(ctx, n.Host, name, true)
 	case v == host.Unmask:
-		if err = unmask(ctx, n.Host, name); u.Bare && u.Read == "" && u.LoadState == "masked" {
+		if err = unitfile.Unmask(ctx, n.Host, name); u.Bare && u.Read == "" && u.LoadState == "masked" {
 			n.used["unit "+u.ID] = true
 			u.LoadState, u.UnitFileState = "loaded", "disabled"
 		}
@@ -195,9 +192,9 @@ func (n *Node) setUnitFile(ctx context.Context, name string, v host.Verb, u *uni
 			u.UnitFileState = is
 		}
 	case v == host.Enable:
-		err = enable(ctx, n.Host, name, map[string]bool{})
+		err = unitfile.Enable(ctx, n.Host, name)
 	default:
-		err = disable(ctx, n.Host, name, map[string]bool{})
+		err = unitfile.Disable(ctx, n.Host, name)
 	}
 	if err != nil {
 		return err

@@ -53,7 +53,8 @@ type Block struct {
 	expanded bool
 	rep      scope.Repetition
 	repOK    bool
-	constant []*cell.Result // by attribute: values that are the same for all instances
+	repFound hcl.Diagnostics // what is wrong with it
+	constant []*constant     // by attribute: values that are the same for all instances
 	// The entries of one block share these.
 	attrPos func(string) resources.Pos
 	origins func(string) []string
@@ -82,11 +83,13 @@ func (b *Block) Counted() bool { return b.repOK && b.rep.Known }
 // repeat expands the block once; a run that sees late values does so again where it was not known.
 func (b *Block) repeat(r *cell.Run) (scope.Repetition, bool) {
 	if b.expanded && (r.Late == nil || b.rep.Known) {
+		r.Again(b.repFound)
 		return b.rep, b.repOK
 	}
+	before := len(r.Diags)
 	rep, ok := b.in.Scope.Repeat(r, b.sh.Block)
 	if r.Late == nil {
-		b.expanded, b.rep, b.repOK = true, rep, ok
+		b.expanded, b.rep, b.repOK, b.repFound = true, rep, ok, r.Since(before)
 	}
 	return rep, ok
 }
@@ -103,7 +106,7 @@ func (b *Block) Emit(r *cell.Run, entries []*catalog.Entry) ([]*catalog.Entry, c
 		entries, all = append(entries, e), used
 	default:
 		if len(rep.List) > 1 {
-			b.constant = make([]*cell.Result, len(b.sh.Attrs)+len(b.sh.Options))
+			b.constant = make([]*constant, len(b.sh.Attrs)+len(b.sh.Options))
 		}
 		for _, inst := range rep.List {
 			if len(entries) >= instances.Max {

@@ -3,6 +3,8 @@ package block
 import (
 	"errors"
 
+	"github.com/hashicorp/hcl/v2"
+
 	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/manifest/decode"
 	"github.com/nodeapply/apply/manifest/diag"
@@ -74,17 +76,27 @@ func (f *filling) options() {
 
 // value evaluates an attribute, those that do not differ between instances once.
 func (f *filling) value(i int, a *syntax.Attr) *cell.Result {
-	shared := f.b.constant != nil && !a.Each
-	if shared && f.b.constant[i] != nil {
-		return f.b.constant[i]
+	if f.b.constant == nil || a.Each {
+		res := f.eval(a)
+		return &res
+	}
+	c := f.b.constant[i]
+	if c != nil {
+		f.r.Again(c.found)
+		return &c.Result
 	}
 	before := len(f.r.Diags)
-	res := f.eval(a)
-	if shared {
-		f.b.constant[i] = &res
-		f.b.metIn(f.r.Diags[before:], f.b.addr) // all of them
-	}
-	return &res
+	c = &constant{Result: f.eval(a)}
+	f.b.metIn(f.r.Diags[before:], f.b.addr) // all of them
+	c.found = f.r.Since(before)
+	f.b.constant[i] = c
+	return &c.Result
+}
+
+// constant is a value that all instances have, with what is wrong with it.
+type constant struct {
+	cell.Result
+	found hcl.Diagnostics
 }
 
 func (f *filling) attr(i int) {

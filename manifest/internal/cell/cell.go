@@ -25,6 +25,7 @@ type Cell struct {
 	compute func(*Run) Result
 	state   state
 	result  Result
+	found   hcl.Diagnostics // what is wrong with it
 }
 
 type state uint8
@@ -87,7 +88,27 @@ func (r *Run) Errorf(at *hcl.Range, summary, detail string, args ...any) {
 	r.Diags = append(r.Diags, diag.Errorf(at, summary, detail, args...))
 }
 
-// Get computes a cell once.
+// maxFound is how many mistakes a value remembers, so that those that many values share do not multiply.
+const maxFound = 16
+
+// Since lists the mistakes that were found since there were n: each once, and not more than tell what is wrong.
+func (r *Run) Since(n int) hcl.Diagnostics {
+	var found hcl.Diagnostics
+	for _, d := range r.Diags[n:] {
+		if !slices.Contains(found, d) {
+			found = append(found, d)
+			if len(found) == maxFound {
+				break
+			}
+		}
+	}
+	return found
+}
+
+// Again adds the mistakes in a value that is remembered: whom they were told first may have had no use for them.
+func (r *Run) Again(found hcl.Diagnostics) { r.Diags = append(r.Diags, found...) }
+
+// Get computes a cell once. What is wrong with it is told to everybody who asks.
 func (r *Run) Get(c *Cell) *Result {
 	if r.Late != nil && (c.state != done || !decode.Known(c.result.Val)) {
 		again := r.memo[c]
@@ -99,6 +120,7 @@ func (r *Run) Get(c *Cell) *Result {
 	}
 	switch {
 	case c.state == done:
+		r.Again(c.found)
 	case c.state == running:
 		r.cycle(c)
 		return &Result{Val: cty.DynamicVal}
@@ -109,7 +131,9 @@ func (r *Run) Get(c *Cell) *Result {
 		r.step(c.at)
 		c.state = running
 		r.stack = append(r.stack, c)
+		before := len(r.Diags)
 		c.result = c.compute(r)
+		c.found = r.Since(before)
 		r.stack = r.stack[:len(r.stack)-1]
 		c.state = done
 	}

@@ -109,3 +109,29 @@ func TestDeps(t *testing.T) {
 		t.Error("the sum has changed its part")
 	}
 }
+
+// Whom a mistake was told first may have had no use for it.
+func TestMistakesAreToldToAllWhoAsk(t *testing.T) {
+	bad := cell.New("local.bad", at, func(r *cell.Run) cell.Result {
+		r.Errorf(at, "Wrong", "It is wrong.")
+		return cell.Failed()
+	})
+	user := cell.New("local.user", at, func(r *cell.Run) cell.Result { r.Get(bad); return *r.Get(bad) })
+	r := cell.NewRun(nil, unwatched)
+	for _, c := range []*cell.Cell{bad, user, user, bad} {
+		r.Diags = nil
+		r.Get(c)
+		if found := r.Since(0); len(found) != 1 || found[0].Detail != "It is wrong." {
+			t.Errorf("want the mistake, got %v", found)
+		}
+	}
+	many := bad
+	for range 40 { // each refers to the one before twice: told each time, they would be 2^40
+		one := many
+		many = cell.New("local.many", at, func(r *cell.Run) cell.Result { r.Get(one); return *r.Get(one) })
+	}
+	r.Get(many)
+	if len(r.Diags) > 1000 {
+		t.Errorf("one mistake became %d", len(r.Diags))
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/nodeapply/apply/manifest/calls"
@@ -24,6 +25,7 @@ type call struct {
 	modules             []*module
 	deps                cell.Deps
 	ok                  bool
+	found               hcl.Diagnostics // what is wrong with how often it is there
 }
 
 func (e *Evaluator) newCall(m *module, b *syntax.Block) *call {
@@ -37,6 +39,7 @@ func (e *Evaluator) newCall(m *module, b *syntax.Block) *call {
 // expand makes the module's instances; ok is false if their number is unknown or wrong.
 func (k *call) expand(r *cell.Run) ([]*module, bool) {
 	if k.expanded {
+		r.Again(k.found)
 		return k.modules, k.ok
 	}
 	if k.called.Module == nil {
@@ -48,6 +51,8 @@ func (k *call) expand(r *cell.Run) ([]*module, bool) {
 		return nil, false
 	}
 	k.expanding = true
+	before := len(r.Diags)
+	defer func() { k.found = r.Since(before) }()
 	rep, ok := k.m.names.Repeat(r, k.b)
 	k.expanded = true
 	if !ok {

@@ -142,9 +142,14 @@ func (m *module) emit(r *cell.Run) {
 			e.related = append(e.related, related{call: k})
 			modules, _ := k.expand(r)
 			for _, child := range modules {
+				off := child.inherited(r).Off
+				mistakes := len(r.Diags)
 				child.names.Settle(r)
 				child.emit(r)
 				child.force(r)
+				if off { // not managed, as of a resource: who uses an output is told what is wrong with it
+					r.Diags = r.Diags[:mistakes]
+				}
 			}
 			continue
 		}

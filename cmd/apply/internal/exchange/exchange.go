@@ -2,11 +2,13 @@
 package exchange
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,6 +19,7 @@ import (
 	"github.com/nodeapply/apply/exchange/etcd"
 	"github.com/nodeapply/apply/exchange/operate"
 	"github.com/nodeapply/apply/exchange/server"
+	"github.com/nodeapply/apply/scratch"
 )
 
 // lookTimeout is how long an exchange may take to say what stands in it.
@@ -33,7 +36,7 @@ func Command(a *cli.App) *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(serveCommand(a), unitCommand(a), enrollCommand(a), revokeCommand(), tokenCommand(a), planCommand(a))
+	cmd.AddCommand(serveCommand(a), unitCommand(a), enrollCommand(a), revokeCommand(), forgetCommand(a), tokenCommand(a), planCommand(a))
 	cmd.AddCommand(lookCommands(a)...)
 	return cmd
 }
@@ -147,6 +150,40 @@ func revokeCommand() *cobra.Command {
 		RunE:    func(cmd *cobra.Command, args []string) error { return operate.Revoke(cmd.Context(), o.Data, args[0]) },
 	}
 	serverFlags(cmd, &o, false)
+	return cmd
+}
+
+// nearby is the exchange that is asked to forget a node where none is named.
+const nearby = "https://localhost" + server.DefaultListen
+
+func forgetCommand(a *cli.App) *cobra.Command {
+	var x load.Exchange
+	var o server.Options
+	cmd := &cobra.Command{
+		Use: "forget NODE", Short: "Remove what a node that is gone has written: nobody waits for it any more", Args: oneNode,
+		Long: `Remove what a node that is gone has written in a deployment: its groups, by which others would wait for it, and its facts. A node whose run is seen is not gone.
+It is to be run beside the exchange's data, or with --exchange etcd://... by one of etcd's administrators. A node that is to stay away is put out by revoke.`,
+		Example: "  apply exchange forget node07\n  apply exchange forget node07 --deployment next --exchange etcd://h1,h2,h3",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx, cancel := context.WithTimeoutCause(cmd.Context(), lookTimeout, fmt.Errorf("timed out after %v", lookTimeout))
+			defer cancel()
+			if !strings.HasPrefix(x.URL, "etcd://") {
+				folder, err := scratch.Temp("apply-forget")
+				if err != nil {
+					return err
+				}
+				err = operate.Forget(ctx, o.Data, cmp.Or(x.URL, nearby), x.Deployment, args[0], filepath.Join(folder.Dir, "credentials"))
+				return errors.Join(err, folder.Close())
+			}
+			conn, err := x.Open(ctx, a)
+			if err != nil {
+				return err
+			}
+			return errors.Join(conn.Forget(ctx, args[0]), conn.Close())
+		},
+	}
+	serverFlags(cmd, &o, false)
+	x.AddFlags(cmd.Flags())
 	return cmd
 }
 

@@ -46,15 +46,18 @@ type Line struct {
 	Started     time.Time      `json:"started"`
 	Manifest    string         `json:"manifest"`
 	Commit      string         `json:"commit,omitempty"`
-	Outcome     report.Outcome `json:"outcome"`         // of one without a report unended
-	Begun       int            `json:"begun,omitempty"` // of an unended one: resources that it began to change
+	Outcome     report.Outcome `json:"outcome"`         // of one without a report unended or unreported
+	Begun       int            `json:"begun,omitempty"` // of one without a report: resources that it began to change
 	Counts      report.Counts  `json:"counts"`
 	Interrupted int            `json:"interrupted,omitempty"` // the signal that ended it
 	DurationMS  float64        `json:"duration_ms"`
 }
 
-// unended is in the place of the outcome of a run that died, or goes on.
-const unended = "unended"
+// What is in the place of the outcome of a run without a report.
+const (
+	unended    = "unended"    // it died, or goes on
+	unreported = "unreported" // its report could not be written
+)
 
 func listRuns(a *cli.App, state *journal.State) error {
 	runs, err := runsOf(a, state)
@@ -78,8 +81,11 @@ func listRuns(a *cli.App, state *journal.State) error {
 		if l.Interrupted != 0 {
 			how += ", interrupted"
 		}
-		if l.Outcome == unended {
+		switch l.Outcome {
+		case unended:
 			how, took = fmt.Sprintf("has not ended: %d begun", l.Begun), ""
+		case unreported:
+			how, took = fmt.Sprintf("ended without a report: %d begun", l.Begun), ""
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%.12s\t%s\t%s\n",
 			l.Run, l.Started.Local().Format(time.DateTime), report.Printable(l.Manifest), l.Commit, how, took)
@@ -105,9 +111,12 @@ func runsOf(a *cli.App, state *journal.State) ([]Line, error) {
 		}
 		out = append(out, Line{Run: r.Run, Started: r.Started, Manifest: r.Manifest, Commit: r.Commit, Outcome: r.Outcome(), Counts: r.Counts(), Interrupted: r.Interrupted, DurationMS: r.DurationMS})
 	}
-	died, err := state.Unended()
-	for _, u := range died {
+	others, err := state.Unreported()
+	for _, u := range others {
 		l := Line{Run: u.ID, Started: u.Started, Outcome: unended, Begun: u.Begun}
+		if u.Ended {
+			l.Outcome = unreported
+		}
 		if u.Undoes != "" {
 			l.Manifest = undo.Name(u.Undoes)
 		}
@@ -121,12 +130,16 @@ func showRun(a *cli.App, state *journal.State, id string) error {
 	if state == nil {
 		return fmt.Errorf("no run %s is on record: there is no state folder", id)
 	}
-	died, err := state.Unended()
+	others, err := state.Unreported()
 	if err != nil {
 		return err
 	}
-	if slices.ContainsFunc(died, func(u journal.Unended) bool { return u.ID == id }) {
-		return fmt.Errorf("run %s has not ended: it died, or goes on, and there is no report of it; apply undo --list %s lists what it changed", id, id)
+	if i := slices.IndexFunc(others, func(u journal.Unreported) bool { return u.ID == id }); i >= 0 {
+		why := "has not ended: it died, or goes on, and there is no report of it"
+		if others[i].Ended {
+			why = "ended, and its report could not be written"
+		}
+		return fmt.Errorf("run %s %s; apply undo --list %s lists what it changed", id, why, id)
 	}
 	var r report.Report
 	if err := state.Report(id, &r); err != nil {

@@ -1,4 +1,4 @@
-package model
+package mounttable
 
 import (
 	"path"
@@ -16,8 +16,8 @@ type fstabEntry struct {
 }
 
 // fstab returns the entry for the mount point, nil if there is none.
-func (n *Node) fstab(point string) (*fstabEntry, error) {
-	content, err := host.ReadFile(n.Host, "/etc/fstab")
+func (r run) fstab(point string) (*fstabEntry, error) {
+	content, err := host.ReadFile(r.v, "/etc/fstab")
 	if err != nil {
 		return nil, err
 	}
@@ -29,7 +29,7 @@ func (n *Node) fstab(point string) (*fstabEntry, error) {
 		for i := range f {
 			f[i] = unescape(f[i])
 		}
-		if !path.IsAbs(f[1]) || n.canonical(f[1]) != point {
+		if !path.IsAbs(f[1]) || r.canonical(f[1]) != point {
 			continue
 		}
 		e := &fstabEntry{source: f[0], fstype: f[2]}

@@ -1,7 +1,7 @@
-package model
+// Package unitfile reads unit files of systemd below a host, and makes and removes the links by which systemctl enables and masks them.
+package unitfile
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -26,38 +26,39 @@ var folders = [...]string{config, runtime, "/usr/local/lib/systemd/system", "/us
 // null is what a link that masks a unit leads to.
 const null = "/dev/null"
 
-// definition is what the unit files of a host say of a unit, drop-ins included.
-type definition struct {
-	id       string // the unit that the name is an alias of, else the name
-	file     string // "": there is none
-	masked   bool
+// Unit is what the unit files of a host say of a unit, drop-ins included.
+type Unit struct {
+	ID     string // the unit that the name is an alias of, else the name
+	File   string // "": there is none
+	Masked bool
+	Sum    string // of the files' names and contents; "" of none
+
 	linked   string              // the file elsewhere that the file is a link to
 	settings map[string][]string // by section and key: "Install.WantedBy"
-	sum      string              // of the files' names and contents; "" of none
 }
 
 // aliases bounds how many links lead from one unit to another.
 const aliases = 8
 
-// define reads the unit files.
-func define(v host.FileReader, name string) (definition, error) {
-	d := definition{id: name}
+// Read reads the unit files.
+func Read(v host.FileReader, name string) (Unit, error) {
+	u := Unit{ID: name}
 	for range aliases {
-		alias, err := d.find(v)
+		alias, err := u.find(v)
 		if err != nil {
-			return d, err
+			return u, err
 		}
 		if alias == "" {
-			return d, d.read(v)
+			return u, u.read(v)
 		}
-		d.id = alias
+		u.ID = alias
 	}
-	return d, fmt.Errorf("%s: too many links lead to other units", name)
+	return u, fmt.Errorf("%s: too many links lead to other units", name)
 }
 
 // find looks for the unit's file. If that is a link to another unit's file, the other's name is returned.
-func (d *definition) find(v host.FileReader) (alias string, err error) {
-	for _, name := range names(d.id) {
+func (u *Unit) find(v host.FileReader) (alias string, err error) {
+	for _, name := range names(u.ID) {
 		for _, folder := range folders {
 			file := path.Join(folder, name)
 			st, err := v.Lstat(file)
@@ -66,7 +67,7 @@ func (d *definition) find(v host.FileReader) (alias string, err error) {
 			}
 			switch st.Kind {
 			case host.Regular:
-				d.file, d.masked = file, st.Size == 0
+				u.File, u.Masked = file, st.Size == 0
 				return "", nil
 			case host.Symlink:
 				target, err := v.Readlink(file)
@@ -74,19 +75,19 @@ func (d *definition) find(v host.FileReader) (alias string, err error) {
 					return "", err
 				}
 				if target == null {
-					d.file, d.masked = file, true
+					u.File, u.Masked = file, true
 					return "", nil
 				}
 				if !path.IsAbs(target) {
 					target = path.Join(folder, target)
 				}
 				ours := slices.Contains(folders[:], path.Dir(target))
-				if to := path.Base(target); ours && to != name && to != template(d.id) {
-					return instance(to, d.id), nil
+				if to := path.Base(target); ours && to != name && to != template(u.ID) {
+					return instance(to, u.ID), nil
 				}
 				if _, st, err := host.Resolve(v, file); err != nil || st.Kind == host.Regular {
-					if d.file = file; !ours {
-						d.linked = target
+					if u.File = file; !ours {
+						u.linked = target
 					}
 					return "", err
 				}
@@ -123,45 +124,45 @@ func instance(to, of string) string {
 }
 
 // read reads the file and its drop-ins.
-func (d *definition) read(v host.FileReader) error {
-	if d.file == "" {
+func (u *Unit) read(v host.FileReader) error {
+	if u.File == "" {
 		return nil
 	}
-	d.settings = map[string][]string{}
+	u.settings = map[string][]string{}
 	sum := sha256.New()
-	if d.masked {
-		fmt.Fprintln(sum, d.file)
+	if u.Masked {
+		fmt.Fprintln(sum, u.File)
 	} else {
-		dropIns, err := d.dropIns(v)
+		dropIns, err := u.dropIns(v)
 		if err != nil {
 			return err
 		}
-		for _, file := range append([]string{d.file}, dropIns...) {
-			if err := d.take(v, file, sum); err != nil {
+		for _, file := range append([]string{u.File}, dropIns...) {
+			if err := u.take(v, file, sum); err != nil {
 				return err
 			}
 		}
 	}
-	d.sum = hex.EncodeToString(sum.Sum(nil))
+	u.Sum = hex.EncodeToString(sum.Sum(nil))
 	return nil
 }
 
-func (d *definition) take(v host.FileReader, file string, sum hash.Hash) error {
+func (u *Unit) take(v host.FileReader, file string, sum hash.Hash) error {
 	content, err := host.ReadFile(v, file)
 	if err != nil {
 		return err
 	}
 	fmt.Fprintln(sum, file)
 	_, _ = io.WriteString(sum, content) // which a hash never refuses
-	parse(content, d.settings)
+	parse(content, u.settings)
 	return nil
 }
 
 // dropIns are the files that add to the unit's own, in the order in which they count.
-func (d *definition) dropIns(v host.FileReader) ([]string, error) {
+func (u *Unit) dropIns(v host.FileReader) ([]string, error) {
 	found := map[string]string{}
-	for _, folder := range folders {
-		for _, name := range append(names(d.id), strings.TrimPrefix(path.Ext(d.id), ".")) {
+	for _, name := range append(names(u.ID), strings.TrimPrefix(path.Ext(u.ID), ".")) {
+		for _, folder := range folders {
 			dir := path.Join(folder, name+".d")
 			entries, err := list(v, dir)
 			if err != nil {
@@ -219,59 +220,54 @@ func parse(content string, settings map[string][]string) {
 }
 
 // words are the values of a setting that is a list.
-func (d *definition) words(key string) []string {
-	return strings.Fields(strings.Join(d.settings[key], " "))
+func (u *Unit) words(key string) []string {
+	return strings.Fields(strings.Join(u.settings[key], " "))
 }
 
 // last is the value of a setting that is none.
-func (d *definition) last(key string) string {
-	if all := d.settings[key]; len(all) > 0 {
+func (u *Unit) last(key string) string {
+	if all := u.settings[key]; len(all) > 0 {
 		return all[len(all)-1]
 	}
 	return ""
 }
 
-func (d *definition) yes(key string) bool {
-	switch strings.ToLower(d.last(key)) {
+func (u *Unit) yes(key string) bool {
+	switch strings.ToLower(u.last(key)) {
 	case "yes", "true", "on", "1", "y", "t":
 		return true
 	}
 	return false
 }
 
-// kind is the Type= of a service, as it is where it is not set.
-func (d *definition) kind() string {
+// Type is the Type= of a service, as it is where it is not set.
+func (u *Unit) Type() string {
 	switch {
-	case path.Ext(d.id) != ".service":
+	case path.Ext(u.ID) != ".service":
 		return ""
-	case d.last("Service.Type") != "":
-		return d.last("Service.Type")
-	case d.last("Service.BusName") != "":
+	case u.last("Service.Type") != "":
+		return u.last("Service.Type")
+	case u.last("Service.BusName") != "":
 		return "dbus"
-	case d.last("Service.ExecStart") == "":
+	case u.last("Service.ExecStart") == "":
 		return "oneshot"
 	}
 	return "simple"
 }
 
-// loadState is what systemd says of a file that it has read.
-func (d *definition) loadState() string {
-	has := func(key string) bool { return d.last("Service."+key) != "" }
-	if path.Ext(d.id) == ".service" && !has("ExecStart") && !has("ExecStop") && d.last("Unit.SuccessAction") == "" {
+// LoadState is what systemd says of a file that it has read.
+func (u *Unit) LoadState() string {
+	has := func(key string) bool { return u.last("Service."+key) != "" }
+	if path.Ext(u.ID) == ".service" && !has("ExecStart") && !has("ExecStop") && u.last("Unit.SuccessAction") == "" {
 		return "bad-setting"
 	}
 	return "loaded"
 }
 
-// mkdirs makes a folder and what is missing above it.
-func mkdirs(ctx context.Context, h host.Host, folder string) error {
-	_, st, err := host.Resolve(h, folder)
-	if err != nil || st.Kind != host.Absent {
-		return err
-	}
-	if err := mkdirs(ctx, h, path.Dir(folder)); err != nil {
-		return err
-	}
-	mode := uint32(0o755)
-	return h.Mkdir(ctx, folder, host.Meta{Mode: &mode})
+// Remains says that a oneshot that has ended counts as active.
+func (u *Unit) Remains() bool { return u.yes("Service.RemainAfterExit") }
+
+// Reloads says that the unit can be reloaded.
+func (u *Unit) Reloads() bool {
+	return u.last("Service.ExecReload") != "" || u.last("Service.Type") == "notify-reload"
 }

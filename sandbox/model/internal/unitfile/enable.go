@@ -1,4 +1,4 @@
-package model
+package unitfile
 
 import (
 	"context"
@@ -17,39 +17,39 @@ var beside = map[string]string{"Install.WantedBy": ".wants", "Install.RequiredBy
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
-// enablement is the UnitFileState of a unit that has a file, in systemd's words.
-func (d *definition) enablement(v host.FileReader) (string, error) {
+// Enablement is the UnitFileState of a unit that has a file, in systemd's words.
+func (u *Unit) Enablement(v host.FileReader) (string, error) {
 	switch {
-	case d.file == "":
+	case u.File == "":
 		return "", nil
-	case d.masked && path.Dir(d.file) == runtime:
+	case u.Masked && path.Dir(u.File) == runtime:
 		return "masked-runtime", nil
-	case d.masked:
+	case u.Masked:
 		return "masked", nil
 	}
 	for _, at := range []struct{ root, state string }{{config, "enabled"}, {runtime, "enabled-runtime"}} {
-		links, err := d.enabling(v, at.root)
+		links, err := u.enabling(v, at.root)
 		if err != nil || len(links) > 0 {
 			return at.state, err
 		}
 	}
-	installs := len(d.words("Install.Alias")) > 0
+	installs := len(u.words("Install.Alias")) > 0
 	for key := range beside {
-		installs = installs || len(d.words(key)) > 0
+		installs = installs || len(u.words(key)) > 0
 	}
 	switch {
-	case d.linked != "":
+	case u.linked != "":
 		return "linked", nil
 	case installs:
 		return "disabled", nil
-	case len(d.words("Install.Also")) > 0:
+	case len(u.words("Install.Also")) > 0:
 		return "indirect", nil
 	}
 	return "static", nil
 }
 
 // enabling lists the links below root that have the unit start with others, or by another name.
-func (d *definition) enabling(v host.FileReader, root string) ([]string, error) {
+func (u *Unit) enabling(v host.FileReader, root string) ([]string, error) {
 	entries, err := list(v, root)
 	if err != nil {
 		return nil, err
@@ -58,9 +58,9 @@ func (d *definition) enabling(v host.FileReader, root string) ([]string, error) 
 	for _, e := range entries {
 		at := path.Join(root, e)
 		if !slices.Contains([]string{".wants", ".requires", ".upholds"}, path.Ext(e)) {
-			if ours, err := d.leadsHere(v, at); err != nil {
+			if ours, err := u.leadsHere(v, at); err != nil {
 				return nil, err
-			} else if ours && e != d.id {
+			} else if ours && e != u.ID {
 				links = append(links, at)
 			}
 			continue
@@ -70,11 +70,11 @@ func (d *definition) enabling(v host.FileReader, root string) ([]string, error) 
 			return nil, err
 		}
 		for _, w := range wanted {
-			ours, err := d.leadsHere(v, path.Join(at, w))
+			ours, err := u.leadsHere(v, path.Join(at, w))
 			if err != nil {
 				return nil, err
 			}
-			if w == d.id || ours {
+			if w == u.ID || ours {
 				links = append(links, path.Join(at, w))
 			}
 		}
@@ -83,8 +83,8 @@ func (d *definition) enabling(v host.FileReader, root string) ([]string, error) 
 }
 
 // leadsHere says whether the link leads to the unit's own file. That of an instance is its template's, and leads to all of them.
-func (d *definition) leadsHere(v host.FileReader, link string) (bool, error) {
-	if t := template(d.id); t != "" && t != d.id && path.Base(d.file) == t {
+func (u *Unit) leadsHere(v host.FileReader, link string) (bool, error) {
+	if t := template(u.ID); t != "" && t != u.ID && path.Base(u.File) == t {
 		return false, nil
 	}
 	st, err := v.Lstat(link)
@@ -92,60 +92,64 @@ func (d *definition) leadsHere(v host.FileReader, link string) (bool, error) {
 		return false, err
 	}
 	target, err := v.Readlink(link)
-	return path.Base(target) == path.Base(d.file), err
+	return path.Base(target) == path.Base(u.File), err
 }
 
 // installed are the links that enabling the unit makes, with the names that stand in [Install].
-func (d *definition) installed() ([]string, error) {
-	name := d.id
+func (u *Unit) installed() ([]string, error) {
+	name := u.ID
 	if template(name) == name { // of itself nothing can be started
 		name = ""
-		if i := d.last("Install.DefaultInstance"); i != "" {
-			name = instance(d.id, "@"+i+path.Ext(d.id))
+		if i := u.last("Install.DefaultInstance"); i != "" {
+			name = instance(u.ID, "@"+i+path.Ext(u.ID))
 		}
 	}
 	prefix, rest, _ := strings.Cut(strings.TrimSuffix(name, path.Ext(name)), "@")
 	specifiers := strings.NewReplacer("%n", name, "%N", strings.TrimSuffix(name, path.Ext(name)), "%p", prefix, "%i", rest, "%j", prefix[strings.LastIndexByte(prefix, '-')+1:], "%%", "%")
 	var links []string
 	for _, key := range sortedKeys(beside) {
-		for _, by := range d.words(key) {
+		for _, by := range u.words(key) {
 			if name == "" {
 				return nil, fmt.Errorf("destination unit %s is a non-template unit", by)
 			}
 			links = append(links, path.Join(config, specifiers.Replace(by)+beside[key], name))
 		}
 	}
-	for _, alias := range d.words("Install.Alias") {
+	for _, alias := range u.words("Install.Alias") {
 		links = append(links, path.Join(config, specifiers.Replace(alias)))
 	}
 	return links, nil
 }
 
-// enable makes the links of the unit, and of those that it says go also, as systemctl does.
+// Enable makes the links of the unit, and of those that it says go also, as systemctl does.
+func Enable(ctx context.Context, h host.Host, name string) error {
+	return enable(ctx, h, name, map[string]bool{})
+}
+
 func enable(ctx context.Context, h host.Host, name string, seen map[string]bool) error {
-	d, err := define(h, name)
-	if err != nil || seen[d.id] {
+	u, err := Read(h, name)
+	if err != nil || seen[u.ID] {
 		return err
 	}
-	seen[d.id] = true
+	seen[u.ID] = true
 	switch {
-	case d.file == "":
+	case u.File == "":
 		return fmt.Errorf("unit file %s does not exist", name)
-	case d.masked:
-		return fmt.Errorf("unit file %s is masked", d.file)
-	case d.id != name:
+	case u.Masked:
+		return fmt.Errorf("unit file %s is masked", u.File)
+	case u.ID != name:
 		return fmt.Errorf("refusing to operate on alias name or linked unit file: %s", name)
 	}
-	links, err := d.installed()
+	links, err := u.installed()
 	if err != nil {
 		return err
 	}
 	for _, link := range links {
-		if err := d.link(ctx, h, link); err != nil {
+		if err := u.link(ctx, h, link); err != nil {
 			return err
 		}
 	}
-	for _, also := range d.words("Install.Also") {
+	for _, also := range u.words("Install.Also") {
 		if err := enable(ctx, h, also, seen); err != nil {
 			return err
 		}
@@ -153,12 +157,12 @@ func enable(ctx context.Context, h host.Host, name string, seen map[string]bool)
 	return nil
 }
 
-func (d *definition) link(ctx context.Context, h host.Host, name string) error {
+func (u *Unit) link(ctx context.Context, h host.Host, name string) error {
 	st, err := h.Lstat(name)
 	if err != nil {
 		return err
 	}
-	if ours, err := d.leadsHere(h, name); err != nil || ours || st.Kind == host.Symlink && path.Base(name) == d.id {
+	if ours, err := u.leadsHere(h, name); err != nil || ours || st.Kind == host.Symlink && path.Base(name) == u.ID {
 		return err
 	}
 	if st.Kind != host.Absent {
@@ -167,28 +171,32 @@ func (d *definition) link(ctx context.Context, h host.Host, name string) error {
 	if err := mkdirs(ctx, h, path.Dir(name)); err != nil {
 		return err
 	}
-	if d.linked != "" {
-		return h.Symlink(ctx, d.linked, name)
+	if u.linked != "" {
+		return h.Symlink(ctx, u.linked, name)
 	}
-	return h.Symlink(ctx, d.file, name)
+	return h.Symlink(ctx, u.File, name)
 }
 
-// disable removes the links of the unit, whoever made them, and of those that it says go also.
+// Disable removes the links of the unit, whoever made them, and of those that it says go also.
+func Disable(ctx context.Context, h host.Host, name string) error {
+	return disable(ctx, h, name, map[string]bool{})
+}
+
 func disable(ctx context.Context, h host.Host, name string, seen map[string]bool) error {
-	d, err := define(h, name)
-	if err != nil || d.masked || seen[d.id] {
+	u, err := Read(h, name)
+	if err != nil || u.Masked || seen[u.ID] {
 		return err
 	}
-	seen[d.id] = true
-	if d.file == "" {
+	seen[u.ID] = true
+	if u.File == "" {
 		return fmt.Errorf("unit file %s does not exist", name)
 	}
-	links, err := d.enabling(h, config)
+	links, err := u.enabling(h, config)
 	if err != nil {
 		return err
 	}
-	if d.linked != "" && path.Dir(d.file) == config {
-		links = append(links, d.file)
+	if u.linked != "" && path.Dir(u.File) == config {
+		links = append(links, u.File)
 	}
 	for _, link := range links {
 		if err := h.Remove(ctx, link, false); err != nil {
@@ -202,7 +210,7 @@ func disable(ctx context.Context, h host.Host, name string, seen map[string]bool
 			return err
 		}
 	}
-	for _, also := range d.words("Install.Also") {
+	for _, also := range u.words("Install.Also") {
 		if err := disable(ctx, h, also, seen); err != nil {
 			return err
 		}
@@ -210,8 +218,12 @@ func disable(ctx context.Context, h host.Host, name string, seen map[string]bool
 	return nil
 }
 
-// mask makes the link in root that lets nothing start the unit, be it there or not.
-func mask(ctx context.Context, h host.Host, name, root string) error {
+// Mask makes the link that lets nothing start the unit, be it there or not; forNow until the node starts again.
+func Mask(ctx context.Context, h host.Host, name string, forNow bool) error {
+	root := config
+	if forNow {
+		root = runtime
+	}
 	link := path.Join(root, name)
 	st, err := h.Lstat(link)
 	if err != nil {
@@ -228,8 +240,8 @@ func mask(ctx context.Context, h host.Host, name, root string) error {
 	return errors.Join(mkdirs(ctx, h, root), h.Symlink(ctx, null, link))
 }
 
-// unmask removes both masks.
-func unmask(ctx context.Context, h host.Host, name string) error {
+// Unmask removes both masks.
+func Unmask(ctx context.Context, h host.Host, name string) error {
 	for _, root := range []string{config, runtime} {
 		link := path.Join(root, name)
 		st, err := h.Lstat(link)
@@ -248,4 +260,17 @@ func unmask(ctx context.Context, h host.Host, name string) error {
 		}
 	}
 	return nil
+}
+
+// mkdirs makes a folder and what is missing above it.
+func mkdirs(ctx context.Context, h host.Host, folder string) error {
+	_, st, err := host.Resolve(h, folder)
+	if err != nil || st.Kind != host.Absent {
+		return err
+	}
+	if err := mkdirs(ctx, h, path.Dir(folder)); err != nil {
+		return err
+	}
+	mode := uint32(0o755)
+	return h.Mkdir(ctx, folder, host.Meta{Mode: &mode})
 }

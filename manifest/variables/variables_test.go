@@ -1,0 +1,115 @@
+package variables_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/nodeapply/apply/manifest/decode"
+	"github.com/nodeapply/apply/manifest/diag"
+	"github.com/nodeapply/apply/manifest/files"
+	"github.com/nodeapply/apply/manifest/syntax"
+	"github.com/nodeapply/apply/manifest/variables"
+)
+
+// read reads sources for the variables of a manifest, after the files were written.
+func read(t *testing.T, manifest string, texts map[string]string, sources ...variables.Source) (map[string]any, string) {
+	t.Helper()
+	t.Chdir(t.TempDir())
+	texts["main.hcl"] = manifest
+	for name, text := range texts {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f := &files.Reader{}
+	m, diags := (&syntax.Reader{Files: f, Kinds: decode.Schemas{}}).Read(t.Context(), "main.hcl", "main.hcl")
+	given, more := variables.Read(t.Context(), f, sources, m)
+	values := map[string]any{}
+	for name, g := range given {
+		if g.OK {
+			v, err := decode.Go(g.Val)
+			if err != nil {
+				t.Fatal(err)
+			}
+			values[name] = v
+		}
+	}
+	var b strings.Builder
+	if err := diag.From(append(diags, more...), f, nil).WriteText(&b, diag.TextOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	return values, b.String()
+}
+
+func TestLaterSourcesWin(t *testing.T) {
+	got, wrong := read(t, `
+variable "a" {}
+variable "b" { type = list(string) }
+variable "c" { type = any }
+variable "d" { type = number }
+variable "e" { type = object({ x = string, y = optional(number, 7) }) }
+`, map[string]string{"one.vars": "a = \"file one\"\nb = [\"file one\"]\nc = 1\n", "two.json": `{"a": "file two"}`},
+		variables.Source{Name: "a", Value: "environment", Optional: true}, variables.Source{Name: "elsewhere", Value: "x", Optional: true},
+		variables.Source{File: "one.vars"}, variables.Source{File: "two.json"},
+		variables.Source{Name: "b", Value: `["flag", "b"]`}, variables.Source{Name: "c", Value: "no expression"}, variables.Source{Name: "d", Value: "7"},
+		variables.Source{Name: "e", Value: `{ x = "flag" }`},
+	)
+	want := map[string]any{"a": "file two", "b": []any{"flag", "b"}, "c": "no expression", "d": "7", "e": map[string]any{"x": "flag"}}
+	if diff := cmp.Diff(want, got); diff != "" || wrong != "" {
+		t.Errorf("want -, got +:\n%s%s", diff, wrong)
+	}
+}
+
+// A mistake in a file of variables shows no line of it where that may be a secret: before it is read, none of its values is known.
+func TestSecretsInFilesThatCannotBeRead(t *testing.T) {
+	const secret = "hunter2"
+	sensitive, plain := "variable \"password\" {\n  sensitive = true\n}\nvariable \"size\" {}\n", "variable \"password\" {}\nvariable \"size\" {}\n"
+	for name, tc := range map[string]struct {
+		file, text string
+		always     bool // shown if no variable is sensitive
+	}{
+		"no end":            {"a.vars", "password = \"" + secret + "\n", true},
+		"no quotes":         {"a.vars", "password = " + secret + "\n", true},
+		"more than one":     {"a.vars", "password = \"" + secret + "\" \"x\"\n", true},
+		"twice":             {"a.vars", "password = \"x\"\npassword = \"" + secret + "\"\n", true},
+		"bad escape":        {"a.vars", "password = \"" + secret + "\\q\"\n", true},
+		"a function":        {"a.vars", "password = upper(\"" + secret + "\")\n", true},
+		"no quotes, JSON":   {"a.json", `{"password": ` + secret + `}`, true},
+		"a comma, JSON":     {"a.json", `{"password": "` + secret + `",}`, true},
+		"another's mistake": {"a.vars", "size = \"" + secret + "\" \"\"\n", true},
+		"misspelt":          {"a.vars", "passwrd = \"" + secret + "\"\n", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			texts := map[string]string{tc.file: tc.text}
+			for _, manifest := range []string{sensitive, sensitive + "broken"} {
+				_, wrong := read(t, manifest, texts, variables.Source{File: tc.file})
+				if strings.Contains(wrong, "hunter") || !strings.Contains(wrong, tc.file+":") && !strings.HasSuffix(manifest, "broken") {
+					t.Errorf("a line with a secret is shown, or no place:\n%s", wrong)
+				}
+			}
+			if _, wrong := read(t, plain, texts, variables.Source{File: tc.file}); strings.Contains(wrong, "hunter") != tc.always {
+				t.Errorf("want the line shown: %v, got\n%s", tc.always, wrong)
+			}
+		})
+	}
+}
+
+func TestSettings(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for name, text := range map[string]string{"good": "jobs = 4\ntags = [\"a\"]\n", "bad": "jobs = other\n"} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, diags := variables.Settings(t.Context(), "good")
+	if diff := cmp.Diff(map[string]any{"jobs": 4.0, "tags": []any{"a"}}, got); diff != "" || len(diags) > 0 {
+		t.Errorf("want -, got +:\n%s%v", diff, diags)
+	}
+	got, diags = variables.Settings(t.Context(), "bad")
+	if got != nil || len(diags) != 1 || diags[0].Pos.String() != "bad:1" || diags[0].Snippet == nil {
+		t.Errorf("want one mistake at bad:1, got %v, %v", got, diags)
+	}
+}
