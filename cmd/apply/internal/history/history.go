@@ -23,10 +23,11 @@ func Commands(a *cli.App) []*cobra.Command {
 
 func historyCommand(a *cli.App) *cobra.Command {
 	return &cobra.Command{
-		Use:     "history [RUN]",
-		Short:   "List the runs of this node, or show the report of one",
-		Example: "  apply history\n  apply history 01M80BQJE9GFMGFZJH661JWPSE",
-		Args:    cobra.MaximumNArgs(1),
+		Use:               "history [RUN]",
+		Short:             "List the runs of this node, or show the report of one",
+		Example:           "  apply history\n  apply history 01M80BQJE9GFMGFZJH661JWPSE",
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: runIDs(a),
 		RunE: func(_ *cobra.Command, args []string) error {
 			state, err := a.KnownState()
 			if err != nil {
@@ -37,6 +38,21 @@ func historyCommand(a *cli.App) *cobra.Command {
 			}
 			return listRuns(a, state)
 		},
+	}
+}
+
+// runIDs completes the id of a run, the newest first.
+func runIDs(a *cli.App) cobra.CompletionFunc {
+	return func(_ *cobra.Command, args []string, _ string) (ids []string, _ cobra.ShellCompDirective) {
+		state, err := a.KnownState()
+		if err != nil || state == nil || len(args) > 0 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		runs, _ := runsOf(a, state) // what cannot be read is none
+		for _, l := range runs {
+			ids = append(ids, cobra.CompletionWithDesc(l.Run, l.Started.Local().Format(time.DateTime)+" "+l.Manifest))
+		}
+		return ids, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveKeepOrder
 	}
 }
 
