@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
@@ -103,7 +104,7 @@ func (s *Service) Validate() error {
 	}
 	_, err := regexp.Compile(s.Pattern)
 	bad.Add("pattern", err)
-	if s.Name == "" || strings.ContainsAny(s.Name, "/ \t\n") || strings.HasPrefix(s.Name, "-") {
+	if s.Name == "" || strings.ContainsAny(s.Name, "/ ") || strings.ContainsFunc(s.Name, unicode.IsControl) || strings.HasPrefix(s.Name, "-") {
 		bad.Addf("name", "%q is no name of a service", s.Name)
 	}
 	return bad.Err()
