@@ -68,27 +68,38 @@ func (s *State) Reports() ([]string, error) {
 	return names, nil
 }
 
-// Unended is what a run left that has no report, because it died, or goes on.
-type Unended struct {
+// Unreported is what is known of a run that has no report.
+type Unreported struct {
 	ID      string
 	Started time.Time
 	Undoes  string // the run that it undid
 	Begun   int    // how many resources it began to change
+	Ended   bool   // it came to its end, and its report could not be written; else it died, or goes on
 }
 
-// Unended lists the runs that are on record without a report, the newest first.
-func (s *State) Unended() ([]Unended, error) {
+// Unreported lists the runs that are on record without a report, the newest first. Where there are reports, a run that ended before the oldest one had a
+// report that is no longer kept.
+func (s *State) Unreported() ([]Unreported, error) {
 	ids, err := s.journals.IDs()
 	if err != nil {
 		return nil, err
 	}
-	var out []Unended
+	reports, err := s.Reports()
+	if err != nil {
+		return nil, err
+	}
+	reported, oldest := map[string]bool{}, ""
+	for _, id := range reports {
+		reported[id], oldest = true, id
+	}
+	var out []Unreported
 	for _, id := range ids {
-		if _, err := os.Lstat(s.reportPath(id)); !errors.Is(err, fs.ErrNotExist) {
+		if reported[id] {
 			continue
 		}
-		if _, ended := s.journals.Closed(id); ended {
-			continue // its report is older than what is kept
+		_, ended := s.journals.Closed(id)
+		if ended && id < oldest {
+			continue
 		}
 		p, _, err := s.journals.Read(id)
 		if err != nil {
@@ -103,7 +114,7 @@ func (s *State) Unended() ([]Unended, error) {
 				begun[st.Begin.Addr.Address()] = true
 			}
 		}
-		out = append(out, Unended{ID: id, Started: p.Head.Started, Undoes: p.Head.Undoes, Begun: len(begun)})
+		out = append(out, Unreported{ID: id, Started: p.Head.Started, Undoes: p.Head.Undoes, Begun: len(begun), Ended: ended})
 	}
 	return out, nil
 }

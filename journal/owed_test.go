@@ -70,31 +70,40 @@ func TestOwedWithoutARun(t *testing.T) {
 	}
 }
 
-func TestUnended(t *testing.T) {
+func TestUnreported(t *testing.T) {
 	s := open(t, t.TempDir())
-	ended, _ := begin(t, s, "1")
-	owe(t, ended)
-	if err := ended.Close(); err != nil {
-		t.Fatal(err)
+	for id, undoes := range map[string]string{"1": "", "2": "", "3": "", "4": "2"} {
+		r, _, err := s.Begin(id, "token", undoes, start)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = r.Close() })
+		owe(t, r)
+		owe(t, r)
+		if id == "4" {
+			continue // it died
+		}
+		if err := r.Close(); err != nil {
+			t.Fatal(err)
+		}
 	}
-	reported, _ := begin(t, s, "2")
-	owe(t, reported)
+	list := func(want ...Unreported) {
+		t.Helper()
+		got, err := s.Unreported()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
+		}
+	}
+	died := Unreported{ID: "4", Started: start, Undoes: "2", Begun: 1}
+	ended := func(id string) Unreported { return Unreported{ID: id, Started: start, Begun: 1, Ended: true} }
+	list(died, ended("3"), ended("2"), ended("1"))
 	if err := s.SaveReport("2", strings.NewReader("{}")); err != nil {
 		t.Fatal(err)
 	}
-	died, _, err := s.Begin("3", "token", "2", start)
-	if err != nil {
-		t.Fatal(err)
-	}
-	owe(t, died)
-	owe(t, died)
-	got, err := s.Unended()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff([]Unended{{ID: "3", Started: start, Undoes: "2", Begun: 1}}, got); diff != "" {
-		t.Error(diff)
-	}
+	list(died, ended("3")) // the report of 1 is no longer kept
 }
 
 func TestReadStateChangesNothing(t *testing.T) {

@@ -35,7 +35,10 @@ PATH is a manifest (main.hcl), a folder of them, or git::URL//folder?ref=TAG.`,
   apply --noop main.hcl
   apply plan --var data_device=/dev/vdb main.hcl
   apply --git https://example.org/site.git --ref v1.2 web/main.hcl`,
-		Args:          cobra.ArbitraryArgs, // a PATH is no unknown command
+		Args: cobra.ArbitraryArgs, // a PATH is no unknown command
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return nil, cobra.ShellCompDirectiveDefault // files too, beside the commands
+		},
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		RunE: func(cmd *cobra.Command, args []string) error {

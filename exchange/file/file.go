@@ -1,6 +1,6 @@
 // Package file is the driver for one node without an exchange: the node's own facts, in a file of its state folder.
 //
-// The file is replaced whole and durably by every write, under a lock file (flock), so that several processes of the node may
+// The file is replaced whole and durably, by one write for all that wait for it at a time, under a lock file (flock), so that several processes of the node may
 // use it. Watches look at it several times a second.
 package file
 
@@ -13,6 +13,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -33,6 +34,9 @@ type Store struct {
 	path  string
 	clock func() time.Time
 	warn  func(string)
+
+	queue   sync.Mutex // over what waits
+	waiting []*op
 
 	mu     sync.Mutex // over what was read last
 	seen   os.FileInfo
@@ -138,49 +142,92 @@ func (s *Store) Watch(ctx context.Context, prefix string, after int64) iter.Seq2
 	}
 }
 
-// do runs f with the lock held: t takes its writes, l is the state, in which leases that have run out are already gone.
+// op is something to be done with the lock held: t takes its writes, l is the state, in which leases that have run out are already gone.
+type op struct {
+	do   func(t *ledger.Tx, l *ledger.Ledger) error
+	over bool
+	err  error
+}
+
+// do runs f. Who gets the lock does what all others are waiting to do, and keeps it by one write of the file.
 func (s *Store) do(ctx context.Context, f func(t *ledger.Tx, l *ledger.Ledger) error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
+	o := &op{do: f}
+	s.queue.Lock()
+	s.waiting = append(s.waiting, o)
+	s.queue.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if o.over {
+		return o.err
+	}
+	lock, err := s.begin(ctx)
+	s.queue.Lock()
+	group := s.waiting
+	if s.waiting = nil; err != nil { // of this one's patience: the others try for themselves
+		s.waiting = slices.DeleteFunc(group, func(other *op) bool { return other == o })
+	}
+	s.queue.Unlock()
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	err = s.group(group)
+	for _, other := range group {
+		if other.over = true; err != nil {
+			other.err = err
+		}
+	}
+	return o.err
+}
+
+// begin takes the lock and reads the file, if it is another one than before.
+func (s *Store) begin(ctx context.Context) (*os.File, error) {
 	if s.closed {
-		return store.ErrClosed
+		return nil, store.ErrClosed
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, lockTimeout, fmt.Errorf("not free for %s", lockTimeout))
 	defer cancel()
 	lock, err := durable.Lock(ctx, s.path+".lock")
-	if err != nil {
-		return fmt.Errorf("exchange file: %w: %w", store.ErrUnavailable, err)
+	if err == nil {
+		if err = s.load(); err == nil {
+			return lock, nil
+		}
+		lock.Close()
 	}
-	defer lock.Close()
-	if err := s.load(); err != nil {
-		return fmt.Errorf("exchange file: %w: %w", store.ErrUnavailable, err)
-	}
-	t := s.ledger.Begin(s.clock())
-	t.Expire()
-	if err := s.keep(t); err != nil {
-		return err
-	}
-	t = s.ledger.Begin(s.clock())
-	if err := f(t, s.ledger); err != nil {
-		return err
-	}
-	return s.keep(t)
+	return nil, fmt.Errorf("exchange file: %w: %w", store.ErrUnavailable, err)
 }
 
-// keep makes the writes of t durable, if there are any.
-func (s *Store) keep(t *ledger.Tx) error {
-	if len(t.Events()) == 0 && len(t.Leases()) == 0 {
+// group does one thing after the other and makes what they have written durable. An error is that of all of them.
+func (s *Store) group(ops []*op) error {
+	t := s.ledger.Begin(s.clock())
+	t.Expire()
+	changed := s.commit(t)
+	for _, o := range ops {
+		t := s.ledger.Begin(s.clock())
+		if o.err = o.do(t, s.ledger); o.err == nil && s.commit(t) {
+			changed = true
+		}
+	}
+	if !changed {
 		return nil
 	}
-	s.ledger.Commit(t)
 	if err := s.save(); err != nil {
 		s.seen, s.ledger = nil, nil // what stands in the file counts
 		return fmt.Errorf("exchange file: %w: %w", store.ErrUnavailable, err)
 	}
 	return nil
+}
+
+// commit takes up the writes of t, and tells whether there are any.
+func (s *Store) commit(t *ledger.Tx) bool {
+	if len(t.Events()) == 0 && len(t.Leases()) == 0 {
+		return false
+	}
+	s.ledger.Commit(t)
+	return true
 }
 
 func (s *Store) load() error {

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/nodeapply/apply/exchange/durable"
+	"github.com/nodeapply/apply/exchange/ledger"
 	"github.com/nodeapply/apply/exchange/store"
 )
 
@@ -178,5 +179,73 @@ func TestALockThatIsHeldIsWaitedForWithADeadline(t *testing.T) {
 	defer cancel()
 	if _, err := s.Get(ctx, key); err == nil || !strings.Contains(err.Error(), "held by another process") {
 		t.Errorf("get: %v", err)
+	}
+}
+
+// TestGroup: what waits at the same time is kept by one write, each with a revision and an outcome of its own; who loses patience takes nobody along.
+func TestGroup(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir, nil)
+	was, err := put(t, s, "0", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	writes := func(name, value string, expect int64, rev *int64) *op {
+		return &op{do: func(tx *ledger.Tx, _ *ledger.Ledger) (err error) {
+			*rev, err = tx.Put(store.Put{Key: "facts/default/a/" + name, Value: []byte(value), Expect: expect})
+			return err
+		}}
+	}
+	var one, none, two int64
+	var seen store.Entry
+	reads := &op{do: func(_ *ledger.Tx, l *ledger.Ledger) (err error) { seen, err = l.Get("facts/default/a/one"); return err }}
+	others := []*op{writes("one", "1", 0, &one), writes("x", "lost", was+9, &none), reads, writes("two", "2", 0, &two)}
+	s.waiting = others
+
+	held, err := durable.Lock(t.Context(), filepath.Join(dir, "exchange.json.lock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	impatient, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	defer cancel()
+	if _, err := s.Get(impatient, key); !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("while another process holds the lock: %v", err)
+	}
+	if len(s.waiting) != len(others) || others[0].over {
+		t.Errorf("who lost patience has taken others along: %d wait", len(s.waiting))
+	}
+	held.Close()
+	rev, err := put(t, s, "3", was)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if others[0].err != nil || !errors.Is(others[1].err, store.ErrConflict) || others[2].err != nil || string(seen.Value) != "1" || others[3].err != nil {
+		t.Errorf("the others: %v, %v, %v and %q, %v", others[0].err, others[1].err, others[2].err, seen.Value, others[3].err)
+	}
+	if d := cmp.Diff([]int64{was + 1, was + 2, was + 3}, []int64{one, two, rev}); d != "" {
+		t.Errorf("revisions (-want +got):\n%s", d)
+	}
+	l, err := open(t, dir, nil).List(t.Context(), "facts/")
+	if err != nil || len(l.Entries) != 3 {
+		t.Errorf("what is kept: %v, %v", l.Entries, err)
+	}
+}
+
+// TestManyWriteAtOnce: nothing of it is lost.
+func TestManyWriteAtOnce(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir, nil)
+	var all sync.WaitGroup
+	for i := range 200 {
+		all.Go(func() {
+			if _, err := s.Put(t.Context(), store.Put{Key: fmt.Sprintf("facts/default/a/f%d", i), Value: []byte("1"), Expect: 0}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	l, err := open(t, dir, nil).List(t.Context(), "facts/")
+	if err != nil || len(l.Entries) != 200 {
+		t.Errorf("want 200 entries, got %d, %v", len(l.Entries), err)
 	}
 }

@@ -3,6 +3,7 @@ package undo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -44,7 +45,11 @@ func Run(ctx context.Context, state *journal.State, h *local.Node, u *Plan, o Op
 			continue
 		}
 		start := time.Now()
-		res := taker.take(ctx, s)
+		unannounced := run.Begin(ctx, s.Addr, resources.Diff{}, nil, nil)
+		if unannounced != nil && len(rep.Results) == 0 { // the journal cannot be written
+			return nil, errors.Join(unannounced, run.Leave())
+		}
+		res := taker.take(ctx, s, unannounced)
 		res.StartMS, res.DurationMS = millis(start.Sub(rep.Started)), millis(time.Since(start))
 		rep.Results = append(rep.Results, res)
 	}
@@ -66,13 +71,12 @@ type taker struct {
 	types  []resources.Type
 }
 
-// take takes one step, announced before and recorded after it.
-func (t *taker) take(ctx context.Context, s Step) *report.Result {
+// take takes one step, unless it could not be announced, and records how it left its file.
+func (t *taker) take(ctx context.Context, s Step, err error) *report.Result {
 	res := &report.Result{Address: s.Addr, Type: s.Addr.Type, Title: s.Addr.Title, Outcome: report.Changed, Reversible: true,
 		Changes: []report.Change{{Attribute: s.What, Before: "as the run left it", After: "as it was before"}}}
 	ctx, cancel := context.WithTimeout(ctx, stepTimeout)
 	defer cancel()
-	err := t.run.Begin(ctx, s.Addr, resources.Diff{}, nil, nil)
 	if err == nil {
 		err = t.putBack(ctx, host.Recording(t.h, recorder{t.run, s.Addr}), s)
 	}

@@ -221,3 +221,19 @@ func TestFailure(t *testing.T) {
 		t.Errorf("the reason is %q", got)
 	}
 }
+
+// Where the journal cannot be written nothing is touched, and there is no report.
+func TestJournalCannotBeWritten(t *testing.T) {
+	n := changed(t)
+	p, err := PlanOf(n.state, n.host, "1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rep, err := Run(t.Context(), n.state, n.host, p, Options{ID: "no folder/2", Interrupted: never})
+	if rep != nil || err == nil || !strings.Contains(err.Error(), "journal: ") {
+		t.Errorf("report %v, error %v", rep, err)
+	}
+	if diff := cmp.Diff("new new", n.files(t)); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -2,7 +2,12 @@ package jsonl
 
 import (
 	"bytes"
+	"encoding"
 	"errors"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -67,4 +72,40 @@ func TestBrokenOutputIsTold(t *testing.T) {
 	if b.writes != 1 {
 		t.Errorf("%d writes to an output that fails", b.writes)
 	}
+}
+
+// TestKeysAreDocumented: each key that a line can have is in docs/json.md, in the row of its event.
+func TestKeysAreDocumented(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "json.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for event, line := range map[string]reflect.Type{
+		"run": reflect.TypeFor[runEvent](), "waiting": reflect.TypeFor[waitEvent](), "resource": reflect.TypeFor[report.Result](), "summary": reflect.TypeFor[summaryEvent](),
+	} {
+		_, row, _ := strings.Cut(string(page), "\n| `"+event+"` | ")
+		row, _, _ = strings.Cut(row, "\n")
+		for _, key := range keys(line) {
+			if key != "event" && !strings.Contains(row, "`"+key+"`") {
+				t.Errorf("the event %s has a key %s: docs/json.md says nothing of it", event, key)
+			}
+		}
+	}
+}
+
+// keys are those that a value of type t has as JSON, those of the objects in it included.
+func keys(t reflect.Type) []string {
+	for t.Kind() == reflect.Slice || t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if t.Kind() != reflect.Struct || t.Implements(reflect.TypeFor[encoding.TextMarshaler]()) {
+		return nil
+	}
+	var out []string
+	for _, f := range reflect.VisibleFields(t) {
+		if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); name != "" && name != "-" {
+			out = append(append(out, name), keys(f.Type)...)
+		}
+	}
+	return out
 }

@@ -99,8 +99,7 @@ func (r *Repo) complete(f repofile.Format, e *repofile.Entry) error {
 		if err := need("suites", len(r.Suites) > 0); err != nil {
 			return err
 		}
-		flat := strings.HasSuffix(r.Suites[0], "/")
-		return need("components", flat || len(r.Components) > 0)
+		return need("components", isFlat(r.Suites[0]) || len(r.Components) > 0)
 	}
 	return need("baseurl", len(r.Baseurl) > 0 || r.Mirrorlist != "" || r.Metalink != "")
 }

@@ -103,6 +103,7 @@ type Repo struct {
 var (
 	_ resources.Validator  = (*Repo)(nil)
 	_ resources.Identified = (*Repo)(nil)
+	_ resources.Toucher    = (*Repo)(nil)
 	_ resources.Locker     = (*Repo)(nil)
 	_ resources.Inspector  = (*Repo)(nil)
 )
@@ -140,6 +141,9 @@ func (r *Repo) Validate() error {
 	if len(r.Uris) > 0 && len(r.Baseurl) > 0 {
 		bad.Addf("uris", "is the same as baseurl; want one of them")
 	}
+	if flat := slices.IndexFunc(r.Suites, isFlat); flat >= 0 && len(r.Components) > 0 && r.Components[0] != absent {
+		bad.Addf("components", "the suite %q is a path to a flat repository, which has none: apt would read no repository of the node any more", r.Suites[flat])
+	}
 	if r.Pin != nil && r.Pin.Priority == "" {
 		bad.Addf("pin", "want a priority")
 	}
@@ -161,6 +165,9 @@ func (r *Repo) Validate() error {
 	}
 	return r.supported(repofile.Of(r.Provider))
 }
+
+// isFlat says whether a suite of apt is the path of a repository without components.
+func isFlat(suite string) bool { return strings.HasSuffix(suite, "/") }
 
 // supported says which attributes the provider has no key for.
 func (r *Repo) supported(f repofile.Format) error {
@@ -209,6 +216,20 @@ func (r *Repo) Requires() []resources.Identity {
 		}
 	}
 	return ids
+}
+
+// Touches is the file that the repository is written to, of which it may be a part; without a provider, the file of each.
+func (r *Repo) Touches() []resources.Touch {
+	if r.Ensure == absent {
+		return nil
+	}
+	var ts []resources.Touch
+	for _, p := range providers {
+		if r.Provider == "" || r.Provider == p {
+			ts = append(ts, resources.Touch{Path: repofile.Of(p).Path(r.Name, r.Target), How: resources.Edits})
+		}
+	}
+	return ts
 }
 
 // Locks keeps repositories of one file from being edited at once.

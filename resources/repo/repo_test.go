@@ -199,6 +199,7 @@ func TestMistakes(t *testing.T) {
 		"name":                     {repoNamed("a/b"), "name"},
 		"ensure":                   {repoNamed("a", func(r *Repo) { r.Ensure = "gone" }), "ensure"},
 		"provider":                 {repoNamed("a", func(r *Repo) { r.Provider = "apk" }), "provider"},
+		"components of a flat one": {repoNamed("a", func(r *Repo) { r.Suites, r.Components = resources.Strings{"s", "p/"}, resources.Strings{"main"} }), "components"},
 		"two words for one":        {repoNamed("a", func(r *Repo) { r.Uris, r.Baseurl = resources.Strings{"x"}, resources.Strings{"y"} }), "uris"},
 		"a second line":            {repoNamed("a", func(r *Repo) { r.Descr = "x\nenabled=1" }), "descr"},
 		"no boolean":               {repoNamed("a", func(r *Repo) { r.Gpgcheck = "perhaps" }), "gpgcheck"},

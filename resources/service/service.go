@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
@@ -20,6 +21,7 @@ var (
 	_ resources.Resource   = (*Service)(nil)
 	_ resources.Validator  = (*Service)(nil)
 	_ resources.Identified = (*Service)(nil)
+	_ resources.Absentee   = (*Service)(nil)
 	_ resources.Refresher  = (*Service)(nil)
 	_ resources.Restorer   = (*Service)(nil)
 	_ resources.Inspector  = (*Service)(nil)
@@ -102,7 +104,7 @@ func (s *Service) Validate() error {
 	}
 	_, err := regexp.Compile(s.Pattern)
 	bad.Add("pattern", err)
-	if s.Name == "" || strings.ContainsAny(s.Name, "/ \t\n") || strings.HasPrefix(s.Name, "-") {
+	if s.Name == "" || strings.ContainsAny(s.Name, "/ ") || strings.ContainsFunc(s.Name, unicode.IsControl) || strings.HasPrefix(s.Name, "-") {
 		bad.Addf("name", "%q is no name of a service", s.Name)
 	}
 	return bad.Err()
@@ -135,6 +137,9 @@ func (s *Service) Requires() []resources.Identity {
 		{Kind: "path", Name: "/etc/init.d/" + s.Name},
 	}
 }
+
+// Absent says whether the service is to be neither running nor enabled.
+func (s *Service) Absent() bool { return s.Ensure != running && s.Enable != enabled }
 
 // provider is how a node runs services.
 type provider interface {

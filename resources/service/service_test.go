@@ -327,6 +327,7 @@ func TestValidate(t *testing.T) {
 		{"provider", Service{Name: "a", OnRefresh: "restart", Provider: "launchd"}, `provider: "launchd" is none of`},
 		{"running and masked", Service{Name: "a", OnRefresh: "restart", Ensure: "running", Enable: "mask"}, "a masked service cannot run"},
 		{"pattern", Service{Name: "a", OnRefresh: "restart", Pattern: "("}, "pattern: error parsing regexp"},
+		{"control character", Service{Name: "a\x00b", OnRefresh: "restart"}, `is no name of a service`},
 		{"name", Service{Name: "-a", OnRefresh: "restart"}, `"-a" is no name of a service`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -86,6 +86,17 @@ func TestUnits(t *testing.T) {
 		}, [][3]string{
 			{"enable app", "", "active/running enabled"}, // which has all read again
 		}},
+		"masked, and nothing else is known": {"", []host.Unit{{Name: "app.service", LoadState: "masked", ActiveState: "inactive", SubState: "dead", UnitFileState: "masked"}}, [][3]string{
+			{"start app", "start app.service: unit app.service is masked", "inactive/dead masked"},
+			{"unmask app", "", "inactive/dead disabled"},
+			{"start app", "", "active/running disabled"},
+		}},
+		"was not there": {"", []host.Unit{{Name: "app.service", LoadState: "not-found", ActiveState: "inactive", SubState: "dead"}}, [][3]string{
+			{"mask app", "", "inactive/dead masked"},
+			{"unmask app", "", ""},
+			{"start app", "start app.service: unit app.service not found", ""},
+			{write(content), "", "inactive/dead disabled"},
+		}},
 		"generated": {"", []host.Unit{
 			{Name: "app.service", LoadState: "loaded", ActiveState: "failed", SubState: "failed", UnitFileState: "generated"},
 		}, [][3]string{

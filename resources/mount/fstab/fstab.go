@@ -139,7 +139,7 @@ func (t *Table) Remove(path string) error {
 	return nil
 }
 
-// escape writes white space, backslashes and number signs as octal escapes, as fstab(5) says.
+// escape writes white space and backslashes as octal escapes, as fstab(5) says.
 func escape(s string) string {
 	return strings.NewReplacer(" ", `\040`, "\t", `\011`, "\n", `\012`, "\r", `\015`, "\v", `\013`, "\f", `\014`, `\`, `\134`).Replace(s)
 }

@@ -20,6 +20,12 @@ func docsCommand(a *cli.App) *cobra.Command {
 		Short:   "Print the reference of a resource type, of the metaparameters, or the list of types",
 		Example: "  apply docs\n  apply docs file\n  apply docs metaparameters",
 		Args:    cobra.MaximumNArgs(1),
+		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			if len(args) > 0 {
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+			return pages(), cobra.ShellCompDirectiveNoFileComp
+		},
 		RunE: func(_ *cobra.Command, args []string) error {
 			name := "index"
 			if len(args) > 0 {
@@ -31,32 +37,37 @@ func docsCommand(a *cli.App) *cobra.Command {
 }
 
 // printReference prints a page, without the comment that says where it comes from.
-func printReference(w io.Writer, name string) error {
+// pages are the names of the pages of the reference.
+func pages() []string {
 	entries, err := docs.Reference.ReadDir("reference")
 	if err != nil {
-		return err
+		panic(err) // it is in the program
 	}
 	var names []string
 	for _, e := range entries {
-		page := strings.TrimSuffix(e.Name(), ".md")
-		if page != name {
-			names = append(names, page)
-			continue
+		if name := strings.TrimSuffix(e.Name(), ".md"); name != "index" {
+			names = append(names, name)
 		}
-		text, err := docs.Reference.ReadFile(path.Join("reference", e.Name()))
-		if err != nil {
-			return err
+	}
+	return names
+}
+
+func printReference(w io.Writer, name string) error {
+	names := pages()
+	if name != "index" && !slices.Contains(names, name) {
+		if near := resources.Nearest(name, names); near != "" {
+			return fmt.Errorf("there is no type %q; did you mean `%s`?", name, near)
 		}
-		if body, ok := strings.CutPrefix(string(text), "<!--"); ok {
-			_, body, _ = strings.Cut(body, "-->\n\n")
-			text = []byte(body)
-		}
-		_, err = w.Write(text)
+		return fmt.Errorf("there is no type %q; there are %s", name, strings.Join(names, ", "))
+	}
+	text, err := docs.Reference.ReadFile(path.Join("reference", name+".md"))
+	if err != nil {
 		return err
 	}
-	if near := resources.Nearest(name, names); near != "" {
-		return fmt.Errorf("there is no type %q; did you mean `%s`?", name, near)
+	if body, ok := strings.CutPrefix(string(text), "<!--"); ok {
+		_, body, _ = strings.Cut(body, "-->\n\n")
+		text = []byte(body)
 	}
-	names = slices.DeleteFunc(names, func(n string) bool { return n == "index" })
-	return fmt.Errorf("there is no type %q; there are %s", name, strings.Join(names, ", "))
+	_, err = w.Write(text)
+	return err
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
+	"github.com/nodeapply/apply/cmd/apply/internal/interrupt"
 	"github.com/nodeapply/apply/cmd/apply/internal/settings"
 	"github.com/nodeapply/apply/journal"
 	"github.com/nodeapply/apply/manifest/diag"
@@ -55,7 +56,7 @@ type App struct {
 	reports                  []string
 
 	aside    *aside
-	signals  *Interrupts // nil: signals do what they do by default
+	signals  *interrupt.Signals // nil: signals do what they do by default
 	atEnd    []func() error
 	warnings []string // not told yet
 }
@@ -76,7 +77,8 @@ func Main(root func(*App) *cobra.Command, args []string, stdin io.Reader, stdout
 	cmd.SetOut(stdout)
 	cmd.SetErr(stderr)
 	cmd.SetFlagErrorFunc(UsageError)
-	a.addFlags(cmd.PersistentFlags())
+	a.addFlags(cmd)
+	sayUsage(cmd)
 	cmd.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return a.prepare(cmd) }
 	err := cmd.ExecuteContext(context.Background())
 	for _, end := range a.atEnd {
@@ -197,6 +199,22 @@ func (a *App) explain(err error) int {
 		return a.Code | Failed // not 1, which says that nothing was touched
 	}
 	return NotStarted
+}
+
+// sayUsage makes the error about the number of arguments say where the usage stands, for cmd and the commands below it.
+func sayUsage(cmd *cobra.Command) {
+	if check := cmd.Args; check != nil {
+		cmd.Args = func(cmd *cobra.Command, args []string) error {
+			err := check(cmd, args)
+			if err == nil || strings.HasSuffix(err.Error(), "--help") {
+				return err
+			}
+			return UsageError(cmd, err)
+		}
+	}
+	for _, c := range cmd.Commands() {
+		sayUsage(c)
+	}
 }
 
 // UsageError says that the command line is wrong.

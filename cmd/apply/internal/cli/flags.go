@@ -1,14 +1,27 @@
 package cli
 
-import "github.com/spf13/pflag"
+import (
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
 
 // addFlags adds the flags that every command has.
-func (a *App) addFlags(s *pflag.FlagSet) {
+func (a *App) addFlags(cmd *cobra.Command) {
+	s := cmd.PersistentFlags()
 	s.BoolVar(&a.JSON, "json", false, "print JSON, one object a line")
 	s.StringVar(&a.color, "color", "auto", "colour: auto, always or never (NO_COLOR is honoured)")
 	s.StringVar(&a.logLevel, "log-level", "info", "what is logged to standard error, such as the output of commands: debug, info, warn or error")
 	s.BoolVarP(&a.verbose, "verbose", "v", false, "show unchanged resources too")
 	s.StringVar(&a.State, "state-dir", "", "state `folder` (default /var/lib/apply; for other users $XDG_STATE_HOME/apply)")
+	Choices(cmd, "color", "auto", "always", "never")
+	Choices(cmd, "log-level", "debug", "info", "warn", "error")
+}
+
+// Choices are the values of a flag that shells complete.
+func Choices(cmd *cobra.Command, flag string, values ...string) {
+	if err := cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+		panic(err) // there is no such flag
+	}
 }
 
 // AddReport adds the flag of commands whose report can be written to files, see WriteReports. What is what they call it.

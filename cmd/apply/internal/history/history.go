@@ -23,10 +23,11 @@ func Commands(a *cli.App) []*cobra.Command {
 
 func historyCommand(a *cli.App) *cobra.Command {
 	return &cobra.Command{
-		Use:     "history [RUN]",
-		Short:   "List the runs of this node, or show the report of one",
-		Example: "  apply history\n  apply history 01M80BQJE9GFMGFZJH661JWPSE",
-		Args:    cobra.MaximumNArgs(1),
+		Use:               "history [RUN]",
+		Short:             "List the runs of this node, or show the report of one",
+		Example:           "  apply history\n  apply history 01M80BQJE9GFMGFZJH661JWPSE",
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: runIDs(a),
 		RunE: func(_ *cobra.Command, args []string) error {
 			state, err := a.KnownState()
 			if err != nil {
@@ -40,21 +41,39 @@ func historyCommand(a *cli.App) *cobra.Command {
 	}
 }
 
+// runIDs completes the id of a run, the newest first.
+func runIDs(a *cli.App) cobra.CompletionFunc {
+	return func(_ *cobra.Command, args []string, _ string) (ids []string, _ cobra.ShellCompDirective) {
+		state, err := a.KnownState()
+		if err != nil || state == nil || len(args) > 0 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		runs, _ := runsOf(a, state) // what cannot be read is none
+		for _, l := range runs {
+			ids = append(ids, cobra.CompletionWithDesc(l.Run, l.Started.Local().Format(time.DateTime)+" "+l.Manifest))
+		}
+		return ids, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveKeepOrder
+	}
+}
+
 // Line is one run as history lists it.
 type Line struct {
 	Run         string         `json:"run"`
 	Started     time.Time      `json:"started"`
 	Manifest    string         `json:"manifest"`
 	Commit      string         `json:"commit,omitempty"`
-	Outcome     report.Outcome `json:"outcome"`         // of one without a report unended
-	Begun       int            `json:"begun,omitempty"` // of an unended one: resources that it began to change
+	Outcome     report.Outcome `json:"outcome"`         // of one without a report unended or unreported
+	Begun       int            `json:"begun,omitempty"` // of one without a report: resources that it began to change
 	Counts      report.Counts  `json:"counts"`
 	Interrupted int            `json:"interrupted,omitempty"` // the signal that ended it
 	DurationMS  float64        `json:"duration_ms"`
 }
 
-// unended is in the place of the outcome of a run that died, or goes on.
-const unended = "unended"
+// What is in the place of the outcome of a run without a report.
+const (
+	unended    = "unended"    // it died, or goes on
+	unreported = "unreported" // its report could not be written
+)
 
 func listRuns(a *cli.App, state *journal.State) error {
 	runs, err := runsOf(a, state)
@@ -78,8 +97,11 @@ func listRuns(a *cli.App, state *journal.State) error {
 		if l.Interrupted != 0 {
 			how += ", interrupted"
 		}
-		if l.Outcome == unended {
+		switch l.Outcome {
+		case unended:
 			how, took = fmt.Sprintf("has not ended: %d begun", l.Begun), ""
+		case unreported:
+			how, took = fmt.Sprintf("ended without a report: %d begun", l.Begun), ""
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%.12s\t%s\t%s\n",
 			l.Run, l.Started.Local().Format(time.DateTime), report.Printable(l.Manifest), l.Commit, how, took)
@@ -105,9 +127,12 @@ func runsOf(a *cli.App, state *journal.State) ([]Line, error) {
 		}
 		out = append(out, Line{Run: r.Run, Started: r.Started, Manifest: r.Manifest, Commit: r.Commit, Outcome: r.Outcome(), Counts: r.Counts(), Interrupted: r.Interrupted, DurationMS: r.DurationMS})
 	}
-	died, err := state.Unended()
-	for _, u := range died {
+	others, err := state.Unreported()
+	for _, u := range others {
 		l := Line{Run: u.ID, Started: u.Started, Outcome: unended, Begun: u.Begun}
+		if u.Ended {
+			l.Outcome = unreported
+		}
 		if u.Undoes != "" {
 			l.Manifest = undo.Name(u.Undoes)
 		}
@@ -121,12 +146,16 @@ func showRun(a *cli.App, state *journal.State, id string) error {
 	if state == nil {
 		return fmt.Errorf("no run %s is on record: there is no state folder", id)
 	}
-	died, err := state.Unended()
+	others, err := state.Unreported()
 	if err != nil {
 		return err
 	}
-	if slices.ContainsFunc(died, func(u journal.Unended) bool { return u.ID == id }) {
-		return fmt.Errorf("run %s has not ended: it died, or goes on, and there is no report of it; apply undo --list %s lists what it changed", id, id)
+	if i := slices.IndexFunc(others, func(u journal.Unreported) bool { return u.ID == id }); i >= 0 {
+		why := "has not ended: it died, or goes on, and there is no report of it"
+		if others[i].Ended {
+			why = "ended, and its report could not be written"
+		}
+		return fmt.Errorf("run %s %s; apply undo --list %s lists what it changed", id, why, id)
 	}
 	var r report.Report
 	if err := state.Report(id, &r); err != nil {

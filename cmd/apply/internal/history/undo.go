@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nodeapply/apply/cmd/apply/internal/cli"
+	"github.com/nodeapply/apply/cmd/apply/internal/interrupt"
 	"github.com/nodeapply/apply/cmd/apply/internal/load"
 	"github.com/nodeapply/apply/exchange"
 	"github.com/nodeapply/apply/exchange/session"
@@ -38,8 +39,9 @@ func undoCommand(a *cli.App) *cobra.Command {
 
 What has changed since is refused, and then nothing is put back unless --yes says to put back the rest. What nothing can put back, such as what a
 command did, is told and stays.`,
-		Example: "  apply undo --list\n  apply undo\n  apply undo 01M80BQJE9GFMGFZJH661JWPSE",
-		Args:    cobra.MaximumNArgs(1),
+		Example:           "  apply undo --list\n  apply undo\n  apply undo 01M80BQJE9GFMGFZJH661JWPSE",
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: runIDs(a),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			id := ""
 			if len(args) == 1 {
@@ -134,7 +136,7 @@ func (u *undoing) tell(plan *undo.Plan) error {
 }
 
 // putBack takes the steps back, as a run of its own.
-func (u *undoing) putBack(ctx context.Context, state *journal.State, h *local.Node, plan *undo.Plan, signals *cli.Interrupts) error {
+func (u *undoing) putBack(ctx context.Context, state *journal.State, h *local.Node, plan *undo.Plan, signals *interrupt.Signals) error {
 	last, err := state.Newest()
 	if err != nil {
 		return err
