@@ -81,5 +81,7 @@ func (c *compiler) gather(path string) *evaluator.Evaluator {
 	})
 }
 
-// found is what is wrong, for whoever reads it.
-func (c *compiler) found() diag.List { return diag.From(c.diags, &c.files, c.secrets.Redact) }
+// list is what was found, for whoever reads it.
+func (c *compiler) list(ds hcl.Diagnostics) diag.List {
+	return diag.From(ds, &c.files, c.secrets.Redact)
+}

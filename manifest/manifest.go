@@ -70,6 +70,17 @@ type Result struct {
 	Outputs []Output
 	// Secrets are the sensitive values that were met, as plain text.
 	Secrets []string
+
+	list func(hcl.Diagnostics) diag.List
+}
+
+// Tell turns what was found in the catalog that is no mistake into warnings, with the lines that they are about.
+func (r *Result) Tell(found []catalog.Problem) diag.List {
+	ds := evaluator.FromProblems(found)
+	for _, d := range ds {
+		d.Severity = hcl.DiagWarning
+	}
+	return r.list(ds)
 }
 
 // Compile reads the file or folder at path. The result is nil if there are mistakes.
@@ -78,7 +89,7 @@ func Compile(ctx context.Context, path string, o Options) (*Result, diag.List) {
 	if err != nil {
 		return nil, broken(err)
 	}
-	result := &Result{}
+	result := &Result{list: c.list}
 	if e := c.gather(path); e != nil {
 		if err := c.watch.Run(ctx, func() { result.Outputs = e.Evaluate() }); err != nil { // it may still be going on: nothing of it can be looked at
 			return nil, diag.From(hcl.Diagnostics{limits.Diagnose(err)}, &files.Reader{}, nil)
@@ -87,7 +98,7 @@ func Compile(ctx context.Context, path string, o Options) (*Result, diag.List) {
 		result.Catalog, diags = e.Catalog()
 		c.diags = append(c.diags, diags...)
 	}
-	list := c.found()
+	list := c.list(c.diags)
 	if list.HasErrors() {
 		return nil, list
 	}
@@ -102,7 +113,7 @@ func Link(ctx context.Context, path string, o Options) diag.List {
 		return broken(err)
 	}
 	c.gather(path)
-	return c.found()
+	return c.list(c.diags)
 }
 
 // broken is a type that cannot be read, its author's mistake.

@@ -23,6 +23,8 @@ var (
 	_ resources.Resource   = (*Key)(nil)
 	_ resources.Validator  = (*Key)(nil)
 	_ resources.Identified = (*Key)(nil)
+	_ resources.Toucher    = (*Key)(nil)
+	_ resources.Absentee   = (*Key)(nil)
 	_ resources.Locker     = (*Key)(nil)
 	_ resources.Lister     = (*Key)(nil)
 )
@@ -127,6 +129,17 @@ func (k *Key) Requires() []resources.Identity {
 	}
 	return []resources.Identity{{Kind: "user", Name: k.User}, {Kind: "path", Name: home + "/.ssh/authorized_keys", Nearest: true}}
 }
+
+// Touches is the file, of which the key is a part.
+func (k *Key) Touches() []resources.Touch {
+	if k.Ensure == absent {
+		return nil
+	}
+	return []resources.Touch{{Path: "~" + k.User + "/.ssh/authorized_keys", How: resources.Edits}}
+}
+
+// Absent says whether the key is to go.
+func (k *Key) Absent() bool { return k.Ensure == absent }
 
 // Locks keeps two keys of a user from editing the file at a time.
 func (k *Key) Locks() []string { return []string{"authorized_keys of " + k.User} }

@@ -22,6 +22,8 @@ var (
 	_ resources.Resource   = (*Cron)(nil)
 	_ resources.Validator  = (*Cron)(nil)
 	_ resources.Identified = (*Cron)(nil)
+	_ resources.Toucher    = (*Cron)(nil)
+	_ resources.Absentee   = (*Cron)(nil)
 	_ resources.Locker     = (*Cron)(nil)
 	_ resources.Restorer   = (*Cron)(nil)
 	_ resources.Lister     = (*Cron)(nil)
@@ -115,6 +117,21 @@ func (c *Cron) Provides() []resources.Identity {
 func (c *Cron) Requires() []resources.Identity {
 	return []resources.Identity{{Kind: "user", Name: c.User}}
 }
+
+// Touches is the user's crontab, of which the job is a part, wherever the node has it.
+func (c *Cron) Touches() []resources.Touch {
+	if c.Ensure == absent {
+		return nil
+	}
+	var ts []resources.Touch
+	for _, name := range crontab.Files(c.User) {
+		ts = append(ts, resources.Touch{Path: name, How: resources.Edits})
+	}
+	return ts
+}
+
+// Absent says whether the job is to go.
+func (c *Cron) Absent() bool { return c.Ensure == absent }
 
 // Locks keeps two jobs from editing a crontab at a time.
 func (c *Cron) Locks() []string { return []string{"crontab of " + c.User} }

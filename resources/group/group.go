@@ -20,6 +20,7 @@ var (
 	_ resources.Resource   = (*Group)(nil)
 	_ resources.Validator  = (*Group)(nil)
 	_ resources.Identified = (*Group)(nil)
+	_ resources.Absentee   = (*Group)(nil)
 	_ resources.Locker     = (*Group)(nil)
 	_ resources.Restorer   = (*Group)(nil)
 	_ resources.Inspector  = (*Group)(nil)
@@ -86,6 +87,9 @@ func (g *Group) Requires() []resources.Identity {
 	}
 	return ids
 }
+
+// Absent says whether the group is to go.
+func (g *Group) Absent() bool { return g.Ensure == absent }
 
 // Locks keeps two changes of accounts apart.
 func (g *Group) Locks() []string { return []string{accounts.Lock} }

@@ -19,6 +19,7 @@ var (
 	_ resources.Resource   = (*Host)(nil)
 	_ resources.Validator  = (*Host)(nil)
 	_ resources.Identified = (*Host)(nil)
+	_ resources.Toucher    = (*Host)(nil)
 	_ resources.Locker     = (*Host)(nil)
 	_ resources.Lister     = (*Host)(nil)
 )
@@ -106,6 +107,14 @@ func (e *Host) Provides() []resources.Identity {
 // Requires is the file.
 func (e *Host) Requires() []resources.Identity {
 	return []resources.Identity{{Kind: "path", Name: e.Target, Nearest: true}}
+}
+
+// Touches is the file, of which the entry is a part.
+func (e *Host) Touches() []resources.Touch {
+	if e.Ensure == absent {
+		return nil
+	}
+	return []resources.Touch{{Path: e.Target, How: resources.Edits}}
 }
 
 // Locks keeps two entries from editing the file at a time.

@@ -20,6 +20,7 @@ var (
 	_ resources.Resource   = (*Line)(nil)
 	_ resources.Validator  = (*Line)(nil)
 	_ resources.Identified = (*Line)(nil)
+	_ resources.Toucher    = (*Line)(nil)
 	_ resources.Locker     = (*Line)(nil)
 	_ resources.Lister     = (*Line)(nil)
 )
@@ -94,6 +95,14 @@ func (l *Line) Provides() []resources.Identity {
 // Requires is the file.
 func (l *Line) Requires() []resources.Identity {
 	return []resources.Identity{{Kind: "path", Name: l.Path, Nearest: true}}
+}
+
+// Touches is the file, of which the line is a part.
+func (l *Line) Touches() []resources.Touch {
+	if l.Ensure == absent {
+		return nil
+	}
+	return []resources.Touch{{Path: l.Path, How: resources.Edits, Text: &l.Line}}
 }
 
 // Locks keeps two lines from editing the file at a time.

@@ -22,6 +22,7 @@ var (
 	_ resources.Resource   = (*Mount)(nil)
 	_ resources.Validator  = (*Mount)(nil)
 	_ resources.Identified = (*Mount)(nil)
+	_ resources.Toucher    = (*Mount)(nil)
 	_ resources.Locker     = (*Mount)(nil)
 	_ resources.Restorer   = (*Mount)(nil)
 	_ resources.Valued     = (*Mount)(nil)
@@ -128,6 +129,18 @@ func (m *Mount) Requires() []resources.Identity {
 		ids = append(ids, resources.Identity{Kind: "path", Name: m.Device})
 	}
 	return ids
+}
+
+// Touches is the entry in /etc/fstab, and the mount point.
+func (m *Mount) Touches() []resources.Touch {
+	if m.Ensure == absent {
+		return nil
+	}
+	ts := []resources.Touch{{Path: table, How: resources.Edits}}
+	if m.Ensure == mounted {
+		ts = append(ts, resources.Touch{Path: m.point(), How: resources.Mounts})
+	}
+	return ts
 }
 
 // Locks keeps two mounts from editing /etc/fstab at a time.

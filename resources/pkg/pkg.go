@@ -57,6 +57,7 @@ type Package struct {
 var (
 	_ resources.Validator  = (*Package)(nil)
 	_ resources.Identified = (*Package)(nil)
+	_ resources.Absentee   = (*Package)(nil)
 	_ resources.Grouper    = (*Package)(nil)
 	_ resources.Locker     = (*Package)(nil)
 	_ resources.Valued     = (*Package)(nil)
@@ -209,6 +210,9 @@ func (p *Package) Requires() []resources.Identity {
 	}
 	return ids
 }
+
+// Absent says whether the packages are to go.
+func (p *Package) Absent() bool { return !p.goal().Wanted() }
 
 // Locks names the lock of the provider; without one, of all that it could be.
 func (p *Package) Locks() []string {

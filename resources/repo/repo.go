@@ -103,6 +103,7 @@ type Repo struct {
 var (
 	_ resources.Validator  = (*Repo)(nil)
 	_ resources.Identified = (*Repo)(nil)
+	_ resources.Toucher    = (*Repo)(nil)
 	_ resources.Locker     = (*Repo)(nil)
 	_ resources.Inspector  = (*Repo)(nil)
 )
@@ -215,6 +216,20 @@ func (r *Repo) Requires() []resources.Identity {
 		}
 	}
 	return ids
+}
+
+// Touches is the file that the repository is written to, of which it may be a part; without a provider, the file of each.
+func (r *Repo) Touches() []resources.Touch {
+	if r.Ensure == absent {
+		return nil
+	}
+	var ts []resources.Touch
+	for _, p := range providers {
+		if r.Provider == "" || r.Provider == p {
+			ts = append(ts, resources.Touch{Path: repofile.Of(p).Path(r.Name, r.Target), How: resources.Edits})
+		}
+	}
+	return ts
 }
 
 // Locks keeps repositories of one file from being edited at once.

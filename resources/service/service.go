@@ -21,6 +21,7 @@ var (
 	_ resources.Resource   = (*Service)(nil)
 	_ resources.Validator  = (*Service)(nil)
 	_ resources.Identified = (*Service)(nil)
+	_ resources.Absentee   = (*Service)(nil)
 	_ resources.Refresher  = (*Service)(nil)
 	_ resources.Restorer   = (*Service)(nil)
 	_ resources.Inspector  = (*Service)(nil)
@@ -136,6 +137,9 @@ func (s *Service) Requires() []resources.Identity {
 		{Kind: "path", Name: "/etc/init.d/" + s.Name},
 	}
 }
+
+// Absent says whether the service is to be neither running nor enabled.
+func (s *Service) Absent() bool { return s.Ensure != running && s.Enable != enabled }
 
 // provider is how a node runs services.
 type provider interface {

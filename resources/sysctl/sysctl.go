@@ -20,6 +20,7 @@ var (
 	_ resources.Resource   = (*Sysctl)(nil)
 	_ resources.Validator  = (*Sysctl)(nil)
 	_ resources.Identified = (*Sysctl)(nil)
+	_ resources.Toucher    = (*Sysctl)(nil)
 	_ resources.Locker     = (*Sysctl)(nil)
 	_ resources.Restorer   = (*Sysctl)(nil)
 	_ resources.Lister     = (*Sysctl)(nil)
@@ -101,6 +102,14 @@ func (s *Sysctl) Provides() []resources.Identity {
 // Requires is the folder of the file.
 func (s *Sysctl) Requires() []resources.Identity {
 	return []resources.Identity{{Kind: "path", Name: s.conf(), Nearest: true}}
+}
+
+// Touches is the file that sets the value at boot.
+func (s *Sysctl) Touches() []resources.Touch {
+	if !s.Persist {
+		return nil
+	}
+	return []resources.Touch{{Path: s.conf(), How: resources.Edits}}
 }
 
 // Locks keeps two parameters from making the folder at a time.

@@ -17,6 +17,8 @@ var (
 	_ resources.Resource   = (*User)(nil)
 	_ resources.Validator  = (*User)(nil)
 	_ resources.Identified = (*User)(nil)
+	_ resources.Toucher    = (*User)(nil)
+	_ resources.Absentee   = (*User)(nil)
 	_ resources.Locker     = (*User)(nil)
 	_ resources.Restorer   = (*User)(nil)
 	_ resources.Lister     = (*User)(nil)
@@ -147,6 +149,21 @@ func (u *User) Requires() []resources.Identity {
 	}
 	return ids
 }
+
+// Touches is the home folder, which is made with the user where that is declared. Root's is not the account's to make.
+func (u *User) Touches() []resources.Touch {
+	if u.Name == "root" {
+		return nil
+	}
+	ts := []resources.Touch{{Path: u.folder(), How: resources.Houses}}
+	if u.ManageHome && u.Ensure != absent {
+		ts = append(ts, resources.Touch{Path: u.folder(), How: resources.Makes})
+	}
+	return ts
+}
+
+// Absent says whether the user is to go.
+func (u *User) Absent() bool { return u.Ensure == absent }
 
 // Locks keeps two changes of accounts apart.
 func (u *User) Locks() []string { return []string{accounts.Lock} }

@@ -161,6 +161,11 @@ func (b *Block) posOf(attr string) resources.Pos {
 	if a := b.sh.Attr(attr); a != nil {
 		return diag.Pos(hcl.RangeBetween(*a.At, a.Range()))
 	}
+	for _, x := range b.sh.Relations {
+		if x.Kind == attr && len(x.Targets) > 0 {
+			return diag.Pos(x.Targets[0].At)
+		}
+	}
 	return diag.Pos(b.sh.Block.Header)
 }
 

@@ -69,10 +69,11 @@ func (e *Evaluator) Evaluate() []Output {
 func (e *Evaluator) Catalog() (*catalog.Catalog, hcl.Diagnostics) {
 	cat, problems := catalog.New(e.entries, e.relations(), e.empty)
 	e.built = cat
-	return cat, append(e.diags, fromProblems(problems)...)
+	return cat, append(e.diags, FromProblems(problems)...)
 }
 
-func fromProblems(problems []catalog.Problem) hcl.Diagnostics {
+// FromProblems turns what the catalog found into mistakes of the manifest.
+func FromProblems(problems []catalog.Problem) hcl.Diagnostics {
 	var diags hcl.Diagnostics
 	for _, p := range problems {
 		at := &hcl.Range{

@@ -34,7 +34,7 @@ func (e *Evaluator) Ungiven(ctx context.Context, late catalog.Values, do func(*c
 
 // Clashes says what of entries that are bound in the run contradicts others.
 func (e *Evaluator) Clashes(bound []*catalog.Entry) hcl.Diagnostics {
-	return fromProblems(e.built.Clashes(bound))
+	return FromProblems(e.built.Clashes(bound))
 }
 
 // Explain gives mistakes their text and excerpts, without secrets.

@@ -44,6 +44,15 @@ type Job struct {
 // headerLines is how many comments Debian's crontab puts before what it is given, and crontab -l leaves out.
 const headerLines = 3
 
+// Files are the names that the crontab of a user can have, one for each kind of node.
+func Files(user string) []string {
+	var names []string
+	for _, dir := range spools {
+		names = append(names, path.Join(dir, user))
+	}
+	return names
+}
+
 // Read reads the crontab of a user, who need not have one.
 func Read(v host.View, user string) (*Table, error) {
 	t := &Table{file: &text.File{}, user: user}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -156,6 +157,21 @@ func BenchmarkReadStatus(b *testing.B) {
 		if err := readStatus(bytes.NewReader(text), func(manager.Package) {}); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// The files are one dpkg-query; of a package that was removed nothing is listed.
+func TestList(t *testing.T) {
+	h := hosttest.New(t, "")
+	h.Answer("dpkg-query --show", 0, "bash\tamd64\tbash\tyes\tinstalled\n /.\n /bin/bash\nnginx-common\tall\tnginx\tno\tconfig-files\n /etc/nginx/a\nempty\tall\tempty\t\tinstalled\n"+
+		"a b\tall\tx\tno\thalf-configured\n /etc/a b\n")
+	var got []string
+	err := New().Driver.(manager.Lister).List(t.Context(), h, func(p *manager.Content, name string) { got = append(got, fmt.Sprintf("%v %s", *p, name)) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"{bash amd64 bash true} /.", "{bash amd64 bash true} /bin/bash", "{a b all x false} /etc/a b"}, got); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -21,6 +21,8 @@ func New(program string) *manager.Manager {
 	return &manager.Manager{Name: program, Lock: "rpm", Version: version.RPM, ValidName: rpmdb.ValidName, Driver: driver{program}}
 }
 
+var _ manager.Lister = driver{}
+
 type driver struct{ program string }
 
 // The lists of the versionlock plugin, of dnf 4 and dnf 5.
@@ -31,6 +33,11 @@ const (
 
 // Files are the database and the locks.
 func (driver) Files() []string { return append(rpmdb.Files(), lockList, lockTable, "/etc/yum.repos.d") }
+
+// List asks rpm.
+func (driver) List(ctx context.Context, v host.View, file func(p *manager.Content, name string)) error {
+	return rpmdb.List(ctx, v, file)
+}
 
 // Read reads rpm's database and the locks.
 func (driver) Read(ctx context.Context, v host.View) (*manager.DB, error) {

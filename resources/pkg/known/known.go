@@ -4,6 +4,7 @@ package known
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -258,4 +259,20 @@ func (m *Manager) RefreshAll(ctx context.Context, s *manager.Session) error {
 		m.Forget()
 	}
 	return m.failed
+}
+
+// List tells the files of all installed packages of the node's own package manager. A node that has none, or one that is not asked for files, has none to
+// tell.
+func List(ctx context.Context, v host.View, file func(p *manager.Content, name string)) error {
+	name, err := manager.Detect(v)
+	if errors.Is(err, manager.ErrNone) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if l, ok := NewManager(name).Driver.(manager.Lister); ok {
+		return l.List(ctx, v, file)
+	}
+	return nil
 }

@@ -1,6 +1,7 @@
 package rpmdb
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -23,6 +24,19 @@ func TestPurge(t *testing.T) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff([]string{"/etc/other.conf"}, saved); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// The files are one rpm -qa; the source is known by the name of its file.
+func TestList(t *testing.T) {
+	h := hosttest.New(t, "")
+	h.Answer("rpm -qa", 0, "nginx-core\tx86_64\tnginx-1.20.1-14.el9.src.rpm\n/etc/nginx\n/usr/sbin/nginx\ngpg-pubkey\t(none)\t(none)\n(none)\n")
+	var got []string
+	if err := List(t.Context(), h, func(p *manager.Content, name string) { got = append(got, fmt.Sprintf("%v %s", *p, name)) }); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"{nginx-core x86_64 nginx false} /etc/nginx", "{nginx-core x86_64 nginx false} /usr/sbin/nginx"}, got); diff != "" {
 		t.Error(diff)
 	}
 }

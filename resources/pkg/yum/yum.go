@@ -36,10 +36,17 @@ func New() *manager.Manager {
 	return &manager.Manager{Name: "yum", Lock: "rpm", Version: version.RPM, ValidName: rpmdb.ValidName, Driver: driver{}}
 }
 
+var _ manager.Lister = driver{}
+
 type driver struct{}
 
 // Files are the database and the locks.
 func (driver) Files() []string { return append(rpmdb.Files(), lockList, "/etc/yum.repos.d") }
+
+// List asks rpm.
+func (driver) List(ctx context.Context, v host.View, file func(p *manager.Content, name string)) error {
+	return rpmdb.List(ctx, v, file)
+}
 
 // Read reads rpm's database and the locks.
 func (driver) Read(ctx context.Context, v host.View) (*manager.DB, error) {

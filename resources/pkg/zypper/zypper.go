@@ -24,6 +24,8 @@ func New() *manager.Manager {
 	return &manager.Manager{Name: "zypper", Lock: "rpm", Version: version.RPM, ValidName: rpmdb.ValidName, Driver: driver{}}
 }
 
+var _ manager.Lister = driver{}
+
 type driver struct{}
 
 const locksFile = "/etc/zypp/locks"
@@ -32,6 +34,11 @@ const locksFile = "/etc/zypp/locks"
 func (driver) Files() []string { return append(rpmdb.Files(), locksFile, "/etc/zypp/repos.d") }
 
 var solvable = regexp.MustCompile(`(?m)^solvable_name:\s*(\S+)`)
+
+// List asks rpm.
+func (driver) List(ctx context.Context, v host.View, file func(p *manager.Content, name string)) error {
+	return rpmdb.List(ctx, v, file)
+}
 
 // Read reads rpm's database and the locks.
 func (driver) Read(ctx context.Context, v host.View) (*manager.DB, error) {

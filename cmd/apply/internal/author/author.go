@@ -1,4 +1,5 @@
-// Package author has the commands of who writes manifests. None of them looks at more of the node than its facts.
+// Package author has the commands of who writes manifests. None of them looks at more of the node than its facts and, to validate, which files belong to
+// packages.
 package author
 
 import (
@@ -22,18 +23,28 @@ func Commands(a *cli.App) []*cobra.Command {
 func validateCommand(a *cli.App) *cobra.Command {
 	l := load.New(a)
 	cmd := &cobra.Command{
-		Use:     "validate [flags] PATH",
-		Short:   "Find every mistake of a manifest; look at nothing but this node's facts",
+		Use:   "validate [flags] PATH",
+		Short: "Find every mistake of a manifest, and what its resources do against each other",
+		Long: `Find every mistake of a manifest at once, and warn of what two resources do to one thing of the node without an order between them, or against each other:
+a file in a package's folder without a require, a file in a home without its user, a whole file beside resources that edit a part of it, what is brought
+below a path that is removed. Each warning names both places and the line that is missing; warnings leave the exit code at 0.
+
+Nothing is touched. Of the node, its facts are looked at and which files belong to its packages.`,
 		Example: "  apply validate main.hcl\n  apply validate --json main.hcl",
 		RunE: a.Reading(func(cmd *cobra.Command, ctx context.Context, args []string) error {
 			m, err := l.Named(ctx, cmd, args)
 			if err != nil {
 				return err
 			}
+			found, err := m.Conflicts(ctx)
+			if err != nil {
+				a.Note("what belongs to packages is not known: " + err.Error())
+			}
 			n := len(m.Catalog().Entries())
 			if a.JSON {
-				return errors.Join(a.WriteDiagnostics(m.Warnings), a.PrintJSON(valid{"valid", m.Path, n}))
+				return errors.Join(a.WriteDiagnostics(append(m.Warnings, found...)), a.PrintJSON(valid{"valid", m.Path, n}))
 			}
+			a.PrintDiagnostics(found)
 			_, err = fmt.Fprintf(a.Stdout, "%s is valid: %d resources\n", report.Printable(m.Path), n)
 			return err
 		}),

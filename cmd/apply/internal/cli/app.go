@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
+	"github.com/nodeapply/apply/cmd/apply/internal/interrupt"
 	"github.com/nodeapply/apply/cmd/apply/internal/settings"
 	"github.com/nodeapply/apply/journal"
 	"github.com/nodeapply/apply/manifest/diag"
@@ -55,7 +56,7 @@ type App struct {
 	reports                  []string
 
 	aside    *aside
-	signals  *Interrupts // nil: signals do what they do by default
+	signals  *interrupt.Signals // nil: signals do what they do by default
 	atEnd    []func() error
 	warnings []string // not told yet
 }

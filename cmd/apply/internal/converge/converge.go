@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nodeapply/apply/cmd/apply/internal/cli"
+	"github.com/nodeapply/apply/cmd/apply/internal/interrupt"
 	"github.com/nodeapply/apply/cmd/apply/internal/load"
 	"github.com/nodeapply/apply/cmd/apply/internal/outfile"
 	"github.com/nodeapply/apply/engine"
@@ -67,7 +68,7 @@ func (r *Runner) plan(cmd *cobra.Command, src source.Source) error {
 }
 
 // PlanOf plans a manifest.
-func (r *Runner) PlanOf(ctx context.Context, signals *cli.Interrupts, m *load.Manifest) (*report.Report, error) {
+func (r *Runner) PlanOf(ctx context.Context, signals *interrupt.Signals, m *load.Manifest) (*report.Report, error) {
 	past := r.Past(m)
 	if err := signals.Begin(); err != nil {
 		return nil, err
@@ -98,7 +99,7 @@ func (r *Runner) convergeTo(cmd *cobra.Command, src source.Source, approve func(
 }
 
 // Bring converges under the lock, on record.
-func (r *Runner) Bring(ctx context.Context, signals *cli.Interrupts, m *load.Manifest, approve func(*report.Result) error) error {
+func (r *Runner) Bring(ctx context.Context, signals *interrupt.Signals, m *load.Manifest, approve func(*report.Result) error) error {
 	state, err := r.OpenState()
 	if err != nil {
 		return err

@@ -110,6 +110,11 @@ func (r *Runner) applyPlan(cmd *cobra.Command, name string) error {
 	if err != nil {
 		return err
 	}
+	for _, flag := range []string{"var", "var-file", "facts-dir", "tags", "skip-tags", "target"} {
+		if cmd.Flags().Changed(flag) {
+			r.Note(fmt.Sprintf("--%s does not count: a saved plan has its own", flag))
+		}
+	}
 	r.Vars, r.Environ, r.VarFiles, r.FactDirs, r.tags, r.skipTags, r.targets = p.Vars, p.Environ, p.VarFiles, p.FactDirs, p.Tags, p.SkipTags, p.Targets
 	src, err := source.Parse(p.Manifest)
 	if err != nil {

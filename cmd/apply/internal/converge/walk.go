@@ -12,6 +12,7 @@ import (
 	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/catalog/selection"
 	"github.com/nodeapply/apply/cmd/apply/internal/cli"
+	"github.com/nodeapply/apply/cmd/apply/internal/interrupt"
 	"github.com/nodeapply/apply/cmd/apply/internal/load"
 	"github.com/nodeapply/apply/engine"
 	"github.com/nodeapply/apply/journal/memory"
@@ -21,7 +22,7 @@ import (
 
 // walk plans or converges, prints, writes reports and sets the exit code. Without a report nothing was touched.
 func (r *Runner) walk(
-	ctx context.Context, signals *cli.Interrupts, m *load.Manifest, mem *memory.Memory, do func(context.Context, engine.Options) (*report.Report, error), o engine.Options,
+	ctx context.Context, signals *interrupt.Signals, m *load.Manifest, mem *memory.Memory, do func(context.Context, engine.Options) (*report.Report, error), o engine.Options,
 ) (*report.Report, error) {
 	var err error
 	if o.Targets, err = r.addresses(); err != nil {
@@ -99,7 +100,7 @@ func (r *Runner) addresses() ([]resources.Address, error) {
 // finisher completes the report before the printer sees the end.
 type finisher struct {
 	cli.Printer
-	signals  *cli.Interrupts
+	signals  *interrupt.Signals
 	manifest *load.Manifest
 	memory   *memory.Memory
 	partial  bool // not all of the manifest was asked for

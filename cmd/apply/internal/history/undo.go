@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nodeapply/apply/cmd/apply/internal/cli"
+	"github.com/nodeapply/apply/cmd/apply/internal/interrupt"
 	"github.com/nodeapply/apply/cmd/apply/internal/load"
 	"github.com/nodeapply/apply/exchange"
 	"github.com/nodeapply/apply/exchange/session"
@@ -135,7 +136,7 @@ func (u *undoing) tell(plan *undo.Plan) error {
 }
 
 // putBack takes the steps back, as a run of its own.
-func (u *undoing) putBack(ctx context.Context, state *journal.State, h *local.Node, plan *undo.Plan, signals *cli.Interrupts) error {
+func (u *undoing) putBack(ctx context.Context, state *journal.State, h *local.Node, plan *undo.Plan, signals *interrupt.Signals) error {
 	last, err := state.Newest()
 	if err != nil {
 		return err

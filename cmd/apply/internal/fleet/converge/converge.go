@@ -54,6 +54,11 @@ type convergence struct {
 
 // Command is apply fleet converge.
 func Command(s *selection.Nodes) *cobra.Command {
+	_, cmd := command(s)
+	return cmd
+}
+
+func command(s *selection.Nodes) (*convergence, *cobra.Command) {
 	c := &convergence{Nodes: s, load: load.New(s.App)}
 	cmd := &cobra.Command{
 		Use:   "converge [SET...] [flags] MANIFEST",
@@ -88,7 +93,7 @@ changed.`,
 	s.AddTimeout(cmd, 2*time.Hour, "for each node, 0 for none")
 	c.load.AddRepository(set)
 	c.load.Exchange.AddFlags(set)
-	return cmd
+	return c, cmd
 }
 
 // run does it all. The last argument is the manifest, which may be left out with --git.

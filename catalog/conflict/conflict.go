@@ -1,0 +1,227 @@
+// Package conflict finds what two resources of a catalog do to one thing of the node where nothing says which comes first, or where the one undoes the other
+// whatever the order. It looks at what is declared and at which files belong to the node's packages, and runs nothing.
+//
+// Only what is certain is told. What the catalog orders by itself, and what it refuses, is no matter here; nor is what only the run makes known.
+package conflict
+
+import (
+	"context"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/nodeapply/apply/catalog"
+	"github.com/nodeapply/apply/graph"
+	"github.com/nodeapply/apply/resources"
+)
+
+// Package is an installed package of the node.
+type Package struct {
+	Name, Arch string
+	Source     string // the name of what it was built from, maybe together with others
+	Essential  bool   // every node has it
+}
+
+// Packages calls file for every file and folder of every installed package of the node. A folder can belong to many of them.
+type Packages func(ctx context.Context, file func(p *Package, name string)) error
+
+// Find returns the conflicts in c, in the order of its entries: the place of each is the block in which it is mended best, Also has the other. Installed is asked
+// once, if c declares packages; its error is returned beside what is found without it.
+func Find(ctx context.Context, c *catalog.Catalog, installed Packages) ([]catalog.Problem, error) {
+	f := newFinder(c)
+	err := f.owned(ctx, installed)
+	for v := range f.entries {
+		for i := range f.touches[v] {
+			t := &f.touches[v][i]
+			f.home(v, t)
+			f.part(v, t)
+			f.removed(v, t)
+			if place, ok := f.place(t.Path); ok && t.How != resources.Houses {
+				f.packaged(v, place, t.How.String(), t)
+			}
+		}
+		for _, need := range f.needs[v] {
+			if place, ok := f.place(need); ok && place.folder == "" {
+				f.packaged(v, place, "needs", &resources.Touch{Path: need})
+			}
+		}
+		f.absent(v)
+	}
+	f.order()
+	return f.problems(), err
+}
+
+// finder is a search. What it knows of entries is by their vertex; those that are not managed, or become known only in the run, have nothing.
+type finder struct {
+	entries []*catalog.Entry
+	graph   *graph.Graph
+	touches [][]resources.Touch
+	needs   [][]string // paths
+
+	provides map[resources.Identity]int // who is to provide it
+	packages map[string][]int           // who declares a package, by its name
+	homes    map[string][]int           // whose home a folder is
+	removes  map[string]int
+	empties  map[string]*emptied
+	files    map[string][]*Package // whose the paths are that matter here
+
+	pairs   []pair
+	undoing []pair
+}
+
+type emptied struct {
+	by     int
+	covers func(below string) bool
+}
+
+// pair is a conflict between to and one of from.
+type pair struct {
+	summary string
+	to      int
+	from    []int
+	does    string // what to does to the path, as a verb
+	path    string
+	with    string // what the others have to do with it; "%s" is their address and place
+	advice  string // "": an order between them
+	first   bool   // to is better the first of them
+}
+
+func newFinder(c *catalog.Catalog) *finder {
+	n := len(c.Entries())
+	f := &finder{
+		entries: c.Entries(), graph: c.Graph(), touches: make([][]resources.Touch, n), needs: make([][]string, n),
+		provides: make(map[resources.Identity]int, n), packages: map[string][]int{}, homes: map[string][]int{},
+		removes: map[string]int{}, empties: map[string]*emptied{}, files: map[string][]*Package{},
+	}
+	folders := map[string]string{} // of users
+	for v, e := range f.entries {
+		if e.Off || e.Resource == nil {
+			continue
+		}
+		if t, ok := e.Resource.(resources.Toucher); ok {
+			f.touches[v] = t.Touches()
+		}
+		if r, ok := e.Resource.(resources.Identified); ok {
+			f.identify(v, r, folders)
+		}
+	}
+	for v, ts := range f.touches {
+		for i := range ts {
+			ts[i].Path = resolve(ts[i].Path, folders)
+			f.index(v, &ts[i])
+		}
+	}
+	return f
+}
+
+// identify takes in what v provides and which paths it needs.
+func (f *finder) identify(v int, r resources.Identified, folders map[string]string) {
+	for _, id := range r.Provides() {
+		switch {
+		case id.Shared:
+		case id.Kind == "package":
+			f.packages[id.Name] = append(f.packages[id.Name], v)
+		default:
+			f.provides[id] = v
+		}
+		for _, t := range f.touches[v] {
+			if id.Kind == "user" && t.How == resources.Houses {
+				folders[id.Name] = t.Path
+			}
+		}
+	}
+	for _, id := range r.Requires() {
+		if id.Kind == "path" {
+			f.needs[v] = append(f.needs[v], id.Name)
+		}
+	}
+}
+
+// resolve replaces ~USER by the user's home: the declared one, else where homes usually are.
+func resolve(name string, homes map[string]string) string {
+	rest, ok := strings.CutPrefix(name, "~")
+	if !ok {
+		return name
+	}
+	user, rest, _ := strings.Cut(rest, "/")
+	home, ok := homes[user]
+	switch {
+	case ok:
+	case user == "root":
+		home = "/root"
+	default:
+		home = "/home/" + user
+	}
+	return path.Join(home, rest)
+}
+
+func (f *finder) index(v int, t *resources.Touch) {
+	switch t.How {
+	case resources.Houses:
+		made := func(o resources.Touch) bool { return o.How == resources.Makes && o.Path == t.Path }
+		if strings.HasPrefix(t.Path, "/home/") || t.Path != "/" && slices.ContainsFunc(f.touches[v], made) {
+			f.homes[t.Path] = append(f.homes[t.Path], v)
+		}
+	case resources.Removes:
+		f.removes[t.Path] = v
+	case resources.Empties:
+		f.empties[t.Path] = &emptied{v, t.Covers}
+	}
+}
+
+// above yields a path and the folders above it, but for the root.
+func above(name string) func(yield func(string) bool) {
+	return func(yield func(string) bool) {
+		for ; len(name) > 1 && yield(name); name = path.Dir(name) {
+		}
+	}
+}
+
+// home looks whether what v touches is in the home of a user.
+func (f *finder) home(v int, t *resources.Touch) {
+	if t.How == resources.Houses {
+		return
+	}
+	for folder := range above(t.Path) {
+		users, ok := f.homes[folder]
+		if !ok {
+			continue
+		}
+		with := "in the home of %s"
+		if folder == t.Path {
+			with = "the home of %s"
+		}
+		if !slices.Contains(users, v) {
+			f.pairs = append(f.pairs, pair{summary: noOrder, to: v, from: users, does: t.How.String(), path: t.Path, with: with})
+		}
+		return
+	}
+}
+
+// part looks whether v changes a part of a file that another resource manages as a whole.
+func (f *finder) part(v int, t *resources.Touch) {
+	w, ok := f.provides[resources.Identity{Kind: "path", Name: t.Path}]
+	if t.How != resources.Edits || !ok || w == v {
+		return
+	}
+	for i := range f.touches[w] {
+		whole := &f.touches[w][i]
+		switch {
+		case whole.Path != t.Path:
+		case whole.How == resources.Makes:
+			f.pairs = append(f.pairs, pair{summary: noOrder, to: v, from: []int{w}, does: t.How.String(), path: t.Path, with: "which %s manages"})
+		case whole.How == resources.Writes && !holds(whole.Text, t.Text):
+			f.undo(pair{summary: "written whole and in part", to: v, from: []int{w}, does: "keeps a part of", path: t.Path,
+				with:   "and %s writes the whole of it",
+				advice: "In every run the one undoes the other. Leave the content to one of them: to the file, or to resources for its parts (with `replace = false` the file is only given its first content)."})
+		}
+	}
+}
+
+// holds says whether the content is known to have the line.
+func holds(content, line *string) bool {
+	if content == nil || line == nil {
+		return false
+	}
+	return strings.Contains("\n"+strings.TrimSuffix(*content, "\n")+"\n", "\n"+*line+"\n")
+}

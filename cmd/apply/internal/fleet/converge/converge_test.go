@@ -1,0 +1,161 @@
+package converge
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/nodeapply/apply/cmd/apply/internal/cli"
+	"github.com/nodeapply/apply/cmd/apply/internal/fleet/selection"
+	"github.com/nodeapply/apply/fleet"
+	"github.com/nodeapply/apply/fleet/converge"
+	"github.com/nodeapply/apply/fleet/files"
+	"github.com/nodeapply/apply/fleet/joint"
+	"github.com/nodeapply/apply/fleet/output"
+	"github.com/nodeapply/apply/fleet/transport"
+	"github.com/nodeapply/apply/origin"
+)
+
+// asked is the convergence that these arguments ask for, which is not begun.
+func asked(t *testing.T, args ...string) (c *convergence, stdout, stderr *bytes.Buffer) {
+	t.Helper()
+	stdout, stderr = &bytes.Buffer{}, &bytes.Buffer{}
+	s := selection.New(&cli.App{Stdout: stdout, Stderr: stderr, State: t.TempDir(), Env: func(string) string { return "" }})
+	c, cmd := command(s)
+	s.AddFlags(cmd.Flags())
+	if err := cmd.ParseFlags(args); err != nil {
+		t.Fatal(err)
+	}
+	c.lines = output.NewLines(stdout, false)
+	return c, stdout, stderr
+}
+
+// TestArguments: what the nodes' runs are told, of flags, files and environment.
+func TestArguments(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "more.json")
+	if err := os.WriteFile(file, []byte("{}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("APPLY_VAR_word", "it's")
+	t.Setenv("APPLY_VAR_od\nd", "no name that a shell takes")
+	t.Setenv("APPLY_EXCHANGE", "not a variable of the manifest")
+	for _, tt := range []struct {
+		name      string
+		args      []string
+		told, run string // sorted
+		partial   bool
+	}{
+		{"nothing", nil, "--sent ../" + origin.SentFile + " main.hcl", "", false},
+		{"variables", []string{"--var", "a=1", "--var", "b=2", "--var-file", file}, "--sent ../" + origin.SentFile + " --var a=1 --var b=2 --var-file ../vars-0.json main.hcl", "", false},
+		{"an exchange", []string{"--exchange", "https://h:1"}, "--sent ../" + origin.SentFile + " --exchange https://h:1 main.hcl", "", false},
+		{"a part", []string{"--tags", "a,b", "--target", "file.x"}, "--sent ../" + origin.SentFile + " main.hcl", "--tags a --tags b --target file.x", true},
+		{"how", []string{"--fail-fast", "--wait-lock", "90s"}, "--sent ../" + origin.SentFile + " main.hcl", "--fail-fast --wait-lock=1m30s", false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c, _, _ := asked(t, tt.args...)
+			o := converge.Options{Beside: &files.Bundle{}}
+			if err := c.arguments(&o, "main.hcl"); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tt.told, strings.Join(o.Args, " ")); diff != "" {
+				t.Error(diff)
+			}
+			words := slices.Sorted(slices.Values(o.RunArgs))
+			if diff := cmp.Diff(slices.Sorted(slices.Values(strings.Fields(tt.run))), words); diff != "" || o.Partial != tt.partial {
+				t.Errorf("%s, partial %v", diff, o.Partial)
+			}
+			if diff := cmp.Diff([]string{"APPLY_VAR_word=it's"}, o.Env); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+	c, _, _ := asked(t, "--var-file", file+".none")
+	if err := c.arguments(&converge.Options{Beside: &files.Bundle{}}, "main.hcl"); err == nil {
+		t.Error("a file of variables that is not there")
+	}
+}
+
+// TestTold: the exit code and the last lines, by what nodes and resources came to.
+func TestTold(t *testing.T) {
+	ok, failed := &fleet.Result{Node: "n1", Outcome: fleet.OK}, &fleet.Result{Node: "n2", Outcome: fleet.Failed, Exit: transport.Exit{Code: 6}}
+	const changed = `{"event":"summary","outcome":"changed","total":1,"changed":1}` + "\n"
+	for _, tt := range []struct {
+		name        string
+		args        []string
+		results     []*fleet.Result
+		changed     bool
+		interrupted int
+		want        int
+	}{
+		{"well", nil, []*fleet.Result{ok}, true, 0, 0},
+		{"something changed", []string{"--detailed-exitcode"}, []*fleet.Result{ok}, true, 0, 2},
+		{"nothing changed", []string{"--detailed-exitcode"}, []*fleet.Result{ok}, false, 0, 0},
+		{"a node failed, whatever its code", nil, []*fleet.Result{ok, failed}, true, 0, 4},
+		{"both", []string{"--detailed-exitcode"}, []*fleet.Result{ok, failed}, true, 0, 6},
+		{"enough", []string{"--min-ok", "1"}, []*fleet.Result{ok, failed}, true, 0, 0},
+		{"interrupted", []string{"--detailed-exitcode"}, []*fleet.Result{ok, failed}, true, 2, 130},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c, stdout, stderr := asked(t, tt.args...)
+			if tt.changed {
+				if _, err := io.WriteString(c.reader(c.joint.Node("n1")), changed); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := c.told(tt.results, tt.interrupted); err != nil {
+				t.Fatal(err)
+			}
+			if c.Code != tt.want || c.joint.Code != tt.want {
+				t.Errorf("want %d, got %d, and %d in the report", tt.want, c.Code, c.joint.Code)
+			}
+			if !strings.Contains(stdout.String(), " of 1 resources\n") && tt.changed || !strings.Contains(stderr.String(), "1 of ") {
+				t.Errorf("printed %q and %q", stdout, stderr)
+			}
+		})
+	}
+}
+
+// TestLongestWaits: five at most, the longest first, of a second or more, each with the node that it was for in the end.
+func TestLongestWaits(t *testing.T) {
+	c, stdout, _ := asked(t)
+	for i := range 8 {
+		c.joint.Waits = append(c.joint.Waits, joint.Wait{
+			Node: "n1", Wait: "w" + string(rune('0'+i)), Fact: "up", DurationMS: float64(i) * 500, For: []joint.For{{Node: "early", AtMS: 1}, {Node: "late\x1b", AtMS: 2.5}},
+		})
+	}
+	c.longestWaits()
+	want := `n1: wait.w7 took 3.5s for up, last of late\x1b
+n1: wait.w6 took 3s for up, last of late\x1b
+n1: wait.w5 took 2.5s for up, last of late\x1b
+n1: wait.w4 took 2s for up, last of late\x1b
+n1: wait.w3 took 1.5s for up, last of late\x1b
+`
+	if diff := cmp.Diff(want, stdout.String()); diff != "" {
+		t.Error(diff)
+	}
+	if len(c.joint.Waits) != 8 {
+		t.Error("the report has lost waits")
+	}
+}
+
+// TestEnded: a line for each node that is done, with why where it has not begun.
+func TestEnded(t *testing.T) {
+	c, stdout, _ := asked(t)
+	c.progress.Total = 2
+	c.ended(&fleet.Result{Node: "n1", Outcome: fleet.OK, Took: 1500 * time.Microsecond})
+	c.ended(&fleet.Result{Node: "n2", Outcome: fleet.Unreachable, Err: transport.ErrLost})
+	want := "[1/2] n1: 0 changed, 0 refreshed, 0 pending, 0 failed of 0 (2ms)\n[2/2] n2: unreachable: " + transport.ErrLost.Error() + " (0s)\n"
+	if diff := cmp.Diff(want, stdout.String()); diff != "" {
+		t.Error(diff)
+	}
+	if n := c.joint.Node("n2"); n.Outcome != "unreachable" || n.Code != 4 || n.Error != transport.ErrLost.Error() {
+		t.Errorf("in the report: %+v", n)
+	}
+}
