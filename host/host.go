@@ -213,6 +213,7 @@ type Unit struct {
 	NeedDaemonReload bool
 	FragmentPath     string
 	ActiveEnter      time.Time
+	Modelled         bool // nothing is executed, so that nothing can end by itself either
 }
 
 // UnitReader reads the state of systemd units over D-Bus.

@@ -61,7 +61,7 @@ func rehearse(ctx context.Context, l *load.Loader, cell *sandbox.Cell, src sourc
 	var node *model.Node
 	l.Stage = func(h *local.Node) (_ host.Host, err error) {
 		node, err = model.New(h, filepath.Join(private, "model.json"), p.Seed)
-		return node, err
+		return stage{node}, err
 	}
 	m, err := l.Load(ctx, src)
 	if err != nil {
@@ -106,6 +106,16 @@ func rehearse(ctx context.Context, l *load.Loader, cell *sandbox.Cell, src sourc
 		return err
 	}
 	return cell.Tell(said{Ended: &ended{Steps: steps.n, Model: node.State()}})
+}
+
+// stage is a node on which nobody waits to see that a service stays up: nothing runs that could end.
+type stage struct{ *model.Node }
+
+// Unit is part of host.View.
+func (s stage) Unit(ctx context.Context, name string) (host.Unit, error) {
+	u, err := s.Node.Unit(ctx, name)
+	u.Modelled = true
+	return u, err
 }
 
 // teller tells of results, and of what their resources have touched: one comes after the other.
