@@ -275,11 +275,16 @@ line "more" {
   line = "more"
 }
 
+cron "root/extra" { # as inspect calls it
+  name    = "extra"
+  command = "/bin/true"
+}
+
 sysctl "net.ipv4.ip_default_ttl" { # as it is: the file alone is made, and goes
   value = 64
 }
 `
-	if got := apply(t, n, more); len(got) != 13 {
+	if got := apply(t, n, more); len(got) != 14 {
 		t.Errorf("the run: %v", got)
 	}
 	if after := must(t, n, state); after == before {

@@ -98,6 +98,7 @@ func TestFind(t *testing.T) {
 			want: []string{"2 1" + noOrder + "require = [package.nginx-common]"}},
 		{name: "a shell", manifest: "package \"zsh\" {}\nuser \"u\" { shell = \"/usr/bin/zsh\" }", want: []string{"2 1" + noOrder + "require = [package.zsh]"}},
 		{name: "what every node has", manifest: "package \"base-files\" {}\nuser \"u\" { shell = \"/bin/sh\" }\nfile \"/etc/skel/a\" { content = \"\" }"},
+		{name: "a unit by its other name", manifest: nginx + `file "/lib/systemd/system/nginx.service" { mode = "0644" }`, want: []string{"2 1" + noOrder + "require = [package.nginx]"}},
 		{name: "instances", manifest: "package \"p\" {\n for_each = toset([\"nginx\", \"zsh\"])\n name = each.key\n}\nfile \"f\" {\n for_each = toset([\"nginx\", \"zsh\"])\n path = \"/etc/${each.key}/f\"\n content = \"\"\n}",
 			want: []string{"5 1" + noOrder + "require = [package.p]"}},
 		{name: "one instance", manifest: "package \"p\" {\n for_each = toset([\"nginx\"])\n name = each.key\n}\nfile \"/etc/nginx/a\" { content = \"\" }", want: []string{"5 1" + noOrder + `require = [package.p["nginx"]]`}},
