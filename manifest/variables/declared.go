@@ -209,11 +209,11 @@ func (v *Variable) validate(r *cell.Run, val cty.Value, at *hcl.Range) bool {
 }
 
 func (v *Variable) invalid(r *cell.Run, message *syntax.Attr, val cty.Value, at *hcl.Range) {
-	text := "the value is not valid"
+	says := "says that it is not valid."
 	if res := v.Scope.With(v.Block.Label, val).Eval(r, &message.Expr, nil); res.OK && decode.Known(res.Val) {
 		if m, err := convert.Convert(res.Val, cty.String); err == nil && !m.IsNull() && !m.IsMarked() {
-			text = m.AsString()
+			says = "says: " + m.AsString() // as its author wrote it
 		}
 	}
-	r.Errorf(at, "Invalid value for variable `"+v.Block.Label+"`", "%s (by the validation at %s)", diag.Sentence(text)+".", diag.Where(message.At))
+	r.Errorf(at, "Invalid value for variable `"+v.Block.Label+"`", "The validation at %s %s", diag.Where(message.At), says)
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/nodeapply/apply/journal/internal/image"
 	"github.com/nodeapply/apply/resources"
@@ -14,6 +15,7 @@ type Past struct {
 	Head  Run
 	Owed  []Debt // after the last record
 	Ops   []Step
+	End   time.Time        // of the last write to the journal
 	named map[string][]int // the indices of ops that announce a change of a name
 }
 

@@ -88,7 +88,10 @@ func Type(diags hcl.Diagnostics) hcl.Diagnostics {
 		switch m := unknownType.FindStringSubmatch(d.Detail); {
 		case m != nil:
 			d.Detail = m[1] + diag.Suggest(m[2], []string{"string", "number", "bool", "any", "list", "set", "map", "tuple", "object"})
-		case strings.HasPrefix(d.Detail, "A type specification is either"):
+		case !strings.HasPrefix(d.Detail, "A type specification is either"):
+		case d.Subject != nil && strings.HasSuffix(d.Subject.Filename, ".json"):
+			d.Detail += " It is a string here, without `${}`."
+		default:
 			d.Detail += " It stands without quotes."
 		}
 	}

@@ -34,8 +34,11 @@ func IsTerminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// width is the number of columns of the terminal w, 80 where it is none.
+// width is the number of columns of the terminal w; 0 where it is none: what reads a message from a pipe finds its words on one line.
 func width(w io.Writer) int {
+	if !IsTerminal(w) {
+		return 0
+	}
 	columns, _ := Screen(w)
 	return columns
 }
