@@ -132,10 +132,7 @@ func (c *Cell) in(names ...string) string {
 func (c *Cell) overlay() error {
 	for i, l := range c.Layers {
 		if l.File {
-			if err := unix.Mount(l.Point, c.in(l.Point), "", unix.MS_BIND, ""); err != nil {
-				return fmt.Errorf("%s: %w", l.Point, err)
-			}
-			if err := readOnly(c.in(l.Point)); err != nil {
+			if err := c.asItIs(l); err != nil {
 				return err
 			}
 			continue
@@ -146,11 +143,23 @@ func (c *Cell) overlay() error {
 		if l.ReadOnly {
 			flags |= unix.MS_RDONLY
 		}
-		if err := unix.Mount("overlay", c.in(l.Point), "overlay", flags, data); err != nil {
+		err := unix.Mount("overlay", c.in(l.Point), "overlay", flags, data)
+		if err != nil && l.Point != "/" { // nothing can be laid over FAT, nor over the third overlay
+			err = c.asItIs(l)
+		}
+		if err != nil {
 			return fmt.Errorf("%s: %w", l.Point, err)
 		}
 	}
 	return nil
+}
+
+// asItIs has what is mounted on the node, read-only.
+func (c *Cell) asItIs(l Layer) error {
+	if err := unix.Mount(l.Point, c.in(l.Point), "", unix.MS_BIND, ""); err != nil {
+		return fmt.Errorf("%s: %w", l.Point, err)
+	}
+	return readOnly(c.in(l.Point))
 }
 
 // escape writes a name as an option of an overlay.

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 
 	"github.com/nodeapply/apply/host/local"
 )
@@ -221,6 +222,33 @@ func TestSocketsAreCovered(t *testing.T) {
 	out, err := say(t, b, "test -S '"+dir+"/a socket' && echo reached; stat -c %F '"+dir+"/a socket'")
 	if diff := cmp.Diff("regular empty file\n", out); diff != "" || err != nil {
 		t.Errorf("%v %s", err, diff)
+	}
+}
+
+// TestWithoutOverlay has a file system over which no overlay can be laid, as it is made of too many: it is there, read-only.
+func TestWithoutOverlay(t *testing.T) {
+	s := newStage(t)
+	dir := t.TempDir()
+	for _, sub := range []string{"low", "up1", "work1", "one", "up2", "work2", "two"} {
+		if err := os.Mkdir(filepath.Join(dir, sub), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "low", "deep"), []byte("deep\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	over := func(lower, up, work, point string) error {
+		return unix.Mount("overlay", filepath.Join(dir, point), "overlay", 0, fmt.Sprintf("lowerdir=%[1]s/%[2]s,upperdir=%[1]s/%[3]s,workdir=%[1]s/%[4]s", dir, lower, up, work))
+	}
+	if err := s.do(func() error {
+		return errors.Join(over("low", "up1", "work1", "one"), over("one", "up2", "work2", "two"))
+	}); err != nil {
+		t.Fatal(err)
+	}
+	s.layers = append(s.layers, Layer{Point: filepath.Join(dir, "two")})
+	out, err := say(t, newBox(t, s), "cat "+dir+"/two/deep; touch "+dir+"/two/x 2>&1 || true")
+	if want := "deep\ntouch: cannot touch '" + dir + "/two/x': Read-only file system\n"; out != want || err != nil {
+		t.Errorf("want %q, got %q, %v", want, out, err)
 	}
 }
 
