@@ -52,7 +52,7 @@ func recorded(t *testing.T, s *journal.State, h host.Host, id string, fn func(ct
 
 func undoAll(t *testing.T, s *journal.State, h host.Host, id string) {
 	t.Helper()
-	p, err := PlanOf(s, h, id)
+	p, err := PlanOf(t.Context(), s, h, nil, id)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +119,7 @@ func TestPlanRefuses(t *testing.T) {
 		if err := write("newer")(t.Context(), h); err != nil {
 			t.Fatal(err)
 		}
-		u, err := PlanOf(s, h, "1")
+		u, err := PlanOf(t.Context(), s, h, nil, "1")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -138,7 +138,7 @@ func TestPlanRefuses(t *testing.T) {
 		if err := r.Op(t.Context(), dial, h, host.Op{Kind: host.OpRun, Name: "/bin/sh"}); err != nil {
 			t.Fatal(err)
 		}
-		u, err := PlanOf(s, h, "2")
+		u, err := PlanOf(t.Context(), s, h, nil, "2")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -153,7 +153,7 @@ func TestPlanRefuses(t *testing.T) {
 		if err := h.WriteFile(t.Context(), "/d/f", host.NewFile{Content: strings.NewReader("mine")}); err != nil {
 			t.Fatal(err)
 		}
-		u, err := PlanOf(s, h, "1")
+		u, err := PlanOf(t.Context(), s, h, nil, "1")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -162,7 +162,7 @@ func TestPlanRefuses(t *testing.T) {
 		}
 	})
 	t.Run("an unknown run", func(t *testing.T) {
-		if _, err := PlanOf(open(t), hosttest.New(t, ""), "7"); err == nil || !strings.Contains(err.Error(), "no run 7") {
+		if _, err := PlanOf(t.Context(), open(t), hosttest.New(t, ""), nil, "7"); err == nil || !strings.Contains(err.Error(), "no run 7") {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -174,13 +174,13 @@ func TestPlanRefuses(t *testing.T) {
 		if err := r.Begin(t.Context(), motd, resources.Diff{}, nil, nil); err != nil {
 			t.Fatal(err)
 		}
-		if u, err := PlanOf(s, h, "1"); err != nil || len(u.Steps) != 1 {
+		if u, err := PlanOf(t.Context(), s, h, nil, "1"); err != nil || len(u.Steps) != 1 {
 			t.Errorf("before the undo came to its end: %v, %v", u, err)
 		}
 		if err := r.Close(); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := PlanOf(s, h, "1"); err == nil || !strings.Contains(err.Error(), "undone already, by run 2") {
+		if _, err := PlanOf(t.Context(), s, h, nil, "1"); err == nil || !strings.Contains(err.Error(), "undone already, by run 2") {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -205,7 +205,7 @@ func TestLastChange(t *testing.T) {
 		t.Fatal(err)
 	}
 	last("1")
-	if u, err := PlanOf(s, h, "2"); err != nil || len(u.Steps) != 0 {
+	if u, err := PlanOf(t.Context(), s, h, nil, "2"); err != nil || len(u.Steps) != 0 {
 		t.Errorf("nothing was written: %v, %+v", err, u)
 	}
 	// A resource that gives up before it does anything.
@@ -214,7 +214,7 @@ func TestLastChange(t *testing.T) {
 		t.Fatal(err)
 	}
 	last("1")
-	if u, err := PlanOf(s, h, "3"); err != nil || len(u.Steps) != 0 {
+	if u, err := PlanOf(t.Context(), s, h, nil, "3"); err != nil || len(u.Steps) != 0 {
 		t.Errorf("there is nothing to be put back: %v, %+v", err, u)
 	}
 	// What was changed since is not what it was before.
@@ -241,7 +241,7 @@ func TestFolderUnderAMount(t *testing.T) {
 	); err != nil {
 		t.Fatal(err)
 	}
-	u, err := PlanOf(s, h, "1")
+	u, err := PlanOf(t.Context(), s, h, nil, "1")
 	if err != nil {
 		t.Fatal(err)
 	}
