@@ -34,11 +34,13 @@ type Options struct {
 	Commit   string
 	Dirty    bool
 
-	selection.Choice               // of resources; default all
-	Parallel         int           // resources at a time; default 1
-	FailFast         bool          // after a failure start nothing new
-	Strict           bool          // "not idempotent" is a failure
-	Timeout          time.Duration // of one attempt, where neither resource nor type says; default five minutes
+	selection.Choice     // of resources; default all
+	Parallel         int // resources at a time; default 1
+	// Order, if set, lists all vertices of the catalog's graph: the resources are converged one at a time in this order, as far as the relations allow.
+	Order    []int
+	FailFast bool          // after a failure start nothing new
+	Strict   bool          // "not idempotent" is a failure
+	Timeout  time.Duration // of one attempt, where neither resource nor type says; default five minutes
 
 	// Approve, if set, is asked in a converge about each result of its prediction, before anything is changed. The resource of one that it refuses fails.
 	Approve func(predicted *report.Result) error
@@ -106,9 +108,12 @@ func Converge(ctx context.Context, h host.Host, c *catalog.Catalog, o Options) (
 	cancel()
 	predicted.approve()
 	w := r.newWalk(predicted)
-	if w.idle() {
+	switch {
+	case w.idle():
 		w.adoptAll(ctx)
-	} else {
+	case o.Order != nil:
+		c.Graph().WalkInOrder(ctx, o.Order, w)
+	default:
 		c.Graph().Walk(ctx, r.parallel(), flying(), w)
 	}
 	if err := r.stop.fatal; err != nil && !r.stop.begun {

@@ -48,6 +48,7 @@ func TestConverge(t *testing.T) {
 		{name: "what cannot be refreshed takes the event and passes nothing on", decl: "a b:there s:there", edges: "a~b b~s", want: "a=changed b=unchanged s=unchanged", log: "apply a"},
 		{name: "a failed refresh", decl: "a s:there,sick c", edges: "a~s s>c", want: "a=changed s=failed c=skipped(t.s)", log: "apply a,refresh s"},
 		{name: "what an earlier one brings", decl: "a:ground b:needs", edges: "a>b", want: "a=changed b=changed", log: "apply a,apply b"},
+		{name: "in an order", decl: "a b c d", edges: "a>b", want: "a=changed b=changed c=changed d=changed", log: "apply d,apply a,apply c,apply b", opts: Options{Order: []int{3, 0, 2, 1}}},
 		{name: "tags", decl: "a:tag=x b", want: "a=changed", log: "apply a", opts: Options{Choice: selection.Choice{Tags: []string{"x"}}}},
 		{name: "skip-tags", decl: "a:tag=x b", want: "b=changed", log: "apply b", opts: Options{Choice: selection.Choice{SkipTags: []string{"x"}}}},
 		{name: "type is a tag", decl: "a b", want: "a=changed b=changed", log: "apply a,apply b", opts: Options{Choice: selection.Choice{Tags: []string{"t"}}}},

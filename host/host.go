@@ -11,6 +11,7 @@ import (
 	"io"
 	"iter"
 	"maps"
+	"strings"
 	"time"
 )
 
@@ -108,6 +109,7 @@ type Stat struct {
 	Dev, Ino uint64
 	Rdev     uint64
 	ModTime  time.Time
+	Changed  time.Time // its content, owner, mode or name: nobody can set it
 }
 
 // Meta is what of a file's owner and permissions is to be set; a nil part is left as it is.
@@ -122,6 +124,14 @@ func OwnACLs(xattrs map[string][]byte) map[string][]byte {
 	all := map[string][]byte{"system.posix_acl_access": nil, "system.posix_acl_default": nil}
 	maps.Copy(all, xattrs)
 	return all
+}
+
+// TempPrefix begins the names of all temporary files; the token of their run, a dot and a random part follow.
+const TempPrefix = ".apply."
+
+// Temporary says whether name, without its folder, is that of a temporary file of the run with that token.
+func Temporary(name, token string) bool {
+	return token != "" && strings.HasPrefix(name, TempPrefix+token+".")
 }
 
 // NewFile is the content and the metadata of a file to be written.
@@ -203,6 +213,7 @@ type Unit struct {
 	NeedDaemonReload bool
 	FragmentPath     string
 	ActiveEnter      time.Time
+	Modelled         bool // nothing is executed, so that nothing can end by itself either
 }
 
 // UnitReader reads the state of systemd units over D-Bus.

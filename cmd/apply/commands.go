@@ -18,6 +18,7 @@ import (
 	"github.com/nodeapply/apply/cmd/apply/internal/fleet/agent"
 	"github.com/nodeapply/apply/cmd/apply/internal/history"
 	"github.com/nodeapply/apply/cmd/apply/internal/node"
+	"github.com/nodeapply/apply/cmd/apply/internal/prove"
 	"github.com/nodeapply/apply/cmd/apply/internal/revisions"
 	"github.com/nodeapply/apply/resources"
 )
@@ -55,7 +56,7 @@ PATH is a manifest (main.hcl), a folder of them, or git::URL//folder?ref=TAG.`,
 	r.AddFlags(root.Flags())
 	r.AddRun(root.Flags())
 	r.AddChange(root.Flags())
-	root.AddCommand(converge.PlanCommand(a), exchange.Command(a), fleet.Command(a), agent.Command(a), fleet.RelayCommand(a), versionCommand(a))
+	root.AddCommand(converge.PlanCommand(a), prove.Command(a), exchange.Command(a), fleet.Command(a), agent.Command(a), fleet.RelayCommand(a), versionCommand(a))
 	root.AddCommand(author.Commands(a)...)
 	root.AddCommand(node.Commands(a)...)
 	root.AddCommand(history.Commands(a)...)

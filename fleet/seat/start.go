@@ -225,6 +225,7 @@ func (b *beginning) answer(ctx context.Context, patience time.Duration) ([]strin
 			return nil, context.Cause(ctx)
 		}
 		if err != nil {
+			b.stream.Close() // then all is there that it says of why
 			return nil, fmt.Errorf("%w: %s", ErrNoRelay, said(b.stream, err))
 		}
 		noise += len(line)

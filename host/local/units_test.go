@@ -28,7 +28,6 @@ func TestUnitOf(t *testing.T) {
 	}
 }
 
-
 func TestNoSystemdBelowAnotherRoot(t *testing.T) {
 	l, err := New(Options{Root: t.TempDir()})
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"time"
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/journal"
@@ -62,7 +63,7 @@ func PlanOf(ctx context.Context, state *journal.State, v host.View, types []reso
 		var ok bool
 		if st.Begin != nil && st.Begin.Restorable() {
 			step, ok = undos.stateStep(ctx, v, types, st)
-		} else if step, ok, err = stepOf(v, st); err != nil {
+		} else if step, ok, err = stepOf(v, st, p.End); err != nil {
 			return nil, err
 		}
 		if ok {
@@ -71,7 +72,7 @@ func PlanOf(ctx context.Context, state *journal.State, v host.View, types []reso
 	}
 	slices.Reverse(u.Steps)
 	u.sayOnce()
-	return u, errors.Join(u.uncover(ctx, v), u.keepStrangers(v))
+	return u, errors.Join(u.uncover(ctx, v), u.keepStrangers(v, p.Head.Token))
 }
 
 // uncover lets folders go on which the run has mounted something: what is seen of them now is what is mounted there, and that goes before them.
@@ -105,8 +106,8 @@ func (u *Plan) sayOnce() {
 	u.Steps = slices.DeleteFunc(u.Steps, func(s Step) bool { return s.op == nil && s.before == nil && files[s.Addr] })
 }
 
-// keepStrangers refuses to remove folders that hold what the run did not make.
-func (u *Plan) keepStrangers(v host.View) error {
+// keepStrangers refuses to remove folders that hold what the run with that token did not make.
+func (u *Plan) keepStrangers(v host.View, token string) error {
 	removed := map[string]bool{}
 	for i := range u.Steps {
 		s := &u.Steps[i]
@@ -129,7 +130,7 @@ func (u *Plan) keepStrangers(v host.View) error {
 			if err != nil {
 				return err
 			}
-			if !removed[path.Join(name, child)] {
+			if !removed[path.Join(name, child)] && !host.Temporary(child, token) { // these are swept before
 				s.Refused = fmt.Sprintf("it holds %s, which the run did not make", child)
 				delete(removed, name)
 				break
@@ -199,7 +200,8 @@ func changedBy(v host.View, p record.Past) (bool, error) {
 	return false, nil
 }
 
-func stepOf(v host.View, st record.Step) (Step, bool, error) {
+// stepOf is what an undo does of one record of a run whose journal ends at end.
+func stepOf(v host.View, st record.Step, end time.Time) (Step, bool, error) {
 	switch {
 	case st.Begin != nil && st.Begin.Irreversible:
 		a := st.Begin.Addr.Address()
@@ -220,16 +222,35 @@ func stepOf(v host.View, st record.Step) (Step, bool, error) {
 	if before, err := st.Op.Pre.Is(v, string(st.Op.Name)); err != nil || before {
 		return step, false, err
 	}
-	switch {
-	case st.After == nil:
-		step.Refused = "the run died in the middle of it"
-	case !now.Same(*st.After):
+	if st.After == nil {
+		if left, err := leftSo(v, st.Op, end); err != nil || !left {
+			step.Refused = "the run died in the middle of it, and it may have changed since"
+			return step, true, err
+		}
+	} else if !now.Same(*st.After) {
 		step.Refused = "it has changed since"
-	default:
-		step.Refused = st.Op.Pre.Lost()
-		step.Lasting = step.Refused != ""
+		return step, true, nil
 	}
+	step.Refused = st.Op.Pre.Lost()
+	step.Lasting = step.Refused != ""
 	return step, true, nil
+}
+
+// atOnce is how long after its last record a run that dies may still do what that announces. What takes longer is refused.
+const atOnce = time.Second
+
+// leftSo says whether what is at a name is what a run has left that died before it could say so: nothing has changed it since the run's last record.
+func leftSo(v host.View, op *record.Op, end time.Time) (bool, error) {
+	st, err := v.Lstat(string(op.Name))
+	switch {
+	case err != nil:
+		return false, err
+	case st.Kind == host.Absent:
+		return op.Kind == string(host.OpRemove), nil
+	case st.Kind == host.Directory && op.Pre.Kind == host.Absent.String():
+		return true, nil // it stays where somebody else has put something into it
+	}
+	return !st.Changed.After(end.Add(atOnce)), nil
 }
 
 // Refused counts the steps that cannot be taken back, and those of them that hold up the others.

@@ -3,8 +3,11 @@ package undo
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -251,5 +254,74 @@ func TestFolderUnderAMount(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"state of mount.d", "file /d"}, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// What a run had done when it died is put back, unless it may have changed since.
+func TestPlanOfARunThatDied(t *testing.T) {
+	const tree = "-- f --\nold\n-- gone --\nold\n"
+	write := func(name string) func(ctx context.Context, h host.Host) error {
+		return func(ctx context.Context, h host.Host) error {
+			return h.WriteFile(ctx, name, host.NewFile{Content: strings.NewReader("new")})
+		}
+	}
+	mkdir := func(ctx context.Context, h host.Host) error { return h.Mkdir(ctx, "/d", host.Meta{}) }
+	remove := func(name string) func(ctx context.Context, h host.Host) error {
+		return func(ctx context.Context, h host.Host) error { return h.Remove(ctx, name, false) }
+	}
+	for name, tc := range map[string]struct {
+		do, since func(ctx context.Context, h host.Host) error
+		later     bool // the last record is from an hour before what is there
+		refused   bool
+		left      bool // what is in the way of the step is swept before it
+	}{
+		"a file is written":          {do: write("/f")},
+		"it was changed later":       {do: write("/f"), later: true, refused: true},
+		"it was removed by hand":     {do: write("/f"), since: remove("/f"), refused: true},
+		"a file is made":             {do: write("/new")},
+		"a file is removed":          {do: remove("/gone")},
+		"long ago":                   {do: remove("/gone"), later: true},
+		"it was made anew by hand":   {do: remove("/gone"), since: write("/gone"), later: true, refused: true},
+		"a folder is made":           {do: mkdir, later: true},
+		"and a temporary file in it": {do: mkdir, since: write("/d/.apply.token.x"), left: true},
+		"and another run's":          {do: mkdir, since: write("/d/.apply.other.x"), refused: true},
+		"and something put into it":  {do: mkdir, since: write("/d/x"), later: true, refused: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := hosttest.New(t, tree)
+			s := open(t)
+			before := h.Snapshot()
+			r := begin(t, s, "1", "")
+			ctx := t.Context()
+			if err := errors.Join(r.Begin(ctx, motd, resources.Diff{}, nil, nil), tc.do(ctx, host.Recording(h, recorder{r, motd})), r.Leave()); err != nil {
+				t.Fatal(err)
+			}
+			if tc.since != nil {
+				if err := tc.since(ctx, h); err != nil {
+					t.Fatal(err)
+				}
+			}
+			last := time.Now() // however long this test has taken
+			if tc.later {
+				last = last.Add(-time.Hour)
+			}
+			if err := os.Chtimes(filepath.Join(s.Dir(), "journal", "1.journal"), last, last); err != nil {
+				t.Fatal(err)
+			}
+			p, err := PlanOf(t.Context(), s, h, nil, "1")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(p.Steps) != 1 || (p.Steps[0].Refused != "") != tc.refused {
+				t.Fatalf("want one step, refused: %v; got %+v", tc.refused, p.Steps)
+			}
+			if tc.refused || tc.left {
+				return
+			}
+			undoAll(t, s, h, "1")
+			if diff := cmp.Diff(before, h.Snapshot()); diff != "" {
+				t.Error(diff)
+			}
+		})
 	}
 }

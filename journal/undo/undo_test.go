@@ -31,7 +31,7 @@ type node struct {
 	dir   string
 	host  *local.Node
 	state *journal.State
-	stuck bool // what the dial is told makes it stand at 8
+	stuck bool     // what the dial is told makes it stand at 8
 	dial  string   // how it stands
 	told  []string // what the dial was told to restore
 }

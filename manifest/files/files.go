@@ -99,8 +99,11 @@ func (r *Reader) read(ctx context.Context, names []named) []*source {
 
 func unreadable(name string, err error) hcl.Diagnostics {
 	detail := strings.TrimPrefix(reason(err).Error(), name+": ")
-	return hcl.Diagnostics{diag.Errorf(&hcl.Range{Filename: name}, "Unreadable manifest", "%s.", detail)}
+	return hcl.Diagnostics{diag.Errorf(&hcl.Range{Filename: name}, Unreadable, "%s.", detail)}
 }
+
+// Unreadable is the summary of a file that cannot be read, for whatever it is read; who reads it for something else than a manifest says so.
+const Unreadable = "Unreadable manifest"
 
 // parse parses within bounds: what is too big or too deep for the parser is refused before it.
 func (s *source) parse(ctx context.Context) {

@@ -168,5 +168,10 @@ func (r *reader) unreadable(name string, found hcl.Diagnostics) {
 			}
 		}
 	}
+	for _, d := range found {
+		if d.Summary == files.Unreadable {
+			d.Summary = "Unreadable file of values"
+		}
+	}
 	r.diags = append(r.diags, found...)
 }

@@ -111,7 +111,11 @@ func TestQueue(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			n := newNode(t, "")
-			tr, err := listen([]string{n.root}, tc.flags)
+			group, err := listen([]string{n.root}, tc.flags)
+			if err != nil {
+				t.Fatal(err)
+			}
+			tr, err := tracer(group)
 			if err != nil {
 				t.Fatal(err)
 			}

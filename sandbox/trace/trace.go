@@ -50,23 +50,19 @@ type Tracer struct {
 	lost []error // why the set is not whole
 }
 
-// Start listens to the file systems of these mount points, and from then on needs no capability: they may be dropped. It needs CAP_SYS_ADMIN itself.
+// Open listens to the file systems of these mount points. It needs CAP_SYS_ADMIN, and what it returns needs no capability.
 //
 // Where a mark on a file system is refused, only what goes through the mount itself is heard. Events wait in a queue without bounds where that is allowed.
-func Start(mounts []string) (*Tracer, error) {
-	t, err := listen(mounts, unix.FAN_UNLIMITED_QUEUE)
+func Open(mounts []string) (*os.File, error) {
+	group, err := listen(mounts, unix.FAN_UNLIMITED_QUEUE)
 	if errors.Is(err, unix.EPERM) {
-		t, err = listen(mounts, 0)
+		group, err = listen(mounts, 0)
 	}
-	if err != nil {
-		return nil, err
-	}
-	go t.drain()
-	return t, nil
+	return group, err
 }
 
-// listen makes the group, with flags beside the usual ones; nobody empties its queue yet.
-func listen(mounts []string, flags uint) (*Tracer, error) {
+// listen makes the group, with flags beside the usual ones.
+func listen(mounts []string, flags uint) (*os.File, error) {
 	// An event brings a descriptor of its file, opened by these flags: O_NONBLOCK, or that of a fifo would wait for the other end.
 	fd, err := unix.FanotifyInit(unix.FAN_CLASS_NOTIF|unix.FAN_CLOEXEC|unix.FAN_NONBLOCK|flags,
 		unix.O_RDONLY|unix.O_LARGEFILE|unix.O_CLOEXEC|unix.O_NONBLOCK)
@@ -80,6 +76,20 @@ func listen(mounts []string, flags uint) (*Tracer, error) {
 			return nil, fmt.Errorf("trace: %s: %w", m, err)
 		}
 	}
+	return group, nil
+}
+
+// New takes over what Open has opened, in this process or in the one that it was before it started anew.
+func New(group *os.File) (*Tracer, error) {
+	t, err := tracer(group)
+	if err == nil {
+		go t.drain()
+	}
+	return t, err
+}
+
+// tracer is one of which nobody empties the queue yet.
+func tracer(group *os.File) (*Tracer, error) {
 	conn, err := group.SyscallConn()
 	if err != nil {
 		group.Close()
@@ -110,7 +120,7 @@ func (t *Tracer) drain() {
 	})
 }
 
-// Take returns what happened since Start or the last Take by processes other than this one. It waits for nothing: what is queued when it is called is
+// Take returns what happened since New or the last Take by processes other than this one. It waits for nothing: what is queued when it is called is
 // in the set, and so is all that a process did that has ended. With ErrIncomplete the set holds what is known. After Close the error is os.ErrClosed.
 //
 // An open counts as reading unless the file was also written. A file that was removed has the name it had; one that was renamed may have either name.
@@ -138,7 +148,7 @@ func (t *Tracer) Take() (Set, error) {
 	return s, nil
 }
 
-// Close stops listening and waits for the goroutine that Start began.
+// Close stops listening and waits for the goroutine that New began.
 func (t *Tracer) Close() error {
 	err := t.group.Close()
 	<-t.done

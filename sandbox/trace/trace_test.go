@@ -15,9 +15,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// open is Open and New.
+func open(mounts []string) (*Tracer, error) {
+	group, err := Open(mounts)
+	if err != nil {
+		return nil, err
+	}
+	return New(group)
+}
+
 func start(t *testing.T, mounts ...string) *Tracer {
 	t.Helper()
-	tr, err := Start(mounts)
+	tr, err := open(mounts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -198,7 +207,7 @@ func traceDropped(args []string) error {
 	if err := other.Start(); err != nil {
 		return err
 	}
-	tr, err := Start(args)
+	tr, err := open(args)
 	if err != nil {
 		return err
 	}
@@ -234,7 +243,7 @@ func TestStartRefused(t *testing.T) {
 	inside(t)
 	missing := filepath.Join(t.TempDir(), "missing")
 	before := descriptors(t)
-	_, err := Start([]string{missing})
+	_, err := open([]string{missing})
 	if !errors.Is(err, syscall.ENOENT) || !strings.Contains(err.Error(), missing) {
 		t.Error(err)
 	}
@@ -245,7 +254,7 @@ func TestStartRefused(t *testing.T) {
 
 func TestClose(t *testing.T) {
 	n := newNode(t, "")
-	tr, err := Start([]string{n.root})
+	tr, err := open([]string{n.root})
 	if err != nil {
 		t.Fatal(err)
 	}

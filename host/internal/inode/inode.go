@@ -137,7 +137,7 @@ func Same(a, b *unix.Stat_t) bool { return a.Dev == b.Dev && a.Ino == b.Ino }
 func StatOf(st *unix.Stat_t) host.Stat {
 	return host.Stat{
 		Kind: KindOf(st.Mode), Mode: st.Mode & 0o7777, UID: st.Uid, GID: st.Gid, Size: st.Size, Nlink: uint64(st.Nlink),
-		Dev: st.Dev, Ino: st.Ino, Rdev: st.Rdev, ModTime: time.Unix(st.Mtim.Unix()),
+		Dev: st.Dev, Ino: st.Ino, Rdev: st.Rdev, ModTime: time.Unix(st.Mtim.Unix()), Changed: time.Unix(st.Ctim.Unix()),
 	}
 }
 

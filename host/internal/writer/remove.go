@@ -63,7 +63,7 @@ func (w *Writer) removeTree(ctx context.Context, dir int, base, name string) err
 		return err
 	}
 	aside := base
-	if !strings.HasPrefix(base, tempPrefix+w.token+".") {
+	if !host.Temporary(base, w.token) {
 		aside = w.tempName()
 		if err := renameNew(dir, base, aside); err != nil {
 			aside = base // a file system that cannot rename this folder
@@ -137,7 +137,7 @@ func (w *Writer) Sweep(ctx context.Context, dir, token string) error {
 	}
 	var all []error
 	for _, n := range names {
-		if strings.HasPrefix(n, tempPrefix+token+".") {
+		if host.Temporary(n, token) {
 			all = append(all, w.Remove(ctx, strings.TrimSuffix(dir, "/")+"/"+n, true))
 		}
 	}

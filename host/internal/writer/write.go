@@ -39,11 +39,8 @@ func New(r *reader.Reader, root *beneath.Root) *Writer {
 // Token is the part of the names of temporary files by which [Writer.Sweep] of a later run finds them: ".apply.TOKEN.RANDOM".
 func (w *Writer) Token() string { return w.token }
 
-// tempPrefix begins the names of all temporary files; the token of the run and a random part follow.
-const tempPrefix = ".apply."
-
 func (w *Writer) tempName() string {
-	return tempPrefix + w.token + "." + strings.ToLower(rand.Text()[:12])
+	return host.TempPrefix + w.token + "." + strings.ToLower(rand.Text()[:12])
 }
 
 // WriteFile implements [host.FileWriter]. A device or a folder is never replaced.

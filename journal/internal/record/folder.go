@@ -76,7 +76,9 @@ func (f Folder) Recover() (p Past, warnings []string, err error) {
 		var err error
 		if dmg.Torn && p.Head.ID != "" {
 			warnings = append(warnings, fmt.Sprintf("journal of run %s: its end is torn (%v); cut off at byte %d, all before it counts", id, dmg.Err, dmg.Offset))
-			err = os.Truncate(name, dmg.Offset)
+			if err = os.Truncate(name, dmg.Offset); err == nil {
+				err = os.Chtimes(name, p.End, p.End) // an undo asks for it
+			}
 		} else {
 			warnings = append(warnings, fmt.Sprintf("journal of run %s: damaged (%v); set aside as %s.damaged, and this run goes on with what of it is whole", id, dmg.Err, filepath.Base(name)))
 			err = os.Rename(name, name+".damaged")
@@ -152,7 +154,11 @@ func (f Folder) Read(id string) (Past, *lines.Damage, error) {
 		return Past{}, nil, fmt.Errorf("journal: %w", err)
 	}
 	defer file.Close()
-	var p Past
+	info, err := file.Stat()
+	if err != nil {
+		return Past{}, nil, fmt.Errorf("journal: %w", err)
+	}
+	p := Past{End: info.ModTime()}
 	dmg, err := decode(file, p.add)
 	if err != nil {
 		return Past{}, nil, fmt.Errorf("journal: %w", err)

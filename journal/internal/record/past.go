@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/nodeapply/apply/journal/internal/image"
 	"github.com/nodeapply/apply/resources"
@@ -15,6 +16,7 @@ type Past struct {
 	Head  Run
 	Owed  []Debt // after the last record
 	Ops   []Step
+	End   time.Time                 // of the last write to the journal
 	named map[string][]int          // the indices of ops that announce a change of a name
 	begun map[resources.Address]int // the index of the one that has what its type needs to restore it
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/nodeapply/apply/cmd/apply/internal/interrupt"
 	"github.com/nodeapply/apply/cmd/apply/internal/load"
 	"github.com/nodeapply/apply/cmd/apply/internal/outfile"
+	"github.com/nodeapply/apply/cmd/apply/internal/prove"
 	"github.com/nodeapply/apply/engine"
 	"github.com/nodeapply/apply/journal/undo"
 	"github.com/nodeapply/apply/report"
@@ -37,6 +38,7 @@ func PlanCommand(a *cli.App) *cobra.Command {
 	}
 	r.AddFlags(cmd.Flags())
 	r.AddRun(cmd.Flags())
+	cmd.Flags().BoolVar(&r.sandbox, "sandbox", false, "also converge in an overlay of this node, and say what that does to its files, commands and packages included")
 	cmd.Flags().StringVar(&r.planOut, "out", "", "save the plan to `FILE`.plan; apply FILE.plan then makes just these changes")
 	return cmd
 }
@@ -54,11 +56,19 @@ func (r *Runner) plan(cmd *cobra.Command, src source.Source) error {
 	}
 	ctx, signals := r.Catch(cmd.Context())
 	defer signals.End()
+	if r.sandbox {
+		if inside, err := prove.Inside(ctx, r.Loader, src); inside || err != nil {
+			return err
+		}
+	}
 	m, err := r.Load(ctx, src)
 	if err != nil {
 		return err
 	}
 	rep, err := r.PlanOf(ctx, signals, m)
+	if r.sandbox && err == nil && rep.Interrupted == 0 {
+		err = prove.PrintEffects(ctx, r.Loader, m)
+	}
 	if rep == nil || r.planOut == "" || rep.Interrupted != 0 {
 		return err
 	}

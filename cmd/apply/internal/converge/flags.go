@@ -15,6 +15,7 @@ type Runner struct {
 	Noop bool
 
 	planOut       string
+	sandbox       bool
 	tags          []string
 	skipTags      []string
 	targets       []string

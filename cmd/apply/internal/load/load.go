@@ -32,6 +32,8 @@ import (
 type Loader struct {
 	*cli.App
 	Flags
+	// Stage, if set, makes of the node what manifests are compiled for and converge.
+	Stage func(*local.Node) (host.Host, error)
 }
 
 // New returns the Loader of a command, whose flags are yet to be added.
@@ -146,9 +148,15 @@ func (l *Loader) Compile(ctx context.Context, c *origin.Checkouts, o origin.Orig
 	if err != nil {
 		return nil, err
 	}
+	var node host.Host = h
+	if l.Stage != nil {
+		if node, err = l.Stage(h); err != nil {
+			return nil, err
+		}
+	}
 	types := all.Linked(part)
 	m, err := apply.Load(ctx, o.Path, apply.Options{
-		Types: types, Host: h, Session: part, Vars: vars, Facts: known, Scrub: &l.Scrub, Modules: c.Module, Shown: o.Shown, Within: o.Within,
+		Types: types, Host: node, Session: part, Vars: vars, Facts: known, Scrub: &l.Scrub, Modules: c.Module, Shown: o.Shown, Within: o.Within,
 	})
 	l.Note(known.Warnings()...)
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/nodeapply/apply/host"
-	"github.com/nodeapply/apply/resources/file/internal/unified"
+	"github.com/nodeapply/apply/resources/unified"
 )
 
 const (

@@ -168,6 +168,18 @@ func TestTimeouts(t *testing.T) {
 	}
 }
 
+func TestNegativeTimeouts(t *testing.T) {
+	n, _, _ := nodes(t, "-w", "n1", "--connect-timeout", "-1s")
+	if _, _, err := n.Selected(nil); err == nil || err.Error() != "--connect-timeout -1s: is no time to wait for" {
+		t.Errorf("got %v", err)
+	}
+	n, _, _ = nodes(t, "-w", "n1")
+	n.Timeout = -time.Minute
+	if _, _, err := n.Selected(nil); err == nil || err.Error() != "--timeout -1m0s: is no time to wait for" {
+		t.Errorf("got %v", err)
+	}
+}
+
 // TestInterruptible: a signal that comes twice at once, as timeout(1) sends it, is one.
 func TestInterruptible(t *testing.T) {
 	ctx, end := Interruptible(t.Context())

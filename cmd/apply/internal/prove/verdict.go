@@ -1,0 +1,153 @@
+package prove
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Verdicts. Nothing is proved of what was not run.
+const (
+	Proved     = "proved"
+	Refuted    = "refuted"
+	NotDecided = "not decided"
+)
+
+// Claim is one thing that was tried.
+type Claim struct {
+	Claim    string    `json:"claim"` // idempotent, order-independent, crash-safe
+	Verdict  string    `json:"verdict"`
+	Summary  string    `json:"summary"`
+	Counters []Counter `json:"counterexamples,omitempty"`
+}
+
+// Counter is a counterexample.
+type Counter struct {
+	Summary     string       `json:"summary"`
+	Resources   []Place      `json:"resources,omitempty"`
+	Differences []Difference `json:"differences,omitempty"`
+	Missing     string       `json:"missing,omitempty"` // what would mend it
+	Again       string       `json:"again,omitempty"`   // the command that shows it again
+}
+
+// Place is a resource and where it is declared.
+type Place struct {
+	Address string `json:"address"`
+	Pos     string `json:"pos"`
+}
+
+// Open is what was not decided.
+type Open struct {
+	Event  string `json:"event,omitempty"` // of a plan: "not decided"
+	Name   string `json:"name"`            // an address, or a path
+	Reason string `json:"reason"`
+}
+
+// Verdict is all that came of a proof.
+type Verdict struct {
+	Event     string  `json:"event"` // "proof"
+	Verdict   string  `json:"verdict"`
+	Orders    int     `json:"orders"`
+	Resources int     `json:"resources"` // that were really run
+	Seed      uint64  `json:"seed"`
+	Claims    []Claim `json:"claims"`
+	Open      []Open  `json:"not_decided,omitempty"`
+}
+
+// verdict sums up.
+func (p *proof) verdict() Verdict {
+	v := Verdict{Event: "proof", Verdict: Proved, Orders: p.orders, Resources: len(p.catalog.Entries()), Seed: p.seed, Claims: p.claims, Open: p.open}
+	for _, e := range p.catalog.Entries() {
+		for _, o := range p.open {
+			if o.Name == e.Addr.String() {
+				v.Resources--
+				break
+			}
+		}
+	}
+	for _, c := range p.claims {
+		if c.Verdict == Refuted || v.Verdict == Proved {
+			v.Verdict = c.Verdict
+		}
+	}
+	if v.Verdict == Proved && v.Resources == 0 {
+		v.Verdict = NotDecided
+	}
+	return v
+}
+
+// text is the verdict for people.
+func (v Verdict) text() string {
+	var b strings.Builder
+	for _, c := range v.Claims {
+		fmt.Fprintf(&b, "%-18s %s: %s\n", c.Claim, c.Verdict, c.Summary)
+		for _, x := range c.Counters {
+			x.write(&b)
+		}
+	}
+	for _, line := range together(v.Open) {
+		fmt.Fprintf(&b, "%-18s %s\n", NotDecided, line)
+	}
+	b.WriteString(v.Verdict)
+	if v.Verdict == Proved {
+		fmt.Fprintf(&b, " (%d %s, %d %s)", v.Orders, plural(v.Orders, "order"), v.Resources, plural(v.Resources, "resource"))
+		if n := len(v.Open); n > 0 {
+			fmt.Fprintf(&b, "; %d not decided", n)
+		}
+	}
+	b.WriteByte('\n')
+	return b.String()
+}
+
+// together lists what was not decided: of many with the same reason, some.
+func together(open []Open) []string {
+	const some = 3
+	names := map[string][]string{}
+	for _, o := range open {
+		names[o.Reason] = append(names[o.Reason], o.Name)
+	}
+	var lines []string
+	for _, o := range open {
+		all := names[o.Reason]
+		if all == nil {
+			continue
+		}
+		more := ""
+		if n := len(all) - some; n > 0 {
+			all, more = all[:some], fmt.Sprintf(" and %d more", n)
+		}
+		lines = append(lines, strings.Join(all, ", ")+more+": "+o.Reason)
+		names[o.Reason] = nil
+	}
+	return lines
+}
+
+func plural(n int, word string) string {
+	if n == 1 {
+		return word
+	}
+	return word + "s"
+}
+
+func (x Counter) write(b *strings.Builder) {
+	const indent = "    "
+	fmt.Fprintf(b, "%s%s\n", indent, strings.ReplaceAll(x.Summary, "\n", "\n"+indent))
+	for _, r := range x.Resources {
+		fmt.Fprintf(b, "%s  %s: %s\n", indent, r.Pos, r.Address)
+	}
+	for i, d := range x.Differences {
+		if i == 10 {
+			fmt.Fprintf(b, "%s  and %d more\n", indent, len(x.Differences)-i)
+			break
+		}
+		fmt.Fprintf(b, "%s  %s: %s, or %s\n", indent, d.Name, d.First, d.Second)
+		for line := range strings.Lines(d.Diff) {
+			fmt.Fprintf(b, "%s    %s\n", indent, strings.TrimSuffix(line, "\n"))
+		}
+	}
+	if x.Missing != "" {
+		fmt.Fprintf(b, "%s  missing: %s\n", indent, x.Missing)
+	}
+	if x.Again != "" {
+		fmt.Fprintf(b, "%s  again: %s\n", indent, x.Again)
+	}
+}

@@ -1,0 +1,88 @@
+package graph
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// keeps says which edge of g an order of its vertices breaks; "" none.
+func keeps(g *Graph, order []int) string {
+	at := make([]int, g.Len())
+	for i, v := range order {
+		at[v] = i
+	}
+	for v := range g.Len() {
+		for _, e := range g.Succ(v) {
+			if at[v] >= at[e.To] {
+				return fmt.Sprintf("%d comes after %d in %v", v, e.To, order)
+			}
+		}
+	}
+	return ""
+}
+
+func randomGraph(rnd *rand.Rand) *Graph {
+	n := 1 + rnd.IntN(40)
+	g := New(n)
+	perm := rnd.Perm(n)
+	for range rnd.IntN(2 * n) {
+		if a, b := rnd.IntN(n), rnd.IntN(n); a != b {
+			g.Connect(perm[min(a, b)], perm[max(a, b)], false)
+		}
+	}
+	return g
+}
+
+func TestRandomOrders(t *testing.T) {
+	for seed := range uint64(100) {
+		rnd := rand.New(rand.NewPCG(seed, 2))
+		g := randomGraph(rnd)
+		from, to := g.RandomOrder(rnd), g.RandomOrder(rnd)
+		for _, o := range [][]int{from, to} {
+			if sorted := slices.Sorted(slices.Values(o)); len(sorted) != g.Len() || sorted[0] != 0 || len(slices.Compact(sorted)) != g.Len() {
+				t.Fatalf("seed %d: not all vertices once: %v", seed, o)
+			}
+			if broken := keeps(g, o); broken != "" {
+				t.Errorf("seed %d: %s", seed, broken)
+			}
+		}
+		var walked order
+		g.WalkInOrder(t.Context(), to, &walked)
+		if diff := cmp.Diff(to, walked.got); diff != "" || walked.readied != g.Len() || walked.done != g.Len() {
+			t.Errorf("seed %d: want the order followed: %s", seed, diff)
+		}
+		n := Swaps(from, to)
+		before := from
+		for i := range n + 1 {
+			o, first, second := After(from, to, i)
+			if broken := keeps(g, o); broken != "" {
+				t.Errorf("seed %d, %d of %d: %s", seed, i, n, broken)
+			}
+			if i > 0 {
+				at := slices.Index(before, second)
+				want := slices.Clone(before)
+				want[at], want[at+1] = first, second
+				if diff := cmp.Diff(want, o); diff != "" {
+					t.Fatalf("seed %d, %d of %d: want two neighbours exchanged: %s", seed, i, n, diff)
+				}
+			}
+			before = o
+		}
+		if diff := cmp.Diff(to, before); diff != "" {
+			t.Errorf("seed %d: want the other order in the end: %s", seed, diff)
+		}
+	}
+}
+
+// TestOrderAgainstTheEdges is followed as far as these allow.
+func TestOrderAgainstTheEdges(t *testing.T) {
+	var o order
+	parse("a>b").WalkInOrder(t.Context(), []int{7, 6, 5, 4, 3, 2, 1, 0}, &o)
+	if diff := cmp.Diff("hgfedcab", letters(o.got)); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -1,0 +1,46 @@
+package sandbox
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/nodeapply/apply/host"
+)
+
+// Layer is one mounted file system of the node, as it is in a box.
+type Layer struct {
+	Point    string
+	ReadOnly bool `json:",omitempty"`
+	File     bool `json:",omitempty"` // a single file is mounted there: it is there as it is, read-only
+}
+
+// anew are folders that a box gets anew, with all that is mounted in them.
+var anew = []string{"/proc", "/sys", "/dev", "/run"}
+
+// Kernel's own, which hold no files.
+var kernels = []string{
+	"proc", "sysfs", "cgroup", "cgroup2", "devtmpfs", "devpts", "mqueue", "hugetlbfs", "debugfs", "tracefs", "securityfs", "pstore", "bpf", "configfs",
+	"fusectl", "efivarfs", "binfmt_misc", "autofs", "nsfs", "rpc_pipefs", "selinuxfs",
+}
+
+// Remote ones, whose servers would be asked: an overlay of them is not the node's alone.
+var remote = []string{"nfs", "nfs4", "cifs", "smb3", "ceph", "afs", "ocfs2", "gfs2"}
+
+// Layers plans which of the node's mounts a box has, the outer before the inner ones, and names those that are left out of it.
+func Layers(mounts []host.Mount) (layers []Layer, left []string) {
+	for _, m := range mounts {
+		covered := func(point string) bool { return point == m.Point || within(point, m.Point) }
+		layers = slices.DeleteFunc(layers, func(l Layer) bool { return covered(l.Point) })
+		left = slices.DeleteFunc(left, covered)
+		switch {
+		case slices.ContainsFunc(anew, func(dir string) bool { return m.Point == dir || within(m.Point, dir) }), slices.Contains(kernels, m.FSType):
+		case slices.Contains(remote, m.FSType), strings.HasPrefix(m.FSType, "fuse."):
+			left = append(left, m.Point)
+		default:
+			layers = append(layers, Layer{Point: m.Point, ReadOnly: slices.Contains(m.Options, "ro") || slices.Contains(m.SuperOptions, "ro")})
+		}
+	}
+	return layers, left
+}
+
+func within(name, dir string) bool { return dir == "/" || strings.HasPrefix(name, dir+"/") }
