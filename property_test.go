@@ -269,7 +269,7 @@ func TestUndoGivesBackTheTree(t *testing.T) {
 				t.Fatal(err)
 			}
 			h := w.host()
-			u, err := undo.PlanOf(s, h, "001")
+			u, err := undo.PlanOf(t.Context(), s, h, nil, "001")
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -33,6 +33,7 @@ type Run struct {
 	owed    map[resources.Address][]record.Debt // by target
 	touched map[resources.Address][]string
 	images  map[string]depth // how much of a name this run has kept
+	states  map[resources.Address]json.RawMessage
 	failed  error
 
 	before record.Past // the newest run before this one
@@ -60,7 +61,8 @@ func (s *State) Begin(id, token, undoes string, now time.Time) (r *Run, warnings
 	}
 	r = &Run{
 		state: s, head: record.Run{ID: id, Started: now.UTC(), Token: token, Undoes: undoes},
-		owed: map[resources.Address][]record.Debt{}, touched: map[resources.Address][]string{}, images: map[string]depth{}, before: last,
+		owed: map[resources.Address][]record.Debt{}, touched: map[resources.Address][]string{}, images: map[string]depth{},
+		states: map[resources.Address]json.RawMessage{}, before: last,
 	}
 	for _, d := range due(last, now) {
 		r.owed[d.Target.Address()] = append(r.owed[d.Target.Address()], d)
@@ -129,6 +131,9 @@ func (r *Run) Begin(ctx context.Context, a resources.Address, d resources.Diff, 
 	for _, target := range owes {
 		rec.Owes = append(rec.Owes, record.AddressOf(target))
 		r.owed[target] = append(r.owed[target], record.Debt{Target: record.AddressOf(target), Source: record.AddressOf(a), Since: now, Own: true})
+	}
+	if _, known := r.states[a]; !known && rec.Restorable() {
+		r.states[a] = before
 	}
 	first := !r.begun
 	r.begun = true

@@ -196,6 +196,9 @@ type Restorer interface {
 	// Restore brings back what Before saw. The receiver is a fresh resource of the type that knows nothing but its title, from which the name may
 	// differ.
 	Restore(ctx context.Context, h host.Host, before json.RawMessage) error
+	// Now returns what Before saw as it is now: of the same things, to be restored too, and the very same bytes as long as nothing has changed them and
+	// once they are as Before saw them. The receiver is as that of Restore.
+	Now(ctx context.Context, v host.View, before json.RawMessage) (json.RawMessage, error)
 }
 
 // Inspector is a Resource that can fill its own attributes from the node, so that printing them gives a manifest whose plan is empty.

@@ -36,8 +36,8 @@ type Step struct {
 	covered bool // something is mounted there that goes before it
 }
 
-// PlanOf reads what run id changed and compares it with the node. What has changed since is refused.
-func PlanOf(state *journal.State, v host.View, id string) (*Plan, error) {
+// PlanOf reads what run id changed and compares it with the node; of the states that they keep themselves types are asked. What has changed since is refused.
+func PlanOf(ctx context.Context, state *journal.State, v host.View, types []resources.Type, id string) (*Plan, error) {
 	journals := record.In(state.Dir())
 	p, dmg, err := journals.Read(id)
 	if err != nil {
@@ -46,8 +46,12 @@ func PlanOf(state *journal.State, v host.View, id string) (*Plan, error) {
 	if dmg != nil && !dmg.Torn {
 		return nil, fmt.Errorf("the journal of run %s is damaged: %w", id, dmg.Err)
 	}
-	if by, err := undoneBy(journals, id); err != nil || by != "" {
-		return nil, errors.Join(err, fmt.Errorf("run %s was undone already, by run %s", id, by))
+	undos, err := attemptsAt(journals, id)
+	switch {
+	case err != nil:
+		return nil, err
+	case undos.by != "":
+		return nil, fmt.Errorf("run %s was undone already, by run %s", id, undos.by)
 	}
 	u := &Plan{Run: id}
 	touched := touchedBy(p)
@@ -55,8 +59,11 @@ func PlanOf(state *journal.State, v host.View, id string) (*Plan, error) {
 		if st.Begin != nil && !touched(st.Begin.Addr.Address()) {
 			continue // announced, and given up before anything was done
 		}
-		step, ok, err := stepOf(v, st, p.End)
-		if err != nil {
+		var step Step
+		var ok bool
+		if st.Begin != nil && st.Begin.Restorable() {
+			step, ok = undos.stateStep(ctx, v, types, st)
+		} else if step, ok, err = stepOf(v, st, p.End); err != nil {
 			return nil, err
 		}
 		if ok {
@@ -65,16 +72,16 @@ func PlanOf(state *journal.State, v host.View, id string) (*Plan, error) {
 	}
 	slices.Reverse(u.Steps)
 	u.sayOnce()
-	return u, errors.Join(u.uncover(v), u.keepStrangers(v, p.Head.Token))
+	return u, errors.Join(u.uncover(ctx, v), u.keepStrangers(v, p.Head.Token))
 }
 
 // uncover lets folders go on which the run has mounted something: what is seen of them now is what is mounted there, and that goes before them.
-func (u *Plan) uncover(v host.View) error {
-	first := slices.IndexFunc(u.Steps, func(s Step) bool { return s.Addr.Type == "mount" && s.before != nil })
+func (u *Plan) uncover(ctx context.Context, v host.View) error {
+	first := slices.IndexFunc(u.Steps, func(s Step) bool { return s.Addr.Type == "mount" && s.before != nil && s.Refused == "" })
 	if first < 0 {
 		return nil
 	}
-	mounts, err := v.Mounts(context.Background())
+	mounts, err := v.Mounts(ctx)
 	if err != nil {
 		return err
 	}
@@ -193,29 +200,9 @@ func changedBy(v host.View, p record.Past) (bool, error) {
 	return false, nil
 }
 
-// undoneBy returns the id of the run that undid run id and came to its end.
-func undoneBy(journals record.Folder, id string) (string, error) {
-	ids, err := journals.IDs()
-	if err != nil {
-		return "", err
-	}
-	for _, other := range ids {
-		if other <= id {
-			break
-		}
-		if p, ended := journals.Closed(other); ended && p.Head.Undoes == id {
-			return other, nil
-		}
-	}
-	return "", nil
-}
-
 // stepOf is what an undo does of one record of a run whose journal ends at end.
 func stepOf(v host.View, st record.Step, end time.Time) (Step, bool, error) {
 	switch {
-	case st.Begin != nil && len(st.Begin.Before) > 0 && string(st.Begin.Before) != "null":
-		a := st.Begin.Addr.Address()
-		return Step{Addr: a, What: "state of " + a.String(), before: st.Begin.Before}, true, nil
 	case st.Begin != nil && st.Begin.Irreversible:
 		a := st.Begin.Addr.Address()
 		reason := "it cannot be taken back"

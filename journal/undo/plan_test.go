@@ -55,7 +55,7 @@ func recorded(t *testing.T, s *journal.State, h host.Host, id string, fn func(ct
 
 func undoAll(t *testing.T, s *journal.State, h host.Host, id string) {
 	t.Helper()
-	p, err := PlanOf(s, h, id)
+	p, err := PlanOf(t.Context(), s, h, nil, id)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,7 +122,7 @@ func TestPlanRefuses(t *testing.T) {
 		if err := write("newer")(t.Context(), h); err != nil {
 			t.Fatal(err)
 		}
-		u, err := PlanOf(s, h, "1")
+		u, err := PlanOf(t.Context(), s, h, nil, "1")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -141,7 +141,7 @@ func TestPlanRefuses(t *testing.T) {
 		if err := r.Op(t.Context(), dial, h, host.Op{Kind: host.OpRun, Name: "/bin/sh"}); err != nil {
 			t.Fatal(err)
 		}
-		u, err := PlanOf(s, h, "2")
+		u, err := PlanOf(t.Context(), s, h, nil, "2")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -156,7 +156,7 @@ func TestPlanRefuses(t *testing.T) {
 		if err := h.WriteFile(t.Context(), "/d/f", host.NewFile{Content: strings.NewReader("mine")}); err != nil {
 			t.Fatal(err)
 		}
-		u, err := PlanOf(s, h, "1")
+		u, err := PlanOf(t.Context(), s, h, nil, "1")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -165,7 +165,7 @@ func TestPlanRefuses(t *testing.T) {
 		}
 	})
 	t.Run("an unknown run", func(t *testing.T) {
-		if _, err := PlanOf(open(t), hosttest.New(t, ""), "7"); err == nil || !strings.Contains(err.Error(), "no run 7") {
+		if _, err := PlanOf(t.Context(), open(t), hosttest.New(t, ""), nil, "7"); err == nil || !strings.Contains(err.Error(), "no run 7") {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -177,13 +177,13 @@ func TestPlanRefuses(t *testing.T) {
 		if err := r.Begin(t.Context(), motd, resources.Diff{}, nil, nil); err != nil {
 			t.Fatal(err)
 		}
-		if u, err := PlanOf(s, h, "1"); err != nil || len(u.Steps) != 1 {
+		if u, err := PlanOf(t.Context(), s, h, nil, "1"); err != nil || len(u.Steps) != 1 {
 			t.Errorf("before the undo came to its end: %v, %v", u, err)
 		}
 		if err := r.Close(); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := PlanOf(s, h, "1"); err == nil || !strings.Contains(err.Error(), "undone already, by run 2") {
+		if _, err := PlanOf(t.Context(), s, h, nil, "1"); err == nil || !strings.Contains(err.Error(), "undone already, by run 2") {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -208,7 +208,7 @@ func TestLastChange(t *testing.T) {
 		t.Fatal(err)
 	}
 	last("1")
-	if u, err := PlanOf(s, h, "2"); err != nil || len(u.Steps) != 0 {
+	if u, err := PlanOf(t.Context(), s, h, nil, "2"); err != nil || len(u.Steps) != 0 {
 		t.Errorf("nothing was written: %v, %+v", err, u)
 	}
 	// A resource that gives up before it does anything.
@@ -217,7 +217,7 @@ func TestLastChange(t *testing.T) {
 		t.Fatal(err)
 	}
 	last("1")
-	if u, err := PlanOf(s, h, "3"); err != nil || len(u.Steps) != 0 {
+	if u, err := PlanOf(t.Context(), s, h, nil, "3"); err != nil || len(u.Steps) != 0 {
 		t.Errorf("there is nothing to be put back: %v, %+v", err, u)
 	}
 	// What was changed since is not what it was before.
@@ -244,7 +244,7 @@ func TestFolderUnderAMount(t *testing.T) {
 	); err != nil {
 		t.Fatal(err)
 	}
-	u, err := PlanOf(s, h, "1")
+	u, err := PlanOf(t.Context(), s, h, nil, "1")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -308,7 +308,7 @@ func TestPlanOfARunThatDied(t *testing.T) {
 			if err := os.Chtimes(filepath.Join(s.Dir(), "journal", "1.journal"), last, last); err != nil {
 				t.Fatal(err)
 			}
-			p, err := PlanOf(s, h, "1")
+			p, err := PlanOf(t.Context(), s, h, nil, "1")
 			if err != nil {
 				t.Fatal(err)
 			}

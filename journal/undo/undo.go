@@ -3,9 +3,8 @@ package undo
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
-	"fmt"
-	"slices"
 	"time"
 
 	"github.com/nodeapply/apply/host"
@@ -45,13 +44,19 @@ func Run(ctx context.Context, state *journal.State, h *local.Node, u *Plan, o Op
 			continue
 		}
 		start := time.Now()
-		unannounced := run.Begin(ctx, s.Addr, resources.Diff{}, nil, nil)
-		if unannounced != nil && len(rep.Results) == 0 { // the journal cannot be written
-			return nil, errors.Join(unannounced, run.Leave())
+		now, err := taker.now(ctx, s)
+		if err == nil {
+			err = run.Begin(ctx, s.Addr, resources.Diff{}, nil, now)
+			if err != nil && len(rep.Results) == 0 { // the journal cannot be written
+				return nil, errors.Join(err, run.Leave())
+			}
 		}
-		res := taker.take(ctx, s, unannounced)
+		res := taker.take(ctx, s, err)
 		res.StartMS, res.DurationMS = millis(start.Sub(rep.Started)), millis(time.Since(start))
 		rep.Results = append(rep.Results, res)
+	}
+	if err := Leave(ctx, run, h, o.Types); err != nil {
+		rep.Warnings = append(rep.Warnings, err.Error())
 	}
 	rep.DurationMS = millis(time.Since(rep.Started))
 	rep.Resources, rep.AsPlanned = len(rep.Results), len(rep.Results)
@@ -69,6 +74,14 @@ type taker struct {
 	h      *local.Node
 	run    *journal.Run
 	types  []resources.Type
+}
+
+// now is what an undo of this undo needs of a type's own state.
+func (t *taker) now(ctx context.Context, s Step) (json.RawMessage, error) {
+	if s.op != nil {
+		return nil, nil
+	}
+	return nowOf(ctx, t.h, t.types, s.Addr, s.before)
 }
 
 // take takes one step, unless it could not be announced, and records how it left its file.
@@ -99,6 +112,12 @@ func (t *taker) putBack(ctx context.Context, h host.Host, s Step) error {
 	if err != nil {
 		return err
 	}
+	if _, beyond := r.(resources.Skipper); beyond {
+		// It does not go through the host, which would tell of it.
+		if err := t.run.Op(ctx, s.Addr, h, host.Op{Kind: host.OpPublish, Name: s.Addr.Title}); err != nil {
+			return err
+		}
+	}
 	return r.Restore(ctx, h, s.before)
 }
 
@@ -114,16 +133,3 @@ func (r recorder) Before(ctx context.Context, v host.View, op host.Op) error {
 }
 
 var _ host.Recorder = recorder{}
-
-// restorer makes a resource of an address's type, which has to be one that can restore.
-func restorer(types []resources.Type, addr resources.Address) (resources.Restorer, error) {
-	i := slices.IndexFunc(types, func(t resources.Type) bool { return t.Name == addr.Type })
-	if i < 0 {
-		return nil, fmt.Errorf("unknown type %s", addr.Type)
-	}
-	r, ok := types[i].New(addr.Title).(resources.Restorer)
-	if !ok {
-		return nil, fmt.Errorf("a %s cannot be restored", addr.Type)
-	}
-	return r, nil
-}

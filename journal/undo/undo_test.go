@@ -3,6 +3,7 @@ package undo
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -30,12 +31,15 @@ type node struct {
 	dir   string
 	host  *local.Node
 	state *journal.State
-	dial  []string // what the dial was told to restore
+	stuck bool     // what the dial is told makes it stand at 8
+	dial  string   // how it stands
+	told  []string // what the dial was told to restore
 }
 
-func changed(t *testing.T) *node {
+// changed makes that; keeps says whether the run records how it left the dial, which earlier versions did not.
+func changed(t *testing.T, keeps bool) *node {
 	t.Helper()
-	n := &node{dir: t.TempDir()}
+	n := &node{dir: t.TempDir(), dial: "7"}
 	var err error
 	if n.host, err = local.New(local.Options{Root: n.dir}); err != nil {
 		t.Fatal(err)
@@ -73,16 +77,22 @@ func changed(t *testing.T) *node {
 	}
 	step(motd, nil, write("/motd"))
 	step(dial, json.RawMessage(`7`), func(host.Host) error {
+		n.dial = "9"
 		return run.Op(ctx, dial, n.host, host.Op{Kind: host.OpRun, Name: "/bin/turn"})
 	})
 	step(issue, nil, write("/issue"))
+	if keeps {
+		if err := Leave(ctx, run, n.host, n.types()); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if err := run.Close(); err != nil {
 		t.Fatal(err)
 	}
 	return n
 }
 
-// turned is a type that keeps its own state.
+// turned is a type that keeps its own state, beyond the node.
 type turned struct{ n *node }
 
 func (turned) Check(context.Context, host.View) (resources.Diff, error) { return resources.Diff{}, nil }
@@ -90,19 +100,34 @@ func (turned) Apply(context.Context, host.Host, resources.Diff) error   { return
 func (turned) Before(context.Context, host.View, resources.Diff) (json.RawMessage, error) {
 	return nil, nil
 }
+func (d turned) Now(context.Context, host.View, json.RawMessage) (json.RawMessage, error) {
+	if d.n.dial == "" {
+		return nil, errors.New("it is gone")
+	}
+	return json.RawMessage(d.n.dial), nil
+}
 func (d turned) Restore(_ context.Context, _ host.Host, before json.RawMessage) error {
-	d.n.dial = append(d.n.dial, string(before))
+	d.n.told = append(d.n.told, string(before))
+	d.n.dial = string(before)
+	if d.n.stuck {
+		d.n.dial = "8"
+		return errors.New("it is stuck")
+	}
 	return nil
+}
+func (turned) Skip(context.Context, host.Host, string) error { return nil }
+
+func (n *node) types() []resources.Type {
+	return []resources.Type{{Name: "dial", New: func(string) resources.Resource { return turned{n} }}}
 }
 
 func (n *node) undo(t *testing.T, id, of string, interrupted func() int) *report.Report {
 	t.Helper()
-	u, err := PlanOf(n.state, n.host, of)
+	u, err := PlanOf(t.Context(), n.state, n.host, n.types(), of)
 	if err != nil {
 		t.Fatal(err)
 	}
-	types := []resources.Type{{Name: "dial", New: func(string) resources.Resource { return turned{n} }}}
-	rep, err := Run(t.Context(), n.state, n.host, u, Options{ID: id, Types: types, Interrupted: interrupted})
+	rep, err := Run(t.Context(), n.state, n.host, u, Options{ID: id, Types: n.types(), Interrupted: interrupted})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +145,7 @@ func (n *node) files(t *testing.T) string {
 		}
 		out = append(out, string(b))
 	}
-	return strings.Join(append(out, n.dial...), " ")
+	return strings.Join(append(out, n.told...), " ")
 }
 
 // told are addresses and outcomes in their order.
@@ -135,7 +160,7 @@ func told(rep *report.Report) string {
 func never() int { return 0 }
 
 func TestRun(t *testing.T) {
-	n := changed(t)
+	n := changed(t, true)
 	rep := n.undo(t, "2", "1", never)
 	if diff := cmp.Diff("file.issue=changed dial.volume=changed file.motd=changed", told(rep)); diff != "" {
 		t.Error(diff)
@@ -143,17 +168,21 @@ func TestRun(t *testing.T) {
 	if diff := cmp.Diff("old old 7", n.files(t)); diff != "" {
 		t.Error(diff)
 	}
-	if _, err := PlanOf(n.state, n.host, "1"); err == nil || !strings.Contains(err.Error(), "undone already, by run 2") {
+	if _, err := PlanOf(t.Context(), n.state, n.host, n.types(), "1"); err == nil || !strings.Contains(err.Error(), "undone already, by run 2") {
 		t.Errorf("it is not on record: %v", err)
 	}
 	n.undo(t, "3", "2", never)
-	if diff := cmp.Diff("new new 7", n.files(t)); diff != "" {
+	if diff := cmp.Diff("new new 7 9", n.files(t)); diff != "" {
 		t.Errorf("the undo undone: %s", diff)
+	}
+	n.undo(t, "4", "3", never)
+	if diff := cmp.Diff("old old 7 9 7", n.files(t)); diff != "" {
+		t.Errorf("and that undone: %s", diff)
 	}
 }
 
 func TestRefused(t *testing.T) {
-	n := changed(t)
+	n := changed(t, true)
 	if err := os.WriteFile(filepath.Join(n.dir, "issue"), []byte("edited"), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -167,7 +196,7 @@ func TestRefused(t *testing.T) {
 }
 
 func TestInterrupted(t *testing.T) {
-	n := changed(t)
+	n := changed(t, true)
 	steps := 0
 	rep := n.undo(t, "2", "1", func() int {
 		if steps++; steps > 1 {
@@ -196,7 +225,7 @@ func TestInterrupted(t *testing.T) {
 	if diff := cmp.Diff("old old 7", n.files(t)); diff != "" {
 		t.Error(diff)
 	}
-	if _, err := PlanOf(n.state, n.host, "1"); err == nil || !strings.Contains(err.Error(), "undone already, by run 3") {
+	if _, err := PlanOf(t.Context(), n.state, n.host, n.types(), "1"); err == nil || !strings.Contains(err.Error(), "undone already, by run 3") {
 		t.Errorf("got %v", err)
 	}
 	if last, err := LastChange(n.state, n.host); err != nil || last != "3" {
@@ -205,8 +234,8 @@ func TestInterrupted(t *testing.T) {
 }
 
 func TestFailure(t *testing.T) {
-	n := changed(t)
-	u, err := PlanOf(n.state, n.host, "1")
+	n := changed(t, true)
+	u, err := PlanOf(t.Context(), n.state, n.host, n.types(), "1")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -224,8 +253,8 @@ func TestFailure(t *testing.T) {
 
 // Where the journal cannot be written nothing is touched, and there is no report.
 func TestJournalCannotBeWritten(t *testing.T) {
-	n := changed(t)
-	p, err := PlanOf(n.state, n.host, "1")
+	n := changed(t, true)
+	p, err := PlanOf(t.Context(), n.state, n.host, n.types(), "1")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -235,5 +264,90 @@ func TestJournalCannotBeWritten(t *testing.T) {
 	}
 	if diff := cmp.Diff("new new", n.files(t)); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// What became of a state that its type keeps decides what an undo does of it.
+func TestStateSince(t *testing.T) {
+	for _, tt := range []struct {
+		name, now string
+		keeps     bool
+		want      string // outcomes
+		refused   string // why the state is
+	}{
+		{"as the run left it", "9", true, "file.issue=changed dial.volume=changed file.motd=changed", ""},
+		{"as before the run", "7", true, "file.issue=changed file.motd=changed", ""},
+		{"something else", "8", true, "file.issue=changed file.motd=changed", "it has changed since"},
+		{"not to be read", "", true, "file.issue=changed file.motd=changed", "whether it has changed since is not known: it is gone"},
+		{"nobody knows how the run left it", "8", false, "file.issue=changed dial.volume=changed file.motd=changed", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			n := changed(t, tt.keeps)
+			n.dial = tt.now
+			u, err := PlanOf(t.Context(), n.state, n.host, n.types(), "1")
+			if err != nil {
+				t.Fatal(err)
+			}
+			refused := ""
+			for _, s := range u.Steps {
+				refused += s.Refused
+			}
+			if diff := cmp.Diff(tt.refused, refused); diff != "" {
+				t.Error(diff)
+			}
+			if diff := cmp.Diff(tt.want, told(n.undo(t, "2", "1", never))); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// An undo that failed at a state has left it neither as the run did nor as before: the next one goes on from there, unless it has changed since.
+func TestAfterAnUndoThatFailed(t *testing.T) {
+	for name, tt := range map[string]struct{ by, want string }{
+		"as it left it":  {"", "dial.volume=changed"},
+		"something else": {"5", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := changed(t, true)
+			n.stuck = true
+			if diff := cmp.Diff("file.issue=changed dial.volume=failed file.motd=changed", told(n.undo(t, "2", "1", never))); diff != "" {
+				t.Error(diff)
+			}
+			n.stuck = false
+			if tt.by != "" {
+				n.dial = tt.by
+			}
+			if diff := cmp.Diff(tt.want, told(n.undo(t, "3", "1", never))); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// A second attempt finds what the first one has left: an undo goes back to before both.
+func TestAttempts(t *testing.T) {
+	n := changed(t, true)
+	run, _, err := n.state.Begin("2", n.host.Token(), "", started)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, before := range []string{"9", "10", "null"} {
+		if err := run.Begin(t.Context(), dial, resources.Diff{}, nil, json.RawMessage(before)); err != nil {
+			t.Fatal(err)
+		}
+		if err := run.Op(t.Context(), dial, n.host, host.Op{Kind: host.OpRun, Name: "/bin/turn"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	n.dial = "11"
+	if err := errors.Join(Leave(t.Context(), run, n.host, n.types()), run.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff("dial.volume=changed", told(n.undo(t, "3", "2", never))); diff != "" {
+		t.Error(diff)
+	}
+	if n.dial != "9" {
+		t.Errorf("it stands at %s", n.dial)
 	}
 }

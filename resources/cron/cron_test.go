@@ -311,3 +311,21 @@ func TestJobOfAnotherNameIsNotTakenOver(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+func TestChangedSince(t *testing.T) {
+	for start, lines := range map[string]string{"made": "", "changed": "# apply: backup\n5 04 * * * /bin/backup --all\n", "taken over": "* * * * * /bin/backup --all\n"} {
+		t.Run(start, func(t *testing.T) {
+			h := node(t, above+lines)
+			resourcetest.Notices(t, h, Type(), declare(nil), func() { resourcetest.Converges(t, h, declare(declared["at night"])) })
+		})
+	}
+}
+
+// A run that removes the user after the job leaves no job.
+func TestUserWhoHasGone(t *testing.T) {
+	h := hosttest.New(t, "-- etc/passwd --\nroot:x:0:0::/root:/bin/sh\n-- var/spool/cron/crontabs/ 1730 --\n")
+	got, err := Type().New("another title").(*Cron).Now(t.Context(), h, []byte(`{"name":"backup","user":"bob","lines":["@daily /bin/backup"]}`))
+	if diff := cmp.Diff(`{"name":"backup","user":"bob","lines":null,"none":true}`, string(got)); diff != "" || err != nil {
+		t.Error(err, diff)
+	}
+}

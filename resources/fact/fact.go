@@ -166,16 +166,41 @@ type exported struct {
 
 // Before returns what the state folder keeps of the fact. What had a time to live has less of it when it is put back: it counts anew.
 func (f *Fact) Before(ctx context.Context, _ host.View, _ resources.Diff) (json.RawMessage, error) {
-	was := exported{Name: f.Name, Value: f.link.Kept(f.Name)}
-	err := f.link.Look(ctx, func(node string, v *view.View) {
-		if stands, ok := v.Fact(node, f.Name); ok {
-			was.TTL = resources.Duration(stands.TTL)
-		}
-	})
-	if err != nil && was.Value != nil {
+	was, err := f.exported(ctx, f.Name)
+	if err != nil {
 		was.TTL = f.TTL // the exchange is away: as it is declared now
 	}
 	return json.Marshal(was)
+}
+
+// Now returns what the state folder keeps of it now. Where the exchange is away it is not known for how long that counts.
+func (f *Fact) Now(ctx context.Context, _ host.View, before json.RawMessage) (json.RawMessage, error) {
+	var was exported
+	if err := json.Unmarshal(before, &was); err != nil {
+		return nil, err
+	}
+	if err := name.Fact(was.Name); err != nil {
+		return nil, err
+	}
+	is, err := f.exported(ctx, was.Name)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(is)
+}
+
+// exported is what is exported now, without its time where the exchange is away.
+func (f *Fact) exported(ctx context.Context, fact string) (exported, error) {
+	is := exported{Name: fact, Value: f.link.Kept(fact)}
+	if is.Value == nil {
+		return is, nil
+	}
+	err := f.link.Look(ctx, func(node string, v *view.View) {
+		if stands, ok := v.Fact(node, fact); ok {
+			is.TTL = resources.Duration(stands.TTL)
+		}
+	})
+	return is, err
 }
 
 // Restore exports what was exported before, or takes back what was not.

@@ -250,3 +250,28 @@ func TestRefuses(t *testing.T) {
 		})
 	}
 }
+
+// What is exported now is told from what was; without the exchange it is not known.
+func TestNow(t *testing.T) {
+	fresh := func(l *link) *fact.Fact { return fact.Type(l).New("other").(*fact.Fact) }
+	l := link{kept: "false", stands: &record.Fact{Status: record.OK, Value: []byte("false"), TTL: time.Minute}}
+	f := fact.Type(&l).New("up").(*fact.Fact)
+	f.Value = true
+	before, err := f.Before(t.Context(), nil, resources.Diff{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct{ kept, want string }{
+		{"false", string(before)}, {"7", `{"name":"up","value":7,"ttl":60000000000}`}, {"", `{"name":"up"}`},
+	} {
+		l.kept, l.age = tt.kept, 50*time.Second
+		now, err := fresh(&l).Now(t.Context(), nil, before)
+		if diff := cmp.Diff(tt.want, string(now)); diff != "" || err != nil {
+			t.Errorf("%v %s", err, diff)
+		}
+	}
+	l.kept, l.away = "7", errors.New("away")
+	if now, err := fresh(&l).Now(t.Context(), nil, before); !errors.Is(err, l.away) {
+		t.Errorf("got %s, %v", now, err)
+	}
+}

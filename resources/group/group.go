@@ -224,6 +224,18 @@ func (g *Group) Before(ctx context.Context, v host.View, _ resources.Diff) (json
 	return json.Marshal(before{g.Name, true, &f.GID, append(resources.Strings{}, f.Members...)})
 }
 
+// Now reads that entry again.
+func (g *Group) Now(ctx context.Context, v host.View, raw json.RawMessage) (json.RawMessage, error) {
+	var b before
+	if err := json.Unmarshal(raw, &b); err != nil {
+		return nil, fmt.Errorf("what was before: %w", err)
+	}
+	if b.Name != "" {
+		g.Name = b.Name
+	}
+	return g.Before(ctx, v, resources.Diff{})
+}
+
 // Restore brings that entry back.
 func (g *Group) Restore(ctx context.Context, h host.Host, raw json.RawMessage) error {
 	var b before

@@ -215,3 +215,9 @@ func TestInspect(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+func TestChangedSince(t *testing.T) {
+	resourcetest.NeedsRoot(t, numbers)
+	h := accountstest.New(t, accountstest.Base)
+	resourcetest.Notices(t, h, Type(), declare(declared["gid"]), func() { resourcetest.Converges(t, h, declare(declared["members"])) })
+}

@@ -233,3 +233,21 @@ func TestInspect(t *testing.T) {
 		})
 	}
 }
+
+// Undone, done again and changed by hand it is told from what it was; what the kernel numbers anew each time is no change.
+func TestChangedSince(t *testing.T) {
+	for name, mounts := range map[string][]host.Mount{"was not mounted": nil, "had another device": {other(func(m *host.Mount) { m.Source = "/dev/xvdk" })}} {
+		t.Run(name, func(t *testing.T) {
+			h := hosttest.New(t, "-- etc/fstab --\n"+line("defaults,noatime")+"-- data/ --\n")
+			h.Mount(mounts...)
+			resourcetest.Undoes(t, h, Type(), declare(mounted))
+			resourcetest.Notices(t, h, Type(), declare(mounted), func() {
+				for _, c := range []string{"umount -- /data", "mount -t ext4 -o rw,nosuid -- /dev/xvdj /data"} {
+					if _, err := h.Run(t.Context(), host.Cmd{Args: strings.Fields(c)}); err != nil {
+						t.Fatal(err)
+					}
+				}
+			})
+		})
+	}
+}

@@ -31,6 +31,16 @@ func (m *Mount) Before(ctx context.Context, v host.View, _ resources.Diff) (json
 	return json.Marshal(before{Point: m.point(), Live: pasts})
 }
 
+// Now looks again at what is mounted there.
+func (m *Mount) Now(ctx context.Context, v host.View, raw json.RawMessage) (json.RawMessage, error) {
+	var b before
+	if err := json.Unmarshal(raw, &b); err != nil {
+		return nil, fmt.Errorf("what was before: %w", err)
+	}
+	m.Path = b.Point // which need not be the title
+	return m.Before(ctx, v, resources.Diff{})
+}
+
 // Restore mounts or unmounts so that what Before saw is there again. The table has been put back before.
 func (m *Mount) Restore(ctx context.Context, h host.Host, raw json.RawMessage) error {
 	var b before

@@ -304,3 +304,34 @@ func TestNamesAtFault(t *testing.T) {
 		t.Errorf("got %v", p.Validate())
 	}
 }
+
+// An undo tells versions and marks that were moved since, and goes both ways.
+func TestUndo(t *testing.T) {
+	for name, tt := range map[string]struct {
+		is     stock
+		ensure string
+		mark   string
+	}{
+		"moved":     {stock{status: there, version: "1.0"}, "2.0", ""},
+		"installed": {stock{}, "installed", ""},
+		"removed":   {stock{status: there, version: "2.0"}, "absent", ""},
+		"held":      {stock{status: there, version: "2.0"}, "installed", hold},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tt.is.offers = []string{"1.0", "1.5", "2.0"}
+			d := newDebian(t, map[string]stock{"tool": tt.is})
+			p := packages(t, Type(), [2]string{"tool", tt.ensure})[0]
+			p.Mark = tt.mark
+			resourcetest.Undoes(t, d.Host, Type(), p)
+			d = newDebian(t, map[string]stock{"tool": tt.is})
+			p = packages(t, Type(), [2]string{"tool", tt.ensure})[0]
+			p.Mark = tt.mark
+			resourcetest.Notices(t, d.Host, Type(), p, func() {
+				d.set("tool", func(k *stock) { k.status, k.version = there, "1.5" })
+				if err := d.write(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			})
+		})
+	}
+}

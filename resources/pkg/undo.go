@@ -25,7 +25,25 @@ type packageState struct {
 
 // Before keeps the versions and marks of the packages.
 func (p *Package) Before(ctx context.Context, v host.View, _ resources.Diff) (json.RawMessage, error) {
-	u, err := p.run.Manager(v, p.Provider)
+	return p.states(ctx, v, p.Provider, p.Name)
+}
+
+// Now reads those again.
+func (p *Package) Now(ctx context.Context, v host.View, data json.RawMessage) (json.RawMessage, error) {
+	var b before
+	if err := json.Unmarshal(data, &b); err != nil {
+		return nil, fmt.Errorf("what undo kept: %w", err)
+	}
+	var names []string
+	for _, s := range b.Packages {
+		names = append(names, s.Name)
+	}
+	return p.states(ctx, v, b.Provider, names)
+}
+
+// states reads versions and marks.
+func (p *Package) states(ctx context.Context, v host.View, provider string, names []string) (json.RawMessage, error) {
+	u, err := p.run.Manager(v, provider)
 	if err != nil {
 		return nil, err
 	}
@@ -34,7 +52,7 @@ func (p *Package) Before(ctx context.Context, v host.View, _ resources.Diff) (js
 		return nil, err
 	}
 	b := before{Provider: u.Name}
-	for _, n := range p.Name {
+	for _, n := range names {
 		pkg := db.Find(n)
 		state := packageState{Name: n, Held: pkg.Held}
 		if pkg.Status == manager.Installed {

@@ -1,6 +1,7 @@
 package resourcetest
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"strings"
@@ -63,17 +64,57 @@ func Invalid(t testing.TB, r resources.Validator, want string) error {
 	return err
 }
 
-// Undoes checks r, lets it converge and has another resource of the type, whose title is not the name, restore what was before.
+// Undoes checks r, lets it converge and has other resources of the type, whose title is not the name, restore what was before, what was after, and what
+// was before again. It fails t unless each of these is told from the other and known again.
 func Undoes(t testing.TB, h *hosttest.Host, typ resources.Type, r resources.Resource) {
 	t.Helper()
 	before, err := r.(resources.Restorer).Before(t.Context(), h, Check(t, h, r))
 	if err != nil {
 		t.Fatalf("before: %v", err)
 	}
-	Converges(t, h, r)
-	if err := typ.New("another title").(resources.Restorer).Restore(t.Context(), h, before); err != nil {
-		t.Fatalf("restore: %v", err)
+	o := Converges(t, h, r)
+	now := func() string { return now(t, h, typ, before) }
+	after := now()
+	if o.Diff.Empty() != (after == string(before)) {
+		t.Fatalf("the changes are\n%s\nit was\n%s\nand is\n%s", o.Changes(), before, after)
 	}
+	for _, step := range []struct{ name, to string }{{"undo", string(before)}, {"undo of the undo", after}, {"undo of that", string(before)}} {
+		if err := typ.New("another title").(resources.Restorer).Restore(t.Context(), h, json.RawMessage(step.to)); err != nil {
+			t.Fatalf("%s: %v", step.name, err)
+		}
+		if diff := cmp.Diff(step.to, now()); diff != "" {
+			t.Errorf("%s: %s", step.name, diff)
+		}
+	}
+}
+
+// Notices has r converge, and byHand change the node after it. It fails t unless an undo can tell that what is there is neither what was before
+// nor what r made.
+func Notices(t testing.TB, h *hosttest.Host, typ resources.Type, r resources.Resource, byHand func()) {
+	t.Helper()
+	before, err := r.(resources.Restorer).Before(t.Context(), h, Check(t, h, r))
+	if err != nil {
+		t.Fatalf("before: %v", err)
+	}
+	Converges(t, h, r)
+	after := now(t, h, typ, before)
+	if again := now(t, h, typ, before); again != after {
+		t.Errorf("nothing has changed, and it was\n%s\nand is\n%s", after, again)
+	}
+	byHand()
+	if is := now(t, h, typ, before); is == after || is == string(before) {
+		t.Errorf("changed by hand it is still\n%s", is)
+	}
+}
+
+// now is what another resource of the type reads of what was kept before.
+func now(t testing.TB, h *hosttest.Host, typ resources.Type, before json.RawMessage) string {
+	t.Helper()
+	is, err := typ.New("another title").(resources.Restorer).Now(t.Context(), h, before)
+	if err != nil {
+		t.Fatalf("now: %v", err)
+	}
+	return string(is)
 }
 
 // Inspects fails t unless the resource of that title, filled with what the node has, finds nothing to change. It is returned.

@@ -37,6 +37,21 @@ func (w *ways) to(s *Service) {
 
 // Before keeps what of the service's state d changes.
 func (s *Service) Before(ctx context.Context, v host.View, d resources.Diff) (json.RawMessage, error) {
+	return s.state(ctx, v, d.Has("ensure"), d.Has("enable"))
+}
+
+// Now reads that again.
+func (s *Service) Now(ctx context.Context, v host.View, raw json.RawMessage) (json.RawMessage, error) {
+	var b before
+	if err := json.Unmarshal(raw, &b); err != nil {
+		return nil, fmt.Errorf("what was before: %w", err)
+	}
+	b.to(s)
+	return s.state(ctx, v, b.Ensure != "", b.Enable != "")
+}
+
+// state is what of the service's state is asked for.
+func (s *Service) state(ctx context.Context, v host.View, ensure, enable bool) (json.RawMessage, error) {
 	p := s.provider(ctx, v)
 	st, err := p.state(ctx, v)
 	if err != nil {
@@ -46,16 +61,24 @@ func (s *Service) Before(ctx context.Context, v host.View, d resources.Diff) (js
 	if _, ok := p.(sysv); ok {
 		b.Provider = "sysv"
 	}
-	if d.Has("ensure") {
+	if ensure {
 		b.Ensure = stopped
 		if st.running || st.starting {
 			b.Ensure = running
 		}
 	}
-	if d.Has("enable") {
+	if enable {
 		b.Enable = st.enable
 	}
 	return json.Marshal(b)
+}
+
+// to makes s the service that b was kept of, declared as it was.
+func (b before) to(s *Service) {
+	if b.Ways != nil {
+		b.Ways.to(s)
+	}
+	s.Provider, s.Ensure, s.Enable = b.Provider, b.Ensure, resources.Scalar(b.Enable)
 }
 
 // Restore brings that back. A service that is gone is as stopped as one can be.
@@ -64,10 +87,7 @@ func (s *Service) Restore(ctx context.Context, h host.Host, raw json.RawMessage)
 	if err := json.Unmarshal(raw, &b); err != nil {
 		return fmt.Errorf("what was before: %w", err)
 	}
-	if b.Ways != nil {
-		b.Ways.to(s)
-	}
-	s.Provider, s.Ensure, s.Enable = b.Provider, b.Ensure, resources.Scalar(b.Enable)
+	b.to(s)
 	d, err := s.Check(ctx, h)
 	if err != nil || d.Empty() {
 		return err

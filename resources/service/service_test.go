@@ -337,3 +337,18 @@ func TestValidate(t *testing.T) {
 		})
 	}
 }
+
+func TestChangedSince(t *testing.T) {
+	for name, byHand := range map[string]host.Verb{"stopped": host.Stop, "disabled": host.Disable} {
+		synctest.Test(t, func(t *testing.T) {
+			h := hosttest.New(t, "")
+			h.AddUnits(hosttest.Unit{Unit: host.Unit{Name: "app.service"}})
+			resourcetest.Undoes(t, h, Type(), declare(running, enabled))
+			resourcetest.Notices(t, h, Type(), declare(running, enabled), func() {
+				if err := h.DoUnit(t.Context(), "app.service", byHand); err != nil {
+					t.Errorf("%s: %v", name, err)
+				}
+			})
+		})
+	}
+}

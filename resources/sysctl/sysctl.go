@@ -245,6 +245,22 @@ func (s *Sysctl) Before(_ context.Context, v host.View, d resources.Diff) (json.
 	return json.Marshal(before{s.Name, is})
 }
 
+// Now reads that value again.
+func (s *Sysctl) Now(_ context.Context, v host.View, raw json.RawMessage) (json.RawMessage, error) {
+	var b before
+	if err := json.Unmarshal(raw, &b); err != nil {
+		return nil, fmt.Errorf("what was before: %w", err)
+	}
+	if b.Name != "" {
+		s.Name = b.Name
+	}
+	is, err := s.value(v)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(before{s.Name, is})
+}
+
 // Restore brings that value back.
 func (s *Sysctl) Restore(ctx context.Context, h host.Host, raw json.RawMessage) error {
 	var b before

@@ -235,3 +235,10 @@ func TestInspect(t *testing.T) {
 		}
 	}
 }
+
+func TestChangedSince(t *testing.T) {
+	h := node(t, "4\t5\t6", "-- etc/sysctl.d/ --\n")
+	resourcetest.Notices(t, h, Type(), declare(nil), func() {
+		resourcetest.Converges(t, h, declare(func(s *Sysctl) { s.Value = "7 8 9" }))
+	})
+}

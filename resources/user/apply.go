@@ -172,14 +172,40 @@ func (u *User) Before(ctx context.Context, v host.View, d resources.Diff) (json.
 		}
 		return json.Marshal(before{Name: u.Name, HomeMade: u.ManageHome && st.Kind == host.Absent})
 	}
-	b := before{Name: u.Name, There: true, User: &f.User, Groups: f.groups}
+	b := before{Name: u.Name}
 	if b.Moved, err = u.homeMoves(v, d); err != nil {
 		return nil, err
 	}
+	return b.entries(v, f)
+}
+
+// Now reads the entries again. Who has to make, move or remove the home folder to bring one state back has to do so to bring the other one back.
+func (u *User) Now(ctx context.Context, v host.View, raw json.RawMessage) (json.RawMessage, error) {
+	var b before
+	if err := json.Unmarshal(raw, &b); err != nil {
+		return nil, fmt.Errorf("what was before: %w", err)
+	}
+	if b.Name != "" {
+		u.Name = b.Name
+	}
+	home := b.HomeMade || b.Moved
+	f, err := u.look(ctx, v)
+	if err != nil {
+		return nil, err
+	}
+	if f == nil {
+		return json.Marshal(before{Name: u.Name, HomeMade: home})
+	}
+	return before{Name: u.Name, Moved: home}.entries(v, f)
+}
+
+// entries fills in those of a user who is there.
+func (b before) entries(v host.View, f *found) (_ json.RawMessage, err error) {
+	b.There, b.User, b.Groups = true, &f.User, f.groups
 	if b.Group, err = accounts.GroupName(v, f.GID); err != nil {
 		return nil, err
 	}
-	if b.Shadow, err = accounts.FindShadow(v, u.Name); err != nil {
+	if b.Shadow, err = accounts.FindShadow(v, b.Name); err != nil {
 		return nil, err
 	}
 	return json.Marshal(b)

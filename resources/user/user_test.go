@@ -317,3 +317,15 @@ func TestInspect(t *testing.T) {
 	}
 	resourcetest.Lists(t, accountstest.New(t, actual["plain"]), Type(), "*", "root", "bob", "alice")
 }
+
+func TestChangedSince(t *testing.T) {
+	resourcetest.NeedsRoot(t, numbers)
+	for name, edit := range map[string]func(u *User){"made": nil, "changed": declared["shell"]} {
+		t.Run(name, func(t *testing.T) {
+			h := accountstest.New(t, actual[map[string]string{"made": "nothing", "changed": "plain"}[name]])
+			resourcetest.Notices(t, h, Type(), declare(edit), func() {
+				resourcetest.Converges(t, h, declare(func(u *User) { u.Comment = ptr("by hand") }))
+			})
+		})
+	}
+}

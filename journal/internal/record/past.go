@@ -1,6 +1,7 @@
 package record
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -15,8 +16,9 @@ type Past struct {
 	Head  Run
 	Owed  []Debt // after the last record
 	Ops   []Step
-	End   time.Time        // of the last write to the journal
-	named map[string][]int // the indices of ops that announce a change of a name
+	End   time.Time                 // of the last write to the journal
+	named map[string][]int          // the indices of ops that announce a change of a name
+	begun map[resources.Address]int // the index of the one that has what its type needs to restore it
 }
 
 // Step is one announced change, with how it was left.
@@ -24,6 +26,7 @@ type Step struct {
 	Begin *Begin
 	Op    *Op
 	After *image.Trace
+	Left  json.RawMessage // of a Begin: how the state was left that its type keeps, nil if that is not on record
 }
 
 // add takes in one record.
@@ -37,7 +40,7 @@ func (p *Past) add(r Record) error {
 	case p.Head.ID == "":
 		return errors.New("the first record is missing")
 	case r.Begin != nil:
-		p.Ops = append(p.Ops, Step{Begin: r.Begin})
+		p.begin(r.Begin)
 		for _, target := range r.Begin.Owes {
 			p.Owed = append(p.Owed, Debt{Target: target, Source: r.Begin.Addr, Since: p.Head.Started})
 		}
@@ -56,8 +59,25 @@ func (p *Past) add(r Record) error {
 	return nil
 }
 
-// ended notes on each file's steps how the resource left it.
+// begin adds a step. Of what its type keeps of a resource the first one counts: a second attempt found what the first one had left.
+func (p *Past) begin(b *Begin) {
+	if b.Restorable() {
+		if _, again := p.begun[b.Addr.Address()]; again {
+			return
+		}
+		if p.begun == nil {
+			p.begun = map[resources.Address]int{}
+		}
+		p.begun[b.Addr.Address()] = len(p.Ops)
+	}
+	p.Ops = append(p.Ops, Step{Begin: b})
+}
+
+// ended notes how the resource left each file, on the file's steps, and the state that its type keeps.
 func (p *Past) ended(e *Ended) {
+	if n, ok := p.begun[e.Addr.Address()]; ok && e.State != nil {
+		p.Ops[n].Left = e.State
+	}
 	for i := range e.Files {
 		for _, n := range p.named[string(e.Files[i].Name)] {
 			p.Ops[n].After = &e.Files[i]

@@ -48,6 +48,9 @@ type Begin struct {
 	Irreversible bool `json:"irreversible,omitempty"`
 }
 
+// Restorable says that the type has something to restore.
+func (b *Begin) Restorable() bool { return len(b.Before) > 0 && string(b.Before) != "null" }
+
 // Op announces one change of the node.
 type Op struct {
 	Addr Address      `json:"addr"`
@@ -56,10 +59,12 @@ type Op struct {
 	Pre  *image.Image `json:"pre,omitempty"`
 }
 
-// Ended says how the files that a resource changed were left, so that an undo sees what has changed since.
+// Ended says how the files that a resource changed were left, or at the end of the run the state that its type keeps itself, so that an undo sees what has
+// changed since. Of states that other resources of the run may have changed after it, only the end of the run tells.
 type Ended struct {
-	Addr  Address       `json:"addr"`
-	Files []image.Trace `json:"files,omitempty"`
+	Addr  Address         `json:"addr"`
+	Files []image.Trace   `json:"files,omitempty"`
+	State json.RawMessage `json:"state,omitempty"` // as Begin.Before; versions that did not know it ran without
 }
 
 // Settled strikes out what is owed to a target.

@@ -16,6 +16,7 @@ import (
 	"github.com/nodeapply/apply/cmd/apply/internal/outfile"
 	"github.com/nodeapply/apply/cmd/apply/internal/prove"
 	"github.com/nodeapply/apply/engine"
+	"github.com/nodeapply/apply/journal/undo"
 	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/source"
 )
@@ -143,6 +144,7 @@ func (r *Runner) Bring(ctx context.Context, signals *interrupt.Signals, m *load.
 	if rep == nil {
 		return err
 	}
+	r.Warn(undo.Leave(ctx, run, m.Host, m.Types))
 	r.Warn(mem.Save(state, rep))
 	r.Warn(state.SaveReport(id, rep))
 	r.Warn(state.Prune(time.Now()))

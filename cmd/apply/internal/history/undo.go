@@ -10,11 +10,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nodeapply/apply/cmd/apply/internal/cli"
-	"github.com/nodeapply/apply/cmd/apply/internal/interrupt"
 	"github.com/nodeapply/apply/cmd/apply/internal/load"
 	"github.com/nodeapply/apply/exchange"
-	"github.com/nodeapply/apply/exchange/session"
-	"github.com/nodeapply/apply/facts"
 	"github.com/nodeapply/apply/host/local"
 	"github.com/nodeapply/apply/journal"
 	"github.com/nodeapply/apply/journal/undo"
@@ -78,7 +75,16 @@ func (u *undoing) run(ctx context.Context, id string) error {
 			return err
 		}
 	}
-	plan, err := undo.PlanOf(state, h, id)
+	known, err := u.Facts(h)
+	if err != nil {
+		return err
+	}
+	part, err := u.Exchange.Session(u.App, known)
+	if err != nil {
+		return err
+	}
+	types := all.Linked(part)
+	plan, err := undo.PlanOf(ctx, state, h, types, id)
 	if err != nil {
 		return err
 	}
@@ -95,7 +101,16 @@ func (u *undoing) run(ctx context.Context, id string) error {
 	if err := signals.Begin(); err != nil {
 		return err
 	}
-	return errors.Join(told, u.putBack(ctx, state, h, plan, signals))
+	last, err := state.Newest()
+	if err != nil {
+		return err
+	}
+	o := undo.Options{ID: report.NextRunID(time.Now(), last), Node: u.Exchange.Name(ctx, known), Types: types, Interrupted: signals.Number}
+	if slices.ContainsFunc(plan.Steps, func(s undo.Step) bool { return s.Addr.Type == "fact" && s.Refused == "" }) {
+		part.Begin(ctx, o.ID, "", exchange.Plan{}, nil)
+		defer func() { u.Warn(part.End(ctx, true, "")) }()
+	}
+	return errors.Join(told, u.putBack(ctx, state, h, plan, o))
 }
 
 // tell lists what would be put back, and what stays.
@@ -136,22 +151,8 @@ func (u *undoing) tell(plan *undo.Plan) error {
 }
 
 // putBack takes the steps back, as a run of its own.
-func (u *undoing) putBack(ctx context.Context, state *journal.State, h *local.Node, plan *undo.Plan, signals *interrupt.Signals) error {
-	last, err := state.Newest()
-	if err != nil {
-		return err
-	}
-	id := report.NextRunID(time.Now(), last)
-	known, err := u.Facts(h)
-	if err != nil {
-		return err
-	}
-	part, err := u.part(ctx, known, plan, id)
-	if err != nil {
-		return err
-	}
-	defer func() { u.Warn(part.End(ctx, true, "")) }()
-	rep, err := undo.Run(ctx, state, h, plan, undo.Options{ID: id, Node: u.Exchange.Name(ctx, known), Types: all.Linked(part), Interrupted: signals.Number})
+func (u *undoing) putBack(ctx context.Context, state *journal.State, h *local.Node, plan *undo.Plan, o undo.Options) error {
+	rep, err := undo.Run(ctx, state, h, plan, o)
 	if rep == nil {
 		return err
 	}
@@ -160,16 +161,4 @@ func (u *undoing) putBack(ctx context.Context, state *journal.State, h *local.No
 	u.Ran, u.Code = true, rep.ExitCode(false)
 	u.Warn(state.SaveReport(rep.Run, rep))
 	return errors.Join(told, u.SaveReports(rep))
-}
-
-// part is the part in the exchange of an undo that puts back exported facts; another's has not begun.
-func (u *undoing) part(ctx context.Context, known *facts.Set, plan *undo.Plan, run string) (*session.Session, error) {
-	part, err := u.Exchange.Session(u.App, known)
-	if err != nil {
-		return nil, err
-	}
-	if slices.ContainsFunc(plan.Steps, func(s undo.Step) bool { return s.Addr.Type == "fact" && s.Refused == "" }) {
-		part.Begin(ctx, run, "", exchange.Plan{}, nil)
-	}
-	return part, nil
 }

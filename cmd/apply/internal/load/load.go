@@ -24,6 +24,7 @@ import (
 	"github.com/nodeapply/apply/journal/memory"
 	"github.com/nodeapply/apply/origin"
 	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/all"
 	"github.com/nodeapply/apply/source"
 )
 
@@ -45,6 +46,7 @@ type Manifest struct {
 	Origin    origin.Origin
 	Checkouts *origin.Checkouts
 	Node      string // the node's name in reports
+	Types     []resources.Type
 }
 
 // Source reads what the arguments and --git say of the manifest.
@@ -152,8 +154,9 @@ func (l *Loader) Compile(ctx context.Context, c *origin.Checkouts, o origin.Orig
 			return nil, err
 		}
 	}
+	types := all.Linked(part)
 	m, err := apply.Load(ctx, o.Path, apply.Options{
-		Host: node, Session: part, Vars: vars, Facts: known, Scrub: &l.Scrub, Modules: c.Module, Shown: o.Shown, Within: o.Within,
+		Types: types, Host: node, Session: part, Vars: vars, Facts: known, Scrub: &l.Scrub, Modules: c.Module, Shown: o.Shown, Within: o.Within,
 	})
 	l.Note(known.Warnings()...)
 	if err != nil {
@@ -164,7 +167,7 @@ func (l *Loader) Compile(ctx context.Context, c *origin.Checkouts, o origin.Orig
 	if len(m.Warnings) > 0 && !l.JSON {
 		l.PrintDiagnostics(m.Warnings)
 	}
-	return &Manifest{m, h, o, c, l.Exchange.Name(ctx, known)}, nil
+	return &Manifest{m, h, o, c, l.Exchange.Name(ctx, known), types}, nil
 }
 
 // Revision compiles a revision of a manifest in a work tree, which stays as it is.

@@ -27,6 +27,7 @@ func Remember(ctx context.Context, v host.View, mounts []host.Mount) ([]Past, er
 	pasts := make([]Past, len(mounts))
 	for i, l := range mounts {
 		pasts[i].Mount = l
+		pasts[i].ID, pasts[i].Parent = 0, 0 // which another boot, and mounting the same again, give anew
 		if strings.HasPrefix(l.Source, "/dev/loop") {
 			pasts[i].File = backing(v, l.Source)
 		}
