@@ -1,0 +1,126 @@
+package attempt
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/nodeapply/apply/graph"
+	"github.com/nodeapply/apply/host"
+)
+
+func TestDo(t *testing.T) {
+	bad := errors.New("bad")
+	for _, tc := range []struct {
+		name  string
+		fn    func(ctx context.Context, dead chan struct{}) (int, error)
+		value int
+		stuck bool
+		err   string // how its first line begins
+		took  time.Duration
+	}{
+		{"ends well", func(context.Context, chan struct{}) (int, error) { return 7, nil }, 7, false, "", 0},
+		{"fails", func(context.Context, chan struct{}) (int, error) { return 7, bad }, 7, false, "bad", 0},
+		{"panics", func(context.Context, chan struct{}) (int, error) { panic("a bug") }, 0, false, "internal error: a bug", 0},
+		{"ends with its deadline", func(ctx context.Context, _ chan struct{}) (int, error) {
+			<-ctx.Done()
+			return 0, context.Cause(ctx)
+		}, 0, false, "timed out after 1m0s", time.Minute},
+		{"ends well within the grace", func(ctx context.Context, _ chan struct{}) (int, error) {
+			<-ctx.Done()
+			time.Sleep(grace / 2)
+			return 7, nil
+		}, 7, false, "", time.Minute + grace/2},
+		{"hangs", func(_ context.Context, dead chan struct{}) (int, error) {
+			<-dead
+			return 7, nil
+		}, 0, true, "timed out after 1m8s, and hangs still in the kernel", time.Minute + grace},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				dead := make(chan struct{})
+				defer close(dead)
+				hands := NewHands()
+				defer hands.Rest()
+				start := time.Now()
+				value, stuck, err := Do(t.Context(), hands, graph.Slot{}, time.Minute, func(ctx context.Context) (int, error) { return tc.fn(ctx, dead) })
+				text := ""
+				if err != nil {
+					text, _, _ = strings.Cut(err.Error(), "\n")
+				}
+				if value != tc.value || stuck != tc.stuck || text != tc.err {
+					t.Errorf("want %d, %v, %q; got %d, %v, %q", tc.value, tc.stuck, tc.err, value, stuck, text)
+				}
+				if diff := cmp.Diff(tc.took, time.Since(start)); diff != "" {
+					t.Error(diff)
+				}
+			})
+		})
+	}
+}
+
+// TestHandsAreUsedAgain counts by their state: a goroutine that is free takes the next task.
+func TestHandsAreUsedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := NewHands()
+		defer h.Rest()
+		release := make(chan struct{})
+		running := 0
+		for range 3 {
+			h.do(func() { <-release })
+		}
+		synctest.Wait()
+		close(release)
+		synctest.Wait() // three are free
+		block := make(chan struct{})
+		for range 3 {
+			select {
+			case h.tasks <- func() { <-block }:
+				running++
+			default:
+			}
+		}
+		if running != 3 {
+			t.Errorf("want three free, got %d", running)
+		}
+		close(block)
+	})
+}
+
+// one is a graph's visitor with two vertices, of which the first waits for the second: it lends its slot.
+type one struct {
+	hands  Hands
+	second chan struct{}
+	err    error
+}
+
+func (*one) Ready(int)      {}
+func (*one) Brief(int) bool { return false }
+func (*one) Done(int)       {}
+
+func (o *one) Visit(ctx context.Context, v int, slot graph.Slot) {
+	if v == 1 {
+		close(o.second)
+		return
+	}
+	_, _, o.err = Do(ctx, o.hands, slot, time.Minute, func(ctx context.Context) (int, error) {
+		host.Waiting(ctx, func() { <-o.second })
+		return 0, nil
+	})
+}
+
+func TestWaitingLendsTheSlot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := &one{hands: NewHands(), second: make(chan struct{})}
+		defer o.hands.Rest()
+		graph.New(2).Walk(t.Context(), 1, 2, o)
+		if o.err != nil {
+			t.Error(o.err)
+		}
+	})
+}
