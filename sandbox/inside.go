@@ -80,6 +80,10 @@ func (c *Cell) again() error {
 	if err := os.Setenv(marker, there+strconv.Itoa(script)); err != nil {
 		return err
 	}
+	// It is of a thread, and this one was not the first.
+	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
+		return err
+	}
 	return unix.Exec("/proc/self/exe", os.Args, os.Environ())
 }
 

@@ -24,6 +24,9 @@ import (
 func TestMain(m *testing.M) {
 	cell, err := Inside()
 	if cell == nil && err == nil {
+		if line := os.Getenv(outside); line != "" {
+			os.Exit(runOutside(line))
+		}
 		os.Exit(m.Run())
 	}
 	var line string

@@ -25,12 +25,12 @@ func TestOwner(t *testing.T) {
 	l := lab.New(t)
 	n := boot(t, l, lab.Spec{Name: "doomed", Disks: []int64{64 << 20}})[0]
 	must(t, n, "mkfs.ext4 -q /dev/xvdj && mount /dev/xvdj /mnt && echo x > /mnt/f")
-	check(t, n.Put(t.Context(), "/etc/systemd/system/forker.service", []byte("[Service]\nType=forking\nExecStart=sh -c 'sleep 2001 &'\n"), 0o644))
+	check(t, n.Put(t.Context(), "/etc/systemd/system/forker.service", []byte("[Service]\nType=forking\nExecStart=sh -c 'sleep 1234567001 &'\n"), 0o644))
 	must(t, n, "systemctl start forker")
 	dir, err := l.TempDir()
 	check(t, err)
 	fmt.Printf("\nready %s\n", filepath.Dir(dir))
-	p, err := n.Start(t.Context(), "sleep", "2002")
+	p, err := n.Start(t.Context(), "sleep", "1234567002")
 	check(t, err)
 	p.Wait()
 }
@@ -81,7 +81,7 @@ func TestKilled(t *testing.T) {
 				check(t, lab.New(t).Close()) // cleans up for those who could not
 			}
 			awaitNone(t, "processes", func() []string {
-				return append(names(processes(t, id)), names(processes(t, "sleep\x00200"))...)
+				return append(names(processes(t, id)), names(processes(t, "sleep\x001234567"))...)
 			})
 			awaitNone(t, "cgroups", func() []string { return glob(t, "/sys/fs/cgroup/"+id, "/sys/fs/cgroup/*/"+id) })
 			awaitNone(t, "files", func() []string { return glob(t, dir, filepath.Join(image.Cache(), "run", id)) })

@@ -61,8 +61,8 @@ func (g *Groups) Reap() {
 			}
 			time.Sleep(20 * time.Millisecond)
 		}
-		_ = unix.Close(l.fd)
 		_ = os.Remove(dir)
+		_ = unix.Close(l.fd)
 	}
 }
 
@@ -72,7 +72,11 @@ func openLeaf(dir, parent string) (*leaf, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB); err != nil {
+	err = unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB)
+	if err == nil {
+		_, err = os.Lstat(dir) // who had the lock until now may have removed it
+	}
+	if err != nil {
 		_ = unix.Close(fd)
 		return nil, err
 	}
@@ -154,12 +158,13 @@ func (l *leaf) processes() []int {
 	return all
 }
 
-// close removes the group. What lives on, a daemon, goes to where it would have been without.
+// close removes the group. What lives on, a daemon, goes to where it would have been without. The lock is held until then, or another run would take the
+// group for one that was left behind.
 func (l *leaf) close() {
 	if l == nil {
 		return
 	}
-	_ = unix.Close(l.fd)
+	defer unix.Close(l.fd)
 	for range 100 { // a daemon may fork while it is moved
 		if err := os.Remove(l.dir); err == nil || os.IsNotExist(err) {
 			return

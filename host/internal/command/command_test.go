@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -138,6 +139,46 @@ func TestReap(t *testing.T) {
 	}
 	if err := left.Wait(); err == nil || left.ProcessState.Success() {
 		t.Error("what a dead run left was not ended")
+	}
+}
+
+// TestReapSparesDaemons: another run looks for what was left behind at the moment in which a command ends and its daemon lives on.
+func TestReapSparesDaemons(t *testing.T) {
+	g := NewGroups()
+	if g == nil {
+		t.Skip("no control group can be written; left out: daemons")
+	}
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				g.Reap()
+			}
+		}
+	}()
+	defer func() { close(stop); <-stopped }()
+	for range 200 {
+		r, err := Run(t.Context(), Spec{
+			Program: "/bin/sh", Args: []string{"sh", "-c", "setsid sleep 1000 >/dev/null 2>&1 & echo $!"}, Env: []string{"PATH=/usr/bin:/bin"}, Dir: "/", MaxOutput: 1024, Groups: g,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		pid := strings.TrimSpace(string(r.Stdout))
+		if ended(pid) {
+			t.Fatalf("%s was ended with its command", pid)
+		}
+		n, err := strconv.Atoi(pid)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := syscall.Kill(n, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

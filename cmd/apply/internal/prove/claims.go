@@ -17,6 +17,7 @@ const mostDeaths = 40
 
 // idempotent converges twice in one box, and once more in another, to know what is never the same twice.
 func (p *proof) idempotent(ctx context.Context) error {
+	p.progress("in the order of declaration")
 	order := part{Order: p.declared()}
 	twice, err := p.rehearse(ctx, order, order)
 	if err != nil {
@@ -99,6 +100,7 @@ func (p *proof) independent(ctx context.Context) error {
 			continue
 		}
 		seen[fmt.Sprint(order)] = true
+		p.progress("order %d of %d", i+1, p.seeds)
 		t, err := p.rehearse(ctx, part{Order: order})
 		if err != nil {
 			return err
@@ -134,6 +136,7 @@ func (p *proof) shrink(ctx context.Context, other []int) (Counter, error) {
 			return s, nil
 		}
 		order, _, _ := graph.After(from, other, n)
+		p.progress("between two orders: exchange %d", n)
 		t, err := p.rehearse(ctx, part{Order: order})
 		if err != nil {
 			return nil, err
@@ -192,10 +195,11 @@ func (p *proof) crashSafe(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if _, err := t.perform(ctx, part{Order: order, DieAt: n}); err != nil {
+		p.progress("killed at step %d of %d", n, base.steps)
+		if err := t.perform(ctx, part{Order: order, DieAt: n}); err != nil {
 			return err
 		}
-		if _, err := t.perform(ctx, part{Order: order}); err != nil {
+		if err := t.perform(ctx, part{Order: order}); err != nil {
 			return err
 		}
 		if err := errors.Join(t.look(&p.theatre), t.box.Remove()); err != nil {

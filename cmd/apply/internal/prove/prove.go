@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"path/filepath"
@@ -54,7 +55,9 @@ needs these is named as not decided.`,
 		}
 		defer t.stage.Close()
 		p := &proof{theatre: t, catalog: m.Catalog(), path: src.String(), open: open, seeds: int(orders), seed: seed}
-		if err := p.all(ctx); err != nil {
+		err = p.all(ctx)
+		p.progress("")
+		if err != nil {
 			return err
 		}
 		a.Ran, a.Code = true, p.code()
@@ -105,6 +108,10 @@ func newTheatre(ctx context.Context, l *load.Loader, m *load.Manifest) (t theatr
 		return t, nil, err
 	}
 	t.view = sandbox.View{Skip: append([]string{dir, private}, volatile...), Unordered: accounts}
+	t.progress = func(string, ...any) {}
+	if cli.IsTerminal(l.Stderr) && !l.JSON {
+		t.progress = func(format string, args ...any) { fmt.Fprintf(l.Stderr, "\r\033[K"+format, args...) }
+	}
 	layers, left := sandbox.Layers(mounts)
 	for _, point := range left {
 		open = append(open, Open{Name: point, Reason: "a file system that is not of this node alone is not in the sandbox"})

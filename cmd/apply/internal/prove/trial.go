@@ -1,7 +1,6 @@
 package prove
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -24,6 +23,8 @@ type theatre struct {
 	seed  model.Seed // what is known of the node's units and mounts
 	view  sandbox.View
 	noise []string // names that differ from one run of the same order to the next
+
+	progress func(format string, args ...any) // tells who waits what is tried now
 }
 
 // trial is one rehearsal, of one or several runs in one box.
@@ -44,7 +45,6 @@ type run struct {
 	model    map[string]string // what became of units and mounts
 	settled  []string
 	steps    int
-	died     bool
 }
 
 // state is what a rehearsal leaves: by name what is there, by address what is wrong.
@@ -62,13 +62,13 @@ func (t *theatre) begin() (*trial, error) {
 }
 
 // perform runs once in the trial's box.
-func (r *trial) perform(ctx context.Context, p part) (*run, error) {
+func (r *trial) perform(ctx context.Context, p part) error {
 	p.Seed = r.seed
 	got := run{touched: map[resources.Address]trace.Set{}, modelled: map[resources.Address][]string{}}
 	complete := false
 	err := r.box.Run(ctx, os.Args[1:], p, func(line []byte) error {
 		var s said
-		if err := json.NewDecoder(bytes.NewReader(line)).Decode(&s); err != nil {
+		if err := json.Unmarshal(line, &s); err != nil {
 			return err
 		}
 		switch {
@@ -91,15 +91,12 @@ func (r *trial) perform(ctx context.Context, p part) (*run, error) {
 	var exit *sandbox.ExitError
 	switch {
 	case p.DieAt > 0 && errors.As(err, &exit) && exit.Code == killed:
-		got.died, err = true, nil
+		err = nil
 	case err == nil && !complete:
 		err = errors.New("the rehearsal ended without a word")
 	}
-	if err != nil {
-		return nil, err
-	}
 	r.runs = append(r.runs, got)
-	return &r.runs[len(r.runs)-1], nil
+	return err
 }
 
 // rehearse makes a trial of runs one after the other, and reads what they leave.
@@ -109,7 +106,7 @@ func (t *theatre) rehearse(ctx context.Context, parts ...part) (*trial, error) {
 		return nil, err
 	}
 	for _, p := range parts {
-		if _, err := r.perform(ctx, p); err != nil {
+		if err := r.perform(ctx, p); err != nil {
 			return nil, errors.Join(err, r.box.Remove())
 		}
 	}

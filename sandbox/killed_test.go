@@ -1,0 +1,87 @@
+package sandbox
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// outside is set to a shell script for a program that runs it in a box.
+const outside = "APPLY_TEST_OUTSIDE_SANDBOX"
+
+func runOutside(line string) int {
+	s, err := NewStage([]Layer{{Point: "/"}})
+	if err != nil {
+		return 3
+	}
+	b, err := s.Box()
+	if err != nil || os.Unsetenv(outside) != nil {
+		return 3
+	}
+	if b.Run(context.Background(), nil, line, func([]byte) error { return nil }) != nil {
+		return 3
+	}
+	return 0
+}
+
+// TestKilledOutside: nothing that runs in a box outlives the program outside.
+func TestKilledOutside(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root; left out: boxes")
+	}
+	sleep := fmt.Sprintf("1%09d", os.Getpid())
+	c := exec.Command("/proc/self/exe")
+	c.Env = append(os.Environ(), outside+"=sleep "+sleep)
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	pid := 0
+	for tick := time.NewTicker(10 * time.Millisecond); pid == 0; {
+		select {
+		case <-tick.C:
+			pid = running(t, "sleep\x00"+sleep+"\x00")
+		case <-time.After(time.Minute):
+			t.Fatal("it does not start")
+		}
+	}
+	fd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	if err := c.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = c.Wait()
+	ended := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+	if n, err := unix.Poll(ended, 10_000); n != 1 || err != nil {
+		t.Errorf("it lives on: %v", err)
+		_ = unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0)
+	}
+}
+
+// running finds a process by its arguments; 0: there is none.
+func running(t *testing.T, args string) int {
+	t.Helper()
+	all, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range all {
+		if b, err := os.ReadFile(name); err == nil && string(b) == args {
+			pid, err := strconv.Atoi(filepath.Base(filepath.Dir(name)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return pid
+		}
+	}
+	return 0
+}
