@@ -287,16 +287,23 @@ sysctl "net.ipv4.ip_default_ttl" { # as it is: the file alone is made, and goes
 	if got := apply(t, n, more); len(got) != 14 {
 		t.Errorf("the run: %v", got)
 	}
-	if after := must(t, n, state); after == before {
+	after := must(t, n, state)
+	if after == before {
 		t.Error("the run changed nothing")
 	}
 	if got := must(t, n, "ls /home"); got != "robert\n" {
 		t.Errorf("the home did not move: %s", got)
 	}
-	if out, err := n.Must(t.Context(), "apply", "undo"); err != nil {
-		t.Errorf("%v\n%s", err, out)
+	for i, want := range []string{before, after, before} { // the undo, an undo of that, and so on
+		if out, err := n.Must(t.Context(), "apply", "undo"); err != nil {
+			t.Errorf("undo %d: %v\n%s", i+1, err, out)
+		}
+		if diff := cmp.Diff(strings.Split(want, "\n"), strings.Split(must(t, n, state), "\n")); diff != "" {
+			t.Errorf("undo %d: %s", i+1, diff)
+		}
 	}
-	if diff := cmp.Diff(strings.Split(before, "\n"), strings.Split(must(t, n, state), "\n")); diff != "" {
-		t.Error(diff)
+	must(t, n, "gpasswd -d bob audio")
+	if res, err := n.Run(t.Context(), "apply", "undo"); err != nil || res.Code != 1 || !strings.Contains(res.Stdout, "state of user.bob: refused (it has changed since)") {
+		t.Errorf("with a change by hand: exit code %d, %v\n%s%s", res.Code, err, res.Stdout, res.Stderr)
 	}
 }

@@ -22,6 +22,8 @@ type Plan struct {
 	Steps []Step
 }
 
+const changedSince = "it has changed since"
+
 // Step takes back one change.
 type Step struct {
 	Addr resources.Address
@@ -34,6 +36,8 @@ type Step struct {
 	op      *record.Op
 	before  json.RawMessage
 	covered bool // something is mounted there that goes before it
+	after   *image.Trace
+	late    bool // whether it is as after says is seen when its turn comes: its folder comes back before it
 }
 
 // PlanOf reads what run id changed and compares it with the node; of the states that they keep themselves types are asked. What has changed since is refused.
@@ -72,7 +76,7 @@ func PlanOf(ctx context.Context, state *journal.State, v host.View, types []reso
 	}
 	slices.Reverse(u.Steps)
 	u.sayOnce()
-	return u, errors.Join(u.uncover(ctx, v), u.keepStrangers(v, p.Head.Token))
+	return u, errors.Join(u.uncover(ctx, v), u.await(v), u.keepStrangers(v, p.Head.Token))
 }
 
 // uncover lets folders go on which the run has mounted something: what is seen of them now is what is mounted there, and that goes before them.
@@ -92,6 +96,28 @@ func (u *Plan) uncover(ctx context.Context, v host.View) error {
 		}
 		if s.covered {
 			s.Refused = ""
+		}
+	}
+	return nil
+}
+
+// await lets files go on whose folder is not there, where a user is restored before them: the home in which they are may come back with the user.
+func (u *Plan) await(v host.View) error {
+	first := slices.IndexFunc(u.Steps, func(s Step) bool { return s.Addr.Type == "user" && s.before != nil && s.Refused == "" })
+	if first < 0 {
+		return nil
+	}
+	for i := range u.Steps[first:] {
+		s := &u.Steps[first+i]
+		if s.op == nil || s.after == nil || s.Refused != changedSince {
+			continue
+		}
+		st, err := v.Lstat(path.Dir(string(s.op.Name)))
+		if err != nil {
+			return err
+		}
+		if st.Kind == host.Absent {
+			s.Refused, s.late = "", true
 		}
 	}
 	return nil
@@ -213,7 +239,7 @@ func stepOf(v host.View, st record.Step, end time.Time) (Step, bool, error) {
 	case st.Op == nil || st.Op.Pre == nil:
 		return Step{}, false, nil
 	}
-	step := Step{Addr: st.Op.Addr.Address(), What: "file " + string(st.Op.Name), op: st.Op}
+	step := Step{Addr: st.Op.Addr.Address(), What: "file " + string(st.Op.Name), op: st.Op, after: st.After}
 	now, err := image.TraceOf(v, string(st.Op.Name))
 	if err != nil {
 		return step, false, err
@@ -228,7 +254,7 @@ func stepOf(v host.View, st record.Step, end time.Time) (Step, bool, error) {
 			return step, true, err
 		}
 	} else if !now.Same(*st.After) {
-		step.Refused = "it has changed since"
+		step.Refused = changedSince
 		return step, true, nil
 	}
 	step.Refused = st.Op.Pre.Lost()

@@ -123,7 +123,7 @@ func (a attempts) stateStep(ctx context.Context, v host.View, types []resources.
 	case bytes.Equal(now, step.before):
 		return step, false
 	case !slices.ContainsFunc(left, func(s json.RawMessage) bool { return bytes.Equal(now, s) }):
-		step.Refused = "it has changed since"
+		step.Refused = changedSince
 	}
 	return step, true
 }

@@ -105,6 +105,15 @@ func (t *taker) take(ctx context.Context, s Step, err error) *report.Result {
 
 // putBack puts a file back from its image; of a type's own state the type is asked.
 func (t *taker) putBack(ctx context.Context, h host.Host, s Step) error {
+	if s.late {
+		now, err := image.TraceOf(t.h, string(s.op.Name))
+		if err == nil && !now.Same(*s.after) {
+			err = errors.New(changedSince)
+		}
+		if err != nil {
+			return err
+		}
+	}
 	if s.op != nil {
 		return t.images.PutBack(ctx, h, string(s.op.Name), *s.op.Pre)
 	}

@@ -31,9 +31,10 @@ type node struct {
 	dir   string
 	host  *local.Node
 	state *journal.State
-	stuck bool     // what the dial is told makes it stand at 8
-	dial  string   // how it stands
-	told  []string // what the dial was told to restore
+	stuck bool         // what the dial is told makes it stand at 8
+	moves func() error // what restoring does besides
+	dial  string       // how it stands
+	told  []string     // what the dial was told to restore
 }
 
 // changed makes that; keeps says whether the run records how it left the dial, which earlier versions did not.
@@ -109,6 +110,9 @@ func (d turned) Now(context.Context, host.View, json.RawMessage) (json.RawMessag
 func (d turned) Restore(_ context.Context, _ host.Host, before json.RawMessage) error {
 	d.n.told = append(d.n.told, string(before))
 	d.n.dial = string(before)
+	if d.n.moves != nil {
+		return d.n.moves()
+	}
 	if d.n.stuck {
 		d.n.dial = "8"
 		return errors.New("it is stuck")
@@ -118,7 +122,9 @@ func (d turned) Restore(_ context.Context, _ host.Host, before json.RawMessage) 
 func (turned) Skip(context.Context, host.Host, string) error { return nil }
 
 func (n *node) types() []resources.Type {
-	return []resources.Type{{Name: "dial", New: func(string) resources.Resource { return turned{n} }}}
+	return []resources.Type{
+		{Name: "dial", New: func(string) resources.Resource { return turned{n} }}, {Name: "user", New: func(string) resources.Resource { return turned{n} }},
+	}
 }
 
 func (n *node) undo(t *testing.T, id, of string, interrupted func() int) *report.Report {
@@ -349,5 +355,41 @@ func TestAttempts(t *testing.T) {
 	}
 	if n.dial != "9" {
 		t.Errorf("it stands at %s", n.dial)
+	}
+}
+
+// A home that moves with its user takes along what the run changed in it: an undo of the undo looks at that when the home is back.
+func TestHomeMoves(t *testing.T) {
+	bob, keys := resources.Address{Type: "user", Title: "bob"}, resources.Address{Type: "file", Title: "keys"}
+	for name, tt := range map[string]struct{ edited, want string }{
+		"as it was left": {"", "file.keys=changed"},
+		"edited":         {"edited", "file.keys=failed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := changed(t, true)
+			ctx := t.Context()
+			at := func(name string) string { return filepath.Join(n.dir, name) }
+			run, _, err := n.state.Begin("2", n.host.Token(), "", started)
+			if err != nil {
+				t.Fatal(err)
+			}
+			h := host.Recording(n.host, recorder{run, keys})
+			n.dial = "9"
+			if err := errors.Join(os.MkdirAll(at("home"), 0o755), os.WriteFile(at("home/keys"), []byte("old"), 0o644),
+				run.Begin(ctx, keys, resources.Diff{}, nil, nil), h.WriteFile(ctx, "/home/keys", host.NewFile{Content: strings.NewReader("new")}), run.Ended(ctx, keys, n.host),
+				run.Begin(ctx, bob, resources.Diff{}, nil, json.RawMessage("7")), run.Op(ctx, bob, n.host, host.Op{Kind: host.OpRun, Name: "usermod"}),
+				Leave(ctx, run, n.host, n.types()), run.Close(), os.Rename(at("home"), at("moved"))); err != nil {
+				t.Fatal(err)
+			}
+			if tt.edited != "" {
+				if err := os.WriteFile(at("moved/keys"), []byte(tt.edited), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			n.moves = func() error { return os.Rename(at("moved"), at("home")) }
+			if diff := cmp.Diff("user.bob=changed "+tt.want, told(n.undo(t, "3", "2", never))); diff != "" {
+				t.Error(diff)
+			}
+		})
 	}
 }

@@ -236,7 +236,7 @@ func TestInspect(t *testing.T) {
 
 // Undone, done again and changed by hand it is told from what it was; what the kernel numbers anew each time is no change.
 func TestChangedSince(t *testing.T) {
-	for name, mounts := range map[string][]host.Mount{"was not mounted": nil, "had another device": {other(func(m *host.Mount) { m.Source = "/dev/xvdk" })}} {
+	for name, mounts := range map[string][]host.Mount{"was not mounted": nil, "had other options": {current("noexec", "nosuid", "relatime")}, "kept all times": {current()}, "had another device": {other(func(m *host.Mount) { m.Source = "/dev/xvdk" })}} {
 		t.Run(name, func(t *testing.T) {
 			h := hosttest.New(t, "-- etc/fstab --\n"+line("defaults,noatime")+"-- data/ --\n")
 			h.Mount(mounts...)

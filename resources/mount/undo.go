@@ -58,10 +58,10 @@ func (m *Mount) Restore(ctx context.Context, h host.Host, raw json.RawMessage) e
 	if now := f.top(); now != nil && len(b.Live) > 0 {
 		was := b.Live[len(b.Live)-1]
 		if was.Is(*now) {
-			if slices.Equal(now.Options, was.Options) {
+			if slices.Equal(now.Options, was.Options) && slices.Equal(now.SuperOptions, was.SuperOptions) {
 				return nil
 			}
-			return live.Run(ctx, h, "mount", "-o", "remount,"+strings.Join(was.Options, ","), "--", m.point())
+			return live.Run(ctx, h, "mount", "-o", strings.Join(was.Remount(), ","), "--", m.point())
 		}
 	}
 	if err := m.unmountAll(ctx, h); err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources/internal/tool"
+	"github.com/nodeapply/apply/resources/mount/internal/options"
 )
 
 // Past is a live mount as it was, with what it takes to have it again. Its JSON is kept for undo.
@@ -60,13 +61,34 @@ func (p Past) Restore(ctx context.Context, h host.Host) error {
 			return err
 		}
 		return Run(ctx, h, "mount", "-o", "remount,bind,"+strings.Join(options, ","), "--", p.Point)
-	case p.FSType == "tmpfs": // its size and mode are nowhere else
-		options = append(slices.Clone(options), p.SuperOptions...)
+	case p.FSType == "tmpfs":
+		options = append(slices.Clone(options), p.own()...)
 	case p.File != "" && backing(h, p.Source) != p.File:
 		p.Source, options = p.File, append(slices.Clone(options), "loop")
 	}
 	fstype := strings.TrimPrefix(p.FSType, "fuse.")
 	return Run(ctx, h, "mount", "-t", fstype, "-o", strings.Join(options, ","), "--", p.Source, p.Point)
+}
+
+// Remount is the options by which a remount gives what is mounted there the options that it had.
+func (p Past) Remount() []string {
+	words := append(p.own(), p.Options...) // of those that exclude each other the last one counts
+	if !slices.ContainsFunc(p.Options, func(o string) bool { return strings.HasSuffix(o, "atime") && o != "nodiratime" }) {
+		words = append(words, "strictatime") // which the kernel does not show
+	}
+	how := []string{"remount", "atime", "diratime"} // without these two mount(8) adds what is there now, and the kernel chooses
+	if p.Root != "/" {
+		how = append(how, "bind")
+	}
+	return append(how, options.Remount(strings.Join(words, ","))...)
+}
+
+// own are the options of a file system that has them nowhere else.
+func (p Past) own() []string {
+	if p.FSType == "tmpfs" { // its size and mode
+		return slices.Clone(p.SuperOptions)
+	}
+	return nil
 }
 
 // Is says whether a mount is the one that was there, but for its options.
