@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/nodeapply/apply/host/local"
+	"github.com/nodeapply/apply/sandbox/changes"
 )
 
 // TestMain runs a shell script in the box that this program is started in.
@@ -125,13 +126,13 @@ func TestChanges(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	changes, err := b.Changes(View{Skip: []string{dir + "/skipped"}, Unordered: []string{dir + "/lines"}})
+	all, err := b.Changes(changes.View{Skip: []string{dir + "/skipped"}, Unordered: []string{dir + "/lines"}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	got := map[string]string{}
 	short := strings.NewReplacer(dir+"/", "", " 0:0", "")
-	for name, c := range changes {
+	for name, c := range all {
 		if within(name, dir) || within(name, "/run") {
 			before, _, _ := strings.Cut(c.Before.String(), " sha256:")
 			after, _, _ := strings.Cut(c.After.String(), " sha256:")

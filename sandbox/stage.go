@@ -17,6 +17,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/nodeapply/apply/sandbox/changes"
 	"golang.org/x/sys/unix"
 )
 
@@ -112,6 +113,27 @@ func (s *Stage) Box() (*Box, error) {
 		return nil, fmt.Errorf("sandbox: %w", err)
 	}
 	return b, nil
+}
+
+// Changes lists by name what is different in the box from the node as it is now. What is missing in /run, which a box gets anew, is not different.
+func (b *Box) Changes(v changes.View) (map[string]changes.Change, error) {
+	all := map[string]changes.Change{}
+	err := b.stage.do(func() error {
+		for i, l := range b.stage.layers {
+			if l.File || l.ReadOnly {
+				continue
+			}
+			if err := changes.In(b.upper(i), l.Point, v, all); err != nil {
+				return err
+			}
+		}
+		v.Skip = append([]string{"/run/lock"}, v.Skip...)
+		return changes.In(b.run(), "/run", v, all)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("sandbox: %w", err)
+	}
+	return all, nil
 }
 
 // Remove lets go of what is in the box.

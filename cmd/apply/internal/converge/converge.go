@@ -15,6 +15,7 @@ import (
 	"github.com/nodeapply/apply/cmd/apply/internal/load"
 	"github.com/nodeapply/apply/cmd/apply/internal/outfile"
 	"github.com/nodeapply/apply/cmd/apply/internal/prove"
+	"github.com/nodeapply/apply/cmd/apply/internal/prove/rehearsal"
 	"github.com/nodeapply/apply/engine"
 	"github.com/nodeapply/apply/journal/undo"
 	"github.com/nodeapply/apply/report"
@@ -57,7 +58,7 @@ func (r *Runner) plan(cmd *cobra.Command, src source.Source) error {
 	ctx, signals := r.Catch(cmd.Context())
 	defer signals.End()
 	if r.sandbox {
-		if inside, err := prove.Inside(ctx, r.Loader, src); inside || err != nil {
+		if inside, err := rehearsal.Inside(ctx, r.Loader, src); inside || err != nil {
 			return err
 		}
 	}

@@ -4,10 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sort"
 	"strings"
 
+	"github.com/nodeapply/apply/cmd/apply/internal/prove/rehearsal"
+	"github.com/nodeapply/apply/cmd/apply/internal/prove/verdict"
 	"github.com/nodeapply/apply/graph"
 	"github.com/nodeapply/apply/report"
 )
@@ -18,58 +19,58 @@ const mostDeaths = 40
 // idempotent converges twice in one box, and once more in another, to know what is never the same twice.
 func (p *proof) idempotent(ctx context.Context) error {
 	p.progress("in the order of declaration")
-	order := part{Order: p.declared()}
-	twice, err := p.rehearse(ctx, order, order)
+	order := rehearsal.Part{Order: p.declared()}
+	twice, err := p.Rehearse(ctx, order, order)
 	if err != nil {
 		return err
 	}
-	defer twice.box.Remove()
-	if p.base, err = p.rehearse(ctx, part{Order: order.Order, Watch: true}); err != nil {
+	defer twice.Remove()
+	if p.base, err = p.Rehearse(ctx, rehearsal.Part{Order: order.Order, Watch: true}); err != nil {
 		return err
 	}
-	again, err := p.rehearse(ctx, order)
+	again, err := p.Rehearse(ctx, order)
 	if err != nil {
 		return err
 	}
-	for _, d := range p.base.state.against(again.state) {
-		p.noise = append(p.noise, d.Name)
-		p.open = append(p.open, Open{Name: d.Name, Reason: "it differs from one run of the same order to the next"})
-		delete(p.base.state, d.Name)
+	for _, d := range p.base.State.Against(again.State) {
+		p.Noise = append(p.Noise, d.Name)
+		p.open = append(p.open, verdict.Open{Name: d.Name, Reason: "it differs from one run of the same order to the next"})
+		delete(p.base.State, d.Name)
 	}
 	p.unmanaged()
-	c := Claim{Claim: "idempotent", Verdict: Proved, Summary: "a second run changes nothing"}
-	for _, res := range twice.last().results {
+	c := verdict.Claim{Claim: "idempotent", Verdict: verdict.Proved, Summary: "a second run changes nothing"}
+	for _, res := range twice.Last().Results {
 		if res.Outcome != report.Changed && res.Outcome != report.Refreshed {
 			continue
 		}
-		c.Verdict, c.Summary = Refuted, "a second run changes something"
-		c.Counters = append(c.Counters, p.flaps(res, twice.runs[0].results))
+		c.Verdict, c.Summary = verdict.Refuted, "a second run changes something"
+		c.Counters = append(c.Counters, p.flaps(res, twice.Runs[0].Results))
 	}
 	p.claims = append(p.claims, c)
-	return errors.Join(again.box.Remove(), p.base.box.Remove())
+	return errors.Join(again.Remove(), p.base.Remove())
 }
 
 // unmanaged lists what a sandbox cannot do.
 func (p *proof) unmanaged() {
-	for _, res := range p.base.last().results {
+	for _, res := range p.base.Last().Results {
 		switch {
 		case res.Outcome == report.Failed:
-			p.open = append(p.open, Open{Name: res.Address.String(), Reason: "it fails in the sandbox: " + res.Error.Summary})
+			p.open = append(p.open, verdict.Open{Name: res.Address.String(), Reason: "it fails in the sandbox: " + res.Error.Summary})
 		case res.Outcome == report.Skipped:
-			p.open = append(p.open, Open{Name: res.Address.String(), Reason: "skipped in the sandbox, because of " + res.Because})
+			p.open = append(p.open, verdict.Open{Name: res.Address.String(), Reason: "skipped in the sandbox, because of " + res.Because})
 		case res.Outcome == report.Pending && res.Noop:
-			p.open = append(p.open, Open{Name: res.Address.String(), Reason: "not converged in the sandbox: noop, or a wait for other nodes"})
+			p.open = append(p.open, verdict.Open{Name: res.Address.String(), Reason: "not converged in the sandbox: noop, or a wait for other nodes"})
 		case res.Outcome == report.Unchanged:
-			p.open = append(p.open, Open{Name: res.Address.String(), Reason: "as declared already, so that nothing was done"})
-		case p.base.last().modelled[res.Address] != nil:
-			p.open = append(p.open, Open{Name: res.Address.String(), Reason: "only modelled: " + strings.Join(p.base.last().modelled[res.Address], ", ")})
+			p.open = append(p.open, verdict.Open{Name: res.Address.String(), Reason: "as declared already, so that nothing was done"})
+		case p.base.Last().Modelled[res.Address] != nil:
+			p.open = append(p.open, verdict.Open{Name: res.Address.String(), Reason: "only modelled: " + strings.Join(p.base.Last().Modelled[res.Address], ", ")})
 		}
 	}
 }
 
 // flaps describes a resource that a second run changes again.
-func (p *proof) flaps(res *report.Result, first []*report.Result) Counter {
-	x := Counter{Summary: "the second run changes it again", Resources: []Place{{res.Address.String(), res.Pos}}}
+func (p *proof) flaps(res *report.Result, first []*report.Result) verdict.Counter {
+	x := verdict.Counter{Summary: "the second run changes it again", Resources: []verdict.Place{{Address: res.Address.String(), Pos: res.Pos}}}
 	told := func(run string, r *report.Result) {
 		for _, c := range r.Changes {
 			x.Summary += fmt.Sprintf("\n%s: %s: %q -> %q", run, c.Attribute, c.Before, c.After)
@@ -92,7 +93,7 @@ func (p *proof) flaps(res *report.Result, first []*report.Result) Counter {
 
 // independent converges in random orders. Of the first that ends elsewhere it finds the two resources whose exchange makes the difference.
 func (p *proof) independent(ctx context.Context) error {
-	c := Claim{Claim: "order-independent", Verdict: Proved}
+	c := verdict.Claim{Claim: "order-independent", Verdict: verdict.Proved}
 	seen := map[string]bool{}
 	for i := range uint64(p.seeds) {
 		order := p.random(p.seed + i)
@@ -101,12 +102,12 @@ func (p *proof) independent(ctx context.Context) error {
 		}
 		seen[fmt.Sprint(order)] = true
 		p.progress("order %d of %d", i+1, p.seeds)
-		t, err := p.rehearse(ctx, part{Order: order})
+		t, err := p.Rehearse(ctx, rehearsal.Part{Order: order})
 		if err != nil {
 			return err
 		}
-		differ := p.base.state.against(t.state)
-		if err := t.box.Remove(); err != nil {
+		differ := p.base.State.Against(t.State)
+		if err := t.Remove(); err != nil {
 			return err
 		}
 		if len(differ) == 0 {
@@ -117,32 +118,32 @@ func (p *proof) independent(ctx context.Context) error {
 			return err
 		}
 		x.Again = fmt.Sprintf("apply prove --orders 1 --seed %d %s", p.seed+i, p.path)
-		c.Verdict, c.Summary, c.Counters = Refuted, "an order that all relations allow ends in another state", []Counter{x}
+		c.Verdict, c.Summary, c.Counters = verdict.Refuted, "an order that all relations allow ends in another state", []verdict.Counter{x}
 		break
 	}
-	if p.orders = len(seen); c.Verdict == Proved {
-		c.Summary = fmt.Sprintf("%d %s, of %d %s from %d on, end in the same state", p.orders, plural(p.orders, "order"), p.seeds, plural(p.seeds, "seed"), p.seed)
+	if p.orders = len(seen); c.Verdict == verdict.Proved {
+		c.Summary = fmt.Sprintf("%d %s, of %d %s from %d on, end in the same state", p.orders, verdict.Plural(p.orders, "order"), p.seeds, verdict.Plural(p.seeds, "seed"), p.seed)
 	}
 	p.claims = append(p.claims, c)
 	return nil
 }
 
 // shrink looks between the declared order and another that ends in another state for two neighbours whose exchange makes the difference.
-func (p *proof) shrink(ctx context.Context, other []int) (Counter, error) {
+func (p *proof) shrink(ctx context.Context, other []int) (verdict.Counter, error) {
 	from := p.declared()
-	states := map[int]state{0: p.base.state}
-	at := func(n int) (state, error) {
+	states := map[int]rehearsal.State{0: p.base.State}
+	at := func(n int) (rehearsal.State, error) {
 		if s, ok := states[n]; ok {
 			return s, nil
 		}
 		order, _, _ := graph.After(from, other, n)
 		p.progress("between two orders: exchange %d", n)
-		t, err := p.rehearse(ctx, part{Order: order})
+		t, err := p.Rehearse(ctx, rehearsal.Part{Order: order})
 		if err != nil {
 			return nil, err
 		}
-		states[n] = t.state
-		return t.state, t.box.Remove()
+		states[n] = t.State
+		return t.State, t.Remove()
 	}
 	var failed error
 	// Some exchange is the first after which the state is not that of the declared order: a search that halves finds one such.
@@ -152,19 +153,19 @@ func (p *proof) shrink(ctx context.Context, other []int) (Counter, error) {
 		}
 		s, err := at(n)
 		failed = err
-		return err == nil && len(p.base.state.against(s)) > 0
+		return err == nil && len(p.base.State.Against(s)) > 0
 	})
 	before, err := at(max(n-1, 0))
 	after, err2 := at(n)
 	if err := errors.Join(failed, err, err2); err != nil {
-		return Counter{}, err
+		return verdict.Counter{}, err
 	}
 	_, first, second := graph.After(from, other, n)
 	// Declared, or done so far, in this order: second, first.
-	x := Counter{
+	x := verdict.Counter{
 		Summary:     "their order makes the difference, and nothing says which comes first",
-		Resources:   []Place{p.place(second), p.place(first)},
-		Differences: before.against(after),
+		Resources:   []verdict.Place{p.place(second), p.place(first)},
+		Differences: before.Against(after),
 	}
 	if a, b := p.place(second), p.place(first); a.Address != "" && b.Address != "" {
 		x.Missing = missing(a, b)
@@ -173,41 +174,41 @@ func (p *proof) shrink(ctx context.Context, other []int) (Counter, error) {
 }
 
 // place is where a vertex is declared; of a barrier there is nothing.
-func (p *proof) place(v int) Place {
+func (p *proof) place(v int) verdict.Place {
 	if v < 0 || v >= len(p.catalog.Entries()) {
-		return Place{}
+		return verdict.Place{}
 	}
 	e := p.catalog.Entries()[v]
-	return Place{e.Addr.String(), e.Pos.String()}
+	return verdict.Place{Address: e.Addr.String(), Pos: e.Pos.String()}
 }
 
 // crashSafe kills rehearsals at their steps, and starts each again.
 func (p *proof) crashSafe(ctx context.Context) error {
-	base := p.base.last()
-	deaths := spread(base.steps, mostDeaths)
-	c := Claim{Claim: "crash-safe", Verdict: Proved, Summary: fmt.Sprintf("killed at %d of %d steps and started again: the same state, and no refresh is lost", len(deaths), base.steps)}
-	if base.steps == 0 {
-		c.Verdict, c.Summary = NotDecided, "nothing is to be changed on this node, so there is nothing to kill"
+	base := p.base.Last()
+	deaths := spread(base.Steps, mostDeaths)
+	c := verdict.Claim{Claim: "crash-safe", Verdict: verdict.Proved, Summary: fmt.Sprintf("killed at %d of %d steps and started again: the same state, and no refresh is lost", len(deaths), base.Steps)}
+	if base.Steps == 0 {
+		c.Verdict, c.Summary = verdict.NotDecided, "nothing is to be changed on this node, so there is nothing to kill"
 	}
 	order := p.declared()
 	for _, n := range deaths {
-		t, err := p.begin()
+		t, err := p.Begin()
 		if err != nil {
 			return err
 		}
-		p.progress("killed at step %d of %d", n, base.steps)
-		if err := t.perform(ctx, part{Order: order, DieAt: n}); err != nil {
+		p.progress("killed at step %d of %d", n, base.Steps)
+		if err := t.Perform(ctx, rehearsal.Part{Order: order, DieAt: n}); err != nil {
 			return err
 		}
-		if err := t.perform(ctx, part{Order: order}); err != nil {
+		if err := t.Perform(ctx, rehearsal.Part{Order: order}); err != nil {
 			return err
 		}
-		if err := errors.Join(t.look(&p.theatre), t.box.Remove()); err != nil {
+		if err := errors.Join(t.Look(p.Theatre), t.Remove()); err != nil {
 			return err
 		}
 		if x, ok := p.harmed(t, n); ok {
-			c.Verdict, c.Summary = Refuted, "a run that is killed and started again ends elsewhere"
-			c.Counters = []Counter{x}
+			c.Verdict, c.Summary = verdict.Refuted, "a run that is killed and started again ends elsewhere"
+			c.Counters = []verdict.Counter{x}
 			break
 		}
 	}
@@ -216,12 +217,12 @@ func (p *proof) crashSafe(ctx context.Context) error {
 }
 
 // harmed says what a death at step n did that another run did not mend.
-func (p *proof) harmed(t *trial, n int) (Counter, bool) {
-	x := Counter{Summary: fmt.Sprintf("killed at step %d of %d", n, p.base.last().steps), Differences: p.base.state.against(t.state)}
-	for _, want := range p.base.last().results {
+func (p *proof) harmed(t *rehearsal.Trial, n int) (verdict.Counter, bool) {
+	x := verdict.Counter{Summary: fmt.Sprintf("killed at step %d of %d", n, p.base.Last().Steps), Differences: p.base.State.Against(t.State)}
+	for _, want := range p.base.Last().Results {
 		if want.Outcome == report.Refreshed || want.Refreshed {
-			if !t.refreshed(want.Address.String()) {
-				x.Resources = append(x.Resources, Place{want.Address.String(), want.Pos})
+			if !t.Refreshed(want.Address.String()) {
+				x.Resources = append(x.Resources, verdict.Place{Address: want.Address.String(), Pos: want.Pos})
 			}
 		}
 	}
@@ -229,15 +230,6 @@ func (p *proof) harmed(t *trial, n int) (Counter, bool) {
 		x.Summary += ": a refresh is lost"
 	}
 	return x, len(x.Differences)+len(x.Resources) > 0
-}
-
-// refreshed says whether a resource was refreshed in one of the runs, or changed, as a service that was started anew.
-func (t *trial) refreshed(address string) bool {
-	return slices.ContainsFunc(t.runs, func(r run) bool {
-		return slices.Contains(r.settled, address) || slices.ContainsFunc(r.results, func(res *report.Result) bool {
-			return res.Address.String() == address && (res.Refreshed || res.Outcome == report.Refreshed || res.Outcome == report.Changed)
-		})
-	})
 }
 
 // spread picks most numbers at most from 1 to n, evenly.

@@ -10,6 +10,8 @@ import (
 
 	"github.com/nodeapply/apply/cmd/apply/internal/cli"
 	"github.com/nodeapply/apply/cmd/apply/internal/load"
+	"github.com/nodeapply/apply/cmd/apply/internal/prove/rehearsal"
+	"github.com/nodeapply/apply/cmd/apply/internal/prove/verdict"
 	"github.com/nodeapply/apply/resources/unified"
 )
 
@@ -28,13 +30,12 @@ const mostLines = 40
 
 // PrintEffects rehearses a manifest once and prints what it does, commands and packages included, and what could not be rehearsed.
 func PrintEffects(ctx context.Context, l *load.Loader, m *load.Manifest) error {
-	t, open, err := newTheatre(ctx, l, m)
+	p, err := newProof(ctx, l, m)
 	if err != nil {
 		return err
 	}
-	defer t.stage.Close()
-	p := proof{theatre: t, catalog: m.Catalog(), open: open}
-	if p.base, err = p.rehearse(ctx, part{Order: p.declared(), Watch: true}); err != nil {
+	defer p.Stage.Close()
+	if p.base, err = p.Rehearse(ctx, rehearsal.Part{Order: p.declared(), Watch: true}); err != nil {
 		return err
 	}
 	p.unmanaged()
@@ -48,13 +49,13 @@ func PrintEffects(ctx context.Context, l *load.Loader, m *load.Manifest) error {
 		}
 	}
 	if !l.JSON {
-		for _, line := range together(p.open) {
-			fmt.Fprintf(l.Stdout, "  %s: %s\n", NotDecided, l.Scrub.Scrub(line))
+		for _, line := range verdict.Together(p.open) {
+			fmt.Fprintf(l.Stdout, "  %s: %s\n", verdict.NotDecided, l.Scrub.Scrub(line))
 		}
 		return nil
 	}
 	for _, o := range p.open {
-		o.Event, o.Reason = NotDecided, l.Scrub.Scrub(o.Reason)
+		o.Event, o.Reason = verdict.NotDecided, l.Scrub.Scrub(o.Reason)
 		if err := encode(l.Stdout, o); err != nil {
 			return err
 		}
@@ -66,16 +67,16 @@ func PrintEffects(ctx context.Context, l *load.Loader, m *load.Manifest) error {
 func (p *proof) effects() []Effect {
 	by := map[string][]string{}
 	for _, e := range p.catalog.Entries() {
-		for _, name := range p.base.last().touched[e.Addr].Written {
+		for _, name := range p.base.Last().Touched[e.Addr].Written {
 			by[name] = append(by[name], e.Addr.String())
 		}
-		for _, name := range p.base.last().modelled[e.Addr] {
+		for _, name := range p.base.Last().Modelled[e.Addr] {
 			by[name] = append(by[name], e.Addr.String())
 		}
 	}
 	var out []Effect
-	for _, name := range slices.Sorted(maps.Keys(p.base.changes)) {
-		c := p.base.changes[name]
+	for _, name := range slices.Sorted(maps.Keys(p.base.Changes)) {
+		c := p.base.Changes[name]
 		e := Effect{Event: "effect", Name: name, Before: c.Before.String(), After: c.After.String(), By: by[name]}
 		if c.Before.Text+c.After.Text != "" && (c.Before.Text != "" || c.Before.Kind == "") && (c.After.Text != "" || c.After.Kind == "") {
 			e.Diff = unified.Diff(name, []byte(c.Before.Text), []byte(c.After.Text))
@@ -83,7 +84,7 @@ func (p *proof) effects() []Effect {
 		out = append(out, e)
 	}
 	for _, name := range slices.Sorted(maps.Keys(by)) {
-		if after, ok := p.base.last().model[name]; ok {
+		if after, ok := p.base.Last().Model[name]; ok {
 			out = append(out, Effect{Event: "effect", Name: name, Before: "not modelled yet", After: after, By: by[name]})
 		}
 	}

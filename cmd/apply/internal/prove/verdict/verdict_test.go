@@ -1,49 +1,16 @@
-package prove
+package verdict
 
 import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-
-	"github.com/nodeapply/apply/catalog"
-	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/cmd/apply/internal/prove/rehearsal"
 )
 
-func TestSpread(t *testing.T) {
-	for _, tc := range []struct {
-		n, most int
-		want    []int
-	}{
-		{0, 4, nil}, {3, 4, []int{1, 2, 3}}, {4, 4, []int{1, 2, 3, 4}}, {10, 4, []int{1, 3, 6, 8}},
-	} {
-		if diff := cmp.Diff(tc.want, spread(tc.n, tc.most)); diff != "" {
-			t.Errorf("%d of %d: %s", tc.most, tc.n, diff)
-		}
-	}
-}
-
-func TestAgainst(t *testing.T) {
-	one := state{"/same": {"file", "x"}, "/text": {"file a", "a\n"}, "/gone": {"link", ""}, "/size": {"file 1", ""}}
-	other := state{"/same": {"file", "y"}, "/text": {"file b", "b\n"}, "/size": {"file 2", "b\n"}, "exec.a": {"failed: no", ""}}
-	want := []Difference{
-		{Name: "/gone", First: "link", Second: "as on the node"},
-		{Name: "/size", First: "file 1", Second: "file 2"},
-		{Name: "/text", First: "file a", Second: "file b", Diff: "--- /text\n+++ /text\n@@ -1,1 +1,1 @@\n-a\n+b\n"},
-		{Name: "exec.a", First: "as on the node", Second: "failed: no"},
-	}
-	if diff := cmp.Diff(want, one.against(other)); diff != "" {
-		t.Error(diff)
-	}
-}
-
 func TestVerdict(t *testing.T) {
-	var entries []*catalog.Entry
+	var addresses []string
 	for _, title := range []string{"a", "b", "c", "d", "e"} {
-		entries = append(entries, &catalog.Entry{Addr: resources.Address{Type: "exec", Title: title}})
-	}
-	c, problems := catalog.New(entries, nil, nil)
-	if len(problems) > 0 {
-		t.Fatal(problems)
+		addresses = append(addresses, "exec."+title)
 	}
 	fails := func(titles ...string) (open []Open) {
 		for _, title := range titles {
@@ -67,13 +34,14 @@ func TestVerdict(t *testing.T) {
 			"idempotent         proved: yes\ncrash-safe         not decided: nothing\nnot decided\n"},
 		{"a counterexample wins", []Claim{{Claim: "crash-safe", Verdict: NotDecided, Summary: "nothing"}, {Claim: "traced", Verdict: Refuted, Summary: "no", Counters: []Counter{{
 			Summary: "one\ntwo", Resources: []Place{{"exec.a", "m.hcl:1"}}, Missing: "require", Again: "apply prove",
-			Differences: []Difference{{Name: "/x", First: "1", Second: "2", Diff: "-a\n+b\n"}},
+			Differences: []rehearsal.Difference{{Name: "/x", First: "1", Second: "2", Diff: "-a\n+b\n"}},
 		}}}, good}, nil, "crash-safe         not decided: nothing\ntraced             refuted: no\n    one\n    two\n      m.hcl:1: exec.a\n" +
 			"      /x: 1, or 2\n        -a\n        +b\n      missing: require\n      again: apply prove\nidempotent         proved: yes\nrefuted\n"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			p := proof{catalog: c, claims: tc.claims, open: tc.open, orders: 2}
-			if diff := cmp.Diff(tc.want, p.verdict().text()); diff != "" {
+			v := Sum(addresses, tc.claims, tc.open)
+			v.Orders = 2
+			if diff := cmp.Diff(tc.want, v.Text()); diff != "" {
 				t.Error(diff)
 			}
 		})

@@ -1,8 +1,12 @@
-package prove
+// Package verdict says what came of a proof: what was tried, what speaks against it, and what was not decided.
+package verdict
 
 import (
 	"fmt"
+	"slices"
 	"strings"
+
+	"github.com/nodeapply/apply/cmd/apply/internal/prove/rehearsal"
 )
 
 // Verdicts. Nothing is proved of what was not run.
@@ -22,11 +26,11 @@ type Claim struct {
 
 // Counter is a counterexample.
 type Counter struct {
-	Summary     string       `json:"summary"`
-	Resources   []Place      `json:"resources,omitempty"`
-	Differences []Difference `json:"differences,omitempty"`
-	Missing     string       `json:"missing,omitempty"` // what would mend it
-	Again       string       `json:"again,omitempty"`   // the command that shows it again
+	Summary     string                 `json:"summary"`
+	Resources   []Place                `json:"resources,omitempty"`
+	Differences []rehearsal.Difference `json:"differences,omitempty"`
+	Missing     string                 `json:"missing,omitempty"` // what would mend it
+	Again       string                 `json:"again,omitempty"`   // the command that shows it again
 }
 
 // Place is a resource and where it is declared.
@@ -53,18 +57,15 @@ type Verdict struct {
 	Open      []Open  `json:"not_decided,omitempty"`
 }
 
-// verdict sums up.
-func (p *proof) verdict() Verdict {
-	v := Verdict{Event: "proof", Verdict: Proved, Orders: p.orders, Resources: len(p.catalog.Entries()), Seed: p.seed, Claims: p.claims, Open: p.open}
-	for _, e := range p.catalog.Entries() {
-		for _, o := range p.open {
-			if o.Name == e.Addr.String() {
-				v.Resources--
-				break
-			}
+// Sum sums up what came of a manifest's resources, by their addresses.
+func Sum(addresses []string, claims []Claim, open []Open) Verdict {
+	v := Verdict{Event: "proof", Verdict: Proved, Claims: claims, Open: open}
+	for _, address := range addresses {
+		if !slices.ContainsFunc(open, func(o Open) bool { return o.Name == address }) {
+			v.Resources++
 		}
 	}
-	for _, c := range p.claims {
+	for _, c := range claims {
 		if c.Verdict == Refuted || v.Verdict == Proved {
 			v.Verdict = c.Verdict
 		}
@@ -75,8 +76,25 @@ func (p *proof) verdict() Verdict {
 	return v
 }
 
-// text is the verdict for people.
-func (v Verdict) text() string {
+// Scrub replaces all texts that may repeat a secret.
+func (v *Verdict) Scrub(scrub func(string) string) {
+	for i := range v.Claims {
+		for j := range v.Claims[i].Counters {
+			x := &v.Claims[i].Counters[j]
+			x.Summary = scrub(x.Summary)
+			for k := range x.Differences {
+				d := &x.Differences[k]
+				d.First, d.Second, d.Diff = scrub(d.First), scrub(d.Second), scrub(d.Diff)
+			}
+		}
+	}
+	for i := range v.Open {
+		v.Open[i].Reason = scrub(v.Open[i].Reason)
+	}
+}
+
+// Text is the verdict for people.
+func (v Verdict) Text() string {
 	var b strings.Builder
 	for _, c := range v.Claims {
 		fmt.Fprintf(&b, "%-18s %s: %s\n", c.Claim, c.Verdict, c.Summary)
@@ -84,12 +102,12 @@ func (v Verdict) text() string {
 			x.write(&b)
 		}
 	}
-	for _, line := range together(v.Open) {
+	for _, line := range Together(v.Open) {
 		fmt.Fprintf(&b, "%-18s %s\n", NotDecided, line)
 	}
 	b.WriteString(v.Verdict)
 	if v.Verdict == Proved {
-		fmt.Fprintf(&b, " (%d %s, %d %s)", v.Orders, plural(v.Orders, "order"), v.Resources, plural(v.Resources, "resource"))
+		fmt.Fprintf(&b, " (%d %s, %d %s)", v.Orders, Plural(v.Orders, "order"), v.Resources, Plural(v.Resources, "resource"))
 		if n := len(v.Open); n > 0 {
 			fmt.Fprintf(&b, "; %d not decided", n)
 		}
@@ -98,8 +116,8 @@ func (v Verdict) text() string {
 	return b.String()
 }
 
-// together lists what was not decided: of many with the same reason, some.
-func together(open []Open) []string {
+// Together lists what was not decided: of many with the same reason, some.
+func Together(open []Open) []string {
 	const some = 3
 	names := map[string][]string{}
 	for _, o := range open {
@@ -121,7 +139,8 @@ func together(open []Open) []string {
 	return lines
 }
 
-func plural(n int, word string) string {
+// Plural is the word for n of a thing.
+func Plural(n int, word string) string {
 	if n == 1 {
 		return word
 	}

@@ -1,4 +1,6 @@
-package prove
+// Package rehearsal converges a manifest in a sandbox, in an order and until a death of the caller's choice, and says what that leaves. Both ends are here: this program
+// outside, which starts itself in a box, and the one inside.
+package rehearsal
 
 import (
 	"context"
@@ -21,8 +23,8 @@ import (
 // private is where a rehearsal keeps what is its own in a box.
 const private = "/run/apply-rehearsal"
 
-// part is what a rehearsal is to do.
-type part struct {
+// Part is what a rehearsal is to do.
+type Part struct {
 	Order []int // of the vertices of the catalog's graph
 	DieAt int   // the step of the journal before which it ends as if killed; 0: none
 	Watch bool  // tell what each resource touches
@@ -50,7 +52,7 @@ const killed = 137
 
 // rehearse converges in a box, one resource after the other, and tells how.
 func rehearse(ctx context.Context, l *load.Loader, cell *sandbox.Cell, src source.Source) error {
-	var p part
+	var p Part
 	if err := cell.Payload(&p); err != nil {
 		return err
 	}

@@ -1,4 +1,6 @@
-package sandbox
+// Package changes says what is different in an overlay from what is below it: kinds, modes, owners, contents, link targets and extended attributes, whatever
+// the times.
+package changes
 
 import (
 	"bytes"
@@ -52,49 +54,29 @@ func (t Thing) String() string {
 	return s
 }
 
-// Change is what is at a name of a box other than on the node.
+// Change is what is at a name other than below.
 type Change struct{ Before, After Thing }
 
-// View says how boxes are looked at.
+// View says what is looked at, and how.
 type View struct {
 	Skip      []string // names that are left out, with all below them
 	Unordered []string // names of files whose lines say the same in any order
 }
 
-// Changes lists by name what is different in the box from the node as it is now, whatever the times of files. What is missing in /run, which a
-// box gets anew, is not different.
-func (b *Box) Changes(v View) (map[string]Change, error) {
-	changes := map[string]Change{}
-	err := b.stage.do(func() error {
-		for i, l := range b.stage.layers {
-			if l.File || l.ReadOnly {
-				continue
-			}
-			w := walk{upper: b.upper(i), lower: l.Point, view: v, changes: changes}
-			if err := w.folder("."); err != nil {
-				return err
-			}
-		}
-		v.Skip = append([]string{"/run/lock"}, v.Skip...)
-		w := walk{upper: b.run(), lower: "/run", view: v, changes: changes}
-		return w.folder(".")
-	})
-	if err != nil {
-		return nil, fmt.Errorf("sandbox: %w", err)
-	}
-	return changes, nil
+// In adds to all what is different at the names in an overlay's upper layer from the folder lower below it, which is mounted there too.
+func In(upper, lower string, v View, all map[string]Change) error {
+	w := walk{upper: upper, lower: lower, over: true, view: v, changes: all}
+	return w.folder(".")
 }
 
 // walk goes through what is in an upper layer.
 type walk struct {
 	upper   string
-	lower   string // "": there is none
-	mount   string // where the layer is, if there is no lower one
+	lower   string // where the layer is mounted, too
+	over    bool   // what is below shows through
 	view    View
 	changes map[string]Change
 }
-
-func (w *walk) name(rel string) string { return filepath.Join("/", w.lower, w.mount, rel) }
 
 func (w *walk) folder(rel string) error {
 	entries, err := os.ReadDir(filepath.Join(w.upper, rel))
@@ -103,8 +85,8 @@ func (w *walk) folder(rel string) error {
 	}
 	for _, e := range entries {
 		at := filepath.Join(rel, e.Name())
-		name := w.name(at)
-		if slices.ContainsFunc(w.view.Skip, func(s string) bool { return name == s || within(name, s) }) {
+		name := filepath.Join(w.lower, at)
+		if slices.ContainsFunc(w.view.Skip, func(s string) bool { return name == s || strings.HasPrefix(name, s+"/") }) {
 			continue
 		}
 		unordered := slices.Contains(w.view.Unordered, name)
@@ -113,8 +95,8 @@ func (w *walk) folder(rel string) error {
 			return err
 		}
 		var before Thing
-		if w.lower != "" {
-			if before, err = look(filepath.Join(w.lower, at), unordered); err != nil {
+		if w.over {
+			if before, err = look(name, unordered); err != nil {
 				return err
 			}
 		}
@@ -126,9 +108,7 @@ func (w *walk) folder(rel string) error {
 		}
 		if after.Kind == "directory" {
 			below := *w
-			if after.Replaced || before.Kind != "directory" {
-				below.mount, below.lower = filepath.Join(w.lower, w.mount), ""
-			}
+			below.over = !after.Replaced && before.Kind == "directory"
 			if err := below.folder(at); err != nil {
 				return err
 			}
