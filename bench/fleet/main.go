@@ -158,7 +158,7 @@ one disk). Their peer is GEXEC, which no distribution has any more: its figure, 
 What bounds a put here is the one machine, not the seat: neither processor is ever idle. dd is the floor: so many processes at once that copy the file to the nodes'
 folders, on the same disk, with no network, no hash and no login; with conv=fsync it is on the disk when it ends, as it is after apply's put and nobody else's.
 Of 18.9 s of processor time that 128 nodes take for a put (` + "`perf record -a`" + `), 3.2 s are sshd's logins, 3.5 s copy to the page cache as dd's do, 1.9 s are SHA-256 and 1.4 s AES (both by
-the processor's own instructions), 2.0 s sockets: 12.0 s that no put has not that logs in, encrypts, verifies and writes. A tenth of TakTuk's 63 s would be 12.7 s of both processors, which
+the processor's own instructions), 2.0 s sockets: 12.0 s that no put has not that logs in, encrypts, verifies and writes. A tenth of TakTuk's 63 s (48.6 s on another evening, beside 11.1 s of apply) would be 12.7 s of both processors, which
 leaves 0.7 s for all else: it is scheduling (2.0 s), the start of 128 programs (1.3 s), handshakes and certificates (0.8 s), copies in memory (0.6 s), reading the file again for the children
 (0.4 s). So that target is not reached where all nodes share two processors. ` + "`go test ./fleet/tree -run '^$' -bench Hop`" + ` measures one hop.
 
