@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/nodeapply/apply/journal/internal/lines"
+	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/resources"
 )
 
@@ -33,6 +34,12 @@ func (s *State) Newest() (string, error) {
 		return "", err
 	}
 	return slices.Max(append(append([]string{""}, reports[:min(1, len(reports))]...), journals[:min(1, len(journals))]...)), nil
+}
+
+// NextID is an id for a run that begins now, after those of all runs on record.
+func (s *State) NextID(now time.Time) (string, error) {
+	last, err := s.Newest()
+	return report.NextRunID(now, last), err
 }
 
 func (s *State) reportPath(id string) string {

@@ -123,11 +123,10 @@ func (r *Runner) Bring(ctx context.Context, signals *interrupt.Signals, m *load.
 	if err := signals.Begin(); err != nil {
 		return err
 	}
-	last, err := state.Newest()
+	id, err := state.NextID(time.Now())
 	if err != nil {
 		return err
 	}
-	id := report.NextRunID(time.Now(), last)
 	run, warnings, err := state.Begin(id, m.Host.Token(), "", time.Now())
 	if err != nil {
 		return err

@@ -101,11 +101,11 @@ func (u *undoing) run(ctx context.Context, id string) error {
 	if err := signals.Begin(); err != nil {
 		return err
 	}
-	last, err := state.Newest()
+	own, err := state.NextID(time.Now())
 	if err != nil {
 		return err
 	}
-	o := undo.Options{ID: report.NextRunID(time.Now(), last), Node: u.Exchange.Name(ctx, known), Types: types, Interrupted: signals.Number}
+	o := undo.Options{ID: own, Node: u.Exchange.Name(ctx, known), Types: types, Interrupted: signals.Number}
 	if slices.ContainsFunc(plan.Steps, func(s undo.Step) bool { return s.Addr.Type == "fact" && s.Refused == "" }) {
 		part.Begin(ctx, o.ID, "", exchange.Plan{}, nil)
 		defer func() { u.Warn(part.End(ctx, true, "")) }()

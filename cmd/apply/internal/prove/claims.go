@@ -160,14 +160,13 @@ func (p *proof) shrink(ctx context.Context, other []int) (verdict.Counter, error
 	if err := errors.Join(failed, err, err2); err != nil {
 		return verdict.Counter{}, err
 	}
-	_, first, second := graph.After(from, other, n)
-	// Declared, or done so far, in this order: second, first.
+	_, second, first := graph.After(from, other, n) // as they are after the exchange
 	x := verdict.Counter{
 		Summary:     "their order makes the difference, and nothing says which comes first",
-		Resources:   []verdict.Place{p.place(second), p.place(first)},
+		Resources:   []verdict.Place{p.place(first), p.place(second)},
 		Differences: before.Against(after),
 	}
-	if a, b := p.place(second), p.place(first); a.Address != "" && b.Address != "" {
+	if a, b := p.place(first), p.place(second); a.Address != "" && b.Address != "" {
 		x.Missing = missing(a, b)
 	}
 	return x, nil

@@ -67,7 +67,7 @@ var shared = []string{
 	"/etc/ld.so.cache", "/var/lib/dpkg", "/var/lib/apt", "/var/lib/rpm", "/usr/lib/sysimage/rpm",
 }
 
-// command says whether a resource is what a manifest says of it: a command line.
+// command says whether a resource is an exec.
 func (p *proof) command(v int) bool { return p.catalog.Entries()[v].Addr.Type == "exec" }
 
 // ignored are files that are shared, and such as are as before in the end.

@@ -15,7 +15,7 @@ type mortal struct {
 	engine.Recorder
 	n     int // steps so far
 	dieAt int
-	tell  func(said) error
+	tell  func(any) error
 }
 
 // step ends the process, with no chance to put anything right, when its time has come. It is the first one of its process namespace: all others end with it.

@@ -81,23 +81,23 @@ func rehearse(ctx context.Context, l *load.Loader, cell *sandbox.Cell, src sourc
 	if err := state.Lock(ctx, 0); err != nil {
 		return err
 	}
-	last, err := state.Newest()
+	id, err := state.NextID(time.Now())
 	if err != nil {
 		return err
 	}
-	run, _, err := state.Begin(report.NextRunID(time.Now(), last), m.Host.Token(), "", time.Now())
+	run, _, err := state.Begin(id, m.Host.Token(), "", time.Now())
 	if err != nil {
 		return err
 	}
 	run.Sweep(ctx, m.Host)
-	steps := &mortal{Recorder: run, dieAt: p.DieAt, tell: func(s said) error { return cell.Tell(s) }}
+	steps := &mortal{Recorder: run, dieAt: p.DieAt, tell: cell.Tell}
 	tell := &teller{mortal: steps, node: node}
 	if p.Watch {
 		if tell.watch, err = cell.Watch(); err != nil {
 			steps.must(said{Unheard: err.Error()})
 		}
 	}
-	_, err = m.Converge(ctx, engine.Options{Order: p.Order, Recorder: steps, Events: tell})
+	_, err = m.Converge(ctx, engine.Options{Run: id, Order: p.Order, Recorder: steps, Events: tell})
 	if err != nil {
 		return err
 	}
