@@ -114,12 +114,9 @@ func Converge(ctx context.Context, h host.Host, c *catalog.Catalog, o Options) (
 	cancel()
 	predicted.approve()
 	w := r.newWalk(predicted)
-	switch {
-	case w.idle():
-		w.adoptAll(ctx)
-	case o.Order != nil:
+	if o.Order != nil {
 		c.Graph().WalkInOrder(ctx, o.Order, w)
-	default:
+	} else {
 		c.Graph().Walk(ctx, r.parallel(), flying(), w)
 	}
 	if begun, err := r.stop.Fatal(); err != nil && !begun {

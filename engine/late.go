@@ -39,7 +39,7 @@ func (w *walk) visitDeferred(ctx context.Context, v int, e *catalog.Entry, slot 
 	for _, b := range bound {
 		w.cat.Survey(b.Resource)
 		start := time.Now()
-		vis := w.settle(ctx, v, b, slot, report.KnownLate)
+		vis := w.settle(ctx, v, b, slot)
 		w.timed(vis.Result, start, time.Since(start))
 		st.results = append(st.results, vis.Result)
 		st.changed = st.changed || vis.Changed

@@ -1,11 +1,13 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
 
 	"github.com/nodeapply/apply/catalog"
+	"github.com/nodeapply/apply/engine/internal/certainty"
 	"github.com/nodeapply/apply/engine/internal/visit"
 	"github.com/nodeapply/apply/graph"
 	"github.com/nodeapply/apply/report"
@@ -18,6 +20,7 @@ type walk struct {
 	predicted *walk  // the prediction, in a converge; nil while one is made
 	again     []bool // in a converge: which vertices to visit, the others keep their predicted result
 	visits    visit.Walk
+	influence *certainty.Influence // in a prediction
 	states    []state
 }
 
@@ -29,9 +32,7 @@ type state struct {
 	cause    int32  // the lowest failed vertex before it, as index+1
 	root     string // the address of the resource that failed
 	notified []int32
-	after    int32 // the nearest vertex before this one that would change, as index+1
-	touched  int32 // the nearest one whose change may be seen by this one's check, as index+1
-	diff     resources.Diff
+	wide     bool  // the change has effects that nobody names
 	stuck    bool  // an abandoned attempt still uses the resource
 	refused  error // of a prediction that was not approved
 }
@@ -111,33 +112,38 @@ func (w *walk) Visit(ctx context.Context, v int, slot graph.Slot) {
 	case e.Off:
 		st.results = []*report.Result{w.result(e, report.Result{Outcome: report.Unchanged, Reason: "when is false"})}
 	case e.Deferred != nil:
+		st.wide = true
 		w.visitDeferred(ctx, v, e, slot)
 	default:
-		vis := w.settle(ctx, v, e, slot, report.Exact)
+		vis := w.settle(ctx, v, e, slot)
 		st.results = []*report.Result{vis.Result}
-		st.changed, st.diff, st.stuck = vis.Changed, vis.Diff, vis.Stuck
+		st.changed, st.wide, st.stuck = vis.Changed, certainty.Wide(vis.Diff), vis.Stuck
 	}
 	w.close(v, start)
 }
 
-// settle visits one entry at vertex v.
-func (w *walk) settle(ctx context.Context, v int, e *catalog.Entry, slot graph.Slot, certainty string) *visit.Visit {
-	st := &w.states[v]
-	vis := &visit.Visit{
-		Walk: &w.visits, Vertex: v, Entry: e, Slot: slot, Notifiers: w.notifiers(st, e), After: st.after != 0,
-		Result: w.result(e, report.Result{Certainty: certainty, Reversible: true}),
-	}
+// settle visits one entry at vertex v. What it becomes known by is late where the entry was deferred.
+func (w *walk) settle(ctx context.Context, v int, e *catalog.Entry, slot graph.Slot) *visit.Visit {
+	st, late := &w.states[v], w.cat.Entries()[v].Deferred != nil
+	res := w.result(e, report.Result{Certainty: report.Exact, Reversible: true})
+	vis := &visit.Visit{Walk: &w.visits, Vertex: v, Entry: e, Slot: slot, Notifiers: w.notifiers(st, e), Result: res}
 	for _, a := range vis.Notifiers {
-		vis.Result.NotifiedBy = append(vis.Result.NotifiedBy, a.String())
+		res.NotifiedBy = append(res.NotifiedBy, a.String())
 	}
+	vis.After = w.predicted == nil && w.influence.After(v)
 	vis.Settle(ctx)
 	if made, ok := w.visits.Ahead.Made(v); ok {
-		w.timed(vis.Result, made.Start, made.Took)
+		w.timed(res, made.Start, made.Took)
 	}
-	if w.predicted == nil {
-		w.certainty(vis)
-	} else {
-		w.predicted.adopt(vis)
+	switch {
+	case late:
+		res.Certainty = report.KnownLate
+	case w.predicted == nil:
+		res.Certainty = w.influence.Of(v, res, vis.Diff, len(st.notified) > 0)
+	default:
+		for _, before := range w.predicted.states[v].results {
+			res.Certainty = cmp.Or(before.Certainty, res.Certainty)
+		}
 	}
 	w.keepValues(e, vis.Result)
 	return vis
@@ -173,19 +179,6 @@ func (w *walk) kept(v int) *state {
 	return before
 }
 
-// idle says whether a converge looks at nothing again.
-func (w *walk) idle() bool {
-	return !slices.Contains(w.again, true)
-}
-
-// adoptAll takes over all of the prediction, without the goroutines of a walk.
-func (w *walk) adoptAll(ctx context.Context) {
-	for _, v := range w.cat.Graph().Order() {
-		w.Visit(ctx, v, graph.Slot{})
-		w.Done(v)
-	}
-}
-
 // close fills in what all results of a vertex have in common.
 func (w *walk) close(v int, start time.Time) {
 	st := &w.states[v]
@@ -218,9 +211,10 @@ func (w *walk) Done(v int) {
 				next.notified = append(next.notified, int32(v))
 			}
 		}
-		w.influence(v, e.To)
+		if w.influence != nil {
+			w.influence.Pass(v, e.To, st.changed, st.wide)
+		}
 	}
-	st.diff = resources.Diff{} // the results have what is told of it
 	if barrier {
 		return
 	}
