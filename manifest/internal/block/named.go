@@ -1,13 +1,11 @@
 package block
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/nodeapply/apply/catalog"
-	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/manifest/internal/instances"
 	"github.com/nodeapply/apply/resources"
 )
@@ -34,7 +32,7 @@ func (b *Block) unmade(made []*instances.Instance) []*catalog.Entry {
 		}
 		e := b.blank(nil)
 		e.Addr.Instance, e.Pos, e.AttrPos = n.key, n.at, func(string) resources.Pos { return n.at }
-		e.Resource = undeclared{fmt.Errorf("there is no such instance; there %s", listed(keys))}
+		e.Resource = resources.Missing{Err: fmt.Errorf("there is no such instance; there %s", listed(keys))}
 		out = append(out, e)
 	}
 	return out
@@ -53,14 +51,3 @@ func listed(keys []string) string {
 	}
 	return "are " + strings.Join(keys, ", ")
 }
-
-// undeclared stands for an instance that is named and was not made.
-type undeclared struct{ err error }
-
-// Check says so.
-func (u undeclared) Check(context.Context, host.View) (resources.Diff, error) {
-	return resources.Diff{}, u.err
-}
-
-// Apply says so.
-func (u undeclared) Apply(context.Context, host.Host, resources.Diff) error { return u.err }
