@@ -39,6 +39,9 @@ Exit codes: 0 where all is proved or not decided, 4 where something is refuted, 
 		if err != nil {
 			return err
 		}
+		if err := l.Lasting(rehearsal.ReadsAgain); err != nil {
+			return err
+		}
 		if inside, err := rehearsal.Inside(ctx, l, src); inside || err != nil {
 			return err
 		}
