@@ -77,6 +77,18 @@ func TestConverge(t *testing.T) {
 		r := s.run("fleet", "converge", "-w", "n[1-3]", "--batch", "1", "--max-failures", "1", "fails")
 		s.want(r, 4, "", "0 of 3 ok; 1 failed: n1; 2 skipped: n[2-3]")
 	})
+	t.Run("one machine by two names", func(t *testing.T) {
+		for range 2 { // nothing of the first time is in the way
+			r := s.run("fleet", "converge", "-w", "n[2-3],10.9.0.3", "fails")
+			s.want(r, 4, "", "0 of 3 ok; 3 failed: 10.9.0.3,n[2-3]")
+			if !strings.Contains(r.stderr, "n3, 10.9.0.3 are the same machine") && !strings.Contains(r.stderr, "10.9.0.3, n3 are the same machine") {
+				t.Errorf("not told: %s", r.stderr)
+			}
+		}
+		if left := s.sh("find", filepath.Join(s.dir, "root-n3", "root/.cache/apply/fleet"), "-name", "seat.*", "-o", "-name", "stage"); left != "" {
+			t.Errorf("left over: %s", left)
+		}
+	})
 	t.Run("nodes", func(t *testing.T) {
 		s.want(s.run("fleet", "nodes", "-w", "n1"), 0, " failed fails", "")
 	})

@@ -8,6 +8,7 @@ package converge
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -61,6 +62,7 @@ type Options struct {
 type run struct {
 	Options
 	nodes []fleet.Node
+	id    string // of this run
 
 	mu       sync.Mutex
 	prepared map[string]*prepared
@@ -74,12 +76,13 @@ type prepared struct {
 	conn  transport.Conn
 	place place
 	part  *joint.Part
+	twin  string // the node that is the same machine, as its folder says
 	err   error
 }
 
 // Do brings nodes to the manifest and returns how it ended on each. An error says that nothing was touched.
 func Do(ctx context.Context, nodes []fleet.Node, o Options) (results []*fleet.Result, err error) {
-	r := &run{Options: o, nodes: nodes, prepared: map[string]*prepared{}}
+	r := &run{Options: o, nodes: nodes, id: rand.Text(), prepared: map[string]*prepared{}}
 	defer r.close()
 	if err := r.spread(); err != nil {
 		return nil, err

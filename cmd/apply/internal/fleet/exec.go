@@ -36,6 +36,9 @@ program reads from its own, to the end, before it begins.`,
 			if e.stdin && e.detach {
 				return cli.UsageError(cmd, errors.New("--detach: takes no --stdin"))
 			}
+			if e.stdin && e.HostsFromStdin() {
+				return cli.UsageError(cmd, errors.New("--stdin: standard input is read for nodes (-f -)"))
+			}
 			return e.run(cmd.Context(), sets, argv)
 		},
 	}
@@ -108,7 +111,7 @@ func (e *execution) run(ctx context.Context, sets, argv []string) error {
 				e.mu.Unlock()
 				command.Stdout, command.Stderr = kept.stdout, kept.stderr
 			default:
-				stdout, stderr := out.Node(n.Name+": "), messages.Node(n.Name+": ")
+				stdout, stderr := out.Node(n.Name), messages.Node(n.Name)
 				defer stdout.Close()
 				defer stderr.Close()
 				command.Stdout, command.Stderr = stdout, stderr

@@ -63,7 +63,7 @@ func put(ctx context.Context, s *selection.Nodes, sources []string, dst string) 
 		return err
 	}
 	notes := output.NewLines(s.Stderr, true) // what nodes say of each other may be anything
-	put.Note = func(node, text string) { fmt.Fprintf(notes.Node(node+": "), "%s\n", text) }
+	put.Note = func(node, text string) { fmt.Fprintf(notes.Node(node), "%s\n", text) }
 	return s.On(ctx, nodes, dialer, func(ctx context.Context, n fleet.Node, c transport.Conn) (transport.Exit, error) {
 		return transport.Exit{}, put.To(ctx, c, seat.At{Node: n.Name, Segment: selection.Segment(dialer, n.Target)}, dst)
 	})
