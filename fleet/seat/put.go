@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 
 	"github.com/nodeapply/apply/fleet"
 	"github.com/nodeapply/apply/fleet/files"
@@ -36,7 +35,7 @@ func NewPut(p *Program, b *files.Bundle) (*Put, error) {
 	if err != nil {
 		return nil, err
 	}
-	spec, err := tree.NewSpec(archive, archive.Size())
+	spec, err := tree.NewSpec(archive, archive.Size(), archive.Holes())
 	if err != nil {
 		return nil, err
 	}
@@ -133,14 +132,11 @@ func (p *Put) content(_ context.Context, c *wire.Call) (wire.End, error) {
 	if a.ID != p.spec.ID || a.Offset < 0 || a.Offset > p.archive.Size() {
 		return wire.End{}, errors.New("there is no such content")
 	}
-	_, err := io.CopyBuffer(onlyWriter{c.Stdout}, io.NewSectionReader(p.archive, a.Offset, p.archive.Size()-a.Offset), make([]byte, copySize))
-	return wire.End{}, err
+	return wire.End{}, p.spec.Send(c.Stdout, p.archive, a.Offset, p.archive.Size(), make([]byte, copySize))
 }
 
 // copySize is how much of a file is read at a time.
 const copySize = 256 << 10
-
-type onlyWriter struct{ io.Writer }
 
 // limited refuses what is over a limit.
 type limited struct {
