@@ -13,6 +13,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"log/slog"
 	"path/filepath"
 	"sync"
 	"time"
@@ -52,7 +53,8 @@ type Options struct {
 	// Begun and Ended tell of a node's run; Ended is called by one goroutine at a time.
 	Begun func(node string)
 	Ended func(*fleet.Result)
-	Warn  func(error) // of what went wrong beside the work
+	Warn  func(error)  // of what went wrong beside the work
+	Log   *slog.Logger // of what the run cost
 	Note  func(node, text string)
 	// Segment is the same for nodes that reach each other.
 	Segment func(transport.Target) string
@@ -109,6 +111,11 @@ func Do(ctx context.Context, nodes []fleet.Node, o Options) (results []*fleet.Re
 	if r.meeting != nil {
 		r.Report.Waits = r.meeting.Waits()
 	}
+	content := len(nodes)
+	if r.put != nil {
+		content = r.put.Asked()
+	}
+	r.Log.Debug("what left the seat", "nodes", len(nodes), "program", r.Program.Brought(), "content", content)
 	return results, nil
 }
 

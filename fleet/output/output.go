@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"strings"
 	"sync"
 	"unicode/utf8"
 
@@ -49,6 +50,16 @@ func (l *Lines) grow(n int) bool {
 	}
 	l.pooled += n
 	return true
+}
+
+// Line prints a line of no node's, or several, however long they are.
+func (l *Lines) Line(text string) error {
+	for line := range strings.SplitSeq(text, "\n") {
+		if err := l.print("", []byte(line)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (l *Lines) print(prefix string, line []byte) error {

@@ -86,6 +86,18 @@ func TestLinesTogether(t *testing.T) {
 	}
 }
 
+// TestLine: a line of no node's is one, also where it is an object of many MiB, and several are several.
+func TestLine(t *testing.T) {
+	long := strings.Repeat("x", 9<<20)
+	for text, want := range map[string]string{long: long + "\n", "a\x1b\nb": "a\\x1b\nb\n"} {
+		var got bytes.Buffer
+		must(t, output.NewLines(&got, text != long).Line(text))
+		if got.String() != want {
+			t.Errorf("%.20q: want %d bytes, got %d: %.30q", text, len(want), got.Len(), got.String())
+		}
+	}
+}
+
 func TestCapture(t *testing.T) {
 	a, b := output.NewCapture(1), output.NewCapture(1)
 	head := strings.Repeat("ä", 16<<20) // 32 MiB
@@ -145,5 +157,12 @@ func TestWriteDiff(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/nodeapply/apply/fleet"
 	"github.com/nodeapply/apply/fleet/files"
@@ -27,7 +28,11 @@ type Put struct {
 	spec      *tree.Spec
 	authority *authority.Authority
 	tree      *tree.Tree
+	asked     atomic.Int64
 }
+
+// Asked is how many times a node has asked the seat for the bundle, whole or from where another node had left it.
+func (p *Put) Asked() int { return int(p.asked.Load()) }
 
 // NewPut prepares to bring a bundle.
 func NewPut(p *Program, b *files.Bundle) (*Put, error) {
@@ -132,6 +137,7 @@ func (p *Put) content(_ context.Context, c *wire.Call) (wire.End, error) {
 	if a.ID != p.spec.ID || a.Offset < 0 || a.Offset > p.archive.Size() {
 		return wire.End{}, errors.New("there is no such content")
 	}
+	p.asked.Add(1)
 	return wire.End{}, p.spec.Send(c.Stdout, p.archive, a.Offset, p.archive.Size(), make([]byte, copySize))
 }
 
