@@ -76,6 +76,7 @@ func PlanOf(ctx context.Context, state *journal.State, v host.View, types []reso
 	}
 	slices.Reverse(u.Steps)
 	u.sayOnce()
+	u.keepTogether(p.Ops)
 	return u, errors.Join(u.uncover(ctx, v), u.await(v), u.keepStrangers(v, p.Head.Token))
 }
 

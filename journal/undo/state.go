@@ -69,6 +69,43 @@ func restorer(types []resources.Type, addr resources.Address) (resources.Restore
 	return r, nil
 }
 
+// keepTogether refuses all of a resource of which its type keeps a state where a part of it is refused, and all of those that share a file with it: a
+// mount whose entry is back in fstab, or the reverse, is neither as the run left it nor as it was before. Files without such a state stand for themselves.
+func (u *Plan) keepTogether(ops []record.Step) {
+	stateful, touches := map[resources.Address]bool{}, map[string][]resources.Address{}
+	for _, st := range ops {
+		switch {
+		case st.Begin != nil && st.Begin.Restorable():
+			stateful[st.Begin.Addr.Address()] = true
+		case st.Op != nil:
+			touches[string(st.Op.Name)] = append(touches[string(st.Op.Name)], st.Op.Addr.Address())
+		}
+	}
+	owners := func(s *Step) []resources.Address {
+		all := []resources.Address{s.Addr}
+		if s.op != nil {
+			all = append(all, touches[string(s.op.Name)]...)
+		}
+		return slices.DeleteFunc(all, func(a resources.Address) bool { return !stateful[a] })
+	}
+	refused := map[resources.Address]string{} // by which of their steps
+	for again := true; again; {
+		again = false
+		for i := range u.Steps {
+			s := &u.Steps[i]
+			for _, a := range owners(s) {
+				by, is := refused[a]
+				switch {
+				case s.Refused != "" && !is:
+					refused[a], again = s.What, true
+				case s.Refused == "" && is:
+					s.Refused, again = "it belongs together with "+by+", which is refused", true
+				}
+			}
+		}
+	}
+}
+
 // attempts are the undos of a run so far.
 type attempts struct {
 	by     string                                  // the one that came to its end

@@ -308,6 +308,65 @@ func TestStateSince(t *testing.T) {
 	}
 }
 
+// A state and the file that goes with it are put back both or not at all, and so is what shares the file: half of it is neither what the run left nor
+// what was before. Other files are.
+func TestTogether(t *testing.T) {
+	bob := resources.Address{Type: "user", Title: "bob"}
+	for name, tt := range map[string]struct {
+		state, file string // as they are by then
+		want        string
+	}{
+		"as the run left them": {"9", "new", "file.issue=changed user.bob=changed dial.volume=changed dial.volume=changed"},
+		"the state is changed": {"8", "new", "file.issue=changed"},
+		"the file is changed":  {"9", "edited", "file.issue=changed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := changed(t, true)
+			ctx := t.Context()
+			n.dial = "7"
+			run, _, err := n.state.Begin("2", n.host.Token(), "", started)
+			if err != nil {
+				t.Fatal(err)
+			}
+			write := func(a resources.Address, name, content string) error {
+				return host.Recording(n.host, recorder{run, a}).WriteFile(ctx, name, host.NewFile{Content: strings.NewReader(content)})
+			}
+			turn := host.Op{Kind: host.OpRun, Name: "/bin/turn"}
+			err = errors.Join(
+				run.Begin(ctx, dial, resources.Diff{}, nil, json.RawMessage("7")), write(dial, "/motd", "new too"), run.Op(ctx, dial, n.host, turn), run.Ended(ctx, dial, n.host),
+				// It shares the file, and nobody knows how it was left.
+				run.Begin(ctx, bob, resources.Diff{}, nil, json.RawMessage("7")), write(bob, "/motd", "newer"), run.Op(ctx, bob, n.host, turn), run.Ended(ctx, bob, n.host),
+				run.Begin(ctx, issue, resources.Diff{}, nil, nil), write(issue, "/issue", "newer"), run.Ended(ctx, issue, n.host),
+				run.Left(dial, json.RawMessage("9")), run.Close())
+			if err != nil {
+				t.Fatal(err)
+			}
+			n.dial = tt.state
+			if tt.file != "new" {
+				if err := os.WriteFile(filepath.Join(n.dir, "motd"), []byte(tt.file), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			before := n.files(t)
+			u, err := PlanOf(ctx, n.state, n.host, n.types(), "2")
+			if err != nil {
+				t.Fatal(err)
+			}
+			all, blocking := u.Refused()
+			rep, err := Run(ctx, n.state, n.host, u, Options{ID: "3", Types: n.types(), Interrupted: never})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tt.want, told(rep)); diff != "" {
+				t.Errorf("%s\n%+v\n%s", diff, u.Steps, before)
+			}
+			if all != len(u.Steps)-len(rep.Results) || blocking != all {
+				t.Errorf("%d of %d refused, %d block", all, len(u.Steps), blocking)
+			}
+		})
+	}
+}
+
 // An undo that failed at a state has left it neither as the run did nor as before: the next one goes on from there, unless it has changed since.
 func TestAfterAnUndoThatFailed(t *testing.T) {
 	for name, tt := range map[string]struct{ by, want string }{

@@ -58,6 +58,7 @@ func Functions(opts Options) map[string]function.Function {
 			fns[name] = guard(f, checks[name])
 		}
 	}
+	fns["tostring"] = value.Digits(fns["tostring"])
 	fns["try"] = tryfunc.TryFunc
 	fns["can"] = tryfunc.CanFunc
 	if opts.OnSecret != nil {

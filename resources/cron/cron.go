@@ -200,6 +200,7 @@ func (c *Cron) Check(ctx context.Context, v host.View) (resources.Diff, error) {
 	switch {
 	case is == nil && c.Ensure == present:
 		d.Compare("ensure", absent, present)
+		return d, t.Installable(v)
 	case is == nil:
 	case c.Ensure == absent:
 		d.Compare("ensure", present, absent)

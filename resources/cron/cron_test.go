@@ -179,9 +179,14 @@ func TestWithoutCrontab(t *testing.T) {
 	})
 	t.Run("no cron", func(t *testing.T) {
 		h := hosttest.New(t, bob)
-		h.Handle("crontab", missing)
-		if err := resourcetest.Refuses(t, h, declare(nil)); !strings.Contains(err.Error(), "this node has no cron") {
+		if err := resourcetest.Refuses(t, h, declare(nil)); !strings.Contains(err.Error(), "this node has no cron") || !strings.Contains(err.Error(), "package cron (Debian") {
 			t.Error(err)
+		}
+		if calls := h.Calls(); len(calls) > 0 {
+			t.Errorf("it started %q", calls)
+		}
+		if o := resourcetest.Converges(t, h, declare(func(c *Cron) { c.Ensure = absent })); !o.Diff.Empty() {
+			t.Errorf("a job where there is no cron differs: %v", o.Diff)
 		}
 	})
 	t.Run("unknown user", func(t *testing.T) {

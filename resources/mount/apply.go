@@ -94,17 +94,17 @@ func (m *Mount) bring(ctx context.Context, h host.Host, f *facts) error {
 		return m.mount(ctx, h)
 	case !live.SameDevice(ctx, h, f.want, *top) || !live.SameType(f.want.FSType, *top):
 		return m.again(ctx, h, f.live)
-	case len(options.Lacking(f.want.Options, *top)) == 0:
+	case len(f.lacking()) == 0:
 		return nil
 	}
 	if m.Remounts {
-		words := "remount," + strings.Join(options.Remount(f.want.Options), ",")
+		words := "remount," + strings.Join(options.Remount(f.want.Options, f.origin), ",")
 		if err := live.Run(ctx, h, "mount", "-o", words, "--", m.point()); err == nil {
 			now, err := m.look(ctx, h)
 			if err != nil {
 				return err
 			}
-			if t := now.top(); t != nil && len(options.Lacking(f.want.Options, *t)) == 0 {
+			if now.top() != nil && len(now.lacking()) == 0 {
 				return nil
 			}
 		}

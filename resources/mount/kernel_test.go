@@ -204,6 +204,7 @@ func (n *node) options(t *testing.T, a string) {
 		"read-only":               {a, "ext4", "ro", "mount " + a + " /mnt/data", "ro,relatime"},
 		"writable":                {a, "ext4", "", "mount -o ro " + a + " /mnt/data", "rw,relatime"},
 		"of the file system":      {"tmpfs", "tmpfs", "size=2M", "mount -t tmpfs -o size=1M tmpfs /mnt/data", "rw,relatime,size=2048k"},
+		"bind, read-only before":  {"/mnt/src", "none", "bind", "mount --bind /mnt/src /mnt/data && mount -o remount,bind,ro,noexec /mnt/data", "rw,relatime"},
 		"a remount does not take": {"tmpfs", "tmpfs", "mode=0755", "mount -t tmpfs -o mode=0700 tmpfs /mnt/data", "rw,relatime,mode=755"},
 	} {
 		t.Run(name, func(t *testing.T) {

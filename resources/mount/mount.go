@@ -156,6 +156,7 @@ type facts struct {
 	entry  *fstab.Entry // nil: none
 	live   []host.Mount // stacked, the one on top last
 	want   fstab.Entry  // the entry as it should be; only with an ensure other than absent
+	origin host.Mount   // in which the folder is that want binds
 }
 
 func (f *facts) top() *host.Mount {
@@ -164,6 +165,9 @@ func (f *facts) top() *host.Mount {
 	}
 	return &f.live[len(f.live)-1]
 }
+
+// lacking are the options that what is mounted should have and has not.
+func (f *facts) lacking() []string { return options.Lacking(f.want.Options, *f.top(), f.origin) }
 
 // word is the value of ensure that the node has.
 func (f *facts) word() string {
@@ -191,7 +195,8 @@ func (m *Mount) look(ctx context.Context, v host.View) (*facts, error) {
 		return nil, err
 	}
 	f.want = m.entry(f.entry)
-	return f, nil
+	f.origin, err = live.Origin(ctx, v, f.want)
+	return f, err
 }
 
 // entry is the declared entry; what is not declared is taken from the one that is there.
@@ -274,7 +279,7 @@ func (m *Mount) compare(ctx context.Context, v host.View, f *facts) []resources.
 	if !live.SameType(f.want.FSType, *f.top()) && !d.Has("fstype") {
 		d.Compare("fstype", f.top().FSType+" (live)", f.want.FSType)
 	}
-	if lacks := options.Lacking(f.want.Options, *f.top()); len(lacks) > 0 && !d.Has("options") {
+	if lacks := f.lacking(); len(lacks) > 0 && !d.Has("options") {
 		d.Compare("options", strings.Join(append(f.top().Options, f.top().SuperOptions...), ",")+" (live)", f.want.Options)
 	}
 	return d.Changes

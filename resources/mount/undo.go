@@ -55,9 +55,13 @@ func (m *Mount) Restore(ctx context.Context, h host.Host, raw json.RawMessage) e
 	if err != nil {
 		return err
 	}
-	if now := f.top(); now != nil && len(b.Live) > 0 {
-		was := b.Live[len(b.Live)-1]
-		if was.Is(*now) {
+	pasts, err := live.Remember(ctx, h, f.live)
+	if err != nil {
+		return err
+	}
+	if len(pasts) > 0 && len(b.Live) > 0 {
+		now, was := pasts[len(pasts)-1], b.Live[len(b.Live)-1]
+		if was.Is(now) {
 			if slices.Equal(now.Options, was.Options) && slices.Equal(now.SuperOptions, was.SuperOptions) {
 				return nil
 			}

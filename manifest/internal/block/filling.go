@@ -20,7 +20,7 @@ import (
 type filling struct {
 	b            *Block
 	r            *cell.Run
-	inst         *instances.Instance
+	inst         instances.Vars
 	e            *catalog.Entry
 	res          resources.Resource
 	deps         cell.Deps
@@ -31,7 +31,7 @@ type filling struct {
 // fill evaluates the settings and the attributes of one instance.
 func (b *Block) fill(r *cell.Run, inst *instances.Instance) (*catalog.Entry, cell.Deps) {
 	e := b.blank(inst)
-	f := filling{b: b, r: r, inst: inst, e: e, res: b.sh.Schema.Type.New(b.addr.Title)}
+	f := filling{b: b, r: r, inst: inst.Vars(), e: e, res: b.sh.Schema.Type.New(b.addr.Title)}
 	f.options()
 	if e.Timeout == 0 {
 		e.Timeout = b.sh.Schema.Type.Timeout

@@ -15,7 +15,8 @@ import (
 // preview lists the attributes as far as they are known.
 func (b *Block) preview(r *cell.Run, inst *instances.Instance, used cell.Deps) []resources.Change {
 	var out []resources.Change
-	show := func(a *syntax.Attr, inst *instances.Instance) string {
+	vars := inst.Vars()
+	show := func(a *syntax.Attr, inst instances.Vars) string {
 		ctx, own, ok := b.in.Scope.Context(r, &a.Expr, inst)
 		if !ok {
 			return ""
@@ -34,7 +35,7 @@ func (b *Block) preview(r *cell.Run, inst *instances.Instance, used cell.Deps) [
 	}
 	for _, name := range []string{"for_each", "count", "when"} {
 		if a := b.sh.Block.Attr(name); a != nil {
-			in := inst
+			in := vars
 			if name != "when" {
 				in = nil
 			}
@@ -44,7 +45,7 @@ func (b *Block) preview(r *cell.Run, inst *instances.Instance, used cell.Deps) [
 		}
 	}
 	for _, a := range b.sh.Attrs {
-		out = append(out, resources.Change{Attr: a.Name, To: show(a.Attr, inst)})
+		out = append(out, resources.Change{Attr: a.Name, To: show(a.Attr, vars)})
 	}
 	return out
 }

@@ -44,9 +44,10 @@ func (b *Block) instanceValue(r *cell.Run, inst *instances.Instance) cell.Result
 		out[name] = b.sh.Schema.Field(name).Get(blank)
 	}
 	res := cell.Result{OK: true}
+	vars := inst.Vars()
 	for i := range b.sh.Attrs {
 		a := &b.sh.Attrs[i]
-		one := b.in.Scope.Eval(r, &a.Expr, inst)
+		one := b.in.Scope.Eval(r, &a.Expr, vars)
 		if !one.OK {
 			return cell.Failed()
 		}

@@ -95,7 +95,7 @@ func (m *module) variable(b *syntax.Block) *variables.Variable {
 			if a == nil || syntax.IsMeta(b.Label) || b.Label == "source" {
 				return cell.Result{}, nil, false
 			}
-			return m.from.call.m.names.Eval(r, &a.Expr, m.from.inst), a.Range().Ptr(), true
+			return m.from.call.m.names.Eval(r, &a.Expr, m.from.inst.Vars()), a.Range().Ptr(), true
 		}
 	}
 	return v
@@ -178,7 +178,7 @@ func (m *module) inherited(r *cell.Run) block.Settings {
 	out := k.m.inherited(r)
 	for i := range k.b.Attrs {
 		if a := &k.b.Attrs[i]; syntax.IsMeta(a.Name) && !syntax.IsRelation(a.Name) && a.Name != "for_each" && a.Name != "count" {
-			res := k.m.names.Eval(r, &a.Expr, m.from.inst)
+			res := k.m.names.Eval(r, &a.Expr, m.from.inst.Vars())
 			out.Set(r, a, &res)
 		}
 	}

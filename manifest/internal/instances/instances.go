@@ -21,12 +21,18 @@ type Instance struct {
 	value cty.Value // of for_each
 }
 
-// Vars are what expressions in the block see: each or count.
-func (i *Instance) Vars() map[string]cty.Value {
-	if i.value == cty.NilVal {
-		return map[string]cty.Value{"count": cty.ObjectVal(map[string]cty.Value{"index": i.Key})}
+// Vars are what the expressions in a block see of its instance: each or count. Nil outside of both.
+type Vars map[string]cty.Value
+
+// Vars makes them anew: who evaluates several expressions keeps them meanwhile. They are nil for the only instance of a block, nil.
+func (i *Instance) Vars() Vars {
+	switch {
+	case i == nil:
+		return nil
+	case i.value == cty.NilVal:
+		return Vars{"count": cty.ObjectVal(map[string]cty.Value{"index": i.Key})}
 	}
-	return map[string]cty.Value{"each": cty.ObjectVal(map[string]cty.Value{"key": i.Key, "value": i.value})}
+	return Vars{"each": cty.ObjectVal(map[string]cty.Value{"key": i.Key, "value": i.value})}
 }
 
 // Suffix is the part of the address; none for the only instance of a block, nil, and for one that stands for unknown ones.

@@ -75,8 +75,8 @@ func (s *Scope) With(variable string, v cty.Value) *Scope {
 	return inner
 }
 
-// Eval computes an expression, for one instance of a block (nil outside of for_each and count).
-func (s *Scope) Eval(r *cell.Run, x *syntax.Expr, inst *instances.Instance) cell.Result {
+// Eval computes an expression, in a block with what is particular to its instance.
+func (s *Scope) Eval(r *cell.Run, x *syntax.Expr, inst instances.Vars) cell.Result {
 	if x.Literal {
 		v, diags := x.Const()
 		r.Diags = append(r.Diags, diags...)
@@ -100,7 +100,7 @@ func (s *Scope) Eval(r *cell.Run, x *syntax.Expr, inst *instances.Instance) cell
 }
 
 // Context makes what an expression is evaluated in: just what it refers to. Most need no more than what the whole scope shares.
-func (s *Scope) Context(r *cell.Run, x *syntax.Expr, inst *instances.Instance) (ctx *hcl.EvalContext, deps cell.Deps, ok bool) {
+func (s *Scope) Context(r *cell.Run, x *syntax.Expr, inst instances.Vars) (ctx *hcl.EvalContext, deps cell.Deps, ok bool) {
 	b := binder{s: s, r: r, x: x, ctx: s.Base, ok: true}
 	if s.shared != nil && (r.Late == nil || s.sharedKnown) {
 		b.ctx, b.settled = s.shared, true
@@ -118,7 +118,7 @@ func (s *Scope) Context(r *cell.Run, x *syntax.Expr, inst *instances.Instance) (
 	}
 	if inst != nil && x.Each {
 		child := b.ctx.NewChild()
-		child.Variables = inst.Vars()
+		child.Variables = inst
 		b.ctx = child
 	}
 	return b.ctx, b.deps, b.ok

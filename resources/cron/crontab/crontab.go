@@ -240,6 +240,20 @@ func (t *Table) Names() []string {
 	return names
 }
 
+// Installable is an error where the node has nothing that could take a crontab: neither crontab(1) nor a folder for crontabs.
+func (t *Table) Installable(v host.FileReader) error {
+	if t.file.Name != "" {
+		return nil
+	}
+	for _, dir := range []string{"/usr/bin", "/bin", "/usr/local/bin", "/usr/sbin"} {
+		st, err := v.Lstat(dir + "/crontab")
+		if err != nil || st.Kind != host.Absent {
+			return err
+		}
+	}
+	return errors.New("this node has no cron: neither crontab(1) nor a folder for crontabs; the package cron (Debian, SUSE) or cronie (Red Hat, Arch) brings them")
+}
+
 // exitMissing is the exit code for a program that is not there.
 const exitMissing = 127
 
@@ -248,9 +262,7 @@ func (t *Table) Install(ctx context.Context, h host.Host) error {
 	program := host.Cmd{Args: []string{"crontab", "-u", t.user, "-"}, Stdin: strings.NewReader(t.file.String())}
 	out, err := h.Run(ctx, program)
 	switch {
-	case out.ExitCode == exitMissing && t.file.Name == "":
-		return errors.New("this node has no cron: neither crontab(1) nor a folder for crontabs")
-	case out.ExitCode == exitMissing:
+	case out.ExitCode == exitMissing && t.file.Name != "":
 		return t.write(ctx, h)
 	case err != nil:
 		return err

@@ -2,6 +2,7 @@ package repofile
 
 import (
 	"fmt"
+	"iter"
 	"path"
 	"slices"
 	"strings"
@@ -83,17 +84,12 @@ func (f Format) Open(v host.View, name, target string) (*Entry, error) {
 		return f.openApt(v, name)
 	}
 	own := f.Path(name, target)
-	files, err := f.files(v, own)
-	if err != nil {
-		return nil, err
-	}
-	for _, file := range files {
-		text, err := host.ReadFile(v, file)
+	for file, err := range f.read(v, own) {
 		if err != nil {
 			return nil, err
 		}
-		if doc := ini.Parse(f.style(), text); doc.Section(name) != nil {
-			return f.iniEntry(file, doc, name, true), nil
+		if doc := ini.Parse(f.style(), file.text); doc.Section(name) != nil {
+			return f.iniEntry(file.name, doc, name, true), nil
 		}
 	}
 	text, err := host.ReadFile(v, own)
@@ -117,20 +113,15 @@ func (f Format) Names(v host.View) ([]string, error) {
 			}
 		}
 	}
-	files, err := f.files(v, f.main)
-	if err != nil {
-		return nil, err
-	}
-	for _, file := range files {
-		text, err := host.ReadFile(v, file)
+	for file, err := range f.read(v, f.main) {
 		if err != nil {
 			return nil, err
 		}
 		if f.Provider == "apt" {
-			add(f.names(file, deb822.Parse(text).Stanzas()))
+			add(f.names(file.name, deb822.Parse(file.text).Stanzas()))
 			continue
 		}
-		add(ini.Parse(f.style(), text).Names())
+		add(ini.Parse(f.style(), file.text).Names())
 	}
 	return names, nil
 }
@@ -140,6 +131,26 @@ func (f Format) style() ini.Style {
 		return ini.Pacman
 	}
 	return ini.Yum
+}
+
+// content is a file as it is read; one that is not there has no text.
+type content struct{ name, text string }
+
+// read reads the files in which a section may be, see files, one after the other.
+func (f Format) read(v host.View, own string) iter.Seq2[content, error] {
+	return func(yield func(content, error) bool) {
+		files, err := f.files(v, own)
+		if err != nil {
+			yield(content{}, err)
+			return
+		}
+		for _, name := range files {
+			text, err := host.ReadFile(v, name)
+			if !yield(content{name, text}, err) || err != nil {
+				return
+			}
+		}
+	}
 }
 
 // files lists where a section may be: own, the file of a new one ("": none), first.
@@ -235,19 +246,14 @@ func (f Format) openApt(v host.View, name string) (*Entry, error) {
 		legacy = ""
 	}
 	own := f.Path(name, "")
-	files, err := f.files(v, own)
-	if err != nil {
-		return nil, err
-	}
-	for _, file := range files {
-		text, err := host.ReadFile(v, file)
+	for file, err := range f.read(v, own) {
 		if err != nil {
 			return nil, err
 		}
-		doc := deb822.Parse(text)
+		doc := deb822.Parse(file.text)
 		stanzas := doc.Stanzas()
-		if i := slices.Index(f.names(file, stanzas), name); i >= 0 {
-			return f.debEntry(file, doc, stanzas[i], name, legacy), nil
+		if i := slices.Index(f.names(file.name, stanzas), name); i >= 0 {
+			return f.debEntry(file.name, doc, stanzas[i], name, legacy), nil
 		}
 	}
 	text, err := host.ReadFile(v, own)

@@ -1,13 +1,17 @@
 package load
 
 import (
+	"context"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/pflag"
 
 	"github.com/nodeapply/apply/manifest"
+	"github.com/nodeapply/apply/manifest/limits"
 )
 
 // Flags say which manifest is read, and with what it is compiled.
@@ -22,7 +26,8 @@ type Flags struct {
 	Ref     string
 	Signers string
 
-	sent string
+	sent  string
+	piped map[string][]byte // what came through the pipes among VarFiles
 }
 
 // AddFlags adds the flags of commands that read a manifest.
@@ -81,15 +86,59 @@ func (f *Flags) VarEnviron() []string {
 	return vars
 }
 
+// pipeTimeout is how long the other end of a pipe may take, which perhaps asks somebody for a password.
+const pipeTimeout = 5 * time.Minute
+
+// isPipe says whether a file of variables gives what it holds only once, as <(command) and /dev/stdin do.
+func isPipe(name string) bool {
+	info, err := os.Stat(name)
+	return err == nil && info.Mode()&(fs.ModeNamedPipe|fs.ModeCharDevice) != 0
+}
+
+// Lasting refuses pipes among the files of variables for who has them read again.
+func (f *Flags) Lasting(why string) error {
+	for _, name := range f.VarFiles {
+		if isPipe(name) {
+			return fmt.Errorf("--var-file %s: a pipe can be read only once, and %s; write the values to a file", name, why)
+		}
+	}
+	return nil
+}
+
+// pipe is what came through a pipe, which is read once.
+func (f *Flags) pipe(ctx context.Context, name string) ([]byte, error) {
+	if text, ok := f.piped[name]; ok {
+		return text, nil
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, pipeTimeout, fmt.Errorf("timed out after %s", pipeTimeout))
+	defer cancel()
+	text, err := limits.ReadPipe(ctx, name, limits.MaxFile)
+	if err != nil {
+		return nil, fmt.Errorf("--var-file %w", err)
+	}
+	if f.piped == nil {
+		f.piped = map[string][]byte{}
+	}
+	f.piped[name] = text
+	return text, nil
+}
+
 // variables gathers the values of the root module's variables; later ones win.
-func (f *Flags) variables() ([]manifest.VarSource, error) {
+func (f *Flags) variables(ctx context.Context) ([]manifest.VarSource, error) {
 	var vars []manifest.VarSource
 	for _, kv := range f.VarEnviron() {
 		name, value, _ := strings.Cut(kv, "=")
 		vars = append(vars, manifest.VarSource{Name: strings.TrimPrefix(name, varPrefix), Value: value, Origin: name, Optional: true})
 	}
 	for _, file := range f.VarFiles {
-		vars = append(vars, manifest.VarSource{File: file, Origin: "--var-file " + file})
+		given := manifest.VarSource{File: file, Origin: "--var-file " + file}
+		if isPipe(file) {
+			var err error
+			if given.Text, err = f.pipe(ctx, file); err != nil {
+				return nil, err
+			}
+		}
+		vars = append(vars, given)
 	}
 	for _, kv := range f.Vars {
 		name, value, ok := strings.Cut(kv, "=")

@@ -37,6 +37,9 @@ needs these is named as not decided.`,
 		if err != nil {
 			return err
 		}
+		if err := l.Lasting(rehearsal.ReadsAgain); err != nil {
+			return err
+		}
 		if inside, err := rehearsal.Inside(ctx, l, src); inside || err != nil {
 			return err
 		}

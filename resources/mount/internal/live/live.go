@@ -5,7 +5,6 @@ package live
 import (
 	"context"
 	"path"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -62,9 +61,8 @@ func SameType(want string, is host.Mount) bool {
 // SameDevice says whether a live mount is of the device that an entry names: a path, a tag, a remote, the file behind a loop device, or the folder that
 // is bound.
 func SameDevice(ctx context.Context, v host.View, want fstab.Entry, is host.Mount) bool {
-	words := options.Words(want.Options)
 	switch {
-	case slices.Contains(words, "bind") || slices.Contains(words, "rbind"):
+	case options.Binds(want.Options):
 		a, errA := v.Lstat(want.Device)
 		b, errB := v.Lstat(is.Point)
 		return errA == nil && errB == nil && a.Dev == b.Dev && a.Ino == b.Ino
@@ -125,11 +123,49 @@ func udevName(s string) string {
 	return b.String()
 }
 
-// backing is the file behind a loop device.
-func backing(v host.View, source string) string {
-	content, err := host.ReadFile(v, "/sys/block/"+path.Base(source)+"/loop/backing_file")
+// backing is the file behind a loop device, "" if it is none.
+func backing(v host.View, source string) string { return loop(v, source, "backing_file") }
+
+// part are the options of mount(8) that say which part of its file a loop device is, none if it is all of it.
+func part(v host.View, source string) []string {
+	var options []string
+	for _, attr := range []string{"offset", "sizelimit"} {
+		if n := loop(v, source, attr); n != "" && n != "0" {
+			options = append(options, attr+"="+n)
+		}
+	}
+	return options
+}
+
+// loop is what the kernel says of a loop device.
+func loop(v host.View, source, attr string) string {
+	if !strings.HasPrefix(source, "/dev/loop") {
+		return ""
+	}
+	content, err := host.ReadFile(v, "/sys/block/"+path.Base(source)+"/loop/"+attr)
 	if err != nil {
 		return ""
 	}
-	return strings.TrimSpace(content)
+	return strings.TrimSuffix(content, "\n")
+}
+
+// Origin is the mount in which the folder is that an entry binds, whose flags a bind mount has unless it is given others; a zero one if the entry binds
+// none, or where that cannot be seen.
+func Origin(ctx context.Context, v host.View, entry fstab.Entry) (host.Mount, error) {
+	var in host.Mount
+	if !options.Binds(entry.Options) {
+		return in, nil
+	}
+	all, err := v.Mounts(ctx)
+	if err != nil {
+		return in, err
+	}
+	name, point := withoutLinks(v, entry.Device), withoutLinks(v, entry.Path)
+	for _, m := range all {
+		above := name == m.Point || strings.HasPrefix(name, strings.TrimSuffix(m.Point, "/")+"/")
+		if above && m.Point != point && len(m.Point) >= len(in.Point) {
+			in = m
+		}
+	}
+	return in, nil
 }

@@ -2,6 +2,7 @@ package live
 
 import (
 	"context"
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -83,35 +84,90 @@ func TestSameType(t *testing.T) {
 	}
 }
 
+// loops are two loop devices of one file, the second of a part of it.
+const loops = `-- sys/block/loop3/loop/backing_file --
+/disk.img
+-- sys/block/loop3/loop/offset --
+0
+-- sys/block/loop4/loop/backing_file --
+/disk.img
+-- sys/block/loop4/loop/offset --
+1048576
+-- sys/block/loop4/loop/sizelimit --
+0
+-- sys/block/loop5/loop/backing_file --
+/disk.img
+`
+
+// The number of a loop device is of this boot: what is kept of a mount does not say it.
+func TestRememberLoop(t *testing.T) {
+	h := hosttest.New(t, loops)
+	kept := map[string]string{}
+	for _, source := range []string{"/dev/loop3", "/dev/loop4", "/dev/loop5"} {
+		pasts, err := Remember(t.Context(), h, []host.Mount{{Point: "/data", Root: "/", Source: source, FSType: "ext4"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := json.Marshal(pasts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		kept[source] = string(b)
+	}
+	if diff := cmp.Diff(kept["/dev/loop3"], kept["/dev/loop5"]); diff != "" {
+		t.Error(diff)
+	}
+	if kept["/dev/loop3"] == kept["/dev/loop4"] || strings.Contains(kept["/dev/loop3"], "/dev/") {
+		t.Errorf("kept are\n%s\n%s", kept["/dev/loop3"], kept["/dev/loop4"])
+	}
+}
+
+// The folder that is bound is in the mount that is nearest above it, which is not the bind mount itself.
+func TestOrigin(t *testing.T) {
+	h := hosttest.New(t, "-- srv/www/ --\n-- data/ --\n-- link -> srv --\n")
+	h.Mount(host.Mount{ID: 1, Point: "/", Root: "/"}, host.Mount{ID: 2, Point: "/srv", Root: "/"}, host.Mount{ID: 3, Point: "/srv/www", Root: "/www"}, host.Mount{ID: 4, Point: "/sr", Root: "/"})
+	for name, tt := range map[string]struct {
+		entry fstab.Entry
+		want  int
+	}{
+		"nearest":      {fstab.Entry{Device: "/srv/www", Path: "/data", Options: "bind"}, 3},
+		"on itself":    {fstab.Entry{Device: "/srv/www", Path: "/srv/www", Options: "rbind"}, 2},
+		"through link": {fstab.Entry{Device: "/link", Path: "/data", Options: "bind"}, 2},
+		"root's own":   {fstab.Entry{Device: "/data", Path: "/srv", Options: "ro,bind"}, 1},
+		"no bind":      {fstab.Entry{Device: "/srv/www", Path: "/data", Options: "ro"}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m, err := Origin(t.Context(), h, tt.entry)
+			if err != nil || m.ID != tt.want {
+				t.Errorf("want %d, got %d, %v", tt.want, m.ID, err)
+			}
+		})
+	}
+}
+
 // What was taken off comes back as it was: the file of a loop device, the folder that was bound, the size of a tmpfs.
 func TestRestore(t *testing.T) {
 	root := host.Mount{ID: 1, Point: "/", Root: "/", Source: "/dev/xvda", FSType: "ext4"}
 	for name, tt := range map[string]struct {
-		was   host.Mount
-		after string // the file behind the loop device by then
-		want  []string
+		was  host.Mount
+		want []string
 	}{
-		"disk": {host.Mount{Root: "/", Source: "/dev/xvdj", FSType: "ext4", Options: []string{"rw", "noatime"}}, "", []string{"mount -t ext4 -o rw,noatime -- /dev/xvdj /data"}},
-		"fuse": {host.Mount{Root: "/", Source: "a:/gv0", FSType: "fuse.glusterfs", Options: []string{"rw"}}, "", []string{"mount -t glusterfs -o rw -- a:/gv0 /data"}},
-		"tmpfs": {host.Mount{Root: "/", Source: "tmpfs", FSType: "tmpfs", Options: []string{"rw"}, SuperOptions: []string{"rw", "size=4k"}}, "",
+		"disk": {host.Mount{Root: "/", Source: "/dev/xvdj", FSType: "ext4", Options: []string{"rw", "noatime"}}, []string{"mount -t ext4 -o rw,noatime -- /dev/xvdj /data"}},
+		"fuse": {host.Mount{Root: "/", Source: "a:/gv0", FSType: "fuse.glusterfs", Options: []string{"rw"}}, []string{"mount -t glusterfs -o rw -- a:/gv0 /data"}},
+		"tmpfs": {host.Mount{Root: "/", Source: "tmpfs", FSType: "tmpfs", Options: []string{"rw"}, SuperOptions: []string{"rw", "size=4k"}},
 			[]string{"mount -t tmpfs -o rw,rw,size=4k -- tmpfs /data"}},
-		"loop device that went": {host.Mount{Root: "/", Source: "/dev/loop3", FSType: "ext4", Options: []string{"rw"}}, "", []string{"mount -t ext4 -o rw,loop -- /disk.img /data"}},
-		"loop device that stays": {host.Mount{Root: "/", Source: "/dev/loop3", FSType: "ext4", Options: []string{"rw"}}, "/disk.img",
-			[]string{"mount -t ext4 -o rw -- /dev/loop3 /data"}},
-		"bound folder": {host.Mount{Root: "/srv/www", Source: "/dev/xvda", FSType: "ext4", Options: []string{"ro"}}, "",
+		"loop device":      {host.Mount{Root: "/", Source: "/dev/loop3", FSType: "ext4", Options: []string{"rw"}}, []string{"mount -t ext4 -o rw,loop -- /disk.img /data"}},
+		"part of the file": {host.Mount{Root: "/", Source: "/dev/loop4", FSType: "ext4", Options: []string{"ro"}}, []string{"mount -t ext4 -o ro,loop,offset=1048576 -- /disk.img /data"}},
+		"bound folder": {host.Mount{Root: "/srv/www", Source: "/dev/xvda", FSType: "ext4", Options: []string{"ro"}},
 			[]string{"mount --bind -- /srv/www /data", "mount -o remount,bind,ro -- /data"}},
-		"part of what is nowhere": {host.Mount{Root: "/x", Source: "/dev/xvdz", FSType: "ext4"}, "", []string{"was a part (/x) of a file system that is mounted nowhere else"}},
+		"part of what is nowhere": {host.Mount{Root: "/x", Source: "/dev/xvdz", FSType: "ext4"}, []string{"was a part (/x) of a file system that is mounted nowhere else"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := hosttest.New(t, "-- data/ --\n-- srv/www/ --\n-- sys/block/loop3/loop/backing_file --\n/disk.img\n")
+			h := hosttest.New(t, loops+"-- data/ --\n-- srv/www/ --\n")
 			tt.was.ID, tt.was.Point = 9, "/data"
 			h.Mount(root, tt.was)
 			pasts, err := Remember(t.Context(), h, []host.Mount{tt.was})
 			if err != nil {
-				t.Fatal(err)
-			}
-			file := tt.after
-			if err := h.WriteFile(t.Context(), "/sys/block/loop3/loop/backing_file", host.NewFile{Content: strings.NewReader(file)}); err != nil {
 				t.Fatal(err)
 			}
 			var got []string
@@ -126,8 +182,9 @@ func TestRestore(t *testing.T) {
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Error(diff)
 			}
-			if !pasts[0].Is(tt.was) || pasts[0].Is(root) {
-				t.Error("it is not told from another")
+			others, err := Remember(t.Context(), h, []host.Mount{tt.was, root})
+			if err != nil || !pasts[0].Is(others[0]) || pasts[0].Is(others[1]) {
+				t.Errorf("it is not told from another: %v", err)
 			}
 		})
 	}

@@ -12,11 +12,12 @@ import (
 	"github.com/nodeapply/apply/resources/mount/internal/options"
 )
 
-// Past is a live mount as it was, with what it takes to have it again. Its JSON is kept for undo.
+// Past is a live mount as it was, with what it takes to have it again. Its JSON is kept for undo, and says nothing that another boot gives anew.
 type Past struct {
-	host.Mount
-	File string // behind the loop device, which may have gone with the mount
-	From string // the folder that was bound, if it was a part of a file system
+	host.Mount          // its source is not the loop device, which may go with the mount and has another number the next time, but the file behind it
+	File       string   // that file, "" without a loop device
+	Part       []string // options that say which part of the file it is: offset=, sizelimit=
+	From       string   // the folder that was bound, if it was a part of a file system
 }
 
 // Remember describes mounts before they are taken off.
@@ -29,8 +30,8 @@ func Remember(ctx context.Context, v host.View, mounts []host.Mount) ([]Past, er
 	for i, l := range mounts {
 		pasts[i].Mount = l
 		pasts[i].ID, pasts[i].Parent = 0, 0 // which another boot, and mounting the same again, give anew
-		if strings.HasPrefix(l.Source, "/dev/loop") {
-			pasts[i].File = backing(v, l.Source)
+		if file := backing(v, l.Source); file != "" {
+			pasts[i].Source, pasts[i].File, pasts[i].Part = file, file, part(v, l.Source)
 		}
 		if l.Root != "/" {
 			pasts[i].From = boundFrom(all, l)
@@ -63,8 +64,8 @@ func (p Past) Restore(ctx context.Context, h host.Host) error {
 		return Run(ctx, h, "mount", "-o", "remount,bind,"+strings.Join(options, ","), "--", p.Point)
 	case p.FSType == "tmpfs":
 		options = append(slices.Clone(options), p.own()...)
-	case p.File != "" && backing(h, p.Source) != p.File:
-		p.Source, options = p.File, append(slices.Clone(options), "loop")
+	case p.File != "":
+		options = append(append(slices.Clone(options), "loop"), p.Part...)
 	}
 	fstype := strings.TrimPrefix(p.FSType, "fuse.")
 	return Run(ctx, h, "mount", "-t", fstype, "-o", strings.Join(options, ","), "--", p.Source, p.Point)
@@ -80,7 +81,7 @@ func (p Past) Remount() []string {
 	if p.Root != "/" {
 		how = append(how, "bind")
 	}
-	return append(how, options.Remount(strings.Join(words, ","))...)
+	return append(how, options.Remount(strings.Join(words, ","), host.Mount{})...)
 }
 
 // own are the options of a file system that has them nowhere else.
@@ -91,9 +92,9 @@ func (p Past) own() []string {
 	return nil
 }
 
-// Is says whether a mount is the one that was there, but for its options.
-func (p Past) Is(now host.Mount) bool {
-	return now.Source == p.Source && now.FSType == p.FSType && now.Root == p.Root
+// Is says whether two mounts are the same, but for their options.
+func (p Past) Is(now Past) bool {
+	return now.Source == p.Source && slices.Equal(now.Part, p.Part) && now.FSType == p.FSType && now.Root == p.Root
 }
 
 // Run runs mount(8) or umount(8).

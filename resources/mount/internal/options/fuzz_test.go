@@ -17,13 +17,13 @@ func FuzzLacking(f *testing.F) {
 	f.Add("size=9999999999999999999t,size=-1k", "size=0x1")
 	f.Fuzz(func(t *testing.T, declared, shown string) {
 		is := host.Mount{FSType: "ext4", Options: strings.Split(shown, ","), SuperOptions: strings.Split(shown, ",")}
-		for _, lacks := range Lacking(declared, is) {
+		for _, lacks := range Lacking(declared, is, host.Mount{}) {
 			if strings.HasPrefix(lacks, "x-") {
 				t.Errorf("%q, shown %q: the kernel cannot have %q", declared, shown, lacks)
 			}
 		}
-		once := Remount(declared)
-		if again := Remount(strings.Join(once, ",")); !slices.Equal(once, again) {
+		once := Remount(declared, host.Mount{})
+		if again := Remount(strings.Join(once, ","), host.Mount{}); !slices.Equal(once, again) {
 			t.Errorf("%q is remounted with %q, and that with %q", declared, once, again)
 		}
 	})

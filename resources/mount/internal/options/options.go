@@ -50,14 +50,25 @@ var implied = map[string][]string{
 // they are the default of that file system, so that their absence says nothing.
 var shown = []string{"discard", "nobarrier", "nodelalloc", "noload", "usrquota", "grpquota", "prjquota", "commit", "size", "nr_inodes", "subvol", "compress", "logbufs", "logbsize"}
 
-// Lacking lists the declared options that the live mount does not have.
-func Lacking(declared string, live host.Mount) []string {
+// Binds says whether the options ask for a bind mount.
+func Binds(declared string) bool {
+	words := Words(declared)
+	return slices.Contains(words, "bind") || slices.Contains(words, "rbind")
+}
+
+// Lacking lists the options that the live mount should have and has not. Of a bind mount origin is the mount in which its folder is: what it has beyond
+// that, and nobody declares, somebody has given it. Without an origin only what is declared is compared.
+func Lacking(declared string, live, origin host.Mount) []string {
 	words := Words(declared)
 	var out []string
-	bind := slices.Contains(words, "bind") || slices.Contains(words, "rbind")
-	loose := bind || strings.HasPrefix(live.FSType, "fuse") // these get flags from elsewhere: only what is declared is compared
+	bind := Binds(declared)
+	loose := bind || strings.HasPrefix(live.FSType, "fuse") // these get flags from elsewhere
 	for _, f := range flags {
-		if w := wanted(words, f, loose); w != "" && (w == f.on) != slices.Contains(live.Options, f.on) {
+		w, has := wanted(words, f, loose), slices.Contains(live.Options, f.on)
+		if w == "" && bind && origin.Point != "" && has && !slices.Contains(origin.Options, f.on) {
+			w = f.off
+		}
+		if w != "" && (w == f.on) != has {
 			out = append(out, w)
 		}
 	}
@@ -66,13 +77,15 @@ func Lacking(declared string, live host.Mount) []string {
 			out = append(out, w)
 		}
 	}
-	if a := atime(words); a != "" || !loose {
-		if a == "" {
-			a = "relatime"
-		}
-		if a != liveAtime(live) {
-			out = append(out, a)
-		}
+	a := atime(words)
+	switch {
+	case a == "" && !loose:
+		a = "relatime"
+	case a == "" && bind && origin.Point != "" && liveAtime(live) == "noatime":
+		a = liveAtime(origin)
+	}
+	if a != "" && a != liveAtime(live) {
+		out = append(out, a)
 	}
 	return append(out, lackingOwn(words, live)...)
 }
@@ -167,8 +180,9 @@ func Words(declared string) []string {
 	return out
 }
 
-// Remount returns the options of a remount to what is declared, every flag said: a remount by fstab alone keeps flags that fstab does not name.
-func Remount(declared string) []string {
+// Remount returns the options of a remount to what is declared, every flag said: a remount by fstab alone keeps flags that fstab does not name. A bind
+// mount has those that are not declared from its origin, see [Lacking].
+func Remount(declared string, origin host.Mount) []string {
 	words := Words(declared)
 	out := []string{}
 	for _, w := range words {
@@ -177,16 +191,24 @@ func Remount(declared string) []string {
 			out = append(out, w)
 		}
 	}
-	if slices.Contains(words, "bind") || slices.Contains(words, "rbind") {
-		return append(out, "bind")
+	bind, def := Binds(declared), "relatime"
+	if bind {
+		def = liveAtime(origin)
 	}
 	for _, f := range flags[:4] {
-		if w := wanted(words, f, false); !slices.Contains(out, w) {
+		w := wanted(words, f, false)
+		if bind && wanted(words, f, true) == "" && slices.Contains(origin.Options, f.on) {
+			w = f.on
+		}
+		if !slices.Contains(out, w) {
 			out = append(out, w)
 		}
 	}
 	if atime(words) == "" {
-		out = append(out, "relatime")
+		out = append(out, def)
+	}
+	if bind {
+		out = append(out, "bind")
 	}
 	return out
 }

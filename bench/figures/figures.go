@@ -1,4 +1,5 @@
-package main
+// Package figures keeps what the benchmarks have measured, and writes it into README.md beside what is to be reached.
+package figures
 
 import (
 	"encoding/json"
@@ -15,11 +16,10 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/nodeapply/apply/bench/floor"
-	"github.com/nodeapply/apply/bench/tool"
 )
 
-// cell is what one tool took for one state: medians.
-type cell struct {
+// Cell is what one tool took for one state: medians.
+type Cell struct {
 	Tool        string     `json:"tool"`
 	Shape       string     `json:"shape"`
 	N           int        `json:"n"`
@@ -33,8 +33,8 @@ type cell struct {
 	Why         string     `json:"why,omitempty"`
 }
 
-// floors are what no program can go below.
-type floors struct {
+// Floors are what no program can go below.
+type Floors struct {
 	Shape    string     `json:"shape"`
 	N        int        `json:"n"`
 	First    floor.Cost `json:"first"`   // create, write, rename
@@ -44,15 +44,16 @@ type floors struct {
 	Language floor.Cost `json:"language"`
 }
 
-// results are all figures, of earlier calls too.
-type results struct {
+// Results are all figures, of earlier calls too.
+type Results struct {
 	Machine string   `json:"machine"`
-	Cells   []cell   `json:"cells"`
-	Floors  []floors `json:"floors"`
+	Cells   []Cell   `json:"cells"`
+	Floors  []Floors `json:"floors"`
 }
 
-func load(dir string) (*results, error) {
-	r := &results{}
+// Load reads results.json of the folder dir; where there is none there are no figures yet.
+func Load(dir string) (*Results, error) {
+	r := &Results{}
 	b, err := os.ReadFile(filepath.Join(dir, "results.json"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return r, nil
@@ -63,7 +64,8 @@ func load(dir string) (*results, error) {
 	return r, err
 }
 
-func (r *results) save(dir string) error {
+// Save writes results.json and README.md in dir. Below its last heading README.md is written by hand, and kept.
+func (r *Results) Save(dir string) error {
 	b, err := json.MarshalIndent(r, "", " ")
 	if err != nil {
 		return err
@@ -71,7 +73,8 @@ func (r *results) save(dir string) error {
 	return errors.Join(os.WriteFile(filepath.Join(dir, "results.json"), append(b, '\n'), 0o644), r.writeReadme(filepath.Join(dir, "README.md")))
 }
 
-func (r *results) put(c cell) {
+// Put keeps a cell in the place of an earlier one for the same.
+func (r *Results) Put(c Cell) {
 	for i, old := range r.Cells {
 		if old.Tool == c.Tool && old.Shape == c.Shape && old.N == c.N {
 			r.Cells[i] = c
@@ -81,7 +84,8 @@ func (r *results) put(c cell) {
 	r.Cells = append(r.Cells, c)
 }
 
-func (r *results) putFloors(f floors) {
+// PutFloors does so with floors.
+func (r *Results) PutFloors(f Floors) {
 	for i, old := range r.Floors {
 		if old.Shape == f.Shape && old.N == f.N {
 			r.Floors[i] = f
@@ -92,55 +96,53 @@ func (r *results) putFloors(f floors) {
 }
 
 // get returns a cell with figures.
-func (r *results) get(tool, shape string, n int) (cell, bool) {
+func (r *Results) get(tool, shape string, n int) (Cell, bool) {
 	for _, c := range r.Cells {
 		if c.Tool == tool && c.Shape == shape && c.N == n {
 			return c, c.Why == ""
 		}
 	}
-	return cell{}, false
+	return Cell{}, false
 }
 
-func (r *results) floors(shape string, n int) (floors, bool) {
+func (r *Results) floors(shape string, n int) (Floors, bool) {
 	for _, f := range r.Floors {
 		if f.Shape == shape && f.N == n {
 			return f, true
 		}
 	}
-	return floors{}, false
+	return Floors{}, false
 }
 
-const overBudget = "over the budget"
+// OverBudget ends the Why of a tool that needs longer than it is given.
+const OverBudget = "over the budget"
 
-// gaveUp says why a tool is not given n resources of a shape: it needed longer than the budget for fewer, or so much of
+// GaveUp says why a tool is not given n resources of a shape: it needed longer than the budget for fewer, or so much of
 // it for a tenth of n that n, at the same pace, are over it.
-func (r *results) gaveUp(tool, shape string, n int, budget time.Duration) string {
+func (r *Results) GaveUp(tool, shape string, n int, budget time.Duration) string {
 	for _, c := range r.Cells {
 		if c.Tool != tool || c.Shape != shape || c.N >= n {
 			continue
 		}
-		if strings.HasSuffix(c.Why, overBudget) {
+		if strings.HasSuffix(c.Why, OverBudget) {
 			return c.Why
 		}
 		if c.Why == "" && 10*c.N >= n && c.First.Wall/float64(c.N)*float64(n) > budget.Seconds() {
-			return fmt.Sprintf("%d took %.0f s: %d are %s", c.N, c.First.Wall, n, overBudget)
+			return fmt.Sprintf("%d took %.0f s: %d are %s", c.N, c.First.Wall, n, OverBudget)
 		}
 	}
 	return ""
 }
 
-// forgetReasons lets tools begin anew with a shape. Of others what was found stays.
-func (r *results) forgetReasons(shape string, tools []tool.Tool) {
-	r.Cells = slices.DeleteFunc(r.Cells, func(c cell) bool {
-		again := slices.ContainsFunc(tools, func(t tool.Tool) bool { return t.Name() == c.Tool })
-		return again && c.Shape == shape && strings.HasSuffix(c.Why, overBudget)
+// ForgetReasons lets the tools of these names begin anew with a shape. Of others what was found stays.
+func (r *Results) ForgetReasons(shape string, tools []string) {
+	r.Cells = slices.DeleteFunc(r.Cells, func(c Cell) bool {
+		return slices.Contains(tools, c.Tool) && c.Shape == shape && strings.HasSuffix(c.Why, OverBudget)
 	})
 }
 
-func sync() { unix.Sync() }
-
-// machine says where and when the figures come from.
-func machine() string {
+// Machine says where and when the figures come from.
+func Machine() string {
 	var u unix.Utsname
 	if err := unix.Uname(&u); err != nil {
 		return ""

@@ -1,4 +1,4 @@
-package main
+package figures
 
 import (
 	"fmt"
@@ -8,7 +8,7 @@ import (
 )
 
 // targets sets what is to be reached beside what is.
-func (r *results) targets(b *strings.Builder) {
+func (r *Results) targets(b *strings.Builder) {
 	b.WriteString("\n## What is to be reached\n\nProcessor time where nothing else is said.\n")
 	table(b, "target", "at most", "measured", "reached")
 	reach := func(what string, most, got float64, unit string) {
@@ -40,7 +40,7 @@ func (r *results) targets(b *strings.Builder) {
 			}
 		}
 	}
-	for _, shape := range allShapes[1 : len(allShapes)-1] {
+	for _, shape := range state.Shapes() {
 		if e, from, to := r.exponent(shape); to > 0 {
 			reach(fmt.Sprintf("exponent of cost, %s, %d to %d", shape, from, to), 1.1, e, "")
 		}
@@ -65,7 +65,7 @@ func (r *results) targets(b *strings.Builder) {
 }
 
 // ahead compares with the peers.
-func (r *results) ahead(b *strings.Builder) {
+func (r *Results) ahead(b *strings.Builder) {
 	b.WriteString("\nNothing to do, how many times less than a peer:\n")
 	table(b, "peer", "shape", "N", "at least", "measured", "reached")
 	for _, t := range []struct {

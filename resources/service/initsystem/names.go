@@ -1,29 +1,22 @@
-package service
+package initsystem
 
 import (
 	"context"
-	"errors"
 	"path"
 	"slices"
 	"strings"
 
 	"github.com/nodeapply/apply/host"
-	"github.com/nodeapply/apply/resources"
 )
-
-var _ resources.Lister = (*Service)(nil)
 
 // unitFolders are where systemd has unit files.
 var unitFolders = [...]string{"/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"}
 
-// List returns the services whose names match: those with a unit file that is neither an alias nor a template; on nodes without systemd,
-// the init scripts. A name that is no pattern is taken as it is.
-func (s *Service) List(ctx context.Context, v host.View, of string) ([]string, error) {
-	if !strings.ContainsAny(of, "*?[") {
-		return []string{of}, nil
-	}
+// Names returns the services of a node, sorted: those with a unit file that is neither an alias nor a template; on nodes without systemd,
+// the init scripts.
+func Names(ctx context.Context, v host.View) ([]string, error) {
 	folders, suffix := unitFolders[:], ".service"
-	if _, err := v.Unit(ctx, "basic.target"); errors.Is(err, host.ErrNoSystemd) {
+	if Of(ctx, v, "basic.target") == SysV {
 		folders, suffix = []string{"/etc/init.d"}, ""
 	}
 	var names []string
@@ -50,5 +43,5 @@ func (s *Service) List(ctx context.Context, v host.View, of string) ([]string, e
 		}
 	}
 	slices.Sort(names)
-	return resources.Select(of, names), nil
+	return names, nil
 }

@@ -1,4 +1,4 @@
-package main
+package figures
 
 import (
 	"errors"
@@ -17,7 +17,7 @@ import (
 const byHand = "## What is not reached, and why"
 
 // writeReadme writes the tables, and keeps what is written by hand below them.
-func (r *results) writeReadme(name string) error {
+func (r *Results) writeReadme(name string) error {
 	old, err := os.ReadFile(name)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -28,16 +28,16 @@ func (r *results) writeReadme(name string) error {
 	fmt.Fprintf(&b, "\n%s\n", r.Machine)
 	r.targets(&b)
 	b.WriteString("\n## Nothing to do\n\nSeconds of processor time, of all processors together. *Bound* is 1.2 x language + 3 x physical + start-up. In brackets: how many times what apply takes.\n")
-	for _, shape := range allShapes[1:] {
+	for _, shape := range state.Shapes()[1:] {
 		r.again(&b, shape)
 	}
 	b.WriteString("\n## First run\n\nSeconds by the clock; *bound* is 1.5 x durable, with one syncfs for all. In brackets: how many times what apply takes.\n")
-	for _, shape := range allShapes[1:] {
+	for _, shape := range state.Shapes()[1:] {
 		r.first(&b, shape)
 	}
 	b.WriteString("\n## Repair of one drifted resource\n\nSeconds of processor time.\n")
-	for _, shape := range allShapes[1:] {
-		r.peers(&b, shape, func(c cell) float64 { return c.Repair.CPU })
+	for _, shape := range state.Shapes()[1:] {
+		r.peers(&b, shape, func(c Cell) float64 { return c.Repair.CPU })
 	}
 	b.WriteString("\n## Memory, inodes, processes\n\nPeak memory in MiB of a run with nothing to do, and of the first run. *Bytes* are what apply keeps of a resource beside HCL's syntax tree. *Touched* are the inodes of which a run with nothing to do changes anything, and in brackets those of which it changes the access time; *processes* are those that it starts.\n")
 	r.memory(&b)
@@ -94,7 +94,7 @@ func seconds(s float64) string {
 var peerNames = []string{"cfengine", "puppet", "itamae", "ansible"}
 
 // sizes lists the sizes for which there are figures of a shape.
-func (r *results) sizes(shape string) []int {
+func (r *Results) sizes(shape string) []int {
 	var out []int
 	for _, c := range r.Cells {
 		if c.Shape == shape && c.Why == "" && !slices.Contains(out, c.N) {
@@ -106,7 +106,7 @@ func (r *results) sizes(shape string) []int {
 }
 
 // beside returns the columns of the peers, in relation to own.
-func (r *results) beside(shape string, n int, own float64, of func(cell) float64) []string {
+func (r *Results) beside(shape string, n int, own float64, of func(Cell) float64) []string {
 	var out []string
 	for _, p := range peerNames {
 		c, ok := r.get(p, shape, n)
@@ -115,7 +115,7 @@ func (r *results) beside(shape string, n int, own float64, of func(cell) float64
 			out = append(out, fmt.Sprintf("%s (%.3gx)", seconds(of(c)), of(c)/own))
 		case ok:
 			out = append(out, seconds(of(c)))
-		case strings.HasSuffix(c.Why, overBudget):
+		case strings.HasSuffix(c.Why, OverBudget):
 			out = append(out, "over")
 		default:
 			out = append(out, "")
@@ -125,34 +125,34 @@ func (r *results) beside(shape string, n int, own float64, of func(cell) float64
 }
 
 // bound is the most that a run with nothing to do may take, in seconds of processor time.
-func (r *results) bound(f floors) float64 {
+func (r *Results) bound(f Floors) float64 {
 	start, _ := r.get("apply", state.Nothing, 0)
 	return 1.2*f.Language.CPU + 3*f.Again.CPU + start.Again.CPU
 }
 
-func (r *results) again(b *strings.Builder, shape string) {
+func (r *Results) again(b *strings.Builder, shape string) {
 	fmt.Fprintf(b, "\n### %s\n", shape)
 	table(b, append([]string{"N", "physical", "language", "bound", "apply", "wall"}, peerNames...)...)
 	for _, n := range r.sizes(shape) {
 		f, _ := r.floors(shape, n)
 		c, _ := r.get("apply", shape, n)
 		row(b, append([]string{fmt.Sprint(n), fmt.Sprintf("%.4f", f.Again.CPU), seconds(f.Language.CPU), seconds(r.bound(f)), seconds(c.Again.CPU), seconds(c.Again.Wall)},
-			r.beside(shape, n, c.Again.CPU, func(c cell) float64 { return c.Again.CPU })...)...)
+			r.beside(shape, n, c.Again.CPU, func(c Cell) float64 { return c.Again.CPU })...)...)
 	}
 }
 
-func (r *results) first(b *strings.Builder, shape string) {
+func (r *Results) first(b *strings.Builder, shape string) {
 	fmt.Fprintf(b, "\n### %s\n", shape)
 	table(b, append([]string{"N", "physical", "durable", "fsync each", "bound", "apply", "CPU"}, peerNames...)...)
 	for _, n := range r.sizes(shape) {
 		f, _ := r.floors(shape, n)
 		c, _ := r.get("apply", shape, n)
 		row(b, append([]string{fmt.Sprint(n), seconds(f.First.Wall), seconds(f.Durable.Wall), seconds(f.Each.Wall), seconds(1.5 * f.Durable.Wall), seconds(c.First.Wall), seconds(c.First.CPU)},
-			r.beside(shape, n, c.First.Wall, func(c cell) float64 { return c.First.Wall })...)...)
+			r.beside(shape, n, c.First.Wall, func(c Cell) float64 { return c.First.Wall })...)...)
 	}
 }
 
-func (r *results) peers(b *strings.Builder, shape string, of func(cell) float64) {
+func (r *Results) peers(b *strings.Builder, shape string, of func(Cell) float64) {
 	fmt.Fprintf(b, "\n### %s\n", shape)
 	table(b, append([]string{"N", "apply"}, peerNames...)...)
 	for _, n := range r.sizes(shape) {
@@ -161,10 +161,10 @@ func (r *results) peers(b *strings.Builder, shape string, of func(cell) float64)
 	}
 }
 
-func (r *results) memory(b *strings.Builder) {
+func (r *Results) memory(b *strings.Builder) {
 	table(b, append([]string{"shape", "N", "apply", "first", "bytes", "touched", "processes"}, peerNames...)...)
 	mib := func(c floor.Cost) string { return fmt.Sprintf("%.0f", float64(c.RSS)/1024) }
-	for _, shape := range allShapes {
+	for _, shape := range state.Shapes() {
 		for _, n := range r.sizes(shape) {
 			c, ok := r.get("apply", shape, n)
 			columns := []string{shape, fmt.Sprint(n), "", "", "", "", ""}
@@ -184,7 +184,7 @@ func (r *results) memory(b *strings.Builder) {
 }
 
 // exponent is how cost grows with size: of the smallest and the largest size from 1,000 on, less what an empty manifest takes.
-func (r *results) exponent(shape string) (e float64, from, to int) {
+func (r *Results) exponent(shape string) (e float64, from, to int) {
 	sizes := slices.DeleteFunc(r.sizes(shape), func(n int) bool {
 		_, ok := r.get("apply", shape, n)
 		return n < 1000 || !ok

@@ -1,35 +1,31 @@
-package lab
+package keeper
 
 import (
 	"fmt"
 	"os"
 	"path/filepath"
 
-	"github.com/nodeapply/apply/e2e/lab/image"
 	"github.com/nodeapply/apply/e2e/lab/internal/cgroup"
 	"github.com/nodeapply/apply/e2e/lab/internal/process"
 )
 
-// prefix begins the names of labs, which go on with process id and start time of their owner.
+// prefix begins the names of cgroups and temporary folders, which go on with process id and start time of their owner.
 const prefix = "apply-lab-"
 
-// owned begins the names of this process's labs.
+// owned begins the names of this process's own.
 func owned() (string, error) {
 	started, err := process.StartTime(os.Getpid())
 	return fmt.Sprintf("%s%d-%d-", prefix, os.Getpid(), started), err
 }
 
-// runDir holds the temporary folders of labs.
-func runDir() string { return filepath.Join(image.Cache(), "run") }
-
-// Clean removes what labs have left whose owner and keeper were both killed: cgroups, and files in the cache. All else went with the
+// Clean removes what those have left whose maker and shell were both killed: cgroups, and temporary folders in runs. All else went with the
 // last process.
-func Clean() error {
+func Clean(runs string) error {
 	v2, v1, err := cgroup.Mounts()
 	if err != nil {
 		return err
 	}
-	for _, dir := range append(v1, v2, runDir()) {
+	for _, dir := range append(v1, v2, runs) {
 		names, err := filepath.Glob(filepath.Join(dir, prefix+"*"))
 		if err != nil {
 			return err
@@ -42,7 +38,7 @@ func Clean() error {
 			if now, err := process.StartTime(pid); err == nil && now == started {
 				continue
 			}
-			if dir == runDir() {
+			if dir == runs {
 				err = os.RemoveAll(name)
 			} else {
 				err = cgroup.Remove(name)
