@@ -20,6 +20,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/nodeapply/apply/bench/figures"
 	"github.com/nodeapply/apply/bench/state"
 	"github.com/nodeapply/apply/bench/tool"
 )
@@ -34,7 +35,7 @@ type bench struct {
 	patience time.Duration // once runs have taken this long together, one is not repeated any more
 	repeats  int
 	tools    []tool.Tool
-	results  *results
+	results  *figures.Results
 	out      string // the folder of results.json and README.md
 }
 
@@ -54,7 +55,7 @@ func main() {
 func all() error {
 	quick := flag.Bool("quick", false, "sizes to 100, one run each")
 	sizes := flag.String("sizes", "1,100,1000,10000,100000", "how many resources, a list")
-	shapes := flag.String("shapes", strings.Join(allShapes, ","), "which shapes, a list")
+	shapes := flag.String("shapes", strings.Join(state.Shapes(), ","), "which shapes, a list")
 	tools := flag.String("tools", "apply,puppet,ansible,cfengine,itamae", "which tools, a list; \"\" for the floors alone")
 	budget := flag.Duration("budget", 5*time.Minute, "how long a run may take; a tool that needs longer is not given more resources")
 	patience := flag.Duration("patience", 20*time.Second, "how long one figure may take before it is not measured again for the median")
@@ -93,18 +94,20 @@ func (b *bench) series(tools, shapes []string, sizes string) error {
 		return err
 	}
 	var err error
-	if b.results, err = load(b.out); err != nil {
+	if b.results, err = figures.Load(b.out); err != nil {
 		return err
 	}
-	b.results.Machine = machine()
+	b.results.Machine = figures.Machine()
 	return b.all(shapes, sizes)
 }
 
-var allShapes = []string{state.Nothing, state.Inline, state.Source, state.Mixed, state.Chain, state.Fan, state.Each, state.Folder, state.Big}
-
 func (b *bench) all(shapes []string, sizes string) error {
+	var names []string
+	for _, t := range b.tools {
+		names = append(names, t.Name())
+	}
 	for _, shape := range shapes {
-		b.results.forgetReasons(shape, b.tools)
+		b.results.ForgetReasons(shape, names)
 		for n := range strings.SplitSeq(sizes, ",") {
 			size, err := strconv.Atoi(n)
 			if err != nil {
@@ -116,7 +119,7 @@ func (b *bench) all(shapes []string, sizes string) error {
 			case state.Big:
 				size = 8
 			}
-			if err := errors.Join(b.shape(shape, size), b.results.save(b.out)); err != nil {
+			if err := errors.Join(b.shape(shape, size), b.results.Save(b.out)); err != nil {
 				return err
 			}
 			if shape == state.Nothing || shape == state.Big {

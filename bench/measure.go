@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/nodeapply/apply/bench/figures"
 	"github.com/nodeapply/apply/bench/floor"
 )
 
@@ -85,7 +86,7 @@ func (b *bench) floor(program string, args ...string) (floor.Cost, error) {
 	return c, err
 }
 
-var errBudget = errors.New(overBudget)
+var errBudget = errors.New(figures.OverBudget)
 
 // repeat measures several times, the fewer the longer it takes, and returns the medians.
 func (b *bench) repeat(once func() (floor.Cost, error)) (floor.Cost, error) {

@@ -10,6 +10,9 @@ import (
 	"path/filepath"
 	"strconv"
 
+	"golang.org/x/sys/unix"
+
+	"github.com/nodeapply/apply/bench/figures"
 	"github.com/nodeapply/apply/bench/floor"
 	"github.com/nodeapply/apply/bench/state"
 	"github.com/nodeapply/apply/bench/tool"
@@ -29,8 +32,8 @@ func (b *bench) shape(shape string, n int) error {
 		}
 	}
 	for _, t := range b.tools {
-		if why := b.results.gaveUp(t.Name(), shape, n, b.budget); why != "" {
-			b.results.put(cell{Tool: t.Name(), Shape: shape, N: n, Why: why})
+		if why := b.results.GaveUp(t.Name(), shape, n, b.budget); why != "" {
+			b.results.Put(figures.Cell{Tool: t.Name(), Shape: shape, N: n, Why: why})
 			continue
 		}
 		c, err := b.tool(t, s)
@@ -42,7 +45,7 @@ func (b *bench) shape(shape string, n int) error {
 		case err != nil:
 			c.Why = "failed: " + err.Error()
 		}
-		b.results.put(c)
+		b.results.Put(c)
 		log.Printf("%-8s %6d %-9s first %7.3f s, %7.3f CPU; again %7.3f s, %7.3f CPU, %d KiB  %s", shape, n, t.Name(), c.First.Wall, c.First.CPU, c.Again.Wall, c.Again.CPU, c.Again.RSS, c.Why)
 	}
 	return nil
@@ -63,7 +66,7 @@ func (b *bench) floors(s *state.State) error {
 		}
 		return c, err
 	}
-	var f floors
+	var f figures.Floors
 	var err error
 	if f.Durable, err = made("durable", "one"); err != nil {
 		return err
@@ -89,7 +92,7 @@ func (b *bench) floors(s *state.State) error {
 		return err
 	}
 	f.Shape, f.N = s.Shape, s.N
-	b.results.putFloors(f)
+	b.results.PutFloors(f)
 	log.Printf("%-8s %6d floors    physical %.4f CPU, first %.4f; durable %.3f s, each %.3f s; language %.4f CPU", s.Shape, s.N, f.Again.CPU, f.First.CPU, f.Durable.Wall, f.Each.Wall, f.Language.CPU)
 	return nil
 }
@@ -99,13 +102,13 @@ func (b *bench) clear(s *state.State) error {
 	if err := s.Clear(); err != nil {
 		return err
 	}
-	sync()
+	unix.Sync()
 	return nil
 }
 
 // tool measures one tool with one state.
-func (b *bench) tool(t tool.Tool, s *state.State) (c cell, err error) {
-	c = cell{Tool: t.Name(), Shape: s.Shape, N: s.N}
+func (b *bench) tool(t tool.Tool, s *state.State) (c figures.Cell, err error) {
+	c = figures.Cell{Tool: t.Name(), Shape: s.Shape, N: s.N}
 	dir := filepath.Join(b.dir, t.Name())
 	if err := errors.Join(os.RemoveAll(dir), os.Mkdir(dir, 0o700)); err != nil {
 		return c, err
@@ -117,8 +120,7 @@ func (b *bench) tool(t tool.Tool, s *state.State) (c cell, err error) {
 		if err := b.clear(s); err != nil {
 			return floor.Cost{}, err
 		}
-		cost, err := b.once(t, dir, s.N > 0)
-		return cost, err
+		return b.once(t, dir, s.N > 0)
 	})
 	if err != nil {
 		return c, fmt.Errorf("first run: %w", err)
@@ -138,8 +140,7 @@ func (b *bench) tool(t tool.Tool, s *state.State) (c cell, err error) {
 		if err := s.Drift(); err != nil {
 			return floor.Cost{}, err
 		}
-		cost, err := b.once(t, dir, true)
-		return cost, err
+		return b.once(t, dir, true)
 	})
 	if err == nil {
 		err = s.Verify()
@@ -154,7 +155,7 @@ func (b *bench) tool(t tool.Tool, s *state.State) (c cell, err error) {
 }
 
 // again measures runs with nothing to do, and checks that they did nothing.
-func (b *bench) again(t tool.Tool, s *state.State, dir string, c *cell) error {
+func (b *bench) again(t tool.Tool, s *state.State, dir string, c *figures.Cell) error {
 	if s.N == 0 {
 		if err := os.MkdirAll(s.Root, 0o755); err != nil {
 			return err
@@ -167,10 +168,7 @@ func (b *bench) again(t tool.Tool, s *state.State, dir string, c *cell) error {
 	if err != nil {
 		return err
 	}
-	c.Again, err = b.repeat(func() (floor.Cost, error) {
-		cost, err := b.once(t, dir, false)
-		return cost, err
-	})
+	c.Again, err = b.repeat(func() (floor.Cost, error) { return b.once(t, dir, false) })
 	if err != nil {
 		return fmt.Errorf("nothing to do: %w", err)
 	}
@@ -197,7 +195,7 @@ func (b *bench) once(t tool.Tool, dir string, changes bool) (floor.Cost, error) 
 }
 
 // details counts processes of a run with nothing to do, and measures memory.
-func (b *bench) details(t tool.Tool, s *state.State, dir string, c *cell) error {
+func (b *bench) details(t tool.Tool, s *state.State, dir string, c *figures.Cell) error {
 	args, env := t.Command(dir)
 	trace := filepath.Join(b.dir, "strace")
 	if s.N <= 10_000 {

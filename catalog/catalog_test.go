@@ -36,6 +36,7 @@ func (t *thing) Validate() error {
 }
 func (t *thing) Provides() []resources.Identity { return t.provides }
 func (t *thing) Requires() []resources.Identity { return t.requires }
+func (t *thing) Absent() bool                   { return t.Ensure == "absent" }
 func ids(kind string, names ...string) (out []resources.Identity) {
 	for _, n := range names {
 		out = append(out, resources.Identity{Kind: kind, Name: n})
@@ -172,6 +173,19 @@ func TestProblems(t *testing.T) {
 				"main.hcl:1 dependency cycle: t.a -> t.b -> t.a: each would have to come before the next; remove one of these relations. Declared: t.a before t.b at main.hcl:99; t.b before t.a at main.hcl:99.",
 				"main.hcl:3 dependency cycle: t.c -> t.d -> t.c: each would have to come before the next; remove one of these relations. Declared: t.c before t.d at main.hcl:99; t.d before t.c at main.hcl:99.",
 			}},
+		{"a cycle of needs", []*Entry{
+			entry(1, "a", &thing{provides: ids("group", "a"), requires: ids("user", "b")}), entry(2, "b", &thing{provides: ids("user", "b"), requires: ids("group", "a")}),
+		}, "", []string{"main.hcl:1 dependency cycle: t.a -> t.b -> t.a: each would have to come before the next; remove one of these relations. By themselves: t.a needs the user b; t.b needs the group a."}},
+		{"a cycle of a need and a relation", []*Entry{
+			entry(1, "a", &thing{provides: ids("path", "/a")}), entry(2, "b", &thing{requires: []resources.Identity{{Kind: "path", Name: "/a", Nearest: true}}}), entry(3, "c", &thing{}),
+		}, "b>c c>a", []string{"main.hcl:1 dependency cycle: t.a -> t.b -> t.c -> t.a: each would have to come before the next; remove one of these relations. " +
+			"Declared: t.b before t.c at main.hcl:99; t.c before t.a at main.hcl:99. By themselves: t.b needs /a."}},
+		{"needs what is removed", []*Entry{
+			entry(1, "a", &thing{Ensure: "absent", provides: ids("group", "a"), requires: ids("user", "a")}), entry(2, "b", &thing{provides: ids("user", "a"), requires: ids("group", "a")}),
+		}, "", []string{"main.hcl:1 needs what is removed: t.b at main.hcl:2 needs the group a, which t.a at main.hcl:1 removes. Only one of them can be what the node should have: change one of the two."}},
+		{"a cycle with what is removed after it", []*Entry{
+			entry(1, "a", &thing{Ensure: "absent", provides: ids("group", "a"), requires: ids("user", "a")}), entry(2, "b", &thing{provides: ids("user", "a")}),
+		}, "a>b", nil},
 		{"equal duplicates merge", []*Entry{entry(1, "a", owner("1")), entry(2, "b", owner("1")), entry(3, "c", &thing{})}, "b>c", nil},
 		{"one that names a thing twice", []*Entry{entry(1, "a", &thing{provides: append(ids("path", "/x"), ids("path", "/x")...)})}, "", nil},
 		{"different duplicates", []*Entry{entry(1, "a", owner("1")), entry(2, "b", owner("2"))}, "",

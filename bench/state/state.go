@@ -22,6 +22,11 @@ const (
 	Nothing = "nothing"  // an empty manifest
 )
 
+// Shapes returns all shapes: Nothing first, Big last.
+func Shapes() []string {
+	return []string{Nothing, Inline, Source, Mixed, Chain, Fan, Each, Folder, Big}
+}
+
 // Size is the length of a file's content, in bytes.
 const Size = 1024
 

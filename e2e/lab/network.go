@@ -1,7 +1,6 @@
 package lab
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"net"
@@ -17,7 +16,7 @@ import (
 
 // Listen listens on the lab's network, see net.Listen; address is like "10.77.0.1:8080".
 func (l *Lab) Listen(network, address string) (ln net.Listener, err error) {
-	err = process.Enter(l.pid, unix.CLONE_NEWNET, func() (err error) {
+	err = process.Enter(l.keeper.Pid, unix.CLONE_NEWNET, func() (err error) {
 		ln, err = net.Listen(network, address)
 		return err
 	})
@@ -27,7 +26,7 @@ func (l *Lab) Listen(network, address string) (ln net.Listener, err error) {
 // Dial connects from the test to a node, see net.Dialer; address is an IP address and a port. Its signature is that of
 // http.Transport.DialContext.
 func (l *Lab) Dial(ctx context.Context, network, address string) (conn net.Conn, err error) {
-	err = process.Enter(l.pid, unix.CLONE_NEWNET, func() (err error) {
+	err = process.Enter(l.keeper.Pid, unix.CLONE_NEWNET, func() (err error) {
 		conn, err = new(net.Dialer).DialContext(ctx, network, address)
 		return err
 	})
@@ -36,7 +35,7 @@ func (l *Lab) Dial(ctx context.Context, network, address string) (conn net.Conn,
 
 // Command returns a command of this machine that runs on the lab's network, with this machine's files.
 func (l *Lab) Command(ctx context.Context, argv ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, "nsenter", append([]string{"-t", strconv.Itoa(l.pid), "-n", "--"}, argv...)...)
+	cmd := exec.CommandContext(ctx, "nsenter", append([]string{"-t", strconv.Itoa(l.keeper.Pid), "-n", "--"}, argv...)...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	return cmd
 }
@@ -59,17 +58,10 @@ func (l *Lab) Heal(ctx context.Context) error {
 	return l.inside(ctx, "nft", "flush chain bridge lab forward")
 }
 
-// inside runs a short command in all namespaces of the lab, with this machine's files and the lab's mounts.
+// inside runs a short command in all namespaces of the lab.
 func (l *Lab) inside(ctx context.Context, argv ...string) error {
-	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
-	err := process.StartIn(l.pid, cmd)
-	if err == nil {
-		err = cmd.Wait()
-	}
-	if err != nil {
-		return fmt.Errorf("lab: %s: %w: %s", strings.Join(argv, " "), err, out.Bytes())
+	if err := l.keeper.Run(ctx, argv...); err != nil {
+		return fmt.Errorf("lab: %w", err)
 	}
 	return nil
 }

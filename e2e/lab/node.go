@@ -78,7 +78,7 @@ ip link set "$3" master lab0 up
 ip -n "$1" link set lo up
 ip -n "$1" addr add "$2/24" brd + dev eth0
 ip -n "$1" link set eth0 up
-ip -n "$1" route add default via 10.77.0.1
+ip -n "$1" route add default via ` + Addr + `
 `
 
 func (l *Lab) make(ctx context.Context, s Spec) (*Node, error) {
@@ -91,7 +91,7 @@ func (l *Lab) make(ctx context.Context, s Spec) (*Node, error) {
 	l.mu.Lock()
 	number := len(l.nodes) + 2
 	n := &Node{Name: s.Name, Addr: fmt.Sprintf("10.77.0.%d", number), link: fmt.Sprintf("link%d", number), lab: l}
-	n.dir, n.cgroup = filepath.Join(l.dir, n.Name), filepath.Join(l.cgroup, n.Name)
+	n.dir, n.cgroup = filepath.Join(l.keeper.Dir, n.Name), filepath.Join(l.keeper.Cgroup, n.Name)
 	l.nodes = append(l.nodes, n)
 	l.mu.Unlock()
 	if err := os.Mkdir(n.dir, 0o755); err != nil {
@@ -137,7 +137,7 @@ func (n *Node) Boot(ctx context.Context) error {
 	n.nspawn.Stdout, n.nspawn.Stderr = console, console
 	n.nspawn.Env = append(os.Environ(), "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1") // cgroup2 alone, whatever this machine has beside it
 	n.nspawn.SysProcAttr = &syscall.SysProcAttr{Setsid: true, UseCgroupFD: true, CgroupFD: int(cgroup.Fd())}
-	if err := process.StartIn(n.lab.pid, n.nspawn); err != nil {
+	if err := process.StartIn(n.lab.keeper.Pid, n.nspawn); err != nil {
 		return err
 	}
 	n.ended = make(chan struct{})

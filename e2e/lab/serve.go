@@ -11,7 +11,7 @@ import (
 )
 
 // TempDir makes a folder on this machine that is removed with the lab, also when the test process is killed.
-func (l *Lab) TempDir() (string, error) { return os.MkdirTemp(l.tmp, "") }
+func (l *Lab) TempDir() (string, error) { return os.MkdirTemp(l.keeper.Tmp, "") }
 
 // Serve answers HTTP requests of the nodes with h until the lab is closed, and returns the URL, http://10.77.0.1:PORT.
 func (l *Lab) Serve(h http.Handler) (url string, err error) {

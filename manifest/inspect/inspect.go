@@ -5,11 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"unicode/utf8"
 
-	"github.com/hashicorp/hcl/v2/hclwrite"
 	"github.com/zclconf/go-cty/cty"
 	"golang.org/x/text/unicode/norm"
 
@@ -23,17 +21,26 @@ type Manifest struct {
 	// LeftOut is told of each resource that a listing has and that cannot be written; nil: nobody is.
 	LeftOut func(address string, err error)
 
-	types []resources.Type
-	file  *hclwrite.File
-	seen  map[string]bool // addresses
-
+	types  []resources.Type
+	blocks []*block
+	seen   map[string]bool // addresses
 	users  map[string]bool
-	groups map[*hclwrite.Body][]string // with the members that they list
+}
+
+// block is a resource as it is written.
+type block struct {
+	kind, title string
+	attrs       []attr
+}
+
+type attr struct {
+	name  string
+	value cty.Value
 }
 
 // New returns a Manifest in which nothing is, for resources of these types.
 func New(types []resources.Type) *Manifest {
-	return &Manifest{types: types, file: hclwrite.NewEmptyFile(), seen: map[string]bool{}, users: map[string]bool{}, groups: map[*hclwrite.Body][]string{}}
+	return &Manifest{types: types, seen: map[string]bool{}, users: map[string]bool{}}
 }
 
 // Add adds what is selected and not there yet. TYPE[TITLE], TYPE["TITLE"] and TYPE.TITLE are one resource; TYPE:WHAT and TYPE are all that its type
@@ -62,44 +69,6 @@ func (m *Manifest) Add(ctx context.Context, v host.View, selection string) error
 		}
 	}
 	return nil
-}
-
-// WriteTo writes the manifest.
-func (m *Manifest) WriteTo(w io.Writer) (int64, error) {
-	m.sayOnce()
-	return m.file.WriteTo(w)
-}
-
-// sayOnce leaves members out of groups where their users say it: each of the two would come after the other.
-func (m *Manifest) sayOnce() {
-	for block, members := range m.groups {
-		var others []cty.Value
-		for _, name := range members {
-			if !m.users[name] {
-				others = append(others, cty.StringVal(name))
-			}
-		}
-		switch {
-		case len(others) == 0:
-			block.RemoveAttribute("members")
-		case len(others) < len(members):
-			block.SetAttributeValue("members", cty.ListVal(others))
-		}
-	}
-}
-
-// note remembers who is a user, and whom a group lists.
-func (m *Manifest) note(kind, title string, block *hclwrite.Body, value func(attr string) cty.Value) {
-	switch kind {
-	case "user":
-		m.users[title] = value("ensure").RawEquals(cty.StringVal("present"))
-	case "group":
-		if members := value("members"); !members.IsNull() && members.LengthInt() > 0 {
-			for _, v := range members.AsValueSlice() {
-				m.groups[block] = append(m.groups[block], v.AsString())
-			}
-		}
-	}
 }
 
 // selection says what of one type is meant.
@@ -191,11 +160,7 @@ func (s *selection) write(ctx context.Context, v host.View, title string, m *Man
 		}
 	}
 	is, plain := r.(resources.Resource), s.schema.Type.New(title)
-	to := m.file.Body()
-	if len(to.Blocks()) > 0 {
-		to.AppendNewline()
-	}
-	block := to.AppendNewBlock(s.schema.Type.Name, []string{title}).Body()
+	b := &block{kind: s.schema.Type.Name, title: title}
 	set := func(name string) {
 		f := s.schema.Field(name)
 		value := f.Get(is)
@@ -205,7 +170,7 @@ func (s *selection) write(ctx context.Context, v host.View, title string, m *Man
 		if value.Type() == cty.String && (value.AsString() == "true" || value.AsString() == "false") {
 			value = cty.BoolVal(value.AsString() == "true")
 		}
-		block.SetAttributeValue(name, value)
+		b.attrs = append(b.attrs, attr{name, value})
 	}
 	if f := s.schema.Field("ensure"); f != nil && f.Get(is).AsString() != "" {
 		set("ensure")
@@ -215,6 +180,9 @@ func (s *selection) write(ctx context.Context, v host.View, title string, m *Man
 			set(name)
 		}
 	}
-	m.note(s.schema.Type.Name, title, block, func(attr string) cty.Value { return s.schema.Field(attr).Get(is) })
+	m.blocks = append(m.blocks, b)
+	if b.kind == "user" {
+		m.users[title] = s.schema.Field("ensure").Get(is).RawEquals(cty.StringVal("present"))
+	}
 	return nil
 }

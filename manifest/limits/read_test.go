@@ -1,6 +1,8 @@
 package limits
 
 import (
+	"context"
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -109,4 +111,62 @@ func TestReadFileDoesNotWait(t *testing.T) {
 		f.Close()
 		read("/proc/kmsg", "temporarily unavailable")
 	}
+}
+
+// What is written into a pipe is read to its end, also by who comes first.
+func TestReadPipe(t *testing.T) {
+	dir := t.TempDir()
+	fifo := func(name string) string {
+		path := filepath.Join(dir, name)
+		if err := unix.Mkfifo(path, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	write := func(path string, parts ...string) {
+		f, err := os.OpenFile(path, os.O_WRONLY, 0)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer f.Close()
+		for _, p := range parts {
+			if _, err := f.WriteString(p); err != nil && !errors.Is(err, unix.EPIPE) {
+				t.Error(err)
+			}
+		}
+	}
+	t.Run("a reader that waits", func(t *testing.T) {
+		path, read := fifo("waits"), make(chan string)
+		go func() {
+			b, err := ReadPipe(t.Context(), path, 4096)
+			if err != nil {
+				t.Error(err)
+			}
+			read <- string(b)
+		}()
+		write(path, "a = 1\n", "b = 2\n")
+		if got := <-read; got != "a = 1\nb = 2\n" {
+			t.Errorf("read %q", got)
+		}
+	})
+	t.Run("too much", func(t *testing.T) {
+		path := fifo("much")
+		go write(path, strings.Repeat("x", 5000))
+		if _, err := ReadPipe(t.Context(), path, 4096); err == nil || !strings.Contains(err.Error(), "limit of 4 KiB") {
+			t.Errorf("error %v", err)
+		}
+	})
+	t.Run("nobody writes", func(t *testing.T) {
+		ctx, cancel := context.WithTimeoutCause(t.Context(), 10*time.Millisecond, errors.New("timed out after all"))
+		defer cancel()
+		if _, err := ReadPipe(ctx, fifo("nobody"), 4096); err == nil || !strings.Contains(err.Error(), "timed out after all") {
+			t.Errorf("error %v", err)
+		}
+	})
+	t.Run("a device", func(t *testing.T) {
+		if b, err := ReadPipe(t.Context(), "/dev/null", 4096); err != nil || len(b) > 0 {
+			t.Errorf("read %q, error %v", b, err)
+		}
+	})
 }

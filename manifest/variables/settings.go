@@ -14,7 +14,7 @@ import (
 func Settings(ctx context.Context, name string) (map[string]any, diag.List) {
 	r := &reader{ctx: ctx, files: &files.Reader{}, secretive: func(string) bool { return false }}
 	out := map[string]any{}
-	r.file(name, func(setting string, _ *hcl.Range, v Given, _ bool) {
+	r.file(name, nil, func(setting string, _ *hcl.Range, v Given, _ bool) {
 		if !v.OK {
 			return
 		}

@@ -2,6 +2,7 @@
 package variables
 
 import (
+	"bytes"
 	"context"
 	"maps"
 	"slices"
@@ -21,6 +22,7 @@ import (
 // Source gives values to variables of the root module: one value, or a file of them.
 type Source struct {
 	File string // HCL (name = value), or JSON if its name ends in .json
+	Text []byte // what was read from File, which cannot be read again: a pipe; nil for one that can
 
 	Name  string
 	Value string // the text itself for a variable of type string, else an expression of constants
@@ -74,7 +76,7 @@ func Read(ctx context.Context, f *files.Reader, sources []Source, m *syntax.Modu
 	}
 	for _, src := range sources {
 		if src.File != "" {
-			r.file(src.File, take)
+			r.file(src.File, src.Text, take)
 			continue
 		}
 		at := &hcl.Range{Filename: src.Origin}
@@ -126,8 +128,14 @@ func (r *reader) expression(name, text string) (cty.Value, hcl.Diagnostics) {
 }
 
 // file reads the values in a file; what it refers to is a mistake.
-func (r *reader) file(name string, take func(name string, at *hcl.Range, v Given, optional bool)) {
-	body, diags := r.files.Body(r.ctx, name)
+func (r *reader) file(name string, text []byte, take func(name string, at *hcl.Range, v Given, optional bool)) {
+	var body hcl.Body
+	var diags hcl.Diagnostics
+	if text != nil {
+		body, diags = r.files.Text(r.ctx, name, bytes.NewReader(text))
+	} else {
+		body, diags = r.files.Body(r.ctx, name)
+	}
 	r.unreadable(name, diags)
 	if body == nil {
 		return

@@ -7,6 +7,7 @@ import (
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/service/initsystem"
 )
 
 // before is what an undo needs to know.
@@ -52,23 +53,20 @@ func (s *Service) Now(ctx context.Context, v host.View, raw json.RawMessage) (js
 
 // state is what of the service's state is asked for.
 func (s *Service) state(ctx context.Context, v host.View, ensure, enable bool) (json.RawMessage, error) {
-	p := s.provider(ctx, v)
-	st, err := p.state(ctx, v)
+	name := s.provider(ctx, v)
+	st, err := initsystem.New(name, s.definition()).State(ctx, v)
 	if err != nil {
 		return nil, err
 	}
-	b := before{Provider: "systemd", Ways: s.ways()}
-	if _, ok := p.(sysv); ok {
-		b.Provider = "sysv"
-	}
+	b := before{Provider: string(name), Ways: s.ways()}
 	if ensure {
 		b.Ensure = stopped
-		if st.running || st.starting {
+		if st.Running || st.Starting {
 			b.Ensure = running
 		}
 	}
 	if enable {
-		b.Enable = st.enable
+		b.Enable = string(st.Enable)
 	}
 	return json.Marshal(b)
 }

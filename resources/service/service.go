@@ -1,7 +1,6 @@
 // Package service is the resource type of services: whether they run, and whether they start with the node.
 //
-// Units of systemd are reached over D-Bus, without a process; on nodes without systemd, init scripts through service(8). A service counts as
-// running only after it has stayed so for a second: systemd reports a start as done for a program that is not there, dies at once or restarts in a loop.
+// What runs them on a node is in initsystem: systemd, or init scripts.
 package service
 
 import (
@@ -15,6 +14,7 @@ import (
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/service/initsystem"
 )
 
 var (
@@ -25,6 +25,7 @@ var (
 	_ resources.Refresher  = (*Service)(nil)
 	_ resources.Restorer   = (*Service)(nil)
 	_ resources.Inspector  = (*Service)(nil)
+	_ resources.Lister     = (*Service)(nil)
 )
 
 // Type is service.
@@ -75,18 +76,6 @@ const (
 	stopped = "stopped"
 )
 
-// The values of enable, as they are written.
-const (
-	enabled  = "true"
-	disabled = "false"
-	mask     = "mask"
-	// maskRuntime is a mask that is gone when the node starts again: none of what can be declared.
-	maskRuntime = "mask-runtime"
-)
-
-// settle is how long a service must have run to count as running.
-const settle = time.Second
-
 // Validate checks the words.
 func (s *Service) Validate() error {
 	var bad resources.Mistakes
@@ -96,10 +85,10 @@ func (s *Service) Validate() error {
 		}
 	}
 	word("ensure", s.Ensure, running, stopped)
-	word("enable", string(s.Enable), enabled, disabled, mask)
-	word("provider", s.Provider, "systemd", "sysv")
+	word("enable", string(s.Enable), string(initsystem.Enabled), string(initsystem.Disabled), string(initsystem.Mask))
+	word("provider", s.Provider, string(initsystem.Systemd), string(initsystem.SysV))
 	bad.OneOf("on_refresh", s.OnRefresh, string(host.Restart), string(host.Reload), string(host.ReloadOrRestart))
-	if s.Ensure == running && s.Enable == mask {
+	if s.Ensure == running && s.enable() == initsystem.Mask {
 		bad.Addf("enable", "a masked service cannot run: ensure is \"running\"")
 	}
 	_, err := regexp.Compile(s.Pattern)
@@ -110,25 +99,24 @@ func (s *Service) Validate() error {
 	return bad.Err()
 }
 
-// unit is the name as systemd knows it.
-func (s *Service) unit() string {
-	if i := strings.LastIndexByte(s.Name, '.'); i > 0 {
-		switch s.Name[i+1:] {
-		case "service", "socket", "target", "timer", "path", "mount", "automount", "swap", "slice", "scope", "device":
-			return s.Name
-		}
+// definition is what an init system has to know of the service.
+func (s *Service) definition() initsystem.Definition {
+	return initsystem.Definition{
+		Name: s.Name, Start: s.Start, Stop: s.Stop, Restart: s.Restart, Status: s.Status,
+		HasRestart: s.HasRestart, HasStatus: s.HasStatus, Pattern: s.Pattern, OnRefresh: host.Verb(s.OnRefresh),
 	}
-	return s.Name + ".service"
 }
+
+func (s *Service) enable() initsystem.Enablement { return initsystem.Enablement(s.Enable) }
 
 // Provides is the unit.
 func (s *Service) Provides() []resources.Identity {
-	return []resources.Identity{{Kind: "unit", Name: s.unit()}}
+	return []resources.Identity{{Kind: "unit", Name: s.definition().Unit()}}
 }
 
 // Requires lists the files that define the unit, where the catalog manages them.
 func (s *Service) Requires() []resources.Identity {
-	u := s.unit()
+	u := s.definition().Unit()
 	return []resources.Identity{
 		{Kind: "path", Name: "/etc/systemd/system/" + u},
 		{Kind: "path", Name: "/etc/systemd/system/" + u + ".d"},
@@ -139,99 +127,78 @@ func (s *Service) Requires() []resources.Identity {
 }
 
 // Absent says whether the service is to be neither running nor enabled.
-func (s *Service) Absent() bool { return s.Ensure != running && s.Enable != enabled }
-
-// provider is how a node runs services.
-type provider interface {
-	// state says whether the service runs and whether it is enabled ("true", "false", "mask", "mask-runtime"; "" if that cannot be changed).
-	state(ctx context.Context, v host.View) (state, error)
-	// set changes the enablement to one of the values of enable.
-	set(ctx context.Context, h host.Host, enable string) error
-	start(ctx context.Context, h host.Host) error
-	stop(ctx context.Context, h host.Host) error
-	// refresh restarts or reloads a running service.
-	refresh(ctx context.Context, h host.Host) error
-}
-
-type state struct {
-	running  bool
-	starting bool // on its way up, be it again and again: not running, and not stopped either
-	enable   string
-	missing  bool // nothing of that name is there
-}
+func (s *Service) Absent() bool { return s.Ensure != running && s.enable() != initsystem.Enabled }
 
 // provider is the declared one, else what the node runs.
-func (s *Service) provider(ctx context.Context, v host.View) provider {
-	switch s.Provider {
-	case "systemd":
-		return systemd{s}
-	case "sysv":
-		return sysv{s}
+func (s *Service) provider(ctx context.Context, v host.View) initsystem.Name {
+	if s.Provider != "" {
+		return initsystem.Name(s.Provider)
 	}
-	if _, err := v.Unit(ctx, s.unit()); errors.Is(err, host.ErrNoSystemd) {
-		return sysv{s}
-	}
-	return systemd{s}
+	return initsystem.Of(ctx, v, s.definition().Unit())
+}
+
+func (s *Service) system(ctx context.Context, v host.View) initsystem.System {
+	return initsystem.New(s.provider(ctx, v), s.definition())
 }
 
 // Check compares whether the service runs and is enabled.
 func (s *Service) Check(ctx context.Context, v host.View) (resources.Diff, error) {
 	var d resources.Diff
-	p := s.provider(ctx, v)
-	st, err := p.state(ctx, v)
+	name, want := s.provider(ctx, v), s.enable()
+	if want == initsystem.Mask && name == initsystem.SysV {
+		return d, &resources.AttrError{Attr: "enable", Err: errors.New("this node has no systemd, and an init script cannot be masked")}
+	}
+	st, err := initsystem.New(name, s.definition()).State(ctx, v)
 	if err != nil {
 		return d, err
 	}
-	if want := string(s.Enable); want != "" && st.enable != "" && want != st.enable && (want != disabled || st.enable != mask) && (!st.missing || want != disabled) {
-		d.Changes = append(d.Changes, resources.Change{Attr: "enable", From: st.enable, To: want})
+	off := want == initsystem.Disabled && (st.Missing || st.Enable == initsystem.Mask) // neither starts with the node
+	if want != "" && st.Enable != "" && want != st.Enable && !off {
+		d.Changes = append(d.Changes, resources.Change{Attr: "enable", From: string(st.Enable), To: string(want)})
 	}
-	if s.Ensure != "" && s.Ensure != st.word() {
-		d.Changes = append(d.Changes, resources.Change{Attr: "ensure", From: st.word(), To: s.Ensure})
+	if s.Ensure != "" && s.Ensure != word(st) {
+		d.Changes = append(d.Changes, resources.Change{Attr: "ensure", From: word(st), To: s.Ensure})
 	}
 	// With an error goes what would differ: a plan shows it where something earlier brings what is missing.
 	switch {
-	case st.missing && (s.Ensure == running && !s.byCommands() || s.Enable == enabled):
+	case st.Missing && (s.Ensure == running && !s.definition().ByCommands() || want == initsystem.Enabled):
 		return d, fmt.Errorf("%s: there is no such service on this node", s.Name)
-	case d.Has("ensure") && s.Ensure == running && (st.enable == mask || st.enable == maskRuntime) && s.Enable == "":
+	case d.Has("ensure") && s.Ensure == running && st.Enable.Masked() && want == "":
 		return d, fmt.Errorf("%s is masked, so that nothing can start it; enable = true takes the mask off", s.Name)
 	}
 	return d, nil
 }
 
-// byCommands says that the manifest's own commands run the service, so that the node need not know it.
-func (s *Service) byCommands() bool { return s.Start != "" && s.Status != "" }
-
 // word is the state as ensure says it, or that the service is starting.
-func (st state) word() string {
+func word(st initsystem.State) string {
 	switch {
-	case st.running:
+	case st.Running:
 		return running
-	case st.starting:
+	case st.Starting:
 		return "starting"
 	}
 	return stopped
 }
 
-// Apply changes the enablement first: what is masked cannot be started.
+// Apply changes the enablement first: what is masked cannot be started. A mask is put on last.
 func (s *Service) Apply(ctx context.Context, h host.Host, d resources.Diff) error {
-	p := s.provider(ctx, h)
-	masks := s.Enable == mask || s.Enable == maskRuntime
-	if d.Has("enable") && !masks {
-		if err := p.set(ctx, h, string(s.Enable)); err != nil {
+	sys, enable := s.system(ctx, h), s.enable()
+	if d.Has("enable") && !enable.Masked() {
+		if err := sys.Enable(ctx, h, enable); err != nil {
 			return err
 		}
 	}
 	if d.Has("ensure") {
-		act := p.stop
+		act := sys.Stop
 		if s.Ensure == running {
-			act = p.start
+			act = sys.Start
 		}
 		if err := act(ctx, h); err != nil {
 			return err
 		}
 	}
-	if d.Has("enable") && masks {
-		return p.set(ctx, h, string(s.Enable))
+	if d.Has("enable") && enable.Masked() {
+		return sys.Enable(ctx, h, enable)
 	}
 	return nil
 }
@@ -244,12 +211,11 @@ func (s *Service) Refreshable(ctx context.Context, v host.View, applied resource
 		}
 		return false, "started in this run", nil
 	}
-	p := s.provider(ctx, v)
-	st, err := p.state(ctx, v)
+	st, err := s.system(ctx, v).State(ctx, v)
 	if err != nil {
 		return false, "", err
 	}
-	if !st.running {
+	if !st.Running {
 		return false, "not running", nil
 	}
 	return true, "", nil
@@ -257,27 +223,33 @@ func (s *Service) Refreshable(ctx context.Context, v host.View, applied resource
 
 // Refresh restarts or reloads the service.
 func (s *Service) Refresh(ctx context.Context, h host.Host) error {
-	p := s.provider(ctx, h)
-	return p.refresh(ctx, h)
+	return s.system(ctx, h).Refresh(ctx, h)
 }
 
 // Inspect fills ensure and enable from the node.
 func (s *Service) Inspect(ctx context.Context, v host.View) error {
-	p := s.provider(ctx, v)
-	s.Enable = disabled // anything: init scripts are asked for what is declared alone
-	st, err := p.state(ctx, v)
+	st, err := s.system(ctx, v).State(ctx, v)
 	if err != nil {
 		return err
 	}
-	if st.missing {
+	if st.Missing {
 		return fmt.Errorf("%s: there is no such service on this node", s.Name)
 	}
-	s.Ensure, s.Enable = st.word(), resources.Scalar(st.enable)
-	if st.starting {
+	s.Ensure, s.Enable = word(st), resources.Scalar(st.Enable)
+	if st.Starting {
 		s.Ensure = "" // neither of what a manifest can say
 	}
-	if st.enable == maskRuntime {
+	if st.Enable == initsystem.MaskRuntime {
 		s.Enable = ""
 	}
 	return nil
+}
+
+// List returns the node's services whose names match. A name that is no pattern is taken as it is.
+func (s *Service) List(ctx context.Context, v host.View, of string) ([]string, error) {
+	if !strings.ContainsAny(of, "*?[") {
+		return []string{of}, nil
+	}
+	names, err := initsystem.Names(ctx, v)
+	return resources.Select(of, names), err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -15,6 +16,14 @@ import (
 	"github.com/nodeapply/apply/host/hosttest"
 	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/resources/resourcetest"
+	"github.com/nodeapply/apply/resources/service/initsystem"
+)
+
+// The values of enable.
+const (
+	enabled  = string(initsystem.Enabled)
+	disabled = string(initsystem.Disabled)
+	mask     = string(initsystem.Mask)
 )
 
 func declare(ensure, enable string) *Service {
@@ -129,42 +138,13 @@ func TestFailures(t *testing.T) {
 				if err == nil || !strings.Contains(err.Error(), tc.want) {
 					t.Fatalf("want %q, got %v", tc.want, err)
 				}
-				var job *JobError
+				var job interface{ Detail() string }
 				if tc.log != "" && (!errors.As(err, &job) || job.Detail() != tc.log) {
 					t.Errorf("want the log %q in %#v", tc.log, err)
 				}
 			})
 		})
 	}
-}
-
-// looping is a unit that systemd restarts again and again.
-type looping struct {
-	*hosttest.Host
-	n uint32
-}
-
-func (l *looping) Unit(ctx context.Context, name string) (host.Unit, error) {
-	u, err := l.Host.Unit(ctx, name)
-	l.n++
-	u.NRestarts = l.n / 8
-	return u, err
-}
-
-func TestRestartLoopIsAFailure(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		h := hosttest.New(t, "")
-		h.AddUnits(hosttest.Unit{Unit: host.Unit{Name: "app.service"}})
-		s := declare(running, "")
-		d, err := s.Check(t.Context(), h)
-		if err != nil {
-			t.Fatal(err)
-		}
-		err = s.Apply(t.Context(), &looping{Host: h}, d)
-		if err == nil || !strings.Contains(err.Error(), "systemd has restarted it") {
-			t.Errorf("want a failure, got %v", err)
-		}
-	})
 }
 
 func TestRefresh(t *testing.T) {
@@ -214,6 +194,7 @@ func TestRefresh(t *testing.T) {
 	}
 }
 
+// What the manifest's own commands run, the node need not know; an undo stops it by them too, whatever the title.
 func TestServiceByCommands(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := hosttest.New(t, "")
@@ -240,6 +221,11 @@ func TestServiceByCommands(t *testing.T) {
 		}
 		if !runs {
 			t.Error("it does not run after a refresh")
+		}
+		runs = false
+		resourcetest.Undoes(t, h, Type(), s)
+		if calls := h.Calls(); runs || !slices.Contains(calls, "/bin/sh -c app stop") {
+			t.Errorf("it runs still, after %q", calls)
 		}
 	})
 }

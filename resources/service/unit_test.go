@@ -111,7 +111,7 @@ func TestStarting(t *testing.T) {
 	h := hosttest.New(t, "")
 	h.AddUnits(hosttest.Unit{Unit: host.Unit{Name: "app.service", ActiveState: "activating", SubState: "auto-restart"}})
 	s := declare("", "")
-	if err := s.Inspect(t.Context(), h); err != nil || s.Ensure != "" || s.Enable != disabled {
+	if err := s.Inspect(t.Context(), h); err != nil || s.Ensure != "" || string(s.Enable) != disabled {
 		t.Errorf("inspected: %q, %q, %v", s.Ensure, s.Enable, err)
 	}
 	s = declare(stopped, "")
@@ -125,42 +125,17 @@ func TestStarting(t *testing.T) {
 	}
 }
 
-// apply inspect service:* finds services by their unit files, or by their init scripts: no aliases, no templates, no other units.
+// A name is taken as it is, a pattern for the names that it fits. What is inspected is as declared.
 func TestList(t *testing.T) {
-	const units = `-- etc/systemd/system/mine.service --
--- etc/systemd/system/alias.service -> /usr/lib/systemd/system/theirs.service --
--- usr/lib/systemd/system/theirs.service --
--- usr/lib/systemd/system/mine.service --
--- usr/lib/systemd/system/template@.service --
--- usr/lib/systemd/system/other.socket --
--- etc/init.d/script 0755 --
--- etc/init.d/README 0644 --
-`
-	for name, tc := range map[string]struct {
-		systemd bool
-		of      string
-		want    []string
-	}{
-		"systemd":         {true, "*", []string{"mine", "theirs"}},
-		"by a pattern":    {true, "th*", []string{"theirs"}},
-		"a name":          {true, "template@one", []string{"template@one"}},
-		"no systemd":      {false, "*", []string{"script"}},
-		"nothing fits it": {true, "zz*", []string{}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			h := hosttest.New(t, units)
-			if tc.systemd {
-				h.AddUnits()
-			}
-			got, err := declare("", "").List(t.Context(), h, tc.of)
-			if diff := cmp.Diff(tc.want, got); err != nil || diff != "" {
-				t.Error(err, diff)
-			}
-		})
-	}
-	h := hosttest.New(t, script+"-- etc/rc3.d/S01app -> ../init.d/app --\n")
+	h := hosttest.New(t, "-- etc/init.d/app 0755 --\n-- etc/init.d/other 0755 --\n-- etc/rc3.d/S01app -> ../init.d/app --\n")
 	h.Answer("service app status", 0, "")
 	s := declare("", "")
+	for of, want := range map[string][]string{"*": {"app", "other"}, "ap?": {"app"}, "zz*": {}, "template@one": {"template@one"}} {
+		got, err := s.List(t.Context(), h, of)
+		if diff := cmp.Diff(want, got); err != nil || diff != "" {
+			t.Error(of, err, diff)
+		}
+	}
 	if err := s.Inspect(t.Context(), h); err != nil || s.Ensure != "running" || s.Enable != "true" {
 		t.Errorf("of an init script: %q, %q, %v", s.Ensure, s.Enable, err)
 	}

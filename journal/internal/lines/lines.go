@@ -4,6 +4,7 @@ package lines
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -66,8 +67,8 @@ type Damage struct {
 	Err    error
 }
 
-// Read calls each with the text of each line, until the end or the first one that is damaged or that each refuses. Damage with more lines
-// behind it is not a torn tail.
+// Read calls each with the text of each line, which is valid until each returns, until the end or the first one that is damaged or that each refuses.
+// Damage with more lines behind it is not a torn tail.
 func Read(r io.Reader, each func(text []byte) error) (*Damage, error) {
 	br := bufio.NewReaderSize(r, 64<<10)
 	var offset int64
@@ -91,19 +92,21 @@ func Read(r io.Reader, each func(text []byte) error) (*Damage, error) {
 	}
 }
 
-// next reads to the next line end, at most Max bytes.
+// next reads to the next line end, at most Max bytes. The line may lie in br's buffer.
 func next(br *bufio.Reader) ([]byte, error) {
-	var line []byte
-	for {
-		part, err := br.ReadSlice('\n')
-		line = append(line, part...)
-		if !errors.Is(err, bufio.ErrBufferFull) {
-			return line, err
-		}
+	line, err := br.ReadSlice('\n')
+	if errors.Is(err, bufio.ErrBufferFull) {
+		line = bytes.Clone(line)
+	}
+	for errors.Is(err, bufio.ErrBufferFull) {
 		if len(line) > Max {
 			return line, bufio.ErrTooLong
 		}
+		var more []byte
+		more, err = br.ReadSlice('\n')
+		line = append(line, more...)
 	}
+	return line, err
 }
 
 // check returns the text of a line whose checksum is right.

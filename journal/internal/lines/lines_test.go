@@ -20,6 +20,11 @@ func TestRead(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	long := strings.Repeat("0123456789", 30_000) // several times what is read at once
+	longer, err := Append(bytes.Clone(whole), []byte(long))
+	if err != nil {
+		t.Fatal(err)
+	}
 	second := int64(len("01234567 one\n"))
 	flipped := bytes.Replace(whole, []byte("one"), []byte("One"), 1)
 	for _, tc := range []struct {
@@ -30,6 +35,7 @@ func TestRead(t *testing.T) {
 		err     string
 	}{
 		{name: "whole", content: whole, want: "one||three\x00|"},
+		{name: "a long one among them", content: append(longer, whole[second:]...), want: "one||three\x00|" + long + "||three\x00|"},
 		{name: "nothing", content: nil},
 		{name: "torn", content: whole[:second+4], want: "one|", damage: &Damage{Offset: second, Torn: true}, err: "record 2: incomplete"},
 		{name: "a bit flipped", content: flipped, damage: &Damage{}, err: "record 1: the checksum is wrong"},

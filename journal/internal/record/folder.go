@@ -1,6 +1,7 @@
 package record
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -123,9 +124,9 @@ func (f Folder) Closed(id string) (Past, bool) {
 	var first, last []byte
 	dmg, err := lines.Read(file, func(text []byte) error {
 		if first == nil {
-			first = text
+			first = bytes.Clone(text)
 		}
-		last = text
+		last = append(last[:0], text...)
 		return nil
 	})
 	if dmg != nil || err != nil || first == nil {

@@ -55,6 +55,7 @@ type Block struct {
 	repOK    bool
 	repFound hcl.Diagnostics // what is wrong with it
 	constant []*constant     // by attribute: values that are the same for all instances
+	named    []named         // that only the run knows
 	// The entries of one block share these.
 	attrPos func(string) resources.Pos
 	origins func(string) []string

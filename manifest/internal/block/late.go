@@ -52,10 +52,12 @@ func (b *Block) deferredGroup(r *cell.Run, rep scope.Repetition) (*catalog.Entry
 func (b *Block) bind(ctx context.Context, late catalog.Values, list lister) ([]*catalog.Entry, error) {
 	host := b.in.Host
 	var out []*catalog.Entry
+	var made []*instances.Instance
 	var found diag.List
 	clash := false
 	err := host.Again(ctx, late, func(r *cell.Run) {
-		for _, inst := range list(r) {
+		made = list(r)
+		for _, inst := range made {
 			e, used := b.entry(r, inst)
 			if e.Deferred != nil {
 				r.Errorf(&b.sh.Block.Header, "Not known", "A value is not known: %s did not run.", used)
@@ -72,8 +74,10 @@ func (b *Block) bind(ctx context.Context, late catalog.Values, list lister) ([]*
 		found = host.Explain(r.Diags)
 	})
 	switch {
-	case err != nil || !found.HasErrors():
-		return out, err
+	case err != nil:
+		return nil, err
+	case !found.HasErrors():
+		return append(out, b.unmade(made)...), nil
 	case clash:
 		return nil, mistaken(found)
 	}

@@ -141,8 +141,12 @@ func (m *module) target(t reference.Target) resources.Address {
 	if b != nil {
 		a.Title = b.Addr().Title
 	}
-	if t.Key != cty.NilVal && (b == nil || b.Counted()) {
+	switch {
+	case t.Key == cty.NilVal:
+	case b == nil || b.Counted():
 		a.Instance = reference.InstanceKey(t.Key)
+	default:
+		b.Name(reference.InstanceKey(t.Key), diag.Pos(t.At))
 	}
 	return a
 }

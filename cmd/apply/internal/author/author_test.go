@@ -71,14 +71,14 @@ func TestFormatStream(t *testing.T) {
 
 func TestReference(t *testing.T) {
 	var b strings.Builder
-	if err := printReference(&b, "file"); err != nil {
+	if err := printReference(&cli.App{Stdout: &b}, "file"); err != nil {
 		t.Fatal(err)
 	}
 	if !strings.HasPrefix(b.String(), "# ") || !strings.Contains(b.String(), "content") {
 		t.Errorf("the page is\n%.300s", b.String())
 	}
 	for name, want := range map[string]string{"fil": "did you mean `file`?", "zzzzzz": "there are "} {
-		if err := printReference(&b, name); err == nil || !strings.Contains(err.Error(), want) {
+		if err := printReference(&cli.App{Stdout: &b}, name); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: want %q, got %v", name, want, err)
 		}
 	}

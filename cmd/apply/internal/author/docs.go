@@ -1,6 +1,7 @@
 package author
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"path"
@@ -27,16 +28,15 @@ func docsCommand(a *cli.App) *cobra.Command {
 			return pages(), cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: func(_ *cobra.Command, args []string) error {
-			name := "index"
+			name := index
 			if len(args) > 0 {
 				name = args[0]
 			}
-			return printReference(a.Stdout, name)
+			return printReference(a, name)
 		},
 	}
 }
 
-// printReference prints a page, without the comment that says where it comes from.
 // pages are the names of the pages of the reference.
 func pages() []string {
 	entries, err := docs.Reference.ReadDir("reference")
@@ -45,29 +45,73 @@ func pages() []string {
 	}
 	var names []string
 	for _, e := range entries {
-		if name := strings.TrimSuffix(e.Name(), ".md"); name != "index" {
+		if name := strings.TrimSuffix(e.Name(), ".md"); name != index {
 			names = append(names, name)
 		}
 	}
 	return names
 }
 
-func printReference(w io.Writer, name string) error {
+// index is the page that lists the others.
+const index = "index"
+
+// page is the text of a page, without the comment that says where it comes from.
+func page(name string) (string, error) {
+	text, err := docs.Reference.ReadFile(path.Join("reference", name+".md"))
+	if err != nil {
+		return "", err
+	}
+	if body, ok := strings.CutPrefix(string(text), "<!--"); ok {
+		_, body, _ = strings.Cut(body, "-->\n\n")
+		return body, nil
+	}
+	return string(text), nil
+}
+
+// reference is a page as JSON has it.
+type reference struct {
+	Name    string `json:"name"`
+	Summary string `json:"summary"`
+	Text    string `json:"text,omitempty"` // Markdown
+}
+
+// newReference is a page, whose first paragraph says what it is of.
+func newReference(name, text string) reference {
+	_, first, _ := strings.Cut(text, "\n\n")
+	first, _, _ = strings.Cut(first, "\n\n")
+	return reference{name, strings.TrimSpace(first), text}
+}
+
+func printReference(a *cli.App, name string) error {
 	names := pages()
-	if name != "index" && !slices.Contains(names, name) {
+	if name != index && !slices.Contains(names, name) {
 		if near := resources.Nearest(name, names); near != "" {
 			return fmt.Errorf("there is no type %q; did you mean `%s`?", name, near)
 		}
 		return fmt.Errorf("there is no type %q; there are %s", name, strings.Join(names, ", "))
 	}
-	text, err := docs.Reference.ReadFile(path.Join("reference", name+".md"))
+	text, err := page(name)
 	if err != nil {
 		return err
 	}
-	if body, ok := strings.CutPrefix(string(text), "<!--"); ok {
-		_, body, _ = strings.Cut(body, "-->\n\n")
-		text = []byte(body)
+	enc := json.NewEncoder(a.Stdout)
+	enc.SetEscapeHTML(false)
+	switch {
+	case !a.JSON:
+		_, err = io.WriteString(a.Stdout, text)
+	case name != index:
+		err = enc.Encode(newReference(name, text))
+	default:
+		for _, name := range names {
+			if text, err = page(name); err != nil {
+				return err
+			}
+			r := newReference(name, text)
+			r.Text = "" // of one that is asked for
+			if err = enc.Encode(r); err != nil {
+				return err
+			}
+		}
 	}
-	_, err = w.Write(text)
 	return err
 }

@@ -50,6 +50,9 @@ func (r *Runner) plan(cmd *cobra.Command, src source.Source) error {
 	}
 	if r.planOut != "" {
 		r.planOut = strings.TrimSuffix(r.planOut, planSuffix) + planSuffix
+		if err := r.Lasting("who applies the plan reads it again"); err != nil {
+			return err
+		}
 		if err := outfile.Probe(r.planOut); err != nil {
 			return fmt.Errorf("--out %s: %w", r.planOut, err)
 		}
@@ -58,6 +61,9 @@ func (r *Runner) plan(cmd *cobra.Command, src source.Source) error {
 	ctx, signals := r.Catch(cmd.Context())
 	defer signals.End()
 	if r.sandbox {
+		if err := r.Lasting(rehearsal.ReadsAgain); err != nil {
+			return err
+		}
 		if inside, err := rehearsal.Inside(ctx, r.Loader, src); inside || err != nil {
 			return err
 		}

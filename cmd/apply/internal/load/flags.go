@@ -1,13 +1,17 @@
 package load
 
 import (
+	"context"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/pflag"
 
 	"github.com/nodeapply/apply/manifest"
+	"github.com/nodeapply/apply/manifest/limits"
 )
 
 // Flags say which manifest is read, and with what it is compiled.
@@ -22,7 +26,8 @@ type Flags struct {
 	Ref     string
 	Signers string
 
-	sent string
+	sent  string
+	piped map[string][]byte // what came through the pipes among VarFiles
 }
 
 // AddFlags adds the flags of commands that read a manifest.
@@ -38,30 +43,30 @@ func (f *Flags) AddValues(s *pflag.FlagSet) {
 	f.AddVars(s)
 	f.AddFactDirs(s)
 	f.Exchange.AddFlags(s)
-	s.StringSliceVar(&f.Exchange.Groups, "group", nil, "a `group` that this node is in, for waits; may repeat")
+	s.StringSliceVar(&f.Exchange.Groups, "group", nil, "a `GROUP` that this node is in, for waits; may repeat")
 }
 
 // AddVars adds the flags that give variables.
 func (f *Flags) AddVars(s *pflag.FlagSet) {
 	s.StringArrayVar(&f.Vars, "var", nil, "value of a variable, as `NAME=VALUE`; may repeat")
-	s.StringArrayVar(&f.VarFiles, "var-file", nil, "`file` of variables, HCL or JSON; may repeat")
+	s.StringArrayVar(&f.VarFiles, "var-file", nil, "`FILE` of variables, HCL or JSON; may repeat")
 }
 
 // AddFactDirs adds the flag that says where external facts are.
 func (f *Flags) AddFactDirs(s *pflag.FlagSet) {
-	s.StringArrayVar(&f.FactDirs, "facts-dir", nil, "`folder` of external facts beside /etc/apply/facts.d; may repeat")
+	s.StringArrayVar(&f.FactDirs, "facts-dir", nil, "`FOLDER` of external facts beside /etc/apply/facts.d; may repeat")
 }
 
 // AddRepository adds the flags that say where a manifest is.
 func (f *Flags) AddRepository(s *pflag.FlagSet) {
 	s.StringVar(&f.Git, "git", "", "read PATH from the repository at this `URL`: https, ssh or file")
-	s.StringVar(&f.Ref, "ref", "", "with --git: a `tag`, else a branch, else a commit")
+	s.StringVar(&f.Ref, "ref", "", "with --git: a `TAG`, else a branch, else a commit")
 	f.AddSigners(s)
 }
 
 // AddSigners adds the flag that demands a signature.
 func (f *Flags) AddSigners(s *pflag.FlagSet) {
-	s.StringVar(&f.Signers, "require-signature", "", "refuse a revision that none of the signers in this `file` has signed: allowed SSH signers, or an OpenPGP keyring")
+	s.StringVar(&f.Signers, "require-signature", "", "refuse a revision that none of the signers in this `FILE` has signed: allowed SSH signers, or an OpenPGP keyring")
 }
 
 const varPrefix = "APPLY_VAR_"
@@ -81,15 +86,59 @@ func (f *Flags) VarEnviron() []string {
 	return vars
 }
 
+// pipeTimeout is how long the other end of a pipe may take, which perhaps asks somebody for a password.
+const pipeTimeout = 5 * time.Minute
+
+// isPipe says whether a file of variables gives what it holds only once, as <(command) and /dev/stdin do.
+func isPipe(name string) bool {
+	info, err := os.Stat(name)
+	return err == nil && info.Mode()&(fs.ModeNamedPipe|fs.ModeCharDevice) != 0
+}
+
+// Lasting refuses pipes among the files of variables for who has them read again.
+func (f *Flags) Lasting(why string) error {
+	for _, name := range f.VarFiles {
+		if isPipe(name) {
+			return fmt.Errorf("--var-file %s: a pipe can be read only once, and %s; write the values to a file", name, why)
+		}
+	}
+	return nil
+}
+
+// pipe is what came through a pipe, which is read once.
+func (f *Flags) pipe(ctx context.Context, name string) ([]byte, error) {
+	if text, ok := f.piped[name]; ok {
+		return text, nil
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, pipeTimeout, fmt.Errorf("timed out after %s", pipeTimeout))
+	defer cancel()
+	text, err := limits.ReadPipe(ctx, name, limits.MaxFile)
+	if err != nil {
+		return nil, fmt.Errorf("--var-file %w", err)
+	}
+	if f.piped == nil {
+		f.piped = map[string][]byte{}
+	}
+	f.piped[name] = text
+	return text, nil
+}
+
 // variables gathers the values of the root module's variables; later ones win.
-func (f *Flags) variables() ([]manifest.VarSource, error) {
+func (f *Flags) variables(ctx context.Context) ([]manifest.VarSource, error) {
 	var vars []manifest.VarSource
 	for _, kv := range f.VarEnviron() {
 		name, value, _ := strings.Cut(kv, "=")
 		vars = append(vars, manifest.VarSource{Name: strings.TrimPrefix(name, varPrefix), Value: value, Origin: name, Optional: true})
 	}
 	for _, file := range f.VarFiles {
-		vars = append(vars, manifest.VarSource{File: file, Origin: "--var-file " + file})
+		given := manifest.VarSource{File: file, Origin: "--var-file " + file}
+		if isPipe(file) {
+			var err error
+			if given.Text, err = f.pipe(ctx, file); err != nil {
+				return nil, err
+			}
+		}
+		vars = append(vars, given)
 	}
 	for _, kv := range f.Vars {
 		name, value, ok := strings.Cut(kv, "=")

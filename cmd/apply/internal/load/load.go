@@ -132,7 +132,7 @@ func (l *Loader) Checkouts(o origin.Options) *origin.Checkouts {
 
 // Compile compiles what was found.
 func (l *Loader) Compile(ctx context.Context, c *origin.Checkouts, o origin.Origin) (*Manifest, error) {
-	vars, err := l.variables()
+	vars, err := l.variables(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -53,7 +53,7 @@ func TestSource(t *testing.T) {
 func TestVariables(t *testing.T) {
 	t.Setenv("APPLY_VAR_a", "1")
 	f := Flags{VarFiles: []string{"x.hcl"}, Vars: []string{"a=2", "b=c=d"}}
-	got, err := f.variables()
+	got, err := f.variables(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +66,7 @@ func TestVariables(t *testing.T) {
 	}
 	for _, wrong := range []string{"a", "=a", ""} {
 		f := Flags{Vars: []string{wrong}}
-		if _, err := f.variables(); err == nil || !strings.Contains(err.Error(), "want NAME=VALUE") {
+		if _, err := f.variables(t.Context()); err == nil || !strings.Contains(err.Error(), "want NAME=VALUE") {
 			t.Errorf("--var %q: %v", wrong, err)
 		}
 	}

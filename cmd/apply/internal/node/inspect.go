@@ -28,7 +28,7 @@ func inspectCommand(a *cli.App) *cobra.Command {
 
 TYPE[TITLE], TYPE["TITLE"] and TYPE.TITLE are one resource. TYPE:WHAT is all that the node has of what it says: a pattern for names
 (package:*, service:ssh*), a folder for file (file:/etc), a file for line (line:/etc/motd), a user for cron and authorized_key (cron:root),
-a part of the tree for sysctl (sysctl:net.ipv4). Passwords are left out.`,
+a part of the tree for sysctl (sysctl:net.ipv4). Passwords are left out. With --json it is a manifest in JSON syntax (main.hcl.json).`,
 		Example: "  apply inspect 'file[/etc/motd]' service.ssh\n  apply inspect file:/etc 'package:*' > main.hcl",
 		Args:    cobra.MinimumNArgs(1),
 		RunE:    a.Reading(func(_ *cobra.Command, ctx context.Context, args []string) error { return inspectAll(ctx, a, args) }),
@@ -47,7 +47,11 @@ func inspectAll(ctx context.Context, a *cli.App, selections []string) error {
 	for _, s := range selections {
 		wrong = append(wrong, m.Add(ctx, h, s))
 	}
-	n, err := m.WriteTo(a.Stdout)
+	write := m.WriteTo
+	if a.JSON {
+		write = m.WriteJSON
+	}
+	n, err := write(a.Stdout)
 	if n > limits.MaxFile {
 		fmt.Fprintf(a.Stderr, "apply: %d bytes are more than one manifest may have (the limit is %d): inspect less at a time\n", n, limits.MaxFile)
 	}

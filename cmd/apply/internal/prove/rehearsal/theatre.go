@@ -23,6 +23,9 @@ type Theatre struct {
 
 }
 
+// ReadsAgain is why nothing of a rehearsal can come through a pipe.
+const ReadsAgain = "each rehearsal in the sandbox reads it again"
+
 // Inside says whether this process was started in a box; then it has rehearsed the manifest there.
 func Inside(ctx context.Context, l *load.Loader, src source.Source) (bool, error) {
 	cell, err := sandbox.Inside()
