@@ -44,7 +44,7 @@ func New(a *cli.App) *Nodes { return &Nodes{App: a} }
 // AddFlags adds the flags that all commands of the fleet have: all but Timeout.
 func (s *Nodes) AddFlags(set *pflag.FlagSet) {
 	set.StringVar(&s.inventory, "inventory", "", "inventory `FILE` (default fleet.hcl here, else /etc/apply/fleet.hcl)")
-	set.StringArrayVarP(&s.hosts, "hosts", "f", nil, "select the nodes in `FILE`, one or a node set a line; may repeat")
+	set.StringArrayVarP(&s.hosts, "hosts", "f", nil, "select the nodes in `FILE`, one or a node set a line, - for standard input; may repeat")
 	set.StringArrayVarP(&s.where, "where", "w", nil, "select the nodes of this `SET`, such as n[01-32],!n07; may repeat")
 	set.StringArrayVar(&s.on, "on", nil, "select the nodes of these `GROUPS`; may repeat")
 	set.IntVarP(&s.first, "first", "n", 0, "only the first `K` of them, 0 for all")
