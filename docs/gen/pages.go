@@ -203,7 +203,11 @@ func order(b *strings.Builder, decl *doc.Type) {
 	for _, m := range decl.Methods {
 		said[m.Name] = opening.ReplaceAllString(strings.Join(paragraphs(m.Doc), " "), "")
 	}
-	b.WriteString("\n## Identity and order\n\n")
+	b.WriteString("\n")
+	if said["Provides"]+said["Requires"] == "" {
+		return
+	}
+	b.WriteString("## Identity and order\n\n")
 	if what := said["Provides"]; what != "" && !strings.HasPrefix(what, "nothing") {
 		fmt.Fprintf(b, "What two declarations may not share: %s\n\n", what)
 	}
