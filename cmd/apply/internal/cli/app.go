@@ -81,6 +81,7 @@ func Main(root func(*App) *cobra.Command, args []string, stdin io.Reader, stdout
 	sayUsage(cmd)
 	cmd.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return a.prepare(cmd) }
 	err := cmd.ExecuteContext(context.Background())
+	err = Unread(err)
 	for _, end := range a.atEnd {
 		err = errors.Join(err, end())
 	}
