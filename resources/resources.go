@@ -37,6 +37,8 @@ type Diff struct {
 	// Spreads says that the effect reaches further than the changes listed (a package brings files and units, a mount covers a folder): a plan is
 	// less sure of what comes after.
 	Spreads bool
+	// Found is what Check tells Apply of the same type beside the changes, which only name what differs.
+	Found any
 }
 
 // Empty says that nothing differs.

@@ -2,6 +2,7 @@ package hosttest
 
 import (
 	"context"
+	"errors"
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/sandbox/model"
@@ -51,4 +52,14 @@ func (h *Host) Lstat(name string) (host.Stat, error) {
 		return h.Node.Lstat(name)
 	}
 	return mounts.Lstat(name)
+}
+
+// Hold implements [host.Holder]. Where the mounts are a table, each name is looked up in it.
+func (h *Host) Hold(name string) (host.Folder, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.mounts != nil {
+		return nil, errors.ErrUnsupported
+	}
+	return h.Node.Hold(name)
 }

@@ -8,14 +8,10 @@ import (
 	"github.com/nodeapply/apply/resources/file/internal/content"
 )
 
-// bring removes the differences d at one name.
-func (f *File) bring(ctx context.Context, h host.Host, w *want, d resources.Diff) error {
+// bring removes the differences d at one name, where st is.
+func (f *File) bring(ctx context.Context, h host.Host, w *want, st host.Stat, d resources.Diff) (err error) {
 	if d.Empty() {
 		return nil
-	}
-	st, err := h.Lstat(w.name)
-	if err != nil {
-		return err
 	}
 	kind := f.becomes(w, st.Kind)
 	if kind != st.Kind {

@@ -64,6 +64,12 @@ type thing struct {
 	file host.File
 }
 
+func (t thing) close() {
+	if t.file != nil {
+		_ = t.file.Close()
+	}
+}
+
 // compareAt says what differs at one name, where st is. A parent folder that is not there is an error that comes with the differences: an
 // earlier resource may be about to make it.
 func (f *File) compareAt(ctx context.Context, v host.View, w *want, st thing) (resources.Diff, error) {

@@ -131,17 +131,21 @@ func (f *File) Apply(ctx context.Context, h host.Host, d resources.Diff) error {
 	if w.missing != nil {
 		return w.missing
 	}
-	if !f.walks(&w) {
-		return f.bring(ctx, h, &w, d)
+	st, err := h.Lstat(w.name)
+	if err != nil {
+		return err
 	}
-	own, err := f.compare(ctx, h, &w) // d names the changes in the folder too
+	if !f.walks(&w) {
+		return f.bring(ctx, h, &w, st, d)
+	}
+	own, err := f.compareAt(ctx, h, &w, thing{Stat: st}) // d names the changes in the folder too
 	if err == nil {
-		err = f.bring(ctx, h, &w, own)
+		err = f.bring(ctx, h, &w, st, own)
 	}
 	if err != nil {
 		return err
 	}
-	return f.bringTree(ctx, h, &w)
+	return f.bringTree(ctx, h, &w, d)
 }
 
 // Provides returns the path.

@@ -3,6 +3,7 @@ package file
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"path"
 	"slices"
@@ -63,7 +64,33 @@ func (w *want) at(n tree.Name) *want {
 	return at
 }
 
-// compareTree adds to d what differs in the folder, bounded.
+// look returns what is at a name of a tree, and opens it, and what it is to be a copy of, where they are to be compared.
+func (f *File) look(w *want, n tree.Name, at tree.Place) (thing, error) {
+	switch {
+	case n.Fresh:
+		return thing{}, nil
+	case n.Copy != host.Regular || !f.Replace:
+		st, err := at.Lstat()
+		return thing{Stat: st}, err
+	}
+	file, err := at.Open()
+	var other *host.NotFileError
+	switch {
+	case errors.As(err, &other):
+		return thing{Stat: other.Stat}, nil
+	case err != nil:
+		return thing{}, err
+	}
+	is := thing{file.Stat(), file}
+	if is.Size == n.Size {
+		if w.body.File, err = at.OpenSource(); err != nil {
+			is.close()
+		}
+	}
+	return is, err
+}
+
+// compareTree adds to d what differs in the folder, bounded, with the names where that is: unless these are too many.
 func (f *File) compareTree(ctx context.Context, v host.View, root *want, d resources.Diff) (resources.Diff, error) {
 	st, err := v.Lstat(root.name)
 	if err != nil {
@@ -78,18 +105,21 @@ func (f *File) compareTree(ctx context.Context, v host.View, root *want, d resou
 		}
 		d.Notes = append(d.Notes, text)
 	}
-	t.Visit = func(ctx context.Context, n tree.Name) (host.Kind, error) {
+	var names []tree.Name
+	t.Visit = func(ctx context.Context, n tree.Name, at tree.Place) (host.Kind, error) {
 		w := root.at(n)
-		var st host.Stat
-		if !w.fresh {
-			var err error
-			if st, err = v.Lstat(w.name); err != nil {
-				return 0, err
-			}
+		is, err := f.look(w, n, at)
+		if err != nil {
+			return 0, err
 		}
-		found, err := f.compareAt(ctx, v, w, thing{Stat: st})
+		defer is.close()
+		defer w.body.Close()
+		found, err := f.compareAt(ctx, v, w, is)
 		if err != nil {
 			return 0, within(root, w, err)
+		}
+		if !found.Empty() && len(names) <= listedChanges {
+			names = append(names, n)
 		}
 		for _, c := range f.summary(root, w, found) {
 			d.Spreads = true // to more names than are listed
@@ -99,10 +129,13 @@ func (f *File) compareTree(ctx context.Context, v host.View, root *want, d resou
 			}
 			d.Changes = append(d.Changes, c)
 		}
-		return st.Kind, nil
+		return is.Kind, nil
 	}
 	if err := t.Through(ctx, root.name, st.Kind != host.Directory, root.source); err != nil {
 		return d, err
+	}
+	if !d.Empty() && len(names) <= listedChanges {
+		d.Found = names
 	}
 	if more > 0 {
 		d.Changes = append(d.Changes, resources.Change{Attr: "recurse", To: fmt.Sprintf("and %d more", more)})
@@ -116,38 +149,60 @@ func (f *File) compareTree(ctx context.Context, v host.View, root *want, d resou
 // writers is how many files of a tree are written at a time: their waits for the disk are one wait, and each has a handful of files open.
 func writers() int { return min(64, host.OpenFiles()/32) }
 
-// bringTree removes what differs in the folder. Folders are brought one after the other, as the walk needs them; what is no folder and is to be
-// none is left to a bounded number of writers.
-func (f *File) bringTree(ctx context.Context, h host.Host, root *want) error {
+// bringTree removes what differs in the folder: where that was found, if it is known, else wherever it is by now. Folders are brought one after the
+// other, as the walk needs them; what is no folder and is to be none is left to a bounded number of writers.
+func (f *File) bringTree(ctx context.Context, h host.Host, root *want, d resources.Diff) error {
 	var g *errgroup.Group
 	g, ctx = errgroup.WithContext(ctx)
 	g.SetLimit(max(1, writers()))
-	t := f.walk(h)
-	bring := func(ctx context.Context, w *want, st host.Stat) error {
-		d, err := f.compareAt(ctx, h, w, thing{Stat: st})
-		if err == nil {
-			err = f.bring(ctx, h, w, d)
+	bring := func(w *want, is thing) (host.Kind, error) {
+		kind := f.becomes(w, is.Kind)
+		if kind == host.Directory {
+			return kind, f.bringWithin(ctx, h, root, w, is)
 		}
-		if err != nil {
-			return within(root, w, err)
-		}
-		return nil
+		g.Go(func() error { return f.bringWithin(ctx, h, root, w, is) })
+		return kind, nil
 	}
-	t.Visit = func(ctx context.Context, n tree.Name) (host.Kind, error) {
+	names, known := d.Found.([]tree.Name)
+	for _, n := range names {
+		n.Fresh = false // its folder is there: it was found before what is in it
 		w := root.at(n)
 		st, err := h.Lstat(w.name)
+		if err == nil {
+			_, err = bring(w, thing{Stat: st})
+		}
+		if err != nil {
+			return cmp.Or(g.Wait(), err)
+		}
+	}
+	if known {
+		return g.Wait()
+	}
+	t := f.walk(h)
+	t.Visit = func(ctx context.Context, n tree.Name, at tree.Place) (host.Kind, error) {
+		w := root.at(n)
+		is, err := f.look(w, n, at)
 		if err != nil {
 			return 0, err
 		}
-		kind := f.becomes(w, st.Kind)
-		if kind == host.Directory {
-			return kind, bring(ctx, w, st)
-		}
-		g.Go(func() error { return bring(ctx, w, st) })
-		return kind, nil
+		return bring(w, is)
 	}
 	err := t.Through(ctx, root.name, false, root.source)
 	return cmp.Or(g.Wait(), err)
+}
+
+// bringWithin removes what differs at one name of a tree.
+func (f *File) bringWithin(ctx context.Context, h host.Host, root, w *want, is thing) error {
+	defer is.close()
+	defer w.body.Close()
+	d, err := f.compareAt(ctx, h, w, is)
+	if err == nil {
+		err = f.bring(ctx, h, w, is.Stat, d)
+	}
+	if err != nil {
+		return within(root, w, err)
+	}
+	return nil
 }
 
 // within tells which name of a tree an error is about.

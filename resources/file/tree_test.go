@@ -220,3 +220,40 @@ func TestMountPointIsNeverRemoved(t *testing.T) {
 		}
 	}
 }
+
+// TestTreeIsBroughtWhereItDiffers has one file of a folder drift after another was found to: only what was found is looked at again, and brought.
+func TestTreeIsBroughtWhereItDiffers(t *testing.T) {
+	h := hosttest.New(t, "-- src/a --\nA\n-- src/b --\nB\n-- src/sub/c --\nC\n-- dir/x/a --\nold\n-- dir/x/b --\nB\n-- dir/x/own --\n-- dir/x/sub/c --\nC\n")
+	f := made("/dir/x", purge, source("/src"))
+	d, err := f.Check(t.Context(), h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.WriteFile(t.Context(), "/dir/x/b", host.NewFile{Content: strings.NewReader("later\n")}); err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	if err := f.Apply(t.Context(), seeing{h, seen}, d); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff("A\n later\n C\n", h.Content("/dir/x/a")+" "+h.Content("/dir/x/b")+" "+h.Content("/dir/x/sub/c")); diff != "" {
+		t.Error(diff)
+	}
+	if !seen["/dir/x/a"] || !seen["/dir/x/own"] || seen["/dir/x/b"] || seen["/dir/x/sub"] || seen["/dir/x/sub/c"] {
+		t.Errorf("looked at %v", seen)
+	}
+	if out := resourcetest.Converges(t, h, f); len(out.Diff.Changes) == 0 {
+		t.Error("want what has drifted since found by the next check")
+	}
+}
+
+// seeing is a Host that keeps which names were looked at.
+type seeing struct {
+	host.Host
+	seen map[string]bool
+}
+
+func (s seeing) Lstat(name string) (host.Stat, error) {
+	s.seen[name] = true
+	return s.Host.Lstat(name)
+}

@@ -110,11 +110,16 @@ func (r *Root) Above(name string) (int, string, error) {
 	if err != nil {
 		return -1, "", err
 	}
-	if err := r.answers(name); err != nil {
+	if err := r.Answer(name); err != nil {
 		return -1, "", err
 	}
-	fd, err := r.reach(path.Dir(name), unix.O_PATH|unix.O_DIRECTORY, true)
+	fd, err := r.Folder(path.Dir(name))
 	return fd, last(name), err
+}
+
+// Folder returns an O_PATH descriptor of the folder at name, which is clean; a trustworthy link there is followed.
+func (r *Root) Folder(name string) (int, error) {
+	return r.reach(name, unix.O_PATH|unix.O_DIRECTORY, true)
 }
 
 // last is the last component of a clean name, "." of the root.
@@ -126,7 +131,7 @@ func last(name string) string {
 }
 
 func (r *Root) reach(name string, flags int, follow bool) (int, error) {
-	if err := r.answers(name); err != nil {
+	if err := r.Answer(name); err != nil {
 		return -1, err
 	}
 	flags |= unix.O_NOFOLLOW | unix.O_CLOEXEC
@@ -154,7 +159,8 @@ func (r *Root) reach(name string, flags int, follow bool) (int, error) {
 	return fd, nil
 }
 
-func (r *Root) answers(name string) error {
+// Answer says why nothing at name, which is clean, is to be touched, nil if it may be.
+func (r *Root) Answer(name string) error {
 	if r.Answers == nil {
 		return nil
 	}
@@ -292,7 +298,7 @@ func (r *Root) Follow(name string) (*unix.Stat_t, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := r.answers(name); err != nil {
+	if err := r.Answer(name); err != nil {
 		return nil, err
 	}
 	how := unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS}

@@ -45,6 +45,10 @@ func (r *Reader) lstat(name string) (host.Stat, error) {
 		return host.Stat{}, err
 	}
 	defer unix.Close(dir)
+	return lstatAt(dir, base)
+}
+
+func lstatAt(dir int, base string) (host.Stat, error) {
 	st, err := inode.Lstat(dir, base)
 	if st == nil || err != nil {
 		return host.Stat{}, err
@@ -61,7 +65,6 @@ func (r *Reader) Open(name string) (host.File, error) {
 	return f, nil
 }
 
-// open looks before it opens: to open a device can be to do something with it.
 func (r *Reader) open(name string) (*file, error) {
 	dir, base, err := r.root.Above(name)
 	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) {
@@ -71,8 +74,13 @@ func (r *Reader) open(name string) (*file, error) {
 		return nil, err
 	}
 	defer unix.Close(dir)
+	return r.openAt(dir, base, name)
+}
+
+// openAt opens the file base of the folder dir, and looks before it opens: to open a device can be to do something with it.
+func (r *Reader) openAt(dir int, base, name string) (*file, error) {
 	var st, opened unix.Stat_t
-	err = unix.Fstatat(dir, base, &st, unix.AT_SYMLINK_NOFOLLOW)
+	err := unix.Fstatat(dir, base, &st, unix.AT_SYMLINK_NOFOLLOW)
 	if errors.Is(err, unix.ENOENT) {
 		return nil, &host.NotFileError{Name: name, Err: err}
 	}

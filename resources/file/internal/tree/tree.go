@@ -15,8 +15,9 @@ import (
 // Walk is what a walk does at each name, and what it leaves out.
 type Walk struct {
 	View host.View
-	// Visit looks at one name and returns what is there afterwards. Folders are visited before what is in them, names in lexical order.
-	Visit func(ctx context.Context, n Name) (host.Kind, error)
+	// Visit looks at one name and returns what is there afterwards. Folders are visited before what is in them, names in lexical order. The place is
+	// there until Visit returns.
+	Visit func(ctx context.Context, n Name, at Place) (host.Kind, error)
 	// Note is told what is passed over though it is somewhere.
 	Note func(text string)
 
@@ -42,6 +43,22 @@ type Name struct {
 	Target string // of a link
 }
 
+// Place is where a name of the walk is: in a folder that the walk holds, and so is what it is to be a copy of. Where the folder is yet to be made nothing
+// can be asked of it.
+type Place struct {
+	folder, source   host.Folder
+	base, sourceBase string
+}
+
+// Lstat describes what is at the name.
+func (p Place) Lstat() (host.Stat, error) { return p.folder.Lstat(p.base) }
+
+// Open opens the file at the name.
+func (p Place) Open() (host.File, error) { return p.folder.Open(p.base) }
+
+// OpenSource opens the file that it is to be a copy of.
+func (p Place) OpenSource() (host.File, error) { return p.source.Open(p.sourceBase) }
+
 // Through walks through folder, of which nothing is there yet if missing, in step with source, "" if it is copied from nowhere.
 func (w *Walk) Through(ctx context.Context, folder string, missing bool, source string) error {
 	t := walk{Walk: w}
@@ -61,12 +78,22 @@ type level struct {
 	source  string // "": copied from nowhere
 	depth   int
 	above   []inode // the source folders above, where links could lead back to them
+
+	here, there host.Folder // folder and source, held; nil where there is none
 }
 
 type inode struct{ dev, ino uint64 }
 
 // walk visits all that is in a folder, and in its source.
 func (t *walk) walk(ctx context.Context, l level) error {
+	if !l.missing {
+		l.here = host.Hold(t.View, l.folder)
+		defer l.here.Close()
+	}
+	if l.source != "" {
+		l.there = host.Hold(t.View, l.source)
+		defer l.there.Close()
+	}
 	for e, err := range t.entries(l) {
 		if err != nil {
 			return err
@@ -94,9 +121,13 @@ func (t *walk) walk(ctx context.Context, l level) error {
 // copied visits a name that the source has.
 func (t *walk) copied(ctx context.Context, l level, base, name string) error {
 	source := path.Join(l.source, base)
-	st, err := t.View.Lstat(source)
+	at := Place{l.here, l.there, base, base}
+	st, err := l.there.Lstat(base)
 	if err == nil && st.Kind == host.Symlink && t.Follow {
-		source, st, err = host.Resolve(t.View, source)
+		if source, st, err = host.Resolve(t.View, source); err == nil {
+			at.source, at.sourceBase = host.Hold(t.View, path.Dir(source)), path.Base(source)
+			defer at.source.Close()
+		}
 	}
 	if err != nil {
 		return err
@@ -114,7 +145,7 @@ func (t *walk) copied(ctx context.Context, l level, base, name string) error {
 		t.Note(fmt.Sprintf("%s: %s, not copied", source, st.Kind))
 		return nil
 	}
-	kind, err := t.Visit(ctx, n)
+	kind, err := t.Visit(ctx, n, at)
 	if err != nil || st.Kind != host.Directory {
 		return err
 	}
@@ -133,15 +164,15 @@ func (t *walk) found(ctx context.Context, l level, base, name string, below bool
 	if t.Backup(base) {
 		return nil
 	}
-	inside := level{folder: name, depth: l.depth + 1}
+	inside, at := level{folder: name, depth: l.depth + 1}, Place{folder: l.here, base: base}
 	if !t.Purge {
-		kind, err := t.Visit(ctx, Name{Path: name, Fresh: l.missing})
+		kind, err := t.Visit(ctx, Name{Path: name}, at)
 		if err != nil || kind != host.Directory {
 			return err
 		}
 		return t.descend(ctx, inside)
 	}
-	st, err := t.View.Lstat(name)
+	st, err := at.Lstat()
 	if err != nil {
 		return err
 	}
@@ -157,7 +188,7 @@ func (t *walk) found(ctx context.Context, l level, base, name string, below bool
 	case st.Kind == host.Directory && below:
 		return t.descend(ctx, inside)
 	}
-	_, err = t.Visit(ctx, Name{Path: name, Fresh: l.missing, Purge: true})
+	_, err = t.Visit(ctx, Name{Path: name, Purge: true}, at)
 	return err
 }
 

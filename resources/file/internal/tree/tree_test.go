@@ -50,7 +50,7 @@ func TestWalk(t *testing.T) {
 			w.Note = func(text string) {
 				notes = append(notes, "; "+text[1+strings.LastIndex(text[:strings.Index(text, ": ")], "/"):])
 			}
-			w.Visit = func(_ context.Context, n Name) (host.Kind, error) {
+			w.Visit = func(_ context.Context, n Name, _ Place) (host.Kind, error) {
 				text := strings.TrimPrefix(n.Path, "/to/")
 				switch {
 				case n.Fresh:
@@ -83,7 +83,7 @@ func TestWalkInACircle(t *testing.T) {
 	none := func(string) bool { return false }
 	w := Walk{
 		View: h, Follow: true, Ignores: none, Backup: none, Managed: func(string) (bool, bool) { return false, false }, Note: func(string) {},
-		Visit: func(context.Context, Name) (host.Kind, error) { return host.Absent, nil },
+		Visit: func(context.Context, Name, Place) (host.Kind, error) { return host.Absent, nil },
 	}
 	err := w.Through(t.Context(), "/to", false, "/from")
 	if want := fmt.Sprintf("source: %s: its links lead in a circle", "/from/d"); err == nil || err.Error() != want {
