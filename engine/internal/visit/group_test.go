@@ -128,6 +128,42 @@ func TestGroup(t *testing.T) {
 	}
 }
 
+// nosy is one during whose check the run is interrupted.
+type nosy struct {
+	bundle
+	interrupt func()
+}
+
+func (n nosy) Check(ctx context.Context, v host.View) (resources.Diff, error) {
+	n.interrupt()
+	return n.bundle.Check(ctx, v)
+}
+
+// TestNoTransactionStartsAfterAnInterrupt: what has been recorded, and waits for the others of its transaction, has not begun.
+func TestNoTransactionStartsAfterAnInterrupt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, is, interrupt := &scene{}, []string{}, make(chan struct{})
+		entries := []*catalog.Entry{
+			{Addr: address("p0"), Resource: bundle{s, "p0", &is}},
+			{Addr: address("p1"), Resource: nosy{bundle{s, "p1", &is}, func() { close(interrupt) }}},
+		}
+		w := &walker{Walk: newWalk(t, s, &stop.Stopper{Interrupt: interrupt}, entries, nil), skip: func(int) bool { return false }}
+		defer w.Hands.Rest()
+		for v, e := range entries {
+			w.visits = append(w.visits, newVisit(w.Walk, v, e))
+		}
+		w.Catalog.Graph().Walk(t.Context(), 1, 10, w)
+		for _, vis := range w.visits {
+			if vis.Result.Outcome != report.Skipped || vis.Result.Reason != "interrupted" {
+				t.Errorf("%s is %s: %s", vis.Entry.Addr, vis.Result.Outcome, vis.Result.Reason)
+			}
+		}
+		if len(is) > 0 {
+			t.Errorf("changed %q", is)
+		}
+	})
+}
+
 // shut is a limit with a place once something was changed.
 type shut struct {
 	bundle
