@@ -9,26 +9,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestGuardsSayWhy compares the reason, or the error, of a resource with one guard.
-func TestGuardsSayWhy(t *testing.T) {
-	for guard, want := range map[string]string{
-		"unless=true": "unless succeeded", "onlyif=false": "onlyif failed",
-		"unless=nosuch": "exit code 127: sh: nosuch: not found", "onlyif=silent": "exit code 127: command not found", "unless=denied": "exit code 126: sh: denied: Permission denied",
-	} {
-		rep, err := Plan(t.Context(), node{}, parse(t, &world{}, "a:"+guard, ""), Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		got := rep.Results[0].Reason
-		if rep.Results[0].Error != nil {
-			got = rep.Results[0].Error.Summary
-		}
-		if !strings.Contains(got, want) {
-			t.Errorf("%s: want %q, got %q", guard, want, got)
-		}
-	}
-}
-
 func TestTriesAndTimeouts(t *testing.T) {
 	for _, tc := range []struct {
 		name, decl, want, err string

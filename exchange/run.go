@@ -13,9 +13,11 @@ import (
 	"github.com/nodeapply/apply/exchange/internal/board"
 	"github.com/nodeapply/apply/exchange/internal/cell"
 	"github.com/nodeapply/apply/exchange/internal/place"
+	"github.com/nodeapply/apply/exchange/internal/queue"
 	"github.com/nodeapply/apply/exchange/name"
 	"github.com/nodeapply/apply/exchange/record"
 	"github.com/nodeapply/apply/exchange/store"
+	"github.com/nodeapply/apply/exchange/view"
 )
 
 // Identity is the node that joins.
@@ -158,6 +160,18 @@ func (r *Run) within(ctx context.Context) (context.Context, func()) {
 		stop()
 		cancel(nil)
 	}
+}
+
+// Held is a place inside a limit.
+type Held = queue.Held
+
+// Enter waits until fewer than max other nodes are inside a limit, first come first, and enters it. Whoever takes several
+// takes them in the order of their names. progress, which may be nil, is told who is inside while there is no place.
+func (r *Run) Enter(ctx context.Context, limit string, max int, progress func(inside []view.Place)) (*Held, error) {
+	ctx, stop := r.within(ctx)
+	defer stop()
+	who := queue.Visitor{Store: r.x.store, Board: r.board, Key: r.key(name.KindLimit, limit), Run: r.id.Run, Lease: r.x.timing.lease, Life: r.Lost()}
+	return queue.Enter(ctx, who, max, progress)
 }
 
 // End says that the run has ended, and with which failure ("" for none): what it has not exported will not come. It waits

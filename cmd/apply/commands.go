@@ -31,7 +31,14 @@ func commands(a *cli.App) *cobra.Command {
 		Short: "Bring this node to the state that its manifest declares",
 		Long: `Bring this node to the state that its manifest declares.
 
-PATH is a manifest (main.hcl), a folder of them, or git::URL//folder?ref=TAG.`,
+PATH is a manifest (main.hcl), a folder of them, git::URL//folder?ref=TAG, or a plan that apply plan --out has saved.
+
+A duration is written as 90s, 5m or 1h30m; a number alone is seconds. A flag that is not given is taken from the environment (--state-dir from
+APPLY_STATE_DIR or APPLY_FLAG_STATE_DIR), else from /etc/apply/config.hcl (state_dir = "...").
+
+Exit codes: 0 where nothing failed, 1 where nothing was touched (bad arguments, mistakes in the manifest), 3 where another run holds the lock, 4 where a
+resource failed, 5 where something is not trusted (signature, ownership, lock file); with --detailed-exitcode 2 where something changed, or would, and 6
+where something failed too; 129, 130 and 143 after SIGHUP, SIGINT and SIGTERM.`,
 		Example: `  apply main.hcl
   apply --noop main.hcl
   apply plan --var data_device=/dev/vdb main.hcl
@@ -73,6 +80,13 @@ func complete(root *cobra.Command) {
 		switch c.Name() {
 		case "help":
 			c.Example = "  apply help plan"
+			c.Args = func(_ *cobra.Command, args []string) error {
+				of, rest, err := root.Find(args)
+				if err == nil && len(rest) > 0 {
+					err = cli.UsageError(of, fmt.Errorf("unknown command %q%s", rest[0], nearCommand(of, rest[0])))
+				}
+				return err
+			}
 		case "completion":
 			c.Example = "  apply completion bash > /etc/bash_completion.d/apply"
 			for _, shell := range c.Commands() {

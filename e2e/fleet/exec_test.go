@@ -2,6 +2,7 @@
 package fleet_test
 
 import (
+	"bufio"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -66,6 +67,7 @@ func TestExec(t *testing.T) {
 	t.Run("signal", func(t *testing.T) {
 		s.want(s.run("fleet", "exec", "-w", "n1", "--", "kill -9 $$"), 137, "", "signal KILL")
 	})
+	t.Run("two signals", func(t *testing.T) { s.twoSignals(t) })
 	t.Run("gathered", func(t *testing.T) {
 		r := s.run("fleet", "exec", "-b", "-w", "n[1-4]", "--", `[ $(hostname) = n3 ] && echo other || echo same`)
 		s.want(r, 0, "---------------\nn[1-2,4] (3)\n---------------\nsame\n---------------\nn3\n---------------\nother\n", "")
@@ -115,6 +117,34 @@ func TestExec(t *testing.T) {
 		s.want(s.run("fleet", "exec", "-w", "n1", "-x", "n1", "--", "true"), 1, "", "no nodes")
 		s.want(s.run("fleet", "exec", "-w", "n1", "--min-ok", "most", "--", "true"), 1, "", "--min-ok")
 	})
+}
+
+// twoSignals ends the seat while it waits for a command that does not heed SIGTERM: nothing of that is left on the node.
+func (s *site) twoSignals(t *testing.T) {
+	cmd := s.command("fleet", "exec", "-w", "n1", "--", `trap "echo stays" TERM; echo begins; while :; do setsid sleep 985; done`)
+	out, err := cmd.StdoutPipe()
+	must(t, err)
+	must(t, cmd.Start())
+	lines := bufio.NewScanner(out)
+	lines.Scan() // it begins
+	must(t, cmd.Process.Signal(syscall.SIGTERM))
+	lines.Scan() // it stays
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	for over := false; !over; {
+		select {
+		case <-ended:
+			over = true
+		default:
+			_ = cmd.Process.Signal(syscall.SIGTERM) // one that comes too soon is the first one's
+			s.pause()
+		}
+	}
+	for deadline := time.Now().Add(20 * time.Second); s.sh("ip", "netns", "exec", "n1", "sh", "-c", "pgrep -f '^sleep 985' || :") != ""; s.pause() {
+		if time.Now().After(deadline) {
+			t.Fatal("the command lives on")
+		}
+	}
 }
 
 func (s *site) checkJSON(t *testing.T) {

@@ -49,6 +49,21 @@ printf x >'sub/odd \ name' && chmod 4755 a && chmod 640 sub/big && chmod 750 sub
 		s.want(s.run("fleet", "put", "-w", "n1", filepath.Join(src, "a"), filepath.Join(src, "sub/big"), "/srv/new"), 0, "", "")
 		s.sh("cmp", filepath.Join(src, "sub/big"), s.srv("n1")+"/new/big")
 	})
+	t.Run("holes", func(t *testing.T) {
+		sparse := filepath.Join(s.dir, "sparse")
+		s.script("truncate -s 200M " + sparse + " && printf middle | dd of=" + sparse + " bs=1 seek=100000000 conv=notrunc 2>/dev/null")
+		before := s.sent()
+		s.want(s.run("fleet", "put", "-w", "n[1-3]", sparse, "/srv/sparse"), 0, "", "3 of 3 ok")
+		if sent := s.sent() - before; sent > 10<<20 {
+			t.Errorf("%d bytes left the seat for a file that is all holes", sent)
+		}
+		for _, n := range []string{"n1", "n2", "n3"} {
+			s.sh("cmp", sparse, s.srv(n)+"/sparse")
+			if blocks := strings.TrimSpace(s.sh("stat", "-c", "%b", s.srv(n)+"/sparse")); len(blocks) > 4 {
+				t.Errorf("%s: it takes %s blocks", n, blocks)
+			}
+		}
+	})
 	t.Run("refused", func(t *testing.T) {
 		s.want(s.run("fleet", "put", "-w", "n[1-2]", filepath.Join(src, "a"), "/proc/none/a"), 4, "", "n[1-2]: failed: ")
 		s.want(s.run("fleet", "put", "-w", "n1", filepath.Join(s.dir, "none"), "/srv/x"), 1, "", "no such file")

@@ -101,14 +101,19 @@ func EnrollEtcd(ctx context.Context, w io.Writer, admin *connect.Connection, e e
 	return durable.WriteFile(filepath.Join(out, connect.LoginFile), []byte(e.Node+":"+e.Password+"\n"), 0o600)
 }
 
-// Nodes prints the nodes of a deployment: as a table, or as JSON.
+// Nodes prints the nodes of a deployment: as a table, or as JSON, an object a line.
 func Nodes(ctx context.Context, w io.Writer, x *exchange.Exchange, asJSON bool) error {
 	v, err := x.Snapshot(ctx)
 	if err != nil {
 		return err
 	}
 	if asJSON {
-		return writeJSON(w, verdict.Summaries(v))
+		for _, s := range verdict.Summaries(v) {
+			if err := json.NewEncoder(w).Encode(s); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
 	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
 	fmt.Fprintln(t, "NODE\tRUN\tGROUPS\tFACTS\tWAITS FOR")
@@ -151,7 +156,7 @@ func Facts(ctx context.Context, w io.Writer, x *exchange.Exchange, node string, 
 			continue
 		}
 		if asJSON {
-			return writeJSON(w, s.Facts)
+			return json.NewEncoder(w).Encode(s.Facts)
 		}
 		for _, f := range v.Facts(node) {
 			if _, err := fmt.Fprintf(w, "%s = %s\n", f, factText(s.Facts[f])); err != nil {
@@ -226,12 +231,6 @@ func tell(w io.Writer, told map[string]string, s verdict.Summary, asJSON bool) e
 		return json.NewEncoder(w).Encode(s)
 	}
 	return nil
-}
-
-func writeJSON(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	return e.Encode(v)
 }
 
 // printable keeps what other nodes have written from steering the terminal.

@@ -83,6 +83,15 @@ func TestWhatAnOperatorSees(t *testing.T) {
 	if d := cmp.Diff(want, out.String()); d != "" {
 		t.Errorf("facts (-want +got):\n%s", d)
 	}
+	for name, print := range map[string]func() error{
+		`{"name":"node01","state":"failed"`: func() error { return Nodes(t.Context(), &out, x.Exchange, true) },
+		`{"late":{"status":"failed"`:        func() error { return Facts(t.Context(), &out, x.Exchange, "node01", true) },
+	} {
+		out.Reset()
+		if err := print(); err != nil || !strings.HasPrefix(out.String(), name) || strings.Count(out.String(), "\n") != 1 {
+			t.Errorf("want one object on a line that begins %s, got %v %s", name, err, &out)
+		}
+	}
 	if err := Facts(t.Context(), &out, x.Exchange, "node09", false); err == nil {
 		t.Error("a node that has written nothing is no error")
 	}

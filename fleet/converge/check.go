@@ -12,13 +12,28 @@ import (
 	"github.com/nodeapply/apply/fleet"
 )
 
-// names refuses nodes that go by one name among the others, or by the name of another node of the inventory.
+// names refuses nodes that are one machine, that go by one name among the others, or by the name of another node of the inventory.
 func (r *run) names() {
+	machines := map[string][]string{}
+	for _, n := range r.nodes {
+		if first := r.of(n.Name).twin; first != "" {
+			machines[first] = append(machines[first], n.Name)
+		}
+	}
+	for first, others := range machines {
+		if !slices.ContainsFunc(r.nodes, func(n fleet.Node) bool { return n.Name == first }) {
+			continue // no node of this run: its answer is its own affair
+		}
+		err := &fleet.JobError{Err: fmt.Errorf("%s are the same machine: give it one name", strings.Join(append([]string{first}, others...), ", "))}
+		for _, n := range append(others, first) {
+			r.of(n).err = err
+		}
+	}
 	by := map[string][]string{}
 	inventory := map[string]bool{}
 	for _, n := range r.nodes {
 		inventory[n.Name] = true
-		if p := r.of(n.Name); p.part != nil {
+		if p := r.of(n.Name); p.part != nil && p.err == nil {
 			by[p.part.Node] = append(by[p.part.Node], n.Name)
 		}
 	}

@@ -8,10 +8,12 @@ package converge
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"log/slog"
 	"path/filepath"
 	"sync"
 	"time"
@@ -51,7 +53,8 @@ type Options struct {
 	// Begun and Ended tell of a node's run; Ended is called by one goroutine at a time.
 	Begun func(node string)
 	Ended func(*fleet.Result)
-	Warn  func(error) // of what went wrong beside the work
+	Warn  func(error)  // of what went wrong beside the work
+	Log   *slog.Logger // of what the run cost
 	Note  func(node, text string)
 	// Segment is the same for nodes that reach each other.
 	Segment func(transport.Target) string
@@ -61,6 +64,7 @@ type Options struct {
 type run struct {
 	Options
 	nodes []fleet.Node
+	id    string // of this run
 
 	mu       sync.Mutex
 	prepared map[string]*prepared
@@ -74,12 +78,13 @@ type prepared struct {
 	conn  transport.Conn
 	place place
 	part  *joint.Part
+	twin  string // the node that is the same machine, as its folder says
 	err   error
 }
 
 // Do brings nodes to the manifest and returns how it ended on each. An error says that nothing was touched.
 func Do(ctx context.Context, nodes []fleet.Node, o Options) (results []*fleet.Result, err error) {
-	r := &run{Options: o, nodes: nodes, prepared: map[string]*prepared{}}
+	r := &run{Options: o, nodes: nodes, id: rand.Text(), prepared: map[string]*prepared{}}
 	defer r.close()
 	if err := r.spread(); err != nil {
 		return nil, err
@@ -106,6 +111,11 @@ func Do(ctx context.Context, nodes []fleet.Node, o Options) (results []*fleet.Re
 	if r.meeting != nil {
 		r.Report.Waits = r.meeting.Waits()
 	}
+	content := len(nodes)
+	if r.put != nil {
+		content = r.put.Asked()
+	}
+	r.Log.Debug("what left the seat", "nodes", len(nodes), "program", r.Program.Brought(), "content", content)
 	return results, nil
 }
 

@@ -24,15 +24,19 @@ type place struct {
 	program string // the file
 	home    string // the manifest's folder: lock, and below stage/ what is removed after the run
 	token   string // of this run, in the stage: another run may have replaced it
+	run     string // the same for all nodes of a run
 }
 
-// homeLine makes the folder of the manifest $2, and prints where it and the program $1 are.
-const homeLine = `umask 077; d="${XDG_CACHE_HOME:-$HOME/.cache}/apply"; mkdir -p "$d/fleet/$2" && echo "$d/bin/apply-$1" && echo "$d/fleet/$2"`
+// homeLine makes the folder of the manifest $2, and prints where it and the program $1 are. A link in it says that a node of the run $3 has come by the name
+// $4; where one is there it prints whose it is: links are made at once with what they say, so of two nodes that are one machine one sees the other.
+const homeLine = `umask 077; d="${XDG_CACHE_HOME:-$HOME/.cache}/apply"; h=$d/fleet/$2; mkdir -p "$h" && echo "$d/bin/apply-$1" && echo "$h" || exit
+find "$h" -maxdepth 1 -name 'seat.*' -mmin +60 -exec rm -f -- {} + 2>/dev/null
+ln -s "is:$4" "$h/seat.$3" 2>/dev/null || readlink "$h/seat.$3"`
 
 // enter goes to the stage below $1, alone.
 const enter = `set -eu
 umask 077
-home=$1 bin=$2 token=$3
+home=$1 bin=$2 token=$3 run=$4
 mkdir -p -- "$home"
 cd -- "$home"
 exec 9>>lock
@@ -44,7 +48,7 @@ full() { df -Pk . | { read -r _; read -r _ _ _ free _; [ "$free" -ge 64 ] || ech
 // of processes before the program itself.
 const prepareScript = enter + `rm -rf -- stage
 find . -maxdepth 1 -name 'incoming.*' -mmin +60 -exec rm -rf -- {} +
-trap '[ "${done-}" ] || { cd "$home" && rm -rf stage "incoming.$token"; }' EXIT
+trap '[ "${done-}" ] || { cd "$home" && rm -rf stage "incoming.$token" "seat.$run"; }' EXIT
 trap 'exit 129' HUP INT TERM PIPE
 mkdir -p stage/data
 [ ! -d "incoming.$token" ] || mv -- "incoming.$token" stage/data/manifest
@@ -59,7 +63,7 @@ done=yes`
 
 // convergeScript receives what the run needs beside the stage, runs the program and removes the stage.
 const convergeScript = enter + `[ "$(cat stage/token 2>/dev/null)" = "$token" ] || { echo "the manifest was replaced by another run" >&2; exit 1; }
-trap 'cd "$home" && rm -rf stage' EXIT
+trap 'cd "$home" && rm -rf stage "seat.$run"' EXIT
 trap : HUP INT TERM PIPE
 cd stage
 tar -xpof - || full
@@ -73,10 +77,10 @@ exit "$code"`
 
 // forgetScript removes the stage of a run that did not come.
 const forgetScript = enter + `[ "$(cat stage/token 2>/dev/null)" != "$token" ] || rm -rf stage
-rm -rf -- "incoming.$token"`
+rm -rf -- "incoming.$token" "seat.$run"`
 
 func (p place) line(script string) string {
-	return transport.Line([]string{"sh", "-c", script, "apply", p.home, p.program, p.token})
+	return transport.Line([]string{"sh", "-c", script, "apply", p.home, p.program, p.token, p.run})
 }
 
 // prepare brings a node the program and the manifest, and lets it compile.
@@ -103,15 +107,20 @@ func (r *run) bring(ctx context.Context, n fleet.Node, p *prepared) error {
 	}
 	p.conn = relayed{client, p.conn}
 	where := output.NewCapture(1)
-	exit, err := client.Run(ctx, transport.Command{Line: transport.Line([]string{"sh", "-c", homeLine, "home", r.Program.Hash, r.Key}), Stdout: where})
+	exit, err := client.Run(ctx, transport.Command{Line: transport.Line([]string{"sh", "-c", homeLine, "home", r.Program.Hash, r.Key, r.id, n.Name}), Stdout: where})
 	if err != nil {
 		return err
 	}
-	program, home, _ := strings.Cut(strings.TrimSpace(string(where.Bytes())), "\n")
-	if exit.Code != 0 || home == "" {
+	lines := strings.Split(strings.TrimSpace(string(where.Bytes())), "\n")
+	if exit.Code != 0 || len(lines) < 2 {
 		return &fleet.JobError{Err: fmt.Errorf("the folder for the manifest cannot be made: exit code %d", exit.Code)}
 	}
-	p.place = place{program: program, home: home, token: rand.Text()}
+	home := lines[1]
+	if len(lines) > 2 {
+		p.twin = strings.TrimPrefix(lines[2], "is:")
+		return &fleet.JobError{Err: errors.New("is the same machine as " + p.twin)} // names says it of both
+	}
+	p.place = place{program: lines[0], home: home, token: rand.Text(), run: r.id}
 	told := r.Report.Node(n.Name)
 	bundle := r.Beside.With("run", []byte(environment(n, r.Env)+words("set --", append([]string{"--json"}, r.Args...))+"\n"))
 	if r.put == nil {

@@ -11,6 +11,7 @@ import (
 	"sort"
 
 	"github.com/nodeapply/apply/fleet/place"
+	"github.com/nodeapply/apply/fleet/tree"
 )
 
 // Archive is a bundle as the bytes of a tar archive, which can be read from any place: SUMS, then the sources below data/.
@@ -18,6 +19,7 @@ type Archive struct {
 	parts []part
 	size  int64
 	own   []place.Span
+	holes []tree.Hole
 }
 
 // part is a piece of an archive: of a file, or held here.
@@ -43,14 +45,25 @@ func (b *Bundle) Archive() (*Archive, error) {
 		if e.header.Typeflag == tar.TypeReg {
 			if top := path.Dir(e.header.Name) == "data"; top && e.header.Size >= minOwn && len(a.own) < place.MaxSpans {
 				a.own = append(a.own, place.Span{Offset: a.size, Size: e.header.Size})
+				found, err := holes(e.file, e.header.Size)
+				if err != nil {
+					return nil, err
+				}
+				for _, h := range found {
+					a.holes = append(a.holes, tree.Hole{Offset: a.size + h.Offset, Size: h.Size})
+				}
 			}
 			a.add(part{file: e.file, data: e.content, size: e.header.Size})
 			a.add(part{data: make([]byte, (block-e.header.Size%block)%block), size: (block - e.header.Size%block) % block})
 		}
 	}
 	a.add(part{data: make([]byte, 2*block), size: 2 * block})
+	a.holes = largest(a.holes, tree.MaxHoles)
 	return a, nil
 }
+
+// Holes are the parts of the contents in Own that take no space here, at most tree.MaxHoles of them.
+func (a *Archive) Holes() []tree.Hole { return a.holes }
 
 func (a *Archive) add(p part) {
 	if p.size > 0 {

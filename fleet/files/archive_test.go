@@ -84,3 +84,38 @@ func TestArchiveOfAFileThatShrinks(t *testing.T) {
 		t.Errorf("want an error for a file that became shorter, got %v", err)
 	}
 }
+
+// TestHoles: the larger contents that are files of their own tell where they take no space.
+func TestHoles(t *testing.T) {
+	dir := t.TempDir()
+	sparse := filepath.Join(dir, "sparse")
+	f, err := os.Create(sparse)
+	must(t, err)
+	defer f.Close()
+	for _, at := range []int64{0, 8 << 20} {
+		_, err := f.WriteAt([]byte("data"), at)
+		must(t, err)
+	}
+	must(t, f.Truncate(16<<20))
+	b, err := files.NewBundle([]string{sparse})
+	must(t, err)
+	a, err := b.Archive()
+	must(t, err)
+	holes := a.Holes()
+	if len(holes) == 0 {
+		t.Skip("the file system of temporary files tells no holes")
+	}
+	start, sum := a.Own()[0].Offset, int64(0)
+	for _, h := range holes {
+		sum += h.Size
+		part := make([]byte, h.Size)
+		_, err := a.ReadAt(part, h.Offset)
+		must(t, err)
+		if h.Offset < start || h.Offset+h.Size > start+16<<20 || len(bytes.Trim(part, "\x00")) > 0 {
+			t.Errorf("%+v is no hole", h)
+		}
+	}
+	if len(holes) != 2 || sum < 15<<20 {
+		t.Errorf("want two holes of nearly 16 MiB, got %+v", holes)
+	}
+}

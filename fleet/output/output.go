@@ -10,28 +10,57 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"strings"
 	"sync"
 	"unicode/utf8"
 
 	"github.com/nodeapply/apply/report"
 )
 
-// maxLine bounds a line that is printed in one piece.
-const maxLine = 64 << 10
+// Bounds of a line that is printed in one piece, in bytes: each node's may be as long as small, and up to large while all of them together do not hold more
+// than pool beyond that. A longer one is printed in pieces, of which none is lost.
+const (
+	small = 64 << 10
+	large = 4 << 20
+	pool  = 64 << 20
+)
 
 // Lines prints lines of many nodes to one stream, each whole and with the name of its node. It may be used by several goroutines.
 type Lines struct {
 	mu       sync.Mutex
 	w        io.Writer
 	terminal bool
+	pooled   int // bytes that lines hold beyond small
 	err      error
 }
 
 // NewLines prints to w.
 func NewLines(w io.Writer, terminal bool) *Lines { return &Lines{w: w, terminal: terminal} }
 
-// Node is a writer for what a node prints. Close prints the end of a last line without a newline.
-func (l *Lines) Node(prefix string) io.WriteCloser { return &lineWriter{lines: l, prefix: prefix} }
+// Node is a writer for what a node prints, each line of it after the node's name and a colon, a further piece of a line that is too long after a colon and a
+// plus sign. Close prints the end of a last line without a newline.
+func (l *Lines) Node(name string) io.WriteCloser { return &lineWriter{lines: l, name: name} }
+
+// grow takes n more bytes from the pool, or gives back -n, and tells whether they were there.
+func (l *Lines) grow(n int) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if n > pool-l.pooled {
+		return false
+	}
+	l.pooled += n
+	return true
+}
+
+// Line prints a line of no node's, or several, however long they are.
+func (l *Lines) Line(text string) error {
+	for line := range strings.SplitSeq(text, "\n") {
+		if err := l.print("", []byte(line)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 func (l *Lines) print(prefix string, line []byte) error {
 	l.mu.Lock()
@@ -51,31 +80,58 @@ func (l *Lines) print(prefix string, line []byte) error {
 
 // lineWriter cuts what comes into lines.
 type lineWriter struct {
-	lines  *Lines
-	prefix string
-	rest   []byte
+	lines *Lines
+	name  string
+	rest  []byte // the beginning of a line
+	again bool   // a piece of it was printed
 }
 
 // Write prints the lines that are complete.
 func (w *lineWriter) Write(p []byte) (int, error) {
 	n := len(p)
 	for len(p) > 0 {
-		i := bytes.IndexByte(p, '\n')
-		if i < 0 && len(w.rest)+len(p) < maxLine {
-			w.rest = append(w.rest, p...)
-			break
+		line, after, whole := bytes.Cut(p, []byte("\n"))
+		if room := w.room(len(line)); room < len(line) {
+			line, after, whole = p[:room], p[room:], false
+			w.rest = append(w.rest, line...)
+			if err := w.flush(true); err != nil {
+				return 0, err
+			}
+		} else {
+			w.rest = append(w.rest, line...)
 		}
-		end, next := i, i+1
-		if i < 0 || len(w.rest)+i > maxLine {
-			end = maxLine - len(w.rest)
-			next = end
+		if whole {
+			if err := w.flush(false); err != nil {
+				return 0, err
+			}
 		}
-		if err := w.lines.print(w.prefix, append(w.rest, p[:end]...)); err != nil {
-			return 0, err
-		}
-		w.rest, p = w.rest[:0], p[next:]
+		p = after
 	}
 	return n, nil
+}
+
+// room is how many of n bytes the line that is held may still grow by.
+func (w *lineWriter) room(n int) int {
+	is, will := len(w.rest), min(len(w.rest)+n, large)
+	if more := max(will, small) - max(is, small); more > 0 && !w.lines.grow(more) {
+		will = max(is, small)
+	}
+	return min(n, will-is)
+}
+
+// flush prints what is held: a piece of a line that goes on, or the end of one.
+func (w *lineWriter) flush(goesOn bool) error {
+	prefix := w.name + ": "
+	if w.again {
+		prefix = w.name + ":+ "
+	}
+	w.lines.grow(-max(len(w.rest)-small, 0))
+	err := w.lines.print(prefix, w.rest)
+	if w.again = goesOn; cap(w.rest) > small {
+		w.rest = nil // the memory was the pool's
+	}
+	w.rest = w.rest[:0]
+	return err
 }
 
 // Close prints what is left.
@@ -83,9 +139,7 @@ func (w *lineWriter) Close() error {
 	if len(w.rest) == 0 {
 		return nil
 	}
-	rest := w.rest
-	w.rest = nil
-	return w.lines.print(w.prefix, rest)
+	return w.flush(false)
 }
 
 // Capture keeps the beginning of what a command prints, and knows the whole by length and hash.
@@ -99,7 +153,7 @@ type Capture struct {
 // Total is how much all nodes together may keep; each keeps at most maxEach of it.
 const (
 	total   = 256 << 20
-	maxEach = 1 << 20
+	maxEach = 32 << 20
 )
 
 // NewCapture is for one stream of one of so many nodes.

@@ -2,6 +2,8 @@ package output_test
 
 import (
 	"bytes"
+	"io"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -20,12 +22,13 @@ func TestLines(t *testing.T) {
 		{"in pieces", false, []string{"a", "b\nc", "\n\nd"}, "n: ab\nn: c\nn: \nn: d\n"},
 		{"bytes stay", false, []string{"\xff\x00\r\n"}, "n: \xff\x00\r\n"},
 		{"a terminal obeys nothing", true, []string{"\x1b[2J\xff\r\n"}, "n: \\x1b[2J\\xff\n"},
-		{"a long line is cut", false, []string{strings.Repeat("x", 65536) + "yz\n"}, "n: " + strings.Repeat("x", 65536) + "\nn: yz\n"},
-		{"a long line in pieces", false, []string{strings.Repeat("x", 65000), strings.Repeat("x", 1000), "\n"}, "n: " + strings.Repeat("x", 65536) + "\nn: " + strings.Repeat("x", 464) + "\n"},
+		{"a long line is whole", false, []string{strings.Repeat("x", 65000), strings.Repeat("x", 1000), "\n"}, "n: " + strings.Repeat("x", 66000) + "\n"},
+		{"a longer one goes on", false, []string{strings.Repeat("x", 4<<20) + "yz\nw\n"}, "n: " + strings.Repeat("x", 4<<20) + "\nn:+ yz\nn: w\n"},
+		{"the longest", false, []string{strings.Repeat("x", 4<<20), "\n"}, "n: " + strings.Repeat("x", 4<<20) + "\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var got bytes.Buffer
-			w := output.NewLines(&got, tt.terminal).Node("n: ")
+			w := output.NewLines(&got, tt.terminal).Node("n")
 			for _, p := range tt.writes {
 				if n, err := w.Write([]byte(p)); n != len(p) || err != nil {
 					t.Fatal(n, err)
@@ -41,14 +44,68 @@ func TestLines(t *testing.T) {
 	}
 }
 
+// TestLinesTogether: many long lines at a time are held in bounded memory, printed in pieces where that is used up, and all of each is printed.
+func TestLinesTogether(t *testing.T) {
+	var got bytes.Buffer
+	lines := output.NewLines(&got, false)
+	const nodes, size = 40, 3 << 20
+	var all []io.WriteCloser
+	for i := range nodes {
+		w := lines.Node(strconv.Itoa(i))
+		if _, err := w.Write(bytes.Repeat([]byte("x"), size)); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, w)
+	}
+	if got.Len() == 0 || got.Len() > nodes*size*3/4 {
+		t.Errorf("%d bytes of %d were printed before the lines had ended", got.Len(), nodes*size)
+	}
+	for _, w := range all {
+		if _, err := w.Write([]byte("y\n")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	first, further := 0, 0
+	for line := range strings.Lines(got.String()) {
+		name, _, again := strings.Cut(line, ":+ ")
+		if again {
+			further++
+		} else if first++; !strings.Contains(name, ": x") {
+			t.Fatalf("a line begins %.20q", line)
+		}
+	}
+	if n := bytes.Count(got.Bytes(), []byte("x")); n != nodes*size || first != nodes || further == 0 {
+		t.Errorf("want %d bytes of %d lines, got %d of %d with %d further pieces", nodes*size, nodes, n, first, further)
+	}
+	again := lines.Node("z")
+	if _, err := again.Write(append(bytes.Repeat([]byte("x"), size), '\n')); err != nil {
+		t.Fatal(err)
+	}
+	if text := got.String(); !strings.HasSuffix(text, "\nz: "+strings.Repeat("x", size)+"\n") {
+		t.Error("a long line after all others is in pieces: memory was not given back")
+	}
+}
+
+// TestLine: a line of no node's is one, also where it is an object of many MiB, and several are several.
+func TestLine(t *testing.T) {
+	long := strings.Repeat("x", 9<<20)
+	for text, want := range map[string]string{long: long + "\n", "a\x1b\nb": "a\\x1b\nb\n"} {
+		var got bytes.Buffer
+		must(t, output.NewLines(&got, text != long).Line(text))
+		if got.String() != want {
+			t.Errorf("%.20q: want %d bytes, got %d: %.30q", text, len(want), got.Len(), got.String())
+		}
+	}
+}
+
 func TestCapture(t *testing.T) {
 	a, b := output.NewCapture(1), output.NewCapture(1)
-	head := strings.Repeat("ä", 1<<19) // 1 MiB
+	head := strings.Repeat("ä", 16<<20) // 32 MiB
 	for c, tail := range map[*output.Capture]string{a: "1", b: "2"} {
 		c.Write([]byte(head + tail))
 	}
 	if a.Cut() != 1 || string(a.Bytes()) != head {
-		t.Errorf("want the first MiB and 1 byte cut, got %d bytes and %d", len(a.Bytes()), a.Cut())
+		t.Errorf("want the first 32 MiB and 1 byte cut, got %d bytes and %d", len(a.Bytes()), a.Cut())
 	}
 	if a.Key() == b.Key() {
 		t.Error("outputs that differ behind what is kept have the same key")
@@ -100,5 +157,12 @@ func TestWriteDiff(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
 	}
 }

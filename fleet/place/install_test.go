@@ -117,7 +117,7 @@ func install(t *testing.T, h host.Host, a *files.Archive, to string, tops int) e
 	t.Helper()
 	there, err := place.New(t.Context(), h, to, tops)
 	must(t, err)
-	spool, err := there.Spool(a.Size(), a.Own())
+	spool, err := there.Spool(a.Size(), a.Own(), nil)
 	if err != nil {
 		return err
 	}

@@ -1,11 +1,13 @@
 package place
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
+	"sort"
 
 	"golang.org/x/sys/unix"
 
@@ -18,8 +20,11 @@ type Span struct {
 	Size   int64 `json:"size"`
 }
 
-// MaxSpans is how many contents of an archive may be written straight to files of their own.
-const MaxSpans = 64
+// MaxSpans is how many contents of an archive may be written straight to files of their own; maxHoles bounds the holes in them.
+const (
+	MaxSpans = 64
+	maxHoles = 1 << 16
+)
 
 // Spool is an archive as it comes, in files without names, which are gone when they are closed, or the process is. Contents that are to be files of the place
 // are written to files of their own, which only want a name in the end: nothing of them is written twice.
@@ -27,6 +32,7 @@ type Spool struct {
 	size   int64
 	rest   *os.File // of the archive's size, with holes where the drafts are
 	drafts []draft  // by offset
+	holes  []Span   // by offset: of what is written there zeros take no space
 }
 
 // draft is a content in a file of its own.
@@ -35,16 +41,17 @@ type draft struct {
 	file *os.File
 }
 
-// Spool makes files for an archive of so many bytes that is to be installed at the place. Own are the contents that are to be files of their own, by offset.
-func (p Place) Spool(size int64, own []Span) (*Spool, error) {
-	if err := check(size, own); err != nil {
+// Spool makes files for an archive of so many bytes that is to be installed at the place. Own are the contents that are to be files of their own, by offset,
+// holes the parts of it that are to stay holes where they are in one of those.
+func (p Place) Spool(size int64, own, holes []Span) (*Spool, error) {
+	if err := errors.Join(check(size, own, MaxSpans), check(size, holes, maxHoles)); err != nil {
 		return nil, err
 	}
 	rest, named, err := p.unnamed()
 	if err != nil {
 		return nil, err
 	}
-	s := &Spool{size: size, rest: rest}
+	s := &Spool{size: size, rest: rest, holes: holes}
 	if !named {
 		return s, nil // what has lost its name cannot be given one
 	}
@@ -58,11 +65,12 @@ func (p Place) Spool(size int64, own []Span) (*Spool, error) {
 	return s, nil
 }
 
-func check(size int64, own []Span) error {
+// check tells spans that are not in an archive, or in each other.
+func check(size int64, spans []Span, most int) error {
 	end := int64(0)
-	for _, o := range own {
-		if o.Offset < end || o.Size < 0 || o.Size > size-o.Offset || len(own) > MaxSpans {
-			return fmt.Errorf("an archive of %d bytes with %d contents, one of %d at %d: is none", size, len(own), o.Size, o.Offset)
+	for _, o := range spans {
+		if o.Offset < end || o.Size < 0 || o.Size > size-o.Offset || len(spans) > most {
+			return fmt.Errorf("an archive of %d bytes with %d parts, one of %d at %d: is none", size, len(spans), o.Size, o.Offset)
 		}
 		end = o.Offset + o.Size
 	}
@@ -106,9 +114,38 @@ func (s *Spool) ReadAt(p []byte, offset int64) (int, error) {
 	return s.each(p, offset, (*os.File).ReadAt)
 }
 
-// WriteAt writes the archive.
-func (s *Spool) WriteAt(p []byte, offset int64) (int, error) {
-	return s.each(p, offset, (*os.File).WriteAt)
+// WriteAt writes the archive. Zeros in a hole are written nowhere.
+func (s *Spool) WriteAt(p []byte, offset int64) (done int, err error) {
+	for done < len(p) && err == nil {
+		at := offset + int64(done)
+		n := sort.Search(len(s.holes), func(n int) bool { return s.holes[n].Offset+s.holes[n].Size > at })
+		part := p[done:]
+		switch {
+		case n == len(s.holes):
+		case at < s.holes[n].Offset:
+			part = part[:min(int64(len(part)), s.holes[n].Offset-at)]
+		default:
+			part = part[:min(int64(len(part)), s.holes[n].Offset+s.holes[n].Size-at)]
+			if len(bytes.TrimLeft(part, "\x00")) == 0 {
+				done += len(part)
+				continue
+			}
+		}
+		var wrote int
+		wrote, err = s.each(part, at, (*os.File).WriteAt)
+		done += wrote
+	}
+	return done, err
+}
+
+// whole gives files of their own their size: what is at their end may be a hole.
+func (s *Spool) whole() error {
+	for _, d := range s.drafts {
+		if err := d.file.Truncate(d.Size); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // each does something to the parts of the files at which p is.

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"testing/iotest"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/nodeapply/apply/fleet/place"
 	"github.com/nodeapply/apply/host/local"
 )
@@ -34,7 +36,7 @@ func TestOwnFiles(t *testing.T) {
 	defer h.Close()
 	there, err := place.New(t.Context(), h, to, 3)
 	must(t, err)
-	spool, err := there.Spool(a.Size(), a.Own())
+	spool, err := there.Spool(a.Size(), a.Own(), nil)
 	must(t, err)
 	defer spool.Close()
 	for i := 0; i < len(all); i += 7777 { // pieces that end anywhere
@@ -91,6 +93,49 @@ func written(t *testing.T) int64 {
 	return 0
 }
 
+// TestHoles: zeros in a hole take no space at the place, and what is not zero in one is there.
+func TestHoles(t *testing.T) {
+	from, to := t.TempDir(), t.TempDir()
+	const size = 1 << 20
+	data := make([]byte, size)
+	copy(data[:5000], noise(5000))
+	copy(data[600_000:], noise(10))
+	must(t, os.WriteFile(filepath.Join(from, "sparse"), data, 0o644))
+	a := archive(t, filepath.Join(from, "sparse"))
+	all, err := io.ReadAll(io.NewSectionReader(a, 0, a.Size()))
+	must(t, err)
+	h, err := local.New(local.Options{})
+	must(t, err)
+	defer h.Close()
+	there, err := place.New(t.Context(), h, to, 1)
+	must(t, err)
+	start := a.Own()[0].Offset
+	spool, err := there.Spool(a.Size(), a.Own(), []place.Span{{Offset: start + 8192, Size: 400_000}, {Offset: start + 500_000, Size: size - 500_000}})
+	must(t, err)
+	defer spool.Close()
+	for i := 0; i < len(all); i += 7777 {
+		_, err := spool.WriteAt(all[i:min(i+7777, len(all))], int64(i))
+		must(t, err)
+	}
+	in, err := there.Open(spool)
+	must(t, err)
+	must(t, in.Do(t.Context(), h))
+	got, err := os.ReadFile(filepath.Join(to, "sparse"))
+	must(t, err)
+	if !bytes.Equal(got, data) {
+		t.Error("it is another content")
+	}
+	var st, dense unix.Stat_t
+	must(t, unix.Stat(filepath.Join(to, "sparse"), &st))
+	must(t, unix.Stat(filepath.Join(from, "sparse"), &dense))
+	if dense.Blocks < size/512 {
+		t.Skip("the file system makes holes of zeros by itself")
+	}
+	if want := int64(220_000 / 512); st.Blocks > want {
+		t.Errorf("want at most %d blocks, it takes %d", want, st.Blocks)
+	}
+}
+
 // TestSpoolRefuses: contents that are not in the archive, or in each other.
 func TestSpoolRefuses(t *testing.T) {
 	for _, tt := range []struct {
@@ -110,9 +155,13 @@ func TestSpoolRefuses(t *testing.T) {
 			defer h.Close()
 			there, err := place.New(t.Context(), h, t.TempDir(), 1)
 			must(t, err)
-			if s, err := there.Spool(100, tt.own); err == nil {
+			if s, err := there.Spool(100, tt.own, nil); err == nil {
 				s.Close()
 				t.Error("it is taken")
+			}
+			if s, err := there.Spool(100, nil, tt.own); err == nil && len(tt.own) <= place.MaxSpans {
+				s.Close()
+				t.Error("as holes it is taken")
 			}
 		})
 	}

@@ -89,7 +89,7 @@ func (n *node) put(ctx context.Context, c *wire.Call) (_ wire.End, err error) {
 	if err != nil {
 		return wire.End{}, err
 	}
-	spool, err := there.Spool(a.Order.Spec.Size, a.Own)
+	spool, err := there.Spool(a.Order.Spec.Size, a.Own, holes(a.Order.Spec))
 	if err != nil {
 		return wire.End{}, err
 	}
@@ -116,6 +116,15 @@ func (n *node) put(ctx context.Context, c *wire.Call) (_ wire.End, err error) {
 	}
 	defer done()
 	return wire.End{}, in.Do(ctx, h)
+}
+
+// holes are those of a content, as spans.
+func holes(s *tree.Spec) []place.Span {
+	out := make([]place.Span, len(s.Holes))
+	for i, h := range s.Holes {
+		out[i] = place.Span(h)
+	}
+	return out
 }
 
 // seat gets contents from the seat, by calls back.

@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nodeapply/apply/fleet/spread"
@@ -22,7 +23,11 @@ type Program struct {
 
 	packed  func() (packed, error)
 	holders spread.Holders
+	brought atomic.Int64
 }
+
+// Brought is how many nodes the program went to from the seat, not from another node.
+func (p *Program) Brought() int { return int(p.brought.Load()) }
 
 // packed is a program as it travels.
 type packed struct {

@@ -6,7 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
+	"sync/atomic"
 
 	"github.com/nodeapply/apply/fleet"
 	"github.com/nodeapply/apply/fleet/files"
@@ -28,7 +28,11 @@ type Put struct {
 	spec      *tree.Spec
 	authority *authority.Authority
 	tree      *tree.Tree
+	asked     atomic.Int64
 }
+
+// Asked is how many times a node has asked the seat for the bundle, whole or from where another node had left it.
+func (p *Put) Asked() int { return int(p.asked.Load()) }
 
 // NewPut prepares to bring a bundle.
 func NewPut(p *Program, b *files.Bundle) (*Put, error) {
@@ -36,7 +40,7 @@ func NewPut(p *Program, b *files.Bundle) (*Put, error) {
 	if err != nil {
 		return nil, err
 	}
-	spec, err := tree.NewSpec(archive, archive.Size())
+	spec, err := tree.NewSpec(archive, archive.Size(), archive.Holes())
 	if err != nil {
 		return nil, err
 	}
@@ -133,14 +137,12 @@ func (p *Put) content(_ context.Context, c *wire.Call) (wire.End, error) {
 	if a.ID != p.spec.ID || a.Offset < 0 || a.Offset > p.archive.Size() {
 		return wire.End{}, errors.New("there is no such content")
 	}
-	_, err := io.CopyBuffer(onlyWriter{c.Stdout}, io.NewSectionReader(p.archive, a.Offset, p.archive.Size()-a.Offset), make([]byte, copySize))
-	return wire.End{}, err
+	p.asked.Add(1)
+	return wire.End{}, p.spec.Send(c.Stdout, p.archive, a.Offset, p.archive.Size(), make([]byte, copySize))
 }
 
 // copySize is how much of a file is read at a time.
 const copySize = 256 << 10
-
-type onlyWriter struct{ io.Writer }
 
 // limited refuses what is over a limit.
 type limited struct {

@@ -195,6 +195,7 @@ func (b *beginning) neighbour(ctx context.Context, from *spread.Holder, content 
 
 // bring sends the program from the seat.
 func (b *beginning) bring(ctx context.Context, content packed) error {
+	b.program.brought.Add(1)
 	stop := context.AfterFunc(ctx, func() { b.stream.Close() })
 	_, err := fmt.Fprintf(b.stream, "take %d %s\n", len(content.content), content.hash)
 	if err == nil {

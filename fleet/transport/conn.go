@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"sync"
 	"time"
 
@@ -97,13 +98,7 @@ func (c *conn) Run(ctx context.Context, cmd Command) (Exit, error) {
 		return c.exit(err)
 	case <-ctx.Done():
 	}
-	c.signal("TERM", id)
-	select {
-	case err := <-done:
-		done <- err
-	case <-time.After(cmd.grace()):
-	}
-	c.signal("KILL", id) // also what outlived the command
+	c.finish(id, cmd.grace())
 	select {
 	case <-done:
 	case <-time.After(time.Second):
@@ -113,20 +108,29 @@ func (c *conn) Run(ctx context.Context, cmd Command) (Exit, error) {
 	return Exit{}, context.Cause(ctx)
 }
 
-// signalPatience bounds the wait for a signal to be sent.
-const signalPatience = 3 * time.Second
+// finishPatience bounds the wait for a command to be ended, beyond its grace.
+const finishPatience = 3 * time.Second
 
-// signal sends a signal to every process of a command. When that cannot be done in time the connection is cut.
-func (c *conn) signal(name, id string) {
-	giveUp := time.AfterFunc(signalPatience, func() { c.client.Close() })
+// finishLine ends every process with the mark $1, what outlives the command too: by SIGTERM, and where one is still there after $2 fifths of a second by SIGKILL.
+// It does so without the seat, which may be gone by then.
+const finishLine = `trap "" HUP PIPE
+end() { for f in $(grep -ls "$2" /proc/[0-9]*/environ); do f=${f#/proc/}; kill "-$1" "${f%/environ}"; done 2>/dev/null; }
+end TERM "$1"
+n=$2
+while [ "$n" -gt 0 ] && grep -qs "$1" /proc/[0-9]*/environ; do sleep 0.2 2>/dev/null || sleep 1; n=$((n - 1)); done
+end KILL "$1"; :`
+
+// finish ends every process of a command. When that cannot be done in time the connection is cut.
+func (c *conn) finish(id string, grace time.Duration) {
+	giveUp := time.AfterFunc(grace+finishPatience, func() { c.client.Close() })
 	defer giveUp.Stop()
 	s, err := c.client.NewSession()
 	if err != nil {
 		return // the connection is lost, and the command with it
 	}
 	defer s.Close()
-	const line = `for p in /proc/[0-9]*; do grep -qs %s=%s "$p/environ" && kill -%s "${p#/proc/}"; done; :`
-	s.Run("exec sh -c " + quoteAlways(fmt.Sprintf(line, mark, id, name))) // a process that has ended meanwhile is no error
+	line := Line([]string{"sh", "-c", finishLine, "end", mark + "=" + id, strconv.Itoa(int(grace / (time.Second / 5)))})
+	s.Run("exec " + line) // a process that has ended meanwhile is no error
 }
 
 // exit tells the end of a command from the end of the connection.

@@ -11,6 +11,9 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
+// closePatience bounds the wait for what was started to end when its input has.
+const closePatience = 3 * time.Second
+
 // Start runs a line in a session of its own, by the node's POSIX shell. It ends with the connection at the latest.
 func (c *conn) Start(line string) (Stream, error) {
 	session, err := c.client.NewSession()
@@ -48,7 +51,7 @@ type sshStream struct {
 func (s *sshStream) Messages() string {
 	select {
 	case <-s.done:
-	case <-time.After(signalPatience):
+	case <-time.After(closePatience):
 	}
 	return s.told.String()
 }
@@ -62,7 +65,7 @@ func (s *sshStream) Close() error {
 	select {
 	case <-s.done:
 		return nil
-	case <-time.After(signalPatience):
+	case <-time.After(closePatience):
 	}
 	s.session.Close()
 	return s.conn.client.Close()
@@ -107,7 +110,7 @@ func (s *processStream) CloseWrite() error { return s.in.Close() }
 func (s *processStream) Close() error {
 	s.once.Do(func() {
 		s.in.Close()
-		end := time.AfterFunc(signalPatience, func() { syscall.Kill(-s.cmd.Process.Pid, syscall.SIGKILL) })
+		end := time.AfterFunc(closePatience, func() { syscall.Kill(-s.cmd.Process.Pid, syscall.SIGKILL) })
 		defer end.Stop()
 		_, _ = io.Copy(io.Discard, s.out)
 		_ = s.cmd.Wait() // how it ended is seen by what it said

@@ -17,7 +17,7 @@ import (
 // BenchmarkHop measures the processor time that both nodes of one hop need for 64 MiB.
 func BenchmarkHop(b *testing.B) {
 	data := content(64 << 20)
-	spec, err := tree.NewSpec(bytes.NewReader(data), int64(len(data)))
+	spec, err := tree.NewSpec(bytes.NewReader(data), int64(len(data)), nil)
 	if err != nil {
 		b.Fatal(err)
 	}

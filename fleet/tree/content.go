@@ -21,6 +21,7 @@ type Spec struct {
 	Size   int64    `json:"size"`   // bytes
 	Chunk  int64    `json:"chunk"`  // bytes of each but the last
 	Hashes [][]byte `json:"hashes"` // SHA-256 of each chunk
+	Holes  []Hole   `json:"holes,omitempty"`
 }
 
 // Bounds of chunks: what is verified at once is held in memory, and all hashes fit a request.
@@ -30,9 +31,12 @@ const (
 	maxChunks = 4096
 )
 
-// NewSpec reads a content.
-func NewSpec(r io.ReaderAt, size int64) (*Spec, error) {
-	s := &Spec{Size: size, Chunk: minChunk}
+// NewSpec reads a content, but for what is in its holes.
+func NewSpec(r io.ReaderAt, size int64, holes []Hole) (*Spec, error) {
+	s := &Spec{Size: size, Chunk: minChunk, Holes: holes}
+	if err := s.checkHoles(); err != nil {
+		return nil, err
+	}
 	for s.count() > maxChunks {
 		s.Chunk *= 2
 	}
@@ -42,6 +46,11 @@ func NewSpec(r io.ReaderAt, size int64) (*Spec, error) {
 	all := sha256.New()
 	for i := range s.count() {
 		sum := sha256.New()
+		if s.empty(i) {
+			s.Hashes = append(s.Hashes, make([]byte, sha256.Size)) // nobody asks for it
+			all.Write(s.Hashes[i])
+			continue
+		}
 		if n, err := io.Copy(sum, io.NewSectionReader(r, i*s.Chunk, s.length(i))); err != nil || n != s.length(i) {
 			return nil, fmt.Errorf("it changes while it is read: %w", orEOF(err))
 		}
@@ -64,7 +73,7 @@ func (s *Spec) check() error {
 	if len(s.ID) != 2*sha256.Size || s.Size < 0 || s.Chunk < 1 || s.Chunk > maxChunk || s.count() > maxChunks || int64(len(s.Hashes)) != s.count() {
 		return fmt.Errorf("a content of %d bytes in %d chunks of %d: is none", s.Size, len(s.Hashes), s.Chunk)
 	}
-	return nil
+	return s.checkHoles()
 }
 
 func (s *Spec) count() int64 { return (s.Size + s.Chunk - 1) / s.Chunk }

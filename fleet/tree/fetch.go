@@ -102,6 +102,12 @@ func (s *Store) from(ctx context.Context, h *held, patience time.Duration, open 
 	defer r.Close()
 	buffer := make([]byte, h.spec.length(0))
 	for i := h.have; i < h.spec.count(); i++ {
+		if h.spec.empty(i) {
+			if err := s.keep(h, nil); err != nil {
+				return &localError{err}
+			}
+			continue
+		}
 		buffer = buffer[:h.spec.length(i)]
 		limit := patience + atSlowest(h.spec.Chunk)
 		late := time.AfterFunc(limit, func() { r.Close() })

@@ -14,7 +14,7 @@ type Store struct {
 	held   map[string]*held
 }
 
-// File is where a content is kept while others get it. It is written and read by several goroutines.
+// File is where a content is kept while others get it. It is written and read by several goroutines. What is written nowhere is zeros.
 type File interface {
 	io.ReaderAt
 	io.WriterAt
@@ -48,7 +48,7 @@ func (s *Store) add(spec *Spec, file File) (*held, error) {
 	return h, nil
 }
 
-// keep writes a chunk that was verified.
+// keep writes a chunk that was verified; what lies in a hole is not written.
 func (s *Store) keep(h *held, data []byte) error {
 	if _, err := h.file.WriteAt(data, h.have*h.spec.Chunk); err != nil {
 		return err
@@ -85,10 +85,10 @@ func (s *Store) copy(ctx context.Context, w io.Writer, id string, offset int64) 
 		if offset == h.spec.Size {
 			return nil
 		}
-		n, err := io.CopyBuffer(w, io.NewSectionReader(h.file, offset, there-offset), buffer)
-		if offset += n; err != nil {
+		if err := h.spec.Send(w, h.file, offset, there, buffer); err != nil {
 			return err
 		}
+		offset = there
 	}
 }
 

@@ -43,7 +43,7 @@ func newRun(t *testing.T, size int) *run {
 	a, err := authority.New()
 	must(t, err)
 	data := content(size)
-	spec, err := tree.NewSpec(bytes.NewReader(data), int64(size))
+	spec, err := tree.NewSpec(bytes.NewReader(data), int64(size), nil)
 	must(t, err)
 	return &run{a, data, spec}
 }
@@ -152,6 +152,71 @@ func TestChain(t *testing.T) {
 	}
 }
 
+// TestHoles: what lies in holes does not travel, from the seat or from a node, and what comes is the content.
+func TestHoles(t *testing.T) {
+	const chunk = 256 << 10
+	data := content(9 * chunk)
+	holes := []tree.Hole{{Offset: 100, Size: chunk - 100}, {Offset: chunk, Size: 2*chunk + 1}, {Offset: 4*chunk - 7, Size: chunk + 7}, {Offset: 7 * chunk, Size: 2 * chunk}}
+	for _, h := range holes {
+		clear(data[h.Offset : h.Offset+h.Size])
+	}
+	const travels = 4 * chunk // but for chunks 1, 2, 4, 7 and 8
+	a, err := authority.New()
+	must(t, err)
+	spec, err := tree.NewSpec(bytes.NewReader(data), int64(len(data)), holes)
+	must(t, err)
+	r := &run{a, data, spec}
+	sent := 0
+	seat := func(_ context.Context, _ string, offset int64) (io.ReadCloser, error) {
+		var b bytes.Buffer
+		err := spec.Send(&b, bytes.NewReader(data), offset, spec.Size, make([]byte, 1000))
+		sent += b.Len()
+		return io.NopCloser(&b), err
+	}
+	first, second := tree.NewStore(), tree.NewStore()
+	srv, err := tree.Listen(t.Context(), "127.0.0.1", r.identity(t, "first"), first)
+	must(t, err)
+	defer srv.Close()
+	fetch := func(name string, store *tree.Store, sources ...tree.Source) {
+		t.Helper()
+		file, err := os.Create(t.TempDir() + "/" + name)
+		must(t, err)
+		t.Cleanup(func() { file.Close() })
+		must(t, file.Truncate(spec.Size))
+		written, before := 0, sent
+		notes, err := store.Fetch(t.Context(), tree.Order{Spec: spec, Sources: sources, Patience: 20 * time.Second}, r.identity(t, name), counted{file, &written}, seat)
+		if err != nil || notes != nil {
+			t.Fatal(err, notes)
+		}
+		got, err := os.ReadFile(file.Name())
+		must(t, err)
+		if !bytes.Equal(got, data) || written != travels {
+			t.Errorf("%s: want %d bytes to come, got %d", name, travels, written)
+		}
+		if want := travels * (1 - len(sources)); sent-before != want {
+			t.Errorf("%s: want %d bytes from the seat, got %d", name, want, sent-before)
+		}
+	}
+	fetch("first", first)
+	fetch("second", second, tree.Source{Name: "first", Server: "first", Address: srv.Address()})
+	for _, wrong := range [][]tree.Hole{{{Offset: -1, Size: 2}}, {{Offset: spec.Size, Size: 1}}, {{Offset: 5, Size: 0}}, {{Offset: 5, Size: 9}, {Offset: 13, Size: 1}}, make([]tree.Hole, tree.MaxHoles+1)} {
+		if _, err := tree.NewSpec(bytes.NewReader(data), spec.Size, wrong); err == nil {
+			t.Errorf("holes %.3v are taken", wrong)
+		}
+	}
+}
+
+// counted counts what is written to a file.
+type counted struct {
+	*os.File
+	n *int
+}
+
+func (c counted) WriteAt(p []byte, offset int64) (int, error) {
+	*c.n += len(p)
+	return c.File.WriteAt(p, offset)
+}
+
 // TestWrongParents: whatever a parent does, the content comes whole, from the next one or the seat, and what was wrong is named.
 func TestWrongParents(t *testing.T) {
 	r := newRun(t, 1<<20)
@@ -252,6 +317,9 @@ func TestTree(t *testing.T) {
 		if n > 2 {
 			t.Errorf("%s has %d children", name, n)
 		}
+	}
+	if children["seat"] != 2 || len(children) != 1+63 { // two each
+		t.Errorf("%d get it from the seat, %d from others pass it on", children["seat"], len(children)-1)
 	}
 	if len(last) > 6 {
 		t.Errorf("the last of 128 nodes is %d nodes away from the seat", len(last))

@@ -297,18 +297,27 @@ func (a *attributes) hostfile() function.Function {
 	})
 }
 
-// Hosts reads the names in a file, one or a node set a line; # begins a comment.
+// Hosts reads the names in a file, as ParseHosts does.
 func Hosts(path string, names Names) ([]string, error) {
 	src, err := limits.ReadFile(limits.Host{}, path, limits.MaxFile)
 	if err != nil {
 		return nil, err
 	}
+	return ParseHosts(path, string(src), names)
+}
+
+// ParseHosts reads the names in a text, one or a node set a line; # begins a comment, and a byte order mark says nothing.
+func ParseHosts(path, text string, names Names) ([]string, error) {
 	var out []string
 	number := 0
-	for line := range strings.Lines(string(src)) {
+	for line := range strings.Lines(strings.TrimPrefix(text, "\ufeff")) {
 		number++
 		line, _, _ = strings.Cut(line, "#")
-		got, err := names(strings.TrimSpace(line))
+		line = strings.TrimSpace(line)
+		if strings.HasPrefix(line, "!") || strings.HasPrefix(line, "&") {
+			return nil, fmt.Errorf("%s:%d: %q: a line adds nodes, and there are none in it from which this takes away", path, number, line)
+		}
+		got, err := names(line)
 		if err != nil {
 			return nil, fmt.Errorf("%s:%d: %w", path, number, err)
 		}

@@ -53,6 +53,7 @@ type App struct {
 
 	color, logLevel, profile string
 	verbose                  bool
+	flagged                  bool // see shapes
 	reports                  []string
 
 	aside    *aside
@@ -122,6 +123,7 @@ func Compiled() {
 
 // prepare takes over what environment and configuration say of flags, finds out whether the reports can be written, and begins the profile.
 func (a *App) prepare(cmd *cobra.Command) error {
+	a.flagged = shapes(cmd.Flags())
 	if err := settings.Apply(cmd, a.Env); err != nil {
 		return err
 	}

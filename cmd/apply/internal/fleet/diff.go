@@ -76,7 +76,7 @@ func (d *comparison) run(ctx context.Context, sets []string) error {
 		var why fleet.Said
 		command := transport.Command{Line: d.line, Stdout: kept, Stderr: &why}
 		if d.file == "" {
-			lines := messages.Node(n.Name + ": ")
+			lines := messages.Node(n.Name)
 			defer lines.Close()
 			command.Stderr = lines
 		}

@@ -25,7 +25,7 @@ func execCommand(s *selection.Nodes) *cobra.Command {
 		Use:   "exec [SET...] [flags] -- COMMAND [ARGUMENT...]",
 		Short: "Run a command on many nodes",
 		Long: `Run a command on many nodes. What it prints comes as it is printed, each line with the name of its node; what nodes print to standard error goes to
-standard error. Several words are passed on as they are; a single one is a line for the nodes' shells. The command's input is empty, or with --stdin what this
+standard error; of a line over 4 MiB further pieces begin with NODE:+. Several words are passed on as they are; a single one is a line for the nodes' shells. The command's input is empty, or with --stdin what this
 program reads from its own, to the end, before it begins.`,
 		Example: "  apply fleet exec -w 'n[01-32],!n07' -- uptime\n  apply fleet exec --on gluster -b -- 'df -h | grep brick'",
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -35,6 +35,9 @@ program reads from its own, to the end, before it begins.`,
 			}
 			if e.stdin && e.detach {
 				return cli.UsageError(cmd, errors.New("--detach: takes no --stdin"))
+			}
+			if e.stdin && e.HostsFromStdin() {
+				return cli.UsageError(cmd, errors.New("--stdin: standard input is read for nodes (-f -)"))
 			}
 			return e.run(cmd.Context(), sets, argv)
 		},
@@ -108,7 +111,7 @@ func (e *execution) run(ctx context.Context, sets, argv []string) error {
 				e.mu.Unlock()
 				command.Stdout, command.Stderr = kept.stdout, kept.stderr
 			default:
-				stdout, stderr := out.Node(n.Name+": "), messages.Node(n.Name+": ")
+				stdout, stderr := out.Node(n.Name), messages.Node(n.Name)
 				defer stdout.Close()
 				defer stderr.Close()
 				command.Stdout, command.Stderr = stdout, stderr

@@ -63,7 +63,14 @@ func put(ctx context.Context, s *selection.Nodes, sources []string, dst string) 
 		return err
 	}
 	notes := output.NewLines(s.Stderr, true) // what nodes say of each other may be anything
-	put.Note = func(node, text string) { fmt.Fprintf(notes.Node(node+": "), "%s\n", text) }
+	put.Note = func(node, text string) { fmt.Fprintf(notes.Node(node), "%s\n", text) }
+	log, err := s.Logger()
+	if err != nil {
+		return err
+	}
+	defer func() {
+		log.Debug("what left the seat", "nodes", len(nodes), "program", program.Brought(), "content", put.Asked())
+	}()
 	return s.On(ctx, nodes, dialer, func(ctx context.Context, n fleet.Node, c transport.Conn) (transport.Exit, error) {
 		return transport.Exit{}, put.To(ctx, c, seat.At{Node: n.Name, Segment: selection.Segment(dialer, n.Target)}, dst)
 	})

@@ -82,9 +82,9 @@ changed.`,
 	set.StringVar(&c.batch, "batch", "100%", "so many `NODES` (or so many %) at a time")
 	set.IntVar(&c.maxFailures, "max-failures", 0, "begin no further batch once `N` nodes have failed, 0 for any number")
 	c.load.AddVars(set)
-	set.StringSliceVar(&c.tags, "tags", nil, "only resources with one of these `tags`; may repeat")
-	set.StringSliceVar(&c.skipTags, "skip-tags", nil, "not the resources with one of these `tags`; may repeat")
-	set.StringArrayVar(&c.targets, "target", nil, "only this `address`, with what it requires; may repeat")
+	set.StringSliceVar(&c.tags, "tags", nil, "only resources with one of these `TAGS`; may repeat")
+	set.StringSliceVar(&c.skipTags, "skip-tags", nil, "not the resources with one of these `TAGS`; may repeat")
+	set.StringArrayVar(&c.targets, "target", nil, "only this `ADDRESS`, with what it requires; may repeat")
 	set.BoolVar(&c.detailed, "detailed-exitcode", false, "exit 2 if something changed (or would), 6 if something failed too")
 	set.BoolVar(&c.failFast, "fail-fast", false, "on each node, start nothing new after a failure")
 	set.BoolVar(&c.strict, "strict", false, "a command that is not idempotent is a failure")
@@ -217,7 +217,7 @@ func (c *convergence) arguments(o *converge.Options, name string) error {
 }
 
 // do converges, and tells of it while it goes on.
-func (c *convergence) do(ctx context.Context, nodes []fleet.Node, o converge.Options) ([]*fleet.Result, error) {
+func (c *convergence) do(ctx context.Context, nodes []fleet.Node, o converge.Options) (results []*fleet.Result, err error) {
 	c.joint.Started, c.joint.Mode = time.Now(), report.Converge
 	if c.plan {
 		c.joint.Mode = report.Plan
@@ -238,8 +238,11 @@ func (c *convergence) do(ctx context.Context, nodes []fleet.Node, o converge.Opt
 	o.Ended, o.Warn = c.ended, c.Warn
 	o.Segment = func(t transport.Target) string { return selection.Segment(o.Dialer, t) }
 	notes := output.NewLines(c.Stderr, true) // what nodes say of each other may be anything
-	o.Note = func(node, text string) { fmt.Fprintf(notes.Node(node+": "), "%s\n", text) }
-	results, err := converge.Do(ctx, nodes, o)
+	o.Note = func(node, text string) { fmt.Fprintf(notes.Node(node), "%s\n", text) }
+	if o.Log, err = c.Logger(); err != nil {
+		return nil, err
+	}
+	results, err = converge.Do(ctx, nodes, o)
 	c.joint.DurationMS = c.joint.Since(time.Now())
 	return results, err
 }
@@ -248,10 +251,10 @@ func (c *convergence) do(ctx context.Context, nodes []fleet.Node, o converge.Opt
 func (c *convergence) reader(told *joint.Node) *joint.Reader {
 	reader := &joint.Reader{Node: told}
 	if c.JSON {
-		reader.Line = func(line []byte) { c.lines.Node("").Write(append(line, '\n')) } // its error is kept by Lines
+		reader.Line = func(line []byte) { _ = c.lines.Line(string(line)) } // its error is kept by Lines
 		return reader
 	}
-	reader.Told = func(problem string) { fmt.Fprintf(c.lines.Node(""), "%s: %s\n", told.Node, problem) }
+	reader.Told = func(problem string) { _ = c.lines.Line(told.Node + ": " + problem) }
 	return reader
 }
 
@@ -267,7 +270,7 @@ func (c *convergence) ended(r *fleet.Result) {
 		object := selection.NodeObject(r)
 		object["counts"] = n
 		if line, err := json.Marshal(object); err == nil {
-			c.lines.Node("").Write(append(line, '\n'))
+			_ = c.lines.Line(string(line))
 		}
 		return
 	}
@@ -276,7 +279,7 @@ func (c *convergence) ended(r *fleet.Result) {
 		what = selection.Why(r)
 	}
 	if !c.live || r.Outcome != fleet.OK {
-		fmt.Fprintf(c.lines.Node(""), "[%d/%d] %s: %s (%v)\n", done, c.progress.Total, r.Node, what, r.Took.Round(time.Millisecond))
+		_ = c.lines.Line(fmt.Sprintf("[%d/%d] %s: %s (%v)", done, c.progress.Total, r.Node, what, r.Took.Round(time.Millisecond)))
 	}
 }
 

@@ -3,13 +3,13 @@ package selection
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/nodeapply/apply/fleet"
 	"github.com/nodeapply/apply/fleet/nodeset"
@@ -23,23 +23,15 @@ func (s *Nodes) Selected(sets []string) ([]fleet.Node, transport.Dialer, error) 
 	if s.first < 0 {
 		return nil, nil, fmt.Errorf("-n %d: want the number of nodes, or 0 for all", s.first)
 	}
-	for flag, d := range map[string]time.Duration{"--connect-timeout": s.ConnectTimeout, "--timeout": s.Timeout} {
-		if d < 0 {
-			return nil, nil, fmt.Errorf("%s %v: is no time to wait for", flag, d)
-		}
-	}
 	inv, err := s.Inventory()
 	if err != nil {
 		return nil, nil, err
 	}
 	sel := fleet.Selection{Where: slices.Concat(sets, s.where), On: s.on, First: s.first, Except: s.except}
 	for _, file := range s.hosts {
-		names, err := inventory.Hosts(file, func(set string) ([]string, error) { return nodeset.Parse(set, inv.Group) })
+		names, err := s.hostsIn(file, inv)
 		if err != nil {
 			return nil, nil, err
-		}
-		if len(names) == 0 {
-			return nil, nil, fmt.Errorf("%s: no nodes in it", file)
 		}
 		sel.Hosts = append(sel.Hosts, names...)
 	}
@@ -82,6 +74,47 @@ func (s *Nodes) Selected(sets []string) ([]fleet.Node, transport.Dialer, error) 
 		s.warnNeighbours(nodes, d)
 	}
 	return nodes, d, err
+}
+
+// HostsFromStdin tells whether standard input is read for the names of nodes.
+func (s *Nodes) HostsFromStdin() bool { return slices.Contains(s.hosts, "-") }
+
+// maxHosts bounds the names of nodes that come by a pipe, in bytes.
+const maxHosts = 16 << 20
+
+// hostsIn reads the names of nodes in a file; - is standard input, and a pipe is what a shell makes of <(...).
+func (s *Nodes) hostsIn(file string, inv *fleet.Inventory) (names []string, err error) {
+	parse := func(set string) ([]string, error) { return nodeset.Parse(set, inv.Group) }
+	info, err := os.Stat(file)
+	switch {
+	case file == "-":
+		file = "standard input"
+		names, err = hostsFrom(file, s.Stdin, parse)
+	case err == nil && info.Mode().Type() == fs.ModeNamedPipe:
+		var pipe *os.File
+		if pipe, err = os.Open(file); err != nil {
+			return nil, err
+		}
+		defer pipe.Close()
+		names, err = hostsFrom(file, pipe, parse)
+	default:
+		names, err = inventory.Hosts(file, parse)
+	}
+	if err == nil && len(names) == 0 {
+		err = fmt.Errorf("%s: no nodes in it", file)
+	}
+	return names, err
+}
+
+func hostsFrom(name string, r io.Reader, parse inventory.Names) ([]string, error) {
+	text, err := io.ReadAll(io.LimitReader(r, maxHosts+1))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%s: %w", name, err)
+	case len(text) > maxHosts:
+		return nil, fmt.Errorf("%s: over the limit of %d bytes", name, maxHosts)
+	}
+	return inventory.ParseHosts(name, string(text), parse)
 }
 
 // enough is how many of so many nodes are to go well.

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -149,8 +151,49 @@ func TestRetryFailed(t *testing.T) {
 	}
 }
 
+// TestHosts: names of nodes come from a file, from standard input and from a pipe, with a byte order mark or without.
+func TestHosts(t *testing.T) {
+	const text = "\ufeffn1 # one\r\nn[2-3],!n2\n"
+	dir := t.TempDir()
+	file := filepath.Join(dir, "hosts")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if _, err := w.WriteString(text); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for name, from := range map[string]string{"file": file, "standard input": "-", "pipe": fmt.Sprintf("/proc/self/fd/%d", r.Fd())} {
+		n, _, _ := nodes(t, "-f", from)
+		n.Stdin = strings.NewReader(text)
+		chosen, dialer, err := n.Selected(nil)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		dialer.Close()
+		if len(chosen) != 2 || chosen[0].Name != "n1" || chosen[1].Name != "n3" {
+			t.Errorf("%s: got %v", name, chosen)
+		}
+	}
+	for text, want := range map[string]string{"": "standard input: no nodes in it", "n1\n!n1": "standard input:2: \"!n1\": a line adds nodes", "n1\nn[": "standard input:2: \"n[\": bad node set"} {
+		n, _, _ := nodes(t, "-f", "-")
+		n.Stdin = strings.NewReader(text)
+		if _, _, err := n.Selected(nil); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%q: want %q, got %v", text, want, err)
+		}
+	}
+}
+
 func TestTimeouts(t *testing.T) {
-	for args, want := range map[string]time.Duration{"short": time.Minute, "long": time.Hour, "long --timeout 7s": 7 * time.Second} {
+	for args, want := range map[string]time.Duration{"short": time.Minute, "long": time.Hour, "long --timeout 7s": 7 * time.Second, "short --timeout 90": 90 * time.Second} {
 		n, _, _ := nodes(t)
 		root := &cobra.Command{Use: "fleet"}
 		for name, usual := range map[string]time.Duration{"short": time.Minute, "long": time.Hour} {
@@ -165,18 +208,6 @@ func TestTimeouts(t *testing.T) {
 		if n.Timeout != want {
 			t.Errorf("%s: %v, want %v", args, n.Timeout, want)
 		}
-	}
-}
-
-func TestNegativeTimeouts(t *testing.T) {
-	n, _, _ := nodes(t, "-w", "n1", "--connect-timeout", "-1s")
-	if _, _, err := n.Selected(nil); err == nil || err.Error() != "--connect-timeout -1s: is no time to wait for" {
-		t.Errorf("got %v", err)
-	}
-	n, _, _ = nodes(t, "-w", "n1")
-	n.Timeout = -time.Minute
-	if _, _, err := n.Selected(nil); err == nil || err.Error() != "--timeout -1m0s: is no time to wait for" {
-		t.Errorf("got %v", err)
 	}
 }
 

@@ -1,4 +1,6 @@
-package exchange
+// Package queue is how nodes take turns inside a limit: places that stand in the order in which they were taken, under leases, so that none outlives who
+// holds it.
+package queue
 
 import (
 	"context"
@@ -8,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/nodeapply/apply/exchange/internal/board"
 	"github.com/nodeapply/apply/exchange/internal/cell"
 	"github.com/nodeapply/apply/exchange/name"
 	"github.com/nodeapply/apply/exchange/record"
@@ -15,8 +18,18 @@ import (
 	"github.com/nodeapply/apply/exchange/view"
 )
 
-// ErrLimitLost says that the lease of a place in a limit has run out, so that another may have entered.
-var ErrLimitLost = errors.New("place in the limit is lost")
+// ErrLost says that the lease of a place has run out, so that another may have entered.
+var ErrLost = errors.New("place in the limit is lost")
+
+// Visitor is who enters.
+type Visitor struct {
+	Store store.Store
+	Board *board.Board
+	Key   name.Key        // of the limit, for the node
+	Run   string          // id of the run
+	Lease time.Duration   // how long a place outlives who holds it
+	Life  context.Context // ends, with its cause, with the run
+}
 
 // Held is a place inside a limit.
 type Held struct {
@@ -24,50 +37,46 @@ type Held struct {
 	// guarded can refuse one who has lost his and does not know it yet.
 	Fence int64
 
-	run    *Run
-	limit  string
-	place  *cell.Cell
-	lease  store.LeaseID
-	inside context.Context
-	lose   context.CancelCauseFunc
-	wg     sync.WaitGroup
+	visitor Visitor
+	place   *cell.Cell
+	lease   store.LeaseID
+	inside  context.Context
+	lose    context.CancelCauseFunc
+	wg      sync.WaitGroup
 }
 
-// Enter waits until fewer than max other nodes are inside a limit, first come first, and enters it. Whoever takes several
-// takes them in the order of their names. progress, which may be nil, is told who is inside while there is no place.
-func (r *Run) Enter(ctx context.Context, limit string, max int, progress func(inside []view.Place)) (*Held, error) {
+// Enter waits until fewer than most other nodes are inside, first come first, and enters. progress, which may be nil, is told who is inside while there
+// is no place.
+func Enter(ctx context.Context, v Visitor, most int, progress func(inside []view.Place)) (*Held, error) {
 	if progress == nil {
 		progress = func([]view.Place) {}
 	}
-	h, err := r.enter(ctx, limit, max, progress)
+	h, err := enter(ctx, v, most, progress)
 	if err != nil {
-		return nil, fmt.Errorf("limit.%s: %w", limit, err)
+		return nil, fmt.Errorf("limit.%s: %w", v.Key.Name, err)
 	}
 	return h, nil
 }
 
-func (r *Run) enter(ctx context.Context, limit string, max int, progress func([]view.Place)) (*Held, error) {
-	if err := name.Limit(limit); err != nil {
+func enter(ctx context.Context, v Visitor, most int, progress func([]view.Place)) (*Held, error) {
+	if err := name.Limit(v.Key.Name); err != nil {
 		return nil, err
 	}
-	place := cell.New(r.x.store, r.key(name.KindLimit, limit))
-	b, err := record.Encode(place.Key, &record.Limit{Run: r.id.Run, Max: max})
+	b, err := record.Encode(v.Key, &record.Limit{Run: v.Run, Max: most})
 	if err != nil {
 		return nil, err
 	}
-	ctx, stop := r.within(ctx)
-	defer stop()
-	lease, err := store.Retry(ctx, func(ctx context.Context) (store.LeaseID, error) { return r.x.store.Grant(ctx, r.x.timing.lease) })
+	lease, err := store.Retry(ctx, func(ctx context.Context) (store.LeaseID, error) { return v.Store.Grant(ctx, v.Lease) })
 	if err != nil {
 		return nil, err
 	}
-	h := &Held{run: r, limit: limit, place: place, lease: lease}
-	h.inside, h.lose = context.WithCancelCause(r.Lost())
+	h := &Held{visitor: v, place: cell.New(v.Store, v.Key), lease: lease}
+	h.inside, h.lose = context.WithCancelCause(v.Life)
 	if err := h.queue(ctx, b); err != nil {
 		return nil, errors.Join(err, h.Leave(context.WithoutCancel(ctx)))
 	}
 	h.wg.Go(h.keep)
-	if err := h.turn(ctx, max, progress); err != nil {
+	if err := h.turn(ctx, most, progress); err != nil {
 		return nil, errors.Join(err, h.Leave(context.WithoutCancel(ctx)))
 	}
 	return h, nil
@@ -76,9 +85,9 @@ func (r *Run) enter(ctx context.Context, limit string, max int, progress func([]
 // queue takes the place anew: one that stands from a run of this node that died is no claim.
 func (h *Held) queue(ctx context.Context, b []byte) error {
 	_, err := store.Retry(ctx, func(ctx context.Context) (struct{}, error) {
-		e, err := h.run.x.store.Get(ctx, h.place.Key.String())
+		e, err := h.visitor.Store.Get(ctx, h.place.Key.String())
 		if err == nil && e.Lease != h.lease {
-			err = h.run.x.store.Delete(ctx, e.Key, e.Revision)
+			err = h.visitor.Store.Delete(ctx, e.Key, e.Revision)
 		}
 		if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrConflict) {
 			err = nil
@@ -91,17 +100,17 @@ func (h *Held) queue(ctx context.Context, b []byte) error {
 	return h.place.Put(ctx, b, h.lease, func(store.Entry) error { return errors.New("another run of this node is in it") })
 }
 
-// turn waits until the place is among the first max. A view may be late, which is no harm: nobody comes before the place any more.
-func (h *Held) turn(ctx context.Context, max int, progress func([]view.Place)) error {
+// turn waits until the place is among the first most. A view may be late, which is no harm: nobody comes before the place any more.
+func (h *Held) turn(ctx context.Context, most int, progress func([]view.Place)) error {
 	var inside []view.Place
 	for {
 		entered := false
 		before := inside
-		changed, away, err := h.run.board.Look(func(v *view.View) {
-			q := v.Queue(h.limit)
-			at := slices.IndexFunc(q, func(p view.Place) bool { return p.Node == h.run.id.Node && p.Fence == h.place.Revision() })
-			entered = at >= 0 && at < max
-			inside = q[:min(len(q), max)]
+		changed, away, err := h.visitor.Board.Look(func(v *view.View) {
+			q := v.Queue(h.visitor.Key.Name)
+			at := slices.IndexFunc(q, func(p view.Place) bool { return p.Node == h.visitor.Key.Node && p.Fence == h.place.Revision() })
+			entered = at >= 0 && at < most
+			inside = q[:min(len(q), most)]
 		})
 		switch {
 		case err != nil:
@@ -135,7 +144,7 @@ func (h *Held) Number() int64 { return h.Fence }
 
 // keep renews the lease. When it could not for two thirds of its life the place is given up: before another can enter.
 func (h *Held) keep() {
-	ttl := h.run.x.timing.lease
+	ttl := h.visitor.Lease
 	tick := time.NewTicker(ttl / 5)
 	defer tick.Stop()
 	renewed := time.Now()
@@ -147,14 +156,14 @@ func (h *Held) keep() {
 		}
 		began := time.Now()
 		ctx, cancel := context.WithDeadlineCause(h.inside, renewed.Add(ttl*2/3), fmt.Errorf("no answer in %v", ttl*2/3))
-		err := h.run.x.store.Renew(ctx, h.lease)
+		err := h.visitor.Store.Renew(ctx, h.lease)
 		cancel()
 		if err == nil {
 			renewed = began
 			continue
 		}
 		if errors.Is(err, store.ErrNoLease) || time.Since(renewed) >= ttl*2/3 {
-			h.lose(fmt.Errorf("limit.%s: %w: %w", h.limit, ErrLimitLost, err))
+			h.lose(fmt.Errorf("limit.%s: %w: %w", h.visitor.Key.Name, ErrLost, err))
 			return
 		}
 	}
@@ -172,17 +181,17 @@ func (h *Held) Leave(ctx context.Context) error {
 		return lost
 	}
 	if err := h.leave(ctx); err != nil {
-		return fmt.Errorf("limit.%s: %w", h.limit, err)
+		return fmt.Errorf("limit.%s: %w", h.visitor.Key.Name, err)
 	}
 	return nil
 }
 
 // leave ends the lease. It does not try for longer than the lease lives: then it ends by itself.
 func (h *Held) leave(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, h.run.x.timing.lease)
+	ctx, cancel := context.WithTimeout(ctx, h.visitor.Lease)
 	defer cancel()
 	_, err := store.Retry(ctx, func(ctx context.Context) (struct{}, error) {
-		err := h.run.x.store.Revoke(ctx, h.lease)
+		err := h.visitor.Store.Revoke(ctx, h.lease)
 		if errors.Is(err, store.ErrNoLease) {
 			err = nil
 		}

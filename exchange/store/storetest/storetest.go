@@ -1,7 +1,6 @@
-// Package exchangetest is the law of store.Store in executable form: [Run] is the conformance suite that every driver
-// passes, [Compare] runs one seeded random history on two stores and compares all that they answer. It also starts real
-// etcd clusters for tests.
-package exchangetest
+// Package storetest is the law of store.Store in executable form: [Run] is the conformance suite that every driver passes, [Compare] runs one
+// seeded random history on two stores and compares all that they answer.
+package storetest
 
 import (
 	"context"

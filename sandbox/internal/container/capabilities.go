@@ -1,4 +1,4 @@
-package sandbox
+package container
 
 import (
 	"fmt"
@@ -10,14 +10,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// kept are the capabilities that reach no further than the files and processes of a box.
+// kept are the capabilities that reach no further than files and processes.
 var kept = []int{
 	unix.CAP_CHOWN, unix.CAP_DAC_OVERRIDE, unix.CAP_DAC_READ_SEARCH, unix.CAP_FOWNER, unix.CAP_FSETID, unix.CAP_KILL, unix.CAP_SETGID, unix.CAP_SETUID,
 	unix.CAP_SETPCAP, unix.CAP_SETFCAP, unix.CAP_NET_BIND_SERVICE, unix.CAP_SYS_CHROOT, unix.CAP_IPC_OWNER, unix.CAP_AUDIT_WRITE,
 }
 
-// dropCapabilities takes all others from what this thread executes next, and from all that comes of it.
-func dropCapabilities() error {
+// DropCapabilities takes all capabilities that reach beyond the namespaces of this thread from what this thread executes next, and from all that comes of it.
+func DropCapabilities() error {
 	b, err := os.ReadFile("/proc/sys/kernel/cap_last_cap")
 	if err != nil {
 		return err

@@ -1,4 +1,4 @@
-package exchangetest_test
+package storetest_test
 
 import (
 	"fmt"
@@ -10,6 +10,7 @@ import (
 	"github.com/nodeapply/apply/exchange/file"
 	"github.com/nodeapply/apply/exchange/ledger"
 	"github.com/nodeapply/apply/exchange/store"
+	"github.com/nodeapply/apply/exchange/store/storetest"
 )
 
 type opener = func(t *testing.T) store.Store
@@ -33,7 +34,7 @@ func openFile(t *testing.T) store.Store {
 }
 
 func openEmbedded(t *testing.T) store.Store {
-	return exchangetest.StartServer(t, "", "").Client(t, exchangetest.Node)
+	return exchangetest.StartServer(t, "", "").Client(t, storetest.Node)
 }
 
 // openEtcd gives stores in one cluster; tests on it do not run in parallel.
@@ -59,7 +60,7 @@ func TestConformance(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			exchangetest.Run(t, opens(t))
+			storetest.Run(t, opens(t))
 		})
 	}
 }
@@ -73,7 +74,7 @@ func TestHistoriesAgreeWithEtcd(t *testing.T) {
 	}{{"memory", openMemory, 20}, {"file", openFile, 6}, {"embedded", openEmbedded, 6}} {
 		for seed := range d.seeds {
 			t.Run(fmt.Sprint(d.name, " seed ", seed), func(t *testing.T) {
-				exchangetest.Compare(t, seed, 150, oracle(t), d.open(t))
+				storetest.Compare(t, seed, 150, oracle(t), d.open(t))
 			})
 		}
 	}
