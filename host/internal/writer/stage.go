@@ -14,10 +14,11 @@ import (
 )
 
 // stage makes the new file with its content: without a name where that can be, of which nothing is left however this process ends; else beside its place.
-// Where it fails nothing is left.
+// Where it fails nothing is left. What a server makes of a file that has lost its name, or never had one, is its own affair.
 func (n *writing) stage(ctx context.Context) (int, error) {
 	draft, drafted := n.f.Content.(*host.Draft)
-	if !drafted && n.f.Validate == nil {
+	served := n.w.root.Served != nil && n.w.root.Served(n.name)
+	if !drafted && n.f.Validate == nil && !served {
 		fd, err := unix.Openat(n.dir, ".", unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC, 0o600)
 		switch {
 		case err == nil:
