@@ -99,9 +99,11 @@ func (p *program) Run(ctx context.Context, c Command) (Exit, error) {
 	case <-ctx.Done():
 		return Exit{}, context.Cause(ctx)
 	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	argv := append(p.argv[:len(p.argv):len(p.argv)], c.Line)
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = c.Stdin, c.Stdout, c.Stderr
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = c.Stdin, passedOn(c.Stdout, cancel), passedOn(c.Stderr, cancel)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
 	cmd.WaitDelay = c.grace()

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"syscall"
@@ -52,5 +53,22 @@ func TestConnectorLeavesOne(t *testing.T) {
 	}
 	if err != nil || exit != (Exit{}) || !strings.HasSuffix(out.String(), " u@n1 x y\n") {
 		t.Errorf("got %+v, %v, %q", exit, err, out.String())
+	}
+}
+
+// TestConnectorOutput: what cannot be passed on here is no fault of the node's connection.
+func TestConnectorOutput(t *testing.T) {
+	c, err := NewConnector("sh -c 'echo out; exec sleep 60'")
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := c.Dial(t.Context(), Target{Name: "n1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	full := writerFunc(func([]byte) (int, error) { return 0, syscall.ENOSPC })
+	_, err = conn.Run(t.Context(), Command{Line: "x", Stdout: full, Grace: time.Second / 10})
+	if _, ok := errors.AsType[*OutputError](err); !ok || !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("got %v", err)
 	}
 }
