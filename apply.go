@@ -45,7 +45,7 @@ type Options struct {
 	Shown, Within string
 }
 
-// Manifest is a manifest compiled for one node.
+// Manifest is a manifest compiled for one node and one run: values that only the run gives are kept in it, so the next run loads it anew.
 type Manifest struct {
 	Path     string // as reports name it
 	Warnings diag.List

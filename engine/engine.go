@@ -9,12 +9,15 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/catalog/selection"
 	"github.com/nodeapply/apply/engine/internal/attempt"
-	"github.com/nodeapply/apply/engine/internal/lock"
+	"github.com/nodeapply/apply/engine/internal/redact"
+	"github.com/nodeapply/apply/engine/internal/stop"
+	"github.com/nodeapply/apply/engine/internal/visit"
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/journal"
 	"github.com/nodeapply/apply/report"
@@ -82,6 +85,9 @@ type Recorder interface {
 
 var _ Recorder = (*journal.Run)(nil)
 
+// TimeoutError says that an attempt did not end in time.
+type TimeoutError = attempt.TimeoutError
+
 // Plan says what Converge would do. It is given a View: it cannot change the node. The error is about the options; what is wrong with
 // a resource is in its result.
 func Plan(ctx context.Context, v host.View, c *catalog.Catalog, o Options) (*report.Report, error) {
@@ -103,20 +109,17 @@ func Converge(ctx context.Context, h host.Host, c *catalog.Catalog, o Options) (
 	defer r.hands.Rest()
 	r.begin(report.Converge)
 	// A check that hangs delays the others by no more than this, and is left unpredicted.
-	soon, cancel := context.WithTimeoutCause(ctx, predictFor, errUnpredicted)
+	soon, cancel := context.WithTimeoutCause(ctx, predictFor, visit.ErrUnpredicted)
 	predicted := r.predict(soon)
 	cancel()
 	predicted.approve()
 	w := r.newWalk(predicted)
-	switch {
-	case w.idle():
-		w.adoptAll(ctx)
-	case o.Order != nil:
+	if o.Order != nil {
 		c.Graph().WalkInOrder(ctx, o.Order, w)
-	default:
+	} else {
 		c.Graph().Walk(ctx, r.parallel(), flying(), w)
 	}
-	if err := r.stop.fatal; err != nil && !r.stop.begun {
+	if begun, err := r.stop.Fatal(); err != nil && !begun {
 		return nil, err
 	}
 	return r.finish(ctx, w), nil
@@ -129,12 +132,13 @@ type run struct {
 	host     host.Host // nil in a plan
 	opts     Options
 	selected []bool // by vertex; nil: all
-	locks    lock.Locks
+	redact   redact.Redactor
 	late     lateValues
 	report   *report.Report
 	started  time.Time
-	stop     stopper
+	stop     stop.Stopper
 	hands    attempt.Hands
+	emit     sync.Mutex // one event at a time
 }
 
 func newRun(c *catalog.Catalog, v host.View, h host.Host, o Options) (*run, error) {
@@ -157,7 +161,8 @@ func newRun(c *catalog.Catalog, v host.View, h host.Host, o Options) (*run, erro
 		o.Owed = o.Recorder.Owed
 	}
 	r := &run{cat: c, view: v, host: h, opts: o, started: time.Now(), hands: attempt.NewHands()}
-	r.stop.outside = o.Stop
+	r.redact = redact.Redactor{Text: o.Scrub, Output: o.ScrubOutput}
+	r.stop.Interrupt = o.Stop
 	var err error
 	r.selected, err = selection.Of(c, o.Choice)
 	return r, err
@@ -169,112 +174,17 @@ func (r *run) parallel() int { return max(r.opts.Parallel, 1) }
 // open, of which a process may have few.
 func flying() int { return min(1024, host.OpenFiles()/8) }
 
-func (r *run) begin(mode report.Mode) {
-	n := len(r.cat.Entries())
-	if r.selected != nil {
-		n = 0
-		for v := range r.cat.Entries() {
-			if r.selected[v] {
-				n++
-			}
-		}
-	}
-	r.report = &report.Report{
-		Run: r.opts.Run, Node: r.opts.Node, Mode: mode, Manifest: r.opts.Manifest, Commit: r.opts.Commit, Dirty: r.opts.Dirty,
-		Started: r.started, Resources: n,
-	}
-	if r.opts.Events != nil {
-		r.opts.Events.Begin(r.report)
-	}
-}
-
-// finish gathers the results of the last walk in declaration order.
-func (r *run) finish(ctx context.Context, w *walk) *report.Report {
-	index := make([]int, len(w.states))
-	for v := range r.cat.Entries() {
-		index[v] = len(r.report.Results)
-		r.report.Results = append(r.report.Results, w.states[v].results...)
-	}
-	r.report.Edges = r.edges(index)
-	r.report.Resources = len(r.report.Results)
-	r.report.Warnings = append(r.report.Warnings, w.trouble.texts...)
-	if r.stop.fatal != nil {
-		r.report.Aborted = r.opts.Scrub(r.stop.fatal.Error())
-	}
-	if r.host != nil {
-		w.fidelity(r.report)
-	}
-	r.outputs(ctx)
-	r.report.DurationMS = millis(time.Since(r.started))
-	if r.opts.Events != nil {
-		r.opts.Events.End(r.report)
-	}
-	return r.report
-}
-
-// outputs adds the outputs to the report. What is made of a command's output may repeat a secret, whatever its marks say.
-func (r *run) outputs(ctx context.Context) {
-	if r.opts.Outputs == nil {
-		return
-	}
-	var late catalog.Values
-	if r.host != nil {
-		late = r.late.lookup
-	}
-	for _, o := range r.opts.Outputs(ctx, late) {
-		if !o.Plain {
-			o.Value = r.scrubValue(o.Value)
-		}
-		r.report.Outputs = append(r.report.Outputs, o)
-	}
-}
-
-// scrubValue scrubs the strings in a value; keys stay as they are.
-func (r *run) scrubValue(v any) any {
-	switch v := v.(type) {
-	case string:
-		return r.opts.Scrub(v)
-	case []any:
-		for i := range v {
-			v[i] = r.scrubValue(v[i])
-		}
-	case map[string]any:
-		for k := range v {
-			v[k] = r.scrubValue(v[k])
-		}
-	}
-	return v
-}
-
-// edges lists the relations between results; a barrier that stands for a set becomes an index beyond them.
-func (r *run) edges(index []int) []report.Edge {
-	n := len(r.cat.Entries())
-	at := func(v int) int {
-		if v < n {
-			return index[v]
-		}
-		return len(r.report.Results) + v - n
-	}
-	g := r.cat.Graph()
-	var out []report.Edge
-	for v := range g.Len() {
-		if r.unselected(v) {
-			continue
-		}
-		for _, e := range g.Succ(v) {
-			if !r.unselected(e.To) {
-				out = append(out, report.Edge{From: at(v), To: at(e.To), Notify: e.Notify})
-			}
-		}
-	}
-	return out
-}
-
 // unselected says that v is an entry that the run leaves out.
 func (r *run) unselected(v int) bool {
 	return v < len(r.cat.Entries()) && r.selected != nil && !r.selected[v]
 }
 
-func millis(d time.Duration) float64 {
-	return float64(d.Round(10*time.Microsecond)) / float64(time.Millisecond)
+// running tells the printers at what a resource is.
+func (r *run) running(a resources.Address, what string) {
+	if r.opts.Events == nil {
+		return
+	}
+	r.emit.Lock()
+	defer r.emit.Unlock()
+	r.opts.Events.Running(a, what)
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/nodeapply/apply/catalog"
+	"github.com/nodeapply/apply/engine/internal/visit"
 	"github.com/nodeapply/apply/graph"
 	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/resources"
@@ -15,9 +16,9 @@ import (
 // visitDeferred binds a block whose values are known now, and visits what it becomes, one after the other.
 func (w *walk) visitDeferred(ctx context.Context, v int, e *catalog.Entry, slot graph.Slot) {
 	st := &w.states[v]
-	if !w.converging && !w.given(e.Deferred.Needs) {
-		res := w.result(e, report.Result{Outcome: report.Pending, Certainty: report.KnownLate, Reversible: leavesTrace(e.Deferred.Blank)})
-		res.Changes = w.mask(e, e.Deferred.Preview)
+	if w.predicted == nil && !w.given(e.Deferred.Needs) {
+		res := w.result(e, report.Result{Outcome: report.Pending, Certainty: report.KnownLate, Reversible: visit.LeavesTrace(e.Deferred.Blank)})
+		res.Changes = w.redact.Changes(e, e.Deferred.Preview)
 		st.results, st.changed = []*report.Result{res}, true
 		return
 	}
@@ -25,28 +26,23 @@ func (w *walk) visitDeferred(ctx context.Context, v int, e *catalog.Entry, slot 
 	var none *catalog.NotGiven
 	if errors.As(err, &none) {
 		res := w.result(e, report.Result{Outcome: report.Unchanged, Certainty: report.KnownLate})
-		res.Warnings = []string{"not managed in this run: " + w.opts.Scrub(none.Error())}
+		res.Warnings = []string{"not managed in this run: " + w.redact.Text(none.Error())}
 		st.results = []*report.Result{res}
 		return
 	}
 	if err != nil {
-		res := w.result(e, report.Result{Outcome: report.Failed})
-		res.Error = w.describe(e, err)
-		told := report.Result{Because: e.Addr.String()}
-		w.willNotCome(ctx, e, &told)
-		res.Warnings = told.Warnings
+		res := w.failure(e, err)
+		w.willNotCome(ctx, e, res, e.Addr.String())
 		st.results = []*report.Result{res}
 		return
 	}
 	for _, b := range bound {
 		w.cat.Survey(b.Resource)
 		start := time.Now()
-		vis := w.newVisit(v, b, slot)
-		vis.res.Certainty = report.KnownLate
-		res := vis.settle(ctx)
-		res.StartMS, res.DurationMS = millis(start.Sub(w.started)), millis(time.Since(start))
-		st.results = append(st.results, res)
-		st.changed = st.changed || vis.changed
+		vis := w.settle(ctx, v, b, slot)
+		w.timed(vis.Result, start, time.Since(start))
+		st.results = append(st.results, vis.Result)
+		st.changed = st.changed || vis.Changed
 	}
 	if len(bound) == 0 {
 		st.results = []*report.Result{w.result(e, report.Result{Outcome: report.Unchanged, Certainty: report.KnownLate, Reason: "when is false, or for_each is empty"})}
@@ -73,6 +69,22 @@ func (l *lateValues) lookup(a resources.Address) (map[string]any, bool) {
 	defer l.mu.Unlock()
 	values, ok := l.m[a]
 	return values, ok
+}
+
+// keepValues keeps the values that other blocks may use. A plan knows only those of resources that stay as they are.
+func (w *walk) keepValues(e *catalog.Entry, res *report.Result) {
+	r, ok := e.Resource.(resources.Valued)
+	if !ok || w.predicted == nil && res.Outcome != report.Unchanged {
+		return
+	}
+	values := r.Values()
+	if values == nil {
+		if w.predicted == nil {
+			return
+		}
+		values = map[string]any{}
+	}
+	w.late.set(e.Addr, values)
 }
 
 // given says whether the values of all that needs names are there, or never come in this run because what would give them is not looked at.

@@ -9,26 +9,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestGuardsSayWhy compares the reason, or the error, of a resource with one guard.
-func TestGuardsSayWhy(t *testing.T) {
-	for guard, want := range map[string]string{
-		"unless=true": "unless succeeded", "onlyif=false": "onlyif failed",
-		"unless=nosuch": "exit code 127: sh: nosuch: not found", "onlyif=silent": "exit code 127: command not found", "unless=denied": "exit code 126: sh: denied: Permission denied",
-	} {
-		rep, err := Plan(t.Context(), node{}, parse(t, &world{}, "a:"+guard, ""), Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		got := rep.Results[0].Reason
-		if rep.Results[0].Error != nil {
-			got = rep.Results[0].Error.Summary
-		}
-		if !strings.Contains(got, want) {
-			t.Errorf("%s: want %q, got %q", guard, want, got)
-		}
-	}
-}
-
 func TestTriesAndTimeouts(t *testing.T) {
 	for _, tc := range []struct {
 		name, decl, want, err string
@@ -69,6 +49,25 @@ func TestTriesAndTimeouts(t *testing.T) {
 				}
 				if tc.err != "" && !strings.Contains(rep.Results[0].Error.Summary, tc.err) {
 					t.Errorf("want %q in %q", tc.err, rep.Results[0].Error.Summary)
+				}
+			})
+		})
+	}
+}
+
+// TestWhatHangs: a resource that nothing ends has failed in the prediction, whatever comes before it, and takes what depends on it along.
+func TestWhatHangs(t *testing.T) {
+	for edges, want := range map[string]string{"": "a=changed b=failed c=changed", "a>b b>c": "a=changed b=failed c=skipped(t.b)"} {
+		ways(t, edges, func(t *testing.T, w *world) {
+			synctest.Test(t, func(t *testing.T) {
+				w.dead = make(chan struct{})
+				defer close(w.dead)
+				rep, err := Converge(t.Context(), node{}, parse(t, w, "a b:hangs c", edges), Options{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if diff := cmp.Diff(want, outcomes(rep)); diff != "" {
+					t.Error(diff)
 				}
 			})
 		})

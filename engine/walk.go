@@ -1,19 +1,15 @@
 package engine
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"slices"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/nodeapply/apply/catalog"
-	"github.com/nodeapply/apply/engine/internal/ahead"
-	"github.com/nodeapply/apply/engine/internal/batch"
-	"github.com/nodeapply/apply/engine/internal/places"
+	"github.com/nodeapply/apply/engine/internal/certainty"
+	"github.com/nodeapply/apply/engine/internal/visit"
 	"github.com/nodeapply/apply/graph"
-	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/resources"
 )
@@ -21,15 +17,11 @@ import (
 // walk is one walk over the catalog: of a plan, or of a converge with the prediction made before.
 type walk struct {
 	*run
-	converging bool
-	predicted  *walk                    // the prediction, in a converge
-	visit      []bool                   // in a converge: which vertices to visit, the others keep their predicted result
-	ahead      *ahead.Attempts[finding] // in a prediction
-	states     []state
-	groups     batch.Batches[*catalog.Entry, resources.Member]
-	limits     places.Places
-	trouble    trouble // of places that could not be given back
-	emit       sync.Mutex
+	predicted *walk  // the prediction, in a converge; nil while one is made
+	again     []bool // in a converge: which vertices to visit, the others keep their predicted result
+	visits    visit.Walk
+	influence *certainty.Influence // in a prediction
+	states    []state
 }
 
 // state is what a walk knows of one vertex. The visit writes it while it is under way; before and after, the walk's owner does.
@@ -40,18 +32,21 @@ type state struct {
 	cause    int32  // the lowest failed vertex before it, as index+1
 	root     string // the address of the resource that failed
 	notified []int32
-	after    int32 // the nearest vertex before this one that would change, as index+1
-	touched  int32 // the nearest one whose change may be seen by this one's check, as index+1
-	diff     resources.Diff
+	wide     bool  // the change has effects that nobody names
 	stuck    bool  // an abandoned attempt still uses the resource
 	refused  error // of a prediction that was not approved
 }
 
 // newWalk makes a walk that predicts, or one that converges on from a prediction.
 func (r *run) newWalk(predicted *walk) *walk {
-	w := &walk{run: r, predicted: predicted, converging: predicted != nil, states: make([]state, r.cat.Graph().Len())}
+	w := &walk{run: r, predicted: predicted, states: make([]state, r.cat.Graph().Len())}
+	w.visits = visit.Walk{
+		Catalog: r.cat, View: r.view, Recorder: r.opts.Recorder, Drifted: r.opts.Drifted, Running: r.running, Redact: r.redact, Log: r.opts.Log,
+		Timeout: r.opts.Timeout, Strict: r.opts.Strict, Stop: &r.stop, Hands: r.hands,
+	}
 	if predicted != nil {
-		w.visit = predicted.toVisit()
+		w.visits.Host = r.host
+		w.again = predicted.toVisit()
 		w.forget()
 	}
 	return w
@@ -59,7 +54,7 @@ func (r *run) newWalk(predicted *walk) *walk {
 
 // forget lets go of what was predicted of resources that are looked at again: their contents alone may be most of what a run holds.
 func (w *walk) forget() {
-	for v, again := range w.visit {
+	for v, again := range w.again {
 		if before := &w.predicted.states[v]; again && !before.stuck {
 			for _, res := range before.results {
 				res.Changes = nil
@@ -70,26 +65,134 @@ func (w *walk) forget() {
 
 // Ready is part of graph.Visitor.
 func (w *walk) Ready(v int) {
-	if v < len(w.cat.Entries()) && w.runs(v) && len(w.cat.Sections(v)) == 0 { // who waits for a limit is not waited for
-		w.expect(w.cat.Entries()[v])
+	if v < len(w.cat.Entries()) && !w.unselected(v) && w.kept(v) == nil && w.states[v].cause == 0 {
+		w.visits.Expect(v, w.cat.Entries()[v])
 	}
 }
 
 // Brief is part of graph.Visitor: of what is kept, left out or looked at before nothing is asked of the node.
 func (w *walk) Brief(v int) bool {
 	if v >= len(w.cat.Entries()) || w.unselected(v) || w.kept(v) != nil {
-		return !w.converging || len(w.cat.Sections(v)) == 0 // a place that is left behind them is given back
+		return w.predicted == nil || len(w.cat.Sections(v)) == 0 // a place that is left behind them is given back
 	}
 	if _, refreshes := w.cat.Entries()[v].Resource.(resources.Refresher); refreshes {
 		return false
 	}
-	_, made := w.ahead.Made(v)
+	_, made := w.visits.Ahead.Made(v)
 	return made
 }
 
-// runs says whether this walk looks at v at all.
-func (w *walk) runs(v int) bool {
-	return !w.unselected(v) && w.kept(v) == nil && w.states[v].cause == 0
+// Visit is part of graph.Visitor.
+func (w *walk) Visit(ctx context.Context, v int, slot graph.Slot) {
+	if w.predicted != nil {
+		defer w.visits.Leave(ctx, v, slot)
+	}
+	st := &w.states[v]
+	if v >= len(w.cat.Entries()) {
+		st.failed, st.changed = st.cause != 0, len(st.notified) > 0
+		return
+	}
+	if w.unselected(v) {
+		return
+	}
+	if before := w.kept(v); before != nil {
+		st.results, st.failed, st.changed = before.results, before.failed, before.changed
+		st.cause, st.root = before.cause, before.root
+		return
+	}
+	e, start, why := w.cat.Entries()[v], time.Now(), w.stop.Why()
+	switch {
+	case st.cause != 0 && (st.root != "" || why == nil):
+		w.skip(ctx, st, e)
+	case why != nil:
+		st.failed, st.cause, st.root = true, int32(v)+1, why.Because
+		st.results = []*report.Result{w.result(e, report.Result{Outcome: report.Skipped, Because: why.Because, Reason: why.Reason})}
+	case w.predicted != nil && w.predicted.states[v].refused != nil:
+		st.results = []*report.Result{w.failure(e, w.predicted.states[v].refused)}
+	case e.Off:
+		st.results = []*report.Result{w.result(e, report.Result{Outcome: report.Unchanged, Reason: "when is false"})}
+	case e.Deferred != nil:
+		st.wide = true
+		w.visitDeferred(ctx, v, e, slot)
+	default:
+		vis := w.settle(ctx, v, e, slot)
+		st.results = []*report.Result{vis.Result}
+		st.changed, st.wide, st.stuck = vis.Changed, certainty.Wide(vis.Diff), vis.Stuck
+	}
+	w.close(v, start)
+}
+
+// settle visits one entry at vertex v. What it becomes known by is late where the entry was deferred.
+func (w *walk) settle(ctx context.Context, v int, e *catalog.Entry, slot graph.Slot) *visit.Visit {
+	st, late := &w.states[v], w.cat.Entries()[v].Deferred != nil
+	res := w.result(e, report.Result{Certainty: report.Exact, Reversible: true})
+	vis := &visit.Visit{Walk: &w.visits, Vertex: v, Entry: e, Slot: slot, Notifiers: w.notifiers(st, e), Result: res}
+	for _, a := range vis.Notifiers {
+		res.NotifiedBy = append(res.NotifiedBy, a.String())
+	}
+	vis.After = w.predicted == nil && w.influence.After(v)
+	vis.Settle(ctx)
+	if made, ok := w.visits.Ahead.Made(v); ok {
+		w.timed(res, made.Start, made.Took)
+	}
+	switch {
+	case late:
+		res.Certainty = report.KnownLate
+	case w.predicted == nil:
+		res.Certainty = w.influence.Of(v, res, vis.Diff, len(st.notified) > 0)
+	default:
+		for _, before := range w.predicted.states[v].results {
+			res.Certainty = cmp.Or(before.Certainty, res.Certainty)
+		}
+	}
+	w.keepValues(e, vis.Result)
+	return vis
+}
+
+// notifiers lists what changed and notifies an entry, as declared, whatever ended first; then what did so in earlier runs, undelivered.
+func (w *walk) notifiers(st *state, e *catalog.Entry) []resources.Address {
+	var out []resources.Address
+	slices.Sort(st.notified)
+	for _, n := range slices.Compact(st.notified) { // one may come by several relations
+		out = append(out, w.cat.Entries()[n].Addr)
+	}
+	if w.opts.Owed == nil {
+		return out
+	}
+	for _, a := range w.opts.Owed(e.Addr) {
+		if !slices.Contains(out, a) {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// kept returns the predicted state of a vertex that a converge need not look at again, or cannot because an abandoned attempt still uses it.
+func (w *walk) kept(v int) *state {
+	if w.predicted == nil {
+		return nil
+	}
+	before := &w.predicted.states[v]
+	if w.again[v] && !before.stuck {
+		return nil
+	}
+	return before
+}
+
+// close fills in what all results of a vertex have in common.
+func (w *walk) close(v int, start time.Time) {
+	st := &w.states[v]
+	for _, res := range st.results {
+		if res.StartMS == 0 {
+			w.timed(res, start, time.Since(start))
+		}
+		if res.Outcome == report.Failed && !st.failed {
+			st.failed, st.cause, st.root = true, int32(v)+1, res.Address.String()
+			if w.opts.FailFast && w.predicted != nil {
+				w.stop.Failed(res.Address.String())
+			}
+		}
+	}
 }
 
 // Done is part of graph.Visitor: it hands on what the vertex means for those after it.
@@ -108,14 +211,14 @@ func (w *walk) Done(v int) {
 				next.notified = append(next.notified, int32(v))
 			}
 		}
-		w.influence(v, e.To)
+		if w.influence != nil {
+			w.influence.Pass(v, e.To, st.changed, st.wide)
+		}
 	}
-	st.diff = resources.Diff{} // the results have what is told of it
 	if barrier {
 		return
 	}
-	w.ahead.Forget(v)
-	w.groups.Ended(w.cat.Entries()[v].Addr.Type, w.cat.Entries()[v])
+	w.visits.Over(v, w.cat.Entries()[v])
 	w.announce(st.results)
 }
 
@@ -124,128 +227,38 @@ func (w *walk) announce(results []*report.Result) {
 	if w.opts.Events == nil {
 		return
 	}
-	w.emit.Lock()
-	defer w.emit.Unlock()
 	for _, res := range results {
-		if w.host != nil && !w.converging {
-			w.opts.Events.Running(res.Address, "")
+		if w.host != nil && w.predicted == nil {
+			w.running(res.Address, "")
 			continue
 		}
+		w.emit.Lock()
 		w.opts.Events.Ended(res)
+		w.emit.Unlock()
 	}
 }
 
-func (w *walk) running(a resources.Address, what string) {
-	if w.opts.Events == nil {
-		return
-	}
-	w.emit.Lock()
-	defer w.emit.Unlock()
-	w.opts.Events.Running(a, what)
-}
-
-// Visit is part of graph.Visitor.
-func (w *walk) Visit(ctx context.Context, v int, slot graph.Slot) {
-	if w.converging {
-		defer w.leave(ctx, v, slot)
-	}
-	st := &w.states[v]
-	if v >= len(w.cat.Entries()) {
-		st.failed, st.changed = st.cause != 0, len(st.notified) > 0
-		return
-	}
-	if w.unselected(v) {
-		return
-	}
-	e := w.cat.Entries()[v]
-	if before := w.kept(v); before != nil {
-		st.results, st.failed, st.changed = before.results, before.failed, before.changed
-		st.cause, st.root = before.cause, before.root
-		return
-	}
-	start := time.Now()
-	reason, because := w.stop.stopped()
-	switch {
-	case st.cause != 0 && (st.root != "" || reason == ""):
-		w.skip(ctx, st, e, report.Result{Because: st.root})
-	case reason != "":
-		st.failed, st.cause, st.root = true, int32(v)+1, because
-		st.results = []*report.Result{w.result(e, report.Result{Outcome: report.Skipped, Because: because, Reason: reason})}
-	case w.converging && w.predicted.states[v].refused != nil:
-		res := w.result(e, report.Result{Outcome: report.Failed})
-		res.Error = w.describe(e, w.predicted.states[v].refused)
-		st.results = []*report.Result{res}
-	case e.Off:
-		st.results = []*report.Result{w.result(e, report.Result{Outcome: report.Unchanged, Reason: "when is false"})}
-	case e.Deferred != nil:
-		w.visitDeferred(ctx, v, e, slot)
-	default:
-		vis := w.newVisit(v, e, slot)
-		st.results = []*report.Result{vis.settle(ctx)}
-		st.changed, st.diff, st.stuck = vis.changed, vis.diff, vis.stuck
-	}
-	w.close(v, start)
-}
-
-// kept returns the predicted state of a vertex that a converge need not look at again, or cannot because an abandoned attempt still uses it.
-func (w *walk) kept(v int) *state {
-	if w.predicted == nil {
-		return nil
-	}
-	before := &w.predicted.states[v]
-	if w.visit[v] && !before.stuck {
-		return nil
-	}
-	return before
-}
-
-// idle says whether a converge looks at nothing again.
-func (w *walk) idle() bool {
-	return !slices.Contains(w.visit, true)
-}
-
-// adoptAll takes over all of the prediction, without the goroutines of a walk.
-func (w *walk) adoptAll(ctx context.Context) {
-	for _, v := range w.cat.Graph().Order() {
-		w.Visit(ctx, v, graph.Slot{})
-		w.Done(v)
-	}
-}
-
-// close fills in what all results of a vertex have in common.
-func (w *walk) close(v int, start time.Time) {
-	st := &w.states[v]
-	for _, res := range st.results {
-		if res.StartMS == 0 {
-			res.StartMS = millis(start.Sub(w.started))
-			res.DurationMS = millis(time.Since(start))
-		}
-		if res.Outcome == report.Failed && !st.failed {
-			st.failed, st.cause, st.root = true, int32(v)+1, res.Address.String()
-			if w.opts.FailFast && w.converging {
-				w.stop.failed(res.Address.String())
-			}
-		}
-	}
+func (r *run) timed(res *report.Result, start time.Time, took time.Duration) {
+	res.StartMS, res.DurationMS = millis(start.Sub(r.started)), millis(took)
 }
 
 // skip records that something before e failed. A resource that stood for something to others (an exported fact) is told.
-func (w *walk) skip(ctx context.Context, st *state, e *catalog.Entry, res report.Result) {
+func (w *walk) skip(ctx context.Context, st *state, e *catalog.Entry) {
 	st.failed = true
-	res.Outcome = report.Skipped
-	w.willNotCome(ctx, e, &res)
-	st.results = []*report.Result{w.result(e, res)}
+	res := w.result(e, report.Result{Outcome: report.Skipped, Because: st.root})
+	w.willNotCome(ctx, e, res, st.root)
+	st.results = []*report.Result{res}
 }
 
 // willNotCome tells a resource that stands for something to others that it is not going to be changed in this run, because of another.
-func (w *walk) willNotCome(ctx context.Context, e *catalog.Entry, res *report.Result) {
+func (w *walk) willNotCome(ctx context.Context, e *catalog.Entry, res *report.Result, because string) {
 	r := e.Resource
 	if e.Deferred != nil {
 		r = e.Deferred.Blank
 	}
-	if s, ok := r.(resources.Skipper); ok && w.converging {
-		if err := s.Skip(ctx, w.host, res.Because); err != nil {
-			res.Warnings = append(res.Warnings, w.opts.Scrub(err.Error()))
+	if s, ok := r.(resources.Skipper); ok && w.predicted != nil {
+		if err := s.Skip(ctx, w.host, because); err != nil {
+			res.Warnings = append(res.Warnings, w.redact.Text(err.Error()))
 		}
 	}
 }
@@ -257,94 +270,7 @@ func (w *walk) result(e *catalog.Entry, res report.Result) *report.Result {
 	return &res
 }
 
-// newVisit prepares the visit of one entry at vertex v.
-func (w *walk) newVisit(v int, e *catalog.Entry, slot graph.Slot) *visit {
-	vis := &visit{walk: w, v: v, e: e, slot: slot, res: w.result(e, report.Result{Certainty: report.Exact, Reversible: true})}
-	st := &w.states[v]
-	slices.Sort(st.notified) // as declared, whatever ended first; one may come by several relations
-	for _, n := range slices.Compact(st.notified) {
-		vis.notifiers = append(vis.notifiers, w.cat.Entries()[n].Addr)
-	}
-	if w.opts.Owed != nil {
-		for _, a := range w.opts.Owed(e.Addr) {
-			if !slices.Contains(vis.notifiers, a) {
-				vis.notifiers = append(vis.notifiers, a)
-			}
-		}
-	}
-	for _, a := range vis.notifiers {
-		vis.res.NotifiedBy = append(vis.res.NotifiedBy, a.String())
-	}
-	return vis
-}
-
-// mask turns changes into printable ones: values that the manifest marks sensitive are replaced.
-func (w *walk) mask(e *catalog.Entry, changes []resources.Change) []report.Change {
-	const hidden = "(sensitive value)"
-	out := make([]report.Change, len(changes))
-	for i, c := range changes {
-		out[i] = report.Change{Attribute: c.Attr, Before: w.opts.Scrub(c.From), After: w.opts.Scrub(c.To), Diff: w.opts.Scrub(c.Text)}
-		for _, s := range e.Sensitive {
-			if s == c.Attr {
-				out[i] = report.Change{Attribute: c.Attr, Before: hidden, After: hidden}
-			}
-		}
-	}
-	return out
-}
-
-// describe turns an error into what a report says.
-func (w *walk) describe(e *catalog.Entry, err error, tried ...resources.Change) *report.Error {
-	out := &report.Error{Summary: w.opts.Scrub(err.Error()), Pos: place(e, err, tried).Range()}
-	var d interface{ Detail() string }
-	if errors.As(err, &d) {
-		out.Detail = w.opts.ScrubOutput(d.Detail())
-	}
-	return out
-}
-
-// place is the one that the error names, by itself or as an attribute; else that of the first declared one that was tried, else of the block.
-func place(e *catalog.Entry, err error, tried []resources.Change) resources.Pos {
-	var placed interface{ Position() resources.Pos }
-	if errors.As(err, &placed) {
-		return placed.Position()
-	}
-	if e.AttrPos == nil {
-		return e.Pos
-	}
-	var attr interface{ Attribute() string }
-	if errors.As(err, &attr) {
-		return e.AttrPos(attr.Attribute())
-	}
-	for _, c := range tried {
-		if pos := e.AttrPos(c.Attr); pos != e.Pos {
-			return pos
-		}
-	}
-	return e.Pos
-}
-
-// recorded returns the host through which a is changed: the recorder is told of each change. Where stop is given, nothing is changed once nothing new
-// may start, unless it has begun before.
-func (w *walk) recorded(a resources.Address, stop *stopper) host.Host {
-	if w.opts.Recorder == nil {
-		return w.host
-	}
-	return host.Recording(w.host, &opRecorder{r: w.opts.Recorder, a: a, stop: stop})
-}
-
-type opRecorder struct {
-	r     Recorder
-	a     resources.Address
-	stop  *stopper
-	begun atomic.Bool
-}
-
-// Before records a change. While the first one was recorded others may have had the slot, and one of them may have failed.
-func (o *opRecorder) Before(ctx context.Context, v host.View, op host.Op) error {
-	err := o.r.Op(ctx, o.a, v, op)
-	if err != nil || o.stop == nil || o.begun.Swap(true) {
-		return err
-	}
-	return o.stop.err()
+// failure is the result of what failed before it was visited.
+func (w *walk) failure(e *catalog.Entry, err error) *report.Result {
+	return w.result(e, report.Result{Outcome: report.Failed, Error: w.redact.Error(e, err)})
 }

@@ -160,59 +160,6 @@ func TestWhoIsInsideIsTold(t *testing.T) {
 	})
 }
 
-func TestALimitLetsInSoMany(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		x := deployment(t, memory(t))
-		const nodes, most = 6, 2
-		inside, fences := make(chan int, 100), make(chan int64, nodes)
-		done := make(chan error, nodes)
-		count := make(chan int, 1)
-		count <- 0
-		for i := range nodes {
-			r := join(t, x, fmt.Sprint("n", i), Plan{})
-			go func() {
-				h, err := r.Enter(t.Context(), "restart", most, nil)
-				if err != nil {
-					done <- err
-					return
-				}
-				fences <- h.Fence
-				n := <-count + 1
-				count <- n
-				inside <- n
-				time.Sleep(time.Minute) // made-up time, longer than the lease
-				count <- <-count - 1
-				done <- h.Leave(t.Context())
-			}()
-		}
-		began := time.Now()
-		for range nodes {
-			if err := <-done; err != nil {
-				t.Error(err)
-			}
-		}
-		full := false
-		for range nodes {
-			n := <-inside
-			full = full || n == most
-			if n > most {
-				t.Errorf("%d inside, at most %d", n, most)
-			}
-		}
-		if !full || time.Since(began) > 4*time.Minute {
-			t.Errorf("never full: %v, it took %s", !full, time.Since(began))
-		}
-		last := int64(0)
-		for range nodes {
-			f := <-fences
-			if f == last {
-				t.Errorf("fence %d twice", f)
-			}
-			last = f
-		}
-	})
-}
-
 // broken is a store that is away for as long as it is told.
 type broken struct {
 	store.Store
@@ -226,40 +173,4 @@ func (b *broken) Renew(ctx context.Context, id store.LeaseID) error {
 	default:
 		return b.Store.Renew(ctx, id)
 	}
-}
-
-func TestALostLeaseEndsWhatIsInside(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		hub := memory(t)
-		b := &broken{Store: hub, away: make(chan struct{})}
-		first := join(t, deployment(t, b), "a", Plan{})
-		second := join(t, deployment(t, hub), "b", Plan{})
-		h, err := first.Enter(t.Context(), "restart", 1, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		close(b.away)
-		lost := make(chan time.Time, 1)
-		go func() {
-			<-h.Inside().Done()
-			lost <- time.Now()
-		}()
-		h2, err := second.Enter(t.Context(), "restart", 1, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		entered := time.Now()
-		if at := <-lost; at.After(entered) {
-			t.Errorf("the second entered at %s, the first was told at %s", entered, at)
-		}
-		if h2.Fence <= h.Fence {
-			t.Errorf("fence %d after %d", h2.Fence, h.Fence)
-		}
-		if err := h.Leave(t.Context()); !errors.Is(err, ErrLimitLost) {
-			t.Errorf("leave: %v, want %v", err, ErrLimitLost)
-		}
-		if err := h2.Leave(t.Context()); err != nil {
-			t.Error(err)
-		}
-	})
 }

@@ -23,7 +23,7 @@ func UnitName(name string) (string, error) {
 	if !slices.Contains(unitTypes[:], path.Ext(name)) {
 		name += ".service"
 	}
-	if len(name) > maxUnit || !unitGrammar.MatchString(name) || strings.HasPrefix(name, "-") {
+	if len(name) > maxUnit || !unitGrammar.MatchString(name) || strings.HasPrefix(name, "-") || slices.Contains(unitTypes[:], name) {
 		return "", fmt.Errorf("%q is not the name of a unit", name)
 	}
 	return name, nil

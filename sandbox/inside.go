@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/nodeapply/apply/sandbox/internal/container"
 )
 
 // Cell is the box that this program is in.
@@ -111,15 +113,13 @@ func (c *Cell) enter() error {
 		{"cover sockets", c.cover},
 		{"upper layers", c.keepUppers},
 		{"/run", func() error { return unix.Mount(c.in("..", "run"), c.in("run"), "", unix.MS_BIND, "") }},
-		{"/dev", c.devices},
-		{"/sys", func() error {
-			return unix.Mount("sysfs", c.in("sys"), "sysfs", unix.MS_RDONLY|unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, "")
-		}},
-		{"/proc", c.processes},
-		{"change the root", c.pivot},
-		{"loopback", loopback},
+		{"/dev", func() error { return container.Devices(c.in("dev")) }},
+		{"/sys", func() error { return container.System(c.in("sys")) }},
+		{"/proc", func() error { return container.Processes(c.in("proc")) }},
+		{"change the root", func() error { return container.Enter(c.in(), c.Dir) }},
+		{"loopback", container.Loopback},
 		{"trace", c.listen},
-		{"capabilities", dropCapabilities},
+		{"capabilities", container.DropCapabilities},
 	} {
 		if err := step.do(); err != nil {
 			return fmt.Errorf("%s: %w", step.what, err)
@@ -163,7 +163,7 @@ func (c *Cell) asItIs(l Layer) error {
 	if err := unix.Mount(l.Point, c.in(l.Point), "", unix.MS_BIND, ""); err != nil {
 		return fmt.Errorf("%s: %w", l.Point, err)
 	}
-	return readOnly(c.in(l.Point))
+	return container.ReadOnly(c.in(l.Point))
 }
 
 // escape writes a name as an option of an overlay.
@@ -186,100 +186,6 @@ func (c *Cell) cover() error {
 		}
 	}
 	return nil
-}
-
-// devices are those that every program may expect, and no other.
-func (c *Cell) devices() error {
-	dev := c.in("dev")
-	if err := unix.Mount("dev", dev, "tmpfs", unix.MS_NOSUID|unix.MS_NOEXEC, "mode=0755,size=65536k"); err != nil {
-		return err
-	}
-	for name, minor := range map[string]uint32{"null": 3, "zero": 5, "full": 7, "random": 8, "urandom": 9} {
-		if err := device(filepath.Join(dev, name), 1, minor); err != nil {
-			return err
-		}
-	}
-	errs := []error{
-		device(filepath.Join(dev, "tty"), 5, 0),
-		os.Mkdir(filepath.Join(dev, "pts"), 0o755), os.Mkdir(filepath.Join(dev, "shm"), 0o755),
-		os.Symlink("pts/ptmx", filepath.Join(dev, "ptmx")), os.Symlink("/proc/self/fd", filepath.Join(dev, "fd")),
-		os.Symlink("/proc/self/fd/0", filepath.Join(dev, "stdin")), os.Symlink("/proc/self/fd/1", filepath.Join(dev, "stdout")), os.Symlink("/proc/self/fd/2", filepath.Join(dev, "stderr")),
-	}
-	if err := errors.Join(errs...); err != nil {
-		return err
-	}
-	if err := copyTree("/dev", "disk", dev); err != nil { // by which names file systems are known; the disks are not there
-		return err
-	}
-	if err := unix.Mount("devpts", filepath.Join(dev, "pts"), "devpts", unix.MS_NOSUID|unix.MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0620"); err != nil {
-		return err
-	}
-	return unix.Mount("shm", filepath.Join(dev, "shm"), "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=1777")
-}
-
-func device(name string, major, minor uint32) error {
-	if err := unix.Mknod(name, unix.S_IFCHR|0o666, int(unix.Mkdev(major, minor))); err != nil {
-		return err
-	}
-	return os.Chmod(name, 0o666)
-}
-
-// processes mounts those of the box. What in /proc changes the kernel is read-only.
-func (c *Cell) processes() error {
-	proc := c.in("proc")
-	if err := unix.Mount("proc", proc, "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""); err != nil {
-		return err
-	}
-	for _, name := range []string{"sys", "sysrq-trigger", "irq", "bus", "fs"} {
-		at := filepath.Join(proc, name)
-		if _, err := os.Lstat(at); err != nil {
-			continue
-		}
-		if err := unix.Mount(at, at, "", unix.MS_BIND, ""); err != nil {
-			return err
-		}
-		if err := readOnly(at); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func readOnly(point string) error {
-	if err := unix.Mount("", point, "", unix.MS_BIND|unix.MS_REMOUNT|unix.MS_RDONLY|unix.MS_NOSUID|unix.MS_NODEV, ""); err != nil {
-		return fmt.Errorf("%s: read-only: %w", point, err)
-	}
-	return nil
-}
-
-func (c *Cell) pivot() error {
-	if err := unix.Chdir(c.in()); err != nil {
-		return err
-	}
-	if err := unix.PivotRoot(".", "."); err != nil {
-		return err
-	}
-	if err := unix.Unmount(".", unix.MNT_DETACH); err != nil {
-		return err
-	}
-	if err := unix.Chdir(c.Dir); err != nil {
-		return fmt.Errorf("%s: %w", c.Dir, err)
-	}
-	return nil
-}
-
-func loopback() error {
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return err
-	}
-	defer unix.Close(fd)
-	req, err := unix.NewIfreq("lo")
-	if err != nil {
-		return err
-	}
-	req.SetUint16(unix.IFF_UP | unix.IFF_RUNNING)
-	return unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, req)
 }
 
 // sockets lists the named sockets of /proc/net/unix, see proc_net(5).

@@ -43,11 +43,13 @@ func TestKilledOutside(t *testing.T) {
 		t.Fatal(err)
 	}
 	pid := 0
-	for tick := time.NewTicker(10 * time.Millisecond); pid == 0; {
+	tick, late := time.NewTicker(10*time.Millisecond), time.After(time.Minute)
+	defer tick.Stop()
+	for pid == 0 {
 		select {
 		case <-tick.C:
 			pid = running(t, "sleep\x00"+sleep+"\x00")
-		case <-time.After(time.Minute):
+		case <-late:
 			t.Fatal("it does not start")
 		}
 	}

@@ -15,10 +15,11 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
-	"strings"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/nodeapply/apply/sandbox/changes"
-	"golang.org/x/sys/unix"
+	"github.com/nodeapply/apply/sandbox/internal/container"
 )
 
 // scene is where the memory of a stage is mounted, for its own thread alone: a folder that every node has and every box gets anew.
@@ -106,7 +107,7 @@ func (s *Stage) Box() (*Box, error) {
 			errs = append(errs, os.MkdirAll(b.upper(i), 0o755), os.MkdirAll(b.work(i), 0o755))
 		}
 		// What is enabled and masked until the node starts again.
-		errs = append(errs, copyTree("/run", "systemd/system", b.run()))
+		errs = append(errs, container.CopyTree("/run", "systemd/system", b.run()))
 		return errors.Join(errs...)
 	})
 	if err != nil {
@@ -145,43 +146,3 @@ func (b *Box) root() string       { return filepath.Join(b.dir, "root") }
 func (b *Box) run() string        { return filepath.Join(b.dir, "run") }
 func (b *Box) upper(i int) string { return filepath.Join(b.dir, "upper", strconv.Itoa(i)) }
 func (b *Box) work(i int) string  { return filepath.Join(b.dir, "work", strconv.Itoa(i)) }
-
-// copyTree copies a folder, with the folders above it below base, and the files and links in it; a folder that is not there is none.
-func copyTree(base, folder, to string) error {
-	if _, err := os.Stat(filepath.Join(base, folder)); errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	for dir := filepath.Dir(folder); dir != "."; dir = filepath.Dir(dir) {
-		defer func() { _ = os.Chmod(filepath.Join(to, dir), 0o755) }()
-	}
-	if err := os.MkdirAll(filepath.Join(to, filepath.Dir(folder)), 0o755); err != nil {
-		return err
-	}
-	return filepath.WalkDir(filepath.Join(base, folder), func(name string, e fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		at := filepath.Join(to, strings.TrimPrefix(name, base))
-		info, err := e.Info()
-		if err != nil {
-			return err
-		}
-		switch info.Mode().Type() {
-		case fs.ModeDir:
-			return errors.Join(os.Mkdir(at, 0o700), os.Chmod(at, info.Mode().Perm()))
-		case fs.ModeSymlink:
-			target, err := os.Readlink(name)
-			if err != nil {
-				return err
-			}
-			return os.Symlink(target, at)
-		case 0:
-			text, err := os.ReadFile(name)
-			if err != nil {
-				return err
-			}
-			return errors.Join(os.WriteFile(at, text, 0o600), os.Chmod(at, info.Mode().Perm()))
-		}
-		return nil
-	})
-}

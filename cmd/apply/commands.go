@@ -31,7 +31,14 @@ func commands(a *cli.App) *cobra.Command {
 		Short: "Bring this node to the state that its manifest declares",
 		Long: `Bring this node to the state that its manifest declares.
 
-PATH is a manifest (main.hcl), a folder of them, or git::URL//folder?ref=TAG.`,
+PATH is a manifest (main.hcl), a folder of them, git::URL//folder?ref=TAG, or a plan that apply plan --out has saved.
+
+A duration is written as 90s, 5m or 1h30m; a number alone is seconds. A flag that is not given is taken from the environment (--state-dir from
+APPLY_STATE_DIR or APPLY_FLAG_STATE_DIR), else from /etc/apply/config.hcl (state_dir = "...").
+
+Exit codes: 0 where nothing failed, 1 where nothing was touched (bad arguments, mistakes in the manifest), 3 where another run holds the lock, 4 where a
+resource failed, 5 where something is not trusted (signature, ownership, lock file); with --detailed-exitcode 2 where something changed, or would, and 6
+where something failed too; 129, 130 and 143 after SIGHUP, SIGINT and SIGTERM.`,
 		Example: `  apply main.hcl
   apply --noop main.hcl
   apply plan --var data_device=/dev/vdb main.hcl
@@ -40,6 +47,7 @@ PATH is a manifest (main.hcl), a folder of them, or git::URL//folder?ref=TAG.`,
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return nil, cobra.ShellCompDirectiveDefault // files too, beside the commands
 		},
+		Version:       versionText(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -61,6 +69,8 @@ PATH is a manifest (main.hcl), a folder of them, or git::URL//folder?ref=TAG.`,
 	root.AddCommand(node.Commands(a)...)
 	root.AddCommand(history.Commands(a)...)
 	root.AddCommand(revisions.Commands(a)...)
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.Flags().Bool("version", false, "print the version")
 	complete(root)
 	return root
 }
@@ -73,6 +83,13 @@ func complete(root *cobra.Command) {
 		switch c.Name() {
 		case "help":
 			c.Example = "  apply help plan"
+			c.Args = func(_ *cobra.Command, args []string) error {
+				of, rest, err := root.Find(args)
+				if err == nil && len(rest) > 0 {
+					err = cli.UsageError(of, fmt.Errorf("unknown command %q%s", rest[0], nearCommand(of, rest[0])))
+				}
+				return err
+			}
 		case "completion":
 			c.Example = "  apply completion bash > /etc/bash_completion.d/apply"
 			for _, shell := range c.Commands() {
@@ -124,23 +141,35 @@ func versionCommand(a *cli.App) *cobra.Command {
 		Example: "  apply version",
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			v, commit := "(devel)", ""
-			if info, ok := debug.ReadBuildInfo(); ok {
-				v = info.Main.Version
-				for _, s := range info.Settings {
-					if s.Key == "vcs.revision" {
-						commit = s.Value
-					}
-				}
-			}
 			if a.JSON {
+				v, commit := built()
 				return a.PrintJSON(map[string]string{
 					"version": v, "commit": commit, "os": runtime.GOOS, "arch": runtime.GOARCH, "go": runtime.Version(),
 				})
 			}
-			words := slices.DeleteFunc([]string{"apply", v, commit, runtime.GOOS + "/" + runtime.GOARCH, runtime.Version()}, func(w string) bool { return w == "" })
-			_, err := fmt.Fprintln(a.Stdout, strings.Join(words, " "))
+			_, err := fmt.Fprintln(a.Stdout, versionText())
 			return err
 		},
 	}
+}
+
+// versionText is "apply v1.2.3 COMMIT linux/amd64 go1.26".
+func versionText() string {
+	v, commit := built()
+	words := slices.DeleteFunc([]string{"apply", v, commit, runtime.GOOS + "/" + runtime.GOARCH, runtime.Version()}, func(w string) bool { return w == "" })
+	return strings.Join(words, " ")
+}
+
+// built is what the program was built of.
+func built() (version, commit string) {
+	version = "(devel)"
+	if info, ok := debug.ReadBuildInfo(); ok {
+		version = info.Main.Version
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				commit = s.Value
+			}
+		}
+	}
+	return version, commit
 }

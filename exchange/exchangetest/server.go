@@ -1,3 +1,4 @@
+// Package exchangetest runs what the exchange stands on for the time of a test: embedded exchanges in the test's process, and real etcd clusters.
 package exchangetest
 
 import (

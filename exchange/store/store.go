@@ -1,7 +1,7 @@
 // Package store is the small interface on which the exchange stands: keys with values, one revision counter over all of
 // them, conditional writes, watches from a revision, and leases.
 //
-// The semantics are those of etcd, which is the oracle of the conformance suite (exchange/exchangetest): every write that
+// The semantics are those of etcd, which is the oracle of the conformance suite (exchange/store/storetest): every write that
 // changes something takes the next revision; a write that changes nothing (deleting what is not there) takes none; all keys
 // of a lease go in one revision when it ends. Keys and prefixes are plain bytes, ordered as such.
 //

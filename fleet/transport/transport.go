@@ -67,9 +67,8 @@ func (e *OutputError) Unwrap() error { return e.Err }
 
 // Errors that Dial and Run wrap.
 var (
-	ErrHostKey = sshclient.ErrHostKey
-	ErrAuth    = sshclient.ErrAuth
-	ErrLost    = errors.New("connection lost before the command ended")
+	ErrAuth = sshclient.ErrAuth
+	ErrLost = errors.New("connection lost before the command ended")
 )
 
 // TimeoutError says what a deadline was for.

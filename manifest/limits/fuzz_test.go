@@ -54,7 +54,7 @@ func FuzzCheck(f *testing.F) {
 		}
 		src := unit
 		if times == 255 {
-			src = bytes.Repeat(unit, 1+(128<<10)/len(unit))
+			src = bytes.Repeat(unit, 1+(64<<10)/len(unit))
 		}
 		for _, filename := range []string{"a.hcl", "a.json"} {
 			if Check(filename, src).HasErrors() {

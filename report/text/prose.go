@@ -10,9 +10,10 @@ import (
 
 // prose writes results and reports for people.
 type prose struct {
-	color bool
-	mode  report.Mode
-	makes []string // see Options
+	color   bool
+	mode    report.Mode
+	makes   []string // see Options
+	flagged bool
 }
 
 // ANSI colours by what they stand for.
@@ -277,7 +278,7 @@ func (p prose) command(r *report.Report) string {
 	words, flags := p.makes, ""
 	if len(words) == 0 {
 		words = []string{"apply", r.Manifest}
-		if r.Partial {
+		if p.flagged || r.Partial {
 			flags = ", with the same flags"
 		}
 	}

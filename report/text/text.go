@@ -30,13 +30,15 @@ type Options struct {
 	Verbose bool
 	// Makes is the command, by words, that makes the changes of a plan; default: apply and the manifest.
 	Makes []string
+	// Flagged says that apply and the manifest make them only with the flags that the plan was asked for with.
+	Flagged bool
 	// Screen, if set, gives the columns and rows of the terminal that w is: it shows what runs now.
 	Screen func() (columns, rows int)
 }
 
 // New returns a printer to w.
 func New(w io.Writer, o Options) *Printer {
-	p := &Printer{prose: prose{color: o.Color, makes: o.Makes}, w: w, verbose: o.Verbose}
+	p := &Printer{prose: prose{color: o.Color, makes: o.Makes, flagged: o.Flagged}, w: w, verbose: o.Verbose}
 	if o.Screen != nil {
 		p.live = newLive(p.prose, o.Screen)
 	}

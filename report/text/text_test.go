@@ -148,13 +148,23 @@ func TestTextIsPlainWhenPiped(t *testing.T) {
 }
 
 func TestCommandOfAPlan(t *testing.T) {
-	var b strings.Builder
-	p := New(&b, Options{Makes: []string{"apply", "the plan.plan"}})
-	p.End(&report.Report{Mode: report.Plan, Manifest: "main.hcl", Results: outcomes(report.Pending)})
-	if err := p.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff("plan: 1 to change, in 0ms\nto make these changes: apply 'the plan.plan'\n", b.String()); diff != "" {
-		t.Error(diff)
+	for name, tc := range map[string]struct {
+		o    Options
+		want string
+	}{
+		"a saved plan": {Options{Makes: []string{"apply", "the plan.plan"}}, "apply 'the plan.plan'"},
+		"with flags":   {Options{Flagged: true}, "apply main.hcl, with the same flags"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var b strings.Builder
+			p := New(&b, tc.o)
+			p.End(&report.Report{Mode: report.Plan, Manifest: "main.hcl", Results: outcomes(report.Pending)})
+			if err := p.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff("plan: 1 to change, in 0ms\nto make these changes: "+tc.want+"\n", b.String()); diff != "" {
+				t.Error(diff)
+			}
+		})
 	}
 }

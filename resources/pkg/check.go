@@ -3,24 +3,23 @@ package pkg
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/resources/pkg/goal"
-	"github.com/nodeapply/apply/resources/pkg/known"
 	"github.com/nodeapply/apply/resources/pkg/manager"
+	"github.com/nodeapply/apply/resources/pkg/transaction"
 )
 
 // Check compares the packages with the database.
 func (p *Package) Check(ctx context.Context, v host.View) (resources.Diff, error) {
-	u, err := p.run.Manager(v, p.Provider)
+	m, err := p.run.Manager(v, p.Provider)
 	if err != nil {
 		return resources.Diff{}, err
 	}
-	steps, err := p.steps(ctx, v, u)
+	steps, err := p.want().Steps(ctx, v, m)
 	if err != nil {
 		return resources.Diff{}, err
 	}
@@ -43,7 +42,7 @@ func (p *Package) Check(ctx context.Context, v host.View) (resources.Diff, error
 			moved = append(moved, s.Name)
 			from, to = append(from, p.label(s.Name, s.From())), append(to, p.label(s.Name, s.To))
 		}
-		if p.Mark != "" && s.Have.Held != (p.Mark == hold) {
+		if p.Mark != "" && s.Have.Held != (p.Mark == transaction.Hold) {
 			marks = append(marks, s.Name)
 		}
 	}
@@ -56,7 +55,7 @@ func (p *Package) Check(ctx context.Context, v host.View) (resources.Diff, error
 		d.Changes = append(d.Changes, resources.Change{Attr: "ensure", From: strings.Join(from, ", "), To: strings.Join(to, ", ")})
 	}
 	if len(marks) > 0 {
-		was := map[string]string{hold: none, none: hold}[p.Mark]
+		was := map[string]string{transaction.Hold: transaction.None, transaction.None: transaction.Hold}[p.Mark]
 		d.Changes = append(d.Changes, resources.Change{Attr: "mark", From: p.labels(marks, was), To: p.labels(marks, p.Mark)})
 	}
 	return d, nil
@@ -101,56 +100,4 @@ func (p *Package) labels(names []string, text string) string {
 		list[i] = p.label(n, text)
 	}
 	return strings.Join(list, ", ")
-}
-
-// steps says what is to be done with each package, by the database and, where something is to be done, by what is on offer.
-func (p *Package) steps(ctx context.Context, v host.View, u *known.Manager) ([]goal.Step, error) {
-	db, err := u.DB(ctx, v)
-	if err != nil {
-		return nil, err
-	}
-	var ask []string
-	for _, n := range p.Name {
-		if !u.ValidName(n) {
-			return nil, &resources.AttrError{Attr: "name", Err: fmt.Errorf("%q is not a package's name of %s", n, u.Name)}
-		}
-		if have, as := p.goal().Find(db, n); p.Source == "" && p.goal().NeedsOffer(u.Version, have) {
-			ask = append(ask, as)
-		}
-	}
-	var offers map[string]manager.Offer
-	if len(ask) > 0 {
-		if offers, err = u.Offered(ctx, v, ask, p.Ensure == goal.Latest); err != nil {
-			return nil, err
-		}
-	}
-	fileVersion := ""
-	if p.Source != "" && p.goal().Wanted() {
-		if fileVersion, err = u.VersionOf(ctx, v, p.Source); err != nil {
-			return nil, err
-		}
-	}
-	steps := make([]goal.Step, len(p.Name))
-	for i, n := range p.Name {
-		s := goal.Step{Name: n}
-		s.Have, s.As = p.goal().Find(db, n)
-		if p.Ensure == goal.Purged && s.Have.Status == manager.Missing {
-			if s.Left, err = u.Leftovers(ctx, v, n); err != nil {
-				return nil, err
-			}
-			if len(s.Left) > 0 {
-				s.Have.Status = manager.Leftovers
-			}
-		}
-		offer, known := offers[s.As]
-		if p.Source != "" && fileVersion != "" {
-			offer, known = manager.Offer{Candidate: fileVersion, Versions: []string{fileVersion}}, true
-		}
-		p.goal().Decide(u.Version, db, &s, offer, known)
-		if s.Differs() && s.Have.Held && p.Mark == "" {
-			s.Err = fmt.Errorf("%s is held at %s on this node; declare mark to move it (to %s)", n, s.From(), s.To)
-		}
-		steps[i] = s
-	}
-	return steps, nil
 }

@@ -16,9 +16,10 @@ import (
 	"github.com/nodeapply/apply/resources/pkg/goal"
 	"github.com/nodeapply/apply/resources/pkg/known"
 	"github.com/nodeapply/apply/resources/pkg/manager"
+	"github.com/nodeapply/apply/resources/pkg/transaction"
 )
 
-// Package is one resource: one package, or several in the same state.
+// Package is a package of the node, or several in the same state.
 type Package struct {
 	// The package's name, or a list of names; with the architecture where the package manager knows such names (`foo:amd64`, `foo.i686`).
 	// A virtual package is installed when a package that provides it is.
@@ -64,12 +65,11 @@ var (
 	_ resources.Restorer   = (*Package)(nil)
 	_ resources.Inspector  = (*Package)(nil)
 	_ resources.Reporter   = (*Package)(nil)
+	_ resources.Lister     = (*Package)(nil)
 )
 
-// The words of mark and configfiles.
+// The words of configfiles.
 const (
-	hold    = "hold"
-	none    = "none"
 	keep    = "keep"
 	replace = "replace"
 )
@@ -150,9 +150,9 @@ func (p *Package) Validate() error {
 		bad.Add("ensure", err)
 	}
 	if p.Mark != "" {
-		bad.OneOf("mark", p.Mark, hold, none)
+		bad.OneOf("mark", p.Mark, transaction.Hold, transaction.None)
 	}
-	if p.Mark == hold && !p.goal().Wanted() {
+	if p.Mark == transaction.Hold && !p.goal().Wanted() {
 		bad.Addf("mark", "a package that is to be %s cannot be held", p.Ensure)
 	}
 	if p.Provider != "" {
@@ -252,7 +252,7 @@ func (p *Package) Inspect(ctx context.Context, v host.View) error {
 	if owner, ok := db.Provider(p.Name[0]); ok && pkg.Status != manager.Installed {
 		p.Ensure = goal.Installed
 		if owner.Held {
-			p.Mark = hold
+			p.Mark = transaction.Hold
 		}
 		return nil
 	}
@@ -260,8 +260,21 @@ func (p *Package) Inspect(ctx context.Context, v host.View) error {
 	if pkg.Status == manager.Installed {
 		p.Ensure = pkg.Version
 		if pkg.Held {
-			p.Mark = hold
+			p.Mark = transaction.Hold
 		}
 	}
 	return nil
+}
+
+// List returns the installed packages whose names match.
+func (p *Package) List(ctx context.Context, v host.View, of string) ([]string, error) {
+	u, err := p.run.Manager(v, p.Provider)
+	if err != nil {
+		return nil, err
+	}
+	db, err := u.DB(ctx, v)
+	if err != nil {
+		return nil, err
+	}
+	return resources.Select(of, db.Names()), nil
 }

@@ -1,85 +1,19 @@
 package pkg
 
 import (
-	"context"
 	"errors"
-	"fmt"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/nodeapply/apply/host"
-	"github.com/nodeapply/apply/host/hosttest"
 	"github.com/nodeapply/apply/resources"
 )
 
-const node = `-- etc/os-release --
-ID=debian
--- usr/bin/apt-get --
--- usr/bin/dnf --
--- var/lib/dpkg/status --
-Package: dpkg
-Status: install ok installed
-Architecture: amd64
-Version: 1.21
-
-Package: aa
-Status: install ok installed
-Architecture: amd64
-Version: 1.0
-
-Package: held
-Status: hold ok installed
-Architecture: amd64
-Version: 1.0
-`
-
-// repositories is a table of commands that answers as apt does: it installs into the status file, but for packages called bad.
-func repositories(t *testing.T, h *hosttest.Host, offered map[string]string) {
-	t.Helper()
-	h.Handle("apt-cache", func(_ context.Context, c host.Cmd) (host.Output, error) {
-		var b strings.Builder
-		for _, n := range c.Args[slices.Index(c.Args, "--")+1:] {
-			if v, ok := offered[n]; ok {
-				fmt.Fprintf(&b, "%s:\n  Installed: (none)\n  Candidate: %s\n  Version table:\n     %s 500\n        500 http://x Packages\n", n, v, v)
-			}
-		}
-		return host.Output{Stdout: []byte(b.String())}, nil
-	})
-	h.Handle("apt-get", func(ctx context.Context, c host.Cmd) (host.Output, error) {
-		if slices.Contains(c.Args, "update") {
-			return host.Output{}, nil
-		}
-		names := c.Args[slices.Index(c.Args, "--")+1:]
-		if slices.ContainsFunc(names, func(n string) bool { return strings.HasPrefix(n, "bad") }) {
-			return host.Output{ExitCode: 100, Stderr: []byte("E: bad is bad\n")}, nil
-		}
-		status, err := readStatus(h)
-		if err != nil {
-			return host.Output{}, err
-		}
-		for _, n := range names {
-			n, v, ok := strings.Cut(n, "=")
-			if !ok {
-				v = offered[n]
-			}
-			status += fmt.Sprintf("\nPackage: %s\nStatus: install ok installed\nArchitecture: amd64\nVersion: %s\n", n, v)
-		}
-		return host.Output{}, h.WriteFile(ctx, "/var/lib/dpkg/status", host.NewFile{Content: strings.NewReader(status)})
-	})
-}
-
-func readStatus(h *hosttest.Host) (string, error) {
-	f, err := h.Open("/var/lib/dpkg/status")
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	b := make([]byte, 1<<16)
-	n, err := f.Read(b)
-	return string(b[:n]), err
+// few are the packages of a small node.
+func few() map[string]stock {
+	return map[string]stock{"dpkg": {status: there, version: "1.21"}, "aa": {status: there, version: "1.0"}, "held": {status: holds, version: "1.0"}}
 }
 
 func packages(t *testing.T, of resources.Type, declared ...[2]string) []*Package {
@@ -109,41 +43,9 @@ func together(t *testing.T, h host.Host, list []*Package) []error {
 	return list[0].ApplyGroup(t.Context(), h, members)
 }
 
-// One question for what all packages of the run need, one transaction for all.
-func TestOneTransaction(t *testing.T) {
-	h := hosttest.New(t, node)
-	repositories(t, h, map[string]string{"xx": "1", "yy": "2", "zz": "3"})
-	list := packages(t, Type(), [2]string{"xx", "installed"}, [2]string{"yy", "2"}, [2]string{"zz", "latest"}, [2]string{"aa", "installed"})
-	for i, err := range together(t, h, list[:3]) {
-		if err != nil {
-			t.Errorf("%s: %v", list[i].Name, err)
-		}
-	}
-	if d, err := list[3].Check(t.Context(), h); err != nil || !d.Empty() {
-		t.Errorf("a: %v %v", d, err)
-	}
-	var installs, questions []string
-	for _, c := range h.Calls() {
-		switch {
-		case strings.Contains(c, " install -- "):
-			installs = append(installs, c[strings.Index(c, "install"):])
-		case strings.HasPrefix(c, "? apt-cache"):
-			questions = append(questions, c[strings.Index(c, "policy"):])
-		default:
-			t.Errorf("unexpected: %s", c)
-		}
-	}
-	if d := cmp.Diff([]string{"install -- xx yy=2 zz=3"}, installs); d != "" {
-		t.Error(d)
-	}
-	if d := cmp.Diff([]string{"policy -- aa xx yy zz", "policy -- aa xx yy zz"}, questions); d != "" { // before, and after for what is to be the latest
-		t.Error(d)
-	}
-}
-
 // Nothing to do: no process at all, whatever the number of packages.
 func TestNothingToDo(t *testing.T) {
-	h := hosttest.New(t, node)
+	h := newDebian(t, few())
 	for _, p := range packages(t, Type(), [2]string{"aa", "installed"}, [2]string{"dpkg", ">= 1, < 2"}, [2]string{"none", "purged"}, [2]string{"held", "1.0"}) {
 		if d, err := p.Check(t.Context(), h); err != nil || !d.Empty() {
 			t.Errorf("%s: %v %v", p.Name, d, err)
@@ -151,29 +53,6 @@ func TestNothingToDo(t *testing.T) {
 	}
 	if calls := h.Calls(); len(calls) > 0 {
 		t.Errorf("processes: %q", calls)
-	}
-}
-
-func TestGuiltyIsFound(t *testing.T) {
-	h := hosttest.New(t, node)
-	repositories(t, h, map[string]string{"xx": "1", "bad": "2", "yy": "3"})
-	errs := together(t, h, packages(t, Type(), [2]string{"xx", "installed"}, [2]string{"bad", "installed"}, [2]string{"yy", "installed"}))
-	if errs[0] != nil || errs[2] != nil {
-		t.Errorf("the innocent: %v, %v", errs[0], errs[2])
-	}
-	if errs[1] == nil || !strings.Contains(errs[1].Error(), "bad is bad") {
-		t.Errorf("the guilty: %v", errs[1])
-	}
-}
-
-// An exit code of 0 is no verdict.
-func TestVerdictIsTheDatabase(t *testing.T) {
-	h := hosttest.New(t, node)
-	repositories(t, h, map[string]string{"xx": "1"})
-	h.Answer("apt-get", 0, "")
-	errs := together(t, h, packages(t, Type(), [2]string{"xx", "installed"}))
-	if errs[0] == nil || !strings.Contains(errs[0].Error(), "still absent") {
-		t.Errorf("got %v", errs[0])
 	}
 }
 
@@ -188,8 +67,9 @@ func TestRefusals(t *testing.T) {
 		"not of the grammar": {"UPPER", "installed", []string{"name"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := hosttest.New(t, node)
-			repositories(t, h, map[string]string{"held": "2", "aa": "0.5"})
+			h := newDebian(t, map[string]stock{
+				"held": {status: holds, version: "1.0", offers: []string{"2"}}, "aa": {status: there, version: "1.0", offers: []string{"0.5"}},
+			})
 			_, err := packages(t, Type(), [2]string{tt.name, tt.ensure})[0].Check(t.Context(), h)
 			if err == nil {
 				t.Fatal("no error")
@@ -204,8 +84,7 @@ func TestRefusals(t *testing.T) {
 }
 
 func TestSeveralNames(t *testing.T) {
-	h := hosttest.New(t, node)
-	repositories(t, h, map[string]string{"xx": "1", "yy": "2"})
+	h := newDebian(t, map[string]stock{"xx": {offers: []string{"1"}}, "aa": {status: there, version: "1.0"}, "yy": {offers: []string{"2"}}})
 	p := packages(t, Type(), [2]string{"all", "installed"})[0]
 	p.Name = resources.Strings{"xx", "aa", "yy"}
 	d, err := p.Check(t.Context(), h)
@@ -225,8 +104,7 @@ func TestSeveralNames(t *testing.T) {
 }
 
 func TestPlanOfUnknown(t *testing.T) {
-	h := hosttest.New(t, node)
-	repositories(t, h, nil)
+	h := newDebian(t, few())
 	d, err := packages(t, Type(), [2]string{"later", "installed"})[0].Check(t.Context(), h)
 	if err != nil {
 		t.Fatal(err)
@@ -240,15 +118,13 @@ func TestPlanOfUnknown(t *testing.T) {
 
 // What was not known before is known afterwards.
 func TestDone(t *testing.T) {
-	h := hosttest.New(t, node)
-	offered := map[string]string{"aa": "1.0"}
-	repositories(t, h, offered)
+	h := newDebian(t, few())
 	p := packages(t, Type(), [2]string{"later", "installed"})[0]
 	found, err := p.Check(t.Context(), h)
 	if err != nil {
 		t.Fatal(err)
 	}
-	offered["later"] = "7" // what an update of the lists brings
+	h.packages["later"] = stock{offers: []string{"7"}} // what an update of the lists brings
 	if err := p.Apply(t.Context(), h, found); err != nil {
 		t.Fatal(err)
 	}
@@ -259,7 +135,7 @@ func TestDone(t *testing.T) {
 }
 
 func TestInspect(t *testing.T) {
-	h := hosttest.New(t, node)
+	h := newDebian(t, few())
 	for name, want := range map[string][2]string{"aa": {"1.0", ""}, "held": {"1.0", "hold"}, "none": {"absent", ""}} {
 		p := Type().New(name).(*Package)
 		if err := p.Inspect(t.Context(), h); err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/resources/pkg/goal"
+	"github.com/nodeapply/apply/resources/pkg/transaction"
 	"github.com/nodeapply/apply/resources/resourcetest"
 )
 
@@ -315,7 +316,7 @@ func TestUndo(t *testing.T) {
 		"moved":     {stock{status: there, version: "1.0"}, "2.0", ""},
 		"installed": {stock{}, "installed", ""},
 		"removed":   {stock{status: there, version: "2.0"}, "absent", ""},
-		"held":      {stock{status: there, version: "2.0"}, "installed", hold},
+		"held":      {stock{status: there, version: "2.0"}, "installed", transaction.Hold},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tt.is.offers = []string{"1.0", "1.5", "2.0"}

@@ -9,6 +9,7 @@ import (
 	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/resources/pkg/goal"
 	"github.com/nodeapply/apply/resources/pkg/manager"
+	"github.com/nodeapply/apply/resources/pkg/transaction"
 )
 
 // before is what undo needs to know.
@@ -72,12 +73,12 @@ func (p *Package) Restore(ctx context.Context, h host.Host, data json.RawMessage
 	}
 	var members []resources.Member
 	for _, s := range b.Packages {
-		q := &Package{Name: resources.Strings{s.Name}, Ensure: goal.Absent, Mark: none, Configfiles: keep, Autostart: true, Provider: b.Provider, run: p.run}
+		q := &Package{Name: resources.Strings{s.Name}, Ensure: goal.Absent, Mark: transaction.None, Configfiles: keep, Autostart: true, Provider: b.Provider, run: p.run}
 		if s.Version != "" {
 			q.Ensure = s.Version
 		}
 		if s.Held && s.Version != "" {
-			q.Mark = hold
+			q.Mark = transaction.Hold
 		}
 		d, err := q.Check(ctx, h)
 		if err != nil {

@@ -185,6 +185,7 @@ func mapFile(args []string) error {
 
 // TestCapabilitiesDropped: in a pid namespace, whose first process it is, as in a sandbox.
 func TestCapabilitiesDropped(t *testing.T) {
+	canDrop(t)
 	n := newNode(t, `echo own >own; echo f >f; chmod 400 f; echo g >g; chmod 400 g; chown 65534 g`)
 	exe, err := os.Executable()
 	if err != nil {

@@ -89,7 +89,7 @@ func graphCommand(a *cli.App) *cobra.Command {
 			return cli.UsageError(cmd, fmt.Errorf("--format %s: want dot, mermaid, svg or json", format))
 		}),
 	}
-	cmd.Flags().StringVar(&format, "format", "dot", "dot, mermaid, svg or json")
+	cmd.Flags().StringVar(&format, "format", "dot", "`FORMAT` of the drawing: dot, mermaid, svg or json")
 	cli.Choices(cmd, "format", "dot", "mermaid", "svg", "json")
 	l.AddFlags(cmd.Flags())
 	return cmd

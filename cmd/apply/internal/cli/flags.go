@@ -9,12 +9,26 @@ import (
 func (a *App) addFlags(cmd *cobra.Command) {
 	s := cmd.PersistentFlags()
 	s.BoolVar(&a.JSON, "json", false, "print JSON, one object a line")
-	s.StringVar(&a.color, "color", "auto", "colour: auto, always or never (NO_COLOR is honoured)")
-	s.StringVar(&a.logLevel, "log-level", "info", "what is logged to standard error, such as the output of commands: debug, info, warn or error")
+	s.StringVar(&a.color, "color", "auto", "colour `WHEN`: auto, always or never (NO_COLOR is honoured)")
+	s.StringVar(&a.logLevel, "log-level", "info", "what is logged to standard error, such as the output of commands, from this `LEVEL` on: debug, info, warn or error")
 	s.BoolVarP(&a.verbose, "verbose", "v", false, "show unchanged resources too")
-	s.StringVar(&a.State, "state-dir", "", "state `folder` (default /var/lib/apply; for other users $XDG_STATE_HOME/apply)")
+	s.StringVar(&a.State, "state-dir", "", "state `FOLDER` (default /var/lib/apply; for other users $XDG_STATE_HOME/apply)")
 	Choices(cmd, "color", "auto", "always", "never")
 	Choices(cmd, "log-level", "debug", "info", "warn", "error")
+}
+
+// shapes tells whether the command line has flags without which a run does something else. Those that only say how it is told do not count, nor
+// those that the name of a manifest from git repeats.
+func shapes(s *pflag.FlagSet) bool {
+	found := false
+	s.Visit(func(f *pflag.Flag) {
+		switch f.Name {
+		case "color", "detailed-exitcode", "git", "json", "log-level", "noop", "out", "parallel", "profile", "ref", "report", "sandbox", "verbose":
+		default:
+			found = true
+		}
+	})
+	return found
 }
 
 // Choices are the values of a flag that shells complete.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"syscall"
@@ -65,7 +66,7 @@ func (a *App) Printer() Printer {
 	if a.JSON {
 		return jsonl.New(a.Stdout)
 	}
-	o := text.Options{Color: a.colored(a.Stdout), Verbose: a.verbose, Makes: a.Makes}
+	o := text.Options{Color: a.colored(a.Stdout), Verbose: a.verbose, Makes: a.Makes, Flagged: a.flagged}
 	if IsTerminal(a.Stdout) && a.Env("TERM") != "dumb" {
 		o.Screen = func() (columns, rows int) { return Screen(a.Stdout) }
 	}
@@ -74,9 +75,10 @@ func (a *App) Printer() Printer {
 	return p
 }
 
-// Unread is the error of writing to standard output, unless it says that who reads it has seen enough.
+// Unread is an error, unless all it says is that who reads standard output has seen enough.
 func Unread(err error) error {
-	if errors.Is(err, syscall.EPIPE) {
+	var write *fs.PathError
+	if errors.As(err, &write) && write.Err == syscall.EPIPE && write.Path == os.Stdout.Name() && err.Error() == write.Error() {
 		return nil
 	}
 	return err

@@ -50,4 +50,4 @@ func (c *Count) Set(text string) error {
 func (c *Count) String() string { return strconv.Itoa(int(*c)) }
 
 // Type is how help texts call it.
-func (c *Count) Type() string { return "int" }
+func (c *Count) Type() string { return "N" }

@@ -33,9 +33,9 @@ func New(a *cli.App) *Runner { return &Runner{Loader: load.New(a)} }
 
 // AddRun adds the flags of commands that walk a catalog.
 func (r *Runner) AddRun(s *pflag.FlagSet) {
-	s.StringSliceVar(&r.tags, "tags", nil, "only resources with one of these `tags`; may repeat")
-	s.StringSliceVar(&r.skipTags, "skip-tags", nil, "not the resources with one of these `tags`; may repeat")
-	s.StringArrayVar(&r.targets, "target", nil, "only this `address`, with what it requires; may repeat")
+	s.StringSliceVar(&r.tags, "tags", nil, "only resources with one of these `TAGS`; may repeat")
+	s.StringSliceVar(&r.skipTags, "skip-tags", nil, "not the resources with one of these `TAGS`; may repeat")
+	s.StringArrayVar(&r.targets, "target", nil, "only this `ADDRESS`, with what it requires; may repeat")
 	r.parallel = cli.Count(runtime.NumCPU())
 	s.Var(&r.parallel, "parallel", "resources at a time")
 	s.BoolVar(&r.detailed, "detailed-exitcode", false, "exit 2 if something changed (or would), 6 if something failed too")

@@ -51,10 +51,10 @@ func oneNode(cmd *cobra.Command, args []string) error {
 
 // serverFlags adds the flags that say where an embedded exchange is.
 func serverFlags(cmd *cobra.Command, o *server.Options, listens bool) {
-	cmd.Flags().StringVar(&o.Data, "data", server.DefaultData, "`folder` of the exchange's data and its authority")
+	cmd.Flags().StringVar(&o.Data, "data", server.DefaultData, "`FOLDER` of the exchange's data and its authority")
 	if listens {
-		cmd.Flags().StringVar(&o.Listen, "listen", server.DefaultListen, "`address` to listen on, as HOST:PORT")
-		cmd.Flags().StringSliceVar(&o.Hosts, "host", nil, "a further `name` or address of this machine in the certificate; may repeat")
+		cmd.Flags().StringVar(&o.Listen, "listen", server.DefaultListen, "`ADDRESS` to listen on, as HOST:PORT")
+		cmd.Flags().StringSliceVar(&o.Hosts, "host", nil, "a further `NAME` or address of this machine in the certificate; may repeat")
 	}
 }
 
@@ -122,7 +122,7 @@ etcd cluster that --exchange names (as one of its administrators), or, without -
 	}
 	serverFlags(cmd, &o, false)
 	x.AddFlags(cmd.Flags())
-	cmd.Flags().StringVar(&out, "out", "", "`folder` for ca.pem, node.pem and node.key (default: the node's name)")
+	cmd.Flags().StringVar(&out, "out", "", "`FOLDER` for ca.pem, node.pem and node.key (default: the node's name)")
 	cmd.Flags().BoolVar(&cluster, "etcd", false, "a user and a role of an etcd cluster")
 	return cmd
 }
@@ -190,8 +190,11 @@ It is to be run beside the exchange's data, or with --exchange etcd://... by one
 func tokenCommand(a *cli.App) *cobra.Command {
 	var o server.Options
 	cmd := &cobra.Command{
-		Use: "token", Short: "Make a bearer token for the HTTP face and print it", Args: cobra.NoArgs,
-		Example: "  apply exchange token",
+		Use: "token", Short: "Make a bearer token for those who look at the exchange by HTTP, and print it", Args: cobra.NoArgs,
+		Long: `Make a bearer token for those who look at the exchange by HTTP, and print it. It is asked for by the page at https://HOST:7654/, and by GET /v1/nodes,
+GET /v1/nodes/NODE/facts/FACT?wait=60s (202 as long as the fact is not there), GET /v1/events (server-sent) and PUT /v1/params/NAME.`,
+		Example: `  apply exchange token
+  curl --cacert ca.pem -H "Authorization: Bearer $TOKEN" https://boss:7654/v1/nodes`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			token, err := operate.Token(cmd.Context(), o.Data)
 			if err != nil {

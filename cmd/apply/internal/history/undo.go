@@ -115,6 +115,11 @@ func (u *undoing) run(ctx context.Context, id string) error {
 
 // tell lists what would be put back, and what stays.
 func (u *undoing) tell(plan *undo.Plan) error {
+	if len(plan.Steps) > 0 && !u.JSON {
+		if _, err := fmt.Fprintf(u.Stdout, "what run %s did, the last first:\n", plan.Run); err != nil {
+			return err
+		}
+	}
 	for _, s := range plan.Steps {
 		verdict := "put back"
 		switch {

@@ -27,9 +27,9 @@ type Exchange struct {
 
 // AddFlags adds the flags.
 func (x *Exchange) AddFlags(s *pflag.FlagSet) {
-	s.StringVar(&x.URL, "exchange", "", "where nodes exchange facts: https://HOST:7654 or etcd://HOST1,HOST2 (`URL`; default: this node alone)")
-	s.StringVar(&x.Credentials, "exchange-credentials", "", "`folder` of ca.pem, node.pem and node.key (default /etc/apply/exchange)")
-	s.StringVar(&x.Deployment, "deployment", "", "`name` under which facts are exchanged, so that another's are not seen (default \"default\")")
+	s.StringVar(&x.URL, "exchange", "", "where nodes exchange facts, a `URL` such as https://HOST:7654 or etcd://HOST1,HOST2 (default: nowhere, this node is alone)")
+	s.StringVar(&x.Credentials, "exchange-credentials", "", "`FOLDER` of ca.pem, node.pem and node.key (default /etc/apply/exchange)")
+	s.StringVar(&x.Deployment, "deployment", "", "`NAME` under which facts are exchanged, so that another's are not seen (default \"default\")")
 }
 
 // Args are the flags for another command of this program, started elsewhere. A password is not among them, which all could read.

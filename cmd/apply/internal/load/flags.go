@@ -43,30 +43,30 @@ func (f *Flags) AddValues(s *pflag.FlagSet) {
 	f.AddVars(s)
 	f.AddFactDirs(s)
 	f.Exchange.AddFlags(s)
-	s.StringSliceVar(&f.Exchange.Groups, "group", nil, "a `group` that this node is in, for waits; may repeat")
+	s.StringSliceVar(&f.Exchange.Groups, "group", nil, "a `GROUP` that this node is in, for waits; may repeat")
 }
 
 // AddVars adds the flags that give variables.
 func (f *Flags) AddVars(s *pflag.FlagSet) {
 	s.StringArrayVar(&f.Vars, "var", nil, "value of a variable, as `NAME=VALUE`; may repeat")
-	s.StringArrayVar(&f.VarFiles, "var-file", nil, "`file` of variables, HCL or JSON; may repeat")
+	s.StringArrayVar(&f.VarFiles, "var-file", nil, "`FILE` of variables, HCL or JSON; may repeat")
 }
 
 // AddFactDirs adds the flag that says where external facts are.
 func (f *Flags) AddFactDirs(s *pflag.FlagSet) {
-	s.StringArrayVar(&f.FactDirs, "facts-dir", nil, "`folder` of external facts beside /etc/apply/facts.d; may repeat")
+	s.StringArrayVar(&f.FactDirs, "facts-dir", nil, "`FOLDER` of external facts beside /etc/apply/facts.d; may repeat")
 }
 
 // AddRepository adds the flags that say where a manifest is.
 func (f *Flags) AddRepository(s *pflag.FlagSet) {
 	s.StringVar(&f.Git, "git", "", "read PATH from the repository at this `URL`: https, ssh or file")
-	s.StringVar(&f.Ref, "ref", "", "with --git: a `tag`, else a branch, else a commit")
+	s.StringVar(&f.Ref, "ref", "", "with --git: a `TAG`, else a branch, else a commit")
 	f.AddSigners(s)
 }
 
 // AddSigners adds the flag that demands a signature.
 func (f *Flags) AddSigners(s *pflag.FlagSet) {
-	s.StringVar(&f.Signers, "require-signature", "", "refuse a revision that none of the signers in this `file` has signed: allowed SSH signers, or an OpenPGP keyring")
+	s.StringVar(&f.Signers, "require-signature", "", "refuse a revision that none of the signers in this `FILE` has signed: allowed SSH signers, or an OpenPGP keyring")
 }
 
 const varPrefix = "APPLY_VAR_"

@@ -29,7 +29,9 @@ func Command(a *cli.App) *cobra.Command {
 
 The manifest is converged, commands included, in an overlay of this node; the node stays as it is. It is converged twice, in random orders that keep all
 relations, and killed at each step and started again; each has to end in the same state. The sandbox has no network, no devices and no systemd: what
-needs these is named as not decided.`,
+needs these is named as not decided.
+
+Exit codes: 0 where all is proved or not decided, 4 where something is refuted, 1 where the rehearsal did not start.`,
 		Example: "  apply prove main.hcl\n  apply prove --orders 50 --seed 7 main.hcl",
 	}
 	cmd.RunE = a.Reading(func(cmd *cobra.Command, ctx context.Context, args []string) error {
@@ -63,7 +65,7 @@ needs these is named as not decided.`,
 	})
 	l.AddFlags(cmd.Flags())
 	cmd.Flags().Var(&orders, "orders", "random orders to converge in; the same one is not tried twice")
-	cmd.Flags().Uint64Var(&seed, "seed", seed, "`number` that the first of the random orders comes from; the next ones from those after it")
+	cmd.Flags().Uint64Var(&seed, "seed", seed, "`NUMBER` that the first of the random orders comes from; the next ones from those after it")
 	return cmd
 }
 

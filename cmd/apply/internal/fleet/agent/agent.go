@@ -48,8 +48,8 @@ written to the audit before they begin.`,
 		},
 	}
 	for _, c := range []*cobra.Command{serve, unit} {
-		c.Flags().StringVar(&o.Listen, "listen", fmt.Sprintf(":%d", agent.DefaultPort), "`address` to listen on, as HOST:PORT")
-		c.Flags().StringVar(&o.Audit, "audit", agent.DefaultAudit, "`file` to which every command is appended")
+		c.Flags().StringVar(&o.Listen, "listen", fmt.Sprintf(":%d", agent.DefaultPort), "`ADDRESS` to listen on, as HOST:PORT")
+		c.Flags().StringVar(&o.Audit, "audit", agent.DefaultAudit, "`FILE` to which every command is appended")
 	}
 	join := &cobra.Command{
 		Use: "join", Short: "Take a certificate from a seat", Args: cobra.NoArgs, Hidden: true, // for fleet enroll
@@ -63,7 +63,7 @@ written to the audit before they begin.`,
 		},
 	}
 	for _, c := range []*cobra.Command{serve, unit, join, dismiss} {
-		c.Flags().StringVar(&o.Dir, "dir", agent.DefaultDir, "`folder` of the agent's key and of who is allowed")
+		c.Flags().StringVar(&o.Dir, "dir", agent.DefaultDir, "`FOLDER` of the agent's key and of who is allowed")
 	}
 	cmd.AddCommand(serve, unit, join, dismiss)
 	return cmd

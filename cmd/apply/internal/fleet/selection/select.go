@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/nodeapply/apply/fleet"
 	"github.com/nodeapply/apply/fleet/nodeset"
@@ -23,11 +22,6 @@ import (
 func (s *Nodes) Selected(sets []string) ([]fleet.Node, transport.Dialer, error) {
 	if s.first < 0 {
 		return nil, nil, fmt.Errorf("-n %d: want the number of nodes, or 0 for all", s.first)
-	}
-	for flag, d := range map[string]time.Duration{"--connect-timeout": s.ConnectTimeout, "--timeout": s.Timeout} {
-		if d < 0 {
-			return nil, nil, fmt.Errorf("%s %v: is no time to wait for", flag, d)
-		}
 	}
 	inv, err := s.Inventory()
 	if err != nil {

@@ -53,21 +53,20 @@ func (s *Nodes) AddFlags(set *pflag.FlagSet) {
 	set.StringArrayVarP(&s.except, "except", "x", nil, "all of them but the nodes of this `SET`; may repeat")
 	set.BoolVar(&s.retryFailed, "retry-failed", false, "of them only those on which the last fleet command failed")
 	set.StringVar(&s.MinOK, "min-ok", "100%", "exit 0 where so many `NODES` (or so many %) went well")
-	set.StringVarP(&s.user, "user", "l", "", "log in as this user where inventory and ssh_config name none")
+	set.StringVarP(&s.user, "user", "l", "", "log in as this `USER` where inventory and ssh_config name none")
 	set.StringArrayVarP(&s.identities, "identity", "i", nil, "private key `FILE`; may repeat")
 	set.StringVarP(&s.sshConfig, "ssh-config", "F", "", "`FILE` in place of ~/.ssh/config and /etc/ssh/ssh_config")
 	set.StringArrayVar(&s.knownHosts, "known-hosts", nil, "`FILE` of host keys in place of ~/.ssh/known_hosts and /etc/ssh/ssh_known_hosts; may repeat")
 	set.StringVar(&s.connector, "connector", "", "reach nodes by this `PROGRAM`, which gets [USER@]HOST and the command, such as 'ssh -q'")
-	set.DurationVar(&s.ConnectTimeout, "connect-timeout", 10*time.Second, "for each node to be connected and logged in")
+	s.ConnectTimeout = 10 * time.Second
+	set.Var((*cli.Duration)(&s.ConnectTimeout), "connect-timeout", "for each node to be connected and logged in")
 }
 
 // AddTimeout adds the flag for how long a command may take on each node, which Timeout is when it runs. Each command has its own default.
 func (s *Nodes) AddTimeout(cmd *cobra.Command, usual time.Duration, usage string) {
-	cmd.Flags().Duration("timeout", usual, usage)
-	cmd.PreRunE = func(cmd *cobra.Command, _ []string) (err error) {
-		s.Timeout, err = cmd.Flags().GetDuration("timeout")
-		return err
-	}
+	timeout := cli.Duration(usual)
+	cmd.Flags().Var(&timeout, "timeout", usage)
+	cmd.PreRun = func(*cobra.Command, []string) { s.Timeout = time.Duration(timeout) }
 }
 
 // Dialer reaches nodes as the flags say.

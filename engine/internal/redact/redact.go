@@ -1,0 +1,90 @@
+// Package redact turns what resources say into what a report may: without sensitive values, and with the place in the manifest.
+package redact
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/nodeapply/apply/catalog"
+	"github.com/nodeapply/apply/report"
+	"github.com/nodeapply/apply/resources"
+)
+
+// hidden stands for the value of an attribute that the manifest marks sensitive.
+const hidden = "(sensitive value)"
+
+// Redactor takes sensitive values out of what is told.
+type Redactor struct {
+	Text   func(string) string // of any text
+	Output func(string) string // of the output of commands, which may be cut and wrapped
+}
+
+// Texts redacts each text.
+func (r Redactor) Texts(texts []string) []string {
+	var out []string
+	for _, s := range texts {
+		out = append(out, r.Text(s))
+	}
+	return out
+}
+
+// Value redacts the strings in a value of nil, bool, numbers, string, []any and map[string]any, in place; keys stay as they are.
+func (r Redactor) Value(v any) any {
+	switch v := v.(type) {
+	case string:
+		return r.Text(v)
+	case []any:
+		for i := range v {
+			v[i] = r.Value(v[i])
+		}
+	case map[string]any:
+		for k := range v {
+			v[k] = r.Value(v[k])
+		}
+	}
+	return v
+}
+
+// Changes makes changes of an entry printable.
+func (r Redactor) Changes(e *catalog.Entry, changes []resources.Change) []report.Change {
+	out := make([]report.Change, len(changes))
+	for i, c := range changes {
+		if slices.Contains(e.Sensitive, c.Attr) {
+			out[i] = report.Change{Attribute: c.Attr, Before: hidden, After: hidden}
+		} else {
+			out[i] = report.Change{Attribute: c.Attr, Before: r.Text(c.From), After: r.Text(c.To), Diff: r.Text(c.Text)}
+		}
+	}
+	return out
+}
+
+// Error is what a report says of an error of an entry, which came about when it tried to make changes.
+func (r Redactor) Error(e *catalog.Entry, err error, tried ...resources.Change) *report.Error {
+	out := &report.Error{Summary: r.Text(err.Error()), Pos: place(e, err, tried).Range()}
+	var d interface{ Detail() string }
+	if errors.As(err, &d) {
+		out.Detail = r.Output(d.Detail())
+	}
+	return out
+}
+
+// place is the one that the error names, by itself or as an attribute; else that of the first declared one that was tried, else of the block.
+func place(e *catalog.Entry, err error, tried []resources.Change) resources.Pos {
+	var placed interface{ Position() resources.Pos }
+	if errors.As(err, &placed) {
+		return placed.Position()
+	}
+	if e.AttrPos == nil {
+		return e.Pos
+	}
+	var attr interface{ Attribute() string }
+	if errors.As(err, &attr) {
+		return e.AttrPos(attr.Attribute())
+	}
+	for _, c := range tried {
+		if pos := e.AttrPos(c.Attr); pos != e.Pos {
+			return pos
+		}
+	}
+	return e.Pos
+}

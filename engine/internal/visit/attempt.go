@@ -1,0 +1,61 @@
+package visit
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/nodeapply/apply/catalog"
+	"github.com/nodeapply/apply/engine/internal/attempt"
+	"github.com/nodeapply/apply/resources"
+)
+
+// attempt calls fn with the resource's deadline, in a goroutine that is left behind if it does not come back in time. A panic in a resource fails that resource.
+func (t *Visit) attempt(ctx context.Context, fn func(context.Context) error) error {
+	_, err := attempted(ctx, t, func(ctx context.Context) (struct{}, error) { return struct{}{}, fn(ctx) })
+	return err
+}
+
+// attempted is [Visit.attempt] for an fn with a value.
+func attempted[T any](ctx context.Context, t *Visit, fn func(context.Context) (T, error)) (T, error) {
+	ctx = t.telling(resources.WithLog(ctx, t.log()))
+	value, stuck, err := attempt.Do(ctx, t.Hands, t.Slot, t.timeout(t.Entry), fn)
+	t.Stuck = t.Stuck || stuck
+	return value, err
+}
+
+// timeout is how long one attempt may take.
+func (w *Walk) timeout(e *catalog.Entry) time.Duration {
+	if e.Timeout > 0 {
+		return e.Timeout
+	}
+	return w.Timeout
+}
+
+// telling is a context in which the resource can tell what it does.
+func (t *Visit) telling(ctx context.Context) context.Context {
+	return resources.WithTell(ctx, func(what string) { t.running(t.Redact.Text(what)) })
+}
+
+// log is a logger that names the resource. It costs next to nothing until something is logged, which is seldom.
+func (t *Visit) log() *slog.Logger {
+	return slog.New(naming{t.Log.Handler(), t.Entry.Addr})
+}
+
+// naming is a slog.Handler that adds the resource.
+type naming struct {
+	to       slog.Handler
+	resource resources.Address
+}
+
+func (n naming) Enabled(ctx context.Context, l slog.Level) bool { return n.to.Enabled(ctx, l) }
+func (n naming) WithAttrs(attrs []slog.Attr) slog.Handler       { return n.handler().WithAttrs(attrs) }
+func (n naming) WithGroup(name string) slog.Handler             { return n.handler().WithGroup(name) }
+
+func (n naming) Handle(ctx context.Context, r slog.Record) error {
+	return n.handler().Handle(ctx, r)
+}
+
+func (n naming) handler() slog.Handler {
+	return n.to.WithAttrs([]slog.Attr{slog.Any("resource", n.resource)})
+}

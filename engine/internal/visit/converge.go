@@ -1,0 +1,189 @@
+package visit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/nodeapply/apply/engine/internal/guard"
+	"github.com/nodeapply/apply/engine/internal/stop"
+	"github.com/nodeapply/apply/report"
+	"github.com/nodeapply/apply/resources"
+)
+
+// converge removes the difference and does the refresh that is due.
+func (t *Visit) converge(ctx context.Context) {
+	if sections := t.Catalog.Sections(t.Vertex); len(sections) > 0 {
+		if !t.enter(ctx, sections) {
+			return
+		}
+		var done func()
+		ctx, done = t.inside.Context(ctx)
+		defer done()
+	}
+	if !t.Diff.Empty() {
+		t.running("applying")
+		if err := t.apply(ctx); err != nil {
+			t.fail(err, t.Diff.Changes...)
+			return
+		}
+		t.Result.Outcome, t.Changed = report.Changed, true
+		t.report()
+		t.Result.Changes = t.Redact.Changes(t.Entry, t.Diff.Changes)
+		t.Result.Reversible = t.reversible()
+	}
+	if err := t.refresh(ctx); err != nil {
+		t.fail(fmt.Errorf("refresh: %w", err))
+	}
+}
+
+// report takes over what the resource says of what was done.
+func (t *Visit) report() {
+	r, ok := t.Entry.Resource.(resources.Reporter)
+	if !ok {
+		return
+	}
+	attempts := t.Result.Warnings[len(t.Diff.Notes):]
+	t.Diff = r.Done(t.Diff)
+	t.Result.Warnings = append(t.Redact.Texts(t.Diff.Notes), attempts...)
+}
+
+// apply makes attempts until one succeeds.
+func (t *Visit) apply(ctx context.Context) error {
+	diff := t.Diff
+	for n := 1; ; n++ {
+		err := t.applyOnce(ctx, diff)
+		if err == nil || n >= t.Entry.Tries || t.Stuck || ctx.Err() != nil {
+			return err
+		}
+		t.warn(fmt.Sprintf("attempt %d of %d: %s", n, t.Entry.Tries, brief(err)))
+		t.running(fmt.Sprintf("waiting to try again (%d of %d failed)", n, t.Entry.Tries))
+		if err := t.sleep(ctx, t.Entry.TrySleep); err != nil {
+			return err
+		}
+		diff, err = attempted(ctx, t, func(ctx context.Context) (resources.Diff, error) { return t.Entry.Resource.Check(ctx, t.View) })
+		if err != nil {
+			return err
+		}
+		if diff.Empty() {
+			return nil
+		}
+		t.running("applying")
+	}
+}
+
+func (t *Visit) warn(text string) {
+	t.Result.Warnings = append(t.Result.Warnings, t.Redact.Text(text))
+}
+
+// brief is an error with the last line of what a command said of it.
+func brief(err error) string {
+	var d interface{ Detail() string }
+	if !errors.As(err, &d) {
+		return err.Error()
+	}
+	said := strings.TrimSpace(d.Detail())
+	if said == "" {
+		return err.Error()
+	}
+	return err.Error() + ": " + said[strings.LastIndexByte(said, '\n')+1:]
+}
+
+// sleep waits for d without holding the slot.
+func (t *Visit) sleep(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return ctx.Err()
+	}
+	t.Slot.Wait(func() {
+		timer := time.NewTimer(d)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+		}
+	})
+	return context.Cause(ctx)
+}
+
+// applyOnce records the change, makes it, and checks that it took.
+func (t *Visit) applyOnce(ctx context.Context, diff resources.Diff) error {
+	var err error
+	if g, ok := t.Entry.Resource.(resources.Grouper); ok && len(t.Catalog.Sections(t.Vertex)) == 0 {
+		err = t.grouped(ctx, g, diff)
+	} else {
+		err = t.alone(ctx, diff)
+	}
+	if err != nil {
+		return err
+	}
+	warning, err := attempted(ctx, t, t.verify)
+	if warning != "" {
+		t.warn(warning)
+	}
+	return err
+}
+
+// alone makes the visit's change by itself.
+func (t *Visit) alone(ctx context.Context, diff resources.Diff) error {
+	return t.locked(ctx, func(ctx context.Context) error {
+		if err := t.begin(ctx, diff); err != nil {
+			return err
+		}
+		return t.interruptible(ctx, func(ctx context.Context) error { return t.Entry.Resource.Apply(ctx, t.changing(t.Stop), diff) })
+	})
+}
+
+// interruptible calls apply, whose context an interrupt ends if all that it does is to wait: it then counts as not begun.
+func (t *Visit) interruptible(ctx context.Context, apply func(context.Context) error) error {
+	if _, ok := t.Entry.Resource.(resources.Waiter); !ok {
+		return apply(ctx)
+	}
+	ctx, done := t.Stop.Context(ctx)
+	defer done()
+	err := apply(ctx)
+	var stopped *stop.Error
+	if err != nil && errors.As(context.Cause(ctx), &stopped) {
+		return stopped
+	}
+	return err
+}
+
+// locked runs fn as an attempt while it holds the resource's locks.
+func (t *Visit) locked(ctx context.Context, fn func(context.Context) error) error {
+	l, ok := t.Entry.Resource.(resources.Locker)
+	if !ok {
+		return t.attempt(ctx, fn)
+	}
+	release, err := t.locks.Acquire(ctx, t.Slot, l.Locks())
+	if err != nil {
+		return err
+	}
+	defer release()
+	return t.attempt(ctx, fn)
+}
+
+// verify checks that an Apply took, and that a command's guards are content now.
+func (t *Visit) verify(ctx context.Context) (warning string, err error) {
+	left, err := t.Entry.Resource.Check(ctx, t.View)
+	if err != nil {
+		return "", fmt.Errorf("after apply: %w", err)
+	}
+	if !left.Empty() {
+		c := t.Redact.Changes(t.Entry, left.Changes[:1])[0]
+		return "", fmt.Errorf("still differs after apply: %s is %q, want %q", c.Attribute, c.Before, c.After)
+	}
+	if _, ok := t.Entry.Resource.(resources.Conditional); !ok || guard.Repeats(t.Entry) {
+		return "", nil
+	}
+	again, _, err := guard.Wanted(ctx, t.View, t.Entry, false)
+	if err != nil || !again {
+		return "", err
+	}
+	const msg = "not idempotent: its guards still ask for it after it ran"
+	if t.Strict {
+		return "", errors.New(msg)
+	}
+	return msg, nil
+}

@@ -1,0 +1,47 @@
+package visit
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/nodeapply/apply/catalog"
+	"github.com/nodeapply/apply/resources"
+)
+
+// Expect is told that an entry is ready to be visited: if it can be grouped, a transaction waits for it until it is Over. Who waits for a limit is not
+// waited for.
+func (w *Walk) Expect(v int, e *catalog.Entry) {
+	if _, ok := e.Resource.(resources.Grouper); ok && w.Host != nil && len(w.Catalog.Sections(v)) == 0 {
+		w.groups.Expect(e.Addr.Type, e)
+	}
+}
+
+// Over is told that an entry has ended, visited or not.
+func (w *Walk) Over(v int, e *catalog.Entry) {
+	w.Ahead.Forget(v)
+	w.groups.Ended(e.Addr.Type, e)
+}
+
+// grouped makes the visit's change in one transaction with the others of its type that are ready.
+func (t *Visit) grouped(ctx context.Context, g resources.Grouper, diff resources.Diff) error {
+	if err := t.attempt(ctx, func(ctx context.Context) error { return t.begin(ctx, diff) }); err != nil {
+		return err
+	}
+	member := resources.Member{Resource: t.Entry.Resource, Diff: diff}
+	return t.groups.Join(t.Entry.Addr.Type, t.Entry, member, t.Slot.Wait, func(all []resources.Member) []error {
+		results := make(chan []error, 1) // an attempt that was left behind must not write to what is read here
+		err := t.locked(ctx, func(ctx context.Context) error {
+			errs := g.ApplyGroup(ctx, t.changing(nil), all)
+			if len(errs) != len(all) {
+				return fmt.Errorf("internal error: %d results for a group of %d", len(errs), len(all))
+			}
+			results <- errs
+			return nil
+		})
+		if err != nil {
+			return slices.Repeat([]error{err}, len(all))
+		}
+		return <-results
+	})
+}

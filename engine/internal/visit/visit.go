@@ -1,0 +1,178 @@
+// Package visit does all that is to be done with one resource: it asks whether the resource is wanted, checks, applies, checks again and refreshes. When
+// that is done, and what it means for others, is the walk's.
+package visit
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/nodeapply/apply/catalog"
+	"github.com/nodeapply/apply/engine/internal/ahead"
+	"github.com/nodeapply/apply/engine/internal/attempt"
+	"github.com/nodeapply/apply/engine/internal/batch"
+	"github.com/nodeapply/apply/engine/internal/guard"
+	"github.com/nodeapply/apply/engine/internal/lock"
+	"github.com/nodeapply/apply/engine/internal/places"
+	"github.com/nodeapply/apply/engine/internal/redact"
+	"github.com/nodeapply/apply/engine/internal/stop"
+	"github.com/nodeapply/apply/graph"
+	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/report"
+	"github.com/nodeapply/apply/resources"
+)
+
+// ErrUnpredicted is the cause of a context that bounds a prediction.
+var ErrUnpredicted = errors.New("not predicted in time")
+
+// Walk is what the visits of one walk share. A walk without a Host predicts.
+type Walk struct {
+	Catalog  *catalog.Catalog
+	View     host.View
+	Host     host.Host
+	Recorder Recorder                       // nil: nobody
+	Drifted  func(a resources.Address) bool // nil: nothing has
+	Running  func(a resources.Address, what string)
+	Redact   redact.Redactor
+	Log      *slog.Logger
+	Timeout  time.Duration // of one attempt, where the entry has none
+	Strict   bool          // "not idempotent" is a failure
+	Stop     *stop.Stopper
+	Hands    attempt.Hands
+	Ahead    *ahead.Attempts[Finding]
+
+	locks  lock.Locks
+	groups batch.Batches[*catalog.Entry, resources.Member]
+	places places.Places
+}
+
+// Visit is the visit of one resource.
+type Visit struct {
+	*Walk
+	Vertex    int
+	Entry     *catalog.Entry
+	Slot      graph.Slot
+	Notifiers []resources.Address // what changed and notifies this one, in this run or, undelivered, in earlier ones
+	After     bool                // in a prediction: something before this one would change, which may bring what is missing now
+
+	Result  *report.Result // names the resource; Settle fills in the rest
+	Diff    resources.Diff // what differs
+	Changed bool           // or refreshed, or would be
+	Stuck   bool           // an abandoned attempt still uses the resource
+
+	inside places.Inside
+}
+
+// Settle does all that is to be done with the resource.
+func (t *Visit) Settle(ctx context.Context) {
+	t.running("checking")
+	found, err := t.examine(ctx)
+	t.Diff = found.Diff
+	t.Result.Warnings = t.Redact.Texts(t.Diff.Notes)
+	t.Result.Outcome = report.Unchanged
+	switch {
+	case err != nil && t.predicting() && !t.Stuck && (t.After || errors.Is(err, ErrUnpredicted)):
+		t.Result.Outcome, t.Changed = report.Pending, true
+		t.Result.Reversible = LeavesTrace(t.Entry.Resource) && t.reversible()
+		t.Result.Reason = t.Redact.Text(err.Error())
+		t.Result.Changes = t.Redact.Changes(t.Entry, t.Diff.Changes)
+	case err != nil:
+		t.fail(err)
+	case !found.Wanted:
+		t.Result.Reason = found.Why
+		t.settled(ctx)
+	case t.predicting() || t.Entry.Noop:
+		t.plan(ctx)
+	default:
+		t.converge(ctx)
+	}
+	t.Result.Drift = t.drifted()
+	t.ended(ctx)
+}
+
+func (t *Visit) predicting() bool { return t.Host == nil }
+
+func (t *Visit) running(what string) { t.Running(t.Entry.Addr, what) }
+
+// Finding is what an examination found.
+type Finding struct {
+	Wanted bool
+	Why    string // not
+	Diff   resources.Diff
+}
+
+// Look is the examination of an entry that has no guards and is wanted by itself.
+func (w *Walk) Look(ctx context.Context, e *catalog.Entry) (Finding, error) {
+	d, err := e.Resource.Check(ctx, w.View)
+	return Finding{Wanted: true, Diff: d}, err
+}
+
+// examine asks whether the resource is wanted and what differs.
+func (t *Visit) examine(ctx context.Context) (Finding, error) {
+	if made, ok := t.Ahead.Made(t.Vertex); ok {
+		return made.Value, made.Err
+	}
+	return attempted(ctx, t, func(ctx context.Context) (Finding, error) {
+		return t.Ahead.Get(ctx, t.Vertex, func(ctx context.Context) (Finding, error) {
+			if ok, why, err := guard.Wanted(ctx, t.View, t.Entry, len(t.Notifiers) > 0); err != nil || !ok {
+				return Finding{Why: why}, err
+			}
+			return t.Look(ctx, t.Entry)
+		})
+	})
+}
+
+// plan says what a run would do now.
+func (t *Visit) plan(ctx context.Context) {
+	t.Result.Changes = t.Redact.Changes(t.Entry, t.Diff.Changes)
+	t.Changed = !t.Diff.Empty()
+	t.Result.Reversible = t.reversible()
+	if r, ok := t.Entry.Resource.(resources.Refresher); ok && len(t.Notifiers) > 0 {
+		yes, why, err := t.refreshable(ctx, r)
+		t.Result.Refreshed, t.Result.Reason = yes && err == nil, why
+		t.Changed = t.Changed || t.Result.Refreshed
+	}
+	if t.Changed {
+		t.Result.Outcome = report.Pending
+	}
+	if t.Result.Reason == "" && guard.Repeats(t.Entry) {
+		t.Result.Reason = "runs every time: nothing says when it is no longer needed (creates, unless, onlyif, refreshonly)"
+	}
+	if t.Entry.Noop {
+		// Nothing will happen, so nobody is notified.
+		t.Changed = false
+	}
+}
+
+// drifted says whether what differs has come about since an earlier run. A command that runs every time never stays as declared.
+func (t *Visit) drifted() bool {
+	return len(t.Result.Changes) > 0 && t.Drifted != nil && !guard.Repeats(t.Entry) && t.Drifted(t.Entry.Addr)
+}
+
+// reversible says whether an undo can take back what differs.
+func (t *Visit) reversible() bool {
+	return !slices.ContainsFunc(t.Diff.Changes, func(c resources.Change) bool { return c.Irreversible })
+}
+
+// LeavesTrace says whether what a resource will do, of which nothing else is known as yet, is something that an undo finds: what a command does and
+// that somebody waited are not.
+func LeavesTrace(r resources.Resource) bool {
+	_, command := r.(resources.Conditional)
+	_, wait := r.(resources.Waiter)
+	return !command && !wait
+}
+
+// fail records why the resource failed, while it tried to make changes, or that it was not begun any more. Whom it would have notified is still owed what
+// it may have changed.
+func (t *Visit) fail(err error, tried ...resources.Change) {
+	t.Result.Changes, t.Changed = nil, false
+	var stopped *stop.Error
+	if errors.As(err, &stopped) {
+		t.Result.Outcome, t.Result.Reason, t.Result.Because = report.Skipped, stopped.Reason, stopped.Because
+		return
+	}
+	t.Result.Outcome, t.Result.Reversible = report.Failed, t.reversible()
+	t.Result.Error = t.Redact.Error(t.Entry, err, tried...)
+}
