@@ -84,6 +84,10 @@ type builder struct {
 
 // relate resolves both ends of a relation. Ends that stand for many entries go through a barrier, shared by all relations that name the same set.
 func (b *builder) relate(r *Relation) {
+	if r.From == r.To {
+		b.problems = append(b.problems, Problem{Pos: r.Pos, Summary: "dependency cycle", Detail: fmt.Sprintf("%s would have to come before itself; remove this relation.", r.From)})
+		return
+	}
 	from, to := b.index.Find(r.From), b.index.Find(r.To)
 	if from == nil || to == nil {
 		missing := r.From

@@ -184,6 +184,10 @@ func TestProblems(t *testing.T) {
 				"main.hcl:1 dependency cycle: t.a -> t.b -> t.a: each would have to come before the next; remove one of these relations. Declared: t.a before t.b at main.hcl:99; t.b before t.a at main.hcl:99.",
 				"main.hcl:3 dependency cycle: t.c -> t.d -> t.c: each would have to come before the next; remove one of these relations. Declared: t.c before t.d at main.hcl:99; t.d before t.c at main.hcl:99.",
 			}},
+		{"itself", []*Entry{entry(1, "a", &thing{}), entry(2, "m:b", &thing{}), entry(3, "m:c", &thing{})}, "a>a m:*>m:*", []string{
+			"main.hcl:99 dependency cycle: t.a would have to come before itself; remove this relation.",
+			"main.hcl:99 dependency cycle: module.m would have to come before itself; remove this relation.",
+		}},
 		{"a cycle of needs", []*Entry{
 			entry(1, "a", &thing{provides: ids("group", "a"), requires: ids("user", "b")}), entry(2, "b", &thing{provides: ids("user", "b"), requires: ids("group", "a")}),
 		}, "", []string{"main.hcl:1 dependency cycle: t.a -> t.b -> t.a: each would have to come before the next; remove one of these relations. By themselves: t.a needs the user b; t.b needs the group a."}},

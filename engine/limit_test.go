@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -22,8 +21,9 @@ import (
 // gate is a limit of one place; entering and leaving are written to the log of the world.
 type gate struct {
 	thing
-	shut  bool // there is never a place
-	other bool // it does not concern this node
+	shut  bool   // there is never a place
+	while func() // what happens during the wait
+	other bool   // it does not concern this node
 	mu    sync.Mutex
 	inner context.Context
 	lose  context.CancelCauseFunc
@@ -42,6 +42,9 @@ func (g *gate) Enter(ctx context.Context) (resources.Place, error) {
 	}
 	if g.other {
 		return nil, nil
+	}
+	if g.while != nil {
+		g.while()
 	}
 	g.w.did("enter %s", g.name)
 	g.mu.Lock()
@@ -68,6 +71,9 @@ func (g *gate) Leave(context.Context) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.lose(nil)
+	if g.words["far"] {
+		return errors.New("limit." + g.name + ": no route to host")
+	}
 	return nil
 }
 
@@ -108,10 +114,19 @@ func (s shell) Run(ctx context.Context, c host.Cmd) (host.Output, error) {
 // limitedBy makes limits of entries named L..., and workers of those that are inside: "La=x,y" puts x and y inside La.
 func limitedBy(t *testing.T, w *world, decl, edges, inside string) (*catalog.Catalog, map[string]*gate) {
 	t.Helper()
-	c := parse(t, w, decl, edges)
+	entries, rels := declareLimits(t, w, decl, edges, inside)
 	gates := map[string]*gate{}
-	rels := slices.Clone(c.Relations())
-	entries := slices.Clone(c.Entries())
+	for _, e := range entries {
+		if g, ok := e.Resource.(*gate); ok {
+			gates[g.name] = g
+		}
+	}
+	return newCatalog(t, entries, rels), gates
+}
+
+func declareLimits(t *testing.T, w *world, decl, edges, inside string) ([]*catalog.Entry, []catalog.Relation) {
+	t.Helper()
+	entries, rels := declare(t, w, decl), relate(edges)
 	for _, e := range entries {
 		th, ok := e.Resource.(*thing)
 		if !ok {
@@ -119,8 +134,7 @@ func limitedBy(t *testing.T, w *world, decl, edges, inside string) (*catalog.Cat
 		}
 		if th.name[0] == 'L' {
 			th.words["ok"] = true
-			gates[th.name] = &gate{thing: *th, shut: th.words["shut"], other: th.words["other"]}
-			e.Resource, e.Timeout = gates[th.name], time.Minute
+			e.Resource, e.Timeout = &gate{thing: *th, shut: th.words["shut"], other: th.words["other"]}, time.Minute
 		} else {
 			e.Resource = &worker{*th}
 		}
@@ -131,11 +145,7 @@ func limitedBy(t *testing.T, w *world, decl, edges, inside string) (*catalog.Cat
 			rels = append(rels, catalog.Relation{From: resources.Address{Type: "t", Title: l}, To: resources.Address{Type: "t", Title: name}, Kind: catalog.Inside})
 		}
 	}
-	c, problems := catalog.New(entries, rels, func(resources.Address) bool { return false })
-	if problems != nil {
-		t.Fatal(problems)
-	}
-	return c, gates
+	return entries, rels
 }
 
 func TestLimits(t *testing.T) {
@@ -160,6 +170,8 @@ func TestLimits(t *testing.T) {
 		{"a refresh that does nothing is not", "La a s:there,stopped", "a~s", "La=s", "La=unchanged a=changed s=unchanged", "run a ,apply a"},
 		{"no place", "La:shut a b", "a>b", "La=a", "La=unchanged a=failed b=skipped(t.a)", ""},
 		{"another group's", "La:other a", "", "La=a", "La=unchanged a=changed", "run a ,apply a"},
+		{"it cannot be given back, by which nothing fails", "La:far a", "", "La=a", "La=unchanged a=changed",
+			"enter La,run a APPLY_FENCE_LA=1 APPLY_FENCE=1,apply a,leave La"},
 		{"the place is lost", "La long", "", "La=long", "La=unchanged long=failed",
 			"enter La,run long APPLY_FENCE_LA=1 APPLY_FENCE=1,leave La"},
 		{"who comes next finds it lost", "La lose b", "lose>b", "La=lose,b", "La=unchanged lose=changed b=failed",
@@ -181,6 +193,9 @@ func TestLimits(t *testing.T) {
 				}
 				if took := time.Since(start); tc.name == "no place" && took != time.Minute {
 					t.Errorf("waited %v", took)
+				}
+				if told := fmt.Sprint(rep.Warnings); (told == "[limit.La: no route to host]") != gates["La"].words["far"] {
+					t.Errorf("told %s", told)
 				}
 				for _, res := range rep.Results {
 					if res.Outcome == report.Failed && tc.name == "no place" && res.Error.Summary != "limit.La: n2 is inside: timed out after 1m0s" {
@@ -226,4 +241,26 @@ func TestAnInterruptEndsTheWaitForAPlace(t *testing.T) {
 			t.Errorf("got %s after %v", got, time.Since(start))
 		}
 	})
+}
+
+// TestWhatHappensDuringTheWaitForAPlace is seen when it is over.
+func TestWhatHappensDuringTheWaitForAPlace(t *testing.T) {
+	for _, tc := range []struct{ name, decl, edges, inside, while, want, log string }{
+		{"it has come about", "La a", "", "La=a", "done", "La=unchanged a=unchanged", "enter La,leave La"},
+		{"an interrupt", "La a", "", "La=a", "interrupt", "La=unchanged a=skipped", "enter La,leave La"},
+		{"an interrupt before a refresh", "La a s:there", "a~s", "La=s", "interrupt", "La=unchanged a=changed s=skipped", "run a ,apply a,enter La,leave La"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			w, stop := &world{}, make(chan struct{})
+			c, gates := limitedBy(t, w, tc.decl, tc.edges, tc.inside)
+			gates["La"].while = map[string]func(){"done": func() { w.set("a", true) }, "interrupt": func() { close(stop) }}[tc.while]
+			rep, err := Converge(t.Context(), shell{w: w}, c, Options{Stop: stop})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff([]string{tc.want, tc.log}, []string{outcomes(rep), strings.Join(w.log, ",")}); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
 }

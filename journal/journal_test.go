@@ -249,3 +249,32 @@ func TestAppendsShareASync(t *testing.T) {
 		t.Errorf("want 400 records, got %d, %v, %v", len(p.Ops), dmg, err)
 	}
 }
+
+// A state folder elsewhere, by a link of one's own, is the one that is used.
+func TestStateByLink(t *testing.T) {
+	dir := t.TempDir()
+	link := filepath.Join(dir, "link")
+	if err := errors.Join(os.Mkdir(filepath.Join(dir, "there"), 0o755), os.Symlink("there", link)); err != nil {
+		t.Fatal(err)
+	}
+	s, err := OpenState(link)
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Lstat(filepath.Join(dir, "there"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Dir() != filepath.Join(dir, "there") || info.Mode().Perm() != 0o700 {
+		t.Errorf("%s, mode %v", s.Dir(), info.Mode())
+	}
+	if os.Geteuid() != 0 {
+		t.Skip("a link of somebody else is not tried: only root can make one")
+	}
+	if err := os.Lchown(link, 65534, 65534); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := OpenState(link); err == nil || !strings.Contains(err.Error(), "belongs to uid 65534") {
+		t.Errorf("by somebody else's link: %v", err)
+	}
+}

@@ -10,7 +10,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/user"
 	"path/filepath"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -27,7 +29,7 @@ type State struct {
 	images   *image.Keeper
 }
 
-// DefaultDir is /var/lib/apply for root, else apply below $XDG_STATE_HOME or ~/.local/state.
+// DefaultDir is /var/lib/apply for root, else apply below $XDG_STATE_HOME or ~/.local/state. Where HOME is not set the account's home is.
 func DefaultDir(getenv func(string) string) (string, error) {
 	if os.Geteuid() == 0 {
 		return "/var/lib/apply", nil
@@ -37,7 +39,11 @@ func DefaultDir(getenv func(string) string) (string, error) {
 	}
 	home := getenv("HOME")
 	if !filepath.IsAbs(home) {
-		return "", errors.New("no state folder: neither XDG_STATE_HOME nor HOME is set; give one by --state-dir")
+		u, err := user.LookupId(strconv.Itoa(os.Geteuid()))
+		if err != nil || !filepath.IsAbs(u.HomeDir) {
+			return "", errors.New("no state folder: neither XDG_STATE_HOME nor HOME is set, and the account has no home; give one by --state-dir")
+		}
+		home = u.HomeDir
 	}
 	return filepath.Join(home, ".local", "state", "apply"), nil
 }
@@ -68,17 +74,29 @@ func ReadState(dir string) (*State, error) {
 		return nil, fmt.Errorf("state folder: %w", err)
 	}
 	info, err := os.Lstat(dir)
+	if err == nil && info.Mode()&fs.ModeSymlink != 0 && owner(info) == os.Geteuid() { // one that others have planted is not followed
+		if dir, err = filepath.EvalSymlinks(dir); err == nil {
+			info, err = os.Lstat(dir)
+		}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("state folder: %w", err)
 	}
-	st, ok := info.Sys().(*syscall.Stat_t)
 	switch {
-	case !info.IsDir():
+	case !info.IsDir() && info.Mode()&fs.ModeSymlink == 0:
 		return nil, fmt.Errorf("state folder: %s is not a folder", dir)
-	case !ok || int(st.Uid) != os.Geteuid():
-		return nil, fmt.Errorf("state folder: %s belongs to uid %d, not to uid %d; give another by --state-dir", dir, st.Uid, os.Geteuid())
+	case owner(info) != os.Geteuid():
+		return nil, fmt.Errorf("state folder: %s belongs to uid %d, not to uid %d; give another by --state-dir", dir, owner(info), os.Geteuid())
 	}
 	return &State{dir: dir, journals: record.In(dir), images: image.In(dir)}, nil
+}
+
+// owner is the user id of who has a file, -1 if that is not known.
+func owner(info fs.FileInfo) int {
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		return int(st.Uid)
+	}
+	return -1
 }
 
 // Dir is the folder's absolute path.

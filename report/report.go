@@ -3,6 +3,7 @@
 package report
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -95,6 +96,14 @@ func (o Output) MarshalJSON() ([]byte, error) {
 	}
 	type plain Output
 	return json.Marshal(plain(o))
+}
+
+// UnmarshalJSON reads the output again, its numbers as they were written.
+func (o *Output) UnmarshalJSON(b []byte) error {
+	type plain Output
+	dec := json.NewDecoder(bytes.NewReader(b))
+	dec.UseNumber()
+	return dec.Decode((*plain)(o))
 }
 
 // Text is the value as people read it: a string as it is, anything else as JSON.

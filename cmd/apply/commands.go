@@ -47,6 +47,7 @@ where something failed too; 129, 130 and 143 after SIGHUP, SIGINT and SIGTERM.`,
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return nil, cobra.ShellCompDirectiveDefault // files too, beside the commands
 		},
+		Version:       versionText(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -68,6 +69,8 @@ where something failed too; 129, 130 and 143 after SIGHUP, SIGINT and SIGTERM.`,
 	root.AddCommand(node.Commands(a)...)
 	root.AddCommand(history.Commands(a)...)
 	root.AddCommand(revisions.Commands(a)...)
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.Flags().Bool("version", false, "print the version")
 	complete(root)
 	return root
 }
@@ -80,6 +83,13 @@ func complete(root *cobra.Command) {
 		switch c.Name() {
 		case "help":
 			c.Example = "  apply help plan"
+			c.Args = func(_ *cobra.Command, args []string) error {
+				of, rest, err := root.Find(args)
+				if err == nil && len(rest) > 0 {
+					err = cli.UsageError(of, fmt.Errorf("unknown command %q%s", rest[0], nearCommand(of, rest[0])))
+				}
+				return err
+			}
 		case "completion":
 			c.Example = "  apply completion bash > /etc/bash_completion.d/apply"
 			for _, shell := range c.Commands() {
@@ -131,23 +141,35 @@ func versionCommand(a *cli.App) *cobra.Command {
 		Example: "  apply version",
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			v, commit := "(devel)", ""
-			if info, ok := debug.ReadBuildInfo(); ok {
-				v = info.Main.Version
-				for _, s := range info.Settings {
-					if s.Key == "vcs.revision" {
-						commit = s.Value
-					}
-				}
-			}
 			if a.JSON {
+				v, commit := built()
 				return a.PrintJSON(map[string]string{
 					"version": v, "commit": commit, "os": runtime.GOOS, "arch": runtime.GOARCH, "go": runtime.Version(),
 				})
 			}
-			words := slices.DeleteFunc([]string{"apply", v, commit, runtime.GOOS + "/" + runtime.GOARCH, runtime.Version()}, func(w string) bool { return w == "" })
-			_, err := fmt.Fprintln(a.Stdout, strings.Join(words, " "))
+			_, err := fmt.Fprintln(a.Stdout, versionText())
 			return err
 		},
 	}
+}
+
+// versionText is "apply v1.2.3 COMMIT linux/amd64 go1.26".
+func versionText() string {
+	v, commit := built()
+	words := slices.DeleteFunc([]string{"apply", v, commit, runtime.GOOS + "/" + runtime.GOARCH, runtime.Version()}, func(w string) bool { return w == "" })
+	return strings.Join(words, " ")
+}
+
+// built is what the program was built of.
+func built() (version, commit string) {
+	version = "(devel)"
+	if info, ok := debug.ReadBuildInfo(); ok {
+		version = info.Main.Version
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				commit = s.Value
+			}
+		}
+	}
+	return version, commit
 }

@@ -211,7 +211,7 @@ func (v *Variable) validate(r *cell.Run, val cty.Value, at *hcl.Range) bool {
 func (v *Variable) invalid(r *cell.Run, message *syntax.Attr, val cty.Value, at *hcl.Range) {
 	says := "says that it is not valid."
 	if res := v.Scope.With(v.Block.Label, val).Eval(r, &message.Expr, nil); res.OK && decode.Known(res.Val) {
-		if m, err := convert.Convert(res.Val, cty.String); err == nil && !m.IsNull() && !m.IsMarked() {
+		if m, err := convert.Convert(res.Val, cty.String); err == nil && !m.IsNull() && !m.IsMarked() && m.AsString() != "" {
 			says = "says: " + m.AsString() // as its author wrote it
 		}
 	}

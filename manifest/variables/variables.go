@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/ext/typeexpr"
@@ -88,6 +89,10 @@ func Read(ctx context.Context, f *files.Reader, sources []Source, m *syntax.Modu
 // parse reads a value that was given as text: as it is where the variable wants a string, a number or a boolean or does not say; else as
 // an expression. For the type any it is an expression if it can be one.
 func (r *reader) parse(b *syntax.Block, src Source, at *hcl.Range) Given {
+	if b != nil && !utf8.ValidString(src.Value) {
+		r.errorf(at, "Wrong value for variable `"+src.Name+"`", "It is not UTF-8 text.")
+		return Given{At: at}
+	}
 	text := Given{cty.StringVal(strings.ToValidUTF8(src.Value, "\uFFFD")), true, at}
 	if b == nil {
 		return text
@@ -108,8 +113,11 @@ func (r *reader) parse(b *syntax.Block, src Source, at *hcl.Range) Given {
 		return text
 	}
 	why := strings.TrimSuffix(diags[0].Detail, ".")
-	if diags[0].Summary == "Variables not allowed" {
+	switch diags[0].Summary {
+	case "Variables not allowed":
 		why = "it names something; a text stands in quotes"
+	case "Extra characters after expression":
+		why = "it goes on after its end; several values are written [\"a\", \"b\"]"
 	}
 	r.errorf(at, "Wrong value for variable `"+src.Name+"`", "Not a value of type `%s`: %s.", typeexpr.TypeString(ty), why)
 	return Given{At: at}

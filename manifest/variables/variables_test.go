@@ -63,6 +63,23 @@ variable "e" { type = object({ x = string, y = optional(number, 7) }) }
 	}
 }
 
+// What is given and cannot be read is told by what it was given as.
+func TestValuesThatCannotBeRead(t *testing.T) {
+	for name, tc := range map[string]struct{ typ, value, want string }{
+		"not UTF-8":      {"string", "a\xff", "It is not UTF-8 text."},
+		"without quotes": {"list(string)", "[a]", "Not a value of type `list(string)`: it names something; a text stands in quotes."},
+		"a bare list":    {"list(number)", "1,2", "Not a value of type `list(number)`: it goes on after its end; several values are written [\"a\", \"b\"]."},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, wrong := read(t, "variable \"v\" { type = "+tc.typ+" }\n", map[string]string{}, variables.Source{Name: "v", Value: tc.value, Origin: "--var v"})
+			want := "Error: Wrong value for variable `v`\n  --var v: " + strings.ToLower(tc.want[:1]) + tc.want[1:] + "\n\n"
+			if diff := cmp.Diff(want, wrong); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
 // A mistake in a file of variables shows no line of it where that may be a secret: before it is read, none of its values is known.
 func TestSecretsInFilesThatCannotBeRead(t *testing.T) {
 	const secret = "hunter2"

@@ -16,6 +16,7 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/sys/unix"
 
 	"github.com/nodeapply/apply/cmd/apply/internal/interrupt"
@@ -24,6 +25,7 @@ import (
 	"github.com/nodeapply/apply/manifest/diag"
 	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/report/scrub"
+	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/source"
 )
 
@@ -77,11 +79,12 @@ func Main(root func(*App) *cobra.Command, args []string, stdin io.Reader, stdout
 	cmd.SetIn(stdin)
 	cmd.SetOut(stdout)
 	cmd.SetErr(stderr)
-	cmd.SetFlagErrorFunc(UsageError)
+	cmd.SetFlagErrorFunc(flagError)
 	a.addFlags(cmd)
 	sayUsage(cmd)
 	cmd.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return a.prepare(cmd) }
 	err := cmd.ExecuteContext(context.Background())
+	err = Unread(err)
 	for _, end := range a.atEnd {
 		err = errors.Join(err, end())
 	}
@@ -217,6 +220,23 @@ func sayUsage(cmd *cobra.Command) {
 	for _, c := range cmd.Commands() {
 		sayUsage(c)
 	}
+}
+
+// flagError is UsageError for a flag, with the one that may be meant.
+func flagError(cmd *cobra.Command, err error) error {
+	var unknown *pflag.NotExistError
+	if errors.As(err, &unknown) && len(unknown.GetSpecifiedName()) > 1 {
+		var names []string
+		cmd.Flags().VisitAll(func(f *pflag.Flag) {
+			if !f.Hidden {
+				names = append(names, f.Name)
+			}
+		})
+		if near := resources.Nearest(unknown.GetSpecifiedName(), names); near != "" {
+			err = fmt.Errorf("%w; did you mean `--%s`?", err, near)
+		}
+	}
+	return UsageError(cmd, err)
 }
 
 // UsageError says that the command line is wrong.

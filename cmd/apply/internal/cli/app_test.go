@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -52,14 +53,20 @@ func TestExitCodes(t *testing.T) {
 		"done":               {func(*App, *cobra.Command) error { return nil }, 0, ""},
 		"as the command has": {func(a *App, _ *cobra.Command) error { a.Code = Changed; return nil }, Changed, ""},
 		"an error":           {func(*App, *cobra.Command) error { return errors.New("no") }, NotStarted, "apply: no\n"},
-		"after a run":        {func(a *App, _ *cobra.Command) error { a.Ran, a.Code = true, Changed; return errors.New("no") }, Changed | Failed, "apply: no\n"},
-		"usage":              {func(_ *App, cmd *cobra.Command) error { return UsageError(cmd, errors.New("no")) }, NotStarted, "apply: no; see apply --help\n"},
-		"locked":             {func(*App, *cobra.Command) error { return fmt.Errorf("x: %w", &journal.HeldError{PID: 7}) }, Locked, "7"},
-		"untrusted":          {func(*App, *cobra.Command) error { return fmt.Errorf("it is %w", source.ErrUntrusted) }, Untrusted, "it is"},
-		"with a code":        {func(*App, *cobra.Command) error { return coded{errors.New("no")} }, 77, "apply: no\n"},
-		"two errors":         {func(*App, *cobra.Command) error { return errors.Join(errors.New("no"), errors.New("\x1b[31mnor")) }, NotStarted, "apply: no\napply: \\x1b[31mnor\n"},
-		"a panic":            {func(*App, *cobra.Command) error { panic("oh") }, NotStarted, "apply: internal error: oh\n"},
-		"at the end":         {func(a *App, _ *cobra.Command) error { a.AtEnd(func() error { return errors.New("late") }); return nil }, NotStarted, "apply: late\n"},
+		"nobody reads on": {func(a *App, _ *cobra.Command) error {
+			return &fs.PathError{Op: "write", Path: os.Stdout.Name(), Err: syscall.EPIPE}
+		}, 0, ""},
+		"another pipe": {func(a *App, _ *cobra.Command) error {
+			return &fs.PathError{Op: "write", Path: "|1", Err: syscall.EPIPE}
+		}, NotStarted, "apply: write |1: broken pipe\n"},
+		"after a run": {func(a *App, _ *cobra.Command) error { a.Ran, a.Code = true, Changed; return errors.New("no") }, Changed | Failed, "apply: no\n"},
+		"usage":       {func(_ *App, cmd *cobra.Command) error { return UsageError(cmd, errors.New("no")) }, NotStarted, "apply: no; see apply --help\n"},
+		"locked":      {func(*App, *cobra.Command) error { return fmt.Errorf("x: %w", &journal.HeldError{PID: 7}) }, Locked, "7"},
+		"untrusted":   {func(*App, *cobra.Command) error { return fmt.Errorf("it is %w", source.ErrUntrusted) }, Untrusted, "it is"},
+		"with a code": {func(*App, *cobra.Command) error { return coded{errors.New("no")} }, 77, "apply: no\n"},
+		"two errors":  {func(*App, *cobra.Command) error { return errors.Join(errors.New("no"), errors.New("\x1b[31mnor")) }, NotStarted, "apply: no\napply: \\x1b[31mnor\n"},
+		"a panic":     {func(*App, *cobra.Command) error { panic("oh") }, NotStarted, "apply: internal error: oh\n"},
+		"at the end":  {func(a *App, _ *cobra.Command) error { a.AtEnd(func() error { return errors.New("late") }); return nil }, NotStarted, "apply: late\n"},
 		"sensitive": {func(a *App, _ *cobra.Command) error {
 			a.Scrub.Add("hunter2hunter2")
 			return errors.New("no hunter2hunter2")

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"syscall"
@@ -74,9 +75,10 @@ func (a *App) Printer() Printer {
 	return p
 }
 
-// Unread is the error of writing to standard output, unless it says that who reads it has seen enough.
+// Unread is an error, unless all it says is that who reads standard output has seen enough.
 func Unread(err error) error {
-	if errors.Is(err, syscall.EPIPE) {
+	var write *fs.PathError
+	if errors.As(err, &write) && write.Err == syscall.EPIPE && write.Path == os.Stdout.Name() && err.Error() == write.Error() {
 		return nil
 	}
 	return err

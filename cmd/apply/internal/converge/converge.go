@@ -45,11 +45,11 @@ func PlanCommand(a *cli.App) *cobra.Command {
 }
 
 func (r *Runner) plan(cmd *cobra.Command, src source.Source) error {
-	if isPlan(src) {
+	if load.IsPlan(src) {
 		return cli.UsageError(cmd, fmt.Errorf("%s is a saved plan: apply it, or plan its manifest again", src.Path))
 	}
 	if r.planOut != "" {
-		r.planOut = strings.TrimSuffix(r.planOut, planSuffix) + planSuffix
+		r.planOut = strings.TrimSuffix(r.planOut, load.PlanSuffix) + load.PlanSuffix
 		if err := r.Lasting("who applies the plan reads it again"); err != nil {
 			return err
 		}
@@ -99,7 +99,7 @@ func (r *Runner) Converge(cmd *cobra.Command, src source.Source) error {
 	switch {
 	case r.Noop:
 		return r.plan(cmd, src)
-	case isPlan(src):
+	case load.IsPlan(src):
 		return r.applyPlan(cmd, src.Path)
 	}
 	return r.convergeTo(cmd, src, nil)

@@ -16,14 +16,6 @@ import (
 	"github.com/nodeapply/apply/source"
 )
 
-const planSuffix = ".plan"
-
-// isPlan says whether a PATH is that of a saved plan: its name says so, and it is no folder.
-func isPlan(src source.Source) bool {
-	info, err := os.Stat(src.Path)
-	return !src.Git() && strings.HasSuffix(src.Path, planSuffix) && (err != nil || !info.IsDir())
-}
-
 // savePlan writes a plan to a file, whole or not at all.
 func (r *Runner) savePlan(name string, from source.Source, rep *report.Report) error {
 	from, err := origin.Fixed(from, rep.Commit)

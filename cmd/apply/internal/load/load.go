@@ -98,8 +98,20 @@ func (l *Loader) Named(ctx context.Context, cmd *cobra.Command, args []string) (
 	return l.Load(ctx, src)
 }
 
+// PlanSuffix is how the names of saved plans end.
+const PlanSuffix = ".plan"
+
+// IsPlan says whether a PATH is that of a saved plan: its name says so, and it is no folder.
+func IsPlan(src source.Source) bool {
+	info, err := os.Stat(src.Path)
+	return !src.Git() && strings.HasSuffix(src.Path, PlanSuffix) && (err != nil || !info.IsDir())
+}
+
 // Load compiles a manifest with what the flags and the environment give.
 func (l *Loader) Load(ctx context.Context, src source.Source) (*Manifest, error) {
+	if IsPlan(src) { // an excerpt of it would show the values that are in it
+		return nil, fmt.Errorf("%s is a saved plan, no manifest; apply %[1]s makes its changes", src.Path)
+	}
 	c := l.Checkouts(origin.Options{})
 	var o origin.Origin
 	var err error

@@ -32,7 +32,7 @@ func Apply(cmd *cobra.Command, env func(string) string) error {
 		return err
 	}
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
-		if f.Changed || err != nil || f.Name == "help" {
+		if f.Changed || err != nil || f.Name == "help" || f.Name == "version" {
 			return
 		}
 		name := strings.ToUpper(underscored(f.Name))
