@@ -79,10 +79,9 @@ type RelationKind uint8
 
 // The kinds of relations, in the direction From before To.
 const (
-	Before    RelationKind = iota // order only
-	Notify                        // order, and a refresh of To when From changed
-	Automatic                     // derived from identities: order, gives way to an explicit edge the other way round
-	Inside                        // order, and To is changed inside the limit From only
+	Before RelationKind = iota // order only
+	Notify                     // order, and a refresh of To when From changed
+	Inside                     // order, and To is changed inside the limit From only
 )
 
 // Relation says that From comes before To. An address with an empty Type stands for a whole module, all its instances unless Module names one; an address

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
+	"math/rand/v2"
 	"strings"
 	"sync"
 	"testing"
@@ -22,8 +22,9 @@ import (
 // gate is a limit of one place; entering and leaving are written to the log of the world.
 type gate struct {
 	thing
-	shut  bool // there is never a place
-	other bool // it does not concern this node
+	shut  bool   // there is never a place
+	while func() // what happens during the wait
+	other bool   // it does not concern this node
 	mu    sync.Mutex
 	inner context.Context
 	lose  context.CancelCauseFunc
@@ -42,6 +43,9 @@ func (g *gate) Enter(ctx context.Context) (resources.Place, error) {
 	}
 	if g.other {
 		return nil, nil
+	}
+	if g.while != nil {
+		g.while()
 	}
 	g.w.did("enter %s", g.name)
 	g.mu.Lock()
@@ -108,10 +112,19 @@ func (s shell) Run(ctx context.Context, c host.Cmd) (host.Output, error) {
 // limitedBy makes limits of entries named L..., and workers of those that are inside: "La=x,y" puts x and y inside La.
 func limitedBy(t *testing.T, w *world, decl, edges, inside string) (*catalog.Catalog, map[string]*gate) {
 	t.Helper()
-	c := parse(t, w, decl, edges)
+	entries, rels := declareLimits(t, w, decl, edges, inside)
 	gates := map[string]*gate{}
-	rels := slices.Clone(c.Relations())
-	entries := slices.Clone(c.Entries())
+	for _, e := range entries {
+		if g, ok := e.Resource.(*gate); ok {
+			gates[g.name] = g
+		}
+	}
+	return newCatalog(t, entries, rels), gates
+}
+
+func declareLimits(t *testing.T, w *world, decl, edges, inside string) ([]*catalog.Entry, []catalog.Relation) {
+	t.Helper()
+	entries, rels := declare(t, w, decl), relate(edges)
 	for _, e := range entries {
 		th, ok := e.Resource.(*thing)
 		if !ok {
@@ -119,8 +132,7 @@ func limitedBy(t *testing.T, w *world, decl, edges, inside string) (*catalog.Cat
 		}
 		if th.name[0] == 'L' {
 			th.words["ok"] = true
-			gates[th.name] = &gate{thing: *th, shut: th.words["shut"], other: th.words["other"]}
-			e.Resource, e.Timeout = gates[th.name], time.Minute
+			e.Resource, e.Timeout = &gate{thing: *th, shut: th.words["shut"], other: th.words["other"]}, time.Minute
 		} else {
 			e.Resource = &worker{*th}
 		}
@@ -131,11 +143,7 @@ func limitedBy(t *testing.T, w *world, decl, edges, inside string) (*catalog.Cat
 			rels = append(rels, catalog.Relation{From: resources.Address{Type: "t", Title: l}, To: resources.Address{Type: "t", Title: name}, Kind: catalog.Inside})
 		}
 	}
-	c, problems := catalog.New(entries, rels, func(resources.Address) bool { return false })
-	if problems != nil {
-		t.Fatal(problems)
-	}
-	return c, gates
+	return entries, rels
 }
 
 func TestLimits(t *testing.T) {
@@ -226,4 +234,112 @@ func TestAnInterruptEndsTheWaitForAPlace(t *testing.T) {
 			t.Errorf("got %s after %v", got, time.Since(start))
 		}
 	})
+}
+
+// TestWhatHappensDuringTheWaitForAPlace is seen when it is over.
+func TestWhatHappensDuringTheWaitForAPlace(t *testing.T) {
+	for _, tc := range []struct{ name, decl, edges, inside, while, want, log string }{
+		{"it has come about", "La a", "", "La=a", "done", "La=unchanged a=unchanged", "enter La,leave La"},
+		{"an interrupt", "La a", "", "La=a", "interrupt", "La=unchanged a=skipped", "enter La,leave La"},
+		{"an interrupt before a refresh", "La a s:there", "a~s", "La=s", "interrupt", "La=unchanged a=changed s=skipped", "run a ,apply a,enter La,leave La"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			w, stop := &world{}, make(chan struct{})
+			c, gates := limitedBy(t, w, tc.decl, tc.edges, tc.inside)
+			gates["La"].while = map[string]func(){"done": func() { w.set("a", true) }, "interrupt": func() { close(stop) }}[tc.while]
+			rep, err := Converge(t.Context(), shell{w: w}, c, Options{Stop: stop})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff([]string{tc.want, tc.log}, []string{outcomes(rep), strings.Join(w.log, ",")}); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// TestLimitsOnRandomCatalogs: whatever is changed inside a limit is changed while the node holds its place, which it keeps until all that hangs together
+// has ended, takes once at a time and gives back.
+func TestLimitsOnRandomCatalogs(t *testing.T) {
+	for seed := range uint64(300) {
+		rnd := rand.New(rand.NewPCG(seed, 5))
+		decl, inside := []string{"La", "Lb"}, []string{"La=", "Lb="}
+		n := 2 + rnd.IntN(7)
+		for v := range n {
+			decl = append(decl, fmt.Sprintf("%c%d:%s", "aas"[rnd.IntN(3)], v, []string{"there", "fails", "", ""}[rnd.IntN(4)]))
+			for l := range inside {
+				if rnd.IntN(3) == 0 {
+					inside[l] += "," + strings.Split(decl[v+2], ":")[0]
+				}
+			}
+		}
+		var edges, in []string
+		for range rnd.IntN(2 * n) {
+			if i, j := rnd.IntN(n), rnd.IntN(n); i < j {
+				edges = append(edges, strings.Split(decl[i+2], ":")[0]+string(">~"[rnd.IntN(2)])+strings.Split(decl[j+2], ":")[0])
+			}
+		}
+		for _, i := range inside {
+			if l, members, _ := strings.Cut(i, "=,"); members != "" {
+				in = append(in, l+"="+members)
+			}
+		}
+		w := &world{}
+		entries, rels := declareLimits(t, w, strings.Join(decl, " "), strings.Join(edges, " "), strings.Join(in, " "))
+		c, problems := catalog.New(entries, rels, func(resources.Address) bool { return false })
+		if problems != nil {
+			continue // nodes could wait for each other
+		}
+		rep, err := Converge(t.Context(), shell{w: w}, c, Options{Parallel: 1 + rnd.IntN(3)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if wrong := misheld(c, w.log); wrong != "" {
+			t.Fatalf("seed %d: %s\n%v %v inside %v: %s\n%v", seed, wrong, decl, edges, in, outcomes(rep), w.log)
+		}
+	}
+}
+
+// misheld says what in a log is done without a place that it needs, or how places are taken and given back wrongly; "" nothing.
+func misheld(c *catalog.Catalog, log []string) string {
+	held := map[string]bool{}
+	within := map[*catalog.Section]bool{} // a member was changed since the place was taken
+	left := map[*catalog.Section]bool{}   // and it was given back
+	for _, l := range log {
+		verb, name, _ := strings.Cut(l, " ")
+		name, _, _ = strings.Cut(name, " ")
+		switch verb {
+		case "enter", "leave":
+			if held[name] == (verb == "enter") {
+				return l + ": twice"
+			}
+			held[name] = verb == "enter"
+			for s := range within {
+				if s.Name == name && !held[name] {
+					left[s] = true
+				}
+			}
+			continue
+		}
+		for v, e := range c.Entries() {
+			if e.Addr.Title != name {
+				continue
+			}
+			for _, s := range c.Sections(v) {
+				switch {
+				case !held[s.Name]:
+					return l + ": without a place in " + s.Name
+				case left[s]:
+					return l + ": the place in " + s.Name + " was given back in between"
+				}
+				within[s] = true
+			}
+		}
+	}
+	for name, still := range held {
+		if still {
+			return name + " is not left"
+		}
+	}
+	return ""
 }

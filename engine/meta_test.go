@@ -54,3 +54,22 @@ func TestTriesAndTimeouts(t *testing.T) {
 		})
 	}
 }
+
+// TestWhatHangs: a resource that nothing ends has failed in the prediction, whatever comes before it, and takes what depends on it along.
+func TestWhatHangs(t *testing.T) {
+	for edges, want := range map[string]string{"": "a=changed b=failed c=changed", "a>b b>c": "a=changed b=failed c=skipped(t.b)"} {
+		ways(t, edges, func(t *testing.T, w *world) {
+			synctest.Test(t, func(t *testing.T) {
+				w.dead = make(chan struct{})
+				defer close(w.dead)
+				rep, err := Converge(t.Context(), node{}, parse(t, w, "a b:hangs c", edges), Options{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if diff := cmp.Diff(want, outcomes(rep)); diff != "" {
+					t.Error(diff)
+				}
+			})
+		})
+	}
+}

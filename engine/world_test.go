@@ -19,7 +19,8 @@ import (
 
 // world is the node of these tests: which things are as declared, and what was done.
 type world struct {
-	prompt bool // its things are looked at before the walk
+	prompt bool              // its things are looked at before the walk
+	on     func(what string) // if set, is told of all that is done and looked at
 
 	mu   sync.Mutex
 	is   map[string]bool
@@ -37,6 +38,13 @@ func (w *world) did(format string, args ...any) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.log = append(w.log, fmt.Sprintf(format, args...))
+	w.tell(w.log[len(w.log)-1])
+}
+
+func (w *world) tell(what string) {
+	if w.on != nil {
+		w.on(what)
+	}
 }
 
 // done is the log until now: what was abandoned may still add to it.
@@ -72,6 +80,7 @@ type thing struct {
 
 func (t *thing) Check(ctx context.Context, _ host.View) (resources.Diff, error) {
 	t.checks++
+	t.w.tell("check " + t.name)
 	switch {
 	case t.words["badcheck"]:
 		return resources.Diff{}, errors.New("cannot look")
@@ -185,8 +194,23 @@ func (node) Query(ctx context.Context, c host.Cmd) (host.Output, error) {
 	return host.Output{ExitCode: 127, Stderr: []byte("sh: " + c.Args[2] + ": not found")}, nil
 }
 
-// parse makes a catalog of "a:words b:words" and edges "a>b a~b". A name that begins with s is a service, one with f an export.
+// parse makes a catalog of what declare reads.
 func parse(t *testing.T, w *world, decl, edges string) *catalog.Catalog {
+	t.Helper()
+	return newCatalog(t, declare(t, w, decl), relate(edges))
+}
+
+func newCatalog(t *testing.T, entries []*catalog.Entry, rels []catalog.Relation) *catalog.Catalog {
+	t.Helper()
+	c, problems := catalog.New(entries, rels, func(resources.Address) bool { return false })
+	if problems != nil {
+		t.Fatal(problems)
+	}
+	return c
+}
+
+// declare reads "a:words b:words". A name that begins with s is a service, one with f an export.
+func declare(t *testing.T, w *world, decl string) []*catalog.Entry {
 	t.Helper()
 	var entries []*catalog.Entry
 	for i, d := range strings.Fields(decl) {
@@ -226,6 +250,11 @@ func parse(t *testing.T, w *world, decl, edges string) *catalog.Catalog {
 		}
 		entries = append(entries, e)
 	}
+	return entries
+}
+
+// relate reads "a>b a~b".
+func relate(edges string) []catalog.Relation {
 	var rels []catalog.Relation
 	for _, s := range strings.Fields(edges) {
 		i := strings.IndexAny(s, ">~")
@@ -235,11 +264,7 @@ func parse(t *testing.T, w *world, decl, edges string) *catalog.Catalog {
 		}
 		rels = append(rels, r)
 	}
-	c, problems := catalog.New(entries, rels, func(resources.Address) bool { return false })
-	if problems != nil {
-		t.Fatal(problems)
-	}
-	return c
+	return rels
 }
 
 func duration(t *testing.T, s string) time.Duration {

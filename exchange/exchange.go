@@ -7,7 +7,6 @@ package exchange
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -16,7 +15,6 @@ import (
 	"github.com/nodeapply/apply/exchange/internal/place"
 	"github.com/nodeapply/apply/exchange/internal/queue"
 	"github.com/nodeapply/apply/exchange/name"
-	"github.com/nodeapply/apply/exchange/record"
 	"github.com/nodeapply/apply/exchange/store"
 	"github.com/nodeapply/apply/exchange/view"
 )
@@ -94,20 +92,4 @@ func (x *Exchange) Follow(ctx context.Context) iter.Seq2[*view.View, error] {
 			}
 		}
 	}
-}
-
-// SetParam hands a parameter to the nodes. Nodes may not: it is for the store's operator.
-func (x *Exchange) SetParam(ctx context.Context, param string, value json.RawMessage) error {
-	k := name.Key{Kind: name.KindParam, Deployment: x.deployment, Name: param}
-	if err := name.Fact(param); err != nil {
-		return err
-	}
-	b, err := record.Encode(k, &record.Param{Value: value})
-	if err != nil {
-		return err
-	}
-	_, err = store.Retry(ctx, func(ctx context.Context) (int64, error) {
-		return x.store.Put(ctx, store.Put{Key: k.String(), Value: b, Expect: store.Any})
-	})
-	return err
 }

@@ -94,16 +94,16 @@ func (r *Run) key(kind name.Kind, what string) name.Key {
 	return name.Key{Kind: kind, Deployment: r.x.deployment, Node: r.id.Node, Name: what}
 }
 
-// Change changes the run's record; it is written soon, together with other changes.
-func (r *Run) Change(f func(*record.Run)) { r.place.Change(f) }
+// change changes the run's record; it is written soon, together with other changes.
+func (r *Run) change(f func(*record.Run)) { r.place.Change(f) }
 
 // Doing says what the run is at, for those who wait for it.
 func (r *Run) Doing(what string) {
-	r.Change(func(rec *record.Run) { rec.Doing = record.Short(what) })
+	r.change(func(rec *record.Run) { rec.Doing = record.Short(what) })
 }
 
-// Lost ends, with its cause, when the node has lost its place to another of its name.
-func (r *Run) Lost() context.Context { return r.place.Life() }
+// lost ends, with its cause, when the node has lost its place to another of its name.
+func (r *Run) lost() context.Context { return r.place.Life() }
 
 // Publish exports a fact. With a ttl it goes by itself when it is not exported again in time, by the store's clock.
 func (r *Run) Publish(ctx context.Context, fact string, value json.RawMessage, ttl time.Duration) error {
@@ -155,7 +155,7 @@ func (r *Run) put(ctx context.Context, fact string, f record.Fact) error {
 // within ends a context also when the run is lost.
 func (r *Run) within(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	stop := context.AfterFunc(r.Lost(), func() { cancel(context.Cause(r.Lost())) })
+	stop := context.AfterFunc(r.lost(), func() { cancel(context.Cause(r.lost())) })
 	return ctx, func() {
 		stop()
 		cancel(nil)
@@ -170,7 +170,7 @@ type Held = queue.Held
 func (r *Run) Enter(ctx context.Context, limit string, max int, progress func(inside []view.Place)) (*Held, error) {
 	ctx, stop := r.within(ctx)
 	defer stop()
-	who := queue.Visitor{Store: r.x.store, Board: r.board, Key: r.key(name.KindLimit, limit), Run: r.id.Run, Lease: r.x.timing.lease, Life: r.Lost()}
+	who := queue.Visitor{Store: r.x.store, Board: r.board, Key: r.key(name.KindLimit, limit), Run: r.id.Run, Lease: r.x.timing.lease, Life: r.lost()}
 	return queue.Enter(ctx, who, max, progress)
 }
 

@@ -3,7 +3,6 @@ package exchange
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -75,7 +74,7 @@ func (r *Run) reachable(w record.Wait) error {
 
 // active says that a wait is being waited for, or is over.
 func (r *Run) active(w record.Wait, on bool) {
-	r.Change(func(rec *record.Run) {
+	r.change(func(rec *record.Run) {
 		rec.Waits = slices.Clone(rec.Waits)
 		i := slices.IndexFunc(rec.Waits, func(x record.Wait) bool { return x.Name == w.Name })
 		switch {
@@ -181,10 +180,4 @@ func ValuesOf(v *view.View, node string, w record.Wait, d verdict.Verdict) Value
 		out.First = d.Have[0]
 	}
 	return out
-}
-
-// IsTimeout tells whether a wait failed because its time was over.
-func IsTimeout(err error) bool {
-	var e *WaitError
-	return errors.As(err, &e) && errors.Is(e.Err, context.DeadlineExceeded)
 }

@@ -3,6 +3,7 @@ package exchange
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"testing"
 	"testing/synctest"
@@ -144,7 +145,7 @@ func TestTimeoutNamesWhoIsMissing(t *testing.T) {
 		defer cancel()
 		_, err := a.Wait(ctx, w, func(v verdict.Verdict) { told = append(told, v.String()) })
 		wants(t, "timeout", err, "wait.w: up: 0 of 2 nodes; b: exec.mkfs; c: not seen yet: context deadline exceeded")
-		if !IsTimeout(err) {
+		if !errors.Is(err, context.DeadlineExceeded) {
 			t.Error("it is no timeout")
 		}
 		if n := len(told); n == 0 || told[n-1] != "up: 0 of 2 nodes; b: exec.mkfs; c: not seen yet" {

@@ -218,7 +218,7 @@ func named(facts map[string]any) (map[string]any, error) {
 	var bad []string
 	for _, k := range slices.Sorted(maps.Keys(facts)) {
 		name := strings.ToLower(k)
-		if err := CheckName(name); err != nil {
+		if err := checkName(name); err != nil {
 			bad = append(bad, err.Error())
 			continue
 		}

@@ -24,7 +24,7 @@ func parseEnviron(environ []string) (map[string]any, []string) {
 			name = strings.ToLower(name)
 			v, err := parseGiven(prefix == "APPLY_FACT_", text)
 			if err == nil {
-				err = CheckName(name)
+				err = checkName(name)
 			}
 			if err != nil {
 				refused = append(refused, fmt.Sprintf("%s: %v", key, err))

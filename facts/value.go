@@ -10,8 +10,8 @@ import (
 
 var nameGrammar = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 
-// CheckName says what is wrong with the name of a fact: they are lower case letters, digits and underscores after a letter.
-func CheckName(name string) error {
+// checkName says what is wrong with the name of a fact: they are lower case letters, digits and underscores after a letter.
+func checkName(name string) error {
 	if !nameGrammar.MatchString(name) {
 		return fmt.Errorf("%q is no name of a fact: want lower case letters, digits and _ after a letter", name)
 	}

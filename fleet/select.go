@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -56,11 +57,11 @@ func NewInventory(groups []Group, nodes []Node) (*Inventory, error) {
 			}
 			n.Groups = append(n.Groups, name)
 			v.groups[name] = append(v.groups[name], n.Name)
-			n.Gateway, n.User = first(n.Gateway, byName[name].Gateway), first(n.User, byName[name].User)
+			n.Gateway, n.User = cmp.Or(n.Gateway, byName[name].Gateway), cmp.Or(n.User, byName[name].User)
 			n.Agent = n.Agent || byName[name].Agent
 		}
 		n.Address, n.Facts, n.Agent = said.Address, said.Facts, n.Agent || said.Agent
-		n.User, n.Gateway = first(said.User, n.User), first(said.Gateway, n.Gateway)
+		n.User, n.Gateway = cmp.Or(said.User, n.User), cmp.Or(said.Gateway, n.Gateway)
 		v.nodes[n.Name] = n
 	}
 	for name, n := range v.nodes {
@@ -73,13 +74,6 @@ func NewInventory(groups []Group, nodes []Node) (*Inventory, error) {
 		return nil, fmt.Errorf("inventory: over the limit of %d nodes", nodeset.Max)
 	}
 	return v, nil
-}
-
-func first(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }
 
 // at is a node of the inventory, entered if it is new.

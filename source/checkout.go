@@ -20,8 +20,8 @@ import (
 // Limits bound a tree that is checked out: number of files, bytes of them together and of one.
 type Limits = gittree.Limits
 
-// DefaultLimits hold where Options has none.
-func DefaultLimits() Limits { return Limits{Files: 100_000, Bytes: 1 << 30, FileBytes: 128 << 20} }
+// defaultLimits hold where Options has none.
+func defaultLimits() Limits { return Limits{Files: 100_000, Bytes: 1 << 30, FileBytes: 128 << 20} }
 
 // defaultTimeout bounds a checkout whose context has no deadline.
 const defaultTimeout = 10 * time.Minute
@@ -35,12 +35,12 @@ type Options struct {
 	Parent   string        // an existing folder that others cannot write: the fresh folder is made in it
 	Signers  string        // a file of allowed signers or a keyring: refuse what none of them signed; empty: do not ask
 	Pin      *lockfile.Pin // from a Lock: a tag that stands elsewhere is ErrMoved, a branch is taken as it was then
-	Limits   Limits        // zero: DefaultLimits
+	Limits   Limits        // zero: defaultLimits
 }
 
 func (o Options) limits() Limits {
 	if o.Limits == (Limits{}) {
-		return DefaultLimits()
+		return defaultLimits()
 	}
 	return o.Limits
 }

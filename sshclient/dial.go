@@ -124,13 +124,9 @@ func (d *Dialer) Dial(ctx context.Context, t Target) (*ssh.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	connect := (&net.Dialer{KeepAlive: 15 * time.Second}).DialContext
-	if e.via != "" {
-		client, err := d.gateway(ctx, e.via)
-		if err != nil {
-			return nil, fmt.Errorf("gateway %s: %w", e.via, err)
-		}
-		connect = client.DialContext
+	connect, err := d.way(ctx, e)
+	if err != nil {
+		return nil, err
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, d.o.Timeout, &TimeoutError{d.o.Timeout, "connect"})
 	defer cancel()
@@ -149,13 +145,9 @@ func (d *Dialer) Connect(ctx context.Context, t Target, port int) (net.Conn, err
 		return nil, err
 	}
 	e.port = port
-	connect := (&net.Dialer{KeepAlive: 15 * time.Second}).DialContext
-	if e.via != "" {
-		client, err := d.gateway(ctx, e.via)
-		if err != nil {
-			return nil, fmt.Errorf("gateway %s: %w", e.via, err)
-		}
-		connect = client.DialContext
+	connect, err := d.way(ctx, e)
+	if err != nil {
+		return nil, err
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, d.o.Timeout, &TimeoutError{d.o.Timeout, "connect"})
 	defer cancel()
@@ -171,8 +163,23 @@ func (d *Dialer) Signers(ctx context.Context) (signers []ssh.Signer, told []stri
 	return d.keys.Signers(ctx, keyring.Wanted{Identities: d.o.Identities})
 }
 
+// connector connects to an address of a network.
+type connector func(ctx context.Context, network, address string) (net.Conn, error)
+
+// way is how a host is connected to: straight, or through its gateway, to which it connects.
+func (d *Dialer) way(ctx context.Context, e *endpoint) (connector, error) {
+	if e.via == "" {
+		return (&net.Dialer{KeepAlive: 15 * time.Second}).DialContext, nil
+	}
+	client, err := d.gateway(ctx, e.via)
+	if err != nil {
+		return nil, fmt.Errorf("gateway %s: %w", e.via, err)
+	}
+	return client.DialContext, nil
+}
+
 // attempt connects and logs in, once.
-func (d *Dialer) attempt(ctx context.Context, connect func(context.Context, string, string) (net.Conn, error), e *endpoint) (*ssh.Client, error) {
+func (d *Dialer) attempt(ctx context.Context, connect connector, e *endpoint) (*ssh.Client, error) {
 	conn, err := connect(ctx, "tcp", e.address())
 	if err != nil {
 		return nil, d.dialError(ctx, err)

@@ -24,7 +24,7 @@ type Files struct {
 
 // NewFiles returns the Files of s.
 func NewFiles(s *state.State) *Files {
-	return &Files{s: s, texts: Texts(s), a: make([]byte, buffer), b: make([]byte, buffer)}
+	return &Files{s: s, texts: texts(s), a: make([]byte, buffer), b: make([]byte, buffer)}
 }
 
 // Check looks at each name and compares the contents, and says how many differ.

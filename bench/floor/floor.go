@@ -32,9 +32,9 @@ func Flags() (*state.State, []string) {
 
 // Run does work and prints its cost as JSON. What came before, such as starting the program, is not counted.
 func Run(work func() error) {
-	start, before := time.Now(), CPU()
+	start, before := time.Now(), cpu()
 	err := work()
-	cost := Cost{Wall: time.Since(start).Seconds(), CPU: (CPU() - before).Seconds()}
+	cost := Cost{Wall: time.Since(start).Seconds(), CPU: (cpu() - before).Seconds()}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -45,15 +45,15 @@ func Run(work func() error) {
 	_ = json.NewEncoder(os.Stdout).Encode(cost)
 }
 
-// CPU is what this process has computed so far.
-func CPU() time.Duration {
+// cpu is what this process has computed so far.
+func cpu() time.Duration {
 	var u syscall.Rusage
 	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// Texts makes all contents that are declared, which the work is then given.
-func Texts(s *state.State) []string {
+// texts makes all contents that are declared, which the work is then given.
+func texts(s *state.State) []string {
 	texts := make([]string, s.N)
 	for e := range s.Entries {
 		if e.Kind == state.File && e.Source == "" {

@@ -41,14 +41,14 @@ func (s *State) Prepare() error {
 
 func (s *State) makeSource(e Entry) error {
 	if s.Shape != Big {
-		return os.WriteFile(e.Source, []byte(Content(e.Index)), 0o644)
+		return os.WriteFile(e.Source, []byte(content(e.Index)), 0o644)
 	}
 	f, err := os.OpenFile(e.Source, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
 	if err != nil {
 		return err
 	}
-	block := bytes.Repeat([]byte(Content(e.Index)), 1024)
-	for n := 0; n < BigSize && err == nil; n += len(block) {
+	block := bytes.Repeat([]byte(content(e.Index)), 1024)
+	for n := 0; n < bigSize && err == nil; n += len(block) {
 		_, err = f.Write(block)
 	}
 	return errors.Join(err, f.Close())

@@ -27,11 +27,11 @@ func Shapes() []string {
 	return []string{Nothing, Inline, Source, Mixed, Chain, Fan, Each, Folder, Big}
 }
 
-// Size is the length of a file's content, in bytes.
-const Size = 1024
+// size is the length of a file's content, in bytes.
+const size = 1024
 
-// BigSize is the length of one of the big files, in bytes.
-const BigSize = 256 << 20
+// bigSize is the length of one of the big files, in bytes.
+const bigSize = 256 << 20
 
 // Kind says what an Entry is.
 type Kind uint8
@@ -65,8 +65,8 @@ type State struct {
 // perDir is how many files there are in a folder.
 const perDir = 100
 
-// Name is the path of file i.
-func (s *State) Name(i int) string {
+// name is the path of file i.
+func (s *State) name(i int) string {
 	if s.Shape == Each {
 		return fmt.Sprintf("%s/file%d", s.Root, i)
 	}
@@ -87,7 +87,7 @@ func (s *State) Entries(yield func(Entry) bool) {
 
 // Entry is what is to be as number i.
 func (s *State) Entry(i int) Entry {
-	e := Entry{Kind: File, Index: i, Path: s.Name(i), After: -1}
+	e := Entry{Kind: File, Index: i, Path: s.name(i), After: -1}
 	switch s.Shape {
 	case Source, Folder, Big:
 		e.Source = s.source(i)
@@ -106,7 +106,7 @@ func (s *State) Entry(i int) Entry {
 // FanEnd says whether e is the entry of a Fan that comes after all the others.
 func (s *State) FanEnd(e Entry) bool { return s.Shape == Fan && s.N > 2 && e.Index == s.N-1 }
 
-func (s *State) source(i int) string { return s.Sources + strings.TrimPrefix(s.Name(i), s.Root) }
+func (s *State) source(i int) string { return s.Sources + strings.TrimPrefix(s.name(i), s.Root) }
 
 func (s *State) mixed(e Entry) Entry {
 	first := e.Index / group * group
@@ -125,30 +125,30 @@ func (s *State) mixed(e Entry) Entry {
 	return e
 }
 
-// Content is the content of file i in most shapes: Size bytes of one line, the first of which are its number.
-func Content(i int) string {
+// content is the content of file i in most shapes: size bytes of one line, the first of which are its number.
+func content(i int) string {
 	head := fmt.Sprintf("file %07d ", i)
-	return head + filler[:Size-len(head)]
+	return head + filler[:size-len(head)]
 }
 
-var filler = strings.Repeat("the quick brown fox jumps over the lazy dog and runs on; ", Size/50)
+var filler = strings.Repeat("the quick brown fox jumps over the lazy dog and runs on; ", size/50)
 
-// EachContent is the content of file i of the shape Each; EachLine is the part of it that is the same in all.
-func EachContent(i int) string { return EachLine + fmt.Sprint(i) }
+// eachContent is the content of file i of the shape Each; EachLine is the part of it that is the same in all.
+func eachContent(i int) string { return EachLine + fmt.Sprint(i) }
 
-// EachLine is what EachContent begins with.
-var EachLine = filler[:Size-8]
+// EachLine is what eachContent begins with.
+var EachLine = filler[:size-8]
 
 // Text is the content of an entry whose content is declared. Where edges are what is measured it is a number alone, so that 100,000 entries fit into the
 // manifests that apply takes.
 func (s *State) Text(e Entry) string {
 	switch s.Shape {
 	case Each:
-		return EachContent(e.Index)
+		return eachContent(e.Index)
 	case Mixed, Chain, Fan:
 		return strconv.Itoa(e.Index)
 	}
-	return Content(e.Index)
+	return content(e.Index)
 }
 
 // Dirs lists the folders that must be there before anything else, and are not managed.

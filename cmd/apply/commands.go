@@ -83,6 +83,13 @@ func complete(root *cobra.Command) {
 		switch c.Name() {
 		case "help":
 			c.Example = "  apply help plan"
+			c.Args = func(_ *cobra.Command, args []string) error {
+				of, rest, err := root.Find(args)
+				if err == nil && len(rest) > 0 {
+					err = cli.UsageError(of, fmt.Errorf("unknown command %q%s", rest[0], nearCommand(of, rest[0])))
+				}
+				return err
+			}
 		case "completion":
 			c.Example = "  apply completion bash > /etc/bash_completion.d/apply"
 			for _, shell := range c.Commands() {

@@ -39,7 +39,7 @@ func newTmux(t *testing.T, columns, rows int) *tmux {
 
 func (m *tmux) do(args ...string) string {
 	m.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	out, err := exec.CommandContext(ctx, "tmux", append([]string{"-u", "-S", m.socket}, args...)...).CombinedOutput()
 	if err != nil {
@@ -66,7 +66,7 @@ func (m *tmux) until(pattern string) string {
 	re := regexp.MustCompile("(?m)" + pattern)
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
-	for deadline := time.After(30 * time.Second); ; {
+	for deadline := time.After(90 * time.Second); ; {
 		s := m.screen()
 		if re.MatchString(s) {
 			return s

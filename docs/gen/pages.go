@@ -11,6 +11,7 @@ import (
 	"reflect"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/resources/all"
@@ -65,9 +66,24 @@ func page(root string, t resources.Type) (text, summary string, err error) {
 		fmt.Fprintf(&b, "\n## Values\n\nKnown when the resource was visited, for other blocks to use: `%s`.\n", strings.Join(t.Late, "`, `"))
 	}
 	order(&b, decl)
-	fmt.Fprintf(&b, "See also the [metaparameters](%s), which every resource understands.\n", metaPage)
+	fmt.Fprintf(&b, "See also the [metaparameters](%s), which every resource understands", metaPage)
+	if t.Timeout > 0 {
+		fmt.Fprintf(&b, "; the default of `timeout` is %s here", brief(t.Timeout))
+	}
+	b.WriteString(".\n")
 	summary, _, _ = strings.Cut(what[0], ". ")
 	return b.String(), strings.TrimSuffix(summary, ".") + ".", nil
+}
+
+// brief writes a length of time without the parts of it that are none: 3m, 1h.
+func brief(d time.Duration) string {
+	s := d.String()
+	for _, unit := range []string{"m0s", "h0m"} {
+		if strings.HasSuffix(s, unit) {
+			s = s[:len(s)-2]
+		}
+	}
+	return s
 }
 
 // withoutSubject takes the name of the Go type off the sentence that begins with it.
@@ -187,7 +203,11 @@ func order(b *strings.Builder, decl *doc.Type) {
 	for _, m := range decl.Methods {
 		said[m.Name] = opening.ReplaceAllString(strings.Join(paragraphs(m.Doc), " "), "")
 	}
-	b.WriteString("\n## Identity and order\n\n")
+	b.WriteString("\n")
+	if said["Provides"]+said["Requires"] == "" {
+		return
+	}
+	b.WriteString("## Identity and order\n\n")
 	if what := said["Provides"]; what != "" && !strings.HasPrefix(what, "nothing") {
 		fmt.Fprintf(b, "What two declarations may not share: %s\n\n", what)
 	}

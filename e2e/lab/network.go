@@ -14,8 +14,8 @@ import (
 	"github.com/nodeapply/apply/e2e/lab/internal/process"
 )
 
-// Listen listens on the lab's network, see net.Listen; address is like "10.77.0.1:8080".
-func (l *Lab) Listen(network, address string) (ln net.Listener, err error) {
+// listen listens on the lab's network, see net.Listen; address is like "10.77.0.1:8080".
+func (l *Lab) listen(network, address string) (ln net.Listener, err error) {
 	err = process.Enter(l.keeper.Pid, unix.CLONE_NEWNET, func() (err error) {
 		ln, err = net.Listen(network, address)
 		return err

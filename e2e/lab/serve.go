@@ -15,7 +15,7 @@ func (l *Lab) TempDir() (string, error) { return os.MkdirTemp(l.keeper.Tmp, "") 
 
 // Serve answers HTTP requests of the nodes with h until the lab is closed, and returns the URL, http://10.77.0.1:PORT.
 func (l *Lab) Serve(h http.Handler) (url string, err error) {
-	ln, err := l.Listen("tcp", net.JoinHostPort(Addr, "0"))
+	ln, err := l.listen("tcp", net.JoinHostPort(Addr, "0"))
 	if err != nil {
 		return "", err
 	}

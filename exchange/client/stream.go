@@ -49,33 +49,9 @@ func (c *Client) List(ctx context.Context, prefix string) (store.Listing, error)
 
 // Watch implements store.Store.
 func (c *Client) Watch(ctx context.Context, prefix string, after int64) iter.Seq2[[]store.Event, error] {
-	return func(yield func([]store.Event, error) bool) {
-		var pause store.Backoff
-		for {
-			stopped := false
-			rev, err := c.watchOnce(ctx, prefix, after, func(evs []store.Event) bool {
-				stopped = !yield(evs, nil)
-				return !stopped
-			})
-			if stopped {
-				return
-			}
-			if rev > after {
-				after = rev
-				pause.Reset()
-			}
-			if ctx.Err() == nil && errors.Is(err, store.ErrUnavailable) {
-				err = pause.Sleep(ctx)
-			}
-			if ctx.Err() != nil {
-				err = context.Cause(ctx)
-			}
-			if err != nil {
-				yield(nil, err)
-				return
-			}
-		}
-	}
+	return store.Resume(ctx, after, func(after int64, yield func([]store.Event) bool) (int64, error) {
+		return c.watchOnce(ctx, prefix, after, yield)
+	})
 }
 
 // watchOnce reads one connection's stream until it breaks, emit wants no more, or (no error) connections with a new certificate have taken its

@@ -202,42 +202,22 @@ func (s *Store) Revoke(ctx context.Context, id store.LeaseID) error {
 // Watch implements store.Store. The etcd client reconnects by itself to any member; what ends its watch (no leader for
 // long, a member that is stopping) is begun again here.
 func (s *Store) Watch(ctx context.Context, prefix string, after int64) iter.Seq2[[]store.Event, error] {
-	return func(yield func([]store.Event, error) bool) {
-		var pause store.Backoff
-		for {
-			rev, stopped, err := s.watchOnce(ctx, prefix, after, yield)
-			if stopped {
-				return
-			}
-			if rev > after {
-				after = rev
-				pause.Reset()
-			}
-			if ctx.Err() == nil && errors.Is(err, store.ErrUnavailable) {
-				err = pause.Sleep(ctx)
-			}
-			if ctx.Err() != nil {
-				err = context.Cause(ctx)
-			}
-			if err != nil {
-				yield(nil, err)
-				return
-			}
-		}
-	}
+	return store.Resume(ctx, after, func(after int64, yield func([]store.Event) bool) (int64, error) {
+		return s.watchOnce(ctx, prefix, after, yield)
+	})
 }
 
-func (s *Store) watchOnce(ctx context.Context, prefix string, after int64, yield func([]store.Event, error) bool) (int64, bool, error) {
+func (s *Store) watchOnce(ctx context.Context, prefix string, after int64, yield func([]store.Event) bool) (int64, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	// WithFragment splits what would be over gRPC's bound; the client puts the parts together again.
 	ch := s.c.Watch(clientv3.WithRequireLeader(ctx), prefix, clientv3.WithPrefix(), clientv3.WithRev(after+1), clientv3.WithFragment())
 	for r := range ch {
 		if r.CompactRevision != 0 {
-			return after, false, fmt.Errorf("revision %d: %w", after, store.ErrCompacted)
+			return after, fmt.Errorf("revision %d: %w", after, store.ErrCompacted)
 		}
 		if err := r.Err(); err != nil {
-			return after, false, s.failed(ctx, err)
+			return after, s.failed(ctx, err)
 		}
 		if len(r.Events) == 0 {
 			continue
@@ -251,11 +231,11 @@ func (s *Store) watchOnce(ctx context.Context, prefix string, after int64, yield
 			}
 		}
 		after = evs[len(evs)-1].Revision
-		if !yield(evs, nil) {
-			return after, true, nil
+		if !yield(evs) {
+			return after, nil
 		}
 	}
-	return after, false, fmt.Errorf("%s: %w: watch ended", s.name, store.ErrUnavailable)
+	return after, fmt.Errorf("%s: %w: watch ended", s.name, store.ErrUnavailable)
 }
 
 func entry(kv *mvccpb.KeyValue) store.Entry {

@@ -31,7 +31,7 @@ type message struct {
 	Error  map[string]any `json:"error,omitempty"`
 }
 
-const browserTimeout = 30 * time.Second
+const browserTimeout = 90 * time.Second
 
 func startBrowser(t *testing.T) *browser {
 	t.Helper()

@@ -77,7 +77,7 @@ func joined(t *testing.T, s *exchangetest.Server, node string, p exchange.Plan) 
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 5*time.Second)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Minute)
 		defer cancel()
 		if err := r.End(ctx, ""); err != nil {
 			t.Error(err)

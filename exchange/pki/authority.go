@@ -35,10 +35,10 @@ const ServerName = "exchange.apply.internal"
 
 // Validity of certificates.
 const (
-	NodeValidity   = 90 * 24 * time.Hour
-	RenewBefore    = NodeValidity / 3 // a node renews its certificate when less than this is left
+	nodeValidity   = 90 * 24 * time.Hour
+	RenewBefore    = nodeValidity / 3 // a node renews its certificate when less than this is left
 	caValidity     = 20 * 365 * 24 * time.Hour
-	serverValidity = NodeValidity   // made anew at every start, and when a third is left
+	serverValidity = nodeValidity   // made anew at every start, and when a third is left
 	backdate       = 24 * time.Hour // the clock of who is shown a certificate may be behind by so much
 )
 
@@ -178,7 +178,7 @@ func (a *Authority) Sign(node string, public crypto.PublicKey) ([]byte, error) {
 	if err := name.Node(node); err != nil {
 		return nil, err
 	}
-	t := template(a.clock(), node, NodeValidity)
+	t := template(a.clock(), node, nodeValidity)
 	t.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
 	der, err := x509.CreateCertificate(rand.Reader, t, a.cert, public, a.key)
 	if err != nil {

@@ -61,7 +61,7 @@ func TestWhoIsStillGood(t *testing.T) {
 	if _, again := enrolled(t, a, "node01"); a.Check(again) != nil || !errors.Is(a.Check(one), ErrRevoked) {
 		t.Errorf("enrolled again: %v, and what was revoked: %v", a.Check(again), a.Check(one))
 	}
-	now = now.Add(NodeValidity)
+	now = now.Add(nodeValidity)
 	if err := a.Check(two); err == nil || !strings.Contains(err.Error(), "node02: certificate has run out on ") {
 		t.Errorf("run out: %v", err)
 	}

@@ -89,7 +89,7 @@ type Limit struct {
 // Bounds.
 const (
 	MaxValue  = 64 << 10 // bytes of a fact's value as JSON
-	MaxDepth  = 32       // lists and objects inside each other in a value
+	maxDepth  = 32       // lists and objects inside each other in a value
 	maxRecord = MaxValue + 8<<10
 	MaxRun    = 512 << 10 // bytes of a run's record: its exports and waits may be thousands
 	maxText   = 4 << 10   // a reason, what a run is doing
@@ -119,7 +119,7 @@ func Encode(k name.Key, rec any) ([]byte, error) {
 }
 
 // CheckValue tells whether a value may be exported: bounded JSON of one value, no object key twice.
-func CheckValue(v json.RawMessage) error { return scan(v, MaxValue, MaxDepth) }
+func CheckValue(v json.RawMessage) error { return scan(v, MaxValue, maxDepth) }
 
 // Decode reads the record of a key into *Fact, *Node, *Run, *Param or *Limit. Errors are store.ErrRefused.
 func Decode(k name.Key, b []byte) (any, error) {
@@ -135,7 +135,7 @@ func decode(k name.Key, b []byte) (any, error) {
 	if k.Kind == name.KindRun {
 		most = MaxRun
 	}
-	if err := scan(b, most, MaxDepth+1); err != nil {
+	if err := scan(b, most, maxDepth+1); err != nil {
 		return nil, err
 	}
 	var v interface{ check() error }

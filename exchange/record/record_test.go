@@ -20,7 +20,7 @@ func TestCheckValue(t *testing.T) {
 	}{
 		{"true", `true`, ""}, {"text", `"a\"b\\"`, ""}, {"object", ` {"a" : {"b":[1,2,{"a":null}]} , "b":1} `, ""},
 		{"equal keys in different objects", `[{"a":1},{"a":1}]`, ""}, {"a value like a key", `{"a":"a","b":"a"}`, ""},
-		{"as deep as may be", deep(MaxDepth), ""}, {"too deep", deep(MaxDepth + 1), "nested too deeply"},
+		{"as deep as may be", deep(maxDepth), ""}, {"too deep", deep(maxDepth + 1), "nested too deeply"},
 		{"brackets in a text", `"` + deep(100) + `"`, ""},
 		{"a key twice", `{"a":1,"b":{},"a":2}`, `key "a" twice`}, {"written differently", `{"a":1,"\u0061":2}`, `key "a" twice`},
 		{"deep down", `{"x":[{"a":1,"a":2}]}`, `key "a" twice`}, {"as large as may be", `"` + strings.Repeat("x", MaxValue-2) + `"`, ""},

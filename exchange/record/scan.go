@@ -36,7 +36,7 @@ func scanKeys(b []byte, depth int) error {
 		switch b[i] {
 		case '{', '[':
 			if len(open) == depth {
-				return fmt.Errorf("nested too deeply (at most %d)", MaxDepth)
+				return fmt.Errorf("nested too deeply (at most %d)", maxDepth)
 			}
 			open = append(open, nil)
 			if b[i] == '{' {

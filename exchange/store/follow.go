@@ -72,6 +72,38 @@ func Retry[T any](ctx context.Context, f func(context.Context) (T, error)) (T, e
 	}
 }
 
+// Resume is a Watch that begins again where the one before it ended without an error, or because the store was away. Once watches what comes after a revision
+// until yield returns false, or it ends for another reason, and returns the last revision that it has yielded.
+func Resume(ctx context.Context, after int64, once func(after int64, yield func([]Event) bool) (int64, error)) iter.Seq2[[]Event, error] {
+	return func(yield func([]Event, error) bool) {
+		var pause Backoff
+		for {
+			stopped := false
+			rev, err := once(after, func(evs []Event) bool {
+				stopped = !yield(evs, nil)
+				return !stopped
+			})
+			if stopped {
+				return
+			}
+			if rev > after {
+				after = rev
+				pause.Reset()
+			}
+			if ctx.Err() == nil && errors.Is(err, ErrUnavailable) {
+				err = pause.Sleep(ctx)
+			}
+			if ctx.Err() != nil {
+				err = context.Cause(ctx)
+			}
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+		}
+	}
+}
+
 type awayKey struct{}
 
 // WithAway returns a context in which [Retry] tells each time why the store is away.

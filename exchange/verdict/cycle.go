@@ -34,9 +34,9 @@ func (c Cycle) String() string {
 	return b.String()
 }
 
-// Cycles finds circles of waits among the live runs: at least one for every set of waits that hold each other back. Waits
+// cycles finds circles of waits among the live runs: at least one for every set of waits that hold each other back. Waits
 // for some of the named nodes (min) are left out: another node may do.
-func Cycles(v *view.View) []Cycle {
+func cycles(v *view.View) []Cycle {
 	s := searcher{v: v, state: map[waitID]int{}}
 	for _, n := range v.Nodes() {
 		if _, run := v.Node(n); run != nil && !run.Ended {
@@ -173,7 +173,7 @@ func Check(v *view.View, never func(node string) bool) []Problem {
 			}
 		}
 	}
-	for _, c := range Cycles(v) {
+	for _, c := range cycles(v) {
 		out = append(out, Problem{c[0].Node, c[0].Wait, "nodes wait for each other: " + c.String()})
 	}
 	return out

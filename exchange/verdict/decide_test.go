@@ -179,7 +179,7 @@ func TestCycle(t *testing.T) {
 				v.SetRun(n, &r, 1)
 			}
 			var got []string
-			for _, x := range Cycles(v) {
+			for _, x := range cycles(v) {
 				got = append(got, x.String())
 			}
 			if diff := cmp.Diff(c.want, got); diff != "" {
@@ -212,8 +212,8 @@ func TestCyclesAreWhatNeverEnds(t *testing.T) {
 		if diff := cmp.Diff(stuck, got); diff != "" {
 			t.Fatalf("seed %d: waits that never end (-carried out +found):\n%s\nplans: %s", seed, diff, text(plans))
 		}
-		if (len(stuck) > 0) != (len(Cycles(v)) > 0) {
-			t.Fatalf("seed %d: %d waits never end, but %d cycles are found", seed, len(stuck), len(Cycles(v)))
+		if (len(stuck) > 0) != (len(cycles(v)) > 0) {
+			t.Fatalf("seed %d: %d waits never end, but %d cycles are found", seed, len(stuck), len(cycles(v)))
 		}
 	}
 }

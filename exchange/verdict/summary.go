@@ -135,7 +135,7 @@ func waitSummary(v *view.View, w record.Wait) WaitSummary {
 // CycleTexts are the circles of waits, for people.
 func CycleTexts(v *view.View) []string {
 	out := []string{}
-	for _, c := range Cycles(v) {
+	for _, c := range cycles(v) {
 		out = append(out, c.String())
 	}
 	return out

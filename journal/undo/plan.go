@@ -258,7 +258,7 @@ func stepOf(v host.View, st record.Step, end time.Time) (Step, bool, error) {
 		step.Refused = changedSince
 		return step, true, nil
 	}
-	step.Refused = st.Op.Pre.Lost()
+	step.Refused = st.Op.Pre.Lost(now.Kind)
 	step.Lasting = step.Refused != ""
 	return step, true, nil
 }

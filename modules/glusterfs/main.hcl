@@ -121,8 +121,8 @@ exec "mkfs" {
     mkfs.ext4 -q -F -L '${local.label}' -I 512 -E lazy_itable_init=1 '${var.device}'
   EOT
   # An ext4 is a brick's only if this module made it, or somebody has mounted it where the brick belongs.
-  unless  = "test \"$(blkid -p -s TYPE -s LABEL -o value '${var.device}' | sort | tr '\\n' ' ')\" = 'ext4 ${local.label} ' || test \"$(findmnt -rn -o FSTYPE -S '${var.device}' -M '${var.mount_point}')\" = ext4"
-  before  = [mount.brick]
+  unless = "test \"$(blkid -p -s TYPE -s LABEL -o value '${var.device}' | sort | tr '\\n' ' ')\" = 'ext4 ${local.label} ' || test \"$(findmnt -rn -o FSTYPE -S '${var.device}' -M '${var.mount_point}')\" = ext4"
+  before = [mount.brick]
 }
 
 file "mount_point" {

@@ -27,7 +27,7 @@ func (r *Region) Clear() string {
 // the screen has rows cannot clear them: they scroll away.
 func (r *Region) Line(s string) string {
 	columns, _ := r.Size()
-	s = Cut(s, columns-1)
+	s = cut(s, columns-1)
 	r.drawn = append(r.drawn, Columns(s))
 	return s
 }

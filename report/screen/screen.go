@@ -59,8 +59,8 @@ func Shorten(s string, n int) string {
 	}
 }
 
-// Cut cuts the end off what takes more than n columns.
-func Cut(s string, n int) string {
+// cut cuts the end off what takes more than n columns.
+func cut(s string, n int) string {
 	if Columns(s) <= n {
 		return s
 	}

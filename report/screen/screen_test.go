@@ -39,7 +39,7 @@ func TestColumns(t *testing.T) {
 			t.Errorf("%q: %s", s, diff)
 		}
 	}
-	if diff := cmp.Diff("日…", Cut("日本語", 4)); diff != "" {
+	if diff := cmp.Diff("日…", cut("日本語", 4)); diff != "" {
 		t.Error(diff)
 	}
 }

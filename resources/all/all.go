@@ -18,8 +18,8 @@ import (
 	"github.com/nodeapply/apply/resources/user"
 )
 
-// Types returns the types that concern this node alone, in the order of their names.
-func Types() []resources.Type {
+// types returns the types that concern this node alone, in the order of their names.
+func types() []resources.Type {
 	return []resources.Type{
 		authkey.Type(),
 		cron.Type(),

@@ -19,7 +19,7 @@ type Link interface {
 
 // Linked returns every type, those that reach other nodes among them, in the order of their names. With a nil link they can be described, not used.
 func Linked(l Link) []resources.Type {
-	types := append(Types(), fact.Type(l), limit.Type(l), wait.Type(l))
+	types := append(types(), fact.Type(l), limit.Type(l), wait.Type(l))
 	slices.SortFunc(types, func(a, b resources.Type) int { return cmp.Compare(a.Name, b.Name) })
 	return types
 }

@@ -208,6 +208,8 @@ func (c *Cron) Check(ctx context.Context, v host.View) (resources.Diff, error) {
 		w := c.wanted(is)
 		if !is.Complete() || !is.Named() {
 			d.Compare("ensure", "incomplete", present)
+		} else if n := is.Times(); n > 1 {
+			d.Compare("ensure", fmt.Sprintf("present %d times", n), present)
 		}
 		d.Compare("command", is.Command, w.Command)
 		for p := range crontab.NumParts {
@@ -263,6 +265,9 @@ func (c *Cron) Inspect(ctx context.Context, v host.View) error {
 	}
 	if !is.Complete() {
 		return fmt.Errorf("%s: its comment is there and the job is not: there is no such state to declare", c.Name)
+	}
+	if n := is.Times(); n > 1 {
+		return fmt.Errorf("%s: it is there %d times: there is no such state to declare", c.Name, n)
 	}
 	c.Ensure, c.Command, c.Special = present, is.Command, is.Special
 	for i, t := range c.times() {

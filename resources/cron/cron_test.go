@@ -58,6 +58,7 @@ var actual = map[string]string{
 	"other, by names": "# apply: backup\n*/5,7 08-18/2 01,15 jan-Mar mon /bin/backup\n",
 	"by names":        "# apply: backup\n*/5,7 08-18/2 01,15 jan-Mar mon /bin/backup --all\n",
 	"by hand":         "* * * * * /bin/backup --all\n",
+	"twice":           "# apply: backup\nX=1\n* * * * * /bin/backup --all\n#Ansible: backup\n@daily /bin/backup\n", // an undo puts them side by side
 }
 
 const (
@@ -124,6 +125,8 @@ func TestWhatIsWritten(t *testing.T) {
 		{"at night", "of Puppet", "# Puppet Name: backup\n30 2 * * * /bin/backup --all\n", "minute: 1 -> 30\nhour: 1 -> 2"},
 		{"every minute", "by hand", actual["same"], "ensure: incomplete -> present"},
 		{"at night", "of Ansible", "#Ansible: backup\n30 2 * * * /bin/backup --all\n", "minute: 1 -> 30\nhour: 1 -> 2"},
+		{"every minute", "twice", "# apply: backup\nX=1\n* * * * * /bin/backup --all\n", "ensure: present 2 times -> present"},
+		{"absent", "twice", "-", "ensure: present -> absent"},
 		{"all", "by names", "", ""},
 		{"all", "other, by names", actual["by names"], "command: /bin/backup -> /bin/backup --all"}, // as it is written there
 		{"reboot", "other time", "# apply: backup\n@reboot /bin/backup --all\n", "minute: 5 -> \nhour: 4 -> \nmonthday: * -> \nmonth: * -> \nweekday: * -> \nspecial: absent -> reboot"},
@@ -287,7 +290,7 @@ func TestInspect(t *testing.T) {
 	for start, lines := range actual {
 		h := node(t, above+lines)
 		for _, title := range []string{"backup", "backup2", "root/backup", "none"} {
-			if (start == "incomplete" || start == "cut short") && strings.HasSuffix(title, "backup") {
+			if (start == "incomplete" || start == "cut short" || start == "twice") && strings.HasSuffix(title, "backup") {
 				err := Type().New(title).(*Cron).Inspect(t.Context(), h)
 				if err == nil || !strings.Contains(err.Error(), "no such state to declare") {
 					t.Errorf("%s, %s: %v", start, title, err)

@@ -124,6 +124,14 @@ func (g *Group) members(is []string) []string {
 	return accounts.Together(g.Members, is, g.AuthMembership)
 }
 
+// gidFree finds another group that has the number before anything is changed.
+func (g *Group) gidFree(v host.View) error {
+	if g.GID == nil {
+		return nil
+	}
+	return accounts.FreeGID(v, *g.GID, g.Name)
+}
+
 // membersThere finds users that are to join and are not there before anything is changed.
 func (g *Group) membersThere(ctx context.Context, v host.View, is []string) error {
 	for _, m := range g.Members {
@@ -147,19 +155,20 @@ func (g *Group) Check(ctx context.Context, v host.View) (resources.Diff, error) 
 	switch {
 	case f == nil && g.Ensure == present:
 		d.Compare("ensure", absent, present)
-		return d, errors.Join(g.membersThere(ctx, v, nil), accounts.Programs(v))
+		return d, errors.Join(g.gidFree(v), g.membersThere(ctx, v, nil), accounts.Programs(v))
 	case f == nil:
 		return d, nil
 	case g.Ensure == absent:
 		d.Compare("ensure", present, absent)
 	default:
-		if g.GID != nil {
+		if g.GID != nil && f.GID != *g.GID {
 			d.Compare("gid", number(f.GID), number(*g.GID))
+			err = g.gidFree(v)
 		}
 		if g.Members != nil && !f.remote {
 			is := slices.Sorted(slices.Values(f.Members))
 			d.Compare("members", strings.Join(slices.Compact(is), ","), strings.Join(g.members(is), ","))
-			err = g.membersThere(ctx, v, is)
+			err = errors.Join(err, g.membersThere(ctx, v, is))
 		}
 	}
 	if !d.Empty() && err == nil {
@@ -247,9 +256,14 @@ func (g *Group) Restore(ctx context.Context, h host.Host, raw json.RawMessage) e
 	}
 	g.Ensure, g.GID, g.Members, g.AuthMembership = absent, b.GID, b.Members, true
 	if b.There {
-		g.Ensure = present
-		if g.Members == nil {
-			g.Members = resources.Strings{}
+		g.Ensure, g.Members = present, resources.Strings{}
+		for _, m := range b.Members {
+			_, err := h.LookupUser(ctx, m)
+			if err == nil {
+				g.Members = append(g.Members, m)
+			} else if !errors.Is(err, host.ErrUnknownAccount) { // whom the node does not know can be in no group
+				return err
+			}
 		}
 	}
 	d, err := g.Check(ctx, h)

@@ -102,6 +102,37 @@ func TestUnknownMemberIsRefusedBeforeTheFirstChange(t *testing.T) {
 	}
 }
 
+func TestNumberOfAnotherIsRefusedBeforeTheFirstChange(t *testing.T) {
+	resourcetest.NeedsRoot(t, numbers)
+	for name, line := range map[string]string{"nothing": "", "a group": "devs:x:1:root\n"} {
+		t.Run(name, func(t *testing.T) {
+			h := accountstest.New(t, strings.Replace(accountstest.Base, "audio:", line+"audio:", 1))
+			err := resourcetest.Refuses(t, h, declare(func(g *Group) { g.GID, g.Members = ptr(44), resources.Strings{"alice"} }))
+			if want := "gid: 44 is the number of video"; err.Error() != want {
+				t.Errorf("want %q, got %v", want, err)
+			}
+		})
+	}
+}
+
+// A member without an account is in no group: an undo leaves it out, and brings the others back.
+func TestRestoreLeavesOutWhoIsGone(t *testing.T) {
+	resourcetest.NeedsRoot(t, numbers)
+	h := accountstest.New(t, strings.Replace(accountstest.Base, "audio:", "devs:x:3000:root,ghost\naudio:", 1))
+	g := declare(declared["nobody"])
+	before, err := g.Before(t.Context(), h, resources.Diff{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	resourcetest.Converges(t, h, g)
+	if err := declare(nil).Restore(t.Context(), h, before); err != nil {
+		t.Fatal(err)
+	}
+	if got := h.Content("/etc/group"); !strings.Contains(got, "devs:x:3000:root\n") {
+		t.Errorf("got\n%s", got)
+	}
+}
+
 func TestWhoJoinedSinceTheCheckStays(t *testing.T) {
 	resourcetest.NeedsRoot(t, numbers)
 	h := accountstest.New(t, strings.Replace(accountstest.Base, "audio:", "devs:x:1:\naudio:", 1))

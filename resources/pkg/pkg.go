@@ -19,7 +19,7 @@ import (
 	"github.com/nodeapply/apply/resources/pkg/transaction"
 )
 
-// Package is one resource: one package, or several in the same state.
+// Package is a package of the node, or several in the same state.
 type Package struct {
 	// The package's name, or a list of names; with the architecture where the package manager knows such names (`foo:amd64`, `foo.i686`).
 	// A virtual package is installed when a package that provides it is.

@@ -18,7 +18,7 @@ import (
 	"github.com/nodeapply/apply/resources/repo/repofile"
 )
 
-// Repo is one repository. Every attribute but `name`, `ensure`, `provider` and `target` may be "absent": its key is removed. Attributes
+// Repo is a repository that packages come from. Every attribute but `name`, `ensure`, `provider` and `target` may be "absent": its key is removed. Attributes
 // that are not set are not managed. Booleans may be written in any of the forms that the files know (`1`, `true`, `yes`).
 type Repo struct {
 	// The repository's name: its section, or the name of apt's file.

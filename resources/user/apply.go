@@ -23,6 +23,9 @@ func (u *User) Apply(ctx context.Context, h host.Host, d resources.Diff) error {
 		if err == nil {
 			err = run(args...)
 		}
+		if err == nil && u.System && u.expires() != "" { // useradd forgets it of those
+			err = run("usermod", "-e", u.expires(), "--", u.Name)
+		}
 		if err != nil {
 			return err
 		}
@@ -124,13 +127,17 @@ func (u *User) options(wanted func(attr string) bool) []string {
 	}
 	add("gid", "-g", string(u.GID), u.GID != "")
 	add("home", "-d", u.folder(), u.Home != "")
-	add("shell", "-s", u.Shell, u.Shell != "")
-	if u.Expiry == absent {
-		add("expiry", "-e", "", true)
-	} else {
-		add("expiry", "-e", u.Expiry, u.Expiry != "")
-	}
+	add("shell", "-s", u.Shell, u.Shell != "" || u.entire)
+	add("expiry", "-e", u.expires(), u.Expiry != "")
 	return args
+}
+
+// expires is the day of expiry as those programs want it.
+func (u *User) expires() string {
+	if u.Expiry == absent {
+		return ""
+	}
+	return u.Expiry
 }
 
 // join puts the user into its groups and takes it out of others.
@@ -222,14 +229,14 @@ func (u *User) Restore(ctx context.Context, h host.Host, raw json.RawMessage) er
 	}
 	u.Ensure, u.ManageHome = absent, b.HomeMade || b.Moved
 	if b.There {
-		u.Ensure, u.Membership = present, inclusive
+		u.Ensure, u.Membership, u.entire = present, inclusive, true
 		u.UID, u.GID = &b.User.UID, resources.Scalar(number(b.User.GID))
 		u.Home, u.Shell, u.Comment = b.User.Home, b.User.Shell, &b.User.Comment
 		u.Groups, u.Expiry = append(resources.Strings{}, b.Groups...), b.Shadow.Expiry
 		if u.Expiry == "" {
 			u.Expiry = absent
 		}
-		if b.Shadow.Password != "" {
+		if b.Shadow.Listed || b.Shadow.Password != "" { // versions that did not say the former kept the latter
 			u.Password = &b.Shadow.Password
 		}
 		if err := restoreGroup(ctx, h, b); err != nil {

@@ -67,7 +67,7 @@ func (u *User) check(ctx context.Context, v host.View) (resources.Diff, error) {
 	case f == nil:
 		_, err := u.gid(ctx, v) // before anything is made
 		d.Compare("ensure", absent, present)
-		return d, errors.Join(err, u.groupsThere(ctx, v, nil), accounts.Programs(v))
+		return d, errors.Join(u.uidFree(v), err, u.groupsThere(ctx, v, nil), accounts.Programs(v))
 	case u.Ensure == absent:
 		var why string
 		if why, err = u.homeStays(v, &f.User); why != "" {
@@ -88,10 +88,13 @@ func (u *User) check(ctx context.Context, v host.View) (resources.Diff, error) {
 }
 
 func (u *User) compare(ctx context.Context, v host.View, f *found, d *resources.Diff) error {
-	if u.UID != nil {
+	if u.UID != nil && f.UID != *u.UID {
 		d.Compare("uid", number(f.UID), number(*u.UID))
+		if err := u.uidFree(v); err != nil {
+			return err
+		}
 	}
-	if u.GID != "" {
+	if u.GID != "" && string(u.GID) != number(f.GID) { // of which there need be no group
 		gid, err := u.gid(ctx, v)
 		if err != nil {
 			return err
@@ -116,7 +119,7 @@ func (u *User) compare(ctx context.Context, v host.View, f *found, d *resources.
 			return err
 		}
 	}
-	if u.Shell != "" {
+	if u.Shell != "" || u.entire {
 		d.Compare("shell", f.Shell, u.Shell)
 	}
 	if u.Comment != nil {
@@ -160,6 +163,14 @@ func (u *User) gid(ctx context.Context, v host.View) (uint32, error) {
 	return g.GID, nil
 }
 
+// uidFree finds another user who has the number before anything is changed.
+func (u *User) uidFree(v host.View) error {
+	if u.UID == nil {
+		return nil
+	}
+	return accounts.FreeUID(v, *u.UID, u.Name)
+}
+
 // groupsThere finds groups that the user cannot join before anything is changed.
 func (u *User) groupsThere(ctx context.Context, v host.View, is []string) error {
 	for _, name := range u.Groups {
@@ -193,6 +204,8 @@ func (u *User) moves(v host.View, is *accounts.User) (bool, error) {
 	switch {
 	case err != nil:
 		return false, err
+	case there.Orphan:
+		err = fmt.Errorf("%s: does not exist: %s cannot be moved there", path.Dir(u.folder()), is.Home)
 	case there.Kind != host.Absent:
 		err = fmt.Errorf("%s is there already: %s cannot be moved to it", u.folder(), is.Home)
 	case old.UID != is.UID:

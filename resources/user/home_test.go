@@ -43,12 +43,16 @@ func TestHomeFolder(t *testing.T) {
 		{"somebody else's", strings.Replace(actual["plain"], "0755 bob:root", "0755 alice:root", 1), "home moves", "",
 			"home: /home/bob belongs to user 1000, not to bob: it is not moved"},
 		{"another number as well", actual["plain"], "all", robert, ""},
+		{"nothing above it", actual["plain"], "home moves far", "", "home: /home/far: does not exist: /home/bob cannot be moved there"},
 		{"one at both places", actual["plain"] + "-- home/robert/ --\n", "home moves", "", "home: /home/robert is there already: /home/bob cannot be moved to it"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			h := accountstest.New(t, tc.tree)
 			was := homes(h)
 			u := declare(declared[tc.to])
+			if tc.to == "home moves far" {
+				u = declare(func(u *User) { u.Home, u.ManageHome = "/home/far/away", true })
+			}
 			if tc.refused != "" {
 				if err := resourcetest.Refuses(t, h, u); err.Error() != tc.refused {
 					t.Errorf("want %q, got %v", tc.refused, err)

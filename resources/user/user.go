@@ -66,6 +66,8 @@ type User struct {
 	System bool `hcl:"system"`
 	// The day from which on the account is locked, `YYYY-MM-DD`, or `absent` for none.
 	Expiry string `hcl:"expiry,public"`
+
+	entire bool // an empty shell is declared as well: an undo
 }
 
 // The values of ensure and membership.

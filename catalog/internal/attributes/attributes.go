@@ -16,8 +16,8 @@ type Attr struct {
 	index []int
 }
 
-// Of lists the attributes of r's type, in the order of its struct.
-func Of(r resources.Resource) []Attr {
+// of lists the attributes of r's type, in the order of its struct.
+func of(r resources.Resource) []Attr {
 	var list []Attr
 	for _, f := range reflect.VisibleFields(reflect.TypeOf(r).Elem()) {
 		tag, ok := f.Tag.Lookup("hcl")
@@ -32,12 +32,12 @@ func Of(r resources.Resource) []Attr {
 
 // Title returns the naming attribute of r's type; ok is false if it has none.
 func Title(r resources.Resource) (a Attr, ok bool) {
-	return first(Of(r), func(a Attr) bool { return a.Title })
+	return first(of(r), func(a Attr) bool { return a.Title })
 }
 
 // Value is what r has for an attribute; the zero Value if there is none of that name.
 func Value(r resources.Resource, name string) reflect.Value {
-	a, ok := first(Of(r), func(a Attr) bool { return a.Name == name })
+	a, ok := first(of(r), func(a Attr) bool { return a.Name == name })
 	if !ok {
 		return reflect.Value{}
 	}
@@ -51,7 +51,7 @@ func (a Attr) In(r resources.Resource) reflect.Value {
 
 // Differences lists the attributes in which two resources of one type are declared differently.
 func Differences(x, y resources.Resource) []Attr {
-	return slices.DeleteFunc(Of(x), func(a Attr) bool { return reflect.DeepEqual(a.In(x).Interface(), a.In(y).Interface()) })
+	return slices.DeleteFunc(of(x), func(a Attr) bool { return reflect.DeepEqual(a.In(x).Interface(), a.In(y).Interface()) })
 }
 
 // Clone is a copy of r whose attributes can be set without changing those of r.

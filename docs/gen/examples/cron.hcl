@@ -6,3 +6,5 @@ cron "backup" {
   weekday     = ["mon", "thu"]
   environment = { MAILTO = "ops@example.com" }
 }
+
+user "ann" {}

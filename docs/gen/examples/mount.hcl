@@ -4,3 +4,7 @@ mount "/data" {
   options = ["noatime", "nofail"]
   ensure  = "mounted"
 }
+
+file "/data" {
+  ensure = "directory"
+}

@@ -4,6 +4,9 @@ service "nginx" {
   subscribe = [file["/etc/nginx/nginx.conf"]]
 }
 
+package "nginx" {}
+
 file "/etc/nginx/nginx.conf" {
   content = "events {}\n"
+  require = [package.nginx]
 }

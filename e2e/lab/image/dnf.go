@@ -9,7 +9,7 @@ func Dnf(ctx context.Context) (Image, error) {
 	if err != nil {
 		return img, err
 	}
-	return img.Extend(ctx, "", becomeRPM)
+	return img.extend(ctx, "", becomeRPM)
 }
 
 const becomeRPM = `

@@ -55,7 +55,7 @@ func With(ctx context.Context, packages ...string) (Image, error) {
 	if err != nil {
 		return Image{}, err
 	}
-	return base.Extend(ctx, debs, installDebs)
+	return base.extend(ctx, debs, installDebs)
 }
 
 const installDebs = `
@@ -65,9 +65,9 @@ apt-get install -qq -y --no-install-recommends -o APT::Sandbox::User=root -o Dpk
 rm /usr/sbin/policy-rc.d
 `
 
-// Extend returns the image with what a shell script changes in it, run by root in the image with the folder files at /mnt
+// extend returns the image with what a shell script changes in it, run by root in the image with the folder files at /mnt
 // unless that is "". The cache knows the result by the script and the name of the folder.
-func (img Image) Extend(ctx context.Context, files, script string) (Image, error) {
+func (img Image) extend(ctx context.Context, files, script string) (Image, error) {
 	key := keyOf(img.key, files, script)
 	dir, err := cached(ctx, "images", key, func(ctx context.Context, dir string) error {
 		_, err := sealed.Run(ctx, dir, "sh", "-ec", layerScript, "layer", strings.Join(img.Layers, ":"), files, script)

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -27,12 +28,16 @@ type scene struct {
 	is    bool // as declared
 	words string
 	log   []string
+	dead  chan struct{} // closed when what hangs goes on
 }
 
 func (s *scene) has(word string) bool { return slices.Contains(strings.Fields(s.words), word) }
 
 func (s *scene) did(what string) error {
 	s.log = append(s.log, what)
+	if s.has("hang-" + what) {
+		<-s.dead
+	}
 	if s.has("no-" + what) {
 		return errors.New("cannot " + what)
 	}
@@ -77,6 +82,21 @@ func (daemon) Now(context.Context, host.View, json.RawMessage) (json.RawMessage,
 	panic("no undo here")
 }
 
+// command is one that is asked whether it is wanted.
+type command struct{ folder }
+
+func (c command) Wanted(context.Context, host.View, bool) (bool, string, error) {
+	return !c.has("created") || !c.is, "creates", nil
+}
+func (c command) Repeats() bool { return c.has("repeats") }
+
+// Apply tells of itself.
+func (c command) Apply(ctx context.Context, h host.Host, d resources.Diff) error {
+	resources.Tell(ctx, "sleeping with secret")
+	resources.Log(ctx).With("of", "test").Info("said")
+	return c.folder.Apply(ctx, h, d)
+}
+
 type node struct {
 	host.Host
 	*scene
@@ -97,21 +117,45 @@ func (s *scene) Op(_ context.Context, _ resources.Address, _ host.View, op host.
 func (s *scene) Settled(context.Context, resources.Address) error          { return s.did("settled") }
 func (s *scene) Ended(context.Context, resources.Address, host.View) error { return s.did("ended") }
 
-// visit settles the first of three resources, which notifies the second, and is notified by the third where the words say so.
+func address(title string) resources.Address { return resources.Address{Type: "t", Title: title} }
+
+// visit settles the first of three resources, which notifies the second, and is itself notified where the words say so.
 func visit(t *testing.T, s *scene, stopper *stop.Stopper) *Visit {
 	t.Helper()
-	a := func(title string) resources.Address { return resources.Address{Type: "t", Title: title} }
-	e := &catalog.Entry{Addr: a("a"), Resource: resources.Resource(folder{s}), Options: catalog.Options{Noop: s.has("noop")}}
+	e := &catalog.Entry{Addr: address("a"), Resource: resources.Resource(folder{s}), Options: catalog.Options{Noop: s.has("noop")}}
 	if s.has("daemon") {
 		e.Resource = daemon{folder{s}}
+	}
+	if s.has("command") {
+		e.Resource = command{folder{s}}
 	}
 	for _, answer := range []string{"yes", "no"} {
 		if s.has("unless-" + answer) {
 			e.Unless = append(e.Unless, answer)
 		}
 	}
-	others := []*catalog.Entry{{Addr: a("b"), Resource: folder{&scene{}}}, {Addr: a("c"), Resource: folder{&scene{}}}}
-	c, problems := catalog.New(append([]*catalog.Entry{e}, others...), []catalog.Relation{{From: a("a"), To: a("b"), Kind: catalog.Notify}, {From: a("a"), To: a("c")}}, nil)
+	entries := []*catalog.Entry{e, {Addr: address("b"), Resource: folder{&scene{}}}, {Addr: address("c"), Resource: folder{&scene{}}}}
+	rels := []catalog.Relation{{From: address("a"), To: address("b"), Kind: catalog.Notify}, {From: address("a"), To: address("c")}}
+	w := newWalk(t, s, stopper, entries, rels)
+	defer w.Hands.Rest()
+	vis := newVisit(w, 0, e)
+	vis.Settle(t.Context())
+	return vis
+}
+
+func newVisit(w *Walk, v int, e *catalog.Entry) *Visit {
+	s := w.View.(node).scene
+	vis := &Visit{Walk: w, Vertex: v, Entry: e, After: s.has("after"), Result: &report.Result{Reversible: true}}
+	if s.has("notified") {
+		vis.Notifiers = []resources.Address{address("z")}
+	}
+	return vis
+}
+
+// newWalk is what visits need on the node of s.
+func newWalk(t *testing.T, s *scene, stopper *stop.Stopper, entries []*catalog.Entry, rels []catalog.Relation) *Walk {
+	t.Helper()
+	c, problems := catalog.New(entries, rels, nil)
 	if problems != nil {
 		t.Fatal(problems)
 	}
@@ -119,18 +163,12 @@ func visit(t *testing.T, s *scene, stopper *stop.Stopper) *Visit {
 	w := &Walk{
 		Catalog: c, View: node{scene: s}, Running: func(resources.Address, string) {}, Redact: redact.Redactor{Text: same, Output: same},
 		Log: slog.New(slog.DiscardHandler), Timeout: time.Minute, Stop: stopper, Hands: attempt.NewHands(),
-		Drifted: func(resources.Address) bool { return true },
+		Drifted: func(resources.Address) bool { return true }, Strict: s.has("strict"),
 	}
-	defer w.Hands.Rest()
 	if !s.has("predict") {
 		w.Host, w.Recorder = node{scene: s}, s
 	}
-	vis := &Visit{Walk: w, Entry: e, After: s.has("after"), Result: &report.Result{Reversible: true}}
-	if s.has("notified") {
-		vis.Notifiers = []resources.Address{a("z")}
-	}
-	vis.Settle(t.Context())
-	return vis
+	return w
 }
 
 // TestSettle says of each outcome what was done for it, in order: nothing is changed before it is recorded, and what was owed is struck out last.
@@ -158,6 +196,14 @@ func TestSettle(t *testing.T) {
 		{"a refresh that fails stays owed", "daemon there notified no-refresh", "failed: refresh: cannot refresh", "check ask begin0[t.b] refresh ended"},
 		{"changed, which is its refresh", "daemon notified", "changed: not refreshed: not running changed drift",
 			"check before begin1[t.b] mkdir made apply check ask settled ended"},
+		{"changed, and it cannot be asked whether to refresh", "daemon notified no-ask", "failed: refresh: cannot ask",
+			"check before begin1[t.b] mkdir made apply check ask ended"},
+		{"a command that is no longer wanted", "command created", "changed changed drift", "check begin1[t.b] mkdir made apply check ended"},
+		{"one that still is", "command unless-no", "changed: not idempotent: its guards still ask for it after it ran changed drift",
+			"guard check begin1[t.b] mkdir made apply check guard ended"},
+		{"strictly", "command unless-no strict", "failed: not idempotent: its guards still ask for it after it ran", "guard check begin1[t.b] mkdir made apply check guard ended"},
+		{"one that runs every time", "command repeats", "changed changed", "check begin1[t.b] mkdir made apply check ended"},
+		{"planned", "command repeats predict", "pending: runs every time: nothing says when it is no longer needed (creates, unless, onlyif, refreshonly) changed", "check"},
 		{"what is there before cannot be read", "daemon no-before", "failed: cannot before", "check before ended"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -200,3 +246,67 @@ func TestNothingNewStarts(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// TestNothingHangs: whatever a resource is asked for has the deadline of an attempt, and is left behind where nothing ends it.
+func TestNothingHangs(t *testing.T) {
+	for what, words := range map[string]string{
+		"check": "", "guard": "unless-no", "before": "daemon", "made": "", "apply": "", "ask": "daemon there notified", "refresh": "daemon there notified",
+	} {
+		t.Run(what, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := &scene{words: words + " hang-" + what, dead: make(chan struct{})}
+				defer close(s.dead)
+				s.is = s.has("there")
+				start := time.Now()
+				vis := visit(t, s, &stop.Stopper{})
+				if vis.Result.Outcome != report.Failed || !vis.Stuck || !strings.Contains(vis.Result.Error.Summary, "timed out after 1m") {
+					t.Errorf("%s, stuck: %v: %+v", vis.Result.Outcome, vis.Stuck, vis.Result.Error)
+				}
+				if took := time.Since(start); took > 2*time.Minute {
+					t.Errorf("took %v", took)
+				}
+			})
+		})
+	}
+}
+
+// TestTells: those who look on are told what the resource says, scrubbed; the log names it.
+func TestTells(t *testing.T) {
+	var log strings.Builder
+	var told []string
+	e := &catalog.Entry{Addr: address("a"), Resource: command{folder{&scene{words: "repeats"}}}}
+	w := newWalk(t, e.Resource.(command).scene, &stop.Stopper{}, []*catalog.Entry{e}, nil)
+	defer w.Hands.Rest()
+	w.Redact.Text = func(s string) string { return strings.ReplaceAll(s, "secret", "***") }
+	w.Running = func(_ resources.Address, what string) { told = append(told, what) }
+	w.Log = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		if a.Key == slog.TimeKey {
+			return slog.Attr{}
+		}
+		return a
+	}}))
+	newVisit(w, 0, e).Settle(t.Context())
+	if diff := cmp.Diff([]string{"checking", "applying", "sleeping with ***"}, told); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff("level=INFO msg=said resource=t.a of=test\n", log.String()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestBrief(t *testing.T) {
+	for said, want := range map[string]string{"": "exit code 3", "  \n": "exit code 3", "first\nlast\n": "exit code 3: last", "only": "exit code 3: only"} {
+		if got := brief(fmt.Errorf("exit %w", loud(said))); got != want {
+			t.Errorf("%q: want %q, got %q", said, want, got)
+		}
+	}
+	if got := brief(errors.New("no route")); got != "no route" {
+		t.Errorf("got %q", got)
+	}
+}
+
+// loud is an error with the output of a command.
+type loud string
+
+func (loud) Error() string    { return "code 3" }
+func (l loud) Detail() string { return string(l) }

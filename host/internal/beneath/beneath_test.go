@@ -155,7 +155,7 @@ func TestOthersWrite(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer unix.Close(fd)
-			if owner, got := r.OthersWrite(fd); got != c.want || owner != uint32(c.uid) {
+			if owner, got := r.othersWrite(fd); got != c.want || owner != uint32(c.uid) {
 				t.Errorf("want %v of %d, got %v of %d", c.want, c.uid, got, owner)
 			}
 		})

@@ -7,7 +7,7 @@ func (r *Root) CheckLink(dir int, st *unix.Stat_t, where string) error {
 	if !r.Trusts(st.Uid) {
 		return &Refused{where, st.Uid, "a link that its owner may have planted"}
 	}
-	if owner, yes := r.OthersWrite(dir); yes {
+	if owner, yes := r.othersWrite(dir); yes {
 		return &Refused{where, owner, "a link in a folder that others can write"}
 	}
 	return nil
@@ -19,15 +19,15 @@ func (r *Root) CheckHardLinks(dir int, st *unix.Stat_t, where string) error {
 	if st.Nlink < 2 || st.Mode&unix.S_IFMT == unix.S_IFDIR {
 		return nil
 	}
-	if owner, yes := r.OthersWrite(dir); yes {
+	if owner, yes := r.othersWrite(dir); yes {
 		return &Refused{where, owner, "a file with further hard links in a folder that others can write"}
 	}
 	return nil
 }
 
-// OthersWrite says whether somebody else than root and the caller can make entries in the folder dir, and who owns it. A folder that
+// othersWrite says whether somebody else than root and the caller can make entries in the folder dir, and who owns it. A folder that
 // cannot be asked counts as writable.
-func (r *Root) OthersWrite(dir int) (owner uint32, yes bool) {
+func (r *Root) othersWrite(dir int) (owner uint32, yes bool) {
 	var st unix.Stat_t
 	if err := unix.Fstat(dir, &st); err != nil {
 		return 0, true

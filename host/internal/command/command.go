@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// Grace is how long a command that was asked to end may take before it is killed.
-const Grace = 5 * time.Second
+// grace is how long a command that was asked to end may take before it is killed.
+const grace = 5 * time.Second
 
 // Spec is one program to be run, with everything looked up.
 type Spec struct {

@@ -67,7 +67,7 @@ func TestWhoLeftTheProcessGroupIsEndedToo(t *testing.T) {
 	if !ended(pid) {
 		t.Errorf("%s lives on", pid)
 	}
-	if took := time.Since(begin); took > Grace {
+	if took := time.Since(begin); took > grace {
 		t.Errorf("it was not asked to end before it was killed after %s", took)
 	}
 	left, err := filepath.Glob(filepath.Join(g.dir, leafPrefix+strconv.Itoa(os.Getpid())+".*"))

@@ -113,7 +113,7 @@ func (p *process) end() {
 	group := p.cmd.Process.Pid
 	_ = unix.Kill(-group, unix.SIGTERM)
 	p.leaf.signal(unix.SIGTERM) // who left the group; who is in both hears it twice
-	grace, cancel := context.WithTimeout(context.Background(), Grace)
+	grace, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
 	select {
 	case <-p.exited:

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/nodeapply/apply/host"
@@ -43,7 +44,7 @@ type Trace struct {
 
 // TraceOf describes what is at name.
 func TraceOf(v host.View, name string) (Trace, error) {
-	st, err := v.Lstat(name)
+	st, err := lstat(v, name)
 	if err != nil {
 		return Trace{}, err
 	}
@@ -59,6 +60,15 @@ func TraceOf(v host.View, name string) (Trace, error) {
 		t.Target = []byte(target)
 	}
 	return t, nil
+}
+
+// lstat says what is at name; below links that lead to each other nothing can be.
+func lstat(v host.View, name string) (host.Stat, error) {
+	st, err := v.Lstat(name)
+	if errors.Is(err, syscall.ELOOP) {
+		return host.Stat{Orphan: true}, nil
+	}
+	return st, err
 }
 
 // Same says whether nothing has changed between t and u.
@@ -124,7 +134,7 @@ func imageOf(st host.Stat) *Image {
 
 // Is says whether what is at a name now is what was there, as far as an image tells.
 func (i *Image) Is(v host.View, name string) (bool, error) {
-	st, err := v.Lstat(name)
+	st, err := lstat(v, name)
 	if err != nil {
 		return false, err
 	}
@@ -179,10 +189,11 @@ func supported(err error) error {
 	return err
 }
 
-// Lost says why nothing can be put back that is what was there, "" if it can.
-func (i *Image) Lost() string {
+// Lost says why nothing can be put back that is what was there, where something of the kind now is, "" if it can. Of pipes, sockets and devices only their
+// owner and mode can.
+func (i *Image) Lost(now string) string {
 	switch i.Kind {
-	case host.Absent.String(), host.Regular.String(), host.Directory.String(), host.Symlink.String():
+	case host.Absent.String(), host.Regular.String(), host.Directory.String(), host.Symlink.String(), now:
 	default:
 		return fmt.Sprintf("a %s cannot be put back", i.Kind)
 	}
@@ -194,12 +205,12 @@ func (i *Image) Lost() string {
 
 // PutBack makes name what an image says. At every moment that or what is there now is at the name.
 func (k *Keeper) PutBack(ctx context.Context, h host.Host, name string, img Image) error {
-	if why := img.Lost(); why != "" {
-		return errors.New(why)
-	}
 	st, err := h.Lstat(name)
 	if err != nil {
 		return err
+	}
+	if why := img.Lost(st.Kind.String()); why != "" {
+		return errors.New(why)
 	}
 	same := st.Kind.String() == img.Kind
 	switch {
@@ -207,7 +218,7 @@ func (k *Keeper) PutBack(ctx context.Context, h host.Host, name string, img Imag
 		return nil
 	case img.Kind == host.Absent.String():
 		return h.Remove(ctx, name, false)
-	case same && st.Kind == host.Directory, img.Kind == host.Regular.String() && img.Sum == "":
+	case same && st.Kind != host.Regular && st.Kind != host.Symlink, img.Kind == host.Regular.String() && img.Sum == "":
 		return h.SetMeta(ctx, name, img.meta())
 	}
 	made := img.meta()
@@ -215,14 +226,12 @@ func (k *Keeper) PutBack(ctx context.Context, h host.Host, name string, img Imag
 		made.Xattrs = host.OwnACLs(img.Xattrs)
 	}
 	make := func(h host.Host, name string) error { return k.make(ctx, h, name, img, made) }
-	switch st.Kind { // a link, a pipe or a file can be renamed over by what is no folder
-	case host.Absent:
-	case host.Directory, host.CharDevice, host.BlockDevice:
+	switch { // a pipe or a file can be renamed over by what is no folder, and a link by another
+	case st.Kind == host.Absent:
+	case st.Kind == host.Directory, st.Kind == host.CharDevice, st.Kind == host.BlockDevice, img.Kind == host.Directory.String():
 		return h.Supplant(ctx, name, false, make)
-	default:
-		if img.Kind == host.Directory.String() {
-			return h.Supplant(ctx, name, false, make)
-		}
+	case st.Kind == host.Symlink && !same: // over a link of somebody else nothing is written
+		return h.Supplant(ctx, name, false, make)
 	}
 	return make(h, name)
 }

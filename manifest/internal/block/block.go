@@ -12,6 +12,7 @@ import (
 	"github.com/nodeapply/apply/manifest/diag"
 	"github.com/nodeapply/apply/manifest/internal/cell"
 	"github.com/nodeapply/apply/manifest/internal/instances"
+	"github.com/nodeapply/apply/manifest/internal/metaparams"
 	"github.com/nodeapply/apply/manifest/internal/scope"
 	"github.com/nodeapply/apply/manifest/internal/shape"
 	"github.com/nodeapply/apply/manifest/reference"
@@ -37,8 +38,8 @@ type Module struct {
 	Host  Host
 	Addr  string // "module.a", "" for the root
 	Scope *scope.Scope
-	// Inherited are the settings of the calls around.
-	Inherited func(*cell.Run) Settings
+	// Inherited are the metaparameters of the calls around.
+	Inherited func(*cell.Run) metaparams.Values
 	// Origins lists what values that are made of references were made of, through locals and the inputs of modules.
 	Origins func([]reference.Ref) []string
 }

@@ -71,7 +71,7 @@ func (f *filling) options() {
 	for i, a := range f.b.sh.Options {
 		set.Set(f.r, a, f.value(len(f.b.sh.Attrs)+i, a))
 	}
-	f.e.Options, f.deps, f.late, f.failed = set.Options, set.deps, set.late, set.failed
+	f.e.Options, f.deps, f.late, f.failed = set.Options, set.Deps, set.Late, set.Failed
 }
 
 // value evaluates an attribute, those that do not differ between instances once.

@@ -13,6 +13,7 @@ import (
 	"github.com/nodeapply/apply/manifest/internal/cell"
 	"github.com/nodeapply/apply/manifest/internal/explain"
 	"github.com/nodeapply/apply/manifest/internal/instances"
+	"github.com/nodeapply/apply/manifest/internal/metaparams"
 	"github.com/nodeapply/apply/manifest/internal/scope"
 	"github.com/nodeapply/apply/manifest/reference"
 	"github.com/nodeapply/apply/manifest/syntax"
@@ -31,7 +32,7 @@ type module struct {
 	outputs  map[string]*cell.Cell
 	blocks   map[*syntax.Block]*block.Block
 	calls    map[string]*call
-	settings *block.Settings // of the calls around, once computed
+	settings *metaparams.Values // of the calls around, once computed
 }
 
 // caller is the call that made a module.
@@ -166,12 +167,12 @@ func (m *module) force(r *cell.Run) {
 	}
 }
 
-// inherited are the settings of the calls around: guards and tags add up, what is nearer wins.
-func (m *module) inherited(r *cell.Run) block.Settings {
+// inherited are the metaparameters of the calls around: guards and tags add up, what is nearer wins.
+func (m *module) inherited(r *cell.Run) metaparams.Values {
 	if m.from == nil {
-		return block.Settings{}
+		return metaparams.Values{}
 	}
-	if m.settings != nil && (r.Late == nil || !m.settings.Late()) {
+	if m.settings != nil && (r.Late == nil || !m.settings.Late) {
 		return *m.settings
 	}
 	k := m.from.call

@@ -39,6 +39,7 @@ type Job struct {
 
 	from, to int    // its lines: to is the one behind
 	mark     string // the comment, "" if there is none
+	again    []*Job // further ones of the same name, in their order
 }
 
 // headerLines is how many comments Debian's crontab puts before what it is given, and crontab -l leaves out.
@@ -96,14 +97,19 @@ func markOf(body string) string {
 	return ""
 }
 
-// Find returns the job of that name, nil if there is none. It may be no more than its comment, see [Job.Complete].
+// Find returns the job of that name, nil if there is none. It may be no more than its comment, see [Job.Complete], and there more than once.
 func (t *Table) Find(name string) *Job {
+	var first *Job
 	for i, line := range t.file.Lines {
-		if markOf(text.Body(line)) == name {
-			return t.job(i)
+		switch {
+		case markOf(text.Body(line)) != name:
+		case first == nil:
+			first = t.job(i)
+		default:
+			first.again = append(first.again, t.job(i))
 		}
 	}
-	return nil
+	return first
 }
 
 // Unnamed returns a job without a name that has the very time and command of want, nil if there is none.
@@ -197,6 +203,9 @@ func (j *Job) Complete() bool { return j.Command != "" }
 // Named says whether a comment carries its name.
 func (j *Job) Named() bool { return j.mark != "" }
 
+// Times is how many jobs of its name there are.
+func (j *Job) Times() int { return 1 + len(j.again) }
+
 // Lines are the lines of the job as a crontab has them, without line ends. A comment that is there is kept.
 func (j *Job) Lines(name string) []string {
 	mark := j.mark
@@ -210,20 +219,25 @@ func (j *Job) Lines(name string) []string {
 	return append(append([]string{mark}, j.Env...), line+" "+j.Command)
 }
 
-// Bodies are the lines that the job is now, without line ends.
+// Bodies are the lines that the job is now, and the further ones of its name, without line ends.
 func (t *Table) Bodies(j *Job) []string {
 	out := []string{}
-	for _, l := range t.file.Lines[j.from:j.to] {
-		out = append(out, text.Body(l))
+	for _, job := range append([]*Job{j}, j.again...) {
+		for _, l := range t.file.Lines[job.from:job.to] {
+			out = append(out, text.Body(l))
+		}
 	}
 	return out
 }
 
-// Replace puts lines in the place of the job, at the end where there is none (nil).
+// Replace puts lines in the place of the job, at the end where there is none (nil). The further ones of its name go.
 func (t *Table) Replace(j *Job, lines []string) {
 	if j == nil {
 		t.file.Insert(len(t.file.Lines), lines...)
 		return
+	}
+	for _, other := range slices.Backward(j.again) {
+		t.file.Lines = slices.Delete(t.file.Lines, other.from, other.to)
 	}
 	t.file.Lines = slices.Delete(t.file.Lines, j.from, j.to)
 	t.file.Insert(j.from, lines...)

@@ -53,6 +53,7 @@ type Group struct {
 
 // Shadow is what of an entry of /etc/shadow is managed.
 type Shadow struct {
+	Listed   bool   `json:",omitempty"` // there is an entry: an empty password is one
 	Password string // hash
 	Expiry   string // YYYY-MM-DD; "" if the account does not expire
 }
@@ -176,6 +177,28 @@ func GroupName(v host.FileReader, gid uint32) (string, error) {
 	return strconv.FormatUint(uint64(gid), 10), err
 }
 
+// FreeUID is an error where another user than name has that number: no program gives one twice.
+func FreeUID(v host.FileReader, uid uint32, name string) error {
+	all, err := Users(v)
+	for _, u := range all {
+		if u.UID == uid && u.Name != name {
+			return &resources.AttrError{Attr: "uid", Err: fmt.Errorf("%d is the number of %s", uid, u.Name)}
+		}
+	}
+	return err
+}
+
+// FreeGID is the same for groups.
+func FreeGID(v host.FileReader, gid uint32, name string) error {
+	all, err := Groups(v)
+	for _, g := range all {
+		if g.GID == gid && g.Name != name {
+			return &resources.AttrError{Attr: "gid", Err: fmt.Errorf("%d is the number of %s", gid, g.Name)}
+		}
+	}
+	return err
+}
+
 // GroupsOf returns the names, sorted, of the groups that list the user.
 func GroupsOf(v host.FileReader, user string) ([]string, error) {
 	all, err := Groups(v)
@@ -247,7 +270,7 @@ func FindShadow(v host.FileReader, name string) (Shadow, error) {
 }
 
 func shadowOf(f []string) Shadow {
-	s := Shadow{Password: f[1]}
+	s := Shadow{Listed: true, Password: f[1]}
 	if days, err := strconv.ParseInt(f[7], 10, 32); err == nil && days >= 0 {
 		s.Expiry = time.Unix(0, 0).UTC().AddDate(0, 0, int(days)).Format(time.DateOnly)
 	}

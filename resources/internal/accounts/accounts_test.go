@@ -2,6 +2,7 @@ package accounts
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -86,7 +87,7 @@ func TestUsersAndGroups(t *testing.T) {
 func TestShadow(t *testing.T) {
 	h := hosttest.New(t, files)
 	for name, want := range map[string]Shadow{
-		"bob": {"$6$salt$hash", "2031-01-15"}, "root": {Password: "*"}, "zero": {"!", "1970-01-01"}, "never": {Password: "!"}, "short": {}, "nobody": {},
+		"bob": {true, "$6$salt$hash", "2031-01-15"}, "root": {Listed: true, Password: "*"}, "zero": {true, "!", "1970-01-01"}, "never": {Listed: true, Password: "!"}, "short": {}, "nobody": {},
 	} {
 		got, err := FindShadow(h, name)
 		if diff := cmp.Diff(want, got); diff != "" || err != nil {
@@ -95,6 +96,26 @@ func TestShadow(t *testing.T) {
 	}
 	if got, err := FindShadow(hosttest.New(t, ""), "bob"); got != (Shadow{}) || err != nil {
 		t.Errorf("without the file: %+v, %v", got, err)
+	}
+}
+
+func TestFreeNumbers(t *testing.T) {
+	h := hosttest.New(t, "-- etc/passwd --\nbob:x:1000:29::/:\nann:x:1001:29::/:\n-- etc/group --\naudio:x:29:\nops:x:30:\n")
+	for name, tt := range map[string]struct {
+		err  error
+		want string
+	}{
+		"of a user":     {FreeUID(h, 1001, "bob"), "uid: 1001 is the number of ann"},
+		"his own":       {FreeUID(h, 1000, "bob"), ""},
+		"of nobody":     {FreeUID(h, 29, "bob"), ""},
+		"of a group":    {FreeGID(h, 29, "ops"), "gid: 29 is the number of audio"},
+		"its own":       {FreeGID(h, 30, "ops"), ""},
+		"of no group":   {FreeGID(h, 1000, "new"), ""},
+		"of a new user": {FreeUID(h, 1000, "new"), "uid: 1000 is the number of bob"},
+	} {
+		if got := fmt.Sprint(tt.err); got != tt.want && (tt.want != "" || tt.err != nil) {
+			t.Errorf("%s: want %q, got %q", name, tt.want, got)
+		}
 	}
 }
 

@@ -120,7 +120,7 @@ func (s *Session) holder(out host.Output) (Holder, bool) {
 		return h, false
 	}
 	if h.PID == 0 {
-		h.PID = LockOwner(s.Host, h.Lock)
+		h.PID = lockOwner(s.Host, h.Lock)
 	}
 	if h.PID != 0 && h.Name == "" {
 		comm, err := host.ReadFile(s.Host, "/proc/"+strconv.Itoa(h.PID)+"/comm")
@@ -145,8 +145,8 @@ func (s *Session) wait(ctx context.Context, h Holder) error {
 	return err
 }
 
-// LockOwner returns the process that holds a POSIX lock on the file at name by /proc/locks; 0 if none does.
-func LockOwner(v host.View, name string) int {
+// lockOwner returns the process that holds a POSIX lock on the file at name by /proc/locks; 0 if none does.
+func lockOwner(v host.View, name string) int {
 	st, err := v.Lstat(name)
 	if err != nil || st.Kind != host.Regular {
 		return 0

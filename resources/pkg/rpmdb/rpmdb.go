@@ -172,10 +172,10 @@ func UpAndDown(targets []manager.Target, spec func(manager.Target) string) (up, 
 	return up, down
 }
 
-// RPMLock is the file that rpm itself locks during a transaction.
-const RPMLock = ".rpm.lock"
+// rpmLock is the file that rpm itself locks during a transaction.
+const rpmLock = ".rpm.lock"
 
-var rpmLocked = regexp.MustCompile(`can't create transaction lock on (/\S+` + regexp.QuoteMeta(RPMLock) + `)`)
+var rpmLocked = regexp.MustCompile(`can't create transaction lock on (/\S+` + regexp.QuoteMeta(rpmLock) + `)`)
 
 // Locked finds rpm's own words for a held lock.
 func Locked(out host.Output) (manager.Holder, bool) {

@@ -2,8 +2,8 @@ package version
 
 import "strings"
 
-// CompareDebian compares by deb-version(7).
-func CompareDebian(a, b string) int {
+// compareDebian compares by deb-version(7).
+func compareDebian(a, b string) int {
 	ea, ua, ra := splitDebian(a)
 	eb, ub, rb := splitDebian(b)
 	if n := compareNumber(ea, eb); n != 0 {

@@ -2,8 +2,8 @@ package version
 
 import "strings"
 
-// ComparePacman compares epoch:version-release as vercmp(8) does: a release that one of the two leaves out is not compared.
-func ComparePacman(a, b string) int {
+// comparePacman compares epoch:version-release as vercmp(8) does: a release that one of the two leaves out is not compared.
+func comparePacman(a, b string) int {
 	ea, va, ra := splitLast(a)
 	eb, vb, rb := splitLast(b)
 	if n := compareNumber(ea, eb); n != 0 {
@@ -19,7 +19,7 @@ func matchPacman(have, declared string) int {
 	if !strings.Contains(declared, ":") {
 		_, have, _ = cutEpoch(have)
 	}
-	return ComparePacman(have, declared)
+	return comparePacman(have, declared)
 }
 
 func cutEpoch(v string) (epoch, rest string, ok bool) {

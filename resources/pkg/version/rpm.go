@@ -4,8 +4,8 @@ import "strings"
 
 // CompareRPM compares epoch:version-release as rpm does, ~ and ^ included.
 func CompareRPM(a, b string) int {
-	ea, va, ra := SplitRPM(a)
-	eb, vb, rb := SplitRPM(b)
+	ea, va, ra := splitRPM(a)
+	eb, vb, rb := splitRPM(b)
 	if n := compareNumber(ea, eb); n != 0 {
 		return n
 	}
@@ -17,8 +17,8 @@ func CompareRPM(a, b string) int {
 
 // matchRPM leaves out the epoch and the release that declared does not state.
 func matchRPM(have, declared string) int {
-	eh, vh, rh := SplitRPM(have)
-	ed, vd, rd := SplitRPM(declared)
+	eh, vh, rh := splitRPM(have)
+	ed, vd, rd := splitRPM(declared)
 	if strings.Contains(declared, ":") {
 		if n := compareNumber(eh, ed); n != 0 {
 			return n
@@ -30,8 +30,8 @@ func matchRPM(have, declared string) int {
 	return rpmvercmp(rh, rd)
 }
 
-// SplitRPM returns the parts of epoch:version-release; the epoch and the release may be "".
-func SplitRPM(v string) (epoch, version, release string) {
+// splitRPM returns the parts of epoch:version-release; the epoch and the release may be "".
+func splitRPM(v string) (epoch, version, release string) {
 	if e, rest, ok := strings.Cut(v, ":"); ok {
 		epoch, v = e, rest
 	}

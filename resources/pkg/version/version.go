@@ -18,9 +18,9 @@ type Scheme struct {
 
 // The schemes.
 var (
-	Debian = Scheme{Compare: CompareDebian, Match: CompareDebian}
+	Debian = Scheme{Compare: compareDebian, Match: compareDebian}
 	RPM    = Scheme{Compare: CompareRPM, Match: matchRPM}
-	Pacman = Scheme{Compare: ComparePacman, Match: matchPacman}
+	Pacman = Scheme{Compare: comparePacman, Match: matchPacman}
 	APK    = Scheme{Compare: CompareAPK, Match: matchAPK}
 )
 

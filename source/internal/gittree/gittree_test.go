@@ -72,7 +72,7 @@ func TestResolve(t *testing.T) {
 		"x": "x", "l": "d/e", "l/f": "d/e/f", "d/up": ".", "d/up/x": "x", "d/e/far": "x", "byl": "x", "d/./up": ".", "none/x": "none/x",
 		"out": "", "abs": "", "self": "", "outl": "", "empty": "", "a": "", "b": "", "..": "", "d/../..": "",
 	} {
-		got, err := tree.Resolve(name)
+		got, err := tree.resolve(name)
 		if got != want || errors.Is(err, trust.Err) != (want == "") {
 			t.Errorf("%s: want %q, got %q %v", name, want, got, err)
 		}

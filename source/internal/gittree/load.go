@@ -80,7 +80,7 @@ func Load(ctx context.Context, objects Objects, root Hash, limits Limits) (*Tree
 		}
 	}
 	for name := range t.targets {
-		if _, err := t.Resolve(name); err != nil {
+		if _, err := t.resolve(name); err != nil {
 			return nil, err
 		}
 	}
@@ -145,9 +145,9 @@ func read(objects Objects, h Hash, kind, name string, limit int64) ([]byte, erro
 	return raw, nil
 }
 
-// Resolve follows links, inside the tree, as the kernel would and returns the name reached, "." for the root. A name that is
+// resolve follows links, inside the tree, as the kernel would and returns the name reached, "." for the root. A name that is
 // not in the tree is returned as far as it is plain; one that leads out of the tree is a trust.Err.
-func (t *Tree) Resolve(name string) (string, error) {
+func (t *Tree) resolve(name string) (string, error) {
 	todo := strings.Split(name, "/")
 	var at []string // resolved components, none of them a link
 	for hops := 0; len(todo) > 0; {

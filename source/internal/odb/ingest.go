@@ -11,8 +11,8 @@ import (
 	"github.com/nodeapply/apply/source/internal/pack"
 )
 
-// MaxPack is the largest pack that is taken in, in bytes.
-const MaxPack = 2 << 30
+// maxPack is the largest pack that is taken in, in bytes.
+const maxPack = 2 << 30
 
 // Create opens the store at dir, making it where there is none. What an interrupted Ingest left is removed: the caller holds
 // a lock that keeps every other process out.
@@ -55,7 +55,7 @@ func (s *Store) Ingest(ctx context.Context, fill func(io.Writer) error) error {
 
 // ingest also returns the pack's path.
 func (s *Store) ingest(ctx context.Context, fill func(io.Writer) error) (path string, err error) {
-	path, err = pack.Receive(ctx, filepath.Join(s.dir, "objects", "pack"), pack.Limits{Pack: MaxPack, Object: MaxObject}, fill)
+	path, err = pack.Receive(ctx, filepath.Join(s.dir, "objects", "pack"), pack.Limits{Pack: maxPack, Object: maxObject}, fill)
 	if err == nil {
 		s.reopen()
 	}

@@ -32,8 +32,8 @@ var ErrNotFound = errors.New("object not found")
 // ErrBroken is in the chain of errors about a store whose content is not what its names say.
 var ErrBroken = errors.New("object store is broken")
 
-// MaxObject is the largest object that is read, in bytes: one is held in memory whole.
-const MaxObject = 256 << 20
+// maxObject is the largest object that is read, in bytes: one is held in memory whole.
+const maxObject = 256 << 20
 
 const objectCache = 16 << 20 // bytes; the deltas' bases
 
@@ -112,8 +112,8 @@ func (s *Store) Size(h Hash) (int64, error) {
 func (s *Store) Kind(h Hash) (string, error) {
 	if size, err := s.Size(h); err != nil {
 		return "", err
-	} else if size > MaxObject {
-		return "", fmt.Errorf("object %s: limit of %d bytes", hex.EncodeToString(h[:]), MaxObject)
+	} else if size > maxObject {
+		return "", fmt.Errorf("object %s: limit of %d bytes", hex.EncodeToString(h[:]), maxObject)
 	}
 	o, err := s.s.EncodedObject(plumbing.AnyObject, plumbing.Hash(h))
 	if err != nil {
@@ -128,8 +128,8 @@ func (s *Store) Read(h Hash, kind string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if size > MaxObject {
-		return nil, fmt.Errorf("object %s: limit of %d bytes", hex.EncodeToString(h[:]), MaxObject)
+	if size > maxObject {
+		return nil, fmt.Errorf("object %s: limit of %d bytes", hex.EncodeToString(h[:]), maxObject)
 	}
 	o, err := s.s.EncodedObject(plumbing.AnyObject, plumbing.Hash(h))
 	if err != nil {
@@ -143,7 +143,7 @@ func (s *Store) Read(h Hash, kind string) ([]byte, error) {
 		return nil, readError(h, err)
 	}
 	defer r.Close()
-	content, err := io.ReadAll(io.LimitReader(r, MaxObject))
+	content, err := io.ReadAll(io.LimitReader(r, maxObject))
 	if err != nil {
 		return nil, readError(h, err)
 	}
@@ -199,8 +199,8 @@ func readError(h Hash, err error) error {
 // Header is one header line of a commit or tag, its continuation lines joined by newlines.
 type Header struct{ Key, Value string }
 
-// Headers splits a commit's or a tag's content at the first empty line.
-func Headers(raw []byte) (headers []Header, body []byte, err error) {
+// headers splits a commit's or a tag's content at the first empty line.
+func headers(raw []byte) (headers []Header, body []byte, err error) {
 	for len(raw) > 0 && raw[0] != '\n' {
 		line, rest, found := bytes.Cut(raw, []byte("\n"))
 		if !found {
@@ -230,7 +230,7 @@ func (s *Store) Commit(h Hash) (Commit, error) {
 	if err != nil {
 		return Commit{}, err
 	}
-	headers, _, err := Headers(raw)
+	headers, _, err := headers(raw)
 	if err != nil {
 		return Commit{}, err
 	}
@@ -268,7 +268,7 @@ func (s *Store) Tag(h Hash) (Tag, error) {
 	if err != nil {
 		return Tag{}, err
 	}
-	headers, _, err := Headers(raw)
+	headers, _, err := headers(raw)
 	if err != nil {
 		return Tag{}, err
 	}

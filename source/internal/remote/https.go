@@ -19,9 +19,9 @@ import (
 	"github.com/nodeapply/apply/source/internal/netrc"
 )
 
-// CredentialsEnv names the variable that holds credentials for https servers: URLs of the form https://user:password@host,
+// credentialsEnv names the variable that holds credentials for https servers: URLs of the form https://user:password@host,
 // separated by spaces. Each is sent to its own host only.
-const CredentialsEnv = "APPLY_GIT_CREDENTIALS"
+const credentialsEnv = "APPLY_GIT_CREDENTIALS"
 
 // httpsSession is go-git's session with the errors of TLS told apart.
 type httpsSession struct {
@@ -65,7 +65,7 @@ func (s *httpsSession) AdvertisedReferencesContext(ctx context.Context) (*packp.
 	case errors.As(err, &certificate):
 		return nil, fmt.Errorf("%w: %w", ErrIdentity, err)
 	case errors.Is(err, transport.ErrAuthenticationRequired):
-		return nil, fmt.Errorf("%w: put a login into ~/.netrc or %s", err, CredentialsEnv)
+		return nil, fmt.Errorf("%w: put a login into ~/.netrc or %s", err, credentialsEnv)
 	}
 	return refs, err
 }
@@ -95,10 +95,10 @@ func certificates(getenv Getenv) (*x509.CertPool, error) {
 
 // credentials are those for this host: of the environment, else of the netrc file; nil where there are none.
 func credentials(a Address, getenv Getenv) (*githttp.BasicAuth, error) {
-	for _, word := range strings.Fields(getenv(CredentialsEnv)) {
+	for _, word := range strings.Fields(getenv(credentialsEnv)) {
 		u, err := url.Parse(word)
 		if err != nil || u.Scheme != "https" || u.User == nil || u.Host == "" {
-			return nil, fmt.Errorf("%s: not of the form https://user:password@host", CredentialsEnv)
+			return nil, fmt.Errorf("%s: not of the form https://user:password@host", credentialsEnv)
 		}
 		password, _ := u.User.Password()
 		if strings.EqualFold(u.Hostname(), a.Host) && portOf(u) == a.httpsPort() && (a.User == "" || a.User == u.User.Username()) {

@@ -81,7 +81,7 @@ func Parse(raw string) (Address, error) {
 	}
 	a := Address{Scheme: strings.ToLower(u.Scheme), User: u.User.Username(), Host: u.Hostname(), Path: u.Path}
 	if _, has := u.User.Password(); has {
-		return Address{}, fmt.Errorf("a password in a URL ends in reports and locks: put it into ~/.netrc or %s", CredentialsEnv)
+		return Address{}, fmt.Errorf("a password in a URL ends in reports and locks: put it into ~/.netrc or %s", credentialsEnv)
 	}
 	if p := u.Port(); p != "" {
 		if a.Port, err = strconv.Atoi(p); err != nil || a.Port < 1 || a.Port > 65535 {

@@ -21,8 +21,8 @@ import (
 	"github.com/nodeapply/apply/sshclient/config"
 )
 
-// SSHKeyEnv names the variable that holds the path of a private key to be tried before all others.
-const SSHKeyEnv = "APPLY_GIT_SSH_KEY"
+// sshKeyEnv names the variable that holds the path of a private key to be tried before all others.
+const sshKeyEnv = "APPLY_GIT_SSH_KEY"
 
 // sshSession is git-upload-pack run by an ssh server. go-git's own dials and shakes hands without a deadline.
 type sshSession struct {
@@ -71,7 +71,7 @@ func newDialer(getenv Getenv) (*sshclient.Dialer, error) {
 		User: me.Username, Home: dir, Agent: getenv("SSH_AUTH_SOCK"), Config: known, KnownHosts: filepath.SplitList(getenv("SSH_KNOWN_HOSTS")),
 		Timeout: sshTimeout,
 	}
-	if key := getenv(SSHKeyEnv); key != "" {
+	if key := getenv(sshKeyEnv); key != "" {
 		o.Identities = []string{key}
 	}
 	return sshclient.New(o), nil

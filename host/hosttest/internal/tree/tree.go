@@ -2,6 +2,7 @@
 package tree
 
 import (
+	"bytes"
 	"fmt"
 	"path"
 	"strconv"
@@ -31,8 +32,12 @@ type Entry struct {
 
 // Parse reads the entries of a tree.
 func Parse(tree string) ([]Entry, error) {
+	archive := txtar.Parse([]byte(tree))
+	if len(bytes.TrimSpace(archive.Comment)) > 0 {
+		return nil, fmt.Errorf("%q: text of no file: a file begins with a line -- NAME --", archive.Comment)
+	}
 	var all []Entry
-	for _, f := range txtar.Parse([]byte(tree)).Files {
+	for _, f := range archive.Files {
 		e, err := parseEntry(f.Name)
 		if err != nil {
 			return nil, fmt.Errorf("%q: %w", f.Name, err)

@@ -45,6 +45,7 @@ func TestParseRefuses(t *testing.T) {
 		"nine in a mode":            "-- f 0649 --\n",
 		"a quote that does not end": "-- \"f 0644 --\n",
 		"content of a folder":       "-- d/ --\nx\n",
+		"no line of a file":         "etc/motd hello\n",
 		"content of what is a link": "-- l -> x --\nx\n",
 	} {
 		if _, err := Parse(text); err == nil {

@@ -162,6 +162,9 @@ func (f *fake) useradd(o options, name string, _ host.Cmd) error {
 	}
 	_, home := o["-m"]
 	delete(o, "-m")
+	if _, system := o["-r"]; system {
+		delete(o, "-e") // which the real one forgets of those
+	}
 	if err := f.usermod(o, name, host.Cmd{}); err != nil || !home {
 		return err
 	}

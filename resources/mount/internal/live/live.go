@@ -153,7 +153,7 @@ func loop(v host.View, source, attr string) string {
 // none, or where that cannot be seen.
 func Origin(ctx context.Context, v host.View, entry fstab.Entry) (host.Mount, error) {
 	var in host.Mount
-	if !options.Binds(entry.Options) {
+	if !options.Binds(entry.Options) || !path.IsAbs(entry.Device) {
 		return in, nil
 	}
 	all, err := v.Mounts(ctx)

@@ -134,6 +134,7 @@ func TestOrigin(t *testing.T) {
 		"on itself":    {fstab.Entry{Device: "/srv/www", Path: "/srv/www", Options: "rbind"}, 2},
 		"through link": {fstab.Entry{Device: "/link", Path: "/data", Options: "bind"}, 2},
 		"root's own":   {fstab.Entry{Device: "/data", Path: "/srv", Options: "ro,bind"}, 1},
+		"no folder":    {fstab.Entry{Device: "tmpfs", Path: "/data", Options: "bind"}, 0},
 		"no bind":      {fstab.Entry{Device: "/srv/www", Path: "/data", Options: "ro"}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -52,14 +52,14 @@ var shown = []string{"discard", "nobarrier", "nodelalloc", "noload", "usrquota",
 
 // Binds says whether the options ask for a bind mount.
 func Binds(declared string) bool {
-	words := Words(declared)
+	words := words(declared)
 	return slices.Contains(words, "bind") || slices.Contains(words, "rbind")
 }
 
 // Lacking lists the options that the live mount should have and has not. Of a bind mount origin is the mount in which its folder is: what it has beyond
 // that, and nobody declares, somebody has given it. Without an origin only what is declared is compared.
 func Lacking(declared string, live, origin host.Mount) []string {
-	words := Words(declared)
+	words := words(declared)
 	var out []string
 	bind := Binds(declared)
 	loose := bind || strings.HasPrefix(live.FSType, "fuse") // these get flags from elsewhere
@@ -167,8 +167,8 @@ func size(s string) (int64, bool) {
 	return n << shift, err == nil
 }
 
-// Words returns options word by word, those that stand for several written out.
-func Words(declared string) []string {
+// words returns options word by word, those that stand for several written out.
+func words(declared string) []string {
 	var out []string
 	for w := range strings.SplitSeq(declared, ",") {
 		if words, ok := implied[w]; ok {
@@ -183,7 +183,7 @@ func Words(declared string) []string {
 // Remount returns the options of a remount to what is declared, every flag said: a remount by fstab alone keeps flags that fstab does not name. A bind
 // mount has those that are not declared from its origin, see [Lacking].
 func Remount(declared string, origin host.Mount) []string {
-	words := Words(declared)
+	words := words(declared)
 	out := []string{}
 	for _, w := range words {
 		userspace := strings.HasPrefix(w, "x-") || slices.Contains([]string{"auto", "noauto", "nofail", "_netdev", "bind", "rbind", "loop", "nouser"}, w)

@@ -11,7 +11,7 @@ func FuzzEntries(f *testing.F) {
 	f.Add("Types: deb deb-src\nURIs: http://a/../b file:/srv\nSuites: x/ /\n\nTypes: deb\nEnabled: no\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		for _, e := range append(ParseList(text), parseSources(text)...) {
-			if name := e.ListPrefix(); strings.Contains(name, "/") {
+			if name := e.listPrefix(); strings.Contains(name, "/") {
 				t.Errorf("%+v: %q", e, name)
 			}
 		}

@@ -117,8 +117,8 @@ func Entries(s *deb822.Stanza) []Entry {
 	return list
 }
 
-// ListPrefix is what the names of all lists of e start with, in the folder [Lists]. It is apt's URItoFileName.
-func (e Entry) ListPrefix() string {
+// listPrefix is what the names of all lists of e start with, in the folder [Lists]. It is apt's URItoFileName.
+func (e Entry) listPrefix() string {
 	uri := strings.TrimSuffix(e.URI, "/") + "/"
 	if e.Suite != "/" {
 		if strings.HasSuffix(e.Suite, "/") {
@@ -159,7 +159,7 @@ func ListFiles(v host.View, entries []Entry) ([]string, error) {
 	}
 	var names []string
 	for _, name := range all {
-		if slices.ContainsFunc(entries, func(e Entry) bool { return strings.HasPrefix(name, e.ListPrefix()) }) {
+		if slices.ContainsFunc(entries, func(e Entry) bool { return strings.HasPrefix(name, e.listPrefix()) }) {
 			names = append(names, path.Join(Lists, name))
 		}
 	}
@@ -176,7 +176,7 @@ func Unfetched(v host.View, files []File) ([]File, error) {
 	for _, f := range files {
 		missing := func(e Entry) bool {
 			return !strings.HasPrefix(e.URI, "cdrom:") &&
-				!slices.ContainsFunc(all, func(name string) bool { return strings.HasPrefix(name, e.ListPrefix()) })
+				!slices.ContainsFunc(all, func(name string) bool { return strings.HasPrefix(name, e.listPrefix()) })
 		}
 		if slices.ContainsFunc(f.Entries, missing) {
 			list = append(list, f)

@@ -19,7 +19,7 @@ func TestListPrefix(t *testing.T) { // the names on the right were read from a n
 		"no access given": {Entry{"/srv/repo", "x"}, "_srv_repo_dists_x_"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := tt.entry.ListPrefix(); got != tt.want {
+			if got := tt.entry.listPrefix(); got != tt.want {
 				t.Errorf("got %s, want %s", got, tt.want)
 			}
 		})

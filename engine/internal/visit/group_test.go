@@ -1,0 +1,125 @@
+package visit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/nodeapply/apply/catalog"
+	"github.com/nodeapply/apply/engine/internal/stop"
+	"github.com/nodeapply/apply/graph"
+	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/resources"
+)
+
+// bundle is a resource that is changed together with others, under a lock.
+type bundle struct {
+	*scene
+	name string
+	is   *[]string // what was changed, in one string for each transaction
+}
+
+func (b bundle) Check(context.Context, host.View) (resources.Diff, error) {
+	var d resources.Diff
+	if !slices.ContainsFunc(*b.is, func(s string) bool { return slices.Contains(strings.Fields(s), b.name) }) {
+		d.Compare("ensure", "absent", "present")
+	}
+	return d, nil
+}
+
+func (b bundle) Apply(ctx context.Context, h host.Host, d resources.Diff) error {
+	return b.ApplyGroup(ctx, h, []resources.Member{{Resource: b, Diff: d}})[0]
+}
+
+func (b bundle) ApplyGroup(_ context.Context, _ host.Host, all []resources.Member) []error {
+	var names []string
+	errs := make([]error, len(all))
+	for i, m := range all {
+		name := m.Resource.(bundle).name
+		if b.has("no-" + name) {
+			errs[i] = errors.New("no such package")
+		} else {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	*b.is = append(*b.is, strings.Join(names, " "))
+	if b.has("short") {
+		return errs[:1]
+	}
+	return errs
+}
+
+func (bundle) Locks() []string { return []string{"dpkg"} }
+
+// walker visits entries as a walk does.
+type walker struct {
+	*Walk
+	visits []*Visit
+	skip   func(v int) bool
+}
+
+func (w *walker) Ready(v int)    { w.Expect(v, w.visits[v].Entry) }
+func (w *walker) Brief(int) bool { return false }
+func (w *walker) Done(v int)     { w.Over(v, w.visits[v].Entry) }
+func (w *walker) Visit(ctx context.Context, v int, slot graph.Slot) {
+	if !w.skip(v) {
+		w.visits[v].Slot = slot
+		w.visits[v].Settle(ctx)
+	}
+}
+
+// TestGroup: what is ready at the same time is changed in one transaction, whatever the slots; each fares by itself.
+func TestGroup(t *testing.T) {
+	for _, tc := range []struct {
+		name, words, edges string
+		skip               int
+		want               []string
+		failed             string
+	}{
+		{"all at once", "", "", -1, []string{"p0 p1 p2"}, ""},
+		{"one of them fails", "no-p1", "", -1, []string{"p0 p2"}, "p1: no such package"},
+		{"what comes after is for the next", "", "p1>p2", -1, []string{"p0 p1", "p2"}, ""},
+		{"what does not come is not waited for", "", "", 2, []string{"p0 p1"}, ""},
+		{"a group that miscounts", "short", "", -1, []string{"p0 p1 p2"}, "p0: internal error: 1 results for a group of 3 p1: internal error: 1 results for a group of 3 p2: internal error: 1 results for a group of 3"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s, is := &scene{words: tc.words}, []string{}
+				var entries []*catalog.Entry
+				for i := range 3 {
+					name := fmt.Sprint("p", i)
+					entries = append(entries, &catalog.Entry{Addr: resources.Address{Type: "package", Title: name}, Resource: bundle{s, name, &is}})
+				}
+				var rels []catalog.Relation
+				if from, to, ok := strings.Cut(tc.edges, ">"); ok {
+					rels = append(rels, catalog.Relation{From: resources.Address{Type: "package", Title: from}, To: resources.Address{Type: "package", Title: to}})
+				}
+				w := &walker{Walk: newWalk(t, s, &stop.Stopper{}, entries, rels), skip: func(v int) bool { return v == tc.skip }}
+				defer w.Hands.Rest()
+				for v, e := range entries {
+					w.visits = append(w.visits, newVisit(w.Walk, v, e))
+				}
+				w.Catalog.Graph().Walk(t.Context(), 1, 10, w)
+				var failed []string
+				for _, vis := range w.visits {
+					if vis.Result.Error != nil {
+						failed = append(failed, vis.Entry.Addr.Title+": "+vis.Result.Error.Summary)
+					}
+				}
+				if diff := cmp.Diff(tc.want, is); diff != "" {
+					t.Error(diff)
+				}
+				if diff := cmp.Diff(tc.failed, strings.Join(failed, " ")); diff != "" {
+					t.Error(diff)
+				}
+			})
+		})
+	}
+}

@@ -1,0 +1,122 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/nodeapply/apply/catalog"
+	"github.com/nodeapply/apply/report"
+	"github.com/nodeapply/apply/resources"
+)
+
+// giver is a thing with a value for others.
+type giver struct{ thing }
+
+func (g *giver) Values() map[string]any { return map[string]any{"said": "value of " + g.name} }
+
+// deferring makes a catalog in which the last, d, is known only with the values of the first, a: what it becomes are the names in made. Fails is what is
+// wrong with it then.
+func deferring(t *testing.T, w *world, decl, edges, made string, fails error) *catalog.Catalog {
+	t.Helper()
+	entries := declare(t, w, decl)
+	a, d := entries[0], entries[len(entries)-1]
+	if th, ok := a.Resource.(*thing); ok {
+		a.Resource = &giver{*th}
+	}
+	d.Deferred = &catalog.Deferred{
+		Needs: []resources.Address{a.Addr}, Blank: d.Resource, Preview: []resources.Change{{Attr: "ensure", To: "(known after t.a)"}},
+		Bind: func(_ context.Context, late catalog.Values) ([]*catalog.Entry, error) {
+			values, ok := late(a.Addr)
+			w.did("bind with %v %v", values["said"], ok)
+			return declare(t, w, made), fails
+		},
+	}
+	d.Resource = nil
+	return newCatalog(t, entries, relate(edges))
+}
+
+func TestDeferred(t *testing.T) {
+	for _, tc := range []struct {
+		name, decl, edges, made, want, log string
+		fails                              error
+		plan                               bool
+	}{
+		{name: "a plan does not know", decl: "a d", made: "d", plan: true, want: "a=pending d=pending:known late"},
+		{name: "what stays as it is says it at once", decl: "a:there d", made: "d", plan: true, want: "a=unchanged d=pending:known late", log: "bind with value of a true"},
+		{name: "a change of what is not known is one", decl: "a s:there d", edges: "d~s", made: "d", plan: true, want: "a=pending s=pending d=pending:known late"},
+		{name: "bound", decl: "a d", made: "d", want: "a=changed d=changed:known late", log: "apply a,bind with value of a true,apply d"},
+		{name: "to several", decl: "a d", made: "d1 d2:there d3:fails", want: "a=changed d1=changed:known late d2=unchanged:known late d3=failed:known late",
+			log: "apply a,bind with value of a true,apply d1,apply d3"},
+		{name: "of which one fails", decl: "a b d", edges: "d>b", made: "d1:fails d2", want: "a=changed b=skipped(t.d1) d1=failed:known late d2=changed:known late",
+			log: "apply a,bind with value of a true,apply d1,apply d2"},
+		{name: "to none", decl: "a d", made: "", want: "a=changed d=unchanged:known late", log: "apply a,bind with value of a true"},
+		{name: "a change of one notifies", decl: "a s:there d", edges: "d~s", made: "d1:there d2", want: "a=changed s=refreshed d1=unchanged:known late d2=changed:known late",
+			log: "apply a,bind with value of a true,apply d2,refresh s"},
+		{name: "the one that it needs fails", decl: "a:fails d", made: "d", want: "a=failed d=skipped(t.a)", log: "apply a"},
+		{name: "its values are not given", decl: "a d", fails: &catalog.NotGiven{From: []resources.Address{{Type: "t", Title: "a"}}}, want: "a=changed d=unchanged:known late",
+			log: "apply a,bind with value of a true"},
+		{name: "it cannot be made, which others are told", decl: "a f", fails: errors.New("no such key"), want: "a=changed f=failed", log: "apply a,bind with value of a true,skip f for t.f"},
+	} {
+		ways(t, tc.name, func(t *testing.T, w *world) {
+			c := deferring(t, w, tc.decl, tc.edges, tc.made, tc.fails)
+			var rep *report.Report
+			var err error
+			if tc.plan {
+				rep, err = Plan(t.Context(), node{}, c, Options{})
+			} else {
+				rep, err = Converge(t.Context(), node{}, c, Options{})
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for i, o := range strings.Fields(outcomes(rep)) {
+				if rep.Results[i].Certainty == report.KnownLate {
+					o += ":" + report.KnownLate
+				}
+				got = append(got, o)
+			}
+			if diff := cmp.Diff([]string{tc.want, tc.log}, []string{strings.Join(got, " "), strings.Join(w.log, ",")}); diff != "" {
+				t.Error(diff)
+			}
+			if len(rep.Surprises) > 0 && !strings.Contains(tc.want, "failed") {
+				t.Errorf("not as planned: %v", rep.Surprises)
+			}
+		})
+	}
+}
+
+// TestOutputs: what is made of values that only a run gives is scrubbed; a plan has no such values.
+func TestOutputs(t *testing.T) {
+	w := &world{}
+	entries := declare(t, w, "a")
+	entries[0].Resource = &giver{*entries[0].Resource.(*thing)}
+	c := newCatalog(t, entries, nil)
+	o := Options{
+		Scrub: func(s string) string { return strings.ReplaceAll(s, "value", "***") },
+		Outputs: func(_ context.Context, late catalog.Values) []report.Output {
+			if late == nil {
+				return nil
+			}
+			values, _ := late(entries[0].Addr)
+			return []report.Output{{Name: "late", Value: fmt.Sprint("a ", values["said"])}, {Name: "plain", Value: "a value", Plain: true}}
+		},
+	}
+	plan, err := Plan(t.Context(), node{}, c, o)
+	if err != nil || plan.Outputs != nil {
+		t.Errorf("a plan gives %v, %v", plan.Outputs, err)
+	}
+	rep, err := Converge(t.Context(), node{}, c, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []report.Output{{Name: "late", Value: "a *** of a"}, {Name: "plain", Value: "a value", Plain: true}}
+	if diff := cmp.Diff(want, rep.Outputs); diff != "" {
+		t.Error(diff)
+	}
+}
