@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sort"
 	"strings"
 	"testing"
@@ -220,106 +219,6 @@ func guarded(line int, name string, r *thing) *Entry {
 	return e
 }
 
-// TestTagsAddUp: of two blocks that declare the same, each may be chosen by its own tags.
-func TestTagsAddUp(t *testing.T) {
-	first, second := entry(1, "a", &thing{}), entry(2, "a", &thing{})
-	first.Tags, second.Tags = []string{"x"}, []string{"y"}
-	c, problems := build([]*Entry{first, second}, "")
-	if problems != nil {
-		t.Fatal(problems)
-	}
-	if diff := cmp.Diff([]string{"x", "y"}, c.Entries()[0].Tags); diff != "" {
-		t.Error(diff)
-	}
-}
-
-// said gives an entry places: those attributes are in the manifest, the others have their defaults.
-func said(e *Entry, attrs ...string) *Entry {
-	e.AttrPos = func(attr string) resources.Pos {
-		pos := e.Pos
-		if slices.Contains(attrs, attr) {
-			pos.Column = 3
-		}
-		return pos
-	}
-	return e
-}
-
-func late(e *Entry) *Entry {
-	e.Deferred, e.Resource = &Deferred{Blank: e.Resource}, nil
-	return e
-}
-
-// What two declarations say of one thing comes together, unless they contradict each other or are a mistake together.
-func TestDuplicates(t *testing.T) {
-	x := ids("path", "/x")
-	for _, tc := range []struct {
-		name          string
-		first, second *Entry
-		want          string // the resources
-		err           string
-	}{
-		{"each says something", entry(1, "a", &thing{Name: "x", Mode: "0644", provides: x}), entry(2, "b", &thing{Name: "x", Names: []string{"n"}, provides: x}), "x 0644 [n] false", ""},
-		{"a default is not said", said(entry(1, "a", &thing{Name: "x", Mode: "default", Keep: true, provides: x}), "name"),
-			said(entry(2, "b", &thing{Name: "x", Mode: "0600", provides: x}), "name", "mode", "keep"), "x 0600 [] false", ""},
-		{"nor is it taken over", said(entry(1, "a", &thing{Name: "x", Mode: "0600", provides: x}), "name", "mode", "keep"),
-			said(entry(2, "b", &thing{Name: "x", Mode: "default", Keep: true, provides: x}), "name"), "x 0600 [] false", ""},
-		{"one path in two spellings", entry(1, "a", &thing{Name: "/x", provides: x}), entry(2, "b", &thing{Name: "//x/", Mode: "0600", provides: x}), "/x 0600 [] false", ""},
-		{"both say something else", said(entry(1, "a", &thing{Name: "x", Keep: true, provides: x}), "keep"), said(entry(2, "b", &thing{Name: "x", provides: x}), "keep"), "", "they differ in keep"},
-		{"a default that the title gives", said(entry(1, "a", &thing{Name: "x", Mode: "a", provides: x}), "name"), said(entry(2, "b", &thing{Name: "x", Mode: "b", provides: x}), "name"), "", "they differ in mode"},
-		{"to be there is said without a word", said(entry(1, "a", &thing{Name: "x", Ensure: "present", provides: x}), "name"), said(entry(2, "b", &thing{Name: "x", Ensure: "absent", provides: x}), "ensure"), "", "they differ in ensure"},
-		{"a mistake together", entry(1, "a", &thing{Name: "x", Mode: "0644", Keep: true, provides: x}), entry(2, "b", &thing{Name: "x", Names: []string{"n"}, Keep: true, provides: x}), "", "mode: cannot be with names"},
-		{"another title that is more than a name", entry(1, "a", &thing{Name: "x", provides: x}), entry(2, "b", &thing{Name: "X", provides: x}), "", "they differ in name"},
-		{"a late one says something", said(entry(1, "a", &thing{Name: "x", Mode: "0644", provides: x}), "mode"), late(said(entry(2, "b", &thing{Name: "x", provides: x}), "names")), "x 0644 [] false, late", ""},
-		{"a late one contradicts", said(entry(1, "a", &thing{Name: "x", Mode: "0644", provides: x}), "mode"), late(said(entry(2, "b", &thing{Name: "x", provides: x}), "mode")), "", "they differ in mode"},
-		{"a late one that may not be", said(entry(1, "a", &thing{Name: "x", Mode: "0644", provides: x}), "mode"), late(said(entry(2, "b", &thing{Name: "x", provides: x}), "mode", "when")), "x 0644 [] false, late", ""},
-		{"a late one whose name is not known", said(entry(1, "a", &thing{Name: "x", Mode: "0644", provides: x}), "mode"), late(said(entry(2, "x", &thing{Name: "x", provides: x}), "mode", "name")), "x 0644 [] false, late", ""},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			c, problems := build([]*Entry{tc.first, tc.second}, "")
-			err := ""
-			for _, p := range problems {
-				err += p.Detail
-				if !strings.Contains(p.Detail, "t.a at main.hcl:1 and t.b at main.hcl:2") {
-					t.Errorf("want both places in %q", p.Detail)
-				}
-			}
-			if !strings.Contains(err, tc.err) || tc.err == "" && err != "" {
-				t.Fatalf("want %q, got %q", tc.err, err)
-			}
-			if problems != nil {
-				return
-			}
-			var got []string
-			for _, e := range c.Entries() {
-				if e.Deferred != nil {
-					got = append(got, "late")
-					continue
-				}
-				r := e.Resource.(*thing)
-				got = append(got, strings.Join(strings.Fields(fmt.Sprint(r.Name, " ", r.Mode, " ", r.Names, " ", r.Keep)), " "))
-			}
-			if diff := cmp.Diff(tc.want, strings.Join(got, ", ")); diff != "" {
-				t.Error(diff)
-			}
-		})
-	}
-}
-
-// What is known contradicts what is known, also where a late block was first.
-func TestConflictBehindALateBlock(t *testing.T) {
-	x := ids("path", "/x")
-	_, problems := build([]*Entry{
-		late(said(entry(1, "late", &thing{Name: "x", provides: x}), "names")),
-		entry(2, "a", &thing{Name: "x", Mode: "0644", provides: x}),
-		entry(3, "b", &thing{Name: "x", Mode: "0600", provides: x}),
-	}, "")
-	if len(problems) != 1 || !strings.Contains(problems[0].Detail, "t.a at main.hcl:2 and t.b at main.hcl:3") {
-		t.Errorf("want a conflict of a and b, got %v", problems)
-	}
-}
-
-// A block that waits for values of the run has its place in the order by what of it is known before.
 func TestLateBlocksHaveAutomaticEdges(t *testing.T) {
 	below := late(entry(1, "below", &thing{provides: ids("path", "/x/y"), requires: []resources.Identity{{Kind: "path", Name: "/x", Nearest: true}}}))
 	needs := entry(2, "needs", &thing{requires: ids("path", "/x/y")})
@@ -334,17 +233,6 @@ func TestLateBlocksHaveAutomaticEdges(t *testing.T) {
 	c.Survey(s)
 	if diff := cmp.Diff([]string{"/x", "/x/y"}, s.paths()); diff != "" {
 		t.Errorf("what a purge spares (-want +got):\n%s", diff)
-	}
-}
-
-func TestMergedAddressStandsForTheFirst(t *testing.T) {
-	r := func() *thing { return &thing{Name: "x", provides: ids("path", "/x")} }
-	c, problems := build([]*Entry{entry(1, "a", r()), entry(2, "b", r()), entry(3, "c", &thing{})}, "b>c")
-	if problems != nil {
-		t.Fatal(problems)
-	}
-	if diff := cmp.Diff("a>c", edges(c)); diff != "" {
-		t.Error(diff)
 	}
 }
 

@@ -3,7 +3,6 @@ package catalog
 import (
 	"cmp"
 	"fmt"
-	"path"
 	"reflect"
 	"slices"
 	"strings"
@@ -153,24 +152,31 @@ func (e *Entry) declares(attr string) bool {
 // combine merges second into first, which manages the same thing. It returns false if second stays an entry of its own: where the two
 // share only a part of what they manage (a package in two lists) and agree on all else, or where only the run tells all of it.
 func (b *builder) combine(first, second *Entry, shared int) bool {
+	clashes, part := b.clash(first, second, shared)
+	switch {
+	case clashes:
+		return true
+	case part, first.Deferred != nil, second.Deferred != nil:
+		return false
+	}
+	if err := adopt(first, second); err != nil {
+		b.conflict(first, second, err.Error())
+	}
+	return true
+}
+
+// clash reports two entries that say different things of what both manage. Part says that they share only a part of that, and agree on all else.
+func (b *builder) clash(first, second *Entry, shared int) (clashes, part bool) {
 	if reflect.TypeOf(first.known()) != reflect.TypeOf(second.known()) {
 		b.conflict(first, second, "")
-		return true
+		return true, false
 	}
 	diff := contradictions(first, second)
-	switch {
-	case len(diff) == 0 && (first.Deferred != nil || second.Deferred != nil):
-		return false
-	case len(diff) == 0:
-		if err := adopt(first, second); err != nil {
-			b.conflict(first, second, err.Error())
-		}
-		return true
-	case partly(first, second, shared, diff):
-		return false
+	if len(diff) == 0 || partly(first, second, shared, diff) {
+		return false, len(diff) > 0
 	}
 	b.conflict(first, second, "they differ in "+strings.Join(diff, ", "))
-	return true
+	return true, false
 }
 
 // partly says that of two lists of things (packages) some are in both, and that all else is the same.
@@ -181,21 +187,11 @@ func partly(first, second *Entry, shared int, diff []string) bool {
 
 // contradictions names what two declarations of one thing say differently. What only one of them says is none, nor is one path in two spellings.
 func contradictions(first, second *Entry) []string {
-	var out []string
-	for _, a := range attributes.Differences(first.known(), second.known()) {
-		if a.Title {
-			if !samePath(a.In(first.known()), a.In(second.known())) {
-				out = append(out, a.Name)
-			}
-		} else if first.declares(a.Name) && second.declares(a.Name) {
-			out = append(out, a.Name)
-		}
-	}
-	return append(out, differentOptions(first, second)...)
+	return append(attributes.Contradictions(first.declaration(), second.declaration()), differentOptions(first, second)...)
 }
 
-func samePath(x, y reflect.Value) bool {
-	return x.Kind() == reflect.String && path.IsAbs(x.String()) && path.Clean(x.String()) == path.Clean(y.String())
+func (e *Entry) declaration() attributes.Declaration {
+	return attributes.Declaration{Resource: e.known(), Says: e.declares}
 }
 
 // unset says that a field was not declared. Of booleans and numbers that cannot be told.
@@ -210,14 +206,7 @@ func unset(v reflect.Value) bool {
 // adopt gives first what only second says, with its place in the manifest. What each of them may say alone can be a mistake together: then first
 // stays what it is.
 func adopt(first, second *Entry) error {
-	from := map[string]bool{}
-	merged := attributes.Clone(first.Resource)
-	for _, a := range attributes.Differences(first.Resource, second.Resource) {
-		if !first.declares(a.Name) {
-			a.In(merged).Set(a.In(second.Resource))
-			from[a.Name] = true
-		}
-	}
+	merged, from := attributes.Together(first.declaration(), second.declaration())
 	if v, ok := merged.(resources.Validator); ok && len(from) > 0 {
 		if err := v.Validate(); err != nil {
 			return err

@@ -8,24 +8,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestProve rehearses on a node that runs: its services, mounts and files stay as they are.
-func TestProve(t *testing.T) {
-	n := serviceNode(t)
-	ctx := t.Context()
-	sh := func(line string) string {
-		t.Helper()
-		res, err := n.Run(ctx, "/bin/sh", "-c", line)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return res.Stdout
-	}
-	unit := "[Service]\nExecStart=/bin/sleep 1000\n[Install]\nWantedBy=multi-user.target\n"
-	if err := n.Put(ctx, "/etc/systemd/system/old.service", []byte(unit), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	sh("systemctl daemon-reload && systemctl start old.service")
-	manifest := `
+// rehearsed reaches for all that a sandbox must keep from the node.
+const rehearsed = `
 file "/etc/old.conf" { content = "new\n" }
 service "old" {
   ensure    = "running"
@@ -54,7 +38,25 @@ exec "tree" {
   creates = "/usr/share/copy"
 }
 `
-	if err := n.Put(ctx, "/root/prove.hcl", []byte(manifest), 0o644); err != nil {
+
+// TestProve rehearses on a node that runs: its services, mounts and files stay as they are.
+func TestProve(t *testing.T) {
+	n := serviceNode(t)
+	ctx := t.Context()
+	sh := func(line string) string {
+		t.Helper()
+		res, err := n.Run(ctx, "/bin/sh", "-c", line)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return res.Stdout
+	}
+	unit := "[Service]\nExecStart=/bin/sleep 1000\n[Install]\nWantedBy=multi-user.target\n"
+	if err := n.Put(ctx, "/etc/systemd/system/old.service", []byte(unit), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	sh("systemctl daemon-reload && systemctl start old.service")
+	if err := n.Put(ctx, "/root/prove.hcl", []byte(rehearsed), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	look := "systemctl show -p MainPID,ActiveState old.service; systemctl is-enabled old.service; cat /proc/self/mountinfo; ls /etc /mnt /usr /var/lib /home /run; cat /etc/passwd"

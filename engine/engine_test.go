@@ -115,7 +115,7 @@ func TestRecorder(t *testing.T) {
 		name, decl, edges, want string
 		keep                    *keeper
 		log                     []string
-		err                     string
+		err, aborted            string
 	}{
 		{name: "owes before a change, settles after the refresh", decl: "a s:there", edges: "a~s", keep: &keeper{}, want: "a=changed s=refreshed",
 			log: []string{"begin a owes [t.s]", "begin s owes []", "settled s"}},
@@ -127,7 +127,7 @@ func TestRecorder(t *testing.T) {
 			log: []string{"begin a owes [t.s]", "settled s"}},
 		{name: "no journal before the first change: nothing was touched", decl: "a b", keep: &keeper{failAt: 1}, err: "journal: no space left on device"},
 		{name: "no journal later: nothing new", decl: "a b c", edges: "a>b", keep: &keeper{failAt: 2}, want: "a=changed b=failed c=skipped",
-			log: []string{"begin a owes []"}},
+			log: []string{"begin a owes []"}, aborted: "journal: no space left on device"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			w := &world{}
@@ -145,6 +145,9 @@ func TestRecorder(t *testing.T) {
 				t.Error(diff)
 			}
 			if diff := cmp.Diff(tc.log, tc.keep.log); diff != "" {
+				t.Error(diff)
+			}
+			if diff := cmp.Diff(tc.aborted, rep.Aborted); diff != "" {
 				t.Error(diff)
 			}
 		})

@@ -17,7 +17,17 @@ import (
 // giver is a thing with a value for others.
 type giver struct{ thing }
 
-func (g *giver) Values() map[string]any { return map[string]any{"said": "value of " + g.name} }
+func (g *giver) Values() map[string]any {
+	if g.words["mute"] {
+		return nil
+	}
+	return map[string]any{"said": "value of " + g.name}
+}
+
+// surveyor is a thing that has to learn what is declared beside it.
+type surveyor struct{ thing }
+
+func (s *surveyor) Survey(func() []string) { s.w.did("survey %s", s.name) }
 
 // deferring makes a catalog in which the last, d, is known only with the values of the first, a: what it becomes are the names in made. Fails is what is
 // wrong with it then.
@@ -33,7 +43,13 @@ func deferring(t *testing.T, w *world, decl, edges, made string, fails error) *c
 		Bind: func(_ context.Context, late catalog.Values) ([]*catalog.Entry, error) {
 			values, ok := late(a.Addr)
 			w.did("bind with %v %v", values["said"], ok)
-			return declare(t, w, made), fails
+			out := declare(t, w, made)
+			for _, e := range out {
+				if th, ok := e.Resource.(*thing); ok && th.words["surveys"] {
+					e.Resource = &surveyor{*th}
+				}
+			}
+			return out, fails
 		},
 	}
 	d.Resource = nil
@@ -45,17 +61,27 @@ func TestDeferred(t *testing.T) {
 		name, decl, edges, made, want, log string
 		fails                              error
 		plan                               bool
+		skip                               string // what has this tag
 	}{
 		{name: "a plan does not know", decl: "a d", made: "d", plan: true, want: "a=pending d=pending:known late"},
 		{name: "what stays as it is says it at once", decl: "a:there d", made: "d", plan: true, want: "a=unchanged d=pending:known late", log: "bind with value of a true"},
-		{name: "a change of what is not known is one", decl: "a s:there d", edges: "d~s", made: "d", plan: true, want: "a=pending s=pending d=pending:known late"},
+		{name: "a change of what is not known is one", decl: "a s:there d", edges: "d~s", made: "d", plan: true, want: "a=pending s=pending:after t.d d=pending:known late"},
+		{name: "what is off gives nothing later", decl: "a:off d", made: "d", plan: true, want: "a=unchanged d=pending:known late", log: "bind with <nil> false"},
+		{name: "nor does what is left out", decl: "a:tag=x d", made: "d", plan: true, skip: "x", want: "d=pending:known late", log: "bind with <nil> false"},
+		{name: "whatever comes after may see what it becomes", decl: "a x:there d", edges: "d>x", made: "d", plan: true,
+			want: "a=pending x=unchanged:after t.d d=pending:known late"},
+		{name: "not where it stays as it is", decl: "a:there x:there d", edges: "d>x", made: "d:there", plan: true,
+			want: "a=unchanged x=unchanged d=unchanged:known late", log: "bind with value of a true"},
+		{name: "one that has nothing to say has said so", decl: "a:mute d", made: "d", want: "a=changed d=changed:known late", log: "apply a,bind with <nil> true,apply d"},
+		{name: "one that has to know what is declared", decl: "a:there d", made: "d:surveys", want: "a=unchanged d=changed:known late",
+			log: "bind with value of a true,survey d,bind with value of a true,survey d,apply d"},
 		{name: "bound", decl: "a d", made: "d", want: "a=changed d=changed:known late", log: "apply a,bind with value of a true,apply d"},
 		{name: "to several", decl: "a d", made: "d1 d2:there d3:fails", want: "a=changed d1=changed:known late d2=unchanged:known late d3=failed:known late",
 			log: "apply a,bind with value of a true,apply d1,apply d3"},
 		{name: "of which one fails", decl: "a b d", edges: "d>b", made: "d1:fails d2", want: "a=changed b=skipped(t.d1) d1=failed:known late d2=changed:known late",
 			log: "apply a,bind with value of a true,apply d1,apply d2"},
 		{name: "to none", decl: "a d", made: "", want: "a=changed d=unchanged:known late", log: "apply a,bind with value of a true"},
-		{name: "a change of one notifies", decl: "a s:there d", edges: "d~s", made: "d1:there d2", want: "a=changed s=refreshed d1=unchanged:known late d2=changed:known late",
+		{name: "a change of one notifies", decl: "a s:there d", edges: "d~s", made: "d1:there d2 d3:there", want: "a=changed s=refreshed:after t.d d1=unchanged:known late d2=changed:known late d3=unchanged:known late",
 			log: "apply a,bind with value of a true,apply d2,refresh s"},
 		{name: "the one that it needs fails", decl: "a:fails d", made: "d", want: "a=failed d=skipped(t.a)", log: "apply a"},
 		{name: "its values are not given", decl: "a d", fails: &catalog.NotGiven{From: []resources.Address{{Type: "t", Title: "a"}}}, want: "a=changed d=unchanged:known late",
@@ -66,18 +92,22 @@ func TestDeferred(t *testing.T) {
 			c := deferring(t, w, tc.decl, tc.edges, tc.made, tc.fails)
 			var rep *report.Report
 			var err error
+			var o Options
+			if tc.skip != "" {
+				o.SkipTags = []string{tc.skip}
+			}
 			if tc.plan {
-				rep, err = Plan(t.Context(), node{}, c, Options{})
+				rep, err = Plan(t.Context(), node{}, c, o)
 			} else {
-				rep, err = Converge(t.Context(), node{}, c, Options{})
+				rep, err = Converge(t.Context(), node{}, c, o)
 			}
 			if err != nil {
 				t.Fatal(err)
 			}
 			var got []string
 			for i, o := range strings.Fields(outcomes(rep)) {
-				if rep.Results[i].Certainty == report.KnownLate {
-					o += ":" + report.KnownLate
+				if c := rep.Results[i].Certainty; c == report.KnownLate || strings.HasPrefix(c, report.CertaintyAfter+"t.d") {
+					o += ":" + c
 				}
 				got = append(got, o)
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
 )
@@ -131,4 +133,90 @@ func (d *drawn) misplaced(trace []string) (wrong []string) {
 		}
 	}
 	return wrong
+}
+
+// TestLimitsOnRandomCatalogs: whatever is changed inside a limit is changed while the node holds its place, which it keeps until all that hangs together
+// has ended, takes once at a time and gives back.
+func TestLimitsOnRandomCatalogs(t *testing.T) {
+	for seed := range uint64(300) {
+		rnd := rand.New(rand.NewPCG(seed, 5))
+		decl, inside := []string{"La", "Lb"}, []string{"La=", "Lb="}
+		n := 2 + rnd.IntN(7)
+		for v := range n {
+			decl = append(decl, fmt.Sprintf("%c%d:%s", "aas"[rnd.IntN(3)], v, []string{"there", "fails", "", ""}[rnd.IntN(4)]))
+			for l := range inside {
+				if rnd.IntN(3) == 0 {
+					inside[l] += "," + strings.Split(decl[v+2], ":")[0]
+				}
+			}
+		}
+		var edges, in []string
+		for range rnd.IntN(2 * n) {
+			if i, j := rnd.IntN(n), rnd.IntN(n); i < j {
+				edges = append(edges, strings.Split(decl[i+2], ":")[0]+string(">~"[rnd.IntN(2)])+strings.Split(decl[j+2], ":")[0])
+			}
+		}
+		for _, i := range inside {
+			if l, members, _ := strings.Cut(i, "=,"); members != "" {
+				in = append(in, l+"="+members)
+			}
+		}
+		w := &world{}
+		entries, rels := declareLimits(t, w, strings.Join(decl, " "), strings.Join(edges, " "), strings.Join(in, " "))
+		c, problems := catalog.New(entries, rels, func(resources.Address) bool { return false })
+		if problems != nil {
+			continue // nodes could wait for each other
+		}
+		rep, err := Converge(t.Context(), shell{w: w}, c, Options{Parallel: 1 + rnd.IntN(3)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if wrong := misheld(c, w.log); wrong != "" {
+			t.Fatalf("seed %d: %s\n%v %v inside %v: %s\n%v", seed, wrong, decl, edges, in, outcomes(rep), w.log)
+		}
+	}
+}
+
+// misheld says what in a log is done without a place that it needs, or how places are taken and given back wrongly; "" nothing.
+func misheld(c *catalog.Catalog, log []string) string {
+	held := map[string]bool{}
+	within := map[*catalog.Section]bool{} // a member was changed since the place was taken
+	left := map[*catalog.Section]bool{}   // and it was given back
+	for _, l := range log {
+		verb, name, _ := strings.Cut(l, " ")
+		name, _, _ = strings.Cut(name, " ")
+		switch verb {
+		case "enter", "leave":
+			if held[name] == (verb == "enter") {
+				return l + ": twice"
+			}
+			held[name] = verb == "enter"
+			for s := range within {
+				if s.Name == name && !held[name] {
+					left[s] = true
+				}
+			}
+			continue
+		}
+		for v, e := range c.Entries() {
+			if e.Addr.Title != name {
+				continue
+			}
+			for _, s := range c.Sections(v) {
+				switch {
+				case !held[s.Name]:
+					return l + ": without a place in " + s.Name
+				case left[s]:
+					return l + ": the place in " + s.Name + " was given back in between"
+				}
+				within[s] = true
+			}
+		}
+	}
+	for name, still := range held {
+		if still {
+			return name + " is not left"
+		}
+	}
+	return ""
 }

@@ -5,6 +5,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/nodeapply/apply/catalog"
+	"github.com/nodeapply/apply/catalog/selection"
 	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/resources"
 )
@@ -41,5 +43,37 @@ func TestReporter(t *testing.T) {
 		if d := cmp.Diff(tt.told, res.Warnings); d != "" {
 			t.Error(d)
 		}
+	}
+}
+
+// TestEdges: relations lead between results, by their index; a set is an index beyond them. What is left out has no result.
+func TestEdges(t *testing.T) {
+	w := &world{}
+	entries := declare(t, w, "a:tag=x b c d e:there")
+	for i, m := range []string{"", "module.m", "module.m", "module.n", "module.n"} {
+		entries[i].Addr.Module = m
+	}
+	rels := []catalog.Relation{
+		{From: entries[0].Addr, To: entries[1].Addr},
+		{From: entries[1].Addr, To: entries[2].Addr, Kind: catalog.Notify},
+		{From: resources.Address{Module: "module.m"}, To: resources.Address{Module: "module.n"}},
+	}
+	for name, tc := range map[string]struct {
+		choice selection.Choice
+		want   []report.Edge
+	}{
+		"all": {selection.Choice{}, []report.Edge{{From: 0, To: 1}, {From: 1, To: 2, Notify: true}, {From: 1, To: 5}, {From: 2, To: 5}, {From: 5, To: 6}, {From: 6, To: 3}, {From: 6, To: 4}}},
+		"without a": {selection.Choice{SkipTags: []string{"x"}},
+			[]report.Edge{{From: 0, To: 1, Notify: true}, {From: 0, To: 4}, {From: 1, To: 4}, {From: 4, To: 5}, {From: 5, To: 2}, {From: 5, To: 3}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			rep, err := Plan(t.Context(), node{}, newCatalog(t, entries, rels), Options{Choice: tc.choice})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d := cmp.Diff(tc.want, rep.Edges); d != "" {
+				t.Error(d)
+			}
+		})
 	}
 }

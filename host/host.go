@@ -63,7 +63,8 @@ type File interface {
 
 // FileWriter changes files. A write is whole or not at all: at every moment the old or the new is there, never neither or a part.
 type FileWriter interface {
-	// WriteFile puts content at name: a new file beside it, owner and mode set before it becomes visible, fsync, rename, fsync of the folder.
+	// WriteFile puts content at name: a new file, without a name or beside it, owner and mode set before it becomes visible, fsync, link or rename, fsync of
+	// the folder.
 	WriteFile(ctx context.Context, name string, f NewFile) error
 	// Mkdir makes one folder; its parent must be there.
 	Mkdir(ctx context.Context, name string, m Meta) error
@@ -139,6 +140,9 @@ type NewFile struct {
 	Content io.Reader // a [Draft] becomes the file itself
 	// Meta's unset parts are taken from the file that is replaced (its ACLs and extended attributes too), else: mode 0644, the caller's owner and group.
 	Meta Meta
+	// Announce, if set, is called before anything of the new file has a name or anything of the old one is changed, while the content is made durable
+	// where that needs no name; an error leaves the old file. Absent: nothing is at the name.
+	Announce func(ctx context.Context, absent bool) error
 	// Was, if set, is the file that Content was made from: if something else is at the name now, that is an error.
 	Was *Stat
 	// Validate, if set, is called with the name of the finished new file before it becomes visible; an error leaves the old file.

@@ -33,9 +33,12 @@ type Op struct {
 	Name string // the file's, the unit's or the fact's name; the program of a command
 	Verb Verb   // of a unit
 	All  bool   // of a removal: the folder's content too
+	// Absent says that nothing is at the name, as who is about to change it has seen.
+	Absent bool
 }
 
-// Recorder is told of every change before it is made, with the node as it was, and may refuse it by an error.
+// Recorder is told of every change before it is made, with the node as it was, and may refuse it by an error. New content may be on its way to the disk
+// meanwhile, as long as it has no name.
 type Recorder interface {
 	Before(ctx context.Context, v View, op Op) error
 }
@@ -49,8 +52,12 @@ type recording struct {
 }
 
 func (h *recording) WriteFile(ctx context.Context, name string, f NewFile) error {
-	if err := h.r.Before(ctx, h.Host, Op{Kind: OpWrite, Name: name}); err != nil {
-		return err
+	also := f.Announce
+	f.Announce = func(ctx context.Context, absent bool) error {
+		if err := h.r.Before(ctx, h.Host, Op{Kind: OpWrite, Name: name, Absent: absent}); err != nil || also == nil {
+			return err
+		}
+		return also(ctx, absent)
 	}
 	return h.Host.WriteFile(ctx, name, f)
 }

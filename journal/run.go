@@ -162,7 +162,7 @@ func (r *Run) Op(ctx context.Context, a resources.Address, v host.View, op host.
 	}
 	for {
 		n := min(len(names), batch)
-		records, err := r.imageRecords(ctx, a, v, op.Kind, names[:n])
+		records, err := r.imageRecords(ctx, a, v, op, names[:n])
 		if err != nil {
 			return err
 		}
@@ -184,33 +184,51 @@ func (r *Run) Op(ctx context.Context, a resources.Address, v host.View, op host.
 const batch = 256
 
 // imageRecords makes the records of a change of the files of these names.
-func (r *Run) imageRecords(ctx context.Context, a resources.Address, v host.View, kind host.OpKind, names []string) ([]record.Record, error) {
+func (r *Run) imageRecords(ctx context.Context, a resources.Address, v host.View, op host.Op, names []string) ([]record.Record, error) {
+	want := everything
+	if op.Kind == host.OpMeta {
+		want = metadata
+	}
 	records := make([]record.Record, len(names))
 	var g errgroup.Group
 	for i, name := range names {
-		rec := record.Op{Addr: record.AddressOf(a), Kind: string(kind), Name: []byte(name)}
-		want := everything
-		if kind == host.OpMeta {
-			want = metadata
+		rec := &record.Op{Addr: record.AddressOf(a), Kind: string(op.Kind), Name: []byte(name)}
+		records[i] = record.Record{Op: rec}
+		first := r.touch(a, name, want)
+		take := func() (err error) {
+			if rec.Pre, err = r.state.images.Take(ctx, v, name, want == everything); err != nil {
+				err = fmt.Errorf("pre-image of %s: %w; old content kept", name, err)
+			}
+			return err
 		}
-		r.mu.Lock()
-		first := r.images[name] < want
-		r.images[name] = max(r.images[name], want)
-		r.touched[a] = append(r.touched[a], name)
-		r.mu.Unlock()
-		records[i] = record.Record{Op: &rec}
-		if first {
+		switch {
+		case !first:
+		case op.Absent:
+			rec.Pre = image.Nothing()
+		default:
 			leave := r.state.images.Place(ctx)
-			g.Go(func() (err error) {
+			if len(names) == 1 {
+				err := take()
+				leave()
+				return records, err
+			}
+			g.Go(func() error {
 				defer leave()
-				if rec.Pre, err = r.state.images.Take(ctx, v, name, want == everything); err != nil {
-					err = fmt.Errorf("pre-image of %s: %w; old content kept", name, err)
-				}
-				return err
+				return take()
 			})
 		}
 	}
 	return records, g.Wait()
+}
+
+// touch notes that a changes what is at a name; first: no more of it than want is kept as yet.
+func (r *Run) touch(a resources.Address, name string, want depth) (first bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	first = r.images[name] < want
+	r.images[name] = max(r.images[name], want)
+	r.touched[a] = append(r.touched[a], name)
+	return first
 }
 
 // Ended records how the files that a changed were left. Only an undo looks at that: nobody waits for the disk.

@@ -7,28 +7,28 @@ import (
 	"github.com/nodeapply/apply/bench/state"
 )
 
-// Ansible is ansible-playbook on the local machine. Its tasks run one after the other, which keeps every edge.
-type Ansible struct{}
+// ansible is ansible-playbook on the local machine. Its tasks run one after the other, which keeps every edge.
+type ansible struct{}
 
 // Name implements Tool.
-func (Ansible) Name() string { return "ansible" }
+func (ansible) Name() string { return "ansible" }
 
 // Version implements Tool.
-func (Ansible) Version() []string { return []string{"ansible", "--version"} }
+func (ansible) Version() []string { return []string{"ansible", "--version"} }
 
 // Command implements Tool.
-func (Ansible) Command(dir string) (args, env []string) {
+func (ansible) Command(dir string) (args, env []string) {
 	return []string{"ansible-playbook", "-i", "localhost,", filepath.Join(dir, "site.yml")},
 		[]string{"ANSIBLE_LOCAL_TEMP=" + filepath.Join(dir, "tmp"), "ANSIBLE_REMOTE_TEMP=" + filepath.Join(dir, "tmp"), "ANSIBLE_NOCOLOR=1", "HOME=" + dir}
 }
 
 // Ended implements Tool.
-func (Ansible) Ended(exit int, out []byte) (ok, changed bool) {
+func (ansible) Ended(exit int, out []byte) (ok, changed bool) {
 	return exit == 0, contains(out, " changed=") && !contains(out, " changed=0 ")
 }
 
 // Write implements Tool.
-func (Ansible) Write(dir string, s *state.State) error {
+func (ansible) Write(dir string, s *state.State) error {
 	head := "- hosts: localhost\n  connection: local\n  gather_facts: false\n  tasks:\n"
 	switch s.Shape {
 	case state.Nothing:

@@ -7,22 +7,22 @@ import (
 	"github.com/nodeapply/apply/bench/state"
 )
 
-// CFEngine is cf-agent.
-type CFEngine struct{}
+// cfengine is cf-agent.
+type cfengine struct{}
 
 // Name implements Tool.
-func (CFEngine) Name() string { return "cfengine" }
+func (cfengine) Name() string { return "cfengine" }
 
 // Version implements Tool.
-func (CFEngine) Version() []string { return []string{"cf-agent", "--version"} }
+func (cfengine) Version() []string { return []string{"cf-agent", "--version"} }
 
 // Command implements Tool.
-func (CFEngine) Command(dir string) (args, env []string) {
+func (cfengine) Command(dir string) (args, env []string) {
 	return []string{"cf-agent", "--no-lock", "--inform", "--color=never", "--file", filepath.Join(dir, "site.cf")}, nil
 }
 
 // Ended implements Tool.
-func (CFEngine) Ended(exit int, out []byte) (ok, changed bool) {
+func (cfengine) Ended(exit int, out []byte) (ok, changed bool) {
 	return exit == 0 && !contains(out, "error:"), contains(out, "info:")
 }
 
@@ -35,7 +35,7 @@ body link_from to(name) { source => "$(name)"; link_type => "symlink"; }
 `
 
 // Write implements Tool.
-func (CFEngine) Write(dir string, s *state.State) error {
+func (cfengine) Write(dir string, s *state.State) error {
 	head := "body common control { bundlesequence => { \"main\" }; }\n" + bodies + "bundle agent main\n{\n"
 	switch s.Shape {
 	case state.Nothing:

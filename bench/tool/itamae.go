@@ -7,27 +7,27 @@ import (
 	"github.com/nodeapply/apply/bench/state"
 )
 
-// Itamae is itamae local. Its resources run one after the other, which keeps every edge.
-type Itamae struct{}
+// itamae is itamae local. Its resources run one after the other, which keeps every edge.
+type itamae struct{}
 
 // Name implements Tool.
-func (Itamae) Name() string { return "itamae" }
+func (itamae) Name() string { return "itamae" }
 
 // Version implements Tool.
-func (Itamae) Version() []string { return []string{"itamae", "version"} }
+func (itamae) Version() []string { return []string{"itamae", "version"} }
 
 // Command implements Tool.
-func (Itamae) Command(dir string) (args, env []string) {
+func (itamae) Command(dir string) (args, env []string) {
 	return []string{"itamae", "local", "--no-color", filepath.Join(dir, "recipe.rb")}, nil
 }
 
 // Ended implements Tool.
-func (Itamae) Ended(exit int, out []byte) (ok, changed bool) {
+func (itamae) Ended(exit int, out []byte) (ok, changed bool) {
 	return exit == 0, contains(out, " will change ", " modified: ", " will be ", " @@ -") // of a folder it prints differences alone
 }
 
 // Write implements Tool.
-func (Itamae) Write(dir string, s *state.State) error {
+func (itamae) Write(dir string, s *state.State) error {
 	switch s.Shape {
 	case state.Nothing:
 		return write(dir, "recipe.rb", "", "", s, nil)

@@ -7,26 +7,26 @@ import (
 	"github.com/nodeapply/apply/bench/state"
 )
 
-// Puppet is puppet apply.
-type Puppet struct{}
+// puppet is puppet apply.
+type puppet struct{}
 
 // Name implements Tool.
-func (Puppet) Name() string { return "puppet" }
+func (puppet) Name() string { return "puppet" }
 
 // Version implements Tool.
-func (Puppet) Version() []string { return []string{"puppet", "--version"} }
+func (puppet) Version() []string { return []string{"puppet", "--version"} }
 
 // Command implements Tool.
-func (Puppet) Command(dir string) (args, env []string) {
+func (puppet) Command(dir string) (args, env []string) {
 	return []string{"puppet", "apply", "--detailed-exitcodes", "--color=false", "--confdir", filepath.Join(dir, "conf"),
 		"--vardir", filepath.Join(dir, "var"), filepath.Join(dir, "site.pp")}, nil
 }
 
 // Ended implements Tool.
-func (Puppet) Ended(exit int, _ []byte) (ok, changed bool) { return exit == 0 || exit == 2, exit == 2 }
+func (puppet) Ended(exit int, _ []byte) (ok, changed bool) { return exit == 0 || exit == 2, exit == 2 }
 
 // Write implements Tool.
-func (Puppet) Write(dir string, s *state.State) error {
+func (puppet) Write(dir string, s *state.State) error {
 	switch s.Shape {
 	case state.Nothing:
 		return write(dir, "site.pp", "", "", s, nil)

@@ -30,7 +30,7 @@ type Tool interface {
 var ErrUnsupported = errors.New("not possible")
 
 // Peers are the tools that apply is compared with.
-func Peers() []Tool { return []Tool{Puppet{}, Ansible{}, CFEngine{}, Itamae{}} }
+func Peers() []Tool { return []Tool{puppet{}, ansible{}, cfengine{}, itamae{}} }
 
 // text is a file under way.
 type text struct {

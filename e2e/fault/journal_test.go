@@ -67,7 +67,7 @@ func TestJournalThatCannotBeWritten(t *testing.T) {
 		res, err := ptrace.Run(ctx, ptrace.Options{
 			Args: []string{programs.apply, "--parallel", "1", "--state-dir", state, main}, Env: os.Environ(), Dir: "/",
 			At: func(c ptrace.Call) ptrace.Verdict {
-				made = made || c.Name == "renameat" && c.Path == one
+				made = made || c.Name == "linkat" && c.Path == one
 				if made && strings.HasSuffix(c.Path, ".journal") {
 					return ptrace.Verdict{Errno: syscall.ENOSPC}
 				}

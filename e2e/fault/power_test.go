@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/nodeapply/apply/e2e/fault/ptrace"
 )
 
 // TestPowerCut cuts the power after a run that ended well: what it brought is there after the next boot.
@@ -45,6 +47,89 @@ func TestPowerCut(t *testing.T) {
 			}
 			record(t, "power cut after exit 0, "+fstype, fmt.Sprintf("%d cuts, %d targets lost", cuts, lost), strings.TrimSuffix(control, "; "))
 		})
+	}
+}
+
+// TestPowerCutOnTheWay cuts the power before calls that change something, once with what the file system has logged until then on the disk and once
+// without: each target is old or new, and no refresh is lost that a new one owes.
+func TestPowerCutOnTheWay(t *testing.T) {
+	for _, fstype := range []string{"ext4", "xfs"} {
+		if fstype != "ext4" && !whole {
+			continue
+		}
+		t.Run(fstype, func(t *testing.T) {
+			d := newDisk(t, fstype)
+			found := d.cutAll(t, small)
+			for _, f := range found.faults {
+				t.Error(f)
+			}
+			control := ""
+			for _, mode := range []string{"nofsync", "memory"} {
+				s := small
+				s.manifest, s.control = "", mode
+				red := d.cutAll(t, s)
+				if red.red == 0 {
+					t.Errorf("the harness found nothing wrong with the control %q", mode)
+				}
+				control += fmt.Sprintf("%s: %d of %d red; ", mode, red.red, red.kills)
+			}
+			record(t, "power cut before each changing call, "+fstype, fmt.Sprintf("%d cuts, %d red, %d refreshes lost", found.kills, found.red, found.lost), strings.TrimSuffix(control, "; "))
+		})
+	}
+}
+
+// cutAll cuts the power until the scene's command writes: what that has not synced is its own.
+func (d *disk) cutAll(t *testing.T, s scene) verdict {
+	t.Helper()
+	set := func() stage {
+		st := s.set(t, d.dir)
+		command(t, "sync", "-f", d.dir)
+		return st
+	}
+	st := set()
+	before := st.look(t)
+	if res := st.traced(t, nil); res.ExitCode != 0 {
+		t.Fatalf("undisturbed: exit code %d\n%s", res.ExitCode, res.Output)
+	}
+	after := st.look(t)
+	step, hows := 1, []string{"shutdown -f"}
+	switch {
+	case whole:
+		hows = append(hows, "shutdown")
+	case s.control == "":
+		step = 3
+	}
+	var v verdict
+	for k := 1; ; k += step {
+		for _, how := range hows {
+			st := set()
+			var at ptrace.Call
+			written := false
+			res := st.traced(t, func(c ptrace.Call) ptrace.Verdict {
+				late := written
+				written = late || filepath.Base(c.Path) == "log"
+				if c.N != k || late {
+					return ptrace.Verdict{}
+				}
+				at = c
+				command(t, "xfs_io", "-x", "-c", how, d.dir)
+				return ptrace.Verdict{Kill: true}
+			})
+			if at.N == 0 {
+				return v
+			}
+			command(t, "umount", d.dir)
+			d.mount(t)
+			v.kills++
+			found, lost := st.judge(t, res, before, after)
+			if len(found) > 0 {
+				v.red++
+				v.faults = append(v.faults, fmt.Sprintf("%s before %v:\n\t%s", how, at, strings.Join(found, "\n\t")))
+			}
+			if lost {
+				v.lost++
+			}
+		}
 	}
 }
 

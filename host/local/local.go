@@ -59,6 +59,7 @@ func New(o Options) (*Node, error) {
 	}
 	served := answers.New()
 	root.Answers = func(inside string) error { return served.Answers(path.Join(name, inside)) }
+	root.Served = func(inside string) bool { return served.Served(path.Join(name, inside)) }
 	n := &Node{root: root, rootName: name, groups: sync.OnceValue(command.NewGroups), systemd: systemd.New()}
 	// The files of accounts are read without asking for the names of their owners, which are in these files.
 	n.Accounts = accounts.New(reader.New(root, name), n.Query)

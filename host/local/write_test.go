@@ -3,6 +3,7 @@ package local_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -224,6 +225,68 @@ func TestWriteFileWhatItWas(t *testing.T) {
 			want := "write: /a: somebody replaced it meanwhile"
 			if name == "" && err != nil || name != "" && (err == nil || err.Error() != want) {
 				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
+// TestAnnounce: who is told of a write before sees what was there and no other name beside it, whether the new file has one by then or not; and can refuse.
+func TestAnnounce(t *testing.T) {
+	refused := errors.New("refused")
+	for _, tt := range []struct {
+		name     string
+		tree     string
+		validate bool
+		inPlace  bool
+		refuse   error
+		absent   bool
+		want     string // at the name afterwards
+		wantErr  string
+	}{
+		{"nothing there", "-- d/ --\n", false, false, nil, true, "new", ""},
+		{"nothing there, refused", "-- d/ --\n", false, false, refused, true, "", "refused"},
+		{"replaced", "-- d/a --\nold\n", false, false, nil, false, "new", ""},
+		{"replaced, refused", "-- d/a --\nold\n", false, false, refused, false, "old\n", "refused"},
+		{"judged", "-- d/a --\nold\n", true, false, nil, false, "new", ""},
+		{"judged, refused", "-- d/a --\nold\n", true, false, refused, false, "old\n", "refused"},
+		{"in place", "-- d/a --\nold\n", false, true, nil, false, "new", ""},
+		{"in place, refused", "-- d/a --\nold\n", false, true, refused, false, "old\n", "refused"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			h := hosttest.New(t, tt.tree)
+			before, err := os.ReadDir(h.Path("/d"))
+			must(t, err)
+			told := 0
+			f := content("new")
+			f.InPlace = tt.inPlace
+			if tt.validate {
+				f.Validate = func(context.Context, string) error {
+					if told == 0 {
+						t.Error("a name was given before it was told")
+					}
+					return nil
+				}
+			}
+			f.Announce = func(_ context.Context, absent bool) error {
+				told++
+				now, err := os.ReadDir(h.Path("/d"))
+				must(t, err)
+				if len(now) != len(before) || absent != tt.absent || !absent && h.Content("/d/a") != "old\n" {
+					t.Errorf("it is told late: absent %v, %v", absent, now)
+				}
+				return tt.refuse
+			}
+			err = h.WriteFile(t.Context(), "/d/a", f)
+			if got := fmt.Sprint(err); err == nil && tt.wantErr != "" || err != nil && got != tt.wantErr {
+				t.Errorf("want %q, got %q", tt.wantErr, got)
+			}
+			if told != 1 {
+				t.Errorf("told %d times", told)
+			}
+			names, err := os.ReadDir(h.Path("/d"))
+			must(t, err)
+			if tt.want == "" && len(names) != 0 || tt.want != "" && (len(names) != 1 || h.Content("/d/a") != tt.want) {
+				t.Errorf("want %q, got %v", tt.want, names)
 			}
 		})
 	}

@@ -2,6 +2,7 @@
 package attributes
 
 import (
+	"path"
 	"reflect"
 	"slices"
 	"strings"
@@ -49,13 +50,51 @@ func (a Attr) In(r resources.Resource) reflect.Value {
 	return reflect.ValueOf(r).Elem().FieldByIndex(a.index)
 }
 
-// Differences lists the attributes in which two resources of one type are declared differently.
-func Differences(x, y resources.Resource) []Attr {
+// Declaration is a resource, and which of its attributes its block says something of.
+type Declaration struct {
+	Resource resources.Resource
+	Says     func(attr string) bool
+}
+
+// Contradictions names the attributes of which two declarations of one thing, of one type, say different things. What only one of them says is none,
+// nor is one path in two spellings.
+func Contradictions(x, y Declaration) []string {
+	var out []string
+	for _, a := range differences(x.Resource, y.Resource) {
+		if a.Title {
+			if !samePath(a.In(x.Resource), a.In(y.Resource)) {
+				out = append(out, a.Name)
+			}
+		} else if x.Says(a.Name) && y.Says(a.Name) {
+			out = append(out, a.Name)
+		}
+	}
+	return out
+}
+
+// Together is the resource of x with what y alone says, and which attributes that are. The two of x and y stay as they are.
+func Together(x, y Declaration) (both resources.Resource, from map[string]bool) {
+	both, from = clone(x.Resource), map[string]bool{}
+	for _, a := range differences(x.Resource, y.Resource) {
+		if !x.Says(a.Name) {
+			a.In(both).Set(a.In(y.Resource))
+			from[a.Name] = true
+		}
+	}
+	return both, from
+}
+
+func samePath(x, y reflect.Value) bool {
+	return x.Kind() == reflect.String && path.IsAbs(x.String()) && path.Clean(x.String()) == path.Clean(y.String())
+}
+
+// differences lists the attributes that two resources of one type have differently.
+func differences(x, y resources.Resource) []Attr {
 	return slices.DeleteFunc(of(x), func(a Attr) bool { return reflect.DeepEqual(a.In(x).Interface(), a.In(y).Interface()) })
 }
 
-// Clone is a copy of r whose attributes can be set without changing those of r.
-func Clone(r resources.Resource) resources.Resource {
+// clone is a copy of r whose attributes can be set without changing those of r.
+func clone(r resources.Resource) resources.Resource {
 	out := reflect.New(reflect.TypeOf(r).Elem())
 	out.Elem().Set(reflect.ValueOf(r).Elem())
 	return out.Interface().(resources.Resource)

@@ -17,6 +17,7 @@ import (
 // it may be used by several goroutines.
 type Places struct {
 	turns   lock.Locks // by the limit's name: who comes at the same time waits for one place, not each for its own
+	taken   lock.Locks // by the limit's name, from before a place is taken until it is given back
 	mu      sync.Mutex
 	held    map[int]*holding          // by the limit's vertex
 	entered map[*catalog.Section]bool // and not ended
@@ -28,6 +29,7 @@ type Places struct {
 type holding struct {
 	place    resources.Place // nil: the limit does not concern this node
 	sections int             // that are inside
+	release  func()          // of what is taken
 }
 
 // Enter enters the limits of sections, one after the other. For those in which the node holds no place as yet it calls wait, which returns when there is
@@ -55,11 +57,16 @@ func (p *Places) enter(ctx context.Context, slot graph.Slot, s *catalog.Section,
 	if place, held, err := p.join(s); held {
 		return place, false, err
 	}
-	slot.Wait(func() { place, err = wait(s) })
+	back, err := p.taken.Acquire(ctx, slot, []string{s.Name})
 	if err != nil {
 		return nil, false, err
 	}
-	p.take(s, place)
+	slot.Wait(func() { place, err = wait(s) })
+	if err != nil {
+		back()
+		return nil, false, err
+	}
+	p.take(s, &holding{place: place, sections: 1, release: back})
 	return place, true, nil
 }
 
@@ -81,36 +88,44 @@ func (p *Places) join(s *catalog.Section) (place resources.Place, held bool, err
 	return h.place, true, err
 }
 
-// take takes note of the place, nil perhaps, that a section was given.
-func (p *Places) take(s *catalog.Section, place resources.Place) {
+// take takes note of the place that a section was given.
+func (p *Places) take(s *catalog.Section, h *holding) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.held == nil {
 		p.held, p.entered = map[int]*holding{}, map[*catalog.Section]bool{}
 	}
-	p.held[s.Limit] = &holding{place: place, sections: 1}
+	p.held[s.Limit] = h
 	p.entered[s] = true
 }
 
 // Ended is told that a member of each of the sections has ended, and gives back the places that they were the last to need, whether or not ctx has ended.
 func (p *Places) Ended(ctx context.Context, slot graph.Slot, sections []*catalog.Section) {
 	for _, s := range sections {
-		place := p.last(s)
-		if place == nil {
+		h := p.last(s)
+		if h == nil {
 			continue
 		}
-		if context.Cause(place.Inside()) != nil { // what was going on inside has failed with that
-			place.Leave(ctx)
-			continue
-		}
-		var err error
-		slot.Wait(func() { err = place.Leave(context.WithoutCancel(ctx)) })
-		if err != nil {
+		if err := leave(context.WithoutCancel(ctx), slot, h.place); err != nil {
 			p.mu.Lock()
 			p.troubles = append(p.troubles, err)
 			p.mu.Unlock()
 		}
+		h.release()
 	}
+}
+
+// leave gives a place back. Where it was lost, what was going on inside has failed with that.
+func leave(ctx context.Context, slot graph.Slot, place resources.Place) (err error) {
+	if place == nil {
+		return nil
+	}
+	lost := context.Cause(place.Inside()) != nil
+	slot.Wait(func() { err = place.Leave(ctx) })
+	if lost {
+		return nil
+	}
+	return err
 }
 
 // Troubles lists why places could not be given back. No resource fails by it.
@@ -120,8 +135,8 @@ func (p *Places) Troubles() []error {
 	return p.troubles
 }
 
-// last is told that a member of a section has ended. It returns the place that is to be given back, because it was the last who needed it: nil for none.
-func (p *Places) last(s *catalog.Section) resources.Place {
+// last is told that a member of a section has ended. It returns what is to be given back, because it was the last who needed it: nil for nothing.
+func (p *Places) last(s *catalog.Section) *holding {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.ended == nil {
@@ -136,7 +151,7 @@ func (p *Places) last(s *catalog.Section) resources.Place {
 		return nil
 	}
 	delete(p.held, s.Limit)
-	return h.place
+	return h
 }
 
 // Inside are the places that one resource is inside of, in the order in which they were entered.

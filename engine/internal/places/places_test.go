@@ -5,6 +5,7 @@ import (
 	"errors"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -109,6 +110,41 @@ func TestTurns(t *testing.T) {
 			t.Errorf("want one of them to wait, %v and %v did, %d times", first, second, len(waits))
 		}
 	})
+}
+
+// TestOneAtATime: who comes while a place is given back waits for that.
+func TestOneAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		first, second := &catalog.Section{Limit: 5, Name: "l", Members: []int{0}}, &catalog.Section{Limit: 5, Name: "l", Members: []int{1}}
+		slow := &slowPlace{place: newPlace(t, 1), leaving: make(chan struct{})}
+		var p Places
+		if _, _, err := p.Enter(t.Context(), graph.Slot{}, []*catalog.Section{first}, func(*catalog.Section) (resources.Place, error) { return slow, nil }); err != nil {
+			t.Fatal(err)
+		}
+		go p.Ended(t.Context(), graph.Slot{}, []*catalog.Section{first})
+		<-slow.leaving
+		_, waited, err := p.Enter(t.Context(), graph.Slot{}, []*catalog.Section{second}, func(*catalog.Section) (resources.Place, error) {
+			if slow.left == 0 {
+				t.Error("the node asks for another place while it has one")
+			}
+			return newPlace(t, 2), nil
+		})
+		if !waited || err != nil {
+			t.Errorf("want another place, got %v, %v", waited, err)
+		}
+	})
+}
+
+// slowPlace takes a second to leave.
+type slowPlace struct {
+	*place
+	leaving chan struct{}
+}
+
+func (p *slowPlace) Leave(ctx context.Context) error {
+	close(p.leaving)
+	time.Sleep(time.Second) // of the bubble
+	return p.place.Leave(ctx)
 }
 
 // TestNoPlace: a limit that does not concern this node is entered without a place, once.

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -15,6 +17,7 @@ import (
 	"github.com/nodeapply/apply/engine/internal/stop"
 	"github.com/nodeapply/apply/graph"
 	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/resources"
 )
 
@@ -123,3 +126,109 @@ func TestGroup(t *testing.T) {
 		})
 	}
 }
+
+// shut is a limit with a place once something was changed.
+type shut struct {
+	bundle
+	ready chan struct{}
+}
+
+func (s *shut) Enter(ctx context.Context) (resources.Place, error) {
+	select {
+	case <-s.ready:
+		return nil, nil
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+// opener says that something was changed.
+type opener struct {
+	bundle
+	ready chan struct{}
+}
+
+func (o opener) ApplyGroup(ctx context.Context, h host.Host, all []resources.Member) []error {
+	close(o.ready)
+	for i := range all {
+		all[i].Resource = all[i].Resource.(opener).bundle
+	}
+	return o.bundle.ApplyGroup(ctx, h, all)
+}
+
+// TestWhoWaitsForALimitIsNotWaitedFor: nor is it changed with those that do not.
+func TestWhoWaitsForALimitIsNotWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, is, ready := &scene{}, []string{}, make(chan struct{})
+		a := func(title string) resources.Address { return resources.Address{Type: "package", Title: title} }
+		entries := []*catalog.Entry{
+			{Addr: a("limit"), Resource: &shut{bundle{s, "limit", &is}, ready}},
+			{Addr: a("inside"), Resource: bundle{s, "inside", &is}},
+			{Addr: a("outside"), Resource: opener{bundle{s, "outside", &is}, ready}},
+		}
+		w := &walker{
+			Walk: newWalk(t, s, &stop.Stopper{}, entries, []catalog.Relation{{From: a("limit"), To: a("inside"), Kind: catalog.Inside}}),
+			skip: func(v int) bool { return v == 0 },
+		}
+		defer w.Hands.Rest()
+		for v, e := range entries {
+			w.visits = append(w.visits, newVisit(w.Walk, v, e))
+		}
+		w.Catalog.Graph().Walk(t.Context(), 1, 10, w)
+		if diff := cmp.Diff([]string{"outside", "inside"}, is); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+// TestLocked: what names the same lock is not changed at the same time, although each visit has a slot.
+func TestLocked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var inside, most atomic.Int32
+		s := &scene{words: "predict"}
+		var entries []*catalog.Entry
+		for i := range 4 {
+			entries = append(entries, &catalog.Entry{Addr: address(fmt.Sprint(i)), Resource: &exclusive{inside: &inside, most: &most}})
+		}
+		w := &walker{Walk: newWalk(t, s, &stop.Stopper{}, entries, nil), skip: func(int) bool { return false }}
+		w.Host = node{scene: s}
+		defer w.Hands.Rest()
+		for v, e := range entries {
+			w.visits = append(w.visits, newVisit(w.Walk, v, e))
+		}
+		w.Catalog.Graph().Walk(t.Context(), 4, 10, w)
+		for _, vis := range w.visits {
+			if vis.Result.Outcome != report.Changed {
+				t.Errorf("%s: %s", vis.Entry.Addr, vis.Result.Outcome)
+			}
+		}
+		if most.Load() != 1 {
+			t.Errorf("%d at the same time", most.Load())
+		}
+	})
+}
+
+// exclusive takes a second, under a lock.
+type exclusive struct {
+	is           bool
+	inside, most *atomic.Int32
+}
+
+func (e *exclusive) Check(context.Context, host.View) (d resources.Diff, err error) {
+	if !e.is {
+		d.Compare("ensure", "absent", "present")
+	}
+	return d, nil
+}
+
+func (e *exclusive) Apply(context.Context, host.Host, resources.Diff) error {
+	if n := e.inside.Add(1); n > e.most.Load() {
+		e.most.Store(n)
+	}
+	time.Sleep(time.Second) // of the bubble
+	e.inside.Add(-1)
+	e.is = true
+	return nil
+}
+
+func (*exclusive) Locks() []string { return []string{"dpkg"} }

@@ -203,6 +203,7 @@ func TestSettle(t *testing.T) {
 			"guard check begin1[t.b] mkdir made apply check guard ended"},
 		{"strictly", "command unless-no strict", "failed: not idempotent: its guards still ask for it after it ran", "guard check begin1[t.b] mkdir made apply check guard ended"},
 		{"one that runs every time", "command repeats", "changed changed", "check begin1[t.b] mkdir made apply check ended"},
+		{"it may leave what an undo does not find", "command predict after no-check", "pending: cannot check changed drift irreversible", "check"},
 		{"planned", "command repeats predict", "pending: runs every time: nothing says when it is no longer needed (creates, unless, onlyif, refreshonly) changed", "check"},
 		{"what is there before cannot be read", "daemon no-before", "failed: cannot before", "check before ended"},
 	} {
@@ -225,6 +226,9 @@ func TestSettle(t *testing.T) {
 			}
 			if res.Drift {
 				got += " drift"
+			}
+			if !res.Reversible {
+				got += " irreversible"
 			}
 			if diff := cmp.Diff([]string{tc.want, tc.log}, []string{got, strings.Join(s.log, " ")}); diff != "" {
 				t.Error(diff)

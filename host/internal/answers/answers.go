@@ -63,6 +63,12 @@ func (w *Watch) Answers(name string) error {
 	return a.err
 }
 
+// Served says whether name, an absolute name of this machine, lies in a file system that others serve, or that this cannot be told.
+func (w *Watch) Served(name string) bool {
+	m, _, err := w.find(name)
+	return m != nil || err != nil
+}
+
 // find returns the mount that name lies in, nil if it is this machine's own.
 func (w *Watch) find(name string) (*mountinfo.Mount, *answer, error) {
 	w.mu.Lock()

@@ -34,6 +34,8 @@ func (e *Refused) Error() string {
 type Root struct {
 	// Answers, if set, is asked before a name is reached whether the file system there can be touched at all.
 	Answers func(name string) error
+	// Served, if set, says whether others serve the file system there.
+	Served func(name string) bool
 
 	fd     int
 	caller uint32

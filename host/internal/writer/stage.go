@@ -1,19 +1,39 @@
 package writer
 
 import (
+	"cmp"
 	"context"
-	"fmt"
+	"errors"
 	"io"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/host/internal/beneath"
+	"github.com/nodeapply/apply/host/internal/inode"
 )
 
-// stage makes the new file with its content beside its place, under the name temp. Where it fails nothing is at that name.
-func (n *writing) stage(ctx context.Context, temp string) (int, error) {
-	if d, ok := n.f.Content.(*host.Draft); ok {
-		if fd, err := link(d, n.dir, temp); err == nil {
+// stage makes the new file with its content: without a name where that can be, of which nothing is left however this process ends; else beside its place.
+// Where it fails nothing is left. What a server makes of a file that has lost its name, or never had one, is its own affair.
+func (n *writing) stage(ctx context.Context) (int, error) {
+	draft, drafted := n.f.Content.(*host.Draft)
+	served := n.w.root.Served != nil && n.w.root.Served(n.name)
+	if !drafted && n.f.Validate == nil && !served {
+		fd, err := unix.Openat(n.dir, ".", unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC, 0o600)
+		switch {
+		case err == nil:
+			return fd, n.fill(ctx, fd)
+		case !errors.Is(err, unix.EOPNOTSUPP) && !errors.Is(err, unix.EISDIR) && !errors.Is(err, unix.EINVAL): // what cannot make such files says one of these
+			return -1, n.w.Failed("create", err)
+		}
+	}
+	if err := n.announce(ctx); err != nil {
+		return -1, err
+	}
+	temp := n.w.tempName()
+	if drafted {
+		if fd, err := link(draft, n.dir, temp); err == nil {
+			n.temp = temp
 			return fd, nil
 		}
 	}
@@ -21,12 +41,21 @@ func (n *writing) stage(ctx context.Context, temp string) (int, error) {
 	if err != nil {
 		return -1, n.w.Failed("create", err)
 	}
-	if err := n.w.copyTo(ctx, fd, n.f.Content); err != nil {
-		_ = unix.Unlinkat(n.dir, temp, 0)
-		unix.Close(fd)
-		return -1, n.w.Failed("write", err)
+	n.temp = temp
+	return fd, n.fill(ctx, fd)
+}
+
+// fill writes the content to the new file. Where it fails the file is gone.
+func (n *writing) fill(ctx context.Context, fd int) error {
+	err := n.w.copyTo(ctx, fd, n.f.Content)
+	if err == nil {
+		return nil
 	}
-	return fd, nil
+	if n.temp != "" {
+		_ = unix.Unlinkat(n.dir, n.temp, 0)
+	}
+	unix.Close(fd)
+	return n.w.Failed("write", err)
 }
 
 // link names a draft, and returns a descriptor of it that stands at its end, as after writing it.
@@ -36,11 +65,88 @@ func link(d *host.Draft, dir int, name string) (int, error) {
 		return -1, err
 	}
 	if _, err = unix.Seek(fd, 0, io.SeekEnd); err == nil {
-		err = unix.Linkat(unix.AT_FDCWD, fmt.Sprintf("/proc/self/fd/%d", fd), dir, name, unix.AT_SYMLINK_FOLLOW)
+		err = linkTo(fd, dir, name)
 	}
 	if err != nil {
 		unix.Close(fd)
 		return -1, err
 	}
 	return fd, nil
+}
+
+// linkTo gives the file that fd stands for a name at which nothing is.
+func linkTo(fd, dir int, name string) error {
+	return unix.Linkat(unix.AT_FDCWD, beneath.ProcName(fd), dir, name, unix.AT_SYMLINK_FOLLOW)
+}
+
+// announce tells of the change, once.
+func (n *writing) announce(ctx context.Context) error {
+	if n.told || n.f.Announce == nil {
+		return nil
+	}
+	err := n.f.Announce(ctx, n.old == nil)
+	n.told, n.refused = true, err != nil
+	return err
+}
+
+// ready returns when the change was told of and the new file is durable: while it has no name nobody has to wait for the one before the other.
+func (n *writing) ready(ctx context.Context, fd int) error {
+	if n.told || n.f.Announce == nil {
+		return n.w.durable(ctx, fd)
+	}
+	var errSync error
+	synced := make(chan struct{})
+	go func() {
+		defer close(synced)
+		errSync = n.w.sync.Sync(func(joined func() int) { host.Gather(ctx, joined) }, fd)
+	}()
+	err := n.announce(ctx)
+	select {
+	case <-synced:
+	default:
+		host.Waiting(ctx, func() { <-synced })
+	}
+	return cmp.Or(err, n.w.Failed("fsync", errSync))
+}
+
+// publish gives the new file its name.
+func (n *writing) publish(fd int) error {
+	if n.temp == "" && n.old == nil {
+		err := linkTo(fd, n.dir, n.base)
+		if err == nil {
+			n.visible = true
+			return nil
+		}
+		if !errors.Is(err, unix.EEXIST) {
+			return n.w.Failed("link", err)
+		}
+	}
+	if n.temp == "" {
+		temp := n.w.tempName()
+		if err := linkTo(fd, n.dir, temp); err != nil {
+			return n.w.Failed("link", err)
+		}
+		n.temp = temp
+	}
+	if err := unix.Renameat(n.dir, n.temp, n.dir, n.base); err != nil {
+		return n.w.Failed("rename", err)
+	}
+	n.temp, n.visible = "", true
+	return n.w.still(n.dir, n.base, fd, n.name)
+}
+
+// still says whether base of dir stands for what fd does, which was just renamed to it: who else can write the folder may have swapped it.
+func (w *Writer) still(dir int, base string, fd int, name string) error {
+	var mine unix.Stat_t
+	if err := unix.Fstat(fd, &mine); err != nil {
+		return w.Failed("stat", err)
+	}
+	there, err := inode.Lstat(dir, base)
+	if err != nil {
+		return w.Failed("stat", err)
+	}
+	if there == nil || !inode.Same(there, &mine) {
+		return replaced(name)
+	}
+	return nil
 }

@@ -55,7 +55,7 @@ func (w *Writer) WriteFile(ctx context.Context, name string, f host.NewFile) err
 		return err
 	}
 	if err := n.do(ctx); err != nil {
-		if n.old != nil && !n.visible {
+		if n.old != nil && !n.visible && !n.refused {
 			return fmt.Errorf("%w; old content kept", err)
 		}
 		return err
@@ -71,6 +71,9 @@ type writing struct {
 	dir     int
 	base    string
 	old     *unix.Stat_t // nil where nothing is
+	told    bool         // who is to be told of it before
+	refused bool         // by who was told
+	temp    string       // the name of the new file beside its place, "" while it has none
 	visible bool         // something of the new file can be seen under its name
 }
 
@@ -99,44 +102,41 @@ func (n *writing) present() (*unix.Stat_t, error) {
 
 func (n *writing) do(ctx context.Context) error {
 	w := n.w
-	temp := w.tempName()
-	fd, err := n.stage(ctx, temp)
+	fd, err := n.stage(ctx)
 	if err != nil {
 		return err
 	}
 	defer unix.Close(fd)
-	renamed := false
 	defer func() {
-		if !renamed {
-			_ = unix.Unlinkat(n.dir, temp, 0)
+		if n.temp != "" {
+			_ = unix.Unlinkat(n.dir, n.temp, 0)
 		}
 	}()
 	if err := n.dress(fd); err != nil {
 		return err
 	}
 	if n.f.Validate != nil {
-		if err := n.f.Validate(ctx, path.Join(path.Dir(n.name), temp)); err != nil {
+		if err := n.f.Validate(ctx, path.Join(path.Dir(n.name), n.temp)); err != nil {
 			return fmt.Errorf("validate: %w", err)
 		}
 	}
 	if n.f.InPlace {
+		if err := n.announce(ctx); err != nil {
+			return err
+		}
 		return n.inPlace(ctx, fd)
 	}
-	if err := w.durable(ctx, fd); err != nil {
+	if err := n.ready(ctx, fd); err != nil {
 		return err
 	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	err = unix.Renameat(n.dir, temp, n.dir, n.base)
-	if errors.Is(err, unix.EBUSY) { // somebody mounted a file there
+	err = n.publish(fd)
+	switch {
+	case errors.Is(err, unix.EBUSY): // somebody mounted a file there
 		return n.inPlace(ctx, fd)
-	}
-	if err != nil {
-		return w.Failed("rename", err)
-	}
-	renamed, n.visible = true, true
-	if err := n.w.still(n.dir, n.base, fd, n.name); err != nil {
+	case err != nil:
 		return err
 	}
 	return w.durableDir(ctx, n.dir)
@@ -216,22 +216,6 @@ func replaced(name string) error {
 // same says whether the two are of one file. A freed inode may be used again, by somebody else.
 func same(a, b host.Stat) bool {
 	return a.Kind == b.Kind && a.Dev == b.Dev && a.Ino == b.Ino && a.UID == b.UID && a.GID == b.GID && a.Mode == b.Mode
-}
-
-// still says whether base of dir stands for what fd does, which was just renamed to it: who else can write the folder may have swapped it.
-func (w *Writer) still(dir int, base string, fd int, name string) error {
-	var mine unix.Stat_t
-	if err := unix.Fstat(fd, &mine); err != nil {
-		return w.Failed("stat", err)
-	}
-	there, err := inode.Lstat(dir, base)
-	if err != nil {
-		return w.Failed("stat", err)
-	}
-	if there == nil || !inode.Same(there, &mine) {
-		return replaced(name)
-	}
-	return nil
 }
 
 // inPlace writes the finished content of staged through the inode that is there. The room is reserved first, so that a full disk is

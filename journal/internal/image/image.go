@@ -117,7 +117,7 @@ func (k *Keeper) Take(ctx context.Context, v host.View, name string, content boo
 	img := imageOf(st)
 	switch st.Kind {
 	case host.Absent:
-		return &Image{Kind: img.Kind}, nil
+		return Nothing(), nil
 	case host.Symlink:
 		target, err := v.Readlink(name)
 		img.Target = []byte(target)
@@ -127,6 +127,9 @@ func (k *Keeper) Take(ctx context.Context, v host.View, name string, content boo
 	}
 	return img, supported(err)
 }
+
+// Nothing is the image of a name at which nothing is.
+func Nothing() *Image { return &Image{Kind: host.Absent.String()} }
 
 func imageOf(st host.Stat) *Image {
 	return &Image{Kind: st.Kind.String(), Mode: st.Mode, UID: st.UID, GID: st.GID}
