@@ -100,7 +100,7 @@ func TestCommands(t *testing.T) {
 		"script, reload-or-restart": {script, func(s *Definition) { s.OnRefresh = "reload-or-restart" }, true, []string{"service app start"}, []string{"service app restart"}},
 		"script without restart":    {script, func(s *Definition) { s.HasRestart = false }, true, []string{"service app start"}, []string{"service app stop", "service app start"}},
 		"script, own restart":       {script, func(s *Definition) { s.HasRestart, s.Restart = false, "again" }, true, []string{"service app start"}, []string{"/bin/sh -c again"}},
-		"script, own commands":      {script, own, true, []string{"/bin/sh -c up"}, []string{"service app restart"}},
+		"script, own commands":      {script, own, true, []string{"/bin/sh -c up"}, []string{"/bin/sh -c down", "/bin/sh -c up"}},
 		"script without status":     {script, func(s *Definition) { s.HasStatus = false }, true, []string{"service app start"}, []string{"service app restart"}},
 		"script, by a pattern":      {script, func(s *Definition) { s.HasStatus, s.Pattern = false, "^/usr/s?bin/app( |$)" }, false, []string{"service app stop"}, nil},
 	} {

@@ -126,7 +126,7 @@ func (p sysv) Refresh(ctx context.Context, h host.Host) error {
 	if verb == host.ReloadOrRestart {
 		verb = host.Restart // which every script knows
 	}
-	if verb == host.Restart && p.d.Restart == "" && !p.d.HasRestart {
+	if verb == host.Restart && p.d.Restart == "" && (!p.d.HasRestart || p.d.ByCommands() && p.d.Stop != "") {
 		if err := p.Stop(ctx, h); err != nil {
 			return err
 		}
