@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/nodeapply/apply/catalog"
@@ -17,10 +18,12 @@ import (
 // walk is one walk over the catalog: of a plan, or of a converge with the prediction made before.
 type walk struct {
 	*run
-	predicted *walk  // the prediction, in a converge; nil while one is made
-	again     []bool // in a converge: which vertices to visit, the others keep their predicted result
+	predicted *walk     // the prediction, in a converge; nil while one is made
+	foreseen  *foreseen // in a converge
+	again     []bool    // in a converge: which vertices to visit, the others keep their predicted result
 	visits    visit.Walk
-	influence *certainty.Influence // in a prediction
+	influence *certainty.Influence     // in a prediction
+	first     atomic.Pointer[foreseen] // in a prediction
 	states    []state
 }
 
@@ -47,6 +50,7 @@ func (r *run) newWalk(predicted *walk) *walk {
 	if predicted != nil {
 		w.visits.Host = r.host
 		w.again = predicted.toVisit()
+		w.foreseen = predicted.stillForeseen(w.again)
 		w.forget()
 	}
 	return w
@@ -130,8 +134,15 @@ func (w *walk) settle(ctx context.Context, v int, e *catalog.Entry, slot graph.S
 	for _, a := range vis.Notifiers {
 		res.NotifiedBy = append(res.NotifiedBy, a.String())
 	}
-	vis.After = w.predicted == nil && w.influence.After(v)
+	if w.predicted == nil {
+		vis.After = w.influence.After(v)
+	} else if f := w.foreseen; f != nil && f.vertex == v {
+		vis.Foreseen = &f.finding
+	}
 	vis.Settle(ctx)
+	if w.predicted == nil {
+		w.foresee(vis)
+	}
 	if made, ok := w.visits.Ahead.Made(v); ok {
 		w.timed(res, made.Start, made.Took)
 	}

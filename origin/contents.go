@@ -32,7 +32,7 @@ func (c *Checkouts) Contents(text string) string {
 
 // contentSum is that of a file, or of all in a folder; ok is false for a folder of manifests, which stands for a module and is no content.
 func contentSum(name string) (sum string, ok bool) {
-	if manifests, err := filepath.Glob(filepath.Join(name, "*.hcl")); err != nil || len(manifests) > 0 {
+	if manifests, err := fs.Glob(os.DirFS(name), "*.hcl"); err != nil || len(manifests) > 0 {
 		return "", false
 	}
 	h := sha256.New()

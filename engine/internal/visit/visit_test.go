@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -27,14 +28,18 @@ import (
 type scene struct {
 	is    bool // as declared
 	words string
-	log   []string
 	dead  chan struct{} // closed when what hangs goes on
+
+	mu  sync.Mutex
+	log []string
 }
 
 func (s *scene) has(word string) bool { return slices.Contains(strings.Fields(s.words), word) }
 
 func (s *scene) did(what string) error {
+	s.mu.Lock()
 	s.log = append(s.log, what)
+	s.mu.Unlock()
 	if s.has("hang-" + what) {
 		<-s.dead
 	}
