@@ -34,7 +34,8 @@ import (
 
 // Options say what a manifest is compiled with. The zero value is the node itself, with all types and no variables.
 type Options struct {
-	Host    host.Host        // default: this node
+	// Host is the node; default: this one, which is opened and stays open: who loads many manifests in one process opens it once, by [local.New].
+	Host    host.Host
 	Types   []resources.Type // default: all of them
 	Vars    []manifest.VarSource
 	Facts   manifest.Facts // default: this node's
