@@ -254,7 +254,7 @@ func TestWhatHappensDuringTheWaitForAPlace(t *testing.T) {
 			w, stop := &world{}, make(chan struct{})
 			c, gates := limitedBy(t, w, tc.decl, tc.edges, tc.inside)
 			gates["La"].while = map[string]func(){"done": func() { w.set("a", true) }, "interrupt": func() { close(stop) }}[tc.while]
-			rep, err := Converge(t.Context(), shell{w: w}, c, Options{Stop: stop})
+			rep, err := Converge(t.Context(), shell{w: w}, c, Options{Stop: stop, Recorder: &keeper{}})
 			if err != nil {
 				t.Fatal(err)
 			}

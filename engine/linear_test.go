@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/nodeapply/apply/report"
+	"github.com/nodeapply/apply/resources"
 )
 
 // TestChecksAreLinear counts how often resources are asked in shapes with many edges: once where nothing is to do; where each is changed, for the
@@ -53,6 +54,36 @@ func TestChecksAreLinear(t *testing.T) {
 			again := converge()
 			if diff := cmp.Diff([]int{n, n}, []int{again.Unchanged, checks() - before}); diff != "" {
 				t.Errorf("unchanged and checked: %s", diff)
+			}
+		})
+	}
+}
+
+// TestForeseen counts the checks: what the prediction has found of the first resource that differs is found again only where the run may have changed it.
+func TestForeseen(t *testing.T) {
+	for _, tc := range []struct {
+		name, decl, edges string
+		order             []int
+		want              []int
+	}{
+		{"one differs", "a:there b", "", nil, []int{1, 2}},
+		{"of two the first", "a b", "", []int{0, 1}, []int{2, 3}},
+		{"something was changed before", "a b", "", []int{1, 0}, []int{3, 3}},
+		{"what comes before is looked at again", "owed:there b", "owed>b", nil, []int{2, 3}},
+		{"a guard", "a:unless=false", "", nil, []int{3}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			owed := map[string][]resources.Address{"owed": {{Type: "t", Title: "b"}}}
+			c := parse(t, &world{}, tc.decl, tc.edges)
+			if _, err := Converge(t.Context(), node{}, c, Options{Recorder: &keeper{owed: owed}, Order: tc.order}); err != nil {
+				t.Fatal(err)
+			}
+			var got []int
+			for _, e := range c.Entries() {
+				got = append(got, e.Resource.(*thing).checks)
+			}
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Error(diff)
 			}
 		})
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/nodeapply/apply/engine/internal/certainty"
 	"github.com/nodeapply/apply/engine/internal/guard"
 	"github.com/nodeapply/apply/engine/internal/visit"
+	"github.com/nodeapply/apply/graph"
 	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/resources"
 )
@@ -32,6 +33,39 @@ func (w *walk) prompt(v int) bool {
 	_, conditional := e.Resource.(resources.Conditional)
 	r, ok := e.Resource.(resources.Prompt)
 	return ok && !conditional && r.Prompt()
+}
+
+// foreseen is what a prediction found of the first resource that it saw to differ.
+type foreseen struct {
+	vertex  int
+	finding visit.Finding
+}
+
+// foresee keeps what was found of a resource that looks only at files, if it is the first that differs: until the run changes something the same would be
+// found again. Of all that differ together it would be too much to keep.
+func (w *walk) foresee(vis *visit.Visit) {
+	_, looks := vis.Entry.Resource.(resources.Prompt)
+	_, conditional := vis.Entry.Resource.(resources.Conditional)
+	if !looks || conditional || guard.Has(vis.Entry) || vis.Entry.Deferred != nil || vis.Result.Outcome != report.Pending || vis.Result.Reason != "" || vis.Diff.Empty() {
+		return
+	}
+	if w.first.Load() == nil {
+		w.first.CompareAndSwap(nil, &foreseen{vis.Vertex, visit.Finding{Wanted: true, Diff: vis.Diff}})
+	}
+}
+
+// stillForeseen is what is kept of a resource that nothing is visited before. Without a recorder nobody knows when a run begins to change something.
+func (w *walk) stillForeseen(visited []bool) *foreseen {
+	f := w.first.Load()
+	if f == nil || w.opts.Recorder == nil {
+		return nil
+	}
+	for v, visited := range visited {
+		if visited && slices.ContainsFunc(w.cat.Graph().Succ(v), func(e graph.Edge) bool { return e.To == f.vertex }) {
+			return nil
+		}
+	}
+	return f
 }
 
 // approve asks about each result, and keeps what is refused.

@@ -4,10 +4,12 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/engine/internal/certainty"
+	"github.com/nodeapply/apply/engine/internal/stop"
 	"github.com/nodeapply/apply/engine/internal/visit"
 	"github.com/nodeapply/apply/graph"
 	"github.com/nodeapply/apply/report"
@@ -17,10 +19,12 @@ import (
 // walk is one walk over the catalog: of a plan, or of a converge with the prediction made before.
 type walk struct {
 	*run
-	predicted *walk  // the prediction, in a converge; nil while one is made
-	again     []bool // in a converge: which vertices to visit, the others keep their predicted result
+	predicted *walk     // the prediction, in a converge; nil while one is made
+	foreseen  *foreseen // in a converge
+	again     []bool    // in a converge: which vertices to visit, the others keep their predicted result
 	visits    visit.Walk
-	influence *certainty.Influence // in a prediction
+	influence *certainty.Influence     // in a prediction
+	first     atomic.Pointer[foreseen] // in a prediction
 	states    []state
 }
 
@@ -47,6 +51,7 @@ func (r *run) newWalk(predicted *walk) *walk {
 	if predicted != nil {
 		w.visits.Host = r.host
 		w.again = predicted.toVisit()
+		w.foreseen = predicted.stillForeseen(w.again)
 		w.forget()
 	}
 	return w
@@ -106,7 +111,7 @@ func (w *walk) Visit(ctx context.Context, v int, slot graph.Slot) {
 		w.skip(ctx, st, e)
 	case why != nil:
 		st.failed, st.cause, st.root = true, int32(v)+1, why.Because
-		st.results = []*report.Result{w.result(e, report.Result{Outcome: report.Skipped, Because: why.Because, Reason: why.Reason})}
+		st.results = []*report.Result{w.stopped(e, why)}
 	case w.predicted != nil && w.predicted.states[v].refused != nil:
 		st.results = []*report.Result{w.failure(e, w.predicted.states[v].refused)}
 	case e.Off:
@@ -130,8 +135,15 @@ func (w *walk) settle(ctx context.Context, v int, e *catalog.Entry, slot graph.S
 	for _, a := range vis.Notifiers {
 		res.NotifiedBy = append(res.NotifiedBy, a.String())
 	}
-	vis.After = w.predicted == nil && w.influence.After(v)
+	if w.predicted == nil {
+		vis.After = w.influence.After(v)
+	} else if f := w.foreseen; f != nil && f.vertex == v {
+		vis.Foreseen = &f.finding
+	}
 	vis.Settle(ctx)
+	if w.predicted == nil {
+		w.foresee(vis)
+	}
 	if made, ok := w.visits.Ahead.Made(v); ok {
 		w.timed(res, made.Start, made.Took)
 	}
@@ -188,10 +200,15 @@ func (w *walk) close(v int, start time.Time) {
 		}
 		if res.Outcome == report.Failed && !st.failed {
 			st.failed, st.cause, st.root = true, int32(v)+1, res.Address.String()
-			if w.opts.FailFast && w.predicted != nil {
-				w.stop.Failed(res.Address.String())
-			}
+			w.failFast(res)
 		}
+	}
+}
+
+// failFast lets nothing new start once a result is a failure, where the run is to end by that.
+func (w *walk) failFast(res *report.Result) {
+	if res.Outcome == report.Failed && w.opts.FailFast && w.predicted != nil {
+		w.stop.Failed(res.Address.String())
 	}
 }
 
@@ -268,6 +285,11 @@ func (w *walk) result(e *catalog.Entry, res report.Result) *report.Result {
 	res.Address, res.Type, res.Title, res.Pos = e.Addr, e.Addr.Type, e.Addr.Title, e.Pos.String()
 	res.Noop = e.Noop
 	return &res
+}
+
+// stopped is the result of what does not start any more.
+func (w *walk) stopped(e *catalog.Entry, why *stop.Error) *report.Result {
+	return w.result(e, report.Result{Outcome: report.Skipped, Because: why.Because, Reason: why.Reason})
 }
 
 // failure is the result of what failed before it was visited.

@@ -112,10 +112,9 @@ type Identity struct {
 	Nearest bool
 }
 
-// Prompt is a Resource whose Check may be over in a moment: it looks at files of this node, runs no command and waits for nobody. A prediction checks such
-// resources before all others, in any order.
+// Prompt is a Resource whose Check looks at files of this node, runs no command and waits for nobody: what a prediction finds holds until something is changed.
 type Prompt interface {
-	// Prompt says whether it is so with what is declared.
+	// Prompt says whether Check is over in a moment with what is declared. A prediction checks such resources before all others, in any order.
 	Prompt() bool
 }
 

@@ -182,7 +182,10 @@ func (d *Dialer) way(ctx context.Context, e *endpoint) (connector, error) {
 func (d *Dialer) attempt(ctx context.Context, connect connector, e *endpoint) (*ssh.Client, error) {
 	conn, err := connect(ctx, "tcp", e.address())
 	if err != nil {
-		return nil, d.dialError(ctx, err)
+		if err = d.dialError(ctx, err); e.command {
+			err = fmt.Errorf("%w (ssh_config has a ProxyCommand for it, which is not run here; ProxyJump is followed)", err)
+		}
+		return nil, err
 	}
 	client, err := d.login(ctx, conn, e)
 	if err != nil {

@@ -21,6 +21,7 @@ type endpoint struct {
 	keys       keyring.Wanted
 	knownHosts []string // files
 	keyNames   []string // under which names its host key may be known, each host:port
+	command    bool     // ssh_config has a ProxyCommand for it, which is not run
 }
 
 func (e *endpoint) address() string { return net.JoinHostPort(e.host, strconv.Itoa(e.port)) }
@@ -52,6 +53,9 @@ func (d *Dialer) resolve(t Target) (*endpoint, error) {
 		if e.via = c.First(names, "proxyjump"); strings.EqualFold(e.via, "none") {
 			e.via = ""
 		}
+	}
+	if command := c.First(names, "proxycommand"); e.via == "" && command != "" && !strings.EqualFold(command, "none") {
+		e.command = true
 	}
 	if portText == "" && t.Port != 0 {
 		portText = strconv.Itoa(t.Port)

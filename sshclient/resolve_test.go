@@ -43,6 +43,11 @@ Host n* !n3
 Include more
 Match exec "true"
   User mallory
+Match host mat*,!matt exec "true"
+  User mallory
+Match originalHost mat*,!matt
+  User erin
+  ProxyCommand nc %h %p
 Host aliased
   HostKeyAlias cluster
   UserKnownHostsFile /a /b
@@ -72,6 +77,8 @@ Host *
 			knownHosts: std, keyNames: []string{"10.0.0.1:9", "n1:9", "n1:22"},
 		}},
 		{"excluded by a pattern", Target{Name: "n3"}, endpoint{name: "n3", host: "n3", port: 22, user: "dave", knownHosts: std, keyNames: []string{"n3:22"}}},
+		{"matched", Target{Name: "mat1"}, endpoint{name: "mat1", host: "mat1", port: 22, user: "erin", knownHosts: std, keyNames: []string{"mat1:22"}, command: true}},
+		{"not matched", Target{Name: "matt"}, endpoint{name: "matt", host: "matt", port: 22, user: "dave", knownHosts: std, keyNames: []string{"matt:22"}}},
 		{"included", Target{Name: "inc"}, endpoint{name: "inc", host: "inc", port: 7, user: "dave", knownHosts: std, keyNames: []string{"inc:7"}}},
 		{"alias", Target{Name: "aliased"}, endpoint{
 			name: "aliased", host: "aliased", port: 22, user: "dave", knownHosts: []string{"/a", "/b", "/c"}, keyNames: []string{"cluster:22"},

@@ -87,8 +87,9 @@ func Serve(ctx context.Context, o Options) (err error) {
 	if err != nil {
 		return fmt.Errorf("agent: %w", err)
 	}
+	now := steady()
 	s := &service{slots: make(chan struct{}, maxConnections), judge: &signed.Judge{
-		Node: node, Boot: strings.TrimSpace(string(boot)), Since: time.Now(), Now: time.Now, Signers: func() (*sshsig.Signers, error) { return operators(o.Dir) },
+		Node: node, Boot: strings.TrimSpace(string(boot)), Since: now(), Now: now, Signers: func() (*sshsig.Signers, error) { return operators(o.Dir) },
 	}}
 	if _, err := s.judge.Signers(); err != nil {
 		return err
@@ -105,6 +106,13 @@ func Serve(ctx context.Context, o Options) (err error) {
 		o.Ready(ln.Addr())
 	}
 	return s.accept(ctx, ln, config)
+}
+
+// steady is a clock that setting this machine's does not move. Signed commands are timed by what the node says it is: where an agent starts with a clock that
+// is an hour ahead, and that is put right, they are none the older for it.
+func steady() func() time.Time {
+	start := time.Now()
+	return func() time.Time { return start.Add(time.Since(start)) } // which is monotonic
 }
 
 // credentials are the node's, and its name.
@@ -208,8 +216,9 @@ func (s *service) greet(_ context.Context, c *wire.Call) (wire.End, error) {
 	if err != nil {
 		return wire.End{}, err
 	}
-	now := time.Now()
-	return wire.End{}, json.NewEncoder(c.Stdout).Encode(signed.Greeting{Node: s.judge.Node, Boot: s.judge.Boot, Time: now, Keys: signers.Fingerprints(signed.Namespace, now)})
+	return wire.End{}, json.NewEncoder(c.Stdout).Encode(signed.Greeting{
+		Node: s.judge.Node, Boot: s.judge.Boot, Time: s.judge.Now(), Keys: signers.Fingerprints(signed.Namespace, time.Now()),
+	})
 }
 
 // run runs a command that an operator has signed. It is written down before it begins; where that cannot be, it does not begin.

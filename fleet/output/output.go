@@ -153,7 +153,7 @@ type Capture struct {
 // Total is how much all nodes together may keep; each keeps at most maxEach of it.
 const (
 	total   = 256 << 20
-	maxEach = 32 << 20
+	maxEach = 2 << 20
 )
 
 // NewCapture is for one stream of one of so many nodes.

@@ -11,7 +11,13 @@ import (
 
 // Connector is the Dialer that starts a program for each command: its words, then [USER@]HOST, then the command's line, as for ssh. The exit code 255
 // means, as for ssh, that the node was not reached.
-type Connector struct{ argv []string }
+type Connector struct {
+	argv  []string
+	slots chan struct{}
+}
+
+// maxPrograms is how many programs run commands at a time: each is a process of this machine.
+const maxPrograms = 1024
 
 // NewConnector reads a program with its arguments, which may be quoted with '...' or "...".
 func NewConnector(text string) (*Connector, error) {
@@ -22,7 +28,7 @@ func NewConnector(text string) (*Connector, error) {
 	if len(argv) == 0 {
 		return nil, errors.New("connector: no program is given")
 	}
-	return &Connector{argv}, nil
+	return &Connector{argv, make(chan struct{}, maxPrograms)}, nil
 }
 
 // words splits a text at blanks outside of quotes.
@@ -71,22 +77,33 @@ func (c *Connector) Dial(_ context.Context, t Target) (Conn, error) {
 	if t.User != "" {
 		host = t.User + "@" + host
 	}
-	return &program{append(c.argv[:len(c.argv):len(c.argv)], host)}, nil
+	return &program{append(c.argv[:len(c.argv):len(c.argv)], host), c.slots}, nil
 }
 
 // Close does nothing.
 func (c *Connector) Close() error { return nil }
 
-type program struct{ argv []string }
+type program struct {
+	argv  []string
+	slots chan struct{}
+}
 
 // Close does nothing: each command is a process of its own.
 func (p *program) Close() error { return nil }
 
-// Run starts the program and waits for it.
+// Run starts the program and waits for it. One that leaves a process behind which holds its output open, as an ssh that shares its connection does, has ended.
 func (p *program) Run(ctx context.Context, c Command) (Exit, error) {
+	select {
+	case p.slots <- struct{}{}:
+		defer func() { <-p.slots }()
+	case <-ctx.Done():
+		return Exit{}, context.Cause(ctx)
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	argv := append(p.argv[:len(p.argv):len(p.argv)], c.Line)
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = c.Stdin, c.Stdout, c.Stderr
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = c.Stdin, passedOn(c.Stdout, cancel), passedOn(c.Stderr, cancel)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
 	cmd.WaitDelay = c.grace()
@@ -98,7 +115,7 @@ func (p *program) Run(ctx context.Context, c Command) (Exit, error) {
 			syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // what is left of the group
 		}
 		return Exit{}, context.Cause(ctx)
-	case err == nil:
+	case err == nil, errors.Is(err, exec.ErrWaitDelay):
 		return Exit{}, nil
 	case !errors.As(err, &ended):
 		return Exit{}, fmt.Errorf("connector: %w", err)

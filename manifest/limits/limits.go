@@ -18,6 +18,7 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 
+	"github.com/nodeapply/apply/manifest/limits/internal/jsonscan"
 	"github.com/nodeapply/apply/manifest/limits/internal/scan"
 )
 
@@ -50,7 +51,7 @@ func Over(diags hcl.Diagnostics) bool {
 // are not UTF-8, a closing bracket that closes nothing or another kind of bracket, and a comment without an end.
 func Check(filename string, src []byte) hcl.Diagnostics {
 	if strings.EqualFold(filepath.Ext(filename), ".json") {
-		return check(filename, src, scan.JSON)
+		return check(filename, src, jsonscan.File)
 	}
 	return check(filename, src, scan.Body)
 }

@@ -15,7 +15,8 @@ import (
 )
 
 // Config is what is read of ssh_config: Host, HostName, Port, User, IdentityFile, CertificateFile, IdentitiesOnly, ProxyJump, HostKeyAlias,
-// UserKnownHostsFile, GlobalKnownHostsFile and Include. Of Match only "Match all"; other Match blocks are skipped, as are all other keywords.
+// UserKnownHostsFile, GlobalKnownHostsFile and Include. Of Match only "all", "host" and "originalhost", by the names that a host has before HostName; other Match
+// blocks are skipped, as are all other keywords.
 type Config struct {
 	Home    string // what ~ stands for
 	entries []entry
@@ -72,9 +73,7 @@ func (c *Config) read(name string, patterns []string, depth int) error {
 		case "host":
 			patterns = values
 		case "match":
-			if patterns = []string{"!*"}; len(values) == 1 && strings.EqualFold(values[0], "all") {
-				patterns = nil
-			}
+			patterns = matchPatterns(values)
 		case "include":
 			if err := c.include(name, values, patterns, depth); err != nil {
 				return err
@@ -84,6 +83,17 @@ func (c *Config) read(name string, patterns []string, depth int) error {
 		}
 	}
 	return nil
+}
+
+// matchPatterns are the Host patterns that say what the criteria of a Match line do; for none of those that are not known.
+func matchPatterns(criteria []string) []string {
+	if len(criteria) == 1 && strings.EqualFold(criteria[0], "all") {
+		return nil
+	}
+	if len(criteria) == 2 && (strings.EqualFold(criteria[0], "host") || strings.EqualFold(criteria[0], "originalhost")) {
+		return strings.Split(criteria[1], ",")
+	}
+	return []string{"!*"}
 }
 
 // maxConfig bounds a file, in bytes.

@@ -56,6 +56,7 @@ type Visit struct {
 	Slot      graph.Slot
 	Notifiers []resources.Address // what changed and notifies this one, in this run or, undelivered, in earlier ones
 	After     bool                // in a prediction: something before this one would change, which may bring what is missing now
+	Foreseen  *Finding            // by the prediction, which holds once if the run has changed nothing by then; nil: nothing
 
 	Result  *report.Result // names the resource; Settle fills in the rest
 	Diff    resources.Diff // what differs
@@ -113,6 +114,11 @@ func (w *Walk) Look(ctx context.Context, e *catalog.Entry) (Finding, error) {
 func (t *Visit) examine(ctx context.Context) (Finding, error) {
 	if made, ok := t.Ahead.Made(t.Vertex); ok {
 		return made.Value, made.Err
+	}
+	foreseen := t.Foreseen
+	t.Foreseen = nil
+	if begun, _ := t.Stop.Fatal(); foreseen != nil && !begun {
+		return *foreseen, nil
 	}
 	return attempted(ctx, t, func(ctx context.Context) (Finding, error) {
 		return t.Ahead.Get(ctx, t.Vertex, func(ctx context.Context) (Finding, error) {

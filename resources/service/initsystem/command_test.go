@@ -168,3 +168,31 @@ func TestPattern(t *testing.T) {
 		})
 	}
 }
+
+// What goes wrong is told once, with what said it.
+func TestErrors(t *testing.T) {
+	for name, tc := range map[string]struct {
+		system Name
+		d      Definition
+		want   string
+	}{
+		"own start, of a unit":    {Systemd, Definition{Name: "app", Start: "up"}, "start: exit code 127"},
+		"own start, of a script":  {SysV, Definition{Name: "app", Start: "up"}, "start: exit code 127"},
+		"own status, of a unit":   {Systemd, Definition{Name: "app", Status: "runs"}, "status: exit code 127"},
+		"own status, of a script": {SysV, Definition{Name: "app", Start: "true", Status: "runs"}, "status: exit code 127"},
+		"the script":              {SysV, Definition{Name: "app", HasStatus: true}, "start: exit code 5"},
+		"the table of processes":  {SysV, Definition{Name: "app", Start: "true"}, "ps: exit code 1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := hosttest.New(t, script)
+			h.AddUnits(hosttest.Unit{Unit: host.Unit{Name: "app.service"}})
+			h.Answer("/bin/sh -c", 127, "not found\n")
+			h.Answer("/bin/sh -c true", 0, "")
+			h.Answer("service app start", 5, "")
+			h.Answer("ps", 1, "")
+			if err := New(tc.system, tc.d).Start(t.Context(), h); err == nil || err.Error() != tc.want {
+				t.Errorf("want %q, got %v", tc.want, err)
+			}
+		})
+	}
+}

@@ -14,7 +14,7 @@ import (
 // sysv are init scripts, through service(8) and update-rc.d(8) or chkconfig(8).
 type sysv struct{ d Definition }
 
-func (p sysv) script() string { return "/etc/init.d/" + strings.TrimSuffix(p.d.Name, ".service") }
+func (p sysv) script() string { return "/etc/init.d/" + p.name() }
 
 func (p sysv) name() string { return strings.TrimSuffix(p.d.Name, ".service") }
 

@@ -35,6 +35,7 @@ type Keyring struct {
 
 type loaded struct {
 	signers []ssh.Signer
+	note    string // on its certificates
 	err     error
 	public  ssh.PublicKey // of a key that cannot be used itself, and that the agent may hold; nil where it is not known
 }
@@ -74,7 +75,7 @@ func (k *Keyring) Signers(ctx context.Context, w Wanted) (signers []ssh.Signer, 
 		case l.err != nil:
 			told = append(told, l.err.Error())
 		default:
-			signers, told = append(signers, l.signers...), append(told, f)
+			signers, told = append(signers, l.signers...), append(told, f+l.note)
 		}
 	}
 	told = append(told, k.told)
@@ -149,6 +150,7 @@ func readKey(file string, certs []string) loaded {
 		return loaded{err: fmt.Errorf("%s: %w", file, err), public: public}
 	}
 	var signers []ssh.Signer
+	note := ""
 	for _, name := range certs {
 		text, err := os.ReadFile(name)
 		if err != nil {
@@ -161,10 +163,24 @@ func readKey(file string, certs []string) loaded {
 		if cert, ok := public.(*ssh.Certificate); ok {
 			if withCert, err := ssh.NewCertSigner(cert, signer); err == nil { // else it is for another key
 				signers = append(signers, withCert)
+				note += validity(name, cert, time.Now())
 			}
 		}
 	}
-	return loaded{signers: append(signers, signer)}
+	return loaded{signers: append(signers, signer), note: note}
+}
+
+// validity tells of a certificate that is not valid now; by the clock of this machine, so that it is offered all the same.
+func validity(name string, c *ssh.Certificate, now time.Time) string {
+	switch at := uint64(now.Unix()); {
+	case c.CertType != ssh.UserCert:
+		return fmt.Sprintf(" (%s is a host's)", name)
+	case c.ValidBefore != ssh.CertTimeInfinity && at >= c.ValidBefore:
+		return fmt.Sprintf(" (%s was valid until %s)", name, time.Unix(int64(c.ValidBefore), 0).UTC().Format(time.RFC3339))
+	case at < c.ValidAfter:
+		return fmt.Sprintf(" (%s is valid from %s)", name, time.Unix(int64(c.ValidAfter), 0).UTC().Format(time.RFC3339))
+	}
+	return ""
 }
 
 // publicKey reads the file of a public key; nil where it is none.

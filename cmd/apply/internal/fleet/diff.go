@@ -2,9 +2,7 @@ package fleet
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
@@ -109,16 +107,14 @@ func (d *comparison) run(ctx context.Context, sets []string) error {
 		all = append(all, s)
 	}
 	groups := output.Gather(all)
-	if err := d.print(groups); err != nil {
-		return err
-	}
 	if err := d.Finish(results, number); err != nil {
 		return err
 	}
+	printed := d.print(groups)
 	if d.detailed && d.Code == 0 && len(groups) > 1 {
 		d.Code = 2
 	}
-	return d.Summary(results)
+	return errors.Join(d.Told(printed), d.Summary(results))
 }
 
 func (d *comparison) print(groups []output.Group) error {
@@ -133,9 +129,7 @@ func (d *comparison) print(groups []output.Group) error {
 		if g.Note != "" {
 			object["note"] = g.Note
 		}
-		if err := json.NewEncoder(d.Stdout).Encode(object); err != nil {
-			return fmt.Errorf("output: %w", err)
-		}
+		d.Print(object)
 	}
 	return nil
 }

@@ -118,13 +118,13 @@ func (e *execution) run(ctx context.Context, sets, argv []string) error {
 			}
 			return c.Run(ctx, command)
 		})
-	number := end()
-	if e.gather && !e.JSON {
-		if err := e.printGroups(results); err != nil {
-			return err
-		}
+	if err := e.Finish(results, end()); err != nil {
+		return err
 	}
-	return errors.Join(e.Finish(results, number), e.Summary(results))
+	if e.gather && !e.JSON {
+		err = e.Told(e.printGroups(results))
+	}
+	return errors.Join(err, e.Summary(results))
 }
 
 // spooled keeps all of r in a file without a name, from which each node reads at its own speed.

@@ -63,11 +63,10 @@ func askNodes(ctx context.Context, s *selection.Nodes, sets []string) error {
 		seen[n.Name] = parseSeen(kept.Bytes())
 		return exit, err
 	})
-	number := end()
-	if err := printNodes(s, results, seen); err != nil {
+	if err := s.Finish(results, end()); err != nil {
 		return err
 	}
-	return errors.Join(s.Finish(results, number), s.Summary(results))
+	return errors.Join(s.Told(printNodes(s, results, seen)), s.Summary(results))
 }
 
 // parseSeen reads what nodesLine printed; a node may answer anything.
@@ -92,9 +91,7 @@ func printNodes(s *selection.Nodes, results []*fleet.Result, seen map[string]see
 			if told.last != nil {
 				object["last_run"] = told.last
 			}
-			if err := json.NewEncoder(s.Stdout).Encode(object); err != nil {
-				return err
-			}
+			s.Print(object)
 			continue
 		}
 		version, last := told.version, "never"

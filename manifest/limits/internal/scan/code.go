@@ -66,7 +66,7 @@ func (s *scanner) code(i int) (int, *Problem) {
 		case cDigit:
 			s.startOperand()
 			end := numberEnd(src, i)
-			if p := checkNumber(src[i:end], i); p != nil {
+			if p := Number(src[i:end], i); p != nil {
 				return i, p
 			}
 			i = end
@@ -210,12 +210,12 @@ func (s *scanner) close(i int) (next int, left bool, p *Problem) {
 func (s *scanner) unclean(f *frame, i int) *Problem {
 	if !f.sawNewline {
 		if s.oneLines++; s.oneLines > maxOneLines {
-			return limitAt(i, "A file may have %d blocks on one line; this is one more.", maxOneLines)
+			return Limit(i, "A file may have %d blocks on one line; this is one more.", maxOneLines)
 		}
 		return nil
 	}
 	if s.leaks++; s.leaks > maxLeaks {
-		return limitAt(i, "More than %d blocks have no newline before their closing brace.", maxLeaks)
+		return Limit(i, "More than %d blocks have no newline before their closing brace.", maxLeaks)
 	}
 	return nil
 }
@@ -234,11 +234,11 @@ func opener(closer byte) kind {
 func (s *scanner) mismatch(f *frame, i, end int) *Problem {
 	closer := string(s.src[i : end+1])
 	if f.kind == kBody {
-		return syntaxAt(i, "Unexpected closing bracket", "This %q closes nothing: no bracket is open here.", closer)
+		return Syntax(i, "Unexpected closing bracket", "This %q closes nothing: no bracket is open here.", closer)
 	}
 	open, opener := PosAt(s.src, f.at), string(f.kind)
 	if f.kind == kInterp {
 		opener = string(s.src[f.at : f.at+2])
 	}
-	return syntaxAt(i, "Mismatched bracket", "This %q cannot close the %q that was opened at %d:%d.", closer, opener, open.Line, open.Column)
+	return Syntax(i, "Mismatched bracket", "This %q cannot close the %q that was opened at %d:%d.", closer, opener, open.Line, open.Column)
 }

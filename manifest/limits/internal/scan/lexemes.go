@@ -17,7 +17,7 @@ func comment(src []byte, i int) (int, *Problem) {
 	}
 	n := bytes.Index(src[i+2:], []byte("*/"))
 	if n < 0 {
-		return i, syntaxAt(i, "Unterminated comment", "This comment has no \"*/\" at its end.")
+		return i, Syntax(i, "Unterminated comment", "This comment has no \"*/\" at its end.")
 	}
 	return i + 2 + n + 2, nil
 }
@@ -84,11 +84,11 @@ func exponent(src []byte, i int) bool {
 	return i < len(src) && classes[src[i]] == cDigit
 }
 
-// checkNumber bounds a number's text: converting a long one takes quadratic time, and printing 1e999999999 a gigabyte.
-func checkNumber(num []byte, at int) *Problem {
+// Number bounds a number's text: converting a long one takes quadratic time, and printing 1e999999999 a gigabyte.
+func Number(num []byte, at int) *Problem {
 	e := bytes.LastIndexAny(num, "eE")
 	if len(num) > maxNumber || e >= 0 && len(bytes.TrimLeft(num[e+1:], "+-0")) > maxExponent {
-		return limitAt(at, "A number may have %d characters, and %d digits in its exponent.", maxNumber, maxExponent)
+		return Limit(at, "A number may have %d characters, and %d digits in its exponent.", maxNumber, maxExponent)
 	}
 	return nil
 }

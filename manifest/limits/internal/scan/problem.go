@@ -27,11 +27,13 @@ type Problem struct {
 	Detail  string
 }
 
-func limitAt(at int, format string, args ...any) *Problem {
+// Limit is a bound that is not kept at a byte.
+func Limit(at int, format string, args ...any) *Problem {
 	return &Problem{At: at, Limit: true, Detail: fmt.Sprintf(format, args...)}
 }
 
-func syntaxAt(at int, summary, format string, args ...any) *Problem {
+// Syntax is a mistake that no parser could make anything of, at a byte.
+func Syntax(at int, summary, format string, args ...any) *Problem {
 	return &Problem{At: at, Summary: summary, Detail: fmt.Sprintf(format, args...)}
 }
 

@@ -114,7 +114,7 @@ func (s *scanner) push(k kind, at int) *Problem {
 
 func (s *scanner) deeper(at int) *Problem {
 	if s.depth++; s.depth > s.maxDepth {
-		return limitAt(at, "Brackets, interpolations and directives may stand inside each other %d deep; this is one more.", s.maxDepth)
+		return Limit(at, "Brackets, interpolations and directives may stand inside each other %d deep; this is one more.", s.maxDepth)
 	}
 	return nil
 }
@@ -147,7 +147,7 @@ func (s *scanner) endTemplate(f *frame, at int) *Problem {
 	s.directives = s.directives[:f.directives]
 	s.work += f.pieces * (f.pieces + (at-f.at)/16)
 	if s.work > maxWork {
-		return limitAt(f.at, "The templates of this file have too many lines and sequences (%d in this one). Long content belongs into a file of its own: see file().", f.pieces)
+		return Limit(f.at, "The templates of this file have too many lines and sequences (%d in this one). Long content belongs into a file of its own: see file().", f.pieces)
 	}
 	return nil
 }
@@ -155,7 +155,7 @@ func (s *scanner) endTemplate(f *frame, at int) *Problem {
 func (f *frame) addOps(n, at int) *Problem {
 	f.ops += n
 	if f.maxOps = max(f.maxOps, f.ops); f.ops > MaxOperators {
-		return limitAt(at, "An expression may have %d operators; this one has more.", MaxOperators)
+		return Limit(at, "An expression may have %d operators; this one has more.", MaxOperators)
 	}
 	return nil
 }
@@ -163,7 +163,7 @@ func (f *frame) addOps(n, at int) *Problem {
 func (f *frame) addSteps(n, at int) *Problem {
 	f.steps += n
 	if f.maxSteps = max(f.maxSteps, f.steps); f.steps > MaxOperators {
-		return limitAt(at, "%d steps (.name, [index]) may follow each other; these are more.", MaxOperators)
+		return Limit(at, "%d steps (.name, [index]) may follow each other; these are more.", MaxOperators)
 	}
 	return nil
 }

@@ -40,11 +40,28 @@ func (s *Nodes) Ended(r *fleet.Result) {
 	}
 }
 
-// Print prints an object with --json.
+// Print prints an object with --json. Where that fails Summary tells it.
 func (s *Nodes) Print(object map[string]any) {
-	if err := json.NewEncoder(s.Stdout).Encode(object); err != nil {
-		fmt.Fprintf(s.Stderr, "apply: %v\n", err)
+	if s.printed == nil {
+		s.printed = json.NewEncoder(s.Stdout).Encode(object)
 	}
+}
+
+// toldError is why what became of the nodes could not be told.
+type toldError struct {
+	error
+	code int
+}
+
+// ExitCode is that of the whole, and not 0: nor 1, which says that nothing was begun.
+func (e *toldError) ExitCode() int { return e.code }
+
+// Told is the error of printing what became of the nodes, once Finish has set the exit code.
+func (s *Nodes) Told(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &toldError{err, max(s.Code, 4)}
 }
 
 // settling is how long a signal may be repeated: timeout(1) sends one to the process and to its group, and a user means one by it.
@@ -153,11 +170,14 @@ func (s *Nodes) Summary(results []*fleet.Result) error {
 		by[reason] = append(by[reason], r.Node)
 	}
 	if s.JSON {
-		return s.summaryJSON(results, outcomes)
+		if s.printed == nil {
+			s.printed = s.summaryJSON(results, outcomes)
+		}
+		return s.Told(s.printed)
 	}
 	for _, reason := range order {
 		if _, err := fmt.Fprintf(s.Stderr, "%s: %s\n", nodeset.Fold(by[reason]), reason); err != nil {
-			return err
+			return s.Told(err)
 		}
 	}
 	line := fmt.Sprintf("%d of %d ok", len(outcomes[fleet.OK]), len(results))
@@ -171,7 +191,7 @@ func (s *Nodes) Summary(results []*fleet.Result) error {
 		}
 	}
 	_, err := fmt.Fprintln(s.Stderr, line)
-	return err
+	return s.Told(err)
 }
 
 func (s *Nodes) summaryJSON(results []*fleet.Result, outcomes map[fleet.Outcome][]string) error {

@@ -36,6 +36,8 @@ type Nodes struct {
 	sshConfig   string
 	knownHosts  []string
 	connector   string
+
+	printed error // of what was printed with --json
 }
 
 // New returns the Nodes of commands whose flags are yet to be added.

@@ -123,6 +123,29 @@ func TestMinOK(t *testing.T) {
 	}
 }
 
+// TestNotTold: where what became of the nodes cannot be printed the exit code does not say that nothing was begun, and it is told once.
+func TestNotTold(t *testing.T) {
+	for _, test := range []struct {
+		results     []*fleet.Result
+		interrupted int
+		want        int
+	}{{ended()[:1], 0, 4}, {ended(), 0, 4}, {ended(), 2, 130}, {[]*fleet.Result{{Node: "n1", Outcome: fleet.Failed, Exit: transport.Exit{Code: 77}}}, 0, 77}} {
+		n, _, stderr := nodes(t)
+		n.JSON = true
+		n.Stdout, _ = os.Open(os.DevNull) // which cannot be written
+		for _, r := range test.results {
+			n.Ended(r)
+		}
+		if err := n.Finish(test.results, test.interrupted); err != nil {
+			t.Fatal(err)
+		}
+		var coded interface{ ExitCode() int }
+		if err := n.Summary(test.results); !errors.As(err, &coded) || coded.ExitCode() != test.want || strings.Count(err.Error(), "bad file") != 1 || stderr.Len() > 0 {
+			t.Errorf("want exit code %d, got %v and %s", test.want, err, stderr)
+		}
+	}
+}
+
 func TestRetryFailed(t *testing.T) {
 	n, _, _ := nodes(t, "--retry-failed", "-w", "n[1-3]")
 	if _, _, err := n.Selected(nil); err == nil || !strings.Contains(err.Error(), "no fleet command was run before") {

@@ -1,28 +1,30 @@
-package scan
+// Package jsonscan does for a text in HCL's JSON syntax what package scan does for the native one.
+package jsonscan
 
 import (
 	"bytes"
 	"encoding/json"
 
 	"github.com/apparentlymart/go-textseg/v15/textseg"
+
+	"github.com/nodeapply/apply/manifest/limits/internal/scan"
 )
 
-// JSON walks over a text in HCL's JSON syntax, split into tokens as HCL's own scanner splits it.
-// The strings are templates, so they are checked as such. A string is parsed as an expression only where it
-// is a type constraint, the property "type".
-func JSON(src []byte) *Problem {
+// File looks at the text of a file, split into tokens as HCL's own scanner splits it. The strings are templates, so they are checked as such. A string
+// is parsed as an expression only where it is a type constraint, the property "type".
+func File(src []byte) *scan.Problem {
 	var stack []byte
 	var key string
 	for i := 0; i < len(src); {
 		switch b := src[i]; b {
 		case '{', '[':
-			if stack = append(stack, b); len(stack) > MaxDepth {
-				return limitAt(i, "Brackets may stand inside each other %d deep; this is one more.", MaxDepth)
+			if stack = append(stack, b); len(stack) > scan.MaxDepth {
+				return scan.Limit(i, "Brackets may stand inside each other %d deep; this is one more.", scan.MaxDepth)
 			}
 			i++
 		case '}', ']':
 			if len(stack) == 0 || stack[len(stack)-1] != b-2 {
-				return syntaxAt(i, "Mismatched bracket", "This %q closes nothing that is open.", string(b))
+				return scan.Syntax(i, "Mismatched bracket", "This %q closes nothing that is open.", string(b))
 			}
 			stack = stack[:len(stack)-1]
 			i++
@@ -38,7 +40,7 @@ func JSON(src []byte) *Problem {
 			for end < len(src) && bytes.IndexByte([]byte("0123456789.eE+-"), src[end]) >= 0 {
 				end++
 			}
-			if p := checkNumber(src[i:end], i); p != nil {
+			if p := scan.Number(src[i:end], i); p != nil {
 				return p
 			}
 			i = end
@@ -50,7 +52,7 @@ func JSON(src []byte) *Problem {
 }
 
 // checkJSONString checks the string token tok, and returns its text if it is short enough to be a property's name of interest.
-func checkJSONString(tok []byte, at int, expression bool) (string, *Problem) {
+func checkJSONString(tok []byte, at int, expression bool) (string, *scan.Problem) {
 	text := bytes.TrimSuffix(tok[1:], []byte{'"'})
 	if bytes.IndexByte(tok, '\\') >= 0 {
 		var s string
@@ -59,9 +61,9 @@ func checkJSONString(tok []byte, at int, expression bool) (string, *Problem) {
 		}
 		text = []byte(s)
 	}
-	p := Template(text)
+	p := scan.Template(text)
 	if p == nil && expression {
-		p = Body(text)
+		p = scan.Body(text)
 	}
 	if p != nil {
 		p.At = at // escapes shift the places inside
