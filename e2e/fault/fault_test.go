@@ -26,7 +26,11 @@ var whole = os.Getenv("APPLY_FAULT") == "whole"
 // limit is when a run that has to end by itself counts as hanging. A disk that others keep busy can hold up a sync for a minute.
 const limit = 3 * time.Minute
 
-const inside = "APPLY_FAULT_INSIDE"
+// inside is set in the namespaces of the tests, and group to their control group.
+const (
+	inside = "APPLY_FAULT_INSIDE"
+	group  = "APPLY_FAULT_GROUP"
+)
 
 // TestMain runs the tests in a mount and process namespace of their own: what they mount, break and leave behind ends with them, and
 // /etc is a copy.
@@ -52,13 +56,31 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// enter runs this program again in new namespaces.
-func enter() int {
+// enter runs this program again in new namespaces and in a control group of its own.
+func enter() (code int) {
 	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
-	cmd.Env = append(os.Environ(), inside+"=1")
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWPID, Pdeathsig: syscall.SIGKILL}
-	err := cmd.Run()
+	own, err := newGroup()
+	if err == nil && own != "" {
+		defer func() {
+			if err := removeGroup(own); err != nil {
+				fmt.Fprintln(os.Stderr, "fault:", err)
+				code = 1
+			}
+		}()
+		var dir *os.File
+		if dir, err = os.Open(own); err == nil {
+			defer dir.Close()
+			cmd.SysProcAttr.UseCgroupFD, cmd.SysProcAttr.CgroupFD = true, int(dir.Fd())
+		}
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "fault: a control group:", err)
+		return 1
+	}
+	cmd.Env = append(os.Environ(), inside+"=1", group+"="+own)
+	err = cmd.Run()
 	var exit *exec.ExitError
 	switch {
 	case errors.As(err, &exit):
@@ -103,15 +125,15 @@ func prepare() (work string, err error) {
 		unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""),
 		unix.Mount("proc", "/proc", "proc", 0, ""),
 		unix.Mount(etc, "/etc", "", unix.MS_BIND, ""),
-		ownGroup(),
 	)
 }
 
-// ownGroup moves this process to a control group of its own, below which apply makes its groups.
-func ownGroup() error {
+// newGroup makes the control group of the tests below that of this process, below which apply makes its own; "" where there can be none. Groups of
+// those that were killed go.
+func newGroup() (string, error) {
 	b, err := os.ReadFile("/proc/self/cgroup")
 	if err != nil {
-		return err
+		return "", err
 	}
 	for line := range strings.Lines(string(b)) {
 		name, ok := strings.CutPrefix(strings.TrimSpace(line), "0::")
@@ -119,19 +141,44 @@ func ownGroup() error {
 			continue
 		}
 		for _, mount := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/unified"} {
-			dir := filepath.Join(mount, name, fmt.Sprintf("apply-fault-%d", time.Now().UnixNano()))
-			if unix.Access(filepath.Join(mount, name, "cgroup.procs"), unix.W_OK) != nil || os.Mkdir(dir, 0o755) != nil {
+			above := filepath.Join(mount, name)
+			if unix.Access(filepath.Join(above, "cgroup.procs"), unix.W_OK) != nil {
 				continue
 			}
-			cgroup = dir
-			return os.WriteFile(filepath.Join(dir, "cgroup.procs"), []byte("0"), 0)
+			left, err := filepath.Glob(filepath.Join(above, "apply-fault-*"))
+			if err != nil {
+				return "", err
+			}
+			for _, dir := range left {
+				if _, err := os.Stat("/proc/" + strings.TrimPrefix(filepath.Base(dir), "apply-fault-")); err != nil {
+					_ = removeGroup(dir)
+				}
+			}
+			dir := filepath.Join(above, fmt.Sprintf("apply-fault-%d", os.Getpid()))
+			if os.Mkdir(dir, 0o755) == nil {
+				return dir, nil
+			}
 		}
 	}
-	return nil
+	return "", nil
+}
+
+// removeGroup removes a control group and those below it, in which nobody is any more.
+func removeGroup(dir string) error {
+	below, err := filepath.Glob(filepath.Join(dir, "*", "cgroup.procs"))
+	if err != nil {
+		return err
+	}
+	for _, procs := range below {
+		if err := removeGroup(filepath.Dir(procs)); err != nil {
+			return err
+		}
+	}
+	return os.Remove(dir)
 }
 
 // cgroup is the control group of the tests, "" where there is none.
-var cgroup string
+var cgroup = os.Getenv(group)
 
 // onTmpfs returns a folder on a file system in memory, where fsync costs nothing.
 func onTmpfs(t *testing.T) string {
