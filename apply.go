@@ -11,6 +11,7 @@ package apply
 import (
 	"context"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/nodeapply/apply/catalog"
@@ -33,7 +34,8 @@ import (
 
 // Options say what a manifest is compiled with. The zero value is the node itself, with all types and no variables.
 type Options struct {
-	Host    host.Host        // default: this node
+	// Host is the node; default: this one, which is opened and stays open: who loads many manifests in one process opens it once, by [local.New].
+	Host    host.Host
 	Types   []resources.Type // default: all of them
 	Vars    []manifest.VarSource
 	Facts   manifest.Facts // default: this node's
@@ -41,6 +43,9 @@ type Options struct {
 	// Session is this node's part in an exchange; default: none, a file in the default state folder. The caller closes it.
 	Session *session.Session
 	Scrub   *scrub.Scrubber // learns the sensitive values that are met; default: one of its own
+	// Identities are the files of age identities, or of private ssh keys, with which decrypt() opens what is sealed for this node; those that are not
+	// there are passed over. Default: /etc/apply/identity and the node's ssh host keys, for other users than root apply/identity in their configuration.
+	Identities []string
 	// Shown and Within are how positions write the path, and the folder that the sources of its modules cannot leave.
 	Shown, Within string
 }
@@ -79,9 +84,12 @@ func Load(ctx context.Context, path string, o Options) (*Manifest, error) {
 	if o.Scrub == nil {
 		o.Scrub = &scrub.Scrubber{}
 	}
+	if o.Identities == nil {
+		o.Identities = identities()
+	}
 	finder := &modules.Finder{Next: o.Modules}
 	compiled, diags := manifest.Compile(ctx, path, manifest.Options{
-		Types: o.Types, Vars: o.Vars, Facts: o.Facts, Modules: finder.Find, Shown: o.Shown, Within: o.Within,
+		Types: o.Types, Vars: o.Vars, Facts: o.Facts, Modules: finder.Find, Shown: o.Shown, Within: o.Within, Identities: o.Identities,
 		OnSecret: func(s string) { o.Scrub.Add(s) },
 	})
 	if err := finder.Close(); err != nil {
@@ -91,6 +99,18 @@ func Load(ctx context.Context, path string, o Options) (*Manifest, error) {
 		return nil, diags
 	}
 	return &Manifest{Path: path, Warnings: diags, host: o.Host, scrub: o.Scrub, session: o.Session, compiled: compiled}, nil
+}
+
+// identities are the files with what a node is known by, for whom files are sealed.
+func identities() []string {
+	if os.Geteuid() == 0 {
+		return []string{"/etc/apply/identity", "/etc/ssh/ssh_host_ed25519_key", "/etc/ssh/ssh_host_rsa_key"}
+	}
+	config, err := os.UserConfigDir()
+	if err != nil {
+		return nil
+	}
+	return []string{filepath.Join(config, "apply", "identity")}
 }
 
 // Catalog is what the node should be.

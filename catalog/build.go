@@ -149,7 +149,12 @@ func (b *builder) automatic() {
 			if many := shared[key(id)]; len(many) > 0 {
 				b.order.AutoAll(key(id), many, v)
 			}
-			if w, ok := b.provider(id, v); ok {
+			w, ok := b.provider(id, v)
+			switch {
+			case !ok:
+			case turned(id, b.entries[w], b.entries[v]):
+				b.order.Auto(v, w)
+			default:
 				b.order.Auto(w, v)
 			}
 		}

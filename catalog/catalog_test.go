@@ -115,6 +115,11 @@ func TestEdges(t *testing.T) {
 	path := func(p string) *thing {
 		return &thing{Name: p, provides: ids("path", p), requires: []resources.Identity{{Kind: "path", Name: p, Nearest: true}}}
 	}
+	gone := func(p string) *thing {
+		t := path(p)
+		t.Ensure = "absent"
+		return t
+	}
 	shared := func(n string) *thing {
 		return &thing{Name: n, provides: []resources.Identity{{Kind: "repos", Name: "apt", Shared: true}}}
 	}
@@ -137,6 +142,9 @@ func TestEdges(t *testing.T) {
 			entry(3, "m", &thing{provides: ids("mount", "/data"), requires: []resources.Identity{{Kind: "path", Name: "/data", Nearest: true}}})}, "", "dir>m m>f"},
 		{"a mount point comes before the folder it covers", []*Entry{entry(1, "dir", path("/data")), entry(2, "f", path("/data/f")),
 			entry(3, "m", &thing{provides: ids("mount", "/data"), requires: ids("path", "/data")})}, "", "dir>m m>f"},
+		{"what is to go goes after what is in it", []*Entry{entry(1, "x", gone("/a/b/c")), entry(2, "y", gone("/a")), entry(3, "z", path("/a/d")), entry(4, "stays", path("/"))}, "",
+			"stays>y x>y y>z"},
+		{"unless it is told not to", []*Entry{entry(1, "x", gone("/a/b")), entry(2, "y", gone("/a"))}, "y>x", "y>x"},
 		{"an explicit edge turns an automatic one round", []*Entry{entry(1, "x", path("/a/b")), entry(2, "y", path("/a"))}, "x>y", "x>y"},
 		{"a barrier turns an automatic edge round", []*Entry{entry(1, "m:x", path("/a/b")), entry(2, "m:w", &thing{}), entry(3, "y", path("/a"))}, "m:*>y", "mw>y mx>y"},
 		{"shared identities come before all who need them", []*Entry{entry(1, "p", needsRepos("p")), entry(2, "r", shared("r")), entry(3, "s", shared("s")), entry(4, "q", needsRepos("q"))}, "",
@@ -167,6 +175,9 @@ func TestProblems(t *testing.T) {
 			[]string{"main.hcl:99 reference to undeclared resource: no t.ngnix is declared; did you mean `t.nginx`?"}},
 		{"undeclared, nothing near", []*Entry{entry(1, "nginx", &thing{})}, "nginx>postfix_main",
 			[]string{"main.hcl:99 reference to undeclared resource: no t.postfix_main is declared."}},
+		{"against what is to go after what is in it", []*Entry{
+			entry(1, "x", &thing{Ensure: "absent", requires: []resources.Identity{{Kind: "path", Name: "/a", Nearest: true}}}), entry(2, "y", &thing{Ensure: "absent", provides: ids("path", "/a")}), entry(3, "c", &thing{})}, "y>c c>x",
+			[]string{"main.hcl:1 dependency cycle: t.x -> t.y -> t.c -> t.x: each would have to come before the next; remove one of these relations. Declared: t.y before t.c at main.hcl:99; t.c before t.x at main.hcl:99. By themselves: t.y is removed after t.x."}},
 		{"two cycles", []*Entry{entry(1, "a", &thing{}), entry(2, "b", &thing{}), entry(3, "c", &thing{}), entry(4, "d", &thing{})}, "a>b b>a c>d d>c",
 			[]string{
 				"main.hcl:1 dependency cycle: t.a -> t.b -> t.a: each would have to come before the next; remove one of these relations. Declared: t.a before t.b at main.hcl:99; t.b before t.a at main.hcl:99.",

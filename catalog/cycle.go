@@ -74,11 +74,14 @@ func (b *builder) needs(cycle []int) (needs []string, undone string) {
 	entries := slices.DeleteFunc(slices.Clone(cycle), func(v int) bool { return v >= len(b.entries) })
 	for i, v := range entries {
 		w := entries[(i+len(entries)-1)%len(entries)]
+		first, second := b.entries[w], b.entries[v]
 		id, ok := b.need(w, v)
 		if !ok {
+			if id, ok := b.need(v, w); ok && turned(id, second, first) {
+				needs = append(needs, fmt.Sprintf("%s is removed after %s", second.Addr, first.Addr))
+			}
 			continue
 		}
-		first, second := b.entries[w], b.entries[v]
 		account := id.Kind == "user" || id.Kind == "group"
 		switch {
 		case account && absent(second):
@@ -106,6 +109,11 @@ func (b *builder) need(w, v int) (id resources.Identity, ok bool) {
 		}
 	}
 	return id, false
+}
+
+// turned says whether second, which is to go, goes after first, which is in it and is to go too: otherwise it would come before it.
+func turned(id resources.Identity, second, first *Entry) bool {
+	return (id.Kind == "path" || id.Kind == "mount") && absent(first) && absent(second)
 }
 
 func absent(e *Entry) bool {

@@ -37,10 +37,15 @@ func (w *walk) visitDeferred(ctx context.Context, v int, e *catalog.Entry, slot 
 		return
 	}
 	for _, b := range bound {
+		if why := w.stop.Why(); why != nil {
+			st.results = append(st.results, w.stopped(b, why))
+			continue
+		}
 		w.cat.Survey(b.Resource)
 		start := time.Now()
 		vis := w.settle(ctx, v, b, slot)
 		w.timed(vis.Result, start, time.Since(start))
+		w.failFast(vis.Result)
 		st.results = append(st.results, vis.Result)
 		st.changed = st.changed || vis.Changed
 	}

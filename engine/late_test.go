@@ -121,6 +121,33 @@ func TestDeferred(t *testing.T) {
 	}
 }
 
+// TestDeferredStops: of what a block becomes nothing new starts after an interrupt, or after a failure where that ends all.
+func TestDeferredStops(t *testing.T) {
+	for name, want := range map[string]string{"fail-fast": "a=changed d1=failed d2=skipped(t.d1)", "interrupted": "a=changed d1=failed d2=skipped"} {
+		ways(t, name, func(t *testing.T, w *world) {
+			stop := make(chan struct{})
+			w.on = func(what string) {
+				if what == "apply d1" && name == "interrupted" {
+					close(stop)
+				}
+				if strings.HasSuffix(what, " d2") {
+					t.Error(what)
+				}
+			}
+			rep, err := Converge(t.Context(), node{}, deferring(t, w, "a d", "", "d1:fails d2", nil), Options{FailFast: name == "fail-fast", Stop: stop})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want, outcomes(rep)); diff != "" {
+				t.Error(diff)
+			}
+			if got := rep.Results[2].Reason; got != name {
+				t.Errorf("skipped because of %q", got)
+			}
+		})
+	}
+}
+
 // TestOutputs: what is made of values that only a run gives is scrubbed; a plan has no such values.
 func TestOutputs(t *testing.T) {
 	w := &world{}

@@ -7,6 +7,9 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/nodeapply/apply/report"
+	"github.com/nodeapply/apply/resources"
 )
 
 func TestTriesAndTimeouts(t *testing.T) {
@@ -72,4 +75,24 @@ func TestWhatHangs(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestUnpredicted: what the prediction has no time for is pending, and is looked at by the run with its own deadline.
+func TestUnpredicted(t *testing.T) {
+	ways(t, "slow", func(t *testing.T, w *world) {
+		synctest.Test(t, func(t *testing.T) {
+			start := time.Now()
+			rep, err := Converge(t.Context(), node{}, parse(t, w, "a:slow,timeout=30s b:there", ""), Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := []report.Surprise{{Address: resources.Address{Type: "t", Title: "a"}, Planned: report.Pending, Outcome: report.Failed}}
+			if diff := cmp.Diff(want, rep.Surprises); diff != "" {
+				t.Error(diff)
+			}
+			if took := time.Since(start); took != predictFor+30*time.Second {
+				t.Errorf("took %v", took)
+			}
+		})
+	})
 }

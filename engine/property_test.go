@@ -14,6 +14,7 @@ import (
 
 	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/resources"
 )
 
@@ -84,6 +85,14 @@ func TestRandomCatalogs(t *testing.T) {
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("seed %d: %s\n%s", seed, d, diff)
+		}
+		if rep.AsPlanned+len(rep.Surprises) != len(rep.Results) {
+			t.Errorf("seed %d: %s\n%d as planned and %d surprises of %d", seed, d, rep.AsPlanned, len(rep.Surprises), len(rep.Results))
+		}
+		for _, s := range rep.Surprises {
+			if s.Outcome != report.Failed && s.Outcome != report.Skipped {
+				t.Errorf("seed %d: %s\n%s was to be %s and is %s", seed, d, s.Address, s.Planned, s.Outcome)
+			}
 		}
 		for _, wrong := range d.misplaced(trace) {
 			t.Errorf("seed %d: %s\n%s: %v", seed, d, wrong, trace)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -105,4 +106,60 @@ func TestFailFastWhileAnothersChangeIsRecorded(t *testing.T) {
 	if len(w.log) != 2 { // one folder, one failure
 		t.Error(w.log)
 	}
+}
+
+// TestAnInterruptEndsTheAttempts: none is made any more, and nobody sits out the time until the next. What was tried has failed; what only waits for others,
+// or was not begun, is skipped.
+func TestAnInterruptEndsTheAttempts(t *testing.T) {
+	for _, tc := range []struct {
+		name  string
+		make  func(t *thing, begun chan struct{}) resources.Resource
+		after time.Duration // 0: when it has begun
+		want  string
+		log   int
+	}{
+		{"between two", func(th *thing, _ chan struct{}) resources.Resource { return th }, 20 * time.Second, "a=failed", 1},
+		{"during one", func(th *thing, begun chan struct{}) resources.Resource { return &slowly{*th, begun} }, 0, "a=failed", 1},
+		{"during a wait", func(th *thing, begun chan struct{}) resources.Resource { return &patient{thing: *th, begun: begun} }, 0, "a=skipped", 0},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w, stop, begun := &world{}, make(chan struct{}), make(chan struct{})
+				c := parse(t, w, "a:fails,tries", "")
+				e := c.Entries()[0]
+				e.Resource = tc.make(e.Resource.(*thing), begun)
+				start := time.Now()
+				go func() {
+					if tc.after > 0 {
+						time.Sleep(tc.after)
+					} else {
+						<-begun
+					}
+					close(stop)
+				}()
+				rep, err := Converge(t.Context(), node{}, c, Options{Stop: stop})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if diff := cmp.Diff(tc.want, outcomes(rep)); diff != "" || w.count("apply a") != tc.log {
+					t.Errorf("%s after %v: %s", diff, w.log, rep.Results[0].Warnings)
+				}
+				if took := time.Since(start); took > 30*time.Second {
+					t.Errorf("took %v", took)
+				}
+			})
+		})
+	}
+}
+
+// slowly is a thing whose change takes ten seconds, and fails.
+type slowly struct {
+	thing
+	begun chan struct{}
+}
+
+func (s *slowly) Apply(ctx context.Context, h host.Host, d resources.Diff) error {
+	close(s.begun)
+	time.Sleep(10 * time.Second) // of the bubble
+	return s.thing.Apply(ctx, h, d)
 }

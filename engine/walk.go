@@ -9,6 +9,7 @@ import (
 
 	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/engine/internal/certainty"
+	"github.com/nodeapply/apply/engine/internal/stop"
 	"github.com/nodeapply/apply/engine/internal/visit"
 	"github.com/nodeapply/apply/graph"
 	"github.com/nodeapply/apply/report"
@@ -110,7 +111,7 @@ func (w *walk) Visit(ctx context.Context, v int, slot graph.Slot) {
 		w.skip(ctx, st, e)
 	case why != nil:
 		st.failed, st.cause, st.root = true, int32(v)+1, why.Because
-		st.results = []*report.Result{w.result(e, report.Result{Outcome: report.Skipped, Because: why.Because, Reason: why.Reason})}
+		st.results = []*report.Result{w.stopped(e, why)}
 	case w.predicted != nil && w.predicted.states[v].refused != nil:
 		st.results = []*report.Result{w.failure(e, w.predicted.states[v].refused)}
 	case e.Off:
@@ -199,10 +200,15 @@ func (w *walk) close(v int, start time.Time) {
 		}
 		if res.Outcome == report.Failed && !st.failed {
 			st.failed, st.cause, st.root = true, int32(v)+1, res.Address.String()
-			if w.opts.FailFast && w.predicted != nil {
-				w.stop.Failed(res.Address.String())
-			}
+			w.failFast(res)
 		}
+	}
+}
+
+// failFast lets nothing new start once a result is a failure, where the run is to end by that.
+func (w *walk) failFast(res *report.Result) {
+	if res.Outcome == report.Failed && w.opts.FailFast && w.predicted != nil {
+		w.stop.Failed(res.Address.String())
 	}
 }
 
@@ -279,6 +285,11 @@ func (w *walk) result(e *catalog.Entry, res report.Result) *report.Result {
 	res.Address, res.Type, res.Title, res.Pos = e.Addr, e.Addr.Type, e.Addr.Title, e.Pos.String()
 	res.Noop = e.Noop
 	return &res
+}
+
+// stopped is the result of what does not start any more.
+func (w *walk) stopped(e *catalog.Entry, why *stop.Error) *report.Result {
+	return w.result(e, report.Result{Outcome: report.Skipped, Because: why.Because, Reason: why.Reason})
 }
 
 // failure is the result of what failed before it was visited.

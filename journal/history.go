@@ -63,7 +63,7 @@ func (s *State) Report(id string, report any) error {
 
 // Reports lists the ids of the runs whose reports are kept, the newest first.
 func (s *State) Reports() ([]string, error) {
-	names, err := filepath.Glob(filepath.Join(s.dir, "runs", "*.json"))
+	names, err := fs.Glob(os.DirFS(s.dir), "runs/*.json")
 	if err != nil {
 		return nil, err
 	}

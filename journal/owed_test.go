@@ -17,16 +17,18 @@ import (
 // What a plan knows as owed is what the next run would know, and reading it leaves everything as it is.
 func TestOwedWithoutARun(t *testing.T) {
 	for name, tc := range map[string]struct {
+		dir  string // below a temporary folder
 		add  string // to the end of the journal
 		wait time.Duration
 		want []resources.Address
 	}{
 		"a run that died":             {want: []resources.Address{addr("a")}},
+		"a folder with odd letters":   {dir: `[a-c]*?\`, want: []resources.Address{addr("a")}},
 		"with a torn end":             {add: `{"begin`, want: []resources.Address{addr("a")}},
 		"too long ago to be of value": {wait: 91 * 24 * time.Hour},
 	} {
 		t.Run(name, func(t *testing.T) {
-			dir := t.TempDir()
+			dir := filepath.Join(t.TempDir(), tc.dir)
 			s := open(t, dir)
 			r, _ := begin(t, s, "1")
 			owe(t, r)

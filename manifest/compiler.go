@@ -77,7 +77,7 @@ func (c *compiler) gather(path string) *evaluator.Evaluator {
 	return evaluator.New(evaluator.Input{
 		Root: m, Place: at, Calls: tree.Called, Given: given, Types: c.types, Files: &c.files, Secrets: c.secrets, Watch: c.watch,
 		Facts:     facts.Lookup(c.ctx, c.opts.Facts, slices.Sorted(maps.Keys(tree.Facts))),
-		Functions: funcs.Options{Root: c.opts.Root, Identities: c.opts.Identities},
+		Functions: funcs.Options{Identities: c.opts.Identities},
 	})
 }
 

@@ -44,10 +44,8 @@ type Options struct {
 	Modules func(ctx context.Context, source, from string) (Folder, error)
 	// Shown is how positions write the path that is compiled; default: as it is given.
 	Shown string
-	// Within, if not empty, is a folder that the sources of the root module's modules cannot leave.
+	// Within, if not empty, is a folder that the root module's paths cannot leave: those of its modules, and of files that its functions read.
 	Within string
-	// Root, if not empty, is a folder that the functions which read files cannot leave.
-	Root string
 	// Identities are the files with which decrypt() opens age files.
 	Identities []string
 	// OnSecret, if not nil, is told every sensitive text when it is met, while compiling and while binding, from any goroutine. It may be told

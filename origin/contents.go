@@ -7,8 +7,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
+
+	"github.com/nodeapply/apply/source"
 )
 
 // Contents replaces the names of files in the checked out revisions by what they are called there, with a sum of what they hold: two revisions of a file
@@ -18,21 +19,52 @@ func (c *Checkouts) Contents(text string) string {
 		return text
 	}
 	for _, t := range c.trees {
-		named := regexp.MustCompile(regexp.QuoteMeta(t.Dir) + `(/[^\s"'\[\],;:]*)?`)
-		text = named.ReplaceAllStringFunc(text, func(name string) string {
-			shown := shownIn(t, filepath.Clean(name))
-			if sum, ok := contentSum(name); ok && filepath.Clean(name) != t.Dir {
-				shown += " (sha256:" + sum + ")"
-			}
-			return shown
-		})
+		text = contents(t, text)
 	}
 	return text
 }
 
+// contents is Contents for one revision.
+func contents(t *source.Tree, text string) string {
+	var out strings.Builder
+	for {
+		before, rest, found := strings.Cut(text, t.Dir)
+		out.WriteString(before)
+		if !found {
+			return out.String()
+		}
+		end := nameEnd(t.Dir, rest)
+		name := filepath.Clean(t.Dir + rest[:end])
+		out.WriteString(shownIn(t, name))
+		if sum, ok := contentSum(name); ok && name != t.Dir {
+			out.WriteString(" (sha256:" + sum + ")")
+		}
+		text = rest[end:]
+	}
+}
+
+// nameEnd is how much of the text behind a folder belongs to a name in it: up to what seldom is in names, or more where there is something of that name.
+func nameEnd(dir, rest string) int {
+	const seldom, longest = " \t\r\n\"'[],;:", 4096
+	if !strings.HasPrefix(rest, "/") {
+		return 0
+	}
+	least := strings.IndexAny(rest, seldom)
+	if least < 0 {
+		return len(rest)
+	}
+	line, _, _ := strings.Cut(rest[:min(len(rest), longest)], "\n")
+	for end := len(line); end > least; end = strings.LastIndexAny(line[:end], seldom) {
+		if _, err := os.Lstat(dir + line[:end]); err == nil {
+			return end
+		}
+	}
+	return least
+}
+
 // contentSum is that of a file, or of all in a folder; ok is false for a folder of manifests, which stands for a module and is no content.
 func contentSum(name string) (sum string, ok bool) {
-	if manifests, err := filepath.Glob(filepath.Join(name, "*.hcl")); err != nil || len(manifests) > 0 {
+	if manifests, err := fs.Glob(os.DirFS(name), "*.hcl"); err != nil || len(manifests) > 0 {
 		return "", false
 	}
 	h := sha256.New()

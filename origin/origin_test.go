@@ -155,11 +155,17 @@ func TestRevision(t *testing.T) {
 	if diff := cmp.Diff("read git:"+first+"/f", text); diff != "" {
 		t.Error(diff)
 	}
-	one := c.Contents("read " + got.Path + "/f, " + got.Path)
-	write(t, got.Path, "f", "other\n")
-	two := c.Contents("read " + got.Path + "/f, " + got.Path)
-	if one == two || !strings.HasPrefix(one, "read f (sha256:") || !strings.HasSuffix(one, "), .") {
-		t.Errorf("%q, and with another content %q", one, two)
+	for _, name := range []string{"f", "x [1], y;", "a b/c: 'd'"} {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(got.Path, name)), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		write(t, got.Path, name, "content\n")
+		one := c.Contents("read " + got.Path + "/" + name + ", " + got.Path)
+		write(t, got.Path, name, "other\n")
+		two := c.Contents("read " + got.Path + "/" + name + ", " + got.Path)
+		if one == two || !strings.HasPrefix(one, "read "+name+" (sha256:") || !strings.HasSuffix(one, "), .") {
+			t.Errorf("%q, and with another content %q", one, two)
+		}
 	}
 }
 

@@ -45,3 +45,15 @@ func Shown(value string) string {
 	}
 	return Printable(value)
 }
+
+// Word writes s as one word of a shell, printable.
+func Word(s string) string {
+	s = Printable(s)
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-+:@%=,", r)
+	}
+	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}

@@ -19,12 +19,16 @@ import (
 func readConfig(t *testing.T, text string) (*config.Config, error) {
 	t.Helper()
 	home := t.TempDir()
+	dir := filepath.Join(home, ".ssh")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
 	for name, content := range map[string]string{"config": text, "more": "Host inc\n  Port 7\n"} {
-		if err := os.WriteFile(filepath.Join(home, name), []byte(content), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	return config.Read(home, filepath.Join(home, "config"), filepath.Join(home, "none"))
+	return config.Read(home, filepath.Join(dir, "config"), filepath.Join(home, "none"))
 }
 
 func TestResolve(t *testing.T) {

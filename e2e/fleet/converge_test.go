@@ -94,6 +94,18 @@ func TestConverge(t *testing.T) {
 			t.Errorf("left over: %s", left)
 		}
 	})
+	t.Run("a home that nodes share", func(t *testing.T) {
+		s.kill("n3")
+		s.awaitDead("n3")
+		s.script("cd " + s.dir + " && mv root-n3/root root-n3/own && ln -s ../root-n2/root root-n3/root")
+		s.boot(s.nodes["n3"])
+		s.await("n3")
+		s.write("shared/main.hcl", "file \"/srv/shared\" {\n  content = \"${fact.hostname}\"\n}\n")
+		s.want(s.run("fleet", "converge", "-w", "n[2-3]", "shared"), 0, "2 nodes: 2 changed", "2 of 2 ok: n[2-3]")
+		for _, n := range []string{"n2", "n3"} {
+			s.content(n, "shared", n)
+		}
+	})
 	t.Run("nodes", func(t *testing.T) {
 		s.want(s.run("fleet", "nodes", "-w", "n1"), 0, " failed fails", "")
 	})

@@ -71,8 +71,11 @@ func (b *boltLog) Load(now time.Time) (*ledger.Ledger, error) {
 		}
 		return tx.Bucket([]byte("entries")).ForEach(func(k, v []byte) error {
 			f, err := wire.Decode(append([]byte(nil), v...)) // bbolt's memory is its own
-			if err != nil || f.Event == nil || f.Event.Key != string(k) {
-				return fmt.Errorf("entry %.300q is broken: %v", k, err)
+			if err == nil && (f.Event == nil || f.Event.Key != string(k)) {
+				err = errors.New("it holds something else")
+			}
+			if err != nil {
+				return fmt.Errorf("entry %.300q is broken: %w", k, err)
 			}
 			entries = append(entries, f.Event.Entry)
 			return nil

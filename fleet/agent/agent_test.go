@@ -180,7 +180,7 @@ func TestRun(t *testing.T) {
 	if text, err := os.ReadFile(n.audit); err != nil || !bytes.Equal(text, n.journal.Bytes()) {
 		t.Errorf("the journal is told something else than the audit: %v, %s", err, &n.journal)
 	}
-	if _, err := c.Run(t.Context(), transport.Command{Line: "cat", Stdin: strings.NewReader("x")}); err == nil {
+	if _, err := c.Run(t.Context(), transport.Command{Line: "cat", Stdin: strings.NewReader("x")}); !errors.As(err, new(*fleet.JobError)) {
 		t.Error("input is taken, which nobody has signed")
 	}
 	if err := os.WriteFile(filepath.Join(n.dir, operatorsFile), []byte(operator(t, "bob", newKey(t))+"\n"), 0o644); err != nil {

@@ -135,7 +135,7 @@ func (l *limited) Write(p []byte) (int, error) {
 // Run signs a command and lets the agent run it.
 func (c *conn) Run(ctx context.Context, cmd transport.Command) (transport.Exit, error) {
 	if cmd.Stdin != nil {
-		return transport.Exit{}, errors.New("agent: takes no input, as that is not signed: use ssh")
+		return transport.Exit{}, &fleet.JobError{Err: errors.New("agent: takes no input, as that is not signed: use ssh")}
 	}
 	grace := cmd.Grace
 	if grace == 0 {

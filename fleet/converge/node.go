@@ -27,9 +27,9 @@ type place struct {
 	run     string // the same for all nodes of a run
 }
 
-// homeLine makes the folder of the manifest $2, and prints where it and the program $1 are. A link in it says that a node of the run $3 has come by the name
+// homeLine makes this machine's folder of the manifest $2, and prints where it and the program $1 are: machines may share a home. A link in it says that a node of the run $3 has come by the name
 // $4; where one is there it prints whose it is: links are made at once with what they say, so of two nodes that are one machine one sees the other.
-const homeLine = `umask 077; d="${XDG_CACHE_HOME:-$HOME/.cache}/apply"; h=$d/fleet/$2; mkdir -p "$h" && echo "$d/bin/apply-$1" && echo "$h" || exit
+const homeLine = `umask 077; d="${XDG_CACHE_HOME:-$HOME/.cache}/apply"; h=$d/fleet/$2-$(uname -n | cksum | cut -d " " -f 1); mkdir -p "$h" && echo "$d/bin/apply-$1" && echo "$h" || exit
 find "$h" -maxdepth 1 -name 'seat.*' -mmin +60 -exec rm -f -- {} + 2>/dev/null
 ln -s "is:$4" "$h/seat.$3" 2>/dev/null || readlink "$h/seat.$3"`
 

@@ -18,17 +18,19 @@ import (
 	"github.com/nodeapply/apply/fleet/transport"
 )
 
-// getScript sends what is at $1: its checksums, then the files, as one archive.
+// getScript sends what is at $1: its checksums, then the files, as one archive. A file that the kernel makes up when it is read has no size by which tar could
+// take it: a copy of it is sent.
 const getScript = `set -eu
 umask 077
 src=$1
 if [ -L "$src" ]; then src=$(readlink -f -- "$src"); fi
 if [ ! -e "$src" ]; then echo "$1: no such file or folder" >&2; exit 1; fi
-cd -- "$(dirname -- "$src")"
-base=./$(basename -- "$src")
 tmp=$(mktemp -d)
 trap 'rm -rf -- "$tmp"' EXIT
 trap 'exit 129' HUP INT TERM PIPE
+cd -- "$(dirname -- "$src")"
+base=./$(basename -- "$src")
+case $PWD/ in /proc/* | /sys/*) if [ -f "$base" ]; then mkdir "$tmp/copy" && cp -p -- "$base" "$tmp/copy/" && cd "$tmp/copy"; fi ;; esac
 find "$base" -type f -exec sha256sum -b -- {} + >"$tmp/SUMS"
 tar -cf - -C "$tmp" SUMS -C "$PWD" "$base"`
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -66,5 +67,33 @@ func TestGet(t *testing.T) {
 				t.Errorf("what is left: %v", missing)
 			}
 		})
+	}
+}
+
+// TestMadeUpFiles: files that the kernel makes up when they are read come as they read, though they have no size, or a wrong one.
+func TestMadeUpFiles(t *testing.T) {
+	here, err := transport.NewConnector(`sh -c 'exec sh -c "$1"'`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := here.Dial(t.Context(), transport.Target{Name: "n1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range []string{"/proc/version", "/sys/kernel/mm/transparent_hugepage/enabled"} {
+		want, err := os.ReadFile(file)
+		if err != nil {
+			t.Logf("%s: not tried: %v", file, err)
+			continue
+		}
+		dir := t.TempDir()
+		if err := Get(t.Context(), conn, "n1", file, dir); err != nil {
+			t.Errorf("%s: %v", file, err)
+			continue
+		}
+		got, err := os.ReadFile(filepath.Join(dir, "n1", filepath.Base(file)))
+		if err != nil || string(got) != string(want) {
+			t.Errorf("%s: want %q, got %q, %v", file, want, got, err)
+		}
 	}
 }

@@ -214,16 +214,19 @@ func (r *Reader) problem(text string) {
 	}
 }
 
-// diagnosticPlace is FILE:LINE: of a diagnostic.
+// diagnosticPlace is FILE:LINE: of a diagnostic, or FILE: of one that has no line, such as a flag's.
 func diagnosticPlace(object map[string]json.RawMessage) string {
 	var at struct {
 		Filename string
 		Start    struct{ Line int }
 	}
-	if json.Unmarshal(object["range"], &at) == nil && at.Filename != "" {
-		return fmt.Sprintf("%s:%d: ", at.Filename, at.Start.Line)
+	switch err := json.Unmarshal(object["range"], &at); {
+	case err != nil || at.Filename == "":
+		return ""
+	case at.Start.Line < 1:
+		return at.Filename + ": "
 	}
-	return ""
+	return fmt.Sprintf("%s:%d: ", at.Filename, at.Start.Line)
 }
 
 // Report is the runs of many nodes. Its JSON keys are a promise. Nodes are added by several goroutines.

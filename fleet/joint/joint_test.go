@@ -22,6 +22,7 @@ func TestReader(t *testing.T) {
 		`{"event":"run","run":"R","node":"host"}` + "\nnot JSON\nnull\n[1]\n{\"event\":\"res",
 		`ource","address":"exec.x","pos":"m:1","outcome":"failed","error":{"summary":"exit\u001b code 3"}}` + "\n",
 		`{"event":"diagnostic","severity":"error","summary":"S","detail":"D","range":{"filename":"m","start":{"line":7}}}` + "\n",
+		`{"event":"diagnostic","severity":"error","summary":"S","detail":"D","range":{"filename":"--var x","start":{"line":0}}}` + "\n",
 		`{"event":"summary","outcome":"failed","total":3,"failed":1,"changed":2}` + "\n",
 	} {
 		if _, err := reader.Write([]byte(text)); err != nil {
@@ -29,13 +30,13 @@ func TestReader(t *testing.T) {
 		}
 	}
 	n := r.Node("n1")
-	if diff := cmp.Diff([]string{`m:1: exec.x: exit\x1b code 3`, "m:7: S; D"}, told); diff != "" {
+	if diff := cmp.Diff([]string{`m:1: exec.x: exit\x1b code 3`, "m:7: S; D", "--var x: S; D"}, told); diff != "" {
 		t.Error(diff)
 	}
-	if n.Run != "R" || n.Counts().Changed != 2 || len(n.Results) != 1 || n.Problem() != `m:1: exec.x: exit\x1b code 3; and 1 more` {
+	if n.Run != "R" || n.Counts().Changed != 2 || len(n.Results) != 1 || n.Problem() != `m:1: exec.x: exit\x1b code 3; and 2 more` {
 		t.Errorf("read wrongly: %+v", n)
 	}
-	if len(shown) != 4 || shown[0] != `{"event":"run","node":"n1","run":"R"}` {
+	if len(shown) != 5 || shown[0] != `{"event":"run","node":"n1","run":"R"}` {
 		t.Errorf("shown wrongly: %q", shown)
 	}
 	if _, err := reader.Write([]byte(strings.Repeat("x", 2<<20))); err == nil || !strings.Contains(err.Error(), "limit") {

@@ -5,7 +5,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/host/local"
@@ -37,23 +40,24 @@ func Run(ctx context.Context, state *journal.State, h *local.Node, u *Plan, o Op
 		return nil, err
 	}
 	rep.Warnings = append(warnings, run.Sweep(ctx, h)...)
-	taker := taker{images: image.In(state.Dir()), h: h, run: run, types: o.Types}
-	for _, s := range u.Steps {
-		rep.Interrupted = o.Interrupted()
-		if s.Refused != "" || rep.Interrupted != 0 || ctx.Err() != nil {
-			continue
-		}
-		start := time.Now()
-		now, err := taker.now(ctx, s)
-		if err == nil {
-			err = run.Begin(ctx, s.Addr, resources.Diff{}, nil, now)
-			if err != nil && len(rep.Results) == 0 { // the journal cannot be written
-				return nil, errors.Join(err, run.Leave())
+	taker := taker{images: image.In(state.Dir()), h: h, run: run, types: o.Types, began: rep.Started}
+	for _, batch := range u.batches() {
+		results := make([]*report.Result, len(batch))
+		var all errgroup.Group
+		for i, s := range batch {
+			rep.Interrupted = o.Interrupted()
+			if rep.Interrupted != 0 || ctx.Err() != nil {
+				break
 			}
+			all.Go(func() (err error) {
+				results[i], err = taker.take(ctx, s)
+				return err
+			})
 		}
-		res := taker.take(ctx, s, err)
-		res.StartMS, res.DurationMS = millis(start.Sub(rep.Started)), millis(time.Since(start))
-		rep.Results = append(rep.Results, res)
+		if err := all.Wait(); err != nil && len(rep.Results) == 0 { // the journal cannot be written, and the first step is alone
+			return nil, errors.Join(err, run.Leave())
+		}
+		rep.Results = append(rep.Results, slices.DeleteFunc(results, func(r *report.Result) bool { return r == nil })...)
 	}
 	if err := Leave(ctx, run, h, o.Types); err != nil {
 		rep.Warnings = append(rep.Warnings, err.Error())
@@ -68,24 +72,57 @@ func Run(ctx context.Context, state *journal.State, h *local.Node, u *Plan, o Op
 
 func millis(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
+// together is how many steps are taken at a time at most: their waits for the disk are one wait.
+const together = 16
+
+// batches are the steps that are not refused, in their order. Those of one batch may be taken at the same time: files, which no folder, link or state of a
+// type comes between, each of another resource, for how a resource leaves its files is recorded of all of them. The first step is alone.
+func (u *Plan) batches() (all [][]Step) {
+	var names map[string]bool
+	var addrs map[resources.Address]bool
+	for _, s := range u.Steps {
+		if s.Refused != "" {
+			continue
+		}
+		if names == nil || !s.isFile() || len(all[len(all)-1]) == together || addrs[s.Addr] || names[string(s.op.Name)] {
+			names, addrs = nil, nil
+			if len(all) > 0 && s.isFile() {
+				names, addrs = map[string]bool{}, map[resources.Address]bool{}
+			}
+			all = append(all, nil)
+		}
+		if names != nil {
+			names[string(s.op.Name)], addrs[s.Addr] = true, true
+		}
+		all[len(all)-1] = append(all[len(all)-1], s)
+	}
+	return all
+}
+
+// isFile says whether there was a file or nothing at the step's name, and the run left a file or nothing.
+func (s Step) isFile() bool {
+	plain := func(kind string) bool { return kind == host.Regular.String() || kind == host.Absent.String() }
+	return s.op != nil && s.after != nil && !s.late && !s.covered && plain(s.op.Pre.Kind) && plain(s.after.Kind)
+}
+
 // taker takes steps.
 type taker struct {
 	images *image.Keeper
 	h      *local.Node
 	run    *journal.Run
 	types  []resources.Type
+	began  time.Time
 }
 
-// now is what an undo of this undo needs of a type's own state.
-func (t *taker) now(ctx context.Context, s Step) (json.RawMessage, error) {
-	if s.op != nil {
-		return nil, nil
+// take announces one step, takes it, and records how it left its file. The error is that of a step that cannot be announced, which the result tells too.
+func (t *taker) take(ctx context.Context, s Step) (*report.Result, error) {
+	start := time.Now()
+	now, err := t.now(ctx, s)
+	var unannounced error
+	if err == nil {
+		unannounced = t.run.Begin(ctx, s.Addr, resources.Diff{}, nil, now)
+		err = unannounced
 	}
-	return nowOf(ctx, t.h, t.types, s.Addr, s.before)
-}
-
-// take takes one step, unless it could not be announced, and records how it left its file.
-func (t *taker) take(ctx context.Context, s Step, err error) *report.Result {
 	res := &report.Result{Address: s.Addr, Type: s.Addr.Type, Title: s.Addr.Title, Outcome: report.Changed, Reversible: true,
 		Changes: []report.Change{{Attribute: s.What, Before: "as the run left it", After: "as it was before"}}}
 	ctx, cancel := context.WithTimeout(ctx, stepTimeout)
@@ -100,7 +137,16 @@ func (t *taker) take(ctx context.Context, s Step, err error) *report.Result {
 		res.Outcome, res.Changes = report.Failed, nil
 		res.Error = &report.Error{Summary: s.What + ": " + err.Error()}
 	}
-	return res
+	res.StartMS, res.DurationMS = millis(start.Sub(t.began)), millis(time.Since(start))
+	return res, unannounced
+}
+
+// now is what an undo of this undo needs of a type's own state.
+func (t *taker) now(ctx context.Context, s Step) (json.RawMessage, error) {
+	if s.op != nil {
+		return nil, nil
+	}
+	return nowOf(ctx, t.h, t.types, s.Addr, s.before)
 }
 
 // putBack puts a file back from its image; of a type's own state the type is asked.

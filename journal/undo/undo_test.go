@@ -3,10 +3,15 @@ package undo
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/nodeapply/apply/journal/internal/image"
+	"github.com/nodeapply/apply/journal/internal/record"
+	"github.com/nodeapply/apply/resources"
 )
 
 func TestRun(t *testing.T) {
@@ -114,5 +119,45 @@ func TestJournalCannotBeWritten(t *testing.T) {
 	}
 	if diff := cmp.Diff("new new", n.files(t)); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// Files of different resources are put back at the same time, but for the first; folders, links, states, a second step of a resource or of a name, and
+// what is looked at when its turn comes keep their place.
+func TestBatches(t *testing.T) {
+	file := func(addr, name string) Step {
+		return Step{Addr: resources.Address{Type: "file", Title: addr}, op: &record.Op{Name: []byte(name), Pre: &image.Image{Kind: "file"}}, after: &image.Trace{Kind: "file"}}
+	}
+	with := func(s Step, edit func(*Step)) Step { edit(&s); return s }
+	for _, tt := range []struct {
+		name  string
+		steps []Step
+		want  []int // how many are in each batch
+	}{
+		{"none", nil, nil},
+		{"files", []Step{file("a", "a"), file("b", "b"), file("c", "c"), file("d", "d")}, []int{1, 3}},
+		{"removed and made", []Step{file("a", "a"), with(file("b", "b"), func(s *Step) { s.after.Kind = "absent" }), with(file("c", "c"), func(s *Step) { s.op.Pre.Kind = "absent" })}, []int{1, 2}},
+		{"a state", []Step{file("a", "a"), file("b", "b"), {Addr: dial}, file("c", "c"), file("d", "d")}, []int{1, 1, 1, 2}},
+		{"a folder", []Step{file("a", "a"), file("b", "b"), with(file("c", "c"), func(s *Step) { s.op.Pre.Kind = "directory" }), file("d", "d")}, []int{1, 1, 1, 1}},
+		{"a link", []Step{file("a", "a"), file("b", "b"), with(file("c", "c"), func(s *Step) { s.after.Kind = "link" }), file("d", "d")}, []int{1, 1, 1, 1}},
+		{"one resource", []Step{file("a", "a"), file("b", "b"), file("b", "c"), file("c", "d")}, []int{1, 1, 2}},
+		{"refused", []Step{with(file("a", "a"), func(s *Step) { s.Refused = "no" }), file("b", "b"), file("c", "c"), with(Step{Addr: dial}, func(s *Step) { s.Refused = "no" }), file("d", "d")}, []int{1, 2}},
+		{"one name", []Step{file("a", "a"), file("b", "b"), file("c", "b"), file("d", "d")}, []int{1, 1, 2}},
+		{"late", []Step{file("a", "a"), with(file("b", "b"), func(s *Step) { s.late = true }), file("c", "c")}, []int{1, 1, 1}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var sizes []int
+			var order []Step
+			for _, b := range (&Plan{Steps: tt.steps}).batches() {
+				sizes, order = append(sizes, len(b)), append(order, b...)
+			}
+			if diff := cmp.Diff(tt.want, sizes); diff != "" {
+				t.Error(diff)
+			}
+			taken := slices.DeleteFunc(slices.Clone(tt.steps), func(s Step) bool { return s.Refused != "" })
+			if !slices.EqualFunc(taken, order, func(a, b Step) bool { return a.Addr == b.Addr }) {
+				t.Errorf("another order: %+v", order)
+			}
+		})
 	}
 }

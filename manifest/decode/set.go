@@ -122,7 +122,8 @@ func setUint(to reflect.Value, v cty.Value) error {
 	}
 	n, exact := v.AsBigFloat().Uint64()
 	if exact != big.Exact || !v.AsBigFloat().IsInt() || to.OverflowUint(n) { // Uint64 calls 1.5 exact
-		return fmt.Errorf("want a whole number that is not negative, got %s", v.AsBigFloat().Text('g', 20))
+		most := ^uint64(0) >> (64 - to.Type().Bits())
+		return fmt.Errorf("want a whole number from 0 to %d, got %s", most, v.AsBigFloat().Text('g', 20))
 	}
 	to.SetUint(n)
 	return nil

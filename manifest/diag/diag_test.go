@@ -78,6 +78,10 @@ func TestFrom(t *testing.T) {
 			in:   hcl.Diagnostics{diag.Errorf(nil, "S\x1b[31m", "d\x07\u009b")},
 			want: "Error: S\uFFFD[31m\n  d\uFFFD\uFFFD\n\n",
 		},
+		"the direction of writing, and names with lines": {
+			in:   hcl.Diagnostics{diag.Errorf(&hcl.Range{Filename: "a\nError: b.hcl"}, "S\nE", "d\u202e\u2066.")},
+			want: "Error: S\uFFFDE\n  a\uFFFDError: b.hcl: d\uFFFD\uFFFD.\n\n",
+		},
 		"a very long line": {
 			in:   hcl.Diagnostics{diag.Errorf(at("long.hcl", 1, 5001, 10000, 10004), "L", "l.")},
 			want: "Error: L\n  long.hcl:1,5001-5005:\n     1 | ..." + strings.Repeat("é", 50) + "HERE" + strings.Repeat("y", 296) + "...\n       | " + strings.Repeat(" ", 53) + "^^^^\n  l.\n\n",

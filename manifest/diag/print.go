@@ -38,17 +38,17 @@ func (d Diagnostic) text(b *strings.Builder, o TextOptions) {
 			on = "\x1b[33m"
 		}
 	}
-	fmt.Fprintf(b, "%s%s%s: %s\n", on, label, off, printable(d.Summary))
+	fmt.Fprintf(b, "%s%s%s: %s\n", on, label, off, inLine(d.Summary))
 	detail := printable(d.Detail)
 	switch {
 	case d.Pos.File == "":
 	case d.Pos.Line == 0 && detail != "": // a file, or a flag, as a whole
 		first, size := utf8.DecodeRuneInString(detail)
-		detail = printable(d.Pos.Range()) + ": " + string(unicode.ToLower(first)) + detail[size:]
+		detail = inLine(d.Pos.Range()) + ": " + string(unicode.ToLower(first)) + detail[size:]
 	default:
-		fmt.Fprintf(b, "  %s", printable(d.Pos.Range()))
+		fmt.Fprintf(b, "  %s", inLine(d.Pos.Range()))
 		if d.Snippet != nil && d.Snippet.Context != "" {
-			fmt.Fprintf(b, ", in %s", printable(d.Snippet.Context))
+			fmt.Fprintf(b, ", in %s", inLine(d.Snippet.Context))
 		}
 		b.WriteString(":\n")
 	}
@@ -83,15 +83,18 @@ func (s *Snippet) text(b *strings.Builder, on, off string) {
 	}
 }
 
-// printable keeps a hostile manifest from writing control codes to a terminal.
+// printable keeps a hostile manifest from writing control codes to a terminal, and from turning the direction of writing.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r < ' ' && r != '\n' && r != '\t' || r >= 0x7f && r < 0xa0 || r == utf8.RuneError {
+		if r < ' ' && r != '\n' && r != '\t' || r >= 0x7f && r < 0xa0 || r == utf8.RuneError || unicode.Is(unicode.Bidi_Control, r) {
 			return '\uFFFD'
 		}
 		return r
 	}, s)
 }
+
+// inLine is printable for what has no lines: names.
+func inLine(s string) string { return strings.ReplaceAll(printable(s), "\n", "\uFFFD") }
 
 // MarshalJSON gives severity, summary, detail, range and snippet.
 func (d Diagnostic) MarshalJSON() ([]byte, error) {

@@ -31,8 +31,8 @@ const Sensitive = spec.Sensitive
 type Options struct {
 	// BaseDir is the folder of the module, absolute; relative paths start there.
 	BaseDir string
-	// Root, if not empty, is a folder that no path and no symbolic link may lead out of.
-	Root string
+	// Within, if not empty, is a folder that relative paths, those that begin with its own, and symbolic links in it do not lead out of.
+	Within string
 	// Identities are files that decrypt may use: age identities, or private SSH keys. Those that do not exist are passed over.
 	Identities []string
 	// Step, if not nil, is called by templates between two elements. It may end the goroutine.
@@ -47,7 +47,7 @@ func Functions(opts Options) map[string]function.Function {
 	for _, some := range []map[string]function.Function{value.Functions(), text.Functions(), collection.Functions()} {
 		maps.Copy(fns, some)
 	}
-	files := tree.Tree{Base: opts.BaseDir, Root: opts.Root}
+	files := tree.Tree{Base: opts.BaseDir, Within: opts.Within}
 	maps.Copy(fns, files.Functions())
 	fns["decrypt"] = files.Decrypt(opts.Identities)
 	checks := value.Checks()

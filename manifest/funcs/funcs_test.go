@@ -23,7 +23,7 @@ func testFunctions(t *testing.T) map[string]function.Function {
 		t.Fatal(err)
 	}
 	t.Setenv("HOME", "/home/someone")
-	return Functions(Options{BaseDir: dir, Root: dir, Identities: []string{"/nonexistent", "testdata/identity.txt"}})
+	return Functions(Options{BaseDir: dir, Within: dir, Identities: []string{"/nonexistent", "testdata/identity.txt"}})
 }
 
 func parseExpr(t *testing.T, src string) hclsyntax.Expression {

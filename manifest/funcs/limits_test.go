@@ -60,11 +60,11 @@ func TestErrors(t *testing.T) {
 	}
 	secret := cty.StringVal("hunter2").Mark(Sensitive)
 	ctx := &hcl.EvalContext{
-		Functions: Functions(Options{BaseDir: dir, Root: dir}),
+		Functions: Functions(Options{BaseDir: dir, Within: dir}),
 		Variables: map[string]cty.Value{
 			"large": mib(15), "dots": cty.StringVal(strings.Repeat(".", 2<<20)), "lines": cty.StringVal(strings.Repeat("\n", 2<<20)),
 			"shared": shared(), "items": cty.TupleVal(items), "secret": secret, "wrapped": cty.ObjectVal(map[string]cty.Value{"a": secret}),
-			"nested": cty.StringVal(strings.Repeat("[", 100_000)),
+			"nested": cty.StringVal(strings.Repeat("[", 100_000)), "dir": cty.StringVal(dir),
 		},
 	}
 	tests := []struct{ src, want string }{
@@ -117,7 +117,8 @@ func TestErrors(t *testing.T) {
 		{`file(".")`, "is a folder"},
 		{`file("absent")`, "there is no file " + dir + "/absent"},
 		{`file("../x")`, "leads out"},
-		{`file("/etc/passwd")`, "leads out"},
+		{`file("${dir}/../x")`, "leads out"},
+		{`fileexists("${dir}/../x")`, "leads out"},
 		{`file("outside")`, "escapes"},
 		{`fileset("..", "*")`, "leads out"},
 		{`fileset(".", "../*")`, "must not lead out"},
@@ -238,14 +239,16 @@ func TestGzip(t *testing.T) {
 	}
 }
 
-// TestNoRoot reads where nothing is said about a root.
-func TestNoRoot(t *testing.T) {
+// TestElsewhere reads other files of the node: by absolute paths anyone's, where nothing confines them or something does.
+func TestElsewhere(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "a.txt"), []byte("a"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("HOME", dir)
-	for _, fns := range []map[string]function.Function{Functions(Options{BaseDir: filepath.Join(dir, "sub")}), Functions(Options{BaseDir: dir})} {
+	for _, fns := range []map[string]function.Function{
+		Functions(Options{BaseDir: filepath.Join(dir, "sub")}), Functions(Options{BaseDir: dir}), Functions(Options{BaseDir: dir + "/sub", Within: dir + "/sub"}),
+	} {
 		for _, path := range []string{filepath.Join(dir, "a.txt"), "~/a.txt"} {
 			got, err := fns["file"].Call([]cty.Value{cty.StringVal(path)})
 			if err != nil || got.AsString() != "a" {
@@ -314,7 +317,7 @@ func TestDecrypt(t *testing.T) {
 	write("plain.age", []byte("top secret"))
 	ids := []string{"/nonexistent/identity.txt", write("identity.txt", []byte("# mine\n"+id.String()+"\n")), write("ssh_host_key", sshPrivate)}
 
-	decrypt := Functions(Options{BaseDir: dir, Root: dir, Identities: ids})["decrypt"]
+	decrypt := Functions(Options{BaseDir: dir, Within: dir, Identities: ids})["decrypt"]
 	tests := map[string]struct{ path, want, err string }{
 		"binary":      {path: "binary.age", want: "top secret"},
 		"armored":     {path: "armored.age", want: "top secret"},

@@ -284,7 +284,7 @@ func (p prose) command(r *report.Report) string {
 	}
 	quoted := make([]string, len(words))
 	for i, w := range words {
-		quoted[i] = shellQuote(report.Printable(w))
+		quoted[i] = report.Word(w)
 	}
 	return "to make these changes: " + strings.Join(quoted, " ") + flags + "\n"
 }
@@ -296,17 +296,6 @@ func (p prose) first(r *report.Report) string {
 		}
 	}
 	return ""
-}
-
-// shellQuote writes s as one word of a shell.
-func shellQuote(s string) string {
-	plain := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-+:@%=,", r)
-	}
-	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
 // took writes milliseconds as people read durations: three digits are enough.

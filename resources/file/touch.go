@@ -8,7 +8,13 @@ import (
 	"github.com/nodeapply/apply/resources"
 )
 
-var _ resources.Toucher = (*File)(nil)
+var (
+	_ resources.Toucher  = (*File)(nil)
+	_ resources.Absentee = (*File)(nil)
+)
+
+// Absent says whether the path is to go.
+func (f *File) Absent() bool { return f.ensure() == ensureAbsent }
 
 // Touches is the path, and the folder that is purged.
 func (f *File) Touches() []resources.Touch {

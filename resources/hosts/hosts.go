@@ -226,6 +226,7 @@ func (e *Host) Check(_ context.Context, v host.View) (resources.Diff, error) {
 		return d, &resources.AttrError{Attr: "ip", Err: fmt.Errorf("is needed: %s has no entry for %s", e.Target, e.Name)}
 	case len(all) == 0:
 		d.Compare("ensure", absent, present)
+		return d, f.Placeable(v)
 	default:
 		w := e.wanted(all[0])
 		ips := make([]string, len(all))

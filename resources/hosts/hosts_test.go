@@ -128,6 +128,18 @@ func TestFiles(t *testing.T) {
 			t.Error(diff)
 		}
 	})
+	t.Run("a folder that is not there", func(t *testing.T) {
+		for _, tree := range []string{"", "-- hosts -> /no/such/hosts --\n"} {
+			e := declare(func(e *Host) { e.IP, e.Target = "10.0.0.1", "/no/such/hosts" })
+			if tree != "" {
+				e.Target = "/hosts"
+			}
+			err := resourcetest.Refuses(t, hosttest.New(t, tree), e)
+			if want := "parent folder /no/such: does not exist"; err.Error() != want {
+				t.Errorf("want %q, got %v", want, err)
+			}
+		}
+	})
 	t.Run("without an address there must be an entry", func(t *testing.T) {
 		err := resourcetest.Refuses(t, hosttest.New(t, "-- etc/hosts --\n"), declare(nil))
 		if !strings.HasPrefix(err.Error(), "ip: is needed") {

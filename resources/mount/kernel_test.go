@@ -295,6 +295,7 @@ func (n *node) undone(t *testing.T, a string) {
 		"memory":           "mount -t tmpfs -o size=1M,mode=0700 none /mnt/data",
 		"a file as a loop": "mount -o loop,noatime /mnt/image /mnt/data",
 		"a folder":         "mount --bind /mnt/src /mnt/data && mount -o remount,bind,ro /mnt/data",
+		"strictly":         "mount -o strictatime,sync,commit=30 " + a + " /mnt/data",
 		"a stack":          "mount " + a + " /mnt/data && mount -t tmpfs none /mnt/data",
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -23,6 +23,7 @@ var (
 	_ resources.Validator  = (*Mount)(nil)
 	_ resources.Identified = (*Mount)(nil)
 	_ resources.Toucher    = (*Mount)(nil)
+	_ resources.Absentee   = (*Mount)(nil)
 	_ resources.Locker     = (*Mount)(nil)
 	_ resources.Restorer   = (*Mount)(nil)
 	_ resources.Valued     = (*Mount)(nil)
@@ -142,6 +143,9 @@ func (m *Mount) Touches() []resources.Touch {
 	}
 	return ts
 }
+
+// Absent says whether what is mounted is to go.
+func (m *Mount) Absent() bool { return m.Ensure == absent || m.Ensure == unmounted }
 
 // Locks keeps two mounts from editing /etc/fstab at a time.
 func (m *Mount) Locks() []string { return []string{table} }

@@ -115,29 +115,36 @@ func (r *Repo) Apply(ctx context.Context, h host.Host, d resources.Diff) error {
 	if err != nil {
 		return err
 	}
-	if r.touches(d) {
-		if err := r.drop(ctx, h, e); err != nil {
+	for again := r.touches(d); again; {
+		if err := r.replace(ctx, h, f, e); err != nil {
 			return err
 		}
-		if r.Ensure == present {
-			r.edit(f, e)
-			if err := r.drop(ctx, h, e); err != nil {
-				return err
-			}
-		}
-		if err := r.write(ctx, h, e); err != nil {
+		if e, err = f.Open(h, r.Name, r.Target); err != nil {
 			return err
 		}
-		if e.Legacy != "" {
-			if err := h.Remove(ctx, e.Legacy, false); err != nil {
-				return err
-			}
-		}
+		again = r.Ensure == absent && e.There // apt takes several of one name, in one file or in several
 	}
 	if d.Has("pin") {
 		return r.applyPin(ctx, h, e)
 	}
 	return nil
+}
+
+// replace puts the section as declared, or nothing, in the place of what there is.
+func (r *Repo) replace(ctx context.Context, h host.Host, f repofile.Format, e *repofile.Entry) error {
+	if err := r.drop(ctx, h, e); err != nil {
+		return err
+	}
+	if r.Ensure == present {
+		r.edit(f, e)
+		if err := r.drop(ctx, h, e); err != nil {
+			return err
+		}
+	}
+	if err := r.write(ctx, h, e); err != nil || e.Legacy == "" {
+		return err
+	}
+	return h.Remove(ctx, e.Legacy, false)
 }
 
 // drop removes what was fetched from the repository as e describes it now.

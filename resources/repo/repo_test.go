@@ -91,6 +91,10 @@ func TestConverges(t *testing.T) {
 			r.Descr, r.Enabled, r.Password, r.Baseurl, r.Cost = "New", "1", absent, resources.Strings{"http://a", "http://b"}, "5"
 		}), "descr: Old -> New; cost: absent -> 5; password: x -> absent",
 			"etc/yum.repos.d/all.repo", strings.NewReplacer("Old", "New", "password=x\n", "cost=5\n").Replace(epel)},
+		"apt, absent, of several": {debian + "-- etc/apt/sources.list.d/m.sources --\nTypes: deb\nURIs: http://m\n\nTypes: deb\nURIs: http://security\n-- etc/apt/sources.list.d/n.sources --\nURIs: http://n\n\nURIs: http://m\nX-Repolib-ID: m\n",
+			repoNamed("m", removed), "ensure: present -> absent", "etc/apt/sources.list.d/n.sources", "URIs: http://n\n\n"},
+		"dnf, absent, in two files": {redhat + "-- etc/yum.repos.d/a.repo --\n[x]\nenabled=0\n-- etc/yum.repos.d/b.repo --\n[y]\nenabled=1\n[x]\nenabled=1\n",
+			repoNamed("x", removed), "ensure: present -> absent", "etc/yum.repos.d/b.repo", "[y]\nenabled=1\n"},
 		"dnf, one section of two goes": {redhat + "-- etc/yum.repos.d/all.repo --\n" + epel, repoNamed("epel", removed), "ensure: present -> absent",
 			"etc/yum.repos.d/all.repo", "# kept\n[other]\nenabled=0\n"},
 		"dnf, the last section goes": {redhat + "-- etc/yum.repos.d/x.repo --\n# a comment\n[x]\nenabled=0\n", repoNamed("x", removed), "ensure: present -> absent", "etc/yum.repos.d/x.repo", ""},

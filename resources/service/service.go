@@ -117,12 +117,13 @@ func (s *Service) Provides() []resources.Identity {
 // Requires lists the files that define the unit, where the catalog manages them.
 func (s *Service) Requires() []resources.Identity {
 	u := s.definition().Unit()
+	script := strings.TrimSuffix(s.Name, ".service")
 	return []resources.Identity{
 		{Kind: "path", Name: "/etc/systemd/system/" + u},
 		{Kind: "path", Name: "/etc/systemd/system/" + u + ".d"},
 		{Kind: "path", Name: "/lib/systemd/system/" + u},
 		{Kind: "path", Name: "/usr/lib/systemd/system/" + u},
-		{Kind: "path", Name: "/etc/init.d/" + s.Name},
+		{Kind: "path", Name: "/etc/init.d/" + script},
 	}
 }
 

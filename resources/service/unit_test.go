@@ -90,19 +90,22 @@ func TestNamesOfUnits(t *testing.T) {
 	}
 }
 
-// The unit is what two declarations may not share; the files that define it come before it.
+// The unit is what two declarations may not share; the files that define it come before it, whichever way it is named.
 func TestIdentities(t *testing.T) {
-	s := declare("running", "")
-	if diff := cmp.Diff([]resources.Identity{{Kind: "unit", Name: "app.service"}}, s.Provides()); diff != "" {
-		t.Error(diff)
-	}
-	want := []resources.Identity{
-		{Kind: "path", Name: "/etc/systemd/system/app.service"}, {Kind: "path", Name: "/etc/systemd/system/app.service.d"},
-		{Kind: "path", Name: "/lib/systemd/system/app.service"}, {Kind: "path", Name: "/usr/lib/systemd/system/app.service"},
-		{Kind: "path", Name: "/etc/init.d/app"},
-	}
-	if diff := cmp.Diff(want, s.Requires()); diff != "" {
-		t.Error(diff)
+	for _, name := range []string{"app", "app.service"} {
+		s := declare("running", "")
+		s.Name = name
+		if diff := cmp.Diff([]resources.Identity{{Kind: "unit", Name: "app.service"}}, s.Provides()); diff != "" {
+			t.Error(diff)
+		}
+		want := []resources.Identity{
+			{Kind: "path", Name: "/etc/systemd/system/app.service"}, {Kind: "path", Name: "/etc/systemd/system/app.service.d"},
+			{Kind: "path", Name: "/lib/systemd/system/app.service"}, {Kind: "path", Name: "/usr/lib/systemd/system/app.service"},
+			{Kind: "path", Name: "/etc/init.d/app"},
+		}
+		if diff := cmp.Diff(want, s.Requires()); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
 	}
 }
 

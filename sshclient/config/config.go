@@ -121,10 +121,18 @@ func readOwn(name string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, maxConfig))
 }
 
+// system is the folder of the system's configuration.
+const system = "/etc/ssh"
+
+// include reads files, whose relative names are in ~/.ssh, or in /etc/ssh where from is a part of the system's configuration.
 func (c *Config) include(from string, names, patterns []string, depth int) error {
+	dir := filepath.Join(c.Home, ".ssh")
+	if strings.HasPrefix(from, system+"/") {
+		dir = system
+	}
 	for _, n := range names {
 		if n = c.Tilde(n); !filepath.IsAbs(n) {
-			n = filepath.Join(filepath.Dir(from), n)
+			n = filepath.Join(dir, n)
 		}
 		found, err := filepath.Glob(n)
 		if err != nil {

@@ -33,9 +33,34 @@ func TestConfigThatOthersCanWrite(t *testing.T) {
 
 func read(t *testing.T, text string) (*Config, error) {
 	t.Helper()
-	name := filepath.Join(t.TempDir(), "config")
+	home := t.TempDir()
+	return Read(home, write(t, home, ".ssh/config", text))
+}
+
+func write(t *testing.T, home, name, text string) string {
+	t.Helper()
+	name = filepath.Join(home, name)
+	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return Read(t.TempDir(), name)
+	return name
+}
+
+// TestInclude: relative names are in ~/.ssh, whichever of the user's files includes them.
+func TestInclude(t *testing.T) {
+	home := t.TempDir()
+	write(t, home, ".ssh/conf.d/a", "Include more\n")
+	write(t, home, ".ssh/more", "User ann\n")
+	for _, name := range []string{".ssh/config", "elsewhere/config"} {
+		c, err := Read(home, write(t, home, name, "Include conf.d/*\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := c.First([]string{"n"}, "user"); got != "ann" {
+			t.Errorf("%s: want ann, got %q", name, got)
+		}
+	}
 }

@@ -176,6 +176,11 @@ func TestEnterFails(t *testing.T) {
 	if !errors.Is(err, full) {
 		t.Errorf("want the error of the wait, got %v", err)
 	}
+	soon, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if in, _, err := p.Enter(soon, graph.Slot{}, []*catalog.Section{b}, func(*catalog.Section) (resources.Place, error) { return newPlace(t, 2), nil }); err != nil || len(in) != 1 {
+		t.Errorf("want a place at the next attempt, got %v, %v", in, err)
+	}
 	mine.lose(lost)
 	if _, _, err := p.Enter(t.Context(), graph.Slot{}, []*catalog.Section{a}, nil); !errors.Is(err, lost) {
 		t.Errorf("want it told that the place is lost, got %v", err)

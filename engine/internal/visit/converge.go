@@ -1,6 +1,7 @@
 package visit
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -50,28 +51,36 @@ func (t *Visit) report() {
 	t.Result.Warnings = append(t.Redact.Texts(t.Diff.Notes), attempts...)
 }
 
-// apply makes attempts until one succeeds.
+// apply makes attempts until one succeeds. After the first none is made where nothing new may start: what was tried has failed then, as it did.
 func (t *Visit) apply(ctx context.Context) error {
 	diff := t.Diff
-	for n := 1; ; n++ {
-		err := t.applyOnce(ctx, diff)
-		if err == nil || n >= t.Entry.Tries || t.Stuck || ctx.Err() != nil {
-			return err
-		}
+	err := t.applyOnce(ctx, diff)
+	for n := 1; err != nil && n < t.Entry.Tries && t.mayTryAgain(ctx); n++ {
 		t.warn(fmt.Sprintf("attempt %d of %d: %s", n, t.Entry.Tries, brief(err)))
 		t.running(fmt.Sprintf("waiting to try again (%d of %d failed)", n, t.Entry.Tries))
-		if err := t.sleep(ctx, t.Entry.TrySleep); err != nil {
-			return err
+		t.sleep(ctx, t.Entry.TrySleep)
+		if !t.mayTryAgain(ctx) {
+			return cmp.Or(context.Cause(ctx), err)
 		}
-		diff, err = attempted(ctx, t, func(ctx context.Context) (resources.Diff, error) { return t.Entry.Resource.Check(ctx, t.View) })
-		if err != nil {
-			return err
+		var unseen error
+		diff, unseen = attempted(ctx, t, func(ctx context.Context) (resources.Diff, error) { return t.Entry.Resource.Check(ctx, t.View) })
+		if unseen != nil {
+			return unseen
 		}
 		if diff.Empty() {
 			return nil
 		}
 		t.running("applying")
+		var stopped *stop.Error
+		if again := t.applyOnce(ctx, diff); !errors.As(again, &stopped) {
+			err = again
+		}
 	}
+	return err
+}
+
+func (t *Visit) mayTryAgain(ctx context.Context) bool {
+	return !t.Stuck && ctx.Err() == nil && t.Stop.Why() == nil
 }
 
 func (t *Visit) warn(text string) {
@@ -91,20 +100,20 @@ func brief(err error) string {
 	return err.Error() + ": " + said[strings.LastIndexByte(said, '\n')+1:]
 }
 
-// sleep waits for d without holding the slot.
-func (t *Visit) sleep(ctx context.Context, d time.Duration) error {
+// sleep waits for d without holding the slot, or until the run is interrupted.
+func (t *Visit) sleep(ctx context.Context, d time.Duration) {
 	if d <= 0 {
-		return ctx.Err()
+		return
 	}
 	t.Slot.Wait(func() {
 		timer := time.NewTimer(d)
 		defer timer.Stop()
 		select {
 		case <-timer.C:
+		case <-t.Stop.Interrupt:
 		case <-ctx.Done():
 		}
 	})
-	return context.Cause(ctx)
 }
 
 // applyOnce records the change, makes it, and checks that it took.

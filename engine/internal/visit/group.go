@@ -32,6 +32,9 @@ func (t *Visit) grouped(ctx context.Context, g resources.Grouper, diff resources
 	return t.groups.Join(t.Entry.Addr.Type, t.Entry, member, t.Slot.Wait, func(all []resources.Member) []error {
 		results := make(chan []error, 1) // an attempt that was left behind must not write to what is read here
 		err := t.locked(ctx, func(ctx context.Context) error {
+			if err := t.Stop.Err(); err != nil { // others were waited for since each was recorded
+				return err
+			}
 			errs := g.ApplyGroup(ctx, t.changing(nil), all)
 			if len(errs) != len(all) {
 				return fmt.Errorf("internal error: %d results for a group of %d", len(errs), len(all))

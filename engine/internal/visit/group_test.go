@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -127,6 +128,42 @@ func TestGroup(t *testing.T) {
 	}
 }
 
+// nosy is one during whose check the run is interrupted.
+type nosy struct {
+	bundle
+	interrupt func()
+}
+
+func (n nosy) Check(ctx context.Context, v host.View) (resources.Diff, error) {
+	n.interrupt()
+	return n.bundle.Check(ctx, v)
+}
+
+// TestNoTransactionStartsAfterAnInterrupt: what has been recorded, and waits for the others of its transaction, has not begun.
+func TestNoTransactionStartsAfterAnInterrupt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, is, interrupt := &scene{}, []string{}, make(chan struct{})
+		entries := []*catalog.Entry{
+			{Addr: address("p0"), Resource: bundle{s, "p0", &is}},
+			{Addr: address("p1"), Resource: nosy{bundle{s, "p1", &is}, func() { close(interrupt) }}},
+		}
+		w := &walker{Walk: newWalk(t, s, &stop.Stopper{Interrupt: interrupt}, entries, nil), skip: func(int) bool { return false }}
+		defer w.Hands.Rest()
+		for v, e := range entries {
+			w.visits = append(w.visits, newVisit(w.Walk, v, e))
+		}
+		w.Catalog.Graph().Walk(t.Context(), 1, 10, w)
+		for _, vis := range w.visits {
+			if vis.Result.Outcome != report.Skipped || vis.Result.Reason != "interrupted" {
+				t.Errorf("%s is %s: %s", vis.Entry.Addr, vis.Result.Outcome, vis.Result.Reason)
+			}
+		}
+		if len(is) > 0 {
+			t.Errorf("changed %q", is)
+		}
+	})
+}
+
 // shut is a limit with a place once something was changed.
 type shut struct {
 	bundle
@@ -145,40 +182,55 @@ func (s *shut) Enter(ctx context.Context) (resources.Place, error) {
 // opener says that something was changed.
 type opener struct {
 	bundle
-	ready chan struct{}
+	open func()
 }
 
 func (o opener) ApplyGroup(ctx context.Context, h host.Host, all []resources.Member) []error {
-	close(o.ready)
+	o.open()
 	for i := range all {
 		all[i].Resource = all[i].Resource.(opener).bundle
 	}
 	return o.bundle.ApplyGroup(ctx, h, all)
 }
 
-// TestWhoWaitsForALimitIsNotWaitedFor: nor is it changed with those that do not.
-func TestWhoWaitsForALimitIsNotWaitedFor(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s, is, ready := &scene{}, []string{}, make(chan struct{})
-		a := func(title string) resources.Address { return resources.Address{Type: "package", Title: title} }
-		entries := []*catalog.Entry{
-			{Addr: a("limit"), Resource: &shut{bundle{s, "limit", &is}, ready}},
-			{Addr: a("inside"), Resource: bundle{s, "inside", &is}},
-			{Addr: a("outside"), Resource: opener{bundle{s, "outside", &is}, ready}},
-		}
-		w := &walker{
-			Walk: newWalk(t, s, &stop.Stopper{}, entries, []catalog.Relation{{From: a("limit"), To: a("inside"), Kind: catalog.Inside}}),
-			skip: func(v int) bool { return v == 0 },
-		}
-		defer w.Hands.Rest()
-		for v, e := range entries {
-			w.visits = append(w.visits, newVisit(w.Walk, v, e))
-		}
-		w.Catalog.Graph().Walk(t.Context(), 1, 10, w)
-		if diff := cmp.Diff([]string{"outside", "inside"}, is); diff != "" {
-			t.Error(diff)
-		}
-	})
+// TestWhoIsInALimit is changed by itself: nobody waits for it, and it for nobody.
+func TestWhoIsInALimit(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		room   bool // from the beginning
+		flying int  // visits at once
+		want   []string
+	}{
+		{"it waits for a place", false, 10, []string{"outside", "inside"}},
+		{"the other cannot be visited yet", true, 1, []string{"inside", "outside"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s, is, ready := &scene{}, []string{}, make(chan struct{})
+				a := func(title string) resources.Address { return resources.Address{Type: "package", Title: title} }
+				entries := []*catalog.Entry{
+					{Addr: a("limit"), Resource: &shut{bundle{s, "limit", &is}, ready}},
+					{Addr: a("inside"), Resource: bundle{s, "inside", &is}},
+					{Addr: a("outside"), Resource: opener{bundle{s, "outside", &is}, sync.OnceFunc(func() { close(ready) })}},
+				}
+				if tc.room {
+					entries[2].Resource.(opener).open()
+				}
+				w := &walker{
+					Walk: newWalk(t, s, &stop.Stopper{}, entries, []catalog.Relation{{From: a("limit"), To: a("inside"), Kind: catalog.Inside}}),
+					skip: func(v int) bool { return v == 0 },
+				}
+				defer w.Hands.Rest()
+				for v, e := range entries {
+					w.visits = append(w.visits, newVisit(w.Walk, v, e))
+				}
+				w.Catalog.Graph().Walk(t.Context(), 1, tc.flying, w)
+				if diff := cmp.Diff(tc.want, is); diff != "" {
+					t.Error(diff)
+				}
+			})
+		})
+	}
 }
 
 // TestLocked: what names the same lock is not changed at the same time, although each visit has a slot.

@@ -35,8 +35,12 @@ func (t *Visit) refresh(ctx context.Context) error {
 		return t.settled(ctx)
 	}
 	t.running("refreshing")
+	begin := t.begin
+	if t.Changed { // what has begun is brought to its end
+		begin = t.record
+	}
 	err = t.locked(ctx, func(ctx context.Context) error {
-		if err := t.record(ctx, resources.Diff{}); err != nil {
+		if err := begin(ctx, resources.Diff{}); err != nil {
 			return err
 		}
 		return r.Refresh(ctx, t.changing(nil))

@@ -8,8 +8,8 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -27,14 +27,18 @@ import (
 type scene struct {
 	is    bool // as declared
 	words string
-	log   []string
 	dead  chan struct{} // closed when what hangs goes on
+
+	mu  sync.Mutex
+	log []string
 }
 
 func (s *scene) has(word string) bool { return slices.Contains(strings.Fields(s.words), word) }
 
 func (s *scene) did(what string) error {
+	s.mu.Lock()
 	s.log = append(s.log, what)
+	s.mu.Unlock()
 	if s.has("hang-" + what) {
 		<-s.dead
 	}
@@ -237,65 +241,55 @@ func TestSettle(t *testing.T) {
 	}
 }
 
-// TestNothingNewStarts: what is to stop before the change was made leaves it; what has begun goes on.
+// TestNothingNewStarts: what is to stop before a change or a refresh has begun leaves it.
 func TestNothingNewStarts(t *testing.T) {
-	s := &scene{}
-	stopper := &stop.Stopper{}
-	stopper.Failed("t.z")
-	vis := visit(t, s, stopper)
-	if diff := cmp.Diff([]string{"skipped", "fail-fast", "t.z"}, []string{string(vis.Result.Outcome), vis.Result.Reason, vis.Result.Because}); diff != "" {
-		t.Error(diff)
-	}
-	if diff := cmp.Diff("check begin1[t.b] ended", strings.Join(s.log, " ")); diff != "" {
-		t.Error(diff)
-	}
-}
-
-// TestNothingHangs: whatever a resource is asked for has the deadline of an attempt, and is left behind where nothing ends it.
-func TestNothingHangs(t *testing.T) {
-	for what, words := range map[string]string{
-		"check": "", "guard": "unless-no", "before": "daemon", "made": "", "apply": "", "ask": "daemon there notified", "refresh": "daemon there notified",
-	} {
-		t.Run(what, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				s := &scene{words: words + " hang-" + what, dead: make(chan struct{})}
-				defer close(s.dead)
-				s.is = s.has("there")
-				start := time.Now()
-				vis := visit(t, s, &stop.Stopper{})
-				if vis.Result.Outcome != report.Failed || !vis.Stuck || !strings.Contains(vis.Result.Error.Summary, "timed out after 1m") {
-					t.Errorf("%s, stuck: %v: %+v", vis.Result.Outcome, vis.Stuck, vis.Result.Error)
-				}
-				if took := time.Since(start); took > 2*time.Minute {
-					t.Errorf("took %v", took)
-				}
-			})
+	for words, log := range map[string]string{"": "check begin1[t.b] ended", "daemon there notified": "check ask begin0[t.b] ended"} {
+		t.Run(words, func(t *testing.T) {
+			s := &scene{words: words}
+			s.is = s.has("there")
+			stopper := &stop.Stopper{}
+			stopper.Failed("t.z")
+			vis := visit(t, s, stopper)
+			if diff := cmp.Diff([]string{"skipped", "fail-fast", "t.z"}, []string{string(vis.Result.Outcome), vis.Result.Reason, vis.Result.Because}); diff != "" {
+				t.Error(diff)
+			}
+			if diff := cmp.Diff(log, strings.Join(s.log, " ")); diff != "" {
+				t.Error(diff)
+			}
 		})
 	}
 }
 
-// TestTells: those who look on are told what the resource says, scrubbed; the log names it.
-func TestTells(t *testing.T) {
-	var log strings.Builder
-	var told []string
-	e := &catalog.Entry{Addr: address("a"), Resource: command{folder{&scene{words: "repeats"}}}}
-	w := newWalk(t, e.Resource.(command).scene, &stop.Stopper{}, []*catalog.Entry{e}, nil)
+// TestWhatHasBegunEnds: a change that an interrupt comes in is checked again, and the refresh that it needs is made.
+func TestWhatHasBegunEnds(t *testing.T) {
+	interrupt := make(chan struct{})
+	s := &scene{words: "daemon notified"}
+	e := &catalog.Entry{Addr: address("a"), Resource: &reloaded{daemon{folder{s}}, interrupt}}
+	w := newWalk(t, s, &stop.Stopper{Interrupt: interrupt}, []*catalog.Entry{e}, nil)
 	defer w.Hands.Rest()
-	w.Redact.Text = func(s string) string { return strings.ReplaceAll(s, "secret", "***") }
-	w.Running = func(_ resources.Address, what string) { told = append(told, what) }
-	w.Log = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
-		if a.Key == slog.TimeKey {
-			return slog.Attr{}
-		}
-		return a
-	}}))
-	newVisit(w, 0, e).Settle(t.Context())
-	if diff := cmp.Diff([]string{"checking", "applying", "sleeping with ***"}, told); diff != "" {
+	vis := newVisit(w, 0, e)
+	vis.Settle(t.Context())
+	if vis.Result.Outcome != report.Changed || !vis.Result.Refreshed {
+		t.Errorf("got %s, refreshed: %v", vis.Result.Outcome, vis.Result.Refreshed)
+	}
+	if diff := cmp.Diff("check before begin1[] mkdir made apply check begin0[] refresh settled ended", strings.Join(s.log, " ")); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff("level=INFO msg=said resource=t.a of=test\n", log.String()); diff != "" {
-		t.Error(diff)
-	}
+}
+
+// reloaded is one that needs a refresh after a change of its own too, in which the run is interrupted.
+type reloaded struct {
+	daemon
+	interrupt chan struct{}
+}
+
+func (r *reloaded) Apply(ctx context.Context, h host.Host, d resources.Diff) error {
+	defer close(r.interrupt)
+	return r.daemon.Apply(ctx, h, d)
+}
+
+func (r *reloaded) Refreshable(context.Context, host.View, resources.Diff) (bool, string, error) {
+	return true, "", nil
 }
 
 func TestBrief(t *testing.T) {

@@ -3,6 +3,7 @@ package command
 import (
 	"bytes"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -48,8 +49,9 @@ func (g *Groups) Reap() {
 	if g == nil {
 		return
 	}
-	old, _ := filepath.Glob(filepath.Join(g.dir, leafPrefix+"*"))
-	for _, dir := range old {
+	old, _ := fs.Glob(os.DirFS(g.dir), leafPrefix+"*") // the folder's own name may have a backslash, as units' have
+	for _, name := range old {
+		dir := filepath.Join(g.dir, name)
 		l, err := openLeaf(dir, g.dir)
 		if err != nil {
 			continue // its run goes on

@@ -58,7 +58,7 @@ func syncDir(dir string) error {
 
 // IDs lists the ids of the runs that changed something, the newest first.
 func (f Folder) IDs() ([]string, error) {
-	names, err := filepath.Glob(f.Path("*"))
+	names, err := fs.Glob(os.DirFS(string(f)), "*"+suffix)
 	if err != nil {
 		return nil, err
 	}

@@ -91,13 +91,13 @@ func (e *Evaluator) errorf(at *hcl.Range, summary, detail string, args ...any) {
 }
 
 // functionsIn are the functions of the modules in one folder.
-func (e *Evaluator) functionsIn(dir string) map[string]function.Function {
-	fns, ok := e.functions[dir]
+func (e *Evaluator) functionsIn(at calls.Place) map[string]function.Function {
+	fns, ok := e.functions[at.Dir]
 	if !ok {
 		o := e.Functions
-		o.BaseDir, o.Step, o.OnSecret = dir, e.Watch.Step, e.Secret
+		o.BaseDir, o.Within, o.Step, o.OnSecret = at.Dir, at.Within, e.Watch.Step, e.Secret
 		fns = funcs.Functions(o)
-		e.functions[dir] = fns
+		e.functions[at.Dir] = fns
 	}
 	return fns
 }

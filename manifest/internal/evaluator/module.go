@@ -126,7 +126,7 @@ func (m *module) baseContext() *hcl.EvalContext {
 		}
 	}
 	return &hcl.EvalContext{
-		Functions: m.e.functionsIn(m.place.Dir),
+		Functions: m.e.functionsIn(m.place),
 		Variables: map[string]cty.Value{
 			"fact": cty.ObjectVal(facts),
 			"path": cty.ObjectVal(map[string]cty.Value{"module": cty.StringVal(m.place.Dir), "root": cty.StringVal(m.e.Place.Dir)}),

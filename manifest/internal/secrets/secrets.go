@@ -83,9 +83,12 @@ func (s *Set) named(attr string) bool {
 // quotedText is a string literal.
 var quotedText = regexp.MustCompile(`"((?:[^"\\]|\\.)*)"`)
 
+// marks is the name of the function that makes something sensitive, not of those that take it off or ask for it.
+var marks = regexp.MustCompile(`\bsensitive\b`)
+
 // Quoted notes the literals of an expression that could not be evaluated although it makes something sensitive.
 func (s *Set) Quoted(expr string) {
-	if !strings.Contains(expr, "sensitive") {
+	if !marks.MatchString(expr) {
 		return
 	}
 	texts := []string{expr}

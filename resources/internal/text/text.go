@@ -4,6 +4,7 @@ package text
 import (
 	"context"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -32,6 +33,15 @@ func Read(v host.FileReader, name string) (*File, error) {
 func ReadHere(v host.FileReader, name string) (*File, error) {
 	content, st, err := host.ReadRegular(v, name)
 	return &File{Name: name, There: st.Kind != host.Absent, Lines: Split(content), was: st}, err
+}
+
+// Placeable is an error where neither the file is there nor a folder in which it could be made.
+func (f *File) Placeable(v host.FileReader) error {
+	st, err := v.Lstat(f.Name)
+	if err == nil && st.Orphan {
+		err = fmt.Errorf("parent folder %s: does not exist", path.Dir(f.Name))
+	}
+	return err
 }
 
 // Split cuts content into lines with their ends.

@@ -100,7 +100,7 @@ func TestCommands(t *testing.T) {
 		"script, reload-or-restart": {script, func(s *Definition) { s.OnRefresh = "reload-or-restart" }, true, []string{"service app start"}, []string{"service app restart"}},
 		"script without restart":    {script, func(s *Definition) { s.HasRestart = false }, true, []string{"service app start"}, []string{"service app stop", "service app start"}},
 		"script, own restart":       {script, func(s *Definition) { s.HasRestart, s.Restart = false, "again" }, true, []string{"service app start"}, []string{"/bin/sh -c again"}},
-		"script, own commands":      {script, own, true, []string{"/bin/sh -c up"}, []string{"service app restart"}},
+		"script, own commands":      {script, own, true, []string{"/bin/sh -c up"}, []string{"/bin/sh -c down", "/bin/sh -c up"}},
 		"script without status":     {script, func(s *Definition) { s.HasStatus = false }, true, []string{"service app start"}, []string{"service app restart"}},
 		"script, by a pattern":      {script, func(s *Definition) { s.HasStatus, s.Pattern = false, "^/usr/s?bin/app( |$)" }, false, []string{"service app stop"}, nil},
 	} {
@@ -164,6 +164,34 @@ func TestPattern(t *testing.T) {
 			h.Answer("ps", 0, "ps -eo args=\n"+tc.args+"\n")
 			if st, err := New(SysV, d).State(t.Context(), h); err != nil || st.Running != tc.want {
 				t.Errorf("got %+v, %v", st, err)
+			}
+		})
+	}
+}
+
+// What goes wrong is told once, with what said it.
+func TestErrors(t *testing.T) {
+	for name, tc := range map[string]struct {
+		system Name
+		d      Definition
+		want   string
+	}{
+		"own start, of a unit":    {Systemd, Definition{Name: "app", Start: "up"}, "start: exit code 127"},
+		"own start, of a script":  {SysV, Definition{Name: "app", Start: "up"}, "start: exit code 127"},
+		"own status, of a unit":   {Systemd, Definition{Name: "app", Status: "runs"}, "status: exit code 127"},
+		"own status, of a script": {SysV, Definition{Name: "app", Start: "true", Status: "runs"}, "status: exit code 127"},
+		"the script":              {SysV, Definition{Name: "app", HasStatus: true}, "start: exit code 5"},
+		"the table of processes":  {SysV, Definition{Name: "app", Start: "true"}, "ps: exit code 1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := hosttest.New(t, script)
+			h.AddUnits(hosttest.Unit{Unit: host.Unit{Name: "app.service"}})
+			h.Answer("/bin/sh -c", 127, "not found\n")
+			h.Answer("/bin/sh -c true", 0, "")
+			h.Answer("service app start", 5, "")
+			h.Answer("ps", 1, "")
+			if err := New(tc.system, tc.d).Start(t.Context(), h); err == nil || err.Error() != tc.want {
+				t.Errorf("want %q, got %v", tc.want, err)
 			}
 		})
 	}

@@ -14,7 +14,7 @@ import (
 // sysv are init scripts, through service(8) and update-rc.d(8) or chkconfig(8).
 type sysv struct{ d Definition }
 
-func (p sysv) script() string { return "/etc/init.d/" + strings.TrimSuffix(p.d.Name, ".service") }
+func (p sysv) script() string { return "/etc/init.d/" + p.name() }
 
 func (p sysv) name() string { return strings.TrimSuffix(p.d.Name, ".service") }
 
@@ -126,7 +126,7 @@ func (p sysv) Refresh(ctx context.Context, h host.Host) error {
 	if verb == host.ReloadOrRestart {
 		verb = host.Restart // which every script knows
 	}
-	if verb == host.Restart && p.d.Restart == "" && !p.d.HasRestart {
+	if verb == host.Restart && p.d.Restart == "" && (!p.d.HasRestart || p.d.ByCommands() && p.d.Stop != "") {
 		if err := p.Stop(ctx, h); err != nil {
 			return err
 		}

@@ -19,12 +19,14 @@ const (
 // Consolidate makes one pack of the small ones, once there are many: every fetch adds one, mostly of what was there before.
 // The objects of both are there all the time.
 func (s *Store) Consolidate(ctx context.Context) error {
-	names, err := filepath.Glob(filepath.Join(s.dir, "objects", "pack", "pack-*.pack"))
+	packs := filepath.Join(s.dir, "objects", "pack")
+	names, err := fs.Glob(os.DirFS(packs), "pack-*.pack")
 	if err != nil {
 		return err
 	}
 	var small []string
 	for _, name := range names {
+		name = filepath.Join(packs, name)
 		if info, err := os.Stat(name); err == nil && info.Size() < smallPack {
 			small = append(small, name)
 		}

@@ -45,7 +45,11 @@ Nothing is touched. Of the node, its facts are looked at and which files belong 
 				return errors.Join(a.WriteDiagnostics(append(m.Warnings, found...)), a.PrintJSON(valid{"valid", m.Path, n}))
 			}
 			a.PrintDiagnostics(found)
-			_, err = fmt.Fprintf(a.Stdout, "%s is valid: %d resources\n", report.Printable(m.Path), n)
+			many := "resources"
+			if n == 1 {
+				many = "resource"
+			}
+			_, err = fmt.Fprintf(a.Stdout, "%s is valid: %d %s\n", report.Printable(m.Path), n, many)
 			return err
 		}),
 	}

@@ -2,6 +2,7 @@ package author
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -52,6 +53,24 @@ func TestFormat(t *testing.T) {
 	}
 	if info, err := os.Stat(bad); err != nil || info.Mode() != 0o640 {
 		t.Errorf("the mode is %v, %v", info.Mode(), err)
+	}
+}
+
+// A folder is listed as it is called, whatever a shell would make of its name; what begins with a dot is no manifest.
+func TestFormatOddNames(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "[a b]*")
+	for _, name := range []string{"x\ny.hcl", ".hidden.hcl", "data.json"} {
+		if err := errors.Join(os.MkdirAll(dir, 0o700), os.WriteFile(filepath.Join(dir, name), []byte(crooked), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var out bytes.Buffer
+	err := formatAll(&cli.App{Stdout: &out}, []string{dir}, true)
+	if err == nil || !strings.HasSuffix(err.Error(), "apply fmt '"+dir+"' corrects it") {
+		t.Errorf("error %v", err)
+	}
+	if diff := cmp.Diff(dir+"/x\\ny.hcl\n", out.String()); diff != "" {
+		t.Error(diff)
 	}
 }
 

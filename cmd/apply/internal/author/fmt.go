@@ -16,6 +16,7 @@ import (
 	"github.com/nodeapply/apply/cmd/apply/internal/outfile"
 	"github.com/nodeapply/apply/manifest/diag"
 	"github.com/nodeapply/apply/manifest/format"
+	"github.com/nodeapply/apply/report"
 )
 
 func fmtCommand(a *cli.App) *cobra.Command {
@@ -68,16 +69,19 @@ func formatAll(a *cli.App, paths []string, check bool) error {
 		if different > 1 {
 			files, them = fmt.Sprintf("%d files are", different), "them"
 		}
-		return fmt.Errorf("%s not in the canonical form; apply fmt %s corrects %s", files, strings.Join(paths, " "), them)
+		words := make([]string, len(paths))
+		for i, path := range paths {
+			words[i] = report.Word(path)
+		}
+		return fmt.Errorf("%s not in the canonical form; apply fmt %s corrects %s", files, strings.Join(words, " "), them)
 	}
 	return nil
 }
 
-// formatStream formats what comes from standard input to standard output.
 // list tells of a file that is, or was, not in the canonical form.
 func list(a *cli.App, file string) error {
 	if !a.JSON {
-		_, err := fmt.Fprintln(a.Stdout, file)
+		_, err := fmt.Fprintln(a.Stdout, report.Printable(file))
 		return err
 	}
 	return a.PrintJSON(struct {
@@ -86,6 +90,7 @@ func list(a *cli.App, file string) error {
 	}{"format", file})
 }
 
+// formatStream formats what comes from standard input to standard output.
 func formatStream(a *cli.App, in io.Reader, check bool) error {
 	formatted, src, diags := format.New().Text("<stdin>", in)
 	switch {
@@ -108,11 +113,20 @@ func manifestsAt(path string) ([]string, error) {
 	if !info.IsDir() {
 		return []string{path}, nil
 	}
-	files, err := filepath.Glob(filepath.Join(path, "*.hcl"))
-	if err == nil && len(files) == 0 {
-		err = fmt.Errorf("%s: no .hcl files", path)
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		return nil, err
 	}
-	return files, err
+	var files []string
+	for _, e := range entries {
+		if name := e.Name(); !e.IsDir() && strings.HasSuffix(name, ".hcl") && !strings.HasPrefix(name, ".") {
+			files = append(files, filepath.Join(path, name))
+		}
+	}
+	if len(files) == 0 {
+		return nil, fmt.Errorf("%s: no .hcl files", path)
+	}
+	return files, nil
 }
 
 func formatFile(f *format.Formatter, file string, check bool) (changed bool, diags diag.List, err error) {

@@ -50,8 +50,12 @@ func why(cmd *cobra.Command, l *load.Loader, addr resources.Address, path []stri
 	l.Warn(err)
 	last, changed := reportsOf(state, addr)
 	m, err := manifestOf(ctx, cmd, l, path, last)
-	if err != nil {
+	switch {
+	case err == nil:
+	case changed == nil || len(path) > 0 || l.Git != "" || ctx.Err() != nil:
 		return err
+	default: // nobody has asked for this manifest: what is on record can be told without it
+		l.Warn(fmt.Errorf("what would change now is not known (give the PATH of its manifest, with its --var): %w", err))
 	}
 	var cat *catalog.Catalog
 	var plan *report.Report

@@ -22,6 +22,8 @@ type Flags struct {
 	FactDirs []string
 	Exchange Exchange
 
+	identities []string
+
 	Git     string
 	Ref     string
 	Signers string
@@ -42,6 +44,7 @@ func (f *Flags) AddFlags(s *pflag.FlagSet) {
 func (f *Flags) AddValues(s *pflag.FlagSet) {
 	f.AddVars(s)
 	f.AddFactDirs(s)
+	s.StringArrayVar(&f.identities, "age-identity", nil, "`FILE` of the age identity, or private ssh key, with which decrypt() opens files; may repeat (default /etc/apply/identity and the ssh host keys)")
 	f.Exchange.AddFlags(s)
 	s.StringSliceVar(&f.Exchange.Groups, "group", nil, "a `GROUP` that this node is in, for waits; may repeat")
 }

@@ -166,9 +166,15 @@ func (l *Loader) Compile(ctx context.Context, c *origin.Checkouts, o origin.Orig
 			return nil, err
 		}
 	}
+	for _, file := range l.identities { // one that is named has to be there
+		if _, err := os.Stat(file); err != nil {
+			return nil, fmt.Errorf("--age-identity %w", err)
+		}
+	}
 	types := all.Linked(part)
 	m, err := apply.Load(ctx, o.Path, apply.Options{
 		Types: types, Host: node, Session: part, Vars: vars, Facts: known, Scrub: &l.Scrub, Modules: c.Module, Shown: o.Shown, Within: o.Within,
+		Identities: l.identities,
 	})
 	l.Note(known.Warnings()...)
 	if err != nil {

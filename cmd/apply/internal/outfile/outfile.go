@@ -45,29 +45,39 @@ func Write(name string, mode fs.FileMode, write func(io.Writer) error) error {
 	return put(name, write, func(f *os.File) error { return f.Chmod(mode) })
 }
 
-// Rewrite gives a file that is there, and is its caller's concern whoever owns it, other content: owner and permissions stay.
+// Rewrite gives a file that is there, and is its caller's concern whoever owns it, other content: owner and permissions stay. A symbolic link stays too, and
+// what it leads to is written where the caller made the link, or who owns the file.
 func Rewrite(name string, content []byte) error {
 	info, err := os.Lstat(name)
+	if err == nil && info.Mode().Type() == fs.ModeSymlink {
+		link := info
+		if name, err = filepath.EvalSymlinks(name); err == nil {
+			info, err = os.Lstat(name)
+		}
+		if by := owner(link); err == nil && int(by.Uid) != os.Geteuid() && by.Uid != owner(info).Uid {
+			return fmt.Errorf("a symbolic link of uid %d leads to %s of uid %d: name that itself", by.Uid, name, owner(info).Uid)
+		}
+	}
 	if err != nil {
 		return err
-	}
-	st, ok := info.Sys().(*syscall.Stat_t)
-	if !ok || !info.Mode().IsRegular() { // a link: what it leads to is another's concern
-		if info, err = os.Stat(name); err != nil {
-			return err
-		}
-		return WriteBytes(name, info.Mode().Perm(), content)
 	}
 	write := func(w io.Writer) error {
 		_, err := w.Write(content)
 		return err
 	}
 	return put(name, write, func(f *os.File) error {
+		st := owner(info)
 		if err := f.Chown(int(st.Uid), int(st.Gid)); err != nil && os.Geteuid() == 0 {
 			return err
 		}
 		return f.Chmod(info.Mode().Perm())
 	})
+}
+
+// owner is who has a file.
+func owner(info fs.FileInfo) *syscall.Stat_t {
+	st, _ := info.Sys().(*syscall.Stat_t) // as it always is on Linux
+	return st
 }
 
 // put writes a file by write; dress gives it its owner and mode.

@@ -120,10 +120,19 @@ func TestRewrite(t *testing.T) {
 	if err := Rewrite(link, []byte("x")); err != nil {
 		t.Fatal(err)
 	}
-	if read(t, name) != "new" || read(t, link) != "x" {
-		t.Error("the link was followed")
+	if to, err := os.Readlink(link); err != nil || to != "out" || read(t, name) != "x" {
+		t.Errorf("the link leads to %q, %v; the file is %q", to, err, read(t, name))
 	}
 	if err := Rewrite(filepath.Join(dir, "none"), nil); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("nothing there: %v", err)
+	}
+	if os.Geteuid() != 0 {
+		t.Skip("a link of somebody else is not tried: only root can make one")
+	}
+	if err := os.Lchown(link, 4243, -1); err != nil {
+		t.Fatal(err)
+	}
+	if err := Rewrite(link, []byte("y")); err == nil || !strings.Contains(err.Error(), "a symbolic link of uid 4243 leads to") || read(t, name) != "x" {
+		t.Errorf("by somebody else's link: %v", err)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -78,15 +79,53 @@ func read(cmd *cobra.Command, name string, given bool) (map[string][]string, err
 			}
 			return nil, err
 		}
-		list, ok := values[key].([]any)
-		if !ok {
-			list = []any{values[key]}
+		texts, err := textsOf(values[key])
+		if err != nil {
+			return nil, fmt.Errorf("%s: %s: %w", name, key, err)
 		}
-		for _, v := range list {
-			out[underscored(key)] = append(out[underscored(key)], fmt.Sprint(v))
-		}
+		out[underscored(key)] = append(out[underscored(key)], texts...)
 	}
 	return out, nil
+}
+
+// textsOf is a value as the command line writes it: a list as one after the other, a map as NAME=VALUE each, null as nothing.
+func textsOf(v any) ([]string, error) {
+	var texts []string
+	switch v := v.(type) {
+	case nil:
+	case []any:
+		for _, one := range v {
+			text, err := textOf(one)
+			if err != nil {
+				return nil, err
+			}
+			texts = append(texts, text)
+		}
+	case map[string]any:
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			text, err := textOf(v[name])
+			if err != nil {
+				return nil, err
+			}
+			texts = append(texts, name+"="+text)
+		}
+	default:
+		text, err := textOf(v)
+		return []string{text}, err
+	}
+	return texts, nil
+}
+
+func textOf(v any) (string, error) {
+	switch v := v.(type) {
+	case string:
+		return v, nil
+	case bool:
+		return strconv.FormatBool(v), nil
+	case float64:
+		return strconv.FormatFloat(v, 'f', -1, 64), nil
+	}
+	return "", errors.New("want a string, a number, true or false; or a list, or a map, of these")
 }
 
 // flagNames are the names of all flags below a command.

@@ -69,9 +69,15 @@ const maxIdentityFile = 1 << 20
 // loadIdentities reads the identities of all files that exist. They are read anew each time: few manifests call decrypt, few times.
 func loadIdentities(names []string) ([]age.Identity, error) {
 	var all []age.Identity
-	for _, name := range names {
+	looked := make([]string, len(names))
+	for i, name := range names {
+		looked[i] = name
 		b, err := limits.ReadFile(limits.Host{}, name, maxIdentityFile)
 		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if errors.Is(err, fs.ErrPermission) {
+			looked[i] += ", which this user may not read"
 			continue
 		}
 		if err != nil {
@@ -84,7 +90,7 @@ func loadIdentities(names []string) ([]age.Identity, error) {
 		all = append(all, some...)
 	}
 	if len(all) == 0 {
-		return nil, fmt.Errorf("this node has no identity to decrypt with (looked for %s)", strings.Join(names, ", "))
+		return nil, fmt.Errorf("this node has no identity to decrypt with (looked for %s)", strings.Join(looked, "; "))
 	}
 	return all, nil
 }

@@ -23,7 +23,9 @@ import (
 // Tree is the part of the file system that a module's functions see.
 type Tree struct {
 	Base string // relative paths start here
-	Root string // nothing outside of it is seen, unless it is empty
+	// Within, unless it is empty, is a folder that relative paths, those that begin with its own, and symbolic links in it do not lead out of. Other absolute
+	// paths are of the node.
+	Within string
 }
 
 // Functions are those that read what is there, by name.
@@ -86,14 +88,14 @@ func (t Tree) open(path string) (files limits.Files, name string, done func(), e
 		return nil, "", nil, err
 	}
 	name = t.abs(path)
-	if t.Root == "" {
+	if t.Within == "" || filepath.IsAbs(path) && path != t.Within && !strings.HasPrefix(path, t.Within+"/") {
 		return limits.Host{}, name, func() {}, nil
 	}
-	inside, err := filepath.Rel(t.Root, name)
+	inside, err := filepath.Rel(t.Within, name)
 	if err != nil || !filepath.IsLocal(inside) {
-		return nil, "", nil, fmt.Errorf("%s: leads out of the module's source, %s", path, t.Root)
+		return nil, "", nil, fmt.Errorf("%s: leads out of what the module is from, %s", path, t.Within)
 	}
-	root, err := os.OpenRoot(t.Root)
+	root, err := os.OpenRoot(t.Within)
 	if err != nil {
 		return nil, "", nil, err
 	}

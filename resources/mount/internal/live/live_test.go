@@ -154,13 +154,17 @@ func TestRestore(t *testing.T) {
 		want []string
 	}{
 		"disk": {host.Mount{Root: "/", Source: "/dev/xvdj", FSType: "ext4", Options: []string{"rw", "noatime"}}, []string{"mount -t ext4 -o rw,noatime -- /dev/xvdj /data"}},
-		"fuse": {host.Mount{Root: "/", Source: "a:/gv0", FSType: "fuse.glusterfs", Options: []string{"rw"}}, []string{"mount -t glusterfs -o rw -- a:/gv0 /data"}},
+		"disk, with options": {host.Mount{Root: "/", Source: "/dev/xvdj", FSType: "ext4", Options: []string{"ro", "relatime"}, SuperOptions: []string{"rw", "seclabel", "sync", "commit=30"}},
+			[]string{"mount -t ext4 -o rw,sync,commit=30,ro,relatime -- /dev/xvdj /data"}},
+		"disk, with options that it does not take": {host.Mount{Root: "/", Source: "/dev/xvdj", FSType: "ext4", Options: []string{"ro", "relatime"}, SuperOptions: []string{"refused"}},
+			[]string{"mount -t ext4 -o refused,ro,relatime -- /dev/xvdj /data", "mount -t ext4 -o ro,relatime -- /dev/xvdj /data"}},
+		"fuse": {host.Mount{Root: "/", Source: "a:/gv0", FSType: "fuse.glusterfs", Options: []string{"rw"}}, []string{"mount -t glusterfs -o rw,strictatime -- a:/gv0 /data"}},
 		"tmpfs": {host.Mount{Root: "/", Source: "tmpfs", FSType: "tmpfs", Options: []string{"rw"}, SuperOptions: []string{"rw", "size=4k"}},
-			[]string{"mount -t tmpfs -o rw,rw,size=4k -- tmpfs /data"}},
-		"loop device":      {host.Mount{Root: "/", Source: "/dev/loop3", FSType: "ext4", Options: []string{"rw"}}, []string{"mount -t ext4 -o rw,loop -- /disk.img /data"}},
-		"part of the file": {host.Mount{Root: "/", Source: "/dev/loop4", FSType: "ext4", Options: []string{"ro"}}, []string{"mount -t ext4 -o ro,loop,offset=1048576 -- /disk.img /data"}},
+			[]string{"mount -t tmpfs -o rw,size=4k,rw,strictatime -- tmpfs /data"}},
+		"loop device":      {host.Mount{Root: "/", Source: "/dev/loop3", FSType: "ext4", Options: []string{"rw"}}, []string{"mount -t ext4 -o rw,strictatime,loop -- /disk.img /data"}},
+		"part of the file": {host.Mount{Root: "/", Source: "/dev/loop4", FSType: "ext4", Options: []string{"ro"}}, []string{"mount -t ext4 -o ro,strictatime,loop,offset=1048576 -- /disk.img /data"}},
 		"bound folder": {host.Mount{Root: "/srv/www", Source: "/dev/xvda", FSType: "ext4", Options: []string{"ro"}},
-			[]string{"mount --bind -- /srv/www /data", "mount -o remount,bind,ro -- /data"}},
+			[]string{"mount --bind -- /srv/www /data", "mount -o remount,atime,diratime,bind,ro,strictatime,suid,dev,exec -- /data"}},
 		"part of what is nowhere": {host.Mount{Root: "/x", Source: "/dev/xvdz", FSType: "ext4"}, []string{"was a part (/x) of a file system that is mounted nowhere else"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -174,6 +178,9 @@ func TestRestore(t *testing.T) {
 			var got []string
 			h.Handle("mount", func(_ context.Context, c host.Cmd) (host.Output, error) {
 				got = append(got, strings.Join(c.Args, " "))
+				if strings.Contains(strings.Join(c.Args, " "), "refused") {
+					return host.Output{ExitCode: 32}, nil
+				}
 				return host.Output{}, nil
 			})
 			if err := pasts[0].Restore(t.Context(), h); err != nil {

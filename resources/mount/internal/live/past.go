@@ -53,7 +53,6 @@ func boundFrom(all []host.Mount, l host.Mount) string {
 
 // Restore mounts it again, without fstab.
 func (p Past) Restore(ctx context.Context, h host.Host) error {
-	options := p.Options
 	switch {
 	case p.Root != "/" && p.From == "":
 		return fmt.Errorf("%s was a part (%s) of a file system that is mounted nowhere else", p.Point, p.Root)
@@ -61,35 +60,56 @@ func (p Past) Restore(ctx context.Context, h host.Host) error {
 		if err := Run(ctx, h, "mount", "--bind", "--", p.From, p.Point); err != nil {
 			return err
 		}
-		return Run(ctx, h, "mount", "-o", "remount,bind,"+strings.Join(options, ","), "--", p.Point)
-	case p.FSType == "tmpfs":
-		options = append(slices.Clone(options), p.own()...)
-	case p.File != "":
-		options = append(append(slices.Clone(options), "loop"), p.Part...)
+		return Run(ctx, h, "mount", "-o", strings.Join(p.Remount(), ","), "--", p.Point)
 	}
-	fstype := strings.TrimPrefix(p.FSType, "fuse.")
-	return Run(ctx, h, "mount", "-t", fstype, "-o", strings.Join(options, ","), "--", p.Source, p.Point)
+	plain := p.flags()
+	if p.File != "" {
+		plain = append(append(plain, "loop"), p.Part...)
+	}
+	mount := func(words []string) error {
+		return Run(ctx, h, "mount", "-t", strings.TrimPrefix(p.FSType, "fuse."), "-o", strings.Join(words, ","), "--", p.Source, p.Point)
+	}
+	all := append(p.own(), plain...) // of those that exclude each other the last one counts
+	err := mount(all)
+	if err != nil && len(all) > len(plain) { // the kernel shows some that it does not take
+		err = mount(plain)
+	}
+	return err
 }
 
-// Remount is the options by which a remount gives what is mounted there the options that it had.
+// Remount is the options by which a remount gives what is mounted there the options that it had, whatever it has now and fstab says.
 func (p Past) Remount() []string {
-	words := append(p.own(), p.Options...) // of those that exclude each other the last one counts
-	if !slices.ContainsFunc(p.Options, func(o string) bool { return strings.HasSuffix(o, "atime") && o != "nodiratime" }) {
-		words = append(words, "strictatime") // which the kernel does not show
+	words := p.flags()
+	if p.FSType == "tmpfs" {
+		words = append(p.own(), words...)
 	}
 	how := []string{"remount", "atime", "diratime"} // without these two mount(8) adds what is there now, and the kernel chooses
-	if p.Root != "/" {
+	switch {
+	case p.Root != "/":
 		how = append(how, "bind")
+	case slices.Contains(p.SuperOptions, "sync"):
+		how = append(how, "sync")
+	default:
+		how = append(how, "async")
 	}
 	return append(how, options.Remount(strings.Join(words, ","), host.Mount{})...)
 }
 
-// own are the options of a file system that has them nowhere else.
-func (p Past) own() []string {
-	if p.FSType == "tmpfs" { // its size and mode
-		return slices.Clone(p.SuperOptions)
+// flags are the options of the mount.
+func (p Past) flags() []string {
+	words := slices.Clone(p.Options)
+	if !slices.ContainsFunc(p.Options, func(o string) bool { return strings.HasSuffix(o, "atime") && o != "nodiratime" }) {
+		words = append(words, "strictatime") // which the kernel does not show
 	}
-	return nil
+	return words
+}
+
+// own are the options of the file system, where it is this node's: those that a server or a program gives are theirs.
+func (p Past) own() []string {
+	if p.FSType != "tmpfs" && (!strings.HasPrefix(p.Source, "/") || strings.HasPrefix(p.FSType, "fuse")) {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(p.SuperOptions), func(o string) bool { return o == "seclabel" }) // which says that there is SELinux
 }
 
 // Is says whether two mounts are the same, but for their options.

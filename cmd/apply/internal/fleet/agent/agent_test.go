@@ -181,4 +181,7 @@ func TestWhoGoesByAgents(t *testing.T) {
 	if _, err := (&Flags{use: true}).Dialer(t.Context(), s, chosen, program); err == nil || !strings.Contains(err.Error(), "not with --connector") {
 		t.Errorf("with a connector: %v", err)
 	}
+	if d, err := (&Flags{}).Dialer(t.Context(), s, chosen, program); err != nil || d != transport.Dialer(program) {
+		t.Errorf("with a connector, and agents that the inventory names: %v, %v", d, err)
+	}
 }

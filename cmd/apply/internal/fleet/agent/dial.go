@@ -52,8 +52,11 @@ func (f *Flags) Dialer(ctx context.Context, s *selection.Nodes, nodes []fleet.No
 		return d, nil
 	}
 	client, ok := d.(transport.SSH)
-	if !ok {
+	switch {
+	case !ok && f.use:
 		return nil, errors.New("--agent: not with --connector")
+	case !ok:
+		return d, nil // who names a connector means it, whatever the inventory says
 	}
 	authority, err := authorityOf(ctx, s)
 	if err != nil {
