@@ -89,9 +89,9 @@ func TestCheck(t *testing.T) {
 		"bad UTF-8":                    {src: "a = \"\n\xff\"\n", want: "2:1: Invalid character encoding"},
 		"large":                        {src: strings.Repeat("\n", MaxFile+1), want: "1:1: Over the limit"},
 
-		"json":                         {json: true, src: `{"file": {"/etc/motd": {"content": "hello ${var.name}"}}}`},
-		"json escaped template":        {json: true, src: `{"a": "\u0024{` + strings.Repeat(`\u0028`, 1000) + `}"}`, want: "1:7: Over the limit"},
-		"json string ends at newline":  {json: true, src: fill("{\"\n", "[", ""), want: "2:200: Over the limit"},
+		"json":                        {json: true, src: `{"file": {"/etc/motd": {"content": "hello ${var.name}"}}}`},
+		"json escaped template":       {json: true, src: `{"a": "\u0024{` + strings.Repeat(`\u0028`, 1000) + `}"}`, want: "1:7: Over the limit"},
+		"json string ends at newline": {json: true, src: fill("{\"\n", "[", ""), want: "2:200: Over the limit"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -132,6 +132,10 @@ func (f *filling) attr(i int) {
 		}
 		return
 	}
+	if err := f.b.in.inside(a.Name, v); err != nil {
+		f.wrong(a, err)
+		return
+	}
 	if err := a.Field.Set(f.res, v); err != nil {
 		f.wrong(a, err)
 	}

@@ -1,0 +1,28 @@
+package block
+
+import (
+	"fmt"
+	"path"
+	"strings"
+
+	"github.com/zclconf/go-cty/cty"
+)
+
+// inside refuses a source that begins in the folder of the module and leads out of it: what is in a repository names nothing beside its own revision.
+func (m *Module) inside(attr string, v cty.Value) error {
+	if m.Within == "" || attr != "source" {
+		return nil
+	}
+	return cty.Walk(v, func(_ cty.Path, v cty.Value) (bool, error) {
+		if !v.IsKnown() || v.IsNull() || v.Type() != cty.String {
+			return true, nil
+		}
+		name := strings.TrimPrefix(v.AsString(), "file://")
+		if within(m.Within, name) && !within(m.Within, path.Clean(name)) {
+			return false, fmt.Errorf("%s: leads out of what the module is from, %s", name, m.Within)
+		}
+		return true, nil
+	})
+}
+
+func within(folder, name string) bool { return name == folder || strings.HasPrefix(name, folder+"/") }
