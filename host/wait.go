@@ -1,6 +1,7 @@
 package host
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -70,4 +71,48 @@ func Durable(ctx context.Context, g *syncer.Group, fds ...int) error {
 		err = g.Sync(func(joined func() int) { Gather(ctx, joined) }, fds...)
 	})
 	return err
+}
+
+// DurableMeanwhile is [Durable] of one file, while meanwhile waits for the disk too. The sync begins when all workers wait, when meanwhile has ended, or after
+// what a group commit gathers at most: meanwhile may take minutes.
+func DurableMeanwhile(ctx context.Context, g *syncer.Group, fd int, meanwhile func() error) (err error) {
+	joined, err := g.Join(fd)
+	if err != nil {
+		return err
+	}
+	ended, synced := make(chan struct{}), make(chan struct{})
+	var errSync error
+	if joined.First() {
+		go func() {
+			defer close(synced)
+			errSync = joined.Wait(func(func() int) { quietOr(ctx, ended) })
+		}()
+	}
+	func() {
+		defer close(ended)
+		err = meanwhile()
+	}()
+	Waiting(ctx, func() {
+		if joined.First() {
+			<-synced
+			return
+		}
+		errSync = joined.Wait(func(joined func() int) { Gather(ctx, joined) })
+	})
+	return cmp.Or(err, errSync)
+}
+
+// quietOr returns when all workers wait, when ended is closed or after gathering; at once where there are no workers.
+func quietOr(ctx context.Context, ended <-chan struct{}) {
+	w, ok := ctx.Value(waiterKey{}).(Waiter)
+	if !ok {
+		return
+	}
+	late := time.NewTimer(gathering)
+	defer late.Stop()
+	select {
+	case <-w.Quiet():
+	case <-ended:
+	case <-late.C:
+	}
 }

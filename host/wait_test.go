@@ -2,11 +2,16 @@ package host_test
 
 import (
 	"context"
+	"errors"
+	"os"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/host/syncer"
 )
 
 // scheduler is one whose workers are never all waiting until quiet is closed.
@@ -48,5 +53,64 @@ func TestGather(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// TestDurableMeanwhile: whether a sync is over is told by who joins next, and is the first then.
+func TestDurableMeanwhile(t *testing.T) {
+	for name, tc := range map[string]struct {
+		quiet bool
+		takes time.Duration
+		over  bool // the sync, while something else is waited for
+	}{
+		"others are at work":       {takes: 100 * time.Millisecond},
+		"all wait":                 {quiet: true, takes: time.Millisecond, over: true},
+		"the other wait is long":   {takes: time.Minute, over: true},
+		"there is nothing to wait": {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f, err := os.CreateTemp(t.TempDir(), "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			synctest.Test(t, func(t *testing.T) {
+				s, g := scheduler{make(chan struct{})}, syncer.New()
+				ctx := host.WithWaiter(context.Background(), s)
+				err := host.DurableMeanwhile(ctx, g, int(f.Fd()), func() error {
+					if tc.quiet {
+						close(s.quiet)
+					}
+					time.Sleep(tc.takes)
+					synctest.Wait()
+					if next, err := g.Join(int(f.Fd())); err != nil || next.First() != tc.over {
+						t.Errorf("over: want %v, got %v, %v", tc.over, next.First(), err)
+					}
+					return nil
+				})
+				if err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}
+
+// TestDurableMeanwhileFails by the one or the other, and with both says what the other wait did.
+func TestDurableMeanwhileFails(t *testing.T) {
+	r, w, err := os.Pipe() // which cannot be synced
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	defer w.Close()
+	refused := errors.New("refused")
+	for _, tc := range []struct{ meanwhile, want error }{{nil, unix.EINVAL}, {refused, refused}} {
+		if err := host.DurableMeanwhile(t.Context(), syncer.New(), int(w.Fd()), func() error { return tc.meanwhile }); !errors.Is(err, tc.want) {
+			t.Errorf("want %v, got %v", tc.want, err)
+		}
+	}
+	if err := host.DurableMeanwhile(t.Context(), syncer.New(), -1, func() error { t.Error("called"); return nil }); !errors.Is(err, unix.EBADF) {
+		t.Errorf("want %v, got %v", unix.EBADF, err)
 	}
 }

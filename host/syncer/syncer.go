@@ -45,34 +45,65 @@ type request struct {
 
 type key struct{ dev, ino uint64 }
 
-// Sync returns when what was written to the files (or folders) that the descriptors stand for is on disk. It needs descriptors that
-// were opened for reading or writing, and they must stay open until it returns. Who syncs for all calls gather before, which returns when
-// no others are to be expected soon; joined tells it how many files there are until now.
+// Sync returns when what was written to the files (or folders) that the descriptors stand for is on disk: see [Group.Join] and [Joined.Wait].
 func (g *Group) Sync(gather func(joined func() int), fds ...int) error {
-	mine := make([]*request, 0, len(fds))
+	j, err := g.Join(fds...)
+	if err != nil {
+		return err
+	}
+	return j.Wait(gather)
+}
+
+// Joined are files that take part in the next sync of a group.
+type Joined struct {
+	g     *Group
+	mine  []*request
+	first bool
+}
+
+// Join has the files (or folders) that the descriptors stand for, which were opened for reading or writing, take part in the next sync. They must stay open
+// until Wait has returned.
+func (g *Group) Join(fds ...int) (Joined, error) {
+	j := Joined{g: g, mine: make([]*request, 0, len(fds))}
 	for _, fd := range fds {
 		var st unix.Stat_t
 		if err := unix.Fstat(fd, &st); err != nil {
-			return err
+			return j, err
 		}
-		mine = append(mine, &request{fd: fd, key: key{st.Dev, st.Ino}, done: make(chan struct{})})
+		j.mine = append(j.mine, &request{fd: fd, key: key{st.Dev, st.Ino}, done: make(chan struct{})})
 	}
 	g.mu.Lock()
-	g.pending = append(g.pending, mine...)
-	g.mu.Unlock()
+	defer g.mu.Unlock()
+	j.first = len(g.pending) == 0
+	g.pending = append(g.pending, j.mine...)
+	return j, nil
+}
+
+// First says that nobody else took part when these files joined.
+func (j Joined) First() bool { return j.first }
+
+// Wait returns when what was written to the files is on disk. Who syncs for all calls gather before, which returns when no others are to be expected soon;
+// joined tells it how many files there are until now.
+func (j Joined) Wait(gather func(joined func() int)) error {
+	g := j.g
 	var first error
-	for _, r := range mine {
+	for _, r := range j.mine {
 		select {
 		case <-r.done:
 		case g.turn <- struct{}{}:
-			gather(g.joined)
-			g.mu.Lock()
-			batch := g.pending
-			g.pending = nil
-			g.mu.Unlock()
-			g.flush(batch)
-			<-g.turn
-			<-r.done // in this batch or in an earlier one
+			select {
+			case <-r.done: // in the sync before
+				<-g.turn
+			default:
+				gather(g.joined)
+				g.mu.Lock()
+				batch := g.pending
+				g.pending = nil
+				g.mu.Unlock()
+				g.flush(batch)
+				<-g.turn
+				<-r.done
+			}
 		}
 		if first == nil {
 			first = r.err

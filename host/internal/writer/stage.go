@@ -1,7 +1,6 @@
 package writer
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -94,19 +93,11 @@ func (n *writing) ready(ctx context.Context, fd int) error {
 	if n.told || n.f.Announce == nil {
 		return n.w.durable(ctx, fd)
 	}
-	var errSync error
-	synced := make(chan struct{})
-	go func() {
-		defer close(synced)
-		errSync = n.w.sync.Sync(func(joined func() int) { host.Gather(ctx, joined) }, fd)
-	}()
-	err := n.announce(ctx)
-	select {
-	case <-synced:
-	default:
-		host.Waiting(ctx, func() { <-synced })
+	err := host.DurableMeanwhile(ctx, n.w.sync, fd, func() error { return n.announce(ctx) })
+	if n.refused {
+		return err
 	}
-	return cmp.Or(err, n.w.Failed("fsync", errSync))
+	return n.w.Failed("fsync", err)
 }
 
 // publish gives the new file its name.

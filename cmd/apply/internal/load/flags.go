@@ -92,8 +92,12 @@ func (f *Flags) VarEnviron() []string {
 // pipeTimeout is how long the other end of a pipe may take, which perhaps asks somebody for a password.
 const pipeTimeout = 5 * time.Minute
 
-// isPipe says whether a file of variables gives what it holds only once, as <(command) and /dev/stdin do.
+// isPipe says whether a file of variables gives what it holds only once, as <(command) and /dev/stdin do, which are links to what is open. A pipe that lies
+// among files is refused as in the place of any other: nobody may ever write to it.
 func isPipe(name string) bool {
+	if itself, err := os.Lstat(name); err != nil || itself.Mode()&fs.ModeNamedPipe != 0 {
+		return false
+	}
 	info, err := os.Stat(name)
 	return err == nil && info.Mode()&(fs.ModeNamedPipe|fs.ModeCharDevice) != 0
 }
