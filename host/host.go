@@ -64,7 +64,7 @@ type File interface {
 // FileWriter changes files. A write is whole or not at all: at every moment the old or the new is there, never neither or a part.
 type FileWriter interface {
 	// WriteFile puts content at name: a new file, without a name or beside it, owner and mode set before it becomes visible, fsync, link or rename, fsync of
-	// the folder.
+	// the folder. What somebody else puts meanwhile where nothing was is not replaced, which is an error.
 	WriteFile(ctx context.Context, name string, f NewFile) error
 	// Mkdir makes one folder; its parent must be there.
 	Mkdir(ctx context.Context, name string, m Meta) error

@@ -154,7 +154,11 @@ func put(t *testing.T, n *lab.Node, name, content string) {
 
 func wantPing(t *testing.T, from, to *lab.Node, want bool) {
 	t.Helper()
-	res, err := from.Run(t.Context(), "ping", "-c1", "-W1", to.Addr)
+	limit := "-W1" // for its only packet
+	if want {
+		limit = "-w20" // one packet a second until the first answer: a link that comes up forwards a little later
+	}
+	res, err := from.Run(t.Context(), "ping", "-c1", limit, to.Addr)
 	check(t, err)
 	if got := res.Code == 0; got != want {
 		t.Errorf("%s reaches %s: %v, want %v\n%s", from.Name, to.Name, got, want, strings.TrimSpace(res.Stdout))

@@ -291,3 +291,26 @@ func TestAnnounce(t *testing.T) {
 		})
 	}
 }
+
+// TestWriteFileMadeMeanwhile: what somebody else puts where nothing was is not replaced, as nobody has kept it.
+func TestWriteFileMadeMeanwhile(t *testing.T) {
+	for _, judged := range []bool{false, true} {
+		t.Run(fmt.Sprintf("judged %v", judged), func(t *testing.T) {
+			h := hosttest.New(t, "-- d/ --\n")
+			f := content("new")
+			if judged {
+				f.Validate = func(context.Context, string) error { return nil }
+			}
+			f.Announce = func(context.Context, bool) error { return os.WriteFile(h.Path("/d/a"), []byte("theirs"), 0o600) }
+			err := h.WriteFile(t.Context(), "/d/a", f)
+			if want := "write: /d/a: somebody made it meanwhile"; fmt.Sprint(err) != want {
+				t.Errorf("want %q, got %v", want, err)
+			}
+			names, err := os.ReadDir(h.Path("/d"))
+			must(t, err)
+			if len(names) != 1 || h.Content("/d/a") != "theirs" {
+				t.Errorf("it is %q among %v", h.Content("/d/a"), names)
+			}
+		})
+	}
+}

@@ -3,6 +3,7 @@ package writer
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 
 	"golang.org/x/sys/unix"
@@ -100,17 +101,10 @@ func (n *writing) ready(ctx context.Context, fd int) error {
 	return n.w.Failed("fsync", err)
 }
 
-// publish gives the new file its name.
+// publish gives the new file its name. Where nothing was, nothing is replaced: nobody has kept what somebody else may have put there since.
 func (n *writing) publish(fd int) error {
-	if n.temp == "" && n.old == nil {
-		err := linkTo(fd, n.dir, n.base)
-		if err == nil {
-			n.visible = true
-			return nil
-		}
-		if !errors.Is(err, unix.EEXIST) {
-			return n.w.Failed("link", err)
-		}
+	if n.old == nil {
+		return n.appear(fd)
 	}
 	if n.temp == "" {
 		temp := n.w.tempName()
@@ -124,6 +118,34 @@ func (n *writing) publish(fd int) error {
 	}
 	n.temp, n.visible = "", true
 	return n.w.still(n.dir, n.base, fd, n.name)
+}
+
+// appear is publish where nothing was.
+func (n *writing) appear(fd int) error {
+	if n.temp == "" {
+		if err := linkTo(fd, n.dir, n.base); err != nil {
+			return n.taken("link", err)
+		}
+		n.visible = true
+		return nil
+	}
+	err := unix.Renameat2(n.dir, n.temp, n.dir, n.base, unix.RENAME_NOREPLACE)
+	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) { // a file system, or a kernel, that cannot promise it
+		err = unix.Renameat(n.dir, n.temp, n.dir, n.base)
+	}
+	if err != nil {
+		return n.taken("rename", err)
+	}
+	n.temp, n.visible = "", true
+	return n.w.still(n.dir, n.base, fd, n.name)
+}
+
+// taken is the error of giving a name where nothing was.
+func (n *writing) taken(op string, err error) error {
+	if errors.Is(err, unix.EEXIST) {
+		return fmt.Errorf("write: %s: somebody made it meanwhile", n.name)
+	}
+	return n.w.Failed(op, err)
 }
 
 // still says whether base of dir stands for what fd does, which was just renamed to it: who else can write the folder may have swapped it.
