@@ -11,6 +11,7 @@ import (
 
 	"github.com/nodeapply/apply/exchange/name"
 	"github.com/nodeapply/apply/exchange/store"
+	"github.com/nodeapply/apply/exchange/store/storetest"
 	"github.com/nodeapply/apply/exchange/view"
 )
 
@@ -81,7 +82,7 @@ func TestNeverMoreInside(t *testing.T) {
 func visitor(t *testing.T, hub store.Store, node string, most int, rnd *rand.Rand, c *census) {
 	t.Helper()
 	for try := range 5 {
-		b := &broken{Store: hub, away: make(chan struct{})}
+		b := &storetest.Deaf{Store: hub, Gone: make(chan struct{})}
 		x, err := New(b, Options{})
 		if err != nil {
 			t.Error(err)
@@ -108,7 +109,7 @@ func visitor(t *testing.T, hub store.Store, node string, most int, rnd *rand.Ran
 		stay := time.NewTimer(time.Duration(rnd.IntN(60)) * time.Second)
 		fate := rnd.IntN(4)
 		if fate == 0 {
-			close(b.away) // it loses sight of the exchange
+			close(b.Gone) // it loses sight of the exchange
 		}
 		select {
 		case <-stay.C:
@@ -158,19 +159,4 @@ func TestWhoIsInsideIsTold(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	})
-}
-
-// broken is a store that is away for as long as it is told.
-type broken struct {
-	store.Store
-	away chan struct{} // closed: away
-}
-
-func (b *broken) Renew(ctx context.Context, id store.LeaseID) error {
-	select {
-	case <-b.away:
-		return store.ErrUnavailable
-	default:
-		return b.Store.Renew(ctx, id)
-	}
 }

@@ -26,6 +26,11 @@ const maxModules = 32
 // Place is where a module's files are: its folder, how positions write it, and the folder that relative sources cannot leave, if there is one.
 type Place struct{ Dir, Shown, Within string }
 
+// Holds says whether name is in the folder that cannot be left, or there is none.
+func (p Place) Holds(name string) bool {
+	return p.Within == "" || name == p.Within || strings.HasPrefix(name, p.Within+"/")
+}
+
 // Called is the module that a block calls; Module is nil if it could not be read.
 type Called struct {
 	Module *syntax.Module
@@ -124,7 +129,7 @@ func (l *Linker) locate(from Place, b *syntax.Block) (Place, bool) {
 		if !filepath.IsAbs(source) {
 			p.Dir, p.Shown = filepath.Join(from.Dir, source), filepath.Join(from.Shown, source)
 		}
-		if p.Within != "" && p.Dir != p.Within && !strings.HasPrefix(p.Dir, p.Within+"/") {
+		if !p.Holds(p.Dir) {
 			l.errorf(a.Range().Ptr(), "Unknown module", "%q leads out of the repository.", source)
 			return Place{}, false
 		}

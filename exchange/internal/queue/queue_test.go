@@ -15,6 +15,7 @@ import (
 	"github.com/nodeapply/apply/exchange/ledger"
 	"github.com/nodeapply/apply/exchange/name"
 	"github.com/nodeapply/apply/exchange/store"
+	"github.com/nodeapply/apply/exchange/store/storetest"
 	"github.com/nodeapply/apply/exchange/view"
 )
 
@@ -154,30 +155,15 @@ func TestLifeEnds(t *testing.T) {
 	})
 }
 
-// broken is a store that is away for as long as it is told.
-type broken struct {
-	store.Store
-	away chan struct{} // closed: away
-}
-
-func (b *broken) Renew(ctx context.Context, id store.LeaseID) error {
-	select {
-	case <-b.away:
-		return store.ErrUnavailable
-	default:
-		return b.Store.Renew(ctx, id)
-	}
-}
-
 func TestALostLeaseEndsWhatIsInside(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub := memory(t)
-		b := &broken{Store: hub, away: make(chan struct{})}
+		b := &storetest.Deaf{Store: hub, Gone: make(chan struct{})}
 		h, err := Enter(t.Context(), visitor(t, b, "a"), 1, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		close(b.away)
+		close(b.Gone)
 		lost := make(chan time.Time, 1)
 		go func() {
 			<-h.Inside().Done()

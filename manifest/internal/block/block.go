@@ -9,6 +9,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/nodeapply/apply/catalog"
+	"github.com/nodeapply/apply/manifest/calls"
 	"github.com/nodeapply/apply/manifest/diag"
 	"github.com/nodeapply/apply/manifest/internal/cell"
 	"github.com/nodeapply/apply/manifest/internal/instances"
@@ -35,11 +36,10 @@ type Host interface {
 
 // Module is one instance of a module, in which blocks stand.
 type Module struct {
-	Host Host
-	Addr string // "module.a", "" for the root
-	// Within, if not empty, is a folder that sources which begin in it cannot lead out of.
-	Within string
-	Scope  *scope.Scope
+	Host  Host
+	Addr  string // "module.a", "" for the root
+	Place calls.Place
+	Scope *scope.Scope
 	// Inherited are the metaparameters of the calls around.
 	Inherited func(*cell.Run) metaparams.Values
 	// Origins lists what values that are made of references were made of, through locals and the inputs of modules.

@@ -10,7 +10,7 @@ import (
 
 // inside refuses a source that begins in the folder of the module and leads out of it: what is in a repository names nothing beside its own revision.
 func (m *Module) inside(attr string, v cty.Value) error {
-	if m.Within == "" || attr != "source" {
+	if attr != "source" {
 		return nil
 	}
 	return cty.Walk(v, func(_ cty.Path, v cty.Value) (bool, error) {
@@ -18,11 +18,9 @@ func (m *Module) inside(attr string, v cty.Value) error {
 			return true, nil
 		}
 		name := strings.TrimPrefix(v.AsString(), "file://")
-		if within(m.Within, name) && !within(m.Within, path.Clean(name)) {
-			return false, fmt.Errorf("%s: leads out of what the module is from, %s", name, m.Within)
+		if m.Place.Holds(name) && !m.Place.Holds(path.Clean(name)) {
+			return false, fmt.Errorf("%s: leads out of what the module is from, %s", name, m.Place.Within)
 		}
 		return true, nil
 	})
 }
-
-func within(folder, name string) bool { return name == folder || strings.HasPrefix(name, folder+"/") }

@@ -69,7 +69,7 @@ func (e *Evaluator) newModule(decl *syntax.Module, at calls.Place, from *caller)
 	for name, b := range decl.Outputs {
 		m.outputs[name] = cell.New("output."+name, &b.Header, func(r *cell.Run) cell.Result { return m.output(r, b) })
 	}
-	in := &block.Module{Host: e, Addr: m.addr, Within: m.place.Within, Scope: m.names, Inherited: m.inherited, Origins: m.originsOf}
+	in := &block.Module{Host: e, Addr: m.addr, Place: m.place, Scope: m.names, Inherited: m.inherited, Origins: m.originsOf}
 	for _, b := range decl.Body {
 		if b.Kind == "module" {
 			m.calls[b.Label] = e.newCall(m, b)
