@@ -119,7 +119,7 @@ func Converge(ctx context.Context, h host.Host, c *catalog.Catalog, o Options) (
 	} else {
 		c.Graph().Walk(ctx, r.parallel(), flying(), w)
 	}
-	if begun, err := r.stop.Fatal(); err != nil && !begun {
+	if err := r.stop.Fatal(); err != nil && !r.stop.Begun() {
 		return nil, err
 	}
 	return r.finish(ctx, w), nil

@@ -37,7 +37,7 @@ func (r *run) finish(ctx context.Context, w *walk) *report.Report {
 	for _, err := range w.visits.Troubles() {
 		r.report.Warnings = append(r.report.Warnings, r.redact.Text(err.Error()))
 	}
-	if _, err := r.stop.Fatal(); err != nil {
+	if err := r.stop.Fatal(); err != nil {
 		r.report.Aborted = r.redact.Text(err.Error())
 	}
 	if r.host != nil {

@@ -74,11 +74,18 @@ func (s *Stopper) Recorded(err error) {
 	}
 }
 
-// Fatal returns why a change could not be recorded, and whether any was recorded: else nothing was touched.
-func (s *Stopper) Fatal() (begun bool, err error) {
+// Fatal returns why a change could not be recorded; nil if all could.
+func (s *Stopper) Fatal() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.begun, s.fatal
+	return s.fatal
+}
+
+// Begun says whether a change was recorded: else nothing was touched.
+func (s *Stopper) Begun() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.begun
 }
 
 // Context returns a context that an interrupt ends, with an [Error] as its cause; done, which the caller calls, ends it and what listens for it.

@@ -54,7 +54,7 @@ func TestFatal(t *testing.T) {
 			for _, err := range tc.records {
 				s.Recorded(err)
 			}
-			if begun, err := s.Fatal(); begun != tc.begun || !errors.Is(err, tc.err) {
+			if begun, err := s.Begun(), s.Fatal(); begun != tc.begun || !errors.Is(err, tc.err) {
 				t.Errorf("want %v and %v, got %v and %v", tc.begun, tc.err, begun, err)
 			}
 		})

@@ -117,7 +117,7 @@ func (t *Visit) examine(ctx context.Context) (Finding, error) {
 	}
 	foreseen := t.Foreseen
 	t.Foreseen = nil
-	if begun, _ := t.Stop.Fatal(); foreseen != nil && !begun {
+	if foreseen != nil && !t.Stop.Begun() {
 		return *foreseen, nil
 	}
 	return attempted(ctx, t, func(ctx context.Context) (Finding, error) {
