@@ -253,6 +253,8 @@ func TestValidate(t *testing.T) {
 		{"group", func(u *User) { u.Groups = resources.Strings{"a:b"} }, `groups: "a:b" is no name`},
 		{"number of a group", func(u *User) { u.Groups = resources.Strings{"29"} }, `groups: "29" is a number: want the name`},
 		{"gid", func(u *User) { u.GID = "-1" }, `gid: "-1" is no name`},
+		{"gid that is none", func(u *User) { u.GID = "4294967295" }, "gid: 4294967295 is no number of an account"},
+		{"uid that is none", func(u *User) { u.UID = ptr(uint32(4294967295)) }, "uid: 4294967295 is no number of an account: the largest is 4294967294"},
 		{"home", func(u *User) { u.Home = "home/x" }, "home: "},
 		{"home with dots", func(u *User) { u.Home = "/home/../etc" }, "home: "},
 		{"home with a colon", func(u *User) { u.Home = "/a:b" }, "home: "},

@@ -5,6 +5,7 @@ package accounts
 import (
 	"errors"
 	"fmt"
+	"math"
 	"regexp"
 	"slices"
 	"strconv"
@@ -83,6 +84,17 @@ func CheckReference(name string) error {
 		return fmt.Errorf("%q is no name of an account", name)
 	case err == nil:
 		return fmt.Errorf("%q is a number: want the name of the account", name)
+	}
+	return nil
+}
+
+// CheckID says whether a number, where s is one, can be that of an account: to chown(2) the largest means that nothing is to change.
+func CheckID(s string) error {
+	if s == "" || strings.Trim(s, "0123456789") != "" {
+		return nil
+	}
+	if id, err := strconv.ParseUint(s, 10, 32); err != nil || id == math.MaxUint32 {
+		return fmt.Errorf("%s is no number of an account: the largest is %d", s, uint32(math.MaxUint32-1))
 	}
 	return nil
 }
