@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
@@ -50,13 +49,6 @@ type Group struct {
 	Name    string
 	GID     uint32
 	Members []string
-}
-
-// Shadow is what of an entry of /etc/shadow is managed.
-type Shadow struct {
-	Listed   bool   `json:",omitempty"` // there is an entry: an empty password is one
-	Password string // hash
-	Expiry   string // YYYY-MM-DD; "" if the account does not expire
 }
 
 const maxName = 32 // bytes, of useradd(8) and groupadd(8)
@@ -267,24 +259,4 @@ func Move(is, want []string, join, leave func(name string) error) error {
 		}
 	}
 	return nil
-}
-
-// FindShadow returns the entry of that name in /etc/shadow, empty if there is none.
-func FindShadow(v host.FileReader, name string) (Shadow, error) {
-	all, err := entries(v, shadow, 8)
-	for _, f := range all {
-		if f[0] != name {
-			continue
-		}
-		return shadowOf(f), nil
-	}
-	return Shadow{}, err
-}
-
-func shadowOf(f []string) Shadow {
-	s := Shadow{Listed: true, Password: f[1]}
-	if days, err := strconv.ParseInt(f[7], 10, 32); err == nil && days >= 0 {
-		s.Expiry = time.Unix(0, 0).UTC().AddDate(0, 0, int(days)).Format(time.DateOnly)
-	}
-	return s
 }
