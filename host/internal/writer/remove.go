@@ -75,8 +75,8 @@ func (w *Writer) removeTree(ctx context.Context, dir int, base, name string) err
 	err := removal.Empty(ctx, dir, aside, name, w.tempName)
 	if err != nil {
 		err = fmt.Errorf("remove: %w", err)
-	} else {
-		err = unix.Unlinkat(dir, aside, unix.AT_REMOVEDIR)
+	} else if err = unix.Unlinkat(dir, aside, unix.AT_REMOVEDIR); err != nil {
+		err = fmt.Errorf("remove: %s: %w", name, inode.Barred(dir, aside, err))
 	}
 	if err != nil && aside != base { // what could not be removed is found where it was
 		err = errors.Join(err, renameNew(dir, aside, base))
