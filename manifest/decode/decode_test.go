@@ -3,8 +3,8 @@ package decode_test
 import (
 	"context"
 	"encoding/json"
-	"math"
 	"errors"
+	"math"
 	"testing"
 	"time"
 

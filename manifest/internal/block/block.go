@@ -136,7 +136,7 @@ func (b *Block) blank(inst *instances.Instance) *catalog.Entry {
 // stub stands for an instance that has mistakes, so that references to it are none.
 func (b *Block) stub(inst *instances.Instance) *catalog.Entry {
 	e := b.blank(inst)
-	e.Off, e.Resource = true, b.sh.Schema.Type.New(b.addr.Title)
+	e.Mistaken, e.Off, e.Resource = true, true, b.sh.Schema.Type.New(b.addr.Title)
 	return e
 }
 
