@@ -21,6 +21,7 @@ type Entry struct {
 	Resource resources.Resource
 	Deferred *Deferred
 	Awaits   bool // its Apply waits for other nodes
+	Mistaken bool // it stands for a declaration with mistakes, so that references to it are none: what it says is not known
 	Options
 	// AttrPos returns the place of an attribute's expression, of the block where it has none.
 	AttrPos func(attr string) resources.Pos

@@ -66,11 +66,8 @@ type Block struct {
 
 // New declares a block of a shape. Nothing is evaluated yet.
 func New(in *Module, sh *shape.Shape) *Block {
-	b := &Block{in: in, sh: sh}
-	local := resources.Address{Type: sh.Block.Kind, Title: sh.Block.Label}
-	b.addr = local
-	b.addr.Module = in.Addr
-	b.object = cell.New(local.String(), &sh.Block.Header, b.value)
+	b := &Block{in: in, sh: sh, addr: resources.Address{Module: in.Addr, Type: sh.Block.Kind, Title: sh.Block.Label}}
+	b.object = cell.New(b.addr.String(), &sh.Block.Header, b.value)
 	b.attrPos, b.origins = b.posOf, b.originsOf
 	return b
 }
@@ -136,7 +133,7 @@ func (b *Block) blank(inst *instances.Instance) *catalog.Entry {
 // stub stands for an instance that has mistakes, so that references to it are none.
 func (b *Block) stub(inst *instances.Instance) *catalog.Entry {
 	e := b.blank(inst)
-	e.Off, e.Resource = true, b.sh.Schema.Type.New(b.addr.Title)
+	e.Mistaken, e.Off, e.Resource = true, true, b.sh.Schema.Type.New(b.addr.Title)
 	return e
 }
 
