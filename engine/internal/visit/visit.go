@@ -44,7 +44,7 @@ type Walk struct {
 	Ahead    *ahead.Attempts[Finding]
 
 	locks  lock.Locks
-	groups batch.Batches[*catalog.Entry, resources.Member]
+	groups batch.Batches[*catalog.Entry, part]
 	places places.Places
 }
 
