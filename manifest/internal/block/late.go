@@ -32,9 +32,10 @@ func (b *Block) deferredGroup(r *cell.Run, rep scope.Repetition) (*catalog.Entry
 	out := b.blank(nil)
 	out.Options = e.Options
 	out.Deferred = &catalog.Deferred{
-		Blank:   b.sh.Schema.Type.New(b.addr.Title),
-		Needs:   used.Late(),
-		Preview: b.preview(r, inst, used),
+		Repeated: true,
+		Blank:    b.sh.Schema.Type.New(b.addr.Title),
+		Needs:    used.Late(),
+		Preview:  b.preview(r, inst, used),
 		Bind: func(ctx context.Context, late catalog.Values) ([]*catalog.Entry, error) {
 			return b.bind(ctx, late, func(r *cell.Run) []*instances.Instance {
 				rep, ok := b.repeat(r)
