@@ -55,6 +55,8 @@ func TestInstances(t *testing.T) {
 		owed                          map[string][]resources.Address
 		plan                          bool
 		fails                         error
+		target                        string
+		left                          []resources.Address // owed to d.x still
 	}{
 		{name: "what needs one that fails is skipped, what needs another is not", decl: "a:there d b c", edges: "d.x>b d.y>c", made: "d.x:fails d.y",
 			want: "a=unchanged d.x=failed d.y=changed b=skipped(t.d[\"x\"]) c=changed",
@@ -87,6 +89,13 @@ func TestInstances(t *testing.T) {
 		{name: "and in which they are not known", plan: true, decl: "a b:badcheck d c e", edges: "b>d.x d.x>c d.y>e", made: "d.x d.y",
 			want: `a=pending b=failed d=pending c=skipped(t.b) e=pending`},
 		{name: "a plan names the one that it does not know", plan: true, decl: "a d s:there", edges: "d.y~s", made: "d.x d.y", want: `a=pending d=pending s=pending/t.d["y"]`},
+		{name: "a target with what it requires, of which the rest is left out", decl: "a:there d b c e", edges: "b>d.x c>d.y d.x>e", made: "d.x d.y", target: "d.x",
+			want: "a=unchanged d.x=changed b=changed", log: []string{"begin b owes []", "begin d.x owes []"}},
+		{name: "a target that requires one", decl: "a:there d b c e", edges: "b>d.x c>d.y d.x>e", made: "d.x d.y", target: "e",
+			want: "a=unchanged d.x=changed b=changed e=changed", log: []string{"begin b owes []", "begin d.x owes []", "begin e owes []"}},
+		{name: "a target that is not made", decl: "a:there d", made: "d.x d.y", target: "d.z", want: "a=unchanged d=failed"},
+		{name: "what is owed to all is not lost by a target", decl: "a:there d", made: "d.x:there,restarts d.y:there,restarts", target: "d.y", owed: owes("d", "b"),
+			want: "a=unchanged d.y=refreshed/t.b", log: []string{"begin d.y owes []", "settled d.y"}, left: owes("", "b")[""]},
 		{name: "it cannot be made", decl: "a:there d b", edges: "d.x>b", fails: errors.New("no such key"), want: `a=unchanged d=failed b=skipped(t.d)`},
 		{name: "there is none such", decl: "a:there d b s:there", edges: "d.z>b d.z~s", made: "d.x:fails d.y", want: `a=unchanged d.x=failed d.y=changed b=changed s=unchanged`,
 			log: []string{"begin d.x owes []", "begin d.y owes []", "begin b owes []"}},
@@ -96,14 +105,18 @@ func TestInstances(t *testing.T) {
 			for k, v := range tc.owed {
 				keep.owed[k] = v
 			}
-			run := func() (*report.Report, error) {
-				c := repeating(t, w, tc.decl, tc.edges, tc.made, tc.fails)
-				if tc.plan {
-					return Plan(t.Context(), node{}, c, Options{Owed: keep.Owed})
-				}
-				return Converge(t.Context(), node{}, c, Options{Recorder: keep})
+			o := Options{Recorder: keep}
+			if tc.target != "" {
+				o.Targets = []resources.Address{address(tc.target)}
 			}
-			rep, err := run()
+			c := repeating(t, w, tc.decl, tc.edges, tc.made, tc.fails)
+			var rep *report.Report
+			var err error
+			if tc.plan {
+				rep, err = Plan(t.Context(), node{}, c, o)
+			} else {
+				rep, err = Converge(t.Context(), node{}, c, o)
+			}
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -118,6 +131,9 @@ func TestInstances(t *testing.T) {
 				t.Error(diff)
 			}
 			if diff := cmp.Diff(tc.log, keep.log); diff != "" {
+				t.Error(diff)
+			}
+			if diff := cmp.Diff(tc.left, keep.owed["d.x"]); diff != "" && !strings.Contains(tc.want, "d.x") {
 				t.Error(diff)
 			}
 			if !strings.Contains(tc.want, "failed") && len(rep.Surprises) > 0 {
