@@ -96,6 +96,8 @@ func TestInstances(t *testing.T) {
 		{name: "a target that is not made", decl: "a:there d", made: "d.x d.y", target: "d.z", want: "a=unchanged d=failed"},
 		{name: "what is owed to all is not lost by a target", decl: "a:there d", made: "d.x:there,restarts d.y:there,restarts", target: "d.y", owed: owes("d", "b"),
 			want: "a=unchanged d.y=refreshed/t.b", log: []string{"begin d.y owes []", "settled d.y"}, left: owes("", "b")[""]},
+		{name: "one that is off is there all the same", decl: "a:there d b", edges: "d.x>b", made: "d.x:off d.y", target: "b", want: "a=unchanged d.x=unchanged b=changed",
+			log: []string{"begin b owes []"}},
 		{name: "it cannot be made", decl: "a:there d b", edges: "d.x>b", fails: errors.New("no such key"), want: `a=unchanged d=failed b=skipped(t.d)`},
 		{name: "there is none such", decl: "a:there d b s:there", edges: "d.z>b d.z~s", made: "d.x:fails d.y", want: `a=unchanged d.x=failed d.y=changed b=changed s=unchanged`,
 			log: []string{"begin d.x owes []", "begin d.y owes []", "begin b owes []"}},

@@ -71,12 +71,15 @@ func (w *walk) visitDeferred(ctx context.Context, v int, e *catalog.Entry, slot 
 		one.notified = append(one.notified, st.notified...)
 		w.cat.Survey(b.Resource)
 		w.visit(ctx, v, b, one, slot)
+		for _, res := range one.results {
+			res.Certainty = report.KnownLate
+		}
 		st.results = append(st.results, one.results...)
 		st.changed, st.failed = st.changed || one.changed, st.failed || one.failed
 		st.comesAfter(one)
 	}
 	if len(bound) == 0 {
-		st.results = []*report.Result{w.result(e, report.Result{Outcome: report.Unchanged, Certainty: report.KnownLate, Reason: "when is false, or for_each is empty"})}
+		st.results = []*report.Result{w.result(e, report.Result{Outcome: report.Unchanged, Certainty: report.KnownLate, Reason: "for_each is empty, or count is 0"})}
 	}
 }
 
