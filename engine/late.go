@@ -22,7 +22,7 @@ func (st *state) instance(key string) *state {
 		if st.instances == nil {
 			st.instances = map[string]*state{}
 		}
-		one = &state{wide: true}
+		one = &state{}
 		st.instances[key] = one
 	}
 	return one
@@ -66,11 +66,13 @@ func (w *walk) visitDeferred(ctx context.Context, v int, e *catalog.Entry, slot 
 		return
 	}
 	st.bound = true
-	for _, b := range bound {
+	for i, b := range bound {
 		one := st.instance(b.Addr.Instance)
+		one.place = i + 1
 		one.notified = append(one.notified, st.notified...)
 		w.cat.Survey(b.Resource)
 		w.visit(ctx, v, b, one, slot)
+		one.wide = st.wide
 		for _, res := range one.results {
 			res.Certainty = report.KnownLate
 		}
