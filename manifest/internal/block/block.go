@@ -58,7 +58,7 @@ type Block struct {
 	repOK    bool
 	repFound hcl.Diagnostics // what is wrong with it
 	constant []*constant     // by attribute: values that are the same for all instances
-	named    []named         // that only the run knows
+	named    []named         // of a block that only the run repeats
 	// The entries of one block share these.
 	attrPos func(string) resources.Pos
 	origins func(string) []string
@@ -78,8 +78,8 @@ func (b *Block) Addr() resources.Address { return b.addr }
 // Relations are those that the block declares.
 func (b *Block) Relations() []shape.Relation { return b.sh.Relations }
 
-// Counted says whether it is known which instances there are.
-func (b *Block) Counted() bool { return b.repOK && b.rep.Known }
+// Countable says that nothing is wrong with how often the block is there.
+func (b *Block) Countable() bool { return b.repOK }
 
 // repeat expands the block once; a run that sees late values does so again where it was not known.
 func (b *Block) repeat(r *cell.Run) (scope.Repetition, bool) {

@@ -41,6 +41,7 @@ func (b *Block) deferredGroup(r *cell.Run, rep scope.Repetition) (*catalog.Entry
 		}
 		return rep.List
 	})
+	out.Deferred.Repeated = true
 	return out, used
 }
 
