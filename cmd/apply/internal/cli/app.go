@@ -9,6 +9,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"os/signal"
 	"runtime/debug"
 	"runtime/metrics"
 	"slices"
@@ -106,6 +107,8 @@ const collectAt = 200
 
 // protect sets what holds for the whole process.
 func protect() {
+	// That nobody reads the output any more is an error of writing it, in every command the same: see Unread.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	// What the program makes is private until its mode is set; modes are always set explicitly.
 	syscall.Umask(0o077)
 	debug.SetMemoryLimit(memoryLimit)
