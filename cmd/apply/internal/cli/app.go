@@ -133,9 +133,6 @@ func (a *App) prepare(cmd *cobra.Command) error {
 	if err := settings.Apply(cmd, a.Env); err != nil {
 		return err
 	}
-	if !slices.Contains([]string{"auto", "always", "never"}, a.color) {
-		return UsageError(cmd, fmt.Errorf("--color %s: want auto, always or never", a.color))
-	}
 	if err := a.prepareReports(cmd); err != nil {
 		return err
 	}
@@ -227,6 +224,10 @@ func sayUsage(cmd *cobra.Command) {
 
 // flagError is UsageError for a flag, with the one that may be meant.
 func flagError(cmd *cobra.Command, err error) error {
+	var wrong *pflag.InvalidValueError
+	if errors.As(err, &wrong) {
+		err = fmt.Errorf("--%s %s: %w", wrong.GetFlag().Name, wrong.GetValue(), settings.Reason(err))
+	}
 	var unknown *pflag.NotExistError
 	if errors.As(err, &unknown) && len(unknown.GetSpecifiedName()) > 1 {
 		var names []string
