@@ -168,7 +168,7 @@ func (r *Run) Op(ctx context.Context, a resources.Address, v host.View, op host.
 		}
 		for i, name := range names[:n] {
 			if pre := records[i].Op.Pre; pre != nil && cut[name] {
-				pre.Missing = fmt.Sprintf("more than %d names were removed at once", treeLimit)
+				pre.Missing = fmt.Sprintf("more than %d names were removed at once", host.KeptNames)
 			}
 		}
 		if names = names[n:]; len(names) == 0 {
