@@ -77,6 +77,8 @@ type Recorder interface {
 	Begin(ctx context.Context, a resources.Address, d resources.Diff, owes []resources.Address, before json.RawMessage) error
 	// Op is told of each change that a makes, with the node as it was. What it records is durable when it returns. An error stops the change.
 	Op(ctx context.Context, a resources.Address, v host.View, op host.Op) error
+	// Divided is told what target has become, which only the run repeats: what was owed to it is owed to each of these from then on.
+	Divided(ctx context.Context, target resources.Address, into []resources.Address) error
 	// Settled strikes out what was owed to target: its refresh was delivered.
 	Settled(ctx context.Context, target resources.Address) error
 	// Ended is told that a has ended, with the node as it is left.

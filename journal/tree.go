@@ -6,9 +6,6 @@ import (
 	"github.com/nodeapply/apply/host"
 )
 
-// treeLimit bounds how many names with a removed folder have their pre-images kept.
-const treeLimit = 100_000
-
 // tree lists a name and all below it, folders before what is in them. What is in the folders that are cut is left out: it would be too much.
 func tree(v host.View, name string) (names []string, cut map[string]bool, err error) {
 	names, cut = []string{name}, map[string]bool{}
@@ -25,7 +22,7 @@ func tree(v host.View, name string) (names []string, cut map[string]bool, err er
 			if err != nil {
 				return nil, nil, err
 			}
-			if len(names) >= treeLimit {
+			if len(names) >= host.KeptNames {
 				names, cut[names[i]] = names[:above], true
 				break
 			}

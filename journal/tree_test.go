@@ -20,7 +20,7 @@ func (c crowded) ReadDir(name string) iter.Seq2[string, error] {
 		return c.View.ReadDir(name)
 	}
 	return func(yield func(string, error) bool) {
-		for i := 0; i <= treeLimit && yield(fmt.Sprint(i), nil); i++ {
+		for i := 0; i <= host.KeptNames && yield(fmt.Sprint(i), nil); i++ {
 		}
 	}
 }

@@ -97,8 +97,9 @@ func Main(root func(*App) *cobra.Command, args []string, stdin io.Reader, stdout
 	return a.Code
 }
 
-// memoryLimit is when the collector begins to work for its bytes: below what the evaluation of a manifest may take at most, 1 GiB.
-const memoryLimit = 900 << 20
+// memoryLimit is when the collector begins to work for its bytes: between what an evaluation of manifests may keep, 1 GiB, and what it may take with what is not
+// collected yet, a quarter more. Close above what a large catalog keeps it would collect all the time.
+const memoryLimit = 1150 << 20
 
 // collectAt is by how many percent memory grows before it is collected: most of what a run allocates it keeps until its end. Go's own 100
 // takes a tenth more of the processor, 400 half as much memory more for hardly anything.
