@@ -32,7 +32,7 @@ type pair struct {
 }
 
 // sampled is how many of all cases an ordinary run takes: one of so many.
-const sampled = 12
+const sampled = 20
 
 func TestOracle(t *testing.T) {
 	needs(t)
