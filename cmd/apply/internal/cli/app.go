@@ -9,6 +9,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"os/signal"
 	"runtime/debug"
 	"runtime/metrics"
 	"slices"
@@ -107,6 +108,8 @@ const collectAt = 200
 
 // protect sets what holds for the whole process.
 func protect() {
+	// That nobody reads the output any more is an error of writing it, in every command the same: see Unread.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	// What the program makes is private until its mode is set; modes are always set explicitly.
 	syscall.Umask(0o077)
 	debug.SetMemoryLimit(memoryLimit)
@@ -130,9 +133,6 @@ func (a *App) prepare(cmd *cobra.Command) error {
 	a.flagged = shapes(cmd.Flags())
 	if err := settings.Apply(cmd, a.Env); err != nil {
 		return err
-	}
-	if !slices.Contains([]string{"auto", "always", "never"}, a.color) {
-		return UsageError(cmd, fmt.Errorf("--color %s: want auto, always or never", a.color))
 	}
 	if err := a.prepareReports(cmd); err != nil {
 		return err
@@ -225,6 +225,10 @@ func sayUsage(cmd *cobra.Command) {
 
 // flagError is UsageError for a flag, with the one that may be meant.
 func flagError(cmd *cobra.Command, err error) error {
+	var wrong *pflag.InvalidValueError
+	if errors.As(err, &wrong) {
+		err = fmt.Errorf("--%s %s: %w", wrong.GetFlag().Name, wrong.GetValue(), settings.Reason(err))
+	}
 	var unknown *pflag.NotExistError
 	if errors.As(err, &unknown) && len(unknown.GetSpecifiedName()) > 1 {
 		var names []string
