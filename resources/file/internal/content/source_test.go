@@ -34,7 +34,6 @@ func TestChoose(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, found, err := Choose(hosttest.New(t, tree), tc.sources, Checksum{}, tc.kind, tc.tree)
-			defer s.Body.Close()
 			got := s.Body.Path + s.Note
 			for i, url := range s.Body.URLs {
 				if i > 0 {
@@ -48,6 +47,8 @@ func TestChoose(t *testing.T) {
 			gotErr := ""
 			if err != nil {
 				gotErr = err.Error()
+			} else {
+				s.Body.Close()
 			}
 			if diff := cmp.Diff([]string{tc.want, tc.err}, []string{got, gotErr}); diff != "" || found != (tc.want != "") {
 				t.Errorf("found %v: %s", found, diff)
