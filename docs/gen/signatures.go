@@ -128,7 +128,7 @@ var functionGroups = []struct {
 	{"Types and mistakes", []aFunction{
 		{"can(expression)", "whether the expression gives a value.", `can(tonumber("x"))`},
 		{"issensitive(value)", "whether the value is sensitive.", `issensitive(sensitive("a"))`},
-		{"nonsensitive(value)", "the value, shown wherever it is used.", `nonsensitive(sensitive("a"))`},
+		{"nonsensitive(value)", "the value without the mark: an output shows it, and it may be a key of `for_each`. In the texts of a run it is still hidden wherever a sensitive value reads the same.", `nonsensitive(sensitive("a"))`},
 		{"sensitive(value)", "the value, shown nowhere: not in texts, reports, differences nor errors.", `issensitive(upper(sensitive("a")))`},
 		{"tobool(value)", "the boolean that the value is, or that \"true\" and \"false\" stand for.", `tobool("true")`},
 		{"tolist(value)", "a list of a set or a list, whose elements get one type.", `tolist(["a", 3])`},

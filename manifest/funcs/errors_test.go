@@ -136,6 +136,7 @@ func TestErrors(t *testing.T) {
 		{`uuidv5("tel", "x")`, "not a namespace"},
 		{`uuidv5("6ba7b810-9dad-11d1-80b4-00c04fd430cX", "x")`, "not a namespace"},
 		{`uuidv5("6ba7b8109dad-11d1-80b4--00c04fd430c8", "x")`, "not a namespace"},
+		{`coalesce()`, "at least one"},
 		{`coalesce({}, "hello")`, "same type"},
 		{`chunklist([], -1)`, "positive"},
 		{`element([], 0)`, "empty list"},

@@ -145,8 +145,8 @@ func (m *module) emit(r *cell.Run) {
 		if b.Kind == "module" {
 			k := m.calls[b.Label]
 			e.related = append(e.related, related{call: k})
-			modules, _ := k.expand(r)
-			for _, child := range modules {
+			r.Get(k.made)
+			for _, child := range k.modules {
 				off := child.inherited(r).Off
 				mistakes := len(r.Diags)
 				child.names.Settle(r)
