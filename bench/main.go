@@ -18,7 +18,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/nodeapply/apply/bench/figures"
 	"github.com/nodeapply/apply/bench/state"
@@ -69,20 +72,21 @@ func all() error {
 	if os.Geteuid() != 0 {
 		return errors.New("the benchmarks need root: packages are installed, and files belong to it")
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	if os.Getenv(aloneEnv) == "" {
+		return alone()
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	b := &bench{ctx: ctx, budget: *budget, patience: *patience, repeats: *repeats, out: *out}
 	var err error
 	if b.self, err = os.Executable(); err != nil {
 		return err
 	}
-	v, err := mount(ctx, *parent)
-	if err != nil {
+	if b.dir, err = mount(ctx, *parent); err != nil {
 		return err
 	}
-	b.dir = v.dir
 	err = b.series(strings.Split(*tools, ","), strings.Split(*shapes, ","), *sizes)
-	return errors.Join(err, v.Close())
+	return errors.Join(err, syscall.Unmount(b.dir, unix.MNT_DETACH), os.Remove(b.dir))
 }
 
 // series measures tools with shapes and sizes.

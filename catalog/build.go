@@ -5,6 +5,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/nodeapply/apply/catalog/internal/index"
 	"github.com/nodeapply/apply/catalog/internal/order"
@@ -18,6 +19,7 @@ type Catalog struct {
 	graph     *graph.Graph
 	index     *index.Index
 	paths     func() []string // see Survey
+	parts     map[int]order.Part
 	relations []Relation
 	sections  map[int][]*Section         // by member, see Sections
 	owners    map[resources.Identity]int // who declares what; nil where nothing is deferred
@@ -35,6 +37,12 @@ func (c *Catalog) Graph() *graph.Graph { return c.graph }
 // Find returns the vertices that an address stands for: an entry, all instances of a resource, everything in a module.
 func (c *Catalog) Find(a resources.Address) []int { return c.index.Find(a) }
 
+// Instance says of a vertex beyond the entries that it stands, before or after it, for one instance of a deferred entry: of which, and which.
+func (c *Catalog) Instance(v int) (of int, a resources.Address, ok bool) {
+	p, ok := c.parts[v]
+	return p.Of, p.Addr, ok
+}
+
 // New checks entries, given in declaration order, and relations, and makes the catalog of them. Entries of equal content that declare the same thing are merged.
 // With problems there is no catalog. Empty says of an address that stands for no entry whether the manifest declares it all the same
 // (count = 0, a module without resources); such a reference orders nothing.
@@ -47,6 +55,11 @@ func New(entries []*Entry, relations []Relation, empty func(resources.Address) b
 	}
 	b.index = index.New(addrs, b.alias)
 	b.order = order.New(len(b.entries), len(relations))
+	for v, e := range b.entries {
+		if e.Deferred != nil && e.Deferred.Repeated {
+			b.index.Open(v)
+		}
+	}
 	for i := range relations {
 		b.relate(&relations[i])
 	}
@@ -60,7 +73,7 @@ func New(entries []*Entry, relations []Relation, empty func(resources.Address) b
 	if len(b.problems) > 0 {
 		return nil, b.problems
 	}
-	c := &Catalog{entries: b.entries, relations: relations, graph: b.order.Graph(), index: b.index, sections: b.sections()}
+	c := &Catalog{entries: b.entries, relations: relations, graph: b.order.Graph(), index: b.index, parts: b.order.Parts(), sections: b.sections()}
 	if len(b.problems) > 0 {
 		return nil, b.problems
 	}
@@ -88,8 +101,8 @@ func (b *builder) relate(r *Relation) {
 		b.problems = append(b.problems, Problem{Pos: r.Pos, Summary: "dependency cycle", Detail: fmt.Sprintf("%s would have to come before itself; remove this relation.", r.From)})
 		return
 	}
-	from, to := b.index.Find(r.From), b.index.Find(r.To)
-	if from == nil || to == nil {
+	from, to := b.set(r.From), b.set(r.To)
+	if from.Members == nil || to.Members == nil {
 		missing := r.From
 		if r.Target {
 			missing = r.To
@@ -100,9 +113,19 @@ func (b *builder) relate(r *Relation) {
 		return
 	}
 	if r.Kind == Inside {
-		b.inside(r, from, to)
+		b.inside(r, from.Members, to.Members)
 	}
-	b.order.ConnectSets(r.From, r.To, from, to, r.Kind == Notify)
+	b.order.ConnectSets(from, to, r.Kind == Notify)
+}
+
+// set is what an address stands for.
+func (b *builder) set(a resources.Address) order.Set {
+	s := order.Set{Addr: a, Members: b.index.Find(a)}
+	if len(s.Members) == 1 && a.Instance != "" {
+		e := b.entries[s.Members[0]]
+		s.Part = e.Deferred != nil && e.Deferred.Repeated
+	}
+	return s
 }
 
 // undeclared is the problem of a reference to what is not there.
@@ -117,9 +140,10 @@ func (b *builder) undeclared(a resources.Address, pos resources.Pos) Problem {
 // deferred orders a deferred block after the resources whose late values it uses.
 func (b *builder) deferred(v int, e *Entry) {
 	for _, need := range e.Deferred.Needs {
-		for _, f := range b.index.Find(need) {
+		from := b.set(need)
+		for _, f := range from.Members {
 			if f != v {
-				b.order.Connect(f, v, false)
+				b.order.ConnectSets(order.Set{Addr: need, Members: []int{f}, Part: from.Part}, order.Set{Members: []int{v}}, false)
 			}
 		}
 	}
@@ -141,6 +165,7 @@ func (b *builder) automatic() {
 			}
 		}
 	}
+	below := b.below()
 	for v, r := range ids {
 		if r == nil {
 			continue
@@ -148,6 +173,13 @@ func (b *builder) automatic() {
 		for _, id := range r.Requires() {
 			if many := shared[key(id)]; len(many) > 0 {
 				b.order.AutoAll(key(id), many, v)
+			}
+			if id.Below {
+				for _, w := range below(id.Name) {
+					if w != v {
+						b.order.Auto(w, v)
+					}
+				}
 			}
 			w, ok := b.provider(id, v)
 			switch {
@@ -158,6 +190,27 @@ func (b *builder) automatic() {
 				b.order.Auto(w, v)
 			}
 		}
+	}
+}
+
+// below returns a function for who provides a path that is below another. The paths are sorted when it is first called.
+func (b *builder) below() func(folder string) []int {
+	paths := sync.OnceValue(func() []string {
+		var all []string
+		for id := range b.owners {
+			if id.Kind == "path" {
+				all = append(all, id.Name)
+			}
+		}
+		slices.Sort(all)
+		return all
+	})
+	return func(folder string) (vertices []int) {
+		all, inside := paths(), strings.TrimSuffix(folder, "/")+"/"
+		for i, _ := slices.BinarySearch(all, inside); i < len(all) && strings.HasPrefix(all[i], inside); i++ {
+			vertices = append(vertices, b.owners[resources.Identity{Kind: "path", Name: all[i]}])
+		}
+		return vertices
 	}
 }
 

@@ -21,6 +21,7 @@ type Entry struct {
 	Resource resources.Resource
 	Deferred *Deferred
 	Awaits   bool // its Apply waits for other nodes
+	Mistaken bool // it stands for a declaration with mistakes, so that references to it are none: what it says is not known
 	Options
 	// AttrPos returns the place of an attribute's expression, of the block where it has none.
 	AttrPos func(attr string) resources.Pos
@@ -50,7 +51,9 @@ type Deferred struct {
 	Preview []resources.Change
 	// Blank is the resource with what of it is known before, for who has to be told that it will not come to be.
 	Blank resources.Resource
-	// Bind makes the entries: one, or one for each element of for_each, none where when is false. Its errors name their place; a [NotGiven]
+	// Repeated says that it becomes instances, and only the run tells which. Relations may name one of them all the same.
+	Repeated bool
+	// Bind makes the entries: one, or one for each element of for_each. Its errors name their place; a [NotGiven]
 	// is none: the block is not managed in this run.
 	Bind func(ctx context.Context, late Values) ([]*Entry, error)
 }

@@ -68,6 +68,9 @@ func (b *builder) owner(ids []resources.Identity) (int, bool) {
 
 // sameAddress handles a second block with the address of an earlier one: those that do not contradict each other are one, others a mistake.
 func (b *builder) sameAddress(first, second *Entry) {
+	if first.Mistaken || second.Mistaken {
+		return
+	}
 	diff := contradictions(first, second)
 	var err error
 	if len(diff) == 0 && first.Deferred == nil && second.Deferred == nil {

@@ -202,8 +202,7 @@ func (a *apt) locked(t *testing.T) {
 	if err := unix.FcntlFlock(lock.Fd(), unix.F_SETLK, &unix.Flock_t{Type: unix.F_WRLCK}); err != nil {
 		t.Fatal(err)
 	}
-	run(t, "mount", "--bind", "/proc", filepath.Join(a.n.dir, "proc"))
-	defer run(t, "umount", filepath.Join(a.n.dir, "proc"))
+	defer a.n.showProcesses(t)()
 	me := fmt.Sprintf("held by process %d (%s)", os.Getpid(), strings.TrimSpace(run(t, "cat", fmt.Sprintf("/proc/%d/comm", os.Getpid()))))
 
 	p := a.pack("tool", "1.0")

@@ -68,6 +68,14 @@ func (n *tree) in(t *testing.T, line string) string {
 	return strings.TrimSpace(run(t, "chroot", n.dir, "sh", "-c", line))
 }
 
+// showProcesses mounts /proc in the tree; hide takes it away again.
+func (n *tree) showProcesses(t *testing.T) (hide func()) {
+	t.Helper()
+	proc := filepath.Join(n.dir, "proc")
+	run(t, "mount", "--bind", "/proc", proc)
+	return func() { run(t, "umount", proc) }
+}
+
 func (n *tree) write(t *testing.T, name, text string) {
 	t.Helper()
 	name = filepath.Join(n.dir, name)

@@ -25,26 +25,18 @@ func TestConfirm(t *testing.T) {
 	if err := n.Put(ctx, "/srv/main.hcl", []byte("file \"/etc/motd\" {\n  content = \"new\\n\"\n}\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	must := func(line string) string {
-		t.Helper()
-		out, err := n.Must(ctx, "sh", "-ec", line)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return out
-	}
-	must("echo old > /etc/motd; apply --confirm-within 2s /srv/main.hcl; grep new /etc/motd")
+	must(t, n, "echo old > /etc/motd; apply --confirm-within 5s /srv/main.hcl; grep new /etc/motd")
 	await(t, 30*time.Second, func(ctx context.Context) bool {
 		res, err := n.Run(ctx, "grep", "-q", "old", "/etc/motd")
 		return err == nil && res.Code == 0
 	})
-	must("apply --confirm-within 5m /srv/main.hcl; apply confirm; grep new /etc/motd")
+	must(t, n, "apply --confirm-within 5m /srv/main.hcl; apply confirm; grep new /etc/motd")
 	// A run that takes longer than that leaves all of the time.
 	if err := n.Put(ctx, "/srv/slow.hcl", []byte("exec \"slow\" {\n  command = \"sleep 6\"\n}\nfile \"/etc/motd\" {\n  content = \"slow\\n\"\n}\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	must("apply --confirm-within 4s /srv/slow.hcl; apply confirm; sleep 5; grep slow /etc/motd")
-	if got := must("systemctl list-timers --all --no-legend 'apply-undo-*'"); strings.TrimSpace(got) != "" {
+	must(t, n, "apply --confirm-within 4s /srv/slow.hcl; apply confirm; sleep 5; grep slow /etc/motd")
+	if got := must(t, n, "systemctl list-timers --all --no-legend 'apply-undo-*'"); strings.TrimSpace(got) != "" {
 		t.Errorf("the timer is still there: %s", got)
 	}
 	if res, err := n.Run(ctx, "apply", "confirm"); err != nil || res.Code != 1 || !strings.Contains(res.Stderr, "no run waits to be confirmed") {

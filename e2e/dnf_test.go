@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -105,8 +104,7 @@ func (c *catalog) dnfLocked(t *testing.T, n *tree) {
 	holder := run(t, "sh", "-c", "sleep 600 >/dev/null 2>&1 & echo $!")
 	pid := strings.TrimSpace(holder)
 	defer run(t, "kill", pid)
-	run(t, "mount", "--bind", "/proc", filepath.Join(n.dir, "proc"))
-	defer run(t, "umount", filepath.Join(n.dir, "proc"))
+	defer n.showProcesses(t)()
 	for _, name := range []string{"var/cache/dnf/metadata_lock.pid", "var/lib/dnf/rpmdb_lock.pid"} {
 		n.write(t, name, pid)
 	}

@@ -27,8 +27,7 @@ func (n *tree) apply(t *testing.T, manifest string, args ...string) (code int, o
 		n.write(t, "/main.hcl", manifest)
 		args = append(args, "--state-dir", "/var/lib/apply", "--detailed-exitcode", "/main.hcl")
 	}
-	run(t, "mount", "--bind", "/proc", filepath.Join(n.dir, "proc"))
-	defer run(t, "umount", filepath.Join(n.dir, "proc"))
+	defer n.showProcesses(t)()
 	b, err := exec.CommandContext(t.Context(), "chroot", args...).CombinedOutput()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {

@@ -77,6 +77,8 @@ type Recorder interface {
 	Begin(ctx context.Context, a resources.Address, d resources.Diff, owes []resources.Address, before json.RawMessage) error
 	// Op is told of each change that a makes, with the node as it was. What it records is durable when it returns. An error stops the change.
 	Op(ctx context.Context, a resources.Address, v host.View, op host.Op) error
+	// Divided is told what target has become, which only the run repeats: what was owed to it is owed to each of these from then on.
+	Divided(ctx context.Context, target resources.Address, into []resources.Address) error
 	// Settled strikes out what was owed to target: its refresh was delivered.
 	Settled(ctx context.Context, target resources.Address) error
 	// Ended is told that a has ended, with the node as it is left.
@@ -131,7 +133,7 @@ type run struct {
 	view     host.View
 	host     host.Host // nil in a plan
 	opts     Options
-	selected []bool // by vertex; nil: all
+	selected *selection.Selection
 	redact   redact.Redactor
 	late     lateValues
 	report   *report.Report
@@ -176,7 +178,7 @@ func flying() int { return min(1024, host.OpenFiles()/8) }
 
 // unselected says that v is an entry that the run leaves out.
 func (r *run) unselected(v int) bool {
-	return v < len(r.cat.Entries()) && r.selected != nil && !r.selected[v]
+	return v < len(r.cat.Entries()) && !r.selected.Has(v)
 }
 
 // running tells the printers at what a resource is.

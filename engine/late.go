@@ -3,8 +3,10 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
+	"strings"
 	"sync"
-	"time"
 
 	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/engine/internal/visit"
@@ -12,6 +14,33 @@ import (
 	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/resources"
 )
+
+// instance is what concerns one instance alone.
+func (st *state) instance(key string) *state {
+	one := st.instances[key]
+	if one == nil {
+		if st.instances == nil {
+			st.instances = map[string]*state{}
+		}
+		one = &state{}
+		st.instances[key] = one
+	}
+	return one
+}
+
+// left is how an instance has ended: as all have, where it is not known which there are; where it is known that there is none such, it is nothing.
+func (st *state) left(key string) *state {
+	one := st.instances[key]
+	switch {
+	case st.bound && one != nil:
+		return one
+	case st.bound:
+		return &state{}
+	case one != nil && one.cause != 0 && !st.failed:
+		return &state{failed: true, cause: one.cause, root: one.root}
+	}
+	return st
+}
 
 // visitDeferred binds a block whose values are known now, and visits what it becomes, one after the other.
 func (w *walk) visitDeferred(ctx context.Context, v int, e *catalog.Entry, slot graph.Slot) {
@@ -22,7 +51,7 @@ func (w *walk) visitDeferred(ctx context.Context, v int, e *catalog.Entry, slot 
 		st.results, st.changed = []*report.Result{res}, true
 		return
 	}
-	bound, err := e.Deferred.Bind(ctx, w.late.lookup)
+	bound, err := w.bind(ctx, v, e)
 	var none *catalog.NotGiven
 	if errors.As(err, &none) {
 		res := w.result(e, report.Result{Outcome: report.Unchanged, Certainty: report.KnownLate})
@@ -36,22 +65,53 @@ func (w *walk) visitDeferred(ctx context.Context, v int, e *catalog.Entry, slot 
 		st.results = []*report.Result{res}
 		return
 	}
-	for _, b := range bound {
-		if why := w.stop.Why(); why != nil {
-			st.results = append(st.results, w.stopped(b, why))
-			continue
-		}
+	st.bound = true
+	for i, b := range bound {
+		one := st.instance(b.Addr.Instance)
+		one.place = i + 1
+		one.notified = append(one.notified, st.notified...)
 		w.cat.Survey(b.Resource)
-		start := time.Now()
-		vis := w.settle(ctx, v, b, slot)
-		w.timed(vis.Result, start, time.Since(start))
-		w.failFast(vis.Result)
-		st.results = append(st.results, vis.Result)
-		st.changed = st.changed || vis.Changed
+		w.visit(ctx, v, b, one, slot)
+		one.wide = st.wide
+		for _, res := range one.results {
+			res.Certainty = report.KnownLate
+		}
+		st.results = append(st.results, one.results...)
+		st.changed, st.failed = st.changed || one.changed, st.failed || one.failed
+		st.comesAfter(one)
 	}
 	if len(bound) == 0 {
-		st.results = []*report.Result{w.result(e, report.Result{Outcome: report.Unchanged, Certainty: report.KnownLate, Reason: "when is false, or for_each is empty"})}
+		st.results = []*report.Result{w.result(e, report.Result{Outcome: report.Unchanged, Certainty: report.KnownLate, Reason: "for_each is empty, or count is 0"})}
 	}
+}
+
+// bind makes what a deferred entry becomes, as far as it is chosen. From then on each of these is owed what was owed to the entry.
+func (w *walk) bind(ctx context.Context, v int, e *catalog.Entry) ([]*catalog.Entry, error) {
+	bound, err := e.Deferred.Bind(ctx, w.late.lookup)
+	if err != nil || !e.Deferred.Repeated {
+		return bound, err
+	}
+	into := make([]resources.Address, len(bound))
+	for i, b := range bound {
+		into[i] = b.Addr
+	}
+	if len(into) > 0 && w.predicted != nil && w.opts.Recorder != nil {
+		err = w.opts.Recorder.Divided(ctx, e.Addr, into)
+	}
+	chosen := w.selected.Parts(v)
+	if err != nil || chosen == nil {
+		return bound, err
+	}
+	var missing []string
+	for a := range chosen {
+		if !slices.Contains(into, a) {
+			missing = append(missing, a.String())
+		}
+	}
+	if slices.Sort(missing); len(missing) > 0 {
+		return nil, fmt.Errorf("there is no %s in this run", strings.Join(missing, ", no "))
+	}
+	return slices.DeleteFunc(bound, func(b *catalog.Entry) bool { return !chosen[b.Addr] }), nil
 }
 
 // lateValues are the values of resources that were visited.
@@ -97,7 +157,11 @@ func (w *walk) given(needs []resources.Address) bool {
 	for _, need := range needs {
 		for _, v := range w.cat.Find(need) {
 			e := w.cat.Entries()[v]
-			if _, ok := w.late.lookup(e.Addr); !ok && !e.Off && !w.unselected(v) {
+			a := e.Addr
+			if e.Deferred != nil {
+				a = need // which may be one of its instances
+			}
+			if _, ok := w.late.lookup(a); !ok && !e.Off && !w.unselected(v) {
 				return false
 			}
 		}

@@ -40,6 +40,7 @@ func deferring(t *testing.T, w *world, decl, edges, made string, fails error) *c
 	}
 	d.Deferred = &catalog.Deferred{
 		Needs: []resources.Address{a.Addr}, Blank: d.Resource, Preview: []resources.Change{{Attr: "ensure", To: "(known after t.a)"}},
+		Repeated: strings.Contains(made, "."),
 		Bind: func(_ context.Context, late catalog.Values) ([]*catalog.Entry, error) {
 			values, ok := late(a.Addr)
 			w.did("bind with %v %v", values["said"], ok)
@@ -70,19 +71,21 @@ func TestDeferred(t *testing.T) {
 		{name: "nor does what is left out", decl: "a:tag=x d", made: "d", plan: true, skip: "x", want: "d=pending:known late", log: "bind with <nil> false"},
 		{name: "whatever comes after may see what it becomes", decl: "a x:there d", edges: "d>x", made: "d", plan: true,
 			want: "a=pending x=unchanged:after t.d d=pending:known late"},
+		{name: "also of one that it becomes", decl: "a:there x:there y:there d", edges: "d.1>x d.2>y", made: "d.1 d.2:there", plan: true,
+			want: "a=unchanged x=unchanged:after t.d y=unchanged d.1=pending:known late d.2=unchanged:known late", log: "bind with value of a true"},
 		{name: "not where it stays as it is", decl: "a:there x:there d", edges: "d>x", made: "d:there", plan: true,
 			want: "a=unchanged x=unchanged d=unchanged:known late", log: "bind with value of a true"},
 		{name: "one that has nothing to say has said so", decl: "a:mute d", made: "d", want: "a=changed d=changed:known late", log: "apply a,bind with <nil> true,apply d"},
 		{name: "one that has to know what is declared", decl: "a:there d", made: "d:surveys", want: "a=unchanged d=changed:known late",
 			log: "bind with value of a true,survey d,bind with value of a true,survey d,apply d"},
 		{name: "bound", decl: "a d", made: "d", want: "a=changed d=changed:known late", log: "apply a,bind with value of a true,apply d"},
-		{name: "to several", decl: "a d", made: "d1 d2:there d3:fails", want: "a=changed d1=changed:known late d2=unchanged:known late d3=failed:known late",
-			log: "apply a,bind with value of a true,apply d1,apply d3"},
-		{name: "of which one fails", decl: "a b d", edges: "d>b", made: "d1:fails d2", want: "a=changed b=skipped(t.d1) d1=failed:known late d2=changed:known late",
-			log: "apply a,bind with value of a true,apply d1,apply d2"},
+		{name: "to several", decl: "a d", made: "d.1 d.2:there d.3:fails", want: "a=changed d.1=changed:known late d.2=unchanged:known late d.3=failed:known late",
+			log: "apply a,bind with value of a true,apply d.1,apply d.3"},
+		{name: "of which one fails", decl: "a b d", edges: "d>b", made: "d.1:fails d.2", want: `a=changed b=skipped(t.d["1"]) d.1=failed:known late d.2=changed:known late`,
+			log: "apply a,bind with value of a true,apply d.1,apply d.2"},
 		{name: "to none", decl: "a d", made: "", want: "a=changed d=unchanged:known late", log: "apply a,bind with value of a true"},
-		{name: "a change of one notifies", decl: "a s:there d", edges: "d~s", made: "d1:there d2 d3:there", want: "a=changed s=refreshed:after t.d d1=unchanged:known late d2=changed:known late d3=unchanged:known late",
-			log: "apply a,bind with value of a true,apply d2,refresh s"},
+		{name: "a change of one notifies", decl: "a s:there d", edges: "d~s", made: "d.1:there d.2 d.3:there", want: "a=changed s=refreshed:after t.d d.1=unchanged:known late d.2=changed:known late d.3=unchanged:known late",
+			log: "apply a,bind with value of a true,apply d.2,refresh s"},
 		{name: "the one that it needs fails", decl: "a:fails d", made: "d", want: "a=failed d=skipped(t.a)", log: "apply a"},
 		{name: "its values are not given", decl: "a d", fails: &catalog.NotGiven{From: []resources.Address{{Type: "t", Title: "a"}}}, want: "a=changed d=unchanged:known late",
 			log: "apply a,bind with value of a true"},
@@ -123,18 +126,18 @@ func TestDeferred(t *testing.T) {
 
 // TestDeferredStops: of what a block becomes nothing new starts after an interrupt, or after a failure where that ends all.
 func TestDeferredStops(t *testing.T) {
-	for name, want := range map[string]string{"fail-fast": "a=changed d1=failed d2=skipped(t.d1)", "interrupted": "a=changed d1=failed d2=skipped"} {
+	for name, want := range map[string]string{"fail-fast": `a=changed d.1=failed d.2=skipped(t.d["1"])`, "interrupted": "a=changed d.1=failed d.2=skipped"} {
 		ways(t, name, func(t *testing.T, w *world) {
 			stop := make(chan struct{})
 			w.on = func(what string) {
-				if what == "apply d1" && name == "interrupted" {
+				if what == "apply d.1" && name == "interrupted" {
 					close(stop)
 				}
-				if strings.HasSuffix(what, " d2") {
+				if strings.HasSuffix(what, " d.2") {
 					t.Error(what)
 				}
 			}
-			rep, err := Converge(t.Context(), node{}, deferring(t, w, "a d", "", "d1:fails d2", nil), Options{FailFast: name == "fail-fast", Stop: stop})
+			rep, err := Converge(t.Context(), node{}, deferring(t, w, "a d", "", "d.1:fails d.2", nil), Options{FailFast: name == "fail-fast", Stop: stop})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -9,6 +9,7 @@ import (
 	"github.com/nodeapply/apply/engine/internal/guard"
 	"github.com/nodeapply/apply/engine/internal/visit"
 	"github.com/nodeapply/apply/graph"
+	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/resources"
 )
@@ -17,11 +18,22 @@ import (
 func (r *run) predict(ctx context.Context) *walk {
 	w := r.newWalk(nil)
 	w.influence = certainty.New(r.cat)
-	w.visits.Ahead = ahead.Make(ctx, len(r.cat.Entries()), r.parallel(), w.prompt, func(ctx context.Context, v int) (visit.Finding, error) {
-		return w.visits.Look(ctx, r.cat.Entries()[v])
+	w.visits.Ahead = ahead.Make(ctx, len(r.cat.Entries()), r.parallel(), w.prompt, func() ahead.Maker[visit.Finding] {
+		return &lookout{w, host.Near{View: r.view}}
 	})
 	r.cat.Graph().Walk(ctx, r.parallel(), flying(), w)
 	return w
+}
+
+// lookout looks at one resource after the other before the walk.
+type lookout struct {
+	w *walk
+	host.Near
+}
+
+// Make implements [ahead.Maker].
+func (l *lookout) Make(ctx context.Context, v int) (visit.Finding, error) {
+	return visit.Look(ctx, &l.Near, l.w.cat.Entries()[v])
 }
 
 // prompt says of an entry that it can be checked before the walk, in any order: nothing that the run does or learns changes what is found.
@@ -46,7 +58,7 @@ type foreseen struct {
 func (w *walk) foresee(vis *visit.Visit) {
 	_, looks := vis.Entry.Resource.(resources.Prompt)
 	_, conditional := vis.Entry.Resource.(resources.Conditional)
-	if !looks || conditional || guard.Has(vis.Entry) || vis.Entry.Deferred != nil || vis.Result.Outcome != report.Pending || vis.Result.Reason != "" || vis.Diff.Empty() {
+	if !looks || conditional || guard.Has(vis.Entry) || w.cat.Entries()[vis.Vertex].Deferred != nil || vis.Result.Outcome != report.Pending || vis.Result.Reason != "" || vis.Diff.Empty() {
 		return
 	}
 	if w.first.Load() == nil {

@@ -46,6 +46,30 @@ func TestReporter(t *testing.T) {
 	}
 }
 
+// TestEdgesOfInstances: a relation with one instance leads from and to it alone, one with a block that only the run repeats to all that it has become.
+func TestEdgesOfInstances(t *testing.T) {
+	for name, tc := range map[string]struct {
+		decl, edges string
+		want        []report.Edge
+	}{
+		"one":         {"a:there d b c", "d.y~b c>d.x", []report.Edge{{From: 0, To: 1}, {From: 0, To: 2}, {From: 2, To: 5, Notify: true}, {From: 4, To: 6}, {From: 5, To: 3, Notify: true}, {From: 6, To: 1}}},
+		"none such":   {"a:there d b", "d.z>b", []report.Edge{{From: 0, To: 1}, {From: 0, To: 2}, {From: 4, To: 3}}},
+		"all":         {"a:there d b", "d>b", []report.Edge{{From: 0, To: 1}, {From: 0, To: 2}, {From: 1, To: 3}, {From: 2, To: 3}}},
+		"not known":   {"a d b", "d.y>b", []report.Edge{{From: 0, To: 1}, {From: 1, To: 3}, {From: 3, To: 2}}},
+		"all and all": {"a:there d d2", "d>d2", []report.Edge{{From: 0, To: 1}, {From: 0, To: 2}, {From: 0, To: 3}, {From: 0, To: 4}, {From: 1, To: 5}, {From: 2, To: 5}, {From: 5, To: 3}, {From: 5, To: 4}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			rep, err := Plan(t.Context(), node{}, repeating(t, &world{}, tc.decl, tc.edges, "d.x d.y", nil), Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d := cmp.Diff(tc.want, rep.Edges); d != "" {
+				t.Error(d)
+			}
+		})
+	}
+}
+
 // TestEdges: relations lead between results, by their index; a set is an index beyond them. What is left out has no result.
 func TestEdges(t *testing.T) {
 	w := &world{}

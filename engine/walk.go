@@ -3,7 +3,6 @@ package engine
 import (
 	"cmp"
 	"context"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -31,14 +30,18 @@ type walk struct {
 // state is what a walk knows of one vertex. The visit writes it while it is under way; before and after, the walk's owner does.
 type state struct {
 	results  []*report.Result
-	changed  bool   // or refreshed, or would be: notifies go out
-	failed   bool   // or skipped
-	cause    int32  // the lowest failed vertex before it, as index+1
-	root     string // the address of the resource that failed
-	notified []int32
-	wide     bool  // the change has effects that nobody names
-	stuck    bool  // an abandoned attempt still uses the resource
-	refused  error // of a prediction that was not approved
+	changed  bool    // or refreshed, or would be: notifies go out
+	failed   bool    // or skipped
+	cause    int32   // the lowest failed vertex before it, as index+1
+	root     string  // the address of the resource that failed
+	notified []int32 // by which vertices: entries, and barriers that stand for one instance
+	wide     bool    // the change has effects that nobody names
+	stuck    bool    // an abandoned attempt still uses the resource
+	refused  error   // of a prediction that was not approved
+
+	bound     bool              // of a deferred entry: it is known what it became
+	instances map[string]*state // of one that is repeated, by their keys: what concerns them alone
+	place     int               // of an instance: which of them it is, from 1 on
 }
 
 // newWalk makes a walk that predicts, or one that converges on from a prediction.
@@ -103,35 +106,44 @@ func (w *walk) Visit(ctx context.Context, v int, slot graph.Slot) {
 	if before := w.kept(v); before != nil {
 		st.results, st.failed, st.changed = before.results, before.failed, before.changed
 		st.cause, st.root = before.cause, before.root
+		st.bound, st.instances = before.bound, before.instances
 		return
 	}
-	e, start, why := w.cat.Entries()[v], time.Now(), w.stop.Why()
+	if w.predicted != nil {
+		st.refused = w.predicted.states[v].refused
+	}
+	w.visit(ctx, v, w.cat.Entries()[v], st, slot)
+}
+
+// visit visits an entry at v, with the state that it has there.
+func (w *walk) visit(ctx context.Context, v int, e *catalog.Entry, st *state, slot graph.Slot) {
+	start, why := time.Now(), w.stop.Why()
 	switch {
 	case st.cause != 0 && (st.root != "" || why == nil):
 		w.skip(ctx, st, e)
 	case why != nil:
 		st.failed, st.cause, st.root = true, int32(v)+1, why.Because
 		st.results = []*report.Result{w.stopped(e, why)}
-	case w.predicted != nil && w.predicted.states[v].refused != nil:
-		st.results = []*report.Result{w.failure(e, w.predicted.states[v].refused)}
+	case w.predicted != nil && st.refused != nil:
+		st.results = []*report.Result{w.failure(e, st.refused)}
 	case e.Off:
 		st.results = []*report.Result{w.result(e, report.Result{Outcome: report.Unchanged, Reason: "when is false"})}
 	case e.Deferred != nil:
 		st.wide = true
 		w.visitDeferred(ctx, v, e, slot)
 	default:
-		vis := w.settle(ctx, v, e, slot)
+		vis := w.settle(ctx, v, e, st, slot)
 		st.results = []*report.Result{vis.Result}
 		st.changed, st.wide, st.stuck = vis.Changed, certainty.Wide(vis.Diff), vis.Stuck
 	}
-	w.close(v, start)
+	w.close(v, st, start)
 }
 
-// settle visits one entry at vertex v. What it becomes known by is late where the entry was deferred.
-func (w *walk) settle(ctx context.Context, v int, e *catalog.Entry, slot graph.Slot) *visit.Visit {
-	st, late := &w.states[v], w.cat.Entries()[v].Deferred != nil
+// settle does what is to be done with an entry at v. What it becomes known by is late where the entry was deferred.
+func (w *walk) settle(ctx context.Context, v int, e *catalog.Entry, st *state, slot graph.Slot) *visit.Visit {
+	late := w.cat.Entries()[v].Deferred != nil
 	res := w.result(e, report.Result{Certainty: report.Exact, Reversible: true})
-	vis := &visit.Visit{Walk: &w.visits, Vertex: v, Entry: e, Slot: slot, Notifiers: w.notifiers(st, e), Result: res}
+	vis := &visit.Visit{Walk: &w.visits, Vertex: v, Entry: e, Slot: slot, Notifiers: w.notifiers(v, st, e), Result: res}
 	for _, a := range vis.Notifiers {
 		res.NotifiedBy = append(res.NotifiedBy, a.String())
 	}
@@ -161,24 +173,6 @@ func (w *walk) settle(ctx context.Context, v int, e *catalog.Entry, slot graph.S
 	return vis
 }
 
-// notifiers lists what changed and notifies an entry, as declared, whatever ended first; then what did so in earlier runs, undelivered.
-func (w *walk) notifiers(st *state, e *catalog.Entry) []resources.Address {
-	var out []resources.Address
-	slices.Sort(st.notified)
-	for _, n := range slices.Compact(st.notified) { // one may come by several relations
-		out = append(out, w.cat.Entries()[n].Addr)
-	}
-	if w.opts.Owed == nil {
-		return out
-	}
-	for _, a := range w.opts.Owed(e.Addr) {
-		if !slices.Contains(out, a) {
-			out = append(out, a)
-		}
-	}
-	return out
-}
-
 // kept returns the predicted state of a vertex that a converge need not look at again, or cannot because an abandoned attempt still uses it.
 func (w *walk) kept(v int) *state {
 	if w.predicted == nil {
@@ -192,8 +186,7 @@ func (w *walk) kept(v int) *state {
 }
 
 // close fills in what all results of a vertex have in common.
-func (w *walk) close(v int, start time.Time) {
-	st := &w.states[v]
+func (w *walk) close(v int, st *state, start time.Time) {
 	for _, res := range st.results {
 		if res.StartMS == 0 {
 			w.timed(res, start, time.Since(start))
@@ -212,17 +205,26 @@ func (w *walk) failFast(res *report.Result) {
 	}
 }
 
+// between returns what a vertex and a successor mean for each other: where one stands for an instance of the other, what that instance is.
+func (w *walk) between(v, to int) (st, next *state) {
+	st, next = &w.states[v], &w.states[to]
+	if of, a, ok := w.cat.Instance(to); ok && of == v {
+		return st.left(a.Instance), next
+	}
+	if of, a, ok := w.cat.Instance(v); ok && of == to {
+		return st, next.instance(a.Instance)
+	}
+	return st, next
+}
+
 // Done is part of graph.Visitor: it hands on what the vertex means for those after it.
 func (w *walk) Done(v int) {
-	st := &w.states[v]
 	barrier := v >= len(w.cat.Entries())
 	for _, e := range w.cat.Graph().Succ(v) {
-		next := &w.states[e.To]
-		if st.failed && (next.cause == 0 || st.cause < next.cause) {
-			next.cause, next.root = st.cause, st.root
-		}
+		st, next := w.between(v, e.To)
+		next.comesAfter(st)
 		if e.Notify && st.changed {
-			if barrier {
+			if of, _, one := w.cat.Instance(v); barrier && !(one && of != e.To) {
 				next.notified = append(next.notified, st.notified...)
 			} else {
 				next.notified = append(next.notified, int32(v))
@@ -236,7 +238,14 @@ func (w *walk) Done(v int) {
 		return
 	}
 	w.visits.Over(v, w.cat.Entries()[v])
-	w.announce(st.results)
+	w.announce(w.states[v].results)
+}
+
+// comesAfter takes in the failure of what is before.
+func (st *state) comesAfter(before *state) {
+	if before.failed && (st.cause == 0 || before.cause < st.cause) {
+		st.cause, st.root = before.cause, before.root
+	}
 }
 
 // announce tells the printers of results; of those that are only a prediction, that they were looked at.

@@ -2,12 +2,10 @@ package engine
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -209,6 +207,24 @@ func newCatalog(t *testing.T, entries []*catalog.Entry, rels []catalog.Relation)
 	return c
 }
 
+// address reads a name: "a", or "d.x" for an instance.
+func address(name string) resources.Address {
+	title, key, repeated := strings.Cut(name, ".")
+	a := resources.Address{Type: "t", Title: title}
+	if repeated {
+		a.Instance = `["` + key + `"]`
+	}
+	return a
+}
+
+// nameOf is the name that address reads.
+func nameOf(a resources.Address) string {
+	if a.Instance == "" {
+		return a.Title
+	}
+	return a.Title + "." + strings.Trim(a.Instance, `["]`)
+}
+
 // declare reads "a:words b:words". A name that begins with s is a service, one with f an export.
 func declare(t *testing.T, w *world, decl string) []*catalog.Entry {
 	t.Helper()
@@ -216,7 +232,7 @@ func declare(t *testing.T, w *world, decl string) []*catalog.Entry {
 	for i, d := range strings.Fields(decl) {
 		name, words, _ := strings.Cut(d, ":")
 		th := thing{w: w, name: name, words: map[string]bool{}}
-		e := &catalog.Entry{Addr: resources.Address{Type: "t", Title: name}, Pos: resources.Pos{File: "main.hcl", Line: int32(i + 1)}}
+		e := &catalog.Entry{Addr: address(name), Pos: resources.Pos{File: "main.hcl", Line: int32(i + 1)}}
 		for _, word := range strings.Split(words, ",") {
 			key, arg, _ := strings.Cut(word, "=")
 			th.words[key] = true
@@ -258,7 +274,7 @@ func relate(edges string) []catalog.Relation {
 	var rels []catalog.Relation
 	for _, s := range strings.Fields(edges) {
 		i := strings.IndexAny(s, ">~")
-		r := catalog.Relation{From: resources.Address{Type: "t", Title: s[:i]}, To: resources.Address{Type: "t", Title: s[i+1:]}}
+		r := catalog.Relation{From: address(s[:i]), To: address(s[i+1:])}
 		if s[i] == '~' {
 			r.Kind = catalog.Notify
 		}
@@ -280,61 +296,11 @@ func duration(t *testing.T, s string) time.Duration {
 func outcomes(r *report.Report) string {
 	var out []string
 	for _, res := range r.Results {
-		s := res.Address.Title + "=" + string(res.Outcome)
+		s := nameOf(res.Address) + "=" + string(res.Outcome)
 		if res.Because != "" {
 			s += "(" + res.Because + ")"
 		}
 		out = append(out, s)
 	}
 	return strings.Join(out, " ")
-}
-
-// keeper is a recorder in memory.
-type keeper struct {
-	mu      sync.Mutex
-	owed    map[string][]resources.Address
-	log     []string
-	failAt  int
-	records int
-}
-
-func (k *keeper) Owed(target resources.Address) []resources.Address { return k.owed[target.Title] }
-
-func (k *keeper) Begin(_ context.Context, a resources.Address, _ resources.Diff, owes []resources.Address, _ json.RawMessage) error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.records++; k.records == k.failAt {
-		return errors.New("journal: no space left on device")
-	}
-	k.log = append(k.log, fmt.Sprintf("begin %s owes %v", a.Title, owes))
-	return nil
-}
-
-func (k *keeper) Op(context.Context, resources.Address, host.View, host.Op) error { return nil }
-
-func (k *keeper) Settled(_ context.Context, target resources.Address) error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.log = append(k.log, "settled "+target.Title)
-	return nil
-}
-
-func (k *keeper) Ended(context.Context, resources.Address, host.View) error { return nil }
-
-// sharedKeeper records two changes at a time, as a journal does that is written to disk for several: the first to begin is the first to go on.
-type sharedKeeper struct {
-	keeper
-	first         atomic.Bool
-	both, resumed chan struct{}
-}
-
-func (k *sharedKeeper) Begin(ctx context.Context, a resources.Address, d resources.Diff, owes []resources.Address, before json.RawMessage) error {
-	if k.first.CompareAndSwap(false, true) {
-		host.Waiting(ctx, func() { <-k.both })
-		close(k.resumed)
-	} else {
-		close(k.both)
-		host.Waiting(ctx, func() { <-k.resumed })
-	}
-	return k.keeper.Begin(ctx, a, d, owes, before)
 }

@@ -10,20 +10,10 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/nodeapply/apply/exchange/ledger"
+	"github.com/nodeapply/apply/exchange/ledger/ledgertest"
 	"github.com/nodeapply/apply/exchange/record"
 	"github.com/nodeapply/apply/exchange/store"
 )
-
-func memory(t *testing.T) *ledger.Hub {
-	t.Helper()
-	h, err := ledger.NewHub(ledger.Volatile{}, time.Now)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { h.Close() })
-	return h
-}
 
 func deployment(t *testing.T, s store.Store) *Exchange {
 	t.Helper()
@@ -79,7 +69,7 @@ func wants(t *testing.T, what string, err error, texts ...string) {
 
 func TestAFactGoesWithItsTTL(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		x := deployment(t, memory(t))
+		x := deployment(t, ledgertest.Hub(t))
 		a := join(t, x, "a", Plan{})
 		there := func() bool {
 			v, err := x.Snapshot(t.Context())
@@ -104,7 +94,7 @@ func TestAFactGoesWithItsTTL(t *testing.T) {
 }
 
 func TestValuesThatAreRefused(t *testing.T) {
-	x := deployment(t, memory(t))
+	x := deployment(t, ledgertest.Hub(t))
 	a := join(t, x, "a", Plan{})
 	for _, c := range []struct{ name, fact, value, want string }{
 		{"oversized", "up", `"` + strings.Repeat("x", record.MaxValue) + `"`, "bytes (at most"},
@@ -124,7 +114,7 @@ func TestValuesThatAreRefused(t *testing.T) {
 	if _, err := x.Join(t.Context(), identity("../b"), Plan{}); err == nil {
 		t.Error("a node's name with slashes joins")
 	}
-	if _, err := New(memory(t), Options{Deployment: "a/b"}); err == nil {
+	if _, err := New(ledgertest.Hub(t), Options{Deployment: "a/b"}); err == nil {
 		t.Error("a deployment's name with a slash is taken")
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/nodeapply/apply/exchange/ledger/ledgertest"
 	"github.com/nodeapply/apply/exchange/name"
 	"github.com/nodeapply/apply/exchange/record"
 	"github.com/nodeapply/apply/exchange/store"
@@ -15,7 +16,7 @@ import (
 
 // TestForget: a node that is gone holds nobody up; one that runs is not forgotten, nor is another node.
 func TestForget(t *testing.T) {
-	hub := memory(t)
+	hub := ledgertest.Hub(t)
 	x := deployment(t, hub)
 	r := join(t, x, "n1", Plan{Exports: []record.Export{{Fact: "up"}}})
 	if err := errors.Join(r.Publish(t.Context(), "up", json.RawMessage("true"), 0), x.Forget(t.Context(), "n2")); !errors.Is(err, store.ErrNotFound) {
@@ -56,7 +57,7 @@ func (b busy) Delete(ctx context.Context, key string, expect int64) error {
 }
 
 func TestForgetWhatWrites(t *testing.T) {
-	hub := memory(t)
+	hub := ledgertest.Hub(t)
 	end(t, join(t, deployment(t, hub), "n1", Plan{}), "")
 	if err := deployment(t, busy{hub}).Forget(t.Context(), "n1"); !errors.Is(err, ErrLives) {
 		t.Errorf("want %v, got %v", ErrLives, err)

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nodeapply/apply/exchange/ledger/ledgertest"
 	"github.com/nodeapply/apply/exchange/name"
 	"github.com/nodeapply/apply/exchange/store"
 	"github.com/nodeapply/apply/exchange/store/storetest"
@@ -46,7 +47,7 @@ func TestNeverMoreInside(t *testing.T) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				rnd := rand.New(rand.NewPCG(seed, 1))
-				hub := memory(t)
+				hub := ledgertest.Hub(t)
 				nodes, most := 2+rnd.IntN(6), 1+rnd.IntN(2)
 				var c census
 				var wg sync.WaitGroup
@@ -129,7 +130,7 @@ func visitor(t *testing.T, hub store.Store, node string, most int, rnd *rand.Ran
 
 func TestWhoIsInsideIsTold(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		hub := memory(t)
+		hub := ledgertest.Hub(t)
 		first, second := join(t, deployment(t, hub), "a", Plan{}), join(t, deployment(t, hub), "b", Plan{})
 		h, err := first.Enter(t.Context(), "restart", 1, nil)
 		if err != nil {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/nodeapply/apply/exchange/ledger/ledgertest"
 	"github.com/nodeapply/apply/exchange/record"
 	"github.com/nodeapply/apply/exchange/store"
 )
@@ -36,7 +37,7 @@ func TestANodeThatBootedTakesItsPlaceAgain(t *testing.T) {
 
 func takesItsPlaceAgain(t *testing.T, at int64) {
 	bubble(t, func(t *testing.T) {
-		x := deployment(t, &restarted{memory(t), at})
+		x := deployment(t, &restarted{ledgertest.Hub(t), at})
 		r, err := x.Join(t.Context(), identity("a"), Plan{Exports: exports("up")})
 		if err != nil {
 			t.Fatal(err)
@@ -68,7 +69,7 @@ func takesItsPlaceAgain(t *testing.T, at int64) {
 
 func TestTwoNodesWithOneName(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		x := deployment(t, memory(t))
+		x := deployment(t, ledgertest.Hub(t))
 		join(t, x, "a", Plan{})
 		other := identity("a")
 		other.Boot, other.Machine, other.Address = "boot-2", "machine-2", "imposter.example"
@@ -88,7 +89,7 @@ func dead(r *Run) {
 
 func TestARunThatIsKilledIsNoDeadEnd(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		x := deployment(t, memory(t))
+		x := deployment(t, ledgertest.Hub(t))
 		w := record.Wait{Name: "w", Fact: "up", Nodes: []string{"b"}}
 		a := join(t, x, "a", Plan{Waits: []record.Wait{w}})
 		b, err := x.Join(t.Context(), identity("b"), Plan{Exports: exports("up")})
@@ -116,7 +117,7 @@ func TestARunThatIsKilledIsNoDeadEnd(t *testing.T) {
 // TestAnExchangeThatLostItsData learns anew of every run that goes on: its node, what it does, and what it has exported.
 func TestAnExchangeThatLostItsData(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		hub := memory(t)
+		hub := ledgertest.Hub(t)
 		x := deployment(t, hub)
 		a := join(t, x, "a", Plan{Exports: exports("up", "down", "short")})
 		if err := errors.Join(a.Publish(t.Context(), "up", json.RawMessage("1"), 0), a.Publish(t.Context(), "up", json.RawMessage("2"), 0),

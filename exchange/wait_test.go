@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/nodeapply/apply/exchange/ledger/ledgertest"
 	"github.com/nodeapply/apply/exchange/record"
 	"github.com/nodeapply/apply/exchange/verdict"
 )
@@ -24,7 +25,7 @@ func waitFor(t *testing.T, r *Run, w record.Wait, timeout time.Duration) (Values
 
 func TestAWaitEndsWhenTheGroupHasTheFact(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		x := deployment(t, memory(t))
+		x := deployment(t, ledgertest.Hub(t))
 		w := record.Wait{Name: "bricks", Fact: "up", Group: "g", Min: 2}
 		a := join(t, x, "a", Plan{Exports: exports("up"), Waits: []record.Wait{w}})
 		if err := a.Publish(t.Context(), "up", json.RawMessage("true"), 0); err != nil {
@@ -83,7 +84,7 @@ func TestAWaitThatCanNeverBeMetFailsAtOnce(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
-				x := deployment(t, memory(t))
+				x := deployment(t, ledgertest.Hub(t))
 				a, b := join(t, x, "a", Plan{Waits: []record.Wait{w}}), join(t, x, "b", Plan{Exports: exports("up")})
 				failed := make(chan error, 1)
 				go func() {
@@ -106,7 +107,7 @@ func TestAWaitThatCanNeverBeMetFailsAtOnce(t *testing.T) {
 
 func TestWhatEndedBeforeIsGivenTimeToBeginAnew(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		x := deployment(t, memory(t))
+		x := deployment(t, ledgertest.Hub(t))
 		w := record.Wait{Name: "w", Fact: "up", Nodes: []string{"b"}}
 		b := join(t, x, "b", Plan{Exports: exports("up")})
 		end(t, b, "service.b")
@@ -136,7 +137,7 @@ func TestWhatEndedBeforeIsGivenTimeToBeginAnew(t *testing.T) {
 
 func TestTimeoutNamesWhoIsMissing(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		x := deployment(t, memory(t))
+		x := deployment(t, ledgertest.Hub(t))
 		w := record.Wait{Name: "w", Fact: "up", Nodes: []string{"b", "c"}}
 		a, b := join(t, x, "a", Plan{Waits: []record.Wait{w}}), join(t, x, "b", Plan{Exports: exports("up")})
 		b.Doing("exec.mkfs")
@@ -156,7 +157,7 @@ func TestTimeoutNamesWhoIsMissing(t *testing.T) {
 
 func TestNodesThatWaitForEachOtherAllFail(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		x := deployment(t, memory(t))
+		x := deployment(t, ledgertest.Hub(t))
 		plan := func(mine, theirs, of string) Plan {
 			return Plan{
 				Exports: []record.Export{{Fact: mine, Behind: []string{"w"}}},
@@ -186,7 +187,7 @@ func TestNodesThatWaitForEachOtherAllFail(t *testing.T) {
 }
 
 func TestWithoutAnExchangeThereAreNoOthers(t *testing.T) {
-	x, err := New(memory(t), Options{Local: true})
+	x, err := New(ledgertest.Hub(t), Options{Local: true})
 	if err != nil {
 		t.Fatal(err)
 	}

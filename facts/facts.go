@@ -5,7 +5,7 @@
 // executable loses that fact and not the run. Of one name the given fact wins over the external one, that over the exported one, and that
 // over the built-in one. Facts are data: they are bounded, and never evaluated.
 //
-// Values are nil, bool, int64, float64, string, []any and map[string]any.
+// Values are nil, bool, int64, float64, json.Number (whole numbers that do not fit in int64), string, []any and map[string]any.
 package facts
 
 import (

@@ -112,7 +112,7 @@ type Selection struct {
 	On     []string // groups
 	First  int      // only so many, 0 for all
 	Except []string // node sets
-	Among  []string // if not nil: only these
+	Among  []string // if not nil: only these, and where there is nothing to choose from all of them
 }
 
 // ErrNoNodes says that nothing was selected.
@@ -143,7 +143,11 @@ func (v *Inventory) Select(s Selection) ([]Node, error) {
 			return nil, err
 		}
 	}
-	if !asked {
+	switch {
+	case asked:
+	case s.Among != nil && len(v.order) == 0:
+		names = s.Among
+	default:
 		names = v.order
 	}
 	names, err := nodeset.Change(names, "", nil) // each once

@@ -12,6 +12,13 @@ var ErrUnknownAccount = errors.New("unknown to this node")
 // ErrNoSystemd is returned where the node does not run systemd.
 var ErrNoSystemd = errors.New("systemd does not run on this node")
 
+// What is kept at most of what is about to be replaced or removed, so that it can be put back: of that, who plans a change can say that it will be lost.
+const (
+	KeptSize  = 1 << 30 // of a file, in bytes
+	KeptNames = 100_000 // of a folder that is removed with all that is in it, the folder included
+	PathMax   = 4096    // a name of so many bytes cannot be asked for, nor what is below it
+)
+
 // OpKind says what kind of change an Op is.
 type OpKind string
 

@@ -42,6 +42,33 @@ func (s *State) NextID(now time.Time) (string, error) {
 	return report.NextRunID(now, last), err
 }
 
+// Find is the id of the run on record that begins as given, in letters of either case.
+func (s *State) Find(given string) (string, error) {
+	reports, err := s.Reports()
+	if err != nil {
+		return "", err
+	}
+	journals, err := s.journals.IDs()
+	if err != nil {
+		return "", err
+	}
+	found := slices.DeleteFunc(append(reports, journals...), func(id string) bool { return !strings.HasPrefix(id, strings.ToUpper(given)) })
+	slices.Sort(found)
+	switch found = slices.Compact(found); {
+	case given == "":
+		return "", errors.New("which run? its id is empty")
+	case len(found) == 0:
+		return "", unknownRun(given)
+	case len(found) > 1:
+		return "", fmt.Errorf("run %s: so begin %d runs, from %s to %s; apply history lists them", given, len(found), found[0], found[len(found)-1])
+	}
+	return found[0], nil
+}
+
+func unknownRun(id string) error {
+	return fmt.Errorf("no run %s is on record; apply history lists the runs", id)
+}
+
 func (s *State) reportPath(id string) string {
 	return filepath.Join(s.dir, "runs", filepath.Base(id)+".json")
 }
@@ -50,7 +77,7 @@ func (s *State) reportPath(id string) string {
 func (s *State) Report(id string, report any) error {
 	b, err := lines.ReadFile(s.reportPath(id))
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("no run %s is on record; apply history lists the runs", id)
+		return unknownRun(id)
 	}
 	if err != nil {
 		return fmt.Errorf("report: %w", err)

@@ -11,6 +11,33 @@ import (
 	"github.com/nodeapply/apply/journal/internal/store"
 )
 
+func TestFind(t *testing.T) {
+	s := open(t, t.TempDir())
+	for _, id := range []string{"01MA1", "01MB1", "01MB2"} {
+		if err := s.SaveReport(id, strings.NewReader(`"report"`)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for given, want := range map[string]string{
+		"01MB2": "01MB2",
+		"01ma":  "01MA1",
+		"01MB":  "so begin 2 runs, from 01MB1 to 01MB2",
+		"02":    "no run 02 is on record",
+		"01MA*": "no run 01MA* is on record",
+		"":      "its id is empty",
+	} {
+		t.Run(given, func(t *testing.T) {
+			got, err := s.Find(given)
+			if err != nil {
+				got = err.Error()
+			}
+			if !strings.Contains(got, want) {
+				t.Errorf("want %q, got %q", want, got)
+			}
+		})
+	}
+}
+
 // Nothing in the folder is waited for: a pipe in the place of any file is an error, or is told and set aside.
 func TestPipesInTheFolder(t *testing.T) {
 	s := open(t, t.TempDir())

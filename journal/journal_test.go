@@ -85,6 +85,56 @@ func TestOwedRefreshes(t *testing.T) {
 			t.Error("lost")
 		}
 	})
+	t.Run("what is owed to all that a target becomes is owed to each, also when the run dies", func(t *testing.T) {
+		s := open(t, t.TempDir())
+		r, _ := begin(t, s, "1")
+		owe(t, r)
+		for n, target := range []string{"b", "none"} { // nothing is owed to the other
+			if err := r.Divided(t.Context(), addr(target), []resources.Address{addr(fmt.Sprint("b", n)), addr("b2")}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := r.Settled(t.Context(), addr("b0")); err != nil {
+			t.Fatal(err)
+		}
+		for id := range 2 { // as it died, and as it was carried over
+			next, _ := begin(t, s, fmt.Sprint(2+id))
+			owed := map[string][]resources.Address{}
+			for _, target := range []string{"b", "b0", "b1", "b2", "none"} {
+				if got := next.Owed(addr(target)); got != nil {
+					owed[target] = got
+				}
+			}
+			if diff := cmp.Diff(map[string][]resources.Address{"b2": {addr("a")}}, owed); diff != "" {
+				t.Error(diff)
+			}
+			if err := next.Begin(t.Context(), addr("c"), resources.Diff{}, nil, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+	t.Run("what a run divides it delivers, or leaves to the next", func(t *testing.T) {
+		s := open(t, t.TempDir())
+		r, _ := begin(t, s, "1")
+		owe(t, r)
+		next, _ := begin(t, s, "2")
+		if err := next.Divided(t.Context(), addr("b"), []resources.Address{addr("b1"), addr("b2")}); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]resources.Address{addr("a")}, next.Owed(addr("b1"))); diff != "" || next.Owed(addr("b")) != nil {
+			t.Error(diff, next.Owed(addr("b")))
+		}
+		if err := next.Settled(t.Context(), addr("b1")); err != nil {
+			t.Fatal(err)
+		}
+		if err := next.Close(); err != nil {
+			t.Fatal(err)
+		}
+		last, _ := begin(t, s, "3")
+		if diff := cmp.Diff([]resources.Address{addr("a")}, last.Owed(addr("b2"))); diff != "" || last.Owed(addr("b1")) != nil {
+			t.Error(diff, last.Owed(addr("b1")))
+		}
+	})
 	t.Run("it is on disk once the resource changes something", func(t *testing.T) {
 		s := open(t, t.TempDir())
 		r, _ := begin(t, s, "1")

@@ -153,7 +153,7 @@ func (r *Run) Op(ctx context.Context, a resources.Address, v host.View, op host.
 	if op.Kind == host.OpRun || op.Kind == host.OpUnit || op.Kind == host.OpPublish {
 		return l.Append(ctx, record.Record{Op: &record.Op{Addr: record.AddressOf(a), Kind: string(op.Kind), Name: []byte(op.Name)}})
 	}
-	names, cut := []string{op.Name}, map[string]bool(nil)
+	names, cut := []string{op.Name}, map[string]string(nil)
 	if op.Kind == host.OpRemove && op.All {
 		if names, cut, err = tree(v, op.Name); err != nil {
 			return err
@@ -167,8 +167,8 @@ func (r *Run) Op(ctx context.Context, a resources.Address, v host.View, op host.
 			return err
 		}
 		for i, name := range names[:n] {
-			if pre := records[i].Op.Pre; pre != nil && cut[name] {
-				pre.Missing = fmt.Sprintf("more than %d names were removed at once", treeLimit)
+			if pre := records[i].Op.Pre; pre != nil {
+				pre.Missing = cmp.Or(pre.Missing, cut[name])
 			}
 		}
 		if names = names[n:]; len(names) == 0 {
@@ -261,8 +261,40 @@ func (r *Run) Ended(ctx context.Context, a resources.Address, v host.View) error
 	return nil
 }
 
-// traces is how many files one record tells of at most, so that it stays within lines.Max.
+// traces is how many files, or resources, one record tells of at most, so that it stays within lines.Max.
 const traces = 1024
+
+// Divided strikes out what is owed to target, and notes it as owed to each of what target has become.
+func (r *Run) Divided(_ context.Context, target resources.Address, into []resources.Address) error {
+	r.mu.Lock()
+	debts := r.owed[target]
+	delete(r.owed, target)
+	for _, a := range into {
+		for _, d := range debts {
+			d.Target = record.AddressOf(a)
+			r.owed[a] = append(r.owed[a], d)
+		}
+	}
+	r.mu.Unlock()
+	if len(debts) == 0 {
+		return nil
+	}
+	l, err := r.open()
+	if err != nil {
+		return err
+	}
+	to := record.AddressOf(target)
+	for some := range slices.Chunk(into, traces) {
+		rec := record.Divided{Target: to}
+		for _, a := range some {
+			rec.Into = append(rec.Into, record.AddressOf(a))
+		}
+		if err := l.Queue(record.Record{Divided: &rec}); err != nil {
+			return err
+		}
+	}
+	return l.Queue(record.Record{Settled: &record.Settled{Target: to}}) // none of them is struck out before this is on disk
+}
 
 // Settled strikes out what is owed to target.
 func (r *Run) Settled(ctx context.Context, target resources.Address) error {

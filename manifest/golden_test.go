@@ -151,7 +151,7 @@ func printCatalog(t *testing.T, b *strings.Builder, res *manifest.Result, late m
 			if e.Notify {
 				arrow = "~>"
 			}
-			fmt.Fprintf(b, "%s %s %s\n", vertex(entries, v), arrow, vertex(entries, e.To))
+			fmt.Fprintf(b, "%s %s %s\n", vertex(res.Catalog, v), arrow, vertex(res.Catalog, e.To))
 		}
 	}
 	for _, o := range res.Outputs {
@@ -169,9 +169,13 @@ func printCatalog(t *testing.T, b *strings.Builder, res *manifest.Result, late m
 	}
 }
 
-func vertex(entries []*catalog.Entry, v int) string {
+func vertex(c *catalog.Catalog, v int) string {
+	entries := c.Entries()
 	if v < len(entries) {
 		return entries[v].Addr.String()
+	}
+	if _, a, ok := c.Instance(v); ok {
+		return a.String()
 	}
 	return fmt.Sprintf("barrier%d", v-len(entries))
 }

@@ -112,7 +112,7 @@ func unquote(step string) (string, error) {
 	in := strings.NewReplacer("$${", "${", "%%{", "%{").Replace(step[1 : len(step)-1])
 	title, err := strconv.Unquote(in)
 	if err != nil || in[0] != '"' { // which reads Go's other literals as well
-		return "", fmt.Errorf("want a quoted title in %s", step)
+		return "", fmt.Errorf("want a quoted title in %s; a shell leaves the quotes in '...[%q]'", step, strings.Trim(in, "\"`'"))
 	}
 	return title, nil
 }

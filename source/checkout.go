@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/nodeapply/apply/source/internal/cache"
@@ -162,6 +163,13 @@ func (t *Tree) write(ctx context.Context, store *odb.Store, w writing) error {
 		return err
 	}
 	err = files.Write(ctx, t.Dir)
+	if n, few := len(files.Pointers), 3; n > 0 {
+		names := strings.Join(files.Pointers[:min(n, few)], ", ")
+		if n > few {
+			names += fmt.Sprintf(" and %d more", n-few)
+		}
+		t.Warnings = append(t.Warnings, names+": git LFS has the content, which is not fetched: only a pointer is here")
+	}
 	if err == nil {
 		t.Path, err = t.Inside(w.folder)
 	}

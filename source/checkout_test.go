@@ -71,7 +71,8 @@ func TestCheckoutWritesTheTreeOnly(t *testing.T) {
 	r := newRepo(t)
 	other := newRepo(t)
 	r.git("-c", "protocol.file.allow=always", "submodule", "add", "-q", "file://"+other.dir, "sub")
-	r.write("bin/run", "#!/bin/sh\n", ".gitattributes", "*.hcl text eol=crlf ident\n", "id.hcl", "$Id$\n")
+	const pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a21\nsize 12345\n"
+	r.write("large", pointer, "bin/run", "#!/bin/sh\n", ".gitattributes", "*.hcl text eol=crlf ident\n", "id.hcl", "$Id$\n")
 	if err := os.Chmod(filepath.Join(r.dir, "bin/run"), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -94,6 +95,7 @@ func TestCheckoutWritesTheTreeOnly(t *testing.T) {
 		"main.hcl": "-rw------- one\n", "id.hcl": "-rw------- $Id$\n", "bin/": "-rwx------", "bin/run": "-rwx------ #!/bin/sh\n",
 		".gitattributes": "-rw------- *.hcl text eol=crlf ident\n", "sub/": "-rwx------",
 		".gitmodules": "-rw------- [submodule \"sub\"]\n\tpath = sub\n\turl = file://" + other.dir + "\n",
+		"large":       "-rw------- " + pointer,
 		"link":        "-> bin/run", "up": "-> bin/../main.hcl", "nowhere": "-> bin/none", "dir": "-> bin",
 	}
 	if diff := cmp.Diff(want, files(t, got.Dir)); diff != "" {
@@ -102,7 +104,7 @@ func TestCheckoutWritesTheTreeOnly(t *testing.T) {
 	if want := filepath.Join(got.Dir, "bin"); got.Path != want {
 		t.Errorf("path: want %s, got %s", want, got.Path)
 	}
-	if diff := cmp.Diff([]string{"sub: a submodule: left empty"}, got.Warnings); diff != "" {
+	if diff := cmp.Diff([]string{"sub: a submodule: left empty", "large: git LFS has the content, which is not fetched: only a pointer is here"}, got.Warnings); diff != "" {
 		t.Error(diff)
 	}
 	info, err := os.Stat(got.Dir)

@@ -58,18 +58,18 @@ func Parse(text string) (Source, error) {
 	case text == "":
 		return Source{}, errors.New("source: want a path, or git::URL//folder?ref=REF, got nothing")
 	case !isGit && strings.Contains(text, "://"):
-		return Source{}, fmt.Errorf("source %q: did you mean %q?", text, scheme+text)
+		return Source{}, fmt.Errorf("source %q: did you mean %q?", redacted(text), scheme+redacted(text))
 	case !isGit:
 		return Source{Path: text}, nil
 	}
 	rest, query, _ := strings.Cut(rest, "?")
 	values, err := url.ParseQuery(query)
 	if err != nil {
-		return Source{}, fmt.Errorf("source %q: %w", text, err)
+		return Source{}, fmt.Errorf("source %q: %w", redacted(scheme+rest), err)
 	}
 	for key, v := range values {
 		if key != "ref" || len(v) != 1 {
-			return Source{}, fmt.Errorf("source %q: %q: only ref=, once, may follow the question mark", text, key)
+			return Source{}, fmt.Errorf("source %q: %q: only ref=, once, may follow the question mark", redacted(scheme+rest), key)
 		}
 	}
 	start := 0
@@ -90,10 +90,8 @@ func New(repository, ref, folder string) (Source, error) {
 		return Source{}, errors.New("source: a control character in the URL of a repository")
 	}
 	if _, err := remote.Parse(repository); err != nil {
-		if u, e := url.Parse(repository); e == nil && u.User != nil {
-			repository = u.Redacted()
-		}
-		return Source{}, fmt.Errorf("source %q: %w", repository, err)
+		repository, _, _ = strings.Cut(repository, "?")
+		return Source{}, fmt.Errorf("source %q: %w", redacted(repository), err)
 	}
 	if folder != "" {
 		s.Folder = path.Clean(folder)
@@ -108,6 +106,21 @@ func New(repository, ref, folder string) (Source, error) {
 		return Source{}, fmt.Errorf("source %q: %w", repository, err)
 	}
 	return s, nil
+}
+
+// redacted is a text that may be a URL, or was meant to be one, with xxxxx in the place of a password.
+func redacted(text string) string {
+	before, rest, _ := strings.Cut(text, "://")
+	authority, _, _ := strings.Cut(rest, "/")
+	end := strings.LastIndexByte(authority, '@')
+	if end < 0 { // a slash in the password
+		end = strings.LastIndexByte(rest, '@')
+	}
+	user, _, found := strings.Cut(rest[:max(end, 0)], ":")
+	if !found {
+		return text
+	}
+	return before + "://" + user + ":xxxxx" + rest[end:]
 }
 
 // Git tells whether the source is in a repository that has to be fetched.

@@ -97,3 +97,49 @@ func TestIdentitiesOnly(t *testing.T) {
 		})
 	}
 }
+
+// TestIdentityAgent: a host's own agent takes the place of the environment's; none is none, and a variable names one.
+func TestIdentityAgent(t *testing.T) {
+	_, private, err := ed25519.GenerateKey(rand.Reader)
+	must(t, err)
+	signer, err := ssh.NewSignerFromKey(private)
+	must(t, err)
+	_, stranger, err := ed25519.GenerateKey(rand.Reader)
+	must(t, err)
+	own, usual := held(t, agent.AddedKey{PrivateKey: private}), held(t, agent.AddedKey{PrivateKey: stranger})
+	t.Setenv("OWN_AGENT", own)
+	t.Setenv("OWN_DIR", filepath.Dir(own))
+	for _, tt := range []struct {
+		line, environment string
+		told              string // "" where it is let in
+	}{
+		{"IdentityAgent " + own, usual, ""},
+		{"IdentityAgent $OWN_AGENT", "", ""},
+		{"IdentityAgent ${OWN_DIR}/agent", usual, ""},
+		{"IdentityAgent SSH_AUTH_SOCK", own, ""},
+		{"Host n1\nIdentityAgent " + own + "\nHost *\nIdentityAgent " + usual, usual, ""},
+		{"Host n2\nIdentityAgent " + own, usual, "1 keys of the agent"},
+		{"IdentityAgent none", own, "no agent"},
+		{"IdentityAgent $NO_AGENT", own, "no agent"},
+	} {
+		t.Run(tt.line, func(t *testing.T) {
+			home := t.TempDir()
+			must(t, os.WriteFile(filepath.Join(home, "config"), []byte(tt.line+"\n"), 0o600))
+			c, err := config.Read(home, filepath.Join(home, "config"))
+			must(t, err)
+			host, _ := newKey(t)
+			address, _ := server(t, host, signer.PublicKey(), nil, 0)
+			known := filepath.Join(home, "known_hosts")
+			must(t, os.WriteFile(known, append([]byte("n1 "), ssh.MarshalAuthorizedKey(host.PublicKey())...), 0o600))
+			d := New(Options{User: "root", Home: home, Agent: tt.environment, KnownHosts: []string{known}, Config: c})
+			defer d.Close()
+			client, err := d.Dial(t.Context(), Target{Name: "n1", Address: address})
+			if err == nil {
+				client.Close()
+			}
+			if tt.told == "" && err != nil || tt.told != "" && (!errors.Is(err, ErrAuth) || !strings.Contains(err.Error(), tt.told)) {
+				t.Errorf("want %q, got %v", tt.told, err)
+			}
+		})
+	}
+}

@@ -52,7 +52,7 @@ type Options struct {
 	User       string // where neither the target nor ssh_config names one
 	UserGiven  bool   // by the operator: it counts more than ssh_config's
 	Home       string // of the user: ~ and .ssh
-	Agent      string // the agent's socket, "" for none
+	Agent      string // the agent's socket, "" for none; ssh_config may name another
 	Identities []string
 	KnownHosts []string // files, in place of ssh_config's
 	Config     *config.Config
@@ -98,7 +98,7 @@ func New(o Options) *Dialer {
 	ctx, cancel := context.WithCancel(context.Background())
 	return &Dialer{
 		o: o, config: o.Config, slots: make(chan struct{}, o.Handshakes), gateways: map[string]*gateway{}, ctx: ctx, cancel: cancel,
-		keys: keyring.New(o.Home, o.Agent), hosts: hostkeys.NewFiles(),
+		keys: keyring.New(o.Home), hosts: hostkeys.NewFiles(),
 	}
 }
 
@@ -160,7 +160,7 @@ func (d *Dialer) Connect(ctx context.Context, t Target, port int) (net.Conn, err
 
 // Signers are the user's keys, those that were named first, and what to tell of those that cannot be used.
 func (d *Dialer) Signers(ctx context.Context) (signers []ssh.Signer, told []string) {
-	return d.keys.Signers(ctx, keyring.Wanted{Identities: d.o.Identities})
+	return d.keys.Signers(ctx, keyring.Wanted{Identities: d.o.Identities, Agent: d.o.Agent})
 }
 
 // connector connects to an address of a network.

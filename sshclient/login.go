@@ -46,7 +46,7 @@ func pause(ctx context.Context, try int) bool {
 
 // login shakes hands and authenticates. A server that does not speak holds no slot.
 func (d *Dialer) login(ctx context.Context, conn net.Conn, e *endpoint) (*ssh.Client, error) {
-	known, err := d.hosts.Known(e.knownHosts)
+	known, err := d.hosts.Known(e.knownHosts, e.revoked)
 	if err != nil {
 		return nil, err
 	}
@@ -70,8 +70,8 @@ func (d *Dialer) login(ctx context.Context, conn net.Conn, e *endpoint) (*ssh.Cl
 	config := &ssh.ClientConfig{
 		User: e.user,
 		Auth: []ssh.AuthMethod{ssh.PublicKeysCallback(func() ([]ssh.Signer, error) { return signers, nil })},
-		HostKeyCallback: func(_ string, remote net.Addr, key ssh.PublicKey) error {
-			refused = known.Check(e.keyNames, remote, key)
+		HostKeyCallback: func(_ string, _ net.Addr, key ssh.PublicKey) error {
+			refused = known.Check(e.keyNames, key)
 			return refused
 		},
 		HostKeyAlgorithms: known.Algorithms(e.keyNames),

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/nodeapply/apply/sshclient/config"
 	"github.com/nodeapply/apply/sshclient/internal/keyring"
 )
 
@@ -20,6 +21,7 @@ type endpoint struct {
 	via        string // gateway, "" for none
 	keys       keyring.Wanted
 	knownHosts []string // files
+	revoked    string   // file, "" for none
 	keyNames   []string // under which names its host key may be known, each host:port
 	command    bool     // ssh_config has a ProxyCommand for it, which is not run
 }
@@ -32,61 +34,60 @@ func (d *Dialer) resolve(t Target) (*endpoint, error) {
 	if err != nil {
 		return nil, err
 	}
-	names := []string{t.Name}
-	if host != "" && host != t.Name {
-		names = append(names, host)
+	given := t.User
+	if given == "" && d.o.UserGiven {
+		given = d.o.User
 	}
-	c := d.config
-	e := &endpoint{name: t.Name, host: host, user: t.User, via: t.Gateway}
-	if e.host == "" {
-		if e.host = strings.ReplaceAll(c.First(names, "hostname"), "%h", t.Name); e.host == "" {
-			e.host = t.Name
-		}
+	c, err := d.config.For(config.Host{Name: t.Name, Address: host, User: given, Usual: d.o.User})
+	if err != nil {
+		return nil, err
 	}
-	if e.user == "" && !d.o.UserGiven {
-		e.user = c.First(names, "user")
+	e := &endpoint{
+		name: t.Name, host: cmp.Or(host, c.HostName(t.Name), t.Name), user: cmp.Or(given, c.First("user"), d.o.User),
+		command: c.First("proxycommand") != "" && !none(c.First("proxycommand")),
 	}
-	if e.user == "" {
-		e.user = d.o.User
+	if e.port, err = port(cmp.Or(portText, number(t.Port), c.First("port"), "22")); err != nil {
+		return nil, err
 	}
-	if e.via == "" {
-		if e.via = c.First(names, "proxyjump"); strings.EqualFold(e.via, "none") {
-			e.via = ""
-		}
+	x := expander{d.config, e}
+	if jump := c.First("proxyjump"); !none(jump) {
+		e.via = x.tokens(jump)
 	}
-	if command := c.First(names, "proxycommand"); e.via == "" && command != "" && !strings.EqualFold(command, "none") {
-		e.command = true
-	}
-	if portText == "" && t.Port != 0 {
-		portText = strconv.Itoa(t.Port)
-	}
-	if portText == "" {
-		portText = c.First(names, "port")
-	}
-	if e.port = 22; portText != "" {
-		if e.port, err = strconv.Atoi(portText); err != nil || e.port < 1 || e.port > 65535 {
-			return nil, fmt.Errorf("port %q: want a number from 1 to 65535", portText)
-		}
-	}
-	expand := func(files []string) []string {
-		r := strings.NewReplacer("%h", e.host, "%n", t.Name, "%r", e.user, "%d", c.Home, "%p", strconv.Itoa(e.port), "%%", "%")
-		out := make([]string, len(files))
-		for i, f := range files {
-			out[i] = r.Replace(c.Tilde(f))
-		}
-		return out
-	}
+	e.via = cmp.Or(t.Gateway, e.via)
+	e.command = e.command && e.via == ""
 	e.keys = keyring.Wanted{
-		Identities: slices.Concat(d.o.Identities, expand(c.All(names, "identityfile"))), Certs: expand(c.All(names, "certificatefile")),
-		Only: strings.EqualFold(c.First(names, "identitiesonly"), "yes"),
+		Identities: slices.Concat(d.o.Identities, x.files(c.All("identityfile"))), Certs: x.files(c.All("certificatefile")),
+		Only: strings.EqualFold(c.First("identitiesonly"), "yes"), Agent: x.agent(c.First("identityagent"), d.o.Agent),
 	}
 	e.knownHosts = d.o.KnownHosts
 	if len(e.knownHosts) == 0 {
-		e.knownHosts = expand(slices.Concat(orDefault(c.FirstLine(names, "userknownhostsfile"), "~/.ssh/known_hosts", "~/.ssh/known_hosts2"),
-			orDefault(c.FirstLine(names, "globalknownhostsfile"), "/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")))
+		e.knownHosts = x.files(slices.Concat(orDefault(c.FirstLine("userknownhostsfile"), "~/.ssh/known_hosts", "~/.ssh/known_hosts2"),
+			orDefault(c.FirstLine("globalknownhostsfile"), "/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")))
 	}
-	e.keyNames = keyNames(e, c.First(names, "hostkeyalias"))
+	if revoked := x.files(c.FirstLine("revokedhostkeys")); len(revoked) > 0 {
+		e.revoked = revoked[0]
+	}
+	e.keyNames = keyNames(e, c.First("hostkeyalias"))
 	return e, nil
+}
+
+// none is how ssh_config says that there is none of something.
+func none(value string) bool { return strings.EqualFold(value, "none") }
+
+// number is a number, "" for 0.
+func number(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.Itoa(n)
+}
+
+func port(text string) (int, error) {
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 || n > 65535 {
+		return 0, fmt.Errorf("port %q: want a number from 1 to 65535", text)
+	}
+	return n, nil
 }
 
 func orDefault(values []string, standard ...string) []string {
@@ -105,9 +106,6 @@ func keyNames(e *endpoint, alias string) []string {
 	names := []string{net.JoinHostPort(e.host, port)}
 	if e.name != e.host {
 		names = append(names, net.JoinHostPort(e.name, port))
-		if e.port != 22 {
-			names = append(names, net.JoinHostPort(e.name, "22"))
-		}
 	}
 	return names
 }
@@ -125,10 +123,10 @@ func splitAddress(s string) (host, port string, err error) {
 
 // gatewayTarget reads [USER@]HOST[:PORT], where HOST may be the name of a Target; of several, as ProxyJump may list, the last is the one next to the host and
 // the others are before it.
-func gatewayTarget(text string, known func(name string) (Target, bool)) (Target, error) {
-	before, last := "", text
-	if i := strings.LastIndexByte(text, ','); i >= 0 {
-		before, last = text[:i], text[i+1:]
+func gatewayTarget(via string, known func(name string) (Target, bool)) (Target, error) {
+	before, last := "", via
+	if i := strings.LastIndexByte(via, ','); i >= 0 {
+		before, last = via[:i], via[i+1:]
 	}
 	user, last := "", strings.TrimPrefix(last, "ssh://")
 	if at := strings.LastIndexByte(last, '@'); at >= 0 {
@@ -139,14 +137,14 @@ func gatewayTarget(text string, known func(name string) (Target, bool)) (Target,
 		t, ok = known(last)
 	}
 	if !ok {
-		host, port, err := splitAddress(last)
+		host, text, err := splitAddress(last)
 		if err != nil {
 			return t, fmt.Errorf("gateway: %w", err)
 		}
 		t = Target{Name: host}
-		if port != "" {
-			if t.Port, err = strconv.Atoi(port); err != nil {
-				return t, fmt.Errorf("gateway: port %q: want a number from 1 to 65535", port)
+		if text != "" {
+			if t.Port, err = port(text); err != nil {
+				return t, fmt.Errorf("gateway: %w", err)
 			}
 		}
 	}

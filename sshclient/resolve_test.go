@@ -34,6 +34,7 @@ func readConfig(t *testing.T, text string) (*config.Config, error) {
 func TestResolve(t *testing.T) {
 	c, err := readConfig(t, `
 # first value wins
+Include more
 Host n1
   HostName 10.0.0.1
   Port=2222
@@ -44,10 +45,7 @@ Host n* !n3
   User carol
   IdentityFile /keys/%r
   IdentitiesOnly yes
-Include more
-Match exec "true"
-  User mallory
-Match host mat*,!matt exec "true"
+Match host gone* exec "true"
   User mallory
 Match originalHost mat*,!matt
   User erin
@@ -70,15 +68,15 @@ Host *
 	}{
 		{"all of it", Target{Name: "n1"}, endpoint{
 			name: "n1", host: "10.0.0.1", port: 2222, user: "alice", via: "bob@gate:2200", keys: keyring.Wanted{Identities: []string{c.Home + "/key_10.0.0.1", "/keys/alice"}, Only: true},
-			knownHosts: std, keyNames: []string{"10.0.0.1:2222", "n1:2222", "n1:22"},
+			knownHosts: std, keyNames: []string{"10.0.0.1:2222", "n1:2222"},
 		}},
 		{"the inventory counts more", Target{Name: "n1", Address: "[fe80::1]:9", User: "root", Gateway: "g"}, endpoint{
 			name: "n1", host: "fe80::1", port: 9, user: "root", via: "g", keys: keyring.Wanted{Identities: []string{c.Home + "/key_fe80::1", "/keys/root"}, Only: true},
-			knownHosts: std, keyNames: []string{"[fe80::1]:9", "n1:9", "n1:22"},
+			knownHosts: std, keyNames: []string{"[fe80::1]:9", "n1:9"},
 		}},
 		{"a port of its own", Target{Name: "n1", Port: 9, User: "root", Gateway: "g"}, endpoint{
 			name: "n1", host: "10.0.0.1", port: 9, user: "root", via: "g", keys: keyring.Wanted{Identities: []string{c.Home + "/key_10.0.0.1", "/keys/root"}, Only: true},
-			knownHosts: std, keyNames: []string{"10.0.0.1:9", "n1:9", "n1:22"},
+			knownHosts: std, keyNames: []string{"10.0.0.1:9", "n1:9"},
 		}},
 		{"excluded by a pattern", Target{Name: "n3"}, endpoint{name: "n3", host: "n3", port: 22, user: "dave", knownHosts: std, keyNames: []string{"n3:22"}}},
 		{"matched", Target{Name: "mat1"}, endpoint{name: "mat1", host: "mat1", port: 22, user: "erin", knownHosts: std, keyNames: []string{"mat1:22"}, command: true}},

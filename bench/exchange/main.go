@@ -18,6 +18,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -36,7 +37,7 @@ func run() error {
 	parent := flag.String("dir", "/var/tmp", "where a `folder` for the servers' data is made: on a disk, or an fsync costs nothing")
 	out := flag.String("out", "bench/exchange/README.md", "the `file` of the table; \"\": none")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	dir, err := os.MkdirTemp(*parent, "apply-bench-exchange-")
 	if err != nil {

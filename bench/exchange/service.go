@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/nodeapply/apply/exchange/client"
@@ -44,6 +45,7 @@ func (s *service) stop() error {
 // spawn starts a program of the service, whose output is dropped.
 func (s *service) spawn(program string, args ...string) error {
 	p := exec.Command(program, args...)
+	p.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := p.Start(); err != nil {
 		return err
 	}

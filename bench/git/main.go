@@ -7,14 +7,17 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -34,6 +37,7 @@ const runs = 5
 
 // bench is what is measured, and where.
 type bench struct {
+	ctx   context.Context
 	root  string // a folder of its own, removed at the end
 	apply string // the program
 	site  *repository
@@ -51,7 +55,14 @@ type figures struct {
 	cache                                           int64 // bytes that the store takes after the first run
 }
 
+// longest is what all of it may take, of minutes.
+const longest = time.Hour
+
 func run() error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	ctx, cancel := context.WithTimeout(ctx, longest)
+	defer cancel()
 	machine, err := describe()
 	if err != nil {
 		return err
@@ -61,13 +72,13 @@ func run() error {
 		return err
 	}
 	defer os.RemoveAll(root)
-	b := &bench{root: root, apply: filepath.Join(root, "apply")}
-	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", b.apply, "./cmd/apply")
+	b := &bench{ctx: ctx, root: root, apply: filepath.Join(root, "apply")}
+	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", b.apply, "./cmd/apply")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("build: %w: %s", err, out)
 	}
-	if b.site, err = newRepository(root); err != nil {
+	if b.site, err = newRepository(ctx, root); err != nil {
 		return err
 	}
 	transports, end, err := b.serve()
@@ -184,7 +195,7 @@ func (b *bench) measure(t transport) (f figures, err error) {
 
 // offline measures a whole commit's name, which is not asked of any server.
 func (b *bench) offline(t transport, state, node string) (float64, error) {
-	out, err := exec.Command("git", "-C", b.site.dir, "rev-parse", "v50^{commit}").Output()
+	out, err := exec.CommandContext(b.ctx, "git", "-C", b.site.dir, "rev-parse", "v50^{commit}").Output()
 	if err != nil {
 		return 0, err
 	}
@@ -219,7 +230,7 @@ func (b *bench) median(do func() (float64, error)) (float64, error) {
 
 // time runs a command to its end and returns the seconds that it took.
 func (b *bench) time(argv ...string) (float64, error) {
-	cmd := exec.Command(argv[0], argv[1:]...)
+	cmd := exec.CommandContext(b.ctx, argv[0], argv[1:]...)
 	cmd.Env = b.env
 	start := time.Now()
 	out, err := cmd.CombinedOutput()

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -15,7 +16,10 @@ const (
 )
 
 // repository is a real one of 10,000 commits.
-type repository struct{ dir string }
+type repository struct {
+	ctx context.Context
+	dir string
+}
 
 const manifestText = `variable "dir" {}
 
@@ -27,8 +31,8 @@ file "dist" {
 `
 
 // newRepository makes it in root by git fast-import.
-func newRepository(root string) (*repository, error) {
-	r := &repository{filepath.Join(root, "site")}
+func newRepository(ctx context.Context, root string) (*repository, error) {
+	r := &repository{ctx, filepath.Join(root, "site")}
 	if err := r.git(nil, "init", "-q", "-b", "main", r.dir); err != nil {
 		return nil, err
 	}
@@ -77,7 +81,7 @@ func (r *repository) move(n int) error {
 }
 
 func (r *repository) git(stdin *bytes.Buffer, args ...string) error {
-	cmd := exec.Command("git", args...)
+	cmd := exec.CommandContext(r.ctx, "git", args...)
 	if stdin != nil {
 		cmd.Stdin = stdin
 	}

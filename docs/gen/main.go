@@ -1,5 +1,5 @@
-// Command gen writes docs/reference from the doc comments of the resource types: what the comment of a field says is what its user reads. It is run
-// in the folder docs, by go generate. The page on metaparameters is written by hand and stays.
+// Command gen writes docs/reference: a page for each resource type from its doc comments, where what the comment of a field says is what its user reads, and
+// one of the functions, whose examples it evaluates. It is run in the folder docs, by go generate. The page on metaparameters is written by hand and stays.
 package main
 
 import (

@@ -20,13 +20,13 @@ import (
 const (
 	module   = "github.com/nodeapply/apply/"
 	metaPage = "metaparameters.md"
-	hint     = "<!-- Made by `go generate ./docs` from the doc comments of %s. -->\n\n"
+	hint     = "<!-- Made by `go generate ./docs` from %s. -->\n\n"
 )
 
 // pages returns the text of each page by its name.
 func pages(root string) (map[string]string, error) {
 	out := map[string]string{}
-	index := fmt.Sprintf(hint, "resources/") + "# Resource types\n\n| type | what it is |\n|---|---|\n"
+	index := fmt.Sprintf(hint, "the doc comments of resources/") + "# Resource types\n\n| type | what it is |\n|---|---|\n"
 	for _, t := range all.Linked(nil) {
 		text, summary, err := page(root, t)
 		if err != nil {
@@ -35,7 +35,12 @@ func pages(root string) (map[string]string, error) {
 		out[t.Name+".md"] = text
 		index += fmt.Sprintf("| [%s](%s.md) | %s |\n", t.Name, t.Name, summary)
 	}
-	out["index.md"] = index + "\nEvery resource also understands the [metaparameters](" + metaPage + ").\n"
+	out["index.md"] = index + "\nEvery resource also understands the [metaparameters](" + metaPage + "). Expressions have [functions](" + functionsPage + ").\n"
+	text, err := functionText(root)
+	if err != nil {
+		return nil, fmt.Errorf("functions: %w", err)
+	}
+	out[functionsPage] = text
 	return out, nil
 }
 
@@ -53,7 +58,7 @@ func page(root string, t resources.Type) (text, summary string, err error) {
 	}
 	what[0] = withoutSubject(what[0], st.Name())
 	var b strings.Builder
-	fmt.Fprintf(&b, hint+"# %s\n\n%s\n\n", dir, t.Name, strings.Join(what, "\n\n"))
+	fmt.Fprintf(&b, hint+"# %s\n\n%s\n\n", "the doc comments of "+dir, t.Name, strings.Join(what, "\n\n"))
 	example, err := os.ReadFile(filepath.Join(root, "docs/gen/examples", t.Name+".hcl"))
 	if err != nil {
 		return "", "", err

@@ -117,6 +117,11 @@ func TestConvergeTogether(t *testing.T) {
 			}
 		}
 	})
+	t.Run("a plan sees what the last run has exported", func(t *testing.T) {
+		plan := []string{"fleet", "converge", "-w", "n[1-2],b1", "--plan", "--detailed-exitcode", "site/main.hcl"}
+		s.want(s.run(plan...), 0, "3 nodes: 0 changed, 0 refreshed, 0 pending", "3 of 3 ok")
+		s.want(s.run(append(plan, "--batch", "1")...), 1, "", "in batches")
+	})
 	t.Run("a circle is found before anything is touched", func(t *testing.T) {
 		s.write("circle/main.hcl", `
 variable "needs" {

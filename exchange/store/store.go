@@ -68,7 +68,7 @@ type Put struct {
 }
 
 // Store is what a driver gives. Values given and returned must not be changed afterwards by either side.
-// Every method ends when its context does. The suite in exchange/exchangetest is the law in executable form.
+// Every method ends when its context does. The suite in exchange/store/storetest is the law in executable form.
 type Store interface {
 	Get(ctx context.Context, key string) (Entry, error)
 	List(ctx context.Context, prefix string) (Listing, error)

@@ -13,26 +13,11 @@ import (
 
 	"github.com/nodeapply/apply/exchange/name"
 	"github.com/nodeapply/apply/exchange/record"
+	"github.com/nodeapply/apply/exchange/record/recordtest"
 	"github.com/nodeapply/apply/exchange/store"
 	"github.com/nodeapply/apply/exchange/view"
 )
 
-// at writes one record at a revision.
-func at(t *testing.T, revision int64, k name.Key, rec any) store.Event {
-	t.Helper()
-	k.Deployment = "d"
-	b, err := json.Marshal(rec)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return store.Event{Entry: store.Entry{
-		Key: k.String(), Value: b, Revision: revision, Created: revision, Time: time.Unix(revision, 0),
-	}}
-}
-
-func who(n string) name.Key     { return name.Key{Kind: name.KindNode, Node: n} }
-func run(n string) name.Key     { return name.Key{Kind: name.KindRun, Node: n} }
-func fact(n, f string) name.Key { return name.Key{Kind: name.KindFact, Node: n, Name: f} }
 func ok(v string) record.Fact {
 	return record.Fact{Status: record.OK, Value: json.RawMessage(v), Run: "r"}
 }
@@ -46,6 +31,7 @@ func live(exports ...string) record.Run {
 }
 
 func TestDecide(t *testing.T) {
+	who, run, fact := recordtest.Node, recordtest.Run, recordtest.Fact
 	group := record.Wait{Name: "w", Fact: "up", Group: "g", Min: 2}
 	named := record.Wait{Name: "w", Fact: "up", Nodes: []string{"b", "a"}}
 	isTrue := record.Wait{Name: "w", Fact: "up", Nodes: []string{"a"}, Equals: json.RawMessage("true")}
@@ -113,7 +99,7 @@ func TestDecide(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			v := view.New("d")
 			for i, w := range c.writes {
-				v.Update(store.Update{Changes: []store.Event{at(t, int64(i)+1, w.key, w.rec)}})
+				v.Update(store.Update{Changes: []store.Event{recordtest.At(t, int64(i)+1, w.key, w.rec)}})
 			}
 			d := Decide(v, c.wait, c.asker)
 			if d.State != c.state {
@@ -131,8 +117,8 @@ func TestDecide(t *testing.T) {
 
 func TestAViewForgetsWhatIsDeleted(t *testing.T) {
 	v := view.New("d")
-	up := at(t, 2, fact("a", "up"), ok("1"))
-	v.Update(store.Update{Changes: []store.Event{at(t, 1, who("a"), record.Node{Groups: []string{"g"}}), up}})
+	up := recordtest.At(t, 2, recordtest.Fact("a", "up"), ok("1"))
+	v.Update(store.Update{Changes: []store.Event{recordtest.At(t, 1, recordtest.Node("a"), record.Node{Groups: []string{"g"}}), up}})
 	w := record.Wait{Fact: "up", Group: "g"}
 	if d := Decide(v, w, Asker{}); d.State != Met {
 		t.Fatalf("before: %v", d)
@@ -141,7 +127,7 @@ func TestAViewForgetsWhatIsDeleted(t *testing.T) {
 	if d := Decide(v, w, Asker{}); d.State != Waiting {
 		t.Errorf("after: %v", d)
 	}
-	v.Update(store.Update{Changes: []store.Event{at(t, 4, who("a"), record.Node{})}})
+	v.Update(store.Update{Changes: []store.Event{recordtest.At(t, 4, recordtest.Node("a"), record.Node{})}})
 	if diff := cmp.Diff([]string(nil), v.Members("g")); diff != "" {
 		t.Errorf("members after leaving the group (-want +got):\n%s", diff)
 	}

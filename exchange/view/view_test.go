@@ -9,22 +9,10 @@ import (
 
 	"github.com/nodeapply/apply/exchange/name"
 	"github.com/nodeapply/apply/exchange/record"
+	"github.com/nodeapply/apply/exchange/record/recordtest"
 	"github.com/nodeapply/apply/exchange/store"
 )
 
-// at writes one record at a revision, which is as many seconds after the epoch.
-func at(t *testing.T, revision int64, k name.Key, rec any) store.Event {
-	t.Helper()
-	k.Deployment = "d"
-	b, err := json.Marshal(rec)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return store.Event{Entry: store.Entry{Key: k.String(), Value: b, Revision: revision, Created: revision, Time: time.Unix(revision, 0)}}
-}
-
-func who(n string) name.Key   { return name.Key{Kind: name.KindNode, Node: n} }
-func run(n string) name.Key   { return name.Key{Kind: name.KindRun, Node: n} }
 func up(n string) name.Key    { return name.Key{Kind: name.KindFact, Node: n, Name: "up"} }
 func limit(n string) name.Key { return name.Key{Kind: name.KindLimit, Node: n, Name: "l"} }
 
@@ -41,15 +29,15 @@ func TestFact(t *testing.T) {
 		told   bool // by the run "r"
 	}{
 		{"none", nil, false, "", false, false},
-		{"one", []store.Event{at(t, 1, up("a"), yes)}, true, "", true, true},
-		{"of this boot", []store.Event{at(t, 1, who("a"), record.Node{Boot: "b1"}), at(t, 2, up("a"), yes)}, true, "", true, true},
-		{"of an earlier boot", []store.Event{at(t, 1, up("a"), yes), at(t, 2, who("a"), record.Node{Boot: "b2"})}, true, "stale: the node has booted since", false, false},
-		{"still fresh", []store.Event{at(t, 1, up("a"), short), at(t, 3, who("b"), record.Node{})}, true, "", true, true},
-		{"too old", []store.Event{at(t, 1, up("a"), short), at(t, 4, who("b"), record.Node{})}, true, "stale: older than its ttl of 2s", false, false},
-		{"withdrawn", []store.Event{at(t, 1, up("a"), record.Fact{Status: record.Removed, Run: "r"})}, true, "", false, true},
-		{"of another run", []store.Event{at(t, 1, up("a"), record.Fact{Status: record.OK, Value: json.RawMessage("1"), Run: "q"})}, true, "", true, false},
+		{"one", []store.Event{recordtest.At(t, 1, up("a"), yes)}, true, "", true, true},
+		{"of this boot", []store.Event{recordtest.At(t, 1, recordtest.Node("a"), record.Node{Boot: "b1"}), recordtest.At(t, 2, up("a"), yes)}, true, "", true, true},
+		{"of an earlier boot", []store.Event{recordtest.At(t, 1, up("a"), yes), recordtest.At(t, 2, recordtest.Node("a"), record.Node{Boot: "b2"})}, true, "stale: the node has booted since", false, false},
+		{"still fresh", []store.Event{recordtest.At(t, 1, up("a"), short), recordtest.At(t, 3, recordtest.Node("b"), record.Node{})}, true, "", true, true},
+		{"too old", []store.Event{recordtest.At(t, 1, up("a"), short), recordtest.At(t, 4, recordtest.Node("b"), record.Node{})}, true, "stale: older than its ttl of 2s", false, false},
+		{"withdrawn", []store.Event{recordtest.At(t, 1, up("a"), record.Fact{Status: record.Removed, Run: "r"})}, true, "", false, true},
+		{"of another run", []store.Event{recordtest.At(t, 1, up("a"), record.Fact{Status: record.OK, Value: json.RawMessage("1"), Run: "q"})}, true, "", true, false},
 		{"of another deployment", []store.Event{{Entry: store.Entry{Key: name.Key{Kind: name.KindFact, Deployment: "x", Node: "a", Name: "up"}.String(), Value: []byte(`{}`)}}}, false, "", false, false},
-		{"deleted", []store.Event{at(t, 1, up("a"), yes), {Entry: store.Entry{Key: at(t, 1, up("a"), yes).Key, Revision: 2}, Deleted: true}}, false, "", false, false},
+		{"deleted", []store.Event{recordtest.At(t, 1, up("a"), yes), {Entry: store.Entry{Key: recordtest.At(t, 1, up("a"), yes).Key, Revision: 2}, Deleted: true}}, false, "", false, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			v := New("d")
@@ -70,8 +58,8 @@ func TestFact(t *testing.T) {
 
 func TestMalformed(t *testing.T) {
 	v := New("d")
-	bad := at(t, 1, up("a"), 1)
-	worse := at(t, 2, run("a"), []int{})
+	bad := recordtest.At(t, 1, up("a"), 1)
+	worse := recordtest.At(t, 2, recordtest.Run("a"), []int{})
 	v.Update(store.Update{Changes: []store.Event{bad, worse}})
 	if f, there := v.Fact("a", "up"); !there || f.Stale == "" {
 		t.Errorf("there %t, stale %q: want it to be named as such", there, f.Stale)
@@ -87,15 +75,15 @@ func TestMalformed(t *testing.T) {
 func TestGroups(t *testing.T) {
 	v := New("d")
 	in := record.Node{Groups: []string{"g"}}
-	v.Update(store.Update{Changes: []store.Event{at(t, 1, who("b"), in), at(t, 2, who("a"), in), at(t, 3, up("c"), record.Fact{})}})
+	v.Update(store.Update{Changes: []store.Event{recordtest.At(t, 1, recordtest.Node("b"), in), recordtest.At(t, 2, recordtest.Node("a"), in), recordtest.At(t, 3, up("c"), record.Fact{})}})
 	if diff := cmp.Diff([][]string{{"a", "b"}, {"a", "b", "c"}}, [][]string{v.Members("g"), v.Nodes()}); diff != "" {
 		t.Error(diff)
 	}
-	v.Update(store.Update{Changes: []store.Event{at(t, 4, who("a"), record.Node{})}})
+	v.Update(store.Update{Changes: []store.Event{recordtest.At(t, 4, recordtest.Node("a"), record.Node{})}})
 	if diff := cmp.Diff([]string{"b"}, v.Members("g")); diff != "" {
 		t.Errorf("after a has left: %s", diff)
 	}
-	v.Update(store.Update{Reset: &store.Listing{Revision: 9, Entries: []store.Entry{at(t, 5, who("z"), in).Entry}}})
+	v.Update(store.Update{Reset: &store.Listing{Revision: 9, Entries: []store.Entry{recordtest.At(t, 5, recordtest.Node("z"), in).Entry}}})
 	if diff := cmp.Diff([][]string{{"z"}, {"z"}}, [][]string{v.Members("g"), v.Nodes()}); diff != "" || v.Revision != 9 {
 		t.Errorf("after a reset to revision %d: %s", v.Revision, diff)
 	}
@@ -104,9 +92,9 @@ func TestGroups(t *testing.T) {
 func TestQueue(t *testing.T) {
 	v := New("d")
 	v.Update(store.Update{Changes: []store.Event{
-		at(t, 3, limit("a"), record.Limit{Run: "r", Max: 1}), at(t, 2, limit("b"), record.Limit{Run: "q", Max: 1}),
-		at(t, 4, run("a"), record.Run{ID: "r", Doing: "applying file.x", Waits: []record.Wait{{Name: "w", Fact: "up", Nodes: []string{"b"}, Active: true}, {Name: "later", Fact: "up", Nodes: []string{"b"}}}}),
-		at(t, 5, run("b"), record.Run{ID: "q", Ended: true}),
+		recordtest.At(t, 3, limit("a"), record.Limit{Run: "r", Max: 1}), recordtest.At(t, 2, limit("b"), record.Limit{Run: "q", Max: 1}),
+		recordtest.At(t, 4, recordtest.Run("a"), record.Run{ID: "r", Doing: "applying file.x", Waits: []record.Wait{{Name: "w", Fact: "up", Nodes: []string{"b"}, Active: true}, {Name: "later", Fact: "up", Nodes: []string{"b"}}}}),
+		recordtest.At(t, 5, recordtest.Run("b"), record.Run{ID: "q", Ended: true}),
 	}})
 	want := []Place{{"b", 2, "q", "no run there"}, {"a", 3, "r", "applying file.x, in wait.w for up"}}
 	if diff := cmp.Diff(want, v.Queue("l")); diff != "" {

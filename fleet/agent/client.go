@@ -1,11 +1,9 @@
 package agent
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -105,12 +103,11 @@ type conn struct {
 const maxGreeting = 64 << 10
 
 func (c *conn) greet(ctx context.Context, d *Dialer, node string) error {
-	var b limited
-	if _, err := c.peer.Call(ctx, "greet", nil, wire.Streams{Stdout: &b}, 0); err != nil {
+	if err := c.peer.Ask(ctx, "greet", nil, &c.hello, maxGreeting); err != nil {
 		return fmt.Errorf("agent: %w", err)
 	}
 	c.heard = time.Now()
-	if err := json.Unmarshal(b.Bytes(), &c.hello); err != nil || c.hello.Node != node {
+	if c.hello.Node != node {
 		return fmt.Errorf("agent: the node does not say that it is %s", node)
 	}
 	i := slices.IndexFunc(d.Keys, func(s ssh.Signer) bool { return slices.Contains(c.hello.Keys, ssh.FingerprintSHA256(s.PublicKey())) })
@@ -119,17 +116,6 @@ func (c *conn) greet(ctx context.Context, d *Dialer, node string) error {
 	}
 	c.key = d.Keys[i]
 	return nil
-}
-
-// limited is a buffer that takes no more than a greeting.
-type limited struct{ bytes.Buffer }
-
-// Write refuses what is too much.
-func (l *limited) Write(p []byte) (int, error) {
-	if l.Len()+len(p) > maxGreeting {
-		return 0, errors.New("a greeting over the limit")
-	}
-	return l.Buffer.Write(p)
 }
 
 // Run signs a command and lets the agent run it.

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -22,6 +23,7 @@ import (
 	"github.com/nodeapply/apply/exchange/durable"
 	"github.com/nodeapply/apply/exchange/pki"
 	"github.com/nodeapply/apply/fleet"
+	"github.com/nodeapply/apply/fleet/output"
 	"github.com/nodeapply/apply/fleet/agent/signed"
 	"github.com/nodeapply/apply/fleet/transport"
 	"github.com/nodeapply/apply/sshsig"
@@ -176,7 +178,7 @@ func Enroll(ctx context.Context, c transport.Conn, node, command string, a *pki.
 		answer.CloseWithError(err) // nil is the end of the input
 		done <- err
 	}()
-	messages := &limited{}
+	messages := output.NewCapture(1)
 	exit, err := c.Run(ctx, transport.Command{Line: command, Stdin: hear, Stdout: say, Stderr: messages})
 	say.Close()
 	hear.Close()
@@ -185,7 +187,7 @@ func Enroll(ctx context.Context, c transport.Conn, node, command string, a *pki.
 	case err != nil:
 		return err
 	case exit.Code != 0:
-		return &fleet.JobError{Err: fmt.Errorf("exit code %d: %.300s", exit.Code, strings.TrimSpace(messages.String()))}
+		return &fleet.JobError{Err: fmt.Errorf("exit code %d: %.300s", exit.Code, bytes.TrimSpace(messages.Bytes()))}
 	case granting != nil:
 		return &fleet.JobError{Err: granting}
 	}

@@ -2,7 +2,7 @@
 //
 // Who connects shows a certificate of the seat's authority, and so does the node: both are enrolled over ssh. Each command is signed by an operator's ssh key
 // that the node allows (a file of allowed signers), and counts once (see fleet/agent/signed). Every command and every refusal is written down before anything
-// else happens.
+// else happens; of connections by who has no certificate only some are, and how many there were.
 package agent
 
 import (
@@ -60,6 +60,7 @@ type Options struct {
 type service struct {
 	judge *signed.Judge
 	audit *audit.Log
+	flood *audit.Flood // of connections that come to nothing
 	slots chan struct{}
 }
 
@@ -97,7 +98,8 @@ func Serve(ctx context.Context, o Options) (err error) {
 	if s.audit, err = audit.Open(o.Audit, o.Log); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, s.audit.Close()) }()
+	s.flood = audit.NewFlood(s.audit)
+	defer func() { err = errors.Join(err, s.flood.Close(), s.audit.Close()) }()
 	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", o.Listen)
 	if err != nil {
 		return fmt.Errorf("agent: %w", err)
@@ -201,7 +203,7 @@ func (s *service) serve(ctx context.Context, conn *tls.Conn) {
 	err := conn.HandshakeContext(hello)
 	cancel()
 	if err != nil {
-		_ = s.audit.Write(audit.Entry{Time: time.Now(), Event: "refused", From: from, Error: err.Error()}) // nothing was asked for yet
+		_ = s.flood.Write(audit.Entry{Time: time.Now(), Event: "refused", From: from, Error: err.Error()}) // nothing was asked for yet
 		return
 	}
 	run := relay.Run

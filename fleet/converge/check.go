@@ -136,9 +136,9 @@ func (r *run) configured() bool {
 	return any
 }
 
-// meets says that the run needs an exchange of its own.
+// meets says that the run needs an exchange of its own; a plan needs it to see the facts of the last run.
 func (r *run) meets() bool {
-	return !r.Noop && !r.configured() && slices.ContainsFunc(r.nodes, func(n fleet.Node) bool {
+	return !r.configured() && slices.ContainsFunc(r.nodes, func(n fleet.Node) bool {
 		p := r.of(n.Name)
 		return p.err == nil && p.part != nil && len(p.part.Waits)+len(p.part.Limits) > 0
 	})

@@ -155,7 +155,7 @@ func (r *run) of(name string) *prepared {
 }
 
 func (r *run) meetingOptions() meeting.Options {
-	o := meeting.Options{Deployment: r.Deployment, Report: r.Report}
+	o := meeting.Options{Deployment: r.Deployment, Report: r.Report, Noop: r.Noop}
 	if r.Facts != "" {
 		o.File = filepath.Join(r.Facts, r.Key+".json")
 	}

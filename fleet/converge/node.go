@@ -200,24 +200,28 @@ func words(line string, argv []string) string {
 func (r *run) converge(ctx context.Context, n fleet.Node, conn transport.Conn) (transport.Exit, error) {
 	p := r.of(n.Name)
 	args := slices.Clone(r.RunArgs)
-	bundle := &files.Bundle{}
-	switch {
-	case r.Noop:
+	if r.Noop {
 		args = append(args, "--noop")
-	case r.meeting != nil && p.together():
+	}
+	bundle := &files.Bundle{}
+	if r.meeting != nil && p.together() {
 		link, err := r.meeting.Link(ctx, p.conn, path.Join(p.place.home, "stage", "exchange.sock"))
-		if err != nil {
+		switch {
+		case err == nil:
+			defer link.Close()
+			issued, err := r.meeting.Issue(p.part.Node)
+			if err != nil {
+				return transport.Exit{}, &fleet.JobError{Err: err}
+			}
+			for _, f := range issued {
+				bundle = bundle.With("data/exchange/"+f.Name, f.Data)
+			}
+			args = append(args, "--exchange", link.URL, "--exchange-credentials", "../exchange")
+		case r.Noop && ctx.Err() == nil:
+			r.Note(n.Name, "the plan is made without what nodes have exported: "+err.Error())
+		default:
 			return transport.Exit{}, &fleet.JobError{Err: err}
 		}
-		defer link.Close()
-		issued, err := r.meeting.Issue(p.part.Node)
-		if err != nil {
-			return transport.Exit{}, &fleet.JobError{Err: err}
-		}
-		for _, f := range issued {
-			bundle = bundle.With("data/exchange/"+f.Name, f.Data)
-		}
-		args = append(args, "--exchange", link.URL, "--exchange-credentials", "../exchange")
 	}
 	bundle = bundle.With("go", []byte(words("set --", args)+` "$@"`+"\n"))
 	told := r.Report.Node(n.Name)

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -39,7 +40,8 @@ const maxSums = 64 << 20
 
 // Get fetches src from a node as dir/NODE/BASE, where BASE is the last element of src. What was there is replaced by it as a whole.
 func Get(ctx context.Context, c transport.Conn, node, src, dir string) (err error) {
-	base := path.Base(path.Clean(src))
+	named := strings.TrimSuffix(strings.TrimRight(src, "/"), "/.") // FOLDER/. is the folder
+	base := path.Base(named)
 	if base == "/" || base == "." || base == ".." {
 		return &fleet.JobError{Err: fmt.Errorf("%s: has no last element to be named by", src)}
 	}
@@ -56,7 +58,7 @@ func Get(ctx context.Context, c transport.Conn, node, src, dir string) (err erro
 			_ = os.Remove(home) // where nothing is in it
 		}
 	}()
-	if err := receive(ctx, c, src, stage); err != nil {
+	if err := receive(ctx, c, named, stage); err != nil {
 		return err
 	}
 	if err := install(filepath.Join(stage, "data"), filepath.Join(home, base)); err != nil {

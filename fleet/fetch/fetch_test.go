@@ -97,3 +97,35 @@ func TestMadeUpFiles(t *testing.T) {
 		}
 	}
 }
+
+// TestNames: what is fetched has the last element of its name, however that is written; where it has none nothing is fetched.
+func TestNames(t *testing.T) {
+	here, err := transport.NewConnector(`sh -c 'exec sh -c "$1"'`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := here.Dial(t.Context(), transport.Target{Name: "n1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	src := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(src, "d", "e"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, fetched := range map[string]bool{"/d": true, "/d/": true, "/d//": true, "/d/.": true, "/d/./": true, "/d/e/../../d": true, "/d/..": false, "/d/e/../": false} {
+		dir := t.TempDir()
+		err := Get(t.Context(), conn, "n1", src+name, dir)
+		if fetched {
+			if _, missing := os.Stat(filepath.Join(dir, "n1", "d", "e")); err != nil || missing != nil {
+				t.Errorf("%s: %v, %v", name, err, missing)
+			}
+		} else if err == nil || err.Error() != src+name+": has no last element to be named by" {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for _, name := range []string{"/", "//", ".", "./", "..", "", "/."} {
+		if err := Get(t.Context(), conn, "n1", name, t.TempDir()); err == nil || !strings.HasSuffix(err.Error(), "has no last element to be named by") {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+}

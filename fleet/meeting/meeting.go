@@ -38,6 +38,7 @@ type Meeting struct {
 	wg         sync.WaitGroup
 	seen       *follower
 	facts      *facts
+	noop       bool
 
 	mu  sync.Mutex
 	out map[string]record.Run // what the seat says of nodes that cannot speak for themselves
@@ -51,6 +52,7 @@ type Options struct {
 	// count in this run.
 	File  string
 	Nodes []string
+	Noop  bool // File is only read
 }
 
 // Open starts the exchange. It outlives ctx, so that nodes can still say how they ended. Close ends it.
@@ -58,7 +60,7 @@ func Open(ctx context.Context, o Options) (m *Meeting, err error) {
 	if o.Deployment == "" {
 		o.Deployment = exchange.DefaultDeployment
 	}
-	m = &Meeting{deployment: o.Deployment, out: map[string]record.Run{}, facts: &facts{file: o.File, deployment: o.Deployment, nodes: o.Nodes}}
+	m = &Meeting{deployment: o.Deployment, noop: o.Noop, out: map[string]record.Run{}, facts: &facts{file: o.File, deployment: o.Deployment, nodes: o.Nodes}}
 	if m.folder, err = scratch.Temp("apply-fleet-"); err != nil {
 		return nil, err
 	}
@@ -92,7 +94,9 @@ func (m *Meeting) Close() error {
 	m.wg.Wait()
 	var err error
 	if m.hub != nil {
-		err = m.facts.save(m.hub)
+		if !m.noop {
+			err = m.facts.save(m.hub)
+		}
 		m.hub.Close()
 	}
 	return errors.Join(err, m.folder.Close())

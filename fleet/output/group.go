@@ -109,15 +109,19 @@ func difference(a, b Group) []byte {
 	return diff.Diff(from, a.Text, to, b.Text)
 }
 
+// same says who is in the largest group, which others are compared with.
 func same(groups []Group) string {
-	agree := Group{Nodes: groups[0].Nodes}.Title() + " agree"
+	text, them := Group{Nodes: groups[0].Nodes}.Title(), "it"
+	if len(groups[0].Nodes) > 1 {
+		text, them = text+" agree", "them"
+	}
 	if len(groups) > 1 {
-		agree += "; the others are compared with them"
+		text += "; the others are compared with " + them
 	}
 	if note := groups[0].Note; note != "" {
-		agree += ": " + note
+		text += ": " + note
 	}
-	return agree
+	return text
 }
 
 // shown is a text with whole lines, escaped for a terminal.

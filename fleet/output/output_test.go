@@ -153,7 +153,7 @@ func TestWriteDiff(t *testing.T) {
 			if err := output.WriteDiff(&got, []output.Group{tt.a, tt.b}, false); err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff("n1 agree; the others are compared with them\n\n"+tt.want, got.String()); diff != "" {
+			if diff := cmp.Diff("n1; the others are compared with it\n\n"+tt.want, got.String()); diff != "" {
 				t.Error(diff)
 			}
 		})

@@ -104,17 +104,15 @@ func (c *Client) join(ctx context.Context, a *authority.Authority, server string
 	if err != nil {
 		return told, err
 	}
-	var answer bytes.Buffer
 	ctx, cancel := context.WithTimeoutCause(ctx, startPatience, &transport.TimeoutError{After: startPatience, What: "start of the relay"})
 	defer cancel()
-	if _, err = c.Call(ctx, "join", id, wire.Streams{Stdout: &limited{&answer, 1 << 10}}, 0); err != nil {
+	if err = c.Ask(ctx, "join", id, &told, maxAnswer); err != nil {
 		return told, err
 	}
-	err = json.Unmarshal(answer.Bytes(), &told)
 	if !reachable(told.Address) {
 		told.Address = ""
 	}
-	return told, err
+	return told, nil
 }
 
 // failed tells what failed on a node from a node that was lost, and from the end of the context.
@@ -143,20 +141,6 @@ func (p *Put) content(_ context.Context, c *wire.Call) (wire.End, error) {
 
 // copySize is how much of a file is read at a time.
 const copySize = 256 << 10
-
-// limited refuses what is over a limit.
-type limited struct {
-	*bytes.Buffer
-	limit int
-}
-
-// Write takes what is within the limit.
-func (l *limited) Write(p []byte) (int, error) {
-	if l.Len()+len(p) > l.limit {
-		return 0, fmt.Errorf("an answer over the limit of %d bytes", l.limit)
-	}
-	return l.Buffer.Write(p)
-}
 
 // got reads what a node tells while it gets a bundle: notes, then an empty one when the bundle is there.
 type got struct {

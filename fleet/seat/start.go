@@ -2,9 +2,7 @@ package seat
 
 import (
 	"bufio"
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -94,20 +92,19 @@ func begin(ctx context.Context, conn transport.Conn, p *Program, at At, how stri
 
 // share ends the turn of a node that has got the program, which other nodes may get from there.
 func (c *Client) share(ctx context.Context, turn *spread.Turn, at At) {
-	var answer bytes.Buffer
 	var told relay.Shared
 	ctx, cancel := context.WithTimeoutCause(ctx, startPatience, &transport.TimeoutError{After: startPatience, What: "start of the relay"})
 	defer cancel()
-	_, err := c.Call(ctx, "share", nil, wire.Streams{Stdout: &limited{&answer, maxShared}}, 0)
-	if err != nil || json.Unmarshal(answer.Bytes(), &told) != nil || !reachable(told.Address) || strings.Trim(told.Key, base32) != "" {
+	err := c.Ask(ctx, "share", nil, &told, maxAnswer)
+	if err != nil || !reachable(told.Address) || strings.Trim(told.Key, base32) != "" {
 		told = relay.Shared{} // it serves nobody
 	}
 	c.holder = turn.Done(spread.Source{Name: at.Node, Address: told.Address, Key: told.Key})
 }
 
-// maxShared bounds the answer to the call "share"; base32 is what its key is made of.
+// maxAnswer bounds what a relay answers to a question, in bytes; base32 is what the key is made of by which others get the program.
 const (
-	maxShared = 1 << 10
+	maxAnswer = 1 << 10
 	base32    = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 )
 

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -59,6 +60,32 @@ func (p *Peer) Call(ctx context.Context, do string, args any, s Streams, patienc
 		return End{}, errors.New(e.Error)
 	}
 	return e, nil
+}
+
+// Ask is a call whose standard output is JSON of at most limit bytes, which is read into answer.
+func (p *Peer) Ask(ctx context.Context, do string, args, answer any, limit int) error {
+	text := bounded{limit: limit}
+	if _, err := p.Call(ctx, do, args, Streams{Stdout: &text}, 0); err != nil {
+		return err
+	}
+	if err := json.Unmarshal(text.Bytes(), answer); err != nil {
+		return fmt.Errorf("%s: the answer: %w", do, err)
+	}
+	return nil
+}
+
+// bounded is a buffer that refuses what is over a limit.
+type bounded struct {
+	bytes.Buffer
+	limit int
+}
+
+// Write takes what is within the limit.
+func (b *bounded) Write(p []byte) (int, error) {
+	if b.Len()+len(p) > b.limit {
+		return 0, fmt.Errorf("an answer over the limit of %d bytes", b.limit)
+	}
+	return b.Buffer.Write(p)
 }
 
 // abandon asks for the end of a call, and forgets it when none comes.

@@ -194,8 +194,12 @@ func (p *Peer) take(ctx context.Context, f frame) error {
 		}
 		e.Error, e.Signal = e.Error[:min(len(e.Error), maxTold)], e.Signal[:min(len(e.Signal), maxTold)]
 		p.mu.Lock()
+		given := p.mine[f.call] != c // up, meanwhile
 		delete(p.mine, f.call)
 		p.mu.Unlock()
+		if given {
+			return nil
+		}
 		c.allow.close(io.ErrClosedPipe)
 		c.end <- e
 		c.out.close(io.EOF)

@@ -9,6 +9,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -209,5 +210,48 @@ func TestHostile(t *testing.T) {
 				t.Errorf("want a broken protocol, got %v", err)
 			}
 		})
+	}
+}
+
+// TestGivenUpAsItEnds: an end that comes just when its call is given up ends nothing else.
+func TestGivenUpAsItEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, _, _ := pair(t, nil, map[string]wire.Handler{"linger": func(ctx context.Context, _ *wire.Call) (wire.End, error) {
+			<-ctx.Done()
+			time.Sleep(5 * time.Second) // as long as who calls waits
+			return wire.End{}, nil
+		}})
+		for range 200 {
+			ctx, cancel := context.WithCancel(t.Context())
+			time.AfterFunc(time.Second, cancel)
+			if _, err := l.Call(ctx, "linger", nil, wire.Streams{}, 0); err != nil && !errors.Is(err, context.Canceled) {
+				t.Fatal(err)
+			}
+		}
+	})
+}
+
+// TestAsk: an answer is read, and bounded.
+func TestAsk(t *testing.T) {
+	l, _, _ := pair(t, nil, map[string]wire.Handler{
+		"yes": func(_ context.Context, c *wire.Call) (wire.End, error) {
+			_, err := io.WriteString(c.Stdout, `{"a":1}`)
+			return wire.End{}, err
+		},
+		"much": func(_ context.Context, c *wire.Call) (wire.End, error) {
+			_, err := c.Stdout.Write(make([]byte, 100))
+			return wire.End{}, err
+		},
+		"not": func(_ context.Context, c *wire.Call) (wire.End, error) {
+			_, err := io.WriteString(c.Stdout, "{")
+			return wire.End{}, err
+		},
+	})
+	for do, want := range map[string]string{"yes": "", "much": "over the limit of 50 bytes", "not": "not: the answer: unexpected end", "none": "no such call"} {
+		var answer struct{ A int }
+		err := l.Ask(t.Context(), do, nil, &answer, 50)
+		if want == "" && (err != nil || answer.A != 1) || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: want %q, got %v, %+v", do, want, err, answer)
+		}
 	}
 }

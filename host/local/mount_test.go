@@ -41,7 +41,7 @@ func TestFullDisk(t *testing.T) {
 	if err := h.WriteFile(t.Context(), "/d/b", content("x")); err != nil {
 		t.Fatal(err)
 	}
-	if err, want := h.WriteFile(t.Context(), "/d/c", content("x")), "create: no space left on device"; err == nil || err.Error() != want {
+	if err, want := h.WriteFile(t.Context(), "/d/c", content("x")), "create: no space left on device: all inodes of the file system are in use"; err == nil || err.Error() != want {
 		t.Errorf("want %q, got %v", want, err)
 	}
 	if diff := cmp.Diff("-- d/ 1777 root:root --\n-- d/a 0644 root:root --\nold\n-- d/b 0644 root:root --\nx\n", h.Snapshot()); diff != "" {
@@ -67,23 +67,44 @@ func TestReadOnlyFileSystem(t *testing.T) {
 	}
 }
 
-func TestImmutableFile(t *testing.T) {
-	needsRoot(t, "chattr")
-	h := hosttest.New(t, "-- d/a --\nold\n")
-	if out, err := exec.Command("chattr", "+i", h.Path("d/a")).CombinedOutput(); err != nil {
-		t.Skipf("left out: the file system of the temporary directory has no immutable files: %s", out)
+// flag sets a flag of chattr on a file of h until the test's end.
+func flag(t *testing.T, h *hosttest.Host, flag, name string) {
+	t.Helper()
+	if out, err := exec.Command("chattr", "+"+flag, h.Path(name)).CombinedOutput(); err != nil {
+		t.Skipf("left out: the file system of the temporary directory has no such files: %s", out)
 	}
-	t.Cleanup(func() { _ = exec.Command("chattr", "-i", h.Path("d/a")).Run() })
+	t.Cleanup(func() { _ = exec.Command("chattr", "-"+flag, h.Path(name)).Run() })
+}
+
+// What chattr forbids, to root too, is told as that, and nothing is changed: of a folder that cannot be removed nothing is.
+func TestImmutable(t *testing.T) {
+	needsRoot(t, "chattr")
+	h := hosttest.New(t, "-- d/a --\nold\n-- log --\nold\n-- shut/full/b --\nold\n-- shut/c --\nold\n")
+	before := h.Snapshot()
+	flag(t, h, "i", "d/a")
+	flag(t, h, "a", "log")
+	flag(t, h, "i", "shut")
+	ctx := t.Context()
+	const no, it, folder = "operation not permitted: ", "it is immutable (chattr +i)", "the folder that it is in is immutable (chattr +i)"
 	for want, err := range map[string]error{
-		"rename: operation not permitted; old content kept": h.WriteFile(t.Context(), "/d/a", content("x")),
-		"chmod: operation not permitted":                    h.SetMeta(t.Context(), "/d/a", host.Meta{Mode: ptr(0)}),
-		"remove: /d/a: operation not permitted":             h.Remove(t.Context(), "/d", true),
+		"rename: " + no + it + "; old content kept":                               h.WriteFile(ctx, "/d/a", content("x")),
+		"symlink: " + no + it + "; old content kept":                              h.Symlink(ctx, "x", "/d/a"),
+		"chmod: " + no + it:                                                       h.SetMeta(ctx, "/d/a", host.Meta{Mode: ptr(0)}),
+		"remove: /d/a: " + no + it:                                                h.Remove(ctx, "/d", true),
+		"remove: /log: " + no + "it is append-only (chattr +a); old content kept": h.Remove(ctx, "/log", false),
+		"create: " + no + folder:                                                  h.WriteFile(ctx, "/shut/new", content("x")),
+		"mkdir: " + no + folder:                                                   h.Mkdir(ctx, "/shut/new", host.Meta{}),
+		"remove: /shut/full: " + no + folder + "; nothing removed":                h.Remove(ctx, "/shut/full", true),
+		"remove: /shut: " + no + it + "; nothing removed":                         h.Remove(ctx, "/shut", true),
+		"replace: " + no + it + "; old content kept": h.Supplant(ctx, "/shut", true, func(h host.Host, name string) error {
+			return h.WriteFile(ctx, name, content("x"))
+		}),
 	} {
 		if err == nil || err.Error() != want {
 			t.Errorf("want %q, got %v", want, err)
 		}
 	}
-	if diff := cmp.Diff("-- d/ 0755 root:root --\n-- d/a 0644 root:root --\nold\n", h.Snapshot()); diff != "" {
+	if diff := cmp.Diff(before, h.Snapshot()); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -18,7 +19,7 @@ import (
 	"github.com/nodeapply/apply/resources"
 )
 
-// stepTimeout is for one step: to write a file, or to ask a type for the state that it keeps, such as a package's version.
+// stepTimeout is for one step: to write a file, or to have a type bring its state back. A type that has a longer time of its own has that.
 const stepTimeout = 5 * time.Minute
 
 // Options of Run.
@@ -125,7 +126,8 @@ func (t *taker) take(ctx context.Context, s Step) (*report.Result, error) {
 	}
 	res := &report.Result{Address: s.Addr, Type: s.Addr.Type, Title: s.Addr.Title, Outcome: report.Changed, Reversible: true,
 		Changes: []report.Change{{Attribute: s.What, Before: "as the run left it", After: "as it was before"}}}
-	ctx, cancel := context.WithTimeout(ctx, stepTimeout)
+	after := t.timeout(s)
+	ctx, cancel := context.WithTimeoutCause(ctx, after, fmt.Errorf("timed out after %s", after))
 	defer cancel()
 	if err == nil {
 		err = t.putBack(ctx, host.Recording(t.h, recorder{t.run, s.Addr}), s)
@@ -139,6 +141,15 @@ func (t *taker) take(ctx context.Context, s Step) (*report.Result, error) {
 	}
 	res.StartMS, res.DurationMS = millis(start.Sub(t.began)), millis(time.Since(start))
 	return res, unannounced
+}
+
+// timeout is how long a step may take.
+func (t *taker) timeout(s Step) time.Duration {
+	i := slices.IndexFunc(t.types, func(typ resources.Type) bool { return typ.Name == s.Addr.Type })
+	if s.op != nil || i < 0 {
+		return stepTimeout
+	}
+	return max(stepTimeout, t.types[i].Timeout)
 }
 
 // now is what an undo of this undo needs of a type's own state.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -103,6 +104,19 @@ func TestFailure(t *testing.T) {
 	}
 	if got := rep.Results[1].Error.Summary; !strings.Contains(got, "unknown type dial") {
 		t.Errorf("the reason is %q", got)
+	}
+}
+
+// A step has the time of its type where that is longer: what a package manager has begun it should end.
+func TestTimeout(t *testing.T) {
+	tk := taker{types: []resources.Type{{Name: "package", Timeout: time.Hour}, {Name: "mount", Timeout: time.Minute}, {Name: "user"}}}
+	got := map[string]time.Duration{"a file of a package": tk.timeout(Step{Addr: resources.Address{Type: "package"}, op: &record.Op{}})}
+	for _, typ := range []string{"package", "mount", "user", "unknown"} {
+		got[typ] = tk.timeout(Step{Addr: resources.Address{Type: typ}})
+	}
+	want := map[string]time.Duration{"a file of a package": stepTimeout, "package": time.Hour, "mount": stepTimeout, "user": stepTimeout, "unknown": stepTimeout}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
 	}
 }
 

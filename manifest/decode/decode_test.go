@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"math"
 	"testing"
 	"time"
 
@@ -205,6 +206,20 @@ func TestValueAndBack(t *testing.T) {
 	}
 	if _, err := decode.Value(map[string]any{"a": []any{make(chan int)}}); err == nil || err.Error() != "a: [0]: the language has no value of Go type chan int" {
 		t.Errorf("a channel: got %v", err)
+	}
+}
+
+// TestNumbers holds that a number from outside equals the one that a manifest writes with the same digits.
+func TestNumbers(t *testing.T) {
+	for literal, in := range map[string]any{
+		"0.1": 0.1, "-2.5e-7": -2.5e-7, "1e300": 1e300, "9223372036854775807": int64(math.MaxInt64), "98765432109876543210": json.Number("98765432109876543210"),
+	} {
+		got, err := decode.Value(in)
+		if err != nil {
+			t.Errorf("%v: %v", in, err)
+		} else if !got.RawEquals(value(t, literal)) {
+			t.Errorf("%v is not %s: %#v", in, literal, got)
+		}
 	}
 }
 

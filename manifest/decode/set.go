@@ -1,11 +1,13 @@
 package decode
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
 	"math/big"
 	"reflect"
+	"strconv"
 	"strings"
 	"time"
 
@@ -236,6 +238,8 @@ func Value(x any) (cty.Value, error) {
 		if math.IsNaN(x) || math.IsInf(x, 0) {
 			return cty.NilVal, fmt.Errorf("the language has no number %v", x)
 		}
+	case json.Number:
+		return cty.ParseNumberVal(x.String())
 	}
 	rv := reflect.ValueOf(x)
 	switch rv.Kind() {
@@ -284,7 +288,7 @@ func goValue(v reflect.Value) cty.Value {
 	case reflect.Uint, reflect.Uint32, reflect.Uint64:
 		return cty.NumberUIntVal(v.Uint())
 	case reflect.Float64:
-		return cty.NumberFloatVal(v.Float())
+		return decimal(v.Float())
 	case reflect.Pointer, reflect.Interface:
 		if !v.IsNil() {
 			return goValue(v.Elem())
@@ -307,4 +311,13 @@ func goValue(v reflect.Value) cty.Value {
 		}
 	}
 	return cty.NullVal(cty.DynamicPseudoType)
+}
+
+// decimal is the number that a float64 was written as: 0.1 in a manifest has more digits of it than 0.1 in a float64, and is to equal it.
+func decimal(f float64) cty.Value {
+	v, err := cty.ParseNumberVal(strconv.FormatFloat(f, 'g', -1, 64))
+	if err != nil { // it is infinite
+		return cty.NumberFloatVal(f)
+	}
+	return v
 }

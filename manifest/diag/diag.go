@@ -245,20 +245,22 @@ func snippet(file *hcl.File, r hcl.Range, redact func(string) string) *Snippet {
 	if clean := redact(code); clean != code {
 		s.Code, s.Start, s.End = clean, 0, 0
 	}
-	s.clip()
+	s.clip(maxWidth)
 	return s
 }
 
 // maxWidth bounds the bytes of an excerpt.
 const maxWidth = 400
 
-// clip keeps the part of a very long line that the mistake is about.
-func (s *Snippet) clip() {
-	if len(s.Code) <= maxWidth {
+// clip keeps the part of a very long line that the mistake is about: at most most bytes.
+func (s *Snippet) clip(most int) {
+	if len(s.Code) <= most {
 		return
 	}
-	from := max(0, s.Start-maxWidth/4)
-	to := min(len(s.Code), from+maxWidth)
+	const dots = "..."
+	most -= 2 * len(dots)
+	from := max(0, min(s.Start-most/4, len(s.Code)-most))
+	to := min(len(s.Code), from+most)
 	for from > 0 && !utf8.RuneStart(s.Code[from]) {
 		from--
 	}
@@ -267,14 +269,14 @@ func (s *Snippet) clip() {
 	}
 	head, tail := "", ""
 	if from > 0 {
-		head = "..."
+		head = dots
 	}
 	if to < len(s.Code) {
-		tail = "..."
+		tail = dots
 	}
 	s.Code = head + s.Code[from:to] + tail
-	s.Start = s.Start - from + len(head)
-	s.End = min(s.End-from+len(head), len(s.Code))
+	s.Start = max(s.Start-from, 0) + len(head)
+	s.End = min(s.End-from+len(head), len(s.Code)-len(tail))
 }
 
 // offset finds the byte of a line and a column, both counted from 1. A column is taken for a rune, which it nearly always is.

@@ -84,7 +84,7 @@ func TestFrom(t *testing.T) {
 		},
 		"a very long line": {
 			in:   hcl.Diagnostics{diag.Errorf(at("long.hcl", 1, 5001, 10000, 10004), "L", "l.")},
-			want: "Error: L\n  long.hcl:1,5001-5005:\n     1 | ..." + strings.Repeat("é", 50) + "HERE" + strings.Repeat("y", 296) + "...\n       | " + strings.Repeat(" ", 53) + "^^^^\n  l.\n\n",
+			want: "Error: L\n  long.hcl:1,5001-5005:\n     1 | ..." + strings.Repeat("é", 49) + "HERE" + strings.Repeat("y", 292) + "...\n       | " + strings.Repeat(" ", 52) + "^^^^\n  l.\n\n",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -137,5 +137,33 @@ func TestHabits(t *testing.T) {
 		if got := diag.Meant(word, names); got != want {
 			t.Errorf("%s: got %q, want %q", word, got, want)
 		}
+	}
+}
+
+// TestMarks holds that the marks stand below what they mark, also on a narrow screen and behind characters that take two columns, or none.
+func TestMarks(t *testing.T) {
+	src := files{
+		"long.hcl": strings.Repeat("x", 200) + "HERE" + strings.Repeat("y", 200) + "\n" + strings.Repeat("z", 100),
+		"wide.hcl": "a = \"日本e\u0301\" + 語語",
+	}
+	for name, tc := range map[string]struct {
+		in    *hcl.Range
+		width int
+		want  string
+	}{
+		"in the middle":    {at("long.hcl", 1, 201, 200, 204), 60, "     1 | ..." + strings.Repeat("x", 11) + "HERE" + strings.Repeat("y", 30) + "...\n       | " + strings.Repeat(" ", 14) + "^^^^\n"},
+		"over two lines":   {at("long.hcl", 1, 201, 200, 450), 60, "     1 | ..." + strings.Repeat("x", 11) + "HERE" + strings.Repeat("y", 30) + "...\n       | " + strings.Repeat(" ", 14) + strings.Repeat("^", 34) + "\n     2 | " + strings.Repeat("z", 45) + "...\n"},
+		"wide and no room": {at("wide.hcl", 1, 14, 18, 24), 0, "     1 | a = \"日本e\u0301\" + 語語\n       |     \u0020\u3000\u3000     ^^^^\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var b strings.Builder
+			if err := diag.From(hcl.Diagnostics{diag.Errorf(tc.in, "S", "")}, src, nil).WriteText(&b, diag.TextOptions{Width: tc.width}); err != nil {
+				t.Fatal(err)
+			}
+			_, got, _ := strings.Cut(b.String(), ":\n")
+			if diff := cmp.Diff(tc.want+"\n", got); diff != "" {
+				t.Errorf("want -, got +:\n%s", diff)
+			}
+		})
 	}
 }

@@ -9,11 +9,12 @@ import (
 	"unicode/utf8"
 
 	"github.com/mitchellh/go-wordwrap"
+	"golang.org/x/text/width"
 )
 
 // TextOptions say how diagnostics look.
 type TextOptions struct {
-	Width int // columns at which details are wrapped; 0: not at all
+	Width int // columns at which details are wrapped and excerpts cut; 0: not at all
 	Color bool
 }
 
@@ -53,7 +54,7 @@ func (d Diagnostic) text(b *strings.Builder, o TextOptions) {
 		b.WriteString(":\n")
 	}
 	if d.Snippet != nil {
-		d.Snippet.text(b, on, off)
+		d.Snippet.text(b, on, off, o)
 	}
 	if detail != "" {
 		if o.Width > 4 {
@@ -64,23 +65,49 @@ func (d Diagnostic) text(b *strings.Builder, o TextOptions) {
 	b.WriteString("\n")
 }
 
-// text prints the lines with their numbers, and marks the place below the first of them.
-func (s *Snippet) text(b *strings.Builder, on, off string) {
+// gutter is how many columns stand before the lines of an excerpt.
+const gutter = 9
+
+// text prints the lines with their numbers, and marks the place below the first of them. Lines that are wider than the screen are cut: the marks would stand
+// below what the terminal puts on a line of its own.
+func (s *Snippet) text(b *strings.Builder, on, off string, o TextOptions) {
 	for i, line := range strings.Split(s.Code, "\n") {
-		line = strings.TrimSuffix(line, "\r")
+		part := Snippet{Code: strings.TrimSuffix(line, "\r")}
+		if i == 0 {
+			part.Start, part.End = s.Start, min(s.End, len(part.Code))
+		}
+		if o.Width > gutter+30 {
+			part.clip(o.Width - gutter)
+		}
+		line = part.Code
 		fmt.Fprintf(b, "  %4d | %s\n", int(s.Line)+i, printable(line))
-		if i > 0 || s.End <= s.Start && s.Start == 0 || s.Start > len(line) { // of nothing in a line, its place is shown
+		if i > 0 || s.End <= s.Start && s.Start == 0 || part.Start > len(line) { // of nothing in a line, its place is shown
 			continue
 		}
-		lead := strings.Map(func(r rune) rune {
-			if r == '\t' {
-				return r
+		marked := 0
+		for _, r := range strings.Map(blank, line[part.Start:max(part.Start, part.End)]) {
+			if marked++; r == wide {
+				marked++
 			}
-			return ' '
-		}, line[:s.Start])
-		marked := utf8.RuneCountInString(line[s.Start:max(s.Start, min(s.End, len(line)))])
-		fmt.Fprintf(b, "       | %s%s%s%s\n", lead, on, strings.Repeat("^", max(marked, 1)), off)
+		}
+		fmt.Fprintf(b, "       | %s%s%s%s\n", strings.Map(blank, line[:part.Start]), on, strings.Repeat("^", max(marked, 1)), off)
 	}
+}
+
+// wide is the blank that takes two columns.
+const wide = '\u3000'
+
+// blank is what takes as much of a line as r does.
+func blank(r rune) rune {
+	switch {
+	case r == '\t':
+		return r
+	case unicode.In(r, unicode.Mn, unicode.Me, unicode.Cf) && r > unicode.MaxASCII:
+		return -1
+	case width.LookupRune(r).Kind() == width.EastAsianWide, width.LookupRune(r).Kind() == width.EastAsianFullwidth:
+		return wide
+	}
+	return ' '
 }
 
 // printable keeps a hostile manifest from writing control codes to a terminal, and from turning the direction of writing.

@@ -130,6 +130,9 @@ func (m *Module) native(body *hclsyntax.Body) {
 		}
 		if !known {
 			hint := diag.Suggest(b.Type, m.blockNames())
+			if b.Type == "data" {
+				hint = "; what is known of the node are facts: `fact.NAME`."
+			}
 			if b.Type == "resource" && len(b.Labels) == 2 { // as Terraform has it
 				kind := b.Labels[0]
 				if near := diag.Meant(kind, m.blockNames()); near != "" && !m.kinds.Known(kind) {
@@ -185,6 +188,8 @@ func (m *Module) nativeBlock(b *hclsyntax.Block) *Block {
 		switch {
 		case b.Type == "variable" && inner.Type == "validation" && len(inner.Labels) == 0:
 			out.Inner = append(out.Inner, m.nativeBlock(inner))
+		case inner.Type == "dynamic" && len(inner.Labels) == 1: // as Terraform has it
+			m.errorf(&inner.TypeRange, "Unknown block", "A block `%s` holds no blocks. `for_each` repeats all of it; an attribute is made of many by `%s = [for ... ]` or `%[2]s = { for ... }`.", b.Type, inner.Labels[0])
 		default:
 			m.errorf(&inner.TypeRange, "Unknown block", "A block `%s` holds no block `%s`. If it is an attribute, write `%s = { ... }`.", b.Type, inner.Type, inner.Type)
 		}

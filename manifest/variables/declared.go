@@ -64,10 +64,10 @@ func Flag(r *cell.Run, b *syntax.Block, name string, fallback bool) bool {
 // Value computes the value: given, else its default; of its type; valid.
 func (v *Variable) Value(r *cell.Run) cell.Result {
 	t, ok := v.accepts(r)
+	nullable, sensitive := Flag(r, v.Block, "nullable", true), Flag(r, v.Block, "sensitive", false)
 	if !ok {
 		return cell.Failed()
 	}
-	nullable := Flag(r, v.Block, "nullable", true)
 	def := v.fallback(r, t)
 	res, at, given := v.Given(r)
 	if given && res.OK && !nullable && res.Val.IsKnown() && res.Val.IsNull() {
@@ -90,7 +90,7 @@ func (v *Variable) Value(r *cell.Run) cell.Result {
 		r.Errorf(at, "Wrong value for variable `"+v.Block.Label+"`", "It may not be null.")
 		return cell.Failed()
 	}
-	if Flag(r, v.Block, "sensitive", false) {
+	if sensitive {
 		res.Val = res.Val.Mark(funcs.Sensitive)
 	}
 	if decode.Sensitive(res.Val) {

@@ -10,10 +10,16 @@ import (
 	"github.com/nodeapply/apply/manifest/files"
 )
 
-// Settings reads a file of constants, NAME = VALUE a line in HCL or JSON. Values are nil, bool, float64, string, []any or map[string]any.
-func Settings(ctx context.Context, name string) (map[string]any, diag.List) {
+// Setting is a constant of a file of settings.
+type Setting struct {
+	Value any    // nil, bool, float64, string, []any or map[string]any
+	At    string // FILE:LINE
+}
+
+// Settings reads a file of constants, NAME = VALUE a line in HCL or JSON.
+func Settings(ctx context.Context, name string) (map[string]Setting, diag.List) {
 	r := &reader{ctx: ctx, files: &files.Reader{}, secretive: func(string) bool { return false }}
-	out := map[string]any{}
+	out := map[string]Setting{}
 	r.file(name, nil, func(setting string, _ *hcl.Range, v Given, _ bool) {
 		if !v.OK {
 			return
@@ -22,7 +28,7 @@ func Settings(ctx context.Context, name string) (map[string]any, diag.List) {
 		if err != nil {
 			r.errorf(v.At, "Wrong value for `"+setting+"`", "%s.", diag.Sentence(err.Error()))
 		}
-		out[setting] = x
+		out[setting] = Setting{x, diag.Where(v.At)}
 	})
 	list := diag.From(r.diags, r.files, nil)
 	if list.HasErrors() {

@@ -122,7 +122,7 @@ func TestSettings(t *testing.T) {
 		}
 	}
 	got, diags := variables.Settings(t.Context(), "good")
-	if diff := cmp.Diff(map[string]any{"jobs": 4.0, "tags": []any{"a"}}, got); diff != "" || len(diags) > 0 {
+	if diff := cmp.Diff(map[string]variables.Setting{"jobs": {4.0, "good:1"}, "tags": {[]any{"a"}, "good:2"}}, got); diff != "" || len(diags) > 0 {
 		t.Errorf("want -, got +:\n%s%v", diff, diags)
 	}
 	got, diags = variables.Settings(t.Context(), "bad")

@@ -155,7 +155,9 @@ func (x *explainer) relation(from, to resources.Address) string {
 	}
 	entries := x.cat.Entries()
 	stands := func(a, b resources.Address) bool {
-		return slices.ContainsFunc(x.cat.Find(a), func(v int) bool { return entries[v].Addr == b })
+		return a == b || slices.ContainsFunc(x.cat.Find(a), func(v int) bool {
+			return entries[v].Addr == b || a.Instance == "" && Covers(entries[v].Addr, b) // one of the instances that it became in the run
+		})
 	}
 	for i := range x.cat.Relations() {
 		if r := &x.cat.Relations()[i]; r.Kind == catalog.Notify && stands(r.From, from) && stands(r.To, to) {

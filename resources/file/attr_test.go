@@ -100,6 +100,8 @@ func TestValidate(t *testing.T) {
 		"negative limit":                     {made("/x", recurse, limit(-1)), "recurselimit: cannot be negative"},
 		"bad pattern":                        {made("/x", recurse, ignore("[")), "ignore: syntax error in pattern"},
 		"unknown links":                      {made("/x", links("both")), `links: want manage or follow, not "both"`},
+		"an owner that is none":              {made("/x", func(f *file.File) { f.Owner = "4294967295" }), "owner: 4294967295 is no number of an account: the largest is 4294967294"},
+		"a group beyond all":                 {made("/x", func(f *file.File) { f.Group = "4294967296" }), "group: 4294967296 is no number of an account: the largest is 4294967294"},
 		"a mode that was set without a look": {made("/x", mode("rw")), `mode: want octal digits such as "0644", or symbols such as "u+x,g-w,a=rX"`},
 	}
 	for name, test := range tests {
@@ -126,8 +128,12 @@ func TestIdentities(t *testing.T) {
 	if diff := cmp.Diff(want, f.Requires()); diff != "" {
 		t.Errorf("requires (-want +got):\n%s", diff)
 	}
-	want = []resources.Identity{{Kind: "path", Name: "/", Nearest: true}, {Kind: "path", Name: "/srv/a"}, {Kind: "path", Name: "/srv/b"}}
+	want = []resources.Identity{{Kind: "path", Name: "/", Nearest: true}, {Kind: "path", Name: "/srv/a"}, {Kind: "mount", Name: "/srv/a", Nearest: true}, {Kind: "path", Name: "/srv/b"}, {Kind: "mount", Name: "/srv/b", Nearest: true}}
 	if diff := cmp.Diff(want, made("/x", source("/srv/a", "https://example.org/", "file:///srv/b")).Requires()); diff != "" {
+		t.Errorf("requires (-want +got):\n%s", diff)
+	}
+	want = []resources.Identity{{Kind: "path", Name: "/", Nearest: true}, {Kind: "path", Name: "/srv/a", Below: true}, {Kind: "mount", Name: "/srv/a", Nearest: true}}
+	if diff := cmp.Diff(want, made("/x", source("/srv/a"), recurse).Requires()); diff != "" {
 		t.Errorf("requires (-want +got):\n%s", diff)
 	}
 }

@@ -80,9 +80,11 @@ func (f *File) compareAt(ctx context.Context, v host.View, w *want, st thing) (r
 		if missing = f.mayBecome(ctx, v, w, st.Stat, kind); missing != nil && st.Kind != host.Absent {
 			return d, missing
 		}
-		d.Changes = append(d.Changes, resources.Change{
-			Attr: "ensure", From: st.Kind.String(), To: kind.String(), Irreversible: !backup.Kept(st.Stat),
-		})
+		kept, err := backup.KeptWhole(v, w.name, st.Stat)
+		if err != nil {
+			return d, err
+		}
+		d.Changes = append(d.Changes, resources.Change{Attr: "ensure", From: st.Kind.String(), To: kind.String(), Irreversible: !kept})
 	}
 	var err error
 	switch kind {

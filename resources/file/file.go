@@ -153,7 +153,7 @@ func (f *File) Provides() []resources.Identity {
 	return []resources.Identity{{Kind: "path", Name: path.Clean(f.Path)}}
 }
 
-// Requires returns the folder above, the link's target, local sources, the owner and the group.
+// Requires returns the folder above, the link's target, local sources and what they are mounted on, what is in a folder that is copied, the owner and the group.
 func (f *File) Requires() []resources.Identity {
 	name := path.Clean(f.Path)
 	ids := []resources.Identity{{Kind: "path", Name: path.Dir(name), Nearest: true}}
@@ -162,7 +162,8 @@ func (f *File) Requires() []resources.Identity {
 	}
 	for _, source := range f.Source {
 		if source = content.LocalPath(source); path.IsAbs(source) {
-			ids = append(ids, resources.Identity{Kind: "path", Name: path.Clean(source)})
+			source = path.Clean(source)
+			ids = append(ids, resources.Identity{Kind: "path", Name: source, Below: f.Recurse}, resources.Identity{Kind: "mount", Name: source, Nearest: true})
 		}
 	}
 	if f.Owner != "" {

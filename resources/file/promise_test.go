@@ -134,6 +134,24 @@ func TestSystemFolders(t *testing.T) {
 	}
 }
 
+// What an undo could not bring back is called irreversible, wherever in a folder it is.
+func TestRemovalOfWhatIsNotKept(t *testing.T) {
+	for name, tc := range map[string]struct {
+		tree string
+		want bool
+	}{
+		"files":  {"-- x/sub/f --\n", false},
+		"a pipe": {"-- x/sub/pipe| 0600 --\n", true},
+	} {
+		for what, f := range map[string]*file.File{"absent": made("/x", ensure("absent"), force), "file": made("/x", content(""), force), "purged": made("/", purge, force)} {
+			d, err := f.Check(t.Context(), hosttest.New(t, tc.tree))
+			if err != nil || len(d.Changes) == 0 || d.Changes[0].Irreversible != tc.want {
+				t.Errorf("%s %s: %+v, %v", name, what, d.Changes, err)
+			}
+		}
+	}
+}
+
 // A device is neither written to nor replaced unless that is asked for.
 func TestDevices(t *testing.T) {
 	resourcetest.NeedsRoot(t, noOwners)

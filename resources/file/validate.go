@@ -10,6 +10,7 @@ import (
 
 	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/resources/file/internal/content"
+	"github.com/nodeapply/apply/resources/internal/accounts"
 )
 
 // Validate finds what is wrong with the attributes themselves and with their combination.
@@ -31,6 +32,8 @@ func (f *File) Validate() error {
 	if f.Mode != "" {
 		check("mode", f.Mode.Check())
 	}
+	check("owner", accounts.CheckID(string(f.Owner)))
+	check("group", accounts.CheckID(string(f.Group)))
 	check("backup", f.Backup.Check())
 	require(slices.Contains([]string{"", "manage", follow}, f.Links), "links", "want manage or follow, not %q", f.Links)
 	f.validateContent(check, require)

@@ -65,6 +65,9 @@ func (g *Group) Validate() error {
 	if g.Ensure == absent && g.Name == "root" {
 		bad.Addf("ensure", "root is never removed")
 	}
+	if g.GID != nil {
+		bad.Add("gid", accounts.CheckID(number(*g.GID)))
+	}
 	for _, m := range g.Members {
 		bad.Add("members", accounts.CheckReference(m))
 	}

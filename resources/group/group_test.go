@@ -205,6 +205,7 @@ func TestValidate(t *testing.T) {
 		{"line end", func(g *Group) { g.Name = "a\nb" }, "is no name of an account"},
 		{"number", func(g *Group) { g.Name = "1000" }, "is a number"},
 		{"long", func(g *Group) { g.Name = strings.Repeat("a", 33) }, "is longer than 32"},
+		{"gid that is none", func(g *Group) { g.GID = ptr(4294967295) }, "gid: 4294967295 is no number of an account"},
 		{"root", func(g *Group) { g.Name, g.Ensure = "root", absent }, "root is never removed"},
 		{"member", func(g *Group) { g.Members = resources.Strings{"a,b"} }, `members: "a,b" is no name of an account`},
 		{"number of a user", func(g *Group) { g.Members = resources.Strings{"1000"} }, `members: "1000" is a number: want the name`},

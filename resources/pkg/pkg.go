@@ -10,6 +10,7 @@ import (
 	"path"
 	"regexp"
 	"slices"
+	"time"
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
@@ -20,6 +21,9 @@ import (
 )
 
 // Package is a package of the node, or several in the same state.
+//
+// A transaction may take an hour, the wait for another's lock included, before it is ended where it is; `timeout` says otherwise. What it left is repaired
+// by the next run where the package manager can do that (dpkg).
 type Package struct {
 	// The package's name, or a list of names; with the architecture where the package manager knows such names (`foo:amd64`, `foo.i686`).
 	// A virtual package is installed when a package that provides it is.
@@ -74,12 +78,17 @@ const (
 	replace = "replace"
 )
 
+// longest is the default deadline of a transaction. What it downloads and what scripts of packages do (a module for each kernel, an initramfs) takes as long
+// as it takes; one that is ended on its way leaves packages half installed.
+const longest = time.Hour
+
 // Type returns the type for one run: its resources share what they read of the package databases.
 func Type() resources.Type {
 	r := known.NewRun()
 	return resources.Type{
-		Name: "package",
-		Late: []string{"version"},
+		Name:    "package",
+		Timeout: longest,
+		Late:    []string{"version"},
 		New: func(title string) resources.Resource {
 			return &Package{Name: resources.Strings{title}, Ensure: goal.Installed, Configfiles: keep, Autostart: true, run: r}
 		},

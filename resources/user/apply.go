@@ -1,6 +1,7 @@
 package user
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -43,6 +44,18 @@ func (u *User) Apply(ctx context.Context, h host.Host, d resources.Diff) error {
 	}
 	if u.Password == nil || !d.Has("password") && !d.Has("ensure") {
 		return nil
+	}
+	return u.setPassword(ctx, h, run)
+}
+
+// setPassword tells chpasswd the hash. Where the password stood in /etc/passwd it would have to be there too: so it is taken out first.
+func (u *User) setPassword(ctx context.Context, h host.Host, run func(args ...string) error) error {
+	s, err := accounts.FindShadow(h, u.Name)
+	if err == nil && s.Open {
+		err = run("usermod", "-p", "x", "--", u.Name)
+	}
+	if err != nil {
+		return err
 	}
 	return tool.Run(ctx, h, host.Cmd{Args: []string{"chpasswd", "-e"}, Stdin: strings.NewReader(u.Name + ":" + *u.Password + "\n")})
 }
@@ -244,10 +257,27 @@ func (u *User) Restore(ctx context.Context, h host.Host, raw json.RawMessage) er
 		}
 	}
 	d, err := u.check(ctx, h) // whatever has become of the shell
-	if err != nil || d.Empty() {
+	if err == nil && !d.Empty() {
+		err = u.Apply(ctx, h, d)
+	}
+	if err != nil || !b.There {
 		return err
 	}
-	return u.Apply(ctx, h, d)
+	return restoreAgeing(ctx, h, b)
+}
+
+// restoreAgeing sets for how long the password is good, which a new entry and a new password have anew.
+func restoreAgeing(ctx context.Context, h host.Host, b before) error {
+	is, err := accounts.FindShadow(h, b.Name)
+	was := b.Shadow.Ageing
+	if err != nil || is.Ageing == was || was == (accounts.Ageing{}) { // which earlier versions did not keep
+		return err
+	}
+	args := []string{"chage"}
+	for i, option := range []string{"-d", "-m", "-M", "-W", "-I"} {
+		args = append(args, option, cmp.Or(was[i], "-1")) // none
+	}
+	return tool.Run(ctx, h, host.Cmd{Args: append(args, "--", b.Name)})
 }
 
 // restoreGroup makes the user's own group again, which userdel took away.

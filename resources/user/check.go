@@ -136,8 +136,12 @@ func (u *User) compareShadow(v host.View, d *resources.Diff) error {
 	if err != nil {
 		return err
 	}
-	if u.Password != nil && *u.Password != s.Password {
+	switch {
+	case u.Password == nil:
+	case *u.Password != s.Password:
 		d.Compare("password", "(another hash)", "(the declared hash)")
+	case s.Open && !u.entire: // an undo leaves it where it was
+		d.Compare("password", "(in /etc/passwd)", "(in /etc/shadow)")
 	}
 	if s.Expiry == "" {
 		s.Expiry = absent

@@ -90,7 +90,14 @@ func (u *User) Validate() error {
 		bad.Addf("ensure", "root is never removed")
 	}
 	bad.OneOf("membership", u.Membership, minimum, inclusive)
-	if u.GID != "" && !digits(string(u.GID)) {
+	if u.UID != nil {
+		bad.Add("uid", accounts.CheckID(number(*u.UID)))
+	}
+	switch {
+	case u.GID == "":
+	case digits(string(u.GID)):
+		bad.Add("gid", accounts.CheckID(string(u.GID)))
+	default:
 		bad.Add("gid", accounts.CheckReference(string(u.GID)))
 	}
 	for _, g := range u.Groups {

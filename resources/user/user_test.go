@@ -65,10 +65,12 @@ var actual = map[string]string{
 	"nothing":     accountstest.Base,
 	"his group":   strings.Replace(accountstest.Base, "audio:", "bob:x:2001:\naudio:", 1),
 	"plain":       with("bob:x:1001:1001::/home/bob:/bin/sh", "bob:x:1001:", "bob:!:19000:0:99999:7:::", ""),
-	"member":      with("bob:x:2000:1001:Bob, the builder:/home/bob:/bin/bash", "bob:x:1001:", "bob:"+someHash+":19000:0:99999:7:::", "bob"),
+	"member":      with("bob:x:2000:1001:Bob, the builder:/home/bob:/bin/bash", "bob:x:1001:", "bob:"+someHash+":19500:1:90:14:30::", "bob"),
 	"a slash":     with("bob:x:1001:1001::/home/bob/:/bin/sh", "bob:x:1001:", "bob:!:19000:0:99999:7:::", ""),
 	"no shell":    with("bob:x:1001:29::/home/bob:", "", "bob::19000:0:99999:7:::", ""),
 	"no group":    with("bob:x:1001:60000::/home/bob:/bin/sh", "", "bob:!:19000:0:99999:7:::", ""),
+	"no shadow":   with("bob:*:1001:29::/home/bob:/bin/sh", "", "", ""),
+	"for all":     with("bob:"+someHash+":1001:29::/home/bob:/bin/sh", "", "bob:!:19500:1:90:14:30::", ""),
 	"will expire": with("bob:x:1001:29::/home/robert:/bin/sh", "", "bob:*:19000:0:99999:7::22294:", ""),
 }
 
@@ -82,7 +84,10 @@ func with(passwd, group, shadow, audio string) string {
 	if strings.Contains(passwd, "/home/robert") {
 		home = "/home/robert"
 	}
-	return strings.Replace(tree, "alice:$6", shadow+"\nalice:$6", 1) + "-- " + home[1:] + "/ 0755 bob:root --\n-- " + home[1:] + "/mine --\nkeep\n"
+	if shadow != "" {
+		shadow += "\n"
+	}
+	return strings.Replace(tree, "alice:$6", shadow+"alice:$6", 1) + "-- " + home[1:] + "/ 0755 bob:root --\n-- " + home[1:] + "/mine --\nkeep\n"
 }
 
 func TestConverges(t *testing.T) {
@@ -119,6 +124,8 @@ func TestWhatIsDone(t *testing.T) {
 		{"removed", "member", "absent", []string{"userdel -- bob"}, "ensure: present -> absent"},
 		{"removed with his home", "member", "absent with home", []string{"userdel -r -- bob"}, "ensure: present -> absent"},
 		{"nothing to do", "member", "password", nil, ""},
+		{"a password gets an entry of its own", "no shadow", "password", []string{"usermod -p x -- bob", "chpasswd -e"}, "password: (another hash) -> (the declared hash)"},
+		{"a password that all can read", "for all", "password", []string{"usermod -p x -- bob", "chpasswd -e"}, "password: (in /etc/passwd) -> (in /etc/shadow)"},
 		{"a password never shows", "plain", "password", []string{"chpasswd -e"}, "password: (another hash) -> (the declared hash)"},
 		{"a further group", "member", "groups", []string{"gpasswd -a bob -- video"}, "groups: audio -> audio,video"},
 		{"other groups", "member", "just these", []string{"gpasswd -a bob -- video", "gpasswd -d bob -- audio"}, "groups: audio -> video"},
@@ -209,6 +216,8 @@ func TestRestore(t *testing.T) {
 				continue // the home comes back without it
 			case start == "no group" && slices.Contains([]string{"all", "gid by name", "gid by number", "absent", "absent with home"}, name):
 				continue // nobody can be put into a group again that is none
+			case start == "no shadow" || start == "for all" && slices.Contains([]string{"all", "password", "locked", "absent", "absent with home"}, name):
+				continue // a new entry has its password in /etc/shadow: see TestRestoresThePassword
 			}
 			t.Run(name+" to "+start, func(t *testing.T) {
 				h := accountstest.New(t, tree)
@@ -221,6 +230,32 @@ func TestRestore(t *testing.T) {
 					t.Error(diff)
 				}
 			})
+		}
+	}
+}
+
+// The password that counted counts again, wherever it stands: in /etc/passwd no hash is put back.
+func TestRestoresThePassword(t *testing.T) {
+	resourcetest.NeedsRoot(t, numbers)
+	for start, want := range map[string]string{"no shadow": "*", "for all": someHash, "member": someHash} {
+		for name, edit := range declared {
+			h := accountstest.New(t, actual[start])
+			u := declare(edit)
+			was, err := u.Before(t.Context(), h, resourcetest.Check(t, h, u))
+			if err != nil {
+				t.Fatal(err)
+			}
+			resourcetest.Converges(t, h, u)
+			if err := declare(nil).Restore(t.Context(), h, was); err != nil {
+				t.Errorf("%s, then %s: %v", start, name, err)
+			}
+			s, err := accounts.FindShadow(h, "bob")
+			if s.Password != want || err != nil {
+				t.Errorf("%s, then %s: want %s, got %+v, %v", start, name, want, s, err)
+			}
+			if ageing := (accounts.Ageing{"19500", "1", "90", "14", "30"}); start != "no shadow" && s.Ageing != ageing {
+				t.Errorf("%s, then %s: ageing %v", start, name, s.Ageing)
+			}
 		}
 	}
 }
@@ -253,6 +288,8 @@ func TestValidate(t *testing.T) {
 		{"group", func(u *User) { u.Groups = resources.Strings{"a:b"} }, `groups: "a:b" is no name`},
 		{"number of a group", func(u *User) { u.Groups = resources.Strings{"29"} }, `groups: "29" is a number: want the name`},
 		{"gid", func(u *User) { u.GID = "-1" }, `gid: "-1" is no name`},
+		{"gid that is none", func(u *User) { u.GID = "4294967295" }, "gid: 4294967295 is no number of an account"},
+		{"uid that is none", func(u *User) { u.UID = ptr(uint32(4294967295)) }, "uid: 4294967295 is no number of an account: the largest is 4294967294"},
 		{"home", func(u *User) { u.Home = "home/x" }, "home: "},
 		{"home with dots", func(u *User) { u.Home = "/home/../etc" }, "home: "},
 		{"home with a colon", func(u *User) { u.Home = "/a:b" }, "home: "},
@@ -313,7 +350,7 @@ func TestInspect(t *testing.T) {
 			})
 		}
 	}
-	got := resourcetest.Inspects(t, accountstest.New(t, strings.Replace(actual["member"], ":7:::\nalice", ":7::22294:\nalice", 1)), Type(), "bob")
+	got := resourcetest.Inspects(t, accountstest.New(t, strings.Replace(actual["member"], ":30::\nalice", ":30:22294:\nalice", 1)), Type(), "bob")
 	want := declare(func(u *User) {
 		u.UID, u.GID, u.Groups, u.Home, u.Shell = ptr[uint32](2000), "bob", resources.Strings{"audio"}, "/home/bob", "/bin/bash"
 		u.Comment, u.Expiry = ptr("Bob, the builder"), "2031-01-15"

@@ -1,4 +1,4 @@
-// Package config reads ssh_config(5).
+// Package config reads ssh_config(5), and says what it means for a host.
 package config
 
 import (
@@ -7,26 +7,35 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 )
 
-// Config is what is read of ssh_config: Host, HostName, Port, User, IdentityFile, CertificateFile, IdentitiesOnly, ProxyJump, HostKeyAlias,
-// UserKnownHostsFile, GlobalKnownHostsFile and Include. Of Match only "all", "host" and "originalhost", by the names that a host has before HostName; other Match
-// blocks are skipped, as are all other keywords.
+// Config is what is read of ssh_config: Host, Match, Include, HostName, Port, User, Tag, IdentityFile, CertificateFile, IdentitiesOnly, IdentityAgent, ProxyJump,
+// ProxyCommand, HostKeyAlias, UserKnownHostsFile, GlobalKnownHostsFile and RevokedHostKeys. All other keywords are skipped.
 type Config struct {
 	Home    string // what ~ stands for
 	entries []entry
+	final   bool // there is a block for a second pass
 }
 
-// entry is one keyword with the Host patterns it stands below.
+// entry is one keyword with the block that it stands in.
 type entry struct {
-	patterns []string // nil: holds for all
-	key      string   // lower case
-	values   []string
+	in     *block
+	key    string // lower case
+	values []string
+	at     string // FILE:LINE
+}
+
+// followed tells whether a keyword, in lower case, means anything here.
+func followed(key string) bool {
+	switch key {
+	case "hostname", "port", "user", "tag", "identityfile", "certificatefile", "identitiesonly", "identityagent", "proxyjump", "proxycommand", "hostkeyalias",
+		"userknownhostsfile", "globalknownhostsfile", "revokedhostkeys":
+		return true
+	}
+	return false
 }
 
 // maxIncludes bounds how deep files include each other.
@@ -44,7 +53,8 @@ func Read(home string, files ...string) (*Config, error) {
 	return c, nil
 }
 
-func (c *Config) read(name string, patterns []string, depth int) error {
+// read reads a file that stands in a block: what it says holds where that does.
+func (c *Config) read(name string, outer *block, depth int) error {
 	if depth > maxIncludes {
 		return fmt.Errorf("%s: over the limit of %d includes", name, maxIncludes)
 	}
@@ -55,45 +65,41 @@ func (c *Config) read(name string, patterns []string, depth int) error {
 	if err != nil {
 		return err
 	}
-	number := 0
+	in, number := outer, 0
 	for line := range strings.Lines(string(src)) {
 		number++
-		words, err := configWords(line)
+		at := fmt.Sprintf("%s:%d", name, number)
+		words, err := splitWords(line)
 		if err != nil {
-			return fmt.Errorf("%s:%d: %w", name, number, err)
+			return fmt.Errorf("%s: %w", at, err)
 		}
 		if len(words) == 0 {
 			continue
 		}
 		key, values := strings.ToLower(words[0]), words[1:]
 		if len(values) == 0 {
-			return fmt.Errorf("%s:%d: %s has no value", name, number, words[0])
+			return fmt.Errorf("%s: %s has no value", at, words[0])
 		}
 		switch key {
 		case "host":
-			patterns = values
+			in = &block{outer: outer, criteria: []criterion{{kind: "Host", patterns: values}}}
 		case "match":
-			patterns = matchPatterns(values)
+			in = &block{outer: outer}
+			if in.criteria, err = matchCriteria(values); err != nil {
+				return fmt.Errorf("%s: %w", at, err)
+			}
+			c.final = c.final || in.final()
 		case "include":
-			if err := c.include(name, values, patterns, depth); err != nil {
+			if err := c.include(name, values, in, depth); err != nil {
 				return err
 			}
 		default:
-			c.entries = append(c.entries, entry{patterns, key, values})
+			if followed(key) {
+				c.entries = append(c.entries, entry{in, key, values, at})
+			}
 		}
 	}
 	return nil
-}
-
-// matchPatterns are the Host patterns that say what the criteria of a Match line do; for none of those that are not known.
-func matchPatterns(criteria []string) []string {
-	if len(criteria) == 1 && strings.EqualFold(criteria[0], "all") {
-		return nil
-	}
-	if len(criteria) == 2 && (strings.EqualFold(criteria[0], "host") || strings.EqualFold(criteria[0], "originalhost")) {
-		return strings.Split(criteria[1], ",")
-	}
-	return []string{"!*"}
 }
 
 // maxConfig bounds a file, in bytes.
@@ -124,8 +130,9 @@ func readOwn(name string) ([]byte, error) {
 // system is the folder of the system's configuration.
 const system = "/etc/ssh"
 
-// include reads files, whose relative names are in ~/.ssh, or in /etc/ssh where from is a part of the system's configuration.
-func (c *Config) include(from string, names, patterns []string, depth int) error {
+// include reads the files that patterns name, whose relative names are in ~/.ssh, or in /etc/ssh where from is a part of the system's configuration. As a
+// shell's, * leaves out names that begin with a dot; folders are passed over.
+func (c *Config) include(from string, names []string, in *block, depth int) error {
 	dir := filepath.Join(c.Home, ".ssh")
 	if strings.HasPrefix(from, system+"/") {
 		dir = system
@@ -139,91 +146,18 @@ func (c *Config) include(from string, names, patterns []string, depth int) error
 			return fmt.Errorf("%s: Include %s: %w", from, n, err)
 		}
 		for _, f := range found {
-			if err := c.read(f, patterns, depth+1); err != nil {
+			if strings.HasPrefix(filepath.Base(f), ".") && !strings.HasPrefix(filepath.Base(n), ".") {
+				continue
+			}
+			if info, err := os.Stat(f); err == nil && info.IsDir() {
+				continue
+			}
+			if err := c.read(f, in, depth+1); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
-}
-
-// configWords splits a line: KEY VALUE..., KEY=VALUE, values in double quotes, # at the beginning of a word comments.
-func configWords(line string) ([]string, error) {
-	line = strings.TrimSpace(line)
-	if i := strings.IndexAny(line, " \t="); i > 0 && !strings.HasPrefix(line, "#") {
-		line = line[:i] + " " + strings.TrimPrefix(strings.TrimLeft(line[i:], " \t"), "=")
-	}
-	var words []string
-	for line = strings.TrimSpace(line); line != "" && line[0] != '#'; line = strings.TrimLeft(line, " \t") {
-		if line[0] == '"' {
-			word, rest, ok := strings.Cut(line[1:], `"`)
-			if !ok {
-				return nil, errors.New("a quote is not closed")
-			}
-			words, line = append(words, word), rest
-			continue
-		}
-		end := strings.IndexAny(line, " \t")
-		if end < 0 {
-			end = len(line)
-		}
-		words, line = append(words, line[:end]), line[end:]
-	}
-	return words, nil
-}
-
-// First is the first value of a key, in lower case, for the names by which a host is known; "" if there is none.
-func (c *Config) First(names []string, key string) string {
-	if v := c.All(names, key); len(v) > 0 {
-		return v[0]
-	}
-	return ""
-}
-
-// All is every value of a key.
-func (c *Config) All(names []string, key string) []string {
-	var out []string
-	for _, e := range c.entries {
-		if e.key == key && e.holds(names) {
-			out = append(out, e.values...)
-		}
-	}
-	return out
-}
-
-// FirstLine is all values of the first line that holds: of lists on one line, such as UserKnownHostsFile.
-func (c *Config) FirstLine(names []string, key string) []string {
-	i := slices.IndexFunc(c.entries, func(e entry) bool { return e.key == key && e.holds(names) })
-	if i < 0 {
-		return nil
-	}
-	return c.entries[i].values
-}
-
-func (e entry) holds(names []string) bool {
-	if e.patterns == nil {
-		return true
-	}
-	return slices.ContainsFunc(names, func(name string) bool {
-		found := false
-		for _, p := range e.patterns {
-			pattern, negated := strings.CutPrefix(p, "!")
-			if !matches(pattern, name) {
-				continue
-			}
-			if negated {
-				return false
-			}
-			found = true
-		}
-		return found
-	})
-}
-
-// matches is ssh's: * and ? alone are special.
-func matches(pattern, name string) bool {
-	ok, err := path.Match(strings.NewReplacer("[", `\[`, `\`, `\\`).Replace(pattern), strings.ReplaceAll(name, "/", "_"))
-	return err == nil && ok
 }
 
 // Tilde is a file name with ~ replaced.

@@ -8,7 +8,7 @@ import (
 )
 
 func TestConfigMistakes(t *testing.T) {
-	for text, want := range map[string]string{"Host a\n  Port\n": "config:2: Port has no value", "User \"a\n": "config:1: a quote is not closed", "Include config\n": "limit"} {
+	for text, want := range map[string]string{"Host a\n  Port\n": "config:2: Port has no value", "User \"a\n": "config:1: a quote is not closed", "Match user\n": "config:1: criterion user has no value", "Include config\n": "limit"} {
 		if _, err := read(t, text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: want %q, got %v", text, want, err)
 		}
@@ -59,8 +59,8 @@ func TestInclude(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := c.First([]string{"n"}, "user"); got != "ann" {
-			t.Errorf("%s: want ann, got %q", name, got)
+		if s, err := c.For(Host{Name: "n"}); err != nil || s.First("user") != "ann" {
+			t.Errorf("%s: want ann, got %v, %v", name, s, err)
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 // FuzzRead: no configuration of a user ends the program.
 func FuzzRead(f *testing.F) {
 	f.Add("Host a !b *.c\n  User=\"ann b\"\n Port 22\nMatch all\n\tProxyJump x # y\nInclude config.d/*\n", "a")
+	f.Add("Match user ann,!bob host=a !exec \"x y\"\nPort 1\nMatch final all\nHost a\\\"b\nUser 'c d'\n", "a")
 	f.Add("Host *\nHostName %h.example.org\nIdentityFile ~/.ssh/%r", "")
 	f.Fuzz(func(t *testing.T, text, name string) {
 		dir := t.TempDir()
@@ -20,6 +21,10 @@ func FuzzRead(f *testing.F) {
 		if err != nil {
 			return
 		}
-		_, _, _ = c.First([]string{name}, "user"), c.All([]string{name, "a"}, "port"), c.FirstLine([]string{name}, "identityfile")
+		for _, h := range []Host{{Name: name}, {Name: "b", Address: name, User: "ann"}} {
+			if s, err := c.For(h); err == nil {
+				_, _, _ = s.First("user"), s.All("identityfile"), s.FirstLine("userknownhostsfile")
+			}
+		}
 	})
 }

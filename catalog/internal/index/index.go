@@ -14,6 +14,7 @@ type Index struct {
 	exact     map[resources.Address]int
 	instances map[resources.Address][]int // by the address without its instance
 	modules   map[string][]int            // by module path, with and without instance keys; filled when first asked
+	open      map[int]bool                // see Open
 }
 
 // New makes an Index of addresses. An alias is an address in the place of another.
@@ -29,6 +30,14 @@ func New(addrs []resources.Address, alias map[resources.Address]resources.Addres
 	return x
 }
 
+// Open says that nobody knows which instances v has, or is to have: any of them is found there.
+func (x *Index) Open(v int) {
+	if x.open == nil {
+		x.open = map[int]bool{}
+	}
+	x.open[v] = true
+}
+
 // Find returns the vertices that an address stands for, ascending. An address without a type stands for a module.
 func (x *Index) Find(a resources.Address) []int {
 	if a.Type == "" {
@@ -40,7 +49,14 @@ func (x *Index) Find(a resources.Address) []int {
 	if v, ok := x.exact[a]; ok {
 		return []int{v}
 	}
-	return x.instances[a]
+	if all := x.instances[a]; all != nil || a.Instance == "" {
+		return all
+	}
+	a.Instance = ""
+	if v, ok := x.exact[a]; ok && x.open[v] {
+		return []int{v}
+	}
+	return nil
 }
 
 func (x *Index) module(path string) []int {

@@ -33,7 +33,9 @@ func TestFind(t *testing.T) {
 	}
 	x := index.New([]resources.Address{
 		in("", "a", ""), in("", "b", `["x"]`), in("", "b", `["y"]`), in(`module.m["k[1"]`, "a", ""), in(`module.m["k\\"].module.n`, "a", ""),
+		in("", "late", ""),
 	}, map[resources.Address]resources.Address{in("", "same", ""): in("", "a", "")})
+	x.Open(5)
 	for _, tc := range []struct {
 		name string
 		addr resources.Address
@@ -44,6 +46,9 @@ func TestFind(t *testing.T) {
 		{"one instance", in("", "b", `["y"]`), []int{2}},
 		{"all instances", in("", "b", ""), []int{1, 2}},
 		{"no such", in("", "c", ""), nil},
+		{"no such instance", in("", "b", `["z"]`), nil},
+		{"an instance of what has none", in("", "a", `["z"]`), nil},
+		{"an instance of which nobody knows as yet", in("", "late", `["z"]`), []int{5}},
 		{"a module, all instances", resources.Address{Module: "module.m"}, []int{3, 4}},
 		{"an instance of a module", resources.Address{Module: `module.m["k[1"]`}, []int{3}},
 		{"a module in a module", resources.Address{Module: `module.m["k\\"].module.n`}, []int{4}},

@@ -14,9 +14,23 @@ type Order struct {
 	explicit map[edge]bool
 	barriers map[barrier]int
 	shared   map[resources.Identity]int // the barriers after all that share one
+	parts    map[int]Part               // what barriers stand for one of
 }
 
 type edge struct{ from, to int }
+
+// Set is one end of a relation: what an address stands for.
+type Set struct {
+	Addr    resources.Address
+	Members []int
+	Part    bool // not all of the only member, see [Part]
+}
+
+// Part is one instance of what is a single vertex until the run tells what instances there are.
+type Part struct {
+	Of   int // the vertex
+	Addr resources.Address
+}
 
 // barrier is a vertex that comes after, or before, all of a set.
 type barrier struct {
@@ -43,17 +57,20 @@ func (o *Order) Connect(from, to int, notify bool) {
 	o.graph.Connect(from, to, notify)
 }
 
+// Parts says of barriers that they stand for one instance only.
+func (o *Order) Parts() map[int]Part { return o.parts }
+
 // ConnectSets puts all of one set before all of another, through barriers that are shared by all that name the same set.
-func (o *Order) ConnectSets(from, to resources.Address, before, after []int, notify bool) {
-	f := o.barrier(barrier{from, true, notify}, before)
-	t := o.barrier(barrier{to, false, notify}, after)
+func (o *Order) ConnectSets(from, to Set, notify bool) {
+	f := o.barrier(barrier{from.Addr, true, notify}, from)
+	t := o.barrier(barrier{to.Addr, false, notify}, to)
 	o.Connect(f, t, notify)
 }
 
-// barrier returns the vertex that stands for a set: its only member, or a vertex after (or before) all members.
-func (o *Order) barrier(b barrier, set []int) int {
-	if len(set) == 1 {
-		return set[0]
+// barrier returns the vertex that stands for a set: its only member, or a vertex after (or before) all members, or a part of one.
+func (o *Order) barrier(b barrier, set Set) int {
+	if len(set.Members) == 1 && !set.Part {
+		return set.Members[0]
 	}
 	if v, ok := o.barriers[b]; ok {
 		return v
@@ -63,7 +80,13 @@ func (o *Order) barrier(b barrier, set []int) int {
 	}
 	v := o.graph.AddVertex()
 	o.barriers[b] = v
-	for _, m := range set {
+	if set.Part {
+		if o.parts == nil {
+			o.parts = map[int]Part{}
+		}
+		o.parts[v] = Part{Of: set.Members[0], Addr: set.Addr}
+	}
+	for _, m := range set.Members {
 		if b.after {
 			o.Connect(m, v, b.notify)
 		} else {

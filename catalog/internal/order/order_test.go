@@ -28,6 +28,12 @@ func edges(o *order.Order) string {
 	return strings.Join(out, " ")
 }
 
+func set(a resources.Address, members ...int) order.Set { return order.Set{Addr: a, Members: members} }
+
+func at(instance string) resources.Address {
+	return resources.Address{Type: "t", Title: "x", Instance: `["` + instance + `"]`}
+}
+
 func TestOrder(t *testing.T) {
 	one, other := resources.Address{Module: "module.one"}, resources.Address{Module: "module.other"}
 	repos := resources.Identity{Kind: "repos"}
@@ -38,15 +44,24 @@ func TestOrder(t *testing.T) {
 	}{
 		{"an edge, once", func(o *order.Order) { o.Connect(0, 1, false); o.Connect(0, 1, false) }, "0>1"},
 		{"one that notifies besides", func(o *order.Order) { o.Connect(0, 1, false); o.Connect(0, 1, true); o.Connect(0, 1, false) }, "0>1 0~1"},
-		{"sets of one", func(o *order.Order) { o.ConnectSets(one, other, []int{0}, []int{1}, true) }, "0~1"},
+		{"sets of one", func(o *order.Order) { o.ConnectSets(set(one, 0), set(other, 1), true) }, "0~1"},
 		{"sets, through their barriers", func(o *order.Order) {
-			o.ConnectSets(one, other, []int{0, 1}, []int{2, 3}, false)
-			o.ConnectSets(one, resources.Address{}, []int{0, 1}, []int{3}, false)
+			o.ConnectSets(set(one, 0, 1), set(other, 2, 3), false)
+			o.ConnectSets(set(one, 0, 1), set(resources.Address{}, 3), false)
 		}, "0>4 1>4 4>3 4>5 5>2 5>3"},
+		{"parts of what is one as yet, each through barriers of its own", func(o *order.Order) {
+			a, b := order.Set{Addr: at("a"), Members: []int{0}, Part: true}, order.Set{Addr: at("b"), Members: []int{0}, Part: true}
+			o.ConnectSets(a, set(one, 1), true)
+			o.ConnectSets(a, set(other, 2), true)
+			o.ConnectSets(set(other, 3), b, false)
+			if diff := cmp.Diff(map[int]order.Part{4: {Of: 0, Addr: at("a")}, 5: {Of: 0, Addr: at("b")}}, o.Parts()); diff != "" {
+				t.Errorf("want -, got +:\n%s", diff)
+			}
+		}, "0~4 3>5 4~1 4~2 5>0"},
 		{"automatic", func(o *order.Order) { o.Auto(0, 1); o.Auto(1, 1) }, "0>1"},
 		{"automatic gives way", func(o *order.Order) { o.Connect(1, 0, false); o.Auto(0, 1); o.Auto(1, 0) }, "1>0"},
 		{"automatic gives way to sets", func(o *order.Order) {
-			o.ConnectSets(one, other, []int{0, 1}, []int{2, 3}, false)
+			o.ConnectSets(set(one, 0, 1), set(other, 2, 3), false)
 			o.Auto(3, 0)
 		}, "0>4 1>4 4>5 5>2 5>3"},
 		{"after all of an identity", func(o *order.Order) { o.AutoAll(repos, []int{0, 1}, 2); o.AutoAll(repos, []int{0, 1}, 3) }, "0>4 1>4 4>2 4>3"},

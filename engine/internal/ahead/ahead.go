@@ -4,6 +4,7 @@ package ahead
 
 import (
 	"context"
+	"io"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -50,20 +51,28 @@ type worker struct {
 	gone   chan struct{}
 }
 
-// Make makes the attempts fn at those of the numbers below n that fit, by so many workers. It returns when all are made, or when one of them takes long or
-// ctx ends: then those under way go on, and no other is begun. A panic is an error.
-func Make[T any](ctx context.Context, n, workers int, fit func(v int) bool, fn func(ctx context.Context, v int) (T, error)) *Attempts[T] {
+// Maker makes the attempts of one worker, one after the other, and is closed after the last.
+type Maker[T any] interface {
+	Make(ctx context.Context, v int) (T, error)
+	io.Closer
+}
+
+// Make makes the attempts at those of the numbers below n that fit, by so many workers, each with a Maker of its own. It returns when all are made, or when one
+// of them takes long or ctx ends: then those under way go on, and no other is begun. A panic is an error.
+func Make[T any](ctx context.Context, n, workers int, fit func(v int) bool, maker func() Maker[T]) *Attempts[T] {
 	a := &Attempts[T]{start: time.Now(), made: make([]made[T], n)}
 	all := make([]*worker, min(workers, n))
 	var wg sync.WaitGroup
 	for i := range all {
+		m := maker()
 		ctx, cancel := context.WithCancelCause(ctx)
 		w := &worker{cancel: cancel, gone: make(chan struct{})}
 		all[i] = w
 		wg.Go(func() {
 			defer close(w.gone)
 			defer cancel(nil)
-			a.work(ctx, w, fit, fn)
+			defer m.Close()
+			a.work(ctx, w, fit, m)
 		})
 	}
 	done := make(chan struct{})
@@ -96,7 +105,7 @@ func (a *Attempts[T]) overdue(all []*worker, now time.Time) bool {
 	return false
 }
 
-func (a *Attempts[T]) work(ctx context.Context, w *worker, fit func(int) bool, fn func(context.Context, int) (T, error)) {
+func (a *Attempts[T]) work(ctx context.Context, w *worker, fit func(int) bool, maker Maker[T]) {
 	for !a.ended.Load() {
 		v := int(a.next.Add(1)) - 1
 		if v >= len(a.made) {
@@ -113,7 +122,7 @@ func (a *Attempts[T]) work(ctx context.Context, w *worker, fit func(int) bool, f
 		r := &m.result
 		r.Start = time.Now()
 		w.since.Store(int64(r.Start.Sub(a.start)) | 1)
-		r.Value, r.Err = attempt.Guarded(func() (T, error) { return fn(ctx, v) })
+		r.Value, r.Err = attempt.Guarded(func() (T, error) { return maker.Make(ctx, v) })
 		w.since.Store(0)
 		r.Took = time.Since(r.Start)
 		m.state.Store(over)

@@ -13,9 +13,52 @@ import (
 
 func all(int) bool { return true }
 
+// by has every worker call a function.
+func by[T any](f func(context.Context, int) (T, error)) func() Maker[T] {
+	return func() Maker[T] { return &maker[T]{f: f} }
+}
+
+type maker[T any] struct {
+	f      func(context.Context, int) (T, error)
+	closed func()
+}
+
+func (m *maker[T]) Make(ctx context.Context, v int) (T, error) { return m.f(ctx, v) }
+
+func (m *maker[T]) Close() error {
+	if m.closed != nil {
+		m.closed()
+	}
+	return nil
+}
+
+func TestMakersAreClosed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hangs, open := make(chan struct{}), 0
+		Make(t.Context(), 8, 2, all, func() Maker[int] {
+			open++
+			return &maker[int]{func(_ context.Context, v int) (int, error) {
+				if v == 5 {
+					<-hangs
+				}
+				return v, nil
+			}, func() { open-- }}
+		})
+		synctest.Wait()
+		if open != 1 {
+			t.Errorf("want the maker open that is at work still, got %d", open)
+		}
+		close(hangs)
+		synctest.Wait()
+		if open != 0 {
+			t.Errorf("want all closed, got %d open", open)
+		}
+	})
+}
+
 func TestMakeMakesWhatFits(t *testing.T) {
 	bad := errors.New("bad")
-	a := Make(t.Context(), 6, 2, func(v int) bool { return v != 4 }, func(_ context.Context, v int) (int, error) {
+	a := Make(t.Context(), 6, 2, func(v int) bool { return v != 4 }, by(func(_ context.Context, v int) (int, error) {
 		switch v {
 		case 3:
 			return 0, bad
@@ -23,7 +66,7 @@ func TestMakeMakesWhatFits(t *testing.T) {
 			panic("five")
 		}
 		return v * v, nil
-	})
+	}))
 	var got []string
 	for v := range 6 {
 		r, ok := a.Made(v)
@@ -52,13 +95,13 @@ func TestNoneAreMade(t *testing.T) {
 	if got, err := none.Get(t.Context(), 7, func(context.Context) (int, error) { return 49, nil }); got != 49 || err != nil {
 		t.Errorf("want what is asked for, got %d, %v", got, err)
 	}
-	if a := Make(t.Context(), 0, 2, all, func(context.Context, int) (int, error) { return 0, nil }); len(a.made) != 0 {
+	if a := Make(t.Context(), 0, 2, all, by(func(context.Context, int) (int, error) { return 0, nil })); len(a.made) != 0 {
 		t.Error("want none")
 	}
 }
 
 func TestForgottenIsNotMade(t *testing.T) {
-	a := Make(t.Context(), 1, 1, all, func(context.Context, int) (string, error) { return "long", nil })
+	a := Make(t.Context(), 1, 1, all, by(func(context.Context, int) (string, error) { return "long", nil }))
 	a.Forget(0)
 	if r, ok := a.Made(0); !ok || r.Value != "" {
 		t.Errorf("want an empty result, got %q, %v", r.Value, ok)
@@ -79,7 +122,7 @@ func TestSlow(t *testing.T) {
 			return v, nil
 		}
 		start := time.Now()
-		a := Make(t.Context(), 3, 1, all, minute)
+		a := Make(t.Context(), 3, 1, all, by(minute))
 		if took := time.Since(start); took > 2*slow {
 			t.Errorf("want it left alone, waited %v", took)
 		}
@@ -100,7 +143,7 @@ func TestSlow(t *testing.T) {
 		}
 
 		impatient := errors.New("impatient")
-		b := Make(t.Context(), 3, 1, all, minute)
+		b := Make(t.Context(), 3, 1, all, by(minute))
 		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, impatient)
 		defer cancel()
 		if _, err := b.Get(ctx, 1, again); !errors.Is(err, impatient) {
@@ -114,10 +157,10 @@ func TestEndOfContext(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 		defer cancel()
 		hangs := make(chan struct{})
-		a := Make(ctx, 10, 2, all, func(context.Context, int) (int, error) {
+		a := Make(ctx, 10, 2, all, by(func(context.Context, int) (int, error) {
 			<-hangs
 			return 0, nil
-		})
+		}))
 		if _, ok := a.Made(0); ok {
 			t.Error("want it under way")
 		}

@@ -12,14 +12,23 @@ import (
 
 // attempt calls fn with the resource's deadline, in a goroutine that is left behind if it does not come back in time. A panic in a resource fails that resource.
 func (t *Visit) attempt(ctx context.Context, fn func(context.Context) error) error {
-	_, err := attempted(ctx, t, func(ctx context.Context) (struct{}, error) { return struct{}{}, fn(ctx) })
+	return t.within(ctx, t.timeout(t.Entry), fn)
+}
+
+// within is [Visit.attempt] with another deadline.
+func (t *Visit) within(ctx context.Context, after time.Duration, fn func(context.Context) error) error {
+	_, err := attemptedWithin(ctx, t, after, func(ctx context.Context) (struct{}, error) { return struct{}{}, fn(ctx) })
 	return err
 }
 
 // attempted is [Visit.attempt] for an fn with a value.
 func attempted[T any](ctx context.Context, t *Visit, fn func(context.Context) (T, error)) (T, error) {
+	return attemptedWithin(ctx, t, t.timeout(t.Entry), fn)
+}
+
+func attemptedWithin[T any](ctx context.Context, t *Visit, after time.Duration, fn func(context.Context) (T, error)) (T, error) {
 	ctx = t.telling(resources.WithLog(ctx, t.log()))
-	value, stuck, err := attempt.Do(ctx, t.Hands, t.Slot, t.timeout(t.Entry), fn)
+	value, stuck, err := attempt.Do(ctx, t.Hands, t.Slot, after, fn)
 	t.Stuck = t.Stuck || stuck
 	return value, err
 }

@@ -136,7 +136,7 @@ func (t *Visit) applyOnce(ctx context.Context, diff resources.Diff) error {
 
 // alone makes the visit's change by itself.
 func (t *Visit) alone(ctx context.Context, diff resources.Diff) error {
-	return t.locked(ctx, func(ctx context.Context) error {
+	return t.locked(ctx, t.timeout(t.Entry), func(ctx context.Context) error {
 		if err := t.begin(ctx, diff); err != nil {
 			return err
 		}
@@ -160,17 +160,17 @@ func (t *Visit) interruptible(ctx context.Context, apply func(context.Context) e
 }
 
 // locked runs fn as an attempt while it holds the resource's locks.
-func (t *Visit) locked(ctx context.Context, fn func(context.Context) error) error {
+func (t *Visit) locked(ctx context.Context, after time.Duration, fn func(context.Context) error) error {
 	l, ok := t.Entry.Resource.(resources.Locker)
 	if !ok {
-		return t.attempt(ctx, fn)
+		return t.within(ctx, after, fn)
 	}
 	release, err := t.locks.Acquire(ctx, t.Slot, l.Locks())
 	if err != nil {
 		return err
 	}
 	defer release()
-	return t.attempt(ctx, fn)
+	return t.within(ctx, after, fn)
 }
 
 // verify checks that an Apply took, and that a command's guards are content now.

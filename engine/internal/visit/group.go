@@ -4,10 +4,17 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/resources"
 )
+
+// part is what an entry has in a transaction, which may take as long as any of its parts: none is ended for another's haste.
+type part struct {
+	resources.Member
+	timeout time.Duration
+}
 
 // Expect is told that an entry is ready to be visited: if it can be grouped, a transaction waits for it until it is Over. Who waits for a limit is not
 // waited for.
@@ -28,10 +35,14 @@ func (t *Visit) grouped(ctx context.Context, g resources.Grouper, diff resources
 	if err := t.attempt(ctx, func(ctx context.Context) error { return t.begin(ctx, diff) }); err != nil {
 		return err
 	}
-	member := resources.Member{Resource: t.Entry.Resource, Diff: diff}
-	return t.groups.Join(t.Entry.Addr.Type, t.Entry, member, t.Slot.Wait, func(all []resources.Member) []error {
+	mine := part{resources.Member{Resource: t.Entry.Resource, Diff: diff}, t.timeout(t.Entry)}
+	return t.groups.Join(t.Entry.Addr.Type, t.Entry, mine, t.Slot.Wait, func(parts []part) []error {
+		all, longest := make([]resources.Member, len(parts)), time.Duration(0)
+		for i, p := range parts {
+			all[i], longest = p.Member, max(longest, p.timeout)
+		}
 		results := make(chan []error, 1) // an attempt that was left behind must not write to what is read here
-		err := t.locked(ctx, func(ctx context.Context) error {
+		err := t.locked(ctx, longest, func(ctx context.Context) error {
 			if err := t.Stop.Err(); err != nil { // others were waited for since each was recorded
 				return err
 			}

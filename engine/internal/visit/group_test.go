@@ -128,6 +128,56 @@ func TestGroup(t *testing.T) {
 	}
 }
 
+// lasting is a bundle whose transactions take two minutes.
+type lasting struct{ bundle }
+
+func (l lasting) ApplyGroup(ctx context.Context, h host.Host, all []resources.Member) []error {
+	select {
+	case <-ctx.Done():
+		return slices.Repeat([]error{context.Cause(ctx)}, len(all))
+	case <-time.After(2 * time.Minute):
+	}
+	for i := range all {
+		all[i].Resource = all[i].Resource.(lasting).bundle
+	}
+	return l.bundle.ApplyGroup(ctx, h, all)
+}
+
+// TestTransactionHasTheLongestTimeout: whoever leads it, none of its parts is ended before its own time.
+func TestTransactionHasTheLongestTimeout(t *testing.T) {
+	for _, tc := range []struct {
+		name         string
+		first, other time.Duration
+		want         report.Outcome
+	}{
+		{"the first is in haste", time.Minute, time.Hour, report.Changed},
+		{"the other is in haste", time.Hour, time.Minute, report.Changed},
+		{"both are", time.Minute, time.Minute, report.Failed},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s, is := &scene{}, []string{}
+				entries := []*catalog.Entry{
+					{Addr: address("p0"), Resource: lasting{bundle{s, "p0", &is}}},
+					{Addr: address("p1"), Resource: lasting{bundle{s, "p1", &is}}},
+				}
+				entries[0].Timeout, entries[1].Timeout = tc.first, tc.other
+				w := &walker{Walk: newWalk(t, s, &stop.Stopper{}, entries, nil), skip: func(int) bool { return false }}
+				defer w.Hands.Rest()
+				for v, e := range entries {
+					w.visits = append(w.visits, newVisit(w.Walk, v, e))
+				}
+				w.Catalog.Graph().Walk(t.Context(), 1, 10, w)
+				for _, vis := range w.visits {
+					if vis.Result.Outcome != tc.want {
+						t.Errorf("%s is %s: %v", vis.Entry.Addr, vis.Result.Outcome, vis.Result.Error)
+					}
+				}
+			})
+		})
+	}
+}
+
 // nosy is one during whose check the run is interrupted.
 type nosy struct {
 	bundle

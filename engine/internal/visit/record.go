@@ -60,10 +60,14 @@ func (t *Visit) owes() []resources.Address {
 				continue
 			}
 			seen[e.To] = true
-			if e.To >= len(entries) {
-				follow(e.To)
-			} else {
+			of, a, one := t.Catalog.Instance(e.To)
+			switch {
+			case e.To < len(entries):
 				out = append(out, entries[e.To].Addr)
+			case one && of != t.Vertex:
+				out = append(out, a)
+			case !one || a == t.Entry.Addr:
+				follow(e.To)
 			}
 		}
 	}

@@ -39,7 +39,7 @@ func (t *Visit) refresh(ctx context.Context) error {
 	if t.Changed { // what has begun is brought to its end
 		begin = t.record
 	}
-	err = t.locked(ctx, func(ctx context.Context) error {
+	err = t.locked(ctx, t.timeout(t.Entry), func(ctx context.Context) error {
 		if err := begin(ctx, resources.Diff{}); err != nil {
 			return err
 		}

@@ -44,7 +44,7 @@ type Walk struct {
 	Ahead    *ahead.Attempts[Finding]
 
 	locks  lock.Locks
-	groups batch.Batches[*catalog.Entry, resources.Member]
+	groups batch.Batches[*catalog.Entry, part]
 	places places.Places
 }
 
@@ -105,8 +105,8 @@ type Finding struct {
 }
 
 // Look is the examination of an entry that has no guards and is wanted by itself.
-func (w *Walk) Look(ctx context.Context, e *catalog.Entry) (Finding, error) {
-	d, err := e.Resource.Check(ctx, w.View)
+func Look(ctx context.Context, v host.View, e *catalog.Entry) (Finding, error) {
+	d, err := e.Resource.Check(ctx, v)
 	return Finding{Wanted: true, Diff: d}, err
 }
 
@@ -125,7 +125,7 @@ func (t *Visit) examine(ctx context.Context) (Finding, error) {
 			if ok, why, err := guard.Wanted(ctx, t.View, t.Entry, len(t.Notifiers) > 0); err != nil || !ok {
 				return Finding{Why: why}, err
 			}
-			return t.Look(ctx, t.Entry)
+			return Look(ctx, t.View, t.Entry)
 		})
 	})
 }

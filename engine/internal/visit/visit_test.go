@@ -118,8 +118,9 @@ func (s *scene) Begin(_ context.Context, _ resources.Address, d resources.Diff, 
 func (s *scene) Op(_ context.Context, _ resources.Address, _ host.View, op host.Op) error {
 	return s.did(string(op.Kind))
 }
-func (s *scene) Settled(context.Context, resources.Address) error          { return s.did("settled") }
-func (s *scene) Ended(context.Context, resources.Address, host.View) error { return s.did("ended") }
+func (s *scene) Divided(context.Context, resources.Address, []resources.Address) error { return nil }
+func (s *scene) Settled(context.Context, resources.Address) error                      { return s.did("settled") }
+func (s *scene) Ended(context.Context, resources.Address, host.View) error             { return s.did("ended") }
 
 func address(title string) resources.Address { return resources.Address{Type: "t", Title: title} }
 

@@ -3,11 +3,10 @@ package board
 import (
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/nodeapply/apply/exchange/ledger"
+	"github.com/nodeapply/apply/exchange/ledger/ledgertest"
 	"github.com/nodeapply/apply/exchange/name"
 	"github.com/nodeapply/apply/exchange/store"
 	"github.com/nodeapply/apply/exchange/view"
@@ -15,11 +14,7 @@ import (
 
 func TestLook(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		hub, err := ledger.NewHub(ledger.Volatile{}, time.Now)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer hub.Close()
+		hub := ledgertest.Hub(t)
 		b := New(hub, "d")
 		put := func(deployment, param, value string) {
 			t.Helper()
@@ -61,11 +56,7 @@ func TestLook(t *testing.T) {
 }
 
 func TestStopBeforeTheFirstLook(t *testing.T) {
-	hub, err := ledger.NewHub(ledger.Volatile{}, time.Now)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer hub.Close()
+	hub := ledgertest.Hub(t)
 	b := New(hub, "d")
 	b.Stop()
 	if _, _, err := b.Look(func(*view.View) { t.Error("there is something to see") }); err != nil {

@@ -10,22 +10,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/nodeapply/apply/exchange/ledger"
+	"github.com/nodeapply/apply/exchange/ledger/ledgertest"
 	"github.com/nodeapply/apply/exchange/name"
 	"github.com/nodeapply/apply/exchange/store"
 )
 
 var key = name.Key{Kind: name.KindFact, Deployment: "d", Node: "a", Name: "up"}
-
-func memory(t *testing.T) *ledger.Hub {
-	t.Helper()
-	h, err := ledger.NewHub(ledger.Volatile{}, time.Now)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { h.Close() })
-	return h
-}
 
 // forgetful is a store that writes, and whose answer is lost every other time.
 type forgetful struct {
@@ -43,7 +33,7 @@ func (f *forgetful) Put(ctx context.Context, p store.Put) (int64, error) {
 
 func TestAPutWhoseAnswerIsLostIsMadeOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		hub := memory(t)
+		hub := ledgertest.Hub(t)
 		c := New(&forgetful{Store: hub}, key)
 		for i := range 4 {
 			if err := c.Put(t.Context(), fmt.Appendf(nil, `{"status":"ok","value":%d}`, i), 0, Anything); err != nil {
@@ -71,7 +61,7 @@ func TestAPutWhoseAnswerIsLostIsMadeOnce(t *testing.T) {
 
 func TestWhatAnotherHasWritten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		hub := memory(t)
+		hub := ledgertest.Hub(t)
 		put := func(c *Cell, value string, other func(store.Entry) error) error {
 			return c.Put(t.Context(), []byte(value), 0, other)
 		}
@@ -104,7 +94,7 @@ func TestWhatAnotherHasWritten(t *testing.T) {
 
 // TestRestore: what was written last comes again where it has gone, but for what was under a lease.
 func TestRestore(t *testing.T) {
-	hub := memory(t)
+	hub := ledgertest.Hub(t)
 	lease, err := hub.Grant(t.Context(), time.Hour)
 	if err != nil {
 		t.Fatal(err)

@@ -12,22 +12,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/nodeapply/apply/exchange/internal/board"
-	"github.com/nodeapply/apply/exchange/ledger"
+	"github.com/nodeapply/apply/exchange/ledger/ledgertest"
 	"github.com/nodeapply/apply/exchange/name"
 	"github.com/nodeapply/apply/exchange/store"
 	"github.com/nodeapply/apply/exchange/store/storetest"
 	"github.com/nodeapply/apply/exchange/view"
 )
-
-func memory(t *testing.T) *ledger.Hub {
-	t.Helper()
-	h, err := ledger.NewHub(ledger.Volatile{}, time.Now)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { h.Close() })
-	return h
-}
 
 func visitor(t *testing.T, s store.Store, node string) Visitor {
 	t.Helper()
@@ -39,7 +29,7 @@ func visitor(t *testing.T, s store.Store, node string) Visitor {
 
 func TestALimitLetsInSoMany(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		hub := memory(t)
+		hub := ledgertest.Hub(t)
 		const nodes, most = 6, 2
 		inside, fences := make(chan int, 100), make(chan int64, nodes)
 		done := make(chan error, nodes)
@@ -93,7 +83,7 @@ func TestALimitLetsInSoMany(t *testing.T) {
 // First come, first in; who gives up lets the next one pass.
 func TestOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		hub := memory(t)
+		hub := ledgertest.Hub(t)
 		inside, err := Enter(t.Context(), visitor(t, hub, "z"), 1, nil)
 		if err != nil {
 			t.Fatal(err)
@@ -139,7 +129,7 @@ func TestOrder(t *testing.T) {
 // A place ends with the run that took it.
 func TestLifeEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		v := visitor(t, memory(t), "a")
+		v := visitor(t, ledgertest.Hub(t), "a")
 		twin := errors.New("twin")
 		life, end := context.WithCancelCause(t.Context())
 		v.Life = life
@@ -157,7 +147,7 @@ func TestLifeEnds(t *testing.T) {
 
 func TestALostLeaseEndsWhatIsInside(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		hub := memory(t)
+		hub := ledgertest.Hub(t)
 		b := &storetest.Deaf{Store: hub, Gone: make(chan struct{})}
 		h, err := Enter(t.Context(), visitor(t, b, "a"), 1, nil)
 		if err != nil {

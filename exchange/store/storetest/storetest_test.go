@@ -8,21 +8,14 @@ import (
 	"github.com/nodeapply/apply/exchange/etcd"
 	"github.com/nodeapply/apply/exchange/exchangetest"
 	"github.com/nodeapply/apply/exchange/file"
-	"github.com/nodeapply/apply/exchange/ledger"
+	"github.com/nodeapply/apply/exchange/ledger/ledgertest"
 	"github.com/nodeapply/apply/exchange/store"
 	"github.com/nodeapply/apply/exchange/store/storetest"
 )
 
 type opener = func(t *testing.T) store.Store
 
-func openMemory(t *testing.T) store.Store {
-	h, err := ledger.NewHub(ledger.Volatile{}, time.Now)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { h.Close() })
-	return h
-}
+func openMemory(t *testing.T) store.Store { return ledgertest.Hub(t) }
 
 func openFile(t *testing.T) store.Store {
 	s, err := file.Open(t.TempDir(), time.Now, nil)

@@ -1,6 +1,7 @@
 package factfile
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -17,8 +18,10 @@ func TestParse(t *testing.T) {
 	}{
 		{"json", JSON, `{"a": 1, "b": 1.5, "c": [true, null, "x"], "d": {"e": -9007199254740993}}`,
 			map[string]any{"a": int64(1), "b": 1.5, "c": []any{true, nil, "x"}, "d": map[string]any{"e": int64(-9007199254740993)}}},
+		{"json numbers larger than int64", JSON, `{"a": 9223372036854775808, "b": -98765432109876543210, "c": 1e21}`,
+			map[string]any{"a": json.Number("9223372036854775808"), "b": json.Number("-98765432109876543210"), "c": 1e21}},
+		{"yaml numbers larger than int64", YAML, "a: +09223372036854775808", map[string]any{"a": json.Number("9223372036854775808")}},
 		{"json with a mark before it", JSON, "\ufeff{}", map[string]any{}},
-		{"json beyond 64 bits", JSON, `{"a": 18446744073709551616}`, map[string]any{"a": 18446744073709551616.0}},
 		{"json with control characters", JSON, `{"a": "\u001b[31m"}`, map[string]any{"a": "\x1b[31m"}},
 		{"nothing", JSON, " \n", nil},
 		{"yaml numbers are those of 1.2", YAML, "a: 010\nb: 0o10\nc: 0x1F\nd: 1e3\ne: 1_000\nf: 1:30\ng: +7\nh: .5\ni: 0b11\n",
@@ -145,7 +148,7 @@ func bounded(t *testing.T, v any, depth int, left *int) {
 		t.Fatalf("depth %d, %d values left", depth, *left)
 	}
 	switch v := v.(type) {
-	case nil, bool, int64, float64, string:
+	case nil, bool, int64, float64, json.Number, string:
 	case []any:
 		for _, e := range v {
 			bounded(t, e, depth+1, left)

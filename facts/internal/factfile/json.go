@@ -6,10 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/big"
 	"strconv"
 )
 
-// ParseJSON returns the one value in b. Numbers without fraction or exponent that fit are int64.
+// ParseJSON returns the one value in b. Numbers without fraction or exponent are int64, or json.Number where they do not fit.
 func ParseJSON(b []byte) (any, error) {
 	if len(b) > MaxBytes {
 		return nil, fmt.Errorf("larger than the limit of %d bytes", MaxBytes)
@@ -93,9 +94,19 @@ func (d *jsonDecoder) list(depth int) (any, error) {
 	}
 }
 
+// maxDigits bounds numbers: the language keeps as many digits.
+const maxDigits = 150
+
+// number keeps whole numbers as they are, whatever their size: what does not fit in int64 is a json.Number.
 func number(s string) (any, error) {
 	if n, err := strconv.ParseInt(s, 10, 64); err == nil {
 		return n, nil
+	}
+	if len(s) > maxDigits {
+		return nil, fmt.Errorf("a number has more than the limit of %d digits", maxDigits)
+	}
+	if n, ok := new(big.Int).SetString(s, 10); ok {
+		return json.Number(n.String()), nil
 	}
 	f, err := strconv.ParseFloat(s, 64)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -240,7 +241,11 @@ func userOf(e []string) host.User {
 	return host.User{Name: e[0], UID: uid, GID: gid, Home: e[5], Shell: e[6]}
 }
 
+// number reads an id. The largest number is none: chown(2) takes it for no change.
 func number(s string) (uint32, error) {
 	n, err := strconv.ParseUint(s, 10, 32)
+	if err == nil && n == math.MaxUint32 {
+		err = strconv.ErrRange
+	}
 	return uint32(n), err
 }

@@ -57,4 +57,7 @@ func TestWithoutNameServices(t *testing.T) {
 	if got, err := a.LookupGroup(t.Context(), "7"); err != nil || got != (host.Group{Name: "7", GID: 7}) {
 		t.Errorf("a number needs no entry: %v, %v", got, err)
 	}
+	if got, err := a.LookupUser(t.Context(), "4294967295"); !errors.Is(err, host.ErrUnknownAccount) {
+		t.Errorf("the number that is no change to chown: want %v, got %v, %v", host.ErrUnknownAccount, got, err)
+	}
 }

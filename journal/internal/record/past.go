@@ -52,11 +52,25 @@ func (p *Past) add(r Record) error {
 		p.Ops = append(p.Ops, Step{Op: r.Op})
 	case r.Ended != nil:
 		p.ended(r.Ended)
+	case r.Divided != nil:
+		p.divided(r.Divided)
 	case r.Settled != nil:
 		target := r.Settled.Target.Address()
 		p.Owed = slices.DeleteFunc(slices.Clone(p.Owed), func(d Debt) bool { return d.Target.Address() == target })
 	}
 	return nil
+}
+
+// divided adds what each of those that a target has become is owed as well.
+func (p *Past) divided(d *Divided) {
+	for _, debt := range p.Owed {
+		if debt.Target.Address() != d.Target.Address() {
+			continue
+		}
+		for _, debt.Target = range d.Into {
+			p.Owed = append(p.Owed, debt)
+		}
+	}
 }
 
 // begin adds a step. Of what its type keeps of a resource the first one counts: a second attempt found what the first one had left.

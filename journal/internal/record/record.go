@@ -16,6 +16,7 @@ type Record struct {
 	Begin   *Begin   `json:"begin,omitempty"`
 	Op      *Op      `json:"op,omitempty"`
 	Ended   *Ended   `json:"ended,omitempty"`
+	Divided *Divided `json:"divided,omitempty"`
 	Settled *Settled `json:"settled,omitempty"`
 	Closed  *Closed  `json:"closed,omitempty"`
 }
@@ -65,6 +66,12 @@ type Ended struct {
 	Addr  Address         `json:"addr"`
 	Files []image.Trace   `json:"files,omitempty"`
 	State json.RawMessage `json:"state,omitempty"` // as Begin.Before; versions that did not know it ran without
+}
+
+// Divided says what a target has become, or a part of it, and that each of these is owed what the target is, which is then struck out.
+type Divided struct {
+	Target Address   `json:"target"`
+	Into   []Address `json:"into,omitempty"`
 }
 
 // Settled strikes out what is owed to a target.

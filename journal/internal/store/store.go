@@ -24,7 +24,7 @@ import (
 )
 
 // Cap is the size of a file that is kept at most, in bytes.
-const Cap = 1 << 30
+const Cap = host.KeptSize
 
 const (
 	wholeCap = 8 << 30 // of all files, in bytes

@@ -58,7 +58,7 @@ type Block struct {
 	repOK    bool
 	repFound hcl.Diagnostics // what is wrong with it
 	constant []*constant     // by attribute: values that are the same for all instances
-	named    []named         // that only the run knows
+	named    []named         // of a block that only the run repeats
 	// The entries of one block share these.
 	attrPos func(string) resources.Pos
 	origins func(string) []string
@@ -66,11 +66,8 @@ type Block struct {
 
 // New declares a block of a shape. Nothing is evaluated yet.
 func New(in *Module, sh *shape.Shape) *Block {
-	b := &Block{in: in, sh: sh}
-	local := resources.Address{Type: sh.Block.Kind, Title: sh.Block.Label}
-	b.addr = local
-	b.addr.Module = in.Addr
-	b.object = cell.New(local.String(), &sh.Block.Header, b.value)
+	b := &Block{in: in, sh: sh, addr: resources.Address{Module: in.Addr, Type: sh.Block.Kind, Title: sh.Block.Label}}
+	b.object = cell.New(b.addr.String(), &sh.Block.Header, b.value)
 	b.attrPos, b.origins = b.posOf, b.originsOf
 	return b
 }
@@ -81,8 +78,8 @@ func (b *Block) Addr() resources.Address { return b.addr }
 // Relations are those that the block declares.
 func (b *Block) Relations() []shape.Relation { return b.sh.Relations }
 
-// Counted says whether it is known which instances there are.
-func (b *Block) Counted() bool { return b.repOK && b.rep.Known }
+// Countable says that nothing is wrong with how often the block is there.
+func (b *Block) Countable() bool { return b.repOK }
 
 // repeat expands the block once; a run that sees late values does so again where it was not known.
 func (b *Block) repeat(r *cell.Run) (scope.Repetition, bool) {
@@ -136,7 +133,7 @@ func (b *Block) blank(inst *instances.Instance) *catalog.Entry {
 // stub stands for an instance that has mistakes, so that references to it are none.
 func (b *Block) stub(inst *instances.Instance) *catalog.Entry {
 	e := b.blank(inst)
-	e.Off, e.Resource = true, b.sh.Schema.Type.New(b.addr.Title)
+	e.Mistaken, e.Off, e.Resource = true, true, b.sh.Schema.Type.New(b.addr.Title)
 	return e
 }
 

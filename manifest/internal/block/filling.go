@@ -51,7 +51,7 @@ func (b *Block) fill(r *cell.Run, inst *instances.Instance) (*catalog.Entry, cel
 		}
 		return b.stub(inst), f.deps
 	case f.late:
-		e.Deferred = b.deferred(r, inst, f.deps, f.res)
+		e.Deferred = b.deferred(r, inst, f.deps, f.res, only(inst))
 		return e, f.deps
 	}
 	f.validate()

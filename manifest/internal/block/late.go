@@ -12,16 +12,19 @@ import (
 	"github.com/nodeapply/apply/resources"
 )
 
-// deferred makes what one instance needs to be bound when it is visited.
-func (b *Block) deferred(r *cell.Run, inst *instances.Instance, used cell.Deps, blank resources.Resource) *catalog.Deferred {
+// deferred makes what is needed to bind the instances of a list when they are visited.
+func (b *Block) deferred(r *cell.Run, inst *instances.Instance, used cell.Deps, blank resources.Resource, list lister) *catalog.Deferred {
 	return &catalog.Deferred{
 		Blank:   blank,
 		Needs:   used.Late(),
 		Preview: b.preview(r, inst, used),
-		Bind: func(ctx context.Context, late catalog.Values) ([]*catalog.Entry, error) {
-			return b.bind(ctx, late, func(*cell.Run) []*instances.Instance { return []*instances.Instance{inst} })
-		},
+		Bind:    func(ctx context.Context, late catalog.Values) ([]*catalog.Entry, error) { return b.bind(ctx, late, list) },
 	}
+}
+
+// only lists one instance.
+func only(inst *instances.Instance) lister {
+	return func(*cell.Run) []*instances.Instance { return []*instances.Instance{inst} }
 }
 
 // deferredGroup is the one entry of a block whose for_each or count only the run knows.
@@ -31,20 +34,14 @@ func (b *Block) deferredGroup(r *cell.Run, rep scope.Repetition) (*catalog.Entry
 	used = used.Add(rep.Deps)
 	out := b.blank(nil)
 	out.Options = e.Options
-	out.Deferred = &catalog.Deferred{
-		Blank:   b.sh.Schema.Type.New(b.addr.Title),
-		Needs:   used.Late(),
-		Preview: b.preview(r, inst, used),
-		Bind: func(ctx context.Context, late catalog.Values) ([]*catalog.Entry, error) {
-			return b.bind(ctx, late, func(r *cell.Run) []*instances.Instance {
-				rep, ok := b.repeat(r)
-				if ok && !rep.Known && !r.Blind {
-					r.Errorf(&b.sh.Block.Header, "Not known", "How many there are is not known: %s did not run.", rep.Deps)
-				}
-				return rep.List
-			})
-		},
-	}
+	out.Deferred = b.deferred(r, inst, used, b.sh.Schema.Type.New(b.addr.Title), func(r *cell.Run) []*instances.Instance {
+		rep, ok := b.repeat(r)
+		if ok && !rep.Known && !r.Blind {
+			r.Errorf(&b.sh.Block.Header, "Not known", "How many there are is not known: %s did not run.", rep.Deps)
+		}
+		return rep.List
+	})
+	out.Deferred.Repeated = true
 	return out, used
 }
 
@@ -62,9 +59,7 @@ func (b *Block) bind(ctx context.Context, late catalog.Values, list lister) ([]*
 			if e.Deferred != nil {
 				r.Errorf(&b.sh.Block.Header, "Not known", "A value is not known: %s did not run.", used)
 			}
-			if !e.Off {
-				out = append(out, e)
-			}
+			out = append(out, e)
 		}
 		if !r.Diags.HasErrors() {
 			clashes := host.Clashes(out)

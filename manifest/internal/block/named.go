@@ -16,8 +16,12 @@ type named struct {
 	at  resources.Pos
 }
 
-// Name says that a relation names an instance of a block of which only the run knows what instances it has.
-func (b *Block) Name(key string, at resources.Pos) { b.named = append(b.named, named{key, at}) }
+// Name says that a relation names an instance of the block. Where only the run knows what instances there are, that there is none such is found then.
+func (b *Block) Name(key string, at resources.Pos) {
+	if !b.rep.Known {
+		b.named = append(b.named, named{key, at})
+	}
+}
 
 // unmade are entries, which fail, for the instances that relations name and that the run did not make.
 func (b *Block) unmade(made []*instances.Instance) []*catalog.Entry {
@@ -32,10 +36,21 @@ func (b *Block) unmade(made []*instances.Instance) []*catalog.Entry {
 		}
 		e := b.blank(nil)
 		e.Addr.Instance, e.Pos, e.AttrPos = n.key, n.at, func(string) resources.Pos { return n.at }
-		e.Resource = resources.Missing{Err: fmt.Errorf("there is no such instance; there %s", listed(keys))}
+		e.Resource = resources.Missing{Err: fmt.Errorf("there is no such instance; there %s%s", listed(keys), near(n.key, keys))}
 		out = append(out, e)
 	}
 	return out
+}
+
+// near suggests the key that is most like one, if one is.
+func near(key string, keys []string) string {
+	if !strings.HasPrefix(key, `["`) { // one number is as near as another
+		return ""
+	}
+	if like := resources.Nearest(key, keys); like != "" {
+		return "; did you mean `" + like + "`?"
+	}
+	return ""
 }
 
 // listed is "are [0], [1]", of many the first ones.

@@ -115,7 +115,7 @@ func (b *Block) Value() *cell.Cell { return b.object }
 // only the run gives.
 func (b *Block) Dep(ref *reference.Ref) cell.Dep {
 	dep := cell.Dep{Addr: b.addr, At: ref.Range()}
-	if ref.Key() != cty.NilVal && b.Counted() && len(b.rep.List) > 0 && b.rep.List[0] != nil {
+	if ref.Key() != cty.NilVal && b.repOK && (!b.rep.Known || len(b.rep.List) > 0 && b.rep.List[0] != nil) {
 		dep.Addr.Instance = reference.InstanceKey(ref.Key())
 	}
 	name := ""

@@ -5,7 +5,6 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/nodeapply/apply/manifest/calls"
@@ -21,11 +20,9 @@ type call struct {
 	addr   string // without instance
 	called calls.Called
 
-	expanding, expanded bool
-	modules             []*module
-	deps                cell.Deps
-	ok                  bool
-	found               hcl.Diagnostics // what is wrong with how often it is there
+	made    *cell.Cell // that its instances are made, with what their number is made of
+	modules []*module
+	ok      bool // they are all
 }
 
 func (e *Evaluator) newCall(m *module, b *syntax.Block) *call {
@@ -33,41 +30,30 @@ func (e *Evaluator) newCall(m *module, b *syntax.Block) *call {
 	if m.addr != "" {
 		k.addr = m.addr + "." + k.addr
 	}
+	k.made = cell.New(k.addr, &b.Header, k.make)
+	e.declared[k.addr] = true
 	return k
 }
 
-// expand makes the module's instances; ok is false if their number is unknown or wrong.
-func (k *call) expand(r *cell.Run) ([]*module, bool) {
-	if k.expanded {
-		r.Again(k.found)
-		return k.modules, k.ok
-	}
+// make makes the module's instances.
+func (k *call) make(r *cell.Run) cell.Result {
 	if k.called.Module == nil {
-		k.expanded = true
-		return nil, false
+		return cell.Failed()
 	}
-	if k.expanding {
-		r.Errorf(&k.b.Header, "Cycle", "How often `%s` is there depends on itself.", k.addr)
-		return nil, false
-	}
-	k.expanding = true
-	before := len(r.Diags)
-	defer func() { k.found = r.Since(before) }()
 	rep, ok := k.m.names.Repeat(r, k.b)
-	k.expanded = true
 	if !ok {
-		return nil, false
+		return cell.Failed()
 	}
 	if !rep.Known {
 		at := cmp.Or(k.b.Attr("for_each"), k.b.Attr("count")).Range()
 		r.Errorf(&at, "Not known in time", "How often a module is there must be known before the run; this depends on %s. Repeat the resources inside instead.", rep.Deps)
-		return nil, false
+		return cell.Failed()
 	}
-	k.ok, k.deps = true, rep.Deps
 	for _, inst := range rep.List {
 		k.modules = append(k.modules, k.m.e.newModule(k.called.Module, k.called.Place, &caller{call: k, inst: inst}))
 	}
-	return k.modules, true
+	k.ok = true
+	return cell.Result{Val: cty.True, Deps: rep.Deps, OK: true}
 }
 
 // Callee is the module that is called; nil if it could not be read.
@@ -75,16 +61,16 @@ func (k *call) Callee() *syntax.Module { return k.called.Module }
 
 // Value is the module as expressions see it: its outputs, those that are asked for ("" for all), of each instance.
 func (k *call) Value(r *cell.Run, outputs []string) cell.Result {
-	modules, ok := k.expand(r)
-	if !ok {
+	made := r.Get(k.made)
+	if !made.OK {
 		return cell.Failed()
 	}
 	if slices.Contains(outputs, "") {
 		outputs = slices.Collect(maps.Keys(k.called.Module.Outputs))
 	}
-	res := cell.Result{OK: true, Deps: k.deps}
-	members := make([]cty.Value, len(modules))
-	for i, m := range modules {
+	res := cell.Result{OK: true, Deps: made.Deps}
+	members := make([]cty.Value, len(k.modules))
+	for i, m := range k.modules {
 		out := map[string]cty.Value{}
 		for _, name := range outputs {
 			one := r.Get(m.outputs[name])
@@ -94,7 +80,7 @@ func (k *call) Value(r *cell.Run, outputs []string) cell.Result {
 		}
 		members[i] = cty.ObjectVal(out)
 	}
-	res.Val = instances.Value(keys(modules), k.b.Attr("count") != nil, members)
+	res.Val = instances.Value(keys(k.modules), k.b.Attr("count") != nil, members)
 	return res
 }
 

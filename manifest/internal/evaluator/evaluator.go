@@ -41,6 +41,7 @@ type Evaluator struct {
 	shapes    map[*syntax.Block]*shape.Shape
 	functions map[string]map[string]function.Function // by folder
 	instances map[string]*module                      // by address
+	declared  map[string]bool                         // addresses of calls, without instance
 	entries   []*catalog.Entry
 	related   []related
 	diags     hcl.Diagnostics
@@ -51,6 +52,7 @@ type Evaluator struct {
 func New(in Input) *Evaluator {
 	return &Evaluator{
 		Input: in, shapes: map[*syntax.Block]*shape.Shape{}, functions: map[string]map[string]function.Function{}, instances: map[string]*module{},
+		declared: map[string]bool{},
 	}
 }
 
@@ -117,18 +119,7 @@ func (e *Evaluator) shape(m *syntax.Module, b *syntax.Block) *shape.Shape {
 func (e *Evaluator) empty(a resources.Address) bool {
 	m := e.instances[a.Module]
 	if a.Type == "" {
-		return m != nil || e.declaresCall(a.Module)
+		return m != nil || e.declared[a.Module]
 	}
 	return m != nil && a.Instance == "" && m.decl.Resource(a.Type, a.Title) != nil
-}
-
-func (e *Evaluator) declaresCall(addr string) bool {
-	for _, m := range e.instances {
-		for _, k := range m.calls {
-			if k.addr == addr {
-				return true
-			}
-		}
-	}
-	return false
 }

@@ -60,21 +60,25 @@ func (e *Evaluator) newModule(decl *syntax.Module, at calls.Place, from *caller)
 			Exports: func(name string) bool { return decl.Resource("fact", name) != nil },
 		},
 	}
+	in, out := "", "output." // what stands before names, where a cycle is told
+	if from != nil {
+		in, out = m.addr+".", m.addr+"."
+	}
 	for name, b := range decl.Variables {
-		m.names.Vars[name] = cell.New("var."+name, &b.Header, m.variable(b).Value)
+		m.names.Vars[name] = cell.New(in+"var."+name, &b.Header, m.variable(b).Value)
 	}
 	for name, a := range decl.Locals {
-		m.names.Locals[name] = cell.New("local."+name, a.At, func(r *cell.Run) cell.Result { return m.noted(m.names.Eval(r, &a.Expr, nil)) })
+		m.names.Locals[name] = cell.New(in+"local."+name, a.At, func(r *cell.Run) cell.Result { return m.noted(m.names.Eval(r, &a.Expr, nil)) })
 	}
 	for name, b := range decl.Outputs {
-		m.outputs[name] = cell.New("output."+name, &b.Header, func(r *cell.Run) cell.Result { return m.output(r, b) })
+		m.outputs[name] = cell.New(out+name, &b.Header, func(r *cell.Run) cell.Result { return m.output(r, b) })
 	}
-	in := &block.Module{Host: e, Addr: m.addr, Place: m.place, Scope: m.names, Inherited: m.inherited, Origins: m.originsOf}
+	home := &block.Module{Host: e, Addr: m.addr, Place: m.place, Scope: m.names, Inherited: m.inherited, Origins: m.originsOf}
 	for _, b := range decl.Body {
 		if b.Kind == "module" {
 			m.calls[b.Label] = e.newCall(m, b)
 		} else {
-			m.blocks[b] = block.New(in, e.shape(decl, b))
+			m.blocks[b] = block.New(home, e.shape(decl, b))
 		}
 	}
 	return m
@@ -141,8 +145,8 @@ func (m *module) emit(r *cell.Run) {
 		if b.Kind == "module" {
 			k := m.calls[b.Label]
 			e.related = append(e.related, related{call: k})
-			modules, _ := k.expand(r)
-			for _, child := range modules {
+			r.Get(k.made)
+			for _, child := range k.modules {
 				off := child.inherited(r).Off
 				mistakes := len(r.Diags)
 				child.names.Settle(r)

@@ -143,10 +143,11 @@ func (m *module) target(t reference.Target) resources.Address {
 	}
 	switch {
 	case t.Key == cty.NilVal:
-	case b == nil || b.Counted():
+	case b == nil:
 		a.Instance = reference.InstanceKey(t.Key)
-	default:
-		b.Name(reference.InstanceKey(t.Key), diag.Pos(t.At))
+	case b.Countable():
+		a.Instance = reference.InstanceKey(t.Key)
+		b.Name(a.Instance, diag.Pos(t.At))
 	}
 	return a
 }

@@ -66,9 +66,16 @@ func (e *Explainer) explainFunction(d *hcl.Diagnostic) {
 		return
 	}
 	name := string(d.Subject.SliceBytes(file.Bytes))
+	const noClock = "nothing in a manifest reads a clock or makes random values, so that it gives the same catalog twice."
+	left := map[string]string{ // of Terraform's functions
+		"timestamp": noClock, "plantimestamp": noClock, "uuid": noClock,
+		"rsadecrypt": "`decrypt` opens a file that is sealed with age.",
+		"list":       "`[...]` is a list, and `tolist` makes one.",
+		"map":        "`{...}` is a map, and `tomap` makes one.",
+	}
 	switch {
-	case slices.Contains([]string{"timestamp", "plantimestamp", "uuid"}, name): // which Terraform has
-		d.Detail = fmt.Sprintf("There is no function `%s`: nothing in a manifest reads a clock or makes random values, so that it gives the same catalog twice.", name)
+	case left[name] != "":
+		d.Detail = fmt.Sprintf("There is no function `%s`: %s", name, left[name])
 	case resources.IsIdentifier(name):
 		d.Detail = fmt.Sprintf("There is no function `%s`%s", name, diag.Suggest(name, slices.Sorted(maps.Keys(e.Functions))))
 	}

@@ -5,11 +5,11 @@ package accounts
 import (
 	"errors"
 	"fmt"
+	"math"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
@@ -51,13 +51,6 @@ type Group struct {
 	Members []string
 }
 
-// Shadow is what of an entry of /etc/shadow is managed.
-type Shadow struct {
-	Listed   bool   `json:",omitempty"` // there is an entry: an empty password is one
-	Password string // hash
-	Expiry   string // YYYY-MM-DD; "" if the account does not expire
-}
-
 const maxName = 32 // bytes, of useradd(8) and groupadd(8)
 
 var nameGrammar = regexp.MustCompile(`^[A-Za-z0-9_.][A-Za-z0-9_.-]*\$?$`)
@@ -83,6 +76,17 @@ func CheckReference(name string) error {
 		return fmt.Errorf("%q is no name of an account", name)
 	case err == nil:
 		return fmt.Errorf("%q is a number: want the name of the account", name)
+	}
+	return nil
+}
+
+// CheckID says whether a number, where s is one, can be that of an account: to chown(2) the largest means that nothing is to change.
+func CheckID(s string) error {
+	if s == "" || strings.Trim(s, "0123456789") != "" {
+		return nil
+	}
+	if id, err := strconv.ParseUint(s, 10, 32); err != nil || id == math.MaxUint32 {
+		return fmt.Errorf("%s is no number of an account: the largest is %d", s, uint32(math.MaxUint32-1))
 	}
 	return nil
 }
@@ -255,24 +259,4 @@ func Move(is, want []string, join, leave func(name string) error) error {
 		}
 	}
 	return nil
-}
-
-// FindShadow returns the entry of that name in /etc/shadow, empty if there is none.
-func FindShadow(v host.FileReader, name string) (Shadow, error) {
-	all, err := entries(v, shadow, 8)
-	for _, f := range all {
-		if f[0] != name {
-			continue
-		}
-		return shadowOf(f), nil
-	}
-	return Shadow{}, err
-}
-
-func shadowOf(f []string) Shadow {
-	s := Shadow{Listed: true, Password: f[1]}
-	if days, err := strconv.ParseInt(f[7], 10, 32); err == nil && days >= 0 {
-		s.Expiry = time.Unix(0, 0).UTC().AddDate(0, 0, int(days)).Format(time.DateOnly)
-	}
-	return s
 }

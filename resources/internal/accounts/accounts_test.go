@@ -85,9 +85,12 @@ func TestUsersAndGroups(t *testing.T) {
 }
 
 func TestShadow(t *testing.T) {
+	usual := Ageing{"19000", "0", "99999", "7", ""}
 	h := hosttest.New(t, files)
 	for name, want := range map[string]Shadow{
-		"bob": {true, "$6$salt$hash", "2031-01-15"}, "root": {Listed: true, Password: "*"}, "zero": {true, "!", "1970-01-01"}, "never": {Listed: true, Password: "!"}, "short": {}, "nobody": {},
+		"bob":  {Listed: true, Password: "$6$salt$hash", Expiry: "2031-01-15", Ageing: usual},
+		"root": {Listed: true, Password: "*", Ageing: usual}, "zero": {Listed: true, Password: "!", Expiry: "1970-01-01", Ageing: usual},
+		"never": {Listed: true, Password: "!", Ageing: usual}, "short": {}, "nobody": {},
 	} {
 		got, err := FindShadow(h, name)
 		if diff := cmp.Diff(want, got); diff != "" || err != nil {
@@ -96,6 +99,26 @@ func TestShadow(t *testing.T) {
 	}
 	if got, err := FindShadow(hosttest.New(t, ""), "bob"); got != (Shadow{}) || err != nil {
 		t.Errorf("without the file: %+v, %v", got, err)
+	}
+}
+
+// What stands in /etc/passwd counts, and only where there is an /etc/shadow should it stand there.
+func TestPasswordInPasswd(t *testing.T) {
+	const passwd = "-- etc/passwd --\nbob:$6$open:1:1::/:\nann::2:2::/:\n"
+	for name, want := range map[string]Shadow{
+		"bob": {Listed: true, Password: "$6$open", Ageing: Ageing{"19500", "1", "90", "14", "30"}}, "ann": {Listed: true},
+	} {
+		alone, err := FindShadow(hosttest.New(t, passwd), name)
+		bare := want
+		bare.Ageing = Ageing{}
+		if diff := cmp.Diff(bare, alone); diff != "" || err != nil {
+			t.Errorf("%s without /etc/shadow: %v %s", name, err, diff)
+		}
+		want.Open = true
+		beside, err := FindShadow(hosttest.New(t, passwd+"-- etc/shadow --\nbob:!:19500:1:90:14:30::\n"), name)
+		if diff := cmp.Diff(want, beside); diff != "" || err != nil {
+			t.Errorf("%s with it: %v %s", name, err, diff)
+		}
 	}
 }
 

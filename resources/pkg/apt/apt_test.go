@@ -275,7 +275,7 @@ func TestWaitsForLock(t *testing.T) {
 		ctx, cancel := context.WithTimeoutCause(t.Context(), 4500*time.Millisecond, errors.New("timed out after 4.5s"))
 		defer cancel()
 		err := New().Hold(ctx, &manager.Session{Host: h}, true, []string{"a"})
-		want := "/var/lib/dpkg/lock-frontend is held by process 77 (holder): timed out after 4.5s"
+		want := "apt-mark hold: /var/lib/dpkg/lock-frontend is held by process 77 (holder): timed out after 4.5s"
 		if err == nil || err.Error() != want {
 			t.Errorf("got %v, want %s", err, want)
 		}

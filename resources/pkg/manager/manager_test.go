@@ -41,6 +41,12 @@ func TestDetect(t *testing.T) {
 	}
 }
 
+// late is how an attempt's deadline says that it has passed.
+type late struct{}
+
+func (late) Error() string { return "timed out after 10s" }
+func (late) Timeout() bool { return true }
+
 // A held lock is tried again every second; who holds it, by /proc/locks or by the manager's own words, is told while it waits, afterwards and at the deadline.
 func TestHeldLock(t *testing.T) {
 	for name, tt := range map[string]struct {
@@ -52,7 +58,7 @@ func TestHeldLock(t *testing.T) {
 		"free in time":         {Holder{Lock: "/lock"}, 3, "", "waited 3s: /lock is held by process 77 (holder)"},
 		"by the manager":       {Holder{Lock: "its lock", PID: 78, Name: "other"}, 1, "", "waited 1s: its lock is held by process 78 (other)"},
 		"nobody knows by whom": {Holder{Lock: "its lock"}, 1, "", "waited 1s: its lock is held by another process"},
-		"never free":           {Holder{Lock: "/lock"}, 0, "/lock is held by process 77 (holder): timed out after 10s", ""},
+		"never free":           {Holder{Lock: "/lock"}, 0, "manage: /lock is held by process 77 (holder): timed out after 10s; the attribute timeout gives it longer", ""},
 		"free at once":         {Holder{}, 0, "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -73,7 +79,7 @@ func TestHeldLock(t *testing.T) {
 				return host.Output{ExitCode: 1}, nil
 			})
 			synctest.Test(t, func(t *testing.T) {
-				ctx, cancel := context.WithTimeoutCause(t.Context(), 10*time.Second, errors.New("timed out after 10s"))
+				ctx, cancel := context.WithTimeoutCause(t.Context(), 10*time.Second, late{})
 				defer cancel()
 				var told []string
 				ctx = resources.WithTell(ctx, func(what string) { told = append(told, what) })
@@ -87,7 +93,7 @@ func TestHeldLock(t *testing.T) {
 				}
 				_, held, _ := strings.Cut(tt.note, ": ")
 				if tt.err != "" {
-					held, _, _ = strings.Cut(tt.err, ": ")
+					held = strings.Split(tt.err, ": ")[1]
 				}
 				if held != "" {
 					held = "waiting: " + held

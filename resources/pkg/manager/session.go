@@ -76,11 +76,8 @@ func (s *Session) Exec(ctx context.Context, what string, c host.Cmd, ok ...int) 
 	for {
 		s.Ran++
 		out, err := s.Run(ctx, c)
-		if err != nil && waited.Lock != "" {
-			return out, fmt.Errorf("%s: %s: %w", what, waited, err)
-		}
 		if err != nil {
-			return out, fmt.Errorf("%s: %w", what, err)
+			return out, failure(what, waited, err)
 		}
 		holder, locked := s.holder(out)
 		if !locked {
@@ -93,8 +90,8 @@ func (s *Session) Exec(ctx context.Context, what string, c host.Cmd, ok ...int) 
 			resources.Tell(ctx, "waiting: "+holder.String())
 		}
 		waited = holder
-		if err := s.wait(ctx, holder); err != nil {
-			return out, err
+		if err := s.wait(ctx); err != nil {
+			return out, failure(what, holder, err)
 		}
 	}
 }
@@ -131,14 +128,28 @@ func (s *Session) holder(out host.Output) (Holder, bool) {
 	return h, true
 }
 
-func (s *Session) wait(ctx context.Context, h Holder) error {
+// failure is the error of a command that could not be run to its end; waited is for whom it had to wait before.
+func failure(what string, waited Holder, err error) error {
+	if waited.Lock != "" {
+		err = fmt.Errorf("%s: %w", waited, err)
+	}
+	if timeout, ok := errors.AsType[interface {
+		error
+		Timeout() bool
+	}](err); ok && timeout.Timeout() {
+		err = fmt.Errorf("%w; the attribute timeout gives it longer", err)
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}
+
+func (s *Session) wait(ctx context.Context) error {
 	timer := time.NewTimer(lockPoll)
 	defer timer.Stop()
 	var err error
 	host.Waiting(ctx, func() {
 		select {
 		case <-ctx.Done():
-			err = fmt.Errorf("%s: %w", h, context.Cause(ctx))
+			err = context.Cause(ctx)
 		case <-timer.C:
 		}
 	})

@@ -40,6 +40,7 @@ type Objects interface {
 type Tree struct {
 	Entries    []Entry  // folders before what is in them
 	Submodules []string // folders that stay empty
+	Pointers   []string // files that stand for others, which git LFS keeps elsewhere: known when they are written
 	objects    Objects
 	byName     map[string]Entry
 	targets    map[string]string // of links

@@ -1,10 +1,18 @@
 package gittree
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os"
 	"path/filepath"
+)
+
+// largePointer is how each file begins that stands for one which git LFS keeps elsewhere. Such files are of less than maxPointer bytes.
+// Source: https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md
+const (
+	largePointer = "version https://git-lfs.github.com/spec/v1\n"
+	maxPointer   = 1024
 )
 
 // Write puts the tree into dir, which must exist, be empty and be out of reach of others: folders and executables as 0700,
@@ -44,6 +52,9 @@ func (t *Tree) writeFile(root *os.Root, e Entry, perm os.FileMode) error {
 	content, err := t.objects.Read(e.Hash, "blob")
 	if err != nil {
 		return fmt.Errorf("%s: %w", e.Name, err)
+	}
+	if len(content) < maxPointer && bytes.HasPrefix(content, []byte(largePointer)) {
+		t.Pointers = append(t.Pointers, e.Name)
 	}
 	f, err := root.OpenFile(filepath.FromSlash(e.Name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, perm)
 	if err != nil {

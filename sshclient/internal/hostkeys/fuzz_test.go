@@ -2,7 +2,6 @@ package hostkeys
 
 import (
 	"crypto/ed25519"
-	"net"
 	"os"
 	"path/filepath"
 	"testing"
@@ -27,13 +26,13 @@ func FuzzKnown(f *testing.F) {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		k, err := NewFiles().Known([]string{file})
+		k, err := NewFiles().Known([]string{file}, "")
 		if err != nil {
 			return
 		}
 		names := []string{"node1:22", "node1:2222"}
 		_ = k.Algorithms(names)
-		if err := k.Check(names, &net.TCPAddr{IP: net.IPv4(10, 0, 0, 1), Port: 22}, other); err == nil {
+		if err := k.Check(names, other); err == nil {
 			t.Errorf("a stranger's key is known by %q", text)
 		}
 	})

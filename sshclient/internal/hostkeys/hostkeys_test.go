@@ -1,7 +1,6 @@
 package hostkeys
 
 import (
-	"net"
 	"os"
 	"path/filepath"
 	"testing"
@@ -27,20 +26,15 @@ func TestLegible(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			t.Setenv("TMPDIR", t.TempDir())
-			k, err := NewFiles().Known(files)
+			k, err := NewFiles().Known(files, "")
 			if err != nil {
 				t.Fatal(err)
 			}
-			at := &net.TCPAddr{IP: net.IPv4(10, 0, 0, 1), Port: 22}
-			if err := k.Check([]string{"node1:22"}, at, key); err != nil {
+			if err := k.Check([]string{"node1:22"}, key); err != nil {
 				t.Error(err)
 			}
-			if err := k.Check([]string{"other:22"}, at, key); err == nil {
+			if err := k.Check([]string{"other:22"}, key); err == nil {
 				t.Error("a line that cannot be read makes a host known")
-			}
-			if left, err := os.ReadDir(os.Getenv("TMPDIR")); err != nil || len(left) > 0 {
-				t.Errorf("left behind: %v, %v", left, err)
 			}
 		})
 	}

@@ -6,9 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -20,17 +18,13 @@ import (
 	"golang.org/x/crypto/ssh/agent"
 )
 
-// Keyring reads each file, and asks the agent, once for all hosts. It may be used by several goroutines.
+// Keyring reads each file, and asks each agent, once for all hosts. It may be used by several goroutines.
 type Keyring struct {
-	home   string
-	socket string // of the agent, "" for none
+	home string
 
 	mu     sync.Mutex
 	files  map[string]loaded
-	agent  []ssh.Signer
-	told   string // what came of the agent
-	conn   net.Conn
-	dialed bool
+	agents map[string]*held // by their sockets
 }
 
 type loaded struct {
@@ -40,20 +34,18 @@ type loaded struct {
 	public  ssh.PublicKey // of a key that cannot be used itself, and that the agent may hold; nil where it is not known
 }
 
-// New returns the keys of a user with this home folder and the agent at this socket, "" for none.
-func New(home, socket string) *Keyring {
-	return &Keyring{home: home, socket: socket, files: map[string]loaded{}}
+// New returns the keys of a user with this home folder.
+func New(home string) *Keyring {
+	return &Keyring{home: home, files: map[string]loaded{}, agents: map[string]*held{}}
 }
 
 // Wanted are the keys that are meant for a host.
 type Wanted struct {
 	Identities []string // files
 	Certs      []string // files
+	Agent      string   // the agent's socket, "" for none
 	Only       bool     // offer no other keys than Identities
 }
-
-// agentPatience bounds the wait for an agent that may be asking its owner.
-const agentPatience = 10 * time.Second
 
 // Signers are the keys to offer to a host, those that were named first, and what to tell of those that cannot be used.
 func (k *Keyring) Signers(ctx context.Context, w Wanted) (signers []ssh.Signer, told []string) {
@@ -61,14 +53,14 @@ func (k *Keyring) Signers(ctx context.Context, w Wanted) (signers []ssh.Signer, 
 	defer k.mu.Unlock()
 	files := w.Identities
 	if len(files) == 0 {
-		for _, name := range []string{"id_ed25519", "id_ecdsa", "id_rsa"} {
+		for _, name := range []string{"id_ed25519", "id_ecdsa", "id_rsa", "id_ed25519_sk", "id_ecdsa_sk"} {
 			files = append(files, filepath.Join(k.home, ".ssh", name))
 		}
 	}
-	held := k.held(ctx)
+	a := k.agent(ctx, w.Agent)
 	for _, f := range files {
 		l := k.load(f, w.Certs)
-		switch its := same(held, l.public); {
+		switch its := same(a.signers, l.public); {
 		case len(its) > 0:
 			signers, told = append(signers, its...), append(told, f)
 		case errors.Is(l.err, fs.ErrNotExist) && len(w.Identities) == 0:
@@ -78,13 +70,13 @@ func (k *Keyring) Signers(ctx context.Context, w Wanted) (signers []ssh.Signer, 
 			signers, told = append(signers, l.signers...), append(told, f+l.note)
 		}
 	}
-	told = append(told, k.told)
+	told = append(told, a.told)
 	switch {
 	case w.Only:
 	case len(w.Identities) > 0: // named keys come first: a server allows few attempts
-		signers = slices.Concat(signers, held)
+		signers = slices.Concat(signers, a.signers)
 	default:
-		signers = slices.Concat(held, signers)
+		signers = slices.Concat(a.signers, signers)
 	}
 	return once(signers), told
 }
@@ -194,68 +186,4 @@ func publicKey(file string) ssh.PublicKey {
 		return nil
 	}
 	return key
-}
-
-// held are the agent's keys, asked for once.
-func (k *Keyring) held(ctx context.Context) []ssh.Signer {
-	if k.dialed {
-		return k.agent
-	}
-	k.dialed = true
-	if k.socket == "" {
-		k.told = "no agent"
-		return nil
-	}
-	conn, err := (&net.Dialer{Timeout: agentPatience}).DialContext(ctx, "unix", k.socket)
-	if err != nil {
-		k.told = fmt.Sprintf("agent: %v", err)
-		return nil
-	}
-	k.conn = conn
-	if err = conn.SetDeadline(time.Now().Add(agentPatience)); err == nil {
-		k.agent, err = agent.NewClient(conn).Signers()
-	}
-	switch {
-	case err != nil:
-		k.told = fmt.Sprintf("agent: %v", err)
-	case len(k.agent) == 0:
-		k.told = "the agent holds no key, or is locked"
-	default:
-		k.told = fmt.Sprintf("%d keys of the agent", len(k.agent))
-		for i, s := range k.agent {
-			if a, ok := s.(ssh.AlgorithmSigner); ok {
-				k.agent[i] = &patient{a, conn}
-			}
-		}
-	}
-	return k.agent
-}
-
-// patient is a key of the agent. Its owner may be asked at each use: that has its time too.
-type patient struct {
-	ssh.AlgorithmSigner
-	conn net.Conn
-}
-
-// Sign signs.
-func (p *patient) Sign(rand io.Reader, data []byte) (*ssh.Signature, error) {
-	return p.SignWithAlgorithm(rand, data, "")
-}
-
-// SignWithAlgorithm signs.
-func (p *patient) SignWithAlgorithm(rand io.Reader, data []byte, algorithm string) (*ssh.Signature, error) {
-	if err := p.conn.SetDeadline(time.Now().Add(agentPatience)); err != nil {
-		return nil, err
-	}
-	return p.AlgorithmSigner.SignWithAlgorithm(rand, data, algorithm)
-}
-
-// Close lets go of the agent.
-func (k *Keyring) Close() error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.conn == nil {
-		return nil
-	}
-	return k.conn.Close()
 }

@@ -40,7 +40,7 @@ func TestCertificates(t *testing.T) {
 			test.cert.Key = signer.PublicKey()
 			must(t, test.cert.SignCert(rand.Reader, signer))
 			must(t, os.WriteFile(file+"-cert.pub", ssh.MarshalAuthorizedKey(&test.cert), 0o600))
-			signers, told := New(dir, "").Signers(t.Context(), Wanted{Identities: []string{file}})
+			signers, told := New(dir).Signers(t.Context(), Wanted{Identities: []string{file}})
 			if len(signers) != 2 || len(told) != 2 || !strings.HasPrefix(told[0], test.want) || test.want == file && told[0] != file {
 				t.Errorf("want %q and two signers, got %q and %d", test.want, told, len(signers))
 			}

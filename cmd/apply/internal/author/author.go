@@ -77,24 +77,20 @@ func graphCommand(a *cli.App) *cobra.Command {
 				return err
 			}
 			g := picture.Of(m.Catalog())
-			if a.JSON && !cmd.Flags().Changed("format") {
+			switch {
+			case a.JSON && (format == "json" || !cmd.Flags().Changed("format")):
 				return a.PrintJSON(g)
-			}
-			switch format {
-			case "dot":
-				return g.DOT(a.Stdout)
-			case "mermaid":
+			case format == "mermaid":
 				return g.Mermaid(a.Stdout)
-			case "svg":
+			case format == "svg":
 				return g.SVG(a.Stdout)
-			case "json":
+			case format == "json":
 				return g.JSON(a.Stdout)
 			}
-			return cli.UsageError(cmd, fmt.Errorf("--format %s: want dot, mermaid, svg or json", format))
+			return g.DOT(a.Stdout)
 		}),
 	}
-	cmd.Flags().StringVar(&format, "format", "dot", "`FORMAT` of the drawing: dot, mermaid, svg or json")
-	cli.Choices(cmd, "format", "dot", "mermaid", "svg", "json")
+	cli.Choose(cmd, cmd.Flags(), &format, "format", "`FORMAT` of the drawing: dot, mermaid, svg or json", "dot", "mermaid", "svg", "json")
 	l.AddFlags(cmd.Flags())
 	return cmd
 }

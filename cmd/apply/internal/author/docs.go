@@ -1,9 +1,9 @@
 package author
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -17,22 +17,21 @@ import (
 
 func docsCommand(a *cli.App) *cobra.Command {
 	return &cobra.Command{
-		Use:     "docs [TYPE]",
-		Short:   "Print the reference of a resource type, of the metaparameters, or the list of types",
-		Example: "  apply docs\n  apply docs file\n  apply docs metaparameters",
+		Use:     "docs [TYPE | FUNCTION]",
+		Short:   "Print the reference of a resource type, of a function, of all functions or the metaparameters, or the list of types",
+		Example: "  apply docs\n  apply docs file\n  apply docs metaparameters\n  apply docs functions\n  apply docs cidrsubnets\n  apply docs 'file()'",
 		Args:    cobra.MaximumNArgs(1),
 		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 			if len(args) > 0 {
 				return nil, cobra.ShellCompDirectiveNoFileComp
 			}
-			return pages(), cobra.ShellCompDirectiveNoFileComp
+			return append(pages(), slices.Sorted(maps.Keys(functions()))...), cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: func(_ *cobra.Command, args []string) error {
-			name := index
-			if len(args) > 0 {
-				name = args[0]
+			if len(args) == 0 {
+				return printIndex(a)
 			}
-			return printReference(a, name)
+			return printReference(a, args[0])
 		},
 	}
 }
@@ -82,36 +81,70 @@ func newReference(name, text string) reference {
 	return reference{name, strings.TrimSpace(first), text}
 }
 
-func printReference(a *cli.App, name string) error {
-	names := pages()
-	if name != index && !slices.Contains(names, name) {
-		if near := resources.Nearest(name, names); near != "" {
-			return fmt.Errorf("there is no type %q; did you mean `%s`?", name, near)
-		}
-		return fmt.Errorf("there is no type %q; there are %s", name, strings.Join(names, ", "))
+// functions are the parts of the page of functions that are about one each, by its name.
+func functions() map[string]string {
+	text, err := page("functions")
+	if err != nil {
+		panic(err) // it is in the program
 	}
-	text, err := page(name)
+	all := map[string]string{}
+	for _, group := range strings.Split(text, "\n## ")[1:] {
+		for _, one := range strings.Split(group, "\n### ")[1:] {
+			name, _, _ := strings.Cut(one, "\n")
+			all[name] = "# " + strings.TrimRight(one, "\n") + "\n"
+		}
+	}
+	return all
+}
+
+// find is the text that a name or, with brackets behind it, a function's name asks for. A function that is called as a type has them.
+func find(asked string) (string, error) {
+	name, call := strings.CutSuffix(asked, "()")
+	types, fns := pages(), functions()
+	if !call && slices.Contains(types, name) {
+		return page(name)
+	}
+	if text, ok := fns[name]; ok {
+		return text, nil
+	}
+	if near := resources.Nearest(name, append(types, slices.Sorted(maps.Keys(fns))...)); near != "" {
+		return "", fmt.Errorf("there is no type nor function %q; did you mean `%s`?", asked, near)
+	}
+	return "", fmt.Errorf("there is no type nor function %q; there are %s", asked, strings.Join(types, ", "))
+}
+
+func printReference(a *cli.App, asked string) error {
+	text, err := find(asked)
 	if err != nil {
 		return err
 	}
-	enc := json.NewEncoder(a.Stdout)
-	enc.SetEscapeHTML(false)
-	switch {
-	case !a.JSON:
+	if a.JSON {
+		return a.PrintJSON(newReference(strings.TrimSuffix(asked, "()"), text))
+	}
+	_, err = io.WriteString(a.Stdout, text)
+	return err
+}
+
+// printIndex lists the pages: as JSON, a line for each, without its text.
+func printIndex(a *cli.App) error {
+	if !a.JSON {
+		text, err := page(index)
+		if err != nil {
+			return err
+		}
 		_, err = io.WriteString(a.Stdout, text)
-	case name != index:
-		err = enc.Encode(newReference(name, text))
-	default:
-		for _, name := range names {
-			if text, err = page(name); err != nil {
-				return err
-			}
-			r := newReference(name, text)
-			r.Text = "" // of one that is asked for
-			if err = enc.Encode(r); err != nil {
-				return err
-			}
+		return err
+	}
+	for _, name := range pages() {
+		text, err := page(name)
+		if err != nil {
+			return err
+		}
+		r := newReference(name, text)
+		r.Text = ""
+		if err := a.PrintJSON(r); err != nil {
+			return err
 		}
 	}
-	return err
+	return nil
 }

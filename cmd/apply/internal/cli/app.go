@@ -9,6 +9,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"os/signal"
 	"runtime/debug"
 	"runtime/metrics"
 	"slices"
@@ -97,8 +98,9 @@ func Main(root func(*App) *cobra.Command, args []string, stdin io.Reader, stdout
 	return a.Code
 }
 
-// memoryLimit is when the collector begins to work for its bytes: below what the evaluation of a manifest may take at most, 1 GiB.
-const memoryLimit = 900 << 20
+// memoryLimit is when the collector begins to work for its bytes: between what an evaluation of manifests may keep, 1 GiB, and what it may take with what is not
+// collected yet, a quarter more. Close above what a large catalog keeps it would collect all the time.
+const memoryLimit = 1150 << 20
 
 // collectAt is by how many percent memory grows before it is collected: most of what a run allocates it keeps until its end. Go's own 100
 // takes a tenth more of the processor, 400 half as much memory more for hardly anything.
@@ -106,6 +108,8 @@ const collectAt = 200
 
 // protect sets what holds for the whole process.
 func protect() {
+	// That nobody reads the output any more is an error of writing it, in every command the same: see Unread.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	// What the program makes is private until its mode is set; modes are always set explicitly.
 	syscall.Umask(0o077)
 	debug.SetMemoryLimit(memoryLimit)
@@ -129,9 +133,6 @@ func (a *App) prepare(cmd *cobra.Command) error {
 	a.flagged = shapes(cmd.Flags())
 	if err := settings.Apply(cmd, a.Env); err != nil {
 		return err
-	}
-	if !slices.Contains([]string{"auto", "always", "never"}, a.color) {
-		return UsageError(cmd, fmt.Errorf("--color %s: want auto, always or never", a.color))
 	}
 	if err := a.prepareReports(cmd); err != nil {
 		return err
@@ -224,6 +225,10 @@ func sayUsage(cmd *cobra.Command) {
 
 // flagError is UsageError for a flag, with the one that may be meant.
 func flagError(cmd *cobra.Command, err error) error {
+	var wrong *pflag.InvalidValueError
+	if errors.As(err, &wrong) {
+		err = fmt.Errorf("--%s %s: %w", wrong.GetFlag().Name, wrong.GetValue(), settings.Reason(err))
+	}
 	var unknown *pflag.NotExistError
 	if errors.As(err, &unknown) && len(unknown.GetSpecifiedName()) > 1 {
 		var names []string

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"cmp"
+
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
@@ -9,12 +11,11 @@ import (
 func (a *App) addFlags(cmd *cobra.Command) {
 	s := cmd.PersistentFlags()
 	s.BoolVar(&a.JSON, "json", false, "print JSON, one object a line")
-	s.StringVar(&a.color, "color", "auto", "colour `WHEN`: auto, always or never (NO_COLOR is honoured)")
-	s.StringVar(&a.logLevel, "log-level", "info", "what is logged to standard error, such as the output of commands, from this `LEVEL` on: debug, info, warn or error")
+	Choose(cmd, s, &a.color, "color", "colour `WHEN`: auto, always or never (NO_COLOR is honoured)", "auto", "always", "never")
+	a.logLevel = "info"
+	Choose(cmd, s, &a.logLevel, "log-level", "what is logged to standard error, such as the output of commands, from this `LEVEL` on: debug, info, warn or error", "debug", "info", "warn", "error")
 	s.BoolVarP(&a.verbose, "verbose", "v", false, "show unchanged resources too")
 	s.StringVar(&a.State, "state-dir", "", "state `FOLDER` (default /var/lib/apply; for other users $XDG_STATE_HOME/apply)")
-	Choices(cmd, "color", "auto", "always", "never")
-	Choices(cmd, "log-level", "debug", "info", "warn", "error")
 }
 
 // shapes tells whether the command line has flags without which a run does something else. Those that only say how it is told do not count, nor
@@ -31,9 +32,11 @@ func shapes(s *pflag.FlagSet) bool {
 	return found
 }
 
-// Choices are the values of a flag that shells complete.
-func Choices(cmd *cobra.Command, flag string, values ...string) {
-	if err := cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+// Choose adds a flag whose value is one of the choices, which shells complete. Where none stands at p yet, the first is its default.
+func Choose(cmd *cobra.Command, s *pflag.FlagSet, p *string, name, usage string, choices ...string) {
+	*p = cmp.Or(*p, choices[0])
+	s.Var(&choice{p, choices}, name, usage)
+	if err := cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(choices, cobra.ShellCompDirectiveNoFileComp)); err != nil {
 		panic(err) // there is no such flag
 	}
 }

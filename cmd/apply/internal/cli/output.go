@@ -103,18 +103,16 @@ func (a *App) PrintJSON(object any) error {
 }
 
 // Logger logs to standard error, without what is sensitive.
-func (a *App) Logger() (*slog.Logger, error) {
+func (a *App) Logger() *slog.Logger {
 	var level slog.Level
-	if err := level.UnmarshalText([]byte(a.logLevel)); err != nil {
-		return nil, fmt.Errorf("--log-level %s: want debug, info, warn or error", a.logLevel)
-	}
+	_ = level.UnmarshalText([]byte(a.logLevel)) // the flag takes no others
 	clean := func(groups []string, attr slog.Attr) slog.Attr {
 		if attr.Key == slog.MessageKey && len(groups) == 0 { // a line of output, or a part of a long one
 			attr.Value = slog.StringValue(a.Scrub.ScrubOutput(attr.Value.String()))
 		}
 		return attr
 	}
-	return slog.New(slog.NewTextHandler(scrubbed{a}, &slog.HandlerOptions{Level: level, ReplaceAttr: clean})), nil
+	return slog.New(slog.NewTextHandler(scrubbed{a}, &slog.HandlerOptions{Level: level, ReplaceAttr: clean}))
 }
 
 // scrubbed writes to standard error what the scrubber leaves.

@@ -2,7 +2,9 @@ package cli
 
 import (
 	"errors"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -51,3 +53,26 @@ func (c *Count) String() string { return strconv.Itoa(int(*c)) }
 
 // Type is how help texts call it.
 func (c *Count) Type() string { return "N" }
+
+// choice is the value of a flag that is one of a few words, in letters of either case.
+type choice struct {
+	value *string
+	of    []string
+}
+
+// Set reads the value.
+func (c *choice) Set(text string) error {
+	text = strings.ToLower(text)
+	if !slices.Contains(c.of, text) {
+		last := len(c.of) - 1
+		return errors.New("want " + strings.Join(c.of[:last], ", ") + " or " + c.of[last])
+	}
+	*c.value = text
+	return nil
+}
+
+// String writes the value.
+func (c *choice) String() string { return *c.value }
+
+// Type is how help texts call it.
+func (c *choice) Type() string { return "string" }

@@ -28,9 +28,7 @@ func (r *Runner) walk(
 	if o.Targets, err = r.addresses(); err != nil {
 		return nil, err
 	}
-	if o.Log, err = r.Logger(); err != nil {
-		return nil, err
-	}
+	o.Log = r.Logger()
 	if r.timeout > 0 {
 		var cancel context.CancelFunc
 		after := time.Duration(r.timeout)

@@ -64,10 +64,7 @@ func serveCommand(a *cli.App) *cobra.Command {
 		Use: "serve", Short: "Run an exchange until it is interrupted", Args: cobra.NoArgs,
 		Example: "  apply exchange serve --listen :7654 --data /var/lib/apply/exchange",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			var err error
-			if o.Log, err = a.Logger(); err != nil {
-				return err
-			}
+			o.Log = a.Logger()
 			ctx, end := cli.Serving(cmd.Context())
 			defer end()
 			return server.Serve(ctx, o)

@@ -64,10 +64,7 @@ func put(ctx context.Context, s *selection.Nodes, sources []string, dst string) 
 	}
 	notes := output.NewLines(s.Stderr, true) // what nodes say of each other may be anything
 	put.Note = func(node, text string) { fmt.Fprintf(notes.Node(node), "%s\n", text) }
-	log, err := s.Logger()
-	if err != nil {
-		return err
-	}
+	log := s.Logger()
 	defer func() {
 		log.Debug("what left the seat", "nodes", len(nodes), "program", program.Brought(), "content", put.Asked())
 	}()

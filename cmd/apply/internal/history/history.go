@@ -25,6 +25,7 @@ func historyCommand(a *cli.App) *cobra.Command {
 	return &cobra.Command{
 		Use:               "history [RUN]",
 		Short:             "List the runs of this node, or show the report of one",
+		Long:              "List the runs of this node, the last first, or show the report of one. Of its id the beginning will do that no other has.",
 		Example:           "  apply history\n  apply history 01M80BQJE9GFMGFZJH661JWPSE",
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: runIDs(a),
@@ -145,6 +146,10 @@ func runsOf(a *cli.App, state *journal.State) ([]Line, error) {
 func showRun(a *cli.App, state *journal.State, id string) error {
 	if state == nil {
 		return fmt.Errorf("no run %s is on record: there is no state folder", id)
+	}
+	id, err := state.Find(id)
+	if err != nil {
+		return err
 	}
 	others, err := state.Unreported()
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/nodeapply/apply/cmd/apply/internal/cli"
 	"github.com/nodeapply/apply/cmd/apply/internal/load"
 	"github.com/nodeapply/apply/exchange"
+	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/host/local"
 	"github.com/nodeapply/apply/journal"
 	"github.com/nodeapply/apply/journal/undo"
@@ -40,11 +41,12 @@ command did, is told and stays.`,
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: runIDs(a),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			id := ""
-			if len(args) == 1 {
-				id = args[0]
-			}
-			return u.run(cmd.Context(), id)
+			return u.run(cmd.Context(), func(state *journal.State, v host.View) (string, error) {
+				if len(args) == 1 {
+					return state.Find(args[0])
+				}
+				return undo.LastChange(state, v)
+			})
 		},
 	}
 	cmd.Flags().BoolVar(&u.list, "list", false, "only list what would be put back")
@@ -55,7 +57,8 @@ command did, is told and stays.`,
 	return cmd
 }
 
-func (u *undoing) run(ctx context.Context, id string) error {
+// run undoes the run that which tells.
+func (u *undoing) run(ctx context.Context, which func(*journal.State, host.View) (string, error)) error {
 	ctx, signals := u.Catch(ctx)
 	defer signals.End()
 	state, err := u.OpenState()
@@ -70,10 +73,9 @@ func (u *undoing) run(ctx context.Context, id string) error {
 		return err
 	}
 	defer func() { u.Warn(state.Close()) }()
-	if id == "" {
-		if id, err = undo.LastChange(state, h); err != nil {
-			return err
-		}
+	id, err := which(state, h)
+	if err != nil {
+		return err
 	}
 	known, err := u.Facts(h)
 	if err != nil {

@@ -25,19 +25,17 @@ type Signals struct {
 	changing atomic.Bool
 	cancel   context.CancelCauseFunc
 	ch       chan os.Signal
-	pipe     chan os.Signal // gets SIGPIPE: that nobody reads the output ends the output, not the run
 	done     chan struct{}
 }
 
 // Catch begins to listen. Tell is told of a first signal that lets finish what runs. The caller calls End.
 func Catch(ctx context.Context, tell func(os.Signal)) (context.Context, *Signals) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	s := &Signals{stop: make(chan struct{}), cancel: cancel, ch: make(chan os.Signal, 2), pipe: make(chan os.Signal, 1), done: make(chan struct{})}
+	s := &Signals{stop: make(chan struct{}), cancel: cancel, ch: make(chan os.Signal, 2), done: make(chan struct{})}
 	signal.Notify(s.ch, syscall.SIGINT, syscall.SIGTERM)
 	if !signal.Ignored(syscall.SIGHUP) { // nohup apply ... outlives its terminal
 		signal.Notify(s.ch, syscall.SIGHUP)
 	}
-	signal.Notify(s.pipe, syscall.SIGPIPE)
 	go s.listen(tell)
 	return ctx, s
 }
@@ -80,7 +78,6 @@ func (s *Signals) Number() int { return int(s.number.Load()) }
 // End stops listening.
 func (s *Signals) End() {
 	signal.Stop(s.ch)
-	signal.Stop(s.pipe)
 	close(s.ch)
 	<-s.done
 	s.cancel(nil)

@@ -33,31 +33,64 @@ func Apply(cmd *cobra.Command, env func(string) string) error {
 		return err
 	}
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
-		if f.Changed || err != nil || f.Name == "help" || f.Name == "version" {
+		if f.Changed || err != nil || asked(f) {
 			return
 		}
 		name := strings.ToUpper(underscored(f.Name))
 		for _, key := range []string{"APPLY_FLAG_" + name, "APPLY_" + name} {
 			if v := env(key); v != "" {
 				if e := cmd.Flags().Set(f.Name, v); e != nil {
-					err = fmt.Errorf("%s=%s: %w", key, v, e)
+					err = fmt.Errorf("%s=%s: %w", key, v, Reason(e))
 				}
 				return
 			}
 		}
-		for _, v := range settings[underscored(f.Name)] {
-			if e := cmd.Flags().Set(f.Name, v); e != nil {
-				err = fmt.Errorf("%s: %s: %w", file, f.Name, e)
-			}
-		}
+		err = settings[underscored(f.Name)].apply(cmd, f)
 	})
 	return err
 }
 
+// setting is what the file says of one flag.
+type setting struct {
+	texts []string // as the command line has them
+	list  bool     // as a list or a map
+	at    string   // FILE:LINE
+}
+
+func (s setting) apply(cmd *cobra.Command, f *pflag.Flag) error {
+	if _, repeats := f.Value.(pflag.SliceValue); s.list && !repeats {
+		return fmt.Errorf("%s: %s: want one value, not several", s.at, f.Name)
+	}
+	for _, text := range s.texts {
+		if err := cmd.Flags().Set(f.Name, text); err != nil {
+			return fmt.Errorf("%s: %s = %s: %w", s.at, f.Name, text, Reason(err))
+		}
+	}
+	return nil
+}
+
+// Reason is what is wrong with the value of a flag, of an error of pflag, which names flag and value too.
+func Reason(err error) error {
+	var wrong *pflag.InvalidValueError
+	if !errors.As(err, &wrong) {
+		return err
+	}
+	switch wrong.GetFlag().Value.Type() {
+	case "bool":
+		return errors.New("want true or false")
+	case "int":
+		return errors.New("want a number")
+	}
+	return wrong.Unwrap()
+}
+
+// asked tells of flags that are a question, which only a command line asks.
+func asked(f *pflag.Flag) bool { return f.Name == "help" || f.Name == "version" }
+
 func underscored(flag string) string { return strings.ReplaceAll(flag, "-", "_") }
 
 // read reads the file, which has to be there only if it was given.
-func read(cmd *cobra.Command, name string, given bool) (map[string][]string, error) {
+func read(cmd *cobra.Command, name string, given bool) (map[string]setting, error) {
 	if _, err := os.Lstat(name); errors.Is(err, fs.ErrNotExist) && !given {
 		return nil, nil
 	}
@@ -66,38 +99,41 @@ func read(cmd *cobra.Command, name string, given bool) (map[string][]string, err
 		return nil, diags
 	}
 	known := flagNames(cmd.Root())
-	out := map[string][]string{}
-	if v, ok := values["groups"]; ok { // as an inventory writes it
-		values["group"] = v
-		delete(values, "groups")
-	}
+	out := map[string]setting{}
 	for _, key := range slices.Sorted(maps.Keys(values)) {
-		if !known[underscored(key)] {
-			err := fmt.Errorf("%s: no flag is called %s", name, key)
+		v, flag := values[key], underscored(key)
+		if flag == "groups" { // as an inventory writes it
+			flag = "group"
+		}
+		if !known[flag] {
+			err := fmt.Errorf("%s: no flag is called %s", v.At, key)
 			if near := resources.Nearest(key, slices.Sorted(maps.Keys(known))); near != "" {
 				err = fmt.Errorf("%w; did you mean `%s`?", err, near)
 			}
 			return nil, err
 		}
-		texts, err := textsOf(values[key])
-		if err != nil {
-			return nil, fmt.Errorf("%s: %s: %w", name, key, err)
+		if other, twice := out[flag]; twice {
+			return nil, fmt.Errorf("%s: %s stands at %s already", v.At, flag, other.at)
 		}
-		out[underscored(key)] = append(out[underscored(key)], texts...)
+		texts, list, err := textsOf(v.Value)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %s: %w", v.At, key, err)
+		}
+		out[flag] = setting{texts, list, v.At}
 	}
 	return out, nil
 }
 
 // textsOf is a value as the command line writes it: a list as one after the other, a map as NAME=VALUE each, null as nothing.
-func textsOf(v any) ([]string, error) {
-	var texts []string
+func textsOf(v any) (texts []string, list bool, err error) {
 	switch v := v.(type) {
 	case nil:
+		return nil, false, nil
 	case []any:
 		for _, one := range v {
 			text, err := textOf(one)
 			if err != nil {
-				return nil, err
+				return nil, false, err
 			}
 			texts = append(texts, text)
 		}
@@ -105,15 +141,15 @@ func textsOf(v any) ([]string, error) {
 		for _, name := range slices.Sorted(maps.Keys(v)) {
 			text, err := textOf(v[name])
 			if err != nil {
-				return nil, err
+				return nil, false, err
 			}
 			texts = append(texts, name+"="+text)
 		}
 	default:
 		text, err := textOf(v)
-		return []string{text}, err
+		return []string{text}, false, err
 	}
-	return texts, nil
+	return texts, true, nil
 }
 
 func textOf(v any) (string, error) {
@@ -131,7 +167,11 @@ func textOf(v any) (string, error) {
 // flagNames are the names of all flags below a command.
 func flagNames(cmd *cobra.Command) map[string]bool {
 	names := map[string]bool{}
-	add := func(f *pflag.Flag) { names[underscored(f.Name)] = true }
+	add := func(f *pflag.Flag) {
+		if !asked(f) {
+			names[underscored(f.Name)] = true
+		}
+	}
 	cmd.Flags().VisitAll(add)
 	cmd.PersistentFlags().VisitAll(add)
 	for _, c := range cmd.Commands() {

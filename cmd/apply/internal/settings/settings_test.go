@@ -27,13 +27,18 @@ func TestApply(t *testing.T) {
 		"a map":                  {file: `group = { b = 2, a = true }`, want: "none [a=true,b=2]"},
 		"a large number":         {file: `group = 100000000`, want: "none [100000000]"},
 		"null":                   {file: `wait_lock = null`, want: "none []"},
-		"a list in a list":       {file: `group = ["a", ["b"]]`, want: "config.hcl: group: want a string"},
+		"a list in a list":       {file: `group = ["a", ["b"]]`, want: "config.hcl:1: group: want a string"},
 		"as an inventory has it": {file: `groups = ["a", "b"]`, want: "none [a,b]"},
 		"of another command":     {file: `parallel = 4`, want: "none []"},
-		"of none":                {file: `wait_look = "5m"`, want: "no flag is called wait_look; did you mean `wait_lock`?"},
+		"one value in a list":    {file: `wait_lock = ["5m"]`, want: "config.hcl:1: wait-lock: want one value, not several"},
+		"in both spellings":      {file: "wait_lock = 1\nwait-lock = 2", want: "config.hcl:1: wait_lock stands at"},
+		"groups twice":           {file: "group = 1\n\ngroups = 2", want: "config.hcl:3: group stands at"},
+		"help":                   {file: `help = true`, want: "config.hcl:1: no flag is called help"},
+		"of none":                {file: "\n" + `wait_look = "5m"`, want: "config.hcl:2: no flag is called wait_look; did you mean `wait_lock`?"},
 		"mistyped":               {file: `wait_lock = `, want: "expression"},
-		"a wrong value":          {env: "APPLY_WRONG=x", want: "APPLY_WRONG=x: "},
-		"a wrong value in it":    {file: `wrong = "x"`, want: "config.hcl: wrong: "},
+		"a wrong value":          {env: "APPLY_WRONG=x", want: "APPLY_WRONG=x: want a number"},
+		"neither true nor false": {env: "APPLY_JSON=maybe", want: "APPLY_JSON=maybe: want true or false"},
+		"a wrong value in it":    {file: `wrong = "x"`, want: "config.hcl:1: wrong = x: want a number"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			env := map[string]string{"APPLY_CONFIG": filepath.Join(t.TempDir(), "config.hcl")}
@@ -54,6 +59,7 @@ func TestApply(t *testing.T) {
 			wait := cmd.Flags().String("wait-lock", "none", "")
 			groups := cmd.Flags().StringSlice("group", nil, "")
 			cmd.Flags().Int("wrong", 0, "")
+			cmd.Flags().Bool("json", false, "")
 			root.AddCommand(cmd, other)
 			root.SetArgs(append([]string{"cmd"}, strings.Fields(test.args)...))
 			if err := root.ExecuteContext(t.Context()); err != nil {

@@ -81,6 +81,9 @@ func fold(start bool) function.Function {
 var coalesce = function.New(&function.Spec{
 	VarParam: &function.Parameter{Name: "vals", Type: cty.DynamicPseudoType, AllowUnknown: true, AllowDynamicType: true, AllowNull: true},
 	Type: func(args []cty.Value) (cty.Type, error) {
+		if len(args) == 0 {
+			return cty.NilType, errors.New("at least one argument is needed")
+		}
 		types := make([]cty.Type, len(args))
 		for i, a := range args {
 			types[i] = a.Type()

@@ -16,15 +16,17 @@ import (
 
 func encodings() map[string]function.Function {
 	return map[string]function.Function{
-		"base64decode": base64Decode,
-		"base64encode": base64Encode,
-		"base64gzip":   base64Gzip,
-		"csvdecode":    stdlib.CSVDecodeFunc,
-		"jsondecode":   stdlib.JSONDecodeFunc,
-		"jsonencode":   stdlib.JSONEncodeFunc,
-		"urlencode":    urlEncode,
-		"yamldecode":   ctyyaml.YAMLDecodeFunc,
-		"yamlencode":   ctyyaml.YAMLEncodeFunc,
+		"base64decode":     base64Decode,
+		"base64encode":     base64Encode,
+		"base64gzip":       base64Gzip,
+		"csvdecode":        stdlib.CSVDecodeFunc,
+		"jsondecode":       stdlib.JSONDecodeFunc,
+		"jsonencode":       stdlib.JSONEncodeFunc,
+		"textdecodebase64": textDecodeBase64,
+		"textencodebase64": textEncodeBase64,
+		"urlencode":        urlEncode,
+		"yamldecode":       ctyyaml.YAMLDecodeFunc,
+		"yamlencode":       ctyyaml.YAMLEncodeFunc,
 	}
 }
 

@@ -51,7 +51,7 @@ func sumOf(h hash.Hash, b []byte) []byte {
 }
 
 func hashes() map[string]function.Function {
-	fns := map[string]function.Function{"bcrypt": bcryptFunc}
+	fns := map[string]function.Function{"bcrypt": bcryptFunc, "uuidv5": uuidV5}
 	for _, d := range Digests() {
 		fns[d.OfString] = spec.Pure(func(s string) (string, error) { return d.Sum([]byte(s)), nil }, "str")
 	}

@@ -5,14 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"path"
 	"strings"
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
 )
-
-// Cap is the size of the content that is kept at most, in bytes: the journal's store keeps no larger pre-image.
-const Cap = 1 << 30
 
 // Kept says whether the journal keeps what st is, so that an undo can put it back.
 func Kept(st host.Stat) bool {
@@ -20,7 +19,43 @@ func Kept(st host.Stat) bool {
 	case host.Absent, host.Directory, host.Symlink:
 		return true
 	}
-	return st.Kind == host.Regular && st.Size <= Cap
+	return st.Kind == host.Regular && st.Size <= host.KeptSize
+}
+
+// KeptWhole is [Kept] of what st is and, where that is a folder, of all that is in it.
+func KeptWhole(v host.View, name string, st host.Stat) (bool, error) {
+	room := host.KeptNames
+	return keptWhole(v, name, st, &room)
+}
+
+// keptWhole takes the names that it sees from room.
+func keptWhole(v host.View, name string, st host.Stat, room *int) (bool, error) {
+	if *room--; *room < 0 || !Kept(st) {
+		return false, nil
+	}
+	if st.Kind != host.Directory {
+		return true, nil
+	}
+	for base, err := range v.ReadDir(name) {
+		if errors.Is(err, fs.ErrNotExist) { // somebody removes it too
+			break
+		}
+		if err != nil {
+			return false, err
+		}
+		below := path.Join(name, base)
+		if len(below) >= host.PathMax {
+			return false, nil
+		}
+		st, err := v.Lstat(below)
+		if err != nil {
+			return false, err
+		}
+		if kept, err := keptWhole(v, below, st, room); err != nil || !kept {
+			return false, err
+		}
+	}
+	return true, nil
 }
 
 // To says where the earlier content of a file goes: "true", "false", or the ending of a copy beside the file.
@@ -77,7 +112,7 @@ func copyTo(ctx context.Context, h host.Host, name string, st host.Stat, copied 
 		}
 		return h.Symlink(ctx, target, copied)
 	case host.Regular:
-		if st.Size > Cap {
+		if st.Size > host.KeptSize {
 			return fmt.Errorf("%s is larger than 1 GiB; old content kept", name)
 		}
 		old, err := h.Open(name)

@@ -1,6 +1,7 @@
 package backup
 
 import (
+	"iter"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -68,7 +69,7 @@ func TestKeep(t *testing.T) {
 	})
 	t.Run("what is too large", func(t *testing.T) {
 		h := hosttest.New(t, tree)
-		err := To(".bak").Keep(t.Context(), h, "/f", host.Stat{Kind: host.Regular, Size: Cap + 1})
+		err := To(".bak").Keep(t.Context(), h, "/f", host.Stat{Kind: host.Regular, Size: host.KeptSize + 1})
 		if want := "backup: /f is larger than 1 GiB; old content kept"; err == nil || err.Error() != want {
 			t.Errorf("want %q, got %v", want, err)
 		}
@@ -81,9 +82,9 @@ func TestKept(t *testing.T) {
 		want bool
 	}{
 		"nothing":          {host.Stat{}, true},
-		"a file":           {host.Stat{Kind: host.Regular, Size: Cap}, true},
-		"too large a file": {host.Stat{Kind: host.Regular, Size: Cap + 1}, false},
-		"a folder":         {host.Stat{Kind: host.Directory, Size: Cap + 1}, true},
+		"a file":           {host.Stat{Kind: host.Regular, Size: host.KeptSize}, true},
+		"too large a file": {host.Stat{Kind: host.Regular, Size: host.KeptSize + 1}, false},
+		"a folder":         {host.Stat{Kind: host.Directory, Size: host.KeptSize + 1}, true},
 		"a link":           {host.Stat{Kind: host.Symlink}, true},
 		"a pipe":           {host.Stat{Kind: host.Fifo}, false},
 		"a socket":         {host.Stat{Kind: host.Socket}, false},
@@ -93,5 +94,63 @@ func TestKept(t *testing.T) {
 		if got := Kept(tc.st); got != tc.want {
 			t.Errorf("%s: want %v, got %v", name, tc.want, got)
 		}
+	}
+}
+
+// full is a node with a folder of as many names as are kept, itself included, and of one more.
+type full struct {
+	host.View
+	more int
+}
+
+func (f full) ReadDir(string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		for i := 1; i < host.KeptNames+f.more && yield("f", nil); i++ {
+		}
+	}
+}
+
+// A folder is kept with all that is in it, or not whole.
+func TestKeptWhole(t *testing.T) {
+	for name, tc := range map[string]struct {
+		tree string
+		more int // names than are kept, -1 for those of the tree
+		want bool
+	}{
+		"files, folders and links": {"-- d/f --\n-- d/sub/l -> nowhere --\n", -1, true},
+		"a pipe below":             {"-- d/f --\n-- d/sub/deep/pipe| 0600 --\n", -1, false},
+		"a pipe itself":            {"-- d| 0600 --\n", -1, false},
+		"as many as are kept":      {"-- d/f --\n", 0, true},
+		"one too many":             {"-- d/f --\n", 1, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := hosttest.New(t, tc.tree)
+			var v host.View = h
+			if tc.more >= 0 {
+				v = full{h, tc.more}
+			}
+			st, err := v.Lstat("/d")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err := KeptWhole(v, "/d", st); err != nil || got != tc.want {
+				t.Errorf("want %v, got %v, %v", tc.want, got, err)
+			}
+		})
+	}
+}
+
+// bottomless is a node with folders in folders without end.
+type bottomless struct{ host.View }
+
+func (bottomless) Lstat(string) (host.Stat, error) { return host.Stat{Kind: host.Directory}, nil }
+func (bottomless) ReadDir(string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) { yield("d", nil) }
+}
+
+// What is too deep to be named is not kept.
+func TestKeptWholeOfWhatIsDeep(t *testing.T) {
+	if kept, err := KeptWhole(bottomless{}, "/d", host.Stat{Kind: host.Directory}); kept || err != nil {
+		t.Errorf("%v, %v", kept, err)
 	}
 }

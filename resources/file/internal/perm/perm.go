@@ -14,12 +14,15 @@ type Mode string
 
 // UnmarshalAttr accepts a string. A number is refused: 644 would be read as the decimal number that it is.
 func (m *Mode) UnmarshalAttr(v any) error {
-	s, ok := v.(string)
-	if !ok {
-		return errors.New(`want a string such as "0644" or "u+x,g-w", not a number`)
+	const want = `want a string such as "0644" or "u+x,g-w"`
+	switch v := v.(type) {
+	case string:
+		*m = Mode(v)
+		return m.Check()
+	case float64:
+		return errors.New(want + ", not a number")
 	}
-	*m = Mode(s)
-	return m.Check()
+	return errors.New(want)
 }
 
 // Check finds what is wrong with m's syntax.

@@ -21,6 +21,15 @@ func TestModeAttribute(t *testing.T) {
 	}
 }
 
+func TestModeIsNoNumber(t *testing.T) {
+	const want = `want a string such as "0644" or "u+x,g-w"`
+	for bad, said := range map[any]string{644.0: want + ", not a number", true: want} {
+		if err := new(Mode).UnmarshalAttr(bad); err == nil || err.Error() != said {
+			t.Errorf("%v: want %q, got %v", bad, said, err)
+		}
+	}
+}
+
 // What is written of a thing gives it just the bits that it has, also to a folder that may be read and not searched.
 func TestExactly(t *testing.T) {
 	for _, kind := range []host.Kind{host.Regular, host.Directory} {

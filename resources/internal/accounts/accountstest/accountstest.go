@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -52,7 +51,7 @@ func New(t testing.TB, tree string) *hosttest.Host {
 	f := &fake{t, h}
 	for name, run := range map[string]func(o options, name string, c host.Cmd) error{
 		"useradd": f.useradd, "usermod": f.usermod, "userdel": f.userdel, "groupadd": f.groupadd, "groupmod": f.groupmod,
-		"groupdel": f.groupdel, "gpasswd": f.gpasswd, "chpasswd": f.chpasswd,
+		"groupdel": f.groupdel, "gpasswd": f.gpasswd, "chpasswd": f.chpasswd, "chage": f.chage,
 	} {
 		h.Handle(name, func(_ context.Context, c host.Cmd) (host.Output, error) {
 			o, arg := parse(c.Args)
@@ -74,7 +73,7 @@ func parse(args []string) (options, string) {
 		switch {
 		case args[i] == "--":
 			return o, args[len(args)-1]
-		case args[i] == "-m" || args[i] == "-r" || args[i] == "-M":
+		case args[0] != "chage" && (args[i] == "-m" || args[i] == "-r" || args[i] == "-M"):
 			o[args[i]] = ""
 		case i+1 < len(args):
 			o[args[i]] = args[i+1]
@@ -202,6 +201,11 @@ func (f *fake) home(name string) string {
 
 func (f *fake) usermod(o options, name string, _ host.Cmd) error {
 	old := f.home(name)
+	if password, given := o["-p"]; given {
+		if err := f.chpassword(name, password); err != nil {
+			return err
+		}
+	}
 	for option, field := range map[string]int{"-u": 2, "-c": 4, "-d": 5, "-s": 6, "-g": 3} {
 		value, given := o[option]
 		if !given {
@@ -226,6 +230,11 @@ func (f *fake) usermod(o options, name string, _ host.Cmd) error {
 				return err
 			}
 			days = strconv.Itoa((y-1970)*365 + (y-1969)/4 + (m-1)*31 + d - 1) // right for days of January of the next decades
+		}
+		if !f.has("shadow", name) {
+			if err := f.write("shadow", append(f.read("shadow"), []string{name, "!", "20000", "", "", "", "", "", ""})); err != nil {
+				return err
+			}
 		}
 		if err := f.edit("shadow", name, func(e []string) []string { e[7] = days; return e }); err != nil {
 			return err
@@ -262,8 +271,10 @@ func (f *fake) userdel(o options, name string, _ host.Cmd) error {
 	if err := f.edit("passwd", name, gone); err != nil {
 		return err
 	}
-	if err := f.edit("shadow", name, gone); err != nil {
-		return err
+	if f.has("shadow", name) {
+		if err := f.edit("shadow", name, gone); err != nil {
+			return err
+		}
 	}
 	for _, g := range f.read("group") {
 		if err := f.members(g[0], func(m []string) []string {
@@ -329,5 +340,36 @@ func (f *fake) chpasswd(o options, _ string, c host.Cmd) error {
 	if !ok || !slices.Contains(c.Args, "-e") {
 		return fmt.Errorf("line 1: missing new password (%v)", o)
 	}
-	return f.edit("shadow", path.Base(name), func(e []string) []string { e[1] = hash; return e })
+	return f.chpassword(name, hash)
+}
+
+// chpassword sets a password where the real ones do: in /etc/shadow, and in /etc/passwd where it is there already.
+func (f *fake) chpassword(name, hash string) error {
+	var within bool
+	if err := f.edit("passwd", name, func(e []string) []string {
+		if within = e[1] != "x"; within {
+			e[1] = hash
+		}
+		return e
+	}); err != nil {
+		return err
+	}
+	if !f.has("shadow", name) {
+		if within && hash != "x" {
+			return nil
+		}
+		return f.write("shadow", append(f.read("shadow"), []string{name, hash, "20000", "", "", "", "", "", ""}))
+	}
+	return f.edit("shadow", name, func(e []string) []string { e[1], e[2] = hash, "20000"; return e })
+}
+
+func (f *fake) chage(o options, name string, _ host.Cmd) error {
+	return f.edit("shadow", name, func(e []string) []string {
+		for i, option := range []string{"-d", "-m", "-M", "-W", "-I"} {
+			if value, given := o[option]; given {
+				e[2+i] = strings.TrimPrefix(value, "-1")
+			}
+		}
+		return e
+	})
 }

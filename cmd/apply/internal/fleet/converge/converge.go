@@ -239,9 +239,7 @@ func (c *convergence) do(ctx context.Context, nodes []fleet.Node, o converge.Opt
 	o.Segment = func(t transport.Target) string { return selection.Segment(o.Dialer, t) }
 	notes := output.NewLines(c.Stderr, true) // what nodes say of each other may be anything
 	o.Note = func(node, text string) { fmt.Fprintf(notes.Node(node), "%s\n", text) }
-	if o.Log, err = c.Logger(); err != nil {
-		return nil, err
-	}
+	o.Log = c.Logger()
 	results, err = converge.Do(ctx, nodes, o)
 	c.joint.DurationMS = c.joint.Since(time.Now())
 	return results, err

@@ -147,7 +147,12 @@ func TestNotTold(t *testing.T) {
 }
 
 func TestRetryFailed(t *testing.T) {
-	n, _, _ := nodes(t, "--retry-failed", "-w", "n[1-3]")
+	t.Run("of those that are selected", func(t *testing.T) { retryFailed(t, []string{"n2", "n3"}, "-w", "n[1-3]") })
+	t.Run("none are selected", func(t *testing.T) { retryFailed(t, []string{"n2", "n3", "n4"}) })
+}
+
+func retryFailed(t *testing.T, want []string, selected ...string) {
+	n, _, _ := nodes(t, append(selected, "--retry-failed")...)
 	if _, _, err := n.Selected(nil); err == nil || !strings.Contains(err.Error(), "no fleet command was run before") {
 		t.Errorf("before any: %v", err)
 	}
@@ -163,7 +168,7 @@ func TestRetryFailed(t *testing.T) {
 	for _, c := range chosen {
 		names = append(names, c.Name)
 	}
-	if diff := cmp.Diff([]string{"n2", "n3"}, names); diff != "" {
+	if diff := cmp.Diff(want, names); diff != "" {
 		t.Error(diff)
 	}
 	if err := n.Finish(ended()[:1], 0); err != nil {

@@ -1,0 +1,60 @@
+package accounts
+
+import (
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/nodeapply/apply/host"
+)
+
+// Shadow is the password of a user and how long that and the account are good.
+type Shadow struct {
+	Listed   bool   `json:",omitempty"` // there is an entry: an empty password is one
+	Password string // hash
+	Expiry   string // YYYY-MM-DD; "" if the account does not expire
+	Ageing   Ageing `json:",omitzero"`
+	// Open says that the password counts that stands in /etc/passwd itself, for all to read, although the node has an /etc/shadow.
+	Open bool `json:"-"`
+}
+
+// Ageing is for how long a password is good: the day of its last change (of 1970), the least and the most days between two changes, those of warning before and
+// those of grace after it is too old. Each as /etc/shadow has it; "" for none.
+type Ageing [5]string
+
+// FindShadow returns the entry of that name in /etc/shadow, empty if there is none. Where the user's own entry has something else than "x" in the place of a
+// password, that is the one: so it is to the node.
+func FindShadow(v host.FileReader, name string) (Shadow, error) {
+	var s Shadow
+	own, err := entry(v, shadow, 8, name)
+	if own != nil {
+		s = shadowOf(own)
+	}
+	if err != nil {
+		return s, err
+	}
+	user, err := entry(v, passwd, 7, name)
+	if user == nil || user[1] == "x" {
+		return s, err
+	}
+	st, err := v.Lstat(shadow)
+	s.Listed, s.Password, s.Open = true, user[1], st.Kind != host.Absent
+	return s, err
+}
+
+// entry is the first of that name in a file, nil if there is none.
+func entry(v host.FileReader, file string, fields int, name string) ([]string, error) {
+	all, err := entries(v, file, fields)
+	if i := slices.IndexFunc(all, func(f []string) bool { return f[0] == name }); i >= 0 {
+		return all[i], err
+	}
+	return nil, err
+}
+
+func shadowOf(f []string) Shadow {
+	s := Shadow{Listed: true, Password: f[1], Ageing: Ageing(f[2:7])}
+	if days, err := strconv.ParseInt(f[7], 10, 32); err == nil && days >= 0 {
+		s.Expiry = time.Unix(0, 0).UTC().AddDate(0, 0, int(days)).Format(time.DateOnly)
+	}
+	return s
+}
