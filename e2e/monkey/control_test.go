@@ -27,7 +27,7 @@ func TestControls(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			dir := t.TempDir()
+			dir := scratch(t)
 			broken := filepath.Join(dir, "apply")
 			text := fmt.Sprintf("#!/bin/sh\nrun() { %q \"$@\"; code=$?; return $code; }\n%s\n", program, control.script)
 			if err := os.WriteFile(broken, []byte(text), 0o755); err != nil {
