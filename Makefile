@@ -4,7 +4,7 @@
 export CGO_ENABLED ?= 0
 SHELL := /bin/bash
 
-.PHONY: build test check bench bench-fleet bench-git fault fleet docs clean bench-exchange cluster monkey race vuln
+.PHONY: build test check bench bench-fleet bench-git fault fleet docs clean bench-exchange cluster monkey oracle race vuln
 
 build:
 	go build -trimpath -ldflags '-s -w' -o bin/apply ./cmd/apply
@@ -39,6 +39,11 @@ cluster:
 # Manifests at random, some minutes of other ones each time.
 monkey:
 	from=$$((RANDOM * 1000)) && APPLY_MONKEY=$$from-$$((from + 999)) go test ./e2e/monkey -count=1 -timeout 1h
+
+# Every resource type that Puppet has against Puppet itself, several hundred manifests: ten minutes. Where Puppet is installed, make test takes a sample.
+oracle:
+	scripts/install.sh puppet cron puppet-module-puppetlabs-{cron,host,mount,sshkeys}-core
+	APPLY_ORACLE=whole go test ./e2e/puppet -count=1 -timeout 30m -v
 
 bench:
 	go run ./bench
