@@ -5,6 +5,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/nodeapply/apply/catalog/internal/index"
 	"github.com/nodeapply/apply/catalog/internal/order"
@@ -164,6 +165,7 @@ func (b *builder) automatic() {
 			}
 		}
 	}
+	below := b.below()
 	for v, r := range ids {
 		if r == nil {
 			continue
@@ -171,6 +173,13 @@ func (b *builder) automatic() {
 		for _, id := range r.Requires() {
 			if many := shared[key(id)]; len(many) > 0 {
 				b.order.AutoAll(key(id), many, v)
+			}
+			if id.Below {
+				for _, w := range below(id.Name) {
+					if w != v {
+						b.order.Auto(w, v)
+					}
+				}
 			}
 			w, ok := b.provider(id, v)
 			switch {
@@ -181,6 +190,27 @@ func (b *builder) automatic() {
 				b.order.Auto(w, v)
 			}
 		}
+	}
+}
+
+// below returns a function for who provides a path that is below another. The paths are sorted when it is first called.
+func (b *builder) below() func(folder string) []int {
+	paths := sync.OnceValue(func() []string {
+		var all []string
+		for id := range b.owners {
+			if id.Kind == "path" {
+				all = append(all, id.Name)
+			}
+		}
+		slices.Sort(all)
+		return all
+	})
+	return func(folder string) (vertices []int) {
+		all, inside := paths(), strings.TrimSuffix(folder, "/")+"/"
+		for i, _ := slices.BinarySearch(all, inside); i < len(all) && strings.HasPrefix(all[i], inside); i++ {
+			vertices = append(vertices, b.owners[resources.Identity{Kind: "path", Name: all[i]}])
+		}
+		return vertices
 	}
 }
 

@@ -107,6 +107,9 @@ func (b *builder) need(w, v int) (id resources.Identity, ok bool) {
 		if by, ok := b.provider(id, v); ok && by == w {
 			return id, true
 		}
+		if id.Below && slices.Contains(b.below()(id.Name), w) {
+			return id, true
+		}
 	}
 	return id, false
 }

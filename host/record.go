@@ -16,6 +16,7 @@ var ErrNoSystemd = errors.New("systemd does not run on this node")
 const (
 	KeptSize  = 1 << 30 // of a file, in bytes
 	KeptNames = 100_000 // of a folder that is removed with all that is in it, the folder included
+	PathMax   = 4096    // a name of so many bytes cannot be asked for, nor what is below it
 )
 
 // OpKind says what kind of change an Op is.

@@ -153,7 +153,7 @@ func (r *Run) Op(ctx context.Context, a resources.Address, v host.View, op host.
 	if op.Kind == host.OpRun || op.Kind == host.OpUnit || op.Kind == host.OpPublish {
 		return l.Append(ctx, record.Record{Op: &record.Op{Addr: record.AddressOf(a), Kind: string(op.Kind), Name: []byte(op.Name)}})
 	}
-	names, cut := []string{op.Name}, map[string]bool(nil)
+	names, cut := []string{op.Name}, map[string]string(nil)
 	if op.Kind == host.OpRemove && op.All {
 		if names, cut, err = tree(v, op.Name); err != nil {
 			return err
@@ -167,8 +167,8 @@ func (r *Run) Op(ctx context.Context, a resources.Address, v host.View, op host.
 			return err
 		}
 		for i, name := range names[:n] {
-			if pre := records[i].Op.Pre; pre != nil && cut[name] {
-				pre.Missing = fmt.Sprintf("more than %d names were removed at once", host.KeptNames)
+			if pre := records[i].Op.Pre; pre != nil {
+				pre.Missing = cmp.Or(pre.Missing, cut[name])
 			}
 		}
 		if names = names[n:]; len(names) == 0 {

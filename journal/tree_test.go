@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"iter"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -22,6 +23,28 @@ func (c crowded) ReadDir(name string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		for i := 0; i <= host.KeptNames && yield(fmt.Sprint(i), nil); i++ {
 		}
+	}
+}
+
+// bottomless is a node with folders in folders without end.
+type bottomless struct{ host.View }
+
+func (bottomless) Lstat(name string) (host.Stat, error) {
+	if len(name) >= host.PathMax {
+		return host.Stat{}, syscall.ENAMETOOLONG
+	}
+	return host.Stat{Kind: host.Directory}, nil
+}
+
+func (bottomless) ReadDir(string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) { yield(strings.Repeat("d", 255), nil) }
+}
+
+// What is too deep to be named is no reason not to remove it.
+func TestTreeThatIsTooDeep(t *testing.T) {
+	names, cut, err := tree(bottomless{}, "/d")
+	if err != nil || len(names) != 16 || len(cut) != 1 || cut[names[15]] != "what was in it is too deep to be named" {
+		t.Errorf("%d names, cut %v, %v", len(names), cut, err)
 	}
 }
 

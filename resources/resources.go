@@ -110,6 +110,8 @@ type Identity struct {
 	// Nearest, for a required path: if nothing provides exactly this path, the nearest ancestor folder or mount point that the catalog
 	// manages is required in its place.
 	Nearest bool
+	// Below, for a required path: everything of the catalog that is below it is required too.
+	Below bool
 }
 
 // Prompt is a Resource whose Check looks at files of this node, runs no command and waits for nobody: what a prediction finds holds until something is changed.

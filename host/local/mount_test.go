@@ -41,7 +41,7 @@ func TestFullDisk(t *testing.T) {
 	if err := h.WriteFile(t.Context(), "/d/b", content("x")); err != nil {
 		t.Fatal(err)
 	}
-	if err, want := h.WriteFile(t.Context(), "/d/c", content("x")), "create: no space left on device"; err == nil || err.Error() != want {
+	if err, want := h.WriteFile(t.Context(), "/d/c", content("x")), "create: no space left on device: all inodes of the file system are in use"; err == nil || err.Error() != want {
 		t.Errorf("want %q, got %v", want, err)
 	}
 	if diff := cmp.Diff("-- d/ 1777 root:root --\n-- d/a 0644 root:root --\nold\n-- d/b 0644 root:root --\nx\n", h.Snapshot()); diff != "" {

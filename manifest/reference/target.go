@@ -40,7 +40,7 @@ func Targets(e hcl.Expression, kinds Kinds) ([]Target, hcl.Diagnostics) {
 	for _, item := range list {
 		t, bad := reference(item)
 		if bad {
-			diags = append(diags, diag.Errorf(item.Range().Ptr(), "Not a reference", "%s", wanted))
+			diags = append(diags, diag.Errorf(item.Range().Ptr(), "Not a reference", "%s%s", wanted, meant(item)))
 			continue
 		}
 		target, problem := newTarget(t, kinds)
@@ -76,6 +76,25 @@ func reference(e hcl.Expression) (hcl.Traversal, bool) {
 	}
 	t, diags := hclsyntax.ParseTraversalAbs([]byte(inner), e.Range().Filename, e.Range().Start)
 	return t, diags.HasErrors()
+}
+
+// meant says how a reference is written that was nearly one, as a sentence to follow another; "" if none can be guessed.
+func meant(e hcl.Expression) string {
+	switch e := e.(type) {
+	case *hclsyntax.TemplateExpr:
+		if !e.IsStringLiteral() {
+			break
+		}
+		v, _ := e.Value(nil)
+		if t, diags := hclsyntax.ParseTraversalAbs([]byte(v.AsString()), "", hcl.InitialPos); !diags.HasErrors() && len(t) > 1 {
+			return " Without quotes this is one: `" + v.AsString() + "`."
+		}
+	case *hclsyntax.SplatExpr:
+		if t, diags := hcl.AbsTraversalForExpr(e.Source); !diags.HasErrors() {
+			return " All instances are `" + Text(t) + "`."
+		}
+	}
+	return ""
 }
 
 func newTarget(t hcl.Traversal, kinds Kinds) (Target, *hcl.Diagnostic) {

@@ -53,7 +53,9 @@ func TestTargets(t *testing.T) {
 		{in: `file.a.path`, mistake: "names a resource or an instance of it, not one of its values"},
 		{in: `file`, mistake: "`file` needs a title"},
 		{in: `module`, mistake: "`module` needs a name"},
-		{in: `"file.a"`, mistake: "Here stands a reference"},
+		{in: `"file.a"`, mistake: "`module.glusterfs`. Without quotes this is one: `file.a`."},
+		{in: `"file[\"a\"]"`, mistake: "Without quotes this is one: `file[\"a\"]`."},
+		{in: `file.a[*]`, mistake: "All instances are `file.a`."},
 		{in: `null`, mistake: "Here stands a reference"},
 		{in: `[for x in [1] : file.a]`, mistake: "Here stands a reference"},
 	} {

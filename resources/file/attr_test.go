@@ -128,8 +128,12 @@ func TestIdentities(t *testing.T) {
 	if diff := cmp.Diff(want, f.Requires()); diff != "" {
 		t.Errorf("requires (-want +got):\n%s", diff)
 	}
-	want = []resources.Identity{{Kind: "path", Name: "/", Nearest: true}, {Kind: "path", Name: "/srv/a"}, {Kind: "path", Name: "/srv/b"}}
+	want = []resources.Identity{{Kind: "path", Name: "/", Nearest: true}, {Kind: "path", Name: "/srv/a"}, {Kind: "mount", Name: "/srv/a", Nearest: true}, {Kind: "path", Name: "/srv/b"}, {Kind: "mount", Name: "/srv/b", Nearest: true}}
 	if diff := cmp.Diff(want, made("/x", source("/srv/a", "https://example.org/", "file:///srv/b")).Requires()); diff != "" {
+		t.Errorf("requires (-want +got):\n%s", diff)
+	}
+	want = []resources.Identity{{Kind: "path", Name: "/", Nearest: true}, {Kind: "path", Name: "/srv/a", Below: true}, {Kind: "mount", Name: "/srv/a", Nearest: true}}
+	if diff := cmp.Diff(want, made("/x", source("/srv/a"), recurse).Requires()); diff != "" {
 		t.Errorf("requires (-want +got):\n%s", diff)
 	}
 }

@@ -74,7 +74,7 @@ type File struct {
 	// Whether content or target of what is already there is replaced; false: they are only given to what is made. Default: true.
 	Replace bool `hcl:"replace"`
 	// Where the earlier content goes: `true` (default), into the journal's store, from which undo takes it; `false`, nowhere of its own; a
-	// string such as `".bak"`, into a copy beside the file with that ending.
+	// string such as `".bak"`, into a copy beside the file or link with that ending. Of a folder there is no such copy.
 	Backup backup.To `hcl:"backup"`
 	// What to do at a path that is a symbolic link: `"manage"` (default) the link itself, `"follow"` what it points to. For links in a
 	// source folder: copy the link, or what it points to.
@@ -153,7 +153,7 @@ func (f *File) Provides() []resources.Identity {
 	return []resources.Identity{{Kind: "path", Name: path.Clean(f.Path)}}
 }
 
-// Requires returns the folder above, the link's target, local sources, the owner and the group.
+// Requires returns the folder above, the link's target, local sources and what they are mounted on, what is in a folder that is copied, the owner and the group.
 func (f *File) Requires() []resources.Identity {
 	name := path.Clean(f.Path)
 	ids := []resources.Identity{{Kind: "path", Name: path.Dir(name), Nearest: true}}
@@ -162,7 +162,8 @@ func (f *File) Requires() []resources.Identity {
 	}
 	for _, source := range f.Source {
 		if source = content.LocalPath(source); path.IsAbs(source) {
-			ids = append(ids, resources.Identity{Kind: "path", Name: path.Clean(source)})
+			source = path.Clean(source)
+			ids = append(ids, resources.Identity{Kind: "path", Name: source, Below: f.Recurse}, resources.Identity{Kind: "mount", Name: source, Nearest: true})
 		}
 	}
 	if f.Owner != "" {

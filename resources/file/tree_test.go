@@ -85,7 +85,8 @@ func TestTree(t *testing.T) {
 		"links of the source are followed": {
 			"-- src/l -> ../other --\n-- other/f --\nF\n", made("/dir/x", recurse, source("/src"), links("follow")), "x/ 0755, x/l/ 0755, x/l/f 0644 F", nil,
 		},
-		"pipes are not copied": {"-- src/p| --\n", made("/dir/x", recurse, source("/src")), "x/ 0755", []string{"/src/p: fifo, not copied"}},
+		"a link to nothing is not copied": {"-- src/l -> nowhere --\n", made("/dir/x", recurse, source("/src"), links("follow")), "x/ 0755", []string{"/src/l, a link to /src/nowhere: absent, not copied"}},
+		"pipes are not copied":            {"-- src/p| --\n", made("/dir/x", recurse, source("/src")), "x/ 0755", []string{"/src/p: fifo, not copied"}},
 		"a file where the source has a folder": {
 			src + "-- dir/x/sub --\nfile\n", made("/dir/x", recurse, limit(2), source("/src")), "x/ 0755, x/a 0644 A, x/sub/ 0755, x/sub/b 0644 B, x/sub/deep/ 0755", nil,
 		},

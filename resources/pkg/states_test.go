@@ -291,6 +291,52 @@ func TestSource(t *testing.T) {
 	}
 }
 
+// A package file that does not have the version that is asked for is not installed.
+func TestSourceOfAnotherVersion(t *testing.T) {
+	for _, ensure := range []string{"8", ">= 10"} {
+		d := newDebian(t, map[string]stock{"local": {status: there, version: "1"}})
+		if err := d.WriteFile(t.Context(), "/local.deb", host.NewFile{Content: strings.NewReader("x")}); err != nil {
+			t.Fatal(err)
+		}
+		p := packages(t, Type(), [2]string{"local", ensure})[0]
+		p.Source = "/local.deb"
+		_, err := p.Check(t.Context(), d)
+		if want := fmt.Sprintf("source: /local.deb has version 9, and ensure is %q", ensure); err == nil || err.Error() != want {
+			t.Errorf("want %q, got %v", want, err)
+		}
+		if orders := d.orders(); orders != nil {
+			t.Errorf("%s: orders: %q", ensure, orders)
+		}
+	}
+}
+
+// dpkg holds each architecture of a package by itself.
+func TestHoldOfAnotherArchitecture(t *testing.T) {
+	const both = "\nPackage: lib\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1\n\nPackage: lib\nStatus: install ok installed\nArchitecture: i386\nVersion: 1\n"
+	for _, name := range []string{"lib", "lib:amd64", "lib:i386"} {
+		d := newDebian(t, nil)
+		status := "Package: dpkg\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1\n" + both
+		if err := d.WriteFile(t.Context(), "/var/lib/dpkg/status", host.NewFile{Content: strings.NewReader(status)}); err != nil {
+			t.Fatal(err)
+		}
+		d.packages = map[string]stock{}
+		p := packages(t, Type(), [2]string{name, "installed"})[0]
+		p.Mark = "hold"
+		found, err := p.Check(t.Context(), d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = p.Apply(t.Context(), d, found) // of which this debian's dpkg knows nothing
+		want := "apt-mark hold -- lib"
+		if name == "lib:i386" {
+			want = "apt-mark hold -- lib:i386"
+		}
+		if diff := cmp.Diff([]string{want}, d.orders()); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+}
+
 // Of several names each has its own verdict, and an error names all that are at fault.
 func TestNamesAtFault(t *testing.T) {
 	d := newDebian(t, map[string]stock{"held": {status: holds, version: "1", offers: []string{"2"}}, "other": {status: holds, version: "1", offers: []string{"3"}}, "fine": {status: there, version: "1"}})

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 	"regexp"
 	"strings"
 	"time"
@@ -114,17 +115,24 @@ func (s *Service) Provides() []resources.Identity {
 	return []resources.Identity{{Kind: "unit", Name: s.definition().Unit()}}
 }
 
-// Requires lists the files that define the unit, where the catalog manages them.
+// Requires lists the files that define the unit, those that add to it included, where the catalog manages them.
 func (s *Service) Requires() []resources.Identity {
 	u := s.definition().Unit()
-	script := strings.TrimSuffix(s.Name, ".service")
-	return []resources.Identity{
-		{Kind: "path", Name: "/etc/systemd/system/" + u},
-		{Kind: "path", Name: "/etc/systemd/system/" + u + ".d"},
-		{Kind: "path", Name: "/lib/systemd/system/" + u},
-		{Kind: "path", Name: "/usr/lib/systemd/system/" + u},
-		{Kind: "path", Name: "/etc/init.d/" + script},
+	units := []string{u}
+	if name, instance, ok := strings.Cut(u, "@"); ok {
+		if suffix := path.Ext(instance); instance != suffix {
+			units = append(units, name+"@"+suffix) // the template that it is an instance of
+		}
 	}
+	var ids []resources.Identity
+	for _, u := range units {
+		ids = append(ids,
+			resources.Identity{Kind: "path", Name: "/etc/systemd/system/" + u},
+			resources.Identity{Kind: "path", Name: "/etc/systemd/system/" + u + ".d", Below: true},
+			resources.Identity{Kind: "path", Name: "/lib/systemd/system/" + u},
+			resources.Identity{Kind: "path", Name: "/usr/lib/systemd/system/" + u})
+	}
+	return append(ids, resources.Identity{Kind: "path", Name: "/etc/init.d/" + strings.TrimSuffix(s.Name, ".service")})
 }
 
 // Absent says whether the service is to be neither running nor enabled.
@@ -153,7 +161,8 @@ func (s *Service) Check(ctx context.Context, v host.View) (resources.Diff, error
 	if err != nil {
 		return d, err
 	}
-	off := want == initsystem.Disabled && (st.Missing || st.Enable == initsystem.Mask) // neither starts with the node
+	// Neither what is not there nor what is masked starts with the node; but what is to run now cannot stay masked.
+	off := want == initsystem.Disabled && (st.Missing || st.Enable == initsystem.Mask && s.Ensure != running)
 	if want != "" && st.Enable != "" && want != st.Enable && !off {
 		d.Changes = append(d.Changes, resources.Change{Attr: "enable", From: string(st.Enable), To: string(want)})
 	}

@@ -90,19 +90,30 @@ func TestNamesOfUnits(t *testing.T) {
 	}
 }
 
-// The unit is what two declarations may not share; the files that define it come before it, whichever way it is named.
+// The unit is what two declarations may not share; the files that define it and add to it come before it, whichever way it is named, and those of a
+// template before its instances.
 func TestIdentities(t *testing.T) {
-	for _, name := range []string{"app", "app.service"} {
+	for name, tc := range map[string]struct {
+		unit  string
+		files []string
+	}{
+		"app":          {"app.service", []string{"app.service"}},
+		"app.service":  {"app.service", []string{"app.service"}},
+		"app@one":      {"app@one.service", []string{"app@one.service", "app@.service"}},
+		"tick@1.timer": {"tick@1.timer", []string{"tick@1.timer", "tick@.timer"}},
+	} {
 		s := declare("running", "")
 		s.Name = name
-		if diff := cmp.Diff([]resources.Identity{{Kind: "unit", Name: "app.service"}}, s.Provides()); diff != "" {
+		if diff := cmp.Diff([]resources.Identity{{Kind: "unit", Name: tc.unit}}, s.Provides()); diff != "" {
 			t.Error(diff)
 		}
-		want := []resources.Identity{
-			{Kind: "path", Name: "/etc/systemd/system/app.service"}, {Kind: "path", Name: "/etc/systemd/system/app.service.d"},
-			{Kind: "path", Name: "/lib/systemd/system/app.service"}, {Kind: "path", Name: "/usr/lib/systemd/system/app.service"},
-			{Kind: "path", Name: "/etc/init.d/app"},
+		var want []resources.Identity
+		for _, file := range tc.files {
+			want = append(want,
+				resources.Identity{Kind: "path", Name: "/etc/systemd/system/" + file}, resources.Identity{Kind: "path", Name: "/etc/systemd/system/" + file + ".d", Below: true},
+				resources.Identity{Kind: "path", Name: "/lib/systemd/system/" + file}, resources.Identity{Kind: "path", Name: "/usr/lib/systemd/system/" + file})
 		}
+		want = append(want, resources.Identity{Kind: "path", Name: "/etc/init.d/" + strings.TrimSuffix(name, ".service")})
 		if diff := cmp.Diff(want, s.Requires()); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}

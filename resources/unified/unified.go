@@ -6,7 +6,9 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/rogpeppe/go-internal/diff"
 )
@@ -18,10 +20,13 @@ const (
 	most = 500
 )
 
-// Diff returns the difference, "" of equal texts. Both have the name.
+// Diff returns the difference, "" of equal texts. Both have the name, which is quoted where it would not be one line.
 func Diff(name string, from, to []byte) string {
 	if bytes.Equal(from, to) {
 		return ""
+	}
+	if strings.ContainsFunc(name, unicode.IsControl) {
+		name = strconv.Quote(name)
 	}
 	a, b := lines(from), lines(to)
 	if len(a) == 0 || len(b) == 0 {

@@ -39,6 +39,13 @@ func TestDiff(t *testing.T) {
 	}
 }
 
+// A name of several lines would look like more of the difference.
+func TestDiffOfAName(t *testing.T) {
+	if diff := cmp.Diff("--- \"/a\\n+++ b\"\n+++ \"/a\\n+++ b\"\n@@ -1,1 +1,1 @@\n-a\n+b\n", Diff("/a\n+++ b", []byte("a\n"), []byte("b\n"))); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // What patch(1) makes of the old text by the difference is the new one, and diff(1) knows no shorter difference.
 func TestDiffAgainstTools(t *testing.T) {
 	for _, tool := range []string{"diff", "patch"} {

@@ -80,7 +80,7 @@ func (r *removal) entry(dir int, base, name string, depth int) error {
 		return nil
 	}
 	if !errors.Is(err, unix.EISDIR) {
-		return fmt.Errorf("%s: %w", name, inode.Barred(dir, base, err))
+		return fmt.Errorf("%s: %w", name, inode.Because(dir, base, err))
 	}
 	if depth >= deep { // the next pass over the top finds it there
 		err := unix.Renameat(dir, base, r.top, r.temp())
@@ -98,7 +98,7 @@ func (r *removal) entry(dir int, base, name string, depth int) error {
 		return err
 	}
 	if err := unix.Unlinkat(dir, base, unix.AT_REMOVEDIR); err != nil && !errors.Is(err, unix.ENOENT) {
-		return fmt.Errorf("%s: %w", name, inode.Barred(dir, base, err))
+		return fmt.Errorf("%s: %w", name, inode.Because(dir, base, err))
 	}
 	return nil
 }

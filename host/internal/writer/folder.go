@@ -20,7 +20,7 @@ func (w *Writer) Mkdir(ctx context.Context, name string, m host.Meta) (err error
 		return w.Failed("mkdir", err)
 	}
 	defer unix.Close(dir)
-	defer func() { err = inode.Barred(dir, base, err) }()
+	defer func() { err = inode.Because(dir, base, err) }()
 	if there, err := inode.Lstat(dir, base); err != nil || there != nil {
 		return w.Failed("mkdir", errors.Join(err, unix.EEXIST))
 	}
@@ -117,7 +117,7 @@ func (x *exchange) do(ctx context.Context) error {
 	if err != nil {
 		return x.w.Failed("replace", err)
 	}
-	err = inode.Barred(x.dir, x.base, x.swap())
+	err = inode.Because(x.dir, x.base, x.swap())
 	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EXDEV) {
 		return x.inTurn(ctx)
 	}
@@ -174,7 +174,7 @@ func (w *Writer) Symlink(ctx context.Context, target, name string) error {
 		err = w.replaceByLink(dir, base, target, inode.KindOf(old.Mode), name)
 	}
 	if err != nil {
-		return fmt.Errorf("%w%s", w.Failed("symlink", inode.Barred(dir, base, err)), contentKept(old))
+		return fmt.Errorf("%w%s", w.Failed("symlink", inode.Because(dir, base, err)), contentKept(old))
 	}
 	return w.durableDir(ctx, dir)
 }
@@ -224,7 +224,7 @@ func (w *Writer) SetMeta(ctx context.Context, name string, m host.Meta) error {
 		m = inode.WithPrivileges(fd, &st, m, w.root.Trusts(st.Uid))
 	}
 	if err := inode.Set(fd, m); err != nil {
-		return inode.Barred(dir, base, err)
+		return inode.Because(dir, base, err)
 	}
 	if kind != host.Regular && kind != host.Directory {
 		return w.durableDir(ctx, dir)

@@ -44,7 +44,7 @@ func (w *Writer) Remove(ctx context.Context, name string, all bool) error {
 		}
 	}
 	if err != nil && !errors.Is(err, unix.ENOENT) {
-		return fmt.Errorf("remove: %s: %w%s", name, inode.Barred(dir, base, err), contentKept(st))
+		return fmt.Errorf("remove: %s: %w%s", name, inode.Because(dir, base, err), contentKept(st))
 	}
 	return w.durableDir(ctx, dir)
 }
@@ -67,7 +67,7 @@ func (w *Writer) removeTree(ctx context.Context, dir int, base, name string) err
 		aside = w.tempName()
 		switch err := renameNew(dir, base, aside); {
 		case errors.Is(err, unix.EPERM): // nor could it be removed, once it is empty
-			return fmt.Errorf("remove: %s: %w; nothing removed", name, inode.Barred(dir, base, err))
+			return fmt.Errorf("remove: %s: %w; nothing removed", name, inode.Because(dir, base, err))
 		case err != nil:
 			aside = base // a file system that cannot rename this folder
 		}
@@ -76,7 +76,7 @@ func (w *Writer) removeTree(ctx context.Context, dir int, base, name string) err
 	if err != nil {
 		err = fmt.Errorf("remove: %w", err)
 	} else if err = unix.Unlinkat(dir, aside, unix.AT_REMOVEDIR); err != nil {
-		err = fmt.Errorf("remove: %s: %w", name, inode.Barred(dir, aside, err))
+		err = fmt.Errorf("remove: %s: %w", name, inode.Because(dir, aside, err))
 	}
 	if err != nil && aside != base { // what could not be removed is found where it was
 		err = errors.Join(err, renameNew(dir, aside, base))

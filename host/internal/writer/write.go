@@ -54,7 +54,7 @@ func (w *Writer) WriteFile(ctx context.Context, name string, f host.NewFile) err
 	if n.old, err = n.present(); err != nil {
 		return err
 	}
-	if err := inode.Barred(n.dir, n.base, n.do(ctx)); err != nil {
+	if err := inode.Because(n.dir, n.base, n.do(ctx)); err != nil {
 		if n.old != nil && !n.visible && !n.refused {
 			return fmt.Errorf("%w; old content kept", err)
 		}

@@ -53,15 +53,11 @@ func New(types decode.Schemas, m *syntax.Module, b *syntax.Block) (*Shape, hcl.D
 	}
 	for _, name := range sh.Schema.Names() {
 		if f := sh.Schema.Field(name); f.Required && !f.Title && sh.Attr(name) == nil {
-			sh.errorf(&b.Header, "Missing attribute", "A resource of type `%s` needs the attribute `%s`.", b.Kind, name)
+			sh.diags = append(sh.diags, diag.Errorf(&b.Header, "Missing attribute", "A resource of type `%s` needs the attribute `%s`.", b.Kind, name))
 			sh.Bad = true
 		}
 	}
 	return sh, sh.diags
-}
-
-func (sh *Shape) errorf(at *hcl.Range, summary, detail string, args ...any) {
-	sh.diags = append(sh.diags, diag.Errorf(at, summary, detail, args...))
 }
 
 // place sorts an attribute to where it belongs.
@@ -79,10 +75,15 @@ func (sh *Shape) place(types decode.Schemas, b *syntax.Block, a *syntax.Attr) {
 	case syntax.IsMeta(a.Name):
 		sh.Options = append(sh.Options, a)
 	case field == nil && b.Kind != "defaults":
-		hint := diag.Suggest(a.Name, slices.Concat(sh.Schema.Names(), syntax.MetaNames()))
-		sh.errorf(a.At, "Unknown attribute", "A resource of type `%s` has no attribute `%s`%s", sh.Schema.Type.Name, a.Name, hint)
+		sh.diags = append(sh.diags, unknown(sh.Schema, a))
 		sh.Bad = true
 	}
+}
+
+// unknown is the mistake that a type has no such attribute.
+func unknown(s *decode.Schema, a *syntax.Attr) *hcl.Diagnostic {
+	hint := diag.Suggest(a.Name, slices.Concat(s.Names(), syntax.MetaNames()))
+	return diag.Errorf(a.At, "Unknown attribute", "A resource of type `%s` has no attribute `%s`%s", s.Type.Name, a.Name, hint)
 }
 
 // Attr finds an attribute or an option by its name; nil if there is none.
@@ -110,8 +111,7 @@ func CheckDefaults(types decode.Schemas, m *syntax.Module) hcl.Diagnostics {
 			case a.Name == "for_each" || a.Name == "count":
 				diags = append(diags, diag.Errorf(a.At, "Unknown attribute", "`%s` stands in the block of a resource, not in `defaults`.", a.Name))
 			case schema.Field(a.Name) == nil && !syntax.IsMeta(a.Name):
-				names := slices.Concat(schema.Names(), syntax.MetaNames())
-				diags = append(diags, diag.Errorf(a.At, "Unknown attribute", "A resource of type `%s` has no attribute `%s`%s", kind, a.Name, diag.Suggest(a.Name, names)))
+				diags = append(diags, unknown(schema, &a))
 			}
 		}
 	}

@@ -80,8 +80,12 @@ func (d *driver) Read(_ context.Context, v host.View) (*manager.DB, error) {
 			return nil, err
 		}
 	}
-	db := manager.NewDB(nativeArch(all), ":")
+	native := nativeArch(all)
+	db := manager.NewDB(native, ":")
 	for _, p := range all {
+		if p.Arch != native && p.Arch != "all" { // dpkg holds each architecture by itself
+			p.HoldAs = p.Name + ":" + p.Arch
+		}
 		db.Put(p)
 	}
 	if len(updates) > 0 {

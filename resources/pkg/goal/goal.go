@@ -112,14 +112,19 @@ func (g Goal) met(scheme version.Scheme, have manager.Package) bool {
 	case Purged:
 		return have.Status == manager.Missing
 	}
-	if !there {
-		return false
-	}
-	if version.IsConstraint(g.Ensure) {
+	return there && g.Allows(scheme, have.Version)
+}
+
+// Allows says whether a package that is wanted may have that version.
+func (g Goal) Allows(scheme version.Scheme, v string) bool {
+	switch {
+	case g.Ensure == Installed || g.Ensure == Latest:
+		return true
+	case version.IsConstraint(g.Ensure):
 		c, err := version.ParseConstraint(g.Ensure)
-		return err == nil && c.Allows(scheme, have.Version)
+		return err == nil && c.Allows(scheme, v)
 	}
-	return scheme.Match(have.Version, g.Ensure) == 0
+	return scheme.Match(v, g.Ensure) == 0
 }
 
 // Decide fills in what is to be done, by Name, As and Have; known says whether the repositories have any offer.

@@ -1,6 +1,7 @@
 package manager
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 )
@@ -22,7 +23,11 @@ type Package struct {
 	Status              Status
 	Held                bool
 	Provides            []string // names, without versions
+	HoldAs              string   // what it is held by where that is not its name alone, which would be another package
 }
+
+// HoldName is the name by which the package is held.
+func (p Package) HoldName() string { return cmp.Or(p.HoldAs, p.Name) }
 
 // DB is a package database as it was at one moment.
 type DB struct {

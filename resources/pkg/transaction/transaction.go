@@ -159,7 +159,7 @@ func (t transactor) transact(ctx context.Context, h host.Host, parts []*Part) ([
 				continue
 			}
 			if st.Have.Held {
-				release = append(release, st.Have.Name)
+				release = append(release, st.Have.HoldName())
 			}
 			switch {
 			case len(st.Left) > 0:
@@ -216,9 +216,9 @@ func (t transactor) mark(ctx context.Context, s *manager.Session, parts []*Part)
 			pkg, _ := part.Want.Goal.Find(db, n)
 			switch {
 			case part.Want.Mark == Hold && !pkg.Held && pkg.Status >= manager.Broken:
-				on = append(on, pkg.Name)
+				on = append(on, pkg.HoldName())
 			case part.Want.Mark == None && pkg.Held:
-				off = append(off, pkg.Name)
+				off = append(off, pkg.HoldName())
 			}
 		}
 	}

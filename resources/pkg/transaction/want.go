@@ -72,6 +72,9 @@ func (w Want) Steps(ctx context.Context, v host.View, m *known.Manager) ([]goal.
 			offer, known = manager.Offer{Candidate: fileVersion, Versions: []string{fileVersion}}, true
 		}
 		w.Goal.Decide(m.Version, db, &s, offer, known)
+		if s.Install && fileVersion != "" && !w.Goal.Allows(m.Version, fileVersion) {
+			s.Err = &resources.AttrError{Attr: "source", Err: fmt.Errorf("%s has version %s, and ensure is %q", w.File, fileVersion, w.Goal.Ensure)}
+		}
 		if s.Differs() && s.Have.Held && w.Mark == "" {
 			s.Err = fmt.Errorf("%s is held at %s on this node; declare mark to move it (to %s)", n, s.From(), s.To)
 		}

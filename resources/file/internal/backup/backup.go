@@ -44,6 +44,9 @@ func keptWhole(v host.View, name string, st host.Stat, room *int) (bool, error) 
 			return false, err
 		}
 		below := path.Join(name, base)
+		if len(below) >= host.PathMax {
+			return false, nil
+		}
 		st, err := v.Lstat(below)
 		if err != nil {
 			return false, err

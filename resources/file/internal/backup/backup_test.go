@@ -139,3 +139,18 @@ func TestKeptWhole(t *testing.T) {
 		})
 	}
 }
+
+// bottomless is a node with folders in folders without end.
+type bottomless struct{ host.View }
+
+func (bottomless) Lstat(string) (host.Stat, error) { return host.Stat{Kind: host.Directory}, nil }
+func (bottomless) ReadDir(string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) { yield("d", nil) }
+}
+
+// What is too deep to be named is not kept.
+func TestKeptWholeOfWhatIsDeep(t *testing.T) {
+	if kept, err := KeptWhole(bottomless{}, "/d", host.Stat{Kind: host.Directory}); kept || err != nil {
+		t.Errorf("%v, %v", kept, err)
+	}
+}

@@ -121,7 +121,7 @@ func (t *walk) walk(ctx context.Context, l level) error {
 // copied visits a name that the source has.
 func (t *walk) copied(ctx context.Context, l level, base, name string) error {
 	source := path.Join(l.source, base)
-	at := Place{l.here, l.there, base, base}
+	link, at := source, Place{l.here, l.there, base, base}
 	st, err := l.there.Lstat(base)
 	if err == nil && st.Kind == host.Symlink && t.Follow {
 		if source, st, err = host.Resolve(t.View, source); err == nil {
@@ -142,6 +142,9 @@ func (t *walk) copied(ctx context.Context, l level, base, name string) error {
 		}
 	case host.Directory:
 	default:
+		if link != source {
+			source = link + ", a link to " + source
+		}
 		t.Note(fmt.Sprintf("%s: %s, not copied", source, st.Kind))
 		return nil
 	}
