@@ -3,7 +3,7 @@
 export CGO_ENABLED ?= 0
 SHELL := /bin/bash
 
-.PHONY: build test check bench bench-fleet bench-git fault fleet docs clean bench-exchange cluster race vuln
+.PHONY: build test check bench bench-fleet bench-git fault fleet docs clean bench-exchange cluster oracle race vuln
 
 build:
 	go build -trimpath -ldflags '-s -w' -o bin/apply ./cmd/apply
@@ -34,6 +34,11 @@ vuln:
 cluster:
 	scripts/install.sh
 	APPLY_LAB=require APPLY_E2E=whole go test ./e2e/cluster -count=1 -parallel 1 -timeout 2h -v
+
+# Every resource type that Puppet has against Puppet itself, several hundred manifests: ten minutes. Where Puppet is installed, make test takes a sample.
+oracle:
+	scripts/install.sh puppet cron puppet-module-puppetlabs-{cron,host,mount,sshkeys}-core
+	APPLY_ORACLE=whole go test ./e2e/puppet -count=1 -timeout 30m -v
 
 bench:
 	go run ./bench

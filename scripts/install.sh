@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that the tests use, as root. Silent and quick where all are there.
+# Installs the Debian packages that the tests use, and those that its arguments name, as root. Silent and quick where all are there.
 set -euo pipefail
 packages=(
 	ca-certificates debian-archive-keyring mmdebstrap systemd-container apt-utils dpkg-dev gpg gpg-agent gpgv # the lab's nodes
@@ -8,6 +8,7 @@ packages=(
 	e2fsprogs xfsprogs fuse3 acl attr                                                                         # disks, files, faults
 	etcd-server etcd-client openssh-server openssh-client git                                                 # what apply talks to
 	chromium tmux                                                                                             # what people look at it with
+	"$@"
 )
 # The lab downloads from the sources that these lists name.
 if ! apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' | grep -q .; then

@@ -36,7 +36,8 @@ func Type() resources.Type {
 }
 
 // Cron is a job in the crontab of a user. The comment `# apply: NAME` before it tells it from others; `# Puppet Name: NAME` and `#Ansible: NAME`
-// do too, so that their jobs are taken over. A job that stands there by hand, with the very time and command, is taken over and gets the comment.
+// do too, so that their jobs are taken over. A job that stands there by hand, with the command and the time as far as one is declared, is taken over
+// and gets the comment; where the job is to be absent, it goes.
 //
 // A part of the time that is not set is `*` in a new entry and left as it is in one that is there.
 type Cron struct {
@@ -181,12 +182,24 @@ func (c *Cron) read(ctx context.Context, v host.View) (*crontab.Table, error) {
 	return crontab.Read(v, c.User)
 }
 
-// find returns the job of that name, or one without a name that is the very job that is wanted; nil if there is none.
+// find returns the job of that name, or one without a name that is like it; nil if there is none. A job that is to be absent is all of these.
 func (c *Cron) find(t *crontab.Table) *crontab.Job {
-	if j := t.Find(c.Name); j != nil || c.Ensure == absent || c.Command == "" || len(c.Environment) > 0 {
+	if j := t.Find(c.Name); j != nil || c.Command == "" {
 		return j
 	}
-	return t.Unnamed(c.wanted(nil))
+	return t.Unnamed(c.like(), c.Ensure == absent)
+}
+
+// like is what a job without a name has to be to be taken for this one: the command, at the time as far as one is declared.
+func (c *Cron) like() *crontab.Job {
+	if c.Special == absent {
+		return c.wanted(nil) // a time, though none need be set
+	}
+	j := &crontab.Job{Command: strings.TrimSpace(c.Command), Special: c.Special}
+	for i, part := range c.times() {
+		j.Time[i], _ = part.canonical(crontab.Part(i))
+	}
+	return j
 }
 
 // Check compares the job.

@@ -58,6 +58,8 @@ var actual = map[string]string{
 	"other, by names": "# apply: backup\n*/5,7 08-18/2 01,15 jan-Mar mon /bin/backup\n",
 	"by names":        "# apply: backup\n*/5,7 08-18/2 01,15 jan-Mar mon /bin/backup --all\n",
 	"by hand":         "* * * * * /bin/backup --all\n",
+	"by hand, at 5":   "5 4 * * 1 /bin/backup --all\n",
+	"by hand, twice":  "@daily /bin/backup --all\n5 4 * * 1 /bin/backup --all\n",
 	"twice":           "# apply: backup\nX=1\n* * * * * /bin/backup --all\n#Ansible: backup\n@daily /bin/backup\n", // an undo puts them side by side
 }
 
@@ -135,11 +137,17 @@ func TestWhatIsWritten(t *testing.T) {
 		{"environment", "environment", "# apply: backup\nMAILTO=ops@example.com\nA=b c\n* * * * * /bin/backup --all\n", "environment: MAILTO=ops\nX=1 -> MAILTO=ops@example.com\nA=b c"},
 		{"other environment", "environment", "# apply: backup\nMAILTO=ops\nX=2\n* * * * * /bin/backup --all\n", "environment: MAILTO=ops\nX=1 -> MAILTO=ops\nX=2"},
 		{"at night", "by hand", actual["by hand"] + "# apply: backup\n30 2 * * * /bin/backup --all\n", "ensure: absent -> present"},
-		{"environment", "by hand", actual["by hand"] + "# apply: backup\nMAILTO=ops@example.com\nA=b c\n* * * * * /bin/backup --all\n", "ensure: absent -> present"},
+		{"environment", "by hand", "# apply: backup\nMAILTO=ops@example.com\nA=b c\n* * * * * /bin/backup --all\n", "ensure: incomplete -> present\nenvironment:  -> MAILTO=ops@example.com\nA=b c"},
+		{"every minute", "by hand, at 5", "# apply: backup\n5 4 * * 1 /bin/backup --all\n", "ensure: incomplete -> present"}, // what is not set is not managed
+		{"at night", "by hand, at 5", actual["by hand, at 5"] + "# apply: backup\n30 2 * * * /bin/backup --all\n", "ensure: absent -> present"},
+		{"not special", "by hand, at 5", actual["by hand, at 5"] + "# apply: backup\n* * * * * /bin/backup --all\n", "ensure: absent -> present"},
+		{"every minute", "by hand, twice", "# apply: backup\n" + actual["by hand, twice"], "ensure: incomplete -> present"},
+		{"reboot", "by hand, twice", actual["by hand, twice"] + "# apply: backup\n@reboot /bin/backup --all\n", "ensure: absent -> present"},
 		{"absent", "nothing", "", ""},
 		{"absent", "environment", "-", "ensure: present -> absent"},
 		{"absent", "of Puppet", "-", "ensure: present -> absent"},
-		{"absent", "by hand", "", ""},
+		{"absent", "by hand", "-", "ensure: present -> absent"},
+		{"absent", "by hand, twice", "-", "ensure: present -> absent"},
 	} {
 		t.Run(tc.declared+" from "+tc.actual, func(t *testing.T) {
 			h := node(t, above+actual[tc.actual])

@@ -17,8 +17,9 @@ type before struct {
 	User  string   `json:"user"`
 	Lines []string `json:"lines"`
 	None  bool     `json:"none,omitempty"` // the user had no crontab at all
-	// Taken is the job that stood there by hand, without the name, and was taken over.
+	// Taken is what the job is like that stood there by hand, without the name, and was taken over, or removed; All: with the further ones like it.
 	Taken *crontab.Job `json:"taken,omitempty"`
+	All   bool         `json:"all,omitempty"`
 }
 
 // Before keeps the lines.
@@ -30,7 +31,7 @@ func (c *Cron) Before(ctx context.Context, v host.View, _ resources.Diff) (json.
 	b := before{Name: c.Name, User: c.User}
 	is := c.find(t)
 	if is != nil && !is.Named() {
-		b.Taken = is
+		b.Taken, b.All = c.like(), c.Ensure == absent
 	}
 	return b.lines(t, is)
 }
@@ -56,7 +57,7 @@ func (b before) find(ctx context.Context, v host.View, c *Cron) (*crontab.Table,
 	}
 	is := c.find(t)
 	if is == nil && b.Taken != nil {
-		is = t.Unnamed(b.Taken)
+		is = t.Unnamed(b.Taken, b.All)
 	}
 	return t, is, nil
 }
@@ -72,7 +73,7 @@ func (c *Cron) Now(ctx context.Context, v host.View, raw json.RawMessage) (json.
 	if err != nil {
 		return nil, err
 	}
-	return before{Name: c.Name, User: c.User, Taken: b.Taken}.lines(t, is)
+	return before{Name: c.Name, User: c.User, Taken: b.Taken, All: b.All}.lines(t, is)
 }
 
 // Restore brings those lines back.

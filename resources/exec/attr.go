@@ -161,6 +161,37 @@ func (c *ExitCodes) UnmarshalAttr(v any) error {
 	return nil
 }
 
+// Environment is variables by their names.
+type Environment map[string]string
+
+// UnmarshalAttr accepts a map, or "NAME=value" and a list of these, of which the last for a name holds.
+func (e *Environment) UnmarshalAttr(v any) error {
+	set := Environment{}
+	if m, ok := v.(map[string]any); ok {
+		for name, value := range m {
+			var s resources.Scalar
+			if err := s.UnmarshalAttr(value); err != nil {
+				return fmt.Errorf("%s: %w", name, err)
+			}
+			set[name] = string(s)
+		}
+	} else {
+		var pairs resources.Strings
+		if err := pairs.UnmarshalAttr(v); err != nil {
+			return errors.New("want a map, or NAME=value or a list of these")
+		}
+		for _, pair := range pairs {
+			name, value, ok := strings.Cut(pair, "=")
+			if !ok {
+				return errors.New("want NAME=value") // what it is may be secret
+			}
+			set[name] = value
+		}
+	}
+	*e = set
+	return nil
+}
+
 // Umask is a string of octal digits; "" stands for the default.
 type Umask string
 

@@ -32,6 +32,12 @@ func TestAttributes(t *testing.T) {
 		"returns, fraction":    {returns, 1.5, nil},
 		"returns, none":        {returns, []any{}, nil},
 		"returns, word":        {returns, "ok", nil},
+		"environment, map":     {environment, map[string]any{"A": "1=2", "B": 3.0}, &exec.Environment{"A": "1=2", "B": "3"}},
+		"environment, one":     {environment, "A=1=2", &exec.Environment{"A": "1=2"}},
+		"environment, list":    {environment, []any{"A=1", "B=", "A=2"}, &exec.Environment{"A": "2", "B": ""}},
+		"environment, no =":    {environment, []any{"A=1", "B"}, nil},
+		"environment, nested":  {environment, map[string]any{"A": []any{"1"}}, nil},
+		"environment, maps":    {environment, []any{map[string]any{"A": "1"}}, nil},
 		"umask":                {umask, "027", umaskOf("027")},
 		"umask, number":        {umask, 27.0, nil},
 		"umask, not octal":     {umask, "8", nil},
@@ -60,11 +66,12 @@ func TestAttributes(t *testing.T) {
 	}
 }
 
-func command(e *exec.Exec) resources.AttrUnmarshaler   { return &e.Command }
-func path(e *exec.Exec) resources.AttrUnmarshaler      { return &e.Path }
-func returns(e *exec.Exec) resources.AttrUnmarshaler   { return &e.Returns }
-func umask(e *exec.Exec) resources.AttrUnmarshaler     { return &e.Umask }
-func logoutput(e *exec.Exec) resources.AttrUnmarshaler { return &e.LogOutput }
+func command(e *exec.Exec) resources.AttrUnmarshaler     { return &e.Command }
+func path(e *exec.Exec) resources.AttrUnmarshaler        { return &e.Path }
+func returns(e *exec.Exec) resources.AttrUnmarshaler     { return &e.Returns }
+func environment(e *exec.Exec) resources.AttrUnmarshaler { return &e.Environment }
+func umask(e *exec.Exec) resources.AttrUnmarshaler       { return &e.Umask }
+func logoutput(e *exec.Exec) resources.AttrUnmarshaler   { return &e.LogOutput }
 
 func umaskOf(u exec.Umask) *exec.Umask       { return &u }
 func logOf(l exec.LogOutput) *exec.LogOutput { return &l }

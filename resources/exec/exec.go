@@ -6,6 +6,7 @@ package exec
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path"
 	"slices"
@@ -59,15 +60,15 @@ type Exec struct {
 	Path SearchPath `hcl:"path"`
 	// The folder in which the command runs, an absolute path. Default: `/`.
 	Cwd string `hcl:"cwd"`
-	// Environment variables of the command, beside PATH, HOME and LANG=C.UTF-8. Nothing else is inherited.
-	Environment map[string]string `hcl:"environment"`
+	// Environment variables of the command, beside PATH, HOME and LANG=C.UTF-8: a map, or `NAME=value` and a list of these. Nothing else is inherited.
+	Environment Environment `hcl:"environment"`
 	// The user, by name or id, that the command runs as; HOME is that user's own. Default: the user that apply runs as.
 	User resources.Scalar `hcl:"user"`
 	// The group, by name or id, that the command runs as. Default: the user's own group.
 	Group resources.Scalar `hcl:"group"`
 	// The umask of the command as a string of octal digits, such as `"027"`. Default: `"022"`.
 	Umask Umask `hcl:"umask"`
-	// Absolute paths: while any of them exists, the command is not run. A string or a list.
+	// Absolute paths: while any of them exists, the command is not run. A link that leads nowhere does not exist. A string or a list.
 	Creates resources.Strings `hcl:"creates"`
 	// Run the command only when a resource that notifies this one, or that it subscribes to, has changed. Default: false.
 	RefreshOnly bool `hcl:"refreshonly"`
@@ -142,11 +143,11 @@ func (e *Exec) Wanted(ctx context.Context, v host.View, refreshing bool) (bool, 
 		return false, "refreshonly", nil
 	}
 	for _, name := range e.Creates {
-		st, err := v.Lstat(name)
+		there, err := exists(v, name)
 		if err != nil {
 			return false, "", &resources.AttrError{Attr: "creates", Err: err}
 		}
-		if st.Kind != host.Absent {
+		if there {
 			return false, "creates: " + name + " exists", nil
 		}
 	}
@@ -154,6 +155,19 @@ func (e *Exec) Wanted(ctx context.Context, v host.View, refreshing bool) (bool, 
 		return false, "", err
 	}
 	return true, "", nil
+}
+
+// exists says whether something is at name. A link that leads nowhere is not there; one that others may have planted counts for itself.
+func exists(v host.View, name string) (bool, error) {
+	st, err := v.Lstat(name)
+	if err != nil || st.Kind != host.Symlink {
+		return st.Kind != host.Absent, err
+	}
+	_, st, err = host.Resolve(v, name)
+	if errors.Is(err, syscall.ELOOP) {
+		return false, nil
+	}
+	return err != nil || st.Kind != host.Absent, nil
 }
 
 // place finds before anything is run, a guard too, that the folder, the user or the group of the command is missing.

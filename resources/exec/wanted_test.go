@@ -82,14 +82,17 @@ func TestWanted(t *testing.T) {
 		"refreshonly":                 {made("x", only), false, false, "refreshonly", false},
 		"refreshonly, notified":       {made("x", only), true, true, "", false},
 		"creates":                     {made("x", creates("/none", "/x")), false, false, "creates: /x exists", false},
-		"creates a link":              {made("x", creates("/dangling")), false, false, "creates: /dangling exists", false},
+		"creates a link":              {made("x", creates("/link")), false, false, "creates: /link exists", false},
+		"creates a dangling link":     {made("x", creates("/dangling")), false, true, "", false},
+		"creates a link to itself":    {made("x", creates("/loop")), false, true, "", false},
+		"creates another's link":      {made("x", creates("/open/dangling")), false, false, "creates: /open/dangling exists", false},
 		"creates, not there":          {made("x", creates("/none", "/nor")), false, true, "", false},
 		"creates holds for a refresh": {made("x", creates("/x")), true, false, "creates: /x exists", false},
 		"refreshonly before creates":  {made("x", only, creates("/x")), false, false, "refreshonly", false},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			h := hosttest.New(t, "-- x --\n-- dangling -> nowhere --\n")
+			h := hosttest.New(t, "-- x --\n-- link -> x --\n-- dangling -> nowhere --\n-- loop -> loop --\n-- open/ 0777 --\n-- open/dangling -> nowhere --\n")
 			ok, why, err := test.exec.Wanted(t.Context(), h, test.refreshing)
 			if ok != test.ok || why != test.why || err != nil {
 				t.Errorf("want %v %q, got %v %q %v", test.ok, test.why, ok, why, err)

@@ -74,7 +74,7 @@ type File struct {
 	// Whether content or target of what is already there is replaced; false: they are only given to what is made. Default: true.
 	Replace bool `hcl:"replace"`
 	// Where the earlier content goes: `true` (default), into the journal's store, from which undo takes it; `false`, nowhere of its own; a
-	// string such as `".bak"`, into a copy beside the file with that ending.
+	// string such as `".bak"`, into a copy beside the file or link with that ending. Of a folder there is no such copy.
 	Backup backup.To `hcl:"backup"`
 	// What to do at a path that is a symbolic link: `"manage"` (default) the link itself, `"follow"` what it points to. For links in a
 	// source folder: copy the link, or what it points to.

@@ -112,22 +112,28 @@ func (t *Table) Find(name string) *Job {
 	return first
 }
 
-// Unnamed returns a job without a name that has the very time and command of want, nil if there is none.
-func (t *Table) Unnamed(want *Job) *Job {
+// Unnamed returns the first job without a name that has the command of want and its time, as far as that says one; nil if there is none. All says
+// whether the further ones belong to it.
+func (t *Table) Unnamed(want *Job, all bool) *Job {
+	var first *Job
 	for i, line := range t.file.Lines {
 		j := &Job{from: i, to: i + 1}
-		if j.parse(text.Body(line)) && !t.named(i) && j.same(want) {
-			return j
+		switch {
+		case !j.parse(text.Body(line)) || t.named(i) || !j.same(want):
+		case first == nil:
+			first = j
+		case all:
+			first.again = append(first.again, j)
 		}
 	}
-	return nil
+	return first
 }
 
-// same says whether two jobs do the same at the same times.
-func (j *Job) same(other *Job) bool {
-	same := j.Command == other.Command && j.Special == other.Special
-	for p := range NumParts {
-		same = same && (j.Special != "" || p.Normal(j.Time[p]) == p.Normal(other.Time[p]))
+// same says whether the job has the command of want, and is run when want is: a part of its time that is "" is any.
+func (j *Job) same(want *Job) bool {
+	same := j.Command == want.Command && (want.Special == "" || j.Special == want.Special)
+	for p, t := range want.Time {
+		same = same && (t == "" || j.Special == "" && Part(p).Normal(j.Time[p]) == Part(p).Normal(t))
 	}
 	return same
 }

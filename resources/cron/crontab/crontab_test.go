@@ -40,13 +40,13 @@ func TestEdit(t *testing.T) {
 			"# mine\nPATH=/bin\n\nnew\n@daily z\n# apply: gone\n",
 		},
 		"unnamed": {
-			func(table *Table) *Job { return table.Unnamed(&Job{Special: "daily", Command: "z"}) },
+			func(table *Table) *Job { return table.Unnamed(&Job{Special: "daily", Command: "z"}, false) },
 			&Job{Special: "daily", Command: "z"},
 			strings.Replace(jobs, "@daily z", "new", 1),
 		},
 		"named ones are not unnamed": {
 			func(table *Table) *Job {
-				return table.Unnamed(&Job{Time: [NumParts]string{"*/5", "1", "*", "1", "1"}, Command: "x  y"})
+				return table.Unnamed(&Job{Time: [NumParts]string{"*/5", "1", "*", "1", "1"}, Command: "x  y"}, false)
 			},
 			nil, jobs + "new\n",
 		},

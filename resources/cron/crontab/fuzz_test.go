@@ -29,7 +29,7 @@ func FuzzCrontab(f *testing.F) {
 				t.Errorf("%q: no job %q", content, name)
 			}
 		}
-		if j := tab.Unnamed(&Job{Special: "daily", Command: "x"}); j != nil && j.Command != "x" {
+		if j := tab.Unnamed(&Job{Special: "daily", Command: "x"}, true); j != nil && j.Command != "x" {
 			t.Errorf("%q: %+v", content, j)
 		}
 	})
