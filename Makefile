@@ -35,9 +35,9 @@ cluster:
 	scripts/install.sh
 	APPLY_LAB=require APPLY_E2E=whole go test ./e2e/cluster -count=1 -parallel 1 -timeout 2h -v
 
-# Every resource type that Puppet has against Puppet itself, several hundred manifests: ten minutes. Where Puppet is installed, make test takes a sample.
+# Every resource type that Puppet has against Puppet itself, nearly five hundred manifests: ten minutes. Where Puppet is installed, make test takes a sample.
 oracle:
-	scripts/install.sh puppet cron puppet-module-puppetlabs-{cron,host,mount,sshkeys}-core
+	scripts/install.sh puppet-agent cron puppet-module-puppetlabs-{cron,host,mount,sshkeys}-core
 	APPLY_ORACLE=whole go test ./e2e/puppet -count=1 -timeout 30m -v
 
 bench:
