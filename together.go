@@ -156,12 +156,12 @@ func firstFailure(rep *report.Report) string {
 	return ""
 }
 
-// exchangePlan lists what of a catalog is selected (nil: all) and is exported or waited for, each with the waits that come before it; ok is false
+// exchangePlan lists what of a catalog is selected and is exported or waited for, each with the waits that come before it; ok is false
 // where there is neither.
-func exchangePlan(c *catalog.Catalog, selected []bool) (p exchange.Plan, ok bool) {
+func exchangePlan(c *catalog.Catalog, selected *selection.Selection) (p exchange.Plan, ok bool) {
 	entries, g := c.Entries(), c.Graph()
 	takesPart := func(v int) bool {
-		return v < len(entries) && !entries[v].Off && !entries[v].Noop && (selected == nil || selected[v])
+		return v < len(entries) && !entries[v].Off && !entries[v].Noop && selected.Has(v)
 	}
 	names := waitNames(entries, takesPart)
 	before := make([]map[string]bool, g.Len())

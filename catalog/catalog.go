@@ -53,7 +53,7 @@ type Deferred struct {
 	Blank resources.Resource
 	// Repeated says that it becomes instances, and only the run tells which. Relations may name one of them all the same.
 	Repeated bool
-	// Bind makes the entries: one, or one for each element of for_each, none where when is false. Its errors name their place; a [NotGiven]
+	// Bind makes the entries: one, or one for each element of for_each. Its errors name their place; a [NotGiven]
 	// is none: the block is not managed in this run.
 	Bind func(ctx context.Context, late Values) ([]*Entry, error)
 }

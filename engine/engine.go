@@ -133,7 +133,7 @@ type run struct {
 	view     host.View
 	host     host.Host // nil in a plan
 	opts     Options
-	selected []bool // by vertex; nil: all
+	selected *selection.Selection
 	redact   redact.Redactor
 	late     lateValues
 	report   *report.Report
@@ -178,7 +178,7 @@ func flying() int { return min(1024, host.OpenFiles()/8) }
 
 // unselected says that v is an entry that the run leaves out.
 func (r *run) unselected(v int) bool {
-	return v < len(r.cat.Entries()) && r.selected != nil && !r.selected[v]
+	return v < len(r.cat.Entries()) && !r.selected.Has(v)
 }
 
 // running tells the printers at what a resource is.

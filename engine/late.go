@@ -3,6 +3,9 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
+	"strings"
 	"sync"
 
 	"github.com/nodeapply/apply/catalog"
@@ -19,7 +22,7 @@ func (st *state) instance(key string) *state {
 		if st.instances == nil {
 			st.instances = map[string]*state{}
 		}
-		one = &state{wide: true}
+		one = &state{}
 		st.instances[key] = one
 	}
 	return one
@@ -48,7 +51,7 @@ func (w *walk) visitDeferred(ctx context.Context, v int, e *catalog.Entry, slot 
 		st.results, st.changed = []*report.Result{res}, true
 		return
 	}
-	bound, err := w.bind(ctx, e)
+	bound, err := w.bind(ctx, v, e)
 	var none *catalog.NotGiven
 	if errors.As(err, &none) {
 		res := w.result(e, report.Result{Outcome: report.Unchanged, Certainty: report.KnownLate})
@@ -63,31 +66,52 @@ func (w *walk) visitDeferred(ctx context.Context, v int, e *catalog.Entry, slot 
 		return
 	}
 	st.bound = true
-	for _, b := range bound {
+	for i, b := range bound {
 		one := st.instance(b.Addr.Instance)
+		one.place = i + 1
 		one.notified = append(one.notified, st.notified...)
 		w.cat.Survey(b.Resource)
 		w.visit(ctx, v, b, one, slot)
+		one.wide = st.wide
+		for _, res := range one.results {
+			res.Certainty = report.KnownLate
+		}
 		st.results = append(st.results, one.results...)
 		st.changed, st.failed = st.changed || one.changed, st.failed || one.failed
 		st.comesAfter(one)
 	}
 	if len(bound) == 0 {
-		st.results = []*report.Result{w.result(e, report.Result{Outcome: report.Unchanged, Certainty: report.KnownLate, Reason: "when is false, or for_each is empty"})}
+		st.results = []*report.Result{w.result(e, report.Result{Outcome: report.Unchanged, Certainty: report.KnownLate, Reason: "for_each is empty, or count is 0"})}
 	}
 }
 
-// bind makes what a deferred entry becomes. From then on each of these is owed what was owed to the entry.
-func (w *walk) bind(ctx context.Context, e *catalog.Entry) ([]*catalog.Entry, error) {
+// bind makes what a deferred entry becomes, as far as it is chosen. From then on each of these is owed what was owed to the entry.
+func (w *walk) bind(ctx context.Context, v int, e *catalog.Entry) ([]*catalog.Entry, error) {
 	bound, err := e.Deferred.Bind(ctx, w.late.lookup)
-	if err != nil || !e.Deferred.Repeated || len(bound) == 0 || w.predicted == nil || w.opts.Recorder == nil {
+	if err != nil || !e.Deferred.Repeated {
 		return bound, err
 	}
 	into := make([]resources.Address, len(bound))
 	for i, b := range bound {
 		into[i] = b.Addr
 	}
-	return bound, w.opts.Recorder.Divided(ctx, e.Addr, into)
+	if len(into) > 0 && w.predicted != nil && w.opts.Recorder != nil {
+		err = w.opts.Recorder.Divided(ctx, e.Addr, into)
+	}
+	chosen := w.selected.Parts(v)
+	if err != nil || chosen == nil {
+		return bound, err
+	}
+	var missing []string
+	for a := range chosen {
+		if !slices.Contains(into, a) {
+			missing = append(missing, a.String())
+		}
+	}
+	if slices.Sort(missing); len(missing) > 0 {
+		return nil, fmt.Errorf("there is no %s in this run", strings.Join(missing, ", no "))
+	}
+	return slices.DeleteFunc(bound, func(b *catalog.Entry) bool { return !chosen[b.Addr] }), nil
 }
 
 // lateValues are the values of resources that were visited.

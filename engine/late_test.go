@@ -40,6 +40,7 @@ func deferring(t *testing.T, w *world, decl, edges, made string, fails error) *c
 	}
 	d.Deferred = &catalog.Deferred{
 		Needs: []resources.Address{a.Addr}, Blank: d.Resource, Preview: []resources.Change{{Attr: "ensure", To: "(known after t.a)"}},
+		Repeated: strings.Contains(made, "."),
 		Bind: func(_ context.Context, late catalog.Values) ([]*catalog.Entry, error) {
 			values, ok := late(a.Addr)
 			w.did("bind with %v %v", values["said"], ok)
@@ -70,6 +71,8 @@ func TestDeferred(t *testing.T) {
 		{name: "nor does what is left out", decl: "a:tag=x d", made: "d", plan: true, skip: "x", want: "d=pending:known late", log: "bind with <nil> false"},
 		{name: "whatever comes after may see what it becomes", decl: "a x:there d", edges: "d>x", made: "d", plan: true,
 			want: "a=pending x=unchanged:after t.d d=pending:known late"},
+		{name: "also of one that it becomes", decl: "a:there x:there y:there d", edges: "d.1>x d.2>y", made: "d.1 d.2:there", plan: true,
+			want: "a=unchanged x=unchanged:after t.d y=unchanged d.1=pending:known late d.2=unchanged:known late", log: "bind with value of a true"},
 		{name: "not where it stays as it is", decl: "a:there x:there d", edges: "d>x", made: "d:there", plan: true,
 			want: "a=unchanged x=unchanged d=unchanged:known late", log: "bind with value of a true"},
 		{name: "one that has nothing to say has said so", decl: "a:mute d", made: "d", want: "a=changed d=changed:known late", log: "apply a,bind with <nil> true,apply d"},

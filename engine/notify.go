@@ -29,13 +29,11 @@ func (w *walk) notifiers(v int, st *state, e *catalog.Entry) []resources.Address
 
 // changed lists what has changed at vertices, one of which may come by several relations, and of which some are named by one instance only.
 func (w *walk) changed(at []int32) []resources.Address {
-	place := func(n int32) int32 {
-		if of, _, ok := w.cat.Instance(int(n)); ok {
-			return int32(of)
-		}
-		return n
-	}
-	slices.SortFunc(at, func(a, b int32) int { return cmp.Or(cmp.Compare(place(a), place(b)), cmp.Compare(a, b)) })
+	slices.SortFunc(at, func(a, b int32) int {
+		of, instance := w.declared(a)
+		of2, instance2 := w.declared(b)
+		return cmp.Or(cmp.Compare(of, of2), cmp.Compare(instance, instance2), cmp.Compare(a, b))
+	})
 	var out []resources.Address
 	whole := int32(-1)
 	for _, n := range slices.Compact(at) {
@@ -48,6 +46,18 @@ func (w *walk) changed(at []int32) []resources.Address {
 		}
 	}
 	return out
+}
+
+// declared is where a vertex stands in the order of declaration: at which entry, and as which of what this has become, from 1 on.
+func (w *walk) declared(n int32) (of, instance int) {
+	of, a, ok := w.cat.Instance(int(n))
+	if !ok {
+		return int(n), 0
+	}
+	if one := w.states[of].instances[a.Instance]; one != nil {
+		return of, one.place
+	}
+	return of, 1
 }
 
 // changedAt lists what of an entry has changed: itself, or of one that was deferred what it became.

@@ -58,7 +58,7 @@ type foreseen struct {
 func (w *walk) foresee(vis *visit.Visit) {
 	_, looks := vis.Entry.Resource.(resources.Prompt)
 	_, conditional := vis.Entry.Resource.(resources.Conditional)
-	if !looks || conditional || guard.Has(vis.Entry) || vis.Entry.Deferred != nil || vis.Result.Outcome != report.Pending || vis.Result.Reason != "" || vis.Diff.Empty() {
+	if !looks || conditional || guard.Has(vis.Entry) || w.cat.Entries()[vis.Vertex].Deferred != nil || vis.Result.Outcome != report.Pending || vis.Result.Reason != "" || vis.Diff.Empty() {
 		return
 	}
 	if w.first.Load() == nil {

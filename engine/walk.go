@@ -41,6 +41,7 @@ type state struct {
 
 	bound     bool              // of a deferred entry: it is known what it became
 	instances map[string]*state // of one that is repeated, by their keys: what concerns them alone
+	place     int               // of an instance: which of them it is, from 1 on
 }
 
 // newWalk makes a walk that predicts, or one that converges on from a prediction.

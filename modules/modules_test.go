@@ -90,8 +90,19 @@ func TestSheepdogCompiles(t *testing.T) {
 }
 
 func TestEtcHosts(t *testing.T) {
+	for name, test := range map[string]struct{ before, after string }{
+		"old ones":      {"127.0.0.1 localhost\n# ours\n192.0.2.9 old\n", "127.0.0.1 localhost\n# ours\n192.0.2.1\tn1\n192.0.2.2\tn2\tfiles\n"},
+		"another place": {"192.0.2.7 n1\n# ours\n192.0.2.1 n1 alias # one\n", "# ours\n192.0.2.1\tn1\t# one\n192.0.2.2\tn2\tfiles\n"},
+		"in capitals":   {"192.0.2.2 N2 files\n192.0.2.9 OLD\n", "192.0.2.2 N2 files\n192.0.2.1\tn1\n"},
+	} {
+		t.Run(name, func(t *testing.T) { etcHosts(t, test.before, test.after) })
+	}
+}
+
+// etcHosts takes a file from one state to another, where it stays.
+func etcHosts(t *testing.T, before, after string) {
 	target := filepath.Join(t.TempDir(), "hosts")
-	if err := os.WriteFile(target, []byte("127.0.0.1 localhost\n# ours\n192.0.2.9 old\n"), 0o644); err != nil {
+	if err := os.WriteFile(target, []byte(before), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	text := `
@@ -117,8 +128,8 @@ module "hosts" {
 			t.Errorf("want changes: %v, got %+v", changes, c)
 		}
 		got, err := os.ReadFile(target)
-		if want := "127.0.0.1 localhost\n# ours\n192.0.2.1\tn1\n192.0.2.2\tn2\tfiles\n"; err != nil || string(got) != want {
-			t.Errorf("want %q, got %q %v", want, got, err)
+		if err != nil || string(got) != after {
+			t.Errorf("want %q, got %q %v", after, got, err)
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/nodeapply/apply/catalog/declared"
 	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/resources/file"
+	"github.com/nodeapply/apply/resources/limit"
 	"github.com/nodeapply/apply/resources/line"
 	"github.com/nodeapply/apply/resources/pkg"
 	"github.com/nodeapply/apply/resources/service"
@@ -169,6 +170,15 @@ func TestRemoval(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+// TestHolds: a limit leaves nothing on the node that could become an orphan.
+func TestHolds(t *testing.T) {
+	of := func(e *catalog.Entry) []string { return (&declared.Reader{}).Held(e).Names }
+	got := [][]string{of(fileEntry("/a", 1, func(*file.File, *catalog.Entry) {})), of(entry(limit.Type(nil), "l", 1, func(*limit.Limit, *catalog.Entry) {}))}
+	if diff := cmp.Diff([][]string{{"/a"}, nil}, got); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -41,8 +41,9 @@ func (r *Reader) Held(e *catalog.Entry) Held {
 	}
 	_, identified := e.Resource.(resources.Identified)
 	_, command := e.Resource.(resources.Conditional)
+	_, limit := e.Resource.(resources.Limiter)
 	switch {
-	case command || !removable && !identified, set["ensure"] == "absent", set["ensure"] == "purged", set["ensure"] == "unmounted":
+	case command || limit || !removable && !identified, set["ensure"] == "absent", set["ensure"] == "purged", set["ensure"] == "unmounted":
 		return Held{}
 	case removable && !secret: // a block that would show a secret is not kept
 		h.Removal = append(needed, removal(e.Addr.Type, set)...)

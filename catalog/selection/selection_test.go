@@ -1,6 +1,8 @@
 package selection
 
 import (
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -8,6 +10,64 @@ import (
 	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/resources"
 )
+
+// thing is a resource that is never looked at.
+type thing struct{ resources.Resource }
+
+// TestTargets: a target brings what it requires, of a block that only the run repeats the instances that are meant alone, with what these require.
+func TestTargets(t *testing.T) {
+	at := func(title, instance string) resources.Address {
+		return resources.Address{Type: "t", Title: title, Instance: instance}
+	}
+	late := func(title string) *catalog.Entry {
+		return &catalog.Entry{Addr: at(title, ""), Deferred: &catalog.Deferred{Repeated: true, Blank: thing{}}}
+	}
+	entries := []*catalog.Entry{late("l"), late("m")}
+	for _, title := range []string{"a", "b", "all", "of0", "of1", "both"} {
+		entries = append(entries, &catalog.Entry{Addr: at(title, ""), Resource: thing{}})
+	}
+	c, problems := catalog.New(entries, []catalog.Relation{
+		{From: at("a", ""), To: at("l", "[0]")}, {From: at("b", ""), To: at("l", "[1]")}, {From: at("all", ""), To: at("l", "")},
+		{From: at("l", "[0]"), To: at("of0", "")}, {From: at("l", "[1]"), To: at("of1", "")}, {From: at("l", "[1]"), To: at("m", "[2]")}, {From: at("l", ""), To: at("both", "")},
+	}, func(resources.Address) bool { return false })
+	if problems != nil {
+		t.Fatal(problems)
+	}
+	for name, tc := range map[string]struct {
+		targets []resources.Address
+		want    string
+	}{
+		"an instance":               {[]resources.Address{at("l", "[0]")}, "l[0] a all"},
+		"what requires one":         {[]resources.Address{at("of1", "")}, "l[1] b all of1"},
+		"through another block":     {[]resources.Address{at("m", "[2]")}, "l[1] m[2] b all"},
+		"the block":                 {[]resources.Address{at("l", "")}, "l a b all"},
+		"what requires all":         {[]resources.Address{at("of0", ""), at("both", "")}, "l a b all of0 both"},
+		"what requires all, before": {[]resources.Address{at("both", ""), at("of0", "")}, "l a b all of0 both"},
+		"two":                       {[]resources.Address{at("l", "[0]"), at("l", "[1]")}, "l[0][1] a b all"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, err := Of(c, Choice{Targets: tc.targets})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for v, e := range c.Entries() {
+				if !s.Has(v) {
+					continue
+				}
+				var keys []string
+				for a := range s.Parts(v) {
+					keys = append(keys, a.Instance)
+				}
+				slices.Sort(keys)
+				got = append(got, e.Addr.Title+strings.Join(keys, ""))
+			}
+			if diff := cmp.Diff(tc.want, strings.Join(got, " ")); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
 
 func TestModulesAreTags(t *testing.T) {
 	e := &catalog.Entry{Addr: resources.Address{Module: `module.web["a"].module.db.`, Type: "t", Title: "x"}, Options: catalog.Options{Tags: []string{"own"}}}

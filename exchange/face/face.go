@@ -131,9 +131,8 @@ func (s *Face) getFact(w http.ResponseWriter, r *http.Request) {
 	}
 	wait := time.Duration(0)
 	if q := r.URL.Query().Get("wait"); q != "" && err == nil {
-		wait, err = time.ParseDuration(q)
-		if err == nil && (wait < 0 || wait > maxWait) {
-			err = fmt.Errorf("wait=%s: from 0 to %s", q, maxWait)
+		if wait, err = time.ParseDuration(q); err != nil || wait < 0 || wait > maxWait {
+			err = fmt.Errorf("wait=%s: want a duration from 0s to %s, such as 60s", q, maxWait)
 		}
 	}
 	if err != nil {
@@ -178,6 +177,9 @@ func (s *Face) putParam(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, record.MaxValue))
+	if _, over := errors.AsType[*http.MaxBytesError](err); over {
+		err = fmt.Errorf("over the limit of %d bytes", record.MaxValue)
+	}
 	if err != nil {
 		wire.Fail(w, fmt.Errorf("value: %w: %w", store.ErrRefused, err))
 		return
@@ -187,7 +189,7 @@ func (s *Face) putParam(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	k := name.Key{Kind: name.KindParam, Deployment: d, Name: r.PathValue("param")}
-	if err := name.Fact(k.Name); err != nil {
+	if err := name.Param(k.Name); err != nil {
 		wire.Fail(w, fmt.Errorf("%w: %w", store.ErrRefused, err))
 		return
 	}

@@ -153,25 +153,26 @@ func TestWhatTheFaceRefuses(t *testing.T) {
 	for _, c := range []struct {
 		name, method, path, body string
 		want                     int
+		says                     string
 	}{
-		{"a node's name", "GET", "/v1/nodes/-bad-/facts/up", "", 400},
-		{"a fact's name", "GET", "/v1/nodes/a/facts/.run", "", 400},
-		{"a wait that is none", "GET", "/v1/nodes/a/facts/up?wait=soon", "", 400},
-		{"a wait for ever", "GET", "/v1/nodes/a/facts/up?wait=9999h", "", 400},
-		{"a deployment with a slash", "GET", "/v1/nodes?deployment=a/b", "", 400},
-		{"a parameter that is no JSON", "PUT", "/v1/params/p", "<html>", 400},
-		{"a parameter with a key twice", "PUT", "/v1/params/p", `{"a":1,"a":2}`, 400},
-		{"a parameter that is too large", "PUT", "/v1/params/p", `"` + strings.Repeat("x", record.MaxValue) + `"`, 400},
-		{"a parameter that is too deep", "PUT", "/v1/params/p", strings.Repeat("[", 5000) + strings.Repeat("]", 5000), 400},
-		{"a parameter's name", "PUT", "/v1/params/P", "1", 400},
-		{"another method", "DELETE", "/v1/nodes", "", 405},
-		{"another path", "GET", "/etc/passwd", "", 404},
-		{"the store without a certificate", "POST", "/store/list", `{"key":"facts/"}`, 403},
-		{"a renewal without a certificate", "POST", "/renew", `{}`, 403},
+		{"a node's name", "GET", "/v1/nodes/-bad-/facts/up", "", 400, ""},
+		{"a fact's name", "GET", "/v1/nodes/a/facts/.run", "", 400, ""},
+		{"a wait that is none", "GET", "/v1/nodes/a/facts/up?wait=soon", "", 400, "wait=soon: want a duration"},
+		{"a wait for ever", "GET", "/v1/nodes/a/facts/up?wait=9999h", "", 400, ""},
+		{"a deployment with a slash", "GET", "/v1/nodes?deployment=a/b", "", 400, ""},
+		{"a parameter that is no JSON", "PUT", "/v1/params/p", "<html>", 400, ""},
+		{"a parameter with a key twice", "PUT", "/v1/params/p", `{"a":1,"a":2}`, 400, ""},
+		{"a parameter that is too large", "PUT", "/v1/params/p", `"` + strings.Repeat("x", record.MaxValue) + `"`, 400, "over the limit of 65536 bytes"},
+		{"a parameter that is too deep", "PUT", "/v1/params/p", strings.Repeat("[", 5000) + strings.Repeat("]", 5000), 400, ""},
+		{"a parameter's name", "PUT", "/v1/params/P", "1", 400, `parameter \"P\": bad name`},
+		{"another method", "DELETE", "/v1/nodes", "", 405, ""},
+		{"another path", "GET", "/etc/passwd", "", 404, ""},
+		{"the store without a certificate", "POST", "/store/list", `{"key":"facts/"}`, 403, ""},
+		{"a renewal without a certificate", "POST", "/renew", `{}`, 403, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if code, body := f.do(c.method, c.path, c.body); code != c.want {
-				t.Errorf("%d %s, want %d", code, body, c.want)
+			if code, body := f.do(c.method, c.path, c.body); code != c.want || !strings.Contains(body, c.says) {
+				t.Errorf("%d %s, want %d %s", code, body, c.want, c.says)
 			}
 		})
 	}

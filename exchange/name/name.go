@@ -32,8 +32,11 @@ func every(s string, most int, allowed func(byte) bool) bool {
 	return s != "" && len(s) <= most
 }
 
-// Fact checks a fact's or a parameter's name: [a-z][a-z0-9_]*, at most 128 letters.
+// Fact checks a fact's name: [a-z][a-z0-9_]*, at most 128 letters.
 func Fact(s string) error { return word("fact", s) }
+
+// Param checks a parameter's name: as a fact's.
+func Param(s string) error { return word("parameter", s) }
 
 // Limit checks a limit's name: as a fact's.
 func Limit(s string) error { return word("limit", s) }
@@ -145,8 +148,11 @@ func (k Key) check() error {
 	if k.Kind == KindNode || k.Kind == KindRun {
 		return nil
 	}
-	if k.Kind == KindLimit {
+	switch k.Kind {
+	case KindLimit:
 		return Limit(k.Name)
+	case KindParam:
+		return Param(k.Name)
 	}
 	return Fact(k.Name)
 }

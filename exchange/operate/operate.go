@@ -60,7 +60,11 @@ func Forget(ctx context.Context, data, url, deployment, node, dir string) error 
 	if err != nil {
 		return err
 	}
-	return errors.Join(c.Forget(ctx, node), c.Close())
+	err = c.Forget(ctx, node)
+	if errors.Is(err, store.ErrDenied) {
+		err = fmt.Errorf("%w (asked by the authority in %s: --data names where this exchange has its own)", err, data)
+	}
+	return errors.Join(err, c.Close())
 }
 
 // Token makes a bearer token for the HTTP face; it is known nowhere else.

@@ -4,11 +4,13 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -16,8 +18,10 @@ import (
 	"github.com/nodeapply/apply/exchange/connect"
 	"github.com/nodeapply/apply/exchange/etcd"
 	"github.com/nodeapply/apply/exchange/exchangetest"
+	"github.com/nodeapply/apply/exchange/pki"
 	"github.com/nodeapply/apply/exchange/record"
 	"github.com/nodeapply/apply/exchange/server"
+	"github.com/nodeapply/apply/exchange/store"
 )
 
 func TestWhatAnOperatorSees(t *testing.T) {
@@ -100,6 +104,21 @@ func TestWhatAnOperatorSees(t *testing.T) {
 	}
 	if err := Nodes(t.Context(), &out, x.Exchange, true); err == nil || !strings.Contains(err.Error(), "revoked") {
 		t.Errorf("after it was revoked: %v", err)
+	}
+}
+
+// TestForgetByAnother: another exchange's authority is told as that.
+func TestForgetByAnother(t *testing.T) {
+	s, other := exchangetest.StartServer(t, "", ""), t.TempDir()
+	if _, err := pki.OpenAuthority(t.Context(), other, time.Now); err != nil {
+		t.Fatal(err)
+	}
+	err := Forget(t.Context(), other, s.URL, exchange.DefaultDeployment, "n1", filepath.Join(t.TempDir(), "credentials"))
+	if !errors.Is(err, store.ErrDenied) || !strings.Contains(err.Error(), "asked by the authority in "+other) {
+		t.Errorf("another authority: %v", err)
+	}
+	if err := Forget(t.Context(), s.Data, s.URL, exchange.DefaultDeployment, "n1", filepath.Join(t.TempDir(), "credentials")); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("its own: %v", err)
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/nodeapply/apply/exchange/face"
 	"github.com/nodeapply/apply/exchange/ledger"
 	"github.com/nodeapply/apply/exchange/pki"
+	"github.com/nodeapply/apply/exchange/store"
 	"github.com/nodeapply/apply/exchange/wire"
 )
 
@@ -84,6 +85,9 @@ func Serve(ctx context.Context, o Options) (err error) {
 	return On(ctx, ln, hub, authority, o)
 }
 
+// errEnding is what those are told who still wait for something when the exchange ends: it may be back.
+var errEnding = fmt.Errorf("%w: it is shutting down", store.ErrUnavailable)
+
 // On serves a store to the nodes of an authority on a listener, which it closes, until the context ends; that is no error. Of the options
 // Listen and Data do not count.
 func On(ctx context.Context, ln net.Listener, hub *ledger.Hub, authority *pki.Authority, o Options) error {
@@ -91,8 +95,8 @@ func On(ctx context.Context, ln net.Listener, hub *ledger.Hub, authority *pki.Au
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	s := &server{hub: hub, authority: authority, clock: time.Now, hosts: append(o.Hosts, ownHosts()...)}
-	life, end := context.WithCancel(context.WithoutCancel(ctx))
-	defer end()
+	life, end := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer end(nil)
 	srv := &http.Server{
 		Handler:           s.handler(),
 		TLSConfig:         s.tls(),
@@ -114,7 +118,7 @@ func On(ctx context.Context, ln net.Listener, hub *ledger.Hub, authority *pki.Au
 		return fmt.Errorf("exchange: %w", err)
 	case <-ctx.Done():
 	}
-	end() // streams see the end of their context
+	end(errEnding) // streams see the end of their context
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer cancel()
 	if srv.Shutdown(stop) != nil {

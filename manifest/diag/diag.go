@@ -184,7 +184,11 @@ var didYouMean = regexp.MustCompile(`\. Did you mean "([^"]*)"\?`)
 
 // wording makes the parser's suggestions read like ours.
 func wording(detail string) string {
-	return didYouMean.ReplaceAllString(detail, "; did you mean `$1`?")
+	detail = didYouMean.ReplaceAllString(detail, "; did you mean `$1`?")
+	if question, ok := strings.CutSuffix(detail, "`?."); ok { // of a mistake inside of another
+		return question + "`?"
+	}
+	return detail
 }
 
 // Suggest ends a sentence: "; did you mean `x`?" with the one of names that is meant by given, "." if that is none.

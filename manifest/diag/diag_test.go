@@ -61,6 +61,10 @@ func TestFrom(t *testing.T) {
 			in:   hcl.Diagnostics{diag.Errorf(nil, "S", `There is no x. Did you mean "y"?`)},
 			want: "Error: S\n  There is no x; did you mean `y`?\n\n",
 		},
+		"a suggestion inside of a sentence": {
+			in:   hcl.Diagnostics{diag.Errorf(nil, "S", "Invalid value: There is no x. Did you mean \"y\"?.")},
+			want: "Error: S\n  Invalid value: There is no x; did you mean `y`?\n\n",
+		},
 		"a place without offsets": {
 			in:   hcl.Diagnostics{diag.Errorf(&hcl.Range{Filename: "a.hcl", Start: hcl.Pos{Line: 2, Column: 2}, End: hcl.Pos{Line: 2, Column: 5}}, "A", "a.")},
 			want: "Error: A\n  a.hcl:2,2-5:\n     2 | \ttwo = 2\n       | \t^^^\n  a.\n\n",

@@ -154,7 +154,7 @@ func (v *Variable) conform(r *cell.Run, t accepted, val cty.Value, at *hcl.Range
 				detail = "a part of it is of another type"
 			}
 		}
-		r.Errorf(at, "Wrong value for variable `"+v.Block.Label+"`", "%s: its type, declared at %s, is `%s`.", diag.Sentence(detail), diag.Where(&v.Block.Header), typeexpr.TypeString(t.ty))
+		r.Errorf(at, "Wrong value for variable `"+v.Block.Label+"`", "%s: its type, declared at %s, is `%s`.", diag.Sentence(detail), diag.Where(&v.Block.Header), typeText(t.ty))
 		return val, false
 	}
 	return out, true

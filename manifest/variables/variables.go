@@ -119,7 +119,7 @@ func (r *reader) parse(b *syntax.Block, src Source, at *hcl.Range) Given {
 	case "Extra characters after expression":
 		why = "it goes on after its end; several values are written [\"a\", \"b\"]"
 	}
-	r.errorf(at, "Wrong value for variable `"+src.Name+"`", "Not a value of type `%s`: %s.", typeexpr.TypeString(ty), why)
+	r.errorf(at, "Wrong value for variable `"+src.Name+"`", "Not a value of type `%s`: %s.", typeText(ty), why)
 	return Given{At: at}
 }
 

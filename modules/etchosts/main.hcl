@@ -29,9 +29,9 @@ locals {
 locals {
   exported = { for name, facts in merge({}, wait.hosts.nodes) : name => facts if var.group != null }
   names    = join(" ", concat(keys(local.given), keys(local.exported)))
-  known    = "BEGIN { n = split(\"${local.names}\", a); for (i = 1; i <= n; i++) ours[a[i]] = 1 }"
-  foreign  = "${local.known} !/^[ \t]*(#|$)/ && $1 !~ /^(127\\.|::1$|f[ef]0)/ && !($2 in ours)"
-  keep     = "${local.known} /^[ \t]*(#|$)/ || $1 ~ /^(127\\.|::1$|f[ef]0)/ || ($2 in ours)"
+  known    = "BEGIN { n = split(\"${local.names}\", a); for (i = 1; i <= n; i++) ours[tolower(a[i])] = 1 }"
+  foreign  = "${local.known} !/^[ \t]*(#|$)/ && $1 !~ /^(127\\.|::1$|f[ef]0)/ && !(tolower($2) in ours)"
+  keep     = "${local.known} /^[ \t]*(#|$)/ || $1 ~ /^(127\\.|::1$|f[ef]0)/ || (tolower($2) in ours)"
 }
 
 fact "etchosts" {

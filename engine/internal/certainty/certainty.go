@@ -84,7 +84,10 @@ func (i *Influence) Of(v int, res *report.Result, d resources.Diff, notified boo
 	on := i.on[v]
 	after := func(v int32) string { return report.CertaintyAfter + i.entries[v-1].Addr.String() }
 	pending, bare := res.Outcome == report.Pending, len(res.Changes) == 0
+	_, waits := i.entries[v].Resource.(resources.Waiter)
 	switch {
+	case pending && waits: // on others, who may have done meanwhile what it is for
+		return report.KnownLate
 	case pending && opaque(d):
 		return report.Opaque
 	case pending && bare && !res.Refreshed && on.after != 0: // what is missing now may come

@@ -21,6 +21,11 @@ func (*thing) Apply(context.Context, host.Host, resources.Diff) error   { panic(
 func (t *thing) Provides() []resources.Identity                         { return t.provides }
 func (t *thing) Requires() []resources.Identity                         { return t.requires }
 
+// waiting waits for others.
+type waiting struct{ *thing }
+
+func (waiting) Waits() {}
+
 // declared makes a catalog of "a" "b+/etc" "c-/etc" "d-/etc/x*": what provides, requires, and requires with the nearest folder doing. Each comes after the one
 // before; "|" stands for a barrier between two sets.
 func declared(t *testing.T, decl string) *catalog.Catalog {
@@ -129,5 +134,17 @@ func TestOf(t *testing.T) {
 				t.Errorf("want %q, got %q", tc.want, got)
 			}
 		})
+	}
+}
+
+// TestWaits: what others have to do first may be done when the run comes to it.
+func TestWaits(t *testing.T) {
+	c := declared(t, "a b")
+	c.Entries()[1].Resource = waiting{&thing{}}
+	i := New(c)
+	for outcome, want := range map[report.Outcome]string{report.Pending: report.KnownLate, report.Unchanged: report.Exact} {
+		if got := i.Of(1, &report.Result{Outcome: outcome, Changes: []report.Change{{Attribute: "fact"}}}, resources.Diff{}, false); got != want {
+			t.Errorf("%s: want %q, got %q", outcome, want, got)
+		}
 	}
 }

@@ -59,9 +59,7 @@ func (b *Block) bind(ctx context.Context, late catalog.Values, list lister) ([]*
 			if e.Deferred != nil {
 				r.Errorf(&b.sh.Block.Header, "Not known", "A value is not known: %s did not run.", used)
 			}
-			if !e.Off {
-				out = append(out, e)
-			}
+			out = append(out, e)
 		}
 		if !r.Diags.HasErrors() {
 			clashes := host.Clashes(out)

@@ -1,0 +1,75 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/resources"
+)
+
+// keeper is a recorder in memory. What is owed is looked up by name.
+type keeper struct {
+	mu      sync.Mutex
+	owed    map[string][]resources.Address
+	log     []string
+	failAt  int
+	records int
+}
+
+func (k *keeper) Owed(target resources.Address) []resources.Address { return k.owed[nameOf(target)] }
+
+func (k *keeper) Begin(_ context.Context, a resources.Address, _ resources.Diff, owes []resources.Address, _ json.RawMessage) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.records++; k.records == k.failAt {
+		return errors.New("journal: no space left on device")
+	}
+	k.log = append(k.log, fmt.Sprintf("begin %s owes %v", nameOf(a), owes))
+	return nil
+}
+
+func (k *keeper) Op(context.Context, resources.Address, host.View, host.Op) error { return nil }
+
+func (k *keeper) Settled(_ context.Context, target resources.Address) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.log = append(k.log, "settled "+nameOf(target))
+	return nil
+}
+
+func (k *keeper) Divided(_ context.Context, target resources.Address, into []resources.Address) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, a := range into {
+		if debts := k.owed[nameOf(target)]; len(debts) > 0 {
+			k.owed[nameOf(a)] = append(k.owed[nameOf(a)], debts...)
+		}
+	}
+	delete(k.owed, nameOf(target))
+	return nil
+}
+
+func (k *keeper) Ended(context.Context, resources.Address, host.View) error { return nil }
+
+// sharedKeeper records two changes at a time, as a journal does that is written to disk for several: the first to begin is the first to go on.
+type sharedKeeper struct {
+	keeper
+	first         atomic.Bool
+	both, resumed chan struct{}
+}
+
+func (k *sharedKeeper) Begin(ctx context.Context, a resources.Address, d resources.Diff, owes []resources.Address, before json.RawMessage) error {
+	if k.first.CompareAndSwap(false, true) {
+		host.Waiting(ctx, func() { <-k.both })
+		close(k.resumed)
+	} else {
+		close(k.both)
+		host.Waiting(ctx, func() { <-k.resumed })
+	}
+	return k.keeper.Begin(ctx, a, d, owes, before)
+}
