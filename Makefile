@@ -1,9 +1,10 @@
 # make test   installs what the tests need and runs them all; make bench, make fault, make cluster: see bench/README.md, docs/safety.md, e2e/cluster;
+#             make monkey holds every promise against manifests at random, see e2e/monkey;
 #             make race, make vuln: the race detector over every package, and known vulnerabilities, where their database can be reached
 export CGO_ENABLED ?= 0
 SHELL := /bin/bash
 
-.PHONY: build test check bench bench-fleet bench-git fault fleet docs clean bench-exchange cluster oracle race vuln
+.PHONY: build test check bench bench-fleet bench-git fault fleet docs clean bench-exchange cluster monkey oracle race vuln
 
 build:
 	go build -trimpath -ldflags '-s -w' -o bin/apply ./cmd/apply
@@ -34,6 +35,10 @@ vuln:
 cluster:
 	scripts/install.sh
 	APPLY_LAB=require APPLY_E2E=whole go test ./e2e/cluster -count=1 -parallel 1 -timeout 2h -v
+
+# Manifests at random, some minutes of other ones each time.
+monkey:
+	from=$$((RANDOM * 1000)) && APPLY_MONKEY=$$from-$$((from + 999)) go test ./e2e/monkey -count=1 -timeout 1h
 
 # Every resource type that Puppet has against Puppet itself, nearly five hundred manifests: ten minutes. Where Puppet is installed, make test takes a sample.
 oracle:

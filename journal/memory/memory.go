@@ -3,9 +3,12 @@ package memory
 
 import (
 	"encoding/json"
+	"errors"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -109,8 +112,8 @@ func (mem *Memory) sourceChanged(e *catalog.Entry) bool {
 		if a.Name != "source" {
 			continue
 		}
-		for word := range strings.FieldsFuncSeq(a.Text, func(r rune) bool { return strings.ContainsRune(`[]", `, r) }) {
-			if filepath.IsAbs(word) && !mem.m.Fleeting(word) && changedSince(word, mem.last()) {
+		for _, name := range listed(a.Text) {
+			if filepath.IsAbs(name) && !mem.m.Fleeting(name) && changedSince(name, mem.last()) {
 				return true
 			}
 		}
@@ -118,7 +121,25 @@ func (mem *Memory) sourceChanged(e *catalog.Entry) bool {
 	return false
 }
 
-// changedSince says whether anything at a path was changed after a time.
+// listed are the strings of an attribute's text: the text itself, or those quoted in a list.
+func listed(text string) (all []string) {
+	rest, ok := strings.CutPrefix(text, "[")
+	if !ok {
+		return []string{text}
+	}
+	for {
+		at := max(strings.IndexByte(rest, '"'), 0)
+		quoted, err := strconv.QuotedPrefix(rest[at:])
+		if err != nil {
+			return all
+		}
+		s, _ := strconv.Unquote(quoted)
+		all = append(all, strings.NewReplacer("$${", "${", "%%{", "%{").Replace(s))
+		rest = rest[at+len(quoted):]
+	}
+}
+
+// changedSince says whether anything at a path was changed after a time; where nothing is, whether something may have been taken away.
 func changedSince(path string, since time.Time) bool {
 	changed := false
 	err := filepath.WalkDir(path, func(_ string, d fs.DirEntry, err error) error {
@@ -129,14 +150,26 @@ func changedSince(path string, since time.Time) bool {
 		if err != nil {
 			return err
 		}
-		st, ok := info.Sys().(*syscall.Stat_t) // the time of the change of the inode: a copy may bring an old time of its content with it
-		if ok && time.Unix(st.Ctim.Unix()).After(since) {
-			changed = true
+		changed = newer(info, since)
+		if changed {
 			return fs.SkipAll
 		}
 		return nil
 	})
+	for folder := path; errors.Is(err, fs.ErrNotExist) && folder != "/"; {
+		folder = filepath.Dir(folder)
+		var info fs.FileInfo
+		if info, err = os.Lstat(folder); err == nil {
+			changed = newer(info, since)
+		}
+	}
 	return changed || err != nil
+}
+
+// newer goes by the time of the change of the inode: a copy may bring an old time of its content with it.
+func newer(info fs.FileInfo, since time.Time) bool {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	return ok && time.Unix(st.Ctim.Unix()).After(since)
 }
 
 // Orphans lists what the last manifest from this source brought and this one does not declare.

@@ -121,9 +121,12 @@ func TestMemory(t *testing.T) {
 
 // Where the file that it is copied from has changed, it is not the node that has drifted.
 func TestChangedSource(t *testing.T) {
-	from := filepath.Join(t.TempDir(), "from")
-	if err := os.WriteFile(from, []byte("one"), 0o600); err != nil {
-		t.Fatal(err)
+	dir := t.TempDir()
+	from, odd := filepath.Join(dir, "from"), filepath.Join(dir, `to ${o}, "say"`)
+	for _, name := range []string{odd, from} {
+		if err := os.WriteFile(name, []byte("one"), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	info, err := os.Stat(from)
 	if err != nil {
@@ -132,17 +135,23 @@ func TestChangedSource(t *testing.T) {
 	changed := time.Unix(info.Sys().(*syscall.Stat_t).Ctim.Unix())
 	c := declare(t, "a=1")
 	f := c.Entries()[0].Resource.(*file.File)
-	f.Content, f.Source = nil, []string{from}
+	gone := filepath.Join(filepath.Dir(from), "none", "of these")
 	for name, tc := range map[string]struct {
+		source   []string
 		ran      time.Time
 		fleeting bool
 		want     bool
 	}{
-		"since the last run":              {ran: changed.Add(-1), want: false},
-		"before it":                       {ran: changed, want: true},
-		"is there for the one run anyway": {ran: changed.Add(-1), fleeting: true, want: true},
+		"since the last run":                  {source: []string{from}, ran: changed.Add(-1), want: false},
+		"before it":                           {source: []string{from}, ran: changed, want: true},
+		"is there for the one run anyway":     {source: []string{from}, ran: changed.Add(-1), fleeting: true, want: true},
+		"the first that there is, before it":  {source: []string{gone, from}, ran: changed, want: true},
+		"the first may have gone since":       {source: []string{gone, "/dev/null"}, ran: changed.Add(-time.Minute), want: false},
+		"since the last run, by an odd name":  {source: []string{"/dev/null", odd}, ran: changed.Add(-time.Minute), want: false},
+		"before the last run, by an odd name": {source: []string{gone, odd}, ran: changed.Add(time.Minute), want: true},
 	} {
 		t.Run(name, func(t *testing.T) {
+			f.Content, f.Source = nil, tc.source
 			state := open(t)
 			m := Manifest{Source: "/site/main.hcl", Catalog: c, Fleeting: func(string) bool { return tc.fleeting }}
 			rep := &report.Report{Source: m.Source, Started: tc.ran, Results: []*report.Result{{Address: c.Entries()[0].Addr, Outcome: report.Changed}}}

@@ -59,7 +59,7 @@ func (w *want) meta(st host.Stat, d resources.Diff) host.Meta {
 // replace makes the thing at w.name, if any, one of another kind.
 func (f *File) replace(ctx context.Context, h host.Host, w *want, st host.Stat, kind host.Kind) error {
 	if st.Kind != host.Absent { // else it is found as it is made
-		if err := f.mayBecome(ctx, h, w, st, kind); err != nil {
+		if err := f.mayChange(ctx, h, w, st); err != nil {
 			return err
 		}
 	}

@@ -77,7 +77,7 @@ func (f *File) compareAt(ctx context.Context, v host.View, w *want, st thing) (r
 	var missing error
 	kind := f.becomes(w, st.Kind)
 	if kind != st.Kind {
-		if missing = f.mayBecome(ctx, v, w, st.Stat, kind); missing != nil && st.Kind != host.Absent {
+		if missing = f.mayChange(ctx, v, w, st.Stat); missing != nil && st.Kind != host.Absent {
 			return d, missing
 		}
 		kept, err := backup.KeptWhole(v, w.name, st.Stat)
@@ -107,60 +107,26 @@ func (f *File) compareAt(ctx context.Context, v host.View, w *want, st thing) (r
 	return d, missing
 }
 
-// mayBecome finds before anything is written what would keep the thing at w.name from becoming one of that kind.
-func (f *File) mayBecome(ctx context.Context, v host.View, w *want, st host.Stat, kind host.Kind) error {
-	switch st.Kind {
+// mayChange finds before anything is written what would keep the thing at w.name from becoming another.
+func (f *File) mayChange(ctx context.Context, v host.View, w *want, st host.Stat) error {
+	if st.Kind != host.Absent {
+		return protect.Replaceable(ctx, v, w.name, st, f.Force, w.inTree)
+	}
+	if w.fresh || !st.Orphan {
+		return nil
+	}
+	parent := path.Dir(w.name)
+	up, err := v.Lstat(parent)
+	if err != nil {
+		return err
+	}
+	switch up.Kind {
 	case host.Absent:
-		if w.fresh || !st.Orphan {
-			return nil
-		}
-		parent := path.Dir(w.name)
-		up, err := v.Lstat(parent)
-		if err != nil {
-			return err
-		}
-		switch up.Kind {
-		case host.Absent:
-			return fmt.Errorf("parent folder %s: does not exist", parent)
-		case host.Directory, host.Symlink:
-			return nil
-		}
-		return fmt.Errorf("parent folder %s: is a %s", parent, up.Kind)
+		return fmt.Errorf("parent folder %s: does not exist", parent)
 	case host.Directory, host.Symlink:
-		if err := protect.System(v, w.name, st); err != nil {
-			return err
-		}
-	case host.CharDevice, host.BlockDevice:
-		if !f.Force {
-			return &resources.AttrError{Attr: "force", Err: fmt.Errorf("%s is a %s: it is replaced or removed only with force = true", w.name, st.Kind)}
-		}
+		return nil
 	}
-	if st.Kind == host.Directory && !f.Force {
-		empty, err := isEmpty(v, w.name)
-		if err != nil {
-			return err
-		}
-		if !empty {
-			return &resources.AttrError{Attr: "force", Err: fmt.Errorf("%s is a directory that is not empty: it is removed, with all that is in it, only with force = true", w.name)}
-		}
-	}
-	if st.Kind == host.Directory && !w.inTree { // the walk through a tree has asked that itself
-		mounts, err := v.Mounts(ctx)
-		if err != nil {
-			return err
-		}
-		if point := protect.Mounted(mounts, w.name); point != "" {
-			return fmt.Errorf("%s is a mount point: it is never removed", point)
-		}
-	}
-	return nil
-}
-
-func isEmpty(v host.View, folder string) (bool, error) {
-	for _, err := range v.ReadDir(folder) {
-		return false, err
-	}
-	return true, nil
+	return fmt.Errorf("parent folder %s: is a %s", parent, up.Kind)
 }
 
 // compareContent adds the change of content, if content is declared and differs.

@@ -119,6 +119,57 @@ type fullDisk struct{ host.Host }
 
 func (fullDisk) WriteFile(context.Context, string, host.NewFile) error { return unix.ENOSPC }
 
+// A source that says it is empty, as those of /proc do, is read all the same.
+func TestSourceThatSaysItIsEmpty(t *testing.T) {
+	want, err := os.ReadFile("/proc/version")
+	if err != nil {
+		t.Skipf("left out: a file that has content and no size: %v", err)
+	}
+	for start, tree := range map[string]string{"nothing": "", "empty": "-- x --\n", "other": "-- x --\nother\n", "same": "-- x --\n" + string(want)} {
+		h := pseudo{hosttest.New(t, "-- version --\n"+tree)}
+		f := made("/x", source("/version"))
+		d, err := f.Check(t.Context(), h)
+		if err == nil && d.Empty() != (start == "same") {
+			t.Errorf("%s: %v", start, d.Changes)
+		}
+		if err == nil && !d.Empty() {
+			err = f.Apply(t.Context(), h, d)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d, err := f.Check(t.Context(), h); err != nil || !d.Empty() {
+			t.Errorf("%s: after it: %v, %v", start, d.Changes, err)
+		}
+		if diff := cmp.Diff(string(want), h.Content("/x")); diff != "" {
+			t.Errorf("%s: %s", start, diff)
+		}
+	}
+}
+
+// pseudo is a node with /proc/version at /version.
+type pseudo struct{ *hosttest.Host }
+
+func (p pseudo) Open(name string) (host.File, error) {
+	if name != "/version" {
+		return p.Host.Open(name)
+	}
+	f, err := os.Open("/proc/version")
+	if err != nil {
+		return nil, err
+	}
+	is, err := p.Host.Lstat(name)
+	return kernels{f, is}, err
+}
+
+type kernels struct {
+	*os.File
+	is host.Stat
+}
+
+func (k kernels) Stat() host.Stat                    { return k.is }
+func (k kernels) Xattrs() (map[string][]byte, error) { return nil, nil }
+
 func TestHardLinksAreTold(t *testing.T) {
 	h := hosttest.New(t, "-- dir/x --\nold\n")
 	if err := os.Link(h.Path("/dir/x"), h.Path("/dir/y")); err != nil {

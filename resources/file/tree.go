@@ -85,9 +85,10 @@ func (f *File) look(w *want, n tree.Name, at tree.Place) (thing, error) {
 	if is.Size == n.Size {
 		if w.body.File, err = at.OpenSource(); err != nil {
 			is.close()
+			return thing{}, &resources.AttrError{Attr: "source", Err: err}
 		}
 	}
-	return is, err
+	return is, nil
 }
 
 // compareTree adds to d what differs in the folder, bounded, with the names where that is: unless these are too many.
@@ -110,7 +111,7 @@ func (f *File) compareTree(ctx context.Context, v host.View, root *want, d resou
 		w := root.at(n)
 		is, err := f.look(w, n, at)
 		if err != nil {
-			return 0, err
+			return 0, within(root, w, err)
 		}
 		defer is.close()
 		defer w.body.Close()
@@ -183,7 +184,7 @@ func (f *File) bringTree(ctx context.Context, h host.Host, root *want, d resourc
 		w := root.at(n)
 		is, err := f.look(w, n, at)
 		if err != nil {
-			return 0, err
+			return 0, within(root, w, err)
 		}
 		return bring(w, is)
 	}

@@ -2,7 +2,9 @@ package file_test
 
 import (
 	"fmt"
+	"iter"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -199,6 +201,39 @@ func TestTreeRefuses(t *testing.T) {
 				t.Errorf("want an error with %q, got %q", test.want, err)
 			}
 		})
+	}
+}
+
+// shut is a node on which something cannot be read.
+type shut struct {
+	host.Host
+	name string
+}
+
+func (s shut) Open(name string) (host.File, error) {
+	if name == s.name {
+		return nil, syscall.EACCES
+	}
+	return s.Host.Open(name)
+}
+
+func (s shut) ReadDir(name string) iter.Seq2[string, error] {
+	if name == s.name {
+		return func(yield func(string, error) bool) { yield("", syscall.EACCES) }
+	}
+	return s.Host.ReadDir(name)
+}
+
+// What of a tree cannot be read is named, on whichever side it is.
+func TestTreeThatCannotBeRead(t *testing.T) {
+	for name, want := range map[string]string{
+		"/src/sub": "source: /src/sub: permission denied", "/src/sub/b": "sub/b: source: permission denied",
+		"/dir/x/sub": "/dir/x/sub: permission denied", "/dir/x/sub/b": "sub/b: permission denied",
+	} {
+		h := shut{hosttest.New(t, "-- src/sub/b --\nB\n-- dir/x/sub/b --\nC\n"), name}
+		if _, err := made("/dir/x", recurse, source("/src")).Check(t.Context(), h); err == nil || err.Error() != want {
+			t.Errorf("%s: want %q, got %v", name, want, err)
+		}
 	}
 }
 

@@ -3,8 +3,6 @@ package file
 import (
 	"context"
 	"encoding/base64"
-	"errors"
-	"fmt"
 	"path"
 	"strings"
 
@@ -100,84 +98,28 @@ func (f *File) contents(v host.View, w *want) error {
 	case len(f.Source) == 0:
 		return nil
 	}
-	found, err := f.chooseSource(v, w)
+	kind := host.Regular
+	if w.ensure == ensureDirectory {
+		kind = host.Directory
+	}
+	sum, err := content.ParseChecksum(f.ChecksumValue)
+	if err != nil {
+		return &resources.AttrError{Attr: "checksum_value", Err: err}
+	}
+	chosen, found, err := content.Choose(v, f.Source, sum, kind, f.Recurse)
 	if err != nil {
 		return &resources.AttrError{Attr: "source", Err: err}
 	}
-	if !found {
-		w.pending = strings.Join(f.Source, ", ")
-		if w.missing == nil {
-			w.missing = &resources.AttrError{Attr: "source", Err: f.noSource(v)}
+	if found {
+		w.body, w.source = chosen.Body, chosen.Folder
+		if chosen.Note != "" {
+			w.notes = append(w.notes, "source: "+chosen.Note)
 		}
+		return nil
+	}
+	w.pending = strings.Join(f.Source, ", ")
+	if w.missing == nil {
+		w.missing = &resources.AttrError{Attr: "source", Err: content.None(v, f.Source)}
 	}
 	return nil
-}
-
-// chooseSource takes the first source that exists; found is false if none does. An address is taken to exist until it is asked.
-func (f *File) chooseSource(v host.View, w *want) (found bool, _ error) {
-	sum, _ := content.ParseChecksum(f.ChecksumValue)
-	for i, source := range f.Source {
-		if content.IsRemote(source) {
-			w.body = content.Body{Attr: "source", URLs: f.Source[i:], Sum: sum}
-			return true, nil
-		}
-		name, st, file, err := find(v, path.Clean(content.LocalPath(source)))
-		if err != nil {
-			return false, err
-		}
-		if file != nil && w.ensure != ensureFile {
-			_ = file.Close()
-		}
-		switch {
-		case st.Kind == host.Absent:
-			continue
-		case st.Kind == host.Directory && w.ensure == ensureDirectory:
-			w.source = name
-		case st.Kind == host.Regular && w.ensure == ensureFile:
-			w.body = content.Body{Attr: "source", Path: name, Size: st.Size, File: file, Sum: sum}
-		case st.Kind == host.Regular && !f.Recurse:
-			w.notes = append(w.notes, fmt.Sprintf("source: %s is a file and ensure is directory: nothing is copied", source))
-		case st.Kind == host.Directory:
-			return false, fmt.Errorf("%s is a directory: it needs ensure = \"directory\" and recurse = true", source)
-		default:
-			return false, fmt.Errorf("%s is a %s and cannot be copied", source, st.Kind)
-		}
-		return true, nil
-	}
-	return false, nil
-}
-
-// find is [host.Resolve] of what is likely to be read: a regular file at name itself is open.
-func find(v host.View, name string) (string, host.Stat, host.File, error) {
-	file, err := v.Open(name)
-	var other *host.NotFileError
-	switch {
-	case err == nil:
-		return name, file.Stat(), file, nil
-	case errors.As(err, &other) && other.Stat.Kind != host.Symlink:
-		return name, other.Stat, nil, nil
-	}
-	name, st, err := host.Resolve(v, name)
-	return name, st, nil, err
-}
-
-const lookedAt = 1000 // names of a folder, in search of one that was meant
-
-// noSource says that none of the sources exists, and what may be meant.
-func (f *File) noSource(v host.View) error {
-	if len(f.Source) > 1 {
-		return fmt.Errorf("none of the sources exists: %s", strings.Join(f.Source, ", "))
-	}
-	name := path.Clean(content.LocalPath(f.Source[0]))
-	var names []string
-	for entry, err := range v.ReadDir(path.Dir(name)) {
-		if err != nil || len(names) == lookedAt {
-			break
-		}
-		names = append(names, entry)
-	}
-	if near := resources.Nearest(path.Base(name), names); near != "" {
-		return fmt.Errorf("%s: does not exist; did you mean `%s`?", name, path.Join(path.Dir(name), near))
-	}
-	return fmt.Errorf("%s: does not exist", name)
 }

@@ -18,8 +18,8 @@ type Influence struct {
 
 // influence is what comes to a vertex, as index+1; 0: nothing.
 type influence struct {
-	after   int32 // the nearest vertex before this one that would change
-	touched int32 // the nearest one whose change may be seen by this one's check
+	after   int32 // a vertex before this one that would change, the nearest of each path
+	touched int32 // one whose change may be seen by this one's check, likewise
 }
 
 // New returns the influence of nothing as yet.
@@ -37,7 +37,8 @@ func opaque(d resources.Diff) bool {
 	return slices.ContainsFunc(d.Changes, func(c resources.Change) bool { return c.Opaque })
 }
 
-// Pass hands on to a successor of v what v's change, or that of something before v, may mean for its check. A barrier does not change.
+// Pass hands on to a successor of v what v's change, or that of something before v, may mean for its check. A barrier does not change. Of what comes from
+// several, the last that is declared counts: who has ended first is luck.
 func (i *Influence) Pass(v, to int, changed, wide bool) {
 	from, next := i.on[v], &i.on[to]
 	if changed && v < len(i.entries) {
@@ -46,12 +47,7 @@ func (i *Influence) Pass(v, to int, changed, wide bool) {
 			from.touched = from.after
 		}
 	}
-	if from.after != 0 {
-		next.after = from.after
-	}
-	if from.touched != 0 {
-		next.touched = from.touched
-	}
+	next.after, next.touched = max(next.after, from.after), max(next.touched, from.touched)
 }
 
 // seen says whether the check of to can see the change of v: it requires what v provides.

@@ -105,6 +105,22 @@ func TestPass(t *testing.T) {
 	}
 }
 
+// TestPassOfSeveral: what a plan says of a resource after several that would change does not depend on which of them has ended first.
+func TestPassOfSeveral(t *testing.T) {
+	for _, order := range [][]int{{0, 1}, {1, 0}} {
+		i := New(declared(t, "a b c"))
+		for _, v := range order {
+			i.Pass(v, 2, true, true)
+		}
+		bare := report.Result{Outcome: report.Pending}
+		full := report.Result{Outcome: report.Pending, Changes: []report.Change{{Attribute: "ensure"}}}
+		got := []string{i.Of(2, &bare, resources.Diff{}, false), i.Of(2, &full, resources.Diff{}, false)}
+		if diff := cmp.Diff([]string{"after t.b", "after t.b"}, got); diff != "" {
+			t.Errorf("ended in the order %v: %s", order, diff)
+		}
+	}
+}
+
 // TestOf is of the second of two, the first of which would change unseen.
 func TestOf(t *testing.T) {
 	some := []report.Change{{Attribute: "ensure"}}

@@ -37,14 +37,18 @@ func (e *HeldError) Error() string {
 // Lock is a lock that is held. The kernel gives it back when the process ends, however it ends.
 type Lock struct{ f *os.File }
 
-// Take takes the lock of the file of that name, which is made if it is not there, and waits for it as long as wait says. If another process holds it
-// still, the error is a [HeldError].
+// last is how long a lock may outlive its holder: of a run that is killed while it starts a command, the half-made process holds the lock until it is that
+// command, which takes a while on a busy machine.
+const last = 500 * time.Millisecond
+
+// Take takes the lock of the file of that name, which is made if it is not there, and waits for it as long as wait says, and at least as long as a dead
+// process may hold it. If another process holds it still, the error is a [HeldError].
 func Take(ctx context.Context, name string, wait time.Duration) (*Lock, error) {
 	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("lock: %w", err)
 	}
-	deadline := time.Now().Add(wait)
+	deadline := time.Now().Add(max(wait, last))
 	for {
 		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 		if err == nil {
@@ -60,7 +64,7 @@ func Take(ctx context.Context, name string, wait time.Duration) (*Lock, error) {
 			return nil, held
 		}
 		select {
-		case <-time.After(min(100*time.Millisecond, time.Until(deadline))):
+		case <-time.After(min(20*time.Millisecond, time.Until(deadline))):
 		case <-ctx.Done():
 			f.Close()
 			return nil, context.Cause(ctx)

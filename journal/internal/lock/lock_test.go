@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -42,5 +43,26 @@ func TestLock(t *testing.T) {
 	}
 	if b, err := os.ReadFile(name); err != nil || len(b) > 0 {
 		t.Errorf("who held it is still told: %q, %v", b, err)
+	}
+}
+
+// TestLockOutlivesItsHolder: what a killed run was about to start holds the lock for a moment more, and the next run does not give up for that.
+func TestLockOutlivesItsHolder(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "lock")
+	f, err := os.Create(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	gone := time.AfterFunc(30*time.Millisecond, func() { f.Close() })
+	defer gone.Stop()
+	next, err := Take(t.Context(), name, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := next.Release(); err != nil {
+		t.Error(err)
 	}
 }

@@ -38,11 +38,12 @@ type Body struct {
 	Sum  Checksum  // the declared one, of a source
 }
 
-// Same says whether file has this content. Sizes are compared before anything is read.
+// Same says whether file has this content. Sizes are compared before anything is read; but of a source that says it is empty, as all of /proc and most of
+// /sys does, only reading it tells.
 func (b *Body) Same(ctx context.Context, v host.View, file host.File) (bool, error) {
 	size := file.Stat().Size
 	switch {
-	case b.Path != "" && b.Size != size:
+	case b.Path != "" && b.Size != size && b.Size != 0:
 		return false, nil
 	case b.Sum.algorithm != "":
 		return b.Sum.of(ctx, file)
@@ -84,8 +85,11 @@ func (b *Body) sameFile(ctx context.Context, v host.View, file host.File) (bool,
 		return false, err
 	}
 	defer source.Close()
-	if source.Stat().Size != b.Size {
+	switch {
+	case source.Stat().Size != b.Size:
 		return false, nil
+	case b.Size == 0:
+		return sameStreams(ctx, source, file)
 	}
 	half := min(b.Size, chunk)
 	buf := make([]byte, 2*half)
@@ -110,6 +114,29 @@ func (b *Body) sameFile(ctx context.Context, v host.View, file host.File) (bool,
 		}
 	}
 	return true, nil
+}
+
+// sameStreams compares two streams of unknown length.
+func sameStreams(ctx context.Context, a, b io.Reader) (bool, error) {
+	bufA, bufB := make([]byte, chunk), make([]byte, chunk)
+	for {
+		if err := ctx.Err(); err != nil {
+			return false, context.Cause(ctx)
+		}
+		n, errA := io.ReadFull(a, bufA)
+		m, errB := io.ReadFull(b, bufB)
+		for _, err := range []error{errA, errB} {
+			if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+				return false, err
+			}
+		}
+		if !bytes.Equal(bufA[:n], bufB[:m]) {
+			return false, nil
+		}
+		if errA != nil || errB != nil {
+			return true, nil
+		}
+	}
 }
 
 // local opens the local source, unless it is open already.

@@ -1,12 +1,55 @@
-// Package protect knows what of a node is never removed nor replaced, whatever is declared.
+// Package protect knows what of a node is never removed nor replaced, whatever is declared, and what is only by force.
 package protect
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
 	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/resources"
 )
+
+// Replaceable finds what keeps the thing at name, which st is, from being removed or replaced, before anything is. Force is that of the declaration, and
+// its lack an error of that attribute. In a tree it is the walk that looks for mounts.
+func Replaceable(ctx context.Context, v host.View, name string, st host.Stat, force, inTree bool) error {
+	switch st.Kind {
+	case host.Directory, host.Symlink:
+		if err := System(v, name, st); err != nil {
+			return err
+		}
+	case host.CharDevice, host.BlockDevice:
+		if !force {
+			return forced("%s is a %s: it is replaced or removed only with force = true", name, st.Kind)
+		}
+	}
+	if st.Kind != host.Directory {
+		return nil
+	}
+	if !force {
+		for _, err := range v.ReadDir(name) {
+			if err != nil {
+				return err
+			}
+			return forced("%s is a directory that is not empty: it is removed, with all that is in it, only with force = true", name)
+		}
+	}
+	if inTree {
+		return nil
+	}
+	mounts, err := v.Mounts(ctx)
+	if err != nil {
+		return err
+	}
+	if point := Mounted(mounts, name); point != "" {
+		return fmt.Errorf("%s is a mount point: it is never removed", point)
+	}
+	return nil
+}
+
+func forced(format string, args ...any) error {
+	return &resources.AttrError{Attr: "force", Err: fmt.Errorf(format, args...)}
+}
 
 // systemFolders are the folders (or the links in their place) that no node survives the loss of.
 func systemFolders() []string {

@@ -1,7 +1,7 @@
 package tree
 
 import (
-	"cmp"
+	"fmt"
 	"iter"
 )
 
@@ -27,8 +27,12 @@ func (t *walk) entries(l level) iter.Seq2[entry, error] {
 		source, sourceErr, inSource := nextSource()
 		here, hereErr, isHere := nextHere()
 		for inSource || isHere {
-			if err := cmp.Or(sourceErr, hereErr); err != nil {
-				yield(entry{}, err)
+			switch {
+			case sourceErr != nil:
+				yield(entry{}, fmt.Errorf("source: %s: %w", l.source, sourceErr))
+				return
+			case hereErr != nil:
+				yield(entry{}, fmt.Errorf("%s: %w", l.folder, hereErr))
 				return
 			}
 			e := entry{name: here}

@@ -130,7 +130,7 @@ func (t *walk) copied(ctx context.Context, l level, base, name string) error {
 		}
 	}
 	if err != nil {
-		return err
+		return fmt.Errorf("source: %s: %w", link, err)
 	}
 	n := Name{Path: name, Fresh: l.missing, Copy: st.Kind, Source: source}
 	switch st.Kind {
@@ -138,7 +138,7 @@ func (t *walk) copied(ctx context.Context, l level, base, name string) error {
 		n.Size = st.Size
 	case host.Symlink:
 		if n.Target, err = t.View.Readlink(source); err != nil {
-			return err
+			return fmt.Errorf("source: %s: %w", source, err)
 		}
 	case host.Directory:
 	default:
@@ -177,7 +177,7 @@ func (t *walk) found(ctx context.Context, l level, base, name string, below bool
 	}
 	st, err := at.Lstat()
 	if err != nil {
-		return err
+		return fmt.Errorf("%s: %w", name, err)
 	}
 	switch point, err := t.mountedIn(ctx, name); {
 	case err != nil:
