@@ -40,9 +40,9 @@ cluster:
 monkey:
 	from=$$((RANDOM * 1000)) && APPLY_MONKEY=$$from-$$((from + 999)) go test ./e2e/monkey -count=1 -timeout 1h
 
-# Every resource type that Puppet has against Puppet itself, several hundred manifests: ten minutes. Where Puppet is installed, make test takes a sample.
+# Every resource type that Puppet has against Puppet itself, nearly five hundred manifests: ten minutes. Where Puppet is installed, make test takes a sample.
 oracle:
-	scripts/install.sh puppet cron puppet-module-puppetlabs-{cron,host,mount,sshkeys}-core
+	scripts/install.sh puppet-agent cron puppet-module-puppetlabs-{cron,host,mount,sshkeys}-core
 	APPLY_ORACLE=whole go test ./e2e/puppet -count=1 -timeout 30m -v
 
 bench:

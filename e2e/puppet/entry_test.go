@@ -219,4 +219,13 @@ var entries = []pair{
 	{name: "authorized_key: last line without its end", start: keysThere + "printf 'ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAgQC last' >>/home/ann/.ssh/authorized_keys", puppet: `ssh_authorized_key { 'one': ensure => absent, user => ann }`,
 		differs: map[string]string{"/home/ann/.ssh/authorized_keys": `file 0600 2001:2001 "# made by hand\n\nssh-ed25519 ...`},
 		why:     "other lines keep their bytes"},
+
+	{name: "host: comment with a number sign", start: hostsThere, puppet: `host { 'a': ip => '10.0.0.11', comment => 'no # 1' }`},
+	{name: "host: no comment", start: hostsThere, puppet: `host { 'db.example.com': ip => '10.0.0.1', comment => '' }`},
+	{name: "host: lines with CR LF", start: "printf '10.0.0.9 x\\r\\n10.0.0.1 db\\r\\n' >/etc/hosts", puppet: `host { 'db': ip => '10.0.0.2' }`,
+		differs: map[string]string{"/etc/hosts": `file 0644 0:0 "10.0.0.9 x\r\n10.0.0.2 db\n", file 0644 0:0 "10.0.0.9 x\r\n10.0.0.2 db\r\n"`},
+		why:     "a line keeps its end"},
+	{name: "host: spelled otherwise, version 6", start: "printf 'fd00:0:0::1 db\\n' >/etc/hosts", puppet: `host { 'db': ip => 'fd00::1' }`,
+		differs: map[string]string{"/etc/hosts": `file 0644 0:0 "fd00::1 db\n", file 0644 0:0 "fd00:0:0::1 db\n"`, "host[db]": "changed, unchanged"},
+		why:     "it is the same address"},
 }

@@ -137,4 +137,18 @@ var execs = []pair{
 	{name: "exec: defaults are overridden", puppet: `Exec { provider => shell, path => '/usr/bin:/bin', cwd => '/etc' } exec { 'a': command => 'pwd >>/w/a' } exec { 'b': command => 'pwd >>/w/b', cwd => '/w' }`},
 	{name: "exec: tag", puppet: shell + `exec { 'a': command => 'echo a >>/w/log', tag => 'x' }`},
 	{name: "exec: a child that stays behind", puppet: shell + `exec { 'a': command => 'sleep 5 & echo ran >>/w/log' }`},
+
+	{name: "exec: timeout of 0 is none", puppet: shell + `exec { 'a': command => 'sleep 1; echo t >>/w/log', timeout => 0 }`,
+		differs: map[string]string{"/w/log": `file 0644 0:0 "t\n", nothing`, "exec[a]": "changed, nothing", "manifest": "nothing, refused"},
+		why:     "nothing waits without a deadline"},
+	{name: "exec: try_sleep of a fraction", puppet: shell + `exec { 'a': command => 'echo t >>/w/log; false', tries => 2, try_sleep => '0.2' }`},
+	{name: "exec: tries of 0", puppet: shell + `exec { 'a': command => 'echo t >>/w/log', tries => 0 }`},
+	{name: "exec: empty lists", puppet: shell + `exec { 'a': command => 'echo t >>/w/log', unless => [], onlyif => [], creates => [], environment => [] }`},
+	{name: "exec: guards as lists of words", start: "touch 'a b'", puppet: `exec { 'a': command => ['/bin/touch', '/w/ran'], unless => [['/usr/bin/test', '-e', '/w/a b']] }`,
+		differs: map[string]string{"exec[a]": "unchanged, nothing", "manifest": "nothing, refused"},
+		why:     "a guard is a line for the shell"},
+	{name: "exec: umask of 0", puppet: shell + `exec { 'a': command => 'touch /w/f', umask => '0' }`},
+	{name: "exec: program of one word", puppet: `exec { 'a': command => ['/bin/false'] }`},
+	{name: "exec: subscribes to several", puppet: shell + `file { '/w/f': content => 'x' } file { '/w/g': content => 'y' } exec { 'a': command => 'cat /w/f /w/g >>/w/log', refreshonly => true, subscribe => [File['/w/f'], File['/w/g']] }`},
+	{name: "exec: removes what creates is", start: "touch m", puppet: shell + `exec { 'a': command => 'rm /w/m', onlyif => 'test -e /w/m' } exec { 'b': command => 'echo b >>/w/log', creates => '/w/m', require => Exec['a'] }`},
 }
