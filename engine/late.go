@@ -15,40 +15,13 @@ import (
 	"github.com/nodeapply/apply/resources"
 )
 
-// instance is what concerns one instance alone.
-func (st *state) instance(key string) *state {
-	one := st.instances[key]
-	if one == nil {
-		if st.instances == nil {
-			st.instances = map[string]*state{}
-		}
-		one = &state{}
-		st.instances[key] = one
-	}
-	return one
-}
-
-// left is how an instance has ended: as all have, where it is not known which there are; where it is known that there is none such, it is nothing.
-func (st *state) left(key string) *state {
-	one := st.instances[key]
-	switch {
-	case st.bound && one != nil:
-		return one
-	case st.bound:
-		return &state{}
-	case one != nil && one.cause != 0 && !st.failed:
-		return &state{failed: true, cause: one.cause, root: one.root}
-	}
-	return st
-}
-
 // visitDeferred binds a block whose values are known now, and visits what it becomes, one after the other.
 func (w *walk) visitDeferred(ctx context.Context, v int, e *catalog.Entry, slot graph.Slot) {
-	st := &w.states[v]
+	st := w.fates.Of(v)
 	if w.predicted == nil && !w.given(e.Deferred.Needs) {
 		res := w.result(e, report.Result{Outcome: report.Pending, Certainty: report.KnownLate, Reversible: visit.LeavesTrace(e.Deferred.Blank)})
 		res.Changes = w.redact.Changes(e, e.Deferred.Preview)
-		st.results, st.changed = []*report.Result{res}, true
+		st.Results, st.Changed = []*report.Result{res}, true
 		return
 	}
 	bound, err := w.bind(ctx, v, e)
@@ -56,32 +29,30 @@ func (w *walk) visitDeferred(ctx context.Context, v int, e *catalog.Entry, slot 
 	if errors.As(err, &none) {
 		res := w.result(e, report.Result{Outcome: report.Unchanged, Certainty: report.KnownLate})
 		res.Warnings = []string{"not managed in this run: " + w.redact.Text(none.Error())}
-		st.results = []*report.Result{res}
+		st.Results = []*report.Result{res}
 		return
 	}
 	if err != nil {
 		res := w.failure(e, err)
 		w.willNotCome(ctx, e, res, e.Addr.String())
-		st.results = []*report.Result{res}
+		st.Results = []*report.Result{res}
 		return
 	}
-	st.bound = true
+	st.Bound = true
 	for i, b := range bound {
-		one := st.instance(b.Addr.Instance)
-		one.place = i + 1
-		one.notified = append(one.notified, st.notified...)
+		one := st.Became(b.Addr.Instance, i+1)
 		w.cat.Survey(b.Resource)
 		w.visit(ctx, v, b, one, slot)
-		one.wide = st.wide
-		for _, res := range one.results {
+		one.Wide = st.Wide
+		for _, res := range one.Results {
 			res.Certainty = report.KnownLate
 		}
-		st.results = append(st.results, one.results...)
-		st.changed, st.failed = st.changed || one.changed, st.failed || one.failed
-		st.comesAfter(one)
+		st.Results = append(st.Results, one.Results...)
+		st.Changed, st.Failed = st.Changed || one.Changed, st.Failed || one.Failed
+		st.ComesAfter(one)
 	}
 	if len(bound) == 0 {
-		st.results = []*report.Result{w.result(e, report.Result{Outcome: report.Unchanged, Certainty: report.KnownLate, Reason: "for_each is empty, or count is 0"})}
+		st.Results = []*report.Result{w.result(e, report.Result{Outcome: report.Unchanged, Certainty: report.KnownLate, Reason: "for_each is empty, or count is 0"})}
 	}
 }
 

@@ -86,9 +86,9 @@ func (w *walk) approve() {
 		return
 	}
 	for v := range w.cat.Entries() {
-		for _, res := range w.states[v].results {
-			if err := w.opts.Approve(res); err != nil && w.states[v].refused == nil {
-				w.states[v].refused = err
+		for _, res := range w.fates.Of(v).Results {
+			if err := w.opts.Approve(res); err != nil && w.fates.Of(v).Refused == nil {
+				w.fates.Of(v).Refused = err
 			}
 		}
 	}
@@ -98,11 +98,11 @@ func (w *walk) approve() {
 func (w *walk) toVisit() []bool {
 	var from []int
 	for v := range w.cat.Entries() {
-		st := &w.states[v]
-		if w.unselected(v) || st.stuck {
+		st := w.fates.Of(v)
+		if w.unselected(v) || st.Stuck {
 			continue
 		}
-		if st.changed || st.refused != nil || st.failed && st.cause == int32(v)+1 || slices.ContainsFunc(st.results, open) {
+		if st.Changed || st.Refused != nil || st.Failed && st.Cause == int32(v)+1 || slices.ContainsFunc(st.Results, open) {
 			from = append(from, v)
 		}
 	}

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"github.com/nodeapply/apply/catalog"
@@ -28,12 +27,7 @@ func (r *run) begin(mode report.Mode) {
 
 // finish gathers the results of the last walk in declaration order.
 func (r *run) finish(ctx context.Context, w *walk) *report.Report {
-	index := make([]int, len(w.states))
-	for v := range r.cat.Entries() {
-		index[v] = len(r.report.Results)
-		r.report.Results = append(r.report.Results, w.states[v].results...)
-	}
-	r.report.Edges = w.edges(index)
+	r.report.Results, r.report.Edges = w.fates.Results(), w.fates.Edges()
 	r.report.Resources = len(r.report.Results)
 	for _, err := range w.visits.Troubles() {
 		r.report.Warnings = append(r.report.Warnings, r.redact.Text(err.Error()))
@@ -69,53 +63,11 @@ func (r *run) outputs(ctx context.Context) {
 	}
 }
 
-// edges lists the relations between results, which begin for each vertex at its index; a barrier that stands for a set becomes an index beyond them.
-func (w *walk) edges(index []int) []report.Edge {
-	n := len(w.cat.Entries())
-	at := func(v, other int) (from, to int) { // of the indices, those that other has a relation with
-		if v >= n {
-			v += len(w.report.Results) - n
-			return v, v + 1
-		}
-		results := w.states[v].results
-		if of, a, ok := w.cat.Instance(other); ok && of == v && w.states[v].bound {
-			i := slices.IndexFunc(results, func(res *report.Result) bool { return res.Address == a })
-			if i < 0 {
-				return 0, 0
-			}
-			return index[v] + i, index[v] + i + 1
-		}
-		return index[v], index[v] + len(results)
-	}
-	g := w.cat.Graph()
-	var out []report.Edge
-	connect := func(from, end, to, toEnd int, notify bool) {
-		for ; from < end; from++ {
-			for to := to; to < toEnd; to++ {
-				out = append(out, report.Edge{From: from, To: to, Notify: notify})
-			}
-		}
-	}
-	next := len(w.report.Results) + g.Len() - n
-	for v := range g.Len() {
-		for _, e := range g.Succ(v) {
-			from, end := at(v, e.To)
-			to, toEnd := at(e.To, v)
-			if end-from > 1 && toEnd-to > 1 { // a barrier more, and not an edge for every pair
-				connect(from, end, next, next+1, e.Notify)
-				from, end, next = next, next+1, next+1
-			}
-			connect(from, end, to, toEnd, e.Notify)
-		}
-	}
-	return out
-}
-
 // fidelity compares how the results came with how they were predicted.
 func (w *walk) fidelity(rep *report.Report) {
 	for v := range w.cat.Entries() {
-		was := w.predicted.states[v].results
-		for i, res := range w.states[v].results {
+		was := w.predicted.fates.Of(v).Results
+		for i, res := range w.fates.Of(v).Results {
 			planned := report.Unchanged
 			switch {
 			case i < len(was) && was[i].Address == res.Address:

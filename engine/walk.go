@@ -3,11 +3,13 @@ package engine
 import (
 	"cmp"
 	"context"
+	"slices"
 	"sync/atomic"
 	"time"
 
 	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/engine/internal/certainty"
+	"github.com/nodeapply/apply/engine/internal/fate"
 	"github.com/nodeapply/apply/engine/internal/stop"
 	"github.com/nodeapply/apply/engine/internal/visit"
 	"github.com/nodeapply/apply/graph"
@@ -24,29 +26,12 @@ type walk struct {
 	visits    visit.Walk
 	influence *certainty.Influence     // in a prediction
 	first     atomic.Pointer[foreseen] // in a prediction
-	states    []state
-}
-
-// state is what a walk knows of one vertex. The visit writes it while it is under way; before and after, the walk's owner does.
-type state struct {
-	results  []*report.Result
-	changed  bool    // or refreshed, or would be: notifies go out
-	failed   bool    // or skipped
-	cause    int32   // the lowest failed vertex before it, as index+1
-	root     string  // the address of the resource that failed
-	notified []int32 // by which vertices: entries, and barriers that stand for one instance
-	wide     bool    // the change has effects that nobody names
-	stuck    bool    // an abandoned attempt still uses the resource
-	refused  error   // of a prediction that was not approved
-
-	bound     bool              // of a deferred entry: it is known what it became
-	instances map[string]*state // of one that is repeated, by their keys: what concerns them alone
-	place     int               // of an instance: which of them it is, from 1 on
+	fates     *fate.Fates
 }
 
 // newWalk makes a walk that predicts, or one that converges on from a prediction.
 func (r *run) newWalk(predicted *walk) *walk {
-	w := &walk{run: r, predicted: predicted, states: make([]state, r.cat.Graph().Len())}
+	w := &walk{run: r, predicted: predicted, fates: fate.New(r.cat)}
 	w.visits = visit.Walk{
 		Catalog: r.cat, View: r.view, Recorder: r.opts.Recorder, Drifted: r.opts.Drifted, Running: r.running, Redact: r.redact, Log: r.opts.Log,
 		Timeout: r.opts.Timeout, Strict: r.opts.Strict, Stop: &r.stop, Hands: r.hands,
@@ -63,8 +48,8 @@ func (r *run) newWalk(predicted *walk) *walk {
 // forget lets go of what was predicted of resources that are looked at again: their contents alone may be most of what a run holds.
 func (w *walk) forget() {
 	for v, again := range w.again {
-		if before := &w.predicted.states[v]; again && !before.stuck {
-			for _, res := range before.results {
+		if before := w.predicted.fates.Of(v); again && !before.Stuck {
+			for _, res := range before.Results {
 				res.Changes = nil
 			}
 		}
@@ -73,7 +58,7 @@ func (w *walk) forget() {
 
 // Ready is part of graph.Visitor.
 func (w *walk) Ready(v int) {
-	if v < len(w.cat.Entries()) && !w.unselected(v) && w.kept(v) == nil && w.states[v].cause == 0 {
+	if v < len(w.cat.Entries()) && !w.unselected(v) && w.kept(v) == nil && w.fates.Of(v).Cause == 0 {
 		w.visits.Expect(v, w.cat.Entries()[v])
 	}
 }
@@ -95,9 +80,9 @@ func (w *walk) Visit(ctx context.Context, v int, slot graph.Slot) {
 	if w.predicted != nil {
 		defer w.visits.Leave(ctx, v, slot)
 	}
-	st := &w.states[v]
+	st := w.fates.Of(v)
 	if v >= len(w.cat.Entries()) {
-		st.failed, st.changed = st.cause != 0, len(st.notified) > 0
+		w.fates.Barrier(v)
 		return
 	}
 	if w.unselected(v) {
@@ -108,37 +93,37 @@ func (w *walk) Visit(ctx context.Context, v int, slot graph.Slot) {
 		return
 	}
 	if w.predicted != nil {
-		st.refused = w.predicted.states[v].refused
+		st.Refused = w.predicted.fates.Of(v).Refused
 	}
 	w.visit(ctx, v, w.cat.Entries()[v], st, slot)
 }
 
 // visit visits an entry at v, with the state that it has there.
-func (w *walk) visit(ctx context.Context, v int, e *catalog.Entry, st *state, slot graph.Slot) {
+func (w *walk) visit(ctx context.Context, v int, e *catalog.Entry, st *fate.Fate, slot graph.Slot) {
 	start, why := time.Now(), w.stop.Why()
 	switch {
-	case st.cause != 0 && (st.root != "" || why == nil):
+	case st.Cause != 0 && (st.Root != "" || why == nil):
 		w.skip(ctx, st, e)
 	case why != nil:
-		st.failed, st.cause, st.root = true, int32(v)+1, why.Because
-		st.results = []*report.Result{w.stopped(e, why)}
-	case w.predicted != nil && st.refused != nil:
-		st.results = []*report.Result{w.failure(e, st.refused)}
+		st.Failed, st.Cause, st.Root = true, int32(v)+1, why.Because
+		st.Results = []*report.Result{w.stopped(e, why)}
+	case w.predicted != nil && st.Refused != nil:
+		st.Results = []*report.Result{w.failure(e, st.Refused)}
 	case e.Off:
-		st.results = []*report.Result{w.result(e, report.Result{Outcome: report.Unchanged, Reason: "when is false"})}
+		st.Results = []*report.Result{w.result(e, report.Result{Outcome: report.Unchanged, Reason: "when is false"})}
 	case e.Deferred != nil:
-		st.wide = true
+		st.Wide = true
 		w.visitDeferred(ctx, v, e, slot)
 	default:
 		vis := w.settle(ctx, v, e, st, slot)
-		st.results = []*report.Result{vis.Result}
-		st.changed, st.wide, st.stuck = vis.Changed, certainty.Wide(vis.Diff), vis.Stuck
+		st.Results = []*report.Result{vis.Result}
+		st.Changed, st.Wide, st.Stuck = vis.Changed, certainty.Wide(vis.Diff), vis.Stuck
 	}
 	w.close(v, st, start)
 }
 
 // settle does what is to be done with an entry at v. What it becomes known by is late where the entry was deferred.
-func (w *walk) settle(ctx context.Context, v int, e *catalog.Entry, st *state, slot graph.Slot) *visit.Visit {
+func (w *walk) settle(ctx context.Context, v int, e *catalog.Entry, st *fate.Fate, slot graph.Slot) *visit.Visit {
 	late := w.cat.Entries()[v].Deferred != nil
 	res := w.result(e, report.Result{Certainty: report.Exact, Reversible: true})
 	vis := &visit.Visit{Walk: &w.visits, Vertex: v, Entry: e, Slot: slot, Notifiers: w.notifiers(v, st, e), Result: res}
@@ -161,9 +146,9 @@ func (w *walk) settle(ctx context.Context, v int, e *catalog.Entry, st *state, s
 	case late:
 		res.Certainty = report.KnownLate
 	case w.predicted == nil:
-		res.Certainty = w.influence.Of(v, res, vis.Diff, len(st.notified) > 0)
+		res.Certainty = w.influence.Of(v, res, vis.Diff, len(st.Notified) > 0)
 	default:
-		for _, before := range w.predicted.states[v].results {
+		for _, before := range w.predicted.fates.Of(v).Results {
 			res.Certainty = cmp.Or(before.Certainty, res.Certainty)
 		}
 	}
@@ -171,26 +156,45 @@ func (w *walk) settle(ctx context.Context, v int, e *catalog.Entry, st *state, s
 	return vis
 }
 
+// notifiers lists what changed and notifies an entry at v, as declared, whatever ended first; then what did so in earlier runs, undelivered: to it, or
+// to all that v becomes.
+func (w *walk) notifiers(v int, st *fate.Fate, e *catalog.Entry) []resources.Address {
+	out := w.fates.Notifiers(st.Notified)
+	if w.opts.Owed == nil {
+		return out
+	}
+	owed := w.opts.Owed(e.Addr)
+	if all := w.cat.Entries()[v].Addr; all != e.Addr {
+		owed = slices.Concat(owed, w.opts.Owed(all))
+	}
+	for _, a := range owed {
+		if !slices.Contains(out, a) {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
 // kept returns the predicted state of a vertex that a converge need not look at again, or cannot because an abandoned attempt still uses it.
-func (w *walk) kept(v int) *state {
+func (w *walk) kept(v int) *fate.Fate {
 	if w.predicted == nil {
 		return nil
 	}
-	before := &w.predicted.states[v]
-	if w.again[v] && !before.stuck {
+	before := w.predicted.fates.Of(v)
+	if w.again[v] && !before.Stuck {
 		return nil
 	}
 	return before
 }
 
 // close fills in what all results of a vertex have in common.
-func (w *walk) close(v int, st *state, start time.Time) {
-	for _, res := range st.results {
+func (w *walk) close(v int, st *fate.Fate, start time.Time) {
+	for _, res := range st.Results {
 		if res.StartMS == 0 {
 			w.timed(res, start, time.Since(start))
 		}
-		if res.Outcome == report.Failed && !st.failed {
-			st.failed, st.cause, st.root = true, int32(v)+1, res.Address.String()
+		if res.Outcome == report.Failed && !st.Failed {
+			st.Failed, st.Cause, st.Root = true, int32(v)+1, res.Address.String()
 			w.failFast(res)
 		}
 	}
@@ -203,47 +207,19 @@ func (w *walk) failFast(res *report.Result) {
 	}
 }
 
-// between returns what a vertex and a successor mean for each other: where one stands for an instance of the other, what that instance is.
-func (w *walk) between(v, to int) (st, next *state) {
-	st, next = &w.states[v], &w.states[to]
-	if of, a, ok := w.cat.Instance(to); ok && of == v {
-		return st.left(a.Instance), next
-	}
-	if of, a, ok := w.cat.Instance(v); ok && of == to {
-		return st, next.instance(a.Instance)
-	}
-	return st, next
-}
-
 // Done is part of graph.Visitor: it hands on what the vertex means for those after it.
 func (w *walk) Done(v int) {
-	barrier := v >= len(w.cat.Entries())
 	for _, e := range w.cat.Graph().Succ(v) {
-		st, next := w.between(v, e.To)
-		next.comesAfter(st)
-		if e.Notify && st.changed {
-			if of, _, one := w.cat.Instance(v); barrier && !(one && of != e.To) {
-				next.notified = append(next.notified, st.notified...)
-			} else {
-				next.notified = append(next.notified, int32(v))
-			}
-		}
+		from := w.fates.Pass(v, e)
 		if w.influence != nil {
-			w.influence.Pass(v, e.To, st.changed, st.wide)
+			w.influence.Pass(v, e.To, from.Changed, from.Wide)
 		}
 	}
-	if barrier {
+	if v >= len(w.cat.Entries()) {
 		return
 	}
 	w.visits.Over(v, w.cat.Entries()[v])
-	w.announce(w.states[v].results)
-}
-
-// comesAfter takes in the failure of what is before.
-func (st *state) comesAfter(before *state) {
-	if before.failed && (st.cause == 0 || before.cause < st.cause) {
-		st.cause, st.root = before.cause, before.root
-	}
+	w.announce(w.fates.Of(v).Results)
 }
 
 // announce tells the printers of results; of those that are only a prediction, that they were looked at.
@@ -267,11 +243,11 @@ func (r *run) timed(res *report.Result, start time.Time, took time.Duration) {
 }
 
 // skip records that something before e failed. A resource that stood for something to others (an exported fact) is told.
-func (w *walk) skip(ctx context.Context, st *state, e *catalog.Entry) {
-	st.failed = true
-	res := w.result(e, report.Result{Outcome: report.Skipped, Because: st.root})
-	w.willNotCome(ctx, e, res, st.root)
-	st.results = []*report.Result{res}
+func (w *walk) skip(ctx context.Context, st *fate.Fate, e *catalog.Entry) {
+	st.Failed = true
+	res := w.result(e, report.Result{Outcome: report.Skipped, Because: st.Root})
+	w.willNotCome(ctx, e, res, st.Root)
+	st.Results = []*report.Result{res}
 }
 
 // willNotCome tells a resource that stands for something to others that it is not going to be changed in this run, because of another.
