@@ -17,7 +17,7 @@ func (w *walk) notifiers(v int, st *state, e *catalog.Entry) []resources.Address
 	}
 	owed := w.opts.Owed(e.Addr)
 	if all := w.cat.Entries()[v].Addr; all != e.Addr {
-		owed = append(owed, w.opts.Owed(all)...)
+		owed = slices.Concat(owed, w.opts.Owed(all))
 	}
 	for _, a := range owed {
 		if !slices.Contains(out, a) {

@@ -104,9 +104,7 @@ func (w *walk) Visit(ctx context.Context, v int, slot graph.Slot) {
 		return
 	}
 	if before := w.kept(v); before != nil {
-		st.results, st.failed, st.changed = before.results, before.failed, before.changed
-		st.cause, st.root = before.cause, before.root
-		st.bound, st.instances = before.bound, before.instances
+		*st = *before
 		return
 	}
 	if w.predicted != nil {

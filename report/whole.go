@@ -7,12 +7,17 @@ import (
 	"io"
 )
 
-// WriteJSON writes the whole report as one JSON object.
+// WriteJSON writes the whole report as one JSON object, with what a summary says of it.
 func WriteJSON(w io.Writer, r *Report) error {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
-	return enc.Encode(r)
+	return enc.Encode(struct {
+		Outcome  Outcome `json:"outcome"`
+		Counts   Counts  `json:"counts"`
+		Fidelity string  `json:"fidelity,omitempty"`
+		*Report
+	}{r.Outcome(), r.Counts(), r.Fidelity(), r})
 }
 
 // WriteTo writes the report as JSON without space, result by result: its text may be as long as all that it is made of.

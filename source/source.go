@@ -72,6 +72,9 @@ func Parse(text string) (Source, error) {
 			return Source{}, fmt.Errorf("source %q: %q: only ref=, once, may follow the question mark", redacted(scheme+rest), key)
 		}
 	}
+	if v, given := values["ref"]; given && v[0] == "" {
+		return Source{}, fmt.Errorf("source %q: ref= names nothing", redacted(scheme+rest))
+	}
 	start := 0
 	if i := strings.Index(rest, "://"); i >= 0 {
 		start = i + len("://")

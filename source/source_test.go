@@ -65,6 +65,7 @@ func TestParseRefuses(t *testing.T) {
 		"git::https://u:sec/secret@h%zz/b":       "not a URL",
 		"git::https://u:secret%zz@example.org/b": `"https://u:xxxxx@example.org/b": not a URL`,
 		"git::https://h/b?token=secret":          `"token": only ref=`,
+		"git::https://example.org/b?ref=":        "ref= names nothing",
 		"git::https://example.org/b?depth=1":     `"depth": only ref=`,
 		"git::https://example.org/b?ref=a&ref=b": "once",
 		"git::https://example.org/b//../x":       "leads out of the repository",

@@ -84,7 +84,8 @@ func newExplainer(r *report.Report, cat *catalog.Catalog) *explainer {
 func (x *explainer) all(addr resources.Address) []*Reason {
 	var out []*Reason
 	for _, res := range x.results {
-		if Covers(addr, res.Address) {
+		late := res.Certainty == report.KnownLate && Covers(res.Address, addr) // the block speaks for all that only the run makes of it
+		if late || Covers(addr, res.Address) {
 			out = append(out, x.explain(res, nil))
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/resources/internal/accounts"
+	"github.com/nodeapply/apply/resources/user/internal/home"
 )
 
 // found is the user as it is.
@@ -194,53 +195,24 @@ func (u *User) groupsThere(ctx context.Context, v host.View, is []string) error 
 	return nil
 }
 
-// moves says whether the home folder is to be moved to the declared one. It is an error with a folder at both places, for usermod would change the
-// entry, leave the folder, and complain; and where the folder is not the user's own, for usermod would move /usr/sbin as well.
+// moves says whether the home folder is to be moved to the declared one, see [home.Moves].
 func (u *User) moves(v host.View, is *accounts.User) (bool, error) {
 	if !u.ManageHome {
 		return false, nil
 	}
-	old, err := v.Lstat(is.Home)
-	if err != nil || old.Kind == host.Absent {
-		return false, err
+	moves, err := home.Moves(v, is, u.folder())
+	if err != nil {
+		err = &resources.AttrError{Attr: "home", Err: err}
 	}
-	there, err := v.Lstat(u.folder())
-	switch {
-	case err != nil:
-		return false, err
-	case there.Orphan:
-		err = fmt.Errorf("%s: does not exist: %s cannot be moved there", path.Dir(u.folder()), is.Home)
-	case there.Kind != host.Absent:
-		err = fmt.Errorf("%s is there already: %s cannot be moved to it", u.folder(), is.Home)
-	case old.UID != is.UID:
-		err = fmt.Errorf("%s belongs to user %d, not to %s: it is not moved", is.Home, old.UID, u.Name)
-	default:
-		return true, nil
-	}
-	return false, &resources.AttrError{Attr: "home", Err: err}
+	return moves, err
 }
 
-// homeStays says why the home folder of a user that is removed stays although managehome is declared, "" if it goes: userdel would remove the user,
-// leave the folder, and complain.
+// homeStays says why the home folder of a user that is removed stays although managehome is declared, see [home.Stays].
 func (u *User) homeStays(v host.View, is *accounts.User) (string, error) {
 	if !u.ManageHome {
 		return "", nil
 	}
-	st, err := v.Lstat(is.Home)
-	if err != nil || st.Kind == host.Absent {
-		return "", err
-	}
-	if st.UID != is.UID {
-		return fmt.Sprintf("%s stays: it belongs to user %d, not to %s", is.Home, st.UID, is.Name), nil
-	}
-	all, err := accounts.Users(v)
-	inside := path.Clean(is.Home) + "/"
-	for _, other := range all {
-		if other.Name != is.Name && (strings.HasPrefix(path.Clean(other.Home)+"/", inside) || inside == "//") {
-			return fmt.Sprintf("%s stays: it is, or has in it, the home of %s", is.Home, other.Name), nil
-		}
-	}
-	return "", err
+	return home.Stays(v, is)
 }
 
 // shellRuns is an error for a shell that would lock the user out.

@@ -159,13 +159,13 @@ func (b *Block) metIn(found hcl.Diagnostics, a resources.Address) {
 }
 
 func (b *Block) posOf(attr string) resources.Pos {
-	if a := b.sh.Attr(attr); a != nil {
-		return diag.Pos(hcl.RangeBetween(*a.At, a.Range()))
-	}
 	for _, x := range b.sh.Relations {
 		if x.Kind == attr && len(x.Targets) > 0 {
 			return diag.Pos(x.Targets[0].At)
 		}
+	}
+	if a := b.sh.Block.Attr(attr); a != nil {
+		return diag.Pos(hcl.RangeBetween(*a.At, a.Range()))
 	}
 	return diag.Pos(b.sh.Block.Header)
 }

@@ -3,6 +3,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -227,7 +228,7 @@ func sayUsage(cmd *cobra.Command) {
 func flagError(cmd *cobra.Command, err error) error {
 	var wrong *pflag.InvalidValueError
 	if errors.As(err, &wrong) {
-		err = fmt.Errorf("--%s %s: %w", wrong.GetFlag().Name, wrong.GetValue(), settings.Reason(err))
+		err = fmt.Errorf("--%s %s: %w", wrong.GetFlag().Name, cmp.Or(wrong.GetValue(), `""`), settings.Reason(err))
 	}
 	var unknown *pflag.NotExistError
 	if errors.As(err, &unknown) && len(unknown.GetSpecifiedName()) > 1 {

@@ -15,7 +15,7 @@ func (a *App) addFlags(cmd *cobra.Command) {
 	a.logLevel = "info"
 	Choose(cmd, s, &a.logLevel, "log-level", "what is logged to standard error, such as the output of commands, from this `LEVEL` on: debug, info, warn or error", "debug", "info", "warn", "error")
 	s.BoolVarP(&a.verbose, "verbose", "v", false, "show unchanged resources too")
-	s.StringVar(&a.State, "state-dir", "", "state `FOLDER` (default /var/lib/apply; for other users $XDG_STATE_HOME/apply)")
+	s.Var((*Named)(&a.State), "state-dir", "state `FOLDER` (default /var/lib/apply; for other users $XDG_STATE_HOME/apply)")
 }
 
 // shapes tells whether the command line has flags without which a run does something else. Those that only say how it is told do not count, nor

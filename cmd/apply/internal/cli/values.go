@@ -54,6 +54,24 @@ func (c *Count) String() string { return strconv.Itoa(int(*c)) }
 // Type is how help texts call it.
 func (c *Count) Type() string { return "N" }
 
+// Named is the value of a flag that names what would be another where nothing is named: a variable of a shell that is not set names nothing.
+type Named string
+
+// Set reads the value.
+func (n *Named) Set(text string) error {
+	if text == "" {
+		return errors.New("it is empty")
+	}
+	*n = Named(text)
+	return nil
+}
+
+// String writes the value.
+func (n *Named) String() string { return string(*n) }
+
+// Type is how help texts call it.
+func (n *Named) Type() string { return "string" }
+
 // choice is the value of a flag that is one of a few words, in letters of either case.
 type choice struct {
 	value *string

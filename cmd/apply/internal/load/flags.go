@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/nodeapply/apply/cmd/apply/internal/cli"
 	"github.com/nodeapply/apply/manifest"
 	"github.com/nodeapply/apply/manifest/limits"
 )
@@ -62,14 +63,14 @@ func (f *Flags) AddFactDirs(s *pflag.FlagSet) {
 
 // AddRepository adds the flags that say where a manifest is.
 func (f *Flags) AddRepository(s *pflag.FlagSet) {
-	s.StringVar(&f.Git, "git", "", "read PATH from the repository at this `URL`: https, ssh or file")
-	s.StringVar(&f.Ref, "ref", "", "with --git: a `TAG`, else a branch, else a commit")
+	s.Var((*cli.Named)(&f.Git), "git", "read PATH from the repository at this `URL`: https, ssh or file")
+	s.Var((*cli.Named)(&f.Ref), "ref", "with --git: a `TAG`, else a branch, else a commit")
 	f.AddSigners(s)
 }
 
 // AddSigners adds the flag that demands a signature.
 func (f *Flags) AddSigners(s *pflag.FlagSet) {
-	s.StringVar(&f.Signers, "require-signature", "", "refuse a revision that none of the signers in this `FILE` has signed: allowed SSH signers, or an OpenPGP keyring")
+	s.Var((*cli.Named)(&f.Signers), "require-signature", "refuse a revision that none of the signers in this `FILE` has signed: allowed SSH signers, or an OpenPGP keyring")
 }
 
 const varPrefix = "APPLY_VAR_"

@@ -27,10 +27,13 @@ declare is compared. A revision is a tag, a branch or a commit, also HEAD~2. PAT
 in that repository.`,
 		Example: "  apply diff v1.2 v1.3\n  apply diff HEAD~1 HEAD web/main.hcl\n  apply diff --git https://example.org/site.git v1.2 v1.3",
 		Args:    cobra.RangeArgs(2, 3),
-		RunE: a.Reading(func(_ *cobra.Command, ctx context.Context, args []string) error {
+		RunE: a.Reading(func(cmd *cobra.Command, ctx context.Context, args []string) error {
 			path := ""
 			if len(args) == 3 {
 				path = args[2]
+			}
+			if args[0] == "" || args[1] == "" {
+				return cli.UsageError(cmd, errors.New("a revision is empty"))
 			}
 			d, err := diff(ctx, l, args[0], args[1], path)
 			if err == nil && detailed && !d.Empty() {

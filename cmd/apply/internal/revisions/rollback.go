@@ -2,6 +2,7 @@ package revisions
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -26,6 +27,9 @@ from its repository as it was then, and applied. A work tree stays as it is. Wha
 		Example: "  apply rollback --noop\n  apply rollback\n  apply rollback v1.2",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 && args[0] == "" {
+				return cli.UsageError(cmd, errors.New("the TAG is empty"))
+			}
 			return rollback(cmd, r, args)
 		},
 	}
