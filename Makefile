@@ -43,7 +43,7 @@ monkey:
 # Every resource type that Puppet has against Puppet itself, nearly five hundred manifests: ten minutes. Where Puppet is installed, make test takes a sample.
 oracle:
 	scripts/install.sh puppet-agent cron puppet-module-puppetlabs-{cron,host,mount,sshkeys}-core
-	APPLY_ORACLE=whole go test ./e2e/puppet -count=1 -timeout 30m -v
+	APPLY_ORACLE=whole go test ./e2e/puppet -count=1 -timeout 65m -v
 
 bench:
 	go run ./bench

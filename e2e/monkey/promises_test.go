@@ -217,6 +217,7 @@ func (t *trial) savedPlans() {
 // signals has a run be ended at some moments, and the next one bring all to where it would have been.
 func (t *trial) signals() {
 	t.fresh()
+	before := t.look("tree")
 	began := time.Now()
 	whole := t.converge()
 	took := time.Since(began)
@@ -244,6 +245,24 @@ func (t *trial) signals() {
 	if left, _ := filepath.Glob(filepath.Join(t.dir, "*", ".apply.*")); len(left) > 0 {
 		t.fail("nothing is left behind", "%s", left)
 	}
+	t.backAgain(before, ended)
+}
+
+// backAgain undoes all runs on record, those that were killed too, the last one first. How a killed run left what it was at may not be known, and is
+// refused then.
+func (t *trial) backAgain(before map[string]string, ended []*run) {
+	h := t.ok(t.apply("history", "--json"), 0)
+	ended = append(ended, h)
+	for line := range strings.Lines(h.stdout) {
+		var of struct{ Run string }
+		t.must(json.Unmarshal([]byte(line), &of))
+		u := t.ok(t.apply("undo", "--json", "--yes", of.Run), 0, 1)
+		if slices.ContainsFunc(u.undo, func(s step) bool { return s.Verdict == "refused" }) {
+			return
+		}
+		ended = append(ended, u)
+	}
+	t.same("undoing all runs, killed ones too, gives back what was", before, t.look("tree"), ended...)
 }
 
 // successor has another manifest find what the first has left: whatever stands where something else is declared, it does what it plans, and an undo
@@ -296,7 +315,10 @@ func (t *trial) orphans() {
 			t.fail("what is no longer declared is told", "%s\n%v", i.address(), plan)
 		}
 	}
-	t.idle(t.converge(), plan)
+	purges := func(i *item) bool { return len(dropped(i.attrs, "purge")) < len(i.attrs) }
+	if again := t.converge(); !t.has(purges) { // whose is what is removed is no longer said
+		t.idle(again, plan)
+	}
 	var removal []byte
 	for _, o := range plan.summary.Orphans {
 		removal = append(removal, o.Removal...)

@@ -119,7 +119,7 @@ func needs(t *testing.T) {
 func observe(t *testing.T, pairs []pair) (theirs, ours []verdict) {
 	t.Helper()
 	binary := lab.Binary(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 	defer cancel()
 	theirs, ours = make([]verdict, len(pairs)), make([]verdict, len(pairs))
 	end := make(chan error)
