@@ -18,7 +18,9 @@ func (b *Block) deferred(r *cell.Run, inst *instances.Instance, used cell.Deps, 
 		Blank:   blank,
 		Needs:   used.Late(),
 		Preview: b.preview(r, inst, used),
-		Bind:    func(ctx context.Context, late catalog.Values) ([]*catalog.Entry, error) { return b.bind(ctx, late, list) },
+		Bind: func(ctx context.Context, late catalog.Values) ([]*catalog.Entry, error) {
+			return b.bind(ctx, late, list)
+		},
 	}
 }
 
