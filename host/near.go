@@ -6,11 +6,11 @@ import (
 )
 
 // Near is a View for who looks at many names one after the other, from one goroutine and while nothing changes the node: it holds on to the folder of the last
-// name, so that what is beside it is not reached from the root again.
+// names, so that what is beside them is not reached from the root again.
 type Near struct {
 	View
-	path   string // of the folder that is held, with a slash at its end
-	folder Folder
+	path   string // of the last folder, with a slash at its end
+	folder Folder // nil before a second name in it is asked for
 }
 
 // Lstat implements [FileReader].
@@ -42,20 +42,22 @@ func (n *Near) Close() error {
 	return err
 }
 
-// beside holds on to the folder of name, and returns its name there. It is false where that folder cannot be held, or where name is not clean.
+// beside holds on to the folder of name and returns its name there, if the last name was in the same and name is clean.
 func (n *Near) beside(name string) (base string, ok bool) {
 	if path.Clean(name) != name || strings.ContainsRune(name, 0) {
 		return "", false
 	}
 	dir, base := path.Split(name)
-	if base == "" || n.folder != nil && n.path == dir {
-		return base, base != ""
-	}
-	_ = n.Close()
-	folder, err := holding(n.View, path.Clean(dir))
-	if err != nil {
+	switch {
+	case base == "":
 		return "", false
+	case dir != n.path:
+		// The first is reached by its whole name: a file server that is dead is to be noticed by what is asked of it, not by its folder alone.
+		_ = n.Close()
+		n.path = dir
+		return "", false
+	case n.folder == nil:
+		n.folder = Hold(n.View, path.Clean(dir))
 	}
-	n.path, n.folder = dir, folder
 	return base, true
 }

@@ -2,6 +2,7 @@ package host_test
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"testing"
@@ -114,7 +115,30 @@ func TestNear(t *testing.T) {
 			if diff := cmp.Diff(look(l, "/a/one"), look(near, "/a/one")); diff != "" {
 				t.Errorf("after it was closed: -plain +near\n%s", diff)
 			}
-			_ = near.Close()
+			if err := near.Close(); err != nil {
+				t.Error(err)
+			}
 		})
+	}
+}
+
+// The first name of a folder is asked for as it is: whether a file server answers is found out by it.
+func TestNearHoldsAtTheSecond(t *testing.T) {
+	dir := t.TempDir()
+	l, err := local.New(local.Options{Root: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	h := &holds{Node: l}
+	near := &host.Near{View: h}
+	defer near.Close()
+	for i, want := range []int{0, 1, 1} {
+		if _, err := near.Lstat(fmt.Sprintf("/file%d", i)); err != nil {
+			t.Error(err)
+		}
+		if h.held != want {
+			t.Errorf("after %d names: want %d folders held, got %d", i+1, want, h.held)
+		}
 	}
 }

@@ -102,6 +102,7 @@ func TestHangingFUSE(t *testing.T) {
 			writeFile(t, filepath.Join(f.back, "conf"), oldConf, 0o644)
 			dir := onTmpfs(t)
 			f.hangs(op)
+			defer time.AfterFunc(time.Minute, f.release).Stop() // or a program that hangs in it would never end
 			begin := time.Now()
 			end := applyText(t, dir, fmt.Sprintf(`
 file %q {
@@ -113,6 +114,9 @@ exec "rest" { command = "true" }
 `, target, dir))
 			took := time.Since(begin)
 			f.release()
+			if took > 50*time.Second {
+				t.Errorf("took %v: it ended only when it was let go", took)
+			}
 			for _, want := range []string{"timed out after", "other\"]: changed", "exec.rest: changed"} {
 				if !strings.Contains(end.stdout, want) {
 					t.Errorf("the output does not say %q", want)
