@@ -165,7 +165,7 @@ func (b *builder) automatic() {
 			}
 		}
 	}
-	below := b.below()
+	below := b.providersBelow()
 	for v, r := range ids {
 		if r == nil {
 			continue
@@ -193,8 +193,8 @@ func (b *builder) automatic() {
 	}
 }
 
-// below returns a function for who provides a path that is below another. The paths are sorted when it is first called.
-func (b *builder) below() func(folder string) []int {
+// providersBelow returns a function for who provides a path that is below another. The paths are sorted when it is first called.
+func (b *builder) providersBelow() func(folder string) []int {
 	paths := sync.OnceValue(func() []string {
 		var all []string
 		for id := range b.owners {

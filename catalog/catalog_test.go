@@ -197,6 +197,10 @@ func TestProblems(t *testing.T) {
 			entry(1, "a", &thing{provides: ids("path", "/a")}), entry(2, "b", &thing{requires: []resources.Identity{{Kind: "path", Name: "/a", Nearest: true}}}), entry(3, "c", &thing{}),
 		}, "b>c c>a", []string{"main.hcl:1 dependency cycle: t.a -> t.b -> t.c -> t.a: each would have to come before the next; remove one of these relations. " +
 			"Declared: t.b before t.c at main.hcl:99; t.c before t.a at main.hcl:99. By themselves: t.b needs /a."}},
+		{"what is below a folder that it needs", []*Entry{
+			entry(1, "a", &thing{provides: ids("path", "/src/a")}), entry(2, "b", &thing{requires: []resources.Identity{{Kind: "path", Name: "/src", Below: true}}}), entry(3, "c", &thing{}),
+		}, "b>c c>a", []string{"main.hcl:1 dependency cycle: t.a -> t.b -> t.c -> t.a: each would have to come before the next; remove one of these relations. " +
+			"Declared: t.b before t.c at main.hcl:99; t.c before t.a at main.hcl:99. By themselves: t.b needs the path /src."}},
 		{"needs what is removed", []*Entry{
 			entry(1, "a", &thing{Ensure: "absent", provides: ids("group", "a"), requires: ids("user", "a")}), entry(2, "b", &thing{provides: ids("user", "a"), requires: ids("group", "a")}),
 		}, "", []string{"main.hcl:1 needs what is removed: t.b at main.hcl:2 needs the group a, which t.a at main.hcl:1 removes. Only one of them can be what the node should have: change one of the two."}},

@@ -107,11 +107,19 @@ func (b *builder) need(w, v int) (id resources.Identity, ok bool) {
 		if by, ok := b.provider(id, v); ok && by == w {
 			return id, true
 		}
-		if id.Below && slices.Contains(b.below()(id.Name), w) {
+		if id.Below && b.providesBelow(w, id.Name) {
 			return id, true
 		}
 	}
 	return id, false
+}
+
+// providesBelow says whether w provides a path that is below folder.
+func (b *builder) providesBelow(w int, folder string) bool {
+	r, ok := b.entries[w].known().(resources.Identified)
+	return ok && slices.ContainsFunc(r.Provides(), func(id resources.Identity) bool {
+		return id.Kind == "path" && strings.HasPrefix(id.Name, strings.TrimSuffix(folder, "/")+"/")
+	})
 }
 
 // turned says whether second, which is to go, goes after first, which is in it and is to go too: otherwise it would come before it.

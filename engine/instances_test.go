@@ -12,7 +12,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/nodeapply/apply/catalog"
-	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/resources"
 )
 
@@ -116,16 +115,7 @@ func TestInstances(t *testing.T) {
 				o.Targets = []resources.Address{address(tc.target)}
 			}
 			c := repeating(t, w, tc.decl, tc.edges, tc.made, tc.fails)
-			var rep *report.Report
-			var err error
-			if tc.plan {
-				rep, err = Plan(t.Context(), node{}, c, o)
-			} else {
-				rep, err = Converge(t.Context(), node{}, c, o)
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
+			rep := reported(t, c, o, tc.plan)
 			var got []string
 			for i, o := range strings.Fields(outcomes(rep)) {
 				if by := rep.Results[i].NotifiedBy; len(by) > 0 {

@@ -93,20 +93,11 @@ func TestDeferred(t *testing.T) {
 	} {
 		ways(t, tc.name, func(t *testing.T, w *world) {
 			c := deferring(t, w, tc.decl, tc.edges, tc.made, tc.fails)
-			var rep *report.Report
-			var err error
 			var o Options
 			if tc.skip != "" {
 				o.SkipTags = []string{tc.skip}
 			}
-			if tc.plan {
-				rep, err = Plan(t.Context(), node{}, c, o)
-			} else {
-				rep, err = Converge(t.Context(), node{}, c, o)
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
+			rep := reported(t, c, o, tc.plan)
 			var got []string
 			for i, o := range strings.Fields(outcomes(rep)) {
 				if c := rep.Results[i].Certainty; c == report.KnownLate || strings.HasPrefix(c, report.CertaintyAfter+"t.d") {

@@ -98,7 +98,7 @@ func (w *walk) Visit(ctx context.Context, v int, slot graph.Slot) {
 	w.visit(ctx, v, w.cat.Entries()[v], st, slot)
 }
 
-// visit visits an entry at v, with the state that it has there.
+// visit visits an entry at v, and writes its fate there.
 func (w *walk) visit(ctx context.Context, v int, e *catalog.Entry, st *fate.Fate, slot graph.Slot) {
 	start, why := time.Now(), w.stop.Why()
 	switch {

@@ -32,6 +32,22 @@ func ways(t *testing.T, name string, test func(t *testing.T, w *world)) {
 	t.Run(name+", one by one", func(t *testing.T) { test(t, &world{}) })
 }
 
+// reported is the report of a plan, or of a converge.
+func reported(t *testing.T, c *catalog.Catalog, o Options, plan bool) *report.Report {
+	t.Helper()
+	var rep *report.Report
+	var err error
+	if plan {
+		rep, err = Plan(t.Context(), node{}, c, o)
+	} else {
+		rep, err = Converge(t.Context(), node{}, c, o)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rep
+}
+
 func (w *world) did(format string, args ...any) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -46,14 +46,38 @@ func held(t *testing.T, keys ...agent.AddedKey) string {
 	return socket
 }
 
-// TestIdentitiesOnly: of the agent's keys only those are offered whose files are named, in whatever form they are there.
-func TestIdentitiesOnly(t *testing.T) {
+// privateKey is a user's new key.
+func privateKey(t *testing.T) (ed25519.PrivateKey, ssh.Signer) {
+	t.Helper()
 	_, private, err := ed25519.GenerateKey(rand.Reader)
 	must(t, err)
 	signer, err := ssh.NewSignerFromKey(private)
 	must(t, err)
-	_, stranger, err := ed25519.GenerateKey(rand.Reader)
+	return private, signer
+}
+
+// enter logs in at a server that lets in only who has the key, with the file config of a home and an agent's socket.
+func enter(t *testing.T, home string, key ssh.PublicKey, agent string) error {
+	t.Helper()
+	c, err := config.Read(home, filepath.Join(home, "config"))
 	must(t, err)
+	host, _ := newKey(t)
+	address, _ := server(t, host, key, nil, 0)
+	known := filepath.Join(home, "known_hosts")
+	must(t, os.WriteFile(known, append([]byte("n1 "), ssh.MarshalAuthorizedKey(host.PublicKey())...), 0o600))
+	d := New(Options{User: "root", Home: home, Agent: agent, KnownHosts: []string{known}, Config: c})
+	defer d.Close()
+	client, err := d.Dial(t.Context(), Target{Name: "n1", Address: address})
+	if err == nil {
+		client.Close()
+	}
+	return err
+}
+
+// TestIdentitiesOnly: of the agent's keys only those are offered whose files are named, in whatever form they are there.
+func TestIdentitiesOnly(t *testing.T) {
+	private, signer := privateKey(t)
+	stranger, _ := privateKey(t)
 	guarded, err := ssh.MarshalPrivateKeyWithPassphrase(private, "", []byte("secret"))
 	must(t, err)
 	authority, _ := newKey(t)
@@ -79,18 +103,7 @@ func TestIdentitiesOnly(t *testing.T) {
 				must(t, os.WriteFile(filepath.Join(home, name), []byte(text), 0o600))
 			}
 			must(t, os.WriteFile(filepath.Join(home, "config"), []byte("IdentitiesOnly yes\nIdentityFile ~/key\n"), 0o600))
-			c, err := config.Read(home, filepath.Join(home, "config"))
-			must(t, err)
-			host, _ := newKey(t)
-			address, _ := server(t, host, signer.PublicKey(), nil, 0)
-			known := filepath.Join(home, "known_hosts")
-			must(t, os.WriteFile(known, append([]byte("n1 "), ssh.MarshalAuthorizedKey(host.PublicKey())...), 0o600))
-			d := New(Options{User: "root", Home: home, Agent: held(t, tt.agent...), KnownHosts: []string{known}, Config: c})
-			defer d.Close()
-			client, err := d.Dial(t.Context(), Target{Name: "n1", Address: address})
-			if err == nil {
-				client.Close()
-			}
+			err := enter(t, home, signer.PublicKey(), held(t, tt.agent...))
 			if tt.told == "" && err != nil || tt.told != "" && (!errors.Is(err, ErrAuth) || !strings.Contains(err.Error(), tt.told)) {
 				t.Errorf("want %q, got %v", tt.told, err)
 			}
@@ -100,12 +113,8 @@ func TestIdentitiesOnly(t *testing.T) {
 
 // TestIdentityAgent: a host's own agent takes the place of the environment's; none is none, and a variable names one.
 func TestIdentityAgent(t *testing.T) {
-	_, private, err := ed25519.GenerateKey(rand.Reader)
-	must(t, err)
-	signer, err := ssh.NewSignerFromKey(private)
-	must(t, err)
-	_, stranger, err := ed25519.GenerateKey(rand.Reader)
-	must(t, err)
+	private, signer := privateKey(t)
+	stranger, _ := privateKey(t)
 	own, usual := held(t, agent.AddedKey{PrivateKey: private}), held(t, agent.AddedKey{PrivateKey: stranger})
 	t.Setenv("OWN_AGENT", own)
 	t.Setenv("OWN_DIR", filepath.Dir(own))
@@ -125,18 +134,7 @@ func TestIdentityAgent(t *testing.T) {
 		t.Run(tt.line, func(t *testing.T) {
 			home := t.TempDir()
 			must(t, os.WriteFile(filepath.Join(home, "config"), []byte(tt.line+"\n"), 0o600))
-			c, err := config.Read(home, filepath.Join(home, "config"))
-			must(t, err)
-			host, _ := newKey(t)
-			address, _ := server(t, host, signer.PublicKey(), nil, 0)
-			known := filepath.Join(home, "known_hosts")
-			must(t, os.WriteFile(known, append([]byte("n1 "), ssh.MarshalAuthorizedKey(host.PublicKey())...), 0o600))
-			d := New(Options{User: "root", Home: home, Agent: tt.environment, KnownHosts: []string{known}, Config: c})
-			defer d.Close()
-			client, err := d.Dial(t.Context(), Target{Name: "n1", Address: address})
-			if err == nil {
-				client.Close()
-			}
+			err := enter(t, home, signer.PublicKey(), tt.environment)
 			if tt.told == "" && err != nil || tt.told != "" && (!errors.Is(err, ErrAuth) || !strings.Contains(err.Error(), tt.told)) {
 				t.Errorf("want %q, got %v", tt.told, err)
 			}

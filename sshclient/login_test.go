@@ -2,8 +2,6 @@ package sshclient
 
 import (
 	"context"
-	"crypto/ed25519"
-	"crypto/rand"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -22,10 +20,7 @@ import (
 // newKey makes a key, and the file of its private part.
 func newKey(t *testing.T) (ssh.Signer, string) {
 	t.Helper()
-	_, private, err := ed25519.GenerateKey(rand.Reader)
-	must(t, err)
-	key, err := ssh.NewSignerFromKey(private)
-	must(t, err)
+	private, key := privateKey(t)
 	block, err := ssh.MarshalPrivateKey(private, "")
 	must(t, err)
 	file := filepath.Join(t.TempDir(), "key")

@@ -69,19 +69,20 @@ func hclValue(v any) string {
 	case refs:
 		return "[" + strings.Join(v.names(), ", ") + "]"
 	case []any:
-		var each []string
-		for _, e := range v {
-			each = append(each, hclValue(e))
-		}
-		return "[" + strings.Join(each, ", ") + "]"
+		return "[" + listed(v, hclValue) + "]"
 	case attrs:
-		var each []string
-		for _, a := range v {
-			each = append(each, quoted(a.name)+" = "+hclValue(a.value))
-		}
-		return "{ " + strings.Join(each, ", ") + " }"
+		return "{ " + listed(v, func(a attr) string { return quoted(a.name) + " = " + hclValue(a.value) }) + " }"
 	}
 	return fmt.Sprint(v)
+}
+
+// listed is the text of each, with commas between them.
+func listed[T any](all []T, text func(T) string) string {
+	each := make([]string, len(all))
+	for i, one := range all {
+		each[i] = text(one)
+	}
+	return strings.Join(each, ", ")
 }
 
 var templates = strings.NewReplacer("${", "$${", "%{", "%%{")
@@ -129,17 +130,9 @@ func jsonValue(v any) string {
 		b, _ := json.Marshal(v.names())
 		return string(b)
 	case []any:
-		var each []string
-		for _, e := range v {
-			each = append(each, jsonValue(e))
-		}
-		return "[" + strings.Join(each, ", ") + "]"
+		return "[" + listed(v, jsonValue) + "]"
 	case attrs:
-		var each []string
-		for _, a := range v {
-			each = append(each, encoded(a.name)+": "+jsonValue(a.value))
-		}
-		return "{" + strings.Join(each, ", ") + "}"
+		return "{" + listed(v, func(a attr) string { return encoded(a.name) + ": " + jsonValue(a.value) }) + "}"
 	}
 	return fmt.Sprint(v)
 }

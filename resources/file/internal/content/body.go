@@ -85,57 +85,43 @@ func (b *Body) sameFile(ctx context.Context, v host.View, file host.File) (bool,
 		return false, err
 	}
 	defer source.Close()
-	switch {
-	case source.Stat().Size != b.Size:
+	if source.Stat().Size != b.Size {
 		return false, nil
-	case b.Size == 0:
-		return sameStreams(ctx, source, file)
 	}
-	half := min(b.Size, chunk)
-	buf := make([]byte, 2*half)
-	for left := b.Size; left > 0; left -= half {
-		if err := ctx.Err(); err != nil {
-			return false, context.Cause(ctx)
-		}
-		half = min(half, left)
-		bufA, bufB := buf[:half], buf[half:2*half]
-		_, errA := io.ReadFull(source, bufA)
-		_, errB := io.ReadFull(file, bufB)
-		for _, err := range []error{errA, errB} {
-			if err == io.EOF || err == io.ErrUnexpectedEOF { // it has been cut since it was opened
-				return false, nil
-			}
-			if err != nil {
-				return false, err
-			}
-		}
-		if !bytes.Equal(bufA, bufB) {
-			return false, nil
-		}
-	}
-	return true, nil
+	return sameStreams(ctx, source, file, b.Size)
 }
 
-// sameStreams compares two streams of unknown length.
-func sameStreams(ctx context.Context, a, b io.Reader) (bool, error) {
-	bufA, bufB := make([]byte, chunk), make([]byte, chunk)
-	for {
+// sameStreams compares two streams of that size, or to their ends where it is 0 or they have been cut since they were opened.
+func sameStreams(ctx context.Context, a, b io.Reader, size int64) (bool, error) {
+	half := int64(chunk)
+	if size > 0 {
+		half = min(size, half)
+	}
+	buf := make([]byte, 2*half)
+	for left := size; ; {
 		if err := ctx.Err(); err != nil {
 			return false, context.Cause(ctx)
 		}
-		n, errA := io.ReadFull(a, bufA)
-		m, errB := io.ReadFull(b, bufB)
+		n, errA := io.ReadFull(a, buf[:half])
+		m, errB := io.ReadFull(b, buf[half:2*half])
 		for _, err := range []error{errA, errB} {
 			if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
 				return false, err
 			}
 		}
-		if !bytes.Equal(bufA[:n], bufB[:m]) {
+		if !bytes.Equal(buf[:n], buf[half:half+int64(m)]) {
 			return false, nil
 		}
 		if errA != nil || errB != nil {
 			return true, nil
 		}
+		if size == 0 {
+			continue
+		}
+		if left -= half; left == 0 {
+			return true, nil
+		}
+		half = min(half, left)
 	}
 }
 
