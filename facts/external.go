@@ -62,7 +62,7 @@ func (s *Set) readFolder(ctx context.Context, dir string) folder {
 
 // list returns the names of a folder that may be facts, in lexical order. Only folders that were asked for have to be there.
 func (s *Set) list(dir string) ([]string, error) {
-	dir, st, err := host.Resolve(s.view, dir)
+	real, st, err := host.Resolve(s.view, dir)
 	switch {
 	case err != nil:
 		return nil, err
@@ -75,7 +75,7 @@ func (s *Set) list(dir string) ([]string, error) {
 		return nil, fmt.Errorf("is a %s, not a folder", st.Kind)
 	}
 	var names []string
-	for name, err := range s.view.ReadDir(dir) {
+	for name, err := range s.view.ReadDir(real) {
 		if err != nil {
 			return nil, err
 		}

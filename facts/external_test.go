@@ -75,6 +75,15 @@ linked=1
 	}
 }
 
+// A folder that was asked for is told by the name that it was asked for by.
+func TestFolderIsALinkToNowhere(t *testing.T) {
+	s := New(hosttest.New(t, "-- srv/facts -> /nowhere --\n"), Options{Folders: []string{"/srv/facts"}})
+	_, ok, err := s.Lookup(t.Context(), "a")
+	if want := "/srv/facts: no such folder"; ok || err == nil || !strings.HasSuffix(err.Error(), want) {
+		t.Errorf("ok %v, error %v, want %s", ok, err, want)
+	}
+}
+
 func TestExecutables(t *testing.T) {
 	h := hosttest.New(t, `
 -- etc/apply/facts.d/a-json 0755 --

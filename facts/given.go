@@ -2,6 +2,7 @@ package facts
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -39,7 +40,7 @@ func parseEnviron(environ []string) (map[string]any, []string) {
 func parseGiven(mayBeJSON bool, text string) (any, error) {
 	switch {
 	case !utf8.ValidString(text):
-		return nil, fmt.Errorf("not UTF-8")
+		return nil, errors.New("not UTF-8")
 	case mayBeJSON && json.Valid([]byte(text)):
 		return factfile.ParseJSON([]byte(text))
 	}

@@ -3,6 +3,7 @@ package hardware
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -28,7 +29,7 @@ func mountpoints(ctx context.Context, n *probe.Node) (any, error) {
 		}
 		all[m.Point] = map[string]any{"device": m.Source, "filesystem": m.FSType, "options": probe.Texts(options(m))}
 	}
-	if err := fill(n, ctx, all); err != nil {
+	if err := fill(ctx, n, all); err != nil {
 		return nil, err
 	}
 	return probe.OrNil(all), nil
@@ -41,7 +42,7 @@ func pseudo(m host.Mount) bool {
 
 // options are those of the mount, and of the file system where they are not the same.
 func options(m host.Mount) []string {
-	all := append([]string(nil), m.Options...)
+	all := slices.Clone(m.Options)
 	for _, o := range m.SuperOptions {
 		if o == "rw" || o == "ro" {
 			continue
@@ -52,7 +53,7 @@ func options(m host.Mount) []string {
 }
 
 // fill adds how full each file system is. One that is dead keeps the caller until ctx ends; the error names it.
-func fill(n *probe.Node, ctx context.Context, mounts map[string]any) error {
+func fill(ctx context.Context, n *probe.Node, mounts map[string]any) error {
 	reader, ok := n.View.(host.SpaceReader)
 	if !ok {
 		return nil

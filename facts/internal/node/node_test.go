@@ -11,7 +11,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/nodeapply/apply/facts/internal/hardware"
+	"github.com/nodeapply/apply/facts/internal/network"
 	"github.com/nodeapply/apply/facts/internal/probe"
+	"github.com/nodeapply/apply/facts/internal/system"
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/host/hosttest"
 )
@@ -198,11 +201,16 @@ func prefixes(s ...string) []netip.Prefix {
 	return all
 }
 
-func TestNamesAreSortedAndFound(t *testing.T) {
+// Of two packages that find one fact only the later would be asked.
+func TestEachIsFoundOnce(t *testing.T) {
 	if !slices.IsSorted(Names()) {
 		t.Error("not sorted")
 	}
-	if d := cmp.Diff(slices.Sorted(maps.Keys(finders())), Names()); d != "" {
+	want := slices.Sorted(maps.Keys(hardware.Finders()))
+	want = slices.AppendSeq(want, maps.Keys(network.Finders()))
+	want = slices.AppendSeq(want, maps.Keys(system.Finders()))
+	slices.Sort(want)
+	if d := cmp.Diff(want, Names()); d != "" {
 		t.Error(d)
 	}
 }

@@ -15,12 +15,12 @@ import (
 // Finders returns how each fact is found.
 func Finders() map[string]probe.Finder {
 	return map[string]probe.Finder{
-		"boot_id":          bootID,
+		"boot_id":          line("/proc/sys/kernel/random/boot_id"),
 		"identity":         identity,
 		"is_virtual":       isVirtual,
-		"kernel":           kernel,
+		"kernel":           line("/proc/sys/kernel/ostype"),
 		"kernelmajversion": kernelMajVersion,
-		"kernelrelease":    kernelRelease,
+		"kernelrelease":    line("/proc/sys/kernel/osrelease"),
 		"kernelversion":    kernelVersion,
 		"load_averages":    loadAverages,
 		"os":               operatingSystem,
@@ -201,14 +201,12 @@ func shellVars(text string) map[string]string {
 	return all
 }
 
-func kernel(_ context.Context, n *probe.Node) (any, error) {
-	s, err := n.File("/proc/sys/kernel/ostype")
-	return probe.OrNone(strings.TrimSpace(s)), err
-}
-
-func kernelRelease(_ context.Context, n *probe.Node) (any, error) {
-	s, err := n.File("/proc/sys/kernel/osrelease")
-	return probe.OrNone(strings.TrimSpace(s)), err
+// line finds a fact that is all that a file holds.
+func line(file string) probe.Finder {
+	return func(_ context.Context, n *probe.Node) (any, error) {
+		s, err := n.File(file)
+		return probe.OrNone(strings.TrimSpace(s)), err
+	}
 }
 
 func kernelVersion(_ context.Context, n *probe.Node) (any, error) {
@@ -220,11 +218,6 @@ func kernelMajVersion(_ context.Context, n *probe.Node) (any, error) {
 	s, err := n.File("/proc/sys/kernel/osrelease")
 	parts := strings.SplitN(number.FindString(s), ".", 3)
 	return probe.OrNone(strings.Join(parts[:min(2, len(parts))], ".")), err
-}
-
-func bootID(_ context.Context, n *probe.Node) (any, error) {
-	s, err := n.File("/proc/sys/kernel/random/boot_id")
-	return probe.OrNone(strings.TrimSpace(s)), err
 }
 
 func identity(ctx context.Context, n *probe.Node) (any, error) {
