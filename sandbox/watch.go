@@ -82,11 +82,7 @@ func (w *Watch) Take() (trace.Set, error) {
 		now, e := trace.Snapshot(fmt.Sprintf("/proc/self/fd/%d", w.uppers[i]))
 		err = errors.Join(err, e)
 		for _, name := range trace.Changed(w.before[i], now) {
-			name = filepath.Join(l.Point, name)
-			// Without the lower layer, which is not to be reached here, a folder that was made is not told from one in which something was.
-			if info, err := os.Lstat(name); err != nil || !info.IsDir() {
-				set.Written = append(set.Written, name)
-			}
+			set.Written = append(set.Written, filepath.Join(l.Point, name))
 		}
 		w.before[i] = now
 	}

@@ -17,8 +17,8 @@ type Conflict struct {
 // between two resources, in either direction; it is asked at most once for a pair, and only for pairs that share a path. Paths that ignore names are
 // left out; nil ignores none.
 //
-// The time is that of the paths, and for each path of its writers times its users. A folder is in a Set only when it was itself made, removed or changed,
-// so two files made in one folder are no conflict.
+// The time is that of the paths, and for each path of its writers times its users. A folder is in a Set only when it is gone, so two files made in one folder
+// are no conflict.
 func Conflicts(sets []Set, ordered func(a, b int) bool, ignore func(path string) bool) []Conflict {
 	readers, writers := byPath(sets, func(s Set) []string { return s.Read }), byPath(sets, func(s Set) []string { return s.Written })
 	type pair struct{ first, second int }

@@ -65,7 +65,7 @@ type node struct {
 	root, upper, lower string
 }
 
-// newNode makes an overlay over what the script makes in its working folder.
+// newNode makes an overlay, as a sandbox has it, over what the script makes in its working folder.
 func newNode(t *testing.T, script string) node {
 	t.Helper()
 	inside(t)
@@ -79,7 +79,7 @@ func newNode(t *testing.T, script string) node {
 	}
 	sh(t, n.lower, script)
 	at := strings.ReplaceAll(dir, ",", `\,`)
-	mount(t, "overlay", n.root, fmt.Sprintf("redirect_dir=off,metacopy=off,lowerdir=%[1]s/lower,upperdir=%[1]s/upper,workdir=%[1]s/work", at))
+	mount(t, "overlay", n.root, fmt.Sprintf("redirect_dir=on,index=off,metacopy=off,lowerdir=%[1]s/lower,upperdir=%[1]s/upper,workdir=%[1]s/work", at))
 	return n
 }
 

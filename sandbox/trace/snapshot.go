@@ -4,11 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -20,172 +18,87 @@ type State struct {
 
 // entry is a name in an upper layer. Two that are equal are the same, untouched thing.
 type entry struct {
-	absent bool // a whiteout: the name is hidden
-	meta
-	ino          uint64
-	rdev         uint64
-	size         int64 // what follows is empty for a folder, where it tells only that something was made or removed in it
-	mtime, ctime unix.Timespec
-	target       string
-	below        meta // what the folder was before it came into this layer; empty for all that is no copied-up folder
-}
-
-// meta is the kind and mode of a name, as in stat(2), and who owns it.
-type meta struct {
+	absent         bool // a whiteout: the name is hidden
 	mode, uid, gid uint32
+	ino            uint64
+	rdev           uint64
+	size           int64
+	mtime, ctime   unix.Timespec
+	target         string
 }
 
-func (m meta) folder() bool { return m.mode&unix.S_IFMT == unix.S_IFDIR }
+// folder is every folder: what else is known of one changes with what is in it.
+var folder = entry{mode: unix.S_IFDIR}
 
-// Snapshot looks at all names in an overlay's upper layer, and at no content. lower are the layers beneath, the topmost first; they tell which names are
-// gone below a folder that was removed or replaced, and which mode a folder had.
-//
-// The overlay's own marks are extended attributes that only CAP_SYS_ADMIN can read. Without it, a folder of a lower layer that was removed and made again
-// passes for untouched, and whiteouts are known as devices only, which is how the kernel makes them. The overlay must be mounted with redirect_dir=off.
-func Snapshot(upper string, lower ...string) (State, error) {
+// Snapshot looks at all names in an overlay's upper layer, and at no content. It needs no capability: whiteouts are known as devices, which is how the kernel
+// makes them. The lower layers are not looked at, so that a folder of which they have more is not told from one that is new.
+func Snapshot(upper string) (State, error) {
 	l := layer{upper: filepath.Clean(upper), entries: map[string]entry{}}
-	for _, dir := range lower {
-		l.lower = append(l.lower, strings.TrimSuffix(filepath.Clean(dir), "/")) // names begin with one
-	}
-	if err := l.folder("", false); err != nil {
+	if err := l.folder(""); err != nil {
 		return State{}, fmt.Errorf("trace: snapshot: %w", err)
 	}
 	return State{l.entries}, nil
 }
 
-// Changed lists the names that were created, changed or removed between two snapshots of a layer: absolute as the layer's root were "/", sorted. A folder
-// in which something was made or removed has not changed itself.
+// Changed lists the names that were created, changed or removed between two snapshots of a layer: absolute as the layer's root were "/", sorted. Of what the
+// removal of a folder hides in lower layers the folder is named; one that is there is not listed.
 func Changed(before, after State) []string {
-	changed := map[string]bool{}
+	var changed []string
 	for name, now := range after.entries {
-		was, known := before.entries[name]
-		switch {
-		case known:
-			changed[name] = was != now
-		case now.below != meta{}:
-			changed[name] = now.meta != now.below // copied up, at least for what was made in it
-		default:
-			changed[name] = true
+		if was, known := before.entries[name]; now != folder && (!known || was != now) {
+			changed = append(changed, name)
 		}
 	}
 	for name, was := range before.entries {
-		if _, still := after.entries[name]; !still {
-			changed[name] = !was.absent
+		if _, still := after.entries[name]; !still && !was.absent {
+			changed = append(changed, name)
 		}
 	}
-	maps.DeleteFunc(changed, func(_ string, is bool) bool { return !is })
-	return slices.Sorted(maps.Keys(changed))
+	slices.Sort(changed)
+	return changed
 }
 
 // layer is a snapshot in the making.
 type layer struct {
 	upper   string
-	lower   []string
 	entries map[string]entry
 }
 
-// folder adds what is in the folder of this name. pure: nothing of a lower layer shows through.
-func (l *layer) folder(name string, pure bool) error {
+// folder adds what is in the folder of this name.
+func (l *layer) folder(name string) error {
 	names, err := os.ReadDir(l.upper + name)
 	if err != nil {
 		return err
 	}
 	for _, d := range names {
 		// A program that goes on running may remove what was just listed.
-		if err := l.add(name+"/"+d.Name(), pure); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := l.add(name + "/" + d.Name()); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
 	return nil
 }
 
-func (l *layer) add(name string, pure bool) error {
+func (l *layer) add(name string) error {
 	path := l.upper + name
 	var st unix.Stat_t
 	if err := unix.Lstat(path, &st); err != nil {
 		return &fs.PathError{Op: "lstat", Path: path, Err: err}
 	}
-	e := entry{meta: meta{st.Mode, st.Uid, st.Gid}, ino: st.Ino, rdev: st.Rdev}
-	if e.folder() {
-		e.below = l.below(name, e.meta, pure)
-		merged := e.below != meta{}
-		if !merged && !pure {
-			l.hide(name)
-		}
-		l.entries[name] = e
-		return l.folder(name, !merged)
-	}
-	if !pure {
-		l.hide(name)
-	}
-	switch st.Mode & unix.S_IFMT {
-	case unix.S_IFCHR:
-		if st.Rdev == 0 {
-			e = entry{absent: true}
-		}
-	case unix.S_IFREG:
-		if st.Size == 0 && marked(path, "whiteout") {
-			e = entry{absent: true}
-		}
-	case unix.S_IFLNK:
+	e := entry{mode: st.Mode, uid: st.Uid, gid: st.Gid, ino: st.Ino, rdev: st.Rdev, size: st.Size, mtime: st.Mtim, ctime: st.Ctim}
+	switch kind := st.Mode & unix.S_IFMT; {
+	case kind == unix.S_IFDIR:
+		l.entries[name] = folder
+		return l.folder(name)
+	case kind == unix.S_IFCHR && st.Rdev == 0:
+		e = entry{absent: true}
+	case kind == unix.S_IFLNK:
 		target, err := os.Readlink(path)
 		if err != nil {
 			return err
 		}
 		e.target = target
 	}
-	if !e.absent {
-		e.size, e.mtime, e.ctime = st.Size, st.Mtim, st.Ctim
-	}
 	l.entries[name] = e
 	return nil
-}
-
-// below returns what a folder was in the lower layers that show through it, empty where none does; where lower is not known, it was as it is now.
-func (l *layer) below(name string, now meta, pure bool) meta {
-	path := l.upper + name
-	if value, ok := overlayMark(path, "opaque"); pure || ok && value == "y" {
-		return meta{}
-	}
-	for _, lower := range l.lower {
-		var st unix.Stat_t
-		if unix.Lstat(lower+name, &st) != nil {
-			continue
-		}
-		if was := (meta{st.Mode, st.Uid, st.Gid}); was.folder() {
-			return was
-		}
-		return meta{}
-	}
-	if marked(path, "origin") {
-		return now
-	}
-	return meta{}
-}
-
-// hide adds the names that lower layers have below a name through which they do not show: they are gone.
-func (l *layer) hide(name string) {
-	for _, lower := range l.lower {
-		_ = filepath.WalkDir(lower+name, func(path string, _ fs.DirEntry, err error) error {
-			if err == nil { // else not in this layer, or not readable: then it is not known
-				l.entries[path[len(lower):]] = entry{absent: true} // what the upper layer has there comes later and wins
-			}
-			return nil
-		})
-	}
-}
-
-// overlayMark returns a mark that an overlay made at a name in its layer.
-func overlayMark(path, mark string) (string, bool) {
-	var value [256]byte
-	n, err := unix.Lgetxattr(path, "trusted.overlay."+mark, value[:])
-	if err != nil {
-		return "", false
-	}
-	return string(value[:n]), true
-}
-
-func marked(path, mark string) bool {
-	_, ok := overlayMark(path, mark)
-	return ok
 }
