@@ -112,11 +112,11 @@ func (c *Cell) enter() error {
 		{"overlay the node", c.overlay},
 		{"cover sockets", c.cover},
 		{"upper layers", c.keepUppers},
-		{"/run", func() error { return unix.Mount(c.in("..", "run"), c.in("run"), "", unix.MS_BIND, "") }},
+		{"/run", func() error { return unix.Mount(c.box().run(), c.in("run"), "", unix.MS_BIND, "") }},
 		{"/dev", func() error { return container.Devices(c.in("dev")) }},
 		{"/sys", func() error { return container.System(c.in("sys")) }},
 		{"/proc", func() error { return container.Processes(c.in("proc")) }},
-		{"change the root", func() error { return container.Enter(c.in(), c.Dir) }},
+		{"change the root", func() error { return container.Enter(c.box().root(), c.Dir) }},
 		{"loopback", container.Loopback},
 		{"trace", c.listen},
 		{"capabilities", container.DropCapabilities},
@@ -129,9 +129,9 @@ func (c *Cell) enter() error {
 }
 
 // in is a name in the box's root, as it is outside.
-func (c *Cell) in(names ...string) string {
-	return filepath.Join(append([]string{c.Box, "root"}, names...)...)
-}
+func (c *Cell) in(name string) string { return filepath.Join(c.box().root(), name) }
+
+func (c *Cell) box() *Box { return &Box{dir: c.Box} }
 
 func (c *Cell) overlay() error {
 	for i, l := range c.Layers {
@@ -141,8 +141,7 @@ func (c *Cell) overlay() error {
 			}
 			continue
 		}
-		b := Box{dir: c.Box}
-		data := "lowerdir=" + escape(l.Point) + ",upperdir=" + b.upper(i) + ",workdir=" + b.work(i) + ",redirect_dir=on,index=off,metacopy=off,xino=auto"
+		data := "lowerdir=" + escape(l.Point) + ",upperdir=" + c.box().upper(i) + ",workdir=" + c.box().work(i) + ",redirect_dir=on,index=off,metacopy=off,xino=auto"
 		flags := uintptr(unix.MS_NODEV)
 		if l.ReadOnly {
 			flags |= unix.MS_RDONLY
@@ -173,7 +172,7 @@ func escape(name string) string {
 
 // cover puts an empty file over each socket that a process of the node listens on: an overlay would lead to that process.
 func (c *Cell) cover() error {
-	empty := c.in("..", "empty")
+	empty := filepath.Join(c.Box, "empty")
 	if err := os.WriteFile(empty, nil, 0o600); err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -266,11 +267,19 @@ func TestEnds(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancelCause(t.Context())
 	enough := errors.New("enough")
-	// It is ended when it says that it runs; what it has started, too: the pipe would stay open.
-	time.AfterFunc(200*time.Millisecond, func() { cancel(enough) })
-	if err := b.Run(ctx, nil, "sleep 1000 & sleep 1000", func([]byte) error { return nil }); !errors.Is(err, enough) {
+	// It is ended when what it has started runs, and that too: the pipe would stay open.
+	sleep := fmt.Sprintf("2%09d", os.Getpid())
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if await(t, "sleep\x00"+sleep+"\x00") == 0 {
+			t.Error("it does not start")
+		}
+		cancel(enough)
+	})
+	if err := b.Run(ctx, nil, "sleep "+sleep+" & sleep 1000", func([]byte) error { return nil }); !errors.Is(err, enough) {
 		t.Errorf("want %v, got %v", enough, err)
 	}
+	wg.Wait()
 	if err := b.Remove(); err != nil {
 		t.Error(err)
 	}

@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -38,7 +39,7 @@ func NewStage(layers []Layer) (*Stage, error) {
 	if os.Geteuid() != 0 {
 		return nil, errors.New("a sandbox is an overlay of the node, which only root can mount")
 	}
-	s := &Stage{layers: layers, calls: make(chan func())}
+	s := &Stage{layers: slices.Clone(layers), calls: make(chan func())}
 	var err error
 	if s.masked, err = sockets("/proc/net/unix"); err != nil {
 		return nil, err

@@ -14,9 +14,8 @@ import (
 
 // keepUppers hands over the upper layers, which are not to be seen in the box.
 func (c *Cell) keepUppers() error {
-	b := Box{dir: c.Box}
 	for i := range c.Layers {
-		fd, err := unix.Open(b.upper(i), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		fd, err := unix.Open(c.box().upper(i), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 		if err != nil {
 			return err
 		}
