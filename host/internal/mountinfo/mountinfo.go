@@ -7,6 +7,8 @@ import (
 	"io"
 	"strconv"
 	"strings"
+
+	"github.com/nodeapply/apply/host/octal"
 )
 
 // Mount is one line.
@@ -54,34 +56,15 @@ func line(s string) (Mount, error) {
 	}
 	return Mount{
 		ID: id, Parent: parent,
-		Root: unescape(f[3]), Point: unescape(f[4]), Options: options(f[5]),
-		FSType: unescape(f[dash+1]), Source: unescape(f[dash+2]), SuperOptions: options(f[dash+3]),
+		Root: octal.Unescape(f[3]), Point: octal.Unescape(f[4]), Options: options(f[5]),
+		FSType: octal.Unescape(f[dash+1]), Source: octal.Unescape(f[dash+2]), SuperOptions: options(f[dash+3]),
 	}, nil
 }
 
 func options(s string) []string {
 	all := strings.Split(s, ",")
 	for i := range all {
-		all[i] = unescape(all[i])
+		all[i] = octal.Unescape(all[i])
 	}
 	return all
-}
-
-// unescape replaces the \ooo by which the kernel writes space, tab, newline and backslash.
-func unescape(s string) string {
-	if !strings.Contains(s, `\`) {
-		return s
-	}
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		if s[i] == '\\' && i+3 < len(s) {
-			if n, err := strconv.ParseUint(s[i+1:i+4], 8, 8); err == nil {
-				b.WriteByte(byte(n))
-				i += 3
-				continue
-			}
-		}
-		b.WriteByte(s[i])
-	}
-	return b.String()
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/nodeapply/apply/host/octal"
 )
 
 // Entry is one file system of the table.
@@ -87,9 +89,9 @@ func parseLine(line string) (e Entry, ok bool) {
 	if len(f) < 3 || strings.HasPrefix(f[0], "#") {
 		return Entry{}, false
 	}
-	e = Entry{Device: unescape(f[0]), Path: unescape(f[1]), FSType: unescape(f[2]), Options: "defaults"}
+	e = Entry{Device: octal.Unescape(f[0]), Path: octal.Unescape(f[1]), FSType: octal.Unescape(f[2]), Options: "defaults"}
 	if len(f) > 3 && !strings.HasPrefix(f[3], "#") {
-		e.Options = unescape(f[3])
+		e.Options = octal.Unescape(f[3])
 	}
 	if len(f) > 4 {
 		e.Dump, _ = strconv.Atoi(f[4])
@@ -114,7 +116,7 @@ func (t *Table) Set(e Entry) error {
 	if err != nil {
 		return err
 	}
-	line := fmt.Sprintf("%s\t%s\t%s\t%s\t%d\t%d\n", escape(e.Device), escape(e.Path), escape(e.FSType), escape(e.Options), e.Dump, e.Pass)
+	line := fmt.Sprintf("%s\t%s\t%s\t%s\t%d\t%d\n", octal.Escape(e.Device), octal.Escape(e.Path), octal.Escape(e.FSType), octal.Escape(e.Options), e.Dump, e.Pass)
 	if at >= 0 {
 		t.lines[at] = line
 		return nil
@@ -137,30 +139,6 @@ func (t *Table) Remove(path string) error {
 	}
 	t.lines = append(t.lines[:at:at], t.lines[at+1:]...)
 	return nil
-}
-
-// escape writes white space and backslashes as octal escapes, as fstab(5) says.
-func escape(s string) string {
-	return strings.NewReplacer(" ", `\040`, "\t", `\011`, "\n", `\012`, "\r", `\015`, "\v", `\013`, "\f", `\014`, `\`, `\134`).Replace(s)
-}
-
-// unescape reads octal escapes of three digits.
-func unescape(s string) string {
-	if !strings.ContainsRune(s, '\\') {
-		return s
-	}
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		if s[i] == '\\' && i+3 < len(s) {
-			if n, err := strconv.ParseUint(s[i+1:i+4], 8, 8); err == nil {
-				b.WriteByte(byte(n))
-				i += 3
-				continue
-			}
-		}
-		b.WriteByte(s[i])
-	}
-	return b.String()
 }
 
 // Points returns the mount points of all entries, each once, in their order.

@@ -3,10 +3,10 @@ package mounttable
 import (
 	"path"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/host/octal"
 )
 
 // fstabEntry is a line of /etc/fstab.
@@ -27,7 +27,7 @@ func (r run) fstab(point string) (*fstabEntry, error) {
 			continue
 		}
 		for i := range f {
-			f[i] = unescape(f[i])
+			f[i] = octal.Unescape(f[i])
 		}
 		if !path.IsAbs(f[1]) || r.canonical(f[1]) != point {
 			continue
@@ -39,22 +39,6 @@ func (r run) fstab(point string) (*fstabEntry, error) {
 		return e, nil
 	}
 	return nil, nil
-}
-
-// unescape reads the octal escapes of fstab(5).
-func unescape(field string) string {
-	var b strings.Builder
-	for i := 0; i < len(field); i++ {
-		if field[i] == '\\' && i+3 < len(field) {
-			if c, err := strconv.ParseUint(field[i+1:i+4], 8, 8); err == nil {
-				b.WriteByte(byte(c))
-				i += 3
-				continue
-			}
-		}
-		b.WriteByte(field[i])
-	}
-	return b.String()
 }
 
 // Where the kernel shows a mount option, or that it never does: other words are shown among the options of the file system.
