@@ -29,11 +29,11 @@ var remote = []string{"nfs", "nfs4", "cifs", "smb3", "ceph", "afs", "ocfs2", "gf
 // Layers plans which of the node's mounts a box has, the outer before the inner ones, and names those that are left out of it.
 func Layers(mounts []host.Mount) (layers []Layer, left []string) {
 	for _, m := range mounts {
-		covered := func(point string) bool { return point == m.Point || within(point, m.Point) }
+		covered := func(point string) bool { return host.Within(point, m.Point) }
 		layers = slices.DeleteFunc(layers, func(l Layer) bool { return covered(l.Point) })
 		left = slices.DeleteFunc(left, covered)
 		switch {
-		case slices.ContainsFunc(anew, func(dir string) bool { return m.Point == dir || within(m.Point, dir) }), slices.Contains(kernels, m.FSType):
+		case slices.ContainsFunc(anew, func(dir string) bool { return host.Within(m.Point, dir) }), slices.Contains(kernels, m.FSType):
 		case slices.Contains(remote, m.FSType), strings.HasPrefix(m.FSType, "fuse."):
 			left = append(left, m.Point)
 		default:
@@ -42,5 +42,3 @@ func Layers(mounts []host.Mount) (layers []Layer, left []string) {
 	}
 	return layers, left
 }
-
-func within(name, dir string) bool { return dir == "/" || strings.HasPrefix(name, dir+"/") }

@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
+	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/host/local"
 	"github.com/nodeapply/apply/sandbox/changes"
 )
@@ -134,7 +135,7 @@ func TestChanges(t *testing.T) {
 	got := map[string]string{}
 	short := strings.NewReplacer(dir+"/", "", " 0:0", "")
 	for name, c := range all {
-		if within(name, dir) || within(name, "/run") {
+		if host.Within(name, dir) || host.Within(name, "/run") {
 			before, _, _ := strings.Cut(c.Before.String(), " sha256:")
 			after, _, _ := strings.Cut(c.After.String(), " sha256:")
 			got[short.Replace(name)] = short.Replace(before + " -> " + after)

@@ -18,6 +18,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/nodeapply/apply/host"
 )
 
 // Thing is what is at a name: kind, mode, owner, and what tells its content from another's.
@@ -86,7 +88,7 @@ func (w *walk) folder(rel string) error {
 	for _, e := range entries {
 		at := filepath.Join(rel, e.Name())
 		name := filepath.Join(w.lower, at)
-		if slices.ContainsFunc(w.view.Skip, func(s string) bool { return name == s || strings.HasPrefix(name, s+"/") }) {
+		if slices.ContainsFunc(w.view.Skip, func(s string) bool { return host.Within(name, s) }) {
 			continue
 		}
 		unordered := slices.Contains(w.view.Unordered, name)

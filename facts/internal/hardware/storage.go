@@ -36,8 +36,7 @@ func mountpoints(ctx context.Context, n *probe.Node) (any, error) {
 }
 
 func pseudo(m host.Mount) bool {
-	under := func(dir string) bool { return m.Point == dir || strings.HasPrefix(m.Point, dir+"/") }
-	return m.FSType == "autofs" || m.FSType != "tmpfs" && (under("/proc") || under("/sys")) || m.FSType == "nsfs"
+	return m.FSType == "autofs" || m.FSType != "tmpfs" && (host.Within(m.Point, "/proc") || host.Within(m.Point, "/sys")) || m.FSType == "nsfs"
 }
 
 // options are those of the mount, and of the file system where they are not the same.

@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/host/internal/mountinfo"
 )
 
@@ -82,7 +83,7 @@ func (w *Watch) find(name string) (*mountinfo.Mount, *answer, error) {
 	var found *mountinfo.Mount
 	for i := range w.mounts {
 		m := &w.mounts[i]
-		if below(name, m.Point) && (found == nil || len(m.Point) >= len(found.Point)) {
+		if host.Within(name, m.Point) && (found == nil || len(m.Point) >= len(found.Point)) {
 			found = m
 		}
 	}
@@ -125,11 +126,6 @@ func served(fstype string) bool {
 		return true
 	}
 	return false
-}
-
-func below(name, point string) bool {
-	rest, ok := strings.CutPrefix(name, strings.TrimSuffix(point, "/"))
-	return ok && (rest == "" || rest[0] == '/')
 }
 
 // ask has stat(1) look at name: the server itself if it can (coreutils 8.32), for what the kernel remembers says nothing of a server

@@ -119,7 +119,7 @@ func (w *Writer) noneMounted(ctx context.Context, dir int, base string) error {
 		return w.Failed("remove", err)
 	}
 	for _, m := range mounts {
-		if m.Point == where || strings.HasPrefix(m.Point, where+"/") {
+		if host.Within(m.Point, where) {
 			return fmt.Errorf("remove: %s is a mount point; nothing removed", m.Point)
 		}
 	}

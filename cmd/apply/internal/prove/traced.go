@@ -8,6 +8,7 @@ import (
 
 	"github.com/nodeapply/apply/cmd/apply/internal/prove/rehearsal"
 	"github.com/nodeapply/apply/cmd/apply/internal/prove/verdict"
+	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/sandbox/trace"
 )
 
@@ -75,7 +76,7 @@ func (p *proof) ignored(name string) bool {
 	if _, changed := p.base.Changes[name]; !changed {
 		return true
 	}
-	covers := func(dir string) bool { return name == dir || strings.HasPrefix(name, dir+"/") }
+	covers := func(dir string) bool { return host.Within(name, dir) }
 	return slices.ContainsFunc(p.View.Skip, covers) || slices.ContainsFunc(rehearsal.Accounts, covers) || slices.ContainsFunc(shared, covers)
 }
 

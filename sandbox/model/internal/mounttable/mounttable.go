@@ -239,15 +239,11 @@ func (t *Table) add(a arguments, bind bool) {
 func (t Table) covering(name string) *Mount {
 	var over *Mount
 	for i := range t {
-		if m := &t[i]; within(name, m.Point) && (over == nil || len(m.Point) >= len(over.Point)) {
+		if m := &t[i]; host.Within(name, m.Point) && (over == nil || len(m.Point) >= len(over.Point)) {
 			over = m
 		}
 	}
 	return over
-}
-
-func within(name, folder string) bool {
-	return name == folder || strings.HasPrefix(name, strings.TrimSuffix(folder, "/")+"/")
 }
 
 func (r run) remount(a arguments, entry *fstabEntry) *complaint {
@@ -282,7 +278,7 @@ func (r run) umount(a arguments) (*complaint, error) {
 		return complain("umount: %s: not mounted.", a.point), nil
 	}
 	for _, m := range (*r.Table)[i+1:] {
-		if within(m.Point, a.point) {
+		if host.Within(m.Point, a.point) {
 			return complain("umount: %s: target is busy.", a.point), nil
 		}
 	}
