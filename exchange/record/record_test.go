@@ -109,6 +109,7 @@ func TestDecode(t *testing.T) {
 		{"a wait for nobody", `{"id":"r","waits":[{"name":"w","fact":"a"}]}`, name.KindRun, "group or nodes"},
 		{"a wait for less than none", `{"id":"r","waits":[{"name":"w","fact":"a","group":"g","min":-1}]}`, name.KindRun, "min = -1: want 1 or more"},
 		{"a wait for more than are named", `{"id":"r","waits":[{"name":"w","fact":"a","nodes":["b"],"min":2}]}`, name.KindRun, "min = 2 of 1 nodes"},
+		{"a parameter's name", `{"id":"r","waits":[{"name":"w","fact":"param.X"}]}`, name.KindRun, `parameter "X": bad name`},
 		{"a parameter of a node", `{"id":"r","waits":[{"name":"w","fact":"param.x","nodes":["b"]}]}`, name.KindRun, "a parameter is no node's"},
 		{"a limit of none", `{"run":"r","max":0}`, name.KindLimit, "limit of 0"},
 		{"a parameter", `{"value":{"a":1}}`, name.KindParam, ""},
