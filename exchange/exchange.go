@@ -6,6 +6,7 @@
 package exchange
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -52,9 +53,7 @@ type Options struct {
 
 // New makes the exchange of a deployment. The store stays the caller's to close.
 func New(s store.Store, o Options) (*Exchange, error) {
-	if o.Deployment == "" {
-		o.Deployment = DefaultDeployment
-	}
+	o.Deployment = cmp.Or(o.Deployment, DefaultDeployment)
 	if err := name.Deployment(o.Deployment); err != nil {
 		return nil, err
 	}
@@ -72,9 +71,7 @@ func (x *Exchange) Snapshot(ctx context.Context) (*view.View, error) {
 	if err != nil {
 		return nil, fmt.Errorf("exchange: %w", err)
 	}
-	v := view.New(x.deployment)
-	v.Update(store.Update{Reset: &l})
-	return v, nil
+	return view.Of(x.deployment, l), nil
 }
 
 // Follow yields what stands in the deployment now, and again after every change: the same view, changed in between. It ends

@@ -20,7 +20,7 @@ func (x *Exchange) Forget(ctx context.Context, node string) error {
 		return err
 	}
 	l, err := store.Retry(ctx, func(ctx context.Context) (store.Listing, error) {
-		return x.store.List(ctx, name.Prefix(x.deployment)+node+"/")
+		return x.store.List(ctx, name.NodePrefix(x.deployment, node))
 	})
 	if err != nil {
 		return fmt.Errorf("exchange: %w", err)
@@ -34,7 +34,7 @@ func (x *Exchange) Forget(ctx context.Context, node string) error {
 		}
 	}
 	for _, e := range l.Entries {
-		_, err := store.Retry(ctx, func(ctx context.Context) (struct{}, error) { return struct{}{}, x.store.Delete(ctx, e.Key, e.Revision) })
+		err := store.Try(ctx, func(ctx context.Context) error { return x.store.Delete(ctx, e.Key, e.Revision) })
 		switch {
 		case errors.Is(err, store.ErrConflict):
 			return fmt.Errorf("node %s: %w: it writes just now", node, ErrLives)

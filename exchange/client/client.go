@@ -7,6 +7,7 @@ package client
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -239,15 +240,11 @@ func strict(b []byte, v any) error {
 	return nil
 }
 
-func (c *Client) nonsense(what string, err error) error {
-	return fmt.Errorf("exchange %s: %w: not an answer of an exchange (%s): %w", c.base.Host, store.ErrUnavailable, what, orNone(err))
-}
+var errAnother = errors.New("another key")
 
-func orNone(err error) error {
-	if err == nil {
-		return errors.New("another key")
-	}
-	return err
+// nonsense is the error of an answer that cannot be one; without a reason it is about another key than was asked for.
+func (c *Client) nonsense(what string, err error) error {
+	return fmt.Errorf("exchange %s: %w: not an answer of an exchange (%s): %w", c.base.Host, store.ErrUnavailable, what, cmp.Or(err, errAnother))
 }
 
 // failed sorts what went wrong on the way: the caller's own end of waiting, a certificate that one side does not believe

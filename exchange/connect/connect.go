@@ -2,6 +2,7 @@
 package connect
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -47,9 +48,7 @@ func (c *Connection) Close() error { return c.Store.Close() }
 // Open opens an exchange: "" is a file in the state folder, https://HOST:PORT an embedded exchange, unix:///PATH a socket that leads to one, etcd://HOST,HOST,... an
 // etcd cluster (port 2379 unless said; etcd://USER:PASSWORD@HOST,... with etcd's own users). It connects at the first call.
 func Open(ctx context.Context, url string, o Options) (*Connection, error) {
-	if o.CredentialsDir == "" {
-		o.CredentialsDir = pki.DefaultDir
-	}
+	o.CredentialsDir = cmp.Or(o.CredentialsDir, pki.DefaultDir)
 	if o.Warn == nil {
 		o.Warn = func(string) {}
 	}
@@ -103,7 +102,7 @@ func open(ctx context.Context, url string, o Options) (store.Store, error) {
 func openEmbedded(ctx context.Context, url string, o Options) (store.Store, error) {
 	credentials, err := pki.LoadCredentials(o.CredentialsDir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w: make them with: apply exchange enroll %s --out DIR", err, orNode(o.Node))
+		return nil, fmt.Errorf("%w: make them with: apply exchange enroll %s --out DIR", err, cmp.Or(o.Node, "NODE"))
 	}
 	if err != nil {
 		return nil, err
@@ -121,13 +120,6 @@ func openEmbedded(ctx context.Context, url string, o Options) (store.Store, erro
 		o.Warn(fmt.Sprintf("certificate of %s runs out on %s: %v", credentials.Node(), credentials.NotAfter().Format(time.DateOnly), err))
 	}
 	return c, nil
-}
-
-func orNode(n string) string {
-	if n == "" {
-		return "NODE"
-	}
-	return n
 }
 
 // etcdOptions reads what stands behind etcd://.

@@ -57,6 +57,11 @@ func ReadFile(path string) ([]byte, error) {
 	return io.ReadAll(f)
 }
 
+// Unwritten says whether a file is the one that was looked at before, and nobody has written it since; then is nil where none was.
+func Unwritten(then, now fs.FileInfo) bool {
+	return then != nil && os.SameFile(then, now) && then.ModTime().Equal(now.ModTime()) && then.Size() == now.Size()
+}
+
 // SyncDir makes the names in a folder durable, as far as that can be done: not in one that may be written and not read, nor where the file system knows no
 // such thing.
 func SyncDir(dir string) error {

@@ -19,8 +19,6 @@ type Enrollment struct {
 	Password    string
 }
 
-const allFacts = "facts/"
-
 func (e Enrollment) role() string { return "apply-" + e.Node }
 
 func (e Enrollment) check() error {
@@ -38,8 +36,6 @@ func (e Enrollment) check() error {
 	return nil
 }
 
-func (e Enrollment) own(deployment string) string { return name.Prefix(deployment) + e.Node + "/" }
-
 // Commands are the etcdctl commands that do it. The password is not in them: etcdctl asks for it.
 func (e Enrollment) Commands() ([]string, error) {
 	if err := e.check(); err != nil {
@@ -51,10 +47,10 @@ func (e Enrollment) Commands() ([]string, error) {
 	}
 	out := []string{
 		"etcdctl role add " + e.role(),
-		fmt.Sprintf("etcdctl role grant-permission %s --prefix=true read %s", e.role(), allFacts),
+		fmt.Sprintf("etcdctl role grant-permission %s --prefix=true read %s", e.role(), name.All),
 	}
 	for _, d := range e.Deployments {
-		out = append(out, fmt.Sprintf("etcdctl role grant-permission %s --prefix=true readwrite %s", e.role(), e.own(d)))
+		out = append(out, fmt.Sprintf("etcdctl role grant-permission %s --prefix=true readwrite %s", e.role(), name.NodePrefix(d, e.Node)))
 	}
 	return append(out, user, fmt.Sprintf("etcdctl user grant-role %s %s", e.Node, e.role())), nil
 }
@@ -73,11 +69,11 @@ func (s *Store) Enroll(ctx context.Context, e Enrollment) error {
 		_, err := s.c.RoleGrantPermission(ctx, e.role(), prefix, clientv3.GetPrefixRangeEnd(prefix), p)
 		return err
 	}
-	if err := grant(allFacts, clientv3.PermissionType(clientv3.PermRead)); err != nil {
+	if err := grant(name.All, clientv3.PermissionType(clientv3.PermRead)); err != nil {
 		return s.failed(ctx, err)
 	}
 	for _, d := range e.Deployments {
-		if err := grant(e.own(d), clientv3.PermissionType(clientv3.PermReadWrite)); err != nil {
+		if err := grant(name.NodePrefix(d, e.Node), clientv3.PermissionType(clientv3.PermReadWrite)); err != nil {
 			return s.failed(ctx, err)
 		}
 	}

@@ -3,6 +3,7 @@
 package face
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -54,10 +55,10 @@ func New(hub *ledger.Hub, authority *pki.Authority, clock func() time.Time) *Fac
 // Handler answers every request that comes with a token, and others with the page's form for one or not at all.
 func (s *Face) Handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /v1/nodes", s.getNodes)
-	mux.HandleFunc("GET /v1/nodes/{node}/facts/{fact}", s.getFact)
-	mux.HandleFunc("GET /v1/events", s.getEvents)
-	mux.HandleFunc("PUT /v1/params/{param}", s.putParam)
+	mux.HandleFunc("GET /v1/nodes", in(s.getNodes))
+	mux.HandleFunc("GET /v1/nodes/{node}/facts/{fact}", in(s.getFact))
+	mux.HandleFunc("GET /v1/events", in(s.getEvents))
+	mux.HandleFunc("PUT /v1/params/{param}", in(s.putParam))
 	mux.HandleFunc("GET /{$}", s.getPage)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := s.hasToken(r); err != nil && !isPage(r) {
@@ -77,58 +78,54 @@ func (s *Face) hasToken(r *http.Request) error {
 	return s.authority.CheckToken(strings.TrimSpace(token))
 }
 
-// deploymentOf is the one that a request is about: ?deployment=NAME.
-func deploymentOf(r *http.Request) (string, error) {
-	d := r.URL.Query().Get("deployment")
-	if d == "" {
-		d = exchange.DefaultDeployment
+// in has a request answered that is about a deployment: ?deployment=NAME. An error is an answer too.
+func in(answer func(w http.ResponseWriter, r *http.Request, deployment string) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		d := cmp.Or(r.URL.Query().Get("deployment"), exchange.DefaultDeployment)
+		err := refused(name.Deployment(d))
+		if err == nil {
+			err = answer(w, r, d)
+		}
+		if err != nil {
+			wire.Fail(w, err)
+		}
 	}
-	if err := name.Deployment(d); err != nil {
-		return "", fmt.Errorf("%w: %w", store.ErrRefused, err)
-	}
-	return d, nil
 }
 
-// view is what stands in a deployment, or, with a node, what that node has written.
-func (s *Face) view(ctx context.Context, deployment, node string) (*view.View, error) {
-	prefix := name.Prefix(deployment)
-	if node != "" {
-		prefix += node + "/"
+// refused is the error of what is asked for wrongly.
+func refused(err error) error {
+	if err == nil {
+		return nil
 	}
+	return fmt.Errorf("%w: %w", store.ErrRefused, err)
+}
+
+// view is what stands in a deployment under a prefix: all of it, or what one node has written.
+func (s *Face) view(ctx context.Context, deployment, prefix string) (*view.View, error) {
 	l, err := s.hub.List(ctx, prefix)
 	if err != nil {
 		return nil, err
 	}
-	v := view.New(deployment)
-	v.Update(store.Update{Reset: &l})
-	return v, nil
+	return view.Of(deployment, l), nil
 }
 
-func (s *Face) getNodes(w http.ResponseWriter, r *http.Request) {
-	d, err := deploymentOf(r)
+func (s *Face) getNodes(w http.ResponseWriter, r *http.Request, d string) error {
+	v, err := s.view(r.Context(), d, name.Prefix(d))
 	if err != nil {
-		wire.Fail(w, err)
-		return
-	}
-	v, err := s.view(r.Context(), d, "")
-	if err != nil {
-		wire.Fail(w, err)
-		return
+		return err
 	}
 	wire.Write(w, http.StatusOK, struct {
 		Deployment string            `json:"deployment"`
 		Revision   int64             `json:"revision"`
 		Nodes      []verdict.Summary `json:"nodes"`
 	}{d, v.Revision, verdict.Summaries(v)})
+	return nil
 }
 
 // getFact answers 200 with the value as JSON, or 202 and what is known while it is not there; ?wait=60s waits for it.
-func (s *Face) getFact(w http.ResponseWriter, r *http.Request) {
-	d, err := deploymentOf(r)
-	k := name.Key{Kind: name.KindFact, Deployment: d, Node: r.PathValue("node"), Name: r.PathValue("fact")}
-	if err == nil {
-		err = errors.Join(name.Node(k.Node), name.Fact(k.Name))
-	}
+func (s *Face) getFact(w http.ResponseWriter, r *http.Request, d string) error {
+	node, fact := r.PathValue("node"), r.PathValue("fact")
+	err := errors.Join(name.Node(node), name.Fact(fact))
 	wait := time.Duration(0)
 	if q := r.URL.Query().Get("wait"); q != "" && err == nil {
 		if wait, err = time.ParseDuration(q); err != nil || wait < 0 || wait > maxWait {
@@ -136,88 +133,69 @@ func (s *Face) getFact(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if err != nil {
-		wire.Fail(w, fmt.Errorf("%w: %w", store.ErrRefused, err))
-		return
+		return refused(err)
 	}
 	ctx, cancel := context.WithTimeoutCause(r.Context(), wait, errQuiet)
 	defer cancel()
 	for {
-		v, err := s.view(r.Context(), d, k.Node)
+		v, err := s.view(r.Context(), d, name.NodePrefix(d, node))
 		if err != nil {
-			wire.Fail(w, err)
-			return
+			return err
 		}
-		f, there := v.Fact(k.Node, k.Name)
+		f, there := v.Fact(node, fact)
 		if there && f.Stale == "" && f.Status == record.OK {
 			w.Header().Set("Apply-Revision", strconv.FormatInt(f.Revision, 10))
 			wire.Write(w, http.StatusOK, f.Value)
-			return
+			return nil
 		}
 		// A change of the node itself (a boot) may matter as much as one of the fact.
-		_, _, err = s.hub.Next(ctx, name.Prefix(d)+k.Node+"/", v.Revision)
+		_, _, err = s.hub.Next(ctx, name.NodePrefix(d, node), v.Revision)
 		if errors.Is(err, errQuiet) {
 			wire.Write(w, http.StatusAccepted, verdict.SummaryOf(f, there))
-			return
+			return nil
 		}
 		if err != nil && !errors.Is(err, store.ErrCompacted) {
-			wire.Fail(w, err)
-			return
+			return err
 		}
 	}
 }
 
-func (s *Face) putParam(w http.ResponseWriter, r *http.Request) {
-	d, err := deploymentOf(r)
-	if err != nil {
-		wire.Fail(w, err)
-		return
-	}
+func (s *Face) putParam(w http.ResponseWriter, r *http.Request, d string) error {
 	if err := http.NewResponseController(w).SetReadDeadline(time.Now().Add(readTimeout)); err != nil {
-		wire.Fail(w, err)
-		return
+		return err
 	}
 	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, record.MaxValue))
 	if _, over := errors.AsType[*http.MaxBytesError](err); over {
 		err = fmt.Errorf("over the limit of %d bytes", record.MaxValue)
 	}
-	if err != nil {
-		wire.Fail(w, fmt.Errorf("value: %w: %w", store.ErrRefused, err))
-		return
+	if err == nil {
+		err = record.CheckValue(b)
 	}
-	if err := record.CheckValue(b); err != nil {
-		wire.Fail(w, fmt.Errorf("value: %w: %w", store.ErrRefused, err))
-		return
+	if err != nil {
+		return fmt.Errorf("value: %w", refused(err))
 	}
 	k := name.Key{Kind: name.KindParam, Deployment: d, Name: r.PathValue("param")}
 	if err := name.Param(k.Name); err != nil {
-		wire.Fail(w, fmt.Errorf("%w: %w", store.ErrRefused, err))
-		return
+		return refused(err)
 	}
 	value, err := record.JSON(record.Param{Value: b})
 	if err != nil {
-		wire.Fail(w, err)
-		return
+		return err
 	}
 	rev, err := s.hub.Put(r.Context(), store.Put{Key: k.String(), Value: value, Expect: store.Any})
 	if err != nil {
-		wire.Fail(w, err)
-		return
+		return err
 	}
 	wire.Write(w, http.StatusOK, wire.Reply{Revision: rev})
+	return nil
 }
 
 // getEvents streams server-sent events: one of each node that is there, "synced", and then one of each node that has changed,
 // whole, with the revision as its id. A client that comes back with Last-Event-ID gets what has changed since.
-func (s *Face) getEvents(w http.ResponseWriter, r *http.Request) {
-	d, err := deploymentOf(r)
+func (s *Face) getEvents(w http.ResponseWriter, r *http.Request, d string) error {
+	v, err := s.view(r.Context(), d, name.Prefix(d))
 	if err != nil {
-		wire.Fail(w, err)
-		return
-	}
-	v, err := s.view(r.Context(), d, "")
-	if err != nil {
-		wire.Fail(w, err)
-		return
+		return err
 	}
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-store")
@@ -239,18 +217,18 @@ func (s *Face) getEvents(w http.ResponseWriter, r *http.Request) {
 		select {
 		case <-pause.C:
 		case <-r.Context().Done():
-			return
+			return nil
 		}
 		ctx, cancel := context.WithTimeoutCause(r.Context(), wire.Heartbeat, errQuiet)
 		evs, rev, err := s.hub.Next(ctx, name.Prefix(d), v.Revision)
 		cancel()
 		switch {
 		case s.hasToken(r) != nil:
-			return
+			return nil
 		case errors.Is(err, errQuiet):
 			out.comment("alive")
 		case err != nil:
-			return // gone, or too far behind: the client comes back
+			return nil // gone, or too far behind: the client comes back
 		}
 		v.Update(store.Update{Changes: evs})
 		v.Revision, v.Now = rev, s.clock()
@@ -261,6 +239,7 @@ func (s *Face) getEvents(w http.ResponseWriter, r *http.Request) {
 			out.event("cycles", rev, verdict.CycleTexts(v))
 		}
 	}
+	return nil
 }
 
 // events writes server-sent events; the first error is the last that is written.

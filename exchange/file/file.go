@@ -241,7 +241,7 @@ func (s *Store) load() error {
 	if err != nil {
 		return err
 	}
-	if s.seen != nil && os.SameFile(info, s.seen) && info.ModTime().Equal(s.seen.ModTime()) && info.Size() == s.seen.Size() {
+	if durable.Unwritten(s.seen, info) {
 		return nil
 	}
 	k, err := read(s.path, info)

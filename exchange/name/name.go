@@ -95,21 +95,27 @@ type Key struct {
 	Name       string // of a fact, limit or parameter
 }
 
+// All is where all deployments stand.
+const All = "facts/"
+
 // Prefix is where all of a deployment stands.
-func Prefix(deployment string) string { return "facts/" + deployment + "/" }
+func Prefix(deployment string) string { return All + deployment + "/" }
+
+// NodePrefix is where all stands that a node has written in a deployment.
+func NodePrefix(deployment, node string) string { return Prefix(deployment) + node + "/" }
 
 // String is the key as the store knows it.
 func (k Key) String() string {
-	node := Prefix(k.Deployment) + k.Node
+	node := NodePrefix(k.Deployment, k.Node)
 	switch k.Kind {
 	case KindNode, KindRun:
-		return node + "/." + string(k.Kind)
+		return node + "." + string(k.Kind)
 	case KindLimit:
-		return node + "/.limit/" + k.Name
+		return node + ".limit/" + k.Name
 	case KindParam:
-		return Prefix(k.Deployment) + parameters + "/" + k.Name
+		return NodePrefix(k.Deployment, parameters) + k.Name
 	}
-	return node + "/" + k.Name
+	return node + k.Name
 }
 
 // Parse takes a key apart and checks every part.

@@ -89,7 +89,7 @@ func change[K comparable, V any](ctx context.Context, a *Authority, w *watched[m
 	defer lock.Close()
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	w.seen = fileState{} // read again: another process may have changed it within one tick of its clock
+	w.seen = nil // read again: another process may have changed it within one tick of its clock
 	m, err := w.get()
 	if err != nil {
 		return err
@@ -102,7 +102,7 @@ func change[K comparable, V any](ctx context.Context, a *Authority, w *watched[m
 	if err != nil {
 		return err
 	}
-	w.seen = fileState{}
+	w.seen = nil
 	return durable.WriteFile(w.path, append(b, '\n'), 0o600)
 }
 
@@ -110,29 +110,21 @@ func change[K comparable, V any](ctx context.Context, a *Authority, w *watched[m
 // taking it for empty would let the revoked in.
 type watched[T any] struct {
 	path  string
-	seen  fileState
+	seen  os.FileInfo // nil: to be read
 	value T
-}
-
-type fileState struct {
-	known bool
-	mtime time.Time
-	size  int64
-	info  os.FileInfo
 }
 
 func (w *watched[T]) get() (T, error) {
 	var zero T
 	info, err := os.Stat(w.path)
 	if errors.Is(err, fs.ErrNotExist) {
-		w.seen, w.value = fileState{}, zero
+		w.seen, w.value = nil, zero
 		return zero, nil
 	}
 	if err != nil {
 		return zero, err
 	}
-	s := fileState{known: true, mtime: info.ModTime(), size: info.Size(), info: info}
-	if w.seen.known && s.mtime.Equal(w.seen.mtime) && s.size == w.seen.size && os.SameFile(s.info, w.seen.info) {
+	if durable.Unwritten(w.seen, info) {
 		return w.value, nil
 	}
 	b, err := os.ReadFile(w.path)
@@ -143,6 +135,6 @@ func (w *watched[T]) get() (T, error) {
 	if err := json.Unmarshal(b, &v); err != nil {
 		return zero, fmt.Errorf("%s: %w", w.path, err)
 	}
-	w.seen, w.value = s, v
+	w.seen, w.value = info, v
 	return v, nil
 }

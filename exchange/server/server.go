@@ -3,6 +3,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -58,12 +59,7 @@ type server struct {
 
 // Serve runs an exchange, kept in a file, until the context ends; that is no error.
 func Serve(ctx context.Context, o Options) (err error) {
-	if o.Listen == "" {
-		o.Listen = DefaultListen
-	}
-	if o.Data == "" {
-		o.Data = DefaultData
-	}
+	o.Listen, o.Data = cmp.Or(o.Listen, DefaultListen), cmp.Or(o.Data, DefaultData)
 	authority, err := pki.OpenAuthority(ctx, o.Data, time.Now)
 	if err != nil {
 		return err
@@ -155,6 +151,7 @@ func (s *server) tls() *tls.Config {
 			c.NextProtos = []string{"h2", "http/1.1"}
 			return c, nil
 		},
+		// No connection comes to it: without a certificate nothing is served.
 		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return s.certificate() },
 	}
 }

@@ -101,8 +101,8 @@ func (s *server) single(ctx context.Context, op, node string, q wire.Request) (r
 }
 
 func mayRead(prefix string) error {
-	if !strings.HasPrefix(prefix, "facts/") {
-		return fmt.Errorf("%.300q: %w: keys begin with facts/", prefix, store.ErrRefused)
+	if !strings.HasPrefix(prefix, name.All) {
+		return fmt.Errorf("%.300q: %w: keys begin with %s", prefix, store.ErrRefused, name.All)
 	}
 	return nil
 }

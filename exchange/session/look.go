@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -35,11 +36,7 @@ func (s *Session) Look(ctx context.Context, f func(node string, v *view.View)) e
 }
 
 func (s *Session) snapshot(ctx context.Context, id exchange.Identity) (*view.View, error) {
-	deployment := s.o.Deployment
-	if deployment == "" {
-		deployment = exchange.DefaultDeployment
-	}
-	v := view.New(deployment)
+	v := view.New(cmp.Or(s.o.Deployment, exchange.DefaultDeployment))
 	if _, err := os.Lstat(filepath.Join(s.o.StateDir, "exchange.json")); s.Shared() || err == nil { // a plan makes no file
 		ctx, cancel := context.WithTimeoutCause(ctx, lookTimeout, fmt.Errorf("not there within %v", lookTimeout))
 		defer cancel()

@@ -149,12 +149,16 @@ func (s *Session) join(ctx context.Context, run, commit string, plan exchange.Pl
 	return conn.Join(ctx, id, plan)
 }
 
+// now is the run that has begun, nil where none has.
+func (s *Session) now() *part {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.part
+}
+
 // Doing says what the run is at, for those who wait for it.
 func (s *Session) Doing(what string) {
-	s.mu.Lock()
-	p := s.part
-	s.mu.Unlock()
-	if p != nil {
+	if p := s.now(); p != nil {
 		p.mu.Lock()
 		p.doing = what
 		p.mu.Unlock()
@@ -197,9 +201,7 @@ func (s *Session) Close() error {
 
 // run waits until the run has joined. away, which may be nil, is told once why it has not yet, or who the context names for that is.
 func (s *Session) run(ctx context.Context, away func(error)) (*exchange.Run, error) {
-	s.mu.Lock()
-	p := s.part
-	s.mu.Unlock()
+	p := s.now()
 	if p == nil {
 		return nil, errors.New("exchange: no run has begun")
 	}
@@ -255,10 +257,7 @@ func (s *Session) Withdraw(ctx context.Context, fact string) error {
 func (s *Session) Fail(ctx context.Context, fact, reason string) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, tellTimeout, errUntold)
 	defer cancel()
-	s.mu.Lock()
-	p := s.part
-	s.mu.Unlock()
-	if p != nil && p.goingDown != nil && p.goingDown(ctx) {
+	if p := s.now(); p != nil && p.goingDown != nil && p.goingDown(ctx) {
 		return nil
 	}
 	return s.takeBack(ctx, fact, func(ctx context.Context, run *exchange.Run) error { return run.Fail(ctx, fact, reason) })

@@ -72,6 +72,12 @@ func Retry[T any](ctx context.Context, f func(context.Context) (T, error)) (T, e
 	}
 }
 
+// Try is [Retry] of what gives nothing but an error.
+func Try(ctx context.Context, f func(context.Context) error) error {
+	_, err := Retry(ctx, func(ctx context.Context) (struct{}, error) { return struct{}{}, f(ctx) })
+	return err
+}
+
 // Resume is a Watch that begins again where the one before it ended without an error, or because the store was away. Once watches what comes after a revision
 // until yield returns false, or it ends for another reason, and returns the last revision that it has yielded.
 func Resume(ctx context.Context, after int64, once func(after int64, yield func([]Event) bool) (int64, error)) iter.Seq2[[]Event, error] {

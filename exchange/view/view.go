@@ -69,6 +69,13 @@ func New(deployment string) *View {
 	}
 }
 
+// Of is the view of a deployment of which all is listed.
+func Of(deployment string, l store.Listing) *View {
+	v := New(deployment)
+	v.Update(store.Update{Reset: &l})
+	return v
+}
+
 // Update brings the view up to what a store says.
 func (v *View) Update(u store.Update) {
 	if u.Reset != nil {

@@ -54,9 +54,7 @@ func (c *Cell) Restore(ctx context.Context) error {
 }
 
 func (c *Cell) put(ctx context.Context, value []byte, lease store.LeaseID, other func(store.Entry) error) error {
-	_, err := store.Retry(ctx, func(ctx context.Context) (struct{}, error) {
-		return struct{}{}, c.putOnce(ctx, value, lease, other)
-	})
+	err := store.Try(ctx, func(ctx context.Context) error { return c.putOnce(ctx, value, lease, other) })
 	if err == nil && lease == 0 {
 		c.stays = value
 	} else if err == nil {

@@ -126,8 +126,7 @@ func (p *Place) still(e store.Entry) error {
 
 // publish writes the run's record as it is now, under a lease.
 func (p *Place) publish(ctx context.Context, other func(store.Entry) error) error {
-	_, err := store.Retry(ctx, func(ctx context.Context) (struct{}, error) { return struct{}{}, p.publishOnce(ctx, other) })
-	return err
+	return store.Try(ctx, func(ctx context.Context) error { return p.publishOnce(ctx, other) })
 }
 
 func (p *Place) publishOnce(ctx context.Context, other func(store.Entry) error) error {
@@ -250,9 +249,7 @@ func (p *Place) Leave(ctx context.Context) error {
 		return nil
 	}
 	p.over = true
-	p.mu.Lock()
-	lease := p.lease
-	p.mu.Unlock()
+	lease := p.leased()
 	if lease == 0 {
 		return nil
 	}

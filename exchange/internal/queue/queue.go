@@ -84,7 +84,7 @@ func enter(ctx context.Context, v Visitor, most int, progress func([]view.Place)
 
 // queue takes the place anew: one that stands from a run of this node that died is no claim.
 func (h *Held) queue(ctx context.Context, b []byte) error {
-	_, err := store.Retry(ctx, func(ctx context.Context) (struct{}, error) {
+	err := store.Try(ctx, func(ctx context.Context) error {
 		e, err := h.visitor.Store.Get(ctx, h.place.Key.String())
 		if err == nil && e.Lease != h.lease {
 			err = h.visitor.Store.Delete(ctx, e.Key, e.Revision)
@@ -92,7 +92,7 @@ func (h *Held) queue(ctx context.Context, b []byte) error {
 		if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrConflict) {
 			err = nil
 		}
-		return struct{}{}, err
+		return err
 	})
 	if err != nil {
 		return err
@@ -190,12 +190,11 @@ func (h *Held) Leave(ctx context.Context) error {
 func (h *Held) leave(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, h.visitor.Lease)
 	defer cancel()
-	_, err := store.Retry(ctx, func(ctx context.Context) (struct{}, error) {
+	return store.Try(ctx, func(ctx context.Context) error {
 		err := h.visitor.Store.Revoke(ctx, h.lease)
 		if errors.Is(err, store.ErrNoLease) {
 			err = nil
 		}
-		return struct{}{}, err
+		return err
 	})
-	return err
 }
