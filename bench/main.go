@@ -24,6 +24,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/nodeapply/apply/bench/figures"
+	"github.com/nodeapply/apply/bench/setup"
 	"github.com/nodeapply/apply/bench/state"
 	"github.com/nodeapply/apply/bench/tool"
 )
@@ -101,7 +102,7 @@ func (b *bench) series(tools, shapes []string, sizes string) error {
 	if b.results, err = figures.Load(b.out); err != nil {
 		return err
 	}
-	b.results.Machine = figures.Machine()
+	b.results.Machine = setup.Machine()
 	return b.all(shapes, sizes)
 }
 
@@ -135,18 +136,11 @@ func (b *bench) all(shapes []string, sizes string) error {
 }
 
 // programs are built before anything is measured.
-var programs = []string{"cmd/apply", "bench/floor/physical", "bench/floor/durable", "bench/floor/language", "bench/memory"}
+var programs = []string{"./cmd/apply", "./bench/floor/physical", "./bench/floor/durable", "./bench/floor/language", "./bench/memory"}
 
 func (b *bench) build() error {
 	b.bin = filepath.Join(b.dir, "bin")
-	for _, p := range programs {
-		cmd := exec.CommandContext(b.ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", b.bin+"/", "./"+p)
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return fmt.Errorf("go build %s: %w: %s", p, err, out)
-		}
-	}
-	return nil
+	return setup.Build(b.ctx, b.bin+"/", programs...)
 }
 
 func (b *bench) program(name string) string { return filepath.Join(b.bin, name) }
@@ -157,12 +151,12 @@ var packages = map[string]string{"puppet": "puppet-agent", "ansible": "ansible-c
 // choose takes the tools of the names given, and installs the peers that are not there.
 func (b *bench) choose(names []string) error {
 	missing := []string{"install", "-y", "--no-install-recommends"}
-	for _, t := range append([]tool.Tool{tool.Apply{Program: b.program("apply")}}, tool.Peers()...) {
+	for _, t := range append([]tool.Tool{tool.Apply{Path: b.program("apply")}}, tool.Peers()...) {
 		if !slices.Contains(names, t.Name()) {
 			continue
 		}
 		b.tools = append(b.tools, t)
-		if _, err := exec.LookPath(t.Version()[0]); err != nil {
+		if _, err := exec.LookPath(t.Program()); err != nil {
 			missing = append(missing, packages[t.Name()])
 		}
 	}

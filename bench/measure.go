@@ -34,19 +34,16 @@ func measureOne(args []string) error {
 	cmd.WaitDelay = time.Second // a daemon that a tool leaves behind
 	start := time.Now()
 	err := cmd.Run()
-	s := sample{Cost: floor.Cost{Wall: time.Since(start).Seconds()}}
+	wall := time.Since(start)
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) && !errors.Is(err, exec.ErrWaitDelay) {
 		return err
 	}
-	u, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage)
-	if !ok {
-		return errors.New("no resource usage")
+	cost, err := floor.CostOf(cmd.ProcessState, wall)
+	if err != nil {
+		return err
 	}
-	s.CPU = time.Duration(u.Utime.Nano() + u.Stime.Nano()).Seconds()
-	s.RSS, s.Exit = u.Maxrss, cmd.ProcessState.ExitCode()
-	s.Out = tail(out.Bytes(), 64<<20)
-	return json.NewEncoder(os.Stdout).Encode(s)
+	return json.NewEncoder(os.Stdout).Encode(sample{Cost: cost, Exit: cmd.ProcessState.ExitCode(), Out: tail(out.Bytes(), 64<<20)})
 }
 
 func tail(b []byte, n int) []byte { return b[max(0, len(b)-n):] }

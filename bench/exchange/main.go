@@ -6,22 +6,19 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"flag"
 	"fmt"
-	"io/fs"
 	"log"
 	"os"
 	"os/signal"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/nodeapply/apply/bench/setup"
 )
 
 func main() {
@@ -44,7 +41,7 @@ func run() error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	load := loadNow()
+	machine := setup.Machine()
 	var rows []row
 	for _, start := range []func(context.Context, string) (*service, error){startEmbedded, startEtcd} {
 		r, err := measure(ctx, filepath.Join(dir, fmt.Sprint(len(rows))), start, *nodes, *waits)
@@ -57,12 +54,7 @@ func run() error {
 	if *out == "" {
 		return nil
 	}
-	old, err := os.ReadFile(*out)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	_, notes, _ := strings.Cut(string(old), byHand)
-	return os.WriteFile(*out, []byte(readme(rows, *nodes, *waits, load)+"\n"+byHand+notes), 0o644)
+	return setup.WritePage(*out, readme(rows, *nodes, *waits, machine), byHand)
 }
 
 // byHand is the heading from which on README.md is not written by this program.
@@ -102,7 +94,7 @@ func measure(ctx context.Context, dir string, start func(context.Context, string
 	return r, err
 }
 
-func readme(rows []row, nodes, waits int, load string) string {
+func readme(rows []row, nodes, waits int, machine string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `# How fast facts travel
 
@@ -114,32 +106,14 @@ join to the last end, with the processor time and the most memory of the servers
 simulated in one process on the same machine, each with a connection and a view of its own (and a certificate, embedded), so most of the
 time is theirs: every one of them takes in and judges what all the others write. Every write is on disk before it is acknowledged.
 
-Last measured %s: %d processors, Linux %s, load before %s.
+%s
 
 | exchange | released p50 | p99 | all for all | servers' processor time | servers' memory |
 |--:|--:|--:|--:|--:|--:|
-`, waits, nodes, time.Now().Format(time.DateOnly), runtime.NumCPU(), kernel(), load)
+`, waits, nodes, machine)
 	for _, r := range rows {
 		fmt.Fprintf(&b, "| %s | %.1f ms | %.1f ms | %.1f s | %.1f s | %d MiB |\n", r.name,
 			float64(r.p50.Microseconds())/1000, float64(r.p99.Microseconds())/1000, r.all.Seconds(), r.cpu.Seconds(), r.memory>>10)
 	}
 	return b.String()
-}
-
-func kernel() string {
-	var u unix.Utsname
-	if err := unix.Uname(&u); err != nil {
-		return "unknown"
-	}
-	return unix.ByteSliceToString(u.Release[:])
-}
-
-// loadNow is the load of the last minute.
-func loadNow() string {
-	text, err := os.ReadFile("/proc/loadavg")
-	first, _, _ := strings.Cut(string(text), " ")
-	if err != nil {
-		return "unknown"
-	}
-	return cmp.Or(first, "unknown")
 }

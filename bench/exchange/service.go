@@ -16,8 +16,10 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/nodeapply/apply/bench/setup"
 	"github.com/nodeapply/apply/exchange/client"
 	"github.com/nodeapply/apply/exchange/etcd"
+	"github.com/nodeapply/apply/exchange/name"
 	"github.com/nodeapply/apply/exchange/pki"
 	"github.com/nodeapply/apply/exchange/store"
 )
@@ -56,10 +58,8 @@ func (s *service) spawn(program string, args ...string) error {
 // startEmbedded runs `apply exchange serve`, as an operator does.
 func startEmbedded(ctx context.Context, dir string) (*service, error) {
 	program := filepath.Join(dir, "apply")
-	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", program, "./cmd/apply")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if text, err := build.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("go build: %w: %s", err, text)
+	if err := setup.Build(ctx, program, "./cmd/apply"); err != nil {
+		return nil, err
 	}
 	data := filepath.Join(dir, "data")
 	authority, err := pki.OpenAuthority(ctx, data, time.Now)
@@ -85,7 +85,10 @@ func startEmbedded(ctx context.Context, dir string) (*service, error) {
 	if err := s.spawn(program, "exchange", "serve", "--data", data, "--listen", address); err != nil {
 		return nil, err
 	}
-	return s, s.answers(ctx)
+	if err := s.answers(ctx); err != nil {
+		return nil, errors.Join(err, s.stop())
+	}
+	return s, nil
 }
 
 // answers waits until the exchange can be read.
@@ -97,7 +100,7 @@ func (s *service) answers(ctx context.Context) error {
 		return err
 	}
 	defer c.Close()
-	_, err = store.Retry(ctx, func(ctx context.Context) (store.Listing, error) { return c.List(ctx, "facts/") })
+	_, err = store.Retry(ctx, func(ctx context.Context) (store.Listing, error) { return c.List(ctx, name.All) })
 	return err
 }
 

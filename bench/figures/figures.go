@@ -8,12 +8,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/nodeapply/apply/bench/floor"
 )
@@ -139,17 +136,4 @@ func (r *Results) ForgetReasons(shape string, tools []string) {
 	r.Cells = slices.DeleteFunc(r.Cells, func(c Cell) bool {
 		return slices.Contains(tools, c.Tool) && c.Shape == shape && strings.HasSuffix(c.Why, OverBudget)
 	})
-}
-
-// Machine says where and when the figures come from.
-func Machine() string {
-	var u unix.Utsname
-	if err := unix.Uname(&u); err != nil {
-		return ""
-	}
-	load, err := os.ReadFile("/proc/loadavg")
-	if err != nil {
-		return ""
-	}
-	return fmt.Sprintf("Last measured %s: %d processors, Linux %s, load before %s.", time.Now().UTC().Format(time.DateOnly), runtime.NumCPU(), unix.ByteSliceToString(u.Release[:]), strings.Fields(string(load))[0])
 }

@@ -1,15 +1,13 @@
 package figures
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"math"
-	"os"
 	"slices"
 	"strings"
 
 	"github.com/nodeapply/apply/bench/floor"
+	"github.com/nodeapply/apply/bench/setup"
 	"github.com/nodeapply/apply/bench/state"
 )
 
@@ -18,11 +16,6 @@ const byHand = "## What is not reached, and why"
 
 // writeReadme writes the tables, and keeps what is written by hand below them.
 func (r *Results) writeReadme(name string) error {
-	old, err := os.ReadFile(name)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	_, notes, _ := strings.Cut(string(old), byHand)
 	var b strings.Builder
 	b.WriteString(head)
 	fmt.Fprintf(&b, "\n%s\n", r.Machine)
@@ -41,12 +34,7 @@ func (r *Results) writeReadme(name string) error {
 	}
 	b.WriteString("\n## Memory, inodes, processes\n\nPeak memory in MiB of a run with nothing to do, and of the first run. *Bytes* are what apply keeps of a resource beside HCL's syntax tree. *Touched* are the inodes of which a run with nothing to do changes anything, and in brackets those of which it changes the access time; *processes* are those that it starts.\n")
 	r.memory(&b)
-	b.WriteString("\n" + byHand)
-	if notes == "" {
-		notes = "\n"
-	}
-	b.WriteString(notes)
-	return os.WriteFile(name, []byte(b.String()), 0o644)
+	return setup.WritePage(name, b.String(), byHand)
 }
 
 const head = `# How fast

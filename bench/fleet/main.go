@@ -19,6 +19,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/nodeapply/apply/bench/setup"
 )
 
 func main() {
@@ -108,7 +110,7 @@ func measure() error {
 	}
 	defer os.RemoveAll(dir)
 	file := filepath.Join(dir, "rows.json")
-	r := results{Date: time.Now().UTC().Format("2006-01-02 15:04"), CPUs: runtime.NumCPU(), Before: load()}
+	r := results{Date: time.Now().UTC().Format("2006-01-02 15:04"), CPUs: runtime.NumCPU(), Before: setup.Load()}
 	cmd := exec.Command("go", "test", "./e2e/fleet", "-run", "^TestBench$", "-count=1", "-v", "-timeout", "3h")
 	cmd.Env = append(os.Environ(), "APPLY_FLEET_BENCH="+file)
 	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
@@ -122,7 +124,7 @@ func measure() error {
 	if err != nil {
 		return err
 	}
-	r.After = load()
+	r.After = setup.Load()
 	before, err := readResults()
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -132,16 +134,6 @@ func measure() error {
 		return err
 	}
 	return os.WriteFile(resultsFile, append(text, '\n'), 0o644)
-}
-
-// load is the mean number of processes that wanted a processor in the last minute.
-func load() string {
-	text, err := os.ReadFile("/proc/loadavg")
-	if err != nil {
-		return "unknown"
-	}
-	first, _, _ := strings.Cut(string(text), " ")
-	return first
 }
 
 const intro = `# The fleet, beside others
@@ -161,6 +153,11 @@ Of 18.9 s of processor time that 128 nodes take for a put (` + "`perf record -a`
 the processor's own instructions), 2.0 s sockets: 12.0 s that no put has not that logs in, encrypts, verifies and writes. A tenth of TakTuk's 63 s (48.6 s on another evening, beside 11.1 s of apply) would be 12.7 s of both processors, which
 leaves 0.7 s for all else: it is scheduling (2.0 s), the start of 128 programs (1.3 s), handshakes and certificates (0.8 s), copies in memory (0.6 s), reading the file again for the children
 (0.4 s). So that target is not reached where all nodes share two processors. ` + "`go test ./fleet/tree -run '^$' -bench Hop`" + ` measures one hop.
+
+By the accounting of a control group a node takes 25 ms of processor time for a login with a command, 47 ms for one with a relay and a small file, and 115 ms with 20 MB. Of the relay's own time
+20 % are writes to the page cache, 10 % SHA-256 (each relay hashes each byte once), 8 % AES, 9 % sockets, 7 % page faults, 4 % signatures, 4 % copies; 7 % are sleeps and wake-ups. Of 8.8 ms for its start
+4 ms are initialisers, of which 0.6 ms are this module's. What changed none of that by more than the measurement's noise: one processor for each relay, no garbage collection, chunks of 1 MiB,
+certificates with P-256; without ML-KEM a handshake takes 0.8 ms, not 1.1 ms.
 
 `
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -21,5 +22,18 @@ func TestJoined(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, joined(before, now)); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// README.md is what the results beside it give: nothing of it is written by hand.
+func TestPage(t *testing.T) {
+	t.Chdir("../..")
+	r, err := readResults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := os.ReadFile("bench/fleet/README.md")
+	if diff := cmp.Diff(string(want), string(r.page())); err != nil || diff != "" {
+		t.Error(err, diff)
 	}
 }

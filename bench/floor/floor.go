@@ -3,6 +3,7 @@ package floor
 
 import (
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -19,6 +20,19 @@ type Cost struct {
 	RSS  int64   `json:"rss"`
 }
 
+// CostOf is what a process took that has ended, with those that it has waited for.
+func CostOf(p *os.ProcessState, wall time.Duration) (Cost, error) {
+	u, ok := p.SysUsage().(*syscall.Rusage)
+	if !ok {
+		return Cost{}, errors.New("no resource usage")
+	}
+	return Cost{Wall: wall.Seconds(), CPU: processor(u).Seconds(), RSS: u.Maxrss}, nil
+}
+
+func processor(u *syscall.Rusage) time.Duration {
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
 // Flags reads the state that a program is for, and the further arguments.
 func Flags() (*state.State, []string) {
 	s := &state.State{}
@@ -32,24 +46,21 @@ func Flags() (*state.State, []string) {
 
 // Run does work and prints its cost as JSON. What came before, such as starting the program, is not counted.
 func Run(work func() error) {
-	start, before := time.Now(), cpu()
+	start, before := time.Now(), usage()
 	err := work()
-	cost := Cost{Wall: time.Since(start).Seconds(), CPU: (cpu() - before).Seconds()}
+	took, after := time.Since(start), usage()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	var u syscall.Rusage
-	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u) // cannot fail for the process itself
-	cost.RSS = u.Maxrss
-	_ = json.NewEncoder(os.Stdout).Encode(cost)
+	_ = json.NewEncoder(os.Stdout).Encode(Cost{Wall: took.Seconds(), CPU: (processor(after) - processor(before)).Seconds(), RSS: after.Maxrss})
 }
 
-// cpu is what this process has computed so far.
-func cpu() time.Duration {
-	var u syscall.Rusage
-	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+// usage is what this process has used so far.
+func usage() *syscall.Rusage {
+	u := &syscall.Rusage{}
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, u) // cannot fail for the process itself
+	return u
 }
 
 // texts makes all contents that are declared, which the work is then given.

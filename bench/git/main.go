@@ -14,14 +14,12 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
-
+	"github.com/nodeapply/apply/bench/setup"
 	"github.com/nodeapply/apply/source/sourcetest"
 )
 
@@ -63,20 +61,19 @@ func run() error {
 	defer stop()
 	ctx, cancel := context.WithTimeout(ctx, longest)
 	defer cancel()
-	machine, err := describe()
+	git, err := exec.CommandContext(ctx, "git", "--version").Output()
 	if err != nil {
 		return err
 	}
+	machine := setup.Machine(strings.TrimSpace(string(git)))
 	root, err := os.MkdirTemp("", "bench-git-*")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(root)
 	b := &bench{ctx: ctx, root: root, apply: filepath.Join(root, "apply")}
-	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", b.apply, "./cmd/apply")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return fmt.Errorf("build: %w: %s", err, out)
+	if err := setup.Build(ctx, b.apply, "./cmd/apply"); err != nil {
+		return err
 	}
 	if b.site, err = newRepository(ctx, root); err != nil {
 		return err
@@ -254,19 +251,4 @@ func size(dir string) (total int64, err error) {
 		return nil
 	})
 	return total, err
-}
-
-// describe says when and where this is measured.
-func describe() (string, error) {
-	load, err := os.ReadFile("/proc/loadavg")
-	if err != nil {
-		return "", err
-	}
-	var u unix.Utsname
-	if err := unix.Uname(&u); err != nil {
-		return "", err
-	}
-	git, err := exec.Command("git", "--version").Output()
-	return fmt.Sprintf("Last measured %s: %d processors, Linux %s, %s, load before %s.", time.Now().UTC().Format(time.DateOnly), runtime.NumCPU(),
-		unix.ByteSliceToString(u.Release[:]), strings.TrimSpace(string(git)), strings.Fields(string(load))[0]), err
 }

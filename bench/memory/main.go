@@ -23,7 +23,7 @@ func main() {
 	}
 }
 
-// Use is what memory was in use, in bytes.
+// use is what memory was in use, in bytes.
 type use struct {
 	Resources int   `json:"resources"`
 	Tree      int64 `json:"tree"` // of HCL's syntax tree

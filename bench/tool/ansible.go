@@ -13,8 +13,8 @@ type ansible struct{}
 // Name implements Tool.
 func (ansible) Name() string { return "ansible" }
 
-// Version implements Tool.
-func (ansible) Version() []string { return []string{"ansible", "--version"} }
+// Program implements Tool.
+func (ansible) Program() string { return "ansible" }
 
 // Command implements Tool.
 func (ansible) Command(dir string) (args, env []string) {
@@ -32,12 +32,12 @@ func (ansible) Write(dir string, s *state.State) error {
 	head := "- hosts: localhost\n  connection: local\n  gather_facts: false\n  tasks:\n"
 	switch s.Shape {
 	case state.Nothing:
-		return write(dir, "site.yml", "- hosts: localhost\n  connection: local\n  gather_facts: false\n  tasks: []\n", "", s, nil)
+		return whole(dir, "site.yml", "- hosts: localhost\n  connection: local\n  gather_facts: false\n  tasks: []\n")
 	case state.Folder:
-		return write(dir, "site.yml", head, fmt.Sprintf("  - ansible.builtin.copy: {src: '%s/', dest: '%s', remote_src: true}\n", s.Sources, s.Root), s, nil)
+		return whole(dir, "site.yml", head+fmt.Sprintf("  - ansible.builtin.copy: {src: '%s/', dest: '%s', remote_src: true}\n", s.Sources, s.Root))
 	case state.Each:
-		return write(dir, "site.yml", head, fmt.Sprintf("  - ansible.builtin.copy:\n      dest: '%s/file{{ item }}'\n      mode: '0644'\n      content: '%s{{ item }}'\n    loop: '{{ range(%d) | list }}'\n",
-			s.Root, state.EachLine, s.N), s, nil)
+		return whole(dir, "site.yml", head+fmt.Sprintf("  - ansible.builtin.copy:\n      dest: '%s/file{{ item }}'\n      mode: '0644'\n      content: '%s{{ item }}'\n    loop: '{{ range(%d) | list }}'\n",
+			s.Root, state.EachLine, s.N))
 	}
 	return write(dir, "site.yml", head, "", s, func(t *text, e state.Entry) {
 		switch e.Kind {

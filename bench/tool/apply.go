@@ -9,17 +9,17 @@ import (
 )
 
 // Apply is the program of this repository.
-type Apply struct{ Program string }
+type Apply struct{ Path string }
 
 // Name implements Tool.
 func (Apply) Name() string { return "apply" }
 
-// Version implements Tool.
-func (a Apply) Version() []string { return []string{a.Program, "version"} }
+// Program implements Tool.
+func (a Apply) Program() string { return a.Path }
 
 // Command implements Tool.
 func (a Apply) Command(dir string) (args, env []string) {
-	return []string{a.Program, "--state-dir", filepath.Join(dir, "state"), "--detailed-exitcode", a.manifest(dir)}, nil
+	return []string{a.Path, "--state-dir", filepath.Join(dir, "state"), "--detailed-exitcode", a.manifest(dir)}, nil
 }
 
 // Ended implements Tool.
@@ -40,11 +40,11 @@ func (a Apply) Write(dir string, s *state.State) error {
 	}
 	switch s.Shape {
 	case state.Nothing:
-		return write(dir, "m.hcl", "", "", s, nil)
+		return whole(dir, "m.hcl", "")
 	case state.Folder:
-		return write(dir, "m.hcl", fmt.Sprintf("file %q {\n  ensure  = \"directory\"\n  recurse = true\n  source  = %q\n}\n", s.Root, s.Sources), "", s, nil)
+		return whole(dir, "m.hcl", fmt.Sprintf("file %q {\n  ensure  = \"directory\"\n  recurse = true\n  source  = %q\n}\n", s.Root, s.Sources))
 	case state.Each:
-		return write(dir, "m.hcl", each(s), "", s, nil)
+		return whole(dir, "m.hcl", each(s))
 	}
 	var t *text
 	var err error

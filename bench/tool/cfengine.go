@@ -13,8 +13,8 @@ type cfengine struct{}
 // Name implements Tool.
 func (cfengine) Name() string { return "cfengine" }
 
-// Version implements Tool.
-func (cfengine) Version() []string { return []string{"cf-agent", "--version"} }
+// Program implements Tool.
+func (cfengine) Program() string { return "cf-agent" }
 
 // Command implements Tool.
 func (cfengine) Command(dir string) (args, env []string) {
@@ -39,16 +39,16 @@ func (cfengine) Write(dir string, s *state.State) error {
 	head := "body common control { bundlesequence => { \"main\" }; }\n" + bodies + "bundle agent main\n{\n"
 	switch s.Shape {
 	case state.Nothing:
-		return write(dir, "site.cf", head, "}\n", s, nil)
+		return whole(dir, "site.cf", head+"}\n")
 	case state.Folder:
-		return write(dir, "site.cf", head, fmt.Sprintf("files:\n  \"%s/.\" create => \"true\";\n  \"%s\" copy_from => tree(\"%s\"), depth_search => all;\n}\n", s.Root, s.Root, s.Sources), s, nil)
+		return whole(dir, "site.cf", head+fmt.Sprintf("files:\n  \"%s/.\" create => \"true\";\n  \"%s\" copy_from => tree(\"%s\"), depth_search => all;\n}\n", s.Root, s.Root, s.Sources))
 	case state.Each:
 		numbers := `"0"` // a range of one is an error, which has cf-agent start its server
 		if s.N > 1 {
 			numbers = fmt.Sprintf(`expandrange("[0-%d]", 1)`, s.N-1)
 		}
-		return write(dir, "site.cf", head, fmt.Sprintf("vars:\n  \"line\" string => \"%s\";\n  \"i\" slist => { %s };\nfiles:\n  \"%s/file$(i)\" create => \"true\", perms => m(\"0644\"), content => \"$(line)$(i)\";\n}\n",
-			state.EachLine, numbers, s.Root), s, nil)
+		return whole(dir, "site.cf", head+fmt.Sprintf("vars:\n  \"line\" string => \"%s\";\n  \"i\" slist => { %s };\nfiles:\n  \"%s/file$(i)\" create => \"true\", perms => m(\"0644\"), content => \"$(line)$(i)\";\n}\n",
+			state.EachLine, numbers, s.Root))
 	}
 	section := ""
 	return write(dir, "site.cf", head, "}\n", s, func(t *text, e state.Entry) {

@@ -13,8 +13,8 @@ type itamae struct{}
 // Name implements Tool.
 func (itamae) Name() string { return "itamae" }
 
-// Version implements Tool.
-func (itamae) Version() []string { return []string{"itamae", "version"} }
+// Program implements Tool.
+func (itamae) Program() string { return "itamae" }
 
 // Command implements Tool.
 func (itamae) Command(dir string) (args, env []string) {
@@ -30,11 +30,11 @@ func (itamae) Ended(exit int, out []byte) (ok, changed bool) {
 func (itamae) Write(dir string, s *state.State) error {
 	switch s.Shape {
 	case state.Nothing:
-		return write(dir, "recipe.rb", "", "", s, nil)
+		return whole(dir, "recipe.rb", "")
 	case state.Folder:
-		return write(dir, "recipe.rb", fmt.Sprintf("remote_directory '%s' do\n  source '%s'\nend\n", s.Root, s.Sources), "", s, nil)
+		return whole(dir, "recipe.rb", fmt.Sprintf("remote_directory '%s' do\n  source '%s'\nend\n", s.Root, s.Sources))
 	case state.Each:
-		return write(dir, "recipe.rb", fmt.Sprintf("%d.times do |i|\n  file \"%s/file#{i}\" do\n    mode '0644'\n    content \"%s#{i}\"\n  end\nend\n", s.N, s.Root, state.EachLine), "", s, nil)
+		return whole(dir, "recipe.rb", fmt.Sprintf("%d.times do |i|\n  file \"%s/file#{i}\" do\n    mode '0644'\n    content \"%s#{i}\"\n  end\nend\n", s.N, s.Root, state.EachLine))
 	}
 	return write(dir, "recipe.rb", "", "", s, func(t *text, e state.Entry) {
 		switch e.Kind {

@@ -13,8 +13,8 @@ type puppet struct{}
 // Name implements Tool.
 func (puppet) Name() string { return "puppet" }
 
-// Version implements Tool.
-func (puppet) Version() []string { return []string{"puppet", "--version"} }
+// Program implements Tool.
+func (puppet) Program() string { return "puppet" }
 
 // Command implements Tool.
 func (puppet) Command(dir string) (args, env []string) {
@@ -29,12 +29,12 @@ func (puppet) Ended(exit int, _ []byte) (ok, changed bool) { return exit == 0 ||
 func (puppet) Write(dir string, s *state.State) error {
 	switch s.Shape {
 	case state.Nothing:
-		return write(dir, "site.pp", "", "", s, nil)
+		return whole(dir, "site.pp", "")
 	case state.Folder:
-		return write(dir, "site.pp", fmt.Sprintf("file { '%s': ensure => directory, recurse => true, source => '%s' }\n", s.Root, s.Sources), "", s, nil)
+		return whole(dir, "site.pp", fmt.Sprintf("file { '%s': ensure => directory, recurse => true, source => '%s' }\n", s.Root, s.Sources))
 	case state.Each:
-		return write(dir, "site.pp", fmt.Sprintf("$line = '%s'\nInteger[0, %d].each |$i| {\n  file { \"%s/file${i}\": ensure => file, mode => '0644', content => \"${line}${i}\" }\n}\n",
-			state.EachLine, s.N-1, s.Root), "", s, nil)
+		return whole(dir, "site.pp", fmt.Sprintf("$line = '%s'\nInteger[0, %d].each |$i| {\n  file { \"%s/file${i}\": ensure => file, mode => '0644', content => \"${line}${i}\" }\n}\n",
+			state.EachLine, s.N-1, s.Root))
 	}
 	return write(dir, "site.pp", "", "", s, func(t *text, e state.Entry) {
 		switch e.Kind {

@@ -16,8 +16,8 @@ import (
 type Tool interface {
 	// Name is what the tool is called.
 	Name() string
-	// Version is the command that prints its version.
-	Version() []string
+	// Program is what must be there to run it.
+	Program() string
 	// Write writes s in the tool's language into the folder dir.
 	Write(dir string, s *state.State) error
 	// Command is the command that brings the machine to what Write wrote to dir, and its environment beside PATH.
@@ -53,17 +53,25 @@ func (t *text) put(format string, args ...any) { fmt.Fprintf(t, format, args...)
 
 func (t *text) close() error { return errors.Join(t.Flush(), t.f.Close()) }
 
+// whole makes the file name in dir.
+func whole(dir, name, content string) error {
+	t, err := create(dir, name)
+	if err != nil {
+		return err
+	}
+	_, _ = t.WriteString(content) // a bufio.Writer keeps its error for Flush
+	return t.close()
+}
+
 // write makes the file name in dir: head, then body for each entry, then tail.
 func write(dir, name, head, tail string, s *state.State, body func(t *text, e state.Entry)) error {
 	t, err := create(dir, name)
 	if err != nil {
 		return err
 	}
-	_, _ = t.WriteString(head) // a bufio.Writer keeps its error for Flush
-	if body != nil {
-		for e := range s.Entries {
-			body(t, e)
-		}
+	_, _ = t.WriteString(head)
+	for e := range s.Entries {
+		body(t, e)
 	}
 	_, _ = t.WriteString(tail)
 	return t.close()

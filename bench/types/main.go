@@ -14,10 +14,12 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/nodeapply/apply/bench/floor"
+	"github.com/nodeapply/apply/bench/setup"
 )
 
 func main() {
@@ -48,18 +50,17 @@ func measure(ctx context.Context, gib, files int) (err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(b.dir)) }()
 	b.program = filepath.Join(b.dir, "apply")
-	build := exec.CommandContext(ctx, "go", "build", "-o", b.program, "github.com/nodeapply/apply/cmd/apply")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return fmt.Errorf("build: %w: %s", err, out)
+	if err := setup.Build(ctx, b.program, "./cmd/apply"); err != nil {
+		return err
 	}
+	machine := setup.Machine()
 	if err := b.flood(ctx, gib); err != nil {
 		return err
 	}
 	if err := b.trees(ctx, files); err != nil {
 		return err
 	}
-	return os.WriteFile("bench/types/README.md", []byte(head+machine()+"\n\n| what | wall s | processor s | peak MiB |\n|:--|--:|--:|--:|\n"+strings.Join(b.rows, "\n")+"\n"), 0o644)
+	return os.WriteFile("bench/types/README.md", []byte(head+machine+"\n\n| what | wall s | processor s | peak MiB |\n|:--|--:|--:|--:|\n"+strings.Join(b.rows, "\n")+"\n"), 0o644)
 }
 
 // flood is output without line ends, and of short lines.
@@ -140,28 +141,13 @@ func (b *bench) run(ctx context.Context, what string, want int, manifest string,
 	if got := cmd.ProcessState.ExitCode(); got != want {
 		return fmt.Errorf("%s: exit code %d, want %d: %.2000s", what, got, want, out.String())
 	}
-	u, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage)
-	if !ok {
-		return errors.New("no resource usage")
+	c, err := floor.CostOf(cmd.ProcessState, wall)
+	if err != nil {
+		return err
 	}
-	cpu := time.Duration(u.Utime.Nano() + u.Stime.Nano())
-	b.rows = append(b.rows, fmt.Sprintf("| %s | %.2f | %.2f | %d |", what, wall.Seconds(), cpu.Seconds(), u.Maxrss>>10))
+	b.rows = append(b.rows, fmt.Sprintf("| %s | %.2f | %.2f | %d |", what, c.Wall, c.CPU, c.RSS>>10))
 	fmt.Fprintln(os.Stderr, b.rows[len(b.rows)-1])
 	return nil
-}
-
-func machine() string {
-	var u syscall.Utsname
-	release := ""
-	if syscall.Uname(&u) == nil {
-		for _, c := range u.Release {
-			if c == 0 {
-				break
-			}
-			release += string(rune(c))
-		}
-	}
-	return fmt.Sprintf("\nLast measured %s: %d processors, Linux %s.", time.Now().Format(time.DateOnly), runtime.NumCPU(), release)
 }
 
 const head = `# Much at once
