@@ -51,11 +51,7 @@ func failAll(t *testing.T, s scene) failures {
 	t.Helper()
 	base := onTmpfs(t)
 	st := s.set(t, base)
-	before := st.look(t)
-	if res := st.traced(t, nil); res.ExitCode != 0 {
-		t.Fatalf("undisturbed: exit code %d\n%s", res.ExitCode, res.Output)
-	}
-	after := st.look(t)
+	before, after := st.undisturbed(t)
 	var v failures
 	step := 3
 	if whole || st.control != "" {

@@ -3,7 +3,6 @@
 package fault
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -11,7 +10,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 )
 
 // figure is one line of the table in docs/safety.md.
@@ -79,8 +77,4 @@ func parse(table string) []figure {
 		all = append(all, figure{what: cells[0], run: cells[3], ours: cells[1], control: cells[2]})
 	}
 	return all
-}
-
-func timeout(t *testing.T, d time.Duration) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(t.Context(), d)
 }

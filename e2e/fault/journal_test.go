@@ -3,6 +3,7 @@
 package fault
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -61,7 +62,7 @@ func TestJournalThatCannotBeWritten(t *testing.T) {
 		main := filepath.Join(dir, "main.hcl")
 		writeFile(t, main, text, 0o644)
 		state := filepath.Join(dir, "later")
-		ctx, cancel := timeout(t, limit)
+		ctx, cancel := context.WithTimeout(t.Context(), limit)
 		defer cancel()
 		made := false
 		res, err := ptrace.Run(ctx, ptrace.Options{

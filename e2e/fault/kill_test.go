@@ -53,15 +53,23 @@ type verdict struct {
 	faults           []string
 }
 
+// add counts one more point, and what was found there.
+func (v *verdict) add(where string, found []string, lost bool) {
+	v.kills++
+	if len(found) > 0 {
+		v.red++
+		v.faults = append(v.faults, where+":\n\t"+strings.Join(found, "\n\t"))
+	}
+	if lost {
+		v.lost++
+	}
+}
+
 func killAll(t *testing.T, s scene, every bool) verdict {
 	t.Helper()
 	base := onTmpfs(t)
 	st := s.set(t, base)
-	before := st.look(t)
-	if res := st.traced(t, nil); res.ExitCode != 0 {
-		t.Fatalf("undisturbed: exit code %d\n%s", res.ExitCode, res.Output)
-	}
-	after := st.look(t)
+	before, after := st.undisturbed(t)
 	if maps.Equal(before, after) {
 		t.Fatal("the scene changes nothing")
 	}
@@ -82,15 +90,8 @@ func killAll(t *testing.T, s scene, every bool) verdict {
 		if at.N == 0 {
 			return v
 		}
-		v.kills++
 		found, lost := st.judge(t, res, before, after)
-		if len(found) > 0 {
-			v.red++
-			v.faults = append(v.faults, fmt.Sprintf("killed before %v:\n\t%s", at, strings.Join(found, "\n\t")))
-		}
-		if lost {
-			v.lost++
-		}
+		v.add(fmt.Sprintf("killed before %v", at), found, lost)
 	}
 }
 

@@ -14,12 +14,6 @@ import (
 // TestLimits gives each command that reads manifests one over each bound: it refuses it in time, within memory, and names the place.
 func TestLimits(t *testing.T) {
 	dir := t.TempDir()
-	var doubling strings.Builder
-	doubling.WriteString("locals {\n  a0 = \"xxxxxxxxxxxxxxxx\"\n")
-	for i := range 40 {
-		fmt.Fprintf(&doubling, "  a%d = \"${local.a%d}${local.a%d}\"\n", i+1, i, i)
-	}
-	doubling.WriteString("}\noutput \"x\" { value = local.a40 }\n")
 	const nested = "locals {\n  a = range(0, 300)\n}\noutput \"x\" {\n  value = [for a in local.a : [for b in local.a : [for c in local.a : [for d in local.a : d]]]]\n}\n"
 	tests := map[string]struct {
 		text     string
@@ -29,7 +23,7 @@ func TestLimits(t *testing.T) {
 		"operators": {text: "locals {\n  a = " + strings.Repeat("1+", 10_001) + "1\n}\n"},
 		"size":      {text: "# " + strings.Repeat("x", 1<<20) + "\n"},
 		"time":      {text: nested, evaluate: true},
-		"memory":    {text: doubling.String(), evaluate: true},
+		"memory":    {text: doubled(40, `"xxxxxxxxxxxxxxxx"`, `"${@}${@}"`) + "output \"x\" { value = local.a40 }\n", evaluate: true},
 	}
 	commands := [][]string{{}, {"plan"}, {"validate"}, {"graph"}, {"fmt", "--check"}, {"why", "file.x"}}
 	tried := 0

@@ -3,6 +3,7 @@
 package fault
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -67,7 +68,7 @@ func hoarded(t *testing.T, line string) int64 {
 // flooded runs a program whose output nobody keeps.
 func flooded(t *testing.T, args ...string) (code int, peak int64) {
 	t.Helper()
-	ctx, cancel := timeout(t, 40*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 40*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	if err := cmd.Run(); cmd.ProcessState == nil {

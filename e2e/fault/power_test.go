@@ -87,11 +87,7 @@ func (d *disk) cutAll(t *testing.T, s scene) verdict {
 		return st
 	}
 	st := set()
-	before := st.look(t)
-	if res := st.traced(t, nil); res.ExitCode != 0 {
-		t.Fatalf("undisturbed: exit code %d\n%s", res.ExitCode, res.Output)
-	}
-	after := st.look(t)
+	before, after := st.undisturbed(t)
 	step, hows := 1, []string{"shutdown -f"}
 	switch {
 	case whole:
@@ -120,15 +116,8 @@ func (d *disk) cutAll(t *testing.T, s scene) verdict {
 			}
 			command(t, "umount", d.dir)
 			d.mount(t)
-			v.kills++
 			found, lost := st.judge(t, res, before, after)
-			if len(found) > 0 {
-				v.red++
-				v.faults = append(v.faults, fmt.Sprintf("%s before %v:\n\t%s", how, at, strings.Join(found, "\n\t")))
-			}
-			if lost {
-				v.lost++
-			}
+			v.add(fmt.Sprintf("%s before %v", how, at), found, lost)
 		}
 	}
 }

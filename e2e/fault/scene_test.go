@@ -3,6 +3,7 @@
 package fault
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -184,11 +185,21 @@ func (st *stage) make(t *testing.T, e entry) {
 	} else if strings.HasSuffix(e.name, "/") {
 		err = errors.Join(os.Mkdir(name, 0o700), os.Chmod(name, e.mode))
 	} else {
-		err = errors.Join(os.WriteFile(name, []byte(e.content), 0o600), os.Chmod(name, e.mode))
+		writeFile(t, name, e.content, e.mode)
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// undisturbed runs the program to its end, and returns what was there and what is.
+func (st *stage) undisturbed(t *testing.T) (before, after map[string]thing) {
+	t.Helper()
+	before = st.look(t)
+	if res := st.traced(t, nil); res.ExitCode != 0 {
+		t.Fatalf("undisturbed: exit code %d\n%s", res.ExitCode, res.Output)
+	}
+	return before, st.look(t)
 }
 
 // traced runs the program until call after call is judged by at.
@@ -199,7 +210,7 @@ func (st *stage) traced(t *testing.T, at func(ptrace.Call) ptrace.Verdict) ptrac
 
 func (st *stage) tracedIf(t *testing.T, which func(ptrace.Call) bool, at func(ptrace.Call) ptrace.Verdict) ptrace.Result {
 	t.Helper()
-	ctx, cancel := timeout(t, limit)
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
 	var done []string // to what a call was disturbed
 	judge := at

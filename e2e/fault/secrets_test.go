@@ -144,26 +144,27 @@ func TestSecrets(t *testing.T) {
 		}
 	}
 	text := strings.ReplaceAll(secretive, "DIR", dir)
-	for _, args := range [][]string{{"--noop"}, {"--noop", "--json"}, {"--json", "--log-level", "debug"}, {"--color", "always", "-v"}} {
+	for _, flags := range [][]string{{"--noop"}, {"--noop", "--json"}, {"--json", "--log-level", "debug"}, {"--color", "always", "-v"}} {
+		noop := slices.Contains(flags, "--noop")
 		for _, name := range []string{"plain", "coded", "ready"} {
 			_ = os.Remove(filepath.Join(dir, name))
 		}
 		writeFile(t, filepath.Join(dir, "old"), "before\n", 0o644)
 		main := filepath.Join(dir, "main.hcl")
 		writeFile(t, main, text, 0o644)
-		args = append([]string{programs.apply, "--state-dir", filepath.Join(dir, "state"), main, "--var-file", varFile,
-			"--report", filepath.Join(dir, "report.json"), "--report", filepath.Join(dir, "report.xml"), "--report", filepath.Join(dir, "report.html"), "--report", filepath.Join(dir, "report.prom")}, args...)
+		args := append([]string{programs.apply, "--state-dir", filepath.Join(dir, "state"), main, "--var-file", varFile,
+			"--report", filepath.Join(dir, "report.json"), "--report", filepath.Join(dir, "report.xml"), "--report", filepath.Join(dir, "report.html"), "--report", filepath.Join(dir, "report.prom")}, flags...)
 		listed := make(chan string, 1)
-		if !slices.Contains(args, "--noop") {
+		if !noop {
 			ready := fifo(t, dir, "ready")
 			go func() { listed <- processes(ready) }()
 		}
 		end := runProgram(t, limit, args...)
-		if want := map[bool]int{true: 0, false: 4}[slices.Contains(args, "--noop")]; end.code != want {
+		if want := map[bool]int{true: 0, false: 4}[noop]; end.code != want {
 			t.Errorf("%q: exit code %d, want %d\n%s", args, end.code, want, end.output())
 		}
-		search(strings.Join(args[12:], " "), end.output())
-		if !slices.Contains(args, "--noop") {
+		search(strings.Join(flags, " "), end.output())
+		if !noop {
 			search("process listing", <-listed)
 		}
 	}

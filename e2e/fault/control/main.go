@@ -13,7 +13,7 @@ import (
 	"path/filepath"
 )
 
-// New is the content that the files are to have.
+// The contents that the files are to have.
 const (
 	newConf   = "new configuration\n"
 	newSecret = "s3cret\n"

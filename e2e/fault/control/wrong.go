@@ -42,11 +42,7 @@ func leak(dir string, args []string) error {
 	if err != nil {
 		return err
 	}
-	for i, secret := range args {
-		if i == 0 {
-			fmt.Println(base64.StdEncoding.EncodeToString([]byte(secret)))
-		}
-	}
+	fmt.Println(base64.StdEncoding.EncodeToString([]byte(args[0])))
 	_, err = fmt.Printf("%d bytes\n", len(b))
 	return err
 }

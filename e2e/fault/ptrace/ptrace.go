@@ -267,16 +267,15 @@ func (t *tracer) before(tid int) (held bool) {
 	return false
 }
 
-// track remembers a thread and says whether it is new.
-func (t *tracer) track(tid int) bool {
+// track remembers a thread.
+func (t *tracer) track(tid int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.seen[tid] {
-		return false
+		return
 	}
 	t.seen[tid] = true
 	t.groups[processOf(tid)] = true
-	return true
 }
 
 func (t *tracer) forget(tid int) {
