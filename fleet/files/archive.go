@@ -11,7 +11,7 @@ import (
 	"sort"
 
 	"github.com/nodeapply/apply/fleet/place"
-	"github.com/nodeapply/apply/fleet/tree"
+	"github.com/nodeapply/apply/fleet/tree/content"
 )
 
 // Archive is a bundle as the bytes of a tar archive, which can be read from any place: SUMS, then the sources below data/.
@@ -19,7 +19,7 @@ type Archive struct {
 	parts []part
 	size  int64
 	own   []place.Span
-	holes []tree.Hole
+	holes []content.Hole
 }
 
 // part is a piece of an archive: of a file, or held here.
@@ -50,7 +50,7 @@ func (b *Bundle) Archive() (*Archive, error) {
 					return nil, err
 				}
 				for _, h := range found {
-					a.holes = append(a.holes, tree.Hole{Offset: a.size + h.Offset, Size: h.Size})
+					a.holes = append(a.holes, content.Hole{Offset: a.size + h.Offset, Size: h.Size})
 				}
 			}
 			a.add(part{file: e.file, data: e.content, size: e.header.Size})
@@ -58,12 +58,12 @@ func (b *Bundle) Archive() (*Archive, error) {
 		}
 	}
 	a.add(part{data: make([]byte, 2*block), size: 2 * block})
-	a.holes = largest(a.holes, tree.MaxHoles)
+	a.holes = largest(a.holes, content.MaxHoles)
 	return a, nil
 }
 
-// Holes are the parts of the contents in Own that take no space here, at most tree.MaxHoles of them.
-func (a *Archive) Holes() []tree.Hole { return a.holes }
+// Holes are the parts of the contents in Own that take no space here, at most content.MaxHoles of them.
+func (a *Archive) Holes() []content.Hole { return a.holes }
 
 func (a *Archive) add(p part) {
 	if p.size > 0 {

@@ -12,6 +12,7 @@ import (
 	"github.com/nodeapply/apply/fleet/place"
 	"github.com/nodeapply/apply/fleet/tree"
 	"github.com/nodeapply/apply/fleet/tree/authority"
+	"github.com/nodeapply/apply/fleet/tree/content"
 	"github.com/nodeapply/apply/fleet/wire"
 	"github.com/nodeapply/apply/host/local"
 )
@@ -119,7 +120,7 @@ func (n *node) put(ctx context.Context, c *wire.Call) (_ wire.End, err error) {
 }
 
 // holes are those of a content, as spans.
-func holes(s *tree.Spec) []place.Span {
+func holes(s *content.Spec) []place.Span {
 	out := make([]place.Span, len(s.Holes))
 	for i, h := range s.Holes {
 		out[i] = place.Span(h)

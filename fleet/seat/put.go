@@ -14,6 +14,7 @@ import (
 	"github.com/nodeapply/apply/fleet/transport"
 	"github.com/nodeapply/apply/fleet/tree"
 	"github.com/nodeapply/apply/fleet/tree/authority"
+	"github.com/nodeapply/apply/fleet/tree/content"
 	"github.com/nodeapply/apply/fleet/wire"
 )
 
@@ -25,7 +26,7 @@ type Put struct {
 	program   *Program
 	bundle    *files.Bundle
 	archive   *files.Archive
-	spec      *tree.Spec
+	spec      *content.Spec
 	authority *authority.Authority
 	tree      *tree.Tree
 	asked     atomic.Int64
@@ -40,7 +41,7 @@ func NewPut(p *Program, b *files.Bundle) (*Put, error) {
 	if err != nil {
 		return nil, err
 	}
-	spec, err := tree.NewSpec(archive, archive.Size(), archive.Holes())
+	spec, err := content.New(archive, archive.Size(), archive.Holes())
 	if err != nil {
 		return nil, err
 	}

@@ -12,12 +12,13 @@ import (
 
 	"github.com/nodeapply/apply/fleet/tree"
 	"github.com/nodeapply/apply/fleet/tree/authority"
+	"github.com/nodeapply/apply/fleet/tree/content"
 )
 
 // BenchmarkHop measures the processor time that both nodes of one hop need for 64 MiB.
 func BenchmarkHop(b *testing.B) {
-	data := content(64 << 20)
-	spec, err := tree.NewSpec(bytes.NewReader(data), int64(len(data)), nil)
+	data := varied(64 << 20)
+	spec, err := content.New(bytes.NewReader(data), int64(len(data)), nil)
 	if err != nil {
 		b.Fatal(err)
 	}

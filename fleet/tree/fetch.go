@@ -1,3 +1,9 @@
+// Package tree brings one content to many nodes through each other: every node gets it from a parent, of which the first get it from the seat, and passes
+// each piece on as soon as it has it.
+//
+// What a node takes over it has verified against hashes that the seat told it over ssh, so a parent can neither alter anything nor pass on what it has not got.
+// Nodes speak mutual TLS with certificates made for the run, by an authority that ends with it. A parent that is dead, slow or wrong is named, and left for the
+// next one: at last the seat.
 package tree
 
 import (
@@ -10,6 +16,7 @@ import (
 	"time"
 
 	"github.com/nodeapply/apply/fleet/tree/authority"
+	"github.com/nodeapply/apply/fleet/tree/content"
 )
 
 // Source is a node that has or is getting a content. Its JSON is part of the protocol.
@@ -27,7 +34,7 @@ type Note struct {
 
 // Order is what a node is told to get, and from where.
 type Order struct {
-	Spec     *Spec         `json:"spec"`
+	Spec     *content.Spec `json:"spec"`
 	Sources  []Source      `json:"sources"`  // one after the other, then the seat
 	Patience time.Duration `json:"patience"` // for a source's first chunk
 }
@@ -44,7 +51,7 @@ const (
 // Fetch gets a content into file, from the first source that has it right; others can get it from the Store meanwhile. It tells what was wrong with the
 // sources that it left.
 func (s *Store) Fetch(ctx context.Context, o Order, id *authority.Identity, file File, seat Seat) ([]Note, error) {
-	if err := o.Spec.check(); err != nil {
+	if err := o.Spec.Check(); err != nil {
 		return nil, err
 	}
 	config, err := id.TLS()
@@ -57,7 +64,7 @@ func (s *Store) Fetch(ctx context.Context, o Order, id *authority.Identity, file
 	}
 	var notes []Note
 	for _, src := range o.Sources {
-		if h.have == o.Spec.count() {
+		if h.have == o.Spec.Count() {
 			return notes, nil
 		}
 		err := s.from(ctx, h, o.Patience, func(ctx context.Context) (io.ReadCloser, error) {
@@ -68,16 +75,15 @@ func (s *Store) Fetch(ctx context.Context, o Order, id *authority.Identity, file
 			s.fail(h, err)
 			return notes, err
 		}
+		if _, own := errors.AsType[*localError](err); own { // no other source would help
+			s.fail(h, err)
+			return notes, err
+		}
 		if err != nil {
 			notes = append(notes, Note{src.Name, err.Error()})
 		}
-		var local *localError
-		if errors.As(err, &local) {
-			s.fail(h, err)
-			return notes[:len(notes)-1], local.error // no other source would help
-		}
 	}
-	if h.have == o.Spec.count() {
+	if h.have == o.Spec.Count() {
 		return notes, nil
 	}
 	err = s.from(ctx, h, seatPatience, func(ctx context.Context) (io.ReadCloser, error) { return seat(ctx, o.Spec.ID, h.have*o.Spec.Chunk) })
@@ -90,6 +96,14 @@ func (s *Store) Fetch(ctx context.Context, o Order, id *authority.Identity, file
 // localError is a problem of this node.
 type localError struct{ error }
 
+func (e *localError) Unwrap() error { return e.error }
+
+// slowest is what a source must bring in the mean, in bytes a second: below it another one is tried.
+const slowest = 256 << 10
+
+// atSlowest is how long n bytes take there.
+func atSlowest(n int64) time.Duration { return time.Duration(n) * time.Second / slowest }
+
 // from reads the chunks that are missing from one source.
 func (s *Store) from(ctx context.Context, h *held, patience time.Duration, open func(context.Context) (io.ReadCloser, error)) error {
 	left := h.spec.Size - h.have*h.spec.Chunk
@@ -100,15 +114,15 @@ func (s *Store) from(ctx context.Context, h *held, patience time.Duration, open 
 		return err
 	}
 	defer r.Close()
-	buffer := make([]byte, h.spec.length(0))
-	for i := h.have; i < h.spec.count(); i++ {
-		if h.spec.empty(i) {
+	buffer := make([]byte, h.spec.Length(0))
+	for i := h.have; i < h.spec.Count(); i++ {
+		if h.spec.Empty(i) {
 			if err := s.keep(h, nil); err != nil {
 				return &localError{err}
 			}
 			continue
 		}
-		buffer = buffer[:h.spec.length(i)]
+		buffer = buffer[:h.spec.Length(i)]
 		limit := patience + atSlowest(h.spec.Chunk)
 		late := time.AfterFunc(limit, func() { r.Close() })
 		stop := context.AfterFunc(ctx, func() { r.Close() })
@@ -122,7 +136,7 @@ func (s *Store) from(ctx context.Context, h *held, patience time.Duration, open 
 		case err != nil:
 			return fmt.Errorf("ended in chunk %d: %w", i, err)
 		}
-		if !h.spec.holds(i, buffer) {
+		if !h.spec.Holds(i, buffer) {
 			return fmt.Errorf("altered data: chunk %d is not what the seat announced", i)
 		}
 		if err := s.keep(h, buffer); err != nil {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io"
 	"sync"
+
+	"github.com/nodeapply/apply/fleet/tree/content"
 )
 
 // Store is the contents that a node has or is getting. It may be used by several goroutines.
@@ -22,7 +24,7 @@ type File interface {
 
 // held is a content of which the first chunks are there.
 type held struct {
-	spec *Spec
+	spec *content.Spec
 	file File
 	have int64 // chunks, each verified
 	err  error // no more will come
@@ -36,7 +38,7 @@ func NewStore() *Store {
 }
 
 // add takes up a content that is to come into file.
-func (s *Store) add(spec *Spec, file File) (*held, error) {
+func (s *Store) add(spec *content.Spec, file File) (*held, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.held[spec.ID] != nil {
@@ -68,6 +70,9 @@ func (s *Store) fail(h *held, err error) {
 	s.change.Broadcast()
 }
 
+// piece is how much of a content is written at once, in bytes.
+const piece = 256 << 10
+
 // copy writes a content from an offset, as its chunks come. It waits for a content that nobody has spoken of yet.
 func (s *Store) copy(ctx context.Context, w io.Writer, id string, offset int64) error {
 	stop := context.AfterFunc(ctx, func() {
@@ -76,7 +81,7 @@ func (s *Store) copy(ctx context.Context, w io.Writer, id string, offset int64) 
 		s.change.Broadcast()
 	})
 	defer stop()
-	buffer := make([]byte, minChunk)
+	buffer := make([]byte, piece)
 	for {
 		h, there, err := s.await(ctx, id, offset)
 		if err != nil {

@@ -1,4 +1,4 @@
-package tree
+package content
 
 import (
 	"errors"
@@ -27,25 +27,25 @@ func (s *Spec) checkHoles() error {
 	return nil
 }
 
-// empty tells whether a chunk lies in a hole: it does not travel, as who gets it knows what is in it.
-func (s *Spec) empty(i int64) bool {
-	from, to := i*s.Chunk, i*s.Chunk+s.length(i)
+// Empty tells whether a chunk lies in a hole: it does not travel, as who gets it knows what is in it.
+func (s *Spec) Empty(i int64) bool {
+	from, to := i*s.Chunk, i*s.Chunk+s.Length(i)
 	n := sort.Search(len(s.Holes), func(n int) bool { return s.Holes[n].Offset+s.Holes[n].Size >= to })
 	return n < len(s.Holes) && s.Holes[n].Offset <= from
 }
 
 // travels is the first part of the content from offset to end that travels; it begins at end where nothing does.
 func (s *Spec) travels(offset, end int64) (from, to int64) {
-	for from = offset; from < end && s.empty(from/s.Chunk); {
+	for from = offset; from < end && s.Empty(from/s.Chunk); {
 		from = min((from/s.Chunk+1)*s.Chunk, end)
 	}
-	for to = from; to < end && !s.empty(to/s.Chunk); {
+	for to = from; to < end && !s.Empty(to/s.Chunk); {
 		to = min((to/s.Chunk+1)*s.Chunk, end)
 	}
 	return from, to
 }
 
-// Send writes what travels of a content from offset to end, as Fetch wants to read it.
+// Send writes what travels of a content from offset to end, for who reads it chunk by chunk, but for those that are empty.
 func (s *Spec) Send(w io.Writer, r io.ReaderAt, offset, end int64, buffer []byte) error {
 	for offset < end {
 		from, to := s.travels(offset, end)
