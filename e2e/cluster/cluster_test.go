@@ -70,41 +70,45 @@ const usual = `
 // else GlusterFS is.
 func newCluster(t *testing.T, n int, inputs string, packages ...string) *cluster {
 	t.Helper()
-	l := lab.New(t)
-	ctx := t.Context()
 	if packages == nil {
 		packages = []string{"glusterfs-server", "glusterfs-client"}
 	}
-	base, err := image.With(ctx, packages...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var specs []lab.Spec
-	for i := range n {
-		specs = append(specs, lab.Spec{Name: fmt.Sprintf("node%02d", i+1), Image: base, Disks: []int64{512 << 20}})
-	}
-	c := &cluster{t: t, lab: l}
-	if c.nodes, err = l.Boot(ctx, specs...); err != nil {
-		t.Fatal(err)
-	}
-	binary := lab.Binary(t)
-	for _, node := range c.nodes {
-		if err := node.CopyBinary(ctx, binary); err != nil {
-			t.Fatal(err)
-		}
-	}
+	c := boot(t, n, 512<<20, packages...)
 	c.inputs(inputs)
 	c.enroll()
+	return c
+}
+
+// boot boots nodes with apply, packages and an empty disk each, of so many bytes.
+func boot(t *testing.T, n int, disk int64, packages ...string) *cluster {
+	t.Helper()
+	c := &cluster{t: t, lab: lab.New(t)}
+	base, err := image.With(t.Context(), packages...)
+	c.check(err)
+	var specs []lab.Spec
+	for i := range n {
+		specs = append(specs, lab.Spec{Name: fmt.Sprintf("node%02d", i+1), Image: base, Disks: []int64{disk}})
+	}
+	c.nodes, err = c.lab.Boot(t.Context(), specs...)
+	c.check(err)
+	binary := lab.Binary(t)
+	for _, node := range c.nodes {
+		c.check(node.CopyBinary(t.Context(), binary))
+	}
 	return c
 }
 
 // inputs writes the manifest on all nodes.
 func (c *cluster) inputs(inputs string) {
 	c.t.Helper()
+	c.put("/srv/main.hcl", fmt.Sprintf(manifest, inputs), 0o644)
+}
+
+// put writes a file on all nodes.
+func (c *cluster) put(name, text string, mode os.FileMode) {
+	c.t.Helper()
 	for _, node := range c.nodes {
-		if err := node.Put(c.t.Context(), "/srv/main.hcl", fmt.Appendf(nil, manifest, inputs), 0o644); err != nil {
-			c.t.Fatal(err)
-		}
+		c.check(node.Put(c.t.Context(), name, []byte(text), mode))
 	}
 }
 
@@ -170,22 +174,26 @@ type ongoing struct {
 	process *lab.Process
 }
 
-// start runs apply on nodes, all at the same time.
+// start runs apply on nodes, all at the same time, until so many are there at least.
 func (c *cluster) start(nodes []*lab.Node, least int) []ongoing {
 	c.t.Helper()
 	var entries []string
 	for _, n := range c.nodes {
 		entries = append(entries, fmt.Sprintf("%q:%q", n.Name, n.Addr))
 	}
+	return c.apply(nodes, "--group", "gluster", "--parallel", "4", "--var", fmt.Sprintf("min=%d", least), "--var", "nodes={"+strings.Join(entries, ",")+"}")
+}
+
+// apply starts apply with these flags on nodes, all at the same time.
+func (c *cluster) apply(nodes []*lab.Node, flags ...string) []ongoing {
+	c.t.Helper()
 	ctx, cancel := context.WithTimeout(c.t.Context(), runTimeout)
 	c.t.Cleanup(cancel)
+	args := append([]string{"/usr/local/bin/apply", "--detailed-exitcode", "--exchange", "https://" + c.nodes[0].Addr + ":7654", "/srv/main.hcl"}, flags...)
 	var out []ongoing
 	for _, n := range nodes {
-		p, err := n.Start(ctx, "/usr/local/bin/apply", "--detailed-exitcode", "--exchange", "https://"+c.nodes[0].Addr+":7654", "--group", "gluster",
-			"--parallel", "4", "--var", fmt.Sprintf("min=%d", least), "--var", "nodes={"+strings.Join(entries, ",")+"}", "/srv/main.hcl")
-		if err != nil {
-			c.t.Fatal(err)
-		}
+		p, err := n.Start(ctx, args...)
+		c.check(err)
 		out = append(out, ongoing{n, p})
 	}
 	return out

@@ -6,9 +6,6 @@ import (
 	"hash/crc32"
 	"strings"
 	"testing"
-
-	"github.com/nodeapply/apply/e2e/lab"
-	"github.com/nodeapply/apply/e2e/lab/image"
 )
 
 // volumeGroup is the second sector of a disk that belongs to LVM, as its on-disk format has it: a label with a checksum.
@@ -27,17 +24,8 @@ func volumeGroup() []byte {
 // TestDevices: a device is formatted only if it is empty, or with force; one that is mounted never.
 func TestDevices(t *testing.T) {
 	t.Parallel()
-	l := lab.New(t)
-	base, err := image.With(t.Context(), "fdisk")
-	if err != nil {
-		t.Fatal(err)
-	}
-	nodes, err := l.Boot(t.Context(), lab.Spec{Name: "node01", Image: base, Disks: []int64{64 << 20}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, n := &cluster{t: t, lab: l, nodes: nodes}, nodes[0]
-	c.check(n.CopyBinary(t.Context(), lab.Binary(t)))
+	c := boot(t, 1, 64<<20, "fdisk")
+	n := c.nodes[0]
 	c.check(n.Put(t.Context(), "/srv/lvm", volumeGroup(), 0o644))
 
 	const ours, untouched = "glusterfs-brick ext4", ""

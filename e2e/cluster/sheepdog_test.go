@@ -1,16 +1,10 @@
 package cluster
 
 import (
-	"context"
-	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
-
-	"github.com/nodeapply/apply/e2e/lab"
-	"github.com/nodeapply/apply/e2e/lab/image"
 )
 
 const sheepdogManifest = `
@@ -47,32 +41,13 @@ esac
 // system, sheep as a unit behind corosync, the cluster formatted once, by one node.
 func TestSheepdog(t *testing.T) {
 	t.Parallel()
-	c := &cluster{t: t, lab: lab.New(t)}
-	ctx := t.Context()
-	base, err := image.With(ctx, "corosync", "attr")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var specs []lab.Spec
-	for i := range 3 {
-		specs = append(specs, lab.Spec{Name: fmt.Sprintf("node%02d", i+1), Image: base, Disks: []int64{64 << 20}})
-	}
-	if c.nodes, err = c.lab.Boot(ctx, specs...); err != nil {
-		t.Fatal(err)
-	}
-	binary := lab.Binary(t)
-	for _, n := range c.nodes {
-		if err := n.CopyBinary(ctx, binary); err != nil {
-			t.Fatal(err)
-		}
-		if err := n.Put(ctx, "/srv/main.hcl", []byte(sheepdogManifest), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
+	c := boot(t, 3, 64<<20, "corosync", "attr")
+	c.put("/srv/main.hcl", sheepdogManifest, 0o644)
 	c.enroll()
+	run := func() []ongoing { return c.apply(c.nodes, "--group", "sheepdog") }
 
 	// without the programs: corosync comes up all the same, and what is missing is said
-	out := c.ends(c.sheepdog(), 6)
+	out := c.ends(run(), 6)
 	if want := "sheep, and dog or collie, are not there"; strings.Count(out, want) != 3 || !strings.Contains(out, "binaries") {
 		t.Errorf("want %q of each node:\n%s", want, out)
 	}
@@ -82,14 +57,9 @@ func TestSheepdog(t *testing.T) {
 		}
 	}
 
-	for _, n := range c.nodes {
-		for name, text := range map[string]string{"sheep": standInSheep, "dog": standInDog} {
-			if err := n.Put(ctx, "/opt/sheepdog/"+name, []byte(text), 0o755); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	out = c.ends(c.sheepdog(), 2)
+	c.put("/opt/sheepdog/sheep", standInSheep, 0o755)
+	c.put("/opt/sheepdog/dog", standInDog, 0o755)
+	out = c.ends(run(), 2)
 	if strings.Count(out, "quorate = true") != 3 {
 		t.Errorf("want quorate on each node:\n%s", out)
 	}
@@ -107,21 +77,5 @@ func TestSheepdog(t *testing.T) {
 	if diff := cmp.Diff("cluster format --copies=3 -p 7000", calls); diff != "" {
 		t.Errorf("the format: %s", diff)
 	}
-	c.ends(c.sheepdog(), 0)
-}
-
-// sheepdog starts apply on all nodes at the same time.
-func (c *cluster) sheepdog() []ongoing {
-	c.t.Helper()
-	ctx, cancel := context.WithTimeout(c.t.Context(), 3*time.Minute)
-	c.t.Cleanup(cancel)
-	var out []ongoing
-	for _, n := range c.nodes {
-		p, err := n.Start(ctx, "/usr/local/bin/apply", "--detailed-exitcode", "--exchange", "https://"+c.nodes[0].Addr+":7654", "--group", "sheepdog", "/srv/main.hcl")
-		if err != nil {
-			c.t.Fatal(err)
-		}
-		out = append(out, ongoing{n, p})
-	}
-	return out
+	c.ends(run(), 0)
 }
