@@ -2,12 +2,12 @@
 package group
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/nodeapply/apply/host"
@@ -66,7 +66,7 @@ func (g *Group) Validate() error {
 		bad.Addf("ensure", "root is never removed")
 	}
 	if g.GID != nil {
-		bad.Add("gid", accounts.CheckID(number(*g.GID)))
+		bad.Add("gid", accounts.CheckID(accounts.Number(*g.GID)))
 	}
 	for _, m := range g.Members {
 		bad.Add("members", accounts.CheckReference(m))
@@ -165,7 +165,7 @@ func (g *Group) Check(ctx context.Context, v host.View) (resources.Diff, error) 
 		d.Compare("ensure", present, absent)
 	default:
 		if g.GID != nil && f.GID != *g.GID {
-			d.Compare("gid", number(f.GID), number(*g.GID))
+			d.Compare("gid", accounts.Number(f.GID), accounts.Number(*g.GID))
 			err = g.gidFree(v)
 		}
 		if g.Members != nil && !f.remote {
@@ -183,8 +183,6 @@ func (g *Group) Check(ctx context.Context, v host.View) (resources.Diff, error) 
 	return d, err
 }
 
-func number(n uint32) string { return strconv.FormatUint(uint64(n), 10) }
-
 // Apply makes, changes or removes the group.
 func (g *Group) Apply(ctx context.Context, h host.Host, d resources.Diff) error {
 	run := func(args ...string) error { return tool.Run(ctx, h, host.Cmd{Args: args}) }
@@ -198,11 +196,11 @@ func (g *Group) Apply(ctx context.Context, h host.Host, d resources.Diff) error 
 			args = append(args, "-r")
 		}
 		if g.GID != nil {
-			args = append(args, "-g", number(*g.GID))
+			args = append(args, "-g", accounts.Number(*g.GID))
 		}
 		err = run(append(args, "--", g.Name)...)
 	case d.Has("gid"):
-		err = run("groupmod", "-g", number(*g.GID), "--", g.Name)
+		err = run("groupmod", "-g", accounts.Number(*g.GID), "--", g.Name)
 	}
 	if err != nil || g.Members == nil || !d.Has("members") && !d.Has("ensure") {
 		return err
@@ -236,26 +234,28 @@ func (g *Group) Before(ctx context.Context, v host.View, _ resources.Diff) (json
 	return json.Marshal(before{g.Name, true, &f.GID, append(resources.Strings{}, f.Members...)})
 }
 
+// recall reads what Before has kept, which is of the group by that name.
+func (g *Group) recall(raw json.RawMessage) (b before, err error) {
+	if err := json.Unmarshal(raw, &b); err != nil {
+		return b, fmt.Errorf("what was before: %w", err)
+	}
+	g.Name = cmp.Or(b.Name, g.Name)
+	return b, nil
+}
+
 // Now reads that entry again.
 func (g *Group) Now(ctx context.Context, v host.View, raw json.RawMessage) (json.RawMessage, error) {
-	var b before
-	if err := json.Unmarshal(raw, &b); err != nil {
-		return nil, fmt.Errorf("what was before: %w", err)
-	}
-	if b.Name != "" {
-		g.Name = b.Name
+	if _, err := g.recall(raw); err != nil {
+		return nil, err
 	}
 	return g.Before(ctx, v, resources.Diff{})
 }
 
 // Restore brings that entry back.
 func (g *Group) Restore(ctx context.Context, h host.Host, raw json.RawMessage) error {
-	var b before
-	if err := json.Unmarshal(raw, &b); err != nil {
-		return fmt.Errorf("what was before: %w", err)
-	}
-	if b.Name != "" {
-		g.Name = b.Name
+	b, err := g.recall(raw)
+	if err != nil {
+		return err
 	}
 	g.Ensure, g.GID, g.Members, g.AuthMembership = absent, b.GID, b.Members, true
 	if b.There {

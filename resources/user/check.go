@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"path"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/nodeapply/apply/host"
@@ -90,12 +89,12 @@ func (u *User) check(ctx context.Context, v host.View) (resources.Diff, error) {
 
 func (u *User) compare(ctx context.Context, v host.View, f *found, d *resources.Diff) error {
 	if u.UID != nil && f.UID != *u.UID {
-		d.Compare("uid", number(f.UID), number(*u.UID))
+		d.Compare("uid", accounts.Number(f.UID), accounts.Number(*u.UID))
 		if err := u.uidFree(v); err != nil {
 			return err
 		}
 	}
-	if u.GID != "" && string(u.GID) != number(f.GID) { // of which there need be no group
+	if u.GID != "" && string(u.GID) != accounts.Number(f.GID) { // of which there need be no group
 		gid, err := u.gid(ctx, v)
 		if err != nil {
 			return err
@@ -162,7 +161,7 @@ func (u *User) gid(ctx context.Context, v host.View) (uint32, error) {
 	if err != nil {
 		return 0, &resources.AttrError{Attr: "gid", Err: err}
 	}
-	if g.Name == string(u.GID) && digits(g.Name) { // a number that no group has
+	if g.Name == string(u.GID) && accounts.IsNumber(g.Name) { // a number that no group has
 		return 0, &resources.AttrError{Attr: "gid", Err: fmt.Errorf("group %s: unknown to this node", g.Name)}
 	}
 	return g.GID, nil
@@ -235,8 +234,6 @@ func (u *User) shellRuns(v host.View) error {
 	}
 	return nil
 }
-
-func number(n uint32) string { return strconv.FormatUint(uint64(n), 10) }
 
 // Inspect fills the attributes from the entries, apart from the password.
 func (u *User) Inspect(ctx context.Context, v host.View) error {

@@ -21,6 +21,7 @@ var (
 	_ resources.Absentee   = (*User)(nil)
 	_ resources.Locker     = (*User)(nil)
 	_ resources.Restorer   = (*User)(nil)
+	_ resources.Inspector  = (*User)(nil)
 	_ resources.Lister     = (*User)(nil)
 )
 
@@ -91,11 +92,11 @@ func (u *User) Validate() error {
 	}
 	bad.OneOf("membership", u.Membership, minimum, inclusive)
 	if u.UID != nil {
-		bad.Add("uid", accounts.CheckID(number(*u.UID)))
+		bad.Add("uid", accounts.CheckID(accounts.Number(*u.UID)))
 	}
 	switch {
 	case u.GID == "":
-	case digits(string(u.GID)):
+	case accounts.IsNumber(string(u.GID)):
 		bad.Add("gid", accounts.CheckID(string(u.GID)))
 	default:
 		bad.Add("gid", accounts.CheckReference(string(u.GID)))
@@ -129,8 +130,6 @@ func (u *User) folder() string {
 	}
 	return path.Clean(u.Home)
 }
-
-func digits(s string) bool { return strings.Trim(s, "0123456789") == "" }
 
 // Provides is the user.
 func (u *User) Provides() []resources.Identity {

@@ -80,9 +80,15 @@ func CheckReference(name string) error {
 	return nil
 }
 
+// Number writes the number of an account.
+func Number(id uint32) string { return strconv.FormatUint(uint64(id), 10) }
+
+// IsNumber says whether a text has the form of one.
+func IsNumber(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
+
 // CheckID says whether a number, where s is one, can be that of an account: to chown(2) the largest means that nothing is to change.
 func CheckID(s string) error {
-	if s == "" || strings.Trim(s, "0123456789") != "" {
+	if !IsNumber(s) {
 		return nil
 	}
 	if id, err := strconv.ParseUint(s, 10, 32); err != nil || id == math.MaxUint32 {
@@ -178,7 +184,7 @@ func GroupName(v host.FileReader, gid uint32) (string, error) {
 			return g.Name, nil
 		}
 	}
-	return strconv.FormatUint(uint64(gid), 10), err
+	return Number(gid), err
 }
 
 // FreeUID is an error where another user than name has that number: no program gives one twice.
