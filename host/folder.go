@@ -47,9 +47,3 @@ func holding(v View, name string) (Folder, error) {
 	}
 	return nil, errors.ErrUnsupported
 }
-
-// Hold implements [Holder].
-func (h *recording) Hold(name string) (Folder, error) { return holding(h.Host, name) }
-
-// Hold implements [Holder].
-func (h *environment) Hold(name string) (Folder, error) { return holding(h.Host, name) }

@@ -8,6 +8,7 @@ package host
 
 import (
 	"context"
+	"errors"
 	"io"
 	"iter"
 	"maps"
@@ -151,6 +152,9 @@ type NewFile struct {
 	InPlace bool
 }
 
+// ErrUnknownAccount is wrapped by the errors of LookupUser and LookupGroup for a name that the node does not know.
+var ErrUnknownAccount = errors.New("unknown to this node")
+
 // User is an account of the node.
 type User struct {
 	Name     string
@@ -201,6 +205,9 @@ type Output struct {
 	Truncated      bool // more than MaxOutput came
 	ExitCode       int  // 128+n for a signal n
 }
+
+// ErrNoSystemd is returned where the node does not run systemd.
+var ErrNoSystemd = errors.New("systemd does not run on this node")
 
 // Unit is the state of a systemd unit, its properties by systemd's names and words.
 type Unit struct {

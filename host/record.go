@@ -1,16 +1,6 @@
 package host
 
-import (
-	"context"
-	"errors"
-	"slices"
-)
-
-// ErrUnknownAccount is wrapped by the errors of LookupUser and LookupGroup for a name that the node does not know.
-var ErrUnknownAccount = errors.New("unknown to this node")
-
-// ErrNoSystemd is returned where the node does not run systemd.
-var ErrNoSystemd = errors.New("systemd does not run on this node")
+import "context"
 
 // What is kept at most of what is about to be replaced or removed, so that it can be put back: of that, who plans a change can say that it will be lost.
 const (
@@ -57,6 +47,9 @@ type recording struct {
 	Host
 	r Recorder
 }
+
+// Hold implements [Holder].
+func (h *recording) Hold(name string) (Folder, error) { return holding(h.Host, name) }
 
 func (h *recording) WriteFile(ctx context.Context, name string, f NewFile) error {
 	also := f.Announce
@@ -119,18 +112,5 @@ func (h *recording) Run(ctx context.Context, c Cmd) (Output, error) {
 	if err := h.r.Before(ctx, h.Host, op); err != nil {
 		return Output{}, err
 	}
-	return h.Host.Run(ctx, c)
-}
-
-// WithEnv returns h with env (KEY=VALUE) in the environment of every command that may change the node.
-func WithEnv(h Host, env ...string) Host { return &environment{Host: h, env: env} }
-
-type environment struct {
-	Host
-	env []string
-}
-
-func (h *environment) Run(ctx context.Context, c Cmd) (Output, error) {
-	c.Env = slices.Concat(c.Env, h.env)
 	return h.Host.Run(ctx, c)
 }

@@ -64,7 +64,7 @@ func (w *Writer) Mkdir(ctx context.Context, name string, m host.Meta) (err error
 // renameNew renames within a folder, to a name at which nothing is.
 func renameNew(dir int, from, to string) error {
 	err := unix.Renameat2(dir, from, dir, to, unix.RENAME_NOREPLACE)
-	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) { // a file system that cannot promise that
+	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) { // a file system, or a kernel, that cannot promise that
 		return unix.Renameat(dir, from, dir, to)
 	}
 	return err

@@ -129,11 +129,7 @@ func (n *writing) appear(fd int) error {
 		n.visible = true
 		return nil
 	}
-	err := unix.Renameat2(n.dir, n.temp, n.dir, n.base, unix.RENAME_NOREPLACE)
-	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) { // a file system, or a kernel, that cannot promise it
-		err = unix.Renameat(n.dir, n.temp, n.dir, n.base)
-	}
-	if err != nil {
+	if err := renameNew(n.dir, n.temp, n.base); err != nil {
 		return n.taken("rename", err)
 	}
 	n.temp, n.visible = "", true
