@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/host/waiting"
 	"github.com/nodeapply/apply/resources"
 )
 
@@ -65,11 +66,11 @@ type sharedKeeper struct {
 
 func (k *sharedKeeper) Begin(ctx context.Context, a resources.Address, d resources.Diff, owes []resources.Address, before json.RawMessage) error {
 	if k.first.CompareAndSwap(false, true) {
-		host.Waiting(ctx, func() { <-k.both })
+		waiting.For(ctx, func() { <-k.both })
 		close(k.resumed)
 	} else {
 		close(k.both)
-		host.Waiting(ctx, func() { <-k.resumed })
+		waiting.For(ctx, func() { <-k.resumed })
 	}
 	return k.keeper.Begin(ctx, a, d, owes, before)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/host/waiting"
 	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/resources"
 )
@@ -79,11 +80,11 @@ type sharedOps struct {
 
 func (k *sharedOps) Op(ctx context.Context, _ resources.Address, _ host.View, _ host.Op) error {
 	if k.first.CompareAndSwap(false, true) {
-		host.Waiting(ctx, func() { <-k.both })
+		waiting.For(ctx, func() { <-k.both })
 		close(k.resumed)
 	} else {
 		close(k.both)
-		host.Waiting(ctx, func() { <-k.resumed })
+		waiting.For(ctx, func() { <-k.resumed })
 	}
 	return nil
 }

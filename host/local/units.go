@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/host/waiting"
 )
 
 const (
@@ -91,7 +92,7 @@ func (n *Node) DoUnit(ctx context.Context, name string, v host.Verb) error {
 		err = n.systemd.SetUnitFile(ctx, string(v), unit)
 	default:
 		var result string
-		host.Waiting(ctx, func() { result, err = n.systemd.Job(ctx, string(v), unit) })
+		waiting.For(ctx, func() { result, err = n.systemd.Job(ctx, string(v), unit) })
 		if err == nil && result != "done" {
 			err = fmt.Errorf("the job ended %q", result)
 		}

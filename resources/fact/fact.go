@@ -12,6 +12,7 @@ import (
 	"github.com/nodeapply/apply/exchange/store"
 	"github.com/nodeapply/apply/exchange/view"
 	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/host/waiting"
 	"github.com/nodeapply/apply/resources"
 )
 
@@ -146,7 +147,7 @@ func (f *Fact) Apply(ctx context.Context, _ host.Host, _ resources.Diff) error {
 		}
 		told = true
 	})
-	host.Waiting(ctx, func() {
+	waiting.For(ctx, func() {
 		if f.Ensure == absent {
 			err = f.link.Withdraw(ctx, f.Name)
 		} else {

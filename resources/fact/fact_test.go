@@ -14,7 +14,7 @@ import (
 	"github.com/nodeapply/apply/exchange/record"
 	"github.com/nodeapply/apply/exchange/store"
 	"github.com/nodeapply/apply/exchange/view"
-	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/host/waiting"
 	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/resources/fact"
 )
@@ -134,7 +134,7 @@ func TestConverges(t *testing.T) {
 				return
 			}
 			lent := waiter(0)
-			if err := f.Apply(host.WithWaiter(t.Context(), &lent), nil, d); err != nil || lent != 1 {
+			if err := f.Apply(waiting.With(t.Context(), &lent), nil, d); err != nil || lent != 1 {
 				t.Fatalf("want its place lent once, got %d, %v", lent, err)
 			}
 			if diff := cmp.Diff(c.said, c.link.said); diff != "" {

@@ -14,6 +14,7 @@ import (
 	"github.com/nodeapply/apply/exchange/verdict"
 	"github.com/nodeapply/apply/exchange/view"
 	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/host/waiting"
 	"github.com/nodeapply/apply/resources"
 )
 
@@ -137,7 +138,7 @@ func (w *Wait) Apply(ctx context.Context, _ host.Host, _ resources.Diff) error {
 	if err != nil {
 		return err
 	}
-	host.Waiting(ctx, func() {
+	waiting.For(ctx, func() {
 		var values exchange.Values
 		values, err = w.link.Wait(ctx, spec, func(d verdict.Verdict) {
 			if d.State == verdict.Waiting && (d.Need > 0 || d.Away != nil || strings.HasPrefix(d.Fact, "param.")) {

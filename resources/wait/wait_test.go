@@ -17,7 +17,7 @@ import (
 	"github.com/nodeapply/apply/exchange/store"
 	"github.com/nodeapply/apply/exchange/verdict"
 	"github.com/nodeapply/apply/exchange/view"
-	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/host/waiting"
 	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/resources/wait"
 )
@@ -91,7 +91,7 @@ func TestWaits(t *testing.T) {
 	var told []string
 	ctx := resources.WithTell(t.Context(), func(what string) { told = append(told, what) })
 	lent := waiter(0)
-	if err := w.Apply(host.WithWaiter(ctx, &lent), nil, d); err != nil || lent != 1 {
+	if err := w.Apply(waiting.With(ctx, &lent), nil, d); err != nil || lent != 1 {
 		t.Fatalf("want its place lent once, got %d, %v", lent, err)
 	}
 	if diff := cmp.Diff([]string{"waiting for up: 1 of 2 nodes"}, told); diff != "" {

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/nodeapply/apply/graph"
-	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/host/waiting"
 )
 
 // grace is how long an attempt whose deadline has passed may take to end its commands (TERM, then KILL after 5 seconds) before it is abandoned:
@@ -31,7 +31,7 @@ func Do[T any](ctx context.Context, h Hands, slot graph.Slot, after time.Duratio
 	ctx, cancel := context.WithTimeoutCause(ctx, after, &TimeoutError{after})
 	defer cancel()
 	l := &loan{slot: slot}
-	ctx = host.WithWaiter(ctx, l)
+	ctx = waiting.With(ctx, l)
 	done := make(chan ended[T], 1) // an fn that was left behind must not write to what its caller reads
 	h.do(func() {
 		var e ended[T]

@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/nodeapply/apply/graph"
-	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/host/waiting"
 )
 
 func TestDo(t *testing.T) {
@@ -109,7 +109,7 @@ func (o *one) Visit(ctx context.Context, v int, slot graph.Slot) {
 		return
 	}
 	_, _, o.err = Do(ctx, o.hands, slot, time.Minute, func(ctx context.Context) (int, error) {
-		host.Waiting(ctx, func() { <-o.second })
+		waiting.For(ctx, func() { <-o.second })
 		return 0, nil
 	})
 }

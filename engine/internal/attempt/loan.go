@@ -14,7 +14,7 @@ type loan struct {
 	gone bool
 }
 
-// Wait implements host.Waiter.
+// Wait implements waiting.Scheduler.
 func (l *loan) Wait(wait func()) {
 	l.mu.Lock()
 	if !l.gone {
@@ -35,7 +35,7 @@ func (l *loan) Wait(wait func()) {
 	}
 }
 
-// Quiet implements host.Waiter. For an attempt that was abandoned all is quiet: the walk may have ended.
+// Quiet implements waiting.Scheduler. For an attempt that was abandoned all is quiet: the walk may have ended.
 func (l *loan) Quiet() <-chan struct{} {
 	l.mu.Lock()
 	defer l.mu.Unlock()

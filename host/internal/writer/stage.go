@@ -11,6 +11,7 @@ import (
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/host/internal/beneath"
 	"github.com/nodeapply/apply/host/internal/inode"
+	"github.com/nodeapply/apply/host/waiting"
 )
 
 // stage makes the new file with its content: without a name where that can be, of which nothing is left however this process ends; else beside its place.
@@ -94,7 +95,7 @@ func (n *writing) ready(ctx context.Context, fd int) error {
 	if n.told || n.f.Announce == nil {
 		return n.w.durable(ctx, fd)
 	}
-	err := host.DurableMeanwhile(ctx, n.w.sync, fd, func() error { return n.announce(ctx) })
+	err := waiting.DurableMeanwhile(ctx, n.w.sync, fd, func() error { return n.announce(ctx) })
 	if n.refused {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/nodeapply/apply/host/internal/inode"
 	"github.com/nodeapply/apply/host/internal/reader"
 	"github.com/nodeapply/apply/host/syncer"
+	"github.com/nodeapply/apply/host/waiting"
 	"golang.org/x/sys/unix"
 )
 
@@ -266,7 +267,7 @@ func (n *writing) inPlace(ctx context.Context, staged int) error {
 
 // durable waits until what the descriptors stand for is on disk.
 func (w *Writer) durable(ctx context.Context, fds ...int) error {
-	return w.Failed("fsync", host.Durable(ctx, w.sync, fds...))
+	return w.Failed("fsync", waiting.Durable(ctx, w.sync, fds...))
 }
 
 // durableDir waits until the entries of the folder that the descriptor dir stands for are on disk, and the further files too.

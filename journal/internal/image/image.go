@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/host/waiting"
 	"github.com/nodeapply/apply/journal/internal/store"
 )
 
@@ -100,7 +101,7 @@ func (k *Keeper) Place(ctx context.Context) (leave func()) {
 	select {
 	case k.slots <- struct{}{}:
 	default:
-		host.Waiting(ctx, func() { k.slots <- struct{}{} })
+		waiting.For(ctx, func() { k.slots <- struct{}{} })
 	}
 	return func() { <-k.slots }
 }

@@ -6,7 +6,7 @@ import (
 	"os"
 	"sync"
 
-	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/host/waiting"
 )
 
 // Log is a file to which lines are appended. Appends that wait at the same time share one fsync. It may be used by several goroutines.
@@ -39,7 +39,7 @@ func (l *Log) Append(ctx context.Context, lines []byte) error {
 	l.mu.Unlock()
 
 	var err error
-	host.Waiting(ctx, func() {
+	waiting.For(ctx, func() {
 		if lead {
 			l.flush(ctx)
 		}
@@ -74,7 +74,7 @@ func (l *Log) Later(lines []byte) error {
 
 // flush writes and syncs until nothing is pending. Only one goroutine at a time does.
 func (l *Log) flush(ctx context.Context) {
-	host.Gather(ctx, l.waiters)
+	waiting.Gather(ctx, l.waiters)
 	for {
 		l.mu.Lock()
 		lines, waiting := l.pending, l.waiting

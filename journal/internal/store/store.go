@@ -20,6 +20,7 @@ import (
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/host/syncer"
+	"github.com/nodeapply/apply/host/waiting"
 	"github.com/nodeapply/apply/journal/internal/lines"
 )
 
@@ -93,7 +94,7 @@ func (s *Store) put(ctx context.Context, r io.Reader) (sum string, err error) {
 			return "", err
 		}
 	} else {
-		if err := host.Durable(ctx, s.sync, int(f.Fd())); err != nil {
+		if err := waiting.Durable(ctx, s.sync, int(f.Fd())); err != nil {
 			return "", err
 		}
 		if err := os.Rename(tmp, name); err != nil {
@@ -106,7 +107,7 @@ func (s *Store) put(ctx context.Context, r io.Reader) (sum string, err error) {
 		return "", err
 	}
 	defer d.Close()
-	return sum, host.Durable(ctx, s.sync, int(d.Fd())) // also of a name that somebody else has just given it
+	return sum, waiting.Durable(ctx, s.sync, int(d.Fd())) // also of a name that somebody else has just given it
 }
 
 // bounded ends a copy when ctx ends.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/host/waiting"
 	"github.com/nodeapply/apply/resources"
 )
 
@@ -146,7 +147,7 @@ func (s *Session) wait(ctx context.Context) error {
 	timer := time.NewTimer(lockPoll)
 	defer timer.Stop()
 	var err error
-	host.Waiting(ctx, func() {
+	waiting.For(ctx, func() {
 		select {
 		case <-ctx.Done():
 			err = context.Cause(ctx)

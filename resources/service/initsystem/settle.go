@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/host/waiting"
 )
 
 // settle is how long a service must have run to count as running.
@@ -44,7 +44,7 @@ func stays(ctx context.Context, name string, patience time.Duration, runs func()
 
 // pause waits without keeping others from working.
 func pause(ctx context.Context, d time.Duration) error {
-	host.Waiting(ctx, func() {
+	waiting.For(ctx, func() {
 		t := time.NewTimer(d)
 		defer t.Stop()
 		select {

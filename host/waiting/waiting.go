@@ -1,4 +1,5 @@
-package host
+// Package waiting is for workers that wait for somebody else: they lend their place meanwhile, and those that wait for the disk wait for it together.
+package waiting
 
 import (
 	"cmp"
@@ -8,25 +9,25 @@ import (
 	"github.com/nodeapply/apply/host/syncer"
 )
 
-// Waiter is a scheduler's side of what its workers wait for.
-type Waiter interface {
+// Scheduler is the side of who has workers of what these wait for.
+type Scheduler interface {
 	// Wait calls wait, and lends the worker's place to somebody else meanwhile.
 	Wait(wait func())
 	// Quiet returns a channel that is closed once all workers wait.
 	Quiet() <-chan struct{}
 }
 
-type waiterKey struct{}
+type schedulerKey struct{}
 
-// WithWaiter returns a context in which [Waiting] and [Gather] ask w.
-func WithWaiter(ctx context.Context, w Waiter) context.Context {
-	return context.WithValue(ctx, waiterKey{}, w)
+// With returns a context in which [For] and [Gather] ask s.
+func With(ctx context.Context, s Scheduler) context.Context {
+	return context.WithValue(ctx, schedulerKey{}, s)
 }
 
-// Waiting calls wait, which blocks on somebody else (a group commit, a lock, other nodes) and not on work of its own.
-func Waiting(ctx context.Context, wait func()) {
-	if w, ok := ctx.Value(waiterKey{}).(Waiter); ok {
-		w.Wait(wait)
+// For calls wait, which blocks on somebody else (a group commit, a lock, other nodes) and not on work of its own.
+func For(ctx context.Context, wait func()) {
+	if s, ok := ctx.Value(schedulerKey{}).(Scheduler); ok {
+		s.Wait(wait)
 		return
 	}
 	wait()
@@ -40,13 +41,13 @@ const (
 )
 
 // Gather returns when a group commit should begin: when nobody is left who might still join it soon, at once where nobody is. Joined is how
-// many have joined until now. It is called within [Waiting].
+// many have joined until now. It is called within [For].
 func Gather(ctx context.Context, joined func() int) {
-	w, ok := ctx.Value(waiterKey{}).(Waiter)
+	s, ok := ctx.Value(schedulerKey{}).(Scheduler)
 	if !ok {
 		return
 	}
-	quiet := w.Quiet()
+	quiet := s.Quiet()
 	tick := time.NewTicker(lull)
 	defer tick.Stop()
 	for start, before := time.Now(), joined(); time.Since(start) < gathering; {
@@ -67,7 +68,7 @@ func Gather(ctx context.Context, joined func() int) {
 // the group waits for that.
 func Durable(ctx context.Context, g *syncer.Group, fds ...int) error {
 	var err error
-	Waiting(ctx, func() {
+	For(ctx, func() {
 		err = g.Sync(func(joined func() int) { Gather(ctx, joined) }, fds...)
 	})
 	return err
@@ -92,7 +93,7 @@ func DurableMeanwhile(ctx context.Context, g *syncer.Group, fd int, meanwhile fu
 		defer close(ended)
 		err = meanwhile()
 	}()
-	Waiting(ctx, func() {
+	For(ctx, func() {
 		if joined.First() {
 			<-synced
 			return
@@ -104,14 +105,14 @@ func DurableMeanwhile(ctx context.Context, g *syncer.Group, fd int, meanwhile fu
 
 // quietOr returns when all workers wait, when ended is closed or after gathering; at once where there are no workers.
 func quietOr(ctx context.Context, ended <-chan struct{}) {
-	w, ok := ctx.Value(waiterKey{}).(Waiter)
+	s, ok := ctx.Value(schedulerKey{}).(Scheduler)
 	if !ok {
 		return
 	}
 	late := time.NewTimer(gathering)
 	defer late.Stop()
 	select {
-	case <-w.Quiet():
+	case <-s.Quiet():
 	case <-ended:
 	case <-late.C:
 	}

@@ -1,4 +1,4 @@
-package host_test
+package waiting_test
 
 import (
 	"context"
@@ -10,8 +10,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/host/syncer"
+	"github.com/nodeapply/apply/host/waiting"
 )
 
 // scheduler is one whose workers are never all waiting until quiet is closed.
@@ -47,7 +47,7 @@ func TestGather(t *testing.T) {
 					}
 					return 1 + int(min(time.Since(start), tc.until)/tc.join)
 				}
-				host.Gather(host.WithWaiter(context.Background(), s), joined)
+				waiting.Gather(waiting.With(context.Background(), s), joined)
 				if got := time.Since(start); got != tc.want {
 					t.Errorf("want %v, got %v", tc.want, got)
 				}
@@ -76,8 +76,8 @@ func TestDurableMeanwhile(t *testing.T) {
 			defer f.Close()
 			synctest.Test(t, func(t *testing.T) {
 				s, g := scheduler{make(chan struct{})}, syncer.New()
-				ctx := host.WithWaiter(context.Background(), s)
-				err := host.DurableMeanwhile(ctx, g, int(f.Fd()), func() error {
+				ctx := waiting.With(context.Background(), s)
+				err := waiting.DurableMeanwhile(ctx, g, int(f.Fd()), func() error {
 					if tc.quiet {
 						close(s.quiet)
 					}
@@ -106,11 +106,11 @@ func TestDurableMeanwhileFails(t *testing.T) {
 	defer w.Close()
 	refused := errors.New("refused")
 	for _, tc := range []struct{ meanwhile, want error }{{nil, unix.EINVAL}, {refused, refused}} {
-		if err := host.DurableMeanwhile(t.Context(), syncer.New(), int(w.Fd()), func() error { return tc.meanwhile }); !errors.Is(err, tc.want) {
+		if err := waiting.DurableMeanwhile(t.Context(), syncer.New(), int(w.Fd()), func() error { return tc.meanwhile }); !errors.Is(err, tc.want) {
 			t.Errorf("want %v, got %v", tc.want, err)
 		}
 	}
-	if err := host.DurableMeanwhile(t.Context(), syncer.New(), -1, func() error { t.Error("called"); return nil }); !errors.Is(err, unix.EBADF) {
+	if err := waiting.DurableMeanwhile(t.Context(), syncer.New(), -1, func() error { t.Error("called"); return nil }); !errors.Is(err, unix.EBADF) {
 		t.Errorf("want %v, got %v", unix.EBADF, err)
 	}
 }
