@@ -231,15 +231,15 @@ func lookCommands(a *cli.App) []*cobra.Command {
 	return []*cobra.Command{
 		look(&cobra.Command{Use: "nodes", Short: "Print the nodes: their runs, and what they wait for", Args: cobra.NoArgs, Example: "  apply exchange nodes"},
 			within(func(ctx context.Context, x *exchange.Exchange, _ []string) error {
-				return operate.Nodes(ctx, a.Stdout, x, a.JSON)
+				return printNodes(ctx, a.Stdout, x, a.JSON)
 			})),
 		look(&cobra.Command{Use: "facts NODE", Short: "Print the facts that a node has exported", Args: oneNode, Example: "  apply exchange facts node01"},
 			within(func(ctx context.Context, x *exchange.Exchange, args []string) error {
-				return operate.Facts(ctx, a.Stdout, x, args[0], a.JSON)
+				return printFacts(ctx, a.Stdout, x, args[0], a.JSON)
 			})),
 		look(&cobra.Command{Use: "watch", Short: "Print what changes, until it is interrupted", Args: cobra.NoArgs, Example: "  apply exchange watch --json"},
 			func(ctx context.Context, x *exchange.Exchange, _ []string) error {
-				return operate.Watch(ctx, a.Stdout, x, a.JSON)
+				return printChanges(ctx, a.Stdout, x, a.JSON)
 			}),
 	}
 }
