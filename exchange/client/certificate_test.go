@@ -46,7 +46,7 @@ func newRenewing(t *testing.T, others http.HandlerFunc) (r *renewing, dir string
 		r.asked.Add(1)
 		b, err := authority.Sign(leaf.Subject.CommonName, leaf.PublicKey)
 		if err != nil || r.away.Load() {
-			wire.Fail(w, store.ErrUnavailable)
+			wire.Handler(func(http.ResponseWriter, *http.Request) error { return store.ErrUnavailable }).ServeHTTP(w, q)
 			return
 		}
 		wire.Write(w, http.StatusOK, wire.Reply{Certificate: string(b)})

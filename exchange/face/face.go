@@ -55,10 +55,10 @@ func New(hub *ledger.Hub, authority *pki.Authority, clock func() time.Time) *Fac
 // Handler answers every request that comes with a token, and others with the page's form for one or not at all.
 func (s *Face) Handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /v1/nodes", in(s.getNodes))
-	mux.HandleFunc("GET /v1/nodes/{node}/facts/{fact}", in(s.getFact))
-	mux.HandleFunc("GET /v1/events", in(s.getEvents))
-	mux.HandleFunc("PUT /v1/params/{param}", in(s.putParam))
+	mux.Handle("GET /v1/nodes", in(s.getNodes))
+	mux.Handle("GET /v1/nodes/{node}/facts/{fact}", in(s.getFact))
+	mux.Handle("GET /v1/events", in(s.getEvents))
+	mux.Handle("PUT /v1/params/{param}", in(s.putParam))
 	mux.HandleFunc("GET /{$}", s.getPage)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := s.hasToken(r); err != nil && !isPage(r) {
@@ -78,25 +78,19 @@ func (s *Face) hasToken(r *http.Request) error {
 	return s.authority.CheckToken(strings.TrimSpace(token))
 }
 
-// in has a request answered that is about a deployment: ?deployment=NAME. An error is an answer too.
-func in(answer func(w http.ResponseWriter, r *http.Request, deployment string) error) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
+// in has a request answered that is about a deployment: ?deployment=NAME.
+func in(answer func(w http.ResponseWriter, r *http.Request, deployment string) error) wire.Handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
 		d := cmp.Or(r.URL.Query().Get("deployment"), exchange.DefaultDeployment)
-		err := refused(name.Deployment(d))
-		if err == nil {
-			err = answer(w, r, d)
+		if err := name.Deployment(d); err != nil {
+			return refused(err)
 		}
-		if err != nil {
-			wire.Fail(w, err)
-		}
+		return answer(w, r, d)
 	}
 }
 
 // refused is the error of what is asked for wrongly.
 func refused(err error) error {
-	if err == nil {
-		return nil
-	}
 	return fmt.Errorf("%w: %w", store.ErrRefused, err)
 }
 

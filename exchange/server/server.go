@@ -126,8 +126,8 @@ func On(ctx context.Context, ln net.Listener, hub *ledger.Hub, authority *pki.Au
 
 func (s *server) handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST "+wire.Path+"{call}", s.call)
-	mux.HandleFunc("POST "+wire.RenewPath, s.renew)
+	mux.Handle("POST "+wire.Path+"{call}", wire.Handler(s.call))
+	mux.Handle("POST "+wire.RenewPath, wire.Handler(s.renew))
 	mux.Handle("/", face.New(s.hub, s.authority, s.clock).Handler())
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// Every request of an HTTP/2 connection comes here, so a revoked node is cut off with its next one.

@@ -30,17 +30,15 @@ func (s *server) peer(r *http.Request) (string, error) {
 }
 
 // call answers one call of a node.
-func (s *server) call(w http.ResponseWriter, r *http.Request) {
+func (s *server) call(w http.ResponseWriter, r *http.Request) error {
 	node, err := s.peer(r)
 	if err != nil {
-		wire.Fail(w, err)
-		return
+		return err
 	}
 	// The deadline is for the body alone, and taken off again: a whole request's would end long watches.
 	c := http.NewResponseController(w)
 	if err := c.SetReadDeadline(time.Now().Add(readTimeout)); err != nil {
-		wire.Fail(w, err)
-		return
+		return err
 	}
 	var q wire.Request
 	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, wire.MaxBody))
@@ -50,25 +48,22 @@ func (s *server) call(w http.ResponseWriter, r *http.Request) {
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			kind = store.ErrUnavailable // the line is slow: trying again may help
 		}
-		wire.Fail(w, fmt.Errorf("request: %w: %w", kind, err))
-		return
+		return fmt.Errorf("request: %w: %w", kind, err)
 	}
 	if err := c.SetReadDeadline(time.Time{}); err != nil {
-		wire.Fail(w, err)
-		return
+		return err
 	}
 	switch op := strings.TrimPrefix(r.URL.Path, wire.Path); op {
 	case "list":
-		s.list(w, r, node, q)
+		return s.list(w, r, node, q)
 	case "watch":
-		s.watch(w, r, node, q)
+		return s.watch(w, r, node, q)
 	default:
 		reply, err := s.single(r.Context(), op, node, q)
-		if err != nil {
-			wire.Fail(w, err)
-			return
+		if err == nil {
+			wire.Write(w, http.StatusOK, reply)
 		}
-		wire.Write(w, http.StatusOK, reply)
+		return err
 	}
 }
 
@@ -180,31 +175,29 @@ func (s *stream) flush() error {
 	return s.c.Flush()
 }
 
-func (s *server) list(w http.ResponseWriter, r *http.Request, node string, q wire.Request) {
+func (s *server) list(w http.ResponseWriter, r *http.Request, node string, q wire.Request) error {
 	if err := mayRead(q.Key); err != nil {
-		wire.Fail(w, err)
-		return
+		return err
 	}
 	l, err := s.hub.List(r.Context(), q.Key)
 	if err != nil {
-		wire.Fail(w, err)
-		return
+		return err
 	}
 	out := newStream(w)
 	for _, e := range l.Entries {
 		if out.add(wire.Frame{Event: &store.Event{Entry: masked(e, node)}}) != nil {
-			return // the peer has gone: it sees that the mark is missing
+			return nil // the peer has gone: it sees that the mark is missing
 		}
 	}
 	if out.add(wire.Frame{Mark: &wire.Mark{Revision: l.Revision, Now: l.Now}}) == nil {
 		out.flush()
 	}
+	return nil
 }
 
-func (s *server) watch(w http.ResponseWriter, r *http.Request, node string, q wire.Request) {
+func (s *server) watch(w http.ResponseWriter, r *http.Request, node string, q wire.Request) error {
 	if err := mayRead(q.Key); err != nil {
-		wire.Fail(w, err)
-		return
+		return err
 	}
 	watches := s.watches.Add(1)
 	defer s.watches.Add(-1)
@@ -216,22 +209,22 @@ func (s *server) watch(w http.ResponseWriter, r *http.Request, node string, q wi
 		cancel()
 		if err != nil && !errors.Is(err, errQuiet) {
 			s.endWatch(out, r, err)
-			return
+			return nil
 		}
 		if _, err := s.peer(r); err != nil {
 			s.endWatch(out, r, err)
-			return
+			return nil
 		}
 		for i := range evs {
 			e := evs[i]
 			e.Entry = masked(e.Entry, node)
 			if out.add(wire.Frame{Event: &e}) != nil {
-				return
+				return nil
 			}
 		}
 		after = rev
 		if out.add(wire.Frame{Mark: &wire.Mark{Revision: rev, Now: s.clock()}}) != nil || out.flush() != nil {
-			return
+			return nil
 		}
 		// Of many changes several go in one write; after a quiet moment a change goes at once.
 		pause := watchPause + time.Duration(watches)*watchShare
@@ -265,16 +258,14 @@ func (s *server) endWatch(out *stream, r *http.Request, err error) {
 }
 
 // renew signs the key of the caller's certificate anew, for the same name.
-func (s *server) renew(w http.ResponseWriter, r *http.Request) {
+func (s *server) renew(w http.ResponseWriter, r *http.Request) error {
 	node, err := s.peer(r)
 	if err != nil {
-		wire.Fail(w, err)
-		return
+		return err
 	}
 	cert, err := s.authority.Sign(node, r.TLS.PeerCertificates[0].PublicKey)
-	if err != nil {
-		wire.Fail(w, err)
-		return
+	if err == nil {
+		wire.Write(w, http.StatusOK, wire.Reply{Certificate: string(cert)})
 	}
-	wire.Write(w, http.StatusOK, wire.Reply{Certificate: string(cert)})
+	return err
 }

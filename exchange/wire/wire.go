@@ -115,8 +115,18 @@ func Write(w http.ResponseWriter, status int, body any) {
 	w.Write(append(b, '\n'))
 }
 
-// Fail answers with an error.
-func Fail(w http.ResponseWriter, err error) {
+// Handler answers a request. An error is the answer, so none is returned once the answer has begun.
+type Handler func(w http.ResponseWriter, r *http.Request) error
+
+// ServeHTTP implements [http.Handler].
+func (h Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if err := h(w, r); err != nil {
+		fail(w, err)
+	}
+}
+
+// fail answers with an error.
+func fail(w http.ResponseWriter, err error) {
 	status, f := Status(err)
 	Write(w, status, f)
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"net/http/httptest"
 	"testing"
 	"time"
@@ -107,7 +108,7 @@ func TestErrorsTravel(t *testing.T) {
 		t.Errorf("a code of a later version: %v", err)
 	}
 	w := httptest.NewRecorder()
-	Fail(w, store.ErrConflict)
+	Handler(func(http.ResponseWriter, *http.Request) error { return store.ErrConflict }).ServeHTTP(w, nil)
 	if w.Code != 409 || w.Header().Get("Content-Type") != JSON || w.Body.String() != `{"code":"conflict","error":"changed by another"}`+"\n" {
 		t.Errorf("%d %q", w.Code, w.Body)
 	}
