@@ -11,38 +11,9 @@ import (
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/resources/internal/accounts"
+	"github.com/nodeapply/apply/resources/user/internal/entry"
 	"github.com/nodeapply/apply/resources/user/internal/home"
 )
-
-// found is the user as it is.
-type found struct {
-	accounts.User
-	groups []string // further groups, sorted
-	remote bool     // only the name services know it
-}
-
-// look returns nil for a user that is not there.
-func (u *User) look(ctx context.Context, v host.View) (*found, error) {
-	own, err := accounts.FindUser(v, u.Name)
-	if err != nil {
-		return nil, err
-	}
-	f := &found{remote: own == nil}
-	if own != nil {
-		f.User = *own
-	} else {
-		far, err := v.LookupUser(ctx, u.Name)
-		if errors.Is(err, host.ErrUnknownAccount) {
-			return nil, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		f.User = accounts.User{Name: far.Name, UID: far.UID, GID: far.GID, Home: far.Home, Shell: far.Shell}
-	}
-	f.groups, err = accounts.GroupsOf(v, u.Name)
-	return f, err
-}
 
 // groups is the list of the groups that the user should be in, sorted.
 func (u *User) groups(is []string) []string {
@@ -59,7 +30,7 @@ func (u *User) Check(ctx context.Context, v host.View) (resources.Diff, error) {
 }
 
 func (u *User) check(ctx context.Context, v host.View) (resources.Diff, error) {
-	f, err := u.look(ctx, v)
+	f, err := entry.Look(ctx, v, u.Name)
 	var d resources.Diff
 	switch {
 	case err != nil || f == nil && u.Ensure == absent:
@@ -78,7 +49,7 @@ func (u *User) check(ctx context.Context, v host.View) (resources.Diff, error) {
 		err = u.compare(ctx, v, f, &d)
 	}
 	only := d.Empty() || len(d.Changes) == 1 && d.Has("groups")
-	if err == nil && f.remote && !only {
+	if err == nil && f.Remote && !only {
 		err = fmt.Errorf("%s is known to the node's name services alone, not to /etc/passwd: it cannot be changed here", u.Name)
 	}
 	if err == nil && !d.Empty() {
@@ -87,7 +58,7 @@ func (u *User) check(ctx context.Context, v host.View) (resources.Diff, error) {
 	return d, err
 }
 
-func (u *User) compare(ctx context.Context, v host.View, f *found, d *resources.Diff) error {
+func (u *User) compare(ctx context.Context, v host.View, f *entry.Found, d *resources.Diff) error {
 	if u.UID != nil && f.UID != *u.UID {
 		d.Compare("uid", accounts.Number(f.UID), accounts.Number(*u.UID))
 		if err := u.uidFree(v); err != nil {
@@ -108,8 +79,8 @@ func (u *User) compare(ctx context.Context, v host.View, f *found, d *resources.
 		}
 	}
 	if u.Groups != nil {
-		d.Compare("groups", strings.Join(f.groups, ","), strings.Join(u.groups(f.groups), ","))
-		if err := u.groupsThere(ctx, v, f.groups); err != nil {
+		d.Compare("groups", strings.Join(f.Groups, ","), strings.Join(u.groups(f.Groups), ","))
+		if err := u.groupsThere(ctx, v, f.Groups); err != nil {
 			return err
 		}
 	}
@@ -237,7 +208,7 @@ func (u *User) shellRuns(v host.View) error {
 
 // Inspect fills the attributes from the entries, apart from the password.
 func (u *User) Inspect(ctx context.Context, v host.View) error {
-	f, err := u.look(ctx, v)
+	f, err := entry.Look(ctx, v, u.Name)
 	if err != nil {
 		return err
 	}
@@ -257,8 +228,8 @@ func (u *User) Inspect(ctx context.Context, v host.View) error {
 	if f.Comment != "" {
 		u.Comment = &f.Comment
 	}
-	if len(f.groups) > 0 {
-		u.Groups = f.groups
+	if len(f.Groups) > 0 {
+		u.Groups = f.Groups
 	}
 	return nil
 }
