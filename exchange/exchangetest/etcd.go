@@ -80,7 +80,7 @@ func (e *Etcd) Start(t testing.TB, i int) {
 	e.procs[i] = p
 }
 
-// lookPath finds a program; "" when it is not there.
+// lookPath finds a program; "" when it is not there. Few packages may import os/exec, and this is none of them.
 func lookPath(program string) string {
 	for _, dir := range filepath.SplitList(os.Getenv("PATH")) {
 		path := filepath.Join(dir, program)

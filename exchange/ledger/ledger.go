@@ -3,6 +3,7 @@
 package ledger
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -95,7 +96,7 @@ func (l *Ledger) List(prefix string) store.Listing {
 
 // Leases returns the leases in the order of their ids.
 func (l *Ledger) Leases() []Lease {
-	return slices.SortedFunc(maps.Values(l.leases), func(a, b Lease) int { return int(a.ID - b.ID) })
+	return slices.SortedFunc(maps.Values(l.leases), func(a, b Lease) int { return cmp.Compare(a.ID, b.ID) })
 }
 
 // NextExpiry is when the first lease runs out; zero when there is none.
