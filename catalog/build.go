@@ -2,12 +2,10 @@ package catalog
 
 import (
 	"fmt"
-	"path"
 	"slices"
-	"strings"
-	"sync"
 
 	"github.com/nodeapply/apply/catalog/internal/index"
+	"github.com/nodeapply/apply/catalog/internal/needs"
 	"github.com/nodeapply/apply/catalog/internal/order"
 	"github.com/nodeapply/apply/graph"
 	"github.com/nodeapply/apply/resources"
@@ -49,11 +47,11 @@ func (c *Catalog) Instance(v int) (of int, a resources.Address, ok bool) {
 func New(entries []*Entry, relations []Relation, empty func(resources.Address) bool) (*Catalog, []Problem) {
 	b := &builder{empty: empty}
 	b.entries = b.merge(entries)
-	addrs := make([]resources.Address, len(b.entries))
+	addrs, known := make([]resources.Address, len(b.entries)), make([]resources.Resource, len(b.entries))
 	for v, e := range b.entries {
-		addrs[v] = e.Addr
+		addrs[v], known[v] = e.Addr, e.known()
 	}
-	b.index = index.New(addrs, b.alias)
+	b.index, b.needs = index.New(addrs, b.alias), needs.New(known, b.owners)
 	b.order = order.New(len(b.entries), len(relations))
 	for v, e := range b.entries {
 		if e.Deferred != nil && e.Deferred.Repeated {
@@ -68,7 +66,7 @@ func New(entries []*Entry, relations []Relation, empty func(resources.Address) b
 			b.deferred(v, e)
 		}
 	}
-	b.automatic()
+	b.needs.Connect(b.order)
 	b.cycles(relations)
 	if len(b.problems) > 0 {
 		return nil, b.problems
@@ -90,6 +88,7 @@ type builder struct {
 	owners   map[resources.Identity]int
 	index    *index.Index
 	order    *order.Order
+	needs    *needs.Needs
 	limits   map[int]*limit
 	empty    func(resources.Address) bool
 	problems []Problem
@@ -147,98 +146,4 @@ func (b *builder) deferred(v int, e *Entry) {
 			}
 		}
 	}
-}
-
-// automatic adds the edges that follow from what entries provide and require.
-func (b *builder) automatic() {
-	shared := map[resources.Identity][]int{}
-	ids := make([]resources.Identified, len(b.entries))
-	for v, e := range b.entries {
-		r, ok := e.known().(resources.Identified)
-		if !ok {
-			continue
-		}
-		ids[v] = r
-		for _, id := range r.Provides() {
-			if id.Shared {
-				shared[key(id)] = append(shared[key(id)], v)
-			}
-		}
-	}
-	below := b.providersBelow()
-	for v, r := range ids {
-		if r == nil {
-			continue
-		}
-		for _, id := range r.Requires() {
-			if many := shared[key(id)]; len(many) > 0 {
-				b.order.AutoAll(key(id), many, v)
-			}
-			if id.Below {
-				for _, w := range below(id.Name) {
-					if w != v {
-						b.order.Auto(w, v)
-					}
-				}
-			}
-			w, ok := b.provider(id, v)
-			switch {
-			case !ok:
-			case turned(id, b.entries[w], b.entries[v]):
-				b.order.Auto(v, w)
-			default:
-				b.order.Auto(w, v)
-			}
-		}
-	}
-}
-
-// providersBelow returns a function for who provides a path that is below another. The paths are sorted when it is first called.
-func (b *builder) providersBelow() func(folder string) []int {
-	paths := sync.OnceValue(func() []string {
-		var all []string
-		for id := range b.owners {
-			if id.Kind == "path" {
-				all = append(all, id.Name)
-			}
-		}
-		slices.Sort(all)
-		return all
-	})
-	return func(folder string) (vertices []int) {
-		all, inside := paths(), strings.TrimSuffix(folder, "/")+"/"
-		for i, _ := slices.BinarySearch(all, inside); i < len(all) && strings.HasPrefix(all[i], inside); i++ {
-			vertices = append(vertices, b.owners[resources.Identity{Kind: "path", Name: all[i]}])
-		}
-		return vertices
-	}
-}
-
-// key is an identity as it is looked up: without the flags of who provides or requires it.
-func key(id resources.Identity) resources.Identity {
-	return resources.Identity{Kind: id.Kind, Name: id.Name}
-}
-
-// provider finds who provides what v requires: exactly that, or for Nearest the closest managed ancestor of a path.
-func (b *builder) provider(id resources.Identity, v int) (int, bool) {
-	w, ok := b.owners[key(id)]
-	if !id.Nearest {
-		return w, ok && w != v
-	}
-	p := id.Name
-	if ok && w == v {
-		p = path.Dir(p) // nothing is below itself
-	}
-	for ; strings.HasPrefix(p, "/"); p = path.Dir(p) {
-		// A mount point comes before the folder it covers: what is below it belongs to the mounted file system.
-		for _, kind := range [...]string{"mount", id.Kind} {
-			if w, ok := b.owners[resources.Identity{Kind: kind, Name: p}]; ok && w != v {
-				return w, true
-			}
-		}
-		if p == "/" {
-			break
-		}
-	}
-	return 0, false
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/nodeapply/apply/catalog/internal/attributes"
+	"github.com/nodeapply/apply/catalog/internal/needs"
 	"github.com/nodeapply/apply/resources"
 )
 
@@ -44,15 +45,12 @@ func (b *builder) merge(entries []*Entry) []*Entry {
 
 // provides lists what only e may manage.
 func provides(e *Entry) []resources.Identity {
-	r, ok := e.known().(resources.Identified)
-	if !ok || e.Off || e.Deferred != nil && e.nameless() {
+	if e.Off {
 		return nil
 	}
-	var ids []resources.Identity
-	for _, id := range r.Provides() {
-		if !id.Shared {
-			ids = append(ids, key(id))
-		}
+	ids := needs.Alone(e.known())
+	if len(ids) > 0 && e.Deferred != nil && e.nameless() {
+		return nil
 	}
 	return ids
 }
