@@ -49,7 +49,7 @@ func provides(e *Entry) []resources.Identity {
 		return nil
 	}
 	ids := needs.Alone(e.known())
-	if len(ids) > 0 && e.Deferred != nil && e.nameless() {
+	if len(ids) > 0 && e.Deferred != nil && !e.declaration().Named() {
 		return nil
 	}
 	return ids
@@ -130,25 +130,7 @@ func (e *Entry) known() resources.Resource {
 }
 
 // perhaps says that only the run tells whether e is managed at all.
-func perhaps(e *Entry) bool { return e.Deferred != nil && e.declares("when") }
-
-// nameless says that only the run tells the naming attribute of a deferred block: meanwhile the title stands in its place.
-func (e *Entry) nameless() bool {
-	title, ok := attributes.Title(e.known())
-	if !ok {
-		return false
-	}
-	v := title.In(e.known())
-	return e.declares(title.Name) && v.Kind() == reflect.String && v.String() == e.Addr.Title
-}
-
-// declares says whether the manifest gives the attribute a value. That something is to be there, and what the title says, is said without a word.
-func (e *Entry) declares(attr string) bool {
-	value := attributes.Value(e.known(), attr)
-	tacit := attr == "ensure" || value.Kind() == reflect.String && value.String() == e.Addr.Title
-	said := e.AttrPos == nil || e.AttrPos(attr) != e.Pos
-	return said && e.Deferred != nil || (said || tacit) && !unset(value)
-}
+func perhaps(e *Entry) bool { return e.Deferred != nil && e.declaration().Says("when") }
 
 // combine merges second into first, which manages the same thing. It returns false if second stays an entry of its own: where the two
 // share only a part of what they manage (a package in two lists) and agree on all else, or where only the run tells all of it.
@@ -182,8 +164,7 @@ func (b *builder) clash(first, second *Entry, shared int) (clashes, part bool) {
 
 // partly says that of two lists of things (packages) some are in both, and that all else is the same.
 func partly(first, second *Entry, shared int, diff []string) bool {
-	title, ok := attributes.Title(second.known())
-	return (shared > 1 || len(provides(first)) > 1) && len(diff) == 1 && ok && title.Name == diff[0]
+	return (shared > 1 || len(provides(first)) > 1) && len(diff) == 1 && diff[0] == attributes.Title(second.known())
 }
 
 // contradictions names what two declarations of one thing say differently. What only one of them says is none, nor is one path in two spellings.
@@ -192,16 +173,10 @@ func contradictions(first, second *Entry) []string {
 }
 
 func (e *Entry) declaration() attributes.Declaration {
-	return attributes.Declaration{Resource: e.known(), Says: e.declares}
-}
-
-// unset says that a field was not declared. Of booleans and numbers that cannot be told.
-func unset(v reflect.Value) bool {
-	switch v.Kind() {
-	case reflect.String, reflect.Pointer, reflect.Slice, reflect.Map, reflect.Interface:
-		return v.IsZero()
+	return attributes.Declaration{
+		Resource: e.known(), Title: e.Addr.Title, Late: e.Deferred != nil,
+		Written: func(attr string) bool { return e.AttrPos == nil || e.AttrPos(attr) != e.Pos },
 	}
-	return false
 }
 
 // adopt gives first what only second says, with its place in the manifest. What each of them may say alone can be a mistake together: then first

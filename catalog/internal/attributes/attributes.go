@@ -10,50 +10,84 @@ import (
 	"github.com/nodeapply/apply/resources"
 )
 
-// Attr is an attribute of a type.
-type Attr struct {
-	Name  string
-	Title bool // the naming attribute
+// attr is an attribute of a type.
+type attr struct {
+	name  string
+	title bool // the naming attribute
 	index []int
 }
 
 // of lists the attributes of r's type, in the order of its struct.
-func of(r resources.Resource) []Attr {
-	var list []Attr
+func of(r resources.Resource) []attr {
+	var list []attr
 	for _, f := range reflect.VisibleFields(reflect.TypeOf(r).Elem()) {
 		tag, ok := f.Tag.Lookup("hcl")
 		if !ok || !f.IsExported() {
 			continue
 		}
 		name, options, _ := strings.Cut(tag, ",")
-		list = append(list, Attr{name, slices.Contains(strings.Split(options, ","), "title"), f.Index})
+		list = append(list, attr{name, slices.Contains(strings.Split(options, ","), "title"), f.Index})
 	}
 	return list
 }
 
-// Title returns the naming attribute of r's type; ok is false if it has none.
-func Title(r resources.Resource) (a Attr, ok bool) {
-	return first(of(r), func(a Attr) bool { return a.Title })
-}
-
-// Value is what r has for an attribute; the zero Value if there is none of that name.
-func Value(r resources.Resource, name string) reflect.Value {
-	a, ok := first(of(r), func(a Attr) bool { return a.Name == name })
-	if !ok {
-		return reflect.Value{}
-	}
-	return a.In(r)
-}
-
-// In is what r, of the attribute's type, has for it.
-func (a Attr) In(r resources.Resource) reflect.Value {
+// in is what r, of the attribute's type, has for it.
+func (a attr) in(r resources.Resource) reflect.Value {
 	return reflect.ValueOf(r).Elem().FieldByIndex(a.index)
 }
 
-// Declaration is a resource, and which of its attributes its block says something of.
+// Title is the naming attribute of r's type, "" if it has none.
+func Title(r resources.Resource) string {
+	for _, a := range of(r) {
+		if a.title {
+			return a.name
+		}
+	}
+	return ""
+}
+
+// value is what r has for an attribute; the zero Value if there is none of that name.
+func value(r resources.Resource, name string) reflect.Value {
+	for _, a := range of(r) {
+		if a.name == name {
+			return a.in(r)
+		}
+	}
+	return reflect.Value{}
+}
+
+// Declaration is a resource as its block declares it.
 type Declaration struct {
 	Resource resources.Resource
-	Says     func(attr string) bool
+	Title    string
+	Late     bool                   // it has what is known of it before the run
+	Written  func(attr string) bool // whether an attribute stands in the block
+}
+
+// Says says whether the block gives an attribute a value. That something is to be there, and what the title says, is said without a word.
+func (d Declaration) Says(attr string) bool {
+	v, written := value(d.Resource, attr), d.Written(attr)
+	tacit := attr == "ensure" || d.isTitle(v)
+	return written && d.Late || (written || tacit) && !unset(v)
+}
+
+// Named says of what is late whether it is known what it is called: else its title stands in the place of a name that only the run gives.
+func (d Declaration) Named() bool {
+	name := Title(d.Resource)
+	return name == "" || !d.Says(name) || !d.isTitle(value(d.Resource, name))
+}
+
+func (d Declaration) isTitle(v reflect.Value) bool {
+	return v.Kind() == reflect.String && v.String() == d.Title
+}
+
+// unset says that a field was not declared. Of booleans and numbers that cannot be told.
+func unset(v reflect.Value) bool {
+	switch v.Kind() {
+	case reflect.String, reflect.Pointer, reflect.Slice, reflect.Map, reflect.Interface:
+		return v.IsZero()
+	}
+	return false
 }
 
 // Contradictions names the attributes of which two declarations of one thing, of one type, say different things. What only one of them says is none,
@@ -61,12 +95,12 @@ type Declaration struct {
 func Contradictions(x, y Declaration) []string {
 	var out []string
 	for _, a := range differences(x.Resource, y.Resource) {
-		if a.Title {
-			if !samePath(a.In(x.Resource), a.In(y.Resource)) {
-				out = append(out, a.Name)
+		if a.title {
+			if !samePath(a.in(x.Resource), a.in(y.Resource)) {
+				out = append(out, a.name)
 			}
-		} else if x.Says(a.Name) && y.Says(a.Name) {
-			out = append(out, a.Name)
+		} else if x.Says(a.name) && y.Says(a.name) {
+			out = append(out, a.name)
 		}
 	}
 	return out
@@ -76,9 +110,9 @@ func Contradictions(x, y Declaration) []string {
 func Together(x, y Declaration) (both resources.Resource, from map[string]bool) {
 	both, from = clone(x.Resource), map[string]bool{}
 	for _, a := range differences(x.Resource, y.Resource) {
-		if !x.Says(a.Name) {
-			a.In(both).Set(a.In(y.Resource))
-			from[a.Name] = true
+		if !x.Says(a.name) {
+			a.in(both).Set(a.in(y.Resource))
+			from[a.name] = true
 		}
 	}
 	return both, from
@@ -89,8 +123,8 @@ func samePath(x, y reflect.Value) bool {
 }
 
 // differences lists the attributes that two resources of one type have differently.
-func differences(x, y resources.Resource) []Attr {
-	return slices.DeleteFunc(of(x), func(a Attr) bool { return reflect.DeepEqual(a.In(x).Interface(), a.In(y).Interface()) })
+func differences(x, y resources.Resource) []attr {
+	return slices.DeleteFunc(of(x), func(a attr) bool { return reflect.DeepEqual(a.in(x).Interface(), a.in(y).Interface()) })
 }
 
 // clone is a copy of r whose attributes can be set without changing those of r.
@@ -98,11 +132,4 @@ func clone(r resources.Resource) resources.Resource {
 	out := reflect.New(reflect.TypeOf(r).Elem())
 	out.Elem().Set(reflect.ValueOf(r).Elem())
 	return out.Interface().(resources.Resource)
-}
-
-func first(list []Attr, is func(Attr) bool) (Attr, bool) {
-	if i := slices.IndexFunc(list, is); i >= 0 {
-		return list[i], true
-	}
-	return Attr{}, false
 }

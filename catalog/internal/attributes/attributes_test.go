@@ -16,6 +16,7 @@ type thing struct {
 	Path   string `hcl:"path,title,public"`
 	Mode   string `hcl:"mode"`
 	Count  int    `hcl:"count"`
+	Ensure string `hcl:"ensure"`
 	Hidden string
 	Owned
 }
@@ -34,21 +35,48 @@ func says(attrs ...string) func(string) bool {
 
 func TestTitleAndValue(t *testing.T) {
 	r := &thing{Path: "/a", Count: 3, Owned: Owned{"bob"}}
-	if title, ok := Title(r); !ok || title.Name != "path" || title.In(r).String() != "/a" {
-		t.Errorf("title %+v, %v", title, ok)
+	if title := Title(r); title != "path" || value(r, title).String() != "/a" {
+		t.Errorf("title %q", title)
 	}
-	if owner := Value(r, "owner"); owner.String() != "bob" {
+	if owner := value(r, "owner"); owner.String() != "bob" {
 		t.Errorf("owner %v", owner)
 	}
-	if hidden := Value(r, "Hidden"); hidden.IsValid() {
+	if hidden := value(r, "Hidden"); hidden.IsValid() {
 		t.Errorf("a field without a tag is %v", hidden)
+	}
+}
+
+func TestSays(t *testing.T) {
+	for name, tt := range map[string]struct {
+		late    bool
+		thing   thing
+		written func(string) bool
+		attr    string
+		want    bool
+	}{
+		"what is written":               {false, thing{Mode: "1"}, says("mode"), "mode", true},
+		"a default":                     {false, thing{Mode: "1"}, says(), "mode", false},
+		"what is written to be nothing": {false, thing{}, says("mode"), "mode", false},
+		"of a number that is seen":      {false, thing{}, says("count"), "count", true},
+		"to be there":                   {false, thing{Ensure: "present"}, says(), "ensure", true},
+		"what the title says":           {false, thing{Path: "t"}, says(), "path", true},
+		"another default than that":     {false, thing{Path: "/t"}, says(), "path", false},
+		"what only the run gives":       {true, thing{}, says("mode"), "mode", true},
+		"a metaparameter":               {true, thing{}, says("when"), "when", true},
+		"a metaparameter that is not":   {true, thing{}, says(), "when", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := (Declaration{&tt.thing, "t", tt.late, tt.written}).Says(tt.attr); got != tt.want {
+				t.Errorf("want %v, got %v", tt.want, got)
+			}
+		})
 	}
 }
 
 func TestDeclarations(t *testing.T) {
 	for name, tt := range map[string]struct {
 		x, y           thing
-		xSays, ySays   func(string) bool
+		xSays, ySays   func(string) bool // what is written
 		contradictions []string
 		together       thing
 		from           map[string]bool
@@ -66,7 +94,7 @@ func TestDeclarations(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			was := tt.x
-			x, y := Declaration{&tt.x, tt.xSays}, Declaration{&tt.y, tt.ySays}
+			x, y := Declaration{Resource: &tt.x, Written: tt.xSays}, Declaration{Resource: &tt.y, Written: tt.ySays}
 			if diff := cmp.Diff(tt.contradictions, Contradictions(x, y)); diff != "" {
 				t.Error(diff)
 			}
