@@ -254,6 +254,34 @@ func TestLateBlocksHaveAutomaticEdges(t *testing.T) {
 	}
 }
 
+// What a late block manages is known by its title, unless the block gives it another name that is known in the run.
+func TestLateBlocksAreKnownByTheirTitles(t *testing.T) {
+	folder := func(attrs ...string) *Entry {
+		return late(said(entry(1, "folder", &thing{Name: "folder", provides: ids("path", "/x")}), attrs...))
+	}
+	file := func() *Entry {
+		return entry(2, "file", &thing{requires: []resources.Identity{{Kind: "path", Name: "/x/y", Nearest: true}}})
+	}
+	for _, tc := range []struct {
+		name    string
+		entries []*Entry
+		want    string
+	}{
+		{"by the title", []*Entry{folder("mode"), file()}, "folder>file"},
+		{"by what the run says", []*Entry{folder("mode", "name"), file()}, ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			c, problems := build(tc.entries, "")
+			if problems != nil {
+				t.Fatal(problems)
+			}
+			if diff := cmp.Diff(tc.want, edges(c)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
 func TestRelationsBetweenSetsAreLinear(t *testing.T) {
 	const n = 20_000
 	var entries []*Entry

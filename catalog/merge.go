@@ -130,7 +130,9 @@ func (e *Entry) known() resources.Resource {
 }
 
 // perhaps says that only the run tells whether e is managed at all.
-func perhaps(e *Entry) bool { return e.Deferred != nil && e.declaration().Says("when") }
+func perhaps(e *Entry) bool {
+	return e.Deferred != nil && (e.Deferred.Repeated || e.declaration().Says("when"))
+}
 
 // combine merges second into first, which manages the same thing. It returns false if second stays an entry of its own: where the two
 // share only a part of what they manage (a package in two lists) and agree on all else, or where only the run tells all of it.

@@ -123,6 +123,11 @@ func late(e *Entry) *Entry {
 	return e
 }
 
+func repeated(e *Entry) *Entry {
+	late(e).Deferred.Repeated = true
+	return e
+}
+
 // What two declarations say of one thing comes together, unless they contradict each other or are a mistake together.
 func TestDuplicates(t *testing.T) {
 	x := ids("path", "/x")
@@ -146,6 +151,8 @@ func TestDuplicates(t *testing.T) {
 		{"a late one says something", said(entry(1, "a", &thing{Name: "x", Mode: "0644", provides: x}), "mode"), late(said(entry(2, "b", &thing{Name: "x", provides: x}), "names")), "x 0644 [] false, late", ""},
 		{"a late one contradicts", said(entry(1, "a", &thing{Name: "x", Mode: "0644", provides: x}), "mode"), late(said(entry(2, "b", &thing{Name: "x", provides: x}), "mode")), "", "they differ in mode"},
 		{"a late one that may not be", said(entry(1, "a", &thing{Name: "x", Mode: "0644", provides: x}), "mode"), late(said(entry(2, "b", &thing{Name: "x", provides: x}), "mode", "when")), "x 0644 [] false, late", ""},
+		{"a late one that its title names contradicts", said(entry(1, "a", &thing{Name: "x", Mode: "0644", provides: x}), "mode"), late(said(entry(2, "b", &thing{Name: "b", provides: x}), "mode")), "", "they differ in name, mode"},
+		{"a late one of which there may be none", said(entry(1, "a", &thing{Name: "x", Mode: "0644", provides: x}), "mode"), repeated(said(entry(2, "b", &thing{Name: "b", provides: x}), "mode")), "x 0644 [] false, late", ""},
 		{"a late one whose name is not known", said(entry(1, "a", &thing{Name: "x", Mode: "0644", provides: x}), "mode"), late(said(entry(2, "x", &thing{Name: "x", provides: x}), "mode", "name")), "x 0644 [] false, late", ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

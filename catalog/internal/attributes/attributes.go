@@ -74,10 +74,14 @@ func (d Declaration) Says(attr string) bool {
 // Named says of what is late whether it is known what it is called: else its title stands in the place of a name that only the run gives.
 func (d Declaration) Named() bool {
 	name := Title(d.Resource)
-	return name == "" || !d.Says(name) || !d.isTitle(value(d.Resource, name))
+	return name == "" || !d.Written(name) || !d.isTitle(value(d.Resource, name))
 }
 
+// isTitle says whether a value is the title, alone where several may be named.
 func (d Declaration) isTitle(v reflect.Value) bool {
+	if v.Kind() == reflect.Slice && v.Len() == 1 {
+		v = v.Index(0)
+	}
 	return v.Kind() == reflect.String && v.String() == d.Title
 }
 

@@ -73,6 +73,33 @@ func TestSays(t *testing.T) {
 	}
 }
 
+// things may have several names.
+type things struct {
+	resources.Missing
+	Names resources.Strings `hcl:"name,title"`
+}
+
+func TestNamed(t *testing.T) {
+	for name, tt := range map[string]struct {
+		resource resources.Resource
+		written  func(string) bool
+		want     bool
+	}{
+		"by its title":                {&thing{Path: "t"}, says("mode"), true},
+		"otherwise":                   {&thing{Path: "/t"}, says("path"), true},
+		"in the run":                  {&thing{Path: "t"}, says("path"), false},
+		"several":                     {&things{Names: resources.Strings{"a", "b"}}, says("name"), true},
+		"several, by the title alone": {&things{Names: resources.Strings{"t"}}, says(), true},
+		"several, in the run":         {&things{Names: resources.Strings{"t"}}, says("name"), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := (Declaration{tt.resource, "t", true, tt.written}).Named(); got != tt.want {
+				t.Errorf("want %v, got %v", tt.want, got)
+			}
+		})
+	}
+}
+
 func TestDeclarations(t *testing.T) {
 	for name, tt := range map[string]struct {
 		x, y           thing
