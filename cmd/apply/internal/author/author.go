@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nodeapply/apply/cmd/apply/internal/cli"
+	"github.com/nodeapply/apply/cmd/apply/internal/flagvalue"
 	"github.com/nodeapply/apply/cmd/apply/internal/load"
 	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/report/picture"
@@ -90,7 +91,7 @@ func graphCommand(a *cli.App) *cobra.Command {
 			return g.DOT(a.Stdout)
 		}),
 	}
-	cli.Choose(cmd, cmd.Flags(), &format, "format", "`FORMAT` of the drawing: dot, mermaid, svg or json", "dot", "mermaid", "svg", "json")
+	flagvalue.Choose(cmd, cmd.Flags(), &format, "format", "`FORMAT` of the drawing: dot, mermaid, svg or json", "dot", "mermaid", "svg", "json")
 	l.AddFlags(cmd.Flags())
 	return cmd
 }

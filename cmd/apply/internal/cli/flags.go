@@ -1,21 +1,21 @@
 package cli
 
 import (
-	"cmp"
-
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/nodeapply/apply/cmd/apply/internal/flagvalue"
 )
 
 // addFlags adds the flags that every command has.
 func (a *App) addFlags(cmd *cobra.Command) {
 	s := cmd.PersistentFlags()
 	s.BoolVar(&a.JSON, "json", false, "print JSON, one object a line")
-	Choose(cmd, s, &a.color, "color", "colour `WHEN`: auto, always or never (NO_COLOR is honoured)", "auto", "always", "never")
+	flagvalue.Choose(cmd, s, &a.color, "color", "colour `WHEN`: auto, always or never (NO_COLOR is honoured)", "auto", "always", "never")
 	a.logLevel = "info"
-	Choose(cmd, s, &a.logLevel, "log-level", "what is logged to standard error, such as the output of commands, from this `LEVEL` on: debug, info, warn or error", "debug", "info", "warn", "error")
+	flagvalue.Choose(cmd, s, &a.logLevel, "log-level", "what is logged to standard error, such as the output of commands, from this `LEVEL` on: debug, info, warn or error", "debug", "info", "warn", "error")
 	s.BoolVarP(&a.verbose, "verbose", "v", false, "show unchanged resources too")
-	s.Var((*Named)(&a.State), "state-dir", "state `FOLDER` (default /var/lib/apply; for other users $XDG_STATE_HOME/apply)")
+	s.Var((*flagvalue.Named)(&a.State), "state-dir", "state `FOLDER` (default /var/lib/apply; for other users $XDG_STATE_HOME/apply)")
 }
 
 // shapes tells whether the command line has flags without which a run does something else. Those that only say how it is told do not count, nor
@@ -30,15 +30,6 @@ func shapes(s *pflag.FlagSet) bool {
 		}
 	})
 	return found
-}
-
-// Choose adds a flag whose value is one of the choices, which shells complete. Where none stands at p yet, the first is its default.
-func Choose(cmd *cobra.Command, s *pflag.FlagSet, p *string, name, usage string, choices ...string) {
-	*p = cmp.Or(*p, choices[0])
-	s.Var(&choice{p, choices}, name, usage)
-	if err := cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(choices, cobra.ShellCompDirectiveNoFileComp)); err != nil {
-		panic(err) // there is no such flag
-	}
 }
 
 // AddReport adds the flag of commands whose report can be written to files, see WriteReports. What is what they call it.

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/nodeapply/apply/cmd/apply/internal/cli"
+	"github.com/nodeapply/apply/cmd/apply/internal/flagvalue"
 	"github.com/nodeapply/apply/cmd/apply/internal/load"
 )
 
@@ -19,13 +20,13 @@ type Runner struct {
 	tags          []string
 	skipTags      []string
 	targets       []string
-	parallel      cli.Count
+	parallel      flagvalue.Count
 	detailed      bool
 	failFast      bool
 	strict        bool
-	timeout       cli.Duration
-	waitLock      cli.Duration
-	confirmWithin cli.Duration
+	timeout       flagvalue.Duration
+	waitLock      flagvalue.Duration
+	confirmWithin flagvalue.Duration
 }
 
 // New returns the Runner of a command, whose flags are yet to be added.
@@ -36,7 +37,7 @@ func (r *Runner) AddRun(s *pflag.FlagSet) {
 	s.StringSliceVar(&r.tags, "tags", nil, "only resources with one of these `TAGS`; may repeat")
 	s.StringSliceVar(&r.skipTags, "skip-tags", nil, "not the resources with one of these `TAGS`; may repeat")
 	s.StringArrayVar(&r.targets, "target", nil, "only this `ADDRESS`, with what it requires; may repeat")
-	r.parallel = cli.Count(runtime.NumCPU())
+	r.parallel = flagvalue.Count(runtime.NumCPU())
 	s.Var(&r.parallel, "parallel", "resources at a time")
 	s.BoolVar(&r.detailed, "detailed-exitcode", false, "exit 2 if something changed (or would), 6 if something failed too")
 	s.BoolVar(&r.failFast, "fail-fast", false, "after a failure start nothing new")

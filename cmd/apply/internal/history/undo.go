@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nodeapply/apply/cmd/apply/internal/cli"
+	"github.com/nodeapply/apply/cmd/apply/internal/flagvalue"
 	"github.com/nodeapply/apply/cmd/apply/internal/load"
 	"github.com/nodeapply/apply/exchange"
 	"github.com/nodeapply/apply/host"
@@ -25,7 +26,7 @@ import (
 type undoing struct {
 	*load.Loader
 	list, yes bool
-	waitLock  cli.Duration
+	waitLock  flagvalue.Duration
 }
 
 func undoCommand(a *cli.App) *cobra.Command {

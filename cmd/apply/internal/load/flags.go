@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"github.com/nodeapply/apply/cmd/apply/internal/cli"
+	"github.com/nodeapply/apply/cmd/apply/internal/flagvalue"
 	"github.com/nodeapply/apply/manifest"
 	"github.com/nodeapply/apply/manifest/limits"
 )
@@ -63,14 +63,14 @@ func (f *Flags) AddFactDirs(s *pflag.FlagSet) {
 
 // AddRepository adds the flags that say where a manifest is.
 func (f *Flags) AddRepository(s *pflag.FlagSet) {
-	s.Var((*cli.Named)(&f.Git), "git", "read PATH from the repository at this `URL`: https, ssh or file")
-	s.Var((*cli.Named)(&f.Ref), "ref", "with --git: a `TAG`, else a branch, else a commit")
+	s.Var((*flagvalue.Named)(&f.Git), "git", "read PATH from the repository at this `URL`: https, ssh or file")
+	s.Var((*flagvalue.Named)(&f.Ref), "ref", "with --git: a `TAG`, else a branch, else a commit")
 	f.AddSigners(s)
 }
 
 // AddSigners adds the flag that demands a signature.
 func (f *Flags) AddSigners(s *pflag.FlagSet) {
-	s.Var((*cli.Named)(&f.Signers), "require-signature", "refuse a revision that none of the signers in this `FILE` has signed: allowed SSH signers, or an OpenPGP keyring")
+	s.Var((*flagvalue.Named)(&f.Signers), "require-signature", "refuse a revision that none of the signers in this `FILE` has signed: allowed SSH signers, or an OpenPGP keyring")
 }
 
 const varPrefix = "APPLY_VAR_"

@@ -13,6 +13,7 @@ import (
 
 	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/cmd/apply/internal/cli"
+	"github.com/nodeapply/apply/cmd/apply/internal/flagvalue"
 	"github.com/nodeapply/apply/cmd/apply/internal/load"
 	"github.com/nodeapply/apply/cmd/apply/internal/prove/rehearsal"
 	"github.com/nodeapply/apply/cmd/apply/internal/prove/verdict"
@@ -21,7 +22,7 @@ import (
 // Command is apply prove.
 func Command(a *cli.App) *cobra.Command {
 	l := load.New(a)
-	orders, seed := cli.Count(8), uint64(1)
+	orders, seed := flagvalue.Count(8), uint64(1)
 	cmd := &cobra.Command{
 		Use:   "prove [flags] PATH",
 		Short: "Rehearse a manifest in a sandbox: idempotent? independent of order? safe to kill?",

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/nodeapply/apply/cmd/apply/internal/cli"
+	"github.com/nodeapply/apply/cmd/apply/internal/flagvalue"
 	"github.com/nodeapply/apply/fleet"
 	"github.com/nodeapply/apply/fleet/transport"
 	"github.com/nodeapply/apply/sshclient"
@@ -59,12 +60,12 @@ func (s *Nodes) AddFlags(set *pflag.FlagSet) {
 	set.StringArrayVar(&s.knownHosts, "known-hosts", nil, "`FILE` of host keys in place of ~/.ssh/known_hosts and /etc/ssh/ssh_known_hosts; may repeat")
 	set.StringVar(&s.connector, "connector", "", "reach nodes by this `PROGRAM`, which gets [USER@]HOST and the command, such as 'ssh -q'")
 	s.ConnectTimeout = 10 * time.Second
-	set.Var((*cli.Duration)(&s.ConnectTimeout), "connect-timeout", "for each node to be connected and logged in")
+	set.Var((*flagvalue.Duration)(&s.ConnectTimeout), "connect-timeout", "for each node to be connected and logged in")
 }
 
 // AddTimeout adds the flag for how long a command may take on each node, which Timeout is when it runs. Each command has its own default.
 func (s *Nodes) AddTimeout(cmd *cobra.Command, usual time.Duration, usage string) {
-	timeout := cli.Duration(usual)
+	timeout := flagvalue.Duration(usual)
 	cmd.Flags().Var(&timeout, "timeout", usage)
 	cmd.PreRun = func(*cobra.Command, []string) { s.Timeout = time.Duration(timeout) }
 }

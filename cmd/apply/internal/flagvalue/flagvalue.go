@@ -1,11 +1,16 @@
-package cli
+// Package flagvalue are the kinds of values that flags of several commands have.
+package flagvalue
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // Duration is the value of a flag that is a length of time, 0 or more: "90s", "5m", or seconds, as a manifest writes it.
@@ -71,6 +76,15 @@ func (n *Named) String() string { return string(*n) }
 
 // Type is how help texts call it.
 func (n *Named) Type() string { return "string" }
+
+// Choose adds a flag whose value is one of the choices, which shells complete. Where none stands at p yet, the first is its default.
+func Choose(cmd *cobra.Command, s *pflag.FlagSet, p *string, name, usage string, choices ...string) {
+	*p = cmp.Or(*p, choices[0])
+	s.Var(&choice{p, choices}, name, usage)
+	if err := cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(choices, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+		panic(err) // there is no such flag
+	}
+}
 
 // choice is the value of a flag that is one of a few words, in letters of either case.
 type choice struct {

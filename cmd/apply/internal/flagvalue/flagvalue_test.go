@@ -1,10 +1,11 @@
-package cli
+package flagvalue
 
 import (
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/cobra"
 )
 
 func TestDuration(t *testing.T) {
@@ -33,6 +34,24 @@ func TestCount(t *testing.T) {
 			var c Count
 			if err := c.Set(text); (err == nil) != (want > 0) || c != want {
 				t.Errorf("%d, %v", c, err)
+			}
+		})
+	}
+}
+
+func TestChoose(t *testing.T) {
+	for text, want := range map[string]string{"": "dot", "svg": "svg", "JSON": "json", "png": "want dot, svg or json"} {
+		t.Run(text, func(t *testing.T) {
+			var got string
+			cmd := &cobra.Command{}
+			Choose(cmd, cmd.Flags(), &got, "format", "", "dot", "svg", "json")
+			if text != "" {
+				if err := cmd.Flags().Lookup("format").Value.Set(text); err != nil {
+					got = err.Error()
+				}
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Error(diff)
 			}
 		})
 	}
