@@ -11,7 +11,7 @@ import (
 	"strings"
 
 	"github.com/nodeapply/apply/manifest"
-	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/nearest"
 	"github.com/nodeapply/apply/scratch"
 )
 
@@ -46,7 +46,7 @@ func Unknown(source string) error {
 		}
 	}
 	text := fmt.Sprintf("there is no module %q here", source)
-	if near := resources.Nearest(source, names); near != "" {
+	if near := nearest.Of(source, names); near != "" {
 		return fmt.Errorf("%s; did you mean %q?", text, near)
 	}
 	return fmt.Errorf("%s: those that come with the program are %s; a folder beside this file is written \"./%s\"", text, strings.Join(names, ", "), source)

@@ -9,6 +9,7 @@ import (
 	"github.com/nodeapply/apply/catalog/internal/index"
 	"github.com/nodeapply/apply/graph"
 	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/nearest"
 )
 
 // Choice says what is chosen; the zero value chooses everything.
@@ -132,7 +133,7 @@ func unknownTarget(c *catalog.Catalog, t resources.Address) error {
 		names = append(names, e.Addr.String())
 	}
 	err := fmt.Errorf("no resource %s in this catalog", t)
-	if near := resources.Nearest(t.String(), names); near != "" {
+	if near := nearest.Of(t.String(), names); near != "" {
 		err = fmt.Errorf("%w; did you mean `%s`?", err, near)
 	}
 	return err

@@ -20,7 +20,7 @@ import (
 	"github.com/nodeapply/apply/cmd/apply/internal/node"
 	"github.com/nodeapply/apply/cmd/apply/internal/prove"
 	"github.com/nodeapply/apply/cmd/apply/internal/revisions"
-	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/nearest"
 )
 
 // commands is the command tree. apply PATH itself converges.
@@ -128,7 +128,7 @@ func nearCommand(cmd *cobra.Command, word string) string {
 	for _, c := range cmd.Commands() {
 		names = append(names, c.Name())
 	}
-	if near := resources.Nearest(word, names); near != "" {
+	if near := nearest.Of(word, names); near != "" {
 		return fmt.Sprintf("; did you mean `%s %s`?", cmd.CommandPath(), near)
 	}
 	return ""

@@ -14,6 +14,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 
 	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/nearest"
 )
 
 // Severity is "error" or "warning".
@@ -209,7 +210,7 @@ func Meant(given string, names []string) string {
 	if len(given) < 3 { // everything is near to it
 		names = slices.DeleteFunc(slices.Clone(names), func(n string) bool { return given == "" || !strings.HasPrefix(n, given[:1]) || len(n) > len(given)+1 })
 	}
-	if near := resources.Nearest(given, names); near != given {
+	if near := nearest.Of(given, names); near != given {
 		return near
 	}
 	return ""

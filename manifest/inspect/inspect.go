@@ -14,6 +14,7 @@ import (
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/manifest/decode"
 	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/nearest"
 )
 
 // Manifest is a manifest of what a node has.
@@ -119,7 +120,7 @@ func typeNamed(name string, types []resources.Type) (resources.Type, error) {
 		}
 		names[i] = t.Name
 	}
-	if near := resources.Nearest(name, names); near != "" {
+	if near := nearest.Of(name, names); near != "" {
 		return resources.Type{}, fmt.Errorf("there is no type %q; did you mean `%s`?", name, near)
 	}
 	return resources.Type{}, fmt.Errorf("there is no type %q; there are %s", name, strings.Join(names, ", "))

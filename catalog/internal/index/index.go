@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/nearest"
 )
 
 // Index finds vertices, which are the places of addresses in a list.
@@ -91,5 +92,5 @@ func (x *Index) Nearest(a resources.Address) string {
 		}
 	}
 	slices.Sort(candidates)
-	return resources.Nearest(a.String(), slices.Compact(candidates))
+	return nearest.Of(a.String(), slices.Compact(candidates))
 }

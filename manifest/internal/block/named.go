@@ -8,6 +8,7 @@ import (
 	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/manifest/internal/instances"
 	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/nearest"
 )
 
 // named is an instance that a relation names: ["a"], and where.
@@ -47,7 +48,7 @@ func near(key string, keys []string) string {
 	if !strings.HasPrefix(key, `["`) { // one number is as near as another
 		return ""
 	}
-	if like := resources.Nearest(key, keys); like != "" {
+	if like := nearest.Of(key, keys); like != "" {
 		return "; did you mean `" + like + "`?"
 	}
 	return ""

@@ -12,7 +12,7 @@ import (
 
 	"github.com/nodeapply/apply/cmd/apply/internal/cli"
 	"github.com/nodeapply/apply/docs"
-	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/nearest"
 )
 
 func docsCommand(a *cli.App) *cobra.Command {
@@ -107,7 +107,7 @@ func find(asked string) (string, error) {
 	if text, ok := fns[name]; ok {
 		return text, nil
 	}
-	if near := resources.Nearest(name, append(types, slices.Sorted(maps.Keys(fns))...)); near != "" {
+	if near := nearest.Of(name, append(types, slices.Sorted(maps.Keys(fns))...)); near != "" {
 		return "", fmt.Errorf("there is no type nor function %q; did you mean `%s`?", asked, near)
 	}
 	return "", fmt.Errorf("there is no type nor function %q; there are %s", asked, strings.Join(types, ", "))

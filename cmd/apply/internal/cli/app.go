@@ -27,7 +27,7 @@ import (
 	"github.com/nodeapply/apply/manifest/diag"
 	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/report/scrub"
-	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/nearest"
 	"github.com/nodeapply/apply/source"
 )
 
@@ -238,7 +238,7 @@ func flagError(cmd *cobra.Command, err error) error {
 				names = append(names, f.Name)
 			}
 		})
-		if near := resources.Nearest(unknown.GetSpecifiedName(), names); near != "" {
+		if near := nearest.Of(unknown.GetSpecifiedName(), names); near != "" {
 			err = fmt.Errorf("%w; did you mean `--%s`?", err, near)
 		}
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/nodeapply/apply/journal/memory"
 	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/nearest"
 )
 
 // walk plans or converges, prints, writes reports and sets the exit code. Without a report nothing was touched.
@@ -70,7 +71,7 @@ func (r *Runner) unknownTags(c *catalog.Catalog) []string {
 			continue
 		}
 		text := fmt.Sprintf("no resource has the tag %q", t)
-		if near := resources.Nearest(t, slices.Sorted(maps.Keys(all))); near != "" {
+		if near := nearest.Of(t, slices.Sorted(maps.Keys(all))); near != "" {
 			text += fmt.Sprintf("; did you mean %q?", near)
 		} else if len(own) > 0 {
 			text += "; there are " + strings.Join(slices.Sorted(maps.Keys(own)), ", ") + ", types, titles and names of modules"

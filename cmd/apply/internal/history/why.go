@@ -18,6 +18,7 @@ import (
 	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/report/reasons"
 	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/nearest"
 	"github.com/nodeapply/apply/source"
 )
 
@@ -148,7 +149,7 @@ func unheardOf(addr resources.Address, last *report.Report, cat *catalog.Catalog
 	for _, e := range cat.Entries() {
 		names = append(names, e.Addr.String())
 	}
-	if near := resources.Nearest(addr.String(), names); near != "" {
+	if near := nearest.Of(addr.String(), names); near != "" {
 		return fmt.Errorf("%s is not declared; did you mean %s?", addr, near)
 	}
 	return fmt.Errorf("%s is not declared", addr)

@@ -15,7 +15,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/nodeapply/apply/manifest/variables"
-	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/nearest"
 )
 
 // File is where a node's settings are, unless APPLY_CONFIG names another file.
@@ -107,7 +107,7 @@ func read(cmd *cobra.Command, name string, given bool) (map[string]setting, erro
 		}
 		if !known[flag] {
 			err := fmt.Errorf("%s: no flag is called %s", v.At, key)
-			if near := resources.Nearest(key, slices.Sorted(maps.Keys(known))); near != "" {
+			if near := nearest.Of(key, slices.Sorted(maps.Keys(known))); near != "" {
 				err = fmt.Errorf("%w; did you mean `%s`?", err, near)
 			}
 			return nil, err

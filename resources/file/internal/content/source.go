@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/nodeapply/apply/host"
-	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/nearest"
 )
 
 // Source is the one of several sources that is taken.
@@ -80,7 +80,7 @@ func None(v host.View, sources []string) error {
 		}
 		names = append(names, entry)
 	}
-	if near := resources.Nearest(path.Base(name), names); near != "" {
+	if near := nearest.Of(path.Base(name), names); near != "" {
 		return fmt.Errorf("%s: does not exist; did you mean `%s`?", name, path.Join(path.Dir(name), near))
 	}
 	return fmt.Errorf("%s: does not exist", name)

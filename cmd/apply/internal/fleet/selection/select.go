@@ -15,7 +15,7 @@ import (
 	"github.com/nodeapply/apply/fleet/nodeset"
 	"github.com/nodeapply/apply/fleet/transport"
 	"github.com/nodeapply/apply/manifest/inventory"
-	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/nearest"
 )
 
 // Selected reads the inventory and finds the nodes that flags, arguments and environment select. The Dialer reaches them.
@@ -53,7 +53,7 @@ func (s *Nodes) Selected(sets []string) ([]fleet.Node, transport.Dialer, error) 
 	var unknown *nodeset.GroupError
 	switch {
 	case errors.As(err, &unknown):
-		if near := resources.Nearest(unknown.Group, inv.Groups()); near != "" {
+		if near := nearest.Of(unknown.Group, inv.Groups()); near != "" {
 			err = fmt.Errorf("%w; did you mean `%s`?", err, near)
 		}
 		return nil, nil, err

@@ -1,7 +1,8 @@
-package resources
+// Package nearest finds the name that somebody may have meant by one that there is not.
+package nearest
 
-// Nearest returns the candidate that is most like word by edit distance, "" if none is close enough to be meant.
-func Nearest(word string, candidates []string) string {
+// Of returns the candidate that is most like word by edit distance, "" if none is close enough to be meant.
+func Of(word string, candidates []string) string {
 	best, bestD := "", max(2, len(word)/3)+1
 	for _, c := range candidates {
 		if d := distance(word, c, bestD); d < bestD {

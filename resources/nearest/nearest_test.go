@@ -1,0 +1,30 @@
+package nearest_test
+
+import (
+	"testing"
+
+	"github.com/nodeapply/apply/resources/nearest"
+)
+
+func TestOf(t *testing.T) {
+	for _, tc := range []struct {
+		name, word string
+		candidates []string
+		want       string
+	}{
+		{"a letter too few", "servce", []string{"service", "user"}, "service"},
+		{"two turned round", "mian", []string{"other", "main"}, "main"},
+		{"the nearest", "abcd", []string{"abxx", "abcx"}, "abcx"},
+		{"the first of two as near", "ab", []string{"ac", "ad"}, "ac"},
+		{"too far", "abcd", []string{"wxyz", "abcdefgh"}, ""},
+		{"a third of a long one", "abcdefghi", []string{"abcdefxyz"}, "abcdefxyz"},
+		{"more of it", "abcdefghi", []string{"abcdewxyz"}, ""},
+		{"of nothing", "abc", nil, ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if got := nearest.Of(tc.word, tc.candidates); got != tc.want {
+				t.Errorf("want %q, got %q", tc.want, got)
+			}
+		})
+	}
+}
