@@ -166,3 +166,30 @@ func (f *Fates) changed(v int) []resources.Address {
 	}
 	return out
 }
+
+// Owes lists the resources that are notified when what is called a at a vertex changes.
+func Owes(c *catalog.Catalog, v int, a resources.Address) []resources.Address {
+	entries := c.Entries()
+	var out []resources.Address
+	seen := map[int]bool{}
+	var follow func(at int)
+	follow = func(at int) {
+		for _, e := range c.Graph().Succ(at) {
+			if !e.Notify || seen[e.To] {
+				continue
+			}
+			seen[e.To] = true
+			of, instance, one := c.Instance(e.To)
+			switch {
+			case e.To < len(entries):
+				out = append(out, entries[e.To].Addr)
+			case one && of != v:
+				out = append(out, instance)
+			case !one || instance == a:
+				follow(e.To)
+			}
+		}
+	}
+	follow(v)
+	return out
+}

@@ -189,3 +189,29 @@ func TestEdges(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+func TestOwes(t *testing.T) {
+	x, y := addr("each", `["x"]`), addr("each", `["y"]`)
+	all := addr("each", "")
+	for _, tc := range []struct {
+		name      string
+		relations []catalog.Relation
+		v         int
+		of        resources.Address
+		want      []resources.Address
+	}{
+		{"as declared", []catalog.Relation{notify(addr("a", ""), addr("d", "")), notify(addr("a", ""), addr("e", ""))}, a, addr("a", ""), []resources.Address{addr("d", ""), addr("e", "")}},
+		{"order alone", []catalog.Relation{require(addr("a", ""), addr("d", ""))}, a, addr("a", ""), nil},
+		{"not by way of another", []catalog.Relation{notify(addr("a", ""), addr("b", "")), notify(addr("b", ""), addr("d", ""))}, a, addr("a", ""), []resources.Address{addr("b", "")}},
+		{"one instance", []catalog.Relation{notify(addr("a", ""), x)}, a, addr("a", ""), []resources.Address{x}},
+		{"of an instance", []catalog.Relation{notify(x, addr("d", ""))}, each, x, []resources.Address{addr("d", "")}},
+		{"of another instance", []catalog.Relation{notify(x, addr("d", ""))}, each, y, nil},
+		{"of all of them", []catalog.Relation{notify(all, addr("d", ""))}, each, y, []resources.Address{addr("d", "")}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if diff := cmp.Diff(tc.want, Owes(declared(t, tc.relations...), tc.v, tc.of)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}

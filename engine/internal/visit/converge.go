@@ -10,6 +10,7 @@ import (
 
 	"github.com/nodeapply/apply/engine/internal/guard"
 	"github.com/nodeapply/apply/engine/internal/stop"
+	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/resources"
 )
@@ -142,6 +143,23 @@ func (t *Visit) alone(ctx context.Context, diff resources.Diff) error {
 		}
 		return t.interruptible(ctx, func(ctx context.Context) error { return t.Entry.Resource.Apply(ctx, t.changing(t.Stop), diff) })
 	})
+}
+
+// begin records the change that is about to be made, within an attempt. While it was recorded others may have had the slot, and one of them may have failed.
+func (t *Visit) begin(ctx context.Context, diff resources.Diff) error {
+	if err := t.record().Begin(ctx, diff); err != nil {
+		return err
+	}
+	return t.Stop.Err()
+}
+
+// changing is the host through which the resource is changed: each change is recorded, and commands are told of the limits that they are in.
+func (t *Visit) changing(may *stop.Stopper) host.Host {
+	h := t.record().Host(t.Host, may)
+	if env := t.inside.Env(); len(env) > 0 {
+		h = host.WithEnv(h, env...)
+	}
+	return h
 }
 
 // interruptible calls apply, whose context an interrupt ends if all that it does is to wait: it then counts as not begun.

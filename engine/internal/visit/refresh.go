@@ -37,7 +37,7 @@ func (t *Visit) refresh(ctx context.Context) error {
 	t.running("refreshing")
 	begin := t.begin
 	if t.Changed { // what has begun is brought to its end
-		begin = t.record
+		begin = t.record().Begin
 	}
 	err = t.locked(ctx, t.timeout(t.Entry), func(ctx context.Context) error {
 		if err := begin(ctx, resources.Diff{}); err != nil {

@@ -16,6 +16,7 @@ import (
 	"github.com/nodeapply/apply/engine/internal/guard"
 	"github.com/nodeapply/apply/engine/internal/lock"
 	"github.com/nodeapply/apply/engine/internal/places"
+	"github.com/nodeapply/apply/engine/internal/record"
 	"github.com/nodeapply/apply/engine/internal/redact"
 	"github.com/nodeapply/apply/engine/internal/stop"
 	"github.com/nodeapply/apply/graph"
@@ -32,7 +33,7 @@ type Walk struct {
 	Catalog  *catalog.Catalog
 	View     host.View
 	Host     host.Host
-	Recorder Recorder                       // nil: nobody
+	Recorder record.Recorder                // nil: nobody
 	Drifted  func(a resources.Address) bool // nil: nothing has
 	Running  func(a resources.Address, what string)
 	Redact   redact.Redactor
@@ -93,6 +94,11 @@ func (t *Visit) Settle(ctx context.Context) {
 	t.ended(ctx)
 }
 
+// record is what the recorder is told of the resource.
+func (t *Visit) record() record.Record {
+	return record.Record{To: t.Recorder, Catalog: t.Catalog, Vertex: t.Vertex, Entry: t.Entry, View: t.View, Stop: t.Stop}
+}
+
 func (t *Visit) predicting() bool { return t.Host == nil }
 
 func (t *Visit) running(what string) { t.Running(t.Entry.Addr, what) }
@@ -149,6 +155,24 @@ func (t *Visit) plan(ctx context.Context) {
 	if t.Entry.Noop {
 		// Nothing will happen, so nobody is notified.
 		t.Changed = false
+	}
+}
+
+// settled strikes out what was owed to the resource.
+func (t *Visit) settled(ctx context.Context) error {
+	if t.predicting() || len(t.Notifiers) == 0 {
+		return nil
+	}
+	return t.record().Settled(ctx)
+}
+
+// ended tells the recorder how the resource is left.
+func (t *Visit) ended(ctx context.Context) {
+	if t.predicting() || t.Result.Outcome == report.Unchanged {
+		return
+	}
+	if err := t.record().Ended(ctx); err != nil {
+		t.warn(err.Error())
 	}
 }
 
