@@ -15,6 +15,7 @@ import (
 	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/catalog/selection"
 	"github.com/nodeapply/apply/engine/internal/attempt"
+	"github.com/nodeapply/apply/engine/internal/late"
 	"github.com/nodeapply/apply/engine/internal/redact"
 	"github.com/nodeapply/apply/engine/internal/stop"
 	"github.com/nodeapply/apply/engine/internal/visit"
@@ -135,7 +136,7 @@ type run struct {
 	opts     Options
 	selected *selection.Selection
 	redact   redact.Redactor
-	late     lateValues
+	late     late.Values
 	report   *report.Report
 	started  time.Time
 	stop     stop.Stopper

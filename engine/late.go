@@ -3,10 +3,6 @@ package engine
 import (
 	"context"
 	"errors"
-	"fmt"
-	"slices"
-	"strings"
-	"sync"
 
 	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/engine/internal/visit"
@@ -18,7 +14,7 @@ import (
 // visitDeferred binds a block whose values are known now, and visits what it becomes, one after the other.
 func (w *walk) visitDeferred(ctx context.Context, v int, e *catalog.Entry, slot graph.Slot) {
 	st := w.fates.Of(v)
-	if w.predicted == nil && !w.given(e.Deferred.Needs) {
+	if w.predicted == nil && !w.late.Given(w.cat, e.Deferred.Needs, w.unselected) {
 		res := w.result(e, report.Result{Outcome: report.Pending, Certainty: report.KnownLate, Reversible: visit.LeavesTrace(e.Deferred.Blank)})
 		res.Changes = w.redact.Changes(e, e.Deferred.Preview)
 		st.Results, st.Changed = []*report.Result{res}, true
@@ -58,7 +54,7 @@ func (w *walk) visitDeferred(ctx context.Context, v int, e *catalog.Entry, slot 
 
 // bind makes what a deferred entry becomes, as far as it is chosen. From then on each of these is owed what was owed to the entry.
 func (w *walk) bind(ctx context.Context, v int, e *catalog.Entry) ([]*catalog.Entry, error) {
-	bound, err := e.Deferred.Bind(ctx, w.late.lookup)
+	bound, err := e.Deferred.Bind(ctx, w.late.Lookup)
 	if err != nil || !e.Deferred.Repeated {
 		return bound, err
 	}
@@ -69,73 +65,8 @@ func (w *walk) bind(ctx context.Context, v int, e *catalog.Entry) ([]*catalog.En
 	if len(into) > 0 && w.predicted != nil && w.opts.Recorder != nil {
 		err = w.opts.Recorder.Divided(ctx, e.Addr, into)
 	}
-	chosen := w.selected.Parts(v)
-	if err != nil || chosen == nil {
-		return bound, err
+	if err != nil {
+		return nil, err
 	}
-	var missing []string
-	for a := range chosen {
-		if !slices.Contains(into, a) {
-			missing = append(missing, a.String())
-		}
-	}
-	if slices.Sort(missing); len(missing) > 0 {
-		return nil, fmt.Errorf("there is no %s in this run", strings.Join(missing, ", no "))
-	}
-	return slices.DeleteFunc(bound, func(b *catalog.Entry) bool { return !chosen[b.Addr] }), nil
-}
-
-// lateValues are the values of resources that were visited.
-type lateValues struct {
-	mu sync.Mutex
-	m  map[resources.Address]map[string]any
-}
-
-func (l *lateValues) set(a resources.Address, values map[string]any) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.m == nil {
-		l.m = map[resources.Address]map[string]any{}
-	}
-	l.m[a] = values
-}
-
-func (l *lateValues) lookup(a resources.Address) (map[string]any, bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	values, ok := l.m[a]
-	return values, ok
-}
-
-// keepValues keeps the values that other blocks may use. A plan knows only those of resources that stay as they are.
-func (w *walk) keepValues(e *catalog.Entry, res *report.Result) {
-	r, ok := e.Resource.(resources.Valued)
-	if !ok || w.predicted == nil && res.Outcome != report.Unchanged {
-		return
-	}
-	values := r.Values()
-	if values == nil {
-		if w.predicted == nil {
-			return
-		}
-		values = map[string]any{}
-	}
-	w.late.set(e.Addr, values)
-}
-
-// given says whether the values of all that needs names are there, or never come in this run because what would give them is not looked at.
-func (w *walk) given(needs []resources.Address) bool {
-	for _, need := range needs {
-		for _, v := range w.cat.Find(need) {
-			e := w.cat.Entries()[v]
-			a := e.Addr
-			if e.Deferred != nil {
-				a = need // which may be one of its instances
-			}
-			if _, ok := w.late.lookup(a); !ok && !e.Off && !w.unselected(v) {
-				return false
-			}
-		}
-	}
-	return true
+	return w.selected.Among(v, bound)
 }

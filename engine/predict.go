@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/engine/internal/ahead"
 	"github.com/nodeapply/apply/engine/internal/certainty"
 	"github.com/nodeapply/apply/engine/internal/guard"
@@ -39,12 +40,21 @@ func (l *lookout) Make(ctx context.Context, v int) (visit.Finding, error) {
 // prompt says of an entry that it can be checked before the walk, in any order: nothing that the run does or learns changes what is found.
 func (w *walk) prompt(v int) bool {
 	e := w.cat.Entries()[v]
-	if e.Off || e.Deferred != nil || guard.Has(e) || w.unselected(v) || w.stop.Why() != nil {
+	if e.Off || w.unselected(v) || w.stop.Why() != nil {
 		return false
 	}
+	r, ok := looks(e)
+	return ok && r.Prompt()
+}
+
+// looks says of an entry that all of its examination is to look at files: nothing else tells whether it is wanted.
+func looks(e *catalog.Entry) (r resources.Prompt, ok bool) {
+	if e.Deferred != nil || guard.Has(e) {
+		return nil, false
+	}
 	_, conditional := e.Resource.(resources.Conditional)
-	r, ok := e.Resource.(resources.Prompt)
-	return ok && !conditional && r.Prompt()
+	r, ok = e.Resource.(resources.Prompt)
+	return r, ok && !conditional
 }
 
 // foreseen is what a prediction found of the first resource that it saw to differ.
@@ -56,9 +66,7 @@ type foreseen struct {
 // foresee keeps what was found of a resource that looks only at files, if it is the first that differs: until the run changes something the same would be
 // found again. Of all that differ together it would be too much to keep.
 func (w *walk) foresee(vis *visit.Visit) {
-	_, looks := vis.Entry.Resource.(resources.Prompt)
-	_, conditional := vis.Entry.Resource.(resources.Conditional)
-	if !looks || conditional || guard.Has(vis.Entry) || w.cat.Entries()[vis.Vertex].Deferred != nil || vis.Result.Outcome != report.Pending || vis.Result.Reason != "" || vis.Diff.Empty() {
+	if _, ok := looks(w.cat.Entries()[vis.Vertex]); !ok || vis.Result.Outcome != report.Pending || vis.Result.Reason != "" || vis.Diff.Empty() {
 		return
 	}
 	if w.first.Load() == nil {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/nodeapply/apply/catalog"
+	"github.com/nodeapply/apply/engine/internal/fidelity"
 	"github.com/nodeapply/apply/report"
 )
 
@@ -36,7 +37,11 @@ func (r *run) finish(ctx context.Context, w *walk) *report.Report {
 		r.report.Aborted = r.redact.Text(err.Error())
 	}
 	if r.host != nil {
-		w.fidelity(r.report)
+		for v := range r.cat.Entries() {
+			n, surprises := fidelity.Compare(w.predicted.fates.Of(v).Results, w.fates.Of(v).Results)
+			r.report.AsPlanned += n
+			r.report.Surprises = append(r.report.Surprises, surprises...)
+		}
 	}
 	r.outputs(ctx)
 	r.report.DurationMS = millis(time.Since(r.started))
@@ -53,44 +58,13 @@ func (r *run) outputs(ctx context.Context) {
 	}
 	var late catalog.Values
 	if r.host != nil {
-		late = r.late.lookup
+		late = r.late.Lookup
 	}
 	for _, o := range r.opts.Outputs(ctx, late) {
 		if !o.Plain {
 			o.Value = r.redact.Value(o.Value)
 		}
 		r.report.Outputs = append(r.report.Outputs, o)
-	}
-}
-
-// fidelity compares how the results came with how they were predicted.
-func (w *walk) fidelity(rep *report.Report) {
-	for v := range w.cat.Entries() {
-		was := w.predicted.fates.Of(v).Results
-		for i, res := range w.fates.Of(v).Results {
-			planned := report.Unchanged
-			switch {
-			case i < len(was) && was[i].Address == res.Address:
-				planned = was[i].Outcome
-			case len(was) > 0: // a block of which no more was known
-				planned = was[0].Outcome
-			}
-			if asPlanned(planned, res) {
-				rep.AsPlanned++
-			} else {
-				rep.Surprises = append(rep.Surprises, report.Surprise{Address: res.Address, Planned: planned, Outcome: res.Outcome})
-			}
-		}
-	}
-}
-
-func asPlanned(planned report.Outcome, res *report.Result) bool {
-	switch planned {
-	case report.Pending:
-		late := res.Certainty == report.KnownLate && res.Outcome == report.Unchanged
-		return res.Outcome == report.Changed || res.Outcome == report.Refreshed || res.Outcome == report.Pending || late
-	default:
-		return res.Outcome == planned
 	}
 }
 

@@ -152,7 +152,7 @@ func (w *walk) settle(ctx context.Context, v int, e *catalog.Entry, st *fate.Fat
 			res.Certainty = cmp.Or(before.Certainty, res.Certainty)
 		}
 	}
-	w.keepValues(e, vis.Result)
+	w.late.Visited(e, res.Outcome, w.predicted == nil)
 	return vis
 }
 

@@ -3,7 +3,9 @@ package selection
 
 import (
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 
 	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/catalog/internal/index"
@@ -28,12 +30,25 @@ type Selection struct {
 // Has says whether the entry at v is chosen, or some of what it becomes.
 func (s *Selection) Has(v int) bool { return s == nil || s.entries[v] }
 
-// Parts lists the instances of an entry at v that are chosen; nil means all.
-func (s *Selection) Parts(v int) map[resources.Address]bool {
-	if s == nil {
-		return nil
+// Among picks what is chosen of what an entry at v has become. An instance that was chosen and is none of these is an error.
+func (s *Selection) Among(v int, bound []*catalog.Entry) ([]*catalog.Entry, error) {
+	if s == nil || s.parts[v] == nil {
+		return bound, nil
 	}
-	return s.parts[v]
+	missing := maps.Clone(s.parts[v])
+	chosen := slices.DeleteFunc(bound, func(b *catalog.Entry) bool {
+		delete(missing, b.Addr)
+		return !s.parts[v][b.Addr]
+	})
+	if len(missing) == 0 {
+		return chosen, nil
+	}
+	var names []string
+	for a := range missing {
+		names = append(names, a.String())
+	}
+	slices.Sort(names)
+	return nil, fmt.Errorf("there is no %s in this run", strings.Join(names, ", no "))
 }
 
 // Of is what o chooses. A target that the catalog does not have is an error.

@@ -56,11 +56,50 @@ func TestTargets(t *testing.T) {
 					continue
 				}
 				var keys []string
-				for a := range s.Parts(v) {
+				for a := range s.parts[v] {
 					keys = append(keys, a.Instance)
 				}
 				slices.Sort(keys)
 				got = append(got, e.Addr.Title+strings.Join(keys, ""))
+			}
+			if diff := cmp.Diff(tc.want, strings.Join(got, " ")); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// TestAmong: of what a block becomes only the instances that were chosen are left, each of which has to be there.
+func TestAmong(t *testing.T) {
+	at := func(instance string) resources.Address {
+		return resources.Address{Type: "t", Title: "l", Instance: instance}
+	}
+	some := &Selection{entries: []bool{true, true}, parts: map[int]map[resources.Address]bool{0: {at("[0]"): true, at("[2]"): true}}}
+	for _, tc := range []struct {
+		name      string
+		s         *Selection
+		v         int
+		instances string
+		want      string
+	}{
+		{"everything is chosen", nil, 0, "[0] [1]", "[0] [1]"},
+		{"all of it", some, 1, "[0] [1]", "[0] [1]"},
+		{"some", some, 0, "[0] [1] [2]", "[0] [2]"},
+		{"one is missing", some, 0, "[0] [1]", "there is no t.l[2] in this run"},
+		{"all are", some, 0, "", "there is no t.l[0], no t.l[2] in this run"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			var bound []*catalog.Entry
+			for _, instance := range strings.Fields(tc.instances) {
+				bound = append(bound, &catalog.Entry{Addr: at(instance)})
+			}
+			var got []string
+			chosen, err := tc.s.Among(tc.v, bound)
+			for _, e := range chosen {
+				got = append(got, e.Addr.Instance)
+			}
+			if err != nil {
+				got = append(got, err.Error())
 			}
 			if diff := cmp.Diff(tc.want, strings.Join(got, " ")); diff != "" {
 				t.Error(diff)
