@@ -14,8 +14,8 @@ import (
 	"github.com/nodeapply/apply/manifest/internal/explain"
 	"github.com/nodeapply/apply/manifest/internal/instances"
 	"github.com/nodeapply/apply/manifest/internal/metaparams"
+	"github.com/nodeapply/apply/manifest/internal/origins"
 	"github.com/nodeapply/apply/manifest/internal/scope"
-	"github.com/nodeapply/apply/manifest/reference"
 	"github.com/nodeapply/apply/manifest/syntax"
 	"github.com/nodeapply/apply/manifest/variables"
 )
@@ -29,6 +29,7 @@ type module struct {
 	from  *caller
 
 	names    *scope.Scope
+	origins  *origins.Module
 	outputs  map[string]*cell.Cell
 	blocks   map[*syntax.Block]*block.Block
 	calls    map[string]*call
@@ -45,10 +46,11 @@ type caller struct {
 func (e *Evaluator) newModule(decl *syntax.Module, at calls.Place, from *caller) *module {
 	m := &module{
 		e: e, decl: decl, place: at, from: from,
-		outputs: map[string]*cell.Cell{}, blocks: make(map[*syntax.Block]*block.Block, len(decl.Body)), calls: map[string]*call{},
+		origins: &origins.Module{Decl: decl}, outputs: map[string]*cell.Cell{}, blocks: make(map[*syntax.Block]*block.Block, len(decl.Body)), calls: map[string]*call{},
 	}
 	if from != nil {
 		m.addr = from.call.addr + from.inst.Suffix()
+		m.origins.Call, m.origins.Caller = from.call.b, from.call.m.origins
 	}
 	e.instances[m.addr] = m
 	base := m.baseContext()
@@ -73,7 +75,7 @@ func (e *Evaluator) newModule(decl *syntax.Module, at calls.Place, from *caller)
 	for name, b := range decl.Outputs {
 		m.outputs[name] = cell.New(out+name, &b.Header, func(r *cell.Run) cell.Result { return m.output(r, b) })
 	}
-	home := &block.Module{Host: e, Addr: m.addr, Place: m.place, Scope: m.names, Inherited: m.inherited, Origins: m.originsOf}
+	home := &block.Module{Host: e, Addr: m.addr, Place: m.place, Scope: m.names, Inherited: m.inherited, Origins: m.origins.Of}
 	for _, b := range decl.Body {
 		if b.Kind == "module" {
 			m.calls[b.Label] = e.newCall(m, b)
@@ -191,36 +193,4 @@ func (m *module) inherited(r *cell.Run) metaparams.Values {
 		m.settings = &out
 	}
 	return out
-}
-
-// originsOf lists what values that are made of references were made of, through locals and the inputs of modules.
-func (m *module) originsOf(refs []reference.Ref) []string {
-	found := map[string]bool{}
-	m.origins(refs, found, map[*syntax.Attr]bool{})
-	return slices.Sorted(maps.Keys(found))
-}
-
-func (m *module) origins(refs []reference.Ref, found map[string]bool, seen map[*syntax.Attr]bool) {
-	for i := range refs {
-		ref := &refs[i]
-		switch ref.Root {
-		case "each", "count", "path":
-			continue
-		case "local":
-			if a := m.decl.Locals[ref.Name]; a != nil && !seen[a] {
-				seen[a] = true
-				m.origins(a.Refs, found, seen)
-			}
-			continue
-		case "var":
-			if m.from != nil {
-				if a := m.from.call.b.Attr(ref.Name); a != nil && !seen[a] {
-					seen[a] = true
-					m.from.call.m.origins(a.Refs, found, seen)
-				}
-				continue
-			}
-		}
-		found[reference.Text(ref.Traversal)] = true
-	}
 }

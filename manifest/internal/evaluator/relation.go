@@ -1,6 +1,9 @@
 package evaluator
 
 import (
+	"maps"
+	"slices"
+
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
 
@@ -157,9 +160,5 @@ func (e *Evaluator) noInstance(step reference.Step, at hcl.Range) {
 }
 
 func (e *Evaluator) undeclaredModule(m *module, name string, at hcl.Range) {
-	names := make([]string, 0, len(m.calls))
-	for n := range m.calls {
-		names = append(names, n)
-	}
-	e.errorf(&at, "Undeclared reference", "There is no module `%s` here%s", name, diag.Suggest(name, names))
+	e.errorf(&at, "Undeclared reference", "There is no module `%s` here%s", name, diag.Suggest(name, slices.Sorted(maps.Keys(m.calls))))
 }
