@@ -58,7 +58,7 @@ type Block struct {
 	repOK    bool
 	repFound hcl.Diagnostics // what is wrong with it
 	constant []*constant     // by attribute: values that are the same for all instances
-	named    []named         // of a block that only the run repeats
+	named    instances.Named // where only the run repeats it
 	// The entries of one block share these.
 	attrPos func(string) resources.Pos
 	origins func(string) []string
@@ -128,6 +128,13 @@ func (b *Block) blank(inst *instances.Instance) *catalog.Entry {
 	e := &catalog.Entry{Addr: b.addr, Pos: diag.Pos(b.sh.Block.Header), Awaits: b.sh.Schema.Type.Awaits, AttrPos: b.attrPos, Origins: b.origins}
 	e.Addr.Instance = inst.Suffix()
 	return e
+}
+
+// Name says that a relation names an instance of the block. Where only the run knows what instances there are, that there is none such is found then.
+func (b *Block) Name(key string, at resources.Pos) {
+	if !b.rep.Known {
+		b.named.Add(key, at)
+	}
 }
 
 // stub stands for an instance that has mistakes, so that references to it are none.

@@ -74,7 +74,7 @@ func (b *Block) bind(ctx context.Context, late catalog.Values, list lister) ([]*
 	case err != nil:
 		return nil, err
 	case !found.HasErrors():
-		return append(out, b.unmade(made)...), nil
+		return append(out, b.missing(made)...), nil
 	case clash:
 		return nil, mistaken(found)
 	}
@@ -90,6 +90,18 @@ func (b *Block) bind(ctx context.Context, late catalog.Values, list lister) ([]*
 		return nil, &catalog.NotGiven{From: ungiven}
 	}
 	return nil, mistaken(found)
+}
+
+// missing are entries, which fail, for the instances that relations name and that the run did not make.
+func (b *Block) missing(made []*instances.Instance) []*catalog.Entry {
+	var out []*catalog.Entry
+	for _, m := range b.named.Missing(made) {
+		e := b.blank(nil)
+		e.Addr.Instance, e.Pos, e.AttrPos = m.Key, m.At, func(string) resources.Pos { return m.At }
+		e.Resource = resources.Missing{Err: m.Err}
+		out = append(out, e)
+	}
+	return out
 }
 
 // lister lists the instances of a block with the values of the run; what is wrong or not known is told to the run.

@@ -1,4 +1,4 @@
-// Package instances makes of the value of for_each or count the instances of a block.
+// Package instances makes of the value of for_each or count the instances of a block, and says which of those that are named it does not make.
 package instances
 
 import (
