@@ -99,23 +99,18 @@ func (b *builder) sections() map[int][]*Section {
 				out[m] = append(out[m], s)
 			}
 			if len(s.Members) > 1 {
-				b.between(l, found, limits)
+				b.between(l, found, limits, sectioner)
 			}
 		}
 	}
 	return out
 }
 
-// between looks at what may be waited for while the section's place is held: what comes before some of its members, and not before all.
-func (b *builder) between(l *limit, s *graph.Section, limits []*limit) {
-	held := func(v int) bool {
-		reached := b.order.Graph().Reach(v)
-		seen := func(m int) bool { return reached[m] }
-		return slices.ContainsFunc(s.Members, seen) && !all(s.First, seen)
-	}
+// between looks at what may be waited for while the section's place is held: what is amid its members.
+func (b *builder) between(l *limit, s *graph.Section, limits []*limit, sectioner *graph.Sectioner) {
 	pos := l.members[s.First[0]]
 	for v, e := range b.entries {
-		if e.Awaits && !e.Off && !e.Noop && held(v) {
+		if e.Awaits && !e.Off && !e.Noop && sectioner.Amid(v, s) {
 			b.problems = append(b.problems, acrossWait(l, pos, e))
 		}
 	}
@@ -124,7 +119,7 @@ func (b *builder) between(l *limit, s *graph.Section, limits []*limit) {
 			break
 		}
 		for _, v := range slices.Sorted(maps.Keys(other.members)) {
-			if held(v) {
+			if sectioner.Amid(v, s) {
 				b.problems = append(b.problems, Problem{Pos: pos, Also: []resources.Pos{other.members[v]}, Summary: "limits in the wrong order", Detail: fmt.Sprintf(
 					"limit.%s, entered at %s, would be held while %s at %s enters limit.%s. Every node enters limits in the order of their names, so that none wait for each other: rename one of them.",
 					l.name, pos, b.entries[v].Addr, other.members[v], other.name)})
@@ -132,8 +127,4 @@ func (b *builder) between(l *limit, s *graph.Section, limits []*limit) {
 			}
 		}
 	}
-}
-
-func all(list []int, f func(int) bool) bool {
-	return !slices.ContainsFunc(list, func(v int) bool { return !f(v) })
 }

@@ -69,6 +69,35 @@ func TestSections(t *testing.T) {
 	}
 }
 
+func TestAmid(t *testing.T) {
+	for _, tc := range []struct{ name, edges, want string }{
+		{"nothing between", "a>b b>c", "bc"},
+		{"one between", "a>b b>c a>x x>c", "bcx"},
+		{"one that the last needs", "a>b b>c x>c", "bcx"},
+		{"before all", "a>b b>c x>a", "bc"},
+		{"before one of two first", "a>c b>c x>a", "abcx"},
+		{"before both of them", "a>c b>c x>a x>b", "abc"},
+		{"behind all", "a>b b>c c>x", "bc"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := NewSectioner(parse(strings.ReplaceAll(tc.edges, "x", "h")))
+			sections := s.Divide([]int{0, 1, 2})
+			if len(sections) != 1 {
+				t.Fatalf("%d sections", len(sections))
+			}
+			var in []int
+			for v := range 8 {
+				if s.Amid(v, sections[0]) {
+					in = append(in, v)
+				}
+			}
+			if diff := cmp.Diff(tc.want, strings.ReplaceAll(letters(in), "h", "x")); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
 func TestCycles(t *testing.T) {
 	for _, tc := range []struct {
 		name, edges string

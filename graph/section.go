@@ -1,5 +1,7 @@
 package graph
 
+import "slices"
+
 // Section is a set of vertices that hang together: a way leads from one to another, or from both to a third of them.
 type Section struct {
 	Members []int // ascending
@@ -46,6 +48,12 @@ func (s *Sectioner) Divide(members []int) []*Section {
 		}
 	}
 	return d.sections(members, first)
+}
+
+// Amid says whether v comes before some members of a section, and not before all.
+func (s *Sectioner) Amid(v int, in *Section) bool {
+	reached := s.graph.Reach(v)
+	return slices.ContainsFunc(in.Members, func(m int) bool { return reached[m] }) && slices.ContainsFunc(in.Members, func(m int) bool { return !reached[m] })
 }
 
 // division joins members to sets: each has the parent that it hangs on, the last one itself.
