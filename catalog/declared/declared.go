@@ -19,6 +19,7 @@ import (
 
 	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/tag"
 )
 
 // Attr is one attribute that is set.
@@ -49,17 +50,10 @@ func (r *Reader) fieldsOf(t reflect.Type) []field {
 		return fs
 	}
 	var fs []field
-	for _, sf := range reflect.VisibleFields(t) {
-		tag, ok := sf.Tag.Lookup("hcl")
-		if !ok || !sf.IsExported() {
-			continue
-		}
-		name, options, _ := strings.Cut(tag, ",")
+	for _, a := range tag.Attributes(t) {
 		fs = append(fs, field{
-			name: name, index: sf.Index,
-			title:    strings.Contains(","+options+",", ",title,"),
-			required: strings.Contains(","+options+",", ",required,"),
-			plain:    sf.Type.Kind() == reflect.String && !sf.Type.Implements(reflect.TypeFor[fmt.Stringer]()),
+			name: a.Name, index: a.Field.Index, title: a.Is("title"), required: a.Is("required"),
+			plain: a.Field.Type.Kind() == reflect.String && !a.Field.Type.Implements(reflect.TypeFor[fmt.Stringer]()),
 		})
 	}
 	slices.SortFunc(fs, func(a, b field) int { return strings.Compare(a.name, b.name) })

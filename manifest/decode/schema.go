@@ -8,11 +8,11 @@ import (
 	"maps"
 	"reflect"
 	"slices"
-	"strings"
 
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/tag"
 )
 
 // Schema is what the language may say about one resource type.
@@ -42,12 +42,8 @@ func NewSchema(t resources.Type) (*Schema, error) {
 		return nil, fmt.Errorf("type %s: New returns %v, want a pointer to a struct", t.Name, rt)
 	}
 	s := &Schema{Type: t, fields: map[string]*Field{}, late: map[string]bool{}}
-	for _, sf := range reflect.VisibleFields(rt.Elem()) {
-		tag, ok := sf.Tag.Lookup("hcl")
-		if !ok || !sf.IsExported() {
-			continue
-		}
-		f, err := newField(sf, tag)
+	for _, a := range tag.Attributes(rt.Elem()) {
+		f, err := newField(a)
 		if err != nil {
 			return nil, fmt.Errorf("type %s: %w", t.Name, err)
 		}
@@ -60,12 +56,10 @@ func NewSchema(t resources.Type) (*Schema, error) {
 	return s, nil
 }
 
-func newField(sf reflect.StructField, tag string) (*Field, error) {
-	name, options, _ := strings.Cut(tag, ",")
-	f := &Field{Name: name, index: sf.Index}
-	for option := range strings.SplitSeq(options, ",") {
-		switch strings.TrimSpace(option) {
-		case "":
+func newField(a tag.Attribute) (*Field, error) {
+	f := &Field{Name: a.Name, index: a.Field.Index}
+	for _, option := range a.Options {
+		switch option {
 		case "title":
 			f.Title = true
 		case "required":
@@ -75,15 +69,15 @@ func newField(sf reflect.StructField, tag string) (*Field, error) {
 		case "secret":
 			f.Secret = true
 		default:
-			return nil, fmt.Errorf("field %s: unknown option %q in its tag", sf.Name, option)
+			return nil, fmt.Errorf("field %s: unknown option %q in its tag", a.Field.Name, option)
 		}
 	}
-	set, err := setterFor(sf.Type)
+	set, err := setterFor(a.Field.Type)
 	if err != nil {
-		return nil, fmt.Errorf("field %s: %w", sf.Name, err)
+		return nil, fmt.Errorf("field %s: %w", a.Field.Name, err)
 	}
 	f.set = set
-	switch sf.Type {
+	switch a.Field.Type {
 	case reflect.TypeFor[string](), reflect.TypeFor[bool](), reflect.TypeFor[int]():
 		f.Plain = true
 	}

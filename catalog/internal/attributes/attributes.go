@@ -1,46 +1,22 @@
-// Package attributes reads and compares the attributes of resources: the exported fields of their structs that have an `hcl` tag.
+// Package attributes compares what declarations say of the attributes of resources.
 package attributes
 
 import (
 	"path"
 	"reflect"
 	"slices"
-	"strings"
 
 	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/tag"
 )
 
-// attr is an attribute of a type.
-type attr struct {
-	name  string
-	title bool // the naming attribute
-	index []int
-}
-
-// of lists the attributes of r's type, in the order of its struct.
-func of(r resources.Resource) []attr {
-	var list []attr
-	for _, f := range reflect.VisibleFields(reflect.TypeOf(r).Elem()) {
-		tag, ok := f.Tag.Lookup("hcl")
-		if !ok || !f.IsExported() {
-			continue
-		}
-		name, options, _ := strings.Cut(tag, ",")
-		list = append(list, attr{name, slices.Contains(strings.Split(options, ","), "title"), f.Index})
-	}
-	return list
-}
-
-// in is what r, of the attribute's type, has for it.
-func (a attr) in(r resources.Resource) reflect.Value {
-	return reflect.ValueOf(r).Elem().FieldByIndex(a.index)
-}
+func of(r resources.Resource) []tag.Attribute { return tag.Attributes(reflect.TypeOf(r).Elem()) }
 
 // Title is the naming attribute of r's type, "" if it has none.
 func Title(r resources.Resource) string {
 	for _, a := range of(r) {
-		if a.title {
-			return a.name
+		if a.Is("title") {
+			return a.Name
 		}
 	}
 	return ""
@@ -49,8 +25,8 @@ func Title(r resources.Resource) string {
 // value is what r has for an attribute; the zero Value if there is none of that name.
 func value(r resources.Resource, name string) reflect.Value {
 	for _, a := range of(r) {
-		if a.name == name {
-			return a.in(r)
+		if a.Name == name {
+			return a.In(r)
 		}
 	}
 	return reflect.Value{}
@@ -99,12 +75,12 @@ func unset(v reflect.Value) bool {
 func Contradictions(x, y Declaration) []string {
 	var out []string
 	for _, a := range differences(x.Resource, y.Resource) {
-		if a.title {
-			if !samePath(a.in(x.Resource), a.in(y.Resource)) {
-				out = append(out, a.name)
+		if a.Is("title") {
+			if !samePath(a.In(x.Resource), a.In(y.Resource)) {
+				out = append(out, a.Name)
 			}
-		} else if x.Says(a.name) && y.Says(a.name) {
-			out = append(out, a.name)
+		} else if x.Says(a.Name) && y.Says(a.Name) {
+			out = append(out, a.Name)
 		}
 	}
 	return out
@@ -114,9 +90,9 @@ func Contradictions(x, y Declaration) []string {
 func Together(x, y Declaration) (both resources.Resource, from map[string]bool) {
 	both, from = clone(x.Resource), map[string]bool{}
 	for _, a := range differences(x.Resource, y.Resource) {
-		if !x.Says(a.name) {
-			a.in(both).Set(a.in(y.Resource))
-			from[a.name] = true
+		if !x.Says(a.Name) {
+			a.In(both).Set(a.In(y.Resource))
+			from[a.Name] = true
 		}
 	}
 	return both, from
@@ -127,8 +103,8 @@ func samePath(x, y reflect.Value) bool {
 }
 
 // differences lists the attributes that two resources of one type have differently.
-func differences(x, y resources.Resource) []attr {
-	return slices.DeleteFunc(of(x), func(a attr) bool { return reflect.DeepEqual(a.in(x).Interface(), a.in(y).Interface()) })
+func differences(x, y resources.Resource) []tag.Attribute {
+	return slices.DeleteFunc(of(x), func(a tag.Attribute) bool { return reflect.DeepEqual(a.In(x).Interface(), a.In(y).Interface()) })
 }
 
 // clone is a copy of r whose attributes can be set without changing those of r.
