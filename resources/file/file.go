@@ -42,8 +42,8 @@ type File struct {
 	// The absolute path of the file, folder or link. Default: the title.
 	Path string `hcl:"path,title,public"`
 	// What is to be at the path: `"file"`, `"directory"`, `"link"`, `"absent"`, or `"present"` (anything; an empty file is made where nothing is).
-	// Default: `"link"` if `target` is set, `"directory"` if `recurse` is, `"file"` if content or a source is; else whatever is there
-	// has its mode and owner managed, and where nothing is nothing is made.
+	// Default: `"link"` if `target` is set, `"file"` if content or a source is, `"directory"` if a source is with `recurse`; else whatever is
+	// there has its mode and owner managed, and where nothing is nothing is made.
 	Ensure string `hcl:"ensure"`
 	// The content of the file, text in UTF-8.
 	Content *string `hcl:"content"`
@@ -61,7 +61,8 @@ type File struct {
 	Owner resources.Scalar `hcl:"owner"`
 	// The group, by name or id, looked up when the file is visited.
 	Group resources.Scalar `hcl:"group"`
-	// Manage what is in the folder too: mode and owner of everything, and with `source` the content. Default: false.
+	// Manage what is in the folder too: mode and owner of everything, and with `source` the content. Where there is no folder, only `source` or
+	// `ensure = "directory"` makes one. Default: false.
 	Recurse bool `hcl:"recurse"`
 	// How many levels below the folder `recurse` goes; 1 is what is directly in it. Default: no limit.
 	RecurseLimit *int `hcl:"recurselimit"`

@@ -89,9 +89,11 @@ func TestConverges(t *testing.T) {
 		"owned link":        {target("/etc/target"), owner("nobody"), mode("0600"), force},
 		"from source":       {source("/none", "/src/a.conf"), force},
 		"recurse":           {recurse, source("/src"), force},
-		"recurse with mode": {recurse, mode("0640"), owner("nobody"), force},
+		"recurse with mode": {ensure("directory"), recurse, mode("0640"), owner("nobody"), force},
+		"recurse, any kind": {recurse, mode("0640"), owner("nobody"), force},
 		"purge":             {purge, source("/src"), force},
-		"purge everything":  {purge, force},
+		"purge everything":  {ensure("directory"), purge, force},
+		"purge, any kind":   {ensure("present"), purge, force},
 	}
 	for dname, set := range declared {
 		for aname, tree := range actual {
@@ -125,7 +127,7 @@ func asDeclared(t *testing.T, h *hosttest.Host, f *file.File) {
 		}
 	case f.Content != nil || f.Ensure == "file" || len(f.Source) > 0 && !f.Recurse:
 		want.Kind = host.Regular
-	case f.Recurse || f.Ensure == "directory":
+	case f.Recurse && len(f.Source) > 0 || f.Ensure == "directory":
 		want.Kind = host.Directory
 	case f.Ensure == "absent":
 		want.Kind = host.Absent

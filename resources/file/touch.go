@@ -26,7 +26,7 @@ func (f *File) Touches() []resources.Touch {
 		if f.Replace && (f.Content != nil || f.ContentBase64 != nil || len(f.Source) > 0) {
 			t.How, t.Text = resources.Writes, f.Content
 		}
-	case ensureDirectory:
+	case ensureDirectory, ensurePresent, "":
 		if f.Purge && len(f.Source) == 0 { // what a source has is not purged, and not known here
 			return []resources.Touch{t, {Path: t.Path, How: resources.Empties, Covers: f.purges}}
 		}

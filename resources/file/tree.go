@@ -30,7 +30,7 @@ func (f *File) Survey(paths func() []string) { f.managed = paths }
 
 // walks says whether something of what is in the folder is managed too.
 func (f *File) walks(w *want) bool {
-	if !f.Recurse || w.ensure != ensureDirectory || f.RecurseLimit != nil && *f.RecurseLimit == 0 {
+	if !f.Recurse || w.ensure == ensureAbsent || f.RecurseLimit != nil && *f.RecurseLimit == 0 {
 		return false
 	}
 	return w.source != "" || f.Purge || w.mode != "" || w.owner.UID != nil || w.owner.GID != nil || w.label != label.Label{}

@@ -59,6 +59,11 @@ func TestTree(t *testing.T) {
 			"-- dir/x/a 0600 --\nA\n-- dir/x/sub/ 0700 --\n-- dir/x/sub/l -> a --\n", made("/dir/x", recurse, mode("a=rX,u+w")),
 			"x/ 0755, x/a 0644 A, x/sub/ 0755, x/sub/l -> a", nil,
 		},
+		"nothing is made where nothing is":            {"", made("/dir/x", recurse, mode("0644")), "", nil},
+		"a file is not made a folder":                 {"-- dir/x 0600 --\nA\n", made("/dir/x", recurse, mode("0644")), "x 0644 A", nil},
+		"nor by purge":                                {"-- dir/x 0600 --\nA\n", made("/dir/x", purge, force, ensure("present")), "x 0600 A", nil},
+		"nor is a link, and its folder is left alone": {"-- dir/x -> ../y --\n-- y/a 0600 --\n", made("/dir/x", purge, mode("0644")), "x -> ../y", nil},
+		"but by a source":                             {src + "-- dir/x --\n", made("/dir/x", recurse, limit(1), source("/src")), "x/ 0755, x/a 0644 A, x/sub/ 0755", nil},
 		"ignored names are neither copied nor purged": {
 			src + "-- dir/x/keep.bak --\nK\n-- dir/x/gone --\nG\n", made("/dir/x", purge, ignore("*.bak", "sub"), source("/src")),
 			"x/ 0755, x/a 0644 A, x/keep.bak 0644 K", nil,

@@ -88,7 +88,7 @@ func (f *File) validateContent(check func(string, error), require func(bool, str
 // validateTree looks at what says how a folder's content is managed.
 func (f *File) validateTree(check func(string, error), require func(bool, string, string, ...any)) {
 	ensure := f.ensure()
-	require(!f.Recurse || ensure == ensureDirectory || ensure == ensureAbsent, "recurse", "only a directory has something in it, and ensure is %s", ensure)
+	require(!f.Recurse || slices.Contains([]string{ensureDirectory, ensureAbsent, ensurePresent, ""}, ensure), "recurse", "only a directory has something in it, and ensure is %s", ensure)
 	require(!f.Purge || f.Recurse, "purge", "needs recurse = true")
 	require(f.RecurseLimit == nil || *f.RecurseLimit >= 0, "recurselimit", "cannot be negative")
 	require(f.ChecksumValue == "" || !f.Recurse, "checksum_value", "a folder has none")

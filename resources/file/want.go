@@ -49,7 +49,7 @@ func (f *File) ensure() string {
 		return f.Ensure
 	case f.Target != "":
 		return ensureLink
-	case f.Recurse:
+	case f.Recurse && len(f.Source) > 0:
 		return ensureDirectory
 	case f.Content != nil, f.ContentBase64 != nil, len(f.Source) > 0:
 		return ensureFile
