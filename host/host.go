@@ -51,6 +51,8 @@ type FileReader interface {
 	ReadDir(name string) iter.Seq2[string, error]
 	// Xattrs returns the extended attributes of name, POSIX ACLs included (system.posix_acl_access, system.posix_acl_default).
 	Xattrs(name string) (map[string][]byte, error)
+	// Flags returns the flags of what is at name itself and of the folder that it is in; none of what is not there or has no such flags.
+	Flags(name string) (own, folder Flags, err error)
 }
 
 // File is a regular file that is open for reading.

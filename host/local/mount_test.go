@@ -3,7 +3,6 @@ package local_test
 import (
 	"bytes"
 	"os"
-	"os/exec"
 	"strings"
 	"testing"
 
@@ -67,23 +66,12 @@ func TestReadOnlyFileSystem(t *testing.T) {
 	}
 }
 
-// flag sets a flag of chattr on a file of h until the test's end.
-func flag(t *testing.T, h *hosttest.Host, flag, name string) {
-	t.Helper()
-	if out, err := exec.Command("chattr", "+"+flag, h.Path(name)).CombinedOutput(); err != nil {
-		t.Skipf("left out: the file system of the temporary directory has no such files: %s", out)
-	}
-	t.Cleanup(func() { _ = exec.Command("chattr", "-"+flag, h.Path(name)).Run() })
-}
-
 // What chattr forbids, to root too, is told as that, and nothing is changed: of a folder that cannot be removed nothing is.
 func TestImmutable(t *testing.T) {
-	needsRoot(t, "chattr")
 	h := hosttest.New(t, "-- d/a --\nold\n-- log --\nold\n-- shut/full/b --\nold\n-- shut/c --\nold\n")
 	before := h.Snapshot()
-	flag(t, h, "i", "d/a")
-	flag(t, h, "a", "log")
-	flag(t, h, "i", "shut")
+	h.Flag("i", "d/a", "shut")
+	h.Flag("a", "log")
 	ctx := t.Context()
 	const no, it, folder = "operation not permitted: ", "it is immutable (chattr +i)", "the folder that it is in is immutable (chattr +i)"
 	for want, err := range map[string]error{
@@ -106,6 +94,25 @@ func TestImmutable(t *testing.T) {
 	}
 	if diff := cmp.Diff(before, h.Snapshot()); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
+func TestFlags(t *testing.T) {
+	h := hosttest.New(t, "-- d/a --\n-- shut/b --\n-- l -> shut --\n")
+	h.Flag("i", "d/a", "shut")
+	h.Flag("a", "shut/b")
+	immutable, appendOnly := host.Flags{Immutable: true}, host.Flags{AppendOnly: true}
+	for name, want := range map[string][2]host.Flags{
+		"/": {}, "/d": {}, "/l": {}, "/none": {}, "/none/none": {}, "/d/a/none": {},
+		"/d/a": {immutable}, "/shut": {immutable}, "/shut/b": {appendOnly, immutable}, "/shut/none": {{}, immutable}, "/l/b": {appendOnly, immutable},
+	} {
+		own, folder, err := h.Flags(name)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if diff := cmp.Diff(want, [2]host.Flags{own, folder}); diff != "" {
+			t.Errorf("%s: -want +got\n%s", name, diff)
+		}
 	}
 }
 

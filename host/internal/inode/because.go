@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/nodeapply/apply/host"
 )
 
 // Because adds to err, that of changing base of the folder dir, what is behind it where nothing else shows that: a flag of chattr(1), of base itself or of the
@@ -13,8 +15,8 @@ func Because(dir int, base string, err error) error {
 	switch {
 	case errors.Is(err, unix.EPERM):
 		for _, at := range [...]struct{ name, what string }{{base, "it"}, {".", "the folder that it is in"}} {
-			if flag := flagOf(dir, at.name); flag != "" {
-				return fmt.Errorf("%w: %s is %s", err, at.what, flag)
+			if flags := FlagsOf(dir, at.name); flags != (host.Flags{}) {
+				return fmt.Errorf("%w: %s is %s", err, at.what, flags)
 			}
 		}
 	case errors.Is(err, unix.ENOSPC):
@@ -25,17 +27,13 @@ func Because(dir int, base string, err error) error {
 	return err
 }
 
-// flagOf names the flag by which a file cannot be changed, "" for none.
-func flagOf(dir int, name string) string {
+// FlagsOf returns the flags of name in the folder dir, "." for the folder itself; none where they cannot be asked for.
+func FlagsOf(dir int, name string) host.Flags {
 	var st unix.Statx_t
-	switch err := unix.Statx(dir, name, unix.AT_SYMLINK_NOFOLLOW, 0, &st); {
-	case err != nil:
-	case st.Attributes&unix.STATX_ATTR_IMMUTABLE != 0:
-		return "immutable (chattr +i)"
-	case st.Attributes&unix.STATX_ATTR_APPEND != 0:
-		return "append-only (chattr +a)"
+	if err := unix.Statx(dir, name, unix.AT_SYMLINK_NOFOLLOW, 0, &st); err != nil {
+		return host.Flags{}
 	}
-	return ""
+	return host.Flags{Immutable: st.Attributes&unix.STATX_ATTR_IMMUTABLE != 0, AppendOnly: st.Attributes&unix.STATX_ATTR_APPEND != 0}
 }
 
 // noInodes says whether the file system that the folder is of counts inodes and has none left.

@@ -211,6 +211,19 @@ func (r *Reader) Xattrs(name string) (map[string][]byte, error) {
 	return all, r.Failed("getxattr", err)
 }
 
+// Flags implements [host.FileReader].
+func (r *Reader) Flags(name string) (own, folder host.Flags, err error) {
+	dir, base, err := r.root.Above(name)
+	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) {
+		return own, folder, nil
+	}
+	if err != nil {
+		return own, folder, r.Failed("stat", err)
+	}
+	defer unix.Close(dir)
+	return inode.FlagsOf(dir, base), inode.FlagsOf(dir, "."), nil
+}
+
 // Failed returns err with the operation before it, and nil for nil.
 func (r *Reader) Failed(op string, err error) error {
 	if err == nil {
