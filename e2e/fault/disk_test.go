@@ -132,3 +132,26 @@ exec "rest" { command = "true" }
 		})
 	}
 }
+
+// TestFlagsArePlanned: a plan says what a flag of chattr would have a run fail for, unless something before it may take the flag off.
+func TestFlagsArePlanned(t *testing.T) {
+	target := filepath.Join(newDisk(t, "ext4").dir, "conf")
+	writeFile(t, target, oldConf, 0o644)
+	command(t, "chattr", "+i", target)
+	declared := fmt.Sprintf("file %q { content = \"new\\n\" }\n", target)
+	freed := fmt.Sprintf("exec \"free\" {\n  command = \"chattr -i %s\"\n  before  = [file[%q]]\n}\n", target, target)
+	const immutable = "operation not permitted: it is immutable (chattr +i); `chattr -i` takes that off"
+	for _, step := range []struct {
+		text, noop, want string
+		code             int
+	}{
+		{declared, "--noop", immutable, 4},
+		{declared + freed, "--noop", immutable, 0}, // pending
+		{declared + freed, "--noop=false", "2/2", 0},
+	} {
+		end := applyText(t, onTmpfs(t), step.text, step.noop)
+		if end.code != step.code || !strings.Contains(end.stdout, step.want) {
+			t.Errorf("%s: want exit code %d and %q, got %d\n%s", step.noop, step.code, step.want, end.code, end.output())
+		}
+	}
+}

@@ -13,6 +13,7 @@ import (
 	"github.com/nodeapply/apply/resources/file/internal/content"
 	"github.com/nodeapply/apply/resources/file/internal/perm"
 	"github.com/nodeapply/apply/resources/file/internal/protect"
+	"github.com/nodeapply/apply/resources/internal/flags"
 )
 
 const (
@@ -88,23 +89,41 @@ func (f *File) compareAt(ctx context.Context, v host.View, w *want, st thing) (r
 	}
 	var err error
 	switch kind {
-	case host.Absent:
-		return d, missing
 	case host.Regular:
 		err = f.compareContent(ctx, v, w, st, &d)
 	case host.Symlink:
 		err = f.compareTarget(v, w, st.Stat, &d)
 	}
-	if err != nil {
+	if err == nil && kind != host.Absent {
+		f.compareMeta(ctx, v, w, st.Stat, kind, &d)
+		var relabelled []resources.Change
+		relabelled, err = w.label.Compare(v, w.name, kind != st.Kind)
+		d.Changes = append(d.Changes, relabelled...)
+	}
+	if err == nil {
+		err = missing
+	}
+	if err != nil || d.Empty() || w.fresh {
 		return d, err
 	}
-	f.compareMeta(ctx, v, w, st.Stat, kind, &d)
-	relabelled, err := w.label.Compare(v, w.name, kind != st.Kind)
-	d.Changes = append(d.Changes, relabelled...)
-	if err != nil {
-		return d, err
+	return d, flags.Changeable(v, w.op(st.Kind, kind, d))
+}
+
+// op is what the host will be asked to do about the differences d of a thing of the kind was, of which one of the kind is to be made.
+func (w *want) op(was, is host.Kind, d resources.Diff) host.Op {
+	op := host.Op{Kind: host.OpMeta, Name: w.name, Absent: was == host.Absent, All: was == host.Directory && was != is}
+	switch {
+	case was == is && !d.Has(w.body.Attr) && !d.Has("target"):
+	case is == host.Absent:
+		op.Kind = host.OpRemove
+	case is == host.Directory:
+		op.Kind = host.OpMkdir
+	case is == host.Symlink:
+		op.Kind = host.OpSymlink
+	default:
+		op.Kind = host.OpWrite
 	}
-	return d, missing
+	return op
 }
 
 // mayChange finds before anything is written what would keep the thing at w.name from becoming another.

@@ -1,0 +1,81 @@
+// Package flags looks for the flags of chattr(1), which stop root too, before something is tried that they forbid.
+package flags
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/nodeapply/apply/host"
+)
+
+// Changeable finds, before anything is tried, what flags of chattr(1) would keep op, of a file, from being made: an error, or nil. Where nothing is at the
+// name, it says that a new file or link can be made in an append-only folder, and a folder, which is renamed as it is made, cannot.
+func Changeable(r host.FileReader, op host.Op) error {
+	own, folder, err := r.Flags(op.Name)
+	if err != nil {
+		return err
+	}
+	if err := because(op, "it", own); err != nil || op.Kind == host.OpMeta {
+		return err
+	}
+	if op.Absent && op.Kind != host.OpMkdir {
+		folder.AppendOnly = false
+	}
+	if err := because(op, "the folder that it is in", folder); err != nil || !op.All {
+		return err
+	}
+	return removable(r, op.Name)
+}
+
+// removable is Changeable of the removal of all that is in the folder name.
+func removable(r host.FileReader, name string) error {
+	for base, err := range r.ReadDir(name) {
+		if errors.Is(err, fs.ErrNotExist) { // somebody removes it too
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		below := path.Join(name, base)
+		if len(below) >= host.PathMax {
+			return nil
+		}
+		own, _, err := r.Flags(below)
+		if err == nil {
+			err = because(host.Op{Kind: host.OpRemove, Name: below}, "it", own)
+		}
+		if err != nil {
+			return err
+		}
+		st, err := r.Lstat(below)
+		if err == nil && st.Kind == host.Directory {
+			err = removable(r, below)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// because says that op cannot be made because what, at op's name, has the flags; nil if it has none.
+func because(op host.Op, what string, f host.Flags) error {
+	if f == (host.Flags{}) {
+		return nil
+	}
+	letter, kept := "i", "; old content kept"
+	if !f.Immutable {
+		letter = "a"
+	}
+	switch {
+	case op.Absent || op.Kind == host.OpMeta:
+		kept = ""
+	case op.Kind == host.OpRemove:
+		kept = "; nothing removed"
+	}
+	return fmt.Errorf("%s: %w: %s is %s; `chattr -%s` takes that off%s", op.Name, unix.EPERM, what, f, letter, kept)
+}
