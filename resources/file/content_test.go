@@ -170,20 +170,6 @@ type kernels struct {
 func (k kernels) Stat() host.Stat                    { return k.is }
 func (k kernels) Xattrs() (map[string][]byte, error) { return nil, nil }
 
-func TestHardLinksAreTold(t *testing.T) {
-	h := hosttest.New(t, "-- dir/x --\nold\n")
-	if err := os.Link(h.Path("/dir/x"), h.Path("/dir/y")); err != nil {
-		t.Fatal(err)
-	}
-	d := bring(t, h, made("/dir/x", content("new\n")))
-	if diff := cmp.Diff([]string{"/dir/x has further hard links (2 in all): the others keep the old content"}, d.Notes); diff != "" {
-		t.Errorf("notes (-want +got):\n%s", diff)
-	}
-	if got := h.Content("/dir/y"); got != "old\n" {
-		t.Errorf("the other link has %q", got)
-	}
-}
-
 // What no attribute manages goes over from the old file to the new one, and into its backup.
 func TestAttributesOfTheOldFile(t *testing.T) {
 	h := hosttest.New(t, "-- dir/x 0640 --\nold\n")

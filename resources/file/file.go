@@ -14,6 +14,7 @@ import (
 	"github.com/nodeapply/apply/resources/file/internal/backup"
 	"github.com/nodeapply/apply/resources/file/internal/content"
 	"github.com/nodeapply/apply/resources/file/internal/perm"
+	"github.com/nodeapply/apply/resources/file/internal/want"
 )
 
 var (
@@ -102,19 +103,21 @@ type File struct {
 // Check says what of the file, and of what is in the folder, differs. What is missing on the node, such as the owner, is an error that comes
 // with the differences.
 func (f *File) Check(ctx context.Context, v host.View) (resources.Diff, error) {
-	w, err := f.wanted(ctx, v)
+	w, from, err := f.wanted(ctx, v)
 	if err != nil {
 		return resources.Diff{}, err
 	}
-	defer w.body.Close()
-	d, err := f.compare(ctx, v, &w)
-	if err == nil {
-		err = w.missing
+	defer w.Body.Close()
+	is, err := w.Look(v)
+	if err != nil {
+		return resources.Diff{Notes: w.Notes}, err
 	}
-	if err != nil || !f.walks(&w) {
+	defer is.Close()
+	d, err := w.Compare(ctx, v, is)
+	if err != nil || !f.walks(&w, from) {
 		return d, err
 	}
-	return f.compareTree(ctx, v, &w, d)
+	return f.below(&w, from).Compare(ctx, v, is.Kind, d)
 }
 
 // Prompt says that neither a folder's tree nor an address is looked at.
@@ -124,29 +127,26 @@ func (f *File) Prompt() bool {
 
 // Apply brings the file, and what is in the folder, to what is declared.
 func (f *File) Apply(ctx context.Context, h host.Host, d resources.Diff) error {
-	w, err := f.wanted(ctx, h)
+	w, from, err := f.wanted(ctx, h)
 	if err != nil {
 		return err
 	}
-	defer w.body.Close()
-	if w.missing != nil {
-		return w.missing
-	}
-	st, err := h.Lstat(w.name)
+	defer w.Body.Close()
+	st, err := h.Lstat(w.Name)
 	if err != nil {
 		return err
 	}
-	if !f.walks(&w) {
-		return f.bring(ctx, h, &w, st, d)
+	if !f.walks(&w, from) {
+		return w.Bring(ctx, h, st, d)
 	}
-	own, err := f.compareAt(ctx, h, &w, thing{Stat: st}) // d names the changes in the folder too
+	own, err := w.Compare(ctx, h, want.Found{Stat: st}) // d names the changes in the folder too
 	if err == nil {
-		err = f.bring(ctx, h, &w, st, own)
+		err = w.Bring(ctx, h, st, own)
 	}
 	if err != nil {
 		return err
 	}
-	return f.bringTree(ctx, h, &w, d)
+	return f.below(&w, from).Bring(ctx, h, d)
 }
 
 // Provides returns the path.

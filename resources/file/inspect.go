@@ -13,6 +13,7 @@ import (
 	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/resources/file/internal/owner"
 	"github.com/nodeapply/apply/resources/file/internal/perm"
+	"github.com/nodeapply/apply/resources/file/internal/want"
 )
 
 var _ resources.Inspector = (*File)(nil)
@@ -30,12 +31,12 @@ func (f *File) Inspect(ctx context.Context, v host.View) error {
 	}
 	switch st.Kind {
 	case host.Absent:
-		f.Ensure = ensureAbsent
+		f.Ensure = want.Absent
 		return nil
 	case host.Regular, host.Directory, host.Symlink:
 		f.Ensure = st.Kind.String()
 	default:
-		f.Ensure = ensurePresent
+		f.Ensure = want.Present
 	}
 	user, group := owner.Names(ctx, v, st)
 	f.Owner, f.Group = resources.Scalar(user), resources.Scalar(group)

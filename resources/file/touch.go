@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/file/internal/want"
 )
 
 var (
@@ -14,19 +15,19 @@ var (
 )
 
 // Absent says whether the path is to go.
-func (f *File) Absent() bool { return f.ensure() == ensureAbsent }
+func (f *File) Absent() bool { return f.ensure() == want.Absent }
 
 // Touches is the path, and the folder that is purged.
 func (f *File) Touches() []resources.Touch {
 	t := resources.Touch{Path: path.Clean(f.Path)}
 	switch f.ensure() {
-	case ensureAbsent:
+	case want.Absent:
 		t.How = resources.Removes
-	case ensureFile:
+	case want.File:
 		if f.Replace && (f.Content != nil || f.ContentBase64 != nil || len(f.Source) > 0) {
 			t.How, t.Text = resources.Writes, f.Content
 		}
-	case ensureDirectory, ensurePresent, "":
+	case want.Directory, want.Present, "":
 		if f.Purge && len(f.Source) == 0 { // what a source has is not purged, and not known here
 			return []resources.Touch{t, {Path: t.Path, How: resources.Empties, Covers: f.purges}}
 		}

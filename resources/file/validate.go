@@ -10,6 +10,7 @@ import (
 
 	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/resources/file/internal/content"
+	"github.com/nodeapply/apply/resources/file/internal/want"
 	"github.com/nodeapply/apply/resources/internal/accounts"
 )
 
@@ -27,7 +28,7 @@ func (f *File) Validate() error {
 		}
 	}
 	require(path.IsAbs(f.Path) && !strings.ContainsRune(f.Path, 0), "path", "want an absolute path, not %q", f.Path)
-	known := []string{"", ensureFile, ensureDirectory, ensureLink, ensureAbsent, ensurePresent}
+	known := []string{"", want.File, want.Directory, want.Link, want.Absent, want.Present}
 	require(slices.Contains(known, f.Ensure), "ensure", "want file, directory, link, absent or present, not %q", f.Ensure)
 	if f.Mode != "" {
 		check("mode", f.Mode.Check())
@@ -39,8 +40,8 @@ func (f *File) Validate() error {
 	f.validateContent(check, require)
 	f.validateTree(check, require)
 	ensure := f.ensure()
-	require(ensure != ensureLink || f.Target != "", "target", "a link needs one")
-	require(f.Target == "" || ensure == ensureLink || ensure == ensureAbsent, "target", "only a link has one, and ensure is %s", ensure)
+	require(ensure != want.Link || f.Target != "", "target", "a link needs one")
+	require(f.Target == "" || ensure == want.Link || ensure == want.Absent, "target", "only a link has one, and ensure is %s", ensure)
 	require(!strings.ContainsRune(f.Target, 0), "target", "cannot hold a NUL byte")
 	return errors.Join(errs...)
 }
@@ -66,8 +67,8 @@ func (f *File) validateContent(check func(string, error), require func(bool, str
 	if len(given) > 0 {
 		require(len(given) == 1, given[len(given)-1], "set only one of %s", strings.Join(given, ", "))
 		attr, ensure := given[0], f.ensure()
-		require(ensure != ensureLink, attr, "a link has none")
-		require(ensure != ensureDirectory || attr == "source", attr, "a directory has none")
+		require(ensure != want.Link, attr, "a link has none")
+		require(ensure != want.Directory || attr == "source", attr, "a directory has none")
 	}
 	sum, err := content.ParseChecksum(f.ChecksumValue)
 	check("checksum_value", err)
@@ -81,14 +82,14 @@ func (f *File) validateContent(check func(string, error), require func(bool, str
 		require(remote || path.IsAbs(content.LocalPath(source)), "source", "want an absolute path or an http(s) address, not %q", source)
 		require(!remote || f.ChecksumValue != "", "source", "an address needs checksum_value")
 		require(!f.Recurse || !strings.HasPrefix(path.Clean(f.Path)+"/", path.Clean(content.LocalPath(source))+"/"), "source", "%s is what %s is in: a folder cannot be copied into itself", source, f.Path)
-		require(!remote || f.ensure() != ensureDirectory, "source", "an address gives a file, not a directory")
+		require(!remote || f.ensure() != want.Directory, "source", "an address gives a file, not a directory")
 	}
 }
 
 // validateTree looks at what says how a folder's content is managed.
 func (f *File) validateTree(check func(string, error), require func(bool, string, string, ...any)) {
 	ensure := f.ensure()
-	require(!f.Recurse || slices.Contains([]string{ensureDirectory, ensureAbsent, ensurePresent, ""}, ensure), "recurse", "only a directory has something in it, and ensure is %s", ensure)
+	require(!f.Recurse || slices.Contains([]string{want.Directory, want.Absent, want.Present, ""}, ensure), "recurse", "only a directory has something in it, and ensure is %s", ensure)
 	require(!f.Purge || f.Recurse, "purge", "needs recurse = true")
 	require(f.RecurseLimit == nil || *f.RecurseLimit >= 0, "recurselimit", "cannot be negative")
 	require(f.ChecksumValue == "" || !f.Recurse, "checksum_value", "a folder has none")
