@@ -88,15 +88,19 @@ func reload(ctx context.Context, h host.Host) error {
 
 // bring makes the live mount what the entry says. F was read before the entry was written.
 func (m *Mount) bring(ctx context.Context, h host.Host, f *facts) error {
-	top := f.top()
 	switch {
-	case top == nil:
+	case f.top() == nil:
 		return m.mount(ctx, h)
-	case !live.SameDevice(ctx, h, f.want, *top) || !live.SameType(f.want.FSType, *top):
+	case !f.same(ctx, h):
 		return m.again(ctx, h, f.live)
 	case len(f.lacking()) == 0:
 		return nil
 	}
+	return m.remount(ctx, h, f)
+}
+
+// remount mounts once more what is mounted, with the options of the entry: by a remount where that is declared and takes.
+func (m *Mount) remount(ctx context.Context, h host.Host, f *facts) error {
 	if m.Remounts {
 		words := "remount," + strings.Join(options.Remount(f.want.Options, f.origin), ",")
 		if err := live.Run(ctx, h, "mount", "-o", words, "--", m.point()); err == nil {

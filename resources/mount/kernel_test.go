@@ -43,6 +43,7 @@ func TestKernel(t *testing.T) {
 	t.Run("failures", func(t *testing.T) { n.failures(t, a, b) })
 	t.Run("stacked", func(t *testing.T) { n.stacked(t, a, b) })
 	t.Run("undone", func(t *testing.T) { n.undone(t, a) })
+	t.Run("refreshed", func(t *testing.T) { n.refreshed(t, a) })
 	t.Run("not by a device", n.others)
 }
 

@@ -41,6 +41,9 @@ func Type() resources.Type {
 // Mount is a mount point of the node: its entry in /etc/fstab and what is mounted there.
 //
 // A mount that fails leaves /etc/fstab as it was, so that the node still boots.
+//
+// When it is notified, it is remounted (see remounts) if it is mounted and was neither mounted nor remounted in the same run; what is not mounted is not
+// mounted by that. A remount that is refused, or leaves out an option, is followed by an unmount and a mount.
 type Mount struct {
 	// The mount point, an absolute path. It must be there. Default: the title.
 	Path string `hcl:"path,title,public"`
@@ -57,7 +60,7 @@ type Mount struct {
 	Dump *int `hcl:"dump"`
 	// The sixth field of the entry: when fsck(8) checks the file system at boot. Not set: what /etc/fstab has, else 0.
 	Pass *int `hcl:"pass"`
-	// Whether options can be changed by a remount; false: it is unmounted and mounted. Default: true.
+	// Whether it can be remounted, when an option changes or it is notified; false: it is unmounted and mounted. Default: true.
 	Remounts bool `hcl:"remounts"`
 }
 
@@ -173,6 +176,16 @@ func (f *facts) top() *host.Mount {
 // lacking are the options that what is mounted should have and has not.
 func (f *facts) lacking() []string { return options.Lacking(f.want.Options, *f.top(), f.origin) }
 
+// same says whether what is mounted is what the entry says, whatever its options.
+func (f *facts) same(ctx context.Context, v host.View) bool {
+	return live.SameDevice(ctx, v, f.want, *f.top()) && live.SameType(f.want.FSType, *f.top())
+}
+
+// asEntry says whether what the entry says is mounted, with its options.
+func (f *facts) asEntry(ctx context.Context, v host.View) bool {
+	return f.top() != nil && f.same(ctx, v) && len(f.lacking()) == 0
+}
+
 // word is the value of ensure that the node has.
 func (f *facts) word() string {
 	switch {
@@ -228,6 +241,9 @@ func (m *Mount) entry(had *fstab.Entry) fstab.Entry {
 	return e
 }
 
+// moved says of a difference whether its removal mounts or remounts, or is about the entry alone.
+type moved bool
+
 // Check compares the entry and the live mount.
 func (m *Mount) Check(ctx context.Context, v host.View) (resources.Diff, error) {
 	f, err := m.look(ctx, v)
@@ -242,6 +258,9 @@ func (m *Mount) Check(ctx context.Context, v host.View) (resources.Diff, error) 
 	}
 	d := resources.Diff{Changes: m.compare(ctx, v, f)}
 	d.Spreads = d.Has("ensure") || d.Has("device") || d.Has("fstype")
+	if !d.Empty() {
+		d.Found = moved(m.Ensure == mounted && !f.asEntry(ctx, v))
+	}
 	if m.Ensure == mounted && f.top() == nil {
 		st, err := v.Lstat(m.point())
 		switch {

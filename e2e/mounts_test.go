@@ -1,0 +1,51 @@
+package e2e
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// A mount that is notified is remounted, or unmounted and mounted, which a file system in memory does not survive; the mount that has just been made is
+// left alone, and so is the point at which nothing is mounted.
+func TestMountsAreNotified(t *testing.T) {
+	n := typesNode(t)
+	manifest := func(credentials, more string) string {
+		return `
+file "/etc/credentials" {
+  content = "` + credentials + `"
+  notify  = [mount["/mnt"]]
+}
+
+mount "/mnt" {
+  device  = "none"
+  fstype  = "tmpfs"
+  options = "size=1M,noexec"
+  ` + more + `
+}
+`
+	}
+	for _, tc := range []struct {
+		name, before, manifest string
+		want                   map[string]string
+		left                   string // in the mount
+	}{
+		{"mounted", "true", manifest("1", `ensure = "mounted"`), map[string]string{`file["/etc/credentials"]`: "changed", `mount["/mnt"]`: "changed"}, ""},
+		{"remounted", "touch /mnt/x", manifest("2", `ensure = "mounted"`), map[string]string{`file["/etc/credentials"]`: "changed", `mount["/mnt"]`: "refreshed"}, "x\n"},
+		{"nothing notifies", "true", manifest("2", `ensure = "mounted"`), map[string]string{}, "x\n"},
+		{"remounts is false", "true", manifest("3", "ensure = \"mounted\"\n  remounts = false"), map[string]string{`file["/etc/credentials"]`: "changed", `mount["/mnt"]`: "refreshed"}, ""},
+		{"unmounted", "true", manifest("3", `ensure = "unmounted"`), map[string]string{`mount["/mnt"]`: "changed"}, ""},
+		{"not mounted", "true", manifest("4", `ensure = "unmounted"`), map[string]string{`file["/etc/credentials"]`: "changed"}, ""},
+		{"an entry, not mounted", "true", manifest("5", ""), map[string]string{`file["/etc/credentials"]`: "changed"}, ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			must(t, n, tc.before)
+			if diff := cmp.Diff(tc.want, apply(t, n, tc.manifest)); diff != "" {
+				t.Errorf("outcomes (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(tc.left, must(t, n, "ls /mnt")); diff != "" {
+				t.Errorf("in the mount (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
