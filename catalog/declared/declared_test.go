@@ -11,6 +11,7 @@ import (
 	"github.com/nodeapply/apply/catalog/declared"
 	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/resources/file"
+	"github.com/nodeapply/apply/resources/hosts"
 	"github.com/nodeapply/apply/resources/limit"
 	"github.com/nodeapply/apply/resources/line"
 	"github.com/nodeapply/apply/resources/pkg"
@@ -159,17 +160,60 @@ func TestRemoval(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			held := (&declared.Reader{}).Held(tc.e)
-			got := ""
+			got, blocks := "", declared.Blocks{}
 			for _, n := range held.Names {
 				if len(held.Removal) == 0 {
 					continue
 				}
-				got += declared.Block(tc.e.Addr.Type, n, held.Removal)
+				got += blocks.Block(tc.e.Addr.Type, n, held.Removal)
 			}
 			if diff := cmp.Diff(tc.want, got); diff != "" {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+// TestRemovalsOfOneName: each block has an address of its own and names what it removes, though titles be taken by then.
+func TestRemovalsOfOneName(t *testing.T) {
+	addr := func(name, ip string) *catalog.Entry {
+		return entry(hosts.Type(), "x", 1, func(h *hosts.Host, _ *catalog.Entry) { h.Name, h.IP = name, ip })
+	}
+	blocks := declared.Blocks{Types: []resources.Type{hosts.Type(), line.Type()}}
+	got := ""
+	for _, e := range []*catalog.Entry{addr("peer", "10.0.0.1"), addr("peer", "fd00::1"), addr("peer 2", ""), lineEntry(), lineEntry()} {
+		held := (&declared.Reader{}).Held(e)
+		got += blocks.Block(e.Addr.Type, held.Names[0], held.Removal)
+	}
+	const want = `host "peer" {
+  ip     = "10.0.0.1"
+  target = "/etc/hosts"
+  ensure = "absent"
+}
+host "peer 2" {
+  name   = "peer"
+  ip     = "fd00::1"
+  target = "/etc/hosts"
+  ensure = "absent"
+}
+host "peer 2 2" {
+  name   = "peer 2"
+  target = "/etc/hosts"
+  ensure = "absent"
+}
+line "l" {
+  line   = "token 123"
+  path   = "/c"
+  ensure = "absent"
+}
+line "l 2" {
+  line   = "token 123"
+  path   = "/c"
+  ensure = "absent"
+}
+`
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -1,6 +1,7 @@
 package declared
 
 import (
+	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -75,6 +76,8 @@ func distinguishes(kind, attr string) bool {
 		return kind == "cron" || kind == "authorized_key"
 	case "target":
 		return kind == "host" || kind == "repo"
+	case "ip": // of which kind the address is
+		return kind == "host"
 	case "line", "match":
 		return kind == "line"
 	case "type", "key":
@@ -106,17 +109,49 @@ func names(v reflect.Value) []string {
 	return out
 }
 
-// Block writes the block that declares a removal.
-func Block(kind, name string, attrs []Attr) string {
+// Blocks writes the blocks that declare removals, each with an address of its own.
+type Blocks struct {
+	Types []resources.Type
+	taken map[[2]string]bool // kind and title
+}
+
+// Block writes the block that removes what has a name. Several things may have one (an address of either kind, a job of each user): all but the first
+// get a title beside it.
+func (b *Blocks) Block(kind, name string, attrs []Attr) string {
+	title := name
+	for n := 2; b.taken[[2]string{kind, title}]; n++ {
+		title = fmt.Sprintf("%s %d", name, n)
+	}
+	if b.taken == nil {
+		b.taken = map[[2]string]bool{}
+	}
+	b.taken[[2]string{kind, title}] = true
+	if naming := b.naming(kind); naming != "" && title != name {
+		attrs = append([]Attr{{naming, resources.Quote(name)}}, attrs...)
+	}
 	width := 0
 	for _, a := range attrs {
 		width = max(width, len(a.Name))
 	}
-	var b strings.Builder
-	b.WriteString(kind + " " + resources.Quote(name) + " {\n")
+	var out strings.Builder
+	out.WriteString(kind + " " + resources.Quote(title) + " {\n")
 	for _, a := range attrs {
-		b.WriteString("  " + a.Name + strings.Repeat(" ", width-len(a.Name)) + " = " + a.Text + "\n")
+		out.WriteString("  " + a.Name + strings.Repeat(" ", width-len(a.Name)) + " = " + a.Text + "\n")
 	}
-	b.WriteString("}\n")
-	return b.String()
+	out.WriteString("}\n")
+	return out.String()
+}
+
+// naming is the attribute that a title stands for, "" where it stands for none.
+func (b *Blocks) naming(kind string) string {
+	i := slices.IndexFunc(b.Types, func(t resources.Type) bool { return t.Name == kind })
+	if i < 0 {
+		return ""
+	}
+	for _, f := range (&Reader{}).fieldsOf(reflect.TypeOf(b.Types[i].New("")).Elem()) {
+		if f.title {
+			return f.name
+		}
+	}
+	return ""
 }

@@ -25,6 +25,7 @@ import (
 type Manifest struct {
 	Source   string // the same for all revisions
 	Catalog  *catalog.Catalog
+	Types    []resources.Type
 	Reader   declared.Reader
 	Fleeting func(path string) bool // whether a file is there for this run alone
 	Warn     func(text string)
@@ -190,6 +191,7 @@ func (mem *Memory) Orphans() []report.Orphan {
 		}
 	}
 	var out []report.Orphan
+	blocks := declared.Blocks{Types: mem.m.Types}
 	for _, r := range old {
 		var removal []declared.Attr
 		if len(r.Removal) > 0 && json.Unmarshal(r.Removal, &removal) != nil {
@@ -203,7 +205,7 @@ func (mem *Memory) Orphans() []report.Orphan {
 			}
 			gone = true
 			if len(removal) > 0 {
-				o.Removal += declared.Block(r.Address.Type, name, removal)
+				o.Removal += blocks.Block(r.Address.Type, name, removal)
 			}
 		}
 		if gone {

@@ -221,7 +221,7 @@ func (l *Loader) Facts(h host.Host) (*facts.Set, error) {
 // Memory reads what is known of earlier runs from a manifest's source; state may be nil.
 func (l *Loader) Memory(state *journal.State, m *Manifest) *memory.Memory {
 	return memory.Read(state, memory.Manifest{
-		Source: m.Origin.Source, Catalog: m.Catalog(), Reader: declared.Reader{Rewrite: m.Checkouts.Rewrite}, Fleeting: m.Checkouts.Has,
+		Source: m.Origin.Source, Catalog: m.Catalog(), Types: m.Types, Reader: declared.Reader{Rewrite: m.Checkouts.Rewrite}, Fleeting: m.Checkouts.Has,
 		Warn: func(text string) { l.Note(text) },
 	})
 }
