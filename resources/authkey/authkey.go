@@ -48,7 +48,8 @@ type Key struct {
 	Key string `hcl:"key"`
 	// The key's type, such as `ssh-ed25519`; `ed25519`, `rsa`, `dsa`, `ecdsa-sk` and `ed25519-sk` are short for it. Default: what the key says.
 	Type string `hcl:"type"`
-	// Options before the key, such as `no-pty` or `from="10.0.0.0/8"`, as one string or a list. Not set: left as they are.
+	// Options before the key, such as `no-pty` or `from="10.0.0.0/8"`, as one string or a list; `[]`: none, those that are there are taken away. Not set:
+	// left as they are, with a new key of that name too, as most of them keep somebody out (Puppet takes them away); a new line has none.
 	Options resources.Strings `hcl:"options"`
 	// `present` (default) or `absent`: then the lines with that key, and those with that name, go.
 	Ensure string `hcl:"ensure"`

@@ -58,6 +58,7 @@ var actual = map[string]string{
 	"twice":       "ssh-ed25519 " + one + " laptop\nno-pty ssh-ed25519 " + one + " again\n",
 	"other order": `no-pty,command="echo \"hi\" # all",from="10.0.0.0/8,::1" ssh-ed25519 ` + one + " laptop\n",
 	"options":     `from="10.0.0.0/8,::1",no-agent-forwarding ssh-ed25519 ` + one + " laptop\n",
+	"new key":     "no-pty ssh-ed25519 " + two + " laptop\n",
 	"both":        "ssh-ed25519 " + two + " laptop\nssh-ed25519 " + one + " bob@home\n",
 }
 
@@ -114,6 +115,7 @@ func TestWhatIsWritten(t *testing.T) {
 		{"present", "no name", actual["same"], "name:  -> laptop"},
 		{"present", "other key", actual["same"], "key: " + fingerprint(t, two) + " -> " + fingerprint(t, one)},
 		{"present", "options", actual["options"], ""},
+		{"present", "new key", "no-pty " + actual["same"], "key: " + fingerprint(t, two) + " -> " + fingerprint(t, one)},
 		{"no options", "options", actual["same"], `options: from="10.0.0.0/8,::1",no-agent-forwarding -> `},
 		{"options", "nothing", written + actual["same"], "ensure: absent -> present"},
 		{"present", "both", "ssh-ed25519 " + two + " laptop\n" + actual["same"], "name: bob@home -> laptop"},
