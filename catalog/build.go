@@ -17,6 +17,7 @@ type Catalog struct {
 	graph     *graph.Graph
 	index     *index.Index
 	paths     func() []string // see Survey
+	beside    map[int][]Beside
 	parts     map[int]order.Part
 	relations []Relation
 	sections  map[int][]*Section         // by member, see Sections
@@ -67,11 +68,12 @@ func New(entries []*Entry, relations []Relation, empty func(resources.Address) b
 		}
 	}
 	b.needs.Connect(b.order)
+	beside := b.beside()
 	b.cycles(relations)
 	if len(b.problems) > 0 {
 		return nil, b.problems
 	}
-	c := &Catalog{entries: b.entries, relations: relations, graph: b.order.Graph(), index: b.index, parts: b.order.Parts(), sections: b.sections()}
+	c := &Catalog{entries: b.entries, relations: relations, graph: b.order.Graph(), index: b.index, parts: b.order.Parts(), beside: beside, sections: b.sections()}
 	if len(b.problems) > 0 {
 		return nil, b.problems
 	}

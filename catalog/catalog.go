@@ -49,6 +49,9 @@ type Deferred struct {
 	Needs []resources.Address
 	// Preview lists the attributes as far as they are known, unknown parts written "(known after wait.x)".
 	Preview []resources.Change
+	// Unnamed says that only the run tells the naming attribute. Begins is what that begins with, as far as it is known before.
+	Unnamed bool
+	Begins  string
 	// Blank is the resource with what of it is known before, for who has to be told that it will not come to be.
 	Blank resources.Resource
 	// Repeated says that it becomes instances, and only the run tells which. Relations may name one of them all the same.

@@ -248,8 +248,8 @@ func TestLateBlocksHaveAutomaticEdges(t *testing.T) {
 		t.Error(diff)
 	}
 	s := &surveyor{}
-	c.Survey(s)
-	if diff := cmp.Diff([]string{"/x", "/x/y"}, s.paths()); diff != "" {
+	c.Survey(s, resources.Declared{})
+	if diff := cmp.Diff([]string{"/x", "/x/y"}, s.declared().Paths); diff != "" {
 		t.Errorf("what a purge spares (-want +got):\n%s", diff)
 	}
 }

@@ -4,15 +4,74 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/nodeapply/apply/resources"
 )
 
 // surveyor is a thing that asks what else is declared.
 type surveyor struct {
 	thing
-	paths func() []string
+	declared func() resources.Declared
+	covers   string
 }
 
-func (s *surveyor) Survey(paths func() []string) { s.paths = paths }
+func (s *surveyor) Survey(declared func() resources.Declared) { s.declared = declared }
+
+func (s *surveyor) Covers() string { return s.covers }
+
+// A resource that touches what it does not name comes after what deferred blocks need that may declare something there.
+func TestBeside(t *testing.T) {
+	folder := func(covers string) *surveyor {
+		return &surveyor{thing: thing{Name: "s", provides: ids("path", "/d")}, covers: covers}
+	}
+	for _, tc := range []struct {
+		name      string
+		s         *surveyor
+		begins    string // of the deferred block's name
+		relations string
+		known     bool   // the deferred block's name
+		late      string // what the surveyor needs if it is deferred too
+		want      string // the edges, and what is beside
+	}{
+		{name: "in there", s: folder("/d"), begins: "/d/", want: "n>l n>s, l before"},
+		{name: "perhaps", s: folder("/d"), begins: "/", want: "n>l n>s, l before"},
+		{name: "anywhere", s: folder("/d"), want: "n>l n>s, l before"},
+		{name: "further below", s: folder("/"), begins: "/d/x/", want: "n>l n>s, l before"},
+		{name: "beside it", s: folder("/d"), begins: "/d2", want: "n>l"},
+		{name: "elsewhere", s: folder("/d"), begins: "/e/", want: "n>l"},
+		{name: "a name that is known", s: folder("/d"), begins: "/d/", known: true, want: "n>l"},
+		{name: "covers nothing", s: folder(""), begins: "/d/", want: "n>l"},
+		{name: "the block comes after it", s: folder("/d"), begins: "/d/", relations: "s>l", want: "n>l n>s s>l, l before"},
+		{name: "it comes before what would tell", s: folder("/d"), begins: "/d/", relations: "s>n", want: "n>l s>n, l"},
+		{name: "by way of another", s: folder("/d"), begins: "/d/", relations: "s>x x>n", want: "n>l s>x x>n, l"},
+		{name: "deferred by the same", s: folder("/d"), begins: "/d/", late: "n", want: "n>l n>s, s before, l before"},
+		{name: "deferred by another", s: folder("/d"), begins: "/d/", late: "x", want: "n>l x>s, s before, l"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			l := late(entry(2, "l", &thing{Name: "l", provides: ids("path", "l")}))
+			l.Deferred.Needs, l.Deferred.Begins, l.Deferred.Unnamed = []resources.Address{addr("n")}, tc.begins, !tc.known
+			s := &Entry{Addr: addr("s"), Resource: tc.s}
+			if tc.late != "" {
+				late(s).Deferred.Unnamed = true
+				s.Deferred.Needs = []resources.Address{addr(tc.late)}
+			}
+			c, problems := build([]*Entry{s, l, entry(3, "n", &thing{}), entry(4, "x", &thing{})}, tc.relations)
+			if problems != nil {
+				t.Fatal(problems)
+			}
+			got := edges(c)
+			for _, b := range c.Beside(0) {
+				got += ", " + c.Entries()[b.Vertex].Addr.Title
+				if b.Before {
+					got += " before"
+				}
+			}
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
 
 func TestSurvey(t *testing.T) {
 	s := &surveyor{thing: thing{provides: ids("path", "/etc")}}
@@ -29,13 +88,13 @@ func TestSurvey(t *testing.T) {
 		t.Fatal(problems)
 	}
 	want := []string{"/etc", "/etc/b", "/etc/c"}
-	if diff := cmp.Diff(want, s.paths()); diff != "" {
+	if diff := cmp.Diff(want, s.declared().Paths); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	late := &surveyor{}
-	c.Survey(late)
-	c.Survey(&thing{})
-	if diff := cmp.Diff(want, late.paths()); diff != "" {
+	c.Survey(late, resources.Declared{Late: []string{"/x"}})
+	c.Survey(&thing{}, resources.Declared{})
+	if diff := cmp.Diff(resources.Declared{Paths: want, Late: []string{"/x"}}, late.declared()); diff != "" {
 		t.Errorf("told later (-want +got):\n%s", diff)
 	}
 }

@@ -14,7 +14,7 @@ import (
 // visitDeferred binds a block whose values are known now, and visits what it becomes, one after the other.
 func (w *walk) visitDeferred(ctx context.Context, v int, e *catalog.Entry, slot graph.Slot) {
 	st := w.fates.Of(v)
-	if w.predicted == nil && !w.late.Given(w.cat, e.Deferred.Needs, w.unselected) {
+	if w.predicted == nil && !w.given(e.Deferred) {
 		res := w.result(e, report.Result{Outcome: report.Pending, Certainty: report.KnownLate, Reversible: visit.LeavesTrace(e.Deferred.Blank)})
 		res.Changes = w.redact.Changes(e, e.Deferred.Preview)
 		st.Results, st.Changed = []*report.Result{res}, true
@@ -37,7 +37,6 @@ func (w *walk) visitDeferred(ctx context.Context, v int, e *catalog.Entry, slot 
 	st.Bound = true
 	for i, b := range bound {
 		one := st.Became(b.Addr.Instance, i+1)
-		w.cat.Survey(b.Resource)
 		w.visit(ctx, v, b, one, slot)
 		one.Wide = st.Wide
 		for _, res := range one.Results {
@@ -70,3 +69,6 @@ func (w *walk) bind(ctx context.Context, v int, e *catalog.Entry) ([]*catalog.En
 	}
 	return w.selected.Among(v, bound)
 }
+
+// given says whether all values that a deferred entry needs are there, or never come in this run.
+func (w *walk) given(d *catalog.Deferred) bool { return w.late.Given(w.cat, d.Needs, w.unselected) }

@@ -27,7 +27,9 @@ func (g *giver) Values() map[string]any {
 // surveyor is a thing that has to learn what is declared beside it.
 type surveyor struct{ thing }
 
-func (s *surveyor) Survey(func() []string) { s.w.did("survey %s", s.name) }
+func (s *surveyor) Survey(func() resources.Declared) { s.w.did("survey %s", s.name) }
+
+func (s *surveyor) Covers() string { return "" }
 
 // deferring makes a catalog in which the last, d, is known only with the values of the first, a: what it becomes are the names in made. Fails is what is
 // wrong with it then.

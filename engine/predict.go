@@ -66,7 +66,9 @@ type foreseen struct {
 // foresee keeps what was found of a resource that looks only at files, if it is the first that differs: until the run changes something the same would be
 // found again. Of all that differ together it would be too much to keep.
 func (w *walk) foresee(vis *visit.Visit) {
-	if _, ok := looks(w.cat.Entries()[vis.Vertex]); !ok || vis.Result.Outcome != report.Pending || vis.Result.Reason != "" || vis.Diff.Empty() {
+	_, ok := looks(w.cat.Entries()[vis.Vertex])
+	late := len(w.cat.Beside(vis.Vertex)) > 0
+	if !ok || late || vis.Result.Outcome != report.Pending || vis.Result.Reason != "" || vis.Diff.Empty() {
 		return
 	}
 	if w.first.Load() == nil {

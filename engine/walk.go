@@ -27,6 +27,7 @@ type walk struct {
 	influence *certainty.Influence     // in a prediction
 	first     atomic.Pointer[foreseen] // in a prediction
 	fates     *fate.Fates
+	declared  latePaths
 }
 
 // newWalk makes a walk that predicts, or one that converges on from a prediction.
@@ -124,7 +125,7 @@ func (w *walk) visit(ctx context.Context, v int, e *catalog.Entry, st *fate.Fate
 
 // settle does what is to be done with an entry at v. What it becomes known by is late where the entry was deferred.
 func (w *walk) settle(ctx context.Context, v int, e *catalog.Entry, st *fate.Fate, slot graph.Slot) *visit.Visit {
-	late := w.cat.Entries()[v].Deferred != nil
+	w.survey(ctx, v, e)
 	res := w.result(e, report.Result{Certainty: report.Exact, Reversible: true})
 	vis := &visit.Visit{Walk: &w.visits, Vertex: v, Entry: e, Slot: slot, Notifiers: w.notifiers(v, st, e), Result: res}
 	for _, a := range vis.Notifiers {
@@ -143,7 +144,7 @@ func (w *walk) settle(ctx context.Context, v int, e *catalog.Entry, st *fate.Fat
 		w.timed(res, made.Start, made.Took)
 	}
 	switch {
-	case late:
+	case w.cat.Entries()[v].Deferred != nil, w.predicted == nil && slices.ContainsFunc(vis.Diff.Changes, notYet):
 		res.Certainty = report.KnownLate
 	case w.predicted == nil:
 		res.Certainty = w.influence.Of(v, res, vis.Diff, len(st.Notified) > 0)
@@ -155,6 +156,8 @@ func (w *walk) settle(ctx context.Context, v int, e *catalog.Entry, st *fate.Fat
 	w.late.Visited(e, res.Outcome, w.predicted == nil)
 	return vis
 }
+
+func notYet(c resources.Change) bool { return c.Late }
 
 // notifiers lists what changed and notifies an entry at v, as declared, whatever ended first; then what did so in earlier runs, undelivered: to it, or
 // to all that v becomes.

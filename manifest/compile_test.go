@@ -54,6 +54,47 @@ func TestUnusedEnvironmentIsNoMistake(t *testing.T) {
 	}
 }
 
+// What only the run names is known by its beginning.
+func TestLateNames(t *testing.T) {
+	res, diags := compile(t, `
+locals { keys = "/srv/keys" }
+exec "id" {}
+file "known" {
+  path    = "${local.keys}/x"
+  content = exec.id.stdout
+}
+file "/title"    { content = exec.id.stdout }
+file "one"       { path = "${local.keys}/${exec.id.stdout}" }
+file "nothing"   { path = exec.id.stdout }
+file "by_a_call" { path = join("/", [local.keys, exec.id.stdout]) }
+file "all" {
+  for_each = toset(split(",", exec.id.stdout))
+  path     = "${local.keys}/${each.key}.pub"
+}
+file "perhaps" {
+  count = exec.id.stdout == "" ? 0 : 1
+  path  = "${local.keys}/y"
+}
+file "/repeated" { count = exec.id.stdout == "" ? 0 : 1 }
+`, manifest.Options{})
+	if len(diags) > 0 {
+		t.Fatal(diags)
+	}
+	got := map[string]string{}
+	for _, e := range res.Catalog.Entries() {
+		if d := e.Deferred; d != nil {
+			got[e.Addr.Title] = fmt.Sprintf("%t %s", d.Unnamed, d.Begins)
+		}
+	}
+	want := map[string]string{
+		"known": "false /srv/keys/x", "/title": "false ", "one": "true /srv/keys/", "nothing": "true ", "by_a_call": "true ", "all": "true /srv/keys/",
+		"perhaps": "true /srv/keys/y", "/repeated": "false /repeated",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // Secrets are told as they are met, those that only the run gives too, and never shown.
 func TestSecretsAreTold(t *testing.T) {
 	var told []string

@@ -70,6 +70,8 @@ type Change struct {
 	Text string // a unified diff of contents, where one helps; bounded in size
 	// Irreversible says that undo cannot take this change back.
 	Irreversible bool
+	// Late says that only the run tells whether there is this difference.
+	Late bool
 	// Opaque says that the effect of this change is known only by making it (a command).
 	Opaque bool
 }

@@ -18,6 +18,18 @@ func Known(v cty.Value) bool {
 	return v.IsWhollyKnown()
 }
 
+// Begins is what a text begins with, as far as that is known.
+func Begins(v cty.Value) string {
+	v, _ = v.Unmark()
+	switch {
+	case v.Type() != cty.String || v.IsNull():
+		return ""
+	case v.IsKnown():
+		return v.AsString()
+	}
+	return v.Range().StringPrefix()
+}
+
 // Bare takes the marks off.
 func Bare(v cty.Value) cty.Value {
 	v, _ = v.UnmarkDeep()

@@ -67,7 +67,9 @@ type File struct {
 	Recurse bool `hcl:"recurse"`
 	// How many levels below the folder `recurse` goes; 1 is what is directly in it. Default: no limit.
 	RecurseLimit *int `hcl:"recurselimit"`
-	// With `recurse`: remove what is neither in the source nor managed by another resource. Folders among it only with `force`. Default: false.
+	// With `recurse`: remove what is neither in the source nor managed by another resource. Folders among it only with `force`. Where a block may declare
+	// something in the folder under a name that only the run tells, the folder comes after what tells it, unless it has to be before that; where the run
+	// does not tell it, nothing is removed. Default: false.
 	Purge bool `hcl:"purge"`
 	// Names that `recurse` passes over, neither copied nor purged: shell patterns (`*`, `?`, `[a-z]`) for the last element of the path. A string or a list.
 	Ignore resources.Strings `hcl:"ignore"`
@@ -97,7 +99,7 @@ type File struct {
 	// The range of the SELinux context, such as `s0` or `s0:c0.c1023`.
 	SELRange string `hcl:"selrange"`
 
-	managed func() []string // see Survey; nil: nothing but this file is declared
+	managed func() resources.Declared // see Survey; nil: nothing but this file is declared
 }
 
 // Check says what of the file, and of what is in the folder, differs. What is missing on the node, such as the owner, is an error that comes

@@ -8,6 +8,7 @@ import (
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/host/hosttest"
+	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/resources/file"
 	"github.com/nodeapply/apply/resources/resourcetest"
 )
@@ -15,7 +16,7 @@ import (
 func limit(n int) func(*file.File)        { return func(f *file.File) { f.RecurseLimit = &n } }
 func ignore(p ...string) func(*file.File) { return func(f *file.File) { f.Ignore = p } }
 func managed(names ...string) func(*file.File) {
-	return func(f *file.File) { f.Survey(func() []string { return names }) }
+	return func(f *file.File) { f.Survey(func() resources.Declared { return resources.Declared{Paths: names} }) }
 }
 func links(l string) func(*file.File) { return func(f *file.File) { f.Links = l } }
 
@@ -117,6 +118,47 @@ func TestTree(t *testing.T) {
 				t.Errorf("notes (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// What a block that only the run tells may declare is nobody's to touch; a copy goes on. A plan says what will have told it.
+func TestNotAllIsKnown(t *testing.T) {
+	const tree = "-- dir/x/gone --\nG\n-- dir/x/late --\nL\n-- dir/x/sub/z --\nZ\n"
+	const note = "/dir/x/gone, and what else nobody is known to manage, is left as it is: it is not known what file.late declares"
+	unknown := resources.Declared{Unknown: "file.late"}
+	for name, tc := range map[string]struct {
+		tree     string
+		file     *file.File
+		declared resources.Declared
+		want     string // what is in /dir/x afterwards
+		notes    []string
+	}{
+		"known":                {tree, made("/dir/x", purge, force), resources.Declared{Paths: []string{"/dir/x"}, Late: []string{"/dir/x/late", "/dir/x/sub/z"}}, "x/ 0755, x/late 0644 L, x/sub/ 0755, x/sub/z 0644 Z", nil},
+		"purge":                {tree, made("/dir/x", purge, force), unknown, "x/ 0755, x/gone 0644 G, x/late 0644 L, x/sub/ 0755, x/sub/z 0644 Z", []string{note}},
+		"mode":                 {tree, made("/dir/x", recurse, mode("0600")), unknown, "x/ 0700, x/gone 0644 G, x/late 0644 L, x/sub/ 0755, x/sub/z 0644 Z", []string{note}},
+		"purge beside a copy":  {tree + "-- src/a --\nA\n", made("/dir/x", purge, source("/src")), unknown, "x/ 0755, x/a 0644 A, x/gone 0644 G, x/late 0644 L, x/sub/ 0755, x/sub/z 0644 Z", []string{note}},
+		"a copy":               {tree + "-- src/a --\nA\n", made("/dir/x", recurse, source("/src")), unknown, "x/ 0755, x/a 0644 A, x/gone 0644 G, x/late 0644 L, x/sub/ 0755, x/sub/z 0644 Z", nil},
+		"nothing is in there":  {"-- dir/x/ --\n", made("/dir/x", purge), unknown, "x/ 0755", nil},
+		"what is known of all": {"-- dir/x/a --\nA\n", made("/dir/x", purge), resources.Declared{Paths: []string{"/dir/x/a"}, Unknown: "file.late"}, "x/ 0755, x/a 0644 A", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := hosttest.New(t, "-- dir/ --\n"+tc.tree)
+			tc.file.Survey(func() resources.Declared { return tc.declared })
+			o := resourcetest.Converges(t, h, tc.file)
+			if diff := cmp.Diff(tc.want, inside(h.Snapshot())); diff != "" {
+				t.Errorf("the folder (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(tc.notes, o.Diff.Notes); diff != "" {
+				t.Errorf("notes (-want +got):\n%s", diff)
+			}
+		})
+	}
+	h := hosttest.New(t, tree)
+	f := made("/dir/x", purge)
+	f.Survey(func() resources.Declared { return resources.Declared{Unknown: "file.late", After: "exec.names"} })
+	want := resources.Diff{Changes: []resources.Change{{Attr: "purge", From: "gone ...", To: "(known after exec.names)", Late: true}}}
+	if diff := cmp.Diff(want, resourcetest.Check(t, h, f)); diff != "" {
+		t.Errorf("planned (-want +got):\n%s", diff)
 	}
 }
 

@@ -178,7 +178,8 @@ func (t *Visit) ended(ctx context.Context) {
 
 // drifted says whether what differs has come about since an earlier run. A command that runs every time never stays as declared.
 func (t *Visit) drifted() bool {
-	return len(t.Result.Changes) > 0 && t.Drifted != nil && !guard.Repeats(t.Entry) && t.Drifted(t.Entry.Addr)
+	differs := slices.ContainsFunc(t.Diff.Changes, func(c resources.Change) bool { return !c.Late })
+	return differs && len(t.Result.Changes) > 0 && t.Drifted != nil && !guard.Repeats(t.Entry) && t.Drifted(t.Entry.Addr)
 }
 
 // reversible says whether an undo can take back what differs.

@@ -26,6 +26,8 @@ type filling struct {
 	deps         cell.Deps
 	late, failed bool
 	wrongs       map[string]bool // attributes with a mistake already
+	unnamed      bool            // only the run tells the naming attribute
+	begins       string          // what that begins with
 }
 
 // fill evaluates the settings and the attributes of one instance.
@@ -52,6 +54,7 @@ func (b *Block) fill(r *cell.Run, inst *instances.Instance) (*catalog.Entry, cel
 		return b.stub(inst), f.deps
 	case f.late:
 		e.Deferred = b.deferred(r, inst, f.deps, f.res, only(inst))
+		e.Deferred.Unnamed, e.Deferred.Begins = f.unnamed, f.begins
 		return e, f.deps
 	}
 	f.validate()
@@ -110,6 +113,9 @@ func (f *filling) attr(i int) {
 		f.deps = f.deps.Add(res.Deps)
 	}
 	v := res.Val
+	if a.Field.Title {
+		f.unnamed, f.begins = !decode.Known(v), decode.Begins(v)
+	}
 	if a.Field.Secret {
 		v = v.Mark(funcs.Sensitive)
 	}

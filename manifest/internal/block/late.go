@@ -9,6 +9,7 @@ import (
 	"github.com/nodeapply/apply/manifest/internal/cell"
 	"github.com/nodeapply/apply/manifest/internal/instances"
 	"github.com/nodeapply/apply/manifest/internal/scope"
+	"github.com/nodeapply/apply/manifest/internal/shape"
 	"github.com/nodeapply/apply/resources"
 )
 
@@ -44,6 +45,13 @@ func (b *Block) deferredGroup(r *cell.Run, rep scope.Repetition) (*catalog.Entry
 		return rep.List
 	})
 	out.Deferred.Repeated = true
+	out.Deferred.Unnamed = slices.ContainsFunc(b.sh.Attrs, func(a shape.Attr) bool { return a.Field.Title })
+	switch names := catalog.Paths(e); {
+	case e.Deferred != nil:
+		out.Deferred.Begins = e.Deferred.Begins
+	case len(names) == 1: // all of them have the one name
+		out.Deferred.Begins = names[0]
+	}
 	return out, used
 }
 

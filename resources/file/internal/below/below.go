@@ -26,7 +26,9 @@ const (
 type Folder struct {
 	Root *want.Thing // the folder itself; its mode, owner and label, and its terms, are those of all that is in it
 	From string      // the folder that it is copied from, "" for none
-	Walk tree.Walk   // which names are looked at; View, Visit and Note are set by who walks
+	Walk tree.Walk   // which names are looked at; View, Visit, Note and Spared are set by who walks
+	// Spare has what only the folder has left as it is, and tells of the first such name; nil: it is not spared.
+	Spare func(first string, d *resources.Diff)
 }
 
 // thing is what is wanted at a name in the folder.
@@ -88,6 +90,10 @@ func (f *Folder) Compare(ctx context.Context, v host.View, is host.Kind, d resou
 		}
 		d.Notes = append(d.Notes, text)
 	}
+	spared := ""
+	if f.Spare != nil {
+		walk.Spared = func(name string) { spared = cmp.Or(spared, name) }
+	}
 	var names []tree.Name
 	walk.Visit = func(ctx context.Context, n tree.Name, at tree.Place) (host.Kind, error) {
 		t := f.thing(n)
@@ -119,6 +125,9 @@ func (f *Folder) Compare(ctx context.Context, v host.View, is host.Kind, d resou
 	}
 	if !d.Empty() && len(names) <= listedChanges {
 		d.Found = names
+	}
+	if spared != "" {
+		f.Spare(f.inside(spared), &d)
 	}
 	if more > 0 {
 		d.Changes = append(d.Changes, resources.Change{Attr: "recurse", To: fmt.Sprintf("and %d more", more)})
@@ -163,6 +172,9 @@ func (f *Folder) Bring(ctx context.Context, h host.Host, d resources.Diff) error
 	}
 	walk := f.Walk
 	walk.View, walk.Note = h, func(string) {}
+	if f.Spare != nil {
+		walk.Spared = func(string) {}
+	}
 	walk.Visit = func(ctx context.Context, n tree.Name, at tree.Place) (host.Kind, error) {
 		t := f.thing(n)
 		is, err := look(t, n, at)
@@ -189,17 +201,17 @@ func (f *Folder) bring(ctx context.Context, h host.Host, t *want.Thing, is want.
 	return nil
 }
 
-// inside is the name of t in the folder.
-func (f *Folder) inside(t *want.Thing) string { return strings.TrimPrefix(t.Name, f.Root.Name+"/") }
+// inside is a name as it is in the folder.
+func (f *Folder) inside(name string) string { return strings.TrimPrefix(name, f.Root.Name+"/") }
 
 // within tells which name of the folder an error is about.
 func (f *Folder) within(t *want.Thing, err error) error {
-	return fmt.Errorf("%s: %w", f.inside(t), err)
+	return fmt.Errorf("%s: %w", f.inside(t.Name), err)
 }
 
 // summary says what differs at one name, with the name.
 func (f *Folder) summary(t *want.Thing, d resources.Diff) []resources.Change {
-	at := f.inside(t) + ": "
+	at := f.inside(t.Name) + ": "
 	changes := d.Changes
 	if d.Has("ensure") {
 		changes = changes[:1] // what is made or removed brings everything else along

@@ -28,6 +28,7 @@ type Walk struct {
 	Ignores func(base string) bool                 // names that are passed over
 	Backup  func(base string) bool                 // names that are no part of the folder unless the source has them
 	Managed func(name string) (itself, below bool) // by another resource: itself is passed over, below keeps a folder from being removed
+	Spared  func(name string)                      // told of each name that only the folder has, and that is passed over; nil: it is not
 }
 
 // Name is one name in the folder, and what is to be there.
@@ -164,7 +165,11 @@ func (t *walk) copied(ctx context.Context, l level, base, name string) error {
 
 // found visits a name that only the folder has; below says that another resource manages something under it.
 func (t *walk) found(ctx context.Context, l level, base, name string, below bool) error {
-	if t.Backup(base) {
+	switch {
+	case t.Backup(base):
+		return nil
+	case t.Spared != nil:
+		t.Spared(name)
 		return nil
 	}
 	inside, at := level{folder: name, depth: l.depth + 1}, Place{folder: l.here, base: base}
