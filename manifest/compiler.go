@@ -17,6 +17,7 @@ import (
 	"github.com/nodeapply/apply/manifest/internal/evaluator"
 	"github.com/nodeapply/apply/manifest/internal/facts"
 	"github.com/nodeapply/apply/manifest/internal/secrets"
+	"github.com/nodeapply/apply/manifest/internal/shape"
 	"github.com/nodeapply/apply/manifest/limits"
 	"github.com/nodeapply/apply/manifest/syntax"
 	"github.com/nodeapply/apply/manifest/variables"
@@ -51,6 +52,10 @@ func (c *compiler) gather(path string) *evaluator.Evaluator {
 	shown := cmp.Or(c.opts.Shown, path)
 	m, diags := c.modules.Read(c.ctx, path, shown)
 	c.diags = append(c.diags, diags...)
+	if m != nil && m.Partial {
+		c.diags = append(c.diags, shape.Mistakes(c.types, m)...)
+		m = nil
+	}
 	given, diags := variables.Read(c.ctx, &c.files, c.opts.Vars, m)
 	c.diags = append(c.diags, diags...)
 	if m == nil {

@@ -184,7 +184,12 @@ func (l *Linker) module(p Place) *syntax.Module {
 		}
 		l.diags = append(l.diags, d)
 	}
-	if m != nil && m.Single {
+	switch {
+	case m == nil:
+	case m.Partial:
+		l.diags = append(l.diags, shape.Mistakes(l.Types, m)...)
+		return nil
+	case m.Single:
 		l.none[p.Dir] = diag.Errorf(nil, "Unknown module", "%s is a file; a module is the folder of its manifests.", p.Shown)
 		return nil
 	}

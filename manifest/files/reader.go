@@ -31,7 +31,7 @@ func (r *Reader) Writes(text string) bool {
 }
 
 // Manifests reads the file at path, or all manifests of a folder, in lexical order; shown is how positions write the path. Single says that it is
-// a file. There are no bodies if one of them could not be parsed.
+// a file. What could not be parsed has no body.
 func (r *Reader) Manifests(ctx context.Context, path, shown string) (bodies []hcl.Body, single bool, diags hcl.Diagnostics) {
 	names, err := list(path, shown)
 	if err != nil {
@@ -40,10 +40,9 @@ func (r *Reader) Manifests(ctx context.Context, path, shown string) (bodies []hc
 	for _, s := range r.read(ctx, names) {
 		r.keep(s)
 		diags = append(diags, s.diags...)
-		bodies = append(bodies, s.file.Body)
-	}
-	if diags.HasErrors() {
-		bodies = nil
+		if !s.diags.HasErrors() {
+			bodies = append(bodies, s.file.Body)
+		}
 	}
 	return bodies, len(names) == 1 && names[0].path == path, diags
 }

@@ -3,6 +3,7 @@
 package syntax
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"maps"
@@ -29,9 +30,12 @@ type Module struct {
 	Facts map[string]bool
 	// Single says that the module is one file, not a folder.
 	Single bool
+	// Partial says that not all of its files could be parsed: they may declare what the others refer to, which is not looked at.
+	Partial bool
 
 	resources map[string]map[string]*Block // by type and titleKey
 	locals    []*Block
+	files     *files.Reader
 	kinds     reference.Kinds
 	step      func()
 	diags     hcl.Diagnostics
@@ -81,16 +85,16 @@ type Reader struct {
 	Step func()
 }
 
-// Read reads a file, or all manifests of a folder; shown is how positions write its path. A module is returned unless its files could not be parsed.
+// Read reads a file, or all manifests of a folder; shown is how positions write its path. A module is returned unless none of its files could be parsed.
 func (r *Reader) Read(ctx context.Context, path, shown string) (*Module, hcl.Diagnostics) {
 	bodies, single, diags := r.Files.Manifests(ctx, path, shown)
-	if diags.HasErrors() {
+	if len(bodies) == 0 {
 		return nil, diags
 	}
 	m := &Module{
 		Variables: map[string]*Block{}, Locals: map[string]*Attr{}, Outputs: map[string]*Block{}, Calls: map[string]*Block{},
-		resources: map[string]map[string]*Block{}, Defaults: map[string]*Block{}, Facts: map[string]bool{}, kinds: r.Kinds, step: r.Step,
-		Single: single, diags: diags,
+		resources: map[string]map[string]*Block{}, Defaults: map[string]*Block{}, Facts: map[string]bool{}, files: r.Files, kinds: r.Kinds, step: r.Step,
+		Single: single, Partial: diags.HasErrors(), diags: diags,
 	}
 	for _, body := range bodies {
 		if native, ok := body.(*hclsyntax.Body); ok {
@@ -99,8 +103,24 @@ func (r *Reader) Read(ctx context.Context, path, shown string) (*Module, hcl.Dia
 			m.generic(body)
 		}
 	}
-	m.link()
+	if m.Partial {
+		m.Discreet(m.diags[len(diags):])
+	} else {
+		m.link()
+	}
 	return m, m.diags
+}
+
+// Discreet keeps out the excerpts of mistakes in files that speak of what is sensitive: where nothing is evaluated, nobody knows what of it is.
+func (m *Module) Discreet(diags hcl.Diagnostics) {
+	for _, d := range diags {
+		if d.Subject == nil {
+			continue
+		}
+		if f := m.files.File(d.Subject.Filename); f == nil || bytes.Contains(f.Bytes, []byte("sensitive")) {
+			d.Extra = diag.Unshown{}
+		}
+	}
 }
 
 func (m *Module) errorf(at *hcl.Range, summary, detail string, args ...any) {

@@ -51,6 +51,9 @@ func New(types decode.Schemas, m *syntax.Module, b *syntax.Block) (*Shape, hcl.D
 			}
 		}
 	}
+	if m.Partial { // there may be defaults that are not known
+		return sh, sh.diags
+	}
 	for _, name := range sh.Schema.Names() {
 		if f := sh.Schema.Field(name); f.Required && !f.Title && sh.Attr(name) == nil {
 			sh.diags = append(sh.diags, diag.Errorf(&b.Header, "Missing attribute", "A resource of type `%s` needs the attribute `%s`.", b.Kind, name))
@@ -58,6 +61,19 @@ func New(types decode.Schemas, m *syntax.Module, b *syntax.Block) (*Shape, hcl.D
 		}
 	}
 	return sh, sh.diags
+}
+
+// Mistakes are those that the shapes of the blocks have in a module of which not all is known.
+func Mistakes(types decode.Schemas, m *syntax.Module) hcl.Diagnostics {
+	diags := CheckDefaults(types, m)
+	for _, b := range m.Body {
+		if b.Kind != "module" {
+			_, found := New(types, m, b)
+			diags = append(diags, found...)
+		}
+	}
+	m.Discreet(diags)
+	return diags
 }
 
 // place sorts an attribute to where it belongs.
