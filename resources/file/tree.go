@@ -53,8 +53,8 @@ func (f *File) below(w *want.Thing, from string) *below.Folder {
 	return b
 }
 
-// spare says of the first name in the folder that was spared why, and that there are perhaps more.
-func (f *File) spare(first string, d *resources.Diff) {
+// spare says what of the folder was spared, n names, and why.
+func (f *File) spare(first string, n int, d *resources.Diff) {
 	declared := f.managed()
 	if declared.After == "" {
 		d.Notes = append(d.Notes, fmt.Sprintf("%s, and what else nobody is known to manage, is left as it is: it is not known what %s declares", path.Join(f.Path, first), declared.Unknown))
@@ -64,7 +64,10 @@ func (f *File) spare(first string, d *resources.Diff) {
 	if f.Purge {
 		attr = "purge"
 	}
-	d.Changes = append(d.Changes, resources.Change{Attr: attr, From: first + " ...", To: "(known after " + declared.After + ")", Late: true})
+	if n > 1 {
+		first += fmt.Sprintf(" and %d more", n-1)
+	}
+	d.Changes = append(d.Changes, resources.Change{Attr: attr, From: first, To: "(known after " + declared.After + ")", Late: true})
 }
 
 // managedBy says whether another resource manages name, or something below it.

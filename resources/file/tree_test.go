@@ -156,7 +156,7 @@ func TestNotAllIsKnown(t *testing.T) {
 	h := hosttest.New(t, tree)
 	f := made("/dir/x", purge)
 	f.Survey(func() resources.Declared { return resources.Declared{Unknown: "file.late", After: "exec.names"} })
-	want := resources.Diff{Changes: []resources.Change{{Attr: "purge", From: "gone ...", To: "(known after exec.names)", Late: true}}}
+	want := resources.Diff{Changes: []resources.Change{{Attr: "purge", From: "gone and 2 more", To: "(known after exec.names)", Late: true}}}
 	if diff := cmp.Diff(want, resourcetest.Check(t, h, f)); diff != "" {
 		t.Errorf("planned (-want +got):\n%s", diff)
 	}

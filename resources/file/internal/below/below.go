@@ -27,8 +27,8 @@ type Folder struct {
 	Root *want.Thing // the folder itself; its mode, owner and label, and its terms, are those of all that is in it
 	From string      // the folder that it is copied from, "" for none
 	Walk tree.Walk   // which names are looked at; View, Visit, Note and Spared are set by who walks
-	// Spare has what only the folder has left as it is, and tells of the first such name; nil: it is not spared.
-	Spare func(first string, d *resources.Diff)
+	// Spare has what only the folder has left as it is, and tells of its n names, of which one is the first; nil: it is not spared.
+	Spare func(first string, n int, d *resources.Diff)
 }
 
 // thing is what is wanted at a name in the folder.
@@ -90,9 +90,9 @@ func (f *Folder) Compare(ctx context.Context, v host.View, is host.Kind, d resou
 		}
 		d.Notes = append(d.Notes, text)
 	}
-	spared := ""
+	first, spared := "", 0
 	if f.Spare != nil {
-		walk.Spared = func(name string) { spared = cmp.Or(spared, name) }
+		walk.Spared = func(name string) { first, spared = cmp.Or(first, name), spared+1 }
 	}
 	var names []tree.Name
 	walk.Visit = func(ctx context.Context, n tree.Name, at tree.Place) (host.Kind, error) {
@@ -126,8 +126,8 @@ func (f *Folder) Compare(ctx context.Context, v host.View, is host.Kind, d resou
 	if !d.Empty() && len(names) <= listedChanges {
 		d.Found = names
 	}
-	if spared != "" {
-		f.Spare(f.inside(spared), &d)
+	if spared > 0 {
+		f.Spare(f.inside(first), spared, &d)
 	}
 	if more > 0 {
 		d.Changes = append(d.Changes, resources.Change{Attr: "recurse", To: fmt.Sprintf("and %d more", more)})
