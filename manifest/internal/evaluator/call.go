@@ -10,6 +10,7 @@ import (
 	"github.com/nodeapply/apply/manifest/calls"
 	"github.com/nodeapply/apply/manifest/internal/cell"
 	"github.com/nodeapply/apply/manifest/internal/instances"
+	"github.com/nodeapply/apply/manifest/internal/scope"
 	"github.com/nodeapply/apply/manifest/syntax"
 )
 
@@ -59,20 +60,18 @@ func (k *call) make(r *cell.Run) cell.Result {
 // Callee is the module that is called; nil if it could not be read.
 func (k *call) Callee() *syntax.Module { return k.called.Module }
 
-// Value is the module as expressions see it: its outputs, those that are asked for ("" for all), of each instance.
-func (k *call) Value(r *cell.Run, outputs []string) cell.Result {
+// Value is the module as expressions see it: of each instance the outputs that are asked for. Of what is not, nothing is evaluated: it is none of
+// the asker's business whether it fails.
+func (k *call) Value(r *cell.Run, asked []scope.Asked) cell.Result {
 	made := r.Get(k.made)
 	if !made.OK {
 		return cell.Failed()
-	}
-	if slices.Contains(outputs, "") {
-		outputs = slices.Collect(maps.Keys(k.called.Module.Outputs))
 	}
 	res := cell.Result{OK: true, Deps: made.Deps}
 	members := make([]cty.Value, len(k.modules))
 	for i, m := range k.modules {
 		out := map[string]cty.Value{}
-		for _, name := range outputs {
+		for _, name := range m.asked(asked) {
 			one := r.Get(m.outputs[name])
 			res.OK = res.OK && one.OK
 			res.Deps = res.Deps.Add(one.Deps)
@@ -82,6 +81,21 @@ func (k *call) Value(r *cell.Run, outputs []string) cell.Result {
 	}
 	res.Val = instances.Value(keys(k.modules), k.b.Attr("count") != nil, members)
 	return res
+}
+
+// asked are the names of the outputs of this instance that are asked for.
+func (m *module) asked(list []scope.Asked) []string {
+	var names []string
+	for _, a := range list {
+		if inst := m.from.inst; inst != nil && a.Key != cty.NilVal && a.Key.Type().Equals(inst.Key.Type()) && !a.Key.RawEquals(inst.Key) {
+			continue // another one
+		}
+		if a.Output == "" {
+			return slices.Sorted(maps.Keys(m.outputs))
+		}
+		names = append(names, a.Output)
+	}
+	return names
 }
 
 func keys(modules []*module) []*instances.Instance {

@@ -68,7 +68,7 @@ func (b *binder) module(ref *reference.Ref) {
 		b.ok = false
 		return
 	}
-	var outputs []string
+	var asked []Asked
 	for i := range b.x.Refs {
 		other := &b.x.Refs[i]
 		if other.Root != "module" || other.Name != ref.Name {
@@ -81,9 +81,9 @@ func (b *binder) module(ref *reference.Ref) {
 			b.ok = false
 			continue
 		}
-		outputs = append(outputs, name)
+		asked = append(asked, Asked{Key: other.Key(), Output: name})
 	}
-	res := call.Value(b.r, outputs)
+	res := call.Value(b.r, asked)
 	if !res.OK {
 		b.ok = false
 		return

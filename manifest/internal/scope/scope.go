@@ -45,8 +45,14 @@ type Resource interface {
 type Call interface {
 	// Callee is the module that is called; nil if it could not be read, which was reported.
 	Callee() *syntax.Module
-	// Value is the module's outputs, those that are asked for ("" for all), of each instance.
-	Value(r *cell.Run, outputs []string) cell.Result
+	// Value is the module's outputs, those that are asked for, of each instance.
+	Value(r *cell.Run, asked []Asked) cell.Result
+}
+
+// Asked is what an expression asks of a module.
+type Asked struct {
+	Key    cty.Value // the instance, NilVal for all
+	Output string    // "" for all
 }
 
 // Settle computes every variable and local; from then on expressions share them.
