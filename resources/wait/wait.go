@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/nodeapply/apply/exchange"
+	"github.com/nodeapply/apply/exchange/name"
 	"github.com/nodeapply/apply/exchange/record"
 	"github.com/nodeapply/apply/exchange/verdict"
 	"github.com/nodeapply/apply/exchange/view"
@@ -58,7 +59,7 @@ type Wait struct {
 	// Names of nodes, in place of a group.
 	Nodes resources.Strings `hcl:"nodes"`
 	// How many nodes there must be at least. Of named nodes that many suffice. Default: of a group one, of nodes all.
-	Min int `hcl:"min"`
+	Min *int `hcl:"min"`
 	// The value to wait for. Default: any that is not false or null.
 	Equals any `hcl:"equals"`
 
@@ -72,7 +73,10 @@ func (w *Wait) Name(name string) { w.name = name }
 
 // Spec is what is waited for.
 func (w *Wait) Spec() (record.Wait, error) {
-	spec := record.Wait{Name: w.name, Fact: w.Fact, Group: w.Group, Nodes: w.Nodes, Min: w.Min}
+	spec := record.Wait{Name: w.name, Fact: w.Fact, Group: w.Group, Nodes: w.Nodes}
+	if w.Min != nil {
+		spec.Min = *w.Min
+	}
 	if w.Equals != nil {
 		var err error
 		if spec.Equals, err = record.JSON(w.Equals); err != nil {
@@ -82,16 +86,47 @@ func (w *Wait) Spec() (record.Wait, error) {
 	return spec, spec.Check()
 }
 
-// Validate checks the names and that there is one of group and nodes.
+// Validate checks the names, that it is said whose fact it is, and that there are as many nodes as are to have it.
 func (w *Wait) Validate() error {
-	_, err := w.Spec()
-	switch {
-	case err == nil:
-		return nil
-	case !strings.HasPrefix(w.Fact, "param.") && (w.Group == "") == (len(w.Nodes) == 0):
-		return errors.New("want `group` or `nodes`, one of the two")
+	var bad resources.Mistakes
+	param, isParam := strings.CutPrefix(w.Fact, "param.")
+	if isParam {
+		bad.Add("fact", name.Param(param))
+	} else {
+		bad.Add("fact", name.Fact(w.Fact))
 	}
-	return err
+	if w.Group != "" {
+		bad.Add("group", name.Group(w.Group))
+	}
+	named := map[string]bool{}
+	for _, node := range w.Nodes {
+		if !named[node] {
+			bad.Add("nodes", name.Node(node))
+		}
+		named[node] = true
+	}
+	if w.Min != nil && *w.Min < 1 {
+		bad.Addf("min", "%d: want 1 or more", *w.Min)
+	} else if w.Min != nil && len(named) > 0 && *w.Min > len(named) {
+		bad.Addf("min", "want at most as many as there are in `nodes`, %d", len(named))
+	}
+	if _, err := record.JSON(w.Equals); err != nil {
+		bad.Add("equals", err)
+	}
+	return errors.Join(bad.Err(), w.whose(isParam))
+}
+
+// whose checks that it is said whose fact it is.
+func (w *Wait) whose(isParam bool) error {
+	switch group, nodes := w.Group != "", len(w.Nodes) > 0; {
+	case isParam && (group || nodes):
+		return fmt.Errorf("a parameter is no node's: %s wants no `group` or `nodes`", w.Fact)
+	case isParam || group != nodes:
+		return nil
+	case !group && w.Nodes != nil:
+		return &resources.AttrError{Attr: "nodes", Err: errors.New("nobody is named; where there is nobody to wait for, let `when` be false")}
+	}
+	return errors.New("want `group` or `nodes`, one of the two")
 }
 
 // Check never waits: what is not met yet is a change.

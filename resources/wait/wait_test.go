@@ -73,10 +73,12 @@ func TestMetAtOnce(t *testing.T) {
 	}
 }
 
+func of(n int) *int { return &n }
+
 func TestWaits(t *testing.T) {
 	l := &link{up: map[string]string{"node01": "true", "node02": `"false"`}, values: exchange.Values{Names: []string{"node01", "node02"}, First: "node01", Count: 2}}
 	w := wait.Type(l).New("bricks").(*wait.Wait)
-	w.Fact, w.Group, w.Min = "up", "g", 2
+	w.Fact, w.Group, w.Min = "up", "g", of(2)
 	d, err := w.Check(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -184,25 +186,37 @@ func TestFails(t *testing.T) {
 
 func TestRefuses(t *testing.T) {
 	for _, c := range []struct {
-		name string
-		w    wait.Wait
-		ok   bool
+		name, want string
+		w          wait.Wait
 	}{
-		{"group", wait.Wait{Fact: "up", Group: "g"}, true},
-		{"nodes", wait.Wait{Fact: "up", Nodes: []string{"a"}}, true},
-		{"parameter", wait.Wait{Fact: "param.go"}, true},
-		{"equals", wait.Wait{Fact: "up", Group: "g", Equals: make(chan int)}, false},
-		{"neither", wait.Wait{Fact: "up"}, false},
-		{"both", wait.Wait{Fact: "up", Group: "g", Nodes: []string{"a"}}, false},
-		{"fact's name", wait.Wait{Fact: "../up", Group: "g"}, false},
-		{"node's name", wait.Wait{Fact: "up", Nodes: []string{"a/b"}}, false},
-		{"more than named", wait.Wait{Fact: "up", Nodes: []string{"a"}, Min: 2}, false},
+		{"group", "", wait.Wait{Fact: "up", Group: "g"}},
+		{"nodes", "", wait.Wait{Fact: "up", Nodes: []string{"a"}}},
+		{"parameter", "", wait.Wait{Fact: "param.go"}},
+		{"as many as named", "", wait.Wait{Fact: "up", Nodes: []string{"a", "b", "a"}, Min: of(2)}},
+		{"equals", "equals: json: unsupported type: chan int", wait.Wait{Fact: "up", Group: "g", Equals: make(chan int)}},
+		{"neither", "want `group` or `nodes`, one of the two", wait.Wait{Fact: "up"}},
+		{"both", "want `group` or `nodes`, one of the two", wait.Wait{Fact: "up", Group: "g", Nodes: []string{"a"}}},
+		{"of nobody", "nodes: nobody is named; where there is nobody to wait for, let `when` be false", wait.Wait{Fact: "up", Nodes: []string{}}},
+		{"a node's parameter", "a parameter is no node's: param.go wants no `group` or `nodes`", wait.Wait{Fact: "param.go", Group: "g"}},
+		{
+			"all names at once",
+			"fact: fact \"../up\": bad name (lower-case letters, digits and _, first a letter)\n" +
+				"nodes: node \"a/b\": bad name (a host name)\nnodes: node \"\": bad name (a host name)",
+			wait.Wait{Fact: "../up", Nodes: []string{"a/b", "", "a/b"}},
+		},
+		{"parameter's name", "fact: parameter \"Go\": bad name (lower-case letters, digits and _, first a letter)", wait.Wait{Fact: "param.Go"}},
+		{"group's name", "group: group \"a/b\": bad name (letters, digits, '.', '_' and '-', first a letter or digit)", wait.Wait{Fact: "up", Group: "a/b"}},
+		{"more than named", "min: want at most as many as there are in `nodes`, 1", wait.Wait{Fact: "up", Nodes: []string{"a"}, Min: of(2)}},
+		{"one named twice", "min: want at most as many as there are in `nodes`, 1", wait.Wait{Fact: "up", Nodes: []string{"a", "a"}, Min: of(2)}},
+		{"none at least", "min: 0: want 1 or more", wait.Wait{Fact: "up", Group: "g", Min: of(0)}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if err := c.w.Validate(); (err == nil) != c.ok {
-				t.Errorf("got %v", err)
-			} else if (c.name == "neither" || c.name == "both") && err.Error() != "want `group` or `nodes`, one of the two" {
-				t.Errorf("got %v", err)
+			got := ""
+			if err := c.w.Validate(); err != nil {
+				got = err.Error()
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Errorf("want -, got +:\n%s", diff)
 			}
 		})
 	}
