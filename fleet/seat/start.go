@@ -223,8 +223,12 @@ func (b *beginning) answer(ctx context.Context, patience time.Duration) ([]strin
 			return nil, context.Cause(ctx)
 		}
 		if err != nil {
-			b.stream.Close() // then all is there that it says of why
-			return nil, fmt.Errorf("%w: %s", ErrNoRelay, said(b.stream, err))
+			lost := b.stream.Close() // then all is there that it says of why
+			why := said(b.stream, err)
+			if lost != nil {
+				return nil, fmt.Errorf("%w: %s", lost, why)
+			}
+			return nil, fmt.Errorf("%w: %s", ErrNoRelay, why)
 		}
 		noise += len(line)
 		if words := strings.Fields(string(line)); len(words) > 1 && words[0] == "apply-relay" {

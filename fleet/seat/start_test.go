@@ -1,6 +1,7 @@
 package seat
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -79,5 +80,38 @@ func TestStart(t *testing.T) {
 	}
 	if notes, err := start(t); err == nil || !strings.Contains(err.Error(), "no relay: ") || len(notes) > 0 {
 		t.Errorf("where no folder can be made: %v, %v", notes, err)
+	}
+}
+
+// TestUnreached: a connector that does not reach the node is told from a node that cannot run the program.
+func TestUnreached(t *testing.T) {
+	source := filepath.Join(t.TempDir(), "program")
+	if err := os.WriteFile(source, []byte("#!/bin/sh\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct {
+		connector, want string
+		unable          bool
+	}{
+		"no route":      {`sh -c 'echo no route >&2; exit 255'`, "connector: ended with exit code 255: no route", false},
+		"no such shell": {`sh -c 'echo no shell >&2; exit 127'`, "no relay: no shell", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dialer, err := transport.NewConnector(tt.connector)
+			if err != nil {
+				t.Fatal(err)
+			}
+			conn, err := dialer.Dial(t.Context(), transport.Target{Name: "there"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			program, err := NewProgram(source)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := Start(t.Context(), conn, program, At{Node: "there"}, nil); err == nil || err.Error() != tt.want || errors.Is(err, ErrNoRelay) != tt.unable {
+				t.Errorf("want %q, got %v", tt.want, err)
+			}
+		})
 	}
 }

@@ -16,6 +16,9 @@ type Connector struct {
 	slots chan struct{}
 }
 
+// unreached is the exit code of ssh where it did not reach the node.
+const unreached = 255
+
 // maxPrograms is how many programs run commands at a time: each is a process of this machine.
 const maxPrograms = 1024
 
@@ -108,23 +111,29 @@ func (p *program) Run(ctx context.Context, c Command) (Exit, error) {
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
 	cmd.WaitDelay = c.grace()
 	err := cmd.Run()
-	var ended *exec.ExitError
-	switch {
-	case ctx.Err() != nil:
+	if ctx.Err() != nil {
 		if cmd.Process != nil {
 			syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // what is left of the group
 		}
 		return Exit{}, context.Cause(ctx)
+	}
+	return ended(err)
+}
+
+// ended is how a program has ended. Where it did not do what it is for, the node was not reached.
+func ended(err error) (Exit, error) {
+	var bad *exec.ExitError
+	switch {
 	case err == nil, errors.Is(err, exec.ErrWaitDelay):
 		return Exit{}, nil
-	case !errors.As(err, &ended):
+	case !errors.As(err, &bad):
 		return Exit{}, fmt.Errorf("connector: %w", err)
 	}
-	if status, ok := ended.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+	if status, ok := bad.Sys().(syscall.WaitStatus); ok && status.Signaled() {
 		return Exit{}, fmt.Errorf("connector: ended by signal %d", status.Signal())
 	}
-	if ended.ExitCode() == 255 {
-		return Exit{}, errors.New("connector: ended with exit code 255")
+	if bad.ExitCode() == unreached {
+		return Exit{}, fmt.Errorf("connector: ended with exit code %d", unreached)
 	}
-	return Exit{Code: ended.ExitCode()}, nil
+	return Exit{Code: bad.ExitCode()}, nil
 }

@@ -95,6 +95,7 @@ type processStream struct {
 	in   io.WriteCloser
 	out  io.ReadCloser
 	once sync.Once
+	lost error // the node was not reached, or is not any more
 }
 
 // Messages is the beginning of standard error.
@@ -113,7 +114,9 @@ func (s *processStream) Close() error {
 		end := time.AfterFunc(closePatience, func() { syscall.Kill(-s.cmd.Process.Pid, syscall.SIGKILL) })
 		defer end.Stop()
 		_, _ = io.Copy(io.Discard, s.out)
-		_ = s.cmd.Wait() // how it ended is seen by what it said
+		if err := s.cmd.Wait(); s.cmd.ProcessState.ExitCode() == unreached { // of all else, how it ended is seen by what it said
+			_, s.lost = ended(err)
+		}
 	})
-	return nil
+	return s.lost
 }

@@ -98,7 +98,7 @@ func Line(argv []string) string {
 
 // Stream is a command that runs, with its standard input (Write) and standard output (Read).
 type Stream interface {
-	io.ReadWriteCloser // Close ends the stream; the command sees the end of its input
+	io.ReadWriteCloser // Close ends the stream; the command sees the end of its input. An error is that the node was not reached, or not to the end
 	CloseWrite() error
 	// Messages is the beginning of what the command wrote to standard error; to be asked for when Read has come to its end.
 	Messages() string
