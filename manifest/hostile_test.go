@@ -41,6 +41,7 @@ func TestUnreadable(t *testing.T) {
 		{"brackets in JSON", text("main.hcl.json", strings.Repeat("[", 200_000)), ".", []string{"main.hcl.json:1", "limit"}},
 		{"operators", text("main.hcl", "locals {\n a = "+strings.Repeat("1+", 20_000)+"1\n}"), "main.hcl", []string{"main.hcl:2", "limit"}},
 		{"key twice in JSON", text("main.hcl.json", `{"locals": {"a": {"b": 1, "b": 2}}}`), ".", []string{"main.hcl.json:1", "already defined"}},
+		{"JSON that goes on", text("main.hcl.json", `{"locals": {"a": 1},}`), ".", []string{"main.hcl.json:1", "trailing comma"}},
 		{"two bad files at once", func(dir string) error {
 			return os.WriteFile(filepath.Join(dir, "a.hcl"), []byte("file {"), 0o600)
 		}, ".", []string{"a.hcl:1"}},
@@ -63,6 +64,9 @@ func expectMistakes(t *testing.T, path string, o manifest.Options, want ...strin
 	res, diags := manifest.Compile(t.Context(), path, o)
 	if res != nil || !diags.HasErrors() {
 		t.Fatalf("want mistakes, got %v, %v", res, diags)
+	}
+	if strings.Contains(diags.Error(), "Root value") {
+		t.Errorf("what follows from another mistake is told too:\n%v", diags)
 	}
 	for _, w := range want {
 		if !strings.Contains(diags.Error(), w) {

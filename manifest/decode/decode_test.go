@@ -118,7 +118,7 @@ func TestSet(t *testing.T) {
 		{attr: "scalar", expr: `false`, want: thing{Scalar: "false"}},
 		{attr: "duration", expr: `"90s"`, want: thing{Duration: resources.Duration(90 * time.Second)}},
 		{attr: "any", expr: `{ a = [1, "x", true, null] }`, want: thing{Any: map[string]any{"a": []any{1.0, "x", true, nil}}}},
-		{attr: "any", expr: `{ a = [1, 9007199254740993] }`, err: "a: element 1: the number 9007199254740993 has more digits than are kept; write it as a string"},
+		{attr: "any", expr: `{ a = [1, 9007199254740993] }`, err: "`a`: element 1: the number 9007199254740993 has more digits than are kept; write it as a string"},
 		{attr: "any", expr: `-1e400`, err: "the number -1e+400 has more digits than are kept; write it as a string"},
 		{attr: "any", expr: `1e22`, want: thing{Any: 1e22}},
 		{attr: "strings", expr: `[9007199254740993]`, err: "element 0: the number 9007199254740993 has more digits than are kept; write it as a string"},

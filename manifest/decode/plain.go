@@ -66,7 +66,7 @@ func plain(v cty.Value, number func(*big.Float) (any, error)) (any, error) {
 		for k, e := range v.Elements() {
 			x, err := plain(e, number)
 			if err != nil {
-				return nil, fmt.Errorf("%s: %w", k.AsString(), err)
+				return nil, fmt.Errorf("`%s`: %w", k.AsString(), err)
 			}
 			out[k.AsString()] = x
 		}

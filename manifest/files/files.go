@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -115,6 +116,9 @@ func (s *source) parse(ctx context.Context) {
 	err := limits.Run(ctx, limits.Default, func(context.Context, *limits.Place) {
 		if strings.HasSuffix(s.name, ".json") {
 			file, diags = json.Parse(s.src, s.name)
+			if len(diags) > 1 { // of a text that cannot be read HCL also says that it is no object
+				diags = slices.DeleteFunc(diags, func(d *hcl.Diagnostic) bool { return d.Summary == "Root value must be object" })
+			}
 		} else {
 			file, diags = parse(s.src, s.name, pieceSize)
 		}

@@ -72,7 +72,7 @@ func (m *Module) add(b *Block) {
 		m.resolve(b, IsRelation)
 	case "module":
 		if !resources.IsIdentifier(b.Label) {
-			m.errorf(&b.At, "Bad name", "The name of a module must be an identifier: letters, digits, `_` and `-`.")
+			m.errorf(&b.At, "Bad name", "The name of a module must be an identifier: %s.", identifier)
 			return
 		}
 		if m.declare(m.Calls, b, "module") {
@@ -93,6 +93,9 @@ func (m *Module) add(b *Block) {
 	}
 }
 
+// identifier says what names are made of, see [resources.IsIdentifier].
+const identifier = "letters from a to z, digits, `_` and `-`, first a letter or `_`"
+
 // titleKey is a title as references have it: the language composes the characters of its strings (NFC), and leaves titles as they are written.
 func titleKey(title string) string { return cty.NormalizeString(title) }
 
@@ -101,7 +104,7 @@ func (m *Module) Resource(kind, title string) *Block { return m.resources[kind][
 
 func (m *Module) declare(in map[string]*Block, b *Block, what string) bool {
 	if b.Kind != "defaults" && !resources.IsIdentifier(b.Label) {
-		m.errorf(&b.At, "Bad name", "The name of a `%s` must be an identifier: letters, digits, `_` and `-`.", what)
+		m.errorf(&b.At, "Bad name", "The name of a `%s` must be an identifier: %s.", what, identifier)
 		return false
 	}
 	if old := in[b.Label]; old != nil {

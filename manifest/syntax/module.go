@@ -209,12 +209,24 @@ func (m *Module) nativeBlock(b *hclsyntax.Block) *Block {
 		case b.Type == "variable" && inner.Type == "validation" && len(inner.Labels) == 0:
 			out.Inner = append(out.Inner, m.nativeBlock(inner))
 		case inner.Type == "dynamic" && len(inner.Labels) == 1: // as Terraform has it
-			m.errorf(&inner.TypeRange, "Unknown block", "A block `%s` holds no blocks. `for_each` repeats all of it; an attribute is made of many by `%s = [for ... ]` or `%[2]s = { for ... }`.", b.Type, inner.Labels[0])
+			m.errorf(&inner.TypeRange, "Unknown block", "%s", undynamic(b.Type, inner.Labels[0]))
 		default:
 			m.errorf(&inner.TypeRange, "Unknown block", "A block `%s` holds no block `%s`. If it is an attribute, write `%s = { ... }`.", b.Type, inner.Type, inner.Type)
 		}
 	}
 	return out
+}
+
+// undynamic says what there is in place of a block that makes several blocks.
+func undynamic(kind, repeated string) string {
+	many := fmt.Sprintf("an attribute is made of many by `%s = [for ... ]` or `%[1]s = { for ... }`.", repeated)
+	switch kind {
+	case "variable":
+		return "A block `variable` holds nothing but blocks `validation`, each written out; one `condition` may look at many elements: `alltrue([for ... ])`."
+	case "locals", "output", "defaults":
+		return fmt.Sprintf("A block `%s` holds no blocks; ", kind) + many
+	}
+	return fmt.Sprintf("A block `%s` holds no blocks. `for_each` repeats all of it; ", kind) + many
 }
 
 // generic takes a file in JSON syntax, where only a schema tells blocks from attributes.

@@ -47,6 +47,8 @@ type reader struct {
 	diags hcl.Diagnostics
 	// secretive says whether what is given to a variable may be sensitive, "" for one that is not known.
 	secretive func(variable string) bool
+	declared  map[string]*syntax.Block
+	lost      *hcl.Range // a file that could not be read
 }
 
 func (r *reader) errorf(at *hcl.Range, summary, detail string, args ...any) {
@@ -63,7 +65,7 @@ func Read(ctx context.Context, f *files.Reader, sources []Source, m *syntax.Modu
 		names = slices.Sorted(maps.Keys(variables))
 	}
 	sensitive := func(name string) bool { return variables[name] != nil && variables[name].Attr("sensitive") != nil }
-	r := &reader{ctx: ctx, files: f, secretive: func(name string) bool {
+	r := &reader{ctx: ctx, files: f, declared: variables, secretive: func(name string) bool {
 		return m == nil || sensitive(name) || variables[name] == nil && slices.ContainsFunc(names, sensitive)
 	}}
 	take := func(name string, at *hcl.Range, v Given, optional bool) {
@@ -82,6 +84,11 @@ func Read(ctx context.Context, f *files.Reader, sources []Source, m *syntax.Modu
 		}
 		at := &hcl.Range{Filename: src.Origin}
 		take(src.Name, at, r.parse(variables[src.Name], src, at), src.Optional)
+	}
+	for name, b := range variables {
+		if _, ok := given[name]; !ok && r.lost != nil && b.Attr("default") == nil { // it may be in the file
+			given[name] = Given{At: r.lost}
+		}
 	}
 	return given, r.diags
 }
@@ -146,6 +153,7 @@ func (r *reader) file(name string, text []byte, take func(name string, at *hcl.R
 	}
 	r.unreadable(name, diags)
 	if body == nil {
+		r.lost = &hcl.Range{Filename: name}
 		return
 	}
 	attrs, diags := body.JustAttributes()
@@ -178,7 +186,8 @@ func (r *reader) unreadable(name string, found hcl.Diagnostics) {
 		for _, d := range found {
 			d.Extra = diag.Unshown{}
 			if at := d.Subject; file != nil && at != nil && at.CanSliceBytes(file.Bytes) {
-				if text := string(at.SliceBytes(file.Bytes)); text != "" && strings.Contains(d.Detail, text) {
+				text := string(at.SliceBytes(file.Bytes))
+				if r.declared[strings.Trim(text, `"`)] == nil && text != "" && strings.Contains(d.Detail, text) {
 					d.Detail = "This cannot stand here."
 				}
 			}

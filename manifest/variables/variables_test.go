@@ -114,6 +114,29 @@ func TestSecretsInFilesThatCannotBeRead(t *testing.T) {
 	}
 }
 
+// A variable that is set twice is told by its name, whatever is in the file: that is no secret.
+func TestSetTwice(t *testing.T) {
+	manifest := "variable \"password\" {\n  sensitive = true\n}\nvariable \"size\" {}\n"
+	for name, text := range map[string]string{"a.vars": "size = 1\nsize = 2\n", "a.json": `{"size": 1, "size": 2}`} {
+		if _, wrong := read(t, manifest, map[string]string{name: text}, variables.Source{File: name}); !strings.Contains(wrong, `"size" was already set at `+name+":1") {
+			t.Errorf("%s: got\n%s", name, wrong)
+		}
+	}
+}
+
+// What may be in a file that cannot be read is not told to be missing.
+func TestLostWithTheirFile(t *testing.T) {
+	f := &files.Reader{}
+	m := &syntax.Module{Variables: map[string]*syntax.Block{"a": {}, "b": {Attrs: []syntax.Attr{{Name: "default"}}}, "c": {}}}
+	given, diags := variables.Read(t.Context(), f, []variables.Source{{File: "none.vars"}, {Name: "c", Value: "x", Origin: "--var c"}}, m)
+	if len(diags) != 1 {
+		t.Errorf("want one mistake, got %v", diags)
+	}
+	if diff := cmp.Diff(map[string]bool{"a": false, "c": true}, map[string]bool{"a": given["a"].OK, "c": given["c"].OK}); diff != "" || len(given) != 2 {
+		t.Errorf("got %v", given)
+	}
+}
+
 func TestSettings(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for name, text := range map[string]string{"good": "jobs = 4\ntags = [\"a\"]\n", "bad": "jobs = other\n"} {

@@ -92,8 +92,12 @@ func (s *scanner) run(root kind) (p *Problem) {
 			i, p = s.code(i)
 		}
 	}
+	open := *s.top()
 	for p == nil && len(s.stack) > 1 { // what is left open at the end is charged too
 		p = s.pop(len(s.src))
+	}
+	if p == nil && open.kind == kHeredoc { // HCL would point at the end of the file
+		return Syntax(open.at, "Unterminated heredoc", "What begins here ends with a line that holds %s and nothing else, not even a bracket or a comma; there is none.", open.marker)
 	}
 	if p == nil && root == kTemplate {
 		p = s.endTemplate(s.top(), len(s.src))
