@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // Address names one resource of a catalog. It is a value: equal addresses are the same resource.
@@ -109,6 +110,9 @@ func ParseAddress(s string) (Address, error) {
 
 // unquote reads ["title"].
 func unquote(step string) (string, error) {
+	if !utf8.ValidString(step) { // which would be read as another title
+		return "", fmt.Errorf("want UTF-8 in %q; no manifest holds another title", step)
+	}
 	in := strings.NewReplacer("$${", "${", "%%{", "%{").Replace(step[1 : len(step)-1])
 	title, err := strconv.Unquote(in)
 	if err != nil || in[0] != '"' { // which reads Go's other literals as well

@@ -36,7 +36,7 @@ func TestAddress(t *testing.T) {
 
 func TestParseAddressErrors(t *testing.T) {
 	for _, text := range []string{"", "file", "file.", "file..x", ".x", "file[", `file["x`, "file[x]", "file.a.b", "fi le.x", "module.m.file", `module["m"]`, `module["m"].file.x`,
-		`file["x"]y`, `module.m[0]file.x`, "file[`x`]", "file.x.", "module.m."} {
+		`file["x"]y`, `module.m[0]file.x`, "file[`x`]", "file.x.", "module.m.", "file[\"a\xff\"]"} {
 		t.Run(text, func(t *testing.T) {
 			if a, err := ParseAddress(text); err == nil {
 				t.Errorf("want an error, got %#v", a)

@@ -1,12 +1,16 @@
 package syntax
 
 import (
+	"strings"
+
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/nodeapply/apply/manifest/diag"
 )
+
+const byteOrderMark = "\ufeff"
 
 // native makes of a value in JSON syntax the expression that it is in native syntax: a string is a template.
 func native(e hcl.Expression) (hclsyntax.Expression, hcl.Diagnostics) {
@@ -25,7 +29,11 @@ func native(e hcl.Expression) (hclsyntax.Expression, hcl.Diagnostics) {
 		return &hclsyntax.LiteralValueExpr{Val: v, SrcRange: at}, diags
 	}
 	inner := hcl.Pos{Line: at.Start.Line, Column: at.Start.Column + 1, Byte: at.Start.Byte + 1} // behind the quote
-	x, diags := hclsyntax.ParseTemplate([]byte(v.AsString()), at.Filename, inner)
+	text := v.AsString()
+	if strings.HasPrefix(text, byteOrderMark) { // the parser takes the first one for the beginning of a file
+		text, inner.Byte = byteOrderMark+text, inner.Byte-len(byteOrderMark)
+	}
+	x, diags := hclsyntax.ParseTemplate([]byte(text), at.Filename, inner)
 	switch x := x.(type) {
 	case *hclsyntax.TemplateExpr:
 		x.SrcRange = at
