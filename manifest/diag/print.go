@@ -131,8 +131,8 @@ func (d Diagnostic) MarshalJSON() ([]byte, error) {
 	}
 	type rng struct {
 		Filename string `json:"filename"`
-		Start    pos    `json:"start"`
-		End      pos    `json:"end"`
+		Start    *pos   `json:"start,omitempty"`
+		End      *pos   `json:"end,omitempty"`
 	}
 	type snip struct {
 		Context   string `json:"context,omitempty"`
@@ -149,7 +149,10 @@ func (d Diagnostic) MarshalJSON() ([]byte, error) {
 		Snippet  *snip    `json:"snippet,omitempty"`
 	}{Severity: d.Severity, Summary: d.Summary, Detail: d.Detail}
 	if d.Pos.File != "" {
-		out.Range = &rng{d.Pos.File, pos{d.Pos.Line, d.Pos.Column}, pos{d.Pos.EndLine, d.Pos.EndColumn}}
+		out.Range = &rng{Filename: d.Pos.File}
+		if d.Pos.Line > 0 { // else it is about the file, or about a flag
+			out.Range.Start, out.Range.End = &pos{d.Pos.Line, d.Pos.Column}, &pos{d.Pos.EndLine, d.Pos.EndColumn}
+		}
 	}
 	if s := d.Snippet; s != nil {
 		out.Snippet = &snip{s.Context, s.Code, s.Line, s.Start, s.End}

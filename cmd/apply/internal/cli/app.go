@@ -216,6 +216,13 @@ func sayUsage(cmd *cobra.Command) {
 			if err == nil || strings.HasSuffix(err.Error(), "--help") {
 				return err
 			}
+			if strings.Contains(err.Error(), "arg(s)") { // cobra's words for their number
+				got := "nothing"
+				if len(args) > 0 {
+					got = fmt.Sprintf("%q", args)
+				}
+				err = fmt.Errorf("want `%s`, got %s", cmd.UseLine(), got)
+			}
 			return UsageError(cmd, err)
 		}
 	}
