@@ -39,6 +39,9 @@ func (s *Nodes) Selected(sets []string) ([]fleet.Node, transport.Dialer, error) 
 	if len(sel.Hosts)+len(sel.On) == 0 && !slices.ContainsFunc(sel.Where, func(w string) bool { return !narrows(w) }) {
 		for _, name := range []string{"APPLY_NODES", "GEXEC_SVRS"} {
 			if set := s.Env(name); set != "" {
+				if _, err := nodeset.Parse(set, func(string) ([]string, bool) { return nil, true }); err != nil {
+					return nil, nil, fmt.Errorf("$%s: %w", name, err) // nothing on the command line shows where it is from
+				}
 				sel.Where = append([]string{set}, sel.Where...)
 				break
 			}
