@@ -29,6 +29,9 @@ With --detailed-exitcode differences end with 2.`,
 			line := transport.Line(argv)
 			switch {
 			case file != "" && cmd.ArgsLenAtDash() < 0:
+				if err := onNodes(file); err != nil {
+					return cli.UsageError(cmd, err)
+				}
 				sets, line = args, transport.Line([]string{"sh", "-c", catLine, "cat", file})
 			case file != "":
 				return cli.UsageError(cmd, errors.New("either --file or a command"))

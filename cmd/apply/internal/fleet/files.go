@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -31,6 +32,9 @@ there is added to, each file old or new; where something is in the way of any of
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) < 2 || slices.Contains(args, "") {
 				return cli.UsageError(cmd, errors.New("give what to bring, and where to"))
+			}
+			if err := onNodes(args[len(args)-1]); err != nil {
+				return cli.UsageError(cmd, err)
 			}
 			return put(cmd.Context(), s, args[:len(args)-1], args[len(args)-1])
 		},
@@ -73,6 +77,14 @@ func put(ctx context.Context, s *selection.Nodes, sources []string, dst string) 
 	})
 }
 
+// onNodes refuses a name that a shell would have made another of: on the nodes none looks at it.
+func onNodes(name string) error {
+	if rest, home := strings.CutPrefix(name, "~"); home && (rest == "" || rest[0] == '/') {
+		return fmt.Errorf("%s: nothing expands ~ on the nodes; what is not absolute begins in the home folder there: %q", name, "."+rest)
+	}
+	return nil
+}
+
 func getCommand(s *selection.Nodes) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "get SOURCE DIR",
@@ -83,6 +95,9 @@ renamed into it. Modes are kept.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 2 || slices.Contains(args, "") {
 				return cli.UsageError(cmd, errors.New("give what to fetch, and the folder to put it in"))
+			}
+			if err := onNodes(args[0]); err != nil {
+				return cli.UsageError(cmd, err)
 			}
 			return s.Each(cmd.Context(), nil, func(ctx context.Context, n fleet.Node, c transport.Conn) (transport.Exit, error) {
 				return transport.Exit{}, fetch.Get(ctx, c, n.Name, args[0], args[1])
