@@ -26,9 +26,14 @@ func (b *Block) value(r *cell.Run) cell.Result {
 	}
 	members := make([]cty.Value, len(rep.List))
 	for i, inst := range rep.List {
+		mistakes := len(r.Diags)
 		one := b.instanceValue(r, inst)
 		if !one.OK {
-			return cell.Failed()
+			if r.Late == nil || len(rep.List) == 1 {
+				return cell.Failed()
+			}
+			r.Diags = r.Diags[:mistakes] // it fails itself, and who needs it is skipped: the others are none of its business
+			one = cell.Result{Val: cty.DynamicVal}
 		}
 		members[i] = one.Val
 		res.Deps = res.Deps.Add(one.Deps)

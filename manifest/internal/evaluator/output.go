@@ -6,6 +6,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/manifest/decode"
@@ -72,6 +73,15 @@ func (m *module) rootOutputs(r *cell.Run) []Output {
 	return out
 }
 
+// named lists what a value is made of.
+func named(deps cell.Deps) string {
+	var names []string
+	for _, d := range deps {
+		names = append(names, d.Addr.String())
+	}
+	return strings.Join(names, ", ")
+}
+
 // lateOutput computes an output when the run has ended. Where that fails for want of values that the run did not give, the error says whose.
 func (e *Evaluator) lateOutput(ctx context.Context, out *cell.Cell, late catalog.Values) (value any, problem error) {
 	err := e.Again(ctx, late, func(r *cell.Run) {
@@ -81,7 +91,7 @@ func (e *Evaluator) lateOutput(ctx context.Context, out *cell.Cell, late catalog
 		case found.HasErrors():
 			problem = found
 		case !res.OK || !decode.Known(res.Val):
-			problem = errors.New(res.Deps.String() + " did not run")
+			problem = errors.New(cmp.Or(res.Deps.String(), named(res.Deps)) + " did not run")
 		default:
 			value, problem = decode.Exact(decode.Bare(res.Val))
 		}
