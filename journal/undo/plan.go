@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"path"
 	"slices"
-	"time"
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/journal"
@@ -58,7 +57,7 @@ func PlanOf(ctx context.Context, state *journal.State, v host.View, types []reso
 		return nil, fmt.Errorf("run %s was undone already, by run %s", id, undos.by)
 	}
 	u := &Plan{Run: id}
-	touched := touchedBy(p)
+	touched, since := touchedBy(p), newSince(journals, id, p.End)
 	for _, st := range p.Ops {
 		if st.Begin != nil && !touched(st.Begin.Addr.Address()) {
 			continue // announced, and given up before anything was done
@@ -67,7 +66,7 @@ func PlanOf(ctx context.Context, state *journal.State, v host.View, types []reso
 		var ok bool
 		if st.Begin != nil && st.Begin.Restorable() {
 			step, ok = undos.stateStep(ctx, v, types, st)
-		} else if step, ok, err = stepOf(v, st, p.End); err != nil {
+		} else if step, ok, err = since.stepOf(v, st); err != nil {
 			return nil, err
 		}
 		if ok {
@@ -227,8 +226,8 @@ func changedBy(v host.View, p record.Past) (bool, error) {
 	return false, nil
 }
 
-// stepOf is what an undo does of one record of a run whose journal ends at end.
-func stepOf(v host.View, st record.Step, end time.Time) (Step, bool, error) {
+// stepOf is what an undo does of one record of a run.
+func (since *since) stepOf(v host.View, st record.Step) (Step, bool, error) {
 	switch {
 	case st.Begin != nil && st.Begin.Irreversible:
 		a := st.Begin.Addr.Address()
@@ -249,35 +248,12 @@ func stepOf(v host.View, st record.Step, end time.Time) (Step, bool, error) {
 	if before, err := st.Op.Pre.Is(v, string(st.Op.Name)); err != nil || before {
 		return step, false, err
 	}
-	if st.After == nil {
-		if left, err := leftSo(v, st.Op, end); err != nil || !left {
-			step.Refused = "the run died in the middle of it, and it may have changed since"
-			return step, true, err
-		}
-	} else if !now.Same(*st.After) {
-		step.Refused = changedSince
-		return step, true, nil
+	if step.Refused, err = since.refuses(v, st, now); err != nil || step.Refused != "" {
+		return step, true, err
 	}
 	step.Refused = st.Op.Pre.Lost(now.Kind)
 	step.Lasting = step.Refused != ""
 	return step, true, nil
-}
-
-// atOnce is how long after its last record a run that dies may still do what that announces. What takes longer is refused.
-const atOnce = time.Second
-
-// leftSo says whether what is at a name is what a run has left that died before it could say so: nothing has changed it since the run's last record.
-func leftSo(v host.View, op *record.Op, end time.Time) (bool, error) {
-	st, err := v.Lstat(string(op.Name))
-	switch {
-	case err != nil:
-		return false, err
-	case st.Kind == host.Absent:
-		return op.Kind == string(host.OpRemove), nil
-	case st.Kind == host.Directory && op.Pre.Kind == host.Absent.String():
-		return true, nil // it stays where somebody else has put something into it
-	}
-	return !st.Changed.After(end.Add(atOnce)), nil
 }
 
 // Refused counts the steps that cannot be taken back, and those of them that hold up the others.

@@ -27,6 +27,12 @@ type Image struct {
 	Xattrs map[string][]byte `json:"xattrs,omitempty"`
 	// Missing says why the content is not kept, "" if it is.
 	Missing string `json:"missing,omitempty"`
+
+	// These tell it from what is like it. Earlier versions left them out.
+	Size    int64     `json:"size,omitempty"`
+	Ino     uint64    `json:"ino,omitempty"`
+	Time    time.Time `json:"time,omitzero"`
+	Changed time.Time `json:"changed,omitzero"`
 }
 
 // Trace is how a name looked when a resource had ended with it.
@@ -133,7 +139,24 @@ func (k *Keeper) Take(ctx context.Context, v host.View, name string, content boo
 func Nothing() *Image { return &Image{Kind: host.Absent.String()} }
 
 func imageOf(st host.Stat) *Image {
-	return &Image{Kind: st.Kind.String(), Mode: st.Mode, UID: st.UID, GID: st.GID}
+	i := &Image{Kind: st.Kind.String(), Mode: st.Mode, UID: st.UID, GID: st.GID, Changed: st.Changed}
+	if st.Kind == host.Regular {
+		i.Size, i.Ino, i.Time = st.Size, st.Ino, st.ModTime
+	}
+	return i
+}
+
+// Was says whether what was there is what t says.
+func (i *Image) Was(t Trace) bool {
+	return t.Same(Trace{Kind: i.Kind, Mode: i.Mode, UID: i.UID, GID: i.GID, Size: i.Size, Ino: i.Ino, Time: i.Time, Target: i.Target})
+}
+
+// Again says whether what is at a name, which now says, is what was there or as good as that: a file has the same content.
+func (i *Image) Again(v host.View, name string, now Trace) (bool, error) {
+	if i.Kind == host.Regular.String() && i.Sum == "" && !i.Was(now) {
+		return false, nil
+	}
+	return i.Is(v, name)
 }
 
 // Is says whether what is at a name now is what was there, as far as an image tells.

@@ -17,8 +17,14 @@ type Past struct {
 	Owed  []Debt // after the last record
 	Ops   []Step
 	End   time.Time                 // of the last write to the journal
-	named map[string][]int          // the indices of ops that announce a change of a name
+	named map[string]*name          // what ops announce changes of
 	begun map[resources.Address]int // the index of the one that has what its type needs to restore it
+}
+
+// name is what is known of a name.
+type name struct {
+	ops  []int     // indices of the changes of it
+	open []Address // who has announced one, and has not ended
 }
 
 // Step is one announced change, with how it was left.
@@ -45,11 +51,7 @@ func (p *Past) add(r Record) error {
 			p.Owed = append(p.Owed, Debt{Target: target, Source: r.Begin.Addr, Since: p.Head.Started})
 		}
 	case r.Op != nil:
-		if p.named == nil {
-			p.named = map[string][]int{}
-		}
-		p.named[string(r.Op.Name)] = append(p.named[string(r.Op.Name)], len(p.Ops))
-		p.Ops = append(p.Ops, Step{Op: r.Op})
+		p.op(r.Op)
 	case r.Ended != nil:
 		p.ended(r.Ended)
 	case r.Divided != nil:
@@ -87,14 +89,42 @@ func (p *Past) begin(b *Begin) {
 	p.Ops = append(p.Ops, Step{Begin: b})
 }
 
-// ended notes how the resource left each file, on the file's steps, and the state that its type keeps.
+// op adds a step. How others left what is at its name counts no more: from now on that may be something else.
+func (p *Past) op(o *Op) {
+	if p.named == nil {
+		p.named = map[string]*name{}
+	}
+	n := p.named[string(o.Name)]
+	if n == nil {
+		n = &name{}
+		p.named[string(o.Name)] = n
+	}
+	p.left(n, nil)
+	n.ops = append(n.ops, len(p.Ops))
+	if !slices.ContainsFunc(n.open, o.Addr.is) {
+		n.open = append(n.open, o.Addr)
+	}
+	p.Ops = append(p.Ops, Step{Op: o})
+}
+
+func (p *Past) left(n *name, after *image.Trace) {
+	for _, i := range n.ops {
+		p.Ops[i].After = after
+	}
+}
+
+// ended notes how the resource left each file, on the file's steps, unless somebody else is at it still, and the state that its type keeps.
 func (p *Past) ended(e *Ended) {
 	if n, ok := p.begun[e.Addr.Address()]; ok && e.State != nil {
 		p.Ops[n].Left = e.State
 	}
 	for i := range e.Files {
-		for _, n := range p.named[string(e.Files[i].Name)] {
-			p.Ops[n].After = &e.Files[i]
+		n := p.named[string(e.Files[i].Name)]
+		if n == nil {
+			continue
+		}
+		if n.open = slices.DeleteFunc(n.open, e.Addr.is); len(n.open) == 0 {
+			p.left(n, &e.Files[i])
 		}
 	}
 }

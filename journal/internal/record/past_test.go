@@ -69,3 +69,38 @@ func TestPast(t *testing.T) {
 		t.Errorf("%q, %v", ids, err)
 	}
 }
+
+// How what is at a name was left is known when all who have announced a change of it have ended, until the next one announces one.
+func TestSeveralAtOneName(t *testing.T) {
+	f := []byte("/f")
+	op := func(title string) Record { return Record{Op: &Op{Addr: named(title), Kind: "write", Name: f}} }
+	ended := func(title string, size int64) Record {
+		return Record{Ended: &Ended{Addr: named(title), Files: []image.Trace{{Name: f, Kind: "file", Size: size}}}}
+	}
+	p := Past{Head: Run{ID: "1"}}
+	for _, step := range []struct {
+		what string
+		r    Record
+		left int64 // 0: not known
+	}{
+		{"a begins", op("a"), 0},
+		{"a ends", ended("a", 1), 1},
+		{"a begins again", op("a"), 0},
+		{"b begins", op("b"), 0},
+		{"b ends, a is at it", ended("b", 2), 0},
+		{"both have ended", ended("a", 3), 3},
+	} {
+		if err := p.add(step.r); err != nil {
+			t.Fatal(err)
+		}
+		for i, st := range p.Ops {
+			left := int64(0)
+			if st.After != nil {
+				left = st.After.Size
+			}
+			if left != step.left {
+				t.Errorf("%s: op %d was left with %d, want %d", step.what, i, left, step.left)
+			}
+		}
+	}
+}

@@ -102,5 +102,7 @@ func (a Address) Address() resources.Address {
 	return resources.Address{Module: a.Module, Type: a.Type, Title: string(a.Title), Instance: a.Instance}
 }
 
+func (a Address) is(b Address) bool { return a.Address() == b.Address() }
+
 // version is that of the format. A journal of a newer one is set aside like a broken one.
 const version = 1

@@ -1,0 +1,119 @@
+//go:build linux && amd64
+
+package fault
+
+import (
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/nodeapply/apply/e2e/fault/ptrace"
+)
+
+// shared has files that several resources change, one after the other, and files that are changed more than once.
+var shared = scene{
+	name:    "shared",
+	before:  []entry{{"conf", "a = 1\nb = 1\nc = 1\n", 0o640}, {"mode", "mode\n", 0o600}},
+	fstab:   true,
+	refresh: "cat conf mode",
+	manifest: `
+line "a" {
+  path   = "DIR/conf"
+  line   = "a = 2"
+  match  = "^a ="
+  notify = [exec.refresh]
+}
+line "b" {
+  path   = "DIR/conf"
+  line   = "b = 2"
+  match  = "^b ="
+  notify = [exec.refresh]
+}
+file "DIR/mode" {
+  content = "other\n"
+  mode    = "0644"
+  notify  = [exec.refresh]
+}
+mount "/mnt" {
+  device = "tmpfs"
+  fstype = "tmpfs"
+  ensure = "present"
+}
+mount "/media" {
+  device = "tmpfs"
+  fstype = "tmpfs"
+  ensure = "present"
+}
+exec "refresh" {
+  command     = "cat conf mode >> log"
+  cwd         = "DIR"
+  refreshonly = true
+}
+`,
+}
+
+// TestUndoAfterKill kills a run before every call that changes something and runs again; undone in reverse order both give back what was.
+func TestUndoAfterKill(t *testing.T) {
+	for _, s := range []scene{small, shared, large} {
+		t.Run(s.name, func(t *testing.T) {
+			base := onTmpfs(t)
+			step := 1
+			if !whole && s.name == "large" {
+				step = 9
+			}
+			kills, red := 0, 0
+			for k := 1; ; k += step {
+				st := s.set(t, base)
+				before := st.look(t)
+				var at ptrace.Call
+				st.traced(t, func(c ptrace.Call) ptrace.Verdict {
+					if c.N == k {
+						at = c
+					}
+					return ptrace.Verdict{Kill: c.N == k}
+				})
+				if at.N == 0 {
+					break
+				}
+				kills++
+				if next := runProgram(t, limit, st.args...); next.code != 0 {
+					t.Fatalf("killed before %v: the next run ends with %d:\n%s", at, next.code, next.output())
+				}
+				found := st.undoAll(t)
+				if found = append(found, differences("undoing all runs", before, st.look(t))...); len(found) > 0 {
+					red++
+					t.Errorf("killed before %v:\n\t%s", at, strings.Join(found, "\n\t"))
+				}
+			}
+			record(t, "kill -9 before each changing call, the next run, and all undone, "+s.name+" manifest", fmt.Sprintf("%d points, %d red", kills, red), "-")
+		})
+	}
+}
+
+// undoAll undoes all runs on record that changed something, the last one first, and says what of them is refused.
+func (st *stage) undoAll(t *testing.T) (found []string) {
+	t.Helper()
+	journals, err := filepath.Glob(filepath.Join(st.state(), "journal", "*.journal"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := len(journals) - 1; i >= 0; i-- { // ids sort by time
+		id := strings.TrimSuffix(filepath.Base(journals[i]), ".journal")
+		end := runProgram(t, limit, programs.apply, "--state-dir", st.state(), "undo", "--json", "--yes", id)
+		for line := range strings.Lines(end.stdout) {
+			var s struct{ What, Verdict, Reason string }
+			if err := json.Unmarshal([]byte(line), &s); err != nil {
+				t.Fatal(err)
+			}
+			if s.Verdict == "refused" {
+				found = append(found, fmt.Sprintf("undo of run %d of %d: %s: refused (%s)", i+1, len(journals), s.What, s.Reason))
+			}
+		}
+		if end.code != 0 && !strings.Contains(end.stderr, "there is nothing that can be put back") {
+			found = append(found, fmt.Sprintf("undo of run %d of %d ends with %d:\n%s", i+1, len(journals), end.code, end.output()))
+		}
+	}
+	return found
+}

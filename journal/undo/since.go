@@ -1,0 +1,99 @@
+package undo
+
+import (
+	"sync"
+	"time"
+
+	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/journal/internal/image"
+	"github.com/nodeapply/apply/journal/internal/record"
+)
+
+// since tells whether what a run left at a name is there still. Where a later run has changed it and was undone that is another file, with the same content.
+type since struct {
+	end   time.Time                                // of the run's journal
+	later func() ([]map[string]image.Image, error) // what each of the later runs found, by name
+}
+
+// newSince is of run id, whose journal ends at end. Other journals are read when they are needed.
+func newSince(journals record.Folder, id string, end time.Time) *since {
+	return &since{end, sync.OnceValues(func() ([]map[string]image.Image, error) { return foundAfter(journals, id) })}
+}
+
+// foundAfter reads what the runs after run id found where they changed something.
+func foundAfter(journals record.Folder, id string) (all []map[string]image.Image, err error) {
+	ids, err := journals.IDs()
+	if err != nil {
+		return nil, err
+	}
+	for _, other := range ids {
+		if other <= id {
+			break
+		}
+		p, _, err := journals.Read(other)
+		if err != nil {
+			return nil, err
+		}
+		found := map[string]image.Image{}
+		for _, st := range p.Ops {
+			if st.Op == nil || st.Op.Pre == nil {
+				continue
+			}
+			img, again := found[string(st.Op.Name)]
+			if !again {
+				img = *st.Op.Pre
+			} else if img.Sum == "" { // first its mode was changed, then its content
+				img.Sum, img.Missing = st.Op.Pre.Sum, st.Op.Pre.Missing
+			}
+			found[string(st.Op.Name)] = img
+		}
+		all = append(all, found)
+	}
+	return all, nil
+}
+
+// refuses says why what is at the name of a step cannot be told from what others have made of it, "" if it is what the run left.
+func (s *since) refuses(v host.View, st record.Step, now image.Trace) (string, error) {
+	name := string(st.Op.Name)
+	why, left := changedSince, st.After != nil && now.Same(*st.After)
+	if st.After == nil {
+		is, err := v.Lstat(name)
+		if err != nil {
+			return "", err
+		}
+		why, left = "the run died in the middle of it, and it may have changed since", s.died(st.Op, now.Kind, is.Changed)
+	}
+	if left {
+		return "", nil
+	}
+	later, err := s.later()
+	if err != nil {
+		return "", err
+	}
+	for _, found := range later {
+		img, ok := found[name]
+		switch {
+		case !ok, st.After != nil && !img.Was(*st.After), st.After == nil && !s.died(st.Op, img.Kind, img.Changed):
+			continue
+		}
+		if again, err := img.Again(v, name, now); err != nil || again {
+			return "", err
+		}
+	}
+	return why, nil
+}
+
+// atOnce is how long after its last record a run that dies may still do what that announces. What takes longer is refused.
+const atOnce = time.Second
+
+// died says whether what was at a name, of a kind and last changed at a time, is what a run left there that died before it could say so: nothing has changed
+// it since the run's last record.
+func (s *since) died(op *record.Op, kind string, changed time.Time) bool {
+	switch {
+	case kind == host.Absent.String():
+		return op.Kind == string(host.OpRemove)
+	case kind == host.Directory.String() && op.Pre.Kind == host.Absent.String():
+		return true // it stays where somebody else has put something into it
+	}
+	return !changed.IsZero() && !changed.After(s.end.Add(atOnce))
+}
