@@ -15,7 +15,7 @@ import (
 type Way struct {
 	From *report.Report // the last run of a manifest from git
 	To   *report.Report // the run to whose revision it leads; nil: none is on record
-	Tag  string         // the revision that was asked for; empty: the last one that converged without failure
+	Tag  string         // the revision that was asked for; empty: the one before, of those that converged without failure
 
 	between []*report.Report // runs since the last one of that revision, the newest first
 }
@@ -26,37 +26,63 @@ func Find(state *journal.State, tag string) (*Way, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &Way{Tag: tag}
+	var runs []run
 	for _, id := range ids {
 		var r report.Report
 		if err := state.Report(id, &r); err != nil || r.Source == "" || r.Commit == "" {
 			continue // damaged, an undo, or of no repository
 		}
-		if w.From == nil {
-			w.From = &r
-		}
-		if r.Source != w.From.Source {
+		if len(runs) > 0 && r.Source != runs[0].Source {
 			continue
 		}
-		if tag == "" && w.meant(&r) {
-			w.To = &r
-			return w, nil
-		}
-		w.between = append(w.between, &r)
+		whole := r.Outcome() != report.Failed && r.Interrupted == 0 && !r.Dirty && !r.Partial
+		r.Results = slices.DeleteFunc(r.Results, func(res *report.Result) bool { return res.Outcome != report.Changed || res.Reversible })
+		runs = append(runs, run{&r, whole})
 	}
-	switch {
-	case w.From == nil:
+	if len(runs) == 0 {
 		return nil, errors.New("no run of a manifest from git is on record")
-	case tag == "":
-		return nil, fmt.Errorf("no revision of %s other than %.12s converged here without failure; apply rollback TAG goes to one", w.From.Source, w.From.Commit)
+	}
+	w := &Way{From: runs[0].Report, Tag: tag}
+	to := before(runs)
+	if tag == "" && to == "" {
+		return nil, fmt.Errorf("no revision of %s before %.12s converged here without failure; apply rollback TAG goes to one", w.From.Source, w.From.Commit)
+	}
+	for _, r := range runs {
+		if tag == "" && r.whole && r.Commit == to {
+			w.To = r.Report
+			break
+		}
+		w.between = append(w.between, r.Report)
 	}
 	return w, nil
 }
 
-// meant says whether a run is one to go back to.
-func (w *Way) meant(r *report.Report) bool {
-	whole := r.Outcome() != report.Failed && r.Interrupted == 0 && !r.Dirty && !r.Partial
-	return whole && r.Commit != w.From.Commit
+// run is a report, of its results those that a rollback cannot take back.
+type run struct {
+	*report.Report
+	whole bool // its revision converged without failure
+}
+
+// before is the commit that the node was at before that of the newest of some runs, the newest first; "" where none is known. A run of a commit that
+// had converged before goes back to it, as a rollback does: those that came after it count no more.
+func before(runs []run) string {
+	var line []string
+	for _, r := range slices.Backward(runs) {
+		switch i := slices.Index(line, r.Commit); {
+		case r.Dirty || r.Partial:
+		case i >= 0:
+			line = line[:i+1]
+		case r.whole:
+			line = append(line, r.Commit)
+		}
+	}
+	if last := len(line) - 1; last >= 0 && line[last] == runs[0].Commit {
+		line = line[:last]
+	}
+	if len(line) == 0 {
+		return ""
+	}
+	return line[len(line)-1]
 }
 
 // Reach says which commit the revision is: runs before the last one of it are not in between.
@@ -89,7 +115,7 @@ func (w *Way) Irreversible() []Lasting {
 	for _, r := range w.between {
 		for _, res := range r.Results {
 			known := slices.ContainsFunc(out, func(l Lasting) bool { return l.Address == res.Address })
-			if res.Outcome == report.Changed && !res.Reversible && !known {
+			if !known {
 				out = append(out, Lasting{res.Address, res.Pos, r.Run, r.Commit})
 			}
 		}

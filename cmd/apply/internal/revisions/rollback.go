@@ -23,7 +23,8 @@ func rollbackCommand(a *cli.App) *cobra.Command {
 		Use:   "rollback [flags] [TAG]",
 		Short: "Go back to the last revision that converged here without failure",
 		Long: `Go back to the last revision that converged here without failure, or to the one given: the manifest of the last run is taken
-from its repository as it was then, and applied. A work tree stays as it is. What that cannot take back is said first.`,
+from its repository as it was then, and applied. Once more, it goes one further back. A work tree stays as it is. What that
+cannot take back is said first.`,
 		Example: "  apply rollback --noop\n  apply rollback\n  apply rollback v1.2",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
