@@ -116,6 +116,9 @@ func Converge(ctx context.Context, h host.Host, c *catalog.Catalog, o Options) (
 	predicted := r.predict(soon)
 	cancel()
 	predicted.approve()
+	if err := r.divide(ctx); err != nil {
+		return nil, err
+	}
 	w := r.newWalk(predicted)
 	if o.Order != nil {
 		c.Graph().WalkInOrder(ctx, o.Order, w)

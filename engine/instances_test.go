@@ -22,7 +22,9 @@ func repeating(t *testing.T, w *world, decl, edges, made string, fails error) *c
 	a := entries[0]
 	a.Resource = &giver{*a.Resource.(*thing)}
 	for _, d := range entries[1:] {
-		if d.Addr.Title[0] == 'd' {
+		if th, ok := d.Resource.(*thing); ok && d.Addr.Instance != "" && th.words["restarts"] {
+			d.Resource = &service{*th}
+		} else if d.Addr.Title[0] == 'd' && d.Addr.Instance == "" {
 			d.Deferred = &catalog.Deferred{
 				Needs: []resources.Address{a.Addr}, Blank: d.Resource, Preview: []resources.Change{{Attr: "for_each", To: "(known after t.a)"}}, Repeated: true,
 				Bind: func(context.Context, catalog.Values) ([]*catalog.Entry, error) {
@@ -97,6 +99,10 @@ func TestInstances(t *testing.T) {
 		{name: "a target that is not made", decl: "a:there d", made: "d.x d.y", target: "d.z", want: "a=unchanged d=failed"},
 		{name: "what is owed to all is not lost by a target", decl: "a:there d", made: "d.x:there,restarts d.y:there,restarts", target: "d.y", owed: owes("d", "b"),
 			want: "a=unchanged d.y=refreshed/t.b", log: []string{"begin d.y owes []", "settled d.y"}, left: owes("", "b")[""]},
+		{name: "what is owed to all of what is written out by now", decl: "a:there d.x:there,restarts d.y:there,restarts", owed: owes("d", "b"),
+			want: "a=unchanged d.x=refreshed/t.b d.y=refreshed/t.b", log: []string{"begin d.x owes []", "settled d.x", "begin d.y owes []", "settled d.y"}},
+		{name: "and is not lost by a target", decl: "a:there d.x:there,restarts d.y:there,restarts", target: "d.y", owed: owes("d", "b"),
+			want: "d.y=refreshed/t.b", log: []string{"begin d.y owes []", "settled d.y"}, left: owes("", "b")[""]},
 		{name: "one that is off is there all the same", decl: "a:there d b", edges: "d.x>b", made: "d.x:off d.y", target: "b", want: "a=unchanged d.x=unchanged b=changed",
 			log: []string{"begin b owes []"}},
 		{name: "what was found of one is not what another differs in", decl: "a:there d", made: "d.x:there d.y d.z", want: "a=unchanged d.x=unchanged d.y=changed d.z=changed",
@@ -183,7 +189,7 @@ func TestInstancesAreAsIfTheyWereKnown(t *testing.T) {
 			}
 			return newCatalog(t, entries, relate(strings.Join(edges, " ")+" a>d"))
 		}
-		owed := map[string][]resources.Address{names[rnd.IntN(len(names))]: {address("b")}}
+		owed := map[string][]resources.Address{append(names, "d")[rnd.IntN(len(names)+1)]: {address("b")}}
 		ended := func(c *catalog.Catalog, w *world) map[string]string {
 			o.Recorder = &keeper{owed: maps.Clone(owed)}
 			rep, err := Converge(t.Context(), node{}, c, o)

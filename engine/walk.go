@@ -160,14 +160,14 @@ func (w *walk) settle(ctx context.Context, v int, e *catalog.Entry, st *fate.Fat
 func notYet(c resources.Change) bool { return c.Late }
 
 // notifiers lists what changed and notifies an entry at v, as declared, whatever ended first; then what did so in earlier runs, undelivered: to it, or
-// to all that v becomes.
+// to the block that it is an instance of, of which only the run told the instances.
 func (w *walk) notifiers(v int, st *fate.Fate, e *catalog.Entry) []resources.Address {
 	out := w.fates.Notifiers(st.Notified)
 	if w.opts.Owed == nil {
 		return out
 	}
 	owed := w.opts.Owed(e.Addr)
-	if all := w.cat.Entries()[v].Addr; all != e.Addr {
+	if all := blockOf(e.Addr); all != e.Addr {
 		owed = slices.Concat(owed, w.opts.Owed(all))
 	}
 	for _, a := range owed {
