@@ -180,22 +180,29 @@ func TestSensitiveChangesAreHidden(t *testing.T) {
 	}
 }
 
+// TestApprove: what is refused fails, and what needs it is skipped; of a block of which the instances are known that is one of them.
 func TestApprove(t *testing.T) {
-	w := &world{}
-	rep, err := Converge(t.Context(), node{}, parse(t, w, "a b c", "b>c"), Options{Approve: func(r *report.Result) error {
-		if r.Address.Title == "b" {
-			return errors.New("not as planned")
-		}
-		return nil
-	}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff("a=changed b=failed c=skipped(t.b)", outcomes(rep)); diff != "" {
-		t.Error(diff)
-	}
-	if diff := cmp.Diff([]string{"apply a"}, w.log); diff != "" {
-		t.Error(diff)
+	for name, tc := range map[string]struct{ decl, edges, made, refuse, want, log string }{
+		"a resource":                {decl: "a b c", edges: "b>c", refuse: "b", want: "a=changed b=failed c=skipped(t.b)", log: "apply a"},
+		"what stays as it is":       {decl: "a b:there", refuse: "b", want: "a=changed b=failed", log: "apply a"},
+		"an instance":               {decl: "a:there d b c", edges: "d.x>b d.y>c", made: "d.x d.y", refuse: "d.x", want: `a=unchanged d.x=failed d.y=changed b=skipped(t.d["x"]) c=changed`, log: "apply d.y,apply c"},
+		"a block not known as yet":  {decl: "a d b", edges: "d.x>b", made: "d.x d.y", refuse: "d", want: "a=changed d=failed b=skipped(t.d)", log: "apply a"},
+		"an instance that is there": {decl: "a:there d", made: "d.x:there d.y:there", refuse: "d.y", want: "a=unchanged d.x=unchanged d.y=failed"},
+	} {
+		ways(t, name, func(t *testing.T, w *world) {
+			rep, err := Converge(t.Context(), node{}, repeating(t, w, tc.decl, tc.edges, tc.made, nil), Options{Approve: func(r *report.Result) error {
+				if nameOf(r.Address) == tc.refuse {
+					return errors.New("not as planned")
+				}
+				return nil
+			}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff([]string{tc.want, tc.log}, []string{outcomes(rep), strings.Join(w.log, ",")}); diff != "" {
+				t.Error(diff)
+			}
+		})
 	}
 }
 

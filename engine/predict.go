@@ -90,16 +90,15 @@ func (w *walk) stillForeseen(visited []bool) *foreseen {
 	return f
 }
 
-// approve asks about each result, and keeps what is refused.
+// approve asks about each result, and keeps which are refused: of a block of which the instances are known, one of these.
 func (w *walk) approve() {
 	if w.opts.Approve == nil {
 		return
 	}
-	for v := range w.cat.Entries() {
-		for _, res := range w.fates.Of(v).Results {
-			if err := w.opts.Approve(res); err != nil && w.fates.Of(v).Refused == nil {
-				w.fates.Of(v).Refused = err
-			}
+	w.refused = map[resources.Address]error{}
+	for _, res := range w.fates.Results() {
+		if err := w.opts.Approve(res); err != nil {
+			w.refused[res.Address] = err
 		}
 	}
 }
@@ -112,7 +111,7 @@ func (w *walk) toVisit() []bool {
 		if w.unselected(v) || st.Stuck {
 			continue
 		}
-		if st.Changed || st.Refused != nil || st.Failed && st.Cause == int32(v)+1 || slices.ContainsFunc(st.Results, open) {
+		if st.Changed || st.Failed && st.Cause == int32(v)+1 || slices.ContainsFunc(st.Results, w.open) {
 			from = append(from, v)
 		}
 	}
@@ -120,4 +119,6 @@ func (w *walk) toVisit() []bool {
 }
 
 // open says of a predicted result that a converge has something to do, if only to say why it does not.
-func open(res *report.Result) bool { return res.Outcome == report.Pending || len(res.NotifiedBy) > 0 }
+func (w *walk) open(res *report.Result) bool {
+	return res.Outcome == report.Pending || len(res.NotifiedBy) > 0 || w.refused[res.Address] != nil
+}

@@ -28,6 +28,7 @@ type walk struct {
 	first     atomic.Pointer[foreseen] // in a prediction
 	fates     *fate.Fates
 	declared  latePaths
+	refused   map[resources.Address]error // of a prediction: the results that were not approved
 }
 
 // newWalk makes a walk that predicts, or one that converges on from a prediction.
@@ -93,9 +94,6 @@ func (w *walk) Visit(ctx context.Context, v int, slot graph.Slot) {
 		*st = *before
 		return
 	}
-	if w.predicted != nil {
-		st.Refused = w.predicted.fates.Of(v).Refused
-	}
 	w.visit(ctx, v, w.cat.Entries()[v], st, slot)
 }
 
@@ -108,8 +106,8 @@ func (w *walk) visit(ctx context.Context, v int, e *catalog.Entry, st *fate.Fate
 	case why != nil:
 		st.Failed, st.Cause, st.Root = true, int32(v)+1, why.Because
 		st.Results = []*report.Result{w.stopped(e, why)}
-	case w.predicted != nil && st.Refused != nil:
-		st.Results = []*report.Result{w.failure(e, st.Refused)}
+	case w.predicted != nil && w.predicted.refused[e.Addr] != nil:
+		st.Results = []*report.Result{w.failure(e, w.predicted.refused[e.Addr])}
 	case e.Off:
 		st.Results = []*report.Result{w.result(e, report.Result{Outcome: report.Unchanged, Reason: "when is false"})}
 	case e.Deferred != nil:

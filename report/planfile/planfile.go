@@ -99,6 +99,13 @@ func (p *Plan) Approver() func(*report.Result) error {
 	}
 	return func(now *report.Result) error {
 		then := planned[now.Address.String()]
+		if then == nil { // an instance that the plan could not name may be of a block that it has
+			block := now.Address
+			block.Instance = ""
+			if b := planned[block.String()]; b != nil && b.Certainty == report.KnownLate {
+				then = b
+			}
+		}
 		switch {
 		case now.Outcome != report.Pending:
 			return nil

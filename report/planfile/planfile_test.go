@@ -57,6 +57,8 @@ func TestApprover(t *testing.T) {
 	res := func(o report.Outcome, certainty, after string) *report.Result {
 		return &report.Result{Address: resources.Address{Type: "file", Title: "x"}, Outcome: o, Certainty: certainty, Changes: []report.Change{{Attribute: "mode", After: after}}}
 	}
+	instance := res(report.Pending, report.KnownLate, "b")
+	instance.Address.Instance = "x"
 	for _, tc := range []struct {
 		name      string
 		then, now *report.Result
@@ -70,6 +72,8 @@ func TestApprover(t *testing.T) {
 		{"another change to come after the same", res(report.Pending, "after file.y", "0644"), res(report.Pending, "after file.y", "0600"), "other changes would be made"},
 		{"what it was to come after is done", res(report.Pending, "after file.y", "0644"), res(report.Pending, report.Exact, "0600"), ""},
 		{"what it comes after has drifted", res(report.Pending, report.Exact, "0644"), res(report.Pending, "after file.y", "0600"), "other changes would be made"},
+		{"an instance of a block that is known late", res(report.Pending, report.KnownLate, "a"), instance, ""},
+		{"an instance of what was no such block", res(report.Pending, report.Exact, "a"), instance, "does not have it"},
 		{"known late", res(report.Pending, report.KnownLate, "a"), res(report.Pending, report.KnownLate, "b"), ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -24,7 +24,6 @@ type Fate struct {
 	Notified []int32 // by which vertices: entries, and barriers that stand for one instance
 	Wide     bool    // the change has effects that nobody names
 	Stuck    bool    // an abandoned attempt still uses the resource
-	Refused  error   // of a prediction that was not approved
 	Bound    bool    // of a deferred entry: it is known what it became
 
 	instances map[string]*Fate // of one that is repeated, by their keys: what concerns them alone
