@@ -53,7 +53,7 @@ func TestClosed(t *testing.T) {
 			}
 			return out
 		}
-		if diff := cmp.Diff(names(long.Owed), names(short.Owed)); diff != "" || len(short.Owed) != 1 {
+		if diff := cmp.Diff(names(long.Owed.List()), names(short.Owed.List())); diff != "" || len(short.Owed) != 1 {
 			t.Error(diff)
 		}
 		if diff := cmp.Diff(long.Head, short.Head); diff != "" {

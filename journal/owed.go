@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"slices"
 	"time"
 
 	"github.com/nodeapply/apply/journal/internal/lines"
@@ -14,20 +15,10 @@ func (s *State) Owed(now time.Time) (func(target resources.Address) []resources.
 	if err != nil {
 		return nil, err
 	}
-	owed := map[resources.Address][]record.Debt{}
-	for _, d := range due(last, now) {
-		owed[d.Target.Address()] = append(owed[d.Target.Address()], d)
-	}
-	return func(target resources.Address) []resources.Address { return record.Sources(owed[target]) }, nil
+	return record.NewDebts(due(last, now)).Sources, nil
 }
 
 // due lists what is owed and not too old.
 func due(p record.Past, now time.Time) []record.Debt {
-	var out []record.Debt
-	for _, d := range p.Owed {
-		if now.Sub(d.Since) < keepDays*24*time.Hour {
-			out = append(out, d)
-		}
-	}
-	return out
+	return slices.DeleteFunc(p.Owed.List(), func(d record.Debt) bool { return now.Sub(d.Since) >= keepDays*24*time.Hour })
 }

@@ -6,10 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"path"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -30,7 +28,7 @@ type Run struct {
 	mu      sync.Mutex
 	log     *record.Log
 	begun   bool
-	owed    map[resources.Address][]record.Debt // by target
+	owed    record.Debts
 	touched map[resources.Address][]string
 	images  map[string]depth // how much of a name this run has kept
 	states  map[resources.Address]json.RawMessage
@@ -61,13 +59,11 @@ func (s *State) Begin(id, token, undoes string, now time.Time) (r *Run, warnings
 	}
 	r = &Run{
 		state: s, head: record.Run{ID: id, Started: now.UTC(), Token: token, Undoes: undoes},
-		owed: map[resources.Address][]record.Debt{}, touched: map[resources.Address][]string{}, images: map[string]depth{},
+		touched: map[resources.Address][]string{}, images: map[string]depth{},
 		states: map[resources.Address]json.RawMessage{}, before: last,
 	}
-	for _, d := range due(last, now) {
-		r.owed[d.Target.Address()] = append(r.owed[d.Target.Address()], d)
-		r.head.Owed = append(r.head.Owed, d)
-	}
+	r.head.Owed = due(last, now)
+	r.owed = record.NewDebts(r.head.Owed)
 	return r, warnings, nil
 }
 
@@ -101,7 +97,7 @@ func (r *Run) leftovers() (dirs []string, token string) {
 func (r *Run) Owed(target resources.Address) []resources.Address {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return record.Sources(r.owed[target])
+	return r.owed.Sources(target)
 }
 
 // open makes the run's file at the first record.
@@ -130,7 +126,7 @@ func (r *Run) Begin(ctx context.Context, a resources.Address, d resources.Diff, 
 	r.mu.Lock()
 	for _, target := range owes {
 		rec.Owes = append(rec.Owes, record.AddressOf(target))
-		r.owed[target] = append(r.owed[target], record.Debt{Target: record.AddressOf(target), Source: record.AddressOf(a), Since: now, Own: true})
+		r.owed.Owe(record.Debt{Target: record.AddressOf(target), Source: rec.Addr, Since: now, Own: true})
 	}
 	if _, known := r.states[a]; !known && rec.Restorable() {
 		r.states[a] = before
@@ -266,17 +262,16 @@ const traces = 1024
 
 // Divided strikes out what is owed to target, and notes it as owed to each of what target has become.
 func (r *Run) Divided(_ context.Context, target resources.Address, into []resources.Address) error {
-	r.mu.Lock()
-	debts := r.owed[target]
-	delete(r.owed, target)
-	for _, a := range into {
-		for _, d := range debts {
-			d.Target = record.AddressOf(a)
-			r.owed[a] = append(r.owed[a], d)
-		}
+	all := make([]record.Address, len(into))
+	for i, a := range into {
+		all[i] = record.AddressOf(a)
 	}
+	r.mu.Lock()
+	owed := len(r.owed[target]) > 0
+	r.owed.Divide(target, all)
+	delete(r.owed, target)
 	r.mu.Unlock()
-	if len(debts) == 0 {
+	if !owed {
 		return nil
 	}
 	l, err := r.open()
@@ -284,12 +279,8 @@ func (r *Run) Divided(_ context.Context, target resources.Address, into []resour
 		return err
 	}
 	to := record.AddressOf(target)
-	for some := range slices.Chunk(into, traces) {
-		rec := record.Divided{Target: to}
-		for _, a := range some {
-			rec.Into = append(rec.Into, record.AddressOf(a))
-		}
-		if err := l.Queue(record.Record{Divided: &rec}); err != nil {
+	for some := range slices.Chunk(all, traces) {
+		if err := l.Queue(record.Record{Divided: &record.Divided{Target: to, Into: some}}); err != nil {
 			return err
 		}
 	}
@@ -335,17 +326,7 @@ func (r *Run) Close() error {
 	r.log, r.failed = nil, errors.New("journal: closed")
 	if len(r.touched) == 0 {
 		// Without this record the next run has to read all of the journal: that it cannot be written is no failure.
-		_ = l.Append(context.Background(), record.Record{Closed: &record.Closed{Owed: r.debts()}})
+		_ = l.Append(context.Background(), record.Record{Closed: &record.Closed{Owed: r.owed.List()}})
 	}
 	return l.Close()
-}
-
-// debts lists what is owed now, the oldest first.
-func (r *Run) debts() []record.Debt {
-	all := slices.Concat(slices.Collect(maps.Values(r.owed))...)
-	slices.SortFunc(all, func(a, b record.Debt) int {
-		name := func(d record.Debt) string { return d.Target.Address().String() + " " + d.Source.Address().String() }
-		return cmp.Or(a.Since.Compare(b.Since), strings.Compare(name(a), name(b)))
-	})
-	return all
 }

@@ -139,7 +139,7 @@ func (f Folder) Closed(id string) (Past, bool) {
 	if head.Run == nil || head.Run.ID == "" || head.Run.Version > version || end.Closed == nil {
 		return Past{}, false
 	}
-	return Past{Head: *head.Run, Owed: end.Closed.Owed}, true
+	return Past{Head: *head.Run, Owed: NewDebts(end.Closed.Owed)}, true
 }
 
 // Read reads the journal of one run, as far as it is whole.

@@ -14,7 +14,7 @@ import (
 // Past is what the journal of an earlier run says.
 type Past struct {
 	Head  Run
-	Owed  []Debt // after the last record
+	Owed  Debts // after the last record
 	Ops   []Step
 	End   time.Time                 // of the last write to the journal
 	named map[string]*name          // what ops announce changes of
@@ -42,37 +42,24 @@ func (p *Past) add(r Record) error {
 		if r.Run.Version > version {
 			return fmt.Errorf("written by a newer version (%d)", r.Run.Version)
 		}
-		p.Head, p.Owed = *r.Run, r.Run.Owed
+		p.Head, p.Owed = *r.Run, NewDebts(r.Run.Owed)
 	case p.Head.ID == "":
 		return errors.New("the first record is missing")
 	case r.Begin != nil:
 		p.begin(r.Begin)
 		for _, target := range r.Begin.Owes {
-			p.Owed = append(p.Owed, Debt{Target: target, Source: r.Begin.Addr, Since: p.Head.Started})
+			p.Owed.Owe(Debt{Target: target, Source: r.Begin.Addr, Since: p.Head.Started})
 		}
 	case r.Op != nil:
 		p.op(r.Op)
 	case r.Ended != nil:
 		p.ended(r.Ended)
 	case r.Divided != nil:
-		p.divided(r.Divided)
+		p.Owed.Divide(r.Divided.Target.Address(), r.Divided.Into)
 	case r.Settled != nil:
-		target := r.Settled.Target.Address()
-		p.Owed = slices.DeleteFunc(slices.Clone(p.Owed), func(d Debt) bool { return d.Target.Address() == target })
+		delete(p.Owed, r.Settled.Target.Address())
 	}
 	return nil
-}
-
-// divided adds what each of those that a target has become is owed as well.
-func (p *Past) divided(d *Divided) {
-	for _, debt := range p.Owed {
-		if debt.Target.Address() != d.Target.Address() {
-			continue
-		}
-		for _, debt.Target = range d.Into {
-			p.Owed = append(p.Owed, debt)
-		}
-	}
 }
 
 // begin adds a step. Of what its type keeps of a resource the first one counts: a second attempt found what the first one had left.
@@ -127,15 +114,4 @@ func (p *Past) ended(e *Ended) {
 			p.left(n, &e.Files[i])
 		}
 	}
-}
-
-// Sources lists once each who owes, of the debts of earlier runs. Times do not tell which these are: a clock may have been set back.
-func Sources(debts []Debt) []resources.Address {
-	var out []resources.Address
-	for _, d := range debts {
-		if !d.Own && !slices.Contains(out, d.Source.Address()) {
-			out = append(out, d.Source.Address())
-		}
-	}
-	return out
 }

@@ -41,7 +41,7 @@ func TestPast(t *testing.T) {
 		t.Fatal(dmg, err)
 	}
 	due := []Debt{carried, {Target: named("b"), Source: named("a\xff"), Since: began}}
-	if diff := cmp.Diff(due, p.Owed); diff != "" {
+	if diff := cmp.Diff(due, p.Owed.List()); diff != "" {
 		t.Error(diff)
 	}
 	var left []string
@@ -59,7 +59,7 @@ func TestPast(t *testing.T) {
 	}
 	p, ok := f.Closed("1")
 	head.Version = version
-	if diff := cmp.Diff(Past{Head: head, Owed: due}, p, cmp.AllowUnexported(Past{})); diff != "" || !ok {
+	if diff := cmp.Diff(Past{Head: head, Owed: NewDebts(due)}, p, cmp.AllowUnexported(Past{})); diff != "" || !ok {
 		t.Errorf("closed: %v, %s", ok, diff)
 	}
 	if _, err := f.Create(head); err == nil || !strings.Contains(err.Error(), "exists") {
