@@ -1,7 +1,6 @@
 package journal
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,11 +10,9 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/host/local"
-	"github.com/nodeapply/apply/journal/internal/image"
+	"github.com/nodeapply/apply/journal/internal/change"
 	"github.com/nodeapply/apply/journal/internal/record"
 	"github.com/nodeapply/apply/resources"
 )
@@ -24,26 +21,17 @@ import (
 type Run struct {
 	state *State
 	head  record.Run
+	files *change.Files
 
-	mu      sync.Mutex
-	log     *record.Log
-	begun   bool
-	owed    record.Debts
-	touched map[resources.Address][]string
-	images  map[string]depth // how much of a name this run has kept
-	states  map[resources.Address]json.RawMessage
-	failed  error
+	mu     sync.Mutex
+	log    *record.Log
+	begun  bool
+	owed   record.Debts
+	states map[resources.Address]json.RawMessage
+	failed error
 
 	before record.Past // the newest run before this one
 }
-
-// depth is how much of what was at a name is kept. Content that is written after a change of the mode alone is the original still.
-type depth uint8
-
-const (
-	metadata depth = iota + 1
-	everything
-)
 
 // Begin starts the record of a run. The lock must be held. Token is what the names of the run's temporary files hold. Warnings tell what was
 // wrong with what earlier runs left.
@@ -59,8 +47,7 @@ func (s *State) Begin(id, token, undoes string, now time.Time) (r *Run, warnings
 	}
 	r = &Run{
 		state: s, head: record.Run{ID: id, Started: now.UTC(), Token: token, Undoes: undoes},
-		touched: map[resources.Address][]string{}, images: map[string]depth{},
-		states: map[resources.Address]json.RawMessage{}, before: last,
+		files: change.In(s.images), states: map[resources.Address]json.RawMessage{}, before: last,
 	}
 	r.head.Owed = due(last, now)
 	r.owed = record.NewDebts(r.head.Owed)
@@ -149,116 +136,16 @@ func (r *Run) Op(ctx context.Context, a resources.Address, v host.View, op host.
 	if op.Kind == host.OpRun || op.Kind == host.OpUnit || op.Kind == host.OpPublish {
 		return l.Append(ctx, record.Record{Op: &record.Op{Addr: record.AddressOf(a), Kind: string(op.Kind), Name: []byte(op.Name)}})
 	}
-	names, cut := []string{op.Name}, map[string]string(nil)
-	if op.Kind == host.OpRemove && op.All {
-		if names, cut, err = tree(v, op.Name); err != nil {
-			return err
-		}
-		slices.Reverse(names) // as they are removed, what is in a folder before the folder: an undo goes the other way
-	}
-	for {
-		n := min(len(names), batch)
-		records, err := r.imageRecords(ctx, a, v, op, names[:n])
-		if err != nil {
-			return err
-		}
-		for i, name := range names[:n] {
-			if pre := records[i].Op.Pre; pre != nil {
-				pre.Missing = cmp.Or(pre.Missing, cut[name])
-			}
-		}
-		if names = names[n:]; len(names) == 0 {
-			return l.Append(ctx, records...)
-		}
-		if err := l.Later(records...); err != nil {
-			return err
-		}
-	}
+	return r.files.Announce(ctx, l, a, v, op)
 }
 
-// batch is how many names of a folder are recorded at a time: only their records are in memory.
-const batch = 256
-
-// imageRecords makes the records of a change of the files of these names.
-func (r *Run) imageRecords(ctx context.Context, a resources.Address, v host.View, op host.Op, names []string) ([]record.Record, error) {
-	want := everything
-	if op.Kind == host.OpMeta {
-		want = metadata
-	}
-	records := make([]record.Record, len(names))
-	var g errgroup.Group
-	for i, name := range names {
-		rec := &record.Op{Addr: record.AddressOf(a), Kind: string(op.Kind), Name: []byte(name)}
-		records[i] = record.Record{Op: rec}
-		first := r.touch(a, name, want)
-		take := func() (err error) {
-			if rec.Pre, err = r.state.images.Take(ctx, v, name, want == everything); err != nil {
-				err = fmt.Errorf("pre-image of %s: %w; old content kept", name, err)
-			}
-			return err
-		}
-		switch {
-		case !first:
-		case op.Absent:
-			rec.Pre = image.Nothing()
-		default:
-			leave := r.state.images.Place(ctx)
-			if len(names) == 1 {
-				err := take()
-				leave()
-				return records, err
-			}
-			g.Go(func() error {
-				defer leave()
-				return take()
-			})
-		}
-	}
-	return records, g.Wait()
+// Ended records how the files that a changed were left.
+func (r *Run) Ended(_ context.Context, a resources.Address, v host.View) error {
+	return r.files.Ended(r.open, a, v)
 }
 
-// touch notes that a changes what is at a name; first: no more of it than want is kept as yet.
-func (r *Run) touch(a resources.Address, name string, want depth) (first bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	first = r.images[name] < want
-	r.images[name] = max(r.images[name], want)
-	r.touched[a] = append(r.touched[a], name)
-	return first
-}
-
-// Ended records how the files that a changed were left. Only an undo looks at that: nobody waits for the disk.
-func (r *Run) Ended(ctx context.Context, a resources.Address, v host.View) error {
-	r.mu.Lock()
-	names := r.touched[a]
-	delete(r.touched, a)
-	r.mu.Unlock()
-	if len(names) == 0 {
-		return nil
-	}
-	l, err := r.open()
-	if err != nil {
-		return err
-	}
-	slices.Sort(names)
-	for some := range slices.Chunk(slices.Compact(names), traces) {
-		rec := record.Ended{Addr: record.AddressOf(a)}
-		for _, name := range some {
-			t, err := image.TraceOf(v, name)
-			if err != nil {
-				return err
-			}
-			rec.Files = append(rec.Files, t)
-		}
-		if err := l.Later(record.Record{Ended: &rec}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// traces is how many files, or resources, one record tells of at most, so that it stays within lines.Max.
-const traces = 1024
+// many is how many resources one record tells of at most, so that it stays within lines.Max.
+const many = 1024
 
 // Divided strikes out what is owed to target, and notes it as owed to each of what target has become.
 func (r *Run) Divided(_ context.Context, target resources.Address, into []resources.Address) error {
@@ -279,7 +166,7 @@ func (r *Run) Divided(_ context.Context, target resources.Address, into []resour
 		return err
 	}
 	to := record.AddressOf(target)
-	for some := range slices.Chunk(all, traces) {
+	for some := range slices.Chunk(all, many) {
 		if err := l.Queue(record.Record{Divided: &record.Divided{Target: to, Into: some}}); err != nil {
 			return err
 		}
@@ -324,7 +211,7 @@ func (r *Run) Close() error {
 	}
 	l := r.log
 	r.log, r.failed = nil, errors.New("journal: closed")
-	if len(r.touched) == 0 {
+	if !r.files.Open() {
 		// Without this record the next run has to read all of the journal: that it cannot be written is no failure.
 		_ = l.Append(context.Background(), record.Record{Closed: &record.Closed{Owed: r.owed.List()}})
 	}

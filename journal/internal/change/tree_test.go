@@ -1,4 +1,4 @@
-package journal
+package change
 
 import (
 	"fmt"
@@ -50,13 +50,12 @@ func TestTreeThatIsTooDeep(t *testing.T) {
 
 // Of a folder with too much in it nothing is kept, and that is on record; what is beside it is kept.
 func TestTreeThatIsTooLarge(t *testing.T) {
-	s := open(t, t.TempDir())
-	r, _ := begin(t, s, "1")
+	files, folder, l := begin(t)
 	h := hosttest.New(t, "-- d/a/crowded/x --\n-- d/b/f --\n-- d/z --\n")
-	if err := r.Op(t.Context(), addr("a"), crowded{h}, host.Op{Kind: host.OpRemove, Name: "/d", All: true}); err != nil {
+	if err := files.Announce(t.Context(), l, addr, crowded{h}, host.Op{Kind: host.OpRemove, Name: "/d", All: true}); err != nil {
 		t.Fatal(err)
 	}
-	p, _, err := s.journals.Read("1")
+	p, _, err := folder.Read("1")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package journal
+package change
 
 import (
 	"fmt"
@@ -43,14 +43,13 @@ func TestManyImagesAtOnce(t *testing.T) {
 			}
 		}
 	}
-	s := open(t, t.TempDir())
-	r, _ := begin(t, s, "1")
+	kept, _, l := begin(t)
 	c := &crowd{View: h}
 	before := runtime.NumGoroutine()
 	var g errgroup.Group
 	for i := range folders {
 		g.Go(func() error {
-			return r.Op(t.Context(), addr("a"), c, host.Op{Kind: host.OpRemove, Name: fmt.Sprintf("/%d", i), All: true})
+			return kept.Announce(t.Context(), l, addr, c, host.Op{Kind: host.OpRemove, Name: fmt.Sprintf("/%d", i), All: true})
 		})
 	}
 	if err := g.Wait(); err != nil {
