@@ -270,11 +270,12 @@ func (t *trial) backAgain(before map[string]string, ended []*run) {
 	t.same("undoing all runs, killed ones too, gives back what was", before, t.look("tree"), ended...)
 }
 
-// successor has another manifest find what the first has left: whatever stands where something else is declared, it does what it plans, and an undo
-// gives back what was.
+// successor has another manifest find what the first has left: whatever stands where something else is declared, it does what it plans, and undos of
+// both, the last one first, give back what was.
 func (t *trial) successor() {
 	t.fresh()
-	t.converge()
+	empty := t.look("tree")
+	one := t.converge()
 	first := t.scene
 	defer func() { t.scene = first }()
 	t.scene = draw(t.seed + 1<<40)
@@ -288,6 +289,9 @@ func (t *trial) successor() {
 	t.idle(t.converge(), r)
 	if r.reversible() {
 		t.undo(r, before)
+	}
+	if t.scene = first; one.reversible() {
+		t.undo(one, empty)
 	}
 }
 
