@@ -117,3 +117,69 @@ func (st *stage) undoAll(t *testing.T) (found []string) {
 	}
 	return found
 }
+
+// TestUndoKilled kills an undo before every call that changes something: every file is as before the run or as after it then, and the next undo does the rest.
+func TestUndoKilled(t *testing.T) {
+	for _, s := range []scene{small, shared, large} {
+		t.Run(s.name, func(t *testing.T) {
+			base := onTmpfs(t)
+			step := 1
+			if !whole && s.name == "large" {
+				step = 9
+			}
+			kills, red := 0, 0
+			for k := 1; ; k += step {
+				st := s.set(t, base)
+				before := st.look(t)
+				if run := runProgram(t, limit, st.args...); run.code != 0 {
+					t.Fatalf("the run ends with %d:\n%s", run.code, run.output())
+				}
+				after := st.look(t)
+				undoing := st
+				undoing.args = []string{programs.apply, "--state-dir", st.state(), "undo"}
+				var at ptrace.Call
+				undoing.traced(t, func(c ptrace.Call) ptrace.Verdict {
+					if c.N == k {
+						at = c
+					}
+					return ptrace.Verdict{Kill: c.N == k}
+				})
+				if at.N == 0 {
+					break
+				}
+				kills++
+				var found []string
+				now := st.look(t)
+				for name := range union(before, after, now) {
+					if f := between(after[name], before[name], now[name], allowed(before, after, name)); f != "" {
+						found = append(found, name+": "+f)
+					}
+				}
+				found = append(found, st.finish(t)...)
+				found = append(found, differences("the next undo", before, st.look(t))...)
+				runProgram(t, limit, st.args...) // which sweeps the store
+				if found = append(found, st.leftovers(t)...); len(found) > 0 {
+					red++
+					t.Errorf("killed before %v:\n\t%s", at, strings.Join(found, "\n\t"))
+				}
+			}
+			record(t, "an undo, kill -9 before each changing call, "+s.name+" manifest", fmt.Sprintf("%d points, %d red", kills, red), "-")
+		})
+	}
+}
+
+// finish undoes the first run on record again, which may be undone already, and says what is wrong with that.
+func (st *stage) finish(t *testing.T) (found []string) {
+	t.Helper()
+	journals, err := filepath.Glob(filepath.Join(st.state(), "journal", "*.journal"))
+	if err != nil || len(journals) == 0 {
+		t.Fatal(journals, err)
+	}
+	id := strings.TrimSuffix(filepath.Base(journals[0]), ".journal")
+	end := runProgram(t, limit, programs.apply, "--state-dir", st.state(), "undo", id)
+	done := strings.Contains(end.stderr, "was undone already") || strings.Contains(end.stderr, "there is nothing that can be put back")
+	if end.code != 0 && !done {
+		found = append(found, fmt.Sprintf("the next undo ends with %d:\n%s", end.code, end.output()))
+	}
+	return found
+}

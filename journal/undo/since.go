@@ -11,17 +11,24 @@ import (
 
 // since tells whether what a run left at a name is there still. Where a later run has changed it and was undone that is another file, with the same content.
 type since struct {
-	end   time.Time                                // of the run's journal
-	later func() ([]map[string]image.Image, error) // what each of the later runs found, by name
+	end   time.Time // of the run's journal
+	later func() ([]laterRun, error)
+}
+
+// laterRun is what a later run did where it changed something, by name.
+type laterRun struct {
+	found map[string]image.Image
+	half  map[string]*record.Op // of an undo of this run that died: what it was at
+	end   time.Time
 }
 
 // newSince is of run id, whose journal ends at end. Other journals are read when they are needed.
 func newSince(journals record.Folder, id string, end time.Time) *since {
-	return &since{end, sync.OnceValues(func() ([]map[string]image.Image, error) { return foundAfter(journals, id) })}
+	return &since{end, sync.OnceValues(func() ([]laterRun, error) { return foundAfter(journals, id) })}
 }
 
 // foundAfter reads what the runs after run id found where they changed something.
-func foundAfter(journals record.Folder, id string) (all []map[string]image.Image, err error) {
+func foundAfter(journals record.Folder, id string) (all []laterRun, err error) {
 	ids, err := journals.IDs()
 	if err != nil {
 		return nil, err
@@ -34,20 +41,23 @@ func foundAfter(journals record.Folder, id string) (all []map[string]image.Image
 		if err != nil {
 			return nil, err
 		}
-		found := map[string]image.Image{}
+		l := laterRun{map[string]image.Image{}, map[string]*record.Op{}, p.End}
 		for _, st := range p.Ops {
 			if st.Op == nil || st.Op.Pre == nil {
 				continue
 			}
-			img, again := found[string(st.Op.Name)]
+			if p.Head.Undoes == id && st.After == nil {
+				l.half[string(st.Op.Name)] = st.Op
+			}
+			img, again := l.found[string(st.Op.Name)]
 			if !again {
 				img = *st.Op.Pre
 			} else if img.Sum == "" { // first its mode was changed, then its content
 				img.Sum, img.Missing = st.Op.Pre.Sum, st.Op.Pre.Missing
 			}
-			found[string(st.Op.Name)] = img
+			l.found[string(st.Op.Name)] = img
 		}
-		all = append(all, found)
+		all = append(all, l)
 	}
 	return all, nil
 }
@@ -55,13 +65,13 @@ func foundAfter(journals record.Folder, id string) (all []map[string]image.Image
 // refuses says why what is at the name of a step cannot be told from what others have made of it, "" if it is what the run left.
 func (s *since) refuses(v host.View, st record.Step, now image.Trace) (string, error) {
 	name := string(st.Op.Name)
+	is, err := v.Lstat(name)
+	if err != nil && st.After == nil {
+		return "", err
+	}
 	why, left := changedSince, st.After != nil && now.Same(*st.After)
 	if st.After == nil {
-		is, err := v.Lstat(name)
-		if err != nil {
-			return "", err
-		}
-		why, left = "the run died in the middle of it, and it may have changed since", s.died(st.Op, now.Kind, is.Changed)
+		why, left = "the run died in the middle of it, and it may have changed since", died(s.end, st.Op, now.Kind, is.Changed)
 	}
 	if left {
 		return "", nil
@@ -70,11 +80,14 @@ func (s *since) refuses(v host.View, st record.Step, now image.Trace) (string, e
 	if err != nil {
 		return "", err
 	}
-	for _, found := range later {
-		img, ok := found[name]
+	for _, l := range later {
+		img, ok := l.found[name]
 		switch {
-		case !ok, st.After != nil && !img.Was(*st.After), st.After == nil && !s.died(st.Op, img.Kind, img.Changed):
+		case !ok, st.After != nil && !img.Was(*st.After), st.After == nil && !died(s.end, st.Op, img.Kind, img.Changed):
 			continue
+		}
+		if op := l.half[name]; op != nil && died(l.end, op, now.Kind, is.Changed) {
+			return "", nil
 		}
 		if again, err := img.Again(v, name, now); err != nil || again {
 			return "", err
@@ -87,13 +100,13 @@ func (s *since) refuses(v host.View, st record.Step, now image.Trace) (string, e
 const atOnce = time.Second
 
 // died says whether what was at a name, of a kind and last changed at a time, is what a run left there that died before it could say so: nothing has changed
-// it since the run's last record.
-func (s *since) died(op *record.Op, kind string, changed time.Time) bool {
+// it since the run's last record, at end.
+func died(end time.Time, op *record.Op, kind string, changed time.Time) bool {
 	switch {
 	case kind == host.Absent.String():
 		return op.Kind == string(host.OpRemove)
 	case kind == host.Directory.String() && op.Pre.Kind == host.Absent.String():
 		return true // it stays where somebody else has put something into it
 	}
-	return !changed.IsZero() && !changed.After(s.end.Add(atOnce))
+	return !changed.IsZero() && !changed.After(end.Add(atOnce))
 }

@@ -21,7 +21,8 @@ import (
 func TestOneFileOfSeveralRuns(t *testing.T) {
 	for name, tc := range map[string]struct {
 		// do is done in turn. A run writes its id, after m its mode before that, after d it dies in it, after l long before; after b it has done it as
-		// one resource, and dies in it as another. u undoes a run, hand edits the file.
+		// one resource, and dies in it as another. x is an undo
+		// that dies when it has set the mode, xl long before. u undoes a run, hand edits the file.
 		do      string
 		refused string // of the last undo
 		want    string
@@ -35,6 +36,9 @@ func TestOneFileOfSeveralRuns(t *testing.T) {
 		"edited after the undo":      {do: "1 2 u2 hand u1", refused: changedSince, want: "hand"},
 		"one that died":              {do: "d1 2 u2 u1", want: "old"},
 		"one that died with another": {do: "b1 2 u2 u1", want: "old"},
+		"an undo that died":          {do: "1 x1 u1", want: "old"},
+		"edited, an undo that died":  {do: "1 hand x1 u1", refused: changedSince, want: "hand"},
+		"an undo that died long ago": {do: "1 xl1 u1", refused: changedSince, want: "1"},
 		"one that died long before":  {do: "l1 2 u2 u1", refused: "the run died in the middle of it, and it may have changed since", want: "1"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -80,11 +84,17 @@ func write(t *testing.T, h host.Host, content string) {
 // written is a run that writes its id.
 func written(t *testing.T, s *journal.State, h *hosttest.Host, id, how string) {
 	t.Helper()
-	mode := uint32(0o600)
+	mode, undoes := uint32(0o600), ""
+	if how[0] == 'x' {
+		id, undoes = "9", id
+	}
 	write := func(ctx context.Context, h host.Host) error {
 		var err error
-		if how[0] == 'm' {
+		if how[0] == 'm' || undoes != "" {
 			err = h.SetMeta(ctx, "/f", host.Meta{Mode: &mode})
+		}
+		if undoes != "" {
+			return err
 		}
 		return errors.Join(err, h.WriteFile(ctx, "/f", host.NewFile{Content: strings.NewReader(id)}))
 	}
@@ -92,7 +102,7 @@ func written(t *testing.T, s *journal.State, h *hosttest.Host, id, how string) {
 		recorded(t, s, h, id, write)
 		return
 	}
-	r, ctx := begin(t, s, id, ""), t.Context()
+	r, ctx := begin(t, s, id, undoes), t.Context()
 	err := errors.Join(r.Begin(ctx, motd, resources.Diff{}, nil, nil), write(ctx, host.Recording(h, recorder{r, motd})))
 	if how[0] == 'b' {
 		err = errors.Join(err, r.Ended(ctx, motd, h), r.Begin(ctx, issue, resources.Diff{}, nil, nil), write(ctx, host.Recording(h, recorder{r, issue})))
@@ -102,7 +112,7 @@ func written(t *testing.T, s *journal.State, h *hosttest.Host, id, how string) {
 		t.Fatal(err)
 	}
 	last := st.Changed.Add(-atOnce) // just about
-	if how[0] == 'l' {
+	if strings.Contains(how, "l") {
 		last = last.Add(-time.Hour)
 	}
 	if err := os.Chtimes(filepath.Join(s.Dir(), "journal", id+".journal"), last, last); err != nil {
