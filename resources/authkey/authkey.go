@@ -119,16 +119,23 @@ func (k *Key) Provides() []resources.Identity {
 	if k.Key != "" {
 		ids = append(ids, resources.Identity{Kind: "authorized_key", Name: k.User + "\n" + k.Key})
 	}
+	if k.Ensure == absent {
+		ids = append(ids, accounts.Belonging(k.User))
+	}
 	return ids
 }
 
-// Requires is the user, and the file where homes usually are.
+// Requires is the user, and the file where homes usually are. A key that is to go comes before a user that is to go.
 func (k *Key) Requires() []resources.Identity {
 	home := "/home/" + k.User
 	if k.User == "root" {
 		home = "/root"
 	}
-	return []resources.Identity{{Kind: "user", Name: k.User}, {Kind: "path", Name: home + "/.ssh/authorized_keys", Nearest: true}}
+	file := resources.Identity{Kind: "path", Name: home + "/.ssh/authorized_keys", Nearest: true}
+	if k.Ensure == absent {
+		return []resources.Identity{file}
+	}
+	return []resources.Identity{{Kind: "user", Name: k.User}, file}
 }
 
 // Touches is the file, of which the key is a part.

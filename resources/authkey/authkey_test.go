@@ -11,6 +11,7 @@ import (
 
 	"github.com/nodeapply/apply/host/hosttest"
 	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/internal/accounts"
 	"github.com/nodeapply/apply/resources/resourcetest"
 )
 
@@ -268,6 +269,13 @@ func TestIdentities(t *testing.T) {
 	a, b := declare(nil), declare(func(k *Key) { k.Name = "other" })
 	if a.Provides()[0] == b.Provides()[0] || a.Provides()[1] != b.Provides()[1] {
 		t.Errorf("one key under two names: %v, %v", a.Provides(), b.Provides())
+	}
+	gone := declare(func(k *Key) { k.Ensure = absent }) // before its user
+	if diff := cmp.Diff(append(a.Provides(), accounts.Belonging("bob")), gone.Provides()); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]resources.Identity{{Kind: "path", Name: file, Nearest: true}}, gone.Requires()); diff != "" {
+		t.Error(diff)
 	}
 }
 

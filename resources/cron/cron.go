@@ -109,11 +109,18 @@ func (c *Cron) times() []*Times {
 
 // Provides is the name in the user's crontab.
 func (c *Cron) Provides() []resources.Identity {
-	return []resources.Identity{{Kind: "cron", Name: c.User + " " + c.Name}}
+	ids := []resources.Identity{{Kind: "cron", Name: c.User + " " + c.Name}}
+	if c.Ensure == absent {
+		ids = append(ids, accounts.Belonging(c.User))
+	}
+	return ids
 }
 
-// Requires is the user.
+// Requires is the user. A job that is to go comes before a user that is to go.
 func (c *Cron) Requires() []resources.Identity {
+	if c.Ensure == absent {
+		return nil
+	}
 	return []resources.Identity{{Kind: "user", Name: c.User}}
 }
 
@@ -171,15 +178,22 @@ func (c *Cron) wanted(is *crontab.Job) *crontab.Job {
 	return w
 }
 
-// read reads the user's crontab; nil if the job is to be absent and the user is.
+// read reads the user's crontab; nil if the job is to be absent, and neither the user nor a crontab that outlived it is there.
 func (c *Cron) read(ctx context.Context, v host.View) (*crontab.Table, error) {
-	if _, err := v.LookupUser(ctx, c.User); err != nil {
-		if c.Ensure == absent && errors.Is(err, host.ErrUnknownAccount) {
-			return nil, nil
-		}
+	_, err := v.LookupUser(ctx, c.User)
+	gone := c.Ensure == absent && errors.Is(err, host.ErrUnknownAccount)
+	if err != nil && !gone {
 		return nil, &resources.AttrError{Attr: "user", Err: err}
 	}
-	return crontab.Read(v, c.User)
+	t, err := crontab.Read(v, c.User)
+	if err != nil || !gone {
+		return t, err
+	}
+	if !t.There() {
+		return nil, nil
+	}
+	t.Orphan = true
+	return t, nil
 }
 
 // find returns the job of that name, or one without a name that is like it; nil if there is none. A job that is to be absent is all of these.

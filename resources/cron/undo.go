@@ -22,10 +22,10 @@ type before struct {
 	All   bool         `json:"all,omitempty"`
 }
 
-// Before keeps the lines.
+// Before keeps the lines; none of a crontab that is edited as the file it is.
 func (c *Cron) Before(ctx context.Context, v host.View, _ resources.Diff) (json.RawMessage, error) {
 	t, err := c.read(ctx, v)
-	if err != nil {
+	if err != nil || t == nil || t.Orphan {
 		return nil, err
 	}
 	b := before{Name: c.Name, User: c.User}

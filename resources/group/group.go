@@ -79,10 +79,10 @@ func (g *Group) Provides() []resources.Identity {
 	return []resources.Identity{{Kind: "group", Name: g.Name}}
 }
 
-// Requires lists the members. A group that is to go comes after the user of its name, whose own group it probably is.
+// Requires lists the members. A group that is to go comes after the user of its name and after all users that are to go, whose own group it may be.
 func (g *Group) Requires() []resources.Identity {
 	if g.Ensure == absent {
-		return []resources.Identity{{Kind: "user", Name: g.Name}}
+		return []resources.Identity{{Kind: "user", Name: g.Name}, accounts.Leaver()}
 	}
 	ids := make([]resources.Identity, len(g.Members))
 	for i, m := range g.Members {

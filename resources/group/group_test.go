@@ -229,7 +229,7 @@ func TestIdentities(t *testing.T) {
 		t.Error(diff)
 	}
 	g.Ensure = absent
-	want[0].Name = "devs"
+	want = []resources.Identity{{Kind: "user", Name: "devs"}, accounts.Leaver()}
 	if diff := cmp.Diff(want, g.Requires()); diff != "" {
 		t.Error(diff)
 	}

@@ -133,13 +133,17 @@ func (u *User) folder() string {
 
 // Provides is the user.
 func (u *User) Provides() []resources.Identity {
-	return []resources.Identity{{Kind: "user", Name: u.Name}}
+	ids := []resources.Identity{{Kind: "user", Name: u.Name}}
+	if u.Ensure == absent {
+		ids = append(ids, accounts.Leaver())
+	}
+	return ids
 }
 
-// Requires lists the groups, the shell, and what is mounted where the home folder is made.
+// Requires lists the groups, the shell, and what is mounted where the home folder is made. A user that is to go comes after its jobs and keys that are to go.
 func (u *User) Requires() []resources.Identity {
 	if u.Ensure == absent {
-		return nil
+		return []resources.Identity{accounts.Belonging(u.Name)}
 	}
 	own := string(u.GID)
 	if own == "" {

@@ -321,7 +321,7 @@ func TestIdentities(t *testing.T) {
 		want []resources.Identity
 	}{
 		{"his own group", nil, []resources.Identity{{Kind: "group", Name: "bob"}}},
-		{"absent", declared["absent"], nil},
+		{"absent", declared["absent"], []resources.Identity{accounts.Belonging("bob")}},
 		{"all", declared["all"], []resources.Identity{
 			{Kind: "group", Name: "audio"}, {Kind: "group", Name: "video"}, {Kind: "path", Name: "/bin/bash"}, {Kind: "mount", Name: "/home/robert", Nearest: true},
 		}},
@@ -331,6 +331,9 @@ func TestIdentities(t *testing.T) {
 		}
 	}
 	if diff := cmp.Diff([]resources.Identity{{Kind: "user", Name: "bob"}}, declare(nil).Provides()); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]resources.Identity{{Kind: "user", Name: "bob"}, accounts.Leaver()}, declare(declared["absent"]).Provides()); diff != "" {
 		t.Error(diff)
 	}
 	if diff := cmp.Diff([]string{accounts.Lock}, declare(nil).Locks()); diff != "" {

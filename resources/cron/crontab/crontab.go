@@ -28,6 +28,8 @@ type Table struct {
 	file   *text.File // its name is "" where the node has no spool folder
 	header []string   // what crontab(1) put before it, see headerLines
 	user   string
+	// Orphan is set where there is no such user any more: crontab(1) does not know it, so the spool file is what is written.
+	Orphan bool
 }
 
 // Job is an entry of a crontab.
@@ -279,6 +281,9 @@ const exitMissing = 127
 
 // Install hands the crontab to crontab(1); where the node does not have it, the spool file is written.
 func (t *Table) Install(ctx context.Context, h host.Host) error {
+	if t.Orphan {
+		return t.strip(ctx, h)
+	}
 	program := host.Cmd{Args: []string{"crontab", "-u", t.user, "-"}, Stdin: strings.NewReader(t.file.String())}
 	out, err := h.Run(ctx, program)
 	switch {
@@ -307,6 +312,15 @@ func (t *Table) Remove(ctx context.Context, h host.Host) error {
 		return err
 	}
 	return tool.Failure(program, out)
+}
+
+// strip writes the spool file of nobody, which stays whose it was, and removes one without lines.
+func (t *Table) strip(ctx context.Context, h host.Host) error {
+	if t.Empty() {
+		return h.Remove(ctx, t.file.Name, false)
+	}
+	t.file.Lines = append(slices.Clone(t.header), t.file.Lines...)
+	return t.file.Write(ctx, h, host.Meta{})
 }
 
 // write writes the spool file, the user's own and readable to nobody else.

@@ -24,6 +24,14 @@ const (
 // Lock is the lock of whoever changes users or groups: the programs that do so lock each other out, and give up after a while.
 const Lock = passwd
 
+// Leaver is who a group that is to go comes after: every user that is to go may have it as its own.
+func Leaver() resources.Identity { return resources.Identity{Kind: "user that goes", Shared: true} }
+
+// Belonging is what a user that is to go comes after: what of it has to go while the user is still known.
+func Belonging(user string) resources.Identity {
+	return resources.Identity{Kind: "of the user", Name: user, Shared: true}
+}
+
 // Programs is an error where the node has no useradd(8): the others come with it. What BusyBox has in its place can change nothing of an account.
 func Programs(v host.FileReader) error {
 	for _, dir := range []string{"/usr/sbin", "/sbin", "/usr/bin", "/bin"} {
