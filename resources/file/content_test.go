@@ -47,6 +47,18 @@ func TestValidateCmd(t *testing.T) {
 			t.Errorf("the error is %q", err)
 		}
 	})
+	t.Run("fails, and an earlier backup stays", func(t *testing.T) {
+		h := hosttest.New(t, "-- dir/x --\nold\n-- dir/x.bak --\nolder\n", hosttest.RealCommands)
+		bak := func(f *file.File) { f.Backup = ".bak" }
+		resourcetest.Refuses(t, h, made("/dir/x", content("bad\n"), validate("grep -q good $ROOT/%"), bak))
+		if got := h.Content("/dir/x.bak"); got != "older\n" {
+			t.Errorf("the backup is %q", got)
+		}
+		resourcetest.Converges(t, h, made("/dir/x", content("good\n"), validate("grep -q good $ROOT/%"), bak))
+		if got := h.Content("/dir/x.bak"); got != "old\n" {
+			t.Errorf("the backup is %q", got)
+		}
+	})
 	t.Run("nothing new, nothing validated", func(t *testing.T) {
 		h := hosttest.New(t, "-- dir/x --\nsame\n")
 		resourcetest.Converges(t, h, made("/dir/x", content("same\n"), validate("false")))

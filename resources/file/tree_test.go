@@ -78,6 +78,10 @@ func TestTree(t *testing.T) {
 			made("/dir/x", purge, force, managed("/dir/x", "/dir/x/sub/theirs", "/dir/x/theirs")),
 			"x/ 0755, x/sub/ 0755, x/sub/theirs 0644 T, x/theirs 0644 T", nil,
 		},
+		"a folder kept for what others manage in it has the mode too": {
+			"-- dir/x/gone --\n-- dir/x/sub/deep/theirs 0600 --\nT\n", made("/dir/x", purge, force, mode("0640"), managed("/dir/x", "/dir/x/sub/deep/theirs")),
+			"x/ 0750, x/sub/ 0750, x/sub/deep/ 0750, x/sub/deep/theirs 0600 T", nil,
+		},
 		"what others manage is not copied over": {
 			src + "-- dir/x/a --\ntheirs\n", made("/dir/x", recurse, limit(1), source("/src"), managed("/dir/x/a")), "x/ 0755, x/a 0644 theirs, x/sub/ 0755", nil,
 		},

@@ -194,6 +194,9 @@ func (t *walk) found(ctx context.Context, l level, base, name string, below bool
 		t.Note(fmt.Sprintf("%s: not managed, kept: %s is a mount point", name, point))
 		return nil
 	case st.Kind == host.Directory && below:
+		if _, err := t.Visit(ctx, Name{Path: name}, at); err != nil {
+			return err
+		}
 		return t.descend(ctx, inside)
 	}
 	_, err = t.Visit(ctx, Name{Path: name, Purge: true}, at)

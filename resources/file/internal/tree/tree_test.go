@@ -29,7 +29,7 @@ func TestWalk(t *testing.T) {
 		"one level":               {walk: Walk{Limit: new(1)}, source: "/from", want: "a=file b c.bak d=directory e l=link:d; pipe: fifo, not copied"},
 		"purged":                  {walk: Walk{Purge: true}, source: "/from", want: "a=file -b -c.bak d=directory d/x=file -d/y l=link:d; e: not managed, kept with all that is in it: purging directories needs force; pipe: fifo, not copied"},
 		"purged by force":         {walk: Walk{Purge: true, Force: true}, source: "/from", want: "a=file -b -c.bak d=directory d/x=file -d/y -e l=link:d; pipe: fifo, not copied"},
-		"of another resource":     {walk: Walk{Purge: true, Force: true}, source: "/from", managed: "/to/e/w", want: "a=file -b -c.bak d=directory d/x=file -d/y -e/z l=link:d; pipe: fifo, not copied"},
+		"of another resource":     {walk: Walk{Purge: true, Force: true}, source: "/from", managed: "/to/e/w", want: "a=file -b -c.bak d=directory d/x=file -d/y e -e/z l=link:d; pipe: fifo, not copied"},
 		"copies of earlier files": {walk: Walk{Purge: true, Backup: func(base string) bool { return path.Ext(base) == ".bak" }}, want: "-a -b; d: not managed, kept with all that is in it: purging directories needs force; e: not managed, kept with all that is in it: purging directories needs force"},
 		"ignored":                 {walk: Walk{Ignores: func(base string) bool { return base == "d" || base == "a" }}, source: "/from", want: "b c.bak e e/z l=link:d; pipe: fifo, not copied"},
 	} {

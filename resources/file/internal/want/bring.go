@@ -63,8 +63,10 @@ func (t *Thing) replace(ctx context.Context, h host.Host, st host.Stat, kind hos
 			return err
 		}
 	}
-	if err := t.Backup.Keep(ctx, h, t.Name, st); err != nil {
-		return err
+	if kind != host.Regular { // else as it is written
+		if err := t.Backup.Keep(ctx, h, t.Name, st); err != nil {
+			return err
+		}
 	}
 	var inTheWay bool // of what is made: nothing but a link, a pipe or a file can be renamed over
 	switch st.Kind {
@@ -104,17 +106,27 @@ func (t *Thing) replace(ctx context.Context, h host.Host, st host.Stat, kind hos
 
 // write gives the file at t.Name its content.
 func (t *Thing) write(ctx context.Context, h host.Host, st host.Stat, meta host.Meta) error {
-	if st.Kind == host.Regular {
-		if err := t.Backup.Keep(ctx, h, t.Name, st); err != nil {
-			return err
-		}
-	}
 	new, err := t.Body.Open(ctx, h)
 	if err != nil {
 		return &resources.AttrError{Attr: "source", Err: err}
 	}
 	defer new.Close()
-	return h.WriteFile(ctx, t.Name, host.NewFile{Content: new, Meta: meta, Validate: content.Judge(h, t.ValidateCmd)})
+	judge := content.Judge(h, t.ValidateCmd)
+	if judge == nil {
+		err = t.Backup.Keep(ctx, h, t.Name, st)
+	} else { // what is refused does not cost an earlier copy
+		valid := judge
+		judge = func(ctx context.Context, name string) error {
+			if err := valid(ctx, name); err != nil {
+				return err
+			}
+			return t.Backup.Keep(ctx, h, t.Name, st)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return h.WriteFile(ctx, t.Name, host.NewFile{Content: new, Meta: meta, Validate: judge})
 }
 
 // link makes t.Name a link to t.Target. Its owner stays what it was unless another is declared.
