@@ -121,6 +121,21 @@ func TestExitError(t *testing.T) {
 	}
 }
 
+// What dpkg and a package's script say is told, not what apt says of everything.
+func TestDetail(t *testing.T) {
+	const told = "Reading package lists...\nSetting up first (1) ...\n\rSetting up guilty (1) ...\r\nno innocent\ndpkg: error processing package guilty (--configure):\n installed guilty package post-installation script subprocess returned error exit status 1\n"
+	for name, tc := range map[string]struct{ out, want string }{
+		"dpkg":  {told + "Errors were encountered while processing:\n guilty\n", "Setting up guilty (1) ...\nno innocent\ndpkg: error processing package guilty (--configure):\n installed guilty package post-installation script subprocess returned error exit status 1"},
+		"apt":   {"Reading package lists...\nBuilding dependency tree...\n", ""},
+		"a lot": {"Setting up a\n" + strings.Repeat("x\n", 2*detailLines) + "Errors were encountered while processing:\n a\n", strings.TrimSpace(strings.Repeat("x\n", detailLines))},
+	} {
+		err := &ExitError{Output: host.Output{ExitCode: 100, Stdout: []byte(tc.out)}}
+		if diff := cmp.Diff(tc.want, err.Detail()); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+}
+
 // What comes is there before what goes has gone, and after that where the two conflict.
 func TestExchange(t *testing.T) {
 	bad := errors.New("bad")

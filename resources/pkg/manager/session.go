@@ -67,6 +67,31 @@ func (e *ExitError) Error() string {
 	return text
 }
 
+// detailLines bounds [ExitError.Detail].
+const detailLines = 10
+
+// Detail is what dpkg printed last before it gave up: which package's script failed, and what that had to say. Of other failures the Reason says it all.
+func (e *ExitError) Detail() string {
+	told, _, ok := strings.Cut(string(e.Output.Stdout), "Errors were encountered while processing:")
+	if !ok {
+		return ""
+	}
+	var lines []string
+	for line := range strings.Lines(told) {
+		line = strings.TrimRight(line, "\r\n")
+		line = line[1+strings.LastIndexByte(line, '\r'):] // of a progress, how far it came
+		for _, begin := range []string{"Setting up ", "Preparing to unpack ", "Removing ", "Purging "} {
+			if strings.HasPrefix(line, begin) { // the next package
+				lines = nil
+			}
+		}
+		if line != "" {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines[max(0, len(lines)-detailLines):], "\n")
+}
+
 // lockPoll is how often a held lock is tried again.
 const lockPoll = time.Second
 

@@ -110,3 +110,17 @@ func TestUnitWithOwnStatus(t *testing.T) {
 		})
 	}
 }
+
+// What a command of the manifest says of its failure is told, and the unit's journal where it says nothing.
+func TestOwnCommandFails(t *testing.T) {
+	for said, want := range map[string]string{"unknown directive": "unknown directive", "": "started an hour ago"} {
+		h := hosttest.New(t, "")
+		h.AddUnits(hosttest.Unit{Unit: host.Unit{Name: "app.service", ActiveState: "active"}, Log: "started an hour ago"})
+		h.Answer("/bin/sh -c check", 1, said)
+		err := New(Systemd, Definition{Name: "app", OnRefresh: host.Restart, Restart: "check"}).Refresh(t.Context(), h)
+		var d interface{ Detail() string }
+		if err == nil || err.Error() != "restart: exit code 1" || !errors.As(err, &d) || d.Detail() != want {
+			t.Errorf("want %q, got %v (%#v)", want, err, d)
+		}
+	}
+}

@@ -2,11 +2,13 @@ package initsystem
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/resources"
 )
 
 // logLines is how much of a unit's journal is quoted when a job fails.
@@ -195,10 +197,11 @@ func (p systemd) runsByStatus(ctx context.Context, h host.Host) (bool, error) {
 	return false, err
 }
 
-// explain adds the unit's last log lines to an error.
+// explain adds the unit's last log lines to an error, unless it is a command's that said itself what went wrong.
 func (p systemd) explain(ctx context.Context, v host.View, err error) error {
-	if err == nil {
-		return nil
+	var told *resources.CommandError
+	if err == nil || errors.As(err, &told) && strings.TrimSpace(told.Tail) != "" {
+		return err
 	}
 	// The deadline may have passed: the log is asked for all the same, briefly.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
