@@ -67,6 +67,50 @@ func (r *Reader) Names(e *catalog.Entry) []string {
 	return []string{e.Addr.Title}
 }
 
+// Named says whether the entry's type has a naming attribute.
+func (r *Reader) Named(e *catalog.Entry) bool {
+	return e.Resource == nil || slices.ContainsFunc(r.fieldsOf(reflect.ValueOf(e.Resource).Elem().Type()), func(f field) bool { return f.title })
+}
+
+// Which is what, beside its name, says which thing of the node an entry is about: the user of a job, the file of a line.
+func (r *Reader) Which(e *catalog.Entry) string {
+	if e.Resource == nil {
+		return ""
+	}
+	v := reflect.ValueOf(e.Resource).Elem()
+	var attrs []Attr
+	for _, f := range r.fieldsOf(v.Type()) {
+		if fv := v.FieldByIndex(f.index); !fv.IsZero() && !f.title {
+			attrs = append(attrs, Attr{f.name, text(fv, true)})
+		}
+	}
+	return Which(e.Addr.Type, attrs)
+}
+
+// Which is the same of the attributes of a block, such as one that removes the thing.
+func Which(kind string, attrs []Attr) string {
+	var b strings.Builder
+	for _, a := range attrs {
+		if !distinguishes(kind, a.Name) {
+			continue
+		}
+		text := a.Text
+		if kind == "host" && a.Name == "ip" {
+			text = family(text)
+		}
+		b.WriteString(a.Name + " = " + text + "\n")
+	}
+	return b.String()
+}
+
+// family is the kind of an address: a host has an entry for each, and another address of the kind is a change of it.
+func family(ip string) string {
+	if strings.Contains(ip, ":") {
+		return "IPv6"
+	}
+	return "IPv4"
+}
+
 // distinguishes says which attributes, beside the naming and the required ones, say which thing of the node is meant.
 func distinguishes(kind, attr string) bool {
 	switch attr {
@@ -78,7 +122,7 @@ func distinguishes(kind, attr string) bool {
 		return kind == "host" || kind == "repo"
 	case "ip": // of which kind the address is
 		return kind == "host"
-	case "line", "match":
+	case "path", "line", "match":
 		return kind == "line"
 	case "type", "key":
 		return kind == "authorized_key"

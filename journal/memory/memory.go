@@ -173,48 +173,6 @@ func newer(info fs.FileInfo, since time.Time) bool {
 	return ok && time.Unix(st.Ctim.Unix()).After(since)
 }
 
-// Orphans lists what the last manifest from this source brought and this one does not declare.
-func (mem *Memory) Orphans() []report.Orphan {
-	if mem.before == nil || mem.same() {
-		return nil
-	}
-	old, err := mem.before.resources()
-	if err != nil {
-		mem.m.Warn(err.Error() + "; nothing is known of orphans and drift")
-		return nil
-	}
-	type thing struct{ kind, name string }
-	now := map[thing]bool{}
-	for _, e := range mem.m.Catalog.Entries() {
-		for _, name := range mem.reader.Names(e) {
-			now[thing{e.Addr.Type, name}] = true
-		}
-	}
-	var out []report.Orphan
-	blocks := declared.Blocks{Types: mem.m.Types}
-	for _, r := range old {
-		var removal []declared.Attr
-		if len(r.Removal) > 0 && json.Unmarshal(r.Removal, &removal) != nil {
-			continue
-		}
-		o := report.Orphan{Address: r.Address}
-		gone := false
-		for _, name := range r.Names {
-			if now[thing{r.Address.Type, name}] {
-				continue
-			}
-			gone = true
-			if len(removal) > 0 {
-				o.Removal += blocks.Block(r.Address.Type, name, removal)
-			}
-		}
-		if gone {
-			out = append(out, o)
-		}
-	}
-	return out
-}
-
 // Save keeps what the run leaves.
 func (mem *Memory) Save(state *journal.State, rep *report.Report) error {
 	if mem.same() && mem.before.whole && rep.Outcome() == report.Unchanged && len(rep.Results) == len(mem.sums) {

@@ -1,0 +1,108 @@
+package memory
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/nodeapply/apply/catalog"
+	"github.com/nodeapply/apply/report"
+	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/cron"
+	"github.com/nodeapply/apply/resources/file"
+	"github.com/nodeapply/apply/resources/hosts"
+	"github.com/nodeapply/apply/resources/line"
+)
+
+func entryOf(title, instance string, typ resources.Type, set func(resources.Resource)) *catalog.Entry {
+	r := typ.New(title)
+	set(r)
+	return &catalog.Entry{Addr: resources.Address{Type: typ.Name, Title: title, Instance: instance}, Resource: r}
+}
+
+func jobOf(title, instance, user, ensure string) *catalog.Entry {
+	return entryOf(title, instance, cron.Type(), func(r resources.Resource) {
+		c := r.(*cron.Cron)
+		c.User, c.Command, c.Ensure = user, "true", ensure
+	})
+}
+
+func lineOf(title, instance, text string) *catalog.Entry {
+	return entryOf(title, instance, line.Type(), func(r resources.Resource) {
+		l := r.(*line.Line)
+		l.Path, l.Line = "/etc/hosts", text
+	})
+}
+
+func hostOf(title, ip string) *catalog.Entry {
+	return entryOf(title, "", hosts.Type(), func(r resources.Resource) {
+		h := r.(*hosts.Host)
+		h.Name, h.IP = "peer", ip
+	})
+}
+
+func linkOf(path string) *catalog.Entry {
+	return entryOf(path, "", file.Type(), func(r resources.Resource) { r.(*file.File).Target = "x" })
+}
+
+func purgedOf(path string, noop bool) *catalog.Entry {
+	e := entryOf(path, "", file.Type(), func(r resources.Resource) {
+		f := r.(*file.File)
+		f.Ensure, f.Recurse, f.Purge = "directory", true, true
+	})
+	e.Noop = noop
+	return e
+}
+
+// A thing is told from another by more than its title, and what is purged is not left.
+func TestOrphans(t *testing.T) {
+	for name, tc := range map[string]struct {
+		before, now []*catalog.Entry
+		want        string
+	}{
+		"a job of one of two users": {
+			[]*catalog.Entry{jobOf("j", `["a"]`, "a", "present"), jobOf("j", `["b"]`, "b", "present")}, []*catalog.Entry{jobOf("j", `["a"]`, "a", "present")}, `cron.j["b"]`,
+		},
+		"a job that is to be absent by another title": {
+			[]*catalog.Entry{jobOf("j", `["a"]`, "a", "present")}, []*catalog.Entry{jobOf("j", "", "a", "absent")}, "",
+		},
+		"a job that is another user's now": {[]*catalog.Entry{jobOf("j", "", "a", "present")}, []*catalog.Entry{jobOf("j", "", "b", "present")}, ""},
+		"one of two lines": {
+			[]*catalog.Entry{lineOf("l", `["a"]`, "a"), lineOf("l", `["b"]`, "b")}, []*catalog.Entry{lineOf("l", `["b"]`, "b")}, `line.l["a"]`,
+		},
+		"a line that is called otherwise": {[]*catalog.Entry{lineOf("l", "[0]", "a")}, []*catalog.Entry{lineOf("other", "", "a")}, ""},
+		"a line that says something else": {[]*catalog.Entry{lineOf("l", "", "a")}, []*catalog.Entry{lineOf("l", "", "b")}, ""},
+		"one of two kinds of address":     {[]*catalog.Entry{hostOf("v4", "10.0.0.1"), hostOf("v6", "fd00::1")}, []*catalog.Entry{hostOf("v4", "10.0.0.1")}, "host.v6"},
+		"another address of that kind":    {[]*catalog.Entry{hostOf("v4", "10.0.0.1")}, []*catalog.Entry{hostOf("other", "10.0.0.2")}, ""},
+		"what is purged":                  {[]*catalog.Entry{purgedOf("/d", false), linkOf("/d/l")}, []*catalog.Entry{purgedOf("/d", false)}, ""},
+		"what only would be":              {[]*catalog.Entry{linkOf("/d/l")}, []*catalog.Entry{purgedOf("/d", true)}, `file["/d/l"]`},
+		"what goes with its folder":       {[]*catalog.Entry{linkOf("/d/l")}, []*catalog.Entry{entryOf("/d", "", file.Type(), func(r resources.Resource) { r.(*file.File).Ensure = "absent" })}, ""},
+		"what is beside it":               {[]*catalog.Entry{linkOf("/d2")}, []*catalog.Entry{purgedOf("/d", false)}, `file["/d2"]`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			state := open(t)
+			manifest := func(entries []*catalog.Entry) Manifest {
+				c, problems := catalog.New(entries, nil, func(resources.Address) bool { return false })
+				if len(problems) > 0 {
+					t.Fatal(problems)
+				}
+				return Manifest{Source: "/site/main.hcl", Catalog: c, Warn: func(text string) { t.Error(text) }}
+			}
+			rep := &report.Report{}
+			for _, e := range tc.before {
+				rep.Results = append(rep.Results, &report.Result{Address: e.Addr, Outcome: report.Changed})
+			}
+			if err := Read(state, manifest(tc.before)).Save(state, rep); err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, o := range Read(state, manifest(tc.now)).Orphans() {
+				got = append(got, o.Address.String())
+			}
+			if diff := cmp.Diff(tc.want, strings.Join(got, " ")); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
