@@ -13,11 +13,14 @@ const readLimit = 64 << 20
 
 // ReadFile returns the whole content of a regular file of the system, such as /etc/fstab, or of what a link there leads to; "" if there is none.
 func ReadFile(v FileReader, name string) (string, error) {
-	name, st, err := Resolve(v, name)
-	if err != nil || st.Kind == Absent {
-		return "", err
+	real, st, err := Resolve(v, name)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", name, err)
 	}
-	content, _, err := ReadRegular(v, name)
+	if st.Kind == Absent {
+		return "", nil
+	}
+	content, _, err := ReadRegular(v, real)
 	return content, err
 }
 
@@ -27,8 +30,12 @@ func ReadRegular(v FileReader, name string) (string, Stat, error) {
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return "", Stat{}, nil
 	}
-	if err != nil {
+	var other *NotFileError
+	switch {
+	case errors.As(err, &other): // which has the name
 		return "", Stat{}, err
+	case err != nil:
+		return "", Stat{}, fmt.Errorf("%s: %w", name, err)
 	}
 	defer f.Close()
 	b, err := io.ReadAll(io.LimitReader(f, readLimit+1))

@@ -49,13 +49,22 @@ func (r *Reason) text(b *strings.Builder, indent string) {
 		c.text(b, indent)
 	}
 	for _, n := range r.NotifiedBy {
-		fmt.Fprintf(b, "%snotified by %s%s: %s\n", indent, report.Printable(n.Address.String()), inBrackets(n.Relation), n.Outcome)
+		fmt.Fprintf(b, "%snotified by %s%s: %s\n", indent, report.Printable(n.Address.String()), inBrackets(n.Relation), n.notifying())
 		n.text(b, indent+"    ")
 	}
 	if r.Because != nil {
 		fmt.Fprintf(b, "%sbecause of %s%s: %s\n", indent, report.Printable(r.Because.Address.String()), inBrackets(r.Because.Pos), r.Because.Outcome)
 		r.Because.text(b, indent+"    ")
 	}
+}
+
+// notifying is how a result came to notify another. One that changed nothing did so in an earlier run, which did not come to the refresh.
+func (r *Reason) notifying() string {
+	switch r.Outcome {
+	case report.Changed, report.Refreshed, report.Pending:
+		return string(r.Outcome)
+	}
+	return fmt.Sprintf("%s, what it changed in an earlier run was still owed", r.Outcome)
 }
 
 func (c *Cause) text(b *strings.Builder, indent string) {

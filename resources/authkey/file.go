@@ -99,7 +99,7 @@ func read(v host.View, user host.User) (*text.File, error) {
 	f := &text.File{Name: path.Join(user.Home, ".ssh/authorized_keys")}
 	st, err := v.Lstat(f.Name)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", f.Name, err)
 	}
 	switch st.Kind {
 	case host.Absent:

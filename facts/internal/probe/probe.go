@@ -44,13 +44,7 @@ func (n *Node) Hardware() string {
 }
 
 // File is the content of a file, "" if it is not there.
-func (n *Node) File(name string) (string, error) {
-	s, err := host.ReadFile(n.View, name)
-	if err != nil {
-		return "", fmt.Errorf("%s: %w", name, err)
-	}
-	return s, nil
-}
+func (n *Node) File(name string) (string, error) { return host.ReadFile(n.View, name) }
 
 // Word is the content of a file of one value, without what is around it; "" if it is not there or not for us to read.
 func (n *Node) Word(name string) string {

@@ -8,6 +8,7 @@ package crontab
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -62,7 +63,7 @@ func Read(v host.View, user string) (*Table, error) {
 	for _, dir := range spools {
 		st, err := v.Lstat(dir)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%s: %w", dir, err)
 		}
 		if st.Kind == host.Directory {
 			t.file.Name = path.Join(dir, user)
@@ -73,8 +74,11 @@ func Read(v host.View, user string) (*Table, error) {
 		return t, nil
 	}
 	st, err := v.Lstat(t.file.Name)
-	if err != nil || st.Kind == host.Absent {
-		return t, err
+	if err != nil {
+		return t, fmt.Errorf("%s: %w", t.file.Name, err)
+	}
+	if st.Kind == host.Absent {
+		return t, nil
 	}
 	if t.file, err = text.ReadHere(v, t.file.Name); err != nil {
 		return t, err
