@@ -138,6 +138,9 @@ func Temporary(name, token string) bool {
 	return token != "" && strings.HasPrefix(name, TempPrefix+token+".")
 }
 
+// ErrReplaced is wrapped by the error of WriteFile where something else than NewFile.Was is at the name by now.
+var ErrReplaced = errors.New("somebody replaced it meanwhile")
+
 // NewFile is the content and the metadata of a file to be written.
 type NewFile struct {
 	Content io.Reader // a [Draft] becomes the file itself

@@ -230,6 +230,21 @@ func TestWriteFileWhatItWas(t *testing.T) {
 	}
 }
 
+// Nor is it put in the place of one that came while the new file was made.
+func TestWriteFileWhatItWasUntilTheEnd(t *testing.T) {
+	h := hosttest.New(t, "-- a 0600 --\nold\n")
+	_, was, err := host.ReadRegular(h, "/a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := content("mine\n")
+	f.Was = &was
+	f.Validate = func(ctx context.Context, _ string) error { return h.WriteFile(ctx, "/a", content("another's\n")) }
+	if err := h.WriteFile(t.Context(), "/a", f); !errors.Is(err, host.ErrReplaced) || h.Content("/a") != "another's\n" {
+		t.Errorf("got %v, and %q", err, h.Content("/a"))
+	}
+}
+
 // TestAnnounce: who is told of a write before sees what was there and no other name beside it, whether the new file has one by then or not; and can refuse.
 func TestAnnounce(t *testing.T) {
 	refused := errors.New("refused")

@@ -211,8 +211,19 @@ func (f *found) bodies(at []int) string {
 	return strings.Join(lines, "\n")
 }
 
-// Apply edits the file.
+// edits bounds how often a file is edited anew that somebody else has written meanwhile.
+const edits = 10
+
+// Apply edits the file. The lock is of its name: whoever edits it by another one, through a link, is noticed as it is written.
 func (l *Line) Apply(ctx context.Context, h host.Host, _ resources.Diff) error {
+	for n := 1; ; n++ {
+		if err := l.edit(ctx, h); n == edits || !errors.Is(err, host.ErrReplaced) {
+			return err
+		}
+	}
+}
+
+func (l *Line) edit(ctx context.Context, h host.Host) error {
 	f, err := l.look(h) // under the lock: another line may have been written since the check
 	if err != nil {
 		return err

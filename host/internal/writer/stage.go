@@ -114,11 +114,29 @@ func (n *writing) publish(fd int) error {
 		}
 		n.temp = temp
 	}
-	if err := unix.Renameat(n.dir, n.temp, n.dir, n.base); err != nil {
-		return n.w.Failed("rename", err)
+	if err := n.over(); err != nil {
+		return err
 	}
 	n.temp, n.visible = "", true
 	return n.w.still(n.dir, n.base, fd, n.name)
+}
+
+// over renames the new file over the old one. What was made from the old one's content replaces that very file: two who edit one file by two names
+// would otherwise each take away what the other has written.
+func (n *writing) over() error {
+	if n.f.Was != nil {
+		n.w.putting.Lock()
+		defer n.w.putting.Unlock()
+		fd, _, err := n.there()
+		if err != nil {
+			return err
+		}
+		defer unix.Close(fd)
+	}
+	if err := unix.Renameat(n.dir, n.temp, n.dir, n.base); err != nil {
+		return n.w.Failed("rename", err)
+	}
+	return nil
 }
 
 // appear is publish where nothing was.

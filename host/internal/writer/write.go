@@ -26,7 +26,8 @@ type Writer struct {
 	root    *beneath.Root
 	token   string
 	sync    *syncer.Group
-	buffers sync.Pool // of *[]byte, for contents on their way
+	putting sync.Mutex // held from the last look at what is replaced to the rename, by those who made the new file from the old
+	buffers sync.Pool  // of *[]byte, for contents on their way
 }
 
 // New returns a Writer of the files below root, which r reads.
@@ -211,7 +212,7 @@ func (n *writing) there() (int, *unix.Stat_t, error) {
 }
 
 func replaced(name string) error {
-	return fmt.Errorf("write: %s: somebody replaced it meanwhile", name)
+	return fmt.Errorf("write: %s: %w", name, host.ErrReplaced)
 }
 
 // same says whether the two are of one file. A freed inode may be used again, by somebody else.
