@@ -42,6 +42,7 @@ func TestKernel(t *testing.T) {
 	t.Run("options", func(t *testing.T) { n.options(t, a) })
 	t.Run("failures", func(t *testing.T) { n.failures(t, a, b) })
 	t.Run("stacked", func(t *testing.T) { n.stacked(t, a, b) })
+	t.Run("stacked over what is in use", func(t *testing.T) { n.stackedOverUse(t, a) })
 	t.Run("undone", func(t *testing.T) { n.undone(t, a) })
 	t.Run("refreshed", func(t *testing.T) { n.refreshed(t, a) })
 	t.Run("not by a device", n.others)
@@ -268,21 +269,6 @@ func (n *node) failures(t *testing.T, a, b string) {
 			}
 			if diff := cmp.Diff(before, sh(t, "findmnt -rno SOURCE,FSTYPE,OPTIONS /mnt/data || true")); diff != "" {
 				t.Errorf("the mount (-want +got):\n%s", diff)
-			}
-		})
-	}
-}
-
-func (n *node) stacked(t *testing.T, a, b string) {
-	for ensure, want := range map[string][]string{absent: nil, unmounted: nil, mounted: {a + " ext4"}} {
-		t.Run(ensure, func(t *testing.T) {
-			n.fresh(t, "")
-			sh(t, "mount "+b+" /mnt/data; mount -t tmpfs none /mnt/data; mount "+b+" /mnt/data")
-			m := n.declare(a, "ext4", "")
-			m.Ensure = ensure
-			n.converge(t, m)
-			if diff := cmp.Diff(want, n.mounted(t)); diff != "" {
-				t.Errorf("mounted (-want +got):\n%s", diff)
 			}
 		})
 	}

@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -186,6 +187,17 @@ func (f *facts) asEntry(ctx context.Context, v host.View) bool {
 	return f.top() != nil && f.same(ctx, v) && len(f.lacking()) == 0
 }
 
+// liveOptions are those of the mount on top and of its file system, each once.
+func (f *facts) liveOptions() []string {
+	all := slices.Clone(f.top().Options)
+	for _, o := range f.top().SuperOptions {
+		if !slices.Contains(all, o) {
+			all = append(all, o)
+		}
+	}
+	return all
+}
+
 // word is the value of ensure that the node has.
 func (f *facts) word() string {
 	switch {
@@ -303,7 +315,7 @@ func (m *Mount) compare(ctx context.Context, v host.View, f *facts) []resources.
 		d.Compare("fstype", f.top().FSType+" (live)", f.want.FSType)
 	}
 	if lacks := f.lacking(); len(lacks) > 0 && !d.Has("options") {
-		d.Compare("options", strings.Join(append(f.top().Options, f.top().SuperOptions...), ",")+" (live)", f.want.Options)
+		d.Compare("options", strings.Join(f.liveOptions(), ",")+" (live)", f.want.Options)
 	}
 	return d.Changes
 }

@@ -63,7 +63,7 @@ func TestStates(t *testing.T) {
 		"half configured, installed":      {stock{status: half, version: "1.0", offers: two}, "installed", nil, "ensure: unconfigured 1.0 -> 1.0", []string{"dpkg --force-confold --configure -a", "install -- tool=1.0"}, ""},
 		"held, latest":                    {stock{status: holds, version: "1.0", offers: two}, "latest", nil, "", nil, "tool is held at 1.0 on this node; declare mark to move it (to 2.0)"},
 		"held, a version":                 {stock{status: holds, version: "1.0", offers: two}, "2.0", nil, "", nil, "declare mark"},
-		"held, absent":                    {stock{status: holds, version: "1.0"}, "absent", nil, "", nil, "declare mark"},
+		"held, absent":                    {stock{status: holds, version: "1.0"}, "absent", nil, "", nil, "tool is held at 1.0 on this node; declare mark to remove it"},
 		"held, installed":                 {stock{status: holds, version: "1.0", offers: two}, "installed", nil, "", nil, ""},
 		"held, moved and held again":      {stock{status: holds, version: "1.0", offers: two}, "latest", mark("hold"), "ensure: 1.0 -> 2.0", []string{"apt-mark unhold -- tool", "install -- tool=2.0", "apt-mark hold -- tool"}, ""},
 		"held, moved and free":            {stock{status: holds, version: "1.0", offers: two}, "latest", mark("none"), "ensure: 1.0 -> 2.0; mark: hold -> none", []string{"apt-mark unhold -- tool", "install -- tool=2.0"}, ""},

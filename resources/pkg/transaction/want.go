@@ -76,7 +76,11 @@ func (w Want) Steps(ctx context.Context, v host.View, m *known.Manager) ([]goal.
 			s.Err = &resources.AttrError{Attr: "source", Err: fmt.Errorf("%s has version %s, and ensure is %q", w.File, fileVersion, w.Goal.Ensure)}
 		}
 		if s.Differs() && s.Have.Held && w.Mark == "" {
-			s.Err = fmt.Errorf("%s is held at %s on this node; declare mark to move it (to %s)", n, s.From(), s.To)
+			to := fmt.Sprintf("move it (to %s)", s.To)
+			if !w.Goal.Wanted() {
+				to = "remove it"
+			}
+			s.Err = fmt.Errorf("%s is held at %s on this node; declare mark to %s", n, s.From(), to)
 		}
 		steps[i] = s
 	}
