@@ -7,6 +7,9 @@ import (
 	"github.com/nodeapply/apply/resources"
 )
 
+// notRefreshed begins the reason of a notify that does nothing.
+const notRefreshed = "not refreshed: "
+
 // refreshable asks whether a refresh would do something, else why not.
 func (t *Visit) refreshable(ctx context.Context, r resources.Refresher) (yes bool, why string, err error) {
 	applied := t.Diff
@@ -31,7 +34,7 @@ func (t *Visit) refresh(ctx context.Context) error {
 		return err
 	}
 	if !yes {
-		t.Result.Reason = "not refreshed: " + why
+		t.Result.Reason = notRefreshed + why
 		return t.settled(ctx)
 	}
 	t.running("refreshing")

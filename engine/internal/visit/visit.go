@@ -143,7 +143,10 @@ func (t *Visit) plan(ctx context.Context) {
 	t.Result.Reversible = t.reversible()
 	if r, ok := t.Entry.Resource.(resources.Refresher); ok && len(t.Notifiers) > 0 {
 		yes, why, err := t.refreshable(ctx, r)
-		t.Result.Refreshed, t.Result.Reason = yes && err == nil, why
+		t.Result.Refreshed, t.Result.Reason = yes && err == nil, ""
+		if why != "" {
+			t.Result.Reason = notRefreshed + why
+		}
 		t.Changed = t.Changed || t.Result.Refreshed
 	}
 	if t.Changed {

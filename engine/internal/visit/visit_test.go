@@ -197,6 +197,7 @@ func TestSettle(t *testing.T) {
 		{"notified, and cannot be refreshed", "there notified", "unchanged", "check settled"},
 		{"refreshed", "daemon there notified", "refreshed changed", "check ask begin0[t.b] refresh settled ended"},
 		{"a refresh is predicted", "predict daemon there notified", "pending changed", "check ask"},
+		{"one that does nothing", "predict daemon there notified stopped", "unchanged: not refreshed: not running", "check ask"},
 		{"a refresh that does nothing", "daemon there notified stopped", "unchanged: not refreshed: not running", "check ask settled"},
 		{"a refresh that fails stays owed", "daemon there notified no-refresh", "failed: refresh: cannot refresh", "check ask begin0[t.b] refresh ended"},
 		{"changed, which is its refresh", "daemon notified", "changed: not refreshed: not running changed drift",
