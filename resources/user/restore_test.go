@@ -1,0 +1,66 @@
+package user
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/nodeapply/apply/resources/internal/accounts"
+	"github.com/nodeapply/apply/resources/internal/accounts/accountstest"
+	"github.com/nodeapply/apply/resources/resourcetest"
+)
+
+func TestRestore(t *testing.T) {
+	resourcetest.NeedsRoot(t, numbers)
+	for name, edit := range declared {
+		for start, tree := range actual {
+			switch {
+			case start == "a slash":
+				continue // the home comes back without it
+			case start == "no group" && slices.Contains([]string{"all", "gid by name", "gid by number", "absent", "absent with home"}, name):
+				continue // nobody can be put into a group again that is none
+			case start == "no shadow" || start == "for all" && slices.Contains([]string{"all", "password", "locked", "absent", "absent with home"}, name):
+				continue // a new entry has its password in /etc/shadow: see TestRestoresThePassword
+			}
+			t.Run(name+" to "+start, func(t *testing.T) {
+				h := accountstest.New(t, tree)
+				was := state(h)
+				resourcetest.Undoes(t, h, Type(), declare(edit))
+				if start == "his group" {
+					was = strings.Replace(was, "bob:x:2001:\n", "", 1) // userdel takes it away, the group's own resource brings it back
+				}
+				if diff := cmp.Diff(was, strings.Replace(state(h), "bob:x:2001:\n", "", 1)); diff != "" {
+					t.Error(diff)
+				}
+			})
+		}
+	}
+}
+
+// The password that counted counts again, wherever it stands: in /etc/passwd no hash is put back.
+func TestRestoresThePassword(t *testing.T) {
+	resourcetest.NeedsRoot(t, numbers)
+	for start, want := range map[string]string{"no shadow": "*", "for all": someHash, "member": someHash} {
+		for name, edit := range declared {
+			h := accountstest.New(t, actual[start])
+			u := declare(edit)
+			was, err := u.Before(t.Context(), h, resourcetest.Check(t, h, u))
+			if err != nil {
+				t.Fatal(err)
+			}
+			resourcetest.Converges(t, h, u)
+			if err := declare(nil).Restore(t.Context(), h, was); err != nil {
+				t.Errorf("%s, then %s: %v", start, name, err)
+			}
+			s, err := accounts.FindShadow(h, "bob")
+			if s.Password != want || err != nil {
+				t.Errorf("%s, then %s: want %s, got %+v, %v", start, name, want, s, err)
+			}
+			if ageing := (accounts.Ageing{"19500", "1", "90", "14", "30"}); start != "no shadow" && s.Ageing != ageing {
+				t.Errorf("%s, then %s: ageing %v", start, name, s.Ageing)
+			}
+		}
+	}
+}
