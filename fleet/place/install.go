@@ -236,6 +236,9 @@ func folder(ctx context.Context, h host.Host, archive *Spool, entries []file, ta
 	return context.Cause(ctx)
 }
 
+// attempts bounds how often a file is written that somebody else replaces at the same time, such as a put to this node by another name of it.
+const attempts = 10
+
 // write installs a file or a link.
 func write(ctx context.Context, h host.Host, archive *Spool, f file, target string) error {
 	switch f.Typeflag {
@@ -243,7 +246,12 @@ func write(ctx context.Context, h host.Host, archive *Spool, f file, target stri
 		return h.Symlink(ctx, f.Linkname, target)
 	case tar.TypeReg:
 		mode := uint32(f.Mode) & 0o7777
-		return h.WriteFile(ctx, target, host.NewFile{Content: archive.content(f), Meta: host.Meta{Mode: &mode}})
+		for n := 1; ; n++ {
+			err := h.WriteFile(ctx, target, host.NewFile{Content: archive.content(f), Meta: host.Meta{Mode: &mode}})
+			if n == attempts || !errors.Is(err, host.ErrReplaced) {
+				return err
+			}
+		}
 	}
 	return fmt.Errorf("%s: is neither a file, a folder nor a link", f.Name)
 }

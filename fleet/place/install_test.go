@@ -3,6 +3,7 @@ package place_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -127,6 +128,45 @@ func install(t *testing.T, h host.Host, a *files.Archive, to string, tops int) e
 	in, err := there.Open(spool)
 	must(t, err)
 	return in.Do(t.Context(), h)
+}
+
+// contested is a node on which somebody else replaces each file as it is written, so many times.
+type contested struct {
+	host.Host
+	left int
+}
+
+func (c *contested) WriteFile(ctx context.Context, name string, f host.NewFile) error {
+	if c.left--; c.left >= 0 {
+		_, _ = io.Copy(io.Discard, f.Content)
+		return fmt.Errorf("write: %s: %w", name, host.ErrReplaced)
+	}
+	return c.Host.WriteFile(ctx, name, f)
+}
+
+// TestInstallContested: of two who put a file at once the later one has it, and neither fails.
+func TestInstallContested(t *testing.T) {
+	from, root := t.TempDir(), t.TempDir()
+	source, to := filepath.Join(from, "file"), filepath.Join(root, "file")
+	must(t, os.WriteFile(source, []byte("new"), 0o644))
+	for _, tt := range []struct {
+		times int
+		want  string
+		err   error
+	}{{3, "new", nil}, {100, "old", host.ErrReplaced}} {
+		must(t, os.WriteFile(to, []byte("old"), 0o644))
+		h, err := local.New(local.Options{})
+		must(t, err)
+		defer h.Close()
+		if err := install(t, &contested{h, tt.times}, archive(t, source), to, 1); !errors.Is(err, tt.err) {
+			t.Errorf("%d times: want %v, got %v", tt.times, tt.err, err)
+		}
+		got, err := os.ReadFile(to)
+		must(t, err)
+		if diff := cmp.Diff(tt.want, string(got)); diff != "" {
+			t.Errorf("%d times: %s", tt.times, diff)
+		}
+	}
 }
 
 // TestInstallTells: what cannot be written is told by the name that it was to have, also in a folder that comes by one rename.

@@ -127,10 +127,10 @@ func (m *Mount) again(ctx context.Context, h host.Host, before []host.Mount) err
 	if err == nil {
 		err = m.mount(ctx, h)
 	} else if f, unread := m.look(ctx, h); unread == nil {
-		if f.asEntry(ctx, h) { // in use, and what was stacked over it is gone
+		taken -= len(f.live)
+		if taken > 0 && f.asEntry(ctx, h) { // in use, and what was stacked over it is gone
 			return nil
 		}
-		taken -= len(f.live)
 	}
 	if err == nil || taken <= 0 {
 		return err

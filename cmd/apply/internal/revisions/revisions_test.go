@@ -69,7 +69,7 @@ func TestDiff(t *testing.T) {
 		{"of a repository", []string{"--git", s.dir, "v1", "v2", "main.hcl"}, 0, "diff v1 v2: ", ""},
 		{"no such revision", []string{"v1", "v3", s.dir}, 1, "", "revision v3: "},
 		{"a third revision", []string{"--git", s.dir, "--ref", "v1", "v1", "v2"}, 1, "", "--ref: the revisions are given as REV1 and REV2"},
-		{"one alone", []string{"v1"}, 1, "", "arg"},
+		{"one alone", []string{"v1"}, 1, "", "want `apply diff [flags] REV1 REV2 [PATH]`, got [\"v1\"]"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			code, stdout, stderr := s.apply(t, append([]string{"diff"}, tt.args...)...)
