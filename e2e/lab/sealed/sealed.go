@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"os/exec"
+	"runtime"
 	"strings"
 	"syscall"
 )
@@ -27,6 +28,8 @@ func Run(ctx context.Context, dir string, argv ...string) (string, error) {
 	cmd.Dir = dir
 	var out, messages bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &messages
+	runtime.LockOSThread() // the kernel ends the command with the thread that started it, which another goroutine might lock, and end
+	defer runtime.UnlockOSThread()
 	if err := cmd.Run(); err != nil {
 		return "", fmt.Errorf("%s: %w\n%s\n%s", strings.Join(argv, " "), err, tail(out.String(), 4096), tail(messages.String(), 4096))
 	}
