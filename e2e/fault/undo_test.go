@@ -67,14 +67,8 @@ func TestUndoAfterKill(t *testing.T) {
 			for k := 1; ; k += step {
 				st := s.set(t, base)
 				before := st.look(t)
-				var at ptrace.Call
-				st.traced(t, func(c ptrace.Call) ptrace.Verdict {
-					if c.N == k {
-						at = c
-					}
-					return ptrace.Verdict{Kill: c.N == k}
-				})
-				if at.N == 0 {
+				at, ok := st.killed(t, k)
+				if !ok {
 					break
 				}
 				kills++
@@ -90,6 +84,18 @@ func TestUndoAfterKill(t *testing.T) {
 			record(t, "kill -9 before each changing call, the next run, and all undone, "+s.name+" manifest", fmt.Sprintf("%d points, %d red", kills, red), "-")
 		})
 	}
+}
+
+// killed runs the program and kills it before its call number k that changes something; ok is false if it makes fewer.
+func (st *stage) killed(t *testing.T, k int) (at ptrace.Call, ok bool) {
+	t.Helper()
+	st.traced(t, func(c ptrace.Call) ptrace.Verdict {
+		if c.N == k {
+			at, ok = c, true
+		}
+		return ptrace.Verdict{Kill: c.N == k}
+	})
+	return at, ok
 }
 
 // undoAll undoes all runs on record that changed something, the last one first, and says what of them is refused.
@@ -137,14 +143,8 @@ func TestUndoKilled(t *testing.T) {
 				after := st.look(t)
 				undoing := st
 				undoing.args = []string{programs.apply, "--state-dir", st.state(), "undo"}
-				var at ptrace.Call
-				undoing.traced(t, func(c ptrace.Call) ptrace.Verdict {
-					if c.N == k {
-						at = c
-					}
-					return ptrace.Verdict{Kill: c.N == k}
-				})
-				if at.N == 0 {
+				at, ok := undoing.killed(t, k)
+				if !ok {
 					break
 				}
 				kills++
