@@ -94,11 +94,11 @@ func Which(kind string, attrs []Attr) string {
 		if !distinguishes(kind, a.Name) {
 			continue
 		}
-		text := a.Text
+		value := a.Text
 		if kind == "host" && a.Name == "ip" {
-			text = family(text)
+			value = family(value)
 		}
-		b.WriteString(a.Name + " = " + text + "\n")
+		b.WriteString(a.Name + " = " + value + "\n")
 	}
 	return b.String()
 }

@@ -111,22 +111,18 @@ func (t *Thing) write(ctx context.Context, h host.Host, st host.Stat, meta host.
 		return &resources.AttrError{Attr: "source", Err: err}
 	}
 	defer new.Close()
-	judge := content.Judge(h, t.ValidateCmd)
-	if judge == nil {
-		err = t.Backup.Keep(ctx, h, t.Name, st)
-	} else { // what is refused does not cost an earlier copy
-		valid := judge
-		judge = func(ctx context.Context, name string) error {
-			if err := valid(ctx, name); err != nil {
+	validate := content.Judge(h, t.ValidateCmd)
+	if judge := validate; judge != nil { // what is refused does not cost an earlier copy
+		validate = func(ctx context.Context, name string) error {
+			if err := judge(ctx, name); err != nil {
 				return err
 			}
 			return t.Backup.Keep(ctx, h, t.Name, st)
 		}
-	}
-	if err != nil {
+	} else if err := t.Backup.Keep(ctx, h, t.Name, st); err != nil {
 		return err
 	}
-	return h.WriteFile(ctx, t.Name, host.NewFile{Content: new, Meta: meta, Validate: judge})
+	return h.WriteFile(ctx, t.Name, host.NewFile{Content: new, Meta: meta, Validate: validate})
 }
 
 // link makes t.Name a link to t.Target. Its owner stays what it was unless another is declared.
