@@ -54,8 +54,8 @@ exec "refresh" {
 `,
 }
 
-// TestUndoAfterKill kills a run before every call that changes something and runs again; undone in reverse order both give back what was.
-func TestUndoAfterKill(t *testing.T) {
+// eachKill tries a kill before the call number 1, 2 ... that changes something, in each scene, until fewer are made; found is what is wrong after it.
+func eachKill(t *testing.T, what string, try func(t *testing.T, st *stage, k int) (at ptrace.Call, found []string, ok bool)) {
 	for _, s := range []scene{small, shared, large} {
 		t.Run(s.name, func(t *testing.T) {
 			base := onTmpfs(t)
@@ -66,24 +66,34 @@ func TestUndoAfterKill(t *testing.T) {
 			kills, red := 0, 0
 			for k := 1; ; k += step {
 				st := s.set(t, base)
-				before := st.look(t)
-				at, ok := st.killed(t, k)
+				at, found, ok := try(t, &st, k)
 				if !ok {
 					break
 				}
 				kills++
-				if next := runProgram(t, limit, st.args...); next.code != 0 {
-					t.Fatalf("killed before %v: the next run ends with %d:\n%s", at, next.code, next.output())
-				}
-				found := st.undoAll(t)
-				if found = append(found, differences("undoing all runs", before, st.look(t))...); len(found) > 0 {
+				if len(found) > 0 {
 					red++
 					t.Errorf("killed before %v:\n\t%s", at, strings.Join(found, "\n\t"))
 				}
 			}
-			record(t, "kill -9 before each changing call, the next run, and all undone, "+s.name+" manifest", fmt.Sprintf("%d points, %d red", kills, red), "-")
+			record(t, what+", "+s.name+" manifest", fmt.Sprintf("%d points, %d red", kills, red), "-")
 		})
 	}
+}
+
+// TestUndoAfterKill kills a run before every call that changes something and runs again; undone in reverse order both give back what was.
+func TestUndoAfterKill(t *testing.T) {
+	eachKill(t, "kill -9 before each changing call, the next run, and all undone", func(t *testing.T, st *stage, k int) (at ptrace.Call, found []string, ok bool) {
+		before := st.look(t)
+		if at, ok = st.killed(t, k); !ok {
+			return at, nil, false
+		}
+		if next := runProgram(t, limit, st.args...); next.code != 0 {
+			t.Fatalf("killed before %v: the next run ends with %d:\n%s", at, next.code, next.output())
+		}
+		found = st.undoAll(t)
+		return at, append(found, differences("undoing all runs", before, st.look(t))...), true
+	})
 }
 
 // killed runs the program and kills it before its call number k that changes something; ok is false if it makes fewer.
@@ -126,46 +136,28 @@ func (st *stage) undoAll(t *testing.T) (found []string) {
 
 // TestUndoKilled kills an undo before every call that changes something: every file is as before the run or as after it then, and the next undo does the rest.
 func TestUndoKilled(t *testing.T) {
-	for _, s := range []scene{small, shared, large} {
-		t.Run(s.name, func(t *testing.T) {
-			base := onTmpfs(t)
-			step := 1
-			if !whole && s.name == "large" {
-				step = 9
+	eachKill(t, "an undo, kill -9 before each changing call", func(t *testing.T, st *stage, k int) (at ptrace.Call, found []string, ok bool) {
+		before := st.look(t)
+		if run := runProgram(t, limit, st.args...); run.code != 0 {
+			t.Fatalf("the run ends with %d:\n%s", run.code, run.output())
+		}
+		after := st.look(t)
+		undoing := *st
+		undoing.args = []string{programs.apply, "--state-dir", st.state(), "undo"}
+		if at, ok = undoing.killed(t, k); !ok {
+			return at, nil, false
+		}
+		now := st.look(t)
+		for name := range union(before, after, now) {
+			if f := between(after[name], before[name], now[name], allowed(before, after, name)); f != "" {
+				found = append(found, name+": "+f)
 			}
-			kills, red := 0, 0
-			for k := 1; ; k += step {
-				st := s.set(t, base)
-				before := st.look(t)
-				if run := runProgram(t, limit, st.args...); run.code != 0 {
-					t.Fatalf("the run ends with %d:\n%s", run.code, run.output())
-				}
-				after := st.look(t)
-				undoing := st
-				undoing.args = []string{programs.apply, "--state-dir", st.state(), "undo"}
-				at, ok := undoing.killed(t, k)
-				if !ok {
-					break
-				}
-				kills++
-				var found []string
-				now := st.look(t)
-				for name := range union(before, after, now) {
-					if f := between(after[name], before[name], now[name], allowed(before, after, name)); f != "" {
-						found = append(found, name+": "+f)
-					}
-				}
-				found = append(found, st.finish(t)...)
-				found = append(found, differences("the next undo", before, st.look(t))...)
-				runProgram(t, limit, st.args...) // which sweeps the store
-				if found = append(found, st.leftovers(t)...); len(found) > 0 {
-					red++
-					t.Errorf("killed before %v:\n\t%s", at, strings.Join(found, "\n\t"))
-				}
-			}
-			record(t, "an undo, kill -9 before each changing call, "+s.name+" manifest", fmt.Sprintf("%d points, %d red", kills, red), "-")
-		})
-	}
+		}
+		found = append(found, st.finish(t)...)
+		found = append(found, differences("the next undo", before, st.look(t))...)
+		runProgram(t, limit, st.args...) // which sweeps the store
+		return at, append(found, st.leftovers(t)...), true
+	})
 }
 
 // finish undoes the first run on record again, which may be undone already, and says what is wrong with that.
