@@ -1,30 +1,37 @@
 package host
 
 import (
+	"errors"
 	"path"
 	"strings"
 )
 
-// Near is a View for who looks at many names one after the other, from one goroutine and while nothing changes the node: it holds on to the folder of the last
-// names, so that what is beside them is not reached from the root again.
+// Near is a View for who looks at many names one after the other, from one goroutine and while nothing changes the node: it holds on to the last two folders,
+// as of files that are copied, so that what is beside the last names is not reached from the root again.
 type Near struct {
 	View
-	path   string // of the last folder, with a slash at its end
+	folders [2]nearby
+	latest  int // which of them has the last name
+}
+
+// nearby is a folder of names that were asked for.
+type nearby struct {
+	path   string // with a slash at its end
 	folder Folder // nil before a second name in it is asked for
 }
 
 // Lstat implements [FileReader].
 func (n *Near) Lstat(name string) (Stat, error) {
-	if base, ok := n.beside(name); ok {
-		return n.folder.Lstat(base)
+	if f, base := n.beside(name); f != nil {
+		return f.Lstat(base)
 	}
 	return n.View.Lstat(name)
 }
 
 // Open implements [FileReader].
 func (n *Near) Open(name string) (File, error) {
-	if base, ok := n.beside(name); ok {
-		return n.folder.Open(base)
+	if f, base := n.beside(name); f != nil {
+		return f.Open(base)
 	}
 	return n.View.Open(name)
 }
@@ -32,32 +39,41 @@ func (n *Near) Open(name string) (File, error) {
 // Hold implements [Holder].
 func (n *Near) Hold(name string) (Folder, error) { return holding(n.View, name) }
 
-// Close lets go of the folder.
+// Close lets go of the folders.
 func (n *Near) Close() error {
-	if n.folder == nil {
-		return nil
-	}
-	err := n.folder.Close()
-	n.path, n.folder = "", nil
-	return err
+	return errors.Join(n.folders[0].close(), n.folders[1].close())
 }
 
-// beside holds on to the folder of name and returns its name there, if the last name was in the same and name is clean.
-func (n *Near) beside(name string) (base string, ok bool) {
+// beside holds on to the folder of name and returns it with the name there, if another name in it was among the last and name is clean.
+func (n *Near) beside(name string) (f Folder, base string) {
 	if path.Clean(name) != name || strings.ContainsRune(name, 0) {
-		return "", false
+		return nil, ""
 	}
 	dir, base := path.Split(name)
-	switch {
-	case base == "":
-		return "", false
-	case dir != n.path:
-		// The first is reached by its whole name: a file server that is dead is to be noticed by what is asked of it, not by its folder alone.
-		_ = n.Close()
-		n.path = dir
-		return "", false
-	case n.folder == nil:
-		n.folder = Hold(n.View, path.Clean(dir))
+	if base == "" {
+		return nil, ""
 	}
-	return base, true
+	if n.folders[n.latest].path != dir {
+		n.latest = 1 - n.latest
+	}
+	at := &n.folders[n.latest]
+	switch {
+	case at.path != dir:
+		// The first is reached by its whole name: a file server that is dead is to be noticed by what is asked of it, not by its folder alone.
+		_ = at.close()
+		at.path = dir
+		return nil, ""
+	case at.folder == nil:
+		at.folder = Hold(n.View, path.Clean(dir))
+	}
+	return at.folder, base
+}
+
+// close lets go of the folder.
+func (b *nearby) close() (err error) {
+	if b.folder != nil {
+		err = b.folder.Close()
+	}
+	*b = nearby{}
+	return err
 }

@@ -90,8 +90,9 @@ func TestNear(t *testing.T) {
 		held  int
 	}{
 		{"beside each other", []string{"/a/one", "/a/two", "/a/other", "/a/none", "/a/sub"}, 1},
-		{"two folders by turns", []string{"/a/one", "/b/one", "/a/two"}, 3},
-		{"a folder and what is in it", []string{"/a", "/a/one", "/a/sub", "/a/sub/one", "/a/two"}, 4},
+		{"two folders by turns", []string{"/a/one", "/b/one", "/a/two", "/b/none", "/a/none"}, 2},
+		{"three folders by turns", []string{"/a/one", "/b/one", "/a/sub/one", "/a/two"}, 4},
+		{"a folder and what is in it", []string{"/a", "/a/one", "/a/sub", "/a/sub/one", "/a/two"}, 3},
 		{"at the top", []string{"/top", "/a", "/", "/none", "/link"}, 1},
 		{"through a link", []string{"/link/one", "/link/two", "/a/one"}, 2},
 		{"no folder", []string{"/none/one", "/none/two", "/top/one"}, 0},
