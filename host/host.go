@@ -51,7 +51,8 @@ type FileReader interface {
 	ReadDir(name string) iter.Seq2[string, error]
 	// Xattrs returns the extended attributes of name, POSIX ACLs included (system.posix_acl_access, system.posix_acl_default).
 	Xattrs(name string) (map[string][]byte, error)
-	// Flags returns the flags of what is at name itself and of the folder that it is in; none of what is not there or has no such flags.
+	// Flags returns the flags of what is at name itself and of the folder that it is in; none of what is not there or has no such flags. Of a name at
+	// which nothing is, Lstat tells them.
 	Flags(name string) (own, folder Flags, err error)
 }
 
@@ -106,6 +107,7 @@ func (k Kind) String() string { return kindNames[k] }
 type Stat struct {
 	Kind     Kind
 	Orphan   bool   // Absent, and so is the folder in which it could be
+	Folder   Flags  // Absent: of the folder in which it could be
 	Mode     uint32 // permission bits with setuid, setgid and sticky: 0 to 07777
 	UID, GID uint32
 	Size     int64 // bytes

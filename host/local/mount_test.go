@@ -2,6 +2,7 @@ package local_test
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"strings"
 	"testing"
@@ -113,6 +114,21 @@ func TestFlags(t *testing.T) {
 		if diff := cmp.Diff(want, [2]host.Flags{own, folder}); diff != "" {
 			t.Errorf("%s: -want +got\n%s", name, diff)
 		}
+	}
+	// A look at a name where nothing is tells those of the folder, however it is looked at.
+	held := host.Hold(h, "/shut")
+	defer held.Close()
+	st, err := h.Lstat("/l/none")
+	heldSt, heldErr := held.Lstat("none")
+	var not, heldNot *host.NotFileError
+	_, openErr := h.Open("/shut/none")
+	_, heldOpenErr := held.Open("none")
+	if err != nil || heldErr != nil || !errors.As(openErr, &not) || !errors.As(heldOpenErr, &heldNot) {
+		t.Fatal(err, heldErr, openErr, heldOpenErr)
+	}
+	want := host.Stat{Folder: immutable}
+	if diff := cmp.Diff([]host.Stat{want, want, want, want}, []host.Stat{st, heldSt, not.Stat, heldNot.Stat}); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
 	}
 }
 

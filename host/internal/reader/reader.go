@@ -50,11 +50,17 @@ func (r *Reader) lstat(name string) (host.Stat, error) {
 
 func lstatAt(dir int, base string) (host.Stat, error) {
 	st, err := inode.Lstat(dir, base)
-	if st == nil || err != nil {
+	switch {
+	case err != nil:
 		return host.Stat{}, err
+	case st == nil:
+		return absent(dir), nil
 	}
 	return inode.StatOf(st), nil
 }
+
+// absent is what there is to be said of a name in the folder dir at which nothing is.
+func absent(dir int) host.Stat { return host.Stat{Folder: inode.FlagsOf(dir, ".")} }
 
 // Open implements [host.FileReader]. The file's access time is left alone where the kernel lets us.
 func (r *Reader) Open(name string) (host.File, error) {
@@ -82,7 +88,7 @@ func (r *Reader) openAt(dir int, base, name string) (*file, error) {
 	var st, opened unix.Stat_t
 	err := unix.Fstatat(dir, base, &st, unix.AT_SYMLINK_NOFOLLOW)
 	if errors.Is(err, unix.ENOENT) {
-		return nil, &host.NotFileError{Name: name, Err: err}
+		return nil, &host.NotFileError{Name: name, Stat: absent(dir), Err: err}
 	}
 	if err != nil {
 		return nil, err
