@@ -6,17 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"slices"
-
-	"golang.org/x/sys/unix"
-
-	"github.com/nodeapply/apply/host/internal/beneath"
-
 	"os"
+	"slices"
 	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/host/internal/beneath"
 )
 
 const (
@@ -171,6 +169,15 @@ func Lstat(dir int, base string) (*unix.Stat_t, error) {
 		return nil, err
 	}
 	return &st, nil
+}
+
+// RenameNew renames within a folder, to a name at which nothing is.
+func RenameNew(dir int, from, to string) error {
+	err := unix.Renameat2(dir, from, dir, to, unix.RENAME_NOREPLACE)
+	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) { // a file system, or a kernel, that cannot promise that
+		return unix.Renameat(dir, from, dir, to)
+	}
+	return err
 }
 
 // OpenDir opens a folder for reading.

@@ -31,7 +31,7 @@ func (n *writing) stage(ctx context.Context) (int, error) {
 	if err := n.announce(ctx); err != nil {
 		return -1, err
 	}
-	temp := n.w.tempName()
+	temp := n.w.TempName()
 	if drafted {
 		if fd, err := link(draft, n.dir, temp); err == nil {
 			n.temp = temp
@@ -108,7 +108,7 @@ func (n *writing) publish(fd int) error {
 		return n.appear(fd)
 	}
 	if n.temp == "" {
-		temp := n.w.tempName()
+		temp := n.w.TempName()
 		if err := linkTo(fd, n.dir, temp); err != nil {
 			return n.w.Failed("link", err)
 		}
@@ -148,7 +148,7 @@ func (n *writing) appear(fd int) error {
 		n.visible = true
 		return nil
 	}
-	if err := renameNew(n.dir, n.temp, n.base); err != nil {
+	if err := inode.RenameNew(n.dir, n.temp, n.base); err != nil {
 		return n.taken("rename", err)
 	}
 	n.temp, n.visible = "", true

@@ -3,18 +3,17 @@ package writer
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
 	"path"
-	"strings"
 	"sync"
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/host/internal/beneath"
 	"github.com/nodeapply/apply/host/internal/inode"
 	"github.com/nodeapply/apply/host/internal/reader"
+	"github.com/nodeapply/apply/host/internal/removal"
 	"github.com/nodeapply/apply/host/syncer"
 	"github.com/nodeapply/apply/host/waiting"
 	"golang.org/x/sys/unix"
@@ -22,9 +21,8 @@ import (
 
 // Writer changes what its Reader reads. It may be used by any number of goroutines.
 type Writer struct {
-	*reader.Reader
+	*removal.Remover
 	root    *beneath.Root
-	token   string
 	sync    *syncer.Group
 	putting sync.Mutex // held from the last look at what is replaced to the rename, by those who made the new file from the old
 	buffers sync.Pool  // of *[]byte, for contents on their way
@@ -32,17 +30,12 @@ type Writer struct {
 
 // New returns a Writer of the files below root, which r reads.
 func New(r *reader.Reader, root *beneath.Root) *Writer {
-	return &Writer{
-		Reader: r, root: root, token: strings.ToLower(rand.Text()[:8]), sync: syncer.New(),
+	w := &Writer{
+		root: root, sync: syncer.New(),
 		buffers: sync.Pool{New: func() any { b := make([]byte, 64<<10); return &b }},
 	}
-}
-
-// Token is the part of the names of temporary files by which [Writer.Sweep] of a later run finds them: ".apply.TOKEN.RANDOM".
-func (w *Writer) Token() string { return w.token }
-
-func (w *Writer) tempName() string {
-	return host.TempPrefix + w.token + "." + strings.ToLower(rand.Text()[:12])
+	w.Remover = removal.New(r, root, func(ctx context.Context, dir int) error { return w.durableDir(ctx, dir) })
+	return w
 }
 
 // WriteFile implements [host.FileWriter]. A device or a folder is never replaced.

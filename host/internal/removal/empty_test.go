@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// empty makes the tree, in a folder "t" beside a file "kept", and empties it.
-func empty(t *testing.T, ctx context.Context, plant func(in string) error) (dir string, err error) {
+// emptied makes the tree, in a folder "t" beside a file "kept", and empties it.
+func emptied(t *testing.T, ctx context.Context, plant func(in string) error) (dir string, err error) {
 	t.Helper()
 	dir = t.TempDir()
 	in := filepath.Join(dir, "t")
@@ -26,7 +26,7 @@ func empty(t *testing.T, ctx context.Context, plant func(in string) error) (dir 
 	}
 	defer unix.Close(fd)
 	moved := 0
-	return dir, Empty(ctx, fd, "t", "/srv/t", func() string { moved++; return fmt.Sprint("moved", moved) })
+	return dir, empty(ctx, fd, "t", "/srv/t", func() string { moved++; return fmt.Sprint("moved", moved) })
 }
 
 func TestEmpty(t *testing.T) {
@@ -69,7 +69,7 @@ func TestEmpty(t *testing.T) {
 		"a pipe":                         func(in string) error { return unix.Mkfifo(filepath.Join(in, "pipe"), 0o600) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			dir, err := empty(t, t.Context(), plant)
+			dir, err := emptied(t, t.Context(), plant)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -87,7 +87,7 @@ func TestEmptyEnds(t *testing.T) {
 	stop := errors.New("stop")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(stop)
-	dir, err := empty(t, ctx, func(in string) error { return os.WriteFile(filepath.Join(in, "x"), nil, 0o600) })
+	dir, err := emptied(t, ctx, func(in string) error { return os.WriteFile(filepath.Join(in, "x"), nil, 0o600) })
 	if !errors.Is(err, stop) || !strings.HasPrefix(err.Error(), "/srv/t: ") {
 		t.Errorf("got %v", err)
 	}
@@ -100,7 +100,7 @@ func TestEmptyCrossesNoMount(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("needs root; left out: a mount inside the folder")
 	}
-	dir, err := empty(t, t.Context(), func(in string) error {
+	dir, err := emptied(t, t.Context(), func(in string) error {
 		point := filepath.Join(in, "sub/mnt")
 		if err := os.MkdirAll(point, 0o755); err != nil {
 			return err

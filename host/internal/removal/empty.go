@@ -1,5 +1,3 @@
-// Package removal empties folders, whatever their size and depth, by descriptors: who can write inside meanwhile leads it nowhere else, and no mount is
-// crossed.
 package removal
 
 import (
@@ -15,8 +13,8 @@ import (
 	"github.com/nodeapply/apply/host/internal/inode"
 )
 
-// removal is one Empty under way.
-type removal struct {
+// emptying is one empty under way.
+type emptying struct {
 	ctx  context.Context
 	top  int // descriptor of the folder that is emptied
 	temp func() string
@@ -25,20 +23,20 @@ type removal struct {
 // deep is the depth from which folders are first moved up, so that a tree of any depth needs few descriptors.
 const deep = 64
 
-// Empty removes all that is in the folder base of the folder that the descriptor dir is of. Name is what errors call it. Folders that are deep inside are
-// first moved up, to names that temp makes.
-func Empty(ctx context.Context, dir int, base, name string, temp func() string) error {
+// empty removes all that is in the folder base of the folder that the descriptor dir is of, whatever its size and depth: who can write inside meanwhile
+// leads it nowhere else. Name is what errors call it. Folders that are deep inside are first moved up, to names that temp makes.
+func empty(ctx context.Context, dir int, base, name string, temp func() string) error {
 	fd, err := enter(dir, base)
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	defer unix.Close(fd)
-	r := removal{ctx: ctx, top: fd, temp: temp}
+	r := emptying{ctx: ctx, top: fd, temp: temp}
 	return r.contents(fd, name, 1)
 }
 
 // contents removes the entries of the folder fd, batch by batch, until a pass finds none.
-func (r *removal) contents(fd int, name string, depth int) error {
+func (r *emptying) contents(fd int, name string, depth int) error {
 	for {
 		n, err := r.pass(fd, name, depth)
 		if err != nil || n == 0 {
@@ -47,7 +45,7 @@ func (r *removal) contents(fd int, name string, depth int) error {
 	}
 }
 
-func (r *removal) pass(fd int, name string, depth int) (int, error) {
+func (r *emptying) pass(fd int, name string, depth int) (int, error) {
 	again, err := inode.OpenDir(fd, ".", 0)
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w", name, err)
@@ -74,7 +72,7 @@ func (r *removal) pass(fd int, name string, depth int) (int, error) {
 	}
 }
 
-func (r *removal) entry(dir int, base, name string, depth int) error {
+func (r *emptying) entry(dir int, base, name string, depth int) error {
 	err := unix.Unlinkat(dir, base, 0)
 	if err == nil || errors.Is(err, unix.ENOENT) {
 		return nil
