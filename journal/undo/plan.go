@@ -12,6 +12,7 @@ import (
 	"github.com/nodeapply/apply/journal"
 	"github.com/nodeapply/apply/journal/internal/image"
 	"github.com/nodeapply/apply/journal/internal/record"
+	"github.com/nodeapply/apply/journal/internal/since"
 	"github.com/nodeapply/apply/resources"
 )
 
@@ -20,8 +21,6 @@ type Plan struct {
 	Run   string
 	Steps []Step
 }
-
-const changedSince = "it has changed since"
 
 // Step takes back one change.
 type Step struct {
@@ -57,7 +56,7 @@ func PlanOf(ctx context.Context, state *journal.State, v host.View, types []reso
 		return nil, fmt.Errorf("run %s was undone already, by run %s", id, undos.by)
 	}
 	u := &Plan{Run: id}
-	touched, since := touchedBy(p), newSince(journals, id, p.End)
+	touched, left := touchedBy(p), since.Of(journals, id, p.End)
 	for _, st := range p.Ops {
 		if st.Begin != nil && !touched(st.Begin.Addr.Address()) {
 			continue // announced, and given up before anything was done
@@ -66,7 +65,7 @@ func PlanOf(ctx context.Context, state *journal.State, v host.View, types []reso
 		var ok bool
 		if st.Begin != nil && st.Begin.Restorable() {
 			step, ok = undos.stateStep(ctx, v, types, st)
-		} else if step, ok, err = since.stepOf(v, st); err != nil {
+		} else if step, ok, err = stepOf(v, left, st); err != nil {
 			return nil, err
 		}
 		if ok {
@@ -109,7 +108,7 @@ func (u *Plan) await(v host.View) error {
 	}
 	for i := range u.Steps[first:] {
 		s := &u.Steps[first+i]
-		if s.op == nil || s.after == nil || s.Refused != changedSince {
+		if s.op == nil || s.after == nil || s.Refused != since.Changed {
 			continue
 		}
 		st, err := v.Lstat(path.Dir(string(s.op.Name)))
@@ -227,7 +226,7 @@ func changedBy(v host.View, p record.Past) (bool, error) {
 }
 
 // stepOf is what an undo does of one record of a run.
-func (since *since) stepOf(v host.View, st record.Step) (Step, bool, error) {
+func stepOf(v host.View, left *since.Run, st record.Step) (Step, bool, error) {
 	switch {
 	case st.Begin != nil && st.Begin.Irreversible:
 		a := st.Begin.Addr.Address()
@@ -248,7 +247,7 @@ func (since *since) stepOf(v host.View, st record.Step) (Step, bool, error) {
 	if before, err := st.Op.Pre.Is(v, string(st.Op.Name)); err != nil || before {
 		return step, false, err
 	}
-	if step.Refused, err = since.refuses(v, st, now); err != nil || step.Refused != "" {
+	if step.Refused, err = left.Refuses(v, st, now); err != nil || step.Refused != "" {
 		return step, true, err
 	}
 	step.Refused = st.Op.Pre.Lost(now.Kind)

@@ -14,6 +14,7 @@ import (
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/host/hosttest"
 	"github.com/nodeapply/apply/journal"
+	"github.com/nodeapply/apply/journal/internal/since"
 	"github.com/nodeapply/apply/resources"
 )
 
@@ -31,14 +32,14 @@ func TestOneFileOfSeveralRuns(t *testing.T) {
 		"three":                      {do: "1 2 3 u3 u2 u1", want: "old"},
 		"again after an undo":        {do: "1 2 u2 3 u3 u1", want: "old"},
 		"mode and content":           {do: "1 m2 u2 u1", want: "old"},
-		"the later one is not":       {do: "1 2 u1", refused: changedSince, want: "2"},
-		"edited between them":        {do: "1 hand 2 u2 u1", refused: changedSince, want: "hand"},
-		"edited after the undo":      {do: "1 2 u2 hand u1", refused: changedSince, want: "hand"},
+		"the later one is not":       {do: "1 2 u1", refused: since.Changed, want: "2"},
+		"edited between them":        {do: "1 hand 2 u2 u1", refused: since.Changed, want: "hand"},
+		"edited after the undo":      {do: "1 2 u2 hand u1", refused: since.Changed, want: "hand"},
 		"one that died":              {do: "d1 2 u2 u1", want: "old"},
 		"one that died with another": {do: "b1 2 u2 u1", want: "old"},
 		"an undo that died":          {do: "1 x1 u1", want: "old"},
-		"edited, an undo that died":  {do: "1 hand x1 u1", refused: changedSince, want: "hand"},
-		"an undo that died long ago": {do: "1 xl1 u1", refused: changedSince, want: "1"},
+		"edited, an undo that died":  {do: "1 hand x1 u1", refused: since.Changed, want: "hand"},
+		"an undo that died long ago": {do: "1 xl1 u1", refused: since.Changed, want: "1"},
 		"one that died long before":  {do: "l1 2 u2 u1", refused: "the run died in the middle of it, and it may have changed since", want: "1"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -111,7 +112,7 @@ func written(t *testing.T, s *journal.State, h *hosttest.Host, id, how string) {
 	if err = errors.Join(err, serr, r.Leave()); err != nil {
 		t.Fatal(err)
 	}
-	last := st.Changed.Add(-atOnce) // just about
+	last := st.Changed.Add(-time.Second) // just about at once
 	if strings.Contains(how, "l") {
 		last = last.Add(-time.Hour)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/journal"
 	"github.com/nodeapply/apply/journal/internal/record"
+	"github.com/nodeapply/apply/journal/internal/since"
 	"github.com/nodeapply/apply/resources"
 )
 
@@ -115,14 +116,11 @@ type attempts struct {
 // attemptsAt reads the undos of run id.
 func attemptsAt(journals record.Folder, id string) (attempts, error) {
 	found := attempts{states: map[resources.Address][]json.RawMessage{}}
-	ids, err := journals.IDs()
+	ids, err := journals.After(id)
 	if err != nil {
 		return found, err
 	}
 	for _, other := range ids {
-		if other <= id {
-			break
-		}
 		p, ended := journals.Closed(other)
 		if ended && p.Head.Undoes == id {
 			found.by = other
@@ -160,7 +158,7 @@ func (a attempts) stateStep(ctx context.Context, v host.View, types []resources.
 	case bytes.Equal(now, step.before):
 		return step, false
 	case !slices.ContainsFunc(left, func(s json.RawMessage) bool { return bytes.Equal(now, s) }):
-		step.Refused = changedSince
+		step.Refused = since.Changed
 	}
 	return step, true
 }

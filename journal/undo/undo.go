@@ -15,6 +15,7 @@ import (
 	"github.com/nodeapply/apply/host/local"
 	"github.com/nodeapply/apply/journal"
 	"github.com/nodeapply/apply/journal/internal/image"
+	"github.com/nodeapply/apply/journal/internal/since"
 	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/resources"
 )
@@ -165,7 +166,7 @@ func (t *taker) putBack(ctx context.Context, h host.Host, s Step) error {
 	if s.late {
 		now, err := image.TraceOf(t.h, string(s.op.Name))
 		if err == nil && !now.Same(*s.after) {
-			err = errors.New(changedSince)
+			err = errors.New(since.Changed)
 		}
 		if err != nil {
 			return err

@@ -70,6 +70,12 @@ func (f Folder) IDs() ([]string, error) {
 	return names, nil
 }
 
+// After lists those of them after run id.
+func (f Folder) After(id string) ([]string, error) {
+	ids, err := f.IDs()
+	return slices.DeleteFunc(ids, func(other string) bool { return other <= id }), err
+}
+
 // Recover reads the newest journal that has a whole first record. Damaged ones are told and set aside; of one whose end is torn, what is whole counts.
 func (f Folder) Recover() (p Past, warnings []string, err error) {
 	p, err = f.Newest(func(id string, p Past, dmg *lines.Damage) error {

@@ -68,6 +68,11 @@ func TestPast(t *testing.T) {
 	if ids, err := f.IDs(); err != nil || cmp.Diff([]string{"1"}, ids) != "" {
 		t.Errorf("%q, %v", ids, err)
 	}
+	for id, want := range map[string][]string{"0": {"1"}, "1": {}} {
+		if ids, err := f.After(id); err != nil || cmp.Diff(want, ids) != "" {
+			t.Errorf("after %s: %q, %v", id, ids, err)
+		}
+	}
 }
 
 // How what is at a name was left is known when all who have announced a change of it have ended, until the next one announces one.

@@ -1,4 +1,6 @@
-package undo
+// Package since tells whether what a run left at a name is there still. Where a later run has changed it and was undone that is another file, with the same
+// content.
+package since
 
 import (
 	"sync"
@@ -9,8 +11,11 @@ import (
 	"github.com/nodeapply/apply/journal/internal/record"
 )
 
-// since tells whether what a run left at a name is there still. Where a later run has changed it and was undone that is another file, with the same content.
-type since struct {
+// Changed is why an undo refuses what is not as the run left it.
+const Changed = "it has changed since"
+
+// Run is a run whose changes are to be undone.
+type Run struct {
 	end   time.Time // of the run's journal
 	later func() ([]laterRun, error)
 }
@@ -22,21 +27,18 @@ type laterRun struct {
 	end   time.Time
 }
 
-// newSince is of run id, whose journal ends at end. Other journals are read when they are needed.
-func newSince(journals record.Folder, id string, end time.Time) *since {
-	return &since{end, sync.OnceValues(func() ([]laterRun, error) { return foundAfter(journals, id) })}
+// Of returns run id, whose journal ends at end. Other journals are read when they are needed.
+func Of(journals record.Folder, id string, end time.Time) *Run {
+	return &Run{end, sync.OnceValues(func() ([]laterRun, error) { return foundAfter(journals, id) })}
 }
 
 // foundAfter reads what the runs after run id found where they changed something.
 func foundAfter(journals record.Folder, id string) (all []laterRun, err error) {
-	ids, err := journals.IDs()
+	ids, err := journals.After(id)
 	if err != nil {
 		return nil, err
 	}
 	for _, other := range ids {
-		if other <= id {
-			break
-		}
 		p, _, err := journals.Read(other)
 		if err != nil {
 			return nil, err
@@ -62,28 +64,28 @@ func foundAfter(journals record.Folder, id string) (all []laterRun, err error) {
 	return all, nil
 }
 
-// refuses says why what is at the name of a step cannot be told from what others have made of it, "" if it is what the run left.
-func (s *since) refuses(v host.View, st record.Step, now image.Trace) (string, error) {
+// Refuses says why what is at the name of a step cannot be told from what others have made of it, "" if it is what the run left.
+func (r *Run) Refuses(v host.View, st record.Step, now image.Trace) (string, error) {
 	name := string(st.Op.Name)
 	is, err := v.Lstat(name)
 	if err != nil && st.After == nil {
 		return "", err
 	}
-	why, left := changedSince, st.After != nil && now.Same(*st.After)
+	why, left := Changed, st.After != nil && now.Same(*st.After)
 	if st.After == nil {
-		why, left = "the run died in the middle of it, and it may have changed since", died(s.end, st.Op, now.Kind, is.Changed)
+		why, left = "the run died in the middle of it, and it may have changed since", died(r.end, st.Op, now.Kind, is.Changed)
 	}
 	if left {
 		return "", nil
 	}
-	later, err := s.later()
+	later, err := r.later()
 	if err != nil {
 		return "", err
 	}
 	for _, l := range later {
 		img, ok := l.found[name]
 		switch {
-		case !ok, st.After != nil && !img.Was(*st.After), st.After == nil && !died(s.end, st.Op, img.Kind, img.Changed):
+		case !ok, st.After != nil && !img.Was(*st.After), st.After == nil && !died(r.end, st.Op, img.Kind, img.Changed):
 			continue
 		}
 		if op := l.half[name]; op != nil && died(l.end, op, now.Kind, is.Changed) {
