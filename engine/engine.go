@@ -15,6 +15,7 @@ import (
 	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/catalog/selection"
 	"github.com/nodeapply/apply/engine/internal/attempt"
+	"github.com/nodeapply/apply/engine/internal/debts"
 	"github.com/nodeapply/apply/engine/internal/late"
 	"github.com/nodeapply/apply/engine/internal/redact"
 	"github.com/nodeapply/apply/engine/internal/stop"
@@ -116,8 +117,10 @@ func Converge(ctx context.Context, h host.Host, c *catalog.Catalog, o Options) (
 	predicted := r.predict(soon)
 	cancel()
 	predicted.approve()
-	if err := r.divide(ctx); err != nil {
-		return nil, err
+	if r.opts.Recorder != nil {
+		if err := r.debts.Divide(ctx, c.Entries(), r.opts.Recorder.Divided); err != nil {
+			return nil, err
+		}
 	}
 	w := r.newWalk(predicted)
 	if o.Order != nil {
@@ -137,6 +140,7 @@ type run struct {
 	view     host.View
 	host     host.Host // nil in a plan
 	opts     Options
+	debts    debts.Debts
 	selected *selection.Selection
 	redact   redact.Redactor
 	late     late.Values
@@ -163,10 +167,10 @@ func newRun(c *catalog.Catalog, v host.View, h host.Host, o Options) (*run, erro
 	if o.ScrubOutput == nil {
 		o.ScrubOutput = o.Scrub
 	}
+	r := &run{cat: c, view: v, host: h, opts: o, debts: o.Owed, started: time.Now(), hands: attempt.NewHands()}
 	if o.Owed == nil && o.Recorder != nil {
-		o.Owed = o.Recorder.Owed
+		r.debts = o.Recorder.Owed
 	}
-	r := &run{cat: c, view: v, host: h, opts: o, started: time.Now(), hands: attempt.NewHands()}
 	r.redact = redact.Redactor{Text: o.Scrub, Output: o.ScrubOutput}
 	r.stop.Interrupt = o.Stop
 	var err error

@@ -72,28 +72,3 @@ func (w *walk) bind(ctx context.Context, v int, e *catalog.Entry) ([]*catalog.En
 
 // given says whether all values that a deferred entry needs are there, or never come in this run.
 func (w *walk) given(d *catalog.Deferred) bool { return w.late.Given(w.cat, d.Needs, w.unselected) }
-
-// blockOf is the address of the block that a resource is an instance of, else its own.
-func blockOf(a resources.Address) resources.Address {
-	a.Instance = ""
-	return a
-}
-
-// divide has what earlier runs owe to a block that only the run repeated be owed to each of its instances, where the manifest names them by now.
-func (r *run) divide(ctx context.Context) error {
-	if r.opts.Recorder == nil || r.opts.Owed == nil {
-		return nil
-	}
-	into := map[resources.Address][]resources.Address{}
-	for _, e := range r.cat.Entries() {
-		if all := blockOf(e.Addr); all != e.Addr && len(r.opts.Owed(all)) > 0 {
-			into[all] = append(into[all], e.Addr)
-		}
-	}
-	for all, some := range into {
-		if err := r.opts.Recorder.Divided(ctx, all, some); err != nil {
-			return err
-		}
-	}
-	return nil
-}

@@ -11,6 +11,7 @@ import (
 	"github.com/nodeapply/apply/engine/internal/certainty"
 	"github.com/nodeapply/apply/engine/internal/fate"
 	"github.com/nodeapply/apply/engine/internal/stop"
+	"github.com/nodeapply/apply/engine/internal/survey"
 	"github.com/nodeapply/apply/engine/internal/visit"
 	"github.com/nodeapply/apply/graph"
 	"github.com/nodeapply/apply/report"
@@ -27,7 +28,7 @@ type walk struct {
 	influence *certainty.Influence     // in a prediction
 	first     atomic.Pointer[foreseen] // in a prediction
 	fates     *fate.Fates
-	declared  latePaths
+	survey    survey.Survey
 	refused   map[resources.Address]error // of a prediction: the results that were not approved
 }
 
@@ -38,6 +39,7 @@ func (r *run) newWalk(predicted *walk) *walk {
 		Catalog: r.cat, View: r.view, Recorder: r.opts.Recorder, Drifted: r.opts.Drifted, Running: r.running, Redact: r.redact, Log: r.opts.Log,
 		Timeout: r.opts.Timeout, Strict: r.opts.Strict, Stop: &r.stop, Hands: r.hands,
 	}
+	w.survey = survey.Survey{Catalog: r.cat, Predicting: predicted == nil, Late: r.late.Lookup, Given: w.given}
 	if predicted != nil {
 		w.visits.Host = r.host
 		w.again = predicted.toVisit()
@@ -123,9 +125,9 @@ func (w *walk) visit(ctx context.Context, v int, e *catalog.Entry, st *fate.Fate
 
 // settle does what is to be done with an entry at v. What it becomes known by is late where the entry was deferred.
 func (w *walk) settle(ctx context.Context, v int, e *catalog.Entry, st *fate.Fate, slot graph.Slot) *visit.Visit {
-	w.survey(ctx, v, e)
+	w.survey.Tell(ctx, v, e)
 	res := w.result(e, report.Result{Certainty: report.Exact, Reversible: true})
-	vis := &visit.Visit{Walk: &w.visits, Vertex: v, Entry: e, Slot: slot, Notifiers: w.notifiers(v, st, e), Result: res}
+	vis := &visit.Visit{Walk: &w.visits, Vertex: v, Entry: e, Slot: slot, Notifiers: w.notifiers(st, e), Result: res}
 	for _, a := range vis.Notifiers {
 		res.NotifiedBy = append(res.NotifiedBy, a.String())
 	}
@@ -157,18 +159,10 @@ func (w *walk) settle(ctx context.Context, v int, e *catalog.Entry, st *fate.Fat
 
 func notYet(c resources.Change) bool { return c.Late }
 
-// notifiers lists what changed and notifies an entry at v, as declared, whatever ended first; then what did so in earlier runs, undelivered: to it, or
-// to the block that it is an instance of, of which only the run told the instances.
-func (w *walk) notifiers(v int, st *fate.Fate, e *catalog.Entry) []resources.Address {
+// notifiers lists what changed and notifies an entry, as declared, whatever ended first; then what did so in earlier runs, undelivered.
+func (w *walk) notifiers(st *fate.Fate, e *catalog.Entry) []resources.Address {
 	out := w.fates.Notifiers(st.Notified)
-	if w.opts.Owed == nil {
-		return out
-	}
-	owed := w.opts.Owed(e.Addr)
-	if all := blockOf(e.Addr); all != e.Addr {
-		owed = slices.Concat(owed, w.opts.Owed(all))
-	}
-	for _, a := range owed {
+	for _, a := range w.debts.To(e.Addr) {
 		if !slices.Contains(out, a) {
 			out = append(out, a)
 		}
