@@ -10,7 +10,7 @@ import (
 	"github.com/nodeapply/apply/engine/internal/guard"
 	"github.com/nodeapply/apply/engine/internal/visit"
 	"github.com/nodeapply/apply/graph"
-	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/host/near"
 	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/resources"
 )
@@ -20,7 +20,7 @@ func (r *run) predict(ctx context.Context) *walk {
 	w := r.newWalk(nil)
 	w.influence = certainty.New(r.cat)
 	w.visits.Ahead = ahead.Make(ctx, len(r.cat.Entries()), r.parallel(), w.prompt, func() ahead.Maker[visit.Finding] {
-		return &lookout{w, host.Near{View: r.view}}
+		return &lookout{w, near.View{View: r.view}}
 	})
 	r.cat.Graph().Walk(ctx, r.parallel(), flying(), w)
 	return w
@@ -29,12 +29,12 @@ func (r *run) predict(ctx context.Context) *walk {
 // lookout looks at one resource after the other before the walk.
 type lookout struct {
 	w *walk
-	host.Near
+	near.View
 }
 
 // Make implements [ahead.Maker].
 func (l *lookout) Make(ctx context.Context, v int) (visit.Finding, error) {
-	return visit.Look(ctx, &l.Near, l.w.cat.Entries()[v])
+	return visit.Look(ctx, &l.View, l.w.cat.Entries()[v])
 }
 
 // prompt says of an entry that it can be checked before the walk, in any order: nothing that the run does or learns changes what is found.

@@ -19,4 +19,4 @@ func (h *environment) Run(ctx context.Context, c Cmd) (Output, error) {
 }
 
 // Hold implements [Holder].
-func (h *environment) Hold(name string) (Folder, error) { return holding(h.Host, name) }
+func (h *environment) Hold(name string) (Folder, error) { return Hold(h.Host, name), nil }

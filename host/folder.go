@@ -1,7 +1,6 @@
 package host
 
 import (
-	"errors"
 	"io"
 	"strings"
 )
@@ -39,11 +38,3 @@ type looked struct {
 func (l looked) Lstat(base string) (Stat, error) { return l.r.Lstat(l.path + base) }
 func (l looked) Open(base string) (File, error)  { return l.r.Open(l.path + base) }
 func (l looked) Close() error                    { return nil }
-
-// holding is [Holder.Hold] of what a wrapper is around.
-func holding(v View, name string) (Folder, error) {
-	if h, ok := v.(Holder); ok {
-		return h.Hold(name)
-	}
-	return nil, errors.ErrUnsupported
-}

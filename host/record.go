@@ -49,7 +49,7 @@ type recording struct {
 }
 
 // Hold implements [Holder].
-func (h *recording) Hold(name string) (Folder, error) { return holding(h.Host, name) }
+func (h *recording) Hold(name string) (Folder, error) { return Hold(h.Host, name), nil }
 
 func (h *recording) WriteFile(ctx context.Context, name string, f NewFile) error {
 	also := f.Announce

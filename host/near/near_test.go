@@ -1,4 +1,4 @@
-package host_test
+package near_test
 
 import (
 	"errors"
@@ -11,6 +11,7 @@ import (
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/host/local"
+	"github.com/nodeapply/apply/host/near"
 )
 
 // holds counts the folders that are held and let go of.
@@ -101,22 +102,22 @@ func TestNear(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			h := &holds{Node: l}
-			near := &host.Near{View: h}
+			n := &near.View{View: h}
 			for _, name := range tc.names {
-				if diff := cmp.Diff(look(l, name), look(near, name)); diff != "" {
+				if diff := cmp.Diff(look(l, name), look(n, name)); diff != "" {
 					t.Errorf("%q: -plain +near\n%s", name, diff)
 				}
 			}
 			if h.held != tc.held {
 				t.Errorf("want %d folders held, got %d", tc.held, h.held)
 			}
-			if err := near.Close(); err != nil || h.closed != h.held {
+			if err := n.Close(); err != nil || h.closed != h.held {
 				t.Errorf("%d of %d folders let go of, %v", h.closed, h.held, err)
 			}
-			if diff := cmp.Diff(look(l, "/a/one"), look(near, "/a/one")); diff != "" {
+			if diff := cmp.Diff(look(l, "/a/one"), look(n, "/a/one")); diff != "" {
 				t.Errorf("after it was closed: -plain +near\n%s", diff)
 			}
-			if err := near.Close(); err != nil {
+			if err := n.Close(); err != nil {
 				t.Error(err)
 			}
 		})
@@ -132,10 +133,10 @@ func TestNearHoldsAtTheSecond(t *testing.T) {
 	}
 	defer l.Close()
 	h := &holds{Node: l}
-	near := &host.Near{View: h}
-	defer near.Close()
+	n := &near.View{View: h}
+	defer n.Close()
 	for i, want := range []int{0, 1, 1} {
-		if _, err := near.Lstat(fmt.Sprintf("/file%d", i)); err != nil {
+		if _, err := n.Lstat(fmt.Sprintf("/file%d", i)); err != nil {
 			t.Error(err)
 		}
 		if h.held != want {

@@ -1,51 +1,53 @@
-package host
+// Package near is for who looks at many names of a node one after the other: what is beside the last ones is not reached from the root again.
+package near
 
 import (
 	"errors"
 	"path"
 	"strings"
+
+	"github.com/nodeapply/apply/host"
 )
 
-// Near is a View for who looks at many names one after the other, from one goroutine and while nothing changes the node: it holds on to the last two folders,
-// as of files that are copied, so that what is beside the last names is not reached from the root again.
-type Near struct {
-	View
+// View holds on to the last two folders, as of files that are copied. It is for one goroutine, while nothing changes the node.
+type View struct {
+	host.View
 	folders [2]nearby
 	latest  int // which of them has the last name
 }
 
 // nearby is a folder of names that were asked for.
 type nearby struct {
-	path   string // with a slash at its end
-	folder Folder // nil before a second name in it is asked for
+	path   string      // with a slash at its end
+	folder host.Folder // nil before a second name in it is asked for
 }
 
-// Lstat implements [FileReader].
-func (n *Near) Lstat(name string) (Stat, error) {
+// Lstat implements [host.FileReader].
+func (n *View) Lstat(name string) (host.Stat, error) {
 	if f, base := n.beside(name); f != nil {
 		return f.Lstat(base)
 	}
 	return n.View.Lstat(name)
 }
 
-// Open implements [FileReader].
-func (n *Near) Open(name string) (File, error) {
+// Open implements [host.FileReader].
+func (n *View) Open(name string) (host.File, error) {
 	if f, base := n.beside(name); f != nil {
 		return f.Open(base)
 	}
 	return n.View.Open(name)
 }
 
-// Hold implements [Holder].
-func (n *Near) Hold(name string) (Folder, error) { return holding(n.View, name) }
+// Hold implements [host.Holder].
+func (n *View) Hold(name string) (host.Folder, error) { return host.Hold(n.View, name), nil }
 
 // Close lets go of the folders.
-func (n *Near) Close() error {
+func (n *View) Close() error {
 	return errors.Join(n.folders[0].close(), n.folders[1].close())
 }
 
 // beside holds on to the folder of name and returns it with the name there, if another name in it was among the last and name is clean.
-func (n *Near) beside(name string) (f Folder, base string) {
+func (n *View) beside(name string) (f host.Folder, base string) {
 	if path.Clean(name) != name || strings.ContainsRune(name, 0) {
 		return nil, ""
 	}
@@ -64,7 +66,7 @@ func (n *Near) beside(name string) (f Folder, base string) {
 		at.path = dir
 		return nil, ""
 	case at.folder == nil:
-		at.folder = Hold(n.View, path.Clean(dir))
+		at.folder = host.Hold(n.View, path.Clean(dir))
 	}
 	return at.folder, base
 }
