@@ -1,6 +1,8 @@
 package syntax
 
 import (
+	"slices"
+
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
 
@@ -120,11 +122,7 @@ func place(r *hcl.Range) string { return diag.Pos(*r).String() }
 // fixed checks the attributes of a block that knows its own.
 func (m *Module) fixed(b *Block, required []string, names ...string) {
 	for _, a := range b.Attrs {
-		known := false
-		for _, name := range names {
-			known = known || name == a.Name
-		}
-		if !known {
+		if !slices.Contains(names, a.Name) {
 			m.errorf(a.At, "Unknown attribute", "A block `%s` has no attribute `%s`%s", b.Kind, a.Name, diag.Suggest(a.Name, names))
 		}
 	}

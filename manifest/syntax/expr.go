@@ -9,6 +9,7 @@ import (
 
 	"github.com/nodeapply/apply/manifest/limits"
 	"github.com/nodeapply/apply/manifest/reference"
+	"github.com/nodeapply/apply/manifest/syntax/internal/native"
 )
 
 // Expr is an expression with what it refers to.
@@ -22,7 +23,7 @@ type Expr struct {
 // resolve finds the references of an expression; those that cannot mean anything are mistakes.
 // What it evaluates to is bounded from then on, and step is called between two elements.
 func (x *Expr) resolve(kinds reference.Kinds, step func()) hcl.Diagnostics {
-	e, diags := native(x.Expression)
+	e, diags := native.Expression(x.Expression)
 	x.Expression = e
 	if diags.HasErrors() {
 		x.Bad = true
@@ -58,7 +59,7 @@ func literal(e hclsyntax.Expression) bool {
 
 // written says that an expression is a text that stands there as it is, in one line or many.
 func written(x hcl.Expression) bool {
-	e, diags := native(x)
+	e, diags := native.Expression(x)
 	switch e := e.(type) {
 	case *hclsyntax.TemplateExpr:
 		return !diags.HasErrors() && !slices.ContainsFunc(e.Parts, func(part hclsyntax.Expression) bool { return !literal(part) })

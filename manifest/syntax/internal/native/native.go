@@ -1,4 +1,5 @@
-package syntax
+// Package native makes of values in JSON syntax the expressions that they are in native syntax.
+package native
 
 import (
 	"strings"
@@ -12,17 +13,17 @@ import (
 
 const byteOrderMark = "\ufeff"
 
-// native makes of a value in JSON syntax the expression that it is in native syntax: a string is a template.
-func native(e hcl.Expression) (hclsyntax.Expression, hcl.Diagnostics) {
+// Expression makes an expression of a value: a string is a template. One in native syntax is itself.
+func Expression(e hcl.Expression) (hclsyntax.Expression, hcl.Diagnostics) {
 	if e, ok := e.(hclsyntax.Expression); ok {
 		return e, nil
 	}
 	at := e.Range()
 	if items, diags := hcl.ExprList(e); !diags.HasErrors() {
-		return nativeTuple(items, at)
+		return tuple(items, at)
 	}
 	if items, diags := hcl.ExprMap(e); !diags.HasErrors() {
-		return nativeObject(items, at)
+		return object(items, at)
 	}
 	v, diags := e.Value(nil)
 	if diags.HasErrors() || v.IsNull() || v.Type() != cty.String {
@@ -43,22 +44,22 @@ func native(e hcl.Expression) (hclsyntax.Expression, hcl.Diagnostics) {
 	return x, diags
 }
 
-func nativeTuple(items []hcl.Expression, at hcl.Range) (hclsyntax.Expression, hcl.Diagnostics) {
+func tuple(items []hcl.Expression, at hcl.Range) (hclsyntax.Expression, hcl.Diagnostics) {
 	var diags hcl.Diagnostics
 	out := &hclsyntax.TupleConsExpr{Exprs: make([]hclsyntax.Expression, len(items)), SrcRange: at, OpenRange: at}
 	for i, item := range items {
-		x, more := native(item)
+		x, more := Expression(item)
 		out.Exprs[i], diags = x, append(diags, more...)
 	}
 	return out, diags
 }
 
-func nativeObject(items []hcl.KeyValuePair, at hcl.Range) (hclsyntax.Expression, hcl.Diagnostics) {
+func object(items []hcl.KeyValuePair, at hcl.Range) (hclsyntax.Expression, hcl.Diagnostics) {
 	var diags hcl.Diagnostics
 	out := &hclsyntax.ObjectConsExpr{Items: make([]hclsyntax.ObjectConsItem, len(items)), SrcRange: at, OpenRange: at}
 	declared := make(map[string]hcl.Range, len(items))
 	for i, item := range items {
-		key, wrongKey := native(item.Key)
+		key, wrongKey := Expression(item.Key)
 		if name, _ := item.Key.Value(nil); name.Type() == cty.String {
 			at, twice := declared[name.AsString()]
 			if twice {
@@ -66,7 +67,7 @@ func nativeObject(items []hcl.KeyValuePair, at hcl.Range) (hclsyntax.Expression,
 			}
 			declared[name.AsString()] = item.Key.Range()
 		}
-		value, wrongValue := native(item.Value)
+		value, wrongValue := Expression(item.Value)
 		out.Items[i] = hclsyntax.ObjectConsItem{KeyExpr: key, ValueExpr: value}
 		diags = append(append(diags, wrongKey...), wrongValue...)
 	}
