@@ -22,20 +22,20 @@ func comment(src []byte, i int) (int, *Problem) {
 	return i + 2 + n + 2, nil
 }
 
-// skipBlank skips spaces, newlines and comments.
+// skipBlank returns the offset behind spaces, newlines and comments.
 func skipBlank(src []byte, i int) int {
 	for i < len(src) {
 		switch c := classes[src[i]]; {
 		case c == cSpace || c == cNewline:
 			i++
-		case c == cHash || c == cSlash && hasByte(src, i+1, '/'):
+		case c == cHash:
 			i = endOfLine(src, i)
-		case c == cSlash && hasByte(src, i+1, '*'):
-			n := bytes.Index(src[i+2:], []byte("*/"))
-			if n < 0 {
-				return len(src)
+		case c == cSlash:
+			end, _ := comment(src, i) // one without an end is found by who scans on
+			if end == i {
+				return i
 			}
-			i += 2 + n + 2
+			i = end
 		default:
 			return i
 		}
