@@ -23,13 +23,17 @@ func (s *State) SaveReport(id string, report io.WriterTo) error {
 	return s.save(filepath.Join("runs", id+".json"), report)
 }
 
+// ids lists the ids of the runs that have a report, and of those that have a journal, the newest first.
+func (s *State) ids() (reports, journals []string, err error) {
+	if reports, err = s.Reports(); err == nil {
+		journals, err = s.journals.IDs()
+	}
+	return reports, journals, err
+}
+
 // Newest is the id of the newest run on record, "" where there is none.
 func (s *State) Newest() (string, error) {
-	reports, err := s.Reports()
-	if err != nil {
-		return "", err
-	}
-	journals, err := s.journals.IDs()
+	reports, journals, err := s.ids()
 	if err != nil {
 		return "", err
 	}
@@ -44,11 +48,7 @@ func (s *State) NextID(now time.Time) (string, error) {
 
 // Find is the id of the run on record that begins as given, in letters of either case.
 func (s *State) Find(given string) (string, error) {
-	reports, err := s.Reports()
-	if err != nil {
-		return "", err
-	}
-	journals, err := s.journals.IDs()
+	reports, journals, err := s.ids()
 	if err != nil {
 		return "", err
 	}
@@ -114,11 +114,7 @@ type Unreported struct {
 // Unreported lists the runs that are on record without a report, the newest first. Where there are reports, a run that ended before the oldest one had a
 // report that is no longer kept.
 func (s *State) Unreported() ([]Unreported, error) {
-	ids, err := s.journals.IDs()
-	if err != nil {
-		return nil, err
-	}
-	reports, err := s.Reports()
+	reports, journals, err := s.ids()
 	if err != nil {
 		return nil, err
 	}
@@ -127,7 +123,7 @@ func (s *State) Unreported() ([]Unreported, error) {
 		reported[id], oldest = true, id
 	}
 	var out []Unreported
-	for _, id := range ids {
+	for _, id := range journals {
 		if reported[id] {
 			continue
 		}

@@ -20,11 +20,7 @@ const (
 // Prune removes what is left of runs that are not kept, and content that is too old or over the store's cap, the oldest first. It is called when a
 // run has saved its report.
 func (s *State) Prune(now time.Time) error {
-	reports, err := s.Reports()
-	if err != nil {
-		return err
-	}
-	journals, err := s.journals.IDs()
+	reports, journals, err := s.ids()
 	if err != nil {
 		return err
 	}
