@@ -127,7 +127,7 @@ func splitAddress(s string) ([]string, error) {
 	for len(s) > 0 {
 		switch {
 		case s[0] == '[':
-			end := bracketEnd(s)
+			end := BracketEnd(s)
 			if end < 0 {
 				return nil, fmt.Errorf("a bracket is not closed")
 			}
@@ -154,8 +154,8 @@ func splitAddress(s string) ([]string, error) {
 	return steps, nil
 }
 
-// bracketEnd returns the index behind the bracket that closes the one at the start of s, brackets in quotes passed over.
-func bracketEnd(s string) int {
+// BracketEnd returns the index behind the bracket that closes the one at the start of s, brackets in quotes passed over; -1 if none does.
+func BracketEnd(s string) int {
 	quoted := false
 	for i := 1; i < len(s); i++ {
 		switch {

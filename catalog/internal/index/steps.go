@@ -1,6 +1,10 @@
 package index
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/nodeapply/apply/resources"
+)
 
 // Step is one module on the way to a resource.
 type Step struct {
@@ -18,31 +22,14 @@ func Steps(path string) []Step {
 		for end < len(path) && path[end] != '.' && path[end] != '[' {
 			end++
 		}
-		at = end + keyLen(path[end:])
+		at = end
+		if strings.HasPrefix(path[end:], "[") {
+			at += max(0, resources.BracketEnd(path[end:]))
+		}
 		steps = append(steps, Step{Path: path[:at], Name: path[start:end], Key: path[end:at]})
 		if at < len(path) && path[at] == '.' {
 			at++
 		}
 	}
 	return steps
-}
-
-// keyLen is the length of the key in brackets that s begins with. In quotes, brackets and dots mean nothing, and a backslash takes the
-// meaning of what follows it.
-func keyLen(s string) int {
-	if !strings.HasPrefix(s, "[") {
-		return 0
-	}
-	quoted := false
-	for i := 1; i < len(s); i++ {
-		switch {
-		case quoted && s[i] == '\\':
-			i++
-		case s[i] == '"':
-			quoted = !quoted
-		case !quoted && s[i] == ']':
-			return i + 1
-		}
-	}
-	return len(s)
 }
