@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/nodeapply/apply/host"
-	"github.com/nodeapply/apply/resources/pkg/conffile"
 	"github.com/nodeapply/apply/resources/pkg/manager"
 	"github.com/nodeapply/apply/resources/pkg/rpmdb"
 	"github.com/nodeapply/apply/resources/pkg/version"
@@ -138,36 +137,16 @@ func (d driver) Refresh(ctx context.Context, s *manager.Session, all bool) error
 	return err
 }
 
-// Commit installs and removes.
+// Commit installs and removes, each by one dnf.
 func (d driver) Commit(ctx context.Context, s *manager.Session, t manager.Transaction) error {
-	install := func() error {
-		return conffile.Settle(ctx, s, t.Replace, rpmdb.Endings(), func() error { return d.install(ctx, s, t) })
-	}
-	gone := slices.Concat(t.Remove, t.Purge)
-	if len(gone) == 0 {
-		return install()
-	}
-	return manager.Exchange(ctx, install, func() error {
-		return rpmdb.Purge(ctx, s, t.Purge, func() error {
-			_, err := d.run(ctx, s, t.Env(), "remove", []string{"--setopt=clean_requirements_on_remove=False"}, gone...)
-			return err
-		})
-	})
-}
-
-// install moves down and installs, each by one dnf.
-func (d driver) install(ctx context.Context, s *manager.Session, t manager.Transaction) error {
-	up, down := rpmdb.UpAndDown(t.Install, spec)
-	if len(down) > 0 {
-		if _, err := d.run(ctx, s, t.Env(), "downgrade", t.Options, down...); err != nil {
-			return err
+	return rpmdb.Commit(ctx, s, t, spec, func(verb string, names []string) error {
+		options := t.Options
+		if verb == "remove" {
+			options = []string{"--setopt=clean_requirements_on_remove=False"}
 		}
-	}
-	if len(up) == 0 {
-		return nil
-	}
-	_, err := d.run(ctx, s, t.Env(), "install", t.Options, up...)
-	return err
+		_, err := d.run(ctx, s, t.Env(), verb, options, names...)
+		return err
+	})
 }
 
 // Ending is rpm's.

@@ -1,4 +1,4 @@
-// Package rpmdb reads the database of rpm, for the package managers that stand on it.
+// Package rpmdb is what the package managers that stand on rpm have in common: its database, and what it keeps of configuration files.
 //
 // Versions are epoch:version-release without an epoch of 0. A name may carry its architecture: "glibc.i686".
 package rpmdb
@@ -158,18 +158,6 @@ func Owned(names, files []string, list func(name string) (string, error)) (map[s
 		}
 	}
 	return owned, nil
-}
-
-// UpAndDown parts what is installed, or moved to a later version, from what is moved to an earlier one, each in the words of spec.
-func UpAndDown(targets []manager.Target, spec func(manager.Target) string) (up, down []string) {
-	for _, t := range targets {
-		if t.Version != "" && t.Have != "" && version.CompareRPM(t.Have, t.Version) > 0 && t.File == "" {
-			down = append(down, spec(t))
-		} else {
-			up = append(up, spec(t))
-		}
-	}
-	return up, down
 }
 
 // rpmLock is the file that rpm itself locks during a transaction.

@@ -13,7 +13,6 @@ import (
 	"strings"
 
 	"github.com/nodeapply/apply/host"
-	"github.com/nodeapply/apply/resources/pkg/conffile"
 	"github.com/nodeapply/apply/resources/pkg/manager"
 	"github.com/nodeapply/apply/resources/pkg/rpmdb"
 	"github.com/nodeapply/apply/resources/pkg/version"
@@ -148,32 +147,15 @@ func (d driver) Refresh(ctx context.Context, s *manager.Session, all bool) error
 	return d.run(ctx, s, nil, nil, "makecache", "fast")
 }
 
-// Commit installs and removes.
+// Commit installs and removes, each by one yum.
 func (d driver) Commit(ctx context.Context, s *manager.Session, t manager.Transaction) error {
-	install := func() error {
-		return conffile.Settle(ctx, s, t.Replace, rpmdb.Endings(), func() error { return d.install(ctx, s, t) })
-	}
-	gone := slices.Concat(t.Remove, t.Purge)
-	if len(gone) == 0 {
-		return install()
-	}
-	return manager.Exchange(ctx, install, func() error {
-		return rpmdb.Purge(ctx, s, t.Purge, func() error { return d.run(ctx, s, t.Env(), nil, "remove", gone...) })
-	})
-}
-
-// install moves down and installs, each by one yum.
-func (d driver) install(ctx context.Context, s *manager.Session, t manager.Transaction) error {
-	up, down := rpmdb.UpAndDown(t.Install, spec)
-	if len(down) > 0 {
-		if err := d.run(ctx, s, t.Env(), t.Options, "downgrade", down...); err != nil {
-			return err
+	return rpmdb.Commit(ctx, s, t, spec, func(verb string, names []string) error {
+		options := t.Options
+		if verb == "remove" {
+			options = nil
 		}
-	}
-	if len(up) == 0 {
-		return nil
-	}
-	return d.run(ctx, s, t.Env(), t.Options, "install", up...)
+		return d.run(ctx, s, t.Env(), options, verb, names...)
+	})
 }
 
 var arch = regexp.MustCompile(`\.(noarch|x86_64|i[3-6]86|ppc64le|ppc64|s390x|aarch64)$`)
