@@ -2,6 +2,7 @@ package value
 
 import (
 	"errors"
+	"fmt"
 	"math/big"
 	"net/netip"
 
@@ -47,46 +48,48 @@ func plus(a netip.Addr, n *big.Int) netip.Addr {
 	return out
 }
 
-// cidrHost is cidrhost(prefix, hostnum); a negative number counts from the end.
-var cidrHost = function.New(&function.Spec{
-	Params:       []function.Parameter{{Name: "prefix", Type: cty.String}, spec.Number("hostnum")},
-	Type:         function.StaticReturnType(cty.String),
-	RefineResult: spec.NotNull,
-	Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
-		p, err := prefixArg(args[0])
-		if err != nil {
-			return cty.NilVal, err
-		}
-		n, err := wholeArg(args, 1)
-		if err != nil {
-			return cty.NilVal, err
-		}
-		hosts := new(big.Int).Lsh(big.NewInt(1), uint(p.Addr().BitLen()-p.Bits()))
-		if n.Sign() < 0 {
-			n.Add(n, hosts)
-		}
-		if n.Sign() < 0 || n.Cmp(hosts) >= 0 {
-			return cty.NilVal, function.NewArgErrorf(1, "%s has only %s addresses", p, hosts)
-		}
-		return cty.StringVal(plus(p.Addr(), n).String()), nil
-	},
-})
+// ofNetwork is a function of a network, its first argument, and of further ones.
+func ofNetwork(of func(p netip.Prefix, args []cty.Value) (fmt.Stringer, error), further ...function.Parameter) function.Function {
+	return function.New(&function.Spec{
+		Params:       append(spec.Strings("prefix"), further...),
+		Type:         function.StaticReturnType(cty.String),
+		RefineResult: spec.NotNull,
+		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+			p, err := prefixArg(args[0])
+			if err != nil {
+				return cty.NilVal, err
+			}
+			out, err := of(p, args)
+			if err != nil {
+				return cty.NilVal, err
+			}
+			return cty.StringVal(out.String()), nil
+		},
+	})
+}
 
-var cidrNetmask = function.New(&function.Spec{
-	Params:       spec.Strings("prefix"),
-	Type:         function.StaticReturnType(cty.String),
-	RefineResult: spec.NotNull,
-	Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
-		p, err := prefixArg(args[0])
-		if err != nil {
-			return cty.NilVal, err
-		}
-		if !p.Addr().Is4() {
-			return cty.NilVal, function.NewArgErrorf(0, "only IPv4 networks have a netmask")
-		}
-		ones, _ := netip.AddrFrom4([4]byte{255, 255, 255, 255}).Prefix(p.Bits())
-		return cty.StringVal(ones.Addr().String()), nil
-	},
+// cidrHost is cidrhost(prefix, hostnum); a negative number counts from the end.
+var cidrHost = ofNetwork(func(p netip.Prefix, args []cty.Value) (fmt.Stringer, error) {
+	n, err := wholeArg(args, 1)
+	if err != nil {
+		return nil, err
+	}
+	hosts := new(big.Int).Lsh(big.NewInt(1), uint(p.Addr().BitLen()-p.Bits()))
+	if n.Sign() < 0 {
+		n.Add(n, hosts)
+	}
+	if n.Sign() < 0 || n.Cmp(hosts) >= 0 {
+		return nil, function.NewArgErrorf(1, "%s has only %s addresses", p, hosts)
+	}
+	return plus(p.Addr(), n), nil
+}, spec.Number("hostnum"))
+
+var cidrNetmask = ofNetwork(func(p netip.Prefix, _ []cty.Value) (fmt.Stringer, error) {
+	if !p.Addr().Is4() {
+		return nil, function.NewArgErrorf(0, "only IPv4 networks have a netmask")
+	}
+	ones, _ := netip.AddrFrom4([4]byte{255, 255, 255, 255}).Prefix(p.Bits())
+	return ones.Addr(), nil
 })
 
 // subnet returns the network number n of those that are bits longer than p.
@@ -103,30 +106,17 @@ func subnet(p netip.Prefix, bits int, n *big.Int) (netip.Prefix, error) {
 }
 
 // cidrSubnet is cidrsubnet(prefix, newbits, netnum).
-var cidrSubnet = function.New(&function.Spec{
-	Params:       []function.Parameter{{Name: "prefix", Type: cty.String}, spec.Number("newbits"), spec.Number("netnum")},
-	Type:         function.StaticReturnType(cty.String),
-	RefineResult: spec.NotNull,
-	Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
-		p, err := prefixArg(args[0])
-		if err != nil {
-			return cty.NilVal, err
-		}
-		var bits int
-		if err := gocty.FromCtyValue(args[1], &bits); err != nil {
-			return cty.NilVal, function.NewArgError(1, err)
-		}
-		n, err := wholeArg(args, 2)
-		if err != nil {
-			return cty.NilVal, err
-		}
-		sub, err := subnet(p, bits, n)
-		if err != nil {
-			return cty.NilVal, err
-		}
-		return cty.StringVal(sub.String()), nil
-	},
-})
+var cidrSubnet = ofNetwork(func(p netip.Prefix, args []cty.Value) (fmt.Stringer, error) {
+	var bits int
+	if err := gocty.FromCtyValue(args[1], &bits); err != nil {
+		return nil, function.NewArgError(1, err)
+	}
+	n, err := wholeArg(args, 2)
+	if err != nil {
+		return nil, err
+	}
+	return subnet(p, bits, n)
+}, spec.Number("newbits"), spec.Number("netnum"))
 
 // cidrSubnets is cidrsubnets(prefix, newbits...): networks one after the other, each at the next place where one of its size can be.
 var cidrSubnets = function.New(&function.Spec{
