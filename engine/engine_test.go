@@ -156,7 +156,7 @@ func TestRecorder(t *testing.T) {
 
 func TestFailFastWhileAnotherIsRecorded(t *testing.T) {
 	w := &world{}
-	keep := &sharedKeeper{both: make(chan struct{}), resumed: make(chan struct{})}
+	keep := &sharedKeeper{begun: newPair()}
 	rep, err := Converge(t.Context(), node{}, parse(t, w, "a:fails b", ""), Options{Recorder: keep, FailFast: true, Parallel: 1})
 	if err != nil {
 		t.Fatal(err)

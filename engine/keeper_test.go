@@ -57,20 +57,31 @@ func (k *keeper) Divided(_ context.Context, target resources.Address, into []res
 
 func (k *keeper) Ended(context.Context, resources.Address, host.View) error { return nil }
 
-// sharedKeeper records two changes at a time, as a journal does that is written to disk for several: the first to begin is the first to go on.
-type sharedKeeper struct {
-	keeper
+// pair waits for two and lets them go on, the first to come first.
+type pair struct {
 	first         atomic.Bool
 	both, resumed chan struct{}
 }
 
-func (k *sharedKeeper) Begin(ctx context.Context, a resources.Address, d resources.Diff, owes []resources.Address, before json.RawMessage) error {
-	if k.first.CompareAndSwap(false, true) {
-		waiting.For(ctx, func() { <-k.both })
-		close(k.resumed)
+func newPair() *pair { return &pair{both: make(chan struct{}), resumed: make(chan struct{})} }
+
+func (p *pair) wait(ctx context.Context) {
+	if p.first.CompareAndSwap(false, true) {
+		waiting.For(ctx, func() { <-p.both })
+		close(p.resumed)
 	} else {
-		close(k.both)
-		waiting.For(ctx, func() { <-k.resumed })
+		close(p.both)
+		waiting.For(ctx, func() { <-p.resumed })
 	}
+}
+
+// sharedKeeper records two changes at a time, as a journal does that is written to disk for several.
+type sharedKeeper struct {
+	keeper
+	begun *pair
+}
+
+func (k *sharedKeeper) Begin(ctx context.Context, a resources.Address, d resources.Diff, owes []resources.Address, before json.RawMessage) error {
+	k.begun.wait(ctx)
 	return k.keeper.Begin(ctx, a, d, owes, before)
 }

@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"fmt"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -11,7 +10,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/nodeapply/apply/host"
-	"github.com/nodeapply/apply/host/waiting"
 	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/resources"
 )
@@ -71,21 +69,14 @@ func (g ground) Mkdir(_ context.Context, name string, _ host.Meta) error {
 	return nil
 }
 
-// sharedOps records the first change of two resources at a time: the first to come is the first to go on.
+// sharedOps records the first change of two resources at a time.
 type sharedOps struct {
 	keeper
-	first         atomic.Bool
-	both, resumed chan struct{}
+	come *pair
 }
 
 func (k *sharedOps) Op(ctx context.Context, _ resources.Address, _ host.View, _ host.Op) error {
-	if k.first.CompareAndSwap(false, true) {
-		waiting.For(ctx, func() { <-k.both })
-		close(k.resumed)
-	} else {
-		close(k.both)
-		waiting.For(ctx, func() { <-k.resumed })
-	}
+	k.come.wait(ctx)
 	return nil
 }
 
@@ -95,7 +86,7 @@ func TestFailFastWhileAnothersChangeIsRecorded(t *testing.T) {
 	for _, e := range c.Entries() {
 		e.Resource = &maker{*e.Resource.(*thing)}
 	}
-	keep := &sharedOps{both: make(chan struct{}), resumed: make(chan struct{})}
+	keep := &sharedOps{come: newPair()}
 	rep, err := Converge(t.Context(), ground{w: w}, c, Options{Recorder: keep, FailFast: true, Parallel: 1})
 	if err != nil {
 		t.Fatal(err)
