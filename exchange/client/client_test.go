@@ -58,6 +58,13 @@ func exchange(t *testing.T, h http.Handler) (*Client, *pki.Authority, string) {
 	s.TLS, s.EnableHTTP2 = a.Serving(cert), true // many calls over one connection, as of the real one
 	s.StartTLS()
 	t.Cleanup(s.Close)
+	c, dir := enrolled(t, a, s.URL)
+	return c, a, dir
+}
+
+// enrolled is a client as node01, of the exchange at url with authority a, and the folder of its credentials.
+func enrolled(t *testing.T, a *pki.Authority, url string) (*Client, string) {
+	t.Helper()
 	dir := filepath.Join(t.TempDir(), "node01")
 	if err := a.Enroll("node01", dir); err != nil {
 		t.Fatal(err)
@@ -66,12 +73,12 @@ func exchange(t *testing.T, h http.Handler) (*Client, *pki.Authority, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := New(s.URL, credentials)
+	c, err := New(url, credentials)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
-	return c, a, dir
+	return c, dir
 }
 
 // TestAnswersToAnotherQuestion: an answer that is well-formed and not to what was asked is no answer.
@@ -121,20 +128,8 @@ func TestAClockThatIsWrong(t *testing.T) {
 		s := httptest.NewUnstartedServer(http.NotFoundHandler())
 		s.TLS, s.Config.ErrorLog = elsewhere.Serving(cert), log.New(io.Discard, "", 0)
 		s.StartTLS()
-		defer s.Close()
-		dir := filepath.Join(t.TempDir(), "n1")
-		if err := elsewhere.Enroll("n1", dir); err != nil {
-			t.Fatal(err)
-		}
-		credentials, err := pki.LoadCredentials(dir)
-		if err != nil {
-			t.Fatal(err)
-		}
-		c, err := New(s.URL, credentials)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close()
+		t.Cleanup(s.Close)
+		c, _ := enrolled(t, elsewhere, s.URL)
 		if _, err := c.Get(t.Context(), "k"); !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), "does not hold by this node's clock") {
 			t.Errorf("%v off: %v", off, err)
 		}

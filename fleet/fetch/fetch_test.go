@@ -70,16 +70,23 @@ func TestGet(t *testing.T) {
 	}
 }
 
+// here is this machine as a node n1.
+func here(t *testing.T) transport.Conn {
+	t.Helper()
+	c, err := transport.NewConnector(`sh -c 'exec sh -c "$1"'`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := c.Dial(t.Context(), transport.Target{Name: "n1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return conn
+}
+
 // TestMadeUpFiles: files that the kernel makes up when they are read come as they read, though they have no size, or a wrong one.
 func TestMadeUpFiles(t *testing.T) {
-	here, err := transport.NewConnector(`sh -c 'exec sh -c "$1"'`)
-	if err != nil {
-		t.Fatal(err)
-	}
-	conn, err := here.Dial(t.Context(), transport.Target{Name: "n1"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	conn := here(t)
 	for _, file := range []string{"/proc/version", "/sys/kernel/mm/transparent_hugepage/enabled"} {
 		want, err := os.ReadFile(file)
 		if err != nil {
@@ -100,14 +107,7 @@ func TestMadeUpFiles(t *testing.T) {
 
 // TestNames: what is fetched has the last element of its name, however that is written; where it has none nothing is fetched.
 func TestNames(t *testing.T) {
-	here, err := transport.NewConnector(`sh -c 'exec sh -c "$1"'`)
-	if err != nil {
-		t.Fatal(err)
-	}
-	conn, err := here.Dial(t.Context(), transport.Target{Name: "n1"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	conn := here(t)
 	src := t.TempDir()
 	if err := os.MkdirAll(filepath.Join(src, "d", "e"), 0o755); err != nil {
 		t.Fatal(err)

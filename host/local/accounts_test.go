@@ -18,11 +18,7 @@ func TestAccounts(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	l, err := local.New(local.Options{Root: dir})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
+	l := opened(t, dir)
 	if _, err := l.LookupUser(t.Context(), "bob"); !errors.Is(err, host.ErrUnknownAccount) || err.Error() != `user "bob": unknown to this node` {
 		t.Errorf("without a file: %v", err)
 	}
@@ -83,12 +79,8 @@ func TestAccountsThatSomebodyPlanted(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	l, err := local.New(local.Options{Root: dir})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	_, err = l.Lstat("/etc/x")
+	l := opened(t, dir)
+	_, err := l.Lstat("/etc/x")
 	if want := "/etc: refused: a link that its owner may have planted (owner 65534)"; err == nil || err.Error() != want {
 		t.Errorf("want %q, got %v", want, err)
 	}

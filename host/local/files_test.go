@@ -16,7 +16,19 @@ import (
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/host/hosttest"
+	"github.com/nodeapply/apply/host/local"
 )
+
+// opened is the node that lies in dir, until the test ends.
+func opened(t testing.TB, dir string) *local.Node {
+	t.Helper()
+	l, err := local.New(local.Options{Root: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	return l
+}
 
 func ptr(n uint32) *uint32 { return &n }
 

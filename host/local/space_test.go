@@ -4,7 +4,6 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/nodeapply/apply/host/local"
 	"golang.org/x/sys/unix"
 )
 
@@ -13,11 +12,7 @@ func TestSpace(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := local.New(local.Options{Root: dir})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
+	l := opened(t, dir)
 	var want unix.Statfs_t
 	if err := unix.Statfs(dir, &want); err != nil {
 		t.Fatal(err)

@@ -23,6 +23,18 @@ func bounded(t *testing.T, src string, step func()) hclsyntax.Expression {
 	return x
 }
 
+// refuses says that the evaluation of src ends with that mistake, "" for none.
+func refuses(t *testing.T, src string, ctx *hcl.EvalContext, want string) {
+	t.Helper()
+	got := ""
+	if _, diags := bounded(t, src, nil).Value(ctx); diags.HasErrors() {
+		got = diags.Error()
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 // TestBoundEnds gives an evaluation of minutes up: it ends by itself.
 func TestBoundEnds(t *testing.T) {
 	nested := strings.Repeat("[for a in l : ", 7) + "a" + strings.Repeat("]", 7)
@@ -68,15 +80,7 @@ func TestBoundTemplates(t *testing.T) {
 		`"%{for s in many}${s}%{endfor}"`:            "main.hcl:1,2-31: " + over,
 		`[for a in ["${half}${half}"] : "${a}${a}"]`: "main.hcl:1,39-40: " + over,
 	} {
-		t.Run(src, func(t *testing.T) {
-			got := ""
-			if _, diags := bounded(t, src, nil).Value(ctx); diags.HasErrors() {
-				got = diags.Error()
-			}
-			if diff := cmp.Diff(want, got); diff != "" {
-				t.Errorf("(-want +got):\n%s", diff)
-			}
-		})
+		t.Run(src, func(t *testing.T) { refuses(t, src, ctx, want) })
 	}
 }
 
@@ -103,14 +107,6 @@ func TestBoundDivision(t *testing.T) {
 		`1 / later`:              "",
 		`1 * 0`:                  "",
 	} {
-		t.Run(src, func(t *testing.T) {
-			got := ""
-			if _, diags := bounded(t, src, nil).Value(ctx); diags.HasErrors() {
-				got = diags.Error()
-			}
-			if diff := cmp.Diff(want, got); diff != "" {
-				t.Errorf("(-want +got):\n%s", diff)
-			}
-		})
+		t.Run(src, func(t *testing.T) { refuses(t, src, ctx, want) })
 	}
 }
