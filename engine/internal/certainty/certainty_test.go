@@ -1,25 +1,24 @@
 package certainty
 
 import (
-	"context"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/nodeapply/apply/catalog"
-	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/resources"
 )
 
 // thing provides and requires paths.
-type thing struct{ provides, requires []resources.Identity }
+type thing struct {
+	resources.Resource
+	provides, requires []resources.Identity
+}
 
-func (*thing) Check(context.Context, host.View) (resources.Diff, error) { panic("not looked at here") }
-func (*thing) Apply(context.Context, host.Host, resources.Diff) error   { panic("not changed here") }
-func (t *thing) Provides() []resources.Identity                         { return t.provides }
-func (t *thing) Requires() []resources.Identity                         { return t.requires }
+func (t *thing) Provides() []resources.Identity { return t.provides }
+func (t *thing) Requires() []resources.Identity { return t.requires }
 
 // waiting waits for others.
 type waiting struct{ *thing }

@@ -1,22 +1,17 @@
 package fate
 
 import (
-	"context"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/nodeapply/apply/catalog"
-	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/resources"
 )
 
 // thing is a resource of which only its place counts.
-type thing struct{}
-
-func (thing) Check(context.Context, host.View) (resources.Diff, error) { panic("not looked at here") }
-func (thing) Apply(context.Context, host.Host, resources.Diff) error   { panic("not changed here") }
+type thing struct{ resources.Resource }
 
 func addr(title, instance string) resources.Address {
 	return resources.Address{Type: "t", Title: title, Instance: instance}

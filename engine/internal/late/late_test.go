@@ -1,23 +1,18 @@
 package late_test
 
 import (
-	"context"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/engine/internal/late"
-	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/resources"
 )
 
 // thing is a resource that has no values.
-type thing struct{}
-
-func (thing) Check(context.Context, host.View) (resources.Diff, error) { panic("not looked at here") }
-func (thing) Apply(context.Context, host.Host, resources.Diff) error   { panic("not changed here") }
+type thing struct{ resources.Resource }
 
 // command is one that has.
 type command struct {

@@ -9,17 +9,17 @@ import (
 
 	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/engine/internal/survey"
-	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
 )
 
 // folder touches all that is in it.
-type folder struct{ declared func() resources.Declared }
+type folder struct {
+	resources.Resource
+	declared func() resources.Declared
+}
 
-func (*folder) Check(context.Context, host.View) (resources.Diff, error) { panic("not looked at here") }
-func (*folder) Apply(context.Context, host.Host, resources.Diff) error   { panic("not changed here") }
-func (*folder) Covers() string                                           { return "/d" }
-func (f *folder) Survey(declared func() resources.Declared)              { f.declared = declared }
+func (*folder) Covers() string                              { return "/d" }
+func (f *folder) Survey(declared func() resources.Declared) { f.declared = declared }
 
 // file is at a path.
 type file struct {
