@@ -15,19 +15,11 @@ func Finders() map[string]probe.Finder {
 	return map[string]probe.Finder{
 		"disks":       disks,
 		"dmi":         dmi,
-		"memory":      memory,
+		"memory":      probe.Parsed("/proc/meminfo", parseMeminfo),
 		"mountpoints": mountpoints,
 		"partitions":  partitions,
 		"processors":  processors,
 	}
-}
-
-func memory(_ context.Context, n *probe.Node) (any, error) {
-	s, err := n.File("/proc/meminfo")
-	if err != nil {
-		return nil, err
-	}
-	return probe.OrNil(parseMeminfo(s)), nil
 }
 
 // parseMeminfo reads /proc/meminfo, which counts in KiB.

@@ -104,6 +104,17 @@ func Object(parts map[string]any) map[string]any {
 	return parts
 }
 
+// Parsed finds the fact that parse makes of a file.
+func Parsed(file string, parse func(content string) map[string]any) Finder {
+	return func(_ context.Context, n *Node) (any, error) {
+		content, err := n.File(file)
+		if err != nil {
+			return nil, err
+		}
+		return OrNil(parse(content)), nil
+	}
+}
+
 // OrNil is the fact, or none if there is nothing in it.
 func OrNil(parts map[string]any) any {
 	if len(Object(parts)) == 0 {

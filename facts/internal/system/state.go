@@ -30,14 +30,6 @@ func timezone(_ context.Context, n *probe.Node) (any, error) {
 	return zone, nil
 }
 
-func systemUptime(_ context.Context, n *probe.Node) (any, error) {
-	s, err := n.File("/proc/uptime")
-	if err != nil {
-		return nil, err
-	}
-	return probe.OrNil(parseUptime(s)), nil
-}
-
 // parseUptime reads /proc/uptime: seconds since the start, and idle ones.
 func parseUptime(s string) map[string]any {
 	first, _, _ := strings.Cut(strings.TrimSpace(s), " ")
@@ -57,14 +49,7 @@ func parseUptime(s string) map[string]any {
 	return map[string]any{"seconds": seconds, "hours": seconds / 3600, "days": days, "uptime": text}
 }
 
-func loadAverages(_ context.Context, n *probe.Node) (any, error) {
-	s, err := n.File("/proc/loadavg")
-	if err != nil {
-		return nil, err
-	}
-	return probe.OrNil(parseLoad(s)), nil
-}
-
+// parseLoad reads /proc/loadavg.
 func parseLoad(s string) map[string]any {
 	f := strings.Fields(s)
 	if len(f) < 3 {
