@@ -50,12 +50,7 @@ func (b *builder) origins(cycle []int, relations []Relation) string {
 		on[v] = true
 	}
 	touches := func(a resources.Address) bool {
-		for _, v := range b.index.Find(a) {
-			if on[v] {
-				return true
-			}
-		}
-		return false
+		return slices.ContainsFunc(b.index.Find(a), func(v int) bool { return on[v] })
 	}
 	var places []string
 	for _, r := range relations {

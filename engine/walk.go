@@ -10,7 +10,6 @@ import (
 	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/engine/internal/certainty"
 	"github.com/nodeapply/apply/engine/internal/fate"
-	"github.com/nodeapply/apply/engine/internal/stop"
 	"github.com/nodeapply/apply/engine/internal/survey"
 	"github.com/nodeapply/apply/engine/internal/visit"
 	"github.com/nodeapply/apply/graph"
@@ -107,7 +106,7 @@ func (w *walk) visit(ctx context.Context, v int, e *catalog.Entry, st *fate.Fate
 		w.skip(ctx, st, e)
 	case why != nil:
 		st.Failed, st.Cause, st.Root = true, int32(v)+1, why.Because
-		st.Results = []*report.Result{w.stopped(e, why)}
+		st.Results = []*report.Result{w.result(e, report.Result{Outcome: report.Skipped, Because: why.Because, Reason: why.Reason})}
 	case w.predicted != nil && w.predicted.refused[e.Addr] != nil:
 		st.Results = []*report.Result{w.failure(e, w.predicted.refused[e.Addr])}
 	case e.Off:
@@ -144,7 +143,7 @@ func (w *walk) settle(ctx context.Context, v int, e *catalog.Entry, st *fate.Fat
 		w.timed(res, made.Start, made.Took)
 	}
 	switch {
-	case w.cat.Entries()[v].Deferred != nil, w.predicted == nil && slices.ContainsFunc(vis.Diff.Changes, notYet):
+	case w.cat.Entries()[v].Deferred != nil, w.predicted == nil && slices.ContainsFunc(vis.Diff.Changes, func(c resources.Change) bool { return c.Late }):
 		res.Certainty = report.KnownLate
 	case w.predicted == nil:
 		res.Certainty = w.influence.Of(v, res, vis.Diff, len(st.Notified) > 0)
@@ -156,8 +155,6 @@ func (w *walk) settle(ctx context.Context, v int, e *catalog.Entry, st *fate.Fat
 	w.late.Visited(e, res.Outcome, w.predicted == nil)
 	return vis
 }
-
-func notYet(c resources.Change) bool { return c.Late }
 
 // notifiers lists what changed and notifies an entry, as declared, whatever ended first; then what did so in earlier runs, undelivered.
 func (w *walk) notifiers(st *fate.Fate, e *catalog.Entry) []resources.Address {
@@ -190,15 +187,10 @@ func (w *walk) close(v int, st *fate.Fate, start time.Time) {
 		}
 		if res.Outcome == report.Failed && !st.Failed {
 			st.Failed, st.Cause, st.Root = true, int32(v)+1, res.Address.String()
-			w.failFast(res)
+			if w.opts.FailFast && w.predicted != nil {
+				w.stop.Failed(st.Root)
+			}
 		}
-	}
-}
-
-// failFast lets nothing new start once a result is a failure, where the run is to end by that.
-func (w *walk) failFast(res *report.Result) {
-	if res.Outcome == report.Failed && w.opts.FailFast && w.predicted != nil {
-		w.stop.Failed(res.Address.String())
 	}
 }
 
@@ -263,11 +255,6 @@ func (w *walk) result(e *catalog.Entry, res report.Result) *report.Result {
 	res.Address, res.Type, res.Title, res.Pos = e.Addr, e.Addr.Type, e.Addr.Title, e.Pos.String()
 	res.Noop = e.Noop
 	return &res
-}
-
-// stopped is the result of what does not start any more.
-func (w *walk) stopped(e *catalog.Entry, why *stop.Error) *report.Result {
-	return w.result(e, report.Result{Outcome: report.Skipped, Because: why.Because, Reason: why.Reason})
 }
 
 // failure is the result of what failed before it was visited.
