@@ -11,7 +11,8 @@ import (
 	"github.com/nodeapply/apply/host/internal/inode"
 )
 
-// Supplant puts what make makes in the place of what is at name, as [host.FileWriter] says. What cannot be finished is taken back. Where nothing is at name, the new thing is put there by one rename.
+// Supplant puts what make makes in the place of what is at name, as [host.FileWriter] says. What cannot be finished is taken back. Where nothing is at
+// name, the new thing is put there by one rename.
 func (r *Remover) Supplant(ctx context.Context, name string, all bool, make func(name string) error) error {
 	dir, base, err := r.root.Parent(name)
 	if err != nil {
