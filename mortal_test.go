@@ -92,9 +92,9 @@ func (r mortalRecorder) Settled(ctx context.Context, a resources.Address) error 
 	return r.Run.Settled(ctx, a)
 }
 
-func (r mortalRecorder) Ended(ctx context.Context, a resources.Address, v host.View) error {
+func (r mortalRecorder) Ended(ctx context.Context, a resources.Address, v host.View, spared ...resources.Address) error {
 	if err := r.d.step(); err != nil {
 		return err
 	}
-	return r.Run.Ended(ctx, a, v)
+	return r.Run.Ended(ctx, a, v, spared...)
 }

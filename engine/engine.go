@@ -83,8 +83,9 @@ type Recorder interface {
 	Divided(ctx context.Context, target resources.Address, into []resources.Address) error
 	// Settled strikes out what was owed to target: its refresh was delivered.
 	Settled(ctx context.Context, target resources.Address) error
-	// Ended is told that a has ended, with the node as it is left.
-	Ended(ctx context.Context, a resources.Address, v host.View) error
+	// Ended is told that a has ended, with the node as it is left. Where a was not brought to its end, spared are whom it was about to notify: if nothing has
+	// changed of all that it announced, it owes them nothing.
+	Ended(ctx context.Context, a resources.Address, v host.View, spared ...resources.Address) error
 }
 
 var _ Recorder = (*journal.Run)(nil)

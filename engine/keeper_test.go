@@ -55,7 +55,9 @@ func (k *keeper) Divided(_ context.Context, target resources.Address, into []res
 	return nil
 }
 
-func (k *keeper) Ended(context.Context, resources.Address, host.View) error { return nil }
+func (k *keeper) Ended(context.Context, resources.Address, host.View, ...resources.Address) error {
+	return nil
+}
 
 // pair waits for two and lets them go on, the first to come first.
 type pair struct {

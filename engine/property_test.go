@@ -47,7 +47,9 @@ func (l ledger) Settled(_ context.Context, a resources.Address) error {
 
 func (ledger) Divided(context.Context, resources.Address, []resources.Address) error { return nil }
 func (ledger) Op(context.Context, resources.Address, host.View, host.Op) error       { return nil }
-func (ledger) Ended(context.Context, resources.Address, host.View) error             { return nil }
+func (ledger) Ended(context.Context, resources.Address, host.View, ...resources.Address) error {
+	return nil
+}
 
 // TestRandomCatalogs runs catalogs at random, several resources at a time, with targets, tags, fail-fast and interrupts: outcomes, what is done for each
 // resource and what is recorded of it must be as they are one after the other; and whatever is done for one comes after all that is done for those before it.

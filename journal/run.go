@@ -134,14 +134,44 @@ func (r *Run) Op(ctx context.Context, a resources.Address, v host.View, op host.
 		return err
 	}
 	if op.Kind == host.OpRun || op.Kind == host.OpUnit || op.Kind == host.OpPublish {
+		r.files.Beside(a)
 		return l.Append(ctx, record.Record{Op: &record.Op{Addr: record.AddressOf(a), Kind: string(op.Kind), Name: []byte(op.Name)}})
 	}
 	return r.files.Announce(ctx, l, a, v, op)
 }
 
-// Ended records how the files that a changed were left.
-func (r *Run) Ended(_ context.Context, a resources.Address, v host.View) error {
+// Ended records how the files that a changed were left, and that it owes spared nothing if nothing has changed of what it announced.
+func (r *Run) Ended(_ context.Context, a resources.Address, v host.View, spared ...resources.Address) error {
+	if len(spared) > 0 && r.files.Untouched(a, v) {
+		if err := r.spare(a, spared); err != nil {
+			return err
+		}
+	}
 	return r.files.Ended(r.open, a, v)
+}
+
+// spare strikes out what source owes targets since it began.
+func (r *Run) spare(source resources.Address, targets []resources.Address) error {
+	all := make([]record.Address, len(targets))
+	for i, target := range targets {
+		all[i] = record.AddressOf(target)
+	}
+	r.mu.Lock()
+	owed := r.owed.Spare(source, all)
+	r.mu.Unlock()
+	if !owed {
+		return nil
+	}
+	l, err := r.open()
+	if err != nil {
+		return err
+	}
+	for some := range slices.Chunk(all, many) {
+		if err := l.Later(record.Record{Ended: &record.Ended{Addr: record.AddressOf(source), Spared: some}}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // many is how many resources one record tells of at most, so that it stays within lines.Max.

@@ -18,7 +18,7 @@ type Recorder interface {
 	Begin(ctx context.Context, a resources.Address, d resources.Diff, owes []resources.Address, before json.RawMessage) error
 	Op(ctx context.Context, a resources.Address, v host.View, op host.Op) error
 	Settled(ctx context.Context, target resources.Address) error
-	Ended(ctx context.Context, a resources.Address, v host.View) error
+	Ended(ctx context.Context, a resources.Address, v host.View, spared ...resources.Address) error
 }
 
 // Record is what a recorder is told of one resource.
@@ -68,12 +68,15 @@ func (r Record) Settled(ctx context.Context) error {
 	return r.To.Settled(ctx, r.Entry.Addr)
 }
 
-// Ended records how the resource is left.
-func (r Record) Ended(ctx context.Context) error {
-	if r.To == nil {
+// Ended records how the resource is left. One that failed owes a refresh only for what it may have changed all the same.
+func (r Record) Ended(ctx context.Context, failed bool) error {
+	switch {
+	case r.To == nil:
 		return nil
+	case !failed:
+		return r.To.Ended(ctx, r.Entry.Addr, r.View)
 	}
-	return r.To.Ended(ctx, r.Entry.Addr, r.View)
+	return r.To.Ended(ctx, r.Entry.Addr, r.View, fate.Owes(r.Catalog, r.Vertex, r.Entry.Addr)...)
 }
 
 // ops is a host.Recorder.

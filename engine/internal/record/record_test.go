@@ -67,8 +67,8 @@ func (l *log) Op(_ context.Context, a resources.Address, _ host.View, op host.Op
 	return l.told("%s %s %s", op.Kind, a, op.Name)
 }
 func (l *log) Settled(_ context.Context, a resources.Address) error { return l.told("settled %s", a) }
-func (l *log) Ended(_ context.Context, a resources.Address, _ host.View) error {
-	return l.told("ended %s", a)
+func (l *log) Ended(_ context.Context, a resources.Address, _ host.View, spared ...resources.Address) error {
+	return l.told("ended %s %v", a, spared)
 }
 
 // of is the record of a resource that notifies t.b.
@@ -164,10 +164,10 @@ func TestHost(t *testing.T) {
 func TestSettledAndEnded(t *testing.T) {
 	l := &log{}
 	r := of(t, plain{}, l)
-	if err := errors.Join(r.Settled(t.Context()), r.Ended(t.Context())); err != nil {
+	if err := errors.Join(r.Settled(t.Context()), r.Ended(t.Context(), false), r.Ended(t.Context(), true)); err != nil {
 		t.Error(err)
 	}
-	if diff := cmp.Diff([]string{"settled t.a", "ended t.a"}, l.lines); diff != "" {
+	if diff := cmp.Diff([]string{"settled t.a", "ended t.a []", "ended t.a [t.b]"}, l.lines); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -175,7 +175,7 @@ func TestSettledAndEnded(t *testing.T) {
 // TestNobody: without a recorder nothing is told, and nothing asked.
 func TestNobody(t *testing.T) {
 	r, h := of(t, unit{}, nil), hosttest.New(t, "")
-	err := errors.Join(r.Begin(t.Context(), diff("gone")), r.Settled(t.Context()), r.Ended(t.Context()))
+	err := errors.Join(r.Begin(t.Context(), diff("gone")), r.Settled(t.Context()), r.Ended(t.Context(), true))
 	if err != nil || r.Host(h, nil) != host.Host(h) || r.Stop.Begun() {
 		t.Errorf("%v, begun %v", err, r.Stop.Begun())
 	}

@@ -30,6 +30,9 @@ func TestNothingHangs(t *testing.T) {
 				if vis.Result.Outcome != report.Failed || !vis.Stuck || !strings.Contains(vis.Result.Error.Summary, "timed out after 1m") {
 					t.Errorf("%s, stuck: %v: %+v", vis.Result.Outcome, vis.Stuck, vis.Result.Error)
 				}
+				if last := s.log[len(s.log)-1]; last != "ended" {
+					t.Errorf("%s, and it may still change something", last)
+				}
 				if took := time.Since(start); took > 2*time.Minute {
 					t.Errorf("took %v", took)
 				}

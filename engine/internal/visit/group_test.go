@@ -128,6 +128,19 @@ func TestGroup(t *testing.T) {
 	}
 }
 
+// TestMembersOwe: what a transaction did is recorded of one of its parts. None of them that failed says that it has done nothing.
+func TestMembersOwe(t *testing.T) {
+	s, is := &scene{words: "no-p"}, []string{}
+	entries := []*catalog.Entry{{Addr: address("p"), Resource: bundle{s, "p", &is}}, {Addr: address("b"), Resource: folder{&scene{}}}}
+	w := newWalk(t, s, &stop.Stopper{}, entries, []catalog.Relation{{From: address("p"), To: address("b"), Kind: catalog.Notify}})
+	defer w.Hands.Rest()
+	w.Expect(0, entries[0])
+	newVisit(w, 0, entries[0]).Settle(t.Context())
+	if diff := cmp.Diff([]string{"begin1[t.b]", "ended"}, s.log); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // lasting is a bundle whose transactions take two minutes.
 type lasting struct{ bundle }
 

@@ -169,12 +169,15 @@ func (t *Visit) settled(ctx context.Context) error {
 	return t.record().Settled(ctx)
 }
 
-// ended tells the recorder how the resource is left.
+// ended tells the recorder how the resource is left, and that it failed if all that it did is on record then: an attempt that was left behind may still change
+// something, and what a transaction does is recorded of the one that made it for the others.
 func (t *Visit) ended(ctx context.Context) {
 	if t.predicting() || t.Result.Outcome == report.Unchanged {
 		return
 	}
-	if err := t.record().Ended(ctx); err != nil {
+	_, grouped := t.Entry.Resource.(resources.Grouper)
+	failed := t.Result.Outcome == report.Failed || t.Result.Outcome == report.Skipped
+	if err := t.record().Ended(ctx, failed && !t.Stuck && !grouped); err != nil {
 		t.warn(err.Error())
 	}
 }
@@ -199,7 +202,7 @@ func LeavesTrace(r resources.Resource) bool {
 }
 
 // fail records why the resource failed, while it tried to make changes, or that it was not begun any more. Whom it would have notified is still owed what
-// it may have changed.
+// it may have changed, see [Visit.ended].
 func (t *Visit) fail(err error, tried ...resources.Change) {
 	t.Result.Changes, t.Changed = nil, false
 	var stopped *stop.Error

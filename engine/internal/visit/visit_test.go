@@ -120,7 +120,12 @@ func (s *scene) Op(_ context.Context, _ resources.Address, _ host.View, op host.
 }
 func (s *scene) Divided(context.Context, resources.Address, []resources.Address) error { return nil }
 func (s *scene) Settled(context.Context, resources.Address) error                      { return s.did("settled") }
-func (s *scene) Ended(context.Context, resources.Address, host.View) error             { return s.did("ended") }
+func (s *scene) Ended(_ context.Context, _ resources.Address, _ host.View, spared ...resources.Address) error {
+	if len(spared) > 0 {
+		return s.did(fmt.Sprintf("spared%v", spared))
+	}
+	return s.did("ended")
+}
 
 func address(title string) resources.Address { return resources.Address{Type: "t", Title: title} }
 
@@ -186,32 +191,32 @@ func TestSettle(t *testing.T) {
 		{"not wanted", "unless-yes", "unchanged: unless succeeded", "guard"},
 		{"not wanted, and notified", "unless-yes notified", "unchanged: unless succeeded", "guard settled"},
 		{"wanted", "unless-no", "changed changed drift", "guard check begin1[t.b] mkdir made apply check ended"},
-		{"the check fails", "no-check", "failed: cannot check", "check ended"},
+		{"the check fails", "no-check", "failed: cannot check", "check spared[t.b]"},
 		{"in a prediction", "predict no-check", "failed: cannot check", "check"},
 		{"in a prediction, after what may bring what is missing", "predict after no-check", "pending: cannot check changed drift", "check"},
-		{"it cannot be recorded", "no-begin1[t.b]", "failed: cannot begin1[t.b]", "check begin1[t.b] ended"},
-		{"the pre-image cannot be kept", "no-mkdir", "failed: cannot mkdir", "check begin1[t.b] mkdir ended"},
-		{"the change fails", "no-apply", "failed: cannot apply", "check begin1[t.b] mkdir made apply ended"},
-		{"it does not last", "flaps", `failed: still differs after apply: ensure is "absent", want "directory"`, "check begin1[t.b] mkdir made apply check ended"},
+		{"it cannot be recorded", "no-begin1[t.b]", "failed: cannot begin1[t.b]", "check begin1[t.b] spared[t.b]"},
+		{"the pre-image cannot be kept", "no-mkdir", "failed: cannot mkdir", "check begin1[t.b] mkdir spared[t.b]"},
+		{"the change fails", "no-apply", "failed: cannot apply", "check begin1[t.b] mkdir made apply spared[t.b]"},
+		{"it does not last", "flaps", `failed: still differs after apply: ensure is "absent", want "directory"`, "check begin1[t.b] mkdir made apply check spared[t.b]"},
 		{"how it is left cannot be told", "no-ended", "changed: cannot ended changed drift", "check begin1[t.b] mkdir made apply check ended"},
 		{"notified, and cannot be refreshed", "there notified", "unchanged", "check settled"},
 		{"refreshed", "daemon there notified", "refreshed changed", "check ask begin0[t.b] refresh settled ended"},
 		{"a refresh is predicted", "predict daemon there notified", "pending changed", "check ask"},
 		{"one that does nothing", "predict daemon there notified stopped", "unchanged: not refreshed: not running", "check ask"},
 		{"a refresh that does nothing", "daemon there notified stopped", "unchanged: not refreshed: not running", "check ask settled"},
-		{"a refresh that fails stays owed", "daemon there notified no-refresh", "failed: refresh: cannot refresh", "check ask begin0[t.b] refresh ended"},
+		{"a refresh that fails stays owed", "daemon there notified no-refresh", "failed: refresh: cannot refresh", "check ask begin0[t.b] refresh spared[t.b]"},
 		{"changed, which is its refresh", "daemon notified", "changed: not refreshed: not running changed drift",
 			"check before begin1[t.b] mkdir made apply check ask settled ended"},
 		{"changed, and it cannot be asked whether to refresh", "daemon notified no-ask", "failed: refresh: cannot ask",
-			"check before begin1[t.b] mkdir made apply check ask ended"},
+			"check before begin1[t.b] mkdir made apply check ask spared[t.b]"},
 		{"a command that is no longer wanted", "command created", "changed changed drift", "check begin1[t.b] mkdir made apply check ended"},
 		{"one that still is", "command unless-no", "changed: not idempotent: its guards still ask for it after it ran changed drift",
 			"guard check begin1[t.b] mkdir made apply check guard ended"},
-		{"strictly", "command unless-no strict", "failed: not idempotent: its guards still ask for it after it ran", "guard check begin1[t.b] mkdir made apply check guard ended"},
+		{"strictly", "command unless-no strict", "failed: not idempotent: its guards still ask for it after it ran", "guard check begin1[t.b] mkdir made apply check guard spared[t.b]"},
 		{"one that runs every time", "command repeats", "changed changed", "check begin1[t.b] mkdir made apply check ended"},
 		{"it may leave what an undo does not find", "command predict after no-check", "pending: cannot check changed drift irreversible", "check"},
 		{"planned", "command repeats predict", "pending: runs every time: nothing says when it is no longer needed (creates, unless, onlyif, refreshonly) changed", "check"},
-		{"what is there before cannot be read", "daemon no-before", "failed: cannot before", "check before ended"},
+		{"what is there before cannot be read", "daemon no-before", "failed: cannot before", "check before spared[t.b]"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s := &scene{words: tc.words}
@@ -245,7 +250,7 @@ func TestSettle(t *testing.T) {
 
 // TestNothingNewStarts: what is to stop before a change or a refresh has begun leaves it.
 func TestNothingNewStarts(t *testing.T) {
-	for words, log := range map[string]string{"": "check begin1[t.b] ended", "daemon there notified": "check ask begin0[t.b] ended"} {
+	for words, log := range map[string]string{"": "check begin1[t.b] spared[t.b]", "daemon there notified": "check ask begin0[t.b] spared[t.b]"} {
 		t.Run(words, func(t *testing.T) {
 			s := &scene{words: words}
 			s.is = s.has("there")

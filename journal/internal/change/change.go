@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 
@@ -21,13 +22,20 @@ type Files struct {
 	images *image.Keeper
 
 	mu      sync.Mutex
-	touched map[resources.Address][]string // by those that have not ended
+	touched map[resources.Address]names // by those that have not ended
+	beside  map[resources.Address]bool  // of these, who has changed what is no file
 	kept    map[string]depth
 }
 
+// names are those of files that a resource changes, each with what was there before it did, or unknown.
+type names map[string]*image.Image
+
+// unknown is what nobody has kept for the resource itself.
+var unknown = &image.Image{}
+
 // In are the files that a run changes which keeps images.
 func In(images *image.Keeper) *Files {
-	return &Files{images: images, touched: map[resources.Address][]string{}, kept: map[string]depth{}}
+	return &Files{images: images, touched: map[resources.Address]names{}, beside: map[resources.Address]bool{}, kept: map[string]depth{}}
 }
 
 // depth is how much of what was at a name is kept. Content that is written after a change of the mode alone is the original still.
@@ -58,6 +66,7 @@ func (f *Files) Announce(ctx context.Context, l *record.Log, a resources.Address
 				pre.Missing = cmp.Or(pre.Missing, cut[name])
 			}
 		}
+		f.was(a, op, records)
 		if names = names[n:]; len(names) == 0 {
 			return l.Append(ctx, records...)
 		}
@@ -114,8 +123,33 @@ func (f *Files) touch(a resources.Address, name string, want depth) (first bool)
 	defer f.mu.Unlock()
 	first = f.kept[name] < want
 	f.kept[name] = max(f.kept[name], want)
-	f.touched[a] = append(f.touched[a], name)
+	if f.touched[a] == nil {
+		f.touched[a] = names{}
+	}
+	if _, again := f.touched[a][name]; !again {
+		f.touched[a][name] = nil
+	}
 	return first
+}
+
+// was notes what was at the names before the first change by a. Of a folder with all that is in it that is too much to remember.
+func (f *Files) was(a resources.Address, op host.Op, records []record.Record) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, r := range records {
+		name, pre := string(r.Op.Name), unknown
+		if r.Op.Pre != nil && !op.All {
+			pre = r.Op.Pre
+		}
+		f.touched[a][name] = cmp.Or(f.touched[a][name], pre)
+	}
+}
+
+// Beside notes that a changes what is no file.
+func (f *Files) Beside(a resources.Address) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.beside[a] = true
 }
 
 // Open says whether any of those that have announced changes have not ended.
@@ -128,21 +162,34 @@ func (f *Files) Open() bool {
 // traces is how many files one record tells of at most, so that it stays within lines.Max.
 const traces = 1024
 
+// Untouched says whether all that a has announced is as it was before.
+func (f *Files) Untouched(a resources.Address, v host.View) bool {
+	f.mu.Lock()
+	all, beside := f.touched[a], f.beside[a]
+	f.mu.Unlock()
+	for name, was := range all {
+		if beside || !was.Untouched(v, name) {
+			return false
+		}
+	}
+	return !beside
+}
+
 // Ended records how the files that a changed were left, if there are any: only an undo looks at that, and nobody waits for the disk.
 func (f *Files) Ended(log func() (*record.Log, error), a resources.Address, v host.View) error {
 	f.mu.Lock()
-	names := f.touched[a]
+	all := f.touched[a]
 	delete(f.touched, a)
+	delete(f.beside, a)
 	f.mu.Unlock()
-	if len(names) == 0 {
+	if len(all) == 0 {
 		return nil
 	}
 	l, err := log()
 	if err != nil {
 		return err
 	}
-	slices.Sort(names)
-	for some := range slices.Chunk(slices.Compact(names), traces) {
+	for some := range slices.Chunk(slices.Sorted(maps.Keys(all)), traces) {
 		rec := record.Ended{Addr: record.AddressOf(a)}
 		for _, name := range some {
 			t, err := image.TraceOf(v, name)

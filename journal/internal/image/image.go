@@ -151,6 +151,14 @@ func (i *Image) Was(t Trace) bool {
 	return t.Same(Trace{Kind: i.Kind, Mode: i.Mode, UID: i.UID, GID: i.GID, Size: i.Size, Ino: i.Ino, Time: i.Time, Target: i.Target})
 }
 
+// Untouched says whether what was at a name is there still and nobody has changed it since, as far as that can be seen.
+func (i *Image) Untouched(v host.View, name string) bool {
+	st, err := lstat(v, name)
+	now := imageOf(st)
+	return err == nil && now.Kind == i.Kind && now.Mode == i.Mode && now.UID == i.UID && now.GID == i.GID &&
+		now.Size == i.Size && now.Ino == i.Ino && now.Time.Equal(i.Time) && now.Changed.Equal(i.Changed)
+}
+
 // Again says whether what is at a name, which now says, is what was there or as good as that: a file has the same content.
 func (i *Image) Again(v host.View, name string, now Trace) (bool, error) {
 	if i.Kind == host.Regular.String() && i.Sum == "" && !i.Was(now) {

@@ -12,10 +12,11 @@ import (
 // Debts are the refreshes that are owed, by their targets.
 type Debts map[resources.Address][]Debt
 
-// NewDebts makes them of those on record.
+// NewDebts makes them of those that earlier runs have left.
 func NewDebts(all []Debt) Debts {
 	d := Debts{}
 	for _, one := range all {
+		one.Own = false
 		d.Owe(one)
 	}
 	return d
@@ -34,6 +35,20 @@ func (d Debts) Divide(target resources.Address, into []Address) {
 			d.Owe(one)
 		}
 	}
+}
+
+// Spare strikes out what source owes targets by the run's own changes, and says whether that was anything.
+func (d Debts) Spare(source resources.Address, targets []Address) (any bool) {
+	for _, target := range targets {
+		a := target.Address()
+		left := slices.DeleteFunc(d[a], func(one Debt) bool { return one.Own && one.Source.Address() == source })
+		any = any || len(left) < len(d[a])
+		d[a] = left
+		if len(left) == 0 {
+			delete(d, a)
+		}
+	}
+	return any
 }
 
 // List lists them, the oldest first.

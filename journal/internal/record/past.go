@@ -48,7 +48,7 @@ func (p *Past) add(r Record) error {
 	case r.Begin != nil:
 		p.begin(r.Begin)
 		for _, target := range r.Begin.Owes {
-			p.Owed.Owe(Debt{Target: target, Source: r.Begin.Addr, Since: p.Head.Started})
+			p.Owed.Owe(Debt{Target: target, Source: r.Begin.Addr, Since: p.Head.Started, Own: true})
 		}
 	case r.Op != nil:
 		p.op(r.Op)
@@ -100,8 +100,9 @@ func (p *Past) left(n *name, after *image.Trace) {
 	}
 }
 
-// ended notes how the resource left each file, on the file's steps, unless somebody else is at it still, and the state that its type keeps.
+// ended notes how the resource left each file, on the file's steps, unless somebody else is at it still, the state that its type keeps, and whom it owes nothing.
 func (p *Past) ended(e *Ended) {
+	p.Owed.Spare(e.Addr.Address(), e.Spared)
 	if n, ok := p.begun[e.Addr.Address()]; ok && e.State != nil {
 		p.Ops[n].Left = e.State
 	}

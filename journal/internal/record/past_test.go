@@ -40,7 +40,7 @@ func TestPast(t *testing.T) {
 	if err != nil || dmg != nil {
 		t.Fatal(dmg, err)
 	}
-	due := []Debt{carried, {Target: named("b"), Source: named("a\xff"), Since: began}}
+	due := []Debt{carried, {Target: named("b"), Source: named("a\xff"), Since: began, Own: true}}
 	if diff := cmp.Diff(due, p.Owed.List()); diff != "" {
 		t.Error(diff)
 	}

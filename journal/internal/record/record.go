@@ -37,7 +37,7 @@ type Debt struct {
 	Source Address   `json:"source"`
 	Since  time.Time `json:"since"`
 
-	Own bool `json:"-"` // of the run that goes on, which pays it itself
+	Own bool `json:"-"` // of the run that goes on, which pays it itself, or of the one whose journal is read
 }
 
 // Begin announces that a resource is about to be changed.
@@ -66,6 +66,8 @@ type Ended struct {
 	Addr  Address         `json:"addr"`
 	Files []image.Trace   `json:"files,omitempty"`
 	State json.RawMessage `json:"state,omitempty"` // as Begin.Before; versions that did not know it ran without
+	// Spared are owed nothing by the resource: of what it began nothing has changed. To versions that did not know it they are owed it still.
+	Spared []Address `json:"spared,omitempty"`
 }
 
 // Divided says what a target has become, or a part of it, and that each of these is owed what the target is, which is then struck out.

@@ -57,7 +57,7 @@ func (m *mortal) Settled(ctx context.Context, target resources.Address) error {
 }
 
 // Ended is part of engine.Recorder.
-func (m *mortal) Ended(ctx context.Context, a resources.Address, v host.View) error {
+func (m *mortal) Ended(ctx context.Context, a resources.Address, v host.View, spared ...resources.Address) error {
 	m.step()
-	return m.Recorder.Ended(ctx, a, v)
+	return m.Recorder.Ended(ctx, a, v, spared...)
 }
