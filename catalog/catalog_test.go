@@ -123,6 +123,9 @@ func TestEdges(t *testing.T) {
 	shared := func(n string) *thing {
 		return &thing{Name: n, provides: []resources.Identity{{Kind: "repos", Name: "apt", Shared: true}}}
 	}
+	unmounted := func(n string) *thing {
+		return &thing{Ensure: "absent", provides: ids("mount", n), requires: []resources.Identity{{Kind: "path", Name: n, Nearest: true}, {Kind: "mount", Name: n, Nearest: true}}}
+	}
 	needsRepos := func(n string) *thing { return &thing{Name: n, requires: ids("repos", "apt")} }
 	for _, tc := range []struct {
 		name      string
@@ -145,6 +148,8 @@ func TestEdges(t *testing.T) {
 		{"what is to go goes after what is in it", []*Entry{entry(1, "x", gone("/a/b/c")), entry(2, "y", gone("/a")), entry(3, "z", path("/a/d")), entry(4, "stays", path("/"))}, "",
 			"stays>y x>y y>z"},
 		{"unless it is told not to", []*Entry{entry(1, "x", gone("/a/b")), entry(2, "y", gone("/a"))}, "y>x", "y>x"},
+		{"mounts go from the inside out, before the folder between", []*Entry{entry(1, "x", unmounted("/a")), entry(2, "dir", path("/a/b")), entry(3, "y", unmounted("/a/b"))}, "", "x>dir y>dir y>x"},
+		{"which closes no cycle where that is told to be first", []*Entry{entry(1, "x", unmounted("/a")), entry(2, "dir", path("/a/b")), entry(3, "y", unmounted("/a/b"))}, "dir>y", "dir>y x>dir"},
 		{"all that is below a folder", []*Entry{entry(1, "x", &thing{provides: ids("path", "/a/dst"), requires: []resources.Identity{{Kind: "path", Name: "/a", Nearest: true, Below: true}}}),
 			entry(2, "y", path("/a/b")), entry(3, "z", path("/ab")), entry(4, "w", path("/a/c/d"))}, "", "w>x y>x"},
 		{"but not against an explicit edge", []*Entry{entry(1, "x", &thing{requires: []resources.Identity{{Kind: "path", Name: "/a", Below: true}}}), entry(2, "y", path("/a/b"))}, "x>y", "x>y"},

@@ -49,3 +49,33 @@ mount "/mnt" {
 		})
 	}
 }
+
+// Mounts within each other are unmounted from the inside out, where the folder between them stays too, which is made what is declared when nothing covers it.
+func TestMountsWithinEachOther(t *testing.T) {
+	n := typesNode(t)
+	must(t, n, "mkdir -p /srv/a/b && chmod 700 /srv/a/b && mount -t tmpfs none /srv/a && mkdir /srv/a/b && mount -t tmpfs none /srv/a/b")
+	manifest := `
+mount "/srv/a" {
+  ensure = "absent"
+}
+
+file "/srv/a/b" {
+  ensure = "directory"
+  mode   = "0750"
+}
+
+mount "/srv/a/b" {
+  ensure = "absent"
+}
+`
+	want := map[string]string{`mount["/srv/a"]`: "changed", `mount["/srv/a/b"]`: "changed", `file["/srv/a/b"]`: "changed"}
+	if diff := cmp.Diff(want, apply(t, n, manifest)); diff != "" {
+		t.Errorf("outcomes (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff("750\n", must(t, n, "stat -c %a /srv/a/b")); diff != "" {
+		t.Errorf("what is below the mounts (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(map[string]string{}, apply(t, n, manifest)); diff != "" {
+		t.Errorf("again (-want +got):\n%s", diff)
+	}
+}

@@ -113,19 +113,19 @@ func TestRemote(t *testing.T) {
 	}
 }
 
-// The mount point is what two declarations may not share; its folder and a device that is managed come before.
+// The mount point is what two declarations may not share; a device that is managed, its folder and the mount that it is in come before.
 func TestIdentities(t *testing.T) {
 	m := declare(mounted)
 	m.Path = "/data/"
 	if diff := cmp.Diff([]resources.Identity{{Kind: "mount", Name: "/data"}}, m.Provides()); diff != "" {
 		t.Error(diff)
 	}
-	want := []resources.Identity{{Kind: "path", Name: "/data", Nearest: true}, {Kind: "path", Name: "/dev/xvdj"}}
+	want := []resources.Identity{{Kind: "path", Name: "/dev/xvdj"}, {Kind: "path", Name: "/data", Nearest: true}, {Kind: "mount", Name: "/data", Nearest: true}}
 	if diff := cmp.Diff(want, m.Requires()); diff != "" {
 		t.Error(diff)
 	}
 	m.Device = "UUID=1-2"
-	if diff := cmp.Diff(want[:1], m.Requires()); diff != "" {
+	if diff := cmp.Diff(want[1:], m.Requires()); diff != "" {
 		t.Error(diff)
 	}
 }

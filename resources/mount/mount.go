@@ -127,13 +127,13 @@ func (m *Mount) Provides() []resources.Identity {
 	return []resources.Identity{{Kind: "mount", Name: m.point()}}
 }
 
-// Requires is the folder of the mount point, else the mounts above it, and a device that is a managed path.
+// Requires is a device that is a managed path, the folder of the mount point, and the nearest mount above it.
 func (m *Mount) Requires() []resources.Identity {
-	ids := []resources.Identity{{Kind: "path", Name: m.point(), Nearest: true}}
+	var ids []resources.Identity
 	if path.IsAbs(m.Device) {
 		ids = append(ids, resources.Identity{Kind: "path", Name: m.Device})
 	}
-	return ids
+	return append(ids, resources.Identity{Kind: "path", Name: m.point(), Nearest: true}, resources.Identity{Kind: "mount", Name: m.point(), Nearest: true})
 }
 
 // Touches is the entry in /etc/fstab, and the mount point.

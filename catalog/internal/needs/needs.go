@@ -58,6 +58,7 @@ func New(list []resources.Resource, owners map[resources.Identity]int) *Needs {
 
 // Connect adds the edges that follow to o.
 func (n *Needs) Connect(o *order.Order) {
+vertices:
 	for v, r := range n.resources {
 		r, ok := r.(resources.Identified)
 		if !ok {
@@ -75,10 +76,10 @@ func (n *Needs) Connect(o *order.Order) {
 			w, ok := n.provider(id, v)
 			switch {
 			case !ok:
-			case n.turned(id, v, w):
-				o.Auto(v, w)
-			default:
+			case !n.turned(id, v, w):
 				o.Auto(w, v)
+			case !o.Auto(v, w):
+				continue vertices // it is said to come after the folder, which is after what it is in
 			}
 		}
 	}
@@ -172,9 +173,14 @@ func (n *Needs) provider(id resources.Identity, v int) (int, bool) {
 	return 0, false
 }
 
-// turned says of what v requires of w that v comes first all the same: both are to go, and one is in the other.
+// turned says of what v requires of w that v comes first all the same: both are to go, and one is in the other, or what is mounted there is to go, under
+// which the folder is another.
 func (n *Needs) turned(id resources.Identity, v, w int) bool {
-	return (id.Kind == "path" || id.Kind == "mount") && n.absent(v) && n.absent(w)
+	if id.Kind != "path" && id.Kind != "mount" || !n.absent(v) {
+		return false
+	}
+	by, mounted := n.owners[resources.Identity{Kind: "mount", Name: id.Name}]
+	return n.absent(w) || mounted && by == v
 }
 
 func (n *Needs) absent(v int) bool {

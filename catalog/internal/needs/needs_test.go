@@ -68,6 +68,9 @@ func TestConnect(t *testing.T) {
 		{"all below", []thing{"<path:/a*", "path:/a/b", "path:/a/c/d", "path:/ab", "path:/a"}, "1>0 2>0 4>0"},
 		{"all that share it", []thing{"<repo:apt", "=repo:apt", "=repo:apt", "<repo:apt"}, "1>4 2>4 4>0 4>3"},
 		{"what is to go after what is in it", []thing{"gone path:/a", "gone path:/a/b <path:/a/b^", "path:/a/c <path:/a/c^"}, "0>2 1>0"},
+		{"what is unmounted before its folder and the mount that this is in", []thing{"gone mount:/a <path:/a^ <mount:/a^", "path:/a/b <path:/a/b^", "gone mount:/a/b <path:/a/b^ <mount:/a/b^"},
+			"0>1 2>0 2>1"},
+		{"what is unmounted before what is mounted above it", []thing{"mount:/a <path:/a^", "gone mount:/a/b <path:/a/b^"}, "1>0"},
 		{"accounts go in the one order", []thing{"gone user:u <group:g", "gone group:g"}, "1>0"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -96,15 +96,15 @@ func (o *Order) barrier(b barrier, set Set) int {
 	return v
 }
 
-// Auto adds an automatic edge unless an explicit one says the same or the opposite.
-func (o *Order) Auto(from, to int) {
+// Auto adds an automatic edge unless an explicit one says the same or the opposite. False: the opposite.
+func (o *Order) Auto(from, to int) bool {
 	if from == to || o.reaches(to, from) {
-		return
+		return false
 	}
-	if _, ok := o.explicit[edge{from, to}]; ok {
-		return
+	if _, ok := o.explicit[edge{from, to}]; !ok {
+		o.graph.Connect(from, to, false)
 	}
-	o.graph.Connect(from, to, false)
+	return true
 }
 
 // AutoAll puts v after all that share an identity by automatic edges, through one barrier for each identity.
