@@ -17,6 +17,7 @@ import (
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/resources/internal/accounts"
+	"github.com/nodeapply/apply/resources/internal/flags"
 )
 
 var (
@@ -173,12 +174,8 @@ func (k *Key) Check(ctx context.Context, v host.View) (resources.Diff, error) {
 		d.Compare("ensure", present, absent)
 	case k.Ensure == absent:
 	case len(f.entries) == 0:
-		home, err := v.Lstat(f.user.Home)
-		if err == nil && home.Kind != host.Directory && home.Kind != host.Symlink { // a link that the user may have planted has been refused
-			err = fmt.Errorf("%s, the home of user %s: does not exist", f.user.Home, k.User)
-		}
 		d.Compare("ensure", absent, present)
-		return d, err
+		return d, k.placeable(v, f)
 	default:
 		is := f.entries[0]
 		w, err := k.wanted(is)
@@ -194,7 +191,29 @@ func (k *Key) Check(ctx context.Context, v host.View) (resources.Diff, error) {
 		d.Compare("name", is.comment, w.comment)
 		d.Compare("options", strings.Join(is.options, ","), strings.Join(w.options, ","))
 	}
-	return d, nil
+	if d.Empty() {
+		return d, nil
+	}
+	return d, f.Writable(v)
+}
+
+// placeable is an error where the key cannot be added to the file, nor that be made.
+func (k *Key) placeable(v host.View, f *found) error {
+	home, err := v.Lstat(f.user.Home)
+	if err != nil {
+		return err
+	}
+	if home.Kind != host.Directory && home.Kind != host.Symlink { // a link that the user may have planted has been refused
+		return fmt.Errorf("%s, the home of user %s: does not exist", f.user.Home, k.User)
+	}
+	folder, err := v.Lstat(path.Dir(f.Name))
+	switch {
+	case err != nil:
+		return err
+	case folder.Kind == host.Absent:
+		return flags.Changeable(v, host.Op{Kind: host.OpMkdir, Name: path.Dir(f.Name), Absent: true})
+	}
+	return f.Writable(v)
 }
 
 // Apply edits the file.

@@ -227,7 +227,6 @@ func (c *Cron) Check(ctx context.Context, v host.View) (resources.Diff, error) {
 	switch {
 	case is == nil && c.Ensure == present:
 		d.Compare("ensure", absent, present)
-		return d, t.Installable(v)
 	case is == nil:
 	case c.Ensure == absent:
 		d.Compare("ensure", present, absent)
@@ -245,7 +244,10 @@ func (c *Cron) Check(ctx context.Context, v host.View) (resources.Diff, error) {
 		d.Compare("special", word(is.Special), word(w.Special))
 		d.Compare("environment", strings.Join(is.Env, "\n"), strings.Join(w.Env, "\n"))
 	}
-	return d, nil
+	if d.Empty() {
+		return d, nil
+	}
+	return d, t.Installable(v)
 }
 
 func word(special string) string {

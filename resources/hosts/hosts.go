@@ -226,7 +226,6 @@ func (e *Host) Check(_ context.Context, v host.View) (resources.Diff, error) {
 		return d, &resources.AttrError{Attr: "ip", Err: fmt.Errorf("is needed: %s has no entry for %s", e.Target, e.Name)}
 	case len(all) == 0:
 		d.Compare("ensure", absent, present)
-		return d, f.Placeable(v)
 	default:
 		w := e.wanted(all[0])
 		ips := make([]string, len(all))
@@ -237,7 +236,10 @@ func (e *Host) Check(_ context.Context, v host.View) (resources.Diff, error) {
 		d.Compare("host_aliases", strings.Join(all[0].aliases, " "), strings.Join(w.aliases, " "))
 		d.Compare("comment", all[0].comment, w.comment)
 	}
-	return d, nil
+	if d.Empty() {
+		return d, nil
+	}
+	return d, f.Writable(v)
 }
 
 // Apply edits the file.

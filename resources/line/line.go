@@ -187,7 +187,10 @@ func (l *Line) Check(_ context.Context, v host.View) (resources.Diff, error) {
 	case len(f.equal) == 0:
 		add("ensure", absent, present)
 	}
-	return d, nil
+	if d.Empty() {
+		return d, nil
+	}
+	return d, f.Writable(v)
 }
 
 // replaces says whether lines that match are to become the line.

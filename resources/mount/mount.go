@@ -14,6 +14,7 @@ import (
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/internal/flags"
 	"github.com/nodeapply/apply/resources/mount/fstab"
 	"github.com/nodeapply/apply/resources/mount/internal/live"
 	"github.com/nodeapply/apply/resources/mount/internal/options"
@@ -282,7 +283,10 @@ func (m *Mount) Check(ctx context.Context, v host.View) (resources.Diff, error) 
 			return d, fmt.Errorf("mount point %s: does not exist; declare file[%q] with ensure = \"directory\"", m.point(), m.point())
 		}
 	}
-	return d, nil
+	if content, err := m.edited(f); err != nil || content == f.source {
+		return d, err
+	}
+	return d, flags.Changeable(v, host.Op{Kind: host.OpWrite, Name: table})
 }
 
 // compare lists what differs.

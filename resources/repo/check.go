@@ -8,6 +8,7 @@ import (
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/internal/flags"
 	"github.com/nodeapply/apply/resources/pkg/manager"
 	"github.com/nodeapply/apply/resources/repo/repofile"
 )
@@ -78,7 +79,31 @@ func (r *Repo) Check(_ context.Context, v host.View) (resources.Diff, error) {
 			change("pin", from, to)
 		}
 	}
-	return d, nil
+	return d, r.changeable(v, e, d)
+}
+
+// changeable is an error where flags of chattr(1) forbid that d is removed.
+func (r *Repo) changeable(v host.View, e *repofile.Entry, d resources.Diff) error {
+	var names []string
+	if r.touches(d) {
+		names = append(names, e.File)
+	}
+	if r.touches(d) && e.Legacy != "" {
+		names = append(names, e.Legacy)
+	}
+	if d.Has("pin") {
+		names = append(names, r.pinFile())
+	}
+	for _, name := range names {
+		target, st, err := host.Resolve(v, name)
+		if err == nil {
+			err = flags.Changeable(v, host.Op{Kind: host.OpWrite, Name: target, Absent: st.Kind == host.Absent})
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // complete says what a new section lacks.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/internal/flags"
 	"github.com/nodeapply/apply/resources/internal/text"
 	"github.com/nodeapply/apply/resources/internal/tool"
 )
@@ -165,10 +166,25 @@ func (s *Sysctl) Check(_ context.Context, v host.View) (resources.Diff, error) {
 	if err != nil {
 		return d, err
 	}
-	if f.String() != s.content() || f.There != s.Persist {
-		d.Changes = append(d.Changes, resources.Change{Attr: "persist", From: persisted(f.String()), To: persisted(s.content())})
+	if f.String() == s.content() && f.There == s.Persist {
+		return d, nil
 	}
-	return d, nil
+	d.Changes = append(d.Changes, resources.Change{Attr: "persist", From: persisted(f.String()), To: persisted(s.content())})
+	return d, s.changeable(v, f)
+}
+
+// changeable is an error where the file, or the folder that it needs, cannot be made or removed.
+func (s *Sysctl) changeable(v host.View, f *text.File) error {
+	st, err := v.Lstat(folder)
+	switch {
+	case err != nil:
+		return err
+	case !s.Persist:
+		return flags.Changeable(v, host.Op{Kind: host.OpRemove, Name: s.conf()})
+	case st.Kind == host.Absent:
+		return flags.Changeable(v, host.Op{Kind: host.OpMkdir, Name: folder, Absent: true})
+	}
+	return f.Writable(v)
 }
 
 // persisted is how a change shows a file.

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/resources/internal/flags"
 	"github.com/nodeapply/apply/resources/internal/text"
 	"github.com/nodeapply/apply/resources/internal/tool"
 )
@@ -266,10 +267,11 @@ func (t *Table) Names() []string {
 	return names
 }
 
-// Installable is an error where the node has nothing that could take a crontab: neither crontab(1) nor a folder for crontabs.
+// Installable is an error where the node has nothing that could take a crontab, neither crontab(1) nor a folder for crontabs, or flags of chattr(1) forbid
+// that it takes another.
 func (t *Table) Installable(v host.FileReader) error {
 	if t.file.Name != "" {
-		return nil
+		return flags.Changeable(v, host.Op{Kind: host.OpRun, Name: t.file.Name, Absent: !t.There()})
 	}
 	for _, dir := range []string{"/usr/bin", "/bin", "/usr/local/bin", "/usr/sbin"} {
 		st, err := v.Lstat(dir + "/crontab")

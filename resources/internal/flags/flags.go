@@ -12,9 +12,18 @@ import (
 	"github.com/nodeapply/apply/host"
 )
 
-// Changeable finds, before anything is tried, what flags of chattr(1) would keep op from being made of the file that is has been found as: an error, or nil.
-// Where nothing is, it says that a new file or link can be made in an append-only folder, and a folder, which is renamed as it is made, cannot.
-func Changeable(r host.FileReader, is host.Stat, op host.Op) error {
+// Changeable finds, before anything is tried, what flags of chattr(1) would keep op, of a file, from being made: an error, or nil. Where nothing is at the
+// name, it says that a new file or link can be made in an append-only folder, and a folder or what a command makes, which are renamed as they are made, cannot.
+func Changeable(r host.FileReader, op host.Op) error {
+	is, err := r.Lstat(op.Name)
+	if err != nil {
+		return err
+	}
+	return ChangeableAs(r, is, op)
+}
+
+// ChangeableAs is [Changeable] for who knows already what is at the name.
+func ChangeableAs(r host.FileReader, is host.Stat, op host.Op) error {
 	folder := is.Folder
 	if is.Kind != host.Absent {
 		own, above, err := r.Flags(op.Name)
@@ -25,7 +34,7 @@ func Changeable(r host.FileReader, is host.Stat, op host.Op) error {
 			return err
 		}
 		folder = above
-	} else if op.Kind != host.OpMkdir {
+	} else if op.Kind != host.OpMkdir && op.Kind != host.OpRun {
 		folder.AppendOnly = false
 	}
 	if err := because(op, "the folder that it is in", folder); err != nil || !op.All {

@@ -50,11 +50,7 @@ func TestChangeable(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := ""
-			is, err := h.Lstat(tc.op.Name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			err = Changeable(h, is, tc.op)
+			err := Changeable(h, tc.op)
 			if err != nil {
 				got = err.Error()
 			}

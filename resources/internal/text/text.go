@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/resources/internal/flags"
 )
 
 // File is a text file.
@@ -35,13 +36,16 @@ func ReadHere(v host.FileReader, name string) (*File, error) {
 	return &File{Name: name, There: st.Kind != host.Absent, Lines: Split(content), was: st}, err
 }
 
-// Placeable is an error where neither the file is there nor a folder in which it could be made.
-func (f *File) Placeable(v host.FileReader) error {
+// Writable is an error where the file cannot be written: neither it nor a folder for it is there, or flags of chattr(1) forbid it.
+func (f *File) Writable(v host.FileReader) error {
 	st, err := v.Lstat(f.Name)
-	if err == nil && st.Orphan {
-		err = fmt.Errorf("parent folder %s: does not exist", path.Dir(f.Name))
+	switch {
+	case err != nil:
+		return err
+	case st.Orphan:
+		return fmt.Errorf("parent folder %s: does not exist", path.Dir(f.Name))
 	}
-	return err
+	return flags.Changeable(v, host.Op{Kind: host.OpWrite, Name: f.Name, Absent: !f.There})
 }
 
 // Split cuts content into lines with their ends.
