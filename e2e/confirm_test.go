@@ -31,6 +31,11 @@ func TestConfirm(t *testing.T) {
 		return err == nil && res.Code == 0
 	})
 	must(t, n, "apply --confirm-within 5m /srv/main.hcl; apply confirm; grep new /etc/motd")
+	// One that was undone by hand is not confirmed.
+	must(t, n, "echo old > /etc/motd; apply --confirm-within 5m /srv/main.hcl; apply undo; grep old /etc/motd")
+	if res, err := n.Run(ctx, "apply", "confirm"); err != nil || res.Code != 1 || !strings.Contains(res.Stderr, "no run waits to be confirmed") {
+		t.Errorf("confirmed what was undone: %+v, %v", res, err)
+	}
 	// A run that takes longer than that leaves all of the time.
 	if err := n.Put(ctx, "/srv/slow.hcl", []byte("exec \"slow\" {\n  command = \"sleep 6\"\n}\nfile \"/etc/motd\" {\n  content = \"slow\\n\"\n}\n"), 0o644); err != nil {
 		t.Fatal(err)

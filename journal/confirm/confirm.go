@@ -73,10 +73,10 @@ func Arm(ctx context.Context, state *journal.State, h host.Host, run string, wit
 	return nil
 }
 
-// Disarm stops the timer of a run that has nothing to be undone.
-func Disarm(ctx context.Context, state *journal.State, h host.Host) error {
+// Disarm stops the timer of a run that has nothing to be undone, or nothing any more. Of a run that does not wait to be confirmed there is none.
+func Disarm(ctx context.Context, state *journal.State, h host.Host, run string) error {
 	p, err := read(state)
-	if err != nil || p == nil {
+	if err != nil || p == nil || p.Run != run {
 		return err
 	}
 	return errors.Join(stop(ctx, h, p.Unit+".timer"), state.Forget(pendingName))

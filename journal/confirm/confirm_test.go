@@ -94,11 +94,10 @@ func TestDisarm(t *testing.T) {
 	if err := arm(t, s, h, "RUN1", 5*time.Minute); err != nil {
 		t.Fatal(err)
 	}
-	if err := Disarm(t.Context(), s, h); err != nil {
-		t.Fatal(err)
-	}
-	if err := Disarm(t.Context(), s, h); err != nil {
-		t.Errorf("where none is armed: %v", err)
+	for _, run := range []string{"RUN2", "RUN1", "RUN1"} { // another one, that, and where none is armed
+		if err := Disarm(t.Context(), s, h, run); err != nil {
+			t.Errorf("%s: %v", run, err)
+		}
 	}
 	if diff := cmp.Diff([]string{timer, "systemctl stop apply-undo-run1.timer"}, h.Calls()); diff != "" {
 		t.Error(diff)

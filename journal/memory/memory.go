@@ -41,8 +41,9 @@ type Memory struct {
 	last   func() time.Time // start of the last run from this source
 
 	once  sync.Once
-	known map[resources.Address]string // sums of what was left as declared
-	now   map[resources.Address]int    // entries
+	known map[resources.Address]string   // sums of what was left as declared
+	had   map[resources.Address][]string // names of what was brought
+	now   map[resources.Address]int      // entries
 }
 
 // Read reads what is known of the manifest's source; state may be nil.
@@ -92,7 +93,7 @@ func (mem *Memory) Drifted(a resources.Address) bool {
 }
 
 func (mem *Memory) index() {
-	mem.known, mem.now = map[resources.Address]string{}, map[resources.Address]int{}
+	mem.known, mem.had, mem.now = map[resources.Address]string{}, map[resources.Address][]string{}, map[resources.Address]int{}
 	for i, e := range mem.m.Catalog.Entries() {
 		mem.now[e.Addr] = i
 	}
@@ -101,6 +102,7 @@ func (mem *Memory) index() {
 		return // told by orphans
 	}
 	for _, r := range old {
+		mem.had[r.Address] = r.Names
 		if r.Sum != "" {
 			mem.known[r.Address] = r.Sum
 		}
@@ -183,26 +185,25 @@ func (mem *Memory) Save(state *journal.State, rep *report.Report) error {
 			mem.index()
 		}
 	})
-	left := make(map[resources.Address]bool, len(rep.Results))
+	ends := make(map[resources.Address]report.Outcome, len(rep.Results))
 	for _, res := range rep.Results {
-		switch res.Outcome {
-		case report.Unchanged, report.Changed, report.Refreshed:
-			left[res.Address] = true
-		default:
-			left[res.Address] = false
-		}
+		ends[res.Address] = res.Outcome
 	}
 	entries := mem.m.Catalog.Entries()
 	out := make([]resource, len(entries))
 	for i, e := range entries {
 		r := resource{Address: e.Addr}
-		declaredSo, visited := left[e.Addr]
-		if !e.Off && (declaredSo || !visited && mem.known[e.Addr] == mem.sums[i].String()) {
+		end, visited := ends[e.Addr]
+		left := !e.Off && (end == report.Unchanged || end == report.Changed || end == report.Refreshed)
+		if left || !e.Off && !visited && mem.known[e.Addr] == mem.sums[i].String() {
 			r.Sum = mem.sums[i].String()
 		}
 		held := mem.reader.Held(e)
 		r.Names = held.Names
-		if len(held.Removal) > 0 {
+		if !left && !halfDone(e, end) {
+			r.Names = slices.DeleteFunc(held.Names, func(name string) bool { return !slices.Contains(mem.had[e.Addr], name) })
+		}
+		if len(held.Removal) > 0 && len(r.Names) > 0 {
 			b, err := json.Marshal(held.Removal)
 			if err != nil {
 				return err
@@ -219,6 +220,12 @@ func (mem *Memory) Save(state *journal.State, rep *report.Report) error {
 		}
 	}
 	return saveManaged(state, mem.m.Source, sum, out, mem.before)
+}
+
+// halfDone says whether an entry that was not left as declared may have brought something all the same: a transaction brings all or nothing.
+func halfDone(e *catalog.Entry, end report.Outcome) bool {
+	_, transaction := e.Resource.(resources.Grouper)
+	return end == report.Failed && !transaction
 }
 
 // forgotten are the records of orphans.

@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -39,6 +40,7 @@ type run struct {
 	decl, ends  string // "a=changed b=failed"; what is not in it was not chosen
 	partial     bool
 	interrupted int
+	undone      string // of the run before, "a b"
 
 	drifted, orphans string // "a b"
 }
@@ -47,6 +49,13 @@ type run struct {
 func (r run) remember(t *testing.T, state *journal.State, source string) {
 	t.Helper()
 	c := declare(t, r.decl)
+	undone := map[resources.Address]bool{}
+	for _, title := range strings.Fields(r.undone) {
+		undone[resources.Address{Type: "file", Title: "/" + title}] = true
+	}
+	if err := Undone(state, "RUN", undone); err != nil {
+		t.Fatal(err)
+	}
 	mem := Read(state, Manifest{Source: source, Catalog: c, Warn: func(text string) { t.Error(text) }})
 	var drifted, orphans []string
 	for _, e := range c.Entries() {
@@ -65,7 +74,8 @@ func (r run) remember(t *testing.T, state *journal.State, source string) {
 		title, outcome, _ := strings.Cut(end, "=")
 		rep.Results = append(rep.Results, &report.Result{Address: resources.Address{Type: "file", Title: "/" + title}, Outcome: report.Outcome(outcome)})
 	}
-	if err := mem.Save(state, rep); err != nil {
+	rep.Run, rep.Source = "RUN", source
+	if err := errors.Join(mem.Save(state, rep), state.SaveReport(rep.Run, rep)); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -104,6 +114,15 @@ func TestMemory(t *testing.T) {
 		},
 		"or was of a part": {
 			{decl: "a=1 b=1", ends: "a=changed b=changed"}, {decl: "a=1", ends: "a=unchanged", partial: true, drifted: "a", orphans: "b"}, {decl: "a=1", drifted: "a", orphans: "b"},
+		},
+		"what was never there is none": {
+			{decl: "a=1 b=1 c=1 d=1 e=1", ends: "a=changed b=skipped c=pending d=failed"}, {decl: "a=1", drifted: "a", orphans: "d"}, // of what failed a part may be there
+		},
+		"what was there and failed since is one": {
+			{decl: "a=1 b=1", ends: "a=changed b=changed"}, {decl: "a=1 b=2", ends: "a=failed b=skipped", drifted: "a"}, {decl: "a=2", orphans: "b"},
+		},
+		"what was undone has not drifted": {
+			{decl: "a=1 b=1", ends: "a=changed b=changed"}, {undone: "b", decl: "a=1 b=1", ends: "a=unchanged b=changed", drifted: "a"}, {decl: "a=1 b=1", drifted: "a b"},
 		},
 		"what is declared again is none": {
 			{decl: "a=1 b=1", ends: "a=changed b=changed"}, {decl: "a=1", ends: "a=failed", drifted: "a", orphans: "b"}, {decl: "a=1 b=1", drifted: "b"},

@@ -13,6 +13,7 @@ import (
 	"github.com/nodeapply/apply/resources/file"
 	"github.com/nodeapply/apply/resources/hosts"
 	"github.com/nodeapply/apply/resources/line"
+	"github.com/nodeapply/apply/resources/pkg"
 )
 
 func entryOf(title, instance string, typ resources.Type, set func(resources.Resource)) *catalog.Entry {
@@ -104,5 +105,22 @@ func TestOrphans(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+// What a transaction was to bring and did not is not there.
+func TestOrphansOfTransactions(t *testing.T) {
+	e := entryOf("p", "", pkg.Type(), func(resources.Resource) {})
+	for end, want := range map[report.Outcome]int{report.Changed: 1, report.Failed: 0} {
+		state := open(t)
+		c, _ := catalog.New([]*catalog.Entry{e}, nil, nil)
+		rep := &report.Report{Results: []*report.Result{{Address: e.Addr, Outcome: end}}}
+		if err := Read(state, Manifest{Source: "/site/main.hcl", Catalog: c}).Save(state, rep); err != nil {
+			t.Fatal(err)
+		}
+		none, _ := catalog.New(nil, nil, nil)
+		if got := Read(state, Manifest{Source: "/site/main.hcl", Catalog: none}).Orphans(); len(got) != want {
+			t.Errorf("%s: orphans %+v", end, got)
+		}
 	}
 }

@@ -34,7 +34,7 @@ func (r *Runner) keepOrConfirm(ctx context.Context, state *journal.State, h host
 	}
 	ctx = context.WithoutCancel(ctx) // an interrupted run is to be confirmed too
 	if c := rep.Counts(); c.Changed+c.Refreshed+c.Failed == 0 {
-		return confirm.Disarm(ctx, state, h)
+		return confirm.Disarm(ctx, state, h, rep.Run)
 	}
 	if err := r.arm(ctx, state, h, rep.Run); err != nil {
 		return err

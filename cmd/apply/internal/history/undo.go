@@ -16,6 +16,8 @@ import (
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/host/local"
 	"github.com/nodeapply/apply/journal"
+	"github.com/nodeapply/apply/journal/confirm"
+	"github.com/nodeapply/apply/journal/memory"
 	"github.com/nodeapply/apply/journal/undo"
 	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/resources"
@@ -168,5 +170,19 @@ func (u *undoing) putBack(ctx context.Context, state *journal.State, h *local.No
 	told := cli.Unread(u.Print(rep))
 	u.Ran, u.Code = true, rep.ExitCode(false)
 	u.Warn(state.SaveReport(rep.Run, rep))
+	u.Warn(u.undone(context.WithoutCancel(ctx), state, h, plan.Run, rep))
 	return errors.Join(told, u.SaveReports(rep))
+}
+
+// undone notes that a run was undone as the report says: what is made again is no drift, and if nothing is left of the run there is nothing to be confirmed.
+func (u *undoing) undone(ctx context.Context, state *journal.State, h host.Host, run string, rep *report.Report) error {
+	back := map[resources.Address]bool{}
+	for _, res := range rep.Results {
+		back[res.Address] = back[res.Address] || res.Outcome == report.Changed
+	}
+	err := memory.Undone(state, run, back)
+	if rep.Interrupted == 0 && rep.Counts().Failed == 0 {
+		err = errors.Join(err, confirm.Disarm(ctx, state, h, run))
+	}
+	return err
 }
