@@ -93,7 +93,7 @@ func fakeTypes() []resources.Type {
 	return []resources.Type{
 		{Name: "fact", New: func(title string) resources.Resource { return &exported{Name: title} }},
 		{Name: "file", New: func(title string) resources.Resource { return &file{Path: title, Owner: "root"} }},
-		{Name: "exec", Late: []string{"stdout", "exit_code"}, New: func(title string) resources.Resource {
+		{Name: "exec", Late: []string{"stdout", "exit_code"}, Repeats: []string{"stdout"}, New: func(title string) resources.Resource {
 			return &command{Command: resources.Strings{title}}
 		}},
 		{Name: "service", New: func(title string) resources.Resource { return &service{Name: title} }},

@@ -37,6 +37,7 @@ func Type() resources.Type {
 		},
 		Timeout:   300 * time.Second,
 		Late:      []string{"stdout", "stderr", "exit_code"},
+		Repeats:   []string{"stdout", "stderr"},
 		Stateless: "what a command does is known only by running it; inspect what it is there for (its files, packages, services)",
 	}
 }
@@ -45,7 +46,8 @@ func Type() resources.Type {
 //
 // What says that it is needed is asked in this order: refreshonly, creates, unless, onlyif. Without any of them the command runs every time,
 // and a plan says so. After a run stdout and stderr (strings; of more than 1 MiB the first and the last half, bytes
-// that are not UTF-8 replaced by U+FFFD) and exit_code (a number) are values that other blocks may use.
+// that are not UTF-8 replaced by U+FFFD) and exit_code (a number) are values that other blocks may use. What a command prints that is given a
+// sensitive value, by `environment` or `stdin`, is sensitive too; `nonsensitive(exec.x.stdout)` says that it is no secret.
 //
 // In a run in which the command is not needed these values are null. An attribute that is null is not managed; a block that cannot be made of null
 // (`content = "version ${exec.x.stdout}"`) is not managed in that run as a whole, which a warning says. `coalesce(exec.x.stdout, "none")`, or

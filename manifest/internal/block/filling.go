@@ -122,7 +122,7 @@ func (f *filling) attr(i int) {
 	if decode.Sensitive(v) {
 		f.b.in.Host.Secret(v)
 		if a.Field.Public {
-			f.wrong(a, errors.New("a sensitive value cannot be used here: it would be visible to others; pass it by `environment`, `stdin` or a file's `content`"))
+			f.wrong(a, errors.New("a sensitive value cannot be used here: it would be visible to others; pass it by `environment`, `stdin` or a file's `content`, or say by `nonsensitive(...)` that it is no secret"))
 			return
 		}
 		v = decode.Bare(v)

@@ -6,6 +6,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/nodeapply/apply/manifest/decode"
+	"github.com/nodeapply/apply/manifest/funcs"
 	"github.com/nodeapply/apply/manifest/internal/cell"
 	"github.com/nodeapply/apply/manifest/internal/instances"
 	"github.com/nodeapply/apply/manifest/internal/shape"
@@ -81,30 +82,37 @@ func (b *Block) declared(a *shape.Attr, v cty.Value) cty.Value {
 	return a.Field.Get(blank)
 }
 
-// lateValues fills in what only the run gives: unknown while compiling, null for what this run does not manage.
+// lateValues fills in what only the run gives: unknown while compiling, null for what this run does not manage. What may repeat the sensitive values of
+// attributes is sensitive too.
 func (b *Block) lateValues(r *cell.Run, inst *instances.Instance, out map[string]cty.Value) {
 	var values map[string]any
 	if r.Late != nil {
 		values, _ = r.Late(b.instanceAddr(inst))
 	}
+	secret := decode.Sensitive(cty.ObjectVal(out))
 	for _, name := range b.sh.Schema.Type.Late {
-		if r.Late == nil {
-			out[name] = cty.DynamicVal
-			continue
+		out[name] = b.lateValue(r, inst, values[name])
+		if secret && slices.Contains(b.sh.Schema.Type.Repeats, name) {
+			out[name] = out[name].Mark(funcs.Sensitive)
 		}
-		if r.Blind && values[name] == nil {
-			out[name] = cty.DynamicVal
-			if addr := b.instanceAddr(inst); !slices.Contains(r.Ungiven, addr) {
-				r.Ungiven = append(r.Ungiven, addr)
-			}
-			continue
-		}
-		v, err := decode.Value(values[name])
-		if err != nil {
-			v = cty.NullVal(cty.DynamicPseudoType)
-		}
-		out[name] = v
 	}
+}
+
+func (b *Block) lateValue(r *cell.Run, inst *instances.Instance, given any) cty.Value {
+	if r.Late == nil {
+		return cty.DynamicVal
+	}
+	if r.Blind && given == nil {
+		if addr := b.instanceAddr(inst); !slices.Contains(r.Ungiven, addr) {
+			r.Ungiven = append(r.Ungiven, addr)
+		}
+		return cty.DynamicVal
+	}
+	v, err := decode.Value(given)
+	if err != nil {
+		return cty.NullVal(cty.DynamicPseudoType)
+	}
+	return v
 }
 
 func (b *Block) instanceAddr(inst *instances.Instance) resources.Address {

@@ -28,7 +28,7 @@ func (v *Values) Set(r *cell.Run, a *syntax.Attr, res *cell.Result) {
 	v.Deps = v.Deps.Add(res.Deps)
 	val := res.Val
 	if decode.Sensitive(val) && a.Name != "when" {
-		v.wrong(r, a, errors.New("a sensitive value cannot be used here: it would be visible to others"))
+		v.wrong(r, a, errors.New("a sensitive value cannot be used here: it would be visible to others; `nonsensitive(...)` says that it is no secret"))
 		return
 	}
 	val = decode.Bare(val)

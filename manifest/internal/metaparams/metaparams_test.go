@@ -36,7 +36,7 @@ func TestSet(t *testing.T) {
 		"off around is off":      {[]given{{"when", cty.False}, {"when", cty.True}}, Values{Options: catalog.Options{Off: true}}, ""},
 		"known in the run":       {[]given{{"when", cty.UnknownVal(cty.Bool)}, {"noop", cty.True}}, Values{Options: catalog.Options{Noop: true}, Late: true}, ""},
 		"a secret decides":       {[]given{{"when", cty.False.Mark(funcs.Sensitive)}}, Values{Options: catalog.Options{Off: true}}, ""},
-		"a secret is not shown":  {[]given{{"onlyif", str("hunter2").Mark(funcs.Sensitive)}}, Values{Failed: true}, "A sensitive value cannot be used here: it would be visible to others."},
+		"a secret is not shown":  {[]given{{"onlyif", str("hunter2").Mark(funcs.Sensitive)}}, Values{Failed: true}, "A sensitive value cannot be used here: it would be visible to others; `nonsensitive(...)` says that it is no secret."},
 		"none of its values":     {[]given{{"tries", str("many")}}, Values{Failed: true}, "Want a whole number from 1 on."},
 		"its value was mistaken": {[]given{{"tries", cty.NilVal}}, Values{Failed: true}, ""},
 	} {
