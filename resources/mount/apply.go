@@ -93,7 +93,7 @@ func (m *Mount) bring(ctx context.Context, h host.Host, f *facts) error {
 		return m.mount(ctx, h)
 	case !f.same(ctx, h):
 		return m.again(ctx, h, f.live)
-	case len(f.lacking()) == 0:
+	case len(f.lacking()) == 0 && len(f.untried()) == 0:
 		return nil
 	}
 	return m.remount(ctx, h, f)
@@ -101,19 +101,25 @@ func (m *Mount) bring(ctx context.Context, h host.Host, f *facts) error {
 
 // remount mounts once more what is mounted, with the options of the entry: by a remount where that is declared and takes.
 func (m *Mount) remount(ctx context.Context, h host.Host, f *facts) error {
-	if m.Remounts {
-		words := "remount," + strings.Join(options.Remount(f.want.Options, f.origin), ",")
-		if err := live.Run(ctx, h, "mount", "-o", words, "--", m.point()); err == nil {
-			now, err := m.look(ctx, h)
-			if err != nil {
-				return err
-			}
-			if now.top() != nil && len(now.lacking()) == 0 {
-				return nil
-			}
+	if !m.Remounts {
+		return m.again(ctx, h, f.live)
+	}
+	words := "remount," + strings.Join(options.Remount(f.want.Options, f.origin), ",")
+	refused := live.Run(ctx, h, "mount", "-o", words, "--", m.point())
+	if refused == nil {
+		now, err := m.look(ctx, h)
+		if err != nil {
+			return err
+		}
+		if now.top() != nil && len(now.lacking()) == 0 {
+			return nil
 		}
 	}
-	return m.again(ctx, h, f.live)
+	err := m.again(ctx, h, f.live)
+	if err != nil && refused != nil {
+		return fmt.Errorf("%w; a remount was refused: %w", err, refused)
+	}
+	return err
 }
 
 // again unmounts all that is stacked and mounts. If that fails, what was mounted before is put back.

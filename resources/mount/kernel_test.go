@@ -244,6 +244,7 @@ func (n *node) failures(t *testing.T, a, b string) {
 		"no such label, mounted":       {n.declare("LABEL=none", "ext4", "nofail"), "mount " + a + " /mnt/data", "what was mounted before is back"},
 		"another type than it is of":   {n.declare(a, "xfs", ""), "", "/mnt/data"},
 		"an option that is none":       {n.declare(a, "ext4", "nosuchoption"), "", "/mnt/data"},
+		"one that is none, mounted":    {n.declare(a, "ext4", "nosuchoption"), "mount " + a + " /mnt/data", "what was mounted before is back"},
 		"in use, and cannot be let go": {n.declare(b, "ext4", ""), "mount " + a + " /mnt/data && mkdir -p /mnt/data/sub && mount -t tmpfs none /mnt/data/sub", "busy"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -319,6 +320,8 @@ func (n *node) others(t *testing.T) {
 		"another folder":               {n.declare("/mnt/src", "none", "bind"), "umount /mnt/data && mount --bind /mnt/other /mnt/data"},
 		"a file as a loop":             {n.declare("/mnt/image", "ext4", "loop,noatime"), "mount -o remount,noexec /mnt/data"},
 		"memory":                       {n.declare("none", "tmpfs", "size=1M,mode=0700"), "umount /mnt/data"},
+		"a group by its name":          {n.declare("none", "tmpfs", "gid=tty,mode=0770"), "umount /mnt/data && mount -t tmpfs -o mode=0770,gid=4 none /mnt/data"},
+		"processes hidden by a number": {n.declare("proc", "proc", "hidepid=2"), "mount -o remount,hidepid=0 /mnt/data"},
 		"a mount point that is a link": {n.at("/mnt/link"), "umount /mnt/data"},
 		"a mount point behind a link":  {n.at("/mnt/up/data"), "mount -o remount,noexec /mnt/data"},
 	} {

@@ -166,6 +166,8 @@ type facts struct {
 	live   []host.Mount // stacked, the one on top last
 	want   fstab.Entry  // the entry as it should be; only with an ensure other than absent
 	origin host.Mount   // in which the folder is that want binds
+
+	numbered string // want's options, users and groups by number
 }
 
 func (f *facts) top() *host.Mount {
@@ -176,7 +178,16 @@ func (f *facts) top() *host.Mount {
 }
 
 // lacking are the options that what is mounted should have and has not.
-func (f *facts) lacking() []string { return options.Lacking(f.want.Options, *f.top(), f.origin) }
+func (f *facts) lacking() []string { return options.Lacking(f.numbered, *f.top(), f.origin) }
+
+// untried are the options that are new in the entry and that what is mounted cannot show.
+func (f *facts) untried() []string {
+	had := ""
+	if f.entry != nil {
+		had = f.entry.Options
+	}
+	return options.Untried(had, f.want.Options, *f.top())
+}
 
 // same says whether what is mounted is what the entry says, whatever its options.
 func (f *facts) same(ctx context.Context, v host.View) bool {
@@ -185,7 +196,7 @@ func (f *facts) same(ctx context.Context, v host.View) bool {
 
 // asEntry says whether what the entry says is mounted, with its options.
 func (f *facts) asEntry(ctx context.Context, v host.View) bool {
-	return f.top() != nil && f.same(ctx, v) && len(f.lacking()) == 0
+	return f.top() != nil && f.same(ctx, v) && len(f.lacking()) == 0 && len(f.untried()) == 0
 }
 
 // liveOptions are those of the mount on top and of its file system, each once.
@@ -225,6 +236,7 @@ func (m *Mount) look(ctx context.Context, v host.View) (*facts, error) {
 		return nil, err
 	}
 	f.want = m.entry(f.entry)
+	f.numbered = live.Numbered(ctx, v, f.want.Options)
 	f.origin, err = live.Origin(ctx, v, f.want)
 	return f, err
 }

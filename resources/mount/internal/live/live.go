@@ -58,6 +58,24 @@ func SameType(want string, is host.Mount) bool {
 	return false
 }
 
+// Numbered returns options with the names of a user or a group as their numbers, as mount(8) hands them on and the kernel shows them.
+func Numbered(ctx context.Context, v host.View, declared string) string {
+	words := strings.Split(declared, ",")
+	for i, w := range words {
+		if name, ok := strings.CutPrefix(w, "uid="); ok {
+			if u, err := v.LookupUser(ctx, name); err == nil {
+				words[i] = "uid=" + strconv.FormatUint(uint64(u.UID), 10)
+			}
+		}
+		if name, ok := strings.CutPrefix(w, "gid="); ok {
+			if g, err := v.LookupGroup(ctx, name); err == nil {
+				words[i] = "gid=" + strconv.FormatUint(uint64(g.GID), 10)
+			}
+		}
+	}
+	return strings.Join(words, ",")
+}
+
 // SameDevice says whether a live mount is of the device that an entry names: a path, a tag, a remote, the file behind a loop device, or the folder that
 // is bound.
 func SameDevice(ctx context.Context, v host.View, want fstab.Entry, is host.Mount) bool {

@@ -35,6 +35,14 @@ func TestAt(t *testing.T) {
 	}
 }
 
+// Users and groups are numbers to the kernel; a name that the node does not know stays.
+func TestNumbered(t *testing.T) {
+	h := hosttest.New(t, "-- etc/passwd --\nweb:x:33:34::/:\n-- etc/group --\ntty:x:5:\n")
+	if diff := cmp.Diff("uid=33,noatime,gid=5,uid=7,gid=none", Numbered(t.Context(), h, "uid=web,noatime,gid=tty,uid=7,gid=none")); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestSameDevice(t *testing.T) {
 	h := hosttest.New(t, "-- disk.img --\n-- link.img -> disk.img --\n-- other.img --\n-- sys/block/loop3/loop/backing_file --\n/disk.img\n-- bound/ --\n-- data/ --\n")
 	h.Answer("findfs LABEL=data", 0, "/dev/xvdj\n")

@@ -48,7 +48,7 @@ var implied = map[string][]string{
 
 // shown are options of single file systems that the kernel shows whenever they are on: their absence is a difference. Others the kernel leaves out where
 // they are the default of that file system, so that their absence says nothing.
-var shown = []string{"discard", "nobarrier", "nodelalloc", "noload", "usrquota", "grpquota", "prjquota", "commit", "size", "nr_inodes", "subvol", "compress", "logbufs", "logbsize"}
+var shown = []string{"discard", "nobarrier", "nodelalloc", "noload", "usrquota", "grpquota", "prjquota", "commit", "size", "nr_inodes", "subvol", "compress", "logbufs", "logbsize", "hidepid"}
 
 // Binds says whether the options ask for a bind mount.
 func Binds(declared string) bool {
@@ -129,27 +129,80 @@ func lackingOwn(words []string, live host.Mount) []string {
 		k, v, _ := strings.Cut(o, "=")
 		has[k] = v
 	}
+	last := map[string]string{}
+	for _, w := range words {
+		k, v, _ := strings.Cut(w, "=")
+		last[k] = v
+	}
 	var out []string
 	for _, w := range words {
 		k, v, valued := strings.Cut(w, "=")
-		if strings.HasPrefix(k, "x-") || k == "comment" {
+		if strings.HasPrefix(k, "x-") || k == "comment" || v != last[k] { // of two the kernel takes the last
 			continue
 		}
 		got, there := has[k]
 		switch {
-		case there && valued && !sameValue(v, got):
+		case there && valued && !sameValue(k, v, got):
 			out = append(out, w)
-		case !there && slices.Contains(shown, k):
+		case !there && slices.Contains(shown, k) && !slices.Contains(hidden[w], live.FSType):
 			out = append(out, w)
 		}
 	}
 	return out
 }
 
-// sameValue compares values; sizes by their bytes (1G is 1048576k). A share of the memory cannot be compared.
-func sameValue(a, b string) bool {
-	if a == b || strings.HasSuffix(a, "%") {
+// Untried lists the options that an entry which had others now has and that the live mount cannot show, so that only mount(8) can tell whether they are
+// taken. Had is "" where there was no entry.
+func Untried(had, declared string, live host.Mount) []string {
+	old, seen := words(had), words(strings.Join(append(slices.Clone(live.Options), live.SuperOptions...), ","))
+	var out []string
+	for _, w := range words(declared) {
+		k, _, _ := strings.Cut(w, "=")
+		same := func(o string) bool { return o == k || strings.HasPrefix(o, k+"=") }
+		if w == "" || userspace(w) || slices.Contains(old, w) || flagged(w) || slices.Contains(atimes, w) || slices.ContainsFunc(seen, same) {
+			continue
+		}
+		out = append(out, w)
+	}
+	return out
+}
+
+func flagged(word string) bool {
+	return slices.ContainsFunc(append(slices.Clone(flags), superFlags...), func(f flag) bool { return word == f.on || word == f.off })
+}
+
+// userspace says whether mount(8) keeps an option to itself, or has done with it once there is a mount.
+func userspace(word string) bool {
+	k, _, _ := strings.Cut(word, "=")
+	own := []string{"auto", "noauto", "nofail", "_netdev", "bind", "rbind", "loop", "nouser", "comment", "offset", "sizelimit"}
+	return strings.HasPrefix(k, "x-") || strings.HasPrefix(k, "X-") || slices.Contains(own, k)
+}
+
+// hidden are options with the value that the kernel does not show, as it is the default of these types.
+var hidden = map[string][]string{
+	"commit=0":  {"ext3", "ext4"},
+	"commit=5":  {"ext3", "ext4"},
+	"commit=30": {"btrfs"},
+	"hidepid=0": {"proc"}, "hidepid=off": {"proc"},
+}
+
+// hidepids are the words that the kernel shows for the numbers of proc's hidepid.
+var hidepids = map[string]string{"0": "off", "1": "noaccess", "2": "invisible", "4": "ptraceable"}
+
+// sameValue compares the values of an option, the declared one and the kernel's; sizes by their bytes (1G is 1048576k). A share of the memory cannot be
+// compared.
+func sameValue(key, a, b string) bool {
+	switch {
+	case a == b, strings.HasSuffix(a, "%"):
 		return true
+	case key == "hidepid":
+		return hidepids[a] == b
+	case key == "subvol": // from the top
+		return strings.Trim(a, "/") == strings.Trim(b, "/")
+	case strings.HasPrefix(key, "compress"): // with the level, where none is declared
+		return strings.HasPrefix(b, a+":")
+	case key == "vers": // of NFS, with the minor one
+		return strings.HasPrefix(b, a+".")
 	}
 	x, okA := size(a)
 	y, okB := size(b)
@@ -186,8 +239,7 @@ func Remount(declared string, origin host.Mount) []string {
 	words := words(declared)
 	out := []string{}
 	for _, w := range words {
-		userspace := strings.HasPrefix(w, "x-") || slices.Contains([]string{"auto", "noauto", "nofail", "_netdev", "bind", "rbind", "loop", "nouser"}, w)
-		if !userspace {
+		if !userspace(w) {
 			out = append(out, w)
 		}
 	}

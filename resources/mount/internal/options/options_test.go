@@ -50,6 +50,16 @@ func TestLacking(t *testing.T) {
 		{"sizes by their bytes", "size=1G", sized, nil, host.Mount{}},
 		{"another size", "size=2G", sized, []string{"size=2G"}, host.Mount{}},
 		{"a value that is shown whenever it is set", "commit=30", live("relatime"), []string{"commit=30"}, host.Mount{}},
+		{"but not as the default of the type", "commit=5", live("relatime"), nil, host.Mount{}},
+		{"which has to be one", "commit=5", live("relatime", "commit=30"), []string{"commit=5"}, host.Mount{}},
+		{"the last of two", "commit=5,commit=30", live("relatime", "commit=30"), nil, host.Mount{}},
+		{"a number that is shown as a word", "hidepid=2", live("relatime", "hidepid=invisible"), nil, host.Mount{}},
+		{"another", "hidepid=2", live("relatime", "hidepid=noaccess"), []string{"hidepid=2"}, host.Mount{}},
+		{"a part, from the top", "subvol=@home", live("relatime", "subvol=/@home"), nil, host.Mount{}},
+		{"another part", "subvol=@home", live("relatime", "subvol=/@"), []string{"subvol=@home"}, host.Mount{}},
+		{"without its level", "compress=zstd", live("relatime", "compress=zstd:3"), nil, host.Mount{}},
+		{"another level", "compress=zstd:1", live("relatime", "compress=zstd:3"), []string{"compress=zstd:1"}, host.Mount{}},
+		{"without its minor version", "vers=4", live("relatime", "vers=4.2"), nil, host.Mount{}},
 		{"what is not shown as a default says nothing", "user_xattr,acl,barrier=1", live("relatime"), nil, host.Mount{}},
 		{"of user space alone", "x-systemd.automount,nofail,_netdev,noauto,comment=x", live("relatime"), nil, host.Mount{}},
 		{"bind mounts have their source's flags", "bind", live("nosuid", "noatime"), nil, host.Mount{}},
@@ -60,6 +70,28 @@ func TestLacking(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			if diff := cmp.Diff(tc.want, Lacking(tc.options, tc.live, tc.origin)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// What the live mount cannot show is tried when it is new in the entry.
+func TestUntried(t *testing.T) {
+	for _, tc := range []struct {
+		name, had, declared string
+		want                []string
+	}{
+		{"no entry", "", "defaults,bogus,noatime", []string{"bogus"}},
+		{"as before", "acl", "noatime,acl", nil},
+		{"new", "defaults", "defaults,acl,data=journal", []string{"acl", "data=journal"}},
+		{"gone", "acl,noatime", "noatime", nil},
+		{"shown, whatever its value", "defaults", "commit=5,discard", nil},
+		{"flags", "defaults", "ro,nosuid,strictatime,dirsync,users,atime", nil},
+		{"of user space alone", "defaults", "x-systemd.automount,X-mount.mkdir,nofail,_netdev,noauto,comment=x,loop,offset=512,,", nil},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if diff := cmp.Diff(tc.want, Untried(tc.had, tc.declared, live("commit=30", "discard"))); diff != "" {
 				t.Error(diff)
 			}
 		})
