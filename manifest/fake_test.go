@@ -89,6 +89,12 @@ type exported struct {
 	Value any    `hcl:"value,required"`
 }
 
+type mount struct {
+	inert
+	Path   string `hcl:"path,title"`
+	Device string `hcl:"device"`
+}
+
 func fakeTypes() []resources.Type {
 	return []resources.Type{
 		{Name: "fact", New: func(title string) resources.Resource { return &exported{Name: title} }},
@@ -96,6 +102,7 @@ func fakeTypes() []resources.Type {
 		{Name: "exec", Late: []string{"stdout", "exit_code"}, Repeats: []string{"stdout"}, New: func(title string) resources.Resource {
 			return &command{Command: resources.Strings{title}}
 		}},
+		{Name: "mount", Late: []string{"device"}, New: func(title string) resources.Resource { return &mount{Path: title} }},
 		{Name: "service", New: func(title string) resources.Resource { return &service{Name: title} }},
 		{Name: "wait", Late: []string{"nodes", "others", "names", "first"}, New: func(string) resources.Resource { return &wait{} }},
 	}

@@ -99,6 +99,15 @@ func (m *Mount) bring(ctx context.Context, h host.Host, f *facts) error {
 	return m.remount(ctx, h, f)
 }
 
+// untried are the options that are new in the entry and that what is mounted cannot show.
+func (f *facts) untried() []string {
+	had := ""
+	if f.entry != nil {
+		had = f.entry.Options
+	}
+	return options.Untried(had, f.want.Options, *f.top())
+}
+
 // remount mounts once more what is mounted, with the options of the entry: by a remount where that is declared and takes.
 func (m *Mount) remount(ctx context.Context, h host.Host, f *facts) error {
 	if !m.Remounts {

@@ -139,3 +139,29 @@ func TestOtherMountsStay(t *testing.T) {
 		t.Errorf("changes: %+v", d.Changes)
 	}
 }
+
+// The device of the table is a value where none is declared.
+func TestDeviceIsAValue(t *testing.T) {
+	for name, tc := range map[string]struct {
+		table, declared string
+		want            any
+	}{
+		"declared":     {"/dev/a /data ext4 defaults 0 0\n", "/dev/b", "/dev/b"},
+		"of the table": {"/dev/a /data ext4 defaults 0 0\n", "", "/dev/a"},
+		"none":         {"", "", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := Type().New("/data").(*Mount)
+			m.Device = tc.declared
+			if tc.want == nil {
+				m.Ensure = absent
+			}
+			if _, err := m.Check(t.Context(), hosttest.New(t, "-- etc/fstab --\n"+tc.table)); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tc.want, m.Values()["device"]); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}

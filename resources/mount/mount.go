@@ -37,6 +37,7 @@ func Type() resources.Type {
 		Name:    "mount",
 		New:     func(title string) resources.Resource { return &Mount{Path: title, Remounts: true} },
 		Timeout: 3 * time.Minute,
+		Late:    []string{"device"}, // where it is not declared
 	}
 }
 
@@ -155,8 +156,13 @@ func (m *Mount) Absent() bool { return m.Ensure == absent || m.Ensure == unmount
 // Locks keeps two mounts from editing /etc/fstab at a time.
 func (m *Mount) Locks() []string { return []string{table} }
 
-// Values is the device, as declared or as /etc/fstab has it.
-func (m *Mount) Values() map[string]any { return map[string]any{"device": m.Device} }
+// Values is the device, as declared or as /etc/fstab has it, if either does.
+func (m *Mount) Values() map[string]any {
+	if m.Device == "" {
+		return map[string]any{"device": nil}
+	}
+	return map[string]any{"device": m.Device}
+}
 
 // facts is what the node has at the mount point.
 type facts struct {
@@ -179,15 +185,6 @@ func (f *facts) top() *host.Mount {
 
 // lacking are the options that what is mounted should have and has not.
 func (f *facts) lacking() []string { return options.Lacking(f.numbered, *f.top(), f.origin) }
-
-// untried are the options that are new in the entry and that what is mounted cannot show.
-func (f *facts) untried() []string {
-	had := ""
-	if f.entry != nil {
-		had = f.entry.Options
-	}
-	return options.Untried(had, f.want.Options, *f.top())
-}
 
 // same says whether what is mounted is what the entry says, whatever its options.
 func (f *facts) same(ctx context.Context, v host.View) bool {

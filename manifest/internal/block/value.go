@@ -91,6 +91,9 @@ func (b *Block) lateValues(r *cell.Run, inst *instances.Instance, out map[string
 	}
 	secret := decode.Sensitive(cty.ObjectVal(out))
 	for _, name := range b.sh.Schema.Type.Late {
+		if b.declares(name) {
+			continue
+		}
 		out[name] = b.lateValue(r, inst, values[name])
 		if secret && slices.Contains(b.sh.Schema.Type.Repeats, name) {
 			out[name] = out[name].Mark(funcs.Sensitive)
@@ -115,6 +118,11 @@ func (b *Block) lateValue(r *cell.Run, inst *instances.Instance, given any) cty.
 	return v
 }
 
+// declares says whether an attribute is declared: a value that the run gives otherwise is known then.
+func (b *Block) declares(name string) bool {
+	return slices.ContainsFunc(b.sh.Attrs, func(a shape.Attr) bool { return a.Name == name })
+}
+
 func (b *Block) instanceAddr(inst *instances.Instance) resources.Address {
 	addr := b.addr
 	addr.Instance = inst.Suffix()
@@ -135,6 +143,6 @@ func (b *Block) Dep(ref *reference.Ref) cell.Dep {
 	if n := len(ref.Traversal); n > 2 {
 		name, _ = reference.StepName(ref.Traversal[n-1])
 	}
-	dep.Late = b.sh.Schema.Late(name) || !b.rep.Known || len(b.sh.Schema.Type.Late) > 0 && (name == "" || b.sh.Schema.Field(name) == nil)
+	dep.Late = b.sh.Schema.Late(name) && !b.declares(name) || !b.rep.Known || len(b.sh.Schema.Type.Late) > 0 && (name == "" || b.sh.Schema.Field(name) == nil)
 	return dep
 }
