@@ -86,7 +86,7 @@ func (s *Service) Restore(ctx context.Context, h host.Host, raw json.RawMessage)
 		return fmt.Errorf("what was before: %w", err)
 	}
 	b.to(s)
-	d, err := s.Check(ctx, h)
+	d, err := s.compare(ctx, h, true)
 	if err != nil || d.Empty() {
 		return err
 	}

@@ -49,7 +49,7 @@ type Service struct {
 	// `running` or `stopped`. Not set: left as it is.
 	Ensure string `hcl:"ensure"`
 	// Whether it starts with the node: `true`, `false`, or `"mask"`, which lets nothing start it. Units that cannot be enabled (static, indirect,
-	// generated) are as declared either way. Not set: left as it is.
+	// generated) are as declared with `true` and `false`. Not set: left as it is.
 	Enable resources.Scalar `hcl:"enable"`
 	// A shell command that restarts the service, in place of the provider's way.
 	Restart string `hcl:"restart,public"`
@@ -152,6 +152,11 @@ func (s *Service) system(ctx context.Context, v host.View) initsystem.System {
 
 // Check compares whether the service runs and is enabled.
 func (s *Service) Check(ctx context.Context, v host.View) (resources.Diff, error) {
+	return s.compare(ctx, v, false)
+}
+
+// compare is Check; exactly: what is masked is not as good as disabled.
+func (s *Service) compare(ctx context.Context, v host.View, exactly bool) (resources.Diff, error) {
 	var d resources.Diff
 	name, want := s.provider(ctx, v), s.enable()
 	if want == initsystem.Mask && name == initsystem.SysV {
@@ -162,8 +167,12 @@ func (s *Service) Check(ctx context.Context, v host.View) (resources.Diff, error
 		return d, err
 	}
 	// Neither what is not there nor what is masked starts with the node; but what is to run now cannot stay masked.
-	off := want == initsystem.Disabled && (st.Missing || st.Enable == initsystem.Mask && s.Ensure != running)
-	if want != "" && st.Enable != "" && want != st.Enable && !off {
+	off := want == initsystem.Disabled && (st.Missing || st.Enable == initsystem.Mask && s.Ensure != running && !exactly)
+	differs := want != "" && st.Enable != "" && want != st.Enable && !off
+	if st.Enable.Fixed() || want.Fixed() { // an undo wants what was
+		differs = want.Masked() || want != "" && st.Enable.Masked()
+	}
+	if differs {
 		d.Changes = append(d.Changes, resources.Change{Attr: "enable", From: string(st.Enable), To: string(want)})
 	}
 	if s.Ensure != "" && s.Ensure != word(st) {
@@ -171,6 +180,8 @@ func (s *Service) Check(ctx context.Context, v host.View) (resources.Diff, error
 	}
 	// With an error goes what would differ: a plan shows it where something earlier brings what is missing.
 	switch {
+	case d.Has("enable") && want.Masked() && st.Instead != "":
+		return d, &resources.AttrError{Attr: "enable", Err: fmt.Errorf("%s is a file of this node's own, where its mask would be: move it to /usr/local/lib/systemd/system, or declare enable = false", st.Instead)}
 	case st.Missing && (s.Ensure == running && !s.definition().ByCommands() || want == initsystem.Enabled):
 		return d, fmt.Errorf("%s: there is no such service on this node", s.Name)
 	case d.Has("ensure") && s.Ensure == running && st.Enable.Masked() && want == "":
@@ -225,8 +236,12 @@ func (s *Service) Refreshable(ctx context.Context, v host.View, applied resource
 	if err != nil {
 		return false, "", err
 	}
-	if !st.Running {
+	own := s.Restart != "" && s.OnRefresh == string(host.Restart) || s.definition().ByCommands() && s.OnRefresh != string(host.Reload)
+	switch {
+	case !st.Running:
 		return false, "not running", nil
+	case !own && (st.Enable.Masked() || s.enable().Masked()):
+		return false, "masked, so that nothing can start it again", nil
 	}
 	return true, "", nil
 }
@@ -249,7 +264,7 @@ func (s *Service) Inspect(ctx context.Context, v host.View) error {
 	if st.Starting {
 		s.Ensure = "" // neither of what a manifest can say
 	}
-	if st.Enable == initsystem.MaskRuntime {
+	if st.Enable == initsystem.MaskRuntime || st.Enable.Fixed() {
 		s.Enable = ""
 	}
 	return nil

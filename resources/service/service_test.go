@@ -171,6 +171,10 @@ func TestRefresh(t *testing.T) {
 			want: []string{"systemctl restart app.service"}},
 		{name: "stopped in this run", s: declare(stopped, ""), unit: host.Unit{Name: "app.service"}, applied: resources.Diff{Changes: []resources.Change{{Attr: "ensure"}}}, why: "not running"},
 		{name: "does not start what is stopped", s: declare("", ""), unit: host.Unit{Name: "app.service"}, why: "not running"},
+		{name: "masked", s: declare("", ""), unit: host.Unit{Name: "app.service", ActiveState: "active", UnitFileState: "masked"}, why: "masked, so that nothing can start it again"},
+		{name: "to be masked", s: declare("", "mask"), unit: active, why: "masked, so that nothing can start it again"},
+		{name: "masked, with a command of its own", s: &Service{Name: "app", OnRefresh: "restart", Restart: "again"},
+			unit: host.Unit{Name: "app.service", ActiveState: "active", UnitFileState: "masked"}, want: []string{"/bin/sh -c again"}},
 		{name: "not just started", s: declare(running, ""), unit: active, applied: resources.Diff{Changes: []resources.Change{{Attr: "ensure"}}}, why: "started in this run"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

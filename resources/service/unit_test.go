@@ -177,3 +177,47 @@ func TestRuntimeMask(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A unit that cannot be enabled can be masked all the same, and an undo takes the mask off, or puts it back.
+func TestMasks(t *testing.T) {
+	for name, tc := range map[string]struct {
+		before, enable, want string
+	}{
+		"disabled":         {"disabled", "mask", "masked"},
+		"enabled":          {"enabled", "mask", "masked"},
+		"static":           {"static", "mask", "masked"},
+		"indirect":         {"indirect", "mask", "masked"},
+		"until the boot":   {"masked-runtime", "mask", "masked"},
+		"static, enabled":  {"static", "true", "static"},
+		"static, disabled": {"static", "false", "static"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := hosttest.New(t, "")
+			h.AddUnits(hosttest.Unit{Unit: host.Unit{Name: "app.service", UnitFileState: tc.before}})
+			is := func() string {
+				u, err := h.Unit(t.Context(), "app.service")
+				if err != nil {
+					t.Fatal(err)
+				}
+				return u.UnitFileState
+			}
+			resourcetest.Undoes(t, h, Type(), declare("", tc.enable))
+			if diff := cmp.Diff(tc.before, is()); diff != "" {
+				t.Errorf("after the undo: %s", diff)
+			}
+			resourcetest.Converges(t, h, declare("", tc.enable))
+			if diff := cmp.Diff(tc.want, is()); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// A mask is a link in the place of a file of the node's own.
+func TestNoMaskOverAFile(t *testing.T) {
+	h := hosttest.New(t, "")
+	h.AddUnits(hosttest.Unit{Unit: host.Unit{Name: "app.service", FragmentPath: "/etc/systemd/system/app.service"}})
+	if err := resourcetest.Refuses(t, h, declare("", "mask")); !strings.Contains(err.Error(), "enable = false") {
+		t.Error(err)
+	}
+}

@@ -20,7 +20,8 @@ const (
 	SysV    Name = "sysv"
 )
 
-// Enablement says whether a service starts with the node, as the attribute enable does.
+// Enablement says whether a service starts with the node, as the attribute enable does, or in systemd's word that this cannot be changed: static,
+// indirect, generated.
 type Enablement string
 
 // The enablements. A mask lets nothing start the service.
@@ -35,12 +36,16 @@ const (
 // Masked says whether nothing can start the service.
 func (e Enablement) Masked() bool { return e == Mask || e == MaskRuntime }
 
+// Fixed says whether a service can be neither enabled nor disabled, only masked.
+func (e Enablement) Fixed() bool { return e != "" && e != Enabled && e != Disabled && !e.Masked() }
+
 // State is how a service was found.
 type State struct {
 	Running  bool
 	Starting bool       // on its way up, be it again and again: not running, and not stopped either
 	Enable   Enablement // "": it has none of its own to change
 	Missing  bool       // nothing of that name is there
+	Instead  string     // the file that stands where a mask would; "": none
 }
 
 // Definition is how a service is known, started, stopped and looked at.

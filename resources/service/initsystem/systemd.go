@@ -1,9 +1,11 @@
 package initsystem
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"path"
 	"strings"
 	"time"
 
@@ -22,6 +24,9 @@ func (p systemd) State(ctx context.Context, v host.View) (State, error) {
 		return State{}, err
 	}
 	st := State{Missing: u.LoadState == "not-found", Enable: enablement(u), Running: active(u), Starting: u.ActiveState == "activating"}
+	if path.Dir(u.FragmentPath) == "/etc/systemd/system" && !st.Enable.Masked() {
+		st.Instead = u.FragmentPath
+	}
 	if p.d.Status != "" {
 		st.Starting = false
 		if st.Running, err = succeeds(ctx, v, p.d.Status); err != nil {
@@ -43,7 +48,7 @@ func active(u host.Unit) bool {
 	return false
 }
 
-// enablement is the value of enable that u has; "" where it has none of its own to change.
+// enablement is the value of enable that u has.
 func enablement(u host.Unit) Enablement {
 	switch u.UnitFileState {
 	case "enabled", "alias":
@@ -62,7 +67,7 @@ func enablement(u host.Unit) Enablement {
 			return Disabled
 		}
 	}
-	return "" // static, indirect, generated, transient: nothing to enable
+	return Enablement(cmp.Or(u.UnitFileState, "static")) // or indirect, generated, transient: nothing to enable
 }
 
 func describe(u host.Unit) string {
@@ -87,22 +92,23 @@ func (p systemd) Enable(ctx context.Context, h host.Host, to Enablement) error {
 		return err
 	}
 	name := u.ID // systemd refuses to enable a unit by its alias
-	switch to {
-	case Mask:
+	if to == Mask {
 		return h.DoUnit(ctx, name, host.Mask)
-	case MaskRuntime:
-		return h.DoUnit(ctx, name, host.MaskRuntime)
 	}
 	if enablement(u).Masked() {
 		if err := h.DoUnit(ctx, name, host.Unmask); err != nil {
 			return err
 		}
 	}
-	verb := host.Disable
-	if to == Enabled {
-		verb = host.Enable
+	switch {
+	case to.Fixed():
+		return nil
+	case to == MaskRuntime:
+		return h.DoUnit(ctx, name, host.MaskRuntime)
+	case to == Enabled:
+		return h.DoUnit(ctx, name, host.Enable)
 	}
-	return h.DoUnit(ctx, name, verb)
+	return h.DoUnit(ctx, name, host.Disable)
 }
 
 func (p systemd) Start(ctx context.Context, h host.Host) error {

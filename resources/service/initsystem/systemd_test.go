@@ -24,13 +24,14 @@ func TestUnitState(t *testing.T) {
 		"reading its files again":  {host.Unit{ActiveState: "reloading", UnitFileState: "alias"}, State{Running: true, Enable: Enabled}, ""},
 		"on its way up":            {host.Unit{ActiveState: "activating", UnitFileState: "disabled"}, State{Starting: true, Enable: Disabled}, ""},
 		"on its way down":          {host.Unit{ActiveState: "deactivating", UnitFileState: "enabled-runtime"}, State{Enable: Disabled}, ""},
-		"failed":                   {host.Unit{ActiveState: "failed", UnitFileState: "static"}, State{}, ""},
+		"failed":                   {host.Unit{ActiveState: "failed", UnitFileState: "static"}, State{Enable: "static"}, ""},
 		"linked":                   {host.Unit{ActiveState: "inactive", UnitFileState: "linked"}, State{Enable: Disabled}, ""},
-		"generated":                {host.Unit{ActiveState: "active", UnitFileState: "generated"}, State{Running: true}, ""},
+		"generated":                {host.Unit{ActiveState: "active", UnitFileState: "generated"}, State{Running: true, Enable: "generated"}, ""},
+		"where its mask would be":  {host.Unit{UnitFileState: "static", FragmentPath: "/etc/systemd/system/app.service"}, State{Enable: "static", Instead: "/etc/systemd/system/app.service"}, ""},
 		"masked":                   {host.Unit{LoadState: "masked", UnitFileState: "masked"}, State{Enable: Mask}, ""},
 		"masked, without its file": {host.Unit{LoadState: "masked", ActiveState: "inactive"}, State{Enable: Mask}, ""},
 		"masked until it boots":    {host.Unit{LoadState: "masked", UnitFileState: "masked-runtime"}, State{Enable: MaskRuntime}, ""},
-		"a mistake in its file":    {host.Unit{LoadState: "bad-setting", ActiveState: "inactive"}, State{}, "app.service: systemd cannot load it (bad-setting)"},
+		"a mistake in its file":    {host.Unit{LoadState: "bad-setting", ActiveState: "inactive"}, State{Enable: "static"}, "app.service: systemd cannot load it (bad-setting)"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := New(Systemd, Definition{Name: "app"}).State(t.Context(), unit{Host: hosttest.New(t, ""), is: tc.unit})
