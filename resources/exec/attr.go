@@ -243,7 +243,7 @@ func (e *Exec) Validate() error {
 		Command
 	}{{"command", e.Command}, {"refresh", e.OnRefresh}} {
 		switch {
-		case c.attr == "command" && strings.TrimSpace(strings.Join(c.words(), "")) == "", c.Args != nil && c.Args[0] == "":
+		case c.attr == "command" && strings.TrimSpace(strings.Join(c.words(), "")) == "", len(c.Args) > 0 && c.Args[0] == "":
 			bad.Addf(c.attr, "names no program")
 		case strings.ContainsRune(c.String(), 0):
 			bad.Addf(c.attr, "cannot hold a NUL byte")

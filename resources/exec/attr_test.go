@@ -118,6 +118,7 @@ func TestValidate(t *testing.T) {
 		"relative path":  {made("true", func(e *exec.Exec) { e.Creates = resources.Strings{"x"} }), `creates: want an absolute path, not "x"`},
 		"bad variable":   {made("true", func(e *exec.Exec) { e.Environment = map[string]string{"A=B": "c"} }), `environment: "A=B" cannot be a variable of the environment`},
 		"several":        {made("", func(e *exec.Exec) { e.Cwd = "tmp" }), "command: names no program\ncwd: want an absolute path"},
+		"empty refresh":  {made("true", func(e *exec.Exec) { e.OnRefresh = exec.Command{Args: []string{}} }), ""}, // said when it was read
 		"NUL in refresh": {made("true", refresh("a\x00")), "refresh: cannot hold a NUL byte"},
 	}
 	for name, test := range tests {

@@ -98,6 +98,7 @@ func TestValidate(t *testing.T) {
 		"purge without recurse":              {made("/x", ensure("directory"), func(f *file.File) { f.Purge = true }), "purge: needs recurse = true"},
 		"recurse of a file":                  {made("/x", ensure("file"), recurse), "recurse: only a directory has something in it, and ensure is file"},
 		"negative limit":                     {made("/x", recurse, limit(-1)), "recurselimit: cannot be negative"},
+		"a pattern that matches nothing":     {made("/x", recurse, ignore("a/*")), `ignore: "a/*" would match nothing: a pattern is for a name, which has no slash`},
 		"bad pattern":                        {made("/x", recurse, ignore("[")), "ignore: syntax error in pattern"},
 		"unknown links":                      {made("/x", links("both")), `links: want manage or follow, not "both"`},
 		"an owner that is none":              {made("/x", func(f *file.File) { f.Owner = "4294967295" }), "owner: 4294967295 is no number of an account: the largest is 4294967294"},

@@ -71,7 +71,8 @@ type File struct {
 	// something in the folder under a name that only the run tells, the folder comes after what tells it, unless it has to be before that; where the run
 	// does not tell it, nothing is removed. Default: false.
 	Purge bool `hcl:"purge"`
-	// Names that `recurse` passes over, neither copied nor purged: shell patterns (`*`, `?`, `[a-z]`) for the last element of the path. A string or a list.
+	// Names that `recurse` passes over, neither copied nor purged: shell patterns (`*`, `?`, `[a-z]`) for the last element of the path. A folder with
+	// such a name somewhere in it is not purged either. A string or a list.
 	Ignore resources.Strings `hcl:"ignore"`
 	// Remove a folder that is not empty, with all that is in it, where something else (or nothing) is declared. Default: false.
 	Force bool `hcl:"force"`

@@ -34,11 +34,16 @@ func TestCheckWithWhatIsMissing(t *testing.T) {
 			made("/dir/x", ensure("directory"), owner("nosuch")),
 			[]resources.Change{change("ensure", "absent", "directory"), change("owner", "", "nosuch"), change("group", "", "nosuch")}, "owner: ",
 		},
+		"checksum of a source": {
+			made("/dir/x", source("/s"), func(f *file.File) { f.ChecksumValue = "md5:00000000000000000000000000000000" }),
+			[]resources.Change{change("ensure", "absent", "file"), change("source", "", "2 bytes, sha256:73cb3858a687a849")},
+			"checksum_value: the source has md5:401b30e3b8b5d629635a5c613cdb7919",
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			test.file.ShowDiff = false
-			got, err := test.file.Check(t.Context(), hosttest.New(t, "-- dir/ --\n"))
+			got, err := test.file.Check(t.Context(), hosttest.New(t, "-- dir/ --\n-- s --\nx\n"))
 			if (err == nil) != (test.err == "") || err != nil && !strings.Contains(err.Error(), test.err) {
 				t.Errorf("want an error with %q, got %v", test.err, err)
 			}
@@ -69,6 +74,7 @@ func TestRefuses(t *testing.T) {
 		"a parent that is not there":              {"", made("/dir/no/x", content("z")), "parent folder /dir/no: does not exist"},
 		"a parent that is a file":                 {"-- dir/no --\n", made("/dir/no/x", content("z")), "parent folder /dir/no: is a file"},
 		"a source that is not there":              {"", made("/dir/x", source("/none")), "source: /none: does not exist"},
+		"a source that leads nowhere":             {"-- s -> none --\n", made("/dir/x", source("/s")), "source: /s: is a link to none, which does not exist"},
 		"no source of several":                    {"", made("/dir/x", source("/none", "/nor")), "source: none of the sources exists"},
 		"a source that is a pipe":                 {"-- p| --\n", made("/dir/x", source("/p")), "source: /p is a fifo"},
 		"a source that is a folder":               {"-- s/ --\n", made("/dir/x", source("/s")), "recurse"},

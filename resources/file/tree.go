@@ -44,9 +44,12 @@ func (f *File) below(w *want.Thing, from string) *below.Folder {
 	ending, copies := f.Backup.Ending()
 	b := &below.Folder{Root: w, From: from, Walk: tree.Walk{
 		Limit: f.RecurseLimit, Follow: f.Links == follow, Purge: f.Purge, Force: f.Force,
-		Ignores: f.ignores, Managed: f.managedBy,
-		Backup: func(base string) bool { return copies && strings.HasSuffix(base, ending) },
+		Managed: f.managedBy,
+		Backup:  func(base string) bool { return copies && strings.HasSuffix(base, ending) },
 	}}
+	if len(f.Ignore) > 0 {
+		b.Walk.Ignores = f.ignores
+	}
 	if f.managed != nil && f.managed().Unknown != "" && f.changes(w) {
 		b.Spare = f.spare
 	}

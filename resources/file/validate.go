@@ -96,5 +96,6 @@ func (f *File) validateTree(check func(string, error), require func(bool, string
 	for _, pattern := range f.Ignore {
 		_, err := path.Match(pattern, "")
 		check("ignore", err)
+		require(!strings.Contains(pattern, "/"), "ignore", "%q would match nothing: a pattern is for a name, which has no slash", pattern)
 	}
 }

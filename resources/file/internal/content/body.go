@@ -159,6 +159,23 @@ func (b *Body) Open(ctx context.Context, v host.View) (io.ReadCloser, error) {
 	return b.Sum.verifying(content), nil
 }
 
+// Verify says of a source on the node whether it has the checksum that is declared, before anything is written.
+func (b *Body) Verify(ctx context.Context, v host.View) error {
+	if b.Path == "" || b.Sum.algorithm == "" {
+		return nil
+	}
+	source, err := v.Open(b.Path)
+	if err != nil {
+		return err
+	}
+	defer source.Close()
+	sum := b.Sum.hash()
+	if err := hashAll(ctx, sum, source, b.Size); err != nil {
+		return err
+	}
+	return b.Sum.matches(sum)
+}
+
 // held returns b with its content in memory where that is a file of the node small enough to be shown: it is read once for all that is said of it.
 func (b *Body) held(v host.View) (Body, error) {
 	if b.Path == "" || b.Size > diffInput {

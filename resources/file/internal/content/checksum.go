@@ -112,9 +112,17 @@ func (r *verified) Read(p []byte) (int, error) {
 	n, err := r.ReadCloser.Read(p)
 	r.hash.Write(p[:n])
 	if err == io.EOF {
-		if got := hex.EncodeToString(r.hash.Sum(nil)); got != r.want.sum {
-			return n, &resources.AttrError{Attr: "checksum_value", Err: fmt.Errorf("the source has %s:%s", r.want.algorithm, got)}
+		if err := r.want.matches(r.hash); err != nil {
+			return n, err
 		}
 	}
 	return n, err
+}
+
+// matches says of a source that has been read whether it is the one that is meant.
+func (c Checksum) matches(read hash.Hash) error {
+	if got := hex.EncodeToString(read.Sum(nil)); got != c.sum {
+		return &resources.AttrError{Attr: "checksum_value", Err: fmt.Errorf("the source has %s:%s", c.algorithm, got)}
+	}
+	return nil
 }

@@ -73,6 +73,9 @@ func None(v host.View, sources []string) error {
 		return fmt.Errorf("none of the sources exists: %s", strings.Join(sources, ", "))
 	}
 	name := path.Clean(LocalPath(sources[0]))
+	if to, err := v.Readlink(name); err == nil {
+		return fmt.Errorf("%s: is a link to %s, which does not exist", name, to)
+	}
 	var names []string
 	for entry, err := range v.ReadDir(path.Dir(name)) {
 		if err != nil || len(names) == lookedAt {

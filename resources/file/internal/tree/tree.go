@@ -25,7 +25,7 @@ type Walk struct {
 	Follow  bool                                   // links in the source stand for what they point to
 	Purge   bool                                   // names that the source does not have are to be removed
 	Force   bool                                   // folders too
-	Ignores func(base string) bool                 // names that are passed over
+	Ignores func(base string) bool                 // names that are passed over; nil: none
 	Backup  func(base string) bool                 // names that are no part of the folder unless the source has them
 	Managed func(name string) (itself, below bool) // by another resource: itself is passed over, below keeps a folder from being removed
 	Spared  func(name string)                      // told of each name that only the folder has, and that is passed over; nil: it is not
@@ -104,7 +104,7 @@ func (t *walk) walk(ctx context.Context, l level) error {
 		}
 		name := path.Join(l.folder, e.name)
 		others, below := t.Managed(name)
-		if others || t.Ignores(e.name) {
+		if others || t.Ignores != nil && t.Ignores(e.name) {
 			continue
 		}
 		if e.inSource {
@@ -193,7 +193,13 @@ func (t *walk) found(ctx context.Context, l level, base, name string, below bool
 	case point != "":
 		t.Note(fmt.Sprintf("%s: not managed, kept: %s is a mount point", name, point))
 		return nil
-	case st.Kind == host.Directory && below:
+	}
+	if st.Kind == host.Directory && !below {
+		if below, err = t.ignoresIn(ctx, name); err != nil {
+			return err
+		}
+	}
+	if below && st.Kind == host.Directory {
 		if _, err := t.Visit(ctx, Name{Path: name}, at); err != nil {
 			return err
 		}
@@ -201,6 +207,35 @@ func (t *walk) found(ctx context.Context, l level, base, name string, below bool
 	}
 	_, err = t.Visit(ctx, Name{Path: name, Purge: true}, at)
 	return err
+}
+
+// ignoresIn says whether something is in a folder that is passed over, so that the folder cannot go either.
+func (t *walk) ignoresIn(ctx context.Context, folder string) (bool, error) {
+	if t.Ignores == nil {
+		return false, nil
+	}
+	for base, err := range t.View.ReadDir(folder) {
+		switch {
+		case err != nil:
+			return false, fmt.Errorf("%s: %w", folder, err)
+		case ctx.Err() != nil:
+			return false, context.Cause(ctx)
+		case t.Ignores(base):
+			return true, nil
+		}
+		name := path.Join(folder, base)
+		st, err := t.View.Lstat(name)
+		if err != nil {
+			return false, fmt.Errorf("%s: %w", name, err)
+		}
+		if st.Kind != host.Directory {
+			continue
+		}
+		if in, err := t.ignoresIn(ctx, name); in || err != nil {
+			return in, err
+		}
+	}
+	return false, nil
 }
 
 func (t *walk) descend(ctx context.Context, l level) error {

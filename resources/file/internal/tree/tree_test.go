@@ -31,7 +31,10 @@ func TestWalk(t *testing.T) {
 		"purged by force":         {walk: Walk{Purge: true, Force: true}, source: "/from", want: "a=file -b -c.bak d=directory d/x=file -d/y -e l=link:d; pipe: fifo, not copied"},
 		"of another resource":     {walk: Walk{Purge: true, Force: true}, source: "/from", managed: "/to/e/w", want: "a=file -b -c.bak d=directory d/x=file -d/y e -e/z l=link:d; pipe: fifo, not copied"},
 		"copies of earlier files": {walk: Walk{Purge: true, Backup: func(base string) bool { return path.Ext(base) == ".bak" }}, want: "-a -b; d: not managed, kept with all that is in it: purging directories needs force; e: not managed, kept with all that is in it: purging directories needs force"},
-		"ignored":                 {walk: Walk{Ignores: func(base string) bool { return base == "d" || base == "a" }}, source: "/from", want: "b c.bak e e/z l=link:d; pipe: fifo, not copied"},
+		"ignored where a folder is purged": {walk: Walk{Purge: true, Force: true, Ignores: func(base string) bool { return base == "z" }},
+			want: "-a -b -c.bak -d e"},
+		"ignored further down": {walk: Walk{Purge: true, Force: true, Limit: new(1), Ignores: func(base string) bool { return base == "z" || base == "y" }}, want: "-a -b -c.bak d e"},
+		"ignored":              {walk: Walk{Ignores: func(base string) bool { return base == "d" || base == "a" }}, source: "/from", want: "b c.bak e e/z l=link:d; pipe: fifo, not copied"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := hosttest.New(t, files)
@@ -39,12 +42,8 @@ func TestWalk(t *testing.T) {
 			w := tc.walk
 			w.View = h
 			w.Managed = func(name string) (bool, bool) { return name == tc.managed, strings.HasPrefix(tc.managed, name+"/") }
-			no := func(string) bool { return false }
-			if w.Ignores == nil {
-				w.Ignores = no
-			}
 			if w.Backup == nil {
-				w.Backup = no
+				w.Backup = func(string) bool { return false }
 			}
 			var got, notes []string
 			w.Note = func(text string) {

@@ -127,7 +127,7 @@ func (t *Thing) compareContent(ctx context.Context, v host.View, is Found, d *re
 		return err
 	}
 	d.Changes = append(d.Changes, change)
-	return nil
+	return t.Body.Verify(ctx, v)
 }
 
 // noteMounted says of a file that is a mount point, and cannot be renamed over, what a write in place means.
