@@ -51,7 +51,7 @@ where something failed too; 129, 130 and 143 after SIGHUP, SIGINT and SIGTERM.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := unknownCommand(cmd, args); err != nil {
+			if err := unknownCommand(cmd, args, r.Git != ""); err != nil {
 				return err
 			}
 			src, err := r.Source(cmd, args)
@@ -110,9 +110,9 @@ func group(cmd *cobra.Command, args []string) error {
 	return cli.UsageError(cmd, fmt.Errorf("unknown command %q%s", args[0], nearCommand(cmd, args[0])))
 }
 
-// unknownCommand says when a PATH looks like a mistyped command: a word that is no file.
-func unknownCommand(cmd *cobra.Command, args []string) error {
-	if len(args) == 0 || strings.ContainsAny(args[0], "/.:") {
+// unknownCommand says when a PATH looks like a mistyped command: a word that is no file. What is in a repository is not known as yet.
+func unknownCommand(cmd *cobra.Command, args []string, inGit bool) error {
+	if len(args) == 0 || inGit && len(args) == 1 || strings.ContainsAny(args[0], "/.:") {
 		return nil
 	}
 	near := nearCommand(cmd, args[0])

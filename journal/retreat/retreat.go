@@ -36,7 +36,9 @@ func Find(state *journal.State, tag string) (*Way, error) {
 			continue
 		}
 		whole := r.Outcome() != report.Failed && r.Interrupted == 0 && !r.Dirty && !r.Partial
-		r.Results = slices.DeleteFunc(r.Results, func(res *report.Result) bool { return res.Outcome != report.Changed || res.Reversible })
+		r.Results = slices.DeleteFunc(r.Results, func(res *report.Result) bool {
+			return res.Reversible || res.Outcome != report.Changed && res.Outcome != report.Refreshed
+		})
 		runs = append(runs, run{&r, whole})
 	}
 	if len(runs) == 0 {
@@ -64,7 +66,7 @@ type run struct {
 }
 
 // before is the commit that the node was at before that of the newest of some runs, the newest first; "" where none is known. A run of a commit that
-// had converged before goes back to it, as a rollback does: those that came after it count no more.
+// had converged before goes back to it, as a rollback does: those that came after it count no more. From a dirty tree it is back to what was committed.
 func before(runs []run) string {
 	var line []string
 	for _, r := range slices.Backward(runs) {
@@ -76,7 +78,7 @@ func before(runs []run) string {
 			line = append(line, r.Commit)
 		}
 	}
-	if last := len(line) - 1; last >= 0 && line[last] == runs[0].Commit {
+	if last := len(line) - 1; last >= 0 && line[last] == runs[0].Commit && !runs[0].Dirty {
 		line = line[:last]
 	}
 	if len(line) == 0 {

@@ -13,7 +13,7 @@ import (
 )
 
 // state keeps runs, the oldest first, one a word: SOURCE@COMMIT, then ! failed, ~ of a dirty tree, % partial, ^ interrupted, * with a command that changed
-// something. An undo is of no source: "-".
+// something, + with one that a notify had run. An undo is of no source: "-".
 func state(t *testing.T, runs string) *journal.State {
 	t.Helper()
 	s, err := journal.OpenState(t.TempDir())
@@ -21,7 +21,7 @@ func state(t *testing.T, runs string) *journal.State {
 		t.Fatal(err)
 	}
 	for i, word := range strings.Fields(runs) {
-		text := strings.TrimRight(word, "!~%^*")
+		text := strings.TrimRight(word, "!~%^*+")
 		marks := word[len(text):]
 		from, commit, _ := strings.Cut(strings.TrimPrefix(text, "-"), "@")
 		r := &report.Report{Run: fmt.Sprint(i + 1), Source: from, Commit: commit, Dirty: strings.Contains(marks, "~"), Partial: strings.Contains(marks, "%")}
@@ -34,6 +34,9 @@ func state(t *testing.T, runs string) *journal.State {
 		}
 		if strings.Contains(marks, "*") {
 			r.Results = append(r.Results, &report.Result{Address: resources.Address{Type: "exec", Title: "x"}, Pos: "main.hcl:1", Outcome: report.Changed})
+		}
+		if strings.Contains(marks, "+") {
+			r.Results = append(r.Results, &report.Result{Address: resources.Address{Type: "exec", Title: "y"}, Pos: "main.hcl:1", Outcome: report.Refreshed})
 		}
 		if err := s.SaveReport(r.Run, r); err != nil {
 			t.Fatal(err)
@@ -68,7 +71,10 @@ func TestFind(t *testing.T) {
 		"after one that failed":      {runs: "a@1 a@2 a@3 a@2!", want: "4>1"},
 		"from a part of an old one":  {runs: "a@1 a@2 a@1%", want: "3>2"},
 		"from an old one, edited":    {runs: "a@1 a@2 a@1~", want: "3>2"},
+		"from an edited one":         {runs: "a@1 a@2 a@2~", want: "3>2"},
+		"from one edited twice":      {runs: "a@1 a@2 a@2~ a@2~", want: "4>2"},
 		"commands since":             {runs: "a@1* a@2* a@2*", want: "3>1 exec.x:3"},
+		"a refresh since":            {runs: "a@1 a@2+", want: "2>1 exec.y:2"},
 		"a tag that ran":             {runs: "a@1 a@2* a@3", tag: "v1", reach: "1", want: "3>1 exec.x:2"},
 		"a tag that never ran":       {runs: "a@1 a@2* a@3", tag: "v9", reach: "9", want: "3>- exec.x:2"},
 		"a tag that ran dirty alone": {runs: "a@1~ a@2", tag: "v1", reach: "1", want: "2>-"},

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nodeapply/apply/cmd/apply/internal/cli"
+	"github.com/nodeapply/apply/cmd/apply/internal/flagvalue"
 	"github.com/nodeapply/apply/cmd/apply/internal/interrupt"
 	"github.com/nodeapply/apply/cmd/apply/internal/load"
 	"github.com/nodeapply/apply/cmd/apply/internal/outfile"
@@ -40,7 +41,7 @@ func PlanCommand(a *cli.App) *cobra.Command {
 	r.AddFlags(cmd.Flags())
 	r.AddRun(cmd.Flags())
 	cmd.Flags().BoolVar(&r.sandbox, "sandbox", false, "also converge in an overlay of this node, and say what that does to its files, commands and packages included")
-	cmd.Flags().StringVar(&r.planOut, "out", "", "save the plan to `FILE`.plan; apply FILE.plan then makes just these changes")
+	cmd.Flags().Var((*flagvalue.Named)(&r.planOut), "out", "save the plan to `FILE`.plan; apply FILE.plan then makes just these changes")
 	return cmd
 }
 

@@ -77,6 +77,44 @@ func (n *Named) String() string { return string(*n) }
 // Type is how help texts call it.
 func (n *Named) Type() string { return "string" }
 
+// Names are the values of a flag that may repeat, each [Named]. It is a pflag.SliceValue.
+type Names []string
+
+// Set adds a value.
+func (n *Names) Set(text string) error {
+	var one Named
+	if err := one.Set(text); err != nil {
+		return err
+	}
+	*n = append(*n, text)
+	return nil
+}
+
+// Append adds a value.
+func (n *Names) Append(text string) error { return n.Set(text) }
+
+// Replace sets all values.
+func (n *Names) Replace(texts []string) error {
+	*n = nil
+	for _, text := range texts {
+		if err := n.Set(text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// GetSlice returns the values.
+func (n *Names) GetSlice() []string { return *n }
+
+// String writes the values.
+func (n *Names) String() string { return strings.Join(*n, ",") }
+
+// Type is how help texts call it.
+func (n *Names) Type() string { return "stringArray" }
+
+var _ pflag.SliceValue = (*Names)(nil)
+
 // Choose adds a flag whose value is one of the choices, which shells complete. Where none stands at p yet, the first is its default.
 func Choose(cmd *cobra.Command, s *pflag.FlagSet, p *string, name, usage string, choices ...string) {
 	*p = cmp.Or(*p, choices[0])

@@ -45,7 +45,7 @@ func (f *Flags) AddFlags(s *pflag.FlagSet) {
 func (f *Flags) AddValues(s *pflag.FlagSet) {
 	f.AddVars(s)
 	f.AddFactDirs(s)
-	s.StringArrayVar(&f.identities, "age-identity", nil, "`FILE` of the age identity, or private ssh key, with which decrypt() opens files; may repeat (default /etc/apply/identity and the ssh host keys)")
+	s.Var((*flagvalue.Names)(&f.identities), "age-identity", "`FILE` of the age identity, or private ssh key, with which decrypt() opens files; may repeat (default /etc/apply/identity and the ssh host keys)")
 	f.Exchange.AddFlags(s)
 	s.StringSliceVar(&f.Exchange.Groups, "group", nil, "a `GROUP` that this node is in, for waits; may repeat")
 }
@@ -53,12 +53,12 @@ func (f *Flags) AddValues(s *pflag.FlagSet) {
 // AddVars adds the flags that give variables.
 func (f *Flags) AddVars(s *pflag.FlagSet) {
 	s.StringArrayVar(&f.Vars, "var", nil, "value of a variable, as `NAME=VALUE`; may repeat")
-	s.StringArrayVar(&f.VarFiles, "var-file", nil, "`FILE` of variables, HCL or JSON; may repeat")
+	s.Var((*flagvalue.Names)(&f.VarFiles), "var-file", "`FILE` of variables, HCL or JSON; may repeat")
 }
 
 // AddFactDirs adds the flag that says where external facts are.
 func (f *Flags) AddFactDirs(s *pflag.FlagSet) {
-	s.StringArrayVar(&f.FactDirs, "facts-dir", nil, "`FOLDER` of external facts beside /etc/apply/facts.d; may repeat")
+	s.Var((*flagvalue.Names)(&f.FactDirs), "facts-dir", "`FOLDER` of external facts beside /etc/apply/facts.d; may repeat")
 }
 
 // AddRepository adds the flags that say where a manifest is.
