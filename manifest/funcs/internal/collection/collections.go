@@ -24,7 +24,7 @@ func Functions() map[string]function.Function {
 		"coalescelist":    stdlib.CoalesceListFunc,
 		"compact":         stdlib.CompactFunc,
 		"concat":          stdlib.ConcatFunc,
-		"contains":        stdlib.ContainsFunc,
+		"contains":        contains,
 		"distinct":        stdlib.DistinctFunc,
 		"element":         stdlib.ElementFunc,
 		"flatten":         stdlib.FlattenFunc,
@@ -107,6 +107,19 @@ var coalesce = function.New(&function.Spec{
 			}
 		}
 		return cty.NilVal, errors.New("all arguments are null or empty")
+	},
+})
+
+// contains is that of cty for a null that is of no type as yet, too, of which cty says nothing.
+var contains = function.New(&function.Spec{
+	Params:       []function.Parameter{spec.Any("list"), {Name: "value", Type: cty.DynamicPseudoType, AllowNull: true, AllowDynamicType: true}},
+	Type:         function.StaticReturnType(cty.Bool),
+	RefineResult: spec.NotNull,
+	Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+		if args[1].IsNull() {
+			args[1] = cty.NullVal(cty.String)
+		}
+		return stdlib.Contains(args[0], args[1])
 	},
 })
 
