@@ -74,8 +74,8 @@ type Options struct {
 type Recorder interface {
 	// Owed lists the resources that changed in earlier runs and whose notify of target was not delivered.
 	Owed(target resources.Address) []resources.Address
-	// Begin is told that a is about to be changed by d, or refreshed where d is empty; that the resources in owes are owed a refresh from then on; and
-	// what a's type needs to restore what was before. What it records is durable when the next Op returns. An error stops the change.
+	// Begin is told that a is about to be changed by d, or refreshed: d is then empty, unless nothing takes the refresh back; that the resources in owes
+	// are owed a refresh from then on; and what a's type needs to restore what was before. What it records is durable when the next Op returns. An error stops the change.
 	Begin(ctx context.Context, a resources.Address, d resources.Diff, owes []resources.Address, before json.RawMessage) error
 	// Op is told of each change that a makes, with the node as it was. What it records is durable when it returns. An error stops the change.
 	Op(ctx context.Context, a resources.Address, v host.View, op host.Op) error

@@ -98,8 +98,8 @@ func (r *Run) open() (*record.Log, error) {
 	return r.log, r.failed
 }
 
-// Begin records that a is about to be changed by d (refreshed, where d is empty), whom it notifies, and what its type needs to restore what was
-// before. The first one shows that the journal can be written; the others are on disk once an Op is.
+// Begin records that a is about to be changed by d, or refreshed, whom it notifies, and what its type needs to restore what was before.
+// The first one shows that the journal can be written; the others are on disk once an Op is.
 func (r *Run) Begin(ctx context.Context, a resources.Address, d resources.Diff, owes []resources.Address, before json.RawMessage) error {
 	l, err := r.open()
 	if err != nil {

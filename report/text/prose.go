@@ -86,11 +86,10 @@ func labels(r *report.Result) string {
 		out = append(out, report.Printable(r.Certainty))
 	}
 	switch {
-	case r.Refreshed && len(r.Changes) == 0:
-	case r.Reversible:
-		out = append(out, "reversible")
-	default:
+	case !r.Reversible:
 		out = append(out, "irreversible")
+	case len(r.Changes) > 0 || !r.Refreshed:
+		out = append(out, "reversible")
 	}
 	return " [" + strings.Join(out, ", ") + "]"
 }

@@ -31,7 +31,7 @@ type Record struct {
 	Stop    *stop.Stopper // is told how recording goes
 }
 
-// Begin records that the resource is about to be changed by d, or refreshed where d is empty.
+// Begin records that the resource is about to be changed by d, or refreshed: d is then empty, unless nothing takes the refresh back.
 func (r Record) Begin(ctx context.Context, d resources.Diff) error {
 	if r.To == nil {
 		return nil

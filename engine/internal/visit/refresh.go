@@ -38,12 +38,12 @@ func (t *Visit) refresh(ctx context.Context) error {
 		return t.settled(ctx)
 	}
 	t.running("refreshing")
-	begin := t.begin
+	begin, does := t.begin, t.does()
 	if t.Changed { // what has begun is brought to its end
-		begin = t.record().Begin
+		begin, does = t.record().Begin, resources.Diff{}
 	}
 	err = t.locked(ctx, t.timeout(t.Entry), func(ctx context.Context) error {
-		if err := begin(ctx, resources.Diff{}); err != nil {
+		if err := begin(ctx, does); err != nil {
 			return err
 		}
 		return r.Refresh(ctx, t.changing(nil))
@@ -52,8 +52,17 @@ func (t *Visit) refresh(ctx context.Context) error {
 		return err
 	}
 	t.Result.Refreshed, t.Changed = true, true
+	t.Result.Reversible = t.Result.Reversible && LeavesTrace(t.Entry.Resource)
 	if t.Result.Outcome == report.Unchanged {
 		t.Result.Outcome = report.Refreshed
 	}
 	return t.settled(ctx)
+}
+
+// does is what a refresh changes by itself: a command may change anything, and nothing takes it back. A service is as it was.
+func (t *Visit) does() resources.Diff {
+	if LeavesTrace(t.Entry.Resource) {
+		return resources.Diff{}
+	}
+	return resources.Diff{Changes: []resources.Change{{Attr: "refresh", Irreversible: true}}}
 }

@@ -148,6 +148,7 @@ func (t *Visit) plan(ctx context.Context) {
 			t.Result.Reason = notRefreshed + why
 		}
 		t.Changed = t.Changed || t.Result.Refreshed
+		t.Result.Reversible = t.Result.Reversible && (!t.Result.Refreshed || LeavesTrace(t.Entry.Resource))
 	}
 	if t.Changed {
 		t.Result.Outcome = report.Pending
