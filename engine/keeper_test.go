@@ -69,11 +69,11 @@ func newPair() *pair { return &pair{both: make(chan struct{}), resumed: make(cha
 
 func (p *pair) wait(ctx context.Context) {
 	if p.first.CompareAndSwap(false, true) {
-		waiting.For(ctx, func() { <-p.both })
+		waiting.ForOthers(ctx, func() { <-p.both })
 		close(p.resumed)
 	} else {
 		close(p.both)
-		waiting.For(ctx, func() { <-p.resumed })
+		waiting.ForOthers(ctx, func() { <-p.resumed })
 	}
 }
 

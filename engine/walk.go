@@ -13,6 +13,7 @@ import (
 	"github.com/nodeapply/apply/engine/internal/survey"
 	"github.com/nodeapply/apply/engine/internal/visit"
 	"github.com/nodeapply/apply/graph"
+	"github.com/nodeapply/apply/host/waiting"
 	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/resources"
 )
@@ -82,6 +83,9 @@ func (w *walk) Brief(v int) bool {
 func (w *walk) Visit(ctx context.Context, v int, slot graph.Slot) {
 	if w.predicted != nil {
 		defer w.visits.Leave(ctx, v, slot)
+		if w.opts.FailFast {
+			ctx = waiting.Keeping(ctx) // while this one's change is recorded the next would start
+		}
 	}
 	st := w.fates.Of(v)
 	if v >= len(w.cat.Entries()) {

@@ -17,15 +17,40 @@ type Scheduler interface {
 	Quiet() <-chan struct{}
 }
 
-type schedulerKey struct{}
+type (
+	schedulerKey struct{}
+	keepingKey   struct{}
+)
 
 // With returns a context in which [For] and [Gather] ask s.
 func With(ctx context.Context, s Scheduler) context.Context {
 	return context.WithValue(ctx, schedulerKey{}, s)
 }
 
-// For calls wait, which blocks on somebody else (a group commit, a lock, other nodes) and not on work of its own.
+// Keeping returns a context in which who waits for this node keeps the worker's place: who would have it meanwhile may be one that is not to start.
+func Keeping(ctx context.Context) context.Context {
+	return context.WithValue(ctx, keepingKey{}, true)
+}
+
+// asked is the scheduler of who waits for this node.
+func asked(ctx context.Context) (s Scheduler, ok bool) {
+	if ctx.Value(keepingKey{}) == nil {
+		s, ok = ctx.Value(schedulerKey{}).(Scheduler)
+	}
+	return s, ok
+}
+
+// For calls wait, which blocks on somebody else of this node (a group commit, a lock, its services) and not on work of its own.
 func For(ctx context.Context, wait func()) {
+	if s, ok := asked(ctx); ok {
+		s.Wait(wait)
+		return
+	}
+	wait()
+}
+
+// ForOthers calls wait, which blocks on other nodes.
+func ForOthers(ctx context.Context, wait func()) {
 	if s, ok := ctx.Value(schedulerKey{}).(Scheduler); ok {
 		s.Wait(wait)
 		return
@@ -43,7 +68,7 @@ const (
 // Gather returns when a group commit should begin: when nobody is left who might still join it soon, at once where nobody is. Joined is how
 // many have joined until now. It is called within [For].
 func Gather(ctx context.Context, joined func() int) {
-	s, ok := ctx.Value(schedulerKey{}).(Scheduler)
+	s, ok := asked(ctx)
 	if !ok {
 		return
 	}
@@ -105,7 +130,7 @@ func DurableMeanwhile(ctx context.Context, g *syncer.Group, fd int, meanwhile fu
 
 // quietOr returns when all workers wait, when ended is closed or after gathering; at once where there are no workers.
 func quietOr(ctx context.Context, ended <-chan struct{}) {
-	s, ok := ctx.Value(schedulerKey{}).(Scheduler)
+	s, ok := asked(ctx)
 	if !ok {
 		return
 	}

@@ -56,6 +56,37 @@ func TestGather(t *testing.T) {
 	}
 }
 
+// lender counts how often a place is lent.
+type lender struct{ times *int }
+
+func (l lender) Wait(wait func())       { *l.times++; wait() }
+func (l lender) Quiet() <-chan struct{} { return nil }
+
+func TestKeeping(t *testing.T) {
+	for name, tc := range map[string]struct {
+		keeping bool
+		wait    func(context.Context, func())
+		lent    int
+	}{
+		"this node":                  {wait: waiting.For, lent: 1},
+		"other nodes":                {wait: waiting.ForOthers, lent: 1},
+		"this node in its place":     {keeping: true, wait: waiting.For},
+		"other nodes, place or none": {keeping: true, wait: waiting.ForOthers, lent: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			lent, waited := 0, 0
+			ctx := waiting.With(t.Context(), lender{&lent})
+			if tc.keeping {
+				ctx = waiting.Keeping(ctx)
+			}
+			tc.wait(ctx, func() { waited++ })
+			if lent != tc.lent || waited != 1 {
+				t.Errorf("lent %d times, want %d; waited %d times", lent, tc.lent, waited)
+			}
+		})
+	}
+}
+
 // TestDurableMeanwhile: whether a sync is over is told by who joins next, and is the first then.
 func TestDurableMeanwhile(t *testing.T) {
 	for name, tc := range map[string]struct {

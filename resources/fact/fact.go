@@ -147,7 +147,7 @@ func (f *Fact) Apply(ctx context.Context, _ host.Host, _ resources.Diff) error {
 		}
 		told = true
 	})
-	waiting.For(ctx, func() {
+	waiting.ForOthers(ctx, func() {
 		if f.Ensure == absent {
 			err = f.link.Withdraw(ctx, f.Name)
 		} else {

@@ -173,7 +173,7 @@ func (w *Wait) Apply(ctx context.Context, _ host.Host, _ resources.Diff) error {
 	if err != nil {
 		return err
 	}
-	waiting.For(ctx, func() {
+	waiting.ForOthers(ctx, func() {
 		var values exchange.Values
 		values, err = w.link.Wait(ctx, spec, func(d verdict.Verdict) {
 			if d.State == verdict.Waiting && (d.Need > 0 || d.Away != nil || strings.HasPrefix(d.Fact, "param.")) {
