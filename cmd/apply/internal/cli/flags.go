@@ -24,12 +24,20 @@ func shapes(s *pflag.FlagSet) bool {
 	found := false
 	s.Visit(func(f *pflag.Flag) {
 		switch f.Name {
-		case "color", "detailed-exitcode", "git", "json", "log-level", "noop", "out", "parallel", "profile", "ref", "report", "sandbox", "verbose":
+		case "color", "detailed-exitcode", "git", "json", "log-level", "noop", "orders", "out", "parallel", "profile", "ref", "report", "sandbox", "seed", "verbose":
 		default:
 			found = true
 		}
 	})
 	return found
+}
+
+// SameFlags ends a command that does again what this one does, and names none of its flags.
+func (a *App) SameFlags() string {
+	if a.flagged {
+		return ", with the same flags"
+	}
+	return ""
 }
 
 // AddReport adds the flag of commands whose report can be written to files, see WriteReports. What is what they call it.

@@ -117,7 +117,7 @@ func (p *proof) independent(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		x.Again = fmt.Sprintf("apply prove --orders 1 --seed %d %s", p.seed+i, report.Word(p.path))
+		x.Again = fmt.Sprintf("apply prove --orders 1 --seed %d %s%s", p.seed+i, report.Word(p.path), p.flags)
 		c.Verdict, c.Summary, c.Counters = verdict.Refuted, "an order that all relations allow ends in another state", []verdict.Counter{x}
 		break
 	}

@@ -75,6 +75,7 @@ type proof struct {
 	*rehearsal.Theatre
 	catalog *catalog.Catalog
 	path    string
+	flags   string // what ends the command that shows a counterexample again
 	seeds   int    // random orders that are asked for
 	seed    uint64 // of the first
 	orders  int    // different ones that were tried
@@ -90,7 +91,7 @@ func newProof(ctx context.Context, l *load.Loader, m *load.Manifest) (*proof, er
 	if err != nil {
 		return nil, err
 	}
-	p := &proof{Theatre: t, catalog: m.Catalog(), progress: func(string, ...any) {}}
+	p := &proof{Theatre: t, catalog: m.Catalog(), flags: l.SameFlags(), progress: func(string, ...any) {}}
 	if cli.IsTerminal(l.Stderr) && !l.JSON {
 		p.progress = func(format string, args ...any) { fmt.Fprintf(l.Stderr, "\r\033[K"+format, args...) }
 	}

@@ -80,6 +80,8 @@ func Reason(err error) error {
 		return errors.New("want true or false")
 	case "int":
 		return errors.New("want a number")
+	case "uint64":
+		return errors.New("want a whole number of 0 or more")
 	}
 	return wrong.Unwrap()
 }
