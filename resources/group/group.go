@@ -74,9 +74,13 @@ func (g *Group) Validate() error {
 	return bad.Err()
 }
 
-// Provides is the group.
+// Provides is the group, by its name and by the number that it is to have.
 func (g *Group) Provides() []resources.Identity {
-	return []resources.Identity{{Kind: "group", Name: g.Name}}
+	ids := []resources.Identity{{Kind: "group", Name: g.Name}}
+	if g.GID != nil && g.Ensure != absent {
+		ids = append(ids, accounts.WithNumber(accounts.Number(*g.GID)))
+	}
+	return ids
 }
 
 // Requires lists the members. A group that is to go comes after the user of its name and after all users that are to go, whose own group it may be.

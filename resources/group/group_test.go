@@ -225,10 +225,17 @@ func TestIdentities(t *testing.T) {
 	if diff := cmp.Diff([]resources.Identity{{Kind: "group", Name: "devs"}}, g.Provides()); diff != "" {
 		t.Error(diff)
 	}
+	g.GID = ptr(2000)
+	if diff := cmp.Diff([]resources.Identity{{Kind: "group", Name: "devs"}, {Kind: "gid", Name: "2000", Shared: true}}, g.Provides()); diff != "" {
+		t.Error(diff)
+	}
 	if diff := cmp.Diff([]string{accounts.Lock}, g.Locks()); diff != "" {
 		t.Error(diff)
 	}
 	g.Ensure = absent
+	if diff := cmp.Diff([]resources.Identity{{Kind: "group", Name: "devs"}}, g.Provides()); diff != "" {
+		t.Error(diff)
+	}
 	want = []resources.Identity{{Kind: "user", Name: "devs"}, accounts.Leaver()}
 	if diff := cmp.Diff(want, g.Requires()); diff != "" {
 		t.Error(diff)

@@ -65,7 +65,7 @@ type User struct {
 	Password *string `hcl:"password,secret"`
 	// Whether a new user gets a number from those of the system's own. Default: false.
 	System bool `hcl:"system"`
-	// The day from which on the account is locked, `YYYY-MM-DD`, or `absent` for none.
+	// The day from which on the account is locked, `YYYY-MM-DD`, 1970-01-01 or later, or `absent` for none.
 	Expiry string `hcl:"expiry,public"`
 
 	entire bool // an empty shell is declared as well: an undo
@@ -116,8 +116,11 @@ func (u *User) Validate() error {
 		bad.Addf("password", "it is no hash of crypt(5); `openssl passwd -6` makes one")
 	}
 	if u.Expiry != "" && u.Expiry != absent {
-		if _, err := time.Parse(time.DateOnly, u.Expiry); err != nil {
+		switch day, err := time.Parse(time.DateOnly, u.Expiry); {
+		case err != nil:
 			bad.Addf("expiry", "want YYYY-MM-DD or absent, got %q", u.Expiry)
+		case day.Unix() < 0:
+			bad.Addf("expiry", "days are counted from 1970-01-01 on, got %q", u.Expiry)
 		}
 	}
 	return bad.Err()
@@ -145,11 +148,15 @@ func (u *User) Requires() []resources.Identity {
 	if u.Ensure == absent {
 		return []resources.Identity{accounts.Belonging(u.Name)}
 	}
-	own := string(u.GID)
-	if own == "" {
-		own = u.Name
+	var ids []resources.Identity
+	switch own := string(u.GID); {
+	case own == "":
+		ids = append(ids, resources.Identity{Kind: "group", Name: u.Name})
+	case accounts.IsNumber(own):
+		ids = append(ids, accounts.WithNumber(own))
+	default:
+		ids = append(ids, resources.Identity{Kind: "group", Name: own})
 	}
-	ids := []resources.Identity{{Kind: "group", Name: own}}
 	for _, g := range u.Groups {
 		ids = append(ids, resources.Identity{Kind: "group", Name: g})
 	}

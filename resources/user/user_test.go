@@ -245,6 +245,7 @@ func TestValidate(t *testing.T) {
 		{"clear password", func(u *User) { u.Password = ptr("secret") }, "password: it is no hash of crypt(5)"},
 		{"password with more", func(u *User) { u.Password = ptr("!\nroot:!") }, "password: it is no hash"},
 		{"expiry", func(u *User) { u.Expiry = "2031-02-30" }, "expiry: want YYYY-MM-DD or absent"},
+		{"expiry before there were days", func(u *User) { u.Expiry = "1969-12-31" }, "expiry: days are counted from 1970-01-01"},
 		{"root", func(u *User) { u.Name, u.Ensure = "root", absent }, "root is never removed"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -268,6 +269,7 @@ func TestIdentities(t *testing.T) {
 		want []resources.Identity
 	}{
 		{"his own group", nil, []resources.Identity{{Kind: "group", Name: "bob"}}},
+		{"a group by its number", func(u *User) { u.GID = "02000" }, []resources.Identity{{Kind: "gid", Name: "2000", Shared: true}}},
 		{"absent", declared["absent"], []resources.Identity{accounts.Belonging("bob")}},
 		{"all", declared["all"], []resources.Identity{
 			{Kind: "group", Name: "audio"}, {Kind: "group", Name: "video"}, {Kind: "path", Name: "/bin/bash"}, {Kind: "mount", Name: "/home/robert", Nearest: true},

@@ -90,9 +90,15 @@ func (u unit) part(s string) (string, error) {
 		return all + step, nil
 	}
 	from, to, ranged := strings.Cut(all, "-")
+	if from == "" { // a negative number
+		from = all
+	}
 	a, err := u.number(from)
-	if err != nil || !ranged {
-		return strconv.Itoa(a) + step, err
+	switch {
+	case err == nil && !ranged && stepped:
+		return "", fmt.Errorf("%q: a step is of * or of a range: %d-%d%s", s, a, u.max, step)
+	case err != nil || !ranged:
+		return strconv.Itoa(a), err
 	}
 	b, err := u.number(to)
 	if err == nil && a > b {

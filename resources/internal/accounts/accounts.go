@@ -32,6 +32,14 @@ func Belonging(user string) resources.Identity {
 	return resources.Identity{Kind: "of the user", Name: user, Shared: true}
 }
 
+// WithNumber is the group that has a number, "0100" too, for who names it by that.
+func WithNumber(gid string) resources.Identity {
+	if n, err := strconv.ParseUint(gid, 10, 32); err == nil {
+		gid = Number(uint32(n))
+	}
+	return resources.Identity{Kind: "gid", Name: gid, Shared: true}
+}
+
 // Programs is an error where the node has no useradd(8): the others come with it. What BusyBox has in its place can change nothing of an account.
 func Programs(v host.FileReader) error {
 	for _, dir := range []string{"/usr/sbin", "/sbin", "/usr/bin", "/bin"} {
