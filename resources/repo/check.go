@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/nodeapply/apply/host"
@@ -111,6 +112,9 @@ func (r *Repo) complete(f repofile.Format, e *repofile.Entry) error {
 	if e.There {
 		return nil
 	}
+	given := func(lists ...resources.Strings) bool {
+		return slices.ContainsFunc(lists, func(l resources.Strings) bool { return len(l) > 0 && l[0] != "" && l[0] != absent })
+	}
 	need := func(attr string, given bool) error {
 		if given {
 			return nil
@@ -118,15 +122,15 @@ func (r *Repo) complete(f repofile.Format, e *repofile.Entry) error {
 		return &resources.AttrError{Attr: attr, Err: fmt.Errorf("is needed: %s has no repository %s yet", f.Provider, r.Name)}
 	}
 	if f.Provider == "apt" {
-		if err := need("uris", len(r.Uris)+len(r.Baseurl) > 0); err != nil {
+		if err := need("uris", given(r.Uris, r.Baseurl)); err != nil {
 			return err
 		}
-		if err := need("suites", len(r.Suites) > 0); err != nil {
+		if err := need("suites", given(r.Suites)); err != nil {
 			return err
 		}
-		return need("components", isFlat(r.Suites[0]) || len(r.Components) > 0)
+		return need("components", isFlat(r.Suites[0]) || given(r.Components))
 	}
-	return need("baseurl", len(r.Baseurl) > 0 || r.Mirrorlist != "" || r.Metalink != "")
+	return need("baseurl", given(r.Baseurl, resources.Strings{string(r.Mirrorlist)}, resources.Strings{string(r.Metalink)}))
 }
 
 // Apply edits the section, or removes it. What was fetched from the repository is dropped first: if the run ends in between, it is merely

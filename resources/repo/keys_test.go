@@ -18,8 +18,8 @@ import (
 // rpmKeys are the lines that the attributes become in a .repo file; a list is "v" and "w", a boolean is yes.
 var rpmKeys = map[string]string{
 	"descr": "name=v", "enabled": "enabled=1", "baseurl": "baseurl=v\n\tw", "mirrorlist": "mirrorlist=v", "metalink": "metalink=v", "gpgcheck": "gpgcheck=1",
-	"repo_gpgcheck": "repo_gpgcheck=1", "gpgkey": "gpgkey=v\n\tw", "priority": "priority=v", "exclude": "exclude=v w", "includepkgs": "includepkgs=v w", "cost": "cost=v",
-	"metadata_expire": "metadata_expire=v", "module_hotfixes": "module_hotfixes=1", "proxy": "proxy=v", "proxy_username": "proxy_username=v",
+	"repo_gpgcheck": "repo_gpgcheck=1", "gpgkey": "gpgkey=v\n\tw", "priority": "priority=7", "exclude": "exclude=v w", "includepkgs": "includepkgs=v w", "cost": "cost=7",
+	"metadata_expire": "metadata_expire=7", "module_hotfixes": "module_hotfixes=1", "proxy": "proxy=v", "proxy_username": "proxy_username=v",
 	"proxy_password": "proxy_password=v", "username": "username=v", "password": "password=v", "sslverify": "sslverify=1", "sslcacert": "sslcacert=v",
 	"sslclientcert": "sslclientcert=v", "sslclientkey": "sslclientkey=v", "skip_if_unavailable": "skip_if_unavailable=1",
 }
@@ -35,7 +35,7 @@ func TestKeys(t *testing.T) {
 		"yum":    {"etc/yum.repos.d/x.repo", "[x]\n; kept\nunknown = 7\n", "", rpmKeys},
 		"zypper": {"etc/zypp/repos.d/x.repo", "[x]\nautorefresh=1\n", "\n# the end", rpmKeys},
 		"apt": {"etc/apt/sources.list.d/x.sources", "# kept\nUnknown: 7\n", "\n# more\n\nX-Repolib-ID: y\n", map[string]string{
-			"descr": "X-Repolib-Name: v", "enabled": "Enabled: yes", "types": "Types: v w", "uris": "URIs: v w", "baseurl": "URIs: v w", "suites": "Suites: v w",
+			"descr": "X-Repolib-Name: v", "enabled": "Enabled: yes", "types": "Types: deb deb-src", "uris": "URIs: v w", "baseurl": "URIs: v w", "suites": "Suites: v w",
 			"components": "Components: v w", "architectures": "Architectures: v w", "signed_by": "Signed-By: v", "trusted": "Trusted: yes", "check_valid_until": "Check-Valid-Until: yes",
 		}},
 		"pacman": {"etc/pacman.conf", "[options]\nColor\n[x]\n#kept\nUsage = All\n", "\n[core]\n", map[string]string{
@@ -60,7 +60,13 @@ func TestKeys(t *testing.T) {
 					}
 					return r
 				}
-				value, others := "v", []string(nil)
+				value, more, others := "v", "w", []string(nil)
+				switch a.name {
+				case "types":
+					value, more = "deb", "deb-src"
+				case "priority", "cost", "metadata_expire":
+					value = "7"
+				}
 				if booleans[a.name] {
 					value, others = "yes", []string{"1", "true", "True", "on"}
 				}
@@ -89,13 +95,13 @@ func TestKeys(t *testing.T) {
 						t.Errorf("mode %o, %v", st.Mode, err)
 					}
 				}
-				o := resourcetest.Converges(t, h, with(value, "w"))
+				o := resourcetest.Converges(t, h, with(value, more))
 				if len(o.Diff.Changes) != 1 || o.Diff.Changes[0].Attr != a.name || o.Diff.Changes[0].From != absent {
 					t.Errorf("changes: %+v", o.Diff.Changes)
 				}
 				look(tt.start + tt.keys[a.name] + "\n" + tt.end)
 				for _, other := range others {
-					if d := resourcetest.Check(t, h, with(other, "w")); !d.Empty() {
+					if d := resourcetest.Check(t, h, with(other, more)); !d.Empty() {
 						t.Errorf("%s is another value: %+v", other, d.Changes)
 					}
 				}

@@ -149,6 +149,9 @@ func (r *Repo) Validate() error {
 	}
 	for _, d := range r.declared() {
 		for _, v := range d.values {
+			if g, ok := grammars[d.attr]; ok && v != absent && !g.form.MatchString(v) {
+				bad.Addf(d.attr, "want %s, not %q", g.want, v)
+			}
 			if d.attr != "signed_by" && strings.ContainsFunc(v, unicode.IsControl) {
 				bad.Addf(d.attr, "a value cannot have control characters or several lines")
 			}
@@ -178,11 +181,18 @@ func (r *Repo) supported(f repofile.Format) error {
 			wrong(d.attr, "has no such key")
 		}
 	}
+	if r.Name == f.Settings() {
+		wrong("name", "has its own settings in the section of that name")
+	}
+	switch {
+	case r.Target == "":
+	case f.Provider == "apt":
+		wrong("target", "has one file for each repository")
+	case !strings.HasSuffix(r.Target, f.Ending()):
+		wrong("target", "reads no file whose name does not end in "+f.Ending())
+	}
 	if f.Provider == "apt" && !aptName.MatchString(r.Name) {
 		wrong("name", "ignores files with other characters than letters, digits and _.- in their names")
-	}
-	if f.Provider == "apt" && r.Target != "" {
-		wrong("target", "has one file for each repository")
 	}
 	if f.Provider != "apt" && r.Pin != nil {
 		wrong("pin", "has no such key")

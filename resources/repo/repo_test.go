@@ -213,6 +213,13 @@ func TestMistakes(t *testing.T) {
 		"disabled in pacman":       {repoNamed("a", func(r *Repo) { r.Provider, r.Enabled = "pacman", "0" }), "enabled"},
 		"absent among others":      {repoNamed("a", func(r *Repo) { r.Baseurl = resources.Strings{"x", absent} }), "baseurl"},
 		"a target above its place": {repoNamed("a", func(r *Repo) { r.Target = "../x" }), "target"},
+		"a target that none reads": {repoNamed("a", func(r *Repo) { r.Provider, r.Target = "dnf", "x" }), "target"},
+		"dnf's own settings":       {repoNamed("main", func(r *Repo) { r.Provider = "dnf" }), "name"},
+		"pacman's own settings":    {repoNamed("options", func(r *Repo) { r.Provider = "pacman" }), "name"},
+		"no type":                  {repoNamed("a", func(r *Repo) { r.Types = resources.Strings{"deb", "rpm"} }), "types"},
+		"no priority":              {repoNamed("a", func(r *Repo) { r.Priority = "high" }), "priority"},
+		"no cost":                  {repoNamed("a", func(r *Repo) { r.Cost = "1.5" }), "cost"},
+		"no time":                  {repoNamed("a", func(r *Repo) { r.MetadataExpire = "soon" }), "metadata_expire"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var attr *resources.AttrError
@@ -223,16 +230,29 @@ func TestMistakes(t *testing.T) {
 	}
 }
 
+// Values that a manager reads are no mistakes.
+func TestGoodValues(t *testing.T) {
+	for _, expire := range []resources.Scalar{"0", "-1", "90", "6h", "1.5d", "2W", "never", absent} {
+		r := repoNamed("a", func(r *Repo) { r.MetadataExpire, r.Priority, r.Cost, r.Target = expire, "99", "1000", "x.repo" })
+		r.Provider = "dnf"
+		if err := r.Validate(); err != nil {
+			t.Errorf("%s: %v", expire, err)
+		}
+	}
+}
+
 func TestNeeds(t *testing.T) {
 	for name, tt := range map[string]struct {
 		tree string
 		repo *Repo
 		attr string
 	}{
-		"apt without uris":       {debian, repoNamed("a"), "uris"},
-		"apt without components": {debian, repoNamed("a", func(r *Repo) { r.Uris, r.Suites = resources.Strings{"x"}, resources.Strings{"y"} }), "components"},
-		"dnf without an address": {redhat, repoNamed("a"), "baseurl"},
-		"apk":                    {"-- etc/os-release --\nID=alpine\n-- sbin/apk --\n", repoNamed("a"), "provider"},
+		"apt without uris":        {debian, repoNamed("a"), "uris"},
+		"apt without components":  {debian, repoNamed("a", func(r *Repo) { r.Uris, r.Suites = resources.Strings{"x"}, resources.Strings{"y"} }), "components"},
+		"dnf without an address":  {redhat, repoNamed("a"), "baseurl"},
+		"apt with suites that go": {debian, repoNamed("a", func(r *Repo) { r.Uris, r.Suites = resources.Strings{"x"}, resources.Strings{absent} }), "suites"},
+		"dnf with one that goes":  {redhat, repoNamed("a", func(r *Repo) { r.Baseurl = resources.Strings{absent} }), "baseurl"},
+		"apk":                     {"-- etc/os-release --\nID=alpine\n-- sbin/apk --\n", repoNamed("a"), "provider"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := tt.repo.Check(t.Context(), hosttest.New(t, tt.tree))

@@ -87,6 +87,20 @@ func (f Format) Path(name, target string) string {
 	return path.Join(f.folders[0], name+f.ext)
 }
 
+// Ending is what the names of files end in that the manager reads, "" where it reads any.
+func (f Format) Ending() string { return f.ext }
+
+// Settings is the section of the manager's own settings, "" where its files have none.
+func (f Format) Settings() string {
+	switch f.Provider {
+	case "apt":
+		return ""
+	case "pacman":
+		return "options"
+	}
+	return "main"
+}
+
 // Has says whether there is a key for the attribute.
 func (f Format) Has(attr string) bool {
 	_, ok := f.keys[attr]
