@@ -167,7 +167,7 @@ type catalog struct {
 
 func (c *catalog) pack(name, ensure string, more ...func(*pkg.Package)) *pkg.Package {
 	p := c.types.New(name).(*pkg.Package)
-	p.Ensure, p.Provider = ensure, c.provider
+	p.Ensure, p.Provider = pkg.Ensure(ensure), c.provider
 	for _, m := range more {
 		m(p)
 	}

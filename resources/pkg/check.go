@@ -52,7 +52,8 @@ func (p *Package) Check(ctx context.Context, v host.View) (resources.Diff, error
 	if len(from) > 0 {
 		p.moved = moved
 		d.Spreads = true
-		d.Changes = append(d.Changes, resources.Change{Attr: "ensure", From: strings.Join(from, ", "), To: strings.Join(to, ", ")})
+		purged := p.goal().Ensure == goal.Purged // with the configuration, of which nothing is kept
+		d.Changes = append(d.Changes, resources.Change{Attr: "ensure", From: strings.Join(from, ", "), To: strings.Join(to, ", "), Irreversible: purged})
 	}
 	if len(marks) > 0 {
 		was := map[string]string{transaction.Hold: transaction.None, transaction.None: transaction.Hold}[p.Mark]

@@ -6,7 +6,6 @@ package pkg
 
 import (
 	"context"
-	"fmt"
 	"path"
 	"regexp"
 	"slices"
@@ -28,11 +27,11 @@ type Package struct {
 	// The package's name, or a list of names; with the architecture where the package manager knows such names (`foo:amd64`, `foo.i686`).
 	// A virtual package is installed when a package that provides it is.
 	Name resources.Strings `hcl:"name,title,public"`
-	// `installed` (default; `present` is the same), `latest`, `absent`, `purged` (absent, and its configuration too: also what `absent` left),
+	// A string: `installed` (default; `present` is the same), `latest`, `absent`, `purged` (absent, and its configuration too: also what `absent` left),
 	// a version, or a constraint: `">= 1.2, < 2"` of `>=`, `<=`, `>`, `<`, `=`, `!=`, `~>`. rpm, pacman and apk versions may leave out the release.
 	// What `absent` left of an rpm or a pacman package (`.rpmsave`, `.pacsave`) is found as long as a repository, or pacman's cache, still has the
 	// package that it is of; apk keeps no trace of it.
-	Ensure string `hcl:"ensure,public"`
+	Ensure Ensure `hcl:"ensure,public"`
 	// `hold`: the package stays at its version whatever else is upgraded; `none`: it does not. A package that is held and has no `mark` declared
 	// is not moved. apt: apt-mark; dnf and yum: the versionlock plugin; zypper: locks; pacman: IgnorePkg; apk: a pinned version.
 	Mark string `hcl:"mark"`
@@ -95,47 +94,6 @@ func Type() resources.Type {
 	}
 }
 
-// Options are command line options, as a list of strings and maps.
-type Options []string
-
-// UnmarshalAttr accepts a string, or a list of strings and of maps from an option to its value: {"--root" = "/x"} is --root=/x.
-func (o *Options) UnmarshalAttr(v any) error {
-	list, ok := v.([]any)
-	if !ok {
-		list = []any{v}
-	}
-	var out Options
-	for _, e := range list {
-		if m, ok := e.(map[string]any); ok {
-			for _, key := range slices.Sorted(mapKeys(m)) {
-				var value resources.Scalar
-				if err := value.UnmarshalAttr(m[key]); err != nil {
-					return err
-				}
-				out = append(out, key+"="+string(value))
-			}
-			continue
-		}
-		var s resources.Scalar
-		if err := s.UnmarshalAttr(e); err != nil {
-			return fmt.Errorf("want strings, or maps of an option to its value")
-		}
-		out = append(out, string(s))
-	}
-	*o = out
-	return nil
-}
-
-func mapKeys(m map[string]any) func(yield func(string) bool) {
-	return func(yield func(string) bool) {
-		for k := range m {
-			if !yield(k) {
-				return
-			}
-		}
-	}
-}
-
 // anyName is what the names of all package managers have in common: nothing that a command line could take for something else.
 var anyName = regexp.MustCompile(`^[A-Za-z0-9_@][A-Za-z0-9._+@-]*(:[a-z0-9][a-z0-9-]*)?$`)
 
@@ -154,10 +112,11 @@ func (p *Package) Validate() error {
 			bad.Addf("name", "%q is named twice", n)
 		}
 	}
-	var err error
-	if p.Ensure, err = goal.Parse(p.Ensure); err != nil {
+	ensure, err := goal.Parse(string(p.Ensure))
+	if err != nil {
 		bad.Add("ensure", err)
 	}
+	p.Ensure = Ensure(ensure)
 	if p.Mark != "" {
 		bad.OneOf("mark", p.Mark, transaction.Hold, transaction.None)
 	}
@@ -186,7 +145,7 @@ func (p *Package) Validate() error {
 
 // goal is how each of the packages should be.
 func (p *Package) goal() goal.Goal {
-	return goal.Goal{Ensure: p.Ensure, File: p.Source != "", AllowDowngrade: p.AllowDowngrade}
+	return goal.Goal{Ensure: string(p.Ensure), File: p.Source != "", AllowDowngrade: p.AllowDowngrade}
 }
 
 // Provides names the packages.
@@ -267,7 +226,7 @@ func (p *Package) Inspect(ctx context.Context, v host.View) error {
 	}
 	p.Ensure, p.Mark = goal.Absent, ""
 	if pkg.Status == manager.Installed {
-		p.Ensure = pkg.Version
+		p.Ensure = Ensure(pkg.Version)
 		if pkg.Held {
 			p.Mark = transaction.Hold
 		}

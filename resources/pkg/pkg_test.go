@@ -21,7 +21,7 @@ func packages(t *testing.T, of resources.Type, declared ...[2]string) []*Package
 	var list []*Package
 	for _, d := range declared {
 		p := of.New(d[0]).(*Package)
-		p.Ensure = d[1]
+		p.Ensure = Ensure(d[1])
 		if err := p.Validate(); err != nil {
 			t.Fatal(err)
 		}
@@ -141,7 +141,7 @@ func TestInspect(t *testing.T) {
 		if err := p.Inspect(t.Context(), h); err != nil {
 			t.Fatal(err)
 		}
-		if d := cmp.Diff(want, [2]string{p.Ensure, p.Mark}); d != "" {
+		if d := cmp.Diff(want, [2]string{string(p.Ensure), p.Mark}); d != "" {
 			t.Error(d)
 		}
 		if d, err := p.Check(t.Context(), h); err != nil || !d.Empty() {
@@ -202,6 +202,30 @@ func TestIdentities(t *testing.T) {
 	}
 	if d := cmp.Diff([]string{"rpm"}, p.Locks()); d != "" {
 		t.Error(d)
+	}
+}
+
+// No undo brings back the configuration that goes with a package that is purged; what absent leaves is still there.
+func TestIrreversible(t *testing.T) {
+	h := newDebian(t, few())
+	for ensure, want := range map[string]bool{"purged": true, "absent": false, "2.0": false} {
+		d, err := packages(t, Type(), [2]string{"aa", ensure})[0].Check(t.Context(), h)
+		if err != nil || len(d.Changes) != 1 || d.Changes[0].Irreversible != want {
+			t.Errorf("%s: %+v, %v", ensure, d.Changes, err)
+		}
+	}
+}
+
+// A number is no version: 1.10 would be read as 1.1.
+func TestEnsure(t *testing.T) {
+	for _, tt := range []struct {
+		in   any
+		want Ensure
+	}{{"1.10", "1.10"}, {"latest", "latest"}, {1.1, ""}, {true, ""}, {[]any{"1.0"}, ""}} {
+		var e Ensure
+		if err := e.UnmarshalAttr(tt.in); (err != nil) != (tt.want == "") || e != tt.want {
+			t.Errorf("%v: got %q, %v", tt.in, e, err)
+		}
 	}
 }
 

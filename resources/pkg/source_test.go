@@ -42,6 +42,20 @@ func TestSource(t *testing.T) {
 	}
 }
 
+// A package file that is not there, when all that comes before has ended, is told before anything is asked to install it.
+func TestSourceMissing(t *testing.T) {
+	d := newDebian(t, map[string]stock{"local": {}, "tool": {offers: []string{"1"}}})
+	list := packages(t, Type(), [2]string{"local", "installed"}, [2]string{"tool", "installed"})
+	list[0].Source = "/local.deb"
+	errs := together(t, d, list)
+	if want := "source: /local.deb: does not exist"; errs[0] == nil || errs[0].Error() != want {
+		t.Errorf("want %q, got %v", want, errs[0])
+	}
+	if orders := d.orders(); errs[1] != nil || !slices.Equal(orders, []string{"install -- tool"}) {
+		t.Errorf("the other: %v, orders: %q", errs[1], orders)
+	}
+}
+
 // A package file that does not have the version that is asked for is not installed.
 func TestSourceOfAnotherVersion(t *testing.T) {
 	for _, ensure := range []string{"8", ">= 10"} {

@@ -77,7 +77,7 @@ func TestStates(t *testing.T) {
 			d := newDebian(t, map[string]stock{"tool": tt.is})
 			p := Type().New("tool").(*Package)
 			if tt.ensure != "" {
-				p.Ensure = tt.ensure
+				p.Ensure = Ensure(tt.ensure)
 			}
 			if tt.set != nil {
 				tt.set(p)
@@ -130,7 +130,7 @@ func TestVirtual(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			d := newDebian(t, map[string]stock{"postfix": {status: tt.status, version: "1.0", provides: "mta", offers: []string{"1.0", "2.0"}}})
 			p := Type().New("mta").(*Package)
-			p.Ensure, p.Mark = tt.ensure, tt.mark
+			p.Ensure, p.Mark = Ensure(tt.ensure), tt.mark
 			o := resourcetest.Converges(t, d.Host, p)
 			if diff := cmp.Diff(tt.change, changed(o.Diff)); diff != "" {
 				t.Error(diff)
@@ -195,15 +195,18 @@ func TestTransactions(t *testing.T) {
 		"one": {offers: []string{"1"}}, "two": {offers: []string{"1"}}, "gone": {status: there, version: "1"}, "clean": {status: there, version: "1"}, "odd": {offers: []string{"1"}},
 		"quiet": {offers: []string{"1"}}, "new": {offers: []string{"1"}}, "local": {},
 	})
+	if err := d.WriteFile(t.Context(), "/local.deb", host.NewFile{Content: strings.NewReader("x")}); err != nil {
+		t.Fatal(err)
+	}
 	list := packages(t, Type(), [2]string{"one", "installed"}, [2]string{"two", "1"}, [2]string{"gone", "absent"}, [2]string{"clean", "purged"}, [2]string{"odd", "installed"},
 		[2]string{"quiet", "installed"}, [2]string{"new", "installed"}, [2]string{"local", "installed"})
-	list[4].InstallOptions, list[5].Autostart, list[6].Configfiles, list[7].Source = Options{"--reinstall"}, false, replace, "/srv/x.deb"
+	list[4].InstallOptions, list[5].Autostart, list[6].Configfiles, list[7].Source = Options{"--reinstall"}, false, replace, "/local.deb"
 	for i, err := range together(t, d, list) {
 		if err != nil {
 			t.Errorf("%s: %v", list[i].Name, err)
 		}
 	}
-	want := []string{"install -- one two=1 /srv/x.deb gone- clean-", "purge -- clean", "--reinstall install -- odd", "install -- quiet", "install -- new"}
+	want := []string{"install -- one two=1 /local.deb gone- clean-", "purge -- clean", "--reinstall install -- odd", "install -- quiet", "install -- new"}
 	if diff := cmp.Diff(want, d.orders()); diff != "" {
 		t.Error(diff)
 	}

@@ -75,7 +75,7 @@ func (p *Package) Restore(ctx context.Context, h host.Host, data json.RawMessage
 	for _, s := range b.Packages {
 		q := &Package{Name: resources.Strings{s.Name}, Ensure: goal.Absent, Mark: transaction.None, Configfiles: keep, Autostart: true, Provider: b.Provider, run: p.run}
 		if s.Version != "" {
-			q.Ensure = s.Version
+			q.Ensure = Ensure(s.Version)
 		}
 		if s.Held && s.Version != "" {
 			q.Mark = transaction.Hold

@@ -52,6 +52,21 @@ func Apply(ctx context.Context, h host.Host, m *known.Manager, parts []*Part) {
 	}
 }
 
+// fileThere is an error where the package file that is to be installed is not there. A check does not look for it: it may be what comes before that brings it.
+func (p *Part) fileThere(v host.FileReader) error {
+	if p.Want.File == "" || !slices.ContainsFunc(p.steps, func(st goal.Step) bool { return st.Install }) {
+		return nil
+	}
+	_, st, err := host.Resolve(v, p.Want.File)
+	if err == nil && st.Kind == host.Absent {
+		err = fmt.Errorf("%s: does not exist", p.Want.File)
+	}
+	if err != nil {
+		return &resources.AttrError{Attr: "source", Err: err}
+	}
+	return nil
+}
+
 // transactor makes the transactions of a manager.
 type transactor struct{ *known.Manager }
 
@@ -66,6 +81,9 @@ func (t transactor) prepare(ctx context.Context, s *manager.Session, parts []*Pa
 			for _, st := range part.steps {
 				unknown = unknown || st.Unknown
 				part.Err = errors.Join(part.Err, st.Err)
+			}
+			if part.Err == nil {
+				part.Err = part.fileThere(s)
 			}
 		}
 		return unknown
