@@ -93,12 +93,22 @@ func (s *Set) external() []string {
 
 // Lookup implements [Provider].
 func (s *Set) Lookup(ctx context.Context, name string) (any, bool, error) {
+	return s.lookup(ctx, name, s.exported)
+}
+
+// LookupUnexported looks up a fact as if this node exported none: what it tells others of itself does not change who it is.
+func (s *Set) LookupUnexported(ctx context.Context, name string) (any, bool, error) {
+	return s.lookup(ctx, name, nil)
+}
+
+// lookup looks the fact up in all; exported, which may be nil, are those that this node exports.
+func (s *Set) lookup(ctx context.Context, name string, exported Provider) (any, bool, error) {
 	given, ok := s.given[name]
 	over, structured := given.(map[string]any)
 	if ok && !structured {
 		return given, true, nil
 	}
-	v, found, err := s.find(ctx, name)
+	v, found, err := s.find(ctx, name, exported)
 	if err != nil || !ok {
 		return v, found, err
 	}
@@ -115,7 +125,7 @@ func (s *Set) Given(name string) (any, bool) {
 const lostShown = 3
 
 // find looks the fact up in all but what is given.
-func (s *Set) find(ctx context.Context, name string) (any, bool, error) {
+func (s *Set) find(ctx context.Context, name string, exported Provider) (any, bool, error) {
 	var lost []string
 	for _, dir := range slices.Backward(s.external()) {
 		f, err := s.folder(ctx, dir)
@@ -127,8 +137,8 @@ func (s *Set) find(ctx context.Context, name string) (any, bool, error) {
 		}
 		lost = append(lost, f.warnings...)
 	}
-	if s.exported != nil {
-		if v, ok, err := s.exported.Lookup(ctx, name); ok || err != nil {
+	if exported != nil {
+		if v, ok, err := exported.Lookup(ctx, name); ok || err != nil {
 			return v, ok, err
 		}
 	}

@@ -82,6 +82,11 @@ func TestPrecedence(t *testing.T) {
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}
+	for name, want := range map[string]any{"kernel": nil, "role": "db", "word": "10-4", "exported": nil} {
+		if v, _, err := s.LookupUnexported(t.Context(), name); err != nil || v != want {
+			t.Errorf("%s: want %v, got %v, %v", name, want, v, err)
+		}
+	}
 	if d := cmp.Diff([]string(nil), s.Warnings()); d != "" {
 		t.Error(d)
 	}

@@ -79,19 +79,19 @@ func warner(a *cli.App) func(string) {
 	return func(text string) { fmt.Fprintf(a.Stderr, "apply: warning: %s\n", text) }
 }
 
-// Identify says who this node is to the others: its name is fact.hostname, whoever gives that.
+// Identify says who this node is to the others: its name is fact.hostname, whoever gives that but the node itself, by an export.
 func (x *Exchange) Identify(ctx context.Context, known *facts.Set) (exchange.Identity, error) {
 	id, err := session.ThisMachine()
 	if err != nil {
 		return id, err
 	}
 	id.Groups = x.Groups
-	if v, ok, err := known.Lookup(ctx, "hostname"); err == nil && ok {
+	if v, ok, err := known.LookupUnexported(ctx, "hostname"); err == nil && ok {
 		if name, ok := v.(string); ok && name != "" {
 			id.Node = name
 		}
 	}
-	if v, ok, err := known.Lookup(ctx, "ip"); err == nil && ok {
+	if v, ok, err := known.LookupUnexported(ctx, "ip"); err == nil && ok {
 		if ip, ok := v.(string); ok && ip != "" {
 			id.Address += " " + ip
 		}
