@@ -177,7 +177,7 @@ func TestRemoval(t *testing.T) {
 // TestRemovalsOfOneName: each block has an address of its own and names what it removes, though titles be taken by then.
 func TestRemovalsOfOneName(t *testing.T) {
 	addr := func(name, ip string) *catalog.Entry {
-		return entry(hosts.Type(), "x", 1, func(h *hosts.Host, _ *catalog.Entry) { h.Name, h.IP = name, ip })
+		return entry(hosts.Type(), "x", 1, func(h *hosts.Host, _ *catalog.Entry) { h.Name, h.IP = name, hosts.Address(ip) })
 	}
 	blocks := declared.Blocks{Types: []resources.Type{hosts.Type(), line.Type()}}
 	got := ""

@@ -34,13 +34,26 @@ func Type() resources.Type {
 	}
 }
 
+// Address is one of IPv4 or IPv6.
+type Address string
+
+// UnmarshalAttr accepts a string. An empty one is no address: it would leave the host at whatever address it has, and it is null that says so.
+func (a *Address) UnmarshalAttr(v any) error {
+	text, ok := v.(string)
+	if !ok || text == "" {
+		return fmt.Errorf("%q is no IPv4 or IPv6 address", fmt.Sprint(v))
+	}
+	*a = Address(text)
+	return nil
+}
+
 // Host is an entry of /etc/hosts: the line whose first name is this one. A name has one entry for IPv4 and one for IPv6; further lines of the
 // same kind for it are removed, so that it stands for the declared address and no other.
 type Host struct {
 	// The host's name, the first on its line. Default: the title.
 	Name string `hcl:"name,title,public"`
-	// Its address, IPv4 or IPv6. Not set: the first entry that is there is managed, whatever its address, and others of the name stay.
-	IP string `hcl:"ip"`
+	// A string: its address, IPv4 or IPv6. Not set: the first entry that is there is managed, whatever its address, and others of the name stay.
+	IP Address `hcl:"ip"`
 	// Further names of the host, one or a list, in any order. Not set: left as they are.
 	HostAliases resources.Strings `hcl:"host_aliases"`
 	// What stands behind the `#` of the line. Not set: left as it is.
@@ -79,7 +92,7 @@ func (e *Host) Validate() error {
 		bad.Add("host_aliases", checkName(a))
 	}
 	if e.IP != "" {
-		if a, err := netip.ParseAddr(e.IP); err != nil || a.Zone() != "" {
+		if a, err := netip.ParseAddr(string(e.IP)); err != nil || a.Zone() != "" {
 			bad.Addf("ip", "%q is no IPv4 or IPv6 address", e.IP)
 		}
 	}
@@ -97,7 +110,7 @@ func (e *Host) Validate() error {
 func (e *Host) Provides() []resources.Identity {
 	var ids []resources.Identity
 	for _, kind := range []string{"IPv4", "IPv6"} {
-		if e.IP == "" || kind == kindOf(e.IP) {
+		if e.IP == "" || kind == kindOf(string(e.IP)) {
 			ids = append(ids, resources.Identity{Kind: "host", Name: e.Target + " " + strings.ToLower(e.Name) + " " + kind})
 		}
 	}
@@ -166,11 +179,11 @@ func (e *Host) find(f *text.File) []*entry {
 	var all []*entry
 	for i, line := range f.Lines {
 		x := parse(text.Body(line))
-		if x == nil || !strings.EqualFold(x.name, e.Name) || e.IP != "" && kindOf(x.ip) != kindOf(e.IP) {
+		if x == nil || !strings.EqualFold(x.name, e.Name) || e.IP != "" && kindOf(x.ip) != kindOf(string(e.IP)) {
 			continue
 		}
 		x.at = i
-		if len(all) > 0 && sameIP(x.ip, e.IP) && !sameIP(all[0].ip, e.IP) {
+		if len(all) > 0 && sameIP(x.ip, string(e.IP)) && !sameIP(all[0].ip, string(e.IP)) {
 			all = slices.Insert(all, 0, x)
 		} else {
 			all = append(all, x)
@@ -190,11 +203,11 @@ func sameIP(a, b string) bool {
 
 // wanted is the entry as declared; what is not declared is taken from the one that is there.
 func (e *Host) wanted(is *entry) *entry {
-	w := &entry{name: e.Name, ip: e.IP}
+	w := &entry{name: e.Name, ip: string(e.IP)}
 	if is != nil {
 		*w = *is
-		if !sameIP(is.ip, e.IP) && e.IP != "" {
-			w.ip = e.IP
+		if !sameIP(is.ip, string(e.IP)) && e.IP != "" {
+			w.ip = string(e.IP)
 		}
 	}
 	if e.HostAliases != nil && !sameSet(w.aliases, e.HostAliases) {
@@ -272,7 +285,7 @@ func (e *Host) Inspect(_ context.Context, v host.View) error {
 		e.Ensure = absent
 		return nil
 	}
-	e.Ensure, e.IP, e.Name = present, all[0].ip, all[0].name
+	e.Ensure, e.IP, e.Name = present, Address(all[0].ip), all[0].name
 	if n := len(e.find(f)); n > 1 {
 		return fmt.Errorf("%d lines of %s are of that name: there is no such state to declare", n, e.Target)
 	}

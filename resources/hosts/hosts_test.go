@@ -178,6 +178,19 @@ func TestValidate(t *testing.T) {
 	}
 }
 
+// An address that a variable leaves empty is not one that is not set.
+func TestAddress(t *testing.T) {
+	for _, tc := range []struct {
+		in  any
+		bad bool
+	}{{"10.0.0.1", false}, {"", true}, {10.0, true}, {[]any{"10.0.0.1"}, true}} {
+		var a Address
+		if err := a.UnmarshalAttr(tc.in); (err != nil) != tc.bad {
+			t.Errorf("%v: %v", tc.in, err)
+		}
+	}
+}
+
 func TestIdentities(t *testing.T) {
 	id := func(kind string) resources.Identity {
 		return resources.Identity{Kind: "host", Name: "/etc/hosts node1 " + kind}
