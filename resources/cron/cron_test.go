@@ -269,11 +269,12 @@ func TestRestore(t *testing.T) {
 				continue // its comment comes back behind the variables, which are nobody's
 			}
 			t.Run(name+" to "+start, func(t *testing.T) {
-				h := node(t, header+above+lines)
-				c := declare(edit)
-				resourcetest.Undoes(t, h, Type(), c)
-				if diff := cmp.Diff(header+above+lines, h.Content(spool)); diff != "" {
-					t.Error(diff)
+				for _, tree := range []string{header + above + lines, header + above + lines + below} {
+					h := node(t, tree)
+					resourcetest.Undoes(t, h, Type(), declare(edit))
+					if diff := cmp.Diff(tree, h.Content(spool)); diff != "" {
+						t.Error(diff)
+					}
 				}
 			})
 		}

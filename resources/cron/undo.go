@@ -20,6 +20,8 @@ type before struct {
 	// Taken is what the job is like that stood there by hand, without the name, and was taken over, or removed; All: with the further ones like it.
 	Taken *crontab.Job `json:"taken,omitempty"`
 	All   bool         `json:"all,omitempty"`
+	// Place is where the first of the lines stands.
+	Place *crontab.Place `json:"place,omitempty"`
 }
 
 // Before keeps the lines; none of a crontab that is edited as the file it is.
@@ -32,6 +34,9 @@ func (c *Cron) Before(ctx context.Context, v host.View, _ resources.Diff) (json.
 	is := c.find(t)
 	if is != nil && !is.Named() {
 		b.Taken, b.All = c.like(), c.Ensure == absent
+	}
+	if is != nil {
+		b.Place = t.Place(is)
 	}
 	return b.lines(t, is)
 }
@@ -73,7 +78,7 @@ func (c *Cron) Now(ctx context.Context, v host.View, raw json.RawMessage) (json.
 	if err != nil {
 		return nil, err
 	}
-	return before{Name: c.Name, User: c.User, Taken: b.Taken, All: b.All}.lines(t, is)
+	return before{Name: c.Name, User: c.User, Taken: b.Taken, All: b.All, Place: b.Place}.lines(t, is)
 }
 
 // Restore brings those lines back.
@@ -89,7 +94,11 @@ func (c *Cron) Restore(ctx context.Context, h host.Host, raw json.RawMessage) er
 	if is == nil && b.Lines == nil || is != nil && slices.Equal(t.Bodies(is), b.Lines) {
 		return nil
 	}
-	t.Replace(is, b.Lines)
+	if is == nil {
+		t.PutBack(b.Place, b.Lines)
+	} else {
+		t.Replace(is, b.Lines)
+	}
 	if b.None && t.Empty() {
 		return t.Remove(ctx, h)
 	}
