@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/resources/internal/accounts"
@@ -109,8 +110,8 @@ func (u *User) Validate() error {
 			bad.Addf(f.attr, "%q is no absolute path without `..` and colons", f.value)
 		}
 	}
-	if u.Comment != nil && strings.ContainsAny(*u.Comment, ":\n\x00") {
-		bad.Addf("comment", "colons and line ends cannot stand in /etc/passwd")
+	if u.Comment != nil && (strings.Contains(*u.Comment, ":") || strings.ContainsFunc(*u.Comment, unicode.IsControl)) {
+		bad.Addf("comment", "colons, line ends and control characters cannot stand in /etc/passwd")
 	}
 	if u.Password != nil && !hash.MatchString(*u.Password) {
 		bad.Addf("password", "it is no hash of crypt(5); `openssl passwd -6` makes one")

@@ -242,6 +242,7 @@ func TestValidate(t *testing.T) {
 		{"home with a colon", func(u *User) { u.Home = "/a:b" }, "home: "},
 		{"shell", func(u *User) { u.Shell = "sh" }, "shell: "},
 		{"comment", func(u *User) { u.Comment = ptr("a:0:0:\nroot2") }, "comment: "},
+		{"comment that usermod refuses", func(u *User) { u.Comment = ptr("a\tb") }, "comment: "},
 		{"clear password", func(u *User) { u.Password = ptr("secret") }, "password: it is no hash of crypt(5)"},
 		{"password with more", func(u *User) { u.Password = ptr("!\nroot:!") }, "password: it is no hash"},
 		{"expiry", func(u *User) { u.Expiry = "2031-02-30" }, "expiry: want YYYY-MM-DD or absent"},
