@@ -128,7 +128,13 @@ func TestChanges(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	all, err := b.Changes(changes.View{Skip: []string{dir + "/skipped"}, Unordered: []string{dir + "/lines"}})
+	essence := func(name string) func([]byte) []byte {
+		if name != dir+"/lines" {
+			return nil
+		}
+		return func([]byte) []byte { return []byte("a\nb\n") }
+	}
+	all, err := b.Changes(changes.View{Skip: []string{dir + "/skipped"}, Essence: essence})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -61,8 +61,8 @@ type Change struct{ Before, After Thing }
 
 // View says what is looked at, and how.
 type View struct {
-	Skip      []string // names that are left out, with all below them
-	Unordered []string // names of files whose lines say the same in any order
+	Skip    []string                              // names that are left out, with all below them
+	Essence func(name string) func([]byte) []byte // what counts of a file's content, nil for every byte; may be nil
 }
 
 // In adds to all what is different at the names in an overlay's upper layer from the folder lower below it, which is mounted there too.
@@ -91,14 +91,17 @@ func (w *walk) folder(rel string) error {
 		if slices.ContainsFunc(w.view.Skip, func(s string) bool { return host.Within(name, s) }) {
 			continue
 		}
-		unordered := slices.Contains(w.view.Unordered, name)
-		after, err := look(filepath.Join(w.upper, at), unordered)
+		var essence func([]byte) []byte
+		if w.view.Essence != nil {
+			essence = w.view.Essence(name)
+		}
+		after, err := look(filepath.Join(w.upper, at), essence)
 		if err != nil {
 			return err
 		}
 		var before Thing
 		if w.over {
-			if before, err = look(name, unordered); err != nil {
+			if before, err = look(name, essence); err != nil {
 				return err
 			}
 		}
@@ -120,7 +123,7 @@ func (w *walk) folder(rel string) error {
 }
 
 // look describes what is at a name of a layer. A whiteout is nothing.
-func look(name string, unordered bool) (Thing, error) {
+func look(name string, essence func([]byte) []byte) (Thing, error) {
 	var st unix.Stat_t
 	err := unix.Lstat(name, &st)
 	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) {
@@ -133,7 +136,7 @@ func look(name string, unordered bool) (Thing, error) {
 	switch st.Mode & unix.S_IFMT {
 	case unix.S_IFREG:
 		t.Kind = "file"
-		t.Content, t.Text, err = content(name, &st, unordered)
+		t.Content, t.Text, err = content(name, &st, essence)
 	case unix.S_IFDIR:
 		t.Kind = "directory"
 	case unix.S_IFLNK:
@@ -156,14 +159,14 @@ func look(name string, unordered bool) (Thing, error) {
 }
 
 // content returns the hash of a file, and the text that it is.
-func content(name string, st *unix.Stat_t, unordered bool) (sum, text string, err error) {
+func content(name string, st *unix.Stat_t, essence func([]byte) []byte) (sum, text string, err error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return "", "", err
 	}
 	defer f.Close()
 	h := sha256.New()
-	if st.Size > textSize && !unordered {
+	if st.Size > textSize && essence == nil {
 		_, err := io.Copy(h, f)
 		return hex.EncodeToString(h.Sum(nil)), "", err
 	}
@@ -171,11 +174,12 @@ func content(name string, st *unix.Stat_t, unordered bool) (sum, text string, er
 	if err != nil {
 		return "", "", err
 	}
-	if unordered {
-		all = slices.Concat(slices.SortedFunc(bytes.Lines(all), bytes.Compare)...)
+	if essence != nil {
+		h.Write(essence(all))
+	} else {
+		h.Write(all)
 	}
-	h.Write(all)
-	if st.Mode&unix.S_IROTH != 0 && utf8.Valid(all) && !bytes.Contains(all, []byte{0}) {
+	if st.Size <= textSize && st.Mode&unix.S_IROTH != 0 && utf8.Valid(all) && !bytes.Contains(all, []byte{0}) {
 		text = string(all)
 	}
 	return hex.EncodeToString(h.Sum(nil)), text, nil

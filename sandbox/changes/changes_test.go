@@ -1,9 +1,11 @@
 package changes
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -64,7 +66,7 @@ func TestIn(t *testing.T) {
 		t.Fatal(err)
 	}
 	all := map[string]Change{}
-	view := View{Skip: []string{filepath.Join(lower, "skip")}, Unordered: []string{filepath.Join(lower, "lines")}}
+	view := View{Skip: []string{filepath.Join(lower, "skip")}, Essence: sortedLines(filepath.Join(lower, "lines"))}
 	if err := In(upper, lower, view, all); err != nil {
 		t.Fatal(err)
 	}
@@ -75,6 +77,30 @@ func TestIn(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, said(all, lower)); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// What tells a content from another's is its essence; the text is as it is.
+func TestEssence(t *testing.T) {
+	upper := layer(t, map[string]string{"lines": "b\na\n", "long": strings.Repeat("b\na\n", textSize)})
+	all := map[string]Change{}
+	lower := t.TempDir()
+	if err := In(upper, lower, View{Essence: func(string) func([]byte) []byte { return func([]byte) []byte { return []byte("x") } }}, all); err != nil {
+		t.Fatal(err)
+	}
+	lines, long := all[filepath.Join(lower, "lines")].After, all[filepath.Join(lower, "long")].After
+	if lines.Content != long.Content || lines.Text != "b\na\n" || long.Text != "" {
+		t.Errorf("lines: %+v, long: %s, %d bytes of text", lines, long.Content, len(long.Text))
+	}
+}
+
+// sortedLines is the essence of one file: what its lines say in any order.
+func sortedLines(of string) func(name string) func([]byte) []byte {
+	return func(name string) func([]byte) []byte {
+		if name != of {
+			return nil
+		}
+		return func(b []byte) []byte { return slices.Concat(slices.SortedFunc(bytes.Lines(b), bytes.Compare)...) }
 	}
 }
 

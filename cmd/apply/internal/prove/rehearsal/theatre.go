@@ -52,7 +52,7 @@ func NewTheatre(ctx context.Context, l *load.Loader, m *load.Manifest) (t *Theat
 	if err != nil {
 		return nil, nil, err
 	}
-	t.View = changes.View{Skip: append([]string{dir, private}, volatile...), Unordered: Accounts}
+	t.View = changes.View{Skip: append([]string{dir, private}, volatile...), Essence: essence}
 	layers, left := sandbox.Layers(mounts)
 	t.Stage, err = sandbox.NewStage(layers)
 	return t, left, err
