@@ -32,6 +32,7 @@ type Node struct {
 	part     *Part
 	counts   report.Counts
 	problems []string
+	refused  bool // it told what is wrong with the manifest
 }
 
 // Part is what a node's run will do as far as other nodes are concerned, by the name that the node has for them.
@@ -85,6 +86,13 @@ func (n *Node) Problem() string {
 		return n.problems[0]
 	}
 	return fmt.Sprintf("%s; and %d more", n.problems[0], len(n.problems)-1)
+}
+
+// Refused says that the manifest is wrong for the node, which began no run.
+func (n *Node) Refused() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.refused && n.Run == ""
 }
 
 // A node may send lines of this length, and so many bytes in all; what is more is dropped and told as a problem.
@@ -184,7 +192,7 @@ func (r *Reader) take(line []byte, e *event, object map[string]json.RawMessage) 
 		}
 		if e.Outcome == report.Failed && e.Error != nil {
 			n.doing.Failed++
-			problem = fmt.Sprintf("%s: %s: %s", e.Pos, e.Address, e.Error.Summary)
+			problem = fmt.Sprintf("%s: %s: %s", e.Pos, e.Address, strings.TrimPrefix(e.Error.Summary, e.Address+": ")) // some say it themselves
 		}
 	case "summary":
 		n.Summary, n.counts = slices.Clone(line), e.Counts
@@ -195,6 +203,7 @@ func (r *Reader) take(line []byte, e *event, object map[string]json.RawMessage) 
 		}
 	case "diagnostic":
 		if strings.EqualFold(e.Severity, "error") {
+			n.refused = true
 			problem = strings.TrimSpace(diagnosticPlace(object) + e.Summary + "; " + e.Detail)
 		}
 	}

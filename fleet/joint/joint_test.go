@@ -21,6 +21,7 @@ func TestReader(t *testing.T) {
 	for _, text := range []string{
 		`{"event":"run","run":"R","node":"host"}` + "\nnot JSON\nnull\n[1]\n{\"event\":\"res",
 		`ource","address":"exec.x","pos":"m:1","outcome":"failed","error":{"summary":"exit\u001b code 3"}}` + "\n",
+		`{"event":"resource","address":"wait.x","pos":"m:2","outcome":"failed","error":{"summary":"wait.x: can never be met"}}` + "\n",
 		`{"event":"diagnostic","severity":"error","summary":"S","detail":"D","range":{"filename":"m","start":{"line":7}}}` + "\n",
 		`{"event":"diagnostic","severity":"error","summary":"S","detail":"D","range":{"filename":"--var x","start":{"line":0}}}` + "\n",
 		`{"event":"summary","outcome":"failed","total":3,"failed":1,"changed":2}` + "\n",
@@ -30,13 +31,13 @@ func TestReader(t *testing.T) {
 		}
 	}
 	n := r.Node("n1")
-	if diff := cmp.Diff([]string{`m:1: exec.x: exit\x1b code 3`, "m:7: S; D", "--var x: S; D"}, told); diff != "" {
+	if diff := cmp.Diff([]string{`m:1: exec.x: exit\x1b code 3`, "m:2: wait.x: can never be met", "m:7: S; D", "--var x: S; D"}, told); diff != "" {
 		t.Error(diff)
 	}
-	if n.Run != "R" || n.Counts().Changed != 2 || len(n.Results) != 1 || n.Problem() != `m:1: exec.x: exit\x1b code 3; and 2 more` {
+	if n.Run != "R" || n.Counts().Changed != 2 || len(n.Results) != 2 || n.Problem() != `m:1: exec.x: exit\x1b code 3; and 3 more` || n.Refused() {
 		t.Errorf("read wrongly: %+v", n)
 	}
-	if len(shown) != 5 || shown[0] != `{"event":"run","node":"n1","run":"R"}` {
+	if len(shown) != 6 || shown[0] != `{"event":"run","node":"n1","run":"R"}` {
 		t.Errorf("shown wrongly: %q", shown)
 	}
 	if _, err := reader.Write([]byte(strings.Repeat("x", 2<<20))); err == nil || !strings.Contains(err.Error(), "limit") {

@@ -56,7 +56,7 @@ type App struct {
 	Makes []string // the command that makes the changes of the plan that this one prints; none: apply PATH
 
 	color, logLevel, profile string
-	verbose                  bool
+	Verbose                  bool // unchanged resources too
 	flagged                  bool // see shapes
 	reports                  []string
 

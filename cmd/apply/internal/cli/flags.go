@@ -14,7 +14,7 @@ func (a *App) addFlags(cmd *cobra.Command) {
 	flagvalue.Choose(cmd, s, &a.color, "color", "colour `WHEN`: auto, always or never (NO_COLOR is honoured)", "auto", "always", "never")
 	a.logLevel = "info"
 	flagvalue.Choose(cmd, s, &a.logLevel, "log-level", "what is logged to standard error, such as the output of commands, from this `LEVEL` on: debug, info, warn or error", "debug", "info", "warn", "error")
-	s.BoolVarP(&a.verbose, "verbose", "v", false, "show unchanged resources too")
+	s.BoolVarP(&a.Verbose, "verbose", "v", false, "show unchanged resources too")
 	s.Var((*flagvalue.Named)(&a.State), "state-dir", "state `FOLDER` (default /var/lib/apply; for other users $XDG_STATE_HOME/apply)")
 }
 

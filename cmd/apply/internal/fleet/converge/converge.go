@@ -71,8 +71,8 @@ Every node compiles the manifest before any is touched: what is wrong with it on
 what no node exports, are told, and nothing is touched. Waits between nodes work without an exchange: where none is configured, facts travel over the
 connections to the nodes.
 
-Exit codes: 0 where no node failed, 1 where nothing was touched, 4 where a node failed or was not reached, and with --detailed-exitcode 2 or 6 where something
-changed.`,
+Exit codes: 0 where no node failed, 1 where nothing was touched, such as for a manifest that is wrong on every node, 4 where a node failed or was not reached, and
+with --detailed-exitcode 2 or 6 where something changed. With --plan all that would change is told, of nodes for which it is the same once.`,
 		Example: "  apply fleet converge --on gluster main.hcl\n  apply fleet converge --batch 10% --max-failures 1 --plan site\n" +
 			"  apply fleet converge -w 'n[01-32]' --git https://example.org/site.git --ref v1.2 web/main.hcl",
 		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd, args) },
@@ -292,17 +292,36 @@ func (c *convergence) told(results []*fleet.Result, interrupted int) error {
 		if c.Code != 0 {
 			c.Code = 4 // of a node that failed, whatever code its run ended with
 		}
+		if c.Code != 0 && c.refused(results) {
+			c.Code = 1
+		}
 		if c.detailed && n.Changed+n.Refreshed+n.Pending > 0 {
 			c.Code |= 2
 		}
 	}
 	c.joint.Code, c.joint.Counts = c.Code, n
 	if !c.JSON {
+		if c.plan || c.Verbose {
+			c.changes(results)
+		}
 		fmt.Fprintf(c.Stdout, "%d nodes: %d changed, %d refreshed, %d pending, %d failed, %d skipped of %d resources\n",
 			len(results), n.Changed, n.Refreshed, n.Pending, n.Failed, n.Skipped, n.Total)
 		c.longestWaits()
 	}
 	return errors.Join(c.saveReports(), c.Summary(results))
+}
+
+// refused says that the manifest is wrong for every node that could say so: no run was begun.
+func (c *convergence) refused(results []*fleet.Result) bool {
+	any := false
+	for _, r := range results {
+		told := c.joint.Node(r.Node)
+		if told.Run != "" {
+			return false
+		}
+		any = any || told.Refused()
+	}
+	return any
 }
 
 // longestWaits prints the waits between nodes that took longest.

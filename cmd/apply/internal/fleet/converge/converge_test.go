@@ -85,27 +85,35 @@ func TestArguments(t *testing.T) {
 // TestTold: the exit code and the last lines, by what nodes and resources came to.
 func TestTold(t *testing.T) {
 	ok, failed := &fleet.Result{Node: "n1", Outcome: fleet.OK}, &fleet.Result{Node: "n2", Outcome: fleet.Failed, Exit: transport.Exit{Code: 6}}
-	const changed = `{"event":"summary","outcome":"changed","total":1,"changed":1}` + "\n"
+	gone := &fleet.Result{Node: "n3", Outcome: fleet.Unreachable, Err: transport.ErrLost}
+	const changed = `{"event":"run","run":"R"}` + "\n" + `{"event":"summary","outcome":"changed","total":1,"changed":1}` + "\n"
+	const wrong = `{"event":"diagnostic","severity":"error","summary":"Wrong"}` + "\n"
 	for _, tt := range []struct {
 		name        string
 		args        []string
 		results     []*fleet.Result
-		changed     bool
+		n1, n2      string // what the nodes tell
 		interrupted int
 		want        int
 	}{
-		{"well", nil, []*fleet.Result{ok}, true, 0, 0},
-		{"something changed", []string{"--detailed-exitcode"}, []*fleet.Result{ok}, true, 0, 2},
-		{"nothing changed", []string{"--detailed-exitcode"}, []*fleet.Result{ok}, false, 0, 0},
-		{"a node failed, whatever its code", nil, []*fleet.Result{ok, failed}, true, 0, 4},
-		{"both", []string{"--detailed-exitcode"}, []*fleet.Result{ok, failed}, true, 0, 6},
-		{"enough", []string{"--min-ok", "1"}, []*fleet.Result{ok, failed}, true, 0, 0},
-		{"interrupted", []string{"--detailed-exitcode"}, []*fleet.Result{ok, failed}, true, 2, 130},
+		{"well", nil, []*fleet.Result{ok}, changed, "", 0, 0},
+		{"something changed", []string{"--detailed-exitcode"}, []*fleet.Result{ok}, changed, "", 0, 2},
+		{"nothing changed", []string{"--detailed-exitcode"}, []*fleet.Result{ok}, "", "", 0, 0},
+		{"a node failed, whatever its code", nil, []*fleet.Result{ok, failed}, changed, "", 0, 4},
+		{"both", []string{"--detailed-exitcode"}, []*fleet.Result{ok, failed}, changed, "", 0, 6},
+		{"enough", []string{"--min-ok", "1"}, []*fleet.Result{ok, failed}, changed, "", 0, 0},
+		{"interrupted", []string{"--detailed-exitcode"}, []*fleet.Result{ok, failed}, changed, "", 2, 130},
+		{"wrong for one node", nil, []*fleet.Result{ok, failed}, changed, wrong, 0, 4},
+		{"wrong for every node", nil, []*fleet.Result{failed}, "", wrong, 0, 1},
+		{"wrong for all that were reached", []string{"--detailed-exitcode"}, []*fleet.Result{failed, gone}, "", wrong, 0, 1},
+		{"wrong, but enough", []string{"--min-ok", "0"}, []*fleet.Result{failed}, "", wrong, 0, 0},
+		{"interrupted before a run", nil, []*fleet.Result{failed}, "", wrong, 2, 130},
+		{"none is reached", nil, []*fleet.Result{gone}, "", "", 0, 4},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c, stdout, stderr := asked(t, tt.args...)
-			if tt.changed {
-				if _, err := io.WriteString(c.reader(c.joint.Node("n1")), changed); err != nil {
+			for node, said := range map[string]string{"n1": tt.n1, "n2": tt.n2} {
+				if _, err := io.WriteString(c.reader(c.joint.Node(node)), said); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -115,7 +123,7 @@ func TestTold(t *testing.T) {
 			if c.Code != tt.want || c.joint.Code != tt.want {
 				t.Errorf("want %d, got %d, and %d in the report", tt.want, c.Code, c.joint.Code)
 			}
-			if !strings.Contains(stdout.String(), " of 1 resources\n") && tt.changed || !strings.Contains(stderr.String(), "1 of ") {
+			if !strings.Contains(stdout.String(), " of 1 resources\n") && tt.n1 != "" || !strings.Contains(stderr.String(), " ok") {
 				t.Errorf("printed %q and %q", stdout, stderr)
 			}
 		})
