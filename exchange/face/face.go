@@ -66,9 +66,34 @@ func (s *Face) Handler() http.Handler {
 			wire.Write(w, http.StatusUnauthorized, wire.Failure{Code: "denied", Error: err.Error()})
 			return
 		}
+		if h, pattern := mux.Handler(r); pattern == "" {
+			unanswered(w, r, h)
+			return
+		}
 		mux.ServeHTTP(w, r)
 	})
 }
+
+// unanswered says as JSON, as of every other error, what the mux would say as text of a path or a method that is none.
+func unanswered(w http.ResponseWriter, r *http.Request, says http.Handler) {
+	said := wordless{header: w.Header()}
+	says.ServeHTTP(&said, r)
+	f := wire.Failure{Code: "not_found", Error: "there is nothing at " + r.URL.Path}
+	if said.status == http.StatusMethodNotAllowed {
+		f = wire.Failure{Code: "refused", Error: fmt.Sprintf("%s: want %s", r.Method, w.Header().Get("Allow"))}
+	}
+	wire.Write(w, said.status, f)
+}
+
+// wordless keeps what a handler says, without its text.
+type wordless struct {
+	header http.Header
+	status int
+}
+
+func (s *wordless) Header() http.Header         { return s.header }
+func (s *wordless) Write(b []byte) (int, error) { return len(b), nil }
+func (s *wordless) WriteHeader(status int)      { s.status = status }
 
 func (s *Face) hasToken(r *http.Request) error {
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")

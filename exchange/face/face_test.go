@@ -166,8 +166,9 @@ func TestWhatTheFaceRefuses(t *testing.T) {
 		{"a parameter that is too large", "PUT", "/v1/params/p", `"` + strings.Repeat("x", record.MaxValue) + `"`, 400, "over the limit of 65536 bytes"},
 		{"a parameter that is too deep", "PUT", "/v1/params/p", strings.Repeat("[", 5000) + strings.Repeat("]", 5000), 400, ""},
 		{"a parameter's name", "PUT", "/v1/params/P", "1", 400, `parameter \"P\": bad name`},
-		{"another method", "DELETE", "/v1/nodes", "", 405, ""},
-		{"another path", "GET", "/etc/passwd", "", 404, ""},
+		{"another method", "DELETE", "/v1/nodes", "", 405, `{"code":"refused","error":"DELETE: want GET, HEAD"}`},
+		{"a parameter that is asked for", "GET", "/v1/params/p", "", 405, `"GET: want PUT"`},
+		{"another path", "GET", "/etc/passwd", "", 404, `{"code":"not_found","error":"there is nothing at /etc/passwd"}`},
 		{"the store without a certificate", "POST", "/store/list", `{"key":"facts/"}`, 403, ""},
 		{"a renewal without a certificate", "POST", "/renew", `{}`, 403, ""},
 	} {

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,17 +27,37 @@ func Enroll(ctx context.Context, data, node, out string) error {
 	if err != nil {
 		return err
 	}
-	return a.Enroll(node, out)
+	if err := a.Enroll(node, out); err != nil {
+		return err
+	}
+	return a.Know(ctx, node)
 }
 
-// Revoke ends all certificates of a node; a server that runs sees it at once.
+// Revoke ends all certificates of a node; a server that runs sees it at once. A name that was never let in is a StrangerError, as most likely another one was
+// meant; it is put out nevertheless: who was let in may have been lost.
 func Revoke(ctx context.Context, data, node string) error {
 	a, err := pki.FindAuthority(ctx, data, time.Now)
 	if err != nil {
 		return err
 	}
-	return a.Revoke(ctx, node)
+	if err := a.Revoke(ctx, node); err != nil {
+		return err
+	}
+	known, err := a.Known()
+	if err != nil || slices.Contains(known, node) {
+		return err
+	}
+	return &StrangerError{Node: node, Known: known}
 }
+
+// StrangerError says that a node was never let in.
+type StrangerError struct {
+	Node  string
+	Known []string // who was
+}
+
+// Error names the node.
+func (e *StrangerError) Error() string { return fmt.Sprintf("node %s was never enrolled here", e.Node) }
 
 // Forget removes what a node that is gone has written in an embedded exchange, of which the authority is beside its data. Only the node itself may write there:
 // a certificate of it is made in dir, which is the caller's to remove.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -29,6 +30,29 @@ func TestForgetByAnother(t *testing.T) {
 	}
 	if err := Forget(t.Context(), s.Data, s.URL, exchange.DefaultDeployment, "n1", filepath.Join(t.TempDir(), "credentials")); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("its own: %v", err)
+	}
+}
+
+// TestRevoke: a name that nobody was let in by is told, and put out all the same.
+func TestRevoke(t *testing.T) {
+	data := t.TempDir()
+	for _, node := range []string{"n2", "n1", "n1"} {
+		if err := Enroll(t.Context(), data, node, filepath.Join(t.TempDir(), node)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 {
+		if err := Revoke(t.Context(), data, "n1"); err != nil {
+			t.Error(err)
+		}
+	}
+	var stranger *StrangerError
+	if err := Revoke(t.Context(), data, "n3"); !errors.As(err, &stranger) || stranger.Node != "n3" || !slices.Equal(stranger.Known, []string{"n1", "n2"}) {
+		t.Errorf("never enrolled: %v", err)
+	}
+	list, err := os.ReadFile(filepath.Join(data, "authority", "revoked.json"))
+	if err != nil || !strings.Contains(string(list), `"n1"`) || !strings.Contains(string(list), `"n3"`) {
+		t.Errorf("put out are %s (%v)", list, err)
 	}
 }
 

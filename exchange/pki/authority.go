@@ -50,6 +50,7 @@ type Authority struct {
 	key   crypto.Signer
 
 	mu      sync.Mutex
+	known   watched[map[string]int64] // who was let in, and when first
 	revoked watched[map[string]int64]
 	tokens  watched[map[string]tokenEntry]
 }
@@ -61,6 +62,7 @@ func OpenAuthority(ctx context.Context, data string, clock func() time.Time) (*A
 		return nil, fmt.Errorf("authority: %w", err)
 	}
 	a := &Authority{dir: dir, clock: clock}
+	a.known.path = filepath.Join(dir, "enrolled.json")
 	a.revoked.path = filepath.Join(dir, "revoked.json")
 	a.tokens.path = filepath.Join(dir, "tokens.json")
 	lock, err := a.lock(ctx)

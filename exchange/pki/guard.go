@@ -11,7 +11,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/nodeapply/apply/exchange/durable"
@@ -34,6 +36,23 @@ func (a *Authority) Revoke(ctx context.Context, node string) error {
 		return err
 	}
 	return change(ctx, a, &a.revoked, func(m map[string]int64) { m[node] = a.clock().UnixNano() })
+}
+
+// Know keeps that a node was let in.
+func (a *Authority) Know(ctx context.Context, node string) error {
+	return change(ctx, a, &a.known, func(m map[string]int64) {
+		if _, ok := m[node]; !ok {
+			m[node] = a.clock().UnixNano()
+		}
+	})
+}
+
+// Known are the nodes that were let in.
+func (a *Authority) Known() ([]string, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	known, err := a.known.get()
+	return slices.Sorted(maps.Keys(known)), err
 }
 
 // Check tells whether a certificate that this authority signed is still good: not revoked, not run out.

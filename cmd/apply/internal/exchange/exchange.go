@@ -19,6 +19,7 @@ import (
 	"github.com/nodeapply/apply/exchange/etcd"
 	"github.com/nodeapply/apply/exchange/operate"
 	"github.com/nodeapply/apply/exchange/server"
+	"github.com/nodeapply/apply/resources/nearest"
 	"github.com/nodeapply/apply/scratch"
 )
 
@@ -144,7 +145,15 @@ func revokeCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "revoke NODE", Short: "Put a node out: its certificates count no longer", Args: oneNode,
 		Example: "  apply exchange revoke node01",
-		RunE:    func(cmd *cobra.Command, args []string) error { return operate.Revoke(cmd.Context(), o.Data, args[0]) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			err := operate.Revoke(cmd.Context(), o.Data, args[0])
+			if stranger, ok := errors.AsType[*operate.StrangerError](err); ok {
+				if meant := nearest.Of(stranger.Node, stranger.Known); meant != "" {
+					err = fmt.Errorf("%w; did you mean `%s`?", err, meant)
+				}
+			}
+			return err
+		},
 	}
 	serverFlags(cmd, &o, false)
 	return cmd
