@@ -48,10 +48,12 @@ With --detailed-exitcode differences end with 2.`,
 	return cmd
 }
 
-// A file that is not there is an answer, not a failure.
+// A file that is not there is an answer, not a failure. What has no end, or waits for a writer, is not read; cat says it of a folder.
 const (
 	catMissing = 44
-	catLine    = `[ -e "$1" ] || [ -L "$1" ] || exit 44; exec cat -- "$1"`
+	catLine    = `[ -e "$1" ] || [ -L "$1" ] || exit 44
+if [ -p "$1" ] || [ -c "$1" ] || [ -b "$1" ] || [ -S "$1" ]; then echo "$1: is not a file" >&2; exit 1; fi
+exec cat -- "$1"`
 )
 
 // comparison is one comparison.
