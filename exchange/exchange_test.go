@@ -13,6 +13,7 @@ import (
 	"github.com/nodeapply/apply/exchange/ledger/ledgertest"
 	"github.com/nodeapply/apply/exchange/record"
 	"github.com/nodeapply/apply/exchange/store"
+	"github.com/nodeapply/apply/exchange/verdict"
 )
 
 func deployment(t *testing.T, s store.Store) *Exchange {
@@ -70,7 +71,14 @@ func wants(t *testing.T, what string, err error, texts ...string) {
 func TestAFactGoesWithItsTTL(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		x := deployment(t, ledgertest.Hub(t))
-		a := join(t, x, "a", Plan{})
+		a := join(t, x, "a", Plan{Exports: exports("other", "up")})
+		gone := func() string {
+			v, err := x.Snapshot(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			return fmt.Sprint(verdict.Decide(v, record.Wait{Fact: "up", Nodes: []string{"a"}}, verdict.Asker{Settled: true}), verdict.Summaries(v)[0].Exports)
+		}
 		there := func() bool {
 			v, err := x.Snapshot(t.Context())
 			if err != nil {
@@ -89,6 +97,14 @@ func TestAFactGoesWithItsTTL(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		if there() {
 			t.Error("there after its ttl")
+		}
+		const want = "up: 0 of 1 nodes; a: stale: older than its ttl of 1m0s"
+		if got := gone(); got != want+" [other]" {
+			t.Errorf("while the run goes on: %s", got)
+		}
+		end(t, a, "")
+		if got := gone(); got != want+" []" {
+			t.Errorf("after the run: %s", got)
 		}
 	})
 }

@@ -107,7 +107,18 @@ func (r *Run) lost() context.Context { return r.place.Life() }
 
 // Publish exports a fact. With a ttl it goes by itself when it is not exported again in time, by the store's clock.
 func (r *Run) Publish(ctx context.Context, fact string, value json.RawMessage, ttl time.Duration) error {
-	return r.put(ctx, fact, record.Fact{Status: record.OK, Value: value, TTL: ttl})
+	if err := r.put(ctx, fact, record.Fact{Status: record.OK, Value: value, TTL: ttl}); err != nil || ttl <= 0 {
+		return err
+	}
+	r.change(func(rec *record.Run) {
+		rec.Exports = slices.Clone(rec.Exports) // the plan's is the caller's
+		for i := range rec.Exports {
+			if rec.Exports[i].Fact == fact {
+				rec.Exports[i].TTL = ttl
+			}
+		}
+	})
+	return nil
 }
 
 // Fail says that a fact will not come, as a resource that it requires failed: an export that stood from an earlier run is
@@ -181,7 +192,8 @@ func (r *Run) End(ctx context.Context, failed string) error {
 		return lost
 	}
 	err := r.place.End(ctx, func(rec *record.Run) {
-		rec.Ended, rec.Failed, rec.Doing, rec.Waits, rec.Exports = true, record.Short(failed), "", nil, nil
+		rec.Ended, rec.Failed, rec.Doing, rec.Waits = true, record.Short(failed), "", nil
+		rec.Exports = slices.DeleteFunc(slices.Clone(rec.Exports), func(e record.Export) bool { return e.TTL <= 0 })
 	})
 	if err != nil {
 		return fmt.Errorf("exchange: %w", err)

@@ -51,7 +51,7 @@ type Run struct {
 	Machine string   `json:"machine,omitempty"`
 	Address string   `json:"address,omitempty"`
 	Ended   bool     `json:"ended,omitempty"`
-	Exports []Export `json:"exports,omitempty"` // each once: what stands from this run has come
+	Exports []Export `json:"exports,omitempty"` // each once: what stands from this run has come; ended: those that have come and go by themselves
 	Waits   []Wait   `json:"waits,omitempty"`   // not over yet
 	Doing   string   `json:"doing,omitempty"`   // for people
 	Failed  string   `json:"failed,omitempty"`  // ended: the first resource that failed
@@ -59,8 +59,9 @@ type Run struct {
 
 // Export is a fact that a run exports once the waits that hold it back are over.
 type Export struct {
-	Fact   string   `json:"fact"`
-	Behind []string `json:"behind,omitempty"` // names of waits of the same run
+	Fact   string        `json:"fact"`
+	Behind []string      `json:"behind,omitempty"` // names of waits of the same run
+	TTL    time.Duration `json:"ttl,omitempty"`    // it has come, and goes by itself after that time
 }
 
 // Wait is one wait of a run: its own specification, and the waits of the same run that come before it.

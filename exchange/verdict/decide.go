@@ -34,6 +34,7 @@ type Asker struct {
 type Verdict struct {
 	State   State
 	Fact    string
+	Group   string    // of which nodes are waited for, "" for named ones
 	Need    int       // how many nodes must have the fact
 	Have    []string  // the nodes that have it, sorted: when met, those that the wait is for
 	Missing []Missing // the nodes that have not, sorted by name
@@ -50,7 +51,7 @@ type Missing struct {
 // Decide judges a wait. All nodes of a group must have the fact, and they must be at least min; of named nodes all, or min
 // of them.
 func Decide(v *view.View, w record.Wait, a Asker) Verdict {
-	d := Verdict{Fact: w.Fact}
+	d := Verdict{Fact: w.Fact, Group: w.Group}
 	if p, ok := strings.CutPrefix(w.Fact, "param."); ok {
 		if value, ok := v.Param(p); ok && w.Accepts(value) {
 			d.State = Met
@@ -110,6 +111,8 @@ func lacks(v *view.View, n string, w record.Wait, a Asker) (why string, final bo
 			why = fmt.Sprintf("its run ended with %s = %.60s", w.Fact, f.Value)
 		case there && !fresh:
 			why = f.Stale + ", and " + why
+		case !there && lapsed(w.Fact, run) != "":
+			why = lapsed(w.Fact, run)
 		}
 		return because(why, run.Failed), count(v.RunRevision(n))
 	case there && f.Stale != "":
@@ -133,6 +136,9 @@ func lacksLive(v *view.View, n, fact string, f view.Fact, fresh bool, run *recor
 	case told:
 		return fmt.Sprintf("is %.60s, and its run will not export it again", f.Value), true
 	}
+	if why := lapsed(fact, run); why != "" {
+		return why, true
+	}
 	for _, e := range run.Exports {
 		if e.Fact == fact {
 			return view.Doing(run), false
@@ -142,6 +148,16 @@ func lacksLive(v *view.View, n, fact string, f view.Fact, fresh bool, run *recor
 		return fmt.Sprintf("is %.60s, and its run does not export it", f.Value), true
 	}
 	return "its run does not export it", true
+}
+
+// lapsed says of a fact that does not stand that a run has exported it and its time is over, "" where that is not so.
+func lapsed(fact string, run *record.Run) string {
+	for _, e := range run.Exports {
+		if e.Fact == fact && e.TTL > 0 {
+			return "stale: older than its ttl of " + e.TTL.String()
+		}
+	}
+	return ""
 }
 
 func because(what, reason string) string {
@@ -164,6 +180,9 @@ func (d Verdict) String() string {
 	if strings.HasPrefix(d.Fact, "param.") {
 		b.Reset()
 		fmt.Fprintf(&b, "%s: not given yet", d.Fact)
+	}
+	if seen := len(d.Have) + len(d.Missing); d.Group != "" && seen < d.Need {
+		fmt.Fprintf(&b, "; group %s has %d so far", d.Group, seen)
 	}
 	missing := slices.Clone(d.Missing)
 	slices.SortStableFunc(missing, func(a, b Missing) int {

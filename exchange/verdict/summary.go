@@ -112,7 +112,7 @@ func summary(v *view.View, n string) Summary {
 		s.State = "ended"
 	}
 	for _, e := range run.Exports {
-		if !v.Told(n, e.Fact, run) {
+		if e.TTL <= 0 && !v.Told(n, e.Fact, run) {
 			s.Exports = append(s.Exports, e.Fact)
 		}
 	}
