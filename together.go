@@ -50,7 +50,10 @@ func (m *Manifest) together(ctx context.Context, o engine.Options) (*report.Repo
 		}
 	}
 	if o.Events != nil {
-		o.Events = &doing{Events: o.Events, tell: m.session.Doing, end: end, texts: map[resources.Address]string{}}
+		o.Events = &doing{
+			Events: o.Events, tell: m.session.Doing, notComing: m.session.NotComing, end: end,
+			exports: exports(m.compiled.Catalog), texts: map[resources.Address]string{},
+		}
 	}
 	rep, err := engine.Converge(ctx, m.host, m.compiled.Catalog, o)
 	if err != nil {
@@ -89,10 +92,12 @@ func goingDown(ctx context.Context, v host.View) bool {
 // doing tells the exchange at what the run is: of all that goes on, what began first.
 type doing struct {
 	report.Events
-	tell  func(string)
-	end   func(*report.Report) // before the report is printed, as it may have something to warn of
-	order []resources.Address  // that go on
-	texts map[resources.Address]string
+	tell      func(string)
+	notComing func(fact string)
+	exports   map[resources.Address]string // the facts by what exports them
+	end       func(*report.Report)         // before the report is printed, as it may have something to warn of
+	order     []resources.Address          // that go on
+	texts     map[resources.Address]string
 }
 
 // doingShown bounds how much of it is told.
@@ -115,6 +120,10 @@ func (d *doing) Ended(r *report.Result) {
 		delete(d.texts, r.Address)
 		d.order = slices.DeleteFunc(d.order, func(a resources.Address) bool { return a == r.Address })
 		d.tellAll()
+	}
+	// Of what was skipped because of another the resource tells, and what an interrupted run leaves out ends with it.
+	if f, ok := d.exports[r.Address]; ok && (r.Outcome == report.Failed || r.Outcome == report.Unchanged) {
+		d.notComing(f)
 	}
 	d.Events.Ended(r)
 }
@@ -206,6 +215,17 @@ func exported(e *catalog.Entry) (string, bool) {
 		return f.Name, f.Ensure == "present"
 	}
 	return e.Addr.Title, e.Addr.Type == "fact"
+}
+
+// exports are the facts that entries export.
+func exports(c *catalog.Catalog) map[resources.Address]string {
+	out := map[resources.Address]string{}
+	for _, e := range c.Entries() {
+		if f, is := exported(e); is {
+			out[e.Addr] = f
+		}
+	}
+	return out
 }
 
 // with adds to a set of waits, which is made anew only where something is added.

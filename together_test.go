@@ -122,3 +122,17 @@ func TestDoing(t *testing.T) {
 		t.Errorf("of a wait, which they know: %q", said)
 	}
 }
+
+// TestNotComing: others learn which exports of the plan a run will not make after all.
+func TestNotComing(t *testing.T) {
+	at := resources.Address{Type: "fact", Title: "a"}
+	for outcome, want := range map[report.Outcome]string{report.Failed: "up", report.Unchanged: "up", report.Changed: "", report.Skipped: ""} {
+		said := ""
+		d := &doing{Events: quiet{}, notComing: func(f string) { said += f }, exports: map[resources.Address]string{at: "up"}}
+		d.Ended(&report.Result{Address: at, Outcome: outcome})
+		d.Ended(&report.Result{Address: resources.Address{Type: "exec", Title: "a"}, Outcome: outcome})
+		if said != want {
+			t.Errorf("%s: said %q, want %q", outcome, said, want)
+		}
+	}
+}

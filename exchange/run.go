@@ -102,6 +102,13 @@ func (r *Run) Doing(what string) {
 	r.change(func(rec *record.Run) { rec.Doing = record.Short(what) })
 }
 
+// NotComing says of facts that this run does not export them after all; what stands of them stays.
+func (r *Run) NotComing(facts []string) {
+	r.change(func(rec *record.Run) {
+		rec.Exports = slices.DeleteFunc(slices.Clone(rec.Exports), func(e record.Export) bool { return e.TTL <= 0 && slices.Contains(facts, e.Fact) })
+	})
+}
+
 // lost ends, with its cause, when the node has lost its place to another of its name.
 func (r *Run) lost() context.Context { return r.place.Life() }
 

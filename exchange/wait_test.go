@@ -81,6 +81,8 @@ func TestAWaitThatCanNeverBeMetFailsAtOnce(t *testing.T) {
 				t.Error(err)
 			}
 		}, "wait.w: can never be met: up: 0 of 1 nodes; b: withdrawn by its run"},
+		{"its run leaves it out after all", func(t *testing.T, b *Run) { b.NotComing([]string{"up"}) },
+			"wait.w: can never be met: up: 0 of 1 nodes; b: its run does not export it"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {

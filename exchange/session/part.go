@@ -20,9 +20,10 @@ type part struct {
 
 	notYet chan struct{} // closed when it is known why it has not joined
 
-	mu    sync.Mutex
-	doing string
-	away  error // why it has not joined
+	mu        sync.Mutex
+	doing     string
+	notComing []string // facts, not told yet
+	away      error    // why it has not joined
 }
 
 func (p *part) isAway(why error) {
@@ -49,7 +50,7 @@ func (p *part) missed(url string, cause error) error {
 	return fmt.Errorf("exchange %s: not reached: %w", url, cause)
 }
 
-// tell says now and then what the run is at.
+// tell says now and then what the run is at, and what of its plan will not come.
 func (p *part) tell(ctx context.Context) {
 	tick := time.NewTicker(doingEvery)
 	defer tick.Stop()
@@ -61,8 +62,12 @@ func (p *part) tell(ctx context.Context) {
 		case <-tick.C:
 		}
 		p.mu.Lock()
-		doing := p.doing
+		doing, gone := p.doing, p.notComing
+		p.notComing = nil
 		p.mu.Unlock()
+		if len(gone) > 0 && (p.goingDown == nil || !p.goingDown(ctx)) {
+			p.run.NotComing(gone)
+		}
 		if doing != said {
 			p.run.Doing(doing)
 			said = doing

@@ -165,6 +165,15 @@ func (s *Session) Doing(what string) {
 	}
 }
 
+// NotComing says of a fact that this run does not export it after all: what stands of it stays.
+func (s *Session) NotComing(fact string) {
+	if p := s.now(); p != nil {
+		p.mu.Lock()
+		p.notComing = append(p.notComing, fact)
+		p.mu.Unlock()
+	}
+}
+
 // End says that the run has ended, whole or not, and with which failure ("" for none). An exchange that the run never reached is told nothing.
 func (s *Session) End(ctx context.Context, whole bool, failed string) error {
 	s.mu.Lock()

@@ -224,14 +224,14 @@ func TestWhoIsRefused(t *testing.T) {
 	}
 }
 
-// TestWhatARunSaysOfItself reaches the others: what it is at, and that it has ended without what it would have exported.
+// TestWhatARunSaysOfItself reaches the others: what it is at, what it leaves out, and that it has ended without what it would have exported.
 func TestWhatARunSaysOfItself(t *testing.T) {
 	server := exchangetest.StartServer(t, "", "")
 	node := func(n string, p exchange.Plan) *session.Session {
 		_, c := server.Enroll(t, n)
 		return open(t, session.Options{URL: server.URL, Credentials: c, Identify: identity(n)}, p)
 	}
-	a, b := node("a", exchange.Plan{Exports: []record.Export{{Fact: "up"}}}), node("b", exchange.Plan{})
+	a, b := node("a", exchange.Plan{Exports: []record.Export{{Fact: "up"}, {Fact: "left"}}}), node("b", exchange.Plan{})
 	a.Doing("applying exec.mk")
 	told := make(chan string, 100)
 	failed := make(chan error, 1)
@@ -243,6 +243,10 @@ func TestWhatARunSaysOfItself(t *testing.T) {
 		if strings.Contains(text, "a: applying exec.mk") {
 			break
 		}
+	}
+	a.NotComing("left")
+	if _, err := b.Wait(soon(t, time.Minute), record.Wait{Name: "l", Fact: "left", Nodes: []string{"a"}}, nil); err == nil || !strings.Contains(err.Error(), "a: its run does not export it") {
+		t.Errorf("what it leaves out: %v", err)
 	}
 	end(t, a, "exec.mk: exit code 1")
 	if err := <-failed; err == nil || !strings.Contains(err.Error(), "a: its run ended without it: exec.mk: exit code 1") {
