@@ -126,10 +126,7 @@ etcd cluster that --exchange names (as one of its administrators), or, without -
 }
 
 func enrollEtcd(ctx context.Context, a *cli.App, x *load.Exchange, node, out string) error {
-	e := etcd.Enrollment{Node: node}
-	if x.Deployment != "" {
-		e.Deployments = []string{x.Deployment}
-	}
+	e := etcd.Enrollment{Node: node, Deployments: []string{cmp.Or(x.Deployment, exchange.DefaultDeployment)}}
 	if x.URL == "" {
 		return operate.EnrollEtcd(ctx, a.Stdout, nil, e, "")
 	}

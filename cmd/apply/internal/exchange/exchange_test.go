@@ -170,8 +170,10 @@ func TestAnOperator(t *testing.T) {
 
 // TestEnrollEtcd prints the commands where no cluster is named.
 func TestEnrollEtcd(t *testing.T) {
-	code, out, errs := apply(t, "enroll", "n1", "--etcd", "--deployment", "blue")
-	if code != 0 || !strings.Contains(out, "etcdctl role grant-permission apply-n1 --prefix=true readwrite facts/blue/n1/") {
-		t.Errorf("exit code %d, %s%s", code, out, errs)
+	for deployment, args := range map[string][]string{"blue": {"--deployment", "blue"}, "default": nil} {
+		code, out, errs := apply(t, append([]string{"enroll", "n1", "--etcd"}, args...)...)
+		if code != 0 || !strings.Contains(out, "etcdctl role grant-permission apply-n1 --prefix=true readwrite facts/"+deployment+"/n1/") {
+			t.Errorf("%s: exit code %d, %s%s", deployment, code, out, errs)
+		}
 	}
 }
