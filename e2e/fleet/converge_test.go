@@ -30,6 +30,7 @@ func TestConverge(t *testing.T) {
 	common := []string{"fleet", "converge", "--var", "word=it's", "site/main.hcl"}
 	t.Run("plan", func(t *testing.T) {
 		s.want(s.run(append(common, "-w", "n[1,3]", "--plan", "--detailed-exitcode")...), 2, "2 nodes: 0 changed, 0 refreshed, 4 pending", "2 of 2 ok: n[1,3]")
+		s.want(s.run(append(common, "-w", "n[1,3]", "--plan")...), 0, ": would change (main.hcl:", "2 of 2 ok: n[1,3]")
 		if _, err := os.Stat(s.srv("n1") + "/out"); err == nil {
 			t.Error("a plan has written")
 		}
@@ -75,7 +76,7 @@ func TestConverge(t *testing.T) {
 	})
 	t.Run("mistakes", func(t *testing.T) {
 		s.write("bad/main.hcl", "file \"/srv/x\" {\n  contnt = \"\"\n}\n")
-		s.want(s.run("fleet", "converge", "-w", "n[1-2]", "bad"), 4, "", "n[1-2]: failed: main.hcl:2: ")
+		s.want(s.run("fleet", "converge", "-w", "n[1-2]", "bad"), 1, "", "n[1-2]: failed: main.hcl:2: ")
 	})
 	t.Run("batches", func(t *testing.T) {
 		s.write("fails/main.hcl", "exec \"x\" {\n  command = [\"false\"]\n}\n")
