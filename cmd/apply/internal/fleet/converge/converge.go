@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -18,11 +17,11 @@ import (
 	"github.com/nodeapply/apply/cmd/apply/internal/cli"
 	"github.com/nodeapply/apply/cmd/apply/internal/fleet/selection"
 	"github.com/nodeapply/apply/cmd/apply/internal/load"
+	"github.com/nodeapply/apply/exchange/connect"
 	"github.com/nodeapply/apply/fleet"
 	"github.com/nodeapply/apply/fleet/converge"
 	"github.com/nodeapply/apply/fleet/files"
 	"github.com/nodeapply/apply/fleet/joint"
-	"github.com/nodeapply/apply/fleet/joint/page"
 	"github.com/nodeapply/apply/fleet/nodeset"
 	"github.com/nodeapply/apply/fleet/output"
 	"github.com/nodeapply/apply/fleet/seat"
@@ -182,6 +181,9 @@ func (c *convergence) arguments(o *converge.Options, name string) error {
 			o.Env = append(o.Env, kv)
 		}
 	}
+	if err := connect.Check(x.URL, x.Deployment); err != nil {
+		return err
+	}
 	o.Exchange, o.Deployment = x.URL, x.Deployment
 	o.Args = append(o.Args, "--sent", "../"+origin.SentFile)
 	for flag, value := range map[string]string{"--exchange": x.URL, "--exchange-credentials": x.Credentials, "--deployment": x.Deployment} {
@@ -279,71 +281,4 @@ func (c *convergence) ended(r *fleet.Result) {
 	if !c.live || r.Outcome != fleet.OK {
 		_ = c.lines.Line(fmt.Sprintf("[%d/%d] %s: %s (%v)", done, c.progress.Total, r.Node, what, r.Took.Round(time.Millisecond)))
 	}
-}
-
-// told sums up, writes the report files and sets the exit code.
-func (c *convergence) told(results []*fleet.Result, interrupted int) error {
-	if err := c.Finish(results, interrupted); err != nil {
-		return err
-	}
-	c.Ran = true
-	n := c.joint.Total()
-	if interrupted == 0 {
-		if c.Code != 0 {
-			c.Code = 4 // of a node that failed, whatever code its run ended with
-		}
-		if c.Code != 0 && c.refused(results) {
-			c.Code = 1
-		}
-		if c.detailed && n.Changed+n.Refreshed+n.Pending > 0 {
-			c.Code |= 2
-		}
-	}
-	c.joint.Code, c.joint.Counts = c.Code, n
-	if !c.JSON {
-		if c.plan || c.Verbose {
-			c.changes(results)
-		}
-		fmt.Fprintf(c.Stdout, "%d nodes: %d changed, %d refreshed, %d pending, %d failed, %d skipped of %d resources\n",
-			len(results), n.Changed, n.Refreshed, n.Pending, n.Failed, n.Skipped, n.Total)
-		c.longestWaits()
-	}
-	return errors.Join(c.saveReports(), c.Summary(results))
-}
-
-// refused says that the manifest is wrong for every node that could say so: no run was begun.
-func (c *convergence) refused(results []*fleet.Result) bool {
-	any := false
-	for _, r := range results {
-		told := c.joint.Node(r.Node)
-		if told.Run != "" {
-			return false
-		}
-		any = any || told.Refused()
-	}
-	return any
-}
-
-// longestWaits prints the waits between nodes that took longest.
-func (c *convergence) longestWaits() {
-	const most, least = 5, 1000
-	waits := slices.DeleteFunc(slices.Clone(c.joint.Waits), func(w joint.Wait) bool { return w.DurationMS < least })
-	slices.SortStableFunc(waits, func(a, b joint.Wait) int { return int(b.DurationMS - a.DurationMS) })
-	for _, w := range waits[:min(most, len(waits))] {
-		line := fmt.Sprintf("%s: wait.%s took %v for %s", w.Node, w.Wait, time.Duration(w.DurationMS*float64(time.Millisecond)).Round(time.Millisecond), w.Fact)
-		if len(w.For) > 0 {
-			line += ", last of " + slices.MaxFunc(w.For, func(a, b joint.For) int { return int(a.AtMS*1000) - int(b.AtMS*1000) }).Node
-		}
-		fmt.Fprintln(c.Stdout, report.Printable(line))
-	}
-}
-
-// saveReports writes the files of the joint report.
-func (c *convergence) saveReports() error {
-	return c.WriteReports(cli.ReportWriters{
-		".json": func(w io.Writer, _ string) error { return joint.WriteJSON(w, &c.joint) },
-		".xml":  func(w io.Writer, _ string) error { return joint.WriteJUnit(w, &c.joint) },
-		".html": func(w io.Writer, _ string) error { return page.Write(w, &c.joint) },
-		".prom": func(w io.Writer, _ string) error { return joint.WritePrometheus(w, &c.joint) },
-	})
 }

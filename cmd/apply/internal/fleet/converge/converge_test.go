@@ -76,9 +76,11 @@ func TestArguments(t *testing.T) {
 			}
 		})
 	}
-	c, _, _ := asked(t, "--var-file", file+".none")
-	if err := c.arguments(&converge.Options{Beside: &files.Bundle{}}, "main.hcl"); err == nil {
-		t.Error("a file of variables that is not there")
+	for _, wrong := range [][]string{{"--var-file", file + ".none"}, {"--exchange", "ftp://h"}, {"--deployment", "a/b"}} {
+		c, _, _ := asked(t, wrong...)
+		if err := c.arguments(&converge.Options{Beside: &files.Bundle{}}, "main.hcl"); err == nil {
+			t.Errorf("%v is not refused", wrong)
+		}
 	}
 }
 
