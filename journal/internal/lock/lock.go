@@ -37,9 +37,12 @@ func (e *HeldError) Error() string {
 // Lock is a lock that is held. The kernel gives it back when the process ends, however it ends.
 type Lock struct{ f *os.File }
 
-// last is how long a lock may outlive its holder: of a run that is killed while it starts a command, the half-made process holds the lock until it is that
-// command, which takes a while on a busy machine.
-const last = 500 * time.Millisecond
+// A lock may outlive its holder: of a run that is killed while it starts a command, the half-made process holds the lock until it is that command, which
+// takes long on a busy machine. last is how long that is waited for where the holder may live, orphaned where it is known to be dead.
+const (
+	last     = 500 * time.Millisecond
+	orphaned = 10 * time.Second
+)
 
 // Take takes the lock of the file of that name, which is made if it is not there, and waits for it as long as wait says, and at least as long as a dead
 // process may hold it. If another process holds it still, the error is a [HeldError].
@@ -48,7 +51,7 @@ func Take(ctx context.Context, name string, wait time.Duration) (*Lock, error) {
 	if err != nil {
 		return nil, fmt.Errorf("lock: %w", err)
 	}
-	deadline := time.Now().Add(max(wait, last))
+	began := time.Now()
 	for {
 		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 		if err == nil {
@@ -58,13 +61,14 @@ func Take(ctx context.Context, name string, wait time.Duration) (*Lock, error) {
 			f.Close()
 			return nil, fmt.Errorf("lock: %w", err)
 		}
-		if !time.Now().Before(deadline) {
-			held := readHolder(f)
-			f.Close()
-			return nil, held
+		if waited := time.Since(began); waited >= max(wait, last) {
+			if held := readHolder(f); waited >= orphaned || !held.dead() {
+				f.Close()
+				return nil, held
+			}
 		}
 		select {
-		case <-time.After(min(20*time.Millisecond, time.Until(deadline))):
+		case <-time.After(20 * time.Millisecond):
 		case <-ctx.Done():
 			f.Close()
 			return nil, context.Cause(ctx)
@@ -82,6 +86,11 @@ func Take(ctx context.Context, name string, wait time.Duration) (*Lock, error) {
 		return nil, fmt.Errorf("lock: %w", err)
 	}
 	return &Lock{f}, nil
+}
+
+// dead says that the holder has said who it is, and is no more.
+func (e *HeldError) dead() bool {
+	return e.PID > 0 && errors.Is(syscall.Kill(e.PID, 0), syscall.ESRCH)
 }
 
 func readHolder(f *os.File) *HeldError {

@@ -3,11 +3,13 @@ package lock
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"sync"
-	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -46,23 +48,49 @@ func TestLock(t *testing.T) {
 	}
 }
 
-// TestLockOutlivesItsHolder: what a killed run was about to start holds the lock for a moment more, and the next run does not give up for that.
+// TestLockOutlivesItsHolder: what a killed run was about to start holds the lock for a while, which is waited for, but not for ever. A run that lives is
+// not waited for.
 func TestLockOutlivesItsHolder(t *testing.T) {
-	name := filepath.Join(t.TempDir(), "lock")
-	f, err := os.Create(name)
-	if err != nil {
+	gone := exec.Command("true")
+	if err := gone.Run(); err != nil {
 		t.Fatal(err)
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
-		t.Fatal(err)
-	}
-	gone := time.AfterFunc(30*time.Millisecond, func() { f.Close() })
-	defer gone.Stop()
-	next, err := Take(t.Context(), name, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := next.Release(); err != nil {
-		t.Error(err)
+	dead, alive := fmt.Sprintf("{\"pid\":%d}", gone.ProcessState.Pid()), fmt.Sprintf("{\"pid\":%d}", os.Getpid())
+	for name, test := range map[string]struct {
+		holder string
+		after  time.Duration // when the lock is given back
+		held   bool
+	}{
+		"dead":                       {dead, 5 * time.Second, false},
+		"dead, for ever":             {dead, time.Hour, true},
+		"alive":                      {alive, 5 * time.Second, true},
+		"alive, at its end":          {alive, 100 * time.Millisecond, false},
+		"has not said":               {"", 5 * time.Second, true},
+		"has not said, for a moment": {"", 100 * time.Millisecond, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				file := filepath.Join(t.TempDir(), "lock")
+				first, err := Take(t.Context(), file, 0)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(file, []byte(test.holder), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				release := time.AfterFunc(test.after, func() { first.f.Close() })
+				second, err := Take(t.Context(), file, 0)
+				var held *HeldError
+				if errors.As(err, &held) != test.held || !test.held && err != nil {
+					t.Errorf("held is to be %v: %v", test.held, err)
+				}
+				if err == nil {
+					second.f.Close()
+				}
+				if release.Stop() {
+					first.f.Close()
+				}
+			})
+		})
 	}
 }
