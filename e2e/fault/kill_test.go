@@ -88,10 +88,19 @@ func killAll(t *testing.T, s scene, every bool) verdict {
 			return ptrace.Verdict{Kill: c.N == k}
 		})
 		if at.N == 0 {
+			enough(t, v.kills)
 			return v
 		}
 		found, lost := st.judge(t, res, before, after)
 		v.add(fmt.Sprintf("killed before %v", at), found, lost)
+	}
+}
+
+// enough fails a test that disturbed its program at so few calls that it has shown nothing: not even the control gets by on fewer.
+func enough(t *testing.T, points int) {
+	t.Helper()
+	if points < 5 {
+		t.Errorf("disturbed at %d calls only", points)
 	}
 }
 
@@ -232,6 +241,7 @@ func TestKillWithModule(t *testing.T) {
 			t.Errorf("killed before call %d: the next run ends with %d and leaves %v, %v\n%s", points, end.code, names, err, end.output())
 		}
 	}
+	enough(t, points)
 	if left == 0 {
 		t.Error("no killed run left anything: nothing was tested")
 	}

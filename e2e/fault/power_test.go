@@ -112,6 +112,7 @@ func (d *disk) cutAll(t *testing.T, s scene) verdict {
 				return ptrace.Verdict{Kill: true}
 			})
 			if at.N == 0 {
+				enough(t, v.kills)
 				return v
 			}
 			command(t, "umount", d.dir)

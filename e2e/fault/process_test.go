@@ -73,11 +73,16 @@ func TestKilledCommand(t *testing.T) {
 		t.Skip("no control groups (version 2): grandchildren of a killed run are not found again")
 	}
 	dir := onTmpfs(t)
-	paused := pause(t, dir, "sleep 86403; true")
+	deep := fifo(t, dir, "deep")
+	paused := pause(t, dir, "/bin/sh -c 'echo $$ > "+deep+"; exec sleep 86403'; true")
+	pidFrom(t, deep)
 	if err := paused.cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	_ = paused.cmd.Wait()
+	if len(others(t)) == 0 {
+		t.Error("nothing of the killed run lives: nothing was tested")
+	}
 	if end := applyText(t, dir, "file \""+dir+"/other\" { content = \"x\" }\n"); end.code != 0 {
 		t.Errorf("exit code %d\n%s", end.code, end.output())
 	}

@@ -88,9 +88,9 @@ exec "logged" {
   logoutput   = true
 }
 exec "waits" {
-  command     = "echo $$ > DIR/ready; test -n \"$A\"; sleep 86405"
+  command     = "echo $$ > DIR/ready; read listed < DIR/listed; test -z \"$A\""
   environment = { A = var.phrase }
-  timeout     = "3s"
+  timeout     = "1m"
 }
 `
 
@@ -146,7 +146,7 @@ func TestSecrets(t *testing.T) {
 	text := strings.ReplaceAll(secretive, "DIR", dir)
 	for _, flags := range [][]string{{"--noop"}, {"--noop", "--json"}, {"--json", "--log-level", "debug"}, {"--color", "always", "-v"}} {
 		noop := slices.Contains(flags, "--noop")
-		for _, name := range []string{"plain", "coded", "ready"} {
+		for _, name := range []string{"plain", "coded", "ready", "listed"} {
 			_ = os.Remove(filepath.Join(dir, name))
 		}
 		writeFile(t, filepath.Join(dir, "old"), "before\n", 0o644)
@@ -154,23 +154,24 @@ func TestSecrets(t *testing.T) {
 		writeFile(t, main, text, 0o644)
 		args := append([]string{programs.apply, "--state-dir", filepath.Join(dir, "state"), main, "--var-file", varFile,
 			"--report", filepath.Join(dir, "report.json"), "--report", filepath.Join(dir, "report.xml"), "--report", filepath.Join(dir, "report.html"), "--report", filepath.Join(dir, "report.prom")}, flags...)
-		listed := make(chan string, 1)
+		listing := func() string { return "" }
 		if !noop {
-			ready := fifo(t, dir, "ready")
-			go func() { listed <- processes(ready) }()
+			listing = listed(t, fifo(t, dir, "ready"), fifo(t, dir, "listed"))
 		}
 		end := runProgram(t, limit, args...)
 		if want := map[bool]int{true: 0, false: 4}[noop]; end.code != want {
 			t.Errorf("%q: exit code %d, want %d\n%s", args, end.code, want, end.output())
 		}
 		search(strings.Join(flags, " "), end.output())
-		if !noop {
-			search("process listing", <-listed)
+		if list := listing(); noop || strings.Contains(list, "read listed") {
+			search("process listing", list)
+		} else {
+			t.Errorf("%q: the command is not in the process listing:\n%s", args, list)
 		}
 	}
 	for _, place := range []string{"state/journal", "state/runs", "state/lock", "report.json", "report.xml", "report.html", "report.prom"} {
 		text := readAll(t, filepath.Join(dir, place))
-		if text == "" && filepath.Dir(place) == "state" && place != "state/lock" {
+		if text == "" && place != "state/lock" { // which is empty when nobody holds it
 			t.Errorf("%s: nothing to search", place)
 		}
 		search(place, text)
@@ -203,13 +204,35 @@ func forms() []string {
 	return slices.Compact(all)
 }
 
-// processes lists what anybody can see of the processes, when a command says that it runs.
-func processes(ready string) string {
-	f, err := os.Open(ready) // until the command opens its end
-	if err != nil {
-		return ""
+// listed lists the processes when a command says by one named pipe that it runs, and lets it end by the other. The function that it returns is called after
+// the run.
+func listed(t *testing.T, ready, done string) func() string {
+	t.Helper()
+	pipe := func(name string) *os.File {
+		f, err := os.OpenFile(name, os.O_RDWR, 0) // who reads and writes at once waits for nobody
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f
 	}
-	defer f.Close()
+	r, d := pipe(ready), pipe(done)
+	list := make(chan string, 1)
+	go func() {
+		defer close(list)
+		if _, err := r.Read(make([]byte, 32)); err == nil { // until the run has ended
+			list <- processes()
+			_, _ = d.WriteString("go\n")
+		}
+	}()
+	return func() string {
+		r.Close()
+		defer d.Close()
+		return <-list
+	}
+}
+
+// processes lists what anybody can see of the processes.
+func processes() string {
 	names, _ := filepath.Glob("/proc/[0-9]*/cmdline")
 	var all strings.Builder
 	for _, name := range names {

@@ -76,6 +76,7 @@ func eachKill(t *testing.T, what string, try func(t *testing.T, st *stage, k int
 					t.Errorf("killed before %v:\n\t%s", at, strings.Join(found, "\n\t"))
 				}
 			}
+			enough(t, kills)
 			record(t, what+", "+s.name+" manifest", fmt.Sprintf("%d points, %d red", kills, red), "-")
 		})
 	}

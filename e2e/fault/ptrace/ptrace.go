@@ -55,8 +55,6 @@ type Options struct {
 	Dir    string
 	Select func(Call) bool // which calls count; default: those that change something
 	At     func(Call) Verdict
-	// Linger is how long children may outlive the program before they are counted as survivors and killed.
-	Linger time.Duration
 }
 
 // Result is how the program ended.
@@ -64,7 +62,7 @@ type Result struct {
 	Calls     []Call
 	ExitCode  int // 128+n for a signal n
 	Output    string
-	Survivors []string // command lines of processes that were there Linger after the program's end
+	Survivors []string // command lines of processes that were there linger after the program's end
 }
 
 // trampoline is the zeroth argument by which this program, started again, installs the filter and becomes the program that is traced.
@@ -84,13 +82,14 @@ func Main() {
 	os.Exit(126)
 }
 
+// linger is how long children may outlive the program before they are counted as survivors and killed: one that ends by itself may wait long for a
+// busy machine to let it.
+const linger = 10 * time.Second
+
 // Run runs the program to its end. When ctx ends, it is killed and the cause returned.
 func Run(ctx context.Context, o Options) (Result, error) {
 	if o.Select == nil {
 		o.Select = func(c Call) bool { return c.Changes }
-	}
-	if o.Linger == 0 {
-		o.Linger = time.Second
 	}
 	t := &tracer{opts: o, seen: map[int]bool{}, groups: map[int]bool{}}
 	r, w, err := os.Pipe()
@@ -175,7 +174,7 @@ func (t *tracer) start(out *os.File) error {
 
 // loop handles what happens until no traced process is left.
 func (t *tracer) loop() error {
-	var linger *time.Timer
+	var end *time.Timer
 	for {
 		var ws unix.WaitStatus
 		tid, err := unix.Wait4(-1, &ws, unix.WALL|unix.WNOTHREAD, nil)
@@ -183,8 +182,8 @@ func (t *tracer) loop() error {
 		case errors.Is(err, unix.EINTR):
 			continue
 		case errors.Is(err, unix.ECHILD):
-			if linger != nil {
-				linger.Stop()
+			if end != nil {
+				end.Stop()
 			}
 			return nil
 		case err != nil:
@@ -203,7 +202,7 @@ func (t *tracer) loop() error {
 			for _, held := range t.held {
 				_ = unix.PtraceCont(held, 0)
 			}
-			linger = time.AfterFunc(t.opts.Linger, t.survivors)
+			end = time.AfterFunc(linger, t.survivors)
 		}
 	}
 }

@@ -87,7 +87,7 @@ func (s *scene) traced(t *testing.T, at func(ptrace.Call) ptrace.Verdict) ptrace
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	res, err := ptrace.Run(ctx, ptrace.Options{
-		Args: s.args, Env: s.env, Dir: s.dir, At: at, Linger: 5 * time.Second,
+		Args: s.args, Env: s.env, Dir: s.dir, At: at,
 		Select: func(c ptrace.Call) bool { return c.Changes && !c.Own && strings.HasPrefix(c.Path, s.node()) },
 	})
 	if err != nil {
