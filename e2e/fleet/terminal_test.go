@@ -41,7 +41,7 @@ func (m *terminal) until(pattern string) string {
 	m.t.Helper()
 	re := regexp.MustCompile("(?m)" + pattern)
 	seen := ""
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); m.pause() {
+	for deadline := time.Now().Add(90 * time.Second); time.Now().Before(deadline); m.pause() {
 		if seen = strings.TrimRight(m.do("capture-pane", "-p"), "\n"); re.MatchString(seen) {
 			return seen
 		}
@@ -60,14 +60,14 @@ file "/srv/first" {
 exec "slow" {
   command = ["sh", "-c", "[ $(hostname) != n2 ] || exit 3; until test -e /srv/go; do sleep 0.1; done"]
   unless  = "false"
-  timeout = "60s"
+  timeout = "5m"
   require = [file["/srv/first"]]
 }
 `)
 	m := s.terminal(60, 20)
 	m.keys(s.apply + " fleet converge -w n[1-3] --connect-timeout 20s site; echo code $?")
 	// The node that failed is told above those that are at work.
-	live := m.until(`\[1/3\] n2: (.*\n)*  n[13]: 1 of 2 done, [1-9]s\n  n[13]: 1 of 2 done, [1-9]s\n1 of 3 nodes done, 2 at work, 1 failed, [1-9][0-9]*s$`)
+	live := m.until(`\[1/3\] n2: (.*\n)*  n[13]: 1 of 2 done, [1-9][0-9]*s\n  n[13]: 1 of 2 done, [1-9][0-9]*s\n1 of 3 nodes done, 2 at work, 1 failed, [1-9][0-9]*s$`)
 	t.Log("\n" + live)
 	if n := strings.Count(live, "nodes done"); n != 1 {
 		t.Errorf("the board is there %d times:\n%s", n, live)

@@ -161,7 +161,7 @@ fact "x" {
 		s.write("one/main.hcl", strings.ReplaceAll(together, "/srv/", "/srv/one-")+"locals {\n  broken = fact.hostname == \"n2\" ? file(\"missing\") : \"\"\n}\nfile \"/srv/broken\" {\n  content = local.broken\n}\n")
 		r := s.run("fleet", "converge", "-w", "n[1-2],b1", "--report", "joint.json", "one")
 		s.want(r, 4, "", "n2: failed: main.hcl:")
-		if r.took > 8*time.Second {
+		if r.took > 50*time.Second { // it would for 60
 			t.Errorf("who waits for a node that failed before waits on: %v", r.took)
 		}
 		s.content("n1", "one-started", "yes")

@@ -73,6 +73,9 @@ func (p *puppetd) apply(_ context.Context, root, manifest string) (verdict, erro
 	if err := json.Unmarshal(line, &answer); err != nil {
 		return verdict{}, fmt.Errorf("puppet: %w: %s", err, line)
 	}
+	if answer.Code < 0 {
+		return verdict{}, fmt.Errorf("puppet: %s\n%s", answer.Log, &p.log)
+	}
 	v := verdict{Found: map[string]string{}, Log: answer.Log}
 	for name, outcome := range answer.Resources {
 		if kind, title, ok := strings.Cut(name, "["); ok && kind != "Schedule" && kind != "Filebucket" {
@@ -107,8 +110,13 @@ func applyHCL(ctx context.Context, root, manifest string) (verdict, error) {
 		}
 		v.Found[r.Type+"["+r.Title+"]"] = r.Outcome
 	}
-	if len(v.Found) == 0 && err != nil {
+	switch {
+	case ctx.Err() != nil:
+		return verdict{}, fmt.Errorf("no end within %v\n%s", deadline, out)
+	case len(v.Found) == 0 && exit != nil && exit.ExitCode() == 1:
 		v.Found["manifest"] = "refused"
+	case exit != nil && exit.ExitCode() != 4:
+		return verdict{}, fmt.Errorf("%w\n%s", err, out)
 	}
 	return v, nil
 }
