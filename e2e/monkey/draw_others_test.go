@@ -78,7 +78,8 @@ func (p *pen) made() {
 	case 0:
 		p.exec([]any{"touch", name}, attr{name: "creates", value: name})
 	case 1:
-		p.exec("cat > "+name, attr{name: "unless", value: []any{"test -e " + name}}, attr{name: "stdin", value: "in\n"})
+		// Whole or not at all: the file says that there is nothing to do, of a command that was killed too.
+		p.exec("cat > "+name+".new && mv "+name+".new "+name, attr{name: "unless", value: []any{"test -e " + name}}, attr{name: "stdin", value: "in\n"})
 	case 2:
 		p.exec("touch "+name+"; exit 3", attr{name: "onlyif", value: "test ! -e " + name}, attr{name: "returns", value: []any{0, 3}})
 	}

@@ -324,8 +324,13 @@ func (t *trial) orphans() {
 			t.fail("what is no longer declared is told", "%s\n%v", i.address(), plan)
 		}
 	}
-	purges := func(i *item) bool { return len(dropped(i.attrs, "purge")) < len(i.attrs) }
-	if again := t.converge(); !t.has(purges) { // whose is what is removed is no longer said
+	// A folder with all that is in it now has what a resource that is gone had there, and what could not be done may be possible without it.
+	inherits := func(i *item) bool {
+		return len(dropped(i.attrs, "recurse")) < len(i.attrs) && slices.ContainsFunc(whole.items, func(o *item) bool {
+			return t.find(o.address()) == nil && slices.ContainsFunc(o.writes, func(w string) bool { return strings.HasPrefix(w, i.writes[0]+"/") })
+		})
+	}
+	if again := t.converge(); !t.mayFail && !t.has(inherits) {
 		t.idle(again, plan)
 	}
 	var removal []byte
