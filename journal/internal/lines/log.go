@@ -28,9 +28,9 @@ func NewLog(f *os.File) *Log { return &Log{f: f} }
 func (l *Log) Append(ctx context.Context, lines []byte) error {
 	done := make(chan error, 1)
 	l.mu.Lock()
-	if l.err != nil {
+	if err := l.err; err != nil {
 		l.mu.Unlock()
-		return l.err
+		return err
 	}
 	l.pending = append(l.pending, lines...)
 	l.waiting = append(l.waiting, done)
