@@ -320,15 +320,14 @@ func (t *trial) orphans() {
 		}
 	}
 	for _, i := range whole.items {
-		if i.brought() && !i.late && !i.idle && !told[i.address()] && t.find(i.address()) == nil && !t.mayFail {
+		purged := t.has(func(f *item) bool { return i.within(f, "purge") }) // and so told by the folder
+		if i.brought() && !i.late && !i.idle && !told[i.address()] && t.find(i.address()) == nil && !t.mayFail && !purged {
 			t.fail("what is no longer declared is told", "%s\n%v", i.address(), plan)
 		}
 	}
 	// A folder with all that is in it now has what a resource that is gone had there, and what could not be done may be possible without it.
-	inherits := func(i *item) bool {
-		return len(dropped(i.attrs, "recurse")) < len(i.attrs) && slices.ContainsFunc(whole.items, func(o *item) bool {
-			return t.find(o.address()) == nil && slices.ContainsFunc(o.writes, func(w string) bool { return strings.HasPrefix(w, i.writes[0]+"/") })
-		})
+	inherits := func(f *item) bool {
+		return slices.ContainsFunc(whole.items, func(i *item) bool { return t.find(i.address()) == nil && i.within(f, "recurse") })
 	}
 	if again := t.converge(); !t.mayFail && !t.has(inherits) {
 		t.idle(again, plan)

@@ -65,6 +65,12 @@ func (i *item) brought() bool {
 	return i.typ == "file" && !i.many && slices.ContainsFunc(i.attrs, func(a attr) bool { return a.name == "content" || a.name == "target" || a.name == "source" }) && !slices.ContainsFunc(i.attrs, func(a attr) bool { return a.name == "ensure" })
 }
 
+// within: whether it may change something in a folder that has an attribute.
+func (i *item) within(folder *item, name string) bool {
+	return len(dropped(folder.attrs, name)) < len(folder.attrs) &&
+		slices.ContainsFunc(i.writes, func(w string) bool { return strings.HasPrefix(w, folder.writes[0]+"/") })
+}
+
 // drift is what somebody does to the tree by hand.
 type drift struct {
 	how, path string
