@@ -39,7 +39,7 @@ func lineOf(title, instance, text string) *catalog.Entry {
 func hostOf(title, ip string) *catalog.Entry {
 	return entryOf(title, "", hosts.Type(), func(r resources.Resource) {
 		h := r.(*hosts.Host)
-		h.Name, h.IP = "peer", ip
+		h.Name, h.IP = "peer", hosts.Address(ip)
 	})
 }
 
