@@ -38,6 +38,7 @@ func (t *Visit) converge(ctx context.Context) {
 	}
 	if err := t.refresh(ctx); err != nil {
 		t.fail(fmt.Errorf("refresh: %w", err))
+		t.Result.Reversible = t.Result.Reversible && LeavesTrace(t.Entry.Resource)
 	}
 }
 

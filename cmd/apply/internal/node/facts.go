@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -73,7 +74,7 @@ func printFacts(ctx context.Context, a *cli.App, known *facts.Set, names []strin
 		case f.err != nil:
 			fmt.Fprintf(a.Stderr, "apply: %s\n", report.Printable(fmt.Sprintf("fact.%s: %v", f.name, f.err)))
 		case !f.ok && !every:
-			fmt.Fprintf(a.Stderr, "apply: %s\n", report.Printable(fmt.Sprintf("fact.%s: this node has no such fact%s", f.name, diag.Suggest(f.name, known.Names()))))
+			fmt.Fprintf(a.Stderr, "apply: %s\n", report.Printable(fmt.Sprintf("fact.%s: this node has no such fact%s", f.name, diag.Suggest(f.name, factsNear(ctx, known, f.name)))))
 		}
 	}
 	if !every && slices.ContainsFunc(all, func(f found) bool { return !f.ok }) {
@@ -87,6 +88,22 @@ func printFacts(ctx context.Context, a *cli.App, known *facts.Set, names []strin
 		return writeBareFact(a.Stdout, all)
 	}
 	return writeFacts(a.Stdout, all)
+}
+
+// factsNear lists what a name that no fact has may have meant: what else is in the same fact, or all facts.
+func factsNear(ctx context.Context, known *facts.Set, name string) []string {
+	i := strings.LastIndexByte(name, '.')
+	if i < 0 {
+		return known.Names()
+	}
+	var names []string
+	if v, _, err := known.Get(ctx, name[:i]); err == nil {
+		parts, _ := v.(map[string]any)
+		for _, part := range slices.Sorted(maps.Keys(parts)) {
+			names = append(names, name[:i+1]+part)
+		}
+	}
+	return names
 }
 
 func writeFactsJSON(w io.Writer, all []found) error {
