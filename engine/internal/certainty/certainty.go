@@ -47,6 +47,9 @@ func (i *Influence) Pass(v, to int, changed, wide bool) {
 			from.touched = from.after
 		}
 	}
+	if last := int(from.after) - 1; v >= len(i.entries) && last >= 0 && i.seen(last, to) { // through a barrier: all repositories, say
+		from.touched = max(from.touched, from.after)
+	}
 	next.after, next.touched = max(next.after, from.after), max(next.touched, from.touched)
 }
 

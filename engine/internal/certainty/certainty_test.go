@@ -104,6 +104,32 @@ func TestPass(t *testing.T) {
 	}
 }
 
+// TestPassOfShared: what comes after all of several may see what one of them changes, though they stand behind a barrier.
+func TestPassOfShared(t *testing.T) {
+	set := []resources.Identity{{Kind: "set", Name: "s", Shared: true}}
+	for requires, want := range map[string]string{"s": "after t.a", "other": "exact"} {
+		entries := []*catalog.Entry{
+			{Addr: resources.Address{Type: "t", Title: "a"}, Resource: &thing{provides: set}},
+			{Addr: resources.Address{Type: "t", Title: "b"}, Resource: &thing{provides: set}},
+			{Addr: resources.Address{Type: "t", Title: "c"}, Resource: &thing{requires: []resources.Identity{{Kind: "set", Name: requires, Shared: true}}}},
+		}
+		c, problems := catalog.New(entries, nil, nil)
+		if problems != nil {
+			t.Fatal(problems)
+		}
+		i := New(c)
+		for _, v := range c.Graph().Order() {
+			for _, e := range c.Graph().Succ(v) {
+				i.Pass(v, e.To, v == 0, false)
+			}
+		}
+		res := report.Result{Outcome: report.Pending, Changes: []report.Change{{Attribute: "ensure"}}}
+		if got := i.Of(2, &res, resources.Diff{}, false); got != want {
+			t.Errorf("requires %s: want %q, got %q", requires, want, got)
+		}
+	}
+}
+
 // TestPassOfSeveral: what a plan says of a resource after several that would change does not depend on which of them has ended first.
 func TestPassOfSeveral(t *testing.T) {
 	for _, order := range [][]int{{0, 1}, {1, 0}} {
