@@ -86,8 +86,11 @@ func (s *Sysctl) Validate() error {
 			break
 		}
 	}
-	if v := string(s.Value); strings.ContainsAny(v, "\n\r\x00") || v != "" && words(v) == "" {
+	switch v := string(s.Value); {
+	case strings.ContainsAny(v, "\n\r\x00") || v != "" && words(v) == "":
 		bad.Addf("value", "it must be one line")
+	case v == "true" || v == "false":
+		bad.Addf("value", "the kernel knows no booleans: want 1 or 0, not %s", v)
 	}
 	return bad.Err()
 }

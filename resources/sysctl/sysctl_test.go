@@ -183,6 +183,7 @@ func TestValidate(t *testing.T) {
 		{"line end", func(s *Sysctl) { s.Name = "net.ipv4\n" }, "name: "},
 		{"long", func(s *Sysctl) { s.Name = "net." + strings.Repeat("a", 200) }, "name: "},
 		{"two lines", func(s *Sysctl) { s.Value = "1\nkernel.x = 2" }, "value: it must be one line"},
+		{"boolean", func(s *Sysctl) { s.Value = "true" }, "value: the kernel knows no booleans: want 1 or 0, not true"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			resourcetest.Invalid(t, declare(tc.edit), tc.want)
