@@ -128,6 +128,26 @@ func TestEnroll(t *testing.T) {
 	}
 }
 
+// TestRevoke: a node that was never enrolled from here is told, and put out all the same.
+func TestRevoke(t *testing.T) {
+	s, stderr := nodes(t, "-w", "n[1-2]")
+	authority, err := authorityOf(t.Context(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := enroll(t.Context(), &enrolling{program: true, dir: t.TempDir()}, "n1", "", authority, nil, false); err != nil {
+		t.Fatal(err)
+	}
+	cmd := RevokeCommand(s)
+	cmd.SetContext(t.Context())
+	if err := cmd.RunE(cmd, nil); err != nil || s.Code != cli.Failed {
+		t.Errorf("exit code %d, %v", s.Code, err)
+	}
+	if diff := cmp.Diff("n1: revoked\nn2: revoked, though it was never enrolled from here\n", stderr.String()); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // TestOperators: whose commands are allowed, and what is refused as such.
 func TestOperators(t *testing.T) {
 	s, _ := nodes(t)

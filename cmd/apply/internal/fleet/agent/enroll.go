@@ -7,12 +7,14 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/crypto/ssh"
 
+	"github.com/nodeapply/apply/cmd/apply/internal/cli"
 	"github.com/nodeapply/apply/cmd/apply/internal/fleet/selection"
 	"github.com/nodeapply/apply/exchange/pki"
 	"github.com/nodeapply/apply/fleet"
@@ -123,7 +125,7 @@ func RevokeCommand(s *selection.Nodes) *cobra.Command {
 		Use:   "revoke [SET...]",
 		Short: "Believe nodes' agents no more, or take operators away from them",
 		Long: `Believe nodes' agents no more until they are enrolled again: this seat refuses their certificates from now on. With --operator it takes operators' keys away from
-the nodes instead, over ssh: their commands are refused from the next one on.`,
+the nodes instead, over ssh: their commands are refused from the next one on. A node that was never enrolled from here ends it with 4.`,
 		Example: "  apply fleet revoke -w n07\n  apply fleet revoke --on gluster --operator alice.pub",
 		RunE: func(cmd *cobra.Command, sets []string) error {
 			if len(operators) > 0 {
@@ -138,11 +140,19 @@ the nodes instead, over ssh: their commands are refused from the next one on.`,
 			if err != nil {
 				return err
 			}
+			known, err := authority.Known()
+			if err != nil {
+				return err
+			}
 			for _, n := range nodes {
 				if err := authority.Revoke(cmd.Context(), n.Name); err != nil {
 					return err
 				}
-				fmt.Fprintf(s.Stderr, "%s: revoked\n", n.Name)
+				said := "revoked"
+				if !slices.Contains(known, n.Name) { // most likely another name was meant
+					said, s.Code = "revoked, though it was never enrolled from here", cli.Failed
+				}
+				fmt.Fprintf(s.Stderr, "%s: %s\n", n.Name, said)
 			}
 			return nil
 		},
@@ -186,7 +196,10 @@ func enroll(ctx context.Context, c transport.Conn, node, self string, authority 
 	if err != nil {
 		return err
 	}
-	if err := agent.Enroll(ctx, c, node, transport.Line([]string{program, "agent", "join"}), authority, operators); err != nil || !start {
+	if err := agent.Enroll(ctx, c, node, transport.Line([]string{program, "agent", "join"}), authority, operators); err != nil {
+		return err
+	}
+	if err := authority.Know(ctx, node); err != nil || !start {
 		return err
 	}
 	_, err = must(ctx, c, transport.Command{Line: transport.Line([]string{"sh", "-c", startLine, "start", program})})
