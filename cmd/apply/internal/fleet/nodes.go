@@ -99,7 +99,11 @@ func printNodes(s *selection.Nodes, results []*fleet.Result, seen map[string]see
 			version = "-"
 		}
 		if told.last != nil {
-			last = fmt.Sprintf("%s %s %s", told.last.Started.Local().Format(time.DateTime), told.last.Outcome, told.last.Manifest)
+			how := string(told.last.Outcome)
+			if told.last.Interrupted != 0 {
+				how += ", interrupted"
+			}
+			last = fmt.Sprintf("%s %s %s", told.last.Started.Local().Format(time.DateTime), how, told.last.Manifest)
 		}
 		state := "reachable"
 		if r.Outcome != fleet.OK {

@@ -1,9 +1,17 @@
 package fleet
 
 import (
+	"bytes"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/nodeapply/apply/cmd/apply/internal/cli"
+	"github.com/nodeapply/apply/cmd/apply/internal/fleet/selection"
+	"github.com/nodeapply/apply/cmd/apply/internal/history"
+	"github.com/nodeapply/apply/fleet"
+	"github.com/nodeapply/apply/report"
 )
 
 func TestParseSeen(t *testing.T) {
@@ -23,5 +31,26 @@ func TestParseSeen(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+// TestPrintNodes: a line for each node, and of a run that did not come to its end that as well.
+func TestPrintNodes(t *testing.T) {
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.Local)
+	last := func(interrupted int) *history.Line {
+		return &history.Line{Run: "01X", Started: at, Manifest: "main.hcl", Outcome: report.Changed, Interrupted: interrupted}
+	}
+	var out bytes.Buffer
+	results := []*fleet.Result{{Node: "n1", Outcome: fleet.OK}, {Node: "n2", Outcome: fleet.OK}, {Node: "n3", Outcome: fleet.OK}}
+	seen := map[string]seenNode{"n1": {version: "v1", last: last(0)}, "n2": {version: "v1", last: last(15)}}
+	if err := printNodes(selection.New(&cli.App{Stdout: &out}), results, seen); err != nil {
+		t.Fatal(err)
+	}
+	want := `n1  reachable  v1  2026-01-02 03:04:05 changed main.hcl
+n2  reachable  v1  2026-01-02 03:04:05 changed, interrupted main.hcl
+n3  reachable  -   never
+`
+	if diff := cmp.Diff(want, out.String()); diff != "" {
+		t.Error(diff)
 	}
 }
