@@ -4,6 +4,7 @@ import (
 	"errors"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/zclconf/go-cty/cty"
@@ -26,9 +27,9 @@ func Option(o *catalog.Options, name string, v cty.Value) error {
 		o.Noop = o.Noop || on
 		return err
 	case "unless":
-		return appendStrings(&o.Unless, v)
+		return appendGuards(&o.Unless, v)
 	case "onlyif":
-		return appendStrings(&o.OnlyIf, v)
+		return appendGuards(&o.OnlyIf, v)
 	case "tags":
 		return appendStrings(&o.Tags, v)
 	case "timeout":
@@ -64,6 +65,17 @@ func appendStrings(to *[]string, v cty.Value) error {
 		return err
 	}
 	*to = slices.Concat(*to, list) // never in place: calls around share it
+	return nil
+}
+
+// appendGuards refuses an empty line, which the shell takes for a success.
+func appendGuards(to *[]string, v cty.Value) error {
+	if err := appendStrings(to, v); err != nil {
+		return err
+	}
+	if slices.ContainsFunc(*to, func(line string) bool { return strings.TrimSpace(line) == "" }) {
+		return errors.New("an empty line asks nothing; null, or an empty list, is no guard")
+	}
 	return nil
 }
 

@@ -38,6 +38,8 @@ func TestSet(t *testing.T) {
 		"a secret decides":       {[]given{{"when", cty.False.Mark(funcs.Sensitive)}}, Values{Options: catalog.Options{Off: true}}, ""},
 		"a secret is not shown":  {[]given{{"onlyif", str("hunter2").Mark(funcs.Sensitive)}}, Values{Failed: true}, "A sensitive value cannot be used here: it would be visible to others; `nonsensitive(...)` says that it is no secret."},
 		"none of its values":     {[]given{{"tries", str("many")}}, Values{Failed: true}, "Want a whole number from 1 on."},
+		"no guard":               {[]given{{"unless", cty.EmptyTupleVal}}, Values{}, ""},
+		"an empty guard":         {[]given{{"unless", cty.TupleVal([]cty.Value{str("true"), str(" ")})}}, Values{Options: catalog.Options{Unless: []string{"true", " "}}, Failed: true}, "An empty line asks nothing; null, or an empty list, is no guard."},
 		"its value was mistaken": {[]given{{"tries", cty.NilVal}}, Values{Failed: true}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
