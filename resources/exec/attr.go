@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math"
 	"path"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -80,6 +81,12 @@ func (c Command) words() []string {
 // scripts lists the absolute paths that the command runs: its program and, after an interpreter, the script.
 func (c Command) scripts() []string {
 	words := c.words()
+	if c.Args == nil {
+		words = unquoted(words)
+		for len(words) > 0 && (words[0] == "exec" || assignment.MatchString(words[0])) {
+			words = words[1:]
+		}
+	}
 	if len(words) == 0 {
 		return nil
 	}
@@ -92,13 +99,28 @@ func (c Command) scripts() []string {
 		return found
 	}
 	rest := words[1:]
-	for len(rest) > 0 && strings.HasPrefix(rest[0], "-") && rest[0] != "-c" {
+	for len(rest) > 0 && (strings.HasPrefix(rest[0], "-") && rest[0] != "-c" || interpreter == "env" && assignment.MatchString(rest[0])) {
 		rest = rest[1:]
 	}
 	if len(rest) > 0 && path.IsAbs(rest[0]) {
 		found = append(found, rest[0])
 	}
 	return found
+}
+
+// assignment is a word that sets a variable for the command that follows.
+var assignment = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*=`)
+
+// unquoted takes off the quotes around whole words.
+func unquoted(words []string) []string {
+	out := make([]string, len(words))
+	for i, w := range words {
+		out[i] = w
+		if n := len(w); n > 1 && (w[0] == '"' || w[0] == '\'') && w[n-1] == w[0] {
+			out[i] = w[1 : n-1]
+		}
+	}
+	return out
 }
 
 // quote writes a word so that a shell reads it as that one word.
