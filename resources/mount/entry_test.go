@@ -165,3 +165,19 @@ func TestDeviceIsAValue(t *testing.T) {
 		})
 	}
 }
+
+// The kernel shows a group by its number, a sandbox as it was said.
+func TestGroupsByNameAreMounted(t *testing.T) {
+	for shown, want := range map[string]bool{"gid=5": false, "gid=tty": false, "gid=6": true} {
+		t.Run(shown, func(t *testing.T) {
+			h := hosttest.New(t, "-- etc/group --\ntty:x:5:\n-- data/ --\n-- etc/fstab --\ntmpfs /data tmpfs gid=tty 0 0\n")
+			h.Mount(host.Mount{ID: 30, Point: "/data", Root: "/", FSType: "tmpfs", Source: "tmpfs", Options: []string{"rw", "relatime"}, SuperOptions: []string{"rw", shown}})
+			m := Type().New("/data").(*Mount)
+			m.Ensure = mounted
+			d, err := m.Check(t.Context(), h)
+			if err != nil || d.Has("options") != want {
+				t.Errorf("%+v, %v", d.Changes, err)
+			}
+		})
+	}
+}

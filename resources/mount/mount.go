@@ -184,7 +184,12 @@ func (f *facts) top() *host.Mount {
 }
 
 // lacking are the options that what is mounted should have and has not.
-func (f *facts) lacking() []string { return options.Lacking(f.numbered, *f.top(), f.origin) }
+func (f *facts) lacking() []string {
+	if options.Lacking(f.want.Options, *f.top(), f.origin) == nil { // a sandbox shows them as they are said
+		return nil
+	}
+	return options.Lacking(f.numbered, *f.top(), f.origin)
+}
 
 // same says whether what is mounted is what the entry says, whatever its options.
 func (f *facts) same(ctx context.Context, v host.View) bool {
