@@ -147,25 +147,25 @@ func (m *Manifest) options(o engine.Options) engine.Options {
 func (m *Manifest) outputs(ctx context.Context, late catalog.Values) []report.Output {
 	var out []report.Output
 	for _, o := range m.compiled.Outputs {
-		value := o.Value
+		value, known := o.Value, true
 		if o.Late != nil {
-			value = lateOutput(ctx, o, late)
+			value, known = lateOutput(ctx, o, late)
 		}
 		if o.Sensitive {
 			value = "(sensitive value)"
 		}
-		out = append(out, report.Output{Name: o.Name, Value: value, Sensitive: o.Sensitive, Plain: o.Late == nil})
+		out = append(out, report.Output{Name: o.Name, Value: value, Sensitive: o.Sensitive, Unknown: !known, Plain: o.Late == nil})
 	}
 	return out
 }
 
-func lateOutput(ctx context.Context, o manifest.Output, late catalog.Values) any {
+func lateOutput(ctx context.Context, o manifest.Output, late catalog.Values) (value any, known bool) {
 	if late == nil {
-		return "(known after the run)"
+		return "(known after the run)", false
 	}
 	value, err := o.Late(ctx, late)
 	if err != nil {
-		return "(not known: " + err.Error() + ")"
+		return "(not known: " + err.Error() + ")", false
 	}
-	return value
+	return value, true
 }

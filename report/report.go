@@ -85,6 +85,8 @@ type Output struct {
 	Name      string `json:"name"`
 	Value     any    `json:"value"`
 	Sensitive bool   `json:"sensitive,omitempty"`
+	// Unknown says that the run, or a plan, does not give the value: in its place is why.
+	Unknown bool `json:"unknown,omitempty"`
 	// Plain says that marks have followed all that the value is made of, nonsensitive() included: it is shown as it is.
 	Plain bool `json:"-"`
 }
