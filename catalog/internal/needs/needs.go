@@ -64,6 +64,7 @@ vertices:
 		if !ok {
 			continue
 		}
+		last := -1
 		for _, id := range r.Requires() {
 			if many := n.shared[key(id)]; len(many) > 0 {
 				o.AutoAll(key(id), many, v)
@@ -75,12 +76,14 @@ vertices:
 			}
 			w, ok := n.provider(id, v)
 			switch {
-			case !ok:
+			case !ok || w == last: // of a mount, both its folder and what it is in
+				continue
 			case !n.turned(id, v, w):
 				o.Auto(w, v)
 			case !o.Auto(v, w):
 				continue vertices // it is said to come after the folder, which is after what it is in
 			}
+			last = w
 		}
 	}
 }
