@@ -211,7 +211,7 @@ func (k *Key) placeable(v host.View, f *found) error {
 	case err != nil:
 		return err
 	case folder.Kind == host.Absent:
-		return flags.Changeable(v, host.Op{Kind: host.OpMkdir, Name: path.Dir(f.Name), Absent: true})
+		return flags.Change(v, host.OpMkdir, path.Dir(f.Name))
 	}
 	return f.Writable(v)
 }

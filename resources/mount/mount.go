@@ -300,7 +300,7 @@ func (m *Mount) Check(ctx context.Context, v host.View) (resources.Diff, error) 
 	if content, err := m.edited(f); err != nil || content == f.source {
 		return d, err
 	}
-	return d, flags.Changeable(v, host.Op{Kind: host.OpWrite, Name: table})
+	return d, flags.Change(v, host.OpWrite, table)
 }
 
 // compare lists what differs.

@@ -96,9 +96,9 @@ func (r *Repo) changeable(v host.View, e *repofile.Entry, d resources.Diff) erro
 		names = append(names, r.pinFile())
 	}
 	for _, name := range names {
-		target, st, err := host.Resolve(v, name)
+		target, _, err := host.Resolve(v, name)
 		if err == nil {
-			err = flags.Changeable(v, host.Op{Kind: host.OpWrite, Name: target, Absent: st.Kind == host.Absent})
+			err = flags.Change(v, host.OpWrite, target)
 		}
 		if err != nil {
 			return err

@@ -183,9 +183,9 @@ func (s *Sysctl) changeable(v host.View, f *text.File) error {
 	case err != nil:
 		return err
 	case !s.Persist:
-		return flags.Changeable(v, host.Op{Kind: host.OpRemove, Name: s.conf()})
+		return flags.Change(v, host.OpRemove, s.conf())
 	case st.Kind == host.Absent:
-		return flags.Changeable(v, host.Op{Kind: host.OpMkdir, Name: folder, Absent: true})
+		return flags.Change(v, host.OpMkdir, folder)
 	}
 	return f.Writable(v)
 }

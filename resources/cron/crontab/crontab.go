@@ -271,7 +271,7 @@ func (t *Table) Names() []string {
 // that it takes another.
 func (t *Table) Installable(v host.FileReader) error {
 	if t.file.Name != "" {
-		return flags.Changeable(v, host.Op{Kind: host.OpRun, Name: t.file.Name, Absent: !t.There()})
+		return flags.Change(v, host.OpRun, t.file.Name)
 	}
 	for _, dir := range []string{"/usr/bin", "/bin", "/usr/local/bin", "/usr/sbin"} {
 		st, err := v.Lstat(dir + "/crontab")

@@ -12,18 +12,9 @@ import (
 	"github.com/nodeapply/apply/host"
 )
 
-// Changeable finds, before anything is tried, what flags of chattr(1) would keep op, of a file, from being made: an error, or nil. Where nothing is at the
-// name, it says that a new file or link can be made in an append-only folder, and a folder or what a command makes, which are renamed as they are made, cannot.
-func Changeable(r host.FileReader, op host.Op) error {
-	is, err := r.Lstat(op.Name)
-	if err != nil {
-		return err
-	}
-	return ChangeableAs(r, is, op)
-}
-
-// ChangeableAs is [Changeable] for who knows already what is at the name.
-func ChangeableAs(r host.FileReader, is host.Stat, op host.Op) error {
+// Changeable finds, before anything is tried, what flags of chattr(1) would keep op from being made of the file that is has been found as: an error, or nil.
+// Where nothing is, it says that a new file or link can be made in an append-only folder, and a folder or what a command makes, which are renamed as they are made, cannot.
+func Changeable(r host.FileReader, is host.Stat, op host.Op) error {
 	folder := is.Folder
 	if is.Kind != host.Absent {
 		own, above, err := r.Flags(op.Name)
@@ -41,6 +32,15 @@ func ChangeableAs(r host.FileReader, is host.Stat, op host.Op) error {
 		return err
 	}
 	return removable(r, op.Name)
+}
+
+// Change is Changeable of a change of that kind of what is at a name now.
+func Change(r host.FileReader, kind host.OpKind, name string) error {
+	is, err := r.Lstat(name)
+	if err != nil {
+		return err
+	}
+	return Changeable(r, is, host.Op{Kind: kind, Name: name, Absent: is.Kind == host.Absent})
 }
 
 // removable is Changeable of the removal of all that is in the folder name.

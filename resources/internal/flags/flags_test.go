@@ -50,7 +50,11 @@ func TestChangeable(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := ""
-			err := Changeable(h, tc.op)
+			is, err := h.Lstat(tc.op.Name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = Changeable(h, is, tc.op)
 			if err != nil {
 				got = err.Error()
 			}

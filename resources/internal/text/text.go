@@ -45,7 +45,7 @@ func (f *File) Writable(v host.FileReader) error {
 	case st.Orphan:
 		return fmt.Errorf("parent folder %s: does not exist", path.Dir(f.Name))
 	}
-	return flags.Changeable(v, host.Op{Kind: host.OpWrite, Name: f.Name, Absent: !f.There})
+	return flags.Changeable(v, st, host.Op{Kind: host.OpWrite, Name: f.Name, Absent: st.Kind == host.Absent})
 }
 
 // Split cuts content into lines with their ends.

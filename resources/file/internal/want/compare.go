@@ -48,7 +48,7 @@ func (t *Thing) Compare(ctx context.Context, v host.View, is Found) (resources.D
 	if err = cmp.Or(err, missing, t.Missing); err != nil || d.Empty() || t.Fresh {
 		return d, err
 	}
-	return d, flags.ChangeableAs(v, is.Stat, t.op(is.Kind, kind, d))
+	return d, flags.Changeable(v, is.Stat, t.op(is.Kind, kind, d))
 }
 
 // op is what the host will be asked to do about the differences d of a thing of the kind was, of which one of the kind is to be made.
