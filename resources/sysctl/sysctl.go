@@ -3,7 +3,6 @@ package sysctl
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"path"
@@ -180,11 +179,9 @@ func (s *Sysctl) Check(_ context.Context, v host.View) (resources.Diff, error) {
 func (s *Sysctl) changeable(v host.View, f *text.File) error {
 	st, err := v.Lstat(folder)
 	switch {
-	case err != nil:
-		return err
 	case !s.Persist:
 		return flags.Change(v, host.OpRemove, s.conf())
-	case st.Kind == host.Absent:
+	case err == nil && st.Kind == host.Absent:
 		return flags.Change(v, host.OpMkdir, folder)
 	}
 	return f.Writable(v)
@@ -244,56 +241,6 @@ func (s *Sysctl) change(ctx context.Context, h host.Host) error {
 // set writes the live value. A file of /proc cannot be replaced, and sysctl(8) is not on every node; tee(1) is.
 func (s *Sysctl) set(ctx context.Context, h host.Host, value string) error {
 	return tool.Run(ctx, h, host.Cmd{Args: []string{"tee", "--", s.file()}, Stdin: strings.NewReader(value + "\n")})
-}
-
-// before is what an undo of the live value needs; the rest is a file.
-type before struct {
-	Name  string `json:"name,omitempty"` // which need not be the title
-	Value string `json:"value"`
-}
-
-// Before keeps the live value.
-func (s *Sysctl) Before(_ context.Context, v host.View, d resources.Diff) (json.RawMessage, error) {
-	if !d.Has("value") {
-		return nil, nil
-	}
-	is, err := s.value(v)
-	if err != nil {
-		return nil, err
-	}
-	return json.Marshal(before{s.Name, is})
-}
-
-// Now reads that value again.
-func (s *Sysctl) Now(_ context.Context, v host.View, raw json.RawMessage) (json.RawMessage, error) {
-	var b before
-	if err := json.Unmarshal(raw, &b); err != nil {
-		return nil, fmt.Errorf("what was before: %w", err)
-	}
-	if b.Name != "" {
-		s.Name = b.Name
-	}
-	is, err := s.value(v)
-	if err != nil {
-		return nil, err
-	}
-	return json.Marshal(before{s.Name, is})
-}
-
-// Restore brings that value back.
-func (s *Sysctl) Restore(ctx context.Context, h host.Host, raw json.RawMessage) error {
-	var b before
-	if err := json.Unmarshal(raw, &b); err != nil {
-		return fmt.Errorf("what was before: %w", err)
-	}
-	if b.Name != "" {
-		s.Name = b.Name
-	}
-	is, err := s.value(h)
-	if err != nil || is == b.Value {
-		return err
-	}
-	return s.set(ctx, h, b.Value)
 }
 
 // Inspect fills the value, and whether the file of it is there.
