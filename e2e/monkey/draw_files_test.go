@@ -52,7 +52,7 @@ func (p *pen) content() {
 	} else {
 		i.drifts = append(i.drifts, drift{"content", i.writes[0], 0}, drift{"removal", i.writes[0], 0})
 	}
-	if p.chance(5) && !at.purged {
+	if p.chance(5) {
 		i.set("backup", ".bak")
 		i.writes = append(i.writes, i.writes[0]+".bak")
 	}
@@ -126,7 +126,7 @@ func (p *pen) copied() {
 	if p.chance(6) {
 		i.set("recurselimit", 3)
 	}
-	p.folders = append(p.folders, folder{path: name, there: kind != "", purged: purged})
+	p.folders = append(p.folders, folder{path: name, there: kind != ""})
 }
 
 func (p *pen) link() {

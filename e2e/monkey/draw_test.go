@@ -15,10 +15,9 @@ type pen struct {
 }
 
 type folder struct {
-	path   string
-	there  bool // before the first run
-	purged bool
-	free   bool // nobody manages it, nor a folder that it is in
+	path  string
+	there bool // before the first run
+	free  bool // nobody manages it, nor a folder that it is in
 }
 
 func (p *pen) one(of ...string) string { return of[p.IntN(len(of))] }
@@ -162,6 +161,9 @@ func related(a, b *item) bool {
 
 // decorate gives a resource what every one may have.
 func (p *pen) decorate(i *item) {
+	if p.s.has(func(f *item) bool { return i.within(f, "recurse") }) { // a folder with all that is in it has the copy beside the file, too
+		i.attrs = dropped(i.attrs, "backup")
+	}
 	if p.chance(5) {
 		i.set("tags", []any{p.one("red", "green"), "all"})
 	}
