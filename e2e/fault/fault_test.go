@@ -45,7 +45,7 @@ func TestMain(m *testing.M) {
 	}
 	work, err := prepare()
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "fault:", err)
+		fmt.Fprintln(os.Stderr, "fault:", errors.Join(err, os.RemoveAll(work)))
 		os.Exit(1)
 	}
 	code := m.Run()
@@ -95,30 +95,30 @@ func enter() (code int) {
 // programs are what is tested, built once.
 var programs struct{ apply, control string }
 
-// prepare builds the programs and makes the namespace a place where nothing outside can be hurt.
+// prepare builds the programs in a folder, which is there after an error too, and makes the namespace a place where nothing outside can be hurt.
 func prepare() (work string, err error) {
 	if work, err = os.MkdirTemp("", "apply-fault-"); err != nil {
 		return "", err
 	}
 	if err := os.Chmod(work, 0o755); err != nil {
-		return "", err
+		return work, err
 	}
 	build := exec.Command("go", "build", "-o", work+"/", "github.com/nodeapply/apply/cmd/apply", "github.com/nodeapply/apply/e2e/fault/control")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build: %w\n%s", err, out)
+		return work, fmt.Errorf("build: %w\n%s", err, out)
 	}
 	programs.apply, programs.control = filepath.Join(work, "apply"), filepath.Join(work, "control")
 	etc := filepath.Join(work, "etc")
 	if err := os.Mkdir(etc, 0o755); err != nil {
-		return "", err
+		return work, err
 	}
 	for name, content := range map[string]string{
 		"passwd": "root:x:0:0::/root:/bin/sh\nmallory:x:4242:4242::/:/bin/sh\n", "group": "root:x:0:\nmallory:x:4242:\n",
 		"nsswitch.conf": "passwd: files\ngroup: files\n", "fstab": oldFstab, "hosts": "127.0.0.1 localhost\n",
 	} {
 		if err := os.WriteFile(filepath.Join(etc, name), []byte(content), 0o644); err != nil {
-			return "", err
+			return work, err
 		}
 	}
 	return work, errors.Join(
