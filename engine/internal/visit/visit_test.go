@@ -101,6 +101,14 @@ func (c command) Apply(ctx context.Context, h host.Host, d resources.Diff) error
 	return c.folder.Apply(ctx, h, d)
 }
 
+// hook is a command that can be refreshed.
+type hook struct{ command }
+
+func (h hook) Refreshable(context.Context, host.View, resources.Diff) (bool, string, error) {
+	return true, "", h.did("ask")
+}
+func (h hook) Refresh(context.Context, host.Host) error { return h.did("refresh") }
+
 type node struct {
 	host.Host
 	*scene
@@ -138,6 +146,9 @@ func visit(t *testing.T, s *scene, stopper *stop.Stopper) *Visit {
 	}
 	if s.has("command") {
 		e.Resource = command{folder{s}}
+	}
+	if s.has("hook") {
+		e.Resource = hook{command{folder{s}}}
 	}
 	for _, answer := range []string{"yes", "no"} {
 		if s.has("unless-" + answer) {
@@ -216,6 +227,8 @@ func TestSettle(t *testing.T) {
 		{"one that runs every time", "command repeats", "changed changed", "check begin1[t.b] mkdir made apply check ended"},
 		{"it may leave what an undo does not find", "command predict after no-check", "pending: cannot check changed drift irreversible", "check"},
 		{"planned", "command repeats predict", "pending: runs every time: nothing says when it is no longer needed (creates, unless, onlyif, refreshonly) changed", "check"},
+		{"refreshed, of which an undo finds nothing", "hook there notified", "refreshed changed irreversible", "check ask begin1[t.b] refresh settled ended"},
+		{"and predicted", "predict hook there notified", "pending changed irreversible", "check ask"},
 		{"what is there before cannot be read", "daemon no-before", "failed: cannot before", "check before spared[t.b]"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
