@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"fmt"
+	"path"
 	"slices"
 
 	"github.com/nodeapply/apply/catalog/internal/index"
@@ -68,6 +69,11 @@ func New(entries []*Entry, relations []Relation, empty func(resources.Address) b
 		}
 	}
 	b.needs.Connect(b.order)
+	for v, e := range b.entries {
+		if d := e.Deferred; d != nil && d.Unnamed && path.IsAbs(d.Begins) {
+			b.needs.Within(b.order, path.Dir(d.Begins), v)
+		}
+	}
 	beside := b.beside()
 	b.cycles(relations)
 	if len(b.problems) > 0 {

@@ -19,7 +19,7 @@ func (s *surveyor) Survey(declared func() resources.Declared) { s.declared = dec
 
 func (s *surveyor) Covers() string { return s.covers }
 
-// A resource that touches what it does not name comes after what deferred blocks need that may declare something there.
+// A resource that touches what it does not name comes after what deferred blocks need that may declare something there, and before these, which are in it.
 func TestBeside(t *testing.T) {
 	folder := func(covers string) *surveyor {
 		return &surveyor{thing: thing{Name: "s", provides: ids("path", "/d")}, covers: covers}
@@ -33,17 +33,17 @@ func TestBeside(t *testing.T) {
 		late      string // what the surveyor needs if it is deferred too
 		want      string // the edges, and what is beside
 	}{
-		{name: "in there", s: folder("/d"), begins: "/d/", want: "n>l n>s, l before"},
+		{name: "in there", s: folder("/d"), begins: "/d/", want: "n>l n>s s>l, l before"},
 		{name: "perhaps", s: folder("/d"), begins: "/", want: "n>l n>s, l before"},
 		{name: "anywhere", s: folder("/d"), want: "n>l n>s, l before"},
-		{name: "further below", s: folder("/"), begins: "/d/x/", want: "n>l n>s, l before"},
+		{name: "further below", s: folder("/"), begins: "/d/x/", want: "n>l n>s s>l, l before"},
 		{name: "beside it", s: folder("/d"), begins: "/d2", want: "n>l"},
 		{name: "elsewhere", s: folder("/d"), begins: "/e/", want: "n>l"},
 		{name: "a name that is known", s: folder("/d"), begins: "/d/", known: true, want: "n>l"},
-		{name: "covers nothing", s: folder(""), begins: "/d/", want: "n>l"},
+		{name: "covers nothing", s: folder(""), begins: "/d/", want: "n>l s>l"},
 		{name: "the block comes after it", s: folder("/d"), begins: "/d/", relations: "s>l", want: "n>l n>s s>l, l before"},
-		{name: "it comes before what would tell", s: folder("/d"), begins: "/d/", relations: "s>n", want: "n>l s>n, l"},
-		{name: "by way of another", s: folder("/d"), begins: "/d/", relations: "s>x x>n", want: "n>l s>x x>n, l"},
+		{name: "it comes before what would tell", s: folder("/d"), begins: "/d/", relations: "s>n", want: "n>l s>l s>n, l"},
+		{name: "by way of another", s: folder("/d"), begins: "/d/", relations: "s>x x>n", want: "n>l s>l s>x x>n, l"},
 		{name: "deferred by the same", s: folder("/d"), begins: "/d/", late: "n", want: "n>l n>s, s before, l before"},
 		{name: "deferred by another", s: folder("/d"), begins: "/d/", late: "x", want: "n>l x>s, s before, l"},
 	} {

@@ -75,16 +75,31 @@ vertices:
 				}
 			}
 			w, ok := n.provider(id, v)
-			switch {
-			case !ok || w == last: // of a mount, both its folder and what it is in
+			if !ok || w == last { // of a mount, both its folder and what it is in
 				continue
-			case !n.turned(id, v, w):
-				o.Auto(w, v)
-			case !o.Auto(v, w):
+			}
+			if !n.connect(o, id, v, w) {
 				continue vertices // it is said to come after the folder, which is after what it is in
 			}
 			last = w
 		}
+	}
+}
+
+// connect orders v and w, of which v requires id. False: it is said that v comes second, though it is to go first.
+func (n *Needs) connect(o *order.Order, id resources.Identity, v, w int) bool {
+	if n.turned(id, v, w) {
+		return o.Auto(v, w)
+	}
+	o.Auto(w, v)
+	return true
+}
+
+// Within adds to o the edge of v, of whose path no more is known than the folder that it is in.
+func (n *Needs) Within(o *order.Order, folder string, v int) {
+	id := resources.Identity{Kind: "path", Name: folder, Nearest: true}
+	if w, ok := n.provider(id, v); ok {
+		n.connect(o, id, v, w)
 	}
 }
 
