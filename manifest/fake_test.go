@@ -79,6 +79,7 @@ type service struct {
 type wait struct {
 	inert
 	Fact    string             `hcl:"fact,required"`
+	Nodes   []string           `hcl:"nodes"`
 	Min     int                `hcl:"min"`
 	Timeout resources.Duration `hcl:"timeout"`
 }
@@ -102,7 +103,7 @@ func fakeTypes() []resources.Type {
 		{Name: "exec", Late: []string{"stdout", "exit_code"}, Repeats: []string{"stdout"}, New: func(title string) resources.Resource {
 			return &command{Command: resources.Strings{title}}
 		}},
-		{Name: "mount", Late: []string{"device"}, New: func(title string) resources.Resource { return &mount{Path: title} }},
+		{Name: "mount", Found: []string{"device"}, New: func(title string) resources.Resource { return &mount{Path: title} }},
 		{Name: "service", New: func(title string) resources.Resource { return &service{Name: title} }},
 		{Name: "wait", Late: []string{"nodes", "others", "names", "first"}, New: func(string) resources.Resource { return &wait{} }},
 	}

@@ -85,6 +85,8 @@ type Type struct {
 	Timeout time.Duration
 	// Late names the values that only a run gives (exec: stdout, stderr, exit_code), see Valued.
 	Late []string
+	// Found names attributes whose value a run gives where they are not declared (mount: device), see Valued.
+	Found []string
 	// Repeats names those of Late that may hold what attributes do (a command's output): they are sensitive where one of these is.
 	Repeats []string
 	// Awaits says that Apply waits for other nodes. Nothing that they may need is held meanwhile.

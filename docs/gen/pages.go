@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -67,8 +68,8 @@ func page(root string, t resources.Type) (text, summary string, err error) {
 	if err := attributes(&b, decl, st); err != nil {
 		return "", "", err
 	}
-	if len(t.Late) > 0 {
-		fmt.Fprintf(&b, "\n## Values\n\nKnown when the resource was visited, for other blocks to use: `%s`.\n", strings.Join(t.Late, "`, `"))
+	if values := slices.Concat(t.Late, t.Found); len(values) > 0 {
+		fmt.Fprintf(&b, "\n## Values\n\nKnown when the resource was visited, for other blocks to use: `%s`.\n", strings.Join(values, "`, `"))
 	}
 	order(&b, decl)
 	fmt.Fprintf(&b, "See also the [metaparameters](%s), which every resource understands", metaPage)

@@ -20,7 +20,6 @@ type Schema struct {
 	Type   resources.Type
 	fields map[string]*Field
 	names  []string
-	late   map[string]bool
 }
 
 // Field is one attribute of a type.
@@ -41,16 +40,13 @@ func NewSchema(t resources.Type) (*Schema, error) {
 	if rt == nil || rt.Kind() != reflect.Pointer || rt.Elem().Kind() != reflect.Struct {
 		return nil, fmt.Errorf("type %s: New returns %v, want a pointer to a struct", t.Name, rt)
 	}
-	s := &Schema{Type: t, fields: map[string]*Field{}, late: map[string]bool{}}
+	s := &Schema{Type: t, fields: map[string]*Field{}}
 	for _, a := range tag.Attributes(rt.Elem()) {
 		f, err := newField(a)
 		if err != nil {
 			return nil, fmt.Errorf("type %s: %w", t.Name, err)
 		}
 		s.fields[f.Name] = f
-	}
-	for _, name := range t.Late {
-		s.late[name] = true
 	}
 	s.names = slices.Sorted(maps.Keys(s.fields))
 	return s, nil
@@ -89,9 +85,6 @@ func (s *Schema) Field(name string) *Field { return s.fields[name] }
 
 // Names lists the attributes in lexical order.
 func (s *Schema) Names() []string { return s.names }
-
-// Late says whether name is a value that only a run gives.
-func (s *Schema) Late(name string) bool { return s.late[name] }
 
 // Set puts v, which is known, not null and not marked, into the field of r. A value that does not fit is an error that says what is wanted.
 func (f *Field) Set(r resources.Resource, v cty.Value) error {

@@ -35,7 +35,7 @@ func Type() resources.Type {
 		Name:    "mount",
 		New:     func(title string) resources.Resource { return &Mount{Path: title, Remounts: true} },
 		Timeout: 3 * time.Minute,
-		Late:    []string{"device"}, // where it is not declared
+		Found:   []string{"device"},
 	}
 }
 

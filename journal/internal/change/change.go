@@ -168,7 +168,7 @@ func (f *Files) Untouched(a resources.Address, v host.View) bool {
 	all, beside := f.touched[a], f.beside[a]
 	f.mu.Unlock()
 	for name, was := range all {
-		if beside || !was.Untouched(v, name) {
+		if beside || was != nil && !was.Untouched(v, name) { // nil: what was there could not be kept, so nothing was changed
 			return false
 		}
 	}

@@ -90,10 +90,7 @@ func (b *Block) lateValues(r *cell.Run, inst *instances.Instance, out map[string
 		values, _ = r.Late(b.instanceAddr(inst))
 	}
 	secret := decode.Sensitive(cty.ObjectVal(out))
-	for _, name := range b.sh.Schema.Type.Late {
-		if b.declares(name) {
-			continue
-		}
+	for _, name := range b.late() {
 		out[name] = b.lateValue(r, inst, values[name])
 		if secret && slices.Contains(b.sh.Schema.Type.Repeats, name) {
 			out[name] = out[name].Mark(funcs.Sensitive)
@@ -118,9 +115,16 @@ func (b *Block) lateValue(r *cell.Run, inst *instances.Instance, given any) cty.
 	return v
 }
 
-// declares says whether an attribute is declared: a value that the run gives otherwise is known then.
-func (b *Block) declares(name string) bool {
-	return slices.ContainsFunc(b.sh.Attrs, func(a shape.Attr) bool { return a.Name == name })
+// late lists what only the run gives.
+func (b *Block) late() []string {
+	t := b.sh.Schema.Type
+	names := t.Late
+	for _, name := range t.Found {
+		if !slices.ContainsFunc(b.sh.Attrs, func(a shape.Attr) bool { return a.Name == name }) {
+			names = append(slices.Clip(names), name)
+		}
+	}
+	return names
 }
 
 func (b *Block) instanceAddr(inst *instances.Instance) resources.Address {
@@ -143,6 +147,7 @@ func (b *Block) Dep(ref *reference.Ref) cell.Dep {
 	if n := len(ref.Traversal); n > 2 {
 		name, _ = reference.StepName(ref.Traversal[n-1])
 	}
-	dep.Late = b.sh.Schema.Late(name) && !b.declares(name) || !b.rep.Known || len(b.sh.Schema.Type.Late) > 0 && (name == "" || b.sh.Schema.Field(name) == nil)
+	late := b.late()
+	dep.Late = slices.Contains(late, name) || !b.rep.Known || len(late) > 0 && (name == "" || b.sh.Schema.Field(name) == nil)
 	return dep
 }
