@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -100,5 +101,27 @@ func TestSparedKeepsOldDebts(t *testing.T) {
 	}
 	if got := len(next.owed[addr("b")]); got != 2 {
 		t.Errorf("%d debts: that of the second attempt is one of them", got)
+	}
+}
+
+// unreadable is a node whose files cannot be read.
+type unreadable struct{ host.Host }
+
+func (unreadable) Open(string) (host.File, error) { return nil, syscall.EIO }
+
+// TestSparedUnkept: what could not be kept was not changed.
+func TestSparedUnkept(t *testing.T) {
+	s := open(t, t.TempDir())
+	h := hosttest.New(t, "-- x --\nold\n")
+	r, _ := begin(t, s, "1")
+	owe(t, r)
+	if err := r.Op(t.Context(), addr("a"), unreadable{h}, host.Op{Kind: host.OpWrite, Name: "/x"}); !errors.Is(err, syscall.EIO) {
+		t.Fatalf("want %v, got %v", syscall.EIO, err)
+	}
+	if err := r.Ended(t.Context(), addr("a"), h, addr("b")); err != nil {
+		t.Fatal(err)
+	}
+	if next, _ := begin(t, s, "2"); len(next.Owed(addr("b"))) > 0 {
+		t.Error("a refresh is owed for nothing")
 	}
 }
