@@ -90,7 +90,12 @@ func meant(e hcl.Expression) string {
 			return " Without quotes this is one: `" + v.AsString() + "`."
 		}
 	case *hclsyntax.SplatExpr:
-		if t, diags := hcl.AbsTraversalForExpr(e.Source); !diags.HasErrors() {
+		t, diags := hcl.AbsTraversalForExpr(e.Source)
+		switch {
+		case diags.HasErrors():
+		case len(t) == 1:
+			return " A type names no resources: list them, or put them into a module."
+		default:
 			return " All instances are `" + Text(t) + "`."
 		}
 	}

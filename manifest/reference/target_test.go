@@ -56,6 +56,7 @@ func TestTargets(t *testing.T) {
 		{in: `"file.a"`, mistake: "`module.glusterfs`. Without quotes this is one: `file.a`."},
 		{in: `"file[\"a\"]"`, mistake: "Without quotes this is one: `file[\"a\"]`."},
 		{in: `file.a[*]`, mistake: "All instances are `file.a`."},
+		{in: `file.*`, mistake: "`module.glusterfs`. A type names no resources"},
 		{in: `null`, mistake: "Here stands a reference"},
 		{in: `[for x in [1] : file.a]`, mistake: "Here stands a reference"},
 	} {

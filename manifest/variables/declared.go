@@ -68,7 +68,7 @@ func (v *Variable) Value(r *cell.Run) cell.Result {
 	if !ok {
 		return cell.Failed()
 	}
-	def := v.fallback(r, t)
+	def := v.fallback(r, t, nullable)
 	res, at, given := v.Given(r)
 	if given && res.OK && !nullable && res.Val.IsKnown() && res.Val.IsNull() {
 		given = false
@@ -84,10 +84,6 @@ func (v *Variable) Value(r *cell.Run) cell.Result {
 		res, at = def, a.Range().Ptr()
 	}
 	if !res.OK || !def.OK {
-		return cell.Failed()
-	}
-	if !nullable && res.Val.IsKnown() && res.Val.IsNull() {
-		r.Errorf(at, "Wrong value for variable `"+v.Block.Label+"`", "It may not be null.")
 		return cell.Failed()
 	}
 	if sensitive {
@@ -117,7 +113,7 @@ func (v *Variable) missing(r *cell.Run) {
 }
 
 // fallback is the default of a variable. It is looked at also where it is not needed: a mistake in it waits for who needs it.
-func (v *Variable) fallback(r *cell.Run, t accepted) cell.Result {
+func (v *Variable) fallback(r *cell.Run, t accepted, nullable bool) cell.Result {
 	a := v.Block.Attr("default")
 	if a == nil {
 		return cell.Result{OK: true}
@@ -125,6 +121,10 @@ func (v *Variable) fallback(r *cell.Run, t accepted) cell.Result {
 	res := v.constant(r, a)
 	if res.OK {
 		res.Val, res.OK = v.conform(r, t, res.Val, a.Range().Ptr())
+	}
+	if res.OK && !nullable && res.Val.IsKnown() && res.Val.IsNull() {
+		r.Errorf(a.Range().Ptr(), "Wrong value for variable `"+v.Block.Label+"`", "It may not be null.")
+		return cell.Failed()
 	}
 	return res
 }
