@@ -136,6 +136,7 @@ func (p *pen) late() {
 	e := p.exec(p.one("echo 'a b'", "printf 'a b\\n'"))
 	e.always = true
 	stdout := e.reference(p.module) + ".stdout"
+	shown := "nonsensitive(" + stdout + ")" // the command may have been given a secret
 	var i *item
 	folders := p.folders
 	p.folders = folders[:1] // a folder cannot know what will be in it
@@ -144,10 +145,10 @@ func (p *pen) late() {
 		p.folders = folders
 		i, _ = p.file(attr{name: "content", value: template("said ${" + stdout + "}"), of: []*item{e}})
 	case 1:
-		i, _ = p.file(attr{name: "for_each", value: expr(`toset(split(" ", trimspace(` + stdout + `)))`), of: []*item{e}}, attr{name: "content", value: template("${each.key}\n")})
+		i, _ = p.file(attr{name: "for_each", value: expr(`toset(split(" ", trimspace(` + shown + `)))`), of: []*item{e}}, attr{name: "content", value: template("${each.key}\n")})
 		p.numbered(i, "${each.key}", "a", "b")
 	case 2:
-		i, _ = p.file(attr{name: "count", value: expr(`length(trimspace(` + stdout + `))`), of: []*item{e}}, attr{name: "content", value: template("${count.index}\n")})
+		i, _ = p.file(attr{name: "count", value: expr(`length(trimspace(` + shown + `))`), of: []*item{e}}, attr{name: "content", value: template("${count.index}\n")})
 		p.numbered(i, "${count.index}", "0", "1", "2")
 	case 3:
 		i, _ = p.file(attr{name: "when", value: expr(`trimspace(` + stdout + `) != "` + p.one("a b", "other") + `"`), of: []*item{e}}, attr{name: "content", value: "when\n"})
