@@ -152,10 +152,7 @@ func (r *Run) Ended(_ context.Context, a resources.Address, v host.View, spared 
 
 // spare strikes out what source owes targets since it began.
 func (r *Run) spare(source resources.Address, targets []resources.Address) error {
-	all := make([]record.Address, len(targets))
-	for i, target := range targets {
-		all[i] = record.AddressOf(target)
-	}
+	all := record.AddressesOf(targets)
 	r.mu.Lock()
 	owed := r.owed.Spare(source, all)
 	r.mu.Unlock()
@@ -179,10 +176,7 @@ const many = 1024
 
 // Divided strikes out what is owed to target, and notes it as owed to each of what target has become.
 func (r *Run) Divided(_ context.Context, target resources.Address, into []resources.Address) error {
-	all := make([]record.Address, len(into))
-	for i, a := range into {
-		all[i] = record.AddressOf(a)
-	}
+	all := record.AddressesOf(into)
 	r.mu.Lock()
 	owed := len(r.owed[target]) > 0
 	r.owed.Divide(target, all)
@@ -224,11 +218,10 @@ func (r *Run) Settled(ctx context.Context, target resources.Address) error {
 func (r *Run) Leave() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.log == nil {
+	l := r.end()
+	if l == nil {
 		return nil
 	}
-	l := r.log
-	r.log, r.failed = nil, errors.New("journal: closed")
 	return l.Close()
 }
 
@@ -236,14 +229,22 @@ func (r *Run) Leave() error {
 func (r *Run) Close() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.log == nil {
+	l := r.end()
+	if l == nil {
 		return nil
 	}
-	l := r.log
-	r.log, r.failed = nil, errors.New("journal: closed")
 	if !r.files.Open() {
 		// Without this record the next run has to read all of the journal: that it cannot be written is no failure.
 		_ = l.Append(context.Background(), record.Record{Closed: &record.Closed{Owed: r.owed.List()}})
 	}
 	return l.Close()
+}
+
+// end returns the log, into which nobody else writes any more; nil where none was begun, or it was ended before.
+func (r *Run) end() *record.Log {
+	l := r.log
+	if l != nil {
+		r.log, r.failed = nil, errors.New("journal: closed")
+	}
+	return l
 }

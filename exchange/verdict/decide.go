@@ -3,6 +3,7 @@
 package verdict
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -111,8 +112,8 @@ func lacks(v *view.View, n string, w record.Wait, a Asker) (why string, final bo
 			why = fmt.Sprintf("its run ended with %s = %.60s", w.Fact, f.Value)
 		case there && !fresh:
 			why = f.Stale + ", and " + why
-		case !there && lapsed(w.Fact, run) != "":
-			why = lapsed(w.Fact, run)
+		case !there:
+			why = cmp.Or(lapsed(w.Fact, run), why)
 		}
 		return because(why, run.Failed), count(v.RunRevision(n))
 	case there && f.Stale != "":

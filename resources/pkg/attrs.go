@@ -3,6 +3,7 @@ package pkg
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/nodeapply/apply/resources"
@@ -35,7 +36,7 @@ func (o *Options) UnmarshalAttr(v any) error {
 	var out Options
 	for _, e := range list {
 		if m, ok := e.(map[string]any); ok {
-			for _, key := range slices.Sorted(mapKeys(m)) {
+			for _, key := range slices.Sorted(maps.Keys(m)) {
 				var value resources.Scalar
 				if err := value.UnmarshalAttr(m[key]); err != nil {
 					return err
@@ -52,14 +53,4 @@ func (o *Options) UnmarshalAttr(v any) error {
 	}
 	*o = out
 	return nil
-}
-
-func mapKeys(m map[string]any) func(yield func(string) bool) {
-	return func(yield func(string) bool) {
-		for k := range m {
-			if !yield(k) {
-				return
-			}
-		}
-	}
 }

@@ -94,6 +94,15 @@ type Address struct {
 	Instance string `json:"i,omitempty"`
 }
 
+// AddressesOf are how they are written.
+func AddressesOf(all []resources.Address) []Address {
+	out := make([]Address, len(all))
+	for i, a := range all {
+		out[i] = AddressOf(a)
+	}
+	return out
+}
+
 // AddressOf is how a is written.
 func AddressOf(a resources.Address) Address {
 	return Address{a.Module, a.Type, []byte(a.Title), a.Instance}

@@ -13,7 +13,7 @@ import (
 func essence(name string) func([]byte) []byte {
 	switch {
 	case slices.Contains(Accounts, name):
-		return func(b []byte) []byte { return ordered(b, nil) }
+		return func(b []byte) []byte { return ordered(b, noKeys) }
 	case name == "/etc/hosts":
 		return func(b []byte) []byte { return ordered(b, hostKeys) }
 	case path.Base(name) == "authorized_keys":
@@ -23,6 +23,9 @@ func essence(name string) func([]byte) []byte {
 	}
 	return nil
 }
+
+// noKeys: no two lines of an account file are of one account.
+func noKeys([]byte) []string { return nil }
 
 // hostKeys are the names and the address of a line of /etc/hosts. Of two lines with one of them in common the first one counts.
 func hostKeys(line []byte) []string {
@@ -39,10 +42,6 @@ func publicKeys(line []byte) []string {
 // ordered sorts lines, but for those with a key in common: these stay in their order.
 func ordered(b []byte, keys func(line []byte) []string) []byte {
 	lines := slices.Collect(bytes.Lines(b))
-	if keys == nil {
-		slices.SortFunc(lines, bytes.Compare)
-		return slices.Concat(lines...)
-	}
 	before := make([]int, len(lines)) // how many lines each still waits for
 	after := make([][]int, len(lines))
 	last := map[string]int{}
