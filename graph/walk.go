@@ -23,6 +23,9 @@ type Visitor interface {
 // visit beside which there is no other.
 type Slot struct{ events chan<- event }
 
+// Alone says that there is no other visit beside this one: it would wait for others in vain.
+func (s Slot) Alone() bool { return s.events == nil }
+
 // Lend gives the slot to another visit.
 func (s Slot) Lend() {
 	if s.events != nil {

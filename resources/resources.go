@@ -175,7 +175,7 @@ type Member struct {
 // Waiter is a Resource whose Apply changes nothing on the node and only waits for others: an interrupt ends it at once.
 type Waiter interface{ Waits() }
 
-// Locker is a Resource whose Apply must not run beside others that name the same lock.
+// Locker is a Resource whose Apply must not run beside others that name the same lock. Of those that are ready the first declared is applied first.
 type Locker interface{ Locks() []string }
 
 // Limiter is a Resource that bounds how many nodes at a time change what is declared to be inside it.

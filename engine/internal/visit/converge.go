@@ -184,6 +184,10 @@ func (t *Visit) locked(ctx context.Context, after time.Duration, fn func(context
 	if !ok {
 		return t.within(ctx, after, fn)
 	}
+	if err := t.turns.Await(ctx, t.Slot, t.Vertex); err != nil {
+		return err
+	}
+	defer t.turns.Over(t.Vertex)
 	release, err := t.locks.Acquire(ctx, t.Slot, l.Locks())
 	if err != nil {
 		return err

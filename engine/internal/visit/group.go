@@ -16,11 +16,17 @@ type part struct {
 	timeout time.Duration
 }
 
-// Expect is told that an entry is ready to be visited: if it can be grouped, a transaction waits for it until it is Over. Who waits for a limit is not
-// waited for.
+// Expect is told that an entry is ready to be visited: if it can be grouped, a transaction waits for it until it is Over; else what is declared below it
+// and shares its locks does, so that the lines of a file stand, and accounts are numbered, as they are declared. Who waits for a limit is not waited for.
 func (w *Walk) Expect(v int, e *catalog.Entry) {
-	if _, ok := e.Resource.(resources.Grouper); ok && w.Host != nil && len(w.Catalog.Sections(v)) == 0 {
+	if w.Host == nil || len(w.Catalog.Sections(v)) > 0 {
+		return
+	}
+	switch r := e.Resource.(type) {
+	case resources.Grouper:
 		w.groups.Expect(e.Addr.Type, e)
+	case resources.Locker:
+		w.turns.Expect(v, r.Locks())
 	}
 }
 
@@ -28,6 +34,7 @@ func (w *Walk) Expect(v int, e *catalog.Entry) {
 func (w *Walk) Over(v int, e *catalog.Entry) {
 	w.Ahead.Forget(v)
 	w.groups.Ended(e.Addr.Type, e)
+	w.turns.Over(v)
 }
 
 // grouped makes the visit's change in one transaction with the others of its type that are ready.

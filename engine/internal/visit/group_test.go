@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -295,55 +294,3 @@ func TestWhoIsInALimit(t *testing.T) {
 		})
 	}
 }
-
-// TestLocked: what names the same lock is not changed at the same time, although each visit has a slot.
-func TestLocked(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var inside, most atomic.Int32
-		s := &scene{words: "predict"}
-		var entries []*catalog.Entry
-		for i := range 4 {
-			entries = append(entries, &catalog.Entry{Addr: address(fmt.Sprint(i)), Resource: &exclusive{inside: &inside, most: &most}})
-		}
-		w := &walker{Walk: newWalk(t, s, &stop.Stopper{}, entries, nil), skip: func(int) bool { return false }}
-		w.Host = node{scene: s}
-		defer w.Hands.Rest()
-		for v, e := range entries {
-			w.visits = append(w.visits, newVisit(w.Walk, v, e))
-		}
-		w.Catalog.Graph().Walk(t.Context(), 4, 10, w)
-		for _, vis := range w.visits {
-			if vis.Result.Outcome != report.Changed {
-				t.Errorf("%s: %s", vis.Entry.Addr, vis.Result.Outcome)
-			}
-		}
-		if most.Load() != 1 {
-			t.Errorf("%d at the same time", most.Load())
-		}
-	})
-}
-
-// exclusive takes a second, under a lock.
-type exclusive struct {
-	is           bool
-	inside, most *atomic.Int32
-}
-
-func (e *exclusive) Check(context.Context, host.View) (d resources.Diff, err error) {
-	if !e.is {
-		d.Compare("ensure", "absent", "present")
-	}
-	return d, nil
-}
-
-func (e *exclusive) Apply(context.Context, host.Host, resources.Diff) error {
-	if n := e.inside.Add(1); n > e.most.Load() {
-		e.most.Store(n)
-	}
-	time.Sleep(time.Second) // of the bubble
-	e.inside.Add(-1)
-	e.is = true
-	return nil
-}
-
-func (*exclusive) Locks() []string { return []string{"dpkg"} }

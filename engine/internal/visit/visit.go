@@ -45,6 +45,7 @@ type Walk struct {
 	Ahead    *ahead.Attempts[Finding]
 
 	locks  lock.Locks
+	turns  lock.Turns
 	groups batch.Batches[*catalog.Entry, part]
 	places places.Places
 }
