@@ -116,6 +116,7 @@ type Stat struct {
 	Rdev     uint64
 	ModTime  time.Time
 	Changed  time.Time // its content, owner, mode or name: nobody can set it
+	Planted  string    // Symlink: why no content is written in its place, where somebody else may have made it; else ""
 }
 
 // Meta is what of a file's owner and permissions is to be set; a nil part is left as it is.

@@ -281,6 +281,7 @@ func TestPlantedLinks(t *testing.T) {
 		"root's own link in such a folder": {"-- tmp/x -> /etc/victim --\n", made("/tmp/x", content("z"), links("follow"))},
 		"the source":                       {"-- tmp/s -> /etc/victim nobody:nobody --\n", made("/dir/x", source("/tmp/s"))},
 		"on the way":                       {"-- tmp/d -> /etc nobody:nobody --\n", made("/tmp/d/victim", content("z"))},
+		"content in its place":             {"-- tmp/x -> /etc/victim nobody:nobody --\n", made("/tmp/x", content("z"))},
 		"mode through a link":              {"-- tmp/x -> /etc/victim nobody:nobody --\n", made("/tmp/x", mode("0666"), links("follow"))},
 	}
 	for name, test := range tests {

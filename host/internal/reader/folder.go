@@ -36,7 +36,7 @@ func (f *folder) Lstat(base string) (host.Stat, error) {
 	if err := f.r.root.Answer(f.path + base); err != nil {
 		return host.Stat{}, f.r.Failed("stat", err)
 	}
-	st, err := lstatAt(f.fd, base)
+	st, err := f.r.lstatAt(f.fd, base, f.path+base)
 	return st, f.r.Failed("stat", err)
 }
 

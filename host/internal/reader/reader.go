@@ -45,10 +45,10 @@ func (r *Reader) lstat(name string) (host.Stat, error) {
 		return host.Stat{}, err
 	}
 	defer unix.Close(dir)
-	return lstatAt(dir, base)
+	return r.lstatAt(dir, base, name)
 }
 
-func lstatAt(dir int, base string) (host.Stat, error) {
+func (r *Reader) lstatAt(dir int, base, name string) (host.Stat, error) {
 	st, err := inode.Lstat(dir, base)
 	switch {
 	case err != nil:
@@ -56,7 +56,18 @@ func lstatAt(dir int, base string) (host.Stat, error) {
 	case st == nil:
 		return absent(dir), nil
 	}
-	return inode.StatOf(st), nil
+	return r.statOf(dir, st, name), nil
+}
+
+// statOf is what there is to be said of what is at name, in the folder dir.
+func (r *Reader) statOf(dir int, st *unix.Stat_t, name string) host.Stat {
+	is := inode.StatOf(st)
+	if is.Kind == host.Symlink {
+		if err := r.root.CheckLink(dir, st, name); err != nil {
+			is.Planted = r.Refused(err).Error()
+		}
+	}
+	return is
 }
 
 // absent is what there is to be said of a name in the folder dir at which nothing is.
@@ -94,7 +105,7 @@ func (r *Reader) openAt(dir int, base, name string) (*file, error) {
 		return nil, err
 	}
 	if inode.KindOf(st.Mode) != host.Regular {
-		return nil, &host.NotFileError{Name: name, Stat: inode.StatOf(&st)}
+		return nil, &host.NotFileError{Name: name, Stat: r.statOf(dir, &st, name)}
 	}
 	if err := r.root.CheckHardLinks(dir, &st, name); err != nil {
 		return nil, err

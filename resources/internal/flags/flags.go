@@ -12,9 +12,13 @@ import (
 	"github.com/nodeapply/apply/host"
 )
 
-// Changeable finds, before anything is tried, what flags of chattr(1) would keep op from being made of the file that is has been found as: an error, or nil.
+// Changeable finds, before anything is tried, what would keep op from being made of the file that is has been found as: an error, or nil. That are flags of
+// chattr(1), and where content is written a link that somebody else may have planted.
 // Where nothing is, it says that a new file or link can be made in an append-only folder, and a folder or what a command makes, which are renamed as they are made, cannot.
 func Changeable(r host.FileReader, is host.Stat, op host.Op) error {
+	if op.Kind == host.OpWrite && is.Planted != "" {
+		return errors.New(is.Planted)
+	}
 	folder := is.Folder
 	if is.Kind != host.Absent {
 		own, above, err := r.Flags(op.Name)

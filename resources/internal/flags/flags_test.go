@@ -14,7 +14,7 @@ import (
 
 // What a change is refused for is what it fails for when it is tried: the host's own tests say that.
 func TestChangeable(t *testing.T) {
-	h := hosttest.New(t, "-- d/a --\n-- d/free --\n-- log --\n-- shut/b --\n-- grows/c --\n-- full/sub/a --\n-- full/sub/z --\n-- full/l -> /d/a --\n-- links/l -> /d/a --\n")
+	h := hosttest.New(t, "-- d/a --\n-- d/free --\n-- log --\n-- shut/b --\n-- grows/c --\n-- full/sub/a --\n-- full/sub/z --\n-- full/l -> /d/a --\n-- links/l -> /d/a --\n-- tmp/ 1777 --\n-- tmp/l -> /d/a --\n")
 	h.Flag("i", "d/a", "shut", "full/sub/z")
 	h.Flag("a", "log", "grows")
 	const (
@@ -46,6 +46,9 @@ func TestChangeable(t *testing.T) {
 		"a folder with all":      {host.Op{Kind: host.OpRemove, Name: "/full", All: true}, "/full/sub/z" + no + "it is " + plus + "; nothing removed"},
 		"a folder of links":      {host.Op{Kind: host.OpRemove, Name: "/links", All: true}, ""},
 		"a file instead of it":   {host.Op{Kind: host.OpWrite, Name: "/full", All: true}, "/full/sub/z" + no + "it is " + plus + "; nothing removed"},
+		"through a link":         {host.Op{Kind: host.OpWrite, Name: "/links/l"}, ""},
+		"a planted link":         {host.Op{Kind: host.OpWrite, Name: "/tmp/l"}, "/tmp/l: refused: a link in a folder that others can write (owner 0)"},
+		"its removal":            {host.Op{Kind: host.OpRemove, Name: "/tmp/l"}, ""},
 		"a folder's own removal": {host.Op{Kind: host.OpRemove, Name: "/full"}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -61,7 +64,7 @@ func TestChangeable(t *testing.T) {
 			if diff := cmp.Diff(tc.want, got); diff != "" {
 				t.Errorf("-want +got\n%s", diff)
 			}
-			if err != nil && !errors.Is(err, unix.EPERM) {
+			if err != nil && is.Planted == "" && !errors.Is(err, unix.EPERM) {
 				t.Errorf("%v is not what the system says", err)
 			}
 		})
