@@ -102,6 +102,8 @@ func TestValidate(t *testing.T) {
 		"bad pattern":                        {made("/x", recurse, ignore("[")), "ignore: syntax error in pattern"},
 		"unknown links":                      {made("/x", links("both")), `links: want manage or follow, not "both"`},
 		"an owner that is none":              {made("/x", func(f *file.File) { f.Owner = "4294967295" }), "owner: 4294967295 is no number of an account: the largest is 4294967294"},
+		"an owner before the first":          {made("/x", func(f *file.File) { f.Owner = "-1" }), "owner: \"-1\" is no name of an account"},
+		"a group and more":                   {made("/x", func(f *file.File) { f.Group = "root:adm" }), "group: \"root:adm\" is no name of an account"},
 		"a group beyond all":                 {made("/x", func(f *file.File) { f.Group = "4294967296" }), "group: 4294967296 is no number of an account: the largest is 4294967294"},
 		"a mode that was set without a look": {made("/x", mode("rw")), `mode: want octal digits such as "0644", or symbols such as "u+x,g-w,a=rX"`},
 	}

@@ -33,8 +33,8 @@ func (f *File) Validate() error {
 	if f.Mode != "" {
 		check("mode", f.Mode.Check())
 	}
-	check("owner", accounts.CheckID(string(f.Owner)))
-	check("group", accounts.CheckID(string(f.Group)))
+	check("owner", accounts.CheckOwner(string(f.Owner)))
+	check("group", accounts.CheckOwner(string(f.Group)))
 	check("backup", f.Backup.Check())
 	require(slices.Contains([]string{"", "manage", follow}, f.Links), "links", "want manage or follow, not %q", f.Links)
 	f.validateContent(check, require)

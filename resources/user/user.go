@@ -95,13 +95,7 @@ func (u *User) Validate() error {
 	if u.UID != nil {
 		bad.Add("uid", accounts.CheckID(accounts.Number(*u.UID)))
 	}
-	switch {
-	case u.GID == "":
-	case accounts.IsNumber(string(u.GID)):
-		bad.Add("gid", accounts.CheckID(string(u.GID)))
-	default:
-		bad.Add("gid", accounts.CheckReference(string(u.GID)))
-	}
+	bad.Add("gid", accounts.CheckOwner(string(u.GID)))
 	for _, g := range u.Groups {
 		bad.Add("groups", accounts.CheckReference(g))
 	}

@@ -96,6 +96,14 @@ func CheckReference(name string) error {
 	return nil
 }
 
+// CheckOwner says whether s, where it is not empty, can be an account, by its name or its number.
+func CheckOwner(s string) error {
+	if s == "" || IsNumber(s) {
+		return CheckID(s)
+	}
+	return CheckReference(s)
+}
+
 // Number writes the number of an account.
 func Number(id uint32) string { return strconv.FormatUint(uint64(id), 10) }
 
