@@ -5,6 +5,7 @@ import (
 	"path"
 	"slices"
 
+	"github.com/nodeapply/apply/catalog/internal/duplicates"
 	"github.com/nodeapply/apply/catalog/internal/index"
 	"github.com/nodeapply/apply/catalog/internal/needs"
 	"github.com/nodeapply/apply/catalog/internal/order"
@@ -34,6 +35,17 @@ func (c *Catalog) Relations() []Relation { return c.relations }
 // Graph is the order among the entries. Vertices from len(Entries()) on are barriers, which stand for sets of entries.
 func (c *Catalog) Graph() *graph.Graph { return c.graph }
 
+// Clashes says which of the entries that a deferred one has become declare what another of them, or one that was known before, declares
+// differently. Two that become known only in the run, of different blocks, are not compared.
+func (c *Catalog) Clashes(bound []*Entry) []Problem {
+	return duplicates.Clashes(bound, func(id resources.Identity) *Entry {
+		if v, ok := c.owners[id]; ok && c.entries[v].Deferred == nil {
+			return c.entries[v]
+		}
+		return nil
+	})
+}
+
 // Find returns the vertices that an address stands for: an entry, all instances of a resource, everything in a module.
 func (c *Catalog) Find(a resources.Address) []int { return c.index.Find(a) }
 
@@ -47,13 +59,13 @@ func (c *Catalog) Instance(v int) (of int, a resources.Address, ok bool) {
 // With problems there is no catalog. Empty says of an address that stands for no entry whether the manifest declares it all the same
 // (count = 0, a module without resources); such a reference orders nothing.
 func New(entries []*Entry, relations []Relation, empty func(resources.Address) bool) (*Catalog, []Problem) {
-	b := &builder{empty: empty}
-	b.entries = b.merge(entries)
+	merged := duplicates.Merge(entries)
+	b := &builder{entries: merged.Entries, empty: empty, problems: merged.Problems}
 	addrs, known := make([]resources.Address, len(b.entries)), make([]resources.Resource, len(b.entries))
 	for v, e := range b.entries {
-		addrs[v], known[v] = e.Addr, e.known()
+		addrs[v], known[v] = e.Addr, e.Known()
 	}
-	b.index, b.needs = index.New(addrs, b.alias), needs.New(known, b.owners)
+	b.index, b.needs = index.New(addrs, merged.Alias), needs.New(known, merged.Owners)
 	b.order = order.New(len(b.entries), len(relations))
 	for v, e := range b.entries {
 		if e.Deferred != nil && e.Deferred.Repeated {
@@ -84,7 +96,7 @@ func New(entries []*Entry, relations []Relation, empty func(resources.Address) b
 		return nil, b.problems
 	}
 	if slices.ContainsFunc(c.entries, func(e *Entry) bool { return e.Deferred != nil }) {
-		c.owners = b.owners
+		c.owners = merged.Owners
 	}
 	c.survey()
 	return c, nil
@@ -92,8 +104,6 @@ func New(entries []*Entry, relations []Relation, empty func(resources.Address) b
 
 type builder struct {
 	entries  []*Entry
-	alias    map[resources.Address]resources.Address // of merged duplicates
-	owners   map[resources.Identity]int
 	index    *index.Index
 	order    *order.Order
 	needs    *needs.Needs

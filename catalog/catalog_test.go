@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 	"testing"
@@ -43,8 +44,8 @@ func ids(kind string, names ...string) (out []resources.Identity) {
 	return out
 }
 
-// entry declares t["name"], written "m:name" in a module m and "name[0]" as an instance.
-func entry(line int, name string, r *thing) *Entry {
+// declare declares t["name"], written "m:name" in a module m and "name[0]" as an instance.
+func declare(line int, name string, r *thing) *Entry {
 	return &Entry{Addr: addr(name), Resource: r, Pos: resources.Pos{File: "main.hcl", Line: int32(line)}}
 }
 
@@ -133,31 +134,31 @@ func TestEdges(t *testing.T) {
 		relations string
 		want      string
 	}{
-		{"explicit", []*Entry{entry(1, "a", &thing{}), entry(2, "b", &thing{}), entry(3, "c", &thing{})}, "c>a a~b", "a~b c>a"},
-		{"the same relation twice is one edge", []*Entry{entry(1, "a", &thing{}), entry(2, "b", &thing{})}, "a>b a>b", "a>b"},
-		{"all instances", []*Entry{entry(1, "a[0]", &thing{}), entry(2, "a[1]", &thing{}), entry(3, "b", &thing{})}, "a>b", "a[0]>b a[1]>b"},
-		{"one instance", []*Entry{entry(1, "a[0]", &thing{}), entry(2, "a[1]", &thing{}), entry(3, "b", &thing{})}, "a[1]>b", "a[1]>b"},
-		{"module to module", []*Entry{entry(1, "m:a", &thing{}), entry(2, "m:b", &thing{}), entry(3, "n:c", &thing{}), entry(4, "n:d", &thing{})}, "m:*~n:*", "ma~nc ma~nd mb~nc mb~nd"},
-		{"a reference to an empty set orders nothing", []*Entry{entry(1, "a", &thing{})}, "a>empty", ""},
-		{"nearest managed ancestor", []*Entry{entry(1, "x", path("/a/b/c/d")), entry(2, "y", path("/a")), entry(3, "z", path("/a/b"))}, "", "y>z z>x"},
-		{"the folder that is required is a mount point", []*Entry{entry(1, "dir", path("/data")),
-			entry(2, "f", &thing{provides: ids("path", "/data/f"), requires: []resources.Identity{{Kind: "path", Name: "/data", Nearest: true}}}),
-			entry(3, "m", &thing{provides: ids("mount", "/data"), requires: []resources.Identity{{Kind: "path", Name: "/data", Nearest: true}}})}, "", "dir>m m>f"},
-		{"a mount point comes before the folder it covers", []*Entry{entry(1, "dir", path("/data")), entry(2, "f", path("/data/f")),
-			entry(3, "m", &thing{provides: ids("mount", "/data"), requires: ids("path", "/data")})}, "", "dir>m m>f"},
-		{"what is to go goes after what is in it", []*Entry{entry(1, "x", gone("/a/b/c")), entry(2, "y", gone("/a")), entry(3, "z", path("/a/d")), entry(4, "stays", path("/"))}, "",
+		{"explicit", []*Entry{declare(1, "a", &thing{}), declare(2, "b", &thing{}), declare(3, "c", &thing{})}, "c>a a~b", "a~b c>a"},
+		{"the same relation twice is one edge", []*Entry{declare(1, "a", &thing{}), declare(2, "b", &thing{})}, "a>b a>b", "a>b"},
+		{"all instances", []*Entry{declare(1, "a[0]", &thing{}), declare(2, "a[1]", &thing{}), declare(3, "b", &thing{})}, "a>b", "a[0]>b a[1]>b"},
+		{"one instance", []*Entry{declare(1, "a[0]", &thing{}), declare(2, "a[1]", &thing{}), declare(3, "b", &thing{})}, "a[1]>b", "a[1]>b"},
+		{"module to module", []*Entry{declare(1, "m:a", &thing{}), declare(2, "m:b", &thing{}), declare(3, "n:c", &thing{}), declare(4, "n:d", &thing{})}, "m:*~n:*", "ma~nc ma~nd mb~nc mb~nd"},
+		{"a reference to an empty set orders nothing", []*Entry{declare(1, "a", &thing{})}, "a>empty", ""},
+		{"nearest managed ancestor", []*Entry{declare(1, "x", path("/a/b/c/d")), declare(2, "y", path("/a")), declare(3, "z", path("/a/b"))}, "", "y>z z>x"},
+		{"the folder that is required is a mount point", []*Entry{declare(1, "dir", path("/data")),
+			declare(2, "f", &thing{provides: ids("path", "/data/f"), requires: []resources.Identity{{Kind: "path", Name: "/data", Nearest: true}}}),
+			declare(3, "m", &thing{provides: ids("mount", "/data"), requires: []resources.Identity{{Kind: "path", Name: "/data", Nearest: true}}})}, "", "dir>m m>f"},
+		{"a mount point comes before the folder it covers", []*Entry{declare(1, "dir", path("/data")), declare(2, "f", path("/data/f")),
+			declare(3, "m", &thing{provides: ids("mount", "/data"), requires: ids("path", "/data")})}, "", "dir>m m>f"},
+		{"what is to go goes after what is in it", []*Entry{declare(1, "x", gone("/a/b/c")), declare(2, "y", gone("/a")), declare(3, "z", path("/a/d")), declare(4, "stays", path("/"))}, "",
 			"stays>y x>y y>z"},
-		{"unless it is told not to", []*Entry{entry(1, "x", gone("/a/b")), entry(2, "y", gone("/a"))}, "y>x", "y>x"},
-		{"mounts go from the inside out, before the folder between", []*Entry{entry(1, "x", unmounted("/a")), entry(2, "dir", path("/a/b")), entry(3, "y", unmounted("/a/b"))}, "", "x>dir y>dir y>x"},
-		{"which closes no cycle where that is told to be first", []*Entry{entry(1, "x", unmounted("/a")), entry(2, "dir", path("/a/b")), entry(3, "y", unmounted("/a/b"))}, "dir>y", "dir>y x>dir"},
-		{"all that is below a folder", []*Entry{entry(1, "x", &thing{provides: ids("path", "/a/dst"), requires: []resources.Identity{{Kind: "path", Name: "/a", Nearest: true, Below: true}}}),
-			entry(2, "y", path("/a/b")), entry(3, "z", path("/ab")), entry(4, "w", path("/a/c/d"))}, "", "w>x y>x"},
-		{"but not against an explicit edge", []*Entry{entry(1, "x", &thing{requires: []resources.Identity{{Kind: "path", Name: "/a", Below: true}}}), entry(2, "y", path("/a/b"))}, "x>y", "x>y"},
-		{"an explicit edge turns an automatic one round", []*Entry{entry(1, "x", path("/a/b")), entry(2, "y", path("/a"))}, "x>y", "x>y"},
-		{"a barrier turns an automatic edge round", []*Entry{entry(1, "m:x", path("/a/b")), entry(2, "m:w", &thing{}), entry(3, "y", path("/a"))}, "m:*>y", "mw>y mx>y"},
-		{"shared identities come before all who need them", []*Entry{entry(1, "p", needsRepos("p")), entry(2, "r", shared("r")), entry(3, "s", shared("s")), entry(4, "q", needsRepos("q"))}, "",
+		{"unless it is told not to", []*Entry{declare(1, "x", gone("/a/b")), declare(2, "y", gone("/a"))}, "y>x", "y>x"},
+		{"mounts go from the inside out, before the folder between", []*Entry{declare(1, "x", unmounted("/a")), declare(2, "dir", path("/a/b")), declare(3, "y", unmounted("/a/b"))}, "", "x>dir y>dir y>x"},
+		{"which closes no cycle where that is told to be first", []*Entry{declare(1, "x", unmounted("/a")), declare(2, "dir", path("/a/b")), declare(3, "y", unmounted("/a/b"))}, "dir>y", "dir>y x>dir"},
+		{"all that is below a folder", []*Entry{declare(1, "x", &thing{provides: ids("path", "/a/dst"), requires: []resources.Identity{{Kind: "path", Name: "/a", Nearest: true, Below: true}}}),
+			declare(2, "y", path("/a/b")), declare(3, "z", path("/ab")), declare(4, "w", path("/a/c/d"))}, "", "w>x y>x"},
+		{"but not against an explicit edge", []*Entry{declare(1, "x", &thing{requires: []resources.Identity{{Kind: "path", Name: "/a", Below: true}}}), declare(2, "y", path("/a/b"))}, "x>y", "x>y"},
+		{"an explicit edge turns an automatic one round", []*Entry{declare(1, "x", path("/a/b")), declare(2, "y", path("/a"))}, "x>y", "x>y"},
+		{"a barrier turns an automatic edge round", []*Entry{declare(1, "m:x", path("/a/b")), declare(2, "m:w", &thing{}), declare(3, "y", path("/a"))}, "m:*>y", "mw>y mx>y"},
+		{"shared identities come before all who need them", []*Entry{declare(1, "p", needsRepos("p")), declare(2, "r", shared("r")), declare(3, "s", shared("s")), declare(4, "q", needsRepos("q"))}, "",
 			"r>p r>q s>p s>q"},
-		{"but not against an explicit edge", []*Entry{entry(1, "p", needsRepos("p")), entry(2, "r", shared("r")), entry(3, "s", shared("s"))}, "p>r", "p>r s>p"},
+		{"but not against an explicit edge", []*Entry{declare(1, "p", needsRepos("p")), declare(2, "r", shared("r")), declare(3, "s", shared("s"))}, "p>r", "p>r s>p"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			c, problems := build(tc.entries, tc.relations)
@@ -179,48 +180,48 @@ func TestProblems(t *testing.T) {
 		relations string
 		want      []string // summary and detail
 	}{
-		{"undeclared, with a near one", []*Entry{entry(1, "nginx", &thing{})}, "nginx>ngnix",
+		{"undeclared, with a near one", []*Entry{declare(1, "nginx", &thing{})}, "nginx>ngnix",
 			[]string{"main.hcl:99 reference to undeclared resource: no t.ngnix is declared; did you mean `t.nginx`?"}},
-		{"undeclared, nothing near", []*Entry{entry(1, "nginx", &thing{})}, "nginx>postfix_main",
+		{"undeclared, nothing near", []*Entry{declare(1, "nginx", &thing{})}, "nginx>postfix_main",
 			[]string{"main.hcl:99 reference to undeclared resource: no t.postfix_main is declared."}},
 		{"against what is to go after what is in it", []*Entry{
-			entry(1, "x", &thing{Ensure: "absent", requires: []resources.Identity{{Kind: "path", Name: "/a", Nearest: true}}}), entry(2, "y", &thing{Ensure: "absent", provides: ids("path", "/a")}), entry(3, "c", &thing{})}, "y>c c>x",
+			declare(1, "x", &thing{Ensure: "absent", requires: []resources.Identity{{Kind: "path", Name: "/a", Nearest: true}}}), declare(2, "y", &thing{Ensure: "absent", provides: ids("path", "/a")}), declare(3, "c", &thing{})}, "y>c c>x",
 			[]string{"main.hcl:1 dependency cycle: t.x -> t.y -> t.c -> t.x: each would have to come before the next; remove one of these relations. Declared: t.y before t.c at main.hcl:99; t.c before t.x at main.hcl:99. By themselves: t.y is removed after t.x."}},
-		{"two cycles", []*Entry{entry(1, "a", &thing{}), entry(2, "b", &thing{}), entry(3, "c", &thing{}), entry(4, "d", &thing{})}, "a>b b>a c>d d>c",
+		{"two cycles", []*Entry{declare(1, "a", &thing{}), declare(2, "b", &thing{}), declare(3, "c", &thing{}), declare(4, "d", &thing{})}, "a>b b>a c>d d>c",
 			[]string{
 				"main.hcl:1 dependency cycle: t.a -> t.b -> t.a: each would have to come before the next; remove one of these relations. Declared: t.a before t.b at main.hcl:99; t.b before t.a at main.hcl:99.",
 				"main.hcl:3 dependency cycle: t.c -> t.d -> t.c: each would have to come before the next; remove one of these relations. Declared: t.c before t.d at main.hcl:99; t.d before t.c at main.hcl:99.",
 			}},
-		{"itself", []*Entry{entry(1, "a", &thing{}), entry(2, "m:b", &thing{}), entry(3, "m:c", &thing{})}, "a>a m:*>m:*", []string{
+		{"itself", []*Entry{declare(1, "a", &thing{}), declare(2, "m:b", &thing{}), declare(3, "m:c", &thing{})}, "a>a m:*>m:*", []string{
 			"main.hcl:99 dependency cycle: t.a would have to come before itself; remove this relation.",
 			"main.hcl:99 dependency cycle: module.m would have to come before itself; remove this relation.",
 		}},
 		{"a cycle of needs", []*Entry{
-			entry(1, "a", &thing{provides: ids("group", "a"), requires: ids("user", "b")}), entry(2, "b", &thing{provides: ids("user", "b"), requires: ids("group", "a")}),
+			declare(1, "a", &thing{provides: ids("group", "a"), requires: ids("user", "b")}), declare(2, "b", &thing{provides: ids("user", "b"), requires: ids("group", "a")}),
 		}, "", []string{"main.hcl:1 dependency cycle: t.a -> t.b -> t.a: each would have to come before the next; remove one of these relations. By themselves: t.a needs the user b; t.b needs the group a."}},
 		{"a cycle of a need and a relation", []*Entry{
-			entry(1, "a", &thing{provides: ids("path", "/a")}), entry(2, "b", &thing{requires: []resources.Identity{{Kind: "path", Name: "/a", Nearest: true}}}), entry(3, "c", &thing{}),
+			declare(1, "a", &thing{provides: ids("path", "/a")}), declare(2, "b", &thing{requires: []resources.Identity{{Kind: "path", Name: "/a", Nearest: true}}}), declare(3, "c", &thing{}),
 		}, "b>c c>a", []string{"main.hcl:1 dependency cycle: t.a -> t.b -> t.c -> t.a: each would have to come before the next; remove one of these relations. " +
 			"Declared: t.b before t.c at main.hcl:99; t.c before t.a at main.hcl:99. By themselves: t.b needs /a."}},
 		{"what is below a folder that it needs", []*Entry{
-			entry(1, "a", &thing{provides: ids("path", "/src/a")}), entry(2, "b", &thing{requires: []resources.Identity{{Kind: "path", Name: "/src", Below: true}}}), entry(3, "c", &thing{}),
+			declare(1, "a", &thing{provides: ids("path", "/src/a")}), declare(2, "b", &thing{requires: []resources.Identity{{Kind: "path", Name: "/src", Below: true}}}), declare(3, "c", &thing{}),
 		}, "b>c c>a", []string{"main.hcl:1 dependency cycle: t.a -> t.b -> t.c -> t.a: each would have to come before the next; remove one of these relations. " +
 			"Declared: t.b before t.c at main.hcl:99; t.c before t.a at main.hcl:99. By themselves: t.b needs the path /src."}},
 		{"needs what is removed", []*Entry{
-			entry(1, "a", &thing{Ensure: "absent", provides: ids("group", "a"), requires: ids("user", "a")}), entry(2, "b", &thing{provides: ids("user", "a"), requires: ids("group", "a")}),
+			declare(1, "a", &thing{Ensure: "absent", provides: ids("group", "a"), requires: ids("user", "a")}), declare(2, "b", &thing{provides: ids("user", "a"), requires: ids("group", "a")}),
 		}, "", []string{"main.hcl:1 needs what is removed: t.b at main.hcl:2 needs the group a, which t.a at main.hcl:1 removes. Only one of them can be what the node should have: change one of the two."}},
 		{"a cycle with what is removed after it", []*Entry{
-			entry(1, "a", &thing{Ensure: "absent", provides: ids("group", "a"), requires: ids("user", "a")}), entry(2, "b", &thing{provides: ids("user", "a")}),
+			declare(1, "a", &thing{Ensure: "absent", provides: ids("group", "a"), requires: ids("user", "a")}), declare(2, "b", &thing{provides: ids("user", "a")}),
 		}, "a>b", nil},
-		{"equal duplicates merge", []*Entry{entry(1, "a", owner("1")), entry(2, "b", owner("1")), entry(3, "c", &thing{})}, "b>c", nil},
-		{"one that names a thing twice", []*Entry{entry(1, "a", &thing{provides: append(ids("path", "/x"), ids("path", "/x")...)})}, "", nil},
-		{"different duplicates", []*Entry{entry(1, "a", owner("1")), entry(2, "b", owner("2"))}, "",
+		{"equal duplicates merge", []*Entry{declare(1, "a", owner("1")), declare(2, "b", owner("1")), declare(3, "c", &thing{})}, "b>c", nil},
+		{"one that names a thing twice", []*Entry{declare(1, "a", &thing{provides: append(ids("path", "/x"), ids("path", "/x")...)})}, "", nil},
+		{"different duplicates", []*Entry{declare(1, "a", owner("1")), declare(2, "b", owner("2"))}, "",
 			[]string{"main.hcl:2 conflicting declarations: t.a at main.hcl:1 and t.b at main.hcl:2 manage the same thing in different ways: they differ in mode; keep one of them."}},
-		{"the same address twice", []*Entry{entry(1, "a", owner("1")), entry(7, "a", owner("2"))}, "",
+		{"the same address twice", []*Entry{declare(1, "a", owner("1")), declare(7, "a", owner("2"))}, "",
 			[]string{"main.hcl:7 duplicate resource t.a: t.a is declared at main.hcl:1 already, and they differ in mode; keep one of them, or give one another title."}},
-		{"the same address twice, other guards", []*Entry{entry(1, "a", owner("1")), guarded(7, "a", owner("1"))}, "",
+		{"the same address twice, other guards", []*Entry{declare(1, "a", owner("1")), guarded(7, "a", owner("1"))}, "",
 			[]string{"main.hcl:7 duplicate resource t.a: t.a is declared at main.hcl:1 already, and they differ in unless, noop; keep one of them, or give one another title."}},
-		{"the same thing twice, other guards", []*Entry{entry(1, "a", owner("1")), guarded(7, "b", owner("1"))}, "",
+		{"the same thing twice, other guards", []*Entry{declare(1, "a", owner("1")), guarded(7, "b", owner("1"))}, "",
 			[]string{"main.hcl:7 conflicting declarations: t.a at main.hcl:1 and t.b at main.hcl:7 manage the same thing in different ways: they differ in unless, noop; keep one of them."}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -237,15 +238,44 @@ func TestProblems(t *testing.T) {
 }
 
 func guarded(line int, name string, r *thing) *Entry {
-	e := entry(line, name, r)
+	e := declare(line, name, r)
 	e.Unless, e.Noop = []string{"true"}, true
 	return e
 }
 
+func late(e *Entry) *Entry {
+	e.Deferred, e.Resource = &Deferred{Blank: e.Resource}, nil
+	return e
+}
+
+// said gives an entry places: those attributes are in the manifest, the others have their defaults.
+func said(e *Entry, attrs ...string) *Entry {
+	e.AttrPos = func(attr string) resources.Pos {
+		pos := e.Pos
+		if slices.Contains(attrs, attr) {
+			pos.Column = 3
+		}
+		return pos
+	}
+	return e
+}
+
+func TestMergedAddressStandsForTheFirst(t *testing.T) {
+	r := func() *thing { return &thing{Name: "x", provides: ids("path", "/x")} }
+	c, problems := build([]*Entry{declare(1, "a", r()), declare(2, "b", r()), declare(3, "c", &thing{}), declare(4, "d", &thing{})}, "b>c d>b")
+	if problems != nil {
+		t.Fatal(problems)
+	}
+	if diff := cmp.Diff("a>c d>a", edges(c)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// A block that waits for values of the run has its place in the order by what of it is known before.
 func TestLateBlocksHaveAutomaticEdges(t *testing.T) {
-	below := late(entry(1, "below", &thing{provides: ids("path", "/x/y"), requires: []resources.Identity{{Kind: "path", Name: "/x", Nearest: true}}}))
-	needs := entry(2, "needs", &thing{requires: ids("path", "/x/y")})
-	c, problems := build([]*Entry{below, needs, entry(3, "x", &thing{provides: ids("path", "/x")})}, "")
+	below := late(declare(1, "below", &thing{provides: ids("path", "/x/y"), requires: []resources.Identity{{Kind: "path", Name: "/x", Nearest: true}}}))
+	needs := declare(2, "needs", &thing{requires: ids("path", "/x/y")})
+	c, problems := build([]*Entry{below, needs, declare(3, "x", &thing{provides: ids("path", "/x")})}, "")
 	if problems != nil {
 		t.Fatal(problems)
 	}
@@ -262,10 +292,10 @@ func TestLateBlocksHaveAutomaticEdges(t *testing.T) {
 // What a late block manages is known by its title, unless the block gives it another name that is known in the run.
 func TestLateBlocksAreKnownByTheirTitles(t *testing.T) {
 	folder := func(attrs ...string) *Entry {
-		return late(said(entry(1, "folder", &thing{Name: "folder", provides: ids("path", "/x")}), attrs...))
+		return late(said(declare(1, "folder", &thing{Name: "folder", provides: ids("path", "/x")}), attrs...))
 	}
 	file := func() *Entry {
-		return entry(2, "file", &thing{requires: []resources.Identity{{Kind: "path", Name: "/x/y", Nearest: true}}})
+		return declare(2, "file", &thing{requires: []resources.Identity{{Kind: "path", Name: "/x/y", Nearest: true}}})
 	}
 	for _, tc := range []struct {
 		name    string
@@ -291,7 +321,7 @@ func TestRelationsBetweenSetsAreLinear(t *testing.T) {
 	const n = 20_000
 	var entries []*Entry
 	for i := range n {
-		entries = append(entries, entry(i+1, fmt.Sprintf("m:a%d", i), &thing{}), entry(i+1, fmt.Sprintf("n:b%d", i), &thing{}))
+		entries = append(entries, declare(i+1, fmt.Sprintf("m:a%d", i), &thing{}), declare(i+1, fmt.Sprintf("n:b%d", i), &thing{}))
 	}
 	c, problems := build(entries, "m:*>n:*")
 	if problems != nil {

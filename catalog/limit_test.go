@@ -22,7 +22,7 @@ func limited(decl, relations string) (*Catalog, []Problem) {
 	var entries []*Entry
 	for i, name := range strings.Fields(decl) {
 		title, off := strings.CutSuffix(name, "!")
-		e := entry(i+1, title, &thing{Name: title})
+		e := declare(i+1, title, &thing{Name: title})
 		e.Off, e.Awaits = off, strings.HasPrefix(e.Addr.Title, "w")
 		if strings.HasPrefix(title, "L") {
 			e.Resource = &narrow{thing{Name: title, provides: ids("limit", title)}}

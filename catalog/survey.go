@@ -48,7 +48,7 @@ func (c *Catalog) survey() {
 
 // Paths lists the paths that an entry provides, of a deferred one as far as they are known.
 func Paths(e *Entry) []string {
-	r, ok := e.known().(resources.Identified)
+	r, ok := e.Known().(resources.Identified)
 	if !ok {
 		return nil
 	}
@@ -75,7 +75,7 @@ func (b *builder) beside() map[int][]Beside {
 	}
 	out := map[int][]Beside{}
 	for v, e := range b.entries {
-		where := e.covers()
+		where := covers(e)
 		if where == "" {
 			continue
 		}
@@ -95,8 +95,8 @@ func (b *builder) beside() map[int][]Beside {
 }
 
 // covers is what the paths begin with that e touches and does not name, "" if it touches none.
-func (e *Entry) covers() string {
-	s, ok := e.known().(resources.Surveyor)
+func covers(e *Entry) string {
+	s, ok := e.Known().(resources.Surveyor)
 	switch {
 	case !ok:
 	case e.Deferred != nil && (e.Deferred.Repeated || e.Deferred.Unnamed): // it may be any of those

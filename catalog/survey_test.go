@@ -48,14 +48,14 @@ func TestBeside(t *testing.T) {
 		{name: "deferred by another", s: folder("/d"), begins: "/d/", late: "x", want: "n>l x>s, s before, l"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			l := late(entry(2, "l", &thing{Name: "l", provides: ids("path", "l")}))
+			l := late(declare(2, "l", &thing{Name: "l", provides: ids("path", "l")}))
 			l.Deferred.Needs, l.Deferred.Begins, l.Deferred.Unnamed = []resources.Address{addr("n")}, tc.begins, !tc.known
 			s := &Entry{Addr: addr("s"), Resource: tc.s}
 			if tc.late != "" {
 				late(s).Deferred.Unnamed = true
 				s.Deferred.Needs = []resources.Address{addr(tc.late)}
 			}
-			c, problems := build([]*Entry{s, l, entry(3, "n", &thing{}), entry(4, "x", &thing{})}, tc.relations)
+			c, problems := build([]*Entry{s, l, declare(3, "n", &thing{}), declare(4, "x", &thing{})}, tc.relations)
 			if problems != nil {
 				t.Fatal(problems)
 			}
@@ -75,12 +75,12 @@ func TestBeside(t *testing.T) {
 
 func TestSurvey(t *testing.T) {
 	s := &surveyor{thing: thing{provides: ids("path", "/etc")}}
-	off := entry(4, "d", &thing{provides: ids("path", "/etc/b")})
+	off := declare(4, "d", &thing{provides: ids("path", "/etc/b")})
 	off.Off = true
 	entries := []*Entry{
 		{Addr: addr("a"), Resource: s},
-		entry(2, "b", &thing{provides: ids("path", "/etc/c")}),
-		entry(3, "c", &thing{provides: ids("user", "/etc/a")}),
+		declare(2, "b", &thing{provides: ids("path", "/etc/c")}),
+		declare(3, "c", &thing{provides: ids("user", "/etc/a")}),
 		off,
 	}
 	c, problems := New(entries, nil, nil)

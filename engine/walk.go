@@ -243,11 +243,7 @@ func (w *walk) skip(ctx context.Context, st *fate.Fate, e *catalog.Entry) {
 
 // willNotCome tells a resource that stands for something to others that it is not going to be changed in this run, because of another.
 func (w *walk) willNotCome(ctx context.Context, e *catalog.Entry, res *report.Result, because string) {
-	r := e.Resource
-	if e.Deferred != nil {
-		r = e.Deferred.Blank
-	}
-	if s, ok := r.(resources.Skipper); ok && w.predicted != nil {
+	if s, ok := e.Known().(resources.Skipper); ok && w.predicted != nil {
 		if err := s.Skip(ctx, w.host, because); err != nil {
 			res.Warnings = append(res.Warnings, w.redact.Text(err.Error()))
 		}
