@@ -8,6 +8,7 @@ import (
 	"github.com/nodeapply/apply/manifest/diag"
 	"github.com/nodeapply/apply/manifest/internal/cell"
 	"github.com/nodeapply/apply/manifest/internal/instances"
+	"github.com/nodeapply/apply/manifest/internal/preview"
 	"github.com/nodeapply/apply/manifest/internal/scope"
 	"github.com/nodeapply/apply/manifest/internal/shape"
 	"github.com/nodeapply/apply/resources"
@@ -18,7 +19,7 @@ func (b *Block) deferred(r *cell.Run, inst *instances.Instance, used cell.Deps, 
 	return &catalog.Deferred{
 		Blank:   blank,
 		Needs:   used.Late(),
-		Preview: b.preview(r, inst, used),
+		Preview: preview.Changes(r, b.in.Scope, b.sh, inst.Vars(), used),
 		Bind: func(ctx context.Context, late catalog.Values) ([]*catalog.Entry, error) {
 			return b.bind(ctx, late, list)
 		},
