@@ -4,7 +4,9 @@ package calls
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"maps"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -29,6 +31,20 @@ type Place struct{ Dir, Shown, Within string }
 // Holds says whether name is in the folder that cannot be left, or there is none.
 func (p Place) Holds(name string) bool {
 	return p.Within == "" || name == p.Within || strings.HasPrefix(name, p.Within+"/")
+}
+
+// Confine refuses a value with a path that begins in the folder and leads out of it: what is in a repository names nothing beside its own revision.
+func (p Place) Confine(v cty.Value) error {
+	return cty.Walk(v, func(_ cty.Path, v cty.Value) (bool, error) {
+		if !v.IsKnown() || v.IsNull() || v.Type() != cty.String {
+			return true, nil
+		}
+		name := strings.TrimPrefix(v.AsString(), "file://")
+		if p.Holds(name) && !p.Holds(path.Clean(name)) {
+			return false, fmt.Errorf("%s: leads out of what the module is from, %s", name, p.Within)
+		}
+		return true, nil
+	})
 }
 
 // Called is the module that a block calls; Module is nil if it could not be read.

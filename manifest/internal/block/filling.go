@@ -138,11 +138,14 @@ func (f *filling) attr(i int) {
 		}
 		return
 	}
-	if err := f.b.in.inside(a.Name, v); err != nil {
-		f.wrong(a, err)
-		return
+	var err error
+	if a.Name == "source" {
+		err = f.b.in.Place.Confine(v)
 	}
-	if err := a.Field.Set(f.res, v); err != nil {
+	if err == nil {
+		err = a.Field.Set(f.res, v)
+	}
+	if err != nil {
 		f.wrong(a, err)
 	}
 }
