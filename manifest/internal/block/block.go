@@ -13,6 +13,7 @@ import (
 	"github.com/nodeapply/apply/manifest/diag"
 	"github.com/nodeapply/apply/manifest/internal/cell"
 	"github.com/nodeapply/apply/manifest/internal/instances"
+	"github.com/nodeapply/apply/manifest/internal/late"
 	"github.com/nodeapply/apply/manifest/internal/metaparams"
 	"github.com/nodeapply/apply/manifest/internal/scope"
 	"github.com/nodeapply/apply/manifest/internal/shape"
@@ -24,14 +25,8 @@ import (
 type Host interface {
 	// Secret is told every sensitive value that is met.
 	Secret(v cty.Value)
-	// Again evaluates in the run, one at a time and within bounds.
-	Again(ctx context.Context, late catalog.Values, do func(*cell.Run)) error
-	// Ungiven is Again with unknown values in the place of those that the run did not give. It says whose these are where do finds no mistake then.
-	Ungiven(ctx context.Context, late catalog.Values, do func(*cell.Run)) ([]resources.Address, error)
-	// Clashes says what of entries that are bound in the run contradicts others.
-	Clashes(bound []*catalog.Entry) hcl.Diagnostics
-	// Explain gives mistakes their text and excerpts, without secrets.
-	Explain(found hcl.Diagnostics) diag.List
+	// Clashes says what of entries that are bound in the run contradicts others: a [diag.List], nil if nothing does.
+	Clashes(ctx context.Context, bound []*catalog.Entry) error
 }
 
 // Module is one instance of a module, in which blocks stand.
@@ -40,6 +35,7 @@ type Module struct {
 	Addr  string // "module.a", "" for the root
 	Place calls.Place
 	Scope *scope.Scope
+	Late  *late.Evaluator
 	// Inherited are the metaparameters of the calls around.
 	Inherited func(*cell.Run) metaparams.Values
 	// Origins lists what values that are made of references were made of, through locals and the inputs of modules.
@@ -125,9 +121,15 @@ func (b *Block) Emit(r *cell.Run, entries []*catalog.Entry) ([]*catalog.Entry, c
 
 // blank is an entry that holds only what every entry of the block has.
 func (b *Block) blank(inst *instances.Instance) *catalog.Entry {
-	e := &catalog.Entry{Addr: b.addr, Pos: diag.Pos(b.sh.Block.Header), Awaits: b.sh.Schema.Type.Awaits, AttrPos: b.attrPos, Origins: b.origins}
-	e.Addr.Instance = inst.Suffix()
-	return e
+	return &catalog.Entry{
+		Addr: b.instanceAddr(inst), Pos: diag.Pos(b.sh.Block.Header), Awaits: b.sh.Schema.Type.Awaits, AttrPos: b.attrPos, Origins: b.origins,
+	}
+}
+
+func (b *Block) instanceAddr(inst *instances.Instance) resources.Address {
+	addr := b.addr
+	addr.Instance = inst.Suffix()
+	return addr
 }
 
 // Name says that a relation names an instance of the block. Where only the run knows what instances there are, that there is none such is found then.

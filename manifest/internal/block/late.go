@@ -2,6 +2,7 @@ package block
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/nodeapply/apply/catalog"
@@ -20,8 +21,8 @@ func (b *Block) deferred(r *cell.Run, inst *instances.Instance, used cell.Deps, 
 		Blank:   blank,
 		Needs:   used.Late(),
 		Preview: preview.Changes(r, b.in.Scope, b.sh, inst.Vars(), used),
-		Bind: func(ctx context.Context, late catalog.Values) ([]*catalog.Entry, error) {
-			return b.bind(ctx, late, list)
+		Bind: func(ctx context.Context, values catalog.Values) ([]*catalog.Entry, error) {
+			return b.bind(ctx, values, list)
 		},
 	}
 }
@@ -57,48 +58,31 @@ func (b *Block) deferredGroup(r *cell.Run, rep scope.Repetition) (*catalog.Entry
 }
 
 // bind evaluates instances anew with the values of the run.
-func (b *Block) bind(ctx context.Context, late catalog.Values, list lister) ([]*catalog.Entry, error) {
-	host := b.in.Host
+func (b *Block) bind(ctx context.Context, values catalog.Values, list lister) ([]*catalog.Entry, error) {
 	var out []*catalog.Entry
 	var made []*instances.Instance
-	var found diag.List
-	clash := false
-	err := host.Again(ctx, late, func(r *cell.Run) {
-		made = list(r)
+	err := b.in.Late.Eval(ctx, values, func(r *cell.Run) error {
+		out, made = nil, list(r)
 		for _, inst := range made {
 			e, used := b.entry(r, inst)
-			if e.Deferred != nil {
+			if e.Deferred != nil && !r.Blind {
 				r.Errorf(&b.sh.Block.Header, "Not known", "A value is not known: %s did not run.", used)
 			}
 			out = append(out, e)
 		}
-		if !r.Diags.HasErrors() {
-			clashes := host.Clashes(out)
-			clash = len(clashes) > 0
-			r.Diags = append(r.Diags, clashes...)
-		}
-		found = host.Explain(r.Diags)
+		return nil
 	})
+	if err == nil {
+		err = b.in.Host.Clashes(ctx, out)
+	}
+	var found diag.List
 	switch {
-	case err != nil:
-		return nil, err
-	case !found.HasErrors():
-		return append(out, b.missing(made)...), nil
-	case clash:
+	case errors.As(err, &found):
 		return nil, mistaken(found)
-	}
-	ungiven, err := host.Ungiven(ctx, late, func(r *cell.Run) {
-		for _, inst := range list(r) {
-			b.entry(r, inst)
-		}
-	})
-	switch {
 	case err != nil:
 		return nil, err
-	case len(ungiven) > 0:
-		return nil, &catalog.NotGiven{From: ungiven}
 	}
-	return nil, mistaken(found)
+	return append(out, b.missing(made)...), nil
 }
 
 // missing are entries, which fail, for the instances that relations name and that the run did not make.

@@ -11,7 +11,6 @@ import (
 	"github.com/nodeapply/apply/manifest/internal/instances"
 	"github.com/nodeapply/apply/manifest/internal/shape"
 	"github.com/nodeapply/apply/manifest/reference"
-	"github.com/nodeapply/apply/resources"
 )
 
 // value is the resource as expressions see it: its attributes as declared, its defaults, its late values; for all instances.
@@ -125,12 +124,6 @@ func (b *Block) late() []string {
 		}
 	}
 	return names
-}
-
-func (b *Block) instanceAddr(inst *instances.Instance) resources.Address {
-	addr := b.addr
-	addr.Instance = inst.Suffix()
-	return addr
 }
 
 // Value is what expressions see: the resource, all its instances.

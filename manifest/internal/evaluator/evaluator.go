@@ -2,7 +2,10 @@
 package evaluator
 
 import (
+	"context"
+
 	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/function"
 
 	"github.com/nodeapply/apply/catalog"
@@ -12,6 +15,7 @@ import (
 	"github.com/nodeapply/apply/manifest/funcs"
 	"github.com/nodeapply/apply/manifest/internal/cell"
 	"github.com/nodeapply/apply/manifest/internal/facts"
+	"github.com/nodeapply/apply/manifest/internal/late"
 	"github.com/nodeapply/apply/manifest/internal/secrets"
 	"github.com/nodeapply/apply/manifest/internal/shape"
 	"github.com/nodeapply/apply/manifest/limits"
@@ -46,6 +50,7 @@ type Evaluator struct {
 	related   []related
 	diags     hcl.Diagnostics
 	built     *catalog.Catalog // nil while compiling
+	late      late.Evaluator   // afterwards
 }
 
 // New returns the Evaluator of an input.
@@ -53,6 +58,7 @@ func New(in Input) *Evaluator {
 	return &Evaluator{
 		Input: in, shapes: map[*syntax.Block]*shape.Shape{}, functions: map[string]map[string]function.Function{}, instances: map[string]*module{},
 		declared: map[string]bool{},
+		late:     late.Evaluator{Watch: in.Watch, Explain: func(found hcl.Diagnostics) diag.List { return diag.From(found, in.Files, in.Secrets.Redact) }},
 	}
 }
 
@@ -74,6 +80,11 @@ func (e *Evaluator) Catalog() (*catalog.Catalog, hcl.Diagnostics) {
 	return cat, append(e.diags, FromProblems(problems)...)
 }
 
+// Clashes says what of entries that are bound in the run contradicts others: a [diag.List], nil if nothing does.
+func (e *Evaluator) Clashes(ctx context.Context, bound []*catalog.Entry) error {
+	return e.late.Mistakes(ctx, FromProblems(e.built.Clashes(bound)))
+}
+
 // FromProblems turns what the catalog found into mistakes of the manifest.
 func FromProblems(problems []catalog.Problem) hcl.Diagnostics {
 	var diags hcl.Diagnostics
@@ -87,6 +98,9 @@ func FromProblems(problems []catalog.Problem) hcl.Diagnostics {
 	}
 	return diags
 }
+
+// Secret remembers a sensitive value.
+func (e *Evaluator) Secret(v cty.Value) { e.Secrets.Add(v) }
 
 func (e *Evaluator) errorf(at *hcl.Range, summary, detail string, args ...any) {
 	e.diags = append(e.diags, diag.Errorf(at, summary, detail, args...))

@@ -75,7 +75,7 @@ func (e *Evaluator) newModule(decl *syntax.Module, at calls.Place, from *caller)
 	for name, b := range decl.Outputs {
 		m.outputs[name] = cell.New(out+name, &b.Header, func(r *cell.Run) cell.Result { return m.output(r, b) })
 	}
-	home := &block.Module{Host: e, Addr: m.addr, Place: m.place, Scope: m.names, Inherited: m.inherited, Origins: m.origins.Of}
+	home := &block.Module{Host: e, Addr: m.addr, Place: m.place, Scope: m.names, Late: &e.late, Inherited: m.inherited, Origins: m.origins.Of}
 	for _, b := range decl.Body {
 		if b.Kind == "module" {
 			m.calls[b.Label] = e.newCall(m, b)

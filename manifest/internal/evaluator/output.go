@@ -26,7 +26,7 @@ type Output struct {
 	// Value is nil, bool, float64, json.Number (where a float64 is another number), string, []any or map[string]any.
 	Value any
 	// Late, if not nil, gives the value when the run has ended: it uses what only the run gives.
-	Late func(ctx context.Context, late catalog.Values) (any, error)
+	Late func(ctx context.Context, values catalog.Values) (any, error)
 }
 
 // output computes a module's output.
@@ -66,7 +66,7 @@ func (m *module) rootOutputs(r *cell.Run) []Output {
 				r.Errorf(b.Attr("value").Range().Ptr(), "Wrong value for `value`", "%s.", diag.Sentence(err.Error()))
 			}
 		} else {
-			o.Late = func(ctx context.Context, late catalog.Values) (any, error) { return m.e.lateOutput(ctx, c, late) }
+			o.Late = func(ctx context.Context, values catalog.Values) (any, error) { return m.e.lateOutput(ctx, c, values) }
 		}
 		out = append(out, o)
 	}
@@ -82,26 +82,18 @@ func named(deps cell.Deps) string {
 	return strings.Join(names, ", ")
 }
 
-// lateOutput computes an output when the run has ended. Where that fails for want of values that the run did not give, the error says whose.
-func (e *Evaluator) lateOutput(ctx context.Context, out *cell.Cell, late catalog.Values) (value any, problem error) {
-	err := e.Again(ctx, late, func(r *cell.Run) {
+// lateOutput computes an output when the run has ended.
+func (e *Evaluator) lateOutput(ctx context.Context, out *cell.Cell, values catalog.Values) (value any, err error) {
+	err = e.late.Eval(ctx, values, func(r *cell.Run) (err error) {
 		res := r.Get(out)
-		found := e.Explain(r.Diags)
-		switch {
-		case found.HasErrors():
-			problem = found
-		case !res.OK || !decode.Known(res.Val):
-			problem = errors.New(cmp.Or(res.Deps.String(), named(res.Deps)) + " did not run")
-		default:
-			value, problem = decode.Exact(decode.Bare(res.Val))
+		if !res.OK || !decode.Known(res.Val) {
+			return errors.New(cmp.Or(res.Deps.String(), named(res.Deps)) + " did not run")
 		}
+		value, err = decode.Exact(decode.Bare(res.Val))
+		return err
 	})
-	if err != nil || problem == nil {
-		return value, err
+	if err != nil {
+		return nil, err
 	}
-	ungiven, err := e.Ungiven(ctx, late, func(r *cell.Run) { r.Get(out) })
-	if len(ungiven) > 0 {
-		problem = &catalog.NotGiven{From: ungiven}
-	}
-	return nil, cmp.Or(err, problem)
+	return value, nil
 }
