@@ -9,13 +9,13 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/catalog/selection"
 	"github.com/nodeapply/apply/engine/internal/attempt"
 	"github.com/nodeapply/apply/engine/internal/debts"
+	"github.com/nodeapply/apply/engine/internal/events"
 	"github.com/nodeapply/apply/engine/internal/late"
 	"github.com/nodeapply/apply/engine/internal/redact"
 	"github.com/nodeapply/apply/engine/internal/stop"
@@ -149,7 +149,7 @@ type run struct {
 	started  time.Time
 	stop     stop.Stopper
 	hands    attempt.Hands
-	emit     sync.Mutex // one event at a time
+	events   events.Serial
 }
 
 func newRun(c *catalog.Catalog, v host.View, h host.Host, o Options) (*run, error) {
@@ -162,17 +162,11 @@ func newRun(c *catalog.Catalog, v host.View, h host.Host, o Options) (*run, erro
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	if o.Scrub == nil {
-		o.Scrub = func(s string) string { return s }
-	}
-	if o.ScrubOutput == nil {
-		o.ScrubOutput = o.Scrub
-	}
 	r := &run{cat: c, view: v, host: h, opts: o, debts: o.Owed, started: time.Now(), hands: attempt.NewHands()}
 	if o.Owed == nil && o.Recorder != nil {
 		r.debts = o.Recorder.Owed
 	}
-	r.redact = redact.Redactor{Text: o.Scrub, Output: o.ScrubOutput}
+	r.redact, r.events.To = redact.New(o.Scrub, o.ScrubOutput), o.Events
 	r.stop.Interrupt = o.Stop
 	var err error
 	r.selected, err = selection.Of(c, o.Choice)
@@ -188,14 +182,4 @@ func flying() int { return min(1024, host.OpenFiles()/8) }
 // unselected says that v is an entry that the run leaves out.
 func (r *run) unselected(v int) bool {
 	return v < len(r.cat.Entries()) && !r.selected.Has(v)
-}
-
-// running tells the printers at what a resource is.
-func (r *run) running(a resources.Address, what string) {
-	if r.opts.Events == nil {
-		return
-	}
-	r.emit.Lock()
-	defer r.emit.Unlock()
-	r.opts.Events.Running(a, what)
 }

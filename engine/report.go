@@ -21,9 +21,7 @@ func (r *run) begin(mode report.Mode) {
 		Run: r.opts.Run, Node: r.opts.Node, Mode: mode, Manifest: r.opts.Manifest, Commit: r.opts.Commit, Dirty: r.opts.Dirty,
 		Started: r.started, Resources: n,
 	}
-	if r.opts.Events != nil {
-		r.opts.Events.Begin(r.report)
-	}
+	r.events.Begin(r.report)
 }
 
 // finish gathers the results of the last walk in declaration order.
@@ -45,9 +43,7 @@ func (r *run) finish(ctx context.Context, w *walk) *report.Report {
 	}
 	r.outputs(ctx)
 	r.report.DurationMS = millis(time.Since(r.started))
-	if r.opts.Events != nil {
-		r.opts.Events.End(r.report)
-	}
+	r.events.End(r.report)
 	return r.report
 }
 

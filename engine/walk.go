@@ -36,7 +36,7 @@ type walk struct {
 func (r *run) newWalk(predicted *walk) *walk {
 	w := &walk{run: r, predicted: predicted, fates: fate.New(r.cat)}
 	w.visits = visit.Walk{
-		Catalog: r.cat, View: r.view, Recorder: r.opts.Recorder, Drifted: r.opts.Drifted, Running: r.running, Redact: r.redact, Log: r.opts.Log,
+		Catalog: r.cat, View: r.view, Recorder: r.opts.Recorder, Drifted: r.opts.Drifted, Running: r.events.Running, Redact: r.redact, Log: r.opts.Log,
 		Timeout: r.opts.Timeout, Strict: r.opts.Strict, Stop: &r.stop, Hands: r.hands,
 	}
 	w.survey = survey.Survey{Catalog: r.cat, Predicting: predicted == nil, Late: r.late.Lookup, Given: w.given}
@@ -215,17 +215,12 @@ func (w *walk) Done(v int) {
 
 // announce tells the printers of results; of those that are only a prediction, that they were looked at.
 func (w *walk) announce(results []*report.Result) {
-	if w.opts.Events == nil {
-		return
-	}
 	for _, res := range results {
 		if w.host != nil && w.predicted == nil {
-			w.running(res.Address, "")
-			continue
+			w.events.Running(res.Address, "")
+		} else {
+			w.events.Ended(res)
 		}
-		w.emit.Lock()
-		w.opts.Events.Ended(res)
-		w.emit.Unlock()
 	}
 }
 

@@ -19,6 +19,17 @@ type Redactor struct {
 	Output func(string) string // of the output of commands, which may be cut and wrapped
 }
 
+// New returns the Redactor by two functions: without text nothing is sensitive, without output it is text.
+func New(text, output func(string) string) Redactor {
+	if text == nil {
+		text = func(s string) string { return s }
+	}
+	if output == nil {
+		output = text
+	}
+	return Redactor{text, output}
+}
+
 // Texts redacts each text.
 func (r Redactor) Texts(texts []string) []string {
 	var out []string

@@ -99,3 +99,23 @@ func TestError(t *testing.T) {
 		t.Errorf("an entry without attributes' places: got %s", got)
 	}
 }
+
+func TestNew(t *testing.T) {
+	mark := func(with string) func(string) string { return func(s string) string { return with + s } }
+	for _, tc := range []struct {
+		name         string
+		text, output func(string) string
+		want         string
+	}{
+		{"nothing is sensitive", nil, nil, "x x"},
+		{"output as any text", mark("-"), nil, "-x -x"},
+		{"output by itself", mark("-"), mark("+"), "-x +x"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r := New(tc.text, tc.output)
+			if diff := cmp.Diff(tc.want, r.Text("x")+" "+r.Output("x")); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
