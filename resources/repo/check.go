@@ -42,16 +42,13 @@ func (r *Repo) Check(_ context.Context, v host.View) (resources.Diff, error) {
 		return resources.Diff{}, err
 	}
 	var d resources.Diff
-	change := func(attr, from, to string) {
-		d.Changes = append(d.Changes, resources.Change{Attr: attr, From: from, To: to})
-	}
 	switch {
 	case r.Ensure == absent && (e.There || e.Legacy != ""):
-		change("ensure", present, absent)
+		d.Compare("ensure", present, absent)
 	case r.Ensure == present && e.Legacy != "":
-		change("ensure", "in one-line form in "+e.Legacy, present)
+		d.Compare("ensure", "in one-line form in "+e.Legacy, present)
 	case r.Ensure == present && !e.There:
-		change("ensure", absent, present)
+		d.Compare("ensure", absent, present)
 	}
 	if r.Ensure == present {
 		if err := r.complete(f, e); err != nil {
@@ -67,7 +64,7 @@ func (r *Repo) Check(_ context.Context, v host.View) (resources.Diff, error) {
 				to = absent
 			}
 			if there != wanted || from != to {
-				change(a.attr, from, to)
+				d.Changes = append(d.Changes, resources.Change{Attr: a.attr, From: from, To: to})
 			}
 		}
 	}
@@ -76,9 +73,7 @@ func (r *Repo) Check(_ context.Context, v host.View) (resources.Diff, error) {
 		if err != nil {
 			return resources.Diff{}, err
 		}
-		if from != to {
-			change("pin", from, to)
-		}
+		d.Compare("pin", from, to)
 	}
 	return d, r.changeable(v, e, d)
 }
