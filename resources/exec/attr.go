@@ -6,133 +6,16 @@ import (
 	"maps"
 	"math"
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/exec/internal/command"
 )
 
 // Command is a line for the shell, or a program with its arguments.
-type Command struct {
-	Line string
-	Args []string // set: no shell
-}
-
-// UnmarshalAttr accepts a string (a shell line) or a list of strings (a program and its arguments).
-func (c *Command) UnmarshalAttr(v any) error {
-	if line, ok := v.(string); ok {
-		*c = Command{Line: line}
-		return nil
-	}
-	var args resources.Strings
-	if _, ok := v.([]any); !ok || args.UnmarshalAttr(v) != nil {
-		return errors.New("want a string (a shell line) or a list of strings (a program and its arguments)")
-	}
-	*c = Command{Args: args}
-	if len(args) == 0 {
-		return errors.New("an empty list names no program")
-	}
-	return nil
-}
-
-// MarshalAttr returns the line, or the list.
-func (c Command) MarshalAttr() any {
-	if c.Args != nil {
-		return c.Args
-	}
-	if c.Line == "" {
-		return nil
-	}
-	return c.Line
-}
-
-// String is the command as one would type it.
-func (c Command) String() string {
-	if c.Args == nil {
-		return c.Line
-	}
-	words := make([]string, len(c.Args))
-	for i, arg := range c.Args {
-		words[i] = quote(arg)
-	}
-	return strings.Join(words, " ")
-}
-
-func (c Command) empty() bool { return c.Args == nil && c.Line == "" }
-
-// argv is what is really started.
-func (c Command) argv() []string {
-	if c.Args == nil {
-		return []string{"/bin/sh", "-c", c.Line}
-	}
-	return c.Args
-}
-
-// words splits the command as far as that can be done without a shell.
-func (c Command) words() []string {
-	if c.Args != nil {
-		return c.Args
-	}
-	return strings.Fields(c.Line)
-}
-
-// scripts lists the absolute paths that the command runs: its program and, after an interpreter, the script.
-func (c Command) scripts() []string {
-	words := c.words()
-	if c.Args == nil {
-		words = unquoted(words)
-		for len(words) > 0 && (words[0] == "exec" || assignment.MatchString(words[0])) {
-			words = words[1:]
-		}
-	}
-	if len(words) == 0 {
-		return nil
-	}
-	var found []string
-	if path.IsAbs(words[0]) {
-		found = append(found, words[0])
-	}
-	interpreter := strings.TrimRight(path.Base(words[0]), "0123456789.")
-	if !slices.Contains([]string{"sh", "bash", "dash", "ksh", "zsh", "perl", "python", "ruby", "env"}, interpreter) {
-		return found
-	}
-	rest := words[1:]
-	for len(rest) > 0 && (strings.HasPrefix(rest[0], "-") && rest[0] != "-c" || interpreter == "env" && assignment.MatchString(rest[0])) {
-		rest = rest[1:]
-	}
-	if len(rest) > 0 && path.IsAbs(rest[0]) {
-		found = append(found, rest[0])
-	}
-	return found
-}
-
-// assignment is a word that sets a variable for the command that follows.
-var assignment = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*=`)
-
-// unquoted takes off the quotes around whole words.
-func unquoted(words []string) []string {
-	out := make([]string, len(words))
-	for i, w := range words {
-		out[i] = w
-		if n := len(w); n > 1 && (w[0] == '"' || w[0] == '\'') && w[n-1] == w[0] {
-			out[i] = w[1 : n-1]
-		}
-	}
-	return out
-}
-
-// quote writes a word so that a shell reads it as that one word.
-func quote(word string) string {
-	plain := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:=@%+,", r)
-	}
-	if word != "" && strings.IndexFunc(word, func(r rune) bool { return !plain(r) }) < 0 {
-		return word
-	}
-	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
-}
+type Command = command.Command
 
 // SearchPath is a list of absolute folders.
 type SearchPath []string
@@ -265,7 +148,7 @@ func (e *Exec) Validate() error {
 		Command
 	}{{"command", e.Command}, {"refresh", e.OnRefresh}} {
 		switch {
-		case c.attr == "command" && strings.TrimSpace(strings.Join(c.words(), "")) == "", len(c.Args) > 0 && c.Args[0] == "":
+		case c.attr == "command" && strings.TrimSpace(strings.Join(c.Words(), "")) == "", len(c.Args) > 0 && c.Args[0] == "":
 			bad.Addf(c.attr, "names no program")
 		case strings.ContainsRune(c.String(), 0):
 			bad.Addf(c.attr, "cannot hold a NUL byte")

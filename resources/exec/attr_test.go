@@ -87,24 +87,6 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
-func TestCommandString(t *testing.T) {
-	tests := map[string]struct {
-		command exec.Command
-		want    string
-	}{
-		"line":  {exec.Command{Line: "a  'b'"}, "a  'b'"},
-		"list":  {exec.Command{Args: []string{"mkfs.ext4", "-I", "512", "/dev/sdb"}}, "mkfs.ext4 -I 512 /dev/sdb"},
-		"words": {exec.Command{Args: []string{"echo", "a b", "", "it's", "$x"}}, `echo 'a b' '' 'it'\''s' '$x'`},
-	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			if diff := cmp.Diff(test.want, test.command.String()); diff != "" {
-				t.Errorf("(-want +got):\n%s", diff)
-			}
-		})
-	}
-}
-
 func TestValidate(t *testing.T) {
 	tests := map[string]struct {
 		exec *exec.Exec
@@ -129,31 +111,6 @@ func TestValidate(t *testing.T) {
 			}
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
-			}
-		})
-	}
-}
-
-// A script is found behind what the shell has done with before it runs it.
-func TestScriptsOfAShellLine(t *testing.T) {
-	for name, tc := range map[string]struct {
-		exec *exec.Exec
-		want []string
-	}{
-		"variables":            {made("A=1 B=/x /opt/run.sh"), []string{"/opt/run.sh"}},
-		"variables by env":     {made("env A=1 /opt/run.sh"), []string{"/opt/run.sh"}},
-		"in the shell's place": {made("exec /opt/run.sh"), []string{"/opt/run.sh"}},
-		"quoted":               {made(`sh "/opt/run.sh" '/x'`), []string{"/opt/run.sh"}},
-		"nothing but those":    {made("A=/x"), nil},
-		"no shell, no quotes":  {made("", args("A=1", "/opt/run.sh")), nil},
-	} {
-		t.Run(name, func(t *testing.T) {
-			var got []string
-			for _, id := range tc.exec.Requires() {
-				got = append(got, id.Name)
-			}
-			if diff := cmp.Diff(tc.want, got); diff != "" {
-				t.Error(diff)
 			}
 		})
 	}

@@ -124,7 +124,7 @@ func (e *Exec) Refreshable(_ context.Context, _ host.View, applied resources.Dif
 	switch {
 	case e.state == failed:
 		return false, "failed in this run", nil
-	case e.OnRefresh.empty() && (e.state == succeeded || !applied.Empty()):
+	case e.OnRefresh.Empty() && (e.state == succeeded || !applied.Empty()):
 		return false, "ran in this run", nil
 	}
 	return true, "", nil
@@ -132,7 +132,7 @@ func (e *Exec) Refreshable(_ context.Context, _ host.View, applied resources.Dif
 
 // Refresh runs `refresh`, or the command itself.
 func (e *Exec) Refresh(ctx context.Context, h host.Host) error {
-	if e.OnRefresh.empty() {
+	if e.OnRefresh.Empty() {
 		return e.Apply(ctx, h, resources.Diff{})
 	}
 	_, err := e.run(ctx, h, "refresh", e.OnRefresh)
@@ -223,7 +223,7 @@ func (e *Exec) Requires() []resources.Identity {
 	if e.Cwd != "" {
 		ids = append(ids, resources.Identity{Kind: "path", Name: path.Clean(e.Cwd), Nearest: true})
 	}
-	for _, script := range slices.Concat(e.Command.scripts(), e.OnRefresh.scripts()) {
+	for _, script := range slices.Concat(e.Command.Scripts(), e.OnRefresh.Scripts()) {
 		ids = append(ids, resources.Identity{Kind: "path", Name: path.Clean(script), Nearest: true})
 	}
 	if e.User != "" {

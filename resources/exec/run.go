@@ -29,7 +29,7 @@ func (e *Exec) cmd(c Command) host.Cmd {
 		env = append(env, key+"="+e.Environment[key])
 	}
 	return host.Cmd{
-		Args: c.argv(), Path: e.Path, Env: env, Dir: e.Cwd,
+		Args: c.Argv(), Path: e.Path, Env: env, Dir: e.Cwd,
 		User: string(e.User), Group: string(e.Group), Umask: e.Umask.bits(),
 	}
 }
@@ -98,7 +98,7 @@ func (e *Exec) lookup(c Command, out host.Output) error {
 	if out.ExitCode != notExecutable && out.ExitCode != notThere {
 		return nil
 	}
-	program := c.words()[0]
+	program := c.Words()[0]
 	if m := notFound.FindSubmatch(out.Stderr); m != nil {
 		program = strings.ToValidUTF8(string(m[1]), "\ufffd")
 	}
