@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/nodeapply/apply/journal/internal/lines"
+	"github.com/nodeapply/apply/journal/internal/files"
 	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/resources"
 )
@@ -75,7 +75,7 @@ func (s *State) reportPath(id string) string {
 
 // Report reads the report of a run into report.
 func (s *State) Report(id string, report any) error {
-	b, err := lines.ReadFile(s.reportPath(id))
+	b, err := files.Read(s.reportPath(id))
 	if errors.Is(err, fs.ErrNotExist) {
 		return unknownRun(id)
 	}
@@ -90,16 +90,7 @@ func (s *State) Report(id string, report any) error {
 
 // Reports lists the ids of the runs whose reports are kept, the newest first.
 func (s *State) Reports() ([]string, error) {
-	names, err := fs.Glob(os.DirFS(s.dir), "runs/*.json")
-	if err != nil {
-		return nil, err
-	}
-	for i, n := range names {
-		names[i] = strings.TrimSuffix(filepath.Base(n), ".json")
-	}
-	slices.Sort(names)
-	slices.Reverse(names)
-	return names, nil
+	return files.Runs(filepath.Join(s.dir, "runs"), ".json")
 }
 
 // Unreported is what is known of a run that has no report.
@@ -156,7 +147,7 @@ func (s *State) Store(name string, content []byte) error {
 
 // Load returns the content of a file that Store kept, nil if there is none.
 func (s *State) Load(name string) ([]byte, error) {
-	b, err := lines.ReadFile(filepath.Join(s.dir, name))
+	b, err := files.Read(filepath.Join(s.dir, name))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -174,23 +165,9 @@ func (s *State) Forget(name string) error {
 	return nil
 }
 
-// save writes a file of the folder, whole or not at all. It is history: its loss in a power cut loses nothing that must be trusted.
+// save writes a file of the folder, which the lock keeps others from writing. It is history: its loss in a power cut loses nothing that must be trusted.
 func (s *State) save(name string, content io.WriterTo) error {
-	path := filepath.Join(s.dir, name)
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return fmt.Errorf("state: %w", err)
-	}
-	// The lock keeps others from writing it, and what a killed run leaves of it the next one replaces.
-	tmp := filepath.Join(filepath.Dir(path), "new")
-	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return fmt.Errorf("state: %w", err)
-	}
-	_, err = content.WriteTo(f)
-	if err := errors.Join(err, f.Close()); err != nil {
-		return errors.Join(fmt.Errorf("state: %w", err), os.Remove(tmp))
-	}
-	if err := os.Rename(tmp, path); err != nil {
+	if err := files.Write(filepath.Join(s.dir, name), content); err != nil {
 		return fmt.Errorf("state: %w", err)
 	}
 	return nil

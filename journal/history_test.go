@@ -7,7 +7,7 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/nodeapply/apply/journal/internal/lines"
+	"github.com/nodeapply/apply/journal/internal/files"
 	"github.com/nodeapply/apply/journal/internal/store"
 )
 
@@ -66,7 +66,7 @@ func TestPipesInTheFolder(t *testing.T) {
 	_, getErr := kept.Get(sum)
 	_, loadErr := s.Load("kept")
 	for what, err := range map[string]error{"content": getErr, "kept": loadErr, "report": s.Report("2", &report)} {
-		if err == nil || !strings.Contains(err.Error(), lines.ErrNoFile.Error()) {
+		if err == nil || !strings.Contains(err.Error(), files.ErrNoFile.Error()) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}

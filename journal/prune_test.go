@@ -12,8 +12,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// files makes files of a size and age, the last one the newest.
-func files(t *testing.T, s *State, pattern string, first, n int, size int64, made time.Time) {
+// fill makes files of a size and age, the last one the newest.
+func fill(t *testing.T, s *State, pattern string, first, n int, size int64, made time.Time) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Join(s.Dir(), filepath.Dir(pattern)), 0o700); err != nil {
 		t.Fatal(err)
@@ -45,7 +45,7 @@ func TestPrune(t *testing.T) {
 		for _, pattern := range []string{"runs/%06d.json", "journal/%06d.journal"} {
 			t.Run(name+" in "+filepath.Dir(pattern), func(t *testing.T) {
 				s := open(t, t.TempDir())
-				files(t, s, pattern, 0, tc.runs, tc.size, now.Add(-tc.age))
+				fill(t, s, pattern, 0, tc.runs, tc.size, now.Add(-tc.age))
 				if err := s.Prune(now); err != nil {
 					t.Fatal(err)
 				}
@@ -69,8 +69,8 @@ func TestPrune(t *testing.T) {
 // However often a run changes nothing after it, one that changed something stays on record: a rollback looks for it.
 func TestPruneKeepsChanges(t *testing.T) {
 	s, now := open(t, t.TempDir()), time.Now()
-	files(t, s, "journal/%06d.journal", 1, 1, 10, now)
-	files(t, s, "runs/%06d.json", 1, mostRuns+100, 10, now)
+	fill(t, s, "journal/%06d.journal", 1, 1, 10, now)
+	fill(t, s, "runs/%06d.json", 1, mostRuns+100, 10, now)
 	if err := s.Prune(now); err != nil {
 		t.Fatal(err)
 	}
@@ -104,8 +104,8 @@ func TestPruneOfTheStore(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := open(t, t.TempDir())
-			files(t, s, "runs/%06d.json", 1, tc.reports-1, 0, tc.before)
-			files(t, s, "runs/%06d.json", tc.reports, 1, 0, noon)
+			fill(t, s, "runs/%06d.json", 1, tc.reports-1, 0, tc.before)
+			fill(t, s, "runs/%06d.json", tc.reports, 1, 0, noon)
 			if tc.journal != "" {
 				if err := os.Mkdir(filepath.Join(s.Dir(), "journal"), 0o700); err != nil {
 					t.Fatal(err)
@@ -114,7 +114,7 @@ func TestPruneOfTheStore(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			files(t, s, "store/%064d", 1, 1, 0, noon.Add(-keepDays*24*time.Hour-time.Hour))
+			fill(t, s, "store/%064d", 1, 1, 0, noon.Add(-keepDays*24*time.Hour-time.Hour))
 			if err := s.Prune(noon); err != nil {
 				t.Fatal(err)
 			}

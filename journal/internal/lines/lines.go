@@ -9,39 +9,8 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
-	"os"
 	"strconv"
-	"syscall"
 )
-
-// Open opens a regular file for reading. Whatever else is at name is an error and not waited for.
-func Open(name string) (*os.File, error) {
-	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, err
-	}
-	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("%s: %w but %v", name, ErrNoFile, info.Mode())
-	}
-	if err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	return f, nil
-}
-
-// ReadFile is os.ReadFile for regular files.
-func ReadFile(name string) ([]byte, error) {
-	f, err := Open(name)
-	if err != nil {
-		return nil, err
-	}
-	b, err := io.ReadAll(f)
-	return b, errors.Join(err, f.Close())
-}
-
-// ErrNoFile is in the error about what is no regular file.
-var ErrNoFile = errors.New("not a file")
 
 // Max bounds one line, in bytes.
 const Max = 16 << 20

@@ -10,8 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
+	"github.com/nodeapply/apply/journal/internal/files"
 	"github.com/nodeapply/apply/journal/internal/lines"
 )
 
@@ -58,16 +58,7 @@ func syncDir(dir string) error {
 
 // IDs lists the ids of the runs that changed something, the newest first.
 func (f Folder) IDs() ([]string, error) {
-	names, err := fs.Glob(os.DirFS(string(f)), "*"+suffix)
-	if err != nil {
-		return nil, err
-	}
-	for i, n := range names {
-		names[i] = strings.TrimSuffix(filepath.Base(n), suffix)
-	}
-	slices.Sort(names)
-	slices.Reverse(names)
-	return names, nil
+	return files.Runs(string(f), suffix)
 }
 
 // After lists those of them after run id.
@@ -122,7 +113,7 @@ func (f Folder) Newest(damaged func(id string, p Past, dmg *lines.Damage) error)
 // Closed reads the first and the last record of the journal of a run that came to its end, and checks the sums of all that are between:
 // what a run has left tells the next one nothing else. Of any other journal it says no.
 func (f Folder) Closed(id string) (Past, bool) {
-	file, err := lines.Open(f.Path(id))
+	file, err := files.Open(f.Path(id))
 	if err != nil {
 		return Past{}, false
 	}
@@ -150,11 +141,11 @@ func (f Folder) Closed(id string) (Past, bool) {
 
 // Read reads the journal of one run, as far as it is whole.
 func (f Folder) Read(id string) (Past, *lines.Damage, error) {
-	file, err := lines.Open(f.Path(id))
+	file, err := files.Open(f.Path(id))
 	if errors.Is(err, fs.ErrNotExist) {
 		return Past{}, nil, fmt.Errorf("no run %s that changed something is on record; apply history lists the runs", id)
 	}
-	if errors.Is(err, lines.ErrNoFile) {
+	if errors.Is(err, files.ErrNoFile) {
 		return Past{}, &lines.Damage{Err: err}, nil
 	}
 	if err != nil {

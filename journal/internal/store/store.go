@@ -21,7 +21,7 @@ import (
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/host/syncer"
 	"github.com/nodeapply/apply/host/waiting"
-	"github.com/nodeapply/apply/journal/internal/lines"
+	"github.com/nodeapply/apply/journal/internal/files"
 )
 
 // Cap is the size of a file that is kept at most, in bytes.
@@ -125,7 +125,7 @@ func (b *bounded) Read(p []byte) (int, error) {
 
 // Get opens content and checks that it is what its name says.
 func (s *Store) Get(sum string) (*os.File, error) {
-	f, err := lines.Open(filepath.Join(s.dir, sum))
+	f, err := files.Open(filepath.Join(s.dir, sum))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, errors.New("the content is no longer in the store")
 	}
