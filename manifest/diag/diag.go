@@ -181,6 +181,13 @@ func Pos(r hcl.Range) resources.Pos {
 	}
 }
 
+// Range is a position as a range of the language.
+func Range(p resources.Pos) *hcl.Range {
+	return &hcl.Range{
+		Filename: p.File, Start: hcl.Pos{Line: int(p.Line), Column: int(p.Column)}, End: hcl.Pos{Line: int(p.EndLine), Column: int(p.EndColumn)},
+	}
+}
+
 var didYouMean = regexp.MustCompile(`\. Did you mean "([^"]*)"\?`)
 
 // wording makes the parser's suggestions read like ours.

@@ -8,6 +8,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 
 	"github.com/nodeapply/apply/manifest/diag"
+	"github.com/nodeapply/apply/resources"
 )
 
 type files map[string]string
@@ -169,5 +170,12 @@ func TestMarks(t *testing.T) {
 				t.Errorf("want -, got +:\n%s", diff)
 			}
 		})
+	}
+}
+
+func TestRange(t *testing.T) {
+	want := resources.Pos{File: "main.hcl", Line: 1, Column: 2, EndLine: 3, EndColumn: 4}
+	if diff := cmp.Diff(want, diag.Pos(*diag.Range(want))); diff != "" {
+		t.Error(diff)
 	}
 }

@@ -89,12 +89,7 @@ func (e *Evaluator) Clashes(ctx context.Context, bound []*catalog.Entry) error {
 func FromProblems(problems []catalog.Problem) hcl.Diagnostics {
 	var diags hcl.Diagnostics
 	for _, p := range problems {
-		at := &hcl.Range{
-			Filename: p.Pos.File,
-			Start:    hcl.Pos{Line: int(p.Pos.Line), Column: int(p.Pos.Column)},
-			End:      hcl.Pos{Line: int(p.Pos.EndLine), Column: int(p.Pos.EndColumn)},
-		}
-		diags = append(diags, diag.Errorf(at, p.Summary, "%s", p.Detail))
+		diags = append(diags, diag.Errorf(diag.Range(p.Pos), p.Summary, "%s", p.Detail))
 	}
 	return diags
 }
