@@ -53,7 +53,7 @@ func (m *Mount) edited(f *facts) (string, error) {
 		if err := f.table.Remove(m.point()); err != nil {
 			return "", err
 		}
-	case f.entry == nil || *f.entry != f.want && clean(*f.entry, f.want):
+	case f.entry == nil || differ(*f.entry, f.want):
 		if err := f.table.Set(f.want); err != nil {
 			return "", err
 		}
@@ -61,8 +61,8 @@ func (m *Mount) edited(f *facts) (string, error) {
 	return f.table.String(), nil
 }
 
-// clean says whether two entries differ in more than a slash at the end of the mount point.
-func clean(a, b fstab.Entry) bool {
+// differ says whether two entries differ in more than a slash at the end of the mount point.
+func differ(a, b fstab.Entry) bool {
 	a.Path = b.Path
 	return a != b
 }
