@@ -156,12 +156,21 @@ func (b *builder) undeclared(a resources.Address, pos resources.Pos) Problem {
 
 // deferred orders a deferred block after the resources whose late values it uses.
 func (b *builder) deferred(v int, e *Entry) {
-	for _, need := range e.Deferred.Needs {
-		from := b.set(need)
-		for _, f := range from.Members {
-			if f != v {
-				b.order.ConnectSets(order.Set{Addr: need, Members: []int{f}, Part: from.Part}, order.Set{Members: []int{v}}, false)
-			}
+	for _, from := range b.each(e.Deferred.Needs) {
+		if from.Members[0] != v {
+			b.order.ConnectSets(from, order.Set{Members: []int{v}}, false)
 		}
 	}
+}
+
+// each is what addresses stand for, one vertex after the other.
+func (b *builder) each(addrs []resources.Address) []order.Set {
+	var out []order.Set
+	for _, a := range addrs {
+		set := b.set(a)
+		for _, v := range set.Members {
+			out = append(out, order.Set{Addr: a, Members: []int{v}, Part: set.Part})
+		}
+	}
+	return out
 }

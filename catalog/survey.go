@@ -113,15 +113,9 @@ func (b *builder) afterNeeds(v, w int, after []bool) bool {
 	if d := b.entries[v].Deferred; d != nil { // it is not known as yet whether it covers anything
 		return !slices.ContainsFunc(needs, func(n resources.Address) bool { return !slices.Contains(d.Needs, n) })
 	}
-	var from []order.Set
-	for _, need := range needs {
-		set := b.set(need)
-		for _, f := range set.Members {
-			if after[f] {
-				return false
-			}
-			from = append(from, order.Set{Addr: need, Members: []int{f}, Part: set.Part})
-		}
+	from := b.each(needs)
+	if slices.ContainsFunc(from, func(s order.Set) bool { return after[s.Members[0]] }) {
+		return false
 	}
 	for _, f := range from {
 		b.order.ConnectSets(f, order.Set{Members: []int{v}}, false)
