@@ -78,7 +78,7 @@ func (g *Group) Validate() error {
 func (g *Group) Provides() []resources.Identity {
 	ids := []resources.Identity{{Kind: "group", Name: g.Name}}
 	if g.GID != nil && g.Ensure != absent {
-		ids = append(ids, accounts.WithNumber(accounts.Number(*g.GID)))
+		ids = append(ids, accounts.GroupWithNumber(accounts.Number(*g.GID)))
 	}
 	return ids
 }

@@ -226,7 +226,7 @@ func TestIdentities(t *testing.T) {
 		t.Error(diff)
 	}
 	g.GID = ptr(2000)
-	if diff := cmp.Diff([]resources.Identity{{Kind: "group", Name: "devs"}, {Kind: "gid", Name: "2000", Shared: true}}, g.Provides()); diff != "" {
+	if diff := cmp.Diff([]resources.Identity{{Kind: "group", Name: "devs"}, {Kind: "gid", Name: "2000"}}, g.Provides()); diff != "" {
 		t.Error(diff)
 	}
 	if diff := cmp.Diff([]string{accounts.Lock}, g.Locks()); diff != "" {

@@ -129,11 +129,14 @@ func (u *User) folder() string {
 	return path.Clean(u.Home)
 }
 
-// Provides is the user.
+// Provides is the user, by its name and by the number that it is to have.
 func (u *User) Provides() []resources.Identity {
 	ids := []resources.Identity{{Kind: "user", Name: u.Name}}
-	if u.Ensure == absent {
+	switch {
+	case u.Ensure == absent:
 		ids = append(ids, accounts.Leaver())
+	case u.UID != nil:
+		ids = append(ids, accounts.UserWithNumber(*u.UID))
 	}
 	return ids
 }
@@ -148,7 +151,7 @@ func (u *User) Requires() []resources.Identity {
 	case own == "":
 		ids = append(ids, resources.Identity{Kind: "group", Name: u.Name})
 	case accounts.IsNumber(own):
-		ids = append(ids, accounts.WithNumber(own))
+		ids = append(ids, accounts.GroupWithNumber(own))
 	default:
 		ids = append(ids, resources.Identity{Kind: "group", Name: own})
 	}

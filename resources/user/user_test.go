@@ -270,7 +270,7 @@ func TestIdentities(t *testing.T) {
 		want []resources.Identity
 	}{
 		{"his own group", nil, []resources.Identity{{Kind: "group", Name: "bob"}}},
-		{"a group by its number", func(u *User) { u.GID = "02000" }, []resources.Identity{{Kind: "gid", Name: "2000", Shared: true}}},
+		{"a group by its number", func(u *User) { u.GID = "02000" }, []resources.Identity{{Kind: "gid", Name: "2000"}}},
 		{"absent", declared["absent"], []resources.Identity{accounts.Belonging("bob")}},
 		{"all", declared["all"], []resources.Identity{
 			{Kind: "group", Name: "audio"}, {Kind: "group", Name: "video"}, {Kind: "path", Name: "/bin/bash"}, {Kind: "mount", Name: "/home/robert", Nearest: true},
@@ -281,6 +281,10 @@ func TestIdentities(t *testing.T) {
 		}
 	}
 	if diff := cmp.Diff([]resources.Identity{{Kind: "user", Name: "bob"}}, declare(nil).Provides()); diff != "" {
+		t.Error(diff)
+	}
+	numbered := declare(func(u *User) { u.UID = ptr(uint32(1001)) })
+	if diff := cmp.Diff([]resources.Identity{{Kind: "user", Name: "bob"}, {Kind: "uid", Name: "1001"}}, numbered.Provides()); diff != "" {
 		t.Error(diff)
 	}
 	if diff := cmp.Diff([]resources.Identity{{Kind: "user", Name: "bob"}, accounts.Leaver()}, declare(declared["absent"]).Provides()); diff != "" {

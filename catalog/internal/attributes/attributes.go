@@ -22,6 +22,9 @@ func Title(r resources.Resource) string {
 	return ""
 }
 
+// Lists says whether the naming attribute of r's type may name several things.
+func Lists(r resources.Resource) bool { return value(r, Title(r)).Kind() == reflect.Slice }
+
 // value is what r has for an attribute; the zero Value if there is none of that name.
 func value(r resources.Resource, name string) reflect.Value {
 	for _, a := range of(r) {

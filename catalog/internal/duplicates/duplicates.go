@@ -36,7 +36,7 @@ func Merge(entries []*entry.Entry) *Merged {
 		}
 		ids := provides(e)
 		if first := m.owner(ids); first != nil && !perhaps(e) && !perhaps(first) {
-			one, p := combine(first, e, len(ids))
+			one, p := combine(first, e)
 			m.found(p)
 			if one {
 				m.Alias[e.Addr] = first.Addr
@@ -83,7 +83,7 @@ func Clashes(bound []*entry.Entry, owner func(resources.Identity) *entry.Entry) 
 			if first == nil {
 				continue
 			}
-			if p, _ := clash(first, e, len(ids)); p != nil {
+			if p, _ := clash(first, e); p != nil {
 				problems = append(problems, *p)
 				break
 			}
@@ -148,8 +148,8 @@ func sameAddress(first, second *entry.Entry) *entry.Problem {
 
 // combine merges second into first, which manages the same thing. One is false if second stays an entry of its own: where the two
 // share only a part of what they manage (a package in two lists) and agree on all else, or where only the run tells all of it.
-func combine(first, second *entry.Entry, shared int) (one bool, p *entry.Problem) {
-	p, part := clash(first, second, shared)
+func combine(first, second *entry.Entry) (one bool, p *entry.Problem) {
+	p, part := clash(first, second)
 	switch {
 	case p != nil:
 		return true, p
@@ -164,20 +164,32 @@ func combine(first, second *entry.Entry, shared int) (one bool, p *entry.Problem
 
 // clash is the mistake of two entries that say different things of what both manage, nil if they do not. Part says that they share only a part of that,
 // and agree on all else.
-func clash(first, second *entry.Entry, shared int) (p *entry.Problem, part bool) {
+func clash(first, second *entry.Entry) (p *entry.Problem, part bool) {
 	if reflect.TypeOf(first.Known()) != reflect.TypeOf(second.Known()) {
 		return conflict(first, second, ""), false
 	}
 	diff := contradictions(first, second)
-	if len(diff) == 0 || partly(first, second, shared, diff) {
+	if len(diff) == 0 || partly(second, diff) {
 		return nil, len(diff) > 0
 	}
-	return conflict(first, second, "they differ in "+strings.Join(diff, ", ")), false
+	why := "they differ in " + strings.Join(diff, ", ")
+	if slices.Contains(diff, attributes.Title(second.Known())) {
+		for _, id := range common(first, second) {
+			why += fmt.Sprintf(", and both have the %s %s", id.Kind, id.Name)
+		}
+	}
+	return conflict(first, second, why), false
 }
 
-// partly says that of two lists of things (packages) some are in both, and that all else is the same.
-func partly(first, second *entry.Entry, shared int, diff []string) bool {
-	return (shared > 1 || len(provides(first)) > 1) && len(diff) == 1 && diff[0] == attributes.Title(second.Known())
+// common lists what both alone are to manage.
+func common(first, second *entry.Entry) []resources.Identity {
+	ids := provides(first)
+	return slices.DeleteFunc(provides(second), func(id resources.Identity) bool { return !slices.Contains(ids, id) })
+}
+
+// partly says that the two, of which this is the second, are lists of things (packages) of which some are in both, and that all else is the same.
+func partly(second *entry.Entry, diff []string) bool {
+	return len(diff) == 1 && diff[0] == attributes.Title(second.Known()) && attributes.Lists(second.Known())
 }
 
 func conflict(first, second *entry.Entry, why string) *entry.Problem {

@@ -39,6 +39,11 @@ func (*thing) Requires() []resources.Identity   { return nil }
 
 func path(name string) []resources.Identity { return []resources.Identity{{Kind: "path", Name: name}} }
 
+// number is what an account provides: its name, and its number.
+func number(name string) []resources.Identity {
+	return []resources.Identity{{Kind: "user", Name: name}, {Kind: "uid", Name: "7"}}
+}
+
 // declare declares t.title.
 func declare(line int, title string, r *thing) *entry.Entry {
 	return &entry.Entry{Addr: resources.Address{Type: "t", Title: title}, Resource: r, Pos: resources.Pos{File: "main.hcl", Line: int32(line)}}
@@ -179,11 +184,12 @@ func TestDuplicates(t *testing.T) {
 		{"a default that the title gives", said(declare(1, "a", &thing{Name: "x", Mode: "a", provides: x}), "name"), said(declare(2, "b", &thing{Name: "x", Mode: "b", provides: x}), "name"), "", "they differ in mode"},
 		{"to be there is said without a word", said(declare(1, "a", &thing{Name: "x", Ensure: "present", provides: x}), "name"), said(declare(2, "b", &thing{Name: "x", Ensure: "absent", provides: x}), "ensure"), "", "they differ in ensure"},
 		{"a mistake together", declare(1, "a", &thing{Name: "x", Mode: "0644", Keep: true, provides: x}), declare(2, "b", &thing{Name: "x", Names: []string{"n"}, Keep: true, provides: x}), "", "mode: cannot be with names"},
-		{"another title that is more than a name", declare(1, "a", &thing{Name: "x", provides: x}), declare(2, "b", &thing{Name: "X", provides: x}), "", "they differ in name"},
+		{"one number for two", declare(1, "a", &thing{Name: "a", provides: number("a")}), declare(2, "b", &thing{Name: "b", provides: number("b")}), "", "they differ in name, and both have the uid 7"},
+		{"another title that is more than a name", declare(1, "a", &thing{Name: "x", provides: x}), declare(2, "b", &thing{Name: "X", provides: x}), "", "they differ in name, and both have the path /x"},
 		{"a late one says something", said(declare(1, "a", &thing{Name: "x", Mode: "0644", provides: x}), "mode"), late(said(declare(2, "b", &thing{Name: "x", provides: x}), "names")), "x 0644 [] false, late", ""},
 		{"a late one contradicts", said(declare(1, "a", &thing{Name: "x", Mode: "0644", provides: x}), "mode"), late(said(declare(2, "b", &thing{Name: "x", provides: x}), "mode")), "", "they differ in mode"},
 		{"a late one that may not be", said(declare(1, "a", &thing{Name: "x", Mode: "0644", provides: x}), "mode"), late(said(declare(2, "b", &thing{Name: "x", provides: x}), "mode", "when")), "x 0644 [] false, late", ""},
-		{"a late one that its title names contradicts", said(declare(1, "a", &thing{Name: "x", Mode: "0644", provides: x}), "mode"), late(said(declare(2, "b", &thing{Name: "b", provides: x}), "mode")), "", "they differ in name, mode"},
+		{"a late one that its title names contradicts", said(declare(1, "a", &thing{Name: "x", Mode: "0644", provides: x}), "mode"), late(said(declare(2, "b", &thing{Name: "b", provides: x}), "mode")), "", "they differ in name, mode, and both have the path /x"},
 		{"a late one of which there may be none", said(declare(1, "a", &thing{Name: "x", Mode: "0644", provides: x}), "mode"), repeated(said(declare(2, "b", &thing{Name: "b", provides: x}), "mode")), "x 0644 [] false, late", ""},
 		{"a late one whose name is not known", said(declare(1, "a", &thing{Name: "x", Mode: "0644", provides: x}), "mode"), late(said(declare(2, "x", &thing{Name: "x", provides: x}), "mode", "name")), "x 0644 [] false, late", ""},
 	} {

@@ -32,12 +32,17 @@ func Belonging(user string) resources.Identity {
 	return resources.Identity{Kind: "of the user", Name: user, Shared: true}
 }
 
-// WithNumber is the group that has a number, "0100" too, for who names it by that.
-func WithNumber(gid string) resources.Identity {
+// UserWithNumber is the user that has a number: two cannot have the same.
+func UserWithNumber(uid uint32) resources.Identity {
+	return resources.Identity{Kind: "uid", Name: Number(uid)}
+}
+
+// GroupWithNumber is the group that has a number, "0100" too, for who names it by that. Two cannot have the same.
+func GroupWithNumber(gid string) resources.Identity {
 	if n, err := strconv.ParseUint(gid, 10, 32); err == nil {
 		gid = Number(uint32(n))
 	}
-	return resources.Identity{Kind: "gid", Name: gid, Shared: true}
+	return resources.Identity{Kind: "gid", Name: gid}
 }
 
 // Programs is an error where the node has no useradd(8): the others come with it. What BusyBox has in its place can change nothing of an account.
