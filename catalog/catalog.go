@@ -6,7 +6,7 @@
 package catalog
 
 import (
-	"github.com/nodeapply/apply/catalog/internal/entry"
+	"github.com/nodeapply/apply/catalog/entry"
 	"github.com/nodeapply/apply/resources"
 )
 

@@ -8,8 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/nodeapply/apply/catalog/entry"
 	"github.com/nodeapply/apply/catalog/internal/attributes"
-	"github.com/nodeapply/apply/catalog/internal/entry"
 	"github.com/nodeapply/apply/catalog/internal/needs"
 	"github.com/nodeapply/apply/resources"
 )

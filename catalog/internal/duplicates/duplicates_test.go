@@ -11,7 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/nodeapply/apply/catalog/internal/entry"
+	"github.com/nodeapply/apply/catalog/entry"
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
 )

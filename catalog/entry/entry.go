@@ -1,5 +1,5 @@
 // Package entry is what a catalog is made of: resources as a manifest declares them, and the mistakes that are found in them. Package catalog gives
-// these their names for all others.
+// these their names for others.
 package entry
 
 import (
