@@ -53,7 +53,7 @@ func (p Place) Spool(size int64, own, holes []Span) (*Spool, error) {
 	}
 	s := &Spool{size: size, rest: rest, holes: holes}
 	if !named {
-		return s, nil // what has lost its name cannot be given one
+		own = nil // what has lost its name cannot be given one
 	}
 	for _, span := range own {
 		f, _, err := p.unnamed()
@@ -62,7 +62,19 @@ func (p Place) Spool(size int64, own, holes []Span) (*Spool, error) {
 		}
 		s.drafts = append(s.drafts, draft{span, f})
 	}
+	if err := s.grow(); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
 	return s, nil
+}
+
+// grow gives the files their sizes before anything comes: what lies in a hole is written nowhere, and is read by other nodes all the same.
+func (s *Spool) grow() error {
+	err := s.rest.Truncate(s.size)
+	for _, d := range s.drafts {
+		err = errors.Join(err, d.file.Truncate(d.Size))
+	}
+	return err
 }
 
 // check tells spans that are not in an archive, or in each other.
@@ -136,16 +148,6 @@ func (s *Spool) WriteAt(p []byte, offset int64) (done int, err error) {
 		done += wrote
 	}
 	return done, err
-}
-
-// whole gives files of their own their size: what is at their end may be a hole.
-func (s *Spool) whole() error {
-	for _, d := range s.drafts {
-		if err := d.file.Truncate(d.Size); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // each does something to the parts of the files at which p is.

@@ -114,8 +114,13 @@ func TestHoles(t *testing.T) {
 	must(t, err)
 	defer spool.Close()
 	for i := 0; i < len(all); i += 7777 {
-		_, err := spool.WriteAt(all[i:min(i+7777, len(all))], int64(i))
+		piece := all[i:min(i+7777, len(all))]
+		_, err := spool.WriteAt(piece, int64(i))
 		must(t, err)
+		got := make([]byte, len(piece)) // other nodes read it before the rest comes
+		if _, err := spool.ReadAt(got, int64(i)); err != nil || !bytes.Equal(got, piece) {
+			t.Fatalf("what came at %d is read as something else: %v", i, err)
+		}
 	}
 	in, err := there.Open(spool)
 	must(t, err)
