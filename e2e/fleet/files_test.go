@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -41,6 +42,23 @@ printf x >'sub/odd \ name' && chmod 4755 a && chmod 640 sub/big && chmod 750 sub
 		if diff := cmp.Diff(want, s.seen(s.srv("n1")+"/tree")); diff != "" {
 			t.Error(diff)
 		}
+	})
+	t.Run("what a folder holds", func(t *testing.T) {
+		s.want(s.run("fleet", "exec", "-w", "n3", "--", "mv /root/.cache /root/cache && touch /root/.cache"), 0, "", "")
+		for _, to := range []string{"/srv/held", "/srv/held", "/srv/held/"} {
+			r := s.run("fleet", "put", "-w", "n[1,3]", src+"/.", to)
+			s.want(r, 0, "", "n3: no relay")
+			s.want(r, 0, "", "2 of 2 ok")
+			for _, n := range []string{"n1", "n3"} {
+				if diff := cmp.Diff(want, s.seen(s.srv(n)+"/held")); diff != "" {
+					t.Errorf("%s: %s: %s", n, to, diff)
+				}
+				s.sh("chmod", "701", s.srv(n)+"/held") // which is its own from now on
+			}
+			want = strings.Replace(want, "755 d . ", "701 d . ", 1)
+		}
+		want = s.seen(src)
+		s.want(s.run("fleet", "exec", "-w", "n3", "--", "rm /root/.cache && mv /root/cache /root/.cache"), 0, "", "")
 	})
 	t.Run("a file", func(t *testing.T) {
 		s.want(s.run("fleet", "put", "-w", "n1", filepath.Join(src, "a"), "/srv/renamed"), 0, "", "")
@@ -137,7 +155,7 @@ func (s *site) awaitSpool(node string, size int64) {
 				if err != nil || !strings.HasSuffix(link, " (deleted)") {
 					continue
 				}
-				if info, err := os.Stat(f); err == nil && info.Mode().IsRegular() && info.Size() >= size {
+				if info, err := os.Stat(f); err == nil && info.Mode().IsRegular() && info.Sys().(*syscall.Stat_t).Blocks*512 >= size { // its size it has from the start
 					return
 				}
 			}

@@ -38,10 +38,16 @@ type entry struct {
 }
 
 // NewBundle takes up files and folders, each under the last element of its name; links below them stay links. Named pipes and devices are refused.
+// Of a folder whose name ends in /. it is what it holds that is brought, as by cp -r.
 func NewBundle(sources []string) (*Bundle, error) {
 	b := &Bundle{tops: len(sources)}
 	seen := map[string]bool{}
 	for _, src := range sources {
+		if last := filepath.Base(src); last == "." || last == ".." {
+			if b.tops = 0; len(sources) > 1 {
+				return nil, fmt.Errorf("%s: what a folder holds is brought alone, not beside other sources", src)
+			}
+		}
 		abs, err := filepath.Abs(src)
 		if err != nil {
 			return nil, err
@@ -179,16 +185,22 @@ func sumLine(sum, name string) string {
 	return sum + "  " + escaped + "\n"
 }
 
-// putScript receives a bundle. $1 is where to, $2 how many sources there are. What runs that died have left is removed after an hour.
+// putScript receives a bundle. $1 is where to, $2 how many sources there are, 0 for what a folder holds. What runs that died have left is removed after an hour.
 const putScript = `set -eu
 umask 077
 dst=$1
 case $dst in /*) ;; *) dst=$PWD/$dst ;; esac
 into=
-case $dst in */) into=1 ;; esac
-if [ -d "$dst" ] || [ "$2" -gt 1 ]; then into=1; fi
-if [ "$into" ]; then dir=$dst; else dir=$(dirname -- "$dst"); fi
-if [ "$into" ] && [ ! -d "$dir" ]; then (umask 022 && mkdir -p -- "$dir"); fi
+but=
+named=
+case $dst in */) named=1 ;; esac
+if [ "$2" = 0 ]; then
+	but='-mindepth 1'
+elif [ -d "$dst" ] || [ "$named" ] || [ "$2" -gt 1 ]; then
+	into=1
+fi
+if [ "$into" ] || [ -d "$dst" ]; then dir=$dst; else dir=$(dirname -- "$dst"); fi
+if [ "$into$named" ] && [ ! -d "$dir" ]; then (umask 022 && mkdir -p -- "$dir"); fi
 find "$dir" -maxdepth 1 -type d -name '.apply-put.??????????' -user "$(id -u)" -mmin +60 -exec rm -rf -- {} +
 stage=$(mktemp -d -- "$dir/.apply-put.XXXXXXXXXX")
 trap 'rm -rf -- "$stage"' EXIT
@@ -199,7 +211,7 @@ tar -xpof - || { df -Pk . | { read -r _; read -r _ _ _ free _; [ "$free" -ge 64 
 if [ -s SUMS ]; then sha256sum -c SUMS >/dev/null; fi
 sync -f . 2>/dev/null || sync
 merge() {
-	(cd -- "$1" && find . -type d -exec sh -ec 't=$1; shift; for d; do [ -d "$t/$d" ] || mkdir -- "$t/$d"; chmod "$(stat -c %a -- "$d")" "$t/$d"; done' folders "$2" {} + &&
+	(cd -- "$1" && find . $but -type d -exec sh -ec 't=$1; shift; for d; do [ -d "$t/$d" ] || mkdir -- "$t/$d"; chmod "$(stat -c %a -- "$d")" "$t/$d"; done' folders "$2" {} + &&
 	find . ! -type d -exec sh -ec 't=$1; shift; for f; do mv -fT -- "$f" "$t/$f"; done' files "$2" {} +)
 }
 for f in data/* data/.[!.]* data/..?*; do
@@ -209,10 +221,11 @@ for f in data/* data/.[!.]* data/..?*; do
 done
 sync -f "$dir" 2>/dev/null || sync`
 
-// Tops is how many sources it has.
+// Tops is how many sources it has, or 0 for what a folder holds.
 func (b *Bundle) Tops() int { return b.tops }
 
-// Put brings the bundle to a node, as cp -r would: into dst where that is a folder, ends in / or there are several sources, else as dst.
+// Put brings the bundle to a node, as cp -r would: into dst where that is a folder, ends in / or there are several sources, else as dst. What a folder holds
+// goes to dst itself.
 func (b *Bundle) Put(ctx context.Context, c transport.Conn, dst string) error {
 	script := transport.Line([]string{"sh", "-c", putScript, "put", dst, fmt.Sprint(b.tops)})
 	return b.Send(ctx, c, transport.Command{Line: script})

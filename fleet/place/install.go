@@ -20,11 +20,11 @@ import (
 // Place is where sources go on a node.
 type Place struct {
 	dir  string // absolute, there
-	base string // "" where the sources go into dir under their own names
+	base string // "" where the sources go into dir under their own names, "." where what a folder holds does
 }
 
-// New finds, as cp -r would, where so many sources go: into dst where that is a folder, ends in / or there are several of them, else to dst itself.
-// A folder that is named so and is not there is made.
+// New finds, as cp -r would, where so many sources go: into dst where that is a folder, ends in / or there are several of them, else to dst itself, as does
+// what a folder holds, for which tops is 0. A folder that is named so and is not there is made.
 func New(ctx context.Context, h host.Host, dst string, tops int) (Place, error) {
 	abs, err := filepath.Abs(dst)
 	if err != nil {
@@ -32,15 +32,21 @@ func New(ctx context.Context, h host.Host, dst string, tops int) (Place, error) 
 	}
 	info, err := os.Stat(abs) // a link to a folder is one
 	isDir := err == nil && info.IsDir()
-	if !isDir && tops == 1 && !strings.HasSuffix(dst, "/") {
-		return Place{path.Dir(abs), path.Base(abs)}, nil
+	switch {
+	case isDir && tops == 0:
+		return Place{abs, "."}, nil
+	case isDir:
+		return Place{dir: abs}, nil
 	}
-	if !isDir {
-		if err := mkdirs(ctx, h, abs); err != nil {
-			return Place{}, err
-		}
+	named := strings.HasSuffix(dst, "/")
+	there := Place{dir: abs}
+	if tops == 0 || tops == 1 && !named {
+		there = Place{path.Dir(abs), path.Base(abs)}
 	}
-	return Place{dir: abs}, nil
+	if named || tops > 1 {
+		return there, mkdirs(ctx, h, there.dir)
+	}
+	return there, nil
 }
 
 func mkdirs(ctx context.Context, h host.Host, name string) error {
@@ -110,7 +116,7 @@ func (i *Installation) Do(ctx context.Context, h host.Host) error {
 		}
 	}
 	for _, top := range i.tops {
-		if err := installSource(ctx, h, i.archive, top, i.target(top)); err != nil {
+		if err := i.source(ctx, h, top, i.target(top)); err != nil {
 			return err
 		}
 	}
@@ -173,29 +179,35 @@ func read(r *io.SectionReader) (tops [][]file, err error) {
 	}
 }
 
-// installSource installs one source as target.
-func installSource(ctx context.Context, h host.Host, archive *Spool, entries []file, target string) error {
+// source installs one source as target.
+func (i *Installation) source(ctx context.Context, h host.Host, entries []file, target string) error {
 	if entries[0].Typeflag != tar.TypeDir {
-		if err := write(ctx, h, archive, entries[0], target); err != nil {
+		if err := write(ctx, h, i.archive, entries[0], target); err != nil {
 			return fmt.Errorf("%s: %w", target, err)
 		}
 		return nil
 	}
 	if info, err := os.Stat(target); err == nil && info.IsDir() {
-		return folder(ctx, h, archive, entries, target, target)
+		top := entries[0].Name
+		if i.place.base == "." {
+			entries = entries[1:] // the folder itself is not brought: it keeps its mode
+		}
+		return folder(ctx, h, i.archive, top, entries, target, target)
 	}
 	if _, err := os.Lstat(target); err == nil {
 		return fmt.Errorf("%s: is there and not a folder", target)
 	}
-	return h.Supplant(ctx, target, false, func(h host.Host, name string) error { return folder(ctx, h, archive, entries, name, target) })
+	return h.Supplant(ctx, target, false, func(h host.Host, name string) error {
+		return folder(ctx, h, i.archive, entries[0].Name, entries, name, target)
+	})
 }
 
 // writers is how many files of a folder are written at a time: they share the wait for the disk.
 const writers = 16
 
-// folder installs a folder with what is in it as target, which may be there. It is told of by the name that it is to have.
-func folder(ctx context.Context, h host.Host, archive *Spool, entries []file, target, named string) error {
-	within := func(f file) string { return strings.TrimPrefix(f.Name, entries[0].Name) }
+// folder installs the folder top of an archive with what is in it as target, which may be there. It is told of by the name that it is to have.
+func folder(ctx context.Context, h host.Host, archive *Spool, top string, entries []file, target, named string) error {
+	within := func(f file) string { return strings.TrimPrefix(f.Name, top) }
 	at := func(f file) string { return path.Join(target, within(f)) }
 	told := func(f file, err error) error { return fmt.Errorf("%s: %w", path.Join(named, within(f)), err) }
 	ctx, cancel := context.WithCancelCause(ctx)

@@ -59,6 +59,11 @@ func TestInstall(t *testing.T) {
 		{"a folder, over a file", state{"new": "old"}, "new", []string{"folder"}, state{"new": "old"}, "is there and not a folder"},
 		{"a folder, into one that has it", state{"d/": "", "d/folder/": "", "d/folder/a": "old", "d/folder/kept": "k"}, "d", []string{"folder"},
 			state{"d/": "", "d/folder/": "", "d/folder/a": "A", "d/folder/kept": "k"}, ""},
+		{"what a folder holds, new", nil, "new", []string{"folder/."}, state{"new/": "", "new/a": "A"}, ""},
+		{"what a folder holds, into a folder", state{"d/a": "old", "d/kept": "k"}, "d/", []string{"folder/."}, state{"d/": "", "d/a": "A", "d/kept": "k"}, ""},
+		{"what a folder holds, into one to be made", nil, "d/e/", []string{"folder/."}, state{"d/": "", "d/e/": "", "d/e/a": "A"}, ""},
+		{"what a folder holds, over a file", state{"new": "old"}, "new", []string{"folder/."}, state{"new": "old"}, "is there and not a folder"},
+		{"what a folder holds, a folder in its way", state{"d/a/": ""}, "d", []string{"folder/."}, state{"d/": "", "d/a/": ""}, "d/a: is a folder, not a file"},
 		{"both", nil, "d", []string{"file", "folder"}, state{"d/": "", "d/file": "F", "d/folder/": "", "d/folder/a": "A"}, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -78,7 +83,7 @@ func TestInstall(t *testing.T) {
 			fill(root, tt.before)
 			var sources []string
 			for _, s := range tt.sources {
-				sources = append(sources, filepath.Join(from, s))
+				sources = append(sources, from+"/"+s)
 			}
 			to := filepath.Join(root, tt.to)
 			if strings.HasSuffix(tt.to, "/") {
@@ -87,7 +92,11 @@ func TestInstall(t *testing.T) {
 			h, err := local.New(local.Options{})
 			must(t, err)
 			defer h.Close()
-			err = install(t, h, archive(t, sources...), to, len(sources))
+			b, err := files.NewBundle(sources)
+			must(t, err)
+			a, err := b.Archive()
+			must(t, err)
+			err = install(t, h, a, to, b.Tops())
 			if tt.err == "" && err != nil || tt.err != "" && (err == nil || !strings.Contains(err.Error(), tt.err)) {
 				t.Errorf("want error %q, got %v", tt.err, err)
 			}
@@ -188,6 +197,27 @@ func TestInstallTells(t *testing.T) {
 	fails("new", "new/b")
 	must(t, os.MkdirAll(filepath.Join(root, "there/folder"), 0o755))
 	fails("there", "there/folder/b")
+}
+
+// TestInstallHeld: a folder into which goes what another holds keeps its mode, one that is made gets the other's.
+func TestInstallHeld(t *testing.T) {
+	from, root := t.TempDir(), t.TempDir()
+	must(t, os.Chmod(from, 0o700))
+	must(t, os.Chmod(root, 0o751))
+	must(t, os.Mkdir(filepath.Join(from, "folder"), 0o750))
+	h, err := local.New(local.Options{})
+	must(t, err)
+	defer h.Close()
+	for _, name := range []string{"", "new"} {
+		must(t, install(t, h, archive(t, from+"/."), filepath.Join(root, name), 0))
+	}
+	for name, want := range map[string]os.FileMode{"": 0o751, "folder": 0o750, "new": 0o700, "new/folder": 0o750} {
+		info, err := os.Stat(filepath.Join(root, name))
+		must(t, err)
+		if info.Mode().Perm() != want {
+			t.Errorf("%q: want mode %v, got %v", name, want, info.Mode())
+		}
+	}
 }
 
 // broken is a host without room for b.

@@ -26,8 +26,8 @@ func putCommand(s *selection.Nodes) *cobra.Command {
 		Use:   "put SOURCE... DESTINATION",
 		Short: "Bring files and folders to many nodes",
 		Long: `Bring files and folders to many nodes, whole or not at all: what a node received is verified by its checksum beside its place and then renamed into it.
-Modes are kept. As with cp -r they go into DESTINATION if that is a folder, ends in / or there are several of them, else they become DESTINATION. A folder that is
-there is added to, each file old or new; where something is in the way of any of it, nothing is touched.`,
+Modes are kept. As with cp -r they go into DESTINATION if that is a folder, ends in / or there are several of them, else they become DESTINATION; what is in the
+folder SOURCE/. goes to DESTINATION itself. A folder that is there is added to, each file old or new; where something is in the way of any of it, nothing is touched.`,
 		Example: "  apply fleet put --on gluster motd /etc/motd\n  apply fleet put -w 'n[1-8]' site/ /srv/",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) < 2 || slices.Contains(args, "") {
