@@ -25,6 +25,10 @@ const (
 	pool  = 64 << 20
 )
 
+// together is how many bytes of lines are printed by one call at most, but for a line that is longer: so many go into a pipe in one piece, and what another stream
+// prints to it stands between lines.
+const together = 4 << 10
+
 // Lines prints lines of many nodes to one stream, each whole and with the name of its node. It may be used by several goroutines.
 type Lines struct {
 	mu       sync.Mutex
@@ -62,19 +66,26 @@ func (l *Lines) Line(text string) error {
 	return nil
 }
 
-func (l *Lines) print(prefix string, line []byte) error {
+func (l *Lines) print(prefix string, line []byte) error { return l.write(l.add(nil, prefix, line)) }
+
+// add appends a line as it is printed.
+func (l *Lines) add(to []byte, prefix string, line []byte) []byte {
+	to = append(to, prefix...)
+	if l.terminal {
+		to = append(to, report.Printable(string(bytes.TrimSuffix(line, []byte("\r"))))...)
+	} else {
+		to = append(to, line...)
+	}
+	return append(to, '\n')
+}
+
+// write prints whole lines.
+func (l *Lines) write(text []byte) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.err != nil {
-		return l.err
+	if l.err == nil && len(text) > 0 {
+		_, l.err = l.w.Write(text)
 	}
-	text := append([]byte(nil), prefix...)
-	if l.terminal {
-		text = append(text, report.Printable(string(bytes.TrimSuffix(line, []byte("\r"))))...)
-	} else {
-		text = append(text, line...)
-	}
-	_, l.err = l.w.Write(append(text, '\n'))
 	return l.err
 }
 
@@ -84,6 +95,7 @@ type lineWriter struct {
 	name  string
 	rest  []byte // the beginning of a line
 	again bool   // a piece of it was printed
+	ready []byte // lines that are printed with the next ones, while there are some
 }
 
 // Write prints the lines that are complete.
@@ -107,7 +119,7 @@ func (w *lineWriter) Write(p []byte) (int, error) {
 		}
 		p = after
 	}
-	return n, nil
+	return n, w.send(len(w.ready))
 }
 
 // room is how many of n bytes the line that is held may still grow by.
@@ -119,27 +131,44 @@ func (w *lineWriter) room(n int) int {
 	return min(n, will-is)
 }
 
-// flush prints what is held: a piece of a line that goes on, or the end of one.
+// flush makes ready what is held: a piece of a line that goes on, or the end of one.
 func (w *lineWriter) flush(goesOn bool) error {
 	prefix := w.name + ": "
 	if w.again {
 		prefix = w.name + ":+ "
 	}
-	w.lines.grow(-max(len(w.rest)-small, 0))
-	err := w.lines.print(prefix, w.rest)
+	if n := len(w.rest) - small; n > 0 {
+		w.lines.grow(-n)
+	}
+	before := len(w.ready)
+	w.ready = w.lines.add(w.ready, prefix, w.rest)
 	if w.again = goesOn; cap(w.rest) > small {
 		w.rest = nil // the memory was the pool's
 	}
 	w.rest = w.rest[:0]
+	if len(w.ready) > together {
+		return w.send(before)
+	}
+	return nil
+}
+
+// send prints the first n bytes of what is ready, which are whole lines.
+func (w *lineWriter) send(n int) error {
+	err := w.lines.write(w.ready[:n])
+	if w.ready = append(w.ready[:0], w.ready[n:]...); cap(w.ready) > small && len(w.ready) == 0 {
+		w.ready = nil
+	}
 	return err
 }
 
 // Close prints what is left.
 func (w *lineWriter) Close() error {
-	if len(w.rest) == 0 {
-		return nil
+	if len(w.rest) > 0 {
+		if err := w.flush(false); err != nil {
+			return err
+		}
 	}
-	return w.flush(false)
+	return w.send(len(w.ready))
 }
 
 // Capture keeps the beginning of what a command prints, and knows the whole by length and hash.

@@ -86,6 +86,38 @@ func TestLinesTogether(t *testing.T) {
 	}
 }
 
+// TestLinesAtOnce: a flood of short lines is printed by few calls, each of whole lines that go into a pipe in one piece.
+func TestLinesAtOnce(t *testing.T) {
+	var w calls
+	node := output.NewLines(&w, false).Node("n")
+	const lines = 10_000
+	n, err := io.WriteString(node, strings.Repeat("y\n", lines)+strings.Repeat("x", 5000)+"\ny")
+	must(t, err)
+	if want := 2*lines + 5002; n != want {
+		t.Errorf("want %d bytes taken, got %d", want, n)
+	}
+	must(t, node.Close())
+	if got, want := strings.Join(w, ""), strings.Repeat("n: y\n", lines)+"n: "+strings.Repeat("x", 5000)+"\nn: y\n"; got != want {
+		t.Errorf("want %d bytes, got %d: %.40q", len(want), len(got), got)
+	}
+	if len(w) > lines/400 {
+		t.Errorf("%d calls for %d lines", len(w), lines)
+	}
+	for _, c := range w {
+		if !strings.HasSuffix(c, "\n") || len(c) > 4096 && strings.Count(c, "\n") > 1 {
+			t.Errorf("a call of %d bytes: %.40q", len(c), c)
+		}
+	}
+}
+
+// calls are what was written by each call.
+type calls []string
+
+func (c *calls) Write(p []byte) (int, error) {
+	*c = append(*c, string(p))
+	return len(p), nil
+}
+
 // TestLine: a line of no node's is one, also where it is an object of many MiB, and several are several.
 func TestLine(t *testing.T) {
 	long := strings.Repeat("x", 9<<20)
