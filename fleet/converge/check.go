@@ -10,6 +10,7 @@ import (
 	"github.com/nodeapply/apply/exchange/verdict"
 	"github.com/nodeapply/apply/exchange/view"
 	"github.com/nodeapply/apply/fleet"
+	"github.com/nodeapply/apply/fleet/nodeset"
 )
 
 // names refuses nodes that are one machine, that go by one name among the others, or by the name of another node of the inventory.
@@ -56,15 +57,24 @@ type CheckError struct {
 	Late     bool // they could without batches
 }
 
-// Error is a line for each problem.
+// Error is a line for each problem, with the folded names of the nodes that have it.
 func (e *CheckError) Error() string {
 	var b strings.Builder
 	b.WriteString("nothing was touched, as waits between nodes cannot come true")
 	if e.Late {
 		b.WriteString(" in batches (give a larger --batch)")
 	}
+	nodes := map[string][]string{}
+	var whys []string
 	for _, p := range e.Problems {
-		fmt.Fprintf(&b, "\n  %s: wait.%s: %s", p.Node, p.Wait, p.Why)
+		why := fmt.Sprintf("wait.%s: %s", p.Wait, p.Why)
+		if nodes[why] == nil {
+			whys = append(whys, why)
+		}
+		nodes[why] = append(nodes[why], p.Node)
+	}
+	for _, why := range whys {
+		fmt.Fprintf(&b, "\n  %s: %s", nodeset.Fold(nodes[why]), why)
 	}
 	return b.String()
 }
