@@ -112,7 +112,8 @@ func EnrollEtcd(ctx context.Context, w io.Writer, admin *connect.Connection, e e
 	if err := s.Enroll(ctx, e); err != nil || out == "" {
 		return err
 	}
-	if err := os.MkdirAll(out, 0o700); err != nil {
+	// What is above is everybody's, such as /etc/apply.
+	if err := errors.Join(os.MkdirAll(filepath.Dir(out), 0o755), os.MkdirAll(out, 0o700)); err != nil {
 		return err
 	}
 	return durable.WriteFile(filepath.Join(out, connect.LoginFile), []byte(e.Node+":"+e.Password+"\n"), 0o600)

@@ -26,7 +26,8 @@ func (a *Authority) Enroll(node, out string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(out, 0o700); err != nil {
+	// What is above is everybody's, such as /etc/apply.
+	if err := errors.Join(os.MkdirAll(filepath.Dir(out), 0o755), os.MkdirAll(out, 0o700)); err != nil {
 		return err
 	}
 	for _, f := range files {

@@ -171,3 +171,21 @@ func TestTokens(t *testing.T) {
 		t.Errorf("the token itself is kept: %s %v", kept, err)
 	}
 }
+
+// TestEnrollFolders: the credentials' folder is its owner's, what is above it is everybody's, such as /etc/apply with the settings of all users' runs.
+func TestEnrollFolders(t *testing.T) {
+	now := time.Now()
+	dir := filepath.Join(t.TempDir(), "apply", "exchange")
+	if err := made(t, t.TempDir(), &now).Enroll("node01", dir); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]os.FileMode{dir: 0o700, filepath.Dir(dir): 0o755} {
+		info, err := os.Stat(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.Mode().Perm() != want {
+			t.Errorf("%s: want mode %v, got %v", filepath.Base(name), want, info.Mode().Perm())
+		}
+	}
+}
