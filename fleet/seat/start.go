@@ -225,7 +225,10 @@ func (b *beginning) answer(ctx context.Context, patience time.Duration) ([]strin
 		if err != nil {
 			lost := b.stream.Close() // then all is there that it says of why
 			why := said(b.stream, err)
-			if lost != nil {
+			switch {
+			case errors.Is(lost, transport.ErrLost):
+				return nil, lost
+			case lost != nil:
 				return nil, fmt.Errorf("%w: %s", lost, why)
 			}
 			return nil, fmt.Errorf("%w: %s", ErrNoRelay, why)
@@ -238,11 +241,18 @@ func (b *beginning) answer(ctx context.Context, patience time.Duration) ([]strin
 	return nil, fmt.Errorf("%w: the node's shell prints too much", ErrNoRelay)
 }
 
+// maxSaid is how many lines are told of what a node wrote: of a mistake in its settings the second says where.
+const maxSaid = 2
+
 // said is what the node wrote to standard error, or else the error.
 func said(stream transport.Stream, err error) string {
 	if text := stream.Messages(); text != "" {
-		first, _, _ := strings.Cut(text, "\n")
-		return first
+		lines := strings.SplitN(text, "\n", maxSaid+1)
+		lines = lines[:min(len(lines), maxSaid)]
+		for i := range lines {
+			lines[i] = strings.TrimSpace(lines[i])
+		}
+		return strings.TrimSuffix(strings.Join(lines, "; "), "; ")
 	}
 	if errors.Is(err, io.EOF) {
 		return "it ended"

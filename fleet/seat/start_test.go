@@ -54,7 +54,8 @@ func TestStart(t *testing.T) {
 		"nothing":                {"", "it ended"},
 		"another protocol":       {"#!/bin/sh\necho apply-relay 2\n", `it says "2"`},
 		"for no machine at all":  {"\x7fELF\x02 and no more", ""},
-		"one that is not itself": {"#!/bin/sh\necho no >&2\nexit 1\n", "no relay: no"},
+		"one that is not itself": {"#!/bin/sh\necho no >&2\nexit 1\n", "no relay: no: the"},
+		"one with bad settings":  {"#!/bin/sh\nprintf 'Error: bad\\n  in: a file\\n\\nmore\\n' >&2\nexit 1\n", "no relay: Error: bad; in: a file: the"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if err := os.WriteFile(files[0], []byte(tt.text), 0o700); err != nil {

@@ -76,17 +76,18 @@ func (c *conn) Run(ctx context.Context, cmd Command) (Exit, error) {
 	go func() {
 		s, err := c.client.NewSession()
 		if err != nil {
-			done <- fmt.Errorf("session: %w", err)
+			done <- notBegun(err)
 			return
 		}
 		defer s.Close()
 		s.Stdin, s.Stdout, s.Stderr = cmd.Stdin, passedOn(cmd.Stdout, cancel), passedOn(cmd.Stderr, cancel)
-		err = s.Start(fmt.Sprintf(`exec env %s=%s "$SHELL" -c %s`, mark, id, quoteAlways(cmd.Line)))
-		if err == nil {
-			err = s.Wait()
-			if errors.Is(err, io.EOF) { // it ended well, and has not read all of its input
-				err = nil
-			}
+		if err := s.Start(fmt.Sprintf(`exec env %s=%s "$SHELL" -c %s`, mark, id, quoteAlways(cmd.Line))); err != nil {
+			done <- notBegun(err)
+			return
+		}
+		err = s.Wait()
+		if errors.Is(err, io.EOF) { // it ended well, and has not read all of its input
+			err = nil
 		}
 		done <- err
 	}()
@@ -131,6 +132,14 @@ func (c *conn) finish(id string, grace time.Duration) {
 	defer s.Close()
 	line := Line([]string{"sh", "-c", finishLine, "end", mark + "=" + id, strconv.Itoa(int(grace / (time.Second / 5)))})
 	s.Run("exec " + line) // a process that has ended meanwhile is no error
+}
+
+// notBegun is why a session is none. Of a connection that has ended all that is said is io.EOF.
+func notBegun(err error) error {
+	if errors.Is(err, io.EOF) {
+		return ErrLost
+	}
+	return fmt.Errorf("session: %w", err)
 }
 
 // exit tells the end of a command from the end of the connection.

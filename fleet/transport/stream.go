@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os/exec"
@@ -18,7 +19,7 @@ const closePatience = 3 * time.Second
 func (c *conn) Start(line string) (Stream, error) {
 	session, err := c.client.NewSession()
 	if err != nil {
-		return nil, fmt.Errorf("session: %w", err)
+		return nil, notBegun(err)
 	}
 	s := &sshStream{session: session, conn: c, done: make(chan struct{})}
 	session.Stderr = &s.told
@@ -29,11 +30,13 @@ func (c *conn) Start(line string) (Stream, error) {
 	}
 	if err != nil {
 		session.Close()
-		return nil, fmt.Errorf("session: %w", err)
+		return nil, notBegun(err)
 	}
 	c.owned.Go(func() {
 		defer close(s.done)
-		_ = session.Wait() // how it ended is seen by what it said
+		if _, err := c.exit(session.Wait()); errors.Is(err, ErrLost) { // of all else, how it ended is seen by what it said
+			s.lost = err
+		}
 	})
 	return s, nil
 }
@@ -45,6 +48,7 @@ type sshStream struct {
 	session *ssh.Session
 	conn    *conn
 	done    chan struct{} // the command has ended
+	lost    error         // the connection has ended before it; set before done is closed
 }
 
 // Messages is the beginning of standard error, of which the end may come after that of standard output.
@@ -59,12 +63,12 @@ func (s *sshStream) Messages() string {
 // CloseWrite is the end of the command's input.
 func (s *sshStream) CloseWrite() error { return s.WriteCloser.Close() }
 
-// Close ends the session. Where the node does not end it in time the connection is cut.
+// Close ends the session, and tells where the connection was lost before. Where the node does not end it in time the connection is cut.
 func (s *sshStream) Close() error {
 	s.WriteCloser.Close()
 	select {
 	case <-s.done:
-		return nil
+		return s.lost
 	case <-time.After(closePatience):
 	}
 	s.session.Close()

@@ -32,10 +32,10 @@ func nodesCommand(s *selection.Nodes) *cobra.Command {
 	}
 }
 
-// nodesLine prints the version of the program that is installed, or was brought last, and the last run as JSON.
+// nodesLine prints the version of the program that is installed, or was brought last, or why that does not say it, on one line, and the last run as JSON.
 const nodesLine = `p=$(command -v apply || ls -t "${XDG_CACHE_HOME:-$HOME/.cache}"/apply/bin/apply-* 2>/dev/null | head -n 1)
 [ -n "$p" ] || exit 0
-"$p" version; "$p" history --json 2>/dev/null | head -n 1`
+"$p" version 2>&1 | tr -s "\n " " "; echo; "$p" history --json 2>/dev/null | head -n 1`
 
 // seenNode is a node as fleet nodes shows it.
 type seenNode struct {
