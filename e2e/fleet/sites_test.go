@@ -79,6 +79,14 @@ func TestSites(t *testing.T) {
 			}
 		}
 	})
+	t.Run("converge", func(t *testing.T) {
+		s.write("storage.hcl", s.storage())
+		s.write("m/main.hcl", together)
+		for _, code := range []int{2, 0} { // once they are in step nothing changes, however long all of them take to see that
+			r := s.run("fleet", "converge", "--inventory", "storage.hcl", "-w", set, "--connect-timeout", "120s", "--detailed-exitcode", "m")
+			s.want(r, code, "", all)
+		}
+	})
 	t.Run("dead, slow and strange nodes", func(t *testing.T) {
 		s.silent("10.9.0.101")
 		s.kill(names[near+1]) // b2, behind the gateway

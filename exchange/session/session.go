@@ -24,9 +24,9 @@ import (
 )
 
 const (
-	lookTimeout = 3 * time.Second  // for what stands in the exchange
+	lookTimeout = 10 * time.Second // for what stands in the exchange
 	viewFresh   = time.Second      // how old a view may be
-	awayFresh   = 10 * time.Second // for how long an exchange that did not answer is not asked again
+	awayFresh   = 30 * time.Second // for how long an exchange that did not answer is not asked again
 	tellTimeout = 30 * time.Second // to say that a fact will not come, and that the run has ended
 	doingEvery  = time.Second      // how often what the run is at is told
 )
