@@ -104,6 +104,9 @@ printf x >'sub/odd \ name' && chmod 4755 a && chmod 640 sub/big && chmod 750 sub
 				t.Errorf("%s: %s", n, diff)
 			}
 		}
+		s.script("mkdir " + s.dir + "/small && mount -t tmpfs -o size=1m tmpfs " + s.dir + "/small")
+		s.want(s.run("fleet", "get", "-w", "n[1-2],b1", "/srv/copy/sub/big", "small"), 4, "", "b1,n[1-2]: failed: big: no space left on device\n0 of 3 ok")
+		s.script("ls -A " + s.dir + "/small | wc -l | grep -x 0 && umount " + s.dir + "/small")
 		s.script("rm " + s.srv("n2") + "/copy/a; ln -s copy " + s.srv("n1") + "/link")
 		r := s.run("fleet", "get", "-w", "n[1-3]", "/srv/copy/a", "got")
 		s.want(r, 4, "", "n2: failed: /srv/copy/a: no such file or folder")

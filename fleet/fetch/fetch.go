@@ -51,7 +51,7 @@ func Get(ctx context.Context, c transport.Conn, node, src, dir string) (err erro
 	}
 	stage, err := os.MkdirTemp(home, ".apply-get.")
 	if err != nil {
-		return &fleet.JobError{Err: err}
+		return &fleet.JobError{Err: fmt.Errorf("%s: %w", dir, reason(err))}
 	}
 	defer func() {
 		if err = errors.Join(err, os.RemoveAll(stage)); err != nil {

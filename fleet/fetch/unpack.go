@@ -101,13 +101,21 @@ func (u *unpacker) file(h *tar.Header, name string, content io.Reader) (err erro
 	defer func() { err = errors.Join(err, f.Close()) }()
 	sum := sha256.New()
 	if _, err := io.Copy(io.MultiWriter(f, sum), content); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
+		return fmt.Errorf("%s: %w", name, reason(err))
 	}
 	if want := u.sums[name]; want != hex.EncodeToString(sum.Sum(nil)) {
 		return fmt.Errorf("%s: the checksum does not match", name)
 	}
 	delete(u.sums, name)
 	return f.Chmod(mode(h))
+}
+
+// reason is an error without the file's name, which is a temporary one: of many nodes what is the same is told once.
+func reason(err error) error {
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
+		return p.Err
+	}
+	return err
 }
 
 // mode is the whole mode of a file or a folder.
