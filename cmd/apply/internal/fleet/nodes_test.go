@@ -2,6 +2,8 @@ package fleet
 
 import (
 	"bytes"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -11,6 +13,7 @@ import (
 	"github.com/nodeapply/apply/cmd/apply/internal/fleet/selection"
 	"github.com/nodeapply/apply/cmd/apply/internal/history"
 	"github.com/nodeapply/apply/fleet"
+	"github.com/nodeapply/apply/fleet/transport"
 	"github.com/nodeapply/apply/report"
 )
 
@@ -26,6 +29,41 @@ func TestParseSeen(t *testing.T) {
 			got, last := parseSeen([]byte(test.text)), ""
 			if got.last != nil {
 				last = got.last.Run + " " + got.last.Manifest
+			}
+			if diff := cmp.Diff([]string{test.version, test.last}, []string{got.version, last}); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// TestNodesLine: a program that does not start says why, in the place of its version.
+func TestNodesLine(t *testing.T) {
+	here, err := transport.NewConnector(`sh -c 'exec sh -c "$2"' here`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := here.Dial(t.Context(), transport.Target{Name: "here"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct{ program, version, last string }{
+		"whole":           {`case $1 in version) echo apply v1 ;; *) echo '{"run":"01X"}' ;; esac`, "v1", "01X"},
+		"broken settings": {`[ "$2" ] && echo '{"event":"diagnostic"}' || printf 'Error: bad\n  in: a file\n' >&2; exit 1`, "Error: bad in: a file", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			if err := os.WriteFile(filepath.Join(dir, "apply"), []byte("#!/bin/sh\n"+test.program+"\n"), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
+			var out bytes.Buffer
+			if _, err := conn.Run(t.Context(), transport.Command{Line: transport.Line([]string{"sh", "-c", nodesLine}), Stdout: &out}); err != nil {
+				t.Fatal(err)
+			}
+			got, last := parseSeen(out.Bytes()), ""
+			if got.last != nil {
+				last = got.last.Run
 			}
 			if diff := cmp.Diff([]string{test.version, test.last}, []string{got.version, last}); diff != "" {
 				t.Error(diff)
