@@ -210,6 +210,12 @@ type Restorer interface {
 	Now(ctx context.Context, v host.View, before json.RawMessage) (json.RawMessage, error)
 }
 
+// Taker is a Restorer with whose state files go that no record tells of, such as a home folder with its user.
+type Taker interface {
+	// Takes names those that Restore of what Before saw removes, with all that is in them. The receiver is as that of Restore.
+	Takes(ctx context.Context, v host.View, before json.RawMessage) ([]string, error)
+}
+
 // Inspector is a Resource that can fill its own attributes from the node, so that printing them gives a manifest whose plan is empty.
 type Inspector interface {
 	Inspect(ctx context.Context, v host.View) error

@@ -75,7 +75,7 @@ func PlanOf(ctx context.Context, state *journal.State, v host.View, types []reso
 	slices.Reverse(u.Steps)
 	u.sayOnce()
 	u.keepTogether(p.Ops)
-	return u, errors.Join(u.uncover(ctx, v), u.await(v), u.keepStrangers(v, p.Head.Token))
+	return u, errors.Join(u.uncover(ctx, v), u.await(v), u.keepStrangers(ctx, v, types, p.Head.Token))
 }
 
 // uncover lets folders go on which the run has mounted something: what is seen of them now is what is mounted there, and that goes before them.
@@ -129,40 +129,6 @@ func (u *Plan) sayOnce() {
 		files[s.Addr] = files[s.Addr] || s.op != nil
 	}
 	u.Steps = slices.DeleteFunc(u.Steps, func(s Step) bool { return s.op == nil && s.before == nil && files[s.Addr] })
-}
-
-// keepStrangers refuses to remove folders that hold what the run with that token did not make.
-func (u *Plan) keepStrangers(v host.View, token string) error {
-	removed := map[string]bool{}
-	for i := range u.Steps {
-		s := &u.Steps[i]
-		if s.op == nil || s.Refused != "" || s.op.Pre.Kind != host.Absent.String() {
-			continue
-		}
-		name := string(s.op.Name)
-		removed[name] = true
-		if s.covered {
-			continue
-		}
-		st, err := v.Lstat(name)
-		if err != nil {
-			return err
-		}
-		if st.Kind != host.Directory {
-			continue
-		}
-		for child, err := range v.ReadDir(name) {
-			if err != nil {
-				return err
-			}
-			if !removed[path.Join(name, child)] && !host.Temporary(child, token) { // these are swept before
-				s.Refused = fmt.Sprintf("it holds %s, which the run did not make", child)
-				delete(removed, name)
-				break
-			}
-		}
-	}
-	return nil
 }
 
 // LastChange is the id of the run that an undo is of where none is named: the last one that changed something. Where that is an undo that did not come

@@ -64,3 +64,35 @@ func TestRestoresThePassword(t *testing.T) {
 		}
 	}
 }
+
+// The home folder goes with a user whose run has made it, and with no other.
+func TestTakesTheHome(t *testing.T) {
+	resourcetest.NeedsRoot(t, numbers)
+	for _, tc := range []struct {
+		name, to, from string
+		want           []string
+	}{
+		{"made with it", "his home", actual["nothing"], []string{"/home/bob"}},
+		{"made elsewhere", "all", actual["nothing"], []string{"/home/robert"}},
+		{"not made", "present", actual["nothing"], nil},
+		{"there before", "his home", actual["nothing"] + "-- home/bob/ --\n", nil},
+		{"there with it before", "his home", actual["plain"], nil},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			h := accountstest.New(t, tc.from)
+			u := declare(declared[tc.to])
+			was, err := u.Before(t.Context(), h, resourcetest.Check(t, h, u))
+			if err != nil {
+				t.Fatal(err)
+			}
+			resourcetest.Converges(t, h, u)
+			got, err := declare(nil).Takes(t.Context(), h, was)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}

@@ -44,6 +44,19 @@ func (u *User) Now(ctx context.Context, v host.View, raw json.RawMessage) (json.
 	return entry.Before{Name: u.Name, HomeMade: home && f == nil, Moved: home && f != nil}.Keep(v, f)
 }
 
+// Takes names the home folder of a user that was not there before.
+func (u *User) Takes(ctx context.Context, v host.View, raw json.RawMessage) ([]string, error) {
+	b, err := entry.Recall(raw, u.Name)
+	if err != nil || b.There || !b.HomeMade {
+		return nil, err
+	}
+	f, err := entry.Look(ctx, v, b.Name)
+	if err != nil || f == nil {
+		return nil, err
+	}
+	return []string{f.User.Home}, nil
+}
+
 // Restore brings those entries back. The content of a home folder that was removed is gone.
 func (u *User) Restore(ctx context.Context, h host.Host, raw json.RawMessage) error {
 	b, err := entry.Recall(raw, u.Name)

@@ -22,6 +22,7 @@ var (
 	_ resources.Absentee   = (*User)(nil)
 	_ resources.Locker     = (*User)(nil)
 	_ resources.Restorer   = (*User)(nil)
+	_ resources.Taker      = (*User)(nil)
 	_ resources.Inspector  = (*User)(nil)
 	_ resources.Lister     = (*User)(nil)
 )
