@@ -37,10 +37,10 @@ func declare(t *testing.T, decl string) *catalog.Catalog {
 
 // run is one run: what it declares, how it ends, and what was known before it.
 type run struct {
-	decl, ends  string // "a=changed b=failed"; what is not in it was not chosen
+	decl, ends  string // "a=changed b=failed c=made" (changed where nothing was); what is not in it was not chosen
 	partial     bool
 	interrupted int
-	undone      string // of the run before, "a b"
+	undone      string // of the run before, "a b-", the latter in part
 
 	drifted, orphans string // "a b"
 }
@@ -51,7 +51,8 @@ func (r run) remember(t *testing.T, state *journal.State, source string) {
 	c := declare(t, r.decl)
 	undone := map[resources.Address]bool{}
 	for _, title := range strings.Fields(r.undone) {
-		undone[resources.Address{Type: "file", Title: "/" + title}] = true
+		title, part := strings.CutSuffix(title, "-")
+		undone[resources.Address{Type: "file", Title: "/" + title}] = !part
 	}
 	if err := Undone(state, "RUN", undone); err != nil {
 		t.Fatal(err)
@@ -72,7 +73,11 @@ func (r run) remember(t *testing.T, state *journal.State, source string) {
 	}
 	for _, end := range strings.Fields(r.ends) {
 		title, outcome, _ := strings.Cut(end, "=")
-		rep.Results = append(rep.Results, &report.Result{Address: resources.Address{Type: "file", Title: "/" + title}, Outcome: report.Outcome(outcome)})
+		res := &report.Result{Address: resources.Address{Type: "file", Title: "/" + title}, Outcome: report.Outcome(outcome)}
+		if outcome == "made" {
+			res.Outcome, res.Changes = report.Changed, []report.Change{{Attribute: "ensure", Before: "absent", After: "file"}}
+		}
+		rep.Results = append(rep.Results, res)
 	}
 	rep.Run, rep.Source = "RUN", source
 	if err := errors.Join(mem.Save(state, rep), state.SaveReport(rep.Run, rep)); err != nil {
@@ -123,6 +128,10 @@ func TestMemory(t *testing.T) {
 		},
 		"what was undone has not drifted": {
 			{decl: "a=1 b=1", ends: "a=changed b=changed"}, {undone: "b", decl: "a=1 b=1", ends: "a=unchanged b=changed", drifted: "a"}, {decl: "a=1 b=1", drifted: "a b"},
+		},
+		"what was undone is none": {{decl: "a=1 b=1 c=1", ends: "a=changed b=made c=made"}, {undone: "a b c-", decl: "d=1", orphans: "a c"}},
+		"unless it was there before": {
+			{decl: "a=1 b=1", ends: "a=made b=made"}, {decl: "a=2 b=2", ends: "a=changed b=made"}, {undone: "a b", decl: "d=1", orphans: "a"},
 		},
 		"what is declared again is none": {
 			{decl: "a=1 b=1", ends: "a=changed b=changed"}, {decl: "a=1", ends: "a=failed", drifted: "a", orphans: "b"}, {decl: "a=1 b=1", drifted: "b"},

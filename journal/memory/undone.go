@@ -1,14 +1,18 @@
 package memory
 
 import (
+	"slices"
+
 	"github.com/nodeapply/apply/journal"
+	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/resources"
 )
 
 // Undone forgets that the resources at the addresses were left as declared, since an undo of a run put back what was before: what the next run makes again is no
-// drift. Of a run without a report it is not known which manifest it was of; then nothing is forgotten. The lock must be held.
+// drift. Those of which it put back all (true), and which the run had brought where nothing was, are not there any more: they become no orphans. Of a run without a
+// report it is not known which manifest it was of; then nothing is forgotten. The lock must be held.
 func Undone(state *journal.State, run string, undone map[resources.Address]bool) error {
-	var r struct{ Source string }
+	var r report.Report
 	if state.Report(run, &r) != nil || r.Source == "" {
 		return nil
 	}
@@ -20,9 +24,18 @@ func Undone(state *journal.State, run string, undone map[resources.Address]bool)
 	if err != nil {
 		return err
 	}
+	made := map[resources.Address]bool{}
+	for _, res := range r.Results {
+		made[res.Address] = slices.ContainsFunc(res.Changes, func(c report.Change) bool { return c.Attribute == "ensure" && c.Before == "absent" })
+	}
 	for i := range all {
-		if undone[all[i].Address] {
+		a := all[i].Address
+		entirely, undone := undone[a]
+		if undone {
 			all[i].Sum = ""
+		}
+		if entirely && made[a] {
+			all[i].Names, all[i].Removal = nil, nil
 		}
 	}
 	return saveManaged(state, r.Source, before.sum, all, before)

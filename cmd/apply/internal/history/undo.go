@@ -170,19 +170,29 @@ func (u *undoing) putBack(ctx context.Context, state *journal.State, h *local.No
 	told := cli.Unread(u.Print(rep))
 	u.Ran, u.Code = true, rep.ExitCode(false)
 	u.Warn(state.SaveReport(rep.Run, rep))
-	u.Warn(u.undone(context.WithoutCancel(ctx), state, h, plan.Run, rep))
+	u.Warn(u.undone(context.WithoutCancel(ctx), state, h, plan, rep))
 	return errors.Join(told, u.SaveReports(rep))
 }
 
-// undone notes that a run was undone as the report says: what is made again is no drift, and if nothing is left of the run there is nothing to be confirmed.
-func (u *undoing) undone(ctx context.Context, state *journal.State, h host.Host, run string, rep *report.Report) error {
-	back := map[resources.Address]bool{}
-	for _, res := range rep.Results {
-		back[res.Address] = back[res.Address] || res.Outcome == report.Changed
+// undone notes that a run was undone as the report says: what is made again is no drift, what is gone no orphan, and if nothing is left of the run there is
+// nothing to be confirmed.
+func (u *undoing) undone(ctx context.Context, state *journal.State, h host.Host, plan *undo.Plan, rep *report.Report) error {
+	steps, taken := map[resources.Address]int{}, map[resources.Address]int{}
+	for _, s := range plan.Steps {
+		steps[s.Addr]++
 	}
-	err := memory.Undone(state, run, back)
+	for _, res := range rep.Results {
+		if res.Outcome == report.Changed {
+			taken[res.Address]++
+		}
+	}
+	back := map[resources.Address]bool{} // entirely or not
+	for a, n := range taken {
+		back[a] = n == steps[a]
+	}
+	err := memory.Undone(state, plan.Run, back)
 	if rep.Interrupted == 0 && rep.Counts().Failed == 0 {
-		err = errors.Join(err, confirm.Disarm(ctx, state, h, run))
+		err = errors.Join(err, confirm.Disarm(ctx, state, h, plan.Run))
 	}
 	return err
 }
