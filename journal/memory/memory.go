@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -89,7 +90,8 @@ func (mem *Memory) Drifted(a resources.Address) bool {
 	}
 	mem.once.Do(mem.index)
 	i, ok := mem.now[a]
-	return ok && mem.known[a] == mem.sums[i].String() && !mem.sourceChanged(mem.m.Catalog.Entries()[i])
+	e := mem.m.Catalog.Entries()
+	return ok && mem.known[a] == mem.sums[i].String() && !mem.sourceChanged(e[i]) && !mem.dropped(e[i])
 }
 
 func (mem *Memory) index() {
@@ -119,6 +121,28 @@ func (mem *Memory) sourceChanged(e *catalog.Entry) bool {
 			if filepath.IsAbs(name) && !mem.m.Fleeting(name) && changedSince(name, mem.last()) {
 				return true
 			}
+		}
+	}
+	return false
+}
+
+// dropped says whether something is no longer declared in a folder that a resource purges: that it goes is the manifest's change, and not the node's.
+func (mem *Memory) dropped(e *catalog.Entry) bool {
+	purged := purgedBy(e)
+	if len(purged) == 0 {
+		return false
+	}
+	now, reader := map[string]bool{}, &declared.Reader{}
+	for _, e := range mem.m.Catalog.Entries() {
+		if e.Addr.Type == "file" {
+			for _, name := range reader.Names(e) {
+				now[path.Clean(name)] = true
+			}
+		}
+	}
+	for a, names := range mem.had {
+		if a.Type == "file" && slices.ContainsFunc(names, func(name string) bool { return !now[path.Clean(name)] && covers(purged, name) }) {
+			return true
 		}
 	}
 	return false

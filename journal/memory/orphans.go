@@ -3,8 +3,10 @@ package memory
 import (
 	"encoding/json"
 	"path"
+	"slices"
 	"strings"
 
+	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/catalog/declared"
 	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/resources"
@@ -67,14 +69,8 @@ func (mem *Memory) things() things {
 		if !mem.reader.Named(e) {
 			now.all[thing{kind, "", "is " + which}] = true // whatever it is called
 		}
-		r, ok := e.Resource.(resources.Toucher)
-		if !ok || e.Off || e.Noop {
-			continue
-		}
-		for _, t := range r.Touches() {
-			if t.How == resources.Empties || t.How == resources.Removes {
-				now.purged = append(now.purged, t)
-			}
+		if !e.Off && !e.Noop {
+			now.purged = append(now.purged, purgedBy(e)...)
 		}
 	}
 	return now
@@ -84,7 +80,7 @@ func (mem *Memory) things() things {
 func (now things) have(a resources.Address, name string, removal []declared.Attr) bool {
 	which := declared.Which(a.Type, removal)
 	switch {
-	case a.Type == "file" && now.purges(name):
+	case a.Type == "file" && covers(now.purged, name):
 		return true
 	case len(removal) == 0: // not known which it was
 		return now.all[thing{a.Type, name, ""}]
@@ -92,12 +88,24 @@ func (now things) have(a resources.Address, name string, removal []declared.Attr
 	return now.all[thing{a.Type, name, "at " + a.String()}] || now.all[thing{a.Type, name, "is " + which}] || now.all[thing{a.Type, "", "is " + which}]
 }
 
-// purges says whether a folder is declared from which the path is purged, or with which it goes.
-func (now things) purges(name string) bool {
-	for _, t := range now.purged {
-		if strings.HasPrefix(path.Clean(name), strings.TrimSuffix(t.Path, "/")+"/") && (t.Covers == nil || t.Covers(path.Clean(name))) {
-			return true
+// purgedBy are the folders that an entry empties or removes.
+func purgedBy(e *catalog.Entry) (all []resources.Touch) {
+	r, ok := e.Resource.(resources.Toucher)
+	if !ok {
+		return nil
+	}
+	for _, t := range r.Touches() {
+		if t.How == resources.Empties || t.How == resources.Removes {
+			all = append(all, t)
 		}
 	}
-	return false
+	return all
+}
+
+// covers says whether a path is purged from one of the folders, or goes with it.
+func covers(purged []resources.Touch, name string) bool {
+	name = path.Clean(name)
+	return slices.ContainsFunc(purged, func(t resources.Touch) bool {
+		return strings.HasPrefix(name, strings.TrimSuffix(t.Path, "/")+"/") && (t.Covers == nil || t.Covers(name))
+	})
 }

@@ -56,6 +56,12 @@ func purgedOf(path string, noop bool) *catalog.Entry {
 	return e
 }
 
+// named gives an entry another title.
+func named(e *catalog.Entry, title string) *catalog.Entry {
+	e.Addr.Title = title
+	return e
+}
+
 // A thing is told from another by more than its title, and what is purged is not left.
 func TestOrphans(t *testing.T) {
 	for name, tc := range map[string]struct {
@@ -122,5 +128,37 @@ func TestOrphansOfTransactions(t *testing.T) {
 		if got := Read(state, Manifest{Source: "/site/main.hcl", Catalog: none}).Orphans(); len(got) != want {
 			t.Errorf("%s: orphans %+v", end, got)
 		}
+	}
+}
+
+// What goes from a purged folder because it is no longer declared is no drift of the folder; what somebody has put there is.
+func TestDriftOfPurgedFolders(t *testing.T) {
+	for name, tc := range map[string]struct {
+		before, now []*catalog.Entry
+		want        bool
+	}{
+		"the same":                    {[]*catalog.Entry{purgedOf("/d", false), linkOf("/d/l")}, []*catalog.Entry{purgedOf("/d", false), linkOf("/d/l")}, true},
+		"one more":                    {[]*catalog.Entry{purgedOf("/d", false)}, []*catalog.Entry{purgedOf("/d", false), linkOf("/d/l")}, true},
+		"one less":                    {[]*catalog.Entry{purgedOf("/d", false), linkOf("/d/l")}, []*catalog.Entry{purgedOf("/d", false)}, false},
+		"one less beside it":          {[]*catalog.Entry{purgedOf("/d", false), linkOf("/d2/l")}, []*catalog.Entry{purgedOf("/d", false)}, true},
+		"the same by another address": {[]*catalog.Entry{purgedOf("/d", false), linkOf("/d/l")}, []*catalog.Entry{purgedOf("/d", false), named(linkOf("/d/l"), "l")}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			state := open(t)
+			read := func(entries []*catalog.Entry) *Memory {
+				c, _ := catalog.New(entries, nil, nil)
+				return Read(state, Manifest{Source: "/site/main.hcl", Catalog: c})
+			}
+			rep := &report.Report{}
+			for _, e := range tc.before {
+				rep.Results = append(rep.Results, &report.Result{Address: e.Addr, Outcome: report.Changed})
+			}
+			if err := read(tc.before).Save(state, rep); err != nil {
+				t.Fatal(err)
+			}
+			if got := read(tc.now).Drifted(tc.now[0].Addr); got != tc.want {
+				t.Errorf("want %v, got %v", tc.want, got)
+			}
+		})
 	}
 }
