@@ -79,3 +79,40 @@ mount "/srv/a/b" {
 		t.Errorf("again (-want +got):\n%s", diff)
 	}
 }
+
+// What is mounted has the owner and the mode of the declared mount point after one run, and has its own again after the undo.
+func TestMountPointsWithAnOwner(t *testing.T) {
+	n := typesNode(t, 16<<20)
+	must(t, n, "mkfs.ext4 -q /dev/xvdj && mount /dev/xvdj /mnt && chown games:games /mnt && umount /mnt")
+	manifest := `
+file "/srv/data" {
+  ensure = "directory"
+  owner  = "daemon"
+  mode   = "2750"
+}
+
+mount "/srv/data" {
+  device = "/dev/xvdj"
+  fstype = "ext4"
+  ensure = "mounted"
+}
+
+file "/srv/data/inside" {
+  content = "on the disk\n"
+}
+`
+	want := map[string]string{`file["/srv/data"]`: "changed", `mount["/srv/data"]`: "changed", `file["/srv/data/inside"]`: "changed"}
+	if diff := cmp.Diff(want, apply(t, n, manifest)); diff != "" {
+		t.Errorf("outcomes (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff("daemon games 2750\n", must(t, n, "stat -c '%U %G %a' /srv/data")); diff != "" {
+		t.Errorf("what is mounted (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(map[string]string{}, apply(t, n, manifest)); diff != "" {
+		t.Errorf("again (-want +got):\n%s", diff)
+	}
+	must(t, n, "apply undo && test ! -e /srv/data && mount /dev/xvdj /mnt")
+	if diff := cmp.Diff("games games 755\nlost+found\n", must(t, n, "stat -c '%U %G %a' /mnt && ls /mnt")); diff != "" {
+		t.Errorf("undone (-want +got):\n%s", diff)
+	}
+}

@@ -84,8 +84,8 @@ sysctl "net.ipv4.ip_forward" {
 }
 `
 
-// typesNode boots a node with cron and the program.
-func typesNode(t *testing.T) *lab.Node {
+// typesNode boots a node with cron, the program and disks.
+func typesNode(t *testing.T, disks ...int64) *lab.Node {
 	t.Helper()
 	lab.Require(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
@@ -94,7 +94,7 @@ func typesNode(t *testing.T) *lab.Node {
 	if err != nil {
 		t.Fatal(err)
 	}
-	nodes, err := lab.New(t).Boot(ctx, lab.Spec{Name: "node1", Image: img})
+	nodes, err := lab.New(t).Boot(ctx, lab.Spec{Name: "node1", Image: img, Disks: disks})
 	if err != nil {
 		t.Fatal(err)
 	}

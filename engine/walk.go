@@ -136,8 +136,11 @@ func (w *walk) settle(ctx context.Context, v int, e *catalog.Entry, st *fate.Fat
 	}
 	if w.predicted == nil {
 		vis.After = w.influence.After(v)
-	} else if f := w.foreseen; f != nil && f.vertex == v {
-		vis.Foreseen = &f.finding
+	} else {
+		vis.Under = func(path string) *catalog.Entry { return w.under(v, path) }
+		if f := w.foreseen; f != nil && f.vertex == v {
+			vis.Foreseen = &f.finding
+		}
 	}
 	vis.Settle(ctx)
 	if w.predicted == nil {
@@ -158,6 +161,21 @@ func (w *walk) settle(ctx context.Context, v int, e *catalog.Entry, st *fate.Fat
 	}
 	w.late.Visited(e, res.Outcome, w.predicted == nil)
 	return vis
+}
+
+// under is the entry that has made a path, in this run, for the one at v.
+func (w *walk) under(v int, path string) *catalog.Entry {
+	for i, e := range w.cat.Entries() {
+		r, ok := e.Resource.(resources.Identified)
+		if !ok || i == v || e.Off || e.Noop || !slices.Contains(r.Provides(), resources.Identity{Kind: "path", Name: path}) {
+			continue
+		}
+		before := slices.ContainsFunc(w.cat.Graph().Succ(i), func(to graph.Edge) bool { return to.To == v })
+		if st := w.fates.Of(i); before && !w.unselected(i) && !st.Failed && !st.Stuck {
+			return e
+		}
+	}
+	return nil
 }
 
 // notifiers lists what changed and notifies an entry, as declared, whatever ended first; then what did so in earlier runs, undelivered.

@@ -210,6 +210,12 @@ type Restorer interface {
 	Now(ctx context.Context, v host.View, before json.RawMessage) (json.RawMessage, error)
 }
 
+// Coverer is a Resource that puts something else where another resource has made what is there: a file system on its mount point.
+type Coverer interface {
+	// Covers is the path at which an Apply of d has done so, "" if it has not. The engine then holds what is there against what the other resource declares.
+	Covers(d Diff) string
+}
+
 // Taker is a Restorer with whose state files go that no record tells of, such as a home folder with its user.
 type Taker interface {
 	// Takes names those that Restore of what Before saw removes, with all that is in them. The receiver is as that of Restore.

@@ -27,6 +27,7 @@ var (
 	_ resources.Locker     = (*Mount)(nil)
 	_ resources.Restorer   = (*Mount)(nil)
 	_ resources.Valued     = (*Mount)(nil)
+	_ resources.Coverer    = (*Mount)(nil)
 )
 
 // Type is mount.
@@ -40,6 +41,8 @@ func Type() resources.Type {
 }
 
 // Mount is a mount point of the node: its entry in /etc/fstab and what is mounted there.
+//
+// A `file` of the mount point is its folder before the mount; what is mounted then gets the owner, group and mode that it declares in the same run.
 //
 // A mount that fails leaves /etc/fstab as it was, so that the node still boots.
 //
@@ -150,6 +153,14 @@ func (m *Mount) Touches() []resources.Touch {
 
 // Absent says whether what is mounted is to go.
 func (m *Mount) Absent() bool { return m.Ensure == absent || m.Ensure == unmounted }
+
+// Covers is the mount point where something else is mounted on it.
+func (m *Mount) Covers(d resources.Diff) string {
+	if m.Ensure != mounted || !d.Spreads {
+		return ""
+	}
+	return m.point()
+}
 
 // Locks keeps two mounts from editing /etc/fstab at a time.
 func (m *Mount) Locks() []string { return []string{table} }

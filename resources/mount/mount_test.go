@@ -104,6 +104,30 @@ func TestWhatIsDone(t *testing.T) {
 	}
 }
 
+// Something else is at the mount point after a mount, and not after a remount or a change of the entry alone.
+func TestCovers(t *testing.T) {
+	for _, tc := range []struct {
+		name, table, ensure, want string
+		mounts                    []host.Mount
+	}{
+		{name: "mounted", ensure: mounted, want: "/data"},
+		{name: "mounted by its entry", table: line("defaults,noatime"), ensure: mounted, want: "/data"},
+		{name: "another device", table: line("defaults,noatime"), ensure: mounted, mounts: []host.Mount{other(func(m *host.Mount) { m.Source = "/dev/xvdk" })}, want: "/data"},
+		{name: "remounted", table: line("defaults,noatime"), ensure: mounted, mounts: []host.Mount{current("noexec", "noatime")}},
+		{name: "an entry", ensure: present},
+		{name: "unmounted", table: line("defaults,noatime"), ensure: unmounted, mounts: []host.Mount{current("noatime")}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			h := hosttest.New(t, "-- etc/fstab --\n"+tc.table+"-- data/ --\n")
+			h.Mount(tc.mounts...)
+			m := declare(tc.ensure)
+			if got := m.Covers(resourcetest.Check(t, h, m)); got != tc.want {
+				t.Errorf("want %q, got %q", tc.want, got)
+			}
+		})
+	}
+}
+
 func TestRemountThatDidNotTake(t *testing.T) {
 	h := hosttest.New(t, "-- etc/fstab --\n"+line("defaults,noatime")+"-- data/ --\n")
 	h.Mount(current("noexec", "noatime"))

@@ -33,7 +33,7 @@ func (t *Visit) converge(ctx context.Context) {
 		}
 		t.Result.Outcome, t.Changed = report.Changed, true
 		t.report()
-		t.Result.Changes = t.Redact.Changes(t.Entry, t.Diff.Changes)
+		t.Result.Changes = append(t.Redact.Changes(t.Entry, t.Diff.Changes), t.covering...)
 		t.Result.Reversible = t.reversible()
 	}
 	if err := t.refresh(ctx); err != nil {
@@ -142,7 +142,11 @@ func (t *Visit) alone(ctx context.Context, diff resources.Diff) error {
 		if err := t.begin(ctx, diff); err != nil {
 			return err
 		}
-		return t.interruptible(ctx, func(ctx context.Context) error { return t.Entry.Resource.Apply(ctx, t.changing(t.Stop), diff) })
+		err := t.interruptible(ctx, func(ctx context.Context) error { return t.Entry.Resource.Apply(ctx, t.changing(t.Stop), diff) })
+		if err == nil {
+			t.covering = t.cover(ctx, diff)
+		}
+		return err
 	})
 }
 

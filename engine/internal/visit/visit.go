@@ -56,16 +56,18 @@ type Visit struct {
 	Vertex    int
 	Entry     *catalog.Entry
 	Slot      graph.Slot
-	Notifiers []resources.Address // what changed and notifies this one, in this run or, undelivered, in earlier ones
-	After     bool                // in a prediction: something before this one would change, which may bring what is missing now
-	Foreseen  *Finding            // by the prediction, which holds once if the run has changed nothing by then; nil: nothing
+	Notifiers []resources.Address              // what changed and notifies this one, in this run or, undelivered, in earlier ones
+	After     bool                             // in a prediction: something before this one would change, which may bring what is missing now
+	Under     func(path string) *catalog.Entry // what an earlier entry has made of a path in this run; nil: nothing is looked for
+	Foreseen  *Finding                         // by the prediction, which holds once if the run has changed nothing by then; nil: nothing
 
 	Result  *report.Result // names the resource; Settle fills in the rest
 	Diff    resources.Diff // what differs
 	Changed bool           // or refreshed, or would be
 	Stuck   bool           // an abandoned attempt still uses the resource
 
-	inside places.Inside
+	inside   places.Inside
+	covering []report.Change // of what was covered
 }
 
 // Settle does all that is to be done with the resource.

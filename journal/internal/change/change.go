@@ -90,7 +90,7 @@ func (f *Files) records(ctx context.Context, a resources.Address, v host.View, o
 	for i, name := range names {
 		rec := &record.Op{Addr: record.AddressOf(a), Kind: string(op.Kind), Name: []byte(name)}
 		records[i] = record.Record{Op: rec}
-		first := f.touch(a, name, want)
+		first := f.touch(a, name, f.place(ctx, v, op, name), want)
 		take := func() (err error) {
 			if rec.Pre, err = f.images.Take(ctx, v, name, want == everything); err != nil {
 				err = fmt.Errorf("pre-image of %s: %w; old content kept", name, err)
@@ -117,12 +117,27 @@ func (f *Files) records(ctx context.Context, a resources.Address, v host.View, o
 	return records, g.Wait()
 }
 
+// place tells what is at a name from what was there before something was mounted on it in this run.
+func (f *Files) place(ctx context.Context, v host.View, op host.Op, name string) string {
+	f.mu.Lock()
+	kept := f.kept[name] > 0
+	f.mu.Unlock()
+	if op.Kind != host.OpMeta || !kept {
+		return name
+	}
+	mounts, err := v.Mounts(ctx)
+	if err == nil && slices.ContainsFunc(mounts, func(m host.Mount) bool { return m.Point == name }) {
+		return name + "\x00mounted"
+	}
+	return name
+}
+
 // touch notes that a changes what is at a name; first: no more of it than want is kept as yet.
-func (f *Files) touch(a resources.Address, name string, want depth) (first bool) {
+func (f *Files) touch(a resources.Address, name, place string, want depth) (first bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	first = f.kept[name] < want
-	f.kept[name] = max(f.kept[name], want)
+	first = f.kept[place] < want
+	f.kept[place] = max(f.kept[place], want)
 	if f.touched[a] == nil {
 		f.touched[a] = names{}
 	}

@@ -73,3 +73,34 @@ func TestFiles(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// What is at a mount point now is another folder than the one that was there, of which a record tells already.
+func TestMountedSince(t *testing.T) {
+	h := hosttest.New(t, "-- d/ --\n-- e/ --\n")
+	files, folder, l := begin(t)
+	meta := func(name string) {
+		t.Helper()
+		if err := files.Announce(t.Context(), l, addr, h, host.Op{Kind: host.OpMeta, Name: name}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	meta("/d")
+	meta("/e")
+	h.Mount(host.Mount{Point: "/d", FSType: "tmpfs"})
+	for _, name := range []string{"/d", "/d", "/e"} {
+		meta(name)
+	}
+	p, _, err := folder.Read("1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, st := range p.Ops {
+		if st.Op.Pre != nil {
+			got = append(got, string(st.Op.Name))
+		}
+	}
+	if diff := cmp.Diff([]string{"/d", "/e", "/d"}, got); diff != "" {
+		t.Error(diff)
+	}
+}
