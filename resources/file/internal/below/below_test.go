@@ -42,12 +42,13 @@ func made(from string, mode perm.Mode, purge bool) folder {
 }
 
 func TestChanges(t *testing.T) {
-	h := hosttest.New(t, "-- src/a --\nA\n-- src/b --\nnew\n-- src/l -> a --\n-- dir/x/b 0600 --\nold\n-- dir/x/gone --\n-- dir/x/l -> b --\n")
+	h := hosttest.New(t, "-- src/a --\nA\n-- src/b --\nnew\n-- src/c --\nlonger\n-- src/l -> a --\n-- dir/x/b 0600 --\nold\n-- dir/x/c --\nold\n-- dir/x/gone --\n-- dir/x/l -> b --\n")
 	o := resourcetest.Converges(t, h, made("/src", "0644", true))
 	want := []resources.Change{
 		{Attr: "ensure", From: "a: absent", To: "a: file"},
-		{Attr: "source", From: "b: 4 bytes", To: "b: 4 bytes"},
+		{Attr: "source", From: "b: 4 bytes, sha256:01d09d19c2139a46", To: "b: 4 bytes, sha256:7aa7a5359173d05b"},
 		{Attr: "mode", From: "b: 0600", To: "b: 0644"},
+		{Attr: "source", From: "c: 4 bytes", To: "c: 7 bytes"},
 		{Attr: "purge", From: "gone: file", To: "gone: absent"},
 		{Attr: "target", From: "l: b", To: "l: a"},
 	}

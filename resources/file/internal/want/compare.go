@@ -142,9 +142,9 @@ func noteMounted(ctx context.Context, v host.View, name string, d *resources.Dif
 	return nil
 }
 
-// portray says what the content was and is to be. In a tree it does so by sizes alone.
+// portray says what the content was and is to be. In a tree it does so by sizes alone, where these differ.
 func (t *Thing) portray(ctx context.Context, v host.View, st host.Stat, c *resources.Change) (err error) {
-	if t.InTree {
+	if t.InTree && st.Size != t.Body.Size {
 		c.From, c.To = content.Bytes(st.Size), content.Bytes(t.Body.Size)
 		return nil
 	}
@@ -152,7 +152,7 @@ func (t *Thing) portray(ctx context.Context, v host.View, st host.Stat, c *resou
 	if st.Kind == host.Regular {
 		old = &content.Body{Path: t.Name, Size: st.Size}
 	}
-	c.From, c.To, c.Text, err = content.Portray(ctx, v, t.Name, old, &t.Body, t.ShowDiff)
+	c.From, c.To, c.Text, err = content.Portray(ctx, v, t.Name, old, &t.Body, t.ShowDiff && !t.InTree)
 	return err
 }
 
