@@ -16,6 +16,8 @@ func essence(name string) func([]byte) []byte {
 		return func(b []byte) []byte { return ordered(b, noKeys) }
 	case name == "/etc/hosts":
 		return func(b []byte) []byte { return ordered(b, hostKeys) }
+	case name == "/etc/fstab":
+		return mounts
 	case path.Base(name) == "authorized_keys":
 		return func(b []byte) []byte { return ordered(b, publicKeys) }
 	case path.Dir(name) == "/var/spool/cron/crontabs", path.Dir(name) == "/var/spool/cron/tabs", path.Dir(name) == "/var/spool/cron":
@@ -93,4 +95,37 @@ func jobs(b []byte) []byte {
 	list := job.FindAll(b, -1)
 	slices.SortFunc(list, bytes.Compare)
 	return slices.Concat(list...)
+}
+
+// manyMounts is how many lines of /etc/fstab are compared with each other at most.
+const manyMounts = 1000
+
+// mounts are the lines of /etc/fstab, sorted, and which of two comes first where one is mounted in, or from, what the other mounts: the order of the others
+// says nothing.
+func mounts(b []byte) []byte {
+	lines := slices.Collect(bytes.Lines(b))
+	if len(lines) > manyMounts {
+		return b
+	}
+	var order [][]byte
+	for i, first := range lines {
+		for _, second := range lines[i+1:] {
+			if mountedIn(first, second) || mountedIn(second, first) {
+				order = append(order, slices.Concat([]byte("first "), first, []byte("then "), second))
+			}
+		}
+	}
+	slices.SortFunc(lines, bytes.Compare)
+	slices.SortFunc(order, bytes.Compare)
+	return slices.Concat(append(lines, order...)...)
+}
+
+// mountedIn says whether a line of /etc/fstab mounts at or below the mount point of another, or something from there.
+func mountedIn(line, outer []byte) bool {
+	fields, point := strings.Fields(string(line)), strings.Fields(string(outer))
+	if len(fields) < 2 || len(point) < 2 || strings.HasPrefix(fields[0], "#") || strings.HasPrefix(point[0], "#") || !path.IsAbs(point[1]) {
+		return false
+	}
+	below := strings.TrimSuffix(point[1], "/") + "/"
+	return strings.HasPrefix(fields[1]+"/", below) || strings.HasPrefix(fields[0]+"/", below)
 }
