@@ -145,7 +145,7 @@ func splitAddress(s string) ([]string, error) {
 				end = len(s)
 			}
 			if !IsIdentifier(s[:end]) {
-				return nil, fmt.Errorf("want a name in place of %q", s[:end])
+				return nil, fmt.Errorf("want TYPE.title, TYPE[\"title\"] or module.NAME; %q is no name", s[:end])
 			}
 			steps = append(steps, s[:end])
 			s = s[end:]

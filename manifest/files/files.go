@@ -121,6 +121,7 @@ func (s *source) parse(ctx context.Context) {
 			}
 		} else {
 			file, diags = parse(s.src, s.name, pieceSize)
+			diags = telling(diags, file.Body)
 		}
 	})
 	if err != nil {

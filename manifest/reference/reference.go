@@ -66,8 +66,11 @@ func New(t hcl.Traversal, kinds Kinds) (Ref, *hcl.Diagnostic) {
 	ref := Ref{Root: t.RootName(), Traversal: t}
 	isType := kinds.Known(ref.Root)
 	if !isType && !slices.Contains(valueRoots, ref.Root) {
+		if len(t) == 1 {
+			return ref, diag.Errorf(ref.Range(), "Unknown name", "There is nothing called `%s`. %s", ref.Root, quoteHint(ref.Root))
+		}
 		names := slices.Concat(valueRoots, kinds.Names())
-		return ref, diag.Errorf(ref.Range(), "Unknown name", "There is nothing called `%s`%s%s", ref.Root, diag.Suggest(ref.Root, names), quoteHint(t))
+		return ref, diag.Errorf(ref.Range(), "Unknown name", "There is nothing called `%s`%s", ref.Root, diag.Suggest(ref.Root, names))
 	}
 	if len(t) < 2 {
 		what := "a name, such as `" + ref.Root + ".name`"
@@ -84,12 +87,16 @@ func New(t hcl.Traversal, kinds Kinds) (Ref, *hcl.Diagnostic) {
 	return ref, nil
 }
 
-// quoteHint helps who forgot the quotes around a word.
-func quoteHint(t hcl.Traversal) string {
-	if len(t) == 1 {
-		return " A text stands in quotes: `\"" + t.RootName() + "\"`."
+// quoteHint helps who forgot the quotes around a word, or writes booleans as YAML does.
+func quoteHint(word string) string {
+	hint := "A string is written in quotes: `\"" + word + "\"`."
+	switch word {
+	case "yes", "on":
+		return hint + " The boolean is `true`."
+	case "no", "off":
+		return hint + " The boolean is `false`."
 	}
-	return ""
+	return hint
 }
 
 // StepName is the name that a step of a reference takes: .name or ["name"].

@@ -27,7 +27,7 @@ type Step struct {
 }
 
 // wanted is what a relation is made of.
-const wanted = "Here stands a reference, known without evaluating anything: `service.glusterd`, `file[\"/etc/hosts\"]`, `file.conf[\"a\"]`, `module.glusterfs`."
+const wanted = "Want a reference, written out: `service.glusterd`, `file[\"/etc/hosts\"]`, `file.conf[\"a\"]`, `module.glusterfs`."
 
 // Targets reads a relation: one reference or a list of them. What is not a reference is a mistake.
 func Targets(e hcl.Expression, kinds Kinds) ([]Target, hcl.Diagnostics) {

@@ -46,8 +46,8 @@ func TestTargets(t *testing.T) {
 		{in: `[file["/a"], file.b["k"], file.c[2], fact.d]`, want: `file["/a"] file.b["k"] file.c[2] fact.d`},
 		{in: `[module.m, module.m["k"].module.n[0].file.a]`, want: `module.m module.m["k"].module.n[0].file.a`},
 		{in: `[]`},
-		{in: `var.x`, mistake: "`var.x` is a value. Here stands a reference"},
-		{in: `[each.value["a"]]`, mistake: "`each.value[\"a\"]` is a value. Here stands a reference"},
+		{in: `var.x`, mistake: "`var.x` is a value. Want a reference"},
+		{in: `[each.value["a"]]`, mistake: "`each.value[\"a\"]` is a value. Want a reference"},
 		{in: `fil.a`, mistake: "There is no resource type `fil`; did you mean `file`?"},
 		{in: `module.m.out`, mistake: "There is no resource type `out`"},
 		{in: `file.a.path`, mistake: "names a resource or an instance of it, not one of its values"},
@@ -57,8 +57,8 @@ func TestTargets(t *testing.T) {
 		{in: `"file[\"a\"]"`, mistake: "Without quotes this is one: `file[\"a\"]`."},
 		{in: `file.a[*]`, mistake: "All instances are `file.a`."},
 		{in: `file.*`, mistake: "`module.glusterfs`. A type names no resources"},
-		{in: `null`, mistake: "Here stands a reference"},
-		{in: `[for x in [1] : file.a]`, mistake: "Here stands a reference"},
+		{in: `null`, mistake: "Want a reference"},
+		{in: `[for x in [1] : file.a]`, mistake: "Want a reference"},
 	} {
 		t.Run(tc.in, func(t *testing.T) {
 			x, diags := hclsyntax.ParseExpression([]byte(tc.in), "main.hcl", hcl.InitialPos)

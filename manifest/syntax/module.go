@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -149,17 +150,7 @@ func (m *Module) native(body *hclsyntax.Body) {
 			n, known = 1, true
 		}
 		if !known {
-			hint := diag.Suggest(b.Type, m.blockNames())
-			if b.Type == "data" {
-				hint = "; what is known of the node are facts: `fact.NAME`."
-			}
-			if b.Type == "resource" && len(b.Labels) == 2 { // as Terraform has it
-				kind := b.Labels[0]
-				if near := diag.Meant(kind, m.blockNames()); near != "" && !m.kinds.Known(kind) {
-					kind = near
-				}
-				hint = fmt.Sprintf("; did you mean `%s %q { ... }`?", kind, b.Labels[1])
-			}
+			hint := m.meant(b)
 			m.errorf(&b.TypeRange, "Unknown block", "There is no block or resource type `%s`%s", b.Type, hint)
 			continue
 		}
@@ -174,6 +165,29 @@ func (m *Module) native(body *hclsyntax.Body) {
 		}
 		m.add(m.nativeBlock(b))
 	}
+}
+
+// meant says what to write for a block that there is not, as the end of a sentence.
+func (m *Module) meant(b *hclsyntax.Block) string {
+	switch b.Type {
+	case "terraform", "provider":
+		return "; nothing takes its place: leave it out."
+	case "data":
+		return "; what is known of the node are facts: `fact.NAME`."
+	case "resource":
+		if len(b.Labels) != 2 {
+			break
+		}
+		kind := b.Labels[0]
+		if near := diag.Meant(kind, m.blockNames()); near != "" && !m.kinds.Known(kind) {
+			kind = near
+		}
+		if m.kinds.Known(kind) {
+			return fmt.Sprintf("; did you mean `%s %q { ... }`?", kind, b.Labels[1])
+		}
+		return fmt.Sprintf("; a resource is written `TYPE %q { ... }`, and its TYPE is one of %s.", b.Labels[1], strings.Join(m.kinds.Names(), ", "))
+	}
+	return diag.Suggest(b.Type, m.blockNames())
 }
 
 func example(kind string, n int) string {
@@ -211,10 +225,21 @@ func (m *Module) nativeBlock(b *hclsyntax.Block) *Block {
 		case inner.Type == "dynamic" && len(inner.Labels) == 1: // as Terraform has it
 			m.errorf(&inner.TypeRange, "Unknown block", "%s", undynamic(b.Type, inner.Labels[0]))
 		default:
-			m.errorf(&inner.TypeRange, "Unknown block", "A block `%s` holds no block `%s`. If it is an attribute, write `%s = { ... }`.", b.Type, inner.Type, inner.Type)
+			m.errorf(&inner.TypeRange, "Unknown block", "A block `%s` holds no block `%s`%s", b.Type, inner.Type, instead(inner.Type))
 		}
 	}
 	return out
+}
+
+// instead says what there is in place of a block in a block, as the end of a sentence.
+func instead(inner string) string {
+	switch inner {
+	case "provisioner":
+		return ": a command is a block `exec` of its own, with `require` or `subscribe`."
+	case "lifecycle", "connection":
+		return "; nothing takes its place: leave it out."
+	}
+	return fmt.Sprintf(". If it is an attribute, write `%s = { ... }`.", inner)
 }
 
 // undynamic says what there is in place of a block that makes several blocks.

@@ -79,11 +79,19 @@ func (f *File) validateContent(check func(string, error), require func(bool, str
 	}
 	for _, source := range f.Source {
 		remote := content.IsRemote(source)
-		require(remote || path.IsAbs(content.LocalPath(source)), "source", "want an absolute path or an http(s) address, not %q", source)
+		require(remote || path.IsAbs(content.LocalPath(source)), "source", "want an absolute path or an http(s) address, not %q%s", source, beside(source))
 		require(!remote || f.ChecksumValue != "", "source", "an address needs checksum_value")
 		require(!f.Recurse || !strings.HasPrefix(path.Clean(f.Path)+"/", path.Clean(content.LocalPath(source))+"/"), "source", "%s is what %s is in: a folder cannot be copied into itself", source, f.Path)
 		require(!remote || f.ensure() != want.Directory, "source", "an address gives a file, not a directory")
 	}
+}
+
+// beside says how a manifest writes the path of a file that comes with it, as the end of a sentence.
+func beside(source string) string {
+	if source == "" || strings.Contains(source, "://") {
+		return ""
+	}
+	return fmt.Sprintf("; a file beside the manifest is \"${path.module}/%s\"", path.Clean(source))
 }
 
 // validateTree looks at what says how a folder's content is managed.

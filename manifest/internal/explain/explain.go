@@ -87,14 +87,21 @@ func aboutDecrypt(d *hcl.Diagnostic) bool {
 	return ok && call.CalledFunctionName() == "decrypt"
 }
 
-var unknownType = regexp.MustCompile(`^(The keyword "([^"]*)" is not a valid type specification)\.$`)
+var unknownType = regexp.MustCompile(`^((?:The k|K)eyword "([^"]*)" is not a valid type (specification|constructor))\.$`)
 
 // Type makes what is said of a type specification say what it might have been.
 func Type(diags hcl.Diagnostics) hcl.Diagnostics {
 	for _, d := range diags {
 		switch m := unknownType.FindStringSubmatch(d.Detail); {
 		case m != nil:
-			d.Detail = m[1] + diag.Suggest(m[2], []string{"string", "number", "bool", "any", "list", "set", "map", "tuple", "object"})
+			names := []string{"list", "set", "map", "tuple", "object"}
+			if m[3] == "specification" {
+				names = append([]string{"string", "number", "bool", "any"}, names...)
+			}
+			d.Detail = m[1] + diag.Suggest(m[2], names)
+			if strings.HasSuffix(d.Detail, ".") {
+				d.Detail += " There are " + strings.Join(names, ", ") + "."
+			}
 		case !strings.HasPrefix(d.Detail, "A type specification is either"):
 		case d.Subject != nil && strings.HasSuffix(d.Subject.Filename, ".json"):
 			d.Detail += " It is a string here, without `${}`."

@@ -238,18 +238,36 @@ func flagError(cmd *cobra.Command, err error) error {
 		err = fmt.Errorf("--%s %s: %w", wrong.GetFlag().Name, cmp.Or(wrong.GetValue(), `""`), settings.Reason(err))
 	}
 	var unknown *pflag.NotExistError
-	if errors.As(err, &unknown) && len(unknown.GetSpecifiedName()) > 1 {
-		var names []string
-		cmd.Flags().VisitAll(func(f *pflag.Flag) {
-			if !f.Hidden {
-				names = append(names, f.Name)
-			}
-		})
-		if near := nearest.Of(unknown.GetSpecifiedName(), names); near != "" {
-			err = fmt.Errorf("%w; did you mean `--%s`?", err, near)
+	if errors.As(err, &unknown) {
+		if meant := meantFlag(cmd, unknown); meant != "" {
+			err = fmt.Errorf("%w; did you mean `--%s`?", err, meant)
 		}
 	}
 	return UsageError(cmd, err)
+}
+
+// meantFlag is the flag that may be meant by one that there is not: by its words in other programs, by one hyphen in place of two, or the nearest; "" for none.
+func meantFlag(cmd *cobra.Command, unknown *pflag.NotExistError) string {
+	var names []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if !f.Hidden {
+			names = append(names, f.Name)
+		}
+	})
+	if long := unknown.GetSpecifiedName(); len(long) > 1 {
+		other := map[string]string{"check": "noop", "dry-run": "noop", "vars": "var", "extra-vars": "var", "limit": "target"}
+		if slices.Contains(names, other[long]) {
+			return other[long]
+		}
+		return nearest.Of(long, names)
+	}
+	short, _, _ := strings.Cut(unknown.GetSpecifiedShortnames(), "=")
+	for _, name := range names { // of -var the v is a flag of its own
+		if len(short) > 1 && (name == short || name[1:] == short) {
+			return name
+		}
+	}
+	return ""
 }
 
 // UsageError says that the command line is wrong.

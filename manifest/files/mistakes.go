@@ -1,0 +1,55 @@
+package files
+
+import (
+	"slices"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+)
+
+// openText is the parser's summary of a text in quotes that does not end in its line.
+const openText = "Invalid multi-line string"
+
+// wording are details of the parser's in the words of who writes manifests.
+var wording = map[string]string{
+	"An argument or block definition is required here.": anything,
+	"An argument or block definition is required here. To set an argument, use the equals sign \"=\" to introduce the argument value.": anything,
+	"An argument definition must end with a newline.": "Each attribute has a line of its own, and a string is written in quotes: `timeout = \"5m\"`.",
+}
+
+const anything = "Want a block, such as `file \"/etc/motd\" { ... }`, or an attribute, such as `mode = \"0644\"`."
+
+// telling leaves those of the parser's mistakes that are not just the consequence of another: the first of each line, and nothing after a text that does not
+// end, for all that follows is read as the reverse of what it is. Of a file that holds no block the first mistake is enough: it is written in another language.
+func telling(diags hcl.Diagnostics, body hcl.Body) hcl.Diagnostics {
+	if parsed, ok := body.(*hclsyntax.Body); ok && len(diags) > 0 && len(parsed.Blocks)+len(parsed.Attributes) == 0 {
+		first := slices.MinFunc(diags, func(a, b *hcl.Diagnostic) int { return start(a).Byte - start(b).Byte })
+		diags = hcl.Diagnostics{first}
+	}
+	end := -1
+	if i := slices.IndexFunc(diags, func(d *hcl.Diagnostic) bool { return d.Summary == openText }); i >= 0 {
+		end = start(diags[i]).Line
+	}
+	lines := map[int]bool{}
+	out := make(hcl.Diagnostics, 0, len(diags))
+	for _, d := range diags { // those of single characters come before those of what is made of them
+		line := start(d).Line
+		if lines[line] || end >= 0 && line > end {
+			continue
+		}
+		lines[line] = true
+		if said := wording[d.Detail]; said != "" {
+			d.Detail = said
+		}
+		out = append(out, d)
+	}
+	return out
+}
+
+// start is where a mistake begins; the parser always tells.
+func start(d *hcl.Diagnostic) hcl.Pos {
+	if d.Subject == nil {
+		return hcl.Pos{}
+	}
+	return d.Subject.Start
+}

@@ -1,0 +1,42 @@
+package files
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestTelling(t *testing.T) {
+	const other = "1: Want a block, such as `file \"/etc/motd\" { ... }`, or an attribute, such as `mode = \"0644\"`."
+	for _, tc := range []struct{ name, text, want string }{
+		{"single quotes", "file \"/a\" {\n  content = 'a'\n}\n", "2: Single quotes are not valid. Use double quotes (\") to enclose strings."},
+		{"in two lines", "file \"/a\" {\n  a = 'a'\n  b = $b\n}\n", "2: Single quotes are not valid. Use double quotes (\") to enclose strings.\n" +
+			"3: This character is not used within the language."},
+		{"a quote that is not closed", "file \"/a\" {\n  content = \"a\n  mode = \"0644\"\n}\n\nfile \"/b\" {}\n",
+			"2: Quoted strings may not be split over multiple lines. To produce a multi-line string, either use the \\n escape to represent a newline " +
+				"character or use the \"heredoc\" multi-line template syntax."},
+		{"before a quote that is not closed", "file /a {\n  mode = 1\n}\nfile \"/b\" {\n  content = \"a\n}\n", other + "\n" +
+			"5: Quoted strings may not be split over multiple lines. To produce a multi-line string, either use the \\n escape to represent a newline " +
+			"character or use the \"heredoc\" multi-line template syntax."},
+		{"a duration without quotes", "exec \"a\" {\n  timeout = 5m\n}\n", "2: Each attribute has a line of its own, and a string is written in quotes: `timeout = \"5m\"`."},
+		{"YAML", "- hosts: all\n  tasks:\n    - name: install\n", other},
+		{"Puppet", "file { \"/a\":\n  mode => \"0644\",\n}\n", other},
+		{"lines of something else", "root:x:0:0:root:/root:/bin/bash\nbin:x:2:2:bin:/bin:/usr/sbin/nologin\n", other},
+		{"a colon", "file \"/a\" {\n  content: \"a\"\n}\n", strings.Replace(other, "1", "2", 1)},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			file, diags := parse([]byte(tc.text), "main.hcl", pieceSize)
+			var got []string
+			for _, d := range telling(diags, file.Body) {
+				got = append(got, fmt.Sprintf("%d: %s", d.Subject.Start.Line, d.Detail))
+			}
+			slices.Sort(got)
+			if d := cmp.Diff(tc.want, strings.Join(got, "\n")); d != "" {
+				t.Errorf("want -, got +:\n%s", d)
+			}
+		})
+	}
+}
