@@ -215,9 +215,11 @@ func order(b *strings.Builder, decl *doc.Type) {
 	}
 	b.WriteString("## Identity and order\n\n")
 	if what := said["Provides"]; what != "" && !strings.HasPrefix(what, "nothing") {
-		fmt.Fprintf(b, "What two declarations may not share: %s\n\n", what)
+		fmt.Fprintf(b, "Two declarations may not share %s\n\n", what)
 	}
-	if what := said["Requires"]; what != "" {
-		fmt.Fprintf(b, "What it comes after by itself, as far as the manifest has it: %s\n\n", what)
+	if what := said["Requires"]; strings.HasPrefix(what, "nothing") {
+		fmt.Fprintf(b, "By itself it comes after %s\n\n", what)
+	} else if what != "" {
+		fmt.Fprintf(b, "By itself it comes after these, where the manifest declares them: %s\n\n", what)
 	}
 }

@@ -44,7 +44,7 @@ func Type() resources.Type {
 
 // Exec runs a command until it is no longer needed.
 //
-// What says that it is needed is asked in this order: refreshonly, creates, unless, onlyif. Without any of them the command runs every time,
+// Whether it is needed is asked in this order: refreshonly, creates, unless, onlyif. Without any of them the command runs every time,
 // and a plan says so. After a run stdout and stderr (strings; of more than 1 MiB the first and the last half, bytes
 // that are not UTF-8 replaced by U+FFFD) and exit_code (a number) are values that other blocks may use. What a command prints that is given a
 // sensitive value, by `environment` or `stdin`, is sensitive too; `nonsensitive(exec.x.stdout)` says that it is no secret.

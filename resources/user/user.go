@@ -61,7 +61,7 @@ type User struct {
 	ManageHome bool `hcl:"managehome"`
 	// The login shell, an absolute path. A user is not given one that is not there or cannot be run.
 	Shell string `hcl:"shell,public"`
-	// The user's full name or what else is to be said of it.
+	// The user's full name, or another remark.
 	Comment *string `hcl:"comment,public"`
 	// The password as a hash of crypt(5), such as `openssl passwd -6` makes; `"!"` or `"*"` lets no password in. It is never shown.
 	Password *string `hcl:"password,secret"`

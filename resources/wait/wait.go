@@ -58,7 +58,7 @@ type Wait struct {
 	Group string `hcl:"group"`
 	// Names of nodes, in place of a group.
 	Nodes resources.Strings `hcl:"nodes"`
-	// How many nodes there must be at least. Of named nodes that many suffice. Default: of a group one, of nodes all.
+	// How many nodes must have the fact at least. Default: one of a group, all of the named nodes.
 	Min *int `hcl:"min"`
 	// The value to wait for. Default: any that is not false or null.
 	Equals any `hcl:"equals"`
