@@ -209,10 +209,14 @@ func Suggest(given string, names []string) string {
 
 // Meant is the one of names that is meant by a word: what other tools call so, else the nearest, "" if none is near.
 func Meant(given string, names []string) string {
-	for _, meant := range habits[given] {
+	other, known := habits[given]
+	for _, meant := range other {
 		if slices.Contains(names, meant) {
 			return meant
 		}
+	}
+	if known && len(other) == 0 {
+		return ""
 	}
 	if len(given) < 3 { // everything is near to it
 		names = slices.DeleteFunc(slices.Clone(names), func(n string) bool { return given == "" || !strings.HasPrefix(n, given[:1]) || len(n) > len(given)+1 })

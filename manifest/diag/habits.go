@@ -1,12 +1,14 @@
 package diag
 
-// habits are words of other tools with what is meant by them here, in the order of likelihood: Ansible's, Terraform's, Chef's and those of Puppet's modules.
+// habits are words of other tools with what is meant by them here, in the order of likelihood, none where there is no such thing: Ansible's, Terraform's, Chef's and those of Puppet's modules.
 var habits = map[string][]string{
 	"append":             {"membership"},
 	"apt":                {"package"},
 	"apt_repository":     {"repo"},
 	"args":               {"command"},
 	"array":              {"list"},
+	"become":             {},
+	"become_user":        {"user", "owner"},
 	"boolean":            {"bool"},
 	"chdir":              {"cwd"},
 	"cmd":                {"command"},
@@ -35,12 +37,14 @@ var habits = map[string][]string{
 	"link":               {"file"},
 	"local_exec":         {"exec"},
 	"local_file":         {"file"},
+	"loop":               {"for_each"},
 	"name":               {"command", "path"},
 	"not_if":             {"unless"},
 	"null_resource":      {"exec"},
 	"only_if":            {"onlyif"},
 	"opts":               {"options"},
 	"regexp":             {"match"},
+	"register":           {},
 	"script":             {"exec"},
 	"selinux":            {"seltype"},
 	"shell":              {"exec"},
@@ -55,8 +59,38 @@ var habits = map[string][]string{
 	"text":               {"content", "string"},
 	"triggers":           {"subscribe"},
 	"version":            {"ensure"},
+	"with_dict":          {"for_each"},
+	"with_items":         {"for_each"},
 	"working_dir":        {"cwd"},
 	"yum":                {"package"},
 	"yum_repository":     {"repo"},
 	"yumrepo":            {"repo"},
+}
+
+// facts are names of facts that older versions of Facter have, and those of Ansible, with the ones that stand for them.
+var facts = map[string]string{
+	"architecture":           "os.architecture",
+	"distribution":           "os.name",
+	"distribution_release":   "os.distro.codename",
+	"domain":                 "networking.domain",
+	"hardwaremodel":          "os.hardware",
+	"ipaddress":              "networking.ip",
+	"ipaddress6":             "networking.ip6",
+	"lsbdistcodename":        "os.distro.codename",
+	"macaddress":             "networking.mac",
+	"memorysize":             "memory.system.total",
+	"operatingsystem":        "os.name",
+	"operatingsystemrelease": "os.release.full",
+	"os_family":              "os.family",
+	"osfamily":               "os.family",
+	"processorcount":         "processors.count",
+	"uptime_seconds":         "system_uptime.seconds",
+}
+
+// SuggestFact is [Suggest] for the name of a fact.
+func SuggestFact(given string, names []string) string {
+	if meant := facts[given]; meant != "" {
+		return "; did you mean `fact." + meant + "`?"
+	}
+	return Suggest(given, names)
 }

@@ -132,7 +132,7 @@ func (e *Explainer) explainRef(ref *reference.Ref, ctx *hcl.EvalContext, d *hcl.
 			case e.Exports(ref.Name):
 				d.Detail = fmt.Sprintf("This node has no fact `%s` yet: the manifest exports it, and runs after that one know it. `try(fact.%s, ...)` does without.", ref.Name, ref.Name)
 			default:
-				d.Detail = fmt.Sprintf("This node has no fact `%s`%s", ref.Name, diag.Suggest(ref.Name, e.FactNames()))
+				d.Detail = fmt.Sprintf("This node has no fact `%s`%s", ref.Name, diag.SuggestFact(ref.Name, e.FactNames()))
 				if strings.HasSuffix(d.Detail, ".") { // no other is near: it may be one that the caller is to give
 					d.Detail += fmt.Sprintf(" FACTER_%s=VALUE in the environment gives it, or a file in /etc/apply/facts.d.", ref.Name)
 				}
