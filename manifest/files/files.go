@@ -119,10 +119,12 @@ func (s *source) parse(ctx context.Context) {
 			if len(diags) > 1 { // of a text that cannot be read HCL also says that it is no object
 				diags = slices.DeleteFunc(diags, func(d *hcl.Diagnostic) bool { return d.Summary == "Root value must be object" })
 			}
-			diags = slices.CompactFunc(diags, func(a, b *hcl.Diagnostic) bool { return start(a) == start(b) })
+			diags = slices.CompactFunc(diags, func(a, b *hcl.Diagnostic) bool {
+				return a.Subject != nil && b.Subject != nil && a.Subject.Start == b.Subject.Start
+			})
 		} else {
 			file, diags = parse(s.src, s.name, pieceSize)
-			diags = telling(diags, file.Body)
+			diags = diag.Parsing(diags, file.Body, "a block, such as `file \"/etc/motd\" { ... }`, or an attribute, such as `mode = \"0644\"`")
 		}
 	})
 	if err != nil {

@@ -103,7 +103,8 @@ func (r *reader) add(at *hcl.Range, summary, detail string, args ...any) {
 
 func (r *reader) read(src []byte) {
 	file, diags := hclsyntax.ParseConfig(src, r.name, hcl.InitialPos)
-	r.file, r.diags = file, append(r.diags, diags...)
+	r.file = file
+	r.diags = append(r.diags, diag.Parsing(diags, file.Body, "a block, such as `group \"web\" { ... }`, or an attribute, such as `nodes = [\"web[1-4]\"]`")...)
 	if diags.HasErrors() {
 		return
 	}

@@ -64,6 +64,7 @@ node "t001" {
 func TestMistakes(t *testing.T) {
 	for _, tt := range []struct{ name, text, want string }{
 		{"syntax", "group \"a\" {\n", "fleet.hcl:"},
+		{"YAML", "all:\n  hosts:\n    n1:\n", "fleet.hcl:1: Argument or block definition required; Want a block, such as `group \"web\" { ... }`"},
 		{"node set", "group \"a\" {\n  nodes = [\"n[1-\"]\n}", "fleet.hcl:2: Unsuitable value; nodes: \"n[1-\": bad node set"},
 		{"a group of groups", "group \"a\" {\n  nodes = [\"@b\"]\n}", "fleet.hcl:2: Unsuitable value; nodes: the names of nodes, not of other groups"},
 		{"attribute", "group \"a\" {\n  node = []\n}", "fleet.hcl:2: Unsupported argument; A group block has no attribute \"node\"; did you mean `nodes`?"},

@@ -1,4 +1,4 @@
-package files
+package diag_test
 
 import (
 	"fmt"
@@ -7,10 +7,14 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+
+	"github.com/nodeapply/apply/manifest/diag"
 )
 
-func TestTelling(t *testing.T) {
-	const other = "1: Want a block, such as `file \"/etc/motd\" { ... }`, or an attribute, such as `mode = \"0644\"`."
+func TestParsing(t *testing.T) {
+	const other = "1: Want a block."
 	for _, tc := range []struct{ name, text, want string }{
 		{"single quotes", "file \"/a\" {\n  content = 'a'\n}\n", "2: Single quotes are not valid. Use double quotes (\") to enclose strings."},
 		{"in two lines", "file \"/a\" {\n  a = 'a'\n  b = $b\n}\n", "2: Single quotes are not valid. Use double quotes (\") to enclose strings.\n" +
@@ -28,9 +32,9 @@ func TestTelling(t *testing.T) {
 		{"a colon", "file \"/a\" {\n  content: \"a\"\n}\n", strings.Replace(other, "1", "2", 1)},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			file, diags := parse([]byte(tc.text), "main.hcl", pieceSize)
+			file, diags := hclsyntax.ParseConfig([]byte(tc.text), "main.hcl", hcl.InitialPos)
 			var got []string
-			for _, d := range telling(diags, file.Body) {
+			for _, d := range diag.Parsing(diags, file.Body, "a block") {
 				got = append(got, fmt.Sprintf("%d: %s", d.Subject.Start.Line, d.Detail))
 			}
 			slices.Sort(got)

@@ -1,7 +1,8 @@
-package files
+package diag
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -10,18 +11,10 @@ import (
 // openText is the parser's summary of a text in quotes that does not end in its line.
 const openText = "Invalid multi-line string"
 
-// wording are details of the parser's in the words of who writes manifests.
-var wording = map[string]string{
-	"An argument or block definition is required here.": anything,
-	"An argument or block definition is required here. To set an argument, use the equals sign \"=\" to introduce the argument value.": anything,
-	"An argument definition must end with a newline.": "Each attribute has a line of its own, and a string is written in quotes: `timeout = \"5m\"`.",
-}
-
-const anything = "Want a block, such as `file \"/etc/motd\" { ... }`, or an attribute, such as `mode = \"0644\"`."
-
-// telling leaves those of the parser's mistakes that are not just the consequence of another: the first of each line, and nothing after a text that does not
+// Parsing leaves those of the parser's mistakes that are not just the consequence of another: the first of each line, and nothing after a text that does not
 // end, for all that follows is read as the reverse of what it is. Of a file that holds no block the first mistake is enough: it is written in another language.
-func telling(diags hcl.Diagnostics, body hcl.Body) hcl.Diagnostics {
+// Want says what such a file holds.
+func Parsing(diags hcl.Diagnostics, body hcl.Body, want string) hcl.Diagnostics {
 	if parsed, ok := body.(*hclsyntax.Body); ok && len(diags) > 0 && len(parsed.Blocks)+len(parsed.Attributes) == 0 {
 		first := slices.MinFunc(diags, func(a, b *hcl.Diagnostic) int { return start(a).Byte - start(b).Byte })
 		diags = hcl.Diagnostics{first}
@@ -38,8 +31,11 @@ func telling(diags hcl.Diagnostics, body hcl.Body) hcl.Diagnostics {
 			continue
 		}
 		lines[line] = true
-		if said := wording[d.Detail]; said != "" {
-			d.Detail = said
+		switch {
+		case strings.HasPrefix(d.Detail, "An argument or block definition is required here."):
+			d.Detail = "Want " + want + "."
+		case d.Detail == "An argument definition must end with a newline.":
+			d.Detail = "Each attribute has a line of its own, and a string is written in quotes: `timeout = \"5m\"`."
 		}
 		out = append(out, d)
 	}
