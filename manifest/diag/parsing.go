@@ -34,6 +34,8 @@ func Parsing(diags hcl.Diagnostics, body hcl.Body, want string) hcl.Diagnostics 
 		switch {
 		case strings.HasPrefix(d.Detail, "An argument or block definition is required here."):
 			d.Detail = "Want " + want + "."
+		case strings.HasPrefix(d.Detail, "Template sequences are not allowed in this string."):
+			d.Detail = "A title is the same for every node: what varies is said by an attribute, such as `path` or `name`. A `$` alone is written `$$`."
 		case d.Detail == "An argument definition must end with a newline.":
 			d.Detail = "Each attribute has a line of its own, and a string is written in quotes: `timeout = \"5m\"`."
 		}

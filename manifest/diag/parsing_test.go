@@ -26,6 +26,8 @@ func TestParsing(t *testing.T) {
 			"5: Quoted strings may not be split over multiple lines. To produce a multi-line string, either use the \\n escape to represent a newline " +
 			"character or use the \"heredoc\" multi-line template syntax."},
 		{"a duration without quotes", "exec \"a\" {\n  timeout = 5m\n}\n", "2: Each attribute has a line of its own, and a string is written in quotes: `timeout = \"5m\"`."},
+		{"a template in a title", "file \"/home/${var.user}/x\" {\n}\n",
+			"1: A title is the same for every node: what varies is said by an attribute, such as `path` or `name`. A `$` alone is written `$$`."},
 		{"YAML", "- hosts: all\n  tasks:\n    - name: install\n", other},
 		{"Puppet", "file { \"/a\":\n  mode => \"0644\",\n}\n", other},
 		{"lines of something else", "root:x:0:0:root:/root:/bin/bash\nbin:x:2:2:bin:/bin:/usr/sbin/nologin\n", other},

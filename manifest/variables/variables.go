@@ -122,7 +122,7 @@ func (r *reader) parse(b *syntax.Block, src Source, at *hcl.Range) Given {
 	why := strings.TrimSuffix(diags[0].Detail, ".")
 	switch diags[0].Summary {
 	case "Variables not allowed":
-		why = "it names something; a text stands in quotes"
+		why = "it names something; a string is written in quotes"
 	case "Extra characters after expression":
 		why = "it goes on after its end; several values are written [\"a\", \"b\"]"
 	}
@@ -166,7 +166,7 @@ func (r *reader) file(name string, text []byte, take func(name string, at *hcl.R
 		case limits.Over(diags):
 			r.diags = append(r.diags, diags...)
 		case diags.HasErrors():
-			d := diag.Errorf(given.At, "Not a constant", "A value in a variables file refers to nothing else and calls no function. A text stands in quotes.")
+			d := diag.Errorf(given.At, "Not a constant", "A value in a variables file refers to nothing else and calls no function. A string is written in quotes.")
 			if r.secretive(attr) { // the quotes may be missing around a password
 				d.Extra = diag.Unshown{}
 			}
@@ -188,7 +188,7 @@ func (r *reader) unreadable(name string, found hcl.Diagnostics) {
 			if at := d.Subject; file != nil && at != nil && at.CanSliceBytes(file.Bytes) {
 				text := string(at.SliceBytes(file.Bytes))
 				if r.declared[strings.Trim(text, `"`)] == nil && text != "" && strings.Contains(d.Detail, text) {
-					d.Detail = "This cannot stand here."
+					d.Detail = "This cannot stand here. Such a file holds lines of the form `NAME = VALUE`, each name once, or is JSON."
 				}
 			}
 		}

@@ -67,7 +67,7 @@ variable "e" { type = object({ x = string, y = optional(number, 7) }) }
 func TestValuesThatCannotBeRead(t *testing.T) {
 	for name, tc := range map[string]struct{ typ, value, want string }{
 		"not UTF-8":      {"string", "a\xff", "It is not UTF-8 text."},
-		"without quotes": {"list(string)", "[a]", "Not a value of type `list(string)`: it names something; a text stands in quotes."},
+		"without quotes": {"list(string)", "[a]", "Not a value of type `list(string)`: it names something; a string is written in quotes."},
 		"a bare list":    {"list(number)", "1,2", "Not a value of type `list(number)`: it goes on after its end; several values are written [\"a\", \"b\"]."},
 	} {
 		t.Run(name, func(t *testing.T) {

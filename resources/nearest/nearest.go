@@ -4,6 +4,9 @@ package nearest
 // Of returns the candidate that is most like word by edit distance, "" if none is close enough to be meant.
 func Of(word string, candidates []string) string {
 	best, bestD := "", max(2, len(word)/3)+1
+	if len(word) < 4 { // two letters of three are another word
+		bestD = 2
+	}
 	for _, c := range candidates {
 		if d := distance(word, c, bestD); d < bestD {
 			best, bestD = c, d

@@ -16,6 +16,8 @@ func TestOf(t *testing.T) {
 		{"two turned round", "mian", []string{"other", "main"}, "main"},
 		{"the nearest", "abcd", []string{"abxx", "abcx"}, "abcx"},
 		{"the first of two as near", "ab", []string{"ac", "ad"}, "ac"},
+		{"two letters of three", "out", []string{"git", "ref"}, ""},
+		{"one letter of three", "gti", []string{"git", "gt"}, "gt"},
 		{"too far", "abcd", []string{"wxyz", "abcdefgh"}, ""},
 		{"a third of a long one", "abcdefghi", []string{"abcdefxyz"}, "abcdefxyz"},
 		{"more of it", "abcdefghi", []string{"abcdewxyz"}, ""},
