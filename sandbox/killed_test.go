@@ -2,11 +2,15 @@ package sandbox
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -19,6 +23,7 @@ const outside = "APPLY_TEST_OUTSIDE_SANDBOX"
 func runOutside(line string) int {
 	s, err := NewStage([]Layer{{Point: "/"}})
 	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		return 3
 	}
 	b, err := s.Box()
@@ -59,6 +64,38 @@ func TestKilledOutside(t *testing.T) {
 	if n, err := unix.Poll(ended, 10_000); n != 1 || err != nil {
 		t.Errorf("it lives on: %v", err)
 		_ = unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0)
+	}
+}
+
+// TestChroot: where the root is no mount point nothing can be laid over it, which is told as that.
+func TestChroot(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root; left out: a chroot")
+	}
+	dir := t.TempDir()
+	for _, name := range []string{"sys", "proc/net"} {
+		if err := os.MkdirAll(filepath.Join(dir, name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	program, err := os.ReadFile("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range map[string][]byte{"program": program, "proc/net/unix": nil} {
+		if err := os.WriteFile(filepath.Join(dir, name), content, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := exec.Command("/program")
+	c.Dir, c.Env = "/", []string{outside + "=true"}
+	c.SysProcAttr = &syscall.SysProcAttr{Chroot: dir}
+	out, err := c.CombinedOutput()
+	if errors.Is(err, fs.ErrNotExist) {
+		t.Skip("this test is not a static program; left out: a chroot")
+	}
+	if !strings.Contains(string(out), "sandbox: the root of this process is not a mount point, as in a chroot") {
+		t.Errorf("got %q, %v", out, err)
 	}
 }
 

@@ -65,6 +65,9 @@ func (s *Stage) act(ready chan<- error) {
 	err := unix.Unshare(unix.CLONE_NEWNS | unix.CLONE_FS)
 	if err == nil {
 		err = unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "")
+		if errors.Is(err, unix.EINVAL) {
+			err = errors.New("the root of this process is not a mount point, as in a chroot: it can be made on the node itself, or in a container")
+		}
 	}
 	if err == nil {
 		err = unix.Mount("apply", scene, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=0700")

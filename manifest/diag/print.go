@@ -60,7 +60,12 @@ func (d Diagnostic) text(b *strings.Builder, o TextOptions) {
 		if o.Width > 4 {
 			detail = wordwrap.WrapString(detail, uint(o.Width-2))
 		}
-		b.WriteString("  " + strings.ReplaceAll(strings.TrimRight(detail, "\n"), "\n", "\n  ") + "\n")
+		for line := range strings.Lines(strings.TrimRight(detail, "\n") + "\n") {
+			if line != "\n" {
+				b.WriteString("  ")
+			}
+			b.WriteString(line)
+		}
 	}
 	b.WriteString("\n")
 }
