@@ -37,7 +37,9 @@ func Parsing(diags hcl.Diagnostics, body hcl.Body, want string) hcl.Diagnostics 
 		case strings.HasPrefix(d.Detail, "Template sequences are not allowed in this string."):
 			d.Detail = "A title is the same for every node: what varies is said by an attribute, such as `path` or `name`. A `$` alone is written `$$`."
 		case d.Detail == "An argument definition must end with a newline.":
-			d.Detail = "Each attribute has a line of its own, and a string is written in quotes: `timeout = \"5m\"`."
+			d.Detail = "An attribute ends with its line. A string is written in quotes (`\"5m\"`), and operators are `==`, `!=`, `&&`, `||` and `!`; `contains(list, value)` looks into a list."
+		case d.Summary == openText:
+			d.Detail = "The string that begins in this line has no closing quote in it, or a `${` in the string is not closed. A text of several lines is written with `\\n`, or as a heredoc: `<<-EOT`."
 		}
 		out = append(out, d)
 	}

@@ -14,20 +14,24 @@ import (
 )
 
 func TestParsing(t *testing.T) {
+	const open = "The string that begins in this line has no closing quote in it, or a `${` in the string is not closed. " +
+		"A text of several lines is written with `\\n`, or as a heredoc: `<<-EOT`."
+	const line = "An attribute ends with its line. A string is written in quotes (`\"5m\"`), and operators are `==`, `!=`, `&&`, `||` and `!`; " +
+		"`contains(list, value)` looks into a list."
 	const other = "1: Want a block."
 	for _, tc := range []struct{ name, text, want string }{
 		{"single quotes", "file \"/a\" {\n  content = 'a'\n}\n", "2: Single quotes are not valid. Use double quotes (\") to enclose strings."},
 		{"in two lines", "file \"/a\" {\n  a = 'a'\n  b = $b\n}\n", "2: Single quotes are not valid. Use double quotes (\") to enclose strings.\n" +
 			"3: This character is not used within the language."},
 		{"a quote that is not closed", "file \"/a\" {\n  content = \"a\n  mode = \"0644\"\n}\n\nfile \"/b\" {}\n",
-			"2: Quoted strings may not be split over multiple lines. To produce a multi-line string, either use the \\n escape to represent a newline " +
-				"character or use the \"heredoc\" multi-line template syntax."},
+			"2: " + open},
 		{"before a quote that is not closed", "file /a {\n  mode = 1\n}\nfile \"/b\" {\n  content = \"a\n}\n", other + "\n" +
-			"5: Quoted strings may not be split over multiple lines. To produce a multi-line string, either use the \\n escape to represent a newline " +
-			"character or use the \"heredoc\" multi-line template syntax."},
-		{"a duration without quotes", "exec \"a\" {\n  timeout = 5m\n}\n", "2: Each attribute has a line of its own, and a string is written in quotes: `timeout = \"5m\"`."},
+			"5: " + open},
+		{"a duration without quotes", "exec \"a\" {\n  timeout = 5m\n}\n", "2: " + line},
 		{"a template in a title", "file \"/home/${var.user}/x\" {\n}\n",
 			"1: A title is the same for every node: what varies is said by an attribute, such as `path` or `name`. A `$` alone is written `$$`."},
+		{"operators of another language", "file \"/a\" {\n  when = not true\n}\n", "2: " + line},
+		{"a template that is not closed", "file \"/a\" {\n  content = \"${fact.ip\"\n}\n", "2: " + open},
 		{"YAML", "- hosts: all\n  tasks:\n    - name: install\n", other},
 		{"Puppet", "file { \"/a\":\n  mode => \"0644\",\n}\n", other},
 		{"lines of something else", "root:x:0:0:root:/root:/bin/bash\nbin:x:2:2:bin:/bin:/usr/sbin/nologin\n", other},

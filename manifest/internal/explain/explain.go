@@ -2,6 +2,7 @@
 package explain
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 	"regexp"
@@ -48,8 +49,11 @@ func (e *Explainer) Diagnostics(x *syntax.Expr, ctx *hcl.EvalContext, diags hcl.
 		if secretive && !aboutDecrypt(d) {
 			plain.Detail = "The details are not shown, because a sensitive value is involved."
 		}
-		if d.Summary == "Call to unknown function" {
+		switch d.Summary {
+		case "Call to unknown function":
 			e.explainFunction(plain)
+		case "Invalid operand":
+			e.explainSum(plain)
 		}
 		if ref := refAt(x.Refs, plain.Subject); ref != nil {
 			e.explainRef(ref, ctx, plain)
@@ -57,6 +61,18 @@ func (e *Explainer) Diagnostics(x *syntax.Expr, ctx *hcl.EvalContext, diags hcl.
 		out = append(out, plain)
 	}
 	return out
+}
+
+// explainSum says how strings are joined, to who adds them.
+func (e *Explainer) explainSum(d *hcl.Diagnostic) {
+	file := e.Files.File(d.Subject.Filename)
+	if file == nil || !d.Subject.CanSliceBytes(file.Bytes) || !strings.Contains(d.Detail, "number") {
+		return
+	}
+	before, after := bytes.TrimSpace(file.Bytes[:d.Subject.Start.Byte]), bytes.TrimSpace(file.Bytes[d.Subject.End.Byte:])
+	if bytes.HasSuffix(before, []byte("+")) || bytes.HasPrefix(after, []byte("+")) {
+		d.Detail += " Strings are joined by a template: `\"${a}${b}\"`."
+	}
 }
 
 // explainFunction suggests a function; the evaluator looks for them only where it stands.
