@@ -42,7 +42,7 @@ func (b *builder) inside(r *Relation, from, to []int) {
 			continue
 		case !ok:
 			b.problems = append(b.problems, Problem{Pos: r.Pos, Also: []resources.Pos{e.Pos}, Summary: "not a limit",
-				Detail: fmt.Sprintf("%s is no limit; here stands `limit.NAME` or a list of such references.", e.Addr)})
+				Detail: fmt.Sprintf("%s is no limit; want `limit.NAME`, or a list of such references.", e.Addr)})
 			continue
 		}
 		if b.limits[l] == nil {
