@@ -30,7 +30,7 @@ const lookTimeout = 30 * time.Second
 func Command(a *cli.App) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "exchange",
-		Short: "Where nodes exchange facts: serve one, let nodes in, look at it",
+		Short: "Where nodes exchange facts: serve an exchange, admit nodes, look at it",
 		Example: `  apply exchange serve --listen :7654
   apply exchange enroll node01 --out node01
   apply exchange nodes --exchange https://boss:7654`,
@@ -102,8 +102,8 @@ func enrollCommand(a *cli.App) *cobra.Command {
 	var out string
 	var cluster bool
 	cmd := &cobra.Command{
-		Use: "enroll NODE", Short: "Let a node in: make its credentials", Args: oneNode,
-		Long: `Let a node in. Without --etcd its certificate is made by the authority beside the exchange's data and written with its
+		Use: "enroll NODE", Short: "Admit a node: make its credentials", Args: oneNode,
+		Long: `Admit a node. Without --etcd its certificate is made by the authority beside the exchange's data and written with its
 key to the folder --out, which is copied to the node's /etc/apply/exchange. With --etcd the node's user and role are made in the
 etcd cluster that --exchange names (as one of its administrators), or, without --exchange, the commands for that are printed.`,
 		Example: "  apply exchange enroll node01 --out node01\n  apply exchange enroll node01 --etcd",
@@ -140,7 +140,7 @@ func enrollEtcd(ctx context.Context, a *cli.App, x *load.Exchange, node, out str
 func revokeCommand() *cobra.Command {
 	var o server.Options
 	cmd := &cobra.Command{
-		Use: "revoke NODE", Short: "Put a node out: its certificates count no longer", Args: oneNode,
+		Use: "revoke NODE", Short: "Exclude a node: its certificates are no longer accepted", Args: oneNode,
 		Example: "  apply exchange revoke node01",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			err := operate.Revoke(cmd.Context(), o.Data, args[0])

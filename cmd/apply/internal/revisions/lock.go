@@ -26,7 +26,7 @@ func lockCommand(a *cli.App) *cobra.Command {
 	l := load.New(a)
 	cmd := &cobra.Command{
 		Use:   "lock [flags] PATH",
-		Short: "Pin the modules that come from git to what they are now",
+		Short: "Pin the modules that come from git to their present commits",
 		Long: `Pin the modules that come from git to the commit and tree that their sources name now.
 
 The pins are in apply.lock.hcl beside the manifest. What is in a repository other than it was pinned is then refused, exit code 5. A PATH that is in

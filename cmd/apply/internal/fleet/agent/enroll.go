@@ -123,7 +123,7 @@ func RevokeCommand(s *selection.Nodes) *cobra.Command {
 	var operators []string
 	cmd := &cobra.Command{
 		Use:   "revoke [SET...]",
-		Short: "Believe nodes' agents no more, or take operators away from them",
+		Short: "No longer trust nodes' agents, or remove operators from them",
 		Long: `Believe nodes' agents no more until they are enrolled again: this seat refuses their certificates from now on. With --operator it takes operators' keys away from
 the nodes instead, over ssh: their commands are refused from the next one on. A node that was never enrolled from here ends it with 4.`,
 		Example: "  apply fleet revoke -w n07\n  apply fleet revoke --on gluster --operator alice.pub",
