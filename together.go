@@ -51,7 +51,7 @@ func (m *Manifest) together(ctx context.Context, o engine.Options) (*report.Repo
 	}
 	if o.Events != nil {
 		o.Events = &doing{
-			Events: o.Events, tell: m.session.Doing, notComing: m.session.NotComing, end: end,
+			Events: o.Events, tell: m.session.Doing, notComing: m.session.NotComing, blockOver: m.session.BlockOver, end: end,
 			exports: exports(m.compiled.Catalog), texts: map[resources.Address]string{},
 		}
 	}
@@ -94,9 +94,10 @@ type doing struct {
 	report.Events
 	tell      func(string)
 	notComing func(fact string)
-	exports   map[resources.Address]string // the facts by what exports them
-	end       func(*report.Report)         // before the report is printed, as it may have something to warn of
-	order     []resources.Address          // that go on
+	blockOver func(address, because string)
+	exports   map[resources.Address]string
+	end       func(*report.Report) // before the report is printed, as it may have something to warn of
+	order     []resources.Address  // that go on
 	texts     map[resources.Address]string
 }
 
@@ -121,11 +122,24 @@ func (d *doing) Ended(r *report.Result) {
 		d.order = slices.DeleteFunc(d.order, func(a resources.Address) bool { return a == r.Address })
 		d.tellAll()
 	}
-	// Of what was skipped because of another the resource tells, and what an interrupted run leaves out ends with it.
-	if f, ok := d.exports[r.Address]; ok && (r.Outcome == report.Failed || r.Outcome == report.Unchanged) {
-		d.notComing(f)
+	if f, ok := d.exports[r.Address]; ok {
+		d.exported(f, r)
 	}
 	d.Events.Ended(r)
+}
+
+// exported says what became of an export ("": of a block), where nobody else does: of what was skipped because of another its resource tells, of a block what
+// has come, and what an interrupted run leaves out ends with it.
+func (d *doing) exported(fact string, r *report.Result) {
+	switch {
+	case fact != "" && (r.Outcome == report.Failed || r.Outcome == report.Unchanged):
+		d.notComing(fact)
+	case fact != "":
+	case r.Outcome == report.Failed:
+		d.blockOver(r.Address.String(), r.Address.String())
+	case r.Outcome != report.Skipped || r.Because != "":
+		d.blockOver(r.Address.String(), r.Because)
+	}
 }
 
 func (d *doing) End(r *report.Report) {
@@ -179,7 +193,10 @@ func exchangePlan(c *catalog.Catalog, selected *selection.Selection) (p exchange
 		if takesPart(v) {
 			e := entries[v]
 			ok = ok || e.Addr.Type == "fact" || e.Addr.Type == "wait" || e.Addr.Type == "limit"
-			if f, is := exported(e); is {
+			switch f, is := exported(e); {
+			case is && f == "":
+				p.Blocks = append(p.Blocks, record.Block{Address: e.Addr.String(), Behind: keys(behind)})
+			case is:
 				p.Exports = append(p.Exports, record.Export{Fact: f, Behind: keys(behind)})
 			}
 			if w, is := e.Resource.(*wait.Wait); is {
@@ -209,15 +226,23 @@ func waitNames(entries []*catalog.Entry, takesPart func(v int) bool) map[int]str
 	return names
 }
 
-// exported is the fact that an entry exports; of one whose value only the run gives, its title.
-func exported(e *catalog.Entry) (string, bool) {
-	if f, ok := e.Resource.(*fact.Fact); ok {
-		return f.Name, f.Ensure == "present"
+// exported is the fact that an entry exports, "" where only the run tells which.
+func exported(e *catalog.Entry) (name string, ok bool) {
+	r := e.Resource
+	if e.Deferred != nil {
+		if e.Deferred.Unnamed {
+			return "", e.Addr.Type == "fact"
+		}
+		r = e.Deferred.Blank
 	}
-	return e.Addr.Title, e.Addr.Type == "fact"
+	f, ok := r.(*fact.Fact)
+	if !ok {
+		return "", false
+	}
+	return f.Name, f.Ensure == "present"
 }
 
-// exports are the facts that entries export.
+// exports are the facts that entries export, "" of what are blocks to the others.
 func exports(c *catalog.Catalog) map[resources.Address]string {
 	out := map[resources.Address]string{}
 	for _, e := range c.Entries() {

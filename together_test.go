@@ -44,6 +44,23 @@ fact "joined" {
 fact "late" {
   value = wait.two.count
 }
+fact "known" {
+  name  = "by_its_name"
+  value = wait.two.count
+}
+fact "one_of_them" {
+  name    = wait.two.first
+  value   = 1
+}
+fact "each" {
+  for_each = wait.one.others
+  name     = "for_${each.key}"
+  value    = 1
+}
+fact "withdrawn" {
+  ensure = "absent"
+  when   = wait.one.count > 1
+}
 fact "off" {
   value = 1
   when  = false
@@ -64,7 +81,13 @@ fact "off" {
 	for _, e := range got.Exports {
 		exports[e.Fact] = e.Behind
 	}
-	if diff := cmp.Diff(map[string][]string{"early": nil, "joined": {"one"}, "late": {"one", "two"}}, exports); diff != "" {
+	for _, b := range got.Blocks {
+		exports[b.Address] = b.Behind
+	}
+	wantExports := map[string][]string{
+		"early": nil, "joined": {"one"}, "late": {"one", "two"}, "by_its_name": {"one", "two"}, "fact.one_of_them": {"one", "two"}, "fact.each": {"one"},
+	}
+	if diff := cmp.Diff(wantExports, exports); diff != "" {
 		t.Error(diff)
 	}
 	waits := map[string]record.Wait{}
@@ -123,16 +146,37 @@ func TestDoing(t *testing.T) {
 	}
 }
 
-// TestNotComing: others learn which exports of the plan a run will not make after all.
+// TestNotComing: others learn which exports of the plan a run will not make after all, and of which blocks nothing more comes.
 func TestNotComing(t *testing.T) {
 	at := resources.Address{Type: "fact", Title: "a"}
-	for outcome, want := range map[report.Outcome]string{report.Failed: "up", report.Unchanged: "up", report.Changed: "", report.Skipped: ""} {
+	for _, tc := range []struct {
+		export  string
+		outcome report.Outcome
+		because string
+		want    string
+	}{
+		{"up", report.Failed, "", "up"},
+		{"up", report.Unchanged, "", "up"},
+		{"up", report.Changed, "", ""},
+		{"up", report.Skipped, "exec.a", ""},
+		{"", report.Failed, "", "fact.a because of fact.a"},
+		{"", report.Unchanged, "", "fact.a because of "},
+		{"", report.Changed, "", "fact.a because of "},
+		{"", report.Skipped, "exec.a", "fact.a because of exec.a"},
+		{"", report.Skipped, "", ""},
+	} {
 		said := ""
-		d := &doing{Events: quiet{}, notComing: func(f string) { said += f }, exports: map[resources.Address]string{at: "up"}}
-		d.Ended(&report.Result{Address: at, Outcome: outcome})
-		d.Ended(&report.Result{Address: resources.Address{Type: "exec", Title: "a"}, Outcome: outcome})
-		if said != want {
-			t.Errorf("%s: said %q, want %q", outcome, said, want)
+		d := &doing{
+			Events: quiet{}, exports: map[resources.Address]string{at: tc.export},
+			notComing: func(f string) { said += f },
+			blockOver: func(block, because string) { said += block + " because of " + because },
+		}
+		d.Ended(&report.Result{Address: at, Outcome: tc.outcome, Because: tc.because})
+		for _, another := range []resources.Address{{Type: "exec", Title: "a"}, {Type: "fact", Title: "a", Instance: `["x"]`}} {
+			d.Ended(&report.Result{Address: another, Outcome: tc.outcome, Because: tc.because})
+		}
+		if said != tc.want {
+			t.Errorf("%q %s: said %q, want %q", tc.export, tc.outcome, said, tc.want)
 		}
 	}
 }

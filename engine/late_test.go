@@ -63,7 +63,7 @@ func TestDeferred(t *testing.T) {
 	for _, tc := range []struct {
 		name, decl, edges, made, want, log string
 		fails                              error
-		plan                               bool
+		plan, unnamed                      bool
 		skip                               string // what has this tag
 	}{
 		{name: "a plan does not know", decl: "a d", made: "d", plan: true, want: "a=pending d=pending:known late"},
@@ -92,9 +92,13 @@ func TestDeferred(t *testing.T) {
 		{name: "its values are not given", decl: "a d", fails: &catalog.NotGiven{From: []resources.Address{{Type: "t", Title: "a"}}}, want: "a=changed d=unchanged:known late",
 			log: "apply a,bind with value of a true"},
 		{name: "it cannot be made, which others are told", decl: "a f", fails: errors.New("no such key"), want: "a=changed f=failed", log: "apply a,bind with value of a true,skip f for t.f"},
+		{name: "nobody is told of what has no name yet", decl: "a f", fails: errors.New("no such key"), unnamed: true, want: "a=changed f=failed", log: "apply a,bind with value of a true"},
 	} {
 		ways(t, tc.name, func(t *testing.T, w *world) {
 			c := deferring(t, w, tc.decl, tc.edges, tc.made, tc.fails)
+			if last := c.Entries()[len(c.Entries())-1]; tc.unnamed {
+				last.Deferred.Unnamed = true
+			}
 			var o Options
 			if tc.skip != "" {
 				o.SkipTags = []string{tc.skip}

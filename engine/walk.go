@@ -256,6 +256,9 @@ func (w *walk) skip(ctx context.Context, st *fate.Fate, e *catalog.Entry) {
 
 // willNotCome tells a resource that stands for something to others that it is not going to be changed in this run, because of another.
 func (w *walk) willNotCome(ctx context.Context, e *catalog.Entry, res *report.Result, because string) {
+	if d := e.Deferred; d != nil && d.Unnamed { // nobody knows what it would have stood for
+		return
+	}
 	if s, ok := e.Known().(resources.Skipper); ok && w.predicted != nil {
 		if err := s.Skip(ctx, w.host, because); err != nil {
 			res.Warnings = append(res.Warnings, w.redact.Text(err.Error()))

@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -34,6 +35,7 @@ type Identity struct {
 // Plan is what a run will do, as far as other nodes are concerned.
 type Plan struct {
 	Exports []record.Export
+	Blocks  []record.Block
 	Waits   []record.Wait
 }
 
@@ -66,7 +68,7 @@ func (x *Exchange) Join(ctx context.Context, id Identity, p Plan) (*Run, error) 
 	if err != nil {
 		return nil, err
 	}
-	rec := record.Run{ID: id.Run, Boot: id.Boot, Machine: id.Machine, Address: id.Address, Exports: p.Exports, Waits: p.Waits}
+	rec := record.Run{ID: id.Run, Boot: id.Boot, Machine: id.Machine, Address: id.Address, Exports: p.Exports, Blocks: p.Blocks, Waits: p.Waits}
 	if r.place, err = place.Take(ctx, x.store, r.key(name.KindRun, ""), rec, x.timing.lease, r.restore); err != nil {
 		return nil, fmt.Errorf("exchange: %w", err)
 	}
@@ -106,6 +108,20 @@ func (r *Run) Doing(what string) {
 func (r *Run) NotComing(facts []string) {
 	r.change(func(rec *record.Run) {
 		rec.Exports = slices.DeleteFunc(slices.Clone(rec.Exports), func(e record.Export) bool { return e.TTL <= 0 && slices.Contains(facts, e.Fact) })
+	})
+}
+
+// BlocksOver says of blocks that nothing more comes of them, and why that is if it is a failure ("": all has come).
+func (r *Run) BlocksOver(because map[string]string) {
+	r.change(func(rec *record.Run) {
+		var left []record.Block
+		for _, b := range rec.Blocks {
+			why, over := because[b.Address]
+			if b.Failed = cmp.Or(record.Short(why), b.Failed); !over || why != "" {
+				left = append(left, b)
+			}
+		}
+		rec.Blocks = left
 	})
 }
 
@@ -199,7 +215,7 @@ func (r *Run) End(ctx context.Context, failed string) error {
 		return lost
 	}
 	err := r.place.End(ctx, func(rec *record.Run) {
-		rec.Ended, rec.Failed, rec.Doing, rec.Waits = true, record.Short(failed), "", nil
+		rec.Ended, rec.Failed, rec.Doing, rec.Blocks, rec.Waits = true, record.Short(failed), "", nil, nil
 		rec.Exports = slices.DeleteFunc(slices.Clone(rec.Exports), func(e record.Export) bool { return e.TTL <= 0 })
 	})
 	if err != nil {

@@ -52,6 +52,7 @@ type Run struct {
 	Address string   `json:"address,omitempty"`
 	Ended   bool     `json:"ended,omitempty"`
 	Exports []Export `json:"exports,omitempty"` // each once: what stands from this run has come; ended: those that have come and go by themselves
+	Blocks  []Block  `json:"blocks,omitempty"`  // not over yet
 	Waits   []Wait   `json:"waits,omitempty"`   // not over yet
 	Doing   string   `json:"doing,omitempty"`   // for people
 	Failed  string   `json:"failed,omitempty"`  // ended: the first resource that failed
@@ -62,6 +63,13 @@ type Export struct {
 	Fact   string        `json:"fact"`
 	Behind []string      `json:"behind,omitempty"` // names of waits of the same run
 	TTL    time.Duration `json:"ttl,omitempty"`    // it has come, and goes by itself after that time
+}
+
+// Block exports facts of which only the run tells the names.
+type Block struct {
+	Address string   `json:"address"`
+	Behind  []string `json:"behind,omitempty"` // as of an Export
+	Failed  string   `json:"failed,omitempty"` // why nothing comes of it
 }
 
 // Wait is one wait of a run: its own specification, and the waits of the same run that come before it.
@@ -190,6 +198,11 @@ func (n *Node) check() error {
 func (r *Run) check() error {
 	for _, e := range r.Exports {
 		if err := name.Fact(e.Fact); err != nil {
+			return err
+		}
+	}
+	for _, b := range r.Blocks {
+		if err := short(b.Address, b.Failed); err != nil {
 			return err
 		}
 	}

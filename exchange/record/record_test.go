@@ -106,6 +106,8 @@ func TestDecode(t *testing.T) {
 		{"a field twice but for its case", `{"status":"failed","STATUS":"ok"}`, name.KindFact, "twice"},
 		{"a group's name", `{"groups":["a/b"]}`, name.KindNode, "bad name"},
 		{"an export's name", `{"id":"r","exports":[{"fact":"A"}]}`, name.KindRun, "bad name"},
+		{"a block of exports", `{"id":"r","blocks":[{"address":"fact.x"}]}`, name.KindRun, ""},
+		{"a long block", `{"id":"r","blocks":[{"address":"` + strings.Repeat("x", 5000) + `"}]}`, name.KindRun, "text of 5000 bytes"},
 		{"a wait for nobody", `{"id":"r","waits":[{"name":"w","fact":"a"}]}`, name.KindRun, "group or nodes"},
 		{"a wait for less than none", `{"id":"r","waits":[{"name":"w","fact":"a","group":"g","min":-1}]}`, name.KindRun, "min = -1: want 1 or more"},
 		{"a wait for more than are named", `{"id":"r","waits":[{"name":"w","fact":"a","nodes":["b"],"min":2}]}`, name.KindRun, "min = 2 of 1 nodes"},

@@ -20,10 +20,11 @@ type part struct {
 
 	notYet chan struct{} // closed when it is known why it has not joined
 
-	mu        sync.Mutex
-	doing     string
-	notComing []string // facts, not told yet
-	away      error    // why it has not joined
+	mu         sync.Mutex
+	doing      string
+	notComing  []string          // facts, not told yet
+	blocksOver map[string]string // addresses to why, not told yet
+	away       error             // why it has not joined
 }
 
 func (p *part) isAway(why error) {
@@ -62,11 +63,12 @@ func (p *part) tell(ctx context.Context) {
 		case <-tick.C:
 		}
 		p.mu.Lock()
-		doing, gone := p.doing, p.notComing
-		p.notComing = nil
+		doing, gone, over := p.doing, p.notComing, p.blocksOver
+		p.notComing, p.blocksOver = nil, nil
 		p.mu.Unlock()
-		if len(gone) > 0 && (p.goingDown == nil || !p.goingDown(ctx)) {
+		if len(gone)+len(over) > 0 && (p.goingDown == nil || !p.goingDown(ctx)) {
 			p.run.NotComing(gone)
+			p.run.BlocksOver(over)
 		}
 		if doing != said {
 			p.run.Doing(doing)

@@ -174,6 +174,18 @@ func (s *Session) NotComing(fact string) {
 	}
 }
 
+// BlockOver says of a block of facts whose names only the run tells that nothing more comes of it, and why that is if it is a failure.
+func (s *Session) BlockOver(address, because string) {
+	if p := s.now(); p != nil {
+		p.mu.Lock()
+		if p.blocksOver == nil {
+			p.blocksOver = map[string]string{}
+		}
+		p.blocksOver[address] = because
+		p.mu.Unlock()
+	}
+}
+
 // End says that the run has ended, whole or not, and with which failure ("" for none). An exchange that the run never reached is told nothing.
 func (s *Session) End(ctx context.Context, whole bool, failed string) error {
 	s.mu.Lock()

@@ -231,7 +231,8 @@ func TestWhatARunSaysOfItself(t *testing.T) {
 		_, c := server.Enroll(t, n)
 		return open(t, session.Options{URL: server.URL, Credentials: c, Identify: identity(n)}, p)
 	}
-	a, b := node("a", exchange.Plan{Exports: []record.Export{{Fact: "up"}, {Fact: "left"}}}), node("b", exchange.Plan{})
+	a := node("a", exchange.Plan{Exports: []record.Export{{Fact: "up"}, {Fact: "left"}}, Blocks: []record.Block{{Address: "fact.done"}}})
+	b := node("b", exchange.Plan{Blocks: []record.Block{{Address: "fact.lost"}}})
 	a.Doing("applying exec.mk")
 	told := make(chan string, 100)
 	failed := make(chan error, 1)
@@ -245,8 +246,13 @@ func TestWhatARunSaysOfItself(t *testing.T) {
 		}
 	}
 	a.NotComing("left")
-	if _, err := b.Wait(soon(t, time.Minute), record.Wait{Name: "l", Fact: "left", Nodes: []string{"a"}}, nil); err == nil || !strings.Contains(err.Error(), "a: its run does not export it") {
-		t.Errorf("what it leaves out: %v", err)
+	a.BlockOver("fact.done", "")
+	b.BlockOver("fact.lost", "exec.rm")
+	for node, want := range map[string]string{"a": "a: its run does not export it", "b": "b: failed: exec.rm"} {
+		w := record.Wait{Name: "l", Fact: "left", Nodes: []string{node}}
+		if _, err := b.Wait(soon(t, time.Minute), w, nil); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("what %s leaves out: %v", node, err)
+		}
 	}
 	end(t, a, "exec.mk: exit code 1")
 	if err := <-failed; err == nil || !strings.Contains(err.Error(), "a: its run ended without it: exec.mk: exit code 1") {

@@ -114,18 +114,30 @@ func (s *searcher) edges(self string, w record.Wait) func(func(string, waitID) b
 			if run == nil || run.Ended || s.v.Told(n, w.Fact, run) {
 				continue
 			}
-			for _, e := range run.Exports {
-				if e.Fact != w.Fact {
-					continue
-				}
-				for _, b := range e.Behind {
-					if !yield(w.Fact, waitID{n, b}) {
-						return
-					}
+			for _, b := range heldBack(run, w.Fact) {
+				if !yield(w.Fact, waitID{n, b}) {
+					return
 				}
 			}
 		}
 	}
+}
+
+// heldBack lists the waits of a run that hold back its export of a fact. One that it does not name comes from one of its blocks: these are
+// the waits that hold back all of them.
+func heldBack(run *record.Run, fact string) (waits []string) {
+	for _, e := range run.Exports {
+		if e.Fact == fact {
+			return e.Behind
+		}
+	}
+	for i, b := range run.Blocks {
+		if i == 0 {
+			waits = slices.Clone(b.Behind)
+		}
+		waits = slices.DeleteFunc(waits, func(w string) bool { return !slices.Contains(b.Behind, w) })
+	}
+	return waits
 }
 
 func satisfies(v *view.View, n string, w record.Wait) bool {

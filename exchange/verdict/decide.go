@@ -145,6 +145,14 @@ func lacksLive(v *view.View, n, fact string, f view.Fact, fresh bool, run *recor
 			return view.Doing(run), false
 		}
 	}
+	for _, b := range run.Blocks {
+		if b.Failed == "" { // it may be what exports the fact
+			return view.Doing(run), false
+		}
+	}
+	if len(run.Blocks) > 0 {
+		return because("failed", run.Blocks[0].Failed), true
+	}
 	if fresh && f.Status == record.OK {
 		return fmt.Sprintf("is %.60s, and its run does not export it", f.Value), true
 	}

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -26,6 +27,19 @@ func live(exports ...string) record.Run {
 	r := record.Run{ID: "r"}
 	for _, e := range exports {
 		r.Exports = append(r.Exports, record.Export{Fact: e})
+	}
+	return r
+}
+
+func block(addresses ...string) record.Run {
+	r := record.Run{ID: "r"}
+	for _, a := range addresses {
+		a, failed := strings.CutSuffix(a, " failed")
+		b := record.Block{Address: a}
+		if failed {
+			b.Failed = "exec.mk"
+		}
+		r.Blocks = append(r.Blocks, b)
 	}
 	return r
 }
@@ -71,6 +85,12 @@ func TestDecide(t *testing.T) {
 			Never, nil, "up: 0 of 1 nodes; a: failed: service.glusterd: exit 1"},
 		{"a run that will not export it", []write{{run("a"), live("other")}}, isTrue, late,
 			Never, nil, "up: 0 of 1 nodes; a: its run does not export it"},
+		{"a run that may export it under a name that is not known yet", []write{{run("a"), block("fact.x")}}, isTrue, late,
+			Waiting, nil, "up: 0 of 1 nodes; a: running"},
+		{"a run of which one such block failed", []write{{run("a"), block("fact.x failed", "fact.y")}}, isTrue, late,
+			Waiting, nil, "up: 0 of 1 nodes; a: running"},
+		{"a run of which all have", []write{{run("a"), block("fact.x failed")}}, isTrue, late,
+			Never, nil, "up: 0 of 1 nodes; a: failed: exec.mk"},
 		{"a run that ended without it, while I wait", []write{{run("a"), record.Run{ID: "r", Ended: true, Failed: "exec.mkfs: exit 1"}}}, isTrue, early,
 			Never, nil, "up: 0 of 1 nodes; a: its run ended without it: exec.mkfs: exit 1"},
 		{"a run that ended before mine began may begin again", []write{{run("a"), record.Run{ID: "r", Ended: true}}}, isTrue, late,
@@ -144,6 +164,14 @@ func TestCycle(t *testing.T) {
 		return record.Wait{Name: n, Fact: f, Nodes: []string{of}, Behind: behind}
 	}
 	export := func(f string, behind ...string) []record.Export { return []record.Export{{Fact: f, Behind: behind}} }
+	block := func(behind ...string) record.Block { return record.Block{Address: "fact.b", Behind: behind} }
+	blocks := func(exports []record.Export, b ...record.Block) map[string]record.Run {
+		return map[string]record.Run{
+			"a": {Exports: exports, Blocks: b, Waits: []record.Wait{wait("w", "y", "b"), wait("v", "y", "b")}},
+			"b": {Exports: export("y", "u"), Waits: []record.Wait{wait("u", "x", "a")}},
+		}
+	}
+	circle := []string{"a wait.w needs y of b -> b wait.u needs x of a -> a wait.w"}
 	for _, c := range []struct {
 		name string
 		runs map[string]record.Run
@@ -160,6 +188,10 @@ func TestCycle(t *testing.T) {
 		{"a wait for oneself", map[string]record.Run{
 			"a": {Exports: export("x", "w"), Waits: []record.Wait{wait("w", "x", "a")}},
 		}, []string{"a wait.w needs x of a -> a wait.w"}},
+		{"what only blocks can export", blocks(nil, block("w"), block("v", "w")), circle},
+		{"a block that nothing holds back", blocks(nil, block("w"), block()), nil},
+		{"blocks of which no wait holds back all", blocks(nil, block("w"), block("v")), nil},
+		{"a block beside the export itself", blocks(export("x", "w"), block()), circle},
 		{"over an order of waits in one run", map[string]record.Run{
 			"a": {Exports: export("x", "second"), Waits: []record.Wait{wait("first", "y", "b"), wait("second", "z", "c", "first")}},
 			"b": {Exports: export("y", "u"), Waits: []record.Wait{wait("u", "x", "a")}},

@@ -124,7 +124,7 @@ func (r *run) view(begun int) *view.View {
 		}
 		v.SetNode(p.part.Node, &record.Node{Groups: p.part.Groups})
 		if i < begun {
-			v.SetRun(p.part.Node, &record.Run{Exports: p.part.Exports, Waits: p.part.Waits}, 1)
+			v.SetRun(p.part.Node, &record.Run{Exports: p.part.Exports, Blocks: p.part.Blocks, Waits: p.part.Waits}, 1)
 		}
 	}
 	return v

@@ -232,7 +232,7 @@ func (r *run) converge(ctx context.Context, n fleet.Node, conn transport.Conn) (
 
 // together says that the node has to do with others.
 func (p *prepared) together() bool {
-	return p.part != nil && len(p.part.Exports)+len(p.part.Waits)+len(p.part.Limits) > 0
+	return p.part != nil && len(p.part.Exports)+len(p.part.Blocks)+len(p.part.Waits)+len(p.part.Limits) > 0
 }
 
 // forgetPatience bounds the wait for a node to clean up.

@@ -42,6 +42,7 @@ type Part struct {
 	Boot     string          `json:"boot,omitempty"`
 	Exchange string          `json:"exchange,omitempty"` // the one that is configured there
 	Exports  []record.Export `json:"exports,omitempty"`
+	Blocks   []record.Block  `json:"blocks,omitempty"`
 	Waits    []record.Wait   `json:"waits,omitempty"`
 	Limits   []string        `json:"limits,omitempty"`
 }

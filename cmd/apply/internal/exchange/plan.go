@@ -42,7 +42,8 @@ apply fleet converge finds out of every node before it touches any.`,
 				return err
 			}
 			plan, limits := m.Together()
-			p := joint.Part{Node: who.Node, Groups: who.Groups, Boot: who.Boot, Exchange: l.Exchange.URL, Exports: plan.Exports, Waits: plan.Waits, Limits: limits}
+			p := joint.Part{Node: who.Node, Groups: who.Groups, Boot: who.Boot, Exchange: l.Exchange.URL, Limits: limits,
+				Exports: plan.Exports, Blocks: plan.Blocks, Waits: plan.Waits}
 			if a.JSON {
 				return writePart(a.Stdout, &p)
 			}
@@ -73,6 +74,9 @@ func printPart(w io.Writer, p *joint.Part) error {
 	}
 	for _, e := range p.Exports {
 		add("exports %s%s", e.Fact, behind(e.Behind))
+	}
+	for _, b := range p.Blocks {
+		add("exports what %s names in the run%s", b.Address, behind(b.Behind))
 	}
 	for _, wait := range p.Waits {
 		add("waits in wait.%s for %s of %s%s", wait.Name, wait.Fact, whose(wait), behind(wait.Behind))
