@@ -4,8 +4,11 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime/debug"
+	"syscall"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -22,34 +25,91 @@ type boltLog struct{ db *bbolt.DB }
 
 var _ ledger.Log = (*boltLog)(nil)
 
-func openBolt(dir string) (*boltLog, error) {
+// errBroken says that a database is not what was written.
+var errBroken = errors.New("broken")
+
+// open opens the exchange that is kept in a folder. One that is broken is moved aside, and told: nodes bring their part of it again.
+func open(dir string, log *slog.Logger) (*boltLog, *ledger.Hub, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	path := filepath.Join(dir, "exchange.db")
-	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: 3 * time.Second, FreelistType: bbolt.FreelistMapType})
-	if errors.Is(err, bolterrors.ErrTimeout) {
-		err = errors.New("another exchange serves from it")
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	err = db.Update(func(tx *bbolt.Tx) error {
-		for _, b := range []string{"entries", "leases", "meta"} {
-			if _, err := tx.CreateBucketIfNotExists([]byte(b)); err != nil {
-				return err
-			}
+	db, hub, err := openFile(path)
+	if errors.Is(err, errBroken) {
+		aside := path + ".broken"
+		log.Warn("starting without what the exchange held", "error", err, "moved to", aside)
+		if err := os.Rename(path, aside); err != nil {
+			return nil, nil, err
 		}
-		return nil
-	})
-	if err != nil {
-		db.Close()
-		return nil, fmt.Errorf("%s: %w", path, err)
+		db, hub, err = openFile(path)
 	}
-	return &boltLog{db}, nil
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return db, hub, nil
 }
 
-func (b *boltLog) Load(now time.Time) (*ledger.Ledger, error) {
+func openFile(path string) (db *boltLog, hub *ledger.Hub, err error) {
+	if db, err = openBolt(path); err != nil {
+		return nil, nil, err
+	}
+	if hub, err = ledger.NewHub(db, time.Now); err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("%w: %w", errBroken, err), db.Close())
+	}
+	return db, hub, nil
+}
+
+func openBolt(path string) (b *boltLog, err error) {
+	err = guarded(func() (err error) {
+		db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: 3 * time.Second, FreelistType: bbolt.FreelistMapType})
+		if err != nil {
+			return err
+		}
+		b = &boltLog{db}
+		return db.Update(func(tx *bbolt.Tx) error {
+			for _, b := range []string{"entries", "leases", "meta"} {
+				if _, err := tx.CreateBucketIfNotExists([]byte(b)); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	})
+	var errno syscall.Errno
+	switch {
+	case err == nil:
+		return b, nil
+	case errors.Is(err, bolterrors.ErrTimeout):
+		err = errors.New("another exchange serves from it")
+	case !errors.As(err, &errno) && !errors.Is(err, bolterrors.ErrVersionMismatch):
+		err = fmt.Errorf("%w: %w", errBroken, err)
+	}
+	if b != nil {
+		err = errors.Join(err, b.Close())
+	}
+	return nil, err
+}
+
+// guarded calls what reads a database. Where that is damaged bbolt panics, and reads its memory beyond the end of the file.
+func guarded(read func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		p := recover()
+		if _, fault := p.(interface{ Addr() uintptr }); fault {
+			err = errors.New("it is cut off")
+		} else if p != nil {
+			err = fmt.Errorf("%v", p)
+		}
+	}()
+	return read()
+}
+
+func (b *boltLog) Load(now time.Time) (l *ledger.Ledger, err error) {
+	err = guarded(func() (err error) { l, err = b.load(now); return err })
+	return l, err
+}
+
+func (b *boltLog) load(now time.Time) (*ledger.Ledger, error) {
 	var entries []store.Entry
 	var leases []ledger.Lease
 	var revision int64

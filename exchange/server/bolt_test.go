@@ -1,6 +1,12 @@
 package server
 
 import (
+	"bytes"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -9,6 +15,75 @@ import (
 	"github.com/nodeapply/apply/exchange/store"
 	"github.com/nodeapply/apply/exchange/wire"
 )
+
+// A file that is damaged is moved aside and told, and the exchange begins without it. Nothing else that goes wrong moves it.
+func TestBrokenFiles(t *testing.T) {
+	cut := func(size int64) func(string) error { return func(path string) error { return os.Truncate(path, size) } }
+	page := func(n int64) func(string) error {
+		return func(path string) error {
+			f, err := os.OpenFile(path, os.O_RDWR, 0)
+			if err != nil {
+				return err
+			}
+			defer f.Close()
+			_, err = f.WriteAt(bytes.Repeat([]byte{0xa5}, os.Getpagesize()), n*int64(os.Getpagesize()))
+			return err
+		}
+	}
+	for name, tt := range map[string]struct {
+		damage func(path string) error
+		want   string // told
+		fails  string
+	}{
+		"as it should be":    {func(string) error { return nil }, "", ""},
+		"one header":         {page(0), "", ""},
+		"both headers":       {func(path string) error { return errors.Join(page(0)(path), page(1)(path)) }, "broken: invalid database", ""},
+		"a page":             {page(2), "broken: ", ""},
+		"another page":       {page(3), "broken: ", ""},
+		"cut off":            {cut(2*int64(os.Getpagesize()) + 100), "broken: it is cut off", ""},
+		"cut off at once":    {cut(10), "broken: invalid database", ""},
+		"emptied":            {cut(0), "", ""},
+		"no file can be had": {func(path string) error { return errors.Join(os.Remove(path), os.Symlink("gone/exchange.db", path)) }, "", "no such file or directory"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			path := filepath.Join(dir, "exchange.db")
+			db, hub, err := open(dir, slog.New(slog.DiscardHandler))
+			if err != nil {
+				t.Fatal(err)
+			}
+			value := bytes.Repeat([]byte("x"), 20000) // of several pages
+			if _, err := hub.Put(t.Context(), store.Put{Key: "k", Value: value, Expect: store.Any}); err != nil {
+				t.Fatal(err)
+			}
+			hub.Close()
+			db.Close()
+			if err := tt.damage(path); err != nil {
+				t.Fatal(err)
+			}
+			var told bytes.Buffer
+			db, hub, err = open(dir, slog.New(slog.NewTextHandler(&told, nil)))
+			_, moved := os.Stat(path + ".broken")
+			if tt.fails != "" {
+				if err == nil || !strings.Contains(err.Error(), tt.fails) || moved == nil {
+					t.Errorf("got %v, moved aside: %v", err, moved == nil)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer db.Close()
+			defer hub.Close()
+			if (moved == nil) != (tt.want != "") || !strings.Contains(told.String(), tt.want) || tt.want == "" && told.Len() > 0 {
+				t.Errorf("moved aside: %v; told: %s", moved == nil, &told)
+			}
+			if _, err := hub.Put(t.Context(), store.Put{Key: "after", Value: value, Expect: 0}); err != nil {
+				t.Errorf("it does not serve: %v", err)
+			}
+		})
+	}
+}
 
 // A database whose records are damaged is not served from, and what is wrong with it is told.
 func TestBrokenRecords(t *testing.T) {
@@ -27,7 +102,7 @@ func TestBrokenRecords(t *testing.T) {
 		"a lease's half key": {"leases", "12", be(1), "lease 3132 is broken"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b, err := openBolt(t.TempDir())
+			b, err := openBolt(filepath.Join(t.TempDir(), "exchange.db"))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -64,15 +64,14 @@ func Serve(ctx context.Context, o Options) (err error) {
 	if err != nil {
 		return err
 	}
-	db, err := openBolt(o.Data)
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	db, hub, err := open(o.Data, o.Log)
 	if err != nil {
 		return fmt.Errorf("exchange: %w", err)
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	hub, err := ledger.NewHub(db, time.Now)
-	if err != nil {
-		return fmt.Errorf("exchange: %w", err)
-	}
 	defer hub.Close()
 	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", o.Listen)
 	if err != nil {
