@@ -83,15 +83,19 @@ func lastRun(state *journal.State, source string) time.Time {
 // same says that the manifest declares what the last one did.
 func (mem *Memory) same() bool { return mem.before != nil && mem.before.sum == mem.sum.String() }
 
-// Drifted says whether the last run left a resource as it is declared now.
+// Drifted says whether the last run left a resource as it is declared now. Of what is declared with values that only the run gives that is not known; and who
+// waited has left nothing on the node.
 func (mem *Memory) Drifted(a resources.Address) bool {
 	if mem.before == nil {
 		return false
 	}
 	mem.once.Do(mem.index)
 	i, ok := mem.now[a]
-	e := mem.m.Catalog.Entries()
-	return ok && mem.known[a] == mem.sums[i].String() && !mem.sourceChanged(e[i]) && !mem.dropped(e[i])
+	if !ok || mem.known[a] != mem.sums[i].String() {
+		return false
+	}
+	e := mem.m.Catalog.Entries()[i]
+	return e.Deferred == nil && !e.Awaits && !mem.sourceChanged(e) && !mem.dropped(e)
 }
 
 func (mem *Memory) index() {

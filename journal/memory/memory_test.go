@@ -196,6 +196,29 @@ func TestChangedSource(t *testing.T) {
 	}
 }
 
+// Who waited has left nothing that could drift, and what only the run tells may be declared otherwise by now.
+func TestNoDrift(t *testing.T) {
+	for name, of := range map[string]func(e *catalog.Entry){
+		"a file":     func(*catalog.Entry) {},
+		"a wait":     func(e *catalog.Entry) { e.Awaits = true },
+		"known late": func(e *catalog.Entry) { e.Deferred = &catalog.Deferred{Blank: e.Resource} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			state, c := open(t), declare(t, "a=1")
+			e := c.Entries()[0]
+			of(e)
+			m := Manifest{Source: "/site/main.hcl", Catalog: c}
+			rep := &report.Report{Results: []*report.Result{{Address: e.Addr, Outcome: report.Changed}}}
+			if err := Read(state, m).Save(state, rep); err != nil {
+				t.Fatal(err)
+			}
+			if got, want := Read(state, m).Drifted(e.Addr), name == "a file"; got != want {
+				t.Errorf("drifted: %v, want %v", got, want)
+			}
+		})
+	}
+}
+
 // What cannot be read is told, and nothing else.
 func TestDamaged(t *testing.T) {
 	for name, text := range map[string]string{"the first line": "{", "a resource": `{"version":1,"source":"/site/main.hcl","sum":"x"}` + "\n{\n"} {
