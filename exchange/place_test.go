@@ -49,11 +49,13 @@ func takesItsPlaceAgain(t *testing.T, at int64) {
 		id := identity("a")
 		id.Boot = "boot-2"
 		began := time.Now()
-		r, err = x.Join(t.Context(), id, Plan{})
+		var told error
+		r, err = x.Join(store.WithAway(t.Context(), func(why error) { told = why }), id, Plan{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer end(t, r, "")
+		wants(t, "what it waits for", told, "a.example (boot boot-a, machine machine-a) run at the same time; the other is given 20s to end")
 		if took := time.Since(began); took > x.timing.lease {
 			t.Errorf("it took %s, longer than the lease of the run that died", took)
 		}

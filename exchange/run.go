@@ -69,13 +69,14 @@ func (x *Exchange) Join(ctx context.Context, id Identity, p Plan) (*Run, error) 
 		return nil, err
 	}
 	rec := record.Run{ID: id.Run, Boot: id.Boot, Machine: id.Machine, Address: id.Address, Exports: p.Exports, Blocks: p.Blocks, Waits: p.Waits}
-	if r.place, err = place.Take(ctx, x.store, r.key(name.KindRun, ""), rec, x.timing.lease, r.restore); err != nil {
+	r.board = board.New(x.store, x.deployment)
+	hooks := place.Hooks{Back: r.restore, Away: r.board.Away}
+	if r.place, err = place.Take(ctx, x.store, r.key(name.KindRun, ""), rec, x.timing.lease, hooks); err != nil {
 		return nil, fmt.Errorf("exchange: %w", err)
 	}
 	if err := r.who.Put(ctx, b, 0, cell.Anything); err != nil {
 		return nil, errors.Join(fmt.Errorf("exchange: %w", err), r.place.Stop())
 	}
-	r.board = board.New(x.store, x.deployment)
 	return r, nil
 }
 

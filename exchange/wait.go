@@ -138,7 +138,9 @@ func (r *Run) wait(ctx context.Context, w record.Wait, progress func(verdict.Ver
 		case <-circles.C:
 			search, armed = true, false
 		case <-settle.C:
-			asker.Settled = true
+			if asker.Settled = away == nil; away != nil { // who has begun meanwhile is not seen
+				settle.Reset(r.x.timing.settle)
+			}
 		case <-ctx.Done():
 			return fail(nil, context.Cause(ctx))
 		}

@@ -39,7 +39,7 @@ type Verdict struct {
 	Need    int       // how many nodes must have the fact
 	Have    []string  // the nodes that have it, sorted: when met, those that the wait is for
 	Missing []Missing // the nodes that have not, sorted by name
-	Away    error     // why nothing is known at all
+	Away    error     // why nothing is known, or (there is a Need) nothing new
 }
 
 // Missing is a node that has not exported what is waited for.
@@ -181,7 +181,7 @@ const namesShown = 8
 
 // String is one line for people: what is there, and who is missing and why; nodes without hope first.
 func (d Verdict) String() string {
-	if d.Away != nil {
+	if d.Away != nil && d.Need == 0 {
 		return fmt.Sprintf("%s: %v", d.Fact, d.Away)
 	}
 	var b strings.Builder
@@ -209,6 +209,9 @@ func (d Verdict) String() string {
 			break
 		}
 		fmt.Fprintf(&b, "; %s: %s", m.Node, m.Why)
+	}
+	if d.Away != nil {
+		fmt.Fprintf(&b, "; nothing newer is known: %v", d.Away)
 	}
 	return b.String()
 }

@@ -23,7 +23,7 @@ type Board struct {
 	mu      sync.Mutex
 	view    *view.View
 	ready   bool
-	away    error // why it is not ready
+	away    error // why nothing is known, or nothing new
 	err     error
 	changed chan struct{} // closed at the next change
 }
@@ -53,14 +53,29 @@ func (b *Board) follow() {
 			b.view.Update(u)
 			b.ready, b.away = true, nil
 		}
-		close(b.changed)
-		b.changed = make(chan struct{})
+		b.wake()
 		b.mu.Unlock()
 	}
 }
 
-// Look gives the present view to f, unless there is none yet (away says why, once that is known), and a channel that is
-// closed when there is another.
+// wake tells those who look that something is another.
+func (b *Board) wake() {
+	close(b.changed)
+	b.changed = make(chan struct{})
+}
+
+// Away says why the store cannot be reached, nil that it can: a watch tries again and says nothing of that.
+func (b *Board) Away(why error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if (why == nil) != (b.away == nil) && (why != nil || b.ready) {
+		b.away = why
+		b.wake()
+	}
+}
+
+// Look gives the present view to f, unless there is none yet, and a channel that is closed when there is another. away says why there is
+// none, or no new one, once that is known.
 func (b *Board) Look(f func(*view.View)) (changed <-chan struct{}, away, err error) {
 	b.start.Do(func() { b.wg.Go(b.follow) })
 	b.mu.Lock()

@@ -32,7 +32,7 @@ type Place struct {
 	lose  context.CancelCauseFunc
 	wg    sync.WaitGroup
 	wake  chan struct{}
-	back  func(context.Context) error
+	hooks Hooks
 	over  bool // its lease is given back
 
 	mu    sync.Mutex
@@ -41,11 +41,16 @@ type Place struct {
 	lease store.LeaseID
 }
 
+// Hooks are told how a place that is held stands.
+type Hooks struct {
+	Back func(context.Context) error // it had to be taken again, as the store had forgotten it
+	Away func(error)                 // why the store cannot be reached, whenever the lease is due; nil: it can
+}
+
 // Take takes the place of a node (the key is that of its run) for a run that is not heard of for ttl at most. If another run of that name is
-// alive elsewhere, it waits until that one has ended or proves to be alive: then the error is ErrTwins and names both. back is called whenever
-// the place had to be taken again, as the store had forgotten it.
-func Take(ctx context.Context, s store.Store, k name.Key, rec record.Run, ttl time.Duration, back func(context.Context) error) (*Place, error) {
-	p := &Place{store: s, ttl: ttl, cell: cell.New(s, k), rec: rec, wake: make(chan struct{}, 1), back: back}
+// alive elsewhere, it waits until that one has ended or proves to be alive: then the error is ErrTwins and names both.
+func Take(ctx context.Context, s store.Store, k name.Key, rec record.Run, ttl time.Duration, hooks Hooks) (*Place, error) {
+	p := &Place{store: s, ttl: ttl, cell: cell.New(s, k), rec: rec, wake: make(chan struct{}, 1), hooks: hooks}
 	if err := p.arrive(ctx); err != nil {
 		return nil, err
 	}
@@ -76,6 +81,7 @@ func (p *Place) arrive(ctx context.Context) error {
 	}
 	// The other one may have died a moment ago (this machine, before it was booted): then its record goes with its lease.
 	patience, cancel := context.WithTimeout(ctx, p.ttl+p.ttl/3)
+	store.TellAway(ctx, fmt.Errorf("%w; the other is given %v to end", err, p.ttl+p.ttl/3))
 	defer cancel()
 	for u, err := range store.Follow(patience, p.store, p.cell.Key.String()) {
 		if err != nil || moved(u, twin) { // it has said nothing, or has gone, or shows that it lives
@@ -177,17 +183,22 @@ func (p *Place) keep() {
 		lease, dirty := p.lease, p.dirty
 		p.mu.Unlock()
 		if renew && lease != 0 {
-			if err := p.store.Renew(p.life, lease); errors.Is(err, store.ErrNoLease) {
+			err := p.store.Renew(p.life, lease)
+			switch {
+			case errors.Is(err, store.ErrNoLease):
 				p.setLease(0)
-				dirty = true
+				dirty, err = true, nil
+			case !errors.Is(err, store.ErrUnavailable):
+				err = nil
 			}
+			p.hooks.Away(err)
 		}
 		if !dirty {
 			continue
 		}
 		err := p.publish(p.life, p.still)
 		if err == nil && p.leased() != lease {
-			err = p.back(p.life)
+			err = p.hooks.Back(p.life)
 		}
 		if err != nil && p.life.Err() == nil {
 			p.lose(fmt.Errorf("exchange: %w", err))
