@@ -36,6 +36,18 @@ func (p *part) isAway(why error) {
 	p.away = why
 }
 
+// patient waits for a run that is just joining: a short one ends before, and others wait for what it says at its end. Where the exchange is
+// away, or says nothing, that is not waited for.
+func (p *part) patient() {
+	t := time.NewTimer(lookTimeout)
+	defer t.Stop()
+	select {
+	case <-p.joined:
+	case <-p.notYet:
+	case <-t.C:
+	}
+}
+
 // why is why it has not joined, nil where that is not known.
 func (p *part) why() error {
 	p.mu.Lock()

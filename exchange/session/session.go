@@ -186,7 +186,7 @@ func (s *Session) BlockOver(address, because string) {
 	}
 }
 
-// End says that the run has ended, whole or not, and with which failure ("" for none). An exchange that the run never reached is told nothing.
+// End says that the run has ended, whole or not, and with which failure ("" for none). An exchange that the run cannot reach is told nothing.
 func (s *Session) End(ctx context.Context, whole bool, failed string) error {
 	s.mu.Lock()
 	p := s.part
@@ -195,6 +195,7 @@ func (s *Session) End(ctx context.Context, whole bool, failed string) error {
 	if p == nil {
 		return nil
 	}
+	p.patient()
 	p.cancel()
 	p.wg.Wait()
 	if p.run == nil {
