@@ -90,6 +90,7 @@ func (r *Run) restore(ctx context.Context) error {
 			return err
 		}
 	}
+	r.board.Again()
 	return nil
 }
 

@@ -21,6 +21,7 @@ type Board struct {
 	wg     sync.WaitGroup
 
 	mu      sync.Mutex
+	again   context.CancelFunc // ends the present watch, for another to begin
 	view    *view.View
 	ready   bool
 	away    error // why nothing is known, or nothing new
@@ -42,7 +43,28 @@ func (b *Board) Stop() {
 }
 
 func (b *Board) follow() {
-	for u, err := range store.Follow(b.ctx, b.store, b.prefix) {
+	for b.ctx.Err() == nil && b.failed() == nil {
+		ctx, cancel := context.WithCancel(b.ctx)
+		b.mu.Lock()
+		b.again = cancel
+		b.mu.Unlock()
+		b.once(ctx)
+		cancel()
+	}
+}
+
+func (b *Board) failed() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.err
+}
+
+// once is one watch, with its listing before it.
+func (b *Board) once(ctx context.Context) {
+	for u, err := range store.Follow(ctx, b.store, b.prefix) {
+		if err != nil && ctx.Err() != nil && b.ctx.Err() == nil {
+			return // it begins again
+		}
 		b.mu.Lock()
 		switch {
 		case err != nil:
@@ -55,6 +77,15 @@ func (b *Board) follow() {
 		}
 		b.wake()
 		b.mu.Unlock()
+	}
+}
+
+// Again lists all anew: the store has forgotten what it held, and may count its revisions from an earlier one, which a watch does not notice.
+func (b *Board) Again() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.again != nil {
+		b.again()
 	}
 }
 
