@@ -35,7 +35,7 @@ type WaitError struct {
 func (e *WaitError) Error() string {
 	switch {
 	case e.Cycle != nil:
-		return fmt.Sprintf("wait.%s: nodes wait for each other: %s", e.Wait, e.Cycle)
+		return fmt.Sprintf("wait.%s: %s", e.Wait, e.Circle())
 	case e.Err != nil:
 		return fmt.Sprintf("wait.%s: %s: %v", e.Wait, e.Verdict, e.Err)
 	}
@@ -43,6 +43,21 @@ func (e *WaitError) Error() string {
 }
 
 func (e *WaitError) Unwrap() error { return e.Err }
+
+const eachOther = "nodes wait for each other: "
+
+// Circle says which nodes wait for each other, if that is why: one of them finds it first, and the others hear of it from that one. Else it is "".
+func (e *WaitError) Circle() string {
+	if e.Cycle != nil {
+		return eachOther + e.Cycle.String()
+	}
+	for _, m := range e.Verdict.Missing {
+		if i := strings.Index(m.Why, eachOther); i >= 0 && m.Final {
+			return m.Why[i:]
+		}
+	}
+	return ""
+}
 
 // Wait waits until a wait of the run is met, or can never be. progress, which may be nil, is told how it stands, at first and
 // whenever that has changed. The context carries the wait's timeout.

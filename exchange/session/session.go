@@ -53,6 +53,8 @@ type Session struct {
 	id   *exchange.Identity
 	part *part
 
+	circles map[string]string // by wait that failed for one
+
 	looking sync.Mutex // over the view, which is for one reader at a time
 	view    *view.View
 	away    error
@@ -176,6 +178,7 @@ func (s *Session) NotComing(fact string) {
 
 // BlockOver says of a block of facts whose names only the run tells that nothing more comes of it, and why that is if it is a failure.
 func (s *Session) BlockOver(address, because string) {
+	because = s.reason(because)
 	if p := s.now(); p != nil {
 		p.mu.Lock()
 		if p.blocksOver == nil {
@@ -254,7 +257,31 @@ func (s *Session) Wait(ctx context.Context, w record.Wait, progress func(verdict
 	if err != nil {
 		return exchange.Values{}, fmt.Errorf("wait.%s: %s: %w", w.Name, w.Subject(), err)
 	}
-	return run.Wait(ctx, w, progress)
+	values, err := run.Wait(ctx, w, progress)
+	var failed *exchange.WaitError
+	if errors.As(err, &failed) {
+		s.inCircle(w.Name, failed.Circle())
+	}
+	return values, err
+}
+
+func (s *Session) inCircle(wait, circle string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.circles == nil {
+		s.circles = map[string]string{}
+	}
+	s.circles[wait] = circle
+}
+
+// reason is what others are told of a resource that failed: its address, and of a wait in a circle of nodes which that is, for all of them to print it.
+func (s *Session) reason(address string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if circle := s.circles[strings.Replace(address, "wait.", "", 1)]; circle != "" {
+		return address + ": " + circle
+	}
+	return address
 }
 
 // Publish keeps a fact in the state folder and exports it.
@@ -275,14 +302,14 @@ func (s *Session) Withdraw(ctx context.Context, fact string) error {
 	return s.takeBack(ctx, fact, func(ctx context.Context, run *exchange.Run) error { return run.Withdraw(ctx, fact) })
 }
 
-// Fail says that a fact will not come in this run, and why.
-func (s *Session) Fail(ctx context.Context, fact, reason string) error {
+// Fail says that a fact will not come in this run, because of what failed.
+func (s *Session) Fail(ctx context.Context, fact, because string) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, tellTimeout, errUntold)
 	defer cancel()
 	if p := s.now(); p != nil && p.goingDown != nil && p.goingDown(ctx) {
 		return nil
 	}
-	return s.takeBack(ctx, fact, func(ctx context.Context, run *exchange.Run) error { return run.Fail(ctx, fact, reason) })
+	return s.takeBack(ctx, fact, func(ctx context.Context, run *exchange.Run) error { return run.Fail(ctx, fact, s.reason(because)) })
 }
 
 func (s *Session) takeBack(ctx context.Context, fact string, do func(context.Context, *exchange.Run) error) error {
