@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -121,6 +123,54 @@ func TestWaitingLendsTheSlot(t *testing.T) {
 		graph.New(2).Walk(t.Context(), 1, 2, o)
 		if o.err != nil {
 			t.Error(o.err)
+		}
+	})
+}
+
+// two is a visitor of which the first attempt waits twice at once: what it does in the second wait is what the other visit waits for, in its slot.
+type two struct {
+	hands Hands
+	did   atomic.Bool // in its second wait
+	t     *testing.T
+}
+
+func (*two) Ready(int)      {}
+func (*two) Brief(int) bool { return false }
+func (*two) Done(int)       {}
+
+func (o *two) Visit(ctx context.Context, v int, slot graph.Slot) {
+	_, _, err := Do(ctx, o.hands, slot, time.Minute, func(ctx context.Context) (int, error) {
+		if v == 1 {
+			time.Sleep(10 * time.Second)
+			return 0, nil
+		}
+		var all sync.WaitGroup
+		all.Go(func() { waiting.For(ctx, func() { time.Sleep(time.Second) }) }) // wants the slot back while the other has it
+		all.Go(func() {
+			time.Sleep(5 * time.Second)
+			waiting.For(ctx, func() { o.did.Store(true) })
+		})
+		time.Sleep(6 * time.Second)
+		if !o.did.Load() {
+			o.t.Error("one wait keeps another from its own")
+		}
+		all.Wait()
+		return 0, nil
+	})
+	if err != nil {
+		o.t.Error(err)
+	}
+}
+
+// TestWaitsOfOneAttempt: while one gets the slot back, another can wait.
+func TestWaitsOfOneAttempt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := &two{hands: NewHands(), t: t}
+		defer o.hands.Rest()
+		start := time.Now()
+		graph.New(2).Walk(t.Context(), 1, 2, o)
+		if took := time.Since(start); took != 10*time.Second {
+			t.Errorf("took %v: the slot was not lent, or lost", took)
 		}
 	})
 }

@@ -6,11 +6,14 @@ import (
 	"github.com/nodeapply/apply/graph"
 )
 
-// loan lends a visit's slot for the waits of one attempt, until the attempt is abandoned.
+// loan lends a visit's slot for the waits of one attempt, until the attempt is abandoned. Several goroutines of an attempt may wait at once. None is kept
+// from its wait by one that is to get the slot back: what it does in its wait, such as to sync for others too, may be what who has the slot waits for.
 type loan struct {
 	mu   sync.Mutex
 	slot graph.Slot
-	out  int // waits under way
+	out  int           // waits under way
+	lent bool          // until the slot is back
+	back chan struct{} // closed when it is back; nil unless somebody gets it back
 	gone bool
 }
 
@@ -18,21 +21,40 @@ type loan struct {
 func (l *loan) Wait(wait func()) {
 	l.mu.Lock()
 	if !l.gone {
-		if l.out == 0 {
+		if !l.lent {
 			l.slot.Lend()
+			l.lent = true
 		}
 		l.out++
 	}
 	l.mu.Unlock()
 	wait()
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.gone {
+	if l.out--; l.gone || l.out > 0 {
+		l.mu.Unlock()
 		return
 	}
-	if l.out--; l.out == 0 {
-		l.slot.Resume()
+	l.resume()
+}
+
+// resume gets the slot back, if it is lent. It unlocks mu.
+func (l *loan) resume() {
+	back := l.back
+	if !l.lent || back != nil {
+		l.mu.Unlock()
+		if back != nil {
+			<-back
+		}
+		return
 	}
+	back = make(chan struct{})
+	l.back = back
+	l.mu.Unlock()
+	l.slot.Resume()
+	l.mu.Lock()
+	l.lent, l.back = false, nil
+	l.mu.Unlock()
+	close(back)
 }
 
 // Quiet implements waiting.Scheduler. For an attempt that was abandoned all is quiet: the walk may have ended.
@@ -50,9 +72,6 @@ func (l *loan) Quiet() <-chan struct{} {
 // abandon gets the slot back for the visit, whatever the attempt still does.
 func (l *loan) abandon() {
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	l.gone = true
-	if l.out > 0 {
-		l.slot.Resume()
-	}
+	l.resume()
 }
