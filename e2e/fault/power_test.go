@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -122,8 +123,69 @@ func (d *disk) cutAll(t *testing.T, s scene) verdict {
 			command(t, "umount", d.dir)
 			d.mount(t)
 			found, lost := st.judge(t, res, before, after)
+			if s.control == "" {
+				found = append(found, st.undoneAfterCut(t, before)...)
+			}
 			v.add(fmt.Sprintf("%s before %v", how, at), found, lost)
 		}
+	}
+}
+
+// undoneAfterCut undoes all runs, which gives back what was before, but for what the run was at when the power was cut: that may be refused.
+func (st *stage) undoneAfterCut(t *testing.T, before map[string]thing) []string {
+	t.Helper()
+	refused := st.undoAll(t)
+	if slices.ContainsFunc(refused, func(f string) bool { return strings.Contains(f, "the run died in the middle of it") }) {
+		return slices.DeleteFunc(refused, func(f string) bool { return strings.Contains(f, "refused (") })
+	}
+	return append(refused, differences("undoing all runs", before, st.look(t))...)
+}
+
+// TestPowerCutOfUndo cuts the power after an undo that ended well, and before calls of one that change something: what it has put back is there, the rest is
+// as the run left it, and the next undo does it.
+func TestPowerCutOfUndo(t *testing.T) {
+	for _, fstype := range []string{"ext4", "xfs"} {
+		if fstype != "ext4" && !whole {
+			continue
+		}
+		t.Run(fstype, func(t *testing.T) {
+			d := newDisk(t, fstype)
+			var v verdict
+			for k, ended := 1, false; !ended; k += sampled(1, 3) {
+				st := small.set(t, d.dir)
+				command(t, "sync", "-f", d.dir)
+				before := st.look(t)
+				st.does(t, st.main)
+				after := st.look(t)
+				var at ptrace.Call
+				st.as("undo").traced(t, func(c ptrace.Call) ptrace.Verdict {
+					if c.N != k {
+						return ptrace.Verdict{}
+					}
+					at = c
+					command(t, "xfs_io", "-x", "-c", "shutdown -f", d.dir)
+					return ptrace.Verdict{Kill: true}
+				})
+				if ended = at.N == 0; ended {
+					command(t, "xfs_io", "-x", "-c", "shutdown", d.dir)
+				}
+				command(t, "umount", d.dir)
+				d.mount(t)
+				now := st.look(t)
+				var found []string
+				for name := range union(before, after, now) {
+					if f := between(after[name], before[name], now[name], allowed(before, after, name)); f != "" {
+						found = append(found, name+": "+f)
+					}
+				}
+				if !ended {
+					found = append(found, st.finish(t, 0)...)
+				}
+				found = append(found, differences("the undo", before, st.look(t))...)
+				v.add(fmt.Sprintf("cut before %v", at), found, false)
+			}
+			v.tally(t, "power cut before each changing call of an undo, and after it, "+fstype)
+		})
 	}
 }
 

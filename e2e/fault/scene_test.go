@@ -29,6 +29,7 @@ type scene struct {
 	// refresh is the command that is owed when something has changed, as a shell line in the folder; it appends to the file log.
 	refresh string
 	fstab   bool // /etc/fstab is among the targets
+	parts   bool // files are changed by several resources: there is more than old and new
 }
 
 type entry struct {

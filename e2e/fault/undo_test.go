@@ -5,7 +5,6 @@ package fault
 import (
 	"encoding/json"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -17,6 +16,7 @@ var shared = scene{
 	name:    "shared",
 	before:  []entry{{"conf", "a = 1\nb = 1\nc = 1\n", 0o640}, {"mode", "mode\n", 0o600}},
 	fstab:   true,
+	parts:   true,
 	refresh: "cat conf mode",
 	manifest: `
 line "a" {
@@ -112,13 +112,9 @@ func (st *stage) killed(t *testing.T, k int) (at ptrace.Call, ok bool) {
 // undoAll undoes all runs on record that changed something, the last one first, and says what of them is refused.
 func (st *stage) undoAll(t *testing.T) (found []string) {
 	t.Helper()
-	journals, err := filepath.Glob(filepath.Join(st.state(), "journal", "*.journal"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := len(journals) - 1; i >= 0; i-- { // ids sort by time
-		id := strings.TrimSuffix(filepath.Base(journals[i]), ".journal")
-		end := runProgram(t, limit, programs.apply, "--state-dir", st.state(), "undo", "--json", "--yes", id)
+	journals := st.journals(t)
+	for i := len(journals) - 1; i >= 0; i-- {
+		end := runProgram(t, limit, st.as("undo", "--json", "--yes", journals[i]).args...)
 		for line := range strings.Lines(end.stdout) {
 			var s struct{ What, Verdict, Reason string }
 			if err := json.Unmarshal([]byte(line), &s); err != nil {
@@ -143,9 +139,7 @@ func TestUndoKilled(t *testing.T) {
 			t.Fatalf("the run ends with %d:\n%s", run.code, run.output())
 		}
 		after := st.look(t)
-		undoing := *st
-		undoing.args = []string{programs.apply, "--state-dir", st.state(), "undo"}
-		if at, ok = undoing.killed(t, k); !ok {
+		if at, ok = st.as("undo").killed(t, k); !ok {
 			return at, nil, false
 		}
 		now := st.look(t)
@@ -154,22 +148,17 @@ func TestUndoKilled(t *testing.T) {
 				found = append(found, name+": "+f)
 			}
 		}
-		found = append(found, st.finish(t)...)
+		found = append(found, st.finish(t, 0)...)
 		found = append(found, differences("the next undo", before, st.look(t))...)
 		runProgram(t, limit, st.args...) // which sweeps the store
 		return at, append(found, st.leftovers(t)...), true
 	})
 }
 
-// finish undoes the first run on record again, which may be undone already, and says what is wrong with that.
-func (st *stage) finish(t *testing.T) (found []string) {
+// finish undoes one of the runs on record again, which may be undone already, and says what is wrong with that.
+func (st *stage) finish(t *testing.T, run int) (found []string) {
 	t.Helper()
-	journals, err := filepath.Glob(filepath.Join(st.state(), "journal", "*.journal"))
-	if err != nil || len(journals) == 0 {
-		t.Fatal(journals, err)
-	}
-	id := strings.TrimSuffix(filepath.Base(journals[0]), ".journal")
-	end := runProgram(t, limit, programs.apply, "--state-dir", st.state(), "undo", id)
+	end := runProgram(t, limit, st.as("undo", st.journals(t)[run]).args...)
 	done := strings.Contains(end.stderr, "was undone already") || strings.Contains(end.stderr, "there is nothing that can be put back")
 	if end.code != 0 && !done {
 		found = append(found, fmt.Sprintf("the next undo ends with %d:\n%s", end.code, end.output()))
