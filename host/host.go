@@ -205,6 +205,8 @@ type Cmd struct {
 	Stream func(stderr bool, p []byte)
 	// MaxOutput bounds what is kept of each output; default 1 MiB. Of more, the first and the last halves are kept.
 	MaxOutput int
+	// Ends lets it come to its end where this process is killed meanwhile: what it leaves half done nobody would see. Another run waits for it.
+	Ends bool
 }
 
 // Output is what a command left behind.

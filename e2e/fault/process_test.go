@@ -92,6 +92,45 @@ func TestKilledCommand(t *testing.T) {
 	endOthers(t)
 }
 
+// TestKilledAccountTool kills the run in the middle of a program that makes a user: that comes to its end, for nobody would see which half of it is missing, and
+// the next run waits for it.
+func TestKilledAccountTool(t *testing.T) {
+	useradd, err := exec.LookPath("useradd")
+	if err != nil {
+		t.Skip("no useradd: programs that change accounts are left out")
+	}
+	if cgroup == "" {
+		t.Skip("no control groups (version 2): the next run does not know of whom to wait for")
+	}
+	dir := onTmpfs(t)
+	ready, lock := fifo(t, dir, "ready"), filepath.Join(dir, "state", "lock")
+	program, slow := filepath.Join(dir, "useradd"), filepath.Join(dir, "slow")
+	command(t, "cp", useradd, program)
+	// The first time it waits until another run has the lock.
+	script := "mkdir " + filepath.Join(dir, "once") + " 2>&- && { was=$(cat " + lock + "); " + says(ready) + "while [ \"$(cat " + lock + ")\" = \"$was\" ]; do sleep 0.01; done; }"
+	writeFile(t, slow, "#!/bin/sh\n"+script+"\nexec "+program+" \"$@\"\n", 0o755)
+	if err := unix.Mount(slow, useradd, "", unix.MS_BIND, ""); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = unix.Unmount(useradd, unix.MNT_DETACH) }()
+	main := filepath.Join(dir, "main.hcl")
+	writeFile(t, main, fmt.Sprintf("user \"ann\" {\n  uid = 2001\n  home = %q\n  managehome = true\n}\n", filepath.Join(dir, "ann")), 0o644)
+	args := []string{"--state-dir", filepath.Join(dir, "state"), "--detailed-exitcode", main}
+	killed := exec.CommandContext(t.Context(), programs.apply, args...)
+	if err := killed.Start(); err != nil {
+		t.Fatal(err)
+	}
+	pidFrom(t, ready)
+	_ = killed.Process.Kill()
+	_ = killed.Wait()
+	if next := runProgram(t, limit, append([]string{programs.apply}, args...)...); next.code != 0 {
+		t.Errorf("the next run ends with %d, want 0: the user is there\n%s", next.code, next.output())
+	}
+	if _, err := os.Lstat(filepath.Join(dir, "ann")); err != nil {
+		t.Errorf("the home of the user: %v", err)
+	}
+}
+
 // TestDescriptors looks at what a command inherits: nothing but 0, 1 and 2, whatever the caller of apply left open.
 func TestDescriptors(t *testing.T) {
 	dir := onTmpfs(t)

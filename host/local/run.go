@@ -83,7 +83,7 @@ func exitOf(err error) int {
 func (n *Node) spec(ctx context.Context, c host.Cmd, program string) (command.Spec, error) {
 	s := command.Spec{
 		Program: program, Args: c.Args, Dir: c.Dir, Stdin: c.Stdin, Stream: c.Stream, MaxOutput: c.MaxOutput, Umask: defaultUmask,
-		Groups: n.groups(),
+		Groups: n.groups(), Ends: c.Ends,
 	}
 	if s.Dir == "" {
 		s.Dir = "/"

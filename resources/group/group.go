@@ -189,7 +189,7 @@ func (g *Group) Check(ctx context.Context, v host.View) (resources.Diff, error) 
 
 // Apply makes, changes or removes the group.
 func (g *Group) Apply(ctx context.Context, h host.Host, d resources.Diff) error {
-	run := func(args ...string) error { return tool.Run(ctx, h, host.Cmd{Args: args}) }
+	run := func(args ...string) error { return tool.Run(ctx, h, host.Cmd{Args: args, Ends: true}) }
 	var err error
 	switch {
 	case d.Has("ensure") && g.Ensure == absent:

@@ -12,7 +12,7 @@ import (
 
 // Apply makes, changes or removes the user.
 func (u *User) Apply(ctx context.Context, h host.Host, d resources.Diff) error {
-	run := func(args ...string) error { return tool.Run(ctx, h, host.Cmd{Args: args}) }
+	run := func(args ...string) error { return tool.Run(ctx, h, host.Cmd{Args: args, Ends: true}) }
 	switch {
 	case d.Has("ensure") && u.Ensure == absent:
 		return u.remove(h, run)
@@ -54,7 +54,7 @@ func (u *User) setPassword(ctx context.Context, h host.Host, run func(args ...st
 	if err != nil {
 		return err
 	}
-	return tool.Run(ctx, h, host.Cmd{Args: []string{"chpasswd", "-e"}, Stdin: strings.NewReader(u.Name + ":" + *u.Password + "\n")})
+	return tool.Run(ctx, h, host.Cmd{Args: []string{"chpasswd", "-e"}, Stdin: strings.NewReader(u.Name + ":" + *u.Password + "\n"), Ends: true})
 }
 
 // remove removes the user and, if it is to go too, its home folder.

@@ -21,7 +21,11 @@ type Groups struct {
 	next atomic.Int64
 }
 
-const leafPrefix = "apply."
+const (
+	leafPrefix = "apply."
+	endsSuffix = ".ends"          // of the group of a command that is let come to its end
+	endsWithin = 10 * time.Second // else it hangs
+)
 
 // NewGroups returns nil where control groups cannot be written.
 func NewGroups() *Groups {
@@ -56,13 +60,11 @@ func (g *Groups) Reap() {
 		if err != nil {
 			continue // its run goes on
 		}
-		l.kill()
-		for range 50 { // a second for the kernel to take them away
-			if !l.populated() {
-				break
-			}
-			time.Sleep(20 * time.Millisecond)
+		if strings.HasSuffix(name, endsSuffix) {
+			l.await(endsWithin)
 		}
+		l.kill()
+		l.await(time.Second) // for the kernel to take them away
 		_ = os.Remove(dir)
 		_ = unix.Close(l.fd)
 	}
@@ -92,11 +94,15 @@ type leaf struct {
 	fd     int
 }
 
-func (g *Groups) leaf() *leaf {
+// leaf makes the group of a command, which says whether that is let come to its end.
+func (g *Groups) leaf(ends bool) *leaf {
 	if g == nil {
 		return nil
 	}
 	dir := filepath.Join(g.dir, fmt.Sprintf("%s%d.%d", leafPrefix, os.Getpid(), g.next.Add(1)))
+	if ends {
+		dir += endsSuffix
+	}
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return nil
 	}
@@ -121,6 +127,13 @@ func (l *leaf) populated() bool {
 	}
 	b, _ := os.ReadFile(filepath.Join(l.dir, "cgroup.events"))
 	return bytes.Contains(b, []byte("populated 1"))
+}
+
+// await waits until nobody is in the group any more, for some time.
+func (l *leaf) await(within time.Duration) {
+	for end := time.Now().Add(within); l.populated() && time.Now().Before(end); {
+		time.Sleep(20 * time.Millisecond)
+	}
 }
 
 // kill ends all processes of the group, those that were forked meanwhile included (Linux 5.14).

@@ -26,6 +26,7 @@ type Spec struct {
 	Stream     func(stderr bool, p []byte)
 	MaxOutput  int
 	Groups     *Groups // nil: no control groups
+	Ends       bool    // it comes to its end where this process is killed
 }
 
 // Result is what the program left behind.

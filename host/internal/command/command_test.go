@@ -135,7 +135,7 @@ func TestReap(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dead, "cgroup.procs"), []byte(strconv.Itoa(left.Process.Pid)), 0); err != nil {
 		t.Fatal(err)
 	}
-	alive := g.leaf()
+	alive := g.leaf(false)
 	defer alive.close()
 	g.Reap()
 	if _, err := os.Stat(dead); !os.IsNotExist(err) {

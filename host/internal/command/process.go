@@ -29,7 +29,7 @@ type process struct {
 // life starts the program, waits for its end and reaps it, all on one thread of its own that ends with it:
 //   - The umask belongs to a thread once that does not share it any more (CLONE_FS). Go offers no other way of setting it for one child
 //     only: changing that of the whole process, be it for an instant, would let other goroutines' files be made with it.
-//   - The kernel kills the program should this thread end, which it does with the whole process (PR_SET_PDEATHSIG).
+//   - The kernel kills the program should this thread end, which it does with the whole process (PR_SET_PDEATHSIG), unless the program is to come to its end.
 func (p *process) life(stdout, stderr *os.File) {
 	defer close(p.ended)
 	runtime.LockOSThread() // never unlocked: the thread, with its own umask, is not used again
@@ -52,12 +52,16 @@ func (p *process) start(stdout, stderr *os.File) error {
 	} else {
 		p.spec = umaskByShell(p.spec)
 	}
-	p.leaf = p.spec.Groups.leaf()
+	p.leaf = p.spec.Groups.leaf(p.spec.Ends)
+	onDeath := syscall.SIGKILL
+	if p.spec.Ends {
+		onDeath = 0
+	}
 	p.cmd = &exec.Cmd{
 		Path: p.spec.Program, Args: p.spec.Args, Env: p.spec.Env, Dir: p.spec.Dir,
 		Stdin: p.spec.Stdin, Stdout: stdout, Stderr: stderr, WaitDelay: time.Second,
 		SysProcAttr: &syscall.SysProcAttr{
-			Setsid: true, Pdeathsig: syscall.SIGKILL, Chroot: p.spec.Chroot, Credential: p.spec.Credential,
+			Setsid: true, Pdeathsig: onDeath, Chroot: p.spec.Chroot, Credential: p.spec.Credential,
 			UseCgroupFD: p.leaf != nil, CgroupFD: p.leaf.descriptor(),
 		},
 	}

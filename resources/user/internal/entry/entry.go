@@ -86,7 +86,7 @@ func (b Before) RestoreGroup(ctx context.Context, h host.Host) error {
 	if err != nil || name != accounts.Number(b.User.GID) || b.Group == name {
 		return err
 	}
-	return tool.Run(ctx, h, host.Cmd{Args: []string{"groupadd", "-g", name, "--", b.Group}})
+	return tool.Run(ctx, h, host.Cmd{Args: []string{"groupadd", "-g", name, "--", b.Group}, Ends: true})
 }
 
 // RestoreAgeing sets for how long the password is good, which a new entry and a new password have anew.
@@ -100,5 +100,5 @@ func (b Before) RestoreAgeing(ctx context.Context, h host.Host) error {
 	for i, option := range []string{"-d", "-m", "-M", "-W", "-I"} {
 		args = append(args, option, cmp.Or(was[i], "-1")) // none
 	}
-	return tool.Run(ctx, h, host.Cmd{Args: append(args, "--", b.Name)})
+	return tool.Run(ctx, h, host.Cmd{Args: append(args, "--", b.Name), Ends: true})
 }
