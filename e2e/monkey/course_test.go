@@ -23,6 +23,7 @@ var promises = []struct {
 	{"signals", (*trial).signals},
 	{"successor", (*trial).successor},
 	{"orphans", (*trial).orphans},
+	{"life", (*trial).life},
 }
 
 // course is what a node goes through: plan, converge, nothing to do, drift, repair, undo, repair.

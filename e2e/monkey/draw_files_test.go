@@ -34,7 +34,7 @@ func (p *pen) content() {
 		a.value = expr(fmt.Sprintf(`join("\n", [for n in range(%d) : "many lines"])`, 1+p.IntN(3000)))
 	default:
 		a.value = "new\n"
-		if of := p.earlier(func(o *item) bool { return o.typ == "file" && !o.many && !o.idle }); of != nil {
+		if of := p.earlier(func(o *item) bool { return o.typ == "file" && !o.idle && (!o.many || !o.late && o.picked != "") }); of != nil {
 			a.value, a.of = template("see ${"+of.reference(i.module)+".path}\n"), []*item{of}
 		}
 	}
@@ -201,5 +201,11 @@ func (p *pen) numbered(i *item, by string, keys ...string) {
 	i.writes = nil
 	for _, k := range keys {
 		i.writes = append(i.writes, stem+"-"+k)
+	}
+	if p.chance(2) {
+		i.picked = fmt.Sprintf("[%q]", keys[0])
+		if by == "${count.index}" {
+			i.picked = "[" + keys[0] + "]"
+		}
 	}
 }

@@ -34,6 +34,12 @@ func draw(seed uint64) *scene {
 	if p.failing {
 		makers = append(makers, p.failure, p.failure, p.refused)
 	}
+	if p.chance(4) && withAccounts() {
+		p.s.etc = true
+		for range 8 {
+			makers = append(makers, p.inEtc)
+		}
+	}
 	for n := 1 + p.IntN(1+p.IntN(32)); len(p.s.items) < n; {
 		switch {
 		case p.chance(12):
@@ -49,6 +55,7 @@ func draw(seed uint64) *scene {
 	for _, i := range p.s.items {
 		p.decorate(i)
 	}
+	p.call()
 	return p.s
 }
 

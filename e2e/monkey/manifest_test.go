@@ -14,8 +14,9 @@ type (
 	keyword  string // a word of the language
 	template string // what is between the quotes of a template
 	refs     struct {
-		in string // the module that they are in
-		to []*item
+		in      string // the module that they are in
+		to      []*item
+		modules []string // all that is in them
 	}
 )
 
@@ -94,6 +95,9 @@ func (r refs) names() []string {
 	var all []string
 	for _, i := range r.to {
 		all = append(all, i.reference(r.in))
+	}
+	for _, m := range r.modules {
+		all = append(all, "module."+m)
 	}
 	return all
 }

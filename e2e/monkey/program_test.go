@@ -111,11 +111,17 @@ func (t *trial) pick(n int, what ...any) int {
 // apply runs the program and waits for it.
 func (t *trial) apply(args ...string) *run { return t.interrupted(0, 0, args...) }
 
+// inside has the program see an /etc and crontabs of the scene.
+const inside = `mount --bind "$1/etc" /etc && mount --bind "$1/spool" /var/spool/cron/crontabs && shift && exec "$0" "$@"`
+
 // interrupted sends a signal after a time; 0 none.
 func (t *trial) interrupted(sig syscall.Signal, after time.Duration, args ...string) *run {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, t.program, args...)
+	if t.etc {
+		cmd = exec.CommandContext(ctx, "unshare", append([]string{"-m", "--", "sh", "-c", inside, t.program, t.tree}, args...)...)
+	}
 	cmd.Dir = filepath.Dir(t.main)
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.dir, "APPLY_STATE_DIR=" + t.state, "NO_COLOR=1"}
 	var stdout, stderr bytes.Buffer
@@ -204,6 +210,9 @@ func (t *trial) look(folder string) map[string]string {
 		if folder == "out" && (strings.HasPrefix(name, "log") || strings.HasPrefix(name, "try")) {
 			delete(seen, name)
 		}
+	}
+	if folder == "tree" && t.etc {
+		t.lookEtc(seen)
 	}
 	if folder == "tree" {
 		seen = sorted(seen, shared)

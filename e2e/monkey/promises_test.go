@@ -138,7 +138,7 @@ func (t *trial) subsets() {
 	t.mayFail = true
 	r := t.converge("--tags", "red")
 	for a := range r.results {
-		if i := t.find(a); i == nil || !i.tagged("red") {
+		if i := t.find(a); i == nil || !t.tagged(i, "red") {
 			t.fail("--tags are the resources with a tag", "%s\n%v", a, r)
 		}
 	}
@@ -146,17 +146,10 @@ func (t *trial) subsets() {
 	rest := t.converge("--skip-tags", "red")
 	for _, i := range t.items {
 		_, ok := rest.results[i.address()]
-		if ok == i.tagged("red") && !i.many {
+		if ok == t.tagged(i, "red") && !i.many {
 			t.fail("--skip-tags are the resources without a tag", "%s\n%v", i.address(), rest)
 		}
 	}
-}
-
-func (i *item) tagged(tag string) bool {
-	return slices.ContainsFunc(i.attrs, func(a attr) bool {
-		list, ok := a.value.([]any)
-		return ok && a.name == "tags" && slices.Contains(list, any(tag))
-	})
 }
 
 // parallel has one report, and one tree, of one resource at a time and of many.
@@ -278,7 +271,9 @@ func (t *trial) successor() {
 	one := t.converge()
 	first := t.scene
 	defer func() { t.scene = first }()
-	t.scene = draw(t.seed + 1<<40)
+	for n := uint64(1); t.scene == first || t.etc != first.etc; n++ {
+		t.scene = draw(t.seed + n<<40)
+	}
 	t.scene.seed, t.mayFail, t.owing = first.seed, true, true
 	_, err := t.write(t.tree, filepath.Dir(t.main), ".hcl")
 	t.must(err)

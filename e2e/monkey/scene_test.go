@@ -22,15 +22,24 @@ type item struct {
 	drifts []drift  // what somebody may do that it repairs
 	shared string   // a file of which it is a part
 
+	key    string              // what tells an instance of its module from others: ["only one"], [0], or nothing
+	picked string              // of its own instances, the one that others refer to: ["a"], [0]; "" all
+	whole  map[string][]string // relations with all that is in a module
+
 	always bool // runs every time
 	many   bool // has instances
 	late   bool // known late
 	idle   bool // not managed, or only told of
 	fails  bool
 	secret bool // has content that nothing may tell
+	gone   bool // an account that is to be absent
+	home   bool // a user who has one
 }
 
-func (i *item) reference(in string) string {
+// reference is how others in a module refer to it, or to one of its instances.
+func (i *item) reference(in string) string { return i.name(in) + i.picked }
+
+func (i *item) name(in string) string {
 	of := i.title
 	if strings.ContainsAny(of, "/ .") {
 		of = "[" + quoted(of) + "]"
@@ -38,17 +47,19 @@ func (i *item) reference(in string) string {
 		of = "." + of
 	}
 	if i.module != in {
-		return "module." + i.module + "." + i.typ + of
+		return "module." + i.module + i.key + "." + i.typ + of
 	}
 	return i.typ + of
 }
 
-func (i *item) address() string { return i.reference("") }
+func (i *item) address() string { return i.name("") }
 
 func (i *item) block() block {
 	b := block{i.typ, i.title, slices.Clone(i.attrs)}
-	for _, name := range slices.Sorted(maps.Keys(i.rels)) {
-		b.attrs = append(b.attrs, attr{name: name, value: refs{i.module, i.rels[name]}})
+	for _, name := range []string{"before", "notify", "require", "subscribe"} {
+		if to := (refs{i.module, i.rels[name], i.whole[name]}); len(to.names()) > 0 {
+			b.attrs = append(b.attrs, attr{name: name, value: to})
+		}
 	}
 	return b
 }
@@ -81,6 +92,13 @@ func (d drift) String() string { return fmt.Sprintf("%s of %s", d.how, d.path) }
 
 func (d drift) do(tree string) error {
 	name := filepath.Join(tree, d.path)
+	if edit := strings.Split(d.how, "\x00"); len(edit) == 3 {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(name, []byte(strings.ReplaceAll(string(b), edit[1], edit[2])), 0o644)
+	}
 	switch d.how {
 	case "removal":
 		return os.RemoveAll(name)
@@ -101,7 +119,11 @@ func (d drift) do(tree string) error {
 type scene struct {
 	seed   uint64
 	items  []*item
-	things []thing // what is there before, beside that of the items
+	things []thing          // what is there before, beside that of the items
+	calls  map[string]*call // of modules
+	// etc says that it has accounts, crontabs ...: the program sees an /etc of its own. Accounts are lines of files there.
+	etc      bool
+	accounts [][2]string
 }
 
 func (s *scene) has(of func(*item) bool) bool { return slices.ContainsFunc(s.items, of) }
@@ -133,8 +155,8 @@ func (s *scene) manifests(root string) map[string][]block {
 	for _, i := range s.items {
 		if i.module != "" && files[i.module] == nil {
 			files[i.module] = []block{{"variable", "dir", nil}, word, {"locals", "", attrs{{name: "lines", value: expr("[var.word]")}, {name: "on", value: true}}}, {"output", "word", attrs{{name: "value", value: expr("upper(var.word)")}}}}
-			files["main"] = append(files["main"], block{"module", i.module, attrs{{name: "source", value: "./" + i.module}, {name: "dir", value: expr("var.dir")}, {name: "word", value: template("in ${var.word}")}}},
-				block{"output", i.module, attrs{{name: "value", value: expr("module." + i.module + ".word")}}})
+			files["main"] = append(files["main"], s.call(i.module),
+				block{"output", i.module, attrs{{name: "value", value: expr("module." + i.module + i.key + ".word")}}})
 		}
 		name := i.module
 		if name == "" {
@@ -172,12 +194,20 @@ func (s *scene) set(root string) error {
 		return err
 	}
 	all := slices.Concat([]thing{{"tree", "folder", "", 0o755}, {"out", "folder", "", 0o777}}, s.things)
+	if s.etc {
+		etc, err := s.etcThings()
+		if err != nil {
+			return err
+		}
+		all = append(all, etc...)
+	}
 	for _, i := range s.items {
 		all = append(all, i.start...)
 	}
 	for n, t := range all {
 		if n > 1 {
 			t.path = "tree/" + t.path
+			t.text = strings.ReplaceAll(t.text, "@ROOT@", root)
 		}
 		if err := t.put(root); err != nil {
 			return fmt.Errorf("%v: %w", t, err)
@@ -191,6 +221,9 @@ func (s *scene) String() string {
 	var b strings.Builder
 	for _, t := range s.things {
 		fmt.Fprintln(&b, "# there is a", t)
+	}
+	for _, a := range s.accounts {
+		fmt.Fprintln(&b, "# there is in", a)
 	}
 	for _, i := range s.items {
 		for _, t := range i.start {

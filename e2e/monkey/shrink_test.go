@@ -37,6 +37,18 @@ func shrink(program, dir string, s *scene, claim string, hold func(*trial)) *sce
 			s = less
 		}
 	}
+	for name, c := range s.calls {
+		for n := 0; n < len(c.attrs); {
+			less := s.without(nil)
+			less.calls = maps.Clone(s.calls)
+			less.calls[name] = &call{attrs: slices.Delete(slices.Clone(c.attrs), n, n+1), rels: c.rels, word: c.word, many: c.many}
+			if fails(less) {
+				s, c = less, less.calls[name]
+			} else {
+				n++
+			}
+		}
+	}
 	return s
 }
 
@@ -46,7 +58,7 @@ func (s *scene) without(gone []*item) *scene {
 	for _, i := range gone {
 		drop[i] = true
 	}
-	less := &scene{seed: s.seed, things: s.things}
+	less := &scene{seed: s.seed, things: s.things, calls: s.calls, etc: s.etc, accounts: s.accounts}
 	for _, i := range s.items {
 		lost := func(a attr) bool { return slices.ContainsFunc(a.of, func(of *item) bool { return drop[of] }) }
 		if slices.ContainsFunc(i.attrs, func(a attr) bool { return !a.extra && lost(a) }) {
@@ -69,6 +81,13 @@ func (s *scene) without(gone []*item) *scene {
 			}
 		}
 		less.items = append(less.items, &c)
+	}
+	for _, c := range less.items {
+		of := c.whole
+		c.whole = map[string][]string{}
+		for name, modules := range of {
+			c.whole[name] = slices.DeleteFunc(slices.Clone(modules), func(m string) bool { return !less.has(func(i *item) bool { return i.module == m }) })
+		}
 	}
 	// Relations go to the copies, which may be simplified later.
 	for _, c := range less.items {
@@ -108,6 +127,13 @@ func (s *scene) simpler(at int, fails func(*scene) bool) (*scene, bool) {
 		less := s.without(nil)
 		delete(less.items[at].rels, name)
 		if fails(less) {
+			return less, true
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(i.whole)) {
+		less := s.without(nil)
+		delete(less.items[at].whole, name)
+		if len(i.whole[name]) > 0 && fails(less) {
 			return less, true
 		}
 	}
