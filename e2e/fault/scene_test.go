@@ -28,8 +28,9 @@ type scene struct {
 	control  string
 	// refresh is the command that is owed when something has changed, as a shell line in the folder; it appends to the file log.
 	refresh string
-	fstab   bool // /etc/fstab is among the targets
-	parts   bool // files are changed by several resources: there is more than old and new
+	fstab   bool     // /etc/fstab is among the targets
+	mounted []string // folders with a file system of 1 MiB mounted there
+	parts   bool     // files are changed by several resources: there is more than old and new
 }
 
 type entry struct {
@@ -144,6 +145,9 @@ type stage struct {
 func (s scene) set(t *testing.T, base string) stage {
 	t.Helper()
 	st := stage{scene: s, dir: filepath.Join(base, "targets"), main: filepath.Join(base, "main.hcl")}
+	if s.mounted != nil {
+		st.unmount(t)
+	}
 	for _, dir := range []string{st.dir, filepath.Join(base, "state")} {
 		if err := os.RemoveAll(dir); err != nil {
 			t.Fatal(err)
@@ -158,9 +162,13 @@ func (s scene) set(t *testing.T, base string) stage {
 	if s.fstab {
 		writeFile(t, "/etc/fstab", oldFstab, 0o644)
 	}
+	if s.mounted != nil {
+		st.mount(t)
+	}
 	st.args = []string{programs.control, s.control, st.dir}
 	if s.control == "" {
-		text := strings.NewReplacer("DIR", st.dir, "REFRESH", s.refresh).Replace(s.manifest)
+		st.refresh = strings.ReplaceAll(s.refresh, "DIR", st.dir)
+		text := strings.NewReplacer("DIR", st.dir, "REFRESH", st.refresh).Replace(s.manifest)
 		writeFile(t, st.main, text, 0o644)
 		st.args = []string{programs.apply, "--parallel", "1", "--state-dir", st.state(), st.main}
 	}
