@@ -260,6 +260,7 @@ func (t *trial) lookEtc(seen map[string]string) {
 				if head, rest, ok := strings.Cut(what, "vixie Exp $)\\n"); ok && strings.HasPrefix(head, "# DO NOT EDIT") {
 					what = rest
 				}
+				what = `"` + what // the order of the jobs is nobody's
 			case folder == "etc" && !strings.Contains(name, "/") && (strings.HasSuffix(name, "passwd") || strings.HasSuffix(name, "group") || strings.HasSuffix(name, "shadow")):
 				_, what, _ = strings.Cut(what, `"`)
 				lines := strings.Split(what, `\n`)

@@ -58,6 +58,7 @@ func (l *lived) act(n int) {
 		l.asPlanned(plan, r)
 		l.changed(r, before)
 	case 2:
+		l.mayFail = true // what a command reads may be missing
 		l.changed(l.note(l.converge("--skip-tags", "red")), before)
 	case 3:
 		l.killed(n, "--json", "main.hcl")
