@@ -70,7 +70,7 @@ func TestResumedRunIsKilled(t *testing.T) {
 			st := s.set(t, base)
 			before, after := st.undisturbed(t)
 			var v verdict
-			for first, more := 4, true; more; first += sampled(9, 25) {
+			for first, more := 4, true; more; first += sampled(9, 15) {
 				for second := 1; ; second += sampled(1, 7) {
 					st := s.set(t, base)
 					at, ok := st.killed(t, first)
@@ -160,7 +160,7 @@ exec "told" {
 			st := small.set(t, base)
 			before, after := st.undisturbed(t)
 			var v verdict
-			for first, more := 4, true; more; first += sampled(5, 20) {
+			for first, more := 4, true; more; first += sampled(5, 8) {
 				for second := 1; ; second += sampled(1, 7) {
 					if err := os.RemoveAll(filepath.Join(side, "a")); err != nil {
 						t.Fatal(err)
