@@ -102,7 +102,7 @@ func (p *pen) user() {
 			i.attrs = append(i.attrs, a)
 		}
 	}
-	i.home = home || len(dropped(i.attrs, "managehome")) < len(i.attrs)
+	i.home = home || !there && len(dropped(i.attrs, "managehome")) < len(i.attrs)
 }
 
 // key is one of a user with a home.

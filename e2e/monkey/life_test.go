@@ -25,6 +25,7 @@ func (t *trial) life() {
 	l.revise(l.scene)
 	t.owing, t.mayFail = true, t.has(func(i *item) bool { return i.fails })
 	last := t.converge()
+	t.unswept = false
 	t.idle(t.converge(), last)
 	if t.mayFail {
 		return
@@ -46,6 +47,7 @@ type lived struct {
 // note keeps what was done for who looks for a mistake in it.
 func (l *lived) note(r *run) *run {
 	l.runs = append(l.runs, r)
+	l.unswept = l.unswept && r.summary == nil
 	return r
 }
 
@@ -95,7 +97,7 @@ func (l *lived) killed(n int, args ...string) {
 	sig := []syscall.Signal{syscall.SIGKILL, syscall.SIGKILL, syscall.SIGTERM}[l.pick(3, "signal", n)]
 	r := l.note(l.interrupted(sig, time.Duration(l.pick(1000, "moment", n))*l.took/1000, args...))
 	l.ok(r, -1, 0, 1, 4, 143)
-	l.back = nil
+	l.back, l.unswept = nil, true
 }
 
 // undoLast undoes what was done last, which may be an undo.
