@@ -58,6 +58,7 @@ func TestErrors(t *testing.T) {
 		{`format("%v", shared)`, "limit"},
 		{`formatlist("%1000000s", items)`, "limit"},
 		{`formatlist("%s %s", large, items)`, "limit"},
+		{`transpose({ a = "x" })`, `element "a": list of string required`},
 		{`join(large, ["a", "b", "c"])`, "limit"},
 		{`join("", [large, large])`, "limit"},
 		{`replace(dots, ".", "0123456789")`, "limit"},

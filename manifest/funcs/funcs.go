@@ -102,22 +102,26 @@ var unguarded = map[string]bool{"concat": true, "element": true, "keys": true, "
 func guard(f function.Function, allowed spec.Check) function.Function {
 	params, last := f.Params(), f.VarParam()
 	for i := range params {
-		params[i] = spec.AllowAll(params[i])
+		params[i] = spec.AllowAll(spec.Collections(params[i]))
 	}
 	if last != nil {
-		*last = spec.AllowAll(*last)
+		*last = spec.AllowAll(spec.Collections(*last))
 	}
 	return function.New(&function.Spec{
 		Params:   params,
 		VarParam: last,
 		Type:     function.StaticReturnType(cty.DynamicPseudoType), // f.Call tells the type of what it returns, known or not
 		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+			wanted, err := spec.Converted(f, args)
+			if err != nil {
+				return cty.NilVal, clean(err, args)
+			}
 			if allowed != nil {
-				if err := allowed(args); err != nil {
+				if err := allowed(wanted); err != nil {
 					return cty.NilVal, err
 				}
 			}
-			val, err := f.Call(args)
+			val, err := f.Call(wanted)
 			if err == nil {
 				err = bounded(val)
 			}

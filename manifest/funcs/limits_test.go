@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -194,6 +195,25 @@ func TestDecrypt(t *testing.T) {
 			got, _ = got.Unmark()
 			if diff := cmp.Diff(tt.want, got.AsString()); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// BenchmarkLongLists is of lists as loops make them: tuples, whose elements cty converts one by one.
+func BenchmarkLongLists(b *testing.B) {
+	elements := make([]cty.Value, 10_000)
+	for i := range elements {
+		elements[i] = cty.StringVal(strconv.Itoa(i))
+	}
+	long := cty.TupleVal(elements)
+	fns := Functions(Options{BaseDir: "/"})
+	for _, name := range []string{"compact", "distinct", "setunion", "sort", "toset"} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				if _, err := fns[name].Call([]cty.Value{long}); err != nil {
+					b.Fatal(err)
+				}
 			}
 		})
 	}

@@ -25,7 +25,7 @@ func Functions() map[string]function.Function {
 		"compact":         stdlib.CompactFunc,
 		"concat":          stdlib.ConcatFunc,
 		"contains":        contains,
-		"distinct":        stdlib.DistinctFunc,
+		"distinct":        distinct,
 		"element":         stdlib.ElementFunc,
 		"flatten":         stdlib.FlattenFunc,
 		"index":           index,
@@ -52,6 +52,29 @@ func Functions() map[string]function.Function {
 func Checks() map[string]spec.Check {
 	return map[string]spec.Check{"flatten": flattenable, "setproduct": multipliable}
 }
+
+// distinct returns the elements of a list, each once, where it stands first: by their hashes, where cty compares each with all before it.
+var distinct = function.New(&function.Spec{
+	Params:       []function.Parameter{{Name: "list", Type: cty.List(cty.DynamicPseudoType)}},
+	Type:         func(args []cty.Value) (cty.Type, error) { return args[0].Type(), nil },
+	RefineResult: spec.NotNull,
+	Impl: func(args []cty.Value, ty cty.Type) (cty.Value, error) {
+		if !args[0].IsWhollyKnown() {
+			return cty.UnknownVal(ty), nil
+		}
+		seen, kept := cty.NewValueSet(ty.ElementType()), []cty.Value{}
+		for _, e := range args[0].AsValueSlice() {
+			if !seen.Has(e) {
+				seen.Add(e)
+				kept = append(kept, e)
+			}
+		}
+		if len(kept) == 0 {
+			return cty.ListValEmpty(ty.ElementType()), nil
+		}
+		return cty.ListVal(kept), nil
+	},
+})
 
 // fold makes alltrue (start true) and anytrue (start false). Null is not true.
 func fold(start bool) function.Function {

@@ -43,36 +43,14 @@ func Digits(f function.Function) function.Function {
 	})
 }
 
-// uniform gives f a list or a map in the place of a tuple or an object whose elements all have one type: cty would unify the types of all elements in
-// quadratic time, which a for_each over thousands of elements feels.
+// uniform gives f a list or a map in the place of a tuple or an object whose elements all have one type.
 func uniform(f function.Function) function.Function {
-	simplify := func(args []cty.Value) []cty.Value { return []cty.Value{oneType(args[0])} }
+	simplify := func(args []cty.Value) []cty.Value { return []cty.Value{spec.OneType(args[0])} }
 	return function.New(&function.Spec{
 		Params: f.Params(),
 		Type:   func(args []cty.Value) (cty.Type, error) { return f.ReturnTypeForValues(simplify(args)) },
 		Impl:   func(args []cty.Value, _ cty.Type) (cty.Value, error) { return f.Call(simplify(args)) },
 	})
-}
-
-// oneType returns v as a list or a map if it is a tuple or an object of one element type, else v itself.
-func oneType(v cty.Value) cty.Value {
-	ty := v.Type()
-	if !v.IsKnown() || v.IsNull() || v.IsMarked() || !ty.IsTupleType() && !ty.IsObjectType() || v.LengthInt() == 0 {
-		return v
-	}
-	var first cty.Type
-	for _, e := range v.Elements() {
-		if first == cty.NilType {
-			first = e.Type()
-		}
-		if !e.Type().Equals(first) || first == cty.DynamicPseudoType {
-			return v
-		}
-	}
-	if ty.IsTupleType() {
-		return cty.ListVal(v.AsValueSlice())
-	}
-	return cty.MapVal(v.AsValueMap())
 }
 
 func printableNumber(args []cty.Value) error {
