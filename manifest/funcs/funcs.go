@@ -101,32 +101,36 @@ var unguarded = map[string]bool{"concat": true, "element": true, "keys": true, "
 // guard makes of f a function with clean errors and results within bounds. allowed may be nil.
 func guard(f function.Function, allowed spec.Check) function.Function {
 	params, last := f.Params(), f.VarParam()
+	convert := spec.Collections(params, last)
 	for i := range params {
-		params[i] = spec.AllowAll(spec.Collections(params[i]))
+		params[i] = spec.AllowAll(params[i])
 	}
 	if last != nil {
-		*last = spec.AllowAll(spec.Collections(*last))
+		*last = spec.AllowAll(*last)
 	}
 	return function.New(&function.Spec{
 		Params:   params,
 		VarParam: last,
 		Type:     function.StaticReturnType(cty.DynamicPseudoType), // f.Call tells the type of what it returns, known or not
 		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
-			wanted, err := spec.Converted(f, args)
-			if err != nil {
-				return cty.NilVal, clean(err, args)
+			given := args
+			if convert != nil {
+				var err error
+				if args, err = convert(given); err != nil {
+					return cty.NilVal, clean(err, given)
+				}
 			}
 			if allowed != nil {
-				if err := allowed(wanted); err != nil {
+				if err := allowed(args); err != nil {
 					return cty.NilVal, err
 				}
 			}
-			val, err := f.Call(wanted)
+			val, err := f.Call(args)
 			if err == nil {
 				err = bounded(val)
 			}
 			if err != nil {
-				return cty.NilVal, clean(err, args)
+				return cty.NilVal, clean(err, given)
 			}
 			return val, nil
 		},

@@ -6,41 +6,46 @@ import (
 	"github.com/zclconf/go-cty/cty/function"
 )
 
-// Converted returns the arguments of f as its parameters want them. Its error is a function.ArgError.
-func Converted(f function.Function, args []cty.Value) ([]cty.Value, error) {
-	params, last := f.Params(), f.VarParam()
-	out := make([]cty.Value, len(args))
-	for i, arg := range args {
-		want := cty.DynamicPseudoType
-		switch {
-		case i < len(params):
-			want = params[i].Type
-		case last != nil:
-			want = last.Type
+// Collections makes the parameters params and last (which may be nil) that want a list, a set or a map take anything, and returns what converts the
+// arguments in the place of the language: there cty unifies the types of all elements in quadratic time, which is seconds for ten thousand of them. The
+// error of convert is a function.ArgError. Without such a parameter convert is nil.
+func Collections(params []function.Parameter, last *function.Parameter) (convert func(args []cty.Value) ([]cty.Value, error)) {
+	want := map[int]cty.Type{} // by the parameter; last comes after the others
+	open := func(i int, p *function.Parameter) {
+		if p.Type.IsCollectionType() {
+			want[i], p.Type = p.Type, cty.DynamicPseudoType
 		}
-		if !want.IsCollectionType() {
-			out[i] = arg // the language has converted it
-			continue
-		}
-		v, err := convert.Convert(OneType(arg), want)
-		if err != nil {
-			v, err = convert.Convert(arg, want) // whose error names the element
-		}
-		if err != nil {
-			return nil, function.NewArgError(i, err)
-		}
-		out[i] = v
 	}
-	return out, nil
+	for i := range params {
+		open(i, &params[i])
+	}
+	if last != nil {
+		open(len(params), last)
+	}
+	if len(want) == 0 {
+		return nil
+	}
+	return func(args []cty.Value) ([]cty.Value, error) {
+		out := make([]cty.Value, len(args))
+		for i, arg := range args {
+			out[i] = arg
+			if ty, ok := want[min(i, len(params))]; ok {
+				v, err := converted(arg, ty)
+				if err != nil {
+					return nil, function.NewArgError(i, err)
+				}
+				out[i] = v
+			}
+		}
+		return out, nil
+	}
 }
 
-// Collections makes a parameter that wants a list, a set or a map take anything, for [Converted]: the language converts what is given to a function, and
-// cty unifies the types of all elements in quadratic time, which is seconds for ten thousand of them.
-func Collections(p function.Parameter) function.Parameter {
-	if p.Type.IsCollectionType() {
-		p.Type = cty.DynamicPseudoType
+func converted(v cty.Value, ty cty.Type) (cty.Value, error) {
+	if one, err := convert.Convert(OneType(v), ty); err == nil {
+		return one, nil
 	}
-	return p
+	return convert.Convert(v, ty) // whose error names the element
 }
 
 // OneType returns v as a list or a map if it is a tuple or an object of one element type, else v itself.
