@@ -135,6 +135,9 @@ func (c *Cell) box() *Box { return &Box{dir: c.Box} }
 
 func (c *Cell) overlay() error {
 	for i, l := range c.Layers {
+		if l.Gone {
+			continue
+		}
 		if l.File {
 			if err := c.asItIs(l); err != nil {
 				return err
@@ -149,6 +152,10 @@ func (c *Cell) overlay() error {
 		err := unix.Mount("overlay", c.in(l.Point), "overlay", flags, data)
 		if err != nil && l.Point != "/" { // nothing can be laid over FAT, nor over the third overlay
 			err = c.asItIs(l)
+		}
+		if errors.Is(err, unix.ENOENT) {
+			c.Layers[i].Gone = true
+			continue
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", l.Point, err)

@@ -12,6 +12,7 @@ type Layer struct {
 	Point    string
 	ReadOnly bool `json:",omitempty"`
 	File     bool `json:",omitempty"` // a single file is mounted there: it is there as it is, read-only
+	Gone     bool `json:",omitempty"` // it went away, and its mount point too, after the node's mounts were listed
 }
 
 // anew are folders that a box gets anew, with all that is mounted in them.

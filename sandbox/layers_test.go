@@ -1,11 +1,17 @@
 package sandbox
 
 import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 
 	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/sandbox/changes"
 )
 
 func TestLayers(t *testing.T) {
@@ -33,5 +39,46 @@ func TestLayers(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"/home", "/mnt/gluster"}, left); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestUnmountedMeanwhile: what has gone since the mounts were listed, with the folder it was mounted on, is not in a box, and in nobody's way.
+func TestUnmountedMeanwhile(t *testing.T) {
+	for _, when := range []string{"before the stage", "before the box"} {
+		t.Run(when, func(t *testing.T) {
+			if os.Geteuid() != 0 {
+				t.Skip("needs root; left out: boxes of a node whose mounts go away")
+			}
+			point := filepath.Join(t.TempDir(), "point")
+			if err := errors.Join(os.Mkdir(point, 0o755), unix.Mount("apply", point, "tmpfs", 0, "")); err != nil {
+				t.Fatal(err)
+			}
+			leave := func() error { return errors.Join(unix.Unmount(point, unix.MNT_DETACH), os.Remove(point)) }
+			layers := listLayers(t)
+			if when == "before the stage" {
+				if err := leave(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			s, err := NewStage(layers)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close()
+			if when == "before the box" {
+				if err := leave(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			b := newBox(t, s)
+			out, err := say(t, b, watched+"test ! -e "+point+"; echo x > "+filepath.Dir(point)+"/x")
+			if err != nil || !strings.Contains(out, filepath.Dir(point)+"/x") {
+				t.Errorf("what is written is not heard: %q, %v", out, err)
+			}
+			all, err := b.Changes(changes.View{})
+			if _, ok := all[filepath.Dir(point)+"/x"]; !ok || err != nil {
+				t.Errorf("the change is not told: %v, %v", all, err)
+			}
+		})
 	}
 }

@@ -72,6 +72,17 @@ func newStage(t *testing.T) *Stage {
 	if os.Geteuid() != 0 {
 		t.Skip("needs root; left out: boxes")
 	}
+	s, err := NewStage(listLayers(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	return s
+}
+
+// listLayers plans boxes of this machine as it is.
+func listLayers(t *testing.T) []Layer {
+	t.Helper()
 	h, err := local.New(local.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -82,12 +93,7 @@ func newStage(t *testing.T) *Stage {
 		t.Fatal(err)
 	}
 	layers, _ := Layers(mounts)
-	s, err := NewStage(layers)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(s.Close)
-	return s
+	return layers
 }
 
 func newBox(t *testing.T, s *Stage) *Box {

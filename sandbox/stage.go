@@ -46,10 +46,14 @@ func NewStage(layers []Layer) (*Stage, error) {
 	}
 	for i, l := range s.layers {
 		st, err := os.Stat(l.Point)
-		if err != nil {
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			s.layers[i].Gone = true
+		case err != nil:
 			return nil, err
+		default:
+			s.layers[i].File = !st.IsDir()
 		}
-		s.layers[i].File = !st.IsDir()
 	}
 	ready := make(chan error)
 	go s.act(ready)

@@ -28,7 +28,7 @@ func (c *Cell) keepUppers() error {
 func (c *Cell) listen() error {
 	var points []string
 	for _, l := range c.Layers {
-		if !l.File {
+		if !l.File && !l.Gone {
 			points = append(points, l.Point)
 		}
 	}
