@@ -3,7 +3,6 @@ package catalog
 import (
 	"fmt"
 	"path"
-	"slices"
 
 	"github.com/nodeapply/apply/catalog/internal/duplicates"
 	"github.com/nodeapply/apply/catalog/internal/index"
@@ -23,7 +22,7 @@ type Catalog struct {
 	parts     map[int]order.Part
 	relations []Relation
 	sections  map[int][]*Section         // by member, see Sections
-	owners    map[resources.Identity]int // who declares what; nil where nothing is deferred
+	owners    map[resources.Identity]int // who alone declares what
 }
 
 // Entries lists the resources in declaration order; an entry's index is its vertex. The caller must not change the slice.
@@ -39,11 +38,17 @@ func (c *Catalog) Graph() *graph.Graph { return c.graph }
 // differently. Two that become known only in the run, of different blocks, are not compared.
 func (c *Catalog) Clashes(bound []*Entry) []Problem {
 	return duplicates.Clashes(bound, func(id resources.Identity) *Entry {
-		if v, ok := c.owners[id]; ok && c.entries[v].Deferred == nil {
+		if v, ok := c.Owner(id); ok {
 			return c.entries[v]
 		}
 		return nil
 	})
+}
+
+// Owner is the vertex of the entry that alone provides a thing of the node, if there is one and its values are known before the run.
+func (c *Catalog) Owner(id resources.Identity) (v int, ok bool) {
+	v, ok = c.owners[id]
+	return v, ok && c.entries[v].Deferred == nil
 }
 
 // Find returns the vertices that an address stands for: an entry, all instances of a resource, everything in a module.
@@ -91,12 +96,9 @@ func New(entries []*Entry, relations []Relation, empty func(resources.Address) b
 	if len(b.problems) > 0 {
 		return nil, b.problems
 	}
-	c := &Catalog{entries: b.entries, relations: relations, graph: b.order.Graph(), index: b.index, parts: b.order.Parts(), beside: beside, sections: b.sections()}
+	c := &Catalog{entries: b.entries, relations: relations, graph: b.order.Graph(), index: b.index, parts: b.order.Parts(), beside: beside, sections: b.sections(), owners: merged.Owners}
 	if len(b.problems) > 0 {
 		return nil, b.problems
-	}
-	if slices.ContainsFunc(c.entries, func(e *Entry) bool { return e.Deferred != nil }) {
-		c.owners = merged.Owners
 	}
 	c.survey()
 	return c, nil

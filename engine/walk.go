@@ -41,7 +41,7 @@ func (r *run) newWalk(predicted *walk) *walk {
 	}
 	w.survey = survey.Survey{Catalog: r.cat, Predicting: predicted == nil, Late: r.late.Lookup, Given: w.given}
 	if predicted != nil {
-		w.visits.Host = r.host
+		w.visits.Host, w.visits.Under = r.host, w.under
 		w.again = predicted.toVisit()
 		w.foreseen = predicted.stillForeseen(w.again)
 		w.forget()
@@ -136,11 +136,8 @@ func (w *walk) settle(ctx context.Context, v int, e *catalog.Entry, st *fate.Fat
 	}
 	if w.predicted == nil {
 		vis.After = w.influence.After(v)
-	} else {
-		vis.Under = func(path string) *catalog.Entry { return w.under(v, path) }
-		if f := w.foreseen; f != nil && f.vertex == v {
-			vis.Foreseen = &f.finding
-		}
+	} else if f := w.foreseen; f != nil && f.vertex == v {
+		vis.Foreseen = &f.finding
 	}
 	vis.Settle(ctx)
 	if w.predicted == nil {
@@ -163,17 +160,14 @@ func (w *walk) settle(ctx context.Context, v int, e *catalog.Entry, st *fate.Fat
 	return vis
 }
 
-// under is the entry that has made a path, in this run, for the one at v.
+// under is the entry that has made a path, in this run, for the one at v; nil if there is none.
 func (w *walk) under(v int, path string) *catalog.Entry {
-	for i, e := range w.cat.Entries() {
-		r, ok := e.Resource.(resources.Identified)
-		if !ok || i == v || e.Off || e.Noop || !slices.Contains(r.Provides(), resources.Identity{Kind: "path", Name: path}) {
-			continue
-		}
-		before := slices.ContainsFunc(w.cat.Graph().Succ(i), func(to graph.Edge) bool { return to.To == v })
-		if st := w.fates.Of(i); before && !w.unselected(i) && !st.Failed && !st.Stuck {
-			return e
-		}
+	u, ok := w.cat.Owner(resources.Identity{Kind: "path", Name: path})
+	if !ok || w.unselected(u) || !slices.ContainsFunc(w.cat.Graph().Succ(u), func(to graph.Edge) bool { return to.To == v }) {
+		return nil
+	}
+	if e, st := w.cat.Entries()[u], w.fates.Of(u); !e.Off && !e.Noop && !st.Failed && !st.Stuck {
+		return e
 	}
 	return nil
 }

@@ -117,10 +117,8 @@ func (st *stage) judgeBy(t *testing.T, res ptrace.Result, before, after map[stri
 		found = append(found, fmt.Sprintf("processes live on: %q", res.Survivors))
 	}
 	now := st.look(t)
-	for name := range union(before, after, now) {
-		if f := between(before[name], after[name], now[name], allowed(before, after, name)); f != "" && !st.parts {
-			found = append(found, name+": "+f)
-		}
+	if !st.parts {
+		found = append(found, allBetween(before, after, now)...)
 	}
 	next := runProgram(t, limit, st.args...)
 	if next.code != 0 {
@@ -185,6 +183,16 @@ func between(old, new, now thing, allowed os.FileMode) string {
 		return fmt.Sprintf("is %v, wider than both %v and %v", now, old, new)
 	}
 	return ""
+}
+
+// allBetween is between of all names.
+func allBetween(old, new, now map[string]thing) (found []string) {
+	for name := range union(old, new, now) {
+		if f := between(old[name], new[name], now[name], allowed(old, new, name)); f != "" {
+			found = append(found, name+": "+f)
+		}
+	}
+	return found
 }
 
 // allowed is the access that a temporary file may give: none but its owner's, or that of a file in the same folder.

@@ -171,13 +171,7 @@ func TestPowerCutOfUndo(t *testing.T) {
 				}
 				command(t, "umount", d.dir)
 				d.mount(t)
-				now := st.look(t)
-				var found []string
-				for name := range union(before, after, now) {
-					if f := between(after[name], before[name], now[name], allowed(before, after, name)); f != "" {
-						found = append(found, name+": "+f)
-					}
-				}
+				found := allBetween(after, before, st.look(t))
 				if !ended {
 					found = append(found, st.finish(t, 0)...)
 				}

@@ -120,12 +120,7 @@ func TestRedoKilled(t *testing.T) {
 		if at, ok = st.as("undo", st.journals(t)[1]).killed(t, k); !ok {
 			return at, nil, false
 		}
-		now := st.look(t)
-		for name := range union(undone, after, now) {
-			if f := between(undone[name], after[name], now[name], allowed(undone, after, name)); f != "" {
-				found = append(found, name+": "+f)
-			}
-		}
+		found = append(found, allBetween(undone, after, st.look(t))...)
 		found = append(found, st.finish(t, 1)...)
 		found = append(found, differences("the next undo of the undo", after, st.look(t))...)
 		if again := runProgram(t, limit, st.again()...); again.code != 0 {

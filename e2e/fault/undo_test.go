@@ -142,12 +142,7 @@ func TestUndoKilled(t *testing.T) {
 		if at, ok = st.as("undo").killed(t, k); !ok {
 			return at, nil, false
 		}
-		now := st.look(t)
-		for name := range union(before, after, now) {
-			if f := between(after[name], before[name], now[name], allowed(before, after, name)); f != "" {
-				found = append(found, name+": "+f)
-			}
-		}
+		found = append(found, allBetween(after, before, st.look(t))...)
 		found = append(found, st.finish(t, 0)...)
 		found = append(found, differences("the next undo", before, st.look(t))...)
 		runProgram(t, limit, st.args...) // which sweeps the store

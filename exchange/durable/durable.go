@@ -105,3 +105,8 @@ func Lock(ctx context.Context, path string) (*os.File, error) {
 		}
 	}
 }
+
+// OwnFolder makes a folder that only its owner may enter. What is above it is made for everybody: /etc/apply has the settings of all users' runs.
+func OwnFolder(name string) error {
+	return errors.Join(os.MkdirAll(filepath.Dir(name), 0o755), os.MkdirAll(name, 0o700))
+}

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -112,8 +111,7 @@ func EnrollEtcd(ctx context.Context, w io.Writer, admin *connect.Connection, e e
 	if err := s.Enroll(ctx, e); err != nil || out == "" {
 		return err
 	}
-	// What is above is everybody's, such as /etc/apply.
-	if err := errors.Join(os.MkdirAll(filepath.Dir(out), 0o755), os.MkdirAll(out, 0o700)); err != nil {
+	if err := durable.OwnFolder(out); err != nil {
 		return err
 	}
 	return durable.WriteFile(filepath.Join(out, connect.LoginFile), []byte(e.Node+":"+e.Password+"\n"), 0o600)

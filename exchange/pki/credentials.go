@@ -26,8 +26,7 @@ func (a *Authority) Enroll(node, out string) error {
 	if err != nil {
 		return err
 	}
-	// What is above is everybody's, such as /etc/apply.
-	if err := errors.Join(os.MkdirAll(filepath.Dir(out), 0o755), os.MkdirAll(out, 0o700)); err != nil {
+	if err := durable.OwnFolder(out); err != nil {
 		return err
 	}
 	for _, f := range files {

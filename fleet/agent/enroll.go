@@ -46,8 +46,7 @@ type granted struct {
 // Join is the node's part of enrolling: it says its public key, takes the certificate for it and who may give commands. Operators that were allowed before
 // stay so. The private key does not leave the node.
 func Join(dir string, in io.Reader, out io.Writer) error {
-	// What is above is everybody's: /etc/apply has the settings of all users' runs.
-	if err := errors.Join(os.MkdirAll(filepath.Dir(dir), 0o755), os.MkdirAll(dir, 0o700)); err != nil {
+	if err := durable.OwnFolder(dir); err != nil {
 		return fmt.Errorf("agent: %w", err)
 	}
 	key, err := ownKey(filepath.Join(dir, keyFile))

@@ -43,6 +43,7 @@ type Walk struct {
 	Stop     *stop.Stopper
 	Hands    attempt.Hands
 	Ahead    *ahead.Attempts[Finding]
+	Under    func(v int, path string) *catalog.Entry // what an earlier entry has made of a path in this run; nil: nothing is looked for
 
 	locks  lock.Locks
 	turns  lock.Turns
@@ -56,10 +57,9 @@ type Visit struct {
 	Vertex    int
 	Entry     *catalog.Entry
 	Slot      graph.Slot
-	Notifiers []resources.Address              // what changed and notifies this one, in this run or, undelivered, in earlier ones
-	After     bool                             // in a prediction: something before this one would change, which may bring what is missing now
-	Under     func(path string) *catalog.Entry // what an earlier entry has made of a path in this run; nil: nothing is looked for
-	Foreseen  *Finding                         // by the prediction, which holds once if the run has changed nothing by then; nil: nothing
+	Notifiers []resources.Address // what changed and notifies this one, in this run or, undelivered, in earlier ones
+	After     bool                // in a prediction: something before this one would change, which may bring what is missing now
+	Foreseen  *Finding            // by the prediction, which holds once if the run has changed nothing by then; nil: nothing
 
 	Result  *report.Result // names the resource; Settle fills in the rest
 	Diff    resources.Diff // what differs
