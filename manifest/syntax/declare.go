@@ -73,10 +73,6 @@ func (m *Module) add(b *Block) {
 		m.declare(m.Defaults, b, "defaults")
 		m.resolve(b, IsRelation)
 	case "module":
-		if !resources.IsIdentifier(b.Label) {
-			m.errorf(&b.At, "Bad name", "The name of a module must be an identifier: %s.", identifier)
-			return
-		}
 		if m.declare(m.Calls, b, "module") {
 			m.Body = append(m.Body, b)
 		}
@@ -106,7 +102,7 @@ func (m *Module) Resource(kind, title string) *Block { return m.resources[kind][
 
 func (m *Module) declare(in map[string]*Block, b *Block, what string) bool {
 	if b.Kind != "defaults" && !resources.IsIdentifier(b.Label) {
-		m.errorf(&b.At, "Bad name", "The name of a `%s` must be an identifier: %s.", what, identifier)
+		m.errorf(&b.At, "Bad name", "The name must be an identifier: %s.", identifier)
 		return false
 	}
 	if old := in[b.Label]; old != nil {
