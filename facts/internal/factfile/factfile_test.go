@@ -90,6 +90,8 @@ func TestParseRefuses(t *testing.T) {
 		{"json: a number without end", JSON, `{"a": 1e999}`, "1e999: value out of range"},
 		{"too large", JSON, strings.Repeat(" ", MaxBytes+1), "larger than the limit of 1048576 bytes"},
 		{"not UTF-8", Text, "a=\xff", "not UTF-8"},
+		{"json: a key twice, in two forms of Unicode", JSON, `{"\u00e9": 1, "e\u0301": 2}`, `"é" is there twice`},
+		{"yaml: a key twice, in two forms of Unicode", YAML, "\u00e9: 1\ne\u0301: 2\n", `line 2: "é" is there twice`},
 		{"yaml: a key twice", YAML, "a: 1\nb:\n  c: 1\n  c: 2\n", `line 4: "c" is there twice`},
 		{"yaml: a key twice, quoted once", YAML, "a: 1\n'a': 2\n", `line 2: "a" is there twice`},
 		{"yaml: aliases without end", YAML, bomb(false), "more than the limit of 100000 values"},

@@ -8,6 +8,8 @@ import (
 	"io"
 	"math/big"
 	"strconv"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // ParseJSON returns the one value in b. Numbers without fraction or exponent are int64, or json.Number where they do not fit.
@@ -64,6 +66,7 @@ func (d *jsonDecoder) object(depth int) (any, error) {
 		if !ok {
 			return all, nil // the closing brace: nothing else is no error here
 		}
+		key = norm.NFC.String(key)
 		if _, twice := all[key]; twice {
 			return nil, fmt.Errorf("%q is there twice", key)
 		}

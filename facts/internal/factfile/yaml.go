@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v4"
+	"golang.org/x/text/unicode/norm"
 )
 
 // parseYAML returns the one document in b. The library parses; what a scalar is, is settled here by the core schema of YAML 1.2, of
@@ -91,6 +92,7 @@ func (d *yamlDecoder) mapping(n *yaml.Node, depth int) (any, error) {
 		if err != nil {
 			return nil, err
 		}
+		key = norm.NFC.String(key)
 		if _, twice := all[key]; twice {
 			return nil, at(k, "%q is there twice", key)
 		}
