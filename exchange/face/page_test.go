@@ -1,15 +1,12 @@
 package face_test
 
 import (
-	"encoding/base64"
 	"encoding/json"
-	"fmt"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/nodeapply/apply/e2e/browser"
 	"github.com/nodeapply/apply/exchange"
 	"github.com/nodeapply/apply/exchange/exchangetest"
 	"github.com/nodeapply/apply/exchange/record"
@@ -38,7 +35,6 @@ func TestThePageLoadsNothingAndHoldsNothing(t *testing.T) {
 func TestThePageInABrowser(t *testing.T) {
 	s := exchangetest.StartServer(t, "", "")
 	f := newFace(t, s)
-	b := startBrowser(t)
 	w := record.Wait{Name: "bricks", Fact: "glusterup", Group: "g", Min: 3}
 	first := joined(t, s, "node01", exchange.Plan{
 		Waits: []record.Wait{w}, Exports: []record.Export{{Fact: "glusterup"}, {Fact: "volume", Behind: []string{"bricks"}}},
@@ -60,29 +56,29 @@ func TestThePageInABrowser(t *testing.T) {
 	}()
 	second.Doing("exec.mkfs")
 
-	b.open(s.URL + "/")
-	b.until(`document.activeElement.id === "token"`)
-	b.typeText("wrong")
-	b.press("Enter", 13)
-	b.until(`document.getElementById("live").textContent.includes("not known")`)
-	b.until(`document.activeElement.id === "token"`)
-	b.typeText(f.token)
-	b.press("Enter", 13)
-	b.until(`document.getElementById("live").textContent === "live"`)
-	b.until(`document.getElementById("waits").textContent.includes("glusterup of node02, node03")`)
-	b.until(`document.getElementById("nodes").textContent.includes("exec.mkfs")`)
-	b.until(`document.getElementById("nodes").textContent.includes("onerror")`)
-	if b.eval(`document.title`) != "apply exchange" {
+	b := browser.Open(t, s.URL+"/", 1280, 800)
+	b.Until(`document.activeElement.id === "token"`)
+	b.Type("wrong")
+	b.Press("Enter")
+	b.Until(`document.getElementById("live").textContent.includes("not known")`)
+	b.Until(`document.activeElement.id === "token"`)
+	b.Type(f.token)
+	b.Press("Enter")
+	b.Until(`document.getElementById("live").textContent === "live"`)
+	b.Until(`document.getElementById("waits").textContent.includes("glusterup of node02, node03")`)
+	b.Until(`document.getElementById("nodes").textContent.includes("exec.mkfs")`)
+	b.Until(`document.getElementById("nodes").textContent.includes("onerror")`)
+	if b.Eval(`document.title`) != "apply exchange" {
 		t.Error("what a node has written was taken for markup")
 	}
-	b.press("Tab", 9)
-	if got := b.eval(`document.activeElement.getAttribute("aria-labelledby")`); got != "waits-title" {
+	b.Press("Tab")
+	if got := b.Eval(`document.activeElement.getAttribute("aria-labelledby")`); got != "waits-title" {
 		t.Errorf("the tab key goes to %v", got)
 	}
-	b.shot("page-light")
-	b.call("Emulation.setEmulatedMedia", map[string]any{"features": []map[string]string{{"name": "prefers-color-scheme", "value": "dark"}}})
-	b.shot("page-dark")
-	if light, dark := "rgb(247, 248, 250)", b.eval(`getComputedStyle(document.body).backgroundColor`); dark == light {
+	b.Screenshot("exchange-light")
+	b.Dark(true)
+	b.Screenshot("exchange-dark")
+	if light, dark := "rgb(247, 248, 250)", b.Eval(`getComputedStyle(document.body).backgroundColor`); dark == light {
 		t.Error("dark is as light")
 	}
 
@@ -91,8 +87,8 @@ func TestThePageInABrowser(t *testing.T) {
 	if err := <-waited; err != nil {
 		t.Error(err)
 	}
-	b.until(`document.getElementById("waits").textContent.includes("nobody waits")`)
-	if got := b.eval(`performance.getEntriesByType("resource").filter(r => !r.name.startsWith(location.origin)).length`); got != float64(0) {
+	b.Until(`document.getElementById("waits").textContent.includes("nobody waits")`)
+	if got := b.Eval(`performance.getEntriesByType("resource").filter(r => !r.name.startsWith(location.origin)).length`); got != float64(0) {
 		t.Errorf("%v things were loaded from elsewhere", got)
 	}
 	for _, r := range []*exchange.Run{first, second, hostile} {
@@ -100,24 +96,9 @@ func TestThePageInABrowser(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	b.until(`!document.getElementById("nodes").textContent.includes("running")`)
+	b.Until(`!document.getElementById("nodes").textContent.includes("running")`)
 	s.Stop(t)
-	b.until(`document.getElementById("live").textContent.includes("connection lost")`)
+	b.Until(`document.getElementById("live").textContent.includes("connection lost")`)
 	exchangetest.StartServer(t, s.Data, s.Addr)
-	b.until(`document.getElementById("live").textContent === "live"`)
-}
-
-// shot keeps a picture of the page where APPLY_TEST_SHOTS says.
-func (b *browser) shot(name string) {
-	b.t.Helper()
-	data, _ := b.call("Page.captureScreenshot", map[string]any{"format": "png"})["data"].(string)
-	png, err := base64.StdEncoding.DecodeString(data)
-	if err != nil || len(png) == 0 {
-		b.t.Fatalf("picture: %v", err)
-	}
-	if dir := os.Getenv("APPLY_TEST_SHOTS"); dir != "" {
-		if err := os.WriteFile(filepath.Join(dir, fmt.Sprint(name, ".png")), png, 0o644); err != nil {
-			b.t.Fatal(err)
-		}
-	}
+	b.Until(`document.getElementById("live").textContent === "live"`)
 }

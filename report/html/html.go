@@ -12,11 +12,13 @@ import (
 	"html/template"
 	"io"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/report/layout"
+	"github.com/nodeapply/apply/report/text"
 )
 
 //go:embed page
@@ -48,7 +50,8 @@ type graph struct {
 
 // Write writes the page of r to w.
 func Write(w io.Writer, r *report.Report) error {
-	p := page{R: r, Counts: counts(r), Took: took(r.DurationMS), Started: r.Started.UTC().Format("2006-01-02 15:04:05 UTC")}
+	p := page{R: r, Failures: with(r, maxFailures, report.Failed), Told: with(r, maxTold, report.Failed, report.Skipped, report.Changed, report.Refreshed, report.Pending),
+		Counts: counts(r), Took: took(r.DurationMS), Started: r.Started.UTC().Format("2006-01-02 15:04:05 UTC")}
 	style, err := files.ReadFile("page/page.css")
 	if err != nil {
 		return err
@@ -63,7 +66,7 @@ func Write(w io.Writer, r *report.Report) error {
 	}
 	p.Style, p.Script, p.Data = template.CSS(style), template.JS(script), template.JS(payload)
 	p.Policy = fmt.Sprintf("default-src 'none'; script-src '%s'; style-src '%s'; img-src data:; base-uri 'none'; form-action 'none'", hash(script), hash(style))
-	t, err := template.ParseFS(files, "page/page.tmpl")
+	t, err := template.New("page.tmpl").Funcs(template.FuncMap{"printable": report.Printable, "details": text.Details}).ParseFS(files, "page/page.tmpl")
 	if err != nil {
 		return err
 	}
@@ -72,14 +75,16 @@ func Write(w io.Writer, r *report.Report) error {
 
 // page is what the template fills in.
 type page struct {
-	R       *report.Report
-	Counts  []count
-	Took    string
-	Started string
-	Policy  string
-	Style   template.CSS
-	Script  template.JS
-	Data    template.JS
+	R        *report.Report
+	Counts   []count
+	Failures []*report.Result // the first
+	Told     []*report.Result // what is told without scripts: what failed, then what else is not unchanged
+	Took     string
+	Started  string
+	Policy   string
+	Style    template.CSS
+	Script   template.JS
+	Data     template.JS
 }
 
 // Mode is what was done, in the words of a heading.
@@ -91,6 +96,39 @@ func (p page) Mode() string {
 		return "Plan"
 	}
 	return "Run"
+}
+
+// So many results are told by the template itself, so that a page of many stays small.
+const (
+	maxFailures = 100
+	maxTold     = 500
+)
+
+// with lists the first results with one of some outcomes, those of the first outcome first.
+func with(r *report.Report, most int, outcomes ...report.Outcome) []*report.Result {
+	var list []*report.Result
+	for _, o := range outcomes {
+		for _, res := range r.Results {
+			if res.Outcome == o && len(list) < most {
+				list = append(list, res)
+			}
+		}
+	}
+	return list
+}
+
+// MoreFailures is how many are not in Failures.
+func (p page) MoreFailures() int { return p.R.Counts().Failed - len(p.Failures) }
+
+// MoreTold is how many are not in Told.
+func (p page) MoreTold() int {
+	c := p.R.Counts()
+	return c.Total - c.Unchanged - len(p.Told)
+}
+
+// Surprises are those that are more than a failure, which is told anyway, or what a failure has led to.
+func (p page) Surprises() []report.Surprise {
+	return slices.DeleteFunc(slices.Clone(p.R.Surprises), func(s report.Surprise) bool { return s.Outcome == report.Failed || s.Outcome == report.Skipped })
 }
 
 // count is one outcome with how many results had it.

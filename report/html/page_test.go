@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"fmt"
 	"image/png"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/nodeapply/apply/e2e/browser"
 	"github.com/nodeapply/apply/report"
 )
 
@@ -34,6 +37,9 @@ func TestPageNeedsNoNetwork(t *testing.T) {
 		if strings.Contains(b.String(), word) {
 			t.Errorf("the page holds %q", word)
 		}
+	}
+	if markup, _, _ := strings.Cut(b.String(), "<script"); strings.Contains(markup, "\u202e") {
+		t.Error("what turns the direction of writing is in the markup")
 	}
 	if n := strings.Count(b.String(), "</script>"); n != 2 {
 		t.Errorf("%d scripts end, not 2: a value of the report ended one", n)
@@ -68,94 +74,126 @@ func TestCriticalPath(t *testing.T) {
 	}
 }
 
+// written is the address of the page of r.
+func written(t *testing.T, r *report.Report) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := Write(&b, r); err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(t.TempDir(), "report.html")
+	if err := os.WriteFile(name, b.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return "file://" + name
+}
+
+func open(t *testing.T, r *report.Report, width, height int) *browser.Tab {
+	t.Helper()
+	return browser.Open(t, written(t, r), width, height)
+}
+
 // visible is the addresses of the rows in the document, from the first in sight on.
 const visible = `[...document.querySelectorAll('#view-list .row .address')].map(e => e.textContent)`
 
-func (b *tab) want(t *testing.T, expression string, want any) {
+func want(t *testing.T, b *browser.Tab, expression string, want any) {
 	t.Helper()
-	if diff := cmp.Diff(want, b.eval(expression)); diff != "" {
+	if diff := cmp.Diff(want, b.Eval(expression)); diff != "" {
 		t.Errorf("%s: %s", expression, diff)
 	}
 }
 
-func (b *tab) clean(t *testing.T) {
+func clean(t *testing.T, b *browser.Tab) {
 	t.Helper()
-	for _, bad := range b.bad {
+	for _, bad := range b.Bad {
 		t.Error(bad)
 	}
 }
 
 func TestPageOfTen(t *testing.T) {
 	b := open(t, ten(), 1280, 800)
-	defer b.clean(t)
+	defer clean(t, b)
 	t.Run("begins with what failed", func(t *testing.T) {
-		b.want(t, "document.querySelector('#detail h2').textContent", "exec.rebalance")
-		b.want(t, "document.querySelector('#detail .error').innerText.split('\\n')[0]", "main.hcl:34,3-42")
-		b.want(t, visible+".length", 10.0)
+		want(t, b, "document.querySelector('#detail h2').textContent", "exec.rebalance")
+		want(t, b, "document.querySelector('#detail .error').innerText.split('\\n')[0]", "main.hcl:34,3-42")
+		want(t, b, visible+".length", 10.0)
+		want(t, b, "[...document.querySelectorAll('.notices p')].map(e => e.innerText).join('|')",
+			"failed exec.rebalance exit code 3|warning temporary files of a run that died were removed|output where = \\u202e</script>")
 	})
 	t.Run("texts are texts", func(t *testing.T) {
-		b.want(t, "document.querySelectorAll('#detail pre b').length", 0.0)
-		b.want(t, visible+"[8]", `file["/etc/rhyming \u202eevil</script>"]`)
+		want(t, b, "document.querySelectorAll('#detail pre b').length", 0.0)
+		want(t, b, visible+"[8]", `file["/etc/rhyming \u202eevil</script>"]`)
 	})
 	t.Run("keys move", func(t *testing.T) {
-		b.press("ArrowDown")
-		b.want(t, "document.querySelector('#detail h2').textContent", "exec.heal")
-		b.press("Home", "ArrowDown")
-		b.want(t, "document.querySelector('#detail h2').textContent", `file["/etc/glusterfs/glusterd.vol"]`)
-		b.want(t, "[...document.querySelectorAll('#detail pre .add')].map(e => e.textContent).join('|')", "+    type mgmt/glusterd2|+    option base-port 49152")
-		b.want(t, "document.querySelector('#detail .change').innerText.replace(/\\s+/g, ' ')", "mode 0600 → 0644")
-		b.screenshot("ten-diff-light")
+		b.Press("ArrowDown")
+		want(t, b, "document.querySelector('#detail h2').textContent", "exec.heal")
+		b.Eval("document.querySelector('.notices .link').click()")
+		want(t, b, "document.querySelector('#detail h2').textContent", "exec.rebalance")
+		b.Press("Home", "ArrowDown")
+		want(t, b, "document.querySelector('#detail h2').textContent", `file["/etc/glusterfs/glusterd.vol"]`)
+		want(t, b, "[...document.querySelectorAll('#detail pre .add')].map(e => e.textContent).join('|')", "+    type mgmt/glusterd2|+    option base-port 49152")
+		want(t, b, "document.querySelector('#detail .change').innerText.replace(/\\s+/g, ' ')", "mode 0600 → 0644")
+		b.Screenshot("ten-diff-light")
 	})
 	t.Run("notify chain", func(t *testing.T) {
-		b.press("End", "ArrowUp", "ArrowUp")
-		b.want(t, "document.querySelector('#detail ul').innerText.replace(/\\s+/g, ' ')", `↳ service.glusterd changed ↳ file["/etc/glusterfs/glusterd.vol"] changed`)
+		b.Press("End", "ArrowUp", "ArrowUp")
+		want(t, b, "document.querySelector('#detail ul').innerText.replace(/\\s+/g, ' ')", `↳ service.glusterd changed ↳ file["/etc/glusterfs/glusterd.vol"] changed`)
 	})
 	t.Run("through a barrier", func(t *testing.T) {
-		b.press("End")
-		b.want(t, "[...document.querySelectorAll('#detail ul .link')].map(e => e.textContent).join(' ')", `service.glusterd mount["/data/brick"]`)
+		b.Press("End")
+		want(t, b, "[...document.querySelectorAll('#detail ul .link')].map(e => e.textContent).join(' ')", `service.glusterd mount["/data/brick"]`)
 	})
 	t.Run("search", func(t *testing.T) {
-		b.press("/")
-		b.want(t, "document.activeElement.id", "search")
-		b.press("3", "6", "9") // digits go into the field, not to the views
-		b.want(t, "document.getElementById('shown').textContent", "0 of 10")
-		b.press("Escape")
-		b.want(t, visible+".length", 10.0)
-		b.press("/", "b", "r", "i", "c", "k", "Enter")
-		b.want(t, visible+".join()", `mount["/data/brick"],exec.rebalance`)
-		b.want(t, "document.activeElement.className", "rows")
-		b.press("Escape", "Escape")
-		b.want(t, visible+".length", 10.0)
-		b.want(t, "document.getElementById('detail').hidden", true)
+		b.Press("/")
+		want(t, b, "document.activeElement.id", "search")
+		b.Press("3", "6", "9") // digits go into the field, not to the views
+		want(t, b, "document.getElementById('shown').textContent", "0 of 10")
+		b.Press("Escape")
+		want(t, b, visible+".length", 10.0)
+		b.Press("/", "b", "r", "i", "c", "k", "Enter")
+		want(t, b, visible+".join()", `mount["/data/brick"],exec.rebalance`)
+		want(t, b, "document.activeElement.className", "rows")
+		b.Press("Escape", "Escape")
+		want(t, b, visible+".length", 10.0)
+		want(t, b, "document.getElementById('detail').hidden", true)
 	})
 	t.Run("filter", func(t *testing.T) {
-		b.eval("document.querySelector('.chip.changed').click(), document.querySelector('.chip.failed').click()")
-		b.frame()
-		b.want(t, "document.getElementById('shown').textContent", "4 of 10")
-		b.press("Escape")
+		b.Eval("document.querySelector('.chip.changed').click(), document.querySelector('.chip.failed').click()")
+		b.Frame()
+		want(t, b, "document.getElementById('shown').textContent", "4 of 10")
+		b.Press("Escape")
+	})
+	t.Run("sort", func(t *testing.T) {
+		b.Eval("document.querySelector('[data-by=outcome]').click()")
+		want(t, b, visible+".slice(0, 3).join()", "exec.rebalance,exec.heal,package.glusterfs-server")
+		b.Eval("document.querySelector('[data-by=took]').click()")
+		want(t, b, visible+".slice(0, 3).join()", "package.glusterfs-server,exec.rebalance,service.glusterd")
+		want(t, b, "[...document.querySelectorAll('.head [aria-pressed=true]')].map(e => e.textContent).join()", "Took")
+		b.Eval("document.querySelector('[data-by=took]').click()")
+		want(t, b, visible+".slice(1, 3).join()", `file["/etc/glusterfs/glusterd.vol"],service.glusterd`)
 	})
 	t.Run("views", func(t *testing.T) {
-		b.eval("document.getElementById('tab-list').focus()")
-		b.press("ArrowRight")
-		b.want(t, "document.activeElement.id + document.getElementById('view-graph').hidden", "tab-graphfalse")
-		b.press("ArrowRight")
-		b.want(t, "document.querySelector('#view-timeline .legend span').textContent", "Critical path: 5.10s of 5.12s, 4 resources")
-		b.want(t, "[...document.querySelectorAll('#view-timeline .critical')].length", 4.0)
+		b.Eval("document.getElementById('tab-list').focus()")
+		b.Press("ArrowRight")
+		want(t, b, "document.activeElement.id + document.getElementById('view-graph').hidden", "tab-graphfalse")
+		b.Press("ArrowRight")
+		want(t, b, "document.querySelector('#view-timeline .legend span').textContent", "Critical path: 5.10s of 5.12s, 4 resources")
+		want(t, b, "[...document.querySelectorAll('#view-timeline .critical')].length", 4.0)
 	})
 	t.Run("graph", func(t *testing.T) {
-		b.press("2")
-		b.want(t, "document.activeElement.tagName", "CANVAS")
-		b.press("ArrowRight", "ArrowRight", "ArrowRight")
-		b.want(t, "document.querySelector('#detail h2').textContent", "service.glusterd")
-		b.press("ArrowLeft")
-		b.want(t, "document.querySelector('#detail h2').textContent", `file["/etc/glusterfs/glusterd.vol"]`)
-		b.press("Escape", "0")
-		b.want(t, "(v => { const g = views.graph; return g.at((g.left[v] + 20) * g.scale + g.x, (g.top[v] + 9) * g.scale + g.y); })(5)", 5.0)
-		b.eval("(g => { for (const type of ['pointerdown', 'pointerup']) g.canvas.dispatchEvent(new PointerEvent(type, {pointerId: 1, clientX: (g.left[5] + 9) * g.scale + g.x + g.canvas.getBoundingClientRect().left, clientY: (g.top[5] + 9) * g.scale + g.y + g.canvas.getBoundingClientRect().top})); })(Object.assign(views.graph, (views.graph.canvas.setPointerCapture = () => {}, {})))")
-		b.want(t, "document.querySelector('#detail h2').textContent", "exec.rebalance")
-		before := b.eval("views.graph.scale").(float64)
-		b.press("+")
-		if after := b.eval("views.graph.scale").(float64); after <= before {
+		b.Press("2")
+		want(t, b, "document.activeElement.tagName", "CANVAS")
+		b.Press("ArrowRight", "ArrowRight", "ArrowRight")
+		want(t, b, "document.querySelector('#detail h2').textContent", "service.glusterd")
+		b.Press("ArrowLeft")
+		want(t, b, "document.querySelector('#detail h2').textContent", `file["/etc/glusterfs/glusterd.vol"]`)
+		b.Press("Escape", "0")
+		want(t, b, "(v => { const g = views.graph; return g.at((g.left[v] + 20) * g.scale + g.x, (g.top[v] + 9) * g.scale + g.y); })(5)", 5.0)
+		b.Eval("(g => { for (const type of ['pointerdown', 'pointerup']) g.canvas.dispatchEvent(new PointerEvent(type, {pointerId: 1, clientX: (g.left[5] + 9) * g.scale + g.x + g.canvas.getBoundingClientRect().left, clientY: (g.top[5] + 9) * g.scale + g.y + g.canvas.getBoundingClientRect().top})); })(Object.assign(views.graph, (views.graph.canvas.setPointerCapture = () => {}, {})))")
+		want(t, b, "document.querySelector('#detail h2').textContent", "exec.rebalance")
+		before := b.Eval("views.graph.scale").(float64)
+		b.Press("+")
+		if after := b.Eval("views.graph.scale").(float64); after <= before {
 			t.Errorf("zoomed in from %g to %g", before, after)
 		}
 	})
@@ -164,22 +202,22 @@ func TestPageOfTen(t *testing.T) {
 
 func TestPageOfTenThousand(t *testing.T) {
 	b := open(t, many(10000), 1280, 800)
-	defer b.clean(t)
-	rows := b.eval("document.querySelectorAll('.row').length").(float64)
+	defer clean(t, b)
+	rows := b.Eval("document.querySelectorAll('.row').length").(float64)
 	if rows < 15 || rows > 120 {
 		t.Errorf("%g rows are in the document", rows)
 	}
-	b.press("End")
-	b.want(t, "document.querySelector('#detail h2').textContent", "service.service-199")
-	b.want(t, "document.querySelector('#view-list .row[aria-selected=true]').getAttribute('aria-posinset')", "10000")
-	b.want(t, "[...document.querySelectorAll('#detail li')].at(-1).textContent", "and 36 more")
-	b.press("/")
+	b.Press("End")
+	want(t, b, "document.querySelector('#detail h2').textContent", "service.service-199")
+	want(t, b, "document.querySelector('#view-list .row[aria-selected=true]').getAttribute('aria-posinset')", "10000")
+	want(t, b, "[...document.querySelectorAll('#detail li')].at(-1).textContent", "and 36 more")
+	b.Press("/")
 	for _, k := range "no space" {
-		b.press(string(k))
+		b.Press(string(k))
 	}
-	b.want(t, "document.getElementById('shown').textContent", fmt.Sprintf("%d of 10000", many(10000).Counts().Failed))
-	b.press("Escape", "Escape")
-	if ms := b.eval("(() => { const t = performance.now(); refresh(); views.graph.fit(); views.graph.paint(); return performance.now() - t; })()").(float64); ms > 5000 {
+	want(t, b, "document.getElementById('shown').textContent", fmt.Sprintf("%d of 10000", many(10000).Counts().Failed))
+	b.Press("Escape", "Escape")
+	if ms := b.Eval("(() => { const t = performance.now(); refresh(); views.graph.fit(); views.graph.paint(); return performance.now() - t; })()").(float64); ms > 5000 {
 		t.Errorf("one redraw took %g ms", ms)
 	} else {
 		t.Logf("one redraw took %g ms", ms)
@@ -189,37 +227,65 @@ func TestPageOfTenThousand(t *testing.T) {
 
 func TestPageNarrow(t *testing.T) {
 	b := open(t, ten(), 400, 700)
-	defer b.clean(t)
-	b.want(t, "document.getElementById('detail').hidden", true)
-	b.want(t, "document.documentElement.scrollWidth", 400.0)
-	b.screenshot("narrow")
-	b.press("ArrowDown")
-	b.want(t, "document.getElementById('detail').offsetWidth", 400.0)
+	defer clean(t, b)
+	want(t, b, "document.getElementById('detail').hidden", true)
+	want(t, b, "document.documentElement.scrollWidth", 400.0)
+	b.Screenshot("narrow")
+	b.Press("ArrowDown")
+	want(t, b, "document.getElementById('detail').offsetWidth", 400.0)
+}
+
+// TestPageOnPaper asks for all rows, not those in sight, and for what is chosen below them.
+func TestPageOnPaper(t *testing.T) {
+	b := open(t, many(1000), 794, 1000) // A4
+	defer clean(t, b)
+	b.Press("ArrowDown")
+	b.Call("Emulation.setEmulatedMedia", map[string]any{"media": "print"}, nil)
+	want(t, b, "dispatchEvent(new Event('beforeprint')), document.querySelectorAll('#view-list .row').length", 1000.0)
+	want(t, b, "Math.sign(document.getElementById('detail').getBoundingClientRect().top - [...document.querySelectorAll('#view-list .row')].at(-1).getBoundingClientRect().bottom) >= 0", true)
+	b.Call("Emulation.setEmulatedMedia", map[string]any{"media": ""}, nil)
+	want(t, b, "dispatchEvent(new Event('afterprint')), document.querySelectorAll('#view-list .row').length < 200", true)
+}
+
+func TestPageWithoutScripts(t *testing.T) {
+	b := browser.OpenStill(t, written(t, ten()), 1280, 800)
+	defer clean(t, b)
+	text := fmt.Sprint(b.Eval("document.body.innerText"))
+	for _, w := range []string{"volume rebalance: data: failed", "skipped exec.heal main.hcl:40 because exec.rebalance failed", "+    option base-port 49152", `/etc/rhyming \u202eevil</script>`} {
+		if !strings.Contains(text, w) {
+			t.Errorf("want %q in %s", w, text)
+		}
+	}
+	want(t, b, "[...document.querySelectorAll('main, [role=tablist], .search')].some(e => e.checkVisibility())", false)
+	b.Screenshot("still")
 }
 
 func TestPageOfNothing(t *testing.T) {
 	b := open(t, &report.Report{Mode: report.Plan, Manifest: "empty.hcl"}, 1280, 800)
-	defer b.clean(t)
-	b.want(t, "document.querySelector('#view-list .nothing').textContent", "Nothing is declared.")
-	b.press("2", "ArrowRight", "3", "End", "Escape", "1")
+	defer clean(t, b)
+	want(t, b, "document.querySelector('#view-list .nothing').textContent", "Nothing is declared.")
+	b.Press("2", "ArrowRight", "3", "End", "Escape", "1")
 }
 
 // shoot takes the views in light and dark, and checks that the drawing follows: the corner of the page and that of the graph have the background's colour.
-func shoot(t *testing.T, b *tab, name string) {
+func shoot(t *testing.T, b *browser.Tab, name string) {
 	t.Helper()
 	for _, dark := range []bool{false, true} {
-		b.dark(dark)
+		b.Dark(dark)
 		mode, background := "light", [3]uint32{0xff, 0xff, 0xff}
 		if dark {
 			mode, background = "dark", [3]uint32{0x14, 0x17, 0x1b}
 		}
 		for key, view := range map[string]string{"1": "list", "2": "graph", "3": "timeline"} {
-			b.press(key)
-			img, err := png.Decode(bytes.NewReader(b.screenshot(name + "-" + view + "-" + mode)))
+			b.Press(key)
+			if faint := b.Faint(); faint != "" {
+				t.Errorf("%s, %s: hard to read:\n%s", view, mode, faint)
+			}
+			img, err := png.Decode(bytes.NewReader(b.Screenshot(name + "-" + view + "-" + mode)))
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, at := range [][2]int{{3, 3}, {4, 500}} {
+			for _, at := range [][2]int{{3, 3}, {4, 650}} {
 				r, g, bl, _ := img.At(at[0], at[1]).RGBA()
 				if got := [3]uint32{r >> 8, g >> 8, bl >> 8}; got != background && (view != "list" || at[1] == 3) {
 					t.Errorf("%s, %s: the colour at %v is %x, not %x", view, mode, at, got, background)

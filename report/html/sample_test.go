@@ -16,6 +16,7 @@ func ten() *report.Report {
 		Started: time.Date(2025, 11, 21, 8, 30, 0, 0, time.UTC), DurationMS: 5123.4, AsPlanned: 8,
 		Warnings:  []string{"temporary files of a run that died were removed"},
 		Surprises: []report.Surprise{{Address: addr("exec", "rebalance"), Planned: report.Pending, Outcome: report.Failed}},
+		Outputs:   []report.Output{{Name: "where", Value: "\u202e</script>"}},
 	}
 	add := func(a resources.Address, line int, o report.Outcome, start, took float64) *report.Result {
 		res := &report.Result{Address: a, Type: a.Type, Title: a.Title, Pos: fmt.Sprintf("main.hcl:%d", line), Outcome: o, Certainty: report.Exact,

@@ -57,12 +57,14 @@ function took(ms) {
 	return (ms || 0).toFixed(ms < 0.095 ? 2 : 1) + 'ms';
 }
 
+function plural(n, word) { return n + ' ' + word + (n === 1 ? '' : 's'); }
+
 // summary says in one line what there is to tell of a result.
 function summary(r) {
 	if (r.error) return r.error.summary;
 	if (r.because) return 'because ' + r.because + ' failed';
 	const parts = (r.changes || []).map(c => {
-		if (c.diff) return c.attribute + ': ' + lines(c.diff, '+') + ' lines in, ' + lines(c.diff, '-') + ' out';
+		if (c.diff) return c.attribute + ': ' + plural(lines(c.diff, '+'), 'line') + ' in, ' + lines(c.diff, '-') + ' out';
 		return c.attribute + ': ' + (c.before || '(none)') + ' → ' + (c.after || '(none)');
 	});
 	if (r.refreshed && r.notified_by) parts.push('notified by ' + r.notified_by.join(', '));

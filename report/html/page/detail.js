@@ -31,7 +31,7 @@ class Detail {
 		let s = r.outcome;
 		if (r.outcome === 'changed' && r.refreshed) s = 'changed and refreshed';
 		const notes = [];
-		if (r.certainty && r.certainty !== 'exact') notes.push(r.certainty);
+		if (report.mode === 'plan' && r.certainty && r.certainty !== 'exact') notes.push(r.certainty);
 		if (r.drift) notes.push('drift');
 		if (r.noop) notes.push('noop');
 		if ((r.outcome === 'changed' || r.outcome === 'pending') && !r.reversible) notes.push('irreversible');

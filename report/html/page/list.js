@@ -4,7 +4,7 @@ const rowHeight = 30;
 class List {
 	// row(i, at) makes the element of result i at place at. Before rows are drawn, before (where set) is told the first of them.
 	constructor(el, label, row, choose) {
-		Object.assign(this, {row, choose, items: [], chosen: -1});
+		Object.assign(this, {row, choose, items: [], chosen: -1, whole: false});
 		this.all = h('div', {class: 'all', role: 'presentation'});
 		this.rows = h('div', {class: 'rows', role: 'listbox', tabindex: 0, 'aria-label': label}, this.all);
 		this.rows.addEventListener('scroll', () => this.draw());
@@ -15,6 +15,10 @@ class List {
 		});
 		el.append(this.rows);
 		new ResizeObserver(() => this.draw()).observe(this.rows);
+		for (const event of ['beforeprint', 'afterprint']) addEventListener(event, () => { // paper does not scroll
+			this.whole = event === 'beforeprint';
+			this.draw();
+		});
 	}
 
 	show(items) {
@@ -26,8 +30,8 @@ class List {
 
 	draw() {
 		this.before?.(this.items[Math.min(this.items.length - 1, Math.ceil(this.rows.scrollTop / rowHeight))]);
-		const from = Math.max(0, Math.floor(this.rows.scrollTop / rowHeight) - 5);
-		const to = Math.min(this.items.length, from + Math.ceil(this.rows.clientHeight / rowHeight) + 10);
+		const from = this.whole ? 0 : Math.max(0, Math.floor(this.rows.scrollTop / rowHeight) - 5);
+		const to = this.whole ? this.items.length : Math.min(this.items.length, from + Math.ceil(this.rows.clientHeight / rowHeight) + 10);
 		const made = [];
 		for (let at = from; at < to; at++) {
 			const i = this.items[at], el = this.row(i, at);

@@ -89,6 +89,8 @@ document.addEventListener('keydown', e => {
 	}
 });
 
+document.body.classList.remove('still');
+for (const b of document.querySelectorAll('.notices .link')) b.addEventListener('click', () => choose(results.findIndex(r => printable(r.address) === b.textContent)));
 for (const i of document.querySelectorAll('.share i')) i.style.flexGrow = i.dataset.n;
 refresh();
 // What went wrong is what one comes for.

@@ -11,7 +11,7 @@ class Timeline {
 		const share = report.duration_ms ? ' of ' + took(report.duration_ms) : '';
 		el.append(
 			h('div', {class: 'legend'},
-				h('span', {}, 'Critical path: ', h('b', {}, took(data.path_ms)), share + ', ' + data.critical.length + (data.critical.length === 1 ? ' resource' : ' resources')),
+				h('span', {}, 'Critical path: ', h('b', {}, took(data.path_ms)), share + ', ' + plural(data.critical.length, 'resource')),
 				h('span', {}, h('i', {class: 'key-critical'}), 'critical'), h('span', {}, h('i', {class: 'key-slack'}), 'slack'),
 				h('label', {}, this.only, ' critical path only'),
 				h('span', {class: 'zoom'}, 'zoom', button('Zoom out', '−', 0.5), button('Zoom in', '+', 2))),
