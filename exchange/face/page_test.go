@@ -76,8 +76,12 @@ func TestThePageInABrowser(t *testing.T) {
 		t.Errorf("the tab key goes to %v", got)
 	}
 	b.Screenshot("exchange-light")
+	faint := b.Faint()
 	b.Dark(true)
 	b.Screenshot("exchange-dark")
+	if more := b.Faint(); faint != "" || more != "" {
+		t.Errorf("hard to read:\n%s\n%s", faint, more)
+	}
 	if light, dark := "rgb(247, 248, 250)", b.Eval(`getComputedStyle(document.body).backgroundColor`); dark == light {
 		t.Error("dark is as light")
 	}

@@ -11,10 +11,12 @@ import (
 	"html/template"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/nodeapply/apply/fleet/joint"
 	"github.com/nodeapply/apply/report"
+	"github.com/nodeapply/apply/report/text"
 )
 
 //go:embed page.tmpl page.css page.js
@@ -37,12 +39,12 @@ func Write(w io.Writer, r *joint.Report) error {
 	if err != nil {
 		return err
 	}
-	t, err := template.ParseFS(files, "page.tmpl")
+	t, err := template.New("page.tmpl").Funcs(template.FuncMap{"printable": report.Printable, "details": details}).ParseFS(files, "page.tmpl")
 	if err != nil {
 		return err
 	}
 	d := data{R: r, Style: template.CSS(style), Script: template.JS(script), Rows: rows(r)}
-	d.Policy = fmt.Sprintf("default-src 'none'; script-src '%s'; style-src '%s'; base-uri 'none'; form-action 'none'", hash(script), hash(style))
+	d.Policy = fmt.Sprintf("default-src 'none'; script-src '%s'; style-src '%s'; img-src data:; base-uri 'none'; form-action 'none'", hash(script), hash(style))
 	d.chart()
 	return t.Execute(w, d)
 }
@@ -70,7 +72,7 @@ type row struct {
 	Took    string
 	Y       int     // the top of its row
 	X, W    float64 // its bar
-	Results []report.Result
+	Results []*report.Result
 }
 
 // wait is a wait on the chart, and the arrow to it from the node whose fact ended it.
@@ -98,16 +100,25 @@ func rows(r *joint.Report) []*row {
 	return out
 }
 
-// told are the results that are worth reading: what changed, failed or was skipped.
-func told(n *joint.Node) []report.Result {
-	var out []report.Result
+// told are the results that are worth reading: what failed first, then what changed or was skipped.
+func told(n *joint.Node) []*report.Result {
+	var failed, rest []*report.Result
 	for _, line := range n.Results {
 		var r report.Result
-		if json.Unmarshal(line, &r) == nil && r.Outcome != report.Unchanged {
-			out = append(out, r)
+		switch {
+		case json.Unmarshal(line, &r) != nil || r.Outcome == report.Unchanged:
+		case r.Outcome == report.Failed:
+			failed = append(failed, &r)
+		default:
+			rest = append(rest, &r)
 		}
 	}
-	return out
+	return append(failed, rest...)
+}
+
+// details are the lines below a result's first, moved to the margin.
+func details(r *report.Result) string {
+	return strings.TrimPrefix(strings.ReplaceAll("\n"+text.Details(r), "\n    ", "\n"), "\n")
 }
 
 func took(ms float64) string {
@@ -123,14 +134,34 @@ func (d data) Left() int   { return nameWidth }
 func (d data) Started() string { return d.R.Started.UTC().Format("2006-01-02 15:04:05 UTC") }
 func (d data) Took() string    { return took(d.R.DurationMS) }
 
+// Table is the nodes as they are read: first those on which something went wrong.
+func (d data) Table() []*row {
+	return append(d.wrong(), slices.DeleteFunc(slices.Clone(d.Rows), func(r *row) bool { return r.Node.Outcome != "ok" })...)
+}
+
 // OK is how many nodes went well.
-func (d data) OK() (n int) {
-	for _, r := range d.Rows {
-		if r.Node.Outcome == "ok" {
-			n++
+func (d data) OK() int { return len(d.Rows) - len(d.wrong()) }
+
+func (d data) wrong() []*row {
+	return slices.DeleteFunc(slices.Clone(d.Rows), func(r *row) bool { return r.Node.Outcome == "ok" })
+}
+
+type outcome struct {
+	Outcome string
+	Count   int
+}
+
+// Others is how many of the other nodes ended how.
+func (d data) Others() (out []outcome) {
+	for _, r := range d.wrong() {
+		i := slices.IndexFunc(out, func(o outcome) bool { return o.Outcome == r.Node.Outcome })
+		if i < 0 {
+			i = len(out)
+			out = append(out, outcome{Outcome: r.Node.Outcome})
 		}
+		out[i].Count++
 	}
-	return n
+	return out
 }
 
 // chart places bars, waits and ticks.

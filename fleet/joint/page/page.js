@@ -1,7 +1,7 @@
 'use strict';
 const search = document.getElementById('search');
 const count = document.getElementById('shown');
-const rows = Array.from(document.querySelectorAll('tbody.nodes > tr'));
+const rows = Array.from(document.querySelectorAll('table.nodes > tbody'));
 function filter() {
   const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
   let shown = 0;
