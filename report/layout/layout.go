@@ -25,8 +25,8 @@ const (
 	// Columns of fewer rows are never broken, and drawings of fewer columns never folded.
 	fewRows    = 24
 	fewColumns = 16
-	// Columns of one layer need no room for edges between them.
-	withinLayer = 0.8
+	// WithinLayer is how far apart, in cells, the columns of one layer are: they need no room for edges between them. What is drawn in a cell has to be narrower.
+	WithinLayer = 0.8
 )
 
 // Layered places n vertices. Edges that name no vertex are left out, and so is what closes a cycle. cell is the width of a cell
@@ -61,9 +61,9 @@ func (d *drawing) place() {
 		columns := (len(layer) + d.rows - 1) / d.rows
 		rows := (len(layer) + columns - 1) / columns
 		for i, v := range layer {
-			d.at[v] = Point{x + withinLayer*float64(i/rows), float64(i%rows) - float64(rows-1)/2}
+			d.at[v] = Point{x + WithinLayer*float64(i/rows), float64(i%rows) - float64(rows-1)/2}
 		}
-		x += 1 + withinLayer*float64(columns-1)
+		x += 1 + WithinLayer*float64(columns-1)
 	}
 	d.width = x
 	for range 4 {
@@ -183,15 +183,15 @@ func (d *drawing) placeAlone(cell float64) {
 	if len(d.alone) == 0 {
 		return
 	}
-	columns := max(int((d.width-1)/withinLayer)+1, int(math.Ceil(math.Sqrt(float64(len(d.alone))*screen/(withinLayer*cell)))))
+	columns := max(int((d.width-1)/WithinLayer)+1, int(math.Ceil(math.Sqrt(float64(len(d.alone))*screen/(WithinLayer*cell)))))
 	columns = min(columns, len(d.alone))
 	top := d.height
 	if top > 0 {
 		top++
 	}
 	for i, v := range d.alone {
-		d.at[v] = Point{withinLayer * float64(i%columns), top + float64(i/columns)}
+		d.at[v] = Point{WithinLayer * float64(i%columns), top + float64(i/columns)}
 	}
-	d.width = max(d.width, withinLayer*float64(columns-1)+1)
+	d.width = max(d.width, WithinLayer*float64(columns-1)+1)
 	d.height = top + float64((len(d.alone)-1)/columns) + 1
 }

@@ -17,6 +17,7 @@ const (
 	svgBox     = 28.0 // how high a box is
 	svgRow     = 42.0
 	svgBetween = 56.0 // room between columns, for the edges
+	svgBeside  = 9.0  // room between columns without edges
 	svgMargin  = 16.0
 	svgLabel   = 44 // columns of text; more are shortened
 )
@@ -28,16 +29,17 @@ func (p Picture) SVG(out io.Writer) error {
 		longest = max(longest, min(screen.Columns(report.Printable(n.Address)), svgLabel))
 	}
 	box := float64(longest)*svgLetter + 18
+	pitch := max(box+svgBetween, (box+svgBeside)/layout.WithinLayer)
 	edges := make([]layout.Edge, len(p.edges))
 	for i, e := range p.edges {
 		edges[i] = layout.Edge{From: e.From, To: e.To}
 	}
-	l := layout.Layered(len(p.nodes), edges, (box+svgBetween)/svgRow)
-	x := func(v int) float64 { return svgMargin + l.At[v].X*(box+svgBetween) }
+	l := layout.Layered(len(p.nodes), edges, pitch/svgRow)
+	x := func(v int) float64 { return svgMargin + l.At[v].X*pitch }
 	y := func(v int) float64 { return svgMargin + l.At[v].Y*svgRow }
 
 	w := bufio.NewWriter(out)
-	width, height := max(l.Width-1, 0)*(box+svgBetween)+box+2*svgMargin, max(l.Height-1, 0)*svgRow+svgBox+2*svgMargin
+	width, height := max(l.Width-1, 0)*pitch+box+2*svgMargin, max(l.Height-1, 0)*svgRow+svgBox+2*svgMargin
 	fmt.Fprintf(w, `<svg xmlns="http://www.w3.org/2000/svg" width="%.0f" height="%.0f" viewBox="0 0 %.0f %.0f" role="img" aria-label="order of resources">`+"\n", width, height, width, height)
 	fmt.Fprint(w, svgStyle)
 	for _, e := range p.edges {
