@@ -65,7 +65,11 @@ func (p *Progress) Lines(now time.Time, most int) []string {
 			out = append(out, "  "+a.line(d, now))
 		}
 	}
-	s := fmt.Sprintf("%d of %d nodes done, %d at work", p.ended, p.Total, len(p.now)-waiting)
+	work := fmt.Sprintf("%d at work", len(p.now)-waiting)
+	if len(p.now)+p.ended == 0 { // all are connected, and brought what they need, before the first begins
+		work = "getting ready"
+	}
+	s := fmt.Sprintf("%d of %d nodes done, %s", p.ended, p.Total, work)
 	if waiting > 0 {
 		s += fmt.Sprintf(", %d waiting", waiting)
 	}

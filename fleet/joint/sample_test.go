@@ -82,7 +82,9 @@ func TestProgress(t *testing.T) {
 	r := &joint.Report{}
 	p := joint.Progress{Total: 4}
 	start := time.Unix(0, 0)
-	p.Lines(start, 8)
+	if got := strings.Join(p.Lines(start, 8), "\n"); got != "0 of 4 nodes done, getting ready, 0s" {
+		t.Errorf("before the first begins: %s", got)
+	}
 	for i, name := range []string{"n1", "n2", "n3"} {
 		p.Begun(r.Node(name), start.Add(time.Duration(i)*time.Second))
 	}
