@@ -125,6 +125,21 @@ func TestTerminal(t *testing.T) {
 	}
 }
 
+// TestHelpOnATerminal reads help and reference where their lines are longer than the screen is wide.
+func TestHelpOnATerminal(t *testing.T) {
+	m := newTmux(t, 70, 60)
+	for command, want := range map[string]string{
+		"apply fleet -h":   `(?m)^      --known-hosts FILE           FILE of host keys in place of\n {35}~/\.ssh/known_hosts and\n {35}/etc/ssh/ssh_known_hosts; may\n {35}repeat$`,
+		"apply docs group": `(?m)^- \*\*.gid.\*\* .*\n  \S`,
+	} {
+		m.do("send-keys", "clear; "+command+"; echo that was $(echo "+command+")", "Enter")
+		got := m.until(`^that was ` + command + `$`)
+		if !regexp.MustCompile(want).MatchString(got) {
+			t.Errorf("%s: no %s in\n%s", command, want, got)
+		}
+	}
+}
+
 func TestNarrowTerminal(t *testing.T) {
 	m := newTmux(t, 20, 10)
 	m.write("main.hcl", fmt.Sprintf(slowManifest, m.dir))

@@ -2,7 +2,6 @@ package author
 
 import (
 	"fmt"
-	"io"
 	"maps"
 	"path"
 	"slices"
@@ -121,8 +120,7 @@ func printReference(a *cli.App, asked string) error {
 	if a.JSON {
 		return a.PrintJSON(newReference(strings.TrimSuffix(asked, "()"), text))
 	}
-	_, err = io.WriteString(a.Stdout, text)
-	return err
+	return a.PrintText(text)
 }
 
 // printIndex lists the pages: as JSON, a line for each, without its text.
@@ -132,8 +130,7 @@ func printIndex(a *cli.App) error {
 		if err != nil {
 			return err
 		}
-		_, err = io.WriteString(a.Stdout, text)
-		return err
+		return a.PrintText(text)
 	}
 	for _, name := range pages() {
 		text, err := page(name)

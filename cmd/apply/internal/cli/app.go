@@ -84,6 +84,7 @@ func Main(root func(*App) *cobra.Command, args []string, stdin io.Reader, stdout
 	cmd.SetFlagErrorFunc(flagError)
 	a.addFlags(cmd)
 	sayUsage(cmd)
+	a.help(cmd)
 	cmd.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return a.prepare(cmd) }
 	err := cmd.ExecuteContext(context.Background())
 	err = Unread(err)

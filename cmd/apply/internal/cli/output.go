@@ -8,13 +8,16 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"strings"
 	"syscall"
 
+	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
 	"github.com/nodeapply/apply/manifest/diag"
 	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/report/jsonl"
+	"github.com/nodeapply/apply/report/screen"
 	"github.com/nodeapply/apply/report/text"
 )
 
@@ -42,6 +45,27 @@ func width(w io.Writer) int {
 	}
 	columns, _ := Screen(w)
 	return columns
+}
+
+// PrintText prints a text that people read. On a terminal its long lines are broken between words.
+func (a *App) PrintText(text string) error {
+	if columns := width(a.Stdout); columns > 0 {
+		text = screen.Wrap(text, columns)
+	}
+	_, err := io.WriteString(a.Stdout, text)
+	return err
+}
+
+// help prints the help of commands as that of cmd is made, for the terminal.
+func (a *App) help(cmd *cobra.Command) {
+	print := cmd.HelpFunc()
+	cmd.SetHelpFunc(func(cmd *cobra.Command, args []string) {
+		var text strings.Builder
+		cmd.SetOut(&text)
+		print(cmd, args)
+		cmd.SetOut(a.Stdout)
+		_ = a.PrintText(text.String()) // as cobra does
+	})
 }
 
 // Screen is how many columns and rows the terminal w has, 80 and 24 where it is none or does not say.

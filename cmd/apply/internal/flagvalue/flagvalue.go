@@ -29,16 +29,23 @@ func (d *Duration) Set(text string) error {
 	return nil
 }
 
-// String writes the value, no time as 0.
+// String writes the value as people do: no time as 0, ten minutes as 10m.
 func (d *Duration) String() string {
 	if *d == 0 {
 		return "0"
 	}
-	return time.Duration(*d).String()
+	s := time.Duration(*d).String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
 }
 
 // Type is how help texts call it.
-func (d *Duration) Type() string { return "duration" }
+func (d *Duration) Type() string { return "DURATION" }
 
 // Count is the value of a flag that is a number of things, at least one.
 type Count int

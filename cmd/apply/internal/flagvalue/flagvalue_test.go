@@ -28,6 +28,17 @@ func TestDuration(t *testing.T) {
 	}
 }
 
+func TestDurationIsWrittenShort(t *testing.T) {
+	for text, want := range map[string]string{"0": "0", "90": "1m30s", "600s": "10m", "2h": "2h", "90m": "1h30m", "20s": "20s", "1h0m10s": "1h0m10s"} {
+		t.Run(text, func(t *testing.T) {
+			var d Duration
+			if err := d.Set(text); err != nil || d.String() != want {
+				t.Errorf("want %s, got %s, %v", want, &d, err)
+			}
+		})
+	}
+}
+
 func TestCount(t *testing.T) {
 	for text, want := range map[string]Count{"1": 1, "64": 64, "0": 0, "-3": 0, "many": 0, "": 0} {
 		t.Run(text, func(t *testing.T) {
