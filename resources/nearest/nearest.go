@@ -15,11 +15,12 @@ func Of(word string, candidates []string) string {
 	return best
 }
 
-// distance is the Levenshtein distance of a and b, or limit where it is not below it.
+// distance is how many letters of a and b differ, are in one of them only, or have changed places with the next one; or limit where it is not below it.
 func distance(a, b string, limit int) int {
 	if d := len(a) - len(b); d >= limit || -d >= limit {
 		return limit
 	}
+	before := make([]int, len(b)+1)
 	prev := make([]int, len(b)+1)
 	cur := make([]int, len(b)+1)
 	for j := range prev {
@@ -33,8 +34,11 @@ func distance(a, b string, limit int) int {
 				cost = 0
 			}
 			cur[j+1] = min(prev[j]+cost, prev[j+1]+1, cur[j]+1)
+			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
+				cur[j+1] = min(cur[j+1], before[j-1]+1)
+			}
 		}
-		prev, cur = cur, prev
+		before, prev, cur = prev, cur, before
 	}
 	return min(prev[len(b)], limit)
 }
