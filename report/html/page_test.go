@@ -261,8 +261,9 @@ func TestPageWithoutScripts(t *testing.T) {
 }
 
 func TestPageOfNothing(t *testing.T) {
-	b := open(t, &report.Report{Mode: report.Plan, Manifest: "empty.hcl"}, 1280, 800)
+	b := open(t, &report.Report{Mode: report.Plan, Manifest: "empty.hcl", Interrupted: 2}, 1280, 800)
 	defer clean(t, b)
+	want(t, b, "document.querySelector('.notices').innerText", "interrupted nothing new was started: run it again to finish what is left")
 	want(t, b, "document.querySelector('#view-list .nothing').textContent", "Nothing is declared.")
 	b.Press("2", "ArrowRight", "3", "End", "Escape", "1")
 }
