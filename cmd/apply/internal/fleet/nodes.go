@@ -107,7 +107,7 @@ func printNodes(s *selection.Nodes, results []*fleet.Result, seen map[string]see
 		}
 		state := "reachable"
 		if r.Outcome != fleet.OK {
-			state, last = selection.Why(r), "-"
+			state, last, _ = strings.Cut(selection.Why(r), ": ") // why comes last, where it makes no column wide
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", r.Node, state, report.Printable(version), report.Printable(last))
 	}
