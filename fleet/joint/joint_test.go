@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -96,4 +99,21 @@ func FuzzReader(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestKeysAreDocumented: each key of the report is in docs/json.md.
+func TestKeysAreDocumented(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "json.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, _ := strings.Cut(string(page), "The report of a fleet")
+	text, _, _ = strings.Cut(text, "\n\n")
+	for _, object := range []reflect.Type{reflect.TypeFor[joint.Report](), reflect.TypeFor[joint.Node](), reflect.TypeFor[joint.Wait](), reflect.TypeFor[joint.For]()} {
+		for _, f := range reflect.VisibleFields(object) {
+			if key, _, _ := strings.Cut(f.Tag.Get("json"), ","); key != "" && !strings.Contains(text, "`"+key+"`") {
+				t.Errorf("the report has a key %s: docs/json.md says nothing of it", key)
+			}
+		}
+	}
 }
