@@ -42,8 +42,11 @@ func (r *Reason) text(b *strings.Builder, indent string) {
 	if r.Reason != "" {
 		fmt.Fprintf(b, "%s%s\n", indent, report.Printable(r.Reason))
 	}
-	if r.Error != nil {
-		fmt.Fprintf(b, "%s%s: %s\n", indent, report.Printable(r.Error.Pos), report.Printable(r.Error.Summary))
+	if e := r.Error; e != nil {
+		summary, more, _ := strings.Cut(e.Summary, "\n") // several mistakes, one a line
+		fmt.Fprintf(b, "%s%s: %s\n", indent, report.Printable(e.Pos), report.Printable(summary))
+		block(b, indent, more)
+		block(b, indent, e.Detail)
 	}
 	for _, c := range r.Changes {
 		c.text(b, indent)
@@ -72,12 +75,17 @@ func (c *Cause) text(b *strings.Builder, indent string) {
 		fmt.Fprintf(b, "%s%s%s: %s -> %s\n", indent, c.Attribute, inBrackets(c.Pos), report.Shown(c.Before), report.Shown(c.After))
 	} else {
 		fmt.Fprintf(b, "%s%s%s:\n", indent, c.Attribute, inBrackets(c.Pos))
-		for line := range strings.Lines(c.Diff) {
-			fmt.Fprintf(b, "%s    %s\n", indent, report.Printable(strings.TrimSuffix(line, "\n")))
-		}
+		block(b, indent, c.Diff)
 	}
 	for _, p := range c.Origins {
 		fmt.Fprintf(b, "%s    from %s%s\n", indent, report.Printable(p.Reference), inBrackets(p.Pos))
+	}
+}
+
+// block writes the lines of a text one level in.
+func block(b *strings.Builder, indent, text string) {
+	for line := range strings.Lines(text) {
+		fmt.Fprintf(b, "%s    %s\n", indent, report.Printable(strings.TrimSuffix(line, "\n")))
 	}
 }
 
