@@ -1,12 +1,18 @@
 package engine
 
 import (
+	"context"
+	"fmt"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/catalog/selection"
+	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/host/waiting"
 	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/resources"
 )
@@ -44,6 +50,39 @@ func TestReporter(t *testing.T) {
 			t.Error(d)
 		}
 	}
+}
+
+// lender lends its slot for a second of its change.
+type lender struct{ thing }
+
+func (l *lender) Apply(ctx context.Context, h host.Host, d resources.Diff) error {
+	waiting.For(ctx, func() { time.Sleep(time.Second) })
+	return l.thing.Apply(ctx, h, d)
+}
+
+// TestDurationIsOfTheResource: what others take while a resource could go on is neither in its time nor in its deadline.
+func TestDurationIsOfTheResource(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{on: func(what string) {
+			if what == "apply b" {
+				time.Sleep(time.Minute)
+			}
+		}}
+		c := parse(t, w, "a:timeout=10s b", "")
+		c.Entries()[0].Resource = &lender{*c.Entries()[0].Resource.(*thing)}
+		r, err := Converge(t.Context(), node{}, c, Options{Parallel: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, res := range r.Results {
+			got = append(got, fmt.Sprintf("%s %s from %v for %v ms", res.Title, res.Outcome, res.StartMS, res.DurationMS))
+		}
+		want := []string{"a changed from 59000 for 1000 ms", "b changed from 0 for 60000 ms"}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Error(d)
+		}
+	})
 }
 
 // TestEdgesOfInstances: a relation with one instance leads from and to it alone, one with a block that only the run repeats to all that it has become.

@@ -104,7 +104,7 @@ func (w *walk) Visit(ctx context.Context, v int, slot graph.Slot) {
 
 // visit visits an entry at v, and writes its fate there.
 func (w *walk) visit(ctx context.Context, v int, e *catalog.Entry, st *fate.Fate, slot graph.Slot) {
-	start, why := time.Now(), w.stop.Why()
+	start, starved, why := time.Now(), slot.Starved(), w.stop.Why()
 	switch {
 	case st.Cause != 0 && (st.Root != "" || why == nil):
 		w.skip(ctx, st, e)
@@ -123,7 +123,7 @@ func (w *walk) visit(ctx context.Context, v int, e *catalog.Entry, st *fate.Fate
 		st.Results = []*report.Result{vis.Result}
 		st.Changed, st.Wide, st.Stuck = vis.Changed, certainty.Wide(vis.Diff), vis.Stuck
 	}
-	w.close(v, st, start)
+	w.close(v, st, start.Add(slot.Starved()-starved))
 }
 
 // settle does what is to be done with an entry at v. What it becomes known by is late where the entry was deferred.
@@ -195,7 +195,7 @@ func (w *walk) kept(v int) *fate.Fate {
 	return before
 }
 
-// close fills in what all results of a vertex have in common.
+// close fills in what all results of a vertex have in common. What it took is counted back from now: for how long it had no slot is no part of that.
 func (w *walk) close(v int, st *fate.Fate, start time.Time) {
 	for _, res := range st.Results {
 		if res.StartMS == 0 {

@@ -3,6 +3,7 @@ package graph
 import (
 	"context"
 	"runtime"
+	"time"
 )
 
 // Visitor is told of the vertices of a walk.
@@ -21,7 +22,10 @@ type Visitor interface {
 
 // Slot is the right of a visit to keep one of the walk's workers busy. A visit that waits for somebody else lends it. The zero Slot is that of a
 // visit beside which there is no other.
-type Slot struct{ events chan<- event }
+type Slot struct {
+	events  chan<- event
+	starved *time.Duration
+}
 
 // Alone says that there is no other visit beside this one: it would wait for others in vain.
 func (s Slot) Alone() bool { return s.events == nil }
@@ -38,9 +42,19 @@ func (s Slot) Resume() {
 	if s.events == nil {
 		return
 	}
+	began := time.Now()
 	resume := make(chan struct{})
 	s.events <- event{kind: back, resume: resume}
 	<-resume
+	*s.starved += time.Since(began)
+}
+
+// Starved is for how long the goroutine that visits has waited to have its slots back, in this visit and in those before it: what others took, not the visit.
+func (s Slot) Starved() time.Duration {
+	if s.starved == nil {
+		return 0
+	}
+	return *s.starved
 }
 
 // Wait calls wait without holding the slot and returns when it has one again.
@@ -186,8 +200,9 @@ func (w *walk) start(ctx context.Context, vis Visitor) {
 
 // visits visits v, and then what comes next, until the walk is over.
 func (w *walk) visits(ctx context.Context, vis Visitor, v int) {
+	slot := Slot{events: w.events, starved: new(time.Duration)}
 	for ok := true; ok; v, ok = <-w.next {
-		vis.Visit(ctx, v, Slot{events: w.events})
+		vis.Visit(ctx, v, slot)
 		w.events <- event{kind: ended, v: v}
 	}
 }

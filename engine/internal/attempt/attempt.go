@@ -24,14 +24,14 @@ func (e *TimeoutError) Error() string { return fmt.Sprintf("timed out after %v",
 // Timeout marks the error as one of time, as in package net.
 func (e *TimeoutError) Timeout() bool { return true }
 
-// Do calls fn with a context that ends after the given time, and that lends the slot for fn's waits. An fn that does not come back in time, with some
-// grace, is left behind: stuck. A panic in it is an error.
+// Do calls fn with a context that ends after the given time, and that lends the slot for fn's waits. For how long fn then waits to have a slot again does not
+// count. An fn that does not come back in time, with some grace, is left behind: stuck. A panic in it is an error.
 func Do[T any](ctx context.Context, h Hands, slot graph.Slot, after time.Duration, fn func(context.Context) (T, error)) (value T, stuck bool, err error) {
 	start := time.Now()
-	ctx, cancel := context.WithTimeoutCause(ctx, after, &TimeoutError{after})
-	defer cancel()
-	l := &loan{slot: slot}
-	ctx = waiting.With(ctx, l)
+	c := newClock(ctx, after)
+	defer c.stop()
+	l := &loan{slot: slot, clock: c}
+	ctx = waiting.With(c, l)
 	done := make(chan ended[T], 1) // an fn that was left behind must not write to what its caller reads
 	h.do(func() {
 		var e ended[T]

@@ -9,8 +9,10 @@ import (
 // loan lends a visit's slot for the waits of one attempt, until the attempt is abandoned. Several goroutines of an attempt may wait at once. None is kept
 // from its wait by one that is to get the slot back: what it does in its wait, such as to sync for others too, may be what who has the slot waits for.
 type loan struct {
+	slot  graph.Slot
+	clock *clock
+
 	mu   sync.Mutex
-	slot graph.Slot
 	out  int           // waits under way
 	lent bool          // until the slot is back
 	back chan struct{} // closed when it is back; nil unless somebody gets it back
@@ -50,7 +52,7 @@ func (l *loan) resume() {
 	back = make(chan struct{})
 	l.back = back
 	l.mu.Unlock()
-	l.slot.Resume()
+	l.clock.still(l.slot.Resume)
 	l.mu.Lock()
 	l.lent, l.back = false, nil
 	l.mu.Unlock()
