@@ -41,15 +41,15 @@ func (e *CommandError) Attribute() string { return e.Attr }
 
 type logKey struct{}
 
-// WithLog returns a context in which [Log] gives l: who runs a resource hands it a logger that knows the resource's address.
-func WithLog(ctx context.Context, l *slog.Logger) context.Context {
-	return context.WithValue(ctx, logKey{}, l)
+// WithLog returns a context in which [Log] gives what log makes: a logger that knows the resource's address. Few resources ever ask for one.
+func WithLog(ctx context.Context, log func() *slog.Logger) context.Context {
+	return context.WithValue(ctx, logKey{}, log)
 }
 
 // Log returns the logger for what a resource has to tell while it is being worked on, such as the output of a command.
 func Log(ctx context.Context) *slog.Logger {
-	if l, ok := ctx.Value(logKey{}).(*slog.Logger); ok {
-		return l
+	if log, ok := ctx.Value(logKey{}).(func() *slog.Logger); ok {
+		return log()
 	}
 	return slog.Default()
 }

@@ -267,7 +267,7 @@ func TestFlood(t *testing.T) {
 			runtime.GC()
 			runtime.ReadMemStats(&before)
 			e := made(command)
-			ctx := resources.WithLog(t.Context(), slog.New(slog.DiscardHandler))
+			ctx := resources.WithLog(t.Context(), func() *slog.Logger { return slog.New(slog.DiscardHandler) })
 			if err := apply(ctx, t, h, e); err != nil {
 				t.Fatal(err)
 			}
@@ -334,7 +334,7 @@ func TestLogOutput(t *testing.T) {
 				return a
 			}}))
 			h := hosttest.New(t, "", hosttest.RealCommands)
-			if err := apply(resources.WithLog(t.Context(), log), t, h, made(command, func(e *exec.Exec) { e.LogOutput = test.output })); err != nil {
+			if err := apply(resources.WithLog(t.Context(), func() *slog.Logger { return log }), t, h, made(command, func(e *exec.Exec) { e.LogOutput = test.output })); err != nil {
 				t.Fatal(err)
 			}
 			got := strings.Split(strings.TrimSpace(b.String()), "\n")

@@ -27,7 +27,7 @@ func attempted[T any](ctx context.Context, t *Visit, fn func(context.Context) (T
 }
 
 func attemptedWithin[T any](ctx context.Context, t *Visit, after time.Duration, fn func(context.Context) (T, error)) (T, error) {
-	ctx = t.telling(resources.WithLog(ctx, t.log()))
+	ctx = t.telling(resources.WithLog(ctx, t.log))
 	value, stuck, err := attempt.Do(ctx, t.Hands, t.Slot, after, fn)
 	t.Stuck = t.Stuck || stuck
 	return value, err
@@ -46,25 +46,5 @@ func (t *Visit) telling(ctx context.Context) context.Context {
 	return resources.WithTell(ctx, func(what string) { t.running(t.Redact.Text(what)) })
 }
 
-// log is a logger that names the resource. It costs next to nothing until something is logged, which is seldom.
-func (t *Visit) log() *slog.Logger {
-	return slog.New(naming{t.Log.Handler(), t.Entry.Addr})
-}
-
-// naming is a slog.Handler that adds the resource.
-type naming struct {
-	to       slog.Handler
-	resource resources.Address
-}
-
-func (n naming) Enabled(ctx context.Context, l slog.Level) bool { return n.to.Enabled(ctx, l) }
-func (n naming) WithAttrs(attrs []slog.Attr) slog.Handler       { return n.handler().WithAttrs(attrs) }
-func (n naming) WithGroup(name string) slog.Handler             { return n.handler().WithGroup(name) }
-
-func (n naming) Handle(ctx context.Context, r slog.Record) error {
-	return n.handler().Handle(ctx, r)
-}
-
-func (n naming) handler() slog.Handler {
-	return n.to.WithAttrs([]slog.Attr{slog.Any("resource", n.resource)})
-}
+// log is a logger that names the resource.
+func (t *Visit) log() *slog.Logger { return t.Log.With("resource", t.Entry.Addr) }
