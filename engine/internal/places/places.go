@@ -4,12 +4,14 @@ package places
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
 	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/engine/internal/lock"
 	"github.com/nodeapply/apply/graph"
+	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
 )
 
@@ -162,8 +164,16 @@ type inside struct {
 	place resources.Place
 }
 
-// Env is what commands learn of the places: APPLY_FENCE_LIMIT is the number of each, APPLY_FENCE that of the last.
-func (in Inside) Env() []string {
+// Host is h, whose commands that may change the node learn of the places.
+func (in Inside) Host(h host.Host) host.Host {
+	if len(in) == 0 {
+		return h
+	}
+	return &fenced{Host: h, env: in.env()}
+}
+
+// env is what commands learn of the places: APPLY_FENCE_LIMIT is the number of each, APPLY_FENCE that of the last.
+func (in Inside) env() []string {
 	var env []string
 	for _, i := range in {
 		env = append(env, fmt.Sprintf("APPLY_FENCE_%s=%d", strings.ToUpper(i.limit), i.place.Number()))
@@ -188,3 +198,17 @@ func (in Inside) Context(ctx context.Context) (_ context.Context, done func()) {
 		cancel(nil)
 	}
 }
+
+// fenced is a host whose commands have env in their environment.
+type fenced struct {
+	host.Host
+	env []string
+}
+
+func (f *fenced) Run(ctx context.Context, c host.Cmd) (host.Output, error) {
+	c.Env = slices.Concat(c.Env, f.env)
+	return f.Host.Run(ctx, c)
+}
+
+// Hold implements [host.Holder].
+func (f *fenced) Hold(name string) (host.Folder, error) { return host.Hold(f.Host, name), nil }

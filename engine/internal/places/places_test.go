@@ -228,10 +228,10 @@ func TestTroubles(t *testing.T) {
 func TestInside(t *testing.T) {
 	a, b := newPlace(t, 7), newPlace(t, 3)
 	in := Inside{{"alpha", a}, {"beta", b}}
-	if diff := cmp.Diff([]string{"APPLY_FENCE_ALPHA=7", "APPLY_FENCE_BETA=3", "APPLY_FENCE=3"}, in.Env()); diff != "" {
+	if diff := cmp.Diff([]string{"APPLY_FENCE_ALPHA=7", "APPLY_FENCE_BETA=3", "APPLY_FENCE=3"}, in.env()); diff != "" {
 		t.Error(diff)
 	}
-	if got := (Inside{}).Env(); len(got) > 0 {
+	if got := (Inside{}).env(); len(got) > 0 {
 		t.Errorf("inside of nothing: got %q", got)
 	}
 	ctx, done := in.Context(t.Context())

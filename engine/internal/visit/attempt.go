@@ -10,18 +10,13 @@ import (
 	"github.com/nodeapply/apply/resources"
 )
 
-// attempt calls fn with the resource's deadline, in a goroutine that is left behind if it does not come back in time. A panic in a resource fails that resource.
-func (t *Visit) attempt(ctx context.Context, fn func(context.Context) error) error {
-	return t.within(ctx, t.timeout(t.Entry), fn)
-}
-
-// within is [Visit.attempt] with another deadline.
+// within calls fn with a deadline, in a goroutine that is left behind if it does not come back in time. A panic in a resource fails that resource.
 func (t *Visit) within(ctx context.Context, after time.Duration, fn func(context.Context) error) error {
 	_, err := attemptedWithin(ctx, t, after, func(ctx context.Context) (struct{}, error) { return struct{}{}, fn(ctx) })
 	return err
 }
 
-// attempted is [Visit.attempt] for an fn with a value.
+// attempted is [Visit.within], with the resource's deadline, for an fn with a value.
 func attempted[T any](ctx context.Context, t *Visit, fn func(context.Context) (T, error)) (T, error) {
 	return attemptedWithin(ctx, t, t.timeout(t.Entry), fn)
 }

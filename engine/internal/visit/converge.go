@@ -160,11 +160,7 @@ func (t *Visit) begin(ctx context.Context, diff resources.Diff) error {
 
 // changing is the host through which the resource is changed: each change is recorded, and commands are told of the limits that they are in.
 func (t *Visit) changing(may *stop.Stopper) host.Host {
-	h := t.record().Host(t.Host, may)
-	if env := t.inside.Env(); len(env) > 0 {
-		h = host.WithEnv(h, env...)
-	}
-	return h
+	return t.inside.Host(t.record().Host(t.Host, may))
 }
 
 // interruptible calls apply, whose context an interrupt ends if all that it does is to wait: it then counts as not begun.

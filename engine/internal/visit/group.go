@@ -39,7 +39,7 @@ func (w *Walk) Over(v int, e *catalog.Entry) {
 
 // grouped makes the visit's change in one transaction with the others of its type that are ready.
 func (t *Visit) grouped(ctx context.Context, g resources.Grouper, diff resources.Diff) error {
-	if err := t.attempt(ctx, func(ctx context.Context) error { return t.begin(ctx, diff) }); err != nil {
+	if err := t.within(ctx, t.timeout(t.Entry), func(ctx context.Context) error { return t.begin(ctx, diff) }); err != nil {
 		return err
 	}
 	mine := part{resources.Member{Resource: t.Entry.Resource, Diff: diff}, t.timeout(t.Entry)}
