@@ -13,9 +13,6 @@ import (
 	"github.com/nodeapply/apply/resources/mount/internal/options"
 )
 
-// stackLimit bounds how many mounts on one point are taken off one after the other.
-const stackLimit = 100
-
 // Apply writes the entry, then mounts, remounts or unmounts. If the mount fails the table gets its old bytes back.
 func (m *Mount) Apply(ctx context.Context, h host.Host, _ resources.Diff) error {
 	f, err := m.look(ctx, h) // under the lock: another mount may have written the table since the check
@@ -23,7 +20,7 @@ func (m *Mount) Apply(ctx context.Context, h host.Host, _ resources.Diff) error 
 		return err
 	}
 	if m.Ensure == absent || m.Ensure == unmounted {
-		if err := m.unmountAll(ctx, h); err != nil {
+		if err := live.Unmount(ctx, h, m.point()); err != nil {
 			return err
 		}
 	}
@@ -138,7 +135,7 @@ func (m *Mount) again(ctx context.Context, h host.Host, before []host.Mount) err
 		return err
 	}
 	taken := len(before)
-	err = m.unmountAll(ctx, h)
+	err = live.Unmount(ctx, h, m.point())
 	if err == nil {
 		err = m.mount(ctx, h)
 	} else if f, unread := m.look(ctx, h); unread == nil {
@@ -168,18 +165,4 @@ func (m *Mount) mount(ctx context.Context, h host.Host) error {
 		return fmt.Errorf("%s: mount did nothing, and said that all went well: is %s there?", m.point(), f.want.Device)
 	}
 	return err
-}
-
-// unmountAll takes off all that is stacked on the mount point.
-func (m *Mount) unmountAll(ctx context.Context, h host.Host) error {
-	for range stackLimit {
-		f, err := m.look(ctx, h)
-		if err != nil || f.top() == nil {
-			return err
-		}
-		if err := live.Run(ctx, h, "umount", "--", m.point()); err != nil {
-			return err
-		}
-	}
-	return fmt.Errorf("%s: more than %d mounts are stacked there", m.point(), stackLimit)
 }

@@ -2,7 +2,6 @@ package mount
 
 import (
 	"context"
-	"slices"
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources/mount/fstab"
@@ -45,17 +44,6 @@ func (f *facts) same(ctx context.Context, v host.View) bool {
 // asEntry says whether what the entry says is mounted, with its options.
 func (f *facts) asEntry(ctx context.Context, v host.View) bool {
 	return f.top() != nil && f.same(ctx, v) && len(f.lacking()) == 0 && len(f.untried()) == 0
-}
-
-// liveOptions are those of the mount on top and of its file system, each once.
-func (f *facts) liveOptions() []string {
-	all := slices.Clone(f.top().Options)
-	for _, o := range f.top().SuperOptions {
-		if !slices.Contains(all, o) {
-			all = append(all, o)
-		}
-	}
-	return all
 }
 
 // word is the value of ensure that the node has.

@@ -263,7 +263,7 @@ func (m *Mount) compare(ctx context.Context, v host.View, f *facts) []resources.
 		d.Compare("fstype", f.top().FSType+" (live)", f.want.FSType)
 	}
 	if lacks := f.lacking(); len(lacks) > 0 && !d.Has("options") {
-		d.Compare("options", strings.Join(f.liveOptions(), ",")+" (live)", f.want.Options)
+		d.Compare("options", strings.Join(live.Options(*f.top()), ",")+" (live)", f.want.Options)
 	}
 	return d.Changes
 }

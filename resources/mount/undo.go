@@ -68,7 +68,7 @@ func (m *Mount) Restore(ctx context.Context, h host.Host, raw json.RawMessage) e
 			return live.Run(ctx, h, "mount", "-o", strings.Join(was.Remount(), ","), "--", m.point())
 		}
 	}
-	if err := m.unmountAll(ctx, h); err != nil {
+	if err := live.Unmount(ctx, h, m.point()); err != nil {
 		return err
 	}
 	for _, was := range b.Live {

@@ -5,6 +5,7 @@ package live
 import (
 	"context"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -45,6 +46,17 @@ func withoutLinks(v host.View, name string) string {
 		return to
 	}
 	return name
+}
+
+// Options are those of a mount and of its file system, each once.
+func Options(m host.Mount) []string {
+	all := slices.Clone(m.Options)
+	for _, o := range m.SuperOptions {
+		if !slices.Contains(all, o) {
+			all = append(all, o)
+		}
+	}
+	return all
 }
 
 // SameType says whether a live mount is of the type that an entry names: the kernel has other names for some.

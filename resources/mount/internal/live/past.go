@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/nodeapply/apply/host"
-	"github.com/nodeapply/apply/resources/internal/tool"
 	"github.com/nodeapply/apply/resources/mount/internal/options"
 )
 
@@ -115,9 +114,4 @@ func (p Past) own() []string {
 // Is says whether two mounts are the same, but for their options.
 func (p Past) Is(now Past) bool {
 	return now.Source == p.Source && slices.Equal(now.Part, p.Part) && now.FSType == p.FSType && now.Root == p.Root
-}
-
-// Run runs mount(8) or umount(8).
-func Run(ctx context.Context, h host.Host, args ...string) error {
-	return tool.Run(ctx, h, host.Cmd{Args: args})
 }

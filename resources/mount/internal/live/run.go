@@ -1,0 +1,31 @@
+package live
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/resources/internal/tool"
+)
+
+// stackLimit bounds how many mounts on one point are taken off one after the other.
+const stackLimit = 100
+
+// Run runs mount(8) or umount(8).
+func Run(ctx context.Context, h host.Host, args ...string) error {
+	return tool.Run(ctx, h, host.Cmd{Args: args})
+}
+
+// Unmount takes off all that is stacked on a mount point.
+func Unmount(ctx context.Context, h host.Host, point string) error {
+	for range stackLimit {
+		stack, err := At(ctx, h, point)
+		if err != nil || len(stack) == 0 {
+			return err
+		}
+		if err := Run(ctx, h, "umount", "--", point); err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("%s: more than %d mounts are stacked there", point, stackLimit)
+}
