@@ -1,33 +1,11 @@
 package repo
 
-import (
-	"regexp"
-
-	"github.com/nodeapply/apply/resources"
-)
+import "github.com/nodeapply/apply/resources"
 
 // declaredAttr is an attribute that the manifest sets.
 type declaredAttr struct {
 	attr   string
 	values []string
-}
-
-// booleans are the attributes that are booleans with every provider.
-var booleans = map[string]bool{
-	"enabled": true, "gpgcheck": true, "repo_gpgcheck": true, "module_hotfixes": true, "sslverify": true, "skip_if_unavailable": true,
-	"trusted": true, "check_valid_until": true,
-}
-
-// grammars are the attributes whose values have one with every provider that has them: dnf passes over what it cannot read, and apt reads no repository
-// at all beside one of no type.
-var grammars = map[string]struct {
-	form *regexp.Regexp
-	want string
-}{
-	"types":           {regexp.MustCompile(`^deb(-src)?$`), "deb or deb-src"},
-	"priority":        {regexp.MustCompile(`^-?[0-9]+$`), "a whole number or absent"},
-	"cost":            {regexp.MustCompile(`^[0-9]+$`), "a whole number or absent"},
-	"metadata_expire": {regexp.MustCompile(`^(never|-1|[0-9]+(\.[0-9]+)?[smhdwSMHDW]?)$`), "seconds, a number with s, m, h, d or w behind it, never or absent"},
 }
 
 // attrs points to the attributes that become keys, in the order in which a new section has them.

@@ -24,6 +24,12 @@ var rpmKeys = map[string]string{
 	"sslclientcert": "sslclientcert=v", "sslclientkey": "sslclientkey=v", "skip_if_unavailable": "skip_if_unavailable=1",
 }
 
+// booleans are the attributes that are booleans with every provider.
+var booleans = map[string]bool{
+	"enabled": true, "gpgcheck": true, "repo_gpgcheck": true, "module_hotfixes": true, "sslverify": true, "skip_if_unavailable": true,
+	"trusted": true, "check_valid_until": true,
+}
+
 // Every attribute becomes its key with every provider that has it, is left alone in any other words for the same, and goes when it is absent; all
 // else stays byte for byte, and so does the file's mode. Where a provider has no such key, the attribute is a mistake.
 func TestKeys(t *testing.T) {

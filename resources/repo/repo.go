@@ -149,8 +149,8 @@ func (r *Repo) Validate() error {
 	}
 	for _, d := range r.declared() {
 		for _, v := range d.values {
-			if g, ok := grammars[d.attr]; ok && v != absent && !g.form.MatchString(v) {
-				bad.Addf(d.attr, "want %s, not %q", g.want, v)
+			if v != absent {
+				bad.Add(d.attr, repofile.Value(d.attr, v))
 			}
 			if d.attr != "signed_by" && strings.ContainsFunc(v, unicode.IsControl) {
 				bad.Addf(d.attr, "a value cannot have control characters or several lines")
@@ -158,9 +158,6 @@ func (r *Repo) Validate() error {
 		}
 		if len(d.values) > 1 && slices.Contains(d.values, absent) {
 			bad.Addf(d.attr, "absent cannot be one of several values")
-		}
-		if booleans[d.attr] && d.values[0] != absent && !repofile.IsBoolean(d.values[0]) {
-			bad.Addf(d.attr, "want a boolean or absent, not %q", d.values[0])
 		}
 	}
 	if err := bad.Err(); err != nil || r.Provider == "" {

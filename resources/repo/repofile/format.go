@@ -113,9 +113,6 @@ func (f Format) Normal(attr string, values []string) string {
 	return k.normal(f.written(k, values))
 }
 
-// IsBoolean says whether value is one of the forms that files have of a boolean.
-func IsBoolean(value string) bool { return word(value) != "" }
-
 // word is "0" or "1" for the forms of a boolean, "" for anything else.
 func word(s string) string {
 	switch strings.ToLower(s) {
