@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"runtime"
 	"runtime/debug"
 	"slices"
@@ -20,7 +19,7 @@ import (
 	"github.com/nodeapply/apply/cmd/apply/internal/node"
 	"github.com/nodeapply/apply/cmd/apply/internal/prove"
 	"github.com/nodeapply/apply/cmd/apply/internal/revisions"
-	"github.com/nodeapply/apply/resources/nearest"
+	"github.com/nodeapply/apply/cmd/apply/internal/usage"
 )
 
 // commands is the command tree. apply PATH itself converges.
@@ -51,7 +50,7 @@ where something failed too; 129, 130 and 143 after SIGHUP, SIGINT and SIGTERM.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := unknownCommand(cmd, args, r.Git != ""); err != nil {
+			if err := usage.Path(cmd, args, r.Git != ""); err != nil {
 				return err
 			}
 			src, err := r.Source(cmd, args)
@@ -86,7 +85,7 @@ func complete(root *cobra.Command) {
 			c.Args = func(_ *cobra.Command, args []string) error {
 				of, rest, err := root.Find(args)
 				if err == nil && len(rest) > 0 {
-					err = cli.UsageError(of, fmt.Errorf("unknown command %q%s", rest[0], nearCommand(of, rest[0])))
+					err = usage.Group(of, rest)
 				}
 				return err
 			}
@@ -97,41 +96,9 @@ func complete(root *cobra.Command) {
 			}
 		}
 		if c.HasSubCommands() {
-			c.Args, c.RunE = cobra.ArbitraryArgs, group
+			c.Args, c.RunE = cobra.ArbitraryArgs, usage.Group
 		}
 	}
-}
-
-// group is a command that is nothing without one of its own.
-func group(cmd *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return cmd.Help()
-	}
-	return cli.UsageError(cmd, fmt.Errorf("unknown command %q%s", args[0], nearCommand(cmd, args[0])))
-}
-
-// unknownCommand says when a PATH looks like a mistyped command: a word that is no file. What is in a repository is not known as yet.
-func unknownCommand(cmd *cobra.Command, args []string, inGit bool) error {
-	if len(args) == 0 || inGit && len(args) == 1 || strings.ContainsAny(args[0], "/.:") {
-		return nil
-	}
-	near := nearCommand(cmd, args[0])
-	if _, err := os.Lstat(args[0]); err == nil || near == "" && len(args) == 1 {
-		return nil
-	}
-	return cli.UsageError(cmd, fmt.Errorf("%q is neither a manifest nor a command%s", args[0], near))
-}
-
-// nearCommand ends an error with the command that may be meant.
-func nearCommand(cmd *cobra.Command, word string) string {
-	var names []string
-	for _, c := range cmd.Commands() {
-		names = append(names, c.Name())
-	}
-	if near := nearest.Of(word, names); near != "" {
-		return fmt.Sprintf("; did you mean `%s %s`?", cmd.CommandPath(), near)
-	}
-	return ""
 }
 
 func versionCommand(a *cli.App) *cobra.Command {

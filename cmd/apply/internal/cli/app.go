@@ -3,7 +3,6 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,16 +17,15 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 	"golang.org/x/sys/unix"
 
 	"github.com/nodeapply/apply/cmd/apply/internal/interrupt"
 	"github.com/nodeapply/apply/cmd/apply/internal/settings"
+	"github.com/nodeapply/apply/cmd/apply/internal/usage"
 	"github.com/nodeapply/apply/journal"
 	"github.com/nodeapply/apply/manifest/diag"
 	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/report/scrub"
-	"github.com/nodeapply/apply/resources/nearest"
 	"github.com/nodeapply/apply/source"
 )
 
@@ -81,9 +79,9 @@ func Main(root func(*App) *cobra.Command, args []string, stdin io.Reader, stdout
 	cmd.SetIn(stdin)
 	cmd.SetOut(stdout)
 	cmd.SetErr(stderr)
-	cmd.SetFlagErrorFunc(flagError)
+	cmd.SetFlagErrorFunc(usage.Flag)
 	a.addFlags(cmd)
-	sayUsage(cmd)
+	usage.Arguments(cmd)
 	a.help(cmd)
 	cmd.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return a.prepare(cmd) }
 	err := cmd.ExecuteContext(context.Background())
@@ -207,71 +205,4 @@ func (a *App) explain(err error) int {
 		return a.Code | Failed // not 1, which says that nothing was touched
 	}
 	return NotStarted
-}
-
-// sayUsage makes the error about the number of arguments say where the usage stands, for cmd and the commands below it.
-func sayUsage(cmd *cobra.Command) {
-	if check := cmd.Args; check != nil {
-		cmd.Args = func(cmd *cobra.Command, args []string) error {
-			err := check(cmd, args)
-			if err == nil || strings.HasSuffix(err.Error(), "--help") {
-				return err
-			}
-			if strings.Contains(err.Error(), "arg(s)") { // cobra's words for their number
-				got := "nothing"
-				if len(args) > 0 {
-					got = fmt.Sprintf("%q", args)
-				}
-				err = fmt.Errorf("want `%s`, got %s", cmd.UseLine(), got)
-			}
-			return UsageError(cmd, err)
-		}
-	}
-	for _, c := range cmd.Commands() {
-		sayUsage(c)
-	}
-}
-
-// flagError is UsageError for a flag, with the one that may be meant.
-func flagError(cmd *cobra.Command, err error) error {
-	var wrong *pflag.InvalidValueError
-	if errors.As(err, &wrong) {
-		err = fmt.Errorf("--%s %s: %w", wrong.GetFlag().Name, cmp.Or(wrong.GetValue(), `""`), settings.Reason(err))
-	}
-	var unknown *pflag.NotExistError
-	if errors.As(err, &unknown) {
-		if meant := meantFlag(cmd, unknown); meant != "" {
-			err = fmt.Errorf("%w; did you mean `--%s`?", err, meant)
-		}
-	}
-	return UsageError(cmd, err)
-}
-
-// meantFlag is the flag that may be meant by one that there is not: by its words in other programs, by one hyphen in place of two, or the nearest; "" for none.
-func meantFlag(cmd *cobra.Command, unknown *pflag.NotExistError) string {
-	var names []string
-	cmd.Flags().VisitAll(func(f *pflag.Flag) {
-		if !f.Hidden {
-			names = append(names, f.Name)
-		}
-	})
-	if long := unknown.GetSpecifiedName(); len(long) > 1 {
-		other := map[string]string{"check": "noop", "dry-run": "noop", "vars": "var", "extra-vars": "var", "limit": "target"}
-		if slices.Contains(names, other[long]) {
-			return other[long]
-		}
-		return nearest.Of(long, names)
-	}
-	short, _, _ := strings.Cut(unknown.GetSpecifiedShortnames(), "=")
-	for _, name := range names { // of -var the v is a flag of its own
-		if len(short) > 1 && (name == short || name[1:] == short) {
-			return name
-		}
-	}
-	return ""
-}
-
-// UsageError says that the command line is wrong.
-func UsageError(cmd *cobra.Command, err error) error {
-	return fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())
 }

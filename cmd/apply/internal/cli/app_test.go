@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
 
+	"github.com/nodeapply/apply/cmd/apply/internal/usage"
 	"github.com/nodeapply/apply/journal"
 	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/source"
@@ -60,7 +61,7 @@ func TestExitCodes(t *testing.T) {
 			return &fs.PathError{Op: "write", Path: "|1", Err: syscall.EPIPE}
 		}, NotStarted, "apply: write |1: broken pipe\n"},
 		"after a run": {func(a *App, _ *cobra.Command) error { a.Ran, a.Code = true, Changed; return errors.New("no") }, Changed | Failed, "apply: no\n"},
-		"usage":       {func(_ *App, cmd *cobra.Command) error { return UsageError(cmd, errors.New("no")) }, NotStarted, "apply: no; see apply --help\n"},
+		"usage":       {func(_ *App, cmd *cobra.Command) error { return usage.Error(cmd, errors.New("no")) }, NotStarted, "apply: no; see apply --help\n"},
 		"locked":      {func(*App, *cobra.Command) error { return fmt.Errorf("x: %w", &journal.HeldError{PID: 7}) }, Locked, "7"},
 		"untrusted":   {func(*App, *cobra.Command) error { return fmt.Errorf("it is %w", source.ErrUntrusted) }, Untrusted, "it is"},
 		"with a code": {func(*App, *cobra.Command) error { return coded{errors.New("no")} }, 77, "apply: no\n"},

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nodeapply/apply/cmd/apply/internal/outfile"
+	"github.com/nodeapply/apply/cmd/apply/internal/usage"
 	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/report/html"
 	"github.com/nodeapply/apply/report/junit"
@@ -27,7 +28,7 @@ func ending(name string) string { return strings.ToLower(filepath.Ext(name)) }
 func (a *App) prepareReports(cmd *cobra.Command) error {
 	for _, name := range a.reports {
 		if !slices.Contains([]string{".json", ".xml", ".html", ".prom"}, ending(name)) {
-			return UsageError(cmd, fmt.Errorf("--report %s: want a file that ends in .json, .xml (JUnit), .html or .prom", name))
+			return usage.Error(cmd, fmt.Errorf("--report %s: want a file that ends in .json, .xml (JUnit), .html or .prom", name))
 		}
 		if err := outfile.Probe(name); err != nil {
 			return fmt.Errorf("--report %s: %w", name, err)

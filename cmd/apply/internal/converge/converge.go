@@ -17,6 +17,7 @@ import (
 	"github.com/nodeapply/apply/cmd/apply/internal/outfile"
 	"github.com/nodeapply/apply/cmd/apply/internal/prove"
 	"github.com/nodeapply/apply/cmd/apply/internal/prove/rehearsal"
+	"github.com/nodeapply/apply/cmd/apply/internal/usage"
 	"github.com/nodeapply/apply/engine"
 	"github.com/nodeapply/apply/journal/undo"
 	"github.com/nodeapply/apply/report"
@@ -47,7 +48,7 @@ func PlanCommand(a *cli.App) *cobra.Command {
 
 func (r *Runner) plan(cmd *cobra.Command, src source.Source) error {
 	if load.IsPlan(src) {
-		return cli.UsageError(cmd, fmt.Errorf("%s is a saved plan: apply it, or plan its manifest again", src.Path))
+		return usage.Error(cmd, fmt.Errorf("%s is a saved plan: apply it, or plan its manifest again", src.Path))
 	}
 	if r.planOut != "" {
 		r.planOut = strings.TrimSuffix(r.planOut, load.PlanSuffix) + load.PlanSuffix

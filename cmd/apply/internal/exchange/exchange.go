@@ -15,6 +15,7 @@ import (
 
 	"github.com/nodeapply/apply/cmd/apply/internal/cli"
 	"github.com/nodeapply/apply/cmd/apply/internal/load"
+	"github.com/nodeapply/apply/cmd/apply/internal/usage"
 	"github.com/nodeapply/apply/exchange"
 	"github.com/nodeapply/apply/exchange/etcd"
 	"github.com/nodeapply/apply/exchange/operate"
@@ -45,7 +46,7 @@ func Command(a *cli.App) *cobra.Command {
 // oneNode accepts exactly one argument.
 func oneNode(cmd *cobra.Command, args []string) error {
 	if len(args) != 1 {
-		return cli.UsageError(cmd, fmt.Errorf("one NODE is wanted, got %d", len(args)))
+		return usage.Error(cmd, fmt.Errorf("one NODE is wanted, got %d", len(args)))
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/nodeapply/apply/cmd/apply/internal/cli"
 	"github.com/nodeapply/apply/cmd/apply/internal/fleet/selection"
+	"github.com/nodeapply/apply/cmd/apply/internal/usage"
 	"github.com/nodeapply/apply/fleet"
 	"github.com/nodeapply/apply/fleet/nodeset"
 	"github.com/nodeapply/apply/fleet/output"
@@ -30,13 +31,13 @@ With --detailed-exitcode differences end with 2.`,
 			switch {
 			case file != "" && cmd.ArgsLenAtDash() < 0:
 				if err := onNodes(file); err != nil {
-					return cli.UsageError(cmd, err)
+					return usage.Error(cmd, err)
 				}
 				sets, line = args, transport.Line([]string{"sh", "-c", catLine, "cat", file})
 			case file != "":
-				return cli.UsageError(cmd, errors.New("either --file or a command"))
+				return usage.Error(cmd, errors.New("either --file or a command"))
 			case len(argv) == 0:
-				return cli.UsageError(cmd, errors.New("which command? give it after --, or --file PATH"))
+				return usage.Error(cmd, errors.New("which command? give it after --, or --file PATH"))
 			}
 			d := &comparison{Nodes: s, line: line, file: file, detailed: detailed}
 			return d.run(cmd.Context(), sets)

@@ -14,6 +14,7 @@ import (
 	"github.com/nodeapply/apply/cmd/apply/internal/cli"
 	"github.com/nodeapply/apply/cmd/apply/internal/fleet/agent"
 	"github.com/nodeapply/apply/cmd/apply/internal/fleet/selection"
+	"github.com/nodeapply/apply/cmd/apply/internal/usage"
 	"github.com/nodeapply/apply/fleet"
 	"github.com/nodeapply/apply/fleet/output"
 	"github.com/nodeapply/apply/fleet/transport"
@@ -31,13 +32,13 @@ program reads from its own, to the end, before it begins.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			sets, argv := splitArgs(cmd, args)
 			if len(argv) == 0 {
-				return cli.UsageError(cmd, errors.New("which command? give it after --"))
+				return usage.Error(cmd, errors.New("which command? give it after --"))
 			}
 			if e.stdin && e.detach {
-				return cli.UsageError(cmd, errors.New("--detach: takes no --stdin"))
+				return usage.Error(cmd, errors.New("--detach: takes no --stdin"))
 			}
 			if e.stdin && e.HostsFromStdin() {
-				return cli.UsageError(cmd, errors.New("--stdin: standard input is read for nodes (-f -)"))
+				return usage.Error(cmd, errors.New("--stdin: standard input is read for nodes (-f -)"))
 			}
 			return e.run(cmd.Context(), sets, argv)
 		},

@@ -11,8 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/nodeapply/apply/cmd/apply/internal/cli"
 	"github.com/nodeapply/apply/cmd/apply/internal/fleet/selection"
+	"github.com/nodeapply/apply/cmd/apply/internal/usage"
 	"github.com/nodeapply/apply/fleet"
 	"github.com/nodeapply/apply/fleet/fetch"
 	"github.com/nodeapply/apply/fleet/files"
@@ -31,10 +31,10 @@ folder SOURCE/. goes to DESTINATION itself. A folder that is there is added to, 
 		Example: "  apply fleet put --on gluster motd /etc/motd\n  apply fleet put -w 'n[1-8]' site/ /srv/",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) < 2 || slices.Contains(args, "") {
-				return cli.UsageError(cmd, errors.New("give what to bring, and where to"))
+				return usage.Error(cmd, errors.New("give what to bring, and where to"))
 			}
 			if err := onNodes(args[len(args)-1]); err != nil {
-				return cli.UsageError(cmd, err)
+				return usage.Error(cmd, err)
 			}
 			return put(cmd.Context(), s, args[:len(args)-1], args[len(args)-1])
 		},
@@ -94,10 +94,10 @@ renamed into it. Modes are kept.`,
 		Example: "  apply fleet get --on gluster /etc/glusterfs collected",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 2 || slices.Contains(args, "") {
-				return cli.UsageError(cmd, errors.New("give what to fetch, and the folder to put it in"))
+				return usage.Error(cmd, errors.New("give what to fetch, and the folder to put it in"))
 			}
 			if err := onNodes(args[0]); err != nil {
-				return cli.UsageError(cmd, err)
+				return usage.Error(cmd, err)
 			}
 			return s.Each(cmd.Context(), nil, func(ctx context.Context, n fleet.Node, c transport.Conn) (transport.Exit, error) {
 				return transport.Exit{}, fetch.Get(ctx, c, n.Name, args[0], args[1])

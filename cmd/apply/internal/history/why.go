@@ -12,6 +12,7 @@ import (
 	"github.com/nodeapply/apply/catalog/selection"
 	"github.com/nodeapply/apply/cmd/apply/internal/cli"
 	"github.com/nodeapply/apply/cmd/apply/internal/load"
+	"github.com/nodeapply/apply/cmd/apply/internal/usage"
 	"github.com/nodeapply/apply/engine"
 	"github.com/nodeapply/apply/journal"
 	"github.com/nodeapply/apply/origin"
@@ -35,7 +36,7 @@ this resource).`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			addr, err := resources.ParseAddress(args[0])
 			if err != nil {
-				return cli.UsageError(cmd, fmt.Errorf("%s: %w", args[0], err))
+				return usage.Error(cmd, fmt.Errorf("%s: %w", args[0], err))
 			}
 			return why(cmd, l, addr, args[1:])
 		},

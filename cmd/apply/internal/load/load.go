@@ -16,6 +16,7 @@ import (
 	"github.com/nodeapply/apply"
 	"github.com/nodeapply/apply/catalog/declared"
 	"github.com/nodeapply/apply/cmd/apply/internal/cli"
+	"github.com/nodeapply/apply/cmd/apply/internal/usage"
 	"github.com/nodeapply/apply/exchange/session"
 	"github.com/nodeapply/apply/facts"
 	"github.com/nodeapply/apply/host"
@@ -60,7 +61,7 @@ func (l *Loader) Source(cmd *cobra.Command, args []string) (source.Source, error
 		case err != nil || l.Ref == "":
 			return src, err
 		case !src.Git() || src.Ref != "":
-			return src, cli.UsageError(cmd, errors.New("--ref is the revision of --git URL; in a PATH from git it is written ?ref=TAG"))
+			return src, usage.Error(cmd, errors.New("--ref is the revision of --git URL; in a PATH from git it is written ?ref=TAG"))
 		}
 		return source.New(src.URL, l.Ref, src.Folder)
 	}
@@ -76,7 +77,7 @@ func (l *Loader) Source(cmd *cobra.Command, args []string) (source.Source, error
 		folder = args[0]
 	}
 	if strings.HasPrefix(folder, "git::") {
-		return source.Source{}, cli.UsageError(cmd, errors.New("--git names a repository already: PATH is a file or folder inside it"))
+		return source.Source{}, usage.Error(cmd, errors.New("--git names a repository already: PATH is a file or folder inside it"))
 	}
 	return source.New(url, l.Ref, folder)
 }
@@ -249,9 +250,9 @@ func (l *Loader) Past(m *Manifest) Past {
 func onePath(cmd *cobra.Command, args []string) error {
 	switch {
 	case len(args) == 0 || len(args) == 1 && args[0] == "":
-		return cli.UsageError(cmd, errors.New("which manifest? give a PATH, such as main.hcl"))
+		return usage.Error(cmd, errors.New("which manifest? give a PATH, such as main.hcl"))
 	case len(args) > 1:
-		return cli.UsageError(cmd, fmt.Errorf("one PATH is wanted, got %d: %q", len(args), args))
+		return usage.Error(cmd, fmt.Errorf("one PATH is wanted, got %d: %q", len(args), args))
 	}
 	return nil
 }

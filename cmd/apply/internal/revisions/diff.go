@@ -12,6 +12,7 @@ import (
 	"github.com/nodeapply/apply/catalog/declared"
 	"github.com/nodeapply/apply/cmd/apply/internal/cli"
 	"github.com/nodeapply/apply/cmd/apply/internal/load"
+	"github.com/nodeapply/apply/cmd/apply/internal/usage"
 	"github.com/nodeapply/apply/report/difference"
 	"github.com/nodeapply/apply/source"
 )
@@ -33,7 +34,7 @@ in that repository.`,
 				path = args[2]
 			}
 			if args[0] == "" || args[1] == "" {
-				return cli.UsageError(cmd, errors.New("a revision is empty"))
+				return usage.Error(cmd, errors.New("a revision is empty"))
 			}
 			d, err := diff(ctx, l, args[0], args[1], path)
 			if err == nil && detailed && !d.Empty() {

@@ -11,6 +11,7 @@ import (
 	"github.com/nodeapply/apply/cmd/apply/internal/cli"
 	"github.com/nodeapply/apply/cmd/apply/internal/converge"
 	"github.com/nodeapply/apply/cmd/apply/internal/load"
+	"github.com/nodeapply/apply/cmd/apply/internal/usage"
 	"github.com/nodeapply/apply/journal"
 	"github.com/nodeapply/apply/journal/retreat"
 	"github.com/nodeapply/apply/report"
@@ -29,7 +30,7 @@ cannot take back is said first.`,
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 && args[0] == "" {
-				return cli.UsageError(cmd, errors.New("the TAG is empty"))
+				return usage.Error(cmd, errors.New("the TAG is empty"))
 			}
 			return rollback(cmd, r, args)
 		},

@@ -17,6 +17,7 @@ import (
 	"github.com/nodeapply/apply/cmd/apply/internal/cli"
 	"github.com/nodeapply/apply/cmd/apply/internal/fleet/selection"
 	"github.com/nodeapply/apply/cmd/apply/internal/load"
+	"github.com/nodeapply/apply/cmd/apply/internal/usage"
 	"github.com/nodeapply/apply/exchange/connect"
 	"github.com/nodeapply/apply/fleet"
 	"github.com/nodeapply/apply/fleet/converge"
@@ -98,7 +99,7 @@ with --detailed-exitcode 2 or 6 where something changed. With --plan all that wo
 // run does it all. The last argument is the manifest, which may be left out with --git.
 func (c *convergence) run(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 && c.load.Git == "" {
-		return cli.UsageError(cmd, errors.New("which manifest? give a MANIFEST, such as main.hcl"))
+		return usage.Error(cmd, errors.New("which manifest? give a MANIFEST, such as main.hcl"))
 	}
 	sets, path := args, []string(nil)
 	if len(args) > 0 {

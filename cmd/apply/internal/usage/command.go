@@ -1,0 +1,43 @@
+package usage
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/nodeapply/apply/resources/nearest"
+)
+
+// Group is a command that is nothing without one of its own.
+func Group(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return cmd.Help()
+	}
+	return Error(cmd, fmt.Errorf("unknown command %q%s", args[0], nearCommand(cmd, args[0])))
+}
+
+// Path says when a PATH looks like a mistyped command: a word that is no file. What is in a repository is not known as yet.
+func Path(cmd *cobra.Command, args []string, inGit bool) error {
+	if len(args) == 0 || inGit && len(args) == 1 || strings.ContainsAny(args[0], "/.:") {
+		return nil
+	}
+	near := nearCommand(cmd, args[0])
+	if _, err := os.Lstat(args[0]); err == nil || near == "" && len(args) == 1 {
+		return nil
+	}
+	return Error(cmd, fmt.Errorf("%q is neither a manifest nor a command%s", args[0], near))
+}
+
+// nearCommand ends an error with the command that may be meant.
+func nearCommand(cmd *cobra.Command, word string) string {
+	var names []string
+	for _, c := range cmd.Commands() {
+		names = append(names, c.Name())
+	}
+	if near := nearest.Of(word, names); near != "" {
+		return fmt.Sprintf("; did you mean `%s %s`?", cmd.CommandPath(), near)
+	}
+	return ""
+}
