@@ -41,7 +41,7 @@ func NewStage(layers []Layer) (*Stage, error) {
 	}
 	s := &Stage{layers: slices.Clone(layers), calls: make(chan func())}
 	var err error
-	if s.masked, err = sockets("/proc/net/unix"); err != nil {
+	if s.masked, err = sockets(); err != nil {
 		return nil, err
 	}
 	for i, l := range s.layers {

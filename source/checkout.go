@@ -53,7 +53,7 @@ func Checkout(ctx context.Context, src Source, o Options) (*Tree, error) {
 	if !src.Git() {
 		return nil, fmt.Errorf("source %q: not in git", src.Path)
 	}
-	ctx, cancel := withDeadline(ctx, defaultTimeout)
+	ctx, cancel := withDeadline(ctx)
 	defer cancel()
 	signers, err := loadSigners(o.Signers)
 	if err != nil {
@@ -80,11 +80,12 @@ func Checkout(ctx context.Context, src Source, o Options) (*Tree, error) {
 	return t, nil
 }
 
-func withDeadline(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+// withDeadline is ctx, which ends after defaultTimeout where it has no deadline of its own.
+func withDeadline(ctx context.Context) (context.Context, context.CancelFunc) {
 	if _, has := ctx.Deadline(); has {
 		return context.WithCancel(ctx)
 	}
-	return context.WithTimeoutCause(ctx, d, fmt.Errorf("timed out after %s", d))
+	return context.WithTimeoutCause(ctx, defaultTimeout, fmt.Errorf("timed out after %s", defaultTimeout))
 }
 
 func loadSigners(file string) (*signature.Signers, error) {

@@ -109,8 +109,8 @@ func junitOf(res *report.Result) junitCase {
 		Class: report.Printable(res.Type), Name: report.Printable(res.Address.String()), Time: seconds(res.DurationMS),
 		SystemErr: textOf(printableLines(strings.Join(res.Warnings, "\n"))),
 	}
-	if file, line, ok := cutLast(res.Pos, ":"); ok {
-		c.File, c.Line = report.Printable(file), line
+	if i := strings.LastIndexByte(res.Pos, ':'); i >= 0 {
+		c.File, c.Line = report.Printable(res.Pos[:i]), res.Pos[i+1:]
 	}
 	switch res.Outcome {
 	case report.Failed:
@@ -129,14 +129,6 @@ func junitOf(res *report.Result) junitCase {
 		c.SystemOut = textOf(string(res.Outcome) + "\n" + text.Details(res))
 	}
 	return c
-}
-
-func cutLast(s, sep string) (before, after string, found bool) {
-	i := strings.LastIndex(s, sep)
-	if i < 0 {
-		return s, "", false
-	}
-	return s[:i], s[i+len(sep):], true
 }
 
 func printableLines(s string) string {

@@ -38,7 +38,7 @@ func FlagsOf(dir int, name string) host.Flags {
 
 // noInodes says whether the file system that the folder is of counts inodes and has none left.
 func noInodes(dir int) bool {
-	fd, err := OpenDir(dir, ".", 0)
+	fd, err := OpenDir(dir, ".")
 	if err != nil {
 		return false
 	}

@@ -181,8 +181,8 @@ func RenameNew(dir int, from, to string) error {
 }
 
 // OpenDir opens a folder for reading.
-func OpenDir(dir int, name string, flags int) (int, error) {
-	return unix.Openat(dir, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC|flags, 0)
+func OpenDir(dir int, name string) (int, error) {
+	return unix.Openat(dir, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 }
 
 // OpenQuietly opens something without a trace in its access time, which is for the owner and root: without that for others.

@@ -46,7 +46,7 @@ func (r *emptying) contents(fd int, name string, depth int) error {
 }
 
 func (r *emptying) pass(fd int, name string, depth int) (int, error) {
-	again, err := inode.OpenDir(fd, ".", 0)
+	again, err := inode.OpenDir(fd, ".")
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w", name, err)
 	}
@@ -114,7 +114,7 @@ func enter(dir int, base string) (int, error) {
 	case !errors.Is(err, unix.ENOSYS) && !errors.Is(err, unix.EPERM):
 		return fd, err
 	}
-	fd, err = inode.OpenDir(dir, base, 0)
+	fd, err = inode.OpenDir(dir, base)
 	if err != nil {
 		return -1, err
 	}

@@ -159,7 +159,7 @@ func (m *Manager) Job(ctx context.Context, verb, unit string) (string, error) {
 	}
 	// The library sends the result while it holds the lock of all jobs (go-systemd issue 429): nobody must have to be there to receive it.
 	result := make(chan string, 1)
-	call, done := outliving(ctx, cancelTimeout) // a job whose id we never learn could not be cancelled
+	call, done := outliving(ctx) // a job whose id we never learn could not be cancelled
 	defer done()
 	id, err := start(call, unit, "replace", result)
 	switch {
@@ -186,11 +186,11 @@ func (m *Manager) Job(ctx context.Context, verb, unit string) (string, error) {
 	}
 }
 
-// outliving returns a context that ends some time after ctx does.
-func outliving(ctx context.Context, by time.Duration) (context.Context, context.CancelFunc) {
+// outliving returns a context that ends cancelTimeout after ctx does.
+func outliving(ctx context.Context) (context.Context, context.CancelFunc) {
 	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() {
-		late := time.AfterFunc(by, cancel)
+		late := time.AfterFunc(cancelTimeout, cancel)
 		context.AfterFunc(longer, func() { late.Stop() })
 	})
 	return longer, func() { stop(); cancel() }

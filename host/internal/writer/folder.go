@@ -32,7 +32,7 @@ func (w *Writer) Mkdir(ctx context.Context, name string, m host.Meta) (err error
 			_ = unix.Unlinkat(dir, temp, unix.AT_REMOVEDIR)
 		}
 	}()
-	fd, err := inode.OpenDir(dir, temp, 0)
+	fd, err := inode.OpenDir(dir, temp)
 	if err != nil {
 		return w.Failed("mkdir", err)
 	}

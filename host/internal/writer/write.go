@@ -267,7 +267,7 @@ func (w *Writer) durable(ctx context.Context, fds ...int) error {
 // durableDir waits until the entries of the folder that the descriptor dir stands for are on disk, and the further files too.
 func (w *Writer) durableDir(ctx context.Context, dir int, further ...int) error {
 	if flags, err := unix.FcntlInt(uintptr(dir), unix.F_GETFL, 0); err != nil || flags&unix.O_PATH != 0 {
-		fd, err := inode.OpenDir(dir, ".", 0)
+		fd, err := inode.OpenDir(dir, ".")
 		if err != nil {
 			return w.Failed("fsync", err)
 		}

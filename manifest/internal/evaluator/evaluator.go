@@ -97,8 +97,8 @@ func FromProblems(problems []catalog.Problem) hcl.Diagnostics {
 // Secret remembers a sensitive value.
 func (e *Evaluator) Secret(v cty.Value) { e.Secrets.Add(v) }
 
-func (e *Evaluator) errorf(at *hcl.Range, summary, detail string, args ...any) {
-	e.diags = append(e.diags, diag.Errorf(at, summary, detail, args...))
+func (e *Evaluator) undeclared(at hcl.Range, detail string, args ...any) {
+	e.diags = append(e.diags, diag.Errorf(&at, "Undeclared reference", detail, args...))
 }
 
 // functionsIn are the functions of the modules in one folder.

@@ -156,9 +156,9 @@ func (m *module) target(t reference.Target) resources.Address {
 }
 
 func (e *Evaluator) noInstance(step reference.Step, at hcl.Range) {
-	e.errorf(&at, "Undeclared reference", "There is no instance `module.%s%s`.", step.Name, reference.InstanceKey(step.Key))
+	e.undeclared(at, "There is no instance `module.%s%s`.", step.Name, reference.InstanceKey(step.Key))
 }
 
 func (e *Evaluator) undeclaredModule(m *module, name string, at hcl.Range) {
-	e.errorf(&at, "Undeclared reference", "There is no module `%s` here%s", name, diag.Suggest(name, slices.Sorted(maps.Keys(m.calls))))
+	e.undeclared(at, "There is no module `%s` here%s", name, diag.Suggest(name, slices.Sorted(maps.Keys(m.calls))))
 }

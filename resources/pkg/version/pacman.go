@@ -17,20 +17,20 @@ func comparePacman(a, b string) int {
 
 func matchPacman(have, declared string) int {
 	if !strings.Contains(declared, ":") {
-		_, have, _ = cutEpoch(have)
+		_, have = cutEpoch(have)
 	}
 	return comparePacman(have, declared)
 }
 
-func cutEpoch(v string) (epoch, rest string, ok bool) {
+func cutEpoch(v string) (epoch, rest string) {
 	if e, r, found := strings.Cut(v, ":"); found {
-		return e, r, true
+		return e, r
 	}
-	return "", v, false
+	return "", v
 }
 
 func splitLast(v string) (epoch, version, release string) {
-	epoch, v, _ = cutEpoch(v)
+	epoch, v = cutEpoch(v)
 	if i := strings.LastIndexByte(v, '-'); i >= 0 {
 		return epoch, v[:i], v[i+1:]
 	}

@@ -199,12 +199,12 @@ func readError(h Hash, err error) error {
 // Header is one header line of a commit or tag, its continuation lines joined by newlines.
 type Header struct{ Key, Value string }
 
-// headers splits a commit's or a tag's content at the first empty line.
-func headers(raw []byte) (headers []Header, body []byte, err error) {
+// headers reads the headers of a commit or a tag: all before the first empty line.
+func headers(raw []byte) (headers []Header, err error) {
 	for len(raw) > 0 && raw[0] != '\n' {
 		line, rest, found := bytes.Cut(raw, []byte("\n"))
 		if !found {
-			return nil, nil, trust.Errorf("malformed object: a header without an end")
+			return nil, trust.Errorf("malformed object: a header without an end")
 		}
 		raw = rest
 		if line[0] == ' ' && len(headers) > 0 {
@@ -214,7 +214,7 @@ func headers(raw []byte) (headers []Header, body []byte, err error) {
 		key, value, _ := strings.Cut(string(line), " ")
 		headers = append(headers, Header{key, value})
 	}
-	return headers, bytes.TrimPrefix(raw, []byte("\n")), nil
+	return headers, nil
 }
 
 // Commit is what a commit object points to.
@@ -230,7 +230,7 @@ func (s *Store) Commit(h Hash) (Commit, error) {
 	if err != nil {
 		return Commit{}, err
 	}
-	headers, _, err := headers(raw)
+	headers, err := headers(raw)
 	if err != nil {
 		return Commit{}, err
 	}
@@ -268,7 +268,7 @@ func (s *Store) Tag(h Hash) (Tag, error) {
 	if err != nil {
 		return Tag{}, err
 	}
-	headers, _, err := headers(raw)
+	headers, err := headers(raw)
 	if err != nil {
 		return Tag{}, err
 	}

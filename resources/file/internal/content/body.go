@@ -272,7 +272,7 @@ func difference(name string, old, declared Body) string {
 	if !old.legible() || !declared.legible() {
 		return ""
 	}
-	return firstLines(unified.Diff(name, []byte(old.Text), []byte(declared.Text)), diffLines)
+	return firstLines(unified.Diff(name, []byte(old.Text), []byte(declared.Text)))
 }
 
 // legible says whether content is text that a terminal can show, and not large.
@@ -299,10 +299,10 @@ func printable(text string) bool {
 	return true
 }
 
-// firstLines cuts text after n lines or diffBytes, and says how many lines were cut off.
-func firstLines(text string, n int) string {
+// firstLines cuts text after diffLines or diffBytes, and says how many lines were cut off.
+func firstLines(text string) string {
 	end := 0
-	for range n {
+	for range diffLines {
 		i := strings.IndexByte(text[end:], '\n')
 		if i < 0 || end+i+1 > diffBytes {
 			break

@@ -232,14 +232,6 @@ func (u *Unit) last(key string) string {
 	return ""
 }
 
-func (u *Unit) yes(key string) bool {
-	switch strings.ToLower(u.last(key)) {
-	case "yes", "true", "on", "1", "y", "t":
-		return true
-	}
-	return false
-}
-
 // Type is the Type= of a service, as it is where it is not set.
 func (u *Unit) Type() string {
 	switch {
@@ -265,7 +257,9 @@ func (u *Unit) LoadState() string {
 }
 
 // Remains says that a oneshot that has ended counts as active.
-func (u *Unit) Remains() bool { return u.yes("Service.RemainAfterExit") }
+func (u *Unit) Remains() bool {
+	return slices.Contains([]string{"yes", "true", "on", "1", "y", "t"}, strings.ToLower(u.last("Service.RemainAfterExit")))
+}
 
 // Reloads says that the unit can be reloaded.
 func (u *Unit) Reloads() bool {
