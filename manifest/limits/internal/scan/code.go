@@ -112,8 +112,7 @@ func (s *scanner) code(i int) (int, *Problem) {
 			i += n
 		case cComma:
 			s.top().newChain()
-			s.operand = false
-			i++
+			fallthrough
 		case cColon:
 			s.operand = false
 			i++
