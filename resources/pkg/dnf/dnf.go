@@ -17,12 +17,15 @@ import (
 
 // New returns the manager; program is dnf or yum.
 func New(program string) *manager.Manager {
-	return &manager.Manager{Name: program, Lock: "rpm", Version: version.RPM, ValidName: rpmdb.ValidName, Driver: driver{program}}
+	return &manager.Manager{Name: program, Lock: "rpm", Version: version.RPM, ValidName: rpmdb.ValidName, Driver: driver{program: program}}
 }
 
 var _ manager.Lister = driver{}
 
-type driver struct{ program string }
+type driver struct {
+	rpmdb.Common
+	program string
+}
 
 // The lists of the versionlock plugin, of dnf 4 and dnf 5.
 const (
@@ -32,11 +35,6 @@ const (
 
 // Files are the database and the locks.
 func (driver) Files() []string { return append(rpmdb.Files(), lockList, lockTable, "/etc/yum.repos.d") }
-
-// List asks rpm.
-func (driver) List(ctx context.Context, v host.View, file func(p *manager.Content, name string)) error {
-	return rpmdb.List(ctx, v, file)
-}
 
 // Read reads rpm's database and the locks.
 func (driver) Read(ctx context.Context, v host.View) (*manager.DB, error) {
@@ -61,20 +59,13 @@ func lockedNames(list, table string) map[string]bool {
 		if line == "" || line[0] == '#' || line[0] == '!' {
 			continue
 		}
-		for range 2 {
-			if i := strings.LastIndexByte(line, '-'); i > 0 {
-				line = line[:i]
-			}
-		}
-		names[line] = true
+		names[rpmdb.NameOf(line)] = true
 	}
 	for _, m := range tomlName.FindAllStringSubmatch(table, -1) {
 		names[m[1]] = true
 	}
 	return names
 }
-
-const maxOutput = 64 << 20
 
 // Offers asks dnf repoquery; without fresh from the cache alone, in which case a repository that was never fetched offers nothing.
 func (d driver) Offers(ctx context.Context, v host.View, names []string, fresh bool) (map[string]manager.Offer, error) {
@@ -116,7 +107,7 @@ func (d driver) repoquery(ctx context.Context, v host.View, fresh bool, args []s
 		command = append(command, "-C")
 	}
 	command = append(command, "repoquery", "--available")
-	out, err := v.Query(ctx, host.Cmd{Args: append(command, args...), MaxOutput: maxOutput})
+	out, err := v.Query(ctx, host.Cmd{Args: append(command, args...), MaxOutput: rpmdb.MaxOutput})
 	switch {
 	case err != nil:
 		return "", fmt.Errorf("%s repoquery: %w", d.program, err)
@@ -139,7 +130,7 @@ func (d driver) Refresh(ctx context.Context, s *manager.Session, all bool) error
 
 // Commit installs and removes, each by one dnf.
 func (d driver) Commit(ctx context.Context, s *manager.Session, t manager.Transaction) error {
-	return rpmdb.Commit(ctx, s, t, spec, func(verb string, names []string) error {
+	return rpmdb.Commit(ctx, s, t, rpmdb.Spec, func(verb string, names []string) error {
 		options := t.Options
 		if verb == "remove" {
 			options = []string{"--setopt=clean_requirements_on_remove=False"}
@@ -149,34 +140,11 @@ func (d driver) Commit(ctx context.Context, s *manager.Session, t manager.Transa
 	})
 }
 
-// Ending is rpm's.
-func (driver) Ending() string { return rpmdb.Ending }
-
 // Owned asks the repositories what is in each package, as far as dnf has that in its cache.
 func (d driver) Owned(ctx context.Context, v host.View, names, files []string) (map[string][]string, error) {
 	return rpmdb.Owned(names, files, func(name string) (string, error) {
 		return d.repoquery(ctx, v, false, []string{"--list", "--", name})
 	})
-}
-
-// spec is name-version-release.arch, or the package file.
-func spec(t manager.Target) string {
-	if t.File != "" {
-		return t.File
-	}
-	if t.Version == "" {
-		return t.Name
-	}
-	name, arch := t.Name, ""
-	if i := strings.LastIndexByte(name, '.'); i > 0 && archs[name[i+1:]] {
-		name, arch = name[:i], name[i:]
-	}
-	return name + "-" + t.Version + arch
-}
-
-// archs are the architectures that may end a name.
-var archs = map[string]bool{
-	"noarch": true, "x86_64": true, "i386": true, "i586": true, "i686": true, "aarch64": true, "armv7hl": true, "ppc64le": true, "s390x": true, "riscv64": true,
 }
 
 func (d driver) run(ctx context.Context, s *manager.Session, env []string, verb string, options []string, names ...string) (host.Output, error) {
@@ -202,21 +170,13 @@ func (d driver) Hold(ctx context.Context, s *manager.Session, hold bool, names [
 	return err
 }
 
-// FileVersion reads an .rpm's version.
-func (driver) FileVersion(ctx context.Context, v host.View, file string) (string, error) {
-	return rpmdb.FileVersion(ctx, v, file)
-}
-
 var alreadyLocked = regexp.MustCompile(`(\w+) already locked by ([0-9]+)|Waiting for process with pid ([0-9]+)`)
 
 // locked finds the words of dnf, told by exit_on_lock not to wait silently, and of rpm.
 func locked(out host.Output) (manager.Holder, bool) {
-	for _, text := range [][]byte{out.Stderr, out.Stdout} {
-		if m := alreadyLocked.FindSubmatch(text); m != nil {
-			pid, _ := strconv.Atoi(string(m[2]) + string(m[3]))
-			name := strings.TrimSpace(string(m[1]) + " lock")
-			return manager.Holder{Lock: "dnf's " + name, PID: pid}, true
-		}
+	if m := rpmdb.Said(out, alreadyLocked); m != nil {
+		pid, _ := strconv.Atoi(m[2] + m[3])
+		return manager.Holder{Lock: "dnf's " + strings.TrimSpace(m[1]+" lock"), PID: pid}, true
 	}
 	return rpmdb.Locked(out)
 }

@@ -2,7 +2,6 @@ package rpmdb
 
 import (
 	"context"
-	"strings"
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources/pkg/manager"
@@ -11,8 +10,8 @@ import (
 const listFormat = `%{NAME}\t%{ARCH}\t%{SOURCERPM}\n[%{FILENAMES}\n]`
 
 // List is that of [manager.Lister].
-func List(ctx context.Context, v host.View, file func(p *manager.Content, name string)) error {
-	out, err := manager.Query(ctx, v, "rpm -qa", host.Cmd{Args: []string{"rpm", "-qa", "--queryformat", listFormat}, MaxOutput: maxOutput})
+func (Common) List(ctx context.Context, v host.View, file func(p *manager.Content, name string)) error {
+	out, err := manager.Query(ctx, v, "rpm -qa", host.Cmd{Args: []string{"rpm", "-qa", "--queryformat", listFormat}, MaxOutput: MaxOutput})
 	if err == nil {
 		manager.ReadList(string(out.Stdout), listed, file)
 	}
@@ -24,11 +23,5 @@ func listed(f []string) *manager.Content {
 	if len(f) != 3 {
 		return nil
 	}
-	source := f[2]
-	for range 2 {
-		if i := strings.LastIndexByte(source, '-'); i > 0 {
-			source = source[:i]
-		}
-	}
-	return &manager.Content{Name: f[0], Arch: f[1], Source: source}
+	return &manager.Content{Name: f[0], Arch: f[1], Source: NameOf(f[2])}
 }

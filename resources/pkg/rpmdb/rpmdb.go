@@ -29,14 +29,17 @@ func Files() []string {
 	return files
 }
 
+// Common is the part of a driver that asks rpm alone.
+type Common struct{}
+
 const format = `%{NAME}\t%{ARCH}\t%{EPOCHNUM}:%{VERSION}-%{RELEASE}\t[%{PROVIDENAME} ]\n`
 
-// maxOutput bounds the list of all packages with what they provide, in bytes: some hundred a package.
-const maxOutput = 64 << 20
+// MaxOutput bounds the list of all packages with what they provide, in bytes: some hundred a package.
+const MaxOutput = 64 << 20
 
 // Read lists all packages by one rpm -qa. held are the names that the package manager above keeps at their version.
 func Read(ctx context.Context, v host.View, held map[string]bool) (*manager.DB, error) {
-	out, err := manager.Query(ctx, v, "rpm -qa", host.Cmd{Args: []string{"rpm", "-qa", "--queryformat", format}, MaxOutput: maxOutput})
+	out, err := manager.Query(ctx, v, "rpm -qa", host.Cmd{Args: []string{"rpm", "-qa", "--queryformat", format}, MaxOutput: MaxOutput})
 	if err != nil {
 		return nil, err
 	}
@@ -73,6 +76,30 @@ func parse(text string, held map[string]bool) *manager.DB {
 	return db
 }
 
+// NameOf is the name in NAME-VERSION-RELEASE, whatever follows.
+func NameOf(nvr string) string {
+	for range 2 {
+		if i := strings.LastIndexByte(nvr, '-'); i > 0 {
+			nvr = nvr[:i]
+		}
+	}
+	return nvr
+}
+
+var arch = regexp.MustCompile(`\.(noarch|x86_64|i[3-6]86|aarch64|armv7hl|ppc64le|ppc64|s390x|riscv64)$`)
+
+// Spec is how dnf and yum call what is to be installed: NAME-VERSION-RELEASE.ARCH, or the package file.
+func Spec(t manager.Target) string {
+	switch {
+	case t.File != "":
+		return t.File
+	case t.Version == "":
+		return t.Name
+	}
+	suffix := arch.FindString(t.Name)
+	return strings.TrimSuffix(t.Name, suffix) + "-" + t.Version + suffix
+}
+
 // Version takes an epoch of 0 away, and rpm's word for none.
 func Version(v string) string {
 	for _, none := range []string{"0:", "(none):"} {
@@ -97,7 +124,7 @@ func Offers(versions map[string][]string) map[string]manager.Offer {
 }
 
 // FileVersion reads an .rpm's version.
-func FileVersion(ctx context.Context, v host.View, file string) (string, error) {
+func (Common) FileVersion(ctx context.Context, v host.View, file string) (string, error) {
 	out, err := manager.Query(ctx, v, "rpm -qp "+file, host.Cmd{
 		Args: []string{"rpm", "-qp", "--nosignature", "--queryformat", `%{EPOCHNUM}:%{VERSION}-%{RELEASE}`, "--", file},
 	})
@@ -107,18 +134,21 @@ func FileVersion(ctx context.Context, v host.View, file string) (string, error) 
 	return Version(strings.TrimSpace(string(out.Stdout))), nil
 }
 
-// Ending is that of configuration files that were changed on the node and outlived their package.
-const Ending = ".rpmsave"
+// ending is that of configuration files that were changed on the node and outlived their package.
+const ending = ".rpmsave"
+
+// Ending is that of such files.
+func (Common) Ending() string { return ending }
 
 // Endings are those of what rpm puts beside configuration files that were changed on the node. Those that a package does not ask it to keep
 // (%config without noreplace) it replaces.
-func Endings() conffile.Endings { return conffile.Endings{New: ".rpmnew", Old: Ending} }
+func Endings() conffile.Endings { return conffile.Endings{New: ".rpmnew", Old: ending} }
 
 // Purge removes packages by remove, and then what rpm keeps of their configuration.
 func Purge(ctx context.Context, s *manager.Session, names []string, remove func() error) error {
 	var files []string
 	if len(names) > 0 {
-		out, err := s.Query(ctx, host.Cmd{Args: append([]string{"rpm", "-qc", "--"}, names...), MaxOutput: maxOutput})
+		out, err := s.Query(ctx, host.Cmd{Args: append([]string{"rpm", "-qc", "--"}, names...), MaxOutput: MaxOutput})
 		if err != nil {
 			return err
 		}
@@ -131,9 +161,9 @@ func Purge(ctx context.Context, s *manager.Session, names []string, remove func(
 		if !strings.HasPrefix(file, "/") { // "(contains no files)"
 			continue
 		}
-		st, err := s.Lstat(file + Ending)
+		st, err := s.Lstat(file + ending)
 		if err == nil && st.Kind == host.Regular {
-			err = s.Remove(ctx, file+Ending, false)
+			err = s.Remove(ctx, file+ending, false)
 		}
 		if err != nil {
 			return err
@@ -158,6 +188,14 @@ func Owned(names, files []string, list func(name string) (string, error)) (map[s
 		}
 	}
 	return owned, nil
+}
+
+// Said finds the words of a manager in what it said, in either stream: the match with its parts, nil for none.
+func Said(out host.Output, words *regexp.Regexp) []string {
+	if m := words.FindStringSubmatch(string(out.Stderr)); m != nil {
+		return m
+	}
+	return words.FindStringSubmatch(string(out.Stdout))
 }
 
 // rpmLock is the file that rpm itself locks during a transaction.

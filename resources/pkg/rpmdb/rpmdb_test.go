@@ -19,7 +19,7 @@ func TestPurge(t *testing.T) {
 	if err := Purge(t.Context(), &manager.Session{Host: h}, []string{"tool", "plain"}, func() error { removed = true; return nil }); err != nil || !removed {
 		t.Fatal(removed, err)
 	}
-	saved, err := conffile.Saved(h, Ending)
+	saved, err := conffile.Saved(h, ending)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +33,7 @@ func TestList(t *testing.T) {
 	h := hosttest.New(t, "")
 	h.Answer("rpm -qa", 0, "nginx-core\tx86_64\tnginx-1.20.1-14.el9.src.rpm\n/etc/nginx\n/usr/sbin/nginx\ngpg-pubkey\t(none)\t(none)\n(none)\n")
 	var got []string
-	if err := List(t.Context(), h, func(p *manager.Content, name string) { got = append(got, fmt.Sprintf("%v %s", *p, name)) }); err != nil {
+	if err := (Common{}).List(t.Context(), h, func(p *manager.Content, name string) { got = append(got, fmt.Sprintf("%v %s", *p, name)) }); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff([]string{"{nginx-core x86_64 nginx false} /etc/nginx", "{nginx-core x86_64 nginx false} /usr/sbin/nginx"}, got); diff != "" {

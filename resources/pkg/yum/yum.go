@@ -19,9 +19,8 @@ import (
 )
 
 const (
-	program   = "/usr/bin/yum"
-	lockList  = "/etc/yum/pluginconf.d/versionlock.list"
-	maxOutput = 64 << 20
+	program  = "/usr/bin/yum"
+	lockList = "/etc/yum/pluginconf.d/versionlock.list"
 )
 
 // There says whether a node's yum is this one: elsewhere the name is a link to dnf.
@@ -37,15 +36,10 @@ func New() *manager.Manager {
 
 var _ manager.Lister = driver{}
 
-type driver struct{}
+type driver struct{ rpmdb.Common }
 
 // Files are the database and the locks.
 func (driver) Files() []string { return append(rpmdb.Files(), lockList, "/etc/yum.repos.d") }
-
-// List asks rpm.
-func (driver) List(ctx context.Context, v host.View, file func(p *manager.Content, name string)) error {
-	return rpmdb.List(ctx, v, file)
-}
 
 // Read reads rpm's database and the locks.
 func (driver) Read(ctx context.Context, v host.View) (*manager.DB, error) {
@@ -76,12 +70,7 @@ func locks(v host.View) (map[string]string, error) {
 		if epoch, rest, ok := strings.Cut(name, ":"); ok && !strings.Contains(epoch, "-") {
 			name = rest
 		}
-		for range 2 {
-			if i := strings.LastIndexByte(name, '-'); i > 0 {
-				name = name[:i]
-			}
-		}
-		entries[entry] = name
+		entries[entry] = rpmdb.NameOf(name)
 	}
 	return entries, nil
 }
@@ -123,7 +112,7 @@ func query(ctx context.Context, v host.View, fresh bool, args []string) (string,
 	if !fresh {
 		command = append(command, "-C")
 	}
-	out, err := v.Query(ctx, host.Cmd{Args: append(command, args...), MaxOutput: maxOutput})
+	out, err := v.Query(ctx, host.Cmd{Args: append(command, args...), MaxOutput: rpmdb.MaxOutput})
 	stderr := string(out.Stderr)
 	switch {
 	case err != nil:
@@ -158,22 +147,12 @@ func (d driver) Commit(ctx context.Context, s *manager.Session, t manager.Transa
 	})
 }
 
-var arch = regexp.MustCompile(`\.(noarch|x86_64|i[3-6]86|ppc64le|ppc64|s390x|aarch64)$`)
-
-// spec is name-version-release.arch without an epoch, which yum takes only together with an architecture, or the package file.
+// spec is that of rpm without an epoch, which yum takes only together with an architecture.
 func spec(t manager.Target) string {
-	switch {
-	case t.File != "":
-		return t.File
-	case t.Version == "":
-		return t.Name
+	if _, version, ok := strings.Cut(t.Version, ":"); ok {
+		t.Version = version
 	}
-	ver := t.Version
-	if _, rest, ok := strings.Cut(ver, ":"); ok {
-		ver = rest
-	}
-	suffix := arch.FindString(t.Name)
-	return strings.TrimSuffix(t.Name, suffix) + "-" + ver + suffix
+	return rpmdb.Spec(t)
 }
 
 // Hold uses the versionlock plugin, which takes back whole entries only.
@@ -206,33 +185,23 @@ func (driver) run(ctx context.Context, s *manager.Session, env, options []string
 	return err
 }
 
-// Ending is rpm's.
-func (driver) Ending() string { return rpmdb.Ending }
-
 // Owned asks repoquery, where the node has it (it is of yum-utils).
 func (driver) Owned(ctx context.Context, v host.View, names, files []string) (map[string][]string, error) {
 	if st, err := v.Lstat("/usr/bin/repoquery"); err != nil || st.Kind == host.Absent {
 		return nil, err
 	}
 	return rpmdb.Owned(names, files, func(name string) (string, error) {
-		out, err := manager.Query(ctx, v, "repoquery", host.Cmd{Args: []string{"repoquery", "-q", "-C", "--list", "--", name}, MaxOutput: maxOutput})
+		out, err := manager.Query(ctx, v, "repoquery", host.Cmd{Args: []string{"repoquery", "-q", "-C", "--list", "--", name}, MaxOutput: rpmdb.MaxOutput})
 		return string(out.Stdout), err
 	})
-}
-
-// FileVersion reads an .rpm's version.
-func (driver) FileVersion(ctx context.Context, v host.View, file string) (string, error) {
-	return rpmdb.FileVersion(ctx, v, file)
 }
 
 var another = regexp.MustCompile(`Existing lock (/\S+): another copy is running as pid ([0-9]+)`)
 
 func locked(out host.Output) (manager.Holder, bool) {
-	for _, text := range [][]byte{out.Stderr, out.Stdout} {
-		if m := another.FindSubmatch(text); m != nil {
-			pid, _ := strconv.Atoi(string(m[2]))
-			return manager.Holder{Lock: string(m[1]), PID: pid}, true
-		}
+	if m := rpmdb.Said(out, another); m != nil {
+		pid, _ := strconv.Atoi(m[2])
+		return manager.Holder{Lock: m[1], PID: pid}, true
 	}
 	return rpmdb.Locked(out)
 }

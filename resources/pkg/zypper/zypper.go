@@ -26,7 +26,7 @@ func New() *manager.Manager {
 
 var _ manager.Lister = driver{}
 
-type driver struct{}
+type driver struct{ rpmdb.Common }
 
 const locksFile = "/etc/zypp/locks"
 
@@ -34,11 +34,6 @@ const locksFile = "/etc/zypp/locks"
 func (driver) Files() []string { return append(rpmdb.Files(), locksFile, "/etc/zypp/repos.d") }
 
 var solvable = regexp.MustCompile(`(?m)^solvable_name:\s*(\S+)`)
-
-// List asks rpm.
-func (driver) List(ctx context.Context, v host.View, file func(p *manager.Content, name string)) error {
-	return rpmdb.List(ctx, v, file)
-}
 
 // Read reads rpm's database and the locks.
 func (driver) Read(ctx context.Context, v host.View) (*manager.DB, error) {
@@ -62,7 +57,6 @@ const (
 	securityNeeded  = 101
 	locked          = 7
 	systemPackages  = "(System Packages)"
-	maxOutput       = 64 << 20
 	noRefreshOption = "--no-refresh"
 )
 
@@ -114,7 +108,7 @@ func search(ctx context.Context, v host.View, fresh bool, names []string, option
 	}
 	args = append(args, "search", "--details", "--match-exact", "--type", "package")
 	args = append(append(append(args, options...), "--"), names...)
-	out, err := v.Query(ctx, host.Cmd{Args: args, MaxOutput: maxOutput})
+	out, err := v.Query(ctx, host.Cmd{Args: args, MaxOutput: rpmdb.MaxOutput})
 	switch {
 	case err != nil:
 		return found, fmt.Errorf("zypper search: %w", err)
@@ -170,9 +164,6 @@ func (d driver) commit(ctx context.Context, s *manager.Session, t manager.Transa
 	return d.run(ctx, s, t.Env(), "install", options, specs)
 }
 
-// Ending is rpm's.
-func (driver) Ending() string { return rpmdb.Ending }
-
 // Owned asks zypper for each file in which packages the repositories have it.
 func (driver) Owned(ctx context.Context, v host.View, names, files []string) (map[string][]string, error) {
 	owned := map[string][]string{}
@@ -211,20 +202,12 @@ func (driver) run(ctx context.Context, s *manager.Session, env []string, verb st
 	return err
 }
 
-// FileVersion reads an .rpm's version.
-func (driver) FileVersion(ctx context.Context, v host.View, file string) (string, error) {
-	return rpmdb.FileVersion(ctx, v, file)
-}
-
 var lockedBy = regexp.MustCompile(`locked by the application with pid ([0-9]+)(?: \(([^)]*)\))?`)
 
 func isLocked(out host.Output) (manager.Holder, bool) {
-	for _, text := range [][]byte{out.Stderr, out.Stdout} {
-		if m := lockedBy.FindSubmatch(text); m != nil {
-			pid, _ := strconv.Atoi(string(m[1]))
-			name := string(m[2])
-			return manager.Holder{Lock: "zypper's lock", PID: pid, Name: name[strings.LastIndexByte(name, '/')+1:]}, true
-		}
+	if m := rpmdb.Said(out, lockedBy); m != nil {
+		pid, _ := strconv.Atoi(m[1])
+		return manager.Holder{Lock: "zypper's lock", PID: pid, Name: m[2][strings.LastIndexByte(m[2], '/')+1:]}, true
 	}
 	if out.ExitCode == locked {
 		return manager.Holder{Lock: "zypper's lock"}, true
