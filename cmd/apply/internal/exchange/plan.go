@@ -1,7 +1,6 @@
 package exchange
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -45,20 +44,16 @@ apply fleet converge finds out of every node before it touches any.`,
 			p := joint.Part{Node: who.Node, Groups: who.Groups, Boot: who.Boot, Exchange: l.Exchange.URL, Limits: limits,
 				Exports: plan.Exports, Blocks: plan.Blocks, Waits: plan.Waits}
 			if a.JSON {
-				return writePart(a.Stdout, &p)
+				return a.PrintJSON(struct {
+					Event string `json:"event"`
+					*joint.Part
+				}{"part", &p})
 			}
 			return printPart(a.Stdout, &p)
 		},
 	}
 	l.AddFlags(cmd.Flags())
 	return cmd
-}
-
-func writePart(w io.Writer, p *joint.Part) error {
-	return json.NewEncoder(w).Encode(struct {
-		Event string `json:"event"`
-		*joint.Part
-	}{"part", p})
 }
 
 func printPart(w io.Writer, p *joint.Part) error {
