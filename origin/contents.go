@@ -64,7 +64,7 @@ func nameEnd(dir, rest string) int {
 
 // contentSum is that of a file, or of all in a folder; ok is false for a folder of manifests, which stands for a module and is no content.
 func contentSum(name string) (sum string, ok bool) {
-	if manifests, err := fs.Glob(os.DirFS(name), "*.hcl"); err != nil || len(manifests) > 0 {
+	if module, _ := manifests(name); len(module) > 0 {
 		return "", false
 	}
 	h := sha256.New()

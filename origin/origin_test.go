@@ -167,6 +167,12 @@ func TestRevision(t *testing.T) {
 			t.Errorf("%q, and with another content %q", one, two)
 		}
 	}
+	for _, name := range []string{"main.hcl", "main.hcl.json"} {
+		module := write(t, filepath.Join(got.Path, "module of "+name), name, "")
+		if diff := cmp.Diff("read module of "+name, c.Contents("read "+module)); diff != "" {
+			t.Error(diff)
+		}
+	}
 }
 
 func TestClose(t *testing.T) {
