@@ -4,6 +4,7 @@ package redact
 import (
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/report"
@@ -71,12 +72,25 @@ func (r Redactor) Changes(e *catalog.Entry, changes []resources.Change) []report
 
 // Error is what a report says of an error of an entry, which came about when it tried to make changes.
 func (r Redactor) Error(e *catalog.Entry, err error, tried ...resources.Change) *report.Error {
-	out := &report.Error{Summary: r.Text(err.Error()), Pos: place(e, err, tried).Range()}
-	var d interface{ Detail() string }
-	if errors.As(err, &d) {
-		out.Detail = r.Output(d.Detail())
+	return &report.Error{Summary: r.Text(err.Error()), Detail: r.detail(err), Pos: place(e, err, tried).Range()}
+}
+
+// Brief is what a warning says of an error: the last line of what a command said of it too.
+func (r Redactor) Brief(err error) string {
+	text, said := r.Text(err.Error()), strings.TrimSpace(r.detail(err))
+	if said != "" {
+		text += ": " + said[strings.LastIndexByte(said, '\n')+1:]
 	}
-	return out
+	return text
+}
+
+// detail is what a command said of an error, "" if none did.
+func (r Redactor) detail(err error) string {
+	var d interface{ Detail() string }
+	if !errors.As(err, &d) {
+		return ""
+	}
+	return r.Output(d.Detail())
 }
 
 // place is the one that the error names, by itself or as an attribute; else that of the first declared one that was tried, else of the block.

@@ -100,6 +100,19 @@ func TestError(t *testing.T) {
 	}
 }
 
+func TestBrief(t *testing.T) {
+	for said, want := range map[string]string{
+		"": "exit code 3", "  \n": "exit code 3", "first\nlast\n": "exit code 3: last", "only secret": "exit code 3: only ***", "a\nthe sec\nret": "exit code 3: the ***",
+	} {
+		if got := redactor.Brief(fmt.Errorf("%w", &loud{said})); got != want {
+			t.Errorf("%q: want %q, got %q", said, want, got)
+		}
+	}
+	if got := redactor.Brief(errors.New("no secret")); got != "no ***" {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestNew(t *testing.T) {
 	mark := func(with string) func(string) string { return func(s string) string { return with + s } }
 	for _, tc := range []struct {

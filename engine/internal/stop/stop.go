@@ -4,6 +4,7 @@ package stop
 import (
 	"context"
 	"sync"
+	"time"
 )
 
 // Stopper says whether anything new may start. It may be used by several goroutines.
@@ -51,6 +52,17 @@ func (s *Stopper) Err() error {
 		return why
 	}
 	return nil
+}
+
+// Sleep waits for d, or until the run is interrupted.
+func (s *Stopper) Sleep(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-s.Interrupt:
+	case <-ctx.Done():
+	}
 }
 
 // Failed lets nothing new start because a resource failed. The first is to blame.

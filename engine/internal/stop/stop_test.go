@@ -5,6 +5,7 @@ import (
 	"errors"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -33,6 +34,28 @@ func TestWhy(t *testing.T) {
 			if err := s.Err(); (err != nil) != (tc.want != nil) {
 				t.Errorf("got the error %v", err)
 			}
+		})
+	}
+}
+
+// TestSleep: a wait is as long as it is told, unless the run is interrupted or its context ends before.
+func TestSleep(t *testing.T) {
+	for name, want := range map[string]time.Duration{"to its end": time.Minute, "interrupted": time.Second, "with its context": time.Second} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				interrupt := make(chan struct{})
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				end := map[string]func(){"interrupted": func() { close(interrupt) }, "with its context": cancel}[name]
+				if end != nil {
+					time.AfterFunc(time.Second, end)
+				}
+				start := time.Now()
+				(&Stopper{Interrupt: interrupt}).Sleep(ctx, time.Minute)
+				if diff := cmp.Diff(want, time.Since(start)); diff != "" {
+					t.Error(diff)
+				}
+			})
 		})
 	}
 }

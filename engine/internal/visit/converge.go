@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/nodeapply/apply/engine/internal/guard"
@@ -58,9 +57,11 @@ func (t *Visit) apply(ctx context.Context) error {
 	diff := t.Diff
 	err := t.applyOnce(ctx, diff)
 	for n := 1; err != nil && n < t.Entry.Tries && t.mayTryAgain(ctx); n++ {
-		t.warn(fmt.Sprintf("attempt %d of %d: %s", n, t.Entry.Tries, brief(err)))
+		t.warn(fmt.Sprintf("attempt %d of %d: %s", n, t.Entry.Tries, t.Redact.Brief(err)))
 		t.running(fmt.Sprintf("waiting to try again (%d of %d failed)", n, t.Entry.Tries))
-		t.sleep(ctx, t.Entry.TrySleep)
+		if d := t.Entry.TrySleep; d > 0 {
+			t.Slot.Wait(func() { t.Stop.Sleep(ctx, d) })
+		}
 		if !t.mayTryAgain(ctx) {
 			return cmp.Or(context.Cause(ctx), err)
 		}
@@ -87,35 +88,6 @@ func (t *Visit) mayTryAgain(ctx context.Context) bool {
 
 func (t *Visit) warn(text string) {
 	t.Result.Warnings = append(t.Result.Warnings, t.Redact.Text(text))
-}
-
-// brief is an error with the last line of what a command said of it.
-func brief(err error) string {
-	var d interface{ Detail() string }
-	if !errors.As(err, &d) {
-		return err.Error()
-	}
-	said := strings.TrimSpace(d.Detail())
-	if said == "" {
-		return err.Error()
-	}
-	return err.Error() + ": " + said[strings.LastIndexByte(said, '\n')+1:]
-}
-
-// sleep waits for d without holding the slot, or until the run is interrupted.
-func (t *Visit) sleep(ctx context.Context, d time.Duration) {
-	if d <= 0 {
-		return
-	}
-	t.Slot.Wait(func() {
-		timer := time.NewTimer(d)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-		case <-t.Stop.Interrupt:
-		case <-ctx.Done():
-		}
-	})
 }
 
 // applyOnce records the change, makes it, and checks that it took.

@@ -311,20 +311,3 @@ func (r *reloaded) Apply(ctx context.Context, h host.Host, d resources.Diff) err
 func (r *reloaded) Refreshable(context.Context, host.View, resources.Diff) (bool, string, error) {
 	return true, "", nil
 }
-
-func TestBrief(t *testing.T) {
-	for said, want := range map[string]string{"": "exit code 3", "  \n": "exit code 3", "first\nlast\n": "exit code 3: last", "only": "exit code 3: only"} {
-		if got := brief(fmt.Errorf("exit %w", loud(said))); got != want {
-			t.Errorf("%q: want %q, got %q", said, want, got)
-		}
-	}
-	if got := brief(errors.New("no route")); got != "no route" {
-		t.Errorf("got %q", got)
-	}
-}
-
-// loud is an error with the output of a command.
-type loud string
-
-func (loud) Error() string    { return "code 3" }
-func (l loud) Detail() string { return string(l) }
