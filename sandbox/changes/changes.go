@@ -195,7 +195,7 @@ func (t *Thing) attributes(name string) error {
 	if size, err = unix.Llistxattr(name, list); size <= 0 || err != nil { // an overlay counts its own first
 		return unsupported(err)
 	}
-	for _, attr := range strings.Split(strings.TrimSuffix(string(list[:size]), "\x00"), "\x00") {
+	for attr := range strings.SplitSeq(strings.TrimSuffix(string(list[:size]), "\x00"), "\x00") {
 		value := make([]byte, 64<<10)
 		n, err := unix.Lgetxattr(name, attr, value)
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path"
 	"strconv"
@@ -137,9 +138,7 @@ func (m *Manager) Properties(ctx context.Context, unit string) (map[string]any, 
 	if err != nil {
 		return nil, caused(ctx, err)
 	}
-	for name, value := range own {
-		all[name] = value
-	}
+	maps.Copy(all, own)
 	return all, nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"path"
 	"sync"
 
@@ -179,9 +180,7 @@ func (n *writing) dress(fd int) error {
 			old.Xattrs[name] = value
 		}
 	}
-	for name, value := range m.Xattrs {
-		old.Xattrs[name] = value
-	}
+	maps.Copy(old.Xattrs, m.Xattrs)
 	return inode.Set(fd, old)
 }
 

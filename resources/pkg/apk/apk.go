@@ -63,7 +63,7 @@ func (driver) Read(_ context.Context, v host.View) (*manager.DB, error) {
 // pinned are the names that have an exact version in /etc/apk/world.
 func pinned(text string) map[string]bool {
 	held := map[string]bool{}
-	for _, entry := range strings.Fields(text) {
+	for entry := range strings.FieldsSeq(text) {
 		if n, ver, ok := strings.Cut(entry, "="); ok && ver != "" && !strings.ContainsAny(n, "<>~!") {
 			held[n] = true
 		}
@@ -87,7 +87,7 @@ func readInstalled(r io.Reader, yield func(manager.Package)) error {
 		case "A":
 			p.Arch = value
 		case "p":
-			for _, provided := range strings.Fields(value) {
+			for provided := range strings.FieldsSeq(value) {
 				n, _, _ := strings.Cut(provided, "=")
 				p.Provides = append(p.Provides, n)
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -43,12 +44,9 @@ type Session struct {
 // Note keeps a warning, once.
 func (s *Session) Note(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
-	for _, n := range s.Notes {
-		if n == text {
-			return
-		}
+	if !slices.Contains(s.Notes, text) {
+		s.Notes = append(s.Notes, text)
 	}
-	s.Notes = append(s.Notes, text)
 }
 
 // ExitError is a command that ended with another code than 0.
@@ -123,13 +121,8 @@ func (s *Session) Exec(ctx context.Context, what string, c host.Cmd, ok ...int) 
 }
 
 func (s *Session) ended(what string, out host.Output, ok []int) error {
-	if out.ExitCode == 0 {
+	if out.ExitCode == 0 || slices.Contains(ok, out.ExitCode) {
 		return nil
-	}
-	for _, code := range ok {
-		if code == out.ExitCode {
-			return nil
-		}
 	}
 	return &ExitError{Cmd: what, Output: out, Reason: Reason(out)}
 }

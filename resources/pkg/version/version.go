@@ -51,7 +51,7 @@ func IsConstraint(s string) bool { return s != "" && strings.ContainsRune("<>=!~
 // ParseConstraint reads comparisons separated by commas or spaces. "~> 1.2" is ">= 1.2, < 2", "~> 1.2.3" is ">= 1.2.3, < 1.3".
 func ParseConstraint(s string) (Constraint, error) {
 	var c Constraint
-	for _, part := range strings.Split(s, ",") {
+	for part := range strings.SplitSeq(s, ",") {
 		fields := strings.Fields(spaced.ReplaceAllString(part, "$1"))
 		if len(fields) == 0 {
 			return nil, fmt.Errorf("constraint %q: a comparison is missing", s)

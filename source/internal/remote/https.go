@@ -95,7 +95,7 @@ func certificates(getenv Getenv) (*x509.CertPool, error) {
 
 // credentials are those for this host: of the environment, else of the netrc file; nil where there are none.
 func credentials(a Address, getenv Getenv) (*githttp.BasicAuth, error) {
-	for _, word := range strings.Fields(getenv(credentialsEnv)) {
+	for word := range strings.FieldsSeq(getenv(credentialsEnv)) {
 		u, err := url.Parse(word)
 		if err != nil || u.Scheme != "https" || u.User == nil || u.Host == "" {
 			return nil, fmt.Errorf("%s: not of the form https://user:password@host", credentialsEnv)
