@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/nodeapply/apply/manifest/limits/internal/scan"
 )
 
 // fill repeats s as often as a MiB allows, between before and after.
@@ -26,8 +28,8 @@ func TestCheck(t *testing.T) {
 	}{
 		"empty":                        {src: ""},
 		"ordinary":                     {src: "file \"/etc/motd\" {\n  content = \"hello ${var.name}\\n\"\n}\n"},
-		"depth at the bound":           {src: "a = " + nest("[", "1", "]", MaxDepth) + "\n"},
-		"depth over the bound":         {src: "a = " + nest("[", "1", "]", MaxDepth+1) + "\n", want: "1:205: Over the limit"},
+		"depth at the bound":           {src: "a = " + nest("[", "1", "]", scan.MaxDepth) + "\n"},
+		"depth over the bound":         {src: "a = " + nest("[", "1", "]", scan.MaxDepth+1) + "\n", want: "1:205: Over the limit"},
 		"depth of parentheses":         {src: fill("a = ", "(", ""), want: "1:205: Over the limit"},
 		"depth of objects":             {src: fill("a = ", "{b=", ""), want: "1:605: Over the limit"},
 		"depth of calls":               {src: fill("a = ", "f(", ""), want: "1:406: Over the limit"},
@@ -41,15 +43,15 @@ func TestCheck(t *testing.T) {
 		"directives that end":          {src: "a = \"" + strings.Repeat("%{if a}%{for b in c}%{endfor}%{else}%{endif}", 1000) + "\"\n"},
 		"directives that end wrongly":  {src: "a = \"" + strings.Repeat("%{if a}%{endfor}", 1000) + "\"\n", want: "1:3190: Over the limit"},
 		"depth of nested for":          {src: fill("a = ", "[for a in b : ", ""), want: "1:2805: Over the limit"},
-		"operators at the bound":       {src: "a = " + plus(MaxOperators) + "\n"},
-		"operators over the bound":     {src: "a = " + plus(MaxOperators+1) + "\n", want: "1:20006: Over the limit"},
-		"operators of two characters":  {src: "a = " + strings.Repeat("b == c && d >= e || ", MaxOperators/4) + "f\n"},
-		"operators over several lines": {src: "a = (" + strings.Repeat("1\n+ ", MaxOperators+1) + "1)\n", want: "10002:1: Over the limit"},
+		"operators at the bound":       {src: "a = " + plus(scan.MaxOperators) + "\n"},
+		"operators over the bound":     {src: "a = " + plus(scan.MaxOperators+1) + "\n", want: "1:20006: Over the limit"},
+		"operators of two characters":  {src: "a = " + strings.Repeat("b == c && d >= e || ", scan.MaxOperators/4) + "f\n"},
+		"operators over several lines": {src: "a = (" + strings.Repeat("1\n+ ", scan.MaxOperators+1) + "1)\n", want: "10002:1: Over the limit"},
 		"operators in list elements":   {src: "a = [" + strings.Repeat(plus(5000)+", ", 5) + "]\n"},
 		"operators in attributes":      {src: strings.Repeat("a = "+plus(5000)+"\n", 5)},
-		"operators of for object":      {src: "a = {for k, v in m : k => " + strings.Repeat("1 +\n", MaxOperators+1) + "1}\n", want: "10001:3: Over the limit"},
+		"operators of for object":      {src: "a = {for k, v in m : k => " + strings.Repeat("1 +\n", scan.MaxOperators+1) + "1}\n", want: "10001:3: Over the limit"},
 		"operators inside brackets":    {src: "a = " + nest("(", "1", "+"+plus(999)+")", 11) + "\n", want: "1:20027: Over the limit"},
-		"operators beside a bracket":   {src: "a = " + strings.Repeat("f(1)+", MaxOperators) + "1\n"},
+		"operators beside a bracket":   {src: "a = " + strings.Repeat("f(1)+", scan.MaxOperators) + "1\n"},
 		"operators in interpolations":  {src: "a = \"" + strings.Repeat("${"+plus(900)+"}", 100) + "\"\n"},
 		"negations":                    {src: fill("a = ", "!", "a\n"), want: "1:10005: Over the limit"},
 		"negative numbers":             {src: fill("a = ", "-", "1\n"), want: "1:10005: Over the limit"},

@@ -13,6 +13,8 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/hashicorp/hcl/v2/json"
+
+	"github.com/nodeapply/apply/manifest/limits/internal/scan"
 )
 
 // parse parses and evaluates src as the rest of the program would.
@@ -104,21 +106,21 @@ func TestStack(t *testing.T) {
 }
 
 func deepest() map[string]string {
-	ops := func(s string) string { return strings.Repeat(s, MaxOperators) }
+	ops := func(s string) string { return strings.Repeat(s, scan.MaxOperators) }
 	return map[string]string{
 		"negations":  "a = " + ops("!") + "b\n",
 		"minus":      "a = " + ops("-") + "1\n",
 		"sums":       "a = " + ops("1+") + "1\n",
 		"conditions": "a = " + ops("b?c:") + "d\n",
-		"middle":     "a = " + strings.Repeat("b?", MaxOperators) + "c" + strings.Repeat(":d", MaxOperators) + "\n",
+		"middle":     "a = " + strings.Repeat("b?", scan.MaxOperators) + "c" + strings.Repeat(":d", scan.MaxOperators) + "\n",
 		"splats":     "a = b" + ops("[*]") + "\n",
 		"indexes":    "a = b" + ops("[c]") + "\n",
 		"steps":      "a = b" + ops(".c") + "\n",
-		"both":       "a = b" + ops("[c]") + "+" + strings.Repeat("!", MaxOperators-1) + "c\n",
+		"both":       "a = b" + ops("[c]") + "+" + strings.Repeat("!", scan.MaxOperators-1) + "c\n",
 		"one-liners": strings.Repeat("a{\nb{x}\n}\n", 20_000),
 		"leaks":      strings.Repeat("a{\nx}\n", 100),
-		"depth":      "a = " + nest("[", "", "]", MaxDepth) + "\n",
-		"templates":  "a = " + nest("\"${", "b", "}\"", MaxDepth) + "\n",
+		"depth":      "a = " + nest("[", "", "]", scan.MaxDepth) + "\n",
+		"templates":  "a = " + nest("\"${", "b", "}\"", scan.MaxDepth) + "\n",
 	}
 }
 

@@ -22,12 +22,10 @@ import (
 	"github.com/nodeapply/apply/manifest/limits/internal/scan"
 )
 
-// Bounds of what is parsed.
+// Bounds of what is parsed, beside those of package scan.
 const (
-	MaxFile      = 1 << 20  // bytes of one manifest or template
-	MaxTotal     = 16 << 20 // bytes of all manifests of one catalog
-	MaxDepth     = scan.MaxDepth
-	MaxOperators = scan.MaxOperators
+	MaxFile  = 1 << 20  // bytes of one manifest or template
+	MaxTotal = 16 << 20 // bytes of all manifests of one catalog
 )
 
 // Bounds of what an expression or a function makes.
