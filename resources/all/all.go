@@ -6,9 +6,11 @@ import (
 	"github.com/nodeapply/apply/resources/authkey"
 	"github.com/nodeapply/apply/resources/cron"
 	"github.com/nodeapply/apply/resources/exec"
+	"github.com/nodeapply/apply/resources/fact"
 	"github.com/nodeapply/apply/resources/file"
 	"github.com/nodeapply/apply/resources/group"
 	"github.com/nodeapply/apply/resources/hosts"
+	"github.com/nodeapply/apply/resources/limit"
 	"github.com/nodeapply/apply/resources/line"
 	"github.com/nodeapply/apply/resources/mount"
 	"github.com/nodeapply/apply/resources/pkg"
@@ -16,17 +18,27 @@ import (
 	"github.com/nodeapply/apply/resources/service"
 	"github.com/nodeapply/apply/resources/sysctl"
 	"github.com/nodeapply/apply/resources/user"
+	"github.com/nodeapply/apply/resources/wait"
 )
 
-// types returns the types that concern this node alone, in the order of their names.
-func types() []resources.Type {
+// Link is a run's part in an exchange.
+type Link interface {
+	fact.Link
+	limit.Link
+	wait.Link
+}
+
+// Linked returns every type, those that reach other nodes among them, in the order of their names. With a nil link they can be described, not used.
+func Linked(l Link) []resources.Type {
 	return []resources.Type{
 		authkey.Type(),
 		cron.Type(),
 		exec.Type(),
+		fact.Type(l),
 		file.Type(),
 		group.Type(),
 		hosts.Type(),
+		limit.Type(l),
 		line.Type(),
 		mount.Type(),
 		pkg.Type(),
@@ -34,5 +46,6 @@ func types() []resources.Type {
 		service.Type(),
 		sysctl.Type(),
 		user.Type(),
+		wait.Type(l),
 	}
 }

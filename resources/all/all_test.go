@@ -1,11 +1,20 @@
 package all_test
 
 import (
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/resources/all"
 )
+
+func TestOrder(t *testing.T) {
+	names := func(a, b resources.Type) int { return strings.Compare(a.Name, b.Name) }
+	if types := all.Linked(nil); !slices.IsSortedFunc(types, names) {
+		t.Errorf("not in the order of their names: %v", types)
+	}
+}
 
 // Every type can print what a node has, one by its title and all that are selected, or says why there is nothing to print.
 func TestEveryTypeIsInspectedOrSaysWhyNot(t *testing.T) {
