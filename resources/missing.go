@@ -7,6 +7,7 @@ import (
 )
 
 // Missing stands for a resource that others refer to and that there is not, as only the run could tell.
+// It is here because the manifest, which makes it, does not see package host.
 type Missing struct{ Err error }
 
 var _ Resource = Missing{}
