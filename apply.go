@@ -10,8 +10,10 @@ package apply
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/nodeapply/apply/catalog"
@@ -34,7 +36,7 @@ import (
 
 // Options say what a manifest is compiled with. The zero value is the node itself, with all types and no variables.
 type Options struct {
-	// Host is the node; default: this one, which is opened and stays open: who loads many manifests in one process opens it once, by [local.New].
+	// Host is the node; default: this one, which is opened once for the process.
 	Host    host.Host
 	Types   []resources.Type // default: all of them
 	Vars    []manifest.VarSource
@@ -61,13 +63,17 @@ type Manifest struct {
 	compiled *manifest.Result
 }
 
-// Load compiles the file or folder at path. Nothing is touched. Mistakes come all at once as a [diag.List].
+// thisNode is opened once, for a node that is loaded for run after run holds files and a connection to systemd.
+var thisNode = sync.OnceValues(func() (*local.Node, error) { return local.New(local.Options{}) })
+
+// Load compiles the file or folder at path. Nothing is touched. Mistakes come all at once as a [diag.List]; where ctx has ended, the error wraps its cause.
 func Load(ctx context.Context, path string, o Options) (*Manifest, error) {
 	if o.Host == nil {
-		var err error
-		if o.Host, err = local.New(local.Options{}); err != nil {
+		node, err := thisNode()
+		if err != nil {
 			return nil, err
 		}
+		o.Host = node
 	}
 	if o.Session == nil {
 		var err error
@@ -96,6 +102,9 @@ func Load(ctx context.Context, path string, o Options) (*Manifest, error) {
 		return nil, err
 	}
 	if diags.HasErrors() {
+		if err := context.Cause(ctx); err != nil { // then what was found missing may be there
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
 		return nil, diags
 	}
 	return &Manifest{Path: path, Warnings: diags, host: o.Host, scrub: o.Scrub, session: o.Session, compiled: compiled}, nil
