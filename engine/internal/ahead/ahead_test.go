@@ -3,7 +3,6 @@ package ahead
 import (
 	"context"
 	"errors"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -74,8 +73,7 @@ func TestMakeMakesWhatFits(t *testing.T) {
 		case !ok:
 			got = append(got, "not made")
 		case r.Err != nil:
-			first, _, _ := strings.Cut(r.Err.Error(), "\n")
-			got = append(got, first)
+			got = append(got, r.Err.Error())
 		default:
 			got = append(got, string(rune('a'+r.Value)))
 		}

@@ -54,15 +54,24 @@ func Do[T any](ctx context.Context, h Hands, slot graph.Slot, after time.Duratio
 	}
 }
 
-// Guarded calls fn. A panic in it is an error.
+// Guarded calls fn. A panic in it is an error, whose detail is the stack.
 func Guarded[T any](fn func() (T, error)) (value T, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("internal error: %v\n%s", p, debug.Stack())
+			err = &panicError{p, string(debug.Stack())}
 		}
 	}()
 	return fn()
 }
+
+// panicError says that a resource panicked. Its text is the summary; where that was is apart.
+type panicError struct {
+	value any
+	stack string
+}
+
+func (e *panicError) Error() string  { return fmt.Sprintf("internal error: %v", e.value) }
+func (e *panicError) Detail() string { return e.stack }
 
 // ended is how an attempt ended.
 type ended[T any] struct {

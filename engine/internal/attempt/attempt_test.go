@@ -23,7 +23,7 @@ func TestDo(t *testing.T) {
 		fn    func(ctx context.Context, dead chan struct{}) (int, error)
 		value int
 		stuck bool
-		err   string // how its first line begins
+		err   string
 		took  time.Duration
 	}{
 		{"ends well", func(context.Context, chan struct{}) (int, error) { return 7, nil }, 7, false, "", 0},
@@ -53,7 +53,7 @@ func TestDo(t *testing.T) {
 				value, stuck, err := Do(t.Context(), hands, graph.Slot{}, time.Minute, func(ctx context.Context) (int, error) { return tc.fn(ctx, dead) })
 				text := ""
 				if err != nil {
-					text, _, _ = strings.Cut(err.Error(), "\n")
+					text = err.Error()
 				}
 				if value != tc.value || stuck != tc.stuck || text != tc.err {
 					t.Errorf("want %d, %v, %q; got %d, %v, %q", tc.value, tc.stuck, tc.err, value, stuck, text)
@@ -63,6 +63,15 @@ func TestDo(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// TestPanic: a report has one line of it, and apart from that where it was.
+func TestPanic(t *testing.T) {
+	_, err := Guarded(func() (int, error) { panic("a bug") })
+	var detailed interface{ Detail() string }
+	if !errors.As(err, &detailed) || !strings.Contains(detailed.Detail(), "TestPanic") || strings.Contains(err.Error(), "\n") {
+		t.Errorf("got %q", err)
 	}
 }
 
