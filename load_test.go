@@ -3,16 +3,20 @@ package apply_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/nodeapply/apply"
+	"github.com/nodeapply/apply/engine"
+	"github.com/nodeapply/apply/manifest"
 )
 
-func minimal(t *testing.T) string {
+func manifestOf(t *testing.T, text string) string {
 	main := filepath.Join(t.TempDir(), "main.hcl")
-	if err := os.WriteFile(main, []byte("exec \"true\" {}\n"), 0o600); err != nil {
+	if err := os.WriteFile(main, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return main
@@ -20,7 +24,7 @@ func minimal(t *testing.T) string {
 
 // TestLoadKeepsNothingOpen: who runs for months loads a manifest anew for each run.
 func TestLoadKeepsNothingOpen(t *testing.T) {
-	main := minimal(t)
+	main := manifestOf(t, `exec "true" {}`)
 	open := func() int {
 		for range 10 {
 			if _, err := apply.Load(t.Context(), main, apply.Options{}); err != nil {
@@ -42,7 +46,33 @@ func TestLoadIsCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	gone := errors.New("the operator went home")
 	cancel(gone)
-	if _, err := apply.Load(ctx, minimal(t), apply.Options{}); !errors.Is(err, gone) {
+	if _, err := apply.Load(ctx, manifestOf(t, `exec "true" {}`), apply.Options{}); !errors.Is(err, gone) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestLog: the logger is another program's, which knows nothing of what is sensitive.
+func TestLog(t *testing.T) {
+	main := manifestOf(t, `
+variable "pin" {
+  type      = string
+  sensitive = true
+}
+exec "tell" {
+  command     = "echo it is $PIN"
+  environment = { PIN = var.pin }
+  logoutput   = true
+}
+`)
+	m, err := apply.Load(t.Context(), main, apply.Options{Vars: []manifest.VarSource{{Name: "pin", Value: "tr0ub4dor&3"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log strings.Builder
+	if _, err := m.Converge(t.Context(), engine.Options{Log: slog.New(slog.NewTextHandler(&log, nil))}); err != nil {
+		t.Fatal(err)
+	}
+	if got := log.String(); !strings.Contains(got, `msg="it is (sensitive value)" resource=exec.tell`) {
+		t.Errorf("got %s", got)
 	}
 }

@@ -27,8 +27,8 @@ import (
 )
 
 const (
-	defaultTimeout = 5 * time.Minute
-	predictFor     = 10 * time.Second // bounds the first walk of a converge
+	attemptFor = 5 * time.Minute  // one attempt, where neither resource nor type says
+	predictFor = 10 * time.Second // bounds the first walk of a converge
 )
 
 // Options say how to run. The zero value runs everything, one resource at a time, and keeps nothing.
@@ -43,9 +43,8 @@ type Options struct {
 	Parallel         int // resources at a time; default 1
 	// Order, if set, lists all vertices of the catalog's graph: the resources are converged one at a time in this order, as far as the relations allow.
 	Order    []int
-	FailFast bool          // after a failure start nothing new
-	Strict   bool          // "not idempotent" is a failure
-	Timeout  time.Duration // of one attempt, where neither resource nor type says; default five minutes
+	FailFast bool // after a failure start nothing new
+	Strict   bool // "not idempotent" is a failure
 
 	// Approve, if set, is asked in a converge about each result of its prediction, before anything is changed. The resource of one that it refuses fails.
 	Approve func(predicted *report.Result) error
@@ -62,7 +61,8 @@ type Options struct {
 	Events report.Events
 	// Outputs, if set, gives the outputs of the manifest when the walk has ended. Late looks up the values that only a run gives; it is nil in a plan.
 	Outputs func(ctx context.Context, late catalog.Values) []report.Output
-	// Log, if set, gets what resources have to tell while they are worked on, such as the output of commands. It must scrub what it gets.
+	// Log, if set, gets what resources have to tell while they are worked on, such as the output of commands: at level Info where the manifest asks
+	// for it, else at Debug. Scrub and ScrubOutput are done already.
 	Log *slog.Logger
 	// Scrub, if set, takes sensitive values out of a text.
 	Scrub func(string) string
@@ -156,9 +156,6 @@ func newRun(c *catalog.Catalog, v host.View, h host.Host, o Options) (*run, erro
 	if o.Run == "" {
 		o.Run = report.NewRunID(time.Now())
 	}
-	if o.Timeout <= 0 {
-		o.Timeout = defaultTimeout
-	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -167,6 +164,7 @@ func newRun(c *catalog.Catalog, v host.View, h host.Host, o Options) (*run, erro
 		r.debts = o.Recorder.Owed
 	}
 	r.redact, r.events.To = redact.New(o.Scrub, o.ScrubOutput), o.Events
+	r.opts.Log = slog.New(r.redact.Handler(o.Log.Handler()))
 	r.stop.Interrupt = o.Stop
 	var err error
 	r.selected, err = selection.Of(c, o.Choice)

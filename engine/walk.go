@@ -37,7 +37,7 @@ func (r *run) newWalk(predicted *walk) *walk {
 	w := &walk{run: r, predicted: predicted, fates: fate.New(r.cat)}
 	w.visits = visit.Walk{
 		Catalog: r.cat, View: r.view, Recorder: r.opts.Recorder, Drifted: r.opts.Drifted, Running: r.events.Running, Redact: r.redact, Log: r.opts.Log,
-		Timeout: r.opts.Timeout, Strict: r.opts.Strict, Stop: &r.stop, Hands: r.hands,
+		Timeout: attemptFor, Strict: r.opts.Strict, Stop: &r.stop, Hands: r.hands,
 	}
 	w.survey = survey.Survey{Catalog: r.cat, Predicting: predicted == nil, Late: r.late.Lookup, Given: w.given}
 	if predicted != nil {

@@ -130,13 +130,7 @@ func (a *App) PrintJSON(object any) error {
 func (a *App) Logger() *slog.Logger {
 	var level slog.Level
 	_ = level.UnmarshalText([]byte(a.logLevel)) // the flag takes no others
-	clean := func(groups []string, attr slog.Attr) slog.Attr {
-		if attr.Key == slog.MessageKey && len(groups) == 0 { // a line of output, or a part of a long one
-			attr.Value = slog.StringValue(a.Scrub.ScrubOutput(attr.Value.String()))
-		}
-		return attr
-	}
-	return slog.New(slog.NewTextHandler(scrubbed{a}, &slog.HandlerOptions{Level: level, ReplaceAttr: clean}))
+	return slog.New(slog.NewTextHandler(scrubbed{a}, &slog.HandlerOptions{Level: level}))
 }
 
 // scrubbed writes to standard error what the scrubber leaves.
