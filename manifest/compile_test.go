@@ -207,9 +207,15 @@ func TestBrokenTypeIsTold(t *testing.T) {
 		*file
 		C chan int `hcl:"c"`
 	}
-	_, diags := compile(t, "", manifest.Options{Types: []resources.Type{{Name: "broken", New: func(string) resources.Resource { return &broken{} }}}})
-	if want := "Broken resource type; type broken: field C: an attribute cannot be of Go type chan int"; diags.Error() != want {
-		t.Errorf("want %q, got %q", want, diags.Error())
+	for want, init := range map[string]func(string) resources.Resource{
+		"field C: an attribute cannot be of Go type chan int": func(string) resources.Resource { return &broken{} },
+		"New returns <nil>, want a pointer to a struct":       func(string) resources.Resource { return nil },
+		"New is not set": nil,
+	} {
+		_, diags := compile(t, "", manifest.Options{Types: []resources.Type{{Name: "broken", New: init}}})
+		if want := "Broken resource type; type broken: " + want; diags.Error() != want {
+			t.Errorf("want %q, got %q", want, diags.Error())
+		}
 	}
 }
 

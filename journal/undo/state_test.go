@@ -94,7 +94,7 @@ func TestTogether(t *testing.T) {
 				t.Fatal(err)
 			}
 			all, blocking := u.Refused()
-			rep, err := Run(ctx, n.state, n.host, u, Options{ID: "3", Types: n.types(), Interrupted: never})
+			rep, err := Run(ctx, n.state, n.host, u, Options{ID: "3", Types: n.types()})
 			if err != nil {
 				t.Fatal(err)
 			}

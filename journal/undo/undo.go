@@ -28,7 +28,7 @@ type Options struct {
 	ID          string           // of this run
 	Node        string           // this node's name
 	Types       []resources.Type // asked to restore what they keep themselves
-	Interrupted func() int       // the signal after which no step begins any more; 0: none
+	Interrupted func() int       // the signal after which no step begins any more; 0: none; may be nil
 }
 
 // Name is what reports say in the place of the manifest of a run that undoes run id.
@@ -47,7 +47,9 @@ func Run(ctx context.Context, state *journal.State, h *local.Node, u *Plan, o Op
 		results := make([]*report.Result, len(batch))
 		var all errgroup.Group
 		for i, s := range batch {
-			rep.Interrupted = o.Interrupted()
+			if o.Interrupted != nil {
+				rep.Interrupted = o.Interrupted()
+			}
 			if rep.Interrupted != 0 || ctx.Err() != nil {
 				break
 			}

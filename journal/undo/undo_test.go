@@ -95,7 +95,7 @@ func TestFailure(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rep, err := Run(t.Context(), n.state, n.host, u, Options{ID: "2", Interrupted: never})
+	rep, err := Run(t.Context(), n.state, n.host, u, Options{ID: "2"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +127,7 @@ func TestJournalCannotBeWritten(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rep, err := Run(t.Context(), n.state, n.host, p, Options{ID: "no folder/2", Interrupted: never})
+	rep, err := Run(t.Context(), n.state, n.host, p, Options{ID: "no folder/2"})
 	if rep != nil || err == nil || !strings.Contains(err.Error(), "journal: ") {
 		t.Errorf("report %v, error %v", rep, err)
 	}

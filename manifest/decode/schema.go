@@ -36,6 +36,9 @@ type Field struct {
 
 // NewSchema reads the attributes of a type. An error is a mistake of the type's author.
 func NewSchema(t resources.Type) (*Schema, error) {
+	if t.New == nil {
+		return nil, fmt.Errorf("type %s: New is not set", t.Name)
+	}
 	rt := reflect.TypeOf(t.New(""))
 	if rt == nil || rt.Kind() != reflect.Pointer || rt.Elem().Kind() != reflect.Struct {
 		return nil, fmt.Errorf("type %s: New returns %v, want a pointer to a struct", t.Name, rt)
