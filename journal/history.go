@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/nodeapply/apply/journal/internal/files"
+	"github.com/nodeapply/apply/journal/internal/record"
 	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/resources"
 )
@@ -31,8 +32,8 @@ func (s *State) ids() (reports, journals []string, err error) {
 	return reports, journals, err
 }
 
-// Newest is the id of the newest run on record, "" where there is none.
-func (s *State) Newest() (string, error) {
+// newest is the id of the newest run on record, "" where there is none.
+func (s *State) newest() (string, error) {
 	reports, journals, err := s.ids()
 	if err != nil {
 		return "", err
@@ -42,7 +43,7 @@ func (s *State) Newest() (string, error) {
 
 // NextID is an id for a run that begins now, after those of all runs on record.
 func (s *State) NextID(now time.Time) (string, error) {
-	last, err := s.Newest()
+	last, err := s.newest()
 	return report.NextRunID(now, last), err
 }
 
@@ -58,26 +59,22 @@ func (s *State) Find(given string) (string, error) {
 	case given == "":
 		return "", errors.New("which run? its id is empty")
 	case len(found) == 0:
-		return "", unknownRun(given)
+		return "", &record.UnknownError{Run: given}
 	case len(found) > 1:
 		return "", fmt.Errorf("run %s: so begin %d runs, from %s to %s; apply history lists them", given, len(found), found[0], found[len(found)-1])
 	}
 	return found[0], nil
 }
 
-func unknownRun(id string) error {
-	return fmt.Errorf("no run %s is on record; apply history lists the runs", id)
-}
-
 func (s *State) reportPath(id string) string {
 	return filepath.Join(s.dir, "runs", filepath.Base(id)+".json")
 }
 
-// Report reads the report of a run into report.
+// Report reads the report of a run into report, a *[report.Report]. Where none is kept the error is [fs.ErrNotExist].
 func (s *State) Report(id string, report any) error {
 	b, err := files.Read(s.reportPath(id))
 	if errors.Is(err, fs.ErrNotExist) {
-		return unknownRun(id)
+		return &record.UnknownError{Run: id}
 	}
 	if err != nil {
 		return fmt.Errorf("report: %w", err)

@@ -2,6 +2,8 @@ package journal
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -35,6 +37,12 @@ func TestFind(t *testing.T) {
 				t.Errorf("want %q, got %q", want, got)
 			}
 		})
+	}
+	_, err := s.Find("02")
+	for _, err := range []error{err, s.Report("02", new(any))} {
+		if !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("who reads cannot tell that there is none: %v", err)
+		}
 	}
 }
 

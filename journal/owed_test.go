@@ -142,13 +142,13 @@ func TestOwedUnderAClockSetBack(t *testing.T) {
 	if diff := cmp.Diff([]resources.Address{addr("a")}, next.Owed(addr("b"))); diff != "" {
 		t.Error(diff)
 	}
-	if newest, err := s.Newest(); err != nil || newest != "1" {
+	if newest, err := s.newest(); err != nil || newest != "1" {
 		t.Errorf("the newest is %q, %v", newest, err)
 	}
 	if err := s.SaveReport("3", strings.NewReader("{}")); err != nil {
 		t.Fatal(err)
 	}
-	if newest, err := s.Newest(); err != nil || newest != "3" {
+	if newest, err := s.newest(); err != nil || newest != "3" {
 		t.Errorf("the newest is %q, %v", newest, err)
 	}
 }

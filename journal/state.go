@@ -105,7 +105,8 @@ func (s *State) Dir() string { return s.dir }
 // HeldError says that another run holds the lock.
 type HeldError = lock.HeldError
 
-// Lock takes the lock that lets only one run at a time change the node, and waits for it as long as wait says; who holds it then is told by a [HeldError].
+// Lock takes the lock that lets only one run at a time change the node, and waits for it as long as wait says (0: not); who holds it then
+// is told by a [HeldError], beside the cause where ctx ended first.
 func (s *State) Lock(ctx context.Context, wait time.Duration) (err error) {
 	s.lock, err = lock.Take(ctx, filepath.Join(s.dir, "lock"), wait)
 	return err

@@ -45,7 +45,7 @@ const (
 )
 
 // Take takes the lock of the file of that name, which is made if it is not there, and waits for it as long as wait says, and at least as long as a dead
-// process may hold it. If another process holds it still, the error is a [HeldError].
+// process may hold it. If another process holds it still, the error is a [HeldError], joined with the cause where ctx ended first.
 func Take(ctx context.Context, name string, wait time.Duration) (*Lock, error) {
 	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
 	if err != nil {
@@ -70,8 +70,9 @@ func Take(ctx context.Context, name string, wait time.Duration) (*Lock, error) {
 		select {
 		case <-time.After(20 * time.Millisecond):
 		case <-ctx.Done():
+			held := readHolder(f)
 			f.Close()
-			return nil, context.Cause(ctx)
+			return nil, fmt.Errorf("%w: %w", context.Cause(ctx), held)
 		}
 	}
 	b, err := json.Marshal(holder{os.Getpid(), time.Now().UTC().Truncate(time.Second)})

@@ -26,8 +26,8 @@ func TestLock(t *testing.T) {
 	stop := errors.New("stop")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(stop)
-	if _, err := Take(ctx, name, time.Minute); !errors.Is(err, stop) {
-		t.Errorf("want the reason for which it was told to stop, got %v", err)
+	if _, err := Take(ctx, name, time.Minute); !errors.Is(err, stop) || !errors.As(err, &held) {
+		t.Errorf("want the reason for which it was told to stop and who holds it, got %v", err)
 	}
 	var wg sync.WaitGroup
 	var second *Lock

@@ -139,11 +139,21 @@ func (f Folder) Closed(id string) (Past, bool) {
 	return Past{Head: *head.Run, Owed: NewDebts(end.Closed.Owed)}, true
 }
 
+// UnknownError says that a run is not on record: it is an [fs.ErrNotExist].
+type UnknownError struct{ Run string }
+
+func (e *UnknownError) Error() string {
+	return "no run " + e.Run + " is on record; apply history lists the runs"
+}
+
+// Unwrap returns fs.ErrNotExist.
+func (e *UnknownError) Unwrap() error { return fs.ErrNotExist }
+
 // Read reads the journal of one run, as far as it is whole.
 func (f Folder) Read(id string) (Past, *lines.Damage, error) {
 	file, err := files.Open(f.Path(id))
 	if errors.Is(err, fs.ErrNotExist) {
-		return Past{}, nil, fmt.Errorf("no run %s that changed something is on record; apply history lists the runs", id)
+		return Past{}, nil, &UnknownError{id + " that changed something"}
 	}
 	if errors.Is(err, files.ErrNoFile) {
 		return Past{}, &lines.Damage{Err: err}, nil
