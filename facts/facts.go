@@ -10,6 +10,7 @@ package facts
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"path"
@@ -109,10 +110,10 @@ func (s *Set) lookup(ctx context.Context, name string, exported Provider) (any, 
 		return given, true, nil
 	}
 	v, found, err := s.find(ctx, name, exported)
-	if err != nil || !ok {
+	if !ok || err != nil && !errors.As(err, new(*lostError)) {
 		return v, found, err
 	}
-	return merge(v, over), true, nil
+	return merge(v, over), true, nil // over what could be read: what is given is known whatever else is not
 }
 
 // Given returns the fact that the caller gives, which wins over all others of its name, and looks up nothing.
@@ -147,12 +148,21 @@ func (s *Set) find(ctx context.Context, name string, exported Provider) (any, bo
 		return v, v != nil, err
 	}
 	if len(lost) > 0 { // it may have been there
-		if more := len(lost) - lostShown; more > 0 {
-			lost = append(lost[:lostShown], fmt.Sprintf("and %d more", more))
-		}
-		return nil, false, fmt.Errorf("unknown, unless it is in what could not be read: %s", strings.Join(lost, "; "))
+		return nil, false, &lostError{lost}
 	}
 	return nil, false, nil
+}
+
+// lostError says that nothing that could be read has a fact.
+type lostError struct{ lost []string }
+
+// Error names what could not be read.
+func (e *lostError) Error() string {
+	lost := e.lost
+	if more := len(lost) - lostShown; more > 0 {
+		lost = append(slices.Clip(lost[:lostShown]), fmt.Sprintf("and %d more", more))
+	}
+	return "unknown, unless it is in what could not be read: " + strings.Join(lost, "; ")
 }
 
 // folder reads the external facts of a folder, once.

@@ -204,7 +204,7 @@ func TestDeadMountLosesItsFactsOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &dead{View: h, below: "/srv", wake: make(chan struct{})}
 		defer close(d.wake)
-		s := New(d, Options{Folders: []string{"/srv/facts"}})
+		s := New(d, Options{Folders: []string{"/srv/facts"}, Environ: []string{`APPLY_FACT_given={"x":1}`}})
 		begin := time.Now()
 		v, _, err := s.Lookup(t.Context(), "hostname")
 		if v != "node01" || err != nil {
@@ -213,6 +213,9 @@ func TestDeadMountLosesItsFactsOnly(t *testing.T) {
 		_, _, err = s.Lookup(t.Context(), "a")
 		if want := "unknown, unless it is in what could not be read: /srv/facts: timed out after 10s"; err == nil || err.Error() != want {
 			t.Errorf("got error %v, want %s", err, want)
+		}
+		if v, ok, err := s.Get(t.Context(), "given.x"); v != int64(1) || !ok || err != nil {
+			t.Errorf("what is given: %v, %v, %v", v, ok, err)
 		}
 		if d := time.Since(begin); d != deadline+grace {
 			t.Errorf("took %s, want one deadline", d)
