@@ -6,6 +6,14 @@
 //	plan, err := m.Plan(ctx, engine.Options{})
 //	if plan.Outcome() == report.Pending { ... }
 //	rep, err := m.Converge(ctx, engine.Options{Parallel: 4})
+//
+// An error of Plan and Converge says that nothing was touched. What became of a resource, also that it failed or that ctx ended meanwhile, is in its
+// [report.Result]; the packages below report print them.
+//
+// A manifest is a file or a folder, as are its modules: who makes one writes it to a folder of his own. A run keeps nothing by itself. Package
+// journal has the lock, records the run and keeps its report, journal/undo puts back what it changed (see the example Record). Resource types of
+// one's own are written against package resources, held to its contract by resources/resourcetest, and handed over as Options.Types (see the
+// example Type). Any number of manifests may be loaded and converge at the same time.
 package apply
 
 import (
@@ -36,19 +44,21 @@ import (
 
 // Options say what a manifest is compiled with. The zero value is the node itself, with all types and no variables.
 type Options struct {
-	// Host is the node; default: this one, which is opened once for the process.
-	Host    host.Host
-	Types   []resources.Type // default: all of them
-	Vars    []manifest.VarSource
-	Facts   manifest.Facts // default: this node's
+	// Host is the node; default: this one, which is opened once for the process. Another one, by [local.New], is the caller's to close.
+	Host host.Host
+	// Types are the resource types; default: all of apply. Who adds some hands over all.Linked(Session) with them. Of one name the last counts.
+	Types []resources.Type
+	Vars  []manifest.VarSource // values of variables, later ones win; default: none, the environment is not asked
+	Facts manifest.Facts       // default: this node's, what it exports and what this process' environment gives
+	// Modules finds the folder of a module whose source is neither a path nor built in; default: that is a mistake.
 	Modules func(ctx context.Context, source, from string) (manifest.Folder, error)
-	// Session is this node's part in an exchange; default: none, a file in the default state folder. The caller closes it.
+	// Session is this node's part in an exchange, for one run at a time; default: none, a file in the default state folder. The caller closes it.
 	Session *session.Session
 	Scrub   *scrub.Scrubber // learns the sensitive values that are met; default: one of its own
 	// Identities are the files of age identities, or of private ssh keys, with which decrypt() opens what is sealed for this node; those that are not
 	// there are passed over. Default: /etc/apply/identity and the node's ssh host keys, for other users than root apply/identity in their configuration.
 	Identities []string
-	// Shown and Within are how positions write the path, and the folder that the sources of its modules cannot leave.
+	// Shown is how positions write the path; default: as it is. Within is the folder that the sources of its modules cannot leave; default: anywhere.
 	Shown, Within string
 }
 
@@ -82,7 +92,7 @@ func Load(ctx context.Context, path string, o Options) (*Manifest, error) {
 		}
 	}
 	if o.Facts == nil {
-		o.Facts = facts.New(o.Host, facts.Options{Environ: os.Environ()})
+		o.Facts = facts.New(o.Host, facts.Options{Environ: os.Environ(), Exported: o.Session.Exported()})
 	}
 	if o.Types == nil {
 		o.Types = all.Linked(o.Session)
@@ -134,12 +144,12 @@ func (m *Manifest) Conflicts(ctx context.Context) (diag.List, error) {
 	return m.compiled.Tell(found), err
 }
 
-// Plan says what Converge would do, and changes nothing.
+// Plan says what Converge would do, and changes nothing. Of the options it fills in Manifest, Outputs and how to scrub.
 func (m *Manifest) Plan(ctx context.Context, o engine.Options) (*report.Report, error) {
 	return engine.Plan(ctx, m.host, m.compiled.Catalog, m.options(o))
 }
 
-// Converge brings the node to the manifest.
+// Converge brings the node to the manifest. Of the options it fills in what Plan does.
 func (m *Manifest) Converge(ctx context.Context, o engine.Options) (*report.Report, error) {
 	if o.Run == "" {
 		o.Run = report.NewRunID(time.Now())

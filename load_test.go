@@ -11,7 +11,9 @@ import (
 
 	"github.com/nodeapply/apply"
 	"github.com/nodeapply/apply/engine"
+	"github.com/nodeapply/apply/exchange/session"
 	"github.com/nodeapply/apply/manifest"
+	"github.com/nodeapply/apply/report"
 )
 
 func manifestOf(t *testing.T, text string) string {
@@ -73,6 +75,25 @@ exec "tell" {
 		t.Fatal(err)
 	}
 	if got := log.String(); !strings.Contains(got, `msg="it is (sensitive value)" resource=exec.tell`) {
+		t.Errorf("got %s", got)
+	}
+}
+
+// TestLoadKnowsWhatTheNodeExports, as the command line does, which makes its facts itself.
+func TestLoadKnowsWhatTheNodeExports(t *testing.T) {
+	part := session.New(session.Options{StateDir: t.TempDir()})
+	defer part.Close()
+	var rep *report.Report
+	for _, text := range []string{`fact "port" { value = 7 }`, `output "port" { value = fact.port }`} {
+		m, err := apply.Load(t.Context(), manifestOf(t, text), apply.Options{Session: part})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rep, err = m.Converge(t.Context(), engine.Options{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := rep.Outputs[0].Text(); got != "7" {
 		t.Errorf("got %s", got)
 	}
 }

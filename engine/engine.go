@@ -33,7 +33,8 @@ const (
 
 // Options say how to run. The zero value runs everything, one resource at a time, and keeps nothing.
 type Options struct {
-	Run      string // identifier; default a new one
+	Run string // identifier, see [report.NewRunID]; default a new one
+	// Node, Manifest, Commit and Dirty are for the report alone.
 	Node     string
 	Manifest string
 	Commit   string
@@ -53,11 +54,12 @@ type Options struct {
 	Drifted func(a resources.Address) bool
 	// Owed, if set, lists the resources that changed in earlier runs and whose notify of target was not delivered; default: what the Recorder knows.
 	Owed func(target resources.Address) []resources.Address
-	// Stop, if set, is closed to let what runs finish and start nothing new. Cancelling the context ends what runs.
+	// Stop, if set, is closed to let what runs finish and start nothing new: the rest is skipped. Cancelling the context ends what runs, which fails with
+	// the cause. The report does not tell these from other ends: its Interrupted is the caller's to set, at the latest when Events are told the end.
 	Stop <-chan struct{}
 	// Recorder, if set, is told before each change.
 	Recorder Recorder
-	// Events, if set, is told what happens while it does.
+	// Events, if set, is told what happens while it does: the printers of package report's folders are such.
 	Events report.Events
 	// Outputs, if set, gives the outputs of the manifest when the walk has ended. Late looks up the values that only a run gives; it is nil in a plan.
 	Outputs func(ctx context.Context, late catalog.Values) []report.Output

@@ -56,6 +56,9 @@ func (s *Session) Kept(fact string) json.RawMessage {
 	return value
 }
 
+// Exported are the facts that this node has exported, by this session or earlier ones of its state folder.
+func (s *Session) Exported() Exported { return Exported{s.o.StateDir} }
+
 // Exported are the facts that this node has exported, as a state folder keeps them.
 type Exported struct{ StateDir string }
 

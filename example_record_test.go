@@ -1,0 +1,105 @@
+package apply_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/nodeapply/apply"
+	"github.com/nodeapply/apply/engine"
+	"github.com/nodeapply/apply/exchange/session"
+	"github.com/nodeapply/apply/host/local"
+	"github.com/nodeapply/apply/journal"
+	"github.com/nodeapply/apply/journal/undo"
+	"github.com/nodeapply/apply/report/planfile"
+	"github.com/nodeapply/apply/resources/all"
+)
+
+// A run on record: somebody has approved the plan, nobody else changes the node meanwhile, and what the run changes can be put back.
+func Example_record() {
+	dir, err := os.MkdirTemp("", "apply")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(dir)
+	main := filepath.Join(dir, "main.hcl")
+	if err := os.WriteFile(main, []byte("file \"/motd\" { content = \"hello\\n\" }\n"), 0o600); err != nil {
+		panic(err)
+	}
+	node, err := local.New(local.Options{Root: dir})
+	if err != nil {
+		panic(err)
+	}
+	defer node.Close()
+	state, err := journal.OpenState(filepath.Join(dir, "state"))
+	if err != nil {
+		panic(err)
+	}
+	defer state.Close()
+	part := session.New(session.Options{StateDir: state.Dir()})
+	defer part.Close()
+	types := all.Linked(part)
+	ctx := context.Background()
+	if err := state.Lock(ctx, time.Minute); err != nil {
+		panic(err) // a journal.HeldError: another run has had it for a minute
+	}
+
+	m, err := apply.Load(ctx, main, apply.Options{Host: node, Session: part, Types: types})
+	if err != nil {
+		panic(err)
+	}
+	owed, err := state.Owed(time.Now())
+	if err != nil {
+		panic(err)
+	}
+	plan, err := m.Plan(ctx, engine.Options{Owed: owed})
+	if err != nil {
+		panic(err)
+	}
+	for _, r := range plan.Results {
+		for _, c := range r.Changes {
+			fmt.Println(r.Address, c.Attribute, "-", c.Before, "->", c.After)
+		}
+	}
+
+	// What differs from the plan by now is refused.
+	approved := planfile.Plan{Results: plan.Results}
+	id, err := state.NextID(time.Now())
+	if err != nil {
+		panic(err)
+	}
+	run, _, err := state.Begin(id, node.Token(), "", time.Now())
+	if err != nil {
+		panic(err)
+	}
+	rep, err := m.Converge(ctx, engine.Options{Run: id, Recorder: run, Approve: approved.Approver()})
+	if err != nil {
+		panic(errors.Join(err, run.Close()))
+	}
+	if err := errors.Join(undo.Leave(ctx, run, node, types), run.Close(), state.SaveReport(id, rep), state.Prune(time.Now())); err != nil {
+		panic(err)
+	}
+	fmt.Println(rep.Outcome())
+
+	back, err := undo.PlanOf(ctx, state, node, types, id)
+	if err != nil {
+		panic(err)
+	}
+	if id, err = state.NextID(time.Now()); err != nil {
+		panic(err)
+	}
+	if rep, err = undo.Run(ctx, state, node, back, undo.Options{ID: id, Types: types}); err != nil {
+		panic(err)
+	}
+	for _, r := range rep.Results {
+		fmt.Println("undo", r.Address, r.Outcome)
+	}
+	// Output:
+	// file["/motd"] ensure - absent -> file
+	// file["/motd"] content -  -> 6 bytes, sha256:5891b5b522d5df08
+	// changed
+	// undo file["/motd"] changed
+}
