@@ -33,8 +33,8 @@ type Run struct {
 	before record.Past // the newest run before this one
 }
 
-// Begin starts the record of a run. The lock must be held. Token is what the names of the run's temporary files hold. Warnings tell what was
-// wrong with what earlier runs left.
+// Begin starts the record of a run, for the engine's Options.Recorder. The lock must be held. Id is of [State.NextID], token the node's
+// (local.Node.Token), undoes the run that this one undoes, "" for none. Warnings tell what was wrong with what earlier runs left.
 func (s *State) Begin(id, token, undoes string, now time.Time) (r *Run, warnings []string, err error) {
 	aside, err := s.setAside()
 	if err != nil {

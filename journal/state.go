@@ -2,6 +2,9 @@
 // content that was there before, and the reports of earlier runs.
 //
 // Losing the folder loses history, never correctness: nothing in it has to be trusted to bring a node to its manifest.
+//
+// A run takes the lock, begins its record, hands that to the engine, and in the end calls undo.Leave, [Run.Close], [State.SaveReport] and [State.Prune]:
+// see the example Record of the module's root package.
 package journal
 
 import (

@@ -25,7 +25,8 @@ type Options struct {
 	Root string
 }
 
-// Node is the node that this process runs on, or one that lies in a folder of it. It may be used by any number of goroutines.
+// Node is the node that this process runs on, or one that lies in a folder of it: a [host.Host], a [host.Holder] and a [host.SpaceReader]. It may be used
+// by any number of goroutines, and by several runs.
 type Node struct {
 	*writer.Writer
 	*accounts.Accounts
@@ -38,6 +39,7 @@ type Node struct {
 
 var (
 	_ host.Host        = (*Node)(nil)
+	_ host.Holder      = (*Node)(nil)
 	_ host.SpaceReader = (*Node)(nil)
 )
 
@@ -74,6 +76,9 @@ func (n *Node) Close() error {
 	n.systemd.Close()
 	return n.root.Close()
 }
+
+// Token is the part of the names of n's temporary files (.apply.TOKEN.RANDOM) by which a later run finds them: a journal keeps it.
+func (n *Node) Token() string { return n.Writer.Token() }
 
 // Started is the number of processes that n has started.
 func (n *Node) Started() int64 { return n.started.Load() }

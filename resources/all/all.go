@@ -28,7 +28,8 @@ type Link interface {
 	wait.Link
 }
 
-// Linked returns every type, those that reach other nodes among them, in the order of their names. With a nil link they can be described, not used.
+// Linked returns every type, those that reach other nodes among them, in the order of their names. A link is a *session.Session
+// (exchange/session). With a nil link fact, limit and wait can be described, not used.
 func Linked(l Link) []resources.Type {
 	return []resources.Type{
 		authkey.Type(),
