@@ -93,12 +93,12 @@ func (e *JobError) Unwrap() error { return e.Err }
 
 // Options say how Each works.
 type Options struct {
-	Dialer      transport.Dialer
-	Timeout     time.Duration // of the job on each node, once it is connected; 0: none
-	Batch       int           // nodes at a time, each batch after the last one ended; 0: all at once
-	MaxFailures int           // so many failed nodes, and no further batch begins; 0: all begin
-	Begun       func(Node)    // may be nil
-	Ended       func(*Result) // may be nil; called by one goroutine at a time
+	Dialer      transport.Dialer // required
+	Timeout     time.Duration    // of the job on each node, once it is connected; 0: none
+	Batch       int              // nodes at a time, each batch after the last one ended; 0: all at once
+	MaxFailures int              // so many failed nodes, and no further batch begins; 0: all begin
+	Begun       func(Node)       // may be nil
+	Ended       func(*Result)    // may be nil; called by one goroutine at a time
 }
 
 // Each does the job on every node and returns the results in the order of nodes.

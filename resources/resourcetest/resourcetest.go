@@ -1,4 +1,8 @@
 // Package resourcetest is the contract of [resources.Resource] as a test that every type runs on a real tree, from every starting state.
+//
+//	for name, tree := range map[string]string{"nothing": "-- etc/ --\n", "another": "-- etc/motd 0600 --\nbye\n"} {
+//		t.Run(name, func(t *testing.T) { resourcetest.Converges(t, hosttest.New(t, tree), &motd.Motd{Text: "hello"}) })
+//	}
 package resourcetest
 
 import (
