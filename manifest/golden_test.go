@@ -100,7 +100,10 @@ func compileArchive(t *testing.T, ar *txtar.Archive) string {
 	if _, err := os.Stat(path); err != nil {
 		path = "."
 	}
+	var told []string
+	o.OnSecret = func(text string) { told = append(told, text) }
 	res, diags := manifest.Compile(t.Context(), path, o)
+	secrets := slices.Sorted(slices.Values(told)) // without those that only the run gives
 	var b strings.Builder
 	if len(diags) > 0 {
 		if err := diags.WriteText(&b, diag.TextOptions{}); err != nil {
@@ -109,6 +112,9 @@ func compileArchive(t *testing.T, ar *txtar.Archive) string {
 	}
 	if res != nil {
 		printCatalog(t, &b, res, late)
+		if len(secrets) > 0 {
+			fmt.Fprintf(&b, "secrets %q\n", secrets)
+		}
 	}
 	return strings.ReplaceAll(b.String(), dir, "DIR")
 }
@@ -163,9 +169,6 @@ func printCatalog(t *testing.T, b *strings.Builder, res *manifest.Result, late m
 			}
 		}
 		fmt.Fprintf(b, "output %s = %v sensitive=%v\n", o.Name, v, o.Sensitive)
-	}
-	if len(res.Secrets) > 0 {
-		fmt.Fprintf(b, "secrets %q\n", res.Secrets)
 	}
 }
 

@@ -66,8 +66,6 @@ type VarSource = variables.Source
 type Result struct {
 	Catalog *catalog.Catalog
 	Outputs []Output
-	// Secrets are the sensitive values that were met, as plain text.
-	Secrets []string
 
 	list func(hcl.Diagnostics) diag.List
 }
@@ -100,7 +98,6 @@ func Compile(ctx context.Context, path string, o Options) (*Result, diag.List) {
 	if list.HasErrors() {
 		return nil, list
 	}
-	result.Secrets = c.secrets.List()
 	return result, list
 }
 

@@ -106,9 +106,6 @@ func (e *Etcd) Kill(t testing.TB, i int) {
 	e.procs[i] = nil
 }
 
-// Pid is the process of a member.
-func (e *Etcd) Pid(i int) int { return e.procs[i].Pid }
-
 // healthy waits until the cluster has a leader. A member that asks for client certificates is taken for healthy when it
 // listens.
 func (e *Etcd) healthy(t testing.TB) {

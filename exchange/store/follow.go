@@ -21,7 +21,7 @@ type Update struct {
 // last thing: the context's, or one that trying again does not cure.
 func Follow(ctx context.Context, s Store, prefix string) iter.Seq2[Update, error] {
 	return func(yield func(Update, error) bool) {
-		var pause Backoff
+		var pause backoff
 		for {
 			l, err := s.List(ctx, prefix)
 			if errors.Is(err, ErrUnavailable) && ctx.Err() == nil {
@@ -59,7 +59,7 @@ func Follow(ctx context.Context, s Store, prefix string) iter.Seq2[Update, error
 // Retry calls f until it gives anything but ErrUnavailable, with backoff, for as long as the context lasts. The error on
 // giving up is the last of f with the context's cause.
 func Retry[T any](ctx context.Context, f func(context.Context) (T, error)) (T, error) {
-	var b Backoff
+	var b backoff
 	for {
 		v, err := f(ctx)
 		if err == nil || !errors.Is(err, ErrUnavailable) {
@@ -82,7 +82,7 @@ func Try(ctx context.Context, f func(context.Context) error) error {
 // until yield returns false, or it ends for another reason, and returns the last revision that it has yielded.
 func Resume(ctx context.Context, after int64, once func(after int64, yield func([]Event) bool) (int64, error)) iter.Seq2[[]Event, error] {
 	return func(yield func([]Event, error) bool) {
-		var pause Backoff
+		var pause backoff
 		for {
 			stopped := false
 			rev, err := once(after, func(evs []Event) bool {
@@ -124,15 +124,15 @@ func TellAway(ctx context.Context, why error) {
 	}
 }
 
-// Backoff is the pause between tries: 50 ms at first, doubled up to 2 s, and back to the start after Reset.
+// backoff is the pause between tries: 50 ms at first, doubled up to 2 s, and back to the start after Reset.
 // A fifth of each pause is spread by the clock's low digits, so that a thousand nodes do not knock at once.
-type Backoff struct{ next time.Duration }
+type backoff struct{ next time.Duration }
 
 // Reset makes the next pause the shortest again.
-func (b *Backoff) Reset() { b.next = 0 }
+func (b *backoff) Reset() { b.next = 0 }
 
 // Sleep pauses once; it ends early with the context's cause.
-func (b *Backoff) Sleep(ctx context.Context) error {
+func (b *backoff) Sleep(ctx context.Context) error {
 	b.next = min(max(2*b.next, 50*time.Millisecond), 2*time.Second)
 	spread := time.Duration(time.Now().UnixNano()) % (b.next / 5)
 	t := time.NewTimer(b.next - spread)

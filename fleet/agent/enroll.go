@@ -29,8 +29,8 @@ import (
 	"github.com/nodeapply/apply/sshsig"
 )
 
-// Validity of an agent's certificate. Enrolling again makes another.
-const Validity = 365 * 24 * time.Hour
+// validity of an agent's certificate. Enrolling again makes another.
+const validity = 365 * 24 * time.Hour
 
 // asking is what a node asks its seat for, granted what it gets. Their JSON is part of the protocol.
 type asking struct {
@@ -211,7 +211,7 @@ func grant(asked io.Reader, answer io.Writer, node string, a *pki.Authority, ope
 	if err != nil {
 		return fmt.Errorf("the node's key: %w", err)
 	}
-	certificate, authority, err := a.SignServer(node, public, Validity)
+	certificate, authority, err := a.SignServer(node, public, validity)
 	if err != nil {
 		return err
 	}

@@ -95,7 +95,7 @@ func TestRevoked(t *testing.T) {
 func TestRunOut(t *testing.T) {
 	n := start(t)
 	dir := t.TempDir()
-	now := time.Now().Add(-Validity - 48*time.Hour)
+	now := time.Now().Add(-validity - 48*time.Hour)
 	authority, err := pki.OpenAuthority(t.Context(), dir, func() time.Time { return now })
 	if err != nil {
 		t.Fatal(err)

@@ -5,8 +5,8 @@ import (
 	"github.com/nodeapply/apply/fleet/tree"
 )
 
-// Hello is the line by which a relay says that it is there.
-const Hello = "apply-relay 1"
+// hello is the line by which a relay says that it is there.
+const hello = "apply-relay 1"
 
 // RunArgs are those of the call "run": what is to be run. Their JSON, as that of all that follows, is part of the protocol.
 type RunArgs struct {
@@ -39,5 +39,5 @@ type Shared struct {
 	Key     string `json:"key"`
 }
 
-// ProgramFD is the variable that names the descriptor of the compressed program, where it was just brought.
-const ProgramFD = "APPLY_RELAY_PROGRAM"
+// programFD is the variable that names the descriptor of the compressed program, where it was just brought.
+const programFD = "APPLY_RELAY_PROGRAM"

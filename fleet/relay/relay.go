@@ -20,7 +20,7 @@ func Serve(ctx context.Context, stdin io.Reader, stdout io.Writer, more map[stri
 	if err != nil {
 		return err
 	}
-	if _, err := io.WriteString(stdout, Hello+"\n"); err != nil {
+	if _, err := io.WriteString(stdout, hello+"\n"); err != nil {
 		return err
 	}
 	handlers := map[string]wire.Handler{"run": Run, "join": n.join, "put": n.put, "share": n.share}
@@ -33,8 +33,8 @@ func Serve(ctx context.Context, stdin io.Reader, stdout io.Writer, more map[stri
 func newNode() (*node, error) {
 	n := &node{store: tree.NewStore()}
 	var err error
-	n.program, err = brought(os.Getenv(ProgramFD))
-	return n, errors.Join(err, os.Unsetenv(ProgramFD)) // it is not for the commands that run here
+	n.program, err = brought(os.Getenv(programFD))
+	return n, errors.Join(err, os.Unsetenv(programFD)) // it is not for the commands that run here
 }
 
 // address is that of this node by which the seat has reached it, without a port; "" where that is not known.

@@ -36,12 +36,12 @@ func brought(fd string) (*os.File, error) {
 	}
 	n, err := strconv.Atoi(fd)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", ProgramFD, err)
+		return nil, fmt.Errorf("%s: %w", programFD, err)
 	}
 	unix.CloseOnExec(n)
 	f := os.NewFile(uintptr(n), "program")
 	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-		return nil, errors.Join(fmt.Errorf("%s: %q is not a file", ProgramFD, fd), err)
+		return nil, errors.Join(fmt.Errorf("%s: %q is not a file", programFD, fd), err)
 	}
 	return f, nil
 }

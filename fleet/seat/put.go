@@ -68,7 +68,7 @@ func (p *Put) To(ctx context.Context, conn transport.Conn, at At, dst string) er
 	if err := p.Through(ctx, c, at, dst); err != nil {
 		return err
 	}
-	c.Lend(ctx)
+	c.lend(ctx)
 	return nil
 }
 

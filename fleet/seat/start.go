@@ -164,7 +164,7 @@ func (b *beginning) begin(ctx context.Context) (*spread.Turn, error) {
 	return turn, nil
 }
 
-// ready is the second word of relay.Hello.
+// ready is the second word of the line by which a relay says that it is there.
 const ready = "1"
 
 // neighbour lets the node get the program from another one.
@@ -290,8 +290,8 @@ func (c *Client) Listen(ctx context.Context, socket string) (net.Listener, error
 	return f.Listen(ctx, socket)
 }
 
-// Lend returns when no other node needs this one to get the program, or ctx ends.
-func (c *Client) Lend(ctx context.Context) {
+// lend returns when no other node needs this one to get the program, or ctx ends.
+func (c *Client) lend(ctx context.Context) {
 	if c.holder != nil {
 		c.holder.Leave(ctx)
 	}

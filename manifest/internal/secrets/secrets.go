@@ -113,16 +113,6 @@ func (s *Set) Quoted(expr string) {
 	}
 }
 
-// List returns the texts, sorted.
-func (s *Set) List() []string {
-	out := make([]string, 0, len(s.texts))
-	for text := range s.texts {
-		out = append(out, text)
-	}
-	slices.Sort(out)
-	return out
-}
-
 // Redact replaces the secrets in a text, whole ones and their lines, the longest first.
 func (s *Set) Redact(text string) string {
 	if len(s.texts) == 0 {

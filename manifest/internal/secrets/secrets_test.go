@@ -1,6 +1,7 @@
 package secrets
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -19,11 +20,13 @@ func TestAdd(t *testing.T) {
 		"a name that was made":    {cty.ObjectVal(map[string]cty.Value{"hunter2": port}).Mark("s"), []string{"8080", "hunter2"}},
 		"the keys of a map":       {cty.MapVal(map[string]cty.Value{"user": port}).Mark("s"), []string{"8080", "user"}},
 		"one part":                {cty.TupleVal([]cty.Value{cty.StringVal("open"), cty.StringVal("bob").Mark("s")}), []string{"bob"}},
-		"true and nothing":        {cty.TupleVal([]cty.Value{cty.True, cty.NullVal(cty.String), cty.UnknownVal(cty.String)}).Mark("s"), []string{}},
+		"true and nothing":        {cty.TupleVal([]cty.Value{cty.True, cty.NullVal(cty.String), cty.UnknownVal(cty.String)}).Mark("s"), nil},
 	} {
-		s := New(nil, func(text string) bool { return text == "user" || text == "port" })
+		var told []string
+		s := New(func(text string) { told = append(told, text) }, func(text string) bool { return text == "user" || text == "port" })
 		s.Add(tc.in)
-		if diff := cmp.Diff(tc.want, s.List()); diff != "" {
+		slices.Sort(told)
+		if diff := cmp.Diff(tc.want, told); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}
 	}
