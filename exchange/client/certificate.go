@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/nodeapply/apply/exchange/internal/wire"
 	"github.com/nodeapply/apply/exchange/pki"
-	"github.com/nodeapply/apply/exchange/wire"
 )
 
 // renewEvery is how long after a try the certificate is looked at again.

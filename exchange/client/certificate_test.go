@@ -15,9 +15,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/nodeapply/apply/exchange/internal/wire"
 	"github.com/nodeapply/apply/exchange/pki"
 	"github.com/nodeapply/apply/exchange/store"
-	"github.com/nodeapply/apply/exchange/wire"
 )
 
 // renewing is an exchange that signs certificates anew, unless it is away.

@@ -23,9 +23,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/nodeapply/apply/exchange/internal/wire"
 	"github.com/nodeapply/apply/exchange/pki"
 	"github.com/nodeapply/apply/exchange/store"
-	"github.com/nodeapply/apply/exchange/wire"
 )
 
 // Deadlines, each within the caller's: to connect, and for one call to be answered.

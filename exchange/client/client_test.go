@@ -14,9 +14,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nodeapply/apply/exchange/internal/wire"
 	"github.com/nodeapply/apply/exchange/pki"
 	"github.com/nodeapply/apply/exchange/store"
-	"github.com/nodeapply/apply/exchange/wire"
 )
 
 func TestAddresses(t *testing.T) {

@@ -10,8 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/nodeapply/apply/exchange/internal/wire"
 	"github.com/nodeapply/apply/exchange/store"
-	"github.com/nodeapply/apply/exchange/wire"
 )
 
 // silence is how long a watch may say nothing before its connection is taken for dead.

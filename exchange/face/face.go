@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/nodeapply/apply/exchange"
+	"github.com/nodeapply/apply/exchange/internal/wire"
 	"github.com/nodeapply/apply/exchange/ledger"
 	"github.com/nodeapply/apply/exchange/name"
 	"github.com/nodeapply/apply/exchange/pki"
@@ -22,7 +23,6 @@ import (
 	"github.com/nodeapply/apply/exchange/store"
 	"github.com/nodeapply/apply/exchange/verdict"
 	"github.com/nodeapply/apply/exchange/view"
-	"github.com/nodeapply/apply/exchange/wire"
 )
 
 // maxWait bounds how long a request for a fact may wait for it; eventPause is the least time between two writes of a stream

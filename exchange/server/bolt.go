@@ -14,9 +14,9 @@ import (
 	"go.etcd.io/bbolt"
 	bolterrors "go.etcd.io/bbolt/errors"
 
+	"github.com/nodeapply/apply/exchange/internal/wire"
 	"github.com/nodeapply/apply/exchange/ledger"
 	"github.com/nodeapply/apply/exchange/store"
-	"github.com/nodeapply/apply/exchange/wire"
 )
 
 // boltLog keeps a ledger in a bbolt file: bucket "entries" (key to an entry as on the wire), bucket "leases" (id to ttl, ns)

@@ -12,8 +12,8 @@ import (
 
 	"go.etcd.io/bbolt"
 
+	"github.com/nodeapply/apply/exchange/internal/wire"
 	"github.com/nodeapply/apply/exchange/store"
-	"github.com/nodeapply/apply/exchange/wire"
 )
 
 // A file that is damaged is moved aside and told, and the exchange begins without it. Nothing else that goes wrong moves it.

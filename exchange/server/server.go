@@ -17,10 +17,10 @@ import (
 	"time"
 
 	"github.com/nodeapply/apply/exchange/face"
+	"github.com/nodeapply/apply/exchange/internal/wire"
 	"github.com/nodeapply/apply/exchange/ledger"
 	"github.com/nodeapply/apply/exchange/pki"
 	"github.com/nodeapply/apply/exchange/store"
-	"github.com/nodeapply/apply/exchange/wire"
 )
 
 // DefaultListen and DefaultData are what `apply exchange serve` takes when nothing is said.

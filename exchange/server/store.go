@@ -10,10 +10,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/nodeapply/apply/exchange/internal/wire"
 	"github.com/nodeapply/apply/exchange/name"
 	"github.com/nodeapply/apply/exchange/record"
 	"github.com/nodeapply/apply/exchange/store"
-	"github.com/nodeapply/apply/exchange/wire"
 )
 
 // peer is the node at the other end, by its certificate; it is checked at every request, as it may have been revoked since

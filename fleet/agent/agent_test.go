@@ -21,8 +21,8 @@ import (
 
 	"github.com/nodeapply/apply/exchange/pki"
 	"github.com/nodeapply/apply/fleet"
-	"github.com/nodeapply/apply/fleet/agent/audit"
-	"github.com/nodeapply/apply/fleet/agent/signed"
+	"github.com/nodeapply/apply/fleet/agent/internal/audit"
+	"github.com/nodeapply/apply/fleet/agent/internal/signed"
 	"github.com/nodeapply/apply/fleet/transport"
 	"github.com/nodeapply/apply/fleet/wire"
 )

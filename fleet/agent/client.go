@@ -16,7 +16,7 @@ import (
 
 	"github.com/nodeapply/apply/exchange/pki"
 	"github.com/nodeapply/apply/fleet"
-	"github.com/nodeapply/apply/fleet/agent/signed"
+	"github.com/nodeapply/apply/fleet/agent/internal/signed"
 	"github.com/nodeapply/apply/fleet/transport"
 	"github.com/nodeapply/apply/fleet/wire"
 )

@@ -23,7 +23,7 @@ import (
 	"github.com/nodeapply/apply/exchange/durable"
 	"github.com/nodeapply/apply/exchange/pki"
 	"github.com/nodeapply/apply/fleet"
-	"github.com/nodeapply/apply/fleet/agent/signed"
+	"github.com/nodeapply/apply/fleet/agent/internal/signed"
 	"github.com/nodeapply/apply/fleet/output"
 	"github.com/nodeapply/apply/fleet/transport"
 	"github.com/nodeapply/apply/sshsig"

@@ -1,7 +1,7 @@
 // Package agent is this program as a service of a node that runs commands for a fleet's operators, without ssh. It is off by default.
 //
 // Who connects shows a certificate of the seat's authority, and so does the node: both are enrolled over ssh. Each command is signed by an operator's ssh key
-// that the node allows (a file of allowed signers), and counts once (see fleet/agent/signed). Every command and every refusal is written down before anything
+// that the node allows (a file of allowed signers), and counts once (see fleet/agent/internal/signed). Every command and every refusal is written down before anything
 // else happens; of connections by who has no certificate only some are, and how many there were.
 package agent
 
@@ -20,8 +20,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/nodeapply/apply/fleet/agent/audit"
-	"github.com/nodeapply/apply/fleet/agent/signed"
+	"github.com/nodeapply/apply/fleet/agent/internal/audit"
+	"github.com/nodeapply/apply/fleet/agent/internal/signed"
 	"github.com/nodeapply/apply/fleet/relay"
 	"github.com/nodeapply/apply/fleet/wire"
 	"github.com/nodeapply/apply/sshsig"

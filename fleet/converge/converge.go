@@ -20,8 +20,8 @@ import (
 
 	"github.com/nodeapply/apply/fleet"
 	"github.com/nodeapply/apply/fleet/files"
+	"github.com/nodeapply/apply/fleet/internal/meeting"
 	"github.com/nodeapply/apply/fleet/joint"
-	"github.com/nodeapply/apply/fleet/meeting"
 	"github.com/nodeapply/apply/fleet/seat"
 	"github.com/nodeapply/apply/fleet/transport"
 )

@@ -14,7 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/nodeapply/apply/fleet/spread"
+	"github.com/nodeapply/apply/fleet/internal/spread"
 )
 
 // Program is this program as it is brought to nodes, by the seat and by those that it was brought to.

@@ -12,8 +12,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/nodeapply/apply/fleet/internal/spread"
 	"github.com/nodeapply/apply/fleet/relay"
-	"github.com/nodeapply/apply/fleet/spread"
 	"github.com/nodeapply/apply/fleet/transport"
 	"github.com/nodeapply/apply/fleet/wire"
 )

@@ -11,7 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/nodeapply/apply/fleet/spread"
+	"github.com/nodeapply/apply/fleet/internal/spread"
 )
 
 // from is the name of who gives it in a turn.
