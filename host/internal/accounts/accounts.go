@@ -20,6 +20,9 @@ import (
 // getentTimeout bounds one question to the node's name services.
 const getentTimeout = 10 * time.Second
 
+// answerHolds is how long an answer of theirs is taken for known: a node may be open for many runs.
+const answerHolds = time.Minute
+
 // Accounts holds /etc/passwd and /etc/group as they were when they were last seen to change, and what getent said. It may be used by any
 // number of goroutines.
 type Accounts struct {
@@ -28,12 +31,18 @@ type Accounts struct {
 	mu     sync.Mutex
 	passwd database
 	group  database
-	asked  map[string][]string // "passwd bob" -> the fields of the entry
+	asked  map[string]answer // "passwd bob" -> the entry
+}
+
+// answer is the fields of an entry, as they were when the name services gave it.
+type answer struct {
+	fields []string
+	when   time.Time
 }
 
 // New returns the Accounts in these files. Commands of the name services are run by query.
 func New(files host.FileReader, query func(context.Context, host.Cmd) (host.Output, error)) *Accounts {
-	return &Accounts{files: files, query: query, asked: map[string][]string{}}
+	return &Accounts{files: files, query: query, asked: map[string]answer{}}
 }
 
 // Owner names the user in an error, by the number where /etc/passwd does not know it.
@@ -157,7 +166,10 @@ func (a *Accounts) find(kind, nameOrID string, isID bool) ([]string, error) {
 	if e := d.byName[nameOrID]; e != nil {
 		return e, nil
 	}
-	return a.asked[kind+" "+nameOrID], nil
+	if known, ok := a.asked[kind+" "+nameOrID]; ok && time.Since(known.when) < answerHolds {
+		return known.fields, nil
+	}
+	return nil, nil
 }
 
 // getent asks the node's name services; an answer is remembered, the lack of one is not, for the account may be made in this run.
@@ -184,7 +196,7 @@ func (a *Accounts) getent(ctx context.Context, kind, name string) ([]string, err
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.asked[kind+" "+name] = found[0]
+	a.asked[kind+" "+name] = answer{found[0], time.Now()}
 	return found[0], nil
 }
 

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -17,8 +19,10 @@ type bare struct{ host.FileReader }
 
 func (bare) Lstat(string) (host.Stat, error) { return host.Stat{}, nil }
 
-// What the name services know is asked for once, what they do not know each time, and what no name can be never.
-func TestNameServices(t *testing.T) {
+// What the name services know is asked for once a minute, what they do not know each time, and what no name can be never.
+func TestNameServices(t *testing.T) { synctest.Test(t, testNameServices) }
+
+func testNameServices(t *testing.T) {
 	var asked []string
 	known := ""
 	a := accounts.New(bare{}, func(_ context.Context, c host.Cmd) (host.Output, error) {
@@ -43,6 +47,11 @@ func TestNameServices(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"getent passwd bob", "getent passwd bob", "getent passwd ", "getent passwd bob"}, asked); diff != "" {
 		t.Errorf("asked: -want +got\n%s", diff)
+	}
+	time.Sleep(time.Minute)
+	known = "bob:*:2000:1001:Bob:/home/bob:/bin/sh\n"
+	if got, err := a.LookupUser(t.Context(), "bob"); err != nil || got.UID != 2000 {
+		t.Errorf("the next run sees what he was before: %v, %v", got, err)
 	}
 }
 
