@@ -171,7 +171,7 @@ func (m *Manifest) outputs(ctx context.Context, late catalog.Values) []report.Ou
 			value, known = lateOutput(ctx, o, late)
 		}
 		if o.Sensitive {
-			value = "(sensitive value)"
+			value = scrub.Hidden
 		}
 		out = append(out, report.Output{Name: o.Name, Value: value, Sensitive: o.Sensitive, Unknown: !known, Plain: o.Late == nil})
 	}

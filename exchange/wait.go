@@ -42,6 +42,7 @@ func (e *WaitError) Error() string {
 	return fmt.Sprintf("wait.%s: can never be met: %s", e.Wait, e.Verdict)
 }
 
+// Unwrap returns Err.
 func (e *WaitError) Unwrap() error { return e.Err }
 
 const eachOther = "nodes wait for each other: "

@@ -55,6 +55,7 @@ type NotFileError struct {
 	Err  error // the system's answer where nothing is
 }
 
+// Error is "NAME is a pipe, not a file", or the system's answer where nothing is.
 func (e *NotFileError) Error() string {
 	if e.Err != nil {
 		return e.Err.Error()

@@ -46,7 +46,8 @@ func WithLog(ctx context.Context, log func() *slog.Logger) context.Context {
 	return context.WithValue(ctx, logKey{}, log)
 }
 
-// Log returns the logger for what a resource has to tell while it is being worked on, such as the output of a command.
+// Log returns the logger for what a resource has to tell while it is being worked on, such as the output of a command. A run takes sensitive
+// values out of it; outside of one it is slog.Default().
 func Log(ctx context.Context) *slog.Logger {
 	if log, ok := ctx.Value(logKey{}).(func() *slog.Logger); ok {
 		return log()

@@ -48,6 +48,7 @@ type ExitError struct {
 	Output string // the end of what it had to say
 }
 
+// Error is the code and the output.
 func (e *ExitError) Error() string {
 	return strings.TrimSpace(fmt.Sprintf("the program in the sandbox ended with %d: %s", e.Code, e.Output))
 }

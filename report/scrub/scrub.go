@@ -20,12 +20,14 @@ type Scrubber struct {
 	pieces   *fragments        // likewise
 }
 
+// Hidden stands where a sensitive value was.
+const Hidden = "(sensitive value)"
+
 // Values shorter than shortest would take innocent text apart: only their marks hide them. Of a value of several lines, lines from
 // shortestLine on are hidden by themselves.
 const (
 	shortest     = 4
 	shortestLine = 6
-	Hidden       = "(sensitive value)"
 )
 
 // Add makes values known.
