@@ -49,7 +49,7 @@ func patience(size int) time.Duration {
 	return beginPatience + time.Duration(size)*time.Second/slowest
 }
 
-// NewProgram reads a program. It is compressed when a node first needs it.
+// NewProgram reads a program: apply itself (cmd/apply), which nodes run as their end of relays. It is compressed when a node first needs it.
 func NewProgram(file string) (*Program, error) {
 	f, err := os.Open(file)
 	if err != nil {

@@ -131,11 +131,13 @@ func (s *selection) titles(ctx context.Context, v host.View) ([]string, error) {
 	if !s.listed {
 		return []string{s.of}, nil
 	}
-	l, ok := s.schema.Type.New("").(resources.Lister)
-	if !ok {
-		return nil, s.stateless()
+	switch r := s.schema.Type.New("").(type) {
+	case resources.Lister:
+		return r.List(ctx, v, s.of)
+	case resources.Inspector:
+		return nil, fmt.Errorf("%s cannot list what there is: name one, %[1]s[TITLE]", s.schema.Type.Name)
 	}
-	return l.List(ctx, v, s.of)
+	return nil, s.stateless()
 }
 
 // stateless is the error of a type that cannot be inspected.

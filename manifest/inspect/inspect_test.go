@@ -50,10 +50,15 @@ type switcher struct{ lamp }
 
 func (switcher) Inspect() {} // no Inspector
 
+type candle struct{ lamp }
+
+func (candle) List() {} // no Lister
+
 func types() []resources.Type {
 	return []resources.Type{
 		{Name: "lamp", New: func(title string) resources.Resource { return &lamp{Ensure: "on", Colour: "white", Title: title} }},
 		{Name: "switch", Stateless: "it is pressed", New: func(title string) resources.Resource { return &switcher{} }},
+		{Name: "candle", New: func(title string) resources.Resource { return &candle{} }},
 	}
 }
 
@@ -75,7 +80,8 @@ func TestAdd(t *testing.T) {
 		"an open end":    {"lamp[a", "lamp[a: a bracket is not closed", ""},
 		"no such type":   {"lam.a", "lam.a: there is no type \"lam\"; did you mean `lamp`?", ""},
 		"without state":  {"switch.a", "switch has no state of its own that could be inspected: it is pressed", ""},
-		"without a list": {"switch:*", "switch has no state of its own that could be inspected: it is pressed", ""},
+		"without both":   {"switch:*", "switch has no state of its own that could be inspected: it is pressed", ""},
+		"without a list": {"candle", "candle: candle cannot list what there is: name one, candle[TITLE]", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := New(types())
