@@ -8,7 +8,9 @@ package engine
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/nodeapply/apply/catalog"
@@ -160,6 +162,9 @@ func newRun(c *catalog.Catalog, v host.View, h host.Host, o Options) (*run, erro
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Order != nil && !slices.Equal(slices.Sorted(slices.Values(o.Order)), slices.Sorted(slices.Values(c.Graph().Order()))) {
+		return nil, fmt.Errorf("order: want each of the %d vertices once", c.Graph().Len())
 	}
 	r := &run{cat: c, view: v, host: h, opts: o, debts: o.Owed, started: time.Now(), hands: attempt.NewHands()}
 	if o.Owed == nil && o.Recorder != nil {

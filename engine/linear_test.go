@@ -88,3 +88,12 @@ func TestForeseen(t *testing.T) {
 		})
 	}
 }
+
+// TestWrongOrder: an order that leaves a vertex out, or names one that there is not, is the caller's mistake.
+func TestWrongOrder(t *testing.T) {
+	for _, order := range [][]int{{}, {0}, {0, 0}, {0, 2}, {0, 1, 1}} {
+		if rep, err := Converge(t.Context(), node{}, parse(t, &world{}, "a b", ""), Options{Order: order}); err == nil {
+			t.Errorf("%v: %v", order, rep.Counts())
+		}
+	}
+}
