@@ -12,7 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/nodeapply/apply/exchange/ledger/ledgertest"
+	"github.com/nodeapply/apply/exchange/internal/ledgertest"
 	"github.com/nodeapply/apply/exchange/record"
 	"github.com/nodeapply/apply/exchange/store"
 	"github.com/nodeapply/apply/exchange/verdict"

@@ -10,7 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/nodeapply/apply/exchange/ledger/ledgertest"
+	"github.com/nodeapply/apply/exchange/internal/ledgertest"
 	"github.com/nodeapply/apply/exchange/record"
 	"github.com/nodeapply/apply/exchange/store"
 	"github.com/nodeapply/apply/exchange/verdict"

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nodeapply/apply/exchange/ledger/ledgertest"
+	"github.com/nodeapply/apply/exchange/internal/ledgertest"
 	"github.com/nodeapply/apply/exchange/name"
 	"github.com/nodeapply/apply/exchange/store"
 	"github.com/nodeapply/apply/exchange/store/storetest"

@@ -12,9 +12,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/nodeapply/apply/exchange/internal/recordtest"
 	"github.com/nodeapply/apply/exchange/name"
 	"github.com/nodeapply/apply/exchange/record"
-	"github.com/nodeapply/apply/exchange/record/recordtest"
 	"github.com/nodeapply/apply/exchange/store"
 	"github.com/nodeapply/apply/exchange/view"
 )

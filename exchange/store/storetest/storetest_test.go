@@ -8,7 +8,7 @@ import (
 	"github.com/nodeapply/apply/exchange/etcd"
 	"github.com/nodeapply/apply/exchange/exchangetest"
 	"github.com/nodeapply/apply/exchange/file"
-	"github.com/nodeapply/apply/exchange/ledger/ledgertest"
+	"github.com/nodeapply/apply/exchange/internal/ledgertest"
 	"github.com/nodeapply/apply/exchange/store"
 	"github.com/nodeapply/apply/exchange/store/storetest"
 )
