@@ -6,6 +6,7 @@
 //	title     the naming attribute: the resource's title is its default
 //	required  must be set
 //	secret    is treated as sensitive, whether or not the manifest says so
+//	empty     may be an empty string; else only a pointer to a string and `any` may: to other fields it would be the same as not set
 //	public    may not hold a sensitive value (it would appear in an address, a process listing or a file's name)
 //
 // Fields are string, bool, int, []string, map[string]string, pointers to these where "not set" differs from the zero value, the types

@@ -4,6 +4,7 @@
 package decode
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"reflect"
@@ -30,6 +31,7 @@ type Field struct {
 	Public   bool // may not hold a sensitive value
 	Secret   bool // is sensitive whether or not the manifest says so
 	Plain    bool // a string, number or boolean without a way of its own to read values
+	filled   bool // an empty text is none: what is not set holds it
 	index    []int
 	set      setter
 }
@@ -56,7 +58,7 @@ func NewSchema(t resources.Type) (*Schema, error) {
 }
 
 func newField(a tag.Attribute) (*Field, error) {
-	f := &Field{Name: a.Name, index: a.Field.Index}
+	f := &Field{Name: a.Name, index: a.Field.Index, filled: a.Field.Type.Kind() != reflect.Pointer && a.Field.Type != anything}
 	for _, option := range a.Options {
 		switch option {
 		case "title":
@@ -67,6 +69,8 @@ func newField(a tag.Attribute) (*Field, error) {
 			f.Public = true
 		case "secret":
 			f.Secret = true
+		case "empty":
+			f.filled = false
 		default:
 			return nil, fmt.Errorf("field %s: unknown option %q in its tag", a.Field.Name, option)
 		}
@@ -91,12 +95,19 @@ func (s *Schema) Names() []string { return s.names }
 
 // Set puts v, which is known, not null and not marked, into the field of r. A value that does not fit is an error that says what is wanted.
 func (f *Field) Set(r resources.Resource, v cty.Value) error {
+	if f.filled && v.Type() == cty.String && v.AsString() == "" {
+		return errors.New("an empty string is no value here; leave the attribute out, or set it to null")
+	}
 	return f.set(reflect.ValueOf(r).Elem().FieldByIndex(f.index), v)
 }
 
-// Get returns what the field of r holds: null for a nil pointer, slice, map or interface.
+// Get returns what the field of r holds: null for a nil pointer, slice, map or interface, and for a text that is not set.
 func (f *Field) Get(r resources.Resource) cty.Value {
-	return goValue(reflect.ValueOf(r).Elem().FieldByIndex(f.index))
+	v := reflect.ValueOf(r).Elem().FieldByIndex(f.index)
+	if f.filled && v.Kind() == reflect.String && v.Len() == 0 {
+		return cty.NullVal(cty.String)
+	}
+	return goValue(v)
 }
 
 // Schemas are the resource types by name.

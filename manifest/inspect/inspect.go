@@ -175,7 +175,7 @@ func (s *selection) write(ctx context.Context, v host.View, title string, m *Man
 		}
 		b.attrs = append(b.attrs, attr{name, value})
 	}
-	if f := s.schema.Field("ensure"); f != nil && f.Get(is).AsString() != "" {
+	if f := s.schema.Field("ensure"); f != nil {
 		set("ensure")
 	}
 	for _, name := range s.schema.Names() {

@@ -80,7 +80,7 @@ type Exec struct {
 	// The exit codes, 0 to 255, that mean success: a number or a list of numbers. They hold for `refresh` too. Default: `[0]`.
 	Returns ExitCodes `hcl:"returns"`
 	// What the command reads from its standard input. Default: empty.
-	Stdin string `hcl:"stdin"`
+	Stdin string `hcl:"stdin,empty"`
 	// Whether the output is logged: `true`; `false` (not with a failure either); or `"on_failure"` (default): its last lines are shown if the command fails.
 	LogOutput LogOutput `hcl:"logoutput"`
 

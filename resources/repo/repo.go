@@ -152,6 +152,9 @@ func (r *Repo) Validate() error {
 			if v != absent {
 				bad.Add(d.attr, repofile.Value(d.attr, v))
 			}
+			if v == "" {
+				bad.Addf(d.attr, "one of the list is empty")
+			}
 			if d.attr != "signed_by" && strings.ContainsFunc(v, unicode.IsControl) {
 				bad.Addf(d.attr, "a value cannot have control characters or several lines")
 			}

@@ -39,7 +39,7 @@ type Sysctl struct {
 	// The parameter, such as `net.ipv4.ip_forward`. Slashes are as good as dots: `net/ipv4/conf/eth0.1/rp_filter` where a name has dots of its own. Default: the title.
 	Name string `hcl:"name,title,public"`
 	// Its value. Several numbers are separated by blanks.
-	Value resources.Scalar `hcl:"value,required"`
+	Value resources.Scalar `hcl:"value,required,empty"`
 	// Whether the value is set at boot too; false: the file of it is removed. Default: true.
 	Persist bool `hcl:"persist"`
 }

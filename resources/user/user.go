@@ -108,7 +108,11 @@ func (u *User) Validate() error {
 	if u.Comment != nil && (strings.Contains(*u.Comment, ":") || strings.ContainsFunc(*u.Comment, unicode.IsControl)) {
 		bad.Addf("comment", "colons, line ends and control characters cannot stand in /etc/passwd")
 	}
-	if u.Password != nil && !hash.MatchString(*u.Password) {
+	switch {
+	case u.Password == nil:
+	case *u.Password == "":
+		bad.Addf("password", "an empty one lets anybody in; `\"!\"` lets no password in")
+	case !hash.MatchString(*u.Password):
 		bad.Addf("password", "it is no hash of crypt(5); `openssl passwd -6` makes one")
 	}
 	if u.Expiry != "" && u.Expiry != absent {

@@ -227,8 +227,8 @@ func TestValidate(t *testing.T) {
 		edit func(*User)
 		want string
 	}{
-		{"ensure", func(u *User) { u.Ensure = "there" }, `ensure: "there" is none of present, absent`},
-		{"membership", func(u *User) { u.Membership = "some" }, `membership: "some" is none of`},
+		{"ensure", func(u *User) { u.Ensure = "there" }, `ensure: want present or absent, not "there"`},
+		{"membership", func(u *User) { u.Membership = "some" }, `membership: want minimum or inclusive, not "some"`},
 		{"option", func(u *User) { u.Name = "-r" }, `name: "-r" is no name`},
 		{"colon", func(u *User) { u.Name = "a:0:0" }, "is no name"},
 		{"dots", func(u *User) { u.Name = ".." }, "is no name"},
@@ -244,6 +244,7 @@ func TestValidate(t *testing.T) {
 		{"comment", func(u *User) { u.Comment = ptr("a:0:0:\nroot2") }, "comment: "},
 		{"comment that usermod refuses", func(u *User) { u.Comment = ptr("a\tb") }, "comment: "},
 		{"clear password", func(u *User) { u.Password = ptr("secret") }, "password: it is no hash of crypt(5)"},
+		{"password that lets anybody in", func(u *User) { u.Password = ptr("") }, "password: an empty one lets anybody in"},
 		{"password with more", func(u *User) { u.Password = ptr("!\nroot:!") }, "password: it is no hash"},
 		{"expiry", func(u *User) { u.Expiry = "2031-02-30" }, "expiry: want YYYY-MM-DD or absent"},
 		{"expiry before there were days", func(u *User) { u.Expiry = "1969-12-31" }, "expiry: days are counted from 1970-01-01"},
@@ -256,7 +257,7 @@ func TestValidate(t *testing.T) {
 			}
 		})
 	}
-	for _, good := range []string{"", "!", "!!", "*", "!*", "x", someHash, "!" + someHash, "$y$j9T$abc/d.$Xy.z/0", "$2b$12$abcdefghijklmnopqrstuv", "$5$rounds=5000$salt$hash", "abJnggxhB/yWI"} {
+	for _, good := range []string{"!", "!!", "*", "!*", "x", someHash, "!" + someHash, "$y$j9T$abc/d.$Xy.z/0", "$2b$12$abcdefghijklmnopqrstuv", "$5$rounds=5000$salt$hash", "abJnggxhB/yWI"} {
 		if err := declare(func(u *User) { u.Password = &good }).Validate(); err != nil {
 			t.Errorf("%q: %v", good, err)
 		}
