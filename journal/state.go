@@ -112,6 +112,9 @@ type HeldError = lock.HeldError
 // is told by a [HeldError], beside the cause where ctx ended first.
 func (s *State) Lock(ctx context.Context, wait time.Duration) (err error) {
 	s.lock, err = lock.Take(ctx, filepath.Join(s.dir, "lock"), wait)
+	if errors.Is(err, syscall.EROFS) {
+		err = fmt.Errorf("%w; give another state folder by --state-dir", err)
+	}
 	return err
 }
 

@@ -48,6 +48,9 @@ func TestJournalThatCannotBeWritten(t *testing.T) {
 			if end.code != 1 {
 				t.Errorf("exit code %d, want 1\n%s", end.code, end.output())
 			}
+			if name == "read-only" && !strings.Contains(end.output(), "give another state folder by --state-dir") {
+				t.Errorf("what to do is not told\n%s", end.output())
+			}
 			for _, name := range []string{one, two} {
 				if _, err := os.Lstat(name); !os.IsNotExist(err) {
 					t.Errorf("%s was made (%v)", name, err)
