@@ -3,6 +3,7 @@ package catalog
 import (
 	"fmt"
 	"path"
+	"strings"
 
 	"github.com/nodeapply/apply/catalog/internal/duplicates"
 	"github.com/nodeapply/apply/catalog/internal/index"
@@ -149,11 +150,34 @@ func (b *builder) set(a resources.Address) order.Set {
 
 // undeclared is the problem of a reference to what is not there.
 func (b *builder) undeclared(a resources.Address, pos resources.Pos) Problem {
-	p := Problem{Pos: pos, Summary: "reference to undeclared resource", Detail: fmt.Sprintf("no %s is declared.", a)}
+	p := Problem{Pos: pos, Summary: "reference to undeclared resource", Detail: fmt.Sprintf("no %s is declared", a)}
+	if all := (resources.Address{Module: a.Module, Type: a.Type, Title: a.Title}); a.Instance != "" {
+		switch there := b.index.Find(all); {
+		case len(there) > 0 && b.entries[there[0]].Addr.Instance == "":
+			p.Detail += fmt.Sprintf(": %s has neither for_each nor count", all)
+		case len(there) > 0:
+			p.Detail += fmt.Sprintf(": of %s there is %s", all, b.instances(there))
+		}
+	}
 	if near := b.index.Nearest(a); near != "" {
-		p.Detail = fmt.Sprintf("no %s is declared; did you mean `%s`?", a, near)
+		p.Detail += fmt.Sprintf("; did you mean `%s`?", near)
+	} else {
+		p.Detail += "."
 	}
 	return p
+}
+
+// instances lists a few of the instances at vertices, as references name them.
+func (b *builder) instances(at []int) string {
+	const few = 5
+	var names []string
+	for _, v := range at[:min(few, len(at))] {
+		names = append(names, b.entries[v].Addr.Instance)
+	}
+	if more := len(at) - few; more > 0 {
+		names = append(names, fmt.Sprintf("%d more", more))
+	}
+	return strings.Join(names, ", ")
 }
 
 // deferred orders a deferred block after the resources whose late values it uses.

@@ -184,6 +184,12 @@ func TestProblems(t *testing.T) {
 			[]string{"main.hcl:99 reference to undeclared resource: no t.ngnix is declared; did you mean `t.nginx`?"}},
 		{"undeclared, nothing near", []*Entry{declare(1, "nginx", &thing{})}, "nginx>postfix_main",
 			[]string{"main.hcl:99 reference to undeclared resource: no t.postfix_main is declared."}},
+		{"an instance of what has none", []*Entry{declare(1, "nginx", &thing{})}, `nginx>nginx["a_key"]`,
+			[]string{`main.hcl:99 reference to undeclared resource: no t.nginx["a_key"] is declared: t.nginx has neither for_each nor count.`}},
+		{"another instance", []*Entry{declare(1, "x[0]", &thing{}), declare(2, "x[1]", &thing{}), declare(3, "c", &thing{})}, `c>x["of_a_key"]`,
+			[]string{`main.hcl:99 reference to undeclared resource: no t.x["of_a_key"] is declared: of t.x there is [0], [1].`}},
+		{"another of many instances", []*Entry{declare(1, "x[0]", &thing{}), declare(2, "x[1]", &thing{}), declare(3, "x[2]", &thing{}), declare(4, "x[3]", &thing{}), declare(5, "x[4]", &thing{}), declare(6, "x[5]", &thing{})}, `x[0]>x[7]`,
+			[]string{"main.hcl:99 reference to undeclared resource: no t.x[7] is declared: of t.x there is [0], [1], [2], [3], [4], 1 more; did you mean `t.x[0]`?"}},
 		{"against what is to go after what is in it", []*Entry{
 			declare(1, "x", &thing{Ensure: "absent", requires: []resources.Identity{{Kind: "path", Name: "/a", Nearest: true}}}), declare(2, "y", &thing{Ensure: "absent", provides: ids("path", "/a")}), declare(3, "c", &thing{})}, "y>c c>x",
 			[]string{"main.hcl:1 dependency cycle: t.x -> t.y -> t.c -> t.x: each would have to come before the next; remove one of these relations. Declared: t.y before t.c at main.hcl:99; t.c before t.x at main.hcl:99. By themselves: t.y is removed after t.x."}},

@@ -38,10 +38,11 @@ func (m *Mistakes) Add(attr string, err error) {
 // Addf adds a mistake in an attribute, see fmt.Errorf.
 func (m *Mistakes) Addf(attr, format string, args ...any) { m.Add(attr, fmt.Errorf(format, args...)) }
 
-// OneOf adds a mistake unless value is one of words.
+// OneOf adds a mistake unless value is one of words, of which there are two or more.
 func (m *Mistakes) OneOf(attr, value string, words ...string) {
 	if !slices.Contains(words, value) {
-		m.Addf(attr, "%q is none of %s", value, strings.Join(words, ", "))
+		last := len(words) - 1
+		m.Addf(attr, "want %s or %s, not %q", strings.Join(words[:last], ", "), words[last], value)
 	}
 }
 

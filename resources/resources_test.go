@@ -115,8 +115,9 @@ func TestMistakes(t *testing.T) {
 	}
 	bad.Add("a", errors.New("too long"))
 	bad.OneOf("b", "maybe", "on", "off")
+	bad.OneOf("b", "maybe", "on", "off", "mask")
 	bad.Addf("c", "%d of %d", 3, 2)
-	if diff := cmp.Diff("a: too long\nb: \"maybe\" is none of on, off\nc: 3 of 2", bad.Err().Error()); diff != "" {
+	if diff := cmp.Diff("a: too long\nb: want on or off, not \"maybe\"\nb: want on, off or mask, not \"maybe\"\nc: 3 of 2", bad.Err().Error()); diff != "" {
 		t.Error(diff)
 	}
 	var attr *AttrError

@@ -74,7 +74,7 @@ func TestAdd(t *testing.T) {
 		"as by default":  {"lamp.none", "lamp \"none\" {\n  ensure = \"absent\"\n}\n", ""},
 		"once":           {"lamp.none;lamp[none]", "lamp \"none\" {\n  ensure = \"absent\"\n}\n", ""},
 		"a listing":      {"lamp:x", "lamp \"x1\" {\n  ensure = \"on\"\n  colour = \"red\"\n}\n\nlamp \"x2\" {\n  ensure = \"on\"\n  colour = \"red\"\n}\n", "lamp.broken: it flickers; lamp[\"e\u0301\"]: a manifest cannot hold that name"},
-		"no such colour": {"lamp.pale", "lamp.pale: colour: \"pale\" is none of red, white", ""},
+		"no such colour": {"lamp.pale", "lamp.pale: colour: want red or white, not \"pale\"", ""},
 		"a broken one":   {"lamp.broken", "lamp.broken: it flickers", ""},
 		"no title":       {"lamp[]", "lamp[]: want TYPE[TITLE]", ""},
 		"an open end":    {"lamp[a", "lamp[a: a bracket is not closed", ""},

@@ -29,13 +29,20 @@ type Step struct {
 // wanted is what a relation is made of.
 const wanted = "Want a reference, written out: `service.glusterd`, `file[\"/etc/hosts\"]`, `file.conf[\"a\"]`, `module.glusterfs`."
 
-// Targets reads a relation: one reference or a list of them. What is not a reference is a mistake.
-func Targets(e hcl.Expression, kinds Kinds) ([]Target, hcl.Diagnostics) {
+// wantedLimit is what `limit` is made of.
+const wantedLimit = "Want a reference to a resource of type limit, or a list of such references: `limit.NAME`."
+
+// Targets reads a relation, the attribute of that name: one reference or a list of them. What is not a reference is a mistake.
+func Targets(attr string, e hcl.Expression, kinds Kinds) ([]Target, hcl.Diagnostics) {
 	list, diags := hcl.ExprList(e)
 	if diags.HasErrors() {
 		list = []hcl.Expression{e}
 	}
 	diags = nil
+	wanted := wanted
+	if attr == "limit" {
+		wanted = wantedLimit
+	}
 	out := make([]Target, 0, len(list))
 	for _, item := range list {
 		t, bad := reference(item)

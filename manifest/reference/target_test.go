@@ -41,7 +41,7 @@ func text(targets []reference.Target) string {
 }
 
 func TestTargets(t *testing.T) {
-	for _, tc := range []struct{ in, want, mistake string }{
+	for _, tc := range []struct{ attr, in, want, mistake string }{
 		{in: `file.a`, want: `file.a`},
 		{in: `[file["/a"], file.b["k"], file.c[2], fact.d]`, want: `file["/a"] file.b["k"] file.c[2] fact.d`},
 		{in: `[module.m, module.m["k"].module.n[0].file.a]`, want: `module.m module.m["k"].module.n[0].file.a`},
@@ -57,6 +57,7 @@ func TestTargets(t *testing.T) {
 		{in: `"file[\"a\"]"`, mistake: "Without quotes this is one: `file[\"a\"]`."},
 		{in: `file.a[*]`, mistake: "All instances are `file.a`."},
 		{in: `file.*`, mistake: "`module.glusterfs`. A type names no resources"},
+		{in: `"l"`, attr: "limit", mistake: "Want a reference to a resource of type limit"},
 		{in: `null`, mistake: "Want a reference"},
 		{in: `[for x in [1] : file.a]`, mistake: "Want a reference"},
 	} {
@@ -65,7 +66,7 @@ func TestTargets(t *testing.T) {
 			if diags.HasErrors() {
 				t.Fatal(diags)
 			}
-			got, diags := reference.Targets(x, kinds{})
+			got, diags := reference.Targets(tc.attr, x, kinds{})
 			if diff := cmp.Diff(tc.want, text(got)); diff != "" {
 				t.Errorf("want -, got +:\n%s", diff)
 			}

@@ -239,7 +239,7 @@ func TestRefuses(t *testing.T) {
 		{"no value", "up", nil, "present", "value: must be set"},
 		{"large", "up", strings.Repeat("x", 70<<10), "present", "at most 65536"},
 		{"name", "../up", true, "present", "name: "},
-		{"ensure", "up", true, "gone", "is none of present, absent"},
+		{"ensure", "up", true, "gone", `want present or absent, not "gone"`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := fact.Type(&link{}).New(c.title).(*fact.Fact)

@@ -199,7 +199,7 @@ func TestValidate(t *testing.T) {
 		edit func(*Group)
 		want string
 	}{
-		{"ensure", func(g *Group) { g.Ensure = "there" }, `ensure: "there" is none of present, absent`},
+		{"ensure", func(g *Group) { g.Ensure = "there" }, `ensure: want present or absent, not "there"`},
 		{"option", func(g *Group) { g.Name = "-f" }, `name: "-f" is no name of an account`},
 		{"colon", func(g *Group) { g.Name = "a:b" }, "is no name of an account"},
 		{"line end", func(g *Group) { g.Name = "a\nb" }, "is no name of an account"},

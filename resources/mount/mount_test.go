@@ -222,7 +222,7 @@ func TestValidate(t *testing.T) {
 		m    Mount
 		want string
 	}{
-		{"ensure", Mount{Path: "/x", Ensure: "on"}, `"on" is none of`},
+		{"ensure", Mount{Path: "/x", Ensure: "on"}, `want mounted, unmounted, present or absent, not "on"`},
 		{"path", Mount{Path: "x"}, "is no absolute path"},
 		{"path with dots", Mount{Path: "/x/../y"}, "is no absolute path in its shortest form"},
 		{"root", Mount{Path: "/", Ensure: absent}, "the root of the node is never unmounted"},

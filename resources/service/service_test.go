@@ -312,10 +312,10 @@ func TestValidate(t *testing.T) {
 		s    Service
 		want string
 	}{
-		{"ensure", Service{Name: "a", Ensure: "started", OnRefresh: "restart"}, `ensure: "started" is none of running, stopped`},
-		{"enable", Service{Name: "a", Enable: "yes", OnRefresh: "restart"}, `enable: "yes" is none of`},
-		{"on_refresh", Service{Name: "a", OnRefresh: "kick"}, `on_refresh: "kick" is none of`},
-		{"provider", Service{Name: "a", OnRefresh: "restart", Provider: "launchd"}, `provider: "launchd" is none of`},
+		{"ensure", Service{Name: "a", Ensure: "started", OnRefresh: "restart"}, `ensure: want running or stopped, not "started"`},
+		{"enable", Service{Name: "a", Enable: "yes", OnRefresh: "restart"}, `enable: want true, false or mask, not "yes"`},
+		{"on_refresh", Service{Name: "a", OnRefresh: "kick"}, `on_refresh: want restart, reload or reload-or-restart, not "kick"`},
+		{"provider", Service{Name: "a", OnRefresh: "restart", Provider: "launchd"}, `provider: want systemd or sysv, not "launchd"`},
 		{"running and masked", Service{Name: "a", OnRefresh: "restart", Ensure: "running", Enable: "mask"}, "a masked service cannot run"},
 		{"pattern", Service{Name: "a", OnRefresh: "restart", Pattern: "("}, "pattern: error parsing regexp"},
 		{"control character", Service{Name: "a\x00b", OnRefresh: "restart"}, `is no name of a service`},

@@ -53,7 +53,7 @@ func (k *call) relations() []catalog.Relation {
 		if !syntax.IsRelation(a.Name) {
 			continue
 		}
-		targets, diags := reference.Targets(a.Expression, k.m.e.Types)
+		targets, diags := reference.Targets(a.Name, a.Expression, k.m.e.Types)
 		k.m.e.diags = append(k.m.e.diags, diags...)
 		for _, t := range targets {
 			out = k.m.relation(out, resources.Address{Module: k.addr}, a.Name, t)

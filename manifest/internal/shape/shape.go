@@ -84,7 +84,7 @@ func (sh *Shape) place(types decode.Schemas, b *syntax.Block, a *syntax.Attr) {
 	}
 	switch {
 	case syntax.IsRelation(a.Name):
-		targets, diags := reference.Targets(a.Expression, types)
+		targets, diags := reference.Targets(a.Name, a.Expression, types)
 		sh.diags = append(sh.diags, diags...)
 		sh.Relations = append(sh.Relations, Relation{a.Name, targets})
 	case a.Name == "for_each" || a.Name == "count":
