@@ -63,7 +63,8 @@ type Options struct {
 	Recorder Recorder
 	// Events, if set, is told what happens while it does: the printers of package report's folders are such.
 	Events report.Events
-	// Outputs, if set, gives the outputs of the manifest when the walk has ended. Late looks up the values that only a run gives; it is nil in a plan.
+	// Outputs, if set, gives the outputs of the manifest when the walk has ended. Late looks up the values that only a run gives; it is nil in a plan
+	// of a run that would do something.
 	Outputs func(ctx context.Context, late catalog.Values) []report.Output
 	// Log, if set, gets what resources have to tell while they are worked on, such as the output of commands: at level Info where the manifest asks
 	// for it, else at Debug. Scrub and ScrubOutput are done already.

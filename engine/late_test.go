@@ -148,7 +148,7 @@ func TestDeferredStops(t *testing.T) {
 	}
 }
 
-// TestOutputs: what is made of values that only a run gives is scrubbed; a plan has no such values.
+// TestOutputs: what is made of values that only a run gives is scrubbed; a plan has such values only where nothing would be done.
 func TestOutputs(t *testing.T) {
 	w := &world{}
 	entries := declare(t, w, "a")
@@ -175,5 +175,11 @@ func TestOutputs(t *testing.T) {
 	want := []report.Output{{Name: "late", Value: "a *** of a"}, {Name: "plain", Value: "a value", Plain: true}}
 	if diff := cmp.Diff(want, rep.Outputs); diff != "" {
 		t.Error(diff)
+	}
+	if plan, err = Plan(t.Context(), node{}, c, o); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, plan.Outputs); diff != "" {
+		t.Errorf("a plan with nothing to do: %s", diff)
 	}
 }

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/nodeapply/apply/catalog"
@@ -47,13 +48,14 @@ func (r *run) finish(ctx context.Context, w *walk) *report.Report {
 	return r.report
 }
 
-// outputs adds the outputs to the report. What is made of a command's output may repeat a secret, whatever its marks say.
+// outputs adds the outputs to the report. A plan knows the values that a run gives where that would do nothing. What is made of a command's output may repeat a secret, whatever its marks say.
 func (r *run) outputs(ctx context.Context) {
 	if r.opts.Outputs == nil {
 		return
 	}
 	var late catalog.Values
-	if r.host != nil {
+	differs := func(res *report.Result) bool { return res.Outcome != report.Unchanged }
+	if r.host != nil || !slices.ContainsFunc(r.report.Results, differs) {
 		late = r.late.Lookup
 	}
 	for _, o := range r.opts.Outputs(ctx, late) {

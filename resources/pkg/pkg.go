@@ -21,6 +21,8 @@ import (
 
 // Package is a package of the node, or several in the same state.
 //
+// The value `version` is the installed one; of a resource with several names it is an object of them: `package.tools.version["tar"]`.
+//
 // A transaction may take an hour, the wait for another's lock included, before it is ended where it is; `timeout` says otherwise. What it left is repaired
 // by the next run where the package manager can do that (dpkg).
 type Package struct {
