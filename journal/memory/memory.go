@@ -83,8 +83,8 @@ func lastRun(state *journal.State, source string) time.Time {
 // same says that the manifest declares what the last one did.
 func (mem *Memory) same() bool { return mem.before != nil && mem.before.sum == mem.sum.String() }
 
-// Drifted says whether the last run left a resource as it is declared now. Of what is declared with values that only the run gives that is not known; and who
-// waited has left nothing on the node.
+// Drifted says whether the last run left a resource as it is declared now. Of what is declared with values that only the run gives that is not known; who
+// waited has left nothing on the node; and what stands for something beyond it (an exported fact) goes stale by itself.
 func (mem *Memory) Drifted(a resources.Address) bool {
 	if mem.before == nil {
 		return false
@@ -95,6 +95,9 @@ func (mem *Memory) Drifted(a resources.Address) bool {
 		return false
 	}
 	e := mem.m.Catalog.Entries()[i]
+	if _, beyond := e.Resource.(resources.Skipper); beyond {
+		return false
+	}
 	return e.Deferred == nil && !e.Awaits && !mem.sourceChanged(e) && !mem.dropped(e)
 }
 

@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/nodeapply/apply/catalog"
+	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/journal"
 	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/resources"
@@ -196,11 +198,17 @@ func TestChangedSource(t *testing.T) {
 	}
 }
 
-// Who waited has left nothing that could drift, and what only the run tells may be declared otherwise by now.
+// export is a resource that stands for something beyond the node.
+type export struct{ resources.Resource }
+
+func (*export) Skip(context.Context, host.Host, string) error { return nil }
+
+// Who waited has left nothing that could drift, what only the run tells may be declared otherwise by now, and what was exported goes stale.
 func TestNoDrift(t *testing.T) {
 	for name, of := range map[string]func(e *catalog.Entry){
 		"a file":     func(*catalog.Entry) {},
 		"a wait":     func(e *catalog.Entry) { e.Awaits = true },
+		"an export":  func(e *catalog.Entry) { e.Resource = &export{e.Resource} },
 		"known late": func(e *catalog.Entry) { e.Deferred = &catalog.Deferred{Blank: e.Resource} },
 	} {
 		t.Run(name, func(t *testing.T) {
