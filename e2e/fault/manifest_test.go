@@ -77,15 +77,14 @@ func TestPipesAndDevices(t *testing.T) {
 	writeFile(t, filepath.Join(dir, "empty.hcl"), "", 0o644)
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			begin := time.Now()
 			var end ending
 			if test.args != nil {
 				end = runProgram(t, limit, append([]string{programs.apply, "--state-dir", filepath.Join(dir, "state")}, test.args...)...)
 			} else {
 				end = applyText(t, dir, test.text+"\n")
 			}
-			if took := time.Since(begin); end.code != test.code || took > 5*time.Second {
-				t.Errorf("exit code %d after %v, want %d at once\n%s", end.code, took, test.code, end.output())
+			if end.code != test.code || strings.Contains(end.output(), "timed out") { // as all does that is waited for
+				t.Errorf("exit code %d, want %d and nothing waited for\n%s", end.code, test.code, end.output())
 			}
 		})
 	}
