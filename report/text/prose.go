@@ -192,7 +192,29 @@ func (p prose) conclusion(r *report.Report) string {
 	for _, s := range r.Surprises {
 		fmt.Fprintf(&b, "%s %s: planned %s, came %s\n", p.paint(yellow, "surprise:"), report.Printable(s.Address.String()), s.Planned, s.Outcome)
 	}
-	return b.String() + p.orphans(r.Orphans) + p.summary(r)
+	return b.String() + p.orphans(r.Orphans) + p.unsure(r) + p.summary(r)
+}
+
+// unsure names a few of those that a plan finds as declared, and that what comes before them may change.
+func (p prose) unsure(r *report.Report) string {
+	const few = 5
+	var names []string
+	n := 0
+	for _, res := range r.Results {
+		if r.Mode != report.Plan || res.Outcome != report.Unchanged || !strings.HasPrefix(res.Certainty, report.CertaintyAfter) {
+			continue
+		}
+		if n++; n <= few {
+			names = append(names, report.Printable(res.Address.String()))
+		}
+	}
+	if n > few {
+		names = append(names, fmt.Sprintf("%d more", n-few))
+	}
+	if n == 0 {
+		return ""
+	}
+	return p.paint(yellow, "may change too,") + " after what is to change: " + strings.Join(names, ", ") + "\n"
 }
 
 // orphans lists what is no longer declared, with the manifest that would remove it.

@@ -3,6 +3,7 @@ package text
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -71,6 +72,11 @@ func outcomes(os ...report.Outcome) []*report.Result {
 	return out
 }
 
+// after are results of commands whose guards may read what changes.
+func after(n int) []*report.Result {
+	return slices.Repeat([]*report.Result{{Address: at("exec", "e"), Outcome: report.Unchanged, Certainty: report.CertaintyAfter + "file.pending"}}, n)
+}
+
 func TestConclusion(t *testing.T) {
 	for name, c := range map[string]struct {
 		r    report.Report
@@ -82,7 +88,9 @@ func TestConclusion(t *testing.T) {
 		"failed": {report.Report{Mode: report.Converge, AsPlanned: 1, Results: outcomes(report.Unchanged, report.Failed, report.Skipped), Surprises: []report.Surprise{{Address: at("file", "failed"), Planned: report.Pending, Outcome: report.Failed}}},
 			"surprise: file.failed: planned pending, came failed\nconverge: 1 failed, 1 skipped, 1 unchanged, in 0ms, 1/3 as planned\n" +
 				"correct what failed, then run it again: what is done stays done. First: file.failed at main.hcl:7\n"},
-		"a plan":             {report.Report{Mode: report.Plan, Manifest: "a b.hcl", Results: outcomes(report.Pending, report.Unchanged)}, "plan: 1 to change, 1 unchanged, in 0ms\nto make these changes: apply 'a b.hcl'\n"},
+		"a plan": {report.Report{Mode: report.Plan, Manifest: "a b.hcl", Results: outcomes(report.Pending, report.Unchanged)}, "plan: 1 to change, 1 unchanged, in 0ms\nto make these changes: apply 'a b.hcl'\n"},
+		"a plan that is not sure": {report.Report{Mode: report.Plan, Manifest: "m.hcl", Results: slices.Concat(outcomes(report.Pending, report.Unchanged), after(7))},
+			"may change too, after what is to change: exec.e, exec.e, exec.e, exec.e, exec.e, 2 more\nplan: 1 to change, 8 unchanged, in 0ms\nto make these changes: apply m.hcl\n"},
 		"a plan with errors": {report.Report{Mode: report.Plan, Results: outcomes(report.Failed)}, "plan: 1 failed, in 0ms\ncorrect what failed, then plan again. First: file.failed at main.hcl:7\n"},
 		"an empty plan":      {report.Report{Mode: report.Plan, Results: outcomes(report.Unchanged)}, "plan: 1 unchanged, in 0ms\nthe node is as declared: there is nothing to do.\n"},
 		"a plan of a part":   {report.Report{Mode: report.Plan, Manifest: "main.hcl", Partial: true, Results: outcomes(report.Pending)}, "plan: 1 to change, in 0ms\nto make these changes: apply main.hcl, with the same flags\n"},
