@@ -154,6 +154,7 @@ func (w *walk) settle(ctx context.Context, v int, e *catalog.Entry, st *fate.Fat
 	default:
 		for _, before := range w.predicted.fates.Of(v).Results {
 			res.Certainty = cmp.Or(before.Certainty, res.Certainty)
+			res.Drift = res.Drift && before.Drift // else it differs by what this run has done
 		}
 	}
 	w.late.Visited(e, res.Outcome, w.predicted == nil)
