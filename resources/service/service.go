@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -175,8 +176,11 @@ func (s *Service) compare(ctx context.Context, v host.View, exactly bool) (resou
 	if differs {
 		d.Changes = append(d.Changes, resources.Change{Attr: "enable", From: string(st.Enable), To: string(want)})
 	}
-	if s.Ensure != "" && s.Ensure != word(st) {
-		d.Changes = append(d.Changes, resources.Change{Attr: "ensure", From: word(st), To: s.Ensure})
+	switch is := word(st); {
+	case s.Ensure == running && st.Running && st.Unread:
+		d.Compare("ensure", unread, running)
+	case s.Ensure != "":
+		d.Compare("ensure", is, s.Ensure)
 	}
 	// With an error goes what would differ: a plan shows it where something earlier brings what is missing.
 	switch {
@@ -189,6 +193,9 @@ func (s *Service) compare(ctx context.Context, v host.View, exactly bool) (resou
 	}
 	return d, nil
 }
+
+// unread is the state of a service that runs and that systemd could not start again: it has not read the unit's file, or could not.
+const unread = "running, and systemd could not load its unit file"
 
 // word is the state as ensure says it, or that the service is starting.
 func word(st initsystem.State) string {
@@ -226,7 +233,7 @@ func (s *Service) Apply(ctx context.Context, h host.Host, d resources.Diff) erro
 
 // Refreshable says that a running service that was not started in this run would be restarted.
 func (s *Service) Refreshable(ctx context.Context, v host.View, applied resources.Diff) (ok bool, why string, err error) {
-	if applied.Has("ensure") {
+	if i := slices.IndexFunc(applied.Changes, func(c resources.Change) bool { return c.Attr == "ensure" && c.From != unread }); i >= 0 {
 		if s.Ensure == stopped {
 			return false, "not running", nil
 		}

@@ -221,3 +221,29 @@ func TestNoMaskOverAFile(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A service that runs on although its unit's file was gone, or broken, when systemd read it last has it read again, and is restarted where it is notified.
+func TestUnitFileThatIsThereAgain(t *testing.T) {
+	for _, state := range []string{"error", "bad-setting"} {
+		t.Run(state, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := hosttest.New(t, "-- etc/systemd/system/app.service --\n[Service]\nExecStart=/bin/sleep 1\n")
+				h.AddUnits(hosttest.Unit{Unit: host.Unit{Name: "app.service", ActiveState: "active", LoadState: state}})
+				s := declare(running, "")
+				d, err := s.Check(t.Context(), h)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if ok, why, err := s.Refreshable(t.Context(), h, d); !ok || err != nil {
+					t.Errorf("it is not restarted: %s %v", why, err)
+				}
+				if o := resourcetest.Converges(t, h, s); o.Diff.Changes[0].From != unread {
+					t.Errorf("it is %q", o.Diff.Changes[0].From)
+				}
+				if diff := cmp.Diff([]string{"systemctl daemon-reload", "systemctl start app.service"}, h.Calls()); diff != "" {
+					t.Error(diff)
+				}
+			})
+		})
+	}
+}

@@ -46,6 +46,7 @@ type State struct {
 	Enable   Enablement // "": it has none of its own to change
 	Missing  bool       // nothing of that name is there
 	Instead  string     // the file that stands where a mask would; "": none
+	Unread   bool       // it runs, or has failed, and systemd could not load its file since: only to read it again tells whether it is right by now
 }
 
 // Definition is how a service is known, started, stopped and looked at.

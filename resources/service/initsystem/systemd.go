@@ -33,11 +33,13 @@ func (p systemd) State(ctx context.Context, v host.View) (State, error) {
 			return State{}, err
 		}
 	}
-	if u.LoadState == "bad-setting" || u.LoadState == "error" {
+	if st.Unread = unread(u); st.Unread && u.ActiveState == "inactive" { // of such a one the file is read whenever somebody asks
 		return st, fmt.Errorf("%s: systemd cannot load it (%s)", p.d.Unit(), u.LoadState)
 	}
 	return st, nil
 }
+
+func unread(u host.Unit) bool { return u.LoadState == "bad-setting" || u.LoadState == "error" }
 
 // active says whether a unit runs. A unit that systemd starts again and again passes through "activating" only.
 func active(u host.Unit) bool {
@@ -77,7 +79,7 @@ func describe(u host.Unit) string {
 // fresh makes systemd read its files again where they have changed since: it would run the old unit otherwise.
 func (p systemd) fresh(ctx context.Context, h host.Host) error {
 	u, err := h.Unit(ctx, p.d.Unit())
-	if err != nil || !u.NeedDaemonReload {
+	if err != nil || !u.NeedDaemonReload && !unread(u) {
 		return err
 	}
 	return h.DaemonReload(ctx)

@@ -31,7 +31,8 @@ func TestUnitState(t *testing.T) {
 		"masked":                   {host.Unit{LoadState: "masked", UnitFileState: "masked"}, State{Enable: Mask}, ""},
 		"masked, without its file": {host.Unit{LoadState: "masked", ActiveState: "inactive"}, State{Enable: Mask}, ""},
 		"masked until it boots":    {host.Unit{LoadState: "masked", UnitFileState: "masked-runtime"}, State{Enable: MaskRuntime}, ""},
-		"a mistake in its file":    {host.Unit{LoadState: "bad-setting", ActiveState: "inactive"}, State{Enable: "static"}, "app.service: systemd cannot load it (bad-setting)"},
+		"a mistake in its file":    {host.Unit{LoadState: "bad-setting", ActiveState: "inactive"}, State{Enable: "static", Unread: true}, "app.service: systemd cannot load it (bad-setting)"},
+		"its file was gone":        {host.Unit{LoadState: "error", ActiveState: "active", UnitFileState: "enabled"}, State{Running: true, Enable: Enabled, Unread: true}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := New(Systemd, Definition{Name: "app"}).State(t.Context(), unit{Host: hosttest.New(t, ""), is: tc.unit})
