@@ -2,6 +2,7 @@ package mount
 
 import (
 	"context"
+	"slices"
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources/mount/fstab"
@@ -57,6 +58,12 @@ func (f *facts) word() string {
 		return "mounted, not in " + table
 	}
 	return absent
+}
+
+// empties says whether a file system that is in memory alone is to be unmounted.
+func (m *Mount) empties(ctx context.Context, v host.View, f *facts) bool {
+	stays := m.Ensure == present || m.Ensure == "" || m.Ensure == mounted && f.top() != nil && f.same(ctx, v)
+	return !stays && slices.ContainsFunc(f.live, func(is host.Mount) bool { return is.FSType == "tmpfs" || is.FSType == "ramfs" })
 }
 
 func (m *Mount) look(ctx context.Context, v host.View) (*facts, error) {

@@ -218,6 +218,9 @@ func (m *Mount) Check(ctx context.Context, v host.View) (resources.Diff, error) 
 	if !d.Empty() {
 		d.Found = moved(m.Ensure == mounted && !f.asEntry(ctx, v))
 	}
+	if m.empties(ctx, v, f) {
+		d.Notes = append(d.Notes, fmt.Sprintf("what is in %s is in memory alone: to unmount it loses it, and an undo mounts it empty", m.point()))
+	}
 	if m.Ensure == mounted && f.top() == nil {
 		st, err := v.Lstat(m.point())
 		switch {
