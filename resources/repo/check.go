@@ -50,6 +50,9 @@ func (r *Repo) Check(_ context.Context, v host.View) (resources.Diff, error) {
 	case r.Ensure == present && !e.There:
 		d.Compare("ensure", absent, present)
 	}
+	if r.Ensure == present && e.Twice {
+		return d, fmt.Errorf("%s has more than one section [%s], and %s takes the last word of them all: make one of them", e.File, r.Name, f.Provider)
+	}
 	if r.Ensure == present {
 		if err := r.complete(f, e); err != nil {
 			return resources.Diff{}, err

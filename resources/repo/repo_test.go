@@ -241,6 +241,16 @@ func TestGoodValues(t *testing.T) {
 	}
 }
 
+// Of two sections of one name in a file the manager takes what neither of them says alone; both may go.
+func TestTwoSectionsOfOneName(t *testing.T) {
+	const twice = redhat + "-- etc/yum.repos.d/a.repo --\n[a]\nname=one\n[a]\nname=two\n"
+	r := repoNamed("a", func(r *Repo) { r.Descr = "one" })
+	if err := resourcetest.Refuses(t, hosttest.New(t, twice), r); !strings.Contains(err.Error(), "/etc/yum.repos.d/a.repo has more than one section [a]") {
+		t.Error(err)
+	}
+	resourcetest.Converges(t, hosttest.New(t, twice), repoNamed("a", removed))
+}
+
 func TestNeeds(t *testing.T) {
 	for name, tt := range map[string]struct {
 		tree string

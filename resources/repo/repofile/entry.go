@@ -18,6 +18,7 @@ type Entry struct {
 	There  bool   // the section is in the file
 	Exists bool   // the file is there
 	Legacy string // apt: the one-line file of the same name
+	Twice  bool   // dnf, yum, zypper: the file has another section of that name
 
 	name   string
 	format Format
@@ -216,7 +217,8 @@ func (f Format) iniEntry(file string, doc *ini.File, name string, exists bool) *
 	}
 	return &Entry{
 		File: file, There: there, Exists: exists, name: name, format: f, section: iniSection{s}, text: doc.String,
-		drop: func() int { doc.Remove(s); return len(doc.Names()) },
+		Twice: f.style() == ini.Yum && len(slices.DeleteFunc(doc.Names(), func(n string) bool { return n != name })) > 1,
+		drop:  func() int { doc.Remove(s); return len(doc.Names()) },
 	}
 }
 
