@@ -46,7 +46,9 @@ func (u *User) check(ctx context.Context, v host.View) (resources.Diff, error) {
 		}
 		d.Changes = []resources.Change{{Attr: "ensure", From: present, To: absent, Irreversible: u.ManageHome && why == ""}}
 	default:
-		err = u.compare(ctx, v, f, &d)
+		if err = u.compare(ctx, v, f, &d); err == nil && !f.Remote {
+			d.Notes, err = u.lacks(v, f, &d)
+		}
 	}
 	only := d.Empty() || len(d.Changes) == 1 && d.Has("groups")
 	if err == nil && f.Remote && !only {
@@ -56,6 +58,30 @@ func (u *User) check(ctx context.Context, v host.View) (resources.Diff, error) {
 		err = accounts.Programs(v)
 	}
 	return d, err
+}
+
+// lacks says what a useradd that was cut off would still have made: no later run makes it.
+func (u *User) lacks(v host.View, f *entry.Found, d *resources.Diff) (notes []string, err error) {
+	if u.ManageHome && !d.Has("home") {
+		st, err := v.Lstat(f.Home)
+		if err != nil {
+			return nil, err
+		}
+		if st.Kind == host.Absent {
+			notes = append(notes, fmt.Sprintf("%s is not there: managehome makes it with the user only; `mkhomedir_helper %s` makes it now", f.Home, u.Name))
+		}
+	}
+	if d.Has("password") {
+		return notes, nil
+	}
+	s, err := accounts.FindShadow(v, u.Name)
+	if err != nil || s.Listed { // who may not read it is told nothing of it
+		return notes, nil
+	}
+	if st, err := v.Lstat("/etc/shadow"); err != nil || st.Kind == host.Absent {
+		return notes, err
+	}
+	return append(notes, fmt.Sprintf("/etc/shadow has no line for %s, which keeps this user out; `pwconv` makes it", u.Name)), nil
 }
 
 func (u *User) compare(ctx context.Context, v host.View, f *entry.Found, d *resources.Diff) error {

@@ -100,3 +100,30 @@ func TestShellThatWouldLockTheUserOut(t *testing.T) {
 		}
 	}
 }
+
+// What a useradd that was cut off has left undone is told in each run.
+func TestCutOff(t *testing.T) {
+	resourcetest.NeedsRoot(t, numbers)
+	bare := strings.ReplaceAll(actual["plain"], "-- home/bob", "-- home/other")
+	for name, tc := range map[string]struct {
+		tree, to string
+		want     []string
+	}{
+		"whole":                  {actual["plain"], "his home", nil},
+		"no home":                {bare, "his home", []string{"/home/bob is not there: managehome makes it with the user only; `mkhomedir_helper bob` makes it now"}},
+		"no home, and none made": {bare, "present", nil},
+		"no home, and moved":     {bare, "home moves", nil},
+		"no line in /etc/shadow": {strings.Replace(actual["plain"], "bob:!:19000:0:99999:7:::\n", "", 1), "present", []string{"/etc/shadow has no line for bob, which keeps this user out; `pwconv` makes it"}},
+		"which the run makes":    {strings.Replace(actual["plain"], "bob:!:19000:0:99999:7:::\n", "", 1), "password", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d, err := declare(declared[tc.to]).Check(t.Context(), accountstest.New(t, tc.tree))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tc.want, d.Notes); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
