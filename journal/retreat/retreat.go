@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/nodeapply/apply/journal"
+	"github.com/nodeapply/apply/journal/undo"
 	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/resources"
 )
@@ -27,10 +29,17 @@ func Find(state *journal.State, tag string) (*Way, error) {
 		return nil, err
 	}
 	var runs []run
+	undone := map[string]bool{}
 	for _, id := range ids {
 		var r report.Report
-		if err := state.Report(id, &r); err != nil || r.Source == "" || r.Commit == "" {
-			continue // damaged, an undo, or of no repository
+		if err := state.Report(id, &r); err != nil {
+			continue // damaged
+		}
+		if of, ok := strings.CutPrefix(r.Manifest, undo.Name("")); ok && r.Outcome() != report.Failed {
+			undone[of] = !undone[id]
+		}
+		if r.Source == "" || r.Commit == "" {
+			continue // an undo, or of no repository
 		}
 		if len(runs) > 0 && r.Source != runs[0].Source {
 			continue
@@ -39,18 +48,22 @@ func Find(state *journal.State, tag string) (*Way, error) {
 		r.Results = slices.DeleteFunc(r.Results, func(res *report.Result) bool {
 			return res.Reversible || res.Outcome != report.Changed && res.Outcome != report.Refreshed
 		})
-		runs = append(runs, run{&r, whole})
+		runs = append(runs, run{&r, whole, false})
 	}
 	if len(runs) == 0 {
 		return nil, errors.New("no run of a manifest from git is on record")
 	}
-	w := &Way{From: runs[0].Report, Tag: tag}
-	to := before(runs)
+	for i, r := range runs {
+		runs[i].void = undone[r.Run] && slices.ContainsFunc(runs[i+1:], func(older run) bool { return older.Commit == r.Commit })
+	}
+	counted := slices.DeleteFunc(slices.Clone(runs), func(r run) bool { return r.void })
+	w := &Way{From: counted[0].Report, Tag: tag}
+	to := before(counted)
 	if tag == "" && to == "" {
 		return nil, fmt.Errorf("no revision of %s before %.12s converged here without failure; apply rollback TAG goes to one", w.From.Source, w.From.Commit)
 	}
 	for _, r := range runs {
-		if tag == "" && r.whole && r.Commit == to {
+		if tag == "" && r.whole && !r.void && r.Commit == to {
 			w.To = r.Report
 			break
 		}
@@ -63,6 +76,7 @@ func Find(state *journal.State, tag string) (*Way, error) {
 type run struct {
 	*report.Report
 	whole bool // its revision converged without failure
+	void  bool // it went back to an older one, as a rollback does, and was undone: the node is where it was before
 }
 
 // before is the commit that the node was at before that of the newest of some runs, the newest first; "" where none is known. A run of a commit that

@@ -8,12 +8,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/nodeapply/apply/journal"
+	"github.com/nodeapply/apply/journal/undo"
 	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/resources"
 )
 
 // state keeps runs, the oldest first, one a word: SOURCE@COMMIT, then ! failed, ~ of a dirty tree, % partial, ^ interrupted, * with a command that changed
-// something, + with one that a notify had run. An undo is of no source: "-".
+// something, + with one that a notify had run. An undo is of no source: "-", with
+// the number of the run that it undid.
 func state(t *testing.T, runs string) *journal.State {
 	t.Helper()
 	s, err := journal.OpenState(t.TempDir())
@@ -23,8 +25,12 @@ func state(t *testing.T, runs string) *journal.State {
 	for i, word := range strings.Fields(runs) {
 		text := strings.TrimRight(word, "!~%^*+")
 		marks := word[len(text):]
-		from, commit, _ := strings.Cut(strings.TrimPrefix(text, "-"), "@")
+		undone, isUndo := strings.CutPrefix(text, "-")
+		from, commit, _ := strings.Cut(text, "@")
 		r := &report.Report{Run: fmt.Sprint(i + 1), Source: from, Commit: commit, Dirty: strings.Contains(marks, "~"), Partial: strings.Contains(marks, "%")}
+		if isUndo {
+			r.Source, r.Manifest = "", undo.Name(undone)
+		}
 		if strings.Contains(marks, "^") {
 			r.Interrupted = 15
 		}
@@ -62,6 +68,10 @@ func TestFind(t *testing.T) {
 		"over a dirty tree":          {runs: "a@1 a@2~ a@3", want: "3>1"},
 		"over a part":                {runs: "a@1 a@2% a@3", want: "3>1"},
 		"over an undo":               {runs: "a@1 a@2 -", want: "2>1"},
+		"from what was undone":       {runs: "a@1 a@2 a@3 -3", want: "3>2"},
+		"back, which was undone":     {runs: "a@1 a@2 a@3 a@2* -4", want: "3>2 exec.x:4"},
+		"back, undone and redone":    {runs: "a@1 a@2 a@3 a@2 -4 -5", want: "4>1"},
+		"back, not all of it undone": {runs: "a@1 a@2 a@3 a@2 -4!", want: "4>1"},
 		"of the last source":         {runs: "b@1 a@1 b@2 a@2", want: "4>2"},
 		"from what failed":           {runs: "a@1 a@2!", want: "2>1"},
 		"a second time":              {runs: "a@1 a@2 a@3 a@2", want: "4>1"},
