@@ -1,8 +1,14 @@
 package sandbox
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
 	"slices"
 	"strings"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/nodeapply/apply/host"
 )
@@ -13,6 +19,21 @@ type Layer struct {
 	ReadOnly bool `json:",omitempty"`
 	File     bool `json:",omitempty"` // a single file is mounted there: it is there as it is, read-only
 	Gone     bool `json:",omitempty"` // it went away, and its mount point too, after the node's mounts were listed
+}
+
+// open gives the upper folder the mode and the owner of the file system's root: they are those that are seen in a box, where not only root has to come by.
+func (l Layer) open(upper string) error {
+	if l.File || l.Gone {
+		return nil
+	}
+	var st unix.Stat_t
+	switch err := unix.Stat(l.Point, &st); {
+	case errors.Is(err, fs.ErrNotExist): // gone by now
+		return nil
+	case err != nil:
+		return fmt.Errorf("%s: %w", l.Point, err)
+	}
+	return errors.Join(os.Chown(upper, int(st.Uid), int(st.Gid)), unix.Chmod(upper, st.Mode&0o7777))
 }
 
 // anew are folders that a box gets anew, with all that is mounted in them.

@@ -3,6 +3,7 @@ package sandbox
 import (
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -80,5 +81,24 @@ func TestUnmountedMeanwhile(t *testing.T) {
 				t.Errorf("the change is not told: %v, %v", all, err)
 			}
 		})
+	}
+}
+
+// TestRoots: others than root come by the roots of file systems in a box as on the node.
+func TestRoots(t *testing.T) {
+	s := newStage(t)
+	point := t.TempDir()
+	if err := s.do(func() error { return unix.Mount("apply", point, "tmpfs", 0, "mode=1750,uid=5,gid=65534") }); err != nil {
+		t.Fatal(err)
+	}
+	s.layers = append(s.layers, Layer{Point: point})
+	line := "stat -c '%a %u %g' / " + point + "; setpriv --reuid=65534 --clear-groups cat /etc/hostname > /dev/null && echo read"
+	root, err := exec.Command("stat", "-c", "%a %u %g", "/").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := say(t, newBox(t, s), line)
+	if diff := cmp.Diff(string(root)+"1750 5 65534\nread\n", out); diff != "" || err != nil {
+		t.Errorf("%v %s", err, diff)
 	}
 }

@@ -111,8 +111,8 @@ func (s *Stage) Box() (*Box, error) {
 			errs = append(errs, os.Mkdir(dir, 0o755))
 		}
 		errs = append(errs, os.Chmod(b.run(), 0o755), os.Chmod(filepath.Join(b.run(), "lock"), 0o777|fs.ModeSticky))
-		for i := range s.layers {
-			errs = append(errs, os.MkdirAll(b.upper(i), 0o755), os.MkdirAll(b.work(i), 0o755))
+		for i, l := range s.layers {
+			errs = append(errs, os.MkdirAll(b.upper(i), 0o755), os.MkdirAll(b.work(i), 0o755), l.open(b.upper(i)))
 		}
 		// What is enabled and masked until the node starts again.
 		errs = append(errs, container.CopyTree("/run", "systemd/system", b.run()))
