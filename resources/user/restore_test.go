@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources/internal/accounts"
 	"github.com/nodeapply/apply/resources/internal/accounts/accountstest"
 	"github.com/nodeapply/apply/resources/resourcetest"
@@ -92,6 +93,29 @@ func TestTakesTheHome(t *testing.T) {
 			}
 			if diff := cmp.Diff(tc.want, got); diff != "" {
 				t.Error(diff)
+			}
+		})
+	}
+}
+
+// A home folder that was removed with its user is made anew with it: what else is declared for the user needs one.
+func TestRestoresAHome(t *testing.T) {
+	resourcetest.NeedsRoot(t, numbers)
+	for name, kind := range map[string]host.Kind{"absent": host.Directory, "absent with home": host.Directory, "nothing there": host.Absent} {
+		t.Run(name, func(t *testing.T) {
+			h := accountstest.New(t, actual["plain"])
+			u := declare(declared["absent with home"])
+			if name == "absent" {
+				u = declare(declared["absent"])
+			}
+			if name == "nothing there" {
+				if err := h.Remove(t.Context(), "/home/bob", true); err != nil {
+					t.Fatal(err)
+				}
+			}
+			resourcetest.Undoes(t, h, Type(), u)
+			if st, err := h.Lstat("/home/bob"); st.Kind != kind || err != nil {
+				t.Errorf("want %v, got %v, %v", kind, st.Kind, err)
 			}
 		})
 	}

@@ -3,6 +3,7 @@ package user
 import (
 	"context"
 	"encoding/json"
+	"path"
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
@@ -17,14 +18,23 @@ func (u *User) Before(ctx context.Context, v host.View, d resources.Diff) (json.
 		return nil, err
 	}
 	b := entry.Before{Name: u.Name}
-	if f == nil {
+	switch {
+	case f == nil:
 		st, err := v.Lstat(u.folder())
 		if err != nil {
 			return nil, err
 		}
 		b.HomeMade = u.ManageHome && st.Kind == host.Absent
-	} else if b.Moved, err = u.homeMoves(v, d); err != nil {
-		return nil, err
+	case u.Ensure == absent && u.ManageHome && path.IsAbs(f.User.Home):
+		st, err := v.Lstat(f.User.Home)
+		if err != nil {
+			return nil, err
+		}
+		b.Moved = st.Kind != host.Absent
+	default:
+		if b.Moved, err = u.homeMoves(v, d); err != nil {
+			return nil, err
+		}
 	}
 	return b.Keep(v, f)
 }
@@ -57,7 +67,7 @@ func (u *User) Takes(ctx context.Context, v host.View, raw json.RawMessage) ([]s
 	return []string{f.User.Home}, nil
 }
 
-// Restore brings those entries back. The content of a home folder that was removed is gone.
+// Restore brings those entries back. A home folder that was removed is made anew; its content is gone.
 func (u *User) Restore(ctx context.Context, h host.Host, raw json.RawMessage) error {
 	b, err := entry.Recall(raw, u.Name)
 	if err != nil {

@@ -49,7 +49,7 @@ type Before struct {
 	Name     string            `json:"name,omitempty"` // which need not be the title
 	There    bool              `json:"there"`
 	HomeMade bool              `json:"home_made,omitempty"`  // the home folder was not there, and is made
-	Moved    bool              `json:"home_moved,omitempty"` // it was there, and is moved
+	Moved    bool              `json:"home_moved,omitempty"` // it was there, and is moved, or removed with the user
 	User     *accounts.User    `json:"user,omitempty"`
 	Group    string            `json:"group,omitempty"`
 	Groups   resources.Strings `json:"groups,omitempty"`
