@@ -30,6 +30,19 @@ func TestConfirm(t *testing.T) {
 		res, err := n.Run(ctx, "grep", "-q", "old", "/etc/motd")
 		return err == nil && res.Code == 0
 	})
+	// A service that was given the new content runs with the old one again.
+	unit := "[Service]\nExecStart=/bin/sh -c 'cp /etc/app.conf /run/app.conf; exec sleep infinity'\n"
+	manifest := "file \"/etc/app.conf\" {\n  content = \"new\\n\"\n  notify = [service.app]\n}\nservice \"app\" {\n  ensure = \"running\"\n}\n"
+	for name, text := range map[string]string{"/etc/systemd/system/app.service": unit, "/etc/app.conf": "old\n", "/srv/app.hcl": manifest} {
+		if err := n.Put(ctx, name, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(t, n, "systemctl start app; apply --confirm-within 5s /srv/app.hcl; grep new /run/app.conf")
+	await(t, 30*time.Second, func(ctx context.Context) bool {
+		res, err := n.Run(ctx, "grep", "-q", "old", "/run/app.conf")
+		return err == nil && res.Code == 0
+	})
 	must(t, n, "apply --confirm-within 5m /srv/main.hcl; apply confirm; grep new /etc/motd")
 	// One that was undone by hand is not confirmed.
 	must(t, n, "echo old > /etc/motd; apply --confirm-within 5m /srv/main.hcl; apply undo; grep old /etc/motd")

@@ -18,6 +18,18 @@ func (s *State) Owed(now time.Time) (func(target resources.Address) []resources.
 	return record.NewDebts(due(last, now)).Sources, nil
 }
 
+// Owing names the resources that the run itself owes a refresh.
+func (r *Run) Owing() (all []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, d := range r.owed.List() {
+		if name := d.Target.Address().String(); d.Own && !slices.Contains(all, name) {
+			all = append(all, name)
+		}
+	}
+	return all
+}
+
 // due lists what is owed and not too old.
 func due(p record.Past, now time.Time) []record.Debt {
 	return slices.DeleteFunc(p.Owed.List(), func(d record.Debt) bool { return now.Sub(d.Since) >= keepDays*24*time.Hour })

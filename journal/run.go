@@ -135,7 +135,7 @@ func (r *Run) Op(ctx context.Context, a resources.Address, v host.View, op host.
 	}
 	if op.Kind == host.OpRun || op.Kind == host.OpUnit || op.Kind == host.OpPublish {
 		r.files.Beside(a)
-		return l.Append(ctx, record.Record{Op: &record.Op{Addr: record.AddressOf(a), Kind: string(op.Kind), Name: []byte(op.Name)}})
+		return l.Append(ctx, record.Record{Op: &record.Op{Addr: record.AddressOf(a), Kind: string(op.Kind), Name: []byte(op.Name), Verb: string(op.Verb)}})
 	}
 	return r.files.Announce(ctx, l, a, v, op)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -104,6 +105,9 @@ func (st *stage) ended(t *testing.T, k int) (res ptrace.Result, at ptrace.Call, 
 	return res, at, ok
 }
 
+// onlyRefreshed is the end of a run that refreshed one resource and changed none.
+var onlyRefreshed = regexp.MustCompile(`(?m)^converge: 1 refreshed, \d+ unchanged,`)
+
 // TestRedoKilled undoes an undo, and kills that before every call that changes something: the next one does the rest.
 func TestRedoKilled(t *testing.T) {
 	eachKill(t, "an undo of an undo, kill -9 before each changing call", func(t *testing.T, st *stage, k int) (at ptrace.Call, found []string, ok bool) {
@@ -123,8 +127,11 @@ func TestRedoKilled(t *testing.T) {
 		found = append(found, allBetween(undone, after, st.look(t))...)
 		found = append(found, st.finish(t, 1)...)
 		found = append(found, differences("the next undo of the undo", after, st.look(t))...)
+		if again := runProgram(t, limit, st.again()...); again.code != 2 || !onlyRefreshed.MatchString(again.stdout) {
+			found = append(found, fmt.Sprintf("a run after it does not just refresh what the undos have notified, and ends with %d:\n%s", again.code, again.output()))
+		}
 		if again := runProgram(t, limit, st.again()...); again.code != 0 {
-			found = append(found, fmt.Sprintf("a run after it ends with %d:\n%s", again.code, again.output()))
+			found = append(found, fmt.Sprintf("the run after that ends with %d:\n%s", again.code, again.output()))
 		}
 		return at, append(found, st.leftovers(t)...), true
 	})

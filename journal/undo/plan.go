@@ -32,6 +32,8 @@ type Step struct {
 	Lasting bool
 
 	op      *record.Op
+	unit    *record.Op // to be done again
+	owes    []resources.Address
 	before  json.RawMessage
 	covered bool // something is mounted there that goes before it
 	after   *image.Trace
@@ -75,7 +77,11 @@ func PlanOf(ctx context.Context, state *journal.State, v host.View, types []reso
 	slices.Reverse(u.Steps)
 	u.sayOnce()
 	u.keepTogether(p.Ops)
-	return u, errors.Join(u.uncover(ctx, v), u.await(v), u.keepStrangers(ctx, v, types, p.Head.Token))
+	if err := errors.Join(u.uncover(ctx, v), u.await(v), u.keepStrangers(ctx, v, types, p.Head.Token)); err != nil {
+		return nil, err
+	}
+	u.notify(p.Ops)
+	return u, nil
 }
 
 // uncover lets folders go on which the run has mounted something: what is seen of them now is what is mounted there, and that goes before them.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -50,7 +51,7 @@ func Run(ctx context.Context, state *journal.State, h *local.Node, u *Plan, o Op
 			if o.Interrupted != nil {
 				rep.Interrupted = o.Interrupted()
 			}
-			if rep.Interrupted != 0 || ctx.Err() != nil {
+			if rep.Interrupted != 0 || ctx.Err() != nil || s.Refreshes() && rep.Counts().Failed > 0 {
 				break
 			}
 			all.Go(func() (err error) {
@@ -65,6 +66,9 @@ func Run(ctx context.Context, state *journal.State, h *local.Node, u *Plan, o Op
 	}
 	if err := Leave(ctx, run, h, o.Types); err != nil {
 		rep.Warnings = append(rep.Warnings, err.Error())
+	}
+	if owed := run.Owing(); len(owed) > 0 {
+		rep.Warnings = append(rep.Warnings, "notified by what was put back, and refreshed by the next run: "+strings.Join(owed, ", "))
 	}
 	rep.DurationMS = millis(time.Since(rep.Started))
 	rep.Resources, rep.AsPlanned = len(rep.Results), len(rep.Results)
@@ -124,7 +128,7 @@ func (t *taker) take(ctx context.Context, s Step) (*report.Result, error) {
 	now, err := t.now(ctx, s)
 	var unannounced error
 	if err == nil {
-		unannounced = t.run.Begin(ctx, s.Addr, resources.Diff{}, nil, now)
+		unannounced = t.run.Begin(ctx, s.Addr, resources.Diff{}, s.owes, now)
 		err = unannounced
 	}
 	res := &report.Result{Address: s.Addr, Type: s.Addr.Type, Title: s.Addr.Title, Outcome: report.Changed, Reversible: true,
@@ -132,14 +136,21 @@ func (t *taker) take(ctx context.Context, s Step) (*report.Result, error) {
 	after := t.timeout(s)
 	ctx, cancel := context.WithTimeoutCause(ctx, after, fmt.Errorf("timed out after %s", after))
 	defer cancel()
-	if err == nil {
-		err = t.putBack(ctx, host.Recording(t.h, recorder{t.run, s.Addr}), s)
+	h := host.Recording(t.h, recorder{t.run, s.Addr})
+	switch {
+	case err != nil:
+	case s.Refreshes():
+		res.Changes = nil
+		res.Outcome, err = t.refresh(ctx, h, s)
+		res.Refreshed = res.Outcome == report.Refreshed
+	default:
+		err = t.putBack(ctx, h, s)
 	}
 	if err == nil {
 		err = t.run.Ended(ctx, s.Addr, t.h)
 	}
 	if err != nil {
-		res.Outcome, res.Changes = report.Failed, nil
+		res.Outcome, res.Changes, res.Refreshed = report.Failed, nil, false
 		res.Error = &report.Error{Summary: s.What + ": " + err.Error()}
 	}
 	res.StartMS, res.DurationMS = millis(start.Sub(t.began)), millis(time.Since(start))
@@ -157,7 +168,7 @@ func (t *taker) timeout(s Step) time.Duration {
 
 // now is what an undo of this undo needs of a type's own state.
 func (t *taker) now(ctx context.Context, s Step) (json.RawMessage, error) {
-	if s.op != nil {
+	if s.op != nil || s.Refreshes() {
 		return nil, nil
 	}
 	return nowOf(ctx, t.h, t.types, s.Addr, s.before)

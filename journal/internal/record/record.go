@@ -56,7 +56,8 @@ func (b *Begin) Restorable() bool { return len(b.Before) > 0 && string(b.Before)
 type Op struct {
 	Addr Address      `json:"addr"`
 	Kind string       `json:"kind"`
-	Name []byte       `json:"name"` // bytes: file names need not be UTF-8
+	Name []byte       `json:"name"`           // bytes: file names need not be UTF-8
+	Verb string       `json:"verb,omitempty"` // of a unit; versions that did not know it ran without
 	Pre  *image.Image `json:"pre,omitempty"`
 }
 

@@ -36,7 +36,8 @@ func undoCommand(a *cli.App) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "undo [RUN]",
 		Short: "Put back what a run changed, in reverse order",
-		Long: `Put back what a run changed, in reverse order: the last run that changed something, or the one given.
+		Long: `Put back what a run changed, in reverse order: the last run that changed something, or the one given. Services that the run restarted or reloaded
+because of it are restarted or reloaded again.
 
 What has changed since is refused, and then nothing is put back unless --yes says to put back the rest. What nothing can put back, such as what a
 command did, is told and stays.`,
@@ -132,6 +133,8 @@ func (u *undoing) tell(plan *undo.Plan) error {
 			verdict = "irreversible"
 		case s.Refused != "":
 			verdict = "refused"
+		case s.Refreshes():
+			verdict = "refreshed"
 		}
 		var err error
 		if u.JSON {
