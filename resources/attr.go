@@ -25,6 +25,14 @@ func (e *AttrError) Attribute() string { return e.Attr }
 // Unwrap returns the reason.
 func (e *AttrError) Unwrap() error { return e.Err }
 
+// MissingError says that something is not there, and what to write into the manifest where nothing earlier in the run brings it.
+type MissingError struct {
+	What, Advice string
+}
+
+// Error is "WHAT; ADVICE".
+func (e *MissingError) Error() string { return e.What + "; " + e.Advice }
+
 // Mistakes gathers what a [Validator] finds wrong. The zero value has none.
 type Mistakes struct{ errs []error }
 

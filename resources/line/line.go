@@ -181,7 +181,7 @@ func (l *Line) Check(_ context.Context, v host.View) (resources.Diff, error) {
 			add("ensure", f.bodies(append(slices.Clone(f.equal), f.matches...)), absent)
 		}
 	case !f.There:
-		return d, fmt.Errorf("%s: does not exist; declare file[%q]", l.Path, l.Path)
+		return d, &resources.MissingError{What: l.Path + ": does not exist", Advice: fmt.Sprintf("declare file[%q], or require what brings it", l.Path)}
 	case l.replaces(f):
 		add("line", f.bodies(f.matches), l.Line)
 	case len(f.equal) == 0:

@@ -44,6 +44,8 @@ func Type() resources.Type {
 //
 // A `file` of the mount point is its folder before the mount; what is mounted then gets the owner, group and mode that it declares in the same run.
 //
+// A swap area is not mounted: its entry in /etc/fstab is a `line`.
+//
 // A mount that fails leaves /etc/fstab as it was, so that the node still boots.
 //
 // When it is notified, it is remounted (see remounts) if it is mounted and was neither mounted nor remounted in the same run; what is not mounted is not
@@ -97,7 +99,10 @@ func (m *Mount) Validate() error {
 	if m.Ensure != "" {
 		bad.OneOf("ensure", m.Ensure, mounted, unmounted, present, absent)
 	}
-	if !path.IsAbs(m.Path) || path.Clean(m.Path) != m.Path && path.Clean(m.Path)+"/" != m.Path {
+	switch proper := path.IsAbs(m.Path) && (path.Clean(m.Path) == m.Path || path.Clean(m.Path)+"/" == m.Path); {
+	case !proper && m.FSType == "swap":
+		bad.Addf("path", "%q is no mount point; the entry of a swap area in %s is a `line`", m.Path, table)
+	case !proper:
 		bad.Addf("path", "%q is no absolute path in its shortest form", m.Path)
 	}
 	if m.Path == "/" && (m.Ensure == absent || m.Ensure == unmounted) {
@@ -227,7 +232,10 @@ func (m *Mount) Check(ctx context.Context, v host.View) (resources.Diff, error) 
 		case err != nil:
 			return d, err
 		case st.Kind == host.Absent:
-			return d, fmt.Errorf("mount point %s: does not exist; declare file[%q] with ensure = \"directory\"", m.point(), m.point())
+			return d, &resources.MissingError{
+				What:   "mount point " + m.point() + ": does not exist",
+				Advice: fmt.Sprintf("declare file[%q] with ensure = \"directory\"", m.point()),
+			}
 		}
 	}
 	if content, err := m.edited(f); err != nil || content == f.source {

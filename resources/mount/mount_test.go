@@ -224,6 +224,7 @@ func TestValidate(t *testing.T) {
 	}{
 		{"ensure", Mount{Path: "/x", Ensure: "on"}, `want mounted, unmounted, present or absent, not "on"`},
 		{"path", Mount{Path: "x"}, "is no absolute path"},
+		{"swap", Mount{Path: "none", FSType: "swap"}, "the entry of a swap area in /etc/fstab is a `line`"},
 		{"path with dots", Mount{Path: "/x/../y"}, "is no absolute path in its shortest form"},
 		{"root", Mount{Path: "/", Ensure: absent}, "the root of the node is never unmounted"},
 		{"spaces", Mount{Path: "/x", Options: "ro, noatime"}, "separated by commas"},

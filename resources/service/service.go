@@ -187,7 +187,7 @@ func (s *Service) compare(ctx context.Context, v host.View, exactly bool) (resou
 	case d.Has("enable") && want.Masked() && st.Instead != "":
 		return d, &resources.AttrError{Attr: "enable", Err: fmt.Errorf("%s is a file of this node's own, where its mask would be: move it to /usr/local/lib/systemd/system, or declare enable = false", st.Instead)}
 	case st.Missing && (s.Ensure == running && !s.definition().ByCommands() || want == initsystem.Enabled):
-		return d, fmt.Errorf("%s: there is no such service on this node", s.Name)
+		return d, &resources.MissingError{What: s.Name + ": there is no such service on this node", Advice: "require the package that brings it"}
 	case d.Has("ensure") && s.Ensure == running && st.Enable.Masked() && want == "":
 		return d, fmt.Errorf("%s is masked, so that nothing can start it; enable = true takes the mask off", s.Name)
 	}
