@@ -4,8 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -17,7 +17,7 @@ import (
 	"github.com/nodeapply/apply/e2e/lab/repo"
 )
 
-// example is the manifest of the classic single GlusterFS node, on a node of the lab.
+// example is a manifest of examples/, on a node of the lab.
 type example struct {
 	t    *testing.T
 	node *lab.Node
@@ -26,22 +26,26 @@ type example struct {
 
 const exampleDir = "/srv/manifest"
 
-// newExample puts the program and the example's files on a node.
-func newExample(t *testing.T, n *lab.Node, vars ...string) *example {
+// newExample puts the program and the files of the example called name on a node.
+func newExample(t *testing.T, n *lab.Node, name string, vars ...string) *example {
 	t.Helper()
 	ctx := t.Context()
 	if err := n.CopyBinary(ctx, lab.Binary(t)); err != nil {
 		t.Fatal(err)
 	}
-	root := "../examples/glusterfs-node"
-	for _, name := range []string{"main.hcl", "dist/firewall.rules", "dist/firewall.service", "dist/rc.gluster"} {
-		content, err := os.ReadFile(filepath.Join(root, name))
+	files := os.DirFS("../examples/" + name)
+	err := fs.WalkDir(files, ".", func(name string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		content, err := fs.ReadFile(files, name)
 		if err != nil {
-			t.Fatal(err)
+			return err
 		}
-		if err := n.Put(ctx, exampleDir+"/"+name, content, 0o644); err != nil {
-			t.Fatal(err)
-		}
+		return n.Put(ctx, exampleDir+"/"+name, content, 0o644)
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 	return &example{t, n, vars}
 }
@@ -114,6 +118,13 @@ func (x *example) converges(drifts []drift) {
 	if code, changed, all := x.run(); code != 0 || changed != nil {
 		t.Fatalf("second run: exit code %d, %v\n%s", code, changed, all)
 	}
+	x.repairs(drifts)
+}
+
+// repairs makes each drift and has it repaired, and nothing else.
+func (x *example) repairs(drifts []drift) {
+	t := x.t
+	t.Helper()
 	for _, d := range drifts {
 		x.sh(d.make)
 		code, changed, all := x.run()
@@ -183,7 +194,7 @@ func TestGlusterNodeWithApt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	x := newExample(t, nodes[0], "--var", fmt.Sprintf(`repository={ uris = ["%s"], suites = ["stable"], components = ["main"], signed_by = %s }`, r.URL, quote(r.Key)))
+	x := newExample(t, nodes[0], "glusterfs-node", "--var", fmt.Sprintf(`repository={ uris = ["%s"], suites = ["stable"], components = ["main"], signed_by = %s }`, r.URL, quote(r.Key)))
 	x.converges(on(drifts("/etc/apt/sources.list.d/glusterfs.sources", "systemctl stop glusterd; dpkg --remove --force-depends glusterfs-server"),
 		"package removed", "package.glusterfs=changed", "service.glusterd=changed"))
 }
@@ -228,7 +239,7 @@ func TestGlusterNodeWithDnf(t *testing.T) {
 	if err := n.Put(ctx, "/etc/pki/lab.asc", []byte(r.Key), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	x := newExample(t, n, "--var", fmt.Sprintf(`repository={ baseurl = ["%s"], gpgkey = ["file:///etc/pki/lab.asc"] }`, r.URL),
+	x := newExample(t, n, "glusterfs-node", "--var", fmt.Sprintf(`repository={ baseurl = ["%s"], gpgkey = ["file:///etc/pki/lab.asc"] }`, r.URL),
 		"--var", `packages=["glusterfs-server", "glusterfs-client", "glusterfs-common", "nftables"]`)
 	x.converges(on(drifts("/etc/yum.repos.d/glusterfs.repo", "systemctl stop glusterd; rpm -e glusterfs-server"),
 		"package removed", "package.glusterfs=changed", "service.glusterd=changed"))

@@ -12,7 +12,7 @@ import (
 // TestCanonicalForm: what others learn the language from is as apply fmt writes it.
 func TestCanonicalForm(t *testing.T) {
 	f := format.New()
-	for pattern, least := range map[string]int{"*/main.hcl": 3, "*/example/main.hcl": 3, "../examples/*/main.hcl": 3, "../docs/gen/examples/*.hcl": 16} {
+	for pattern, least := range map[string]int{"*/main.hcl": 3, "*/example/main.hcl": 3, "../examples/*/main.hcl": 4, "../examples/*/*/main.hcl": 3, "../docs/gen/examples/*.hcl": 16} {
 		names, err := filepath.Glob(pattern)
 		if err != nil || len(names) < least {
 			t.Fatalf("%s: want at least %d files, got %q: %v", pattern, least, names, err)
