@@ -154,14 +154,32 @@ func (p prose) change(b *strings.Builder, c report.Change) {
 		p.indent(b, c.Diff, true)
 		return
 	}
+	if strings.Contains(strings.TrimSuffix(c.Before, "\n")+strings.TrimSuffix(c.After, "\n"), "\n") { // a script, a key
+		fmt.Fprintf(b, "    %s:\n", report.Printable(c.Attribute))
+		p.indent(b, marked("-", c.Before)+marked("+", c.After), true)
+		return
+	}
 	fmt.Fprintf(b, "    %s: %s -> %s\n", report.Printable(c.Attribute), p.paint(red, report.Shown(c.Before)), p.paint(green, report.Shown(c.After)))
+}
+
+// marked is a value of which each line begins with mark.
+func marked(mark, value string) string {
+	var b strings.Builder
+	for line := range strings.Lines(value) {
+		b.WriteString(mark + strings.TrimSuffix(line, "\n") + "\n")
+	}
+	return b.String()
 }
 
 // indent writes the lines of a text one level in; those of a diff in its colours.
 func (p prose) indent(b *strings.Builder, text string, diff bool) {
 	inHunk := false
 	for line := range strings.Lines(text) {
-		line = report.Printable(strings.TrimSuffix(line, "\n"))
+		line = strings.TrimSuffix(line, "\n")
+		if !diff {
+			line = strings.TrimSuffix(line, "\r") // as programs end the lines that they write for a terminal
+		}
+		line = report.Printable(line)
 		hunk := strings.HasPrefix(line, "@@")
 		inHunk = inHunk || hunk
 		switch {
