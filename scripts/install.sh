@@ -7,6 +7,7 @@ packages=(
 	createrepo-c rpm dnf zypper pacman-package-manager makepkg libarchive-tools                               # package managers
 	e2fsprogs xfsprogs fuse3 acl attr                                                                         # disks, files, faults
 	etcd-server etcd-client openssh-server openssh-client git                                                 # what apply talks to
+	fish tcsh                                                                                                 # login shells of nodes
 	chromium tmux                                                                                             # what people look at it with
 	"$@"
 )

@@ -101,9 +101,7 @@ func TestExec(t *testing.T) {
 		s.want(s.run("fleet", "exec", "-w", "n1", "--", "cat /root/.cache/apply/detached/*; pgrep -f '^sleep 300' >/dev/null && echo lives"), 0, "n1: detached\nn1: lives", "")
 	})
 	t.Run("connector", func(t *testing.T) {
-		known := filepath.Join(s.dir, "home/.ssh/known_hosts")
-		connector := "ssh -q -F none -o 'UserKnownHostsFile=" + known + "' -i " + filepath.Join(s.dir, "user_key")
-		s.want(s.run("fleet", "exec", "--connector", connector, "-w", "n[1-2]", "--", "hostname; exit 5"), 5, "n2: n2\n", "exit code 5")
+		s.want(s.run("fleet", "exec", "--connector", s.connector(), "-w", "n[1-2]", "--", "hostname; exit 5"), 5, "n2: n2\n", "exit code 5")
 	})
 	t.Run("exit codes", func(t *testing.T) {
 		for _, code := range []int{1, 2, 4, 127, 128, 254, 255} {

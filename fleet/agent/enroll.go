@@ -179,7 +179,7 @@ func Enroll(ctx context.Context, c transport.Conn, node, command string, a *pki.
 		done <- err
 	}()
 	messages := output.NewCapture(1)
-	exit, err := c.Run(ctx, transport.Command{Line: command, Stdin: hear, Stdout: say, Stderr: messages})
+	exit, err := c.Run(ctx, transport.Command{Line: command, Script: true, Stdin: hear, Stdout: say, Stderr: messages})
 	say.Close()
 	hear.Close()
 	granting := <-done

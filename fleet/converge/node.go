@@ -107,7 +107,7 @@ func (r *run) bring(ctx context.Context, n fleet.Node, p *prepared) error {
 	}
 	p.conn = relayed{client, p.conn}
 	where := output.NewCapture(1)
-	exit, err := client.Run(ctx, transport.Command{Line: transport.Line([]string{"sh", "-c", homeLine, "home", r.Program.Hash, r.Key, r.id, n.Name}), Stdout: where})
+	exit, err := client.Run(ctx, transport.Command{Line: transport.Line([]string{"sh", "-c", homeLine, "home", r.Program.Hash, r.Key, r.id, n.Name}), Script: true, Stdout: where})
 	if err != nil {
 		return err
 	}
@@ -245,7 +245,7 @@ func (p *prepared) close() {
 	}
 	if p.place.token != "" {
 		ctx, cancel := context.WithTimeoutCause(context.Background(), forgetPatience, &transport.TimeoutError{After: forgetPatience, What: "clean up"})
-		p.conn.Run(ctx, transport.Command{Line: p.place.line(forgetScript)}) // a node that is lost keeps it until the next run
+		p.conn.Run(ctx, transport.Command{Line: p.place.line(forgetScript), Script: true}) // a node that is lost keeps it until the next run
 		cancel()
 	}
 	p.conn.Close()

@@ -32,7 +32,7 @@ trap 'exit 129' HUP INT TERM PIPE
 cd -- "$(dirname -- "$src")"
 base=./$(basename -- "$src")
 case $PWD/ in /proc/* | /sys/*) if [ -f "$base" ]; then mkdir "$tmp/copy" && cp -p -- "$base" "$tmp/copy/" && cd "$tmp/copy"; fi ;; esac
-find "$base" -type f -exec sha256sum -b -- {} + >"$tmp/SUMS"
+find "$base" -type f -exec sha256sum -b -- {} + >"$tmp/SUMS" || { df -Pk "$tmp" | { read -r _; read -r _ _ _ free _; [ "$free" -ge 64 ] || echo "${tmp%/*}: No space left on device" >&2; }; exit 1; }
 tar -cf - -C "$tmp" SUMS -C "$PWD" "$base"`
 
 // maxSums bounds the list of checksums that a node may send.
@@ -84,7 +84,7 @@ func receive(ctx context.Context, c transport.Conn, src, stage string) error {
 		unpacked <- err
 	}()
 	var said fleet.Said
-	exit, err := c.Run(ctx, transport.Command{Line: transport.Line([]string{"sh", "-c", getScript, "get", src}), Stdout: w, Stderr: &said})
+	exit, err := c.Run(ctx, transport.Command{Line: transport.Line([]string{"sh", "-c", getScript, "get", src}), Script: true, Stdout: w, Stderr: &said})
 	w.CloseWithError(err) // what ended the node's part also ends what came of it
 	bad := <-unpacked
 	switch {

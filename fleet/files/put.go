@@ -231,7 +231,7 @@ func (b *Bundle) Put(ctx context.Context, c transport.Conn, dst string) error {
 	return b.Send(ctx, c, transport.Command{Line: script})
 }
 
-// Send runs a command that reads the bundle as a tar archive: SUMS, then the sources below data/. A code other than 0 is a *fleet.JobError with
+// Send runs a script that reads the bundle as a tar archive: SUMS, then the sources below data/. A code other than 0 is a *fleet.JobError with
 // the first lines that the command wrote to standard error.
 func (b *Bundle) Send(ctx context.Context, c transport.Conn, cmd transport.Command) error {
 	r, w := io.Pipe()
@@ -242,7 +242,7 @@ func (b *Bundle) Send(ctx context.Context, c transport.Conn, cmd transport.Comma
 		written <- err
 	}()
 	var said fleet.Said
-	cmd.Stdin, cmd.Stderr = r, &said
+	cmd.Script, cmd.Stdin, cmd.Stderr = true, r, &said
 	exit, err := c.Run(ctx, cmd)
 	r.Close()
 	sent := <-written

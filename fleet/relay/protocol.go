@@ -11,6 +11,7 @@ const hello = "apply-relay 1"
 // RunArgs are those of the call "run": what is to be run. Their JSON, as that of all that follows, is part of the protocol.
 type RunArgs struct {
 	Line    string `json:"line"`
+	Script  bool   `json:"script"`   // a simple command of sh, not of the user's shell
 	GraceMS int64  `json:"grace_ms"` // between SIGTERM and SIGKILL when the call is cancelled
 }
 

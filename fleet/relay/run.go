@@ -26,14 +26,14 @@ const mark = "APPLY_FLEET_RUN"
 // lag is how long a process that a command leaves behind may hold its output open.
 const lag = 2 * time.Second
 
-// Run is the call that runs a line by the user's shell, as sshd would, in a process group of its own.
+// Run is the call that runs a line by the user's shell, as sshd would, or a script by sh, in a process group of its own.
 func Run(ctx context.Context, c *wire.Call) (wire.End, error) {
 	var a RunArgs
 	if err := c.Args(&a); err != nil {
 		return wire.End{}, err
 	}
 	shell := os.Getenv("SHELL")
-	if shell == "" {
+	if shell == "" || a.Script {
 		shell = "/bin/sh"
 	}
 	home, err := os.UserHomeDir()

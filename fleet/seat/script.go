@@ -10,11 +10,13 @@ if [ ! "$2" ] && [ -f "$b" ] && [ -x "$b" ] && [ -O "$b" ]; then exec "$b" relay
 mkdir -p -- "$d" && t=$(mktemp "$d/.apply.XXXXXXXXXX") || exit 1
 trap 'rm -f -- "$t" "$t.gz"' EXIT
 trap 'exit 129' HUP INT TERM PIPE
+chmod 700 "$t" && [ -x "$t" ] || { echo "$d: is mounted noexec; let XDG_CACHE_HOME name another folder there" >&2; exit 1; }
 find "$d" -maxdepth 1 -name '.apply.*' -mmin +60 -exec rm -f -- {} +
+cannot() { echo "in $d" >&2; exit 1; }
 fetch() {
 	if command -v bash >/dev/null; then
-		timeout 10 bash -c ': <>"/dev/tcp/$0/$1"' "$1" "$2" >/dev/null 2>&1 || { echo "does not answer" >&2; return; }
-		timeout "$4" bash -c 'exec 3<>"/dev/tcp/$0/$1" && printf "GET /%s HTTP/1.0\r\n\r\n" "$2" >&3 || exit 1
+		timeout 10 bash --norc -c ': <>"/dev/tcp/$0/$1"' "$1" "$2" >/dev/null 2>&1 || { echo "does not answer" >&2; return; }
+		timeout "$4" bash --norc -c 'exec 3<>"/dev/tcp/$0/$1" && printf "GET /%s HTTP/1.0\r\n\r\n" "$2" >&3 || exit 1
 while IFS= read -r line <&3 && [ "${#line}" -gt 1 ]; do :; done; exec cat <&3' "$1" "$2" "$3" 2>/dev/null || echo "cut off, or too slow" >&2
 	else
 		case $1 in *:*) set -- "[$1]" "$2" "$3" "$4" ;; esac
@@ -24,12 +26,12 @@ while IFS= read -r line <&3 && [ "${#line}" -gt 1 ]; do :; done; exec cat <&3' "
 echo "apply-relay absent $(uname -sm)"
 while read -r how n sum host port key seconds; do
 	case $how in
-	take) head -c "$n" >"$t.gz" || exit 1 ;;
-	from) why=$({ fetch "$host" "$port" "$key" "$seconds" | head -c "$n" >"$t.gz"; } 2>&1 </dev/null) ;;
+	take) head -c "$n" >"$t.gz" || cannot ;;
+	from) why=$({ fetch "$host" "$port" "$key" "$seconds" | head -c "$n" >"$t.gz"; } 2>&1 </dev/null) || { echo "$why" | head -n 1 >&2; cannot; } ;;
 	*) exit 1 ;;
 	esac
 	if echo "$sum  $t.gz" | sha256sum -c >/dev/null 2>&1; then
-		gzip -dc <"$t.gz" >"$t" && chmod 700 "$t" && { sync "$t" 2>/dev/null || sync; } || exit 1
+		gzip -dc <"$t.gz" >"$t" && { sync "$t" 2>/dev/null || sync; } || cannot
 		exec 4<"$t.gz" && rm -f -- "$t.gz" && mv -fT -- "$t" "$b" || exit 1
 		ls -t "$d" | grep '^apply-' | tail -n +5 | while read -r old; do rm -f -- "$d/$old"; done
 		export APPLY_RELAY_PROGRAM=4

@@ -2,6 +2,7 @@ package seat
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -79,7 +80,7 @@ func Start(ctx context.Context, conn transport.Conn, p *Program, at At, handlers
 func begin(ctx context.Context, conn transport.Conn, p *Program, at At, how string) (*beginning, *spread.Turn, error) {
 	b := &beginning{program: p, at: at}
 	var err error
-	if b.stream, err = conn.Start(transport.Line([]string{"exec", "sh", "-c", startScript, "relay", p.Hash, how})); err != nil {
+	if b.stream, err = conn.Start(transport.Line([]string{"sh", "-c", startScript, "relay", p.Hash, how})); err != nil {
 		return b, nil, err
 	}
 	b.r = bufio.NewReaderSize(b.stream, 64<<10)
@@ -217,6 +218,7 @@ func (b *beginning) answer(ctx context.Context, patience time.Duration) ([]strin
 	defer cancel()
 	stop := context.AfterFunc(ctx, func() { b.stream.Close() })
 	defer stop()
+	last := "" // of what the login shell prints
 	for noise := 0; noise < maxNoise; {
 		line, err := b.r.ReadSlice('\n')
 		if ctx.Err() != nil {
@@ -224,7 +226,7 @@ func (b *beginning) answer(ctx context.Context, patience time.Duration) ([]strin
 		}
 		if err != nil {
 			lost := b.stream.Close() // then all is there that it says of why
-			why := said(b.stream, err)
+			why := said(cmp.Or(b.stream.Messages(), last), err)
 			switch {
 			case errors.Is(lost, transport.ErrLost):
 				return nil, lost
@@ -237,6 +239,7 @@ func (b *beginning) answer(ctx context.Context, patience time.Duration) ([]strin
 		if words := strings.Fields(string(line)); len(words) > 1 && words[0] == "apply-relay" {
 			return words[1:], nil
 		}
+		last = cmp.Or(strings.TrimSpace(string(line)), last)
 	}
 	return nil, fmt.Errorf("%w: the node's shell prints too much", ErrNoRelay)
 }
@@ -244,9 +247,9 @@ func (b *beginning) answer(ctx context.Context, patience time.Duration) ([]strin
 // maxSaid is how many lines are told of what a node wrote: of a mistake in its settings the second says where.
 const maxSaid = 2
 
-// said is what the node wrote to standard error, or else the error.
-func said(stream transport.Stream, err error) string {
-	if text := stream.Messages(); text != "" {
+// said is what the node wrote, or else the error.
+func said(text string, err error) string {
+	if text != "" {
 		lines := strings.SplitN(text, "\n", maxSaid+1)
 		lines = lines[:min(len(lines), maxSaid)]
 		for i := range lines {
@@ -266,7 +269,7 @@ func (c *Client) Run(ctx context.Context, cmd transport.Command) (transport.Exit
 	if grace == 0 {
 		grace = 2 * time.Second
 	}
-	end, err := c.Call(ctx, "run", relay.RunArgs{Line: cmd.Line, GraceMS: grace.Milliseconds()}, wire.Streams{Stdin: cmd.Stdin, Stdout: cmd.Stdout, Stderr: cmd.Stderr}, grace)
+	end, err := c.Call(ctx, "run", relay.RunArgs{Line: cmd.Line, Script: cmd.Script, GraceMS: grace.Milliseconds()}, wire.Streams{Stdin: cmd.Stdin, Stdout: cmd.Stdout, Stderr: cmd.Stderr}, grace)
 	return transport.Exit{Code: end.Code, Signal: end.Signal}, lost(err)
 }
 
@@ -278,7 +281,7 @@ func lost(err error) error {
 	return err
 }
 
-// Start runs a line beside the relay.
+// Start runs a command beside the relay.
 func (c *Client) Start(line string) (transport.Stream, error) { return c.conn.Start(line) }
 
 // Listen listens on the node by the connection that the relay was started on.

@@ -2,11 +2,13 @@ package transport
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"os/exec"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // Connector is the Dialer that starts a program for each command: its words, then [USER@]HOST, then the command's line, as for ssh. The exit code 255
@@ -104,11 +106,15 @@ func (p *program) Run(ctx context.Context, c Command) (Exit, error) {
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	argv := append(p.argv[:len(p.argv):len(p.argv)], c.Line)
-	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = c.Stdin, passedOn(c.Stdout, cancel), passedOn(c.Stderr, cancel)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
+	id := rand.Text()
+	stdout, stderr, tell := c.outputs(id)
+	cmd := p.command(ctx, c.marked(id))
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = c.Stdin, passedOn(stdout, cancel), passedOn(stderr, cancel)
+	end := cmd.Cancel
+	cmd.Cancel = func() error {
+		p.finish(id, c.grace())
+		return end()
+	}
 	cmd.WaitDelay = c.grace()
 	err := cmd.Run()
 	if ctx.Err() != nil {
@@ -117,7 +123,25 @@ func (p *program) Run(ctx context.Context, c Command) (Exit, error) {
 		}
 		return Exit{}, context.Cause(ctx)
 	}
+	tell()
 	return ended(err)
+}
+
+// command is the program with a line, in a process group of its own, which the end of the context ends.
+func (p *program) command(ctx context.Context, line string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, p.argv[0], append(p.argv[1:len(p.argv):len(p.argv)], line)...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
+	return cmd
+}
+
+// finish ends every process of a command on the node, which the end of the program does not.
+func (p *program) finish(id string, grace time.Duration) {
+	ctx, cancel := context.WithTimeout(context.Background(), grace+finishPatience)
+	defer cancel()
+	cmd := p.command(ctx, finishing(id, grace))
+	cmd.WaitDelay = time.Second
+	_ = cmd.Run() // a node that is not reached any more keeps them
 }
 
 // ended is how a program has ended. Where it did not do what it is for, the node was not reached.

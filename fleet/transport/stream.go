@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -15,7 +16,7 @@ import (
 // closePatience bounds the wait for what was started to end when its input has.
 const closePatience = 3 * time.Second
 
-// Start runs a line in a session of its own, by the node's POSIX shell. It ends with the connection at the latest.
+// Start runs a line in a session of its own. It ends with the connection at the latest.
 func (c *conn) Start(line string) (Stream, error) {
 	session, err := c.client.NewSession()
 	if err != nil {
@@ -25,7 +26,7 @@ func (c *conn) Start(line string) (Stream, error) {
 	session.Stderr = &s.told
 	if s.WriteCloser, err = session.StdinPipe(); err == nil {
 		if s.Reader, err = session.StdoutPipe(); err == nil {
-			err = session.Start("exec sh -c " + quoteAlways(line))
+			err = session.Start(script(line))
 		}
 	}
 	if err != nil {
@@ -34,8 +35,8 @@ func (c *conn) Start(line string) (Stream, error) {
 	}
 	c.owned.Go(func() {
 		defer close(s.done)
-		if _, err := c.exit(session.Wait()); errors.Is(err, ErrLost) { // of all else, how it ended is seen by what it said
-			s.lost = err
+		if _, ok := errors.AsType[*ssh.ExitMissingError](session.Wait()); ok { // of all else, how it ended is seen by what it said
+			s.lost = ErrLost
 		}
 	})
 	return s, nil
@@ -77,10 +78,8 @@ func (s *sshStream) Close() error {
 
 // Start starts the program.
 func (p *program) Start(line string) (Stream, error) {
-	argv := append(p.argv[:len(p.argv):len(p.argv)], "exec sh -c "+quoteAlways(line))
-	s := &processStream{cmd: exec.Command(argv[0], argv[1:]...)}
+	s := &processStream{cmd: p.command(context.Background(), script(line))}
 	s.cmd.Stderr, s.cmd.WaitDelay = &s.told, time.Second
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	var err error
 	if s.in, err = s.cmd.StdinPipe(); err == nil {
 		if s.out, err = s.cmd.StdoutPipe(); err == nil {

@@ -29,7 +29,7 @@ type Conn interface {
 	// Run runs a command and waits for its end. A code other than 0 is no error. When ctx ends, the command gets SIGTERM, after Grace
 	// SIGKILL, and the error is the cause.
 	Run(ctx context.Context, c Command) (Exit, error)
-	// Start runs a line that the caller speaks with.
+	// Start runs a simple command of sh that the caller speaks with. The login shell may print before it.
 	Start(line string) (Stream, error)
 	Close() error
 }
@@ -37,6 +37,7 @@ type Conn interface {
 // Command is what a node's shell is to run.
 type Command struct {
 	Line   string
+	Script bool          // a simple command of sh, whatever the user's shell is; what that prints before is no output of it
 	Stdin  io.Reader     // nil: empty
 	Stdout io.Writer     // nil: dropped
 	Stderr io.Writer     // nil: dropped

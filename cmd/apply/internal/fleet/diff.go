@@ -78,7 +78,7 @@ func (d *comparison) run(ctx context.Context, sets []string) error {
 	results := fleet.Each(ctx, nodes, fleet.Options{Dialer: dialer, Timeout: d.Timeout, Ended: d.Ended}, func(ctx context.Context, n fleet.Node, c transport.Conn) (transport.Exit, error) {
 		kept := output.NewCapture(len(nodes))
 		var why fleet.Said
-		command := transport.Command{Line: d.line, Stdout: kept, Stderr: &why}
+		command := transport.Command{Line: d.line, Script: d.file != "", Stdout: kept, Stderr: &why}
 		if d.file == "" {
 			lines := messages.Node(n.Name)
 			defer lines.Close()

@@ -26,8 +26,8 @@ func execCommand(s *selection.Nodes) *cobra.Command {
 		Use:   "exec [SET...] [flags] -- COMMAND [ARGUMENT...]",
 		Short: "Run a command on many nodes",
 		Long: `Run a command on many nodes. What it prints comes as it is printed, each line with the name of its node; what nodes print to standard error goes to
-standard error; of a line over 4 MiB further pieces begin with NODE:+. Several words are passed on as they are; a single one is a line for the nodes' shells. The command's input is empty, or with --stdin what this
-program reads from its own, to the end, before it begins.`,
+standard error; of a line over 4 MiB further pieces begin with NODE:+. Several words are passed on as they are; a single one is a line for the nodes' shells. What a command
+leaves running in the background is not waited for. Its input is empty, or with --stdin what this program reads from its own, to the end, before it begins.`,
 		Example: "  apply fleet exec -w 'n[01-32],!n07' -- uptime\n  apply fleet exec --on gluster -b -- 'df -h | grep brick'",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			sets, argv := splitArgs(cmd, args)
@@ -103,7 +103,7 @@ func (e *execution) run(ctx context.Context, sets, argv []string) error {
 	out, messages := output.NewLines(e.Stdout, cli.IsTerminal(e.Stdout)), output.NewLines(e.Stderr, cli.IsTerminal(e.Stderr))
 	results := fleet.Each(ctx, nodes, fleet.Options{Dialer: dialer, Timeout: e.Timeout, Ended: e.ended},
 		func(ctx context.Context, n fleet.Node, c transport.Conn) (transport.Exit, error) {
-			command := transport.Command{Line: line, Stdin: input()}
+			command := transport.Command{Line: line, Script: e.detach, Stdin: input()}
 			switch {
 			case e.JSON || e.gather:
 				kept := &captured{output.NewCapture(len(nodes)), output.NewCapture(len(nodes))}

@@ -54,9 +54,10 @@ func askNodes(ctx context.Context, s *selection.Nodes, sets []string) error {
 	seen := map[string]seenNode{}
 	results := fleet.Each(ctx, nodes, fleet.Options{Dialer: dialer, Timeout: time.Minute}, func(ctx context.Context, n fleet.Node, c transport.Conn) (transport.Exit, error) {
 		kept := output.NewCapture(len(nodes))
-		exit, err := c.Run(ctx, transport.Command{Line: transport.Line([]string{"sh", "-c", nodesLine}), Stdout: kept})
+		var said fleet.Said
+		exit, err := c.Run(ctx, transport.Command{Line: transport.Line([]string{"sh", "-c", nodesLine}), Script: true, Stdout: kept, Stderr: &said})
 		if err == nil && exit.Code != 0 {
-			err = &fleet.JobError{Err: fmt.Errorf("exit code %d", exit.Code)}
+			err = said.Failure(exit)
 		}
 		mu.Lock()
 		defer mu.Unlock()

@@ -176,7 +176,7 @@ func dismiss(ctx context.Context, s *selection.Nodes, sets, files []string) erro
 		line = append(line, strings.TrimSpace(string(text)))
 	}
 	return s.Each(ctx, sets, func(ctx context.Context, _ fleet.Node, c transport.Conn) (transport.Exit, error) {
-		_, err := must(ctx, c, transport.Command{Line: transport.Line(line)})
+		_, err := must(ctx, c, transport.Command{Line: transport.Line(line), Script: true})
 		return transport.Exit{}, err
 	})
 }
@@ -202,13 +202,13 @@ func enroll(ctx context.Context, c transport.Conn, node, self string, authority 
 	if err := authority.Know(ctx, node); err != nil || !start {
 		return err
 	}
-	_, err = must(ctx, c, transport.Command{Line: transport.Line([]string{"sh", "-c", startLine, "start", program})})
+	_, err = must(ctx, c, transport.Command{Line: transport.Line([]string{"sh", "-c", startLine, "start", program}), Script: true})
 	return err
 }
 
 func remoteProgram(ctx context.Context, c transport.Conn, self string) (string, error) {
 	out := output.NewCapture(1)
-	exit, err := c.Run(ctx, transport.Command{Line: transport.Line([]string{"sh", "-c", programLine}), Stdout: out})
+	exit, err := c.Run(ctx, transport.Command{Line: transport.Line([]string{"sh", "-c", programLine}), Script: true, Stdout: out})
 	if err != nil || exit.Code == 0 {
 		return strings.TrimSpace(string(out.Bytes())), err
 	}
@@ -217,7 +217,7 @@ func remoteProgram(ctx context.Context, c transport.Conn, self string) (string, 
 		return "", err
 	}
 	defer f.Close()
-	return must(ctx, c, transport.Command{Line: transport.Line([]string{"sh", "-c", installLine}), Stdin: f})
+	return must(ctx, c, transport.Command{Line: transport.Line([]string{"sh", "-c", installLine}), Script: true, Stdin: f})
 }
 
 // must runs a command of which a code other than 0 is an error, and returns what it printed.

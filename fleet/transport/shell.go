@@ -1,0 +1,93 @@
+package transport
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// mark is the variable by which the processes of a command are found when they are to be ended: sshd does not pass signals on to what root runs.
+const mark = "APPLY_FLEET_RUN"
+
+// encoded is a text as a word that every login shell reads the same, fish and csh too, and of which printf %b makes the text again.
+func encoded(text string) string {
+	return "'" + strings.NewReplacer(`\`, `\0134`, "'", `\0047`, "!", `\0041`, "\n", `\n`).Replace(text) + "'"
+}
+
+// script is the line by which a login shell becomes a simple command of sh.
+func script(line string) string {
+	return `exec sh -c 'eval "exec $(printf %b "$1")"' sh ` + encoded(line)
+}
+
+// marked is the line by which a login shell runs a command whose processes have a mark.
+func (c *Command) marked(id string) string {
+	run := `exec "${SHELL:-/bin/sh}" -c "$(printf %b "$1")"`
+	if c.Script {
+		run = "echo " + id + `; eval "exec $(printf %b "$1")"`
+	}
+	return "exec env " + mark + "=" + id + " sh -c '" + run + "' sh " + encoded(c.Line)
+}
+
+// finishPatience bounds the wait for a command to be ended, beyond its grace.
+const finishPatience = 3 * time.Second
+
+// finishLine ends every process with the mark $1, what outlives the command too: by SIGTERM, and where one is still there after $2 fifths of a second by SIGKILL.
+// It does so without the seat, which may be gone by then.
+const finishLine = `trap "" HUP PIPE
+end() { for f in $(grep -ls "$2" /proc/[0-9]*/environ); do f=${f#/proc/}; kill "-$1" "${f%/environ}"; done 2>/dev/null; }
+end TERM "$1"
+n=$2
+while [ "$n" -gt 0 ] && grep -qs "$1" /proc/[0-9]*/environ; do sleep 0.2 2>/dev/null || sleep 1; n=$((n - 1)); done
+end KILL "$1"; :`
+
+// finishing is the line by which a login shell ends every process with a mark.
+func finishing(id string, grace time.Duration) string {
+	return script(Line([]string{"sh", "-c", finishLine, "end", mark + "=" + id, strconv.Itoa(int(grace / (time.Second / 5)))}))
+}
+
+// maxNoise bounds what a login shell may print before a script begins.
+const maxNoise = 64 << 10
+
+// begun passes on what a script prints after the line that says that it has begun, and keeps what the login shell printed before.
+type begun struct {
+	io.Writer
+	line  string // "" once it was seen
+	noise []byte
+}
+
+// Write takes what comes.
+func (b *begun) Write(p []byte) (int, error) {
+	if b.line == "" {
+		return b.Writer.Write(p)
+	}
+	if b.noise = append(b.noise, p...); len(b.noise) > maxNoise {
+		return 0, errors.New("the login shell there prints too much")
+	}
+	_, rest, ok := bytes.Cut(b.noise, []byte(b.line))
+	if !ok {
+		return len(p), nil
+	}
+	b.line, b.noise = "", nil
+	_, err := b.Writer.Write(rest)
+	return len(p), err
+}
+
+// outputs are where a command's output goes, and what is to be done when it has ended: of a script that did not begin, what was printed in its place is told
+// as its standard error is.
+func (c *Command) outputs(id string) (stdout, stderr io.Writer, end func()) {
+	stdout, stderr = io.Discard, io.Discard
+	if c.Stdout != nil {
+		stdout = c.Stdout
+	}
+	if c.Stderr != nil {
+		stderr = c.Stderr
+	}
+	if !c.Script {
+		return stdout, stderr, func() {}
+	}
+	b := &begun{Writer: stdout, line: id + "\n"}
+	return b, stderr, func() { _, _ = stderr.Write(b.noise) } // nobody waits for it any more
+}
