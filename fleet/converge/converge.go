@@ -98,10 +98,7 @@ func Do(ctx context.Context, nodes []fleet.Node, o Options) (results []*fleet.Re
 		}
 	}
 	if ctx.Err() == nil && r.meets() {
-		if r.meeting, err = meeting.Open(ctx, r.meetingOptions()); err != nil {
-			return nil, fmt.Errorf("the exchange for this run: %w", err)
-		}
-		if err := r.seat(ctx); err != nil {
+		if err := r.meet(ctx); err != nil && ctx.Err() == nil {
 			return nil, fmt.Errorf("the exchange for this run: %w", err)
 		}
 	}
@@ -167,8 +164,11 @@ func (r *run) meetingOptions() meeting.Options {
 	return o
 }
 
-// seat makes all nodes known in the meeting.
-func (r *run) seat(ctx context.Context) error {
+// meet opens the meeting, in which all nodes are known.
+func (r *run) meet(ctx context.Context) (err error) {
+	if r.meeting, err = meeting.Open(ctx, r.meetingOptions()); err != nil {
+		return err
+	}
 	for _, n := range r.nodes {
 		p := r.of(n.Name)
 		if p.err != nil {

@@ -12,7 +12,7 @@ trap 'rm -f -- "$t" "$t.gz"' EXIT
 trap 'exit 129' HUP INT TERM PIPE
 chmod 700 "$t" && [ -x "$t" ] || { echo "$d: is mounted noexec; let XDG_CACHE_HOME name another folder there" >&2; exit 1; }
 find "$d" -maxdepth 1 -name '.apply.*' -mmin +60 -exec rm -f -- {} +
-cannot() { echo "in $d" >&2; exit 1; }
+cannot() { echo "$d: $(echo "$why" | head -n 1)" >&2; exit 1; }
 fetch() {
 	if command -v bash >/dev/null; then
 		timeout 10 bash --norc -c ': <>"/dev/tcp/$0/$1"' "$1" "$2" >/dev/null 2>&1 || { echo "does not answer" >&2; return; }
@@ -26,12 +26,12 @@ while IFS= read -r line <&3 && [ "${#line}" -gt 1 ]; do :; done; exec cat <&3' "
 echo "apply-relay absent $(uname -sm)"
 while read -r how n sum host port key seconds; do
 	case $how in
-	take) head -c "$n" >"$t.gz" || cannot ;;
-	from) why=$({ fetch "$host" "$port" "$key" "$seconds" | head -c "$n" >"$t.gz"; } 2>&1 </dev/null) || { echo "$why" | head -n 1 >&2; cannot; } ;;
+	take) why=$(head -c "$n" 2>&1 >"$t.gz") || cannot ;;
+	from) why=$({ fetch "$host" "$port" "$key" "$seconds" | head -c "$n" >"$t.gz"; } 2>&1 </dev/null) || cannot ;;
 	*) exit 1 ;;
 	esac
 	if echo "$sum  $t.gz" | sha256sum -c >/dev/null 2>&1; then
-		gzip -dc <"$t.gz" >"$t" && { sync "$t" 2>/dev/null || sync; } || cannot
+		why=$({ gzip -dc <"$t.gz" >"$t" && { sync "$t" 2>/dev/null || sync; }; } 2>&1) || cannot
 		exec 4<"$t.gz" && rm -f -- "$t.gz" && mv -fT -- "$t" "$b" || exit 1
 		ls -t "$d" | grep '^apply-' | tail -n +5 | while read -r old; do rm -f -- "$d/$old"; done
 		export APPLY_RELAY_PROGRAM=4

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -48,6 +49,7 @@ type convergence struct {
 
 	joint    joint.Report
 	progress joint.Progress
+	begun    atomic.Bool   // on some node
 	live     bool          // on a terminal, of which a part is drawn again and again
 	lines    *output.Lines // what is told while it goes on
 }
@@ -121,9 +123,15 @@ func (c *convergence) run(cmd *cobra.Command, args []string) error {
 		return fmt.Errorf("--max-failures %d: want a number of nodes, or 0 for any", c.maxFailures)
 	}
 	ctx, end := selection.Interruptible(cmd.Context())
-	if err := c.prepare(ctx, cmd, path, &o); err != nil {
-		end()
-		return err
+	err = c.prepare(ctx, cmd, path, &o)
+	if warnings := c.TakeWarnings(); ctx.Err() == nil { // else they are of what could not be found out in time
+		for _, w := range warnings {
+			c.Warn(errors.New(w))
+		}
+		if err != nil {
+			end()
+			return err
+		}
 	}
 	results, err := c.do(ctx, nodes, o)
 	number := end()
@@ -237,15 +245,42 @@ func (c *convergence) do(ctx context.Context, nodes []fleet.Node, o converge.Opt
 	}
 	c.lines = output.NewLines(out, cli.IsTerminal(c.Stdout))
 	o.Reader = c.reader
-	o.Begun = func(node string) { c.progress.Begun(c.joint.Node(node), time.Now()) }
+	o.Begun = func(node string) {
+		c.begun.Store(true)
+		c.progress.Begun(c.joint.Node(node), time.Now())
+	}
 	o.Ended, o.Warn = c.ended, c.Warn
 	o.Segment = func(t transport.Target) string { return selection.Segment(o.Dialer, t) }
 	notes := output.NewLines(c.Stderr, true) // what nodes say of each other may be anything
 	o.Note = func(node, text string) { fmt.Fprintf(notes.Node(node), "%s\n", text) }
 	o.Log = c.Logger()
-	results, err = converge.Do(ctx, nodes, o)
+	told := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(told)
+		c.interrupted()
+	})
+	if ctx.Err() == nil {
+		results, err = converge.Do(ctx, nodes, o)
+	} else { // before there was anything to bring
+		results = fleet.Each(ctx, nodes, fleet.Options{Ended: c.ended}, nil)
+	}
+	if !stop() {
+		<-told
+	}
 	c.joint.DurationMS = c.joint.Since(time.Now())
 	return results, err
+}
+
+// interrupted tells what a signal does, where nodes have begun: by itself nothing is seen of it for as long as they take.
+func (c *convergence) interrupted() {
+	const line = "apply: interrupted: nodes let finish what runs, for a minute at most; once more ends this program alone, and apply fleet nodes tells how their runs ended"
+	switch {
+	case !c.begun.Load():
+	case c.live:
+		_ = c.lines.Line(line)
+	default:
+		fmt.Fprintln(c.Stderr, line)
+	}
 }
 
 // reader takes what a node tells: its events with --json, else what failed, as it comes.

@@ -2,8 +2,10 @@ package converge
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -167,5 +169,35 @@ func TestEnded(t *testing.T) {
 	}
 	if n := c.joint.Node("n2"); n.Outcome != "unreachable" || n.Code != 4 || n.Error != transport.ErrLost.Error() {
 		t.Errorf("in the report: %+v", n)
+	}
+}
+
+// TestInterruptedEarly: where a signal comes before there is anything to bring, the last line is the summary all the same, not what could not be found out in time.
+func TestInterruptedEarly(t *testing.T) {
+	dir := t.TempDir()
+	manifest := filepath.Join(dir, "main.hcl")
+	if err := os.WriteFile(manifest, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"init", "-q"}, {"add", "."}, {"commit", "-qm", "first"}} {
+		args = append([]string{"-C", dir, "-c", "user.name=t", "-c", "user.email=t@example.org"}, args...)
+		if out, err := exec.CommandContext(t.Context(), "git", args...).CombinedOutput(); err != nil {
+			t.Fatalf("git: %v: %s", err, out)
+		}
+	}
+	c, stdout, stderr := asked(t, "-w", "n1", "--connector", "true")
+	_, cmd := command(c.Nodes)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(fleet.ErrInterrupted)
+	cmd.SetContext(ctx)
+	if err := c.run(cmd, []string{manifest}); err != nil {
+		t.Fatal(err)
+	}
+	const out, messages = "[1/1] n1: skipped: interrupted (0s)\n1 nodes: 0 changed, 0 refreshed, 0 pending, 0 failed, 0 skipped of 0 resources\n", "n1: skipped: interrupted\n0 of 1 ok; 1 skipped: n1\n"
+	if diff := cmp.Diff([]string{out, messages}, []string{stdout.String(), stderr.String()}); diff != "" {
+		t.Error(diff)
+	}
+	if left := c.TakeWarnings(); len(left) > 0 {
+		t.Errorf("told after the summary: %q", left)
 	}
 }
