@@ -29,6 +29,15 @@ a node that was not reached, timed out, or was skipped counts as 4.`,
 	}
 	s.AddFlags(cmd.PersistentFlags())
 	cmd.AddCommand(execCommand(s), putCommand(s), getCommand(s), diffCommand(s), nodesCommand(s), converge.Command(s), agent.EnrollCommand(s), agent.RevokeCommand(s))
+	for _, c := range cmd.Commands() {
+		before := c.PreRun
+		c.PreRun = func(cmd *cobra.Command, args []string) {
+			s.Command = cmd.Name()
+			if before != nil {
+				before(cmd, args)
+			}
+		}
+	}
 	return cmd
 }
 

@@ -11,13 +11,13 @@ import (
 	"github.com/nodeapply/apply/cmd/apply/internal/outfile"
 )
 
-// failedFile is where the names of the nodes on which the last fleet command failed are kept.
+// failedFile is where the names of the nodes on which the last command of this kind failed are kept: others that are run in between, such as to see why, do not count.
 func (s *Nodes) failedFile() (string, error) {
 	dir, err := s.StateDir()
 	if err != nil {
 		return "", err
 	}
-	return filepath.Join(dir, "fleet", "failed.json"), nil
+	return filepath.Join(dir, "fleet", "failed-"+s.Command+".json"), nil
 }
 
 func (s *Nodes) saveFailed(names []string) error {
@@ -42,7 +42,7 @@ func (s *Nodes) lastFailed() ([]string, error) {
 	}
 	b, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, errors.New("--retry-failed: no fleet command was run before")
+		return nil, fmt.Errorf("--retry-failed: no fleet %s was run before", s.Command)
 	}
 	if err != nil {
 		return nil, err

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 	"time"
 
@@ -110,6 +111,12 @@ func (s *Nodes) Finish(results []*fleet.Result, interrupted int) error {
 		s.Code = 128 + interrupted
 	}
 	var failed []string
+	if s.retryFailed { // those of which it was not tried again have still failed
+		before, _ := s.lastFailed() // which was read before
+		failed = slices.DeleteFunc(before, func(name string) bool {
+			return slices.ContainsFunc(results, func(r *fleet.Result) bool { return r.Node == name })
+		})
+	}
 	for _, r := range results {
 		if r.Outcome != fleet.OK {
 			failed = append(failed, r.Node)

@@ -61,7 +61,7 @@ func (s *Nodes) Selected(sets []string) ([]fleet.Node, transport.Dialer, error) 
 		}
 		return nil, nil, err
 	case errors.Is(err, fleet.ErrNoNodes) && s.retryFailed:
-		return nil, nil, errors.New("no nodes: on none of those selected the last fleet command failed")
+		return nil, nil, fmt.Errorf("no nodes: on none of those selected the last fleet %s failed", s.Command)
 	case errors.Is(err, fleet.ErrNoNodes) && len(sel.Hosts)+len(sel.On)+len(sel.Where) > 0:
 		return nil, nil, errors.New("no nodes: none is left of those that are selected")
 	case errors.Is(err, fleet.ErrNoNodes):

@@ -21,6 +21,7 @@ import (
 // Nodes are those that the flags of a command select.
 type Nodes struct {
 	*cli.App
+	Command        string        // its name
 	MinOK          string        // so many nodes, or so many %, are enough
 	ConnectTimeout time.Duration // for a node to be connected and logged in
 	Timeout        time.Duration // for the command on each node, 0 for none
@@ -52,7 +53,7 @@ func (s *Nodes) AddFlags(set *pflag.FlagSet) {
 	set.StringArrayVar(&s.on, "on", nil, "select the nodes of these `GROUPS`; may repeat")
 	set.IntVarP(&s.first, "first", "n", 0, "only the first `K` of them, 0 for all")
 	set.StringArrayVarP(&s.except, "except", "x", nil, "all of them but the nodes of this `SET`; may repeat")
-	set.BoolVar(&s.retryFailed, "retry-failed", false, "of them, or where none are selected of all nodes, only those on which the last fleet command failed")
+	set.BoolVar(&s.retryFailed, "retry-failed", false, "of them, or where none are selected of all nodes, only those on which the last fleet command of the same name failed")
 	set.StringVar(&s.MinOK, "min-ok", "100%", "exit 0 where so many `NODES` (or so many %) went well")
 	set.StringVarP(&s.user, "user", "l", "", "log in as this `USER` where inventory and ssh_config name none")
 	set.StringArrayVarP(&s.identities, "identity", "i", nil, "private key `FILE`; may repeat")
