@@ -31,6 +31,18 @@ func (l *Ledger) Begin(now time.Time) *Tx {
 	}
 }
 
+// Before is a group of all that stood before this one.
+func (t *Tx) Before() *Tx {
+	all := &Tx{revision: t.l.revision, leases: map[store.LeaseID]*Lease{}}
+	for _, key := range t.l.keys {
+		all.events = append(all.events, store.Event{Entry: t.l.entries[key]})
+	}
+	for id, lease := range t.l.leases {
+		all.leases[id] = &lease
+	}
+	return all
+}
+
 // Events are the changes so far, in order.
 func (t *Tx) Events() []store.Event { return t.events }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 	"go.etcd.io/bbolt"
 	bolterrors "go.etcd.io/bbolt/errors"
 
+	"github.com/nodeapply/apply/exchange/durable"
 	"github.com/nodeapply/apply/exchange/internal/wire"
 	"github.com/nodeapply/apply/exchange/ledger"
 	"github.com/nodeapply/apply/exchange/store"
@@ -21,7 +23,13 @@ import (
 
 // boltLog keeps a ledger in a bbolt file: bucket "entries" (key to an entry as on the wire), bucket "leases" (id to ttl, ns)
 // and bucket "meta" ("revision"). One group of writes is one bbolt transaction, with its fsync.
-type boltLog struct{ db *bbolt.DB }
+type boltLog struct {
+	db   *bbolt.DB
+	path string
+	log  *slog.Logger
+
+	damaged error // what use of it came to; it is not used again, as what panicked holds its locks
+}
 
 var _ ledger.Log = (*boltLog)(nil)
 
@@ -34,14 +42,14 @@ func open(dir string, log *slog.Logger) (*boltLog, *ledger.Hub, error) {
 		return nil, nil, err
 	}
 	path := filepath.Join(dir, "exchange.db")
-	db, hub, err := openFile(path)
+	db, hub, err := openFile(path, log)
 	if errors.Is(err, errBroken) {
 		aside := path + ".broken"
 		log.Warn("starting without what the exchange held", "error", err, "moved to", aside)
 		if err := os.Rename(path, aside); err != nil {
 			return nil, nil, err
 		}
-		db, hub, err = openFile(path)
+		db, hub, err = openFile(path, log)
 	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", path, err)
@@ -49,8 +57,8 @@ func open(dir string, log *slog.Logger) (*boltLog, *ledger.Hub, error) {
 	return db, hub, nil
 }
 
-func openFile(path string) (db *boltLog, hub *ledger.Hub, err error) {
-	if db, err = openBolt(path); err != nil {
+func openFile(path string, log *slog.Logger) (db *boltLog, hub *ledger.Hub, err error) {
+	if db, err = openBolt(path, log); err != nil {
 		return nil, nil, err
 	}
 	if hub, err = ledger.NewHub(db, time.Now); err != nil {
@@ -59,13 +67,13 @@ func openFile(path string) (db *boltLog, hub *ledger.Hub, err error) {
 	return db, hub, nil
 }
 
-func openBolt(path string) (b *boltLog, err error) {
+func openBolt(path string, log *slog.Logger) (b *boltLog, err error) {
 	err = guarded(func() (err error) {
 		db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: 3 * time.Second, FreelistType: bbolt.FreelistMapType})
 		if err != nil {
 			return err
 		}
-		b = &boltLog{db}
+		b = &boltLog{db: db, path: path, log: log}
 		return db.Update(func(tx *bbolt.Tx) error {
 			for _, b := range []string{"entries", "leases", "meta"} {
 				if _, err := tx.CreateBucketIfNotExists([]byte(b)); err != nil {
@@ -90,8 +98,8 @@ func openBolt(path string) (b *boltLog, err error) {
 	return nil, err
 }
 
-// guarded calls what reads a database. Where that is damaged bbolt panics, and reads its memory beyond the end of the file.
-func guarded(read func() error) (err error) {
+// guarded calls what uses a database. Where that is damaged bbolt panics, and reads its memory beyond the end of the file.
+func guarded(use func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		p := recover()
@@ -101,10 +109,13 @@ func guarded(read func() error) (err error) {
 			err = fmt.Errorf("%v", p)
 		}
 	}()
-	return read()
+	return use()
 }
 
 func (b *boltLog) Load(now time.Time) (l *ledger.Ledger, err error) {
+	if b.damaged != nil {
+		return nil, b.damaged
+	}
 	err = guarded(func() (err error) { l, err = b.load(now); return err })
 	return l, err
 }
@@ -147,7 +158,63 @@ func (b *boltLog) load(now time.Time) (*ledger.Ledger, error) {
 	return ledger.New(revision, entries, leases), nil
 }
 
+// Commit keeps a group. Where the file turns out to be damaged, in a page that nobody had to read until then, it is written anew, of what the group begins with.
 func (b *boltLog) Commit(t *ledger.Tx) error {
+	if b.damaged == nil {
+		whole := false
+		err := guarded(func() error {
+			err := b.commit(t)
+			whole = true
+			return err
+		})
+		if whole {
+			return err
+		}
+		b.damaged = err
+	}
+	why := b.damaged
+	if err := b.anew(t); err != nil {
+		return fmt.Errorf("%s is damaged (%w) and cannot be written anew: %w", b.path, why, err)
+	}
+	b.log.Warn("the exchange's file was damaged: it was written anew, and nothing of it is lost", "error", why, "the damaged one", b.path+".broken")
+	return nil
+}
+
+// anew puts a new file with all that a group begins with, and the group, in the place of the damaged one.
+func (b *boltLog) anew(t *ledger.Tx) (err error) {
+	path := b.path + ".new"
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	fresh, err := openBolt(path, b.log)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, fresh.Close(), os.Remove(path))
+		}
+	}()
+	if err := fresh.commit(t.Before()); err != nil {
+		return err
+	}
+	if err := fresh.commit(t); err != nil {
+		return err
+	}
+	if err := os.Remove(b.path + ".broken"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := os.Link(b.path, b.path+".broken"); err != nil { // so that there is always one of the name
+		return err
+	}
+	if err := errors.Join(os.Rename(path, b.path), durable.SyncDir(filepath.Dir(path))); err != nil {
+		return err
+	}
+	b.db, b.damaged = fresh.db, nil // the other stays open
+	return nil
+}
+
+func (b *boltLog) commit(t *ledger.Tx) error {
 	return b.db.Update(func(tx *bbolt.Tx) error {
 		entries, leases := tx.Bucket([]byte("entries")), tx.Bucket([]byte("leases"))
 		for _, e := range t.Events() {
@@ -176,6 +243,12 @@ func (b *boltLog) Commit(t *ledger.Tx) error {
 	})
 }
 
-func (b *boltLog) Close() error { return b.db.Close() }
+// Close closes the file.
+func (b *boltLog) Close() error {
+	if b.damaged != nil {
+		return nil
+	}
+	return b.db.Close()
+}
 
 func be(v uint64) []byte { return binary.BigEndian.AppendUint64(nil, v) }

@@ -102,7 +102,7 @@ func TestBrokenRecords(t *testing.T) {
 		"a lease's half key": {"leases", "12", be(1), "lease 3132 is broken"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b, err := openBolt(filepath.Join(t.TempDir(), "exchange.db"))
+			b, err := openBolt(filepath.Join(t.TempDir(), "exchange.db"), nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -115,5 +115,81 @@ func TestBrokenRecords(t *testing.T) {
 				t.Errorf("want %q, got %v", tt.want, err)
 			}
 		})
+	}
+}
+
+// A file that is damaged while it is served from is written anew at the next write, of what the server holds; where that cannot be, the write is refused and
+// what to read stays.
+func TestDamagedMeanwhile(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "exchange.db")
+	var told bytes.Buffer
+	db, hub, err := open(dir, slog.New(slog.NewTextHandler(&told, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	put := func(key string) error {
+		_, err := hub.Put(t.Context(), store.Put{Key: key, Value: bytes.Repeat([]byte("x"), 9000), Expect: store.Any})
+		return err
+	}
+	lease, err := hub.Grant(t.Context(), time.Hour)
+	if err = errors.Join(err, put("a"), put("b"), put("c"), hub.Delete(t.Context(), "b", store.Any)); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := f.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := int64(os.Getpagesize())
+	if _, err := f.WriteAt(bytes.Repeat([]byte{0xa5}, int(info.Size()-2*page)), 2*page); err != nil { // all but the headers
+		t.Fatal(err)
+	}
+	f.Close()
+	if err := os.Mkdir(path+".new", 0o700); err != nil { // in the way
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(path+".new", "x"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := put("d"); !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), path+" is damaged (") || !strings.Contains(err.Error(), "cannot be written anew") {
+		t.Errorf("refused: %v", err)
+	}
+	if e, err := hub.Get(t.Context(), "a"); err != nil || e.Revision == 0 {
+		t.Errorf("what it holds is lost: %v", err)
+	}
+	if err := os.RemoveAll(path + ".new"); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(put("d"), put("e")); err != nil {
+		t.Fatal(err)
+	}
+	if text := told.String(); strings.Count(text, "written anew") != 1 || !strings.Contains(text, path+".broken") {
+		t.Errorf("told: %s", text)
+	}
+	hub.Close()
+	db.Close()
+	told.Reset()
+	if db, hub, err = open(dir, slog.New(slog.NewTextHandler(&told, nil))); err != nil || told.Len() > 0 {
+		t.Fatalf("opened again: %v, %s", err, &told)
+	}
+	defer db.Close()
+	defer hub.Close()
+	all, err := hub.List(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var keys []string
+	for _, e := range all.Entries {
+		keys = append(keys, e.Key)
+	}
+	if got := strings.Join(keys, " "); got != "a c d e" {
+		t.Errorf("it holds %s", got)
+	}
+	if err := hub.Renew(t.Context(), lease); err != nil {
+		t.Errorf("the lease: %v", err)
 	}
 }
