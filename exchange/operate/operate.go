@@ -7,10 +7,8 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"io"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/nodeapply/apply/exchange/connect"
@@ -88,27 +86,17 @@ func Token(ctx context.Context, data string) (string, error) {
 	return a.NewToken(ctx)
 }
 
-// EnrollEtcd makes a node known to an etcd cluster. With admin, opened as one of etcd's administrators, it makes the user and
-// the role, and writes the password that it makes up to out (connect.LoginFile); without, it prints the commands to w.
-func EnrollEtcd(ctx context.Context, w io.Writer, admin *connect.Connection, e etcd.Enrollment, out string) error {
-	if admin == nil {
-		commands, err := e.Commands()
-		if err != nil {
-			return err
-		}
-		_, err = fmt.Fprintln(w, strings.Join(commands, "\n"))
-		return err
-	}
+// EnrollEtcd makes a node known to an etcd cluster, by admin, opened as one of etcd's administrators: it makes the user and the role, and writes the password
+// that it makes up to out (connect.LoginFile).
+func EnrollEtcd(ctx context.Context, admin *connect.Connection, e etcd.Enrollment, out string) error {
 	s, ok := admin.Store.(*etcd.Store)
 	if !ok {
 		return errors.New("enroll: not an etcd exchange")
 	}
-	if out != "" {
-		var b [24]byte
-		rand.Read(b[:]) // never fails
-		e.Password = base64.RawURLEncoding.EncodeToString(b[:])
-	}
-	if err := s.Enroll(ctx, e); err != nil || out == "" {
+	var b [24]byte
+	rand.Read(b[:]) // never fails
+	e.Password = base64.RawURLEncoding.EncodeToString(b[:])
+	if err := s.Enroll(ctx, e); err != nil {
 		return err
 	}
 	if err := durable.OwnFolder(out); err != nil {

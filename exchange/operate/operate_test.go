@@ -73,9 +73,8 @@ func TestTokensAreKeptAsHashes(t *testing.T) {
 
 func TestEnrollWithEtcd(t *testing.T) {
 	e := etcd.Enrollment{Node: "node01", Deployments: []string{"default"}}
-	var out strings.Builder
-	if err := EnrollEtcd(t.Context(), &out, nil, e, ""); err != nil || !strings.HasPrefix(out.String(), "etcdctl role add apply-node01\n") {
-		t.Errorf("commands: %q %v", out.String(), err)
+	if commands, err := e.Commands(); err != nil || commands[0] != "etcdctl role add apply-node01" {
+		t.Errorf("commands: %q %v", commands, err)
 	}
 	admin, err := connect.Open(t.Context(), "etcd://"+exchangetest.StartEtcd(t, 1).Endpoints[0], connect.Options{CredentialsDir: t.TempDir()})
 	if err != nil {
@@ -83,7 +82,7 @@ func TestEnrollWithEtcd(t *testing.T) {
 	}
 	defer admin.Close()
 	dir := filepath.Join(t.TempDir(), "out")
-	if err := EnrollEtcd(t.Context(), &out, admin, e, dir); err != nil {
+	if err := EnrollEtcd(t.Context(), admin, e, dir); err != nil {
 		t.Fatal(err)
 	}
 	info, err := os.Stat(filepath.Join(dir, connect.LoginFile))

@@ -38,7 +38,7 @@ func Command(a *cli.App) *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(serveCommand(a), unitCommand(a), enrollCommand(a), revokeCommand(), forgetCommand(a), tokenCommand(a), planCommand(a))
+	cmd.AddCommand(serveCommand(a), unitCommand(a), enrollCommand(a), revokeCommand(a), forgetCommand(a), tokenCommand(a), planCommand(a))
 	cmd.AddCommand(lookCommands(a)...)
 	return cmd
 }
@@ -49,6 +49,15 @@ func oneNode(cmd *cobra.Command, args []string) error {
 		return usage.Error(cmd, fmt.Errorf("one NODE is wanted, got %d", len(args)))
 	}
 	return nil
+}
+
+// done says what was done: as text, or as an object.
+func done(a *cli.App, object map[string]any, text string) error {
+	if a.JSON {
+		return a.PrintJSON(object)
+	}
+	_, err := fmt.Fprintln(a.Stdout, text)
+	return err
 }
 
 // serverFlags adds the flags that say where an embedded exchange is.
@@ -113,10 +122,13 @@ etcd cluster that --exchange names (as one of its administrators), or, without -
 			if out == "" {
 				out = node
 			}
-			if !cluster {
-				return operate.Enroll(cmd.Context(), o.Data, node, out)
+			if cluster {
+				return enrollEtcd(cmd.Context(), a, &x, node, out)
 			}
-			return enrollEtcd(cmd.Context(), a, &x, node, out)
+			if err := operate.Enroll(cmd.Context(), o.Data, node, out); err != nil {
+				return err
+			}
+			return enrolled(a, node, out)
 		},
 	}
 	serverFlags(cmd, &o, false)
@@ -129,19 +141,33 @@ etcd cluster that --exchange names (as one of its administrators), or, without -
 func enrollEtcd(ctx context.Context, a *cli.App, x *load.Exchange, node, out string) error {
 	e := etcd.Enrollment{Node: node, Deployments: []string{cmp.Or(x.Deployment, exchange.DefaultDeployment)}}
 	if x.URL == "" {
-		return operate.EnrollEtcd(ctx, a.Stdout, nil, e, "")
+		commands, err := e.Commands()
+		if err != nil {
+			return err
+		}
+		return done(a, map[string]any{"event": "enroll", "node": node, "commands": commands}, strings.Join(commands, "\n"))
 	}
 	conn, err := x.Open(ctx, a)
 	if err != nil {
 		return err
 	}
-	return errors.Join(operate.EnrollEtcd(ctx, a.Stdout, conn, e, out), conn.Close())
+	if err := errors.Join(operate.EnrollEtcd(ctx, conn, e, out), conn.Close()); err != nil {
+		return err
+	}
+	return enrolled(a, node, out)
 }
 
-func revokeCommand() *cobra.Command {
+// enrolled tells where a node's credentials are.
+func enrolled(a *cli.App, node, folder string) error {
+	return done(a, map[string]any{"event": "enroll", "node": node, "folder": folder}, fmt.Sprintf("%s: its credentials are in %s, which belongs in its /etc/apply/exchange", node, folder))
+}
+
+func revokeCommand(a *cli.App) *cobra.Command {
 	var o server.Options
 	cmd := &cobra.Command{
 		Use: "revoke NODE", Short: "Exclude a node: its certificates are no longer accepted", Args: oneNode,
+		Long: `Exclude a node: its certificates are no longer accepted, until it is enrolled again. What it has written stays, and others go by it, until it is forgotten
+(apply exchange forget NODE).`,
 		Example: "  apply exchange revoke node01",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			err := operate.Revoke(cmd.Context(), o.Data, args[0])
@@ -150,7 +176,10 @@ func revokeCommand() *cobra.Command {
 					err = fmt.Errorf("%w; did you mean `%s`?", err, meant)
 				}
 			}
-			return err
+			if err != nil {
+				return err
+			}
+			return done(a, map[string]any{"event": "revoke", "node": args[0]}, args[0]+": revoked; what it has written counts until apply exchange forget "+args[0])
 		},
 	}
 	serverFlags(cmd, &o, false)
@@ -171,24 +200,32 @@ It is to be run beside the exchange's data, or with --exchange etcd://... by one
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, cancel := context.WithTimeoutCause(cmd.Context(), lookTimeout, fmt.Errorf("timed out after %v", lookTimeout))
 			defer cancel()
-			if !strings.HasPrefix(x.URL, "etcd://") {
-				folder, err := scratch.Temp("apply-forget")
-				if err != nil {
-					return err
-				}
-				err = operate.Forget(ctx, o.Data, cmp.Or(x.URL, nearby), x.Deployment, args[0], filepath.Join(folder.Dir, "credentials"))
-				return errors.Join(err, folder.Close())
-			}
-			conn, err := x.Open(ctx, a)
-			if err != nil {
+			if err := forget(ctx, a, &x, o.Data, args[0]); err != nil {
 				return err
 			}
-			return errors.Join(conn.Forget(ctx, args[0]), conn.Close())
+			deployment := cmp.Or(x.Deployment, exchange.DefaultDeployment)
+			return done(a, map[string]any{"event": "forget", "node": args[0], "deployment": deployment}, args[0]+": forgotten in deployment "+deployment)
 		},
 	}
 	serverFlags(cmd, &o, false)
 	x.AddFlags(cmd.Flags())
 	return cmd
+}
+
+func forget(ctx context.Context, a *cli.App, x *load.Exchange, data, node string) error {
+	if !strings.HasPrefix(x.URL, "etcd://") {
+		folder, err := scratch.Temp("apply-forget")
+		if err != nil {
+			return err
+		}
+		err = operate.Forget(ctx, data, cmp.Or(x.URL, nearby), x.Deployment, node, filepath.Join(folder.Dir, "credentials"))
+		return errors.Join(err, folder.Close())
+	}
+	conn, err := x.Open(ctx, a)
+	if err != nil {
+		return err
+	}
+	return errors.Join(conn.Forget(ctx, node), conn.Close())
 }
 
 func tokenCommand(a *cli.App) *cobra.Command {
@@ -204,8 +241,7 @@ GET /v1/nodes/NODE/facts/FACT?wait=60s (202 as long as the fact is not there), G
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintln(a.Stdout, token)
-			return err
+			return done(a, map[string]any{"event": "token", "token": token}, token)
 		},
 	}
 	serverFlags(cmd, &o, false)

@@ -134,8 +134,8 @@ func TestWhatIsMistaken(t *testing.T) {
 func TestAnOperator(t *testing.T) {
 	s := exchangetest.StartServer(t, "", "")
 	dir := filepath.Join(t.TempDir(), "c1")
-	if code, _, errs := apply(t, "enroll", "n1", "--data", s.Data, "--out", dir); code != 0 {
-		t.Fatal(errs)
+	if code, out, errs := apply(t, "enroll", "n1", "--data", s.Data, "--out", dir); code != 0 || out != "n1: its credentials are in "+dir+", which belongs in its /etc/apply/exchange\n" {
+		t.Fatal(out, errs)
 	}
 	for file, mode := range map[string]os.FileMode{"ca.pem": 0o644, "node.pem": 0o644, "node.key": 0o600} {
 		if st, err := os.Stat(filepath.Join(dir, file)); err != nil || st.Mode().Perm() != mode {

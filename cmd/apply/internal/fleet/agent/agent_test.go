@@ -146,6 +146,17 @@ func TestRevoke(t *testing.T) {
 	if diff := cmp.Diff("n1: revoked\nn2: revoked, though it was never enrolled from here\n", stderr.String()); diff != "" {
 		t.Error(diff)
 	}
+	var out bytes.Buffer
+	s.JSON, s.Stdout = true, &out
+	stderr.Reset()
+	if err := cmd.RunE(cmd, nil); err != nil || s.Code != cli.Failed || stderr.Len() > 0 {
+		t.Errorf("as JSON: exit code %d, %v, %s", s.Code, err, stderr)
+	}
+	for _, want := range []string{`{"code":0,"duration_ms":0,"event":"node","node":"n1","outcome":"ok"}`, `"error":"revoked, though it was never enrolled from here","event":"node","node":"n2","outcome":"failed"}`, `"code":4,"event":"summary","failed":1`} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %s in %s", want, &out)
+		}
+	}
 }
 
 // TestOperators: whose commands are allowed, and what is refused as such.

@@ -144,15 +144,23 @@ the nodes instead, over ssh: their commands are refused from the next one on. A 
 			if err != nil {
 				return err
 			}
+			var results []*fleet.Result
 			for _, n := range nodes {
 				if err := authority.Revoke(cmd.Context(), n.Name); err != nil {
 					return err
 				}
-				said := "revoked"
+				r, said := &fleet.Result{Node: n.Name, Outcome: fleet.OK}, "revoked"
 				if !slices.Contains(known, n.Name) { // most likely another name was meant
 					said, s.Code = "revoked, though it was never enrolled from here", cli.Failed
+					r.Outcome, r.Err = fleet.Failed, errors.New(said)
 				}
-				fmt.Fprintf(s.Stderr, "%s: %s\n", n.Name, said)
+				if results = append(results, r); !s.JSON {
+					fmt.Fprintf(s.Stderr, "%s: %s\n", n.Name, said)
+				}
+				s.Ended(r)
+			}
+			if s.JSON {
+				return s.Summary(results)
 			}
 			return nil
 		},
