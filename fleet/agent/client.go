@@ -123,10 +123,7 @@ func (c *conn) Run(ctx context.Context, cmd transport.Command) (transport.Exit, 
 	if cmd.Stdin != nil {
 		return transport.Exit{}, &fleet.JobError{Err: errors.New("agent: takes no input, as that is not signed: use ssh")}
 	}
-	grace := cmd.Grace
-	if grace == 0 {
-		grace = 2 * time.Second
-	}
+	grace := cmd.Patience()
 	e, err := signed.Sign(c.hello, c.hello.Time.Add(time.Since(c.heard)), cmd.Line, grace, c.key)
 	if err != nil {
 		return transport.Exit{}, err

@@ -34,14 +34,13 @@ find "$h" -maxdepth 1 -name 'seat.*' -mmin +60 -exec rm -f -- {} + 2>/dev/null
 ln -s "is:$4" "$h/seat.$3" 2>/dev/null || readlink "$h/seat.$3"`
 
 // enter goes to the stage below $1, alone.
-const enter = `set -eu
+const enter = fleet.Full + `set -eu
 umask 077
 home=$1 bin=$2 token=$3 run=$4
 mkdir -p -- "$home"
 cd -- "$home"
 exec 9>>lock
 flock -n 9 || { echo "another run of this manifest is at work here" >&2; exit 3; }
-full() { df -Pk . | { read -r _; read -r _ _ _ free _; [ "$free" -ge 64 ] || echo "No space left on device" >&2; }; exit 1; }
 `
 
 // prepareScript receives a manifest as the stage, if it has not come through other nodes, and what is beside it, and lets the program compile it. The arguments are in the file run: nothing of them is seen in the list
@@ -53,7 +52,7 @@ trap 'exit 129' HUP INT TERM PIPE
 mkdir -p stage/data
 [ ! -d "incoming.$token" ] || mv -- "incoming.$token" stage/data/manifest
 cd stage
-tar -xpof - || full
+tar -xpof - || full .
 sha256sum -c SUMS >/dev/null
 printf %s "$token" >token
 . ./run
@@ -66,7 +65,7 @@ const convergeScript = enter + `[ "$(cat stage/token 2>/dev/null)" = "$token" ] 
 trap 'cd "$home" && rm -rf stage "seat.$run"' EXIT
 trap : HUP INT TERM PIPE
 cd stage
-tar -xpof - || full
+tar -xpof - || full .
 [ ! -s SUMS ] || sha256sum -c SUMS >/dev/null
 . ./run
 . ./go

@@ -21,7 +21,7 @@ import (
 
 // getScript sends what is at $1: its checksums, then the files, as one archive. A file that the kernel makes up when it is read has no size by which tar could
 // take it: a copy of it is sent.
-const getScript = `set -eu
+const getScript = fleet.Full + `set -eu
 umask 077
 src=$1
 if [ -L "$src" ]; then src=$(readlink -f -- "$src"); fi
@@ -32,7 +32,7 @@ trap 'exit 129' HUP INT TERM PIPE
 cd -- "$(dirname -- "$src")"
 base=./$(basename -- "$src")
 case $PWD/ in /proc/* | /sys/*) if [ -f "$base" ]; then mkdir "$tmp/copy" && cp -p -- "$base" "$tmp/copy/" && cd "$tmp/copy"; fi ;; esac
-find "$base" -type f -exec sha256sum -b -- {} + >"$tmp/SUMS" || { df -Pk "$tmp" | { read -r _; read -r _ _ _ free _; [ "$free" -ge 64 ] || echo "${tmp%/*}: No space left on device" >&2; }; exit 1; }
+find "$base" -type f -exec sha256sum -b -- {} + >"$tmp/SUMS" || full "$tmp" "${tmp%/*}: "
 tar -cf - -C "$tmp" SUMS -C "$PWD" "$base"`
 
 // maxSums bounds the list of checksums that a node may send.

@@ -186,7 +186,7 @@ func sumLine(sum, name string) string {
 }
 
 // putScript receives a bundle. $1 is where to, $2 how many sources there are, 0 for what a folder holds. What runs that died have left is removed after an hour.
-const putScript = `set -eu
+const putScript = fleet.Full + `set -eu
 umask 077
 dst=$1
 case $dst in /*) ;; *) dst=$PWD/$dst ;; esac
@@ -206,8 +206,7 @@ stage=$(mktemp -d -- "$dir/.apply-put.XXXXXXXXXX")
 trap 'rm -rf -- "$stage"' EXIT
 trap 'exit 129' HUP INT TERM PIPE
 cd -- "$stage"
-# GNU tar tells of a short write and not why.
-tar -xpof - || { df -Pk . | { read -r _; read -r _ _ _ free _; [ "$free" -ge 64 ] || echo "No space left on device" >&2; }; exit 1; }
+tar -xpof - || full .
 if [ -s SUMS ]; then sha256sum -c SUMS >/dev/null; fi
 sync -f . 2>/dev/null || sync
 merge() {

@@ -200,6 +200,9 @@ func (c *Capture) Write(p []byte) (int, error) {
 // Bytes is what is kept.
 func (c *Capture) Bytes() []byte { return c.head }
 
+// Empty tells whether nothing came.
+func (c *Capture) Empty() bool { return c.length == 0 }
+
 // Cut is how many bytes were not kept.
 func (c *Capture) Cut() int64 { return c.length - int64(len(c.head)) }
 

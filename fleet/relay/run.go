@@ -17,11 +17,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/nodeapply/apply/fleet/transport"
 	"github.com/nodeapply/apply/fleet/wire"
 )
-
-// mark is the variable by which the processes of a command are found that have left its group.
-const mark = "APPLY_FLEET_RUN"
 
 // lag is how long a process that a command leaves behind may hold its output open.
 const lag = 2 * time.Second
@@ -43,7 +41,7 @@ func Run(ctx context.Context, c *wire.Call) (wire.End, error) {
 	id := rand.Text()
 	cmd := exec.CommandContext(ctx, shell)
 	cmd.Args = []string{filepath.Base(shell), "-c", a.Line}
-	cmd.Dir, cmd.Env = home, append(os.Environ(), mark+"="+id)
+	cmd.Dir, cmd.Env = home, append(os.Environ(), transport.Mark+"="+id)
 	cmd.Stdout, cmd.Stderr = c.Stdout, c.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return endAll(cmd.Process.Pid, id, unix.SIGTERM) }
@@ -81,7 +79,7 @@ func endAll(group int, id string, sig syscall.Signal) error {
 	if err != nil {
 		return unix.Kill(-group, sig)
 	}
-	want := fmt.Appendf(nil, "%s=%s", mark, id)
+	want := fmt.Appendf(nil, "%s=%s", transport.Mark, id)
 	for _, p := range processes {
 		pid, err := strconv.Atoi(p.Name())
 		if err != nil {

@@ -25,9 +25,6 @@ var ErrNoRelay = errors.New("no relay")
 // startPatience is how long a node may take to say something when a relay is started.
 const startPatience = 30 * time.Second
 
-// maxNoise bounds what a node's shell may print before the relay speaks.
-const maxNoise = 64 << 10
-
 // At says where a relay is started.
 type At struct {
 	Node    string
@@ -219,7 +216,7 @@ func (b *beginning) answer(ctx context.Context, patience time.Duration) ([]strin
 	stop := context.AfterFunc(ctx, func() { b.stream.Close() })
 	defer stop()
 	last := "" // of what the login shell prints
-	for noise := 0; noise < maxNoise; {
+	for noise := 0; noise < transport.MaxNoise; {
 		line, err := b.r.ReadSlice('\n')
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
@@ -265,10 +262,7 @@ func said(text string, err error) string {
 
 // Run runs a command by the relay.
 func (c *Client) Run(ctx context.Context, cmd transport.Command) (transport.Exit, error) {
-	grace := cmd.Grace
-	if grace == 0 {
-		grace = 2 * time.Second
-	}
+	grace := cmd.Patience()
 	end, err := c.Call(ctx, "run", relay.RunArgs{Line: cmd.Line, Script: cmd.Script, GraceMS: grace.Milliseconds()}, wire.Streams{Stdin: cmd.Stdin, Stdout: cmd.Stdout, Stderr: cmd.Stderr}, grace)
 	return transport.Exit{Code: end.Code, Signal: end.Signal}, lost(err)
 }

@@ -80,7 +80,7 @@ func (c *conn) Run(ctx context.Context, cmd Command) (Exit, error) {
 		return exit, err
 	case <-ctx.Done():
 	}
-	c.finish(id, cmd.grace())
+	c.finish(id, cmd.Patience())
 	select {
 	case <-done:
 	case <-time.After(time.Second):

@@ -112,10 +112,10 @@ func (p *program) Run(ctx context.Context, c Command) (Exit, error) {
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = c.Stdin, passedOn(stdout, cancel), passedOn(stderr, cancel)
 	end := cmd.Cancel
 	cmd.Cancel = func() error {
-		p.finish(id, c.grace())
+		p.finish(id, c.Patience())
 		return end()
 	}
-	cmd.WaitDelay = c.grace()
+	cmd.WaitDelay = c.Patience()
 	err := cmd.Run()
 	if ctx.Err() != nil {
 		if cmd.Process != nil {

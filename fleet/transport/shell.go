@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// mark is the variable by which the processes of a command are found when they are to be ended: sshd does not pass signals on to what root runs.
-const mark = "APPLY_FLEET_RUN"
+// Mark is the variable by which the processes of a command are found when they are to be ended: sshd does not pass signals on to what root runs.
+const Mark = "APPLY_FLEET_RUN"
 
 // encoded is a text as a word that every login shell reads the same, fish and csh too, and of which printf %b makes the text again.
 func encoded(text string) string {
@@ -28,7 +28,7 @@ func (c *Command) marked(id string) string {
 	if c.Script {
 		run = "echo " + id + `; eval "exec $(printf %b "$1")"`
 	}
-	return "exec env " + mark + "=" + id + " sh -c '" + run + "' sh " + encoded(c.Line)
+	return "exec env " + Mark + "=" + id + " sh -c '" + run + "' sh " + encoded(c.Line)
 }
 
 // finishPatience bounds the wait for a command to be ended, beyond its grace.
@@ -45,11 +45,11 @@ end KILL "$1"; :`
 
 // finishing is the line by which a login shell ends every process with a mark.
 func finishing(id string, grace time.Duration) string {
-	return script(Line([]string{"sh", "-c", finishLine, "end", mark + "=" + id, strconv.Itoa(int(grace / (time.Second / 5)))}))
+	return script(Line([]string{"sh", "-c", finishLine, "end", Mark + "=" + id, strconv.Itoa(int(grace / (time.Second / 5)))}))
 }
 
-// maxNoise bounds what a login shell may print before a script begins.
-const maxNoise = 64 << 10
+// MaxNoise bounds what a login shell may print before a script begins.
+const MaxNoise = 64 << 10
 
 // begun passes on what a script prints after the line that says that it has begun, and keeps what the login shell printed before.
 type begun struct {
@@ -63,7 +63,7 @@ func (b *begun) Write(p []byte) (int, error) {
 	if b.line == "" {
 		return b.Writer.Write(p)
 	}
-	if b.noise = append(b.noise, p...); len(b.noise) > maxNoise {
+	if b.noise = append(b.noise, p...); len(b.noise) > MaxNoise {
 		return 0, errors.New("the login shell there prints too much")
 	}
 	_, rest, ok := bytes.Cut(b.noise, []byte(b.line))

@@ -4,6 +4,7 @@
 package transport
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -44,12 +45,8 @@ type Command struct {
 	Grace  time.Duration // between SIGTERM and SIGKILL; default 2 s
 }
 
-func (c Command) grace() time.Duration {
-	if c.Grace == 0 {
-		return 2 * time.Second
-	}
-	return c.Grace
-}
+// Patience is Grace, or its default.
+func (c Command) Patience() time.Duration { return cmp.Or(c.Grace, 2*time.Second) }
 
 // Exit is how a command ended.
 type Exit struct {

@@ -167,13 +167,13 @@ func (e *execution) printGroups(results []*fleet.Result) error {
 		if kept == nil {
 			continue
 		}
-		if note := selection.Why(r); kept.stdout.Key() != output.NewCapture(1).Key() || kept.stderr.Key() == output.NewCapture(1).Key() {
+		if note := selection.Why(r); !kept.stdout.Empty() || kept.stderr.Empty() {
 			if r.Outcome == fleet.OK {
 				note = ""
 			}
 			out = append(out, output.Said{Node: r.Node, Text: kept.stdout.Text(), Key: kept.stdout.Key(), Note: note})
 		}
-		if kept.stderr.Key() != output.NewCapture(1).Key() {
+		if !kept.stderr.Empty() {
 			messages = append(messages, output.Said{Node: r.Node, Text: kept.stderr.Text(), Key: kept.stderr.Key(), Note: "standard error"})
 		}
 	}
