@@ -131,7 +131,7 @@ func (p *pen) callRelations(name string, c *call, lo, hi int) {
 	}
 }
 
-// lateInput gives a module what a command of the root module prints.
+// lateInput gives a module what a command of the root module prints. Without the command, what is made of that is not declared: it would be another.
 func (p *pen) lateInput(c *call, all []*item) {
 	e := slices.IndexFunc(p.s.items, func(i *item) bool {
 		return i.module == "" && i.typ == "exec" && i.always && !i.fails && i.n < all[0].n
@@ -141,12 +141,15 @@ func (p *pen) lateInput(c *call, all []*item) {
 	}
 	c.word = &p.s.items[e].n
 	for _, i := range all {
-		for _, a := range i.attrs {
-			if text := fmt.Sprint(a.value); strings.Contains(text, "var.word") || strings.Contains(text, "local.lines") {
+		late := func(a attr) bool {
+			text := fmt.Sprint(a.value)
+			return strings.Contains(text, "var.word") || strings.Contains(text, "local.lines")
+		}
+		i.attrs = slices.DeleteFunc(i.attrs, func(a attr) bool { return a.name == "when" && late(a) })
+		for n, a := range i.attrs {
+			if late(a) {
 				i.late = true
-				if a.name == "when" {
-					i.attrs = dropped(i.attrs, "when")
-				}
+				i.attrs[n].of = append(a.of, p.s.items[e])
 			}
 		}
 	}
