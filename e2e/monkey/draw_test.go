@@ -3,6 +3,9 @@ package monkey
 import (
 	"fmt"
 	"math/rand/v2"
+	"path/filepath"
+	"slices"
+	"strings"
 )
 
 // pen draws a scene.
@@ -56,7 +59,24 @@ func draw(seed uint64) *scene {
 		p.decorate(i)
 	}
 	p.call()
+	p.lead()
 	return p.s
+}
+
+// lead notes what follows a link that is there before where a folder is declared, in a part of the manifest that has not that folder.
+func (p *pen) lead() {
+	for _, f := range p.s.items {
+		if !slices.ContainsFunc(f.start, func(t thing) bool { return t.path == f.writes[0] && t.kind == "link" && t.text == ".." }) {
+			continue
+		}
+		for _, i := range p.s.items {
+			for _, w := range i.writes {
+				if below, ok := strings.CutPrefix(w, f.writes[0]+"/"); ok {
+					i.led = append(i.led, filepath.Join(filepath.Dir(f.writes[0]), "..", below))
+				}
+			}
+		}
+	}
 }
 
 func (f folder) prefix() string {

@@ -19,6 +19,7 @@ type item struct {
 	rels   map[string][]*item
 	start  []thing
 	writes []string // what it may change: names below the tree, and all that is below them
+	led    []string // names that it changes as long as a link is where a folder is declared
 	drifts []drift  // what somebody may do that it repairs
 	shared string   // a file of which it is a part
 

@@ -201,7 +201,7 @@ func (t *trial) touched(r *run, before map[string]string) {
 	for _, res := range r.results {
 		if res.Outcome == "changed" || res.Outcome == "failed" || res.Outcome == "refreshed" {
 			if i := t.find(res.Address); i != nil {
-				may = append(may, i.writes...)
+				may = slices.Concat(may, i.writes, i.led)
 			}
 		}
 	}
