@@ -124,7 +124,7 @@ func (t *trial) interrupted(sig syscall.Signal, after time.Duration, args ...str
 		cmd = exec.CommandContext(ctx, "unshare", append([]string{"-m", "--", "sh", "-c", inside, t.program, t.tree}, args...)...)
 	}
 	cmd.Dir = filepath.Dir(t.main)
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.dir, "APPLY_STATE_DIR=" + t.state, "NO_COLOR=1"}
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.dir, "APPLY_STATE_DIR=" + t.state, "NO_COLOR=1", "APPLY_PARALLEL=" + []string{"1", "2", "8"}[t.pick(3, "at once")]}
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = &stdout, &stderr, 5*time.Second
 	t.must(cmd.Start())
