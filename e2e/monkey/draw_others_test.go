@@ -92,7 +92,7 @@ func (p *pen) loader() {
 		return
 	}
 	n := len(p.s.items)
-	i := p.exec(template("cp -rP ${"+of.reference(p.module)+".path} "+string(out("loaded", n))+" 2>/dev/null; true"), attr{name: "refreshonly", value: true})
+	i := p.exec(template("rm -rf "+string(out("loaded", n))+"; cp -rP ${"+of.reference(p.module)+".path} "+string(out("loaded", n))+" 2>/dev/null; true"), attr{name: "refreshonly", value: true})
 	i.attrs[0].of = []*item{of}
 	i.rels["subscribe"] = []*item{of}
 	if p.chance(4) {
