@@ -20,6 +20,13 @@ import (
 type Plan struct {
 	Run   string
 	Steps []Step
+
+	folders map[string]bool // that were there before the run changed them
+}
+
+// apart is what an undo goes by: where the run has put a link in the place of a folder, what was in the folder is not what the link leads to.
+func (u *Plan) apart(v host.View) *image.Apart {
+	return image.NewApart(v, func(name string) bool { return u.folders[name] })
 }
 
 // Step takes back one change.
@@ -57,8 +64,13 @@ func PlanOf(ctx context.Context, state *journal.State, v host.View, types []reso
 	case undos.by != "":
 		return nil, fmt.Errorf("run %s was undone already, by run %s", id, undos.by)
 	}
-	u := &Plan{Run: id}
-	touched, left := touchedBy(p), since.Of(journals, id, p.End)
+	u := &Plan{Run: id, folders: map[string]bool{}}
+	for _, st := range p.Ops {
+		if st.Op != nil && st.Op.Pre != nil && st.Op.Pre.Kind == host.Directory.String() {
+			u.folders[string(st.Op.Name)] = true
+		}
+	}
+	touched, left, apart := touchedBy(p), since.Of(journals, id, p.End), u.apart(v)
 	for _, st := range p.Ops {
 		if st.Begin != nil && !touched(st.Begin.Addr.Address()) {
 			continue // announced, and given up before anything was done
@@ -67,7 +79,7 @@ func PlanOf(ctx context.Context, state *journal.State, v host.View, types []reso
 		var ok bool
 		if st.Begin != nil && st.Begin.Restorable() {
 			step, ok = undos.stateStep(ctx, v, types, st)
-		} else if step, ok, err = stepOf(v, left, st); err != nil {
+		} else if step, ok, err = stepOf(apart, left, st); err != nil {
 			return nil, err
 		}
 		if ok {
@@ -77,11 +89,31 @@ func PlanOf(ctx context.Context, state *journal.State, v host.View, types []reso
 	slices.Reverse(u.Steps)
 	u.sayOnce()
 	u.keepTogether(p.Ops)
-	if err := errors.Join(u.uncover(ctx, v), u.await(v), u.keepStrangers(ctx, v, types, p.Head.Token)); err != nil {
+	if err := errors.Join(u.uncover(ctx, v), u.await(v), u.keepApart(apart), u.keepStrangers(ctx, v, types, p.Head.Token)); err != nil {
 		return nil, err
 	}
 	u.notify(p.Ops)
 	return u, nil
+}
+
+// keepApart refuses what was in a folder that does not come back.
+func (u *Plan) keepApart(apart *image.Apart) error {
+	refused := map[string]bool{}
+	for i := range u.Steps {
+		s := &u.Steps[i]
+		if s.op == nil {
+			continue
+		}
+		folder, err := apart.Behind(string(s.op.Name))
+		if err != nil {
+			return err
+		}
+		if s.Refused == "" && refused[folder] {
+			s.Refused = "it belongs into " + folder + ", which is refused"
+		}
+		refused[string(s.op.Name)] = s.Refused != ""
+	}
+	return nil
 }
 
 // uncover lets folders go on which the run has mounted something: what is seen of them now is what is mounted there, and that goes before them.

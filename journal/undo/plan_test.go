@@ -59,7 +59,7 @@ func undoAll(t *testing.T, s *journal.State, h host.Host, id string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	taker := taker{images: image.In(s.Dir())}
+	taker := taker{images: image.In(s.Dir()), apart: p.apart}
 	for _, step := range p.Steps {
 		if err := taker.putBack(t.Context(), h, step); err != nil {
 			t.Fatalf("%s: %v", step.What, err)

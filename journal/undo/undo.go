@@ -2,6 +2,7 @@
 package undo
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -43,7 +44,7 @@ func Run(ctx context.Context, state *journal.State, h *local.Node, u *Plan, o Op
 		return nil, err
 	}
 	rep.Warnings = append(warnings, run.Sweep(ctx, h)...)
-	taker := taker{images: image.In(state.Dir()), h: h, run: run, types: o.Types, began: rep.Started}
+	taker := taker{images: image.In(state.Dir()), h: h, run: run, types: o.Types, began: rep.Started, apart: u.apart}
 	for _, batch := range u.batches() {
 		results := make([]*report.Result, len(batch))
 		var all errgroup.Group
@@ -120,6 +121,7 @@ type taker struct {
 	run    *journal.Run
 	types  []resources.Type
 	began  time.Time
+	apart  func(host.View) *image.Apart
 }
 
 // take announces one step, takes it, and records how it left its file. The error is that of a step that cannot be announced, which the result tells too.
@@ -186,6 +188,9 @@ func (t *taker) putBack(ctx context.Context, h host.Host, s Step) error {
 		}
 	}
 	if s.op != nil {
+		if link, err := t.apart(h).Behind(string(s.op.Name)); link != "" || err != nil {
+			return cmp.Or(err, fmt.Errorf("%s is a link in the place of its folder", link))
+		}
 		return t.images.PutBack(ctx, h, string(s.op.Name), *s.op.Pre)
 	}
 	r, err := restorer(t.types, s.Addr)

@@ -204,6 +204,7 @@ func (f *Files) Ended(log func() (*record.Log, error), a resources.Address, v ho
 	if err != nil {
 		return err
 	}
+	v = image.NewApart(v, func(name string) bool { _, ours := all[name]; return ours })
 	for some := range slices.Chunk(slices.Sorted(maps.Keys(all)), traces) {
 		rec := record.Ended{Addr: record.AddressOf(a)}
 		for _, name := range some {
