@@ -87,6 +87,7 @@ type trial struct {
 	owing   bool   // earlier runs may owe refreshes to this one
 	mayFail bool   // something is declared that fails, or misses what is not there
 	unswept bool   // a run was killed, and none has swept after it
+	lasting bool   // a run was killed, and what it had change accounts may come to its end while the next one runs
 	log     []string
 }
 
@@ -127,6 +128,7 @@ func (t *trial) interrupted(sig syscall.Signal, after time.Duration, args ...str
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.dir, "APPLY_STATE_DIR=" + t.state, "NO_COLOR=1", "APPLY_PARALLEL=" + []string{"1", "2", "8"}[t.pick(3, "at once")]}
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = &stdout, &stderr, 5*time.Second
+	t.lasting = t.lasting || sig != 0 && t.etc
 	t.must(cmd.Start())
 	if sig != 0 {
 		timer := time.AfterFunc(after, func() { _ = cmd.Process.Signal(sig) })
