@@ -52,7 +52,7 @@ diff n[1-2,5] n4
 	t.Run("nodes", func(t *testing.T) {
 		r := s.run("fleet", "nodes", "n1", "n100", "--connect-timeout", "4s")
 		s.want(r, 4, "n1    reachable", "1 of 2 ok: n1; 1 unreachable: n100")
-		s.want(r, 4, "n100  unreachable: ", "")
+		s.want(r, 4, "n100  unreachable  -  connect: ", "")
 		s.want(s.run("fleet", "nodes", "--json", "-w", "n1"), 0, `"reachable":true`, "")
 	})
 }

@@ -225,7 +225,8 @@ func (s *site) close() {
 		if s.nodes[name].cmd.ProcessState == nil {
 			s.kill(name)
 		}
-		s.sh("ip", "netns", "del", name)
+		// The links go at once: with their network namespace they would go some time later, when another test has begun.
+		s.script(fmt.Sprintf("for l in v%[1]s w%[1]s; do ip link del $l 2>/dev/null || :; done; ip netns del %[1]s", name))
 	}
 	s.sh("umount", "-l", "/run")
 }

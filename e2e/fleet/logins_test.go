@@ -61,7 +61,7 @@ echo two | tr a-z A-Z`)
 	})
 	t.Run("why it cannot be", func(t *testing.T) {
 		none, noexec := "This account is currently not available.", "/root/.cache/apply/bin: is mounted noexec; let XDG_CACHE_HOME name another folder there"
-		s.want(s.run("fleet", "nodes", "-w", "n3"), 1, "n3  failed: "+none, "n3: failed: "+none)
+		s.want(s.run("fleet", "nodes", "-w", "n3"), 1, "n3  failed  -  "+none, "n3: failed: "+none)
 		s.want(s.run("fleet", "get", "-w", "n3", "/srv/text", filepath.Join(s.dir, "got")), 4, "", "n3: failed: "+none)
 		s.want(s.run("fleet", "converge", "-w", "n[3-4]", filepath.Join(s.dir, "m")), 4, "", "n3: failed: no relay: "+none)
 		s.want(s.run("fleet", "converge", "-w", "n[3-4]", filepath.Join(s.dir, "m")), 4, "", "n4: failed: no relay: "+noexec)
