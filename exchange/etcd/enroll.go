@@ -9,6 +9,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/nodeapply/apply/exchange/name"
+	"github.com/nodeapply/apply/exchange/store"
 )
 
 // Enrollment is what makes a node known to an etcd cluster: a user named after it, and a role that reads all facts and writes
@@ -91,18 +92,30 @@ func (s *Store) Enroll(ctx context.Context, e Enrollment) error {
 	return nil
 }
 
-// Expel takes a node's user and role away; what it has written stays. A node that is not known is no error.
+// ExpelCommands are the etcdctl commands by which a node is no longer let in.
+func ExpelCommands(node string) ([]string, error) {
+	if err := name.Node(node); err != nil {
+		return nil, err
+	}
+	return []string{"etcdctl user delete " + node, "etcdctl role delete " + Enrollment{Node: node}.role()}, nil
+}
+
+// Expel takes a node's user and role away, by a store that was opened as an administrator; what it has written stays. A node that has no user is [store.ErrNotFound].
 func (s *Store) Expel(ctx context.Context, node string) error {
 	if err := name.Node(node); err != nil {
 		return err
 	}
 	ctx, cancel := within(ctx)
 	defer cancel()
-	if _, err := s.c.UserDelete(ctx, node); err != nil && !errors.Is(err, rpctypes.ErrUserNotFound) {
-		return s.failed(ctx, err)
+	_, noUser := s.c.UserDelete(ctx, node)
+	if noUser != nil && !errors.Is(noUser, rpctypes.ErrUserNotFound) {
+		return s.failed(ctx, noUser)
 	}
 	if _, err := s.c.RoleDelete(ctx, Enrollment{Node: node}.role()); err != nil && !errors.Is(err, rpctypes.ErrRoleNotFound) {
 		return s.failed(ctx, err)
+	}
+	if noUser != nil {
+		return fmt.Errorf("user %s: %w", node, store.ErrNotFound)
 	}
 	return nil
 }

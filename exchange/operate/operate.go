@@ -104,3 +104,16 @@ func EnrollEtcd(ctx context.Context, admin *connect.Connection, e etcd.Enrollmen
 	}
 	return durable.WriteFile(filepath.Join(out, connect.LoginFile), []byte(e.Node+":"+e.Password+"\n"), 0o600)
 }
+
+// RevokeEtcd takes from a node what EnrollEtcd has given it. A node that was never let in is a StrangerError.
+func RevokeEtcd(ctx context.Context, admin *connect.Connection, node string) error {
+	s, ok := admin.Store.(*etcd.Store)
+	if !ok {
+		return errors.New("revoke: not an etcd exchange")
+	}
+	err := s.Expel(ctx, node)
+	if errors.Is(err, store.ErrNotFound) {
+		err = &StrangerError{Node: node}
+	}
+	return err
+}

@@ -163,14 +163,25 @@ func enrolled(a *cli.App, node, folder string) error {
 }
 
 func revokeCommand(a *cli.App) *cobra.Command {
+	var x load.Exchange
 	var o server.Options
+	var cluster bool
 	cmd := &cobra.Command{
-		Use: "revoke NODE", Short: "Exclude a node: its certificates are no longer accepted", Args: oneNode,
-		Long: `Exclude a node: its certificates are no longer accepted, until it is enrolled again. What it has written stays, and others go by it, until it is forgotten
-(apply exchange forget NODE).`,
-		Example: "  apply exchange revoke node01",
+		Use: "revoke NODE", Short: "Exclude a node: its credentials are no longer accepted", Args: oneNode,
+		Long: `Exclude a node: its certificates are no longer accepted, until it is enrolled again. With --etcd the node's user and role are removed from the etcd cluster
+that --exchange names (as one of its administrators), or, without --exchange, the commands for that are printed. What the node has written stays, and others go
+by it, until it is forgotten (apply exchange forget NODE).`,
+		Example: "  apply exchange revoke node01\n  apply exchange revoke node01 --etcd --exchange etcd://h1,h2,h3",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			err := operate.Revoke(cmd.Context(), o.Data, args[0])
+			cluster = cluster || strings.HasPrefix(x.URL, "etcd://")
+			if cluster && x.URL == "" {
+				commands, err := etcd.ExpelCommands(args[0])
+				if err != nil {
+					return err
+				}
+				return done(a, map[string]any{"event": "revoke", "node": args[0], "commands": commands}, strings.Join(commands, "\n"))
+			}
+			err := revoke(cmd.Context(), a, &x, cluster, o.Data, args[0])
 			if stranger, ok := errors.AsType[*operate.StrangerError](err); ok {
 				if meant := nearest.Of(stranger.Node, stranger.Known); meant != "" {
 					err = fmt.Errorf("%w; did you mean `%s`?", err, meant)
@@ -183,7 +194,20 @@ func revokeCommand(a *cli.App) *cobra.Command {
 		},
 	}
 	serverFlags(cmd, &o, false)
+	x.AddFlags(cmd.Flags())
+	cmd.Flags().BoolVar(&cluster, "etcd", false, "a user and a role of an etcd cluster")
 	return cmd
+}
+
+func revoke(ctx context.Context, a *cli.App, x *load.Exchange, cluster bool, data, node string) error {
+	if !cluster {
+		return operate.Revoke(ctx, data, node)
+	}
+	conn, err := x.Open(ctx, a)
+	if err != nil {
+		return err
+	}
+	return errors.Join(operate.RevokeEtcd(ctx, conn, node), conn.Close())
 }
 
 // nearby is the exchange that is asked to forget a node where none is named.

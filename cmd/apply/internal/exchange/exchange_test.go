@@ -168,12 +168,25 @@ func TestAnOperator(t *testing.T) {
 	}
 }
 
-// TestEnrollEtcd prints the commands where no cluster is named.
-func TestEnrollEtcd(t *testing.T) {
+// TestEtcd prints the commands where no cluster is named, else they are carried out.
+func TestEtcd(t *testing.T) {
 	for deployment, args := range map[string][]string{"blue": {"--deployment", "blue"}, "default": nil} {
 		code, out, errs := apply(t, append([]string{"enroll", "n1", "--etcd"}, args...)...)
 		if code != 0 || !strings.Contains(out, "etcdctl role grant-permission apply-n1 --prefix=true readwrite facts/"+deployment+"/n1/") {
 			t.Errorf("%s: exit code %d, %s%s", deployment, code, out, errs)
 		}
+	}
+	if code, out, errs := apply(t, "revoke", "n1", "--etcd"); code != 0 || out != "etcdctl user delete n1\netcdctl role delete apply-n1\n" {
+		t.Errorf("exit code %d, %s%s", code, out, errs)
+	}
+	url := "etcd://" + strings.TrimPrefix(exchangetest.StartEtcd(t, 1).Endpoints[0], "http://")
+	if code, _, errs := apply(t, "enroll", "n1", "--etcd", "--exchange", url, "--out", t.TempDir()); code != 0 {
+		t.Error(errs)
+	}
+	if code, out, errs := apply(t, "revoke", "n1", "--exchange", url); code != 0 || !strings.HasPrefix(out, "n1: revoked; ") {
+		t.Errorf("exit code %d, %s%s", code, out, errs)
+	}
+	if code, _, errs := apply(t, "revoke", "n1", "--exchange", url); code != 1 || !strings.Contains(errs, "node n1 was never enrolled here") {
+		t.Errorf("once more: exit code %d, %s", code, errs)
 	}
 }
