@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/nodeapply/apply/exchange/face"
+	"github.com/nodeapply/apply/exchange/internal/database"
 	"github.com/nodeapply/apply/exchange/internal/wire"
 	"github.com/nodeapply/apply/exchange/ledger"
 	"github.com/nodeapply/apply/exchange/pki"
@@ -67,7 +68,7 @@ func Serve(ctx context.Context, o Options) (err error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	db, hub, err := open(o.Data, o.Log)
+	db, hub, err := database.Open(o.Data, o.Log)
 	if err != nil {
 		return fmt.Errorf("exchange: %w", err)
 	}

@@ -1,4 +1,4 @@
-package server
+package database
 
 import (
 	"bytes"
@@ -48,7 +48,7 @@ func TestBrokenFiles(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			path := filepath.Join(dir, "exchange.db")
-			db, hub, err := open(dir, slog.New(slog.DiscardHandler))
+			db, hub, err := Open(dir, slog.New(slog.DiscardHandler))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -62,7 +62,7 @@ func TestBrokenFiles(t *testing.T) {
 				t.Fatal(err)
 			}
 			var told bytes.Buffer
-			db, hub, err = open(dir, slog.New(slog.NewTextHandler(&told, nil)))
+			db, hub, err = Open(dir, slog.New(slog.NewTextHandler(&told, nil)))
 			_, moved := os.Stat(path + ".broken")
 			if tt.fails != "" {
 				if err == nil || !strings.Contains(err.Error(), tt.fails) || moved == nil {
@@ -124,7 +124,7 @@ func TestDamagedMeanwhile(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "exchange.db")
 	var told bytes.Buffer
-	db, hub, err := open(dir, slog.New(slog.NewTextHandler(&told, nil)))
+	db, hub, err := Open(dir, slog.New(slog.NewTextHandler(&told, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,7 +173,7 @@ func TestDamagedMeanwhile(t *testing.T) {
 	hub.Close()
 	db.Close()
 	told.Reset()
-	if db, hub, err = open(dir, slog.New(slog.NewTextHandler(&told, nil))); err != nil || told.Len() > 0 {
+	if db, hub, err = Open(dir, slog.New(slog.NewTextHandler(&told, nil))); err != nil || told.Len() > 0 {
 		t.Fatalf("opened again: %v, %s", err, &told)
 	}
 	defer db.Close()

@@ -1,4 +1,5 @@
-package server
+// Package database keeps what an exchange holds in a file, exchange.db, and writes it anew where it is damaged.
+package database
 
 import (
 	"encoding/binary"
@@ -21,9 +22,9 @@ import (
 	"github.com/nodeapply/apply/exchange/store"
 )
 
-// boltLog keeps a ledger in a bbolt file: bucket "entries" (key to an entry as on the wire), bucket "leases" (id to ttl, ns)
+// Database keeps a ledger in a bbolt file: bucket "entries" (key to an entry as on the wire), bucket "leases" (id to ttl, ns)
 // and bucket "meta" ("revision"). One group of writes is one bbolt transaction, with its fsync.
-type boltLog struct {
+type Database struct {
 	db   *bbolt.DB
 	path string
 	log  *slog.Logger
@@ -31,13 +32,13 @@ type boltLog struct {
 	damaged error // what use of it came to; it is not used again, as what panicked holds its locks
 }
 
-var _ ledger.Log = (*boltLog)(nil)
+var _ ledger.Log = (*Database)(nil)
 
 // errBroken says that a database is not what was written.
 var errBroken = errors.New("broken")
 
-// open opens the exchange that is kept in a folder. One that is broken is moved aside, and told: nodes bring their part of it again.
-func open(dir string, log *slog.Logger) (*boltLog, *ledger.Hub, error) {
+// Open opens the exchange that is kept in a folder. One that is broken is moved aside, and told: nodes bring their part of it again.
+func Open(dir string, log *slog.Logger) (*Database, *ledger.Hub, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, nil, err
 	}
@@ -57,7 +58,7 @@ func open(dir string, log *slog.Logger) (*boltLog, *ledger.Hub, error) {
 	return db, hub, nil
 }
 
-func openFile(path string, log *slog.Logger) (db *boltLog, hub *ledger.Hub, err error) {
+func openFile(path string, log *slog.Logger) (db *Database, hub *ledger.Hub, err error) {
 	if db, err = openBolt(path, log); err != nil {
 		return nil, nil, err
 	}
@@ -67,13 +68,13 @@ func openFile(path string, log *slog.Logger) (db *boltLog, hub *ledger.Hub, err 
 	return db, hub, nil
 }
 
-func openBolt(path string, log *slog.Logger) (b *boltLog, err error) {
+func openBolt(path string, log *slog.Logger) (b *Database, err error) {
 	err = guarded(func() (err error) {
 		db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: 3 * time.Second, FreelistType: bbolt.FreelistMapType})
 		if err != nil {
 			return err
 		}
-		b = &boltLog{db: db, path: path, log: log}
+		b = &Database{db: db, path: path, log: log}
 		return db.Update(func(tx *bbolt.Tx) error {
 			for _, b := range []string{"entries", "leases", "meta"} {
 				if _, err := tx.CreateBucketIfNotExists([]byte(b)); err != nil {
@@ -112,7 +113,8 @@ func guarded(use func() error) (err error) {
 	return use()
 }
 
-func (b *boltLog) Load(now time.Time) (l *ledger.Ledger, err error) {
+// Load implements [ledger.Log].
+func (b *Database) Load(now time.Time) (l *ledger.Ledger, err error) {
 	if b.damaged != nil {
 		return nil, b.damaged
 	}
@@ -120,7 +122,7 @@ func (b *boltLog) Load(now time.Time) (l *ledger.Ledger, err error) {
 	return l, err
 }
 
-func (b *boltLog) load(now time.Time) (*ledger.Ledger, error) {
+func (b *Database) load(now time.Time) (*ledger.Ledger, error) {
 	var entries []store.Entry
 	var leases []ledger.Lease
 	var revision int64
@@ -159,7 +161,7 @@ func (b *boltLog) load(now time.Time) (*ledger.Ledger, error) {
 }
 
 // Commit keeps a group. Where the file turns out to be damaged, in a page that nobody had to read until then, it is written anew, of what the group begins with.
-func (b *boltLog) Commit(t *ledger.Tx) error {
+func (b *Database) Commit(t *ledger.Tx) error {
 	if b.damaged == nil {
 		whole := false
 		err := guarded(func() error {
@@ -181,7 +183,7 @@ func (b *boltLog) Commit(t *ledger.Tx) error {
 }
 
 // anew puts a new file with all that a group begins with, and the group, in the place of the damaged one.
-func (b *boltLog) anew(t *ledger.Tx) (err error) {
+func (b *Database) anew(t *ledger.Tx) (err error) {
 	path := b.path + ".new"
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -214,7 +216,7 @@ func (b *boltLog) anew(t *ledger.Tx) (err error) {
 	return nil
 }
 
-func (b *boltLog) commit(t *ledger.Tx) error {
+func (b *Database) commit(t *ledger.Tx) error {
 	return b.db.Update(func(tx *bbolt.Tx) error {
 		entries, leases := tx.Bucket([]byte("entries")), tx.Bucket([]byte("leases"))
 		for _, e := range t.Events() {
@@ -244,7 +246,7 @@ func (b *boltLog) commit(t *ledger.Tx) error {
 }
 
 // Close closes the file.
-func (b *boltLog) Close() error {
+func (b *Database) Close() error {
 	if b.damaged != nil {
 		return nil
 	}
