@@ -15,6 +15,7 @@ import (
 	"github.com/nodeapply/apply/fleet/joint"
 	"github.com/nodeapply/apply/fleet/output"
 	"github.com/nodeapply/apply/fleet/seat"
+	"github.com/nodeapply/apply/fleet/shell"
 	"github.com/nodeapply/apply/fleet/transport"
 	"github.com/nodeapply/apply/fleet/wire"
 )
@@ -79,7 +80,7 @@ const forgetScript = enter + `[ "$(cat stage/token 2>/dev/null)" != "$token" ] |
 rm -rf -- "incoming.$token" "seat.$run"`
 
 func (p place) line(script string) string {
-	return transport.Line([]string{"sh", "-c", script, "apply", p.home, p.program, p.token, p.run})
+	return shell.Line([]string{"sh", "-c", script, "apply", p.home, p.program, p.token, p.run})
 }
 
 // prepare brings a node the program and the manifest, and lets it compile.
@@ -106,7 +107,7 @@ func (r *run) bring(ctx context.Context, n fleet.Node, p *prepared) error {
 	}
 	p.conn = relayed{client, p.conn}
 	where := output.NewCapture(1)
-	exit, err := client.Run(ctx, transport.Command{Line: transport.Line([]string{"sh", "-c", homeLine, "home", r.Program.Hash, r.Key, r.id, n.Name}), Script: true, Stdout: where})
+	exit, err := client.Run(ctx, transport.Command{Line: shell.Line([]string{"sh", "-c", homeLine, "home", r.Program.Hash, r.Key, r.id, n.Name}), Script: true, Stdout: where})
 	if err != nil {
 		return err
 	}
@@ -177,20 +178,20 @@ func environment(n fleet.Node, all []string) string {
 	var b strings.Builder
 	for _, kv := range all {
 		key, value, _ := strings.Cut(kv, "=")
-		fmt.Fprintf(&b, "export %s=%s\n", key, transport.Quote(value))
+		fmt.Fprintf(&b, "export %s=%s\n", key, shell.Quote(value))
 	}
 	for key, value := range n.Facts {
-		fmt.Fprintf(&b, "export APPLY_FACT_%s=%s\n", key, transport.Quote(value))
+		fmt.Fprintf(&b, "export APPLY_FACT_%s=%s\n", key, shell.Quote(value))
 	}
 	if len(n.Groups) > 0 {
-		fmt.Fprintf(&b, "export APPLY_GROUP=%s\n", transport.Quote(strings.Join(n.Groups, ",")))
+		fmt.Fprintf(&b, "export APPLY_GROUP=%s\n", shell.Quote(strings.Join(n.Groups, ",")))
 	}
 	return b.String()
 }
 
 func words(line string, argv []string) string {
 	for _, arg := range argv {
-		line += " " + transport.Quote(arg)
+		line += " " + shell.Quote(arg)
 	}
 	return line
 }

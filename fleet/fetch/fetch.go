@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/nodeapply/apply/fleet"
+	"github.com/nodeapply/apply/fleet/shell"
 	"github.com/nodeapply/apply/fleet/transport"
 )
 
@@ -84,7 +85,7 @@ func receive(ctx context.Context, c transport.Conn, src, stage string) error {
 		unpacked <- err
 	}()
 	var said fleet.Said
-	exit, err := c.Run(ctx, transport.Command{Line: transport.Line([]string{"sh", "-c", getScript, "get", src}), Script: true, Stdout: w, Stderr: &said})
+	exit, err := c.Run(ctx, transport.Command{Line: shell.Line([]string{"sh", "-c", getScript, "get", src}), Script: true, Stdout: w, Stderr: &said})
 	w.CloseWithError(err) // what ended the node's part also ends what came of it
 	bad := <-unpacked
 	switch {

@@ -20,6 +20,7 @@ import (
 	"strings"
 
 	"github.com/nodeapply/apply/fleet"
+	"github.com/nodeapply/apply/fleet/shell"
 	"github.com/nodeapply/apply/fleet/transport"
 )
 
@@ -226,7 +227,7 @@ func (b *Bundle) Tops() int { return b.tops }
 // Put brings the bundle to a node, as cp -r would: into dst where that is a folder, ends in / or there are several sources, else as dst. What a folder holds
 // goes to dst itself.
 func (b *Bundle) Put(ctx context.Context, c transport.Conn, dst string) error {
-	script := transport.Line([]string{"sh", "-c", putScript, "put", dst, fmt.Sprint(b.tops)})
+	script := shell.Line([]string{"sh", "-c", putScript, "put", dst, fmt.Sprint(b.tops)})
 	return b.Send(ctx, c, transport.Command{Line: script})
 }
 

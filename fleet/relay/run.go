@@ -17,7 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/nodeapply/apply/fleet/transport"
+	"github.com/nodeapply/apply/fleet/shell"
 	"github.com/nodeapply/apply/fleet/wire"
 )
 
@@ -30,18 +30,18 @@ func Run(ctx context.Context, c *wire.Call) (wire.End, error) {
 	if err := c.Args(&a); err != nil {
 		return wire.End{}, err
 	}
-	shell := os.Getenv("SHELL")
-	if shell == "" || a.Script {
-		shell = "/bin/sh"
+	program := os.Getenv("SHELL")
+	if program == "" || a.Script {
+		program = "/bin/sh"
 	}
 	home, err := os.UserHomeDir()
 	if err != nil {
 		home = "/"
 	}
 	id := rand.Text()
-	cmd := exec.CommandContext(ctx, shell)
-	cmd.Args = []string{filepath.Base(shell), "-c", a.Line}
-	cmd.Dir, cmd.Env = home, append(os.Environ(), transport.Mark+"="+id)
+	cmd := exec.CommandContext(ctx, program)
+	cmd.Args = []string{filepath.Base(program), "-c", a.Line}
+	cmd.Dir, cmd.Env = home, append(os.Environ(), shell.Mark+"="+id)
 	cmd.Stdout, cmd.Stderr = c.Stdout, c.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return endAll(cmd.Process.Pid, id, unix.SIGTERM) }
@@ -79,7 +79,7 @@ func endAll(group int, id string, sig syscall.Signal) error {
 	if err != nil {
 		return unix.Kill(-group, sig)
 	}
-	want := fmt.Appendf(nil, "%s=%s", transport.Mark, id)
+	want := fmt.Appendf(nil, "%s=%s", shell.Mark, id)
 	for _, p := range processes {
 		pid, err := strconv.Atoi(p.Name())
 		if err != nil {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/nodeapply/apply/fleet/internal/spread"
 	"github.com/nodeapply/apply/fleet/relay"
+	"github.com/nodeapply/apply/fleet/shell"
 	"github.com/nodeapply/apply/fleet/transport"
 	"github.com/nodeapply/apply/fleet/wire"
 )
@@ -77,7 +78,7 @@ func Start(ctx context.Context, conn transport.Conn, p *Program, at At, handlers
 func begin(ctx context.Context, conn transport.Conn, p *Program, at At, how string) (*beginning, *spread.Turn, error) {
 	b := &beginning{program: p, at: at}
 	var err error
-	if b.stream, err = conn.Start(transport.Line([]string{"sh", "-c", startScript, "relay", p.Hash, how})); err != nil {
+	if b.stream, err = conn.Start(shell.Line([]string{"sh", "-c", startScript, "relay", p.Hash, how})); err != nil {
 		return b, nil, err
 	}
 	b.r = bufio.NewReaderSize(b.stream, 64<<10)
@@ -216,7 +217,7 @@ func (b *beginning) answer(ctx context.Context, patience time.Duration) ([]strin
 	stop := context.AfterFunc(ctx, func() { b.stream.Close() })
 	defer stop()
 	last := "" // of what the login shell prints
-	for noise := 0; noise < transport.MaxNoise; {
+	for noise := 0; noise < shell.MaxNoise; {
 		line, err := b.r.ReadSlice('\n')
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)

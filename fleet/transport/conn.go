@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"github.com/nodeapply/apply/fleet/shell"
 	"github.com/nodeapply/apply/sshclient"
 )
 
@@ -92,14 +93,14 @@ func (c *conn) Run(ctx context.Context, cmd Command) (Exit, error) {
 
 // finish ends every process of a command. When that cannot be done in time the connection is cut.
 func (c *conn) finish(id string, grace time.Duration) {
-	giveUp := time.AfterFunc(grace+finishPatience, func() { c.client.Close() })
+	giveUp := time.AfterFunc(grace+shell.Patience, func() { c.client.Close() })
 	defer giveUp.Stop()
 	s, err := c.client.NewSession()
 	if err != nil {
 		return // the connection is lost, and the command with it
 	}
 	defer s.Close()
-	s.Run(finishing(id, grace)) // a process that has ended meanwhile is no error
+	s.Run(shell.Finishing(id, grace)) // a process that has ended meanwhile is no error
 }
 
 // notBegun is why a session is none. Of a connection that has ended all that is said is io.EOF.

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/nodeapply/apply/fleet/shell"
 )
 
 // Connector is the Dialer that starts a program for each command: its words, then [USER@]HOST, then the command's line, as for ssh. The exit code 255
@@ -107,8 +109,8 @@ func (p *program) Run(ctx context.Context, c Command) (Exit, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	id := rand.Text()
-	stdout, stderr, tell := c.outputs(id)
-	cmd := p.command(ctx, c.marked(id))
+	stdout, stderr, tell := shell.Outputs(id, c.Script, c.Stdout, c.Stderr)
+	cmd := p.command(ctx, shell.Marked(c.Line, id, c.Script))
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = c.Stdin, passedOn(stdout, cancel), passedOn(stderr, cancel)
 	end := cmd.Cancel
 	cmd.Cancel = func() error {
@@ -137,9 +139,9 @@ func (p *program) command(ctx context.Context, line string) *exec.Cmd {
 
 // finish ends every process of a command on the node, which the end of the program does not.
 func (p *program) finish(id string, grace time.Duration) {
-	ctx, cancel := context.WithTimeout(context.Background(), grace+finishPatience)
+	ctx, cancel := context.WithTimeout(context.Background(), grace+shell.Patience)
 	defer cancel()
-	cmd := p.command(ctx, finishing(id, grace))
+	cmd := p.command(ctx, shell.Finishing(id, grace))
 	cmd.WaitDelay = time.Second
 	_ = cmd.Run() // a node that is not reached any more keeps them
 }

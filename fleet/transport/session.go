@@ -10,6 +10,8 @@ import (
 
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/sys/unix"
+
+	"github.com/nodeapply/apply/fleet/shell"
 )
 
 // lag is how long a process that a command leaves behind may hold its output open without printing anything.
@@ -30,7 +32,7 @@ func (c *conn) session(cmd Command, id string, cancel context.CancelCauseFunc) (
 		owned.Wait()
 		cut.Stop()
 	}()
-	ok, err := ch.SendRequest("exec", true, ssh.Marshal(struct{ Line string }{cmd.marked(id)}))
+	ok, err := ch.SendRequest("exec", true, ssh.Marshal(struct{ Line string }{shell.Marked(cmd.Line, id, cmd.Script)}))
 	if err == nil && !ok {
 		err = errors.New("the node runs no commands")
 	}
@@ -43,7 +45,7 @@ func (c *conn) session(cmd Command, id string, cancel context.CancelCauseFunc) (
 		}
 		_ = ch.CloseWrite() // the channel may be closed
 	}()
-	stdout, stderr, tell := cmd.outputs(id)
+	stdout, stderr, tell := shell.Outputs(id, cmd.Script, cmd.Stdout, cmd.Stderr)
 	var moved counter
 	var outputs sync.WaitGroup
 	outputs.Go(func() { _, _ = io.Copy(moved.of(passedOn(stdout, cancel)), ch) }) // passedOn keeps the error

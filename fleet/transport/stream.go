@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/crypto/ssh"
+
+	"github.com/nodeapply/apply/fleet/shell"
 )
 
 // closePatience bounds the wait for what was started to end when its input has.
@@ -26,7 +28,7 @@ func (c *conn) Start(line string) (Stream, error) {
 	session.Stderr = &s.told
 	if s.WriteCloser, err = session.StdinPipe(); err == nil {
 		if s.Reader, err = session.StdoutPipe(); err == nil {
-			err = session.Start(script(line))
+			err = session.Start(shell.Script(line))
 		}
 	}
 	if err != nil {
@@ -78,7 +80,7 @@ func (s *sshStream) Close() error {
 
 // Start starts the program.
 func (p *program) Start(line string) (Stream, error) {
-	s := &processStream{cmd: p.command(context.Background(), script(line))}
+	s := &processStream{cmd: p.command(context.Background(), shell.Script(line))}
 	s.cmd.Stderr, s.cmd.WaitDelay = &s.told, time.Second
 	var err error
 	if s.in, err = s.cmd.StdinPipe(); err == nil {

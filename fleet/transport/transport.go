@@ -72,28 +72,6 @@ var (
 // TimeoutError says what a deadline was for.
 type TimeoutError = sshclient.TimeoutError
 
-// Quote makes one word of s for a shell.
-func Quote(s string) string {
-	if s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:=,@%+") == "" {
-		return s
-	}
-	return quoteAlways(s)
-}
-
-func quoteAlways(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
-
-// Line makes a shell's line of an argument vector. A single argument is such a line already.
-func Line(argv []string) string {
-	if len(argv) == 1 {
-		return argv[0]
-	}
-	quoted := make([]string, len(argv))
-	for i, a := range argv {
-		quoted[i] = Quote(a)
-	}
-	return strings.Join(quoted, " ")
-}
-
 // Stream is a command that runs, with its standard input (Write) and standard output (Read).
 type Stream interface {
 	io.ReadWriteCloser // Close ends the stream; the command sees the end of its input. An error is that the node was not reached, or not to the end

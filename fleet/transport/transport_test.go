@@ -14,22 +14,16 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-)
 
-func TestLine(t *testing.T) {
-	for want, argv := range map[string][]string{"a | b": {"a | b"}, `echo 'a b' 'it'\''s' '' -x`: {"echo", "a b", "it's", "", "-x"}} {
-		if diff := cmp.Diff(want, Line(argv)); diff != "" {
-			t.Error(diff)
-		}
-	}
-}
+	"github.com/nodeapply/apply/fleet/shell"
+)
 
 // TestLoginShells: every login shell runs a line, and a script, as it is; what it prints before a script is no output of that.
 func TestLoginShells(t *testing.T) {
 	const text = "printf '%s\\n' 'it'\\''s' 'a\\\\b\\c' hi!you \\\nlast"
-	for _, shell := range []string{"sh", "bash", "mksh", "zsh", "tcsh", "fish"} {
-		t.Run(shell, func(t *testing.T) {
-			path, err := exec.LookPath(shell)
+	for _, login := range []string{"sh", "bash", "mksh", "zsh", "tcsh", "fish"} {
+		t.Run(login, func(t *testing.T) {
+			path, err := exec.LookPath(login)
 			if err != nil {
 				t.Skipf("left out is this login shell: %v", err)
 			}
@@ -43,7 +37,7 @@ func TestLoginShells(t *testing.T) {
 			}
 			for want, cmd := range map[string]Command{
 				"welcome\nit's\na\\\\b\\c\nhi!you\nlast\n": {Line: text},
-				"it's\na\\\\b\\c\nhi!you\nlast\n":          {Line: Line([]string{"sh", "-c", text}), Script: true},
+				"it's\na\\\\b\\c\nhi!you\nlast\n":          {Line: shell.Line([]string{"sh", "-c", text}), Script: true},
 			} {
 				var out strings.Builder
 				cmd.Stdout = &out

@@ -14,6 +14,7 @@ import (
 	"github.com/nodeapply/apply/fleet"
 	"github.com/nodeapply/apply/fleet/nodeset"
 	"github.com/nodeapply/apply/fleet/output"
+	"github.com/nodeapply/apply/fleet/shell"
 	"github.com/nodeapply/apply/fleet/transport"
 )
 
@@ -27,13 +28,13 @@ With --detailed-exitcode differences end with 2.`,
 		Example: "  apply fleet diff --on gluster -- gluster peer status\n  apply fleet diff -w 'n[1-8]' --file /etc/hosts",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			sets, argv := splitArgs(cmd, args)
-			line := transport.Line(argv)
+			line := shell.Line(argv)
 			switch {
 			case file != "" && cmd.ArgsLenAtDash() < 0:
 				if err := onNodes(file); err != nil {
 					return usage.Error(cmd, err)
 				}
-				sets, line = args, transport.Line([]string{"sh", "-c", catLine, "cat", file})
+				sets, line = args, shell.Line([]string{"sh", "-c", catLine, "cat", file})
 			case file != "":
 				return usage.Error(cmd, errors.New("either --file or a command"))
 			case len(argv) == 0:

@@ -17,6 +17,7 @@ import (
 	"github.com/nodeapply/apply/cmd/apply/internal/usage"
 	"github.com/nodeapply/apply/fleet"
 	"github.com/nodeapply/apply/fleet/output"
+	"github.com/nodeapply/apply/fleet/shell"
 	"github.com/nodeapply/apply/fleet/transport"
 )
 
@@ -94,9 +95,9 @@ func (e *execution) run(ctx context.Context, sets, argv []string) error {
 		defer spool.Close()
 		input = func() io.Reader { return io.NewSectionReader(spool, 0, size) }
 	}
-	line := transport.Line(argv)
+	line := shell.Line(argv)
 	if e.detach {
-		line = transport.Line([]string{"sh", "-c", detachLine, "detach", line})
+		line = shell.Line([]string{"sh", "-c", detachLine, "detach", line})
 	}
 	ctx, end := selection.Interruptible(ctx)
 	e.captured = map[string]*captured{}

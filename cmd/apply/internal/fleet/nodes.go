@@ -17,6 +17,7 @@ import (
 	"github.com/nodeapply/apply/cmd/apply/internal/history"
 	"github.com/nodeapply/apply/fleet"
 	"github.com/nodeapply/apply/fleet/output"
+	"github.com/nodeapply/apply/fleet/shell"
 	"github.com/nodeapply/apply/fleet/transport"
 	"github.com/nodeapply/apply/report"
 )
@@ -55,7 +56,7 @@ func askNodes(ctx context.Context, s *selection.Nodes, sets []string) error {
 	results := fleet.Each(ctx, nodes, fleet.Options{Dialer: dialer, Timeout: time.Minute}, func(ctx context.Context, n fleet.Node, c transport.Conn) (transport.Exit, error) {
 		kept := output.NewCapture(len(nodes))
 		var said fleet.Said
-		exit, err := c.Run(ctx, transport.Command{Line: transport.Line([]string{"sh", "-c", nodesLine}), Script: true, Stdout: kept, Stderr: &said})
+		exit, err := c.Run(ctx, transport.Command{Line: shell.Line([]string{"sh", "-c", nodesLine}), Script: true, Stdout: kept, Stderr: &said})
 		if err == nil && exit.Code != 0 {
 			err = said.Failure(exit)
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/nodeapply/apply/cmd/apply/internal/fleet/selection"
 	"github.com/nodeapply/apply/cmd/apply/internal/history"
 	"github.com/nodeapply/apply/fleet"
+	"github.com/nodeapply/apply/fleet/shell"
 	"github.com/nodeapply/apply/fleet/transport"
 	"github.com/nodeapply/apply/report"
 )
@@ -58,7 +59,7 @@ func TestNodesLine(t *testing.T) {
 			}
 			t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
 			var out bytes.Buffer
-			if _, err := conn.Run(t.Context(), transport.Command{Line: transport.Line([]string{"sh", "-c", nodesLine}), Stdout: &out}); err != nil {
+			if _, err := conn.Run(t.Context(), transport.Command{Line: shell.Line([]string{"sh", "-c", nodesLine}), Stdout: &out}); err != nil {
 				t.Fatal(err)
 			}
 			got, last := parseSeen(out.Bytes()), ""

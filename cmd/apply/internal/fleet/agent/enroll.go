@@ -20,6 +20,7 @@ import (
 	"github.com/nodeapply/apply/fleet"
 	"github.com/nodeapply/apply/fleet/agent"
 	"github.com/nodeapply/apply/fleet/output"
+	"github.com/nodeapply/apply/fleet/shell"
 	"github.com/nodeapply/apply/fleet/transport"
 )
 
@@ -184,7 +185,7 @@ func dismiss(ctx context.Context, s *selection.Nodes, sets, files []string) erro
 		line = append(line, strings.TrimSpace(string(text)))
 	}
 	return s.Each(ctx, sets, func(ctx context.Context, _ fleet.Node, c transport.Conn) (transport.Exit, error) {
-		_, err := must(ctx, c, transport.Command{Line: transport.Line(line), Script: true})
+		_, err := must(ctx, c, transport.Command{Line: shell.Line(line), Script: true})
 		return transport.Exit{}, err
 	})
 }
@@ -204,19 +205,19 @@ func enroll(ctx context.Context, c transport.Conn, node, self string, authority 
 	if err != nil {
 		return err
 	}
-	if err := agent.Enroll(ctx, c, node, transport.Line([]string{program, "agent", "join"}), authority, operators); err != nil {
+	if err := agent.Enroll(ctx, c, node, shell.Line([]string{program, "agent", "join"}), authority, operators); err != nil {
 		return err
 	}
 	if err := authority.Know(ctx, node); err != nil || !start {
 		return err
 	}
-	_, err = must(ctx, c, transport.Command{Line: transport.Line([]string{"sh", "-c", startLine, "start", program}), Script: true})
+	_, err = must(ctx, c, transport.Command{Line: shell.Line([]string{"sh", "-c", startLine, "start", program}), Script: true})
 	return err
 }
 
 func remoteProgram(ctx context.Context, c transport.Conn, self string) (string, error) {
 	out := output.NewCapture(1)
-	exit, err := c.Run(ctx, transport.Command{Line: transport.Line([]string{"sh", "-c", programLine}), Script: true, Stdout: out})
+	exit, err := c.Run(ctx, transport.Command{Line: shell.Line([]string{"sh", "-c", programLine}), Script: true, Stdout: out})
 	if err != nil || exit.Code == 0 {
 		return strings.TrimSpace(string(out.Bytes())), err
 	}
@@ -225,7 +226,7 @@ func remoteProgram(ctx context.Context, c transport.Conn, self string) (string, 
 		return "", err
 	}
 	defer f.Close()
-	return must(ctx, c, transport.Command{Line: transport.Line([]string{"sh", "-c", installLine}), Script: true, Stdin: f})
+	return must(ctx, c, transport.Command{Line: shell.Line([]string{"sh", "-c", installLine}), Script: true, Stdin: f})
 }
 
 // must runs a command of which a code other than 0 is an error, and returns what it printed.
