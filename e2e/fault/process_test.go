@@ -74,7 +74,7 @@ func TestKilledCommand(t *testing.T) {
 	}
 	dir := onTmpfs(t)
 	deep := fifo(t, dir, "deep")
-	paused := pause(t, dir, "/bin/sh -c 'echo $$ > "+deep+"; exec sleep 86403'; true")
+	paused := pause(t, dir, "/bin/sh -c 'echo $$ > "+deep+"; sleep 86403; true'; true")
 	pidFrom(t, deep)
 	if err := paused.cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
