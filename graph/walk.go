@@ -49,7 +49,7 @@ func (s Slot) Resume() {
 	*s.starved += time.Since(began)
 }
 
-// Starved is for how long the goroutine that visits has waited to have its slots back, in this visit and in those before it: what others took, not the visit.
+// Starved is for how long the visit has waited, until now, to have its slot back: what others took, not the visit.
 func (s Slot) Starved() time.Duration {
 	if s.starved == nil {
 		return 0
@@ -202,6 +202,7 @@ func (w *walk) start(ctx context.Context, vis Visitor) {
 func (w *walk) visits(ctx context.Context, vis Visitor, v int) {
 	slot := Slot{events: w.events, starved: new(time.Duration)}
 	for ok := true; ok; v, ok = <-w.next {
+		*slot.starved = 0
 		vis.Visit(ctx, v, slot)
 		w.events <- event{kind: ended, v: v}
 	}

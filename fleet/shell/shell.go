@@ -52,8 +52,8 @@ func Marked(line, id string, script bool) string {
 	return "exec env " + Mark + "=" + id + " sh -c '" + run + "' sh " + encoded(line)
 }
 
-// Patience bounds the wait for a command to be ended, beyond its grace.
-const Patience = 3 * time.Second
+// FinishPatience bounds the wait for a command to be ended, beyond its grace.
+const FinishPatience = 3 * time.Second
 
 // finishLine ends every process with the mark $1, what outlives the command too: by SIGTERM, and where one is still there after $2 fifths of a second by SIGKILL.
 // It does so without the seat, which may be gone by then.

@@ -93,7 +93,7 @@ func (c *conn) Run(ctx context.Context, cmd Command) (Exit, error) {
 
 // finish ends every process of a command. When that cannot be done in time the connection is cut.
 func (c *conn) finish(id string, grace time.Duration) {
-	giveUp := time.AfterFunc(grace+shell.Patience, func() { c.client.Close() })
+	giveUp := time.AfterFunc(grace+shell.FinishPatience, func() { c.client.Close() })
 	defer giveUp.Stop()
 	s, err := c.client.NewSession()
 	if err != nil {

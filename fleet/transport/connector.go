@@ -139,7 +139,7 @@ func (p *program) command(ctx context.Context, line string) *exec.Cmd {
 
 // finish ends every process of a command on the node, which the end of the program does not.
 func (p *program) finish(id string, grace time.Duration) {
-	ctx, cancel := context.WithTimeout(context.Background(), grace+shell.Patience)
+	ctx, cancel := context.WithTimeout(context.Background(), grace+shell.FinishPatience)
 	defer cancel()
 	cmd := p.command(ctx, shell.Finishing(id, grace))
 	cmd.WaitDelay = time.Second

@@ -81,11 +81,11 @@ func (t *Visit) Settle(ctx context.Context) {
 	case err != nil && t.predicting() && !t.Stuck && (t.After || errors.Is(err, ErrUnpredicted)):
 		t.Result.Outcome, t.Changed = report.Pending, true
 		t.Result.Reversible = LeavesTrace(t.Entry.Resource) && t.reversible()
-		t.Result.Reason = err.Error()
+		why := err.Error()
 		if missing := (*resources.MissingError)(nil); errors.As(err, &missing) {
-			t.Result.Reason = missing.What
+			why = missing.What
 		}
-		t.Result.Reason = t.Redact.Text(t.Result.Reason)
+		t.Result.Reason = t.Redact.Text(why)
 		t.Result.Changes = t.Redact.Changes(t.Entry, t.Diff.Changes)
 	case err != nil:
 		t.fail(err)

@@ -173,15 +173,10 @@ that --exchange names (as one of its administrators), or, without --exchange, th
 by it, until it is forgotten (apply exchange forget NODE).`,
 		Example: "  apply exchange revoke node01\n  apply exchange revoke node01 --etcd --exchange etcd://h1,h2,h3",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cluster = cluster || strings.HasPrefix(x.URL, "etcd://")
-			if cluster && x.URL == "" {
-				commands, err := etcd.ExpelCommands(args[0])
-				if err != nil {
-					return err
-				}
-				return done(a, map[string]any{"event": "revoke", "node": args[0], "commands": commands}, strings.Join(commands, "\n"))
+			if cluster || strings.HasPrefix(x.URL, "etcd://") {
+				return revokeEtcd(cmd.Context(), a, &x, args[0])
 			}
-			err := revoke(cmd.Context(), a, &x, cluster, o.Data, args[0])
+			err := operate.Revoke(cmd.Context(), o.Data, args[0])
 			if stranger, ok := errors.AsType[*operate.StrangerError](err); ok {
 				if meant := nearest.Of(stranger.Node, stranger.Known); meant != "" {
 					err = fmt.Errorf("%w; did you mean `%s`?", err, meant)
@@ -190,7 +185,7 @@ by it, until it is forgotten (apply exchange forget NODE).`,
 			if err != nil {
 				return err
 			}
-			return done(a, map[string]any{"event": "revoke", "node": args[0]}, args[0]+": revoked; what it has written counts until apply exchange forget "+args[0])
+			return revoked(a, args[0])
 		},
 	}
 	serverFlags(cmd, &o, false)
@@ -199,15 +194,27 @@ by it, until it is forgotten (apply exchange forget NODE).`,
 	return cmd
 }
 
-func revoke(ctx context.Context, a *cli.App, x *load.Exchange, cluster bool, data, node string) error {
-	if !cluster {
-		return operate.Revoke(ctx, data, node)
+func revokeEtcd(ctx context.Context, a *cli.App, x *load.Exchange, node string) error {
+	if x.URL == "" {
+		commands, err := etcd.ExpelCommands(node)
+		if err != nil {
+			return err
+		}
+		return done(a, map[string]any{"event": "revoke", "node": node, "commands": commands}, strings.Join(commands, "\n"))
 	}
 	conn, err := x.Open(ctx, a)
 	if err != nil {
 		return err
 	}
-	return errors.Join(operate.RevokeEtcd(ctx, conn, node), conn.Close())
+	if err := errors.Join(operate.RevokeEtcd(ctx, conn, node), conn.Close()); err != nil {
+		return err
+	}
+	return revoked(a, node)
+}
+
+// revoked tells what a node that was put out has left.
+func revoked(a *cli.App, node string) error {
+	return done(a, map[string]any{"event": "revoke", "node": node}, node+": revoked; what it has written counts until apply exchange forget "+node)
 }
 
 // nearby is the exchange that is asked to forget a node where none is named.
