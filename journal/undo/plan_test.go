@@ -14,7 +14,6 @@ import (
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/host/hosttest"
 	"github.com/nodeapply/apply/journal"
-	"github.com/nodeapply/apply/journal/internal/image"
 	"github.com/nodeapply/apply/resources"
 )
 
@@ -53,17 +52,24 @@ func recorded(t *testing.T, s *journal.State, h host.Host, id string, fn func(ct
 	}
 }
 
-func undoAll(t *testing.T, s *journal.State, h host.Host, id string) {
+// undoAll undoes run id, all of it, as a run of its own.
+func undoAll(t *testing.T, s *journal.State, h *hosttest.Host, id string) {
 	t.Helper()
 	p, err := PlanOf(t.Context(), s, h, nil, id)
 	if err != nil {
 		t.Fatal(err)
 	}
-	taker := taker{images: image.In(s.Dir()), apart: p.apart}
-	for _, step := range p.Steps {
-		if err := taker.putBack(t.Context(), h, step); err != nil {
-			t.Fatalf("%s: %v", step.What, err)
+	rep, err := Run(t.Context(), s, h.Node, p, Options{ID: id + "u"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range rep.Results {
+		if r.Error != nil {
+			t.Fatal(r.Error.Summary)
 		}
+	}
+	if len(rep.Results) != len(p.Steps) {
+		t.Fatalf("%d steps, %d taken", len(p.Steps), len(rep.Results))
 	}
 }
 
@@ -273,7 +279,7 @@ func TestPlanOfARunThatDied(t *testing.T) {
 		do, since func(ctx context.Context, h host.Host) error
 		later     bool // the last record is from an hour before what is there
 		refused   bool
-		left      bool // what is in the way of the step is swept before it
+		left      bool // what is in the way of the step is swept before it, where a file in the folder is on record
 	}{
 		"a file is written":          {do: write("/f")},
 		"it was changed later":       {do: write("/f"), later: true, refused: true},
