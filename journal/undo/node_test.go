@@ -24,6 +24,16 @@ var (
 	started = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 )
 
+// recorder tells the journal what a resource of a run changes.
+type recorder struct {
+	run  *journal.Run
+	addr resources.Address
+}
+
+func (r recorder) Before(ctx context.Context, v host.View, op host.Op) error {
+	return r.run.Op(ctx, r.addr, v, op)
+}
+
 // node is a folder with the files motd and issue, and a run "1" that has changed both and turned a dial.
 type node struct {
 	dir   string

@@ -1,12 +1,11 @@
 package undo
 
 import (
-	"context"
 	"slices"
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/journal/internal/record"
-	"github.com/nodeapply/apply/report"
+	"github.com/nodeapply/apply/journal/undo/internal/taking"
 	"github.com/nodeapply/apply/resources"
 )
 
@@ -41,7 +40,7 @@ func (u *Plan) notify(ops []record.Step) {
 	for i := range u.Steps {
 		if s := &u.Steps[i]; s.Refused == "" && !told[s.Addr] {
 			told[s.Addr] = true // with the first of its steps
-			s.owes = slices.DeleteFunc(slices.Clone(owes[s.Addr]), func(target resources.Address) bool { return started[target] })
+			s.notifies = slices.DeleteFunc(slices.Clone(owes[s.Addr]), func(target resources.Address) bool { return started[target] })
 			pass(s.Addr)
 		}
 	}
@@ -52,30 +51,7 @@ func (u *Plan) notify(ops []record.Step) {
 		}
 		if a := st.Op.Addr.Address(); due[a] {
 			due[a] = false
-			u.Steps = append(u.Steps, Step{Addr: a, What: st.Op.Verb + " of " + string(st.Op.Name), unit: st.Op})
+			u.Steps = append(u.Steps, Step{Addr: a, What: st.Op.Verb + " of " + string(st.Op.Name), unit: &taking.Unit{Name: string(st.Op.Name), Verb: host.Verb(st.Op.Verb)}})
 		}
 	}
-}
-
-// refresh takes a step that refreshes. A unit that failed ran when the run came to it.
-func (t *taker) refresh(ctx context.Context, h host.Host, s Step) (report.Outcome, error) {
-	name, verb := string(s.unit.Name), host.Verb(s.unit.Verb)
-	u, err := h.Unit(ctx, name)
-	switch {
-	case err != nil:
-		return report.Failed, err
-	case u.ActiveState == "failed":
-		verb = host.Restart
-	case u.ActiveState != "active":
-		return report.Unchanged, nil
-	}
-	if u.NeedDaemonReload {
-		if err := h.DaemonReload(ctx); err != nil {
-			return report.Failed, err
-		}
-	}
-	if err := h.DoUnit(ctx, name, verb); err != nil {
-		return report.Failed, err
-	}
-	return report.Refreshed, t.run.Settled(ctx, s.Addr)
 }

@@ -6,27 +6,31 @@ import (
 	"path"
 
 	"github.com/nodeapply/apply/host"
-	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/journal/undo/internal/kept"
 )
 
 // keepStrangers refuses to remove folders that hold what the run with that token did not make, nor what goes before them with a state that a type keeps.
-func (u *Plan) keepStrangers(ctx context.Context, v host.View, types []resources.Type, token string) error {
+func (u *Plan) keepStrangers(ctx context.Context, v host.View, types kept.Types, token string) error {
 	g := going{names: map[string]bool{}, files: map[fileID]bool{}}
 	for i := range u.Steps {
 		s := &u.Steps[i]
 		if s.Refused != "" {
 			continue
 		}
-		if s.op == nil {
-			if err := g.with(ctx, v, types, s); err != nil {
+		if s.file == nil {
+			names, err := types.Takes(ctx, v, s.Addr, s.state)
+			if err != nil {
 				return err
+			}
+			for _, name := range names {
+				g.names[name] = true
 			}
 			continue
 		}
-		if s.op.Pre.Kind != host.Absent.String() {
+		if s.file.Before.Kind != host.Absent.String() {
 			continue
 		}
-		name := string(s.op.Name)
+		name := s.file.Name
 		st, err := v.Lstat(name)
 		if err != nil {
 			return err
@@ -56,25 +60,6 @@ type going struct {
 }
 
 type fileID struct{ dev, ino uint64 }
-
-// with adds what goes when the type of a step restores its state.
-func (g going) with(ctx context.Context, v host.View, types []resources.Type, s *Step) error {
-	r, err := restorer(types, s.Addr)
-	if err != nil {
-		return nil // its turn will tell
-	}
-	taker, ok := r.(resources.Taker)
-	if !ok {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, nowTimeout)
-	defer cancel()
-	names, err := taker.Takes(ctx, v, s.before)
-	for _, name := range names {
-		g.names[path.Clean(name)] = true
-	}
-	return err
-}
 
 // stranger is what of a folder does not go; "" if all does.
 func (g going) stranger(v host.View, folder, token string) (string, error) {

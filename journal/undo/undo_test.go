@@ -6,12 +6,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/nodeapply/apply/journal/internal/image"
-	"github.com/nodeapply/apply/journal/internal/record"
+	"github.com/nodeapply/apply/journal/undo/internal/taking"
 	"github.com/nodeapply/apply/resources"
 )
 
@@ -107,19 +106,6 @@ func TestFailure(t *testing.T) {
 	}
 }
 
-// A step has the time of its type where that is longer: what a package manager has begun it should end.
-func TestTimeout(t *testing.T) {
-	tk := taker{types: []resources.Type{{Name: "package", Timeout: time.Hour}, {Name: "mount", Timeout: time.Minute}, {Name: "user"}}}
-	got := map[string]time.Duration{"a file of a package": tk.timeout(Step{Addr: resources.Address{Type: "package"}, op: &record.Op{}})}
-	for _, typ := range []string{"package", "mount", "user", "unknown"} {
-		got[typ] = tk.timeout(Step{Addr: resources.Address{Type: typ}})
-	}
-	want := map[string]time.Duration{"a file of a package": stepTimeout, "package": time.Hour, "mount": stepTimeout, "user": stepTimeout, "unknown": stepTimeout}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Error(diff)
-	}
-}
-
 // Where the journal cannot be written nothing is touched, and there is no report.
 func TestJournalCannotBeWritten(t *testing.T) {
 	n := changed(t, true)
@@ -140,7 +126,7 @@ func TestJournalCannotBeWritten(t *testing.T) {
 // what is looked at when its turn comes keep their place.
 func TestBatches(t *testing.T) {
 	file := func(addr, name string) Step {
-		return Step{Addr: resources.Address{Type: "file", Title: addr}, op: &record.Op{Name: []byte(name), Pre: &image.Image{Kind: "file"}}, after: &image.Trace{Kind: "file"}}
+		return Step{Addr: resources.Address{Type: "file", Title: addr}, file: &taking.File{Name: name, Before: image.Image{Kind: "file"}, After: &image.Trace{Kind: "file"}}}
 	}
 	with := func(s Step, edit func(*Step)) Step { edit(&s); return s }
 	for _, tt := range []struct {
@@ -150,14 +136,14 @@ func TestBatches(t *testing.T) {
 	}{
 		{"none", nil, nil},
 		{"files", []Step{file("a", "a"), file("b", "b"), file("c", "c"), file("d", "d")}, []int{1, 3}},
-		{"removed and made", []Step{file("a", "a"), with(file("b", "b"), func(s *Step) { s.after.Kind = "absent" }), with(file("c", "c"), func(s *Step) { s.op.Pre.Kind = "absent" })}, []int{1, 2}},
+		{"removed and made", []Step{file("a", "a"), with(file("b", "b"), func(s *Step) { s.file.After.Kind = "absent" }), with(file("c", "c"), func(s *Step) { s.file.Before.Kind = "absent" })}, []int{1, 2}},
 		{"a state", []Step{file("a", "a"), file("b", "b"), {Addr: dial}, file("c", "c"), file("d", "d")}, []int{1, 1, 1, 2}},
-		{"a folder", []Step{file("a", "a"), file("b", "b"), with(file("c", "c"), func(s *Step) { s.op.Pre.Kind = "directory" }), file("d", "d")}, []int{1, 1, 1, 1}},
-		{"a link", []Step{file("a", "a"), file("b", "b"), with(file("c", "c"), func(s *Step) { s.after.Kind = "link" }), file("d", "d")}, []int{1, 1, 1, 1}},
+		{"a folder", []Step{file("a", "a"), file("b", "b"), with(file("c", "c"), func(s *Step) { s.file.Before.Kind = "directory" }), file("d", "d")}, []int{1, 1, 1, 1}},
+		{"a link", []Step{file("a", "a"), file("b", "b"), with(file("c", "c"), func(s *Step) { s.file.After.Kind = "link" }), file("d", "d")}, []int{1, 1, 1, 1}},
 		{"one resource", []Step{file("a", "a"), file("b", "b"), file("b", "c"), file("c", "d")}, []int{1, 1, 2}},
 		{"refused", []Step{with(file("a", "a"), func(s *Step) { s.Refused = "no" }), file("b", "b"), file("c", "c"), with(Step{Addr: dial}, func(s *Step) { s.Refused = "no" }), file("d", "d")}, []int{1, 2}},
 		{"one name", []Step{file("a", "a"), file("b", "b"), file("c", "b"), file("d", "d")}, []int{1, 1, 2}},
-		{"late", []Step{file("a", "a"), with(file("b", "b"), func(s *Step) { s.late = true }), file("c", "c")}, []int{1, 1, 1}},
+		{"late", []Step{file("a", "a"), with(file("b", "b"), func(s *Step) { s.file.Late = true }), file("c", "c")}, []int{1, 1, 1}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var sizes []int

@@ -1,5 +1,5 @@
-// Package since tells whether what a run left at a name is there still. Where a later run has changed it and was undone that is another file, with the same
-// content.
+// Package since tells whether what a run left is there still: at a name, and of the states that types keep themselves. Where a later run has changed it and
+// was undone, what is at the name is another file with the same content; where an undo of the run itself failed, the state is as that left it.
 package since
 
 import (
