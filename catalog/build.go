@@ -149,7 +149,7 @@ func (b *builder) set(a resources.Address) order.Set {
 }
 
 // undeclared is the problem of a reference to what is not there.
-func (b *builder) undeclared(a resources.Address, pos resources.Pos) Problem {
+func (b *builder) undeclared(a resources.Address, pos Pos) Problem {
 	p := Problem{Pos: pos, Summary: "reference to undeclared resource", Detail: fmt.Sprintf("no %s is declared", a)}
 	if all := (resources.Address{Module: a.Module, Type: a.Type, Title: a.Title}); a.Instance != "" {
 		switch there := b.index.Find(all); {

@@ -13,6 +13,8 @@ import (
 type (
 	// Entry is one resource as the manifest declares it.
 	Entry = entry.Entry
+	// Pos is a place in a manifest.
+	Pos = entry.Pos
 	// Options are the metaparameters of one entry that are not relations.
 	Options = entry.Options
 	// Deferred is a block that uses values which only the run gives. It is one vertex, whatever it becomes.
@@ -40,6 +42,6 @@ const (
 type Relation struct {
 	From, To resources.Address
 	Kind     RelationKind
-	Pos      resources.Pos // of the reference in the manifest
-	Target   bool          // the reference is To (before, notify), else From (require, subscribe): what a mistake is about
+	Pos      Pos  // of the reference in the manifest
+	Target   bool // the reference is To (before, notify), else From (require, subscribe): what a mistake is about
 }

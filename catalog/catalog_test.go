@@ -46,7 +46,7 @@ func ids(kind string, names ...string) (out []resources.Identity) {
 
 // declare declares t["name"], written "m:name" in a module m and "name[0]" as an instance.
 func declare(line int, name string, r *thing) *Entry {
-	return &Entry{Addr: addr(name), Resource: r, Pos: resources.Pos{File: "main.hcl", Line: int32(line)}}
+	return &Entry{Addr: addr(name), Resource: r, Pos: Pos{File: "main.hcl", Line: int32(line)}}
 }
 
 func addr(name string) resources.Address {
@@ -67,7 +67,7 @@ func addr(name string) resources.Address {
 // relation reads "a>b" (order) and "a~b" (notify); the target is what is referred to.
 func relation(s string) Relation {
 	i := strings.IndexAny(s, ">~")
-	r := Relation{From: addr(s[:i]), To: addr(s[i+1:]), Target: true, Pos: resources.Pos{File: "main.hcl", Line: 99}}
+	r := Relation{From: addr(s[:i]), To: addr(s[i+1:]), Target: true, Pos: Pos{File: "main.hcl", Line: 99}}
 	if s[i] == '~' {
 		r.Kind = Notify
 	}
@@ -256,7 +256,7 @@ func late(e *Entry) *Entry {
 
 // said gives an entry places: those attributes are in the manifest, the others have their defaults.
 func said(e *Entry, attrs ...string) *Entry {
-	e.AttrPos = func(attr string) resources.Pos {
+	e.AttrPos = func(attr string) Pos {
 		pos := e.Pos
 		if slices.Contains(attrs, attr) {
 			pos.Column = 3

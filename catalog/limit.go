@@ -25,7 +25,7 @@ func (c *Catalog) Sections(v int) []*Section { return c.sections[v] }
 type limit struct {
 	vertex  int
 	name    string
-	members map[int]resources.Pos // with the place of the reference
+	members map[int]Pos // with the place of the reference
 }
 
 // inside takes in that to is inside the limits from.
@@ -37,11 +37,11 @@ func (b *builder) inside(r *Relation, from, to []int) {
 		case e.Off:
 			continue
 		case e.Deferred != nil:
-			b.problems = append(b.problems, Problem{Pos: r.Pos, Also: []resources.Pos{e.Pos}, Summary: "limit known too late",
+			b.problems = append(b.problems, Problem{Pos: r.Pos, Also: []Pos{e.Pos}, Summary: "limit known too late",
 				Detail: fmt.Sprintf("%s at %s is made of values that only the run gives; a limit must be known before.", e.Addr, e.Pos)})
 			continue
 		case !ok:
-			b.problems = append(b.problems, Problem{Pos: r.Pos, Also: []resources.Pos{e.Pos}, Summary: "not a limit",
+			b.problems = append(b.problems, Problem{Pos: r.Pos, Also: []Pos{e.Pos}, Summary: "not a limit",
 				Detail: fmt.Sprintf("%s is no limit; want `limit.NAME`, or a list of such references.", e.Addr)})
 			continue
 		}
@@ -49,7 +49,7 @@ func (b *builder) inside(r *Relation, from, to []int) {
 			if b.limits == nil {
 				b.limits = map[int]*limit{}
 			}
-			b.limits[l] = &limit{vertex: l, name: limitName(e, limiter), members: map[int]resources.Pos{}}
+			b.limits[l] = &limit{vertex: l, name: limitName(e, limiter), members: map[int]Pos{}}
 		}
 		for _, v := range to {
 			m := b.entries[v]
@@ -75,8 +75,8 @@ func limitName(e *Entry, l resources.Limiter) string {
 	return e.Addr.String()
 }
 
-func acrossWait(l *limit, pos resources.Pos, wait *Entry) Problem {
-	return Problem{Pos: pos, Also: []resources.Pos{wait.Pos}, Summary: "limit held across a wait", Detail: fmt.Sprintf(
+func acrossWait(l *limit, pos Pos, wait *Entry) Problem {
+	return Problem{Pos: pos, Also: []Pos{wait.Pos}, Summary: "limit held across a wait", Detail: fmt.Sprintf(
 		"limit.%s, entered at %s, would be held across %s at %s: the nodes that it waits for could be kept out by it. End the limit before the wait; what comes after it takes a limit of its own.",
 		l.name, pos, wait.Addr, wait.Pos)}
 }
@@ -120,7 +120,7 @@ func (b *builder) between(l *limit, s *graph.Section, limits []*limit, sectioner
 		}
 		for _, v := range slices.Sorted(maps.Keys(other.members)) {
 			if sectioner.Amid(v, s) {
-				b.problems = append(b.problems, Problem{Pos: pos, Also: []resources.Pos{other.members[v]}, Summary: "limits in the wrong order", Detail: fmt.Sprintf(
+				b.problems = append(b.problems, Problem{Pos: pos, Also: []Pos{other.members[v]}, Summary: "limits in the wrong order", Detail: fmt.Sprintf(
 					"limit.%s, entered at %s, would be held while %s at %s enters limit.%s. Every node enters limits in the order of their names, so that none wait for each other: rename one of them.",
 					l.name, pos, b.entries[v].Addr, other.members[v], other.name)})
 				break

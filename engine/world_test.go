@@ -248,7 +248,7 @@ func declare(t *testing.T, w *world, decl string) []*catalog.Entry {
 	for i, d := range strings.Fields(decl) {
 		name, words, _ := strings.Cut(d, ":")
 		th := thing{w: w, name: name, words: map[string]bool{}}
-		e := &catalog.Entry{Addr: address(name), Pos: resources.Pos{File: "main.hcl", Line: int32(i + 1)}}
+		e := &catalog.Entry{Addr: address(name), Pos: catalog.Pos{File: "main.hcl", Line: int32(i + 1)}}
 		for _, word := range strings.Split(words, ",") {
 			key, arg, _ := strings.Cut(word, "=")
 			th.words[key] = true

@@ -140,7 +140,7 @@ func printCatalog(t *testing.T, b *strings.Builder, res *manifest.Result, late m
 			continue
 		}
 		bound, err := e.Deferred.Bind(t.Context(), values)
-		var placed interface{ Position() resources.Pos }
+		var placed interface{ Position() catalog.Pos }
 		if errors.As(err, &placed) {
 			err = fmt.Errorf("%s: %w", placed.Position(), err)
 		}

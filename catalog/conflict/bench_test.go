@@ -18,7 +18,7 @@ func crowd(t testing.TB, n, m int) (*catalog.Catalog, conflict.Packages) {
 	var relations []catalog.Relation
 	add := func(kind resources.Type, title string) resources.Address {
 		a := resources.Address{Type: kind.Name, Title: title}
-		entries = append(entries, &catalog.Entry{Addr: a, Pos: resources.Pos{File: "main.hcl", Line: int32(len(entries) + 1)}, Resource: kind.New(title)})
+		entries = append(entries, &catalog.Entry{Addr: a, Pos: catalog.Pos{File: "main.hcl", Line: int32(len(entries) + 1)}, Resource: kind.New(title)})
 		return a
 	}
 	packages, files := pkg.Type(), file.Type()

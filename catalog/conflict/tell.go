@@ -15,7 +15,7 @@ import (
 func (f *finder) problems() []catalog.Problem {
 	type blocks struct {
 		summary  string
-		from, to resources.Pos
+		from, to catalog.Pos
 	}
 	groups := map[blocks][]pair{}
 	var keys []blocks
@@ -51,7 +51,7 @@ func (f *finder) problem(group []pair) catalog.Problem {
 	} else {
 		detail += "; nothing says which of the two comes first. " + f.edge(group)
 	}
-	return catalog.Problem{Pos: to.Pos, Also: []resources.Pos{from.Pos}, Summary: p.summary, Detail: detail}
+	return catalog.Problem{Pos: to.Pos, Also: []catalog.Pos{from.Pos}, Summary: p.summary, Detail: detail}
 }
 
 // edge is the line that is missing, and where it belongs.

@@ -21,8 +21,8 @@ import (
 // entry makes an entry at main.hcl:LINE and lets set change it.
 func entry[R resources.Resource](t resources.Type, title string, line int32, set func(R, *catalog.Entry)) *catalog.Entry {
 	r := t.New(title).(R)
-	e := &catalog.Entry{Addr: resources.Address{Type: t.Name, Title: title}, Pos: resources.Pos{File: "main.hcl", Line: line}, Resource: r}
-	e.AttrPos = func(string) resources.Pos { return resources.Pos{File: "main.hcl", Line: line + 1} }
+	e := &catalog.Entry{Addr: resources.Address{Type: t.Name, Title: title}, Pos: catalog.Pos{File: "main.hcl", Line: line}, Resource: r}
+	e.AttrPos = func(string) catalog.Pos { return catalog.Pos{File: "main.hcl", Line: line + 1} }
 	set(r, e)
 	return e
 }
@@ -43,12 +43,12 @@ func newCatalog(t *testing.T, relations []catalog.Relation, entries ...*catalog.
 func TestCompare(t *testing.T) {
 	text := func(s string) *string { return &s }
 	a, b := resources.Address{Type: "file", Title: "/a"}, resources.Address{Type: "file", Title: "/b"}
-	before := newCatalog(t, []catalog.Relation{{From: a, To: b, Pos: resources.Pos{File: "main.hcl", Line: 3}}},
+	before := newCatalog(t, []catalog.Relation{{From: a, To: b, Pos: catalog.Pos{File: "main.hcl", Line: 3}}},
 		fileEntry("/a", 1, func(f *file.File, _ *catalog.Entry) { f.Content, f.Mode = text("one"), "0644" }),
 		fileEntry("/b", 5, func(f *file.File, e *catalog.Entry) { f.Content, e.Sensitive = text("secret-1"), []string{"content"} }),
 		fileEntry("/gone", 9, func(f *file.File, e *catalog.Entry) { f.Content, e.Sensitive = text("secret-3"), []string{"content"} }),
 	)
-	after := newCatalog(t, []catalog.Relation{{From: a, To: b, Kind: catalog.Notify, Pos: resources.Pos{File: "main.hcl", Line: 4}}},
+	after := newCatalog(t, []catalog.Relation{{From: a, To: b, Kind: catalog.Notify, Pos: catalog.Pos{File: "main.hcl", Line: 4}}},
 		fileEntry("/a", 2, func(f *file.File, e *catalog.Entry) { f.Content, e.OnlyIf = text("one\ntwo\n"), []string{"true"} }),
 		fileEntry("/b", 6, func(f *file.File, e *catalog.Entry) { f.Content, e.Sensitive = text("secret-2"), []string{"content"} }),
 		fileEntry("/new", 8, func(f *file.File, _ *catalog.Entry) { f.Ensure = "file" }),

@@ -1,4 +1,4 @@
-// Package entry is what a catalog is made of: resources as a manifest declares them, and the mistakes that are found in them. Package catalog gives
+// Package entry is what a catalog is made of: resources as a manifest declares them, where it does, and the mistakes that are found in them. Package catalog gives
 // these their names for others.
 package entry
 
@@ -13,7 +13,7 @@ import (
 // Entry is one resource as the manifest declares it.
 type Entry struct {
 	Addr resources.Address
-	Pos  resources.Pos // of the block's header
+	Pos  Pos // of the block's header
 	// Resource is nil where values are missing that only the run gives; Deferred then makes it.
 	Resource resources.Resource
 	Deferred *Deferred
@@ -21,7 +21,7 @@ type Entry struct {
 	Mistaken bool // it stands for a declaration with mistakes, so that references to it are none: what it says is not known
 	Options
 	// AttrPos returns the place of an attribute's expression, of the block where it has none.
-	AttrPos func(attr string) resources.Pos
+	AttrPos func(attr string) Pos
 	// Origins returns what an attribute's value was made of, as references: "fact.hostname", "var.device", "exec.x.stdout".
 	Origins func(attr string) []string
 }
@@ -87,8 +87,8 @@ func (n *NotGiven) Error() string {
 
 // Problem is a mistake in a manifest.
 type Problem struct {
-	Pos     resources.Pos
-	Also    []resources.Pos // further places it concerns
+	Pos     Pos
+	Also    []Pos // further places it concerns
 	Summary string
 	Detail  string
 }

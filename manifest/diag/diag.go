@@ -13,7 +13,7 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 
-	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/resources/nearest"
 )
 
@@ -31,8 +31,8 @@ type Diagnostic struct {
 	Severity Severity
 	Summary  string
 	Detail   string
-	Pos      resources.Pos // what it is about
-	Snippet  *Snippet      // nil where there is no source to show
+	Pos      catalog.Pos // what it is about
+	Snippet  *Snippet    // nil where there is no source to show
 }
 
 // Snippet is the part of a manifest that a Diagnostic is about.
@@ -164,7 +164,7 @@ func (s *addresses) String() string {
 	}
 }
 
-func compare(a, b resources.Pos) int {
+func compare(a, b catalog.Pos) int {
 	if c := strings.Compare(a.File, b.File); c != 0 {
 		return c
 	}
@@ -175,14 +175,14 @@ func compare(a, b resources.Pos) int {
 }
 
 // Pos is a range of the language as a position.
-func Pos(r hcl.Range) resources.Pos {
-	return resources.Pos{
+func Pos(r hcl.Range) catalog.Pos {
+	return catalog.Pos{
 		File: r.Filename, Line: int32(r.Start.Line), Column: int32(r.Start.Column), EndLine: int32(r.End.Line), EndColumn: int32(r.End.Column),
 	}
 }
 
 // Range is a position as a range of the language.
-func Range(p resources.Pos) *hcl.Range {
+func Range(p catalog.Pos) *hcl.Range {
 	return &hcl.Range{
 		Filename: p.File, Start: hcl.Pos{Line: int(p.Line), Column: int(p.Column)}, End: hcl.Pos{Line: int(p.EndLine), Column: int(p.EndColumn)},
 	}

@@ -7,8 +7,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/hashicorp/hcl/v2"
 
+	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/manifest/diag"
-	"github.com/nodeapply/apply/resources"
 )
 
 type files map[string]string
@@ -174,7 +174,7 @@ func TestMarks(t *testing.T) {
 }
 
 func TestRange(t *testing.T) {
-	want := resources.Pos{File: "main.hcl", Line: 1, Column: 2, EndLine: 3, EndColumn: 4}
+	want := catalog.Pos{File: "main.hcl", Line: 1, Column: 2, EndLine: 3, EndColumn: 4}
 	if diff := cmp.Diff(want, diag.Pos(*diag.Range(want))); diff != "" {
 		t.Error(diff)
 	}

@@ -132,7 +132,7 @@ func sameAddress(first, second *entry.Entry) *entry.Problem {
 		}
 	}
 	p := &entry.Problem{
-		Pos: second.Pos, Also: []resources.Pos{first.Pos},
+		Pos: second.Pos, Also: []entry.Pos{first.Pos},
 		Summary: "duplicate resource " + second.Addr.String(),
 		Detail:  fmt.Sprintf("%s is declared at %s already", first.Addr, first.Pos),
 	}
@@ -194,7 +194,7 @@ func partly(second *entry.Entry, diff []string) bool {
 
 func conflict(first, second *entry.Entry, why string) *entry.Problem {
 	p := &entry.Problem{
-		Pos: second.Pos, Also: []resources.Pos{first.Pos},
+		Pos: second.Pos, Also: []entry.Pos{first.Pos},
 		Summary: "conflicting declarations",
 		Detail:  fmt.Sprintf("%s at %s and %s at %s manage the same thing in different ways", first.Addr, first.Pos, second.Addr, second.Pos),
 	}
@@ -247,7 +247,7 @@ func adopt(first, second *entry.Entry) error {
 		return nil
 	}
 	one, other := first.AttrPos, second.AttrPos
-	first.AttrPos = func(attr string) resources.Pos {
+	first.AttrPos = func(attr string) entry.Pos {
 		if from[attr] {
 			return other(attr)
 		}

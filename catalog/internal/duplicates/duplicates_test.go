@@ -46,7 +46,7 @@ func number(name string) []resources.Identity {
 
 // declare declares t.title.
 func declare(line int, title string, r *thing) *entry.Entry {
-	return &entry.Entry{Addr: resources.Address{Type: "t", Title: title}, Resource: r, Pos: resources.Pos{File: "main.hcl", Line: int32(line)}}
+	return &entry.Entry{Addr: resources.Address{Type: "t", Title: title}, Resource: r, Pos: entry.Pos{File: "main.hcl", Line: int32(line)}}
 }
 
 // Two blocks may have one address as well as one identity: what they say comes together, attributes, relations and metaparameters.
@@ -145,7 +145,7 @@ func TestTagsAddUp(t *testing.T) {
 
 // said gives an entry places: those attributes are in the manifest, the others have their defaults.
 func said(e *entry.Entry, attrs ...string) *entry.Entry {
-	e.AttrPos = func(attr string) resources.Pos {
+	e.AttrPos = func(attr string) entry.Pos {
 		pos := e.Pos
 		if slices.Contains(attrs, attr) {
 			pos.Column = 3

@@ -94,8 +94,8 @@ func (r Redactor) detail(err error) string {
 }
 
 // place is the one that the error names, by itself or as an attribute; else that of the first declared one that was tried, else of the block.
-func place(e *catalog.Entry, err error, tried []resources.Change) resources.Pos {
-	var placed interface{ Position() resources.Pos }
+func place(e *catalog.Entry, err error, tried []resources.Change) catalog.Pos {
+	var placed interface{ Position() catalog.Pos }
 	if errors.As(err, &placed) {
 		return placed.Position()
 	}

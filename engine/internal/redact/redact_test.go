@@ -53,8 +53,8 @@ func TestTexts(t *testing.T) {
 	}
 }
 
-func at(file string, line int32) resources.Pos {
-	return resources.Pos{File: file, Line: line, Column: 3, EndLine: line, EndColumn: 20}
+func at(file string, line int32) catalog.Pos {
+	return catalog.Pos{File: file, Line: line, Column: 3, EndLine: line, EndColumn: 20}
 }
 
 // loud is an error with output, at a place of its own where it has one.
@@ -65,12 +65,12 @@ func (l *loud) Detail() string { return l.output }
 
 type placed struct{ error }
 
-func (placed) Position() resources.Pos { return at("module.hcl", 9) }
+func (placed) Position() catalog.Pos { return at("module.hcl", 9) }
 
 func TestError(t *testing.T) {
 	block := at("main.hcl", 1)
 	lines := map[string]int32{"mode": 3, "owner": 4}
-	e := &catalog.Entry{Pos: block, AttrPos: func(attr string) resources.Pos {
+	e := &catalog.Entry{Pos: block, AttrPos: func(attr string) catalog.Pos {
 		if line, ok := lines[attr]; ok {
 			return at("main.hcl", line)
 		}

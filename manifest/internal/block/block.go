@@ -56,7 +56,7 @@ type Block struct {
 	constant []*constant     // by attribute: values that are the same for all instances
 	named    instances.Named // where only the run repeats it
 	// The entries of one block share these.
-	attrPos func(string) resources.Pos
+	attrPos func(string) catalog.Pos
 	origins func(string) []string
 }
 
@@ -133,7 +133,7 @@ func (b *Block) instanceAddr(inst *instances.Instance) resources.Address {
 }
 
 // Name says that a relation names an instance of the block. Where only the run knows what instances there are, that there is none such is found then.
-func (b *Block) Name(key string, at resources.Pos) {
+func (b *Block) Name(key string, at catalog.Pos) {
 	if !b.rep.Known {
 		b.named.Add(key, at)
 	}
@@ -167,7 +167,7 @@ func (b *Block) metIn(found hcl.Diagnostics, a resources.Address) {
 	}
 }
 
-func (b *Block) posOf(attr string) resources.Pos {
+func (b *Block) posOf(attr string) catalog.Pos {
 	for _, x := range b.sh.Relations {
 		if x.Kind == attr && len(x.Targets) > 0 {
 			return diag.Pos(x.Targets[0].At)

@@ -90,7 +90,7 @@ func (b *Block) missing(made []*instances.Instance) []*catalog.Entry {
 	var out []*catalog.Entry
 	for _, m := range b.named.Missing(made) {
 		e := b.blank(nil)
-		e.Addr.Instance, e.Pos, e.AttrPos = m.Key, m.At, func(string) resources.Pos { return m.At }
+		e.Addr.Instance, e.Pos, e.AttrPos = m.Key, m.At, func(string) catalog.Pos { return m.At }
 		e.Resource = resources.Missing{Err: m.Err}
 		out = append(out, e)
 	}
@@ -110,9 +110,9 @@ func mistaken(found diag.List) mistake {
 // Error is what the first mistake is, without its place, and all others.
 func (m mistake) Error() string {
 	first := m[0]
-	first.Pos = resources.Pos{}
+	first.Pos = catalog.Pos{}
 	return diag.List(append(diag.List{first}, m[1:]...)).Error()
 }
 
 // Position returns the place of the first mistake.
-func (m mistake) Position() resources.Pos { return m[0].Pos }
+func (m mistake) Position() catalog.Pos { return m[0].Pos }

@@ -15,14 +15,13 @@ import (
 	"github.com/nodeapply/apply/manifest/internal/cell"
 	"github.com/nodeapply/apply/manifest/syntax"
 	"github.com/nodeapply/apply/manifest/variables"
-	"github.com/nodeapply/apply/resources"
 )
 
 // Output is a value that the root module hands out.
 type Output struct {
 	Name      string
 	Sensitive bool
-	Pos       resources.Pos
+	Pos       catalog.Pos
 	// Value is nil, bool, float64, json.Number (where a float64 is another number), string, []any or map[string]any.
 	Value any
 	// Late, if not nil, gives the value when the run has ended: it uses what only the run gives.

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/resources/nearest"
 )
 
@@ -14,13 +14,13 @@ type Named struct{ list []Missing }
 
 // Missing is one that the run did not make.
 type Missing struct {
-	Key string        // as in an address: ["a"]
-	At  resources.Pos // where it is named
-	Err error         // says which there are
+	Key string      // as in an address: ["a"]
+	At  catalog.Pos // where it is named
+	Err error       // says which there are
 }
 
 // Add takes in that one is named.
-func (n *Named) Add(key string, at resources.Pos) { n.list = append(n.list, Missing{Key: key, At: at}) }
+func (n *Named) Add(key string, at catalog.Pos) { n.list = append(n.list, Missing{Key: key, At: at}) }
 
 // Missing lists those that were not made, each once, where it is named first.
 func (n *Named) Missing(made []*Instance) []Missing {

@@ -8,8 +8,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/zclconf/go-cty/cty"
 
+	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/manifest/internal/instances"
-	"github.com/nodeapply/apply/resources"
 )
 
 func TestMissing(t *testing.T) {
@@ -42,7 +42,7 @@ func TestMissing(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			var n instances.Named
 			for i, key := range strings.Fields(tc.named) {
-				n.Add(key, resources.Pos{Line: int32(i + 1)})
+				n.Add(key, catalog.Pos{Line: int32(i + 1)})
 			}
 			var got []string
 			for _, m := range n.Missing(tc.made) {
