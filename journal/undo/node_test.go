@@ -67,29 +67,17 @@ func changed(t *testing.T, keeps bool) *node {
 		t.Fatal(err)
 	}
 	ctx := t.Context()
-	step := func(a resources.Address, before json.RawMessage, do func(h host.Host) error) {
-		t.Helper()
-		if err := run.Begin(ctx, a, resources.Diff{}, nil, before); err != nil {
-			t.Fatal(err)
-		}
-		if err := do(host.Recording(n.host, recorder{run, a})); err != nil {
-			t.Fatal(err)
-		}
-		if err := run.Ended(ctx, a, n.host); err != nil {
-			t.Fatal(err)
-		}
-	}
 	write := func(name string) func(h host.Host) error {
 		return func(h host.Host) error {
 			return h.WriteFile(ctx, name, host.NewFile{Content: strings.NewReader("new")})
 		}
 	}
-	step(motd, nil, write("/motd"))
-	step(dial, json.RawMessage(`7`), func(host.Host) error {
+	n.step(t, run, motd, nil, nil, write("/motd"))
+	n.step(t, run, dial, nil, json.RawMessage(`7`), func(host.Host) error {
 		n.dial = "9"
 		return run.Op(ctx, dial, n.host, host.Op{Kind: host.OpRun, Name: "/bin/turn"})
 	})
-	step(issue, nil, write("/issue"))
+	n.step(t, run, issue, nil, nil, write("/issue"))
 	if keeps {
 		if err := Leave(ctx, run, n.host, n.types()); err != nil {
 			t.Fatal(err)
@@ -99,6 +87,17 @@ func changed(t *testing.T, keeps bool) *node {
 		t.Fatal(err)
 	}
 	return n
+}
+
+// step is what a run does with one resource.
+func (n *node) step(t *testing.T, run *journal.Run, a resources.Address, owes []resources.Address, before json.RawMessage, do func(h host.Host) error) {
+	t.Helper()
+	if err := run.Begin(t.Context(), a, resources.Diff{}, owes, before); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(do(host.Recording(n.host, recorder{run, a})), run.Ended(t.Context(), a, n.host)); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // turned is a type that keeps its own state, beyond the node.

@@ -1,6 +1,7 @@
 package undo
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -36,22 +37,10 @@ func TestNotified(t *testing.T) {
 			}
 			step := func(a resources.Address, owes string, do func(h host.Host) error) {
 				t.Helper()
-				var targets []resources.Address
-				for _, target := range []resources.Address{check, web} {
-					if target.Title == owes {
-						targets = append(targets, target)
-					}
-				}
-				if err := run.Begin(ctx, a, resources.Diff{}, targets, nil); err != nil {
+				targets := slices.DeleteFunc([]resources.Address{check, web}, func(target resources.Address) bool { return target.Title != owes })
+				n.step(t, run, a, targets, nil, do)
+				if err := run.Settled(ctx, a); err != nil {
 					t.Fatal(err)
-				}
-				if err := do(host.Recording(n.host, recorder{run, a})); err != nil {
-					t.Fatal(err)
-				}
-				for _, err := range []error{run.Ended(ctx, a, n.host), run.Settled(ctx, a)} {
-					if err != nil {
-						t.Fatal(err)
-					}
 				}
 			}
 			step(motd, tt.owes, func(h host.Host) error {
