@@ -8,15 +8,15 @@ type declaredAttr struct {
 	values []string
 }
 
-// attrs points to the attributes that become keys, in the order in which a new section has them.
-func (r *Repo) attrs() []struct {
+// attr is an attribute that becomes a key.
+type attr struct {
 	name  string
 	value any // *resources.Scalar or *resources.Strings
-} {
-	return []struct {
-		name  string
-		value any
-	}{
+}
+
+// attrs points to those attributes, in the order in which a new section has them.
+func (r *Repo) attrs() []attr {
+	return []attr{
 		{"descr", &r.Descr}, {"enabled", &r.Enabled}, {"types", &r.Types}, {"uris", &r.Uris}, {"baseurl", &r.Baseurl}, {"suites", &r.Suites},
 		{"components", &r.Components}, {"architectures", &r.Architectures}, {"signed_by", &r.SignedBy}, {"trusted", &r.Trusted},
 		{"check_valid_until", &r.CheckValidUntil}, {"mirrorlist", &r.Mirrorlist}, {"metalink", &r.Metalink}, {"gpgcheck", &r.Gpgcheck},

@@ -30,6 +30,19 @@ var booleans = map[string]bool{
 	"trusted": true, "check_valid_until": true,
 }
 
+// withAttr is a repository of which one attribute is declared.
+func withAttr(provider, name string, values []string) *Repo {
+	r := repoNamed("x", func(r *Repo) { r.Provider = provider })
+	i := slices.IndexFunc(r.attrs(), func(a attr) bool { return a.name == name })
+	switch v := r.attrs()[i].value.(type) {
+	case *resources.Scalar:
+		*v = resources.Scalar(values[0])
+	case *resources.Strings:
+		*v = values
+	}
+	return r
+}
+
 // Every attribute becomes its key with every provider that has it, is left alone in any other words for the same, and goes when it is absent; all
 // else stays byte for byte, and so does the file's mode. Where a provider has no such key, the attribute is a mistake.
 func TestKeys(t *testing.T) {
@@ -50,22 +63,7 @@ func TestKeys(t *testing.T) {
 	} {
 		for _, a := range (&Repo{}).attrs() {
 			t.Run(provider+" "+a.name, func(t *testing.T) {
-				with := func(one string, more ...string) *Repo {
-					r := repoNamed("x", func(r *Repo) { r.Provider = provider })
-					for _, field := range r.attrs() {
-						switch v := field.value.(type) {
-						case *resources.Scalar:
-							if field.name == a.name {
-								*v = resources.Scalar(one)
-							}
-						case *resources.Strings:
-							if field.name == a.name {
-								*v = append(resources.Strings{one}, more...)
-							}
-						}
-					}
-					return r
-				}
+				with := func(values ...string) *Repo { return withAttr(provider, a.name, values) }
 				value, more, others := "v", "w", []string(nil)
 				switch a.name {
 				case "types":
