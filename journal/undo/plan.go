@@ -38,9 +38,11 @@ type Step struct {
 	// Lasting says that it is refused because nothing is there to put back, such as of what a command did: it holds up none of the others.
 	Lasting bool
 
-	file     *taking.File
-	state    json.RawMessage
-	unit     *taking.Unit
+	// What is done is one of these; where the step is lasting there may be none.
+	file  *taking.File
+	state json.RawMessage
+	unit  *taking.Unit
+
 	notifies []resources.Address
 	covered  bool // something is mounted at the file's name that goes before it
 }
