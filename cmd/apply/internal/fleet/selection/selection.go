@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -99,7 +100,7 @@ func (s *Nodes) Dialer(inv *fleet.Inventory) (transport.Dialer, error) {
 	if login == "" {
 		login = me.Username
 	}
-	for _, file := range s.identities {
+	for _, file := range slices.Concat(s.identities, s.knownHosts) { // those that are named have to be there
 		if _, err := os.Stat(file); err != nil {
 			return nil, err
 		}
