@@ -17,10 +17,52 @@ func (p prose) conclusion(r *report.Report) string {
 	for _, w := range r.Warnings {
 		p.warning(&b, w)
 	}
-	for _, s := range r.Surprises {
-		fmt.Fprintf(&b, "%s %s: planned %s, came %s\n", p.paint(yellow, "surprise:"), report.Printable(s.Address.String()), s.Planned, s.Outcome)
+	return b.String() + p.surprises(r) + p.orphans(r.Orphans) + p.unsure(r) + p.summary(r)
+}
+
+// surprises lists what came otherwise than planned. Several that were skipped for one reason, each of which has been told, are one line.
+func (p prose) surprises(r *report.Report) string {
+	reasons := map[string]string{} // by the addresses of those that were skipped
+	for _, res := range r.Results {
+		if res.Outcome == report.Skipped {
+			reasons[res.Address.String()] = skippedFor(res)
+		}
 	}
-	return b.String() + p.orphans(r.Orphans) + p.unsure(r) + p.summary(r)
+	skipped := map[string]int{} // by the reason
+	for _, s := range r.Surprises {
+		if s.Outcome == report.Skipped {
+			skipped[reasons[s.Address.String()]]++
+		}
+	}
+	var b strings.Builder
+	for _, s := range r.Surprises {
+		what := fmt.Sprintf("%s: planned %s, came %s", report.Printable(s.Address.String()), s.Planned, s.Outcome)
+		if s.Outcome == report.Skipped {
+			reason := reasons[s.Address.String()]
+			n := skipped[reason]
+			skipped[reason] = 0
+			if n == 0 {
+				continue
+			}
+			if n > 1 {
+				what = fmt.Sprintf("%d resources: planned otherwise, came skipped", n)
+			}
+			what += reason
+		}
+		fmt.Fprintf(&b, "%s %s\n", p.paint(yellow, "surprise:"), what)
+	}
+	return b.String()
+}
+
+// skippedFor is why a result was skipped, as it follows on the word.
+func skippedFor(r *report.Result) string {
+	switch {
+	case r.Because != "":
+		return fmt.Sprintf(" because %s failed", report.Printable(r.Because))
+	case r.Reason != "":
+		return ": " + report.Printable(r.Reason)
+	}
+	return ""
 }
 
 // unsure names a few of those that a plan finds as declared, and that what comes before them may change.

@@ -78,6 +78,27 @@ func outcomes(os ...report.Outcome) []*report.Result {
 	return out
 }
 
+// skipped are results for each of which the address failed or, where that is "", the run was to end.
+func skipped(because ...string) []*report.Result {
+	var out []*report.Result
+	for i, b := range because {
+		r := &report.Result{Address: at("file", string(rune('a'+i))), Outcome: report.Skipped, Because: b}
+		if b == "" {
+			r.Reason = "fail-fast"
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
+func surprises(of []*report.Result) []report.Surprise {
+	var out []report.Surprise
+	for _, r := range of {
+		out = append(out, report.Surprise{Address: r.Address, Planned: report.Pending, Outcome: r.Outcome})
+	}
+	return out
+}
+
 // after are results of commands whose guards may read what changes.
 func after(n int) []*report.Result {
 	return slices.Repeat([]*report.Result{{Address: at("exec", "e"), Outcome: report.Unchanged, Certainty: report.CertaintyAfter + "file.pending"}}, n)
@@ -94,6 +115,9 @@ func TestConclusion(t *testing.T) {
 		"failed": {report.Report{Mode: report.Converge, AsPlanned: 1, Results: outcomes(report.Unchanged, report.Failed, report.Skipped), Surprises: []report.Surprise{{Address: at("file", "failed"), Planned: report.Pending, Outcome: report.Failed}}},
 			"surprise: file.failed: planned pending, came failed\nconverge: 1 failed, 1 skipped, 1 unchanged, in 0ms, 1/3 as planned\n" +
 				"correct what failed, then run it again: what is done stays done. First: file.failed at main.hcl:7\n"},
+		"skipped for few reasons": {report.Report{Mode: report.Converge, Results: skipped("exec.a", "exec.b", "", "exec.a"), Surprises: surprises(skipped("exec.a", "exec.b", "", "exec.a"))},
+			"surprise: 2 resources: planned otherwise, came skipped because exec.a failed\nsurprise: file.b: planned pending, came skipped because exec.b failed\n" +
+				"surprise: file.c: planned pending, came skipped: fail-fast\nconverge: 4 skipped, in 0ms\n"},
 		"a plan": {report.Report{Mode: report.Plan, Manifest: "a b.hcl", Results: outcomes(report.Pending, report.Unchanged)}, "plan: 1 to change, 1 unchanged, in 0ms\nto make these changes: apply 'a b.hcl'\n"},
 		"a plan that is not sure": {report.Report{Mode: report.Plan, Manifest: "m.hcl", Results: slices.Concat(outcomes(report.Pending, report.Unchanged), after(7))},
 			"may change too, after what is to change: exec.e, exec.e, exec.e, exec.e, exec.e, 2 more\nplan: 1 to change, 8 unchanged, in 0ms\nto make these changes: apply m.hcl\n"},
