@@ -25,6 +25,7 @@ import (
 // commands is the command tree. apply PATH itself converges.
 func commands(a *cli.App) *cobra.Command {
 	r := converge.New(a)
+	version := false
 	root := &cobra.Command{
 		Use:   "apply [flags] PATH",
 		Short: "Bring this node to the state that its manifest declares",
@@ -46,10 +47,12 @@ where something failed too; 129, 130 and 143 after SIGHUP, SIGINT and SIGTERM.`,
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return nil, cobra.ShellCompDirectiveDefault // files too, beside the commands
 		},
-		Version:       versionText(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if version {
+				return printVersion(a)
+			}
 			if err := usage.Path(cmd, args, r.Git != ""); err != nil {
 				return err
 			}
@@ -68,8 +71,7 @@ where something failed too; 129, 130 and 143 after SIGHUP, SIGINT and SIGTERM.`,
 	root.AddCommand(node.Commands(a)...)
 	root.AddCommand(history.Commands(a)...)
 	root.AddCommand(revisions.Commands(a)...)
-	root.SetVersionTemplate("{{.Version}}\n")
-	root.Flags().Bool("version", false, "print the version")
+	root.Flags().BoolVar(&version, "version", false, "print the version")
 	complete(root)
 	return root
 }
@@ -107,24 +109,19 @@ func versionCommand(a *cli.App) *cobra.Command {
 		Short:   "Print the version",
 		Example: "  apply version",
 		Args:    cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			if a.JSON {
-				v, commit := built()
-				return a.PrintJSON(map[string]string{
-					"version": v, "commit": commit, "os": runtime.GOOS, "arch": runtime.GOARCH, "go": runtime.Version(),
-				})
-			}
-			_, err := fmt.Fprintln(a.Stdout, versionText())
-			return err
-		},
+		RunE:    func(*cobra.Command, []string) error { return printVersion(a) },
 	}
 }
 
-// versionText is "apply v1.2.3 COMMIT linux/amd64 go1.26".
-func versionText() string {
+// printVersion prints "apply v1.2.3 COMMIT linux/amd64 go1.26", or an object of that.
+func printVersion(a *cli.App) error {
 	v, commit := built()
+	if a.JSON {
+		return a.PrintJSON(map[string]string{"version": v, "commit": commit, "os": runtime.GOOS, "arch": runtime.GOARCH, "go": runtime.Version()})
+	}
 	words := slices.DeleteFunc([]string{"apply", v, commit, runtime.GOOS + "/" + runtime.GOARCH, runtime.Version()}, func(w string) bool { return w == "" })
-	return strings.Join(words, " ")
+	_, err := fmt.Fprintln(a.Stdout, strings.Join(words, " "))
+	return err
 }
 
 // built is what the program was built of.

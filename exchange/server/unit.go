@@ -15,6 +15,9 @@ func Unit(program string, o Options) string {
 		line += " --data " + Quote(o.Data)
 		writable = "ReadWritePaths=" + Quote(o.Data)
 	}
+	for _, host := range o.Hosts {
+		line += " --host " + Quote(host)
+	}
 	return fmt.Sprintf(`[Unit]
 Description=apply exchange: facts that nodes publish for each other
 After=network-online.target

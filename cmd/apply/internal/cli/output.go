@@ -126,6 +126,15 @@ func (a *App) PrintJSON(object any) error {
 	return enc.Encode(object)
 }
 
+// PrintUnit prints a systemd unit.
+func (a *App) PrintUnit(text string) error {
+	if a.JSON {
+		return a.PrintJSON(map[string]string{"event": "unit", "unit": text})
+	}
+	_, err := io.WriteString(a.Stdout, text)
+	return err
+}
+
 // Logger logs to standard error, without what is sensitive.
 func (a *App) Logger() *slog.Logger {
 	var level slog.Level

@@ -98,8 +98,7 @@ func unitCommand(a *cli.App) *cobra.Command {
 			if o.Data, err = filepath.Abs(o.Data); err != nil {
 				return err
 			}
-			_, err = fmt.Fprint(a.Stdout, server.Unit(program, o))
-			return err
+			return a.PrintUnit(server.Unit(program, o))
 		},
 	}
 	serverFlags(cmd, &o, true)

@@ -43,8 +43,7 @@ written to the audit before they begin.`,
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprint(a.Stdout, agent.Unit(program, o))
-			return err
+			return a.PrintUnit(agent.Unit(program, o))
 		},
 	}
 	for _, c := range []*cobra.Command{serve, unit} {
