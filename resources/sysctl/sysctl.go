@@ -7,7 +7,10 @@ import (
 	"fmt"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
@@ -152,15 +155,15 @@ func booted(content string) string {
 }
 
 // Check compares the live value and the file.
-func (s *Sysctl) Check(_ context.Context, v host.View) (resources.Diff, error) {
+func (s *Sysctl) Check(ctx context.Context, v host.View) (resources.Diff, error) {
 	var d resources.Diff
 	is, err := s.value(v)
 	if err != nil {
 		return d, err
 	}
 	if want := words(string(s.Value)); is != want {
-		if st, err := v.Lstat(s.file()); err != nil || st.Mode&0o222 == 0 {
-			return d, errors.Join(err, &resources.AttrError{Attr: "value", Err: fmt.Errorf("it is %q, and this kernel lets nobody change it", is)})
+		if err := s.writable(ctx, v); err != nil {
+			return d, &resources.AttrError{Attr: "value", Err: fmt.Errorf("it is %q, and %w", is, err)}
 		}
 		d.Changes = append(d.Changes, resources.Change{Attr: "value", From: is, To: want})
 	}
@@ -173,6 +176,31 @@ func (s *Sysctl) Check(_ context.Context, v host.View) (resources.Diff, error) {
 	}
 	d.Changes = append(d.Changes, resources.Change{Attr: "persist", From: persisted(f.String()), To: persisted(s.content())})
 	return d, s.changeable(v, f)
+}
+
+// writable is an error where the live value cannot be changed: by this kernel, or in a container, which often has /proc/sys to read only.
+func (s *Sysctl) writable(ctx context.Context, v host.View) error {
+	st, err := v.Lstat(s.file())
+	if err != nil {
+		return err
+	}
+	if st.Mode&0o222 == 0 {
+		return errors.New("this kernel lets nobody change it")
+	}
+	mounts, err := v.Mounts(ctx)
+	if err != nil {
+		return err
+	}
+	var in host.Mount
+	for _, m := range mounts {
+		if host.Within(s.file(), m.Point) { // a later one covers those before it
+			in = m
+		}
+	}
+	if slices.Contains(in.Options, "ro") {
+		return fmt.Errorf("%s is mounted read-only: %w", in.Point, unix.EROFS)
+	}
+	return nil
 }
 
 // changeable is an error where the file, or the folder that it needs, cannot be made or removed.

@@ -129,6 +129,19 @@ func TestParameterThatCannotBeReadOrWritten(t *testing.T) {
 	resourcetest.Converges(t, h, declare(func(s *Sysctl) { s.Value, s.Persist = "4 5 6", false }))
 }
 
+// A container's /proc/sys may be read-only, and parts of it not.
+func TestReadOnly(t *testing.T) {
+	h := node(t, "4 5 6", "")
+	h.Mount(host.Mount{Point: "/proc", Options: []string{"rw"}}, host.Mount{Point: "/proc/sys", Options: []string{"ro", "nosuid"}})
+	err := resourcetest.Refuses(t, h, declare(nil))
+	if want := `value: it is "4 5 6", and /proc/sys is mounted read-only: read-only file system`; err.Error() != want {
+		t.Errorf("want %q, got %v", want, err)
+	}
+	resourcetest.Converges(t, h, declare(func(s *Sysctl) { s.Value = "4 5 6" }))
+	h.Mount(host.Mount{Point: "/proc/sys/net", Options: []string{"rw"}})
+	resourcetest.Converges(t, h, declare(nil))
+}
+
 func TestRefuses(t *testing.T) {
 	for name, tc := range map[string]struct {
 		edit func(*Sysctl)
