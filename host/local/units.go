@@ -94,7 +94,11 @@ func (n *Node) DoUnit(ctx context.Context, name string, v host.Verb) error {
 		var result string
 		waiting.For(ctx, func() { result, err = n.systemd.Job(ctx, string(v), unit) })
 		if err == nil && result != "done" {
-			err = fmt.Errorf("the job ended %q", result)
+			said := []string{fmt.Sprintf("the job ended %q", result)}
+			if result == "dependency" {
+				said = append(said, n.systemd.Lacking(ctx, unit)...)
+			}
+			err = errors.New(strings.Join(said, "; "))
 		}
 	}
 	if err != nil {

@@ -122,6 +122,17 @@ func (p properties) GetAll(of string) (map[string]dbus.Variant, *dbus.Error) {
 	return p[strings.TrimPrefix(of, "org.freedesktop.systemd1.")], nil
 }
 
+// units has these units on the bus.
+func (m *manager) units(t *testing.T, units map[string]properties) {
+	t.Helper()
+	for unit, p := range units {
+		path := dbus.ObjectPath("/org/freedesktop/systemd1/unit/" + sd.PathBusEscape(unit))
+		if err := m.conn.Export(p, path, "org.freedesktop.DBus.Properties"); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // started returns a bus, and on it a systemd.
 func started(t *testing.T) (*manager, *systemd.Manager) {
 	t.Helper()
@@ -252,15 +263,10 @@ func TestUnitFiles(t *testing.T) {
 
 func TestProperties(t *testing.T) {
 	fake, m := started(t)
-	for unit, p := range map[string]properties{
+	fake.units(t, map[string]properties{
 		"a@1.service": {"Unit": {"Id": dbus.MakeVariant("a@1.service")}, "Service": {"MainPID": dbus.MakeVariant(uint32(7))}},
 		"a.target":    {"Unit": {"Id": dbus.MakeVariant("a.target")}, "Service": {"MainPID": dbus.MakeVariant(uint32(7))}},
-	} {
-		path := dbus.ObjectPath("/org/freedesktop/systemd1/unit/" + sd.PathBusEscape(unit))
-		if err := fake.conn.Export(p, path, "org.freedesktop.DBus.Properties"); err != nil {
-			t.Fatal(err)
-		}
-	}
+	})
 	for unit, want := range map[string]map[string]any{
 		"a@1.service": {"Id": "a@1.service", "MainPID": uint32(7)},
 		"a.target":    {"Id": "a.target"},
