@@ -56,7 +56,7 @@ type Fact struct {
 	Name string `hcl:"name,title"`
 	// Any value of at most 64 KiB as JSON. It may not be sensitive.
 	Value any `hcl:"value,public"`
-	// How long the fact counts after it was exported. Default: as long as the node is not booted again.
+	// How long the fact counts after it was exported, a second or more. Default: as long as the node is not booted again.
 	TTL resources.Duration `hcl:"ttl"`
 	// `"present"` (default), or `"absent"`: an export is withdrawn.
 	Ensure string `hcl:"ensure"`
@@ -70,6 +70,9 @@ func (f *Fact) Validate() error {
 	var bad resources.Mistakes
 	bad.Add("name", name.Fact(f.Name))
 	bad.OneOf("ensure", f.Ensure, present, absent)
+	if ttl := time.Duration(f.TTL); ttl > 0 && ttl < time.Second {
+		bad.Addf("ttl", "%s is too short: want a second or more, for the fact has to reach the exchange and other nodes", ttl)
+	}
 	if f.Ensure == present {
 		if f.Value == nil {
 			bad.Addf("value", "must be set")

@@ -234,16 +234,18 @@ func TestRefuses(t *testing.T) {
 		name, title string
 		value       any
 		ensure      string
+		ttl         time.Duration
 		want        string
 	}{
-		{"no value", "up", nil, "present", "value: must be set"},
-		{"large", "up", strings.Repeat("x", 70<<10), "present", "at most 65536"},
-		{"name", "../up", true, "present", "name: "},
-		{"ensure", "up", true, "gone", `want present or absent, not "gone"`},
+		{"no value", "up", nil, "present", 0, "value: must be set"},
+		{"large", "up", strings.Repeat("x", 70<<10), "present", 0, "at most 65536"},
+		{"name", "../up", true, "present", 0, "name: "},
+		{"ensure", "up", true, "gone", 0, `want present or absent, not "gone"`},
+		{"ttl", "up", true, "present", time.Millisecond, "ttl: 1ms is too short: want a second or more"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := fact.Type(&link{}).New(c.title).(*fact.Fact)
-			f.Value, f.Ensure = c.value, c.ensure
+			f.Value, f.Ensure, f.TTL = c.value, c.ensure, resources.Duration(c.ttl)
 			if err := f.Validate(); err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("want %q, got %v", c.want, err)
 			}
