@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/engine/internal/visit"
@@ -68,6 +69,20 @@ func (w *walk) bind(ctx context.Context, v int, e *catalog.Entry) ([]*catalog.En
 		return nil, err
 	}
 	return w.selected.Among(v, bound)
+}
+
+// became is which of what the deferred entry at u has become has the path; nil if none has. It is bound again, as few are asked for once they have been visited.
+func (w *walk) became(ctx context.Context, u int, path string) *catalog.Entry {
+	bound, err := w.cat.Entries()[u].Deferred.Bind(ctx, w.late.Lookup)
+	if err == nil {
+		bound, err = w.selected.Among(u, bound)
+	}
+	i := slices.IndexFunc(bound, func(b *catalog.Entry) bool { return slices.Contains(catalog.Paths(b), path) })
+	if err != nil || i < 0 {
+		return nil
+	}
+	w.survey.Tell(ctx, u, bound[i])
+	return bound[i]
 }
 
 // given says whether all values that a deferred entry needs are there, or never come in this run.

@@ -162,15 +162,31 @@ func (w *walk) settle(ctx context.Context, v int, e *catalog.Entry, st *fate.Fat
 }
 
 // under is the entry that has made a path, in this run, for the one at v; nil if there is none.
-func (w *walk) under(v int, path string) *catalog.Entry {
-	u, ok := w.cat.Owner(resources.Identity{Kind: "path", Name: path})
-	if !ok || w.unselected(u) || !slices.ContainsFunc(w.cat.Graph().Succ(u), func(to graph.Edge) bool { return to.To == v }) {
+func (w *walk) under(ctx context.Context, v int, path string) *catalog.Entry {
+	if u, ok := w.cat.Owner(resources.Identity{Kind: "path", Name: path}); ok {
+		if e := w.cat.Entries()[u]; w.made(u, v) && !e.Off && !e.Noop {
+			return e
+		}
 		return nil
 	}
-	if e, st := w.cat.Entries()[u], w.fates.Of(u); !e.Off && !e.Noop && !st.Failed && !st.Stuck {
-		return e
+	for u, e := range w.cat.Entries() {
+		if e.Deferred == nil || !w.made(u, v) || !w.fates.Of(u).Bound {
+			continue
+		}
+		if e := w.became(ctx, u, path); e != nil && !e.Off && !e.Noop {
+			return e
+		}
 	}
 	return nil
+}
+
+// made says whether what is declared at u was brought to that, in this run, for the entry at v.
+func (w *walk) made(u, v int) bool {
+	if w.unselected(u) || !slices.ContainsFunc(w.cat.Graph().Succ(u), func(to graph.Edge) bool { return to.To == v }) {
+		return false // its visit may not be over
+	}
+	st := w.fates.Of(u)
+	return !st.Failed && !st.Stuck
 }
 
 // notifiers lists what changed and notifies an entry, as declared, whatever ended first; then what did so in earlier runs, undelivered.

@@ -16,7 +16,7 @@ func (t *Visit) cover(ctx context.Context, diff resources.Diff) (brought []repor
 	if !ok || t.Under == nil || c.Covers(diff) == "" {
 		return nil
 	}
-	under := t.Under(t.Vertex, c.Covers(diff))
+	under := t.Under(ctx, t.Vertex, c.Covers(diff))
 	if under == nil {
 		return nil
 	}

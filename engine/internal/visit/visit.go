@@ -43,7 +43,7 @@ type Walk struct {
 	Stop     *stop.Stopper
 	Hands    attempt.Hands
 	Ahead    *ahead.Attempts[Finding]
-	Under    func(v int, path string) *catalog.Entry // what an earlier entry has made of a path in this run; nil: nothing is looked for
+	Under    func(ctx context.Context, v int, path string) *catalog.Entry // what an earlier entry has made of a path in this run; nil: nothing is looked for
 
 	locks  lock.Locks
 	turns  lock.Turns
