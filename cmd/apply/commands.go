@@ -64,7 +64,7 @@ where something failed too; 129, 130 and 143 after SIGHUP, SIGINT and SIGTERM.`,
 		},
 	}
 	r.AddFlags(root.Flags())
-	r.AddRun(root.Flags())
+	r.AddRun(root)
 	r.AddChange(root.Flags())
 	root.AddCommand(converge.PlanCommand(a), prove.Command(a), exchange.Command(a), fleet.Command(a), agent.Command(a), fleet.RelayCommand(a), versionCommand(a))
 	root.AddCommand(author.Commands(a)...)

@@ -40,7 +40,7 @@ func PlanCommand(a *cli.App) *cobra.Command {
 		},
 	}
 	r.AddFlags(cmd.Flags())
-	r.AddRun(cmd.Flags())
+	r.AddRun(cmd)
 	cmd.Flags().BoolVar(&r.sandbox, "sandbox", false, "also converge in an overlay of this node, and say what that does to its files, commands and packages included")
 	cmd.Flags().Var((*flagvalue.Named)(&r.planOut), "out", "save the plan to `FILE`.plan; apply FILE.plan then makes just these changes")
 	return cmd

@@ -3,6 +3,7 @@ package converge
 import (
 	"runtime"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/nodeapply/apply/cmd/apply/internal/cli"
@@ -32,11 +33,15 @@ type Runner struct {
 // New returns the Runner of a command, whose flags are yet to be added.
 func New(a *cli.App) *Runner { return &Runner{Loader: load.New(a)} }
 
-// AddRun adds the flags of commands that walk a catalog.
-func (r *Runner) AddRun(s *pflag.FlagSet) {
+// AddRun adds the flags of a command that walks a catalog.
+func (r *Runner) AddRun(cmd *cobra.Command) {
+	s := cmd.Flags()
 	s.StringSliceVar(&r.tags, "tags", nil, "only resources with one of these `TAGS`; may repeat")
 	s.StringSliceVar(&r.skipTags, "skip-tags", nil, "not the resources with one of these `TAGS`; may repeat")
 	s.StringArrayVar(&r.targets, "target", nil, "only this `ADDRESS`, with what it requires; may repeat")
+	if err := cmd.RegisterFlagCompletionFunc("target", r.CompleteAddress); err != nil {
+		panic(err) // there is no such flag
+	}
 	r.parallel = flagvalue.Count(runtime.NumCPU())
 	s.Var(&r.parallel, "parallel", "resources at a time")
 	s.BoolVar(&r.detailed, "detailed-exitcode", false, "exit 2 if something changed (or would), 6 if something failed too")

@@ -33,6 +33,12 @@ variables and other resources its value is made, on which line, and who notified
 this resource).`,
 		Example: "  apply why service.glusterd\n  apply why 'file[\"/etc/hosts\"]' main.hcl",
 		Args:    cobra.RangeArgs(1, 2),
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+			if len(args) > 0 {
+				return nil, cobra.ShellCompDirectiveDefault // the manifest
+			}
+			return a.CompleteAddress(cmd, args, begun)
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			addr, err := resources.ParseAddress(args[0])
 			if err != nil {

@@ -36,7 +36,7 @@ cannot take back is said first.`,
 		},
 	}
 	r.AddValues(cmd.Flags())
-	r.AddRun(cmd.Flags())
+	r.AddRun(cmd)
 	r.AddChange(cmd.Flags())
 	r.AddSigners(cmd.Flags())
 	return cmd
