@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -299,3 +300,39 @@ func (nothing) Ready(int)                        {}
 func (nothing) Done(int)                         {}
 func (nothing) Brief(int) bool                   { return false }
 func (nothing) Visit(context.Context, int, Slot) {}
+
+// held keeps the goroutine that owns the walk in what follows the first visit, until all others have begun, which none does before.
+type held struct {
+	order
+	busy, rest chan struct{}
+	begun      sync.WaitGroup
+}
+
+func (h *held) Visit(_ context.Context, v int, slot Slot) {
+	if v == 0 {
+		return
+	}
+	<-h.busy
+	h.begun.Done()
+	slot.Wait(func() { <-h.rest })
+}
+
+func (h *held) Done(v int) {
+	if v == 0 {
+		close(h.busy)
+		h.begun.Wait()
+		close(h.rest)
+	}
+}
+
+// TestSlotsGoRound while the goroutine that owns the walk is busy: it would hang if that one handed them out alone.
+func TestSlotsGoRound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := &held{busy: make(chan struct{}), rest: make(chan struct{})}
+		h.begun.Add(9)
+		New(10).Walk(t.Context(), 2, inFlight, h)
+		if h.readied != 10 {
+			t.Errorf("want 10 ready, got %d", h.readied)
+		}
+	})
+}

@@ -9,7 +9,6 @@ import (
 
 	"github.com/nodeapply/apply/cmd/apply/internal/prove/rehearsal"
 	"github.com/nodeapply/apply/cmd/apply/internal/prove/verdict"
-	"github.com/nodeapply/apply/graph"
 	"github.com/nodeapply/apply/report"
 )
 
@@ -136,7 +135,7 @@ func (p *proof) shrink(ctx context.Context, other []int) (verdict.Counter, error
 		if s, ok := states[n]; ok {
 			return s, nil
 		}
-		order, _, _ := graph.After(from, other, n)
+		order, _, _ := exchanged(from, other, n)
 		p.progress("between two orders: exchange %d", n)
 		t, err := p.Rehearse(ctx, rehearsal.Part{Order: order})
 		if err != nil {
@@ -147,7 +146,7 @@ func (p *proof) shrink(ctx context.Context, other []int) (verdict.Counter, error
 	}
 	var failed error
 	// Some exchange is the first after which the state is not that of the declared order: a search that halves finds one such.
-	n := sort.Search(graph.Swaps(from, other), func(n int) bool {
+	n := sort.Search(exchanges(from, other), func(n int) bool {
 		if failed != nil {
 			return true
 		}
@@ -160,7 +159,7 @@ func (p *proof) shrink(ctx context.Context, other []int) (verdict.Counter, error
 	if err := errors.Join(failed, err, err2); err != nil {
 		return verdict.Counter{}, err
 	}
-	_, second, first := graph.After(from, other, n) // as they are after the exchange
+	_, second, first := exchanged(from, other, n) // as they are after the exchange
 	x := verdict.Counter{
 		Summary:     "their order makes the difference, and nothing says which comes first",
 		Resources:   []verdict.Place{p.place(first), p.place(second)},
