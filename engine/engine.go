@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/nodeapply/apply/catalog"
@@ -129,6 +130,11 @@ func Converge(ctx context.Context, h host.Host, c *catalog.Catalog, o Options) (
 		}
 	}
 	w := r.newWalk(predicted)
+	var room sync.WaitGroup
+	defer room.Wait()
+	if n := min(w.left(), flying()); n > few {
+		room.Go(func() { host.MakeRoom(2 * n) })
+	}
 	if o.Order != nil {
 		c.Graph().WalkInOrder(ctx, o.Order, w)
 	} else {
@@ -180,6 +186,9 @@ func newRun(c *catalog.Catalog, v host.View, h host.Host, o Options) (*run, erro
 }
 
 func (r *run) parallel() int { return max(r.opts.Parallel, 1) }
+
+// few is how many visits are too few for [host.MakeRoom].
+const few = 100
 
 // flying is how many visits may be under way at once. What a group commit gains levels off long before a thousand; each may hold a handful of files
 // open, of which a process may have few.

@@ -49,6 +49,16 @@ func (r *run) newWalk(predicted *walk) *walk {
 	return w
 }
 
+// left is how many vertices of a converge are to be visited.
+func (w *walk) left() (n int) {
+	for _, again := range w.again {
+		if again {
+			n++
+		}
+	}
+	return n
+}
+
 // forget lets go of what was predicted of resources that are looked at again: their contents alone may be most of what a run holds.
 func (w *walk) forget() {
 	for v, again := range w.again {
