@@ -5,7 +5,7 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -59,9 +59,9 @@ func New(o Options) (*Node, error) {
 	if _, err := os.Lstat("/proc/self/fd"); err != nil {
 		return nil, fmt.Errorf("%w: nothing of a node can be told without /proc; `mount -t proc proc /proc` mounts it", err)
 	}
-	served := answers.New()
-	root.Answers = func(inside string) error { return served.Answers(path.Join(name, inside)) }
-	root.Served = func(inside string) bool { return served.Served(path.Join(name, inside)) }
+	served, above := answers.New(), strings.TrimSuffix(name, "/")
+	root.Answers = func(inside string) error { return served.Answers(above + inside) }
+	root.Served = func(inside string) bool { return served.Served(above + inside) }
 	n := &Node{root: root, rootName: name, groups: sync.OnceValue(command.NewGroups), systemd: systemd.New()}
 	// The files of accounts are read without asking for the names of their owners, which are in these files.
 	n.Accounts = accounts.New(reader.New(root, name), n.Query)
