@@ -153,8 +153,10 @@ func (r *Runner) Bring(ctx context.Context, signals *interrupt.Signals, m *load.
 		return err
 	}
 	r.Warn(undo.Leave(ctx, run, m.Host, m.Types))
-	r.Warn(mem.Save(state, rep))
+	remembered := make(chan error, 1)
+	go func() { remembered <- mem.Save(state, rep) }()
 	r.Warn(state.SaveReport(id, rep))
+	r.Warn(<-remembered)
 	r.Warn(state.Prune(time.Now()))
 	return errors.Join(err, r.keepOrConfirm(ctx, state, m.Host, rep))
 }
