@@ -55,6 +55,9 @@ type Options struct {
 	// Drifted, if set, says whether an earlier run left a resource as it is declared now: then what differs has come about since. It may be
 	// called by several goroutines.
 	Drifted func(a resources.Address) bool
+	// Secret, if set, says whether an earlier run gave an attribute of a resource a sensitive value, which is what it may have still. It may be
+	// called by several goroutines.
+	Secret func(e *catalog.Entry, attr string) bool
 	// Owed, if set, lists the resources that changed in earlier runs and whose notify of target was not delivered; default: what the Recorder knows.
 	Owed func(target resources.Address) []resources.Address
 	// Stop, if set, is closed to let what runs finish and start nothing new: the rest is skipped. Cancelling the context ends what runs, which fails with
@@ -177,7 +180,7 @@ func newRun(c *catalog.Catalog, v host.View, h host.Host, o Options) (*run, erro
 	if o.Owed == nil && o.Recorder != nil {
 		r.debts = o.Recorder.Owed
 	}
-	r.redact, r.events.To = redact.New(o.Scrub, o.ScrubOutput), o.Events
+	r.redact, r.events.To = redact.New(o.Scrub, o.ScrubOutput, o.Secret), o.Events
 	r.opts.Log = slog.New(r.redact.Handler(o.Log.Handler()))
 	r.stop.Interrupt = o.Stop
 	var err error

@@ -193,6 +193,9 @@ func (r *Reader) Sums(entries []*catalog.Entry) (each []Sum, all Sum) {
 			put(part)
 		}
 		r.each(e, func(name, text string) { put(name); put(text) })
+		for _, name := range e.Sensitive {
+			put(name)
+		}
 		sum := sha256.Sum256(buf)
 		each[i] = Sum(sum[:16])
 		whole.Write(each[i][:])

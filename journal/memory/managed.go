@@ -26,6 +26,7 @@ type resource struct {
 	Address resources.Address `json:"address"`
 	Sum     string            `json:"sum,omitempty"`     // of its declaration; empty: it was not left as declared
 	Names   []string          `json:"names,omitempty"`   // what it has brought to the node
+	Secret  []string          `json:"secret,omitempty"`  // attributes of which it has, or may have, a sensitive value
 	Removal json.RawMessage   `json:"removal,omitempty"` // how one of them is taken away, for its writer
 }
 

@@ -44,6 +44,7 @@ type Memory struct {
 	once  sync.Once
 	known map[resources.Address]string   // sums of what was left as declared
 	had   map[resources.Address][]string // names of what was brought
+	hid   map[thing][]string             // attributes with sensitive values
 	now   map[resources.Address]int      // entries
 }
 
@@ -103,6 +104,7 @@ func (mem *Memory) Drifted(a resources.Address) bool {
 
 func (mem *Memory) index() {
 	mem.known, mem.had, mem.now = map[resources.Address]string{}, map[resources.Address][]string{}, map[resources.Address]int{}
+	mem.hid = map[thing][]string{}
 	for i, e := range mem.m.Catalog.Entries() {
 		mem.now[e.Addr] = i
 	}
@@ -115,7 +117,34 @@ func (mem *Memory) index() {
 		if r.Sum != "" {
 			mem.known[r.Address] = r.Sum
 		}
+		if len(r.Secret) == 0 {
+			continue
+		}
+		for _, name := range append(r.Names, "at "+r.Address.String()) {
+			mem.hid[thing{kind: r.Address.Type, name: name}] = r.Secret
+		}
 	}
+}
+
+// Secret says whether the last manifest from this source gave an attribute of what an entry is about a sensitive value: what the node has of it is a secret
+// still, though the manifest no longer says so.
+func (mem *Memory) Secret(e *catalog.Entry, attr string) bool {
+	if mem.before == nil {
+		return false
+	}
+	mem.once.Do(mem.index)
+	return slices.Contains(mem.hidden(e), attr)
+}
+
+// hidden are the attributes of what an entry is about that had sensitive values.
+func (mem *Memory) hidden(e *catalog.Entry) (all []string) {
+	if len(mem.hid) == 0 {
+		return nil
+	}
+	for _, name := range append((&declared.Reader{}).Names(e), "at "+e.Addr.String()) {
+		all = append(all, mem.hid[thing{kind: e.Addr.Type, name: name}]...)
+	}
+	return all
 }
 
 // sourceChanged says whether a file that a resource is copied from has changed since the last run: then it is not the node that has drifted.
@@ -229,6 +258,12 @@ func (mem *Memory) Save(state *journal.State, rep *report.Report) error {
 		if left || !e.Off && !visited && mem.known[e.Addr] == mem.sums[i].String() {
 			r.Sum = mem.sums[i].String()
 		}
+		r.Secret = slices.Clone(e.Sensitive)
+		if !left {
+			r.Secret = append(r.Secret, mem.hidden(e)...)
+		}
+		slices.Sort(r.Secret)
+		r.Secret = slices.Compact(r.Secret)
 		held := mem.reader.Held(e)
 		r.Names = held.Names
 		if !left && !halfDone(e, end) {

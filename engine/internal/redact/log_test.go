@@ -23,7 +23,7 @@ func TestHandler(t *testing.T) {
 		}
 		return a
 	}
-	log := slog.New(redact.New(hide("text"), hide("output")).Handler(slog.NewJSONHandler(&out, &slog.HandlerOptions{ReplaceAttr: bare})))
+	log := slog.New(redact.New(hide("text"), hide("output"), nil).Handler(slog.NewJSONHandler(&out, &slog.HandlerOptions{ReplaceAttr: bare})))
 	log.Debug("below the level")
 	log.With("k", "a secret").WithGroup("g").Info("the secret", "n", 7, "err", errors.New("of the secret"), slog.Group("in", "s", "secret", "b", true))
 	want := `{"level":"INFO","msg":"the output","k":"a text","g":{"n":7,"err":"of the text","in":{"s":"text","b":true}}}` + "\n"

@@ -18,17 +18,22 @@ const hidden = "(sensitive value)"
 type Redactor struct {
 	Text   func(string) string // of any text
 	Output func(string) string // of the output of commands, which may be cut and wrapped
+	// Secret says of which attributes earlier runs made the values sensitive, though the manifest no longer does.
+	Secret func(e *catalog.Entry, attr string) bool
 }
 
-// New returns the Redactor by two functions: without text nothing is sensitive, without output it is text.
-func New(text, output func(string) string) Redactor {
+// New returns the Redactor by its functions: without text nothing is sensitive, without output it is text, without secret earlier runs had no secrets.
+func New(text, output func(string) string, secret func(*catalog.Entry, string) bool) Redactor {
 	if text == nil {
 		text = func(s string) string { return s }
 	}
 	if output == nil {
 		output = text
 	}
-	return Redactor{text, output}
+	if secret == nil {
+		secret = func(*catalog.Entry, string) bool { return false }
+	}
+	return Redactor{text, output, secret}
 }
 
 // Texts redacts each text.
@@ -61,7 +66,7 @@ func (r Redactor) Value(v any) any {
 func (r Redactor) Changes(e *catalog.Entry, changes []resources.Change) []report.Change {
 	out := make([]report.Change, len(changes))
 	for i, c := range changes {
-		if slices.Contains(e.Sensitive, c.Attr) {
+		if slices.Contains(e.Sensitive, c.Attr) || r.Secret(e, c.Attr) {
 			out[i] = report.Change{Attribute: c.Attr, Before: hidden, After: hidden}
 		} else {
 			out[i] = report.Change{Attribute: c.Attr, Before: r.Text(c.From), After: r.Text(c.To), Diff: r.Text(c.Text)}

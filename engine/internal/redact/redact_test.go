@@ -17,6 +17,7 @@ import (
 var redactor = Redactor{
 	Text:   func(s string) string { return strings.ReplaceAll(s, "secret", "***") },
 	Output: func(s string) string { return strings.NewReplacer("secret", "***", "sec\nret", "***").Replace(s) },
+	Secret: func(_ *catalog.Entry, attr string) bool { return attr == "line" },
 }
 
 func TestChanges(t *testing.T) {
@@ -25,11 +26,13 @@ func TestChanges(t *testing.T) {
 		{Attr: "mode", From: "0644", To: "0600"},
 		{Attr: "command", From: "a secret", To: "the secret", Text: "-a secret\n+the secret\n"},
 		{Attr: "content", From: "known", To: "new", Text: "-known\n+new\n"},
+		{Attr: "line", From: "was one", To: "is none"},
 	})
 	want := []report.Change{
 		{Attribute: "mode", Before: "0644", After: "0600"},
 		{Attribute: "command", Before: "a ***", After: "the ***", Diff: "-a ***\n+the ***\n"},
 		{Attribute: "content", Before: "(sensitive value)", After: "(sensitive value)"},
+		{Attribute: "line", Before: "(sensitive value)", After: "(sensitive value)"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -125,7 +128,7 @@ func TestNew(t *testing.T) {
 		{"output by itself", mark("-"), mark("+"), "-x +x"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			r := New(tc.text, tc.output)
+			r := New(tc.text, tc.output, nil)
 			if diff := cmp.Diff(tc.want, r.Text("x")+" "+r.Output("x")); diff != "" {
 				t.Error(diff)
 			}

@@ -40,7 +40,7 @@ func (r *Runner) walk(
 	p := r.Printer()
 	r.Note(r.unknownTags(m.Catalog())...)
 	o.Events = &finisher{Printer: p, signals: signals, manifest: m, memory: mem, partial: len(r.tags)+len(r.skipTags)+len(r.targets) > 0, warnings: r.TakeWarnings}
-	o.Commit, o.Dirty, o.Drifted = m.Origin.Commit, m.Origin.Dirty, mem.Drifted
+	o.Commit, o.Dirty, o.Drifted, o.Secret = m.Origin.Commit, m.Origin.Dirty, mem.Drifted, mem.Secret
 	o.Stop = signals.Stop()
 	o.Parallel, o.Tags, o.SkipTags, o.FailFast, o.Strict = int(r.parallel), r.tags, r.skipTags, r.failFast, r.strict
 	rep, err := do(ctx, o)

@@ -72,7 +72,8 @@ func why(cmd *cobra.Command, l *load.Loader, addr resources.Address, path []stri
 		if len(cat.Find(addr)) > 0 {
 			past := l.Past(m)
 			plan, err = m.Plan(ctx, engine.Options{
-				Choice: selection.Choice{Targets: []resources.Address{addr}}, Parallel: runtime.NumCPU(), Stop: signals.Stop(), Drifted: past.Memory.Drifted, Owed: past.Owed,
+				Choice: selection.Choice{Targets: []resources.Address{addr}}, Parallel: runtime.NumCPU(), Stop: signals.Stop(),
+				Drifted: past.Memory.Drifted, Secret: past.Memory.Secret, Owed: past.Owed,
 			})
 			if err != nil {
 				return err
