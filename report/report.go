@@ -136,6 +136,8 @@ type Edge struct {
 type Orphan struct {
 	Address resources.Address `json:"address"`
 	Removal string            `json:"removal,omitempty"` // a block that would remove it, where its type can be absent
+	// ManagedBy is another manifest of this node that has declared the same thing when it ran last: nothing is left behind then.
+	ManagedBy string `json:"managed_by,omitempty"`
 }
 
 // Surprise is an outcome that did not come as planned.

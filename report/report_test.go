@@ -92,7 +92,7 @@ func TestScrubbed(t *testing.T) {
 			Certainty: CertaintyAfter + s, Because: s, Reason: s, NotifiedBy: []string{s}, Error: &Error{s, s, s}, Warnings: []string{s}}},
 		Edges:     []Edge{{0, 0, true}},
 		Outputs:   []Output{{Name: "hunter2_name", Value: map[string]any{"hunter2": []any{s, 1.0}}}, {Name: "plain", Value: s, Plain: true}},
-		Orphans:   []Orphan{{at("file", s), s}},
+		Orphans:   []Orphan{{at("file", s), s, s}},
 		Surprises: []Surprise{{at("file", s), Pending, Failed}},
 	}
 	before, err := json.Marshal(r)

@@ -70,7 +70,7 @@ func (r *Report) Scrubbed(scrub func(string) string) *Report {
 	}
 	out.Orphans = make([]Orphan, len(r.Orphans))
 	for i, o := range r.Orphans {
-		out.Orphans[i] = Orphan{o.Address, scrub(o.Removal)}
+		out.Orphans[i] = Orphan{o.Address, scrub(o.Removal), scrub(o.ManagedBy)}
 	}
 	out.Warnings = scrubAll(r.Warnings, scrub)
 	return &out

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"os"
 	"path/filepath"
 
 	"github.com/nodeapply/apply/journal"
@@ -14,8 +15,9 @@ import (
 
 // managed is what the last manifest from one source declared. Like all of the state folder it is history: without it nothing is told of orphans and drift.
 type managed struct {
-	sum   string // of all declarations
-	whole bool   // every resource was left as declared
+	source string
+	sum    string // of all declarations
+	whole  bool   // every resource was left as declared
 
 	file []byte
 	body []byte // the resources, one a line
@@ -40,26 +42,52 @@ type managedHead struct {
 // managedVersion is that of the format. What is of another one is as if it were not there.
 const managedVersion = 1
 
+// managedFolder has a file for each source.
+const managedFolder = "managed"
+
 func managedName(source string) string {
 	sum := sha256.Sum256([]byte(source))
-	return filepath.Join("managed", hex.EncodeToString(sum[:16]))
+	return filepath.Join(managedFolder, hex.EncodeToString(sum[:16]))
 }
 
 // readManaged reads what the last manifest from a source declared; nil if nothing is known. Its resources are read when they are asked for.
 func readManaged(s *journal.State, source string) (*managed, error) {
-	b, err := s.Load(managedName(source))
+	m, err := loadManaged(s, managedName(source))
+	if m == nil || m.source != source {
+		return nil, err
+	}
+	return m, nil
+}
+
+// loadManaged reads one by the name of its file, nil if there is none in this format.
+func loadManaged(s *journal.State, name string) (*managed, error) {
+	b, err := s.Load(name)
 	if err != nil || b == nil {
 		return nil, err
 	}
 	line, body, _ := bytes.Cut(b, []byte("\n"))
 	var head managedHead
 	if err := json.Unmarshal(line, &head); err != nil {
-		return nil, fmt.Errorf("%s: %w", managedName(source), err)
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	if head.Version != managedVersion || head.Source != source {
+	if head.Version != managedVersion {
 		return nil, nil
 	}
-	return &managed{sum: head.Sum, whole: head.Whole, file: b, body: body}, nil
+	return &managed{source: head.Source, sum: head.Sum, whole: head.Whole, file: b, body: body}, nil
+}
+
+// readOthers reads what the last manifests from other sources declared, as far as it can be read.
+func readOthers(s *journal.State, source string) (out []*managed) {
+	entries, err := os.ReadDir(filepath.Join(s.Dir(), managedFolder))
+	if err != nil {
+		return nil
+	}
+	for _, e := range entries {
+		if m, err := loadManaged(s, filepath.Join(managedFolder, e.Name())); err == nil && m != nil && m.source != source {
+			out = append(out, m)
+		}
+	}
+	return out
 }
 
 // resources lists the resources in order of declaration.

@@ -39,7 +39,8 @@ type Memory struct {
 	sums   []declared.Sum // by entry
 	sum    declared.Sum   // of all
 	before *managed
-	last   func() time.Time // start of the last run from this source
+	last   func() time.Time  // start of the last run from this source
+	others func() []*managed // of other sources
 
 	once  sync.Once
 	known map[resources.Address]string   // sums of what was left as declared
@@ -60,6 +61,7 @@ func Read(state *journal.State, m Manifest) *Memory {
 		mem.m.Warn(err.Error() + "; nothing is known of orphans and drift")
 	}
 	mem.last = sync.OnceValue(func() time.Time { return lastRun(state, m.Source) })
+	mem.others = func() []*managed { return readOthers(state, m.Source) }
 	return mem
 }
 

@@ -2,9 +2,11 @@ package memory
 
 import (
 	"encoding/json"
+	"maps"
 	"path"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/catalog/declared"
@@ -24,6 +26,7 @@ func (mem *Memory) Orphans() []report.Orphan {
 	}
 	now := mem.things()
 	var out []report.Orphan
+	elsewhere := sync.OnceValue(mem.elsewhere)
 	blocks := declared.Blocks{Types: mem.m.Types}
 	for _, r := range old {
 		var removal []declared.Attr
@@ -31,9 +34,13 @@ func (mem *Memory) Orphans() []report.Orphan {
 			continue
 		}
 		o := report.Orphan{Address: r.Address}
-		gone := false
+		gone, by := false, ""
 		for _, name := range r.Names {
 			if now.have(r.Address, name, removal) {
+				continue
+			}
+			if source := elsewhere().source(r.Address, name, removal); source != "" {
+				by = source
 				continue
 			}
 			gone = true
@@ -41,11 +48,50 @@ func (mem *Memory) Orphans() []report.Orphan {
 				o.Removal += blocks.Block(r.Address.Type, name, removal)
 			}
 		}
-		if gone {
+		if !gone {
+			o.ManagedBy = by
+		}
+		if gone || by != "" {
 			out = append(out, o)
 		}
 	}
 	return out
+}
+
+// others are what the last manifests from other sources brought: things by source.
+type others map[string]things
+
+func (mem *Memory) elsewhere() others {
+	out := others{}
+	for _, m := range mem.others() {
+		rs, err := m.resources()
+		if err != nil {
+			continue // told by the next run from there
+		}
+		all := map[thing]bool{}
+		for _, r := range rs {
+			var removal []declared.Attr
+			if len(r.Removal) > 0 && json.Unmarshal(r.Removal, &removal) != nil {
+				continue
+			}
+			for _, name := range r.Names {
+				all[thing{r.Address.Type, name, ""}] = true
+				all[thing{r.Address.Type, name, "is " + declared.Which(r.Address.Type, removal)}] = true
+			}
+		}
+		out[m.source] = things{all: all}
+	}
+	return out
+}
+
+// source is the first of those that have it, "" if none has.
+func (o others) source(a resources.Address, name string, removal []declared.Attr) string {
+	for _, source := range slices.Sorted(maps.Keys(o)) {
+		if o[source].have(a, name, removal) {
+			return source
+		}
+	}
+	return ""
 }
 
 // thing is one thing of the node: of a type, by its name, and what else says which it is, its address, or anything ("").

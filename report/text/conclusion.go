@@ -94,7 +94,11 @@ func (p prose) orphans(list []report.Orphan) string {
 	}
 	var b, removals strings.Builder
 	for _, o := range list {
-		fmt.Fprintf(&b, "%s %s is no longer declared, and is left as it is\n", p.paint(yellow, "orphan:"), report.Printable(o.Address.String()))
+		fate := "and is left as it is"
+		if o.ManagedBy != "" {
+			fate = "but by " + report.Printable(o.ManagedBy)
+		}
+		fmt.Fprintf(&b, "%s %s is no longer declared, %s\n", p.paint(yellow, "orphan:"), report.Printable(o.Address.String()), fate)
 		removals.WriteString(o.Removal)
 	}
 	if removals.Len() > 0 {
