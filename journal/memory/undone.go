@@ -10,16 +10,26 @@ import (
 
 // Undone forgets that the resources at the addresses were left as declared, since an undo of a run put back what was before: what the next run makes again is no
 // drift. Those of which it put back all (true), and which the run had brought where nothing was, are not there any more: they become no orphans. Of a run without a
-// report it is not known which manifest it was of; then nothing is forgotten. The lock must be held.
+// report, such as one that was killed, it is not known which manifest it was of: then all forget that they were left as declared. The lock must be held.
 func Undone(state *journal.State, run string, undone map[resources.Address]bool) error {
 	var r report.Report
 	if state.Report(run, &r) != nil || r.Source == "" {
+		for _, m := range readOthers(state, "") {
+			if err := undoneOf(state, m, &r, undone); err != nil {
+				return err
+			}
+		}
 		return nil
 	}
 	before, err := readManaged(state, r.Source)
 	if before == nil || err != nil {
 		return err
 	}
+	return undoneOf(state, before, &r, undone)
+}
+
+// undoneOf forgets it of what one manifest declared.
+func undoneOf(state *journal.State, before *managed, r *report.Report, undone map[resources.Address]bool) error {
 	all, err := before.resources()
 	if err != nil {
 		return err
@@ -38,5 +48,5 @@ func Undone(state *journal.State, run string, undone map[resources.Address]bool)
 			all[i].Names, all[i].Removal = nil, nil
 		}
 	}
-	return saveManaged(state, r.Source, before.sum, all, before)
+	return saveManaged(state, before.source, before.sum, all, before)
 }
