@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -59,6 +60,18 @@ func TestConfirm(t *testing.T) {
 	}
 	if res, err := n.Run(ctx, "apply", "confirm"); err != nil || res.Code != 1 || !strings.Contains(res.Stderr, "no run waits to be confirmed") {
 		t.Errorf("confirmed twice: %+v, %v", res, err)
+	}
+	// The timer does not outlive a power cut: the next run tells that nobody confirmed the last one and nothing undoes it, and how to do either.
+	must(t, n, "echo old > /etc/motd; apply --confirm-within 5s /srv/main.hcl; sync")
+	if err := errors.Join(n.Kill(ctx), n.Boot(ctx)); err != nil {
+		t.Fatal(err)
+	}
+	if got := must(t, n, "apply /srv/main.hcl"); !strings.Contains(got, "nothing undoes it any more") {
+		t.Errorf("the next run says nothing of the undo: %s", got)
+	}
+	must(t, n, "apply confirm; grep new /etc/motd")
+	if got := must(t, n, "apply /srv/main.hcl"); strings.Contains(got, "undoes it") {
+		t.Errorf("told still: %s", got)
 	}
 }
 

@@ -82,7 +82,23 @@ func Disarm(ctx context.Context, state *journal.State, h host.Host, run string) 
 	return errors.Join(stop(ctx, h, p.Unit+".timer"), state.Forget(pendingName))
 }
 
-// Keep confirms the run that waits for it, and returns its id. It fails where none does, or its time is over.
+// Stranded tells of a run that waits to be confirmed though nothing undoes it any more, "" where there is none.
+func Stranded(ctx context.Context, state *journal.State, h host.Host) (string, error) {
+	p, err := read(state)
+	if err != nil || p == nil || armed(ctx, h, p) {
+		return "", err
+	}
+	return fmt.Sprintf("run %s was to be undone unless it was confirmed until %s, and nothing undoes it any more: the node was restarted, or the undo failed; "+
+		"apply undo %[1]s undoes it, apply confirm keeps it", p.Run, until(p)), nil
+}
+
+// armed says whether the timer, which does not outlive a boot of the node, or the undo that it has started is there.
+func armed(ctx context.Context, h host.Host, p *pending) bool {
+	out, err := h.Run(ctx, host.Cmd{Args: []string{"systemctl", "is-active", "--quiet", p.Unit + ".timer", p.Unit + ".service"}})
+	return err == nil && out.ExitCode == 0
+}
+
+// Keep confirms the run that waits for it, and returns its id. It fails where none does, or its undo has begun.
 func Keep(ctx context.Context, state *journal.State, h host.Host) (run string, err error) {
 	p, err := read(state)
 	switch {
@@ -90,7 +106,7 @@ func Keep(ctx context.Context, state *journal.State, h host.Host) (run string, e
 		return "", err
 	case p == nil:
 		return "", errors.New("no run waits to be confirmed")
-	case time.Now().After(p.Deadline):
+	case time.Now().After(p.Deadline) && armed(ctx, h, p):
 		return "", fmt.Errorf("run %s was to be confirmed until %s: its undo has begun", p.Run, until(p))
 	}
 	if err := stop(ctx, h, p.Unit+".timer"); err != nil {

@@ -22,6 +22,7 @@ func node(t *testing.T) (*journal.State, *hosttest.Host) {
 	h := hosttest.New(t, "")
 	h.Answer("systemd-run", 0, "")
 	h.Answer("systemctl stop", 0, "")
+	h.Answer("systemctl is-active", 0, "")
 	return s, h
 }
 
@@ -87,6 +88,28 @@ func TestTooLate(t *testing.T) {
 	if err := arm(t, s, h, "RUN2", time.Minute); err != nil {
 		t.Errorf("the next run: %v", err)
 	}
+}
+
+// A transient timer ends with the boot in which it was started. Nobody is told that the undo has begun then, and the next run tells that it has not.
+func TestStranded(t *testing.T) {
+	s, h := node(t)
+	told := func(want string) {
+		t.Helper()
+		if got, err := Stranded(t.Context(), s, h); err != nil || (got == "") != (want == "") || !strings.Contains(got, want) {
+			t.Errorf("want %q, got %q, %v", want, got, err)
+		}
+	}
+	told("")
+	if err := arm(t, s, h, "RUN1", -time.Second); err != nil {
+		t.Fatal(err)
+	}
+	told("")
+	h.Answer("systemctl is-active", 3, "")
+	told("apply undo RUN1 undoes it, apply confirm keeps it")
+	if run, err := Keep(t.Context(), s, h); run != "RUN1" || err != nil {
+		t.Errorf("kept %q, %v", run, err)
+	}
+	told("")
 }
 
 func TestDisarm(t *testing.T) {

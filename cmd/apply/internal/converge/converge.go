@@ -19,6 +19,7 @@ import (
 	"github.com/nodeapply/apply/cmd/apply/internal/prove/rehearsal"
 	"github.com/nodeapply/apply/cmd/apply/internal/usage"
 	"github.com/nodeapply/apply/engine"
+	"github.com/nodeapply/apply/journal/confirm"
 	"github.com/nodeapply/apply/journal/undo"
 	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/source"
@@ -141,6 +142,11 @@ func (r *Runner) Bring(ctx context.Context, signals *interrupt.Signals, m *load.
 	}
 	defer func() { r.Warn(run.Close()) }()
 	warnings = append(warnings, run.Sweep(ctx, m.Host)...)
+	stranded, err := confirm.Stranded(ctx, state, m.Host)
+	r.Warn(err)
+	if stranded != "" {
+		warnings = append(warnings, stranded)
+	}
 	if r.confirmWithin > 0 {
 		if err := r.arm(ctx, state, m.Host, id); err != nil {
 			return err
