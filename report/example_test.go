@@ -24,7 +24,7 @@ func ExampleReport() {
 	}
 	fmt.Println(r.Outcome(), r.Fidelity(), r.ExitCode(true))
 	// Output:
-	// file["/etc/motd"] changed [{mode 0600 0644 }]
+	// file["/etc/motd"] changed [{mode 0600 0644  }]
 	// service.web failed []
 	// exit code 1
 	// failed 1/2 6

@@ -49,6 +49,8 @@ type Change struct {
 	Before    string `json:"before"`
 	After     string `json:"after"`
 	Diff      string `json:"diff,omitempty"` // unified, of contents
+	// Hidden is a hash of the change where its values are sensitive: only saved plans have it.
+	Hidden string `json:"-"`
 }
 
 // Error is why a resource failed.

@@ -88,7 +88,7 @@ func TestScrubbed(t *testing.T) {
 	const s = "hunter2"
 	r := &Report{
 		Run: "run", Node: s, Mode: Plan, Manifest: s, Commit: s, Source: s, Ref: s, Started: time.Unix(1, 0), DurationMS: 3, Aborted: s, Warnings: []string{s},
-		Results: []*Result{{Address: resources.Address{Type: "file", Title: s, Instance: `["` + s + `"]`}, Type: "file", Title: s, Pos: s, Outcome: Failed, Changes: []Change{{"mode", s, s, s}},
+		Results: []*Result{{Address: resources.Address{Type: "file", Title: s, Instance: `["` + s + `"]`}, Type: "file", Title: s, Pos: s, Outcome: Failed, Changes: []Change{{"mode", s, s, s, ""}},
 			Certainty: CertaintyAfter + s, Because: s, Reason: s, NotifiedBy: []string{s}, Error: &Error{s, s, s}, Warnings: []string{s}}},
 		Edges:     []Edge{{0, 0, true}},
 		Outputs:   []Output{{Name: "hunter2_name", Value: map[string]any{"hunter2": []any{s, 1.0}}}, {Name: "plain", Value: s, Plain: true}},

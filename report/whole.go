@@ -81,7 +81,7 @@ func (r *Result) scrubbed(scrub func(string) string) *Result {
 	out.Pos, out.Reason = scrub(r.Pos), scrub(r.Reason)
 	out.Changes = make([]Change, len(r.Changes))
 	for i, c := range r.Changes {
-		out.Changes[i] = Change{c.Attribute, scrub(c.Before), scrub(c.After), scrub(c.Diff)}
+		out.Changes[i] = Change{c.Attribute, scrub(c.Before), scrub(c.After), scrub(c.Diff), c.Hidden}
 	}
 	out.Warnings = scrubAll(r.Warnings, scrub)
 	if r.Error != nil {

@@ -33,6 +33,8 @@ type Plan struct {
 	SkipTags []string         `json:"skip_tags,omitempty"`
 	Targets  []string         `json:"targets,omitempty"`
 	Results  []*report.Result `json:"results"`
+	// Hidden are, by address, the hashes of changes with sensitive values; nil in plans of versions that did not know them. Filled in by Encode.
+	Hidden map[string][]string `json:"hidden"`
 }
 
 const (
@@ -45,12 +47,37 @@ const MaxSize = 256 << 20
 
 // Encode writes p as the content of a file.
 func Encode(p Plan) ([]byte, error) {
-	p.Format, p.Version = format, version
+	p.Format, p.Version, p.Hidden = format, version, map[string][]string{}
+	for _, r := range p.Results {
+		if h := hidden(r); len(h) > 0 {
+			p.Hidden[r.Address.String()] = h
+		}
+	}
 	body, err := json.Marshal(p)
 	if err != nil {
 		return nil, err
 	}
 	return fmt.Appendf(append(body, '\n'), "sha256:%s\n", hash(body)), nil
+}
+
+// hidden are the hashes of what of a result nobody sees.
+func hidden(r *report.Result) (all []string) {
+	for _, c := range r.Changes {
+		if c.Hidden != "" {
+			all = append(all, c.Hidden)
+		}
+	}
+	return all
+}
+
+// same says whether the node would be changed as a plan says.
+func (p *Plan) same(now, then *report.Result) bool {
+	seen := slices.Clone(now.Changes)
+	for i := range seen {
+		seen[i].Hidden = ""
+	}
+	return slices.Equal(seen, then.Changes) && now.Refreshed == then.Refreshed &&
+		(p.Hidden == nil || slices.Equal(hidden(now), p.Hidden[then.Address.String()]))
 }
 
 func hash(b []byte) string {
@@ -115,7 +142,7 @@ func (p *Plan) Approver() func(*report.Result) error {
 			return fmt.Errorf("refused: it has drifted since the plan was saved, which has it as %s", then.Outcome)
 		case now.Certainty == report.KnownLate || strings.HasPrefix(then.Certainty, report.CertaintyAfter) && now.Certainty != then.Certainty:
 			return nil // only the run shows what it will be, or what it was to come after has been done
-		case !slices.Equal(now.Changes, then.Changes) || now.Refreshed != then.Refreshed:
+		case !p.same(now, then):
 			return errors.New("refused: it has drifted since the plan was saved: other changes would be made now")
 		}
 		return nil

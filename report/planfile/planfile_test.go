@@ -57,6 +57,11 @@ func TestApprover(t *testing.T) {
 	res := func(o report.Outcome, certainty, after string) *report.Result {
 		return &report.Result{Address: resources.Address{Type: "file", Title: "x"}, Outcome: o, Certainty: certainty, Changes: []report.Change{{Attribute: "mode", After: after}}}
 	}
+	secret := func(hash string) *report.Result {
+		r := res(report.Pending, report.Exact, "(sensitive value)")
+		r.Changes[0].Hidden = hash
+		return r
+	}
 	instance := res(report.Pending, report.KnownLate, "b")
 	instance.Address.Instance = "x"
 	for _, tc := range []struct {
@@ -67,6 +72,9 @@ func TestApprover(t *testing.T) {
 		{"the same", res(report.Pending, report.Exact, "0644"), res(report.Pending, report.Exact, "0644"), ""},
 		{"done meanwhile", res(report.Pending, report.Exact, "0644"), res(report.Unchanged, report.Exact, ""), ""},
 		{"another change", res(report.Pending, report.Exact, "0644"), res(report.Pending, report.Exact, "0600"), "other changes would be made"},
+		{"the same secret", secret("a"), secret("a"), ""},
+		{"another secret", secret("a"), secret("b"), "other changes would be made"},
+		{"a secret that was none", res(report.Pending, report.Exact, "(sensitive value)"), secret("b"), "other changes would be made"},
 		{"drifted", res(report.Unchanged, report.Exact, ""), res(report.Pending, report.Exact, "0600"), "has drifted since the plan was saved"},
 		{"not in the plan", nil, res(report.Pending, report.Exact, "0600"), "does not have it"},
 		{"another change to come after the same", res(report.Pending, "after file.y", "0644"), res(report.Pending, "after file.y", "0600"), "other changes would be made"},
@@ -81,7 +89,14 @@ func TestApprover(t *testing.T) {
 			if tc.then != nil {
 				p.Results = append(p.Results, tc.then)
 			}
-			err := p.Approver()(tc.now)
+			b, err := Encode(*p)
+			if err == nil {
+				p, err = Decode(b)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = p.Approver()(tc.now)
 			if (err == nil) != (tc.want == "") || err != nil && !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("want %q, got %v", tc.want, err)
 			}

@@ -2,7 +2,10 @@
 package redact
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -18,7 +21,7 @@ const hidden = "(sensitive value)"
 type Redactor struct {
 	Text   func(string) string // of any text
 	Output func(string) string // of the output of commands, which may be cut and wrapped
-	// Secret says of which attributes earlier runs made the values sensitive, though the manifest no longer does.
+	// Secret, if not nil, says of which attributes earlier runs made the values sensitive, though the manifest no longer does.
 	Secret func(e *catalog.Entry, attr string) bool
 }
 
@@ -29,9 +32,6 @@ func New(text, output func(string) string, secret func(*catalog.Entry, string) b
 	}
 	if output == nil {
 		output = text
-	}
-	if secret == nil {
-		secret = func(*catalog.Entry, string) bool { return false }
 	}
 	return Redactor{text, output, secret}
 }
@@ -66,13 +66,22 @@ func (r Redactor) Value(v any) any {
 func (r Redactor) Changes(e *catalog.Entry, changes []resources.Change) []report.Change {
 	out := make([]report.Change, len(changes))
 	for i, c := range changes {
-		if slices.Contains(e.Sensitive, c.Attr) || r.Secret(e, c.Attr) {
-			out[i] = report.Change{Attribute: c.Attr, Before: hidden, After: hidden}
+		if slices.Contains(e.Sensitive, c.Attr) || r.Secret != nil && r.Secret(e, c.Attr) {
+			out[i] = report.Change{Attribute: c.Attr, Before: hidden, After: hidden, Hidden: hash(c)}
 		} else {
 			out[i] = report.Change{Attribute: c.Attr, Before: r.Text(c.From), After: r.Text(c.To), Diff: r.Text(c.Text)}
 		}
 	}
 	return out
+}
+
+// hash tells a change whose values are hidden from another.
+func hash(c resources.Change) string {
+	h := sha256.New()
+	for _, text := range []string{c.From, c.To, c.Text} {
+		fmt.Fprintf(h, "%d %s", len(text), text)
+	}
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 // Error is what a report says of an error of an entry, which came about when it tried to make changes.

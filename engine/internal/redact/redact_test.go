@@ -28,6 +28,14 @@ func TestChanges(t *testing.T) {
 		{Attr: "content", From: "known", To: "new", Text: "-known\n+new\n"},
 		{Attr: "line", From: "was one", To: "is none"},
 	})
+	hashes := map[string]bool{}
+	for i := range got {
+		hashes[got[i].Hidden] = true
+		got[i].Hidden = ""
+	}
+	if len(hashes) != 3 {
+		t.Errorf("want hashes of two changes with hidden values, got %v", hashes)
+	}
 	want := []report.Change{
 		{Attribute: "mode", Before: "0644", After: "0600"},
 		{Attribute: "command", Before: "a ***", After: "the ***", Diff: "-a ***\n+the ***\n"},
