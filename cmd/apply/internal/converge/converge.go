@@ -154,6 +154,11 @@ func (r *Runner) Bring(ctx context.Context, signals *interrupt.Signals, m *load.
 	}
 	r.Note(warnings...)
 	mem := r.Memory(state, m)
+	for from, into := range mem.Moved(run.Owed) {
+		if err := run.Divided(ctx, from, into); err != nil {
+			return err
+		}
+	}
 	rep, err := r.walk(ctx, signals, m, mem, m.Converge, engine.Options{Run: id, Recorder: run, Approve: approve})
 	if rep == nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -237,11 +238,25 @@ type Past struct {
 func (l *Loader) Past(m *Manifest) Past {
 	state, err := l.KnownState()
 	p := Past{Memory: l.Memory(state, m)}
+	var owed func(resources.Address) []resources.Address
 	if state != nil {
-		p.Owed, err = state.Owed(time.Now())
+		owed, err = state.Owed(time.Now())
 	}
 	if err != nil {
 		l.Note(err.Error() + "; nothing is known of refreshes that earlier runs owe")
+	}
+	if owed == nil {
+		return p
+	}
+	moved := p.Memory.Moved(owed)
+	p.Owed = func(target resources.Address) []resources.Address {
+		all := owed(target)
+		for from, into := range moved {
+			if slices.Contains(into, target) {
+				all = slices.Concat(all, owed(from))
+			}
+		}
+		return all
 	}
 	return p
 }
