@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
-	"runtime/metrics"
 	"slices"
 	"strings"
 	"syscall"
@@ -98,34 +97,20 @@ func Main(root func(*App) *cobra.Command, args []string, stdin io.Reader, stdout
 	return a.Code
 }
 
-// memoryLimit is when the collector begins to work for its bytes: between what an evaluation of manifests may keep, 1 GiB, and what it may take with what is not
-// collected yet, a quarter more. Close above what a large catalog keeps it would collect all the time.
-const memoryLimit = 1150 << 20
-
-// collectAt is by how many percent memory grows before it is collected: most of what a run allocates it keeps until its end. Go's own 100
-// takes a tenth more of the processor, 400 half as much memory more for hardly anything.
-const collectAt = 200
-
 // protect sets what holds for the whole process.
 func protect() {
 	// That nobody reads the output any more is an error of writing it, in every command the same: see Unread.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	// What the program makes is private until its mode is set; modes are always set explicitly.
 	syscall.Umask(0o077)
-	debug.SetMemoryLimit(memoryLimit)
+	limitMemory(0)
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(collectAt)
 	}
+	// What the Go runtime gives up for (no memory, no thread) ends with its 2 otherwise, which would say "changed".
+	debug.SetTraceback("crash")
 	// What the caller left open stays usable here (apply <(...)) and is not handed on to commands. Kernels before 5.11 do not know it.
 	_ = unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC)
-}
-
-// Compiled is called when a manifest is. What it takes stays until the end: within the same limit the collector would work for every byte of a run that has
-// very much to do. What comes beside it has the limit to itself, so that evaluations that go on with values that only the run knows have no more.
-func Compiled() {
-	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
-	metrics.Read(live)
-	debug.SetMemoryLimit(memoryLimit + int64(live[0].Value.Uint64()))
 }
 
 // prepare takes over what environment and configuration say of flags, finds out whether the reports can be written, and begins the profile.
