@@ -66,8 +66,8 @@ func (p *process) start(stdout, stderr *os.File) error {
 		},
 	}
 	err := p.cmd.Start()
-	if p.leaf != nil && err != nil && !errors.Is(err, os.ErrNotExist) && !errors.Is(err, os.ErrPermission) {
-		// An old kernel, or one that lets us make a group and not use it: the process group has to do.
+	if p.leaf != nil && err != nil && !errors.Is(err, os.ErrNotExist) {
+		// An old kernel, a container that forbids clone3(2), or one that lets us make a group and not use it: the process group has to do.
 		p.leaf.close()
 		p.leaf = nil
 		cmd := *p.cmd
