@@ -62,6 +62,9 @@ func (n *Node) Run(ctx context.Context, c host.Cmd) (host.Output, error) {
 	var start *fs.PathError
 	if errors.As(err, &start) {
 		out.ExitCode = exitOf(err)
+		if errors.Is(err, unix.EPERM) && spec.Credential != nil { // it is not the program that is not permitted
+			return out, fmt.Errorf("%s as uid %d, gid %d: %w", start.Path, spec.Credential.Uid, spec.Credential.Gid, start.Err)
+		}
 		return out, fmt.Errorf("%s: %w", start.Path, start.Err)
 	}
 	return out, fmt.Errorf("%s: %w", path.Base(program), err)

@@ -56,7 +56,9 @@ func WithPrivileges(fd int, st *unix.Stat_t, m host.Meta, trusted bool) host.Met
 // among them no wider than the mode; then the mode.
 func Set(fd int, m host.Meta) error {
 	if m.UID != nil || m.GID != nil {
-		if err := unix.Fchownat(fd, "", id(m.UID), id(m.GID), unix.AT_EMPTY_PATH); err != nil {
+		if err := unix.Fchownat(fd, "", id(m.UID), id(m.GID), unix.AT_EMPTY_PATH); errors.Is(err, unix.EINVAL) {
+			return fmt.Errorf("chown: %w: this user namespace has no such owner or group, see /proc/self/uid_map and gid_map", err)
+		} else if err != nil {
 			return fmt.Errorf("chown: %w", err)
 		}
 	}
