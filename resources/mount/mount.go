@@ -226,6 +226,9 @@ func (m *Mount) Check(ctx context.Context, v host.View) (resources.Diff, error) 
 	if m.empties(ctx, v, f) {
 		d.Notes = append(d.Notes, fmt.Sprintf("what is in %s is in memory alone: to unmount it loses it, and an undo mounts it empty", m.point()))
 	}
+	if (d.Found == moved(true) || m.Absent() && f.top() != nil) && apart(v) {
+		d.Notes = append(d.Notes, "this process has mounts of its own, as in a systemd unit with PrivateTmp= or ProtectSystem=: the rest of the node keeps those that it has")
+	}
 	if m.Ensure == mounted && f.top() == nil {
 		st, err := v.Lstat(m.point())
 		switch {
