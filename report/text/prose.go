@@ -101,6 +101,9 @@ func Details(r *report.Result) string {
 	return b.String()
 }
 
+// notifiersShown is how many of the resources that notified one are named: of a block with for_each they may be thousands.
+const notifiersShown = 10
+
 // body is what there is to tell of a result.
 func (p prose) body(b *strings.Builder, r *report.Result) {
 	if r.Reason != "" {
@@ -110,7 +113,11 @@ func (p prose) body(b *strings.Builder, r *report.Result) {
 		p.change(b, c)
 	}
 	if r.Refreshed && len(r.NotifiedBy) > 0 {
-		fmt.Fprintf(b, "    notified by %s\n", report.Printable(strings.Join(r.NotifiedBy, ", ")))
+		by, more := r.NotifiedBy, ""
+		if n := len(by) - notifiersShown; n > 0 {
+			by, more = by[:notifiersShown], fmt.Sprintf(" and %d more", n)
+		}
+		fmt.Fprintf(b, "    notified by %s%s\n", report.Printable(strings.Join(by, ", ")), more)
 	}
 	if e := r.Error; e != nil {
 		place := ""

@@ -41,6 +41,8 @@ func TestResultText(t *testing.T) {
 		"skipped by signal": {report.Converge, report.Result{Address: at("exec", "b"), Outcome: report.Skipped, Reason: "interrupted"}, "exec.b: skipped\n    interrupted\n"},
 		"planned":           {report.Plan, report.Result{Address: at("file", "a"), Outcome: report.Pending, Certainty: report.Exact, Reversible: true}, "file.a: would change [exact, reversible]\n"},
 		"planned after":     {report.Plan, report.Result{Address: at("file", "a"), Outcome: report.Pending, Certainty: report.CertaintyAfter + "package.p"}, "file.a: would change [after package.p, irreversible]\n"},
+		"refreshed by many": {report.Converge, report.Result{Address: at("service", "d"), Outcome: report.Refreshed, Refreshed: true, NotifiedBy: strings.Split("abcdefghijkl", "")},
+			"service.d: refreshed\n    notified by a, b, c, d, e, f, g, h, i, j and 2 more\n"},
 		"planned refresh": {report.Plan, report.Result{Address: at("service", "s"), Outcome: report.Pending, Certainty: report.CertaintyAfter + "file.a", Reversible: true, Refreshed: true, NotifiedBy: []string{"file.a"}},
 			"service.s: would be refreshed [after file.a]\n    notified by file.a\n"},
 		"planned command": {report.Plan, report.Result{Address: at("exec", "e"), Outcome: report.Pending, Certainty: report.CertaintyAfter + "file.a", Refreshed: true, NotifiedBy: []string{"file.a"}},
