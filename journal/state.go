@@ -53,7 +53,7 @@ func DefaultDir(getenv func(string) string) (string, error) {
 
 // OpenState opens the state folder and makes it if it is not there. It must belong to the caller; others are kept out of it.
 func OpenState(dir string) (*State, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := makeAll(dir); err != nil {
 		return nil, fmt.Errorf("state folder: %w; give another by --state-dir", err)
 	}
 	s, err := ReadState(dir)
@@ -68,6 +68,17 @@ func OpenState(dir string) (*State, error) {
 		return nil, fmt.Errorf("state folder: %w", err)
 	}
 	return s, nil
+}
+
+// makeAll makes a folder that is private, and those on the way to it, which everybody may enter, as /var/lib: the umask of a run would keep others out.
+func makeAll(dir string) error {
+	above := filepath.Dir(dir)
+	if _, err := os.Stat(above); errors.Is(err, fs.ErrNotExist) && above != dir {
+		if err := errors.Join(makeAll(above), os.Chmod(above, 0o755)); err != nil {
+			return err
+		}
+	}
+	return os.MkdirAll(dir, 0o700)
 }
 
 // ReadState opens the state folder for who only reads, and changes nothing. Where there is none the error is [fs.ErrNotExist].
