@@ -83,14 +83,16 @@ func networking(_ context.Context, n *probe.Node) (any, error) {
 // nodeNames are the names of a node.
 type nodeNames struct{ host, domain, fqdn string }
 
-// namesOf finds them as `hostname -f` does without asking a name server: from the kernel, /etc/hosts and the resolver's configuration.
+// namesOf finds them as `hostname -f` does without asking a name server: from the kernel or /etc/hostname, /etc/hosts and the resolver's configuration.
 func namesOf(n *probe.Node) (nodeNames, error) {
 	name, err := n.File("/proc/sys/kernel/hostname")
 	if err != nil {
 		return nodeNames{}, err
 	}
-	if name = strings.TrimSpace(name); name == "" || name == "(none)" {
-		return nodeNames{}, nil
+	if name = strings.TrimSpace(name); name == "" || name == "(none)" { // ProcSubset=pid of a systemd unit hides it, and early in a boot it is not set
+		if name = n.Word("/etc/hostname"); name == "" {
+			return nodeNames{}, nil
+		}
 	}
 	var names nodeNames
 	names.host, names.domain, _ = strings.Cut(name, ".")

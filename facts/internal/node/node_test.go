@@ -125,6 +125,8 @@ func TestKernel(t *testing.T) {
 func TestNames(t *testing.T) {
 	for _, tt := range []struct{ name, tree, want string }{
 		{"with its domain", "-- proc/sys/kernel/hostname --\nn1.example.org\n-- etc/resolv.conf --\nsearch other.net\n", "n1 example.org n1.example.org"},
+		{"no /proc/sys", "-- etc/hostname --\nn1\n-- etc/resolv.conf --\nsearch other.net\n", "n1 other.net n1.other.net"},
+		{"not set yet", "-- proc/sys/kernel/hostname --\n(none)\n-- etc/hostname --\nn1.example.org\n", "n1 example.org n1.example.org"},
 		{"by /etc/hosts", "-- proc/sys/kernel/hostname --\nn1\n-- etc/hosts --\n127.0.0.1 localhost\n# 10.0.0.1 n1.no.net n1\n127.0.1.1\tn1.example.org n1 # this\n-- etc/resolv.conf --\nsearch other.net\n", "n1 example.org n1.example.org"},
 		{"by the resolver", "-- proc/sys/kernel/hostname --\nn1\n-- etc/hosts --\n127.0.0.1 n1.localdomain n1\n-- etc/resolv.conf --\ndomain a.net\nsearch other.net b.net\n", "n1 other.net n1.other.net"},
 		{"without a domain", "-- proc/sys/kernel/hostname --\nn1\n", "n1 <nil> n1"},
