@@ -51,7 +51,7 @@ func Example_record() {
 	if err != nil {
 		panic(err)
 	}
-	owed, err := state.Owed(time.Now())
+	owed, err := state.Owed()
 	if err != nil {
 		panic(err)
 	}

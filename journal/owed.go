@@ -2,20 +2,20 @@ package journal
 
 import (
 	"slices"
-	"time"
 
 	"github.com/nodeapply/apply/journal/internal/lines"
 	"github.com/nodeapply/apply/journal/internal/record"
 	"github.com/nodeapply/apply/resources"
 )
 
-// Owed says what a run that began now would know as owed, see [Run.Owed]. Nothing is repaired, and the lock need not be held.
-func (s *State) Owed(now time.Time) (func(target resources.Address) []resources.Address, error) {
+// Owed says what a run that began now would know as owed, see [Run.Owed]: however old it is, for a clock may have been wrong. Nothing is repaired, and the
+// lock need not be held.
+func (s *State) Owed() (func(target resources.Address) []resources.Address, error) {
 	last, err := s.journals.Newest(func(string, record.Past, *lines.Damage) error { return nil })
 	if err != nil {
 		return nil, err
 	}
-	return record.NewDebts(due(last, now)).Sources, nil
+	return record.NewDebts(last.Owed.List()).Sources, nil
 }
 
 // Owing names the resources that the run itself owes a refresh.
@@ -28,9 +28,4 @@ func (r *Run) Owing() (all []string) {
 		}
 	}
 	return all
-}
-
-// due lists what is owed and not too old.
-func due(p record.Past, now time.Time) []record.Debt {
-	return slices.DeleteFunc(p.Owed.List(), func(d record.Debt) bool { return now.Sub(d.Since) >= keepDays*24*time.Hour })
 }

@@ -49,7 +49,7 @@ func (s *State) Begin(id, token, undoes string, now time.Time) (r *Run, warnings
 		state: s, head: record.Run{ID: id, Started: now.UTC(), Token: token, Undoes: undoes},
 		files: change.In(s.images), states: map[resources.Address]json.RawMessage{}, before: last,
 	}
-	r.head.Owed = due(last, now)
+	r.head.Owed = last.Owed.List()
 	r.owed = record.NewDebts(r.head.Owed)
 	return r, warnings, nil
 }

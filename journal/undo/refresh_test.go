@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -72,7 +71,7 @@ func TestNotified(t *testing.T) {
 				t.Fatal(err)
 			}
 			var left string
-			owed, err := n.state.Owed(time.Now())
+			owed, err := n.state.Owed()
 			for _, target := range []resources.Address{check, web} {
 				if len(owed(target)) > 0 {
 					left += target.String()

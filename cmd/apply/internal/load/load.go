@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -240,7 +239,7 @@ func (l *Loader) Past(m *Manifest) Past {
 	p := Past{Memory: l.Memory(state, m)}
 	var owed func(resources.Address) []resources.Address
 	if state != nil {
-		owed, err = state.Owed(time.Now())
+		owed, err = state.Owed()
 	}
 	if err != nil {
 		l.Note(err.Error() + "; nothing is known of refreshes that earlier runs owe")
