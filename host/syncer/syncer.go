@@ -3,6 +3,7 @@
 package syncer
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -12,8 +13,8 @@ import (
 
 // Group is a set of files that are made durable together.
 type Group struct {
-	turn  chan struct{} // holds one token while somebody syncs
-	whole bool          // syncfs(2) can be relied upon
+	turn  chan struct{}      // holds one token while somebody syncs
+	whole func(fd int) error // syncfs(2), nil where that cannot be relied upon; of who holds the turn
 
 	mu      sync.Mutex
 	pending []*request
@@ -23,7 +24,11 @@ type Group struct {
 
 // New returns an empty Group. Before Linux 5.8 it does without syncfs(2), which did not tell of errors.
 func New() *Group {
-	return &Group{turn: make(chan struct{}, 1), whole: syncfsTells(), disks: map[uint64]*disk{}}
+	g := &Group{turn: make(chan struct{}, 1), disks: map[uint64]*disk{}}
+	if syncfsTells() {
+		g.whole = unix.Syncfs
+	}
+	return g
 }
 
 func syncfsTells() bool {
@@ -141,11 +146,14 @@ func (g *Group) flush(batch []*request) {
 // sync makes files of one file system durable, in the way that promises to take less time.
 func (g *Group) sync(d *disk, files map[key][]*request) {
 	var whole error
-	start, all := time.Now(), g.whole && d.preferAll(len(files))
+	start, all := time.Now(), g.whole != nil && d.preferAll(len(files))
 	if all {
 		for _, rs := range files {
-			whole = again(unix.Syncfs, rs[0].fd)
+			whole = again(g.whole, rs[0].fd)
 			break
+		}
+		if errors.Is(whole, unix.ENOSYS) || errors.Is(whole, unix.EPERM) { // a sandbox that does not know the call
+			g.whole, all = nil, false
 		}
 	}
 	for _, rs := range files {
