@@ -33,8 +33,8 @@ type Plan struct {
 	SkipTags []string         `json:"skip_tags,omitempty"`
 	Targets  []string         `json:"targets,omitempty"`
 	Results  []*report.Result `json:"results"`
-	// Hidden are, by address, the hashes of changes with sensitive values; nil in plans of versions that did not know them. Filled in by Encode.
-	Hidden map[string][]string `json:"hidden"`
+	// Secrets are of the changes with sensitive values; nil in plans of versions that did not know them. Filled in by Encode.
+	Secrets *secrets `json:"secrets,omitempty"`
 }
 
 const (
@@ -47,27 +47,12 @@ const MaxSize = 256 << 20
 
 // Encode writes p as the content of a file.
 func Encode(p Plan) ([]byte, error) {
-	p.Format, p.Version, p.Hidden = format, version, map[string][]string{}
-	for _, r := range p.Results {
-		if h := hidden(r); len(h) > 0 {
-			p.Hidden[r.Address.String()] = h
-		}
-	}
+	p.Format, p.Version, p.Secrets = format, version, secretsOf(p.Results)
 	body, err := json.Marshal(p)
 	if err != nil {
 		return nil, err
 	}
 	return fmt.Appendf(append(body, '\n'), "sha256:%s\n", hash(body)), nil
-}
-
-// hidden are the hashes of what of a result nobody sees.
-func hidden(r *report.Result) (all []string) {
-	for _, c := range r.Changes {
-		if c.Hidden != "" {
-			all = append(all, c.Hidden)
-		}
-	}
-	return all
 }
 
 // same says whether the node would be changed as a plan says.
@@ -77,7 +62,7 @@ func (p *Plan) same(now, then *report.Result) bool {
 		seen[i].Hidden = ""
 	}
 	return slices.Equal(seen, then.Changes) && now.Refreshed == then.Refreshed &&
-		(p.Hidden == nil || slices.Equal(hidden(now), p.Hidden[then.Address.String()]))
+		(p.Secrets == nil || p.Secrets.same(then.Address.String(), now))
 }
 
 func hash(b []byte) string {

@@ -91,7 +91,7 @@ func TestSavedPlan(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := &planfile.Plan{Format: got.Format, Version: got.Version, Node: got.Node, Machine: machineID(), Manifest: manifest, Sources: sum,
-		Vars: []string{"a=b"}, Environ: []string{"APPLY_VAR_c=d=e"}, VarFiles: []string{vars}, Tags: []string{"base"}, Hidden: map[string][]string{}}
+		Vars: []string{"a=b"}, Environ: []string{"APPLY_VAR_c=d=e"}, VarFiles: []string{vars}, Tags: []string{"base"}, Secrets: got.Secrets}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
