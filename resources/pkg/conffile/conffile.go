@@ -75,10 +75,7 @@ func takePlace(ctx context.Context, h host.Host, file string, e Endings) error {
 
 // keepOwn puts the node's own file back into its place, and the package's beside it. Without a file in that place the package has gone.
 func keepOwn(ctx context.Context, h host.Host, file string, e Endings) error {
-	switch st, err := h.Lstat(file); {
-	case errors.Is(err, fs.ErrNotExist) || err == nil && st.Kind != host.Regular:
-		return nil
-	case err != nil:
+	if st, err := h.Lstat(file); err != nil || st.Kind != host.Regular {
 		return err
 	}
 	if err := copyFile(ctx, h, file, file+e.New); err != nil {
@@ -112,7 +109,10 @@ func Saved(v host.View, ending string) ([]string, error) {
 	var walk func(folder string, depth int) error
 	walk = func(folder string, depth int) error {
 		for entry, err := range v.ReadDir(folder) {
-			if err != nil {
+			switch {
+			case errors.Is(err, fs.ErrNotExist): // no /etc, or a folder that has gone meanwhile
+				return nil
+			case err != nil:
 				return err
 			}
 			name := path.Join(folder, entry)
@@ -130,8 +130,6 @@ func Saved(v host.View, ending string) ([]string, error) {
 		}
 		return nil
 	}
-	if err := walk("/etc", 0); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	return files, nil
+	err := walk("/etc", 0)
+	return files, err
 }
