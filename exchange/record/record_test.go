@@ -111,6 +111,7 @@ func TestDecode(t *testing.T) {
 		{"a wait for nobody", `{"id":"r","waits":[{"name":"w","fact":"a"}]}`, name.KindRun, "group or nodes"},
 		{"a wait for less than none", `{"id":"r","waits":[{"name":"w","fact":"a","group":"g","min":-1}]}`, name.KindRun, "min = -1: want 1 or more"},
 		{"a wait for more than are named", `{"id":"r","waits":[{"name":"w","fact":"a","nodes":["b"],"min":2}]}`, name.KindRun, "min = 2 of 1 nodes"},
+		{"waits as they are", `{"id":"r","waits":[{"name":"v","fact":"a","group":"g"},{"name":"w","fact":"a","group":"g","min":2},{"name":"x","fact":"a","nodes":["b","c"],"min":2}]}`, name.KindRun, ""},
 		{"a parameter's name", `{"id":"r","waits":[{"name":"w","fact":"param.X"}]}`, name.KindRun, `parameter "X": bad name`},
 		{"a parameter of a node", `{"id":"r","waits":[{"name":"w","fact":"param.x","nodes":["b"]}]}`, name.KindRun, "a parameter is no node's"},
 		{"a limit of none", `{"run":"r","max":0}`, name.KindLimit, "limit of 0"},
@@ -134,7 +135,8 @@ func TestEqual(t *testing.T) {
 		want bool
 	}{
 		{`1`, `1.0`, true}, {`1`, `1e0`, true}, {`1`, `"1"`, false}, {`true`, `"true"`, false}, {`{"a":1,"b":2}`, `{"b":2,"a":1}`, true},
-		{`{"a":1}`, `{"a":1,"b":null}`, false}, {`[1,2]`, `[2,1]`, false}, {`9007199254740993`, `9007199254740992`, false},
+		{`{"a":1}`, `{"a":1,"b":null}`, false}, {`[1,2]`, `[2,1]`, false}, {`[1,{"a":[]}]`, ` [1.0, {"a":[]}]`, true}, {`[1]`, `[1,2]`, false}, {`[]`, `{}`, false},
+		{`9007199254740993`, `9007199254740992`, false},
 		{`1e999`, `1e999`, true}, {`1e999`, `2e999`, false}, {`null`, `false`, false}, {`"a"`, `"\u0061"`, true}, {`<`, `<`, false},
 	} {
 		if got := Equal(json.RawMessage(c.a), json.RawMessage(c.b)); got != c.want {

@@ -33,12 +33,16 @@ group "tokyo" {
   nodes   = ["t[001-003]", "web"]
   gateway = "172.16.1.254"
   user    = "root"
+  agent   = true
 }
 group "osaka" {
   nodes = hostfile("osaka.hosts")
 }
 node "t001" {
   address = "10.1.0.1"
+  user    = "admin"
+  gateway = "g1"
+  agent   = false
   groups  = ["gluster"]
   facts   = { data_device = "/dev/xvdj", disks = [1, true] }
 }
@@ -48,11 +52,11 @@ node "t001" {
 	}
 	want := &inventory.Fleet{
 		Groups: []inventory.Group{
-			{Name: "tokyo", Nodes: []string{"t001", "t002", "t003", "web"}, Gateway: "172.16.1.254", User: "root"},
+			{Name: "tokyo", Nodes: []string{"t001", "t002", "t003", "web"}, Gateway: "172.16.1.254", User: "root", Agent: true},
 			{Name: "osaka", Nodes: []string{"o1", "o2", "o3"}},
 		},
 		Nodes: []inventory.Node{{
-			Name: "t001", Address: "10.1.0.1", Groups: []string{"gluster"},
+			Name: "t001", Address: "10.1.0.1", User: "admin", Gateway: "g1", Groups: []string{"gluster"},
 			Facts: map[string]string{"data_device": `"/dev/xvdj"`, "disks": `[1,true]`},
 		}},
 	}
@@ -70,9 +74,17 @@ func TestMistakes(t *testing.T) {
 		{"attribute", "group \"a\" {\n  node = []\n}", "fleet.hcl:2: Unsupported argument; A group block has no attribute \"node\"; did you mean `nodes`?"},
 		{"block", "groups \"a\" {\n}", "fleet.hcl:1: Unsupported block type; Blocks of type \"groups\" are not expected here; did you mean `group`?"},
 		{"twice", "node \"a\" {}\nnode \"a\" {}", "fleet.hcl:2: Duplicate node; \"a\" stands at line 1 already."},
+		{"no name", "group {\n}", "fleet.hcl:1: Missing name; A group block has one name: group \"NAME\" { ... }."},
+		{"two names", "node \"a\" \"b\" {\n}", "fleet.hcl:1: Missing name; A node block has one name"},
+		{"outside", "nodes = []", "fleet.hcl:1: Unsupported argument; An inventory holds group and node blocks; \"nodes\" stands in none."},
+		{"inside", "group \"a\" {\n  node \"b\" {}\n}", "fleet.hcl:2: Unsupported block type; A group block holds no blocks."},
+		{"null among them", "group \"a\" {\n  nodes = [\"b\", null]\n}", "fleet.hcl:2: Unsuitable value; nodes: an element is null."},
+		{"facts in a list", "node \"a\" {\n  facts = [1]\n}", "fleet.hcl:2: Unsuitable value; facts: want an object of facts."},
 		{"type", "node \"a\" {\n  groups = { a = [] }\n}", "fleet.hcl:2: Unsuitable value; groups:"},
 		{"node name", "node \"a;b\" {\n}", "fleet.hcl:1: Invalid node name"},
 		{"group name", "group \"all\" {\n}", "fleet.hcl:1: Invalid group name"},
+		{"group without a name", "group \"\" {\n}", "fleet.hcl:1: Invalid group name"},
+		{"group with a comma", "group \"a,b\" {\n}", "fleet.hcl:1: Invalid group name"},
 		{"option as address", "node \"a\" {\n  address = \"-oProxyCommand=x\"\n}", "fleet.hcl:2: Unsuitable value; address:"},
 		{"fact name", "node \"a\" {\n  facts = { A = 1 }\n}", "fleet.hcl:2: Invalid fact name"},
 		{"host file", "group \"a\" {\n  nodes = hostfile(\"bad.hosts\")\n}", "bad.hosts:2: \"o[\": bad node set"},
