@@ -69,6 +69,8 @@ func TestParseRefuses(t *testing.T) {
 		"git::https://example.org/b?depth=1":     `"depth": only ref=`,
 		"git::https://example.org/b?ref=a&ref=b": "once",
 		"git::https://example.org/b//../x":       "leads out of the repository",
+		"git::https://example.org/b//..":         "leads out of the repository",
+		"git::https://example.org/b//x/../..":    "leads out of the repository",
 		"git::https://example.org/b///etc":       "leads out of the repository",
 		"git::https://example.org":               "no path",
 		"git::ssh://-oProxyCommand=id/b":         "not a part of a URL",

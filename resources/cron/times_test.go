@@ -44,6 +44,14 @@ func TestValidate(t *testing.T) {
 	}
 }
 
+// What says every minute, or no time at all, is none that a special one stands in place of.
+func TestSpecialBesideNoTime(t *testing.T) {
+	c := declare(func(c *Cron) { c.Special, c.Minute, c.Hour, c.Weekday = "daily", "*", absent, "" })
+	if err := c.Validate(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestAttributes(t *testing.T) {
 	for _, tc := range []struct {
 		name string
@@ -60,6 +68,8 @@ func TestAttributes(t *testing.T) {
 		{"empty variable", new(Environment), map[string]any{"MAILTO": ""}, `[MAILTO=""]`},
 		{"no variable", new(Environment), "A", "error"},
 		{"two lines", new(Environment), "A=b\n* * * * * c", "error"},
+		{"carriage return", new(Environment), "A=b\rc", "error"},
+		{"NUL", new(Environment), "A=b\x00c", "error"},
 		{"bad name", new(Environment), map[string]any{"A B": "x"}, "error"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -43,6 +43,25 @@ func TestParse(t *testing.T) {
 	}
 }
 
+// TestNames: HFS+ leaves code points out, and only those, NTFS what is at the end: git's own tests have the same names.
+func TestNames(t *testing.T) {
+	refused := map[string]bool{".git": true, ".GiT": true, "git~1": true, "GIT~1": true, ".git .. ": true, ".git:x": true, ".git::$INDEX_ALLOCATION": true, "git~1:x": true}
+	for _, name := range []string{"git", ".gi", ".gitx", "git~2", "git ", ".git~1", ".g it", " .git", "..git", ".gıt"} {
+		refused[name] = false
+	}
+	for _, r := range []rune{0x200c, 0x200d, 0x200e, 0x200f, 0x202a, 0x202b, 0x202c, 0x202d, 0x202e, 0x206a, 0x206b, 0x206c, 0x206d, 0x206e, 0x206f, 0xfeff} {
+		refused[".g"+string(r)+"it"], refused[string(r)+".git"+string(r)] = true, true
+	}
+	for _, r := range []rune{0x200b, 0x2010, 0x2029, 0x202f, 0x2069, 0x2070, 0xfefe, 0xff00} {
+		refused[".g"+string(r)+"it"] = false
+	}
+	for name, want := range refused {
+		if err := checkName(name); errors.Is(err, trust.Err) != want {
+			t.Errorf("%+q: %v", name, err)
+		}
+	}
+}
+
 // FuzzParse: whatever Parse accepts is what the content says, and has no name that could be more than a name.
 func FuzzParse(f *testing.F) {
 	f.Add(raw(Entry{"a", File, Hash{1}}, Entry{"b", Folder, Hash{2}}))
