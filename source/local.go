@@ -36,10 +36,7 @@ func Describe(ctx context.Context, path string) (r Revision, ok bool, err error)
 	if commit != (odb.Hash{}) {
 		r.Commit = hex.EncodeToString(commit[:])
 	}
-	focus, err := filepath.EvalSymlinks(path)
-	if err == nil {
-		focus, err = filepath.Abs(focus)
-	}
+	focus, err := worktree.Real(path)
 	if err != nil {
 		return r, false, err
 	}
@@ -71,10 +68,7 @@ func OpenLocal(path string) (*Local, error) {
 	if !found {
 		return nil, fmt.Errorf("%s: not in a git repository", path)
 	}
-	real, err := filepath.EvalSymlinks(path)
-	if err == nil {
-		real, err = filepath.Abs(real)
-	}
+	real, err := worktree.Real(path)
 	if err != nil {
 		return nil, err
 	}

@@ -125,6 +125,38 @@ func TestDescribeFindsTheRepository(t *testing.T) {
 	}
 }
 
+// The shell's folder may be known by a link, and what is said is relative to it.
+func TestInAFolderByALink(t *testing.T) {
+	r := newRepo(t)
+	r.commit("two", "site/main.hcl", "x\n")
+	r.write("notes/more.hcl", "x")
+	enter := func(folder string) {
+		t.Helper()
+		link := filepath.Join(t.TempDir(), "link")
+		if err := os.Symlink(filepath.Join(r.dir, folder), link); err != nil {
+			t.Fatal(err)
+		}
+		t.Chdir(link)
+	}
+	enter("notes")
+	if got, ok, err := source.Describe(t.Context(), "."); err != nil || !ok || got.Dirty != source.Dirty {
+		t.Errorf("a manifest that git does not know: %+v %t %v", got, ok, err)
+	}
+	enter("site")
+	l, err := source.OpenLocal(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	got, err := l.Checkout(t.Context(), "HEAD", options(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := filepath.Join(got.Dir, "site"); got.Path != want {
+		t.Errorf("want %s, got %s", want, got.Path)
+	}
+}
+
 func TestDescribeGivesUpInTime(t *testing.T) {
 	r := newRepo(t)
 	ctx, cancel := context.WithCancel(t.Context())

@@ -50,14 +50,20 @@ func (o Owners) check(path string) error {
 	return nil
 }
 
+// Real is path from the root and without links: the folder that it is relative to may be known by a name with links in it.
+func Real(path string) (string, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	return filepath.EvalSymlinks(abs)
+}
+
 // Find returns the repository that path, a file or a folder, is in. Like git it looks into the folders above, as far as the
 // file system reaches. A repository of another owner is a trust.Err, found before anything in it is read.
 func Find(path string, owners Owners) (r Repository, found bool, err error) {
-	dir, err := filepath.Abs(path)
+	dir, err := Real(path)
 	if err != nil {
-		return r, false, err
-	}
-	if dir, err = filepath.EvalSymlinks(dir); err != nil {
 		return r, false, err
 	}
 	info, err := os.Stat(dir)
