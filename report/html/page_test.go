@@ -59,6 +59,10 @@ func TestCriticalPath(t *testing.T) {
 		"two side by side":  {[]float64{1, 5, 2}, []report.Edge{{From: 0, To: 1}, {From: 0, To: 2}}, "[0 1] 6 [0 0 3]"},
 		"through a barrier": {[]float64{4, 1, 2}, []report.Edge{{From: 0, To: 3}, {From: 1, To: 3}, {From: 3, To: 2}}, "[0 2] 6 [0 3 0]"},
 		"alone":             {[]float64{4, 1}, nil, "[0] 4 [0 3]"},
+		"no time at all":    {[]float64{0, 0}, []report.Edge{{From: 0, To: 1}}, "[0] 0 [0 0]"},
+		"after no time":     {[]float64{0, 3}, []report.Edge{{From: 0, To: 1}}, "[0 1] 3 [0 0]"},
+		"the last first":    {[]float64{1, 2}, []report.Edge{{From: 1, To: 0}}, "[1 0] 3 [0 0]"},
+		"edges of nothing":  {[]float64{1, 2}, []report.Edge{{From: -1, To: 1}, {From: 0, To: -1}, {From: 1, To: 1}}, "[1] 2 [1 0]"},
 		"a diamond":         {[]float64{1, 2, 7, 1}, []report.Edge{{From: 0, To: 1}, {From: 0, To: 2}, {From: 1, To: 3}, {From: 2, To: 3}}, "[0 2 3] 9 [0 5 0 0]"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -71,6 +75,14 @@ func TestCriticalPath(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+func TestMode(t *testing.T) {
+	for want, r := range map[string]report.Report{"Run": {}, "Plan": {Mode: report.Plan}, "Interrupted": {Mode: report.Plan, Interrupted: 15}} {
+		if got := (page{R: &r}).Mode(); got != want {
+			t.Errorf("want %s, got %s", want, got)
+		}
 	}
 }
 

@@ -247,7 +247,11 @@ func TestInspect(t *testing.T) {
 			t.Errorf("%s: want %s, got %s", title, ensure, l.Ensure)
 		}
 	}
-	if err := declare(func(l *Line) { l.Path = "" }).Inspect(t.Context(), h); err == nil {
-		t.Error("a title that names no line")
+	for _, title := range []string{"/etc/conf", "/etc/conf: ", "etc/conf: one"} {
+		l := Type().New(title).(*Line)
+		l.Path = ""
+		if err := l.Inspect(t.Context(), h); err == nil {
+			t.Errorf("%q names no line", title)
+		}
 	}
 }

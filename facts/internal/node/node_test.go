@@ -64,6 +64,12 @@ func TestNothingThere(t *testing.T) {
 	}
 }
 
+func TestMachineOfThisProcess(t *testing.T) {
+	if got := New(hosttest.New(t, "")).Machine(); got == "" || strings.Contains(got, "\x00") {
+		t.Errorf("%q", got)
+	}
+}
+
 func TestOS(t *testing.T) {
 	for _, tt := range []struct{ name, tree, machine, want string }{
 		{"Debian 12", "-- etc/os-release --\nPRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nNAME=\"Debian GNU/Linux\"\nVERSION_ID=\"12\"\nVERSION=\"12 (bookworm)\"\nVERSION_CODENAME=bookworm\nID=debian\n-- etc/debian_version --\n12.5\n", "x86_64",
