@@ -75,7 +75,8 @@ func (r run) remember(t *testing.T, state *journal.State, source string) {
 	}
 	for _, end := range strings.Fields(r.ends) {
 		title, outcome, _ := strings.Cut(end, "=")
-		res := &report.Result{Address: resources.Address{Type: "file", Title: "/" + title}, Outcome: report.Outcome(outcome)}
+		res := &report.Result{Address: resources.Address{Type: "file", Title: "/" + title}, Outcome: report.Outcome(outcome),
+			Changes: []report.Change{{Attribute: "comment", Before: "absent", After: "one"}}}
 		if outcome == "made" {
 			res.Outcome, res.Changes = report.Changed, []report.Change{{Attribute: "ensure", Before: "absent", After: "file"}}
 		}
@@ -253,5 +254,22 @@ func TestDamaged(t *testing.T) {
 			}
 			run{decl: "a=1"}.remember(t, state, "/site/main.hcl")
 		})
+	}
+}
+
+// The last run from a source is none from another.
+func TestLastRun(t *testing.T) {
+	state := open(t)
+	began := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
+	for i, source := range []string{"a", "b", "b"} {
+		r := &report.Report{Run: string(rune('A' + i)), Source: source, Started: began.Add(time.Duration(i) * time.Hour)}
+		if err := state.SaveReport(r.Run, r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for source, want := range map[string]time.Time{"a": began, "b": began.Add(2 * time.Hour), "c": {}} {
+		if got := lastRun(state, source); !got.Equal(want) {
+			t.Errorf("%s: want %v, got %v", source, want, got)
+		}
 	}
 }
