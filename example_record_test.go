@@ -51,7 +51,8 @@ func Example_record() {
 	if err != nil {
 		panic(err)
 	}
-	owed, err := state.Owed()
+	of := journal.Manifest{Source: main}
+	owed, err := state.Owed(of)
 	if err != nil {
 		panic(err)
 	}
@@ -71,7 +72,7 @@ func Example_record() {
 	if err != nil {
 		panic(err)
 	}
-	run, _, err := state.Begin(id, node.Token(), "", time.Now())
+	run, _, err := state.Begin(id, node.Token(), "", of, time.Now())
 	if err != nil {
 		panic(err)
 	}

@@ -181,7 +181,7 @@ func (w *world) converge(breaks *death) *report.Report {
 	}
 	w.runs++
 	h := w.host()
-	run, _, err := s.Begin(fmt.Sprintf("%03d", w.runs), h.Token(), "", time.Now())
+	run, _, err := s.Begin(fmt.Sprintf("%03d", w.runs), h.Token(), "", journal.Manifest{}, time.Now())
 	if err != nil {
 		w.t.Fatal(err)
 	}

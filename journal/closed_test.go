@@ -103,7 +103,7 @@ func BenchmarkAppend(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	r, _, err := s.Begin("1", "token", "", start)
+	r, _, err := s.Begin("1", "token", "", Manifest{}, start)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -133,7 +133,7 @@ func BenchmarkBegin(b *testing.B) {
 			b.Run(fmt.Sprintf("%d/closed=%v", n, closed), func(b *testing.B) {
 				b.ReportAllocs()
 				for b.Loop() {
-					if _, _, err := s.Begin("2", "token", "", start); err != nil {
+					if _, _, err := s.Begin("2", "token", "", Manifest{}, start); err != nil {
 						b.Fatal(err)
 					}
 				}

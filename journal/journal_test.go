@@ -34,7 +34,7 @@ func open(t *testing.T, dir string) *State {
 
 func begin(t *testing.T, s *State, id string) (*Run, []string) {
 	t.Helper()
-	r, warnings, err := s.Begin(id, "token", "", start)
+	r, warnings, err := s.Begin(id, "token", "", Manifest{}, start)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,7 +160,7 @@ func TestOwedRefreshes(t *testing.T) {
 		if err := r.Close(); err != nil {
 			t.Fatal(err)
 		}
-		next, _, err := s.Begin("2", "token", "", time.Now().Add(time.Hour))
+		next, _, err := s.Begin("2", "token", "", Manifest{}, time.Now().Add(time.Hour))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -49,7 +49,7 @@ func TestOwedWithoutARun(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			owed, err := reader.Owed()
+			owed, err := reader.Owed(Manifest{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -73,7 +73,7 @@ func TestOwedWithoutARun(t *testing.T) {
 func TestUnreported(t *testing.T) {
 	s := open(t, t.TempDir())
 	for id, undoes := range map[string]string{"1": "", "2": "", "3": "", "4": "2"} {
-		r, _, err := s.Begin(id, "token", undoes, start)
+		r, _, err := s.Begin(id, "token", undoes, Manifest{}, start)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -125,7 +125,7 @@ func TestReadStateChangesNothing(t *testing.T) {
 // A clock that was set back hides nothing of what is owed, and what a run owes itself is none of it.
 func TestOwedUnderAClockSetBack(t *testing.T) {
 	s := open(t, t.TempDir())
-	r, _, err := s.Begin("1", "token", "", start)
+	r, _, err := s.Begin("1", "token", "", Manifest{}, start)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +133,7 @@ func TestOwedUnderAClockSetBack(t *testing.T) {
 	if got := r.Owed(addr("b")); got != nil {
 		t.Errorf("its own debts: %v", got)
 	}
-	next, _, err := s.Begin("2", "token", "", start.Add(-24*time.Hour))
+	next, _, err := s.Begin("2", "token", "", Manifest{}, start.Add(-24*time.Hour))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,6 +20,7 @@ import (
 // Run records one run. Its file is made before the first change: a run that changes nothing writes nothing. It is the recorder that package engine wants, and may be used by several goroutines.
 type Run struct {
 	state *State
+	of    Manifest
 	head  record.Run
 	files *change.Files
 
@@ -34,8 +35,8 @@ type Run struct {
 }
 
 // Begin starts the record of a run, for the engine's Options.Recorder. The lock must be held. Id is of [State.NextID], token the node's
-// (local.Node.Token), undoes the run that this one undoes, "" for none. Warnings tell what was wrong with what earlier runs left.
-func (s *State) Begin(id, token, undoes string, now time.Time) (r *Run, warnings []string, err error) {
+// (local.Node.Token), undoes the run that this one undoes, "" for none, of its manifest. Warnings tell what was wrong with what earlier runs left.
+func (s *State) Begin(id, token, undoes string, of Manifest, now time.Time) (r *Run, warnings []string, err error) {
 	aside, err := s.setAside()
 	if err != nil {
 		return nil, aside, err
@@ -46,7 +47,7 @@ func (s *State) Begin(id, token, undoes string, now time.Time) (r *Run, warnings
 		return nil, warnings, err
 	}
 	r = &Run{
-		state: s, head: record.Run{ID: id, Started: now.UTC(), Token: token, Undoes: undoes},
+		state: s, of: of, head: record.Run{ID: id, Started: now.UTC(), Token: token, Undoes: undoes, Manifest: of.Source},
 		files: change.In(s.images), states: map[resources.Address]json.RawMessage{}, before: last,
 	}
 	r.head.Owed = last.Owed.List()
@@ -82,9 +83,10 @@ func (r *Run) leftovers() (dirs []string, token string) {
 
 // Owed lists the resources that changed in earlier runs and whose notify of target was not delivered.
 func (r *Run) Owed(target resources.Address) []resources.Address {
+	as := r.of.as(target)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.owed.Sources(target)
+	return r.owed.Sources(target, r.of.Source, as)
 }
 
 // open makes the run's file at the first record.
@@ -113,7 +115,7 @@ func (r *Run) Begin(ctx context.Context, a resources.Address, d resources.Diff, 
 	r.mu.Lock()
 	for _, target := range owes {
 		rec.Owes = append(rec.Owes, record.AddressOf(target))
-		r.owed.Owe(record.Debt{Target: record.AddressOf(target), Source: rec.Addr, Since: now, Own: true})
+		r.owed.Owe(record.Debt{Target: record.AddressOf(target), Source: rec.Addr, Since: now, Of: r.of.Source, Own: true})
 	}
 	if _, known := r.states[a]; !known && rec.Restorable() {
 		r.states[a] = before
@@ -174,13 +176,12 @@ func (r *Run) spare(source resources.Address, targets []resources.Address) error
 // many is how many resources one record tells of at most, so that it stays within lines.Max.
 const many = 1024
 
-// Divided strikes out what is owed to target, and notes it as owed to each of what target has become.
+// Divided strikes out what is owed to target, as Settled does, and notes it as owed to each of what target has become.
 func (r *Run) Divided(_ context.Context, target resources.Address, into []resources.Address) error {
-	all := record.AddressesOf(into)
+	all, as := record.AddressesOf(into), r.of.as(target)
 	r.mu.Lock()
-	owed := len(r.owed[target]) > 0
-	r.owed.Divide(target, all)
-	delete(r.owed, target)
+	r.owed.Divide(target, r.of.Source, as, all)
+	owed := r.owed.Settle(target, r.of.Source, as)
 	r.mu.Unlock()
 	if !owed {
 		return nil
@@ -191,18 +192,18 @@ func (r *Run) Divided(_ context.Context, target resources.Address, into []resour
 	}
 	to := record.AddressOf(target)
 	for some := range slices.Chunk(all, many) {
-		if err := l.Queue(record.Record{Divided: &record.Divided{Target: to, Into: some}}); err != nil {
+		if err := l.Queue(record.Record{Divided: &record.Divided{Target: to, As: as, Into: some}}); err != nil {
 			return err
 		}
 	}
-	return l.Queue(record.Record{Settled: &record.Settled{Target: to}}) // none of them is struck out before this is on disk
+	return l.Queue(record.Record{Settled: &record.Settled{Target: to, As: as}}) // none of them is struck out before this is on disk
 }
 
-// Settled strikes out what is owed to target.
+// Settled strikes out what is owed to target, as far as it is the manifest's, see [Manifest].
 func (r *Run) Settled(ctx context.Context, target resources.Address) error {
+	as := r.of.as(target)
 	r.mu.Lock()
-	owed := len(r.owed[target]) > 0
-	delete(r.owed, target)
+	owed := r.owed.Settle(target, r.of.Source, as)
 	r.mu.Unlock()
 	if !owed {
 		return nil
@@ -211,7 +212,7 @@ func (r *Run) Settled(ctx context.Context, target resources.Address) error {
 	if err != nil {
 		return err
 	}
-	return l.Append(ctx, record.Record{Settled: &record.Settled{Target: record.AddressOf(target)}})
+	return l.Append(ctx, record.Record{Settled: &record.Settled{Target: record.AddressOf(target), As: as}})
 }
 
 // Leave ends the record of a run that did not come to its end: it is read as that of one that died.

@@ -65,6 +65,16 @@ func Read(state *journal.State, m Manifest) *Memory {
 	return mem
 }
 
+// Manifest is how the journal knows the manifest.
+func (mem *Memory) Manifest() journal.Manifest {
+	return journal.Manifest{Source: mem.m.Source, Sum: func(a resources.Address) string {
+		for _, v := range mem.m.Catalog.Find(a) {
+			return mem.sums[v].String()
+		}
+		return ""
+	}}
+}
+
 // lastRun is when the last run from a source began; the zero time if that is not known.
 func lastRun(state *journal.State, source string) time.Time {
 	ids, err := state.Reports()

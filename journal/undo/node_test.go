@@ -62,7 +62,7 @@ func changed(t *testing.T, keeps bool) *node {
 			t.Fatal(err)
 		}
 	}
-	run, _, err := n.state.Begin("1", n.host.Token(), "", started)
+	run, _, err := n.state.Begin("1", n.host.Token(), "", journal.Manifest{}, started)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,7 +23,8 @@ type Plan struct {
 	Run   string
 	Steps []Step
 
-	folders map[string]bool // that were there before the run changed them
+	manifest string          // of the run
+	folders  map[string]bool // that were there before the run changed them
 }
 
 // folder says whether there was a folder. Where the run has put a link in its place, what was in the folder is not what the link leads to.
@@ -64,7 +65,7 @@ func PlanOf(ctx context.Context, state *journal.State, v host.View, types []reso
 	case undos.By != "":
 		return nil, fmt.Errorf("run %s was undone already, by run %s", id, undos.By)
 	}
-	u := &Plan{Run: id, folders: map[string]bool{}}
+	u := &Plan{Run: id, manifest: p.Head.Manifest, folders: map[string]bool{}}
 	for _, st := range p.Ops {
 		if st.Op != nil && st.Op.Pre != nil && st.Op.Pre.Kind == host.Directory.String() {
 			u.folders[string(st.Op.Name)] = true

@@ -28,7 +28,7 @@ func open(t *testing.T) *journal.State {
 
 func begin(t *testing.T, s *journal.State, id, undoes string) *journal.Run {
 	t.Helper()
-	r, _, err := s.Begin(id, "token", undoes, started)
+	r, _, err := s.Begin(id, "token", undoes, journal.Manifest{}, started)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/journal"
 	"github.com/nodeapply/apply/resources"
 )
 
@@ -30,7 +31,7 @@ func TestNotified(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			n := changed(t, true)
 			ctx := t.Context()
-			run, _, err := n.state.Begin("2", n.host.Token(), "", started)
+			run, _, err := n.state.Begin("2", n.host.Token(), "", journal.Manifest{}, started)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -71,7 +72,7 @@ func TestNotified(t *testing.T) {
 				t.Fatal(err)
 			}
 			var left string
-			owed, err := n.state.Owed()
+			owed, err := n.state.Owed(journal.Manifest{})
 			for _, target := range []resources.Address{check, web} {
 				if len(owed(target)) > 0 {
 					left += target.String()

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/journal"
 	"github.com/nodeapply/apply/resources"
 )
 
@@ -65,7 +66,7 @@ func TestTogether(t *testing.T) {
 			n := changed(t, true)
 			ctx := t.Context()
 			n.dial = "7"
-			run, _, err := n.state.Begin("2", n.host.Token(), "", started)
+			run, _, err := n.state.Begin("2", n.host.Token(), "", journal.Manifest{}, started)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -134,7 +135,7 @@ func TestAfterAnUndoThatFailed(t *testing.T) {
 // A second attempt finds what the first one has left: an undo goes back to before both.
 func TestAttempts(t *testing.T) {
 	n := changed(t, true)
-	run, _, err := n.state.Begin("2", n.host.Token(), "", started)
+	run, _, err := n.state.Begin("2", n.host.Token(), "", journal.Manifest{}, started)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,7 +170,7 @@ func TestHomeMoves(t *testing.T) {
 			n := changed(t, true)
 			ctx := t.Context()
 			at := func(name string) string { return filepath.Join(n.dir, name) }
-			run, _, err := n.state.Begin("2", n.host.Token(), "", started)
+			run, _, err := n.state.Begin("2", n.host.Token(), "", journal.Manifest{}, started)
 			if err != nil {
 				t.Fatal(err)
 			}

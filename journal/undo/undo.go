@@ -33,7 +33,7 @@ func Name(id string) string { return "undo " + id }
 // Run takes the steps of an undo that are not refused, in their order. The lock must be held. Without a report nothing was touched.
 func Run(ctx context.Context, state *journal.State, h *local.Node, u *Plan, o Options) (rep *report.Report, err error) {
 	rep = &report.Report{Run: o.ID, Node: o.Node, Mode: report.Converge, Manifest: Name(u.Run), Started: time.Now()}
-	run, warnings, err := state.Begin(o.ID, h.Token(), u.Run, rep.Started)
+	run, warnings, err := state.Begin(o.ID, h.Token(), u.Run, journal.Manifest{Source: u.manifest}, rep.Started)
 	if err != nil {
 		return nil, err
 	}

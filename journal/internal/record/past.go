@@ -48,16 +48,16 @@ func (p *Past) add(r Record) error {
 	case r.Begin != nil:
 		p.begin(r.Begin)
 		for _, target := range r.Begin.Owes {
-			p.Owed.Owe(Debt{Target: target, Source: r.Begin.Addr, Since: p.Head.Started, Own: true})
+			p.Owed.Owe(Debt{Target: target, Source: r.Begin.Addr, Since: p.Head.Started, Of: p.Head.Manifest, Own: true})
 		}
 	case r.Op != nil:
 		p.op(r.Op)
 	case r.Ended != nil:
 		p.ended(r.Ended)
 	case r.Divided != nil:
-		p.Owed.Divide(r.Divided.Target.Address(), r.Divided.Into)
+		p.Owed.Divide(r.Divided.Target.Address(), p.Head.Manifest, r.Divided.As, r.Divided.Into)
 	case r.Settled != nil:
-		delete(p.Owed, r.Settled.Target.Address())
+		p.Owed.Settle(r.Settled.Target.Address(), p.Head.Manifest, r.Settled.As)
 	}
 	return nil
 }

@@ -28,7 +28,9 @@ type Run struct {
 	Started time.Time `json:"started"`
 	Token   string    `json:"token"` // in the names of the run's temporary files
 	Undoes  string    `json:"undoes,omitempty"`
-	Owed    []Debt    `json:"owed,omitempty"`
+	// Manifest is the source of the run's manifest, "" where that is not known; versions that did not know it wrote none.
+	Manifest string `json:"manifest,omitempty"`
+	Owed     []Debt `json:"owed,omitempty"`
 }
 
 // Debt is one refresh that is owed.
@@ -36,6 +38,8 @@ type Debt struct {
 	Target Address   `json:"target"`
 	Source Address   `json:"source"`
 	Since  time.Time `json:"since"`
+	Of     string    `json:"of,omitempty"`   // the manifest of the run that left it, "" where that is not known
+	Paid   []string  `json:"paid,omitempty"` // other manifests whose runs delivered it, and what they declare the target as
 
 	Own bool `json:"-"` // of the run that goes on, which pays it itself, or of the one whose journal is read
 }
@@ -74,12 +78,14 @@ type Ended struct {
 // Divided says what a target has become, or a part of it, and that each of these is owed what the target is, which is then struck out.
 type Divided struct {
 	Target Address   `json:"target"`
+	As     string    `json:"as,omitempty"` // as in Settled
 	Into   []Address `json:"into,omitempty"`
 }
 
-// Settled strikes out what is owed to a target.
+// Settled strikes out what is owed to a target, see [Debts.Settle].
 type Settled struct {
 	Target Address `json:"target"`
+	As     string  `json:"as,omitempty"` // what the run's manifest declares it as
 }
 
 // Closed is the last line of a run that came to its end: all that it began it has ended, and this is still owed.

@@ -136,7 +136,8 @@ func (r *Runner) Bring(ctx context.Context, signals *interrupt.Signals, m *load.
 	if err != nil {
 		return err
 	}
-	run, warnings, err := state.Begin(id, m.Host.Token(), "", time.Now())
+	mem := r.Memory(state, m)
+	run, warnings, err := state.Begin(id, m.Host.Token(), "", mem.Manifest(), time.Now())
 	if err != nil {
 		return err
 	}
@@ -153,7 +154,6 @@ func (r *Runner) Bring(ctx context.Context, signals *interrupt.Signals, m *load.
 		}
 	}
 	r.Note(warnings...)
-	mem := r.Memory(state, m)
 	for from, into := range mem.Moved(run.Owed) {
 		if err := run.Divided(ctx, from, into); err != nil {
 			return err

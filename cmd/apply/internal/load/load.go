@@ -239,7 +239,7 @@ func (l *Loader) Past(m *Manifest) Past {
 	p := Past{Memory: l.Memory(state, m)}
 	var owed func(resources.Address) []resources.Address
 	if state != nil {
-		owed, err = state.Owed()
+		owed, err = state.Owed(p.Memory.Manifest())
 	}
 	if err != nil {
 		l.Note(err.Error() + "; nothing is known of refreshes that earlier runs owe")

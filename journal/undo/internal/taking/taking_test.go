@@ -50,7 +50,7 @@ func TestRefresh(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			run, _, err := state.Begin("2", h.Token(), "1", time.Now())
+			run, _, err := state.Begin("2", h.Token(), "1", journal.Manifest{}, time.Now())
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -12,6 +12,7 @@ import (
 	"github.com/nodeapply/apply/engine"
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/host/local"
+	"github.com/nodeapply/apply/journal"
 	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/sandbox"
@@ -85,7 +86,7 @@ func rehearse(ctx context.Context, l *load.Loader, cell *sandbox.Cell, src sourc
 	if err != nil {
 		return err
 	}
-	run, _, err := state.Begin(id, m.Host.Token(), "", time.Now())
+	run, _, err := state.Begin(id, m.Host.Token(), "", journal.Manifest{Source: m.Origin.Source}, time.Now())
 	if err != nil {
 		return err
 	}
