@@ -92,11 +92,12 @@ func (s *State) Reports() ([]string, error) {
 
 // Unreported is what is known of a run that has no report.
 type Unreported struct {
-	ID      string
-	Started time.Time
-	Undoes  string // the run that it undid
-	Begun   int    // how many resources it began to change
-	Ended   bool   // it came to its end, and its report could not be written; else it died, or goes on
+	ID       string
+	Started  time.Time
+	Manifest string // its source, "" where that is not known
+	Undoes   string // the run that it undid
+	Begun    int    // how many resources it began to change
+	Ended    bool   // it came to its end, and its report could not be written; else it died, or goes on
 }
 
 // Unreported lists the runs that are on record without a report, the newest first. Where there are reports, a run that ended before the oldest one had a
@@ -132,7 +133,7 @@ func (s *State) Unreported() ([]Unreported, error) {
 				begun[st.Begin.Addr.Address()] = true
 			}
 		}
-		out = append(out, Unreported{ID: id, Started: p.Head.Started, Undoes: p.Head.Undoes, Begun: len(begun), Ended: ended})
+		out = append(out, Unreported{ID: id, Started: p.Head.Started, Manifest: p.Head.Manifest, Undoes: p.Head.Undoes, Begun: len(begun), Ended: ended})
 	}
 	return out, nil
 }

@@ -130,7 +130,7 @@ func runsOf(a *cli.App, state *journal.State) ([]Line, error) {
 	}
 	others, err := state.Unreported()
 	for _, u := range others {
-		l := Line{Run: u.ID, Started: u.Started, Outcome: unended, Begun: u.Begun}
+		l := Line{Run: u.ID, Started: u.Started, Manifest: u.Manifest, Outcome: unended, Begun: u.Begun}
 		if u.Ended {
 			l.Outcome = unreported
 		}
