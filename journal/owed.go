@@ -25,6 +25,14 @@ func (m Manifest) as(target resources.Address) (sum string) {
 	return cmp.Or(sum, m.Source)
 }
 
+// owed lists who owes target what a run of the manifest is to deliver. Few are owed anything: no sum is asked for of the others.
+func (m Manifest) owed(all record.Debts, target resources.Address) []resources.Address {
+	if len(all[target]) == 0 {
+		return nil
+	}
+	return all.Sources(target, m.Source, m.as(target))
+}
+
 // Owed says what a run of a manifest that began now would know as owed, see [Run.Owed]: however old it is, for a clock may have been wrong. Nothing is
 // repaired, and the lock need not be held.
 func (s *State) Owed(of Manifest) (func(target resources.Address) []resources.Address, error) {
@@ -34,7 +42,7 @@ func (s *State) Owed(of Manifest) (func(target resources.Address) []resources.Ad
 	}
 	owed := record.NewDebts(last.Owed.List())
 	return func(target resources.Address) []resources.Address {
-		return owed.Sources(target, of.Source, of.as(target))
+		return of.owed(owed, target)
 	}, nil
 }
 

@@ -83,10 +83,9 @@ func (r *Run) leftovers() (dirs []string, token string) {
 
 // Owed lists the resources that changed in earlier runs and whose notify of target was not delivered.
 func (r *Run) Owed(target resources.Address) []resources.Address {
-	as := r.of.as(target)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.owed.Sources(target, r.of.Source, as)
+	return r.of.owed(r.owed, target)
 }
 
 // open makes the run's file at the first record.
