@@ -12,8 +12,12 @@ import (
 	"golang.org/x/crypto/ssh/agent"
 )
 
-// agentPatience bounds the wait for an agent that may be asking its owner.
-const agentPatience = 10 * time.Second
+// Bounds of the wait for an agent: for a signature it may be asking its owner; what it holds it says at once, or hangs, and then the keys in files must still
+// have the time in which a node is to be connected.
+const (
+	agentPatience = 10 * time.Second
+	listPatience  = 3 * time.Second
+)
 
 // held is what an agent holds.
 type held struct {
@@ -36,12 +40,18 @@ func ask(ctx context.Context, socket string) *held {
 	if socket == "" {
 		return &held{told: "no agent"}
 	}
-	conn, err := (&net.Dialer{Timeout: agentPatience}).DialContext(ctx, "unix", socket)
+	conn, err := (&net.Dialer{Timeout: listPatience}).DialContext(ctx, "unix", socket)
 	if err != nil {
 		return &held{told: fmt.Sprintf("agent: %v", err)}
 	}
+	return list(conn)
+}
+
+// list asks an agent what it holds.
+func list(conn net.Conn) *held {
 	h := &held{conn: conn}
-	if err = conn.SetDeadline(time.Now().Add(agentPatience)); err == nil {
+	err := conn.SetDeadline(time.Now().Add(listPatience))
+	if err == nil {
 		h.signers, err = agent.NewClient(conn).Signers()
 	}
 	switch {
