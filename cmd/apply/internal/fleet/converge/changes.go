@@ -16,14 +16,14 @@ import (
 )
 
 // changes prints what changed on the nodes, or would: of those for which it is the same once, under their folded names.
-func (c *convergence) changes(results []*fleet.Result) {
+func (c *convergence) changes(results []*fleet.Result) error {
 	var all []output.Said
 	for _, r := range results {
 		if said := c.changesOf(c.joint.Node(r.Node)); len(said) > 0 {
 			all = append(all, output.Said{Node: r.Node, Text: said, Key: string(said)})
 		}
 	}
-	_ = output.WriteGroups(c.Stdout, output.Gather(all), false) // what is told of nodes is printable already
+	return output.WriteGroups(c.Stdout, output.Gather(all), false) // what is told of nodes is printable already
 }
 
 // changesOf is what changed on a node as a run there prints it, in the order of the manifest: results come as they end.

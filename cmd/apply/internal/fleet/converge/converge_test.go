@@ -3,12 +3,14 @@ package converge
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -199,5 +201,30 @@ func TestInterruptedEarly(t *testing.T) {
 	}
 	if left := c.TakeWarnings(); len(left) > 0 {
 		t.Errorf("told after the summary: %q", left)
+	}
+}
+
+// full is a standard output that takes nothing.
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
+
+// TestNotPrinted: what came of it and could not be printed is an error, but neither one of the nodes nor of the reports.
+func TestNotPrinted(t *testing.T) {
+	for _, how := range []string{"converge", "plan", "verbose"} {
+		t.Run(how, func(t *testing.T) {
+			saved := filepath.Join(t.TempDir(), "r.json")
+			c, _, stderr := asked(t, "--report", saved)
+			c.plan, c.Verbose = how == "plan", how == "verbose"
+			c.Stdout, c.lines = full{}, output.NewLines(full{}, false)
+			err := c.told([]*fleet.Result{{Node: "n1", Outcome: fleet.OK}}, 0)
+			var code interface{ ExitCode() int }
+			if !errors.As(err, &code) || code.ExitCode() != 4 || !strings.Contains(err.Error(), syscall.ENOSPC.Error()) {
+				t.Errorf("want it told, and 4, got %v", err)
+			}
+			if _, err := os.Stat(saved); err != nil || !strings.Contains(stderr.String(), "1 of 1 ok") {
+				t.Errorf("the report: %v; printed %q", err, stderr)
+			}
+		})
 	}
 }

@@ -33,15 +33,24 @@ func (c *convergence) told(results []*fleet.Result, interrupted int) error {
 		}
 	}
 	c.joint.Code, c.joint.Counts = c.Code, n
-	if !c.JSON {
-		if c.plan || c.Verbose {
-			c.changes(results)
-		}
-		fmt.Fprintf(c.Stdout, "%d nodes: %d changed, %d refreshed, %d pending, %d failed, %d skipped of %d resources\n",
-			len(results), n.Changed, n.Refreshed, n.Pending, n.Failed, n.Skipped, n.Total)
-		c.longestWaits()
+	return errors.Join(c.Told(c.print(results, n)), c.saveReports(), c.Summary(results))
+}
+
+// print prints what all of it came to, after what was told while it went on: where any of that could not be printed, its error says so.
+func (c *convergence) print(results []*fleet.Result, n report.Counts) error {
+	if c.JSON {
+		return nil // Summary does
 	}
-	return errors.Join(c.saveReports(), c.Summary(results))
+	if c.plan || c.Verbose {
+		if err := c.changes(results); err != nil {
+			return err
+		}
+	}
+	if err := c.lines.Line(fmt.Sprintf("%d nodes: %d changed, %d refreshed, %d pending, %d failed, %d skipped of %d resources",
+		len(results), n.Changed, n.Refreshed, n.Pending, n.Failed, n.Skipped, n.Total)); err != nil {
+		return err
+	}
+	return c.longestWaits()
 }
 
 // refused says that the manifest is wrong for every node that could say so: no run was begun.
@@ -58,7 +67,7 @@ func (c *convergence) refused(results []*fleet.Result) bool {
 }
 
 // longestWaits prints the waits between nodes that took longest.
-func (c *convergence) longestWaits() {
+func (c *convergence) longestWaits() error {
 	const most, least = 5, 1000
 	waits := slices.DeleteFunc(slices.Clone(c.joint.Waits), func(w joint.Wait) bool { return w.DurationMS < least })
 	slices.SortStableFunc(waits, func(a, b joint.Wait) int { return int(b.DurationMS - a.DurationMS) })
@@ -67,8 +76,11 @@ func (c *convergence) longestWaits() {
 		if len(w.For) > 0 {
 			line += ", last of " + slices.MaxFunc(w.For, func(a, b joint.For) int { return int(a.AtMS*1000) - int(b.AtMS*1000) }).Node
 		}
-		fmt.Fprintln(c.Stdout, report.Printable(line))
+		if err := c.lines.Line(report.Printable(line)); err != nil {
+			return err
+		}
 	}
+	return nil
 }
 
 // saveReports writes the files of the joint report.
