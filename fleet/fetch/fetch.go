@@ -48,7 +48,7 @@ func Get(ctx context.Context, c transport.Conn, node, src, dir string) (err erro
 	}
 	home := filepath.Join(dir, node)
 	if err := os.MkdirAll(home, 0o755); err != nil {
-		return &fleet.JobError{Err: err}
+		return &fleet.JobError{Err: fmt.Errorf("%s: %w", filepath.Join(dir, "NODE"), reason(err))}
 	}
 	stage, err := os.MkdirTemp(home, ".apply-get.")
 	if err != nil {
@@ -103,7 +103,7 @@ func receive(ctx context.Context, c transport.Conn, src, stage string) error {
 func install(from, to string) error {
 	f, err := os.Open(filepath.Dir(from))
 	if err != nil {
-		return err
+		return fmt.Errorf("%s: %w", filepath.Base(to), reason(err))
 	}
 	defer f.Close()
 	if err := unix.Syncfs(int(f.Fd())); err != nil {

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/nodeapply/apply/fleet"
 	"github.com/nodeapply/apply/fleet/transport"
 )
@@ -68,6 +70,39 @@ func TestGet(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestToldOnce: what this machine lacks is told in the same words of each node, without the names of folders that are one node's.
+func TestToldOnce(t *testing.T) {
+	get := func(name, dir string) error {
+		return Get(t.Context(), node{archive: archive(t, sent{name: "./f", content: "x", kind: tar.TypeReg})}, name, "/srv/f", dir)
+	}
+	t.Run("open files", func(t *testing.T) {
+		dir := t.TempDir()
+		var limit unix.Rlimit
+		if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+			t.Fatal(err)
+		}
+		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Max: limit.Max}); err != nil {
+			t.Fatal(err)
+		}
+		err := get("n1", dir)
+		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+			t.Fatal(err)
+		}
+		if err == nil || err.Error() != unix.EMFILE.Error() {
+			t.Errorf("want %v, got %v", unix.EMFILE, err)
+		}
+	})
+	t.Run("a folder", func(t *testing.T) {
+		file := filepath.Join(t.TempDir(), "f")
+		if err := os.WriteFile(file, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := get("n1", file); err == nil || err.Error() != file+"/NODE: not a directory" {
+			t.Errorf("got %v", err)
+		}
+	})
 }
 
 // here is this machine as a node n1.

@@ -27,7 +27,7 @@ type unpacker struct {
 func unpack(r io.Reader, stage string) (err error) {
 	root, err := os.OpenRoot(stage)
 	if err != nil {
-		return err
+		return reason(err)
 	}
 	defer func() { err = errors.Join(err, root.Close()) }()
 	t := tar.NewReader(r)
