@@ -29,6 +29,7 @@ type Database struct {
 	path string
 	log  *slog.Logger
 
+	failing bool  // the last group was not kept, which is told
 	damaged error // what use of it came to; it is not used again, as what panicked holds its locks
 }
 
@@ -162,6 +163,18 @@ func (b *Database) load(now time.Time) (*ledger.Ledger, error) {
 
 // Commit keeps a group. Where the file turns out to be damaged, in a page that nobody had to read until then, it is written anew, of what the group begins with.
 func (b *Database) Commit(t *ledger.Tx) error {
+	err := b.keep(t)
+	switch was := b.failing; {
+	case err != nil && !was: // nodes try again and again
+		b.log.Error("what nodes write cannot be kept: they wait until it can", "error", err)
+	case err == nil && was:
+		b.log.Info("what nodes write is kept again")
+	}
+	b.failing = err != nil
+	return err
+}
+
+func (b *Database) keep(t *ledger.Tx) error {
 	if b.damaged == nil {
 		whole := false
 		err := guarded(func() error {
