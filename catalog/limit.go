@@ -6,7 +6,7 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/nodeapply/apply/graph"
+	"github.com/nodeapply/apply/graph/section"
 	"github.com/nodeapply/apply/resources"
 )
 
@@ -90,16 +90,16 @@ func (b *builder) sections() map[int][]*Section {
 	limits := slices.SortedFunc(maps.Values(b.limits), func(x, y *limit) int {
 		return cmp.Or(cmp.Compare(x.name, y.name), cmp.Compare(x.vertex, y.vertex))
 	})
-	sectioner := graph.NewSectioner(b.order.Graph())
+	divider := section.NewDivider(b.order.Graph())
 	out := map[int][]*Section{}
 	for _, l := range limits {
-		for _, found := range sectioner.Divide(slices.Sorted(maps.Keys(l.members))) {
+		for _, found := range divider.Divide(slices.Sorted(maps.Keys(l.members))) {
 			s := &Section{Limit: l.vertex, Name: l.name, Members: found.Members}
 			for _, m := range s.Members {
 				out[m] = append(out[m], s)
 			}
 			if len(s.Members) > 1 {
-				b.between(l, found, limits, sectioner)
+				b.between(l, found, limits, divider)
 			}
 		}
 	}
@@ -107,10 +107,10 @@ func (b *builder) sections() map[int][]*Section {
 }
 
 // between looks at what may be waited for while the section's place is held: what is amid its members.
-func (b *builder) between(l *limit, s *graph.Section, limits []*limit, sectioner *graph.Sectioner) {
+func (b *builder) between(l *limit, s *section.Section, limits []*limit, divider *section.Divider) {
 	pos := l.members[s.First[0]]
 	for v, e := range b.entries {
-		if e.Awaits && !e.Off && !e.Noop && sectioner.Amid(v, s) {
+		if e.Awaits && !e.Off && !e.Noop && divider.Amid(v, s) {
 			b.problems = append(b.problems, acrossWait(l, pos, e))
 		}
 	}
@@ -119,7 +119,7 @@ func (b *builder) between(l *limit, s *graph.Section, limits []*limit, sectioner
 			break
 		}
 		for _, v := range slices.Sorted(maps.Keys(other.members)) {
-			if sectioner.Amid(v, s) {
+			if divider.Amid(v, s) {
 				b.problems = append(b.problems, Problem{Pos: pos, Also: []Pos{other.members[v]}, Summary: "limits in the wrong order", Detail: fmt.Sprintf(
 					"limit.%s, entered at %s, would be held while %s at %s enters limit.%s. Every node enters limits in the order of their names, so that none wait for each other: rename one of them.",
 					l.name, pos, b.entries[v].Addr, other.members[v], other.name)})

@@ -40,64 +40,6 @@ func TestOrder(t *testing.T) {
 	}
 }
 
-func TestSections(t *testing.T) {
-	for _, tc := range []struct{ name, edges, members, want string }{
-		{"no order", "", "abc", "a<a b<b c<c"},
-		{"a chain", "a>b b>c", "abc", "abc<a"},
-		{"over one that is none", "a>d d>b", "ab", "ab<a"},
-		{"two that come before a third", "a>c b>c", "abc", "abc<ab"},
-		{"two after one that is none", "d>a d>b", "ab", "a<a b<b"},
-		{"two before one that is none", "a>d b>d", "ab", "a<a b<b"},
-		{"two chains", "a>c b>d", "abcd", "ac<a bd<b"},
-		{"against the order of declaration", "c>a d>b", "abcd", "ac<c bd<d"},
-		{"one after two, over one", "a>e b>e e>c", "abc", "abc<ab"},
-		{"none", "a>b", "", ""},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			var members []int
-			for _, m := range tc.members {
-				members = append(members, int(m-'a'))
-			}
-			var got []string
-			for _, s := range NewSectioner(parse(tc.edges)).Divide(members) {
-				got = append(got, letters(s.Members)+"<"+letters(s.First))
-			}
-			if diff := cmp.Diff(tc.want, strings.Join(got, " ")); diff != "" {
-				t.Error(diff)
-			}
-		})
-	}
-}
-
-func TestAmid(t *testing.T) {
-	for _, tc := range []struct{ name, edges, want string }{
-		{"nothing between", "a>b b>c", "bc"},
-		{"one between", "a>b b>c a>x x>c", "bcx"},
-		{"one that the last needs", "a>b b>c x>c", "bcx"},
-		{"before all", "a>b b>c x>a", "bc"},
-		{"before one of two first", "a>c b>c x>a", "abcx"},
-		{"before both of them", "a>c b>c x>a x>b", "abc"},
-		{"behind all", "a>b b>c c>x", "bc"},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			s := NewSectioner(parse(strings.ReplaceAll(tc.edges, "x", "h")))
-			sections := s.Divide([]int{0, 1, 2})
-			if len(sections) != 1 {
-				t.Fatalf("%d sections", len(sections))
-			}
-			var in []int
-			for v := range 8 {
-				if s.Amid(v, sections[0]) {
-					in = append(in, v)
-				}
-			}
-			if diff := cmp.Diff(tc.want, strings.ReplaceAll(letters(in), "h", "x")); diff != "" {
-				t.Error(diff)
-			}
-		})
-	}
-}
-
 func TestCycles(t *testing.T) {
 	for _, tc := range []struct {
 		name, edges string

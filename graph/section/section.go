@@ -1,6 +1,11 @@
-package graph
+// Package section divides vertices of a graph into sets that hang together by its order.
+package section
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/nodeapply/apply/graph"
+)
 
 // Section is a set of vertices that hang together: a way leads from one to another, or from both to a third of them.
 type Section struct {
@@ -8,51 +13,51 @@ type Section struct {
 	First   []int // those of them that none of them comes before
 }
 
-// Sectioner divides sets of vertices of one graph into sections.
-type Sectioner struct {
-	graph, back *Graph
+// Divider divides sets of vertices of one graph into sections.
+type Divider struct {
+	graph, back *graph.Graph
 	order       []int
 }
 
-// NewSectioner returns a Sectioner of g, which has no cycles and does not change any more.
-func NewSectioner(g *Graph) *Sectioner { return &Sectioner{g, g.Reverse(), g.Order()} }
+// NewDivider returns a Divider of g, which has no cycles and does not change any more.
+func NewDivider(g *graph.Graph) *Divider { return &Divider{g, g.Reverse(), g.Order()} }
 
 // Divide divides members, which are ascending, into sections, in the order of their lowest members. Ways between members may lead over vertices
 // that are none.
-func (s *Sectioner) Divide(members []int) []*Section {
-	d := newDivision(members)
-	toward := s.back.Reach(members...)
+func (d *Divider) Divide(members []int) []*Section {
+	sets := newDivision(members)
+	toward := d.back.Reach(members...)
 	behind := map[int]int{} // by vertex: a member that comes before it
 	var first []int
-	for _, v := range s.order {
+	for _, v := range d.order {
 		if !toward[v] {
 			continue
 		}
 		before, some := behind[v]
-		if d.member(v) {
+		if sets.member(v) {
 			if some {
-				d.join(before, v)
+				sets.join(before, v)
 			} else {
 				first = append(first, v)
 			}
 			before, some = v, true
 		}
-		for _, e := range s.graph.Succ(v) {
+		for _, e := range d.graph.Succ(v) {
 			if !some || !toward[e.To] {
 				continue
 			}
 			if other, ok := behind[e.To]; ok {
-				d.join(other, before)
+				sets.join(other, before)
 			}
 			behind[e.To] = before
 		}
 	}
-	return d.sections(members, first)
+	return sets.sections(members, first)
 }
 
 // Amid says whether v comes before some members of a section, and not before all.
-func (s *Sectioner) Amid(v int, in *Section) bool {
-	reached := s.graph.Reach(v)
+func (d *Divider) Amid(v int, in *Section) bool {
+	reached := d.graph.Reach(v)
 	return slices.ContainsFunc(in.Members, func(m int) bool { return reached[m] }) && slices.ContainsFunc(in.Members, func(m int) bool { return !reached[m] })
 }
 
