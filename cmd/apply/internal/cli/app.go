@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
+	"github.com/nodeapply/apply/cmd/apply/internal/collector"
 	"github.com/nodeapply/apply/cmd/apply/internal/interrupt"
 	"github.com/nodeapply/apply/cmd/apply/internal/settings"
 	"github.com/nodeapply/apply/cmd/apply/internal/usage"
@@ -103,10 +104,7 @@ func protect() {
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	// What the program makes is private until its mode is set; modes are always set explicitly.
 	syscall.Umask(0o077)
-	limitMemory(0)
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(collectAt)
-	}
+	collector.Begin()
 	// What the Go runtime gives up for (no memory, no thread) ends with its 2 otherwise, which would say "changed".
 	debug.SetTraceback("crash")
 	// What the caller left open stays usable here (apply <(...)) and is not handed on to commands. Kernels before 5.11 do not know it.

@@ -16,6 +16,7 @@ import (
 	"github.com/nodeapply/apply"
 	"github.com/nodeapply/apply/catalog/declared"
 	"github.com/nodeapply/apply/cmd/apply/internal/cli"
+	"github.com/nodeapply/apply/cmd/apply/internal/collector"
 	"github.com/nodeapply/apply/cmd/apply/internal/usage"
 	"github.com/nodeapply/apply/exchange/session"
 	"github.com/nodeapply/apply/facts"
@@ -181,7 +182,7 @@ func (l *Loader) Compile(ctx context.Context, c *origin.Checkouts, o origin.Orig
 	if err != nil {
 		return nil, errors.Join(err, c.Refused())
 	}
-	cli.Compiled()
+	collector.Compiled()
 	m.Path = o.Name
 	if len(m.Warnings) > 0 && !l.JSON {
 		l.PrintDiagnostics(m.Warnings)

@@ -1,4 +1,5 @@
-package cli
+// Package collector tells the garbage collector how much memory there is to work with.
+package collector
 
 import (
 	"math"
@@ -20,6 +21,14 @@ const memoryLimit = 1150 << 20
 // collectAt is by how many percent memory grows before it is collected: most of what a run allocates it keeps until its end. Go's own 100
 // takes a tenth more of the processor, 400 half as much memory more for hardly anything.
 const collectAt = 200
+
+// Begin sets what holds until a manifest is compiled.
+func Begin() {
+	limitMemory(0)
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(collectAt)
+	}
+}
 
 // Compiled is called when a manifest is. What it takes stays until the end: within the same limit the collector would work for every byte of a run that has
 // very much to do. What comes beside it has the limit to itself, so that evaluations that go on with values that only the run knows have no more.
