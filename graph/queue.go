@@ -102,18 +102,24 @@ func (q *queue) listen(quiet chan struct{}) {
 	q.wake()
 }
 
-// tell tells who listens that all is quiet, if it is, and says whether it is.
-func (q *queue) tell(really bool) bool {
+// calm says that somebody listens and nobody holds a slot.
+func (q *queue) calm() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	quiet := q.quiet()
-	if quiet && really {
-		for _, c := range q.listening {
-			close(c)
-		}
-		q.listening = nil
+	return q.quiet()
+}
+
+// tell tells who listens that all is quiet, if it is.
+func (q *queue) tell() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if !q.quiet() {
+		return
 	}
-	return quiet
+	for _, c := range q.listening {
+		close(c)
+	}
+	q.listening = nil
 }
 
 // These are called with mu held.
@@ -137,6 +143,7 @@ func (q *queue) grant() {
 	}
 }
 
+// take begins a visit: of the lowest that is ready.
 func (q *queue) take() int {
 	q.flying++
 	return q.ready.pop()
@@ -144,7 +151,6 @@ func (q *queue) take() int {
 
 func (q *queue) startable() bool { return len(q.ready) > 0 && q.flying < q.most }
 
-// quiet says that somebody listens and nobody holds a slot.
 func (q *queue) quiet() bool { return len(q.listening) > 0 && q.free == q.workers }
 
 // wake has the owner look around.

@@ -106,13 +106,13 @@ type walk struct {
 // whose wait is over but that have not said so yet get a chance to.
 func (w *walk) hush() {
 	for range 2 {
-		if len(w.ended) > 0 || !w.queue.tell(false) {
+		if len(w.ended) > 0 || !w.queue.calm() {
 			return
 		}
 		runtime.Gosched()
 	}
 	if len(w.ended) == 0 {
-		w.queue.tell(true)
+		w.queue.tell()
 	}
 }
 
