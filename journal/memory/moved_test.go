@@ -31,19 +31,9 @@ func TestMoved(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			state := open(t)
-			manifest := func(e *catalog.Entry) Manifest {
-				c, problems := catalog.New([]*catalog.Entry{e}, nil, func(resources.Address) bool { return false })
-				if len(problems) > 0 {
-					t.Fatal(problems)
-				}
-				return Manifest{Source: "/site/main.hcl", Catalog: c, Warn: func(text string) { t.Error(text) }}
-			}
-			rep := &report.Report{Results: []*report.Result{{Address: tc.before.Addr, Outcome: report.Changed}}}
-			if err := Read(state, manifest(tc.before)).Save(state, rep); err != nil {
-				t.Fatal(err)
-			}
+			runOf(t, state, tc.before, report.Changed)
 			got := ""
-			for from, into := range Read(state, manifest(tc.now)).Moved(func(a resources.Address) []resources.Address {
+			for from, into := range Read(state, manifestOf(t, tc.now)).Moved(func(a resources.Address) []resources.Address {
 				if a.Title == "/free" {
 					return nil
 				}

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/nodeapply/apply/catalog"
+	"github.com/nodeapply/apply/journal"
 	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/resources/file"
@@ -35,24 +36,11 @@ func TestSecret(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			state := open(t)
-			manifest := func(e *catalog.Entry) Manifest {
-				c, problems := catalog.New([]*catalog.Entry{e}, nil, func(resources.Address) bool { return false })
-				if len(problems) > 0 {
-					t.Fatal(problems)
-				}
-				return Manifest{Source: "/site/main.hcl", Catalog: c, Warn: func(text string) { t.Error(text) }}
-			}
-			run := func(e *catalog.Entry, end report.Outcome) {
-				rep := &report.Report{Results: []*report.Result{{Address: e.Addr, Outcome: end}}}
-				if err := Read(state, manifest(e)).Save(state, rep); err != nil {
-					t.Fatal(err)
-				}
-			}
-			run(tc.first, report.Changed)
+			runOf(t, state, tc.first, report.Changed)
 			if tc.then != nil {
-				run(tc.then, tc.end)
+				runOf(t, state, tc.then, tc.end)
 			}
-			mem := Read(state, manifest(tc.now))
+			mem := Read(state, manifestOf(t, tc.now))
 			if got := mem.Secret(tc.now, "content"); got != tc.want {
 				t.Errorf("secret: %t", got)
 			}
@@ -60,5 +48,24 @@ func TestSecret(t *testing.T) {
 				t.Error("another attribute is a secret")
 			}
 		})
+	}
+}
+
+// manifestOf declares one entry.
+func manifestOf(t *testing.T, e *catalog.Entry) Manifest {
+	t.Helper()
+	c, problems := catalog.New([]*catalog.Entry{e}, nil, func(resources.Address) bool { return false })
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	return Manifest{Source: "/site/main.hcl", Catalog: c, Warn: func(text string) { t.Error(text) }}
+}
+
+// runOf keeps how a run of a manifest that declares one entry ended.
+func runOf(t *testing.T, state *journal.State, e *catalog.Entry, end report.Outcome) {
+	t.Helper()
+	rep := &report.Report{Results: []*report.Result{{Address: e.Addr, Outcome: end}}}
+	if err := Read(state, manifestOf(t, e)).Save(state, rep); err != nil {
+		t.Fatal(err)
 	}
 }
