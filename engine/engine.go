@@ -176,7 +176,7 @@ func newRun(c *catalog.Catalog, v host.View, h host.Host, o Options) (*run, erro
 	if o.Order != nil && !slices.Equal(slices.Sorted(slices.Values(o.Order)), slices.Sorted(slices.Values(c.Graph().Order()))) {
 		return nil, fmt.Errorf("order: want each of the %d vertices once", c.Graph().Len())
 	}
-	r := &run{cat: c, view: v, host: h, opts: o, debts: o.Owed, started: time.Now(), hands: attempt.NewHands()}
+	r := &run{cat: c, view: v, host: h, opts: o, debts: o.Owed, started: time.Now(), hands: attempt.NewHands(helpers())}
 	if o.Owed == nil && o.Recorder != nil {
 		r.debts = o.Recorder.Owed
 	}
@@ -196,6 +196,9 @@ const few = 100
 // flying is how many visits may be under way at once. What a group commit gains levels off long before a thousand; each may hold a handful of files
 // open, of which a process may have few.
 func flying() int { return min(1024, host.OpenFiles()/8) }
+
+// helpers is how many goroutines beyond those of visits may be under way at once: files of a folder, above all, that wait for the disk together.
+func helpers() int { return min(1024, host.OpenFiles()/16) }
 
 // unselected says that v is an entry that the run leaves out.
 func (r *run) unselected(v int) bool {

@@ -15,6 +15,8 @@ type Scheduler interface {
 	Wait(wait func())
 	// Quiet returns a channel that is closed once all workers wait.
 	Quiet() <-chan struct{}
+	// Helper adds a goroutine to those of the worker, if all workers together may have one more. It ends with left.
+	Helper() (left func(), ok bool)
 }
 
 type (
@@ -56,6 +58,15 @@ func ForOthers(ctx context.Context, wait func()) {
 		return
 	}
 	wait()
+}
+
+// Help adds a goroutine to those of a worker that does many like things, which wait for the disk together. Where there is no place for one more the worker
+// does the thing itself. Left is called when the goroutine has ended.
+func Help(ctx context.Context) (left func(), ok bool) {
+	if s, ok := ctx.Value(schedulerKey{}).(Scheduler); ok {
+		return s.Helper()
+	}
+	return nil, false
 }
 
 // A group commit waits for others as long as some join within each lull, and no longer than gathering in all: waiting for a few more costs less than a

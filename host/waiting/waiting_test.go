@@ -19,6 +19,7 @@ type scheduler struct{ quiet chan struct{} }
 
 func (s scheduler) Wait(wait func())       { wait() }
 func (s scheduler) Quiet() <-chan struct{} { return s.quiet }
+func (s scheduler) Helper() (func(), bool) { return nil, false }
 
 // The clock of these is made up.
 func TestGather(t *testing.T) {
@@ -61,6 +62,7 @@ type lender struct{ times *int }
 
 func (l lender) Wait(wait func())       { *l.times++; wait() }
 func (l lender) Quiet() <-chan struct{} { return nil }
+func (lender) Helper() (func(), bool)   { return nil, false }
 
 func TestKeeping(t *testing.T) {
 	for name, tc := range map[string]struct {

@@ -30,7 +30,7 @@ func Do[T any](ctx context.Context, h Hands, slot graph.Slot, after time.Duratio
 	start := time.Now()
 	c := newClock(ctx, after)
 	defer c.stop()
-	l := &loan{slot: slot, clock: c}
+	l := newLoan(slot, c, h)
 	ctx = waiting.With(c, l)
 	done := make(chan ended[T], 1) // an fn that was left behind must not write to what its caller reads
 	h.do(func() {
@@ -80,10 +80,13 @@ type ended[T any] struct {
 }
 
 // Hands are goroutines that make attempts. One that is free is used again, because its stack has grown to what a check takes.
-type Hands struct{ tasks chan func() }
+type Hands struct {
+	tasks   chan func()
+	helpers chan struct{} // a token for each
+}
 
-// NewHands returns Hands that may be used by several goroutines, until Rest.
-func NewHands() Hands { return Hands{make(chan func())} }
+// NewHands returns Hands that may be used by several goroutines, until Rest. All attempts together have so many helpers at a time.
+func NewHands(helpers int) Hands { return Hands{make(chan func()), make(chan struct{}, helpers)} }
 
 // do calls task in a goroutine.
 func (h Hands) do(task func()) {

@@ -47,7 +47,7 @@ func TestDo(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				dead := make(chan struct{})
 				defer close(dead)
-				hands := NewHands()
+				hands := NewHands(1)
 				defer hands.Rest()
 				start := time.Now()
 				value, stuck, err := Do(t.Context(), hands, graph.Slot{}, time.Minute, func(ctx context.Context) (int, error) { return tc.fn(ctx, dead) })
@@ -78,7 +78,7 @@ func TestPanic(t *testing.T) {
 // TestHandsAreUsedAgain counts by their state: a goroutine that is free takes the next task.
 func TestHandsAreUsedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := NewHands()
+		h := NewHands(1)
 		defer h.Rest()
 		release := make(chan struct{})
 		running := 0
@@ -127,7 +127,7 @@ func (o *one) Visit(ctx context.Context, v int, slot graph.Slot) {
 
 func TestWaitingLendsTheSlot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := &one{hands: NewHands(), second: make(chan struct{})}
+		o := &one{hands: NewHands(1), second: make(chan struct{})}
 		defer o.hands.Rest()
 		graph.New(2).Walk(t.Context(), 1, 2, o)
 		if o.err != nil {
@@ -174,7 +174,7 @@ func (o *two) Visit(ctx context.Context, v int, slot graph.Slot) {
 // TestWaitsOfOneAttempt: while one gets the slot back, another can wait.
 func TestWaitsOfOneAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := &two{hands: NewHands(), t: t}
+		o := &two{hands: NewHands(1), t: t}
 		defer o.hands.Rest()
 		start := time.Now()
 		graph.New(2).Walk(t.Context(), 1, 2, o)

@@ -59,7 +59,7 @@ func TestStarvingIsNotCounted(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := &starving{hands: NewHands(), goesOn: tc.goesOn}
+				s := &starving{hands: NewHands(1), goesOn: tc.goesOn}
 				defer s.hands.Rest()
 				graph.New(2).Walk(t.Context(), 1, 2, s)
 				if diff := cmp.Diff(tc.want, s.said); diff != "" {

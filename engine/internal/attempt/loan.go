@@ -6,37 +6,61 @@ import (
 	"github.com/nodeapply/apply/graph"
 )
 
-// loan lends a visit's slot for the waits of one attempt, until the attempt is abandoned. Several goroutines of an attempt may wait at once. None is kept
-// from its wait by one that is to get the slot back: what it does in its wait, such as to sync for others too, may be what who has the slot waits for.
+// loan lends a visit's slot while all goroutines of one attempt wait, until the attempt is abandoned. None is kept from its wait by one that is to get
+// the slot back: what it does in its wait, such as to sync for others too, may be what who has the slot waits for.
 type loan struct {
 	slot  graph.Slot
 	clock *clock
+	hands Hands
 
 	mu   sync.Mutex
-	out  int           // waits under way
+	busy int           // goroutines that do not wait
 	lent bool          // until the slot is back
 	back chan struct{} // closed when it is back; nil unless somebody gets it back
 	gone bool
 }
 
+func newLoan(slot graph.Slot, c *clock, h Hands) *loan {
+	return &loan{slot: slot, clock: c, hands: h, busy: 1}
+}
+
 // Wait implements waiting.Scheduler.
 func (l *loan) Wait(wait func()) {
-	l.mu.Lock()
-	if !l.gone {
-		if !l.lent {
-			l.slot.Lend()
-			l.lent = true
-		}
-		l.out++
-	}
-	l.mu.Unlock()
+	l.rest()
 	wait()
 	l.mu.Lock()
-	if l.out--; l.gone || l.out > 0 {
+	l.busy++
+	if l.gone {
 		l.mu.Unlock()
 		return
 	}
 	l.resume()
+}
+
+// rest counts a goroutine less that is busy, and lends the slot after the last.
+func (l *loan) rest() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.busy--; l.busy <= 0 && !l.lent && !l.gone {
+		l.slot.Lend()
+		l.lent = true
+	}
+}
+
+// Helper implements waiting.Scheduler.
+func (l *loan) Helper() (left func(), ok bool) {
+	select {
+	case l.hands.helpers <- struct{}{}:
+	default:
+		return nil, false
+	}
+	l.mu.Lock()
+	l.busy++
+	l.mu.Unlock()
+	return func() {
+		l.rest()
+		<-l.hands.helpers
+	}, true
 }
 
 // resume gets the slot back, if it is lent. It unlocks mu.

@@ -183,7 +183,7 @@ func newWalk(t *testing.T, s *scene, stopper *stop.Stopper, entries []*catalog.E
 	same := func(s string) string { return s }
 	w := &Walk{
 		Catalog: c, View: node{scene: s}, Running: func(resources.Address, string) {}, Redact: redact.Redactor{Text: same, Output: same},
-		Log: slog.New(slog.DiscardHandler), Timeout: time.Minute, Stop: stopper, Hands: attempt.NewHands(),
+		Log: slog.New(slog.DiscardHandler), Timeout: time.Minute, Stop: stopper, Hands: attempt.NewHands(1),
 		Drifted: func(resources.Address) bool { return true }, Strict: s.has("strict"),
 	}
 	if !s.has("predict") {

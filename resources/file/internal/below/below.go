@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/host/waiting"
 	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/resources/file/internal/content"
 	"github.com/nodeapply/apply/resources/file/internal/tree"
@@ -138,22 +139,29 @@ func (f *Folder) Compare(ctx context.Context, v host.View, is host.Kind, d resou
 	return d, nil
 }
 
-// writers is how many files are written at a time: their waits for the disk are one wait, and each has a handful of files open.
-func writers() int { return min(64, host.OpenFiles()/32) }
-
 // Bring removes what differs in the folder: where [Folder.Compare] found it, if that is known, else wherever it is by now. Folders are brought one after the
-// other, as the walk needs them; what is no folder and is to be none is left to a bounded number of writers.
+// other, as the walk needs them; what is no folder and is to be none is left to helpers, as far as there are some.
 func (f *Folder) Bring(ctx context.Context, h host.Host, d resources.Diff) error {
 	var g *errgroup.Group
 	g, ctx = errgroup.WithContext(ctx)
-	g.SetLimit(max(1, writers()))
 	bring := func(t *want.Thing, is want.Found) (host.Kind, error) {
 		kind := t.Becomes(is.Kind)
 		if kind == host.Directory {
 			return kind, f.bring(ctx, h, t, is)
 		}
-		g.Go(func() error { return f.bring(ctx, h, t, is) })
+		left, ok := waiting.Help(ctx)
+		if !ok {
+			return kind, f.bring(ctx, h, t, is)
+		}
+		g.Go(func() error {
+			defer left()
+			return f.bring(ctx, h, t, is)
+		})
 		return kind, nil
+	}
+	wait := func() (err error) {
+		waiting.For(ctx, func() { err = g.Wait() })
+		return err
 	}
 	names, known := d.Found.([]tree.Name)
 	for _, n := range names {
@@ -164,11 +172,11 @@ func (f *Folder) Bring(ctx context.Context, h host.Host, d resources.Diff) error
 			_, err = bring(t, want.Found{Stat: st})
 		}
 		if err != nil {
-			return cmp.Or(g.Wait(), err)
+			return cmp.Or(wait(), err)
 		}
 	}
 	if known {
-		return g.Wait()
+		return wait()
 	}
 	walk := f.Walk
 	walk.View, walk.Note = h, func(string) {}
@@ -184,7 +192,7 @@ func (f *Folder) Bring(ctx context.Context, h host.Host, d resources.Diff) error
 		return bring(t, is)
 	}
 	err := walk.Through(ctx, f.Root.Name, false, f.From)
-	return cmp.Or(g.Wait(), err)
+	return cmp.Or(wait(), err)
 }
 
 // bring removes what differs at one name.
