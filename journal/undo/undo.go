@@ -38,7 +38,7 @@ func Run(ctx context.Context, state *journal.State, h *local.Node, u *Plan, o Op
 		return nil, err
 	}
 	rep.Warnings = append(warnings, run.Sweep(ctx, h)...)
-	taker := taking.Taker{Images: image.In(state.Dir()), Host: h, Run: run, Types: o.Types, Folder: u.folder}
+	taker := &taking.Taker{Images: image.In(state.Dir()), Host: h, Run: run, Types: o.Types, Folder: u.folder}
 	for _, batch := range u.batches() {
 		results := make([]*report.Result, len(batch))
 		var all errgroup.Group
@@ -78,26 +78,25 @@ func Run(ctx context.Context, state *journal.State, h *local.Node, u *Plan, o Op
 func millis(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 // together is how many steps are taken at a time at most: their waits for the disk are one wait.
-const together = 16
+func together() int { return min(512, host.OpenFiles()/16) }
 
 // batches are the steps that are not refused, in their order. Those of one batch may be taken at the same time: files, which no folder, link or state of a
-// type comes between, each of another resource, for how a resource leaves its files is recorded of all of them. The first step is alone.
+// type comes between. The first step is alone.
 func (u *Plan) batches() (all [][]Step) {
 	var names map[string]bool
-	var addrs map[resources.Address]bool
 	for _, s := range u.Steps {
 		if s.Refused != "" {
 			continue
 		}
-		if names == nil || !s.isFile() || len(all[len(all)-1]) == together || addrs[s.Addr] || names[s.file.Name] {
-			names, addrs = nil, nil
+		if names == nil || !s.isFile() || len(all[len(all)-1]) == together() || names[s.file.Name] {
+			names = nil
 			if len(all) > 0 && s.isFile() {
-				names, addrs = map[string]bool{}, map[resources.Address]bool{}
+				names = map[string]bool{}
 			}
 			all = append(all, nil)
 		}
 		if names != nil {
-			names[s.file.Name], addrs[s.Addr] = true, true
+			names[s.file.Name] = true
 		}
 		all[len(all)-1] = append(all[len(all)-1], s)
 	}

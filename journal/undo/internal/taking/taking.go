@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/nodeapply/apply/host"
@@ -53,6 +54,9 @@ type Taker struct {
 	Run    *journal.Run
 	Types  kept.Types
 	Folder func(name string) bool // whether there was one: where a link is now, nothing is put behind that
+
+	mu    sync.Mutex
+	under map[resources.Address]int // steps under way
 }
 
 // Take announces one step, takes it, and records how it left its file. The error is that of a step that cannot be announced, which the result tells too.
@@ -88,6 +92,15 @@ func (t *Taker) announced(ctx context.Context, s Step) (outcome report.Outcome, 
 	ctx, cancel := context.WithTimeoutCause(ctx, after, fmt.Errorf("timed out after %s", after))
 	defer cancel()
 	h := host.Recording(t.Host, recorder{t.Run, s.Addr})
+	t.begun(s.Addr)
+	defer func() {
+		if t.last(s.Addr) {
+			err = cmp.Or(err, t.Run.Ended(ctx, s.Addr, t.Host))
+		}
+		if err != nil {
+			outcome = report.Failed
+		}
+	}()
 	outcome = report.Changed
 	switch {
 	case s.File != nil:
@@ -97,10 +110,28 @@ func (t *Taker) announced(ctx context.Context, s Step) (outcome report.Outcome, 
 	default:
 		err = t.restore(ctx, h, s)
 	}
-	if err != nil {
-		return report.Failed, err
+	return outcome, err
+}
+
+// begun counts one more step of a resource that is under way.
+func (t *Taker) begun(a resources.Address) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.under == nil {
+		t.under = map[resources.Address]int{}
 	}
-	return outcome, t.Run.Ended(ctx, s.Addr, t.Host)
+	t.under[a]++
+}
+
+// last says, as one has ended, whether no other step of the resource is under way: how it leaves its files is recorded of all of them together.
+func (t *Taker) last(a resources.Address) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.under[a]--; t.under[a] > 0 {
+		return false
+	}
+	delete(t.under, a)
+	return true
 }
 
 // timeout is how long a step may take.
