@@ -1,5 +1,5 @@
-// Package store keeps content by its hash: each file of its folder is named by the SHA-256 of what is in it, in hexadecimal digits. A file is there
-// whole or not at all, and what is kept is on disk.
+// Package store keeps content by its hash: each file of its folder is named by the SHA-256 of what is in it, in hexadecimal digits. What is
+// kept is on disk. A file has its name before: of what a power cut leaves, the name tells whether it is whole.
 package store
 
 import (
@@ -86,17 +86,13 @@ func (s *Store) put(ctx context.Context, r io.Reader) (sum string, err error) {
 	sum = hex.EncodeToString(h.Sum(nil))
 	name := filepath.Join(s.dir, sum)
 	if kept, getErr := s.Get(sum); getErr == nil { // else it is damaged, if it is there: this one takes its place
-		if err := kept.Close(); err != nil {
-			return "", err
-		}
+		defer kept.Close()
 		now := time.Now() // what is needed again is not pruned for its age
 		if err := os.Chtimes(name, now, now); err != nil {
 			return "", err
 		}
+		f = kept // which somebody else may have just named, and wait for
 	} else {
-		if err := waiting.Durable(ctx, s.sync, int(f.Fd())); err != nil {
-			return "", err
-		}
 		if err := os.Rename(tmp, name); err != nil {
 			return "", err
 		}
@@ -107,7 +103,7 @@ func (s *Store) put(ctx context.Context, r io.Reader) (sum string, err error) {
 		return "", err
 	}
 	defer d.Close()
-	return sum, waiting.Durable(ctx, s.sync, int(d.Fd())) // also of a name that somebody else has just given it
+	return sum, waiting.Durable(ctx, s.sync, int(f.Fd()), int(d.Fd()))
 }
 
 // bounded ends a copy when ctx ends.
