@@ -4,6 +4,8 @@ package undo
 import (
 	"context"
 	"errors"
+	"iter"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -80,34 +82,60 @@ func millis(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 // together is how many steps are taken at a time at most: their waits for the disk are one wait.
 func together() int { return min(512, host.OpenFiles()/16) }
 
-// batches are the steps that are not refused, in their order. Those of one batch may be taken at the same time: files, which no folder, link or state of a
-// type comes between. The first step is alone.
+// batches are the steps that are not refused, in their order. Those of one batch may be taken at the same time: of names of which none is another, or in it,
+// with no state of a type between them. The first step is alone.
 func (u *Plan) batches() (all [][]Step) {
-	var names map[string]bool
+	var names apart
 	for _, s := range u.Steps {
 		if s.Refused != "" {
 			continue
 		}
-		if names == nil || !s.isFile() || len(all[len(all)-1]) == together() || names[s.file.Name] {
+		if names == nil || len(all[len(all)-1]) == together() || !s.alike() || !names.add(s.file.Name) {
 			names = nil
-			if len(all) > 0 && s.isFile() {
-				names = map[string]bool{}
+			if len(all) > 0 && s.alike() {
+				names = apart{}
+				names.add(s.file.Name)
 			}
 			all = append(all, nil)
-		}
-		if names != nil {
-			names[s.file.Name] = true
 		}
 		all[len(all)-1] = append(all[len(all)-1], s)
 	}
 	return all
 }
 
-// isFile says whether there was a file or nothing at the step's name, and the run left a file or nothing.
-func (s Step) isFile() bool {
-	plain := func(kind string) bool { return kind == host.Regular.String() || kind == host.Absent.String() }
-	return s.file != nil && s.file.After != nil && !s.file.Late && !s.covered && plain(s.file.Before.Kind) && plain(s.file.After.Kind)
+// apart are names of which none is another, or in it: true. What they are in is false.
+type apart map[string]bool
+
+// add adds a name, unless it is one of them, in one of them, or has one of them in it.
+func (a apart) add(name string) bool {
+	if _, known := a[name]; known {
+		return false
+	}
+	for folder := range above(name) {
+		if a[folder] {
+			return false
+		}
+	}
+	a[name] = true
+	for folder := range above(name) {
+		a[folder] = false
+	}
+	return true
 }
+
+// above yields the folders that a name is in, the nearest first.
+func above(name string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for name != "/" && name != "." {
+			if name = path.Dir(name); !yield(name) {
+				return
+			}
+		}
+	}
+}
+
+// alike says whether the step depends on no other one but for what its name is in.
+func (s Step) alike() bool { return s.file != nil && s.file.After != nil && !s.file.Late && !s.covered }
 
 // taken is what is to be done.
 func (s Step) taken() taking.Step {

@@ -122,8 +122,8 @@ func TestJournalCannotBeWritten(t *testing.T) {
 	}
 }
 
-// Files are put back at the same time, but for the first; folders, links, states, a second step of a name, and what is looked at when its turn comes keep
-// their place.
+// Files, links and folders are put back at the same time, but for the first; states, what is in a name or is it, and what is looked at when its turn comes
+// keep their place.
 func TestBatches(t *testing.T) {
 	file := func(addr, name string) Step {
 		return Step{Addr: resources.Address{Type: "file", Title: addr}, file: &taking.File{Name: name, Before: image.Image{Kind: "file"}, After: &image.Trace{Kind: "file"}}}
@@ -138,8 +138,10 @@ func TestBatches(t *testing.T) {
 		{"files", []Step{file("a", "a"), file("b", "b"), file("c", "c"), file("d", "d")}, []int{1, 3}},
 		{"removed and made", []Step{file("a", "a"), with(file("b", "b"), func(s *Step) { s.file.After.Kind = "absent" }), with(file("c", "c"), func(s *Step) { s.file.Before.Kind = "absent" })}, []int{1, 2}},
 		{"a state", []Step{file("a", "a"), file("b", "b"), {Addr: dial}, file("c", "c"), file("d", "d")}, []int{1, 1, 1, 2}},
-		{"a folder", []Step{file("a", "a"), file("b", "b"), with(file("c", "c"), func(s *Step) { s.file.Before.Kind = "directory" }), file("d", "d")}, []int{1, 1, 1, 1}},
-		{"a link", []Step{file("a", "a"), file("b", "b"), with(file("c", "c"), func(s *Step) { s.file.After.Kind = "link" }), file("d", "d")}, []int{1, 1, 1, 1}},
+		{"a folder", []Step{file("a", "a"), file("b", "b"), with(file("c", "c"), func(s *Step) { s.file.Before.Kind = "directory" }), file("d", "d")}, []int{1, 3}},
+		{"a link", []Step{file("a", "a"), file("b", "b"), with(file("c", "c"), func(s *Step) { s.file.After.Kind = "link" }), file("d", "d")}, []int{1, 3}},
+		{"in a folder", []Step{file("a", "/a"), file("b", "/d/b"), file("c", "/d/e/c"), file("d", "/d/e"), file("e", "/d/f"), file("f", "/d")}, []int{1, 2, 2, 1}},
+		{"of a folder before it", []Step{file("a", "/a"), file("b", "/d"), file("c", "/dd/c"), file("d", "/d/e/c"), file("e", "/e")}, []int{1, 2, 2}},
 		{"one resource", []Step{file("a", "a"), file("b", "b"), file("b", "c"), file("c", "d")}, []int{1, 3}},
 		{"refused", []Step{with(file("a", "a"), func(s *Step) { s.Refused = "no" }), file("b", "b"), file("c", "c"), with(Step{Addr: dial}, func(s *Step) { s.Refused = "no" }), file("d", "d")}, []int{1, 2}},
 		{"one name", []Step{file("a", "a"), file("b", "b"), file("c", "b"), file("d", "d")}, []int{1, 1, 2}},
