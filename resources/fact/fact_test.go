@@ -154,6 +154,8 @@ func (w *waiter) Wait(wait func()) { *w++; wait() }
 
 func (*waiter) Quiet() <-chan struct{} { return nil }
 
+func (*waiter) Helper() (func(), bool) { return nil, false }
+
 func TestStillDiffersWhenItWasNotPublished(t *testing.T) {
 	f := fact.Type(&link{full: errors.New("no space left on device")}).New("up").(*fact.Fact)
 	f.Value = true

@@ -114,6 +114,8 @@ func (w *waiter) Wait(wait func()) { *w++; wait() }
 
 func (*waiter) Quiet() <-chan struct{} { return nil }
 
+func (*waiter) Helper() (func(), bool) { return nil, false }
+
 func TestEquals(t *testing.T) {
 	l := &link{up: map[string]string{"node01": "7", "node02": "8"}}
 	for value, want := range map[float64]string{7: "", 9: "up = 9"} {
