@@ -2,7 +2,6 @@ package record
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -26,7 +25,8 @@ const suffix = ".journal"
 // Path is the file of the journal of run id.
 func (f Folder) Path(id string) string { return filepath.Join(string(f), id+suffix) }
 
-// Create makes the journal of a run, which begins with head, and the folder if it is not there. Both are on disk when it returns.
+// Create makes the journal of a run, which begins with head, and the folder if it is not there. Its name is on disk when it returns, head with what is
+// appended first.
 func (f Folder) Create(head Run) (*Log, error) {
 	if err := os.MkdirAll(string(f), 0o700); err != nil {
 		return nil, failed(err)
@@ -37,7 +37,7 @@ func (f Folder) Create(head Run) (*Log, error) {
 	}
 	l := newLog(file)
 	head.Version = version
-	err = l.Append(context.Background(), Record{Run: &head})
+	err = l.Later(Record{Run: &head})
 	if err == nil {
 		err = syncDir(string(f))
 	}
