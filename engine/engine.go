@@ -197,8 +197,9 @@ const few = 100
 // open, of which a process may have few.
 func flying() int { return min(1024, host.OpenFiles()/8) }
 
-// helpers is how many goroutines beyond those of visits may be under way at once: files of a folder, above all, that wait for the disk together.
-func helpers() int { return min(1024, host.OpenFiles()/16) }
+// helpers is how many goroutines beyond those of visits may be under way at once: files of a folder, above all, that wait for the disk together. With twice
+// as many a run is hardly faster, and thrashes where it has 64 MiB.
+func helpers() int { return min(512, host.OpenFiles()/16) }
 
 // unselected says that v is an entry that the run leaves out.
 func (r *run) unselected(v int) bool {
