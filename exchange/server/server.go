@@ -104,7 +104,7 @@ func On(ctx context.Context, ln net.Listener, hub *ledger.Hub, authority *pki.Au
 		ErrorLog:          slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug),
 	}
 	served := make(chan error, 1)
-	go func() { served <- srv.ServeTLS(ln, "", "") }()
+	go func() { served <- srv.ServeTLS(&accepting{Listener: ln, log: o.Log}, "", "") }()
 	o.Log.Info("exchange is listening", "address", ln.Addr().String())
 	if o.Ready != nil {
 		o.Ready(ln.Addr())
@@ -122,6 +122,27 @@ func On(ctx context.Context, ln net.Listener, hub *ledger.Hub, authority *pki.Au
 	}
 	<-served
 	return nil
+}
+
+// accepting tells of a listener that has no descriptors left: what the HTTP server says of it is among what any scan of the port makes it say.
+type accepting struct {
+	net.Listener
+	log     *slog.Logger
+	failing bool // the last one was not accepted, which is told
+}
+
+// Accept implements [net.Listener].
+func (l *accepting) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	switch failing := err != nil && !errors.Is(err, net.ErrClosed); {
+	case failing && !l.failing: // it is tried again and again
+		l.failing = true
+		l.log.Error("connections cannot be accepted: nodes wait until they can", "error", err)
+	case err == nil && l.failing:
+		l.failing = false
+		l.log.Info("connections are accepted again")
+	}
+	return c, err
 }
 
 func (s *server) handler() http.Handler {
