@@ -68,7 +68,11 @@ func LastChange(earlier []byte, r *report.Report) time.Time {
 }
 
 func labelsOf(r *report.Report) string {
-	return fmt.Sprintf(`node="%s",manifest="%s"`, label(r.Node), label(r.Manifest))
+	manifest := r.Manifest
+	if strings.HasPrefix(r.Source, "git::") {
+		manifest = r.Source // one series, whichever revision it is
+	}
+	return fmt.Sprintf(`node="%s",manifest="%s"`, label(r.Node), label(manifest))
 }
 
 func outcomeLabel(o report.Outcome) string { return fmt.Sprintf(`,outcome="%s"`, o) }

@@ -55,6 +55,13 @@ func TestLastChange(t *testing.T) {
 		t.Fatal(err)
 	}
 	other := &report.Report{Node: "n", Manifest: "other"}
+	of := func(ref string) *report.Report {
+		return &report.Report{Node: "n", Manifest: "git::https://example.org/site.git?ref=" + ref, Source: "git::https://example.org/site.git"}
+	}
+	var release bytes.Buffer
+	if err := Write(&release, of("v1"), time.UnixMilli(1600000000250)); err != nil {
+		t.Fatal(err)
+	}
 	for name, c := range map[string]struct {
 		earlier []byte
 		r       *report.Report
@@ -62,6 +69,7 @@ func TestLastChange(t *testing.T) {
 	}{
 		"kept":             {first.Bytes(), r, time.UnixMilli(1600000000250)},
 		"another manifest": {first.Bytes(), other, time.Time{}},
+		"another revision": {release.Bytes(), of("v2"), time.UnixMilli(1600000000250)},
 		"nothing":          {nil, r, time.Time{}},
 		"damaged":          {[]byte("apply_last_change_timestamp_seconds{node=\"n\",manifest=\"m\"} x\n"), r, time.Time{}},
 	} {

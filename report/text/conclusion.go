@@ -158,6 +158,8 @@ func (p prose) next(r *report.Report, c report.Counts) string {
 		return fmt.Sprintf("stopped: %s; nothing new was started.\n", report.Printable(r.Aborted))
 	case c.Failed > 0 && r.Mode == report.Plan:
 		return fmt.Sprintf("correct what failed, then plan again. First: %s\n", p.first(r))
+	case c.Failed > 0 && p.saved:
+		return fmt.Sprintf("correct what failed, then plan again: what is done stays done. First: %s\n", p.first(r))
 	case c.Failed > 0:
 		return fmt.Sprintf("correct what failed, then run it again: what is done stays done. First: %s\n", p.first(r))
 	case r.Mode == report.Plan && c.Pending > onlyReported(r):

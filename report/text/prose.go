@@ -14,6 +14,7 @@ type prose struct {
 	mode    report.Mode
 	makes   []string // see Options
 	flagged bool
+	saved   bool
 }
 
 // ANSI colours by what they stand for.

@@ -32,13 +32,15 @@ type Options struct {
 	Makes []string
 	// Flagged says that apply and the manifest make them only with the flags that the plan was asked for with.
 	Flagged bool
+	// Saved says that a saved plan is carried out: where something failed, as it has drifted, the same plan does not help.
+	Saved bool
 	// Screen, if set, gives the columns and rows of the terminal that w is: it shows what runs now.
 	Screen func() (columns, rows int)
 }
 
 // New returns a printer to w.
 func New(w io.Writer, o Options) *Printer {
-	p := &Printer{prose: prose{color: o.Color, makes: o.Makes, flagged: o.Flagged}, w: w, verbose: o.Verbose}
+	p := &Printer{prose: prose{color: o.Color, makes: o.Makes, flagged: o.Flagged, saved: o.Saved}, w: w, verbose: o.Verbose}
 	if o.Screen != nil {
 		p.live = newLive(p.prose, o.Screen)
 	}

@@ -52,6 +52,7 @@ type App struct {
 	Code  int    // set by a command that ended by itself
 
 	Makes []string // the command that makes the changes of the plan that this one prints; none: apply PATH
+	Saved bool     // a saved plan is carried out
 
 	color, logLevel, profile string
 	Verbose                  bool // unchanged resources too

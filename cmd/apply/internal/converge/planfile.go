@@ -108,6 +108,7 @@ func (r *Runner) applyPlan(cmd *cobra.Command, name string) error {
 		}
 	}
 	r.Vars, r.Environ, r.VarFiles, r.FactDirs, r.tags, r.skipTags, r.targets = p.Vars, p.Environ, p.VarFiles, p.FactDirs, p.Tags, p.SkipTags, p.Targets
+	r.Saved = true
 	src, err := source.Parse(p.Manifest)
 	if err != nil {
 		return err
