@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"os/signal"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -26,6 +27,7 @@ type Signals struct {
 	cancel   context.CancelCauseFunc
 	ch       chan os.Signal
 	done     chan struct{}
+	told     sync.WaitGroup
 }
 
 // Catch begins to listen. Tell is told of a first signal that lets finish what runs. The caller calls End.
@@ -50,7 +52,7 @@ func (s *Signals) listen(tell func(os.Signal)) {
 			first = now
 			close(s.stop)
 			if s.changing.Load() {
-				tell(sig)
+				s.told.Go(func() { tell(sig) }) // which a terminal that takes nothing holds up, and that must not keep the second signal away
 			} else {
 				s.cancel(Err)
 			}
@@ -80,5 +82,6 @@ func (s *Signals) End() {
 	signal.Stop(s.ch)
 	close(s.ch)
 	<-s.done
+	s.told.Wait()
 	s.cancel(nil)
 }

@@ -29,10 +29,13 @@ func TestReading(t *testing.T) {
 	}
 }
 
-// TestChanging: the first signal ends nothing, nor does the same that comes again at once; a later one does.
+// TestChanging: the first signal ends nothing, nor does the same that comes again at once; a later one does, though nobody reads what the first one told.
 func TestChanging(t *testing.T) {
-	told := 0
-	ctx, s := Catch(t.Context(), func(os.Signal) { told++ })
+	told, read := 0, make(chan bool)
+	ctx, s := Catch(t.Context(), func(os.Signal) {
+		<-read
+		told++
+	})
 	if err := s.Begin(); err != nil {
 		t.Fatal(err)
 	}
@@ -51,6 +54,7 @@ func TestChanging(t *testing.T) {
 	if after := time.Since(first); after < repeated {
 		t.Errorf("a signal that came again after %v ended what runs", after)
 	}
+	close(read)
 	s.End()
 	if told != 1 {
 		t.Errorf("told %d times", told)
