@@ -83,7 +83,10 @@ var errEnough = errors.New("too many nodes failed before")
 type Job func(ctx context.Context, n Node, c transport.Conn) (transport.Exit, error)
 
 // JobError is why a job failed on a node that was reached.
-type JobError struct{ Err error }
+type JobError struct {
+	Err  error
+	Exit transport.Exit // of the program that failed, if it was one
+}
 
 // Error is the reason alone.
 func (e *JobError) Error() string { return e.Err.Error() }

@@ -33,8 +33,8 @@ func (s *Said) Write(p []byte) (int, error) {
 func (s *Said) Failure(exit transport.Exit) *JobError {
 	text := strings.TrimSpace(s.text.String())
 	if text == "" {
-		return &JobError{fmt.Errorf("exit code %d", exit.Code)}
+		return &JobError{Err: fmt.Errorf("exit code %d", exit.Code), Exit: exit}
 	}
 	lines := strings.Split(text, "\n")
-	return &JobError{errors.New(strings.Join(lines[:min(len(lines), maxLines)], "; "))}
+	return &JobError{Err: errors.New(strings.Join(lines[:min(len(lines), maxLines)], "; ")), Exit: exit}
 }

@@ -110,6 +110,13 @@ func TestConverge(t *testing.T) {
 	t.Run("nodes", func(t *testing.T) {
 		s.want(s.run("fleet", "nodes", "-w", "n1"), 0, " failed fails", "")
 	})
+	t.Run("locked", func(t *testing.T) {
+		hold := `exec 9>>/var/lib/apply/lock && flock 9 && touch /srv/held && exec sleep 300`
+		s.want(s.run("fleet", "exec", "-w", "n[1-2]", "--detach", "--", hold), 0, "", "")
+		s.want(s.run("fleet", "exec", "-w", "n[1-2]", "--timeout", "30s", "--", "until test -e /srv/held; do sleep 0.1; done"), 0, "", "2 of 2 ok")
+		s.want(s.run("fleet", "converge", "-w", "n[1-2]", "shared"), 3, "", "n[1-2]: failed: apply: another run holds the lock")
+		s.want(s.run("fleet", "converge", "-w", "n[1-3]", "shared"), 4, "", "1 of 3 ok: n3; 2 failed: n[1-2]")
+	})
 }
 
 // TestConvergeLarge: a manifest with much beside it leaves the seat twice, as the program does, and nothing is left of it.

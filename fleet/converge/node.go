@@ -225,9 +225,12 @@ func (r *run) converge(ctx context.Context, n fleet.Node, conn transport.Conn) (
 	}
 	bundle = bundle.With("go", []byte(words("set --", args)+` "$@"`+"\n"))
 	told := r.Report.Node(n.Name)
-	err := bundle.Send(ctx, conn, transport.Command{Line: p.place.line(convergeScript), Stdout: r.Reader(told), Grace: time.Minute})
+	err := withReason(bundle.Send(ctx, conn, transport.Command{Line: p.place.line(convergeScript), Stdout: r.Reader(told), Grace: time.Minute}), told)
 	p.place = place{} // the node has removed it, or is lost
-	return transport.Exit{}, withReason(err, told)
+	if failed, ok := errors.AsType[*fleet.JobError](err); ok {
+		return failed.Exit, err
+	}
+	return transport.Exit{}, err
 }
 
 // together says that the node has to do with others.

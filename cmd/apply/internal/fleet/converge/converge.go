@@ -73,8 +73,8 @@ Every node compiles the manifest before any is touched: what is wrong with it on
 what no node exports, are told, and nothing is touched. Waits between nodes work without an exchange: where none is configured, facts travel over the
 connections to the nodes.
 
-Exit codes: 0 where no node failed, 1 where nothing was touched, such as for a manifest that is wrong on every node, 4 where a node failed or was not reached, and
-with --detailed-exitcode 2 or 6 where something changed. With --plan all that would change is told, of nodes for which it is the same once.`,
+Exit codes: 0 where no node failed, 1 where nothing was touched, such as for a manifest that is wrong on every node, 3 where another run holds the lock of
+every node, 4 where a node failed or was not reached, and with --detailed-exitcode 2 or 6 where something changed. With --plan all that would change is told, of nodes for which it is the same once.`,
 		Example: "  apply fleet converge --on gluster main.hcl\n  apply fleet converge --batch 10% --max-failures 1 --plan site\n" +
 			"  apply fleet converge -w 'n[01-32]' --git https://example.org/site.git --ref v1.2 web/main.hcl",
 		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd, args) },

@@ -25,8 +25,12 @@ func (c *convergence) told(results []*fleet.Result, interrupted int) error {
 		if c.Code != 0 {
 			c.Code = 4 // of a node that failed, whatever code its run ended with
 		}
-		if c.Code != 0 && c.refused(results) {
-			c.Code = 1
+		switch {
+		case c.Code == 0:
+		case c.refused(results):
+			c.Code = cli.NotStarted
+		case !slices.ContainsFunc(results, func(r *fleet.Result) bool { return r.Code() != cli.Locked }):
+			c.Code = cli.Locked // and nothing was touched on any
 		}
 		if c.detailed && n.Changed+n.Refreshed+n.Pending > 0 {
 			c.Code |= 2
