@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"runtime"
 	"runtime/debug"
 	"slices"
@@ -95,12 +97,28 @@ func complete(root *cobra.Command) {
 			c.Example = "  apply completion bash > /etc/bash_completion.d/apply"
 			for _, shell := range c.Commands() {
 				shell.Example = "  apply completion " + shell.Name()
+				if shell.Name() == "bash" {
+					shell.RunE = bashCompletion
+				}
 			}
 		}
 		if c.HasSubCommands() {
 			c.Args, c.RunE = cobra.ArbitraryArgs, usage.Group
 		}
 	}
+}
+
+// bashCompletion prints cobra's script. What several candidates begin with is put on the line as it is by that, and then cannot be completed further
+// where it holds a quote, as addresses do: it is quoted as file names are.
+func bashCompletion(cmd *cobra.Command, _ []string) error {
+	var script strings.Builder
+	plain, err := cmd.Flags().GetBool("no-descriptions")
+	if err = errors.Join(err, cmd.Root().GenBashCompletionV2(&script, !plain)); err != nil {
+		return err
+	}
+	const one = `COMPREPLY[0]=$(printf "%q" "${COMPREPLY[0]}")` + "\n"
+	_, err = io.WriteString(cmd.OutOrStdout(), strings.Replace(script.String(), one, one+"        else\n            compopt -o filenames\n", 1))
+	return err
 }
 
 func versionCommand(a *cli.App) *cobra.Command {
