@@ -21,7 +21,7 @@ type Authority struct {
 	pem  []byte
 }
 
-// lifetime is how long a run's certificates are good; clocks may differ by a day.
+// lifetime is how long a run's certificates are good, by the seat's clock, which may be set meanwhile.
 const (
 	lifetime = 25 * time.Hour
 	skew     = 24 * time.Hour
@@ -97,5 +97,7 @@ func (i *Identity) TLS() (*tls.Config, error) {
 	return &tls.Config{
 		MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{pair}, RootCAs: pool, ClientCAs: pool, ClientAuth: tls.RequireAndVerifyClientCert,
 		SessionTicketsDisabled: true, DynamicRecordSizingDisabled: true,
+		// The authority ends with the run: what it has signed is good for that long, whatever the clocks of its nodes say.
+		Time: func() time.Time { return pair.Leaf.NotBefore.Add(skew) },
 	}, nil
 }
