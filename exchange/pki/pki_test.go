@@ -80,6 +80,27 @@ func TestClocks(t *testing.T) {
 	}
 }
 
+// TestPassing: what ends with its process is good at any time, for nodes that were switched on without a clock too.
+func TestPassing(t *testing.T) {
+	a, err := OpenAuthority(t.Context(), t.TempDir(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := a.Server(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, node := enrolled(t, a, "node01")
+	for _, leaf := range []*x509.Certificate{server.Leaf, node} {
+		for _, year := range []int{1971, 2300} {
+			at := time.Date(year, 1, 1, 0, 0, 0, 0, time.UTC)
+			if _, err := leaf.Verify(x509.VerifyOptions{Roots: a.Pool(), CurrentTime: at, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}}); err != nil {
+				t.Errorf("in %d: %v", year, err)
+			}
+		}
+	}
+}
+
 // TestABrokenListLetsNobodyIn: taken for empty, it would let the revoked in.
 func TestABrokenListLetsNobodyIn(t *testing.T) {
 	now := time.Now()

@@ -71,7 +71,7 @@ func Open(ctx context.Context, o Options) (m *Meeting, err error) {
 			err = errors.Join(err, m.Close())
 		}
 	}()
-	if m.authority, err = pki.OpenAuthority(ctx, m.folder.Dir, time.Now); err != nil {
+	if m.authority, err = pki.OpenAuthority(ctx, m.folder.Dir, nil); err != nil {
 		return nil, err
 	}
 	if m.hub, err = ledger.NewHub(m.facts, time.Now); err != nil {
