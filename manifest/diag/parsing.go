@@ -11,11 +11,14 @@ import (
 // openText is the parser's summary of a text in quotes that does not end in its line.
 const openText = "Invalid multi-line string"
 
+// noItem is what the parser says where neither a block nor an attribute begins. After a name it says more.
+const noItem = "An argument or block definition is required here."
+
 // Parsing leaves those of the parser's mistakes that are not just the consequence of another: the first of each line, and nothing after a text that does not
 // end, for all that follows is read as the reverse of what it is. Of a file that holds no block the first mistake is enough: it is written in another language.
 // Want says what such a file holds.
-func Parsing(diags hcl.Diagnostics, body hcl.Body, want string) hcl.Diagnostics {
-	if parsed, ok := body.(*hclsyntax.Body); ok && len(diags) > 0 && len(parsed.Blocks)+len(parsed.Attributes) == 0 {
+func Parsing(diags hcl.Diagnostics, file *hcl.File, want string) hcl.Diagnostics {
+	if parsed, ok := file.Body.(*hclsyntax.Body); ok && len(diags) > 0 && len(parsed.Blocks)+len(parsed.Attributes) == 0 {
 		first := slices.MinFunc(diags, func(a, b *hcl.Diagnostic) int { return start(a).Byte - start(b).Byte })
 		diags = hcl.Diagnostics{first}
 	}
@@ -32,8 +35,18 @@ func Parsing(diags hcl.Diagnostics, body hcl.Body, want string) hcl.Diagnostics 
 		}
 		lines[line] = true
 		switch {
-		case strings.HasPrefix(d.Detail, "An argument or block definition is required here."):
+		case strings.HasPrefix(d.Detail, noItem):
+			named := d.Detail != noItem // something stands where an equals sign, a title or a brace should
 			d.Detail = "Want " + want + "."
+			if named {
+				d.Detail += " After the name of an attribute comes `=`."
+			}
+		case d.Summary == "Invalid attribute name":
+			d.Detail += " A title that is not a plain name stands in brackets: `file[\"/srv\"]`."
+		case d.Summary == "Invalid template control keyword":
+			d.Detail = "`%{` begins a directive, such as `%{ if ... }`. Where it is to stand in the text as it is, write `%%{`."
+		case d.Subject != nil && d.Subject.CanSliceBytes(file.Bytes) && string(d.Subject.SliceBytes(file.Bytes)) == "$":
+			d.Detail = "A name stands without `$`: `var.port`, `local.port`, `fact.hostname`; in a text it is `${var.port}`."
 		case strings.HasPrefix(d.Detail, "Template sequences are not allowed in this string."):
 			d.Detail = "A title is the same for every node: what varies is said by an attribute, such as `path` or `name`. A `$` alone is written `$$`."
 		case d.Detail == "An argument definition must end with a newline.":

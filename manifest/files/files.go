@@ -124,7 +124,7 @@ func (s *source) parse(ctx context.Context) {
 			})
 		} else {
 			file, diags = parse(s.src, s.name, pieceSize)
-			diags = diag.Parsing(diags, file.Body, "a block, such as `file \"/etc/motd\" { ... }`, or an attribute, such as `mode = \"0644\"`")
+			diags = diag.Parsing(diags, file, "a block, such as `file \"/etc/motd\" { ... }`, or an attribute, such as `mode = \"0644\"`")
 		}
 	})
 	if err != nil {

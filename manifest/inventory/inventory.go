@@ -104,7 +104,7 @@ func (r *reader) add(at *hcl.Range, summary, detail string, args ...any) {
 func (r *reader) read(src []byte) {
 	file, diags := hclsyntax.ParseConfig(src, r.name, hcl.InitialPos)
 	r.file = file
-	r.diags = append(r.diags, diag.Parsing(diags, file.Body, "a block, such as `group \"web\" { ... }`, or an attribute, such as `nodes = [\"web[1-4]\"]`")...)
+	r.diags = append(r.diags, diag.Parsing(diags, file, "a block, such as `group \"web\" { ... }`, or an attribute, such as `nodes = [\"web[1-4]\"]`")...)
 	if diags.HasErrors() {
 		return
 	}

@@ -47,7 +47,7 @@ func Targets(attr string, e hcl.Expression, kinds Kinds) ([]Target, hcl.Diagnost
 	for _, item := range list {
 		t, bad := reference(item)
 		if bad {
-			diags = append(diags, diag.Errorf(item.Range().Ptr(), "Not a reference", "%s%s", wanted, meant(item)))
+			diags = append(diags, diag.Errorf(item.Range().Ptr(), "Not a reference", "%s%s", wanted, meant(item, kinds)))
 			continue
 		}
 		target, problem := newTarget(t, kinds)
@@ -86,8 +86,12 @@ func reference(e hcl.Expression) (hcl.Traversal, bool) {
 }
 
 // meant says how a reference is written that was nearly one, as a sentence to follow another; "" if none can be guessed.
-func meant(e hcl.Expression) string {
+func meant(e hcl.Expression, kinds Kinds) string {
 	switch e := e.(type) {
+	case *hclsyntax.BinaryOpExpr: // package.php8.2-fpm
+		if names := e.Variables(); len(names) > 0 && kinds.Known(names[0].RootName()) {
+			return " A title that is not a plain name stands in brackets: `" + names[0].RootName() + "[\"...\"]`."
+		}
 	case *hclsyntax.TemplateExpr:
 		if !e.IsStringLiteral() {
 			break

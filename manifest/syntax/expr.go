@@ -1,6 +1,7 @@
 package syntax
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/hashicorp/hcl/v2"
@@ -36,6 +37,9 @@ func (x *Expr) resolve(kinds reference.Kinds, step func()) hcl.Diagnostics {
 	for _, t := range traversals(e, nil, step) {
 		ref, problem := reference.New(t, kinds)
 		if problem != nil {
+			if len(t) == 1 && inText(e, t.SourceRange()) {
+				problem.Detail = fmt.Sprintf("There is nothing called `%[1]s`. Where it is to stand in the text as it is, for a shell, write `$${%[1]s}`.", t.RootName())
+			}
 			diags = append(diags, problem)
 			x.Bad = true
 			continue
@@ -44,6 +48,20 @@ func (x *Expr) resolve(kinds reference.Kinds, step func()) hcl.Diagnostics {
 		x.Refs = append(x.Refs, ref)
 	}
 	return diags
+}
+
+// inText says that a place in an expression is inside of a text.
+func inText(e hclsyntax.Expression, at hcl.Range) bool {
+	found := false
+	_ = hclsyntax.VisitAll(e, func(n hclsyntax.Node) hcl.Diagnostics {
+		switch n.(type) {
+		case *hclsyntax.TemplateExpr, *hclsyntax.TemplateWrapExpr:
+			r := n.Range()
+			found = found || r.Start.Byte <= at.Start.Byte && at.End.Byte <= r.End.Byte
+		}
+		return nil
+	})
+	return found
 }
 
 // literal says that an expression is a plain string, number or truth value.

@@ -56,7 +56,7 @@ func (m *Module) linkRef(b *Block, a *Attr, ref *reference.Ref, repeated bool) {
 	case "path":
 		if ref.Name != "module" && ref.Name != "root" {
 			a.Bad = true
-			m.errorf(ref.Range(), "Undeclared reference", "There are `path.module` and `path.root`%s", diag.Suggest(ref.Name, []string{"module", "root"}))
+			m.errorf(ref.Range(), "Undeclared reference", "There are `path.module` and `path.root`%s", diag.Suggest(ref.String(), []string{"path.module", "path.root"}))
 		}
 	case "each", "count":
 		m.linkInstance(b, a, ref, repeated)

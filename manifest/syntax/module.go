@@ -138,7 +138,7 @@ func (m *Module) blockNames() []string {
 // native takes a file in native syntax without the detour over schemas, which costs as much as parsing.
 func (m *Module) native(body *hclsyntax.Body) {
 	for _, a := range sortedAttrs(body) {
-		hint := diag.Suggest(a.Name, m.blockNames())
+		hint := ". A file of values for `--var-file` that stands in the manifest's folder must not end in .hcl: call it site.tfvars, say."
 		if m.kinds.Known(a.Name) || a.Name == "locals" {
 			hint = ". Write a block, without the equals sign."
 		}

@@ -178,6 +178,9 @@ func (r *reader) file(name string, text []byte, take func(name string, at *hcl.R
 	}
 }
 
+// form is what a file of values looks like.
+const form = "Such a file holds lines of the form `NAME = VALUE`, each name once, or is JSON."
+
 // unreadable reports what is wrong with the syntax of a file. Nothing of the file is shown if a value in it may be sensitive: which of them is not
 // known.
 func (r *reader) unreadable(name string, found hcl.Diagnostics) {
@@ -188,7 +191,7 @@ func (r *reader) unreadable(name string, found hcl.Diagnostics) {
 			if at := d.Subject; file != nil && at != nil && at.CanSliceBytes(file.Bytes) {
 				text := string(at.SliceBytes(file.Bytes))
 				if r.declared[strings.Trim(text, `"`)] == nil && text != "" && strings.Contains(d.Detail, text) {
-					d.Detail = "This cannot stand here. Such a file holds lines of the form `NAME = VALUE`, each name once, or is JSON."
+					d.Detail = "This cannot stand here. " + form
 				}
 			}
 		}
@@ -196,6 +199,9 @@ func (r *reader) unreadable(name string, found hcl.Diagnostics) {
 	for _, d := range found {
 		if d.Summary == files.Unreadable {
 			d.Summary = "Unreadable file of values"
+		}
+		if strings.HasPrefix(d.Detail, "Want a block") {
+			d.Summary, d.Detail = "Not a value of a variable", form
 		}
 	}
 	r.diags = append(r.diags, found...)

@@ -80,17 +80,23 @@ func (x *Index) module(path string) []int {
 	return x.modules[path]
 }
 
-// Nearest is the address of the same module and type that is most like a; "" if none is.
+// Nearest is the address of the same module and type that is most like a, or else whose title is; "" if none is.
 func (x *Index) Nearest(a resources.Address) string {
-	var candidates []string
+	var candidates, titles []string
+	address := map[string]string{}
 	for _, c := range x.addrs {
 		if c.Module == a.Module && c.Type == a.Type {
 			if a.Instance == "" {
 				c.Instance = ""
 			}
-			candidates = append(candidates, c.String())
+			candidates, titles = append(candidates, c.String()), append(titles, c.Title+c.Instance)
+			address[c.Title+c.Instance] = c.String()
 		}
 	}
 	slices.Sort(candidates)
-	return nearest.Of(a.String(), slices.Compact(candidates))
+	if near := nearest.Of(a.String(), slices.Compact(candidates)); near != "" {
+		return near
+	}
+	slices.Sort(titles)
+	return address[nearest.Of(a.Title+a.Instance, titles)] // brackets and quotes are far from a dot
 }

@@ -33,7 +33,7 @@ func TestFind(t *testing.T) {
 	}
 	x := index.New([]resources.Address{
 		in("", "a", ""), in("", "b", `["x"]`), in("", "b", `["y"]`), in(`module.m["k[1"]`, "a", ""), in(`module.m["k\\"].module.n`, "a", ""),
-		in("", "late", ""),
+		in("", "late", ""), in("", "/etc/motd", ""),
 	}, map[resources.Address]resources.Address{in("", "same", ""): in("", "a", "")})
 	x.Open(5)
 	for _, tc := range []struct {
@@ -57,7 +57,9 @@ func TestFind(t *testing.T) {
 			t.Errorf("%s: want -, got +:\n%s", tc.name, diff)
 		}
 	}
-	if got := x.Nearest(in("", "bb", "")); got != "file.b" {
-		t.Errorf("nearest to file.bb: want file.b, got %s", got)
+	for title, want := range map[string]string{"bb": "file.b", "etc_motd": `file["/etc/motd"]`, "other": ""} {
+		if got := x.Nearest(in("", title, "")); got != want {
+			t.Errorf("nearest to file.%s: want %q, got %q", title, want, got)
+		}
 	}
 }

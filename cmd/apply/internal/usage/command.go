@@ -24,10 +24,19 @@ func Path(cmd *cobra.Command, args []string, inGit bool) error {
 		return nil
 	}
 	near := nearCommand(cmd, args[0])
+	if meant := otherCommands[args[0]]; meant != "" {
+		near = fmt.Sprintf("; did you mean `%s`?", meant)
+	}
 	if _, err := os.Lstat(args[0]); err == nil || near == "" && len(args) == 1 {
 		return nil
 	}
 	return Error(cmd, fmt.Errorf("%q is neither a manifest nor a command%s", args[0], near))
+}
+
+// otherCommands are what other tools call commands of this one.
+var otherCommands = map[string]string{
+	"apply": "apply PATH", "converge": "apply PATH", "run": "apply PATH", "up": "apply PATH",
+	"check": "apply plan", "dry-run": "apply plan", "noop": "apply plan", "preview": "apply plan", "lint": "apply validate",
 }
 
 // nearCommand ends an error with the command that may be meant.
