@@ -9,11 +9,32 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/nodeapply/apply"
+	"github.com/nodeapply/apply/fleet/nodeset"
 	"github.com/nodeapply/apply/manifest/format"
+	"github.com/nodeapply/apply/manifest/inventory"
 )
 
 // example is a block of HCL on a page; after the language may stand the name of its file, which is main.hcl otherwise.
 var example = regexp.MustCompile("(?ms)^```hcl ?([^\n]*)\n(.*?)^```$")
+
+// TestInventory reads the inventory that the page on fleets shows.
+func TestInventory(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(root, "docs/fleet.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := example.FindStringSubmatch(string(text))
+	if shown == nil || shown[1] != "fleet.hcl" {
+		t.Fatalf("no fleet.hcl is shown: %q", shown)
+	}
+	name := filepath.Join(t.TempDir(), shown[1])
+	if err := os.WriteFile(name, []byte(shown[2]), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := inventory.Read(name, func(set string) ([]string, error) { return nodeset.Parse(set, nil) }); err != nil {
+		t.Error(err)
+	}
+}
 
 // TestPages compiles what the pages that are written by hand show; the examples of a page are one manifest. They are as apply fmt writes them.
 func TestPages(t *testing.T) {
