@@ -46,7 +46,8 @@ import (
 type Options struct {
 	// Host is the node; default: this one, which is opened once for the process. Another one, by [local.New], is the caller's to close.
 	Host host.Host
-	// Types are the resource types; default: all of apply. Who adds some hands over all.Linked(Session) with them. Of one name the last counts.
+	// Types are the resource types; default: all of apply. Who adds some makes a Session, too, and hands over all.Linked(Session) with them: the
+	// types that reach other nodes, fact, limit and wait, cannot be used without one. Of one name the last counts.
 	Types []resources.Type
 	Vars  []manifest.VarSource // values of variables, later ones win; default: none, the environment is not asked
 	Facts manifest.Facts       // default: this node's, what it exports and what this process' environment gives

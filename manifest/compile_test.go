@@ -219,6 +219,13 @@ func TestBrokenTypeIsTold(t *testing.T) {
 	}
 }
 
+func TestTypeWithoutANameIsTold(t *testing.T) {
+	_, diags := compile(t, "", manifest.Options{Types: []resources.Type{{Name: "two words", New: func(string) resources.Resource { return &file{} }}}})
+	if want := `Broken resource type; type "two words": the name is no identifier`; diags.Error() != want {
+		t.Errorf("want %q, got %q", want, diags.Error())
+	}
+}
+
 func TestDiagnosticsAsJSON(t *testing.T) {
 	_, diags := compile(t, "file \"/a\" {\n  ensur = 1\n}\n", manifest.Options{})
 	got, err := json.Marshal(diags)

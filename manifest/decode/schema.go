@@ -38,6 +38,9 @@ type Field struct {
 
 // NewSchema reads the attributes of a type. An error is a mistake of the type's author.
 func NewSchema(t resources.Type) (*Schema, error) {
+	if !resources.IsIdentifier(t.Name) {
+		return nil, fmt.Errorf("type %q: the name is no identifier", t.Name)
+	}
 	if t.New == nil {
 		return nil, fmt.Errorf("type %s: New is not set", t.Name)
 	}

@@ -27,8 +27,8 @@ type Outcome struct {
 }
 
 // Converges checks r twice, applies what differs and checks again. It fails t unless both checks say the same and change nothing, Apply
-// succeeds and touches nothing but what the host was told to change, and the last check finds no difference and changes nothing. Where
-// nothing differs, nothing is applied.
+// succeeds and touches nothing but what the host was told to change, and the last check finds no difference and changes nothing; and
+// unless what commands did can be taken back, or the changes say that it cannot. Where nothing differs, nothing is applied.
 func Converges(t testing.TB, h *hosttest.Host, r resources.Resource) Outcome {
 	t.Helper()
 	if v, ok := r.(resources.Validator); ok {
@@ -55,6 +55,11 @@ func Converges(t testing.TB, h *hosttest.Host, r resources.Resource) Outcome {
 	}
 	if last := Check(t, h, r); !last.Empty() {
 		t.Fatalf("still differs after apply: %+v", last.Changes)
+	}
+	_, restorer := r.(resources.Restorer)
+	commands := slices.ContainsFunc(log.ops, func(op host.Op) bool { return op.Kind == host.OpRun || op.Kind == host.OpUnit })
+	if commands && !restorer && !slices.ContainsFunc(first.Changes, func(c resources.Change) bool { return c.Irreversible }) {
+		t.Errorf("an undo cannot take back what commands did: want a Restorer, or changes that say they are irreversible: %+v", first.Changes)
 	}
 	return Outcome{Diff: first, Ops: log.ops}
 }
