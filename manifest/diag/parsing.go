@@ -43,6 +43,8 @@ func Parsing(diags hcl.Diagnostics, file *hcl.File, want string) hcl.Diagnostics
 			}
 		case d.Summary == "Invalid attribute name":
 			d.Detail += " A title that is not a plain name stands in brackets: `file[\"/srv\"]`."
+		case d.Summary == "Invalid escape sequence":
+			d.Detail += " A backslash is written `\\\\`."
 		case d.Summary == "Invalid template control keyword":
 			d.Detail = "`%{` begins a directive, such as `%{ if ... }`. Where it is to stand in the text as it is, write `%%{`."
 		case d.Subject != nil && d.Subject.CanSliceBytes(file.Bytes) && string(d.Subject.SliceBytes(file.Bytes)) == "$":

@@ -40,6 +40,7 @@ func TestParsing(t *testing.T) {
 		{"Puppet's arrow", "file \"/a\" {\n  ensure => \"file\"\n}\n", strings.Replace(other, "1", "2", 1) + equals},
 		{"another character", "file \"/a\" {\n  content = §\n}\n", "2: This character is not used within the language."},
 		{"a path after a dot", "file \"/a\" {\n  require = file./srv\n}\n", "2: An attribute name is required after a dot. A title that is not a plain name stands in brackets: `file[\"/srv\"]`."},
+		{"a backslash", "line \"a\" {\n  match = \"^\\d+\"\n}\n", "2: The symbol \"d\" is not a valid escape sequence selector. A backslash is written `\\\\`."},
 		{"a percent sign and a brace", "exec \"a\" {\n  command = \"date +%{s}\"\n}\n",
 			"2: `%{` begins a directive, such as `%{ if ... }`. Where it is to stand in the text as it is, write `%%{`."},
 	} {

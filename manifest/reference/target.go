@@ -101,16 +101,23 @@ func meant(e hcl.Expression, kinds Kinds) string {
 			return " Without quotes this is one: `" + v.AsString() + "`."
 		}
 	case *hclsyntax.SplatExpr:
-		t, diags := hcl.AbsTraversalForExpr(e.Source)
-		switch {
-		case diags.HasErrors():
-		case len(t) == 1:
-			return " A type names no resources: list them, or put them into a module."
-		default:
-			return " All instances are `" + Text(t) + "`."
-		}
+		return instances(e.Source)
+	case *hclsyntax.IndexExpr: // package.p[each.key]
+		return instances(e.Collection)
 	}
 	return ""
+}
+
+// instances says how all instances of a resource are written, as a sentence to follow another.
+func instances(of hclsyntax.Expression) string {
+	t, diags := hcl.AbsTraversalForExpr(of)
+	switch {
+	case diags.HasErrors():
+		return ""
+	case len(t) == 1:
+		return " A type names no resources: list them, or put them into a module."
+	}
+	return " All instances are `" + Text(t) + "`."
 }
 
 func newTarget(t hcl.Traversal, kinds Kinds) (Target, *hcl.Diagnostic) {

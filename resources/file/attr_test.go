@@ -84,6 +84,7 @@ func TestValidate(t *testing.T) {
 		"content of a link":                  {made("/x", content("y"), target("z")), "content: a link has none"},
 		"content of a directory":             {made("/x", content("y"), ensure("directory")), "content: a directory has none"},
 		"bad base64":                         {made("/x", func(f *file.File) { s := "%"; f.ContentBase64 = &s }), "content_base64: illegal base64 data at input byte 0"},
+		"a text as source":                   {made("/x", source("y\n")), `source: want an absolute path or an http(s) address, not "y\n"; a text is given as ` + "`content`"},
 		"relative source":                    {made("/x", source("y")), `source: want an absolute path or an http(s) address, not "y"; a file beside the manifest is "${path.module}/y"`},
 		"an address without checksum":        {made("/x", source("https://example.org/y")), "source: an address needs checksum_value"},
 		"an address for a directory":         {made("/x", ensure("directory"), source("https://example.org/y"), sum(sha(""))), "source: an address gives a file, not a directory"},

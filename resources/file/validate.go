@@ -88,8 +88,11 @@ func (f *File) validateContent(check func(string, error), require func(bool, str
 
 // beside says how a manifest writes the path of a file that comes with it, as the end of a sentence.
 func beside(source string) string {
-	if source == "" || strings.Contains(source, "://") {
+	switch {
+	case source == "" || strings.Contains(source, "://"):
 		return ""
+	case strings.Contains(source, "\n"):
+		return "; a text is given as `content`"
 	}
 	return fmt.Sprintf("; a file beside the manifest is \"${path.module}/%s\"", path.Clean(source))
 }

@@ -4,7 +4,7 @@ package nearest
 // Of returns the candidate that is most like word by edit distance, "" if none is close enough to be meant.
 func Of(word string, candidates []string) string {
 	best, bestD := "", max(2, len(word)/3)+1
-	if len(word) < 4 { // two letters of three are another word
+	if len(word) < 5 { // two letters of three or four are another word
 		bestD = 2
 	}
 	for _, c := range candidates {

@@ -19,6 +19,8 @@ func TestOf(t *testing.T) {
 		{"two letters of three", "out", []string{"git", "ref"}, ""},
 		{"one letter of three", "gto", []string{"ref", "gt"}, "gt"},
 		{"two of three turned round", "vra", []string{"verbose", "var"}, "var"},
+		{"two letters of four", "role", []string{"file", "rule"}, "rule"},
+		{"no more than two letters of four", "role", []string{"file"}, ""},
 		{"too far", "abcd", []string{"wxyz", "abcdefgh"}, ""},
 		{"a third of a long one", "abcdefghi", []string{"abcdefxyz"}, "abcdefxyz"},
 		{"more of it", "abcdefghi", []string{"abcdewxyz"}, ""},

@@ -169,7 +169,14 @@ func (e *Explainer) explainRef(ref *reference.Ref, ctx *hcl.EvalContext, d *hcl.
 			return
 		}
 		name, ok := reference.StepName(ref.Traversal[i])
+		secret := decode.Sensitive(v)
 		v = decode.Bare(v)
+		if ok && v.Type().IsTupleType() {
+			of := reference.Text(ref.Traversal[:i])
+			d.Summary = "Undeclared reference"
+			d.Detail = fmt.Sprintf("`%[1]s` is a list: its first element is `%[1]s[0]`, and `[for x in %[1]s : x.%[2]s]` makes a list of all.", of, name)
+			return
+		}
 		if !ok || v.IsNull() || !v.IsKnown() || !v.Type().IsObjectType() && !v.Type().IsMapType() {
 			continue
 		}
@@ -180,6 +187,9 @@ func (e *Explainer) explainRef(ref *reference.Ref, ctx *hcl.EvalContext, d *hcl.
 		if !slices.Contains(names, name) {
 			d.Summary = "Undeclared reference"
 			d.Detail = fmt.Sprintf("`%s` has no `%s`%s", reference.Text(ref.Traversal[:i]), name, diag.Suggest(name, names))
+			if few := 10; strings.HasSuffix(d.Detail, ".") && !secret && len(names) > 0 && len(names) <= few {
+				d.Detail += " It has `" + strings.Join(names, "`, `") + "`."
+			}
 			return
 		}
 	}
