@@ -80,6 +80,8 @@ type Result struct {
 	Warnings   []string          `json:"warnings,omitempty"`
 	StartMS    float64           `json:"start_ms"` // since the start of the run
 	DurationMS float64           `json:"duration_ms"`
+	// Begun says that the run set about changing or refreshing it: a failed one may have left something.
+	Begun bool `json:"-"`
 }
 
 // Output is one output of the root module.

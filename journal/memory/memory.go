@@ -257,16 +257,16 @@ func (mem *Memory) Save(state *journal.State, rep *report.Report) error {
 			mem.index()
 		}
 	})
-	ends := make(map[resources.Address]report.Outcome, len(rep.Results))
+	ends := make(map[resources.Address]*report.Result, len(rep.Results))
 	for _, res := range rep.Results {
-		ends[res.Address] = res.Outcome
+		ends[res.Address] = res
 	}
 	entries := mem.m.Catalog.Entries()
 	out := make([]resource, len(entries))
 	for i, e := range entries {
 		r := resource{Address: e.Addr}
 		end, visited := ends[e.Addr]
-		left := !e.Off && (end == report.Unchanged || end == report.Changed || end == report.Refreshed)
+		left := !e.Off && visited && (end.Outcome == report.Unchanged || end.Outcome == report.Changed || end.Outcome == report.Refreshed)
 		if left || !e.Off && !visited && mem.known[e.Addr] == mem.sums[i].String() {
 			r.Sum = mem.sums[i].String()
 		}
@@ -278,7 +278,7 @@ func (mem *Memory) Save(state *journal.State, rep *report.Report) error {
 		r.Secret = slices.Compact(r.Secret)
 		held := mem.reader.Held(e)
 		r.Names = held.Names
-		if !left && !halfDone(e, end) {
+		if !left && !(visited && halfDone(e, end)) {
 			r.Names = slices.DeleteFunc(held.Names, func(name string) bool { return !slices.Contains(mem.had[e.Addr], name) })
 		}
 		if len(held.Removal) > 0 && len(r.Names) > 0 {
@@ -300,10 +300,11 @@ func (mem *Memory) Save(state *journal.State, rep *report.Report) error {
 	return saveManaged(state, mem.m.Source, sum, out, mem.before)
 }
 
-// halfDone says whether an entry that was not left as declared may have brought something all the same: a transaction brings all or nothing.
-func halfDone(e *catalog.Entry, end report.Outcome) bool {
+// halfDone says whether an entry that was not left as declared may have brought something all the same: what was not begun has not, and a transaction brings all or
+// nothing.
+func halfDone(e *catalog.Entry, end *report.Result) bool {
 	_, transaction := e.Resource.(resources.Grouper)
-	return end == report.Failed && !transaction
+	return end.Outcome == report.Failed && end.Begun && !transaction
 }
 
 // forgotten are the records of orphans.

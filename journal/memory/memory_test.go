@@ -39,7 +39,7 @@ func declare(t *testing.T, decl string) *catalog.Catalog {
 
 // run is one run: what it declares, how it ends, and what was known before it.
 type run struct {
-	decl, ends  string // "a=changed b=failed c=made" (changed where nothing was); what is not in it was not chosen
+	decl, ends  string // "a=changed b=failed c=made" (changed where nothing was) d=refused (failed before it was begun); what is not in it was not chosen
 	partial     bool
 	interrupted int
 	undone      string // of the run before, "a b-", the latter in part
@@ -75,10 +75,13 @@ func (r run) remember(t *testing.T, state *journal.State, source string) {
 	}
 	for _, end := range strings.Fields(r.ends) {
 		title, outcome, _ := strings.Cut(end, "=")
-		res := &report.Result{Address: resources.Address{Type: "file", Title: "/" + title}, Outcome: report.Outcome(outcome),
+		res := &report.Result{Address: resources.Address{Type: "file", Title: "/" + title}, Outcome: report.Outcome(outcome), Begun: true,
 			Changes: []report.Change{{Attribute: "comment", Before: "absent", After: "one"}}}
-		if outcome == "made" {
+		switch outcome {
+		case "made":
 			res.Outcome, res.Changes = report.Changed, []report.Change{{Attribute: "ensure", Before: "absent", After: "file"}}
+		case "refused":
+			res.Outcome, res.Begun = report.Failed, false
 		}
 		rep.Results = append(rep.Results, res)
 	}
@@ -125,6 +128,10 @@ func TestMemory(t *testing.T) {
 		},
 		"what was never there is none": {
 			{decl: "a=1 b=1 c=1 d=1 e=1", ends: "a=changed b=skipped c=pending d=failed"}, {decl: "a=1", drifted: "a", orphans: "d"}, // of what failed a part may be there
+		},
+		"nor is what was refused": {{decl: "a=1 b=1", ends: "a=changed b=refused"}, {decl: "a=1", drifted: "a"}},
+		"what was there and was refused since is one": {
+			{decl: "a=1 b=1", ends: "a=changed b=changed"}, {decl: "a=1 b=2", ends: "a=unchanged b=refused", drifted: "a"}, {decl: "a=1", drifted: "a", orphans: "b"},
 		},
 		"what was there and failed since is one": {
 			{decl: "a=1 b=1", ends: "a=changed b=changed"}, {decl: "a=1 b=2", ends: "a=failed b=skipped", drifted: "a"}, {decl: "a=2", orphans: "b"},

@@ -120,7 +120,7 @@ func TestOrphansOfTransactions(t *testing.T) {
 	for end, want := range map[report.Outcome]int{report.Changed: 1, report.Failed: 0} {
 		state := open(t)
 		c, _ := catalog.New([]*catalog.Entry{e}, nil, nil)
-		rep := &report.Report{Results: []*report.Result{{Address: e.Addr, Outcome: end}}}
+		rep := &report.Report{Results: []*report.Result{{Address: e.Addr, Outcome: end, Begun: true}}}
 		if err := Read(state, Manifest{Source: "/site/main.hcl", Catalog: c}).Save(state, rep); err != nil {
 			t.Fatal(err)
 		}

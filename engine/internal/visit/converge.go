@@ -24,6 +24,7 @@ func (t *Visit) converge(ctx context.Context) {
 		ctx, done = t.inside.Context(ctx)
 		defer done()
 	}
+	t.Result.Begun = true
 	if !t.Diff.Empty() {
 		t.running("applying")
 		if err := t.apply(ctx); err != nil {
