@@ -42,6 +42,9 @@ func TestScripts(t *testing.T) {
 			case "sshd":
 				_, err := os.Stat("/usr/sbin/sshd")
 				return err == nil, nil
+			case "systemd":
+				_, err := os.Stat("/run/systemd/system")
+				return err == nil, nil
 			}
 			return false, errors.New("unknown condition")
 		},

@@ -58,7 +58,7 @@ func (p *proof) unmanaged() {
 		case res.Outcome == report.Skipped:
 			p.open = append(p.open, verdict.Open{Name: res.Address.String(), Reason: "skipped in the sandbox, because of " + res.Because})
 		case res.Outcome == report.Pending && res.Noop:
-			p.open = append(p.open, verdict.Open{Name: res.Address.String(), Reason: "not converged in the sandbox: noop, or a wait for other nodes"})
+			p.open = append(p.open, verdict.Open{Name: res.Address.String(), Reason: "not converged in the sandbox: noop, a wait for other nodes, or a service of a node without systemd"})
 		case res.Outcome == report.Unchanged:
 			p.open = append(p.open, verdict.Open{Name: res.Address.String(), Reason: "as declared already, so that nothing was done"})
 		case p.base.Last().Modelled[res.Address] != nil:

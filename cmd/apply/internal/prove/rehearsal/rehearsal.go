@@ -71,7 +71,9 @@ func rehearse(ctx context.Context, l *load.Loader, cell *sandbox.Cell, src sourc
 		return err
 	}
 	for _, e := range m.Catalog().Entries() {
-		if _, waits := e.Resource.(resources.Waiter); waits {
+		_, waits := e.Resource.(resources.Waiter)
+		// Init scripts would really start daemons, and these end with the run: the next one would start them again.
+		if waits || p.Seed.NoSystemd && len(units(e.Resource)) > 0 {
 			e.Noop = true
 		}
 	}

@@ -62,15 +62,8 @@ func NewTheatre(ctx context.Context, l *load.Loader, m *load.Manifest) (t *Theat
 func known(ctx context.Context, m *load.Manifest, mounts []host.Mount) (model.Seed, error) {
 	seed := model.Seed{Mounts: mounts}
 	for _, e := range m.Catalog().Entries() {
-		r, ok := e.Resource.(resources.Identified)
-		if !ok {
-			continue
-		}
-		for _, id := range r.Provides() {
-			if id.Kind != "unit" {
-				continue
-			}
-			u, err := m.Host.Unit(ctx, id.Name)
+		for _, name := range units(e.Resource) {
+			u, err := m.Host.Unit(ctx, name)
 			if errors.Is(err, host.ErrNoSystemd) {
 				seed.NoSystemd = true
 				return seed, nil
@@ -82,6 +75,18 @@ func known(ctx context.Context, m *load.Manifest, mounts []host.Mount) (model.Se
 		}
 	}
 	return seed, nil
+}
+
+// units are the names of those that a resource declares.
+func units(r resources.Resource) (names []string) {
+	if r, ok := r.(resources.Identified); ok {
+		for _, id := range r.Provides() {
+			if id.Kind == "unit" {
+				names = append(names, id.Name)
+			}
+		}
+	}
+	return names
 }
 
 // Accounts are files in which the order of lines is that in which they were added.
