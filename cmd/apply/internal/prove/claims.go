@@ -166,9 +166,26 @@ func (p *proof) shrink(ctx context.Context, other []int) (verdict.Counter, error
 		Differences: before.Against(after),
 	}
 	if a, b := p.place(first), p.place(second); a.Address != "" && b.Address != "" {
-		x.Missing = missing(a, b)
+		x.Missing = edge(x.Differences, a, b)
 	}
 	return x, nil
+}
+
+// edge is the relation that is missing where two neighbours, declared in this order, make these differences by being exchanged.
+func edge(differ []rehearsal.Difference, first, second verdict.Place) string {
+	fail := 0 // by how many resources more in the order of declaration
+	for _, d := range differ {
+		if strings.HasPrefix(d.First, rehearsal.Failed) {
+			fail++
+		}
+		if strings.HasPrefix(d.Second, rehearsal.Failed) {
+			fail--
+		}
+	}
+	if fail > 0 {
+		return fmt.Sprintf("require = [%s] in %s (%s), as it does not fail in this order", second.Address, first.Address, first.Pos)
+	}
+	return missing(first, second)
 }
 
 // place is where a vertex is declared; of a barrier there is nothing.

@@ -123,7 +123,7 @@ func (r *Trial) Look(t *Theatre) error {
 	for _, res := range r.Last().Results {
 		switch res.Outcome {
 		case report.Failed:
-			r.State[res.Address.String()] = left{what: "failed: " + res.Error.Summary}
+			r.State[res.Address.String()] = left{what: Failed + res.Error.Summary}
 		case report.Skipped:
 			r.State[res.Address.String()] = left{what: "skipped: " + res.Because}
 		}
@@ -148,6 +148,9 @@ func (r *Trial) Refreshed(address string) bool {
 		})
 	})
 }
+
+// Failed begins what a [Difference] says of a resource that failed.
+const Failed = "failed: "
 
 // Difference is what two rehearsals leave at one name.
 type Difference struct {
