@@ -31,13 +31,8 @@ func (g *Graph) Cycles(limit int) [][]int {
 
 // rotate turns a cycle so that its lowest vertex comes first.
 func rotate(c []int) []int {
-	low := 0
-	for i := range c {
-		if c[i] < c[low] {
-			low = i
-		}
-	}
-	return append(append([]int(nil), c[low:]...), c[:low]...)
+	low := slices.Index(c, slices.Min(c))
+	return slices.Concat(c[low:], c[:low])
 }
 
 // shortestCycle finds a shortest way from v back to itself among the vertices inside, by breadth-first search.
@@ -150,12 +145,7 @@ func (t *tarjan) leave(v int) {
 }
 
 func (t *tarjan) loops(v int) bool {
-	for _, e := range t.g.succ[v] {
-		if e.To == v {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(t.g.succ[v], func(e Edge) bool { return e.To == v })
 }
 
 // sorted orders what visit found, which comes in the order in which the search left it.

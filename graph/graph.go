@@ -4,6 +4,11 @@
 // them in a slice beside the graph. A walk over 100,000 vertices then costs no hashing.
 package graph
 
+import (
+	"iter"
+	"slices"
+)
+
 // Graph is a directed graph. The zero value is an empty one. It must not change during a walk.
 type Graph struct {
 	succ [][]Edge
@@ -35,35 +40,60 @@ func (g *Graph) Len() int { return len(g.succ) }
 // Succ lists the edges that leave v, in the order in which they were made. The caller must not change the slice.
 func (g *Graph) Succ(v int) []Edge { return g.succ[v] }
 
-// indegrees counts the edges that enter each vertex.
-func (g *Graph) indegrees() []int32 {
-	in := make([]int32, len(g.succ))
+// countdown has for each vertex of a graph how many edges lead to it from vertices that have not ended.
+type countdown struct {
+	graph    *Graph
+	left     []int32
+	followed int // edges: a test holds it against their number
+}
+
+func (g *Graph) countdown() *countdown {
+	left := make([]int32, len(g.succ))
 	for _, es := range g.succ {
 		for _, e := range es {
-			in[e.To]++
+			left[e.To]++
 		}
 	}
-	return in
+	return &countdown{graph: g, left: left}
+}
+
+// first are the vertices that are ready from the start, lowest first.
+func (c *countdown) first() iter.Seq[int] {
+	return func(yield func(int) bool) {
+		for v, n := range c.left {
+			if n == 0 && !yield(v) {
+				return
+			}
+		}
+	}
+}
+
+// after ends v, and gives the vertices that are ready then.
+func (c *countdown) after(v int) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		for _, e := range c.graph.succ[v] {
+			c.followed++
+			if c.left[e.To]--; c.left[e.To] == 0 && !yield(e.To) {
+				return
+			}
+		}
+	}
 }
 
 // Order lists the vertices so that each comes after its predecessors, the lowest first where several could come. Vertices on or behind
 // a cycle are left out.
 func (g *Graph) Order() []int {
-	in := g.indegrees()
+	todo := g.countdown()
 	var ready minHeap
-	for v, n := range in {
-		if n == 0 {
-			ready.push(v)
-		}
+	for v := range todo.first() {
+		ready.push(v)
 	}
-	order := make([]int, 0, len(in))
+	order := make([]int, 0, g.Len())
 	for len(ready) > 0 {
 		v := ready.pop()
 		order = append(order, v)
-		for _, e := range g.succ[v] {
-			if in[e.To]--; in[e.To] == 0 {
-				ready.push(e.To)
-			}
+		for next := range todo.after(v) {
+			ready.push(next)
 		}
 	}
 	return order
@@ -83,7 +113,7 @@ func (g *Graph) Reverse() *Graph {
 // Reach marks the vertices that can be reached from the given ones, these included.
 func (g *Graph) Reach(from ...int) []bool {
 	seen := make([]bool, len(g.succ))
-	stack := append([]int(nil), from...)
+	stack := slices.Clone(from)
 	for len(stack) > 0 {
 		v := stack[len(stack)-1]
 		stack = stack[:len(stack)-1]

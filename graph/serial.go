@@ -13,47 +13,34 @@ func (g *Graph) WalkInOrder(ctx context.Context, order []int, vis Visitor) {
 	for i, v := range order {
 		rank[v] = i
 	}
-	in := g.indegrees()
+	todo := g.countdown()
 	var ready minHeap // of ranks
-	for v, n := range in {
-		if n == 0 {
-			vis.Ready(v)
-			ready.push(rank[v])
-		}
+	for v := range todo.first() {
+		vis.Ready(v)
+		ready.push(rank[v])
 	}
 	for len(ready) > 0 {
 		v := order[ready.pop()]
 		vis.Visit(ctx, v, Slot{})
 		vis.Done(v)
-		for _, e := range g.succ[v] {
-			if in[e.To]--; in[e.To] == 0 {
-				vis.Ready(e.To)
-				ready.push(rank[e.To])
-			}
+		for next := range todo.after(v) {
+			vis.Ready(next)
+			ready.push(rank[next])
 		}
 	}
 }
 
 // RandomOrder lists the vertices so that each comes after its predecessors: any such order may come.
 func (g *Graph) RandomOrder(rnd *rand.Rand) []int {
-	in := g.indegrees()
-	var ready []int
-	for v, n := range in {
-		if n == 0 {
-			ready = append(ready, v)
-		}
-	}
-	order := make([]int, 0, len(in))
+	todo := g.countdown()
+	ready := slices.Collect(todo.first())
+	order := make([]int, 0, g.Len())
 	for len(ready) > 0 {
 		i := rnd.IntN(len(ready))
 		v := ready[i]
 		ready = slices.Delete(ready, i, i+1)
 		order = append(order, v)
-		for _, e := range g.succ[v] {
-			if in[e.To]--; in[e.To] == 0 {
-				ready = append(ready, e.To)
-			}
-		}
+		ready = slices.AppendSeq(ready, todo.after(v))
 	}
 	return order
 }

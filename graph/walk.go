@@ -30,7 +30,7 @@ func (g *Graph) Walk(ctx context.Context, workers, flying int, vis Visitor) {
 
 // walk is Walk. It returns how many events it took in and edges it followed.
 func (g *Graph) walk(ctx context.Context, workers, flying int, vis Visitor) (steps int) {
-	in := g.indegrees()
+	todo := g.countdown()
 	workers = max(workers, 1)
 	stir := make(chan struct{}, 1)
 	w := walk{ended: make(chan int, workers+16), next: make(chan int)}
@@ -51,19 +51,8 @@ func (g *Graph) walk(ctx context.Context, workers, flying int, vis Visitor) (ste
 			w.queue.add(v)
 		}
 	}
-	for v, n := range in {
-		if n == 0 {
-			ready(v)
-		}
-	}
-	end := func(v int) {
-		vis.Done(v)
-		for _, s := range g.succ[v] {
-			steps++
-			if in[s.To]--; in[s.To] == 0 {
-				ready(s.To)
-			}
-		}
+	for v := range todo.first() {
+		ready(v)
 	}
 	inline := func() (v int, ok bool) {
 		switch {
@@ -75,7 +64,7 @@ func (g *Graph) walk(ctx context.Context, workers, flying int, vis Visitor) (ste
 		}
 		return brief.pop(), true
 	}
-	for left := len(in); left > 0; {
+	for left := g.Len(); left > 0; {
 		v, ok := inline()
 		if ok {
 			vis.Visit(ctx, v, Slot{})
@@ -89,11 +78,14 @@ func (g *Graph) walk(ctx context.Context, workers, flying int, vis Visitor) (ste
 				continue
 			}
 		}
-		steps++
 		left--
-		end(v)
+		vis.Done(v)
+		for next := range todo.after(v) {
+			ready(next)
+		}
+		steps++
 	}
-	return steps
+	return steps + todo.followed
 }
 
 type walk struct {
