@@ -1,28 +1,12 @@
-package graph
+package graph_test
 
 import (
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/nodeapply/apply/graph/graphtest"
 )
-
-// parse reads "a>b b>c" over single letters.
-func parse(edges string) *Graph {
-	g := New(8)
-	for _, e := range strings.Fields(edges) {
-		g.Connect(int(e[0]-'a'), int(e[2]-'a'), e[1] == '~')
-	}
-	return g
-}
-
-func letters(vs []int) string {
-	var b strings.Builder
-	for _, v := range vs {
-		b.WriteByte(byte('a' + v))
-	}
-	return b.String()
-}
 
 func TestOrder(t *testing.T) {
 	for _, tc := range []struct{ name, edges, want string }{
@@ -33,7 +17,7 @@ func TestOrder(t *testing.T) {
 		{"what is on or behind a cycle is left out", "a>b b>a b>c", "defgh"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			if diff := cmp.Diff(tc.want, letters(parse(tc.edges).Order())); diff != "" {
+			if diff := cmp.Diff(tc.want, graphtest.Letters(graphtest.Parse(tc.edges).Order())); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -54,8 +38,8 @@ func TestCycles(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var got []string
-			for _, c := range parse(tc.edges).Cycles(10) {
-				got = append(got, letters(c))
+			for _, c := range graphtest.Parse(tc.edges).Cycles(10) {
+				got = append(got, graphtest.Letters(c))
 			}
 			if diff := cmp.Diff(tc.want, got); diff != "" {
 				t.Error(diff)
@@ -65,20 +49,20 @@ func TestCycles(t *testing.T) {
 }
 
 func TestCyclesLimit(t *testing.T) {
-	if got := len(parse("a>a b>b c>c").Cycles(2)); got != 2 {
+	if got := len(graphtest.Parse("a>a b>b c>c").Cycles(2)); got != 2 {
 		t.Errorf("want 2 cycles, got %d", got)
 	}
 }
 
 func TestReachAndReverse(t *testing.T) {
-	g := parse("a>b b>c d>c")
+	g := graphtest.Parse("a>b b>c d>c")
 	var got []int
 	for v, ok := range g.Reverse().Reach(2) {
 		if ok {
 			got = append(got, v)
 		}
 	}
-	if diff := cmp.Diff("abcd", letters(got)); diff != "" {
+	if diff := cmp.Diff("abcd", graphtest.Letters(got)); diff != "" {
 		t.Error(diff)
 	}
 }

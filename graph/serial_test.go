@@ -1,4 +1,4 @@
-package graph
+package graph_test
 
 import (
 	"fmt"
@@ -7,10 +7,13 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/nodeapply/apply/graph"
+	"github.com/nodeapply/apply/graph/graphtest"
 )
 
 // keeps says which edge of g an order of its vertices breaks; "" none.
-func keeps(g *Graph, order []int) string {
+func keeps(g *graph.Graph, order []int) string {
 	at := make([]int, g.Len())
 	for i, v := range order {
 		at[v] = i
@@ -25,22 +28,10 @@ func keeps(g *Graph, order []int) string {
 	return ""
 }
 
-func randomGraph(rnd *rand.Rand) *Graph {
-	n := 1 + rnd.IntN(40)
-	g := New(n)
-	perm := rnd.Perm(n)
-	for range rnd.IntN(2 * n) {
-		if a, b := rnd.IntN(n), rnd.IntN(n); a != b {
-			g.Connect(perm[min(a, b)], perm[max(a, b)], false)
-		}
-	}
-	return g
-}
-
 func TestRandomOrders(t *testing.T) {
 	for seed := range uint64(100) {
 		rnd := rand.New(rand.NewPCG(seed, 2))
-		g := randomGraph(rnd)
+		g := graphtest.Random(rnd, 40, 2)
 		from, to := g.RandomOrder(rnd), g.RandomOrder(rnd)
 		for _, o := range [][]int{from, to} {
 			if sorted := slices.Sorted(slices.Values(o)); len(sorted) != g.Len() || sorted[0] != 0 || len(slices.Compact(sorted)) != g.Len() {
@@ -61,8 +52,8 @@ func TestRandomOrders(t *testing.T) {
 // TestOrderAgainstTheEdges is followed as far as these allow.
 func TestOrderAgainstTheEdges(t *testing.T) {
 	var o order
-	parse("a>b").WalkInOrder(t.Context(), []int{7, 6, 5, 4, 3, 2, 1, 0}, &o)
-	if diff := cmp.Diff("hgfedcab", letters(o.got)); diff != "" {
+	graphtest.Parse("a>b").WalkInOrder(t.Context(), []int{7, 6, 5, 4, 3, 2, 1, 0}, &o)
+	if diff := cmp.Diff("hgfedcab", graphtest.Letters(o.got)); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -1,4 +1,4 @@
-package graph
+package graph_test
 
 import (
 	"context"
@@ -12,6 +12,9 @@ import (
 	"testing/synctest"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/nodeapply/apply/graph"
+	"github.com/nodeapply/apply/graph/graphtest"
 )
 
 // probe is a visitor that checks what the walk promises.
@@ -29,7 +32,7 @@ type probe struct {
 	ready   []bool
 }
 
-func newProbe(t *testing.T, g *Graph) *probe {
+func newProbe(t *testing.T, g *graph.Graph) *probe {
 	never := func(int) bool { return false }
 	p := &probe{t: t, pred: make([][]int, g.Len()), done: make([]atomic.Bool, g.Len()), ready: make([]bool, g.Len()), lend: never, brief: never}
 	for v := range g.Len() {
@@ -63,10 +66,10 @@ func (p *probe) enter() {
 	}
 }
 
-func (p *probe) Visit(_ context.Context, v int, slot Slot) {
+func (p *probe) Visit(_ context.Context, v int, slot graph.Slot) {
 	p.visits.Add(1)
 	if p.brief(v) {
-		if slot != (Slot{}) || p.owner.Add(1) > 1 {
+		if slot != (graph.Slot{}) || p.owner.Add(1) > 1 {
 			p.t.Errorf("%d is brief: want it visited by the goroutine that owns the walk", v)
 		}
 		defer p.owner.Add(-1)
@@ -96,23 +99,15 @@ func TestWalkOnRandomGraphs(t *testing.T) {
 	for seed := range uint64(60) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			rnd := rand.New(rand.NewPCG(seed, 1))
-			n := 1 + rnd.IntN(300)
-			g := New(n)
-			perm := rnd.Perm(n)
-			for range rnd.IntN(3 * n) {
-				a, b := rnd.IntN(n), rnd.IntN(n)
-				if a != b {
-					g.Connect(perm[min(a, b)], perm[max(a, b)], rnd.IntN(2) == 0)
-				}
-			}
+			g := graphtest.Random(rnd, 300, 3)
 			p := newProbe(t, g)
 			p.lend = func(v int) bool { return v%3 == 0 }
 			briefs := uint64(rnd.IntN(4)) // none to most of them
 			p.brief = func(v int) bool { return uint64(v)*0x9E3779B97F4A7C15>>62 < briefs }
 			workers := 1 + rnd.IntN(8)
 			g.Walk(t.Context(), workers, inFlight, p)
-			if got := int(p.visits.Load()); got != n {
-				t.Errorf("want %d visits, got %d", n, got)
+			if got := int(p.visits.Load()); got != g.Len() {
+				t.Errorf("want %d visits, got %d", g.Len(), got)
 			}
 			if got := int(p.most.Load()); got > workers {
 				t.Errorf("want at most %d busy, got %d", workers, got)
@@ -127,16 +122,16 @@ type order struct {
 	readied, done int
 }
 
-func (o *order) Ready(int)                              { o.readied++ }
-func (o *order) Done(int)                               { o.done++ }
-func (o *order) Brief(int) bool                         { return false }
-func (o *order) Visit(_ context.Context, v int, _ Slot) { o.got = append(o.got, v) }
+func (o *order) Ready(int)                                    { o.readied++ }
+func (o *order) Done(int)                                     { o.done++ }
+func (o *order) Brief(int) bool                               { return false }
+func (o *order) Visit(_ context.Context, v int, _ graph.Slot) { o.got = append(o.got, v) }
 
 func TestWalkOfOneWorkerIsTheOrder(t *testing.T) {
-	g := parse("h>a c>b b>d")
+	g := graphtest.Parse("h>a c>b b>d")
 	var o order
 	g.Walk(t.Context(), 1, inFlight, &o)
-	if diff := cmp.Diff(letters(g.Order()), letters(o.got)); diff != "" {
+	if diff := cmp.Diff(graphtest.Letters(g.Order()), graphtest.Letters(o.got)); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -148,7 +143,7 @@ type lender struct {
 	begun atomic.Int32
 }
 
-func (l *lender) Visit(_ context.Context, _ int, slot Slot) {
+func (l *lender) Visit(_ context.Context, _ int, slot graph.Slot) {
 	l.begun.Add(1)
 	l.all.Done()
 	slot.Wait(l.all.Wait)
@@ -157,7 +152,7 @@ func (l *lender) Visit(_ context.Context, _ int, slot Slot) {
 func TestWaitLendsTheSlot(t *testing.T) {
 	l := &lender{}
 	l.all.Add(100)
-	New(100).Walk(t.Context(), 1, inFlight, l) // would hang if a waiting visit kept its slot
+	graph.New(100).Walk(t.Context(), 1, inFlight, l) // would hang if a waiting visit kept its slot
 	if got := l.begun.Load(); got != 100 {
 		t.Errorf("want 100 visits, got %d", got)
 	}
@@ -177,7 +172,7 @@ func (c *committer) Ready(int)      {}
 func (c *committer) Done(int)       {}
 func (c *committer) Brief(int) bool { return false }
 
-func (c *committer) Visit(_ context.Context, _ int, slot Slot) {
+func (c *committer) Visit(_ context.Context, _ int, slot graph.Slot) {
 	done := make(chan struct{})
 	c.mu.Lock()
 	c.waiting = append(c.waiting, done)
@@ -214,7 +209,7 @@ func TestQuietIsWhenAllWait(t *testing.T) {
 		{"a chain", 3, true, 4, []int{1, 1, 1}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			g := New(tc.n)
+			g := graph.New(tc.n)
 			for v := 1; tc.chain && v < tc.n; v++ {
 				g.Connect(v-1, v, false)
 			}
@@ -233,20 +228,20 @@ func TestQuietIsWhenAllWait(t *testing.T) {
 func TestStepsAreLinear(t *testing.T) {
 	shapes := map[string]struct {
 		n    int
-		make func(g *Graph, n int)
+		make func(g *graph.Graph, n int)
 	}{
-		"chain": {100_000, func(g *Graph, n int) {
+		"chain": {100_000, func(g *graph.Graph, n int) {
 			for v := 1; v < n; v++ {
 				g.Connect(v-1, v, false)
 			}
 		}},
-		"fan": {100_000, func(g *Graph, n int) {
+		"fan": {100_000, func(g *graph.Graph, n int) {
 			for v := 1; v < n-1; v++ {
 				g.Connect(0, v, false)
 				g.Connect(v, n-1, false)
 			}
 		}},
-		"dense": {1000, func(g *Graph, n int) {
+		"dense": {1000, func(g *graph.Graph, n int) {
 			for v := range n {
 				for u := range v {
 					g.Connect(u, v, u%2 == 0)
@@ -256,14 +251,14 @@ func TestStepsAreLinear(t *testing.T) {
 	}
 	for name, shape := range shapes {
 		t.Run(name, func(t *testing.T) {
-			g := New(shape.n)
+			g := graph.New(shape.n)
 			shape.make(g, shape.n)
 			edges := 0
 			for v := range g.Len() {
 				edges += len(g.Succ(v))
 			}
 			var o order
-			if got := g.walk(t.Context(), 1, inFlight, &o); got != shape.n+edges {
+			if got := graph.Steps(g, t.Context(), 1, inFlight, &o); got != shape.n+edges {
 				t.Errorf("want a step for each of %d vertices and %d edges, got %d", shape.n, edges, got)
 			}
 			if diff := cmp.Diff([]int{shape.n, shape.n, shape.n}, []int{o.readied, len(o.got), o.done}); diff != "" {
@@ -281,7 +276,7 @@ func TestStepsAreLinear(t *testing.T) {
 
 func BenchmarkWalk(b *testing.B) {
 	for _, n := range []int{1_000, 10_000, 100_000} {
-		g := New(n)
+		g := graph.New(n)
 		for v := 1; v < n; v++ {
 			g.Connect((v-1)/2, v, false)
 		}
@@ -296,10 +291,10 @@ func BenchmarkWalk(b *testing.B) {
 
 type nothing struct{}
 
-func (nothing) Ready(int)                        {}
-func (nothing) Done(int)                         {}
-func (nothing) Brief(int) bool                   { return false }
-func (nothing) Visit(context.Context, int, Slot) {}
+func (nothing) Ready(int)                              {}
+func (nothing) Done(int)                               {}
+func (nothing) Brief(int) bool                         { return false }
+func (nothing) Visit(context.Context, int, graph.Slot) {}
 
 // held keeps the goroutine that owns the walk in what follows the first visit, until all others have begun, which none does before.
 type held struct {
@@ -308,7 +303,7 @@ type held struct {
 	begun      sync.WaitGroup
 }
 
-func (h *held) Visit(_ context.Context, v int, slot Slot) {
+func (h *held) Visit(_ context.Context, v int, slot graph.Slot) {
 	if v == 0 {
 		return
 	}
@@ -330,7 +325,7 @@ func TestSlotsGoRound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := &held{busy: make(chan struct{}), rest: make(chan struct{})}
 		h.begun.Add(9)
-		New(10).Walk(t.Context(), 2, inFlight, h)
+		graph.New(10).Walk(t.Context(), 2, inFlight, h)
 		if h.readied != 10 {
 			t.Errorf("want 10 ready, got %d", h.readied)
 		}

@@ -9,24 +9,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/nodeapply/apply/graph"
+	"github.com/nodeapply/apply/graph/graphtest"
 )
-
-func parse(edges string) *graph.Graph {
-	g := graph.New(8)
-	for _, e := range strings.Fields(edges) {
-		g.Connect(int(e[0]-'a'), int(e[2]-'a'), e[1] == '~')
-	}
-	return g
-}
-
-func letters(vs []int) string {
-	var b strings.Builder
-	for _, v := range vs {
-		b.WriteByte(byte('a' + v))
-	}
-	return b.String()
-}
 
 func TestSections(t *testing.T) {
 	for _, tc := range []struct{ name, edges, members, want string }{
@@ -47,8 +31,8 @@ func TestSections(t *testing.T) {
 				members = append(members, int(m-'a'))
 			}
 			var got []string
-			for _, s := range NewDivider(parse(tc.edges)).Divide(members) {
-				got = append(got, letters(s.Members)+"<"+letters(s.First))
+			for _, s := range NewDivider(graphtest.Parse(tc.edges)).Divide(members) {
+				got = append(got, graphtest.Letters(s.Members)+"<"+graphtest.Letters(s.First))
 			}
 			if diff := cmp.Diff(tc.want, strings.Join(got, " ")); diff != "" {
 				t.Error(diff)
@@ -68,7 +52,7 @@ func TestAmid(t *testing.T) {
 		{"behind all", "a>b b>c c>x", "bc"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			s := NewDivider(parse(strings.ReplaceAll(tc.edges, "x", "h")))
+			s := NewDivider(graphtest.Parse(strings.ReplaceAll(tc.edges, "x", "h")))
 			sections := s.Divide([]int{0, 1, 2})
 			if len(sections) != 1 {
 				t.Fatalf("%d sections", len(sections))
@@ -79,7 +63,7 @@ func TestAmid(t *testing.T) {
 					in = append(in, v)
 				}
 			}
-			if diff := cmp.Diff(tc.want, strings.ReplaceAll(letters(in), "h", "x")); diff != "" {
+			if diff := cmp.Diff(tc.want, strings.ReplaceAll(graphtest.Letters(in), "h", "x")); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -90,7 +74,7 @@ func TestAmid(t *testing.T) {
 func TestSectionsOfRandomGraphs(t *testing.T) {
 	for seed := range uint64(300) {
 		rnd := rand.New(rand.NewPCG(seed, 4))
-		g := randomGraph(rnd)
+		g := graphtest.Random(rnd, 40, 2)
 		var members []int
 		for v := range g.Len() {
 			if rnd.IntN(3) == 0 {
@@ -141,16 +125,4 @@ func TestSectionsOfRandomGraphs(t *testing.T) {
 			t.Fatalf("seed %d, members %v: %s", seed, members, diff)
 		}
 	}
-}
-
-func randomGraph(rnd *rand.Rand) *graph.Graph {
-	n := 1 + rnd.IntN(40)
-	g := graph.New(n)
-	perm := rnd.Perm(n)
-	for range rnd.IntN(2 * n) {
-		if a, b := rnd.IntN(n), rnd.IntN(n); a != b {
-			g.Connect(perm[min(a, b)], perm[max(a, b)], false)
-		}
-	}
-	return g
 }

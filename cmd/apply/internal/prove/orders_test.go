@@ -7,14 +7,14 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/nodeapply/apply/graph"
+	"github.com/nodeapply/apply/graph/graphtest"
 )
 
 // TestExchanges: from one order that keeps all edges to another, by exchanges of two neighbours none of which breaks an edge.
 func TestExchanges(t *testing.T) {
 	for seed := range uint64(100) {
 		rnd := rand.New(rand.NewPCG(seed, 2))
-		g := randomGraph(rnd)
+		g := graphtest.Random(rnd, 40, 2)
 		from, to := g.RandomOrder(rnd), g.RandomOrder(rnd)
 		before := from
 		for i := range exchanges(from, to) + 1 {
@@ -40,16 +40,4 @@ func TestExchanges(t *testing.T) {
 			t.Errorf("seed %d: want the other order in the end: %s", seed, diff)
 		}
 	}
-}
-
-func randomGraph(rnd *rand.Rand) *graph.Graph {
-	n := 1 + rnd.IntN(40)
-	g := graph.New(n)
-	perm := rnd.Perm(n)
-	for range rnd.IntN(2 * n) {
-		if a, b := rnd.IntN(n), rnd.IntN(n); a != b {
-			g.Connect(perm[min(a, b)], perm[max(a, b)], false)
-		}
-	}
-	return g
 }
