@@ -8,6 +8,7 @@ import (
 	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/engine/internal/fidelity"
 	"github.com/nodeapply/apply/report"
+	"github.com/nodeapply/apply/report/scrub"
 )
 
 // begin begins the report.
@@ -60,7 +61,7 @@ func (r *run) outputs(ctx context.Context) {
 	}
 	for _, o := range r.opts.Outputs(ctx, late) {
 		if !o.Plain {
-			o.Value = r.redact.Value(o.Value)
+			o.Value = scrub.Value(o.Value, r.redact.Text)
 		}
 		r.report.Outputs = append(r.report.Outputs, o)
 	}

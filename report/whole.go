@@ -5,6 +5,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+
+	"github.com/nodeapply/apply/report/scrub"
 )
 
 // WriteJSON writes the whole report as one JSON object, with what a summary says of it.
@@ -51,70 +53,49 @@ func (r *Report) WriteTo(w io.Writer) (n int64, err error) {
 	return n, out.Flush()
 }
 
-// Scrubbed returns a copy of r whose texts are cleaned by scrub. Structure, keys and numbers stay, and so do addresses: what is sensitive can be in none, and
+// Scrubbed returns a copy of r whose texts are cleaned by clean. Structure, keys and numbers stay, and so do addresses: what is sensitive can be in none, and
 // a word that a secret holds too is no reason to mix them up.
-func (r *Report) Scrubbed(scrub func(string) string) *Report {
+func (r *Report) Scrubbed(clean func(string) string) *Report {
 	out := *r
-	out.Node, out.Manifest, out.Commit, out.Aborted = scrub(r.Node), scrub(r.Manifest), scrub(r.Commit), scrub(r.Aborted)
-	out.Source, out.Ref = scrub(r.Source), scrub(r.Ref)
+	out.Node, out.Manifest, out.Commit, out.Aborted = clean(r.Node), clean(r.Manifest), clean(r.Commit), clean(r.Aborted)
+	out.Source, out.Ref = clean(r.Source), clean(r.Ref)
 	out.Results = make([]*Result, len(r.Results))
 	for i, res := range r.Results {
-		out.Results[i] = res.scrubbed(scrub)
+		out.Results[i] = res.scrubbed(clean)
 	}
 	out.Outputs = make([]Output, len(r.Outputs))
 	for i, o := range r.Outputs {
 		if !o.Plain {
-			o.Value = scrubValue(o.Value, scrub)
+			o.Value = scrub.Value(o.Value, clean)
 		}
 		out.Outputs[i] = o
 	}
 	out.Orphans = make([]Orphan, len(r.Orphans))
 	for i, o := range r.Orphans {
-		out.Orphans[i] = Orphan{o.Address, scrub(o.Removal), scrub(o.ManagedBy)}
+		out.Orphans[i] = Orphan{o.Address, clean(o.Removal), clean(o.ManagedBy)}
 	}
-	out.Warnings = scrubAll(r.Warnings, scrub)
+	out.Warnings = scrubAll(r.Warnings, clean)
 	return &out
 }
 
-func (r *Result) scrubbed(scrub func(string) string) *Result {
+func (r *Result) scrubbed(clean func(string) string) *Result {
 	out := *r
-	out.Pos, out.Reason = scrub(r.Pos), scrub(r.Reason)
+	out.Pos, out.Reason = clean(r.Pos), clean(r.Reason)
 	out.Changes = make([]Change, len(r.Changes))
 	for i, c := range r.Changes {
-		out.Changes[i] = Change{c.Attribute, scrub(c.Before), scrub(c.After), scrub(c.Diff), c.Hidden}
+		out.Changes[i] = Change{c.Attribute, clean(c.Before), clean(c.After), clean(c.Diff), c.Hidden}
 	}
-	out.Warnings = scrubAll(r.Warnings, scrub)
+	out.Warnings = scrubAll(r.Warnings, clean)
 	if r.Error != nil {
-		out.Error = &Error{scrub(r.Error.Summary), scrub(r.Error.Detail), scrub(r.Error.Pos)}
+		out.Error = &Error{clean(r.Error.Summary), clean(r.Error.Detail), clean(r.Error.Pos)}
 	}
 	return &out
 }
 
-func scrubAll(texts []string, scrub func(string) string) []string {
+func scrubAll(texts []string, clean func(string) string) []string {
 	out := make([]string, len(texts))
 	for i, s := range texts {
-		out[i] = scrub(s)
+		out[i] = clean(s)
 	}
 	return out
-}
-
-// scrubValue cleans the strings in a value as JSON has them; keys stay.
-func scrubValue(v any, scrub func(string) string) any {
-	switch v := v.(type) {
-	case string:
-		return scrub(v)
-	case []any:
-		out := make([]any, len(v))
-		for i, e := range v {
-			out[i] = scrubValue(e, scrub)
-		}
-		return out
-	case map[string]any:
-		out := make(map[string]any, len(v))
-		for k, e := range v {
-			out[k] = scrubValue(e, scrub)
-		}
-		return out
-	}
-	return v
 }

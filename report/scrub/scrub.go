@@ -93,3 +93,24 @@ func (s *Scrubber) ScrubOutput(text string) string {
 	s.mu.Unlock()
 	return pieces.hide(whole, len(text) >= cutFrom)
 }
+
+// Value returns v, of what JSON makes of values, with each string as clean returns it; keys stay.
+func Value(v any, clean func(string) string) any {
+	switch v := v.(type) {
+	case string:
+		return clean(v)
+	case []any:
+		out := make([]any, len(v))
+		for i, e := range v {
+			out[i] = Value(e, clean)
+		}
+		return out
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for k, e := range v {
+			out[k] = Value(e, clean)
+		}
+		return out
+	}
+	return v
+}

@@ -144,3 +144,12 @@ func TestScrubOutput(t *testing.T) {
 		}
 	})
 }
+
+func TestValue(t *testing.T) {
+	clean := strings.NewReplacer("secret", "***").Replace
+	got := Value(map[string]any{"secret": "a secret", "list": []any{"secret", 1.5, true, nil, map[string]any{"deep": "secret"}}}, clean)
+	want := map[string]any{"secret": "a ***", "list": []any{"***", 1.5, true, nil, map[string]any{"deep": "***"}}}
+	if diff := cmp.Diff(any(want), got); diff != "" {
+		t.Error(diff)
+	}
+}

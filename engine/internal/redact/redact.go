@@ -11,11 +11,9 @@ import (
 
 	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/report"
+	"github.com/nodeapply/apply/report/scrub"
 	"github.com/nodeapply/apply/resources"
 )
-
-// hidden stands for the value of an attribute that the manifest marks sensitive.
-const hidden = "(sensitive value)"
 
 // Redactor takes sensitive values out of what is told.
 type Redactor struct {
@@ -45,29 +43,12 @@ func (r Redactor) Texts(texts []string) []string {
 	return out
 }
 
-// Value redacts the strings in a value of nil, bool, numbers, string, []any and map[string]any, in place; keys stay as they are.
-func (r Redactor) Value(v any) any {
-	switch v := v.(type) {
-	case string:
-		return r.Text(v)
-	case []any:
-		for i := range v {
-			v[i] = r.Value(v[i])
-		}
-	case map[string]any:
-		for k := range v {
-			v[k] = r.Value(v[k])
-		}
-	}
-	return v
-}
-
 // Changes makes changes of an entry printable.
 func (r Redactor) Changes(e *catalog.Entry, changes []resources.Change) []report.Change {
 	out := make([]report.Change, len(changes))
 	for i, c := range changes {
 		if slices.Contains(e.Sensitive, c.Attr) || r.Secret != nil && r.Secret(e, c.Attr) {
-			out[i] = report.Change{Attribute: c.Attr, Before: hidden, After: hidden, Hidden: hash(c)}
+			out[i] = report.Change{Attribute: c.Attr, Before: scrub.Hidden, After: scrub.Hidden, Hidden: hash(c)}
 		} else {
 			out[i] = report.Change{Attribute: c.Attr, Before: r.Text(c.From), After: r.Text(c.To), Diff: r.Text(c.Text)}
 		}
