@@ -44,7 +44,7 @@ func (r *run) finish(ctx context.Context, w *walk) *report.Report {
 		}
 	}
 	r.outputs(ctx)
-	r.report.DurationMS = millis(time.Since(r.started))
+	r.report.DurationMS = report.Millis(time.Since(r.started))
 	r.events.End(r.report)
 	return r.report
 }
@@ -65,8 +65,4 @@ func (r *run) outputs(ctx context.Context) {
 		}
 		r.report.Outputs = append(r.report.Outputs, o)
 	}
-}
-
-func millis(d time.Duration) float64 {
-	return float64(d.Round(10*time.Microsecond)) / float64(time.Millisecond)
 }

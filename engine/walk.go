@@ -264,7 +264,7 @@ func (w *walk) announce(results []*report.Result) {
 }
 
 func (r *run) timed(res *report.Result, start time.Time, took time.Duration) {
-	res.StartMS, res.DurationMS = millis(start.Sub(r.started)), millis(took)
+	res.StartMS, res.DurationMS = report.Millis(start.Sub(r.started)), report.Millis(took)
 }
 
 // skip records that something before e failed. A resource that stood for something to others (an exported fact) is told.

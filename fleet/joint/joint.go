@@ -291,7 +291,7 @@ func (r *Report) Node(name string) *Node {
 }
 
 // Since is a time in milliseconds since the start of the whole.
-func (r *Report) Since(t time.Time) float64 { return float64(t.Sub(r.Started).Microseconds()) / 1000 }
+func (r *Report) Since(t time.Time) float64 { return report.Millis(t.Sub(r.Started)) }
 
 // Total sums the counts of all nodes.
 func (r *Report) Total() report.Counts {

@@ -54,7 +54,7 @@ func Run(ctx context.Context, state *journal.State, h *local.Node, u *Plan, o Op
 			all.Go(func() (err error) {
 				start := time.Now()
 				results[i], err = taker.Take(ctx, s.taken())
-				results[i].StartMS, results[i].DurationMS = millis(start.Sub(rep.Started)), millis(time.Since(start))
+				results[i].StartMS, results[i].DurationMS = report.Millis(start.Sub(rep.Started)), report.Millis(time.Since(start))
 				return err
 			})
 		}
@@ -69,15 +69,13 @@ func Run(ctx context.Context, state *journal.State, h *local.Node, u *Plan, o Op
 	if owed := run.Owing(); len(owed) > 0 {
 		rep.Warnings = append(rep.Warnings, "notified by what was put back, and refreshed by the next run: "+strings.Join(owed, ", "))
 	}
-	rep.DurationMS = millis(time.Since(rep.Started))
+	rep.DurationMS = report.Millis(time.Since(rep.Started))
 	rep.Resources, rep.AsPlanned = len(rep.Results), len(rep.Results)
 	if rep.Interrupted != 0 || rep.Counts().Failed > 0 || ctx.Err() != nil {
 		return rep, run.Leave() // another undo of the same run puts back what is left
 	}
 	return rep, run.Close()
 }
-
-func millis(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 // together is how many steps are taken at a time at most: their waits for the disk are one wait.
 func together() int { return min(512, host.OpenFiles()/16) }

@@ -184,7 +184,7 @@ func hash(text []byte) string {
 }
 
 func took(ms float64) string {
-	d := time.Duration(ms * float64(time.Millisecond))
+	d := report.Duration(ms)
 	if d < 10*time.Second {
 		return strings.Replace(d.Round(time.Millisecond).String(), "0s", "0ms", 1)
 	}

@@ -4,9 +4,7 @@ package junit
 import (
 	"encoding/xml"
 	"io"
-	"math"
 	"path"
-	"strconv"
 	"strings"
 
 	"github.com/nodeapply/apply/report"
@@ -78,7 +76,7 @@ func textOf(s string) *junitText {
 func Write(w io.Writer, r *report.Report) error {
 	c := r.Counts()
 	s := junitSuite{
-		Name: report.Printable(path.Base(r.Manifest)), Tests: c.Total, Failures: c.Failed, Skipped: c.Skipped, Time: seconds(r.DurationMS),
+		Name: report.Printable(path.Base(r.Manifest)), Tests: c.Total, Failures: c.Failed, Skipped: c.Skipped, Time: report.Seconds(r.DurationMS),
 		Timestamp: r.Started.UTC().Format("2006-01-02T15:04:05"), Hostname: report.Printable(r.Node),
 		Properties: []junitProperty{{"run", r.Run}, {"mode", string(r.Mode)}, {"outcome", string(r.Outcome())}, {"manifest", report.Printable(r.Manifest)}},
 	}
@@ -106,7 +104,7 @@ func Write(w io.Writer, r *report.Report) error {
 
 func junitOf(res *report.Result) junitCase {
 	c := junitCase{
-		Class: report.Printable(res.Type), Name: report.Printable(res.Address.String()), Time: seconds(res.DurationMS),
+		Class: report.Printable(res.Type), Name: report.Printable(res.Address.String()), Time: report.Seconds(res.DurationMS),
 		SystemErr: textOf(printableLines(strings.Join(res.Warnings, "\n"))),
 	}
 	if i := strings.LastIndexByte(res.Pos, ':'); i >= 0 {
@@ -140,9 +138,4 @@ func printableLines(s string) string {
 		lines[i] = report.Printable(line)
 	}
 	return strings.Join(lines, "\n")
-}
-
-// seconds writes milliseconds as seconds.
-func seconds(ms float64) string {
-	return strconv.FormatFloat(math.Round(ms*1000)/1e6, 'f', -1, 64)
 }

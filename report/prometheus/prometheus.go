@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -20,7 +19,7 @@ const lastChangeMetric = "apply_last_change_timestamp_seconds"
 // last changed something, zero if that is not known; r's own end takes its place if r changed something.
 func Write(w io.Writer, r *report.Report, lastChange time.Time) error {
 	labels := labelsOf(r)
-	end := r.Started.Add(time.Duration(r.DurationMS * float64(time.Millisecond)))
+	end := r.Started.Add(report.Duration(r.DurationMS))
 	c := r.Counts()
 	if c.Changed+c.Refreshed > 0 {
 		lastChange = end
@@ -43,7 +42,7 @@ func Write(w io.Writer, r *report.Report, lastChange time.Time) error {
 	metric("apply_run_interrupted", "1 if a signal ended the last run.")
 	value("apply_run_interrupted", "", bit(r.Interrupted != 0))
 	metric("apply_run_duration_seconds", "How long the last run took.")
-	value("apply_run_duration_seconds", "", strconv.FormatFloat(math.Round(r.DurationMS*1000)/1e6, 'f', -1, 64))
+	value("apply_run_duration_seconds", "", report.Seconds(r.DurationMS))
 	metric("apply_run_timestamp_seconds", "When the last run ended.")
 	value("apply_run_timestamp_seconds", "", unix(end))
 	if !lastChange.IsZero() {

@@ -207,7 +207,7 @@ func (p prose) indent(b *strings.Builder, text string, diff bool) {
 
 // took writes milliseconds as people read durations: three digits are enough.
 func took(ms float64) string {
-	d := time.Duration(ms * float64(time.Millisecond))
+	d := report.Duration(ms)
 	switch {
 	case d >= time.Minute:
 		d = d.Round(time.Second)

@@ -122,7 +122,7 @@ func details(r *report.Result) string {
 }
 
 func took(ms float64) string {
-	return time.Duration(ms * float64(time.Millisecond)).Round(time.Millisecond).String()
+	return report.Duration(ms).Round(time.Millisecond).String()
 }
 
 // Width and Height are the chart's, Left is where its time line begins.

@@ -297,7 +297,7 @@ func (c *convergence) reader(told *joint.Node) *joint.Reader {
 // ended tells of a node that is done. On a terminal those that went well are only counted.
 func (c *convergence) ended(r *fleet.Result) {
 	told := c.joint.Node(r.Node)
-	told.Outcome, told.Code, told.DurationMS = string(r.Outcome), r.Code(), selection.Milliseconds(r.Took)
+	told.Outcome, told.Code, told.DurationMS = string(r.Outcome), r.Code(), report.Millis(r.Took)
 	if r.Err != nil {
 		told.Error = r.Err.Error()
 	}

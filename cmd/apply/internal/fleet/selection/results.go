@@ -130,7 +130,7 @@ func (s *Nodes) Finish(results []*fleet.Result, interrupted int) error {
 
 // NodeObject is a result as JSON. Its keys are a promise.
 func NodeObject(r *fleet.Result) map[string]any {
-	object := map[string]any{"event": "node", "node": r.Node, "outcome": r.Outcome, "duration_ms": Milliseconds(r.Took)}
+	object := map[string]any{"event": "node", "node": r.Node, "outcome": r.Outcome, "duration_ms": report.Millis(r.Took)}
 	if r.Err != nil {
 		object["error"] = r.Err.Error()
 	} else {
@@ -141,9 +141,6 @@ func NodeObject(r *fleet.Result) map[string]any {
 	}
 	return object
 }
-
-// Milliseconds is a duration as JSON has it.
-func Milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 // Why is what a result is told as: the same for nodes that ended the same way.
 func Why(r *fleet.Result) string {
