@@ -124,9 +124,8 @@ func Converge(ctx context.Context, h host.Host, c *catalog.Catalog, o Options) (
 	r.begin(report.Converge)
 	// A check that hangs delays the others by no more than this, and is left unpredicted.
 	soon, cancel := context.WithTimeoutCause(ctx, predictFor, visit.ErrUnpredicted)
-	predicted := r.predict(soon)
+	predicted := r.predict(soon).prediction()
 	cancel()
-	predicted.approve()
 	if r.opts.Recorder != nil {
 		if err := r.debts.Divide(ctx, c.Entries(), r.opts.Recorder.Divided); err != nil {
 			return nil, err
@@ -135,7 +134,7 @@ func Converge(ctx context.Context, h host.Host, c *catalog.Catalog, o Options) (
 	w := r.newWalk(predicted)
 	var room sync.WaitGroup
 	defer room.Wait()
-	if n := min(w.left(), flying()); n > few {
+	if n := min(predicted.Left(), flying()); n > few {
 		room.Go(func() { host.MakeRoom(2 * n) })
 	}
 	if o.Order != nil {

@@ -2,14 +2,13 @@ package engine
 
 import (
 	"context"
-	"slices"
 
 	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/engine/internal/ahead"
 	"github.com/nodeapply/apply/engine/internal/certainty"
 	"github.com/nodeapply/apply/engine/internal/guard"
+	"github.com/nodeapply/apply/engine/internal/prediction"
 	"github.com/nodeapply/apply/engine/internal/visit"
-	"github.com/nodeapply/apply/graph"
 	"github.com/nodeapply/apply/host/near"
 	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/resources"
@@ -57,14 +56,7 @@ func looks(e *catalog.Entry) (r resources.Prompt, ok bool) {
 	return r, ok && !conditional
 }
 
-// foreseen is what a prediction found of the first resource that it saw to differ.
-type foreseen struct {
-	vertex  int
-	finding visit.Finding
-}
-
-// foresee keeps what was found of a resource that looks only at files, if it is the first that differs: until the run changes something the same would be
-// found again. Of all that differ together it would be too much to keep.
+// foresee keeps what was found of a resource that looks only at files, if it is the first that differs.
 func (w *walk) foresee(vis *visit.Visit) {
 	_, ok := looks(w.cat.Entries()[vis.Vertex])
 	late := len(w.cat.Beside(vis.Vertex)) > 0
@@ -72,53 +64,15 @@ func (w *walk) foresee(vis *visit.Visit) {
 		return
 	}
 	if w.first.Load() == nil {
-		w.first.CompareAndSwap(nil, &foreseen{vis.Vertex, visit.Finding{Wanted: true, Diff: vis.Diff}})
+		w.first.CompareAndSwap(nil, &prediction.First{Vertex: vis.Vertex, Finding: visit.Finding{Wanted: true, Diff: vis.Diff}})
 	}
 }
 
-// stillForeseen is what is kept of a resource that nothing is visited before. Without a recorder nobody knows when a run begins to change something.
-func (w *walk) stillForeseen(visited []bool) *foreseen {
-	f := w.first.Load()
-	if f == nil || w.opts.Recorder == nil {
-		return nil
+// prediction is what a converge goes by. Without a recorder nobody knows when it begins to change something: then nothing is foreseen.
+func (w *walk) prediction() *prediction.Prediction {
+	var first *prediction.First
+	if w.opts.Recorder != nil {
+		first = w.first.Load()
 	}
-	for v, visited := range visited {
-		if visited && slices.ContainsFunc(w.cat.Graph().Succ(v), func(e graph.Edge) bool { return e.To == f.vertex }) {
-			return nil
-		}
-	}
-	return f
-}
-
-// approve asks about each result, and keeps which are refused: of a block of which the instances are known, one of these.
-func (w *walk) approve() {
-	if w.opts.Approve == nil {
-		return
-	}
-	w.refused = map[resources.Address]error{}
-	for _, res := range w.fates.Results() {
-		if err := w.opts.Approve(res); err != nil {
-			w.refused[res.Address] = err
-		}
-	}
-}
-
-// toVisit marks the vertices that a converge has to look at: what is to change, what could not be predicted, and all that comes after these.
-func (w *walk) toVisit() []bool {
-	var from []int
-	for v := range w.cat.Entries() {
-		st := w.fates.Of(v)
-		if w.unselected(v) || st.Stuck {
-			continue
-		}
-		if st.Changed || st.Failed && st.Cause == int32(v)+1 || slices.ContainsFunc(st.Results, w.open) {
-			from = append(from, v)
-		}
-	}
-	return w.cat.Graph().Reach(from...)
-}
-
-// open says of a predicted result that a converge has something to do, if only to say why it does not.
-func (w *walk) open(res *report.Result) bool {
-	return res.Outcome == report.Pending || len(res.NotifiedBy) > 0 || w.refused[res.Address] != nil
+	return prediction.New(w.cat, w.fates, w.unselected, w.opts.Approve, first)
 }

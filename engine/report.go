@@ -38,7 +38,7 @@ func (r *run) finish(ctx context.Context, w *walk) *report.Report {
 	}
 	if r.host != nil {
 		for v := range r.cat.Entries() {
-			n, surprises := fidelity.Compare(w.predicted.fates.Of(v).Results, w.fates.Of(v).Results)
+			n, surprises := fidelity.Compare(w.predicted.Of(v).Results, w.fates.Of(v).Results)
 			r.report.AsPlanned += n
 			r.report.Surprises = append(r.report.Surprises, surprises...)
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/engine/internal/certainty"
 	"github.com/nodeapply/apply/engine/internal/fate"
+	"github.com/nodeapply/apply/engine/internal/prediction"
 	"github.com/nodeapply/apply/engine/internal/survey"
 	"github.com/nodeapply/apply/engine/internal/visit"
 	"github.com/nodeapply/apply/graph"
@@ -21,19 +22,16 @@ import (
 // walk is one walk over the catalog: of a plan, or of a converge with the prediction made before.
 type walk struct {
 	*run
-	predicted *walk     // the prediction, in a converge; nil while one is made
-	foreseen  *foreseen // in a converge
-	again     []bool    // in a converge: which vertices to visit, the others keep their predicted result
+	predicted *prediction.Prediction // in a converge; nil while one is made
 	visits    visit.Walk
-	influence *certainty.Influence     // in a prediction
-	first     atomic.Pointer[foreseen] // in a prediction
+	influence *certainty.Influence             // in a prediction
+	first     atomic.Pointer[prediction.First] // in a prediction
 	fates     *fate.Fates
 	survey    survey.Survey
-	refused   map[resources.Address]error // of a prediction: the results that were not approved
 }
 
 // newWalk makes a walk that predicts, or one that converges on from a prediction.
-func (r *run) newWalk(predicted *walk) *walk {
+func (r *run) newWalk(predicted *prediction.Prediction) *walk {
 	w := &walk{run: r, predicted: predicted, fates: fate.New(r.cat)}
 	w.visits = visit.Walk{
 		Catalog: r.cat, View: r.view, Recorder: r.opts.Recorder, Drifted: r.opts.Drifted, Running: r.events.Running, Redact: r.redact, Log: r.opts.Log,
@@ -42,32 +40,8 @@ func (r *run) newWalk(predicted *walk) *walk {
 	w.survey = survey.Survey{Catalog: r.cat, Predicting: predicted == nil, Late: r.late.Lookup, Given: w.given}
 	if predicted != nil {
 		w.visits.Host, w.visits.Under = r.host, w.under
-		w.again = predicted.toVisit()
-		w.foreseen = predicted.stillForeseen(w.again)
-		w.forget()
 	}
 	return w
-}
-
-// left is how many vertices of a converge are to be visited.
-func (w *walk) left() (n int) {
-	for _, again := range w.again {
-		if again {
-			n++
-		}
-	}
-	return n
-}
-
-// forget lets go of what was predicted of resources that are looked at again: their contents alone may be most of what a run holds.
-func (w *walk) forget() {
-	for v, again := range w.again {
-		if before := w.predicted.fates.Of(v); again && !before.Stuck {
-			for _, res := range before.Results {
-				res.Changes = nil
-			}
-		}
-	}
 }
 
 // Ready is part of graph.Visitor.
@@ -121,8 +95,8 @@ func (w *walk) visit(ctx context.Context, v int, e *catalog.Entry, st *fate.Fate
 	case why != nil:
 		st.Failed, st.Cause, st.Root = true, int32(v)+1, why.Because
 		st.Results = []*report.Result{w.result(e, report.Result{Outcome: report.Skipped, Because: why.Because, Reason: why.Reason})}
-	case w.predicted != nil && w.predicted.refused[e.Addr] != nil:
-		st.Results = []*report.Result{w.failure(e, w.predicted.refused[e.Addr])}
+	case w.predicted != nil && w.predicted.Refused(e.Addr) != nil:
+		st.Results = []*report.Result{w.failure(e, w.predicted.Refused(e.Addr))}
 	case e.Off:
 		st.Results = []*report.Result{w.result(e, report.Result{Outcome: report.Unchanged, Reason: "when is false"})}
 	case e.Deferred != nil:
@@ -146,8 +120,8 @@ func (w *walk) settle(ctx context.Context, v int, e *catalog.Entry, st *fate.Fat
 	}
 	if w.predicted == nil {
 		vis.After = w.influence.After(v)
-	} else if f := w.foreseen; f != nil && f.vertex == v {
-		vis.Foreseen = &f.finding
+	} else {
+		vis.Foreseen = w.predicted.Foreseen(v)
 	}
 	vis.Settle(ctx)
 	if w.predicted == nil {
@@ -162,7 +136,7 @@ func (w *walk) settle(ctx context.Context, v int, e *catalog.Entry, st *fate.Fat
 	case w.predicted == nil:
 		res.Certainty = w.influence.Of(v, res, vis.Diff, len(st.Notified) > 0)
 	default:
-		for _, before := range w.predicted.fates.Of(v).Results {
+		for _, before := range w.predicted.Of(v).Results {
 			res.Certainty = cmp.Or(before.Certainty, res.Certainty)
 			res.Drift = res.Drift && before.Drift // else it differs by what this run has done
 		}
@@ -210,16 +184,12 @@ func (w *walk) notifiers(st *fate.Fate, e *catalog.Entry) []resources.Address {
 	return out
 }
 
-// kept returns the predicted state of a vertex that a converge need not look at again, or cannot because an abandoned attempt still uses it.
+// kept returns the predicted state of a vertex that a converge does not look at again.
 func (w *walk) kept(v int) *fate.Fate {
 	if w.predicted == nil {
 		return nil
 	}
-	before := w.predicted.fates.Of(v)
-	if w.again[v] && !before.Stuck {
-		return nil
-	}
-	return before
+	return w.predicted.Kept(v)
 }
 
 // close fills in what all results of a vertex have in common. What it took is counted back from now: for how long it had no slot is no part of that.
