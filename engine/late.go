@@ -22,8 +22,7 @@ func (w *walk) visitDeferred(ctx context.Context, v int, e *catalog.Entry, slot 
 		return
 	}
 	bound, err := w.bind(ctx, v, e)
-	var none *catalog.NotGiven
-	if errors.As(err, &none) {
+	if none, ok := errors.AsType[*catalog.NotGiven](err); ok {
 		res := w.result(e, report.Result{Outcome: report.Unchanged, Certainty: report.KnownLate})
 		res.Warnings = []string{"not managed in this run: " + w.redact.Text(none.Error())}
 		st.Results = []*report.Result{res}

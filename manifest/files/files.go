@@ -65,7 +65,7 @@ func list(path, shown string) ([]named, error) {
 
 // reason takes operation and name off a file error.
 func reason(err error) error {
-	if pe := (*fs.PathError)(nil); errors.As(err, &pe) {
+	if pe, ok := errors.AsType[*fs.PathError](err); ok {
 		return pe.Err
 	}
 	return err

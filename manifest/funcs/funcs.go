@@ -139,12 +139,10 @@ func guard(f function.Function, allowed spec.Check) function.Function {
 
 // clean returns err without the stack of a panic, and without its text if that could quote a sensitive argument.
 func clean(err error, args []cty.Value) error {
-	var limit spec.LimitError
-	if errors.As(err, &limit) {
+	if _, ok := errors.AsType[spec.LimitError](err); ok {
 		return err
 	}
-	var arg function.ArgError
-	isArg := errors.As(err, &arg)
+	arg, isArg := errors.AsType[function.ArgError](err)
 	for _, a := range args {
 		if !hasSensitive(a) {
 			continue
@@ -155,8 +153,7 @@ func clean(err error, args []cty.Value) error {
 		}
 		return hidden
 	}
-	var broken function.PanicError
-	if errors.As(err, &broken) {
+	if broken, ok := errors.AsType[function.PanicError](err); ok {
 		if _, ok := broken.Value.(big.ErrNaN); ok {
 			return errors.New("the result is not a number")
 		}

@@ -55,8 +55,7 @@ func (e *ExceededError) Diagnostic() *hcl.Diagnostic {
 
 // Diagnose is the diagnostic of an error that Run returned.
 func Diagnose(err error) *hcl.Diagnostic {
-	var over *ExceededError
-	if errors.As(err, &over) {
+	if over, ok := errors.AsType[*ExceededError](err); ok {
 		return over.Diagnostic()
 	}
 	return &hcl.Diagnostic{Severity: hcl.DiagError, Summary: "Interrupted", Detail: fmt.Sprintf("%v.", err)}

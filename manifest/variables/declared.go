@@ -162,8 +162,8 @@ func (v *Variable) conform(r *cell.Run, t accepted, val cty.Value, at *hcl.Range
 
 // within says in which part of a value an error is: "[0].port: ".
 func within(err error) string {
-	var at cty.PathError
-	if !errors.As(err, &at) || len(at.Path) == 0 {
+	at, ok := errors.AsType[cty.PathError](err)
+	if !ok || len(at.Path) == 0 {
 		return ""
 	}
 	var b strings.Builder

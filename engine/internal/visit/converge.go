@@ -75,8 +75,8 @@ func (t *Visit) apply(ctx context.Context) error {
 			return nil
 		}
 		t.running("applying")
-		var stopped *stop.Error
-		if again := t.applyOnce(ctx, diff); !errors.As(again, &stopped) {
+		again := t.applyOnce(ctx, diff)
+		if _, stopped := errors.AsType[*stop.Error](again); !stopped {
 			err = again
 		}
 	}
@@ -144,8 +144,7 @@ func (t *Visit) interruptible(ctx context.Context, apply func(context.Context) e
 	ctx, done := t.Stop.Context(ctx)
 	defer done()
 	err := apply(ctx)
-	var stopped *stop.Error
-	if err != nil && errors.As(context.Cause(ctx), &stopped) {
+	if stopped, ok := errors.AsType[*stop.Error](context.Cause(ctx)); ok && err != nil {
 		return stopped
 	}
 	return err

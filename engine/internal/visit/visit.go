@@ -82,7 +82,7 @@ func (t *Visit) Settle(ctx context.Context) {
 		t.Result.Outcome, t.Changed = report.Pending, true
 		t.Result.Reversible = LeavesTrace(t.Entry.Resource) && t.reversible()
 		why := err.Error()
-		if missing := (*resources.MissingError)(nil); errors.As(err, &missing) {
+		if missing, ok := errors.AsType[*resources.MissingError](err); ok {
 			why = missing.What
 		}
 		t.Result.Reason = t.Redact.Text(why)
@@ -213,8 +213,7 @@ func LeavesTrace(r resources.Resource) bool {
 // it may have changed, see [Visit.ended].
 func (t *Visit) fail(err error, tried ...resources.Change) {
 	t.Result.Changes, t.Changed = nil, false
-	var stopped *stop.Error
-	if errors.As(err, &stopped) {
+	if stopped, ok := errors.AsType[*stop.Error](err); ok {
 		t.Result.Outcome, t.Result.Reason, t.Result.Because = report.Skipped, stopped.Reason, stopped.Because
 		return
 	}

@@ -171,8 +171,7 @@ func (f *filling) validate() {
 		return
 	}
 	for _, err := range unjoin(v.Validate()) {
-		var ae *resources.AttrError
-		if errors.As(err, &ae) {
+		if ae, ok := errors.AsType[*resources.AttrError](err); ok {
 			if f.wrongs[ae.Attr] {
 				continue
 			}

@@ -170,8 +170,7 @@ func (a *App) explain(err error) int {
 		fmt.Fprintf(a.Stderr, "apply: %v: nothing was touched\n", s)
 		return 128 + int(s)
 	}
-	var diags diag.List
-	if errors.As(err, &diags) {
+	if diags, ok := errors.AsType[diag.List](err); ok {
 		a.PrintDiagnostics(diags)
 	} else {
 		a.complain("", err)

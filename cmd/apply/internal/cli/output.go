@@ -101,8 +101,7 @@ func (a *App) Printer() Printer {
 
 // Unread is an error, unless all it says is that who reads standard output has seen enough.
 func Unread(err error) error {
-	var write *fs.PathError
-	if errors.As(err, &write) && write.Err == syscall.EPIPE && write.Path == os.Stdout.Name() && err.Error() == write.Error() {
+	if write, ok := errors.AsType[*fs.PathError](err); ok && write.Err == syscall.EPIPE && write.Path == os.Stdout.Name() && err.Error() == write.Error() {
 		return nil
 	}
 	return err

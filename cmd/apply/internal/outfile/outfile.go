@@ -32,8 +32,7 @@ func Probe(name string) error {
 
 func temporary(name string) (*os.File, error) {
 	t, err := os.CreateTemp(filepath.Dir(name), ".apply.*") // not of the name, which may be as long as names can be
-	var path *os.PathError
-	if errors.As(err, &path) {
+	if path, ok := errors.AsType[*os.PathError](err); ok {
 		err = fmt.Errorf("folder %s: %w", filepath.Dir(name), path.Err)
 	}
 	return t, err

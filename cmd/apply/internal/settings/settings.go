@@ -71,8 +71,8 @@ func (s setting) apply(cmd *cobra.Command, f *pflag.Flag) error {
 
 // Reason is what is wrong with the value of a flag, of an error of pflag, which names flag and value too.
 func Reason(err error) error {
-	var wrong *pflag.InvalidValueError
-	if !errors.As(err, &wrong) {
+	wrong, ok := errors.AsType[*pflag.InvalidValueError](err)
+	if !ok {
 		return err
 	}
 	switch wrong.GetFlag().Value.Type() {

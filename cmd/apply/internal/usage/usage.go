@@ -45,12 +45,10 @@ func Arguments(cmd *cobra.Command) {
 
 // Flag is [Error] for a flag, with the one that may be meant.
 func Flag(cmd *cobra.Command, err error) error {
-	var wrong *pflag.InvalidValueError
-	if errors.As(err, &wrong) {
+	if wrong, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
 		err = fmt.Errorf("--%s %s: %w", wrong.GetFlag().Name, cmp.Or(wrong.GetValue(), `""`), settings.Reason(err))
 	}
-	var unknown *pflag.NotExistError
-	if errors.As(err, &unknown) {
+	if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok {
 		if meant := meantFlag(cmd, unknown); meant != "" {
 			err = fmt.Errorf("%w; did you mean `--%s`?", err, meant)
 		}

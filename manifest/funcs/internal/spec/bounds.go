@@ -22,8 +22,7 @@ func (e LimitError) Error() string { return string(e) }
 
 // ArgError is function.NewArgError, but leaves an error about a limit as it is: who cleans errors could not see it inside.
 func ArgError(i int, err error) error {
-	var limit LimitError
-	if errors.As(err, &limit) {
+	if limit, ok := errors.AsType[LimitError](err); ok {
 		return limit
 	}
 	return function.NewArgError(i, err)
