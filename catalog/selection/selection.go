@@ -147,11 +147,7 @@ func unknownTarget(c *catalog.Catalog, t resources.Address) error {
 	for _, e := range c.Entries() {
 		names = append(names, e.Addr.String())
 	}
-	err := fmt.Errorf("no resource %s in this catalog", t)
-	if near := nearest.Of(t.String(), names); near != "" {
-		err = fmt.Errorf("%w; did you mean `%s`?", err, near)
-	}
-	return err
+	return fmt.Errorf("no resource %s in this catalog%s", t, nearest.Hint(t.String(), names))
 }
 
 // Tags lists an entry's own tags and those that it has by itself: type, title and the names of its modules.

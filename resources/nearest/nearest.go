@@ -15,6 +15,14 @@ func Of(word string, candidates []string) string {
 	return best
 }
 
+// Hint ends an error: "; did you mean `x`?" with the candidate that Of returns, "" if it returns none.
+func Hint(word string, candidates []string) string {
+	if near := Of(word, candidates); near != "" {
+		return "; did you mean `" + near + "`?"
+	}
+	return ""
+}
+
 // distance is how many letters of a and b differ, are in one of them only, or have changed places with the next one; or limit where it is not below it.
 func distance(a, b string, limit int) int {
 	if d := len(a) - len(b); d >= limit || -d >= limit {

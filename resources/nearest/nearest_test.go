@@ -33,3 +33,11 @@ func TestOf(t *testing.T) {
 		})
 	}
 }
+
+func TestHint(t *testing.T) {
+	for word, want := range map[string]string{"servce": "; did you mean `service`?", "other": ""} {
+		if got := nearest.Hint(word, []string{"service"}); got != want {
+			t.Errorf("%s: want %q, got %q", word, want, got)
+		}
+	}
+}

@@ -47,10 +47,7 @@ func near(key string, keys []string) string {
 	if !strings.HasPrefix(key, `["`) { // one number is as near as another
 		return ""
 	}
-	if like := nearest.Of(key, keys); like != "" {
-		return "; did you mean `" + like + "`?"
-	}
-	return ""
+	return nearest.Hint(key, keys)
 }
 
 // listed is "are [0], [1]", of many the first ones.

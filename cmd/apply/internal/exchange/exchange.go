@@ -177,9 +177,7 @@ by it, until it is forgotten (apply exchange forget NODE).`,
 			}
 			err := operate.Revoke(cmd.Context(), o.Data, args[0])
 			if stranger, ok := errors.AsType[*operate.StrangerError](err); ok {
-				if meant := nearest.Of(stranger.Node, stranger.Known); meant != "" {
-					err = fmt.Errorf("%w; did you mean `%s`?", err, meant)
-				}
+				err = fmt.Errorf("%w%s", err, nearest.Hint(stranger.Node, stranger.Known))
 			}
 			if err != nil {
 				return err

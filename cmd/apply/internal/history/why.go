@@ -157,10 +157,7 @@ func unheardOf(addr resources.Address, last *report.Report, cat *catalog.Catalog
 	for _, e := range cat.Entries() {
 		names = append(names, e.Addr.String())
 	}
-	if near := nearest.Of(addr.String(), names); near != "" {
-		return fmt.Errorf("%s is not declared; did you mean %s?", addr, near)
-	}
-	return fmt.Errorf("%s is not declared", addr)
+	return fmt.Errorf("%s is not declared%s", addr, nearest.Hint(addr.String(), names))
 }
 
 // printReasons prints reasons, as text or one JSON object a line.

@@ -108,11 +108,7 @@ func read(cmd *cobra.Command, name string, given bool) (map[string]setting, erro
 			flag = "group"
 		}
 		if !known[flag] {
-			err := fmt.Errorf("%s: no flag is called %s", v.At, key)
-			if near := nearest.Of(key, slices.Sorted(maps.Keys(known))); near != "" {
-				err = fmt.Errorf("%w; did you mean `%s`?", err, near)
-			}
-			return nil, err
+			return nil, fmt.Errorf("%s: no flag is called %s%s", v.At, key, nearest.Hint(key, slices.Sorted(maps.Keys(known))))
 		}
 		if other, twice := out[flag]; twice {
 			return nil, fmt.Errorf("%s: %s stands at %s already", v.At, flag, other.at)

@@ -56,10 +56,7 @@ func (s *Nodes) Selected(sets []string) ([]fleet.Node, transport.Dialer, error) 
 	var unknown *nodeset.GroupError
 	switch {
 	case errors.As(err, &unknown):
-		if near := nearest.Of(unknown.Group, inv.Groups()); near != "" {
-			err = fmt.Errorf("%w; did you mean `%s`?", err, near)
-		}
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("%w%s", err, nearest.Hint(unknown.Group, inv.Groups()))
 	case errors.Is(err, fleet.ErrNoNodes) && s.retryFailed:
 		return nil, nil, fmt.Errorf("no nodes: on none of those selected the last fleet %s failed", s.Command)
 	case errors.Is(err, fleet.ErrNoNodes) && len(sel.Hosts)+len(sel.On)+len(sel.Where) > 0:
