@@ -84,7 +84,7 @@ func TestLayers(t *testing.T) {
 
 func checkImport(t *testing.T, dir, name, imp string) {
 	for lib, folders := range only {
-		if (imp == lib || strings.HasPrefix(imp, lib+"/")) && !within(dir, folders) {
+		if within(imp, []string{lib}) && !within(dir, folders) {
 			t.Errorf("%s imports %s, which only %v may", name, imp, folders)
 		}
 	}
@@ -95,7 +95,7 @@ func checkImport(t *testing.T, dir, name, imp string) {
 	var allowed []string
 	listed := false
 	for layer, may := range layers {
-		if dir == layer || strings.HasPrefix(dir, layer+"/") {
+		if within(dir, []string{layer}) {
 			listed = true
 			allowed = append(append(allowed, may...), layer)
 		}

@@ -266,11 +266,8 @@ func with(set, more map[string]bool, one string) map[string]bool {
 		return set
 	}
 	out := make(map[string]bool, len(set)+len(more)+1)
-	for _, m := range []map[string]bool{set, more} {
-		for k := range m {
-			out[k] = true
-		}
-	}
+	maps.Copy(out, set)
+	maps.Copy(out, more)
 	if one != "" {
 		out[one] = true
 	}

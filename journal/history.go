@@ -38,7 +38,7 @@ func (s *State) newest() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return slices.Max(append(append([]string{""}, reports[:min(1, len(reports))]...), journals[:min(1, len(journals))]...)), nil
+	return slices.Max(slices.Concat([]string{""}, reports, journals)), nil
 }
 
 // NextID is an id for a run that begins now, after those of all runs on record.

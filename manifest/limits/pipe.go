@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -42,9 +43,7 @@ func ReadPipe(ctx context.Context, name string, limit int) ([]byte, error) {
 }
 
 // readReady reads into buf when there is something, or nobody is left who writes. To read a pipe that nobody has opened as yet would be its end.
-func readReady(conn interface {
-	Read(func(fd uintptr) bool) error
-}, buf []byte) (n int, err error) {
+func readReady(conn syscall.RawConn, buf []byte) (n int, err error) {
 	ready := func(fd uintptr) bool {
 		for {
 			fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -84,9 +85,7 @@ func regular(name string, info fs.FileInfo) error {
 }
 
 // readOnce reads into buf, past the runtime's poller, which would wait.
-func readOnce(conn interface {
-	Read(func(fd uintptr) bool) error
-}, buf []byte) (n int, err error) {
+func readOnce(conn syscall.RawConn, buf []byte) (n int, err error) {
 	done := func(fd uintptr) bool {
 		for {
 			if n, err = unix.Read(int(fd), buf); !errors.Is(err, unix.EINTR) {

@@ -8,8 +8,8 @@ import (
 type kind byte
 
 const (
-	kBody     kind = 0   // the whole text
-	kParen    kind = '(' //
+	kBody     kind = 0 // the whole text
+	kParen    kind = '('
 	kBracket  kind = '['
 	kBrace    kind = '{'
 	kInterp   kind = '$' // "${" or "%{" in a template
