@@ -2,10 +2,8 @@ package catalog
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
-	"sort"
 	"strings"
 	"testing"
 
@@ -17,26 +15,18 @@ import (
 
 // thing is a resource that provides and requires what a test says.
 type thing struct {
-	Name     string   `hcl:"name,title"`
-	Mode     string   `hcl:"mode"`
-	Ensure   string   `hcl:"ensure"`
-	Names    []string `hcl:"names"`
-	Keep     bool     `hcl:"keep"`
+	Name     string `hcl:"name,title"`
+	Mode     string `hcl:"mode"`
+	Ensure   string `hcl:"ensure"`
 	provides []resources.Identity
 	requires []resources.Identity
 }
 
 func (*thing) Check(context.Context, host.View) (resources.Diff, error) { return resources.Diff{}, nil }
 func (*thing) Apply(context.Context, host.Host, resources.Diff) error   { return nil }
-func (t *thing) Validate() error {
-	if t.Mode != "" && t.Names != nil && t.Keep {
-		return errors.New("mode: cannot be with names")
-	}
-	return nil
-}
-func (t *thing) Provides() []resources.Identity { return t.provides }
-func (t *thing) Requires() []resources.Identity { return t.requires }
-func (t *thing) Absent() bool                   { return t.Ensure == "absent" }
+func (t *thing) Provides() []resources.Identity                         { return t.provides }
+func (t *thing) Requires() []resources.Identity                         { return t.requires }
+func (t *thing) Absent() bool                                           { return t.Ensure == "absent" }
 func ids(kind string, names ...string) (out []resources.Identity) {
 	for _, n := range names {
 		out = append(out, resources.Identity{Kind: kind, Name: n})
@@ -95,7 +85,7 @@ func edges(c *Catalog) string {
 	for v := range n {
 		walk(v, v, false)
 	}
-	sort.Strings(out)
+	slices.Sort(out)
 	return strings.Join(out, " ")
 }
 

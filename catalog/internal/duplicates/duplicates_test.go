@@ -130,19 +130,6 @@ func given(r *thing) []string {
 	return attrs
 }
 
-// TestTagsAddUp: of two blocks that declare the same, each may be chosen by its own tags.
-func TestTagsAddUp(t *testing.T) {
-	first, second := declare(1, "a", &thing{}), declare(2, "a", &thing{})
-	first.Tags, second.Tags = []string{"x"}, []string{"y"}
-	m := Merge([]*entry.Entry{first, second})
-	if m.Problems != nil {
-		t.Fatal(m.Problems)
-	}
-	if diff := cmp.Diff([]string{"x", "y"}, m.Entries[0].Tags); diff != "" {
-		t.Error(diff)
-	}
-}
-
 // said gives an entry places: those attributes are in the manifest, the others have their defaults.
 func said(e *entry.Entry, attrs ...string) *entry.Entry {
 	e.AttrPos = func(attr string) entry.Pos {
