@@ -56,7 +56,7 @@ func PrintEffects(ctx context.Context, l *load.Loader, m *load.Manifest) error {
 	}
 	for _, o := range p.open {
 		o.Event, o.Reason = verdict.NotDecided, l.Scrub.Scrub(o.Reason)
-		if err := encode(l.Stdout, o); err != nil {
+		if err := l.PrintJSON(o); err != nil {
 			return err
 		}
 	}
@@ -93,7 +93,7 @@ func (p *proof) effects() []Effect {
 
 func (e Effect) print(a *cli.App) error {
 	if a.JSON {
-		return encode(a.Stdout, e)
+		return a.PrintJSON(e)
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "  %s: %s -> %s", e.Name, e.Before, e.After)

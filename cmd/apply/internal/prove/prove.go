@@ -4,7 +4,6 @@ package prove
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -139,14 +138,8 @@ func (p *proof) print(a *cli.App) error {
 	v.Orders, v.Seed = p.orders, p.seed
 	v.Scrub(a.Scrub.Scrub)
 	if a.JSON {
-		return encode(a.Stdout, v)
+		return a.PrintJSON(v)
 	}
 	_, err := io.WriteString(a.Stdout, v.Text())
 	return err
-}
-
-func encode(w io.Writer, value any) error {
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	return enc.Encode(value)
 }
