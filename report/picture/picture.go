@@ -2,45 +2,40 @@
 package picture
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
 
 	"github.com/nodeapply/apply/catalog"
+	"github.com/nodeapply/apply/report"
 )
 
 // Picture is a catalog's graph as it is printed: resources, and barriers that stand for sets of them.
 type Picture struct {
-	nodes []node
-	edges []edge
+	Edges []report.Edge `json:"edges"` // between nodes, by their indices
+	Nodes []Node        `json:"nodes"`
 }
 
-type node struct {
+// Node is a resource or a barrier.
+type Node struct {
 	Address string `json:"address,omitempty"`
 	Pos     string `json:"pos,omitempty"`
 	Barrier bool   `json:"barrier,omitempty"`
 }
 
-type edge struct {
-	From   int  `json:"from"`
-	To     int  `json:"to"`
-	Notify bool `json:"notify,omitempty"`
-}
-
 // Of makes the picture of a catalog.
 func Of(c *catalog.Catalog) Picture {
-	p := Picture{nodes: []node{}, edges: []edge{}}
+	p := Picture{Nodes: []Node{}, Edges: []report.Edge{}}
 	for v := range c.Graph().Len() {
-		n := node{Barrier: true}
+		n := Node{Barrier: true}
 		if v < len(c.Entries()) {
 			e := c.Entries()[v]
-			n = node{Address: e.Addr.String(), Pos: e.Pos.String()}
+			n = Node{Address: e.Addr.String(), Pos: e.Pos.String()}
 		}
-		p.nodes = append(p.nodes, n)
+		p.Nodes = append(p.Nodes, n)
 		for _, e := range c.Graph().Succ(v) {
-			p.edges = append(p.edges, edge{v, e.To, e.Notify})
+			p.Edges = append(p.Edges, report.Edge{From: v, To: e.To, Notify: e.Notify})
 		}
 	}
 	return p
@@ -50,14 +45,14 @@ func Of(c *catalog.Catalog) Picture {
 func (p Picture) DOT(w io.Writer) error {
 	var b strings.Builder
 	b.WriteString("digraph apply {\n\trankdir = LR\n\tnode [shape = box]\n")
-	for i, n := range p.nodes {
+	for i, n := range p.Nodes {
 		if n.Barrier {
 			fmt.Fprintf(&b, "\tn%d [shape = point]\n", i)
 			continue
 		}
 		fmt.Fprintf(&b, "\tn%d [label = %s, tooltip = %s]\n", i, dotQuote(n.Address), dotQuote(n.Pos))
 	}
-	for _, e := range p.edges {
+	for _, e := range p.Edges {
 		style := ""
 		if e.Notify {
 			style = " [style = dashed]"
@@ -81,14 +76,14 @@ var mermaidText = strings.NewReplacer("#", "#35;", `"`, "#quot;", "<", "#lt;", "
 func (p Picture) Mermaid(w io.Writer) error {
 	var b strings.Builder
 	b.WriteString("flowchart LR\n")
-	for i, n := range p.nodes {
+	for i, n := range p.Nodes {
 		if n.Barrier {
 			fmt.Fprintf(&b, "\tn%d(( ))\n", i)
 			continue
 		}
 		fmt.Fprintf(&b, "\tn%d[\"%s\"]\n", i, mermaidText.Replace(n.Address))
 	}
-	for _, e := range p.edges {
+	for _, e := range p.Edges {
 		arrow := "-->"
 		if e.Notify {
 			arrow = "-.->"
@@ -105,13 +100,4 @@ func (p Picture) JSON(w io.Writer) error {
 	enc.SetIndent("", "  ")
 	enc.SetEscapeHTML(false)
 	return enc.Encode(p)
-}
-
-// MarshalJSON gives nodes, and edges between them by their indices.
-func (p Picture) MarshalJSON() ([]byte, error) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	err := enc.Encode(map[string]any{"nodes": p.nodes, "edges": p.edges})
-	return b.Bytes(), err
 }

@@ -25,16 +25,16 @@ const (
 // SVG draws the picture.
 func (p Picture) SVG(out io.Writer) error {
 	longest := 8
-	for _, n := range p.nodes {
+	for _, n := range p.Nodes {
 		longest = max(longest, min(screen.Columns(report.Printable(n.Address)), svgLabel))
 	}
 	box := float64(longest)*svgLetter + 18
 	pitch := max(box+svgBetween, (box+svgBeside)/layout.WithinLayer)
-	edges := make([]layout.Edge, len(p.edges))
-	for i, e := range p.edges {
+	edges := make([]layout.Edge, len(p.Edges))
+	for i, e := range p.Edges {
 		edges[i] = layout.Edge{From: e.From, To: e.To}
 	}
-	l := layout.Layered(len(p.nodes), edges, pitch/svgRow)
+	l := layout.Layered(len(p.Nodes), edges, pitch/svgRow)
 	x := func(v int) float64 { return svgMargin + l.At[v].X*pitch }
 	y := func(v int) float64 { return svgMargin + l.At[v].Y*svgRow }
 
@@ -42,22 +42,22 @@ func (p Picture) SVG(out io.Writer) error {
 	width, height := max(l.Width-1, 0)*pitch+box+2*svgMargin, max(l.Height-1, 0)*svgRow+svgBox+2*svgMargin
 	fmt.Fprintf(w, `<svg xmlns="http://www.w3.org/2000/svg" width="%.0f" height="%.0f" viewBox="0 0 %.0f %.0f" role="img" aria-label="order of resources">`+"\n", width, height, width, height)
 	fmt.Fprint(w, svgStyle)
-	for _, e := range p.edges {
+	for _, e := range p.Edges {
 		class, half := "", svgBox/2
 		if e.Notify {
 			class = ` class="notify"`
 		}
 		x0, x1 := x(e.From)+box, x(e.To)
-		if p.nodes[e.From].Barrier {
+		if p.Nodes[e.From].Barrier {
 			x0 -= box / 2
 		}
-		if p.nodes[e.To].Barrier {
+		if p.Nodes[e.To].Barrier {
 			x1 += box / 2
 		}
 		bend := min(max((x1-x0)/2, svgBetween/2), 2*svgBetween)
 		fmt.Fprintf(w, `<path%s d="M%.1f %.1fC%.1f %.1f %.1f %.1f %.1f %.1f"/>`+"\n", class, x0, y(e.From)+half, x0+bend, y(e.From)+half, x1-bend, y(e.To)+half, x1, y(e.To)+half)
 	}
-	for v, n := range p.nodes {
+	for v, n := range p.Nodes {
 		if n.Barrier {
 			fmt.Fprintf(w, `<circle cx="%.1f" cy="%.1f" r="4"/>`+"\n", x(v)+box/2, y(v)+svgBox/2)
 			continue
