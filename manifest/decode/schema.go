@@ -120,14 +120,7 @@ type Schemas map[string]*Schema
 func (s Schemas) Known(name string) bool { return s[name] != nil }
 
 // Names lists the resource types in lexical order.
-func (s Schemas) Names() []string {
-	names := make([]string, 0, len(s))
-	for name := range s {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
-}
+func (s Schemas) Names() []string { return slices.Sorted(maps.Keys(s)) }
 
 // NewSchemas reads all types. An error is a mistake of a type's author.
 func NewSchemas(types []resources.Type) (Schemas, error) {

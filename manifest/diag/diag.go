@@ -5,6 +5,7 @@ package diag
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -165,13 +166,7 @@ func (s *addresses) String() string {
 }
 
 func compare(a, b catalog.Pos) int {
-	if c := strings.Compare(a.File, b.File); c != 0 {
-		return c
-	}
-	if a.Line != b.Line {
-		return int(a.Line - b.Line)
-	}
-	return int(a.Column - b.Column)
+	return cmp.Or(strings.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 }
 
 // Pos is a range of the language as a position.

@@ -10,27 +10,20 @@ import (
 	"github.com/nodeapply/apply/resources"
 )
 
+// What every resource and module understands: references to others, and values.
+var (
+	relations = []string{"before", "require", "notify", "subscribe", "limit"}
+	settings  = []string{"for_each", "count", "when", "unless", "onlyif", "timeout", "tries", "try_sleep", "noop", "tags"}
+)
+
 // MetaNames lists what every resource and module understands.
-func MetaNames() []string {
-	return []string{
-		"before", "require", "notify", "subscribe", "limit", "for_each", "count",
-		"when", "unless", "onlyif", "timeout", "tries", "try_sleep", "noop", "tags",
-	}
-}
+func MetaNames() []string { return slices.Concat(relations, settings) }
 
 // IsMeta says whether every resource and module understands the attribute.
-func IsMeta(name string) bool {
-	switch name {
-	case "for_each", "count", "when", "unless", "onlyif", "timeout", "tries", "try_sleep", "noop", "tags":
-		return true
-	}
-	return IsRelation(name)
-}
+func IsMeta(name string) bool { return slices.Contains(settings, name) || IsRelation(name) }
 
 // IsRelation says whether the attribute holds references instead of a value.
-func IsRelation(name string) bool {
-	return name == "before" || name == "require" || name == "notify" || name == "subscribe" || name == "limit"
-}
+func IsRelation(name string) bool { return slices.Contains(relations, name) }
 
 // add files a block under what it declares and finds what its expressions refer to.
 func (m *Module) add(b *Block) {

@@ -198,12 +198,7 @@ func example(kind string, n int) string {
 }
 
 func sortedAttrs(body *hclsyntax.Body) []*hclsyntax.Attribute {
-	list := make([]*hclsyntax.Attribute, 0, len(body.Attributes))
-	for _, a := range body.Attributes {
-		list = append(list, a)
-	}
-	slices.SortFunc(list, func(a, b *hclsyntax.Attribute) int { return a.NameRange.Start.Byte - b.NameRange.Start.Byte })
-	return list
+	return slices.SortedFunc(maps.Values(body.Attributes), func(a, b *hclsyntax.Attribute) int { return a.NameRange.Start.Byte - b.NameRange.Start.Byte })
 }
 
 func (m *Module) nativeBlock(b *hclsyntax.Block) *Block {
