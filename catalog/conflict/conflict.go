@@ -6,6 +6,7 @@ package conflict
 
 import (
 	"context"
+	"iter"
 	"path"
 	"slices"
 	"strings"
@@ -170,7 +171,7 @@ func (f *finder) index(v int, t *resources.Touch) {
 }
 
 // above yields a path and the folders above it, but for the root.
-func above(name string) func(yield func(string) bool) {
+func above(name string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for ; len(name) > 1 && yield(name); name = path.Dir(name) {
 		}

@@ -87,8 +87,8 @@ func (l *layers) order() {
 		for _, layer := range l.layers {
 			sortBy(layer, l.preds, place, key)
 		}
-		for i := len(l.layers) - 1; i >= 0; i-- {
-			sortBy(l.layers[i], l.succs, place, key)
+		for _, layer := range slices.Backward(l.layers) {
+			sortBy(layer, l.succs, place, key)
 		}
 	}
 }

@@ -5,7 +5,10 @@
 // graphs of 100,000 vertices; the result depends on nothing but the arguments.
 package layout
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // Edge leads from one vertex to another, by their numbers.
 type Edge struct{ From, To int }
@@ -70,8 +73,8 @@ func (d *drawing) place() {
 		for _, layer := range d.layers.layers {
 			d.straighten(layer, d.preds)
 		}
-		for i := len(d.layers.layers) - 1; i >= 0; i-- {
-			d.straighten(d.layers.layers[i], d.succs)
+		for _, layer := range slices.Backward(d.layers.layers) {
+			d.straighten(layer, d.succs)
 		}
 	}
 	d.height = d.settle(d.layers.layers)
