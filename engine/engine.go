@@ -3,6 +3,8 @@
 //
 // Plan and Converge are one walk. A converge walks first as a plan does, which gives the prediction that its fidelity is measured by; where that finds
 // nothing to do, it has ended. Otherwise a second walk visits what is to change and all that comes after it.
+//
+// To read it, begin with [Converge], which is a whole run. The type walk is the visitor of the graph; what is done with one resource is in internal/visit.
 package engine
 
 import (

@@ -70,7 +70,8 @@ func (w *walk) bind(ctx context.Context, v int, e *catalog.Entry) ([]*catalog.En
 	return w.selected.Among(v, bound)
 }
 
-// became is which of what the deferred entry at u has become has the path; nil if none has. It is bound again, as few are asked for once they have been visited.
+// became is the one of the entries that the deferred one at u has become that declares the path; nil if none does. The entry is bound again for that: this
+// is asked too rarely to keep what each was bound to.
 func (w *walk) became(ctx context.Context, u int, path string) *catalog.Entry {
 	bound, err := w.cat.Entries()[u].Deferred.Bind(ctx, w.late.Lookup)
 	if err == nil {

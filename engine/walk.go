@@ -110,7 +110,7 @@ func (w *walk) visit(ctx context.Context, v int, e *catalog.Entry, st *fate.Fate
 	w.close(v, st, start.Add(slot.Starved()-starved))
 }
 
-// settle does what is to be done with an entry at v. What it becomes known by is late where the entry was deferred.
+// settle visits e, which is the entry at v or, where that was deferred, one of those that it has become. What is known of these is known late.
 func (w *walk) settle(ctx context.Context, v int, e *catalog.Entry, st *fate.Fate, slot graph.Slot) *visit.Visit {
 	w.survey.Tell(ctx, v, e)
 	res := w.result(e, report.Result{Certainty: report.Exact, Reversible: true})
@@ -145,7 +145,7 @@ func (w *walk) settle(ctx context.Context, v int, e *catalog.Entry, st *fate.Fat
 	return vis
 }
 
-// under is the entry that has made a path, in this run, for the one at v; nil if there is none.
+// under is the entry before v that has made what is at a path in this run; nil if there is none.
 func (w *walk) under(ctx context.Context, v int, path string) *catalog.Entry {
 	if u, ok := w.cat.Owner(resources.Identity{Kind: "path", Name: path}); ok {
 		if e := w.cat.Entries()[u]; w.made(u, v) && !e.Off && !e.Noop {
@@ -164,7 +164,7 @@ func (w *walk) under(ctx context.Context, v int, path string) *catalog.Entry {
 	return nil
 }
 
-// made says whether what is declared at u was brought to that, in this run, for the entry at v.
+// made says whether u comes right before v and was left as declared.
 func (w *walk) made(u, v int) bool {
 	if w.unselected(u) || !slices.ContainsFunc(w.cat.Graph().Succ(u), func(to graph.Edge) bool { return to.To == v }) {
 		return false // its visit may not be over
@@ -192,7 +192,8 @@ func (w *walk) kept(v int) *fate.Fate {
 	return w.predicted.Kept(v)
 }
 
-// close fills in what all results of a vertex have in common. What it took is counted back from now: for how long it had no slot is no part of that.
+// close fills in what all results of a vertex have in common. Start is when the visit began, later by the time that it had no slot: what others took then is
+// no part of what it took.
 func (w *walk) close(v int, st *fate.Fate, start time.Time) {
 	for _, res := range st.Results {
 		if res.StartMS == 0 {

@@ -1,4 +1,4 @@
-// Package graph is an ordered directed acyclic graph and the walk over it. It knows nothing of resources.
+// Package graph is an ordered directed acyclic graph and the walk over it. It knows nothing of resources. To read it, begin with [Visitor] and [Graph.Walk].
 //
 // Vertices are the integers from 0 in the order in which they were declared, and that order breaks every tie: who needs names keeps
 // them in a slice beside the graph. A walk over 100,000 vertices then costs no hashing.

@@ -8,7 +8,7 @@ type queue struct {
 	workers int             // slots there are
 	most    int             // visits that may be under way at once, with a slot or without
 	start   func(v int)     // begins the visit of v, and returns at once
-	stir    chan<- struct{} // of one element: has the owner look around
+	stir    chan<- struct{} // of one element: wakes the owner, to look what is ready and whether all is quiet
 
 	mu        sync.Mutex
 	ready     minHeap
@@ -94,7 +94,7 @@ func (q *queue) claim() <-chan struct{} {
 	return back
 }
 
-// listen has quiet closed when all is quiet.
+// listen takes in a channel that tell is to close.
 func (q *queue) listen(quiet chan struct{}) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -102,14 +102,14 @@ func (q *queue) listen(quiet chan struct{}) {
 	q.wake()
 }
 
-// calm says that somebody listens and nobody holds a slot.
+// calm says that tell would close channels.
 func (q *queue) calm() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.quiet()
 }
 
-// tell tells who listens that all is quiet, if it is.
+// tell closes the channels of those who listen, if nobody holds a slot.
 func (q *queue) tell() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -151,6 +151,7 @@ func (q *queue) take() int {
 
 func (q *queue) startable() bool { return len(q.ready) > 0 && q.flying < q.most }
 
+// quiet says that somebody listens and nobody holds a slot.
 func (q *queue) quiet() bool { return len(q.listening) > 0 && q.free == q.workers }
 
 // wake has the owner look around.

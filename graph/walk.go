@@ -21,7 +21,8 @@ type Visitor interface {
 }
 
 // Walk visits every vertex of an acyclic graph after its predecessors, with at most workers slots busy at a time, the lowest ready
-// vertex first. At most flying visits are under way at once, those that wait without a slot included: each holds a stack, and perhaps files. It returns when every visit has returned. It always visits all: a visitor that is to stop returns at once from the visits that are left.
+// vertex first. At most flying visits are under way at once, those that wait without a slot included: each holds a stack, and perhaps files.
+// It returns when every visit has returned. It always visits all: a visitor that is to stop returns at once from the visits that are left.
 //
 // One goroutine, the caller's, owns all state of the walk but the queue of what is ready; visits send back what ended.
 func (g *Graph) Walk(ctx context.Context, workers, flying int, vis Visitor) {
@@ -94,8 +95,8 @@ type walk struct {
 	next  chan int // vertices, for visiting goroutines that are free
 }
 
-// hush tells who listens, once nothing is under way that does not wait, and nothing that ended meanwhile is left to be taken in. Visits
-// whose wait is over but that have not said so yet get a chance to.
+// hush closes the channels of [Slot.Quiet] once all visits that are under way wait, and none that has ended is left to be taken in. It lets other goroutines
+// run before: a visit whose wait has just ended may not have come to say so.
 func (w *walk) hush() {
 	for range 2 {
 		if len(w.ended) > 0 || !w.queue.calm() {

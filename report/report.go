@@ -1,5 +1,6 @@
 // Package report holds what a run did, or a plan would do: one Result for each resource, and the Report of them all. Printers turn the same
-// values into text, JSON lines, JUnit, a Prometheus text file or a page; the exit code is a pure function of the report.
+// values into text, JSON lines, JUnit, a Prometheus text file or a page; the exit code is a pure function of the report. The printers are the folders
+// below: those that print while a run goes on are [Events], the others take a whole Report.
 package report
 
 import (

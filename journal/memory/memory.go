@@ -1,4 +1,5 @@
 // Package memory compares what a manifest declares with what the last one from the same source did: what has drifted, and what has become an orphan.
+// A run reads the Memory before it begins, asks it meanwhile, and saves it in the end; managed.go is the form of the file.
 package memory
 
 import (

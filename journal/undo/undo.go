@@ -1,4 +1,5 @@
-// Package undo says what of a run can be put back, and puts that back as a run of its own: it is on record, and can be undone too.
+// Package undo says what of a run can be put back, and puts that back as a run of its own: it is on record, and can be undone too. [PlanOf] decides, step by
+// step, and [Run] does what it has decided.
 package undo
 
 import (

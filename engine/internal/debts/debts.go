@@ -1,4 +1,4 @@
-// Package debts is what earlier runs owe: refreshes of who is notified of their changes, which they did not come to deliver.
+// Package debts is what earlier runs owe: they changed a resource that notifies another, and ended before they had refreshed that.
 package debts
 
 import (

@@ -30,7 +30,8 @@ type Fate struct {
 	place     int              // of an instance: which of them it is, from 1 on
 }
 
-// Became is the fate of an instance that the entry has become: its number in the order of declaration, from 1 on. What notifies all of them notifies it.
+// Became is the fate of an instance that the entry has become; place is its number in the order of declaration, from 1 on. What notifies all of them
+// notifies it.
 func (f *Fate) Became(key string, place int) *Fate {
 	one := f.instance(key)
 	one.place = place
@@ -50,7 +51,8 @@ func (f *Fate) instance(key string) *Fate {
 	return one
 }
 
-// left is how an instance has ended: as all have, where it is not known which there are; where it is known that there is none such, it is nothing.
+// left is how one instance has ended. Until it is known which instances there are, that is how the whole entry has, or that something before this instance has
+// failed. Of an instance that there turns out not to be, nothing has become.
 func (f *Fate) left(key string) *Fate {
 	one := f.instances[key]
 	switch {

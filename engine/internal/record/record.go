@@ -13,7 +13,7 @@ import (
 	"github.com/nodeapply/apply/resources"
 )
 
-// Recorder is told before each change: what of engine.Recorder, which says more, one resource needs.
+// Recorder is told before each change. It is the part of engine.Recorder that is about one resource; the methods are described there.
 type Recorder interface {
 	Begin(ctx context.Context, a resources.Address, d resources.Diff, owes []resources.Address, before json.RawMessage) error
 	Op(ctx context.Context, a resources.Address, v host.View, op host.Op) error

@@ -1,4 +1,5 @@
-// Package survey tells resources that touch more than they name what deferred blocks declare there, as far as that is known by now.
+// Package survey tells resources that touch more paths than they name, such as a folder that is purged, what deferred blocks declare there, as far as that is
+// known by now.
 package survey
 
 import (

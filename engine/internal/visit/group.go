@@ -16,8 +16,9 @@ type part struct {
 	timeout time.Duration
 }
 
-// Expect is told that an entry is ready to be visited: if it can be grouped, a transaction waits for it until it is Over; else what is declared below it
-// and shares its locks does, so that the lines of a file stand, and accounts are numbered, as they are declared. Who waits for a limit is not waited for.
+// Expect is told that an entry is ready to be visited. If it can be grouped, the transaction of its type waits for it until it is Over. Else the entries that
+// are declared after it and share its locks wait, so that lines come into a file, and accounts get their numbers, in the order of declaration. What is
+// inside a limit is not waited for: it may itself wait for other nodes.
 func (w *Walk) Expect(v int, e *catalog.Entry) {
 	if w.Host == nil || len(w.Catalog.Sections(v)) > 0 {
 		return

@@ -1,5 +1,5 @@
 // Package visit does all that is to be done with one resource: it asks whether the resource is wanted, checks, applies, checks again and refreshes. When
-// that is done, and what it means for others, is the walk's.
+// that is done, and what it means for others, is the walk's. To read it, begin with [Visit.Settle].
 package visit
 
 import (

@@ -1,4 +1,5 @@
-// Package evaluator turns the modules that a compilation has read into the entries of a catalog, their relations, and outputs.
+// Package evaluator turns the modules that a compilation has read into the entries of a catalog, their relations, and outputs: [Evaluator.Evaluate] makes
+// the entries, and [Evaluator.Catalog] the relations among them.
 package evaluator
 
 import (

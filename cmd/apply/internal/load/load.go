@@ -1,5 +1,5 @@
 // Package load compiles a manifest for this node, with what flags and environment give: from a path or from git, with variables, facts and the
-// exchange.
+// exchange. [Loader.Compile] is where all of that comes together.
 package load
 
 import (
