@@ -24,11 +24,7 @@ func planCommand(a *cli.App) *cobra.Command {
 apply fleet converge finds out of every node before it touches any.`,
 		Example: "  apply exchange plan main.hcl\n  apply exchange plan --json main.hcl",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			src, err := l.Source(cmd, args)
-			if err != nil {
-				return err
-			}
-			m, err := l.Load(cmd.Context(), src)
+			m, err := l.Named(cmd.Context(), cmd, args)
 			if err != nil {
 				return err
 			}
