@@ -157,7 +157,10 @@ func unheardOf(addr resources.Address, last *report.Report, cat *catalog.Catalog
 	for _, e := range cat.Entries() {
 		names = append(names, e.Addr.String())
 	}
-	return fmt.Errorf("%s is not declared%s", addr, nearest.Hint(addr.String(), names))
+	if near := nearest.Of(addr.String(), names); near != "" {
+		return fmt.Errorf("%s is not declared; did you mean %s?", addr, near)
+	}
+	return fmt.Errorf("%s is not declared", addr)
 }
 
 // printReasons prints reasons, as text or one JSON object a line.
