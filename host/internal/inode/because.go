@@ -15,7 +15,7 @@ func Because(dir int, base string, err error) error {
 	switch {
 	case errors.Is(err, unix.EPERM):
 		for _, at := range [...]struct{ name, what string }{{base, "it"}, {".", "the folder that it is in"}} {
-			if flags := FlagsOf(dir, at.name); flags != (host.Flags{}) {
+			if flags := FlagsOf(dir, at.name).String(); flags != "" {
 				return fmt.Errorf("%w: %s is %s", err, at.what, flags)
 			}
 		}
@@ -33,7 +33,12 @@ func FlagsOf(dir int, name string) host.Flags {
 	if err := unix.Statx(dir, name, unix.AT_SYMLINK_NOFOLLOW, 0, &st); err != nil {
 		return host.Flags{}
 	}
-	return host.Flags{Immutable: st.Attributes&unix.STATX_ATTR_IMMUTABLE != 0, AppendOnly: st.Attributes&unix.STATX_ATTR_APPEND != 0}
+	return host.Flags{
+		Immutable:  st.Attributes&unix.STATX_ATTR_IMMUTABLE != 0,
+		AppendOnly: st.Attributes&unix.STATX_ATTR_APPEND != 0,
+		ReadOnly:   errors.Is(unix.Faccessat(dir, name, unix.W_OK, unix.AT_SYMLINK_NOFOLLOW|unix.AT_EACCESS), unix.EROFS),
+		Mounted:    name != "." && st.Attributes&unix.STATX_ATTR_MOUNT_ROOT != 0,
+	}
 }
 
 // noInodes says whether the file system that the folder is of counts inodes and has none left.

@@ -1,4 +1,4 @@
-// Package flags looks for the flags of chattr(1), which stop root too, before something is tried that they forbid.
+// Package flags looks for what stops root too, flags of chattr(1) and how a file is mounted, before something is tried that they forbid.
 package flags
 
 import (
@@ -13,7 +13,7 @@ import (
 )
 
 // Changeable finds, before anything is tried, what would keep op from being made of the file that is has been found as: an error, or nil. That are flags of
-// chattr(1), and where content is written a link that somebody else may have planted.
+// chattr(1), a file system that is read-only, a mount point, which can only be written in place, and where content is written a link that somebody else may have planted.
 // Where nothing is, it says that a new file or link can be made in an append-only folder, and a folder or what a command makes, which are renamed as they are made, cannot.
 func Changeable(r host.FileReader, is host.Stat, op host.Op) error {
 	if op.Kind == host.OpWrite && is.Planted != "" {
@@ -27,6 +27,9 @@ func Changeable(r host.FileReader, is host.Stat, op host.Op) error {
 		}
 		if err := because(op, "it", own); err != nil || op.Kind == host.OpMeta {
 			return err
+		}
+		if own.Mounted && op.Kind != host.OpWrite {
+			return fmt.Errorf("%s: %w: it is a mount point%s", op.Name, unix.EBUSY, kept(op))
 		}
 		folder = above
 	} else if op.Kind != host.OpMkdir && op.Kind != host.OpRun {
@@ -78,20 +81,29 @@ func removable(r host.FileReader, name string) error {
 	return nil
 }
 
-// because says that op cannot be made because what, at op's name, has the flags; nil if it has none.
+// because says that op cannot be made because what, at op's name, has the flags; nil if none of them forbids it.
 func because(op host.Op, what string, f host.Flags) error {
-	if f == (host.Flags{}) {
+	letter := "i"
+	switch {
+	case f.ReadOnly && what != "it":
+		return fmt.Errorf("%s: %w%s", path.Dir(op.Name), unix.EROFS, kept(op))
+	case f.ReadOnly:
+		return fmt.Errorf("%s: %w%s", op.Name, unix.EROFS, kept(op))
+	case f.String() == "":
 		return nil
-	}
-	letter, kept := "i", "; old content kept"
-	if !f.Immutable {
+	case !f.Immutable:
 		letter = "a"
 	}
+	return fmt.Errorf("%s: %w: %s is %s; `chattr -%s` takes that off%s", op.Name, unix.EPERM, what, f, letter, kept(op))
+}
+
+// kept says what of the file is as it was.
+func kept(op host.Op) string {
 	switch {
 	case op.Absent || op.Kind == host.OpMeta:
-		kept = ""
+		return ""
 	case op.Kind == host.OpRemove:
-		kept = "; nothing removed"
+		return "; nothing removed"
 	}
-	return fmt.Errorf("%s: %w: %s is %s; `chattr -%s` takes that off%s", op.Name, unix.EPERM, what, f, letter, kept)
+	return "; old content kept"
 }
