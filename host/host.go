@@ -185,6 +185,7 @@ type Group struct {
 // Mount is one live mount.
 type Mount struct {
 	ID, Parent   int
+	Dev          string // MAJOR:MINOR of the file system, which other mounts of it have too
 	Point        string
 	Root         string // the folder of the file system that is mounted: other than "/" for bind mounts and subvolumes
 	FSType       string

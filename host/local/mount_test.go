@@ -195,10 +195,10 @@ func TestMounts(t *testing.T) {
 		t.Fatalf("want one, got %v, %v", got, err)
 	}
 	m := got[0]
-	if m.ID == 0 || m.Parent == 0 || len(m.SuperOptions) == 0 {
+	if m.ID == 0 || m.Parent == 0 || m.Dev == "" || len(m.SuperOptions) == 0 {
 		t.Errorf("got %+v", m)
 	}
-	m.ID, m.Parent, m.SuperOptions = 0, 0, nil
+	m.ID, m.Parent, m.Dev, m.SuperOptions = 0, 0, "", nil
 	want := host.Mount{Point: "/a b", Root: "/", FSType: "tmpfs", Source: "my source", Options: []string{"rw", "nosuid", "relatime"}}
 	if diff := cmp.Diff(want, m); diff != "" {
 		t.Errorf("-want +got\n%s", diff)

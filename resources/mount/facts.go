@@ -60,10 +60,13 @@ func (f *facts) word() string {
 	return absent
 }
 
-// empties says whether a file system that is in memory alone is to be unmounted.
-func (m *Mount) empties(ctx context.Context, v host.View, f *facts) bool {
-	stays := m.Ensure == present || m.Ensure == "" || m.Ensure == mounted && f.top() != nil && f.same(ctx, v)
-	return !stays && slices.ContainsFunc(f.live, func(is host.Mount) bool { return is.FSType == "tmpfs" || is.FSType == "ramfs" })
+// empties says whether the last mount of a file system that is in memory alone is to be unmounted.
+func (m *Mount) empties(ctx context.Context, v host.View, f *facts) (bool, error) {
+	if m.Ensure == present || m.Ensure == "" || m.Ensure == mounted && (f.top() == nil || f.same(ctx, v)) {
+		return false, nil
+	}
+	all, err := v.Mounts(ctx)
+	return slices.ContainsFunc(f.live, func(is host.Mount) bool { return live.Loses(all, is) }), err
 }
 
 func (m *Mount) look(ctx context.Context, v host.View) (*facts, error) {

@@ -223,7 +223,11 @@ func (m *Mount) Check(ctx context.Context, v host.View) (resources.Diff, error) 
 	if !d.Empty() {
 		d.Found = moved(m.Ensure == mounted && !f.asEntry(ctx, v))
 	}
-	if m.empties(ctx, v, f) {
+	loses, err := m.empties(ctx, v, f)
+	if err != nil {
+		return d, err
+	}
+	if loses {
 		d.Notes = append(d.Notes, fmt.Sprintf("what is in %s is in memory alone: to unmount it loses it, and an undo mounts it empty", m.point()))
 	}
 	if (d.Found == moved(true) || m.Absent() && f.top() != nil) && apart(v) {

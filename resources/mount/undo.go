@@ -62,10 +62,11 @@ func (m *Mount) Restore(ctx context.Context, h host.Host, raw json.RawMessage) e
 	if len(pasts) > 0 && len(b.Live) > 0 {
 		now, was := pasts[len(pasts)-1], b.Live[len(b.Live)-1]
 		if was.Is(now) {
-			if slices.Equal(now.Options, was.Options) && slices.Equal(now.SuperOptions, was.SuperOptions) {
+			alone := was.Root != "/" || slices.Equal(now.SuperOptions, was.SuperOptions)
+			if alone && slices.Equal(now.Options, was.Options) {
 				return nil
 			}
-			return live.Run(ctx, h, "mount", "-o", strings.Join(was.Remount(), ","), "--", m.point())
+			return live.Run(ctx, h, "mount", "-o", strings.Join(was.Remount(alone), ","), "--", m.point())
 		}
 	}
 	if err := live.Unmount(ctx, h, m.point()); err != nil {

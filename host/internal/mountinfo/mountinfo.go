@@ -14,6 +14,7 @@ import (
 // Mount is one line.
 type Mount struct {
 	ID, Parent   int
+	Dev          string // MAJOR:MINOR
 	Root, Point  string
 	Options      []string
 	FSType       string
@@ -55,7 +56,7 @@ func line(s string) (Mount, error) {
 		return Mount{}, fmt.Errorf("%q: an id is not a number", s)
 	}
 	return Mount{
-		ID: id, Parent: parent,
+		ID: id, Parent: parent, Dev: f[2],
 		Root: octal.Unescape(f[3]), Point: octal.Unescape(f[4]), Options: options(f[5]),
 		FSType: octal.Unescape(f[dash+1]), Source: octal.Unescape(f[dash+2]), SuperOptions: options(f[dash+3]),
 	}, nil

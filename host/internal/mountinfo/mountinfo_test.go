@@ -20,9 +20,9 @@ func TestParse(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []mountinfo.Mount{
-		{36, 35, "/mnt1", "/mnt2", []string{"rw", "noatime"}, "ext3", "/dev/root", []string{"rw", "errors=continue"}},
-		{40, 36, "/", "/a b\tc\nd\\e", []string{"rw"}, "fuse.sshfs", "me@host:/x y", []string{"rw", "user_id=0"}},
-		{41, 36, "/", "/m", []string{"rw", "relatime"}, "tmpfs", "", []string{"rw"}},
+		{36, 35, "98:0", "/mnt1", "/mnt2", []string{"rw", "noatime"}, "ext3", "/dev/root", []string{"rw", "errors=continue"}},
+		{40, 36, "0:50", "/", "/a b\tc\nd\\e", []string{"rw"}, "fuse.sshfs", "me@host:/x y", []string{"rw", "user_id=0"}},
+		{41, 36, "0:51", "/", "/m", []string{"rw", "relatime"}, "tmpfs", "", []string{"rw"}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got\n%s", diff)

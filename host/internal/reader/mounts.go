@@ -29,7 +29,7 @@ func (r *Reader) Mounts(context.Context) ([]host.Mount, error) {
 			continue
 		}
 		all = append(all, host.Mount{
-			ID: m.ID, Parent: m.Parent, Point: point, Root: m.Root, FSType: m.FSType, Source: m.Source,
+			ID: m.ID, Parent: m.Parent, Dev: m.Dev, Point: point, Root: m.Root, FSType: m.FSType, Source: m.Source,
 			Options: m.Options, SuperOptions: m.SuperOptions,
 		})
 	}

@@ -16,7 +16,7 @@ type Past struct {
 	host.Mount          // its source is not the loop device, which may go with the mount and has another number the next time, but the file behind it
 	File       string   // that file, "" without a loop device
 	Part       []string // options that say which part of the file it is: offset=, sizelimit=
-	From       string   // the folder that was bound, if it was a part of a file system
+	From       string   // the folder that was bound, if it was a part of a file system or one in memory alone
 }
 
 // Remember describes mounts before they are taken off.
@@ -28,22 +28,27 @@ func Remember(ctx context.Context, v host.View, mounts []host.Mount) ([]Past, er
 	pasts := make([]Past, len(mounts))
 	for i, l := range mounts {
 		pasts[i].Mount = l
-		pasts[i].ID, pasts[i].Parent = 0, 0 // which another boot, and mounting the same again, give anew
+		pasts[i].ID, pasts[i].Parent, pasts[i].Dev = 0, 0, "" // which another boot, and mounting the same again, give anew
 		if file := backing(v, l.Source); file != "" {
 			pasts[i].Source, pasts[i].File, pasts[i].Part = file, file, part(v, l.Source)
 		}
-		if l.Root != "/" {
+		if l.Root != "/" || memory(l) {
 			pasts[i].From = boundFrom(all, l)
 		}
 	}
 	return pasts, nil
 }
 
+func memory(l host.Mount) bool { return l.FSType == "tmpfs" || l.FSType == "ramfs" }
+
+// Loses says whether the last that is seen of what is in memory alone goes with a mount.
+func Loses(all []host.Mount, l host.Mount) bool { return memory(l) && boundFrom(all, l) == "" }
+
 // boundFrom is where else the folder of a bind mount is seen, "" if nowhere.
 func boundFrom(all []host.Mount, l host.Mount) string {
 	for _, other := range all {
 		rest, below := strings.CutPrefix(l.Root, strings.TrimSuffix(other.Root, "/"))
-		if below && other.ID != l.ID && other.Source == l.Source && other.FSType == l.FSType && (rest == "" || rest[0] == '/') {
+		if below && other.ID != l.ID && other.Dev == l.Dev && other.Source == l.Source && other.FSType == l.FSType && (rest == "" || rest[0] == '/') {
 			return path.Join(other.Point, rest)
 		}
 	}
@@ -55,11 +60,11 @@ func (p Past) Restore(ctx context.Context, h host.Host) error {
 	switch {
 	case p.Root != "/" && p.From == "":
 		return fmt.Errorf("%s was a part (%s) of a file system that is mounted nowhere else", p.Point, p.Root)
-	case p.Root != "/":
+	case p.From != "":
 		if err := Run(ctx, h, "mount", "--bind", "--", p.From, p.Point); err != nil {
 			return err
 		}
-		return Run(ctx, h, "mount", "-o", strings.Join(p.Remount(), ","), "--", p.Point)
+		return Run(ctx, h, "mount", "-o", strings.Join(p.Remount(true), ","), "--", p.Point)
 	}
 	plain := p.flags()
 	if p.File != "" {
@@ -76,15 +81,16 @@ func (p Past) Restore(ctx context.Context, h host.Host) error {
 	return err
 }
 
-// Remount is the options by which a remount gives what is mounted there the options that it had, whatever it has now and fstab says.
-func (p Past) Remount() []string {
+// Remount is the options by which a remount gives what is mounted there the options that it had, whatever it has now and fstab says: those of the mount
+// alone, or those of the file system too, which all its mounts have.
+func (p Past) Remount(alone bool) []string {
 	words := p.flags()
-	if p.FSType == "tmpfs" {
+	if p.FSType == "tmpfs" && !alone {
 		words = append(p.own(), words...)
 	}
 	how := []string{"remount", "atime", "diratime"} // without these two mount(8) adds what is there now, and the kernel chooses
 	switch {
-	case p.Root != "/":
+	case alone:
 		how = append(how, "bind")
 	case slices.Contains(p.SuperOptions, "sync"):
 		how = append(how, "sync")
@@ -113,5 +119,5 @@ func (p Past) own() []string {
 
 // Is says whether two mounts are the same, but for their options.
 func (p Past) Is(now Past) bool {
-	return now.Source == p.Source && slices.Equal(now.Part, p.Part) && now.FSType == p.FSType && now.Root == p.Root
+	return now.Source == p.Source && slices.Equal(now.Part, p.Part) && now.FSType == p.FSType && now.Root == p.Root && now.From == p.From
 }
