@@ -34,9 +34,10 @@ type Accounts struct {
 	asked  map[string]answer // "passwd bob" -> the entry
 }
 
-// answer is the fields of an entry, as they were when the name services gave it.
+// answer is the fields of an entry, as they were when the name services gave it, or that they did not answer in time.
 type answer struct {
 	fields []string
+	err    error
 	when   time.Time
 }
 
@@ -167,23 +168,27 @@ func (a *Accounts) find(kind, nameOrID string, isID bool) ([]string, error) {
 		return e, nil
 	}
 	if known, ok := a.asked[kind+" "+nameOrID]; ok && time.Since(known.when) < answerHolds {
-		return known.fields, nil
+		return known.fields, known.err
 	}
 	return nil, nil
 }
 
-// getent asks the node's name services; an answer is remembered, the lack of one is not, for the account may be made in this run.
-func (a *Accounts) getent(ctx context.Context, kind, name string) ([]string, error) {
+// getent asks the node's name services. An answer is remembered, and that none came, for all files of an owner would wait for one each; that there is no such
+// account is not, for it may be made in this run.
+func (a *Accounts) getent(run context.Context, kind, name string) ([]string, error) {
 	if strings.HasPrefix(name, "-") || strings.ContainsAny(name, ":\n\x00") {
 		return nil, nil
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, getentTimeout, fmt.Errorf("timed out after %s", getentTimeout))
+	ctx, cancel := context.WithTimeoutCause(run, getentTimeout, fmt.Errorf("timed out after %s", getentTimeout))
 	defer cancel()
 	out, err := a.query(ctx, host.Cmd{Args: []string{"getent", kind, name}})
 	if out.ExitCode == 127 || out.ExitCode == 126 {
 		return nil, nil // a node without name services
 	}
 	if err != nil {
+		if ctx.Err() != nil && run.Err() == nil {
+			a.remember(kind, name, answer{err: err})
+		}
 		return nil, err
 	}
 	fields := passwdFields
@@ -194,10 +199,15 @@ func (a *Accounts) getent(ctx context.Context, kind, name string) ([]string, err
 	if err != nil || len(found) == 0 || out.ExitCode != 0 {
 		return nil, err
 	}
+	a.remember(kind, name, answer{fields: found[0]})
+	return found[0], nil
+}
+
+func (a *Accounts) remember(kind, name string, said answer) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.asked[kind+" "+name] = answer{found[0], time.Now()}
-	return found[0], nil
+	said.when = time.Now()
+	a.asked[kind+" "+name] = said
 }
 
 // ByUID returns the user of /etc/passwd with that id.
@@ -227,7 +237,7 @@ func (a *Accounts) Memberships(ctx context.Context, u host.User, gid uint32) ([]
 			add(e[2])
 		}
 	}
-	_, remote := a.asked["passwd "+u.Name]
+	remote := a.asked["passwd "+u.Name].fields != nil
 	a.mu.Unlock()
 	if !remote {
 		return ids, nil

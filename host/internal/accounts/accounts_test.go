@@ -55,6 +55,40 @@ func testNameServices(t *testing.T) {
 	}
 }
 
+// Name services that do not answer cost each name their time once a minute, not each file of it.
+func TestSilentNameServices(t *testing.T) { synctest.Test(t, testSilentNameServices) }
+
+func testSilentNameServices(t *testing.T) {
+	asked := 0
+	a := accounts.New(bare{}, func(ctx context.Context, _ host.Cmd) (host.Output, error) {
+		asked++
+		<-ctx.Done()
+		return host.Output{}, context.Cause(ctx)
+	})
+	short, cancel := context.WithTimeoutCause(t.Context(), time.Second, errors.New("the resource's own"))
+	defer cancel()
+	for _, step := range []struct {
+		name  string
+		ctx   context.Context
+		later time.Duration
+		want  string
+		took  time.Duration
+		asked int
+	}{
+		{"a shorter time of one's own", short, 0, "the resource's own", time.Second, 1},
+		{"the first", t.Context(), 0, "timed out after 10s", 10 * time.Second, 2},
+		{"the next", t.Context(), 0, "timed out after 10s", 0, 2},
+		{"a minute later", t.Context(), time.Minute, "timed out after 10s", 10 * time.Second, 3},
+	} {
+		time.Sleep(step.later)
+		began := time.Now()
+		_, err := a.LookupUser(step.ctx, "bob")
+		if err == nil || err.Error() != step.want || time.Since(began) != step.took || asked != step.asked {
+			t.Errorf("%s: want %q after %s, asked %d times; got %v after %s, asked %d times", step.name, step.want, step.took, step.asked, err, time.Since(began), asked)
+		}
+	}
+}
+
 // A node without getent knows its files alone.
 func TestWithoutNameServices(t *testing.T) {
 	a := accounts.New(bare{}, func(context.Context, host.Cmd) (host.Output, error) {
