@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"path"
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
@@ -16,6 +17,7 @@ type before struct {
 	Provider string `json:"provider"`
 	Ensure   string `json:"ensure,omitempty"` // where that was changed
 	Enable   string `json:"enable,omitempty"`
+	Linked   string `json:"linked,omitempty"` // the unit's file, if a link to it is how systemd knows it: disabling the unit removes that link too
 }
 
 // ways are how a service is known, started, stopped and looked at, which an undo has to do as the manifest did.
@@ -67,8 +69,40 @@ func (s *Service) state(ctx context.Context, v host.View, ensure, enable bool) (
 	}
 	if enable {
 		b.Enable = string(st.Enable)
+		if b.Linked, err = s.linked(v); err != nil {
+			return nil, err
+		}
 	}
 	return json.Marshal(b)
+}
+
+// link is where `systemctl link` puts a link to the unit's file.
+func (s *Service) link() string { return "/etc/systemd/system/" + s.definition().Unit() }
+
+// linked is the unit's file, "" if no such link leads to it. A link to one of another name is an alias, or a mask.
+func (s *Service) linked(v host.View) (string, error) {
+	if st, err := v.Lstat(s.link()); err != nil || st.Kind != host.Symlink {
+		return "", err
+	}
+	file, err := v.Readlink(s.link())
+	if !path.IsAbs(file) || path.Base(file) != path.Base(s.link()) {
+		return "", err
+	}
+	return file, err
+}
+
+// relink makes systemd know the unit again.
+func (s *Service) relink(ctx context.Context, h host.Host, file string) error {
+	if file == "" {
+		return nil
+	}
+	if st, err := h.Lstat(s.link()); err != nil || st.Kind != host.Absent {
+		return err
+	}
+	if err := h.Symlink(ctx, file, s.link()); err != nil {
+		return fmt.Errorf("%s: %w", s.link(), err)
+	}
+	return h.DaemonReload(ctx)
 }
 
 // to makes s the service that b was kept of, declared as it was.
@@ -86,9 +120,15 @@ func (s *Service) Restore(ctx context.Context, h host.Host, raw json.RawMessage)
 		return fmt.Errorf("what was before: %w", err)
 	}
 	b.to(s)
+	if err := s.relink(ctx, h, b.Linked); err != nil {
+		return err
+	}
 	d, err := s.compare(ctx, h, true)
 	if err != nil || d.Empty() {
 		return err
 	}
-	return s.Apply(ctx, h, d)
+	if err := s.Apply(ctx, h, d); err != nil {
+		return err
+	}
+	return s.relink(ctx, h, b.Linked)
 }
