@@ -310,6 +310,14 @@ func (a *apt) refreshes(t *testing.T) {
 	if got := a.n.in(t, "ls /etc/apt/sources.list.d /etc/apt/preferences.d /var/lib/apt/lists | grep two; true"); got != "" {
 		t.Errorf("left: %q", got)
 	}
+	a.n.debs(t, a.key, "three", rp.Package{Name: "tool", Version: "10"})
+	r = repo.Type().New("three").(*repo.Repo)
+	r.Uris, r.Suites, r.Components, r.SignedBy = resources.Strings{"file:/srv/three"}, resources.Strings{"stable"}, resources.Strings{"main"}, resources.Scalar(a.key.Armored)
+	converge(t, a.n, r)
+	a.types = pkg.Type()
+	a.want(t, "ensure: 9 -> 10", a.pack("tool", "latest")) // though nothing is to be installed by the lists that are there
+	r.Ensure = "absent"
+	converge(t, a.n, r)
 }
 
 // What comes from a source that cannot be fetched is refused with its name, and all else goes on.

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/nodeapply/apply/host"
@@ -37,8 +38,9 @@ func New() *manager.Manager {
 
 // driver is one for each run.
 type driver struct {
-	since time.Time        // the status file's time when the run first read it: when packages last changed before the run
-	tried map[string]error // what became of fetching a file of sources, by its name and time
+	since    time.Time // the status file's time when the run first read it: when packages last changed before the run
+	fetching sync.Mutex
+	tried    map[string]error // what became of fetching a file of sources, by its name and time
 }
 
 func (*driver) Files() []string {
@@ -115,8 +117,17 @@ func pendingUpdates(v host.View) ([]string, error) {
 }
 
 // Offers asks apt-cache policy. apt's caches are not written: pkgcache is kept in memory, and so is srcpkgcache when it is older than
-// the lists.
-func (*driver) Offers(ctx context.Context, v host.View, names []string, _ bool) (map[string]manager.Offer, error) {
+// the lists. With fresh, lists of sources that were changed and have none are fetched before, unless another apt holds their lock: it is at that itself.
+func (d *driver) Offers(ctx context.Context, v host.View, names []string, fresh bool) (map[string]manager.Offer, error) {
+	if fresh {
+		err := d.fetch(ctx, v, func(what string, c host.Cmd) error {
+			_, err := manager.Query(ctx, v, what, c)
+			return err
+		})
+		if err != nil && !busy(err) {
+			return nil, fmt.Errorf("package lists: %w", err)
+		}
+	}
 	args := []string{"apt-cache", "-o", "Dir::Cache::pkgcache="}
 	lists, err := v.Lstat(sources.Lists)
 	if err != nil {
@@ -185,19 +196,29 @@ func (*driver) Hold(ctx context.Context, s *manager.Session, hold bool, names []
 	return err
 }
 
-// Refresh updates the lists of the sources that have none and were changed since packages last changed before this run, each file by
-// itself and without touching the other lists. Older sources without lists are somebody else's choice. Nothing is tried twice in a run.
+// Refresh fetches what [driver.fetch] says or, with all, everything.
 func (d *driver) Refresh(ctx context.Context, s *manager.Session, all bool) error {
 	s.Locked = locked
-	if all {
-		_, err := s.Exec(ctx, "apt-get update", command(update(), nil))
+	run := func(what string, c host.Cmd) error {
+		_, err := s.Exec(ctx, what, c)
 		return err
 	}
-	files, err := sources.Read(s)
+	if all {
+		return run("apt-get update", command(update(), nil))
+	}
+	return d.fetch(ctx, s, run)
+}
+
+// fetch updates the lists of the sources that have none and were changed since packages last changed before this run, each file by
+// itself and without touching the other lists. Older sources without lists are somebody else's choice. Nothing is tried twice in a run.
+func (d *driver) fetch(ctx context.Context, v host.View, run func(what string, c host.Cmd) error) error {
+	d.fetching.Lock()
+	defer d.fetching.Unlock()
+	files, err := sources.Read(v)
 	if err != nil {
 		return err
 	}
-	files, err = sources.Unfetched(s, files)
+	files, err = sources.Unfetched(v, files)
 	if err != nil {
 		return err
 	}
@@ -209,9 +230,9 @@ func (d *driver) Refresh(ctx context.Context, s *manager.Session, all bool) erro
 		key := f.Name + " " + f.ModTime.String()
 		err, tried := d.tried[key]
 		if !tried {
-			_, err = s.Exec(ctx, "apt-get update of "+f.Name, command(update(
+			err = run("apt-get update of "+f.Name, command(update(
 				"-o", "Dir::Etc::sourcelist="+f.Name, "-o", "Dir::Etc::sourceparts=-", "-o", "APT::Get::List-Cleanup=0"), nil))
-			if ctx.Err() != nil {
+			if ctx.Err() != nil || busy(err) {
 				return err
 			}
 			d.tried[key] = err
@@ -219,6 +240,16 @@ func (d *driver) Refresh(ctx context.Context, s *manager.Session, all bool) erro
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
+}
+
+// busy says whether a command ended because another apt holds the lock.
+func busy(err error) bool {
+	var ended *manager.ExitError
+	if !errors.As(err, &ended) {
+		return false
+	}
+	_, held := locked(ended.Output)
+	return held
 }
 
 // update makes the exit code of apt-get update tell the truth: without Error-Mode an unreachable repository is a success.

@@ -90,3 +90,46 @@ func TestUpdate(t *testing.T) {
 		t.Error(d)
 	}
 }
+
+// What is the latest is asked once the lists of a changed source are there. Another apt that holds their lock is at that itself.
+func TestOffersOfAChangedSource(t *testing.T) {
+	const source = "/etc/apt/sources.list.d/new.sources"
+	fetch := "? apt-get -q -o APT::Update::Error-Mode=any -o Acquire::Retries=3 -o Dir::Etc::sourcelist=" + source + " -o Dir::Etc::sourceparts=- -o APT::Get::List-Cleanup=0 update"
+	policy := "? apt-cache -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= policy -- nginx"
+	for name, tc := range map[string]struct {
+		fresh  bool
+		code   int
+		stderr string
+		want   []string // the commands of two questions
+		err    string
+	}{
+		"fetched":        {true, 0, "", []string{fetch, policy, policy}, ""},
+		"not needed":     {false, 0, "", []string{policy, policy}, ""},
+		"cannot be":      {true, 100, "E: Failed to fetch it\n", []string{fetch}, "package lists: apt-get update of " + source + ": exit code 100: Failed to fetch it"},
+		"fetched by apt": {true, 100, "E: Could not get lock /var/lib/apt/lists/lock. It is held by process 7 (apt-get)\n", []string{fetch, policy, fetch, policy}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := hosttest.New(t, "-- var/lib/apt/lists/ --\n-- var/lib/dpkg/status --\n"+statusText+"-- "+source[1:]+" --\nTypes: deb\nURIs: http://m\nSuites: a\nComponents: c\n")
+			h.Handle("apt-get", func(context.Context, host.Cmd) (host.Output, error) {
+				return host.Output{ExitCode: tc.code, Stderr: []byte(tc.stderr)}, nil
+			})
+			h.Answer("apt-cache", 0, "")
+			earlier := time.Now().Add(-time.Hour)
+			if err := os.Chtimes(h.Path(statusFile), earlier, earlier); err != nil {
+				t.Fatal(err)
+			}
+			m := New()
+			if _, err := m.Read(t.Context(), h); err != nil {
+				t.Fatal(err)
+			}
+			for range 2 {
+				if _, err := m.Offers(t.Context(), h, []string{"nginx"}, tc.fresh); (err != nil || tc.err != "") && (err == nil || err.Error() != tc.err) {
+					t.Errorf("want %q, got %v", tc.err, err)
+				}
+			}
+			if d := cmp.Diff(tc.want, h.Calls()); d != "" {
+				t.Error(d)
+			}
+		})
+	}
+}
