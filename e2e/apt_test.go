@@ -51,6 +51,7 @@ func TestApt(t *testing.T) {
 		rp.Package{Name: "tool", Version: "2.0", Files: map[string]string{conf: "two\n"}},
 		rp.Package{Name: "mta-one", Version: "1", Provides: []string{"mta"}},
 		rp.Package{Name: "sound", Version: "1"},
+		rp.Package{Name: "mortal", Version: "1", Scripts: map[string]string{"preinst": "test ! -e /etc/dies || { rm /etc/dies; kill -9 $PPID; }"}},
 		rp.Package{Name: "guilty", Version: "1", Scripts: map[string]string{"postinst": "test -e /etc/innocent"}},
 		rp.Package{Name: "starter", Version: "1", Scripts: map[string]string{"postinst": askPolicy}},
 		rp.Package{Name: "first", Version: "1", Provides: []string{"either"}}, rp.Package{Name: "second", Version: "1", Provides: []string{"either"}},
@@ -256,6 +257,11 @@ func (a *apt) interrupted(t *testing.T) {
 		t.Errorf("notes: %q", notes)
 	}
 	a.want(t, "ensure: 1.0 -> 2.0", a.pack("tool", "2.0"))
+	for _, left := range []struct{ ensure, want string }{{"installed", "ensure: unconfigured 1 -> 1"}, {"1", "ensure: unconfigured 1 -> 1"}, {"absent", "ensure: unconfigured 1 -> absent"}} {
+		a.n.in(t, "touch /etc/dies; dpkg -i /srv/one/pool/mortal_1_all.deb || true") // and is left half-installed, which dpkg --configure does not mend
+		a.want(t, left.want, a.pack("mortal", left.ensure))
+		a.n.in(t, "dpkg --purge mortal")
+	}
 }
 
 // A package comes from a file.

@@ -26,10 +26,16 @@ func (d *driver) Commit(ctx context.Context, s *manager.Session, t manager.Trans
 	} else if err := removeLeftDenial(ctx, s); err != nil {
 		return err
 	}
-	if err := d.repair(ctx, s, t); err != nil {
+	db, err := d.repair(ctx, s, t)
+	if err != nil {
 		return err
 	}
+	half := func(name string) bool { return db.Find(name).Status == manager.Broken } // unpacked, at the most
 	verb, options, gone := "remove", t.Options, slices.Concat(t.Remove, t.Purge)
+	var force []string
+	if slices.ContainsFunc(gone, half) { // dpkg would have it installed again first
+		force = []string{"-o", "Dpkg::Options::=--force-remove-reinstreq"}
+	}
 	if len(t.Remove) == 0 && len(t.Purge) > 0 {
 		verb, options = "purge", append(slices.Clone(options), "--purge")
 	}
@@ -41,9 +47,12 @@ func (d *driver) Commit(ctx context.Context, s *manager.Session, t manager.Trans
 		for _, name := range gone {
 			args = append(args, name+"-")
 		}
-		_, err = s.Exec(ctx, "apt-get install", aptGet(t, "install", options, args))
+		if slices.ContainsFunc(t.Install, func(target manager.Target) bool { return half(target.Name) }) {
+			force = append(force, "--reinstall") // to apt it is there already
+		}
+		_, err = s.Exec(ctx, "apt-get install", aptGet(t, "install", slices.Concat(options, force), args))
 	} else if len(gone) > 0 {
-		_, err = s.Exec(ctx, "apt-get "+verb, aptGet(t, verb, nil, gone))
+		_, err = s.Exec(ctx, "apt-get "+verb, aptGet(t, verb, force, gone))
 	}
 	if err == nil && len(t.Remove) > 0 && len(t.Purge) > 0 { // apt-get purges all that it removes, or nothing
 		_, err = s.Exec(ctx, "apt-get purge", aptGet(t, "purge", nil, t.Purge))
@@ -77,30 +86,30 @@ func startEnv(t manager.Transaction) []string {
 	return nil
 }
 
-// repair finishes what an interrupted dpkg left unconfigured. What fails in it belongs to other packages or shows again in the
-// transaction: it is told and does not end it.
-func (d *driver) repair(ctx context.Context, s *manager.Session, t manager.Transaction) error {
+// repair finishes what an interrupted dpkg left unconfigured, and returns how it left the packages. What fails in it belongs to other packages or shows
+// again in the transaction: it is told and does not end it.
+func (d *driver) repair(ctx context.Context, s *manager.Session, t manager.Transaction) (*manager.DB, error) {
 	db, err := d.Read(ctx, s)
 	if err != nil || db.Interrupted == "" {
-		return err
+		return db, err
 	}
 	_, err = s.Exec(ctx, "dpkg --configure -a", command([]string{"dpkg", conffiles(t), "--configure", "-a"}, startEnv(t)))
 	if err == nil {
 		s.Note("%s: repaired by dpkg --configure -a", db.Interrupted)
 	} else if ctx.Err() != nil {
-		return err
+		return nil, err
 	} else {
 		s.Note("%s: %v", db.Interrupted, err)
 	}
 	after, rerr := d.Read(ctx, s)
 	if rerr != nil {
-		return fmt.Errorf("after dpkg --configure -a: %w", rerr)
+		return nil, fmt.Errorf("after dpkg --configure -a: %w", rerr)
 	}
 	if err != nil && len(after.BrokenNames()) > 0 {
 		_, err := s.Exec(ctx, "apt-get --fix-broken install", aptGet(t, "install", []string{"--fix-broken"}, nil))
 		if ctx.Err() != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return after, nil
 }
