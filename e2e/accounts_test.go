@@ -35,7 +35,7 @@ func TestAccounts(t *testing.T) {
 		note   string
 	}{
 		{"made", "", func(u *user.User) {
-			u.Groups, u.Password, u.Expiry, u.Comment, u.Shell = resources.Strings{"builders"}, ptr(hash), "2031-01-15", &comment, "/bin/sh"
+			u.Groups, u.Password, u.Expiry, u.Comment, u.Shell = resources.Strings{"builders"}, new(hash), "2031-01-15", &comment, "/bin/sh"
 		}, "ensure", `id -nG bob; getent passwd bob | cut -d: -f5-; grep ^bob: /etc/shadow | cut -d: -f2,8; stat -c %U:%G /home/bob /home/bob/hello`,
 			"bob builders\nBob, the builder:/home/bob:/bin/sh\n" + hash + ":22294\nbob:bob\nbob:bob", ""},
 		{"renumbered: what is in the home follows", "touch /home/bob/mine; chown bob: /home/bob/mine; touch /home/bob/roots", func(u *user.User) { u.UID = &uid }, "uid",
@@ -45,7 +45,7 @@ func TestAccounts(t *testing.T) {
 		{"just these groups", "gpasswd -a bob others; gpasswd -a bob builders", func(u *user.User) {
 			u.Groups, u.Membership = resources.Strings{"others"}, "inclusive"
 		}, "groups", "grep -w bob /etc/group | cut -d: -f1,4 | sort", "bob:\nothers:bob", ""},
-		{"locked, without expiry", "", func(u *user.User) { u.Password, u.Expiry = ptr("!"), "absent" }, "password expiry", "grep ^bob: /etc/shadow | cut -d: -f2,8", "!:", ""},
+		{"locked, without expiry", "", func(u *user.User) { u.Password, u.Expiry = new("!"), "absent" }, "password expiry", "grep ^bob: /etc/shadow | cut -d: -f2,8", "!:", ""},
 		{"somebody else's home outlives him", "chown daemon: /home/robert", gone, "ensure", "getent passwd bob; ls /home/robert | xargs", "hello mine roots", "/home/robert stays: it belongs to user 1, not to bob"},
 		{"the home goes with him", "rm -r /home/robert; groupdel bob; useradd -m bob", gone, "ensure", "getent passwd bob; ls /home", "", ""},
 		{"no home to go", "useradd -M bob", gone, "ensure", "getent passwd bob", "", ""},
@@ -88,5 +88,3 @@ func TestAccounts(t *testing.T) {
 		refuse(t, n, declare(func(*user.User) {}), "the package shadow (Alpine")
 	})
 }
-
-func ptr[T any](v T) *T { return &v }

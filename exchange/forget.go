@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/nodeapply/apply/exchange/name"
 	"github.com/nodeapply/apply/exchange/record"
@@ -28,10 +29,8 @@ func (x *Exchange) Forget(ctx context.Context, node string) error {
 	if len(l.Entries) == 0 {
 		return fmt.Errorf("node %s: %w in deployment %s", node, store.ErrNotFound, x.deployment)
 	}
-	for _, e := range l.Entries {
-		if lives(e) {
-			return fmt.Errorf("node %s: %w (one that was cut off is gone after %v)", node, ErrLives, x.timing.lease)
-		}
+	if slices.ContainsFunc(l.Entries, lives) {
+		return fmt.Errorf("node %s: %w (one that was cut off is gone after %v)", node, ErrLives, x.timing.lease)
 	}
 	for _, e := range l.Entries {
 		err := store.Try(ctx, func(ctx context.Context) error { return x.store.Delete(ctx, e.Key, e.Revision) })

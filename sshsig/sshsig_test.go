@@ -2,6 +2,7 @@ package sshsig_test
 
 import (
 	"crypto/ed25519"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -46,10 +47,8 @@ func FuzzVerify(f *testing.F) {
 		if err != nil {
 			return
 		}
-		for _, f := range fingerprints {
-			if f == who.Fingerprint {
-				return
-			}
+		if slices.Contains(fingerprints, who.Fingerprint) {
+			return
 		}
 		t.Errorf("signed by %v, who is not among %q", who, fingerprints)
 	})

@@ -38,12 +38,12 @@ func TestAttributes(t *testing.T) {
 		"environment, no =":    {environment, []any{"A=1", "B"}, nil},
 		"environment, nested":  {environment, map[string]any{"A": []any{"1"}}, nil},
 		"environment, maps":    {environment, []any{map[string]any{"A": "1"}}, nil},
-		"umask":                {umask, "027", umaskOf("027")},
+		"umask":                {umask, "027", new(exec.Umask("027"))},
 		"umask, number":        {umask, 27.0, nil},
 		"umask, not octal":     {umask, "8", nil},
 		"umask, too large":     {umask, "1777", nil},
-		"logoutput, bool":      {logoutput, true, logOf(exec.LogAlways)},
-		"logoutput, string":    {logoutput, "on_failure", logOf(exec.LogOnFailure)},
+		"logoutput, bool":      {logoutput, true, new(exec.LogAlways)},
+		"logoutput, string":    {logoutput, "on_failure", new(exec.LogOnFailure)},
 		"logoutput, otherwise": {logoutput, "never", nil},
 	}
 	for name, test := range tests {
@@ -72,9 +72,6 @@ func returns(e *exec.Exec) resources.AttrUnmarshaler     { return &e.Returns }
 func environment(e *exec.Exec) resources.AttrUnmarshaler { return &e.Environment }
 func umask(e *exec.Exec) resources.AttrUnmarshaler       { return &e.Umask }
 func logoutput(e *exec.Exec) resources.AttrUnmarshaler   { return &e.LogOutput }
-
-func umaskOf(u exec.Umask) *exec.Umask       { return &u }
-func logOf(l exec.LogOutput) *exec.LogOutput { return &l }
 
 // What a command is that nothing is said of.
 func TestDefaults(t *testing.T) {

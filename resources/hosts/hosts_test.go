@@ -12,8 +12,6 @@ import (
 	"github.com/nodeapply/apply/resources/resourcetest"
 )
 
-func ptr(s string) *string { return &s }
-
 func declare(edit func(*Host)) *Host {
 	e := Type().New("node1").(*Host)
 	if edit != nil {
@@ -30,11 +28,11 @@ var declared = map[string]func(*Host){
 	"IPv6":            func(e *Host) { e.IP = "fd00::1" },
 	"aliases":         func(e *Host) { e.IP, e.HostAliases = "10.0.0.1", resources.Strings{"n1", "node1.example.com"} },
 	"no aliases":      func(e *Host) { e.IP, e.HostAliases = "10.0.0.1", resources.Strings{} },
-	"comment":         func(e *Host) { e.IP, e.Comment = "10.0.0.1", ptr("the first") },
-	"no comment":      func(e *Host) { e.IP, e.Comment = "10.0.0.1", ptr("") },
+	"comment":         func(e *Host) { e.IP, e.Comment = "10.0.0.1", new("the first") },
+	"no comment":      func(e *Host) { e.IP, e.Comment = "10.0.0.1", new("") },
 	"absent":          func(e *Host) { e.Ensure = absent },
 	"other spelling":  func(e *Host) { e.IP = "fd00:0:0::2" },
-	"any address":     func(e *Host) { e.HostAliases, e.Comment = resources.Strings{"n9"}, ptr("ninth") },
+	"any address":     func(e *Host) { e.HostAliases, e.Comment = resources.Strings{"n9"}, new("ninth") },
 	"absent for IPv6": func(e *Host) { e.Ensure, e.IP = absent, "fd00::1" },
 }
 
@@ -168,7 +166,7 @@ func TestValidate(t *testing.T) {
 		{"network", func(e *Host) { e.IP = "10.0.0.0/8" }, "ip: "},
 		{"zone", func(e *Host) { e.IP = "fe80::1%eth0" }, "ip: "},
 		{"address with a line end", func(e *Host) { e.IP = "10.0.0.1\n" }, "ip: "},
-		{"comment", func(e *Host) { e.Comment = ptr("a\n10.0.0.1 b") }, "comment: it must be one line"},
+		{"comment", func(e *Host) { e.Comment = new("a\n10.0.0.1 b") }, "comment: it must be one line"},
 		{"target", func(e *Host) { e.Target = "hosts" }, "target: "},
 		{"ensure", func(e *Host) { e.Ensure = "here" }, "ensure: "},
 	} {
@@ -230,7 +228,7 @@ func TestInspect(t *testing.T) {
 	h := hosttest.New(t, "-- etc/hosts --\n"+others+actual["twice"])
 	all := resourcetest.Inspects(t, hosttest.New(t, "-- etc/hosts --\n"+actual["all"]), Type(), "node1")
 	want := declare(func(e *Host) {
-		e.IP, e.HostAliases, e.Comment = "10.0.0.1", resources.Strings{"node1.example.com", "n1"}, ptr("the first")
+		e.IP, e.HostAliases, e.Comment = "10.0.0.1", resources.Strings{"node1.example.com", "n1"}, new("the first")
 	})
 	if diff := cmp.Diff(want, all); diff != "" {
 		t.Error(diff)

@@ -13,8 +13,6 @@ import (
 	"github.com/nodeapply/apply/resources/resourcetest"
 )
 
-func number(n int) *int { return &n }
-
 // What is declared of an entry is in it, whatever form the device has; what is not declared stays as it was.
 func TestEntry(t *testing.T) {
 	for name, tc := range map[string]struct {
@@ -22,14 +20,14 @@ func TestEntry(t *testing.T) {
 		edit  func(*Mount)
 		want  string
 	}{
-		"all of it": {"", func(m *Mount) { m.Dump, m.Pass = number(1), number(2) }, "/dev/xvdj\t/data\text4\tdefaults,noatime\t1\t2\n"},
+		"all of it": {"", func(m *Mount) { m.Dump, m.Pass = new(1), new(2) }, "/dev/xvdj\t/data\text4\tdefaults,noatime\t1\t2\n"},
 		"by UUID":   {"", func(m *Mount) { m.Device = "UUID=1-2" }, "UUID=1-2\t/data\text4\tdefaults,noatime\t0\t0\n"},
 		"by label":  {"", func(m *Mount) { m.Device = "LABEL=data" }, "LABEL=data\t/data\text4\tdefaults,noatime\t0\t0\n"},
 		"remote": {"", func(m *Mount) { m.Device, m.FSType, m.Options = "node01:/gv0", "glusterfs", "defaults,_netdev" },
 			"node01:/gv0\t/data\tglusterfs\tdefaults,_netdev\t0\t0\n"},
 		"no type and no options": {"", func(m *Mount) { m.FSType, m.Options = "", "" }, "/dev/xvdj\t/data\tauto\tdefaults\t0\t0\n"},
 		"dump and pass stay":     {"/dev/xvdj /data ext4 ro 1 2\n", func(*Mount) {}, "/dev/xvdj\t/data\text4\tdefaults,noatime\t1\t2\n"},
-		"type, options and device stay": {"/dev/xvdj /data ext4 ro 1 2\n", func(m *Mount) { m.Device, m.FSType, m.Options, m.Pass = "", "", "", number(0) },
+		"type, options and device stay": {"/dev/xvdj /data ext4 ro 1 2\n", func(m *Mount) { m.Device, m.FSType, m.Options, m.Pass = "", "", "", new(0) },
 			"/dev/xvdj\t/data\text4\tro\t1\t0\n"},
 	} {
 		t.Run(name, func(t *testing.T) {

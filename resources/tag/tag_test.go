@@ -29,7 +29,7 @@ type Owned struct {
 func TestAttributes(t *testing.T) {
 	r := &thing{Path: "/a", Count: 3, hidden: "x", Owned: Owned{"bob"}}
 	var got []string
-	for _, a := range tag.Attributes(reflect.TypeOf(*r)) {
+	for _, a := range tag.Attributes(reflect.TypeFor[thing]()) {
 		got = append(got, fmt.Sprint(a.Name, " ", a.Options, " ", a.In(r), " ", a.Is("title"), " ", a.Is("required")))
 	}
 	want := []string{"path [title public] /a true false", "count [] 3 false false", "owner [required] bob false true"}

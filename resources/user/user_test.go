@@ -19,8 +19,6 @@ import (
 // numbers is why the tests of accounts need root.
 const numbers = "every account of a test's node has the caller's id otherwise, so numbers cannot be compared"
 
-func ptr[T any](v T) *T { return &v }
-
 func declare(edit func(*User)) *User {
 	u := Type().New("bob").(*User)
 	if edit != nil {
@@ -36,7 +34,7 @@ var declared = map[string]func(*User){
 	"present":          nil,
 	"absent":           func(u *User) { u.Ensure = absent },
 	"absent with home": func(u *User) { u.Ensure, u.ManageHome = absent, true },
-	"uid":              func(u *User) { u.UID = ptr[uint32](2000) },
+	"uid":              func(u *User) { u.UID = new(uint32(2000)) },
 	"gid by name":      func(u *User) { u.GID = "audio" },
 	"gid by number":    func(u *User) { u.GID = "29" },
 	"groups":           func(u *User) { u.Groups = resources.Strings{"audio", "video"} },
@@ -48,15 +46,15 @@ var declared = map[string]func(*User){
 	"home":             func(u *User) { u.Home = "/home/robert" },
 	"home moves":       func(u *User) { u.Home, u.ManageHome = "/home/robert", true },
 	"shell":            func(u *User) { u.Shell = "/bin/bash" },
-	"comment":          func(u *User) { u.Comment = ptr("Bob, the builder") },
-	"no comment":       func(u *User) { u.Comment = ptr("") },
-	"password":         func(u *User) { u.Password = ptr(someHash) },
-	"locked":           func(u *User) { u.Password = ptr("!") },
+	"comment":          func(u *User) { u.Comment = new("Bob, the builder") },
+	"no comment":       func(u *User) { u.Comment = new("") },
+	"password":         func(u *User) { u.Password = new(someHash) },
+	"locked":           func(u *User) { u.Password = new("!") },
 	"expiry":           func(u *User) { u.Expiry = "2031-01-15" },
 	"no expiry":        func(u *User) { u.Expiry = absent },
 	"all": func(u *User) {
-		u.UID, u.GID, u.Groups, u.Home, u.ManageHome, u.Shell = ptr[uint32](2000), "audio", resources.Strings{"video"}, "/home/robert", true, "/bin/bash"
-		u.Comment, u.Password, u.Expiry, u.System = ptr("Bob"), ptr(someHash), "2031-01-15", true
+		u.UID, u.GID, u.Groups, u.Home, u.ManageHome, u.Shell = new(uint32(2000)), "audio", resources.Strings{"video"}, "/home/robert", true, "/bin/bash"
+		u.Comment, u.Password, u.Expiry, u.System = new("Bob"), new(someHash), "2031-01-15", true
 	},
 }
 
@@ -175,7 +173,7 @@ func TestRefusesBeforeTheFirstChange(t *testing.T) {
 		`gid: group "none": unknown to this node`:    func(u *User) { u.GID = "none" },
 		`gid: group 4711: unknown to this node`:      func(u *User) { u.GID = "4711" },
 		`groups: group "none": unknown to this node`: func(u *User) { u.Groups = resources.Strings{"audio", "none"} },
-		`uid: 1000 is the number of alice`:           func(u *User) { u.UID = ptr[uint32](1000) },
+		`uid: 1000 is the number of alice`:           func(u *User) { u.UID = new(uint32(1000)) },
 	} {
 		for start, tree := range actual {
 			err := resourcetest.Refuses(t, accountstest.New(t, tree), declare(edit))
@@ -190,7 +188,7 @@ func TestRemoteUser(t *testing.T) {
 	resourcetest.NeedsRoot(t, numbers)
 	v := accountstest.Remote{Host: accountstest.New(t, accountstest.Base), User: host.User{Name: "bob", UID: 7000, GID: 29, Home: "/net/bob", Shell: "/bin/sh"}}
 	check := func(edit func(*User)) (resources.Diff, error) { return declare(edit).Check(context.Background(), v) }
-	if d, err := check(func(u *User) { u.UID, u.GID, u.Home = ptr[uint32](7000), "audio", "/net/bob" }); !d.Empty() || err != nil {
+	if d, err := check(func(u *User) { u.UID, u.GID, u.Home = new(uint32(7000)), "audio", "/net/bob" }); !d.Empty() || err != nil {
 		t.Errorf("differs: %v, %v", d, err)
 	}
 	if d, err := check(declared["groups"]); err != nil || !d.Has("groups") {
@@ -236,16 +234,16 @@ func TestValidate(t *testing.T) {
 		{"number of a group", func(u *User) { u.Groups = resources.Strings{"29"} }, `groups: "29" is a number: want the name`},
 		{"gid", func(u *User) { u.GID = "-1" }, `gid: "-1" is no name`},
 		{"gid that is none", func(u *User) { u.GID = "4294967295" }, "gid: 4294967295 is no number of an account"},
-		{"uid that is none", func(u *User) { u.UID = ptr(uint32(4294967295)) }, "uid: 4294967295 is no number of an account: the largest is 4294967294"},
+		{"uid that is none", func(u *User) { u.UID = new(uint32(4294967295)) }, "uid: 4294967295 is no number of an account: the largest is 4294967294"},
 		{"home", func(u *User) { u.Home = "home/x" }, "home: "},
 		{"home with dots", func(u *User) { u.Home = "/home/../etc" }, "home: "},
 		{"home with a colon", func(u *User) { u.Home = "/a:b" }, "home: "},
 		{"shell", func(u *User) { u.Shell = "sh" }, "shell: "},
-		{"comment", func(u *User) { u.Comment = ptr("a:0:0:\nroot2") }, "comment: "},
-		{"comment that usermod refuses", func(u *User) { u.Comment = ptr("a\tb") }, "comment: "},
-		{"clear password", func(u *User) { u.Password = ptr("secret") }, "password: it is no hash of crypt(5)"},
-		{"password that lets anybody in", func(u *User) { u.Password = ptr("") }, "password: an empty one lets anybody in"},
-		{"password with more", func(u *User) { u.Password = ptr("!\nroot:!") }, "password: it is no hash"},
+		{"comment", func(u *User) { u.Comment = new("a:0:0:\nroot2") }, "comment: "},
+		{"comment that usermod refuses", func(u *User) { u.Comment = new("a\tb") }, "comment: "},
+		{"clear password", func(u *User) { u.Password = new("secret") }, "password: it is no hash of crypt(5)"},
+		{"password that lets anybody in", func(u *User) { u.Password = new("") }, "password: an empty one lets anybody in"},
+		{"password with more", func(u *User) { u.Password = new("!\nroot:!") }, "password: it is no hash"},
 		{"expiry", func(u *User) { u.Expiry = "2031-02-30" }, "expiry: want YYYY-MM-DD or absent"},
 		{"expiry before there were days", func(u *User) { u.Expiry = "1969-12-31" }, "expiry: days are counted from 1970-01-01"},
 		{"root", func(u *User) { u.Name, u.Ensure = "root", absent }, "root is never removed"},
@@ -284,7 +282,7 @@ func TestIdentities(t *testing.T) {
 	if diff := cmp.Diff([]resources.Identity{{Kind: "user", Name: "bob"}}, declare(nil).Provides()); diff != "" {
 		t.Error(diff)
 	}
-	numbered := declare(func(u *User) { u.UID = ptr(uint32(1001)) })
+	numbered := declare(func(u *User) { u.UID = new(uint32(1001)) })
 	if diff := cmp.Diff([]resources.Identity{{Kind: "user", Name: "bob"}, {Kind: "uid", Name: "1001"}}, numbered.Provides()); diff != "" {
 		t.Error(diff)
 	}
@@ -310,8 +308,8 @@ func TestInspect(t *testing.T) {
 	}
 	got := resourcetest.Inspects(t, accountstest.New(t, strings.Replace(actual["member"], ":30::\nalice", ":30:22294:\nalice", 1)), Type(), "bob")
 	want := declare(func(u *User) {
-		u.UID, u.GID, u.Groups, u.Home, u.Shell = ptr[uint32](2000), "bob", resources.Strings{"audio"}, "/home/bob", "/bin/bash"
-		u.Comment, u.Expiry = ptr("Bob, the builder"), "2031-01-15"
+		u.UID, u.GID, u.Groups, u.Home, u.Shell = new(uint32(2000)), "bob", resources.Strings{"audio"}, "/home/bob", "/bin/bash"
+		u.Comment, u.Expiry = new("Bob, the builder"), "2031-01-15"
 	})
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(User{})); diff != "" {
 		t.Error(diff)
@@ -325,7 +323,7 @@ func TestChangedSince(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h := accountstest.New(t, actual[map[string]string{"made": "nothing", "changed": "plain"}[name]])
 			resourcetest.Notices(t, h, Type(), declare(edit), func() {
-				resourcetest.Converges(t, h, declare(func(u *User) { u.Comment = ptr("by hand") }))
+				resourcetest.Converges(t, h, declare(func(u *User) { u.Comment = new("by hand") }))
 			})
 		})
 	}

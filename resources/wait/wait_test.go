@@ -73,12 +73,10 @@ func TestMetAtOnce(t *testing.T) {
 	}
 }
 
-func of(n int) *int { return &n }
-
 func TestWaits(t *testing.T) {
 	l := &link{up: map[string]string{"node01": "true", "node02": `"false"`}, values: exchange.Values{Names: []string{"node01", "node02"}, First: "node01", Count: 2}}
 	w := wait.Type(l).New("bricks").(*wait.Wait)
-	w.Fact, w.Group, w.Min = "up", "g", of(2)
+	w.Fact, w.Group, w.Min = "up", "g", new(2)
 	d, err := w.Check(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -194,7 +192,7 @@ func TestRefuses(t *testing.T) {
 		{"group", "", wait.Wait{Fact: "up", Group: "g"}},
 		{"nodes", "", wait.Wait{Fact: "up", Nodes: []string{"a"}}},
 		{"parameter", "", wait.Wait{Fact: "param.go"}},
-		{"as many as named", "", wait.Wait{Fact: "up", Nodes: []string{"a", "b", "a"}, Min: of(2)}},
+		{"as many as named", "", wait.Wait{Fact: "up", Nodes: []string{"a", "b", "a"}, Min: new(2)}},
 		{"equals", "equals: json: unsupported type: chan int", wait.Wait{Fact: "up", Group: "g", Equals: make(chan int)}},
 		{"neither", "want `group` or `nodes`, one of the two", wait.Wait{Fact: "up"}},
 		{"both", "want `group` or `nodes`, one of the two", wait.Wait{Fact: "up", Group: "g", Nodes: []string{"a"}}},
@@ -208,9 +206,9 @@ func TestRefuses(t *testing.T) {
 		},
 		{"parameter's name", "fact: parameter \"Go\": bad name (lower-case letters, digits and _, first a letter)", wait.Wait{Fact: "param.Go"}},
 		{"group's name", "group: group \"a/b\": bad name (letters, digits, '.', '_' and '-', first a letter or digit)", wait.Wait{Fact: "up", Group: "a/b"}},
-		{"more than named", "min: want at most as many as there are in `nodes`, 1", wait.Wait{Fact: "up", Nodes: []string{"a"}, Min: of(2)}},
-		{"one named twice", "min: want at most as many as there are in `nodes`, 1", wait.Wait{Fact: "up", Nodes: []string{"a", "a"}, Min: of(2)}},
-		{"none at least", "min: 0: want 1 or more", wait.Wait{Fact: "up", Group: "g", Min: of(0)}},
+		{"more than named", "min: want at most as many as there are in `nodes`, 1", wait.Wait{Fact: "up", Nodes: []string{"a"}, Min: new(2)}},
+		{"one named twice", "min: want at most as many as there are in `nodes`, 1", wait.Wait{Fact: "up", Nodes: []string{"a", "a"}, Min: new(2)}},
+		{"none at least", "min: 0: want 1 or more", wait.Wait{Fact: "up", Group: "g", Min: new(0)}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := ""

@@ -3,6 +3,7 @@ package conffile
 import (
 	"context"
 	"errors"
+	"maps"
 	"strings"
 	"testing"
 
@@ -57,9 +58,7 @@ func TestSettle(t *testing.T) {
 			if !errors.Is(err, failed) {
 				t.Fatalf("want the transaction's error, got %v", err)
 			}
-			for file, content := range map[string]string{"/etc/d/b.conf": "mine\n", "/etc/d/b.conf.new": "older\n", "/etc/d/b.conf.old": "older\n"} {
-				tt.want[file] = content
-			}
+			maps.Copy(tt.want, map[string]string{"/etc/d/b.conf": "mine\n", "/etc/d/b.conf.new": "older\n", "/etc/d/b.conf.old": "older\n"})
 			got := map[string]string{}
 			for file := range tt.want {
 				if got[file], err = host.ReadFile(h, file); err != nil {
