@@ -15,7 +15,7 @@ const renewEvery = time.Hour
 // keepCertificate renews the certificate when it is time. What fails is tried again later: the present one is good for weeks.
 func (c *Client) keepCertificate(ctx context.Context) {
 	if c.renewalDue() {
-		_ = c.RenewCertificate(ctx, c.clock(), false)
+		_ = c.RenewCertificate(ctx, c.clock())
 	}
 }
 
@@ -32,9 +32,9 @@ func (c *Client) renewalDue() bool {
 }
 
 // RenewCertificate asks for a new certificate for this node's key when less than a third of the present one's life is left,
-// or always when forced, and keeps it with the credentials.
-func (c *Client) RenewCertificate(ctx context.Context, now time.Time, force bool) error {
-	if !force && c.credentials.NotAfter().Sub(now) > pki.RenewBefore {
+// and keeps it with the credentials.
+func (c *Client) RenewCertificate(ctx context.Context, now time.Time) error {
+	if c.credentials.NotAfter().Sub(now) > pki.RenewBefore {
 		return nil
 	}
 	r, err := c.call(ctx, wire.RenewPath, wire.Request{})

@@ -116,7 +116,7 @@ func openEmbedded(ctx context.Context, url string, o Options) (store.Store, erro
 	}
 	ctx, cancel := context.WithTimeout(ctx, renewTimeout)
 	defer cancel()
-	if err := c.RenewCertificate(ctx, time.Now(), false); err != nil {
+	if err := c.RenewCertificate(ctx, time.Now()); err != nil {
 		o.Warn(fmt.Sprintf("certificate of %s runs out on %s: %v", credentials.Node(), credentials.NotAfter().Format(time.DateOnly), err))
 	}
 	return c, nil

@@ -95,7 +95,7 @@ func TestRevokedNodesAreCutOff(t *testing.T) {
 	}
 	c.Close()
 	want(t, "on a new connection", put(t, c, mine, okFact("false")), store.ErrDenied)
-	want(t, "to renew its certificate", c.RenewCertificate(t.Context(), time.Now(), true), store.ErrDenied)
+	want(t, "to renew its certificate", c.RenewCertificate(t.Context(), time.Now().AddDate(1, 0, 0)), store.ErrDenied)
 	again := s.Client(t, "node01")
 	if err := put(t, again, mine, okFact("true")); err != nil {
 		t.Errorf("enrolled again: %v", err)
@@ -134,10 +134,10 @@ func TestACertificateIsRenewedByItsNode(t *testing.T) {
 		return string(b)
 	}
 	before, key := read("node.pem"), read("node.key")
-	if err := c.RenewCertificate(t.Context(), time.Now(), false); err != nil || read("node.pem") != before {
+	if err := c.RenewCertificate(t.Context(), time.Now()); err != nil || read("node.pem") != before {
 		t.Errorf("renewed before it is time: %v", err)
 	}
-	if err := c.RenewCertificate(t.Context(), time.Now().Add(61*24*time.Hour), false); err != nil {
+	if err := c.RenewCertificate(t.Context(), time.Now().Add(61*24*time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 	if read("node.pem") == before || read("node.key") != key {
