@@ -33,7 +33,7 @@ func Enroll(ctx context.Context, data, node, out string) error {
 // Revoke ends all certificates of a node; a server that runs sees it at once. A name that was never let in is a StrangerError, as most likely another one was
 // meant; it is put out nevertheless: who was let in may have been lost.
 func Revoke(ctx context.Context, data, node string) error {
-	a, err := pki.FindAuthority(ctx, data, time.Now)
+	a, err := pki.FindAuthority(ctx, data)
 	if err != nil {
 		return err
 	}
@@ -59,7 +59,7 @@ func (e *StrangerError) Error() string { return fmt.Sprintf("node %s was never e
 // Forget removes what a node that is gone has written in an embedded exchange, of which the authority is beside its data. Only the node itself may write there:
 // a certificate of it is made in dir, which is the caller's to remove.
 func Forget(ctx context.Context, data, url, deployment, node, dir string) error {
-	a, err := pki.FindAuthority(ctx, data, time.Now)
+	a, err := pki.FindAuthority(ctx, data)
 	if err != nil {
 		return err
 	}

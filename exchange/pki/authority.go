@@ -86,11 +86,11 @@ func OpenAuthority(ctx context.Context, data string, clock func() time.Time) (*A
 }
 
 // FindAuthority reads the authority beside the exchange's data; where there is none that is an error.
-func FindAuthority(ctx context.Context, data string, clock func() time.Time) (*Authority, error) {
+func FindAuthority(ctx context.Context, data string) (*Authority, error) {
 	if _, err := os.Stat(filepath.Join(data, "authority", "ca.pem")); err != nil {
 		return nil, fmt.Errorf("no exchange has its data in %s: %w", data, err)
 	}
-	return OpenAuthority(ctx, data, clock)
+	return OpenAuthority(ctx, data, time.Now)
 }
 
 func (a *Authority) lock(ctx context.Context) (*os.File, error) {
