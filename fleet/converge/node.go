@@ -18,6 +18,7 @@ import (
 	"github.com/nodeapply/apply/fleet/shell"
 	"github.com/nodeapply/apply/fleet/transport"
 	"github.com/nodeapply/apply/fleet/wire"
+	"github.com/nodeapply/apply/host"
 )
 
 // place is where things are on a node.
@@ -122,7 +123,7 @@ func (r *run) bring(ctx context.Context, n fleet.Node, p *prepared) error {
 	}
 	p.place = place{program: lines[0], home: home, token: rand.Text(), run: r.id}
 	told := r.Report.Node(n.Name)
-	bundle := r.Beside.With("run", []byte(environment(n, r.Env)+words("set --", append([]string{"--json"}, r.Args...))+"\n"))
+	bundle := r.Beside.With("run", []byte(environment(n, r.Env)+setArgs(append([]string{"--json"}, r.Args...))+"\n"))
 	if r.put == nil {
 		bundle = bundle.And(r.Manifest)
 	} else if err := r.put.Through(ctx, client, at, path.Join(home, "incoming."+p.place.token)); err != nil {
@@ -178,20 +179,22 @@ func environment(n fleet.Node, all []string) string {
 	var b strings.Builder
 	for _, kv := range all {
 		key, value, _ := strings.Cut(kv, "=")
-		fmt.Fprintf(&b, "export %s=%s\n", key, shell.Quote(value))
+		fmt.Fprintf(&b, "export %s=%s\n", key, host.ShellWord(value))
 	}
 	for key, value := range n.Facts {
-		fmt.Fprintf(&b, "export APPLY_FACT_%s=%s\n", key, shell.Quote(value))
+		fmt.Fprintf(&b, "export APPLY_FACT_%s=%s\n", key, host.ShellWord(value))
 	}
 	if len(n.Groups) > 0 {
-		fmt.Fprintf(&b, "export APPLY_GROUP=%s\n", shell.Quote(strings.Join(n.Groups, ",")))
+		fmt.Fprintf(&b, "export APPLY_GROUP=%s\n", host.ShellWord(strings.Join(n.Groups, ",")))
 	}
 	return b.String()
 }
 
-func words(line string, argv []string) string {
+// setArgs is the line of sh that makes argv the arguments of its script.
+func setArgs(argv []string) string {
+	line := "set --"
 	for _, arg := range argv {
-		line += " " + shell.Quote(arg)
+		line += " " + host.ShellWord(arg)
 	}
 	return line
 }
@@ -223,7 +226,7 @@ func (r *run) converge(ctx context.Context, n fleet.Node, conn transport.Conn) (
 			return transport.Exit{}, &fleet.JobError{Err: err}
 		}
 	}
-	bundle = bundle.With("go", []byte(words("set --", args)+` "$@"`+"\n"))
+	bundle = bundle.With("go", []byte(setArgs(args)+` "$@"`+"\n"))
 	told := r.Report.Node(n.Name)
 	err := withReason(bundle.Send(ctx, conn, transport.Command{Line: p.place.line(convergeScript), Stdout: r.Reader(told), Grace: time.Minute}), told)
 	p.place = place{} // the node has removed it, or is lost

@@ -8,18 +8,12 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/nodeapply/apply/host"
 )
 
 // Mark is the variable by which the processes of a command are found when they are to be ended: sshd does not pass signals on to what root runs.
 const Mark = "APPLY_FLEET_RUN"
-
-// Quote makes one word of s for a shell.
-func Quote(s string) string {
-	if s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:=,@%+") == "" {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
-}
 
 // Line makes a shell's line of an argument vector. A single argument is such a line already.
 func Line(argv []string) string {
@@ -28,7 +22,7 @@ func Line(argv []string) string {
 	}
 	quoted := make([]string, len(argv))
 	for i, a := range argv {
-		quoted[i] = Quote(a)
+		quoted[i] = host.ShellWord(a)
 	}
 	return strings.Join(quoted, " ")
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
 )
 
@@ -52,7 +53,7 @@ func (c Command) String() string {
 	}
 	words := make([]string, len(c.Args))
 	for i, arg := range c.Args {
-		words[i] = quote(arg)
+		words[i] = host.ShellWord(arg)
 	}
 	return strings.Join(words, " ")
 }
@@ -119,15 +120,4 @@ func unquoted(words []string) []string {
 		}
 	}
 	return out
-}
-
-// quote writes a word so that a shell reads it as that one word.
-func quote(word string) string {
-	plain := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:=@%+,", r)
-	}
-	if word != "" && strings.IndexFunc(word, func(r rune) bool { return !plain(r) }) < 0 {
-		return word
-	}
-	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }

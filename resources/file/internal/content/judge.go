@@ -14,7 +14,7 @@ func Judge(v host.View, line string) func(ctx context.Context, name string) erro
 		return nil
 	}
 	return func(ctx context.Context, name string) error {
-		line := strings.NewReplacer("%%", "%", "%", shellWord(name)).Replace(line)
+		line := strings.NewReplacer("%%", "%", "%", host.ShellWord(name)).Replace(line)
 		out, err := v.Query(ctx, host.Cmd{Args: []string{"/bin/sh", "-c", line}})
 		if err != nil {
 			return &resources.AttrError{Attr: "validate_cmd", Err: err}
@@ -28,15 +28,4 @@ func Judge(v host.View, line string) func(ctx context.Context, name string) erro
 		}
 		return nil
 	}
-}
-
-// shellWord writes a name so that a shell reads it as one word.
-func shellWord(name string) string {
-	special := func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-+,:@", r))
-	}
-	if strings.IndexFunc(name, special) < 0 {
-		return name
-	}
-	return "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
 }
