@@ -1,7 +1,9 @@
 package host
 
 import (
+	"context"
 	"io"
+	"path"
 	"strings"
 )
 
@@ -38,3 +40,15 @@ type looked struct {
 func (l looked) Lstat(base string) (Stat, error) { return l.r.Lstat(l.path + base) }
 func (l looked) Open(base string) (File, error)  { return l.r.Open(l.path + base) }
 func (l looked) Close() error                    { return nil }
+
+// MakeFolders makes the folder at name and those above it that are not there, with the mode that packages give theirs.
+func MakeFolders(ctx context.Context, h Host, name string) error {
+	st, err := h.Lstat(name)
+	if err != nil || st.Kind != Absent {
+		return err
+	}
+	if err := MakeFolders(ctx, h, path.Dir(name)); err != nil {
+		return err
+	}
+	return h.Mkdir(ctx, name, Meta{Mode: new(uint32(0o755))})
+}

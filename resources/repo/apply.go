@@ -92,7 +92,7 @@ func (r *Repo) write(ctx context.Context, h host.Host, e *repofile.Entry) error 
 			m = 0o600
 		}
 		mode = &m
-		if err := makeFolder(ctx, h, path.Dir(e.File)); err != nil {
+		if err := host.MakeFolders(ctx, h, path.Dir(e.File)); err != nil {
 			return err
 		}
 	}
@@ -125,17 +125,4 @@ func writeFile(ctx context.Context, h host.Host, name, text string, mode *uint32
 		return err
 	}
 	return h.WriteFile(ctx, target, host.NewFile{Content: strings.NewReader(text), Meta: host.Meta{Mode: mode}})
-}
-
-// makeFolder makes the folder of a new file, if it is not there, as the managers' packages do.
-func makeFolder(ctx context.Context, h host.Host, name string) error {
-	st, err := h.Lstat(name)
-	if err != nil || st.Kind != host.Absent {
-		return err
-	}
-	if err := makeFolder(ctx, h, path.Dir(name)); err != nil {
-		return err
-	}
-	mode := uint32(0o755)
-	return h.Mkdir(ctx, name, host.Meta{Mode: &mode})
 }

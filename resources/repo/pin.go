@@ -56,7 +56,7 @@ func (r *Repo) applyPin(ctx context.Context, h host.Host, e *repofile.Entry) err
 	if err != nil {
 		return err
 	}
-	if err := makeFolder(ctx, h, pinFolder); err != nil {
+	if err := host.MakeFolders(ctx, h, pinFolder); err != nil {
 		return err
 	}
 	return writeFile(ctx, h, r.pinFile(), r.Pin.Edit(text, r.origin(e)), nil)

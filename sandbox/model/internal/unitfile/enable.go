@@ -168,7 +168,7 @@ func (u *Unit) link(ctx context.Context, h host.Host, name string) error {
 	if st.Kind != host.Absent {
 		return fmt.Errorf("file %s already exists", name)
 	}
-	if err := mkdirs(ctx, h, path.Dir(name)); err != nil {
+	if err := host.MakeFolders(ctx, h, path.Dir(name)); err != nil {
 		return err
 	}
 	if u.linked != "" {
@@ -237,7 +237,7 @@ func Mask(ctx context.Context, h host.Host, name string, forNow bool) error {
 	if st.Kind != host.Absent {
 		return fmt.Errorf("file %s already exists", link)
 	}
-	return errors.Join(mkdirs(ctx, h, root), h.Symlink(ctx, null, link))
+	return errors.Join(host.MakeFolders(ctx, h, root), h.Symlink(ctx, null, link))
 }
 
 // Unmask removes both masks.
@@ -260,17 +260,4 @@ func Unmask(ctx context.Context, h host.Host, name string) error {
 		}
 	}
 	return nil
-}
-
-// mkdirs makes a folder and what is missing above it.
-func mkdirs(ctx context.Context, h host.Host, folder string) error {
-	_, st, err := host.Resolve(h, folder)
-	if err != nil || st.Kind != host.Absent {
-		return err
-	}
-	if err := mkdirs(ctx, h, path.Dir(folder)); err != nil {
-		return err
-	}
-	mode := uint32(0o755)
-	return h.Mkdir(ctx, folder, host.Meta{Mode: &mode})
 }
