@@ -60,41 +60,49 @@ func Read(v host.FileReader, name string) (Unit, error) {
 func (u *Unit) find(v host.FileReader) (alias string, err error) {
 	for _, name := range names(u.ID) {
 		for _, folder := range folders {
-			file := path.Join(folder, name)
-			st, err := v.Lstat(file)
-			if err != nil {
-				return "", err
-			}
-			switch st.Kind {
-			case host.Regular:
-				u.File, u.Masked = file, st.Size == 0
-				return "", nil
-			case host.Symlink:
-				target, err := v.Readlink(file)
-				if err != nil {
-					return "", err
-				}
-				if target == null {
-					u.File, u.Masked = file, true
-					return "", nil
-				}
-				if !path.IsAbs(target) {
-					target = path.Join(folder, target)
-				}
-				ours := slices.Contains(folders[:], path.Dir(target))
-				if to := path.Base(target); ours && to != name && to != template(u.ID) {
-					return instance(to, u.ID), nil
-				}
-				if _, st, err := host.Resolve(v, file); err != nil || st.Kind == host.Regular {
-					if u.File = file; !ours {
-						u.linked = target
-					}
-					return "", err
-				}
+			alias, found, err := u.at(v, path.Join(folder, name))
+			if found || err != nil {
+				return alias, err
 			}
 		}
 	}
 	return "", nil
+}
+
+// at says whether the unit is found at the name file: that is its file, or a link to another unit, of which it is an alias.
+func (u *Unit) at(v host.FileReader, file string) (alias string, found bool, err error) {
+	st, err := v.Lstat(file)
+	switch {
+	case err != nil:
+		return "", false, err
+	case st.Kind == host.Regular:
+		u.File, u.Masked = file, st.Size == 0
+		return "", true, nil
+	case st.Kind != host.Symlink:
+		return "", false, nil
+	}
+	target, err := v.Readlink(file)
+	switch {
+	case err != nil:
+		return "", false, err
+	case target == null:
+		u.File, u.Masked = file, true
+		return "", true, nil
+	case !path.IsAbs(target):
+		target = path.Join(path.Dir(file), target)
+	}
+	ours := slices.Contains(folders[:], path.Dir(target))
+	if to := path.Base(target); ours && to != path.Base(file) && to != template(u.ID) {
+		return instance(to, u.ID), true, nil
+	}
+	_, st, err = host.Resolve(v, file)
+	if err != nil || st.Kind != host.Regular {
+		return "", false, err
+	}
+	if u.File = file; !ours {
+		u.linked = target
+	}
+	return "", true, nil
 }
 
 // names are the names that the unit's file may have: its own and, of an instance, that of its template.
