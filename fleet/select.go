@@ -120,38 +120,11 @@ var ErrNoNodes = errors.New("no nodes")
 
 // Select finds the nodes. Where nothing is asked for, all of the inventory are meant.
 func (v *Inventory) Select(s Selection) ([]Node, error) {
-	names := slices.Clone(s.Hosts)
-	asked := len(names) > 0
-	for _, list := range s.On {
-		for group := range strings.SplitSeq(list, ",") {
-			asked = true
-			members, err := nodeset.Parse("@"+strings.TrimPrefix(strings.TrimSpace(group), "@"), v.Group)
-			if err != nil {
-				return nil, err
-			}
-			names = append(names, members...)
-		}
-	}
-	for _, w := range s.Where {
-		narrows := strings.HasPrefix(strings.TrimLeft(w, ", "), "!") || strings.HasPrefix(strings.TrimLeft(w, ", "), "&")
-		if !asked && narrows {
-			names = v.order
-		}
-		asked = true
-		var err error
-		if names, err = nodeset.Change(names, w, v.Group); err != nil {
-			return nil, err
-		}
-	}
-	switch {
-	case asked:
-	case s.Among != nil && len(v.order) == 0:
-		names = s.Among
-	default:
-		names = v.order
-	}
-	names, err := nodeset.Change(names, "", nil) // each once
+	names, err := v.asked(s)
 	if err != nil {
+		return nil, err
+	}
+	if names, err = nodeset.Change(names, "", nil); err != nil { // each once
 		return nil, err
 	}
 	for _, x := range s.Except {
@@ -181,6 +154,39 @@ func (v *Inventory) Select(s Selection) ([]Node, error) {
 		out[i] = n
 	}
 	return out, nil
+}
+
+// asked are the names that hosts, groups and node sets give, before any is taken away.
+func (v *Inventory) asked(s Selection) ([]string, error) {
+	names := slices.Clone(s.Hosts)
+	asked := len(names) > 0
+	for _, list := range s.On {
+		for group := range strings.SplitSeq(list, ",") {
+			asked = true
+			members, err := nodeset.Parse("@"+strings.TrimPrefix(strings.TrimSpace(group), "@"), v.Group)
+			if err != nil {
+				return nil, err
+			}
+			names = append(names, members...)
+		}
+	}
+	for _, w := range s.Where {
+		if first := strings.TrimLeft(w, ", "); !asked && (strings.HasPrefix(first, "!") || strings.HasPrefix(first, "&")) {
+			names = v.order // which it narrows
+		}
+		asked = true
+		var err error
+		if names, err = nodeset.Change(names, w, v.Group); err != nil {
+			return nil, err
+		}
+	}
+	switch {
+	case asked:
+		return names, nil
+	case s.Among != nil && len(v.order) == 0:
+		return s.Among, nil
+	}
+	return v.order, nil
 }
 
 func set(names []string) map[string]bool {
