@@ -54,8 +54,7 @@ func TestMain(m *testing.M) {
 	if tell := cell.Tell(string(out)); tell != nil {
 		err = errors.Join(err, tell)
 	}
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		os.Exit(exit.ExitCode())
 	}
 	if err != nil {

@@ -102,8 +102,7 @@ func (b *Box) Run(ctx context.Context, args []string, payload any, tell func(lin
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		code := exit.ExitCode()
 		if w, ok := exit.Sys().(syscall.WaitStatus); ok && w.Signaled() {
 			code = 128 + int(w.Signal())

@@ -65,8 +65,8 @@ func Checkout(ctx context.Context, src Source, o Options) (*Tree, error) {
 	}
 	defer c.Close()
 	t, err := fetched(ctx, c, src, o, signers)
-	var broken *cache.BrokenError
-	if !errors.As(err, &broken) {
+	broken, ok := errors.AsType[*cache.BrokenError](err)
+	if !ok {
 		return t, err
 	}
 	where, err := c.SetAside()

@@ -203,20 +203,16 @@ func (d *Dialer) dialError(ctx context.Context, err error) error {
 	if late, ok := errors.AsType[net.Error](err); ok && late.Timeout() {
 		return &TimeoutError{d.o.Timeout, "connect"}
 	}
-	var lookup *net.DNSError
-	if errors.As(err, &lookup) {
+	if lookup, ok := errors.AsType[*net.DNSError](err); ok {
 		return fmt.Errorf("connect: lookup: %s", lookup.Err)
 	}
-	var op *net.OpError
-	if errors.As(err, &op) {
+	if op, ok := errors.AsType[*net.OpError](err); ok {
 		err = op.Err
 	}
-	var call *os.SyscallError
-	if errors.As(err, &call) {
+	if call, ok := errors.AsType[*os.SyscallError](err); ok {
 		err = call.Err
 	}
-	var open *ssh.OpenChannelError
-	if errors.As(err, &open) {
+	if open, ok := errors.AsType[*ssh.OpenChannelError](err); ok {
 		err = fmt.Errorf("behind the gateway: %s", open.Message)
 	}
 	return fmt.Errorf("connect: %w", err)

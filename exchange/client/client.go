@@ -283,8 +283,8 @@ func (c *Client) failed(ctx context.Context, err error) error {
 
 // isAlert tells whether the other side has ended the TLS connection and said why.
 func isAlert(err error) bool {
-	var e *net.OpError
-	return errors.As(err, &e) && e.Op == "remote error"
+	e, ok := errors.AsType[*net.OpError](err)
+	return ok && e.Op == "remote error"
 }
 
 const probeTimeout = 2 * time.Second

@@ -258,8 +258,7 @@ func (s *Session) Wait(ctx context.Context, w record.Wait, progress func(verdict
 		return exchange.Values{}, fmt.Errorf("wait.%s: %s: %w", w.Name, w.Subject(), err)
 	}
 	values, err := run.Wait(ctx, w, progress)
-	var failed *exchange.WaitError
-	if errors.As(err, &failed) {
+	if failed, ok := errors.AsType[*exchange.WaitError](err); ok {
 		s.inCircle(w.Name, failed.Circle())
 	}
 	return values, err

@@ -125,8 +125,8 @@ func (b *Bundle) With(name string, content []byte) *Bundle {
 	h := tar.Header{Name: name, Mode: 0o600, Size: int64(len(content)), Typeflag: tar.TypeReg, Format: tar.FormatPAX}
 	sum := sha256.Sum256(content)
 	return &Bundle{
-		entries: append(b.entries[:len(b.entries):len(b.entries)], entry{content: content, header: h}),
-		sums:    append(b.sums[:len(b.sums):len(b.sums)], sumLine(hex.EncodeToString(sum[:]), name)...), tops: b.tops,
+		entries: append(slices.Clip(b.entries), entry{content: content, header: h}),
+		sums:    append(slices.Clip(b.sums), sumLine(hex.EncodeToString(sum[:]), name)...), tops: b.tops,
 	}
 }
 

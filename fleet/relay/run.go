@@ -62,8 +62,7 @@ func Run(ctx context.Context, c *wire.Call) (wire.End, error) {
 		_ = endAll(cmd.Process.Pid, id, unix.SIGKILL) // also what outlived the command
 		return wire.End{}, context.Cause(ctx)
 	}
-	var ended *exec.ExitError
-	if err != nil && !errors.As(err, &ended) && !errors.Is(err, exec.ErrWaitDelay) {
+	if _, ended := errors.AsType[*exec.ExitError](err); err != nil && !ended && !errors.Is(err, exec.ErrWaitDelay) {
 		return wire.End{}, err
 	}
 	status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus)

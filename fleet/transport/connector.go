@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -84,7 +85,7 @@ func (c *Connector) Dial(_ context.Context, t Target) (Conn, error) {
 	if t.User != "" {
 		host = t.User + "@" + host
 	}
-	return &program{append(c.argv[:len(c.argv):len(c.argv)], host), c.slots}, nil
+	return &program{append(slices.Clip(c.argv), host), c.slots}, nil
 }
 
 // Close does nothing.

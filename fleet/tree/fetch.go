@@ -157,8 +157,7 @@ func (src Source) open(ctx context.Context, config *tls.Config, id string, offse
 		if dialing.Err() != nil && ctx.Err() == nil {
 			return nil, context.Cause(dialing)
 		}
-		var op *net.OpError
-		if errors.As(err, &op) && op.Op == "dial" {
+		if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
 			err = op.Err
 		}
 		return nil, err

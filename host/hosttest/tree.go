@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -37,9 +38,9 @@ func plant(h *Host, entries []tree.Entry) error {
 			return err
 		}
 	}
-	for i := len(entries) - 1; i >= 0; i-- { // a folder's mode may shut us out of it
-		if err := own(h, entries[i]); err != nil {
-			return fmt.Errorf("%s: %w", entries[i].Name, err)
+	for _, e := range slices.Backward(entries) { // a folder's mode may shut us out of it
+		if err := own(h, e); err != nil {
+			return fmt.Errorf("%s: %w", e.Name, err)
 		}
 	}
 	return nil

@@ -59,8 +59,7 @@ func (n *Node) Run(ctx context.Context, c host.Cmd) (host.Output, error) {
 	if deadline, ok := ctx.Deadline(); ok && err == context.DeadlineExceeded {
 		err = timedOut(deadline.Sub(begin).Round(10 * time.Millisecond))
 	}
-	var start *fs.PathError
-	if errors.As(err, &start) {
+	if start, ok := errors.AsType[*fs.PathError](err); ok {
 		out.ExitCode = exitOf(err)
 		if errors.Is(err, unix.EPERM) && spec.Credential != nil { // it is not the program that is not permitted
 			return out, fmt.Errorf("%s as uid %d, gid %d: %w", start.Path, spec.Credential.Uid, spec.Credential.Gid, start.Err)

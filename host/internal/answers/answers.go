@@ -161,8 +161,7 @@ func try(late <-chan time.Time, program string, args ...string) (ok bool, err er
 	go func() { ended <- cmd.Wait() }() // waits as long as the server is silent: nobody can shorten that
 	select {
 	case err := <-ended:
-		var exit *exec.ExitError
-		if errors.As(err, &exit) {
+		if _, ok := errors.AsType[*exec.ExitError](err); ok {
 			return false, nil // an error is an answer too
 		}
 		return err == nil, err

@@ -137,7 +137,7 @@ func (t *Table) Remove(path string) error {
 	if at < 0 {
 		return errors.New("no such entry")
 	}
-	t.lines = append(t.lines[:at:at], t.lines[at+1:]...)
+	t.lines = slices.Delete(t.lines, at, at+1)
 	return nil
 }
 

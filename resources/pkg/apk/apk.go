@@ -110,8 +110,7 @@ func readInstalled(r io.Reader, yield func(manager.Package)) error {
 // Offers asks apk policy. A package that is only provided by others is known by its packages alone.
 func (driver) Offers(ctx context.Context, v host.View, names []string, _ bool) (map[string]manager.Offer, error) {
 	out, err := manager.Query(ctx, v, "apk policy", host.Cmd{Args: append([]string{"apk", "policy", "--"}, names...)})
-	var exit *manager.ExitError
-	if err != nil && !errors.As(err, &exit) { // a name that it does not know makes it end with 1
+	if _, ended := errors.AsType[*manager.ExitError](err); err != nil && !ended { // a name that it does not know makes it end with 1
 		return nil, err
 	}
 	return parsePolicy(string(out.Stdout)), nil

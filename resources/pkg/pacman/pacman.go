@@ -123,8 +123,7 @@ func ignored(conf *ini.File) []string {
 // Offers asks pacman -Sl for all that the repositories have, and looks into the cache of packages.
 func (driver) Offers(ctx context.Context, v host.View, names []string, _ bool) (map[string]manager.Offer, error) {
 	out, err := manager.Query(ctx, v, "pacman -Sl", host.Cmd{Args: []string{"pacman", "-Sl"}, MaxOutput: maxOutput})
-	var exit *manager.ExitError
-	if err != nil && !errors.As(err, &exit) { // without any fetched repository it ends with 1 and offers nothing
+	if _, ended := errors.AsType[*manager.ExitError](err); err != nil && !ended { // without any fetched repository it ends with 1 and offers nothing
 		return nil, err
 	}
 	offers := map[string]manager.Offer{}

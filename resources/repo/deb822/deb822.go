@@ -2,7 +2,10 @@
 // asked to change.
 package deb822
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Document is such a file. Parse(text).String() is text, whatever text is.
 type Document struct{ blocks []block }
@@ -18,6 +21,9 @@ type Stanza struct{ items []item }
 
 // item is a field with its continuation lines, or, without a key, lines that are no field.
 type item struct{ key, text string }
+
+// is says whether it is the field of that key, in which case means nothing.
+func (it item) is(key string) bool { return it.key != "" && strings.EqualFold(it.key, key) }
 
 // Parse reads a file. Lines that are neither fields, continuations, comments nor blank are kept and mean nothing.
 func Parse(text string) *Document {
@@ -72,12 +78,7 @@ func parseStanza(lines []string) *Stanza {
 func isContinuation(line string) bool { return line[0] == ' ' || line[0] == '\t' }
 
 func (s *Stanza) hasField() bool {
-	for _, it := range s.items {
-		if it.key != "" {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(s.items, func(it item) bool { return it.key != "" })
 }
 
 // String is the file's text.
@@ -182,16 +183,9 @@ func (s *Stanza) Set(key, value string) {
 
 // Delete removes a field.
 func (s *Stanza) Delete(key string) {
-	for i := s.index(key); i >= 0; i = s.index(key) {
-		s.items = append(s.items[:i], s.items[i+1:]...)
-	}
+	s.items = slices.DeleteFunc(s.items, func(it item) bool { return it.is(key) })
 }
 
 func (s *Stanza) index(key string) int {
-	for i, it := range s.items {
-		if strings.EqualFold(it.key, key) && it.key != "" {
-			return i
-		}
-	}
-	return -1
+	return slices.IndexFunc(s.items, func(it item) bool { return it.is(key) })
 }

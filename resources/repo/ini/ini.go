@@ -2,7 +2,10 @@
 // that it is not asked to change.
 package ini
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Style is how a family of files is written.
 type Style struct {
@@ -123,14 +126,14 @@ func (f *File) Remove(s *Section) {
 		}
 		before := f.sections[i-1]
 		before.lines = append(before.lines, rest...)
-		f.sections = append(f.sections[:i], f.sections[i+1:]...)
+		f.sections = slices.Delete(f.sections, i, i+1)
 		return
 	}
 }
 
 func (s *Section) lastKey() int {
-	for i := len(s.lines) - 1; i >= 0; i-- {
-		if s.lines[i].key != "" {
+	for i, l := range slices.Backward(s.lines) {
+		if l.key != "" {
 			return i
 		}
 	}

@@ -130,7 +130,7 @@ func readKey(file string, certs []string) loaded {
 	}
 	signer, err := ssh.ParsePrivateKey(pem)
 	public := publicKey(file) // whose private part is a token's, say
-	if missing := new(ssh.PassphraseMissingError); errors.As(err, &missing) {
+	if missing, ok := errors.AsType[*ssh.PassphraseMissingError](err); ok {
 		err = errors.New("has a passphrase: add it to the agent")
 		if public = missing.PublicKey; public == nil {
 			public = publicKey(file + ".pub")
