@@ -16,6 +16,7 @@ package resources
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/nodeapply/apply/host"
@@ -54,12 +55,7 @@ func (d *Diff) Compare(attr, from, to string) {
 
 // Has says whether attr is among the changes.
 func (d Diff) Has(attr string) bool {
-	for _, c := range d.Changes {
-		if c.Attr == attr {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(d.Changes, func(c Change) bool { return c.Attr == attr })
 }
 
 // Change is one attribute that differs. From and To are printable; an attribute that the manifest marks sensitive is replaced by the engine

@@ -61,7 +61,7 @@ func Node(s string) error {
 	return nil
 }
 
-// Deployment checks a deployment's name, Group a group's.
+// Deployment checks a deployment's name.
 func Deployment(s string) error { return plain("deployment", s) }
 
 // Group checks a group's name.

@@ -131,10 +131,5 @@ func (r *Repo) complete(f repofile.Format, e *repofile.Entry) error {
 
 // touches says whether d is of more than the pin.
 func (r *Repo) touches(d resources.Diff) bool {
-	for _, c := range d.Changes {
-		if c.Attr != "pin" {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(d.Changes, func(c resources.Change) bool { return c.Attr != "pin" })
 }

@@ -5,6 +5,7 @@ package version
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -110,22 +111,15 @@ func increment(n string) string {
 
 // Allows says whether v meets every comparison of c.
 func (c Constraint) Allows(s Scheme, v string) bool {
-	for _, b := range c {
-		if !b.allows(s, v) {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(c, func(b Bound) bool { return !b.allows(s, v) })
 }
 
 // Above says whether v is beyond an upper bound of c, so that only a lower version can meet c.
 func (c Constraint) Above(s Scheme, v string) bool {
-	for _, b := range c {
-		if (b.Op == "<" || b.Op == "<=" || b.Op == "=") && s.Match(v, b.Version) > 0 || b.Op == "<" && s.Match(v, b.Version) == 0 {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(c, func(b Bound) bool {
+		n := s.Match(v, b.Version)
+		return n > 0 && (b.Op == "<" || b.Op == "<=" || b.Op == "=") || n == 0 && b.Op == "<"
+	})
 }
 
 func (b Bound) allows(s Scheme, v string) bool {

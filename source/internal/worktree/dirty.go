@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -140,7 +141,7 @@ func (r Repository) untracked(idx *index.Index, focus string) (bool, error) {
 	if name, err := filepath.Rel(r.Worktree, focus); err == nil && filepath.IsLocal(name) {
 		if info, err := os.Stat(focus); err == nil && info.IsDir() {
 			folders[name] = true
-		} else if !contains(idx, filepath.ToSlash(name)) {
+		} else if !slices.ContainsFunc(idx.Entries, func(e *index.Entry) bool { return e.Name == filepath.ToSlash(name) }) {
 			return true, nil
 		}
 	}
@@ -159,15 +160,6 @@ func (r Repository) untracked(idx *index.Index, focus string) (bool, error) {
 		}
 	}
 	return false, nil
-}
-
-func contains(idx *index.Index, name string) bool {
-	for _, e := range idx.Entries {
-		if e.Name == name {
-			return true
-		}
-	}
-	return false
 }
 
 func isManifest(name string) bool {

@@ -4,7 +4,6 @@ package protect
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
@@ -78,7 +77,7 @@ func System(v host.View, name string, st host.Stat) error {
 // Mounted returns the first mount point at or below name, "" if there is none.
 func Mounted(mounts []host.Mount, name string) string {
 	for _, m := range mounts {
-		if m.Point == name || strings.HasPrefix(m.Point, name+"/") {
+		if host.Within(m.Point, name) {
 			return m.Point
 		}
 	}

@@ -192,8 +192,7 @@ func Origin(ctx context.Context, v host.View, entry fstab.Entry) (host.Mount, er
 	}
 	name, point := withoutLinks(v, entry.Device), withoutLinks(v, entry.Path)
 	for _, m := range all {
-		above := name == m.Point || strings.HasPrefix(name, strings.TrimSuffix(m.Point, "/")+"/")
-		if above && m.Point != point && len(m.Point) >= len(in.Point) {
+		if host.Within(name, m.Point) && m.Point != point && len(m.Point) >= len(in.Point) {
 			in = m
 		}
 	}
