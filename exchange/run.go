@@ -147,7 +147,7 @@ func (r *Run) Publish(ctx context.Context, fact string, value json.RawMessage, t
 }
 
 // Fail says that a fact will not come, as a resource that it requires failed: an export that stood from an earlier run is
-// withdrawn, and who waits for it fails at once with the reason.
+// withdrawn, and whoever waits for it fails at once with the reason.
 func (r *Run) Fail(ctx context.Context, fact, reason string) error {
 	return r.put(ctx, fact, record.Fact{Status: record.Failed, Reason: record.Short(reason)})
 }
@@ -226,7 +226,7 @@ func (r *Run) End(ctx context.Context, failed string) error {
 	return nil
 }
 
-// Leave ends the run in place of End and says nothing about what has not come: the node goes down and will begin anew. Who waits for it
+// Leave ends the run in place of End and says nothing about what has not come: the node goes down and will begin anew. Whoever waits for it
 // waits on.
 func (r *Run) Leave(ctx context.Context) error {
 	if lost := r.stop(); lost != nil {

@@ -154,7 +154,7 @@ func (r *Run) wait(ctx context.Context, w record.Wait, progress func(verdict.Ver
 		case <-circles.C:
 			search, armed = true, false
 		case <-settle.C:
-			if asker.Settled = away == nil; away != nil { // who has begun meanwhile is not seen
+			if asker.Settled = away == nil; away != nil { // whoever has begun meanwhile is not seen
 				settle.Reset(r.x.timing.settle)
 			}
 		case <-ctx.Done():

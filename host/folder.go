@@ -20,7 +20,7 @@ type Folder interface {
 	io.Closer
 }
 
-// Hold returns the folder at name for who looks at much of what is in it: where r is a [Holder] it is reached once, whatever comes to be at its own name
+// Hold returns the folder at name for a caller that looks at much of what is in it: where r is a [Holder] it is reached once, whatever comes to be at its own name
 // meanwhile. Of a folder that cannot be held each name is looked up.
 func Hold(r FileReader, name string) Folder {
 	if h, ok := r.(Holder); ok {

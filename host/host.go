@@ -3,7 +3,7 @@
 // Names are absolute paths as the node sees them. A Host may be rooted at a directory other than "/" (an image, a test's
 // temporary directory); names and symbolic links are then resolved inside that directory and never leave it.
 //
-// Reading and changing are two interfaces: who holds a [View] cannot change the node. A plan is given a View.
+// Reading and changing are two interfaces: whoever holds a [View] cannot change the node. A plan is given a View.
 package host
 
 import (

@@ -2,7 +2,7 @@ package host
 
 import "golang.org/x/sys/unix"
 
-// OpenFiles is how many files this process may have open, by its RLIMIT_NOFILE: who works on many at a time keeps well below.
+// OpenFiles is how many files this process may have open, by its RLIMIT_NOFILE: callers that work on many at a time keep well below.
 func OpenFiles() int {
 	const usual = 1024
 	var limit unix.Rlimit

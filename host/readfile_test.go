@@ -23,7 +23,7 @@ func (c closed) Lstat(name string) (host.Stat, error) {
 
 func (c closed) Open(string) (host.File, error) { return nil, syscall.EACCES }
 
-// Who cannot read a file of the system is told which.
+// Whoever cannot read a file of the system is told which.
 func TestReadFileNamesIt(t *testing.T) {
 	h := hosttest.New(t, "-- etc/shadow --\n-- etc/d/ --\n")
 	for name, tc := range map[string]struct {

@@ -2,7 +2,7 @@ package host
 
 import "context"
 
-// What is kept at most of what is about to be replaced or removed, so that it can be put back: of that, who plans a change can say that it will be lost.
+// What is kept at most of what is about to be replaced or removed, so that it can be put back: of that, whoever plans a change can say that it will be lost.
 const (
 	KeptSize  = 1 << 30 // of a file, in bytes
 	KeptNames = 100_000 // of a folder that is removed with all that is in it, the folder included
@@ -30,7 +30,7 @@ type Op struct {
 	Name string // the file's, the unit's or the fact's name; the program of a command
 	Verb Verb   // of a unit
 	All  bool   // of a removal: the folder's content too
-	// Absent says that nothing is at the name, as who is about to change it has seen.
+	// Absent says that nothing is at the name, as the caller that is about to change it has seen.
 	Absent bool
 }
 

@@ -19,7 +19,7 @@ import (
 type Options struct {
 	State   func() (string, error) // the state folder, asked for at the first checkout
 	Warn    func(text string)
-	Signers string // file of who must have signed what is not pinned; empty: anybody
+	Signers string // file of those who must have signed what is not pinned; empty: anybody
 	Pinning bool   // take everything as it is now: its pins are what is wanted
 }
 
@@ -115,7 +115,7 @@ func (c *Checkouts) Module(ctx context.Context, text, _ string) (manifest.Folder
 	}
 	signers := c.o.Signers
 	if pin != nil {
-		signers = "" // who vouches for the lock vouches for what it pins
+		signers = "" // whoever vouches for the lock vouches for what it pins
 	}
 	t, err := c.tree(ctx, src, signers, pin)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// AttrError says that the attribute Attr is wrong; who knows the manifest adds the line.
+// AttrError says that the attribute Attr is wrong; the caller that knows the manifest adds the line.
 type AttrError struct {
 	Attr string
 	Err  error

@@ -108,7 +108,7 @@ type Identified interface {
 type Identity struct {
 	Kind string // path, mount, unit, user, group, package, repo, ...
 	Name string
-	// Shared: any number of resources may provide it (repos of one package provider); who requires it comes after all of them.
+	// Shared: any number of resources may provide it (repos of one package provider); a resource that requires it comes after all of them.
 	Shared bool
 	// Nearest, for a required path: if nothing provides exactly this path, the nearest ancestor folder or mount point that the catalog
 	// manages is required in its place.

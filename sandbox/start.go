@@ -91,7 +91,7 @@ func (b *Box) Run(ctx context.Context, args []string, payload any, tell func(lin
 	defer stop()
 	closeAll(in[0], out[1])
 	go func() {
-		_, _ = in[1].Write(text) // who does not read it says why
+		_, _ = in[1].Write(text) // a program that does not read it says why
 		_ = in[1].Close()
 	}()
 	told := lines(out[0], tell)
@@ -133,7 +133,7 @@ func lines(r io.Reader, tell func([]byte) error) error {
 	buffered := bufio.NewReader(r)
 	for {
 		line, err := buffered.ReadBytes('\n')
-		if len(line) > 0 && err == nil { // a part of a line is of who was killed
+		if len(line) > 0 && err == nil { // a part of a line is of a program that was killed
 			if err := tell(line); err != nil {
 				return err
 			}

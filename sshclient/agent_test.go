@@ -56,7 +56,7 @@ func privateKey(t *testing.T) (ed25519.PrivateKey, ssh.Signer) {
 	return private, signer
 }
 
-// enter logs in at a server that lets in only who has the key, with the file config of a home and an agent's socket.
+// enter logs in at a server that lets in only those who have the key, with the file config of a home and an agent's socket.
 func enter(t *testing.T, home string, key ssh.PublicKey, agent string) error {
 	t.Helper()
 	c, err := config.Read(home, filepath.Join(home, "config"))

@@ -101,7 +101,7 @@ type begun struct {
 	net.Conn
 	first []byte // read already, and not given on yet
 
-	mu   sync.Mutex // who reads may go on when the handshake has been given up
+	mu   sync.Mutex // the reader may go on when the handshake has been given up
 	head []byte     // the beginning of all
 }
 

@@ -138,7 +138,7 @@ func TestDropped(t *testing.T) {
 	})
 }
 
-// A handshake that was given up may leave its reader behind: the race detector sees who looks meanwhile at what the server said.
+// A handshake that was given up may leave its reader behind: the race detector sees whether that looks meanwhile at what the server said.
 func TestSpokeWhileStillRead(t *testing.T) {
 	near, far := net.Pipe()
 	b := &begun{Conn: near}

@@ -270,7 +270,7 @@ func (c *Client) failed(ctx context.Context, err error) error {
 		return fmt.Errorf("exchange %s: %w: %w", c.base.Host, store.ErrUnavailable, err)
 	default:
 		// In TLS 1.3 a server looks at the client's certificate when the client has begun to send already: its alert is lost
-		// where the sending fails first. Who sends nothing reads it.
+		// where the sending fails first. Whoever sends nothing reads it.
 		alert := c.probe(ctx)
 		if !isAlert(alert) {
 			return fmt.Errorf("exchange %s: %w: %w", c.base.Host, store.ErrUnavailable, err)

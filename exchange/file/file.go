@@ -149,7 +149,7 @@ type op struct {
 	err  error
 }
 
-// do runs f. Who gets the lock does what all others are waiting to do, and keeps it by one write of the file.
+// do runs f. Whoever gets the lock does what all others are waiting to do, and keeps it by one write of the file.
 func (s *Store) do(ctx context.Context, f func(t *ledger.Tx, l *ledger.Ledger) error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)

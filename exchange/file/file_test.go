@@ -182,7 +182,7 @@ func TestALockThatIsHeldIsWaitedForWithADeadline(t *testing.T) {
 	}
 }
 
-// TestGroup: what waits at the same time is kept by one write, each with a revision and an outcome of its own; who loses patience takes nobody along.
+// TestGroup: what waits at the same time is kept by one write, each with a revision and an outcome of its own; whoever loses patience takes nobody along.
 func TestGroup(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir, nil)

@@ -253,7 +253,7 @@ func (h *Hub) commit(group []op) bool {
 	}
 	if t.Durable() {
 		if err := h.log.Commit(t); err != nil {
-			h.reload() // who is told of it may look at once
+			h.reload() // whoever is told of it may look at once
 			err = fmt.Errorf("%w: %w", store.ErrUnavailable, err)
 			for _, o := range group {
 				o.reply <- outcome{err: err}

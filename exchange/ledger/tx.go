@@ -128,7 +128,7 @@ func (t *Tx) Grant(ttl time.Duration) (store.LeaseID, error) {
 	if ttl <= 0 || ttl > store.MaxTTL {
 		return 0, fmt.Errorf("ttl %s: %w (0 < ttl <= %s)", ttl, store.ErrRefused, store.MaxTTL)
 	}
-	// An id is random: who can guess it could end the lease.
+	// An id is random: whoever can guess it could end the lease.
 	var b [8]byte
 	rand.Read(b[:]) // never fails
 	id := store.LeaseID(binary.BigEndian.Uint64(b[:])>>2 | 1)

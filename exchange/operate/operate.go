@@ -31,7 +31,7 @@ func Enroll(ctx context.Context, data, node, out string) error {
 }
 
 // Revoke ends all certificates of a node; a server that runs sees it at once. A name that was never let in is a StrangerError, as most likely another one was
-// meant; it is put out nevertheless: who was let in may have been lost.
+// meant; it is put out nevertheless: the note of who was let in may have been lost.
 func Revoke(ctx context.Context, data, node string) error {
 	a, err := pki.FindAuthority(ctx, data)
 	if err != nil {
@@ -50,7 +50,7 @@ func Revoke(ctx context.Context, data, node string) error {
 // StrangerError says that a node was never let in.
 type StrangerError struct {
 	Node  string
-	Known []string // who was
+	Known []string // who was let in
 }
 
 // Error names the node.

@@ -39,7 +39,7 @@ const (
 	RenewBefore    = nodeValidity / 3 // a node renews its certificate when less than this is left
 	caValidity     = 20 * 365 * 24 * time.Hour
 	serverValidity = nodeValidity   // made anew at every start, and when a third is left
-	backdate       = 24 * time.Hour // the clock of who is shown a certificate may be behind by so much
+	backdate       = 24 * time.Hour // the clock of those who are shown a certificate may be behind by so much
 )
 
 // Authority signs and revokes. It is safe for concurrent use, also by several processes.

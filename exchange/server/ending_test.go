@@ -15,7 +15,7 @@ import (
 	"github.com/nodeapply/apply/exchange/server"
 )
 
-// TestEnding: who waits for a fact when the exchange ends is told so, and that it may be back.
+// TestEnding: whoever waits for a fact when the exchange ends is told so, and that it may be back.
 func TestEnding(t *testing.T) {
 	authority, err := pki.OpenAuthority(t.Context(), t.TempDir(), time.Now)
 	if err != nil {

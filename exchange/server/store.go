@@ -117,7 +117,7 @@ func mayWrite(node, key string, value []byte) error {
 	return err
 }
 
-// masked hides the leases of others: who knows a lease can end it.
+// masked hides the leases of others: whoever knows a lease can end it.
 func masked(e store.Entry, node string) store.Entry {
 	if e.Lease != 0 {
 		if k, err := name.Parse(e.Key); err != nil || k.Node != node {

@@ -11,7 +11,7 @@ import (
 	"github.com/nodeapply/apply/exchange/session"
 )
 
-// TestACircleIsToldOnAllItsNodes, also by those that hear that another has failed before they have found it themselves, and by who waits for these.
+// TestACircleIsToldOnAllItsNodes, also by those that hear that another has failed before they have found it themselves, and by those that wait for these.
 func TestACircleIsToldOnAllItsNodes(t *testing.T) {
 	server := exchangetest.StartServer(t, "", "")
 	wait := func(name, fact, of string) record.Wait {

@@ -224,7 +224,7 @@ func (s *Session) Close() error {
 	return conn.Close()
 }
 
-// run waits until the run has joined. away, which may be nil, is told once why it has not yet, or who the context names for that is.
+// run waits until the run has joined. away, which may be nil, is told once why it has not yet, or whoever the context names for that is.
 func (s *Session) run(ctx context.Context, away func(error)) (*exchange.Run, error) {
 	p := s.now()
 	if p == nil {

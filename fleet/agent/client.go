@@ -81,7 +81,7 @@ func (d *Dialer) Dial(ctx context.Context, t transport.Target) (transport.Conn, 
 		return nil, fmt.Errorf("agent: %w", err)
 	}
 	c := &conn{raw: tlsConn, peer: wire.New(tlsConn, tlsConn, nil)}
-	c.ended.Go(func() { _ = c.peer.Serve(context.WithoutCancel(ctx)) }) // who calls is told why it ended
+	c.ended.Go(func() { _ = c.peer.Serve(context.WithoutCancel(ctx)) }) // the caller is told why it ended
 	if err := c.greet(ctx, d, t.Name); err != nil {
 		c.Close()
 		return nil, err

@@ -1,8 +1,8 @@
 // Package agent is this program as a service of a node that runs commands for a fleet's operators, without ssh. It is off by default.
 //
-// Who connects shows a certificate of the seat's authority, and so does the node: both are enrolled over ssh. Each command is signed by an operator's ssh key
+// Whoever connects shows a certificate of the seat's authority, and so does the node: both are enrolled over ssh. Each command is signed by an operator's ssh key
 // that the node allows (a file of allowed signers), and counts once (see fleet/agent/internal/signed). Every command and every refusal is written down before anything
-// else happens; of connections by who has no certificate only some are, and how many there were.
+// else happens; of connections by those without a certificate only some are, and how many there were.
 package agent
 
 import (
@@ -145,7 +145,7 @@ func credentials(dir string) (*tls.Config, string, error) {
 // maxOperators bounds the file of allowed signers.
 const maxOperators = 1 << 20
 
-// operators reads who is allowed; it is asked at every command, so that who is taken out is out.
+// operators reads who is allowed; it is asked at every command, so that whoever is taken out is out.
 func operators(dir string) (*sshsig.Signers, error) {
 	name := filepath.Join(dir, operatorsFile)
 	info, err := os.Stat(name)
@@ -207,7 +207,7 @@ func (s *service) serve(ctx context.Context, conn *tls.Conn) {
 		return
 	}
 	run := relay.Run
-	_ = wire.New(conn, conn, map[string]wire.Handler{ // who calls is told how it ended
+	_ = wire.New(conn, conn, map[string]wire.Handler{ // the caller is told how it ended
 		"greet": s.greet,
 		"run":   func(ctx context.Context, c *wire.Call) (wire.End, error) { return s.run(ctx, c, from, run) },
 	}).Serve(ctx)

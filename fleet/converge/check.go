@@ -79,7 +79,7 @@ func (e *CheckError) Error() string {
 	return b.String()
 }
 
-// check judges the waits of all nodes, as a whole and then batch by batch. What a node that failed already would have exported is not known: who waits for
+// check judges the waits of all nodes, as a whole and then batch by batch. What a node that failed already would have exported is not known: whoever waits for
 // it fails when its turn comes, and others go on.
 func (r *run) check() error {
 	if r.Partial {

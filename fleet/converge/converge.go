@@ -258,7 +258,7 @@ func (o owned) Close() error {
 	return nil
 }
 
-// lent is a connection that is not closed by who has it.
+// lent is a connection that is not closed by whoever has it.
 type lent struct{ transport.Conn }
 
 // Close does nothing.

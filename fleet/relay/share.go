@@ -46,7 +46,7 @@ func brought(fd string) (*os.File, error) {
 	return f, nil
 }
 
-// shop serves the program to who knows the key. Nothing of it is secret, and who gets it verifies it: the key keeps others from making this node work.
+// shop serves the program to those who know the key. Nothing of it is secret, and whoever gets it verifies it: the key keeps others from making this node work.
 type shop struct {
 	server *http.Server
 	ln     net.Listener
@@ -72,7 +72,7 @@ func openShop(host string, program *os.File) (*shop, error) {
 			case slots <- struct{}{}:
 				defer func() { <-slots }()
 			default:
-				http.Error(w, "busy", http.StatusServiceUnavailable) // who is turned away goes to another
+				http.Error(w, "busy", http.StatusServiceUnavailable) // whoever is turned away goes to another
 				return
 			}
 			f, err := os.Open(fmt.Sprintf("/proc/self/fd/%d", program.Fd())) // with an offset of its own
@@ -81,7 +81,7 @@ func openShop(host string, program *os.File) (*shop, error) {
 				return
 			}
 			defer f.Close()
-			_, _ = io.Copy(w, f) // who asks sees that it ends too early
+			_, _ = io.Copy(w, f) // whoever asks sees that it ends too early
 		}),
 	}
 	s.owned.Go(func() { _ = s.server.Serve(ln) }) // until close

@@ -67,7 +67,7 @@ func Start(ctx context.Context, conn transport.Conn, p *Program, at At, handlers
 		return nil, err
 	}
 	c := &Client{Peer: wire.New(b.r, b.stream, handlers), conn: conn, stream: b.stream}
-	c.ended.Go(func() { _ = c.Serve(context.WithoutCancel(ctx)) }) // who calls is told why it ended
+	c.ended.Go(func() { _ = c.Serve(context.WithoutCancel(ctx)) }) // the caller is told why it ended
 	if turn != nil {
 		c.share(ctx, turn, at)
 	}

@@ -70,7 +70,7 @@ func (s *Server) accept(ctx context.Context) {
 		select {
 		case s.slots <- struct{}{}:
 		default:
-			conn.Close() // who is turned away goes to another
+			conn.Close() // whoever is turned away goes to another
 			continue
 		}
 		s.owned.Go(func() {
@@ -78,7 +78,7 @@ func (s *Server) accept(ctx context.Context) {
 			defer conn.Close()
 			stop := context.AfterFunc(ctx, func() { conn.Close() })
 			defer stop()
-			_ = s.serve(ctx, conn) // who asks sees that it ends too early
+			_ = s.serve(ctx, conn) // whoever asks sees that it ends too early
 		})
 	}
 }

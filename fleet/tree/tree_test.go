@@ -262,7 +262,7 @@ func TestWrongParents(t *testing.T) {
 	}
 }
 
-// TestStrangers: who has no certificate of the run gets nothing.
+// TestStrangers: those without a certificate of the run get nothing.
 func TestStrangers(t *testing.T) {
 	r, other := newRun(t, 1<<20), newRun(t, 1)
 	store := tree.NewStore()
@@ -294,7 +294,7 @@ func TestStrangers(t *testing.T) {
 	}
 }
 
-// TestTree: no node has more than two children, none is far from the seat, and who leaves waits for its children.
+// TestTree: no node has more than two children, none is far from the seat, and a node that leaves waits for its children.
 func TestTree(t *testing.T) {
 	tr := tree.NewTree()
 	children := map[string]int{}

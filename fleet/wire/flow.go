@@ -30,7 +30,7 @@ func newInbox() *inbox {
 	return b
 }
 
-// put takes up what came. Who sends more than the window breaks the protocol.
+// put takes up what came. A peer that sends more than the window breaks the protocol.
 func (b *inbox) put(p piece) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()

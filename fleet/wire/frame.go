@@ -6,7 +6,7 @@ import (
 	"io"
 )
 
-// kind says what a frame is. Its first half is sent by who calls, the other by who was called, so that both may number their calls by themselves.
+// kind says what a frame is. Its first half is sent by the caller, the other by the one that was called, so that both may number their calls by themselves.
 type kind uint8
 
 const (

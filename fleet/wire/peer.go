@@ -1,7 +1,7 @@
 // Package wire carries many calls at a time between two peers over one stream of bytes, such as a session of ssh or a connection of TLS.
 //
 // A call is like a command: it has a name and arguments, standard input, standard output and standard error, and ends with an exit code or a signal.
-// Both peers may call. A frame, what a call has on its way, and the number of calls are bounded, whatever the other peer sends; who breaks the protocol
+// Both peers may call. A frame, what a call has on its way, and the number of calls are bounded, whatever the other peer sends; a peer that breaks the protocol
 // loses the connection. Deadlines are those of the callers' contexts.
 package wire
 
@@ -36,7 +36,7 @@ type End struct {
 	Error  string `json:"error,omitempty"`  // why there is no code
 }
 
-// Handler serves a call. An error is told to who calls. The context ends when the call is cancelled or the connection is lost.
+// Handler serves a call. An error is told to the caller. The context ends when the call is cancelled or the connection is lost.
 type Handler func(ctx context.Context, c *Call) (End, error)
 
 // Call is a call as it is served.
@@ -112,7 +112,7 @@ func New(r io.Reader, w io.Writer, handlers map[string]Handler) *Peer {
 }
 
 // Serve reads until the stream ends, and returns nil if it ended between two frames. The calls that are under way then end, and it waits for their handlers.
-// Who closes the stream ends Serve.
+// Closing the stream ends Serve.
 func (p *Peer) Serve(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	err := p.read(ctx)

@@ -172,7 +172,7 @@ func (s stuckWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// TestHostile: who breaks the protocol loses the connection, at once and whatever it announces.
+// TestHostile: whoever breaks the protocol loses the connection, at once and whatever it announces.
 func TestHostile(t *testing.T) {
 	head := func(kind byte, call, length uint32) []byte {
 		b := binary.BigEndian.AppendUint32([]byte{kind}, call)

@@ -6,7 +6,7 @@ import (
 	"github.com/nodeapply/apply/host"
 )
 
-// Exchange has what is at two names change places, as who can write their folder may do at any moment.
+// Exchange has what is at two names change places, as whoever can write their folder may do at any moment.
 func (h *Host) Exchange(one, two string) {
 	if err := unix.Renameat2(unix.AT_FDCWD, h.Path(one), unix.AT_FDCWD, h.Path(two), unix.RENAME_EXCHANGE); err != nil {
 		h.t.Error(err)

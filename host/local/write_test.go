@@ -245,7 +245,7 @@ func TestWriteFileWhatItWasUntilTheEnd(t *testing.T) {
 	}
 }
 
-// TestAnnounce: who is told of a write before sees what was there and no other name beside it, whether the new file has one by then or not; and can refuse.
+// TestAnnounce: whoever is told of a write before sees what was there and no other name beside it, whether the new file has one by then or not; and can refuse.
 func TestAnnounce(t *testing.T) {
 	refused := errors.New("refused")
 	for _, tt := range []struct {

@@ -1,4 +1,4 @@
-// Package near is for who looks at many names of a node one after the other: what is beside the last ones is not reached from the root again.
+// Package near is for callers that look at many names of a node one after the other: what is beside the last ones is not reached from the root again.
 package near
 
 import (

@@ -231,7 +231,7 @@ func TestNoCrontabYet(t *testing.T) {
 	}
 }
 
-// Who had no crontab has none after an undo, whoever had written it.
+// A user who had no crontab has none after an undo, whoever had written it.
 func TestUndoOfTheFirstJob(t *testing.T) {
 	resourcetest.NeedsRoot(t, "only root can give a crontab to its user")
 	const tree = "-- etc/passwd --\nroot:x:0:0::/root:/bin/sh\nbob:x:1000:1000::/home/bob:/bin/sh\n-- etc/group --\nbob:x:1000:\n-- var/spool/cron/crontabs/ 1730 --\n"

@@ -75,7 +75,7 @@ func (u *User) lacks(v host.View, f *entry.Found, d *resources.Diff) (notes []st
 		return notes, nil
 	}
 	s, err := accounts.FindShadow(v, u.Name)
-	if err != nil || s.Listed { // who may not read it is told nothing of it
+	if err != nil || s.Listed { // whoever may not read it is told nothing of it
 		return notes, nil
 	}
 	if st, err := v.Lstat("/etc/shadow"); err != nil || st.Kind == host.Absent {

@@ -39,7 +39,7 @@ func (u *User) Before(ctx context.Context, v host.View, d resources.Diff) (json.
 	return b.Keep(v, f)
 }
 
-// Now reads the entries again. Who has to make, move or remove the home folder to bring one state back has to do so to bring the other one back.
+// Now reads the entries again. If the home folder has to be made, moved or removed to bring one state back, it has to be for the other one too.
 func (u *User) Now(ctx context.Context, v host.View, raw json.RawMessage) (json.RawMessage, error) {
 	b, err := entry.Recall(raw, u.Name)
 	if err != nil {

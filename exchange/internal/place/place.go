@@ -1,6 +1,6 @@
 // Package place is a run's place in a deployment: its record, under a lease, which others see for as long as the run lives.
 //
-// A node has one. Who begins under its name while another run lives there waits, and is refused; who finds his place taken by another has lost it.
+// A node has one. Whoever begins under its name while another run lives there waits, and is refused; whoever finds his place taken by another has lost it.
 package place
 
 import (

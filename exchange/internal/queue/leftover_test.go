@@ -31,7 +31,7 @@ func (l late) Watch(ctx context.Context, prefix string, after int64) iter.Seq2[[
 	}
 }
 
-// The place of a run that died is no claim of the node's next run, not even while that one sees nothing newer: it comes after who waits.
+// The place of a run that died is no claim of the node's next run, not even while that one sees nothing newer: it comes after all who wait.
 func TestALeftoverIsNoClaim(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub := ledgertest.Hub(t)

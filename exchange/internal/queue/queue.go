@@ -1,4 +1,4 @@
-// Package queue is how nodes take turns inside a limit: places that stand in the order in which they were taken, under leases, so that none outlives who
+// Package queue is how nodes take turns inside a limit: places that stand in the order in which they were taken, under leases, so that none outlives whoever
 // holds it.
 package queue
 
@@ -27,7 +27,7 @@ type Visitor struct {
 	Board *board.Board
 	Key   name.Key        // of the limit, for the node
 	Run   string          // id of the run
-	Lease time.Duration   // how long a place outlives who holds it
+	Lease time.Duration   // how long a place outlives its holder
 	Life  context.Context // ends, with its cause, with the run
 }
 

@@ -80,7 +80,7 @@ func TestALimitLetsInSoMany(t *testing.T) {
 	})
 }
 
-// First come, first in; who gives up lets the next one pass.
+// First come, first in; whoever gives up lets the next one pass.
 func TestOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub := ledgertest.Hub(t)

@@ -14,7 +14,7 @@ import (
 	"github.com/nodeapply/apply/fleet/internal/spread"
 )
 
-// from is the name of who gives it in a turn.
+// from is the name of the one that gives it in a turn.
 func from(turn *spread.Turn) string {
 	if turn.From == nil {
 		return "seat"
@@ -204,7 +204,7 @@ func TestHoldersTrouble(t *testing.T) {
 	}
 }
 
-// TestHoldersInterrupted: who does not wait any more takes no place.
+// TestHoldersInterrupted: whoever does not wait any more takes no place.
 func TestHoldersInterrupted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := &spread.Holders{Patience: time.Hour}

@@ -84,7 +84,7 @@ func (a *Authority) Identity(name string) (*Identity, error) {
 	}, nil
 }
 
-// TLS is how who holds the identity speaks it, as server and as client.
+// TLS is how the holder of the identity speaks it, as server and as client.
 func (i *Identity) TLS() (*tls.Config, error) {
 	pair, err := tls.X509KeyPair(i.Certificate, i.Key)
 	if err != nil {

@@ -1,4 +1,4 @@
-// Package content says what a content is that travels through a tree of nodes: its chunks, the hash of each, and where it has holes. Who has its [Spec] can
+// Package content says what a content is that travels through a tree of nodes: its chunks, the hash of each, and where it has holes. Whoever has its [Spec] can
 // tell of each chunk alone whether it is right.
 package content
 

@@ -27,7 +27,7 @@ func (s *Spec) checkHoles() error {
 	return nil
 }
 
-// Empty tells whether a chunk lies in a hole: it does not travel, as who gets it knows what is in it.
+// Empty tells whether a chunk lies in a hole: it does not travel, as whoever gets it knows what is in it.
 func (s *Spec) Empty(i int64) bool {
 	from, to := i*s.Chunk, i*s.Chunk+s.Length(i)
 	n := sort.Search(len(s.Holes), func(n int) bool { return s.Holes[n].Offset+s.Holes[n].Size >= to })
@@ -45,7 +45,7 @@ func (s *Spec) travels(offset, end int64) (from, to int64) {
 	return from, to
 }
 
-// Send writes what travels of a content from offset to end, for who reads it chunk by chunk, but for those that are empty.
+// Send writes what travels of a content from offset to end, for a reader that takes it chunk by chunk, but for those that are empty.
 func (s *Spec) Send(w io.Writer, r io.ReaderAt, offset, end int64, buffer []byte) error {
 	for offset < end {
 		from, to := s.travels(offset, end)

@@ -106,7 +106,7 @@ func (r *Root) Parent(name string) (int, string, error) {
 	return fd, last(name), err
 }
 
-// Above is Parent for who only looks: the descriptor is O_PATH.
+// Above is Parent for those who only look: the descriptor is O_PATH.
 func (r *Root) Above(name string) (int, string, error) {
 	name, err := Clean(name)
 	if err != nil {

@@ -48,7 +48,7 @@ func NewGroups() *Groups {
 	return nil
 }
 
-// Reap ends what commands of runs that were killed have left running, and removes their groups. Who has made a group holds its lock.
+// Reap ends what commands of runs that were killed have left running, and removes their groups. Whoever has made a group holds its lock.
 func (g *Groups) Reap() {
 	if g == nil {
 		return
@@ -78,7 +78,7 @@ func openLeaf(dir, parent string) (*leaf, error) {
 	}
 	err = unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB)
 	if err == nil {
-		_, err = os.Lstat(dir) // who had the lock until now may have removed it
+		_, err = os.Lstat(dir) // whoever had the lock until now may have removed it
 	}
 	if err != nil {
 		_ = unix.Close(fd)

@@ -116,7 +116,7 @@ func (p *process) await(ctx context.Context) error {
 func (p *process) end() {
 	group := p.cmd.Process.Pid
 	_ = unix.Kill(-group, unix.SIGTERM)
-	p.leaf.signal(unix.SIGTERM) // who left the group; who is in both hears it twice
+	p.leaf.signal(unix.SIGTERM) // those that left the group; those in both hear it twice
 	grace, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
 	select {

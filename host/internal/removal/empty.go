@@ -23,7 +23,7 @@ type emptying struct {
 // deep is the depth from which folders are first moved up, so that a tree of any depth needs few descriptors.
 const deep = 64
 
-// empty removes all that is in the folder base of the folder that the descriptor dir is of, whatever its size and depth: who can write inside meanwhile
+// empty removes all that is in the folder base of the folder that the descriptor dir is of, whatever its size and depth: whoever can write inside meanwhile
 // leads it nowhere else. Name is what errors call it. Folders that are deep inside are first moved up, to names that temp makes.
 func empty(ctx context.Context, dir int, base, name string, temp func() string) error {
 	fd, err := enter(dir, base)

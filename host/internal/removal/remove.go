@@ -1,4 +1,4 @@
-// Package removal takes away what is at a name, or puts something else in its place: whole or not at all, by descriptors, so that who can write in a
+// Package removal takes away what is at a name, or puts something else in its place: whole or not at all, by descriptors, so that whoever can write in a
 // folder meanwhile leads it nowhere else, and across no mount.
 package removal
 
@@ -84,7 +84,7 @@ func contentKept(old *unix.Stat_t) string {
 	return "; old content kept"
 }
 
-// removeTree removes the folder base of dir with all that is in it: under another name, so that who looks sees all of it or nothing.
+// removeTree removes the folder base of dir with all that is in it: under another name, so that whoever looks sees all of it or nothing.
 func (r *Remover) removeTree(ctx context.Context, dir int, base, name string) error {
 	if err := r.noneMounted(ctx, dir, base); err != nil {
 		return err

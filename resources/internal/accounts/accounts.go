@@ -37,7 +37,7 @@ func UserWithNumber(uid uint32) resources.Identity {
 	return resources.Identity{Kind: "uid", Name: Number(uid)}
 }
 
-// GroupWithNumber is the group that has a number, "0100" too, for who names it by that. Two cannot have the same.
+// GroupWithNumber is the group that has a number, "0100" too, for those that name it by that. Two cannot have the same.
 func GroupWithNumber(gid string) resources.Identity {
 	if n, err := strconv.ParseUint(gid, 10, 32); err == nil {
 		gid = Number(uint32(n))
@@ -276,7 +276,7 @@ func Together(declared, is []string, all bool) []string {
 	return slices.Compact(want)
 }
 
-// Move calls join for who is in want alone and leave for who is in is alone, until one fails. One at a time leaves everybody else where they are,
+// Move calls join for those in want alone and leave for those in is alone, until one fails. One at a time leaves everybody else where they are,
 // whoever moved them since is was read.
 func Move(is, want []string, join, leave func(name string) error) error {
 	for _, name := range want {

@@ -36,7 +36,7 @@ type Driver interface {
 	Offers(ctx context.Context, v host.View, names []string, fresh bool) (map[string]Offer, error)
 	// Refresh fetches metadata: that of repositories that were changed and not fetched since and, with all, of every repository.
 	Refresh(ctx context.Context, s *Session, all bool) error
-	// Commit makes one transaction. An error does not say that nothing was done: who calls reads the database again.
+	// Commit makes one transaction. An error does not say that nothing was done: the caller reads the database again.
 	Commit(ctx context.Context, s *Session, t Transaction) error
 	// Hold sets or takes back the mark by which packages stay at their version.
 	Hold(ctx context.Context, s *Session, hold bool, names []string) error

@@ -29,7 +29,7 @@ type Part struct {
 }
 
 // Apply makes the transactions of m that its parts need, and leaves in each what came of it. Those with the same options go together; if that
-// fails they are tried one by one. Who failed is read from the database, not from the manager's exit code.
+// fails they are tried one by one. Which failed is read from the database, not from the manager's exit code.
 func Apply(ctx context.Context, h host.Host, m *known.Manager, parts []*Part) {
 	t := transactor{m}
 	s := &manager.Session{Host: h}

@@ -82,7 +82,7 @@ type proof struct {
 	open    []verdict.Open
 	base    *rehearsal.Trial // in the order of declaration
 
-	progress func(format string, args ...any) // tells who waits what is tried now
+	progress func(format string, args ...any) // tells whoever waits what is tried now
 }
 
 func newProof(ctx context.Context, l *load.Loader, m *load.Manifest) (*proof, error) {

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Who has no certificate can be refused as often as they like: of such entries this many are written in a window, and the others are counted.
+// Those without a certificate can be refused as often as they like: of such entries this many are written in a window, and the others are counted.
 const (
 	floodMost   = 20
 	floodWindow = time.Minute

@@ -27,7 +27,7 @@ const (
 type Folder struct {
 	Root *want.Thing // the folder itself; its mode, owner and label, and its terms, are those of all that is in it
 	From string      // the folder that it is copied from, "" for none
-	Walk tree.Walk   // which names are looked at; View, Visit, Note and Spared are set by who walks
+	Walk tree.Walk   // which names are looked at; View, Visit, Note and Spared are set by the caller that walks
 	// Spare has what only the folder has left as it is, and tells of its n names, of which one is the first; nil: it is not spared.
 	Spare func(first string, n int, d *resources.Diff)
 }

@@ -33,7 +33,7 @@ type Body struct {
 	Text string
 	Path string    // of a local source, free of links
 	Size int64     // of a local source, in bytes
-	File host.File // that source where it is open: the first who reads it takes it, else Close closes it
+	File host.File // that source where it is open: the first to read it takes it, else Close closes it
 	URLs []string  // addresses, and paths between them; the first that exists counts
 	Sum  Checksum  // the declared one, of a source
 }

@@ -47,7 +47,7 @@ func (m Mode) Of(kind host.Kind, old uint32) uint32 {
 	if bits, err := strconv.ParseUint(string(m), 8, 32); err == nil {
 		mode := uint32(bits)
 		if kind == host.Directory {
-			mode |= mode & 0o444 >> 2 // who may read a folder may search it
+			mode |= mode & 0o444 >> 2 // whoever may read a folder may search it
 		}
 		return mode
 	}

@@ -1,6 +1,6 @@
 // Package sources reads which repositories apt has, in one-line files and in deb822 files, and which of them were never fetched.
 //
-// Whether a repository was fetched is read from the folder of apt's lists: who changes a repository removes its lists, so that nothing
+// Whether a repository was fetched is read from the folder of apt's lists: whoever changes a repository removes its lists, so that nothing
 // needs to be remembered and nothing is lost by a crash.
 package sources
 
