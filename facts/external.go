@@ -11,9 +11,9 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 
 	"github.com/nodeapply/apply/facts/internal/factfile"
@@ -41,16 +41,15 @@ func (s *Set) readFolder(ctx context.Context, dir string) folder {
 	}
 	read := make([]map[string]any, len(names))
 	failed := make([]error, len(names))
-	var wg sync.WaitGroup
-	free := make(chan struct{}, sideBySide)
+	var files errgroup.Group
+	files.SetLimit(sideBySide)
 	for i, name := range names {
-		wg.Go(func() {
-			free <- struct{}{}
-			defer func() { <-free }()
+		files.Go(func() error {
 			read[i], failed[i] = s.readFile(ctx, path.Join(dir, name))
+			return nil
 		})
 	}
-	wg.Wait()
+	_ = files.Wait() // failed has the errors
 	for i, name := range names {
 		maps.Copy(f.facts, read[i])
 		if failed[i] != nil {

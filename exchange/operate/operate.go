@@ -4,7 +4,6 @@ package operate
 import (
 	"context"
 	"crypto/rand"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -93,9 +92,7 @@ func EnrollEtcd(ctx context.Context, admin *connect.Connection, e etcd.Enrollmen
 	if !ok {
 		return errors.New("enroll: not an etcd exchange")
 	}
-	var b [24]byte
-	rand.Read(b[:]) // never fails
-	e.Password = base64.RawURLEncoding.EncodeToString(b[:])
+	e.Password = rand.Text()
 	if err := s.Enroll(ctx, e); err != nil {
 		return err
 	}

@@ -52,18 +52,22 @@ func (p *proof) idempotent(ctx context.Context) error {
 // unmanaged lists what a sandbox cannot do.
 func (p *proof) unmanaged() {
 	for _, res := range p.base.Last().Results {
-		switch {
+		var reason string
+		switch modelled := p.base.Last().Modelled[res.Address]; {
 		case res.Outcome == report.Failed:
-			p.open = append(p.open, verdict.Open{Name: res.Address.String(), Reason: "it fails in the sandbox: " + res.Error.Summary})
+			reason = "it fails in the sandbox: " + res.Error.Summary
 		case res.Outcome == report.Skipped:
-			p.open = append(p.open, verdict.Open{Name: res.Address.String(), Reason: "skipped in the sandbox, because of " + res.Because})
+			reason = "skipped in the sandbox, because of " + res.Because
 		case res.Outcome == report.Pending && res.Noop:
-			p.open = append(p.open, verdict.Open{Name: res.Address.String(), Reason: "not converged in the sandbox: noop, a wait for other nodes, or a service of a node without systemd"})
+			reason = "not converged in the sandbox: noop, a wait for other nodes, or a service of a node without systemd"
 		case res.Outcome == report.Unchanged:
-			p.open = append(p.open, verdict.Open{Name: res.Address.String(), Reason: "as declared already, so that nothing was done"})
-		case p.base.Last().Modelled[res.Address] != nil:
-			p.open = append(p.open, verdict.Open{Name: res.Address.String(), Reason: "only modelled: " + strings.Join(p.base.Last().Modelled[res.Address], ", ")})
+			reason = "as declared already, so that nothing was done"
+		case modelled != nil:
+			reason = "only modelled: " + strings.Join(modelled, ", ")
+		default:
+			continue
 		}
+		p.open = append(p.open, verdict.Open{Name: res.Address.String(), Reason: reason})
 	}
 }
 
