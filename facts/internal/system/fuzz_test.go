@@ -1,6 +1,10 @@
 package system
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/nodeapply/apply/host/osrelease"
+)
 
 // FuzzRelease: no file of a distribution ends the program.
 func FuzzRelease(f *testing.F) {
@@ -11,7 +15,7 @@ func FuzzRelease(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(_ *testing.T, s string) {
-		_ = parseRelease(s).version()
+		_ = releaseBy(osrelease.Parse(s)).version()
 		_ = parseRedHat(s).version()
 		_, _, _ = parseUptime(s), parseLoad(s), parseHostKey(s, 1)
 	})

@@ -7,9 +7,9 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/nodeapply/apply/host"
-
 	"github.com/nodeapply/apply/facts/internal/probe"
+	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/host/osrelease"
 )
 
 // Finders returns how each fact is found.
@@ -86,14 +86,11 @@ var number = regexp.MustCompile(`\d+(\.\d+)*`)
 
 // releaseOf reads os-release, and the distribution's own file where that says more: the point release, in Debian's and CentOS' case.
 func releaseOf(n *probe.Node) (release, error) {
-	text, err := n.File("/etc/os-release")
-	if err == nil && text == "" {
-		text, err = n.File("/usr/lib/os-release")
-	}
+	vars, err := osrelease.Read(n.View)
 	if err != nil {
 		return release{}, err
 	}
-	r := parseRelease(text)
+	r := releaseBy(vars)
 	switch {
 	case r.name == "Debian":
 		// "12.5", or "trixie/sid" before there is a number
@@ -131,9 +128,8 @@ func systems() map[string]system {
 	}
 }
 
-// parseRelease reads os-release(5).
-func parseRelease(text string) release {
-	v := shellVars(text)
+// releaseBy is what os-release says.
+func releaseBy(v map[string]string) release {
 	r := release{full: v["VERSION_ID"], codename: v["VERSION_CODENAME"], description: v["PRETTY_NAME"]}
 	if r.codename == "" {
 		if _, after, ok := strings.Cut(v["VERSION"], "("); ok { // "7 (Core)"
@@ -183,22 +179,6 @@ func (r release) version() map[string]any {
 		major, minor = r.full, ""
 	}
 	return probe.Object(map[string]any{"full": r.full, "major": major, "minor": minor})
-}
-
-// shellVars reads lines of NAME=value with the shell's quotes.
-func shellVars(text string) map[string]string {
-	all := map[string]string{}
-	for line := range strings.Lines(text) {
-		key, value, ok := strings.Cut(strings.TrimSpace(line), "=")
-		if !ok || strings.HasPrefix(key, "#") {
-			continue
-		}
-		if n := len(value); n > 1 && (value[0] == '"' || value[0] == '\'') && value[n-1] == value[0] {
-			value = value[1 : n-1]
-		}
-		all[key] = strings.NewReplacer(`\"`, `"`, `\$`, `$`, "\\`", "`", `\\`, `\`).Replace(value)
-	}
-	return all
 }
 
 // line finds a fact that is all that a file holds.

@@ -43,11 +43,10 @@ func NewDB(arch, sep string) *DB {
 	return &DB{arch: arch, sep: sep, packages: map[string][]Package{}, providers: map[string]string{}}
 }
 
-// Put adds p, or replaces what is there of the same name and architecture (and version, for names that may be installed in several).
+// Put adds p, or replaces what is there of the same name and architecture.
 func (db *DB) Put(p Package) {
 	list := db.packages[p.Name]
-	same := func(q Package) bool { return q.Arch == p.Arch }
-	if i := slices.IndexFunc(list, same); i >= 0 {
+	if i := slices.IndexFunc(list, func(q Package) bool { return q.Arch == p.Arch }); i >= 0 {
 		list[i] = p
 		return
 	}

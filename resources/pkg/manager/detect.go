@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/host/osrelease"
 )
 
 // ErrNone says that a node has no package manager that is known here.
@@ -58,30 +59,10 @@ func Detect(v host.View) (string, error) {
 	return there[0], nil
 }
 
-// osIDs lists ID and then the words of ID_LIKE.
+// osIDs lists the words of ID and then those of ID_LIKE.
 func osIDs(v host.View) ([]string, error) {
-	for _, name := range []string{"/etc/os-release", "/usr/lib/os-release"} {
-		text, err := host.ReadFile(v, name)
-		if err != nil {
-			return nil, err
-		}
-		if text == "" {
-			continue
-		}
-		var id, like []string
-		for line := range strings.Lines(text) {
-			key, value, _ := strings.Cut(strings.TrimSpace(line), "=")
-			words := strings.FieldsFunc(strings.Trim(value, `"'`), func(r rune) bool { return r == ' ' || r == '-' })
-			switch key {
-			case "ID":
-				id = words
-			case "ID_LIKE":
-				like = words
-			}
-		}
-		return append(id, like...), nil
-	}
-	return nil, nil
+	release, err := osrelease.Read(v)
+	return strings.FieldsFunc(release["ID"]+" "+release["ID_LIKE"], func(r rune) bool { return r == ' ' || r == '-' }), err
 }
 
 // ReposOf is the name under which repositories of a provider are known to packages; dnf and yum are one, and "" is the node's own.
