@@ -47,7 +47,7 @@ type FileReader interface {
 	Open(name string) (File, error)
 	// Readlink returns the target of the symbolic link at name, as written in it.
 	Readlink(name string) (string, error)
-	// ReadDir yields the names in a folder in lexical order, as a stream of batches for big folders.
+	// ReadDir yields the names in the folder at name itself in lexical order.
 	ReadDir(name string) iter.Seq2[string, error]
 	// Xattrs returns the extended attributes of name, POSIX ACLs included (system.posix_acl_access, system.posix_acl_default).
 	Xattrs(name string) (map[string][]byte, error)

@@ -24,6 +24,26 @@ func ReadFile(v FileReader, name string) (string, error) {
 	return content, err
 }
 
+// ReadDir returns the names in a folder of the system, such as /etc/apt/sources.list.d, or in one that a link there leads to, in lexical order; none if there
+// is no folder.
+func ReadDir(v FileReader, name string) ([]string, error) {
+	real, st, err := Resolve(v, name)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	if st.Kind != Directory {
+		return nil, nil
+	}
+	var names []string
+	for base, err := range v.ReadDir(real) {
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		names = append(names, base)
+	}
+	return names, nil
+}
+
 // ReadRegular returns the whole content of the regular file at name itself, and what that very file is. Nothing there is Absent and no error.
 func ReadRegular(v FileReader, name string) (string, Stat, error) {
 	f, err := v.Open(name)

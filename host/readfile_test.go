@@ -4,6 +4,8 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/host/hosttest"
 )
@@ -37,6 +39,18 @@ func TestReadFileNamesIt(t *testing.T) {
 	} {
 		if _, err := host.ReadFile(tc.v, tc.file); err == nil || err.Error() != tc.want {
 			t.Errorf("%s: want %q, got %v", name, tc.want, err)
+		}
+	}
+}
+
+func TestReadDir(t *testing.T) {
+	h := hosttest.New(t, "-- etc/d/b --\n-- etc/d/a --\n-- etc/empty/ --\n-- etc/file --\n-- etc/link -> d --\n-- etc/dangling -> none --\n")
+	for name, want := range map[string][]string{
+		"/etc/d": {"a", "b"}, "/etc/link": {"a", "b"}, "/etc/empty": nil, "/etc/file": nil, "/etc/none": nil, "/etc/none/d": nil, "/etc/dangling": nil,
+	} {
+		got, err := host.ReadDir(h, name)
+		if diff := cmp.Diff(want, got); diff != "" || err != nil {
+			t.Errorf("%s: %v %s", name, err, diff)
 		}
 	}
 }

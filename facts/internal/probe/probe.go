@@ -72,17 +72,7 @@ func (n *Node) Linked(name string) bool {
 
 // List is what is in a folder, nothing if it is not there.
 func (n *Node) List(dir string) []string {
-	dir, st, err := host.Resolve(n.View, dir)
-	if err != nil || st.Kind != host.Directory {
-		return nil
-	}
-	var names []string
-	for name, err := range n.View.ReadDir(dir) {
-		if err != nil {
-			break
-		}
-		names = append(names, name)
-	}
+	names, _ := host.ReadDir(n.View, dir)
 	return names
 }
 

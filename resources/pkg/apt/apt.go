@@ -100,20 +100,11 @@ func (d *driver) Read(_ context.Context, v host.View) (*manager.DB, error) {
 
 // pendingUpdates lists the numbered files of dpkg's journal.
 func pendingUpdates(v host.View) ([]string, error) {
-	st, err := v.Lstat(updatesDir)
-	if err != nil || st.Kind == host.Absent {
-		return nil, err
-	}
-	var names []string
-	for n, err := range v.ReadDir(updatesDir) {
-		if err != nil {
-			return nil, err
-		}
-		if _, err := strconv.Atoi(n); err == nil {
-			names = append(names, n)
-		}
-	}
-	return names, nil
+	names, err := host.ReadDir(v, updatesDir)
+	return slices.DeleteFunc(names, func(n string) bool {
+		_, err := strconv.Atoi(n)
+		return err != nil
+	}), err
 }
 
 // Offers asks apt-cache policy. apt's caches are not written: pkgcache is kept in memory, and so is srcpkgcache when it is older than

@@ -15,17 +15,11 @@ import (
 // cachedFiles are the package files of the cache.
 func cachedFiles(v host.View) (map[string]bool, error) {
 	files := map[string]bool{}
-	st, err := v.Lstat(cache)
-	if err != nil || st.Kind != host.Directory {
-		return files, err
-	}
-	for f, err := range v.ReadDir(cache) {
-		if err != nil {
-			return nil, err
-		}
+	names, err := host.ReadDir(v, cache)
+	for _, f := range names {
 		files[f] = true
 	}
-	return files, nil
+	return files, err
 }
 
 var packageFile = regexp.MustCompile(`^(.+)-([^-]+-[^-]+)-([^-]+)\.pkg\.tar(\.[a-z0-9]+)?$`)

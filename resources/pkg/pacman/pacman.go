@@ -52,14 +52,11 @@ func (driver) Read(_ context.Context, v host.View) (*manager.DB, error) {
 		held[n] = true
 	}
 	db := manager.NewDB("", "")
-	st, err := v.Lstat(local)
-	if err != nil || st.Kind == host.Absent {
-		return db, err
+	entries, err := host.ReadDir(v, local)
+	if err != nil {
+		return nil, err
 	}
-	for entry, err := range v.ReadDir(local) {
-		if err != nil {
-			return nil, err
-		}
+	for _, entry := range entries {
 		folder := path.Join(local, entry)
 		if st, err := v.Lstat(folder); err != nil || st.Kind != host.Directory { // ALPM_DB_VERSION
 			continue

@@ -1,7 +1,6 @@
 package repofile
 
 import (
-	"fmt"
 	"iter"
 	"path"
 	"slices"
@@ -187,20 +186,14 @@ func (f Format) files(v host.View, own string) ([]string, error) {
 
 // readDir lists the files of a folder that end in ext; none where there is no folder.
 func readDir(v host.View, folder, ext string) ([]string, error) {
-	st, err := v.Lstat(folder)
-	if err != nil || st.Kind != host.Directory {
-		return nil, err
-	}
+	names, err := host.ReadDir(v, folder)
 	var files []string
-	for name, err := range v.ReadDir(folder) {
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", folder, err)
-		}
+	for _, name := range names {
 		if path.Ext(name) == ext {
 			files = append(files, path.Join(folder, name))
 		}
 	}
-	return files, nil
+	return files, err
 }
 
 type iniSection struct{ *ini.Section }

@@ -35,17 +35,11 @@ func dnfCaches(v host.View, name string) ([]string, error) {
 	cache := regexp.MustCompile(`^` + regexp.QuoteMeta(name) + `(-[0-9a-f]{16})?(-filenames|-updateinfo|-presto|-other)?(\.solvx?)?$`)
 	var names []string
 	for _, folder := range []string{"/var/cache/dnf", "/var/cache/libdnf5", "/var/cache/yum"} {
-		st, err := v.Lstat(folder)
+		all, err := host.ReadDir(v, folder)
 		if err != nil {
 			return nil, err
 		}
-		if st.Kind != host.Directory {
-			continue
-		}
-		for n, err := range v.ReadDir(folder) {
-			if err != nil {
-				return nil, err
-			}
+		for _, n := range all {
 			if cache.MatchString(n) {
 				names = append(names, path.Join(folder, n))
 			}

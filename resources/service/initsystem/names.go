@@ -21,17 +21,11 @@ func Names(ctx context.Context, v host.View) ([]string, error) {
 	}
 	var names []string
 	for _, folder := range folders {
-		st, err := v.Lstat(folder)
+		entries, err := host.ReadDir(v, folder)
 		if err != nil {
 			return nil, err
 		}
-		if st.Kind != host.Directory {
-			continue
-		}
-		for entry, err := range v.ReadDir(folder) {
-			if err != nil {
-				return nil, err
-			}
+		for _, entry := range entries {
 			name, ok := strings.CutSuffix(entry, suffix)
 			if !ok || strings.Contains(entry, "@") || slices.Contains(names, name) {
 				continue

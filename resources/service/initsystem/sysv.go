@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -72,20 +73,12 @@ func (p sysv) matches(ctx context.Context, v host.View) (bool, error) {
 func (p sysv) enablement(v host.View) (Enablement, error) {
 	for _, level := range []string{"2", "3", "4", "5"} {
 		for _, dir := range []string{"/etc/rc" + level + ".d", "/etc/rc.d/rc" + level + ".d"} {
-			st, err := v.Lstat(dir)
+			names, err := host.ReadDir(v, dir)
 			if err != nil {
 				return "", err
 			}
-			if st.Kind != host.Directory {
-				continue
-			}
-			for name, err := range v.ReadDir(dir) {
-				if err != nil {
-					return "", err
-				}
-				if len(name) > 3 && name[0] == 'S' && name[3:] == p.name() {
-					return Enabled, nil
-				}
+			if slices.ContainsFunc(names, func(name string) bool { return len(name) > 3 && name[0] == 'S' && name[3:] == p.name() }) {
+				return Enabled, nil
 			}
 		}
 	}

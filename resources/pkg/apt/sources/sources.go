@@ -34,14 +34,12 @@ type Entry struct{ URI, Suite string }
 
 // Read returns all enabled entries of a node, by file, in apt's order.
 func Read(v host.View) ([]File, error) {
+	parts, err := host.ReadDir(v, Parts)
+	if err != nil {
+		return nil, err
+	}
 	names := []string{MainFile}
-	for name, err := range v.ReadDir(Parts) {
-		if err != nil {
-			if st, serr := v.Lstat(Parts); serr == nil && st.Kind == host.Absent {
-				break
-			}
-			return nil, fmt.Errorf("%s: %w", Parts, err)
-		}
+	for _, name := range parts {
 		if ext := path.Ext(name); ext == ".list" || ext == ".sources" {
 			names = append(names, path.Join(Parts, name))
 		}
@@ -153,7 +151,7 @@ func (e Entry) listPrefix() string {
 
 // ListFiles returns the names of the lists of the entries.
 func ListFiles(v host.View, entries []Entry) ([]string, error) {
-	all, err := listNames(v)
+	all, err := host.ReadDir(v, Lists)
 	if err != nil {
 		return nil, err
 	}
@@ -168,7 +166,7 @@ func ListFiles(v host.View, entries []Entry) ([]string, error) {
 
 // Unfetched returns the files with an entry of which there is no list at all.
 func Unfetched(v host.View, files []File) ([]File, error) {
-	all, err := listNames(v)
+	all, err := host.ReadDir(v, Lists)
 	if err != nil {
 		return nil, err
 	}
@@ -183,18 +181,4 @@ func Unfetched(v host.View, files []File) ([]File, error) {
 		}
 	}
 	return list, nil
-}
-
-func listNames(v host.View) ([]string, error) {
-	if st, err := v.Lstat(Lists); err != nil || st.Kind == host.Absent {
-		return nil, err
-	}
-	var names []string
-	for name, err := range v.ReadDir(Lists) {
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", Lists, err)
-		}
-		names = append(names, name)
-	}
-	return names, nil
 }

@@ -50,7 +50,7 @@ func (u *Unit) Enablement(v host.FileReader) (string, error) {
 
 // enabling lists the links below root that have the unit start with others, or by another name.
 func (u *Unit) enabling(v host.FileReader, root string) ([]string, error) {
-	entries, err := list(v, root)
+	entries, err := host.ReadDir(v, root)
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +65,7 @@ func (u *Unit) enabling(v host.FileReader, root string) ([]string, error) {
 			}
 			continue
 		}
-		wanted, err := list(v, at)
+		wanted, err := host.ReadDir(v, at)
 		if err != nil {
 			return nil, err
 		}
@@ -202,7 +202,7 @@ func disable(ctx context.Context, h host.Host, name string, seen map[string]bool
 		if err := h.Remove(ctx, link, false); err != nil {
 			return err
 		}
-		left, err := list(h, path.Dir(link))
+		left, err := host.ReadDir(h, path.Dir(link))
 		if err == nil && len(left) == 0 && path.Dir(link) != config {
 			err = h.Remove(ctx, path.Dir(link), false)
 		}

@@ -172,7 +172,7 @@ func (u *Unit) dropIns(v host.FileReader) ([]string, error) {
 	for _, name := range append(names(u.ID), strings.TrimPrefix(path.Ext(u.ID), ".")) {
 		for _, folder := range folders {
 			dir := path.Join(folder, name+".d")
-			entries, err := list(v, dir)
+			entries, err := host.ReadDir(v, dir)
 			if err != nil {
 				return nil, err
 			}
@@ -188,22 +188,6 @@ func (u *Unit) dropIns(v host.FileReader) ([]string, error) {
 		files = append(files, found[e])
 	}
 	return files, nil
-}
-
-// list returns the names in a folder, none where there is no folder.
-func list(v host.FileReader, folder string) ([]string, error) {
-	_, st, err := host.Resolve(v, folder)
-	if err != nil || st.Kind != host.Directory {
-		return nil, err
-	}
-	var all []string
-	for name, err := range v.ReadDir(folder) {
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, name)
-	}
-	return all, nil
 }
 
 // parse adds the settings of a unit file, by section and key. A setting without a value empties the list, as systemd.syntax(7) says.
