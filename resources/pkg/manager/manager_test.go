@@ -152,7 +152,7 @@ func TestExchange(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var done []string
-			err := Exchange(t.Context(), func() error {
+			err := Transaction{Remove: []string{"old"}}.Exchange(t.Context(), func() error {
 				done = append(done, "install")
 				return tt.install[len(slices.DeleteFunc(slices.Clone(done), func(s string) bool { return s == "remove" }))-1]
 			}, func() error {

@@ -200,10 +200,7 @@ func (d driver) Commit(ctx context.Context, s *manager.Session, t manager.Transa
 	install := func() error {
 		return conffile.Settle(ctx, s, t.Replace, conffile.Endings{New: ".pacnew"}, func() error { return d.install(ctx, s, t) })
 	}
-	if len(t.Remove)+len(t.Purge) == 0 {
-		return install()
-	}
-	return manager.Exchange(ctx, install, func() error {
+	return t.Exchange(ctx, install, func() error {
 		if len(t.Remove) > 0 {
 			if err := d.run(ctx, s, t.Env(), "-R", nil, t.Remove); err != nil {
 				return err

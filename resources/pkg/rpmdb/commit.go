@@ -26,12 +26,8 @@ func Commit(ctx context.Context, s *manager.Session, t manager.Transaction, spec
 			return run("install", up)
 		})
 	}
-	gone := slices.Concat(t.Remove, t.Purge)
-	if len(gone) == 0 {
-		return install()
-	}
-	return manager.Exchange(ctx, install, func() error {
-		return Purge(ctx, s, t.Purge, func() error { return run("remove", gone) })
+	return t.Exchange(ctx, install, func() error {
+		return Purge(ctx, s, t.Purge, func() error { return run("remove", slices.Concat(t.Remove, t.Purge)) })
 	})
 }
 

@@ -48,17 +48,18 @@ func (driver) Read(ctx context.Context, v host.View) (*manager.DB, error) {
 	return rpmdb.Read(ctx, v, held)
 }
 
-// The exit codes of zypper that are not its failure.
+// Exit codes of zypper. Those that say what is needed now are not its failure.
 const (
-	nothingFound    = 104
-	rebootNeeded    = 102
-	restartNeeded   = 103
-	updatesNeeded   = 100
-	securityNeeded  = 101
-	locked          = 7
-	systemPackages  = "(System Packages)"
-	noRefreshOption = "--no-refresh"
+	locked         = 7
+	updatesNeeded  = 100
+	securityNeeded = 101
+	rebootNeeded   = 102
+	restartNeeded  = 103
+	nothingFound   = 104
 )
+
+// systemPackages is what zypper calls the repository of what is installed.
+const systemPackages = "(System Packages)"
 
 type solvables struct {
 	List []struct {
@@ -104,7 +105,7 @@ func search(ctx context.Context, v host.View, fresh bool, names []string, option
 	var found solvables
 	args := []string{"zypper", "--non-interactive", "--xmlout"}
 	if !fresh {
-		args = append(args, noRefreshOption)
+		args = append(args, "--no-refresh")
 	}
 	args = append(args, "search", "--details", "--match-exact", "--type", "package")
 	args = append(append(append(args, options...), "--"), names...)
