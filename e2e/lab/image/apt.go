@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/nodeapply/apply/e2e/lab/sealed"
+	"github.com/nodeapply/apply/host/osrelease"
 )
 
 // Download returns the names of cached .deb files: the packages and all that they depend on and the image has not.
@@ -71,11 +72,11 @@ APT::Update::Error-Mode "any";
 // apt runs apt-get on this machine with lists of its own. Lists that are missing or too old to download from are renewed once.
 func apt(ctx context.Context, args ...string) error {
 	state := filepath.Join(Cache(), "apt")
-	unlock, err := lock(ctx, state+".lock")
+	held, err := lock(ctx, state+".lock")
 	if err != nil {
 		return err
 	}
-	defer unlock()
+	defer held.Close()
 	if err := os.MkdirAll(filepath.Join(state, "lists/partial"), 0o755); err != nil {
 		return err
 	}
@@ -107,11 +108,7 @@ func debianSources(ctx context.Context) (lines, release string, err error) {
 	if err != nil {
 		return "", "", err
 	}
-	for line := range strings.Lines(string(osRelease)) {
-		if name, ok := strings.CutPrefix(strings.TrimSpace(line), "VERSION_CODENAME="); ok {
-			release = strings.Trim(name, `"`)
-		}
-	}
+	release = osrelease.Parse(string(osRelease))["VERSION_CODENAME"]
 	out, err := sealed.Run(ctx, "", "apt-get", "indextargets", "--format", "deb $(REPO_URI) $(RELEASE) $(COMPONENT)",
 		"Created-By: Packages", "Origin: Debian")
 	if err != nil {

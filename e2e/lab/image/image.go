@@ -11,15 +11,14 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/nodeapply/apply/e2e/lab/sealed"
+	"github.com/nodeapply/apply/exchange/durable"
 )
 
 // recipe is part of every cache key: raise it when the way an image is made changes.
@@ -111,11 +110,11 @@ func cached(ctx context.Context, kind, key string, build func(ctx context.Contex
 	if _, err := os.Stat(final); err == nil {
 		return final, nil
 	}
-	unlock, err := lock(ctx, final+".lock")
+	held, err := lock(ctx, final+".lock")
 	if err != nil {
 		return "", err
 	}
-	defer unlock()
+	defer held.Close()
 	if _, err := os.Stat(final); !errors.Is(err, fs.ErrNotExist) {
 		return final, err
 	}
@@ -137,33 +136,12 @@ func cached(ctx context.Context, kind, key string, build func(ctx context.Contex
 	return final, nil
 }
 
-// lock takes an exclusive lock on the file name, waiting until ctx ends; the kernel drops it with the process.
-func lock(ctx context.Context, name string) (unlock func() error, err error) {
+// lock takes an exclusive lock on the file name, waiting until ctx ends; closing the file gives it back.
+func lock(ctx context.Context, name string) (io.Closer, error) {
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 		return nil, err
 	}
-	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o644)
-	if err != nil {
-		return nil, err
-	}
-	retry := time.NewTicker(100 * time.Millisecond)
-	defer retry.Stop()
-	for {
-		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		if err == nil {
-			return f.Close, nil
-		}
-		if err == unix.EWOULDBLOCK {
-			err = context.Cause(ctx)
-		}
-		if err != nil {
-			return nil, errors.Join(fmt.Errorf("lock %s: %w", name, err), f.Close())
-		}
-		select {
-		case <-retry.C:
-		case <-ctx.Done():
-		}
-	}
+	return durable.Lock(ctx, name)
 }
 
 func buildBase(ctx context.Context, dir string) error {

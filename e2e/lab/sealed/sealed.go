@@ -31,12 +31,10 @@ func Run(ctx context.Context, dir string, argv ...string) (string, error) {
 	runtime.LockOSThread() // the kernel ends the command with the thread that started it, which another goroutine might lock, and end
 	defer runtime.UnlockOSThread()
 	if err := cmd.Run(); err != nil {
-		return "", fmt.Errorf("%s: %w\n%s\n%s", strings.Join(argv, " "), err, tail(out.String(), 4096), tail(messages.String(), 4096))
+		return "", fmt.Errorf("%s: %w\n%s\n%s", strings.Join(argv, " "), err, tail(out.String()), tail(messages.String()))
 	}
 	return out.String(), nil
 }
 
-// tail returns the last n bytes of s.
-func tail(s string, n int) string {
-	return strings.TrimSpace(s[max(0, len(s)-n):])
-}
+// tail returns the end of s.
+func tail(s string) string { return strings.TrimSpace(s[max(0, len(s)-4096):]) }

@@ -10,9 +10,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A process and its children, down as far as is asked; with its start time it is named for good.
-func TestDescendant(t *testing.T) {
-	cmd := exec.CommandContext(t.Context(), "sh", "-c", `sh -c 'echo $$; read x'; true`)
+// started starts a command that ends with its input, and returns its id and what it says at first.
+func started(t *testing.T, argv ...string) (pid int, said string) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), argv[0], argv[1:]...)
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -26,7 +27,6 @@ func TestDescendant(t *testing.T) {
 	}
 	t.Cleanup(func() {
 		stdin.Close()
-		cmd.Process.Kill()
 		cmd.Wait()
 	})
 	line := make([]byte, 16)
@@ -34,9 +34,15 @@ func TestDescendant(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pid, err := Descendant(cmd.Process.Pid, 1)
-	if got := strings.TrimSpace(string(line[:n])); err != nil || got != strconv.Itoa(pid) {
-		t.Errorf("want %s, got %d, %v", got, pid, err)
+	return cmd.Process.Pid, strings.TrimSpace(string(line[:n]))
+}
+
+// A process and its children, down as far as is asked; with its start time it is named for good.
+func TestDescendant(t *testing.T) {
+	parent, said := started(t, "sh", "-c", `sh -c 'echo $$; read x'; true`)
+	pid, err := Descendant(parent, 1)
+	if err != nil || said != strconv.Itoa(pid) {
+		t.Errorf("want %s, got %d, %v", said, pid, err)
 	}
 	if _, err := Descendant(pid, 1); err == nil {
 		t.Error("a process without children has a child")
@@ -55,27 +61,9 @@ func TestEnter(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("namespaces are not tested: only root can make them")
 	}
-	other := exec.CommandContext(t.Context(), "unshare", "--uts", "sh", "-c", "hostname inside; echo ready; read x")
-	stdin, err := other.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := other.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := other.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		stdin.Close()
-		other.Wait()
-	})
-	if _, err := out.Read(make([]byte, 16)); err != nil {
-		t.Fatal(err)
-	}
+	other, _ := started(t, "unshare", "--uts", "sh", "-c", "hostname inside; echo ready; read x")
 	name := ""
-	err = Enter(other.Process.Pid, unix.CLONE_NEWUTS, func() (err error) {
+	err := Enter(other, unix.CLONE_NEWUTS, func() (err error) {
 		name, err = os.Hostname()
 		return err
 	})
