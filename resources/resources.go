@@ -132,7 +132,8 @@ type Refresher interface {
 	Refresh(ctx context.Context, h host.Host) error
 }
 
-// Skipper is a Resource that stands for something beyond this node, and has to do something when it is skipped because a resource before it failed: because is that one's address. (An exported fact is withdrawn.)
+// Skipper is a Resource that stands for something beyond this node, and has to do something when it is skipped because a resource before it failed: because
+// is that one's address. (An exported fact is withdrawn.)
 type Skipper interface {
 	Skip(ctx context.Context, h host.Host, because string) error
 }

@@ -1,9 +1,10 @@
 // Package converge brings many nodes to one manifest, from one seat.
 //
-// First every node gets this program, as a relay, and the manifest, both through other nodes where they are large, and compiles it, which touches nothing: what is wrong with it there is told, and what the nodes' runs will export and
-// wait for is known. A wait that cannot come true, or nodes that wait for each other, end the whole here. Then the nodes converge, in batches. Where
-// they wait for each other and no exchange is configured, one is opened for the run, in the seat's memory; each node reaches it by a socket that its own
-// connection forwards, with a certificate that is made for the run, and may write its own facts alone.
+// First every node gets this program, as a relay, and the manifest, both through other nodes where they are large, and compiles it, which touches nothing:
+// what is wrong with it there is told, and what the nodes' runs will export and wait for is known. A wait that cannot come true, or nodes that wait for each
+// other, end the whole here. Then the nodes converge, in batches. Where they wait for each other and no exchange is configured, one is opened for the run, in
+// the seat's memory; each node reaches it by a socket that its own connection forwards, with a certificate that is made for the run, and may write its own
+// facts alone.
 package converge
 
 import (

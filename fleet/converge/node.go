@@ -29,8 +29,9 @@ type place struct {
 	run     string // the same for all nodes of a run
 }
 
-// homeLine makes this machine's folder of the manifest $2, and prints where it and the program $1 are: machines may share a home. A link in it says that a node of the run $3 has come by the name
-// $4; where one is there it prints whose it is: links are made at once with what they say, so of two nodes that are one machine one sees the other.
+// homeLine makes this machine's folder of the manifest $2, and prints where it and the program $1 are: machines may share a home. A link in it says that a
+// node of the run $3 has come by the name $4; where one is there it prints whose it is: links are made at once with what they say, so of two nodes that are
+// one machine one sees the other.
 const homeLine = `umask 077; d="${XDG_CACHE_HOME:-$HOME/.cache}/apply"; h=$d/fleet/$2-$(uname -n | cksum | cut -d " " -f 1); mkdir -p "$h" && echo "$d/bin/apply-$1" && echo "$h" || exit
 find "$h" -maxdepth 1 -name 'seat.*' -mmin +60 -exec rm -f -- {} + 2>/dev/null
 ln -s "is:$4" "$h/seat.$3" 2>/dev/null || readlink "$h/seat.$3"`
@@ -45,8 +46,8 @@ exec 9>>lock
 flock -n 9 || { echo "another run of this manifest is at work here" >&2; exit 3; }
 `
 
-// prepareScript receives a manifest as the stage, if it has not come through other nodes, and what is beside it, and lets the program compile it. The arguments are in the file run: nothing of them is seen in the list
-// of processes before the program itself.
+// prepareScript receives a manifest as the stage, if it has not come through other nodes, and what is beside it, and lets the program compile it. The
+// arguments are in the file run: nothing of them is seen in the list of processes before the program itself.
 const prepareScript = enter + `rm -rf -- stage
 find . -maxdepth 1 -name 'incoming.*' -mmin +60 -exec rm -rf -- {} +
 trap '[ "${done-}" ] || { cd "$home" && rm -rf stage "incoming.$token" "seat.$run"; }' EXIT

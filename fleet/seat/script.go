@@ -1,8 +1,9 @@
 package seat
 
-// startScript becomes the relay of the program with the hash $1. Where that is not there it says so, and gets it compressed in the ways it is told, until what
-// it has got is right: "take BYTES HASH" and the bytes, or "from BYTES HASH HOST PORT KEY SECONDS" for a neighbour's. The relay holds the compressed program
-// open, without a name, to pass it on. With $2 what is there is not run: it is replaced. Programs of other versions are kept but for the oldest; what a start that died has left is removed after an hour.
+// startScript becomes the relay of the program with the hash $1. Where that is not there it says so, and gets it compressed in the ways it is told, until
+// what it has got is right: "take BYTES HASH" and the bytes, or "from BYTES HASH HOST PORT KEY SECONDS" for a neighbour's. The relay holds the compressed
+// program open, without a name, to pass it on. With $2 what is there is not run: it is replaced. Programs of other versions are kept but for the oldest; what
+// a start that died has left is removed after an hour.
 const startScript = `umask 077
 d=${XDG_CACHE_HOME:-$HOME/.cache}/apply/bin
 b=$d/apply-$1

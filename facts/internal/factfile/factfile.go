@@ -1,7 +1,8 @@
 // Package factfile parses what external facts are written in: JSON, YAML and lines of key=value.
 //
-// What it reads is data from anywhere: it is bounded in size, depth and number of values, a key that comes twice is an error, and nothing
-// is evaluated. Keys are in the form that the language gives its strings, NFC. Values are nil, bool, int64, float64, json.Number (whole numbers that do not fit in int64), string, []any and map[string]any.
+// What it reads is data from anywhere: it is bounded in size, depth and number of values, a key that comes twice is an error, and nothing is evaluated. Keys
+// are in the form that the language gives its strings, NFC. Values are nil, bool, int64, float64, json.Number (whole numbers that do not fit in int64),
+// string, []any and map[string]any.
 package factfile
 
 import (

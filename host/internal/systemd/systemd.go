@@ -215,7 +215,8 @@ func (m *Manager) cancelJob(ctx context.Context, id int) error {
 	return fmt.Errorf("cancel the job: %w", err)
 }
 
-// SetUnitFile does one of enable, disable, mask, mask-runtime (until the next start of the node) and unmask (both masks), and has systemd read its unit files again if that changed any, as systemctl does.
+// SetUnitFile does one of enable, disable, mask, mask-runtime (until the next start of the node) and unmask (both masks), and has systemd read its unit files
+// again if that changed any, as systemctl does.
 func (m *Manager) SetUnitFile(ctx context.Context, verb, unit string) error {
 	conn, err := m.connected(ctx)
 	if err != nil {
