@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/nodeapply/apply/exchange/internal/place"
-	"github.com/nodeapply/apply/exchange/internal/queue"
 	"github.com/nodeapply/apply/exchange/name"
 	"github.com/nodeapply/apply/exchange/store"
 	"github.com/nodeapply/apply/exchange/view"
@@ -25,9 +24,8 @@ const DefaultDeployment = "default"
 
 // Errors that end a wait, a place in a limit, or a run's part in an exchange.
 var (
-	ErrTwins     = place.ErrTwins
-	ErrLimitLost = queue.ErrLost
-	ErrLocal     = errors.New("no exchange is configured (set one: --exchange https://HOST:7654 or etcd://HOST1,HOST2)")
+	ErrTwins = place.ErrTwins
+	ErrLocal = errors.New("no exchange is configured (set one: --exchange https://HOST:7654 or etcd://HOST1,HOST2)")
 )
 
 // Exchange is one deployment in a store.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/nodeapply/apply/exchange/internal/ledgertest"
+	"github.com/nodeapply/apply/exchange/internal/queue"
 	"github.com/nodeapply/apply/exchange/name"
 	"github.com/nodeapply/apply/exchange/store"
 	"github.com/nodeapply/apply/exchange/store/storetest"
@@ -121,7 +122,7 @@ func visitor(t *testing.T, hub store.Store, node string, most int, rnd *rand.Ran
 			dead(r)
 			continue
 		}
-		if err := h.Leave(t.Context()); err != nil && !errors.Is(err, ErrLimitLost) {
+		if err := h.Leave(t.Context()); err != nil && !errors.Is(err, queue.ErrLost) {
 			t.Error(err)
 		}
 		end(t, r, "")
