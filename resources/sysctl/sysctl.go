@@ -236,11 +236,7 @@ func (s *Sysctl) Apply(ctx context.Context, h host.Host, d resources.Diff) error
 	case !s.Persist:
 		return h.Remove(ctx, s.conf(), false)
 	}
-	st, err := h.Lstat(folder)
-	if err == nil && st.Kind == host.Absent {
-		err = h.Mkdir(ctx, folder, host.Meta{})
-	}
-	if err != nil {
+	if err := host.MakeFolders(ctx, h, folder); err != nil {
 		return err
 	}
 	f := &text.File{Name: s.conf(), Lines: text.Split(s.content())}
