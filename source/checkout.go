@@ -110,13 +110,7 @@ func fetched(ctx context.Context, c *cache.Cache, src Source, o Options, signers
 	if found.Kind != Tag {
 		name = ""
 	}
-	accept := func() error {
-		if o.Pin == nil {
-			return nil
-		}
-		return checkPin(o.Pin, src, t.Revision)
-	}
-	err = t.write(ctx, c.Store, writing{found.Hash, name, src.Folder, signers, accept, o})
+	err = t.write(ctx, c.Store, writing{found.Hash, name, src, signers, o})
 	if errors.Is(err, odb.ErrBroken) || errors.Is(err, odb.ErrNotFound) {
 		return nil, cache.Broken(err)
 	}
@@ -130,9 +124,8 @@ func fetched(ctx context.Context, c *cache.Cache, src Source, o Options, signers
 type writing struct {
 	hash    odb.Hash // of a commit or a tag
 	tag     string   // the name by which the tag was found; empty: not by a tag
-	folder  string
+	source  Source
 	signers *signature.Signers
-	accept  func() error // asked when the commit is known and verified, before its tree is read
 	Options
 }
 
@@ -146,7 +139,7 @@ func (t *Tree) write(ctx context.Context, store *odb.Store, w writing) error {
 		return err
 	}
 	t.Commit, t.TreeHash = hex.EncodeToString(h[:]), hex.EncodeToString(commit.Tree[:])
-	if err := w.accept(); err != nil {
+	if err := checkPin(w.Pin, w.source, t.Revision); err != nil {
 		return err
 	}
 	files, err := gittree.Load(ctx, store, commit.Tree, w.limits())
@@ -172,7 +165,7 @@ func (t *Tree) write(ctx context.Context, store *odb.Store, w writing) error {
 		t.Warnings = append(t.Warnings, names+": git LFS has the content, which is not fetched: only a pointer is here")
 	}
 	if err == nil {
-		t.Path, err = t.Inside(w.folder)
+		t.Path, err = t.Inside(w.source.Folder)
 	}
 	if err != nil {
 		return errors.Join(err, os.RemoveAll(t.Dir))
@@ -241,9 +234,9 @@ func (t *Tree) verifyCommit(store *odb.Store, w writing, h odb.Hash) error {
 	return nil
 }
 
-// checkPin compares what was found with the pin.
+// checkPin compares what was found with the pin, where there is one.
 func checkPin(p *lockfile.Pin, src Source, found Revision) error {
-	if p.Commit == found.Commit && p.Tree == found.TreeHash {
+	if p == nil || p.Commit == found.Commit && p.Tree == found.TreeHash {
 		return nil
 	}
 	what, pinned, now := "commit", p.Commit, found.Commit

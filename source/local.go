@@ -102,13 +102,8 @@ func (l *Local) Checkout(ctx context.Context, revision string, o Options) (*Tree
 	if found.Kind == Tag {
 		tag = revision
 	}
-	accept := func() error {
-		if o.Pin == nil {
-			return nil
-		}
-		return checkPin(o.Pin, Source{URL: l.repository.Worktree, Ref: revision}, t.Revision)
-	}
-	if err := t.write(ctx, l.store, writing{found.Hash, tag, l.inside, signers, accept, o}); err != nil {
+	src := Source{URL: l.repository.Worktree, Ref: revision, Folder: l.inside}
+	if err := t.write(ctx, l.store, writing{found.Hash, tag, src, signers, o}); err != nil {
 		return nil, fmt.Errorf("%s: %w", revision, err)
 	}
 	return t, nil

@@ -217,8 +217,7 @@ func folder(ctx context.Context, h host.Host, archive *Spool, top string, entrie
 	for _, f := range entries {
 		if f.Typeflag == tar.TypeDir {
 			// Readable by nobody else until all is in it.
-			mode := uint32(0o700)
-			if err := h.Mkdir(ctx, at(f), host.Meta{Mode: &mode}); err != nil && !errors.Is(err, fs.ErrExist) {
+			if err := h.Mkdir(ctx, at(f), host.Meta{Mode: new(uint32(0o700))}); err != nil && !errors.Is(err, fs.ErrExist) {
 				cancel(told(f, err))
 			}
 			continue
@@ -236,8 +235,7 @@ func folder(ctx context.Context, h host.Host, archive *Spool, top string, entrie
 	wg.Wait()
 	for i := len(entries) - 1; i >= 0 && ctx.Err() == nil; i-- {
 		if f := entries[i]; f.Typeflag == tar.TypeDir {
-			mode := uint32(f.Mode) & 0o7777
-			if err := h.SetMeta(ctx, at(f), host.Meta{Mode: &mode}); err != nil {
+			if err := h.SetMeta(ctx, at(f), host.Meta{Mode: new(uint32(f.Mode) & 0o7777)}); err != nil {
 				return told(f, err)
 			}
 		}

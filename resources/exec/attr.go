@@ -116,8 +116,7 @@ func (u Umask) bits() *uint32 {
 	if err != nil {
 		return nil
 	}
-	mask := uint32(n)
-	return &mask
+	return new(uint32(n))
 }
 
 // LogOutput says when output is logged: "true", "false" or "on_failure".

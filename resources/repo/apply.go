@@ -87,11 +87,10 @@ func (r *Repo) write(ctx context.Context, h host.Host, e *repofile.Entry) error 
 	}
 	var mode *uint32
 	if !e.Exists {
-		m := uint32(0o644)
+		mode = new(uint32(0o644))
 		if r.secret() {
-			m = 0o600
+			*mode = 0o600
 		}
-		mode = &m
 		if err := host.MakeFolders(ctx, h, path.Dir(e.File)); err != nil {
 			return err
 		}
