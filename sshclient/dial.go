@@ -57,7 +57,6 @@ type Options struct {
 	KnownHosts []string // files, in place of ssh_config's
 	Config     *config.Config
 	Timeout    time.Duration // for a host to be connected and logged in; default 10 s
-	Handshakes int           // at a time; default 256
 	// Known finds the target of a gateway that is known by its name; may be nil.
 	Known func(name string) (Target, bool)
 }
@@ -84,20 +83,20 @@ type gateway struct {
 	err    error
 }
 
+// maxHandshakes is how many hosts are logged in to at a time.
+const maxHandshakes = 256
+
 // New returns a Dialer.
 func New(o Options) *Dialer {
 	if o.Timeout == 0 {
 		o.Timeout = 10 * time.Second
-	}
-	if o.Handshakes == 0 {
-		o.Handshakes = 256
 	}
 	if o.Config == nil {
 		o.Config = &config.Config{Home: o.Home}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	return &Dialer{
-		o: o, config: o.Config, slots: make(chan struct{}, o.Handshakes), gateways: map[string]*gateway{}, ctx: ctx, cancel: cancel,
+		o: o, config: o.Config, slots: make(chan struct{}, maxHandshakes), gateways: map[string]*gateway{}, ctx: ctx, cancel: cancel,
 		keys: keyring.New(o.Home), hosts: hostkeys.NewFiles(),
 	}
 }
