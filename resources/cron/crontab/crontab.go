@@ -273,11 +273,8 @@ func (t *Table) Installable(v host.FileReader) error {
 	if t.file.Name != "" {
 		return flags.Change(v, host.OpRun, t.file.Name)
 	}
-	for _, dir := range []string{"/usr/bin", "/bin", "/usr/local/bin", "/usr/sbin"} {
-		st, err := v.Lstat(dir + "/crontab")
-		if err != nil || st.Kind != host.Absent {
-			return err
-		}
+	if there, err := tool.There(v, "crontab"); there || err != nil {
+		return err
 	}
 	return errors.New("this node has no cron: neither crontab(1) nor a folder for crontabs; the package cron (Debian, SUSE) or cronie (Red Hat, Arch) brings them")
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/internal/tool"
 )
 
 const (
@@ -47,11 +48,8 @@ func GroupWithNumber(gid string) resources.Identity {
 
 // Programs is an error where the node has no useradd(8): the others come with it. What BusyBox has in its place can change nothing of an account.
 func Programs(v host.FileReader) error {
-	for _, dir := range []string{"/usr/sbin", "/sbin", "/usr/bin", "/bin"} {
-		st, err := v.Lstat(dir + "/useradd")
-		if err != nil || st.Kind != host.Absent {
-			return err
-		}
+	if there, err := tool.There(v, "useradd"); there || err != nil {
+		return err
 	}
 	return errors.New("this node has no useradd and its like, which change users and groups; the package shadow (Alpine, Arch, SUSE), shadow-utils (Red Hat) or passwd (Debian) brings them")
 }

@@ -12,6 +12,16 @@ import (
 	"github.com/nodeapply/apply/resources"
 )
 
+// There says whether the node has a program, where commands look for programs.
+func There(v host.FileReader, program string) (bool, error) {
+	for _, folder := range []string{"/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/local/sbin", "/usr/local/bin"} {
+		if st, err := v.Lstat(path.Join(folder, program)); err != nil || st.Kind != host.Absent {
+			return err == nil, err
+		}
+	}
+	return false, nil
+}
+
 // Run runs a program that must succeed. If it does not, the first line that it wrote to its standard error is the reason, and all of it the detail.
 func Run(ctx context.Context, h host.Host, c host.Cmd) error {
 	out, err := h.Run(ctx, c)

@@ -58,3 +58,12 @@ type missing struct{ host.Host }
 func (missing) Run(context.Context, host.Cmd) (host.Output, error) {
 	return host.Output{ExitCode: 127}, exec.ErrNotFound
 }
+
+func TestThere(t *testing.T) {
+	h := hosttest.New(t, "-- usr/local/bin/own 0755 --\n-- sbin/link -> busybox --\n-- bin/ --\n")
+	for program, want := range map[string]bool{"own": true, "link": true, "none": false} {
+		if got, err := There(h, program); got != want || err != nil {
+			t.Errorf("%s: %v, %v", program, got, err)
+		}
+	}
+}

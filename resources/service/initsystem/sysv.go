@@ -10,6 +10,7 @@ import (
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/internal/tool"
 )
 
 // sysv are init scripts, through service(8) and update-rc.d(8) or chkconfig(8).
@@ -91,14 +92,12 @@ func (p sysv) Enable(ctx context.Context, h host.Host, to Enablement) error {
 		verb, chk = "disable", "off"
 	}
 	commands := [][]string{{"update-rc.d", p.name(), "defaults"}, {"update-rc.d", p.name(), verb}}
-	for _, tool := range []string{"/sbin/chkconfig", "/usr/sbin/chkconfig"} {
-		st, err := h.Lstat(tool)
-		if err != nil {
-			return err
-		}
-		if st.Kind == host.Regular {
-			commands = [][]string{{"chkconfig", p.name(), chk}}
-		}
+	redHat, err := tool.There(h, "chkconfig")
+	if err != nil {
+		return err
+	}
+	if redHat {
+		commands = [][]string{{"chkconfig", p.name(), chk}}
 	}
 	for _, c := range commands {
 		out, err := h.Run(ctx, host.Cmd{Args: c})
