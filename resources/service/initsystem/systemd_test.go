@@ -69,6 +69,7 @@ func TestNames(t *testing.T) {
 	}{
 		"systemd":      {units, true, []string{"mine", "theirs"}},
 		"init scripts": {units, false, []string{"script"}},
+		"a link":       {"-- etc/init.d -> rc.d/init.d --\n-- etc/rc.d/init.d/script 0755 --\n", false, []string{"script"}}, // as on Red Hat's systems
 		"neither":      {"", false, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
