@@ -46,7 +46,7 @@ type Options struct {
 	Dirty    bool
 
 	selection.Choice     // of resources; default all
-	Parallel         int // resources at a time; default 1
+	Parallel         int // resources at a time; 1: one after another, as declared. Default: one works, while others wait for the disk
 	// Order, if set, lists all vertices of the catalog's graph: the resources are converged one at a time in this order, as far as the relations allow.
 	Order    []int
 	FailFast bool // after a failure start nothing new

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/host/waiting"
@@ -85,5 +86,13 @@ type sharedKeeper struct {
 
 func (k *sharedKeeper) Begin(ctx context.Context, a resources.Address, d resources.Diff, owes []resources.Address, before json.RawMessage) error {
 	k.begun.wait(ctx)
+	return k.keeper.Begin(ctx, a, d, owes, before)
+}
+
+// patientKeeper waits for its disk before each change.
+type patientKeeper struct{ keeper }
+
+func (k *patientKeeper) Begin(ctx context.Context, a resources.Address, d resources.Diff, owes []resources.Address, before json.RawMessage) error {
+	waiting.For(ctx, func() { time.Sleep(time.Second) })
 	return k.keeper.Begin(ctx, a, d, owes, before)
 }

@@ -70,7 +70,7 @@ func TestDurationIsOfTheResource(t *testing.T) {
 		}}
 		c := parse(t, w, "a:timeout=10s b", "")
 		c.Entries()[0].Resource = &lender{*c.Entries()[0].Resource.(*thing)}
-		r, err := Converge(t.Context(), node{}, c, Options{Parallel: 1})
+		r, err := Converge(t.Context(), node{}, c, Options{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -100,6 +100,33 @@ func TestFailFastWhileAnothersChangeIsRecorded(t *testing.T) {
 	}
 }
 
+// TestOneAtATime: the disk that a change waits for is not the time for the next, which would perhaps overtake it.
+func TestOneAtATime(t *testing.T) {
+	for name, tc := range map[string]struct {
+		parallel int
+		want     time.Duration
+	}{
+		"one":     {1, 3 * time.Second},
+		"two":     {2, time.Second},
+		"default": {0, time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w, start := &world{}, time.Now()
+				if _, err := Converge(t.Context(), node{}, parse(t, w, "a b c", ""), Options{Recorder: &patientKeeper{}, Parallel: tc.parallel}); err != nil {
+					t.Fatal(err)
+				}
+				if diff := cmp.Diff(tc.want, time.Since(start)); diff != "" {
+					t.Error(diff)
+				}
+				if log := w.done(); tc.parallel == 1 && log != "apply a,apply b,apply c" {
+					t.Error(log)
+				}
+			})
+		})
+	}
+}
+
 // TestAnInterruptEndsTheAttempts: none is made any more, and nobody sits out the time until the next. What was tried has failed; what only waits for others,
 // or was not begun, is skipped.
 func TestAnInterruptEndsTheAttempts(t *testing.T) {

@@ -67,8 +67,8 @@ func (w *walk) Brief(v int) bool {
 func (w *walk) Visit(ctx context.Context, v int, slot graph.Slot) {
 	if w.predicted != nil {
 		defer w.visits.Leave(ctx, v, slot)
-		if w.opts.FailFast {
-			ctx = waiting.Keeping(ctx) // while this one's change is recorded the next would start
+		if w.opts.FailFast || w.opts.Parallel == 1 {
+			ctx = waiting.Keeping(ctx) // while this one's change is recorded the next would start, and perhaps come before it
 		}
 	}
 	st := w.fates.Of(v)
