@@ -17,7 +17,7 @@ import (
 
 // rpmKeys are the lines that the attributes become in a .repo file; a list is "v" and "w", a boolean is yes.
 var rpmKeys = map[string]string{
-	"descr": "name=v", "enabled": "enabled=1", "baseurl": "baseurl=v\n\tw", "mirrorlist": "mirrorlist=v", "metalink": "metalink=v", "gpgcheck": "gpgcheck=1",
+	"descr": "name=v", "enabled": "enabled=1", "baseurl": "baseurl=http://v\n\thttp://w", "mirrorlist": "mirrorlist=v", "metalink": "metalink=v", "gpgcheck": "gpgcheck=1",
 	"repo_gpgcheck": "repo_gpgcheck=1", "gpgkey": "gpgkey=v\n\tw", "priority": "priority=7", "exclude": "exclude=v w", "includepkgs": "includepkgs=v w", "cost": "cost=7",
 	"metadata_expire": "metadata_expire=7", "module_hotfixes": "module_hotfixes=1", "proxy": "proxy=v", "proxy_username": "proxy_username=v",
 	"proxy_password": "proxy_password=v", "username": "username=v", "password": "password=v", "sslverify": "sslverify=1", "sslcacert": "sslcacert=v",
@@ -54,11 +54,11 @@ func TestKeys(t *testing.T) {
 		"yum":    {"etc/yum.repos.d/x.repo", "[x]\n; kept\nunknown = 7\n", "", rpmKeys},
 		"zypper": {"etc/zypp/repos.d/x.repo", "[x]\nautorefresh=1\n", "\n# the end", rpmKeys},
 		"apt": {"etc/apt/sources.list.d/x.sources", "# kept\nUnknown: 7\n", "\n# more\n\nX-Repolib-ID: y\n", map[string]string{
-			"descr": "X-Repolib-Name: v", "enabled": "Enabled: yes", "types": "Types: deb deb-src", "uris": "URIs: v w", "baseurl": "URIs: v w", "suites": "Suites: v w",
+			"descr": "X-Repolib-Name: v", "enabled": "Enabled: yes", "types": "Types: deb deb-src", "uris": "URIs: http://v http://w", "baseurl": "URIs: http://v http://w", "suites": "Suites: v w",
 			"components": "Components: v w", "architectures": "Architectures: v w", "signed_by": "Signed-By: v", "trusted": "Trusted: yes", "check_valid_until": "Check-Valid-Until: yes",
 		}},
 		"pacman": {"etc/pacman.conf", "[options]\nColor\n[x]\n#kept\nUsage = All\n", "\n[core]\n", map[string]string{
-			"baseurl": "Server = v\nServer = w", "mirrorlist": "Include = v", "gpgcheck": "SigLevel = Required DatabaseOptional",
+			"baseurl": "Server = http://v\nServer = http://w", "mirrorlist": "Include = v", "gpgcheck": "SigLevel = Required DatabaseOptional",
 		}},
 	} {
 		for _, a := range (&Repo{}).attrs() {
@@ -68,6 +68,8 @@ func TestKeys(t *testing.T) {
 				switch a.name {
 				case "types":
 					value, more = "deb", "deb-src"
+				case "uris", "baseurl":
+					value, more = "http://v", "http://w"
 				case "priority", "cost", "metadata_expire":
 					value = "7"
 				}

@@ -194,6 +194,13 @@ func (r *Repo) supported(f repofile.Format) error {
 	if f.Provider == "apt" && !aptName.MatchString(r.Name) {
 		wrong("name", "ignores files with other characters than letters, digits and _.- in their names")
 	}
+	if f.Provider == "apt" {
+		for _, v := range r.Baseurl {
+			if v != absent {
+				bad.Add("baseurl", repofile.Value("uris", v))
+			}
+		}
+	}
 	if f.Provider != "apt" && r.Pin != nil {
 		wrong("pin", "has no such key")
 	}

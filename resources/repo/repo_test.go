@@ -204,7 +204,7 @@ func TestMistakes(t *testing.T) {
 		"ensure":                   {repoNamed("a", func(r *Repo) { r.Ensure = "gone" }), "ensure"},
 		"provider":                 {repoNamed("a", func(r *Repo) { r.Provider = "apk" }), "provider"},
 		"components of a flat one": {repoNamed("a", func(r *Repo) { r.Suites, r.Components = resources.Strings{"s", "p/"}, resources.Strings{"main"} }), "components"},
-		"two words for one":        {repoNamed("a", func(r *Repo) { r.Uris, r.Baseurl = resources.Strings{"x"}, resources.Strings{"y"} }), "uris"},
+		"two words for one":        {repoNamed("a", func(r *Repo) { r.Uris, r.Baseurl = resources.Strings{"http://x"}, resources.Strings{"http://y"} }), "uris"},
 		"a second line":            {repoNamed("a", func(r *Repo) { r.Descr = "x\nenabled=1" }), "descr"},
 		"no boolean":               {repoNamed("a", func(r *Repo) { r.Gpgcheck = "perhaps" }), "gpgcheck"},
 		"no such key":              {repoNamed("a", func(r *Repo) { r.Provider, r.Gpgkey = "apt", resources.Strings{"k"} }), "gpgkey"},
@@ -217,6 +217,8 @@ func TestMistakes(t *testing.T) {
 		"dnf's own settings":       {repoNamed("main", func(r *Repo) { r.Provider = "dnf" }), "name"},
 		"pacman's own settings":    {repoNamed("options", func(r *Repo) { r.Provider = "pacman" }), "name"},
 		"no type":                  {repoNamed("a", func(r *Repo) { r.Types = resources.Strings{"deb", "rpm"} }), "types"},
+		"no URI":                   {repoNamed("a", func(r *Repo) { r.Uris = resources.Strings{"http://x", "deb.example.org/debian"} }), "uris"},
+		"no URI in other words":    {repoNamed("a", func(r *Repo) { r.Provider, r.Baseurl = "apt", resources.Strings{"/srv/one"} }), "baseurl"},
 		"no priority":              {repoNamed("a", func(r *Repo) { r.Priority = "high" }), "priority"},
 		"no cost":                  {repoNamed("a", func(r *Repo) { r.Cost = "1.5" }), "cost"},
 		"no time":                  {repoNamed("a", func(r *Repo) { r.MetadataExpire = "soon" }), "metadata_expire"},
@@ -237,6 +239,14 @@ func TestGoodValues(t *testing.T) {
 		r.Provider = "dnf"
 		if err := r.Validate(); err != nil {
 			t.Errorf("%s: %v", expire, err)
+		}
+	}
+}
+
+func TestGoodURIs(t *testing.T) {
+	for _, uri := range []string{"file:/srv/one", "mirror+https://x/list", "cdrom:[Debian]/", "http://[::1]:8080/ https://y", absent} {
+		if err := repoNamed("a", func(r *Repo) { r.Uris = resources.Strings{uri} }).Validate(); err != nil {
+			t.Errorf("%s: %v", uri, err)
 		}
 	}
 }

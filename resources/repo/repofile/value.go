@@ -6,12 +6,13 @@ import (
 )
 
 // grammars are the attributes whose values have one with every provider that has them: dnf passes over what it cannot read, and apt reads no repository
-// at all beside one of no type.
+// at all beside one of no type or with a URI that is none.
 var grammars = map[string]struct {
 	form *regexp.Regexp
 	want string
 }{
 	"types":           {regexp.MustCompile(`^deb(-src)?$`), "deb or deb-src"},
+	"uris":            {regexp.MustCompile(`^[^\s:]+:\S*(\s+[^\s:]+:\S*)*$`), "a URI such as https://deb.example.org/debian"},
 	"priority":        {regexp.MustCompile(`^-?[0-9]+$`), "a whole number or absent"},
 	"cost":            {regexp.MustCompile(`^[0-9]+$`), "a whole number or absent"},
 	"metadata_expire": {regexp.MustCompile(`^(never|-1|[0-9]+(\.[0-9]+)?[smhdwSMHDW]?)$`), "seconds, a number with s, m, h, d or w behind it, never or absent"},
