@@ -97,8 +97,9 @@ func lastRun(state *journal.State, source string) time.Time {
 // same says that the manifest declares what the last one did.
 func (mem *Memory) same() bool { return mem.before != nil && mem.before.sum == mem.sum.String() }
 
-// Drifted says whether the last run left a resource as it is declared now. Of what is declared with values that only the run gives that is not known; who
-// waited has left nothing on the node; and what stands for something beyond it (an exported fact) goes stale by itself.
+// Drifted says whether an earlier run left a resource as it is declared now, and none that declared it otherwise came after. Of what is declared with values
+// that only the run gives that is not known; who waited has left nothing on the node; and what stands for something beyond it (an exported fact) goes stale
+// by itself.
 func (mem *Memory) Drifted(a resources.Address) bool {
 	if mem.before == nil {
 		return false
@@ -268,7 +269,7 @@ func (mem *Memory) Save(state *journal.State, rep *report.Report) error {
 		r := resource{Address: e.Addr}
 		end, visited := ends[e.Addr]
 		left := !e.Off && visited && (end.Outcome == report.Unchanged || end.Outcome == report.Changed || end.Outcome == report.Refreshed)
-		if left || !e.Off && !visited && mem.known[e.Addr] == mem.sums[i].String() {
+		if left || !e.Off && mem.Drifted(e.Addr) {
 			r.Sum = mem.sums[i].String()
 		}
 		r.Secret = slices.Clone(e.Sensitive)

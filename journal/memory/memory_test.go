@@ -108,7 +108,14 @@ func TestMemory(t *testing.T) {
 			{decl: "a=1 b=1 c=1 d=1", ends: "a=failed b=skipped c=pending d=refreshed"}, {decl: "a=1 b=1 c=1 d=1", drifted: "d"},
 		},
 		"what a run was not asked for stays known": {
-			{decl: "a=1 b=1", ends: "a=changed b=changed"}, {decl: "a=1 b=1", ends: "a=failed", partial: true, drifted: "a b"}, {decl: "a=1 b=1", drifted: "b"},
+			{decl: "a=1 b=1", ends: "a=changed b=changed"}, {decl: "a=1 b=1", ends: "a=failed", partial: true, drifted: "a b"}, {decl: "a=1 b=1", drifted: "a b"},
+		},
+		"nor does what was not brought back lose it": {
+			{decl: "a=1 b=1 c=1", ends: "a=changed b=changed c=changed"}, {decl: "a=1 b=1 c=1", ends: "a=failed b=skipped c=pending", drifted: "a b c"},
+			{decl: "a=1 b=1 c=1", drifted: "a b c"},
+		},
+		"but where it was declared otherwise meanwhile": {
+			{decl: "a=1 b=1", ends: "a=changed b=changed"}, {decl: "a=2 b=2", ends: "a=failed b=skipped"}, {decl: "a=1 b=1"},
 		},
 		"unless it was declared otherwise": {
 			{decl: "a=1 b=1", ends: "a=changed b=changed"}, {decl: "a=1 b=2", ends: "a=unchanged", partial: true, drifted: "a"}, {decl: "a=1 b=2", drifted: "a"},
@@ -118,7 +125,7 @@ func TestMemory(t *testing.T) {
 		},
 		"and again where it was told among failures": {
 			{decl: "a=1 b=1", ends: "a=changed b=changed"}, {decl: "a=1", ends: "a=failed", drifted: "a", orphans: "b"},
-			{decl: "a=1", ends: "a=changed", orphans: "b"}, {decl: "a=1", drifted: "a"},
+			{decl: "a=1", ends: "a=changed", drifted: "a", orphans: "b"}, {decl: "a=1", drifted: "a"},
 		},
 		"or the run was interrupted": {
 			{decl: "a=1 b=1", ends: "a=changed b=changed"}, {decl: "a=1", ends: "a=unchanged", interrupted: 2, drifted: "a", orphans: "b"}, {decl: "a=1", drifted: "a", orphans: "b"},
@@ -144,7 +151,7 @@ func TestMemory(t *testing.T) {
 			{decl: "a=1 b=1", ends: "a=made b=made"}, {decl: "a=2 b=2", ends: "a=changed b=made"}, {undone: "a b", decl: "d=1", orphans: "a"},
 		},
 		"what is declared again is none": {
-			{decl: "a=1 b=1", ends: "a=changed b=changed"}, {decl: "a=1", ends: "a=failed", drifted: "a", orphans: "b"}, {decl: "a=1 b=1", drifted: "b"},
+			{decl: "a=1 b=1", ends: "a=changed b=changed"}, {decl: "a=1", ends: "a=failed", drifted: "a", orphans: "b"}, {decl: "a=1 b=1", drifted: "a b"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
