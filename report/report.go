@@ -225,6 +225,15 @@ func (r *Report) Outcome() Outcome {
 	return Unchanged
 }
 
+// Revision is the commit, short, and whether the work tree differed from it; "" where there is none.
+func (r *Report) Revision() string {
+	revision := fmt.Sprintf("%.12s", r.Commit)
+	if r.Dirty {
+		revision += " (dirty)"
+	}
+	return revision
+}
+
 // Fidelity is "came as planned/all" of a converge, "" of a plan.
 func (r *Report) Fidelity() string {
 	if r.Mode != Converge {

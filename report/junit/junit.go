@@ -81,7 +81,7 @@ func Write(w io.Writer, r *report.Report) error {
 		Properties: []junitProperty{{"run", r.Run}, {"mode", string(r.Mode)}, {"outcome", string(r.Outcome())}, {"manifest", report.Printable(r.Manifest)}},
 	}
 	if r.Commit != "" {
-		s.Properties = append(s.Properties, junitProperty{"commit", report.Printable(r.Commit)})
+		s.Properties = append(s.Properties, junitProperty{"commit", report.Printable(r.Commit)}, junitProperty{"dirty", strconv.FormatBool(r.Dirty)})
 	}
 	if r.Aborted != "" {
 		s.Errors, s.SystemErr = 1, textOf(report.Printable(r.Aborted))

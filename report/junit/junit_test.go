@@ -36,6 +36,7 @@ func TestJUnit(t *testing.T) {
       <property name="outcome" value="failed"></property>
       <property name="manifest" value="site/main.hcl"></property>
       <property name="commit" value="3f9c"></property>
+      <property name="dirty" value="false"></property>
     </properties>
     <testcase classname="file" name="file[&#34;/data&#34;]" file="site/main.hcl" line="12" time="0.0008">
       <system-out><![CDATA[changed

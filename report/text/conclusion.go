@@ -135,6 +135,9 @@ func (p prose) summary(r *report.Report) string {
 	if r.Mode == report.Converge && c.Changed+c.Refreshed+c.Failed > 0 {
 		line += ", " + r.Fidelity() + " as planned"
 	}
+	if at := r.Revision(); at != "" {
+		line += ", commit " + report.Printable(at)
+	}
 	return line + "\n" + p.next(r, c)
 }
 

@@ -131,6 +131,8 @@ func TestConclusion(t *testing.T) {
 		"noop":               {report.Report{Mode: report.Converge, Results: outcomes(report.Pending)}, "converge: 1 only reported (noop), in 0ms\n"},
 		"interrupted":        {report.Report{Mode: report.Converge, Interrupted: 2, DurationMS: 61000, Results: outcomes(report.Skipped)}, "converge: 1 skipped, in 1m1s\ninterrupted: run it again to finish what is left.\n"},
 		"aborted":            {report.Report{Mode: report.Converge, Aborted: "journal: no space left on device", Results: outcomes(report.Skipped)}, "converge: 1 skipped, in 0ms\nstopped: journal: no space left on device; nothing new was started.\n"},
+		"of a commit":        {report.Report{Mode: report.Converge, Commit: "3f9c5d0a1b2c3d4e", Results: outcomes(report.Unchanged)}, "converge: 1 unchanged, in 0ms, commit 3f9c5d0a1b2c\n"},
+		"with further edits": {report.Report{Mode: report.Converge, AsPlanned: 1, Commit: "3f9c", Dirty: true, Results: outcomes(report.Changed)}, "converge: 1 changed, in 0ms, 1/1 as planned, commit 3f9c (dirty)\n"},
 		"the rest": {report.Report{Mode: report.Converge, Results: outcomes(report.Unchanged), Warnings: []string{"w"}, Outputs: []report.Output{{Name: "o", Value: "v"}, {Name: "n", Value: map[string]any{"a": 1}}, {Name: "s", Value: "secret", Sensitive: true}},
 			Orphans: []report.Orphan{{Address: at("file", "old"), Removal: "file \"old\" {\n}\n"}}},
 			"o = v\nn = {\"a\":1}\ns = (sensitive value)\nwarning: w\norphan: file.old is no longer declared, and is left as it is\na manifest that would remove what is left:\n        file \"old\" {\n        }\nconverge: 1 unchanged, in 0ms\n"},

@@ -63,6 +63,7 @@ type Line struct {
 	Started     time.Time      `json:"started"`
 	Manifest    string         `json:"manifest"`
 	Commit      string         `json:"commit,omitempty"`
+	Dirty       bool           `json:"dirty,omitempty"` // the work tree differed from the commit
 	Outcome     report.Outcome `json:"outcome"`         // of one without a report unended or unreported
 	Begun       int            `json:"begun,omitempty"` // of one without a report: resources that it began to change
 	Counts      report.Counts  `json:"counts"`
@@ -104,8 +105,8 @@ func listRuns(a *cli.App, state *journal.State) error {
 		case unreported:
 			how, took = fmt.Sprintf("ended without a report: %d begun", l.Begun), ""
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%.12s\t%s\t%s\n",
-			l.Run, l.Started.Local().Format(time.DateTime), report.Printable(l.Manifest), l.Commit, how, took)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n",
+			l.Run, l.Started.Local().Format(time.DateTime), report.Printable(l.Manifest), (&report.Report{Commit: l.Commit, Dirty: l.Dirty}).Revision(), how, took)
 	}
 	return w.Flush()
 }
@@ -126,7 +127,7 @@ func runsOf(a *cli.App, state *journal.State) ([]Line, error) {
 			a.Warn(err)
 			continue
 		}
-		out = append(out, Line{Run: r.Run, Started: r.Started, Manifest: r.Manifest, Commit: r.Commit, Outcome: r.Outcome(), Counts: r.Counts(), Interrupted: r.Interrupted, DurationMS: r.DurationMS})
+		out = append(out, Line{Run: r.Run, Started: r.Started, Manifest: r.Manifest, Commit: r.Commit, Dirty: r.Dirty, Outcome: r.Outcome(), Counts: r.Counts(), Interrupted: r.Interrupted, DurationMS: r.DurationMS})
 	}
 	others, err := state.Unreported()
 	for _, u := range others {
