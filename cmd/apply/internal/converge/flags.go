@@ -22,6 +22,7 @@ type Runner struct {
 	skipTags      []string
 	targets       []string
 	parallel      flagvalue.Count
+	asked         func(flag string) bool // whether it was given
 	detailed      bool
 	failFast      bool
 	strict        bool
@@ -44,12 +45,22 @@ func (r *Runner) AddRun(cmd *cobra.Command) {
 	}
 	r.parallel = flagvalue.Count(runtime.NumCPU())
 	s.Var(&r.parallel, "parallel", "resources at a time")
+	r.asked = s.Changed
 	s.BoolVar(&r.detailed, "detailed-exitcode", false, "exit 2 if something changed (or would), 6 if something failed too")
 	s.BoolVar(&r.failFast, "fail-fast", false, "after a failure start nothing new")
 	s.BoolVar(&r.strict, "strict", false, "a command that is not idempotent is a failure")
 	s.Var(&r.timeout, "timeout", "end the run after this long (default: no limit; each resource has its own)")
 	r.AddProfile(s)
 	r.AddReport(s, "a report")
+}
+
+// workers is how many resources are looked at or brought at a time. One after another they are only where that is asked for: a node with one processor has
+// better things to do than to wait for the disk for each.
+func (r *Runner) workers() int {
+	if r.parallel == 1 && !r.asked("parallel") {
+		return 0
+	}
+	return int(r.parallel)
 }
 
 // AddChange adds the flags of commands that change the node.

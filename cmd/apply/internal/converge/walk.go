@@ -42,7 +42,7 @@ func (r *Runner) walk(
 	o.Events = &finisher{Printer: p, signals: signals, manifest: m, memory: mem, partial: len(r.tags)+len(r.skipTags)+len(r.targets) > 0, warnings: r.TakeWarnings}
 	o.Commit, o.Dirty, o.Drifted, o.Secret = m.Origin.Commit, m.Origin.Dirty, mem.Drifted, mem.Secret
 	o.Stop = signals.Stop()
-	o.Parallel, o.Tags, o.SkipTags, o.FailFast, o.Strict = int(r.parallel), r.tags, r.skipTags, r.failFast, r.strict
+	o.Parallel, o.Tags, o.SkipTags, o.FailFast, o.Strict = r.workers(), r.tags, r.skipTags, r.failFast, r.strict
 	rep, err := do(ctx, o)
 	if err != nil {
 		return nil, errors.Join(err, p.Close())
