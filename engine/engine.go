@@ -26,6 +26,7 @@ import (
 	"github.com/nodeapply/apply/engine/internal/stop"
 	"github.com/nodeapply/apply/engine/internal/visit"
 	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/host/descriptors"
 	"github.com/nodeapply/apply/journal"
 	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/resources"
@@ -137,7 +138,7 @@ func Converge(ctx context.Context, h host.Host, c *catalog.Catalog, o Options) (
 	var room sync.WaitGroup
 	defer room.Wait()
 	if n := min(predicted.Left(), flying()); n > few {
-		room.Go(func() { host.MakeRoom(2 * n) })
+		room.Go(func() { descriptors.MakeRoom(2 * n) })
 	}
 	if o.Order != nil {
 		c.Graph().WalkInOrder(ctx, o.Order, w)
@@ -191,16 +192,16 @@ func newRun(c *catalog.Catalog, v host.View, h host.Host, o Options) (*run, erro
 
 func (r *run) parallel() int { return max(r.opts.Parallel, 1) }
 
-// few is how many visits are too few for [host.MakeRoom].
+// few is how many visits are too few for [descriptors.MakeRoom].
 const few = 100
 
 // flying is how many visits may be under way at once. What a group commit gains levels off long before a thousand; each may hold a handful of files
 // open, of which a process may have few.
-func flying() int { return min(1024, host.OpenFiles()/8) }
+func flying() int { return min(1024, descriptors.Limit()/8) }
 
 // helpers is how many goroutines beyond those of visits may be under way at once: files of a folder, above all, that wait for the disk together. With twice
 // as many a run is hardly faster, and thrashes where it has 64 MiB.
-func helpers() int { return min(512, host.OpenFiles()/16) }
+func helpers() int { return min(512, descriptors.Limit()/16) }
 
 // unselected says that v is an entry that the run leaves out.
 func (r *run) unselected(v int) bool {

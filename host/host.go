@@ -161,8 +161,6 @@ type NewFile struct {
 	Was *Stat
 	// Validate, if set, is called with the name of the finished new file before it becomes visible; an error leaves the old file.
 	Validate func(ctx context.Context, name string) error
-	// InPlace writes through the existing inode, for targets that cannot be renamed over (bind mounts).
-	InPlace bool
 }
 
 // ErrUnknownAccount is wrapped by the errors of LookupUser and LookupGroup for a name that the node does not know.

@@ -17,11 +17,11 @@ func TestDraft(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
 		draft   func(t *testing.T, dir string) *os.File
-		inPlace bool
+		mounted bool // another file is seen at the name
 		same    bool // the draft itself is the file
 	}{
 		{"without a name", unnamed, false, true},
-		{"without a name, written in place", unnamed, true, false},
+		{"without a name, for a file that is mounted", unnamed, true, false},
 		{"in another file system", func(t *testing.T, _ string) *os.File { return unnamed(t, "/dev/shm") }, false, false},
 		{"that has lost its name", func(t *testing.T, dir string) *os.File {
 			f, err := os.CreateTemp(dir, "")
@@ -39,11 +39,17 @@ func TestDraft(t *testing.T) {
 			must(t, err)
 			defer h.Close()
 			must(t, os.WriteFile(filepath.Join(dir, "a"), []byte("a longer old one"), 0o604))
+			if tt.mounted {
+				needsRoot(t, "a bind mount")
+				other := filepath.Join(t.TempDir(), "b")
+				must(t, os.WriteFile(other, []byte("another old one"), 0o604))
+				mount(t, other, filepath.Join(dir, "a"), "", unix.MS_BIND, "")
+			}
 			f := tt.draft(t, dir)
 			defer f.Close()
 			_, err = f.WriteAt([]byte("content"), 0)
 			must(t, err)
-			must(t, h.WriteFile(t.Context(), "/a", host.NewFile{Content: host.NewDraft(f, 7), InPlace: tt.inPlace}))
+			must(t, h.WriteFile(t.Context(), "/a", host.NewFile{Content: host.NewDraft(f, 7)}))
 			if got := read(t, h, "/a"); got != "content" {
 				t.Errorf("it has %q", got)
 			}

@@ -144,23 +144,6 @@ func TestHardLinksKeepTheOldFile(t *testing.T) {
 	}
 }
 
-func TestInPlaceKeepsTheInode(t *testing.T) {
-	h := hosttest.New(t, "-- a 0600 --\nold and longer\n")
-	before, _ := h.Lstat("/a")
-	f := content("new\n")
-	f.InPlace, f.Meta.Mode = true, ptr(0o640)
-	if err := h.WriteFile(t.Context(), "/a", f); err != nil {
-		t.Fatal(err)
-	}
-	after, _ := h.Lstat("/a")
-	if before.Ino != after.Ino {
-		t.Errorf("want inode %d, got %d", before.Ino, after.Ino)
-	}
-	if diff := cmp.Diff("-- a 0640 root:root --\nnew\n", h.Snapshot()); diff != "" {
-		t.Errorf("-want +got\n%s", diff)
-	}
-}
-
 // Setuid of somebody's own program must not become setuid of another user.
 func TestOthersSetuidIsNotTakenOver(t *testing.T) {
 	needsRoot(t, "files of other users")
@@ -252,7 +235,7 @@ func TestAnnounce(t *testing.T) {
 		name     string
 		tree     string
 		validate bool
-		inPlace  bool
+		mounted  bool // b is what is seen at the name
 		refuse   error
 		absent   bool
 		want     string // at the name afterwards
@@ -264,16 +247,19 @@ func TestAnnounce(t *testing.T) {
 		{"replaced, refused", "-- d/a --\nold\n", false, false, refused, false, "old\n", "refused"},
 		{"judged", "-- d/a --\nold\n", true, false, nil, false, "new", ""},
 		{"judged, refused", "-- d/a --\nold\n", true, false, refused, false, "old\n", "refused"},
-		{"in place", "-- d/a --\nold\n", false, true, nil, false, "new", ""},
-		{"in place, refused", "-- d/a --\nold\n", false, true, refused, false, "old\n", "refused"},
+		{"mounted, and written in place", "-- d/a --\nbelow\n-- b --\nold\n", false, true, nil, false, "new", ""},
+		{"mounted, refused", "-- d/a --\nbelow\n-- b --\nold\n", false, true, refused, false, "old\n", "refused"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			h := hosttest.New(t, tt.tree)
+			if tt.mounted {
+				needsRoot(t, "a bind mount")
+				mount(t, h.Path("b"), h.Path("d/a"), "", unix.MS_BIND, "")
+			}
 			before, err := os.ReadDir(h.Path("/d"))
 			must(t, err)
 			told := 0
 			f := content("new")
-			f.InPlace = tt.inPlace
 			if tt.validate {
 				f.Validate = func(context.Context, string) error {
 					if told == 0 {

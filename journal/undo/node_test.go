@@ -12,6 +12,7 @@ import (
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/host/local"
+	"github.com/nodeapply/apply/host/recording"
 	"github.com/nodeapply/apply/journal"
 	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/resources"
@@ -95,7 +96,7 @@ func (n *node) step(t *testing.T, run *journal.Run, a resources.Address, owes []
 	if err := run.Begin(t.Context(), a, resources.Diff{}, owes, before); err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(do(host.Recording(n.host, recorder{run, a})), run.Ended(t.Context(), a, n.host)); err != nil {
+	if err := errors.Join(do(recording.Of(n.host, recorder{run, a})), run.Ended(t.Context(), a, n.host)); err != nil {
 		t.Fatal(err)
 	}
 }

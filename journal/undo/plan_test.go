@@ -13,6 +13,7 @@ import (
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/host/hosttest"
+	"github.com/nodeapply/apply/host/recording"
 	"github.com/nodeapply/apply/journal"
 	"github.com/nodeapply/apply/resources"
 )
@@ -44,7 +45,7 @@ func recorded(t *testing.T, s *journal.State, h host.Host, id string, fn func(ct
 	if err := r.Begin(ctx, motd, resources.Diff{}, nil, nil); err != nil {
 		t.Fatal(err)
 	}
-	if err := fn(ctx, host.Recording(h, recorder{r, motd})); err != nil {
+	if err := fn(ctx, recording.Of(h, recorder{r, motd})); err != nil {
 		t.Fatal(err)
 	}
 	if err := errors.Join(r.Ended(ctx, motd, h), r.Close()); err != nil {
@@ -244,7 +245,7 @@ func TestFolderUnderAMount(t *testing.T) {
 	ctx, mount := t.Context(), resources.Address{Type: "mount", Title: "d"}
 	mode := uint32(0o1777)
 	if err := errors.Join(
-		r.Begin(ctx, motd, resources.Diff{}, nil, nil), host.Recording(h, recorder{r, motd}).Mkdir(ctx, "/d", host.Meta{}), r.Ended(ctx, motd, h),
+		r.Begin(ctx, motd, resources.Diff{}, nil, nil), recording.Of(h, recorder{r, motd}).Mkdir(ctx, "/d", host.Meta{}), r.Ended(ctx, motd, h),
 		r.Begin(ctx, mount, resources.Diff{}, nil, []byte(`"unmounted"`)), r.Op(ctx, mount, h, host.Op{Kind: host.OpRun, Name: "mount"}), r.Close(),
 		h.SetMeta(ctx, "/d", host.Meta{Mode: &mode}), h.WriteFile(ctx, "/d/lost+found", host.NewFile{Content: strings.NewReader("")}),
 	); err != nil {
@@ -299,7 +300,7 @@ func TestPlanOfARunThatDied(t *testing.T) {
 			before := h.Snapshot()
 			r := begin(t, s, "1", "")
 			ctx := t.Context()
-			if err := errors.Join(r.Begin(ctx, motd, resources.Diff{}, nil, nil), tc.do(ctx, host.Recording(h, recorder{r, motd})), r.Leave()); err != nil {
+			if err := errors.Join(r.Begin(ctx, motd, resources.Diff{}, nil, nil), tc.do(ctx, recording.Of(h, recorder{r, motd})), r.Leave()); err != nil {
 				t.Fatal(err)
 			}
 			if tc.since != nil {

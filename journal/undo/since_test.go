@@ -13,6 +13,7 @@ import (
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/host/hosttest"
+	"github.com/nodeapply/apply/host/recording"
 	"github.com/nodeapply/apply/journal"
 	"github.com/nodeapply/apply/journal/internal/since"
 	"github.com/nodeapply/apply/resources"
@@ -104,9 +105,9 @@ func written(t *testing.T, s *journal.State, h *hosttest.Host, id, how string) {
 		return
 	}
 	r, ctx := begin(t, s, id, undoes), t.Context()
-	err := errors.Join(r.Begin(ctx, motd, resources.Diff{}, nil, nil), write(ctx, host.Recording(h, recorder{r, motd})))
+	err := errors.Join(r.Begin(ctx, motd, resources.Diff{}, nil, nil), write(ctx, recording.Of(h, recorder{r, motd})))
 	if how[0] == 'b' {
-		err = errors.Join(err, r.Ended(ctx, motd, h), r.Begin(ctx, issue, resources.Diff{}, nil, nil), write(ctx, host.Recording(h, recorder{r, issue})))
+		err = errors.Join(err, r.Ended(ctx, motd, h), r.Begin(ctx, issue, resources.Diff{}, nil, nil), write(ctx, recording.Of(h, recorder{r, issue})))
 	}
 	st, serr := h.Lstat("/f")
 	if err = errors.Join(err, serr, r.Leave()); err != nil {

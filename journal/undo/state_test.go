@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/host/recording"
 	"github.com/nodeapply/apply/journal"
 	"github.com/nodeapply/apply/resources"
 )
@@ -71,7 +72,7 @@ func TestTogether(t *testing.T) {
 				t.Fatal(err)
 			}
 			write := func(a resources.Address, name, content string) error {
-				return host.Recording(n.host, recorder{run, a}).WriteFile(ctx, name, host.NewFile{Content: strings.NewReader(content)})
+				return recording.Of(n.host, recorder{run, a}).WriteFile(ctx, name, host.NewFile{Content: strings.NewReader(content)})
 			}
 			turn := host.Op{Kind: host.OpRun, Name: "/bin/turn"}
 			err = errors.Join(
@@ -174,7 +175,7 @@ func TestHomeMoves(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			h := host.Recording(n.host, recorder{run, keys})
+			h := recording.Of(n.host, recorder{run, keys})
 			n.dial = "9"
 			if err := errors.Join(os.MkdirAll(at("home"), 0o755), os.WriteFile(at("home/keys"), []byte("old"), 0o644),
 				run.Begin(ctx, keys, resources.Diff{}, nil, nil), h.WriteFile(ctx, "/home/keys", host.NewFile{Content: strings.NewReader("new")}), run.Ended(ctx, keys, n.host),

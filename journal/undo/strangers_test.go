@@ -11,6 +11,7 @@ import (
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/host/hosttest"
+	"github.com/nodeapply/apply/host/recording"
 	"github.com/nodeapply/apply/resources"
 )
 
@@ -53,7 +54,7 @@ func TestFolderOfTheRun(t *testing.T) {
 			r := begin(t, s, "1", "")
 			ctx, user := t.Context(), resources.Address{Type: "user", Title: "app"}
 			if err := errors.Join(
-				r.Begin(ctx, motd, resources.Diff{}, nil, nil), host.Recording(h, recorder{r, motd}).Mkdir(ctx, "/d", host.Meta{}), tc.run(ctx, host.Recording(h, recorder{r, motd})),
+				r.Begin(ctx, motd, resources.Diff{}, nil, nil), recording.Of(h, recorder{r, motd}).Mkdir(ctx, "/d", host.Meta{}), tc.run(ctx, recording.Of(h, recorder{r, motd})),
 				r.Ended(ctx, motd, h), tc.others(ctx, h),
 				r.Begin(ctx, user, resources.Diff{}, nil, []byte(`"nobody"`)), r.Op(ctx, user, h, host.Op{Kind: host.OpRun, Name: "useradd"}), r.Close(),
 			); err != nil {

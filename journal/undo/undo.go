@@ -13,7 +13,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/host/descriptors"
 	"github.com/nodeapply/apply/host/local"
 	"github.com/nodeapply/apply/journal"
 	"github.com/nodeapply/apply/journal/internal/image"
@@ -79,7 +79,7 @@ func Run(ctx context.Context, state *journal.State, h *local.Node, u *Plan, o Op
 }
 
 // together is how many steps are taken at a time at most: their waits for the disk are one wait.
-func together() int { return min(512, host.OpenFiles()/16) }
+func together() int { return min(512, descriptors.Limit()/16) }
 
 // batches are the steps that are not refused, in their order. Those of one batch may be taken at the same time: of names of which none is another, or in it,
 // with no state of a type between them. The first step is alone.

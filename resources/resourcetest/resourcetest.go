@@ -17,6 +17,7 @@ import (
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/host/hosttest"
+	"github.com/nodeapply/apply/host/recording"
 	"github.com/nodeapply/apply/resources"
 )
 
@@ -45,7 +46,7 @@ func Converges(t testing.TB, h *hosttest.Host, r resources.Resource) Outcome {
 	}
 	before := h.Stamps()
 	log := &recorder{}
-	if err := r.Apply(t.Context(), host.Recording(h, log), first); err != nil {
+	if err := r.Apply(t.Context(), recording.Of(h, log), first); err != nil {
 		t.Fatalf("apply: %v", err)
 	}
 	for _, name := range touched(before, h.Stamps()) {

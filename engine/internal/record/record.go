@@ -10,6 +10,7 @@ import (
 	"github.com/nodeapply/apply/engine/internal/fate"
 	"github.com/nodeapply/apply/engine/internal/stop"
 	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/host/recording"
 	"github.com/nodeapply/apply/resources"
 )
 
@@ -57,7 +58,7 @@ func (r Record) Host(h host.Host, may *stop.Stopper) host.Host {
 	if r.To == nil {
 		return h
 	}
-	return host.Recording(h, &ops{to: r.To, a: r.Entry.Addr, may: may})
+	return recording.Of(h, &ops{to: r.To, a: r.Entry.Addr, may: may})
 }
 
 // Settled strikes out what was owed to the resource.
@@ -79,7 +80,7 @@ func (r Record) Ended(ctx context.Context, failed bool) error {
 	return r.To.Ended(ctx, r.Entry.Addr, r.View, fate.Owes(r.Catalog, r.Vertex, r.Entry.Addr)...)
 }
 
-// ops is a host.Recorder.
+// ops is a recording.Recorder.
 type ops struct {
 	to    Recorder
 	a     resources.Address

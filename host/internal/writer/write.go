@@ -116,12 +116,6 @@ func (n *writing) do(ctx context.Context) error {
 			return fmt.Errorf("validate: %w", err)
 		}
 	}
-	if n.f.InPlace {
-		if err := n.announce(ctx); err != nil {
-			return err
-		}
-		return n.inPlace(ctx, fd)
-	}
 	if err := n.ready(ctx, fd); err != nil {
 		return err
 	}

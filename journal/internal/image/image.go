@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/host/descriptors"
 	"github.com/nodeapply/apply/host/waiting"
 	"github.com/nodeapply/apply/journal/internal/store"
 )
@@ -99,7 +100,7 @@ func In(state string) *Keeper {
 func (k *Keeper) Prune(before time.Time) error { return k.store.Prune(before) }
 
 // keepers is how many pre-images are kept at a time: their waits for the disk are one wait, and each has a handful of files open.
-func keepers() int { return max(1, min(256, host.OpenFiles()/32)) }
+func keepers() int { return max(1, min(256, descriptors.Limit()/32)) }
 
 // Place waits until one more image may be taken, and returns what is to be called when that has ended. Who starts a goroutine for it has its place
 // before: of a large folder there are no more of them than places.

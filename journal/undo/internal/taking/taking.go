@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/host/recording"
 	"github.com/nodeapply/apply/journal"
 	"github.com/nodeapply/apply/journal/internal/image"
 	"github.com/nodeapply/apply/journal/internal/since"
@@ -91,7 +92,7 @@ func (t *Taker) announced(ctx context.Context, s Step) (outcome report.Outcome, 
 	after := t.timeout(s)
 	ctx, cancel := context.WithTimeoutCause(ctx, after, fmt.Errorf("timed out after %s", after))
 	defer cancel()
-	h := host.Recording(t.Host, recorder{t.Run, s.Addr})
+	h := recording.Of(t.Host, recorder{t.Run, s.Addr})
 	t.begun(s.Addr)
 	defer func() {
 		if t.last(s.Addr) {
@@ -208,4 +209,4 @@ func (r recorder) Before(ctx context.Context, v host.View, op host.Op) error {
 	return r.run.Op(ctx, r.addr, v, op)
 }
 
-var _ host.Recorder = recorder{}
+var _ recording.Recorder = recorder{}

@@ -1,4 +1,4 @@
-package host_test
+package descriptors_test
 
 import (
 	"fmt"
@@ -7,19 +7,19 @@ import (
 	"strconv"
 	"testing"
 
-	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/host/descriptors"
 )
 
 func TestMakeRoom(t *testing.T) {
-	if n := host.OpenFiles(); n < 600 {
+	if n := descriptors.Limit(); n < 600 {
 		t.Skipf("this process may have no more than %d files open", n)
 	}
 	before := tableSize(t)
-	host.MakeRoom(2 * before)
+	descriptors.MakeRoom(2 * before)
 	if got := tableSize(t); got < 2*before {
 		t.Errorf("want room for %d open files, got %d", 2*before, got)
 	}
-	host.MakeRoom(1 << 30) // more than it may have: nothing fails
+	descriptors.MakeRoom(1 << 30) // more than it may have: nothing fails
 }
 
 // tableSize is how many descriptors the table of this process has room for.
