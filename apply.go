@@ -42,12 +42,11 @@ import (
 	"github.com/nodeapply/apply/resources/pkg/manager"
 )
 
-// Options say what a manifest is compiled with. The zero value is the node itself, with all types and no variables.
+// Options say what a manifest is compiled with. The zero value is the node itself, without variables.
 type Options struct {
 	// Host is the node; default: this one, which is opened once for the process. Another one, by [local.New], is the caller's to close.
 	Host host.Host
-	// Types are the resource types; default: all of apply. Who adds some makes a Session, too, and hands over all.Linked(Session) with them: the
-	// types that reach other nodes, fact, limit and wait, cannot be used without one. Of one name the last counts.
+	// Types are one's own resource types, beside those of apply; one of the same name takes the place of theirs.
 	Types []resources.Type
 	Vars  []manifest.VarSource // values of variables, later ones win; default: none, the environment is not asked
 	Facts manifest.Facts       // default: this node's, what it exports and what this process' environment gives
@@ -95,9 +94,6 @@ func Load(ctx context.Context, path string, o Options) (*Manifest, error) {
 	if o.Facts == nil {
 		o.Facts = facts.New(o.Host, facts.Options{Environ: os.Environ(), Exported: o.Session.Exported()})
 	}
-	if o.Types == nil {
-		o.Types = all.Linked(o.Session)
-	}
 	if o.Scrub == nil {
 		o.Scrub = &scrub.Scrubber{}
 	}
@@ -106,7 +102,7 @@ func Load(ctx context.Context, path string, o Options) (*Manifest, error) {
 	}
 	finder := &modules.Finder{Next: o.Modules}
 	compiled, diags := manifest.Compile(ctx, path, manifest.Options{
-		Types: o.Types, Vars: o.Vars, Facts: o.Facts, Modules: finder.Find, Shown: o.Shown, Within: o.Within, Identities: o.Identities,
+		Types: append(all.Linked(o.Session), o.Types...), Vars: o.Vars, Facts: o.Facts, Modules: finder.Find, Shown: o.Shown, Within: o.Within, Identities: o.Identities,
 		OnSecret: func(s string) { o.Scrub.Add(s) },
 	})
 	if err := finder.Close(); err != nil {

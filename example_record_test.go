@@ -47,7 +47,7 @@ func Example_record() {
 		panic(err) // a journal.HeldError: another run has had it for a minute
 	}
 
-	m, err := apply.Load(ctx, main, apply.Options{Host: node, Session: part, Types: types})
+	m, err := apply.Load(ctx, main, apply.Options{Host: node, Session: part})
 	if err != nil {
 		panic(err)
 	}

@@ -9,12 +9,10 @@ import (
 
 	"github.com/nodeapply/apply"
 	"github.com/nodeapply/apply/engine"
-	"github.com/nodeapply/apply/exchange/session"
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/host/local"
 	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/resources"
-	"github.com/nodeapply/apply/resources/all"
 )
 
 // Greeting is a resource type of one's own: its fields are the attributes.
@@ -70,12 +68,10 @@ greeting "/srv/hello" {
 		panic(err)
 	}
 	defer node.Close()
-	part := session.New(session.Options{StateDir: filepath.Join(dir, "state")})
-	defer part.Close()
 	greeting := resources.Type{Name: "greeting", New: func(title string) resources.Resource { return &Greeting{Path: title} }}
 
 	ctx := context.Background()
-	m, err := apply.Load(ctx, main, apply.Options{Host: node, Session: part, Types: append(all.Linked(part), greeting)})
+	m, err := apply.Load(ctx, main, apply.Options{Host: node, Types: []resources.Type{greeting}})
 	if err != nil {
 		panic(err)
 	}

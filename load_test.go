@@ -14,6 +14,7 @@ import (
 	"github.com/nodeapply/apply/exchange/session"
 	"github.com/nodeapply/apply/manifest"
 	"github.com/nodeapply/apply/report"
+	"github.com/nodeapply/apply/resources"
 )
 
 func manifestOf(t *testing.T, text string) string {
@@ -95,5 +96,34 @@ func TestLoadKnowsWhatTheNodeExports(t *testing.T) {
 	}
 	if got := rep.Outputs[0].Text(); got != "7" {
 		t.Errorf("got %s", got)
+	}
+}
+
+// shout is a resource type of one's own, in place of one of apply's.
+type shout struct {
+	resources.Resource
+	Text string `hcl:"text"`
+}
+
+// TestOwnTypes: one's own types are beside those of apply, or in place of one.
+func TestOwnTypes(t *testing.T) {
+	own := func(name string) resources.Type {
+		return resources.Type{Name: name, New: func(string) resources.Resource { return &shout{} }}
+	}
+	for _, tc := range []struct {
+		name, manifest string
+		types          []resources.Type
+		ok             bool
+	}{
+		{"beside", `shout "a" { text = "b" }`, []resources.Type{own("shout")}, true},
+		{"those of apply", `exec "true" {}`, []resources.Type{own("shout")}, true},
+		{"in place of one", `exec "true" { text = "b" }`, []resources.Type{own("exec")}, true},
+		{"not given", `shout "a" { text = "b" }`, nil, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if _, err := apply.Load(t.Context(), manifestOf(t, tc.manifest), apply.Options{Types: tc.types}); (err == nil) != tc.ok {
+				t.Error(err)
+			}
+		})
 	}
 }

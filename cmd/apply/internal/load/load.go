@@ -173,9 +173,8 @@ func (l *Loader) Compile(ctx context.Context, c *origin.Checkouts, o origin.Orig
 			return nil, fmt.Errorf("--age-identity %w", err)
 		}
 	}
-	types := all.Linked(part)
 	m, err := apply.Load(ctx, o.Path, apply.Options{
-		Types: types, Host: node, Session: part, Vars: vars, Facts: known, Scrub: &l.Scrub, Modules: c.Module, Shown: o.Shown, Within: o.Within,
+		Host: node, Session: part, Vars: vars, Facts: known, Scrub: &l.Scrub, Modules: c.Module, Shown: o.Shown, Within: o.Within,
 		Identities: l.identities,
 	})
 	l.Note(known.Warnings()...)
@@ -187,7 +186,7 @@ func (l *Loader) Compile(ctx context.Context, c *origin.Checkouts, o origin.Orig
 	if len(m.Warnings) > 0 && !l.JSON {
 		l.PrintDiagnostics(m.Warnings)
 	}
-	return &Manifest{m, h, o, c, l.Exchange.Name(ctx, known), types}, nil
+	return &Manifest{m, h, o, c, l.Exchange.Name(ctx, known), all.Linked(part)}, nil
 }
 
 // Revision compiles a revision of a manifest in a work tree, which stays as it is.
