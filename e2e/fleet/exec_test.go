@@ -245,7 +245,7 @@ func TestTrouble(t *testing.T) {
 	})
 }
 
-// flood checks the memory that a flood of 300 MB takes.
+// flood checks the memory that a flood of 300 MB takes: about 100 MiB on a quiet machine, more where the collector comes late.
 func (s *site) flood(t *testing.T, flags ...string) {
 	cmd := s.command(append(append([]string{"fleet", "exec", "-w", "n1"}, flags...), "--", "head -c 300000000 /dev/zero")...)
 	out, err := os.CreateTemp(t.TempDir(), "")
@@ -258,7 +258,7 @@ func (s *site) flood(t *testing.T, flags ...string) {
 	if len(flags) == 0 && info.Size() < 300000000 {
 		t.Errorf("of 300 MB came %d bytes", info.Size())
 	}
-	if rss := cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss; rss > 120<<10 {
+	if rss := cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss; rss > 180<<10 {
 		t.Errorf("%v: a flood takes %d MiB of memory", flags, rss>>10)
 	}
 }
