@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/nodeapply/apply/host"
-	"github.com/nodeapply/apply/sandbox/model/internal/unitfile"
+	"github.com/nodeapply/apply/host/unitfile"
 )
 
 // unit is a unit as systemd has it in memory, which may be another than its files say.

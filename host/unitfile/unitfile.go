@@ -1,4 +1,5 @@
-// Package unitfile reads unit files of systemd below a host, and makes and removes the links by which systemctl enables and masks them.
+// Package unitfile reads unit files of systemd below a host, also such as a manifest declares, and makes and removes the links by which systemctl enables
+// and masks them.
 package unitfile
 
 import (

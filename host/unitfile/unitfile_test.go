@@ -14,7 +14,7 @@ import (
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/host/hosttest"
-	"github.com/nodeapply/apply/sandbox/model/internal/unitfile"
+	"github.com/nodeapply/apply/host/unitfile"
 )
 
 // units are unit files as systemctl's own rules tell them apart.

@@ -104,19 +104,18 @@ func (u *Unit) installed() ([]string, error) {
 			name = instance(u.ID, "@"+i+path.Ext(u.ID))
 		}
 	}
-	prefix, rest, _ := strings.Cut(strings.TrimSuffix(name, path.Ext(name)), "@")
-	specifiers := strings.NewReplacer("%n", name, "%N", strings.TrimSuffix(name, path.Ext(name)), "%p", prefix, "%i", rest, "%j", prefix[strings.LastIndexByte(prefix, '-')+1:], "%%", "%")
+	of := specifiers(name)
 	var links []string
 	for _, key := range sortedKeys(beside) {
 		for _, by := range u.words(key) {
 			if name == "" {
 				return nil, fmt.Errorf("destination unit %s is a non-template unit", by)
 			}
-			links = append(links, path.Join(config, specifiers.Replace(by)+beside[key], name))
+			links = append(links, path.Join(config, of.Replace(by)+beside[key], name))
 		}
 	}
 	for _, alias := range u.words("Install.Alias") {
-		links = append(links, path.Join(config, specifiers.Replace(alias)))
+		links = append(links, path.Join(config, of.Replace(alias)))
 	}
 	return links, nil
 }
@@ -155,6 +154,13 @@ func enable(ctx context.Context, h host.Host, name string, seen map[string]bool)
 		}
 	}
 	return nil
+}
+
+// specifiers replaces those of a unit's name.
+func specifiers(name string) *strings.Replacer {
+	whole := strings.TrimSuffix(name, path.Ext(name))
+	prefix, rest, _ := strings.Cut(whole, "@")
+	return strings.NewReplacer("%n", name, "%N", whole, "%p", prefix, "%i", rest, "%j", prefix[strings.LastIndexByte(prefix, '-')+1:], "%%", "%")
 }
 
 func (u *Unit) link(ctx context.Context, h host.Host, name string) error {
