@@ -25,7 +25,6 @@ import (
 	"time"
 
 	"github.com/nodeapply/apply/catalog"
-	"github.com/nodeapply/apply/catalog/conflict"
 	"github.com/nodeapply/apply/engine"
 	"github.com/nodeapply/apply/exchange/session"
 	"github.com/nodeapply/apply/facts"
@@ -38,8 +37,6 @@ import (
 	"github.com/nodeapply/apply/report/scrub"
 	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/resources/all"
-	"github.com/nodeapply/apply/resources/pkg/known"
-	"github.com/nodeapply/apply/resources/pkg/manager"
 )
 
 // Options say what a manifest is compiled with. The zero value is the node itself, without variables.
@@ -131,15 +128,6 @@ func identities() []string {
 
 // Catalog is what the node should be.
 func (m *Manifest) Catalog() *catalog.Catalog { return m.compiled.Catalog }
-
-// Conflicts tells, as warnings, what two resources do to one thing of the node without an order, or against each other. It looks at the node's package
-// database; where that cannot be read, the error says so and the rest is told all the same.
-func (m *Manifest) Conflicts(ctx context.Context) (diag.List, error) {
-	found, err := conflict.Find(ctx, m.compiled.Catalog, func(ctx context.Context, file func(p *conflict.Package, name string)) error {
-		return known.List(ctx, m.host, func(p *manager.Content, name string) { file((*conflict.Package)(p), name) })
-	})
-	return m.compiled.Tell(found), err
-}
 
 // Plan says what Converge would do, and changes nothing. Of the options it fills in Manifest, Outputs and how to scrub.
 func (m *Manifest) Plan(ctx context.Context, o engine.Options) (*report.Report, error) {

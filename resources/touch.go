@@ -21,7 +21,7 @@ type Effect uint8
 // The effects. A resource has those of a run that finds nothing as it should be.
 const (
 	Makes   Effect = iota // it is there, whatever is in it
-	Writes                // the content is the declared one, whole
+	Writes                // the content is the declared one, whole; of a folder, that of the files which its source has
 	Edits                 // a part of the content is as declared, the rest is others'
 	Removes               // nothing is there, nor below it
 	Empties               // of what is below, only what the catalog provides as paths stays
@@ -36,3 +36,7 @@ func (e Effect) String() string {
 
 // Absentee is a Resource that may be declared to be absent, or stopped: what it provides is not there for others.
 type Absentee interface{ Absent() bool }
+
+// Runner is a Resource of a unit that may be declared to run: its processes have read what they are configured by when they were started, and read it again
+// when the resource is refreshed.
+type Runner interface{ Runs() bool }

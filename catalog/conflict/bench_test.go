@@ -50,14 +50,14 @@ func crowd(t testing.TB, n, m int) (*catalog.Catalog, conflict.Packages) {
 
 func TestCrowd(t *testing.T) {
 	c, installed := crowd(t, 2000, 100)
-	problems, err := conflict.Find(t.Context(), c, installed)
+	problems, err := conflict.Find(t.Context(), c, installed, nil)
 	if err != nil || len(problems) != 1000 {
 		t.Errorf("%d problems, %v", len(problems), err)
 	}
 	// What is kept for a resource does not grow with their number.
 	allocated := func(n int) float64 {
 		c, _ := crowd(t, n, 100)
-		return testing.AllocsPerRun(1, func() { _, _ = conflict.Find(t.Context(), c, nil) }) / float64(n)
+		return testing.AllocsPerRun(1, func() { _, _ = conflict.Find(t.Context(), c, nil, nil) }) / float64(n)
 	}
 	if one, four := allocated(2000), allocated(8000); four > 1.5*one {
 		t.Errorf("for each of 2000 files %.1f allocations, of 8000 %.1f", one, four)
@@ -67,7 +67,7 @@ func TestCrowd(t *testing.T) {
 func BenchmarkFind(b *testing.B) {
 	c, installed := crowd(b, 10_000, 100)
 	for b.Loop() {
-		if _, err := conflict.Find(b.Context(), c, installed); err != nil {
+		if _, err := conflict.Find(b.Context(), c, installed, nil); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -1,36 +1,41 @@
 // Package conflict finds what two resources of a catalog do to one thing of the node where nothing says which comes first, or where the one undoes the other
-// whatever the order. It looks at what is declared and at which files belong to the node's packages, and runs nothing.
+// whatever the order, and running services that are not told of what they read. It looks at what is declared, at which files belong to the node's packages and
+// at its unit files, and runs nothing.
 //
 // Only what is certain is told. What the catalog orders by itself, and what it refuses, is no matter here; nor is what only the run makes known.
 package conflict
 
 import (
 	"context"
-	"iter"
 	"path"
 	"slices"
 	"strings"
 
 	"github.com/nodeapply/apply/catalog"
+	"github.com/nodeapply/apply/catalog/conflict/internal/above"
+	"github.com/nodeapply/apply/catalog/conflict/internal/untold"
 	"github.com/nodeapply/apply/graph"
 	"github.com/nodeapply/apply/resources"
 )
 
 // Package is an installed package of the node.
-type Package struct {
-	Name, Arch string
-	Source     string // the name of what it was built from, maybe together with others
-	Essential  bool   // every node has it
-}
+type Package = untold.Package
+
+// Unit is what unit files say of a unit.
+type Unit = untold.Unit
+
+// Units reads the files of a unit. Declared are the contents of unit files that the catalog writes, by path: they count as if they were there.
+type Units = untold.Units
 
 // Packages calls file for every file and folder of every installed package of the node. A folder can belong to many of them.
 type Packages func(ctx context.Context, file func(p *Package, name string)) error
 
 // Find returns the conflicts in c, in the order of its entries: the place of each is the block in which it is mended best, Also has the other. Installed is asked
-// once, if c declares packages; its error is returned beside what is found without it.
-func Find(ctx context.Context, c *catalog.Catalog, installed Packages) ([]catalog.Problem, error) {
+// once, if c declares packages or running services; its error is returned beside what is found without it.
+func Find(ctx context.Context, c *catalog.Catalog, installed Packages, units Units) ([]catalog.Problem, error) {
 	f := newFinder(c)
-	err := f.owned(ctx, installed)
+	services := untold.New(c, f.touches, units)
+	err := f.owned(ctx, installed, services.Units())
 	for v := range f.entries {
 		for i := range f.touches[v] {
 			t := &f.touches[v][i]
@@ -47,6 +52,9 @@ func Find(ctx context.Context, c *catalog.Catalog, installed Packages) ([]catalo
 			}
 		}
 		f.absent(v)
+	}
+	for _, n := range services.Find(func(name string) []*Package { return f.files[merged(name)] }) {
+		f.untold = append(f.untold, pair{summary: "no notify of a service", to: n.To, from: []int{n.From}, does: n.Touch.How.String(), path: n.Touch.Path, with: n.With, attr: "notify"})
 	}
 	f.order()
 	return f.problems(), err
@@ -66,8 +74,9 @@ type finder struct {
 	empties  map[string]*emptied
 	files    map[string][]*Package // whose the paths are that matter here
 
-	pairs   []pair
+	pairs   []pair // that lack an order
 	undoing []pair
+	untold  []pair // that lack a notify
 }
 
 type emptied struct {
@@ -83,8 +92,8 @@ type pair struct {
 	does    string // what to does to the path, as a verb
 	path    string
 	with    string // what the others have to do with it; "%s" is their address and place
-	advice  string // "": an order between them
-	first   bool   // to is better the first of them
+	advice  string // "": the relation below
+	attr    string // the relation that to lacks; "": require
 }
 
 func newFinder(c *catalog.Catalog) *finder {
@@ -170,20 +179,12 @@ func (f *finder) index(v int, t *resources.Touch) {
 	}
 }
 
-// above yields a path and the folders above it, but for the root.
-func above(name string) iter.Seq[string] {
-	return func(yield func(string) bool) {
-		for ; len(name) > 1 && yield(name); name = path.Dir(name) {
-		}
-	}
-}
-
 // home looks whether what v touches is in the home of a user.
 func (f *finder) home(v int, t *resources.Touch) {
 	if t.How == resources.Houses {
 		return
 	}
-	for folder := range above(t.Path) {
+	for folder := range above.Of(t.Path) {
 		users, ok := f.homes[folder]
 		if !ok {
 			continue

@@ -135,7 +135,7 @@ func TestFind(t *testing.T) {
 		{name: "an absent group", manifest: "group \"g\" { ensure = \"absent\" }\nuser \"u\" { groups = \"g\" }", want: []string{"2 1 needs what is removed"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			problems, err := conflict.Find(t.Context(), compile(t, test.manifest, test.module), node)
+			problems, err := conflict.Find(t.Context(), compile(t, test.manifest, test.module), node, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -153,7 +153,7 @@ func TestFind(t *testing.T) {
 // A message names both places, what is done to which thing, and what to write where.
 func TestWords(t *testing.T) {
 	c := compile(t, "package \"nginx\" {}\nfile \"f\" {\n  count = 3\n  path = \"/etc/nginx/${count.index}\"\n  content = \"\"\n}\n", "")
-	problems, err := conflict.Find(t.Context(), c, node)
+	problems, err := conflict.Find(t.Context(), c, node, nil)
 	if err != nil || len(problems) != 1 {
 		t.Fatal(problems, err)
 	}
@@ -175,7 +175,7 @@ func TestDatabase(t *testing.T) {
 		"not asked": {"", nil},
 	} {
 		c := compile(t, test.manifest+"user \"u\" {}\nfile \"/home/u/a\" { content = \"\" }\n", "")
-		problems, err := conflict.Find(t.Context(), c, func(context.Context, func(*conflict.Package, string)) error { return broken })
+		problems, err := conflict.Find(t.Context(), c, func(context.Context, func(*conflict.Package, string)) error { return broken }, nil)
 		if len(problems) != 1 || !errors.Is(err, test.want) {
 			t.Errorf("%s: %v, %v", name, problems, err)
 		}

@@ -21,6 +21,7 @@ func TestExamples(t *testing.T) {
 			"glusterfs-client": {"/sbin/mount.glusterfs"},
 			"nftables":         {"/etc/nftables.conf", "/usr/sbin/nft"},
 			"nginx":            {"/etc/nginx", "/lib/systemd/system/nginx.service"},
+			"openssh-server":   {"/etc/ssh", "/lib/systemd/system/ssh.service"},
 		} {
 			for _, name := range names {
 				file(&conflict.Package{Name: p, Source: p}, name)
@@ -28,7 +29,13 @@ func TestExamples(t *testing.T) {
 		}
 		return nil
 	}
-	tried := 0
+	tree := ""
+	for unit, program := range map[string]string{
+		"corosync": "/usr/sbin/corosync -f", "glusterd": "/usr/sbin/glusterd -N", "nginx": "/usr/sbin/nginx", "ssh": "/usr/sbin/sshd -D", "nftables": "/usr/sbin/nft -f /etc/nftables.conf",
+	} {
+		tree += "-- lib/systemd/system/" + unit + ".service --\n[Service]\nExecStart=" + program + "\n"
+	}
+	units, tried := unitsOf(t, tree), 0
 	for _, pattern := range []string{"examples/*/main.hcl", "modules/*/example/main.hcl", "docs/gen/examples/*.hcl"} {
 		names, err := filepath.Glob("../../" + pattern)
 		if err != nil {
@@ -39,7 +46,7 @@ func TestExamples(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}
-			problems, err := conflict.Find(t.Context(), m.Catalog(), installed)
+			problems, err := conflict.Find(t.Context(), m.Catalog(), installed, units)
 			if err != nil {
 				t.Error(err)
 			}

@@ -3,6 +3,7 @@ package conflict
 import (
 	"slices"
 
+	"github.com/nodeapply/apply/catalog/conflict/internal/above"
 	"github.com/nodeapply/apply/graph"
 	"github.com/nodeapply/apply/resources"
 )
@@ -35,7 +36,7 @@ func (f *finder) order() {
 
 // below says whether one of the resources that manage the path and the folders above it is among others.
 func (f *finder) below(p pair, others func(int) bool) bool {
-	for name := range above(p.path) {
+	for name := range above.Of(p.path) {
 		if w, ok := f.provides[resources.Identity{Kind: "path", Name: name}]; ok && w != p.to && others(w) {
 			return true
 		}

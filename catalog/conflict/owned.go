@@ -5,23 +5,27 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/nodeapply/apply/catalog/conflict/internal/above"
 	"github.com/nodeapply/apply/resources"
 )
 
-// owned asks whose the paths are that the resources touch and need, and the folders above them.
-func (f *finder) owned(ctx context.Context, installed Packages) error {
-	if len(f.packages) == 0 || installed == nil {
+// owned asks whose the paths are that the resources touch and need, the folders above them, and the units.
+func (f *finder) owned(ctx context.Context, installed Packages, units []string) error {
+	if len(f.packages)+len(units) == 0 || installed == nil {
 		return nil
 	}
 	for v := range f.entries {
 		for _, t := range f.touches[v] {
-			for name := range above(t.Path) {
+			for name := range above.Of(t.Path) {
 				f.files[merged(name)] = nil
 			}
 		}
 		for _, name := range f.needs[v] {
 			f.files[merged(name)] = nil
 		}
+	}
+	for _, name := range units {
+		f.files[merged(name)] = nil
 	}
 	return installed(ctx, func(p *Package, name string) {
 		name = merged(name)
@@ -55,7 +59,7 @@ type place struct {
 // place finds the package that has a path or, where none has, the folder nearest above it. A folder of packages of several sources is nobody's, and what
 // every node has is not brought.
 func (f *finder) place(name string) (place, bool) {
-	for folder := range above(name) {
+	for folder := range above.Of(name) {
 		owners := f.files[merged(folder)]
 		if len(owners) == 0 {
 			continue
@@ -95,7 +99,10 @@ func (f *finder) declaring(o *Package) []int {
 
 // packaged keeps that v touches or needs what a package brings or removes.
 func (f *finder) packaged(v int, at place, does string, t *resources.Touch) {
-	p := pair{summary: noOrder, to: v, does: does, path: t.Path, first: t.How == resources.Mounts, with: "a file of " + at.owner + ", which %s "}
+	p := pair{summary: noOrder, to: v, does: does, path: t.Path, with: "a file of " + at.owner + ", which %s "}
+	if t.How == resources.Mounts {
+		p.attr = "before"
+	}
 	if at.folder != "" {
 		p.with = "in the folder " + at.folder + " of " + at.owner + ", which %s "
 	}

@@ -19,7 +19,7 @@ func (f *finder) problems() []catalog.Problem {
 	}
 	groups := map[blocks][]pair{}
 	var keys []blocks
-	for _, p := range slices.Concat(f.pairs, f.undoing) {
+	for _, p := range slices.Concat(f.pairs, f.undoing, f.untold) {
 		k := blocks{p.summary, f.entries[p.from[0]].Pos, f.entries[p.to].Pos}
 		if groups[k] == nil {
 			keys = append(keys, k)
@@ -46,9 +46,12 @@ func (f *finder) problem(group []pair) catalog.Problem {
 	if more := len(group) - 1; more > 0 {
 		detail += fmt.Sprintf(" (and %d more resources of this block do likewise)", more)
 	}
-	if p.advice != "" {
+	switch {
+	case p.advice != "":
 		detail += ". " + p.advice
-	} else {
+	case p.attr == "notify":
+		detail += "; nothing tells the service when it changes. " + f.edge(group)
+	default:
 		detail += "; nothing says which of the two comes first. " + f.edge(group)
 	}
 	return catalog.Problem{Pos: to.Pos, Also: []catalog.Pos{from.Pos}, Summary: p.summary, Detail: detail}
@@ -63,10 +66,7 @@ func (f *finder) edge(group []pair) string {
 		}
 	}
 	ref, module := reference(to.Addr.Module, from)
-	attr := "require"
-	if group[0].first {
-		attr = "before"
-	}
+	attr := cmp.Or(group[0].attr, "require")
 	switch at := to.AttrPos; {
 	case module != "":
 		return fmt.Sprintf("Put into the block of %s:\n\n  %s = [%s]", module, attr, ref)

@@ -3,6 +3,7 @@ package conflict
 import (
 	"slices"
 
+	"github.com/nodeapply/apply/catalog/conflict/internal/above"
 	"github.com/nodeapply/apply/resources"
 )
 
@@ -28,7 +29,7 @@ func (f *finder) removed(v int, t *resources.Touch) {
 		return
 	}
 	_, provided := f.provides[resources.Identity{Kind: "path", Name: t.Path}]
-	for name := range above(t.Path) {
+	for name := range above.Of(t.Path) {
 		p := pair{summary: "removed again", to: v, does: t.How.String(), path: t.Path}
 		w, ok := f.removes[name]
 		e := f.empties[name]

@@ -38,7 +38,7 @@ func (d Declared) Open(name string) (host.File, error) {
 // ReadDir implements [host.FileReader].
 func (d Declared) ReadDir(name string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
-		there, err := list(d.FileReader, name)
+		there, err := host.ReadDir(d.FileReader, name)
 		all := append(there, d.in(name)...)
 		slices.Sort(all)
 		for _, entry := range slices.Compact(all) {

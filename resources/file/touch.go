@@ -28,6 +28,9 @@ func (f *File) Touches() []resources.Touch {
 			t.How, t.Text = resources.Writes, f.Content
 		}
 	case want.Directory, want.Present, "":
+		if f.Recurse && len(f.Source) > 0 {
+			t.How = resources.Writes
+		}
 		if f.Purge && len(f.Source) == 0 { // what a source has is not purged, and not known here
 			return []resources.Touch{t, {Path: t.Path, How: resources.Empties, Covers: f.purges}}
 		}

@@ -24,6 +24,7 @@ var (
 	_ resources.Validator  = (*Service)(nil)
 	_ resources.Identified = (*Service)(nil)
 	_ resources.Absentee   = (*Service)(nil)
+	_ resources.Runner     = (*Service)(nil)
 	_ resources.Refresher  = (*Service)(nil)
 	_ resources.Restorer   = (*Service)(nil)
 	_ resources.Inspector  = (*Service)(nil)
@@ -138,6 +139,9 @@ func (s *Service) Requires() []resources.Identity {
 
 // Absent says whether the service is to be neither running nor enabled.
 func (s *Service) Absent() bool { return s.Ensure != running && s.enable() != initsystem.Enabled }
+
+// Runs says whether the service is declared to run.
+func (s *Service) Runs() bool { return s.Ensure == running }
 
 // provider is the declared one, else what the node runs.
 func (s *Service) provider(ctx context.Context, v host.View) initsystem.Name {

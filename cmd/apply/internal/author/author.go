@@ -1,5 +1,5 @@
 // Package author has the commands of who writes manifests. None of them looks at more of the node than its facts and, to validate, which files belong to
-// packages.
+// packages and what unit files say.
 package author
 
 import (
@@ -28,9 +28,10 @@ func validateCommand(a *cli.App) *cobra.Command {
 		Short: "Find every mistake of a manifest, and what its resources do against each other",
 		Long: `Find every mistake of a manifest at once, and warn of what two resources do to one thing of the node without an order between them, or against each other:
 a file in a package's folder without a require, a file in a home without its user, a whole file beside resources that edit a part of it, what is brought
-below a path that is removed. Each warning names both places and the line that is missing; warnings leave the exit code at 0.
+below a path that is removed, a running service that is not told when a file changes which it reads. Each warning names both places and the line that is
+missing; warnings leave the exit code at 0.
 
-Nothing is touched. Of the node, its facts are looked at and which files belong to its packages.`,
+Nothing is touched. Of the node, its facts are looked at, which files belong to its packages, and its unit files.`,
 		Example: "  apply validate main.hcl\n  apply validate --json main.hcl",
 		RunE: a.Reading(func(cmd *cobra.Command, ctx context.Context, args []string) error {
 			m, err := l.Named(ctx, cmd, args)
@@ -39,7 +40,7 @@ Nothing is touched. Of the node, its facts are looked at and which files belong 
 			}
 			found, err := m.Conflicts(ctx)
 			if err != nil {
-				a.Note("what belongs to packages is not known: " + err.Error())
+				a.Note(cli.UnknownNode + err.Error())
 			}
 			n := len(m.Catalog().Entries())
 			if a.JSON {

@@ -159,6 +159,9 @@ func (a *App) PrintDiagnostics(l diag.List) {
 	}
 }
 
+// UnknownNode begins the note that the manifest was not held against all that the node has.
+const UnknownNode = "what belongs to packages or services is not known: "
+
 // WriteDiagnostics is PrintDiagnostics with the error of writing.
 func (a *App) WriteDiagnostics(l diag.List) error {
 	if !a.JSON {
