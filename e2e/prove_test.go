@@ -62,6 +62,7 @@ func TestProve(t *testing.T) {
 		Resources int
 		Claims    []struct{ Claim, Verdict, Summary string }
 		Open      []struct{ Name, Reason string } `json:"not_decided"`
+		Warnings  []struct{ Detail string }
 	}
 	if err := json.Unmarshal([]byte(res.Stdout), &v); err != nil {
 		t.Fatalf("%v: %s%s", err, res.Stdout, res.Stderr)
@@ -76,6 +77,9 @@ func TestProve(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, open); diff != "" || v.Resources != 5 {
 		t.Errorf("%d resources; %s\n%s", v.Resources, diff, res.Stdout)
+	}
+	if len(v.Warnings) != 1 || !strings.Contains(v.Warnings[0].Detail, "which defines service.new at ") {
+		t.Errorf("warnings: %v", v.Warnings)
 	}
 	for _, c := range v.Claims {
 		if c.Verdict == "refuted" {

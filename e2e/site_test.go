@@ -97,4 +97,34 @@ func TestSite(t *testing.T) {
 	if out := x.sh("apply prove " + exampleDir + "/main.hcl"); strings.Contains(out, "refuted") {
 		t.Error(out)
 	}
+	if out := x.sh("apply validate " + exampleDir + "/main.hcl 2>&1"); strings.Contains(out, "Warning") {
+		t.Error(out)
+	}
+	untold(t, x, nodes[0])
+}
+
+// untold has services of real packages whose files change without a notify.
+func untold(t *testing.T, x *example, n *lab.Node) {
+	t.Helper()
+	manifest := `service "nginx" { ensure = "running" }
+service "ssh" { ensure = "running" }
+file "/etc/nginx/conf.d/a.conf" { content = "" }
+line "port" {
+  path = "/etc/ssh/sshd_config"
+  line = "Port 22"
+}
+file "/etc/ssh/ssh_known_hosts" { content = "" }
+file "/etc/logrotate.d/nginx" { content = "" }
+file "/etc/default/ssh" { content = "" }
+`
+	if err := n.Put(t.Context(), "/root/untold.hcl", []byte(manifest), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	want := "/root/untold.hcl:3,\nnotify = [service.nginx]\n/root/untold.hcl:4,\nnotify = [service.ssh]\n/root/untold.hcl:10,\nnotify = [service.ssh]"
+	for _, command := range []string{"validate", "prove --orders 1"} {
+		got := x.sh("apply " + command + " /root/untold.hcl 2>&1 | grep -o '^  /root/untold.hcl:[0-9]*,\\|^    notify = .*' | sed 's/^ *//'")
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: %s", command, diff)
+		}
+	}
 }

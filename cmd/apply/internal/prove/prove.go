@@ -16,6 +16,7 @@ import (
 	"github.com/nodeapply/apply/cmd/apply/internal/load"
 	"github.com/nodeapply/apply/cmd/apply/internal/prove/rehearsal"
 	"github.com/nodeapply/apply/cmd/apply/internal/prove/verdict"
+	"github.com/nodeapply/apply/manifest/diag"
 )
 
 // Command is apply prove.
@@ -61,7 +62,11 @@ Exit codes: 0 where all is proved or not decided, 4 where something is refuted, 
 			return err
 		}
 		a.Ran, a.Code = true, p.code()
-		return p.print(a)
+		warnings, err := m.Conflicts(ctx)
+		if err != nil {
+			a.Note(cli.UnknownNode + err.Error())
+		}
+		return p.print(a, warnings)
 	})
 	l.AddFlags(cmd.Flags())
 	cmd.Flags().Var(&orders, "orders", "random orders to converge in; the same one is not tried twice")
@@ -128,8 +133,8 @@ func (p *proof) code() int {
 	return 0
 }
 
-// print prints the verdicts.
-func (p *proof) print(a *cli.App) error {
+// print prints the verdicts, and what speaks against the manifest as it stands.
+func (p *proof) print(a *cli.App, warnings diag.List) error {
 	var addresses []string
 	for _, e := range p.catalog.Entries() {
 		addresses = append(addresses, e.Addr.String())
@@ -138,8 +143,10 @@ func (p *proof) print(a *cli.App) error {
 	v.Orders, v.Seed = p.orders, p.seed
 	v.Scrub(a.Scrub.Scrub)
 	if a.JSON {
+		v.Warnings = warnings
 		return a.PrintJSON(v)
 	}
+	a.PrintDiagnostics(warnings)
 	_, err := io.WriteString(a.Stdout, v.Text())
 	return err
 }

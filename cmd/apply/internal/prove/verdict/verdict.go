@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/nodeapply/apply/cmd/apply/internal/prove/rehearsal"
+	"github.com/nodeapply/apply/manifest/diag"
 )
 
 // Verdicts. Nothing is proved of what was not run.
@@ -55,6 +56,8 @@ type Verdict struct {
 	Seed      uint64  `json:"seed"`
 	Claims    []Claim `json:"claims"`
 	Open      []Open  `json:"not_decided,omitempty"`
+	// Warnings are those of apply validate: nothing of them is tried.
+	Warnings diag.List `json:"warnings,omitempty"`
 }
 
 // Sum sums up what came of a manifest's resources, by their addresses.
