@@ -19,8 +19,8 @@ import (
 	"sync"
 
 	"github.com/nodeapply/apply/host"
-	"github.com/nodeapply/apply/sandbox/model/internal/mounttable"
 	"github.com/nodeapply/apply/host/unitfile"
+	"github.com/nodeapply/apply/sandbox/model/internal/mounttable"
 )
 
 // Seed is what is known of the real node. Units that it does not name are taken to be inactive; they are there if their unit files are.
