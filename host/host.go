@@ -65,11 +65,6 @@ type File interface {
 	Xattrs() (map[string][]byte, error)
 }
 
-// MountTeller is a [File] that can tell whether what is open is a mount point. Known: the kernel tells (from Linux 5.8); else [View.Mounts] do.
-type MountTeller interface {
-	MountPoint() (is, known bool)
-}
-
 // FileWriter changes files. A write is whole or not at all: at every moment the old or the new is there, never neither or a part.
 type FileWriter interface {
 	// WriteFile puts content at name: a new file, without a name or beside it, owner and mode set before it becomes visible, fsync, link or rename, fsync of

@@ -146,25 +146,6 @@ func TestMountedFileIsWrittenInPlace(t *testing.T) {
 	}
 }
 
-// TestMountPoint: a file that is bound to another name is a mount point there, not at its own.
-func TestMountPoint(t *testing.T) {
-	needsRoot(t, "a bind mount")
-	h := hosttest.New(t, "-- a --\n-- b --\n-- c --\n")
-	mount(t, h.Path("b"), h.Path("a"), "", unix.MS_BIND, "")
-	for name, want := range map[string]bool{"/a": true, "/b": false, "/c": false} {
-		f, err := h.Open(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if is, known := f.(host.MountTeller).MountPoint(); is != want || !known {
-			t.Errorf("%s: want %v, got %v; known: %v", name, want, is, known)
-		}
-		if err := f.Close(); err != nil {
-			t.Error(err)
-		}
-	}
-}
-
 func TestRemoveDoesNotCrossMounts(t *testing.T) {
 	needsRoot(t, "mounts")
 	h := hosttest.New(t, "-- t/a/f --\n-- t/m/ --\n-- t/sub/n/ --\n-- other/x --\n")

@@ -148,13 +148,6 @@ func (f *file) Xattrs() (map[string][]byte, error) {
 	return all, nil
 }
 
-// MountPoint implements [host.MountTeller].
-func (f *file) MountPoint() (is, known bool) {
-	var st unix.Statx_t
-	err := unix.Statx(f.fd, "", unix.AT_EMPTY_PATH, 0, &st)
-	return st.Attributes&unix.STATX_ATTR_MOUNT_ROOT != 0, err == nil && st.Attributes_mask&unix.STATX_ATTR_MOUNT_ROOT != 0
-}
-
 // Read implements io.Reader.
 func (f *file) Read(p []byte) (int, error) {
 	for {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"path"
-	"slices"
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
@@ -117,7 +116,7 @@ func (t *Thing) compareContent(ctx context.Context, v host.View, is Found, d *re
 			d.Notes = append(d.Notes, fmt.Sprintf("%s has further hard links (%d in all): the others keep the old content", t.Name, is.Nlink))
 		}
 		if !t.InTree { // in a tree what is mounted is left alone
-			if err := noteMounted(ctx, v, file, t.Name, d); err != nil {
+			if err := noteMounted(v, t.Name, d); err != nil {
 				return err
 			}
 		}
@@ -131,20 +130,12 @@ func (t *Thing) compareContent(ctx context.Context, v host.View, is Found, d *re
 }
 
 // noteMounted says of a file that is a mount point, and cannot be renamed over, what a write in place means.
-func noteMounted(ctx context.Context, v host.View, f host.File, name string, d *resources.Diff) error {
-	if m, ok := f.(host.MountTeller); ok { // all mounts of the node are a lot to read for each file
-		if is, known := m.MountPoint(); known && !is {
-			return nil
-		}
-	}
-	mounts, err := v.Mounts(ctx)
-	if err != nil {
-		return err
-	}
-	if slices.ContainsFunc(mounts, func(m host.Mount) bool { return m.Point == name }) {
+func noteMounted(v host.View, name string, d *resources.Diff) error {
+	own, _, err := v.Flags(name)
+	if own.Mounted {
 		d.Notes = append(d.Notes, name+" is a mount point: it is written in place, so that a kill or a power cut in the middle leaves a part of the content, until the next run")
 	}
-	return nil
+	return err
 }
 
 // portray says what the content was and is to be. In a tree it does so by sizes alone, where these differ.
