@@ -45,7 +45,10 @@ type Search struct {
 	touches [][]resources.Touch // by vertex
 	daemons []*daemon
 	owners  func(name string) []*Package
-	found   []Notice
+	found   []Notice // by vertex
+
+	from   int          // the vertex of passed
+	passed map[int]bool // see reached; nil: none was asked for
 }
 
 // Notice is that To touches what From, a service, reads, with no notify that reaches it.
@@ -133,7 +136,7 @@ func (s *Search) Find(owners func(name string) []*Package) []Notice {
 			}
 		}
 		for name := range d.defined { // a unit of the node's own may stand in the place of the package's
-			if owners := owners(name); len(owners) == 1 && !d.Oneshot && !slices.Contains(watchful, owners[0].Source) {
+			if owners := owners(name); len(owners) == 1 && !d.Oneshot && !owners[0].watchful() {
 				add(byOwner, owners[0].family(), d)
 			}
 		}
@@ -175,8 +178,10 @@ func (s *Search) common(folder string) bool {
 	return slices.ContainsFunc(owners, func(o *Package) bool { return o.Source != owners[0].Source })
 }
 
-// watchful are the sources of services that look themselves whether their files have changed, and of systemd, of which each has some.
-var watchful = []string{"cron", "cronie", "dbus", "polkit", "policykit-1", "systemd"}
+// watchful says whether the services of a package look themselves whether their files have changed, or are systemd's, of which each has some.
+func (p *Package) watchful() bool {
+	return slices.Contains([]string{"cron", "cronie", "dbus", "polkit", "policykit-1", "systemd"}, p.Source)
+}
 
 // configured looks whether the path, below /etc, is a file of the package of a service, or in a folder of it that has its name. A file in /etc/default or
 // /etc/logrotate.d is not for the service, whoever has brought it.
@@ -198,8 +203,7 @@ func (s *Search) configured(v int, t *resources.Touch, daemons map[string][]*dae
 				readers, own = all, o
 			}
 		}
-		told := s.reached(v)
-		if slices.ContainsFunc(readers, func(d *daemon) bool { return told[d.by] }) {
+		if slices.ContainsFunc(readers, func(d *daemon) bool { return s.reached(v)[d.by] }) {
 			return // of the services of one package, it is that one's
 		}
 		for _, d := range readers {
@@ -235,9 +239,13 @@ func (p *Package) named(top string) bool {
 
 // tell keeps that v does not tell d of a change, unless it does.
 func (s *Search) tell(v int, d *daemon, t *resources.Touch, with string) {
-	same := func(n Notice) bool { return n.To == v && n.From == d.by }
+	for i := len(s.found); i > 0 && s.found[i-1].To == v; i-- {
+		if s.found[i-1].From == d.by {
+			return
+		}
+	}
 	told := s.reached(v)
-	if told[d.by] || slices.ContainsFunc(s.found, same) {
+	if told[d.by] {
 		return
 	}
 	for w := range told {
@@ -248,8 +256,11 @@ func (s *Search) tell(v int, d *daemon, t *resources.Touch, with string) {
 	s.found = append(s.found, Notice{v, d.by, t, with})
 }
 
-// reached are the vertices to which a change of v is passed on.
+// reached are the vertices to which a change of v is passed on. They are kept until another v is asked for.
 func (s *Search) reached(v int) map[int]bool {
+	if s.passed != nil && s.from == v {
+		return s.passed
+	}
 	seen, todo := map[int]bool{}, []int{v}
 	for len(todo) > 0 {
 		from := todo[len(todo)-1]
@@ -261,5 +272,6 @@ func (s *Search) reached(v int) map[int]bool {
 			}
 		}
 	}
+	s.from, s.passed = v, seen
 	return seen
 }
