@@ -6,13 +6,14 @@ import (
 	"strings"
 
 	"github.com/nodeapply/apply/catalog/internal/needs"
+	"github.com/nodeapply/apply/graph/cycles"
 	"github.com/nodeapply/apply/resources"
 )
 
 // cycles reports cycles, each with its edges' places.
 func (b *builder) cycles(relations []Relation) {
 	const most = 20
-	for _, c := range b.order.Graph().Cycles(most) {
+	for _, c := range cycles.Find(b.order.Graph(), most) {
 		p := Problem{Summary: "dependency cycle"}
 		var names []string
 		for _, v := range c {

@@ -24,36 +24,6 @@ func TestOrder(t *testing.T) {
 	}
 }
 
-func TestCycles(t *testing.T) {
-	for _, tc := range []struct {
-		name, edges string
-		want        []string
-	}{
-		{"none", "a>b b>c a>c", nil},
-		{"to itself", "b>b", []string{"b"}},
-		{"two in one component", "a>b b>a a>c c>a", []string{"ab", "ac"}},
-		{"two apart, turned to their lowest", "c>b b>c f>e e>d d>f", []string{"bc", "dfe"}},
-		{"the shortest one through a vertex", "a>b b>c c>d d>a b>a", []string{"ab", "abcd"}},
-		{"behind a cycle is none", "a>b b>a b>c c>d", []string{"ab"}},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			var got []string
-			for _, c := range graphtest.Parse(tc.edges).Cycles(10) {
-				got = append(got, graphtest.Letters(c))
-			}
-			if diff := cmp.Diff(tc.want, got); diff != "" {
-				t.Error(diff)
-			}
-		})
-	}
-}
-
-func TestCyclesLimit(t *testing.T) {
-	if got := len(graphtest.Parse("a>a b>b c>c").Cycles(2)); got != 2 {
-		t.Errorf("want 2 cycles, got %d", got)
-	}
-}
-
 func TestReachAndReverse(t *testing.T) {
 	g := graphtest.Parse("a>b b>c d>c")
 	var got []int

@@ -1,12 +1,17 @@
-package graph
+// Package cycles finds the cycles of a graph.
+package cycles
 
-import "slices"
+import (
+	"slices"
 
-// Cycles returns cycles such that every vertex on any cycle is on one of those returned, each as its vertices in order, lowest first, at most
+	"github.com/nodeapply/apply/graph"
+)
+
+// Find returns cycles such that every vertex on any cycle is on one of those returned, each as its vertices in order, lowest first, at most
 // limit of them. A graph without cycles gives none.
-func (g *Graph) Cycles(limit int) [][]int {
+func Find(g *graph.Graph, limit int) [][]int {
 	var cycles [][]int
-	for _, comp := range g.components() {
+	for _, comp := range components(g) {
 		inside := make(map[int]bool, len(comp))
 		for _, v := range comp {
 			inside[v] = true
@@ -19,7 +24,7 @@ func (g *Graph) Cycles(limit int) [][]int {
 			if len(cycles) == limit {
 				return cycles
 			}
-			c := g.shortestCycle(v, inside)
+			c := shortest(g, v, inside)
 			for _, w := range c {
 				covered[w] = true
 			}
@@ -35,14 +40,14 @@ func rotate(c []int) []int {
 	return slices.Concat(c[low:], c[:low])
 }
 
-// shortestCycle finds a shortest way from v back to itself among the vertices inside, by breadth-first search.
-func (g *Graph) shortestCycle(v int, inside map[int]bool) []int {
+// shortest finds a shortest way from v back to itself among the vertices inside, by breadth-first search.
+func shortest(g *graph.Graph, v int, inside map[int]bool) []int {
 	from := map[int]int{}
 	queue := []int{v}
 	for len(queue) > 0 {
 		w := queue[0]
 		queue = queue[1:]
-		for _, e := range g.succ[w] {
+		for _, e := range g.Succ(w) {
 			if e.To == v {
 				var c []int
 				for ; w != v; w = from[w] {
@@ -63,17 +68,18 @@ func (g *Graph) shortestCycle(v int, inside map[int]bool) []int {
 
 // components returns the strongly connected components that hold a cycle, each sorted, ordered by their lowest vertices (Tarjan's algorithm
 // with a stack of its own: a chain of 100,000 vertices must not recurse).
-func (g *Graph) components() [][]int {
+func components(g *graph.Graph) [][]int {
 	// Whatever Order reaches lies on no cycle; in the usual case nothing is left.
 	order := g.Order()
-	if len(order) == len(g.succ) {
+	if len(order) == g.Len() {
 		return nil
 	}
-	t := tarjan{g: g, index: make([]int32, len(g.succ)), low: make([]int32, len(g.succ)), on: make([]bool, len(g.succ))}
+	n := g.Len()
+	t := tarjan{g: g, index: make([]int32, n), low: make([]int32, n), on: make([]bool, n)}
 	for _, v := range order {
 		t.index[v] = -1
 	}
-	for v := range g.succ {
+	for v := range n {
 		if t.index[v] == 0 {
 			t.visit(v)
 		}
@@ -82,7 +88,7 @@ func (g *Graph) components() [][]int {
 }
 
 type tarjan struct {
-	g          *Graph
+	g          *graph.Graph
 	index, low []int32 // index 0: not seen, -1: on no cycle
 	on         []bool
 	next       int32
@@ -97,8 +103,8 @@ func (t *tarjan) visit(root int) {
 	t.enter(root)
 	for len(frames) > 0 {
 		f := &frames[len(frames)-1]
-		if f.edge < len(t.g.succ[f.v]) {
-			w := t.g.succ[f.v][f.edge].To
+		if f.edge < len(t.g.Succ(f.v)) {
+			w := t.g.Succ(f.v)[f.edge].To
 			f.edge++
 			switch {
 			case t.index[w] == 0:
@@ -145,7 +151,7 @@ func (t *tarjan) leave(v int) {
 }
 
 func (t *tarjan) loops(v int) bool {
-	return slices.ContainsFunc(t.g.succ[v], func(e Edge) bool { return e.To == v })
+	return slices.ContainsFunc(t.g.Succ(v), func(e graph.Edge) bool { return e.To == v })
 }
 
 // sorted orders what visit found, which comes in the order in which the search left it.
