@@ -69,6 +69,7 @@ func (m *Mount) empties(ctx context.Context, v host.View, f *facts) (bool, error
 	return slices.ContainsFunc(f.live, func(is host.Mount) bool { return live.Loses(all, is) }), err
 }
 
+// look reads the table and the mounts of the kernel.
 func (m *Mount) look(ctx context.Context, v host.View) (*facts, error) {
 	content, err := host.ReadFile(v, table)
 	if err != nil {

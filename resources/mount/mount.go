@@ -230,7 +230,7 @@ func (m *Mount) Check(ctx context.Context, v host.View) (resources.Diff, error) 
 	if loses {
 		d.Notes = append(d.Notes, fmt.Sprintf("what is in %s is in memory alone: to unmount it loses it, and an undo mounts it empty", m.point()))
 	}
-	if (d.Found == moved(true) || m.Absent() && f.top() != nil) && apart(v) {
+	if (d.Found == moved(true) || m.Absent() && f.top() != nil) && live.Apart(v) {
 		d.Notes = append(d.Notes, "this process has mounts of its own, as in a systemd unit with PrivateTmp= or ProtectSystem=: the rest of the node keeps those that it has")
 	}
 	if m.Ensure == mounted && f.top() == nil {
@@ -254,12 +254,11 @@ func (m *Mount) Check(ctx context.Context, v host.View) (resources.Diff, error) 
 // compare lists what differs.
 func (m *Mount) compare(ctx context.Context, v host.View, f *facts) []resources.Change {
 	var d resources.Diff
-	if word := f.word(); !m.satisfied(f) {
-		to := m.Ensure
-		if to == "" {
-			to = present
-		}
-		d.Compare("ensure", word, to)
+	switch {
+	case m.Ensure != "" && m.Ensure != present:
+		d.Compare("ensure", f.word(), m.Ensure)
+	case f.entry == nil:
+		d.Compare("ensure", f.word(), present)
 	}
 	if m.Ensure == absent {
 		return d.Changes
@@ -284,17 +283,4 @@ func (m *Mount) compare(ctx context.Context, v host.View, f *facts) []resources.
 		d.Compare("options", strings.Join(live.Options(*f.top()), ",")+" (live)", f.want.Options)
 	}
 	return d.Changes
-}
-
-// satisfied says whether entry and mount are there, or not, as ensure says.
-func (m *Mount) satisfied(f *facts) bool {
-	switch m.Ensure {
-	case mounted:
-		return f.entry != nil && f.top() != nil
-	case unmounted:
-		return f.entry != nil && f.top() == nil
-	case absent:
-		return f.entry == nil && f.top() == nil
-	}
-	return f.entry != nil
 }

@@ -14,6 +14,16 @@ import (
 	"github.com/nodeapply/apply/resources/mount/internal/options"
 )
 
+// Apart says whether the mounts that this process sees are its own: what it mounts the rest of the node does not see, and what it unmounts stays there.
+func Apart(v host.View) bool {
+	own, err := v.Readlink("/proc/self/ns/mnt")
+	if err != nil {
+		return false
+	}
+	node, err := v.Readlink("/proc/1/ns/mnt")
+	return err == nil && own != node
+}
+
 // At returns what is stacked on a mount point, the one on top last.
 func At(ctx context.Context, v host.View, point string) ([]host.Mount, error) {
 	all, err := v.Mounts(ctx)

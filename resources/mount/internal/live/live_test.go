@@ -199,7 +199,7 @@ func TestRestore(t *testing.T) {
 				t.Error(diff)
 			}
 			others, err := Remember(t.Context(), h, []host.Mount{tt.was, root})
-			if err != nil || !pasts[0].Is(others[0]) || pasts[0].Is(others[1]) {
+			if err != nil || !pasts[0].is(others[0]) || pasts[0].is(others[1]) {
 				t.Errorf("it is not told from another: %v", err)
 			}
 		})

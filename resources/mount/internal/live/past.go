@@ -55,6 +55,37 @@ func boundFrom(all []host.Mount, l host.Mount) string {
 	return ""
 }
 
+// PutBack has those mounts on a mount point again, without fstab, and nothing else. Where the one on top differs in its options alone it is remounted.
+func PutBack(ctx context.Context, h host.Host, point string, pasts []Past) error {
+	stack, err := At(ctx, h, point)
+	if err != nil {
+		return err
+	}
+	present, err := Remember(ctx, h, stack)
+	if err != nil {
+		return err
+	}
+	if len(present) > 0 && len(pasts) > 0 {
+		now, was := present[len(present)-1], pasts[len(pasts)-1]
+		if was.is(now) {
+			alone := was.Root != "/" || slices.Equal(now.SuperOptions, was.SuperOptions)
+			if alone && slices.Equal(now.Options, was.Options) {
+				return nil
+			}
+			return Run(ctx, h, "mount", "-o", strings.Join(was.remount(alone), ","), "--", point)
+		}
+	}
+	if err := Unmount(ctx, h, point); err != nil {
+		return err
+	}
+	for _, was := range pasts {
+		if err := was.Restore(ctx, h); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Restore mounts it again, without fstab.
 func (p Past) Restore(ctx context.Context, h host.Host) error {
 	switch {
@@ -64,7 +95,7 @@ func (p Past) Restore(ctx context.Context, h host.Host) error {
 		if err := Run(ctx, h, "mount", "--bind", "--", p.From, p.Point); err != nil {
 			return err
 		}
-		return Run(ctx, h, "mount", "-o", strings.Join(p.Remount(true), ","), "--", p.Point)
+		return Run(ctx, h, "mount", "-o", strings.Join(p.remount(true), ","), "--", p.Point)
 	}
 	plain := p.flags()
 	if p.File != "" {
@@ -81,9 +112,9 @@ func (p Past) Restore(ctx context.Context, h host.Host) error {
 	return err
 }
 
-// Remount is the options by which a remount gives what is mounted there the options that it had, whatever it has now and fstab says: those of the mount
+// remount is the options by which a remount gives what is mounted there the options that it had, whatever it has now and fstab says: those of the mount
 // alone, or those of the file system too, which all its mounts have.
-func (p Past) Remount(alone bool) []string {
+func (p Past) remount(alone bool) []string {
 	words := p.flags()
 	if p.FSType == "tmpfs" && !alone {
 		words = append(p.own(), words...)
@@ -117,7 +148,7 @@ func (p Past) own() []string {
 	return slices.DeleteFunc(slices.Clone(p.SuperOptions), func(o string) bool { return o == "seclabel" }) // which says that there is SELinux
 }
 
-// Is says whether two mounts are the same, but for their options.
-func (p Past) Is(now Past) bool {
+// is says whether two mounts are the same, but for their options.
+func (p Past) is(now Past) bool {
 	return now.Source == p.Source && slices.Equal(now.Part, p.Part) && now.FSType == p.FSType && now.Root == p.Root && now.From == p.From
 }
