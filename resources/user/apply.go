@@ -2,45 +2,33 @@ package user
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/resources/internal/accounts"
 	"github.com/nodeapply/apply/resources/internal/tool"
+	"github.com/nodeapply/apply/resources/user/internal/home"
 )
 
 // Apply makes, changes or removes the user.
 func (u *User) Apply(ctx context.Context, h host.Host, d resources.Diff) error {
 	run := func(args ...string) error { return tool.Run(ctx, h, host.Cmd{Args: args, Ends: true}) }
+	var err error
 	switch {
 	case d.Has("ensure") && u.Ensure == absent:
 		return u.remove(h, run)
 	case d.Has("ensure"):
-		args, err := u.creation(h)
-		if err == nil {
-			err = run(args...)
-		}
-		if err == nil && u.System && u.expires() != "" { // useradd forgets it of those
-			err = run("usermod", "-e", u.expires(), "--", u.Name)
-		}
-		if err != nil {
-			return err
-		}
+		err = u.create(h, run)
 	default:
-		args, err := u.modification(h, d)
-		if err == nil && len(args) > 0 {
-			err = run(append(append([]string{"usermod"}, args...), "--", u.Name)...)
-		}
-		if err != nil {
-			return err
-		}
+		err = u.modify(h, d, run)
 	}
-	if err := u.join(h, d, run); err != nil {
+	if err == nil {
+		err = u.join(h, d, run)
+	}
+	if err != nil || u.Password == nil || !d.Has("password") && !d.Has("ensure") {
 		return err
-	}
-	if u.Password == nil || !d.Has("password") && !d.Has("ensure") {
-		return nil
 	}
 	return u.setPassword(ctx, h, run)
 }
@@ -65,7 +53,7 @@ func (u *User) remove(v host.View, run func(args ...string) error) error {
 		if is == nil {
 			return err
 		}
-		switch why, err := u.homeStays(v, is); {
+		switch why, err := home.Stays(v, is); {
 		case err != nil:
 			return err
 		case why == "":
@@ -75,8 +63,8 @@ func (u *User) remove(v host.View, run func(args ...string) error) error {
 	return run(append(args, "--", u.Name)...)
 }
 
-// creation is the command that makes the user.
-func (u *User) creation(v host.View) ([]string, error) {
+// create makes the user.
+func (u *User) create(v host.View, run func(args ...string) error) error {
 	args := []string{"useradd"}
 	if u.System {
 		args = append(args, "-r")
@@ -89,24 +77,31 @@ func (u *User) creation(v host.View) ([]string, error) {
 	if u.GID == "" { // useradd refuses to make a group that is there
 		own, err := accounts.FindGroup(v, u.Name)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if own != nil {
 			args = append(args, "-g", u.Name)
 		}
 	}
 	args = append(args, u.options(func(string) bool { return true })...)
-	return append(args, "--", u.Name), nil
+	err := run(append(args, "--", u.Name)...)
+	if err == nil && u.System && u.expires() != "" { // useradd forgets it of those
+		err = run("usermod", "-e", u.expires(), "--", u.Name)
+	}
+	return err
 }
 
-// modification is the options of usermod(8), none if it has nothing to do.
-func (u *User) modification(v host.View, d resources.Diff) ([]string, error) {
+// modify changes what usermod(8) can change.
+func (u *User) modify(v host.View, d resources.Diff, run func(args ...string) error) error {
 	args := u.options(d.Has)
 	move, err := u.homeMoves(v, d)
 	if move {
 		args = append(args, "-m")
 	}
-	return args, err
+	if err != nil || len(args) == 0 {
+		return err
+	}
+	return run(slices.Concat([]string{"usermod"}, args, []string{"--", u.Name})...)
 }
 
 // homeMoves says whether the change moves the home folder.

@@ -41,7 +41,10 @@ func (u *User) check(ctx context.Context, v host.View) (resources.Diff, error) {
 		return d, errors.Join(u.uidFree(v), err, u.groupsThere(ctx, v, nil), accounts.Programs(v))
 	case u.Ensure == absent:
 		var why string
-		if why, err = u.homeStays(v, &f.User); why != "" {
+		if u.ManageHome {
+			why, err = home.Stays(v, &f.User)
+		}
+		if why != "" {
 			d.Notes = append(d.Notes, why)
 		}
 		d.Changes = []resources.Change{{Attr: "ensure", From: present, To: absent, Irreversible: u.ManageHome && why == ""}}
@@ -201,14 +204,6 @@ func (u *User) moves(v host.View, is *accounts.User) (bool, error) {
 		err = &resources.AttrError{Attr: "home", Err: err}
 	}
 	return moves, err
-}
-
-// homeStays says why the home folder of a user that is removed stays although managehome is declared, see [home.Stays].
-func (u *User) homeStays(v host.View, is *accounts.User) (string, error) {
-	if !u.ManageHome {
-		return "", nil
-	}
-	return home.Stays(v, is)
 }
 
 // shellRuns is an error for a shell that would lock the user out.

@@ -4,10 +4,8 @@ package user
 
 import (
 	"path"
-	"regexp"
 	"slices"
 	"strings"
-	"time"
 	"unicode"
 
 	"github.com/nodeapply/apply/resources"
@@ -81,9 +79,6 @@ const (
 	inclusive = "inclusive"
 )
 
-// hash is what can stand in /etc/shadow: a lock, or a hash of crypt(5), perhaps locked: with its method in front, or of the old ones without.
-var hash = regexp.MustCompile(`^(!{0,2}\*?|x|!{0,2}(\$[0-9A-Za-z-]+\$[./0-9A-Za-z$,=+*-]+|[./0-9A-Za-z]{13}|_[./0-9A-Za-z]{19}))$`)
-
 // Validate checks names, words, paths and that the password is a hash.
 func (u *User) Validate() error {
 	var bad resources.Mistakes
@@ -108,20 +103,11 @@ func (u *User) Validate() error {
 	if u.Comment != nil && (strings.Contains(*u.Comment, ":") || strings.ContainsFunc(*u.Comment, unicode.IsControl)) {
 		bad.Addf("comment", "colons, line ends and control characters cannot stand in /etc/passwd")
 	}
-	switch {
-	case u.Password == nil:
-	case *u.Password == "":
-		bad.Addf("password", "an empty one lets anybody in; `\"!\"` lets no password in")
-	case !hash.MatchString(*u.Password):
-		bad.Addf("password", "it is no hash of crypt(5); `openssl passwd -6` makes one")
+	if u.Password != nil {
+		bad.Add("password", accounts.CheckHash(*u.Password))
 	}
 	if u.Expiry != "" && u.Expiry != absent {
-		switch day, err := time.Parse(time.DateOnly, u.Expiry); {
-		case err != nil:
-			bad.Addf("expiry", "want YYYY-MM-DD or absent, got %q", u.Expiry)
-		case day.Unix() < 0:
-			bad.Addf("expiry", "days are counted from 1970-01-01 on, got %q", u.Expiry)
-		}
+		bad.Add("expiry", accounts.CheckExpiry(u.Expiry))
 	}
 	return bad.Err()
 }

@@ -1,6 +1,9 @@
 package accounts
 
 import (
+	"errors"
+	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"time"
@@ -21,6 +24,31 @@ type Shadow struct {
 // Ageing is for how long a password is good: the day of its last change (of 1970), the least and the most days between two changes, those of warning before and
 // those of grace after it is too old. Each as /etc/shadow has it; "" for none.
 type Ageing [5]string
+
+// hash is what can stand in /etc/shadow: a lock, or a hash of crypt(5), perhaps locked: with its method in front, or of the old ones without.
+var hash = regexp.MustCompile(`^(!{0,2}\*?|x|!{0,2}(\$[0-9A-Za-z-]+\$[./0-9A-Za-z$,=+*-]+|[./0-9A-Za-z]{13}|_[./0-9A-Za-z]{19}))$`)
+
+// CheckHash says whether s can be declared as the password of a user.
+func CheckHash(s string) error {
+	switch {
+	case s == "":
+		return errors.New("an empty one lets anybody in; `\"!\"` lets no password in")
+	case !hash.MatchString(s):
+		return errors.New("it is no hash of crypt(5); `openssl passwd -6` makes one")
+	}
+	return nil
+}
+
+// CheckExpiry says whether s is a day on which an account can expire.
+func CheckExpiry(s string) error {
+	switch day, err := time.Parse(time.DateOnly, s); {
+	case err != nil:
+		return fmt.Errorf("want YYYY-MM-DD or absent, got %q", s)
+	case day.Unix() < 0:
+		return fmt.Errorf("days are counted from 1970-01-01 on, got %q", s)
+	}
+	return nil
+}
 
 // FindShadow returns the entry of that name in /etc/shadow, empty if there is none. Where the user's own entry has something else than "x" in the place of a
 // password, that is the one: so it is to the node.
