@@ -1,8 +1,6 @@
 package scan
 
-import (
-	"bytes"
-)
+import "bytes"
 
 // kind says what a frame of the scanner's stack is inside of.
 type kind byte
@@ -57,7 +55,7 @@ type scanner struct {
 	src        []byte
 	stack      []frame
 	depth      int
-	maxDepth   int
+	maxDepth   int    // MaxDepth, less in a test
 	directives []byte // open template directives: 'i'f and 'f'or
 	work       int
 	leaks      int // blocks of several lines that end without a newline
@@ -68,15 +66,10 @@ type scanner struct {
 }
 
 // Body looks at the text of a file, or of one expression.
-func Body(src []byte) *Problem { return scanNative(src, kBody) }
+func Body(src []byte) *Problem { return (&scanner{src: src, maxDepth: MaxDepth}).run(kBody) }
 
 // Template looks at a bare template.
-func Template(src []byte) *Problem { return scanNative(src, kTemplate) }
-
-func scanNative(src []byte, root kind) *Problem {
-	s := scanner{src: src, maxDepth: MaxDepth}
-	return s.run(root)
-}
+func Template(src []byte) *Problem { return (&scanner{src: src, maxDepth: MaxDepth}).run(kTemplate) }
 
 func (s *scanner) run(root kind) (p *Problem) {
 	s.stack = append(make([]frame, 0, 16), frame{kind: root})

@@ -1,8 +1,6 @@
 package scan
 
-import (
-	"bytes"
-)
+import "bytes"
 
 // plain are the bytes that mean nothing in the text of any template.
 var plain = func() (t [256]bool) {
@@ -81,28 +79,28 @@ func (s *scanner) heredocLine(i int) int {
 
 // sequence enters "${" or "%{" at i, and keeps account of the directives that are open.
 func (s *scanner) sequence(i int) (int, *Problem) {
-	f := s.top()
 	start := i
 	i += 2
 	if hasByte(s.src, i, '~') {
 		i++
 	}
 	if s.src[start] == '%' {
-		if p := s.directive(f, i); p != nil {
+		if p := s.directive(i); p != nil {
 			return i, p
 		}
 	}
 	return i, s.push(kInterp, start)
 }
 
-func (s *scanner) directive(f *frame, i int) *Problem {
+// directive opens or closes what the word at i opens or closes, in the innermost template.
+func (s *scanner) directive(i int) *Problem {
 	i = skipBlank(s.src, i)
 	switch word := string(s.src[i:identEnd(s.src, i)]); word {
 	case "if", "for":
 		s.directives = append(s.directives, word[0])
 		return s.deeper(i)
 	case "endif", "endfor":
-		if last := len(s.directives) - 1; last >= f.directives && s.directives[last] == word[3] {
+		if last := len(s.directives) - 1; last >= s.top().directives && s.directives[last] == word[3] {
 			s.directives = s.directives[:last]
 			s.depth--
 		}
