@@ -113,7 +113,7 @@ func (s *source) parse(ctx context.Context) {
 	}
 	var file *hcl.File
 	var diags hcl.Diagnostics
-	err := limits.Run(ctx, limits.Default, func(context.Context, *limits.Place) {
+	err := limits.Run(ctx, func() {
 		if strings.HasSuffix(s.name, ".json") {
 			file, diags = json.Parse(s.src, s.name)
 			if len(diags) > 1 { // of a text that cannot be read HCL also says that it is no object

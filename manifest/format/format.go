@@ -41,7 +41,7 @@ func (f *Formatter) format(name string, found hcl.Diagnostics) (formatted, src [
 	if strings.HasSuffix(name, ".json") {
 		return src, src, nil // has no canonical form of ours
 	}
-	err := limits.Run(context.Background(), limits.Default, func(context.Context, *limits.Place) { formatted = hclwrite.Format(src) })
+	err := limits.Run(context.Background(), func() { formatted = hclwrite.Format(src) })
 	if err != nil {
 		return nil, nil, diag.From(hcl.Diagnostics{limits.Diagnose(err)}, &f.files, nil)
 	}

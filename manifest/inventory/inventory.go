@@ -73,7 +73,7 @@ func Read(name string, names Names) (*Fleet, error) {
 		return nil, r.list()
 	}
 	// The parser and the functions run under the bounds of manifests: an inventory may come from elsewhere, too.
-	if err := limits.Run(context.Background(), limits.Default, func(context.Context, *limits.Place) { r.read(src) }); err != nil {
+	if err := limits.Run(context.Background(), func() { r.read(src) }); err != nil {
 		return nil, err
 	}
 	if r.diags.HasErrors() {

@@ -14,40 +14,39 @@ import (
 	"github.com/zclconf/go-cty/cty"
 )
 
-// Bounds is what one Run may take.
-type Bounds struct {
-	Time   time.Duration
-	Memory uint64 // bytes by which the heap and the stacks of the process may grow
+// bounds are what one Run may take.
+type bounds struct {
+	time   time.Duration
+	memory uint64 // bytes by which the heap and the stacks of the process may grow
 }
 
-// Default are the bounds of reading, parsing and evaluating all manifests of one catalog.
-var Default = Bounds{Time: 10 * time.Second, Memory: 1 << 30}
+var usual = bounds{time: 10 * time.Second, memory: 1 << 30}
 
-// Place is where an evaluation is at, told by the goroutine that evaluates, for the message about the one that took too much.
-// A nil *Place can be set too: it forgets.
-type Place struct{ at atomic.Pointer[hcl.Range] }
+// spot is where an evaluation is at, told by the goroutine that evaluates, for the message about the one that took too much.
+// A nil *spot can be set too: it forgets.
+type spot struct{ at atomic.Pointer[hcl.Range] }
 
-// Set tells that what stands at r is evaluated next. It keeps r and costs one atomic store.
-func (p *Place) Set(r *hcl.Range) {
+// set tells that what stands at r is evaluated next. It keeps r and costs one atomic store.
+func (p *spot) set(r *hcl.Range) {
 	if p != nil {
 		p.at.Store(r)
 	}
 }
 
-// ExceededError is returned by Run when fn took more than its bounds, or panicked.
-type ExceededError struct {
-	Place  *hcl.Range // what was being evaluated; nil if fn never told
-	Reason string
-	Stack  []byte // of a panic
+// exceededError is returned by Run when fn took more than its bounds, or panicked.
+type exceededError struct {
+	place  *hcl.Range // what was being evaluated; nil if fn never told
+	reason string
+	stack  []byte // of a panic
 }
 
-// Error gives the text of Diagnostic on one line.
-func (e *ExceededError) Error() string { return e.Diagnostic().Error() }
+// Error gives the text of diagnostic on one line.
+func (e *exceededError) Error() string { return e.diagnostic().Error() }
 
-// Diagnostic is the error with its place, for printing among those of the manifests.
-func (e *ExceededError) Diagnostic() *hcl.Diagnostic {
-	d := &hcl.Diagnostic{Severity: hcl.DiagError, Summary: Summary, Detail: e.Reason, Subject: e.Place}
-	if e.Stack != nil {
+// diagnostic is the error with its place, for printing among those of the manifests.
+func (e *exceededError) diagnostic() *hcl.Diagnostic {
+	d := &hcl.Diagnostic{Severity: hcl.DiagError, Summary: Summary, Detail: e.reason, Subject: e.place}
+	if e.stack != nil {
 		d.Summary = "Evaluation broke down"
 	}
 	return d
@@ -55,8 +54,8 @@ func (e *ExceededError) Diagnostic() *hcl.Diagnostic {
 
 // Diagnose is the diagnostic of an error that Run returned.
 func Diagnose(err error) *hcl.Diagnostic {
-	if over, ok := errors.AsType[*ExceededError](err); ok {
-		return over.Diagnostic()
+	if over, ok := errors.AsType[*exceededError](err); ok {
+		return over.diagnostic()
 	}
 	return &hcl.Diagnostic{Severity: hcl.DiagError, Summary: "Interrupted", Detail: fmt.Sprintf("%v.", err)}
 }
@@ -65,10 +64,10 @@ func Diagnose(err error) *hcl.Diagnostic {
 func Constant(ctx context.Context, x hcl.Expression) (cty.Value, hcl.Diagnostics) {
 	var v cty.Value
 	var diags hcl.Diagnostics
-	err := Run(ctx, Default, func(ctx context.Context, at *Place) {
-		at.Set(x.Range().Ptr())
+	err := run(ctx, usual, func(ctx context.Context, at *spot) {
+		at.set(x.Range().Ptr())
 		if native, ok := x.(hclsyntax.Expression); ok {
-			Bound(native, func() { Step(ctx) })
+			Bound(native, func() { step(ctx) })
 		}
 		v, diags = x.Value(nil)
 	})
@@ -81,27 +80,32 @@ func Constant(ctx context.Context, x hcl.Expression) (cty.Value, hcl.Diagnostics
 // pollEvery is short against the time in which an evaluation that doubles a text doubles the memory of the process.
 const pollEvery = 5 * time.Millisecond
 
-// Run calls fn and waits for it, at most for the bounds b. Beyond them it returns an *ExceededError, as it does when fn panics; when ctx
-// ends, it returns the cause.
+// Run calls fn and waits for it, at most for the bounds of reading, parsing and evaluating all manifests of one catalog: 10 seconds and 1 GiB. Beyond them it
+// returns an error, see [Diagnose], as it does when fn panics; when ctx ends, it returns the cause.
 //
 // Memory is over the bound when what the collector last found alive is, and also, because what is resident is what counts for the node,
 // when what is not collected yet takes a quarter more. So that garbage alone does not come to that, the process is expected to have
 // a memory limit (runtime/debug) no higher than the bound, beside what it keeps for good.
 //
-// When Run returns an error that is not about a panic, fn may still be running until it comes by a Step with the context that it was
-// given: the caller must not use what fn writes.
-func Run(ctx context.Context, b Bounds, fn func(ctx context.Context, at *Place)) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, b.Time, errTime)
+// When Run returns an error that is not about a panic, fn may still be running: the caller must not use what fn writes. It is ended where it comes by
+// a step: see [Watch], and [Bound].
+func Run(ctx context.Context, fn func()) error {
+	return run(ctx, usual, func(context.Context, *spot) { fn() })
+}
+
+// run is Run within other bounds. It gives fn the context of its steps.
+func run(ctx context.Context, b bounds, fn func(ctx context.Context, at *spot)) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, b.time, errTime)
 	defer cancel()
-	var at Place
+	var at spot
 	before := used().total
 	done := make(chan error, 1)
 	go func() {
 		ended := false
 		defer func() {
 			if r := recover(); r != nil {
-				done <- &ExceededError{Place: at.at.Load(), Reason: fmt.Sprintf("panic: %v", r), Stack: debug.Stack()}
-			} else if ended { // and not by a Step: then Run has returned, or is about to
+				done <- &exceededError{place: at.at.Load(), reason: fmt.Sprintf("panic: %v", r), stack: debug.Stack()}
+			} else if ended { // and not by a step: then run has returned, or is about to
 				done <- nil
 			}
 		}()
@@ -119,15 +123,15 @@ func Run(ctx context.Context, b Bounds, fn func(ctx context.Context, at *Place))
 			// It may have ended because ctx did.
 		case <-ctx.Done():
 		case <-poll.C:
-			if used().exceeds(before, b.Memory) {
-				return &ExceededError{Place: at.at.Load(), Reason: fmt.Sprintf("Evaluation takes more than %d MiB of memory.", b.Memory>>20)}
+			if used().exceeds(before, b.memory) {
+				return &exceededError{place: at.at.Load(), reason: fmt.Sprintf("Evaluation takes more than %d MiB of memory.", b.memory>>20)}
 			}
 			continue
 		}
 		if cause := context.Cause(ctx); cause != errTime {
 			return cause
 		}
-		return &ExceededError{Place: at.at.Load(), Reason: fmt.Sprintf("Evaluation takes longer than %v.", b.Time)}
+		return &exceededError{place: at.at.Load(), reason: fmt.Sprintf("Evaluation takes longer than %v.", b.time)}
 	}
 }
 

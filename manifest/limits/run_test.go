@@ -22,7 +22,7 @@ var here = &hcl.Range{Filename: "main.hcl", Start: hcl.Pos{Line: 7, Column: 3}, 
 
 func TestRun(t *testing.T) {
 	ran := false
-	if err := Run(t.Context(), Default, func(context.Context, *Place) { ran = true }); err != nil || !ran {
+	if err := Run(t.Context(), func() { ran = true }); err != nil || !ran {
 		t.Fatalf("ran: %v, error: %v", ran, err)
 	}
 }
@@ -30,18 +30,18 @@ func TestRun(t *testing.T) {
 func TestRunBounds(t *testing.T) {
 	var kept [][]byte
 	tests := map[string]struct {
-		bounds Bounds
-		fn     func(context.Context, *Place)
+		bounds bounds
+		fn     func(context.Context, *spot)
 		want   string
 	}{
 		"time": {
-			bounds: Bounds{Time: 30 * time.Millisecond, Memory: 1 << 30},
-			fn:     func(ctx context.Context, _ *Place) { <-ctx.Done() },
+			bounds: bounds{time: 30 * time.Millisecond, memory: 1 << 30},
+			fn:     func(ctx context.Context, _ *spot) { <-ctx.Done() },
 			want:   "main.hcl:7,3-9: Over the limit; Evaluation takes longer than 30ms.",
 		},
 		"memory": {
-			bounds: Bounds{Time: time.Minute, Memory: 32 << 20},
-			fn: func(ctx context.Context, _ *Place) {
+			bounds: bounds{time: time.Minute, memory: 32 << 20},
+			fn: func(ctx context.Context, _ *spot) {
 				for ctx.Err() == nil && len(kept) < 4<<10 {
 					kept = append(kept, make([]byte, 64<<10))
 				}
@@ -50,21 +50,21 @@ func TestRunBounds(t *testing.T) {
 			want: "main.hcl:7,3-9: Over the limit; Evaluation takes more than 32 MiB of memory.",
 		},
 		"panic": {
-			bounds: Default,
-			fn:     func(context.Context, *Place) { panic("not a string") },
+			bounds: usual,
+			fn:     func(context.Context, *spot) { panic("not a string") },
 			want:   "main.hcl:7,3-9: Evaluation broke down; panic: not a string",
 		},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			ended := make(chan struct{})
-			err := Run(t.Context(), tt.bounds, func(ctx context.Context, at *Place) {
+			err := run(t.Context(), tt.bounds, func(ctx context.Context, at *spot) {
 				defer close(ended)
-				at.Set(here)
+				at.set(here)
 				tt.fn(ctx, at)
 			})
 			<-ended
-			var exceeded *ExceededError
+			var exceeded *exceededError
 			if !errors.As(err, &exceeded) || err.Error() != tt.want {
 				t.Errorf("want %q\ngot  %q", tt.want, err)
 			}
@@ -75,7 +75,7 @@ func TestRunBounds(t *testing.T) {
 func TestRunGarbageIsNoMemory(t *testing.T) {
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(32 << 20)) // as the program has one
 	var last []byte
-	err := Run(t.Context(), Bounds{Time: time.Minute, Memory: 32 << 20}, func(context.Context, *Place) {
+	err := run(t.Context(), bounds{time: time.Minute, memory: 32 << 20}, func(context.Context, *spot) {
 		for range 200 {
 			last = make([]byte, 1<<20)
 			for end := time.Now().Add(time.Millisecond); time.Now().Before(end); {
@@ -91,7 +91,7 @@ func TestRunGarbageIsNoMemory(t *testing.T) {
 func TestRunCancelled(t *testing.T) {
 	cause := errors.New("interrupted")
 	ctx, cancel := context.WithCancelCause(t.Context())
-	err := Run(ctx, Default, func(ctx context.Context, _ *Place) {
+	err := run(ctx, usual, func(ctx context.Context, _ *spot) {
 		cancel(cause)
 		<-ctx.Done()
 	})
@@ -103,11 +103,11 @@ func TestRunCancelled(t *testing.T) {
 // TestRunEvaluation evaluates, in a process of its own, 200 bytes that take HCL minutes and gigabytes.
 func TestRunEvaluation(t *testing.T) {
 	if bound := os.Getenv("LIMITS_RUN"); bound != "" {
-		bounds := map[string]Bounds{
-			"time":   {Time: 200 * time.Millisecond, Memory: 8 << 30},
-			"memory": {Time: time.Minute, Memory: 64 << 20},
+		bounds := map[string]bounds{
+			"time":   {time: 200 * time.Millisecond, memory: 8 << 30},
+			"memory": {time: time.Minute, memory: 64 << 20},
 		}[bound]
-		fmt.Println(Run(t.Context(), bounds, evaluateForever))
+		fmt.Println(run(t.Context(), bounds, evaluateForever))
 		os.Exit(1)
 	}
 	for bound, want := range map[string]string{
@@ -128,7 +128,7 @@ func TestRunEvaluation(t *testing.T) {
 	}
 }
 
-func evaluateForever(_ context.Context, at *Place) {
+func evaluateForever(_ context.Context, at *spot) {
 	src := "l = [" + strings.Repeat("1,", 40) + "]\n" + "a = " + strings.Repeat("[for a in l : ", 7) + "a" + strings.Repeat("]", 7) + "\n"
 	file, diags := hclsyntax.ParseConfig([]byte(src), "main.hcl", hcl.InitialPos)
 	if diags.HasErrors() || Check("main.hcl", []byte(src)).HasErrors() {
@@ -136,6 +136,6 @@ func evaluateForever(_ context.Context, at *Place) {
 	}
 	attrs := file.Body.(*hclsyntax.Body).Attributes
 	l, _ := attrs["l"].Expr.Value(nil)
-	at.Set(&attrs["a"].SrcRange)
+	at.set(&attrs["a"].SrcRange)
 	attrs["a"].Expr.Value(&hcl.EvalContext{Variables: map[string]cty.Value{"l": l}})
 }

@@ -11,9 +11,9 @@ import (
 	"github.com/zclconf/go-cty/cty/convert"
 )
 
-// Step is called by an evaluation between two of its parts, with the context that Run gave it. It ends the evaluation, and the goroutine
+// step is called by an evaluation between two of its parts, with the context that run gave it. It ends the evaluation, and the goroutine
 // it runs in, if Run has given it up.
-func Step(ctx context.Context) {
+func step(ctx context.Context) {
 	if ctx.Err() != nil {
 		runtime.Goexit()
 	}

@@ -46,11 +46,11 @@ func TestBoundEnds(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			l := cty.TupleVal(slicesOf(cty.NumberIntVal(1), 100))
 			ended := make(chan struct{})
-			err := Run(t.Context(), Bounds{Time: 50 * time.Millisecond, Memory: 1 << 30}, func(ctx context.Context, _ *Place) {
+			err := run(t.Context(), bounds{time: 50 * time.Millisecond, memory: 1 << 30}, func(ctx context.Context, _ *spot) {
 				defer close(ended)
-				bounded(t, src, func() { Step(ctx) }).Value(&hcl.EvalContext{Variables: map[string]cty.Value{"l": l}})
+				bounded(t, src, func() { step(ctx) }).Value(&hcl.EvalContext{Variables: map[string]cty.Value{"l": l}})
 			})
-			var exceeded *ExceededError
+			var exceeded *exceededError
 			if !errors.As(err, &exceeded) {
 				t.Errorf("want it given up, got %v", err)
 			}

@@ -11,15 +11,15 @@ import (
 type Watch struct {
 	mu  sync.Mutex
 	ctx context.Context
-	at  *Place
+	at  *spot
 }
 
 // NewWatch returns the Watch of what evaluates outside of its Run as long as ctx has not ended.
 func NewWatch(ctx context.Context) *Watch { return &Watch{ctx: ctx} }
 
-// Run is the function Run with the default bounds, for one fn at a time.
+// Run is the function Run, for one fn at a time.
 func (w *Watch) Run(ctx context.Context, fn func()) error {
-	return Run(ctx, Default, func(ctx context.Context, at *Place) {
+	return run(ctx, usual, func(ctx context.Context, at *spot) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.ctx, w.at = ctx, at
@@ -29,10 +29,10 @@ func (w *Watch) Run(ctx context.Context, fn func()) error {
 }
 
 // Step ends an evaluation that was given up.
-func (w *Watch) Step() { Step(w.ctx) }
+func (w *Watch) Step() { step(w.ctx) }
 
 // Next is Step, and tells what is evaluated next.
 func (w *Watch) Next(at *hcl.Range) {
 	w.Step()
-	w.at.Set(at)
+	w.at.set(at)
 }
