@@ -13,8 +13,6 @@ import (
 	"io"
 	"math"
 	"slices"
-	"strings"
-	"time"
 
 	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/report/layout"
@@ -51,7 +49,7 @@ type graph struct {
 // Write writes the page of r to w.
 func Write(w io.Writer, r *report.Report) error {
 	p := page{R: r, Failures: with(r, maxFailures, report.Failed), Told: with(r, maxTold, report.Failed, report.Skipped, report.Changed, report.Refreshed, report.Pending),
-		Counts: counts(r), Took: took(r.DurationMS), Started: r.Started.UTC().Format("2006-01-02 15:04:05 UTC")}
+		Counts: counts(r), Took: report.Took(r.DurationMS), Started: r.Started.UTC().Format("2006-01-02 15:04:05 UTC")}
 	style, err := files.ReadFile("page/page.css")
 	if err != nil {
 		return err
@@ -181,12 +179,4 @@ func scripts() ([]byte, error) {
 func hash(text []byte) string {
 	sum := sha256.Sum256(text)
 	return "sha256-" + base64.StdEncoding.EncodeToString(sum[:])
-}
-
-func took(ms float64) string {
-	d := report.Duration(ms)
-	if d < 10*time.Second {
-		return strings.Replace(d.Round(time.Millisecond).String(), "0s", "0ms", 1)
-	}
-	return d.Round(100 * time.Millisecond).String()
 }

@@ -131,7 +131,7 @@ func (p prose) summary(r *report.Report) string {
 			parts = []string{"nothing chosen"}
 		}
 	}
-	line := fmt.Sprintf("%s: %s, in %s", p.paint(bold, string(r.Mode)), strings.Join(parts, ", "), took(r.DurationMS))
+	line := fmt.Sprintf("%s: %s, in %s", p.paint(bold, string(r.Mode)), strings.Join(parts, ", "), report.Took(r.DurationMS))
 	if r.Mode == report.Converge && c.Changed+c.Refreshed+c.Failed > 0 {
 		line += ", " + r.Fidelity() + " as planned"
 	}

@@ -3,7 +3,6 @@ package text
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/nodeapply/apply/report"
 )
@@ -203,20 +202,4 @@ func (p prose) indent(b *strings.Builder, text string, diff bool) {
 		}
 		fmt.Fprintf(b, "        %s\n", line)
 	}
-}
-
-// took writes milliseconds as people read durations: three digits are enough.
-func took(ms float64) string {
-	d := report.Duration(ms)
-	switch {
-	case d >= time.Minute:
-		d = d.Round(time.Second)
-	case d >= time.Second:
-		d = d.Round(10 * time.Millisecond)
-	case d >= 10*time.Millisecond:
-		d = d.Round(time.Millisecond)
-	default:
-		return fmt.Sprintf("%.2gms", ms)
-	}
-	return d.String()
 }

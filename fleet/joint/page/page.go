@@ -12,7 +12,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/nodeapply/apply/fleet/joint"
 	"github.com/nodeapply/apply/report"
@@ -95,7 +94,7 @@ type tick struct {
 func rows(r *joint.Report) []*row {
 	out := make([]*row, len(r.Nodes))
 	for i, n := range r.Nodes {
-		out[i] = &row{Node: n, Counts: n.Counts(), Took: took(n.DurationMS), Y: i * rowHeight, Results: told(n)}
+		out[i] = &row{Node: n, Counts: n.Counts(), Took: report.Took(n.DurationMS), Y: i * rowHeight, Results: told(n)}
 	}
 	return out
 }
@@ -121,10 +120,6 @@ func details(r *report.Result) string {
 	return strings.TrimPrefix(strings.ReplaceAll("\n"+text.Details(r), "\n    ", "\n"), "\n")
 }
 
-func took(ms float64) string {
-	return report.Duration(ms).Round(time.Millisecond).String()
-}
-
 // Width and Height are the chart's, Left is where its time line begins.
 func (d data) Width() int  { return nameWidth + lineWidth + 60 }
 func (d data) Height() int { return len(d.Rows)*rowHeight + 24 }
@@ -132,7 +127,7 @@ func (d data) Left() int   { return nameWidth }
 
 // Started and Took are the run's.
 func (d data) Started() string { return d.R.Started.UTC().Format("2006-01-02 15:04:05 UTC") }
-func (d data) Took() string    { return took(d.R.DurationMS) }
+func (d data) Took() string    { return report.Took(d.R.DurationMS) }
 
 // Table is the nodes as they are read: first those on which something went wrong.
 func (d data) Table() []*row {
@@ -182,7 +177,7 @@ func (d *data) chart() {
 		if r == nil {
 			continue
 		}
-		shown := wait{Wait: w, Y: r.Y, X: x(w.StartMS), Took: took(w.DurationMS)}
+		shown := wait{Wait: w, Y: r.Y, X: x(w.StartMS), Took: report.Took(w.DurationMS)}
 		shown.W = max(x(w.StartMS+w.DurationMS)-shown.X, 1)
 		if len(w.For) > 0 {
 			last := slices.MaxFunc(w.For, func(a, b joint.For) int { return int(a.AtMS*1000) - int(b.AtMS*1000) })
@@ -197,6 +192,6 @@ func (d *data) chart() {
 	}
 	for i := range 6 {
 		ms := most * float64(i) / 5
-		d.Ticks = append(d.Ticks, tick{x(ms), took(ms)})
+		d.Ticks = append(d.Ticks, tick{x(ms), report.Took(ms)})
 	}
 }

@@ -95,7 +95,7 @@ func listRuns(a *cli.App, state *journal.State) error {
 		}
 		c := l.Counts
 		how := fmt.Sprintf("%d changed, %d refreshed, %d failed of %d", c.Changed, c.Refreshed, c.Failed, c.Total)
-		took := report.Duration(l.DurationMS).Round(time.Millisecond).String()
+		took := report.Took(l.DurationMS)
 		if l.Interrupted != 0 {
 			how += ", interrupted"
 		}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"time"
 
 	"github.com/nodeapply/apply/cmd/apply/internal/cli"
 	"github.com/nodeapply/apply/fleet"
@@ -76,7 +75,7 @@ func (c *convergence) longestWaits() error {
 	waits := slices.DeleteFunc(slices.Clone(c.joint.Waits), func(w joint.Wait) bool { return w.DurationMS < least })
 	slices.SortStableFunc(waits, func(a, b joint.Wait) int { return int(b.DurationMS - a.DurationMS) })
 	for _, w := range waits[:min(most, len(waits))] {
-		line := fmt.Sprintf("%s: wait.%s took %v for %s", w.Node, w.Wait, report.Duration(w.DurationMS).Round(time.Millisecond), w.Fact)
+		line := fmt.Sprintf("%s: wait.%s took %s for %s", w.Node, w.Wait, report.Took(w.DurationMS), w.Fact)
 		if len(w.For) > 0 {
 			line += ", last of " + slices.MaxFunc(w.For, func(a, b joint.For) int { return int(a.AtMS*1000) - int(b.AtMS*1000) }).Node
 		}
