@@ -20,7 +20,11 @@ import (
 	"time"
 
 	"github.com/nodeapply/apply/host"
+	"github.com/nodeapply/apply/resources/address"
 )
+
+// Address names one resource of a catalog.
+type Address = address.Address
 
 // Resource is one thing that a node should have. It is used by one goroutine at a time.
 type Resource interface {

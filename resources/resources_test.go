@@ -8,59 +8,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestAddress(t *testing.T) {
-	for text, want := range map[string]Address{
-		"service.glusterd":                        {Type: "service", Title: "glusterd"},
-		`file["/etc/hosts"]`:                      {Type: "file", Title: "/etc/hosts"},
-		`file.conf["a.b"]`:                        {Type: "file", Title: "conf", Instance: `["a.b"]`},
-		"file.conf[0]":                            {Type: "file", Title: "conf", Instance: "[0]"},
-		`module.m.service.x`:                      {Module: "module.m", Type: "service", Title: "x"},
-		`module.m["k.]"].module.n.file["a\"${b"]`: {Module: `module.m["k.]"].module.n`, Type: "file", Title: `a"${b`},
-		"module.m":                                {Module: "module.m"},
-	} {
-		t.Run(text, func(t *testing.T) {
-			got, err := ParseAddress(text)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(want, got); diff != "" {
-				t.Error(diff)
-			}
-			again, err := ParseAddress(got.String())
-			if err != nil || again != got {
-				t.Errorf("%s is read back as %v, %v", got, again, err)
-			}
-		})
-	}
-}
-
-func TestParseAddressErrors(t *testing.T) {
-	for _, text := range []string{"", "file", "file.", "file..x", ".x", "file[", `file["x`, "file[x]", "file.a.b", "fi le.x", "module.m.file", `module["m"]`, `module["m"].file.x`,
-		`file["x"]y`, `module.m[0]file.x`, "file[`x`]", "file.x.", "module.m.", "file[\"a\xff\"]"} {
-		t.Run(text, func(t *testing.T) {
-			if a, err := ParseAddress(text); err == nil {
-				t.Errorf("want an error, got %#v", a)
-			}
-		})
-	}
-}
-
-// FuzzParseAddress reads whatever text: an address that is accepted is written in a form that is read as the same address.
-func FuzzParseAddress(f *testing.F) {
-	for _, text := range []string{"service.glusterd", `file["/etc/hosts"]`, `module.m["k.]"].module.n.file["a\"$${b"]["x"]`, `module["m"]`, "file.x[0]"} {
-		f.Add(text)
-	}
-	f.Fuzz(func(t *testing.T, text string) {
-		a, err := ParseAddress(text)
-		if err != nil {
-			return
-		}
-		if again, err := ParseAddress(a.String()); err != nil || again != a {
-			t.Errorf("%s is read back as %#v, %v, not %#v", a, again, err, a)
-		}
-	})
-}
-
 func TestAttributeValues(t *testing.T) {
 	for _, tc := range []struct {
 		name string

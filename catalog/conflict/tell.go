@@ -7,8 +7,8 @@ import (
 	"strings"
 
 	"github.com/nodeapply/apply/catalog"
-	"github.com/nodeapply/apply/catalog/internal/index"
 	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/address"
 )
 
 // problems tells the pairs, once for all instances of two blocks.
@@ -78,7 +78,7 @@ func (f *finder) edge(group []pair) string {
 
 // reference writes a as a block of the module scope can name it. Where that cannot, module is the call, of a module that can, in which the block is.
 func reference(scope string, a resources.Address) (ref, module string) {
-	steps := index.Steps(scope)
+	steps := address.Steps(scope)
 	for i, step := range slices.Backward(steps) {
 		if a.Module == step.Path || strings.HasPrefix(a.Module, step.Path+".") {
 			break

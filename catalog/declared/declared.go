@@ -19,6 +19,7 @@ import (
 
 	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/address"
 	"github.com/nodeapply/apply/resources/tag"
 )
 
@@ -137,7 +138,7 @@ func text(v reflect.Value, quoted bool) string {
 	switch v.Kind() {
 	case reflect.String:
 		if quoted {
-			return resources.Quote(v.String())
+			return address.Quote(v.String())
 		}
 		return v.String()
 	case reflect.Pointer, reflect.Interface:
@@ -158,7 +159,7 @@ func text(v reflect.Value, quoted bool) string {
 		}
 		var parts []string
 		for _, k := range slices.Sorted(maps.Keys(members)) {
-			parts = append(parts, resources.Quote(k)+" = "+members[k])
+			parts = append(parts, address.Quote(k)+" = "+members[k])
 		}
 		return "{ " + strings.Join(parts, ", ") + " }"
 	case reflect.Struct:

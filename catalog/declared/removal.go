@@ -8,6 +8,7 @@ import (
 
 	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/address"
 )
 
 // Held is what an entry has brought to the node and would leave there.
@@ -171,14 +172,14 @@ func (b *Blocks) Block(kind, name string, attrs []Attr) string {
 	}
 	b.taken[[2]string{kind, title}] = true
 	if naming := b.naming(kind); naming != "" && title != name {
-		attrs = append([]Attr{{naming, resources.Quote(name)}}, attrs...)
+		attrs = append([]Attr{{naming, address.Quote(name)}}, attrs...)
 	}
 	width := 0
 	for _, a := range attrs {
 		width = max(width, len(a.Name))
 	}
 	var out strings.Builder
-	out.WriteString(kind + " " + resources.Quote(title) + " {\n")
+	out.WriteString(kind + " " + address.Quote(title) + " {\n")
 	for _, a := range attrs {
 		out.WriteString("  " + a.Name + strings.Repeat(" ", width-len(a.Name)) + " = " + a.Text + "\n")
 	}

@@ -8,9 +8,9 @@ import (
 	"strings"
 
 	"github.com/nodeapply/apply/catalog"
-	"github.com/nodeapply/apply/catalog/internal/index"
 	"github.com/nodeapply/apply/graph"
 	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/address"
 	"github.com/nodeapply/apply/resources/nearest"
 )
 
@@ -153,7 +153,7 @@ func unknownTarget(c *catalog.Catalog, t resources.Address) error {
 // Tags lists an entry's own tags and those that it has by itself: type, title and the names of its modules.
 func Tags(e *catalog.Entry) []string {
 	tags := append([]string{e.Addr.Type, e.Addr.Title}, e.Tags...)
-	for _, step := range index.Steps(e.Addr.Module) {
+	for _, step := range address.Steps(e.Addr.Module) {
 		tags = append(tags, step.Name)
 	}
 	return tags

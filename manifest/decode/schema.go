@@ -13,6 +13,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/address"
 	"github.com/nodeapply/apply/resources/tag"
 )
 
@@ -38,7 +39,7 @@ type Field struct {
 
 // NewSchema reads the attributes of a type. An error is a mistake of the type's author.
 func NewSchema(t resources.Type) (*Schema, error) {
-	if !resources.IsIdentifier(t.Name) {
+	if !address.IsIdentifier(t.Name) {
 		return nil, fmt.Errorf("type %q: the name is no identifier", t.Name)
 	}
 	if t.New == nil {

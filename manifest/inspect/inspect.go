@@ -14,6 +14,7 @@ import (
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/manifest/decode"
 	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/address"
 	"github.com/nodeapply/apply/resources/nearest"
 )
 
@@ -56,17 +57,17 @@ func (m *Manifest) Add(ctx context.Context, v host.View, selection string) error
 		return fmt.Errorf("%s: %w", selection, err)
 	}
 	for _, title := range titles {
-		address := resources.Address{Type: sel.schema.Type.Name, Title: title}.String()
-		if m.seen[address] {
+		addr := resources.Address{Type: sel.schema.Type.Name, Title: title}.String()
+		if m.seen[addr] {
 			continue
 		}
-		m.seen[address] = true
+		m.seen[addr] = true
 		err := sel.write(ctx, v, title, m)
 		switch {
 		case err != nil && !sel.listed:
-			return fmt.Errorf("%s: %w", address, err)
+			return fmt.Errorf("%s: %w", addr, err)
 		case err != nil && m.LeftOut != nil:
-			m.LeftOut(address, err)
+			m.LeftOut(addr, err)
 		}
 	}
 	return nil
@@ -92,7 +93,7 @@ func parse(s string, types []resources.Type) (*selection, error) {
 				return nil, errors.New("a bracket is not closed")
 			}
 			if sel.of = title; strings.HasPrefix(title, `"`) {
-				a, err := resources.ParseAddress(s)
+				a, err := address.Parse(s)
 				if err != nil {
 					return nil, err
 				}

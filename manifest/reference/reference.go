@@ -9,7 +9,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/nodeapply/apply/manifest/diag"
-	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/address"
 )
 
 // Kinds says which names are resource types.
@@ -117,7 +117,7 @@ func InstanceKey(key cty.Value) string {
 	if key.Type() == cty.Number {
 		return "[" + key.AsBigFloat().Text('f', -1) + "]"
 	}
-	return "[" + resources.Quote(key.AsString()) + "]"
+	return "[" + address.Quote(key.AsString()) + "]"
 }
 
 // Text writes a traversal as a manifest does.

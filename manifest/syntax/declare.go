@@ -7,7 +7,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/nodeapply/apply/manifest/diag"
-	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/address"
 )
 
 // What every resource and module understands: references to others, and values.
@@ -84,7 +84,7 @@ func (m *Module) add(b *Block) {
 	}
 }
 
-// identifier says what names are made of, see [resources.IsIdentifier].
+// identifier says what names are made of, see [address.IsIdentifier].
 const identifier = "letters from a to z, digits, `_` and `-`, first a letter or `_`"
 
 // titleKey is a title as references have it: the language composes the characters of its strings (NFC), and leaves titles as they are written.
@@ -94,7 +94,7 @@ func titleKey(title string) string { return cty.NormalizeString(title) }
 func (m *Module) Resource(kind, title string) *Block { return m.resources[kind][titleKey(title)] }
 
 func (m *Module) declare(in map[string]*Block, b *Block, what string) bool {
-	if b.Kind != "defaults" && !resources.IsIdentifier(b.Label) {
+	if b.Kind != "defaults" && !address.IsIdentifier(b.Label) {
 		m.errorf(&b.At, "Bad name", "The name must be an identifier: %s.", identifier)
 		return false
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/address"
 )
 
 // Reason is why one resource ended as it did in a run, or would in a plan.
@@ -101,7 +102,7 @@ func (x *explainer) explain(res *report.Result, around []resources.Address) *Rea
 	}
 	around = append(slices.Clone(around), res.Address)
 	up := func(text string) *Reason {
-		addr, err := resources.ParseAddress(text)
+		addr, err := address.Parse(text)
 		if err != nil || slices.Contains(around, addr) || x.byAddr[addr] == nil {
 			return nil
 		}
@@ -138,7 +139,7 @@ func (x *explainer) cause(e *catalog.Entry, c report.Change) Cause {
 	for _, ref := range e.Origins(c.Attribute) {
 		p := Part{Reference: ref}
 		if i := strings.LastIndexByte(ref, '.'); i > 0 {
-			if addr, err := resources.ParseAddress(ref[:i]); err == nil && addr.Type != "" {
+			if addr, err := address.Parse(ref[:i]); err == nil && addr.Type != "" {
 				if from := x.entry(addr); from != nil {
 					p.Pos = from.Pos.String()
 				}

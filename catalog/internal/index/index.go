@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/address"
 	"github.com/nodeapply/apply/resources/nearest"
 )
 
@@ -63,10 +64,10 @@ func (x *Index) Find(a resources.Address) []int {
 func (x *Index) module(path string) []int {
 	if x.modules == nil {
 		x.modules = map[string][]int{}
-		var steps []Step
+		var steps []address.Step
 		for v, a := range x.addrs {
 			if v == 0 || a.Module != x.addrs[v-1].Module {
-				steps = Steps(a.Module)
+				steps = address.Steps(a.Module)
 			}
 			for _, step := range steps {
 				x.modules[step.Path] = append(x.modules[step.Path], v)
@@ -83,14 +84,14 @@ func (x *Index) module(path string) []int {
 // Nearest is the address of the same module and type that is most like a, or else whose title is; "" if none is.
 func (x *Index) Nearest(a resources.Address) string {
 	var candidates, titles []string
-	address := map[string]string{}
+	written := map[string]string{}
 	for _, c := range x.addrs {
 		if c.Module == a.Module && c.Type == a.Type {
 			if a.Instance == "" {
 				c.Instance = ""
 			}
 			candidates, titles = append(candidates, c.String()), append(titles, c.Title+c.Instance)
-			address[c.Title+c.Instance] = c.String()
+			written[c.Title+c.Instance] = c.String()
 		}
 	}
 	slices.Sort(candidates)
@@ -98,5 +99,5 @@ func (x *Index) Nearest(a resources.Address) string {
 		return near
 	}
 	slices.Sort(titles)
-	return address[nearest.Of(a.Title+a.Instance, titles)] // brackets and quotes are far from a dot
+	return written[nearest.Of(a.Title+a.Instance, titles)] // brackets and quotes are far from a dot
 }

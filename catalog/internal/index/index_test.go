@@ -9,24 +9,6 @@ import (
 	"github.com/nodeapply/apply/resources"
 )
 
-func TestSteps(t *testing.T) {
-	for path, want := range map[string][]index.Step{
-		"":             nil,
-		"module.a":     {{"module.a", "a", ""}},
-		"module.a[10]": {{"module.a[10]", "a", "[10]"}},
-		`module.a["x"].module.b`: {
-			{`module.a["x"]`, "a", `["x"]`}, {`module.a["x"].module.b`, "b", ""},
-		},
-		`module.a["x].module.y[\"\\"].module.b[0]`: {
-			{`module.a["x].module.y[\"\\"]`, "a", `["x].module.y[\"\\"]`}, {`module.a["x].module.y[\"\\"].module.b[0]`, "b", "[0]"},
-		},
-	} {
-		if diff := cmp.Diff(want, index.Steps(path)); diff != "" {
-			t.Errorf("%s: want -, got +:\n%s", path, diff)
-		}
-	}
-}
-
 func TestFind(t *testing.T) {
 	in := func(module, title, instance string) resources.Address {
 		return resources.Address{Module: module, Type: "file", Title: title, Instance: instance}

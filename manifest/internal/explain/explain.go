@@ -19,7 +19,7 @@ import (
 	"github.com/nodeapply/apply/manifest/internal/secrets"
 	"github.com/nodeapply/apply/manifest/reference"
 	"github.com/nodeapply/apply/manifest/syntax"
-	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/address"
 )
 
 // Explainer knows what there is beside the expressions of a module.
@@ -92,7 +92,7 @@ func (e *Explainer) explainFunction(d *hcl.Diagnostic) {
 	switch {
 	case left[name] != "":
 		d.Detail = fmt.Sprintf("There is no function `%s`: %s", name, left[name])
-	case resources.IsIdentifier(name):
+	case address.IsIdentifier(name):
 		d.Detail = fmt.Sprintf("There is no function `%s`%s", name, diag.Suggest(name, slices.Sorted(maps.Keys(e.Functions))))
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/nodeapply/apply/manifest/internal/shape"
 	"github.com/nodeapply/apply/manifest/syntax"
 	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/address"
 )
 
 // mark begins what stands in the place of what is not known.
@@ -117,7 +118,7 @@ func showValue(v cty.Value, quoted bool) string {
 	t := v.Type()
 	switch {
 	case t == cty.String && quoted:
-		return resources.Quote(v.AsString())
+		return address.Quote(v.AsString())
 	case t == cty.String:
 		return v.AsString()
 	case t == cty.Bool:
@@ -128,8 +129,8 @@ func showValue(v cty.Value, quoted bool) string {
 		var parts []string
 		for k, e := range v.Elements() {
 			key := k.AsString()
-			if !resources.IsIdentifier(key) {
-				key = resources.Quote(key)
+			if !address.IsIdentifier(key) {
+				key = address.Quote(key)
 			}
 			parts = append(parts, key+" = "+showValue(e, true))
 		}

@@ -18,6 +18,7 @@ import (
 	"github.com/nodeapply/apply/journal/memory"
 	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/address"
 	"github.com/nodeapply/apply/resources/nearest"
 )
 
@@ -87,7 +88,7 @@ func (r *Runner) unknownTags(c *catalog.Catalog) []string {
 func (r *Runner) addresses() ([]resources.Address, error) {
 	var out []resources.Address
 	for _, t := range r.targets {
-		addr, err := resources.ParseAddress(t)
+		addr, err := address.Parse(t)
 		if err != nil {
 			return nil, fmt.Errorf("--target %s: %w", t, err)
 		}

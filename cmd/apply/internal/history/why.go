@@ -19,6 +19,7 @@ import (
 	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/report/reasons"
 	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/address"
 	"github.com/nodeapply/apply/resources/nearest"
 	"github.com/nodeapply/apply/source"
 )
@@ -40,7 +41,7 @@ this resource).`,
 			return a.CompleteAddress(cmd, args, begun)
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			addr, err := resources.ParseAddress(args[0])
+			addr, err := address.Parse(args[0])
 			if err != nil {
 				return usage.Error(cmd, fmt.Errorf("%s: %w", args[0], err))
 			}

@@ -1,4 +1,5 @@
-package resources
+// Package address is how resources and modules are named in manifests, on command lines and in reports.
+package address
 
 import (
 	"fmt"
@@ -44,11 +45,11 @@ func (a Address) MarshalText() ([]byte, error) { return []byte(a.String()), nil 
 
 // UnmarshalText reads what MarshalText wrote.
 func (a *Address) UnmarshalText(text []byte) (err error) {
-	*a, err = ParseAddress(string(text))
+	*a, err = Parse(string(text))
 	return err
 }
 
-// IsIdentifier says whether s can stand after a dot in HCL.
+// IsIdentifier says whether s can stand after a dot in a manifest.
 func IsIdentifier(s string) bool {
 	for i, r := range s {
 		letter := r == '_' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
@@ -59,16 +60,16 @@ func IsIdentifier(s string) bool {
 	return s != ""
 }
 
-// Quote writes s as an HCL string literal.
+// Quote writes s as a string literal of a manifest.
 func Quote(s string) string {
 	q := strconv.Quote(s)
 	q = strings.ReplaceAll(q, "${", "$${")
 	return strings.ReplaceAll(q, "%{", "%%{")
 }
 
-// ParseAddress reads an address as String writes it. A module alone (module.m) gives an Address without a type.
-func ParseAddress(s string) (Address, error) {
-	steps, err := splitAddress(s)
+// Parse reads an address as String writes it. A module alone (module.m) gives an Address without a type.
+func Parse(s string) (Address, error) {
+	steps, err := split(s)
 	if err != nil {
 		return Address{}, err
 	}
@@ -121,41 +122,36 @@ func unquote(step string) (string, error) {
 	return title, nil
 }
 
-// splitAddress cuts an address into names and bracketed parts.
-func splitAddress(s string) ([]string, error) {
+// split cuts an address into names and bracketed parts.
+func split(s string) ([]string, error) {
 	var steps []string
 	for len(s) > 0 {
+		var end int
 		switch {
 		case s[0] == '[':
-			end := BracketEnd(s)
-			if end < 0 {
+			if end = bracketEnd(s); end < 0 {
 				return nil, fmt.Errorf("a bracket is not closed")
 			}
-			steps = append(steps, s[:end])
-			s = s[end:]
+		case len(steps) > 0 && s[0] != '.':
+			return nil, fmt.Errorf("a dot is missing before %q", s)
 		default:
 			if len(steps) > 0 {
-				if s[0] != '.' {
-					return nil, fmt.Errorf("a dot is missing before %q", s)
-				}
 				s = s[1:]
 			}
-			end := strings.IndexAny(s, ".[")
-			if end < 0 {
+			if end = strings.IndexAny(s, ".["); end < 0 {
 				end = len(s)
 			}
 			if !IsIdentifier(s[:end]) {
 				return nil, fmt.Errorf("want TYPE.title, TYPE[\"title\"] or module.NAME; %q is no name", s[:end])
 			}
-			steps = append(steps, s[:end])
-			s = s[end:]
 		}
+		steps, s = append(steps, s[:end]), s[end:]
 	}
 	return steps, nil
 }
 
-// BracketEnd returns the index behind the bracket that closes the one at the start of s, brackets in quotes passed over; -1 if none does.
-func BracketEnd(s string) int {
+// bracketEnd returns the index behind the bracket that closes the one at the start of s, brackets in quotes passed over; -1 if none does.
+func bracketEnd(s string) int {
 	quoted := false
 	for i := 1; i < len(s); i++ {
 		switch {

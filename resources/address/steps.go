@@ -1,10 +1,6 @@
-package index
+package address
 
-import (
-	"strings"
-
-	"github.com/nodeapply/apply/resources"
-)
+import "strings"
 
 // Step is one module on the way to a resource.
 type Step struct {
@@ -24,7 +20,7 @@ func Steps(path string) []Step {
 		}
 		at = end
 		if strings.HasPrefix(path[end:], "[") {
-			at += max(0, resources.BracketEnd(path[end:]))
+			at += max(0, bracketEnd(path[end:]))
 		}
 		steps = append(steps, Step{Path: path[:at], Name: path[start:end], Key: path[end:at]})
 		if at < len(path) && path[at] == '.' {
