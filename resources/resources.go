@@ -15,7 +15,6 @@ package resources
 
 import (
 	"context"
-	"encoding/json"
 	"slices"
 	"time"
 
@@ -200,28 +199,10 @@ type Place interface {
 // The values are nil, bool, int, float64, string, []any and map[string]any.
 type Valued interface{ Values() map[string]any }
 
-// Restorer is a Resource whose change cannot be taken back from the pre-images of files alone (units, packages, mounts).
-type Restorer interface {
-	// Before returns what Restore will need, read from the node before d is applied; nil where there is nothing to restore.
-	Before(ctx context.Context, v host.View, d Diff) (json.RawMessage, error)
-	// Restore brings back what Before saw. The receiver is a fresh resource of the type that knows nothing but its title, from which the name may
-	// differ.
-	Restore(ctx context.Context, h host.Host, before json.RawMessage) error
-	// Now returns what Before saw as it is now: of the same things, to be restored too, and the very same bytes as long as nothing has changed them and
-	// once they are as Before saw them. The receiver is as that of Restore.
-	Now(ctx context.Context, v host.View, before json.RawMessage) (json.RawMessage, error)
-}
-
 // Coverer is a Resource that puts something else where another resource has made what is there: a file system on its mount point.
 type Coverer interface {
 	// Covers is the path at which an Apply of d has done so, "" if it has not. The engine then holds what is there against what the other resource declares.
 	Covers(d Diff) string
-}
-
-// Taker is a Restorer with whose state files go that no record tells of, such as a home folder with its user.
-type Taker interface {
-	// Takes names those that Restore of what Before saw removes, with all that is in them. The receiver is as that of Restore.
-	Takes(ctx context.Context, v host.View, before json.RawMessage) ([]string, error)
 }
 
 // Inspector is a Resource that can fill its own attributes from the node, so that printing them gives a manifest whose plan is empty.

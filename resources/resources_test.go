@@ -72,3 +72,13 @@ func TestMistakes(t *testing.T) {
 		t.Errorf("its attribute is not named: %+v", attr)
 	}
 }
+
+func TestRecall(t *testing.T) {
+	type kept struct{ Name string }
+	if got, err := Recall[kept]([]byte(`{"Name": "a"}`)); err != nil || got.Name != "a" {
+		t.Errorf("want a, got %+v, %v", got, err)
+	}
+	if _, err := Recall[kept]([]byte("{")); err == nil || err.Error() != "what was before: unexpected end of JSON input" {
+		t.Errorf("got %v", err)
+	}
+}

@@ -1,9 +1,9 @@
 package cron
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
-	"fmt"
 	"slices"
 
 	"github.com/nodeapply/apply/host"
@@ -52,10 +52,7 @@ func (b before) lines(t *crontab.Table, is *crontab.Job) (json.RawMessage, error
 
 // find reads the crontab, nil of a user who is not there, and the job of which b was kept. It makes c the resource that b was kept by.
 func (b before) find(ctx context.Context, v host.View, c *Cron) (*crontab.Table, *crontab.Job, error) {
-	c.User = b.User
-	if b.Name != "" {
-		c.Name = b.Name
-	}
+	c.Name, c.User = cmp.Or(b.Name, c.Name), b.User
 	t, err := c.read(ctx, v)
 	if err != nil || t == nil {
 		return nil, nil, err
@@ -69,9 +66,9 @@ func (b before) find(ctx context.Context, v host.View, c *Cron) (*crontab.Table,
 
 // Now reads those lines again.
 func (c *Cron) Now(ctx context.Context, v host.View, raw json.RawMessage) (json.RawMessage, error) {
-	var b before
-	if err := json.Unmarshal(raw, &b); err != nil {
-		return nil, fmt.Errorf("what was before: %w", err)
+	b, err := resources.Recall[before](raw)
+	if err != nil {
+		return nil, err
 	}
 	c.Ensure = absent // the job, where the user is
 	t, is, err := b.find(ctx, v, c)
@@ -83,9 +80,9 @@ func (c *Cron) Now(ctx context.Context, v host.View, raw json.RawMessage) (json.
 
 // Restore brings those lines back.
 func (c *Cron) Restore(ctx context.Context, h host.Host, raw json.RawMessage) error {
-	var b before
-	if err := json.Unmarshal(raw, &b); err != nil {
-		return fmt.Errorf("what was before: %w", err)
+	b, err := resources.Recall[before](raw)
+	if err != nil {
+		return err
 	}
 	t, is, err := b.find(ctx, h, c)
 	if err != nil || t == nil {

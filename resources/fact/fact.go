@@ -177,13 +177,19 @@ func (f *Fact) Before(ctx context.Context, _ host.View, _ resources.Diff) (json.
 	return json.Marshal(was)
 }
 
+// recall reads what Before has written, of what can be the name of a fact.
+func recall(before json.RawMessage) (exported, error) {
+	was, err := resources.Recall[exported](before)
+	if err == nil {
+		err = name.Fact(was.Name)
+	}
+	return was, err
+}
+
 // Now returns what the state folder keeps of it now. Where the exchange is away it is not known for how long that counts.
 func (f *Fact) Now(ctx context.Context, _ host.View, before json.RawMessage) (json.RawMessage, error) {
-	var was exported
-	if err := json.Unmarshal(before, &was); err != nil {
-		return nil, err
-	}
-	if err := name.Fact(was.Name); err != nil {
+	was, err := recall(before)
+	if err != nil {
 		return nil, err
 	}
 	is, err := f.exported(ctx, was.Name)
@@ -209,11 +215,8 @@ func (f *Fact) exported(ctx context.Context, fact string) (exported, error) {
 
 // Restore exports what was exported before, or takes back what was not.
 func (f *Fact) Restore(ctx context.Context, _ host.Host, before json.RawMessage) error {
-	var was exported
-	if err := json.Unmarshal(before, &was); err != nil {
-		return err
-	}
-	if err := name.Fact(was.Name); err != nil {
+	was, err := recall(before)
+	if err != nil {
 		return err
 	}
 	if was.Value == nil {

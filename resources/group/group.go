@@ -240,11 +240,9 @@ func (g *Group) Before(ctx context.Context, v host.View, _ resources.Diff) (json
 
 // recall reads what Before has kept, which is of the group by that name.
 func (g *Group) recall(raw json.RawMessage) (b before, err error) {
-	if err := json.Unmarshal(raw, &b); err != nil {
-		return b, fmt.Errorf("what was before: %w", err)
-	}
+	b, err = resources.Recall[before](raw)
 	g.Name = cmp.Or(b.Name, g.Name)
-	return b, nil
+	return b, err
 }
 
 // Now reads that entry again.

@@ -3,7 +3,6 @@ package mount
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
@@ -51,9 +50,9 @@ func (m *Mount) Restore(ctx context.Context, h host.Host, raw json.RawMessage) e
 
 // recall reads what Before has written, and takes the mount point from it, which need not be the title.
 func (m *Mount) recall(raw json.RawMessage) ([]live.Past, error) {
-	var b before
-	if err := json.Unmarshal(raw, &b); err != nil {
-		return nil, fmt.Errorf("what was before: %w", err)
+	b, err := resources.Recall[before](raw)
+	if err != nil {
+		return nil, err
 	}
 	m.Path = b.Point
 	return b.Live, nil

@@ -31,9 +31,9 @@ func (p *Package) Before(ctx context.Context, v host.View, _ resources.Diff) (js
 
 // Now reads those again.
 func (p *Package) Now(ctx context.Context, v host.View, data json.RawMessage) (json.RawMessage, error) {
-	var b before
-	if err := json.Unmarshal(data, &b); err != nil {
-		return nil, fmt.Errorf("what undo kept: %w", err)
+	b, err := resources.Recall[before](data)
+	if err != nil {
+		return nil, err
 	}
 	var names []string
 	for _, s := range b.Packages {
@@ -67,9 +67,9 @@ func (p *Package) states(ctx context.Context, v host.View, provider string, name
 // Restore moves the packages to the versions that they had, where the repositories still have those, and removes those that were not
 // there. Configuration files stay, and so do packages that came along as dependencies.
 func (p *Package) Restore(ctx context.Context, h host.Host, data json.RawMessage) error {
-	var b before
-	if err := json.Unmarshal(data, &b); err != nil {
-		return fmt.Errorf("what undo kept: %w", err)
+	b, err := resources.Recall[before](data)
+	if err != nil {
+		return err
 	}
 	var members []resources.Member
 	for _, s := range b.Packages {

@@ -45,9 +45,9 @@ func (s *Service) Before(ctx context.Context, v host.View, d resources.Diff) (js
 
 // Now reads that again.
 func (s *Service) Now(ctx context.Context, v host.View, raw json.RawMessage) (json.RawMessage, error) {
-	var b before
-	if err := json.Unmarshal(raw, &b); err != nil {
-		return nil, fmt.Errorf("what was before: %w", err)
+	b, err := resources.Recall[before](raw)
+	if err != nil {
+		return nil, err
 	}
 	b.to(s)
 	return s.state(ctx, v, b.Ensure != "", b.Enable != "")
@@ -115,9 +115,9 @@ func (b before) to(s *Service) {
 
 // Restore brings that back. A service that is gone is as stopped as one can be.
 func (s *Service) Restore(ctx context.Context, h host.Host, raw json.RawMessage) error {
-	var b before
-	if err := json.Unmarshal(raw, &b); err != nil {
-		return fmt.Errorf("what was before: %w", err)
+	b, err := resources.Recall[before](raw)
+	if err != nil {
+		return err
 	}
 	b.to(s)
 	if err := s.relink(ctx, h, b.Linked); err != nil {

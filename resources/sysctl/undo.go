@@ -1,9 +1,9 @@
 package sysctl
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
-	"fmt"
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
@@ -29,13 +29,11 @@ func (s *Sysctl) Before(_ context.Context, v host.View, d resources.Diff) (json.
 
 // Now reads that value again.
 func (s *Sysctl) Now(_ context.Context, v host.View, raw json.RawMessage) (json.RawMessage, error) {
-	var b before
-	if err := json.Unmarshal(raw, &b); err != nil {
-		return nil, fmt.Errorf("what was before: %w", err)
+	b, err := resources.Recall[before](raw)
+	if err != nil {
+		return nil, err
 	}
-	if b.Name != "" {
-		s.Name = b.Name
-	}
+	s.Name = cmp.Or(b.Name, s.Name)
 	is, err := s.value(v)
 	if err != nil {
 		return nil, err
@@ -45,13 +43,11 @@ func (s *Sysctl) Now(_ context.Context, v host.View, raw json.RawMessage) (json.
 
 // Restore brings that value back.
 func (s *Sysctl) Restore(ctx context.Context, h host.Host, raw json.RawMessage) error {
-	var b before
-	if err := json.Unmarshal(raw, &b); err != nil {
-		return fmt.Errorf("what was before: %w", err)
+	b, err := resources.Recall[before](raw)
+	if err != nil {
+		return err
 	}
-	if b.Name != "" {
-		s.Name = b.Name
-	}
+	s.Name = cmp.Or(b.Name, s.Name)
 	is, err := s.value(h)
 	if err != nil || is == b.Value {
 		return err

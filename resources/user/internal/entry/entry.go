@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/resources"
@@ -58,11 +57,9 @@ type Before struct {
 
 // Recall reads what [Before.Keep] has written. What does not say whose it is is of the user by that name.
 func Recall(raw json.RawMessage, name string) (b Before, err error) {
-	if err := json.Unmarshal(raw, &b); err != nil {
-		return b, fmt.Errorf("what was before: %w", err)
-	}
+	b, err = resources.Recall[Before](raw)
 	b.Name = cmp.Or(b.Name, name)
-	return b, nil
+	return b, err
 }
 
 // Keep writes b with the entries of the user, if it is there.
