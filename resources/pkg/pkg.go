@@ -166,13 +166,11 @@ func (p *Package) Requires() []resources.Identity {
 	if p.Source != "" {
 		ids = append(ids, resources.Identity{Kind: "path", Name: p.Source, Nearest: true})
 	}
-	names := []string{manager.ReposOf(p.Provider)}
-	if p.Provider == "" {
-		for _, name := range known.Providers() {
+	names := []string{manager.ReposOf("")}
+	for _, name := range known.Providers() {
+		if p.Provider == "" || p.Provider == name {
 			names = append(names, manager.ReposOf(name))
 		}
-	} else {
-		names = append(names, manager.ReposOf(""))
 	}
 	slices.Sort(names)
 	for _, n := range slices.Compact(names) {
@@ -208,13 +206,19 @@ func (p *Package) Values() map[string]any {
 	return map[string]any{"version": m}
 }
 
+// database is what a provider has installed, and which manager it is.
+func (p *Package) database(ctx context.Context, v host.View, provider string) (*known.Manager, *manager.DB, error) {
+	m, err := p.run.Manager(v, provider)
+	if err != nil {
+		return nil, nil, err
+	}
+	db, err := m.DB(ctx, v)
+	return m, db, err
+}
+
 // Inspect fills ensure with the installed version, or absent, and mark where the package is held.
 func (p *Package) Inspect(ctx context.Context, v host.View) error {
-	u, err := p.run.Manager(v, p.Provider)
-	if err != nil {
-		return err
-	}
-	db, err := u.DB(ctx, v)
+	_, db, err := p.database(ctx, v, p.Provider)
 	if err != nil {
 		return err
 	}
@@ -238,11 +242,7 @@ func (p *Package) Inspect(ctx context.Context, v host.View) error {
 
 // List returns the installed packages whose names match.
 func (p *Package) List(ctx context.Context, v host.View, of string) ([]string, error) {
-	u, err := p.run.Manager(v, p.Provider)
-	if err != nil {
-		return nil, err
-	}
-	db, err := u.DB(ctx, v)
+	_, db, err := p.database(ctx, v, p.Provider)
 	if err != nil {
 		return nil, err
 	}

@@ -44,15 +44,11 @@ func (p *Package) Now(ctx context.Context, v host.View, data json.RawMessage) (j
 
 // states reads versions and marks.
 func (p *Package) states(ctx context.Context, v host.View, provider string, names []string) (json.RawMessage, error) {
-	u, err := p.run.Manager(v, provider)
+	m, db, err := p.database(ctx, v, provider)
 	if err != nil {
 		return nil, err
 	}
-	db, err := u.DB(ctx, v)
-	if err != nil {
-		return nil, err
-	}
-	b := before{Provider: u.Name}
+	b := before{Provider: m.Name}
 	for _, n := range names {
 		pkg := db.Find(n)
 		state := packageState{Name: n, Held: pkg.Held}
