@@ -17,11 +17,14 @@ type Lister interface {
 	List(ctx context.Context, v host.View, of string) ([]string, error)
 }
 
-// Select returns the names that match the shell pattern of, in which `*` stands for slashes too.
+// Select returns the names that match the shell pattern of, see [Matches].
 func Select(of string, names []string) []string {
+	return slices.DeleteFunc(names, func(name string) bool { return !Matches(of, name) })
+}
+
+// Matches says whether a name matches the shell pattern of, in which `*` stands for slashes too.
+func Matches(of, name string) bool {
 	flat := func(s string) string { return strings.ReplaceAll(s, "/", "\x00") }
-	return slices.DeleteFunc(names, func(name string) bool {
-		ok, err := path.Match(flat(of), flat(name))
-		return !ok || err != nil
-	})
+	ok, err := path.Match(flat(of), flat(name))
+	return ok && err == nil
 }

@@ -161,7 +161,7 @@ func (k *Key) List(_ context.Context, v host.View, of string) ([]string, error) 
 	users, err := accounts.Users(v)
 	var titles []string
 	for _, u := range users {
-		if len(resources.Select(of, []string{u.Name})) == 0 {
+		if !resources.Matches(of, u.Name) {
 			continue
 		}
 		f, err := read(v, host.User{Name: u.Name, Home: u.Home})

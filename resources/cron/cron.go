@@ -318,7 +318,7 @@ func (c *Cron) List(ctx context.Context, v host.View, of string) ([]string, erro
 	}
 	var titles []string
 	for _, u := range users {
-		if len(resources.Select(of, []string{u.Name})) == 0 {
+		if !resources.Matches(of, u.Name) {
 			continue
 		}
 		t, err := (&Cron{User: u.Name}).read(ctx, v)

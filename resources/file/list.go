@@ -33,7 +33,7 @@ func (f *File) List(_ context.Context, v host.View, of string) ([]string, error)
 		if err != nil {
 			return nil, err
 		}
-		if len(resources.Select(pattern, []string{entry})) > 0 {
+		if resources.Matches(pattern, entry) {
 			titles = append(titles, path.Join(folder, entry))
 		}
 	}

@@ -21,7 +21,7 @@ func (r *Repo) Apply(ctx context.Context, h host.Host, d resources.Diff) error {
 	if err != nil {
 		return err
 	}
-	for again := r.touches(d); again; {
+	for again := r.edits(d); again; {
 		if err := r.replace(ctx, h, f, e); err != nil {
 			return err
 		}

@@ -82,10 +82,10 @@ func (r *Repo) Check(_ context.Context, v host.View) (resources.Diff, error) {
 // changeable is an error where flags of chattr(1) forbid that d is removed.
 func (r *Repo) changeable(v host.View, e *repofile.Entry, d resources.Diff) error {
 	var names []string
-	if r.touches(d) {
+	if r.edits(d) {
 		names = append(names, e.File)
 	}
-	if r.touches(d) && e.Legacy != "" {
+	if r.edits(d) && e.Legacy != "" {
 		names = append(names, e.Legacy)
 	}
 	if d.Has("pin") {
@@ -129,7 +129,7 @@ func (r *Repo) complete(f repofile.Format, e *repofile.Entry) error {
 	return need("baseurl", given(r.Baseurl, resources.Strings{string(r.Mirrorlist)}, resources.Strings{string(r.Metalink)}))
 }
 
-// touches says whether d is of more than the pin.
-func (r *Repo) touches(d resources.Diff) bool {
+// edits says whether d is of the section, and not of the pin alone.
+func (r *Repo) edits(d resources.Diff) bool {
 	return slices.ContainsFunc(d.Changes, func(c resources.Change) bool { return c.Attr != "pin" })
 }
