@@ -11,6 +11,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
@@ -182,7 +183,7 @@ func read(r *io.SectionReader) (tops [][]file, err error) {
 // source installs one source as target.
 func (i *Installation) source(ctx context.Context, h host.Host, entries []file, target string) error {
 	if entries[0].Typeflag != tar.TypeDir {
-		if err := write(ctx, h, i.archive, entries[0], target); err != nil {
+		if err := i.write(ctx, h, entries[0], target); err != nil {
 			return fmt.Errorf("%s: %w", target, err)
 		}
 		return nil
@@ -192,13 +193,13 @@ func (i *Installation) source(ctx context.Context, h host.Host, entries []file, 
 		if i.place.base == "." {
 			entries = entries[1:] // the folder itself is not brought: it keeps its mode
 		}
-		return folder(ctx, h, i.archive, top, entries, target, target)
+		return i.folder(ctx, h, top, entries, target, target)
 	}
 	if _, err := os.Lstat(target); err == nil {
 		return fmt.Errorf("%s: is there and not a folder", target)
 	}
 	return h.Supplant(ctx, target, false, func(h host.Host, name string) error {
-		return folder(ctx, h, i.archive, entries[0].Name, entries, name, target)
+		return i.folder(ctx, h, entries[0].Name, entries, name, target)
 	})
 }
 
@@ -206,7 +207,7 @@ func (i *Installation) source(ctx context.Context, h host.Host, entries []file, 
 const writers = 16
 
 // folder installs the folder top of an archive with what is in it as target, which may be there. It is told of by the name that it is to have.
-func folder(ctx context.Context, h host.Host, archive *Spool, top string, entries []file, target, named string) error {
+func (i *Installation) folder(ctx context.Context, h host.Host, top string, entries []file, target, named string) error {
 	within := func(f file) string { return strings.TrimPrefix(f.Name, top) }
 	at := func(f file) string { return path.Join(target, within(f)) }
 	told := func(f file, err error) error { return fmt.Errorf("%s: %w", path.Join(named, within(f)), err) }
@@ -226,15 +227,15 @@ func folder(ctx context.Context, h host.Host, archive *Spool, top string, entrie
 		wg.Go(func() {
 			defer func() { <-slots }()
 			if err := context.Cause(ctx); err == nil {
-				if err := write(ctx, h, archive, f, at(f)); err != nil {
+				if err := i.write(ctx, h, f, at(f)); err != nil {
 					cancel(told(f, err))
 				}
 			}
 		})
 	}
 	wg.Wait()
-	for i := len(entries) - 1; i >= 0 && ctx.Err() == nil; i-- {
-		if f := entries[i]; f.Typeflag == tar.TypeDir {
+	for _, f := range slices.Backward(entries) {
+		if f.Typeflag == tar.TypeDir && ctx.Err() == nil {
 			if err := h.SetMeta(ctx, at(f), host.Meta{Mode: new(uint32(f.Mode) & 0o7777)}); err != nil {
 				return told(f, err)
 			}
@@ -247,14 +248,14 @@ func folder(ctx context.Context, h host.Host, archive *Spool, top string, entrie
 const attempts = 10
 
 // write installs a file or a link.
-func write(ctx context.Context, h host.Host, archive *Spool, f file, target string) error {
+func (i *Installation) write(ctx context.Context, h host.Host, f file, target string) error {
 	switch f.Typeflag {
 	case tar.TypeSymlink:
 		return h.Symlink(ctx, f.Linkname, target)
 	case tar.TypeReg:
 		mode := uint32(f.Mode) & 0o7777
 		for n := 1; ; n++ {
-			err := h.WriteFile(ctx, target, host.NewFile{Content: archive.content(f), Meta: host.Meta{Mode: &mode}})
+			err := h.WriteFile(ctx, target, host.NewFile{Content: i.archive.content(f), Meta: host.Meta{Mode: &mode}})
 			if n == attempts || !errors.Is(err, host.ErrReplaced) {
 				return err
 			}

@@ -109,7 +109,7 @@ func TestEnroll(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			n := &tt.node
 			n.dir = t.TempDir()
-			err := enroll(t.Context(), n, "n1", self, authority, []string{line}, tt.start)
+			err := (&enrollment{self, authority, []string{line}, tt.start}).enroll(t.Context(), n, "n1")
 			if diff := cmp.Diff(tt.asked, strings.Join(n.asked, " ")); diff != "" {
 				t.Error(diff)
 			}
@@ -135,7 +135,7 @@ func TestRevoke(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := enroll(t.Context(), &enrolling{program: true, dir: t.TempDir()}, "n1", "", authority, nil, false); err != nil {
+	if err := (&enrollment{authority: authority}).enroll(t.Context(), &enrolling{program: true, dir: t.TempDir()}, "n1"); err != nil {
 		t.Fatal(err)
 	}
 	cmd := RevokeCommand(s)

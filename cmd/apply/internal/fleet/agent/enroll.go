@@ -36,7 +36,7 @@ func authorityOf(ctx context.Context, s *selection.Nodes) (*pki.Authority, error
 // EnrollCommand is apply fleet enroll.
 func EnrollCommand(s *selection.Nodes) *cobra.Command {
 	var operators []string
-	var start bool
+	var e enrollment
 	cmd := &cobra.Command{
 		Use:   "enroll [SET...]",
 		Short: "Let nodes' agents know this seat and its operators, over ssh",
@@ -45,25 +45,23 @@ which does not leave it, and gets a certificate of this seat for it (a year; enr
 /etc/apply/agent/allowed_signers. Agents stay off but with --start.`,
 		Example: "  apply fleet enroll --on gluster --start\n  apply fleet enroll -w n01 --operator ~/.ssh/id_ed25519.pub",
 		RunE: func(cmd *cobra.Command, sets []string) error {
-			lines, err := operatorLines(cmd.Context(), s, operators)
-			if err != nil {
+			var err error
+			if e.operators, err = operatorLines(cmd.Context(), s, operators); err != nil {
 				return err
 			}
-			authority, err := authorityOf(cmd.Context(), s)
-			if err != nil {
+			if e.authority, err = authorityOf(cmd.Context(), s); err != nil {
 				return err
 			}
-			self, err := os.Executable()
-			if err != nil {
+			if e.program, err = os.Executable(); err != nil {
 				return err
 			}
 			return s.Each(cmd.Context(), sets, func(ctx context.Context, n fleet.Node, c transport.Conn) (transport.Exit, error) {
-				return transport.Exit{}, enroll(ctx, c, n.Name, self, authority, lines, start)
+				return transport.Exit{}, e.enroll(ctx, c, n.Name)
 			})
 		},
 	}
 	cmd.Flags().StringArrayVar(&operators, "operator", nil, "public key `FILE` of an operator; may repeat (default: the keys with which this seat logs in)")
-	cmd.Flags().BoolVar(&start, "start", false, "install the agent's unit and start it")
+	cmd.Flags().BoolVar(&e.start, "start", false, "install the agent's unit and start it")
 	s.AddTimeout(cmd, 5*time.Minute, "for each node, 0 for none")
 	return cmd
 }
@@ -199,22 +197,31 @@ cat >"$t"; chmod 755 "$t"; "$t" version >/dev/null; mv -fT -- "$t" /usr/local/bi
 systemctl daemon-reload; systemctl enable apply-agent; systemctl restart apply-agent`
 )
 
+// enrollment is what all nodes get that are enrolled together.
+type enrollment struct {
+	program   string // this one, for nodes that have none
+	authority *pki.Authority
+	operators []string // allowed signers
+	start     bool     // the agents too
+}
+
 // enroll brings a node the program and a certificate, and starts its agent where that is wanted.
-func enroll(ctx context.Context, c transport.Conn, node, self string, authority *pki.Authority, operators []string, start bool) error {
-	program, err := remoteProgram(ctx, c, self)
+func (e *enrollment) enroll(ctx context.Context, c transport.Conn, node string) error {
+	program, err := remoteProgram(ctx, c, e.program)
 	if err != nil {
 		return err
 	}
-	if err := agent.Enroll(ctx, c, node, shell.Line([]string{program, "agent", "join"}), authority, operators); err != nil {
+	if err := agent.Enroll(ctx, c, node, shell.Line([]string{program, "agent", "join"}), e.authority, e.operators); err != nil {
 		return err
 	}
-	if err := authority.Know(ctx, node); err != nil || !start {
+	if err := e.authority.Know(ctx, node); err != nil || !e.start {
 		return err
 	}
 	_, err = must(ctx, c, transport.Command{Line: shell.Line([]string{"sh", "-c", startLine, "start", program}), Script: true})
 	return err
 }
 
+// remoteProgram is where a node has this program, which it is given where it has none.
 func remoteProgram(ctx context.Context, c transport.Conn, self string) (string, error) {
 	out := output.NewCapture(1)
 	exit, err := c.Run(ctx, transport.Command{Line: shell.Line([]string{"sh", "-c", programLine}), Script: true, Stdout: out})
