@@ -30,24 +30,13 @@ type Inventory struct {
 // user counts.
 func NewInventory(groups []Group, nodes []Node) (*Inventory, error) {
 	v := &Inventory{nodes: map[string]Node{}, groups: map[string][]string{}}
-	for _, g := range groups {
-		v.groups[g.Name] = slices.Clone(g.Nodes)
-		for _, name := range g.Nodes {
-			n := v.at(name)
-			n.Groups = append(n.Groups, g.Name)
-			n.Agent = n.Agent || g.Agent
-			if n.Gateway == "" {
-				n.Gateway = g.Gateway
-			}
-			if n.User == "" {
-				n.User = g.User
-			}
-			v.nodes[name] = n
-		}
-	}
 	byName := map[string]Group{}
 	for _, g := range groups {
 		byName[g.Name] = g
+		v.groups[g.Name] = slices.Clone(g.Nodes)
+		for _, name := range g.Nodes {
+			v.nodes[name] = v.at(name).in(g)
+		}
 	}
 	for _, said := range nodes {
 		n := v.at(said.Name)
@@ -55,10 +44,10 @@ func NewInventory(groups []Group, nodes []Node) (*Inventory, error) {
 			if slices.Contains(n.Groups, name) {
 				continue
 			}
-			n.Groups = append(n.Groups, name)
+			g := byName[name]
+			g.Name = name // a node may be in one that nothing else is said of
+			n = n.in(g)
 			v.groups[name] = append(v.groups[name], n.Name)
-			n.Gateway, n.User = cmp.Or(n.Gateway, byName[name].Gateway), cmp.Or(n.User, byName[name].User)
-			n.Agent = n.Agent || byName[name].Agent
 		}
 		n.Address, n.Facts, n.Agent = said.Address, said.Facts, n.Agent || said.Agent
 		n.User, n.Gateway = cmp.Or(said.User, n.User), cmp.Or(said.Gateway, n.Gateway)
@@ -74,6 +63,13 @@ func NewInventory(groups []Group, nodes []Node) (*Inventory, error) {
 		return nil, fmt.Errorf("inventory: over the limit of %d nodes", nodeset.Max)
 	}
 	return v, nil
+}
+
+// in is the node as one of a group, after those that it is in already.
+func (n Node) in(g Group) Node {
+	n.Groups = append(n.Groups, g.Name)
+	n.Gateway, n.User, n.Agent = cmp.Or(n.Gateway, g.Gateway), cmp.Or(n.User, g.User), n.Agent || g.Agent
+	return n
 }
 
 // at is a node of the inventory, entered if it is new.
