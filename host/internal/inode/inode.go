@@ -19,6 +19,7 @@ import (
 
 const (
 	ACLAccess    = "system.posix_acl_access"
+	aclDefault   = "system.posix_acl_default"
 	capabilities = "security.capability"
 )
 
@@ -49,6 +50,21 @@ func WithPrivileges(fd int, st *unix.Stat_t, m host.Meta, trusted bool) host.Met
 		}
 		m.Xattrs[capabilities] = value[:n]
 	}
+	return m
+}
+
+// WithoutLists adds to m, of what had its access lists from one owner and is to belong to another, that they go, unless m has them: who may have set
+// them would be let in, or let in others, where the mode that is declared does not.
+func WithoutLists(m host.Meta, from, to uint32) host.Meta {
+	if m.UID != nil {
+		to = *m.UID
+	}
+	if from == to {
+		return m
+	}
+	lists := map[string][]byte{ACLAccess: nil, aclDefault: nil}
+	maps.Copy(lists, m.Xattrs)
+	m.Xattrs = lists
 	return m
 }
 

@@ -48,6 +48,9 @@ func (w *Writer) Mkdir(ctx context.Context, name string, m host.Meta) (err error
 		mode := 0o755 | st.Mode&unix.S_ISGID // which a folder inherits
 		m.Mode = &mode
 	}
+	if m, err = w.closed(m, dir, nil); err != nil {
+		return err
+	}
 	if err := inode.Set(fd, m); err != nil {
 		return err
 	}
@@ -129,6 +132,9 @@ func (w *Writer) SetMeta(ctx context.Context, name string, m host.Meta) error {
 	}
 	if kind == host.Regular && (m.UID != nil || m.GID != nil) {
 		m = inode.WithPrivileges(fd, &st, m, w.root.Trusts(st.Uid))
+	}
+	if !w.root.Trusts(st.Uid) {
+		m = inode.WithoutLists(m, st.Uid, st.Uid)
 	}
 	if err := inode.Set(fd, m); err != nil {
 		return inode.Because(dir, base, err)

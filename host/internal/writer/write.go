@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"os"
 	"path"
 	"sync"
 
@@ -48,6 +49,9 @@ func (w *Writer) WriteFile(ctx context.Context, name string, f host.NewFile) err
 	}
 	defer unix.Close(n.dir)
 	if n.old, err = n.present(); err != nil {
+		return err
+	}
+	if n.f.Meta, err = w.closed(n.f.Meta, n.dir, n.old); err != nil {
 		return err
 	}
 	if err := inode.Because(n.dir, n.base, n.do(ctx)); err != nil {
@@ -176,6 +180,23 @@ func (n *writing) dress(fd int) error {
 	}
 	maps.Copy(old.Xattrs, m.Xattrs)
 	return inode.Set(fd, old)
+}
+
+// closed is m without the access lists that somebody else has set: with the file that is replaced, else with the folder, whose new entries have them.
+func (w *Writer) closed(m host.Meta, dir int, old *unix.Stat_t) (host.Meta, error) {
+	from, to := old, uint32(os.Geteuid())
+	if old != nil && inode.KindOf(old.Mode) == host.Regular {
+		to = old.Uid
+	} else {
+		from = new(unix.Stat_t)
+		if err := unix.Fstat(dir, from); err != nil {
+			return m, w.Failed("stat", err)
+		}
+	}
+	if w.root.Trusts(from.Uid) {
+		return m, nil
+	}
+	return inode.WithoutLists(m, from.Uid, to), nil
 }
 
 // there returns a descriptor, O_PATH, and the status of what is replaced, unless something else is there by now.
