@@ -1,6 +1,15 @@
 package beneath
 
-import "golang.org/x/sys/unix"
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/nodeapply/apply/host/internal/mountinfo"
+)
 
 // CheckLink refuses the link at where, which has the status st and lies in the folder dir, if somebody else may have planted it.
 func (r *Root) CheckLink(dir int, st *unix.Stat_t, where string) error {
@@ -32,6 +41,9 @@ func (r *Root) othersWrite(dir int) (owner uint32, yes bool) {
 	if err := unix.Fstat(dir, &st); err != nil {
 		return 0, true
 	}
+	if by, served := servedBy(dir, &st); served && !r.Trusts(by) {
+		return by, true
+	}
 	switch {
 	case !r.Trusts(st.Uid), st.Mode&0o002 != 0:
 		return st.Uid, true
@@ -43,6 +55,37 @@ func (r *Root) othersWrite(dir int) (owner uint32, yes bool) {
 	// The group bits are the mask of an ACL, which may let in anybody.
 	n, err := unix.Getxattr(ProcName(dir), "system.posix_acl_access", nil)
 	return st.Uid, err == nil && n > 0
+}
+
+// servedBy says whether a process serves the file system of the folder dir (FUSE), and whose it is: it says of owners and modes what it likes. One that
+// is not known is a foreign one.
+func servedBy(dir int, st *unix.Stat_t) (by uint32, served bool) {
+	var fs unix.Statfs_t
+	if err := unix.Fstatfs(dir, &fs); err == nil && fs.Type != unix.FUSE_SUPER_MAGIC {
+		return 0, false
+	}
+	const unknown = ^uint32(0)
+	f, err := os.Open("/proc/self/mountinfo")
+	if err != nil {
+		return unknown, true
+	}
+	defer f.Close()
+	mounts, err := mountinfo.Parse(f)
+	if err != nil {
+		return unknown, true
+	}
+	for _, m := range mounts {
+		if m.Dev != fmt.Sprintf("%d:%d", unix.Major(st.Dev), unix.Minor(st.Dev)) {
+			continue
+		}
+		for _, option := range m.SuperOptions {
+			id, found := strings.CutPrefix(option, "user_id=")
+			if n, err := strconv.ParseUint(id, 10, 32); found && err == nil {
+				return uint32(n), true
+			}
+		}
+	}
+	return unknown, true
 }
 
 // Trusts says whether uid is root or the caller.
