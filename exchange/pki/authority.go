@@ -182,10 +182,21 @@ func (a *Authority) Serving(cert tls.Certificate) *tls.Config {
 
 // Sign makes a node's certificate for its public key, and returns it in PEM.
 func (a *Authority) Sign(node string, public crypto.PublicKey) ([]byte, error) {
+	return a.sign(node, public, a.clock().UnixNano())
+}
+
+// Renew signs the key of a node's certificate anew. What ends that one ends the new one as well: a revocation that is on its way to the disk meanwhile would
+// else come before it.
+func (a *Authority) Renew(c *x509.Certificate) ([]byte, error) {
+	return a.sign(c.Subject.CommonName, c.PublicKey, since(c))
+}
+
+func (a *Authority) sign(node string, public crypto.PublicKey, from int64) ([]byte, error) {
 	if err := name.Node(node); err != nil {
 		return nil, err
 	}
 	t := a.template(node, nodeValidity)
+	t.SerialNumber = serial(from)
 	t.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
 	der, err := x509.CreateCertificate(rand.Reader, t, a.cert, public, a.key)
 	if err != nil {
@@ -208,15 +219,12 @@ func (a *Authority) SignServer(node string, public crypto.PublicKey, valid time.
 	return certPEM(der), certPEM(a.cert.Raw), nil
 }
 
-// template has a serial number that begins with the time of issue, so that a revocation ("all of this node until now") can
-// be told from the certificate alone.
+// template has a serial number that begins with the time of issue, or of the enrolment where it was renewed since, so that a revocation ("all of this node
+// until now") can be told from the certificate alone.
 func (a *Authority) template(cn string, valid time.Duration) *x509.Certificate {
 	now := a.clock()
-	var serial [16]byte
-	binary.BigEndian.PutUint64(serial[:8], uint64(now.UnixNano()))
-	rand.Read(serial[8:]) // never fails
 	t := &x509.Certificate{
-		SerialNumber: new(big.Int).SetBytes(serial[:]),
+		SerialNumber: serial(now.UnixNano()),
 		Subject:      pkix.Name{CommonName: cn},
 		NotBefore:    now.Add(-backdate),
 		NotAfter:     now.Add(valid),
@@ -228,7 +236,14 @@ func (a *Authority) template(cn string, valid time.Duration) *x509.Certificate {
 	return t
 }
 
-func issued(c *x509.Certificate) int64 {
+func serial(from int64) *big.Int {
+	var b [16]byte
+	binary.BigEndian.PutUint64(b[:8], uint64(from))
+	rand.Read(b[8:]) // never fails
+	return new(big.Int).SetBytes(b[:])
+}
+
+func since(c *x509.Certificate) int64 {
 	return new(big.Int).Rsh(c.SerialNumber, 64).Int64()
 }
 

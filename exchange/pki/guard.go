@@ -30,7 +30,7 @@ type tokenEntry struct {
 	Made time.Time `json:"made"`
 }
 
-// Revoke ends all certificates of a node that were made until now. Enrolling it again lets it in again.
+// Revoke ends all certificates of a node that it was enrolled with until now, and what they were renewed to. Enrolling it again lets it in again.
 func (a *Authority) Revoke(ctx context.Context, node string) error {
 	if err := name.Node(node); err != nil {
 		return err
@@ -63,7 +63,7 @@ func (a *Authority) Check(c *x509.Certificate) error {
 	if err != nil {
 		return err
 	}
-	if at, ok := revoked[c.Subject.CommonName]; ok && issued(c) <= at {
+	if at, ok := revoked[c.Subject.CommonName]; ok && since(c) <= at {
 		return fmt.Errorf("%s: %w", c.Subject.CommonName, ErrRevoked)
 	}
 	if a.clock().After(c.NotAfter) {

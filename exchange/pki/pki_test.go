@@ -67,6 +67,30 @@ func TestWhoIsStillGood(t *testing.T) {
 	}
 }
 
+// A certificate that was renewed while its node was being revoked, after the moment that is kept and before it was kept, ends with the one that it is of.
+func TestRenewedWhileRevoked(t *testing.T) {
+	now := time.Now()
+	a := made(t, t.TempDir(), &now)
+	_, first := enrolled(t, a, "node01")
+	now = now.Add(time.Minute)
+	if err := a.Revoke(t.Context(), "node01"); err != nil {
+		t.Fatal(err)
+	}
+	now = now.Add(time.Millisecond)
+	renewed, err := a.Renew(first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, _ := pem.Decode(renewed)
+	c, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Check(c); !errors.Is(err, ErrRevoked) || !c.NotAfter.After(first.NotAfter) {
+		t.Errorf("good to %v, was to %v: %v", c.NotAfter, first.NotAfter, err)
+	}
+}
+
 // TestClocks: a certificate is good for those whose clocks are behind, from the moment on in which the authority itself was made.
 func TestClocks(t *testing.T) {
 	now := time.Now()

@@ -259,11 +259,10 @@ func (s *server) endWatch(out *stream, r *http.Request, err error) {
 
 // renew signs the key of the caller's certificate anew, for the same name.
 func (s *server) renew(w http.ResponseWriter, r *http.Request) error {
-	node, err := s.peer(r)
-	if err != nil {
+	if _, err := s.peer(r); err != nil {
 		return err
 	}
-	cert, err := s.authority.Sign(node, r.TLS.PeerCertificates[0].PublicKey)
+	cert, err := s.authority.Renew(r.TLS.PeerCertificates[0])
 	if err == nil {
 		wire.Write(w, http.StatusOK, wire.Reply{Certificate: string(cert)})
 	}
