@@ -50,7 +50,7 @@ func paintOf(o report.Outcome) string {
 // result is one line that says how a resource ended, and below it what there is to tell.
 func (p prose) result(r *report.Result) string {
 	var b strings.Builder
-	word := string(r.Outcome)
+	word := report.Printable(string(r.Outcome)) // of a node of a fleet it may be anything
 	switch {
 	case r.Noop && r.Outcome == report.Pending:
 		word = "would change (noop)"

@@ -21,7 +21,7 @@ func TestChanges(t *testing.T) {
 		"n1": a + b,
 		"n2": b + a + resource("file.c", "main.hcl:1", "unchanged", ""),
 		"n3": resource("file.c", "main.hcl:1", "unchanged", ""),
-		"n4": resource("exec.d", "main.hcl:3", "failed", `,"error":{"summary":"exit code 1"}`) + resource(`file.e`, `x\u001b:2`, "pending", change),
+		"n4": resource("exec.d", "main.hcl:3", "failed", `,"error":{"summary":"exit code 1"}`) + resource(`file.e`, `x\u001b:2`, "pending", change) + resource("file.f", "y:1", `\u001bc`, ""),
 	}
 	const both = `file.a: would change (main.hcl:9) [exact, irreversible]
     mode: 0700 -> 0755
@@ -60,6 +60,7 @@ exec.d: failed (main.hcl:3)
     exit code 1
 file.e: would change (x\x1b:2) [exact, irreversible]
     mode: 0700 -> 0755
+file.f: \x1bc (y:1)
 `},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
