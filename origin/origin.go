@@ -17,11 +17,12 @@ import (
 
 // Origin says where a manifest is from, and where it is read.
 type Origin struct {
-	Name   string // as it was given, for reports
-	Source string // the same for all revisions: an absolute path, or git::URL//folder
-	Ref    string // as it was asked for
-	Commit string // empty where it is of none
-	Dirty  bool   // a work tree that differs from its commit
+	Name   string   // as it was given, for reports
+	Source string   // the same for all revisions: an absolute path, or git::URL//folder
+	Ref    string   // as it was asked for
+	Commit string   // empty where it is of none
+	Dirty  bool     // a work tree that differs from its commit
+	Vars   []string // NAME=VALUE, as its seat has sent them along
 
 	Path   string // the file or folder to read
 	Shown  string // how positions write it

@@ -7,16 +7,17 @@ import (
 	"path/filepath"
 )
 
-// SentFile is the name of the file beside a manifest that a seat sends to nodes: it says where the manifest is from.
+// SentFile is the name of the file beside a manifest that a seat sends to nodes: it says where the manifest is from, and with what it is compiled.
 const SentFile = "sent.json"
 
 // Sent is where a manifest is from, as its seat knows it.
 type Sent struct {
-	Name   string `json:"name"`
-	Source string `json:"source"`
-	Ref    string `json:"ref,omitempty"`
-	Commit string `json:"commit,omitempty"`
-	Dirty  bool   `json:"dirty,omitempty"`
+	Name   string   `json:"name"`
+	Source string   `json:"source"`
+	Ref    string   `json:"ref,omitempty"`
+	Commit string   `json:"commit,omitempty"`
+	Dirty  bool     `json:"dirty,omitempty"`
+	Vars   []string `json:"vars,omitempty"` // NAME=VALUE: as arguments every user of the node would see them
 }
 
 // Sent finds a manifest that a seat has sent here, and takes over what the file says of it.
@@ -36,7 +37,7 @@ func (c *Checkouts) Sent(path, file string) (Origin, error) {
 	if err := json.Unmarshal(b, &s); err != nil {
 		return o, fmt.Errorf("%s: %w", file, err)
 	}
-	o.Name, o.Source, o.Ref, o.Commit, o.Dirty = s.Name, s.Source, s.Ref, s.Commit, s.Dirty
+	o.Name, o.Source, o.Ref, o.Commit, o.Dirty, o.Vars = s.Name, s.Source, s.Ref, s.Commit, s.Dirty, s.Vars
 	return o, c.lockBeside(path)
 }
 

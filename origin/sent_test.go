@@ -52,13 +52,13 @@ func TestSent(t *testing.T) {
 			}
 		})
 	}
-	write(t, node, "sent.json", `{"name":"web","source":"seat:/srv/web","ref":"v1","commit":"c","dirty":true}`, "m/main.hcl", "", "bad.json", "{")
+	write(t, node, "sent.json", `{"name":"web","source":"seat:/srv/web","ref":"v1","commit":"c","dirty":true,"vars":["a=1"]}`, "m/main.hcl", "", "bad.json", "{")
 	c, _ := opened(t, t.TempDir(), Options{})
 	got, err := c.Sent(node+"/m", node+"/sent.json")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(Origin{Name: "web", Source: "seat:/srv/web", Ref: "v1", Commit: "c", Dirty: true, Path: node + "/m"}, got); diff != "" {
+	if diff := cmp.Diff(Origin{Name: "web", Source: "seat:/srv/web", Ref: "v1", Commit: "c", Dirty: true, Vars: []string{"a=1"}, Path: node + "/m"}, got); diff != "" {
 		t.Error(diff)
 	}
 	if _, err := c.Sent(node+"/m", node+"/bad.json"); err == nil || !strings.Contains(err.Error(), "bad.json") {

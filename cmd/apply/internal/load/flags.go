@@ -37,7 +37,7 @@ type Flags struct {
 func (f *Flags) AddFlags(s *pflag.FlagSet) {
 	f.AddValues(s)
 	f.AddRepository(s)
-	s.StringVar(&f.sent, "sent", "", "`FILE` that says where a manifest is from that was sent here")
+	s.StringVar(&f.sent, "sent", "", "`FILE` that says where a manifest is from that was sent here, and what with")
 	_ = s.MarkHidden("sent") // for fleet converge; the flag is there
 }
 

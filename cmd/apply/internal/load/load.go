@@ -119,6 +119,7 @@ func (l *Loader) Load(ctx context.Context, src source.Source) (*Manifest, error)
 	var err error
 	if l.sent != "" && !src.Git() {
 		o, err = c.Sent(src.Path, l.sent)
+		l.Vars = append(l.Vars, o.Vars...)
 	} else {
 		o, err = c.Find(ctx, src)
 	}

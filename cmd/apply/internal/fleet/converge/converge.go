@@ -159,6 +159,7 @@ func (c *convergence) prepare(ctx context.Context, cmd *cobra.Command, path []st
 	if o.Manifest, err = files.Tree(dir, "manifest"); err != nil {
 		return err
 	}
+	from.Vars = c.load.Vars
 	b, err := json.Marshal(from)
 	if err != nil {
 		return err
@@ -199,9 +200,6 @@ func (c *convergence) arguments(o *converge.Options, name string) error {
 		if value != "" {
 			o.Args = append(o.Args, flag, value)
 		}
-	}
-	for _, v := range f.Vars {
-		o.Args = append(o.Args, "--var", v)
 	}
 	for i, file := range f.VarFiles {
 		content, err := os.ReadFile(file)

@@ -57,7 +57,7 @@ func TestArguments(t *testing.T) {
 		partial   bool
 	}{
 		{"nothing", nil, "--sent ../" + origin.SentFile + " main.hcl", "", false},
-		{"variables", []string{"--var", "a=1", "--var", "b=2", "--var-file", file}, "--sent ../" + origin.SentFile + " --var a=1 --var b=2 --var-file ../vars-0.json main.hcl", "", false},
+		{"variables", []string{"--var", "a=1", "--var", "b=2", "--var-file", file}, "--sent ../" + origin.SentFile + " --var-file ../vars-0.json main.hcl", "", false},
 		{"an exchange", []string{"--exchange", "https://h:1"}, "--sent ../" + origin.SentFile + " --exchange https://h:1 main.hcl", "", false},
 		{"a part", []string{"--tags", "a,b", "--target", "file.x"}, "--sent ../" + origin.SentFile + " main.hcl", "--tags a --tags b --target file.x", true},
 		{"how", []string{"--fail-fast", "--wait-lock", "90s"}, "--sent ../" + origin.SentFile + " main.hcl", "--fail-fast --wait-lock=1m30s", false},
