@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -14,11 +15,11 @@ func profile(dir string) (end func() error, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	cpu, err := os.Create(filepath.Join(dir, "cpu.pprof"))
+	cpu, err := create(dir, "cpu.pprof")
 	if err != nil {
 		return nil, err
 	}
-	events, err := os.Create(filepath.Join(dir, "trace.out"))
+	events, err := create(dir, "trace.out")
 	if err != nil {
 		return nil, errors.Join(err, cpu.Close())
 	}
@@ -28,11 +29,20 @@ func profile(dir string) (end func() error, err error) {
 	return func() error {
 		pprof.StopCPUProfile()
 		trace.Stop()
-		heap, err := os.Create(filepath.Join(dir, "heap.pprof"))
+		heap, err := create(dir, "heap.pprof")
 		if err != nil {
 			return errors.Join(err, cpu.Close(), events.Close())
 		}
 		runtime.GC() // what is still in use, not what is garbage
 		return errors.Join(pprof.WriteHeapProfile(heap), heap.Close(), cpu.Close(), events.Close())
 	}, nil
+}
+
+// create makes a file in the place of what is there, which is not followed: the folder may be somebody else's.
+func create(dir, name string) (*os.File, error) {
+	name = filepath.Join(dir, name)
+	if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	return os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 }
