@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/nodeapply/apply/host"
@@ -157,12 +158,39 @@ func (m *Mount) again(ctx context.Context, h host.Host, before []host.Mount) err
 
 // mount mounts by the entry. An entry with nofail, and some types' own programs, have mount(8) succeed without a mount.
 func (m *Mount) mount(ctx context.Context, h host.Host) error {
+	f, err := m.look(ctx, h)
+	if err != nil {
+		return err
+	}
+	want := f.want
+	before, err := h.Mounts(ctx)
+	if err != nil {
+		return err
+	}
 	if err := live.Run(ctx, h, "mount", "--", m.point()); err != nil {
 		return err
 	}
-	f, err := m.look(ctx, h)
+	f, err = m.look(ctx, h)
 	if err == nil && f.top() == nil {
-		return fmt.Errorf("%s: mount did nothing, and said that all went well: is %s there?", m.point(), f.want.Device)
+		err = fmt.Errorf("%s: mount did nothing, and said that all went well: is %s there?", m.point(), f.want.Device)
+	}
+	if err != nil {
+		return errors.Join(err, astray(ctx, h, want, before))
+	}
+	return nil
+}
+
+// astray unmounts what was mounted elsewhere, because somebody has put a link in the place of the mount point meanwhile.
+func astray(ctx context.Context, h host.Host, want fstab.Entry, before []host.Mount) error {
+	now, err := h.Mounts(ctx)
+	if err != nil {
+		return err
+	}
+	for _, is := range now {
+		known := slices.ContainsFunc(before, func(old host.Mount) bool { return old.ID == is.ID })
+		if !known && live.SameType(want.FSType, is) && live.SameDevice(ctx, h, want, is) {
+			err = errors.Join(err, fmt.Errorf("it was mounted at %s", is.Point), live.Run(ctx, h, "umount", "--", is.Point))
+		}
 	}
 	return err
 }

@@ -82,6 +82,11 @@ func (m *Mount) look(ctx context.Context, v host.View) (*facts, error) {
 	if f.live, err = live.At(ctx, v, m.point()); err != nil {
 		return nil, err
 	}
+	if m.Ensure == mounted && f.top() == nil { // mount(8) follows any link
+		if _, _, err := host.Resolve(v, m.point()); err != nil {
+			return nil, err
+		}
+	}
 	f.want = m.entry(f.entry)
 	f.numbered = live.Numbered(ctx, v, f.want.Options)
 	f.origin, err = live.Origin(ctx, v, f.want)
