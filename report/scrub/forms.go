@@ -27,6 +27,7 @@ func addForms(forms map[string]bool, v string) {
 	add(percented(v)...)
 	add(marked(v)...)
 	add(shelled(v)...)
+	add(strings.ReplaceAll(v, "'", "''"), strings.ReplaceAll(v, `"`, `""`)) // YAML, SQL and CSV
 	digits := hex.EncodeToString([]byte(v))
 	add(digits, strings.ToUpper(digits))
 	for _, enc := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
@@ -98,7 +99,7 @@ func marked(v string) []string {
 	text := strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(v)
 	quotes := strings.ReplaceAll(text, `"`, "&quot;")
 	return []string{
-		html.EscapeString(v), text, quotes, strings.ReplaceAll(quotes, "'", "&#39;"), strings.ReplaceAll(quotes, "'", "&#x27;"),
+		html.EscapeString(v), text, quotes, strings.ReplaceAll(quotes, "'", "&#39;"), strings.ReplaceAll(quotes, "'", "&#039;"), strings.ReplaceAll(quotes, "'", "&#x27;"),
 		strings.ReplaceAll(quotes, "'", "&apos;"),
 	}
 }

@@ -44,20 +44,23 @@ func TestScrub(t *testing.T) {
 func TestScrubWhatOthersWrite(t *testing.T) {
 	const secret = "k\u00e9y/\U0001f600 'with' <q>&\"$x`\\\x1b and/(more)"
 	for name, text := range map[string]string{
-		"Python's json":        `k\u00e9y/\ud83d\ude00 'with' <q>&\"$x` + "`" + `\\\u001b and/(more)`,
-		"upper case":           `k\u00E9y/\uD83D\uDE00 'with' <q>&\"$x` + "`" + `\\\u001b and/(more)`,
-		"PHP's json":           `k\u00e9y\/\ud83d\ude00 'with' <q>&\"$x` + "`" + `\\\u001b and\/(more)`,
-		"jq":                   `kéy/😀 'with' <q>&\"$x` + "`" + `\\\u001b and/(more)`,
-		"Python's quote":       `k%C3%A9y/%F0%9F%98%80%20%27with%27%20%3Cq%3E%26%22%24x%60%5C%1B%20and/%28more%29`,
-		"all of it quoted":     `k%c3%a9y%2f%f0%9f%98%80%20%27with%27%20%3cq%3e%26%22%24x%60%5c%1b%20and%2f%28more%29`,
-		"encodeURIComponent":   `k%C3%A9y%2F%F0%9F%98%80%20'with'%20%3Cq%3E%26%22%24x%60%5C%1B%20and%2F(more)`,
-		"html.escape":          "kéy/😀 &#x27;with&#x27; &lt;q&gt;&amp;&quot;$x`\\\x1b and/(more)",
-		"XML":                  "kéy/😀 &apos;with&apos; &lt;q&gt;&amp;&quot;$x`\\\x1b and/(more)",
-		"shlex.quote":          "'kéy/" + `😀 '"'"'with'"'"' <q>&"$x` + "`\\\x1b and/(more)'",
-		"set -x":               "'kéy/" + `😀 '\''with'\'' <q>&"$x` + "`\\\x1b and/(more)'",
-		"double quotes":        `"kéy/😀 'with' <q>&\"\$x` + "\\`\\\\\x1b and/(more)\"",
-		"xxd -u":               strings.ToUpper(hex.EncodeToString([]byte(secret))),
-		"a backslash for each": "kéy" + `/😀\ \'with\'\ \<q\>\&\"\$x\` + "`\\\\\\\x1b\\ and/\\(more\\)",
+		"Python's json":          `k\u00e9y/\ud83d\ude00 'with' <q>&\"$x` + "`" + `\\\u001b and/(more)`,
+		"upper case":             `k\u00E9y/\uD83D\uDE00 'with' <q>&\"$x` + "`" + `\\\u001b and/(more)`,
+		"PHP's json":             `k\u00e9y\/\ud83d\ude00 'with' <q>&\"$x` + "`" + `\\\u001b and\/(more)`,
+		"jq":                     `kéy/😀 'with' <q>&\"$x` + "`" + `\\\u001b and/(more)`,
+		"Python's quote":         `k%C3%A9y/%F0%9F%98%80%20%27with%27%20%3Cq%3E%26%22%24x%60%5C%1B%20and/%28more%29`,
+		"all of it quoted":       `k%c3%a9y%2f%f0%9f%98%80%20%27with%27%20%3cq%3e%26%22%24x%60%5c%1b%20and%2f%28more%29`,
+		"encodeURIComponent":     `k%C3%A9y%2F%F0%9F%98%80%20'with'%20%3Cq%3E%26%22%24x%60%5C%1B%20and%2F(more)`,
+		"html.escape":            "kéy/😀 &#x27;with&#x27; &lt;q&gt;&amp;&quot;$x`\\\x1b and/(more)",
+		"XML":                    "kéy/😀 &apos;with&apos; &lt;q&gt;&amp;&quot;$x`\\\x1b and/(more)",
+		"PHP's htmlspecialchars": "kéy/😀 &#039;with&#039; &lt;q&gt;&amp;&quot;$x`\\\x1b and/(more)",
+		"YAML and SQL":           "'kéy/" + `😀 ''with'' <q>&"$x` + "`\\\x1b and/(more)'",
+		"CSV":                    `kéy/😀 'with' <q>&""$x` + "`\\\x1b and/(more)",
+		"shlex.quote":            "'kéy/" + `😀 '"'"'with'"'"' <q>&"$x` + "`\\\x1b and/(more)'",
+		"set -x":                 "'kéy/" + `😀 '\''with'\'' <q>&"$x` + "`\\\x1b and/(more)'",
+		"double quotes":          `"kéy/😀 'with' <q>&\"\$x` + "\\`\\\\\x1b and/(more)\"",
+		"xxd -u":                 strings.ToUpper(hex.EncodeToString([]byte(secret))),
+		"a backslash for each":   "kéy" + `/😀\ \'with\'\ \<q\>\&\"\$x\` + "`\\\\\\\x1b\\ and/\\(more\\)",
 	} {
 		t.Run(name, func(t *testing.T) {
 			var s Scrubber
