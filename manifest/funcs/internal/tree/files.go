@@ -89,7 +89,7 @@ func (t Tree) open(path string) (files limits.Files, name string, done func(), e
 	}
 	name = t.abs(path)
 	if t.Within == "" || filepath.IsAbs(path) && path != t.Within && !strings.HasPrefix(path, t.Within+"/") {
-		return limits.Host{}, name, func() {}, nil
+		return limits.Node{}, name, func() {}, nil
 	}
 	inside, err := filepath.Rel(t.Within, name)
 	if err != nil || !filepath.IsLocal(inside) {
