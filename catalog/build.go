@@ -19,6 +19,7 @@ type Catalog struct {
 	graph     *graph.Graph
 	index     *index.Index
 	paths     func() []string // see Survey
+	touched   func() []string
 	beside    map[int][]Beside
 	parts     map[int]order.Part
 	relations []Relation

@@ -25,13 +25,13 @@ func (c *Catalog) Survey(r resources.Resource, late resources.Declared) {
 	if s, ok := r.(resources.Surveyor); ok {
 		s.Survey(func() resources.Declared {
 			d := late
-			d.Paths = c.paths()
+			d.Paths, d.Parts = c.paths(), c.touched()
 			return d
 		})
 	}
 }
 
-// survey tells all resources. The paths are collected when the first asks.
+// survey tells all resources. The paths and parts are collected when the first asks.
 func (c *Catalog) survey() {
 	c.paths = sync.OnceValue(func() []string {
 		var names []string
@@ -40,6 +40,19 @@ func (c *Catalog) survey() {
 		}
 		slices.Sort(names)
 		return names
+	})
+	c.touched = sync.OnceValue(func() []string {
+		var names []string
+		for _, ts := range c.Touches() {
+			for _, t := range ts {
+				switch t.How {
+				case resources.Makes, resources.Writes, resources.Edits, resources.Mounts:
+					names = append(names, t.Path)
+				}
+			}
+		}
+		slices.Sort(names)
+		return slices.Compact(names)
 	})
 	for _, e := range c.entries {
 		c.Survey(e.Resource, resources.Declared{})

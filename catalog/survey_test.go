@@ -98,3 +98,30 @@ func TestSurvey(t *testing.T) {
 		t.Errorf("told later (-want +got):\n%s", diff)
 	}
 }
+
+// toucher is a thing that touches paths.
+type toucher struct {
+	thing
+	touches []resources.Touch
+}
+
+func (r *toucher) Touches() []resources.Touch { return r.touches }
+
+// A resource that asks learns what others make and keep parts of, in homes too, and not what they remove.
+func TestSurveyParts(t *testing.T) {
+	s := &surveyor{}
+	_, problems := New([]*Entry{
+		{Addr: addr("s"), Resource: s},
+		{Addr: addr("u"), Resource: &toucher{thing{provides: ids("user", "u")}, []resources.Touch{{Path: "/srv/u", How: resources.Houses}}}},
+		{Addr: addr("a"), Resource: &toucher{touches: []resources.Touch{
+			{Path: "/b", How: resources.Edits}, {Path: "/a", How: resources.Makes}, {Path: "/b", How: resources.Edits}, {Path: "/c", How: resources.Removes},
+			{Path: "~u/.ssh/k", How: resources.Edits}, {Path: "~v/k", How: resources.Edits}, {Path: "~root/k", How: resources.Edits},
+		}}},
+	}, nil, nil)
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	if diff := cmp.Diff([]string{"/a", "/b", "/home/v/k", "/root/k", "/srv/u/.ssh/k"}, s.declared().Parts); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

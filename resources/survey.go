@@ -13,6 +13,7 @@ type Surveyor interface {
 // are shared and must not be changed.
 type Declared struct {
 	Paths []string
+	Parts []string // what resources make or keep a part of, whether or not it is theirs by name: see Toucher
 	Late  []string // of blocks of which only the run tells what they declare
 	// Unknown is such a block of which it has not told that, "" if there is none: what nobody is known to name may be that block's.
 	Unknown string

@@ -11,7 +11,7 @@ type Touch struct {
 	How  Effect
 	// Text is, of Writes, the whole content where it is known and, of Edits, the one line that is to be there where it is one; nil: not known.
 	Text *string
-	// Covers says, of Empties, whether what is at a path below Path goes if the catalog does not provide it.
+	// Covers says, of Empties, whether what is at a path below Path goes if the catalog has nothing to do with it.
 	Covers func(below string) bool
 }
 
@@ -24,7 +24,7 @@ const (
 	Writes                // the content is the declared one, whole; of a folder, that of the files which its source has
 	Edits                 // a part of the content is as declared, the rest is others'
 	Removes               // nothing is there, nor below it
-	Empties               // of what is below, only what the catalog provides as paths stays
+	Empties               // of what is below, only what the catalog provides or touches stays
 	Mounts                // something is mounted there
 	Houses                // it is the home of the user that the resource provides
 )

@@ -7,7 +7,6 @@ package conflict
 
 import (
 	"context"
-	"path"
 	"slices"
 	"strings"
 
@@ -71,17 +70,11 @@ type finder struct {
 	packages map[string][]int           // who declares a package, by its name
 	homes    map[string][]int           // whose home a folder is
 	removes  map[string]int
-	empties  map[string]*emptied
 	files    map[string][]*Package // whose the paths are that matter here
 
 	pairs   []pair // that lack an order
 	undoing []pair
 	untold  []pair // that lack a notify
-}
-
-type emptied struct {
-	by     int
-	covers func(below string) bool
 }
 
 // pair is a conflict between to and one of from.
@@ -101,31 +94,26 @@ func newFinder(c *catalog.Catalog) *finder {
 	f := &finder{
 		entries: c.Entries(), graph: c.Graph(), touches: make([][]resources.Touch, n), needs: make([][]string, n),
 		provides: make(map[resources.Identity]int, n), packages: map[string][]int{}, homes: map[string][]int{},
-		removes: map[string]int{}, empties: map[string]*emptied{}, files: map[string][]*Package{},
+		removes: map[string]int{}, files: map[string][]*Package{},
 	}
-	folders := map[string]string{} // of users
+	touches := c.Touches()
 	for v, e := range f.entries {
 		if e.Off || e.Resource == nil {
 			continue
 		}
-		if t, ok := e.Resource.(resources.Toucher); ok {
-			f.touches[v] = t.Touches()
+		f.touches[v] = touches[v]
+		for i := range f.touches[v] {
+			f.index(v, &f.touches[v][i])
 		}
 		if r, ok := e.Resource.(resources.Identified); ok {
-			f.identify(v, r, folders)
-		}
-	}
-	for v, ts := range f.touches {
-		for i := range ts {
-			ts[i].Path = resolve(ts[i].Path, folders)
-			f.index(v, &ts[i])
+			f.identify(v, r)
 		}
 	}
 	return f
 }
 
 // identify takes in what v provides and which paths it needs.
-func (f *finder) identify(v int, r resources.Identified, folders map[string]string) {
+func (f *finder) identify(v int, r resources.Identified) {
 	for _, id := range r.Provides() {
 		switch {
 		case id.Shared:
@@ -134,35 +122,12 @@ func (f *finder) identify(v int, r resources.Identified, folders map[string]stri
 		default:
 			f.provides[id] = v
 		}
-		for _, t := range f.touches[v] {
-			if id.Kind == "user" && t.How == resources.Houses {
-				folders[id.Name] = t.Path
-			}
-		}
 	}
 	for _, id := range r.Requires() {
 		if id.Kind == "path" {
 			f.needs[v] = append(f.needs[v], id.Name)
 		}
 	}
-}
-
-// resolve replaces ~USER by the user's home: the declared one, else where homes usually are.
-func resolve(name string, homes map[string]string) string {
-	rest, ok := strings.CutPrefix(name, "~")
-	if !ok {
-		return name
-	}
-	user, rest, _ := strings.Cut(rest, "/")
-	home, ok := homes[user]
-	switch {
-	case ok:
-	case user == "root":
-		home = "/root"
-	default:
-		home = "/home/" + user
-	}
-	return path.Join(home, rest)
 }
 
 func (f *finder) index(v int, t *resources.Touch) {
@@ -174,8 +139,6 @@ func (f *finder) index(v int, t *resources.Touch) {
 		}
 	case resources.Removes:
 		f.removes[t.Path] = v
-	case resources.Empties:
-		f.empties[t.Path] = &emptied{v, t.Covers}
 	}
 }
 

@@ -125,9 +125,7 @@ func TestFind(t *testing.T) {
 		{name: "a line that the content has", manifest: "file \"/opt/a\" { content = \"x\\ny\" }\nline \"l\" {\n path = \"/opt/a\"\n line = \"y\"\n}"},
 
 		{name: "below what is absent", manifest: "file \"/opt/a\" {\n ensure = \"absent\"\n force = true\n}\nfile \"/opt/a/b/c\" { content = \"\" }\nfile \"/opt/a/d\" { ensure = \"absent\" }", want: []string{"5 1 removed again"}},
-		{name: "purged", manifest: "file \"/etc/sysctl.d\" {\n recurse = true\n purge = true\n}\nsysctl \"vm.swappiness\" { value = 1 }\nfile \"/etc/sysctl.d/a\" { content = \"\" }", want: []string{"5 1 removed again"}},
-		{name: "passed over by the purge", manifest: "file \"/etc/sysctl.d\" {\n recurse = true\n purge = true\n ignore = \"99-*\"\n}\nsysctl \"vm.swappiness\" { value = 1 }"},
-		{name: "purged, and declared", manifest: "file \"/etc/sysctl.d\" {\n recurse = true\n purge = true\n}\nsysctl \"vm.swappiness\" { value = 1 }\nfile \"/etc/sysctl.d/99-zz-apply-vm.swappiness.conf\" {}"},
+		{name: "purged, but what is managed there", manifest: "file \"/etc/sysctl.d\" {\n recurse = true\n purge = true\n}\nsysctl \"vm.swappiness\" { value = 1 }\nfile \"/etc/sysctl.d/a\" { content = \"\" }"},
 		{name: "purged above", manifest: "file \"/etc\" {\n recurse = true\n purge = true\n}\nsysctl \"vm.swappiness\" { value = 1 }"},
 		{name: "an absent owner", manifest: "user \"u\" { ensure = \"absent\" }\nfile \"/opt/a\" {\n content = \"\"\n owner = \"u\"\n}\nfile \"/opt/b\" {\n ensure = \"absent\"\n owner = \"u\"\n}", want: []string{"2 1 needs what is removed"}},
 		{name: "a job of an absent user", manifest: "user \"u\" { ensure = \"absent\" }\ncron \"j\" {\n command = \"true\"\n user = \"u\"\n}\ncron \"k\" {\n ensure = \"absent\"\n user = \"u\"\n}", want: []string{"2 1 needs what is removed"}},

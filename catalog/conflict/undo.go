@@ -28,22 +28,13 @@ func (f *finder) removed(v int, t *resources.Touch) {
 	default:
 		return
 	}
-	_, provided := f.provides[resources.Identity{Kind: "path", Name: t.Path}]
 	for name := range above.Of(t.Path) {
-		p := pair{summary: "removed again", to: v, does: t.How.String(), path: t.Path}
 		w, ok := f.removes[name]
-		e := f.empties[name]
-		switch {
-		case ok && w != v:
-			p.from, p.with = []int{w}, "and %s removes "+name
-			p.advice = "Only one of them can be what the node should have: take one away."
-		case e != nil && e.by != v && name != t.Path && t.How == resources.Edits && !provided && e.covers(t.Path):
-			p.from, p.with = []int{e.by}, "and %s purges what no file resource declares in "+name
-			p.advice = "In every run the one undoes the other. Add the name to `ignore` of the folder, or declare the file too (`file \"" + t.Path + "\" {}`)."
-		default:
+		if !ok || w == v {
 			continue
 		}
-		f.undo(p)
+		f.undo(pair{summary: "removed again", to: v, from: []int{w}, does: t.How.String(), path: t.Path,
+			with: "and %s removes " + name, advice: "Only one of them can be what the node should have: take one away."})
 		return
 	}
 }

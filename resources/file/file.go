@@ -67,7 +67,7 @@ type File struct {
 	Recurse bool `hcl:"recurse"`
 	// How many levels below the folder `recurse` goes; 1 is what is directly in it. Default: no limit.
 	RecurseLimit *int `hcl:"recurselimit"`
-	// With `recurse`: remove what is neither in the source nor managed by another resource. Folders among it only with `force`. Where a block may declare
+	// With `recurse`: remove what is neither in the source nor managed, whole or in part, by another resource. Folders among it only with `force`. Where a block may declare
 	// something in the folder under a name that only the run tells, the folder comes after what tells it, unless it has to be before that; where the run
 	// does not tell it, nothing is removed. Default: false.
 	Purge bool `hcl:"purge"`

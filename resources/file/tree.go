@@ -44,8 +44,8 @@ func (f *File) below(w *want.Thing, from string) *below.Folder {
 	ending, copies := f.Backup.Ending()
 	b := &below.Folder{Root: w, From: from, Walk: tree.Walk{
 		Limit: f.RecurseLimit, Follow: f.Links == follow, Purge: f.Purge, Force: f.Force,
-		Managed: f.managedBy,
-		Backup:  func(base string) bool { return copies && strings.HasSuffix(base, ending) },
+		Managed: f.managedBy, Kept: f.kept,
+		Backup: func(base string) bool { return copies && strings.HasSuffix(base, ending) },
 	}}
 	if len(f.Ignore) > 0 {
 		b.Walk.Ignores = f.ignores
@@ -83,10 +83,21 @@ func (f *File) managedBy(name string) (itself, below bool) {
 		if _, itself = slices.BinarySearch(paths, name); itself {
 			return true, false
 		}
+	}
+	for _, paths := range [][]string{declared.Paths, declared.Late, declared.Parts} {
 		i, _ := slices.BinarySearch(paths, name+"/")
 		below = below || i < len(paths) && strings.HasPrefix(paths[i], name+"/")
 	}
 	return false, below
+}
+
+// kept says whether another resource makes name, or keeps a part of it.
+func (f *File) kept(name string) bool {
+	if f.managed == nil {
+		return false
+	}
+	_, found := slices.BinarySearch(f.managed().Parts, name)
+	return found
 }
 
 // ignores says whether a name matches one of the patterns of ignore.

@@ -1,6 +1,7 @@
 package repo
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -88,6 +89,7 @@ func TestRequires(t *testing.T) {
 		want []string
 	}{
 		"apt":    {func(r *Repo) { r.Provider, r.SignedBy = "apt", "/etc/key.asc" }, []string{"/etc/key.asc", "/etc/apt/sources.list.d/x.sources"}},
+		"pinned": {func(r *Repo) { r.Provider, r.Pin = "apt", &preferences.Pin{Priority: "900"} }, []string{"/etc/apt/sources.list.d/x.sources", "/etc/apt/preferences.d/x.pref"}},
 		"armour": {func(r *Repo) { r.Provider, r.SignedBy = "apt", armoured }, []string{"/etc/apt/sources.list.d/x.sources"}},
 		"dnf": {func(r *Repo) {
 			r.Provider, r.Gpgkey, r.Sslcacert, r.Sslclientcert, r.Sslclientkey = "dnf", resources.Strings{"file:///k"}, "/ca", "/cert", "/key"
@@ -107,6 +109,14 @@ func TestRequires(t *testing.T) {
 			}
 			if d := cmp.Diff(tt.want, got); d != "" {
 				t.Error(d)
+			}
+			for _, touch := range r.Touches() {
+				if !slices.Contains(tt.want, touch.Path) || touch.How != resources.Edits {
+					t.Errorf("%+v", touch)
+				}
+			}
+			if r.Pin != nil && len(r.Touches()) != 2 {
+				t.Errorf("touches %+v", r.Touches())
 			}
 			if d := cmp.Diff([]string{"repos"}, r.Locks()); d != "" {
 				t.Error(d)

@@ -232,10 +232,13 @@ func (r *Repo) Requires() []resources.Identity {
 			need(repofile.Of(p).Path(r.Name, r.Target))
 		}
 	}
+	if r.Pin != nil {
+		need(r.pinFile())
+	}
 	return ids
 }
 
-// Touches is the file that the repository is written to, of which it may be a part; without a provider, the file of each.
+// Touches is the file that the repository is written to, of which it may be a part; without a provider, the file of each; and that of its pin.
 func (r *Repo) Touches() []resources.Touch {
 	if r.Ensure == absent {
 		return nil
@@ -245,6 +248,9 @@ func (r *Repo) Touches() []resources.Touch {
 		if r.Provider == "" || r.Provider == p {
 			ts = append(ts, resources.Touch{Path: repofile.Of(p).Path(r.Name, r.Target), How: resources.Edits})
 		}
+	}
+	if r.Pin != nil {
+		ts = append(ts, resources.Touch{Path: r.pinFile(), How: resources.Edits})
 	}
 	return ts
 }

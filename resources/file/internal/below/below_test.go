@@ -37,7 +37,7 @@ func made(from string, mode perm.Mode, purge bool) folder {
 	return folder{&below.Folder{
 		Root: &want.Thing{Name: "/dir/x", Ensure: want.Directory, Mode: mode, Terms: want.Terms{Replace: true}},
 		From: from,
-		Walk: tree.Walk{Purge: purge, Ignores: none, Backup: none, Managed: func(string) (itself, below bool) { return false, false }},
+		Walk: tree.Walk{Purge: purge, Ignores: none, Backup: none, Managed: func(string) (itself, below bool) { return false, false }, Kept: none},
 	}}
 }
 

@@ -28,6 +28,7 @@ type Walk struct {
 	Ignores func(base string) bool                 // names that are passed over; nil: none
 	Backup  func(base string) bool                 // names that are no part of the folder unless the source has them
 	Managed func(name string) (itself, below bool) // by another resource: itself is passed over, below keeps a folder from being removed
+	Kept    func(name string) bool                 // of which another resource has a part: it is not purged
 	Spared  func(name string)                      // told of each name that only the folder has, and that is passed over; nil: it is not
 }
 
@@ -166,7 +167,7 @@ func (t *walk) copied(ctx context.Context, l level, base, name string) error {
 // found visits a name that only the folder has; below says that another resource manages something under it.
 func (t *walk) found(ctx context.Context, l level, base, name string, below bool) error {
 	switch {
-	case t.Backup(base):
+	case t.Backup(base), t.Purge && t.Kept(name):
 		return nil
 	case t.Spared != nil:
 		t.Spared(name)

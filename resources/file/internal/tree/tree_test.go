@@ -20,6 +20,7 @@ func TestWalk(t *testing.T) {
 		source  string
 		missing bool
 		managed string
+		kept    string
 		want    string
 	}{
 		"what is there":           {want: "a b c.bak d d/y e e/z"},
@@ -30,6 +31,8 @@ func TestWalk(t *testing.T) {
 		"purged":                  {walk: Walk{Purge: true}, source: "/from", want: "a=file -b -c.bak d=directory d/x=file -d/y l=link:d; e: not managed, kept with all that is in it: purging directories needs force; pipe: fifo, not copied"},
 		"purged by force":         {walk: Walk{Purge: true, Force: true}, source: "/from", want: "a=file -b -c.bak d=directory d/x=file -d/y -e l=link:d; pipe: fifo, not copied"},
 		"of another resource":     {walk: Walk{Purge: true, Force: true}, source: "/from", managed: "/to/e/w", want: "a=file -b -c.bak d=directory d/x=file -d/y e -e/z l=link:d; pipe: fifo, not copied"},
+		"a part of another's":     {walk: Walk{Purge: true}, source: "/from", kept: "/to/b", want: "a=file -c.bak d=directory d/x=file -d/y l=link:d; e: not managed, kept with all that is in it: purging directories needs force; pipe: fifo, not copied"},
+		"a part of what is there": {kept: "/to/b", want: "a b c.bak d d/y e e/z"},
 		"copies of earlier files": {walk: Walk{Purge: true, Backup: func(base string) bool { return path.Ext(base) == ".bak" }}, want: "-a -b; d: not managed, kept with all that is in it: purging directories needs force; e: not managed, kept with all that is in it: purging directories needs force"},
 		"ignored where a folder is purged": {walk: Walk{Purge: true, Force: true, Ignores: func(base string) bool { return base == "z" }},
 			want: "-a -b -c.bak -d e"},
@@ -42,6 +45,7 @@ func TestWalk(t *testing.T) {
 			w := tc.walk
 			w.View = h
 			w.Managed = func(name string) (bool, bool) { return name == tc.managed, strings.HasPrefix(tc.managed, name+"/") }
+			w.Kept = func(name string) bool { return name == tc.kept }
 			if w.Backup == nil {
 				w.Backup = func(string) bool { return false }
 			}
@@ -81,7 +85,7 @@ func TestWalkInACircle(t *testing.T) {
 	h := hosttest.New(t, "-- from/d/up -> .. --\n-- to/ --\n")
 	none := func(string) bool { return false }
 	w := Walk{
-		View: h, Follow: true, Ignores: none, Backup: none, Managed: func(string) (bool, bool) { return false, false }, Note: func(string) {},
+		View: h, Follow: true, Ignores: none, Backup: none, Managed: func(string) (bool, bool) { return false, false }, Kept: none, Note: func(string) {},
 		Visit: func(context.Context, Name, Place) (host.Kind, error) { return host.Absent, nil },
 	}
 	err := w.Through(t.Context(), "/to", false, "/from")
