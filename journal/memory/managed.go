@@ -28,6 +28,7 @@ type resource struct {
 	Address resources.Address `json:"address"`
 	Sum     string            `json:"sum,omitempty"`     // of its declaration; empty: it was not left as declared
 	Names   []string          `json:"names,omitempty"`   // what it has brought to the node
+	Parts   []string          `json:"parts,omitempty"`   // files that it has a part of, as far as they may go with a folder
 	Secret  []string          `json:"secret,omitempty"`  // attributes of which it has, or may have, a sensitive value
 	Removal json.RawMessage   `json:"removal,omitempty"` // how one of them is taken away, for its writer
 }

@@ -46,6 +46,7 @@ type Memory struct {
 	once  sync.Once
 	known map[resources.Address]string   // sums of what was left as declared
 	had   map[resources.Address][]string // names of what was brought
+	parts map[resources.Address][]string // files that they had a part of
 	hid   map[thing][]string             // attributes with sensitive values
 	now   map[resources.Address]int      // entries
 }
@@ -118,7 +119,7 @@ func (mem *Memory) Drifted(a resources.Address) bool {
 
 func (mem *Memory) index() {
 	mem.known, mem.had, mem.now = map[resources.Address]string{}, map[resources.Address][]string{}, map[resources.Address]int{}
-	mem.hid = map[thing][]string{}
+	mem.parts, mem.hid = map[resources.Address][]string{}, map[thing][]string{}
 	for i, e := range mem.m.Catalog.Entries() {
 		mem.now[e.Addr] = i
 	}
@@ -127,7 +128,7 @@ func (mem *Memory) index() {
 		return // told by orphans
 	}
 	for _, r := range old {
-		mem.had[r.Address] = r.Names
+		mem.had[r.Address], mem.parts[r.Address] = r.Names, r.Parts
 		if r.Sum != "" {
 			mem.known[r.Address] = r.Sum
 		}
@@ -182,16 +183,10 @@ func (mem *Memory) dropped(e *catalog.Entry) bool {
 	if len(purged) == 0 {
 		return false
 	}
-	now, reader := map[string]bool{}, &declared.Reader{}
-	for _, e := range mem.m.Catalog.Entries() {
-		if e.Addr.Type == "file" {
-			for _, name := range reader.Names(e) {
-				now[path.Clean(name)] = true
-			}
-		}
-	}
+	kept := mem.kept()
+	gone := func(name string) bool { return !kept[path.Clean(name)] && covers(purged, name) }
 	for a, names := range mem.had {
-		if a.Type == "file" && slices.ContainsFunc(names, func(name string) bool { return !now[path.Clean(name)] && covers(purged, name) }) {
+		if a.Type == "file" && slices.ContainsFunc(names, gone) || slices.ContainsFunc(mem.parts[a], gone) {
 			return true
 		}
 	}
@@ -264,7 +259,7 @@ func (mem *Memory) Save(state *journal.State, rep *report.Report) error {
 		ends[res.Address] = res
 	}
 	entries := mem.m.Catalog.Entries()
-	out := make([]resource, len(entries))
+	out, parts := make([]resource, len(entries)), mem.goingParts()
 	for i, e := range entries {
 		r := resource{Address: e.Addr}
 		end, visited := ends[e.Addr]
@@ -282,6 +277,9 @@ func (mem *Memory) Save(state *journal.State, rep *report.Report) error {
 		r.Names = held.Names
 		if !left && !(visited && halfDone(e, end)) {
 			r.Names = slices.DeleteFunc(held.Names, func(name string) bool { return !slices.Contains(mem.had[e.Addr], name) })
+		}
+		if len(r.Names) > 0 {
+			r.Parts = parts[i]
 		}
 		if len(held.Removal) > 0 && len(r.Names) > 0 {
 			b, err := json.Marshal(held.Removal)

@@ -24,7 +24,7 @@ func (mem *Memory) Orphans() []report.Orphan {
 		mem.m.Warn(err.Error() + "; nothing is known of orphans and drift")
 		return nil
 	}
-	now := mem.things()
+	now, kept := mem.things(), mem.kept()
 	var out []report.Orphan
 	elsewhere := sync.OnceValue(mem.elsewhere)
 	blocks := declared.Blocks{Types: mem.m.Types}
@@ -32,6 +32,9 @@ func (mem *Memory) Orphans() []report.Orphan {
 		var removal []declared.Attr
 		if len(r.Removal) > 0 && json.Unmarshal(r.Removal, &removal) != nil {
 			continue
+		}
+		if slices.ContainsFunc(r.Parts, func(name string) bool { return !kept[name] && covers(now.purged, name) }) {
+			continue // it goes with the file
 		}
 		o := report.Orphan{Address: r.Address}
 		gone, by := false, ""
@@ -146,6 +149,45 @@ func purgedBy(e *catalog.Entry) (all []resources.Touch) {
 		}
 	}
 	return all
+}
+
+// goingParts lists by entry the files that it has a part of and that may go with a folder that another entry empties, or with a user's home.
+func (mem *Memory) goingParts() [][]string {
+	var purged []resources.Touch
+	for _, e := range mem.m.Catalog.Entries() {
+		purged = append(purged, purgedBy(e)...)
+	}
+	touches := mem.m.Catalog.Touches()
+	out := make([][]string, len(touches))
+	for v, e := range mem.m.Catalog.Entries() {
+		r, ok := e.Resource.(resources.Toucher)
+		if !ok {
+			continue
+		}
+		for i, t := range r.Touches() {
+			at := touches[v][i].Path // not as it says: in a home
+			if t.How == resources.Edits && (at != t.Path || covers(purged, at)) {
+				out[v] = append(out[v], at)
+			}
+		}
+	}
+	return out
+}
+
+// kept are the paths that are managed now, whole or in part.
+func (mem *Memory) kept() map[string]bool {
+	kept, touches := map[string]bool{}, mem.m.Catalog.Touches()
+	for v, e := range mem.m.Catalog.Entries() {
+		for _, name := range catalog.Paths(e) {
+			kept[name] = true
+		}
+		for _, t := range touches[v] {
+			if t.How == resources.Edits {
+				kept[t.Path] = true
+			}
+		}
+	}
+	return kept
 }
 
 // covers says whether a path is purged from one of the folders, or goes with it.

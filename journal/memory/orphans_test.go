@@ -9,11 +9,13 @@ import (
 	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/resources"
+	"github.com/nodeapply/apply/resources/authkey"
 	"github.com/nodeapply/apply/resources/cron"
 	"github.com/nodeapply/apply/resources/file"
 	"github.com/nodeapply/apply/resources/hosts"
 	"github.com/nodeapply/apply/resources/line"
 	"github.com/nodeapply/apply/resources/pkg"
+	"github.com/nodeapply/apply/resources/user"
 )
 
 func entryOf(title, instance string, typ resources.Type, set func(resources.Resource)) *catalog.Entry {
@@ -56,6 +58,20 @@ func purgedOf(path string, noop bool) *catalog.Entry {
 	return e
 }
 
+func userOf(name, ensure string) *catalog.Entry {
+	return entryOf(name, "", user.Type(), func(r resources.Resource) {
+		u := r.(*user.User)
+		u.Name, u.Ensure, u.ManageHome = name, ensure, true
+	})
+}
+
+func keyOf(title, user string) *catalog.Entry {
+	return entryOf(title, "", authkey.Type(), func(r resources.Resource) {
+		k := r.(*authkey.Key)
+		k.User, k.Key = user, "AAAAC3NzaC1lZDI1NTE5AAAAIDtqJ7zOtqQtYqOo0CpvDXNlMhV3HeJDpjrASKGLWdop"
+	})
+}
+
 // named gives an entry another title.
 func named(e *catalog.Entry, title string) *catalog.Entry {
 	e.Addr.Title = title
@@ -85,7 +101,13 @@ func TestOrphans(t *testing.T) {
 		"what is purged":                  {[]*catalog.Entry{purgedOf("/d", false), linkOf("/d/l")}, []*catalog.Entry{purgedOf("/d", false)}, ""},
 		"what only would be":              {[]*catalog.Entry{linkOf("/d/l")}, []*catalog.Entry{purgedOf("/d", true)}, `file["/d/l"]`},
 		"what goes with its folder":       {[]*catalog.Entry{linkOf("/d/l")}, []*catalog.Entry{entryOf("/d", "", file.Type(), func(r resources.Resource) { r.(*file.File).Ensure = "absent" })}, ""},
-		"what is beside it":               {[]*catalog.Entry{linkOf("/d2")}, []*catalog.Entry{purgedOf("/d", false)}, `file["/d2"]`},
+		"what goes with its file":         {[]*catalog.Entry{purgedOf("/etc", false), lineOf("l", "", "a")}, []*catalog.Entry{purgedOf("/etc", false)}, ""},
+		"what goes from its file": {
+			[]*catalog.Entry{purgedOf("/etc", false), lineOf("l", "", "a"), lineOf("m", "", "b")}, []*catalog.Entry{purgedOf("/etc", false), lineOf("m", "", "b")}, "line.l",
+		},
+		"what goes with its user": {[]*catalog.Entry{userOf("u", "present"), keyOf("k", "u"), linkOf("/home/u/l")}, []*catalog.Entry{userOf("u", "absent")}, ""},
+		"what is another user's":  {[]*catalog.Entry{userOf("u", "present"), keyOf("k", "v")}, []*catalog.Entry{userOf("u", "absent")}, "authorized_key.k"},
+		"what is beside it":       {[]*catalog.Entry{linkOf("/d2")}, []*catalog.Entry{purgedOf("/d", false)}, `file["/d2"]`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			state := open(t)
@@ -137,9 +159,13 @@ func TestDriftOfPurgedFolders(t *testing.T) {
 		before, now []*catalog.Entry
 		want        bool
 	}{
-		"the same":                    {[]*catalog.Entry{purgedOf("/d", false), linkOf("/d/l")}, []*catalog.Entry{purgedOf("/d", false), linkOf("/d/l")}, true},
-		"one more":                    {[]*catalog.Entry{purgedOf("/d", false)}, []*catalog.Entry{purgedOf("/d", false), linkOf("/d/l")}, true},
-		"one less":                    {[]*catalog.Entry{purgedOf("/d", false), linkOf("/d/l")}, []*catalog.Entry{purgedOf("/d", false)}, false},
+		"the same": {[]*catalog.Entry{purgedOf("/d", false), linkOf("/d/l")}, []*catalog.Entry{purgedOf("/d", false), linkOf("/d/l")}, true},
+		"one more": {[]*catalog.Entry{purgedOf("/d", false)}, []*catalog.Entry{purgedOf("/d", false), linkOf("/d/l")}, true},
+		"one less": {[]*catalog.Entry{purgedOf("/d", false), linkOf("/d/l")}, []*catalog.Entry{purgedOf("/d", false)}, false},
+		"one file less that is no path": {
+			[]*catalog.Entry{purgedOf("/etc", false), lineOf("l", "", "a")}, []*catalog.Entry{purgedOf("/etc", false)}, false,
+		},
+		"one line less":               {[]*catalog.Entry{purgedOf("/etc", false), lineOf("l", "", "a"), lineOf("m", "", "b")}, []*catalog.Entry{purgedOf("/etc", false), lineOf("m", "", "b")}, true},
 		"one less beside it":          {[]*catalog.Entry{purgedOf("/d", false), linkOf("/d2/l")}, []*catalog.Entry{purgedOf("/d", false)}, true},
 		"the same by another address": {[]*catalog.Entry{purgedOf("/d", false), linkOf("/d/l")}, []*catalog.Entry{purgedOf("/d", false), named(linkOf("/d/l"), "l")}, true},
 	} {

@@ -164,7 +164,11 @@ func (u *User) Touches() []resources.Touch {
 		return nil
 	}
 	ts := []resources.Touch{{Path: u.folder(), How: resources.Houses}}
-	if u.ManageHome && u.Ensure != absent {
+	switch {
+	case !u.ManageHome:
+	case u.Ensure == absent:
+		ts = append(ts, resources.Touch{Path: u.folder(), How: resources.Removes})
+	default:
 		ts = append(ts, resources.Touch{Path: u.folder(), How: resources.Makes})
 	}
 	return ts
