@@ -93,8 +93,8 @@ func Read(ctx context.Context, f *files.Reader, sources []Source, m *syntax.Modu
 	return given, r.diags
 }
 
-// parse reads a value that was given as text: as it is where the variable wants a string, a number or a boolean or does not say; else as
-// an expression. For the type any it is an expression if it can be one.
+// parse reads a value that was given as text: as it is where the variable wants a string, a number or a boolean; else as an expression. For the type any it
+// is an expression if it can be one. What no type says, the default does.
 func (r *reader) parse(b *syntax.Block, src Source, at *hcl.Range) Given {
 	if b != nil && !utf8.ValidString(src.Value) {
 		r.errorf(at, "Wrong value for variable `"+src.Name+"`", "It is not UTF-8 text.")
@@ -104,12 +104,14 @@ func (r *reader) parse(b *syntax.Block, src Source, at *hcl.Range) Given {
 	if b == nil {
 		return text
 	}
-	a := b.Attr("type")
-	if a == nil {
-		return text
-	}
-	ty, _, diags := typeexpr.TypeConstraintWithDefaults(a.Expression)
-	if diags.HasErrors() || ty.IsPrimitiveType() {
+	ty := cty.DynamicPseudoType
+	switch a := b.Attr("type"); {
+	case a != nil:
+		var diags hcl.Diagnostics
+		if ty, _, diags = typeexpr.TypeConstraintWithDefaults(a.Expression); diags.HasErrors() || ty.IsPrimitiveType() {
+			return text
+		}
+	case !r.collects(b):
 		return text
 	}
 	v, diags := r.expression(at.Filename, src.Value)
@@ -128,6 +130,16 @@ func (r *reader) parse(b *syntax.Block, src Source, at *hcl.Range) Given {
 	}
 	r.errorf(at, "Wrong value for variable `"+src.Name+"`", "Not a value of type `%s`: %s.", typeText(ty), why)
 	return Given{At: at}
+}
+
+// collects says whether the default of a variable has elements or attributes.
+func (r *reader) collects(b *syntax.Block) bool {
+	a := b.Attr("default")
+	if a == nil {
+		return false
+	}
+	v, diags := limits.Constant(r.ctx, a.Expression)
+	return !diags.HasErrors() && v.CanIterateElements()
 }
 
 // expression evaluates a text that refers to nothing.

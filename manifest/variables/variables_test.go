@@ -51,13 +51,18 @@ variable "b" { type = list(string) }
 variable "c" { type = any }
 variable "d" { type = number }
 variable "e" { type = object({ x = string, y = optional(number, 7) }) }
+variable "f" { default = ["default"] }
+variable "g" { default = "[]" }
+variable "h" { default = {} }
 `, map[string]string{"one.vars": "a = \"file one\"\nb = [\"file one\"]\nc = 1\n", "two.json": `{"a": "file two"}`},
 		variables.Source{Name: "a", Value: "environment", Optional: true}, variables.Source{Name: "elsewhere", Value: "x", Optional: true},
 		variables.Source{File: "one.vars"}, variables.Source{File: "two.json"},
 		variables.Source{Name: "b", Value: `["flag", "b"]`}, variables.Source{Name: "c", Value: "no expression"}, variables.Source{Name: "d", Value: "7"},
-		variables.Source{Name: "e", Value: `{ x = "flag" }`},
+		variables.Source{Name: "e", Value: `{ x = "flag" }`}, variables.Source{Name: "f", Value: `["flag", "f"]`},
+		variables.Source{Name: "g", Value: `["flag"]`}, variables.Source{Name: "h", Value: "flag"},
 	)
-	want := map[string]any{"a": "file two", "b": []any{"flag", "b"}, "c": "no expression", "d": "7", "e": map[string]any{"x": "flag"}}
+	want := map[string]any{"a": "file two", "b": []any{"flag", "b"}, "c": "no expression", "d": "7", "e": map[string]any{"x": "flag"},
+		"f": []any{"flag", "f"}, "g": `["flag"]`, "h": "flag"}
 	if diff := cmp.Diff(want, got); diff != "" || wrong != "" {
 		t.Errorf("want -, got +:\n%s%s", diff, wrong)
 	}

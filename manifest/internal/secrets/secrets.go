@@ -31,7 +31,10 @@ func New(tell func(string), written func(string) bool) *Set {
 	return &Set{texts: map[string]struct{}{}, tell: tell, written: written, names: map[string]bool{}}
 }
 
-// Add notes every text in the parts of v that are marked. True and false are none: they hide in everything.
+// common are words that are no secrets, though they stand in sensitive values such as a list of accounts: they are in every report.
+var common = []string{"true", "false", "present", "absent"}
+
+// Add notes every text in the parts of v that are marked, but for the common ones.
 func (s *Set) Add(v cty.Value) { s.walk(v, false) }
 
 func (s *Set) note(text string) {
@@ -54,7 +57,7 @@ func (s *Set) walk(v cty.Value, marked bool) {
 	}
 	t := v.Type()
 	if t.IsPrimitiveType() {
-		if text, err := convert.Convert(v, cty.String); marked && t != cty.Bool && err == nil {
+		if text, err := convert.Convert(v, cty.String); marked && err == nil && !slices.Contains(common, text.AsString()) {
 			s.note(text.AsString())
 		}
 		return

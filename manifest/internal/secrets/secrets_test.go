@@ -20,6 +20,7 @@ func TestAdd(t *testing.T) {
 		"a name that was made":    {cty.ObjectVal(map[string]cty.Value{"hunter2": port}).Mark("s"), []string{"8080", "hunter2"}},
 		"the keys of a map":       {cty.MapVal(map[string]cty.Value{"user": port}).Mark("s"), []string{"8080", "user"}},
 		"one part":                {cty.TupleVal([]cty.Value{cty.StringVal("open"), cty.StringVal("bob").Mark("s")}), []string{"bob"}},
+		"words of every report":   {cty.TupleVal([]cty.Value{cty.StringVal("absent"), cty.StringVal("present"), cty.StringVal("absent-minded")}).Mark("s"), []string{"absent-minded"}},
 		"true and nothing":        {cty.TupleVal([]cty.Value{cty.True, cty.NullVal(cty.String), cty.UnknownVal(cty.String)}).Mark("s"), nil},
 	} {
 		var told []string
