@@ -106,8 +106,9 @@ const notifiersShown = 10
 
 // body is what there is to tell of a result.
 func (p prose) body(b *strings.Builder, r *report.Result) {
-	if r.Reason != "" {
-		fmt.Fprintf(b, "    %s\n", report.Printable(r.Reason))
+	if reason, more, _ := strings.Cut(r.Reason, "\n"); reason != "" { // several, one a line
+		fmt.Fprintf(b, "    %s\n", report.Printable(reason))
+		p.indent(b, more, false)
 	}
 	for _, c := range r.Changes {
 		p.change(b, c)

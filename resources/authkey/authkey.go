@@ -89,7 +89,7 @@ func (k *Key) Validate() error {
 	}
 	for _, o := range k.Options {
 		if parsed, err := parse(o + " " + sample); err != nil || !slices.Equal(parsed.options, []string{o}) {
-			bad.Addf("options", "%q is not one option of sshd(8)", o)
+			bad.Addf("options", "%q is not one option of sshd(8); several are a list", o)
 		}
 	}
 	return bad.Err()
