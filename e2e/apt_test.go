@@ -152,6 +152,11 @@ func (a *apt) anotherFails(t *testing.T) {
 	if !strings.Contains(strings.Join(notes, "\n"), "guilty") {
 		t.Errorf("notes: %q", notes)
 	}
+	a.want(t, "ensure: 1.0 -> purged", a.pack("tool", "purged"))
+	a.want(t, "ensure: absent -> 1.0", a.pack("tool", "1.0"))
+	a.want(t, "ensure: 1.0 -> absent", a.pack("tool", "absent"))
+	a.want(t, "ensure: config-files -> purged", a.pack("tool", "purged"))
+	a.want(t, "ensure: absent -> 1.0", a.pack("tool", "1.0"))
 }
 
 // What was left half configured is configured first.

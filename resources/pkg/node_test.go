@@ -45,7 +45,13 @@ func newDebian(t *testing.T, packages map[string]stock) *debian {
 		}
 		return d.apt(ctx, c)
 	})
-	d.Handle("dpkg", func(ctx context.Context, _ host.Cmd) (out host.Output, err error) {
+	d.Handle("dpkg", func(ctx context.Context, c host.Cmd) (out host.Output, err error) {
+		if c.Args[1] == "--purge" {
+			for _, n := range after(c) {
+				d.set(n, func(k *stock) { k.status = "" })
+			}
+			return out, d.write(ctx)
+		}
 		for n, k := range d.packages {
 			if strings.HasSuffix(k.status, "half-configured") {
 				d.configure(n, &out)
@@ -76,18 +82,15 @@ func (d *debian) configure(name string, out *host.Output) {
 }
 
 func (d *debian) apt(ctx context.Context, c host.Cmd) (out host.Output, err error) {
-	purging := slices.Contains(c.Args, "purge") || slices.Contains(c.Args, "--purge")
+	var removed []string
 	for _, n := range after(c) {
 		name, gone := strings.CutSuffix(n, "-")
 		if !slices.Contains(c.Args, "install") {
 			gone = true
 		}
 		if gone {
-			d.set(name, func(k *stock) {
-				if k.status = "deinstall ok config-files"; purging {
-					k.status = ""
-				}
-			})
+			removed = append(removed, name)
+			d.set(name, func(k *stock) { k.status = "deinstall ok config-files" })
 			continue
 		}
 		name, version, _ := strings.Cut(name, "=")
@@ -109,6 +112,11 @@ func (d *debian) apt(ctx context.Context, c host.Cmd) (out host.Output, err erro
 	for _, n := range slices.Sorted(maps.Keys(d.packages)) { // apt configures what is left over, too
 		if strings.HasSuffix(d.packages[n].status, "half-configured") {
 			d.configure(n, &out)
+		}
+	}
+	if out.ExitCode == 0 && (slices.Contains(c.Args, "purge") || slices.Contains(c.Args, "--purge")) { // which comes last
+		for _, n := range removed {
+			d.set(n, func(k *stock) { k.status = "" })
 		}
 	}
 	return out, d.write(ctx)

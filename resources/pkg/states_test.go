@@ -206,7 +206,7 @@ func TestTransactions(t *testing.T) {
 			t.Errorf("%s: %v", list[i].Name, err)
 		}
 	}
-	want := []string{"install -- one two=1 /local.deb gone- clean-", "purge -- clean", "--reinstall install -- odd", "install -- quiet", "install -- new"}
+	want := []string{"install -- one two=1 /local.deb gone- clean-", "dpkg --purge -- clean", "--reinstall install -- odd", "install -- quiet", "install -- new"}
 	if diff := cmp.Diff(want, d.orders()); diff != "" {
 		t.Error(diff)
 	}
@@ -215,26 +215,28 @@ func TestTransactions(t *testing.T) {
 	}
 }
 
-// Another package's script fails and apt says 100: ours is installed, which the database says, and the other one is named.
+// Another package's script fails and apt says 100: ours is as declared, which the database says, and the other one is named.
 func TestAnotherPackageFails(t *testing.T) {
 	d := newDebian(t, map[string]stock{"tool": {offers: []string{"1"}}, "guilty": {status: half, version: "1"}})
 	d.failing["guilty"] = true
-	p := packages(t, Type(), [2]string{"tool", "installed"})[0]
-	found, err := p.Check(t.Context(), d)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := p.Apply(t.Context(), d, found); err != nil {
-		t.Error(err)
-	}
-	notes := strings.Join(p.Done(found).Notes, "\n")
-	for _, want := range []string{"an earlier dpkg left guilty unconfigured", "another package failed: guilty is not configured", "post-installation script failed"} {
-		if !strings.Contains(notes, want) {
-			t.Errorf("want %q in %s", want, notes)
+	for _, ensure := range []string{"installed", "absent", "installed", "purged"} {
+		p := packages(t, Type(), [2]string{"tool", ensure})[0]
+		found, err := p.Check(t.Context(), d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Apply(t.Context(), d, found); err != nil {
+			t.Error(err)
+		}
+		notes := strings.Join(p.Done(found).Notes, "\n")
+		for _, want := range []string{"an earlier dpkg left guilty unconfigured", "another package failed: guilty is not configured", "post-installation script failed"} {
+			if !strings.Contains(notes, want) {
+				t.Errorf("%s: want %q in %s", ensure, want, notes)
+			}
 		}
 	}
 	guilty := packages(t, Type(), [2]string{"guilty", "installed"})[0]
-	found, err = guilty.Check(t.Context(), d)
+	found, err := guilty.Check(t.Context(), d)
 	if err == nil {
 		err = guilty.Apply(t.Context(), d, found)
 	}

@@ -2,6 +2,7 @@ package apt
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -54,8 +55,21 @@ func (d *driver) Commit(ctx context.Context, s *manager.Session, t manager.Trans
 	} else if len(gone) > 0 {
 		_, err = s.Exec(ctx, "apt-get "+verb, aptGet(t, verb, force, gone))
 	}
-	if err == nil && len(t.Remove) > 0 && len(t.Purge) > 0 { // apt-get purges all that it removes, or nothing
-		_, err = s.Exec(ctx, "apt-get purge", aptGet(t, "purge", nil, t.Purge))
+	if len(t.Purge) > 0 && ctx.Err() == nil {
+		err = errors.Join(err, d.purgeLeft(ctx, s, t.Purge))
+	}
+	return err
+}
+
+// purgeLeft removes what apt-get has left of names: it purges all that it removes, or nothing, and nothing where another package cannot be configured.
+func (d *driver) purgeLeft(ctx context.Context, s *manager.Session, names []string) error {
+	db, err := d.Read(ctx, s)
+	if err != nil {
+		return err
+	}
+	left := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return db.Find(name).Status != manager.Leftovers })
+	if len(left) > 0 {
+		_, err = s.Exec(ctx, "dpkg --purge", command(append([]string{"dpkg", "--purge", "--"}, left...), nil))
 	}
 	return err
 }

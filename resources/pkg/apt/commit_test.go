@@ -28,20 +28,22 @@ func TestArguments(t *testing.T) {
 			[]string{apt + "-o Dpkg::Options::=--force-confnew --allow-downgrades --no-install-recommends install -- a"}},
 		"remove":            {manager.Transaction{Remove: []string{"a", "b"}, Downgrade: true}, []string{apt + keep + "remove -- a b"}},
 		"purge":             {manager.Transaction{Purge: []string{"a"}}, []string{apt + keep + "purge -- a"}},
-		"remove and purge":  {manager.Transaction{Remove: []string{"a"}, Purge: []string{"b"}}, []string{apt + keep + "remove -- a b", apt + keep + "purge -- b"}},
+		"remove and purge":  {manager.Transaction{Remove: []string{"a"}, Purge: []string{"old"}}, []string{apt + keep + "remove -- a old", "dpkg --purge -- old"}},
 		"install, remove":   {manager.Transaction{Install: []manager.Target{{Name: "a"}}, Remove: []string{"b"}}, []string{apt + keep + "install -- a b-"}},
 		"install and purge": {manager.Transaction{Install: []manager.Target{{Name: "a"}}, Purge: []string{"b"}}, []string{apt + keep + "--purge install -- a b-"}},
-		"all": {manager.Transaction{Install: []manager.Target{{Name: "a"}}, Remove: []string{"b"}, Purge: []string{"c"}},
-			[]string{apt + keep + "install -- a b- c-", apt + keep + "purge -- c"}},
+		"all": {manager.Transaction{Install: []manager.Target{{Name: "a"}}, Remove: []string{"b"}, Purge: []string{"old"}},
+			[]string{apt + keep + "install -- a b- old-", "dpkg --purge -- old"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := hosttest.New(t, "-- var/lib/dpkg/status --\n"+strings.Split(statusText, "\n\n")[0]+"\n")
-			h.Handle("apt-get", func(_ context.Context, c host.Cmd) (host.Output, error) {
+			h := hosttest.New(t, "-- var/lib/dpkg/status --\n"+"Package: old\nStatus: deinstall ok config-files\nVersion: 1\n")
+			run := func(_ context.Context, c host.Cmd) (host.Output, error) {
 				if d := cmp.Diff(silent[:], c.Env); d != "" || c.Stdin != nil {
 					t.Errorf("the environment: %s, the input: %v", d, c.Stdin)
 				}
 				return host.Output{}, nil
-			})
+			}
+			h.Handle("apt-get", run)
+			h.Handle("dpkg", run)
 			if err := New().Commit(t.Context(), &manager.Session{Host: h}, tt.tx); err != nil {
 				t.Fatal(err)
 			}
