@@ -175,12 +175,19 @@ func (p prose) next(r *report.Report, c report.Counts) string {
 
 // command says by which command a plan's changes are made.
 func (p prose) command(r *report.Report) string {
-	words, flags := p.makes, ""
-	if len(words) == 0 {
+	var words []string
+	flags := ""
+	if p.makes != nil {
+		words = p.makes()
+	}
+	if words == nil {
 		words = []string{"apply", r.Manifest}
 		if p.flagged || r.Partial {
 			flags = ", with the same flags"
 		}
+	}
+	if len(words) == 0 {
+		return ""
 	}
 	quoted := make([]string, len(words))
 	for i, w := range words {

@@ -11,7 +11,7 @@ import (
 type prose struct {
 	color   bool
 	mode    report.Mode
-	makes   []string // see Options
+	makes   func() []string // see Options
 	flagged bool
 	saved   bool
 }

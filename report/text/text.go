@@ -28,8 +28,8 @@ type Printer struct {
 type Options struct {
 	Color   bool
 	Verbose bool
-	// Makes is the command, by words, that makes the changes of a plan; default: apply and the manifest.
-	Makes []string
+	// Makes, if set, gives at the end the command, by words, that makes the changes of a plan; nil: apply and the manifest. Without words there is none.
+	Makes func() []string
 	// Flagged says that apply and the manifest make them only with the flags that the plan was asked for with.
 	Flagged bool
 	// Saved says that a saved plan is carried out: where something failed, as it has drifted, the same plan does not help.

@@ -198,8 +198,10 @@ func TestCommandOfAPlan(t *testing.T) {
 		o    Options
 		want string
 	}{
-		"a saved plan": {Options{Makes: []string{"apply", "the plan.plan"}}, "apply 'the plan.plan'"},
-		"with flags":   {Options{Flagged: true}, "apply main.hcl, with the same flags"},
+		"a saved plan": {Options{Makes: func() []string { return []string{"apply", "the plan.plan"} }}, "to make these changes: apply 'the plan.plan'\n"},
+		"not saved":    {Options{Makes: func() []string { return []string{} }}, ""},
+		"not to be":    {Options{Makes: func() []string { return nil }, Flagged: true}, "to make these changes: apply main.hcl, with the same flags\n"},
+		"with flags":   {Options{Flagged: true}, "to make these changes: apply main.hcl, with the same flags\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var b strings.Builder
@@ -208,7 +210,7 @@ func TestCommandOfAPlan(t *testing.T) {
 			if err := p.Close(); err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff("plan: 1 to change, in 0ms\nto make these changes: "+tc.want+"\n", b.String()); diff != "" {
+			if diff := cmp.Diff("plan: 1 to change, in 0ms\n"+tc.want, b.String()); diff != "" {
 				t.Error(diff)
 			}
 		})

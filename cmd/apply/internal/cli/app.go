@@ -51,7 +51,7 @@ type App struct {
 	Ran   bool   // a run has ended: whatever is wrong from then on, the command did start
 	Code  int    // set by a command that ended by itself
 
-	Makes []string // the command that makes the changes of the plan that this one prints; none: apply PATH
+	Makes []string // the command that makes the changes of the plan that this one prints; nil: apply PATH; empty: none
 	Saved bool     // a saved plan is carried out
 
 	color, logLevel, profile string

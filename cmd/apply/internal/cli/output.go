@@ -90,7 +90,7 @@ func (a *App) Printer() Printer {
 	if a.JSON {
 		return jsonl.New(a.Stdout)
 	}
-	o := text.Options{Color: a.colored(a.Stdout), Verbose: a.Verbose, Makes: a.Makes, Flagged: a.flagged, Saved: a.Saved}
+	o := text.Options{Color: a.colored(a.Stdout), Verbose: a.Verbose, Makes: func() []string { return a.Makes }, Flagged: a.flagged, Saved: a.Saved}
 	if IsTerminal(a.Stdout) && a.Env("TERM") != "dumb" {
 		o.Screen = func() (columns, rows int) { return Screen(a.Stdout) }
 	}

@@ -75,17 +75,19 @@ func (r *Runner) plan(cmd *cobra.Command, src source.Source) error {
 	if err != nil {
 		return err
 	}
+	var unsaved error
+	if r.planOut != "" {
+		r.whole = func(rep *report.Report) {
+			if err := r.savePlan(r.planOut, src, rep); err != nil {
+				unsaved, r.Makes = fmt.Errorf("--out %s: %w", r.planOut, err), []string{}
+			}
+		}
+	}
 	rep, err := r.PlanOf(ctx, signals, m)
 	if r.sandbox && err == nil && rep.Interrupted == 0 {
 		err = prove.PrintEffects(ctx, r.Loader, m)
 	}
-	if rep == nil || r.planOut == "" || rep.Interrupted != 0 {
-		return err
-	}
-	if e := r.savePlan(r.planOut, src, rep); e != nil {
-		err = errors.Join(err, fmt.Errorf("--out %s: %w", r.planOut, e))
-	}
-	return err
+	return errors.Join(err, unsaved)
 }
 
 // PlanOf plans a manifest.

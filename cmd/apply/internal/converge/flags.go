@@ -9,6 +9,7 @@ import (
 	"github.com/nodeapply/apply/cmd/apply/internal/cli"
 	"github.com/nodeapply/apply/cmd/apply/internal/flagvalue"
 	"github.com/nodeapply/apply/cmd/apply/internal/load"
+	"github.com/nodeapply/apply/report"
 )
 
 // Runner runs what it loads, as its flags say.
@@ -17,6 +18,7 @@ type Runner struct {
 	Noop bool
 
 	planOut       string
+	whole         func(*report.Report) // what is to be done with a report before its end is printed
 	sandbox       bool
 	tags          []string
 	skipTags      []string

@@ -40,7 +40,7 @@ func (r *Runner) walk(
 	o.Node = m.Node
 	p := r.Printer()
 	r.Note(r.unknownTags(m.Catalog())...)
-	o.Events = &finisher{Printer: p, signals: signals, manifest: m, memory: mem, partial: len(r.tags)+len(r.skipTags)+len(r.targets) > 0, warnings: r.TakeWarnings}
+	o.Events = &finisher{Printer: p, signals: signals, manifest: m, memory: mem, partial: len(r.tags)+len(r.skipTags)+len(r.targets) > 0, warnings: r.TakeWarnings, whole: r.whole}
 	o.Commit, o.Dirty, o.Drifted, o.Secret = m.Origin.Commit, m.Origin.Dirty, mem.Drifted, mem.Secret
 	o.Stop = signals.Stop()
 	o.Parallel, o.Tags, o.SkipTags, o.FailFast, o.Strict = r.workers(), r.tags, r.skipTags, r.failFast, r.strict
@@ -105,6 +105,7 @@ type finisher struct {
 	memory   *memory.Memory
 	partial  bool // not all of the manifest was asked for
 	warnings func() []string
+	whole    func(*report.Report)
 }
 
 // End adds what the engine cannot know.
@@ -113,5 +114,8 @@ func (f *finisher) End(rep *report.Report) {
 	rep.Orphans = f.memory.Orphans()
 	rep.Source, rep.Ref, rep.Partial = f.manifest.Origin.Source, f.manifest.Origin.Ref, f.partial
 	rep.Warnings = append(rep.Warnings, f.warnings()...)
+	if f.whole != nil && rep.Interrupted == 0 {
+		f.whole(rep)
+	}
 	f.Printer.End(rep)
 }
