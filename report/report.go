@@ -7,7 +7,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/nodeapply/apply/report/scrub"
@@ -102,7 +101,16 @@ func (o Output) MarshalJSON() ([]byte, error) {
 		o.Value = scrub.Hidden
 	}
 	type plain Output
-	return json.Marshal(plain(o))
+	return JSON(plain(o))
+}
+
+// JSON is a value on one line, as all that is printed has it: with <, > and & as they are.
+func JSON(v any) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(v)
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
 }
 
 // UnmarshalJSON reads the output again, its numbers as they were written.
@@ -121,13 +129,11 @@ func (o Output) Text() string {
 	if s, ok := o.Value.(string); ok {
 		return s
 	}
-	var b strings.Builder
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(o.Value); err != nil {
+	b, err := JSON(o.Value)
+	if err != nil {
 		return fmt.Sprint(o.Value)
 	}
-	return strings.TrimSuffix(b.String(), "\n")
+	return string(b)
 }
 
 // Edge is one relation of the graph, by the indices of results; indices beyond them are barriers, which stand for sets.

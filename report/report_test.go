@@ -151,14 +151,14 @@ func (full) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
 // What a report has of an output is read again with the numbers as they were.
 func TestOutputsReadAgain(t *testing.T) {
 	for _, text := range []string{
-		`{"name":"n","value":1e+400}`, `{"name":"n","value":[123456789012345678901234567890,{"a":1.5}]}`, `{"name":"n","value":null}`, `{"name":"n","value":"x","sensitive":true}`,
+		`{"name":"n","value":1e+400}`, `{"name":"n","value":[123456789012345678901234567890,{"a":1.5}]}`, `{"name":"n","value":null}`, `{"name":"n","value":{"a":"<&>"}}`, `{"name":"n","value":"x","sensitive":true}`,
 	} {
 		var o Output
 		if err := json.Unmarshal([]byte(text), &o); err != nil {
 			t.Errorf("%s: %v", text, err)
 			continue
 		}
-		again, err := json.Marshal(o)
+		again, err := JSON(o)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -171,7 +171,7 @@ func (r *Reader) line(line []byte) {
 		return
 	}
 	object["node"] = name
-	if shown, err := json.Marshal(object); err == nil {
+	if shown, err := report.JSON(object); err == nil {
 		r.Line(shown)
 	}
 }

@@ -22,7 +22,7 @@ func TestReader(t *testing.T) {
 		Node: r.Node("n1"), Line: func(b []byte) { shown = append(shown, string(b)) }, Told: func(p string) { told = append(told, p) },
 	}
 	for _, text := range []string{
-		`{"event":"run","run":"R","node":"host"}` + "\nnot JSON\nnull\n[1]\n{\"event\":\"res",
+		`{"event":"run","run":"R","manifest":"<&>","node":"host"}` + "\nnot JSON\nnull\n[1]\n{\"event\":\"res",
 		`ource","address":"exec.x","pos":"m:1","outcome":"failed","error":{"summary":"exit\u001b code 3"}}` + "\n",
 		`{"event":"resource","address":"wait.x","pos":"m:2","outcome":"failed","error":{"summary":"wait.x: can never be met"}}` + "\n",
 		`{"event":"diagnostic","severity":"error","summary":"S","detail":"D","range":{"filename":"m","start":{"line":7}}}` + "\n",
@@ -40,7 +40,7 @@ func TestReader(t *testing.T) {
 	if n.Run != "R" || n.Counts().Changed != 2 || len(n.Results) != 2 || n.Problem() != `m:1: exec.x: exit\x1b code 3; and 3 more` || n.Refused() {
 		t.Errorf("read wrongly: %+v", n)
 	}
-	if len(shown) != 6 || shown[0] != `{"event":"run","node":"n1","run":"R"}` {
+	if len(shown) != 6 || shown[0] != `{"event":"run","manifest":"<&>","node":"n1","run":"R"}` {
 		t.Errorf("shown wrongly: %q", shown)
 	}
 	if _, err := reader.Write([]byte(strings.Repeat("x", 2<<20))); err == nil || !strings.Contains(err.Error(), "limit") {

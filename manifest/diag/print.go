@@ -1,6 +1,7 @@
 package diag
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -162,5 +163,9 @@ func (d Diagnostic) MarshalJSON() ([]byte, error) {
 	if s := d.Snippet; s != nil {
 		out.Snippet = &snip{s.Context, s.Code, s.Line, s.Start, s.End}
 	}
-	return json.Marshal(out)
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false) // who asks for it may still have it so
+	err := enc.Encode(out)
+	return b.Bytes(), err
 }

@@ -168,7 +168,7 @@ func (a *App) WriteDiagnostics(l diag.List) error {
 		return l.WriteText(a.Stderr, diag.TextOptions{Width: width(a.Stderr), Color: a.colored(a.Stderr)})
 	}
 	for _, d := range l {
-		b, err := json.Marshal(d)
+		b, err := report.JSON(d)
 		if err != nil {
 			return err
 		}

@@ -2,7 +2,6 @@ package exchange
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
@@ -25,7 +24,7 @@ func printNodes(ctx context.Context, w io.Writer, x *exchange.Exchange, asJSON b
 	}
 	if asJSON {
 		for _, s := range verdict.Summaries(v) {
-			if err := json.NewEncoder(w).Encode(s); err != nil {
+			if err := printJSON(w, s); err != nil {
 				return err
 			}
 		}
@@ -37,6 +36,14 @@ func printNodes(ctx context.Context, w io.Writer, x *exchange.Exchange, asJSON b
 		fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%s\n", s.Name, cell(runOf(s)), strings.Join(s.Groups, ","), len(s.Facts), cell(waitsOf(s)))
 	}
 	return t.Flush()
+}
+
+func printJSON(w io.Writer, v any) error {
+	b, err := report.JSON(v)
+	if err == nil {
+		_, err = w.Write(append(b, '\n'))
+	}
+	return err
 }
 
 // cell is a text in a table, whose columns end with tabs.
@@ -75,7 +82,7 @@ func printFacts(ctx context.Context, w io.Writer, x *exchange.Exchange, node str
 			continue
 		}
 		if asJSON {
-			return json.NewEncoder(w).Encode(s.Facts)
+			return printJSON(w, s.Facts)
 		}
 		for _, f := range v.Facts(node) {
 			if _, err := fmt.Fprintf(w, "%s = %s\n", f, factText(s.Facts[f])); err != nil {
@@ -147,7 +154,7 @@ func tell(w io.Writer, told map[string]string, s verdict.Summary, asJSON bool) e
 		}
 	}
 	if changed && asJSON {
-		return json.NewEncoder(w).Encode(s)
+		return printJSON(w, s)
 	}
 	return nil
 }

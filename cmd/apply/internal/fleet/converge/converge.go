@@ -303,7 +303,7 @@ func (c *convergence) ended(r *fleet.Result) {
 	if c.JSON {
 		object := selection.NodeObject(r)
 		object["counts"] = n
-		if line, err := json.Marshal(object); err == nil {
+		if line, err := report.JSON(object); err == nil {
 			_ = c.lines.Line(string(line))
 		}
 		return

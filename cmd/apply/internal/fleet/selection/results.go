@@ -2,7 +2,6 @@ package selection
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -44,7 +43,7 @@ func (s *Nodes) Ended(r *fleet.Result) {
 // Print prints an object with --json. Where that fails Summary tells it.
 func (s *Nodes) Print(object map[string]any) {
 	if s.printed == nil {
-		s.printed = json.NewEncoder(s.Stdout).Encode(object)
+		s.printed = s.PrintJSON(object)
 	}
 }
 
@@ -207,7 +206,7 @@ func (s *Nodes) summaryJSON(results []*fleet.Result, outcomes map[fleet.Outcome]
 	if len(outcomes[fleet.OK]) < len(results) {
 		outcome = fleet.Failed
 	}
-	return json.NewEncoder(s.Stdout).Encode(map[string]any{
+	return s.PrintJSON(map[string]any{
 		"event": "summary", "outcome": outcome, "total": len(results), "ok": len(outcomes[fleet.OK]), "failed": len(outcomes[fleet.Failed]),
 		"unreachable": len(outcomes[fleet.Unreachable]), "timeout": len(outcomes[fleet.TimedOut]), "interrupted": len(outcomes[fleet.Interrupted]),
 		"skipped": len(outcomes[fleet.Skipped]), "nodes": sets, "code": s.Code,
