@@ -27,6 +27,7 @@ import (
 type Database struct {
 	db   *bbolt.DB
 	path string
+	file fs.FileInfo // what is open
 	log  *slog.Logger
 
 	failing bool  // the last group was not kept, which is told
@@ -76,6 +77,9 @@ func openBolt(path string, log *slog.Logger) (b *Database, err error) {
 			return err
 		}
 		b = &Database{db: db, path: path, log: log}
+		if b.file, err = os.Stat(path); err != nil {
+			return err
+		}
 		return db.Update(func(tx *bbolt.Tx) error {
 			for _, b := range []string{"entries", "leases", "meta"} {
 				if _, err := tx.CreateBucketIfNotExists([]byte(b)); err != nil {
@@ -175,6 +179,12 @@ func (b *Database) Commit(t *ledger.Tx) error {
 }
 
 func (b *Database) keep(t *ledger.Tx) error {
+	switch now, err := os.Stat(b.path); {
+	case err != nil: // what is open goes with its last reader
+		return fmt.Errorf("it was moved or removed: %w", err)
+	case !os.SameFile(b.file, now):
+		return fmt.Errorf("%s was replaced: what is there now is served after a restart", b.path)
+	}
 	if b.damaged == nil {
 		whole := false
 		err := guarded(func() error {
@@ -225,7 +235,7 @@ func (b *Database) anew(t *ledger.Tx) (err error) {
 	if err := errors.Join(os.Rename(path, b.path), durable.SyncDir(filepath.Dir(path))); err != nil {
 		return err
 	}
-	b.db, b.damaged = fresh.db, nil // the other stays open
+	b.db, b.file, b.damaged = fresh.db, fresh.file, nil // the other stays open
 	return nil
 }
 

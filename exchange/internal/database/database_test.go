@@ -201,3 +201,36 @@ func TestDamagedMeanwhile(t *testing.T) {
 		t.Errorf("the lease: %v", err)
 	}
 }
+
+// What is moved away, replaced or removed while it is served from keeps nothing that is written: nobody would find it again. Where it comes back it does.
+func TestMovedMeanwhile(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	path, aside := filepath.Join(dir, "exchange.db"), dir+".moved"
+	db, hub, err := Open(dir, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	defer hub.Close()
+	for _, step := range []struct {
+		name string
+		do   func() error
+		want string
+	}{
+		{"there", func() error { return nil }, ""},
+		{"moved", func() error { return os.Rename(dir, aside) }, "it was moved or removed: stat " + path},
+		{"back", func() error { return os.Rename(aside, dir) }, ""},
+		{"damaged", func() error { return os.Truncate(path, 100) }, ""},
+		{"replaced", func() error { return os.Rename(path+".broken", path) }, path + " was replaced"},
+		{"removed", func() error { return os.RemoveAll(dir) }, "it was moved or removed"},
+	} {
+		err := step.do()
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = hub.Put(t.Context(), store.Put{Key: "k", Value: []byte("x"), Expect: store.Any})
+		if (err == nil) != (step.want == "") || err != nil && (!errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), step.want)) {
+			t.Errorf("%s: want %q, got %v", step.name, step.want, err)
+		}
+	}
+}
