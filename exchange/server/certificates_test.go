@@ -14,6 +14,7 @@ import (
 	"github.com/nodeapply/apply/exchange/client"
 	"github.com/nodeapply/apply/exchange/exchangetest"
 	"github.com/nodeapply/apply/exchange/pki"
+	"github.com/nodeapply/apply/exchange/server"
 	"github.com/nodeapply/apply/exchange/store"
 )
 
@@ -155,5 +156,20 @@ func TestACertificateIsRenewedByItsNode(t *testing.T) {
 	}
 	if _, err := pki.LoadCredentials(dir); err == nil || !strings.Contains(err.Error(), "lets others read") {
 		t.Errorf("a key that others can read: %v", err)
+	}
+}
+
+// Who is beside the data of an exchange finds it.
+func TestURL(t *testing.T) {
+	for listens, want := range map[string]string{"": "https://localhost:7654", "127.0.0.1:7000": "https://127.0.0.1:7000", "[::]:7001": "https://localhost:7001", "0.0.0.0:1": "https://localhost:1", "[::1]:7002": "https://[::1]:7002"} {
+		data := t.TempDir()
+		if listens != "" {
+			if err := os.WriteFile(filepath.Join(data, "address"), []byte(listens), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got, err := server.URL(data); err != nil || got != want {
+			t.Errorf("%q: want %s, got %s, %v", listens, want, got, err)
+		}
 	}
 }

@@ -8,14 +8,17 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/nodeapply/apply/exchange/durable"
 	"github.com/nodeapply/apply/exchange/face"
 	"github.com/nodeapply/apply/exchange/internal/database"
 	"github.com/nodeapply/apply/exchange/internal/wire"
@@ -78,7 +81,29 @@ func Serve(ctx context.Context, o Options) (err error) {
 	if err != nil {
 		return fmt.Errorf("exchange: %w", err)
 	}
+	if err := durable.WriteFile(filepath.Join(o.Data, addressFile), []byte(ln.Addr().String()), 0o600); err != nil {
+		o.Log.Warn("apply exchange forget has to be told where the exchange is", "error", err)
+	}
 	return On(ctx, ln, hub, authority, o)
+}
+
+// addressFile is beside the data, and says where the exchange listens.
+const addressFile = "address"
+
+// URL is under which the exchange of a data folder is reached from this machine.
+func URL(data string) (string, error) {
+	address, err := durable.ReadFile(filepath.Join(data, addressFile))
+	if errors.Is(err, fs.ErrNotExist) { // it was started by an earlier version
+		address, err = []byte(DefaultListen), nil
+	}
+	if err != nil {
+		return "", err
+	}
+	host, port, err := net.SplitHostPort(string(address))
+	if host == "" || net.ParseIP(host).IsUnspecified() {
+		host = "localhost"
+	}
+	return "https://" + net.JoinHostPort(host, port), err
 }
 
 // errEnding is what those are told who still wait for something when the exchange ends: it may be back.

@@ -214,16 +214,13 @@ func revoked(a *cli.App, node string) error {
 	return done(a, map[string]any{"event": "revoke", "node": node}, node+": revoked; what it has written counts until apply exchange forget "+node)
 }
 
-// nearby is the exchange that is asked to forget a node where none is named.
-const nearby = "https://localhost" + server.DefaultListen
-
 func forgetCommand(a *cli.App) *cobra.Command {
 	var x load.Exchange
 	var o server.Options
 	cmd := &cobra.Command{
 		Use: "forget NODE", Short: "Remove what a node that is gone has written: nobody waits for it any more", Args: oneNode,
 		Long: `Remove what a node that is gone has written in a deployment: its groups, by which others would wait for it, and its facts. A node whose run is seen is not gone.
-It is to be run beside the exchange's data, or with --exchange etcd://... by one of etcd's administrators. A node that is to stay away is put out by revoke.`,
+It is to be run beside the exchange's data, whose server it asks, or with --exchange etcd://... by one of etcd's administrators. A node that is to stay away is put out by revoke.`,
 		Example: "  apply exchange forget node07\n  apply exchange forget node07 --deployment next --exchange etcd://h1,h2,h3",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, cancel := context.WithTimeoutCause(cmd.Context(), lookTimeout, fmt.Errorf("timed out after %v", lookTimeout))
@@ -242,11 +239,18 @@ It is to be run beside the exchange's data, or with --exchange etcd://... by one
 
 func forget(ctx context.Context, a *cli.App, x *load.Exchange, data, node string) error {
 	if !strings.HasPrefix(x.URL, "etcd://") {
+		url := x.URL
+		if url == "" {
+			var err error
+			if url, err = server.URL(data); err != nil {
+				return err
+			}
+		}
 		folder, err := scratch.Temp("apply-forget")
 		if err != nil {
 			return err
 		}
-		err = operate.Forget(ctx, data, cmp.Or(x.URL, nearby), x.Deployment, node, filepath.Join(folder.Dir, "credentials"))
+		err = operate.Forget(ctx, data, url, x.Deployment, node, filepath.Join(folder.Dir, "credentials"))
 		return errors.Join(err, folder.Close())
 	}
 	conn, err := x.Open(ctx, a)
