@@ -83,7 +83,7 @@ func (e *execution) run(ctx context.Context, sets, argv []string) error {
 		return err
 	}
 	defer dialer.Close()
-	if dialer, err = e.agents.Dialer(ctx, e.Nodes, nodes, dialer); err != nil {
+	if dialer, err = e.agents.Dialer(ctx, e.Nodes, nodes, dialer, e.stdin); err != nil {
 		return err
 	}
 	input := func() io.Reader { return nil }

@@ -191,28 +191,31 @@ func TestWhoGoesByAgents(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer ssh.Close()
-	if d, err := (&Flags{}).Dialer(t.Context(), s, chosen, ssh); err != nil || d != ssh {
+	if d, err := (&Flags{}).Dialer(t.Context(), s, chosen, ssh, false); err != nil || d != ssh {
 		t.Errorf("without any agent: %v, %v", d, err)
 	}
 	chosen[1].Agent = true
-	d, err := (&Flags{}).Dialer(t.Context(), s, chosen, ssh)
+	d, err := (&Flags{}).Dialer(t.Context(), s, chosen, ssh, false)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(map[string]bool{"n2": true}, d.(*mixed).by); diff != "" {
 		t.Error(diff)
 	}
-	if d, err = (&Flags{use: true}).Dialer(t.Context(), s, chosen, ssh); err != nil || len(d.(*mixed).by) != 2 {
+	if d, err = (&Flags{use: true}).Dialer(t.Context(), s, chosen, ssh, false); err != nil || len(d.(*mixed).by) != 2 {
 		t.Errorf("all by agents: %v, %v", d, err)
 	}
 	program, err := transport.NewConnector("ssh")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := (&Flags{use: true}).Dialer(t.Context(), s, chosen, program); err == nil || !strings.Contains(err.Error(), "not with --connector") {
+	if _, err := (&Flags{}).Dialer(t.Context(), s, chosen, ssh, true); err == nil || err.Error() != "--stdin: agents take no input, as that is not signed: n2" {
+		t.Errorf("with an input: %v", err)
+	}
+	if _, err := (&Flags{use: true}).Dialer(t.Context(), s, chosen, program, true); err == nil || !strings.Contains(err.Error(), "not with --connector") {
 		t.Errorf("with a connector: %v", err)
 	}
-	if d, err := (&Flags{}).Dialer(t.Context(), s, chosen, program); err != nil || d != transport.Dialer(program) {
+	if d, err := (&Flags{}).Dialer(t.Context(), s, chosen, program, true); err != nil || d != transport.Dialer(program) {
 		t.Errorf("with a connector, and agents that the inventory names: %v, %v", d, err)
 	}
 }

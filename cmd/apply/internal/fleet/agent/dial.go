@@ -3,13 +3,17 @@ package agent
 import (
 	"context"
 	"errors"
+	"fmt"
+	"maps"
 	"net"
+	"slices"
 
 	"github.com/spf13/pflag"
 
 	"github.com/nodeapply/apply/cmd/apply/internal/fleet/selection"
 	"github.com/nodeapply/apply/fleet"
 	"github.com/nodeapply/apply/fleet/agent"
+	"github.com/nodeapply/apply/fleet/nodeset"
 	"github.com/nodeapply/apply/fleet/transport"
 )
 
@@ -40,8 +44,8 @@ func (d *mixed) Dial(ctx context.Context, t transport.Target) (transport.Conn, e
 	return d.Dialer.Dial(ctx, t)
 }
 
-// Dialer makes a dialer speak with the agents of those nodes for which the flag or the inventory says so.
-func (f *Flags) Dialer(ctx context.Context, s *selection.Nodes, nodes []fleet.Node, d transport.Dialer) (transport.Dialer, error) {
+// Dialer makes a dialer speak with the agents of those nodes for which the flag or the inventory says so. Agents take no input.
+func (f *Flags) Dialer(ctx context.Context, s *selection.Nodes, nodes []fleet.Node, d transport.Dialer, input bool) (transport.Dialer, error) {
 	by := map[string]bool{}
 	for _, n := range nodes {
 		if f.use || n.Agent {
@@ -57,6 +61,8 @@ func (f *Flags) Dialer(ctx context.Context, s *selection.Nodes, nodes []fleet.No
 		return nil, errors.New("--agent: not with --connector")
 	case !ok:
 		return d, nil // who names a connector means it, whatever the inventory says
+	case input:
+		return nil, fmt.Errorf("--stdin: agents take no input, as that is not signed: %s", nodeset.Fold(slices.Collect(maps.Keys(by))))
 	}
 	authority, err := authorityOf(ctx, s)
 	if err != nil {
