@@ -93,6 +93,7 @@ func TestTold(t *testing.T) {
 	ok, failed := &fleet.Result{Node: "n1", Outcome: fleet.OK}, &fleet.Result{Node: "n2", Outcome: fleet.Failed, Exit: transport.Exit{Code: 6}}
 	gone := &fleet.Result{Node: "n3", Outcome: fleet.Unreachable, Err: transport.ErrLost}
 	locked := &fleet.Result{Node: "n2", Outcome: fleet.Failed, Exit: transport.Exit{Code: 3}}
+	unasked := &fleet.Result{Node: "n2", Outcome: fleet.Failed, Exit: transport.Exit{Code: 1}}
 	const changed = `{"event":"run","run":"R"}` + "\n" + `{"event":"summary","outcome":"changed","total":1,"changed":1}` + "\n"
 	const wrong = `{"event":"diagnostic","severity":"error","summary":"Wrong"}` + "\n"
 	for _, tt := range []struct {
@@ -114,6 +115,8 @@ func TestTold(t *testing.T) {
 		{"wrong for every node", nil, []*fleet.Result{failed}, "", wrong, 0, 1},
 		{"wrong for all that were reached", []string{"--detailed-exitcode"}, []*fleet.Result{failed, gone}, "", wrong, 0, 1},
 		{"wrong, but enough", []string{"--min-ok", "0"}, []*fleet.Result{failed}, "", wrong, 0, 0},
+		{"an address that no node knows", nil, []*fleet.Result{unasked, gone}, "", "", 0, 1},
+		{"an address that one node does not know", nil, []*fleet.Result{ok, unasked}, changed, "", 0, 4},
 		{"interrupted before a run", nil, []*fleet.Result{failed}, "", wrong, 2, 130},
 		{"another run is on every node", []string{"--detailed-exitcode"}, []*fleet.Result{locked}, "", "", 0, 3},
 		{"another run is on one node", nil, []*fleet.Result{ok, locked}, changed, "", 0, 4},

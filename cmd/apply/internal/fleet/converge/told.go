@@ -56,7 +56,7 @@ func (c *convergence) print(results []*fleet.Result, n report.Counts) error {
 	return c.longestWaits()
 }
 
-// refused says that the manifest is wrong for every node that could say so: no run was begun.
+// refused says that the manifest, or what is asked of it, is wrong for every node that could say so: no run was begun.
 func (c *convergence) refused(results []*fleet.Result) bool {
 	any := false
 	for _, r := range results {
@@ -64,7 +64,7 @@ func (c *convergence) refused(results []*fleet.Result) bool {
 		if told.Run != "" {
 			return false
 		}
-		any = any || told.Refused()
+		any = any || told.Refused() || r.Code() == cli.NotStarted
 	}
 	return any
 }
