@@ -46,15 +46,15 @@ func canonical(v FileReader, name string) (string, error) {
 			at, ground = next, ground.below(st)
 			continue
 		}
+		// The host passes only through links that nobody else can have planted: asked for a name behind this one, it says so, and whose it is.
+		if _, err := v.Lstat(next + "/-"); err != nil {
+			return "", err
+		}
 		if !ground.stable || !ground.safe {
 			return "", fmt.Errorf("%s: refused: a link that its owner may have planted (owner %d), in a folder that others can change", next, st.UID)
 		}
 		if links++; links > linkLimit {
 			return "", fmt.Errorf("%s: %w", name, syscall.ELOOP)
-		}
-		// The host passes only through links that nobody else can have planted: asked for a name behind this one, it says so.
-		if _, err := v.Lstat(next + "/-"); err != nil {
-			return "", err
 		}
 		target, err := v.Readlink(next)
 		if err != nil {

@@ -58,6 +58,10 @@ mine
 	stat := func(h host.Host, name string) error { _, err := h.Lstat(name); return err }
 	mkdir := func(h host.Host, name string) error { return h.Mkdir(t.Context(), name, host.Meta{}) }
 	remove := func(h host.Host, name string) error { return h.Remove(t.Context(), name, true) }
+	resolve := func(h host.Host, name string) error {
+		_, _, err := host.Resolve(h, name)
+		return err
+	}
 	through := []operation{{"write", write}, {"meta", meta}, {"open", open}, {"stat", stat}, {"mkdir", mkdir}, {"remove", remove}}
 	for _, c := range []struct {
 		name string
@@ -69,8 +73,8 @@ mine
 		{"/tmp/link/f", through, "/tmp/link: refused: a link in a folder that others can write (owner root)"},
 		{"/team/link/f", through, "/team/link: refused: a link in a folder that others can write (owner root)"},
 		{"/safe/boblink/f", through, "/safe/boblink: refused: a link that its owner may have planted (owner nobody)"},
-		{"/bob/flink", []operation{{"write", write}, {"mode", mode}}, "/bob/flink: refused: a link that its owner may have planted (owner nobody)"},
-		{"/tmp/link", []operation{{"write", write}, {"mode", mode}}, "/tmp/link: refused: a link in a folder that others can write (owner root)"},
+		{"/bob/flink", []operation{{"write", write}, {"mode", mode}, {"resolve", resolve}}, "/bob/flink: refused: a link that its owner may have planted (owner nobody)"},
+		{"/tmp/link", []operation{{"write", write}, {"mode", mode}, {"resolve", resolve}}, "/tmp/link: refused: a link in a folder that others can write (owner root)"},
 		{"/bob/hard", []operation{{"write", write}, {"meta", meta}, {"open", open}},
 			"/bob/hard: refused: a file with further hard links in a folder that others can write (owner nobody)"},
 		{"/safe/link/f", []operation{{"stat", stat}, {"open", open}, {"write", write}, {"meta", meta}, {"remove", remove}}, ""},

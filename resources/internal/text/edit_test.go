@@ -54,7 +54,7 @@ func TestRead(t *testing.T) {
 		"a circle":                   {"-- etc/f -> g --\n-- etc/g -> f --\n", "", "too many levels"},
 		"in a folder of all":         {"-- etc/ 0777 --\n-- etc/f -> g --\n-- etc/g --\n", "", "others can"},
 		"in a folder of a group":     {"-- etc/ 0775 --\n-- etc/f -> g --\n-- etc/g --\n", "", "others can"},
-		"in somebody's folder":       {"-- etc/ 0755 4711:0 --\n-- etc/f -> g --\n-- etc/g --\n", "", "may have planted"},
+		"in somebody's folder":       {"-- etc/ 0755 4711:0 --\n-- etc/f -> g --\n-- etc/g --\n", "", "/etc/f: refused: a link in a folder that others can write (owner 4711)"},
 		"somebody's link":            {"-- etc/f -> g 4711:0 --\n-- etc/g --\n", "", "may have planted"},
 		"a file in a folder of all":  {"-- etc/ 0777 --\n-- etc/f --\na\n", "/etc/f: a\n", ""},
 		"a folder in its place":      {"-- etc/f/ --\n", "", "/etc/f"},
