@@ -59,6 +59,35 @@ func TestWhoIsLetIn(t *testing.T) {
 	want(t, "a node that plays the exchange", put(t, c, mine, okFact("true")), store.ErrDenied)
 }
 
+// A node that was enrolled by a clock that was ahead is told so, with both times.
+func TestEnrolledInTheFuture(t *testing.T) {
+	s := exchangetest.StartServer(t, "", "")
+	ahead, err := pki.OpenAuthority(t.Context(), s.Data, func() time.Time { return time.Now().AddDate(1, 0, 0) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(t.TempDir(), "node01")
+	if err := ahead.Enroll("node01", dir); err != nil {
+		t.Fatal(err)
+	}
+	credentials, err := pki.LoadCredentials(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := client.New(s.URL, credentials)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	err = put(t, c, mine, okFact("true"))
+	want(t, "enrolled in the future", err, store.ErrDenied)
+	for _, year := range []time.Time{credentials.NotBefore(), time.Now().UTC()} {
+		if err == nil || !strings.Contains(err.Error(), year.Format("2006-01-02 15:")) {
+			t.Errorf("want %s in %v", year, err)
+		}
+	}
+}
+
 func TestRevokedNodesAreCutOff(t *testing.T) {
 	s := exchangetest.StartServer(t, "", "")
 	credentials, dir := s.Enroll(t, "node01")

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -81,12 +82,28 @@ func (d *Dialer) Dial(ctx context.Context, t transport.Target) (transport.Conn, 
 		return nil, fmt.Errorf("agent: %w", err)
 	}
 	c := &conn{raw: tlsConn, peer: wire.New(tlsConn, tlsConn, nil)}
-	c.ended.Go(func() { _ = c.peer.Serve(context.WithoutCancel(ctx)) }) // the caller is told why it ended
+	c.ended.Go(func() { c.lost = c.peer.Serve(context.WithoutCancel(ctx)) })
 	if err := c.greet(ctx, d, t.Name); err != nil {
 		c.Close()
+		if errors.Is(err, wire.ErrLost) {
+			err = cmp.Or(d.refused(c.lost), err)
+		}
 		return nil, err
 	}
 	return c, nil
+}
+
+// refused is why a node has ended a connection before it greeted, nil where it did not say. A client of TLS 1.3 has begun to send when its certificate is looked at.
+func (d *Dialer) refused(lost error) error {
+	alert, ok := errors.AsType[*net.OpError](lost)
+	if !ok || alert.Op != "remote error" {
+		return nil
+	}
+	text := "taken away, or another seat has enrolled it since"
+	if leaf := d.config.Certificates[0].Leaf; strings.Contains(alert.Error(), "expired") { // or not valid yet, which has no alert of its own
+		text = fmt.Sprintf("by this clock it is %s, and it holds from %s to %s: by the node's it does not", time.Now().UTC().Format(time.DateTime), leaf.NotBefore.Format(time.DateTime), leaf.NotAfter.Format(time.DateTime))
+	}
+	return fmt.Errorf("agent: the node refuses this seat's certificate (%s): %w", text, alert)
 }
 
 // conn is a connection to an agent.
@@ -94,6 +111,7 @@ type conn struct {
 	raw   net.Conn
 	peer  *wire.Peer
 	ended sync.WaitGroup
+	lost  error // why it ended, once it has
 	hello signed.Greeting
 	heard time.Time // when it greeted, by this clock
 	key   ssh.Signer

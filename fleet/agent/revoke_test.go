@@ -117,3 +117,32 @@ func TestRunOut(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestClocks: where that of the seat is ahead of the node's it is told with the times, whoever of the two finds it out.
+func TestClocks(t *testing.T) {
+	n, dir := start(t), t.TempDir()
+	by := func(clock func() time.Time) *pki.Authority {
+		a, err := pki.OpenAuthority(t.Context(), dir, clock)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a
+	}
+	now, ahead := by(time.Now), by(func() time.Time { return time.Now().AddDate(0, 1, 0) })
+	for _, tt := range []struct {
+		name           string
+		enrolls, dials *pki.Authority
+		want           string
+	}{
+		{"it is ahead", now, ahead, "refuses this seat's certificate (by this clock it is "},
+		{"it was ahead", ahead, now, " is before "},
+		{"another seat", newAuthority(t), now, "certificate"},
+	} {
+		if err := Enroll(t.Context(), joining{dir: n.dir}, "n1", "", tt.enrolls, []string{operator(t, "alice@seat", n.key)}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := n.dial(t, tt.dials, "n1", n.key); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: want %q, got %v", tt.name, tt.want, err)
+		}
+	}
+}
