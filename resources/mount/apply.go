@@ -21,7 +21,7 @@ func (m *Mount) Apply(ctx context.Context, h host.Host, _ resources.Diff) error 
 		return err
 	}
 	if m.Ensure == absent || m.Ensure == unmounted {
-		if err := live.Unmount(ctx, h, m.point()); err != nil {
+		if err := live.Unmount(ctx, h, m.point(), m.deep(f)); err != nil {
 			return err
 		}
 	}
@@ -40,6 +40,11 @@ func (m *Mount) Apply(ctx context.Context, h host.Host, _ resources.Diff) error 
 		return errors.Join(err, m.write(context.WithoutCancel(ctx), h, content, f.source))
 	}
 	return nil
+}
+
+// deep says whether what is mounted comes with what is mounted inside, and goes with it.
+func (m *Mount) deep(f *facts) bool {
+	return options.Deep(string(m.Options)) || f.entry != nil && options.Deep(f.entry.Options)
 }
 
 // edited is the content that the table should have.
@@ -131,12 +136,12 @@ func (m *Mount) remount(ctx context.Context, h host.Host, f *facts) error {
 
 // again unmounts all that is stacked and mounts. If that fails, what was mounted before is put back.
 func (m *Mount) again(ctx context.Context, h host.Host, before []host.Mount) error {
-	pasts, err := live.Remember(ctx, h, before)
+	pasts, err := live.Remember(ctx, h, before, false)
 	if err != nil {
 		return err
 	}
 	taken := len(before)
-	err = live.Unmount(ctx, h, m.point())
+	err = live.Unmount(ctx, h, m.point(), false)
 	if err == nil {
 		err = m.mount(ctx, h)
 	} else if f, unread := m.look(ctx, h); unread == nil {

@@ -1,6 +1,7 @@
 package mount
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -47,4 +48,57 @@ func (n *node) bound(t *testing.T, a string) {
 			}
 		})
 	}
+}
+
+// What is mounted inside a folder comes with rbind, and goes and comes back with it. Where it was bound from it stays, also where the kernel hands on what
+// is unmounted; and in the way of any other mount it is.
+func (n *node) deep(t *testing.T) {
+	n.fresh(t, "")
+	sh(t, "mount --make-shared /mnt && mkdir -p /mnt/src/in && mount -t tmpfs none /mnt/src/in && touch /mnt/src/in/x")
+	defer sh(t, "umount /mnt/src/in; mount --make-private /mnt")
+	const state = "ls /mnt/data/in/x /mnt/src/in/x 2>/dev/null || true; findmnt -rno TARGET | grep -E '^/mnt/(data|src)' | sort"
+	bound := "/mnt/data/in/x\n/mnt/src/in/x\n/mnt/data\n/mnt/data/in\n/mnt/src/in\n"
+	gone := "/mnt/src/in/x\n/mnt/src/in\n"
+	step := func(m *Mount, want string) (undo func(want string)) {
+		t.Helper()
+		raw, err := m.Before(t.Context(), n, resources.Diff{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		n.converge(t, m)
+		see := func(want string) {
+			t.Helper()
+			if diff := cmp.Diff(want, sh(t, state)); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		}
+		see(want)
+		return func(want string) {
+			t.Helper()
+			if err := Type().New("/mnt/data").(*Mount).Restore(t.Context(), n, raw); err != nil {
+				t.Fatal(err)
+			}
+			see(want)
+		}
+	}
+	undo := step(n.declare("/mnt/src", "none", "rbind"), bound)
+	undo(gone)
+	step(n.declare("/mnt/src", "none", "rbind"), bound)
+	m := n.declare("", "", "")
+	m.Ensure = unmounted
+	undo = step(m, gone)
+	undo(bound)
+	m.Ensure = absent
+	step(m, gone)
+
+	step(n.declare("/mnt/src", "none", "bind"), "/mnt/src/in/x\n/mnt/data\n/mnt/src/in\n")
+	sh(t, "mount -t tmpfs none /mnt/data/in")
+	d, err := m.Check(t.Context(), n)
+	if err == nil {
+		err = m.Apply(t.Context(), n, d)
+	}
+	if err == nil || !strings.Contains(err.Error(), "busy") {
+		t.Errorf("want what is mounted inside to be in the way, got %v", err)
+	}
+	sh(t, "umount /mnt/data/in && umount /mnt/data")
 }

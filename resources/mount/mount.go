@@ -60,7 +60,7 @@ type Mount struct {
 	// Mount options, as one string or a list. Not set: what /etc/fstab has, else `defaults`.
 	Options Options `hcl:"options,public"`
 	// `mounted` (an entry, and mounted), `unmounted` (an entry, and not mounted), `present` (an entry), or `absent` (no entry, and not mounted).
-	// Not set: an entry; whether it is mounted is left as it is.
+	// Not set: an entry; whether it is mounted is left as it is. With the option `rbind` what is mounted inside is unmounted too.
 	Ensure string `hcl:"ensure"`
 	// The fifth field of the entry: whether dump(8) saves the file system. Not set: what /etc/fstab has, else 0.
 	Dump *int `hcl:"dump"`

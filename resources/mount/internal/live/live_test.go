@@ -112,7 +112,7 @@ func TestRememberLoop(t *testing.T) {
 	h := hosttest.New(t, loops)
 	kept := map[string]string{}
 	for _, source := range []string{"/dev/loop3", "/dev/loop4", "/dev/loop5"} {
-		pasts, err := Remember(t.Context(), h, []host.Mount{{Point: "/data", Root: "/", Source: source, FSType: "ext4"}})
+		pasts, err := Remember(t.Context(), h, []host.Mount{{Point: "/data", Root: "/", Source: source, FSType: "ext4"}}, false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -179,7 +179,7 @@ func TestRestore(t *testing.T) {
 			h := hosttest.New(t, loops+"-- data/ --\n-- srv/www/ --\n")
 			tt.was.ID, tt.was.Point = 9, "/data"
 			h.Mount(root, tt.was)
-			pasts, err := Remember(t.Context(), h, []host.Mount{tt.was})
+			pasts, err := Remember(t.Context(), h, []host.Mount{tt.was}, false)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -198,7 +198,7 @@ func TestRestore(t *testing.T) {
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Error(diff)
 			}
-			others, err := Remember(t.Context(), h, []host.Mount{tt.was, root})
+			others, err := Remember(t.Context(), h, []host.Mount{tt.was, root}, false)
 			if err != nil || !pasts[0].is(others[0]) || pasts[0].is(others[1]) {
 				t.Errorf("it is not told from another: %v", err)
 			}

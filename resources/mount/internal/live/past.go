@@ -16,11 +16,12 @@ type Past struct {
 	host.Mount          // its source is not the loop device, which may go with the mount and has another number the next time, but the file behind it
 	File       string   // that file, "" without a loop device
 	Part       []string // options that say which part of the file it is: offset=, sizelimit=
-	From       string   // the folder that was bound, if it was a part of a file system or one in memory alone
+	From       string   // the folder that was bound, if it was a part of a file system or one in memory alone, or Deep
+	Deep       bool     `json:",omitempty"` // with what is mounted inside
 }
 
-// Remember describes mounts before they are taken off.
-func Remember(ctx context.Context, v host.View, mounts []host.Mount) ([]Past, error) {
+// Remember describes mounts before they are taken off, deep or not, as by [Unmount].
+func Remember(ctx context.Context, v host.View, mounts []host.Mount, deep bool) ([]Past, error) {
 	all, err := v.Mounts(ctx)
 	if err != nil {
 		return nil, err
@@ -32,8 +33,9 @@ func Remember(ctx context.Context, v host.View, mounts []host.Mount) ([]Past, er
 		if file := backing(v, l.Source); file != "" {
 			pasts[i].Source, pasts[i].File, pasts[i].Part = file, file, part(v, l.Source)
 		}
-		if l.Root != "/" || memory(l) {
+		if l.Root != "/" || memory(l) || deep {
 			pasts[i].From = boundFrom(all, l)
+			pasts[i].Deep = deep
 		}
 	}
 	return pasts, nil
@@ -56,12 +58,13 @@ func boundFrom(all []host.Mount, l host.Mount) string {
 }
 
 // PutBack has those mounts on a mount point again, without fstab, and nothing else. Where the one on top differs in its options alone it is remounted.
-func PutBack(ctx context.Context, h host.Host, point string, pasts []Past) error {
+// What is there goes deep or not, as by [Unmount].
+func PutBack(ctx context.Context, h host.Host, point string, pasts []Past, deep bool) error {
 	stack, err := At(ctx, h, point)
 	if err != nil {
 		return err
 	}
-	present, err := Remember(ctx, h, stack)
+	present, err := Remember(ctx, h, stack, deep)
 	if err != nil {
 		return err
 	}
@@ -75,7 +78,7 @@ func PutBack(ctx context.Context, h host.Host, point string, pasts []Past) error
 			return Run(ctx, h, "mount", "-o", strings.Join(was.remount(alone), ","), "--", point)
 		}
 	}
-	if err := Unmount(ctx, h, point); err != nil {
+	if err := Unmount(ctx, h, point, deep); err != nil {
 		return err
 	}
 	for _, was := range pasts {
@@ -92,7 +95,11 @@ func (p Past) Restore(ctx context.Context, h host.Host) error {
 	case p.Root != "/" && p.From == "":
 		return fmt.Errorf("%s was a part (%s) of a file system that is mounted nowhere else", p.Point, p.Root)
 	case p.From != "":
-		if err := Run(ctx, h, "mount", "--bind", "--", p.From, p.Point); err != nil {
+		how := "--bind"
+		if p.Deep {
+			how = "--rbind"
+		}
+		if err := Run(ctx, h, "mount", how, "--", p.From, p.Point); err != nil {
 			return err
 		}
 		return Run(ctx, h, "mount", "-o", strings.Join(p.remount(true), ","), "--", p.Point)

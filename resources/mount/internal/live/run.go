@@ -16,14 +16,23 @@ func Run(ctx context.Context, h host.Host, args ...string) error {
 	return tool.Run(ctx, h, host.Cmd{Args: args})
 }
 
-// Unmount takes off all that is stacked on a mount point.
-func Unmount(ctx context.Context, h host.Host, point string) error {
+// Unmount takes off all that is stacked on a mount point. With deep, which is for what rbind mounted, what is mounted inside goes first.
+func Unmount(ctx context.Context, h host.Host, point string, deep bool) error {
+	umount := []string{"umount", "--", point}
+	if deep {
+		umount = []string{"umount", "-R", "--", point}
+	}
 	for range stackLimit {
 		stack, err := At(ctx, h, point)
 		if err != nil || len(stack) == 0 {
 			return err
 		}
-		if err := Run(ctx, h, "umount", "--", point); err != nil {
+		if deep { // else where it was bound from would lose what is mounted inside, too
+			if err := Run(ctx, h, "mount", "--make-rslave", "--", point); err != nil {
+				return err
+			}
+		}
+		if err := Run(ctx, h, umount...); err != nil {
 			return err
 		}
 	}

@@ -50,6 +50,9 @@ var implied = map[string][]string{
 // they are the default of that file system, so that their absence says nothing.
 var shown = []string{"discard", "nobarrier", "nodelalloc", "noload", "usrquota", "grpquota", "prjquota", "commit", "size", "nr_inodes", "subvol", "compress", "logbufs", "logbsize", "hidepid"}
 
+// Deep says whether the options ask for what is mounted inside, too.
+func Deep(declared string) bool { return slices.Contains(words(declared), "rbind") }
+
 // Binds says whether the options ask for a bind mount.
 func Binds(declared string) bool {
 	words := words(declared)

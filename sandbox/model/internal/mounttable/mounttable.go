@@ -101,6 +101,7 @@ type arguments struct {
 	options []string
 	source  string // "": what fstab says
 	point   string
+	deep    bool // what is mounted inside goes too; of mount, that others are not told of it, which is not modelled
 }
 
 func parse(args []string) (a arguments, bad *complaint) {
@@ -118,8 +119,10 @@ func parse(args []string) (a arguments, bad *complaint) {
 		case arg == "--":
 			names = append(names, args[i+1:]...)
 			i = len(args)
-		case arg == "--bind" || arg == "-B":
+		case arg == "--bind" || arg == "-B" || arg == "--rbind":
 			a.options = append(a.options, "bind")
+		case arg == "-R" || arg == "--make-rslave":
+			a.deep = true
 		case strings.HasPrefix(arg, "-"):
 			return a, &complaint{exitUsage, fmt.Sprintf("%s: %s is not modelled", program, arg)}
 		default:
@@ -161,6 +164,9 @@ func (t Table) top(point string) int {
 }
 
 func (r run) mount(a arguments) (*complaint, error) {
+	if a.deep {
+		return nil, nil
+	}
 	entry, err := r.fstab(a.point)
 	if err != nil {
 		return nil, err
@@ -277,8 +283,13 @@ func (r run) umount(a arguments) (*complaint, error) {
 	case i < 0:
 		return complain("umount: %s: not mounted.", a.point), nil
 	}
+	inside := func(m Mount) bool { return host.Within(m.Point, a.point) }
+	if a.deep {
+		*r.Table = append((*r.Table)[:i], slices.DeleteFunc((*r.Table)[i:], inside)...)
+		return nil, nil
+	}
 	for _, m := range (*r.Table)[i+1:] {
-		if host.Within(m.Point, a.point) {
+		if inside(m) {
 			return complain("umount: %s: target is busy.", a.point), nil
 		}
 	}

@@ -70,6 +70,8 @@ none swap swap
 			{"mount a b c", "1 mount: bad usage"},
 			{"umount", "1 umount: bad usage"},
 			{"umount -l /data", "1 umount: -l is not modelled"},
+			{"mount --make-rslave -- /data", "/data tmpfs tmpfs nodev,nosuid,relatime,ro,size=1M, tmpfs tmpfs rw,sync; /data/sub /dev/z auto relatime,rw"},
+			{"umount -R -- /data", "/data tmpfs tmpfs nodev,nosuid,relatime,ro,size=1M"},
 		},
 		"remounted": {
 			{"mount -o remount,ro /other", "32 mount: /other: mount point not mounted or bad option."},
