@@ -99,6 +99,9 @@ func (s *Service) Validate() error {
 	if s.Name == "" || strings.ContainsAny(s.Name, "/ ") || strings.ContainsFunc(s.Name, unicode.IsControl) || strings.HasPrefix(s.Name, "-") {
 		bad.Addf("name", "%q is no name of a service", s.Name)
 	}
+	if template := strings.TrimSuffix(s.Name, ".service"); strings.HasSuffix(template, "@") {
+		bad.Addf("name", "%q is a template, of which nothing runs: name one of its instances, such as %q", s.Name, template+"one")
+	}
 	return bad.Err()
 }
 

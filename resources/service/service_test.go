@@ -320,6 +320,8 @@ func TestValidate(t *testing.T) {
 		{"pattern", Service{Name: "a", OnRefresh: "restart", Pattern: "("}, "pattern: error parsing regexp"},
 		{"control character", Service{Name: "a\x00b", OnRefresh: "restart"}, `is no name of a service`},
 		{"name", Service{Name: "-a", OnRefresh: "restart"}, `"-a" is no name of a service`},
+		{"template", Service{Name: "getty@", OnRefresh: "restart"}, `"getty@" is a template, of which nothing runs: name one of its instances, such as "getty@one"`},
+		{"template's file", Service{Name: "getty@.service", OnRefresh: "restart"}, `"getty@.service" is a template, of which nothing runs: name one of its instances, such as "getty@one"`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			if err := tc.s.Validate(); err == nil || !strings.Contains(err.Error(), tc.want) {

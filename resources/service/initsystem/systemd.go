@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path"
 	"strings"
 	"time"
 
@@ -24,7 +23,7 @@ func (p systemd) State(ctx context.Context, v host.View) (State, error) {
 		return State{}, err
 	}
 	st := State{Missing: u.LoadState == "not-found", Enable: enablement(u), Running: active(u), Starting: u.ActiveState == "activating"}
-	if path.Dir(u.FragmentPath) == "/etc/systemd/system" && !st.Enable.Masked() {
+	if u.FragmentPath == "/etc/systemd/system/"+cmp.Or(u.ID, p.d.Unit()) && !st.Enable.Masked() { // that of a template is not in the way
 		st.Instead = u.FragmentPath
 	}
 	if p.d.Status != "" {

@@ -28,6 +28,7 @@ func TestUnitState(t *testing.T) {
 		"linked":                   {host.Unit{ActiveState: "inactive", UnitFileState: "linked"}, State{Enable: Disabled}, ""},
 		"generated":                {host.Unit{ActiveState: "active", UnitFileState: "generated"}, State{Running: true, Enable: "generated"}, ""},
 		"where its mask would be":  {host.Unit{UnitFileState: "static", FragmentPath: "/etc/systemd/system/app.service"}, State{Enable: "static", Instead: "/etc/systemd/system/app.service"}, ""},
+		"a template's file":        {host.Unit{ID: "app@x.service", UnitFileState: "static", FragmentPath: "/etc/systemd/system/app@.service"}, State{Enable: "static"}, ""},
 		"masked":                   {host.Unit{LoadState: "masked", UnitFileState: "masked"}, State{Enable: Mask}, ""},
 		"masked, without its file": {host.Unit{LoadState: "masked", ActiveState: "inactive"}, State{Enable: Mask}, ""},
 		"masked until it boots":    {host.Unit{LoadState: "masked", UnitFileState: "masked-runtime"}, State{Enable: MaskRuntime}, ""},
