@@ -132,11 +132,11 @@ func (g *Group) members(is []string) []string {
 }
 
 // gidFree finds another group that has the number before anything is changed.
-func (g *Group) gidFree(v host.View) error {
+func (g *Group) gidFree(ctx context.Context, v host.View) error {
 	if g.GID == nil {
 		return nil
 	}
-	return accounts.FreeGID(v, *g.GID, g.Name)
+	return accounts.FreeGID(ctx, v, *g.GID, g.Name)
 }
 
 // membersThere finds users that are to join and are not there before anything is changed.
@@ -162,7 +162,7 @@ func (g *Group) Check(ctx context.Context, v host.View) (resources.Diff, error) 
 	switch {
 	case f == nil && g.Ensure == present:
 		d.Compare("ensure", absent, present)
-		return d, errors.Join(g.gidFree(v), g.membersThere(ctx, v, nil), accounts.Programs(v))
+		return d, errors.Join(g.gidFree(ctx, v), g.membersThere(ctx, v, nil), accounts.Programs(v))
 	case f == nil:
 		return d, nil
 	case g.Ensure == absent:
@@ -170,7 +170,7 @@ func (g *Group) Check(ctx context.Context, v host.View) (resources.Diff, error) 
 	default:
 		if g.GID != nil && f.GID != *g.GID {
 			d.Compare("gid", accounts.Number(f.GID), accounts.Number(*g.GID))
-			err = g.gidFree(v)
+			err = g.gidFree(ctx, v)
 		}
 		if g.Members != nil && !f.remote {
 			is := slices.Sorted(slices.Values(f.Members))

@@ -38,7 +38,7 @@ func (u *User) check(ctx context.Context, v host.View) (resources.Diff, error) {
 	case f == nil:
 		_, err := u.gid(ctx, v) // before anything is made
 		d.Compare("ensure", absent, present)
-		return d, errors.Join(u.uidFree(v), err, u.groupsThere(ctx, v, nil), accounts.Programs(v))
+		return d, errors.Join(u.uidFree(ctx, v), err, u.groupsThere(ctx, v, nil), accounts.Programs(v))
 	case u.Ensure == absent:
 		var why string
 		if u.ManageHome {
@@ -90,7 +90,7 @@ func (u *User) lacks(v host.View, f *entry.Found, d *resources.Diff) (notes []st
 func (u *User) compare(ctx context.Context, v host.View, f *entry.Found, d *resources.Diff) error {
 	if u.UID != nil && f.UID != *u.UID {
 		d.Compare("uid", accounts.Number(f.UID), accounts.Number(*u.UID))
-		if err := u.uidFree(v); err != nil {
+		if err := u.uidFree(ctx, v); err != nil {
 			return err
 		}
 	}
@@ -168,11 +168,11 @@ func (u *User) gid(ctx context.Context, v host.View) (uint32, error) {
 }
 
 // uidFree finds another user who has the number before anything is changed.
-func (u *User) uidFree(v host.View) error {
+func (u *User) uidFree(ctx context.Context, v host.View) error {
 	if u.UID == nil {
 		return nil
 	}
-	return accounts.FreeUID(v, *u.UID, u.Name)
+	return accounts.FreeUID(ctx, v, *u.UID, u.Name)
 }
 
 // groupsThere finds groups that the user cannot join before anything is changed.

@@ -3,6 +3,7 @@
 package accounts
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -215,25 +216,41 @@ func GroupName(v host.FileReader, gid uint32) (string, error) {
 }
 
 // FreeUID is an error where another user than name has that number: no program gives one twice.
-func FreeUID(v host.FileReader, uid uint32, name string) error {
+func FreeUID(ctx context.Context, v host.View, uid uint32, name string) error {
 	all, err := Users(v)
 	for _, u := range all {
 		if u.UID == uid && u.Name != name {
 			return &resources.AttrError{Attr: "uid", Err: fmt.Errorf("%d is the number of %s", uid, u.Name)}
 		}
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return freeElsewhere(ctx, v, "passwd", "uid", uid, name)
 }
 
 // FreeGID is the same for groups.
-func FreeGID(v host.FileReader, gid uint32, name string) error {
+func FreeGID(ctx context.Context, v host.View, gid uint32, name string) error {
 	all, err := Groups(v)
 	for _, g := range all {
 		if g.GID == gid && g.Name != name {
 			return &resources.AttrError{Attr: "gid", Err: fmt.Errorf("%d is the number of %s", gid, g.Name)}
 		}
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return freeElsewhere(ctx, v, "group", "gid", gid, name)
+}
+
+// freeElsewhere asks the node's name services, as the programs that change accounts do. Where they do not answer, that is for these to say.
+func freeElsewhere(ctx context.Context, v host.View, database, attr string, id uint32, name string) error {
+	out, err := v.Query(ctx, host.Cmd{Args: []string{"getent", database, Number(id)}})
+	other, _, found := strings.Cut(string(out.Stdout), ":")
+	if err != nil || out.ExitCode != 0 || !found || other == name {
+		return nil
+	}
+	return &resources.AttrError{Attr: attr, Err: fmt.Errorf("%d is the number of %s, which only the node's name services know", id, other)}
 }
 
 // GroupsOf returns the names, sorted, of the groups that list the user.

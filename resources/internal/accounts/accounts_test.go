@@ -1,6 +1,7 @@
 package accounts
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/host/hosttest"
 )
 
@@ -124,17 +126,27 @@ func TestPasswordInPasswd(t *testing.T) {
 
 func TestFreeNumbers(t *testing.T) {
 	h := hosttest.New(t, "-- etc/passwd --\nbob:x:1000:29::/:\nann:x:1001:29::/:\n-- etc/group --\naudio:x:29:\nops:x:30:\n")
+	h.Handle("getent", func(_ context.Context, c host.Cmd) (host.Output, error) {
+		if line, ok := map[string]string{"passwd 7000": "far:x:7000:29::/:\n", "group 7001": "devs:*:7001:\n"}[c.Args[1]+" "+c.Args[2]]; ok {
+			return host.Output{Stdout: []byte(line)}, nil
+		}
+		return host.Output{ExitCode: 2}, nil
+	})
 	for name, tt := range map[string]struct {
 		err  error
 		want string
 	}{
-		"of a user":     {FreeUID(h, 1001, "bob"), "uid: 1001 is the number of ann"},
-		"his own":       {FreeUID(h, 1000, "bob"), ""},
-		"of nobody":     {FreeUID(h, 29, "bob"), ""},
-		"of a group":    {FreeGID(h, 29, "ops"), "gid: 29 is the number of audio"},
-		"its own":       {FreeGID(h, 30, "ops"), ""},
-		"of no group":   {FreeGID(h, 1000, "new"), ""},
-		"of a new user": {FreeUID(h, 1000, "new"), "uid: 1000 is the number of bob"},
+		"of a far user":     {FreeUID(t.Context(), h, 7000, "new"), "uid: 7000 is the number of far, which only the node's name services know"},
+		"the far user's":    {FreeUID(t.Context(), h, 7000, "far"), ""},
+		"of a far group":    {FreeGID(t.Context(), h, 7001, "new"), "gid: 7001 is the number of devs, which only the node's name services know"},
+		"a user's, a group": {FreeGID(t.Context(), h, 7000, "new"), ""},
+		"of a user":         {FreeUID(t.Context(), h, 1001, "bob"), "uid: 1001 is the number of ann"},
+		"his own":           {FreeUID(t.Context(), h, 1000, "bob"), ""},
+		"of nobody":         {FreeUID(t.Context(), h, 29, "bob"), ""},
+		"of a group":        {FreeGID(t.Context(), h, 29, "ops"), "gid: 29 is the number of audio"},
+		"its own":           {FreeGID(t.Context(), h, 30, "ops"), ""},
+		"of no group":       {FreeGID(t.Context(), h, 1000, "new"), ""},
+		"of a new user":     {FreeUID(t.Context(), h, 1000, "new"), "uid: 1000 is the number of bob"},
 	} {
 		if got := fmt.Sprint(tt.err); got != tt.want && (tt.want != "" || tt.err != nil) {
 			t.Errorf("%s: want %q, got %q", name, tt.want, got)

@@ -49,6 +49,7 @@ func New(t testing.TB, tree string) *hosttest.Host {
 	t.Helper()
 	h := hosttest.New(t, tree)
 	f := &fake{t, h}
+	h.Answer("getent", 2, "") // its files are all that there is
 	for name, run := range map[string]func(o options, name string, c host.Cmd) error{
 		"useradd": f.useradd, "usermod": f.usermod, "userdel": f.userdel, "groupadd": f.groupadd, "groupmod": f.groupmod,
 		"groupdel": f.groupdel, "gpasswd": f.gpasswd, "chpasswd": f.chpasswd, "chage": f.chage,
