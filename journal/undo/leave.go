@@ -17,10 +17,10 @@ import (
 
 const leaveTimeout = time.Minute // to read all states that a run has changed
 
-// Leave records how a run, of which nothing goes on any more, leaves the states that types keep themselves. What of them the error tells, or a run
-// that dies before does not come to, an undo puts back whatever has become of it.
+// Leave records how a run, of which nothing goes on any more, leaves the states that types keep themselves, also where ctx has ended with it. What of
+// them the error tells, or a run that dies before does not come to, an undo puts back whatever has become of it.
 func Leave(ctx context.Context, run *journal.Run, v host.View, types []resources.Type) error {
-	ctx, cancel := context.WithTimeout(ctx, leaveTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveTimeout)
 	defer cancel()
 	states := run.States()
 	var errs []error

@@ -1,6 +1,7 @@
 package undo
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"os"
@@ -149,7 +150,9 @@ func TestAttempts(t *testing.T) {
 		}
 	}
 	n.dial = "11"
-	if err := errors.Join(Leave(t.Context(), run, n.host, n.types()), run.Close()); err != nil {
+	ended, cancel := context.WithCancel(t.Context()) // as that of a run which was ended by it
+	cancel()
+	if err := errors.Join(Leave(ended, run, n.host, n.types()), run.Close()); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff("dial.volume=changed", told(n.undo(t, "3", "2", never))); diff != "" {
