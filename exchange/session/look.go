@@ -25,10 +25,13 @@ func (s *Session) Look(ctx context.Context, f func(node string, v *view.View)) e
 	case s.away != nil && age < awayFresh:
 		return s.away
 	case s.view == nil || s.away != nil || age > viewFresh:
-		s.view, s.away = s.snapshot(ctx, id)
-		s.seen = time.Now()
-		if s.away != nil {
-			return s.away
+		v, err := s.snapshot(ctx, id)
+		if err != nil && ctx.Err() != nil {
+			return err // the caller did not wait for it, which says nothing of the exchange
+		}
+		s.view, s.away, s.seen = v, err, time.Now()
+		if err != nil {
+			return err
 		}
 	}
 	f(id.Node, s.view)

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -60,7 +61,7 @@ func (p *part) missed(url string, cause error) error {
 	if away := p.why(); away != nil {
 		return fmt.Errorf("%w: %w", away, cause)
 	}
-	return fmt.Errorf("exchange %s: not reached: %w", url, cause)
+	return fmt.Errorf("%s: not reached: %w", strings.TrimSpace("exchange "+url), cause)
 }
 
 // tell says now and then what the run is at, and what of its plan will not come.

@@ -9,14 +9,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
+	"io"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/nodeapply/apply/exchange"
-	"github.com/nodeapply/apply/exchange/connect"
 	"github.com/nodeapply/apply/exchange/record"
 	"github.com/nodeapply/apply/exchange/store"
 	"github.com/nodeapply/apply/exchange/verdict"
@@ -37,8 +36,10 @@ var errUntold = fmt.Errorf("not told within %v", tellTimeout)
 type Options struct {
 	URL         string // "" is a file in the state folder, which knows this node alone
 	Credentials string // folder; "" is /etc/apply/exchange
-	StateDir    string
-	Deployment  string
+	// Store is an exchange of the caller's own, in the place of URL and Credentials; default: none. It stays the caller's to close.
+	Store      store.Store
+	StateDir   string
+	Deployment string
 	// Identify says who this node is; it is asked once, when it is first needed. Nil: this machine, in no group.
 	Identify func(ctx context.Context) (exchange.Identity, error)
 	Warn     func(string) // may be nil
@@ -48,10 +49,11 @@ type Options struct {
 type Session struct {
 	o Options
 
-	mu   sync.Mutex
-	conn *connect.Connection
-	id   *exchange.Identity
-	part *part
+	mu    sync.Mutex
+	conn  *exchange.Exchange
+	store io.Closer // that conn is on, if it is the session's to close
+	id    *exchange.Identity
+	part  *part
 
 	circles map[string]string // by wait that failed for one
 
@@ -69,57 +71,8 @@ func New(o Options) *Session {
 	return &Session{o: o}
 }
 
-// ThisMachine is this machine by its short host name, in no group.
-func ThisMachine() (exchange.Identity, error) {
-	host, err := os.Hostname()
-	if err != nil {
-		return exchange.Identity{}, err
-	}
-	short, _, _ := strings.Cut(host, ".")
-	return exchange.Identity{Node: short, Boot: line("/proc/sys/kernel/random/boot_id"), Machine: line("/etc/machine-id"), Address: host}, nil
-}
-
-// line is the first line of a small file, "" where it cannot be read.
-func line(name string) string {
-	b, err := os.ReadFile(name)
-	if err != nil {
-		return ""
-	}
-	first, _, _ := strings.Cut(string(b), "\n")
-	return strings.TrimSpace(first)
-}
-
 // Shared says that other nodes may take part.
-func (s *Session) Shared() bool { return s.o.URL != "" }
-
-func (s *Session) identity(ctx context.Context) (exchange.Identity, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.id == nil {
-		id, err := s.o.Identify(ctx)
-		if err != nil {
-			return exchange.Identity{}, fmt.Errorf("exchange: this node's name: %w", err)
-		}
-		s.id = &id
-	}
-	return *s.id, nil
-}
-
-func (s *Session) connect(ctx context.Context) (*connect.Connection, error) {
-	id, err := s.identity(ctx)
-	if err != nil {
-		return nil, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.conn != nil {
-		return s.conn, nil
-	}
-	s.conn, err = connect.Open(ctx, s.o.URL, connect.Options{
-		CredentialsDir: s.o.Credentials, StateDir: s.o.StateDir, Node: id.Node, Deployment: s.o.Deployment, Warn: s.o.Warn,
-	})
-	return s.conn, err
-}
+func (s *Session) Shared() bool { return s.o.URL != "" || s.o.Store != nil }
 
 // Begin joins the exchange with what a run will do. It returns at once. End must be called. goingDown is asked before the others are told
 // that something will not come: of a node that is being shut down it will, once the node is up again. Nil: it is not.
@@ -210,18 +163,6 @@ func (s *Session) End(ctx context.Context, whole bool, failed string) error {
 		return p.run.Leave(ctx)
 	}
 	return p.run.End(ctx, failed)
-}
-
-// Close lets go of the connection.
-func (s *Session) Close() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.conn == nil {
-		return nil
-	}
-	conn := s.conn
-	s.conn = nil
-	return conn.Close()
 }
 
 // run waits until the run has joined. away, which may be nil, is told once why it has not yet, or whoever the context names for that is.
