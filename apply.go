@@ -8,7 +8,7 @@
 //	rep, err := m.Converge(ctx, engine.Options{Parallel: 4})
 //
 // An error of Plan and Converge says that nothing was touched. What became of a resource, also that it failed or that ctx ended meanwhile, is in its
-// [report.Result]; the packages below report print them.
+// [report.Result], and errors.Is tells with what (see the example Errors); the packages below report print them.
 //
 // A manifest is a file or a folder, as are its modules: who makes one writes it to a folder of his own. A run keeps nothing by itself. Package
 // journal has the lock, records the run and keeps its report, journal/undo puts back what it changed (see the example Record). Resource types of

@@ -53,11 +53,24 @@ type Change struct {
 	Hidden string `json:"-"`
 }
 
-// Error is why a resource failed.
+// Error is why a resource failed. To errors.Is and errors.As it is what the run came upon (fs.ErrPermission, a *resources.CommandError), where it was not read
+// from JSON.
 type Error struct {
 	Summary string `json:"summary"`          // one line
 	Detail  string `json:"detail,omitempty"` // the last lines of output, what to do
 	Pos     string `json:"pos,omitempty"`    // FILE:LINE,COLUMN-COLUMN of the attribute or block
+	Err     error  `json:"-"`                // what the run came upon; nil if read from JSON. Its text may hold sensitive values, Summary does not
+}
+
+// Error is the summary.
+func (e *Error) Error() string { return e.Summary }
+
+// Unwrap returns Err; nil of no error.
+func (e *Error) Unwrap() error {
+	if e == nil {
+		return nil
+	}
+	return e.Err
 }
 
 // Result is how one resource ended. Its JSON keys are a promise.

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io/fs"
 	"strings"
 	"syscall"
 	"testing"
@@ -89,7 +91,7 @@ func TestScrubbed(t *testing.T) {
 	r := &Report{
 		Run: "run", Node: s, Mode: Plan, Manifest: s, Commit: s, Source: s, Ref: s, Started: time.Unix(1, 0), DurationMS: 3, Aborted: s, Warnings: []string{s},
 		Results: []*Result{{Address: resources.Address{Type: "file", Title: s, Instance: `["` + s + `"]`}, Type: "file", Title: s, Pos: s, Outcome: Failed, Changes: []Change{{"mode", s, s, s, ""}},
-			Certainty: CertaintyAfter + s, Because: s, Reason: s, NotifiedBy: []string{s}, Error: &Error{s, s, s}, Warnings: []string{s}}},
+			Certainty: CertaintyAfter + s, Because: s, Reason: s, NotifiedBy: []string{s}, Error: &Error{s, s, s, errors.New(s)}, Warnings: []string{s}}},
 		Edges:     []Edge{{0, 0, true}},
 		Outputs:   []Output{{Name: "hunter2_name", Value: map[string]any{"hunter2": []any{s, 1.0}}}, {Name: "plain", Value: s, Plain: true}},
 		Orphans:   []Orphan{{at("file", s), s, s}},
@@ -99,7 +101,11 @@ func TestScrubbed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	after, err := json.Marshal(r.Scrubbed(func(text string) string { return strings.ReplaceAll(text, s, "*") }))
+	clean := r.Scrubbed(func(text string) string { return strings.ReplaceAll(text, s, "*") })
+	if clean.Results[0].Error.Err != nil {
+		t.Error("what is behind an error, which cannot be scrubbed, stays")
+	}
+	after, err := json.Marshal(clean)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,6 +118,22 @@ func TestScrubbed(t *testing.T) {
 	}
 	if again, _ := json.Marshal(r); !bytes.Equal(before, again) {
 		t.Error("the report itself was changed")
+	}
+}
+
+// TestError: what a resource failed with is found behind its error; one that was read, or no error, is nothing else.
+func TestError(t *testing.T) {
+	none := &Result{}
+	if errors.Is(none.Error, fs.ErrPermission) {
+		t.Error("no error is one")
+	}
+	e := &Error{Summary: "no way", Err: fmt.Errorf("open: %w", fs.ErrPermission)}
+	if !errors.Is(e, fs.ErrPermission) || e.Error() != "no way" {
+		t.Errorf("%v is not %v", e, e.Err)
+	}
+	b, err := json.Marshal(e)
+	if diff := cmp.Diff(`{"summary":"no way"}`, string(b)); diff != "" || err != nil {
+		t.Error(diff, err)
 	}
 }
 

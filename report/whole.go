@@ -54,7 +54,7 @@ func (r *Report) WriteTo(w io.Writer) (n int64, err error) {
 }
 
 // Scrubbed returns a copy of r whose texts are cleaned by clean. Structure, keys and numbers stay, and so do addresses: what is sensitive can be in none, and
-// a word that a secret holds too is no reason to mix them up.
+// a word that a secret holds too is no reason to mix them up. Of an error only the texts are copied.
 func (r *Report) Scrubbed(clean func(string) string) *Report {
 	out := *r
 	out.Node, out.Manifest, out.Commit, out.Aborted = clean(r.Node), clean(r.Manifest), clean(r.Commit), clean(r.Aborted)
@@ -87,7 +87,7 @@ func (r *Result) scrubbed(clean func(string) string) *Result {
 	}
 	out.Warnings = scrubAll(r.Warnings, clean)
 	if r.Error != nil {
-		out.Error = &Error{clean(r.Error.Summary), clean(r.Error.Detail), clean(r.Error.Pos)}
+		out.Error = &Error{Summary: clean(r.Error.Summary), Detail: clean(r.Error.Detail), Pos: clean(r.Error.Pos)}
 	}
 	return &out
 }

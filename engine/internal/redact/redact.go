@@ -67,7 +67,7 @@ func hash(c resources.Change) string {
 
 // Error is what a report says of an error of an entry, which came about when it tried to make changes.
 func (r Redactor) Error(e *catalog.Entry, err error, tried ...resources.Change) *report.Error {
-	return &report.Error{Summary: r.Text(err.Error()), Detail: r.detail(err), Pos: place(e, err, tried).Range()}
+	return &report.Error{Summary: r.Text(err.Error()), Detail: r.detail(err), Pos: place(e, err, tried).Range(), Err: err}
 }
 
 // Brief is what a warning says of an error: the last line of what a command said of it too.

@@ -93,8 +93,12 @@ func TestError(t *testing.T) {
 		{"at its own place", fmt.Errorf("write: %w", placed{errors.New("x")}), []resources.Change{{Attr: "mode"}}, report.Error{Summary: "write: x", Pos: "module.hcl:9,3-20"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			if diff := cmp.Diff(&tc.want, redactor.Error(e, tc.err, tc.tried...)); diff != "" {
-				t.Error(diff)
+			got := redactor.Error(e, tc.err, tc.tried...)
+			if !errors.Is(got, tc.err) {
+				t.Errorf("it is another error: %v", got.Err)
+			}
+			if got.Err = nil; cmp.Diff(&tc.want, got) != "" {
+				t.Error(cmp.Diff(&tc.want, got))
 			}
 		})
 	}

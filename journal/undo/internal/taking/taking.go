@@ -78,7 +78,7 @@ func (t *Taker) Take(ctx context.Context, s Step) (*report.Result, error) {
 	}
 	switch {
 	case err != nil:
-		res.Outcome, res.Error = report.Failed, &report.Error{Summary: s.What + ": " + err.Error()}
+		res.Outcome, res.Error = report.Failed, &report.Error{Summary: s.What + ": " + err.Error(), Err: err}
 	case s.Unit != nil:
 		res.Refreshed = res.Outcome == report.Refreshed
 	default:
