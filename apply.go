@@ -99,7 +99,7 @@ func Load(ctx context.Context, path string, o Options) (*Manifest, error) {
 	}
 	finder := &modules.Finder{Next: o.Modules}
 	compiled, diags := manifest.Compile(ctx, path, manifest.Options{
-		Types: append(all.Linked(o.Session), o.Types...), Vars: o.Vars, Facts: o.Facts, Modules: finder.Find, Shown: o.Shown, Within: o.Within, Identities: o.Identities,
+		Types: all.Linked(o.Session, o.Types...), Vars: o.Vars, Facts: o.Facts, Modules: finder.Find, Shown: o.Shown, Within: o.Within, Identities: o.Identities,
 		OnSecret: func(s string) { o.Scrub.Add(s) },
 	})
 	if err := finder.Close(); err != nil {

@@ -92,7 +92,7 @@ func Example_record() {
 	if id, err = state.NextID(time.Now()); err != nil {
 		panic(err)
 	}
-	if rep, err = undo.Run(ctx, state, node, back, undo.Options{ID: id, Types: types}); err != nil {
+	if rep, err = undo.Run(ctx, state, node, back, undo.Options{ID: id}); err != nil {
 		panic(err)
 	}
 	for _, r := range rep.Results {

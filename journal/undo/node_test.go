@@ -141,7 +141,7 @@ func (n *node) undo(t *testing.T, id, of string, interrupted func() int) *report
 	if err != nil {
 		t.Fatal(err)
 	}
-	rep, err := Run(t.Context(), n.state, n.host, u, Options{ID: id, Types: n.types(), Interrupted: interrupted})
+	rep, err := Run(t.Context(), n.state, n.host, u, Options{ID: id, Interrupted: interrupted})
 	if err != nil {
 		t.Fatal(err)
 	}

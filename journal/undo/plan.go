@@ -23,6 +23,7 @@ type Plan struct {
 	Run   string
 	Steps []Step
 
+	types    kept.Types
 	manifest string          // of the run
 	folders  map[string]bool // that were there before the run changed them
 }
@@ -48,7 +49,8 @@ type Step struct {
 	covered  bool // something is mounted at the file's name that goes before it
 }
 
-// PlanOf reads what run id changed and compares it with the node; of the states that they keep themselves types are asked. What has changed since is refused.
+// PlanOf reads what run id changed and compares it with the node; of the states that they keep themselves types, those of the run (resources/all.Linked), are
+// asked. What has changed since is refused.
 func PlanOf(ctx context.Context, state *journal.State, v host.View, types []resources.Type, id string) (*Plan, error) {
 	journals := record.In(state.Dir())
 	p, dmg, err := journals.Read(id)
@@ -65,7 +67,7 @@ func PlanOf(ctx context.Context, state *journal.State, v host.View, types []reso
 	case undos.By != "":
 		return nil, fmt.Errorf("run %s was undone already, by run %s", id, undos.By)
 	}
-	u := &Plan{Run: id, manifest: p.Head.Manifest, folders: map[string]bool{}}
+	u := &Plan{Run: id, types: types, manifest: p.Head.Manifest, folders: map[string]bool{}}
 	for _, st := range p.Ops {
 		if st.Op != nil && st.Op.Pre != nil && st.Op.Pre.Kind == host.Directory.String() {
 			u.folders[string(st.Op.Name)] = true

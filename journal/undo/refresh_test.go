@@ -67,7 +67,7 @@ func TestNotified(t *testing.T) {
 				t.Error(diff)
 			}
 			u.Steps = u.Steps[:1] // as if it died then: there are no units on this node
-			rep, err := Run(ctx, n.state, n.host, u, Options{ID: "3", Types: n.types(), Interrupted: never})
+			rep, err := Run(ctx, n.state, n.host, u, Options{ID: "3", Interrupted: never})
 			if err != nil {
 				t.Fatal(err)
 			}

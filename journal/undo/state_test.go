@@ -97,7 +97,7 @@ func TestTogether(t *testing.T) {
 				t.Fatal(err)
 			}
 			all, blocking := u.Refused()
-			rep, err := Run(ctx, n.state, n.host, u, Options{ID: "3", Types: n.types()})
+			rep, err := Run(ctx, n.state, n.host, u, Options{ID: "3"})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -19,15 +19,13 @@ import (
 	"github.com/nodeapply/apply/journal/internal/image"
 	"github.com/nodeapply/apply/journal/undo/internal/taking"
 	"github.com/nodeapply/apply/report"
-	"github.com/nodeapply/apply/resources"
 )
 
 // Options of Run.
 type Options struct {
-	ID          string           // of this run
-	Node        string           // this node's name
-	Types       []resources.Type // asked to restore what they keep themselves
-	Interrupted func() int       // the signal after which no step begins any more; 0: none; may be nil
+	ID          string     // of this run
+	Node        string     // this node's name
+	Interrupted func() int // the signal after which no step begins any more; 0: none; may be nil
 }
 
 // Name is what reports say in the place of the manifest of a run that undoes run id.
@@ -41,7 +39,7 @@ func Run(ctx context.Context, state *journal.State, h *local.Node, u *Plan, o Op
 		return nil, err
 	}
 	rep.Warnings = append(warnings, run.Sweep(ctx, h)...)
-	taker := &taking.Taker{Images: image.In(state.Dir()), Host: h, Run: run, Types: o.Types, Folder: u.folder}
+	taker := &taking.Taker{Images: image.In(state.Dir()), Host: h, Run: run, Types: u.types, Folder: u.folder}
 	for _, batch := range u.batches() {
 		results := make([]*report.Result, len(batch))
 		var all errgroup.Group
@@ -64,7 +62,7 @@ func Run(ctx context.Context, state *journal.State, h *local.Node, u *Plan, o Op
 		}
 		rep.Results = append(rep.Results, slices.DeleteFunc(results, func(r *report.Result) bool { return r == nil })...)
 	}
-	if err := Leave(ctx, run, h, o.Types); err != nil {
+	if err := Leave(ctx, run, h, u.types); err != nil {
 		rep.Warnings = append(rep.Warnings, err.Error())
 	}
 	if owed := run.Owing(); len(owed) > 0 {

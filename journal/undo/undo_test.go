@@ -90,6 +90,7 @@ func TestInterrupted(t *testing.T) {
 
 func TestFailure(t *testing.T) {
 	n := changed(t, true)
+	n.stuck = true
 	u, err := PlanOf(t.Context(), n.state, n.host, n.types(), "1")
 	if err != nil {
 		t.Fatal(err)
@@ -101,7 +102,7 @@ func TestFailure(t *testing.T) {
 	if diff := cmp.Diff("file.issue=changed dial.volume=failed file.motd=changed", told(rep)); diff != "" {
 		t.Error(diff)
 	}
-	if got := rep.Results[1].Error.Summary; !strings.Contains(got, "unknown type dial") {
+	if got := rep.Results[1].Error.Summary; !strings.Contains(got, "it is stuck") {
 		t.Errorf("the reason is %q", got)
 	}
 }

@@ -2,6 +2,8 @@
 package all
 
 import (
+	"slices"
+
 	"github.com/nodeapply/apply/resources"
 	"github.com/nodeapply/apply/resources/authkey"
 	"github.com/nodeapply/apply/resources/cron"
@@ -29,9 +31,9 @@ type Link interface {
 }
 
 // Linked returns every type, those that reach other nodes among them, in the order of their names. A link is a *session.Session
-// (exchange/session). With a nil link fact, limit and wait can be described, not used.
-func Linked(l Link) []resources.Type {
-	return []resources.Type{
+// (exchange/session). With a nil link fact, limit and wait can be described, not used. Own are further types; one of the same name takes the place of theirs.
+func Linked(l Link, own ...resources.Type) []resources.Type {
+	types := []resources.Type{
 		authkey.Type(),
 		cron.Type(),
 		exec.Type(),
@@ -49,4 +51,12 @@ func Linked(l Link) []resources.Type {
 		user.Type(),
 		wait.Type(l),
 	}
+	for _, t := range own {
+		if i := slices.IndexFunc(types, func(theirs resources.Type) bool { return theirs.Name == t.Name }); i >= 0 {
+			types[i] = t
+		} else {
+			types = append(types, t)
+		}
+	}
+	return types
 }

@@ -16,6 +16,16 @@ func TestOrder(t *testing.T) {
 	}
 }
 
+// TestOwn: a type of one's own stands in the place of that of the same name, any other behind them all.
+func TestOwn(t *testing.T) {
+	theirs := len(all.Linked(nil))
+	types := all.Linked(nil, resources.Type{Name: "file", Stateless: "mine"}, resources.Type{Name: "aaa"})
+	files := slices.DeleteFunc(slices.Clone(types), func(t resources.Type) bool { return t.Name != "file" })
+	if len(types) != theirs+1 || types[theirs].Name != "aaa" || len(files) != 1 || files[0].Stateless != "mine" {
+		t.Errorf("%d types, files %+v", len(types), files)
+	}
+}
+
 // Every type can print what a node has, one by its title and all that are selected, or says why there is nothing to print.
 func TestEveryTypeIsInspectedOrSaysWhyNot(t *testing.T) {
 	for _, typ := range all.Linked(nil) {

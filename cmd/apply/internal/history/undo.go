@@ -111,7 +111,7 @@ func (u *undoing) run(ctx context.Context, which func(*journal.State, host.View)
 	if err != nil {
 		return err
 	}
-	o := undo.Options{ID: own, Node: u.Exchange.Name(ctx, known), Types: types, Interrupted: signals.Number}
+	o := undo.Options{ID: own, Node: u.Exchange.Name(ctx, known), Interrupted: signals.Number}
 	if slices.ContainsFunc(plan.Steps, func(s undo.Step) bool { return s.Addr.Type == "fact" && s.Refused == "" }) {
 		part.Begin(ctx, o.ID, "", exchange.Plan{}, nil)
 		defer func() { u.Warn(part.End(ctx, true, "")) }()
