@@ -13,6 +13,7 @@ import (
 	"github.com/nodeapply/apply/exchange/session"
 	"github.com/nodeapply/apply/host/local"
 	"github.com/nodeapply/apply/journal"
+	"github.com/nodeapply/apply/journal/memory"
 	"github.com/nodeapply/apply/journal/undo"
 	"github.com/nodeapply/apply/report/planfile"
 	"github.com/nodeapply/apply/resources/all"
@@ -51,12 +52,13 @@ func Example_record() {
 	if err != nil {
 		panic(err)
 	}
-	of := journal.Manifest{Source: main}
-	owed, err := state.Owed(of)
+	// What earlier runs of the manifest left: what differs though they left it so has drifted, and what it no longer declares is an orphan.
+	past := memory.Read(state, memory.Manifest{Source: main, Catalog: m.Catalog(), Types: types})
+	owed, err := state.Owed(past.Manifest())
 	if err != nil {
 		panic(err)
 	}
-	plan, err := m.Plan(ctx, engine.Options{Owed: owed})
+	plan, err := m.Plan(ctx, engine.Options{Owed: owed, Drifted: past.Drifted, Secret: past.Secret})
 	if err != nil {
 		panic(err)
 	}
@@ -72,15 +74,19 @@ func Example_record() {
 	if err != nil {
 		panic(err)
 	}
-	run, _, err := state.Begin(id, node.Token(), "", of, time.Now())
+	run, warnings, err := state.Begin(id, node.Token(), "", past.Manifest(), time.Now())
 	if err != nil {
 		panic(err)
 	}
-	rep, err := m.Converge(ctx, engine.Options{Run: id, Recorder: run, Approve: approved.Approver()})
+	for _, text := range append(warnings, run.Sweep(ctx, node)...) { // of what a run that died has left
+		fmt.Println(text)
+	}
+	rep, err := m.Converge(ctx, engine.Options{Run: id, Recorder: run, Approve: approved.Approver(), Drifted: past.Drifted, Secret: past.Secret})
 	if err != nil {
 		panic(errors.Join(err, run.Close()))
 	}
-	if err := errors.Join(undo.Leave(ctx, run, node, types), run.Close(), state.SaveReport(id, rep), state.Prune(time.Now())); err != nil {
+	rep.Source, rep.Orphans = main, past.Orphans()
+	if err := errors.Join(undo.Leave(ctx, run, node, types), run.Close(), past.Save(state, rep), state.SaveReport(id, rep), state.Prune(time.Now())); err != nil {
 		panic(err)
 	}
 	fmt.Println(rep.Outcome())

@@ -3,8 +3,8 @@
 //
 // Losing the folder loses history, never correctness: nothing in it has to be trusted to bring a node to its manifest.
 //
-// A run takes the lock, begins its record, hands that to the engine, and in the end calls undo.Leave, [Run.Close], [State.SaveReport] and [State.Prune]:
-// see the example Record of the module's root package.
+// A run takes the lock, begins its record, sweeps up after one that died, hands the record to the engine, and in the end calls undo.Leave, [Run.Close],
+// memory.Memory.Save, [State.SaveReport] and [State.Prune]: see the example Record of the module's root package.
 package journal
 
 import (

@@ -25,12 +25,12 @@ import (
 
 // Manifest is what a Memory is of.
 type Manifest struct {
-	Source   string // the same for all revisions
+	Source   string // the same for all revisions; also of the reports that the state folder keeps of its runs
 	Catalog  *catalog.Catalog
-	Types    []resources.Type
+	Types    []resources.Type // those of the run, see resources/all.Linked
 	Reader   declared.Reader
-	Fleeting func(path string) bool // whether a file is there for this run alone
-	Warn     func(text string)
+	Fleeting func(path string) bool // whether a file is there for this run alone; nil: none is
+	Warn     func(text string)      // told what of the state folder cannot be read; may be nil
 }
 
 // Memory is what is known of earlier runs from a manifest's source.
@@ -53,6 +53,12 @@ type Memory struct {
 
 // Read reads what is known of the manifest's source; state may be nil.
 func Read(state *journal.State, m Manifest) *Memory {
+	if m.Fleeting == nil {
+		m.Fleeting = func(string) bool { return false }
+	}
+	if m.Warn == nil {
+		m.Warn = func(string) {}
+	}
 	mem := &Memory{m: m, reader: m.Reader}
 	mem.sums, mem.sum = mem.reader.Sums(m.Catalog.Entries())
 	if state == nil {
@@ -244,7 +250,7 @@ func newer(info fs.FileInfo, since time.Time) bool {
 	return ok && time.Unix(st.Ctim.Unix()).After(since)
 }
 
-// Save keeps what the run leaves.
+// Save keeps what the run leaves. The report says that it was of a part of the manifest or interrupted, if it was (Partial, Interrupted).
 func (mem *Memory) Save(state *journal.State, rep *report.Report) error {
 	if mem.same() && mem.before.whole && rep.Outcome() == report.Unchanged && len(rep.Results) == len(mem.sums) {
 		return nil

@@ -198,7 +198,10 @@ func TestChangedSource(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f.Content, f.Source = nil, tc.source
 			state := open(t)
-			m := Manifest{Source: "/site/main.hcl", Catalog: c, Fleeting: func(string) bool { return tc.fleeting }}
+			m := Manifest{Source: "/site/main.hcl", Catalog: c}
+			if tc.fleeting {
+				m.Fleeting = func(string) bool { return true }
+			}
 			rep := &report.Report{Source: m.Source, Started: tc.ran, Results: []*report.Result{{Address: c.Entries()[0].Addr, Outcome: report.Changed}}}
 			if err := Read(state, m).Save(state, rep); err != nil {
 				t.Fatal(err)
@@ -262,6 +265,9 @@ func TestDamaged(t *testing.T) {
 			}
 			if len(told) != 1 || !strings.HasSuffix(told[0], "nothing is known of orphans and drift") {
 				t.Errorf("told %q", told)
+			}
+			if orphans := Read(state, Manifest{Source: "/site/main.hcl", Catalog: declare(t, "a=1")}).Orphans(); orphans != nil {
+				t.Errorf("where nobody is told: %v", orphans)
 			}
 			if err := mem.Save(state, &report.Report{}); err != nil {
 				t.Errorf("the next one: %v", err)
