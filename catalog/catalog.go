@@ -38,6 +38,9 @@ const (
 	Inside                     // order, and To is changed inside the limit From only
 )
 
+// String is the word for k: From is before To, notifies it, or has it inside.
+func (k RelationKind) String() string { return [...]string{"before", "notify", "inside"}[k] }
+
 // Relation says that From comes before To. An address with an empty Type stands for a whole module, all its instances unless Module names one; an address
 // without Instance stands for all instances of a resource that has them.
 type Relation struct {

@@ -19,16 +19,6 @@ import (
 	"github.com/nodeapply/apply/host/local"
 )
 
-// exports are exported facts as a map.
-type exports map[string]any
-
-func (e exports) Lookup(_ context.Context, name string) (any, bool, error) {
-	v, ok := e[name]
-	return v, ok, nil
-}
-
-func (e exports) Names() []string { return []string{"exported"} }
-
 const tree = `
 -- etc/os-release --
 ID=debian
@@ -58,7 +48,7 @@ func TestPrecedence(t *testing.T) {
 			`APPLY_FACT_os={"family":"Mine"}`, "FACTER_both=facter", "APPLY_FACT_both=1", "HOME=/", "FACTER_=x",
 		},
 		Folders:  []string{"/srv/facts"},
-		Exported: exports{"exported": "yes", "role": "exported", "kernel": "exported"},
+		Exported: Map{"exported": "yes", "role": "exported", "kernel": "exported"},
 	})
 	s.AddModule("/srv/mod")
 	s.AddModule("/srv/root")

@@ -19,9 +19,10 @@ import (
 	"github.com/nodeapply/apply/resources"
 )
 
-// Facts are what is known of the node. Lookup is called from several goroutines.
+// Facts are what is known of the node, such as a *facts.Set or a facts.Map. Lookup is called from several goroutines.
 type Facts interface {
-	// Lookup returns one top-level fact; ok is false if there is none of that name. An error says why it could not be had.
+	// Lookup returns one top-level fact; ok is false if there is none of that name. An error says why it could not be had. Values are nil, bool, string,
+	// numbers (json.Number too), and slices and maps by string of these.
 	Lookup(ctx context.Context, name string) (value any, ok bool, err error)
 	// Names lists the facts that there are, for suggestions.
 	Names() []string

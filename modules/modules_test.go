@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -19,6 +17,7 @@ import (
 	"github.com/nodeapply/apply/exchange"
 	"github.com/nodeapply/apply/exchange/exchangetest"
 	"github.com/nodeapply/apply/exchange/session"
+	"github.com/nodeapply/apply/facts"
 	"github.com/nodeapply/apply/modules"
 	"github.com/nodeapply/apply/report"
 )
@@ -167,16 +166,6 @@ func TestAPurgeThatFails(t *testing.T) {
 	}
 }
 
-// known are the facts of a node.
-type known map[string]any
-
-func (k known) Lookup(_ context.Context, fact string) (any, bool, error) {
-	v, ok := k[fact]
-	return v, ok, nil
-}
-
-func (k known) Names() []string { return slices.Collect(maps.Keys(k)) }
-
 // TestEtcHostsOfAGroup: every node of the group gets every other; a new one appears everywhere on the next run; lines of others stay.
 func TestEtcHostsOfAGroup(t *testing.T) {
 	server := exchangetest.StartServer(t, "", "")
@@ -199,7 +188,7 @@ func TestEtcHostsOfAGroup(t *testing.T) {
 			Identify: func(context.Context) (exchange.Identity, error) { return id, nil }})
 		defer s.Close()
 		m, err := apply.Load(t.Context(), filepath.Join(dirs[i], "main.hcl"), apply.Options{
-			Session: s, Facts: known{"hostname": id.Node, "ip": fmt.Sprint("192.0.2.", i+1)},
+			Session: s, Facts: facts.Map{"hostname": id.Node, "ip": fmt.Sprint("192.0.2.", i+1)},
 		})
 		if err != nil {
 			t.Fatal(err)
