@@ -13,7 +13,8 @@
 // A manifest is a file or a folder, as are its modules: who makes one writes it to a folder of his own. A run keeps nothing by itself. Package
 // journal has the lock, records the run and keeps its report, journal/undo puts back what it changed (see the example Record). Resource types of
 // one's own are written against package resources, held to its contract by resources/resourcetest, and handed over as Options.Types (see the
-// example Type). Any number of manifests may be loaded and converge at the same time.
+// example Type). A module is tested without a node by facts that are made up (the example Facts), and nodes meet in an exchange of one's own (the example
+// Exchange). Any number of manifests may be loaded and converge at the same time.
 package apply
 
 import (

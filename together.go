@@ -49,11 +49,12 @@ func (m *Manifest) together(ctx context.Context, o engine.Options) (*report.Repo
 			rep.Warnings = append(rep.Warnings, o.Scrub(err.Error()))
 		}
 	}
-	if o.Events != nil {
-		o.Events = &doing{
-			Events: o.Events, tell: m.session.Doing, notComing: m.session.NotComing, blockOver: m.session.BlockOver, end: end,
-			exports: exports(m.compiled.Catalog), texts: map[resources.Address]string{},
-		}
+	if o.Events == nil {
+		o.Events = quiet{}
+	}
+	o.Events = &doing{
+		Events: o.Events, tell: m.session.Doing, notComing: m.session.NotComing, blockOver: m.session.BlockOver, end: end,
+		exports: exports(m.compiled.Catalog), texts: map[resources.Address]string{},
 	}
 	rep, err := engine.Converge(ctx, m.host, m.compiled.Catalog, o)
 	if err != nil {
@@ -88,6 +89,14 @@ func goingDown(ctx context.Context, v host.View) bool {
 	first, err := host.ReadFile(v, "/proc/1/comm")
 	return err == nil && strings.HasPrefix(first, "systemd-shutdow")
 }
+
+// quiet are events that nobody but the exchange looks at.
+type quiet struct{}
+
+func (quiet) Begin(*report.Report)              {}
+func (quiet) Running(resources.Address, string) {}
+func (quiet) Ended(*report.Result)              {}
+func (quiet) End(*report.Report)                {}
 
 // doing tells the exchange at what the run is: of all that goes on, what began first.
 type doing struct {

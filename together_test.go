@@ -103,14 +103,6 @@ fact "off" {
 	}
 }
 
-// quiet are events that nobody looks at.
-type quiet struct{}
-
-func (quiet) Begin(*report.Report)              {}
-func (quiet) Running(resources.Address, string) {}
-func (quiet) Ended(*report.Result)              {}
-func (quiet) End(*report.Report)                {}
-
 // TestDoing: others learn what goes on, first what began first, and nothing of what has ended.
 func TestDoing(t *testing.T) {
 	said := ""
