@@ -1,8 +1,9 @@
 // Package catalog holds what one node should be: the resources that a manifest declares for it, and the order among them.
 //
 // A Catalog is checked and immutable: [New] finds every mistake that concerns several resources at once (undeclared references,
-// duplicates, cycles) and derives the automatic edges. Vertices of its graph are entries by their index, followed by barriers that
-// stand for "all of these" (a module, all instances of a resource) so that relations between sets need no edge for every pair.
+// duplicates, cycles) and derives the automatic edges. What an [Entry] is stands in package
+// catalog/entry. Vertices of its graph are entries by their index, followed by barriers that stand for "all of these" (a module,
+// all instances of a resource) so that relations between sets need no edge for every pair.
 // The steps in which a catalog is made are those of New, in build.go.
 package catalog
 

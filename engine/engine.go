@@ -102,7 +102,7 @@ type Recorder interface {
 
 var _ Recorder = (*journal.Run)(nil)
 
-// TimeoutError says that an attempt did not end in time.
+// TimeoutError says that an attempt did not end in time: After is how long it had, and it has Timeout as errors of package net do.
 type TimeoutError = attempt.TimeoutError
 
 // Plan says what Converge would do. It is given a View: it cannot change the node. The error is about the options; what is wrong with

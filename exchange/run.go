@@ -198,7 +198,7 @@ func (r *Run) within(ctx context.Context) (context.Context, func()) {
 	}
 }
 
-// Held is a place inside a limit.
+// Held is a place inside a limit, a resources.Place: Leave gives it back, the context Inside ends when it is lost, and Number grows with every place.
 type Held = queue.Held
 
 // Enter waits until fewer than max other nodes are inside a limit, first come first, and enters it. Whoever takes several

@@ -116,7 +116,7 @@ func owner(info fs.FileInfo) int {
 // Dir is the folder's absolute path.
 func (s *State) Dir() string { return s.dir }
 
-// HeldError says that another run holds the lock.
+// HeldError says that another run holds the lock: its PID, Since when. Where the run has not said that yet, these are zero.
 type HeldError = lock.HeldError
 
 // Lock takes the lock that lets only one run at a time change the node, and waits for it as long as wait says (0: not); who holds it then

@@ -54,13 +54,14 @@ type Options struct {
 	OnSecret func(text string)
 }
 
-// Output is a value that the root module hands out.
+// Output is a value that the root module hands out: its Name, Pos, Value and whether it is Sensitive; or, in the place of Value, Late, which gives it when the
+// run has ended.
 type Output = evaluator.Output
 
-// Folder is where a module's files are.
+// Folder is where a module's files are: Dir, and how it is Shown and Within which folder it stays, see package calls.
 type Folder = calls.Folder
 
-// VarSource gives values to variables of the root module: one value, or a file of them.
+// VarSource gives values to variables of the root module: Name and Value of one, with its Origin for messages, or a File of them; see variables.Source.
 type VarSource = variables.Source
 
 // Result is what was compiled.

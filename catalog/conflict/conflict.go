@@ -17,10 +17,11 @@ import (
 	"github.com/nodeapply/apply/resources"
 )
 
-// Package is an installed package of the node.
+// Package is an installed package of the node: Name and Arch, the Source that it was built from, and whether it is Essential.
 type Package = untold.Package
 
-// Unit is what unit files say of a unit.
+// Unit is what unit files say of a unit: its File, the Program that it runs, the Names of paths that its processes are given, and whether it is a Oneshot that
+// Remains.
 type Unit = untold.Unit
 
 // Units reads the files of a unit. Declared are the contents of unit files that the catalog writes, by path: they count as if they were there.

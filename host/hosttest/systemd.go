@@ -9,6 +9,8 @@ import (
 )
 
 // Unit is a unit of the node's systemd, which is a model here: starting makes a unit active, and executes nothing.
+//
+//	Unit{Unit: host.Unit{Name: "web.service"}, Aliases: []string{"www.service"}, Fails: "exit-code", DiesAfter: time.Second, Log: "its journal"}
 type Unit = units.Unit
 
 // AddUnits gives the node a systemd with these units, and with those that its unit files bring. Without a call, and be it one of no units, the node has none.
