@@ -11,6 +11,7 @@
 //
 // Fields are string, bool, int, []string, map[string]string, pointers to these where "not set" differs from the zero value, the types
 // of this package ([Strings], [Duration], [Scalar]), `any`, and whatever implements [AttrUnmarshaler]. The doc comment of a field is its reference.
+// What every resource understands (timeout, tags, when, unless ...) is no attribute of a type: a field of that name is told it besides.
 package resources
 
 import (

@@ -46,7 +46,7 @@ func New(types []resources.Type) *Manifest {
 }
 
 // Add adds what is selected and not there yet. TYPE[TITLE], TYPE["TITLE"] and TYPE.TITLE are one resource; TYPE:WHAT and TYPE are all that its type
-// lists, see resources.Lister. Passwords are left out.
+// lists, see resources.Lister. Attributes that are secret are left out.
 func (m *Manifest) Add(ctx context.Context, v host.View, selection string) error {
 	sel, err := parse(selection, m.types)
 	if err != nil {
@@ -168,7 +168,7 @@ func (s *selection) write(ctx context.Context, v host.View, title string, m *Man
 	set := func(name string) {
 		f := s.schema.Field(name)
 		value := f.Get(is)
-		if !f.Required && value.RawEquals(f.Get(plain)) && name != "ensure" || value.IsNull() {
+		if f.Secret || !f.Required && value.RawEquals(f.Get(plain)) && name != "ensure" || value.IsNull() {
 			return
 		}
 		if value.Type() == cty.String && (value.AsString() == "true" || value.AsString() == "false") {

@@ -17,6 +17,7 @@ import (
 type lamp struct {
 	Ensure string `hcl:"ensure"`
 	Colour string `hcl:"colour"`
+	Code   string `hcl:"code,secret"` // which no manifest has
 	Title  string
 }
 
@@ -33,7 +34,7 @@ func (l *lamp) Inspect(context.Context, host.View) error {
 	case "pale":
 		l.Colour = "pale"
 	default:
-		l.Colour = "red"
+		l.Colour, l.Code = "red", "1234"
 	}
 	return nil
 }
