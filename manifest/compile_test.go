@@ -202,6 +202,21 @@ func TestInterruptedCompile(t *testing.T) {
 	}
 }
 
+// TestSecretOfAType: what a type calls secret is sensitive for others too, and so is what may repeat it.
+func TestSecretOfAType(t *testing.T) {
+	type safe struct {
+		*file
+		Code string `hcl:"code,secret"`
+	}
+	types := []resources.Type{{Name: "safe", Late: []string{"said", "opened"}, Repeats: []string{"said"}, New: func(title string) resources.Resource { return &safe{file: &file{Path: "/" + title}} }}}
+	for value, refused := range map[string]bool{"safe.a.code": true, "safe.a.said": true, "safe.a.opened": false, "safe.b.code": false} {
+		_, diags := compile(t, "safe \"a\" { code = \"1234\" }\nsafe \"b\" {}\noutput \"o\" { value = "+value+" }\n", manifest.Options{Types: types})
+		if strings.Contains(diags.Error(), "Sensitive output") != refused || !refused && diags.HasErrors() {
+			t.Errorf("%s: %v", value, diags)
+		}
+	}
+}
+
 func TestBrokenTypeIsTold(t *testing.T) {
 	type broken struct {
 		*file

@@ -63,6 +63,9 @@ func (b *Block) instanceValue(r *cell.Run, inst *instances.Instance) cell.Result
 			res.Deps = res.Deps.Add(one.Deps) // who waits for this value waits for what it is made of
 		}
 		out[a.Name] = b.declared(a, one.Val)
+		if a.Field.Secret {
+			out[a.Name] = out[a.Name].Mark(funcs.Sensitive)
+		}
 	}
 	b.lateValues(r, inst, out)
 	res.Val = cty.ObjectVal(out)
