@@ -9,11 +9,6 @@ import (
 	"github.com/nodeapply/apply/fleet/transport"
 )
 
-// Full is a function of sh that ends a script, and says where it is so that no space is left in the folder $1: tar and others tell of a short write and not
-// why. $2 is said before.
-const Full = `full() { df -Pk "$1" | { read -r _; read -r _ _ _ free _; [ "$free" -ge 64 ] || echo "${2-}No space left on device" >&2; }; exit 1; }
-`
-
 // Said keeps the beginning of what a command writes to standard error.
 type Said struct{ text bytes.Buffer }
 

@@ -37,7 +37,7 @@ find "$h" -maxdepth 1 -name 'seat.*' -mmin +60 -exec rm -f -- {} + 2>/dev/null
 ln -s "is:$4" "$h/seat.$3" 2>/dev/null || readlink "$h/seat.$3"`
 
 // enter goes to the stage below $1, alone.
-const enter = fleet.Full + `set -eu
+const enter = shell.Full + `set -eu
 umask 077
 home=$1 bin=$2 token=$3 run=$4
 mkdir -p -- "$home"

@@ -22,7 +22,7 @@ import (
 
 // getScript sends what is at $1: its checksums, then the files, as one archive. A file that the kernel makes up when it is read has no size by which tar could
 // take it: a copy of it is sent.
-const getScript = fleet.Full + `set -eu
+const getScript = shell.Full + `set -eu
 umask 077
 src=$1
 if [ -L "$src" ]; then src=$(readlink -f -- "$src"); fi

@@ -187,7 +187,7 @@ func sumLine(sum, name string) string {
 }
 
 // putScript receives a bundle. $1 is where to, $2 how many sources there are, 0 for what a folder holds. What runs that died have left is removed after an hour.
-const putScript = fleet.Full + `set -eu
+const putScript = shell.Full + `set -eu
 umask 077
 dst=$1
 case $dst in /*) ;; *) dst=$PWD/$dst ;; esac

@@ -15,6 +15,11 @@ import (
 // Mark is the variable by which the processes of a command are found when they are to be ended: sshd does not pass signals on to what root runs.
 const Mark = "APPLY_FLEET_RUN"
 
+// Full is a function of sh that ends a script, and says where it is so that no space is left in the folder $1: tar and others tell of a short write and not
+// why. $2 is said before.
+const Full = `full() { df -Pk "$1" | { read -r _; read -r _ _ _ free _; [ "$free" -ge 64 ] || echo "${2-}No space left on device" >&2; }; exit 1; }
+`
+
 // Line makes a shell's line of an argument vector. A single argument is such a line already.
 func Line(argv []string) string {
 	if len(argv) == 1 {
