@@ -60,7 +60,8 @@ type Options struct {
 	Shown, Within string
 }
 
-// Manifest is a manifest compiled for one node and one run: values that only the run gives are kept in it, so the next run loads it anew.
+// Manifest is a manifest compiled for one node and one run: values that only the run gives are kept in it, so the next run loads it
+// anew. It is used by one goroutine at a time.
 type Manifest struct {
 	Path     string // as reports name it
 	Warnings diag.List
