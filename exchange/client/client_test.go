@@ -110,14 +110,10 @@ func TestAnswersToAnotherQuestion(t *testing.T) {
 	}
 }
 
-// TestAClockThatIsWrong is told as such, and may be set right: by this node's the exchange's certificate has run out, or is of the day after tomorrow.
+// TestAClockThatIsWrong is told as such, and may be set right: by this node's the exchange's certificate has run out, or its authority is of the day after tomorrow.
 func TestAClockThatIsWrong(t *testing.T) {
 	for _, off := range []time.Duration{-365 * 24 * time.Hour, 48 * time.Hour} {
-		data := t.TempDir()
-		if _, err := pki.OpenAuthority(t.Context(), data, time.Now); err != nil {
-			t.Fatal(err)
-		}
-		elsewhere, err := pki.OpenAuthority(t.Context(), data, func() time.Time { return time.Now().Add(off) })
+		elsewhere, err := pki.OpenAuthority(t.Context(), t.TempDir(), func() time.Time { return time.Now().Add(off) })
 		if err != nil {
 			t.Fatal(err)
 		}

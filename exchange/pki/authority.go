@@ -51,7 +51,7 @@ type Authority struct {
 	key     crypto.Signer
 
 	mu      sync.Mutex
-	known   watched[map[string]int64] // who was let in, and when first
+	known   watched[map[string]int64] // who was let in, and when last
 	revoked watched[map[string]int64]
 	tokens  watched[map[string]tokenEntry]
 }
@@ -182,7 +182,17 @@ func (a *Authority) Serving(cert tls.Certificate) *tls.Config {
 
 // Sign makes a node's certificate for its public key, and returns it in PEM.
 func (a *Authority) Sign(node string, public crypto.PublicKey) ([]byte, error) {
-	return a.sign(node, public, a.clock().UnixNano())
+	a.mu.Lock()
+	revoked, err := a.revoked.get()
+	a.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	from := a.clock().UnixNano()
+	if at, ok := revoked[node]; ok {
+		from = max(from, at+1) // the clock may have been ahead then
+	}
+	return a.sign(node, public, from)
 }
 
 // Renew signs the key of a node's certificate anew. What ends that one ends the new one as well: a revocation that is on its way to the disk meanwhile would
@@ -219,8 +229,8 @@ func (a *Authority) SignServer(node string, public crypto.PublicKey, valid time.
 	return certPEM(der), certPEM(a.cert.Raw), nil
 }
 
-// template has a serial number that begins with the time of issue, or of the enrolment where it was renewed since, so that a revocation ("all of this node
-// until now") can be told from the certificate alone.
+// template is for a certificate that is issued now, and good from when on the authority is: a clock that was ahead for a moment would keep out who got one
+// then.
 func (a *Authority) template(cn string, valid time.Duration) *x509.Certificate {
 	now := a.clock()
 	t := &x509.Certificate{
@@ -230,12 +240,17 @@ func (a *Authority) template(cn string, valid time.Duration) *x509.Certificate {
 		NotAfter:     now.Add(valid),
 		KeyUsage:     x509.KeyUsageDigitalSignature,
 	}
+	if a.cert != nil {
+		t.NotBefore = a.cert.NotBefore
+	}
 	if a.passing {
 		t.NotBefore, t.NotAfter = time.Unix(0, 0), time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
 	}
 	return t
 }
 
+// serial makes a serial number that begins with the time of issue, or of the enrolment where it was renewed since, so that a revocation ("all of this node
+// until now") can be told from the certificate alone.
 func serial(from int64) *big.Int {
 	var b [16]byte
 	binary.BigEndian.PutUint64(b[:8], uint64(from))

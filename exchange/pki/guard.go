@@ -30,21 +30,24 @@ type tokenEntry struct {
 	Made time.Time `json:"made"`
 }
 
-// Revoke ends all certificates of a node that it was enrolled with until now, and what they were renewed to. Enrolling it again lets it in again.
+// Revoke ends all certificates of a node that it was enrolled with until now, also by a clock that was ahead, and what they were renewed to. Enrolling it again lets
+// it in again.
 func (a *Authority) Revoke(ctx context.Context, node string) error {
 	if err := name.Node(node); err != nil {
 		return err
 	}
-	return change(ctx, a, &a.revoked, func(m map[string]int64) { m[node] = a.clock().UnixNano() })
+	a.mu.Lock()
+	known, err := a.known.get()
+	a.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	return change(ctx, a, &a.revoked, func(m map[string]int64) { m[node] = max(m[node], known[node], a.clock().UnixNano()) })
 }
 
 // Know keeps that a node was let in.
 func (a *Authority) Know(ctx context.Context, node string) error {
-	return change(ctx, a, &a.known, func(m map[string]int64) {
-		if _, ok := m[node]; !ok {
-			m[node] = a.clock().UnixNano()
-		}
-	})
+	return change(ctx, a, &a.known, func(m map[string]int64) { m[node] = max(m[node], a.clock().UnixNano()) })
 }
 
 // Known are the nodes that were let in.

@@ -104,6 +104,34 @@ func TestClocks(t *testing.T) {
 	}
 }
 
+// TestAClockThatWasAhead: what was issued then is good when the clock is right again, and a node that is put out stays out, until it is let in anew.
+func TestAClockThatWasAhead(t *testing.T) {
+	start := time.Now()
+	now := start
+	a := made(t, t.TempDir(), &now)
+	now = start.Add(80 * 24 * time.Hour)
+	_, leaf := enrolled(t, a, "node01")
+	server, err := a.Server(nil)
+	if err := errors.Join(err, a.Know(t.Context(), "node01")); err != nil {
+		t.Fatal(err)
+	}
+	now = start.Add(time.Hour)
+	for _, c := range []*x509.Certificate{leaf, server.Leaf} {
+		if _, err := c.Verify(x509.VerifyOptions{Roots: a.Pool(), CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}}); err != nil {
+			t.Errorf("%s: %v", c.Subject.CommonName, err)
+		}
+	}
+	if err := a.Revoke(t.Context(), "node01"); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Check(leaf); !errors.Is(err, ErrRevoked) {
+		t.Errorf("revoked: %v", err)
+	}
+	if _, again := enrolled(t, a, "node01"); a.Check(again) != nil {
+		t.Errorf("let in anew: %v", a.Check(again))
+	}
+}
+
 // TestPassing: what ends with its process is good at any time, for nodes that were switched on without a clock too.
 func TestPassing(t *testing.T) {
 	a, err := OpenAuthority(t.Context(), t.TempDir(), nil)
