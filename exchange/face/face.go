@@ -210,7 +210,8 @@ func (s *Face) putParam(w http.ResponseWriter, r *http.Request, d string) error 
 }
 
 // getEvents streams server-sent events: one of each node that is there, "synced", and then one of each node that has changed,
-// whole, with the revision as its id. A client that comes back with Last-Event-ID gets what has changed since.
+// whole, or has "gone", with the revision as its id. A client that comes back gets all of it again: what has gone meanwhile, or an exchange that was put back
+// to an earlier state, cannot be told by revisions.
 func (s *Face) getEvents(w http.ResponseWriter, r *http.Request, d string) error {
 	v, err := s.view(r.Context(), d, name.Prefix(d))
 	if err != nil {
@@ -219,14 +220,8 @@ func (s *Face) getEvents(w http.ResponseWriter, r *http.Request, d string) error
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-store")
 	out := &events{w: w, c: http.NewResponseController(w)}
-	since, err := strconv.ParseInt(r.Header.Get("Last-Event-ID"), 10, 64)
-	if err != nil {
-		since = 0
-	}
 	for _, n := range verdict.Summaries(v) {
-		if n.Revision > since {
-			out.event("node", v.Revision, n)
-		}
+		out.event("node", v.Revision, n)
 	}
 	out.event("cycles", v.Revision, verdict.CycleTexts(v))
 	out.event("synced", v.Revision, map[string]int64{"revision": v.Revision})
@@ -251,8 +246,12 @@ func (s *Face) getEvents(w http.ResponseWriter, r *http.Request, d string) error
 		}
 		v.Update(store.Update{Changes: evs})
 		v.Revision, v.Now = rev, s.clock()
-		for _, n := range verdict.Changed(v, evs) {
+		changed, gone := verdict.Changed(v, evs)
+		for _, n := range changed {
 			out.event("node", rev, n)
+		}
+		for _, n := range gone {
+			out.event("gone", rev, map[string]string{"name": n})
 		}
 		if len(evs) > 0 {
 			out.event("cycles", rev, verdict.CycleTexts(v))

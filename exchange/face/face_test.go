@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -246,7 +247,37 @@ func TestEventsAreStreamed(t *testing.T) {
 			if id == "" {
 				t.Error("an event without id")
 			}
-			return
+			break
 		}
+	}
+	x, err := exchange.New(s.Client(t, "node01"), exchange.Options{})
+	if err := errors.Join(err, n.End(t.Context(), ""), x.Forget(t.Context(), "node01")); err != nil {
+		t.Fatal(err)
+	}
+	for kind, data := "", ""; kind != "gone"; {
+		if kind, _, data = nextEvent(t, r); kind == "gone" && data != `{"name":"node01"}` {
+			t.Errorf("forgotten: %s", data)
+		}
+	}
+}
+
+// TestWhoComesBackIsToldAll, whatever it has seen: of an exchange that was put back to an earlier state its revision says nothing.
+func TestWhoComesBackIsToldAll(t *testing.T) {
+	s := exchangetest.StartServer(t, "", "")
+	f := newFace(t, s)
+	joined(t, s, "node01", exchange.Plan{})
+	r, err := http.NewRequestWithContext(t.Context(), "GET", f.base+"/v1/events", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+f.token)
+	r.Header.Set("Last-Event-ID", "1000")
+	resp, err := f.http.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if kind, _, data := nextEvent(t, bufio.NewReader(resp.Body)); kind != "node" || !strings.Contains(data, `"name":"node01"`) {
+		t.Errorf("first event: %s %s", kind, data)
 	}
 }

@@ -2,6 +2,7 @@ package face_test
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
@@ -101,6 +102,11 @@ func TestThePageInABrowser(t *testing.T) {
 		}
 	}
 	b.Until(`!document.getElementById("nodes").textContent.includes("running")`)
+	x, err := exchange.New(s.Client(t, "node03"), exchange.Options{})
+	if err := errors.Join(err, x.Forget(t.Context(), "node03")); err != nil {
+		t.Fatal(err)
+	}
+	b.Until(`!document.getElementById("nodes").textContent.includes("node03")`)
 	s.Stop(t)
 	b.Until(`document.getElementById("live").textContent.includes("connection lost")`)
 	exchangetest.StartServer(t, s.Data, s.Addr)

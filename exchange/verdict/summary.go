@@ -2,6 +2,7 @@ package verdict
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -68,21 +69,21 @@ func Summaries(v *view.View) []Summary {
 	return out
 }
 
-// Changed are the nodes that events have changed, as they are now, each once, and those whose waits look at them.
-func Changed(v *view.View, evs []store.Event) []Summary {
+// Changed are the nodes that events have changed, as they are now, each once, and those whose waits look at them; and those of which nothing is left.
+func Changed(v *view.View, evs []store.Event) (changed []Summary, gone []string) {
 	touched := map[string]bool{}
 	for _, e := range evs {
-		if k, err := name.Parse(e.Key); err == nil {
+		if k, err := name.Parse(e.Key); err == nil && k.Node != "" {
 			touched[k.Node] = true
 		}
 	}
-	var out []Summary
 	for _, n := range v.Nodes() {
 		if _, run := v.Node(n); touched[n] || run != nil && len(run.Waits) > 0 {
-			out = append(out, summary(v, n))
+			changed = append(changed, summary(v, n))
 		}
+		delete(touched, n)
 	}
-	return out
+	return changed, slices.Sorted(maps.Keys(touched))
 }
 
 func summary(v *view.View, n string) Summary {

@@ -107,7 +107,7 @@ func factText(f verdict.FactSummary) string {
 
 // printChanges prints every change of a fact or a run, a line each, until the context ends; that is no error.
 func printChanges(ctx context.Context, w io.Writer, x *exchange.Exchange, asJSON bool) error {
-	told := map[string]string{}
+	told := map[string]map[string]string{} // by node
 	for v, err := range x.Follow(ctx) {
 		if ctx.Err() != nil {
 			return nil
@@ -115,7 +115,13 @@ func printChanges(ctx context.Context, w io.Writer, x *exchange.Exchange, asJSON
 		if err != nil {
 			return err
 		}
-		for _, s := range verdict.Summaries(v) {
+		now := verdict.Summaries(v)
+		for _, n := range slices.Sorted(maps.Keys(told)) {
+			if !slices.ContainsFunc(now, func(s verdict.Summary) bool { return s.Name == n }) {
+				now = append(now, verdict.Summary{Name: n, State: "gone"})
+			}
+		}
+		for _, s := range now {
 			if err := tell(w, told, s, asJSON); err != nil {
 				return err
 			}
@@ -125,33 +131,38 @@ func printChanges(ctx context.Context, w io.Writer, x *exchange.Exchange, asJSON
 }
 
 // tell prints what has changed of a node since it was told.
-func tell(w io.Writer, told map[string]string, s verdict.Summary, asJSON bool) error {
+func tell(w io.Writer, told map[string]map[string]string, s verdict.Summary, asJSON bool) error {
 	run := runOf(s)
 	if waits := waitsOf(s); waits != "" {
 		run += ", waits for " + waits
 	}
 	lines := map[string]string{s.Name: run}
-	order := []string{s.Name}
-	for _, f := range slices.Sorted(maps.Keys(s.Facts)) {
-		key := s.Name + " " + f
-		lines[key] = factText(s.Facts[f])
-		order = append(order, key)
+	for f := range s.Facts {
+		lines[s.Name+" "+f] = factText(s.Facts[f])
+	}
+	for key := range told[s.Name] {
+		if lines[key] == "" && s.State != "gone" {
+			lines[key] = "(gone)"
+		}
 	}
 	changed := false
-	for _, key := range order {
-		if told[key] == lines[key] {
+	for _, key := range slices.Sorted(maps.Keys(lines)) {
+		if told[s.Name][key] == lines[key] {
 			continue
 		}
-		told[key], changed = lines[key], true
+		changed = true
 		if !asJSON {
-			sep := ": "
-			if key != s.Name {
-				sep = " = "
+			sep := " = "
+			if key == s.Name {
+				sep = ": "
 			}
 			if _, err := fmt.Fprintln(w, key+sep+report.Printable(lines[key])); err != nil {
 				return err
 			}
 		}
+	}
+	if told[s.Name] = lines; s.State == "gone" {
+		delete(told, s.Name)
 	}
 	if changed && asJSON {
 		return printJSON(w, s)

@@ -16,7 +16,26 @@ import (
 	"github.com/nodeapply/apply/exchange/exchangetest"
 	"github.com/nodeapply/apply/exchange/operate"
 	"github.com/nodeapply/apply/exchange/record"
+	"github.com/nodeapply/apply/exchange/verdict"
 )
+
+// TestWhatHasGone is told, too: a fact that went with its time, and a node that was forgotten.
+func TestWhatHasGone(t *testing.T) {
+	told, up := map[string]map[string]string{}, map[string]verdict.FactSummary{"up": {Status: "ok", Value: json.RawMessage("1")}}
+	var out strings.Builder
+	for _, s := range []verdict.Summary{
+		{Name: "n1", State: "ended", Facts: up}, {Name: "n1", State: "ended"}, {Name: "n1", State: "ended"},
+		{Name: "n1", State: "ended", Facts: up}, {Name: "n1", State: "gone"}, {Name: "n1", State: "ended", Facts: up},
+	} {
+		if err := tell(&out, told, s, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := "n1: ended\nn1 up = 1\nn1 up = (gone)\nn1 up = 1\nn1: gone\nn1: ended\nn1 up = 1\n"
+	if d := cmp.Diff(want, out.String()); d != "" {
+		t.Errorf("watch (-want +got):\n%s", d)
+	}
+}
 
 func TestWhatAnOperatorSees(t *testing.T) {
 	s := exchangetest.StartServer(t, "", "")
