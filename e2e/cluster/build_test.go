@@ -78,3 +78,24 @@ func TestBrokenDisk(t *testing.T) {
 	c.holds(c.nodes)
 	c.again()
 }
+
+// TestInstalledAnew: the node that made the volume is installed anew under its name. Another acts then, says that the pool rejects it, and goes on once
+// GlusterFS has been told who it is.
+func TestInstalledAnew(t *testing.T) {
+	wholeOnly(t, "a node that was installed anew")
+	c := newCluster(t, 2, usual)
+	c.ends(c.start(c.nodes, 2), 2)
+	made, has := c.nodes[0], c.nodes[1]
+	was := c.sh(has, "gluster pool list | grep -w node01 | cut -f1")
+	c.sh(made, `umount /shared; systemctl disable --now glusterd; pkill gluster; umount /data; wipefs -qa /dev/xvdj
+rm -rf /var/lib/glusterd/* /var/lib/apply/[!e]*; sed -i '/glusterfs\|xvdj/d' /etc/fstab; uuidgen | tr -d - > /etc/machine-id`)
+	c.check(made.Reboot(t.Context()))
+	runs := c.start(c.nodes[:1], 2)
+	c.says("waiting for glusterup: 1 of 2", runs...)
+	runs = append(runs, c.start(c.nodes[1:], 2)...)
+	c.says("waiting for glustervolume", runs[0])
+	c.until(has, "gluster peer status | grep -q Rejected")
+	c.sh(made, "systemctl stop glusterd; sed -i 's/^UUID=.*/UUID="+was+"/' /var/lib/glusterd/glusterd.info; systemctl start glusterd")
+	c.until(made, "gluster peer probe node02 && systemctl restart glusterd")
+	c.ends(runs, 2) // what becomes of its brick, which is empty, is GlusterFS's
+}

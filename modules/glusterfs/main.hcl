@@ -90,9 +90,11 @@ locals {
   label  = "glusterfs-brick"
   names  = wait.peers.names
   bricks = [for n in wait.peers.names : "${n}:${local.path}"]
-  # One node acts: the first that has the volume already, else the first of all. A new node could not bring the others into its pool.
-  having = [for n in wait.peers.names : n if try(wait.peers.nodes[n].glustervolume.volume == var.volume, false)]
-  leader = concat(local.having, [wait.peers.first])[0]
+  # One node acts: the one that made the volume, else the first that has it, as that one may have been installed anew, else the first of all. A new node
+  # could not bring the others into its pool.
+  made   = [for n in wait.peers.names : n if try(wait.peers.nodes[n].glustervolume.volume == var.volume, false)]
+  having = [for n in wait.peers.names : n if try(wait.peers.nodes[n].glustermember == var.volume, false)]
+  leader = concat(local.made, local.having, [wait.peers.first])[0]
   acts   = local.leader == fact.hostname
   count  = length(wait.peers.names)
   copies = var.copies == null ? local.count : var.copies
@@ -101,6 +103,7 @@ locals {
   cli    = "gluster --mode=script"
   # Every node has shaken hands with every other one. Before that a volume would be refused here and begun there.
   joined = <<-EOT
+    ! gluster peer status | grep -qF 'Peer Rejected' || { echo 'the pool rejects a node, most likely one that was installed anew under its old name: see gluster peer status' >&2; exit 1; }
     for n in ${join(" ", wait.peers.names)}; do
       test "$(gluster --remote-host="$n" peer status | grep -cF 'State: Peer in Cluster (Connected)')" -ge ${local.count - 1} || { echo "$n does not see all the others yet" >&2; exit 1; }
     done
@@ -247,6 +250,13 @@ exec "layout" {
   command = "echo '${var.type} of ${local.copies}: ${local.count} nodes are no multiple of that' >&2; exit 1"
 }
 
+exec "stranger" { # GlusterFS lets nobody in who says so from outside
+  when    = local.acts
+  command = "echo '${local.path}: others have ${var.volume} already, in a pool that this node is not in (installed anew?): let it in there, by gluster peer probe' >&2; exit 1"
+  unless  = "gluster volume info '${var.volume}' || for n in ${join(" ", keys(wait.peers.others))}; do ! timeout 20 gluster --remote-host=\"$n\" volume info '${var.volume}' || exit 1; done"
+  require = [fact.glusterup]
+}
+
 # A node that is booted or cut off meanwhile is waited for: five minutes to reach it and to see it shake hands with all, two for what follows.
 exec "peer_probe" {
   for_each  = wait.peers.others
@@ -255,7 +265,7 @@ exec "peer_probe" {
   unless    = "gluster peer status | sed 's/^Hostname: //' | grep -qxF '${each.key}'"
   tries     = 60
   try_sleep = "5s"
-  require   = [fact.glusterup, exec.layout]
+  require   = [exec.stranger, exec.layout]
 }
 
 exec "peers_connected" {
@@ -325,6 +335,11 @@ wait "volume" { # until the node that acts has done it
   equals  = { volume = var.volume, nodes = local.names }
   timeout = "15m"
   require = [fact.glusterup]
+}
+
+fact "glustermember" {
+  value   = var.volume
+  require = [fact.glustervolume, wait.volume]
 }
 
 mount "client" {
