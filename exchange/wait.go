@@ -111,7 +111,7 @@ func (r *Run) wait(ctx context.Context, w record.Wait, progress func(verdict.Ver
 	circles := time.NewTimer(r.x.timing.quiet) // armed after a change: they are not looked for at each
 	defer circles.Stop()
 	asker, told, search, armed := verdict.Asker{Since: r.place.Since()}, "", false, true
-	last := verdict.Verdict{Fact: w.Fact}
+	last, seen := verdict.Verdict{Fact: w.Fact}, int64(0)
 	fail := func(cycle verdict.Cycle, err error) (Values, error) {
 		return Values{}, &WaitError{Wait: w.Name, Verdict: last, Cycle: cycle, Err: err}
 	}
@@ -119,6 +119,11 @@ func (r *Run) wait(ctx context.Context, w record.Wait, progress func(verdict.Ver
 		var cycle verdict.Cycle
 		began := time.Now()
 		changed, away, err := r.board.Look(func(v *view.View) {
+			if v.Revision < seen { // the store was put back to an earlier state: the runs that go on tell it anew
+				asker.Settled = false
+				settle.Reset(r.x.timing.settle)
+			}
+			seen = v.Revision
 			last = verdict.Decide(v, w, asker)
 			if last.State == verdict.Met {
 				values = ValuesOf(v, r.id.Node, w, last)

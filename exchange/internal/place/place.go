@@ -27,7 +27,6 @@ type Place struct {
 	store store.Store
 	ttl   time.Duration // of the lease
 	cell  *cell.Cell
-	since int64
 	life  context.Context // ends with its cause when the place is lost
 	lose  context.CancelCauseFunc
 	wg    sync.WaitGroup
@@ -36,6 +35,7 @@ type Place struct {
 	over  bool // its lease is given back
 
 	mu    sync.Mutex
+	since int64 // the revision at which it was taken
 	rec   record.Run
 	dirty bool
 	lease store.LeaseID
@@ -54,14 +54,25 @@ func Take(ctx context.Context, s store.Store, k name.Key, rec record.Run, ttl ti
 	if err := p.arrive(ctx); err != nil {
 		return nil, err
 	}
-	p.since = p.cell.Revision()
+	p.taken()
 	p.life, p.lose = context.WithCancelCause(context.WithoutCancel(ctx))
 	p.wg.Go(p.keep)
 	return p, nil
 }
 
 // Since is the revision of the run's first record.
-func (p *Place) Since() int64 { return p.since }
+func (p *Place) Since() int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.since
+}
+
+// taken says that the place was taken with the last write.
+func (p *Place) taken() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.since = p.cell.Revision()
+}
 
 // Life ends, with its cause, when the place is lost to another.
 func (p *Place) Life() context.Context { return p.life }
@@ -119,9 +130,10 @@ func (p *Place) mine(e store.Entry) error {
 		me.Address, me.Boot, me.Machine, other.Address, other.Boot, other.Machine)
 }
 
-// still tells whether a run record that stands in this run's place may be replaced by a run that had taken it before.
+// still tells whether a run record that stands in this run's place may be replaced by a run that had taken it before: it is this one's, or was there earlier,
+// and the store was put back to that.
 func (p *Place) still(e store.Entry) error {
-	if err := p.mine(e); err != nil {
+	if err := p.mine(e); err != nil || e.Revision < p.Since() {
 		return err
 	}
 	if rec, err := record.Decode(p.cell.Key, e.Value); err == nil && rec.(*record.Run).ID != p.rec.ID {
@@ -198,6 +210,7 @@ func (p *Place) keep() {
 		}
 		err := p.publish(p.life, p.still)
 		if err == nil && p.leased() != lease {
+			p.taken()
 			err = p.hooks.Back(p.life)
 		}
 		if err != nil && p.life.Err() == nil {
