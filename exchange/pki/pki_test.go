@@ -243,6 +243,9 @@ func TestTokens(t *testing.T) {
 	if err != nil || bytes.Contains(kept, []byte(token)) {
 		t.Errorf("the token itself is kept: %s %v", kept, err)
 	}
+	if err := errors.Join(os.Remove(filepath.Join(dir, "authority", "tokens.json")), a.CheckToken(token)); !errors.Is(err, ErrToken) {
+		t.Errorf("taken back: %v", err)
+	}
 }
 
 // TestEnrollFolders: the credentials' folder is its owner's, what is above it is everybody's, such as /etc/apply with the settings of all users' runs.

@@ -265,7 +265,8 @@ func tokenCommand(a *cli.App) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "token", Short: "Make a bearer token for those who look at the exchange by HTTP, and print it", Args: cobra.NoArgs,
 		Long: `Make a bearer token for those who look at the exchange by HTTP, and print it. It is asked for by the page at https://HOST:7654/, and by GET /v1/nodes,
-GET /v1/nodes/NODE/facts/FACT?wait=60s (202 as long as the fact is not there), GET /v1/events (server-sent) and PUT /v1/params/NAME.`,
+GET /v1/nodes/NODE/facts/FACT?wait=60s (202 as long as the fact is not there), GET /v1/events (server-sent) and PUT /v1/params/NAME.
+It holds until authority/tokens.json in the data folder is removed, which takes back all of them.`,
 		Example: `  apply exchange token
   curl --cacert ca.pem -H "Authorization: Bearer $TOKEN" https://boss:7654/v1/nodes`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
