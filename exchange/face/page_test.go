@@ -3,6 +3,7 @@ package face_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -111,4 +112,25 @@ func TestThePageInABrowser(t *testing.T) {
 	b.Until(`document.getElementById("live").textContent.includes("connection lost")`)
 	exchangetest.StartServer(t, s.Data, s.Addr)
 	b.Until(`document.getElementById("live").textContent === "live"`)
+}
+
+// TestAFleetThatWaitsIsOneRow: fifty nodes in one wait do not push all else off the page.
+func TestAFleetThatWaitsIsOneRow(t *testing.T) {
+	s := exchangetest.StartServer(t, "", "")
+	f := newFace(t, s)
+	for i := range 50 {
+		w := record.Wait{Name: "bricks", Fact: "glusterup", Group: "g"}
+		if i == 20 {
+			w.Name = "another"
+		}
+		joined(t, s, fmt.Sprintf("node%02d", i), exchange.Plan{Waits: []record.Wait{w}, Exports: []record.Export{{Fact: "glusterup"}}})
+	}
+	b := browser.Open(t, s.URL+"/", 1280, 800)
+	b.Until(`document.activeElement.id === "token"`)
+	b.Type(f.token)
+	b.Press("Enter")
+	b.Until(`document.getElementById("nodes").rows.length === 50 && document.getElementById("waits").rows.length === 2`)
+	b.Until(`document.getElementById("waits").rows[0].cells[0].textContent.endsWith(" node11 and 37 more")`)
+	b.Until(`document.getElementById("waits").rows[1].cells[0].textContent === "node20"`)
+	b.Screenshot("exchange-fleet")
 }
