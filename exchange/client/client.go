@@ -277,11 +277,8 @@ func (c *Client) failed(ctx context.Context, err error) error {
 		}
 		err = alert
 	}
-	why := "revoked, run out, or of another authority"
-	if now, from := c.clock(), c.credentials.NotBefore(); now.Before(from) {
-		why = fmt.Sprintf("it holds from %s on, and now it is %s: the clock of who enrolled this node was ahead", from.Format(time.DateTime), now.UTC().Format(time.DateTime))
-	}
-	return fmt.Errorf("exchange %s: %w: it refuses this node's certificate (%s): %w", c.base.Host, store.ErrDenied, why, err)
+	return fmt.Errorf("exchange %s: %w: it refuses this node's certificate (revoked, run out, or of another authority): %w",
+		c.base.Host, store.ErrDenied, err)
 }
 
 // isAlert tells whether the other side has ended the TLS connection and said why.

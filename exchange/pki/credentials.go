@@ -100,9 +100,6 @@ func (c *Credentials) Node() string { return c.leaf().Subject.CommonName }
 // NotAfter is when the certificate runs out.
 func (c *Credentials) NotAfter() time.Time { return c.leaf().NotAfter }
 
-// NotBefore is when the certificate begins to hold.
-func (c *Credentials) NotBefore() time.Time { return c.leaf().NotBefore }
-
 func (c *Credentials) leaf() *x509.Certificate {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -59,7 +59,7 @@ func TestWhoIsLetIn(t *testing.T) {
 	want(t, "a node that plays the exchange", put(t, c, mine, okFact("true")), store.ErrDenied)
 }
 
-// A node that was enrolled by a clock that was ahead is told so, with both times.
+// A node that was enrolled by a clock that was ahead is let in when the clock is right again.
 func TestEnrolledInTheFuture(t *testing.T) {
 	s := exchangetest.StartServer(t, "", "")
 	ahead, err := pki.OpenAuthority(t.Context(), s.Data, func() time.Time { return time.Now().AddDate(1, 0, 0) })
@@ -79,12 +79,8 @@ func TestEnrolledInTheFuture(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	err = put(t, c, mine, okFact("true"))
-	want(t, "enrolled in the future", err, store.ErrDenied)
-	for _, year := range []time.Time{credentials.NotBefore(), time.Now().UTC()} {
-		if err == nil || !strings.Contains(err.Error(), year.Format("2006-01-02 15:")) {
-			t.Errorf("want %s in %v", year, err)
-		}
+	if err := put(t, c, mine, okFact("true")); err != nil {
+		t.Error(err)
 	}
 }
 
