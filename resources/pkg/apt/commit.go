@@ -31,10 +31,10 @@ func (d *driver) Commit(ctx context.Context, s *manager.Session, t manager.Trans
 	if err != nil {
 		return err
 	}
-	half := func(name string) bool { return db.Find(name).Status == manager.Broken } // unpacked, at the most
+	torn := func(name string) bool { return db.Find(name).Torn }
 	verb, options, gone := "remove", t.Options, slices.Concat(t.Remove, t.Purge)
 	var force []string
-	if slices.ContainsFunc(gone, half) { // dpkg would have it installed again first
+	if slices.ContainsFunc(gone, torn) { // dpkg would have it installed again first
 		force = []string{"-o", "Dpkg::Options::=--force-remove-reinstreq"}
 	}
 	if len(t.Remove) == 0 && len(t.Purge) > 0 {
@@ -48,7 +48,7 @@ func (d *driver) Commit(ctx context.Context, s *manager.Session, t manager.Trans
 		for _, name := range gone {
 			args = append(args, name+"-")
 		}
-		if slices.ContainsFunc(t.Install, func(target manager.Target) bool { return half(target.Name) }) {
+		if slices.ContainsFunc(t.Install, func(target manager.Target) bool { return torn(target.Name) }) {
 			force = append(force, "--reinstall") // to apt it is there already
 		}
 		_, err = s.Exec(ctx, "apt-get install", aptGet(t, "install", slices.Concat(options, force), args))

@@ -23,10 +23,12 @@ func TestHalfUnpacked(t *testing.T) {
 		"removed":           {manager.Transaction{Remove: []string{"half"}}, []string{force}},
 		"purged":            {manager.Transaction{Purge: []string{"half"}}, []string{force}},
 		"another removed":   {manager.Transaction{Remove: []string{"whole"}}, nil},
+		"half configured":   {manager.Transaction{Install: []manager.Target{{Name: "raw", Version: "1"}}}, nil}, // of which apt has no file
 		"for another":       {manager.Transaction{Install: []manager.Target{{Name: "whole"}}, Remove: []string{"half"}}, []string{force}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := hosttest.New(t, "-- var/lib/dpkg/status --\nPackage: half\nStatus: install reinstreq half-installed\nArchitecture: all\nVersion: 1\n\n"+
+				"Package: raw\nStatus: install ok half-configured\nArchitecture: all\nVersion: 1\n\n"+
 				"Package: whole\nStatus: install ok installed\nArchitecture: all\nVersion: 1\n")
 			h.Answer("dpkg", 0, "")
 			h.Answer("apt-get", 0, "")

@@ -21,6 +21,7 @@ func readStatus(r io.Reader, yield func(manager.Package)) error {
 	flush := func() {
 		if p.Name != "" && status != "" {
 			p.Status, p.Held = parseStatus(status)
+			p.Torn = strings.Contains(status, "reinstreq") || strings.Contains(status, "half-installed")
 			if p.Status == manager.Leftovers && p.Version == "" {
 				p.Status = manager.Missing
 			}

@@ -22,6 +22,7 @@ type Package struct {
 	Name, Arch, Version string
 	Status              Status
 	Held                bool
+	Torn                bool     // only part of its files is there: it has to be unpacked again
 	Provides            []string // names, without versions
 	HoldAs              string   // what it is held by where that is not its name alone, which would be another package
 }
