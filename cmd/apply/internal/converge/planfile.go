@@ -102,7 +102,12 @@ func (r *Runner) applyPlan(cmd *cobra.Command, name string) error {
 	if err != nil {
 		return err
 	}
-	for _, flag := range []string{"var", "var-file", "facts-dir", "tags", "skip-tags", "target"} {
+	for _, flag := range []string{"tags", "skip-tags", "target"} {
+		if cmd.Flags().Changed(flag) { // more would change than was asked for
+			return fmt.Errorf("%s: --%s does not narrow a saved plan; plan again with it", name, flag)
+		}
+	}
+	for _, flag := range []string{"var", "var-file", "facts-dir"} {
 		if cmd.Flags().Changed(flag) {
 			r.Note(fmt.Sprintf("--%s does not count: a saved plan has its own", flag))
 		}
