@@ -22,6 +22,7 @@ import (
 type Plan struct {
 	Run   string
 	Steps []Step
+	Torn  error // why the end of the run's journal is lost: what it did then is not known
 
 	types    kept.Types
 	manifest string          // of the run
@@ -68,6 +69,9 @@ func PlanOf(ctx context.Context, state *journal.State, v host.View, types []reso
 		return nil, fmt.Errorf("run %s was undone already, by run %s", id, undos.By)
 	}
 	u := &Plan{Run: id, types: types, manifest: p.Head.Manifest, folders: map[string]bool{}}
+	if dmg != nil {
+		u.Torn = dmg.Err
+	}
 	for _, st := range p.Ops {
 		if st.Op != nil && st.Op.Pre != nil && st.Op.Pre.Kind == host.Directory.String() {
 			u.folders[string(st.Op.Name)] = true

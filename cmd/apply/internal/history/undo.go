@@ -95,6 +95,9 @@ func (u *undoing) run(ctx context.Context, which func(*journal.State, host.View)
 		return err
 	}
 	told := cli.Unread(u.tell(plan))
+	if plan.Torn != nil {
+		u.Note(fmt.Sprintf("the end of the journal of run %s is lost (%v): what the run did then is not known, and stays", id, plan.Torn))
+	}
 	refused, blocking := plan.Refused()
 	switch {
 	case u.list:
