@@ -22,9 +22,10 @@ type Plan struct {
 	Format   string           `json:"format"`  // filled in by Encode
 	Version  int              `json:"version"` // likewise
 	Node     string           `json:"node"`
-	Machine  string           `json:"machine"`  // /etc/machine-id
-	Manifest string           `json:"manifest"` // absolute path, or git::URL?ref=COMMIT
-	Sources  string           `json:"sources"`  // hash of the root module's files
+	Machine  string           `json:"machine"`       // /etc/machine-id
+	Manifest string           `json:"manifest"`      // absolute path, or git::URL?ref=COMMIT
+	Ref      string           `json:"ref,omitempty"` // of the revision as it was asked for, "" for a path
+	Sources  string           `json:"sources"`       // hash of the root module's files
 	Vars     []string         `json:"vars,omitempty"`
 	Environ  []string         `json:"environ"` // of values of variables: APPLY_VAR_n=value
 	VarFiles []string         `json:"var_files,omitempty"`

@@ -107,18 +107,13 @@ func (r *Runner) Converge(cmd *cobra.Command, src source.Source) error {
 	case load.IsPlan(src):
 		return r.applyPlan(cmd, src.Path)
 	}
-	return r.convergeTo(cmd, src, nil)
-}
-
-// convergeTo brings the node to a manifest. Approve, if set, is asked about what is to be changed.
-func (r *Runner) convergeTo(cmd *cobra.Command, src source.Source, approve func(*report.Result) error) error {
 	ctx, signals := r.Catch(cmd.Context())
 	defer signals.End()
 	m, err := r.Load(ctx, src)
 	if err != nil {
 		return err
 	}
-	return r.Bring(ctx, signals, m, approve)
+	return r.Bring(ctx, signals, m, nil)
 }
 
 // Bring converges under the lock, on record.

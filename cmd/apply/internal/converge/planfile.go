@@ -1,6 +1,8 @@
 package converge
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -8,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/nodeapply/apply/cmd/apply/internal/load"
 	"github.com/nodeapply/apply/cmd/apply/internal/outfile"
 	"github.com/nodeapply/apply/manifest/limits"
 	"github.com/nodeapply/apply/origin"
@@ -18,6 +21,7 @@ import (
 
 // savePlan writes a plan to a file, whole or not at all.
 func (r *Runner) savePlan(name string, from source.Source, rep *report.Report) error {
+	ref := from.Ref
 	from, err := origin.Fixed(from, rep.Commit)
 	if err != nil {
 		return err
@@ -36,7 +40,7 @@ func (r *Runner) savePlan(name string, from source.Source, rep *report.Report) e
 	}
 	node, _ := os.Hostname() // a node may have none
 	text, err := planfile.Encode(planfile.Plan{
-		Node: node, Machine: machineID(), Manifest: from.String(), Sources: sources,
+		Node: node, Machine: machineID(), Manifest: from.String(), Ref: ref, Sources: sources,
 		Vars: r.Vars, Environ: r.VarEnviron(), VarFiles: varFiles, FactDirs: factDirs, Tags: r.tags, SkipTags: r.skipTags, Targets: r.targets, Results: rep.Results,
 	})
 	if err != nil {
@@ -114,9 +118,28 @@ func (r *Runner) applyPlan(cmd *cobra.Command, name string) error {
 	}
 	r.Vars, r.Environ, r.VarFiles, r.FactDirs, r.tags, r.skipTags, r.targets = p.Vars, p.Environ, p.VarFiles, p.FactDirs, p.Tags, p.SkipTags, p.Targets
 	r.Saved = true
-	src, err := source.Parse(p.Manifest)
+	ctx, signals := r.Catch(cmd.Context())
+	defer signals.End()
+	m, err := r.loadPlanned(ctx, p)
 	if err != nil {
 		return err
 	}
-	return r.convergeTo(cmd, src, p.Approver())
+	return r.Bring(ctx, signals, m, p.Approver())
+}
+
+// loadPlanned compiles the manifest of a saved plan.
+func (r *Runner) loadPlanned(ctx context.Context, p *planfile.Plan) (*load.Manifest, error) {
+	src, err := source.Parse(p.Manifest)
+	if err != nil {
+		return nil, err
+	}
+	m, err := r.Load(ctx, src)
+	if r.Signers == "" || p.Ref == "" || !errors.Is(err, source.ErrUntrusted) {
+		return m, err
+	}
+	src.Ref = p.Ref // it may be the tag that was signed
+	if m, err = r.Load(ctx, src); err == nil && m.Origin.Commit != p.Sources {
+		return nil, fmt.Errorf("%s is %w: it %w: it was planned at commit %s, it is now %s", src, source.ErrUntrusted, source.ErrMoved, p.Sources, m.Origin.Commit)
+	}
+	return m, err
 }

@@ -88,7 +88,7 @@ func loadBack(ctx context.Context, r *converge.Runner, b *retreat.Way) (*load.Ma
 	}
 	m, err := r.Load(ctx, src)
 	if err == nil && b.Tag == "" && m.Origin.Commit != b.To.Commit {
-		return nil, fmt.Errorf("%s %w: run %s converged to commit %s, it is now %s", src, source.ErrMoved, b.To.Run, b.To.Commit, m.Origin.Commit)
+		return nil, fmt.Errorf("%s is %w: it %w: run %s converged to commit %s, it is now %s", src, source.ErrUntrusted, source.ErrMoved, b.To.Run, b.To.Commit, m.Origin.Commit)
 	}
 	return m, err
 }
