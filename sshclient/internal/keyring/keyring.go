@@ -6,12 +6,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -124,7 +126,7 @@ func (k *Keyring) load(file string, certs []string) loaded {
 }
 
 func readKey(file string, certs []string) loaded {
-	pem, err := os.ReadFile(file)
+	pem, err := read(file)
 	if err != nil {
 		return loaded{err: err, public: publicKey(file + ".pub")}
 	}
@@ -144,7 +146,7 @@ func readKey(file string, certs []string) loaded {
 	var signers []ssh.Signer
 	note := ""
 	for _, name := range certs {
-		text, err := os.ReadFile(name)
+		text, err := read(name)
 		if err != nil {
 			continue // none is needed
 		}
@@ -177,7 +179,7 @@ func validity(name string, c *ssh.Certificate, now time.Time) string {
 
 // publicKey reads the file of a public key; nil where it is none.
 func publicKey(file string) ssh.PublicKey {
-	text, err := os.ReadFile(file)
+	text, err := read(file)
 	if err != nil {
 		return nil
 	}
@@ -186,4 +188,19 @@ func publicKey(file string) ssh.PublicKey {
 		return nil
 	}
 	return key
+}
+
+// read returns what a file holds. To open a named pipe would keep all hosts waiting, and nothing could end that.
+func read(name string) ([]byte, error) {
+	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err != nil {
+		return nil, err
+	} else if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s: is not a regular file", name)
+	}
+	return io.ReadAll(f)
 }

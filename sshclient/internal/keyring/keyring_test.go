@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -52,5 +53,16 @@ func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A pipe in the place of a key is told, and not waited for.
+func TestPipe(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "id_rsa")
+	if err := syscall.Mkfifo(name, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if l := readKey(name, nil); l.err == nil || !strings.Contains(l.err.Error(), "is not a regular file") {
+		t.Errorf("error: %v", l.err)
 	}
 }
