@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -106,9 +107,12 @@ func (r *Runner) applyPlan(cmd *cobra.Command, name string) error {
 	if err != nil {
 		return err
 	}
-	for _, flag := range []string{"tags", "skip-tags", "target"} {
-		if cmd.Flags().Changed(flag) { // more would change than was asked for
-			return fmt.Errorf("%s: --%s does not narrow a saved plan; plan again with it", name, flag)
+	for _, f := range []struct {
+		flag        string
+		given, kept []string
+	}{{"tags", r.tags, p.Tags}, {"skip-tags", r.skipTags, p.SkipTags}, {"target", r.targets, p.Targets}} {
+		if len(f.given) > 0 && !slices.Equal(f.given, f.kept) { // more would change than was asked for
+			return fmt.Errorf("%s: --%s does not narrow a saved plan; plan again with it", name, f.flag)
 		}
 	}
 	for _, flag := range []string{"var", "var-file", "facts-dir"} {
