@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"slices"
 	"syscall"
 	"time"
@@ -32,6 +33,9 @@ func measureOne(args []string) error {
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	cmd.WaitDelay = time.Second // a daemon that a tool leaves behind
+	// cf-agent makes a session of its own, which the end of the process group does not reach.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	runtime.LockOSThread() // it comes with the end of the thread that started it
 	start := time.Now()
 	err := cmd.Run()
 	wall := time.Since(start)
