@@ -106,11 +106,7 @@ func fetched(ctx context.Context, c *cache.Cache, src Source, o Options, signers
 		return nil, err
 	}
 	t := &Tree{Revision: Revision{Ref: src.Ref, RefKind: found.Kind, Dirty: Clean}, Warnings: warnings}
-	name := src.Ref
-	if found.Kind != Tag {
-		name = ""
-	}
-	err = t.write(ctx, c.Store, writing{found.Hash, name, src, signers, o})
+	err = t.write(ctx, c.Store, writing{found.Hash, found.Tag(), src, signers, o})
 	if errors.Is(err, odb.ErrBroken) || errors.Is(err, odb.ErrNotFound) {
 		return nil, cache.Broken(err)
 	}

@@ -32,6 +32,8 @@ func TestCheckoutByEveryKindOfReference(t *testing.T) {
 		{"v1.0", one, source.Tag},
 		{"nested", one, source.Tag},
 		{"both", one, source.Tag}, // a tag goes before a branch of its name
+		{"refs/heads/both", two, source.Branch},
+		{"refs/tags/both", one, source.Tag},
 		{"main", two, source.Branch},
 		{"feature/x", two, source.Branch},
 		{"", two, source.Branch},

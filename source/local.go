@@ -98,12 +98,8 @@ func (l *Local) Checkout(ctx context.Context, revision string, o Options) (*Tree
 		return nil, err
 	}
 	t := &Tree{Revision: Revision{Ref: revision, RefKind: found.Kind, Dirty: Clean}}
-	tag := ""
-	if found.Kind == Tag {
-		tag = revision
-	}
 	src := Source{URL: l.repository.Worktree, Ref: revision, Folder: l.inside}
-	if err := t.write(ctx, l.store, writing{found.Hash, tag, src, signers, o}); err != nil {
+	if err := t.write(ctx, l.store, writing{found.Hash, found.Tag(), src, signers, o}); err != nil {
 		return nil, fmt.Errorf("%s: %w", revision, err)
 	}
 	return t, nil

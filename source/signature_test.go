@@ -108,6 +108,7 @@ func TestSSHSignatures(t *testing.T) {
 	dated := func(options string) string { return signersFile(t, "ops "+options+" "+pub) }
 	checkSigned(t, r, []signed{
 		{"ed25519", "ed25519", good, "ops@example.org,*@example.org", ""},
+		{"by its full name", "refs/tags/ed25519", good, "ops@example.org,*@example.org", ""},
 		{"rsa", "rsa", good, "rsa", ""},
 		{"ecdsa", "ecdsa", good, "ecdsa", ""},
 		{"a branch by its commit", "main", good, "ops@example.org,*@example.org", ""},

@@ -28,13 +28,33 @@ type Target struct {
 	Hash odb.Hash
 }
 
-// Pick seeks ref among references: a tag first, then a branch. The empty ref is the default branch.
+const (
+	tags     = "refs/tags/"
+	branches = "refs/heads/"
+)
+
+// Tag is the name of the tag that t is, "" if it is none.
+func (t Target) Tag() string {
+	if t.Kind != Tag {
+		return ""
+	}
+	return strings.TrimPrefix(t.Name, tags)
+}
+
+// Pick seeks ref among references: a tag first, then a branch, then either by its full name ("refs/heads/main"). The empty ref is the default branch.
 func Pick(refs map[string]odb.Hash, ref string) (Target, bool) {
 	if ref == "" {
 		h, found := refs["HEAD"]
 		return Target{"HEAD", Branch, h}, found
 	}
-	for _, t := range []Target{{Name: "refs/tags/" + ref, Kind: Tag}, {Name: "refs/heads/" + ref, Kind: Branch}} {
+	candidates := []Target{{Name: tags + ref, Kind: Tag}, {Name: branches + ref, Kind: Branch}}
+	switch {
+	case strings.HasPrefix(ref, tags):
+		candidates = append(candidates, Target{Name: ref, Kind: Tag})
+	case strings.HasPrefix(ref, branches):
+		candidates = append(candidates, Target{Name: ref, Kind: Branch})
+	}
+	for _, t := range candidates {
 		if h, found := refs[t.Name]; found {
 			t.Hash = h
 			return t, true
@@ -69,7 +89,7 @@ func IsHex(ref string) bool {
 func Unknown(ref string, refs map[string]odb.Hash) error {
 	var names []string
 	for full := range refs {
-		if name := strings.TrimPrefix(strings.TrimPrefix(full, "refs/tags/"), "refs/heads/"); name != full {
+		if name := strings.TrimPrefix(strings.TrimPrefix(full, tags), branches); name != full {
 			names = append(names, name)
 		}
 	}
