@@ -96,6 +96,10 @@ rm -rf /var/lib/glusterd/* /var/lib/apply/[!e]*; sed -i '/glusterfs\|xvdj/d' /et
 	c.says("waiting for glustervolume", runs[0])
 	c.until(has, "gluster peer status | grep -q Rejected")
 	c.sh(made, "systemctl stop glusterd; sed -i 's/^UUID=.*/UUID="+was+"/' /var/lib/glusterd/glusterd.info; systemctl start glusterd")
-	c.until(made, "gluster peer probe node02 && systemctl restart glusterd")
+	c.until(made, "gluster peer probe node02")
+	for _, n := range c.nodes { // a restart before that leaves both waiting for each other for good
+		c.until(n, "gluster peer status | grep -q 'Peer in Cluster (Connected)'")
+	}
+	c.sh(made, "systemctl restart glusterd")
 	c.ends(runs, 2) // what becomes of its brick, which is empty, is GlusterFS's
 }
