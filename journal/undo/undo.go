@@ -31,6 +31,15 @@ type Options struct {
 // Name is what reports say in the place of the manifest of a run that undoes run id.
 func Name(id string) string { return "undo " + id }
 
+// Sweep removes the temporary files of a run that died, where nothing of it is left to be put back: id is that of a run of its own. The lock must be held.
+func Sweep(ctx context.Context, state *journal.State, h *local.Node, id string) (warnings []string, err error) {
+	run, warnings, err := state.Begin(id, h.Token(), "", journal.Manifest{}, time.Now())
+	if err != nil {
+		return warnings, err
+	}
+	return append(warnings, run.Sweep(ctx, h)...), run.Leave()
+}
+
 // Run takes the steps of an undo that are not refused, in their order. The lock must be held. Without a report nothing was touched.
 func Run(ctx context.Context, state *journal.State, h *local.Node, u *Plan, o Options) (rep *report.Report, err error) {
 	rep = &report.Report{Run: o.ID, Node: o.Node, Mode: report.Converge, Manifest: Name(u.Run), Started: time.Now()}

@@ -104,8 +104,6 @@ func (u *undoing) run(ctx context.Context, which func(*journal.State, host.View)
 		return told
 	case blocking > 0 && !u.yes:
 		return fmt.Errorf("undo %s: %d of %d cannot be put back (see above); nothing was touched. To put back the rest: apply undo --yes %s", id, blocking, len(plan.Steps), id)
-	case refused == len(plan.Steps):
-		return fmt.Errorf("undo %s: there is nothing that can be put back; apply history lists the other runs", id)
 	}
 	if err := signals.Begin(); err != nil {
 		return err
@@ -113,6 +111,11 @@ func (u *undoing) run(ctx context.Context, which func(*journal.State, host.View)
 	own, err := state.NextID(time.Now())
 	if err != nil {
 		return err
+	}
+	if refused == len(plan.Steps) {
+		warnings, err := undo.Sweep(ctx, state, h, own)
+		u.Note(warnings...)
+		return errors.Join(fmt.Errorf("undo %s: there is nothing that can be put back; apply history lists the other runs", id), err)
 	}
 	o := undo.Options{ID: own, Node: u.Exchange.Name(ctx, known), Interrupted: signals.Number}
 	if slices.ContainsFunc(plan.Steps, func(s undo.Step) bool { return s.Addr.Type == "fact" && s.Refused == "" }) {
