@@ -67,9 +67,9 @@ type File struct {
 	Recurse bool `hcl:"recurse"`
 	// How many levels below the folder `recurse` goes; 1 is what is directly in it. Default: no limit.
 	RecurseLimit *int `hcl:"recurselimit"`
-	// With `recurse`: remove what is neither in the source nor managed, whole or in part, by another resource. Folders among it only with `force`. Where a block may declare
-	// something in the folder under a name that only the run tells, the folder comes after what tells it, unless it has to be before that; where the run
-	// does not tell it, nothing is removed. Default: false.
+	// With `recurse`: remove what is neither in the source nor managed, whole or in part, by another resource. Folders among it only with `force`.
+	// Where a block may declare something in the folder under a name that only the run tells, the folder comes after what tells it, unless it has to be
+	// before that; where the run does not tell it, nothing is removed. Default: false.
 	Purge bool `hcl:"purge"`
 	// Names that `recurse` passes over, neither copied nor purged: shell patterns (`*`, `?`, `[a-z]`) for the last element of the path. A folder with
 	// such a name somewhere in it is not purged either. A string or a list.

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -119,10 +118,15 @@ func (a *App) Print(r *report.Report) error {
 }
 
 // PrintJSON prints an object on a line of its own.
-func (a *App) PrintJSON(object any) error {
-	enc := json.NewEncoder(a.Stdout)
-	enc.SetEscapeHTML(false)
-	return enc.Encode(object)
+func (a *App) PrintJSON(object any) error { return WriteJSON(a.Stdout, object) }
+
+// WriteJSON writes an object on a line of its own.
+func WriteJSON(w io.Writer, object any) error {
+	b, err := report.JSON(object)
+	if err == nil {
+		_, err = w.Write(append(b, '\n'))
+	}
+	return err
 }
 
 // PrintUnit prints a systemd unit.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/nodeapply/apply/cmd/apply/internal/cli"
 	"github.com/nodeapply/apply/exchange"
 	"github.com/nodeapply/apply/exchange/name"
 	"github.com/nodeapply/apply/exchange/store"
@@ -24,7 +25,7 @@ func printNodes(ctx context.Context, w io.Writer, x *exchange.Exchange, asJSON b
 	}
 	if asJSON {
 		for _, s := range verdict.Summaries(v) {
-			if err := printJSON(w, s); err != nil {
+			if err := cli.WriteJSON(w, s); err != nil {
 				return err
 			}
 		}
@@ -36,14 +37,6 @@ func printNodes(ctx context.Context, w io.Writer, x *exchange.Exchange, asJSON b
 		fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%s\n", s.Name, cell(runOf(s)), strings.Join(s.Groups, ","), len(s.Facts), cell(waitsOf(s)))
 	}
 	return t.Flush()
-}
-
-func printJSON(w io.Writer, v any) error {
-	b, err := report.JSON(v)
-	if err == nil {
-		_, err = w.Write(append(b, '\n'))
-	}
-	return err
 }
 
 // cell is a text in a table, whose columns end with tabs.
@@ -82,7 +75,7 @@ func printFacts(ctx context.Context, w io.Writer, x *exchange.Exchange, node str
 			continue
 		}
 		if asJSON {
-			return printJSON(w, s.Facts)
+			return cli.WriteJSON(w, s.Facts)
 		}
 		for _, f := range v.Facts(node) {
 			if _, err := fmt.Fprintf(w, "%s = %s\n", f, factText(s.Facts[f])); err != nil {
@@ -165,7 +158,7 @@ func tell(w io.Writer, told map[string]map[string]string, s verdict.Summary, asJ
 		delete(told, s.Name)
 	}
 	if changed && asJSON {
-		return printJSON(w, s)
+		return cli.WriteJSON(w, s)
 	}
 	return nil
 }
