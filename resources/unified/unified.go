@@ -21,8 +21,8 @@ const (
 )
 
 // Diff returns the difference, "" of equal texts. Both have the name, which is quoted where it would not be one line.
-func Diff(name string, from, to []byte) string {
-	if bytes.Equal(from, to) {
+func Diff(name, from, to string) string {
+	if from == to {
 		return ""
 	}
 	if strings.ContainsFunc(name, unicode.IsControl) {
@@ -34,20 +34,18 @@ func Diff(name string, from, to []byte) string {
 	}
 	same, ok := common(a, b)
 	if !ok {
-		_, text, _ := bytes.Cut(diff.Diff(name, from, name, to), []byte("\n")) // the line "diff OLD NEW" says nothing more
+		_, text, _ := bytes.Cut(diff.Diff(name, []byte(from), name, []byte(to)), []byte("\n")) // the line "diff OLD NEW" says nothing more
 		return string(text)
 	}
 	return write(name, script(a, b, same))
 }
 
 // lines splits a text. A last line without an end is another than one with.
-func lines(text []byte) []string {
-	l := strings.SplitAfter(string(text), "\n")
-	last := len(l) - 1
-	if l[last] == "" {
+func lines(text string) []string {
+	l := strings.SplitAfter(text, "\n")
+	if last := len(l) - 1; l[last] == "" {
 		return l[:last]
 	}
-	l[last] += "\n\\ No newline at end of file\n"
 	return l
 }
 
@@ -151,8 +149,9 @@ func write(name string, all []line) string {
 			}
 		}
 		end = min(len(all), end+around)
-		inA, inB := 0, 0
+		inA, inB, size := 0, 0, len("@@ -,+, @@\n")+4*20
 		for _, l := range all[at:end] {
+			size += 1 + len(l.text)
 			if l.sign != '+' {
 				inA++
 			}
@@ -160,10 +159,14 @@ func write(name string, all []line) string {
 				inB++
 			}
 		}
+		out.Grow(size)
 		fmt.Fprintf(&out, "@@ -%d,%d +%d,%d @@\n", a+min(inA, 1), inA, b+min(inB, 1), inB)
 		for _, l := range all[at:end] {
 			out.WriteByte(l.sign)
 			out.WriteString(l.text)
+			if !strings.HasSuffix(l.text, "\n") {
+				out.WriteString("\n\\ No newline at end of file\n")
+			}
 		}
 		a, b, at = a+inA, b+inB, end
 	}

@@ -32,7 +32,7 @@ func TestDiff(t *testing.T) {
 			if want != "" {
 				want = "--- f\n+++ f\n" + want
 			}
-			if diff := cmp.Diff(want, Diff("f", []byte(tc.from), []byte(tc.to))); diff != "" {
+			if diff := cmp.Diff(want, Diff("f", tc.from, tc.to)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
@@ -41,7 +41,7 @@ func TestDiff(t *testing.T) {
 
 // A name of several lines would look like more of the difference.
 func TestDiffOfAName(t *testing.T) {
-	if diff := cmp.Diff("--- \"/a\\n+++ b\"\n+++ \"/a\\n+++ b\"\n@@ -1,1 +1,1 @@\n-a\n+b\n", Diff("/a\n+++ b", []byte("a\n"), []byte("b\n"))); diff != "" {
+	if diff := cmp.Diff("--- \"/a\\n+++ b\"\n+++ \"/a\\n+++ b\"\n@@ -1,1 +1,1 @@\n-a\n+b\n", Diff("/a\n+++ b", "a\n", "b\n")); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -76,7 +76,7 @@ func TestDiffAgainstTools(t *testing.T) {
 		if n%5 == 0 {
 			declared = strings.TrimSuffix(declared, "\n")
 		}
-		got := Diff("f", []byte(old), []byte(declared))
+		got := Diff("f", old, declared)
 		for name, content := range map[string]string{"f": old, "g": declared, "p": got} {
 			if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
 				t.Fatal(err)
@@ -119,7 +119,7 @@ func TestDiffOfStrangers(t *testing.T) {
 		fmt.Fprintf(&from, "%d\n", i)
 		fmt.Fprintf(&to, "-%d\n", i)
 	}
-	got := Diff("f", []byte(from.String()), []byte(to.String()))
+	got := Diff("f", from.String(), to.String())
 	if n := changed(got, "-", "+"); n != 40_002 {
 		t.Errorf("%d lines of 40,002", n)
 	}

@@ -79,7 +79,7 @@ func (p *proof) effects() []Effect {
 		c := p.base.Changes[name]
 		e := Effect{Event: "effect", Name: name, Before: c.Before.String(), After: c.After.String(), By: by[name]}
 		if c.Before.Text+c.After.Text != "" && (c.Before.Text != "" || c.Before.Kind == "") && (c.After.Text != "" || c.After.Kind == "") {
-			e.Diff = unified.Diff(name, []byte(c.Before.Text), []byte(c.After.Text))
+			e.Diff = unified.Diff(name, c.Before.Text, c.After.Text)
 		}
 		out = append(out, e)
 	}

@@ -272,7 +272,7 @@ func difference(name string, old, declared Body) string {
 	if !old.legible() || !declared.legible() {
 		return ""
 	}
-	return firstLines(unified.Diff(name, []byte(old.Text), []byte(declared.Text)))
+	return firstLines(unified.Diff(name, old.Text, declared.Text))
 }
 
 // legible says whether content is text that a terminal can show, and not large.

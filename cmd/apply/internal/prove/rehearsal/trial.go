@@ -172,7 +172,7 @@ func (s State) Against(other State) []Difference {
 		}
 		d := Difference{Name: name, First: orAsBefore(a.what), Second: orAsBefore(b.what)}
 		if a.text != "" && b.text != "" {
-			d.Diff = unified.Diff(name, []byte(a.text), []byte(b.text))
+			d.Diff = unified.Diff(name, a.text, b.text)
 		}
 		out = append(out, d)
 	}
