@@ -10,8 +10,7 @@ import (
 // Printable escapes what a terminal would obey instead of show: control characters, bytes that are not UTF-8, and the characters that
 // turn the direction of writing. Tabs stay.
 func Printable(s string) string {
-	clean := strings.IndexFunc(s, hostile) < 0 && utf8.ValidString(s)
-	if clean {
+	if ascii(s) || strings.IndexFunc(s, hostile) < 0 && utf8.ValidString(s) {
 		return s
 	}
 	var b strings.Builder
@@ -29,6 +28,16 @@ func Printable(s string) string {
 		s = s[n:]
 	}
 	return b.String()
+}
+
+// ascii says of nearly all that is shown, a byte at a time, that nothing is to be escaped: it is ASCII without control characters.
+func ascii(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' && c != '\t' || c >= 0x7f {
+			return false
+		}
+	}
+	return true
 }
 
 func hostile(r rune) bool {

@@ -179,9 +179,13 @@ func marked(mark, value string) string {
 	return b.String()
 }
 
+// level is what lines that are one level in begin with.
+const level = "        "
+
 // indent writes the lines of a text one level in; those of a diff in its colours.
 func (p prose) indent(b *strings.Builder, text string, diff bool) {
 	inHunk := false
+	b.Grow(len(text) + (strings.Count(text, "\n")+1)*len(level+"\n"))
 	for line := range strings.Lines(text) {
 		line = strings.TrimSuffix(line, "\n")
 		if !diff {
@@ -201,6 +205,8 @@ func (p prose) indent(b *strings.Builder, text string, diff bool) {
 		case strings.HasPrefix(line, "-"):
 			line = p.paint(red, line)
 		}
-		fmt.Fprintf(b, "        %s\n", line)
+		b.WriteString(level)
+		b.WriteString(line)
+		b.WriteByte('\n')
 	}
 }
