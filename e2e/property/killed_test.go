@@ -1,4 +1,4 @@
-package apply_test
+package property
 
 import (
 	"fmt"
@@ -11,6 +11,32 @@ import (
 
 	"github.com/nodeapply/apply/report"
 )
+
+// TestKilledAtEveryStep: the run after one that died ends where one that lived would have, and the next finds nothing to do.
+func TestKilledAtEveryStep(t *testing.T) {
+	const points = 12 // of each seed, spread over its steps
+	for seed := range uint64(6) {
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
+			whole := newWorld(t, seed)
+			whole.converge(nil)
+			counter := &death{left: 1 << 30}
+			newWorld(t, seed).converge(counter)
+			for k := int(seed) % 3; k < counter.steps; k += 1 + counter.steps/points {
+				w := newWorld(t, seed)
+				w.converge(&death{left: k})
+				w.converge(nil)
+				if diff := cmp.Diff(whole.relative(), w.relative()); diff != "" {
+					t.Fatalf("killed at step %d of %d, then run again: %s", k, counter.steps, diff)
+				}
+				for _, res := range w.converge(nil).Results {
+					if res.Outcome != report.Unchanged {
+						t.Fatalf("killed at step %d: the run after the next: %s %s", k, res.Address, res.Outcome)
+					}
+				}
+			}
+		})
+	}
+}
 
 // TestKilledBetweenInstances: whatever a run dies at, each instance of a block that only the run repeats is refreshed in the next one if it is owed that,
 // and not if it was refreshed before: only the one at which the run died may be refreshed twice.

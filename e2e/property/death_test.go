@@ -1,7 +1,8 @@
-package apply_test
+package property
 
 import (
 	"context"
+	"errors"
 	"sync"
 
 	"github.com/nodeapply/apply/host"
@@ -9,11 +10,13 @@ import (
 	"github.com/nodeapply/apply/resources"
 )
 
-// death ends a run at its n-th step: from then on nothing it does has an effect, as after kill -9.
+var errDead = errors.New("killed")
+
+// death ends a run after a number of steps: from then on nothing it does has an effect, as after kill -9.
 type death struct {
 	mu    sync.Mutex
-	left  int
-	steps int
+	left  int // steps that still have an effect
+	steps int // that were tried
 }
 
 func (d *death) step() error {
@@ -26,6 +29,7 @@ func (d *death) step() error {
 	return nil
 }
 
+// mortalHost counts each change of the node as a step.
 type mortalHost struct {
 	host.Host
 	d *death
@@ -80,6 +84,7 @@ func (h mortalHost) Run(ctx context.Context, c host.Cmd) (host.Output, error) {
 	return h.Host.Run(ctx, c)
 }
 
+// mortalRecorder counts the end of each resource as a step.
 type mortalRecorder struct {
 	*journal.Run
 	d *death

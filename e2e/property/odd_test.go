@@ -1,4 +1,4 @@
-package apply_test
+package property
 
 import (
 	"encoding/json"

@@ -1,4 +1,4 @@
-package apply_test
+package property
 
 import (
 	"errors"
@@ -12,14 +12,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/nodeapply/apply"
 	"github.com/nodeapply/apply/engine"
 	"github.com/nodeapply/apply/host"
 	"github.com/nodeapply/apply/host/local"
 	"github.com/nodeapply/apply/journal"
-	"github.com/nodeapply/apply/journal/undo"
 	"github.com/nodeapply/apply/report"
 )
 
@@ -172,8 +169,8 @@ func (w *world) host() *local.Node {
 	return h
 }
 
-// converge runs once; wrap, if set, breaks the recorder and the host.
-func (w *world) converge(breaks *death) *report.Report {
+// converge runs once, to its end or to the death of the run.
+func (w *world) converge(d *death) *report.Report {
 	w.t.Helper()
 	s, err := journal.OpenState(w.state)
 	if err != nil {
@@ -190,135 +187,18 @@ func (w *world) converge(breaks *death) *report.Report {
 	}
 	var hst host.Host = h
 	var rec engine.Recorder = run
-	if breaks != nil {
-		hst, rec = mortalHost{h, breaks}, mortalRecorder{run, breaks}
+	if d != nil {
+		hst, rec = mortalHost{h, d}, mortalRecorder{run, d}
 	}
 	rep, err := w.load(hst).Converge(w.t.Context(), engine.Options{Recorder: rec, Parallel: 3})
-	if err != nil && breaks == nil {
-		w.t.Fatal(err)
+	if d != nil {
+		return rep // the dead close nothing
 	}
-	if breaks == nil {
-		if err := run.Close(); err != nil {
-			w.t.Fatal(err)
-		}
+	if err := errors.Join(err, run.Close()); err != nil {
+		w.t.Fatal(err)
 	}
 	return rep
 }
 
-var errDead = errors.New("killed")
-
-// outcomes maps what a report says to what a converge would report if the plan came true.
-func outcomes(r *report.Report) map[string]string {
-	out := map[string]string{}
-	for _, res := range r.Results {
-		o := res.Outcome
-		switch {
-		case o == report.Pending && len(res.Changes) == 0 && res.Refreshed:
-			o = report.Refreshed
-		case o == report.Pending:
-			o = report.Changed
-		}
-		out[res.Address.String()] = string(o)
-	}
-	return out
-}
-
-const seeds = 25
-
-func TestPlanIsWhatConvergeDoes(t *testing.T) {
-	for seed := range uint64(seeds) {
-		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
-			w := newWorld(t, seed)
-			before := w.snapshot()
-			plan, err := w.load(w.host()).Plan(t.Context(), engine.Options{Parallel: 3})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(before, w.snapshot()); diff != "" {
-				t.Fatalf("the plan changed something: %s", diff)
-			}
-			rep := w.converge(nil)
-			if diff := cmp.Diff(outcomes(plan), outcomes(rep)); diff != "" {
-				t.Errorf("not as planned: %s", diff)
-			}
-			if len(rep.Surprises) > 0 {
-				t.Errorf("surprises: %v", rep.Surprises)
-			}
-			after := w.snapshot()
-			for _, res := range w.converge(nil).Results {
-				if res.Outcome != report.Unchanged {
-					t.Errorf("the second run: %s %s", res.Address, res.Outcome)
-				}
-			}
-			if diff := cmp.Diff(after, w.snapshot()); diff != "" {
-				t.Errorf("the second run changed something: %s", diff)
-			}
-		})
-	}
-}
-
-func TestUndoGivesBackTheTree(t *testing.T) {
-	for seed := range uint64(seeds) {
-		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
-			w := newWorld(t, seed)
-			byCommands := []string{"loaded", "made"}
-			before := w.snapshot(byCommands...)
-			w.converge(nil)
-			s, err := journal.OpenState(w.state)
-			if err != nil {
-				t.Fatal(err)
-			}
-			h := w.host()
-			u, err := undo.PlanOf(t.Context(), s, h, nil, "001")
-			if err != nil {
-				t.Fatal(err)
-			}
-			// What commands made is in the way of removing the folder that held nothing else; it is the tree's own root here.
-			for _, step := range u.Steps {
-				if step.Refused != "" && step.Addr.Type != "exec" {
-					t.Errorf("%s: refused: %s", step.What, step.Refused)
-				}
-			}
-			rep, err := undo.Run(t.Context(), s, h, u, undo.Options{ID: "002", Interrupted: func() int { return 0 }})
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, r := range rep.Results {
-				if r.Error != nil {
-					t.Errorf("%s: %s", r.Address, r.Error.Summary)
-				}
-			}
-			if diff := cmp.Diff(before, w.snapshot(byCommands...)); diff != "" {
-				t.Error(diff)
-			}
-		})
-	}
-}
-
-func TestKilledAtEveryStep(t *testing.T) {
-	const points = 12 // of each seed, spread over its steps
-	for seed := range uint64(6) {
-		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
-			whole := newWorld(t, seed)
-			whole.converge(nil)
-			counter := &death{left: 1 << 30}
-			newWorld(t, seed).converge(counter)
-			for k := int(seed) % 3; k < counter.steps; k += 1 + counter.steps/points {
-				w := newWorld(t, seed)
-				w.converge(&death{left: k})
-				w.converge(nil)
-				if diff := cmp.Diff(relative(whole), relative(w)); diff != "" {
-					t.Fatalf("killed at step %d of %d, then run again: %s", k, counter.steps, diff)
-				}
-				for _, res := range w.converge(nil).Results {
-					if res.Outcome != report.Unchanged {
-						t.Fatalf("killed at step %d: the run after the next: %s %s", k, res.Address, res.Outcome)
-					}
-				}
-			}
-		})
-	}
-}
-
 // relative is the tree without the names of its own temporary folder.
-func relative(w *world) string { return strings.ReplaceAll(w.snapshot(), w.dir, "TREE") }
+func (w *world) relative() string { return strings.ReplaceAll(w.snapshot(), w.dir, "TREE") }
