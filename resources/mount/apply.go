@@ -43,12 +43,12 @@ func (m *Mount) Apply(ctx context.Context, h host.Host, _ resources.Diff) error 
 }
 
 // deep says whether what is mounted comes with what is mounted inside, and goes with it.
-func (m *Mount) deep(f *facts) bool {
+func (m *Mount) deep(f *found) bool {
 	return options.Deep(string(m.Options)) || f.entry != nil && options.Deep(f.entry.Options)
 }
 
 // edited is the content that the table should have.
-func (m *Mount) edited(f *facts) (string, error) {
+func (m *Mount) edited(f *found) (string, error) {
 	switch {
 	case m.Ensure == absent && f.entry == nil:
 		return f.source, nil
@@ -90,7 +90,7 @@ func reload(ctx context.Context, h host.Host) error {
 }
 
 // bring makes the live mount what the entry says. F was read before the entry was written.
-func (m *Mount) bring(ctx context.Context, h host.Host, f *facts) error {
+func (m *Mount) bring(ctx context.Context, h host.Host, f *found) error {
 	switch {
 	case f.top() == nil:
 		return m.mount(ctx, h)
@@ -103,7 +103,7 @@ func (m *Mount) bring(ctx context.Context, h host.Host, f *facts) error {
 }
 
 // untried are the options that are new in the entry and that what is mounted cannot show.
-func (f *facts) untried() []string {
+func (f *found) untried() []string {
 	had := ""
 	if f.entry != nil {
 		had = f.entry.Options
@@ -112,7 +112,7 @@ func (f *facts) untried() []string {
 }
 
 // remount mounts once more what is mounted, with the options of the entry: by a remount where that is declared and takes.
-func (m *Mount) remount(ctx context.Context, h host.Host, f *facts) error {
+func (m *Mount) remount(ctx context.Context, h host.Host, f *found) error {
 	if !m.Remounts {
 		return m.again(ctx, h, f.live)
 	}

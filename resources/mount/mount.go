@@ -252,7 +252,7 @@ func (m *Mount) Check(ctx context.Context, v host.View) (resources.Diff, error) 
 }
 
 // compare lists what differs.
-func (m *Mount) compare(ctx context.Context, v host.View, f *facts) []resources.Change {
+func (m *Mount) compare(ctx context.Context, v host.View, f *found) []resources.Change {
 	var d resources.Diff
 	switch {
 	case m.Ensure != "" && m.Ensure != present:

@@ -10,8 +10,8 @@ import (
 	"github.com/nodeapply/apply/resources/mount/internal/options"
 )
 
-// facts is what the node has at the mount point.
-type facts struct {
+// found is what the node has at the mount point.
+type found struct {
 	table  *fstab.Table
 	source string       // the bytes of the table
 	entry  *fstab.Entry // nil: none
@@ -22,7 +22,7 @@ type facts struct {
 	numbered string // want's options, users and groups by number
 }
 
-func (f *facts) top() *host.Mount {
+func (f *found) top() *host.Mount {
 	if len(f.live) == 0 {
 		return nil
 	}
@@ -30,7 +30,7 @@ func (f *facts) top() *host.Mount {
 }
 
 // lacking are the options that what is mounted should have and has not.
-func (f *facts) lacking() []string {
+func (f *found) lacking() []string {
 	if options.Lacking(f.want.Options, *f.top(), f.origin) == nil { // a sandbox shows them as they are said
 		return nil
 	}
@@ -38,17 +38,17 @@ func (f *facts) lacking() []string {
 }
 
 // same says whether what is mounted is what the entry says, whatever its options.
-func (f *facts) same(ctx context.Context, v host.View) bool {
+func (f *found) same(ctx context.Context, v host.View) bool {
 	return live.SameDevice(ctx, v, f.want, *f.top()) && live.SameType(f.want.FSType, *f.top())
 }
 
 // asEntry says whether what the entry says is mounted, with its options.
-func (f *facts) asEntry(ctx context.Context, v host.View) bool {
+func (f *found) asEntry(ctx context.Context, v host.View) bool {
 	return f.top() != nil && f.same(ctx, v) && len(f.lacking()) == 0 && len(f.untried()) == 0
 }
 
 // word is the value of ensure that the node has.
-func (f *facts) word() string {
+func (f *found) word() string {
 	switch {
 	case f.entry != nil && f.top() != nil:
 		return mounted
@@ -61,7 +61,7 @@ func (f *facts) word() string {
 }
 
 // empties says whether the last mount of a file system that is in memory alone is to be unmounted.
-func (m *Mount) empties(ctx context.Context, v host.View, f *facts) (bool, error) {
+func (m *Mount) empties(ctx context.Context, v host.View, f *found) (bool, error) {
 	if m.Ensure == present || m.Ensure == "" || m.Ensure == mounted && (f.top() == nil || f.same(ctx, v)) {
 		return false, nil
 	}
@@ -70,12 +70,12 @@ func (m *Mount) empties(ctx context.Context, v host.View, f *facts) (bool, error
 }
 
 // look reads the table and the mounts of the kernel.
-func (m *Mount) look(ctx context.Context, v host.View) (*facts, error) {
+func (m *Mount) look(ctx context.Context, v host.View) (*found, error) {
 	content, err := host.ReadFile(v, table)
 	if err != nil {
 		return nil, err
 	}
-	f := &facts{table: fstab.Parse(content), source: content}
+	f := &found{table: fstab.Parse(content), source: content}
 	if f.entry, err = f.table.Find(m.point()); err != nil {
 		return nil, err
 	}
