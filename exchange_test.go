@@ -42,7 +42,7 @@ func TestLimitOverAnExchange(t *testing.T) {
 		start func(t *testing.T) (url string, credentials func(node string) string)
 	}{
 		{"embedded", func(t *testing.T) (string, func(string) string) {
-			s := exchangetest.StartServer(t, "", "")
+			s := exchangetest.StartServer(t)
 			return s.URL, func(node string) string {
 				_, dir := s.Enroll(t, node)
 				return dir

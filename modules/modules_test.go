@@ -168,7 +168,7 @@ func TestAPurgeThatFails(t *testing.T) {
 
 // TestEtcHostsOfAGroup: every node of the group gets every other; a new one appears everywhere on the next run; lines of others stay.
 func TestEtcHostsOfAGroup(t *testing.T) {
-	server := exchangetest.StartServer(t, "", "")
+	server := exchangetest.StartServer(t)
 	dirs := []string{t.TempDir(), t.TempDir(), t.TempDir()}
 	var credentials []string
 	for i, dir := range dirs {

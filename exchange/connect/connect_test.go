@@ -15,7 +15,7 @@ import (
 )
 
 func TestWhatIsNotOpened(t *testing.T) {
-	s := exchangetest.StartServer(t, "", "")
+	s := exchangetest.StartServer(t)
 	_, dir := s.Enroll(t, "node01")
 	open := t.TempDir()
 	if err := os.WriteFile(filepath.Join(open, LoginFile), []byte("a:b"), 0o644); err != nil {
@@ -53,7 +53,7 @@ func TestWhatIsNotOpened(t *testing.T) {
 
 // TestARunOnEveryDriver carries one small deployment of two nodes (one, where there is no exchange) over each of them.
 func TestARunOnEveryDriver(t *testing.T) {
-	embedded := exchangetest.StartServer(t, "", "")
+	embedded := exchangetest.StartServer(t)
 	for _, c := range []struct {
 		name  string
 		nodes []string

@@ -22,12 +22,15 @@ type Server struct {
 	done chan error
 }
 
-// StartServer runs an embedded exchange on the loopback interface until the test ends. data is its folder, "" a new one.
-func StartServer(t testing.TB, data, listen string) *Server {
+// StartServer runs a new embedded exchange on the loopback interface until the test ends.
+func StartServer(t testing.TB) *Server {
 	t.Helper()
-	if data == "" {
-		data = t.TempDir()
-	}
+	return StartServerOn(t, t.TempDir(), "")
+}
+
+// StartServerOn runs the exchange of a folder, such as one that was stopped, at an address, "" for any.
+func StartServerOn(t testing.TB, data, listen string) *Server {
+	t.Helper()
 	if listen == "" {
 		listen = "127.0.0.1:0"
 	}

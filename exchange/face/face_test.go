@@ -88,7 +88,7 @@ func joined(t *testing.T, s *exchangetest.Server, node string, p exchange.Plan) 
 }
 
 func TestFactsOverHTTP(t *testing.T) {
-	s := exchangetest.StartServer(t, "", "")
+	s := exchangetest.StartServer(t)
 	f := newFace(t, s)
 	n := joined(t, s, "node01", exchange.Plan{Exports: []record.Export{{Fact: "up"}}})
 	const path = "/v1/nodes/node01/facts/up"
@@ -132,7 +132,7 @@ func TestFactsOverHTTP(t *testing.T) {
 }
 
 func TestParametersReachWaits(t *testing.T) {
-	s := exchangetest.StartServer(t, "", "")
+	s := exchangetest.StartServer(t)
 	f := newFace(t, s)
 	n := joined(t, s, "node01", exchange.Plan{})
 	met := make(chan string, 1)
@@ -149,7 +149,7 @@ func TestParametersReachWaits(t *testing.T) {
 }
 
 func TestWhatTheFaceRefuses(t *testing.T) {
-	s := exchangetest.StartServer(t, "", "")
+	s := exchangetest.StartServer(t)
 	f := newFace(t, s)
 	for _, c := range []struct {
 		name, method, path, body string
@@ -226,7 +226,7 @@ func nextEvent(t *testing.T, r *bufio.Reader) (kind, id, data string) {
 }
 
 func TestEventsAreStreamed(t *testing.T) {
-	s := exchangetest.StartServer(t, "", "")
+	s := exchangetest.StartServer(t)
 	f := newFace(t, s)
 	n := joined(t, s, "node01", exchange.Plan{Exports: []record.Export{{Fact: "up"}}})
 	resp := f.open("GET", "/v1/events", "")
@@ -263,7 +263,7 @@ func TestEventsAreStreamed(t *testing.T) {
 
 // TestWhoComesBackIsToldAll, whatever it has seen: of an exchange that was put back to an earlier state its revision says nothing.
 func TestWhoComesBackIsToldAll(t *testing.T) {
-	s := exchangetest.StartServer(t, "", "")
+	s := exchangetest.StartServer(t)
 	f := newFace(t, s)
 	joined(t, s, "node01", exchange.Plan{})
 	r, err := http.NewRequestWithContext(t.Context(), "GET", f.base+"/v1/events", nil)

@@ -15,7 +15,7 @@ import (
 )
 
 func TestThePageLoadsNothingAndHoldsNothing(t *testing.T) {
-	s := exchangetest.StartServer(t, "", "")
+	s := exchangetest.StartServer(t)
 	f := newFace(t, s)
 	code, body := f.do("GET", "/", "")
 	if code != http.StatusOK {
@@ -35,7 +35,7 @@ func TestThePageLoadsNothingAndHoldsNothing(t *testing.T) {
 
 // TestThePageInABrowser uses the page by its keyboard alone, and watches it change.
 func TestThePageInABrowser(t *testing.T) {
-	s := exchangetest.StartServer(t, "", "")
+	s := exchangetest.StartServer(t)
 	f := newFace(t, s)
 	w := record.Wait{Name: "bricks", Fact: "glusterup", Group: "g", Min: 3}
 	first := joined(t, s, "node01", exchange.Plan{
@@ -110,13 +110,13 @@ func TestThePageInABrowser(t *testing.T) {
 	b.Until(`!document.getElementById("nodes").textContent.includes("node03")`)
 	s.Stop(t)
 	b.Until(`document.getElementById("live").textContent.includes("connection lost")`)
-	exchangetest.StartServer(t, s.Data, s.Addr)
+	exchangetest.StartServerOn(t, s.Data, s.Addr)
 	b.Until(`document.getElementById("live").textContent === "live"`)
 }
 
 // TestAFleetThatWaitsIsOneRow: fifty nodes in one wait do not push all else off the page.
 func TestAFleetThatWaitsIsOneRow(t *testing.T) {
-	s := exchangetest.StartServer(t, "", "")
+	s := exchangetest.StartServer(t)
 	f := newFace(t, s)
 	for i := range 50 {
 		w := record.Wait{Name: "bricks", Fact: "glusterup", Group: "g"}

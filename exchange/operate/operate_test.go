@@ -20,7 +20,7 @@ import (
 
 // TestForgetByAnother: another exchange's authority is told as that.
 func TestForgetByAnother(t *testing.T) {
-	s, other := exchangetest.StartServer(t, "", ""), t.TempDir()
+	s, other := exchangetest.StartServer(t), t.TempDir()
 	if _, err := pki.OpenAuthority(t.Context(), other, time.Now); err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +57,7 @@ func TestRevoke(t *testing.T) {
 }
 
 func TestTokensAreKeptAsHashes(t *testing.T) {
-	s := exchangetest.StartServer(t, "", "")
+	s := exchangetest.StartServer(t)
 	token, err := Token(t.Context(), s.Data)
 	if err != nil {
 		t.Fatal(err)

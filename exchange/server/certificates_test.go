@@ -19,8 +19,8 @@ import (
 )
 
 func TestWhoIsLetIn(t *testing.T) {
-	s := exchangetest.StartServer(t, "", "")
-	stranger := exchangetest.StartServer(t, "", "")
+	s := exchangetest.StartServer(t)
+	stranger := exchangetest.StartServer(t)
 	foreign, _ := stranger.Enroll(t, "node01")
 	c, err := client.New(s.URL, foreign)
 	if err != nil {
@@ -61,7 +61,7 @@ func TestWhoIsLetIn(t *testing.T) {
 
 // A node that was enrolled by a clock that was ahead is let in when the clock is right again.
 func TestEnrolledInTheFuture(t *testing.T) {
-	s := exchangetest.StartServer(t, "", "")
+	s := exchangetest.StartServer(t)
 	ahead, err := pki.OpenAuthority(t.Context(), s.Data, func() time.Time { return time.Now().AddDate(1, 0, 0) })
 	if err != nil {
 		t.Fatal(err)
@@ -85,7 +85,7 @@ func TestEnrolledInTheFuture(t *testing.T) {
 }
 
 func TestRevokedNodesAreCutOff(t *testing.T) {
-	s := exchangetest.StartServer(t, "", "")
+	s := exchangetest.StartServer(t)
 	credentials, dir := s.Enroll(t, "node01")
 	c, err := client.New(s.URL, credentials)
 	if err != nil {
@@ -145,7 +145,7 @@ func shakesHands(t *testing.T, s *exchangetest.Server, pair tls.Certificate) boo
 }
 
 func TestACertificateIsRenewedByItsNode(t *testing.T) {
-	s := exchangetest.StartServer(t, "", "")
+	s := exchangetest.StartServer(t)
 	credentials, dir := s.Enroll(t, "node01")
 	c, err := client.New(s.URL, credentials)
 	if err != nil {

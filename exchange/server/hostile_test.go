@@ -36,7 +36,7 @@ func want(t *testing.T, what string, err, is error) {
 }
 
 func TestANodeWritesItsOwnFactsAlone(t *testing.T) {
-	s := exchangetest.StartServer(t, "", "")
+	s := exchangetest.StartServer(t)
 	c := s.Client(t, "node01")
 	for _, k := range []struct {
 		name, key, value string
@@ -71,7 +71,7 @@ func TestANodeWritesItsOwnFactsAlone(t *testing.T) {
 }
 
 func TestALeaseIsItsOwnersAlone(t *testing.T) {
-	s := exchangetest.StartServer(t, "", "")
+	s := exchangetest.StartServer(t)
 	a, b := s.Client(t, "node01"), s.Client(t, "node02")
 	id, err := a.Grant(t.Context(), time.Hour)
 	if err != nil {
@@ -94,7 +94,7 @@ func TestALeaseIsItsOwnersAlone(t *testing.T) {
 
 // TestNonsenseIsNotAnAnswer has an exchange's certificate on servers that answer anything but what an exchange does.
 func TestNonsenseIsNotAnAnswer(t *testing.T) {
-	s := exchangetest.StartServer(t, "", "")
+	s := exchangetest.StartServer(t)
 	cert, err := s.Authority(t).Server([]string{"127.0.0.1"})
 	if err != nil {
 		t.Fatal(err)

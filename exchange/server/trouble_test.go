@@ -16,7 +16,7 @@ import (
 )
 
 func TestAnExchangeThatIsDown(t *testing.T) {
-	s := exchangetest.StartServer(t, "", "")
+	s := exchangetest.StartServer(t)
 	c := s.Client(t, "node01")
 	s.Stop(t)
 	want(t, "put", put(t, c, mine, okFact("1")), store.ErrUnavailable)
@@ -30,7 +30,7 @@ func TestAnExchangeThatIsDown(t *testing.T) {
 
 func TestWatchesResumeWhenItComesBack(t *testing.T) {
 	data := t.TempDir()
-	s := exchangetest.StartServer(t, data, "")
+	s := exchangetest.StartServerOn(t, data, "")
 	c := s.Client(t, "node01")
 	seen := make(chan store.Update, 100)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -52,7 +52,7 @@ func TestWatchesResumeWhenItComesBack(t *testing.T) {
 		t.Fatalf("before: %+v", u)
 	}
 	s.Stop(t)
-	exchangetest.StartServer(t, data, s.Addr)
+	exchangetest.StartServerOn(t, data, s.Addr)
 	if _, err := store.Retry(t.Context(), func(ctx context.Context) (int64, error) {
 		return c.Put(ctx, store.Put{Key: mine, Value: okFact("2"), Expect: store.Any})
 	}); err != nil {
@@ -82,7 +82,7 @@ func TestADiskThatIsFull(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	s := exchangetest.StartServer(t, data, "")
+	s := exchangetest.StartServerOn(t, data, "")
 	c := s.Client(t, "node01")
 	big, err := json.Marshal(strings.Repeat("x", 60<<10))
 	if err != nil {
@@ -124,6 +124,6 @@ func TestADiskThatIsFull(t *testing.T) {
 	check("full")
 	addr := s.Addr
 	s.Stop(t)
-	exchangetest.StartServer(t, data, addr)
+	exchangetest.StartServerOn(t, data, addr)
 	check("started again")
 }

@@ -13,7 +13,7 @@ import (
 
 // TestACircleIsToldOnAllItsNodes, also by those that hear that another has failed before they have found it themselves, and by those that wait for these.
 func TestACircleIsToldOnAllItsNodes(t *testing.T) {
-	server := exchangetest.StartServer(t, "", "")
+	server := exchangetest.StartServer(t)
 	wait := func(name, fact, of string) record.Wait {
 		return record.Wait{Name: name, Fact: fact, Nodes: []string{of}}
 	}

@@ -8,31 +8,15 @@ import (
 	"time"
 
 	"github.com/nodeapply/apply/exchange"
-	"github.com/nodeapply/apply/exchange/ledger"
+	"github.com/nodeapply/apply/exchange/internal/ledgertest"
 	"github.com/nodeapply/apply/exchange/record"
 	"github.com/nodeapply/apply/exchange/session"
-	"github.com/nodeapply/apply/exchange/store"
 	"github.com/nodeapply/apply/exchange/view"
 )
 
-// own is an exchange of the caller's.
-func own(t *testing.T) store.Store {
-	t.Helper()
-	s, err := ledger.NewHub(ledger.Volatile{}, time.Now)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return s
-}
-
 // TestAStoreOfTheCallers: nodes meet in it, and it stays open.
 func TestAStoreOfTheCallers(t *testing.T) {
-	s, wait := own(t), record.Wait{Name: "up", Fact: "up", Nodes: []string{"a"}}
+	s, wait := ledgertest.Hub(t), record.Wait{Name: "up", Fact: "up", Nodes: []string{"a"}}
 	b := open(t, session.Options{Store: s, Identify: identity("b")}, exchange.Plan{Waits: []record.Wait{wait}})
 	a := session.New(session.Options{Store: s, StateDir: t.TempDir(), Identify: identity("a")})
 	begin(t, a, exchange.Plan{Exports: []record.Export{{Fact: "up"}}})
@@ -54,7 +38,7 @@ func TestAStoreOfTheCallers(t *testing.T) {
 
 // TestWhoDoesNotWait: that a caller's context has ended is not an exchange that is away, for others.
 func TestWhoDoesNotWait(t *testing.T) {
-	s := session.New(session.Options{Store: own(t), StateDir: t.TempDir(), Identify: identity("a")})
+	s := session.New(session.Options{Store: ledgertest.Hub(t), StateDir: t.TempDir(), Identify: identity("a")})
 	none := func(string, *view.View) {}
 	gone := errors.New("not any more")
 	ctx, cancel := context.WithCancelCause(t.Context())

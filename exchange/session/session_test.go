@@ -143,7 +143,7 @@ func TestWhatIsKeptIsData(t *testing.T) {
 
 // TestAnExchangeThatComesLater: what needs it waits, and is told why when its time is over; when the exchange is there all goes on.
 func TestAnExchangeThatComesLater(t *testing.T) {
-	first := exchangetest.StartServer(t, "", "")
+	first := exchangetest.StartServer(t)
 	_, credentials := first.Enroll(t, "n1")
 	first.Stop(t)
 	s := open(t, session.Options{URL: first.URL, Credentials: credentials, Identify: identity("n1")}, exchange.Plan{})
@@ -171,7 +171,7 @@ func TestAnExchangeThatComesLater(t *testing.T) {
 	if err := s.Look(t.Context(), func(string, *view.View) { t.Error("a view of nothing") }); err == nil {
 		t.Error("look: no error")
 	}
-	exchangetest.StartServer(t, first.Data, first.Addr)
+	exchangetest.StartServerOn(t, first.Data, first.Addr)
 	if err := s.Publish(soon(t, 30*time.Second), "up", json.RawMessage("true"), 0); err != nil {
 		t.Errorf("publish, when it is there: %v", err)
 	}
@@ -180,13 +180,13 @@ func TestAnExchangeThatComesLater(t *testing.T) {
 
 // TestWhoIsRefused is told at once, with the reason, not at the deadline.
 func TestWhoIsRefused(t *testing.T) {
-	server := exchangetest.StartServer(t, "", "")
+	server := exchangetest.StartServer(t)
 	_, mine := server.Enroll(t, "n1")
 	_, revoked := server.Enroll(t, "n2")
 	if err := server.Authority(t).Revoke(t.Context(), "n2"); err != nil {
 		t.Fatal(err)
 	}
-	_, foreign := exchangetest.StartServer(t, "", "").Enroll(t, "n1")
+	_, foreign := exchangetest.StartServer(t).Enroll(t, "n1")
 	plain, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -226,7 +226,7 @@ func TestWhoIsRefused(t *testing.T) {
 
 // TestWhatARunSaysOfItself reaches the others: what it is at, what it leaves out, and that it has ended without what it would have exported.
 func TestWhatARunSaysOfItself(t *testing.T) {
-	server := exchangetest.StartServer(t, "", "")
+	server := exchangetest.StartServer(t)
 	node := func(n string, p exchange.Plan) *session.Session {
 		_, c := server.Enroll(t, n)
 		return open(t, session.Options{URL: server.URL, Credentials: c, Identify: identity(n)}, p)
@@ -265,7 +265,7 @@ func TestWhatARunSaysOfItself(t *testing.T) {
 
 // TestLargeParts: thousands of exports, waits for a thousand nodes by name, and a value as large as may be, of what JSON would rather escape.
 func TestLargeParts(t *testing.T) {
-	server := exchangetest.StartServer(t, "", "")
+	server := exchangetest.StartServer(t)
 	_, c := server.Enroll(t, "n1")
 	var p exchange.Plan
 	var nodes []string
@@ -320,7 +320,7 @@ func TestALimitOfAGroup(t *testing.T) {
 	if _, err := s.Enter(t.Context(), "one", 1, "g", nil); !errors.Is(err, exchange.ErrLocal) {
 		t.Errorf("without an exchange: %v", err)
 	}
-	server := exchangetest.StartServer(t, "", "")
+	server := exchangetest.StartServer(t)
 	_, c := server.Enroll(t, "n1")
 	s = open(t, session.Options{URL: server.URL, Credentials: c, Identify: identity("n1")}, exchange.Plan{})
 	if held, err := s.Enter(t.Context(), "one", 1, "others", nil); held != nil || err != nil {

@@ -14,7 +14,7 @@ import (
 
 // TestAShortRun ends before it has joined, and others learn how it ended all the same.
 func TestAShortRun(t *testing.T) {
-	server := exchangetest.StartServer(t, "", "")
+	server := exchangetest.StartServer(t)
 	_, credentials := server.Enroll(t, "a")
 	s := open(t, session.Options{URL: server.URL, Credentials: credentials, Identify: identity("a")}, exchange.Plan{Exports: []record.Export{{Fact: "up"}}})
 	end(t, s, "exec.x: exit code 1")

@@ -27,7 +27,7 @@ func openFile(t *testing.T) store.Store {
 }
 
 func openEmbedded(t *testing.T) store.Store {
-	return exchangetest.StartServer(t, "", "").Client(t, storetest.Node)
+	return exchangetest.StartServer(t).Client(t, storetest.Node)
 }
 
 // openEtcd gives stores in one cluster; tests on it do not run in parallel.

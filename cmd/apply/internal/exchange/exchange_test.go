@@ -132,7 +132,7 @@ func TestWhatIsMistaken(t *testing.T) {
 
 // TestAnOperator lets a node in, which then may look, and puts it out again.
 func TestAnOperator(t *testing.T) {
-	s := exchangetest.StartServer(t, "", "")
+	s := exchangetest.StartServer(t)
 	dir := filepath.Join(t.TempDir(), "c1")
 	if code, out, errs := apply(t, "enroll", "n1", "--data", s.Data, "--out", dir); code != 0 || out != "n1: its credentials are in "+dir+", which belongs in its /etc/apply/exchange\n" {
 		t.Fatal(out, errs)

@@ -38,7 +38,7 @@ func TestWhatHasGone(t *testing.T) {
 }
 
 func TestWhatAnOperatorSees(t *testing.T) {
-	s := exchangetest.StartServer(t, "", "")
+	s := exchangetest.StartServer(t)
 	dir := filepath.Join(t.TempDir(), "node01")
 	if err := operate.Enroll(t.Context(), s.Data, "node01", dir); err != nil {
 		t.Fatal(err)
