@@ -20,8 +20,8 @@ import (
 )
 
 // SaveReport keeps the report of a run, which writes itself in JSON.
-func (s *State) SaveReport(id string, report io.WriterTo) error {
-	return s.save(filepath.Join("runs", id+".json"), report)
+func (s *State) SaveReport(id string, rep io.WriterTo) error {
+	return s.save(filepath.Join("runs", id+".json"), rep)
 }
 
 // ids lists the ids of the runs that have a report, and of those that have a journal, the newest first.
@@ -70,8 +70,9 @@ func (s *State) reportPath(id string) string {
 	return filepath.Join(s.dir, "runs", filepath.Base(id)+".json")
 }
 
-// Report reads the report of a run into report, a *[report.Report]. Where none is kept the error is [fs.ErrNotExist].
-func (s *State) Report(id string, report any) error {
+// Report reads the report of a run into a pointer to a [report.Report], or to a struct of those of its keys that are wanted. Where none is kept the error is
+// [fs.ErrNotExist].
+func (s *State) Report(id string, into any) error {
 	b, err := files.Read(s.reportPath(id))
 	if errors.Is(err, fs.ErrNotExist) {
 		return &record.UnknownError{Run: id}
@@ -79,7 +80,7 @@ func (s *State) Report(id string, report any) error {
 	if err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
-	if err := json.Unmarshal(b, report); err != nil {
+	if err := json.Unmarshal(b, into); err != nil {
 		return fmt.Errorf("the report of run %s is damaged: %w", id, err)
 	}
 	return nil

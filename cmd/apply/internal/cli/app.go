@@ -85,8 +85,7 @@ func Main(root func(*App) *cobra.Command, args []string, stdin io.Reader, stdout
 	usage.Arguments(cmd)
 	a.help(cmd)
 	cmd.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return a.prepare(cmd) }
-	err := cmd.ExecuteContext(context.Background())
-	err = Unread(err)
+	err := Unread(cmd.ExecuteContext(context.Background()))
 	for _, end := range a.atEnd {
 		err = errors.Join(err, end())
 	}
