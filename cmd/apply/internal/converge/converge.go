@@ -77,7 +77,7 @@ func (r *Runner) plan(cmd *cobra.Command, src source.Source) error {
 	}
 	var unsaved error
 	if r.planOut != "" {
-		r.whole = func(rep *report.Report) {
+		r.onPlan = func(rep *report.Report) {
 			if err := r.savePlan(r.planOut, src, rep); err != nil {
 				unsaved, r.Makes = fmt.Errorf("--out %s: %w", r.planOut, err), []string{}
 			}

@@ -18,7 +18,7 @@ type Runner struct {
 	Noop bool
 
 	planOut       string
-	whole         func(*report.Report) // what is to be done with a report before its end is printed
+	onPlan        func(*report.Report) // gets a plan that was not interrupted, before its end is printed
 	sandbox       bool
 	tags          []string
 	skipTags      []string

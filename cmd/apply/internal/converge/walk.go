@@ -40,7 +40,7 @@ func (r *Runner) walk(
 	o.Node = m.Node
 	p := r.Printer()
 	r.Note(r.unknownTags(m.Catalog())...)
-	o.Events = &finisher{Printer: p, signals: signals, manifest: m, memory: mem, partial: len(r.tags)+len(r.skipTags)+len(r.targets) > 0, warnings: r.TakeWarnings, whole: r.whole}
+	o.Events = &finisher{Printer: p, runner: r, signals: signals, manifest: m, memory: mem}
 	o.Commit, o.Dirty, o.Drifted, o.Secret = m.Origin.Commit, m.Origin.Dirty, mem.Drifted, mem.Secret
 	o.Stop = signals.Stop()
 	o.Parallel, o.Tags, o.SkipTags, o.FailFast, o.Strict = r.workers(), r.tags, r.skipTags, r.failFast, r.strict
@@ -100,22 +100,22 @@ func (r *Runner) addresses() ([]resources.Address, error) {
 // finisher completes the report before the printer sees the end.
 type finisher struct {
 	cli.Printer
+	runner   *Runner
 	signals  *interrupt.Signals
 	manifest *load.Manifest
 	memory   *memory.Memory
-	partial  bool // not all of the manifest was asked for
-	warnings func() []string
-	whole    func(*report.Report)
 }
 
 // End adds what the engine cannot know.
 func (f *finisher) End(rep *report.Report) {
+	r := f.runner
 	rep.Interrupted = f.signals.Number()
 	rep.Orphans = f.memory.Orphans()
-	rep.Source, rep.Ref, rep.Partial = f.manifest.Origin.Source, f.manifest.Origin.Ref, f.partial
-	rep.Warnings = append(rep.Warnings, f.warnings()...)
-	if f.whole != nil && rep.Interrupted == 0 {
-		f.whole(rep)
+	rep.Source, rep.Ref = f.manifest.Origin.Source, f.manifest.Origin.Ref
+	rep.Partial = len(r.tags)+len(r.skipTags)+len(r.targets) > 0
+	rep.Warnings = append(rep.Warnings, r.TakeWarnings()...)
+	if r.onPlan != nil && rep.Interrupted == 0 {
+		r.onPlan(rep)
 	}
 	f.Printer.End(rep)
 }
