@@ -27,6 +27,9 @@ func TestCommandsAreDocumented(t *testing.T) {
 			if f.Usage == "" {
 				t.Errorf("%s --%s: what is it?", c.CommandPath(), f.Name)
 			}
+			if f.Value.Type() == "duration" {
+				t.Errorf("%s --%s: a number alone is to be seconds, see flagvalue.Duration", c.CommandPath(), f.Name)
+			}
 		})
 	})
 }

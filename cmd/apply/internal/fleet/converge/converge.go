@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nodeapply/apply/cmd/apply/internal/cli"
+	"github.com/nodeapply/apply/cmd/apply/internal/flagvalue"
 	"github.com/nodeapply/apply/cmd/apply/internal/fleet/selection"
 	"github.com/nodeapply/apply/cmd/apply/internal/load"
 	"github.com/nodeapply/apply/cmd/apply/internal/usage"
@@ -43,7 +44,7 @@ type convergence struct {
 	detailed    bool
 	failFast    bool
 	strict      bool
-	waitLock    time.Duration
+	waitLock    flagvalue.Duration
 	batch       string
 	maxFailures int
 
@@ -90,7 +91,7 @@ every node, 4 where a node failed or was not reached, and with --detailed-exitco
 	set.BoolVar(&c.detailed, "detailed-exitcode", false, "exit 2 if something changed (or would), 6 if something failed too")
 	set.BoolVar(&c.failFast, "fail-fast", false, "on each node, start nothing new after a failure")
 	set.BoolVar(&c.strict, "strict", false, "a command that is not idempotent is a failure")
-	set.DurationVar(&c.waitLock, "wait-lock", 0, "on each node, wait this long for another run to end")
+	set.Var(&c.waitLock, "wait-lock", "on each node, wait this long for another run to end")
 	c.AddReport(set, "the joint report")
 	s.AddTimeout(cmd, 2*time.Hour, "for each node, 0 for none")
 	c.load.AddRepository(set)
@@ -185,9 +186,9 @@ func (c *convergence) prepare(ctx context.Context, cmd *cobra.Command, path []st
 // arguments are those of the program on the nodes.
 func (c *convergence) arguments(o *converge.Options, name string) error {
 	f, x := &c.load.Flags, &c.load.Exchange
-	for _, kv := range os.Environ() {
+	for _, kv := range f.VarEnviron() {
 		key, _, _ := strings.Cut(kv, "=")
-		if strings.HasPrefix(key, "APPLY_VAR_") && strings.Trim(key, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_") == "" {
+		if strings.Trim(key, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_") == "" {
 			o.Env = append(o.Env, kv)
 		}
 	}
