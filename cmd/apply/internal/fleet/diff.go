@@ -119,7 +119,7 @@ func (d *comparison) run(ctx context.Context, sets []string) error {
 	}
 	printed := d.print(groups)
 	if d.detailed && d.Code == 0 && len(groups) > 1 {
-		d.Code = 2
+		d.Code = cli.Changed
 	}
 	return errors.Join(d.Told(printed), d.Summary(results))
 }

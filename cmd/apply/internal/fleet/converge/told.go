@@ -22,7 +22,7 @@ func (c *convergence) told(results []*fleet.Result, interrupted int) error {
 	n := c.joint.Total()
 	if interrupted == 0 {
 		if c.Code != 0 {
-			c.Code = 4 // of a node that failed, whatever code its run ended with
+			c.Code = cli.Failed // of a node that failed, whatever code its run ended with
 		}
 		switch {
 		case c.Code == 0:
@@ -32,7 +32,7 @@ func (c *convergence) told(results []*fleet.Result, interrupted int) error {
 			c.Code = cli.Locked // and nothing was touched on any
 		}
 		if c.detailed && n.Changed+n.Refreshed+n.Pending > 0 {
-			c.Code |= 2
+			c.Code |= cli.Changed
 		}
 	}
 	c.joint.Code, c.joint.Counts = c.Code, n

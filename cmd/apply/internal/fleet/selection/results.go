@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/nodeapply/apply/cmd/apply/internal/cli"
 	"github.com/nodeapply/apply/fleet"
 	"github.com/nodeapply/apply/fleet/nodeset"
 	"github.com/nodeapply/apply/fleet/transport"
@@ -61,7 +62,7 @@ func (s *Nodes) Told(err error) error {
 	if err == nil {
 		return nil
 	}
-	return &toldError{err, max(s.Code, 4)}
+	return &toldError{err, max(s.Code, cli.Failed)}
 }
 
 // settling is how long a signal may be repeated: timeout(1) sends one to the process and to its group, and a user means one by it.
