@@ -40,7 +40,7 @@ type Exchange struct {
 type timing struct {
 	lease  time.Duration // a run that is not heard of for so long is gone
 	settle time.Duration // how long what ended before a run is given to begin anew
-	quiet  time.Duration // nothing happened for so long: look for circles
+	quiet  time.Duration // nothing happened for so long: look for cycles
 }
 
 // Options of New.

@@ -35,7 +35,7 @@ type WaitError struct {
 func (e *WaitError) Error() string {
 	switch {
 	case e.Cycle != nil:
-		return fmt.Sprintf("wait.%s: %s", e.Wait, e.Circle())
+		return fmt.Sprintf("wait.%s: %s", e.Wait, e.CycleText())
 	case e.Err != nil:
 		return fmt.Sprintf("wait.%s: %s: %v", e.Wait, e.Verdict, e.Err)
 	}
@@ -47,8 +47,8 @@ func (e *WaitError) Unwrap() error { return e.Err }
 
 const eachOther = "nodes wait for each other: "
 
-// Circle says which nodes wait for each other, if that is why: one of them finds it first, and the others hear of it from that one. Else it is "".
-func (e *WaitError) Circle() string {
+// CycleText says which nodes wait for each other, if that is why: one of them finds it first, and the others hear of it from that one. Else it is "".
+func (e *WaitError) CycleText() string {
 	if e.Cycle != nil {
 		return eachOther + e.Cycle.String()
 	}
@@ -108,8 +108,8 @@ func (r *Run) active(w record.Wait, on bool) {
 func (r *Run) wait(ctx context.Context, w record.Wait, progress func(verdict.Verdict)) (values Values, err error) {
 	settle := time.NewTimer(r.x.timing.settle)
 	defer settle.Stop()
-	circles := time.NewTimer(r.x.timing.quiet) // armed after a change: they are not looked for at each
-	defer circles.Stop()
+	cycleTimer := time.NewTimer(r.x.timing.quiet) // armed after a change: they are not looked for at each
+	defer cycleTimer.Stop()
 	asker, told, search, armed := verdict.Asker{Since: r.place.Since()}, "", false, true
 	last, seen := verdict.Verdict{Fact: w.Fact}, int64(0)
 	fail := func(cycle verdict.Cycle, err error) (Values, error) {
@@ -153,10 +153,10 @@ func (r *Run) wait(ctx context.Context, w record.Wait, progress func(verdict.Ver
 		select {
 		case <-changed:
 			if !armed {
-				circles.Reset(r.x.timing.quiet)
+				cycleTimer.Reset(r.x.timing.quiet)
 				armed = true
 			}
-		case <-circles.C:
+		case <-cycleTimer.C:
 			search, armed = true, false
 		case <-settle.C:
 			if asker.Settled = away == nil; away != nil { // whoever has begun meanwhile is not seen

@@ -55,7 +55,7 @@ type Session struct {
 	id    *exchange.Identity
 	part  *part
 
-	circles map[string]string // by wait that failed for one
+	cycles map[string]string // by wait that failed for one
 
 	looking sync.Mutex // over the view, which is for one reader at a time
 	view    *view.View
@@ -200,26 +200,26 @@ func (s *Session) Wait(ctx context.Context, w record.Wait, progress func(verdict
 	}
 	values, err := run.Wait(ctx, w, progress)
 	if failed, ok := errors.AsType[*exchange.WaitError](err); ok {
-		s.inCircle(w.Name, failed.Circle())
+		s.keepCycle(w.Name, failed.CycleText())
 	}
 	return values, err
 }
 
-func (s *Session) inCircle(wait, circle string) {
+func (s *Session) keepCycle(wait, cycle string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.circles == nil {
-		s.circles = map[string]string{}
+	if s.cycles == nil {
+		s.cycles = map[string]string{}
 	}
-	s.circles[wait] = circle
+	s.cycles[wait] = cycle
 }
 
-// reason is what others are told of a resource that failed: its address, and of a wait in a circle of nodes which that is, for all of them to print it.
+// reason is what others are told of a resource that failed: its address and, of a wait in a cycle, the cycle, so that all of its nodes print it.
 func (s *Session) reason(address string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if circle := s.circles[strings.Replace(address, "wait.", "", 1)]; circle != "" {
-		return address + ": " + circle
+	if cycle := s.cycles[strings.Replace(address, "wait.", "", 1)]; cycle != "" {
+		return address + ": " + cycle
 	}
 	return address
 }

@@ -9,17 +9,17 @@ import (
 	"github.com/nodeapply/apply/exchange/view"
 )
 
-// Step is one wait of a circle, and why it cannot end before the next: it needs a fact that the next one holds back, or (no
+// Step is one wait of a cycle, and why it cannot end before the next: it needs a fact that the next one holds back, or (no
 // fact) comes after it in the same run.
 type Step struct {
 	Node, Wait string
 	Fact       string // of the next step's node
 }
 
-// Cycle is a circle of waits, each kept from ending by the next, and the last by the first.
+// Cycle is waits in a row, each kept from ending by the next, and the last by the first.
 type Cycle []Step
 
-// String is the circle as one line: "node01 wait.a needs y of node02 -> node02 wait.b needs x of node01 -> node01 wait.a".
+// String is the cycle as one line: "node01 wait.a needs y of node02 -> node02 wait.b needs x of node01 -> node01 wait.a".
 func (c Cycle) String() string {
 	var b strings.Builder
 	for i, s := range c {
@@ -34,7 +34,7 @@ func (c Cycle) String() string {
 	return b.String()
 }
 
-// cycles finds circles of waits among the live runs: at least one for every set of waits that hold each other back. Waits
+// cycles finds cycles of waits among the live runs: at least one for every set of waits that hold each other back. Waits
 // for some of the named nodes (min) are left out: another node may do.
 func cycles(v *view.View) []Cycle {
 	s := searcher{v: v, state: map[waitID]int{}}
@@ -48,7 +48,7 @@ func cycles(v *view.View) []Cycle {
 	return s.found
 }
 
-// CycleOf finds a circle that one wait of a live run is in, or hangs on.
+// CycleOf finds a cycle that one wait of a live run is in, or hangs on.
 func CycleOf(v *view.View, node, wait string) (Cycle, bool) {
 	s := searcher{v: v, state: map[waitID]int{}, one: true}
 	s.visit(waitID{node, wait})

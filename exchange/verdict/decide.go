@@ -1,5 +1,5 @@
 // Package verdict judges waits: from what stands in a deployment at one revision it tells whether a wait is met, for whom it
-// still waits, that it can never be met, or that runs wait for each other in a circle. It is pure: no store, no clock.
+// still waits, that it can never be met, or that runs wait for each other in a cycle. It is pure: no store, no clock.
 package verdict
 
 import (

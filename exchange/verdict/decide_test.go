@@ -171,7 +171,7 @@ func TestCycle(t *testing.T) {
 			"b": {Exports: export("y", "u"), Waits: []record.Wait{wait("u", "x", "a")}},
 		}
 	}
-	circle := []string{"a wait.w needs y of b -> b wait.u needs x of a -> a wait.w"}
+	cycle := []string{"a wait.w needs y of b -> b wait.u needs x of a -> a wait.w"}
 	for _, c := range []struct {
 		name string
 		runs map[string]record.Run
@@ -188,10 +188,10 @@ func TestCycle(t *testing.T) {
 		{"a wait for oneself", map[string]record.Run{
 			"a": {Exports: export("x", "w"), Waits: []record.Wait{wait("w", "x", "a")}},
 		}, []string{"a wait.w needs x of a -> a wait.w"}},
-		{"what only blocks can export", blocks(nil, block("w"), block("v", "w")), circle},
+		{"what only blocks can export", blocks(nil, block("w"), block("v", "w")), cycle},
 		{"a block that nothing holds back", blocks(nil, block("w"), block()), nil},
 		{"blocks of which no wait holds back all", blocks(nil, block("w"), block("v")), nil},
-		{"a block beside the export itself", blocks(export("x", "w"), block()), circle},
+		{"a block beside the export itself", blocks(export("x", "w"), block()), cycle},
 		{"over an order of waits in one run", map[string]record.Run{
 			"a": {Exports: export("x", "second"), Waits: []record.Wait{wait("first", "y", "b"), wait("second", "z", "c", "first")}},
 			"b": {Exports: export("y", "u"), Waits: []record.Wait{wait("u", "x", "a")}},
@@ -213,7 +213,7 @@ func TestCycle(t *testing.T) {
 	}
 }
 
-// TestCyclesAreWhatNeverEnds compares, on random plans of several nodes, the waits that are in or behind a circle with those
+// TestCyclesAreWhatNeverEnds compares, on random plans of several nodes, the waits that are in or behind a cycle with those
 // that are never over when the plans are carried out to the end. Every export is in some plan, so that nothing else can hold.
 func TestCyclesAreWhatNeverEnds(t *testing.T) {
 	for seed := range uint64(3000) {

@@ -133,7 +133,7 @@ func waitSummary(v *view.View, w record.Wait) WaitSummary {
 	return s
 }
 
-// CycleTexts are the circles of waits, for people.
+// CycleTexts are the cycles of waits, for people.
 func CycleTexts(v *view.View) []string {
 	out := []string{}
 	for _, c := range cycles(v) {

@@ -12,10 +12,10 @@ import (
 	"github.com/nodeapply/apply/exchange/view"
 )
 
-// Two nodes wait for each other, by what their runs say: a circle only as long as what the first waits for is neither there nor told, and the second's run
+// Two nodes wait for each other, by what their runs say: a cycle only as long as what the first waits for is neither there nor told, and the second's run
 // goes on.
-func TestWhatEndsACircle(t *testing.T) {
-	const circle = "a wait.w needs y of b -> b wait.u needs x of a -> a wait.w"
+func TestWhatEndsACycle(t *testing.T) {
+	const cycle = "a wait.w needs y of b -> b wait.u needs x of a -> a wait.w"
 	old := func(f record.Fact) *record.Fact { f.Run = "old"; return &f }
 	now := func(f record.Fact) *record.Fact { return &f }
 	for _, c := range []struct {
@@ -25,17 +25,17 @@ func TestWhatEndsACircle(t *testing.T) {
 		min   int          // of b and c
 		want  string
 	}{
-		{name: "nothing is there", want: circle},
+		{name: "nothing is there", want: cycle},
 		{name: "it is there", fact: now(ok("1"))},
 		{name: "it is there of an earlier run", fact: old(ok("1"))},
 		{name: "its run told another value", fact: now(ok("false"))},
-		{name: "an earlier run told another value", fact: old(ok("false")), want: circle},
+		{name: "an earlier run told another value", fact: old(ok("false")), want: cycle},
 		{name: "its run failed to tell it", fact: now(failed("exit 1"))},
-		{name: "an earlier run failed to tell it", fact: old(failed("exit 1")), want: circle},
-		{name: "it is of an earlier boot", fact: &record.Fact{Status: record.OK, Value: json.RawMessage("1"), Run: "old", Boot: "before"}, want: circle},
+		{name: "an earlier run failed to tell it", fact: old(failed("exit 1")), want: cycle},
+		{name: "it is of an earlier boot", fact: &record.Fact{Status: record.OK, Value: json.RawMessage("1"), Run: "old", Boot: "before"}, want: cycle},
 		{name: "its run has ended", ended: true},
 		{name: "another node is enough", min: 1},
-		{name: "both nodes have to", min: 2, want: circle},
+		{name: "both nodes have to", min: 2, want: cycle},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := record.Wait{Name: "w", Fact: "y", Nodes: []string{"b"}}

@@ -11,8 +11,8 @@ import (
 	"github.com/nodeapply/apply/exchange/session"
 )
 
-// TestACircleIsToldOnAllItsNodes, also by those that hear that another has failed before they have found it themselves, and by those that wait for these.
-func TestACircleIsToldOnAllItsNodes(t *testing.T) {
+// TestACycleIsToldOnAllItsNodes, also by those that hear that another has failed before they have found it themselves, and by those that wait for these.
+func TestACycleIsToldOnAllItsNodes(t *testing.T) {
 	server := exchangetest.StartServer(t)
 	wait := func(name, fact, of string) record.Wait {
 		return record.Wait{Name: name, Fact: fact, Nodes: []string{of}}
@@ -24,13 +24,13 @@ func TestACircleIsToldOnAllItsNodes(t *testing.T) {
 	}
 	u, v, w := wait("module.m.u", "y", "b"), wait("v", "x", "a"), wait("w", "y", "b")
 	a, b, c := node("a", "x", u), node("b", "y", v), node("c", "z", w)
-	const circle = "nodes wait for each other: a wait.module.m.u needs y of b -> b wait.v needs x of a -> a wait.module.m.u"
+	const cycle = "nodes wait for each other: a wait.module.m.u needs y of b -> b wait.v needs x of a -> a wait.module.m.u"
 	for _, of := range []struct {
 		s          *session.Session
 		wait       record.Wait
 		fact, addr string
 	}{{a, u, "x", "module.m.wait.u"}, {b, v, "y", "wait.v"}, {c, w, "z", "wait.w"}} {
-		if _, err := of.s.Wait(soon(t, time.Minute), of.wait, nil); err == nil || !strings.Contains(err.Error(), circle) {
+		if _, err := of.s.Wait(soon(t, time.Minute), of.wait, nil); err == nil || !strings.Contains(err.Error(), cycle) {
 			t.Errorf("%s: %v", of.addr, err)
 		}
 		if err := of.s.Fail(t.Context(), of.fact, of.addr); err != nil {
