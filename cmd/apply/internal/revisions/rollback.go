@@ -13,7 +13,7 @@ import (
 	"github.com/nodeapply/apply/cmd/apply/internal/load"
 	"github.com/nodeapply/apply/cmd/apply/internal/usage"
 	"github.com/nodeapply/apply/journal"
-	"github.com/nodeapply/apply/journal/retreat"
+	"github.com/nodeapply/apply/journal/rollback"
 	"github.com/nodeapply/apply/report"
 	"github.com/nodeapply/apply/source"
 )
@@ -32,7 +32,7 @@ cannot take back is said first.`,
 			if len(args) == 1 && args[0] == "" {
 				return usage.Error(cmd, errors.New("the TAG is empty"))
 			}
-			return rollback(cmd, r, args)
+			return rollBack(cmd, r, args)
 		},
 	}
 	r.AddValues(cmd.Flags())
@@ -42,7 +42,7 @@ cannot take back is said first.`,
 	return cmd
 }
 
-func rollback(cmd *cobra.Command, r *converge.Runner, args []string) error {
+func rollBack(cmd *cobra.Command, r *converge.Runner, args []string) error {
 	tag := ""
 	if len(args) == 1 {
 		tag = args[0]
@@ -53,7 +53,7 @@ func rollback(cmd *cobra.Command, r *converge.Runner, args []string) error {
 	if err != nil {
 		return err
 	}
-	back, err := retreat.Find(state, tag)
+	back, err := rollback.Find(state, tag)
 	if err != nil {
 		return err
 	}
@@ -74,7 +74,7 @@ func rollback(cmd *cobra.Command, r *converge.Runner, args []string) error {
 }
 
 // loadBack compiles the revision.
-func loadBack(ctx context.Context, r *converge.Runner, b *retreat.Way) (*load.Manifest, error) {
+func loadBack(ctx context.Context, r *converge.Runner, b *rollback.Way) (*load.Manifest, error) {
 	src, err := source.Parse(b.From.Source)
 	if err != nil {
 		return nil, err
@@ -94,17 +94,17 @@ func loadBack(ctx context.Context, r *converge.Runner, b *retreat.Way) (*load.Ma
 }
 
 // tell says where it goes, and what stays.
-func tell(r *converge.Runner, state *journal.State, b *retreat.Way, m *load.Manifest) error {
+func tell(r *converge.Runner, state *journal.State, b *rollback.Way, m *load.Manifest) error {
 	mem := r.Memory(state, m)
 	stays, orphans := b.Irreversible(), mem.Orphans()
 	if r.JSON {
 		return r.PrintJSON(struct {
-			Event        string            `json:"event"`
-			From         string            `json:"from"`
-			To           string            `json:"to"`
-			Ref          string            `json:"ref,omitempty"`
-			Irreversible []retreat.Lasting `json:"irreversible,omitempty"`
-			Orphans      []report.Orphan   `json:"orphans,omitempty"`
+			Event        string             `json:"event"`
+			From         string             `json:"from"`
+			To           string             `json:"to"`
+			Ref          string             `json:"ref,omitempty"`
+			Irreversible []rollback.Lasting `json:"irreversible,omitempty"`
+			Orphans      []report.Orphan    `json:"orphans,omitempty"`
 		}{"rollback", b.From.Commit, m.Origin.Commit, b.Tag, stays, orphans})
 	}
 	when := ""

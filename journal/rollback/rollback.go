@@ -1,5 +1,5 @@
-// Package retreat finds the revision that a rollback goes back to, in the reports of earlier runs, and says what going there cannot take back.
-package retreat
+// Package rollback finds the revision that apply rollback goes back to, in the reports of earlier runs, and says what going there cannot take back.
+package rollback
 
 import (
 	"errors"

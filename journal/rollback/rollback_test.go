@@ -1,4 +1,4 @@
-package retreat
+package rollback
 
 import (
 	"fmt"
