@@ -1,4 +1,4 @@
-// Program git measures what it costs to take a manifest from git: the first and the repeated `apply --git` of a real repository of 10,000 commits,
+// Command git measures what it costs to take a manifest from git: the first and the repeated `apply --git` of a real repository of 10,000 commits,
 // by file, ssh (sshd on the loopback interface) and https (git http-backend behind TLS), beside what the git command takes for the same.
 //
 //	make bench-git
