@@ -105,7 +105,10 @@ func (l *Local) Checkout(ctx context.Context, revision string, o Options) (*Tree
 	return t, nil
 }
 
-var revisionForm = regexp.MustCompile(`^(.*?)((?:[~^][0-9]*)*)$`)
+var (
+	revisionForm = regexp.MustCompile(`^(.*?)((?:[~^][0-9]*)*)$`)
+	revisionStep = regexp.MustCompile(`[~^][0-9]*`)
+)
 
 // resolve reads a revision: a base and steps to its ancestors.
 func (l *Local) resolve(revision string) (refs.Target, error) {
@@ -118,7 +121,7 @@ func (l *Local) resolve(revision string) (refs.Target, error) {
 	if err != nil {
 		return t, fmt.Errorf("%s: %w", revision, err)
 	}
-	for _, step := range regexp.MustCompile(`[~^][0-9]*`).FindAllString(parts[2], -1) {
+	for _, step := range revisionStep.FindAllString(parts[2], -1) {
 		n := 1
 		if len(step) > 1 {
 			if n, err = strconv.Atoi(step[1:]); err != nil {
