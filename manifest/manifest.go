@@ -14,19 +14,14 @@ import (
 	"github.com/nodeapply/apply/manifest/diag"
 	"github.com/nodeapply/apply/manifest/files"
 	"github.com/nodeapply/apply/manifest/internal/evaluator"
+	"github.com/nodeapply/apply/manifest/internal/facts"
 	"github.com/nodeapply/apply/manifest/limits"
 	"github.com/nodeapply/apply/manifest/variables"
 	"github.com/nodeapply/apply/resources"
 )
 
-// Facts are what is known of the node, such as a *facts.Set or a facts.Map. Lookup is called from several goroutines.
-type Facts interface {
-	// Lookup returns one top-level fact; ok is false if there is none of that name. An error says why it could not be had. Values are nil, bool, string,
-	// numbers (json.Number too), and slices and maps by string of these.
-	Lookup(ctx context.Context, name string) (value any, ok bool, err error)
-	// Names lists the facts that there are, for suggestions.
-	Names() []string
-}
+// Facts are what is known of the node, such as a *facts.Set or a facts.Map: Lookup of one by its name, from several goroutines, and all their Names.
+type Facts = facts.Source
 
 // ModuleFacts are what Facts may also be: modules bring facts of their own.
 type ModuleFacts interface {

@@ -12,8 +12,10 @@ import (
 
 // Source is what is known of the node.
 type Source interface {
-	// Lookup is called from several goroutines. It returns one fact; ok is false if there is none of that name.
+	// Lookup returns one top-level fact; ok is false if there is none of that name. An error says why it could not be had. Values are nil, bool, string,
+	// numbers (json.Number too), and slices and maps by string of these. It is called from several goroutines.
 	Lookup(ctx context.Context, name string) (value any, ok bool, err error)
+	// Names lists the facts that there are, for suggestions.
 	Names() []string
 }
 
