@@ -169,8 +169,8 @@ func (m *Meeting) say(node string, rec record.Run) {
 // Waits are those that have ended, and those that had begun, in the order of their beginnings.
 func (m *Meeting) Waits() []joint.Wait { return m.seen.waits() }
 
-// ErrNoForward says that a connection cannot carry facts.
-var ErrNoForward = errors.New("its connection cannot carry facts: set an exchange (--exchange https://HOST:7654 or etcd://HOST1,HOST2)")
+// errNoForward says that a connection cannot carry facts.
+var errNoForward = errors.New("its connection cannot carry facts: set an exchange (--exchange https://HOST:7654 or etcd://HOST1,HOST2)")
 
 // Link is a node's way to the meeting. Close ends it.
 type Link struct {
@@ -183,11 +183,11 @@ type Link struct {
 func (m *Meeting) Link(ctx context.Context, conn transport.Conn, socket string) (*Link, error) {
 	f, ok := conn.(transport.Forwarder)
 	if !ok {
-		return nil, ErrNoForward
+		return nil, errNoForward
 	}
 	ln, err := f.Listen(ctx, socket)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrNoForward, err)
+		return nil, fmt.Errorf("%w: %w", errNoForward, err)
 	}
 	l := &Link{ln: ln, URL: "unix://" + socket}
 	if a, ok := ln.Addr().(*net.TCPAddr); ok {

@@ -15,8 +15,8 @@ import (
 	"github.com/nodeapply/apply/resources/unified"
 )
 
-// Effect is what a manifest does to one name of the node, as seen in a sandbox.
-type Effect struct {
+// effect is what a manifest does to one name of the node, as seen in a sandbox.
+type effect struct {
 	Event  string   `json:"event"` // "effect"
 	Name   string   `json:"name"`  // a path, or a unit or mount of the model
 	Before string   `json:"before"`
@@ -64,7 +64,7 @@ func PrintEffects(ctx context.Context, l *load.Loader, m *load.Manifest) error {
 }
 
 // effects lists what the rehearsal has left, by name.
-func (p *proof) effects() []Effect {
+func (p *proof) effects() []effect {
 	by := map[string][]string{}
 	for _, e := range p.catalog.Entries() {
 		for _, name := range p.base.Last().Touched[e.Addr].Written {
@@ -74,10 +74,10 @@ func (p *proof) effects() []Effect {
 			by[name] = append(by[name], e.Addr.String())
 		}
 	}
-	var out []Effect
+	var out []effect
 	for _, name := range slices.Sorted(maps.Keys(p.base.Changes)) {
 		c := p.base.Changes[name]
-		e := Effect{Event: "effect", Name: name, Before: c.Before.String(), After: c.After.String(), By: by[name]}
+		e := effect{Event: "effect", Name: name, Before: c.Before.String(), After: c.After.String(), By: by[name]}
 		if c.Before.Text+c.After.Text != "" && (c.Before.Text != "" || c.Before.Kind == "") && (c.After.Text != "" || c.After.Kind == "") {
 			e.Diff = unified.Diff(name, c.Before.Text, c.After.Text)
 		}
@@ -85,13 +85,13 @@ func (p *proof) effects() []Effect {
 	}
 	for _, name := range slices.Sorted(maps.Keys(by)) {
 		if after, ok := p.base.Last().Model[name]; ok {
-			out = append(out, Effect{Event: "effect", Name: name, Before: "not modelled yet", After: after, By: by[name]})
+			out = append(out, effect{Event: "effect", Name: name, Before: "not modelled yet", After: after, By: by[name]})
 		}
 	}
 	return out
 }
 
-func (e Effect) print(a *cli.App) error {
+func (e effect) print(a *cli.App) error {
 	if a.JSON {
 		return a.PrintJSON(e)
 	}

@@ -18,15 +18,15 @@ import (
 	"github.com/nodeapply/apply/resources/nearest"
 )
 
-// File is where a node's settings are, unless APPLY_CONFIG names another file.
-const File = "/etc/apply/config.hcl"
+// configFile is where a node's settings are, unless APPLY_CONFIG names another file.
+const configFile = "/etc/apply/config.hcl"
 
 // Apply sets the flags of a command that are not set: the flag parallel from APPLY_FLAG_PARALLEL or APPLY_PARALLEL, else as `parallel = 4` in the file.
 // The file's names are those of flags of any command below the root, with underscores; a list sets a flag that may repeat.
 func Apply(cmd *cobra.Command, env func(string) string) error {
 	file, given := env("APPLY_CONFIG"), true
 	if file == "" {
-		file, given = File, false
+		file, given = configFile, false
 	}
 	settings, err := read(cmd, file, given)
 	if err != nil {

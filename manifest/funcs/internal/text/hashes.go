@@ -21,7 +21,7 @@ import (
 	"github.com/nodeapply/apply/manifest/funcs/internal/spec"
 )
 
-// A Digest is a function of contents, under its name for strings and its name for files.
+// Digest is a function of contents, under its name for strings and its name for files.
 type Digest struct {
 	OfString, OfFile string
 	Sum              func([]byte) string
