@@ -33,10 +33,3 @@ const (
 func (e Effect) String() string {
 	return [...]string{"manages", "writes", "edits", "removes", "purges", "mounts something at", "has a home at"}[e]
 }
-
-// Absentee is a Resource that may be declared to be absent, or stopped: what it provides is not there for others.
-type Absentee interface{ Absent() bool }
-
-// Runner is a Resource of a unit that may be declared to run: its processes have read what they are configured by when they were started, and read it again
-// when the resource is refreshed.
-type Runner interface{ Runs() bool }
