@@ -123,6 +123,7 @@ func (mem *Memory) Drifted(a resources.Address) bool {
 	return e.Deferred == nil && !e.Awaits && !mem.sourceChanged(e) && !mem.dropped(e)
 }
 
+// index sorts what the last manifest declared, and what this one does, by address and name.
 func (mem *Memory) index() {
 	mem.known, mem.had, mem.now = map[resources.Address]string{}, map[resources.Address][]string{}, map[resources.Address]int{}
 	mem.parts, mem.hid = map[resources.Address][]string{}, map[thing][]string{}
@@ -267,34 +268,13 @@ func (mem *Memory) Save(state *journal.State, rep *report.Report) error {
 	entries := mem.m.Catalog.Entries()
 	out, parts := make([]resource, len(entries)), mem.goingParts()
 	for i, e := range entries {
-		r := resource{Address: e.Addr}
-		end, visited := ends[e.Addr]
-		left := !e.Off && visited && (end.Outcome == report.Unchanged || end.Outcome == report.Changed || end.Outcome == report.Refreshed)
-		if left || !e.Off && mem.Drifted(e.Addr) {
-			r.Sum = mem.sums[i].String()
+		var err error
+		if out[i], err = mem.remembered(i, ends[e.Addr]); err != nil {
+			return err
 		}
-		r.Secret = slices.Clone(e.Sensitive)
-		if !left {
-			r.Secret = append(r.Secret, mem.hidden(e)...)
+		if len(out[i].Names) > 0 {
+			out[i].Parts = parts[i]
 		}
-		slices.Sort(r.Secret)
-		r.Secret = slices.Compact(r.Secret)
-		held := mem.reader.Held(e)
-		r.Names = held.Names
-		if !left && !(visited && halfDone(e, end)) {
-			r.Names = slices.DeleteFunc(held.Names, func(name string) bool { return !slices.Contains(mem.had[e.Addr], name) })
-		}
-		if len(r.Names) > 0 {
-			r.Parts = parts[i]
-		}
-		if len(held.Removal) > 0 && len(r.Names) > 0 {
-			b, err := json.Marshal(held.Removal)
-			if err != nil {
-				return err
-			}
-			r.Removal = b
-		}
-		out[i] = r
 	}
 	sum := mem.sum.String()
 	if rep.Outcome() == report.Failed || rep.Interrupted != 0 || rep.Partial {
@@ -304,6 +284,33 @@ func (mem *Memory) Save(state *journal.State, rep *report.Report) error {
 		}
 	}
 	return saveManaged(state, mem.m.Source, sum, out, mem.before)
+}
+
+// remembered is what is kept of an entry, by how it ended; nil: it was not looked at.
+func (mem *Memory) remembered(i int, end *report.Result) (resource, error) {
+	e := mem.m.Catalog.Entries()[i]
+	r := resource{Address: e.Addr}
+	left := !e.Off && end != nil && (end.Outcome == report.Unchanged || end.Outcome == report.Changed || end.Outcome == report.Refreshed)
+	if left || !e.Off && mem.Drifted(e.Addr) {
+		r.Sum = mem.sums[i].String()
+	}
+	r.Secret = slices.Clone(e.Sensitive)
+	if !left {
+		r.Secret = append(r.Secret, mem.hidden(e)...)
+	}
+	slices.Sort(r.Secret)
+	r.Secret = slices.Compact(r.Secret)
+	held := mem.reader.Held(e)
+	r.Names = held.Names
+	if !left && (end == nil || !halfDone(e, end)) {
+		r.Names = slices.DeleteFunc(held.Names, func(name string) bool { return !slices.Contains(mem.had[e.Addr], name) })
+	}
+	if len(held.Removal) == 0 || len(r.Names) == 0 {
+		return r, nil
+	}
+	var err error
+	r.Removal, err = json.Marshal(held.Removal)
+	return r, err
 }
 
 // halfDone says whether an entry that was not left as declared may have brought something all the same: what was not begun has not, and a transaction brings all or
