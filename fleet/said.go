@@ -1,7 +1,6 @@
 package fleet
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"strings"
@@ -10,23 +9,14 @@ import (
 )
 
 // Said keeps the beginning of what a command writes to standard error.
-type Said struct{ text bytes.Buffer }
+type Said struct{ transport.Head }
 
-// maxSaid and maxLines bound what is kept, and what is told of it.
-const (
-	maxSaid  = 4 << 10
-	maxLines = 3
-)
-
-// Write takes everything.
-func (s *Said) Write(p []byte) (int, error) {
-	s.text.Write(p[:min(len(p), maxSaid-s.text.Len())])
-	return len(p), nil
-}
+// maxLines bounds what is told of it.
+const maxLines = 3
 
 // Failure is why a command failed: the first lines that it wrote, or how it ended.
 func (s *Said) Failure(exit transport.Exit) *JobError {
-	text := strings.TrimSpace(s.text.String())
+	text := s.String()
 	if text == "" {
 		return &JobError{Err: fmt.Errorf("exit code %d", exit.Code), Exit: exit}
 	}

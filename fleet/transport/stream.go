@@ -47,7 +47,7 @@ func (c *conn) Start(line string) (Stream, error) {
 type sshStream struct {
 	io.Reader
 	io.WriteCloser
-	told    messages
+	told    Head
 	session *ssh.Session
 	conn    *conn
 	done    chan struct{} // the command has ended
@@ -95,7 +95,7 @@ func (p *program) Start(line string) (Stream, error) {
 }
 
 type processStream struct {
-	told messages
+	told Head
 	cmd  *exec.Cmd
 	in   io.WriteCloser
 	out  io.ReadCloser

@@ -80,26 +80,26 @@ type Stream interface {
 	Messages() string
 }
 
-// maxMessages bounds what a Stream keeps of standard error.
-const maxMessages = 4 << 10
+// maxHead bounds what a Head keeps.
+const maxHead = 4 << 10
 
-// messages keeps the beginning of what is written. It may be used by several goroutines.
-type messages struct {
+// Head keeps the beginning of what is written, such as standard error. It may be used by several goroutines.
+type Head struct {
 	mu   sync.Mutex
 	text []byte
 }
 
 // Write takes everything.
-func (m *messages) Write(p []byte) (int, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.text = append(m.text, p[:min(len(p), maxMessages-len(m.text))]...)
+func (h *Head) Write(p []byte) (int, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.text = append(h.text, p[:min(len(p), maxHead-len(h.text))]...)
 	return len(p), nil
 }
 
-// String is what is kept.
-func (m *messages) String() string {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return strings.TrimSpace(string(m.text))
+// String is what is kept, without blanks around it.
+func (h *Head) String() string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return strings.TrimSpace(string(h.text))
 }
