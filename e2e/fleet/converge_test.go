@@ -30,13 +30,13 @@ func TestConverge(t *testing.T) {
 	common := []string{"fleet", "converge", "--var", "word=it's", "site/main.hcl"}
 	t.Run("plan", func(t *testing.T) {
 		s.want(s.run(append(common, "-w", "n[1,3]", "--plan", "--detailed-exitcode")...), 2, "2 nodes: 0 changed, 0 refreshed, 4 pending", "2 of 2 ok: n[1,3]")
-		s.want(s.run(append(common, "-w", "n[1,3]", "--plan")...), 0, ": would change (main.hcl:", "2 of 2 ok: n[1,3]")
+		s.want(s.run(append(common, "-w", "n[1,3]", "--plan", "--wait-lock", "60")...), 0, ": would change (main.hcl:", "2 of 2 ok: n[1,3]")
 		if _, err := os.Stat(s.srv("n1") + "/out"); err == nil {
 			t.Error("a plan has written")
 		}
 	})
 	t.Run("converge", func(t *testing.T) {
-		r := s.run(append(common, "-w", "n[1-3],b1,n102", "--report", "joint.json", "--connect-timeout", "5s", "--detailed-exitcode")...)
+		r := s.run(append(common, "-w", "n[1-3],b1,n102", "--report", "joint.json", "--connect-timeout", "5s", "--wait-lock", "60", "--detailed-exitcode")...)
 		s.want(r, 6, "n2: main.hcl:9: exec.picky: exit code 3\n", "3 of 5 ok: b1,n[1,3]; 1 failed: n2; 1 unreachable: n102")
 		for _, n := range []string{"n1", "n2", "n3", "b1"} {
 			got, err := os.ReadFile(s.srv(n) + "/out")
