@@ -22,6 +22,7 @@ const (
 	ownSocket = "unix:path=/run/systemd/private"
 
 	connectTimeout = 10 * time.Second
+	silence        = 3 * time.Second // after which the next address is asked; there are two connections to make within connectTimeout
 	cancelTimeout  = 5 * time.Second
 	lostCheck      = time.Second
 )
@@ -40,8 +41,8 @@ type Manager struct {
 // New returns the systemd of this machine.
 func New() *Manager { return &Manager{addresses: []string{systemBus, ownSocket}} }
 
-// At returns the systemd that is on the bus at that address.
-func At(address string) *Manager { return &Manager{addresses: []string{address}} }
+// At returns the systemd that is on the first bus of these addresses that answers.
+func At(addresses ...string) *Manager { return &Manager{addresses: addresses} }
 
 // Close ends the connection.
 func (m *Manager) Close() {
@@ -102,7 +103,18 @@ func (m *Manager) dial(life context.Context) (*dbus.Conn, error) {
 	return nil, errors.Join(all...)
 }
 
+// dial gives up on who takes the connection and is silent then, as a bus whose daemon hangs.
 func dial(life context.Context, address string) (*dbus.Conn, error) {
+	life, cancel := context.WithCancel(life)
+	silent := time.AfterFunc(silence, cancel)
+	conn, err := greet(life, address)
+	if !silent.Stop() {
+		return nil, fmt.Errorf("no answer within %s", silence)
+	}
+	return conn, err
+}
+
+func greet(life context.Context, address string) (*dbus.Conn, error) {
 	conn, err := dbus.Dial(address, dbus.WithContext(life))
 	if err != nil {
 		return nil, err

@@ -133,8 +133,8 @@ func (m *manager) units(t *testing.T, units map[string]properties) {
 	}
 }
 
-// started returns a bus, and on it a systemd.
-func started(t *testing.T) (*manager, *systemd.Manager) {
+// started returns a bus, and on it a systemd, for which others are asked before.
+func started(t *testing.T, asked ...string) (*manager, *systemd.Manager) {
 	t.Helper()
 	daemon := hosttest.Program(t, "dbus-daemon", "jobs and properties over a real bus")
 	cmd := exec.CommandContext(t.Context(), daemon, "--session", "--nofork", "--print-address", "--address=unix:path="+t.TempDir()+"/bus")
@@ -163,7 +163,7 @@ func started(t *testing.T) (*manager, *systemd.Manager) {
 	if _, err := conn.RequestName("org.freedesktop.systemd1", 0); err != nil {
 		t.Fatal(err)
 	}
-	m := systemd.At(address)
+	m := systemd.At(append(asked, address)...)
 	t.Cleanup(m.Close)
 	return fake, m
 }
@@ -297,6 +297,17 @@ func TestSilentPeerIsGivenUp(t *testing.T) {
 	_, err := systemd.At("unix:path="+listener).Properties(ctx, "a.service")
 	if err == nil || !strings.Contains(err.Error(), "enough") {
 		t.Errorf("want the cause, got %v", err)
+	}
+}
+
+// TestAnotherIsAskedThanWhoIsSilent: where the daemon of the system bus hangs, systemd is reached by its own socket.
+func TestAnotherIsAskedThanWhoIsSilent(t *testing.T) {
+	t.Parallel()
+	fake, m := started(t, "unix:path="+listen(t, t.TempDir()+"/silent"))
+	fake.units(t, map[string]properties{"a.target": {"Unit": {"Id": dbus.MakeVariant("a.target")}}})
+	got, err := m.Properties(t.Context(), "a.target")
+	if diff := cmp.Diff(map[string]any{"Id": "a.target"}, got); diff != "" || err != nil {
+		t.Errorf("%v; -want +got\n%s", err, diff)
 	}
 }
 
