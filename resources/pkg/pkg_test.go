@@ -1,6 +1,7 @@
 package pkg
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -239,5 +240,24 @@ func TestOptions(t *testing.T) {
 	}
 	if err := o.UnmarshalAttr([]any{[]any{"xx"}}); err == nil {
 		t.Error("a list in a list is no option")
+	}
+}
+
+// Where the repair of what dpkg left takes all of the time, it is said whose package that is.
+func TestRepairThatHangs(t *testing.T) {
+	d := newDebian(t, map[string]stock{"tool": {offers: []string{"1"}}, "half": {status: half, version: "1"}})
+	p := packages(t, Type(), [2]string{"tool", "installed"})[0]
+	found, err := p.Check(t.Context(), d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	d.Handle("dpkg", func(context.Context, host.Cmd) (host.Output, error) {
+		cancel()
+		return host.Output{}, context.DeadlineExceeded
+	})
+	err = p.Apply(ctx, d, found)
+	if err == nil || !strings.Contains(err.Error(), "an earlier dpkg left half unconfigured: dpkg --configure -a: ") {
+		t.Errorf("got %v", err)
 	}
 }

@@ -111,7 +111,7 @@ func (d *driver) repair(ctx context.Context, s *manager.Session, t manager.Trans
 	if err == nil {
 		s.Note("%s: repaired by dpkg --configure -a", db.Interrupted)
 	} else if ctx.Err() != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", db.Interrupted, err)
 	} else {
 		s.Note("%s: %v", db.Interrupted, err)
 	}

@@ -121,6 +121,25 @@ func TestExitError(t *testing.T) {
 	}
 }
 
+// Of a command that its deadline ended it is told which package it was at.
+func TestDetailAtTheDeadline(t *testing.T) {
+	h := hosttest.New(t, "")
+	h.Handle("manage", func(context.Context, host.Cmd) (host.Output, error) {
+		return host.Output{Stdout: []byte("Setting up first (1) ...\nSetting up asks (1) ...\nGo on? [y/N] ")}, late{}
+	})
+	_, err := (&Session{Host: h}).Exec(t.Context(), "manage it", host.Cmd{Args: []string{"manage"}})
+	if err == nil || err.Error() != "manage it: timed out after 10s; the attribute timeout gives it longer" {
+		t.Errorf("got %v", err)
+	}
+	said, ok := errors.AsType[interface {
+		error
+		Detail() string
+	}](err)
+	if !ok || said.Detail() != "Setting up asks (1) ...\nGo on? [y/N] " {
+		t.Errorf("%v does not say what it was at", err)
+	}
+}
+
 // What dpkg and a package's script say is told, not what apt says of everything.
 func TestDetail(t *testing.T) {
 	const told = "Reading package lists...\nSetting up first (1) ...\n\rSetting up guilty (1) ...\r\nno innocent\ndpkg: error processing package guilty (--configure):\n installed guilty package post-installation script subprocess returned error exit status 1\n"

@@ -74,6 +74,22 @@ func (e *ExitError) Detail() string {
 	if !ok {
 		return ""
 	}
+	return lastSaid(told)
+}
+
+// cutError is a command that was not let end.
+type cutError struct {
+	error
+	out host.Output
+}
+
+func (e *cutError) Unwrap() error { return e.error }
+
+// Detail is what it was at.
+func (e *cutError) Detail() string { return lastSaid(string(e.out.Stdout)) }
+
+// lastSaid is what a command said of the package that it was at.
+func lastSaid(told string) string {
 	var lines []string
 	for line := range strings.Lines(told) {
 		line = strings.TrimRight(line, "\r\n")
@@ -101,7 +117,7 @@ func (s *Session) Exec(ctx context.Context, what string, c host.Cmd, ok ...int) 
 		s.Ran++
 		out, err := s.Run(ctx, c)
 		if err != nil {
-			return out, failure(what, waited, err)
+			return out, failure(what, waited, &cutError{err, out})
 		}
 		holder, locked := s.holder(out)
 		if !locked {
