@@ -20,12 +20,16 @@ func (a *App) Catch(ctx context.Context) (context.Context, *interrupt.Signals) {
 	return ctx, a.signals
 }
 
-// Reading runs a command that changes nothing: a signal ends it at once, and what it has put aside is removed.
+// Reading runs a command that changes nothing: a signal ends it at once, and what it has put aside is removed. What it has found out by then may be less
+// than there is.
 func (a *App) Reading(do func(cmd *cobra.Command, ctx context.Context, args []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		ctx, signals := a.Catch(cmd.Context())
 		defer signals.End()
-		return do(cmd, ctx, args)
+		if err := do(cmd, ctx, args); err != nil {
+			return err
+		}
+		return context.Cause(ctx)
 	}
 }
 
