@@ -57,11 +57,21 @@ func why(cmd *cobra.Command, l *load.Loader, addr resources.Address, path []stri
 	defer signals.End()
 	state, err := l.KnownState()
 	l.Warn(err)
-	last, changed := reportsOf(state, addr)
-	m, err := manifestOf(ctx, cmd, l, path, last)
+	var m *load.Manifest
+	of := "" // the source of the manifest that is asked for
+	if len(path) > 0 || l.Git != "" {
+		if m, err = l.Named(ctx, cmd, path); err != nil {
+			return err
+		}
+		of = m.Origin.Source
+	}
+	last, changed := reportsOf(state, addr, of)
+	if m == nil {
+		m, err = manifestOf(ctx, l, last)
+	}
 	switch {
 	case err == nil:
-	case changed == nil || len(path) > 0 || l.Git != "" || ctx.Err() != nil:
+	case changed == nil || ctx.Err() != nil:
 		return err
 	default: // nobody has asked for this manifest: what is on record can be told without it
 		l.Warn(fmt.Errorf("what would change now is not known (give the PATH of its manifest, with its --var): %w", err))
@@ -93,8 +103,9 @@ func why(cmd *cobra.Command, l *load.Loader, addr resources.Address, path []stri
 	return printReasons(l.App, events)
 }
 
-// reportsOf finds the last run with a resource, and the last one that did not leave it unchanged; state may be nil.
-func reportsOf(state *journal.State, addr resources.Address) (last, changed *report.Report) {
+// reportsOf finds the last run with a resource, and the last one of the same manifest that did not leave it unchanged: in another one its address is that of
+// another resource. The manifest is that of a source, if one is given. State may be nil.
+func reportsOf(state *journal.State, addr resources.Address, of string) (last, changed *report.Report) {
 	if state == nil {
 		return nil, nil
 	}
@@ -104,7 +115,7 @@ func reportsOf(state *journal.State, addr resources.Address) (last, changed *rep
 	}
 	for _, id := range ids {
 		var r report.Report
-		if err := state.Report(id, &r); err != nil || r.Source == "" {
+		if err := state.Report(id, &r); err != nil || r.Source == "" || of != "" && r.Source != of {
 			continue
 		}
 		for _, res := range r.Results {
@@ -112,7 +123,7 @@ func reportsOf(state *journal.State, addr resources.Address) (last, changed *rep
 				continue
 			}
 			if last == nil {
-				last = &r
+				last, of = &r, r.Source
 			}
 			if res.Outcome != report.Unchanged {
 				return last, &r
@@ -122,11 +133,8 @@ func reportsOf(state *journal.State, addr resources.Address) (last, changed *rep
 	return last, nil
 }
 
-// manifestOf compiles the manifest that is given, else that of a report as it is now; nil if there is neither.
-func manifestOf(ctx context.Context, cmd *cobra.Command, l *load.Loader, path []string, last *report.Report) (*load.Manifest, error) {
-	if len(path) > 0 || l.Git != "" {
-		return l.Named(ctx, cmd, path)
-	}
+// manifestOf compiles the manifest of a report as it is now; nil if there is no report.
+func manifestOf(ctx context.Context, l *load.Loader, last *report.Report) (*load.Manifest, error) {
 	if last == nil {
 		return nil, nil
 	}
