@@ -27,7 +27,7 @@ type Plan struct {
 	Ref      string           `json:"ref,omitempty"` // of the revision as it was asked for, "" for a path
 	Sources  string           `json:"sources"`       // hash of the root module's files
 	Vars     []string         `json:"vars,omitempty"`
-	Environ  []string         `json:"environ"` // of values of variables: APPLY_VAR_n=value
+	Environ  []string         `json:"environ"` // of values of variables and facts: APPLY_VAR_n=value, APPLY_FACT_n=value, FACTER_n=value
 	VarFiles []string         `json:"var_files,omitempty"`
 	FactDirs []string         `json:"facts_dirs,omitempty"`
 	Tags     []string         `json:"tags,omitempty"`

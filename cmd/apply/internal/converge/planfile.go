@@ -42,7 +42,7 @@ func (r *Runner) savePlan(name string, from source.Source, rep *report.Report) e
 	node, _ := os.Hostname() // a node may have none
 	text, err := planfile.Encode(planfile.Plan{
 		Node: node, Machine: machineID(), Manifest: from.String(), Ref: ref, Sources: sources,
-		Vars: r.Vars, Environ: r.VarEnviron(), VarFiles: varFiles, FactDirs: factDirs, Tags: r.tags, SkipTags: r.skipTags, Targets: r.targets, Results: rep.Results,
+		Vars: r.Vars, Environ: r.Given(), VarFiles: varFiles, FactDirs: factDirs, Tags: r.tags, SkipTags: r.skipTags, Targets: r.targets, Results: rep.Results,
 	})
 	if err != nil {
 		return err

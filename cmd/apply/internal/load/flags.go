@@ -19,7 +19,7 @@ import (
 type Flags struct {
 	Vars     []string
 	VarFiles []string
-	Environ  []string // with the values of variables, as APPLY_VAR_n=value; nil: the process's own
+	Environ  []string // with the values of variables and facts, as APPLY_VAR_n=value; nil: the process's own
 	FactDirs []string
 	Exchange Exchange
 
@@ -75,19 +75,19 @@ func (f *Flags) AddSigners(s *pflag.FlagSet) {
 
 const varPrefix = "APPLY_VAR_"
 
-// VarEnviron is what of the environment gives variables values.
-func (f *Flags) VarEnviron() []string {
+// Given is what of the environment gives variables and facts values.
+func (f *Flags) Given() []string {
 	environ := f.Environ
 	if environ == nil {
 		environ = os.Environ()
 	}
-	vars := []string{}
+	given := []string{}
 	for _, kv := range environ {
-		if strings.HasPrefix(kv, varPrefix) {
-			vars = append(vars, kv)
+		if strings.HasPrefix(kv, varPrefix) || strings.HasPrefix(kv, "APPLY_FACT_") || strings.HasPrefix(kv, "FACTER_") {
+			given = append(given, kv)
 		}
 	}
-	return vars
+	return given
 }
 
 // pipeTimeout is how long the other end of a pipe may take, which perhaps asks somebody for a password.
@@ -134,9 +134,11 @@ func (f *Flags) pipe(ctx context.Context, name string) ([]byte, error) {
 // variables gathers the values of the root module's variables; later ones win.
 func (f *Flags) variables(ctx context.Context) ([]manifest.VarSource, error) {
 	var vars []manifest.VarSource
-	for _, kv := range f.VarEnviron() {
+	for _, kv := range f.Given() {
 		name, value, _ := strings.Cut(kv, "=")
-		vars = append(vars, manifest.VarSource{Name: strings.TrimPrefix(name, varPrefix), Value: value, Origin: name, Optional: true})
+		if variable, ok := strings.CutPrefix(name, varPrefix); ok {
+			vars = append(vars, manifest.VarSource{Name: variable, Value: value, Origin: name, Optional: true})
+		}
 	}
 	for _, file := range f.VarFiles {
 		given := manifest.VarSource{File: file, Origin: "--var-file " + file}

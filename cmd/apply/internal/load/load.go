@@ -209,7 +209,7 @@ func (l *Loader) Facts(h host.Host) (*facts.Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := facts.Options{Environ: os.Environ(), Exported: session.Exported{StateDir: state}}
+	o := facts.Options{Environ: l.Given(), Exported: session.Exported{StateDir: state}}
 	for _, dir := range l.FactDirs {
 		abs, err := filepath.Abs(dir)
 		if err != nil {
