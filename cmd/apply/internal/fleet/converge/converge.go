@@ -186,9 +186,9 @@ func (c *convergence) prepare(ctx context.Context, cmd *cobra.Command, path []st
 // arguments are those of the program on the nodes.
 func (c *convergence) arguments(o *converge.Options, name string) error {
 	f, x := &c.load.Flags, &c.load.Exchange
-	for _, kv := range f.VarEnviron() {
-		key, _, _ := strings.Cut(kv, "=")
-		if strings.Trim(key, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_") == "" {
+	for _, kv := range f.Given() {
+		key, _, _ := strings.Cut(kv, "=") // a fact is of one node, not of all
+		if strings.HasPrefix(key, "APPLY_VAR_") && strings.Trim(key, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_") == "" {
 			o.Env = append(o.Env, kv)
 		}
 	}
