@@ -73,14 +73,34 @@ func (s *State) reportPath(id string) string {
 // Report reads the report of a run into a pointer to a [report.Report], or to a struct of those of its keys that are wanted. Where none is kept the error is
 // [fs.ErrNotExist].
 func (s *State) Report(id string, into any) error {
-	b, err := files.Read(s.reportPath(id))
+	return s.readReport(id, func(f io.Reader) error {
+		b, err := io.ReadAll(f)
+		if err != nil {
+			return err
+		}
+		return json.Unmarshal(b, into)
+	})
+}
+
+// Head reads what the report of a run says of it as a whole, without what it says of each resource. Errors are those of Report.
+func (s *State) Head(id string) (head *report.Head, err error) {
+	err = s.readReport(id, func(f io.Reader) error {
+		head, err = report.ReadHead(f)
+		return err
+	})
+	return head, err
+}
+
+func (s *State) readReport(id string, read func(io.Reader) error) error {
+	f, err := files.Open(s.reportPath(id))
 	if errors.Is(err, fs.ErrNotExist) {
 		return &record.UnknownError{Run: id}
 	}
 	if err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
-	if err := json.Unmarshal(b, into); err != nil {
+	defer f.Close()
+	if err := read(f); err != nil {
 		return fmt.Errorf("the report of run %s is damaged: %w", id, err)
 	}
 	return nil

@@ -39,7 +39,8 @@ func TestFind(t *testing.T) {
 		})
 	}
 	_, err := s.Find("02")
-	for _, err := range []error{err, s.Report("02", new(any))} {
+	_, headErr := s.Head("02")
+	for _, err := range []error{err, headErr, s.Report("02", new(any))} {
 		if !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("who reads cannot tell that there is none: %v", err)
 		}

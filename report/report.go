@@ -184,16 +184,16 @@ type Report struct {
 	Ref         string     `json:"ref,omitempty"`     // the tag, branch or commit as it was asked for; of a work tree its branch
 	Started     time.Time  `json:"started"`
 	DurationMS  float64    `json:"duration_ms"`
-	Resources   int        `json:"resources"` // how many are in the catalog and selected
-	Results     []*Result  `json:"results"`
+	Resources   int        `json:"resources"`             // how many are in the catalog and selected
+	AsPlanned   int        `json:"as_planned"`            // results that came as the plan of this run predicted
+	Interrupted int        `json:"interrupted,omitempty"` // the number of the signal that ended the run
+	Aborted     string     `json:"aborted,omitempty"`     // why no new change was started, where something else than a signal stopped the run
+	Results     []*Result  `json:"results"`               // what comes before them is the [Head]
 	Edges       []Edge     `json:"edges,omitempty"`
 	Outputs     []Output   `json:"outputs,omitempty"`
 	Orphans     []Orphan   `json:"orphans,omitempty"`
 	Warnings    []string   `json:"warnings,omitempty"`
-	AsPlanned   int        `json:"as_planned"` // results that came as the plan of this run predicted
 	Surprises   []Surprise `json:"surprises,omitempty"`
-	Interrupted int        `json:"interrupted,omitempty"` // the number of the signal that ended the run
-	Aborted     string     `json:"aborted,omitempty"`     // why no new change was started, where something else than a signal stopped the run
 }
 
 // Counts is how many results ended how.

@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"strings"
 	"syscall"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -146,8 +148,9 @@ func TestWriteTo(t *testing.T) {
 		"like its keys": {Node: `"results":null`, Manifest: "null", Results: outcomes(Unchanged)},
 	} {
 		t.Run(name, func(t *testing.T) {
-			want, err := json.Marshal(r)
-			if err != nil {
+			var want bytes.Buffer
+			all := r.head()
+			if err := json.NewEncoder(&want).Encode(all); err != nil {
 				t.Fatal(err)
 			}
 			var got bytes.Buffer
@@ -155,13 +158,35 @@ func TestWriteTo(t *testing.T) {
 			if err != nil || n != int64(got.Len()) {
 				t.Errorf("%d bytes, %v; want %d and no error", n, err, got.Len())
 			}
-			if d := cmp.Diff(string(want), got.String()); d != "" {
+			if d := cmp.Diff(want.String(), got.String()+"\n"); d != "" {
 				t.Error(d)
+			}
+			before, _, _ := bytes.Cut(got.Bytes(), []byte(results))
+			head, err := ReadHead(io.MultiReader(iotest.HalfReader(bytes.NewReader(append(before, results...))), iotest.ErrReader(errors.New("read on"))))
+			if err != nil {
+				t.Fatal(err)
+			}
+			frame := *r
+			frame.Results, frame.Edges, frame.Outputs, frame.Warnings, all.Report = nil, nil, nil, nil, &frame
+			if d := cmp.Diff(&all, head); d != "" {
+				t.Error("the head:", d)
 			}
 		})
 	}
 	if _, err := (&Report{Results: outcomes(Changed)}).WriteTo(full{}); !errors.Is(err, syscall.ENOSPC) {
 		t.Errorf("on a full disk: %v, want %v", err, syscall.ENOSPC)
+	}
+}
+
+// What is cut off, or is no report, has no head.
+func TestReadHeadOfNothing(t *testing.T) {
+	for _, text := range []string{"", "{", `{"run":"1"}`, `"",  "results":[]`, `[,"results":[]]`} {
+		if head, err := ReadHead(strings.NewReader(text)); err == nil {
+			t.Errorf("%q: want an error, got %v", text, head)
+		}
+	}
+	if _, err := ReadHead(iotest.ErrReader(syscall.EIO)); !errors.Is(err, syscall.EIO) {
+		t.Errorf("of a disk that fails: %v, want %v", err, syscall.EIO)
 	}
 }
 

@@ -9,24 +9,32 @@ import (
 	"github.com/nodeapply/apply/report/scrub"
 )
 
+// Head is what a report says of its run as a whole.
+type Head struct {
+	Outcome  Outcome `json:"outcome"`
+	Counts   Counts  `json:"counts"`
+	Fidelity string  `json:"fidelity,omitempty"`
+	*Report          // read again it has no results, and nothing that comes after them
+}
+
+func (r *Report) head() Head { return Head{r.Outcome(), r.Counts(), r.Fidelity(), r} }
+
 // WriteJSON writes the whole report as one JSON object, with what a summary says of it.
 func WriteJSON(w io.Writer, r *Report) error {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
-	return enc.Encode(struct {
-		Outcome  Outcome `json:"outcome"`
-		Counts   Counts  `json:"counts"`
-		Fidelity string  `json:"fidelity,omitempty"`
-		*Report
-	}{r.Outcome(), r.Counts(), r.Fidelity(), r})
+	return enc.Encode(r.head())
 }
+
+// results is where in JSON without space the head ends. No text holds this: its quotes would be escaped.
+const results = `,"results":`
 
 // WriteTo writes the report as JSON without space, result by result: its text may be as long as all that it is made of.
 func (r *Report) WriteTo(w io.Writer) (n int64, err error) {
-	frame := *r
-	frame.Results = nil
-	b, err := json.Marshal(&frame)
+	head, frame := r.head(), *r
+	frame.Results, head.Report = nil, &frame
+	b, err := json.Marshal(head)
 	if err != nil {
 		return 0, err
 	}
@@ -35,10 +43,9 @@ func (r *Report) WriteTo(w io.Writer) (n int64, err error) {
 		written, _ := out.Write(b) // it keeps its error for Flush
 		n += int64(written)
 	}
-	list := []byte(`"results":`)
-	before, after, _ := bytes.Cut(b, append(list, "null"...)) // no text holds this: its quotes would be escaped
+	before, after, _ := bytes.Cut(b, []byte(results+"null"))
 	put(before)
-	put(append(list, '['))
+	put([]byte(results + "["))
 	for i, res := range r.Results {
 		if b, err = json.Marshal(res); err != nil {
 			return n, err
@@ -51,6 +58,25 @@ func (r *Report) WriteTo(w io.Writer) (n int64, err error) {
 	put([]byte{']'})
 	put(after)
 	return n, out.Flush()
+}
+
+// ReadHead reads the head of what [Report.WriteTo] has written, however long the rest is.
+func ReadHead(r io.Reader) (*Head, error) {
+	var text []byte
+	for buf := make([]byte, 4096); ; {
+		n, err := r.Read(buf)
+		text = append(text, buf[:n]...)
+		if before, _, ok := bytes.Cut(text, []byte(results)); ok {
+			head := &Head{Report: new(Report)}
+			return head, json.Unmarshal(append(before, '}'), head)
+		}
+		if err == io.EOF {
+			return nil, io.ErrUnexpectedEOF
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
 }
 
 // Scrubbed returns a copy of r whose texts are cleaned by clean. Structure, keys and numbers stay, and so do addresses: what is sensitive can be in none, and

@@ -90,11 +90,7 @@ func lastRun(state *journal.State, source string) time.Time {
 		return time.Time{}
 	}
 	for _, id := range ids {
-		var r struct {
-			Source  string
-			Started time.Time
-		}
-		if state.Report(id, &r) == nil && r.Source == source {
+		if r, err := state.Head(id); err == nil && r.Source == source {
 			return r.Started
 		}
 	}

@@ -15,11 +15,12 @@ import (
 
 // Way is where a rollback leads, and from where.
 type Way struct {
-	From *report.Report // the last run of a manifest from git
-	To   *report.Report // the run to whose revision it leads; nil: none is on record
-	Tag  string         // the revision that was asked for; empty: the one before, of those that converged without failure
+	From *report.Head // the last run of a manifest from git
+	To   *report.Head // the run to whose revision it leads; nil: none is on record
+	Tag  string       // the revision that was asked for; empty: the one before, of those that converged without failure
 
-	between []*report.Report // runs since the last one of that revision, the newest first
+	state   *journal.State
+	between []*report.Head // runs since the last one of that revision, the newest first
 }
 
 // Find reads from the reports which revision is meant. With a tag it may be one that never ran here; Reach completes the Way then.
@@ -31,11 +32,11 @@ func Find(state *journal.State, tag string) (*Way, error) {
 	var runs []run
 	undone := map[string]bool{}
 	for _, id := range ids {
-		var r report.Report
-		if err := state.Report(id, &r); err != nil {
+		r, err := state.Head(id)
+		if err != nil {
 			continue // damaged
 		}
-		if of, ok := strings.CutPrefix(r.Manifest, undo.Name("")); ok && r.Outcome() != report.Failed {
+		if of, ok := strings.CutPrefix(r.Manifest, undo.Name("")); ok && r.Outcome != report.Failed {
 			undone[of] = !undone[id]
 		}
 		if r.Source == "" || r.Commit == "" {
@@ -44,11 +45,8 @@ func Find(state *journal.State, tag string) (*Way, error) {
 		if len(runs) > 0 && r.Source != runs[0].Source {
 			continue
 		}
-		whole := r.Outcome() != report.Failed && r.Interrupted == 0 && !r.Dirty && !r.Partial
-		r.Results = slices.DeleteFunc(r.Results, func(res *report.Result) bool {
-			return res.Reversible || res.Outcome != report.Changed && res.Outcome != report.Refreshed
-		})
-		runs = append(runs, run{&r, whole, false})
+		whole := r.Outcome != report.Failed && r.Interrupted == 0 && !r.Dirty && !r.Partial
+		runs = append(runs, run{r, whole, false})
 	}
 	if len(runs) == 0 {
 		return nil, errors.New("no run of a manifest from git is on record")
@@ -57,24 +55,24 @@ func Find(state *journal.State, tag string) (*Way, error) {
 		runs[i].void = undone[r.Run] && slices.ContainsFunc(runs[i+1:], func(older run) bool { return older.Commit == r.Commit })
 	}
 	counted := slices.DeleteFunc(slices.Clone(runs), func(r run) bool { return r.void })
-	w := &Way{From: counted[0].Report, Tag: tag}
+	w := &Way{From: counted[0].Head, Tag: tag, state: state}
 	to := before(counted)
 	if tag == "" && to == "" {
 		return nil, fmt.Errorf("no revision of %s before %.12s converged here without failure; apply rollback TAG goes to one", w.From.Source, w.From.Commit)
 	}
 	for _, r := range runs {
 		if tag == "" && r.whole && !r.void && r.Commit == to {
-			w.To = r.Report
+			w.To = r.Head
 			break
 		}
-		w.between = append(w.between, r.Report)
+		w.between = append(w.between, r.Head)
 	}
 	return w, nil
 }
 
-// run is a report, of its results those that a rollback cannot take back.
+// run is what is on record of a run of the manifest.
 type run struct {
-	*report.Report
+	*report.Head
 	whole bool // its revision converged without failure
 	void  bool // it went back to an older one, as a rollback does, and was undone: the node is where it was before
 }
@@ -103,7 +101,7 @@ func before(runs []run) string {
 
 // Reach says which commit the revision is: runs before the last one of it are not in between.
 func (w *Way) Reach(commit string) {
-	i := slices.IndexFunc(w.between, func(r *report.Report) bool { return r.Commit == commit && !r.Dirty })
+	i := slices.IndexFunc(w.between, func(r *report.Head) bool { return r.Commit == commit && !r.Dirty })
 	if w.To == nil && i >= 0 {
 		w.To, w.between = w.between[i], w.between[:i]
 	}
@@ -125,14 +123,21 @@ type Lasting struct {
 	Commit  string            `json:"commit"`
 }
 
-// Irreversible lists what the runs in between did that no other manifest undoes, each resource once, the newest first.
+// Irreversible lists what the runs in between did that no other manifest undoes, each resource once, the newest first. A report that cannot be read any more
+// tells nothing.
 func (w *Way) Irreversible() []Lasting {
 	var out []Lasting
-	for _, r := range w.between {
+	known := map[resources.Address]bool{}
+	for _, head := range w.between {
+		var r report.Report
+		if head.Counts.Changed+head.Counts.Refreshed > 0 {
+			_ = w.state.Report(head.Run, &r)
+		}
 		for _, res := range r.Results {
-			known := slices.ContainsFunc(out, func(l Lasting) bool { return l.Address == res.Address })
-			if !known {
-				out = append(out, Lasting{res.Address, res.Pos, r.Run, r.Commit})
+			did := res.Outcome == report.Changed || res.Outcome == report.Refreshed
+			if did && !res.Reversible && !known[res.Address] {
+				known[res.Address] = true
+				out = append(out, Lasting{res.Address, res.Pos, head.Run, head.Commit})
 			}
 		}
 	}

@@ -122,12 +122,12 @@ func runsOf(a *cli.App, state *journal.State) ([]Line, error) {
 	}
 	var out []Line
 	for _, id := range ids {
-		var r report.Report
-		if err := state.Report(id, &r); err != nil {
+		r, err := state.Head(id)
+		if err != nil {
 			a.Warn(err)
 			continue
 		}
-		out = append(out, Line{Run: r.Run, Started: r.Started, Manifest: r.Manifest, Commit: r.Commit, Dirty: r.Dirty, Outcome: r.Outcome(), Counts: r.Counts(), Interrupted: r.Interrupted, DurationMS: r.DurationMS})
+		out = append(out, Line{Run: r.Run, Started: r.Started, Manifest: r.Manifest, Commit: r.Commit, Dirty: r.Dirty, Outcome: r.Outcome, Counts: r.Counts, Interrupted: r.Interrupted, DurationMS: r.DurationMS})
 	}
 	others, err := state.Unreported()
 	for _, u := range others {

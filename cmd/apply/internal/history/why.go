@@ -114,8 +114,12 @@ func reportsOf(state *journal.State, addr resources.Address, of string) (last, c
 		return nil, nil
 	}
 	for _, id := range ids {
+		head, err := state.Head(id)
+		if err != nil || head.Source == "" || of != "" && head.Source != of {
+			continue
+		}
 		var r report.Report
-		if err := state.Report(id, &r); err != nil || r.Source == "" || of != "" && r.Source != of {
+		if state.Report(id, &r) != nil {
 			continue
 		}
 		for _, res := range r.Results {
