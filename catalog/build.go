@@ -64,7 +64,7 @@ func (c *Catalog) Instance(v int) (of int, a resources.Address, ok bool) {
 
 // New checks entries, given in declaration order, and relations, and makes the catalog of them. Entries of equal content that declare the same thing are merged.
 // With problems there is no catalog. Empty says of an address that stands for no entry whether the manifest declares it all the same
-// (count = 0, a module without resources); such a reference orders nothing.
+// (count = 0, a module without resources): what comes before it comes before what comes after it all the same.
 func New(entries []*Entry, relations []Relation, empty func(resources.Address) bool) (*Catalog, []Problem) {
 	merged := duplicates.Merge(entries)
 	b := &builder{entries: merged.Entries, empty: empty, problems: merged.Problems}
@@ -123,17 +123,15 @@ func (b *builder) relate(r *Relation) {
 		return
 	}
 	from, to := b.set(r.From), b.set(r.To)
-	if from.Members == nil || to.Members == nil {
-		missing := r.From
-		if r.Target {
-			missing = r.To
-		}
-		if b.index.Find(missing) == nil && !b.empty(missing) {
-			b.problems = append(b.problems, b.undeclared(missing, r.Pos))
-		}
+	named := from
+	if r.Target {
+		named = to
+	}
+	if named.Members == nil && !b.empty(named.Addr) {
+		b.problems = append(b.problems, b.undeclared(named.Addr, r.Pos))
 		return
 	}
-	if r.Kind == Inside {
+	if r.Kind == Inside && from.Members != nil && to.Members != nil {
 		b.inside(r, from.Members, to.Members)
 	}
 	b.order.ConnectSets(from, to, r.Kind == Notify)

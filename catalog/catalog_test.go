@@ -129,7 +129,9 @@ func TestEdges(t *testing.T) {
 		{"all instances", []*Entry{declare(1, "a[0]", &thing{}), declare(2, "a[1]", &thing{}), declare(3, "b", &thing{})}, "a>b", "a[0]>b a[1]>b"},
 		{"one instance", []*Entry{declare(1, "a[0]", &thing{}), declare(2, "a[1]", &thing{}), declare(3, "b", &thing{})}, "a[1]>b", "a[1]>b"},
 		{"module to module", []*Entry{declare(1, "m:a", &thing{}), declare(2, "m:b", &thing{}), declare(3, "n:c", &thing{}), declare(4, "n:d", &thing{})}, "m:*~n:*", "ma~nc ma~nd mb~nc mb~nd"},
-		{"a reference to an empty set orders nothing", []*Entry{declare(1, "a", &thing{})}, "a>empty", ""},
+		{"before an empty set", []*Entry{declare(1, "a", &thing{})}, "a>empty", ""},
+		{"before what an empty set is before", []*Entry{declare(1, "a", &thing{}), declare(2, "b", &thing{}), declare(3, "c", &thing{})}, "empty~b a~empty", "a>b"},
+		{"over two empty sets", []*Entry{declare(1, "a", &thing{}), declare(2, "b", &thing{})}, "a>empty empty>m:empty m:empty>b", "a>b"},
 		{"nearest managed ancestor", []*Entry{declare(1, "x", path("/a/b/c/d")), declare(2, "y", path("/a")), declare(3, "z", path("/a/b"))}, "", "y>z z>x"},
 		{"the folder that is required is a mount point", []*Entry{declare(1, "dir", path("/data")),
 			declare(2, "f", &thing{provides: ids("path", "/data/f"), requires: []resources.Identity{{Kind: "path", Name: "/data", Nearest: true}}}),
@@ -188,6 +190,12 @@ func TestProblems(t *testing.T) {
 				"main.hcl:1 dependency cycle: t.a -> t.b -> t.a: each would have to come before the next; remove one of these relations. Declared: t.a before t.b at main.hcl:99; t.b before t.a at main.hcl:99.",
 				"main.hcl:3 dependency cycle: t.c -> t.d -> t.c: each would have to come before the next; remove one of these relations. Declared: t.c before t.d at main.hcl:99; t.d before t.c at main.hcl:99.",
 			}},
+		{"over an empty set", []*Entry{declare(1, "a", &thing{})}, "a>empty empty>a", []string{
+			"main.hcl:1 dependency cycle: t.a -> t.empty -> t.a: each would have to come before the next; remove one of these relations. Declared: t.a before t.empty at main.hcl:99; t.empty before t.a at main.hcl:99.",
+		}},
+		{"of empty sets alone", nil, "empty>m:empty m:empty>empty", []string{
+			"main.hcl:99 dependency cycle: t.empty -> module.m.t.empty -> t.empty: each would have to come before the next; remove one of these relations. Declared: t.empty before module.m.t.empty at main.hcl:99; module.m.t.empty before t.empty at main.hcl:99.",
+		}},
 		{"itself", []*Entry{declare(1, "a", &thing{}), declare(2, "m:b", &thing{}), declare(3, "m:c", &thing{})}, "a>a m:*>m:*", []string{
 			"main.hcl:99 dependency cycle: t.a would have to come before itself; remove this relation.",
 			"main.hcl:99 dependency cycle: module.m would have to come before itself; remove this relation.",

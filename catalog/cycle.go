@@ -17,6 +17,9 @@ func (b *builder) cycles(relations []Relation) {
 		p := Problem{Summary: "dependency cycle"}
 		var names []string
 		for _, v := range c {
+			if a, ok := b.order.Empty(v); ok {
+				names = append(names, a.String())
+			}
 			if v >= len(b.entries) {
 				continue // a barrier: the set shows by its members
 			}
@@ -31,11 +34,22 @@ func (b *builder) cycles(relations []Relation) {
 		if len(names) > 0 {
 			names = append(names, names[0])
 		}
+		places := b.origins(c, relations)
+		if p.Pos.Line == 0 && len(places) > 0 {
+			p.Pos = places[0].Pos // of sets without members alone
+		}
 		told, undone := b.byThemselves(c)
 		if undone != "" {
 			p.Summary, p.Detail = "needs what is removed", undone+". Only one of them can be what the node should have: change one of the two."
 		} else {
-			p.Detail = fmt.Sprintf("%s: each would have to come before the next; remove one of these relations.%s", strings.Join(names, " -> "), b.origins(c, relations))
+			p.Detail = fmt.Sprintf("%s: each would have to come before the next; remove one of these relations.", strings.Join(names, " -> "))
+			var declared []string
+			for _, r := range places {
+				declared = append(declared, fmt.Sprintf("%s before %s at %s", r.From, r.To, r.Pos))
+			}
+			if len(declared) > 0 {
+				p.Detail += " Declared: " + strings.Join(declared, "; ") + "."
+			}
 			if len(told) > 0 {
 				p.Detail += " By themselves: " + strings.Join(told, "; ") + "."
 			}
@@ -44,25 +58,26 @@ func (b *builder) cycles(relations []Relation) {
 	}
 }
 
-// origins says where the relations of a cycle are written.
-func (b *builder) origins(cycle []int, relations []Relation) string {
+// origins lists the relations of a cycle that are written somewhere.
+func (b *builder) origins(cycle []int, relations []Relation) []Relation {
 	on := make(map[int]bool, len(cycle))
+	without := map[resources.Address]bool{} // members, and on the cycle
 	for _, v := range cycle {
 		on[v] = true
-	}
-	touches := func(a resources.Address) bool {
-		return slices.ContainsFunc(b.index.Find(a), func(v int) bool { return on[v] })
-	}
-	var places []string
-	for _, r := range relations {
-		if r.Pos.Line != 0 && touches(r.From) && touches(r.To) {
-			places = append(places, fmt.Sprintf("%s before %s at %s", r.From, r.To, r.Pos))
+		if a, ok := b.order.Empty(v); ok {
+			without[a] = true
 		}
 	}
-	if len(places) == 0 {
-		return ""
+	touches := func(a resources.Address) bool {
+		return without[a] || slices.ContainsFunc(b.index.Find(a), func(v int) bool { return on[v] })
 	}
-	return " Declared: " + strings.Join(places, "; ") + "."
+	var found []Relation
+	for _, r := range relations {
+		if r.Pos.Line != 0 && touches(r.From) && touches(r.To) {
+			found = append(found, r)
+		}
+	}
+	return found
 }
 
 // byThemselves says which entries of a cycle come after the one before them without being told to, and why. Undone is one that needs what the other sees

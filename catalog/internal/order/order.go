@@ -15,11 +15,12 @@ type Order struct {
 	barriers map[barrier]int
 	shared   map[resources.Identity]int // the barriers after all that share one
 	parts    map[int]Part               // what barriers stand for one of
+	empty    map[int]resources.Address  // what barriers stand for that has no members
 }
 
 type edge struct{ from, to int }
 
-// Set is one end of a relation: what an address stands for.
+// Set is one end of a relation: what an address stands for, which may be nothing (count = 0).
 type Set struct {
 	Addr    resources.Address
 	Members []int
@@ -60,8 +61,16 @@ func (o *Order) Connect(from, to int, notify bool) {
 // Parts says of barriers that they stand for one instance only.
 func (o *Order) Parts() map[int]Part { return o.parts }
 
-// ConnectSets puts all of one set before all of another, through barriers that are shared by all that name the same set.
+// Empty says of a barrier that it stands for a set without members, and for which.
+func (o *Order) Empty(v int) (a resources.Address, ok bool) {
+	a, ok = o.empty[v]
+	return a, ok
+}
+
+// ConnectSets puts all of one set before all of another, through barriers that are shared by all that name the same set. One that is empty keeps what comes
+// before it before what comes after it, and has no news to pass on.
 func (o *Order) ConnectSets(from, to Set, notify bool) {
+	notify = notify && len(from.Members) > 0 && len(to.Members) > 0
 	f := o.barrier(barrier{from.Addr, true, notify}, from)
 	t := o.barrier(barrier{to.Addr, false, notify}, to)
 	o.Connect(f, t, notify)
@@ -72,6 +81,9 @@ func (o *Order) barrier(b barrier, set Set) int {
 	if len(set.Members) == 1 && !set.Part {
 		return set.Members[0]
 	}
+	if len(set.Members) == 0 {
+		b.after = false // it is before and after nothing: one is enough
+	}
 	if v, ok := o.barriers[b]; ok {
 		return v
 	}
@@ -80,6 +92,12 @@ func (o *Order) barrier(b barrier, set Set) int {
 	}
 	v := o.graph.AddVertex()
 	o.barriers[b] = v
+	if len(set.Members) == 0 {
+		if o.empty == nil {
+			o.empty = map[int]resources.Address{}
+		}
+		o.empty[v] = set.Addr
+	}
 	if set.Part {
 		if o.parts == nil {
 			o.parts = map[int]Part{}
