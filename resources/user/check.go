@@ -1,6 +1,7 @@
 package user
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -87,19 +88,17 @@ func (u *User) lacks(v host.View, f *entry.Found, d *resources.Diff) (notes []st
 	return append(notes, fmt.Sprintf("/etc/shadow has no line for %s, which keeps this user out; `pwconv` makes it", u.Name)), nil
 }
 
+// compare says what differs. What an earlier resource may be about to make, such as a group, is an error that comes with the differences.
 func (u *User) compare(ctx context.Context, v host.View, f *entry.Found, d *resources.Diff) error {
+	var missing error
 	if u.UID != nil && f.UID != *u.UID {
 		d.Compare("uid", accounts.Number(f.UID), accounts.Number(*u.UID))
-		if err := u.uidFree(ctx, v); err != nil {
-			return err
-		}
+		missing = u.uidFree(ctx, v)
 	}
 	if u.GID != "" && string(u.GID) != accounts.Number(f.GID) { // of which there need be no group
 		gid, err := u.gid(ctx, v)
-		if err != nil {
-			return err
-		}
-		if gid != f.GID {
+		missing = cmp.Or(missing, err)
+		if err != nil || gid != f.GID {
 			is, err := accounts.GroupName(v, f.GID)
 			if err != nil {
 				return err
@@ -109,15 +108,12 @@ func (u *User) compare(ctx context.Context, v host.View, f *entry.Found, d *reso
 	}
 	if u.Groups != nil {
 		d.Compare("groups", strings.Join(f.Groups, ","), strings.Join(u.groups(f.Groups), ","))
-		if err := u.groupsThere(ctx, v, f.Groups); err != nil {
-			return err
-		}
+		missing = cmp.Or(missing, u.groupsThere(ctx, v, f.Groups))
 	}
 	if u.Home != "" && path.Clean(f.Home) != u.folder() {
 		d.Compare("home", f.Home, u.folder())
-		if _, err := u.moves(v, &f.User); err != nil {
-			return err
-		}
+		_, err := u.moves(v, &f.User)
+		missing = cmp.Or(missing, err)
 	}
 	if u.Shell != "" || u.entire {
 		d.Compare("shell", f.Shell, u.Shell)
@@ -125,7 +121,7 @@ func (u *User) compare(ctx context.Context, v host.View, f *entry.Found, d *reso
 	if u.Comment != nil {
 		d.Compare("comment", f.Comment, *u.Comment)
 	}
-	return u.compareShadow(v, d)
+	return cmp.Or(u.compareShadow(v, d), missing)
 }
 
 func (u *User) compareShadow(v host.View, d *resources.Diff) error {

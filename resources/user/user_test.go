@@ -184,6 +184,24 @@ func TestRefusesBeforeTheFirstChange(t *testing.T) {
 	}
 }
 
+// What an earlier resource may be about to make hides nothing else that differs.
+func TestWhatIsMissingComesWithTheDifferences(t *testing.T) {
+	resourcetest.NeedsRoot(t, numbers)
+	u := declare(func(u *User) {
+		u.UID, u.GID, u.Groups, u.Comment = new(uint32(1000)), "none", resources.Strings{"none"}, new("Bob")
+	})
+	d, err := u.Check(t.Context(), accountstest.New(t, actual["plain"]))
+	if want := "uid: 1000 is the number of alice"; err == nil || !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("want %q first, got %v", want, err)
+	}
+	want := []resources.Change{
+		{Attr: "uid", From: "1001", To: "1000"}, {Attr: "gid", From: "bob", To: "none"}, {Attr: "groups", To: "none"}, {Attr: "comment", To: "Bob"},
+	}
+	if diff := cmp.Diff(want, d.Changes); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestRemoteUser(t *testing.T) {
 	resourcetest.NeedsRoot(t, numbers)
 	v := accountstest.Remote{Host: accountstest.New(t, accountstest.Base), User: host.User{Name: "bob", UID: 7000, GID: 29, Home: "/net/bob", Shell: "/bin/sh"}}
