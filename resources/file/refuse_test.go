@@ -34,6 +34,7 @@ func TestCheckWithWhatIsMissing(t *testing.T) {
 			made("/dir/x", ensure("directory"), owner("nosuch")),
 			[]resources.Change{change("ensure", "absent", "directory"), change("owner", "", "nosuch"), change("group", "", "nosuch")}, "owner: ",
 		},
+		"owner of nothing": {made("/dir/x", owner("nosuch"), mode("0600")), []resources.Change{}, ""},
 		"checksum of a source": {
 			made("/dir/x", source("/s"), func(f *file.File) { f.ChecksumValue = "md5:00000000000000000000000000000000" }),
 			[]resources.Change{change("ensure", "absent", "file"), change("source", "", "2 bytes, sha256:73cb3858a687a849")},

@@ -21,6 +21,9 @@ func (t *Thing) Compare(ctx context.Context, v host.View, is Found) (resources.D
 	d := resources.Diff{Notes: t.Notes}
 	var missing error
 	kind := t.Becomes(is.Kind)
+	if kind == host.Absent && is.Kind == host.Absent {
+		return d, nil // whoever is to own what is not there
+	}
 	if kind != is.Kind {
 		if missing = t.mayChange(ctx, v, is.Stat); missing != nil && is.Kind != host.Absent {
 			return d, missing
