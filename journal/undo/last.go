@@ -26,34 +26,34 @@ func LastChange(state *journal.State, v host.View) (string, error) {
 		if _, ended := journals.Closed(id); !ended && slices.Contains(ids, p.Head.Undoes) {
 			return p.Head.Undoes, nil
 		}
-		some, err := changedBy(v, p)
-		if err != nil || some || dmg != nil {
-			return id, err
+		if dmg != nil || changedBy(v, p) {
+			return id, nil
 		}
 	}
 	return "", errors.New("no run that changed something is on record")
 }
 
-// changedBy says whether a run changed anything: not where all that it announced failed, and is still as it was before.
-func changedBy(v host.View, p record.Past) (bool, error) {
+// changedBy says whether a run changed anything: not where all that it announced failed, and is still as it was before. What cannot be looked at counts as
+// changed: its undo says why.
+func changedBy(v host.View, p record.Past) bool {
 	for _, st := range p.Ops {
 		if st.Op == nil {
 			continue
 		}
 		switch host.OpKind(st.Op.Kind) {
 		case host.OpRun, host.OpUnit, host.OpPublish: // who knows
-			return true, nil
+			return true
 		}
 		if st.Op.Pre == nil { // a name that an earlier record tells of
 			continue
 		}
 		now, err := image.TraceOf(v, string(st.Op.Name))
 		if err != nil || st.After != nil && !now.Same(*st.After) {
-			return true, err
+			return true
 		}
 		if same, err := st.Op.Pre.Is(v, string(st.Op.Name)); err != nil || !same {
-			return true, err
+			return true
 		}
 	}
-	return false, nil
+	return false
 }

@@ -26,10 +26,10 @@ type Plan struct {
 
 	types    kept.Types
 	manifest string          // of the run
-	folders  map[string]bool // that were there before the run changed them
+	folders  map[string]bool // that the run found or left
 }
 
-// folder says whether there was a folder. Where the run has put a link in its place, what was in the folder is not what the link leads to.
+// folder says whether there was a folder. Where a link is in its place, by the run or by somebody else since, what was in the folder is not what the link leads to.
 func (u *Plan) folder(name string) bool { return u.folders[name] }
 
 // Step takes back one change.
@@ -49,6 +49,9 @@ type Step struct {
 	notifies []resources.Address
 	covered  bool // something is mounted at the file's name that goes before it
 }
+
+// notKnown is why what cannot be looked at is refused; the error follows.
+const notKnown = "whether it has changed since is not known: "
 
 // PlanOf reads what run id changed and compares it with the node; of the states that they keep themselves types, those of the run (resources/all.Linked), are
 // asked. What has changed since is refused.
@@ -73,7 +76,7 @@ func PlanOf(ctx context.Context, state *journal.State, v host.View, types []reso
 		u.Torn = dmg.Err
 	}
 	for _, st := range p.Ops {
-		if st.Op != nil && st.Op.Pre != nil && st.Op.Pre.Kind == host.Directory.String() {
+		if st.Op != nil && (st.Op.Pre != nil && st.Op.Pre.Kind == host.Directory.String() || st.After != nil && st.After.Kind == host.Directory.String()) {
 			u.folders[string(st.Op.Name)] = true
 		}
 	}
@@ -131,12 +134,16 @@ func stepOf(v host.View, left *since.Run, st record.Step) (Step, bool, error) {
 	name := string(st.Op.Name)
 	step := Step{Addr: st.Op.Addr.Address(), What: "file " + name, file: &taking.File{Name: name, Before: *st.Op.Pre, After: st.After}}
 	now, err := image.TraceOf(v, name)
-	if err != nil {
-		return step, false, err
+	var before bool // announced, and not done: it failed, or the run died before; or put back already
+	if err == nil {
+		before, err = st.Op.Pre.Is(v, name)
 	}
-	// Announced, and not done: it failed, or the run died before; or put back already.
-	if before, err := st.Op.Pre.Is(v, name); err != nil || before {
-		return step, false, err
+	switch {
+	case err != nil: // behind a link that somebody may have planted, say: it holds up nothing else
+		step.Refused = notKnown + err.Error()
+		return step, true, nil
+	case before:
+		return step, false, nil
 	}
 	if step.Refused, err = left.Refuses(v, st, now); err != nil || step.Refused != "" {
 		return step, true, err
@@ -158,7 +165,7 @@ func stateStep(ctx context.Context, v host.View, types kept.Types, undos since.A
 	now, err := types.Now(ctx, v, addr, step.state)
 	switch {
 	case err != nil:
-		step.Refused = "whether it has changed since is not known: " + err.Error()
+		step.Refused = notKnown + err.Error()
 	case bytes.Equal(now, step.state):
 		return step, false
 	case !slices.ContainsFunc(left, func(s json.RawMessage) bool { return bytes.Equal(now, s) }):

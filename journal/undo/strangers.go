@@ -31,11 +31,15 @@ func (u *Plan) keepStrangers(ctx context.Context, v host.View, types kept.Types,
 			continue
 		}
 		name := s.file.Name
+		if s.covered { // what is seen of it is what is mounted there, which may not answer
+			g.names[name] = true
+			continue
+		}
 		st, err := v.Lstat(name)
 		if err != nil {
 			return err
 		}
-		if st.Kind == host.Directory && !s.covered {
+		if st.Kind == host.Directory {
 			stranger, err := g.stranger(v, name, token)
 			if err != nil {
 				return err
@@ -46,7 +50,7 @@ func (u *Plan) keepStrangers(ctx context.Context, v host.View, types kept.Types,
 			}
 		}
 		g.names[name] = true
-		if st.Kind != host.Absent && !s.covered {
+		if st.Kind != host.Absent {
 			g.files[fileID{st.Dev, st.Ino}] = true
 		}
 	}

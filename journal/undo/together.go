@@ -116,12 +116,14 @@ func (u *Plan) keepApart(apart *image.Apart) error {
 		if s.file == nil {
 			continue
 		}
-		folder, err := apart.Behind(s.file.Name)
-		if err != nil {
-			return err
-		}
-		if s.Refused == "" && refused[folder] {
-			s.Refused = "it belongs into " + folder + ", which is refused"
+		if s.Refused == "" {
+			folder, err := apart.Behind(s.file.Name)
+			if err != nil {
+				return err
+			}
+			if refused[folder] {
+				s.Refused = "it belongs into " + folder + ", which is refused"
+			}
 		}
 		refused[s.file.Name] = s.Refused != ""
 	}
