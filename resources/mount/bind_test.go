@@ -50,6 +50,41 @@ func (n *node) bound(t *testing.T, a string) {
 	}
 }
 
+// What is mounted in a folder the kernel hands on to where the folder is bound, too: it goes with the bind mount, and stays where it was mounted.
+func (n *node) handedOn(t *testing.T) {
+	n.fresh(t, "")
+	sh(t, "mount --make-shared /mnt && mkdir -p /mnt/src/in")
+	defer sh(t, "umount -R /mnt/src/in 2>/dev/null || true; mount --make-private /mnt")
+	m := n.declare("/mnt/src", "none", "bind")
+	raw, err := m.Before(t.Context(), n, resources.Diff{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, off := range map[string]func() error{
+		"unmounted": func() error {
+			m := n.declare("", "", "")
+			m.Ensure = unmounted
+			n.converge(t, m)
+			return nil
+		},
+		"an undo": func() error { return Type().New("/mnt/data").(*Mount).Restore(t.Context(), n, raw) },
+	} {
+		n.converge(t, m)
+		sh(t, "mount -t tmpfs none /mnt/src/in && mkdir /mnt/src/in/more && mount -t tmpfs none /mnt/src/in/more && touch /mnt/src/in/more/x")
+		const state = "findmnt -rno TARGET | grep -E '^/mnt/(data|src)' | sort"
+		if diff := cmp.Diff("/mnt/data\n/mnt/data/in\n/mnt/data/in/more\n/mnt/src/in\n/mnt/src/in/more\n", sh(t, state)); diff != "" {
+			t.Fatalf("the kernel hands nothing on: %s", diff)
+		}
+		if err := off(); err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+		if diff := cmp.Diff("/mnt/src/in\n/mnt/src/in/more\n", sh(t, state+"; touch -c /mnt/src/in/more/x")); diff != "" {
+			t.Errorf("%s: (-want +got):\n%s", what, diff)
+		}
+		sh(t, "umount /mnt/src/in/more /mnt/src/in")
+	}
+}
+
 // What is mounted inside a folder comes with rbind, and goes and comes back with it. Where it was bound from it stays, also where the kernel hands on what
 // is unmounted; and in the way of any other mount it is.
 func (n *node) deep(t *testing.T) {
@@ -92,7 +127,7 @@ func (n *node) deep(t *testing.T) {
 	step(m, gone)
 
 	step(n.declare("/mnt/src", "none", "bind"), "/mnt/src/in/x\n/mnt/data\n/mnt/src/in\n")
-	sh(t, "mount -t tmpfs none /mnt/data/in")
+	sh(t, "mount --make-private /mnt/data && mount -t tmpfs none /mnt/data/in")
 	d, err := m.Check(t.Context(), n)
 	if err == nil {
 		err = m.Apply(t.Context(), n, d)

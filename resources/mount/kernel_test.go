@@ -46,6 +46,7 @@ func TestKernel(t *testing.T) {
 	t.Run("undone", func(t *testing.T) { n.undone(t, a) })
 	t.Run("bound", func(t *testing.T) { n.bound(t, a) })
 	t.Run("bound with what is inside", n.deep)
+	t.Run("bound where mounts are handed on", n.handedOn)
 	t.Run("refreshed", func(t *testing.T) { n.refreshed(t, a) })
 	t.Run("not by a device", n.others)
 }

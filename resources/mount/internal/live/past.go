@@ -3,6 +3,7 @@ package live
 import (
 	"context"
 	"fmt"
+	"iter"
 	"path"
 	"slices"
 	"strings"
@@ -48,13 +49,48 @@ func Loses(all []host.Mount, l host.Mount) bool { return memory(l) && boundFrom(
 
 // boundFrom is where else the folder of a bind mount is seen, "" if nowhere.
 func boundFrom(all []host.Mount, l host.Mount) string {
-	for _, other := range all {
-		rest, below := strings.CutPrefix(l.Root, strings.TrimSuffix(other.Root, "/"))
-		if below && other.ID != l.ID && other.Dev == l.Dev && other.Source == l.Source && other.FSType == l.FSType && (rest == "" || rest[0] == '/') {
-			return path.Join(other.Point, rest)
-		}
+	for name := range elsewhere(all, l) {
+		return name
 	}
 	return ""
+}
+
+// elsewhere yields where else the folder is seen that is mounted.
+func elsewhere(all []host.Mount, l host.Mount) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, other := range all {
+			rest, below := strings.CutPrefix(l.Root, strings.TrimSuffix(other.Root, "/"))
+			if below && other.ID != l.ID && other.Dev == l.Dev && other.Source == l.Source && other.FSType == l.FSType && (rest == "" || rest[0] == '/') {
+				if !yield(path.Join(other.Point, rest)) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// handedOn lists what the kernel has mounted inside a mount because it was mounted in the same folder elsewhere, where it stays; the innermost first. It is
+// nothing where there is anything else inside too.
+func handedOn(all []host.Mount, top host.Mount) []string {
+	var points []string
+	for _, in := range slices.Backward(all) {
+		below, ok := strings.CutPrefix(in.Point, top.Point+"/")
+		if !ok {
+			continue
+		}
+		handed := false
+		for name := range elsewhere(all, top) {
+			point := path.Join(name, below)
+			handed = handed || slices.ContainsFunc(all, func(m host.Mount) bool {
+				return m.Point == point && m.Dev == in.Dev && m.Root == in.Root && m.ID != in.ID
+			})
+		}
+		if !handed {
+			return nil
+		}
+		points = append(points, in.Point)
+	}
+	return points
 }
 
 // PutBack has those mounts on a mount point again, without fstab, and nothing else. Where the one on top differs in its options alone it is remounted.
