@@ -136,3 +136,24 @@ func TestLogStopsAtAHole(t *testing.T) {
 		}
 	}
 }
+
+// What is written to a file that was removed nobody can read: who waits for it to be on disk is told.
+func TestLogOfARemovedFile(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "log")
+	f, err := os.Create(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := NewLog(f)
+	if err := l.Append(t.Context(), []byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(name); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := l.Append(t.Context(), []byte("y")); err == nil || !strings.Contains(err.Error(), name+": somebody has removed it") {
+			t.Errorf("got %v", err)
+		}
+	}
+}

@@ -3,8 +3,10 @@ package lines
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"sync"
+	"syscall"
 
 	"github.com/nodeapply/apply/host/waiting"
 )
@@ -112,7 +114,22 @@ func (l *Log) write(lines []byte, sync bool) error {
 	if err == nil && sync {
 		err = l.f.Sync()
 	}
+	if err == nil && sync {
+		err = l.there()
+	}
 	return err
+}
+
+// there says that the file can be read by its name: what is written to one that was removed, with the folder that it is in, say, is lost.
+func (l *Log) there() error {
+	info, err := l.f.Stat()
+	if err != nil {
+		return err
+	}
+	if st, ok := info.Sys().(*syscall.Stat_t); ok && st.Nlink == 0 {
+		return fmt.Errorf("%s: somebody has removed it, and without it nothing is changed", l.f.Name())
+	}
+	return nil
 }
 
 // Close writes what is queued still.
