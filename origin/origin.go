@@ -105,6 +105,9 @@ func at(path string) (Origin, error) {
 
 // signed demands that a work tree is what its signed commit says.
 func (c *Checkouts) signed(ctx context.Context, path string, rev source.Revision) error {
+	if _, err := os.Stat(c.o.Signers); err != nil { // a mistake of who asks, whatever there is to be signed
+		return fmt.Errorf("--require-signature: %w", err)
+	}
 	switch {
 	case rev.Commit == "":
 		return fmt.Errorf("--require-signature: %s is %w: it is of no commit; --git and git:: bring a signed revision", path, source.ErrUntrusted)
