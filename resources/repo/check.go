@@ -76,6 +76,15 @@ func (r *Repo) Check(_ context.Context, v host.View) (resources.Diff, error) {
 		}
 		d.Compare("pin", from, to)
 	}
+	if e.Exists && (d.Has("password") || d.Has("proxy_password")) && r.secret() {
+		_, st, err := host.Resolve(v, e.File)
+		if err != nil {
+			return d, err
+		}
+		if st.Mode&0o044 != 0 {
+			d.Notes = append(d.Notes, fmt.Sprintf("%s has mode %04o, which it keeps: others can read the password in it", e.File, st.Mode))
+		}
+	}
 	return d, r.changeable(v, e, d)
 }
 

@@ -64,7 +64,7 @@ type Repo struct {
 	ProxyPassword resources.Scalar `hcl:"proxy_password,secret"`
 	// The user for the repository. dnf, yum, zypper.
 	Username resources.Scalar `hcl:"username"`
-	// The password for the repository; a new file with a password has mode 0600. dnf, yum, zypper.
+	// The password for the repository. A new file with a password has mode 0600; one that is there keeps its mode, and who can read it is told. dnf, yum, zypper.
 	Password resources.Scalar `hcl:"password,secret"`
 	// Whether the server's certificate is checked. dnf, yum.
 	Sslverify resources.Scalar `hcl:"sslverify"`

@@ -154,6 +154,22 @@ func TestNewFileWithPassword(t *testing.T) {
 	}
 }
 
+// The mode of a file that is there stays: who can read the password that comes into it is told.
+func TestPasswordIntoAReadableFile(t *testing.T) {
+	for mode, notes := range map[string]int{"0644": 1, "0640": 1, "0600": 0} {
+		h := hosttest.New(t, redhat+"-- etc/yum.repos.d/x.repo "+mode+" --\n[x]\nname=x\nbaseurl=http://a\n")
+		r := repoNamed("x", func(r *Repo) { r.Username, r.Password = "u", "p" })
+		d, err := r.Check(t.Context(), h)
+		if err != nil || len(d.Notes) != notes {
+			t.Errorf("%s: %q, %v; want %d notes", mode, d.Notes, err, notes)
+		}
+		resourcetest.Converges(t, h, r)
+		if d, err = r.Check(t.Context(), h); err != nil || len(d.Notes) != 0 {
+			t.Errorf("%s, with the password: %q, %v; want none", mode, d.Notes, err)
+		}
+	}
+}
+
 // What was fetched from a repository goes when it changes, and nothing else.
 func TestDropsWhatWasFetched(t *testing.T) {
 	h := hosttest.New(t, debian+`-- etc/apt/sources.list.d/m.sources --
