@@ -45,15 +45,13 @@ func (e *WaitError) Error() string {
 // Unwrap returns Err.
 func (e *WaitError) Unwrap() error { return e.Err }
 
-const eachOther = "nodes wait for each other: "
-
 // CycleText says which nodes wait for each other, if that is why: one of them finds it first, and the others hear of it from that one. Else it is "".
 func (e *WaitError) CycleText() string {
 	if e.Cycle != nil {
-		return eachOther + e.Cycle.String()
+		return verdict.EachOther + e.Cycle.String()
 	}
 	for _, m := range e.Verdict.Missing {
-		if i := strings.Index(m.Why, eachOther); i >= 0 && m.Final {
+		if i := strings.Index(m.Why, verdict.EachOther); i >= 0 && m.Final {
 			return m.Why[i:]
 		}
 	}

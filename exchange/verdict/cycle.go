@@ -19,6 +19,9 @@ type Step struct {
 // Cycle is waits in a row, each kept from ending by the next, and the last by the first.
 type Cycle []Step
 
+// EachOther stands before a cycle where it is told, and is what it is found by in what another node told.
+const EachOther = "nodes wait for each other: "
+
 // String is the cycle as one line: "node01 wait.a needs y of node02 -> node02 wait.b needs x of node01 -> node01 wait.a".
 func (c Cycle) String() string {
 	var b strings.Builder
@@ -186,7 +189,7 @@ func Check(v *view.View, never func(node string) bool) []Problem {
 		}
 	}
 	for _, c := range cycles(v) {
-		out = append(out, Problem{c[0].Node, c[0].Wait, "nodes wait for each other: " + c.String()})
+		out = append(out, Problem{c[0].Node, c[0].Wait, EachOther + c.String()})
 	}
 	return out
 }

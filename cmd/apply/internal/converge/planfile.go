@@ -73,7 +73,7 @@ func machineID() string {
 // readPlan reads a saved plan and checks that it is of this node and of the manifest as it is now.
 func readPlan(name string) (*planfile.Plan, error) {
 	wrong := func(format string, args ...any) error {
-		return fmt.Errorf("%s: %s", name, fmt.Sprintf(format, args...))
+		return fmt.Errorf("%s: %w", name, fmt.Errorf(format, args...))
 	}
 	b, err := limits.ReadFile(limits.Host{}, name, planfile.MaxSize)
 	if err != nil {
@@ -81,7 +81,7 @@ func readPlan(name string) (*planfile.Plan, error) {
 	}
 	p, err := planfile.Decode(b)
 	if err != nil {
-		return nil, wrong("%v", err)
+		return nil, wrong("%w", err)
 	}
 	node, _ := os.Hostname()
 	if id := machineID(); p.Machine != id || p.Node != node {
@@ -89,11 +89,11 @@ func readPlan(name string) (*planfile.Plan, error) {
 	}
 	src, err := source.Parse(p.Manifest)
 	if err != nil {
-		return nil, wrong("%v", err)
+		return nil, wrong("%w", err)
 	}
 	sources, err := origin.Sum(src)
 	if err != nil {
-		return nil, wrong("its manifest: %v", err)
+		return nil, wrong("its manifest: %w", err)
 	}
 	if sources != p.Sources {
 		return nil, wrong("its manifest %s has changed since; plan again", p.Manifest)
