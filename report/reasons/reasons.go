@@ -49,8 +49,13 @@ type Event struct {
 	*Reason
 }
 
-// Covers says whether an address stands for another: itself, or the resource whose instance that is.
+// Covers says whether an address stands for another: itself, the resource whose instance that is, or the module that it is in.
 func Covers(a, b resources.Address) bool {
+	if a.Type == "" {
+		return slices.ContainsFunc(address.Steps(b.Module), func(s address.Step) bool {
+			return a.Module == s.Path || a.Module == strings.TrimSuffix(s.Path, s.Key)
+		})
+	}
 	if a.Instance == "" {
 		b.Instance = ""
 	}

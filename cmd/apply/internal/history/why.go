@@ -30,8 +30,8 @@ func whyCommand(a *cli.App) *cobra.Command {
 		Use:   "why [flags] ADDRESS [PATH]",
 		Short: "Say why a resource changed, or would change now",
 		Long: `Say why a resource changed in the last run that did not leave it unchanged, and whether it would change now: which attribute, of which facts,
-variables and other resources its value is made, on which line, and who notified whom. PATH is the manifest (default: that of the last run with
-this resource).`,
+variables and other resources its value is made, on which line, and who notified whom. A module's address (module.web) stands for all that is in it.
+PATH is the manifest (default: that of the last run with this resource).`,
 		Example: "  apply why service.glusterd\n  apply why 'file[\"/etc/hosts\"]' main.hcl",
 		Args:    cobra.RangeArgs(1, 2),
 		ValidArgsFunction: func(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
