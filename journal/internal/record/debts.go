@@ -57,9 +57,6 @@ func (d Debts) Settle(target resources.Address, of, as string) (any bool) {
 		left = append(left, one)
 	}
 	d[target] = left
-	if len(left) == 0 {
-		delete(d, target)
-	}
 	return any
 }
 
@@ -78,9 +75,6 @@ func (d Debts) Spare(source resources.Address, targets []Address) (any bool) {
 		left := slices.DeleteFunc(d[a], func(one Debt) bool { return one.Own && one.Source.Address() == source })
 		any = any || len(left) < len(d[a])
 		d[a] = left
-		if len(left) == 0 {
-			delete(d, a)
-		}
 	}
 	return any
 }
