@@ -8,6 +8,7 @@ package resourcetest
 import (
 	"context"
 	"path"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -28,8 +29,8 @@ type Outcome struct {
 }
 
 // Converges checks r twice, applies what differs and checks again. It fails t unless both checks say the same and change nothing, Apply
-// succeeds and touches nothing but what the host was told to change, and the last check finds no difference and changes nothing; and
-// unless what commands did can be taken back, or the changes say that it cannot. Where nothing differs, nothing is applied.
+// succeeds and touches nothing but what the host was told to change, and the last check finds no difference and changes nothing, nor does one by
+// another resource declared as r, which knows nothing of what r did; and unless what commands did can be taken back, or the changes say that it cannot. Where nothing differs, nothing is applied.
 func Converges(t testing.TB, h *hosttest.Host, r resources.Resource) Outcome {
 	t.Helper()
 	if v, ok := r.(resources.Validator); ok {
@@ -37,6 +38,7 @@ func Converges(t testing.TB, h *hosttest.Host, r resources.Resource) Outcome {
 			t.Fatalf("validate: %v", err)
 		}
 	}
+	other := another(r)
 	first := Check(t, h, r)
 	if again := Check(t, h, r); !cmp.Equal(first, again) {
 		t.Fatalf("a second check says something else:\n%s", cmp.Diff(first, again))
@@ -57,12 +59,28 @@ func Converges(t testing.TB, h *hosttest.Host, r resources.Resource) Outcome {
 	if last := Check(t, h, r); !last.Empty() {
 		t.Fatalf("still differs after apply: %+v", last.Changes)
 	}
+	if _, ok := r.(resources.Conditional); !ok { // of a command that has run, nothing on the node need say so
+		if d := Check(t, h, other); !d.Empty() {
+			t.Fatalf("only the resource that was applied finds itself as declared; another says: %+v", d.Changes)
+		}
+	}
 	_, restorer := r.(resources.Restorer)
 	commands := slices.ContainsFunc(log.ops, func(op host.Op) bool { return op.Kind == host.OpRun || op.Kind == host.OpUnit })
 	if commands && !restorer && !slices.ContainsFunc(first.Changes, func(c resources.Change) bool { return c.Irreversible }) {
 		t.Errorf("an undo cannot take back what commands did: want a Restorer, or changes that say they are irreversible: %+v", first.Changes)
 	}
 	return Outcome{Diff: first, Ops: log.ops}
+}
+
+// another returns a resource that is declared as r is, and knows nothing of what r will do.
+func another(r resources.Resource) resources.Resource {
+	v := reflect.ValueOf(r)
+	if v.Kind() != reflect.Pointer {
+		return r
+	}
+	c := reflect.New(v.Type().Elem())
+	c.Elem().Set(v.Elem())
+	return c.Interface().(resources.Resource)
 }
 
 // Check returns what r's Check finds, and fails t if that changes anything of the node.
