@@ -337,3 +337,27 @@ func TestUndo(t *testing.T) {
 		})
 	}
 }
+
+// An undo that cannot bring a version back says so, and of which package; of several the others come back.
+func TestUndoFails(t *testing.T) {
+	for name, tt := range map[string]struct {
+		offers  []string
+		failing bool
+	}{
+		"no repository has it": {[]string{"2.0"}, false},
+		"its script fails":     {[]string{"1.0", "2.0"}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDebian(t, map[string]stock{"tool": {status: there, version: "2.0", offers: tt.offers}, "other": {offers: []string{"1.0"}}})
+			d.failing["tool"] = tt.failing
+			err := Type().New("x").(*Package).Restore(t.Context(), d,
+				[]byte(`{"provider":"apt","packages":[{"name":"other","version":"1.0"},{"name":"tool","version":"1.0"}]}`))
+			if err == nil || !strings.HasPrefix(err.Error(), "tool: ") {
+				t.Errorf("got %v", err)
+			}
+			if got := d.packages["other"].version; got != "1.0" {
+				t.Errorf("the other one is at %q", got)
+			}
+		})
+	}
+}
