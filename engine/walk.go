@@ -114,10 +114,9 @@ func (w *walk) visit(ctx context.Context, v int, e *catalog.Entry, st *fate.Fate
 func (w *walk) settle(ctx context.Context, v int, e *catalog.Entry, st *fate.Fate, slot graph.Slot) *visit.Visit {
 	w.survey.Tell(ctx, v, e)
 	res := w.result(e, report.Result{Certainty: report.Exact, Reversible: true})
-	vis := &visit.Visit{Walk: &w.visits, Vertex: v, Entry: e, Slot: slot, Notifiers: w.notifiers(st, e), Result: res}
-	for _, a := range vis.Notifiers {
-		res.NotifiedBy = append(res.NotifiedBy, a.String())
-	}
+	by := w.notifiers(st, e)
+	res.NotifiedBy = by.Texts
+	vis := &visit.Visit{Walk: &w.visits, Vertex: v, Entry: e, Slot: slot, Notifiers: by.Addrs, Result: res}
 	if w.predicted == nil {
 		vis.After = w.influence.After(v)
 	} else {
@@ -174,11 +173,11 @@ func (w *walk) made(u, v int) bool {
 }
 
 // notifiers lists what changed and notifies an entry, as declared, whatever ended first; then what did so in earlier runs, undelivered.
-func (w *walk) notifiers(st *fate.Fate, e *catalog.Entry) []resources.Address {
+func (w *walk) notifiers(st *fate.Fate, e *catalog.Entry) fate.Notifiers {
 	out := w.fates.Notifiers(st.Notified)
 	for _, a := range w.debts.To(e.Addr) {
-		if !slices.Contains(out, a) {
-			out = append(out, a)
+		if !slices.Contains(out.Addrs, a) {
+			out.Addrs, out.Texts = append(out.Addrs, a), append(out.Texts, a.String())
 		}
 	}
 	return out

@@ -6,7 +6,9 @@ package fate
 
 import (
 	"cmp"
+	"encoding/binary"
 	"slices"
+	"sync"
 
 	"github.com/nodeapply/apply/catalog"
 	"github.com/nodeapply/apply/graph"
@@ -21,7 +23,7 @@ type Fate struct {
 	Failed   bool    // or skipped
 	Cause    int32   // the lowest failed vertex before it, as index+1; 0 for none
 	Root     string  // the address of the resource that failed
-	Notified []int32 // by which vertices: entries, and barriers that stand for one instance
+	Notified []int32 // by which vertices: entries, and barriers
 	Wide     bool    // the change has effects that nobody names
 	Stuck    bool    // an abandoned attempt still uses the resource
 	Bound    bool    // of a deferred entry: it is known what it became
@@ -77,10 +79,21 @@ func (f *Fate) ComesAfter(before *Fate) {
 type Fates struct {
 	cat *catalog.Catalog
 	of  []Fate
+
+	mu    sync.Mutex
+	known map[string]Notifiers // by the vertices that they came from: all that are behind one barrier share them
+}
+
+// Notifiers are what notifies a resource, as addresses and as these are written. They are shared: nobody may change them.
+type Notifiers struct {
+	Addrs []resources.Address
+	Texts []string
 }
 
 // New returns the fates of vertices of which nothing has become yet.
-func New(c *catalog.Catalog) *Fates { return &Fates{c, make([]Fate, c.Graph().Len())} }
+func New(c *catalog.Catalog) *Fates {
+	return &Fates{cat: c, of: make([]Fate, c.Graph().Len()), known: map[string]Notifiers{}}
+}
 
 // Of is the fate of a vertex.
 func (f *Fates) Of(v int) *Fate { return &f.of[v] }
@@ -98,8 +111,7 @@ func (f *Fates) Pass(v int, e graph.Edge) *Fate {
 	if !e.Notify || !from.Changed {
 		return from
 	}
-	of, _, one := f.cat.Instance(v)
-	if barrier := v >= len(f.cat.Entries()); barrier && !(one && of != e.To) {
+	if of, _, one := f.cat.Instance(v); one && of == e.To {
 		to.Notified = append(to.Notified, from.Notified...)
 	} else {
 		to.Notified = append(to.Notified, int32(v))
@@ -120,16 +132,52 @@ func (f *Fates) between(v, to int) (from, next *Fate) {
 }
 
 // Notifiers lists as declared, whatever ended first, what has changed at the vertices that notified one: a vertex may come by several relations, and of some one
-// instance only is named.
-func (f *Fates) Notifiers(notified []int32) []resources.Address {
-	slices.SortFunc(notified, func(a, b int32) int {
+// instance only is named. It may be called by several visits at a time, and works once for all that the same vertices notified.
+func (f *Fates) Notifiers(notified []int32) Notifiers {
+	notified = slices.Compact(slices.Sorted(slices.Values(notified)))
+	var key []byte
+	for _, n := range notified {
+		key = binary.LittleEndian.AppendUint32(key, uint32(n))
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	out, ok := f.known[string(key)]
+	if !ok {
+		out.Addrs = f.notifiers(f.through(notified, map[int32]bool{}, nil))
+		for _, a := range out.Addrs {
+			out.Texts = append(out.Texts, a.String())
+		}
+		out = Notifiers{slices.Clip(out.Addrs), slices.Clip(out.Texts)}
+		f.known[string(key)] = out
+	}
+	return out
+}
+
+// through appends to found the entries, and barriers that stand for one instance, from which a notify came through barriers.
+func (f *Fates) through(notified []int32, seen map[int32]bool, found []int32) []int32 {
+	for _, n := range notified {
+		if seen[n] {
+			continue
+		}
+		seen[n] = true
+		if _, _, one := f.cat.Instance(int(n)); one || int(n) < len(f.cat.Entries()) {
+			found = append(found, n)
+		} else {
+			found = f.through(f.Of(int(n)).Notified, seen, found)
+		}
+	}
+	return found
+}
+
+func (f *Fates) notifiers(from []int32) []resources.Address {
+	slices.SortFunc(from, func(a, b int32) int {
 		of, instance := f.declared(a)
 		of2, instance2 := f.declared(b)
 		return cmp.Or(cmp.Compare(of, of2), cmp.Compare(instance, instance2), cmp.Compare(a, b))
 	})
 	var out []resources.Address
 	whole := int32(-1)
-	for _, n := range slices.Compact(notified) {
+	for _, n := range from {
 		of, a, one := f.cat.Instance(int(n))
 		switch {
 		case !one:

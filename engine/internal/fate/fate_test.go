@@ -1,6 +1,8 @@
 package fate
 
 import (
+	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -153,10 +155,43 @@ func TestNotifiers(t *testing.T) {
 				all.Results = append(all.Results, &report.Result{Address: addr("each", key)})
 			}
 			end(c, f, tc.order...)
-			if diff := cmp.Diff(tc.want, f.Notifiers(f.Of(d).Notified)); diff != "" {
+			if diff := cmp.Diff(tc.want, f.Notifiers(f.Of(d).Notified).Addrs); diff != "" {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+// TestNotifiersOfMany is of a set that notifies another: what that takes grows with the two, not with their product.
+func TestNotifiersOfMany(t *testing.T) {
+	const many = 50
+	var entries []*catalog.Entry
+	for i := range 2 * many {
+		entries = append(entries, &catalog.Entry{Addr: addr([]string{"from", "to"}[i/many], fmt.Sprintf("[%d]", i%many)), Resource: thing{}})
+	}
+	c, problems := catalog.New(entries, []catalog.Relation{notify(addr("from", ""), addr("to", ""))}, nil)
+	if problems != nil {
+		t.Fatal(problems)
+	}
+	f := New(c)
+	for v := range many {
+		f.Of(v).Changed = true
+		end(c, f, v)
+	}
+	kept := 0
+	first := f.Notifiers(f.Of(many).Notified)
+	for v := many; v < c.Graph().Len(); v++ {
+		kept += len(slices.Compact(slices.Sorted(slices.Values(f.Of(v).Notified))))
+		if v >= len(entries) {
+			continue
+		}
+		by := f.Notifiers(f.Of(v).Notified)
+		if len(by.Addrs) != many || len(by.Texts) != many || &by.Addrs[0] != &first.Addrs[0] || &by.Texts[0] != &first.Texts[0] {
+			t.Fatalf("%s: want the %d notifiers that all share, got %d", entries[v].Addr, many, len(by.Addrs))
+		}
+	}
+	if kept > 4*many {
+		t.Errorf("want at most two for each of the %d resources, got %d", 2*many, kept)
 	}
 }
 
