@@ -134,6 +134,9 @@ func (f *Fates) between(v, to int) (from, next *Fate) {
 // Notifiers lists as declared, whatever ended first, what has changed at the vertices that notified one: a vertex may come by several relations, and of some one
 // instance only is named. It may be called by several visits at a time, and works once for all that the same vertices notified.
 func (f *Fates) Notifiers(notified []int32) Notifiers {
+	if len(notified) == 0 {
+		return Notifiers{} // as most have it, without waiting for each other
+	}
 	notified = slices.Compact(slices.Sorted(slices.Values(notified)))
 	var key []byte
 	for _, n := range notified {
