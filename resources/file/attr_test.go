@@ -102,6 +102,7 @@ func TestValidate(t *testing.T) {
 		"a pattern that matches nothing":     {made("/x", recurse, ignore("a/*")), `ignore: "a/*" would match nothing: a pattern is for a name, which has no slash`},
 		"bad pattern":                        {made("/x", recurse, ignore("[")), "ignore: syntax error in pattern"},
 		"unknown links":                      {made("/x", links("both")), `links: want manage or follow, not "both"`},
+		"mode of what a link leads to":       {made("/x", target("y"), links("follow"), mode("0644")), "links: a link with a target is not followed, and has no mode: declare what it points to in a block of its own"},
 		"an owner that is none":              {made("/x", func(f *file.File) { f.Owner = "4294967295" }), "owner: 4294967295 is no number of an account: the largest is 4294967294"},
 		"an owner before the first":          {made("/x", func(f *file.File) { f.Owner = "-1" }), "owner: \"-1\" is no name of an account"},
 		"a group and more":                   {made("/x", func(f *file.File) { f.Group = "root:adm" }), "group: \"root:adm\" is no name of an account"},

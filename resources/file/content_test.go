@@ -303,3 +303,27 @@ func TestFollowThroughAFolderThatIsALink(t *testing.T) {
 		t.Errorf("the files have %q", got)
 	}
 }
+
+// What a link leads to may be declared by itself: that is told where the two differ.
+func TestFollowToAnother(t *testing.T) {
+	for name, tc := range map[string]struct {
+		path, content string
+		want          []string
+	}{
+		"another content":  {"/link", "new\n", []string{"/link leads to /real, which another resource manages, too: declare all of it in one of the two"}},
+		"the same":         {"/link", "old\n", nil},
+		"nobody else's":    {"/other", "new\n", nil},
+		"no link, but its": {"/real", "new\n", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := hosttest.New(t, "-- link -> real --\n-- real --\nold\n-- other -> its --\n-- its --\nold\n")
+			d, err := made(tc.path, content(tc.content), links("follow"), managed("/link", "/other", "/real")).Check(t.Context(), h)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tc.want, d.Notes); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}

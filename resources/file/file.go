@@ -57,6 +57,7 @@ type File struct {
 	Target string `hcl:"target"`
 	// Permission bits as a string, octal (`"0644"`) or symbolic (`"u+x,g-w,a=rX"`); a number is refused. On folders, read permission in an octal
 	// mode brings search permission: `"0644"` is 0755 there. A symbolic mode changes what is there, or 0644 (0755 of a folder) where nothing is.
+	// A link has none, and it says nothing of what the link points to.
 	Mode perm.Mode `hcl:"mode"`
 	// The owner, by name or id. A name is looked up when the file is visited, so that an earlier resource may make the user.
 	Owner resources.Scalar `hcl:"owner"`
@@ -82,7 +83,7 @@ type File struct {
 	// string such as `".bak"`, into a copy beside the file or link with that ending. Of a folder there is no such copy.
 	Backup backup.To `hcl:"backup"`
 	// What to do at a path that is a symbolic link: `"manage"` (default) the link itself, `"follow"` what it points to. For links in a
-	// source folder: copy the link, or what it points to.
+	// source folder: copy the link, or what it points to. A link with a `target` is itself what is managed.
 	Links string `hcl:"links"`
 	// The checksum of the content, hexadecimal, after `sha256:`, `sha512:`, `sha384:`, `sha224:`, `sha1:` or `md5:`, or told by its length. A
 	// source with other content is an error; an address is only asked when the file does not have this checksum.
@@ -117,6 +118,7 @@ func (f *File) Check(ctx context.Context, v host.View) (resources.Diff, error) {
 	}
 	defer is.Close()
 	d, err := w.Compare(ctx, v, is)
+	f.noteOther(w.Name, &d)
 	if err != nil || !f.walks(&w, from) {
 		return d, err
 	}

@@ -44,6 +44,7 @@ func (f *File) Validate() error {
 	ensure := f.ensure()
 	bad.require(ensure != want.Link || f.Target != "", "target", "a link needs one")
 	bad.require(f.Target == "" || ensure == want.Link || ensure == want.Absent, "target", "only a link has one, and ensure is %s", ensure)
+	bad.require(f.Links != follow || f.Mode == "" || ensure != want.Link, "links", "a link with a target is not followed, and has no mode: declare what it points to in a block of its own")
 	bad.require(!strings.ContainsRune(f.Target, 0), "target", "cannot hold a NUL byte")
 	return bad.Err()
 }

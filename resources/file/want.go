@@ -3,7 +3,9 @@ package file
 import (
 	"context"
 	"encoding/base64"
+	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/nodeapply/apply/host"
@@ -52,6 +54,16 @@ func (f *File) wanted(ctx context.Context, v host.View) (w want.Thing, from stri
 		from, err = f.contents(v, &w)
 	}
 	return w, from, err
+}
+
+// noteOther says of what a link at the path leads to that another resource manages it, too: where the two differ, each run would bring it to the one and the other.
+func (f *File) noteOther(name string, d *resources.Diff) {
+	if name == path.Clean(f.Path) || d.Empty() || f.managed == nil {
+		return
+	}
+	if _, found := slices.BinarySearch(f.managed().Paths, name); found {
+		d.Notes = append(d.Notes, fmt.Sprintf("%s leads to %s, which another resource manages, too: declare all of it in one of the two", f.Path, name))
+	}
 }
 
 // contents finds out where the content of a file, or the tree of a folder, comes from.
