@@ -32,7 +32,13 @@ func TestCheckWithWhatIsMissing(t *testing.T) {
 		},
 		"owner": {
 			made("/dir/x", ensure("directory"), owner("nosuch")),
-			[]resources.Change{change("ensure", "absent", "directory"), change("owner", "", "nosuch"), change("group", "", "nosuch")}, "owner: ",
+			[]resources.Change{change("ensure", "absent", "directory"), change("owner", "", "nosuch"), change("group", "", "nosuch")},
+			"owner: user \"nosuch\": unknown to this node\ngroup: group \"nosuch\": unknown to this node",
+		},
+		"parent and owner": {
+			made("/dir/no/x", ensure("directory"), func(f *file.File) { f.Owner = "nosuch" }),
+			[]resources.Change{change("ensure", "absent", "directory"), change("owner", "", "nosuch")},
+			"parent folder /dir/no: does not exist\nowner: user \"nosuch\": unknown to this node",
 		},
 		"owner of nothing": {made("/dir/x", owner("nosuch"), mode("0600")), []resources.Change{}, ""},
 		"checksum of a source": {

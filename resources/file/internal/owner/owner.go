@@ -3,6 +3,7 @@ package owner
 
 import (
 	"context"
+	"errors"
 	"strconv"
 
 	"github.com/nodeapply/apply/host"
@@ -15,7 +16,7 @@ type Owner struct {
 	UID, GID    *uint32 // nil: not managed, or the node does not have it
 }
 
-// Declared looks up a user and a group, and returns the first that the node does not have as missing.
+// Declared looks up a user and a group, and returns those that the node does not have as missing.
 func Declared(ctx context.Context, v host.View, user, group string) (o Owner, missing error) {
 	o = Owner{User: user, Group: group}
 	if user != "" {
@@ -28,8 +29,8 @@ func Declared(ctx context.Context, v host.View, user, group string) (o Owner, mi
 	if group != "" {
 		if g, err := v.LookupGroup(ctx, group); err == nil {
 			o.GID = &g.GID
-		} else if missing == nil {
-			missing = &resources.AttrError{Attr: "group", Err: err}
+		} else {
+			missing = errors.Join(missing, &resources.AttrError{Attr: "group", Err: err})
 		}
 	}
 	return o, missing

@@ -3,6 +3,7 @@ package want
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"path"
 
@@ -47,7 +48,7 @@ func (t *Thing) Compare(ctx context.Context, v host.View, is Found) (resources.D
 		relabelled, err = t.Label.Compare(v, t.Name, kind != is.Kind)
 		d.Changes = append(d.Changes, relabelled...)
 	}
-	if err = cmp.Or(err, missing, t.Missing); err != nil || d.Empty() || t.Fresh {
+	if err = cmp.Or(err, errors.Join(missing, t.Missing)); err != nil || d.Empty() || t.Fresh {
 		return d, err
 	}
 	return d, flags.Changeable(v, is.Stat, t.op(is.Kind, kind, d))
