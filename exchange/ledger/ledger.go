@@ -20,6 +20,13 @@ const (
 	historyBytes  = 64 << 20
 )
 
+// maxOwned is how many bytes all that stands under one node's name may take, of all deployments together: a node that writes without end fills neither the memory
+// nor the disk of the others' exchange. entryCost is what an entry takes besides its key and its value.
+const (
+	maxOwned  = 64 << 20
+	entryCost = 256
+)
+
 // Lease is a lease as it is kept.
 type Lease struct {
 	ID      store.LeaseID
@@ -35,6 +42,7 @@ type Ledger struct {
 	keys      []string // of entries, sorted
 	leases    map[store.LeaseID]Lease
 	byLease   map[store.LeaseID]map[string]bool
+	owned     map[string]int // bytes of the entries of each owner
 	history   []store.Event
 	bytes     int
 }
@@ -46,6 +54,7 @@ func New(revision int64, entries []store.Entry, leases []Lease) *Ledger {
 		entries: make(map[string]store.Entry, len(entries)),
 		leases:  make(map[store.LeaseID]Lease, len(leases)),
 		byLease: map[store.LeaseID]map[string]bool{},
+		owned:   map[string]int{},
 	}
 	for _, le := range leases {
 		l.leases[le.ID] = le
@@ -53,6 +62,7 @@ func New(revision int64, entries []store.Entry, leases []Lease) *Ledger {
 	for _, e := range entries {
 		l.entries[e.Key] = e
 		l.attach(e)
+		l.owned[owner(e.Key)] += cost(e)
 	}
 	l.keys = slices.Sorted(maps.Keys(l.entries))
 	return l
@@ -155,8 +165,29 @@ func (l *Ledger) Commit(t *Tx) {
 			}
 		}
 	}
+	for who, more := range t.owned {
+		if l.owned[who] += more; l.owned[who] == 0 {
+			delete(l.owned, who)
+		}
+	}
 	l.revision = t.revision
 	l.remember(t.events)
+}
+
+// owner is the node whose a key is: facts/DEPLOYMENT/NODE/... Parameters, and keys of another form, are nobody's.
+func owner(key string) string {
+	if parts := strings.SplitN(key, "/", 4); len(parts) == 4 && !strings.HasPrefix(parts[2], ".") {
+		return parts[2]
+	}
+	return ""
+}
+
+// cost is what an entry takes, in bytes; 0 where there is none.
+func cost(e store.Entry) int {
+	if e.Key == "" {
+		return 0
+	}
+	return len(e.Key) + len(e.Value) + entryCost
 }
 
 func (l *Ledger) attach(e store.Entry) {

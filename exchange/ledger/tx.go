@@ -19,6 +19,7 @@ type Tx struct {
 	revision int64
 	entries  map[string]*store.Entry // nil: deleted
 	leases   map[store.LeaseID]*Lease
+	owned    map[string]int // by how many bytes the entries of each owner have grown
 	events   []store.Event
 	durable  bool
 }
@@ -27,7 +28,7 @@ type Tx struct {
 func (l *Ledger) Begin(now time.Time) *Tx {
 	return &Tx{
 		l: l, now: now, revision: l.revision,
-		entries: map[string]*store.Entry{}, leases: map[store.LeaseID]*Lease{},
+		entries: map[string]*store.Entry{}, leases: map[store.LeaseID]*Lease{}, owned: map[string]int{},
 	}
 }
 
@@ -86,7 +87,7 @@ func expect(key string, want, have int64) error {
 	return nil
 }
 
-// Put writes one key.
+// Put writes one key. A node over its bound may still write less than was there.
 func (t *Tx) Put(p store.Put) (int64, error) {
 	old, _ := t.entry(p.Key)
 	if err := expect(p.Key, p.Expect, old.Revision); err != nil {
@@ -97,8 +98,14 @@ func (t *Tx) Put(p store.Put) (int64, error) {
 			return 0, err
 		}
 	}
+	e := store.Entry{Key: p.Key, Value: p.Value, Revision: t.revision + 1, Created: old.Created, Lease: p.Lease, Time: t.now}
+	who, more := owner(p.Key), cost(e)-cost(old)
+	if who != "" && more > 0 && t.l.owned[who]+t.owned[who]+more > maxOwned {
+		return 0, fmt.Errorf("%q: %w: all that %s has written would be over %d MiB (apply exchange forget %s --deployment OLD removes what a deployment no longer needs)",
+			p.Key, store.ErrRefused, who, maxOwned>>20, who)
+	}
+	t.owned[who] += more
 	t.revision++
-	e := store.Entry{Key: p.Key, Value: p.Value, Revision: t.revision, Created: old.Created, Lease: p.Lease, Time: t.now}
 	if e.Created == 0 {
 		e.Created = t.revision
 	}
@@ -114,13 +121,14 @@ func (t *Tx) Delete(key string, want int64) error {
 		return err
 	}
 	t.revision++
-	t.drop(key)
+	t.drop(old)
 	return nil
 }
 
-func (t *Tx) drop(key string) {
-	t.entries[key] = nil
-	t.events = append(t.events, store.Event{Entry: store.Entry{Key: key, Revision: t.revision}, Deleted: true})
+func (t *Tx) drop(e store.Entry) {
+	t.owned[owner(e.Key)] -= cost(e)
+	t.entries[e.Key] = nil
+	t.events = append(t.events, store.Event{Entry: store.Entry{Key: e.Key, Revision: t.revision}, Deleted: true})
 }
 
 // Grant makes a lease.
@@ -179,14 +187,15 @@ func (t *Tx) end(id store.LeaseID) {
 	}
 	first := true
 	for _, k := range slices.Sorted(maps.Keys(keys)) {
-		if e, ok := t.entry(k); !ok || e.Lease != id {
+		e, ok := t.entry(k)
+		if !ok || e.Lease != id {
 			continue
 		}
 		if first {
 			t.revision++
 			first = false
 		}
-		t.drop(k)
+		t.drop(e)
 	}
 	t.leases[id] = nil
 	t.durable = true
