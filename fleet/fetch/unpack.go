@@ -22,6 +22,7 @@ type unpacker struct {
 	root    *os.Root
 	sums    map[string]string // by name in the archive, what is still to come
 	folders []*tar.Header     // their modes are set last
+	room    room
 }
 
 func unpack(r io.Reader, stage string) (err error) {
@@ -38,7 +39,7 @@ func unpack(r io.Reader, stage string) (err error) {
 	if first.Name != "SUMS" || first.Size > maxSums {
 		return errors.New("the archive does not begin with checksums, or is over the limit of them")
 	}
-	u := &unpacker{root: root}
+	u := &unpacker{root: root, room: room{dir: stage}}
 	if u.sums, err = readSums(t); err != nil {
 		return err
 	}
@@ -70,7 +71,10 @@ func unpack(r io.Reader, stage string) (err error) {
 // entry writes one file. The first element of its name, which is known, becomes data.
 func (u *unpacker) entry(h *tar.Header, content io.Reader) error {
 	name := h.Name
-	var err error
+	err := u.room.take(0)
+	if err != nil {
+		return err
+	}
 	if h.Name, err = below(name); err != nil {
 		return err
 	}
@@ -100,7 +104,7 @@ func (u *unpacker) file(h *tar.Header, name string, content io.Reader) (err erro
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	sum := sha256.New()
-	if _, err := io.Copy(io.MultiWriter(f, sum), content); err != nil {
+	if _, err := io.Copy(io.MultiWriter(&u.room, f, sum), content); err != nil {
 		return fmt.Errorf("%s: %w", name, reason(err))
 	}
 	if want := u.sums[name]; want != hex.EncodeToString(sum.Sum(nil)) {

@@ -90,7 +90,7 @@ func getCommand(s *selection.Nodes) *cobra.Command {
 		Use:   "get SOURCE DIR",
 		Short: "Fetch a file or a folder from many nodes",
 		Long: `Fetch a file or a folder from many nodes as DIR/NODE/NAME, whole or not at all: what was received is verified by its checksum beside its place and then
-renamed into it. Modes are kept.`,
+renamed into it. Modes are kept. What would leave less than a twentieth of the disk here, or 1 GiB where that is less, is given up.`,
 		Example: "  apply fleet get --on gluster /etc/glusterfs collected",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 2 || slices.Contains(args, "") {
