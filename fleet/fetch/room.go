@@ -42,11 +42,12 @@ func (r *room) take(n int) error {
 		return err
 	}
 	block := uint64(s.Bsize)
-	if kept := min(keptBytes, s.Blocks*block/keptShare); r.bytes > kept && s.Bavail*block < kept {
-		return fmt.Errorf("it is %d MiB and more, and would leave less than %d MiB on the disk here", r.bytes>>20, kept>>20)
+	// What is told is the same for every node, so that many are one line. Of a disk of a few MiB, which a write fills between two looks, the kernel tells.
+	if kept := min(keptBytes, s.Blocks*block/keptShare); kept >= lookEvery && r.bytes > kept && s.Bavail*block < kept {
+		return fmt.Errorf("it would leave less than %d MiB of the disk here", kept>>20)
 	}
 	if kept := min(keptFiles, s.Files/keptShare); r.files > kept && s.Ffree < kept { // a file system that does not count them has 0 of 0
-		return fmt.Errorf("it is %d files and more, and would leave less than %d on the disk here", r.files, kept)
+		return fmt.Errorf("it would leave room for fewer than %d files on the disk here", kept)
 	}
 	return nil
 }

@@ -75,8 +75,8 @@ func TestRoom(t *testing.T) {
 		archive io.Reader
 		want    string // "" where it is taken
 	}{
-		{"all of the disk", large(45 << 20), "f: it is 39 MiB and more, and would leave less than 2 MiB on the disk here"},
-		{"all of its files", archive(t, many...), "it is 3072 files and more, and would leave less than 200 on the disk here"},
+		{"all of the disk", large(45 << 20), "f: it would leave less than 2 MiB of the disk here"},
+		{"all of its files", archive(t, many...), "it would leave room for fewer than 200 files on the disk here"},
 		{"what fits", large(30 << 20), ""},
 		{"a small one, where little is left", large(1 << 20), ""},
 	} {
