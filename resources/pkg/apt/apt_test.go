@@ -109,6 +109,7 @@ func slowStatus(text string) []manager.Package {
 		if name := strings.TrimSpace(fields["Package"]); name != "" && status != "" {
 			p := manager.Package{Name: name, Arch: strings.TrimSpace(fields["Architecture"]), Version: strings.TrimSpace(fields["Version"])}
 			p.Status, p.Held = parseStatus(status)
+			p.Torn = torn(status)
 			if p.Status == manager.Leftovers && p.Version == "" {
 				p.Status = manager.Missing
 			}
@@ -129,6 +130,8 @@ func slowStatus(text string) []manager.Package {
 
 func FuzzReadStatus(f *testing.F) {
 	f.Add(statusText)
+	f.Add("Package:0\nStatus:install reinstreq half-installed\n")
+	f.Add("Package:0\nStatus:00half-installed")
 	f.Fuzz(func(t *testing.T, text string) {
 		var lines []string
 		for line := range strings.SplitSeq(text, "\n") { // where fields are continued the two differ on purpose: only Provides may be

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/nodeapply/apply/resources/pkg/manager"
@@ -21,7 +22,7 @@ func readStatus(r io.Reader, yield func(manager.Package)) error {
 	flush := func() {
 		if p.Name != "" && status != "" {
 			p.Status, p.Held = parseStatus(status)
-			p.Torn = strings.Contains(status, "reinstreq") || strings.Contains(status, "half-installed")
+			p.Torn = torn(status)
 			if p.Status == manager.Leftovers && p.Version == "" {
 				p.Status = manager.Missing
 			}
@@ -97,6 +98,12 @@ func parseStatus(words string) (manager.Status, bool) {
 		}
 	}
 	return manager.Broken, held
+}
+
+// torn says of the words of a status that some of the package's files are missing: dpkg began to unpack or to remove it, and did not end.
+func torn(words string) bool {
+	f := strings.Fields(words)
+	return slices.Contains(f, "reinstreq") || slices.Contains(f, "half-installed")
 }
 
 // provided reads the names in "a, b (= 1.2), c:any".
