@@ -88,81 +88,32 @@ type In string
 // Unshown, as the Extra of one of the language's diagnostics, keeps the excerpt out: what stands there may be secret.
 type Unshown struct{}
 
-// From turns the language's diagnostics into a List in order of position, each once, with what it was met in. Redact takes secrets out
-// of a text; nil: there are none.
+// From turns the language's diagnostics into a List in order of position, each once, with what it was met in, and few of those that differ in their
+// details alone. Redact takes secrets out of a text; nil: there are none.
 //
 // The language's own idea of showing the values of variables is not followed: it would print secrets.
 func From(ds hcl.Diagnostics, src Sources, redact func(string) string) List {
 	if redact == nil {
 		redact = func(text string) string { return text }
 	}
-	type key struct {
-		at              hcl.Range
-		summary, detail string
-	}
-	seen := map[key]int{}
-	var met []addresses
-	list := make(List, 0, len(ds))
-	for _, d := range ds {
-		k := key{summary: d.Summary, detail: d.Detail}
-		if d.Subject != nil {
-			k.at = *d.Subject
-		}
-		in, _ := d.Extra.(In)
-		if i, again := seen[k]; again {
-			met[i].add(in)
-			continue
-		}
-		seen[k] = len(list)
-		met = append(met, addresses{})
-		met[len(list)].add(in)
-		out := Diagnostic{Severity: Error, Summary: redact(d.Summary), Detail: redact(wording(d.Detail))}
+	kept := fold(ds)
+	list := make(List, len(kept))
+	for i, k := range kept {
+		d, out := k.Diagnostic, &list[i]
+		*out = Diagnostic{Severity: Error, Summary: redact(d.Summary), Detail: redact(wording(d.Detail)) + redact(k.others())}
 		if d.Severity == hcl.DiagWarning {
 			out.Severity = Warning
 		}
-		if d.Subject != nil {
-			out.Pos = Pos(*d.Subject)
+		if d.Subject == nil {
+			continue
 		}
-		if _, hidden := d.Extra.(Unshown); d.Subject != nil && !hidden {
+		out.Pos = Pos(*d.Subject)
+		if _, hidden := d.Extra.(Unshown); !hidden {
 			out.Snippet = snippet(src.File(d.Subject.Filename), *d.Subject, redact)
 		}
-		list = append(list, out)
-	}
-	for i := range met {
-		list[i].Detail += redact(met[i].String())
 	}
 	slices.SortStableFunc(list, func(a, b Diagnostic) int { return compare(a.Pos, b.Pos) })
 	return list
-}
-
-// addresses are what one mistake was met in.
-type addresses struct {
-	first In
-	more  map[In]bool
-}
-
-func (s *addresses) add(in In) {
-	switch {
-	case in == "" || in == s.first:
-	case s.first == "":
-		s.first = in
-	case s.more == nil:
-		s.more = map[In]bool{in: true}
-	default:
-		s.more[in] = true
-	}
-}
-
-// String is a sentence, empty where there are none.
-func (s *addresses) String() string {
-	switch {
-	case s.first == "":
-		return ""
-	case len(s.more) == 0:
-		return fmt.Sprintf(" This is in %s.", s.first)
-	default:
-		return fmt.Sprintf(" This is in %s, and in %d more.", s.first, len(s.more))
-	}
 }
 
 func compare(a, b catalog.Pos) int {

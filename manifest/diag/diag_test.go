@@ -1,6 +1,8 @@
 package diag_test
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -32,6 +34,20 @@ func met(in, summary, detail string) *hcl.Diagnostic {
 	return d
 }
 
+// alike are n mistakes in b.hcl, each of an instance of its own and with a text of its own.
+func alike(summary string, n int) hcl.Diagnostics {
+	var ds hcl.Diagnostics
+	for i := 1; i <= n; i++ {
+		ds = append(ds, met(fmt.Sprintf("%s[%d]", summary, i), summary, fmt.Sprintf("%s%d.", strings.ToLower(summary), i)))
+	}
+	return ds
+}
+
+// told is how one of them is printed.
+func told(summary, detail string) string {
+	return "Error: " + summary + "\n  b.hcl:1,1-2:\n     1 | x\n       | ^\n  " + detail + "\n\n"
+}
+
 func TestFrom(t *testing.T) {
 	src := files{"a.hcl": "one\n\ttwo = 2\nthree\n", "b.hcl": "x", "crlf.hcl": "a = +\r\n", "long.hcl": strings.Repeat("é", 5000) + "HERE" + strings.Repeat("y", 5000)}
 	for name, tc := range map[string]struct {
@@ -53,6 +69,19 @@ func TestFrom(t *testing.T) {
 			},
 			want: "Error: B\n  b.hcl:1,1-2:\n     1 | x\n       | ^\n  b. This is in f[\"k\"], and in 2 more.\n\n" +
 				"Error: C\n  b.hcl:1,1-2:\n     1 | x\n       | ^\n  c. This is in f[1].\n\n",
+		},
+		"alike but for their details: five, each told once, and how many more": {
+			in: slices.Concat(alike("B", 8), alike("B", 8), alike("C", 5)),
+			want: told("B", "b1. This is in B[1].") + told("B", "b2. This is in B[2].") + told("B", "b3. This is in B[3].") + told("B", "b4. This is in B[4].") +
+				told("B", "b5. This is in B[5]. 3 more mistakes here are like this one.") +
+				told("C", "c1. This is in C[1].") + told("C", "c2. This is in C[2].") + told("C", "c3. This is in C[3].") + told("C", "c4. This is in C[4].") +
+				told("C", "c5. This is in C[5]."),
+		},
+		"alike, but of no place": {
+			in: hcl.Diagnostics{
+				diag.Errorf(nil, "S", "1"), diag.Errorf(nil, "S", "2"), diag.Errorf(nil, "S", "3"), diag.Errorf(nil, "S", "4"), diag.Errorf(nil, "S", "5"), diag.Errorf(nil, "S", "6"),
+			},
+			want: "Error: S\n  1\n\nError: S\n  2\n\nError: S\n  3\n\nError: S\n  4\n\nError: S\n  5\n\nError: S\n  6\n\n",
 		},
 		"behind the end of a line": {
 			in:   hcl.Diagnostics{diag.Errorf(at("crlf.hcl", 1, 6, 5, 7), "N", "n.")},
