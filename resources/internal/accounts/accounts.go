@@ -131,6 +131,30 @@ func entries(v host.FileReader, file string, fields int) ([][]string, error) {
 	return parse(content, fields), err
 }
 
+// entriesWith are those of a file whose lines have part in them, see parse.
+func entriesWith(v host.FileReader, file string, fields int, part string) ([][]string, error) {
+	content, err := host.ReadFile(v, file)
+	return parse(linesWith(content, part), fields), err
+}
+
+// linesWith leaves out the lines that part is not in: each resource looks for its own among all accounts, and thousands are not to be read for one.
+func linesWith(content, part string) string {
+	var lines strings.Builder
+	for content != "" {
+		at := strings.Index(content, part)
+		if at < 0 {
+			break
+		}
+		start, end := strings.LastIndexByte(content[:at], '\n')+1, len(content)
+		if n := strings.IndexByte(content[at:], '\n'); n >= 0 {
+			end = at + n + 1
+		}
+		lines.WriteString(content[start:end])
+		content = content[end:]
+	}
+	return lines.String()
+}
+
 // parse cuts the lines at their colons that have that number of fields or more. Comments, and what NIS adds and takes away, are none.
 func parse(content string, fields int) [][]string {
 	var all [][]string
@@ -163,12 +187,13 @@ func userOf(f []string) (User, bool) {
 
 // FindUser returns the entry of that name, nil if there is none.
 func FindUser(v host.FileReader, name string) (*User, error) {
-	all, err := Users(v)
-	i := slices.IndexFunc(all, func(u User) bool { return u.Name == name })
-	if i < 0 {
-		return nil, err
+	some, err := entriesWith(v, passwd, 7, name+":")
+	for _, f := range some {
+		if u, ok := userOf(f); ok && u.Name == name {
+			return &u, err
+		}
 	}
-	return &all[i], nil
+	return nil, err
 }
 
 // Groups returns all entries of /etc/group in their order.
@@ -196,12 +221,13 @@ func groupOf(f []string) (Group, bool) {
 
 // FindGroup returns the entry of that name, nil if there is none.
 func FindGroup(v host.FileReader, name string) (*Group, error) {
-	all, err := Groups(v)
-	i := slices.IndexFunc(all, func(g Group) bool { return g.Name == name })
-	if i < 0 {
-		return nil, err
+	some, err := entriesWith(v, group, 4, name+":")
+	for _, f := range some {
+		if g, ok := groupOf(f); ok && g.Name == name {
+			return &g, err
+		}
 	}
-	return &all[i], nil
+	return nil, err
 }
 
 // GroupName is the name of the group with that id, the id itself if /etc/group has none.
@@ -255,10 +281,10 @@ func freeElsewhere(ctx context.Context, v host.View, database, attr string, id u
 
 // GroupsOf returns the names, sorted, of the groups that list the user.
 func GroupsOf(v host.FileReader, user string) ([]string, error) {
-	all, err := Groups(v)
+	some, err := entriesWith(v, group, 4, user)
 	names := []string{}
-	for _, g := range all {
-		if slices.Contains(g.Members, user) {
+	for _, f := range some {
+		if g, ok := groupOf(f); ok && slices.Contains(g.Members, user) {
 			names = append(names, g.Name)
 		}
 	}

@@ -1,12 +1,14 @@
 package accounts
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 // FuzzEntries: no line of /etc/passwd, /etc/group or /etc/shadow ends the program, and an account that is read is the one that would be written.
@@ -47,6 +49,32 @@ func FuzzEntries(f *testing.F) {
 					t.Errorf("%+v is written as %+v", s, same)
 				}
 			}
+		}
+	})
+}
+
+// FuzzLinesWith: an account is found among the lines that have its name as it is among all, and so are the groups that it is in.
+func FuzzLinesWith(f *testing.F) {
+	f.Add("root:x:0:0:root:/root:/bin/sh\nbobby:x:1:1::/:\nbob:x:1000:100:Bob, 1:/home/bob:\nbob:x:2:2::/:", "bob")
+	f.Add("wheel:x:10:bob, ann,,\nempty:x:11:\nann:x:1:bobby", "ann")
+	f.Add("a:b:c:d\n\n:::\n", "")
+	f.Fuzz(func(t *testing.T, content, name string) {
+		if strings.Contains(name, "\n") {
+			return
+		}
+		of := func(all [][]string, has func([]string) bool) [][]string {
+			return slices.DeleteFunc(all, func(e []string) bool { return !has(e) })
+		}
+		named := func(e []string) bool { return e[0] == name }
+		if diff := cmp.Diff(of(parse(content, 4), named), of(parse(linesWith(content, name+":"), 4), named), cmpopts.EquateEmpty()); diff != "" {
+			t.Error(diff)
+		}
+		lists := func(e []string) bool {
+			g, ok := groupOf(e)
+			return ok && slices.Contains(g.Members, name)
+		}
+		if diff := cmp.Diff(of(parse(content, 4), lists), of(parse(linesWith(content, name), 4), lists), cmpopts.EquateEmpty()); diff != "" {
+			t.Error(diff)
 		}
 	})
 }

@@ -72,7 +72,7 @@ func FindShadow(v host.FileReader, name string) (Shadow, error) {
 
 // entry is the first of that name in a file, nil if there is none.
 func entry(v host.FileReader, file string, fields int, name string) ([]string, error) {
-	all, err := entries(v, file, fields)
+	all, err := entriesWith(v, file, fields, name+":")
 	if i := slices.IndexFunc(all, func(f []string) bool { return f[0] == name }); i >= 0 {
 		return all[i], err
 	}
